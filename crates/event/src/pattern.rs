@@ -1,0 +1,146 @@
+//! Values on the right-hand side of a comparison in `search`: wildcards, case, CIDR blocks.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// Whether letter case counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CaseRule {
+    /// `search`'s default.
+    Ignore,
+    /// `CASE(…)`.
+    Exact,
+}
+
+/// A literal that field values are compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Pattern {
+    /// The literal as written, without its quotes.
+    pub text: String,
+    /// Whether case counts.
+    pub case: CaseRule,
+    /// The block, when the literal is one: values that are addresses are tested for membership.
+    pub block: Option<IpNet>,
+    folded: String,
+    wild: bool,
+}
+
+impl Pattern {
+    /// Returns the pattern for a literal: `*` is a wildcard, `10.0.0.0/8` a CIDR block.
+    pub fn new(text: impl Into<String>, case: CaseRule) -> Self {
+        let text = text.into();
+        let block = text.contains('/').then(|| text.parse().ok()).flatten();
+        let folded = match case {
+            CaseRule::Ignore => text.to_lowercase(),
+            CaseRule::Exact => text.clone(),
+        };
+        let wild = text.contains('*');
+        Self { text, case, block, folded, wild }
+    }
+
+    /// Returns true if the pattern has a wildcard.
+    #[must_use]
+    pub fn is_wild(&self) -> bool {
+        self.wild
+    }
+
+    /// Returns true if `value` is what the pattern stands for.
+    #[must_use]
+    pub fn matches(&self, value: &str) -> bool {
+        if let Some(block) = &self.block
+            && let Ok(address) = value.parse::<IpAddr>()
+            && block.contains(&address)
+        {
+            return true;
+        }
+        match (self.case, self.wild) {
+            (CaseRule::Exact, false) => value == self.folded,
+            (CaseRule::Exact, true) => wildcard_match(&self.folded, value),
+            (CaseRule::Ignore, false) => {
+                if value.is_ascii() {
+                    value.len() == self.folded.len() && value.eq_ignore_ascii_case(&self.folded)
+                } else {
+                    value.to_lowercase() == self.folded
+                }
+            }
+            (CaseRule::Ignore, true) => wildcard_match(&self.folded, &value.to_lowercase()),
+        }
+    }
+}
+
+/// Returns true if `text` as a whole matches `pattern`, in which `*` stands for any run.
+#[must_use]
+pub fn wildcard_match(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        if p < pattern.len() && pattern[p] == b'*' {
+            retry = Some((p + 1, t));
+            p += 1;
+        } else if p < pattern.len() && pattern[p] == text[t] {
+            p += 1;
+            t += 1;
+        } else if let Some((after_star, from)) = retry {
+            retry = Some((after_star, from + 1));
+            p = after_star;
+            t = from + 1;
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|b| *b == b'*')
+}
+
+/// Returns what each `*` of `pattern` stands for in `text`, shortest first, or none if it does not
+/// match.
+#[must_use]
+pub fn wildcard_capture(pattern: &str, text: &str) -> Option<Vec<String>> {
+    let Some((head, rest)) = pattern.split_once('*') else {
+        return (pattern == text).then(Vec::new);
+    };
+    let tail = text.strip_prefix(head)?;
+    for end in (0..=tail.len()).filter(|end| tail.is_char_boundary(*end)) {
+        let (taken, left) = tail.split_at(end);
+        if let Some(mut more) = wildcard_capture(rest, left) {
+            more.insert(0, taken.to_owned());
+            return Some(more);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        for (pattern, value, hit) in [
+            ("CreateTask", "createtask", true),
+            ("Describe*", "DescribeInstances", true),
+            ("*.amazonaws.com", "ec2.amazonaws.com", true),
+            ("*a*b*", "xxaxxbxx", true),
+            ("*a*b", "xxaxxbx", false),
+            ("10.10.10.0/24", "10.10.10.77", true),
+            ("10.10.10.0/24", "10.10.11.77", false),
+            ("2001:db8::/32", "2001:db8::1", true),
+            ("1", "1.0", false),
+            ("", "", true),
+        ] {
+            let got = Pattern::new(pattern, CaseRule::Ignore).matches(value);
+            assert_eq!(got, hit, "{pattern} {value}");
+        }
+        assert!(!Pattern::new("Ab*", CaseRule::Exact).matches("abc"));
+    }
+
+    #[test]
+    fn captures() {
+        let capture = |p, t| wildcard_capture(p, t).map(|parts| parts.join("|"));
+        assert_eq!(capture("requestParameters.*", "requestParameters.a.b").as_deref(), Some("a.b"));
+        assert_eq!(capture("a*_*", "ax_y_z").as_deref(), Some("x|y_z"));
+        assert_eq!(capture("a*", "b"), None);
+    }
+}

@@ -1,0 +1,245 @@
+//! The compiled form of a search expression, and its one evaluator.
+//!
+//! `search` has a two-valued logic: a comparison with an absent field is false, also `!=`; `NOT`
+//! turns that around (Splunk, "Difference between NOT and !=").
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fields::{RAW, TIME};
+use crate::keyword::Keyword;
+use crate::number::parse_number;
+use crate::pattern::Pattern;
+
+/// A comparison operator of `search`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Comparison {
+    /// `=`: some value matches.
+    Eq,
+    /// `!=`: some value does not match.
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+}
+
+/// A compiled search expression.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Predicate {
+    /// Every event.
+    All,
+    /// No event.
+    Nothing,
+    /// All of them hold.
+    And(Vec<Predicate>),
+    /// Some of them holds.
+    Or(Vec<Predicate>),
+    /// It does not hold.
+    Not(Box<Predicate>),
+    /// The field has some value.
+    Exists(String),
+    /// Some value of the field compares so with the literal.
+    Compare {
+        /// The field.
+        field: String,
+        /// The operator.
+        op: Comparison,
+        /// The literal.
+        value: Pattern,
+    },
+    /// The term occurs in the event's text.
+    Keyword(Keyword),
+    /// `_time` is in the bounds.
+    Time(TimeBounds),
+}
+
+impl Eq for Predicate {}
+
+/// A range of time: epoch seconds, `earliest` inclusive, `latest` exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct TimeBounds {
+    /// First instant, if bounded.
+    pub earliest: Option<f64>,
+    /// First instant after, if bounded.
+    pub latest: Option<f64>,
+}
+
+impl TimeBounds {
+    /// Returns true if `time` is in the range.
+    #[must_use]
+    pub fn contains(&self, time: f64) -> bool {
+        self.earliest.is_none_or(|earliest| time >= earliest)
+            && self.latest.is_none_or(|latest| time < latest)
+    }
+
+    /// Returns the overlap of both ranges.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let pick = |a: Option<f64>, b: Option<f64>, f: fn(f64, f64) -> f64| match (a, b) {
+            (Some(a), Some(b)) => Some(f(a, b)),
+            (a, b) => a.or(b),
+        };
+        Self {
+            earliest: pick(self.earliest, other.earliest, f64::max),
+            latest: pick(self.latest, other.latest, f64::min),
+        }
+    }
+}
+
+/// Something that has fields: an event being decoded, a row of a batch.
+pub trait Record {
+    /// Calls `visit` with each value of the field, in order, until it returns true; returns whether
+    /// it did. An absent field has no values.
+    fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool;
+
+    /// Returns `_time` in epoch seconds.
+    fn time(&self) -> Option<f64> {
+        let mut time = None;
+        self.any_value(TIME, &mut |text| {
+            time = parse_number(text);
+            true
+        });
+        time
+    }
+}
+
+impl Predicate {
+    /// Returns the conjunction, without needless nesting.
+    #[must_use]
+    pub fn and(parts: Vec<Self>) -> Self {
+        let mut flat = Vec::new();
+        for part in parts {
+            match part {
+                Self::All => {}
+                Self::And(inner) => flat.extend(inner),
+                other => flat.push(other),
+            }
+        }
+        match flat.len() {
+            0 => Self::All,
+            1 => flat.remove(0),
+            _ => Self::And(flat),
+        }
+    }
+
+    /// Returns true if the record satisfies the expression.
+    pub fn matches(&self, record: &dyn Record) -> bool {
+        match self {
+            Self::All => true,
+            Self::Nothing => false,
+            Self::And(parts) => parts.iter().all(|part| part.matches(record)),
+            Self::Or(parts) => parts.iter().any(|part| part.matches(record)),
+            Self::Not(part) => !part.matches(record),
+            Self::Exists(field) => record.any_value(field, &mut |_| true),
+            Self::Compare { field, op, value } => {
+                record.any_value(field, &mut |text| compare(text, *op, value))
+            }
+            Self::Keyword(keyword) => record.any_value(RAW, &mut |raw| keyword.matches(raw)),
+            Self::Time(bounds) => record.time().is_some_and(|time| bounds.contains(time)),
+        }
+    }
+
+    /// Returns the fields that the expression reads, `_raw` and `_time` among them.
+    #[must_use]
+    pub fn fields(&self) -> BTreeSet<&str> {
+        let mut fields = BTreeSet::new();
+        self.collect_fields(&mut fields);
+        fields
+    }
+
+    fn collect_fields<'a>(&'a self, fields: &mut BTreeSet<&'a str>) {
+        match self {
+            Self::All | Self::Nothing => {}
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter().for_each(|part| part.collect_fields(fields));
+            }
+            Self::Not(part) => part.collect_fields(fields),
+            Self::Exists(field) | Self::Compare { field, .. } => {
+                fields.insert(field);
+            }
+            Self::Keyword(_) => {
+                fields.insert(RAW);
+            }
+            Self::Time(_) => {
+                fields.insert(TIME);
+            }
+        }
+    }
+
+    /// Returns bounds that every matching event's time is in.
+    #[must_use]
+    pub fn time_bounds(&self) -> TimeBounds {
+        match self {
+            Self::Time(bounds) => *bounds,
+            Self::And(parts) => parts
+                .iter()
+                .fold(TimeBounds::default(), |bounds, part| bounds.and(part.time_bounds())),
+            _ => TimeBounds::default(),
+        }
+    }
+}
+
+/// Compares one value with the literal: `=` and `!=` as text, the others as numbers when both are
+/// numbers and else by byte order.
+fn compare(text: &str, op: Comparison, value: &Pattern) -> bool {
+    match op {
+        Comparison::Eq => value.matches(text),
+        Comparison::Ne => !value.matches(text),
+        _ => {
+            let order = match (parse_number(text), parse_number(&value.text)) {
+                (Some(left), Some(right)) => left.partial_cmp(&right),
+                _ => Some(Cow::Borrowed(text).cmp(&Cow::Borrowed(value.text.as_str()))),
+            };
+            order.is_some_and(|order| match op {
+                Comparison::Lt => order.is_lt(),
+                Comparison::Le => order.is_le(),
+                Comparison::Gt => order.is_gt(),
+                Comparison::Ge => order.is_ge(),
+                Comparison::Eq | Comparison::Ne => false,
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::CaseRule;
+
+    struct Row<'a>(&'a [(&'a str, &'a [&'a str])]);
+
+    impl Record for Row<'_> {
+        fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool {
+            self.0.iter().filter(|(name, _)| *name == field).any(|(_, v)| v.iter().any(|v| visit(v)))
+        }
+    }
+
+    #[test]
+    fn absent_fields_and_multivalues() {
+        let row = Row(&[("a", &["1", "2"]), ("n", &["10"])]);
+        let compare = |field: &str, op, text: &str| Predicate::Compare {
+            field: field.to_owned(),
+            op,
+            value: Pattern::new(text, CaseRule::Ignore),
+        };
+        for (field, op, text, hit, negated) in [
+            ("a", Comparison::Eq, "2", true, false),
+            ("a", Comparison::Ne, "2", true, false),
+            ("b", Comparison::Eq, "2", false, true),
+            ("b", Comparison::Ne, "2", false, true),
+            ("n", Comparison::Gt, "9", true, false),
+            ("n", Comparison::Gt, "9x", false, true),
+        ] {
+            let predicate = compare(field, op, text);
+            assert_eq!(predicate.matches(&row), hit, "{field} {op:?} {text}");
+            assert_eq!(Predicate::Not(Box::new(predicate)).matches(&row), negated);
+        }
+    }
+}
