@@ -164,3 +164,25 @@ fn first(mut diagnostics: Vec<Diagnostic>) -> Diagnostic {
         Diagnostic::error(Code::EXECUTION, "the subsearch could not be planned")
     })
 }
+
+/// Runs a subsearch and returns its text for an eval expression: what `return` or `format` made, or
+/// the only value.
+///
+/// # Errors
+/// What the subsearch fails with.
+pub async fn as_text(pipeline: &Pipeline, context: &SearchContext) -> Result<String, Diagnostic> {
+    let rows = run(pipeline, context, MAX_EXPRESSION_ROWS).await?;
+    let texts: Vec<String> = rows
+        .iter()
+        .flat_map(|row| {
+            let spliced = row.get("search").or_else(|| row.get("query")).cloned();
+            let values: Vec<Value<'static>> = match spliced {
+                Some(value) => vec![value],
+                None => row.into_iter().filter(|(n, _)| !n.starts_with('_')).map(|r| r.1).collect(),
+            };
+            values
+        })
+        .filter_map(|value| value.to_text().map(std::borrow::Cow::into_owned))
+        .collect();
+    Ok(texts.join(" "))
+}
