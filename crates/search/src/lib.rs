@@ -1,1 +1,4 @@
+//! SPL tree to DataFusion plan to results.
 
+pub mod expression;
+pub mod functions;
