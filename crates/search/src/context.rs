@@ -1,6 +1,6 @@
 //! What a search runs in: the clock, the zone, the events, the lookups, the engine.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -100,7 +100,7 @@ pub trait GeoDatabase: Debug + Send + Sync {
 }
 
 /// What a search runs in. One context is one run: its observations and messages are that run's.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SearchContext {
     /// DataFusion's session: memory pool, spill folder, our planner extension.
     pub session: SessionContext,
@@ -120,6 +120,16 @@ pub struct SearchContext {
     pub range: TimeBounds,
     /// What was seen while the search ran.
     pub observations: Arc<Observations>,
+}
+
+impl fmt::Debug for SearchContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SearchContext")
+            .field("events", &self.events)
+            .field("now", &self.now)
+            .field("range", &self.range)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What was seen while a search ran, beside its rows.

@@ -37,7 +37,7 @@ pub fn compile(
 ) -> Result<Compiled, Diagnostic> {
     let compiled = expression(expr, plan, context)?;
     let kind = compiled.kind();
-    Ok(Compiled { expr: compiled.to_expr(), kind })
+    Ok(Compiled { expr: compiled.into_expr(), kind })
 }
 
 /// Compiles an expression for evaluation row by row.
@@ -49,7 +49,8 @@ pub fn expression(
     scope: &dyn Scope,
     context: &SearchContext,
 ) -> Result<Expression, Diagnostic> {
-    let eval_context = EvalContext::new(context.now, context.zone.clone());
+    let mut eval_context = EvalContext::new(context.now, context.zone.clone());
+    eval_context.compile_search = Some(predicate::searchmatch(context));
     let compiled = Expression::compile(expr, scope, &eval_context).map_err(|diagnostics| {
         diagnostics
             .into_iter()
@@ -71,20 +72,9 @@ pub fn condition(
     plan: &Plan,
     context: &SearchContext,
 ) -> Result<Expr, Diagnostic> {
-    let compiled = compile(expr, plan, context)?;
-    match compiled.kind {
-        ResultKind::Bool => Ok(compiled.expr),
-        // Functions such as `match` read from a field, or 1 and 0, are taken as conditions too.
-        ResultKind::Number => {
-            Ok(compiled.expr.not_eq(datafusion::logical_expr::lit(0.0)))
-        }
-        ResultKind::Text | ResultKind::Multi => Err(Diagnostic::error(
-            Code::BAD_ARGUMENT,
-            "expected a condition, found an expression that gives text",
-        )
-        .at(expr.span)
-        .help("compare it with something: `field=\"value\"`")),
-    }
+    let compiled = expression(expr, plan, context)?;
+    compiled.require_condition()?;
+    Ok(compiled.into_condition())
 }
 
 /// Returns the names of the fields that an expression reads, `*` where that is not known.

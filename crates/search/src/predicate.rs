@@ -1,14 +1,17 @@
 //! Search expression to predicate: literals become patterns, time modifiers instants, subsearches
 //! the expressions that their rows stand for.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{
     CaseRule, Comparison, Keyword, KeywordKind, Pattern, Predicate, TimeBounds, fields,
 };
-use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral, TermForm, time};
+use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral, TermForm, parse_search, time};
 
 use crate::context::SearchContext;
+use crate::expression::CompileSearch;
 use crate::subsearch;
 
 /// Where a search expression stands.
@@ -71,6 +74,29 @@ fn has_bounds(expression: &SearchExpr) -> bool {
         SearchExpr::Time { .. } => true,
         SearchExpr::And(parts) | SearchExpr::Or(parts) => parts.iter().any(has_bounds),
         SearchExpr::Not(part) => has_bounds(part),
+        _ => false,
+    }
+}
+
+/// Returns the compiler of `searchmatch()`'s text: a search expression without subsearches.
+pub fn searchmatch(context: &SearchContext) -> Arc<CompileSearch> {
+    let context = context.clone();
+    Arc::new(move |text: &str| {
+        let expression = parse_search(text)?;
+        if has_subsearch(&expression) {
+            let message = "searchmatch() cannot run a subsearch";
+            return Err(Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message));
+        }
+        // Without subsearches nothing in here waits.
+        futures::executor::block_on(compile(&expression, Position::Later, &context))
+    })
+}
+
+fn has_subsearch(expression: &SearchExpr) -> bool {
+    match expression {
+        SearchExpr::Subsearch(_) => true,
+        SearchExpr::And(parts) | SearchExpr::Or(parts) => parts.iter().any(has_subsearch),
+        SearchExpr::Not(part) => has_subsearch(part),
         _ => false,
     }
 }

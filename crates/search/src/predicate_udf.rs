@@ -74,7 +74,7 @@ impl ScalarUDFImpl for SearchPredicate {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let readers: Vec<ColumnReader> = arrays.iter().map(ColumnReader::new).collect();
+        let readers = crate::rows::readers(&arrays)?;
         let hits = (0..args.number_rows).map(|row| {
             Some(self.predicate.matches(&Row { fields: &self.fields, readers: &readers, row }))
         });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::common::DataFusionError;
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::LogicalPlanBuilder;
@@ -102,9 +102,17 @@ impl Rows {
     }
 }
 
+/// Returns readers of these columns.
+///
+/// # Errors
+/// Fails at a column of a type that SPL has no values of.
+pub fn readers(columns: &[ArrayRef]) -> Result<Vec<ColumnReader>, DataFusionError> {
+    columns.iter().map(ColumnReader::new).collect()
+}
+
 /// Returns the rows of a batch, each with the fields that it has.
 pub fn batch_rows(batch: &RecordBatch) -> impl Iterator<Item = IndexMap<String, Value<'static>>> {
-    let readers: Vec<ColumnReader> = batch.columns().iter().map(ColumnReader::new).collect();
+    let readers = readers(batch.columns()).expect("the planner makes columns of SPL's kinds only");
     let schema = batch.schema();
     (0..batch.num_rows()).map(move |row| {
         let mut record = IndexMap::new();

@@ -57,7 +57,7 @@ impl datafusion::execution::context::QueryPlanner for OperatorQueryPlanner {
     async fn create_physical_plan(
         &self,
         plan: &LogicalPlan,
-        state: &datafusion::execution::context::SessionState,
+        state: &dyn datafusion::catalog::Session,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(OperatorPlanner)])
             .create_physical_plan(plan, state)

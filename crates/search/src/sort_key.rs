@@ -87,7 +87,7 @@ impl ScalarUDFImpl for SortKey {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let reader = ColumnReader::new(&arrays[0]);
+        let reader = ColumnReader::new(&arrays[0])?;
         let mut keys = BinaryBuilder::new();
         for row in 0..arrays[0].len() {
             keys.append_option(key_bytes(&reader.value(row), self.sort_as));

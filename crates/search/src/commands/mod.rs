@@ -1,6 +1,16 @@
 //! SPL commands: one file each, one line each in [`COMMANDS`].
 
+mod eval;
+mod fields;
+mod head;
+mod makeresults;
+mod options;
+mod rename;
 mod search;
+mod sort;
+mod stats;
+mod table;
+mod r#where;
 
 use std::fmt::Debug;
 
@@ -13,7 +23,16 @@ use crate::plan::{Needs, Plan};
 
 /// Every command, sorted by name.
 pub static COMMANDS: &[Entry] = &[
+    eval::ENTRY,
+    fields::ENTRY,
+    head::ENTRY,
+    makeresults::ENTRY,
+    rename::ENTRY,
     search::ENTRY,
+    sort::ENTRY,
+    stats::ENTRY,
+    table::ENTRY,
+    r#where::ENTRY,
 ];
 
 /// A command's documentation, parser and planner.
@@ -60,6 +79,22 @@ impl Stage<'_> {
                 .at(self.span)
                 .help("begin with a search, or with a generating command such as `| makeresults`")
         })
+    }
+
+    /// Checks that a generating command has nothing before it.
+    ///
+    /// # Errors
+    /// Fails with NOT_GENERATING if it has.
+    pub fn must_be_first(&self, input: Option<&Plan>) -> Result<(), Diagnostic> {
+        match input {
+            None => Ok(()),
+            Some(_) => Err(Diagnostic::error(
+                Code::NOT_GENERATING,
+                "a generating command must be the first of its pipeline",
+            )
+            .at(self.span)
+            .help("put it in a subsearch: `| append [ | … ]`")),
+        }
     }
 
     /// Turns DataFusion's refusal into a diagnostic at the command.

@@ -1,5 +1,7 @@
 //! `stats`: statistics over all rows or over groups of them.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 use spilltrail_diagnostic::{Code, Diagnostic};
@@ -11,7 +13,6 @@ use crate::operators::{CountPresent, Expand, Whole};
 use crate::order;
 use crate::plan::{Needs, Plan, column, null_text};
 use crate::stats::aggregate::{self, Grouping, Preparation};
-use std::sync::Arc;
 
 static DOC: CommandDoc = CommandDoc {
     name: "stats",

@@ -81,7 +81,7 @@ impl Expanding {
 
 impl Running for Expanding {
     fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
-        let reader = ColumnReader::new(batch.column(self.index));
+        let reader = ColumnReader::new(batch.column(self.index))?;
         let mut rows: Vec<u32> = Vec::with_capacity(batch.num_rows());
         let mut values = ColumnBuilder::new(Kind::Text);
         for row in 0..batch.num_rows() {

@@ -9,6 +9,7 @@ mod expand;
 mod node;
 mod present;
 mod serial;
+mod r#while;
 
 use std::fmt::Debug;
 
@@ -22,6 +23,7 @@ pub use expand::{Expand, Whole};
 pub use node::{OperatorNode, OperatorPlanner};
 pub use present::CountPresent;
 pub use serial::SerialNumbers;
+pub use r#while::While;
 
 /// What an operator does, as plain data.
 pub trait Operator: Debug + Send + Sync {

@@ -56,7 +56,7 @@ impl Running for Counting {
             let mut counts = lock(&self.observation.counts);
             counts.0 += rows as u64;
             for (slot, index) in self.indices.iter().enumerate() {
-                let reader = ColumnReader::new(batch.column(*index));
+                let reader = ColumnReader::new(batch.column(*index))?;
                 let present = (0..rows).filter(|row| !reader.value(*row).is_null()).count();
                 counts.1[slot] += present as u64;
             }

@@ -119,8 +119,8 @@ impl Groups {
         values: &[ArrayRef],
         group_of: impl Fn(usize) -> usize,
         filter: Option<&BooleanArray>,
-    ) {
-        let reader = ColumnReader::new(&values[0]);
+    ) -> Result<()> {
+        let reader = ColumnReader::new(&values[0])?;
         let times = values.get(1).map(|times| times.as_primitive::<Float64Type>());
         for row in 0..values[0].len() {
             if filter.is_some_and(|filter| !filter.is_valid(row) || !filter.value(row)) {
@@ -131,6 +131,7 @@ impl Groups {
             });
             feed(self.statistics[group_of(row)].as_mut(), &reader.value(row), time);
         }
+        Ok(())
     }
 
     fn emit(&mut self, emit_to: EmitTo) -> Vec<Box<dyn Statistic>> {
@@ -168,8 +169,7 @@ impl GroupsAccumulator for Groups {
         total: usize,
     ) -> Result<()> {
         self.grow(total);
-        self.update(values, |row| group_indices[row], filter);
-        Ok(())
+        self.update(values, |row| group_indices[row], filter)
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
@@ -205,7 +205,7 @@ impl GroupsAccumulator for Groups {
     ) -> Result<Vec<ArrayRef>> {
         let mut rows = Self::new(&self.aggregate);
         rows.grow(values[0].len());
-        rows.update(values, |row| row, filter);
+        rows.update(values, |row| row, filter)?;
         rows.state(EmitTo::All)
     }
 
@@ -228,8 +228,7 @@ impl Debug for SingleGroup {
 impl Accumulator for SingleGroup {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         self.groups.grow(1);
-        self.groups.update(values, |_| 0, None);
-        Ok(())
+        self.groups.update(values, |_| 0, None)
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
