@@ -43,7 +43,6 @@ impl<'a> Cursor<'a> {
         self.rest().chars().nth(distance + 1)
     }
 
-
     /// Goes on by `length` bytes, which must end at a character's boundary.
     pub(crate) fn advance(&mut self, length: usize) -> Span {
         let start = self.position();

@@ -14,6 +14,7 @@ const NOT: u8 = 4;
 const COMPARISON: u8 = 5;
 const SUM: u8 = 6;
 const PRODUCT: u8 = 7;
+const SIGN: u8 = 8;
 
 const OPERAND: &str = "an expression";
 
@@ -83,9 +84,18 @@ struct Parser<'c, 'a> {
 
 impl<'a> Parser<'_, 'a> {
     /// Takes operands joined by operators that bind at least as tightly as `minimum`.
+    ///
+    /// The steps of the recursion are small functions, because their frames add up with the nesting.
     fn operators(&mut self, minimum: u8) -> Result<Tree, Diagnostic> {
         self.cursor.enter()?;
-        let mut left = self.prefix(minimum)?;
+        let left = self.prefix(minimum)?;
+        let tree = self.infixes(left, minimum)?;
+        self.cursor.leave();
+        Ok(tree)
+    }
+
+    /// Takes the operators after `left` that bind at least as tightly as `minimum`.
+    fn infixes(&mut self, mut left: Tree, minimum: u8) -> Result<Tree, Diagnostic> {
         let mut compared = false;
         while let Some((infix, length)) = self.infix_ahead() {
             let level = precedence(infix);
@@ -96,27 +106,30 @@ impl<'a> Parser<'_, 'a> {
                 return Err(self.chained_comparison(length));
             }
             self.cursor.advance(length);
-            left = match infix {
-                Infix::Binary(op @ (BinaryOp::And | BinaryOp::Or | BinaryOp::Xor)) => {
-                    self.logical(left, op)?
-                }
-                Infix::Binary(op) => {
-                    let right = self.operators(level + 1)?;
-                    self.binary(left, op, right)?
-                }
-                Infix::Like { negated } => {
-                    let right = self.operators(level + 1)?;
-                    let like = self.binary(left, BinaryOp::Like, right)?;
-                    if negated { self.negate(like)? } else { like }
-                }
-                Infix::In { negated } => {
-                    let found = self.in_list(left)?;
-                    if negated { self.negate(found)? } else { found }
-                }
-            };
+            left = self.apply(left, infix)?;
         }
-        self.cursor.leave();
         Ok(left)
+    }
+
+    /// Takes the right side of `infix`.
+    fn apply(&mut self, left: Tree, infix: Infix) -> Result<Tree, Diagnostic> {
+        match infix {
+            Infix::Binary(op @ (BinaryOp::And | BinaryOp::Or | BinaryOp::Xor)) => {
+                self.logical(left, op)
+            }
+            Infix::Binary(op) => self.right_side(left, op),
+            Infix::Like { negated: false } => self.right_side(left, BinaryOp::Like),
+            Infix::Like { negated: true } => {
+                self.right_side(left, BinaryOp::Like).and_then(|like| self.negate(like))
+            }
+            Infix::In { negated: false } => self.in_list(left),
+            Infix::In { negated: true } => self.in_list(left).and_then(|found| self.negate(found)),
+        }
+    }
+
+    fn right_side(&mut self, left: Tree, op: BinaryOp) -> Result<Tree, Diagnostic> {
+        let right = self.operators(precedence(Infix::Binary(op)) + 1)?;
+        self.binary(left, op, right)
     }
 
     /// Takes the rest of a chain `left op … op …` and builds it as a balanced tree.
@@ -168,60 +181,66 @@ impl<'a> Parser<'_, 'a> {
 
     /// Takes an operand with the prefix operators before it.
     fn prefix(&mut self, minimum: u8) -> Result<Tree, Diagnostic> {
-        self.cursor.skip_blanks();
-        let start = self.cursor.position();
-        let rest = self.cursor.rest();
-        let word = self.cursor.word_ahead();
-        let (op, length) = match rest.chars().next() {
-            Some('-') => (UnaryOp::Minus, 1),
-            Some('+') => (UnaryOp::Plus, 1),
-            Some('!') if !rest.starts_with("!=") => (UnaryOp::Not, 1),
-            _ if word.eq_ignore_ascii_case("not") => (UnaryOp::Not, word.len()),
-            _ => return self.primary(),
-        };
-        let level = match op {
-            UnaryOp::Not if minimum > NOT => {
-                return Err(self.cursor.expected(OPERAND).help("put `NOT …` in parentheses"));
+        match self.prefix_ahead() {
+            None => self.primary(),
+            Some((UnaryOp::Not, _)) if minimum > NOT => {
+                Err(self.cursor.expected(OPERAND).help("put `NOT …` in parentheses"))
             }
-            UnaryOp::Not => NOT,
-            UnaryOp::Minus | UnaryOp::Plus => PRODUCT + 1,
-        };
-        self.cursor.advance(length);
-        let operand = self.operators(level)?;
-        let span = Span::new(start, operand.expr.span.end);
+            Some((op, length)) => self.prefixed(op, length),
+        }
+    }
+
+    fn prefixed(&mut self, op: UnaryOp, length: usize) -> Result<Tree, Diagnostic> {
+        let start = self.cursor.advance(length);
+        let operand = self.operators(if op == UnaryOp::Not { NOT } else { SIGN })?;
+        let span = start.to(operand.expr.span);
         self.tree(EvalNode::Unary(op, Box::new(operand.expr)), span, operand.height)
     }
 
+    /// Returns the prefix operator that comes next and its length.
+    fn prefix_ahead(&mut self) -> Option<(UnaryOp, usize)> {
+        let word = self.cursor.word_ahead();
+        let rest = self.cursor.rest();
+        match rest.chars().next()? {
+            '-' => Some((UnaryOp::Minus, 1)),
+            '+' => Some((UnaryOp::Plus, 1)),
+            '!' if !rest.starts_with("!=") => Some((UnaryOp::Not, 1)),
+            _ => word.eq_ignore_ascii_case("not").then_some((UnaryOp::Not, word.len())),
+        }
+    }
+
     fn primary(&mut self) -> Result<Tree, Diagnostic> {
-        self.cursor.skip_blanks();
-        let start = self.cursor.position();
         match self.cursor.peek() {
             Some('(') => self.parenthesised(),
-            Some('"') => {
-                let raw = self.quoted('"')?;
-                let text = match self.literals {
-                    Literals::Text => unescape_with(raw.value, control),
-                    Literals::Pattern => unescape(raw.value),
-                };
-                self.tree(EvalNode::Text(text), raw.span, 0)
-            }
-            Some('\'') => {
-                let raw = self.quoted('\'')?;
-                self.tree(EvalNode::Field(raw.value.to_owned()), raw.span, 0)
-            }
-            Some('[') => match subsearch(self.cursor) {
-                Some(pipeline) => {
-                    let node = EvalNode::Subsearch(Box::new(pipeline?));
-                    self.tree(node, Span::new(start, self.cursor.position()), 0)
-                }
-                None => Err(self.cursor.expected(OPERAND)),
-            },
+            Some(quote @ ('"' | '\'')) => self.text_or_field(quote),
+            Some('[') => self.subsearch(),
             Some(c) if c.is_ascii_digit() => self.number(),
             Some('.') if self.cursor.peek_after(0).is_some_and(|c| c.is_ascii_digit()) => {
                 self.number()
             }
             Some(c) if is_word(c) => self.name(),
             _ => Err(self.cursor.expected(OPERAND)),
+        }
+    }
+
+    fn text_or_field(&mut self, quote: char) -> Result<Tree, Diagnostic> {
+        let raw = self.quoted(quote)?;
+        let node = match self.literals {
+            _ if quote == '\'' => EvalNode::Field(raw.value.to_owned()),
+            Literals::Text => EvalNode::Text(unescape_with(raw.value, control)),
+            Literals::Pattern => EvalNode::Text(unescape(raw.value)),
+        };
+        self.tree(node, raw.span, 0)
+    }
+
+    fn subsearch(&mut self) -> Result<Tree, Diagnostic> {
+        let start = self.cursor.position();
+        match subsearch(self.cursor) {
+            Some(pipeline) => {
+                let node = EvalNode::Subsearch(Box::new(pipeline?));
+                self.tree(node, Span::new(start, self.cursor.position()), 0)
+            }
+            None => Err(self.cursor.expected(OPERAND)),
         }
     }
 
@@ -291,11 +310,13 @@ impl<'a> Parser<'_, 'a> {
             return Err(self.cursor.expected(OPERAND));
         }
         let word = self.cursor.take_while(is_word);
-        if self.cursor.clone().eat("(").is_none() {
-            return self.tree(EvalNode::Field(word.value.to_owned()), word.span, 0);
+        match self.cursor.eat("(") {
+            Some(open) => self.call(word, open),
+            None => self.tree(EvalNode::Field(word.value.to_owned()), word.span, 0),
         }
-        self.cursor.skip_blanks();
-        let open = self.cursor.advance(1);
+    }
+
+    fn call(&mut self, word: Spanned<&str>, open: Span) -> Result<Tree, Diagnostic> {
         let name = word.value.to_ascii_lowercase();
         let outer = self.literals;
         let (arguments, height) = self.arguments(&name, open)?;
