@@ -183,10 +183,11 @@ impl Parser<'_, '_, '_> {
         if text.value == "*" {
             return Ok(SearchExpr::All);
         }
-        if let Some((field, value)) = raw.value.split_once("::") {
-            if !field.is_empty() && !value.is_empty() {
-                return Ok(indexed_field(field, value, raw.span));
-            }
+        if let Some((field, value)) = raw.value.split_once("::")
+            && !field.is_empty()
+            && !value.is_empty()
+        {
+            return Ok(indexed_field(field, value, raw.span));
         }
         Ok(SearchExpr::Term { text, form: TermForm::Word })
     }

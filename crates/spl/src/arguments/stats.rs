@@ -1,7 +1,7 @@
 //! The arguments that `stats`, `eventstats`, `streamstats`, `chart`, `timechart` and `tstats` share:
 //! aggregates with their names, and BY fields.
 
-use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
+use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
 
 use super::options::keyword_ahead;
 use super::{Arguments, eval, names};
@@ -132,8 +132,7 @@ fn close(cursor: &mut Cursor<'_>, open: Span) -> Result<Span, Diagnostic> {
     let diagnostic = cursor.expected("`)`").label(open, "to close this");
     Err(match cursor.peek() {
         Some('=' | '<' | '>' | '!' | '+' | '*' | '/' | '(') => {
-            Diagnostic { code: Code::SYNTAX, ..diagnostic }
-                .help("an expression in a statistics function is written `count(eval(…))`")
+            diagnostic.help("an expression in a statistics function is written `count(eval(…))`")
         }
         _ => diagnostic.help("a field's name that holds blanks needs double quotes"),
     })
