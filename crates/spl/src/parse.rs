@@ -118,7 +118,8 @@ fn begins_with_terms(body: &str, place: Place) -> bool {
         }
         Place::Brackets => {
             word.is_empty()
-                || after.starts_with(['=', '<', '>', '!'])
+                // `<<FIELD>>` in a template of `foreach` is no operator.
+                || (after.starts_with(['=', '<', '>', '!']) && !after.starts_with("<<"))
                 || body[word.len()..].starts_with(['.', ':', '-', '*', '{'])
         }
     }
