@@ -6,11 +6,12 @@
 
 mod arguments;
 pub mod ast;
+mod cursor;
 mod expand;
 mod parse;
 pub mod time;
 
-pub use arguments::Arguments;
+pub use arguments::{Arguments, parse_eval, parse_search, unescape_controls};
 pub use ast::*;
 pub use expand::{Expansion, MacroDefinition, MacroSet, expand_macros};
 pub use parse::parse;

@@ -1,0 +1,95 @@
+//! Field names as `stats`, `table`, `rename` and their like write them: bare, dotted, braced or quoted.
+
+use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
+
+use super::Arguments;
+use super::options::keyword_ahead;
+use crate::cursor::{Cursor, unescape};
+
+impl Arguments<'_> {
+    /// Takes a field's name: bare (`a.b{}.c`, wildcards allowed), `"in double"` or `'in single'` quotes.
+    ///
+    /// A bare name may end in parentheses, because `stats` names its columns so: `sum(bytes)`.
+    ///
+    /// # Errors
+    /// What comes next is no name.
+    pub fn field(&mut self) -> Result<Spanned<String>, Diagnostic> {
+        field(&mut self.cursor)
+    }
+
+    /// Takes fields that blanks or commas separate, up to something else or the end; at least one.
+    ///
+    /// An option (`name=value`) and a square bracket are something else.
+    ///
+    /// # Errors
+    /// There is no field at all, or a quote is not closed.
+    pub fn fields(&mut self) -> Result<Vec<Spanned<String>>, Diagnostic> {
+        self.fields_until(&[])
+    }
+
+    /// Takes fields as [`Arguments::fields`] does, up to one of the keywords in `stop` (any case).
+    ///
+    /// # Errors
+    /// There is no field before it, or a quote is not closed.
+    pub fn fields_until(&mut self, stop: &[&str]) -> Result<Vec<Spanned<String>>, Diagnostic> {
+        self.expected = "a field or the end of the command";
+        fields(&mut self.cursor, stop)
+    }
+}
+
+pub(super) fn fields(
+    cursor: &mut Cursor<'_>,
+    stop: &[&str],
+) -> Result<Vec<Spanned<String>>, Diagnostic> {
+    let mut fields = Vec::new();
+    loop {
+        while cursor.eat(",").is_some() {}
+        if stop.iter().any(|word| keyword_ahead(cursor, word)) || !field_ahead(cursor) {
+            break;
+        }
+        fields.push(field(cursor)?);
+    }
+    if fields.is_empty() { Err(cursor.expected("a field")) } else { Ok(fields) }
+}
+
+/// Returns true if a field's name comes next that is not the name of an option.
+fn field_ahead(cursor: &mut Cursor<'_>) -> bool {
+    cursor.skip_blanks();
+    match cursor.peek() {
+        Some('"' | '\'') => true,
+        Some(c) if is_bare(c) => {
+            let mut ahead = cursor.clone();
+            ahead.take_while(is_bare);
+            !ahead.rest().trim_start().starts_with('=')
+        }
+        _ => false,
+    }
+}
+
+pub(super) fn field(cursor: &mut Cursor<'_>) -> Result<Spanned<String>, Diagnostic> {
+    cursor.skip_blanks();
+    if let Some(quote @ ('"' | '\'')) = cursor.peek() {
+        let Some(raw) = cursor.quoted(quote) else { return Err(cursor.expected("a field")) };
+        let raw = raw?;
+        let name = if quote == '"' { unescape(raw.value) } else { raw.value.to_owned() };
+        return Ok(Spanned::new(name, raw.span));
+    }
+    let bare = cursor.take_while(is_bare);
+    if bare.value.is_empty() {
+        return Err(cursor.expected("a field"));
+    }
+    let mut name = bare.value.to_owned();
+    let mut end = bare.span.end;
+    if cursor.peek() == Some('(')
+        && let Ok(arguments) = cursor.balanced()
+    {
+        name.push_str(arguments.value);
+        end = arguments.span.end;
+    }
+    Ok(Spanned::new(name, Span::new(bare.span.start, end)))
+}
+
+fn is_bare(c: char) -> bool {
+    !c.is_whitespace()
+        && !matches!(c, ',' | '(' | ')' | '[' | ']' | '|' | '"' | '\'' | '=' | '<' | '>' | '!')
+}

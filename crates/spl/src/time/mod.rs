@@ -1,0 +1,18 @@
+//! Time: modifiers such as `-70m@m`, calendar steps, `strftime` and `strptime`.
+//!
+//! Times are seconds since 1970 as `f64`, as everywhere in SPL; resolution is a microsecond. Nothing here
+//! asks for the current time or zone: both are arguments.
+
+mod calendar;
+mod deprecated;
+mod format;
+mod modifier;
+mod parse;
+mod unit;
+
+pub use calendar::{add, floor};
+pub use deprecated::deprecated;
+pub use format::strftime;
+pub use modifier::{Modifier, Snap, Step, TimeError, parse_modifier, relative_time, resolve};
+pub use parse::strptime;
+pub use unit::{Span, Unit, parse_span};
