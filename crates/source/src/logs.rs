@@ -143,10 +143,10 @@ impl Logs {
             if let Some(sourcetype) = &self.options.sourcetype {
                 return sourcetype == "json";
             }
-            let formats = self.files.iter().take(FILES_PEEKED).filter_map(|file| {
+            let mut formats = self.files.iter().take(FILES_PEEKED).filter_map(|file| {
                 open(file).ok().and_then(peek_format)
             });
-            formats.into_iter().next() == Some(Format::Json)
+            formats.next() == Some(Format::Json)
         })
     }
 
