@@ -221,6 +221,13 @@ impl Parser<'_, '_, '_> {
             let bound = Spanned::new(lower, field.span);
             return Ok(Some(SearchExpr::Time { bound, modifier: self.modifier(&field.value)? }));
         }
+        if ["AND", "OR", "NOT"].iter().any(|word| self.operator_ahead(word)) {
+            let what = format!("a value to compare `{}` with", field.value);
+            return Err(self
+                .cursor
+                .expected(&what)
+                .help("put the word in quotes if it is the value"));
+        }
         let value =
             self.literal(Ends::AtBlanks, &format!("a value to compare `{}` with", field.value))?;
         Ok(Some(SearchExpr::Compare { field: field.clone(), op, value }))
