@@ -1,1 +1,26 @@
+//! SPL tree to DataFusion plan to rows.
+//!
+//! [`run::prepare`] takes a search's text through expansion, parsing and planning; [`run::Prepared`]
+//! runs it. Commands are in [`commands`], eval functions in [`functions`], statistics in [`stats`];
+//! each is one file and one line in a registry. Where events come from is the business of an
+//! [`context::EventSource`].
 
+pub mod commands;
+pub mod context;
+pub mod convert;
+pub mod error;
+pub mod eval;
+pub mod expression;
+pub mod functions;
+pub mod memory;
+pub mod operators;
+mod order;
+pub mod plan;
+mod planner;
+mod predicate;
+mod predicate_udf;
+pub mod rows;
+pub mod run;
+mod sort_key;
+pub mod stats;
+mod subsearch;

@@ -1,0 +1,52 @@
+//! Rows from a file of JSON objects, one a line.
+
+use std::io::BufRead;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use spilltrail_event::{Value, fields};
+use spilltrail_search::memory::Row;
+
+/// Reads the rows of a file. A number keeps its own text; null is absent.
+pub(crate) fn read(path: &Path) -> Result<Vec<Row>> {
+    let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
+    let mut rows = Vec::new();
+    for (number, line) in std::io::BufReader::new(file).lines().enumerate() {
+        let line = line.with_context(|| path.display().to_string())?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let row: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&line)
+            .with_context(|| format!("{}: line {}", path.display(), number + 1))?;
+        rows.push(row.into_iter().map(|(name, value)| field(name, value)).collect());
+    }
+    Ok(rows)
+}
+
+fn field(name: String, json: serde_json::Value) -> (String, Value<'static>) {
+    let value = value(json);
+    let value = if name == fields::TIME { time(&value) } else { value };
+    (name, value)
+}
+
+fn time(value: &Value<'_>) -> Value<'static> {
+    let text = value.to_text().unwrap_or_default();
+    match spilltrail_event::parse_number(&text) {
+        Some(number) => Value::Number(number),
+        None => spilltrail_spl::time::resolve(&text, 0.0, &jiff::tz::TimeZone::UTC)
+            .ok()
+            .flatten()
+            .map_or(Value::Null, Value::Number),
+    }
+}
+
+fn value(json: serde_json::Value) -> Value<'static> {
+    match json {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::String(text) => Value::text(text),
+        serde_json::Value::Array(items) => {
+            Value::multi(items.into_iter().flat_map(|item| value(item).into_members()).collect())
+        }
+        scalar => Value::text(scalar.to_string()),
+    }
+}

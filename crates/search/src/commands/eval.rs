@@ -1,0 +1,173 @@
+//! `eval`: sets fields to the values of expressions.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use datafusion::logical_expr::{Expr, lit, when};
+use indexmap::IndexSet;
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::{Kind, Value};
+use spilltrail_spl::{Arguments, Assignment};
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use crate::plan::{Needs, Plan, column};
+use crate::rows::Rows;
+use crate::{convert, eval, subsearch};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "eval",
+    aliases: &[],
+    kind: CommandKind::DistributableStreaming,
+    summary: "Sets fields to the values of expressions; a null value removes the field.",
+    syntax: "eval <field>=<expression> [, <field>=<expression>] …",
+    arguments: &[("field", "The field to set; `{name}` in it stands for the value of that field.")],
+    examples: &[
+        Example {
+            title: "Later assignments see earlier ones",
+            events: r#"{"bytes":"2048"}"#,
+            search: "| eval kb=bytes/1024, size=kb.\" kB\"",
+            results: r#"{"bytes":"2048","kb":2,"size":"2 kB"}"#,
+        },
+        Example {
+            title: "A field named by the value of another",
+            events: r#"{"key":"color","value":"red"}"#,
+            search: "| eval {key}=value | table color",
+            results: r#"{"color":"red"}"#,
+        },
+    ],
+    differs: &[],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct Eval {
+    assignments: Vec<Assignment>,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let assignments = arguments.assignments()?;
+    arguments.finish()?;
+    Ok(Box::new(Eval { assignments }))
+}
+
+/// Returns the fields that stand in braces in a target.
+fn named_in(target: &str) -> Vec<String> {
+    target
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}').map(|(name, _)| name.to_owned()))
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[async_trait]
+impl Command for Eval {
+    fn needs(&self, after: Needs) -> Needs {
+        self.assignments.iter().rev().fold(after, |needs, assignment| {
+            let inner = named_in(&assignment.target.value);
+            let needs = if inner.is_empty() {
+                needs.without([&assignment.target.value])
+            } else {
+                needs
+            };
+            needs.and(eval::field_names(&assignment.value)).and(inner)
+        })
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let mut plan = stage.input(input)?;
+        for assignment in &self.assignments {
+            let value = eval::splice(&assignment.value, stage.context).await?;
+            let compiled = eval::expression(&value, &plan, stage.context)?;
+            let kind = compiled.storable()?;
+            let expr = compiled.into_expr();
+            let target = &assignment.target.value;
+            plan = if named_in(target).is_empty() {
+                plan.with_columns(vec![(target.clone(), expr, kind)])
+                    .map_err(|error| stage.refused(error))?
+            } else {
+                named_by_value(plan, target, expr, kind, stage).await?
+            };
+        }
+        Ok(plan)
+    }
+}
+
+/// Plans `eval {field}=…`: the target's name depends on the row. Where all wanted names are known
+/// each becomes a conditional column; else the rows run now and show which names there are.
+async fn named_by_value(
+    plan: Plan,
+    target: &str,
+    value: Expr,
+    kind: Kind,
+    stage: &Stage<'_>,
+) -> Result<Plan, Diagnostic> {
+    const NAME: &str = "\u{1}name";
+    const VALUE: &str = "\u{1}value";
+    let refused = |error| stage.refused(error);
+    let own = plan.names();
+    let name = target_name(target, &plan);
+    let mut plan = plan
+        .with_columns(vec![
+            (NAME.to_owned(), name, Kind::Text),
+            (VALUE.to_owned(), value, kind),
+        ])
+        .map_err(refused)?;
+    let names: BTreeSet<String> = if stage.after.fields.is_open() {
+        let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
+        let names = seen_names(&rows, NAME);
+        plan = rows.into_plan().map_err(refused)?;
+        names
+    } else {
+        stage.after.fields.names.clone()
+    };
+    let columns = names
+        .into_iter()
+        .filter(|name| !own.contains(name) || stage.after.fields.wants(name))
+        .map(|name| {
+            let known = plan.kind(&name);
+            let wide = known.map_or(kind, |known| known.or(kind));
+            let old = match known {
+                Some(known) => convert::to_kind(column(&name), known, wide),
+                None => lit(datafusion::common::ScalarValue::try_from(&crate::plan::data_type(wide))
+                    .map_err(refused)?),
+            };
+            let new = convert::to_kind(column(VALUE), kind, wide);
+            let is_named = column(NAME).eq(lit(datafusion::common::ScalarValue::Utf8View(Some(
+                name.clone(),
+            ))));
+            let expr = when(is_named, new).otherwise(old).map_err(refused)?;
+            Ok((name, expr, wide))
+        })
+        .collect::<Result<Vec<_>, Diagnostic>>()?;
+    let mut kept: IndexSet<String> = own.into_iter().collect();
+    kept.extend(columns.iter().map(|(name, _, _)| name.clone()));
+    let kept: Vec<String> = kept.into_iter().collect();
+    plan.with_columns(columns).and_then(|plan| plan.select(&kept)).map_err(refused)
+}
+
+fn seen_names(rows: &Rows, column: &str) -> BTreeSet<String> {
+    rows.iter()
+        .filter_map(|row| row.get(column).and_then(Value::to_text).map(|text| text.into_owned()))
+        .collect()
+}
+
+/// Returns the expression of a target's name: the pieces outside braces and the values of those in
+/// them; null, so that nothing is set, where one of the fields is absent.
+fn target_name(target: &str, plan: &Plan) -> Expr {
+    let mut parts = Vec::new();
+    let mut rest = target;
+    while let Some((before, (name, after))) =
+        rest.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+    {
+        parts.push(convert::text(before));
+        parts.push(match plan.kind(name) {
+            Some(kind) => convert::to_kind(column(name), kind, Kind::Text),
+            None => crate::plan::null_text(),
+        });
+        rest = after;
+    }
+    parts.push(convert::text(rest));
+    convert::concat(parts)
+}

@@ -1,0 +1,173 @@
+//! SPL commands: one file each, one line each in [`COMMANDS`].
+
+mod eval;
+mod fields;
+mod head;
+mod makeresults;
+mod options;
+mod rename;
+mod search;
+mod sort;
+mod stats;
+mod table;
+mod r#where;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::{Code, Diagnostic, Span};
+use spilltrail_spl::Arguments;
+
+use crate::context::SearchContext;
+use crate::plan::{Needs, Plan};
+
+/// Every command, sorted by name.
+pub static COMMANDS: &[Entry] = &[
+    eval::ENTRY,
+    fields::ENTRY,
+    head::ENTRY,
+    makeresults::ENTRY,
+    rename::ENTRY,
+    search::ENTRY,
+    sort::ENTRY,
+    stats::ENTRY,
+    table::ENTRY,
+    r#where::ENTRY,
+];
+
+/// A command's documentation, parser and planner.
+#[derive(Debug)]
+pub struct Entry {
+    /// What it is.
+    pub doc: &'static CommandDoc,
+    /// Reads its arguments.
+    pub parse: fn(&mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic>,
+}
+
+/// A command with its arguments read.
+#[async_trait]
+pub trait Command: Debug + Send + Sync {
+    /// Returns what the command needs of the rows before it, given what comes after needs.
+    fn needs(&self, after: Needs) -> Needs;
+
+    /// Puts the command on top of `input`, which is none for the first command of a pipeline.
+    ///
+    /// # Errors
+    /// Says what cannot be planned, with its place.
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic>;
+}
+
+/// What a command is planned in.
+#[derive(Debug)]
+pub struct Stage<'a> {
+    /// The search's surroundings.
+    pub context: &'a SearchContext,
+    /// What comes after needs.
+    pub after: &'a Needs,
+    /// The command's name in the text.
+    pub span: Span,
+}
+
+impl Stage<'_> {
+    /// Returns the input of a command that is not generating.
+    ///
+    /// # Errors
+    /// Fails with NOT_GENERATING if there is none.
+    pub fn input(&self, input: Option<Plan>) -> Result<Plan, Diagnostic> {
+        input.ok_or_else(|| {
+            Diagnostic::error(Code::NOT_GENERATING, "this command needs the rows of an earlier one")
+                .at(self.span)
+                .help("begin with a search, or with a generating command such as `| makeresults`")
+        })
+    }
+
+    /// Checks that a generating command has nothing before it.
+    ///
+    /// # Errors
+    /// Fails with NOT_GENERATING if it has.
+    pub fn must_be_first(&self, input: Option<&Plan>) -> Result<(), Diagnostic> {
+        match input {
+            None => Ok(()),
+            Some(_) => Err(Diagnostic::error(
+                Code::NOT_GENERATING,
+                "a generating command must be the first of its pipeline",
+            )
+            .at(self.span)
+            .help("put it in a subsearch: `| append [ | … ]`")),
+        }
+    }
+
+    /// Turns DataFusion's refusal into a diagnostic at the command.
+    pub fn refused(&self, error: datafusion::common::DataFusionError) -> Diagnostic {
+        crate::error::from_engine(&error).at(self.span)
+    }
+}
+
+/// Splunk's classes of commands; they decide where a distributed plan can be cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandKind {
+    /// Makes rows of its own; must come first.
+    Generating,
+    /// Row by row, anywhere.
+    DistributableStreaming,
+    /// Row by row, but in order in one place.
+    CentralizedStreaming,
+    /// Turns rows into a table.
+    Transforming,
+    /// Needs all rows before it gives one.
+    Dataset,
+}
+
+/// A command's documentation.
+#[derive(Debug)]
+pub struct CommandDoc {
+    /// Name in lower case.
+    pub name: &'static str,
+    /// Other names.
+    pub aliases: &'static [&'static str],
+    /// Class.
+    pub kind: CommandKind,
+    /// One line, third person, full stop.
+    pub summary: &'static str,
+    /// Grammar in one line.
+    pub syntax: &'static str,
+    /// Options and arguments: name and meaning.
+    pub arguments: &'static [(&'static str, &'static str)],
+    /// Runnable examples; at least one.
+    pub examples: &'static [Example],
+    /// Every known difference from Splunk, one sentence each.
+    pub differs: &'static [&'static str],
+}
+
+/// A runnable example.
+#[derive(Debug)]
+pub struct Example {
+    /// What it shows.
+    pub title: &'static str,
+    /// Events or rows, one JSON object a line.
+    pub events: &'static str,
+    /// The search; it begins with a pipe if it takes the rows as they are.
+    pub search: &'static str,
+    /// The rows it gives, one JSON object a line, in order.
+    pub results: &'static str,
+}
+
+/// Returns the command with this name or alias.
+#[must_use]
+pub fn command(name: &str) -> Option<&'static Entry> {
+    COMMANDS.iter().find(|entry| entry.doc.name == name || entry.doc.aliases.contains(&name))
+}
+
+/// Returns the diagnostic for a command that does not exist here.
+pub(crate) fn unknown(name: &str, span: Span) -> Diagnostic {
+    let known = COMMANDS.iter().map(|entry| entry.doc.name);
+    let diagnostic = Diagnostic::unsupported(
+        Code::UNSUPPORTED_COMMAND,
+        format!("the command `{name}` is not supported"),
+    )
+    .at(span);
+    match spilltrail_diagnostic::similar(name, known) {
+        Some(similar) => diagnostic.help(format!("a command with a similar name exists: `{similar}`")),
+        None => diagnostic.help("`spilltrail help` lists the commands that are supported"),
+    }
+}

@@ -1,0 +1,199 @@
+//! `rename`: gives fields other names.
+
+use async_trait::async_trait;
+use datafusion::logical_expr::{Expr, when};
+use indexmap::IndexMap;
+use spilltrail_diagnostic::{Code, Diagnostic, Span};
+use spilltrail_event::{Kind, wildcard_capture};
+use spilltrail_spl::Arguments;
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use crate::convert;
+use crate::plan::{Needs, Plan, column};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "rename",
+    aliases: &[],
+    kind: CommandKind::DistributableStreaming,
+    summary: "Gives fields other names, one by one or by wildcard.",
+    syntax: "rename <field> AS <field> [, <field> AS <field>] …",
+    arguments: &[("field", "A name; wildcards stand as often on the right as on the left.")],
+    examples: &[
+        Example {
+            title: "One field",
+            events: r#"{"userIdentity.arn":"arn:aws:iam::1:user/ann"}"#,
+            search: "| rename userIdentity.arn as arn",
+            results: r#"{"arn":"arn:aws:iam::1:user/ann"}"#,
+        },
+        Example {
+            title: "A prefix taken off",
+            events: r#"{"requestParameters.name":"a","requestParameters.tag.k":"b"}"#,
+            search: "| rename requestParameters.* as *",
+            results: r#"{"name":"a","tag.k":"b"}"#,
+        },
+    ],
+    differs: &[
+        "Where a wildcard moves a field onto an existing one, rows without the moved field keep the existing value.",
+    ],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct Rename {
+    pairs: Vec<Pair>,
+}
+
+#[derive(Debug)]
+struct Pair {
+    from: String,
+    to: String,
+    span: Span,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let mut pairs: Vec<Pair> = Vec::new();
+    while !arguments.is_empty() {
+        let from = arguments.field()?;
+        if arguments.keyword("as").is_none() {
+            return Err(Diagnostic::error(Code::SYNTAX, format!("expected `AS` after `{}`", from.value))
+                .at(from.span)
+                .help("for example `rename userIdentity.arn AS arn`"));
+        }
+        let to = arguments.field()?;
+        arguments.symbol(",");
+        let span = from.span.to(to.span);
+        if from.value.matches('*').count() != to.value.matches('*').count() {
+            let message =
+                format!("`{}` and `{}` must have equally many `*`", from.value, to.value);
+            return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(span));
+        }
+        if pairs.iter().any(|pair| pair.to == to.value && pair.from != from.value) {
+            let message = format!("two fields are renamed to `{}`", to.value);
+            return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(to.span));
+        }
+        pairs.push(Pair { from: from.value, to: to.value, span });
+    }
+    if pairs.is_empty() {
+        return Err(Diagnostic::error(Code::SYNTAX, "expected `<field> AS <field>`")
+            .at(arguments.span()));
+    }
+    Ok(Box::new(Rename { pairs }))
+}
+
+impl Pair {
+    fn is_wild(&self) -> bool {
+        self.from.contains('*')
+    }
+
+    /// Returns the name that the pair gives to `name`, or none if it does not concern it.
+    fn renamed(&self, name: &str) -> Option<String> {
+        if !self.is_wild() {
+            return (name == self.from).then(|| self.to.clone());
+        }
+        if name.starts_with('_') && !self.from.starts_with('_') {
+            return None;
+        }
+        let parts = wildcard_capture(&self.from, name)?;
+        Some(fill(&self.to, parts))
+    }
+
+    /// Returns the name that becomes `name` by this pair, or none if none does.
+    fn origin(&self, name: &str) -> Option<String> {
+        if !self.is_wild() {
+            return (name == self.to).then(|| self.from.clone());
+        }
+        let parts = wildcard_capture(&self.to, name)?;
+        Some(fill(&self.from, parts))
+    }
+}
+
+fn fill(template: &str, parts: Vec<String>) -> String {
+    let mut parts = parts.into_iter();
+    let mut filled = String::new();
+    for (index, piece) in template.split('*').enumerate() {
+        if index > 0 {
+            filled.push_str(&parts.next().unwrap_or_default());
+        }
+        filled.push_str(piece);
+    }
+    filled
+}
+
+#[async_trait]
+impl Command for Rename {
+    fn needs(&self, after: Needs) -> Needs {
+        self.pairs.iter().rev().fold(after, |mut needs, pair| {
+            let wanted: Vec<String> = needs.fields.names.iter().cloned().collect();
+            for name in wanted {
+                if let Some(origin) = pair.origin(&name) {
+                    needs.fields.add(&origin);
+                    if !pair.is_wild() {
+                        needs.fields.names.remove(&name);
+                        needs.fields.add(&origin);
+                        // The target must be known to exist, so that it can be removed.
+                        needs.fields.add(&name);
+                    }
+                }
+            }
+            if needs.fields.is_open() {
+                needs.fields.add(&pair.from);
+            }
+            needs
+        })
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let mut plan = stage.input(input)?;
+        for pair in &self.pairs {
+            plan = rename(plan, pair)
+                .map_err(|error| crate::error::from_engine(&error).at(pair.span))?;
+        }
+        Ok(plan)
+    }
+}
+
+fn rename(plan: Plan, pair: &Pair) -> datafusion::common::Result<Plan> {
+    let mut columns: IndexMap<String, (Expr, Kind)> = IndexMap::new();
+    let fields: Vec<(String, Kind)> =
+        plan.fields().map(|(name, kind)| (name.to_owned(), kind)).collect();
+    let moved: IndexMap<String, String> = fields
+        .iter()
+        .filter_map(|(name, _)| Some((name.clone(), pair.renamed(name)?)))
+        .filter(|(from, to)| from != to)
+        .collect();
+    if moved.is_empty() && !pair.is_wild() && pair.from != pair.to {
+        // The source exists nowhere: a target of that name goes too.
+        let kept: Vec<String> =
+            fields.into_iter().map(|(name, _)| name).filter(|name| *name != pair.to).collect();
+        return plan.select(&kept);
+    }
+    let targets: Vec<&String> = moved.values().collect();
+    for (name, kind) in &fields {
+        match moved.get(name) {
+            Some(to) => {
+                let under = plan.kind(to).filter(|_| pair.is_wild() && !moved.contains_key(to));
+                columns.insert(to.clone(), overlaid(name, *kind, to, under)?);
+            }
+            None if targets.contains(&name) => {}
+            None => {
+                columns.insert(name.clone(), (column(name), *kind));
+            }
+        }
+    }
+    plan.project(columns.into_iter().map(|(name, (expr, kind))| (name, expr, kind)).collect())
+}
+
+/// Returns the value of `from`; of `to` where `from` is absent and a wildcard moved it.
+fn overlaid(
+    from: &str,
+    kind: Kind,
+    to: &str,
+    under: Option<Kind>,
+) -> datafusion::common::Result<(Expr, Kind)> {
+    let Some(under) = under else { return Ok((column(from), kind)) };
+    let wide = kind.or(under);
+    let above = convert::to_kind(column(from), kind, wide);
+    let below = convert::to_kind(column(to), under, wide);
+    Ok((when(column(from).is_not_null(), above).otherwise(below)?, wide))
+}

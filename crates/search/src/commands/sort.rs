@@ -1,0 +1,136 @@
+//! `sort`: orders rows.
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_event::Kind;
+use spilltrail_spl::Arguments;
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use crate::order::stable_sort;
+use crate::plan::{Needs, Plan, column};
+use crate::sort_key::{SortAs, sort_key};
+
+/// Rows kept when no number is given (Search Reference, `sort`).
+const DEFAULT_LIMIT: usize = 10_000;
+
+static DOC: CommandDoc = CommandDoc {
+    name: "sort",
+    aliases: &[],
+    kind: CommandKind::Dataset,
+    summary: "Orders rows by fields; rows without the field come last either way.",
+    syntax: "sort [<count>|limit=<int>] [+|-]<field> … [d|desc]",
+    arguments: &[
+        ("limit", "How many rows to keep; 0 for all. Default 10000."),
+        ("field", "A name, or `auto(f)`, `num(f)`, `str(f)`, `ip(f)`; `-` sorts descending."),
+        ("desc", "Reverses the whole order."),
+    ],
+    examples: &[
+        Example {
+            title: "Descending; numbers by value",
+            events: "{\"n\":\"9\"}\n{\"n\":\"10\"}\n{\"x\":\"1\"}",
+            search: "| sort - n | table n",
+            results: "{\"n\":\"10\"}\n{\"n\":\"9\"}\n{}",
+        },
+        Example {
+            title: "As text",
+            events: "{\"n\":\"9\"}\n{\"n\":\"10\"}",
+            search: "| sort str(n)",
+            results: "{\"n\":\"10\"}\n{\"n\":\"9\"}",
+        },
+    ],
+    differs: &["Where a field holds numbers and other text, the numbers come first."],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct Sort {
+    limit: usize,
+    keys: Vec<Key>,
+    is_reversed: bool,
+}
+
+#[derive(Debug)]
+struct Key {
+    field: String,
+    sort_as: SortAs,
+    is_descending: bool,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let mut sort = Sort { limit: DEFAULT_LIMIT, keys: Vec::new(), is_reversed: false };
+    if let Some(number) = arguments.integer() {
+        sort.limit = usize::try_from(number.value).map_err(|_| {
+            Diagnostic::error(Code::BAD_ARGUMENT, "expected a number that is not negative")
+                .at(number.span)
+        })?;
+    } else if let Some(value) = arguments.option("limit") {
+        sort.limit = options::count(&value)?;
+    }
+    while !arguments.is_empty() {
+        let is_last_word = !sort.keys.is_empty()
+            && (arguments.keyword("desc").is_some() || arguments.keyword("d").is_some());
+        if is_last_word {
+            sort.is_reversed = true;
+            arguments.finish()?;
+            break;
+        }
+        sort.keys.push(key(arguments)?);
+        arguments.symbol(",");
+    }
+    if sort.keys.is_empty() {
+        return Err(Diagnostic::error(Code::SYNTAX, "expected a field to sort by")
+            .at(arguments.span()));
+    }
+    Ok(Box::new(sort))
+}
+
+fn key(arguments: &mut Arguments<'_>) -> Result<Key, Diagnostic> {
+    let is_descending = arguments.symbol("-").is_some();
+    if !is_descending {
+        arguments.symbol("+");
+    }
+    let field = arguments.field()?;
+    let sort_as = match field.value.as_str() {
+        "auto" => SortAs::Auto,
+        "num" => SortAs::Number,
+        "str" => SortAs::Text,
+        "ip" => SortAs::Address,
+        _ => return Ok(Key { field: field.value, sort_as: SortAs::Auto, is_descending }),
+    };
+    if arguments.symbol("(").is_none() {
+        return Ok(Key { field: field.value, sort_as: SortAs::Auto, is_descending });
+    }
+    let inner = arguments.field()?;
+    if arguments.symbol(")").is_none() {
+        return Err(Diagnostic::error(Code::SYNTAX, "expected `)`").at(inner.span));
+    }
+    Ok(Key { field: inner.value, sort_as, is_descending })
+}
+
+#[async_trait]
+impl Command for Sort {
+    fn needs(&self, after: Needs) -> Needs {
+        // Equal rows keep their order, so it matters wherever the order of the result does.
+        after.and(self.keys.iter().map(|key| key.field.as_str()))
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let refused = |error| stage.refused(error);
+        let input = stage.input(input)?;
+        let keys = self
+            .keys
+            .iter()
+            .filter_map(|key| {
+                let kind = input.kind(&key.field)?;
+                let is_plain = kind == Kind::Number
+                    && matches!(key.sort_as, SortAs::Auto | SortAs::Number);
+                let value = column(&key.field);
+                let value = if is_plain { value } else { sort_key(value, key.sort_as) };
+                Some(value.sort(key.is_descending == self.is_reversed, false))
+            })
+            .collect();
+        let plan = stable_sort(input, keys).map_err(refused)?;
+        if self.limit == 0 { Ok(plan) } else { plan.limit(self.limit).map_err(refused) }
+    }
+}

@@ -1,0 +1,68 @@
+//! `table`: keeps fields in the order given.
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_spl::Arguments;
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use crate::plan::{Needs, Plan};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "table",
+    aliases: &[],
+    kind: CommandKind::Transforming,
+    summary: "Keeps just these fields, in this order.",
+    syntax: "table <field> …",
+    arguments: &[("field", "A name, or a wildcard for all that it covers.")],
+    examples: &[Example {
+        title: "By name and by wildcard",
+        events: r#"{"user":"ann","src_ip":"192.0.2.1","src_port":"99","x":"1"}"#,
+        search: "| table src_* user",
+        results: r#"{"src_ip":"192.0.2.1","src_port":"99","user":"ann"}"#,
+    }],
+    differs: &[],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct Table {
+    names: Vec<String>,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let names: Vec<String> = arguments.fields()?.into_iter().map(|field| field.value).collect();
+    arguments.finish()?;
+    if names.is_empty() {
+        return Err(Diagnostic::error(Code::SYNTAX, "expected a field").at(arguments.span()));
+    }
+    Ok(Box::new(Table { names }))
+}
+
+#[async_trait]
+impl Command for Table {
+    fn needs(&self, after: Needs) -> Needs {
+        Needs { order: after.order, ..Needs::only(&self.names) }
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        let names = spread(&input, &self.names);
+        let mut plan = input.select(&names).map_err(|error| stage.refused(error))?;
+        plan.transformed = true;
+        Ok(plan)
+    }
+}
+
+/// Returns the names, each once, wildcards replaced by the columns that they cover.
+pub(super) fn spread(plan: &Plan, names: &[String]) -> Vec<String> {
+    let mut spread: indexmap::IndexSet<String> = indexmap::IndexSet::new();
+    for name in names {
+        if name.contains('*') {
+            spread.extend(plan.covered(name));
+        } else {
+            spread.insert(name.clone());
+        }
+    }
+    spread.into_iter().collect()
+}

@@ -1,0 +1,63 @@
+//! `where`: keeps the rows for which an eval expression is true.
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_spl::{Arguments, EvalExpr};
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use crate::eval;
+use crate::plan::{Needs, Plan};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "where",
+    aliases: &[],
+    kind: CommandKind::DistributableStreaming,
+    summary: "Keeps the rows for which an eval expression is true.",
+    syntax: "where <expression>",
+    arguments: &[],
+    examples: &[
+        Example {
+            title: "Two fields compared; an absent one drops the row",
+            events: r#"{"owner":"1","caller":"1"}
+{"owner":"1","caller":"2"}
+{"owner":"1"}"#,
+            search: "| where owner!=caller",
+            results: r#"{"owner":"1","caller":"2"}"#,
+        },
+        Example {
+            title: "Numbers compare by value, text exactly",
+            events: r#"{"n":"10","s":"A"}
+{"n":"9","s":"a"}"#,
+            search: "| where n > 9 OR s=\"b\"",
+            results: r#"{"n":"10","s":"A"}"#,
+        },
+    ],
+    differs: &[],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct Where {
+    condition: EvalExpr,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let condition = arguments.eval()?;
+    arguments.finish()?;
+    Ok(Box::new(Where { condition }))
+}
+
+#[async_trait]
+impl Command for Where {
+    fn needs(&self, after: Needs) -> Needs {
+        after.and(eval::field_names(&self.condition))
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        let condition = eval::splice(&self.condition, stage.context).await?;
+        let condition = eval::condition(&condition, &input, stage.context)?;
+        input.filter(condition).map_err(|error| stage.refused(error))
+    }
+}

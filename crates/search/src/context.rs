@@ -1,0 +1,215 @@
+//! What a search runs in: the clock, the zone, the events, the lookups, the engine.
+
+use std::fmt::{self, Debug};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use datafusion::catalog::TableProvider;
+use datafusion::common::DataFusionError;
+use datafusion::execution::context::SessionContext;
+use indexmap::IndexMap;
+use jiff::tz::TimeZone;
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::{Demand, Field, Predicate, ScanRequest, TimeBounds};
+use spilltrail_spl::MacroSet;
+
+/// Where events are: a folder of logs, rows in memory, later the lake.
+#[async_trait]
+pub trait EventSource: Debug + Send + Sync {
+    /// Returns the fields that the events matching `predicate` have, of those wanted: the exact names
+    /// with their kinds whether they occur or not, and of the patterns what occurs, in first-seen
+    /// order.
+    ///
+    /// # Errors
+    /// Fails if nothing at all can be read.
+    async fn fields(
+        &self,
+        predicate: &Predicate,
+        demand: &Demand,
+    ) -> Result<Vec<Field>, DataFusionError>;
+
+    /// Returns the table of exactly the events that `request` asks for, in any order that keeps the
+    /// events of one file in the order of the file.
+    ///
+    /// # Errors
+    /// As [`EventSource::fields`].
+    async fn table(
+        &self,
+        request: &ScanRequest,
+    ) -> Result<Arc<dyn TableProvider>, DataFusionError>;
+
+    /// Returns the fields that `tstats` may use: those known without opening events. None means
+    /// every field.
+    fn indexed_fields(&self) -> Option<Vec<String>>;
+
+    /// Returns true if a pipeline that begins with a pipe and an ordinary command reads the events
+    /// as its input, in their own order; so do rows given for trying things.
+    fn is_pipeline_input(&self) -> bool {
+        false
+    }
+}
+
+/// The rows of a lookup and how they are matched.
+#[derive(Debug, Clone, Default)]
+pub struct LookupTable {
+    /// Column names in order.
+    pub columns: Vec<String>,
+    /// Rows; a missing cell is empty text.
+    pub rows: Vec<Vec<String>>,
+    /// Columns matched other than exactly.
+    pub match_types: IndexMap<String, MatchType>,
+    /// Whether case counts; Splunk's default is that it does.
+    pub case_sensitive: bool,
+    /// Below this number of matches, `default_match` fills up.
+    pub min_matches: usize,
+    /// Matches taken at most; Splunk's default is 1000.
+    pub max_matches: usize,
+    /// The value that fills up.
+    pub default_match: Option<String>,
+}
+
+/// How a lookup's column is matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MatchType {
+    /// `WILDCARD(column)`: `*` in the table's cell.
+    Wildcard,
+    /// `CIDR(column)`: the table's cell is a block.
+    Cidr,
+}
+
+/// Lookups by name; writing goes to the run's own copy.
+pub trait LookupStore: Debug + Send + Sync {
+    /// Returns the table, or none if no lookup has this name.
+    ///
+    /// # Errors
+    /// Says why a table that exists cannot be read.
+    fn read(&self, name: &str) -> Result<Option<Arc<LookupTable>>, String>;
+
+    /// Replaces the rows of a lookup, or makes a new one.
+    ///
+    /// # Errors
+    /// Says why the table cannot be kept.
+    fn write(&self, name: &str, table: LookupTable) -> Result<(), String>;
+}
+
+/// A GeoIP database.
+pub trait GeoDatabase: Debug + Send + Sync {
+    /// Returns the fields known for an address (`City`, `Country`, `Region`, `lat`, `lon`, and with
+    /// `all` `Continent`, `MetroCode`, `Timezone`), in the language asked for.
+    fn locate(&self, address: &str, all: bool, language: &str) -> Vec<(&'static str, String)>;
+}
+
+/// What a search runs in. One context is one run: its observations and messages are that run's.
+#[derive(Clone)]
+pub struct SearchContext {
+    /// DataFusion's session: memory pool, spill folder, our planner extension.
+    pub session: SessionContext,
+    /// The events.
+    pub events: Arc<dyn EventSource>,
+    /// The lookups.
+    pub lookups: Arc<dyn LookupStore>,
+    /// The GeoIP database, if one was given.
+    pub geo: Option<Arc<dyn GeoDatabase>>,
+    /// The macros.
+    pub macros: Arc<MacroSet>,
+    /// The instant that `now()` and time modifiers refer to, epoch seconds.
+    pub now: f64,
+    /// The user's time zone.
+    pub zone: TimeZone,
+    /// The time range of the whole search; inline `earliest` and `latest` override it.
+    pub range: TimeBounds,
+    /// What was seen while the search ran.
+    pub observations: Arc<Observations>,
+}
+
+impl fmt::Debug for SearchContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SearchContext")
+            .field("events", &self.events)
+            .field("now", &self.now)
+            .field("range", &self.range)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was seen while a search ran, beside its rows.
+#[derive(Debug, Default)]
+pub struct Observations {
+    messages: Mutex<Vec<Diagnostic>>,
+    grouped: Mutex<Vec<Arc<GroupObservation>>>,
+    lookups: Mutex<Vec<LookupObservation>>,
+}
+
+/// Which BY fields of a `stats` had values: a field that never has one makes every group vanish.
+#[derive(Debug)]
+pub struct GroupObservation {
+    /// The BY fields.
+    pub fields: Vec<String>,
+    /// Rows that came in, and per field those that had a value.
+    pub counts: Mutex<(u64, Vec<u64>)>,
+}
+
+/// A lookup that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookupObservation {
+    /// Its name.
+    pub name: String,
+    /// Its number of rows when it was read.
+    pub rows: usize,
+}
+
+impl Observations {
+    /// Adds a message for the user.
+    pub fn message(&self, diagnostic: Diagnostic) {
+        let mut messages = lock(&self.messages);
+        if !messages.contains(&diagnostic) {
+            messages.push(diagnostic);
+        }
+    }
+
+    /// Returns the messages so far.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Diagnostic> {
+        lock(&self.messages).clone()
+    }
+
+    /// Returns a new observation of the BY fields of a `stats`.
+    #[must_use]
+    pub fn group(&self, fields: Vec<String>) -> Arc<GroupObservation> {
+        let counts = Mutex::new((0, vec![0; fields.len()]));
+        let observation = Arc::new(GroupObservation { fields, counts });
+        lock(&self.grouped).push(observation.clone());
+        observation
+    }
+
+    /// Returns the BY fields that had no value in any row of a `stats` that had rows.
+    #[must_use]
+    pub fn never_present(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        for group in lock(&self.grouped).iter() {
+            let (rows, counts) = &*lock(&group.counts);
+            let absent = group.fields.iter().zip(counts).filter(|(_, count)| **count == 0);
+            if *rows > 0 {
+                missing.extend(absent.map(|(field, _)| field.clone()));
+            }
+        }
+        missing.dedup();
+        missing
+    }
+
+    /// Notes that a lookup was read.
+    pub fn lookup(&self, name: &str, rows: usize) {
+        lock(&self.lookups).push(LookupObservation { name: name.to_owned(), rows });
+    }
+
+    /// Returns the lookups that were read.
+    #[must_use]
+    pub fn lookups(&self) -> Vec<LookupObservation> {
+        lock(&self.lookups).clone()
+    }
+}
+
+/// Locks a mutex; a panic elsewhere does not make the data unusable, because every update is whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

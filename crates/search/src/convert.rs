@@ -1,0 +1,113 @@
+//! Columns of one kind as columns of another, and joined text.
+
+use std::borrow::Cow;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
+};
+use spilltrail_event::{Kind, Value};
+
+use crate::expression::arrow::ColumnBuilder;
+use crate::plan::data_type;
+
+/// Returns `expr`, which is of kind `from`, as a column of kind `to`. Text that is no number becomes
+/// null in a number column; members become one text joined by blanks.
+#[must_use]
+pub fn to_kind(expr: Expr, from: Kind, to: Kind) -> Expr {
+    if from == to {
+        return expr;
+    }
+    let signature = Signature::any(1, Volatility::Immutable);
+    ScalarUDF::new_from_impl(ToKind { signature, to }).call(vec![expr])
+}
+
+/// Returns the text literal.
+#[must_use]
+pub fn text(text: &str) -> Expr {
+    lit(ScalarValue::Utf8View(Some(text.to_owned())))
+}
+
+/// Returns the parts joined; null if one of them is.
+#[must_use]
+pub fn concat(parts: Vec<Expr>) -> Expr {
+    let signature = Signature::variadic_any(Volatility::Immutable);
+    ScalarUDF::new_from_impl(Concat { signature }).call(parts)
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ToKind {
+    signature: Signature,
+    to: Kind,
+}
+
+impl ScalarUDFImpl for ToKind {
+    fn name(&self) -> &'static str {
+        match self.to {
+            Kind::Number => "spl_to_number",
+            Kind::Text => "spl_to_text",
+            Kind::Multi => "spl_to_multi",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(data_type(self.to))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let reader = crate::expression::arrow::ColumnReader::new(&arrays[0])?;
+        let mut builder = ColumnBuilder::new(self.to);
+        for row in 0..arrays[0].len() {
+            let value = reader.value(row);
+            builder.push(match (self.to, value) {
+                (Kind::Text, Value::Multi(members)) => Value::text(members.join(" ")),
+                (Kind::Number, value) => value.as_number().map_or(Value::Null, Value::Number),
+                (_, value) => value,
+            });
+        }
+        Ok(ColumnarValue::Array(builder.finish()))
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Concat {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Concat {
+    fn name(&self) -> &'static str {
+        "spl_concat"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(data_type(Kind::Text))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = args
+            .args
+            .iter()
+            .map(|value| value.clone().into_array(args.number_rows))
+            .collect::<Result<Vec<_>>>()?;
+        let readers = crate::rows::readers(&arrays)?;
+        let mut builder = ColumnBuilder::new(Kind::Text);
+        for row in 0..args.number_rows {
+            let joined: Option<String> = readers
+                .iter()
+                .map(|reader| reader.value(row).to_text().map(Cow::into_owned))
+                .collect();
+            builder.push(joined.map_or(Value::Null, Value::text));
+        }
+        Ok(ColumnarValue::Array(builder.finish()))
+    }
+}

@@ -1,0 +1,33 @@
+//! Failures of the engine, told as diagnostics.
+
+use datafusion::common::DataFusionError;
+use spilltrail_diagnostic::{Code, Diagnostic};
+
+/// An error that one of our operators raises inside the engine and that keeps its diagnostic.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.message)]
+pub struct SearchError(pub Diagnostic);
+
+/// Returns the engine error that carries `diagnostic`.
+#[must_use]
+pub fn to_engine(diagnostic: Diagnostic) -> DataFusionError {
+    DataFusionError::External(Box::new(SearchError(diagnostic)))
+}
+
+/// Returns the diagnostic of an engine error: our own one if it carries one.
+#[must_use]
+pub fn from_engine(error: &DataFusionError) -> Diagnostic {
+    let root = error.find_root();
+    if let DataFusionError::External(inner) = root
+        && let Some(SearchError(diagnostic)) = inner.downcast_ref()
+    {
+        return diagnostic.clone();
+    }
+    match root {
+        DataFusionError::ResourcesExhausted(message) => {
+            Diagnostic::error(Code::LIMIT, format!("the search needs more memory than it may have: {message}"))
+                .help("raise `--memory-limit`, or narrow the search")
+        }
+        other => Diagnostic::error(Code::EXECUTION, other.strip_backtrace()),
+    }
+}

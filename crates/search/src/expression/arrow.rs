@@ -1,0 +1,247 @@
+//! Between Arrow columns and SPL values: a reader that borrows, a builder that fills.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Float64Array, Float64Builder,
+    Int64Array, ListArray, ListBuilder, StringArray, StringViewArray, StringViewBuilder,
+};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
+use datafusion::error::DataFusionError;
+use spilltrail_event::{Kind, Value};
+
+/// Returns the Arrow type of columns of this kind.
+#[must_use]
+pub fn data_type(kind: Kind) -> DataType {
+    match kind {
+        Kind::Number => DataType::Float64,
+        Kind::Text => DataType::Utf8View,
+        Kind::Multi => DataType::List(Arc::new(Field::new("item", DataType::Utf8View, true))),
+    }
+}
+
+/// Returns the kind that a column of this Arrow type has in SPL.
+#[must_use]
+pub fn kind_of(data_type: &DataType) -> Kind {
+    match data_type {
+        DataType::List(_) => Kind::Multi,
+        numeric if numeric.is_numeric() => Kind::Number,
+        _ => Kind::Text,
+    }
+}
+
+/// Reads a column's values row by row without copying text.
+#[derive(Debug)]
+pub struct ColumnReader {
+    column: Column,
+}
+
+#[derive(Debug)]
+enum Column {
+    Null,
+    Text(StringViewArray),
+    PlainText(StringArray),
+    Number(Float64Array),
+    Integer(Int64Array),
+    Bool(BooleanArray),
+    List(ListArray, Box<Column>),
+}
+
+impl ColumnReader {
+    /// Returns a reader of `array`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the array is of a type that has neither a text nor a number form.
+    pub fn new(array: &ArrayRef) -> Result<Self, DataFusionError> {
+        Ok(Self { column: Column::new(array)? })
+    }
+
+    /// Returns the value at `row`; null if the row is past the end, or the list there is empty.
+    #[must_use]
+    pub fn value(&self, row: usize) -> Value<'_> {
+        self.column.value(row)
+    }
+}
+
+impl Column {
+    fn new(array: &ArrayRef) -> Result<Self, DataFusionError> {
+        Ok(match array.data_type() {
+            DataType::Null => Self::Null,
+            DataType::Utf8View => Self::Text(array.as_string_view().clone()),
+            DataType::Utf8 => Self::PlainText(array.as_string::<i32>().clone()),
+            DataType::Float64 => Self::Number(array.as_primitive::<Float64Type>().clone()),
+            DataType::Int64 => Self::Integer(array.as_primitive::<Int64Type>().clone()),
+            DataType::Boolean => Self::Bool(array.as_boolean().clone()),
+            DataType::List(_) => {
+                let list = array.as_list::<i32>().clone();
+                let items = Self::new(list.values())?;
+                Self::List(list, Box::new(items))
+            }
+            numeric if numeric.is_numeric() => {
+                let array = cast(array, &DataType::Float64)?;
+                Self::Number(array.as_primitive::<Float64Type>().clone())
+            }
+            _ => Self::Text(cast(array, &DataType::Utf8View)?.as_string_view().clone()),
+        })
+    }
+
+    fn array(&self) -> Option<&dyn Array> {
+        Some(match self {
+            Self::Null => return None,
+            Self::Text(array) => array,
+            Self::PlainText(array) => array,
+            Self::Number(array) => array,
+            Self::Integer(array) => array,
+            Self::Bool(array) => array,
+            Self::List(array, _) => array,
+        })
+    }
+
+    fn value(&self, row: usize) -> Value<'_> {
+        if self.array().is_none_or(|array| row >= array.len() || array.is_null(row)) {
+            return Value::Null;
+        }
+        match self {
+            Self::Null => Value::Null,
+            Self::Text(array) => Value::text(array.value(row)),
+            Self::PlainText(array) => Value::text(array.value(row)),
+            Self::Number(array) => Value::Number(array.value(row)),
+            // SPL has doubles only; beyond 2^53 neighbours collapse there as they do here.
+            Self::Integer(array) => Value::Number(array.value(row) as f64),
+            Self::Bool(array) => Value::Bool(array.value(row)),
+            Self::List(array, items) => {
+                let offsets = array.value_offsets();
+                let range = offsets[row] as usize..offsets[row + 1] as usize;
+                Value::multi(range.filter_map(|index| items.member(index)).collect())
+            }
+        }
+    }
+
+    fn member(&self, index: usize) -> Option<Cow<'_, str>> {
+        match self.value(index) {
+            Value::Null => None,
+            Value::Text(text) => Some(text),
+            other => other.to_text().map(|text| Cow::Owned(text.into_owned())),
+        }
+    }
+}
+
+/// Builds a column of one kind from values.
+#[derive(Debug)]
+pub struct ColumnBuilder {
+    builder: Builder,
+}
+
+#[derive(Debug)]
+enum Builder {
+    Number(Float64Builder),
+    Text(StringViewBuilder),
+    Multi(ListBuilder<StringViewBuilder>),
+}
+
+impl ColumnBuilder {
+    /// Returns a builder of a column of this kind.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        let builder = match kind {
+            Kind::Number => Builder::Number(Float64Builder::new()),
+            Kind::Text => Builder::Text(StringViewBuilder::new()),
+            Kind::Multi => Builder::Multi(ListBuilder::new(StringViewBuilder::new())),
+        };
+        Self { builder }
+    }
+
+    /// Appends a value. A number column takes what looks like a number and else null; a text column
+    /// takes the printed form.
+    pub fn push(&mut self, value: Value<'_>) {
+        match &mut self.builder {
+            Builder::Number(builder) => builder.append_option(value.as_number()),
+            Builder::Text(builder) => builder.append_option(value.to_text()),
+            Builder::Multi(builder) => {
+                let members = value.into_members();
+                for member in &members {
+                    builder.values().append_value(member);
+                }
+                builder.append(!members.is_empty());
+            }
+        }
+    }
+
+    /// Returns the column.
+    #[must_use]
+    pub fn finish(self) -> ArrayRef {
+        match self.builder {
+            Builder::Number(mut builder) => Arc::new(builder.finish()),
+            Builder::Text(mut builder) => Arc::new(builder.finish()),
+            Builder::Multi(mut builder) => Arc::new(builder.finish()),
+        }
+    }
+}
+
+/// Returns a column of this kind with these values.
+pub fn to_array<'a>(kind: Kind, values: impl IntoIterator<Item = Value<'a>>) -> ArrayRef {
+    let mut builder = ColumnBuilder::new(kind);
+    for value in values {
+        builder.push(value);
+    }
+    builder.finish()
+}
+
+/// Returns a Boolean column with these values.
+pub(crate) fn to_boolean_array(values: impl IntoIterator<Item = Option<bool>>) -> ArrayRef {
+    let mut builder = BooleanBuilder::new();
+    for value in values {
+        builder.append_option(value);
+    }
+    Arc::new(builder.finish())
+}
+
+/// Returns the column's values, borrowing nothing.
+///
+/// # Errors
+///
+/// Fails as [`ColumnReader::new`] does.
+pub fn from_array(array: &ArrayRef) -> Result<Vec<Value<'static>>, DataFusionError> {
+    let reader = ColumnReader::new(array)?;
+    Ok((0..array.len()).map(|row| reader.value(row).into_owned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn multi(members: &[&'static str]) -> Value<'static> {
+        Value::Multi(members.iter().map(|member| Cow::Borrowed(*member)).collect())
+    }
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        let values = [Value::text("a longer text than fits inline"), Value::Null, Value::text("")];
+        assert_eq!(from_array(&to_array(Kind::Text, values.clone())).unwrap(), values);
+        let values = [Value::Number(1.5), Value::Null];
+        assert_eq!(from_array(&to_array(Kind::Number, values.clone())).unwrap(), values);
+        let values = [multi(&["a", "b"]), Value::Null, Value::text("c")];
+        assert_eq!(from_array(&to_array(Kind::Multi, values.clone())).unwrap(), values);
+    }
+
+    #[test]
+    fn values_take_the_columns_kind() {
+        let numbers = to_array(Kind::Number, [Value::text("2.50"), Value::text("x")]);
+        assert_eq!(from_array(&numbers).unwrap(), [Value::Number(2.5), Value::Null]);
+        let texts = to_array(Kind::Text, [Value::Number(3.0), multi(&["a", "b"])]);
+        assert_eq!(from_array(&texts).unwrap(), [Value::text("3"), Value::text("a b")]);
+    }
+
+    #[test]
+    fn other_arrow_types_are_read() {
+        let integers: ArrayRef = Arc::new(Int64Array::from(vec![Some(7), None]));
+        assert_eq!(from_array(&integers).unwrap(), [Value::Number(7.0), Value::Null]);
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
+        assert_eq!(from_array(&texts).unwrap(), [Value::text("a")]);
+        let numbers = cast(&integers, &DataType::Int32).unwrap();
+        assert_eq!(from_array(&numbers).unwrap(), [Value::Number(7.0), Value::Null]);
+    }
+}

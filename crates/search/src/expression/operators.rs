@@ -1,0 +1,257 @@
+//! The operators of eval over values: one place for SPL's coercions.
+//!
+//! Null in, null out. Text that looks like a number is one; see [`number`].
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use spilltrail_event::Value;
+use spilltrail_spl::CompareOp;
+
+/// An arithmetic operator that takes numbers only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arithmetic {
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+}
+
+impl Arithmetic {
+    /// Returns the result; dividing by zero gives null, also for `%`.
+    pub(crate) fn apply(self, left: &Value<'_>, right: &Value<'_>) -> Value<'static> {
+        let (Some(left), Some(right)) = (number(left), number(right)) else { return Value::Null };
+        match self {
+            Self::Subtract => Value::Number(left - right),
+            Self::Multiply => Value::Number(left * right),
+            Self::Divide | Self::Modulo if right == 0.0 => Value::Null,
+            Self::Divide => Value::Number(left / right),
+            Self::Modulo => Value::Number(left % right),
+        }
+    }
+}
+
+/// Returns the number that a value is or looks like. Text `NaN` counts, as Splunk documents for
+/// fields that hold it (isnum).
+pub(crate) fn number(value: &Value<'_>) -> Option<f64> {
+    match value {
+        Value::Text(text) if text == "NaN" => Some(f64::NAN),
+        other => other.as_number(),
+    }
+}
+
+/// Returns the truth of a condition: none for null and for text that is no number.
+pub(crate) fn truth(value: &Value<'_>) -> Option<bool> {
+    match value {
+        Value::Bool(truth) => Some(*truth),
+        other => other.as_number().map(|number| number != 0.0),
+    }
+}
+
+/// Returns `left + right`: the sum of two numbers, or two strings joined. A number and text that is
+/// none gives null, unless the text is a string by nature (`*_string`), such as a literal.
+pub(crate) fn add<'a>(
+    left: Value<'a>,
+    right: Value<'a>,
+    left_string: bool,
+    right_string: bool,
+) -> Value<'a> {
+    if left.is_null() || right.is_null() {
+        return Value::Null;
+    }
+    if left_string || right_string {
+        return concat(&[left, right]);
+    }
+    match (number(&left), number(&right)) {
+        (Some(left), Some(right)) => Value::Number(left + right),
+        (None, None) if is_text(&left) && is_text(&right) => concat(&[left, right]),
+        _ => Value::Null,
+    }
+}
+
+fn is_text(value: &Value<'_>) -> bool {
+    matches!(value, Value::Text(_))
+}
+
+/// Returns the printed forms joined; null if any is null.
+pub(crate) fn concat<'a>(parts: &[Value<'_>]) -> Value<'a> {
+    let mut joined = String::new();
+    for part in parts {
+        let Some(text) = part.to_text() else { return Value::Null };
+        joined.push_str(&text);
+    }
+    Value::text(joined)
+}
+
+/// Compares: as numbers if both look like numbers, else by bytes. A multivalue satisfies a
+/// comparison if any of its members does.
+pub(crate) fn compare(op: CompareOp, left: &Value<'_>, right: &Value<'_>) -> Option<bool> {
+    match (left, right) {
+        (Value::Null, _) | (_, Value::Null) => None,
+        (Value::Multi(members), other) => {
+            any(members, |member| compare(op, &Value::Text(Cow::Borrowed(member)), other))
+        }
+        (other, Value::Multi(members)) => {
+            any(members, |member| compare(op, other, &Value::Text(Cow::Borrowed(member))))
+        }
+        // A Boolean meets the number 1 or 0, or the words that tostring() gives.
+        (Value::Bool(truth), Value::Text(text)) | (Value::Text(text), Value::Bool(truth)) => {
+            let spelled = match text.to_ascii_lowercase().as_str() {
+                "true" | "1" => Some(true),
+                "false" | "0" => Some(false),
+                _ => None,
+            };
+            Some(holds(op, spelled.as_ref().map_or(Ordering::Less, |spelled| spelled.cmp(truth))))
+        }
+        (Value::Text(left), Value::Text(right)) if left == right => Some(holds(op, Ordering::Equal)),
+        _ => match (comparable(left), comparable(right)) {
+            (Some(left), Some(right)) => Some(match left.partial_cmp(&right) {
+                Some(order) => holds(op, order),
+                None => op == CompareOp::Ne,
+            }),
+            _ => Some(holds(op, left.to_text()?.as_bytes().cmp(right.to_text()?.as_bytes()))),
+        },
+    }
+}
+
+fn comparable(value: &Value<'_>) -> Option<f64> {
+    match value {
+        Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
+        other => other.as_number(),
+    }
+}
+
+fn any(members: &[Cow<'_, str>], mut test: impl FnMut(&str) -> Option<bool>) -> Option<bool> {
+    let mut known = None;
+    for member in members {
+        match test(member) {
+            Some(true) => return Some(true),
+            Some(false) => known = Some(false),
+            None => {}
+        }
+    }
+    known
+}
+
+fn holds(op: CompareOp, order: Ordering) -> bool {
+    match op {
+        CompareOp::Eq => order.is_eq(),
+        CompareOp::Ne => order.is_ne(),
+        CompareOp::Lt => order.is_lt(),
+        CompareOp::Le => order.is_le(),
+        CompareOp::Gt => order.is_gt(),
+        CompareOp::Ge => order.is_ge(),
+    }
+}
+
+/// Calls `test` with the printed form, or with each member until one passes; null gives null.
+pub(crate) fn any_text(value: &Value<'_>, test: impl Fn(&str) -> bool) -> Option<bool> {
+    match value {
+        Value::Null => None,
+        Value::Multi(members) => Some(members.iter().any(|member| test(member))),
+        single => single.to_text().map(|text| test(&text)),
+    }
+}
+
+/// Returns true if `text` as a whole is like `pattern`: `%` is any run, `_` one character, all else
+/// itself, a backslash too.
+pub(crate) fn like(pattern: &str, text: &str) -> bool {
+    let (mut pattern, mut text) = (pattern, text);
+    let mut retry: Option<(&str, &str)> = None;
+    loop {
+        let mut rest = pattern.chars();
+        let wanted = rest.next();
+        let mut left = text.chars();
+        let found = left.next();
+        match (wanted, found) {
+            (Some('%'), _) => {
+                pattern = rest.as_str();
+                retry = Some((pattern, text));
+            }
+            (None, None) => return true,
+            (Some(wanted), Some(found)) if wanted == '_' || wanted == found => {
+                (pattern, text) = (rest.as_str(), left.as_str());
+            }
+            _ => {
+                let Some((after_run, run)) = retry else { return false };
+                let mut longer = run.chars();
+                if longer.next().is_none() {
+                    return false;
+                }
+                retry = Some((after_run, longer.as_str()));
+                (pattern, text) = (after_run, longer.as_str());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn multi(members: &[&'static str]) -> Value<'static> {
+        Value::Multi(members.iter().map(|member| Cow::Borrowed(*member)).collect())
+    }
+
+    #[test]
+    fn sums_and_concatenations() {
+        let (two, three, word) = (Value::text("2"), Value::Number(3.0), Value::text("x"));
+        for (left, right, strings, sum) in [
+            (&two, &three, (false, false), Value::Number(5.0)),
+            (&two, &two, (false, false), Value::Number(4.0)),
+            (&two, &two, (true, false), Value::text("22")),
+            (&three, &word, (false, false), Value::Null),
+            (&three, &word, (false, true), Value::text("3x")),
+            (&word, &word, (false, false), Value::text("xx")),
+            (&word, &Value::Null, (true, true), Value::Null),
+            (&multi(&["1", "2"]), &three, (false, false), Value::Null),
+        ] {
+            assert_eq!(add(left.clone(), right.clone(), strings.0, strings.1), sum);
+        }
+    }
+
+    #[test]
+    fn comparisons() {
+        for (left, op, right, holds) in [
+            (Value::text("10"), CompareOp::Gt, Value::text("9"), Some(true)),
+            (Value::text("10"), CompareOp::Gt, Value::text("9x"), Some(false)),
+            (Value::text("1.0"), CompareOp::Eq, Value::Number(1.0), Some(true)),
+            (Value::text("A"), CompareOp::Eq, Value::text("a"), Some(false)),
+            (Value::Null, CompareOp::Ne, Value::text("a"), None),
+            (multi(&["a", "b"]), CompareOp::Eq, Value::text("b"), Some(true)),
+            (multi(&["a", "b"]), CompareOp::Ne, Value::text("b"), Some(true)),
+            (Value::Bool(true), CompareOp::Eq, Value::text("True"), Some(true)),
+            (Value::Bool(true), CompareOp::Eq, Value::text("x"), Some(false)),
+            (Value::Bool(false), CompareOp::Eq, Value::Number(0.0), Some(true)),
+            (Value::Number(f64::NAN), CompareOp::Ne, Value::Number(1.0), Some(true)),
+            (Value::Number(f64::NAN), CompareOp::Le, Value::Number(1.0), Some(false)),
+        ] {
+            assert_eq!(compare(op, &left, &right), holds, "{left:?} {op:?} {right:?}");
+        }
+    }
+
+    #[test]
+    fn like_patterns() {
+        for (pattern, text, hit) in [
+            ("%\\system32\\%", "C:\\windows\\system32\\x.exe", true),
+            ("a%b_", "axxbc", true),
+            ("a%b_", "axxb", false),
+            ("%", "", true),
+            ("_", "ä", true),
+            ("%ab", "aab", true),
+            ("10.%", "100.1", false),
+            ("", "a", false),
+        ] {
+            assert_eq!(like(pattern, text), hit, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn arithmetic_needs_numbers() {
+        let seven = Value::text("7");
+        assert_eq!(Arithmetic::Modulo.apply(&seven, &Value::Number(4.0)), Value::Number(3.0));
+        assert_eq!(Arithmetic::Divide.apply(&seven, &Value::Number(0.0)), Value::Null);
+        assert_eq!(Arithmetic::Modulo.apply(&seven, &Value::Number(0.0)), Value::Null);
+        assert_eq!(Arithmetic::Multiply.apply(&seven, &Value::text("x")), Value::Null);
+    }
+}

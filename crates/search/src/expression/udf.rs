@@ -1,0 +1,242 @@
+//! An expression as a function of DataFusion: `spl_eval` over the columns that it reads.
+//!
+//! The function's state is the syntax tree, the fields, and the search's clock and zone: plain data
+//! that travels with a distributed plan. The compiled form is rebuilt from it.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Column;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
+};
+use jiff::tz::{Offset, TimeZone};
+use serde::{Deserialize, Serialize};
+use spilltrail_event::{Field, Kind, Value};
+use spilltrail_spl::EvalExpr;
+
+use crate::expression::arrow::{ColumnBuilder, ColumnReader, data_type, to_boolean_array};
+use crate::expression::node::Row;
+use crate::expression::{EvalContext, Expression, ResultKind};
+
+/// The name that plans show.
+const NAME: &str = "spl_eval";
+
+/// What a column of results holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum Output {
+    /// Values to be stored in a field.
+    Field(Kind),
+    /// Arrow Booleans, for a filter.
+    Condition,
+}
+
+/// The state of the function, from which all else follows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct State {
+    tree: EvalExpr,
+    fields: Vec<Field>,
+    output: Output,
+    now: f64,
+    zone: String,
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.tree == other.tree
+            && self.fields == other.fields
+            && self.output == other.output
+            && self.now.to_bits() == other.now.to_bits()
+            && self.zone == other.zone
+    }
+}
+
+impl Eq for State {}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.tree.hash(state);
+        self.fields.hash(state);
+        self.output.hash(state);
+        self.now.to_bits().hash(state);
+    }
+}
+
+/// The DataFusion function that evaluates one expression.
+#[derive(Debug)]
+pub struct EvalUdf {
+    state: State,
+    signature: Signature,
+    expression: Arc<Expression>,
+}
+
+impl PartialEq for EvalUdf {
+    fn eq(&self, other: &Self) -> bool {
+        self.state == other.state
+    }
+}
+
+impl Eq for EvalUdf {}
+
+impl Hash for EvalUdf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.state.hash(state);
+    }
+}
+
+impl Expression {
+    /// Returns the expression over the columns of its fields, of the Arrow type of
+    /// [`Expression::kind`]. A Boolean result gives Arrow Booleans.
+    #[must_use]
+    pub fn into_expr(self) -> Expr {
+        let output = match self.kind() {
+            ResultKind::Bool => Output::Condition,
+            ResultKind::Number => Output::Field(Kind::Number),
+            ResultKind::Text => Output::Field(Kind::Text),
+            ResultKind::Multi => Output::Field(Kind::Multi),
+        };
+        self.into_call(output)
+    }
+
+    /// Returns the expression as a filter: Arrow Booleans, null where the result is null.
+    #[must_use]
+    pub fn into_condition(self) -> Expr {
+        self.into_call(Output::Condition)
+    }
+
+    fn into_call(self, output: Output) -> Expr {
+        let columns: Vec<_> =
+            self.names.iter().map(|name| Expr::Column(Column::new_unqualified(name))).collect();
+        ScalarUDF::new_from_impl(EvalUdf::new(self, output)).call(columns)
+    }
+}
+
+impl EvalUdf {
+    fn new(expression: Expression, output: Output) -> Self {
+        let volatility =
+            if expression.volatile { Volatility::Volatile } else { Volatility::Immutable };
+        let types = match expression.fields.len() {
+            0 => TypeSignature::Nullary,
+            count => TypeSignature::Any(count),
+        };
+        let state = State {
+            tree: expression.tree.clone(),
+            fields: expression.fields.clone(),
+            output,
+            now: expression.runtime.now,
+            zone: zone_name(&expression.runtime.zone, expression.runtime.now),
+        };
+        let signature = Signature::new(types, volatility);
+        Self { state, signature, expression: Arc::new(expression) }
+    }
+
+    /// Returns the compiled expression.
+    #[must_use]
+    pub fn expression(&self) -> &Expression {
+        &self.expression
+    }
+}
+
+/// Returns the function's state for a plan that travels; none for other functions.
+///
+/// # Errors
+///
+/// Fails if the state cannot be written as JSON.
+pub fn encode(function: &ScalarUDF) -> Result<Option<Vec<u8>>> {
+    let implementation: &dyn std::any::Any = function.inner().as_ref();
+    let Some(function) = implementation.downcast_ref::<EvalUdf>() else { return Ok(None) };
+    serde_json::to_vec(&function.state).map(Some).map_err(external)
+}
+
+/// Returns the function from its state. Clock and zone are those of the state; lookups and searches
+/// come from `context`.
+///
+/// # Errors
+///
+/// Fails if the state is damaged, or the expression does not compile here.
+pub fn decode(state: &[u8], context: &EvalContext) -> Result<ScalarUDF> {
+    let state: State = serde_json::from_slice(state).map_err(external)?;
+    let zone = zone_of(&state.zone).map_err(external)?;
+    let context = EvalContext { now: state.now, zone, ..context.clone() };
+    let expression = Expression::compile(&state.tree, &state.fields, &context)
+        .map_err(|errors| DataFusionError::Plan(messages(&errors)))?;
+    Ok(ScalarUDF::new_from_impl(EvalUdf::new(expression, state.output)))
+}
+
+impl ScalarUDFImpl for EvalUdf {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(match self.state.output {
+            Output::Field(kind) => data_type(kind),
+            Output::Condition => DataType::Boolean,
+        })
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let columns = args
+            .args
+            .iter()
+            .map(|column| ColumnReader::new(&column.to_array(args.number_rows)?))
+            .collect::<Result<Vec<_>>>()?;
+        let rows = (0..args.number_rows).map(|index| BatchRow { columns: &columns, index });
+        let array = match self.state.output {
+            Output::Condition => to_boolean_array(rows.map(|row| self.expression.holds(&row))),
+            Output::Field(kind) => {
+                let mut builder = ColumnBuilder::new(kind);
+                for row in rows {
+                    builder.push(self.expression.evaluate(&row));
+                }
+                builder.finish()
+            }
+        };
+        Ok(ColumnarValue::Array(array))
+    }
+}
+
+/// One row of a batch.
+struct BatchRow<'a> {
+    columns: &'a [ColumnReader],
+    index: usize,
+}
+
+impl Row for BatchRow<'_> {
+    fn value(&self, slot: usize) -> Value<'_> {
+        self.columns.get(slot).map_or(Value::Null, |column| column.value(self.index))
+    }
+}
+
+/// Returns the zone's IANA name, or its offset in seconds if it has none.
+fn zone_name(zone: &TimeZone, now: f64) -> String {
+    zone.iana_name().map_or_else(
+        || {
+            let time = jiff::Timestamp::from_second(now as i64).unwrap_or_default();
+            zone.to_offset(time).seconds().to_string()
+        },
+        str::to_owned,
+    )
+}
+
+fn zone_of(name: &str) -> std::result::Result<TimeZone, jiff::Error> {
+    match name.parse() {
+        Ok(seconds) => Offset::from_seconds(seconds).map(TimeZone::fixed),
+        Err(_) => TimeZone::get(name),
+    }
+}
+
+fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+fn messages(errors: &[spilltrail_diagnostic::Diagnostic]) -> String {
+    errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ")
+}

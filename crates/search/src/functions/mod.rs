@@ -1,0 +1,3 @@
+//! The functions of SPL, one file each, and their registries.
+
+pub mod eval;

@@ -1,0 +1,142 @@
+//! The physical plan of an operator: one ordered stream in, one ordered stream out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, PhysicalExpr, PlanProperties,
+};
+use futures::StreamExt;
+
+use super::Operator;
+
+/// Runs an [`Operator`].
+#[derive(Debug)]
+pub struct OperatorExec {
+    operator: Arc<dyn Operator>,
+    input: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+}
+
+impl OperatorExec {
+    /// Returns the plan of `operator` over `input`, which gives batches of `schema`.
+    #[must_use]
+    pub fn new(
+        operator: Arc<dyn Operator>,
+        input: Arc<dyn ExecutionPlan>,
+        schema: SchemaRef,
+    ) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Self { operator, input, properties: Arc::new(properties) }
+    }
+}
+
+impl DisplayAs for OperatorExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OperatorExec: {} {}", self.operator.name(), self.operator.state())
+    }
+}
+
+#[allow(deprecated)] // DataFusion 55 asks for `with_new_children` and for the old distribution method.
+impl ExecutionPlan for OperatorExec {
+    fn name(&self) -> &'static str {
+        "OperatorExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![Distribution::SinglePartition]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = children.pop().ok_or_else(|| internal_datafusion_err!("one child expected"))?;
+        Ok(Arc::new(Self::new(self.operator.clone(), input, self.schema())))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let state = Running {
+            input: self.input.execute(partition, context.clone())?,
+            operator: self.operator.start(self.input.schema(), self.schema())?,
+            reservation: MemoryConsumer::new(self.operator.name()).register(context.memory_pool()),
+            is_reading: true,
+        };
+        let stream = futures::stream::try_unfold(state, async |mut state: Running| {
+            Ok(state.next().await?.map(|batch| (batch, state)))
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream)))
+    }
+}
+
+/// An operator at work on its input.
+struct Running {
+    input: SendableRecordBatchStream,
+    operator: Box<dyn super::Running>,
+    reservation: MemoryReservation,
+    is_reading: bool,
+}
+
+impl Running {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        while self.is_reading {
+            let batch = if self.operator.is_done() { None } else { self.input.next().await };
+            let Some(batch) = batch else {
+                self.is_reading = false;
+                break;
+            };
+            let given = self.operator.push(batch?)?;
+            self.reservation.try_resize(self.operator.held())?;
+            if let Some(batch) = given.filter(|batch| batch.num_rows() > 0) {
+                return Ok(Some(batch));
+            }
+        }
+        while let Some(batch) = self.operator.finish()? {
+            if batch.num_rows() > 0 {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,69 @@
+//! Operators of our own, for what DataFusion has no equivalent.
+//!
+//! An [`Operator`] is plain data (its name and its state as JSON identify it, so that a plan can be
+//! compared and sent elsewhere); [`Operator::start`] makes the running half, which takes batches in
+//! order and gives batches in order. One logical node and one execution plan carry them all.
+
+mod exec;
+mod expand;
+mod node;
+mod present;
+mod serial;
+mod r#while;
+
+use std::fmt::Debug;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use spilltrail_event::Field;
+
+pub use exec::OperatorExec;
+pub use expand::{Expand, Whole};
+pub use node::{OperatorNode, OperatorPlanner};
+pub use present::CountPresent;
+pub use serial::SerialNumbers;
+pub use r#while::While;
+
+/// What an operator does, as plain data.
+pub trait Operator: Debug + Send + Sync {
+    /// Returns the operator's name, for `EXPLAIN` and for finding its codec.
+    fn name(&self) -> &'static str;
+
+    /// Returns the operator's whole state as text: two operators with the same name and state do the
+    /// same.
+    fn state(&self) -> String;
+
+    /// Returns the columns it gives for these columns.
+    fn output(&self, input: &[Field]) -> Vec<Field>;
+
+    /// Returns the running half. `input` and `output` are the schemas of the batches taken and given.
+    fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>>;
+}
+
+/// The running half of an operator over one ordered stream of rows.
+pub trait Running: Send {
+    /// Takes the next batch and returns what can be given now.
+    ///
+    /// # Errors
+    /// Fails if the rows break a limit that the operator states.
+    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>>;
+
+    /// Returns what is left to give after the last batch; called until it returns none.
+    ///
+    /// # Errors
+    /// As [`Running::push`].
+    fn finish(&mut self) -> Result<Option<RecordBatch>> {
+        Ok(None)
+    }
+
+    /// Returns true when no further input can change the output, so that reading may stop.
+    fn is_done(&self) -> bool {
+        false
+    }
+
+    /// Returns the bytes held, for the memory pool.
+    fn held(&self) -> usize {
+        0
+    }
+}

@@ -1,0 +1,125 @@
+//! The logical node of an operator, and its way into a physical plan.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::common::{DFSchema, DFSchemaRef, Result, internal_datafusion_err};
+use datafusion::catalog::Session;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{
+    Expr, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
+};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
+use spilltrail_event::Field;
+
+use super::{Operator, OperatorExec};
+use crate::plan::schema_of;
+
+/// An [`Operator`] over an input plan.
+#[derive(Debug, Clone)]
+pub struct OperatorNode {
+    operator: Arc<dyn Operator>,
+    input: LogicalPlan,
+    schema: DFSchemaRef,
+}
+
+impl OperatorNode {
+    /// Returns the node of `operator` over `input`, which gives the columns `output`.
+    #[must_use]
+    pub fn new(operator: Arc<dyn Operator>, input: LogicalPlan, output: &[Field]) -> Self {
+        let schema = schema_of(output.iter().map(|field| (field.name.as_str(), field.kind)));
+        let schema = DFSchema::from_unqualified_fields(
+            schema.fields().clone(),
+            std::collections::HashMap::default(),
+        );
+        let schema = Arc::new(schema.expect("column names are unique: they come from a map"));
+        Self { operator, input, schema }
+    }
+
+    /// Returns the operator.
+    #[must_use]
+    pub fn operator(&self) -> &Arc<dyn Operator> {
+        &self.operator
+    }
+
+    fn key(&self) -> (&'static str, String) {
+        (self.operator.name(), self.operator.state())
+    }
+}
+
+impl PartialEq for OperatorNode {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key() && self.input == other.input
+    }
+}
+
+impl Eq for OperatorNode {}
+
+impl PartialOrd for OperatorNode {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        match self.key().cmp(&other.key()) {
+            Ordering::Equal => self.input.partial_cmp(&other.input),
+            order => Some(order),
+        }
+    }
+}
+
+impl Hash for OperatorNode {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.key().hash(hasher);
+        self.input.hash(hasher);
+    }
+}
+
+impl UserDefinedLogicalNodeCore for OperatorNode {
+    fn name(&self) -> &str {
+        self.operator.name()
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.operator.name(), self.operator.state())
+    }
+
+    fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
+        let input = inputs.pop().ok_or_else(|| internal_datafusion_err!("one input expected"))?;
+        Ok(Self { operator: self.operator.clone(), input, schema: self.schema.clone() })
+    }
+}
+
+/// Turns [`OperatorNode`] into [`OperatorExec`].
+#[derive(Debug)]
+pub struct OperatorPlanner;
+
+#[async_trait]
+impl ExtensionPlanner for OperatorPlanner {
+    async fn plan_extension(
+        &self,
+        _planner: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        _logical_inputs: &[&LogicalPlan],
+        physical_inputs: &[Arc<dyn ExecutionPlan>],
+        _session: &dyn Session,
+        _planning: &PhysicalPlanningContext,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(node) = node.as_any().downcast_ref::<OperatorNode>() else { return Ok(None) };
+        let input = physical_inputs[0].clone();
+        let schema = Arc::new(node.schema.as_arrow().clone());
+        Ok(Some(Arc::new(OperatorExec::new(node.operator.clone(), input, schema))))
+    }
+}

@@ -1,0 +1,66 @@
+//! Counts which columns have values, on the way; the rows go through unchanged.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use spilltrail_event::Field;
+
+use super::{Operator, Running};
+use crate::context::{GroupObservation, lock};
+use crate::expression::arrow::ColumnReader;
+
+/// Notes how many rows came through, and in how many each column had a value.
+#[derive(Debug)]
+pub struct CountPresent {
+    /// The columns.
+    pub columns: Vec<String>,
+    /// Where the counts go; its fields are in the order of `columns`.
+    pub observation: Arc<GroupObservation>,
+}
+
+impl Operator for CountPresent {
+    fn name(&self) -> &'static str {
+        "count_present"
+    }
+
+    fn state(&self) -> String {
+        self.observation.fields.join(" ")
+    }
+
+    fn output(&self, input: &[Field]) -> Vec<Field> {
+        input.to_vec()
+    }
+
+    fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+        let indices = self
+            .columns
+            .iter()
+            .map(|column| input.index_of(column))
+            .collect::<std::result::Result<_, _>>()?;
+        Ok(Box::new(Counting { output, indices, observation: self.observation.clone() }))
+    }
+}
+
+struct Counting {
+    output: SchemaRef,
+    indices: Vec<usize>,
+    observation: Arc<GroupObservation>,
+}
+
+impl Running for Counting {
+    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let rows = batch.num_rows();
+        {
+            let mut counts = lock(&self.observation.counts);
+            counts.0 += rows as u64;
+            for (slot, index) in self.indices.iter().enumerate() {
+                let reader = ColumnReader::new(batch.column(*index))?;
+                let present = (0..rows).filter(|row| !reader.value(*row).is_null()).count();
+                counts.1[slot] += present as u64;
+            }
+        }
+        Ok(Some(batch.with_schema(self.output.clone())?))
+    }
+}

@@ -1,0 +1,55 @@
+//! Numbers the rows as they come, so that a later sort can keep equal rows in order.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, Float64Array, RecordBatch};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use spilltrail_event::{Field, Kind};
+
+use super::{Operator, Running};
+
+/// Adds a column with the row's number, from 0.
+#[derive(Debug)]
+pub struct SerialNumbers {
+    /// The column's name; it must not exist yet.
+    pub column: String,
+}
+
+impl Operator for SerialNumbers {
+    fn name(&self) -> &'static str {
+        "serial"
+    }
+
+    fn state(&self) -> String {
+        self.column.clone()
+    }
+
+    fn output(&self, input: &[Field]) -> Vec<Field> {
+        let mut output = input.to_vec();
+        output.push(Field::new(&self.column, Kind::Number));
+        output
+    }
+
+    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+        Ok(Box::new(Numbering { output, next: 0 }))
+    }
+}
+
+struct Numbering {
+    output: SchemaRef,
+    next: u64,
+}
+
+impl Running for Numbering {
+    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let first = self.next;
+        self.next += batch.num_rows() as u64;
+        // Row numbers stay far below 2^53, so a double holds them exactly.
+        #[expect(clippy::cast_precision_loss, reason = "row numbers stay below 2^53")]
+        let numbers = Float64Array::from_iter_values((first..self.next).map(|n| n as f64));
+        let mut columns = batch.columns().to_vec();
+        columns.push(Arc::new(numbers) as Arc<dyn Array>);
+        Ok(Some(RecordBatch::try_new(self.output.clone(), columns)?))
+    }
+}

@@ -1,0 +1,56 @@
+//! Rows as long as a condition holds.
+
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::datatypes::{Float64Type, SchemaRef};
+use datafusion::common::Result;
+use spilltrail_event::Field;
+
+use super::{Operator, Running};
+
+/// Gives rows until `column` is not 1.
+#[derive(Debug)]
+pub struct While {
+    /// A number column: 1 where the condition holds.
+    pub column: String,
+    /// Whether the row that ends it is given too.
+    pub keep_last: bool,
+}
+
+impl Operator for While {
+    fn name(&self) -> &'static str {
+        "while"
+    }
+
+    fn state(&self) -> String {
+        format!("{} {}", self.column, self.keep_last)
+    }
+
+    fn output(&self, input: &[Field]) -> Vec<Field> {
+        input.to_vec()
+    }
+
+    fn start(&self, input: SchemaRef, _: SchemaRef) -> Result<Box<dyn Running>> {
+        let index = input.index_of(&self.column)?;
+        Ok(Box::new(Holding { index, keep_last: self.keep_last, is_done: false }))
+    }
+}
+
+struct Holding {
+    index: usize,
+    keep_last: bool,
+    is_done: bool,
+}
+
+impl Running for Holding {
+    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let holds = batch.column(self.index).as_primitive::<Float64Type>();
+        let end = holds.iter().position(|value| value != Some(1.0));
+        self.is_done = end.is_some();
+        let kept = end.map_or(batch.num_rows(), |end| end + usize::from(self.keep_last));
+        Ok(Some(batch.slice(0, kept)))
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_done
+    }
+}

@@ -1,0 +1,52 @@
+//! Orders of rows: newest first, SPL's sort keys, and sorting that keeps equal rows in place.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::logical_expr::SortExpr;
+use spilltrail_event::{Kind, fields};
+
+use crate::operators::SerialNumbers;
+use crate::plan::{Plan, column};
+use crate::sort_key::{SortAs, sort_key};
+
+/// The column that [`stable_sort`] numbers rows in; Splunk has an internal field of this name too.
+const SERIAL: &str = "_serial";
+
+/// Sorts by the keys; equal rows keep their order.
+///
+/// # Errors
+/// Fails if DataFusion refuses the plan.
+pub fn stable_sort(plan: Plan, mut keys: Vec<SortExpr>) -> Result<Plan> {
+    let names = plan.names();
+    let plan = plan.operator(Arc::new(SerialNumbers { column: SERIAL.to_owned() }));
+    keys.push(column(SERIAL).sort(true, false));
+    plan.sort(keys)?.select(&names)
+}
+
+/// Sorts events newest first; those of the same time keep the order of the input.
+///
+/// # Errors
+/// Fails if DataFusion refuses the plan.
+pub fn newest_first(plan: Plan) -> Result<Plan> {
+    let key = column(fields::TIME).sort(false, false);
+    stable_sort(plan, vec![key])
+}
+
+/// Sorts ascending by fields, as the stats family gives its rows: numbers by value, before text.
+///
+/// # Errors
+/// Fails if DataFusion refuses the plan.
+pub fn by_fields(plan: Plan, names: &[String]) -> Result<Plan> {
+    let keys = names
+        .iter()
+        .filter_map(|name| {
+            let key = match plan.kind(name)? {
+                Kind::Number => column(name),
+                Kind::Text | Kind::Multi => sort_key(column(name), SortAs::Auto),
+            };
+            Some(key.sort(true, false))
+        })
+        .collect();
+    plan.sort(keys)
+}

@@ -1,0 +1,262 @@
+//! A search being planned: a DataFusion logical plan, and SPL's view of its columns.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
+use datafusion::common::{Column, DataFusionError};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, SortExpr};
+use indexmap::IndexMap;
+use spilltrail_event::{Demand, Field, Kind};
+
+use crate::operators::{Operator, OperatorNode};
+
+/// A search up to some command: rows in order, columns with SPL kinds.
+///
+/// Every column is nullable, unqualified, and named exactly as the field; null means absent.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    logical: LogicalPlan,
+    fields: IndexMap<String, Kind>,
+    /// True once a transforming command made the rows: they are results, not events, and the output
+    /// shows the columns in this order.
+    pub transformed: bool,
+}
+
+/// What the rest of a pipeline needs of the rows before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// The fields it can read.
+    pub fields: Demand,
+    /// True if it can see the rows' order.
+    pub order: bool,
+}
+
+impl Needs {
+    /// Returns what the output needs: everything, in order.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self { fields: Demand::all(), order: true }
+    }
+
+    /// Returns the needs with these fields added.
+    #[must_use]
+    pub fn and<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        for name in names {
+            self.fields.add(name.as_ref());
+        }
+        self
+    }
+
+    /// Returns the needs without these fields, because the command sets them anew.
+    #[must_use]
+    pub fn without<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        for name in names {
+            self.fields.names.remove(name.as_ref());
+        }
+        self
+    }
+
+    /// Returns the needs of a command that reads just these fields and sees no order.
+    pub fn only<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
+        Self { fields: Demand::of(names), order: false }
+    }
+}
+
+/// Returns the Arrow type of a kind.
+#[must_use]
+pub fn data_type(kind: Kind) -> DataType {
+    match kind {
+        Kind::Number => DataType::Float64,
+        Kind::Text => DataType::Utf8View,
+        Kind::Multi => {
+            DataType::List(Arc::new(ArrowField::new("item", DataType::Utf8View, true)))
+        }
+    }
+}
+
+/// Returns the Arrow schema of fields.
+pub fn schema_of<'a>(fields: impl IntoIterator<Item = (&'a str, Kind)>) -> SchemaRef {
+    let fields: Vec<ArrowField> = fields
+        .into_iter()
+        .map(|(name, kind)| ArrowField::new(name, data_type(kind), true))
+        .collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// Returns the kind of an Arrow column as the planner makes them.
+#[must_use]
+pub fn kind_of(data_type: &DataType) -> Kind {
+    match data_type {
+        DataType::Float64 | DataType::Int64 => Kind::Number,
+        DataType::List(_) => Kind::Multi,
+        _ => Kind::Text,
+    }
+}
+
+/// Returns the expression that reads a field.
+#[must_use]
+pub fn column(name: &str) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}
+
+impl Plan {
+    /// Wraps a plan whose columns are `fields`, whatever they are qualified with.
+    ///
+    /// # Errors
+    /// Fails if DataFusion refuses the projection.
+    pub fn new(logical: LogicalPlan, fields: Vec<Field>) -> Result<Self, DataFusionError> {
+        let columns: Vec<Expr> = logical
+            .schema()
+            .iter()
+            .map(|(qualifier, field)| {
+                Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(field.name())
+            })
+            .collect();
+        let logical = LogicalPlanBuilder::from(logical).project(columns)?.build()?;
+        let fields = fields.into_iter().map(|field| (field.name, field.kind)).collect();
+        Ok(Self { logical, fields, transformed: false })
+    }
+
+    /// Returns the DataFusion plan.
+    #[must_use]
+    pub fn logical(&self) -> &LogicalPlan {
+        &self.logical
+    }
+
+    /// Returns the columns in order.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, Kind)> {
+        self.fields.iter().map(|(name, kind)| (name.as_str(), *kind))
+    }
+
+    /// Returns the names of the columns in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.fields.keys().cloned().collect()
+    }
+
+    /// Returns the field's kind, or none if there is no such column.
+    #[must_use]
+    pub fn kind(&self, name: &str) -> Option<Kind> {
+        self.fields.get(name).copied()
+    }
+
+    /// Returns the names that a name or wildcard covers, in column order.
+    #[must_use]
+    pub fn covered(&self, pattern: &str) -> Vec<String> {
+        if pattern.contains('*') {
+            let covers = spilltrail_event::fields::covers;
+            self.fields.keys().filter(|name| covers(pattern, name)).cloned().collect()
+        } else {
+            self.fields.get_key_value(pattern).map(|(name, _)| name.clone()).into_iter().collect()
+        }
+    }
+
+    /// Keeps the rows where `condition` is true.
+    ///
+    /// # Errors
+    /// Fails if DataFusion refuses the plan.
+    pub fn filter(mut self, condition: Expr) -> Result<Self, DataFusionError> {
+        self.logical = LogicalPlanBuilder::from(self.logical).filter(condition)?.build()?;
+        Ok(self)
+    }
+
+    /// Replaces all columns.
+    ///
+    /// # Errors
+    /// Fails if DataFusion refuses the plan.
+    pub fn project(mut self, columns: Vec<(String, Expr, Kind)>) -> Result<Self, DataFusionError> {
+        let exprs: Vec<Expr> =
+            columns.iter().map(|(name, expr, _)| expr.clone().alias(name.as_str())).collect();
+        if exprs.is_empty() {
+            // A row without fields still is a row, and DataFusion's empty projection keeps it, but
+            // later operators read its batches by column.
+            let null = datafusion::logical_expr::lit(datafusion::common::ScalarValue::Utf8View(None));
+            self.logical =
+                LogicalPlanBuilder::from(self.logical).project([null.alias("_")])?.build()?;
+            self.fields = IndexMap::from_iter([("_".to_owned(), Kind::Text)]);
+            return Ok(self);
+        }
+        self.logical = LogicalPlanBuilder::from(self.logical).project(exprs)?.build()?;
+        self.fields = columns.into_iter().map(|(name, _, kind)| (name, kind)).collect();
+        Ok(self)
+    }
+
+    /// Sets columns: an existing one keeps its place, a new one comes last.
+    ///
+    /// # Errors
+    /// Fails if DataFusion refuses the plan.
+    pub fn with_columns(
+        self,
+        columns: Vec<(String, Expr, Kind)>,
+    ) -> Result<Self, DataFusionError> {
+        let mut all: IndexMap<String, (Expr, Kind)> = self
+            .fields
+            .iter()
+            .map(|(name, kind)| (name.clone(), (column(name), *kind)))
+            .collect();
+        for (name, expr, kind) in columns {
+            all.insert(name, (expr, kind));
+        }
+        self.project(all.into_iter().map(|(name, (expr, kind))| (name, expr, kind)).collect())
+    }
+
+    /// Keeps these columns, in this order; those that do not exist become empty columns.
+    ///
+    /// # Errors
+    /// Fails if DataFusion refuses the plan.
+    pub fn select(self, names: &[String]) -> Result<Self, DataFusionError> {
+        let columns = names
+            .iter()
+            .map(|name| match self.kind(name) {
+                Some(kind) => (name.clone(), column(name), kind),
+                None => (name.clone(), null_text(), Kind::Text),
+            })
+            .collect();
+        self.project(columns)
+    }
+
+    /// Sorts the rows; equal rows may change places.
+    ///
+    /// # Errors
+    /// Fails if DataFusion refuses the plan.
+    pub fn sort(mut self, keys: Vec<SortExpr>) -> Result<Self, DataFusionError> {
+        self.logical = LogicalPlanBuilder::from(self.logical).sort(keys)?.build()?;
+        Ok(self)
+    }
+
+    /// Keeps the first `count` rows.
+    ///
+    /// # Errors
+    /// Fails if DataFusion refuses the plan.
+    pub fn limit(mut self, count: usize) -> Result<Self, DataFusionError> {
+        self.logical = LogicalPlanBuilder::from(self.logical).limit(0, Some(count))?.build()?;
+        Ok(self)
+    }
+
+    /// Replaces the plan by one over other columns.
+    #[must_use]
+    pub fn replaced(self, logical: LogicalPlan, fields: IndexMap<String, Kind>) -> Self {
+        Self { logical, fields, transformed: self.transformed }
+    }
+
+    /// Puts one of our own operators on top.
+    #[must_use]
+    pub fn operator(self, operator: Arc<dyn Operator>) -> Self {
+        let input: Vec<Field> =
+            self.fields.iter().map(|(name, kind)| Field::new(name, *kind)).collect();
+        let output = operator.output(&input);
+        let fields = output.iter().map(|field| (field.name.clone(), field.kind)).collect();
+        let node = OperatorNode::new(operator, self.logical, &output);
+        Self {
+            logical: LogicalPlan::Extension(Extension { node: Arc::new(node) }),
+            fields,
+            transformed: self.transformed,
+        }
+    }
+}
+
+/// Returns the expression of an absent field.
+#[must_use]
+pub fn null_text() -> Expr {
+    datafusion::logical_expr::lit(datafusion::common::ScalarValue::Utf8View(None))
+}

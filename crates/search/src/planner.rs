@@ -1,0 +1,130 @@
+//! Pipeline to plan: commands are read, then asked backwards what they need, then planned forwards.
+
+use datafusion::common::DataFusionError;
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::{Demand, Predicate, ScanRequest};
+use spilltrail_spl::{Arguments, Pipeline};
+
+use crate::commands::{self, Command, CommandKind, Entry, Stage};
+use crate::context::SearchContext;
+use crate::plan::{Needs, Plan};
+
+/// One command of a pipeline, its arguments read.
+struct Step {
+    entry: &'static Entry,
+    command: Box<dyn Command>,
+    span: spilltrail_diagnostic::Span,
+}
+
+/// Plans a pipeline whose rows must satisfy `needs`.
+///
+/// # Errors
+/// Every diagnostic of the pipeline's commands, or the one that stopped planning.
+pub async fn plan_pipeline(
+    pipeline: &Pipeline,
+    context: &SearchContext,
+    needs: Needs,
+) -> Result<Plan, Vec<Diagnostic>> {
+    let steps = read(pipeline)?;
+    let input = match steps.first() {
+        Some(first) if first.entry.doc.kind != CommandKind::Generating && !is_search(first) => {
+            pipeline_input(context).await.map_err(|error| vec![crate::error::from_engine(&error)])?
+        }
+        _ => None,
+    };
+    plan_steps(&steps, input, context, needs).await.map_err(|diagnostic| vec![diagnostic])
+}
+
+/// Plans commands on top of rows that exist already, as `appendpipe` does.
+///
+/// # Errors
+/// As [`plan_pipeline`].
+pub async fn plan_on(
+    input: Plan,
+    pipeline: &Pipeline,
+    context: &SearchContext,
+    needs: Needs,
+) -> Result<Plan, Vec<Diagnostic>> {
+    let steps = read(pipeline)?;
+    plan_steps(&steps, Some(input), context, needs).await.map_err(|diagnostic| vec![diagnostic])
+}
+
+/// Returns what a pipeline on top of existing rows needs of them.
+///
+/// # Errors
+/// Every diagnostic of the pipeline's commands.
+pub fn needs_of(pipeline: &Pipeline, after: Needs) -> Result<Needs, Vec<Diagnostic>> {
+    let steps = read(pipeline)?;
+    Ok(steps.iter().rev().fold(after, |needs, step| step.command.needs(needs)))
+}
+
+fn is_search(step: &Step) -> bool {
+    step.entry.doc.name == "search"
+}
+
+fn read(pipeline: &Pipeline) -> Result<Vec<Step>, Vec<Diagnostic>> {
+    let mut steps = Vec::new();
+    let mut diagnostics = Vec::new();
+    for written in &pipeline.commands {
+        let Some(entry) = commands::command(&written.name.value) else {
+            diagnostics.push(commands::unknown(&written.name.value, written.name.span));
+            continue;
+        };
+        let mut arguments = Arguments::new(written);
+        match (entry.parse)(&mut arguments) {
+            Ok(command) => steps.push(Step { entry, command, span: written.name.span }),
+            Err(diagnostic) => diagnostics.push(diagnostic),
+        }
+    }
+    if diagnostics.is_empty() { Ok(steps) } else { Err(diagnostics) }
+}
+
+async fn plan_steps(
+    steps: &[Step],
+    input: Option<Plan>,
+    context: &SearchContext,
+    needs: Needs,
+) -> Result<Plan, Diagnostic> {
+    let mut after = vec![needs];
+    for step in steps.iter().rev() {
+        let needs = step.command.needs(after[after.len() - 1].clone());
+        after.push(needs);
+    }
+    after.reverse();
+    let mut plan = input;
+    for (step, after) in steps.iter().zip(&after[1..]) {
+        let stage = Stage { context, after, span: step.span };
+        plan = Some(step.command.plan(plan, &stage).await?);
+    }
+    plan.ok_or_else(|| {
+        Diagnostic::error(spilltrail_diagnostic::Code::EMPTY_COMMAND, "the search is empty")
+            .help("use `*` for every event")
+    })
+}
+
+/// Returns the rows that a pipeline beginning with a pipe works on, where the source has such.
+async fn pipeline_input(context: &SearchContext) -> Result<Option<Plan>, DataFusionError> {
+    if !context.events.is_pipeline_input() {
+        return Ok(None);
+    }
+    scan(context, Predicate::All, &Demand::all()).await.map(Some)
+}
+
+/// Returns the plan that reads the events matching `predicate`, in no order.
+///
+/// # Errors
+/// Fails if the source does.
+pub async fn scan(
+    context: &SearchContext,
+    predicate: Predicate,
+    demand: &Demand,
+) -> Result<Plan, DataFusionError> {
+    let fields = context.events.fields(&predicate, demand).await?;
+    let request = ScanRequest { predicate, fields: fields.clone() };
+    let table = context.events.table(&request).await?;
+    let logical =
+        LogicalPlanBuilder::scan("events", provider_as_source(table), None)?.build()?;
+    Plan::new(logical, fields)
+}

@@ -1,0 +1,226 @@
+//! Search expression to predicate: literals become patterns, time modifiers instants, subsearches
+//! the expressions that their rows stand for.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_event::{
+    CaseRule, Comparison, Keyword, KeywordKind, Pattern, Predicate, TimeBounds, fields,
+};
+use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral, TermForm, parse_search, time};
+
+use crate::context::SearchContext;
+use crate::expression::CompileSearch;
+use crate::subsearch;
+
+/// Where a search expression stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// It finds events: the search's time range applies unless it has bounds of its own.
+    Leading,
+    /// It filters rows.
+    Later,
+}
+
+/// Returns the predicate of an expression.
+///
+/// # Errors
+/// Fails at a time modifier that is none, and where a subsearch fails.
+pub async fn compile(
+    expression: &SearchExpr,
+    position: Position,
+    context: &SearchContext,
+) -> Result<Predicate, Diagnostic> {
+    let predicate = Compiler { context }.compile(expression).await?;
+    let range = context.range;
+    if position == Position::Later || range == TimeBounds::default() || has_bounds(expression) {
+        return Ok(predicate);
+    }
+    Ok(Predicate::and(vec![Predicate::Time(range), predicate]))
+}
+
+/// Returns the names of the fields that an expression reads; subsearches count with `*`, because
+/// their rows may name any field.
+#[must_use]
+pub fn field_names(expression: &SearchExpr) -> Vec<String> {
+    let mut names = Vec::new();
+    collect(expression, &mut names);
+    names
+}
+
+fn collect(expression: &SearchExpr, names: &mut Vec<String>) {
+    match expression {
+        SearchExpr::All => {}
+        SearchExpr::And(parts) | SearchExpr::Or(parts) => {
+            parts.iter().for_each(|part| collect(part, names));
+        }
+        SearchExpr::Not(part) => collect(part, names),
+        SearchExpr::Compare { field, .. } | SearchExpr::In { field, .. } => {
+            names.push(field.value.clone());
+        }
+        SearchExpr::Term { text, .. } => {
+            if text.value != "*" {
+                names.push(fields::RAW.to_owned());
+            }
+        }
+        SearchExpr::Time { .. } => names.push(fields::TIME.to_owned()),
+        SearchExpr::Subsearch(_) => names.push("*".to_owned()),
+    }
+}
+
+fn has_bounds(expression: &SearchExpr) -> bool {
+    match expression {
+        SearchExpr::Time { .. } => true,
+        SearchExpr::And(parts) | SearchExpr::Or(parts) => parts.iter().any(has_bounds),
+        SearchExpr::Not(part) => has_bounds(part),
+        _ => false,
+    }
+}
+
+/// Returns the compiler of `searchmatch()`'s text: a search expression without subsearches.
+pub fn searchmatch(context: &SearchContext) -> Arc<CompileSearch> {
+    let context = context.clone();
+    Arc::new(move |text: &str| {
+        let expression = parse_search(text)?;
+        if has_subsearch(&expression) {
+            let message = "searchmatch() cannot run a subsearch";
+            return Err(Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message));
+        }
+        // Without subsearches nothing in here waits.
+        futures::executor::block_on(compile(&expression, Position::Later, &context))
+    })
+}
+
+fn has_subsearch(expression: &SearchExpr) -> bool {
+    match expression {
+        SearchExpr::Subsearch(_) => true,
+        SearchExpr::And(parts) | SearchExpr::Or(parts) => parts.iter().any(has_subsearch),
+        SearchExpr::Not(part) => has_subsearch(part),
+        _ => false,
+    }
+}
+
+struct Compiler<'a> {
+    context: &'a SearchContext,
+}
+
+/// Boxes the recursion of an async function over a tree.
+#[async_trait]
+trait Compile {
+    async fn compile(&self, expression: &SearchExpr) -> Result<Predicate, Diagnostic>;
+}
+
+#[async_trait]
+impl Compile for Compiler<'_> {
+    async fn compile(&self, expression: &SearchExpr) -> Result<Predicate, Diagnostic> {
+        Ok(match expression {
+            SearchExpr::All => Predicate::All,
+            SearchExpr::And(parts) => {
+                let (times, others): (Vec<_>, Vec<_>) =
+                    parts.iter().partition(|part| matches!(part, SearchExpr::Time { .. }));
+                let mut compiled = Vec::new();
+                if !times.is_empty() {
+                    compiled.push(self.bounds(&times)?);
+                }
+                for part in others {
+                    compiled.push(self.compile(part).await?);
+                }
+                Predicate::and(compiled)
+            }
+            SearchExpr::Or(parts) => {
+                let mut compiled = Vec::new();
+                for part in parts {
+                    compiled.push(self.compile(part).await?);
+                }
+                Predicate::Or(compiled)
+            }
+            SearchExpr::Not(part) => Predicate::Not(Box::new(self.compile(part).await?)),
+            SearchExpr::Compare { field, op, value } => comparison(&field.value, *op, &value.value),
+            SearchExpr::In { field, values } => Predicate::Or(
+                values
+                    .iter()
+                    .map(|value| comparison(&field.value, CompareOp::Eq, &value.value))
+                    .collect(),
+            ),
+            SearchExpr::Term { text, form } => term(&text.value, *form),
+            SearchExpr::Time { .. } => self.bounds(&[expression])?,
+            SearchExpr::Subsearch(pipeline) => {
+                let expression = subsearch::as_expression(pipeline, self.context).await?;
+                self.compile(&expression).await?
+            }
+        })
+    }
+}
+
+impl Compiler<'_> {
+    /// Returns the range that time modifiers of one conjunction give; with an earliest alone, latest
+    /// is now (Search Reference, "Time modifiers").
+    fn bounds(&self, times: &[&SearchExpr]) -> Result<Predicate, Diagnostic> {
+        let mut bounds = TimeBounds::default();
+        for expression in times {
+            let SearchExpr::Time { bound, modifier } = expression else { continue };
+            let now = self.context.now;
+            match bound.value.as_str() {
+                "earliest" => bounds.earliest = self.instant(modifier)?,
+                "latest" => bounds.latest = self.instant(modifier)?,
+                other => match time::deprecated(other, &modifier.value, now) {
+                    Some((true, instant)) => bounds.earliest = Some(instant),
+                    Some((false, instant)) => bounds.latest = Some(instant),
+                    None => {
+                        return Err(Diagnostic::unsupported(
+                            Code::UNSUPPORTED_OPTION,
+                            format!("the time modifier `{other}` is not supported"),
+                        )
+                        .at(bound.span)
+                        .help("use `earliest` and `latest`"));
+                    }
+                },
+            }
+        }
+        if bounds.latest.is_none() && bounds.earliest.is_some() {
+            bounds.latest = Some(self.context.now);
+        }
+        Ok(Predicate::Time(bounds))
+    }
+
+    fn instant(&self, modifier: &Spanned<String>) -> Result<Option<f64>, Diagnostic> {
+        time::resolve(&modifier.value, self.context.now, &self.context.zone).map_err(|error| {
+            Diagnostic::error(Code::BAD_TIME_MODIFIER, error.to_string())
+                .at(modifier.span)
+                .help("examples: `-24h@h`, `@d`, `now`, `1700000000`, `10/19/2026:00:00:00`")
+        })
+    }
+}
+
+fn comparison(field: &str, op: CompareOp, literal: &SearchLiteral) -> Predicate {
+    let is_star = !literal.text.is_empty() && literal.text.bytes().all(|byte| byte == b'*');
+    let op = match op {
+        CompareOp::Eq if is_star => return Predicate::Exists(field.to_owned()),
+        CompareOp::Ne if is_star => return Predicate::Nothing,
+        CompareOp::Eq => Comparison::Eq,
+        CompareOp::Ne => Comparison::Ne,
+        CompareOp::Lt => Comparison::Lt,
+        CompareOp::Le => Comparison::Le,
+        CompareOp::Gt => Comparison::Gt,
+        CompareOp::Ge => Comparison::Ge,
+    };
+    let case = if literal.exact_case { CaseRule::Exact } else { CaseRule::Ignore };
+    Predicate::Compare {
+        field: field.to_owned(),
+        op,
+        value: Pattern::new(literal.text.as_str(), case),
+    }
+}
+
+fn term(text: &str, form: TermForm) -> Predicate {
+    if !text.is_empty() && text.bytes().all(|byte| byte == b'*') {
+        return Predicate::All;
+    }
+    let (kind, case) = match form {
+        TermForm::Word | TermForm::Phrase => (KeywordKind::Plain, CaseRule::Ignore),
+        TermForm::Term => (KeywordKind::Term, CaseRule::Ignore),
+        TermForm::Case => (KeywordKind::Plain, CaseRule::Exact),
+    };
+    Predicate::Keyword(Keyword::new(text, kind, case))
+}

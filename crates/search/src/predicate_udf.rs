@@ -1,0 +1,96 @@
+//! A predicate over columns, as a scalar function of DataFusion.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::arrow::array::BooleanArray;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use spilltrail_event::{Predicate, Record};
+
+use crate::expression::arrow::ColumnReader;
+use crate::plan::{Plan, column};
+
+/// Returns the condition that a row of `plan` satisfies `predicate`; fields that are no columns are
+/// absent.
+#[must_use]
+pub fn condition(predicate: Predicate, plan: &Plan) -> Expr {
+    let fields: Vec<String> = predicate
+        .fields()
+        .into_iter()
+        .filter(|name| plan.kind(name).is_some())
+        .map(str::to_owned)
+        .collect();
+    let columns = fields.iter().map(|name| column(name)).collect();
+    let state = serde_json::to_string(&predicate).unwrap_or_default();
+    let function = SearchPredicate {
+        signature: Signature::variadic_any(Volatility::Immutable),
+        predicate,
+        fields,
+        state,
+    };
+    ScalarUDF::new_from_impl(function).call(columns)
+}
+
+#[derive(Debug)]
+struct SearchPredicate {
+    signature: Signature,
+    predicate: Predicate,
+    fields: Vec<String>,
+    /// The predicate as JSON: what equality, hashing and a codec go by.
+    state: String,
+}
+
+impl PartialEq for SearchPredicate {
+    fn eq(&self, other: &Self) -> bool {
+        self.state == other.state && self.fields == other.fields
+    }
+}
+
+impl Eq for SearchPredicate {}
+
+impl Hash for SearchPredicate {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.state.hash(hasher);
+        self.fields.hash(hasher);
+    }
+}
+
+impl ScalarUDFImpl for SearchPredicate {
+    fn name(&self) -> &'static str {
+        "spl_search"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let readers = crate::rows::readers(&arrays)?;
+        let hits = (0..args.number_rows).map(|row| {
+            Some(self.predicate.matches(&Row { fields: &self.fields, readers: &readers, row }))
+        });
+        Ok(ColumnarValue::Array(Arc::new(hits.collect::<BooleanArray>())))
+    }
+}
+
+struct Row<'a> {
+    fields: &'a [String],
+    readers: &'a [ColumnReader],
+    row: usize,
+}
+
+impl Record for Row<'_> {
+    fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool {
+        let Some(index) = self.fields.iter().position(|name| name == field) else { return false };
+        self.readers[index].value(self.row).members().iter().any(|member| visit(member))
+    }
+}

@@ -1,0 +1,127 @@
+//! Rows held in memory: results, subsearch results, rows given for trying things.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::common::DataFusionError;
+use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::logical_expr::LogicalPlanBuilder;
+use indexmap::IndexMap;
+use spilltrail_event::{Field, Kind, Value};
+
+use crate::expression::arrow::{ColumnBuilder, ColumnReader};
+use crate::plan::{Plan, schema_of};
+
+/// Rows with SPL's view of their columns.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// The columns in order.
+    pub fields: Vec<Field>,
+    /// The rows in order; every batch has just these columns.
+    pub batches: Vec<RecordBatch>,
+    /// True if a transforming command made them.
+    pub transformed: bool,
+}
+
+impl Rows {
+    /// Returns rows made of records; the columns are in first-seen order, each as wide as its values
+    /// need.
+    #[must_use]
+    pub fn from_records(records: &[IndexMap<String, Value<'_>>]) -> Self {
+        let mut kinds: IndexMap<&str, Kind> = IndexMap::new();
+        for record in records {
+            for (name, value) in record {
+                let kind = match value {
+                    Value::Multi(_) => Kind::Multi,
+                    Value::Number(_) => Kind::Number,
+                    Value::Null => continue,
+                    _ => Kind::Text,
+                };
+                kinds.entry(name).and_modify(|known| *known = known.or(kind)).or_insert(kind);
+            }
+        }
+        let fields: Vec<Field> =
+            kinds.iter().map(|(name, kind)| Field::new(*name, *kind)).collect();
+        let mut builders: Vec<ColumnBuilder> =
+            fields.iter().map(|field| ColumnBuilder::new(field.kind)).collect();
+        for record in records {
+            for (field, builder) in fields.iter().zip(&mut builders) {
+                builder.push(record.get(&field.name).cloned().unwrap_or(Value::Null));
+            }
+        }
+        let columns = builders.into_iter().map(ColumnBuilder::finish).collect();
+        let schema = schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind)));
+        let options = datafusion::arrow::array::RecordBatchOptions::new()
+            .with_row_count(Some(records.len()));
+        let batch = RecordBatch::try_new_with_options(schema, columns, &options);
+        let batches = batch.into_iter().collect();
+        Self { fields, batches, transformed: false }
+    }
+
+    /// Returns the number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// Returns true if there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the first `count` rows.
+    #[must_use]
+    pub fn truncated(mut self, count: usize) -> Self {
+        let mut left = count;
+        for batch in &mut self.batches {
+            let take = left.min(batch.num_rows());
+            *batch = batch.slice(0, take);
+            left -= take;
+        }
+        self
+    }
+
+    /// Returns the rows one by one, each with the fields that it has, in column order.
+    pub fn iter(&self) -> impl Iterator<Item = IndexMap<String, Value<'static>>> {
+        self.batches.iter().flat_map(|batch| batch_rows(batch))
+    }
+
+    /// Returns the plan that gives these rows in order.
+    ///
+    /// # Errors
+    /// Fails if DataFusion refuses the table.
+    pub fn into_plan(self) -> Result<Plan, DataFusionError> {
+        let schema = schema_of(self.fields.iter().map(|field| (field.name.as_str(), field.kind)));
+        let table = MemTable::try_new(schema, vec![self.batches])?;
+        let source = provider_as_source(Arc::new(table));
+        let logical = LogicalPlanBuilder::scan("rows", source, None)?.build()?;
+        let mut plan = Plan::new(logical, self.fields)?;
+        plan.transformed = self.transformed;
+        Ok(plan)
+    }
+}
+
+/// Returns readers of these columns.
+///
+/// # Errors
+/// Fails at a column of a type that SPL has no values of.
+pub fn readers(columns: &[ArrayRef]) -> Result<Vec<ColumnReader>, DataFusionError> {
+    columns.iter().map(ColumnReader::new).collect()
+}
+
+/// Returns the rows of a batch, each with the fields that it has.
+pub fn batch_rows(batch: &RecordBatch) -> impl Iterator<Item = IndexMap<String, Value<'static>>> {
+    let readers = readers(batch.columns()).expect("the planner makes columns of SPL's kinds only");
+    let schema = batch.schema();
+    (0..batch.num_rows()).map(move |row| {
+        let mut record = IndexMap::new();
+        for (field, reader) in schema.fields().iter().zip(&readers) {
+            let value = reader.value(row);
+            if !value.is_null() {
+                record.insert(field.name().clone(), value.into_owned());
+            }
+        }
+        record
+    })
+}

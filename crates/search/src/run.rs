@@ -1,0 +1,153 @@
+//! A search from text to rows.
+
+use std::sync::Arc;
+
+use datafusion::common::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SessionContext;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
+use datafusion::prelude::SessionConfig;
+use futures::StreamExt;
+use spilltrail_diagnostic::{Diagnostic, Severity};
+use spilltrail_event::Field;
+use spilltrail_spl::{Expansion, expand_macros, parse};
+
+use crate::context::SearchContext;
+use crate::operators::OperatorPlanner;
+use crate::plan::{Needs, Plan};
+use crate::planner;
+use crate::rows::Rows;
+
+/// Makes DataFusion's session: `memory` bytes in all, spilling to the system's temporary folder.
+///
+/// # Errors
+/// Fails if the temporary folder cannot be used.
+pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
+    // Rows are in order, and one partition keeps them so; reading is parallel inside the source.
+    let config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_batch_size(8192)
+        .with_information_schema(false);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
+        .with_disk_manager_builder(
+            DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory),
+        )
+        .build_arc()?;
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_query_planner(Arc::new(OperatorQueryPlanner))
+        .build();
+    Ok(SessionContext::new_with_state(state))
+}
+
+#[derive(Debug)]
+struct OperatorQueryPlanner;
+
+#[async_trait::async_trait]
+impl datafusion::execution::context::QueryPlanner for OperatorQueryPlanner {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        state: &dyn datafusion::catalog::Session,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(OperatorPlanner)])
+            .create_physical_plan(plan, state)
+            .await
+    }
+}
+
+/// A search that is ready to run.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The plan.
+    pub plan: Plan,
+    /// The text after macro expansion, and the way back.
+    pub expansion: Expansion,
+}
+
+/// Expands, parses and plans a search. Subsearches run now. With `until`, the pipeline ends before the
+/// first use of that command.
+///
+/// # Errors
+/// All diagnostics, placed in the text as it was written.
+pub async fn prepare(
+    text: &str,
+    until: Option<&str>,
+    context: &SearchContext,
+) -> Result<Prepared, Vec<Diagnostic>> {
+    let (expansion, diagnostics) = expand_macros(text, &context.macros);
+    if has_errors(&diagnostics) {
+        return Err(diagnostics);
+    }
+    let relocate = |diagnostics: Vec<Diagnostic>| {
+        diagnostics.into_iter().map(|diagnostic| expansion.relocate(diagnostic)).collect()
+    };
+    diagnostics.into_iter().for_each(|warning| context.observations.message(warning));
+    let (mut pipeline, diagnostics) = parse(&expansion.text);
+    if has_errors(&diagnostics) {
+        return Err(relocate(diagnostics));
+    }
+    if let Some(until) = until {
+        let end = pipeline.commands.iter().position(|command| command.name.value == until);
+        pipeline.commands.truncate(end.unwrap_or(pipeline.commands.len()));
+    }
+    let plan = planner::plan_pipeline(&pipeline, context, Needs::everything())
+        .await
+        .map_err(relocate)?;
+    Ok(Prepared { plan, expansion })
+}
+
+fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|diagnostic| diagnostic.severity > Severity::Warning)
+}
+
+impl Prepared {
+    /// Returns the columns of the result in order.
+    #[must_use]
+    pub fn fields(&self) -> Vec<Field> {
+        self.plan.fields().map(|(name, kind)| Field::new(name, kind)).collect()
+    }
+
+    /// Runs the search; rows come as they are ready.
+    ///
+    /// # Errors
+    /// Fails if no physical plan can be made.
+    pub async fn stream(
+        &self,
+        context: &SearchContext,
+    ) -> Result<SendableRecordBatchStream, Diagnostic> {
+        let failed = |error: DataFusionError| crate::error::from_engine(&error);
+        let state = context.session.state();
+        let physical = state.create_physical_plan(self.plan.logical()).await.map_err(failed)?;
+        datafusion::physical_plan::execute_stream(physical, context.session.task_ctx())
+            .map_err(failed)
+    }
+
+    /// Runs the search and keeps its rows in memory.
+    ///
+    /// # Errors
+    /// What the engine fails with.
+    pub async fn collect(&self, context: &SearchContext) -> Result<Rows, Diagnostic> {
+        let mut stream = self.stream(context).await?;
+        let mut batches = Vec::new();
+        while let Some(batch) = stream.next().await {
+            batches.push(batch.map_err(|error| crate::error::from_engine(&error))?);
+        }
+        Ok(Rows { fields: self.fields(), batches, transformed: self.plan.transformed })
+    }
+
+    /// Returns a diagnostic moved to the text as it was written.
+    #[must_use]
+    pub fn relocate(&self, diagnostic: Diagnostic) -> Diagnostic {
+        self.expansion.relocate(diagnostic)
+    }
+}

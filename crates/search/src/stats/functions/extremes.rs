@@ -1,0 +1,120 @@
+//! `min`, `max`, `range`. Numbers compare by value and come before text, so that the smallest of a
+//! mixture is a number and the greatest a text.
+
+use serde::{Deserialize, Serialize};
+use spilltrail_event::{Kind, Value};
+
+use crate::sort_key::{SortAs, key_bytes};
+use crate::stats::{Feed, Statistic, StatsFunction, load, save};
+
+pub(super) static MIN: StatsFunction = StatsFunction {
+    name: "min",
+    aliases: &[],
+    summary: "Gives the smallest value: numbers by value and before text.",
+    has_parameter: false,
+    sees_order: false,
+    feed: Feed::Members,
+    kind: |kind| if kind == Kind::Number { Kind::Number } else { Kind::Text },
+    start: |_| Box::new(Extreme { is_max: false, best: None }),
+    differs: &[],
+};
+
+pub(super) static MAX: StatsFunction = StatsFunction {
+    name: "max",
+    summary: "Gives the greatest value: numbers by value and before text.",
+    start: |_| Box::new(Extreme { is_max: true, best: None }),
+    ..MIN
+};
+
+pub(super) static RANGE: StatsFunction = StatsFunction {
+    name: "range",
+    summary: "Gives the difference of the greatest and the smallest number.",
+    kind: |_| Kind::Number,
+    start: |_| Box::new(Range { bounds: None }),
+    ..MIN
+};
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Best {
+    key: Vec<u8>,
+    text: String,
+}
+
+#[derive(Debug)]
+struct Extreme {
+    is_max: bool,
+    best: Option<Best>,
+}
+
+impl Extreme {
+    fn offer(&mut self, key: Vec<u8>, text: impl FnOnce() -> String) {
+        let is_better = self.best.as_ref().is_none_or(|best| {
+            if self.is_max { key > best.key } else { key < best.key }
+        });
+        if is_better {
+            self.best = Some(Best { key, text: text() });
+        }
+    }
+}
+
+impl Statistic for Extreme {
+    fn update(&mut self, value: &Value<'_>, _: Option<f64>) {
+        if let Some(key) = key_bytes(value, SortAs::Auto) {
+            self.offer(key, || value.to_text().unwrap_or_default().into_owned());
+        }
+    }
+
+    fn value(&self) -> Value<'static> {
+        self.best.as_ref().map_or(Value::Null, |best| Value::text(best.text.clone()))
+    }
+
+    fn save(&self) -> Vec<u8> {
+        save(&self.best)
+    }
+
+    fn merge(&mut self, saved: &[u8]) {
+        if let Some(Some(best)) = load::<Option<Best>>(saved) {
+            self.offer(best.key, || best.text);
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.best.as_ref().map_or(0, |best| best.key.len() + best.text.len())
+    }
+}
+
+#[derive(Debug)]
+struct Range {
+    bounds: Option<(f64, f64)>,
+}
+
+impl Range {
+    fn widen(&mut self, low: f64, high: f64) {
+        self.bounds = Some(match self.bounds {
+            Some((min, max)) => (min.min(low), max.max(high)),
+            None => (low, high),
+        });
+    }
+}
+
+impl Statistic for Range {
+    fn update(&mut self, value: &Value<'_>, _: Option<f64>) {
+        if let Some(number) = value.as_number() {
+            self.widen(number, number);
+        }
+    }
+
+    fn value(&self) -> Value<'static> {
+        self.bounds.map_or(Value::Null, |(min, max)| Value::Number(max - min))
+    }
+
+    fn save(&self) -> Vec<u8> {
+        save(&self.bounds)
+    }
+
+    fn merge(&mut self, saved: &[u8]) {
+        if let Some(Some((low, high))) = load::<Option<(f64, f64)>>(saved) {
+            self.widen(low, high);
+        }
+    }
+}

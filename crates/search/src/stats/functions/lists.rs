@@ -1,0 +1,109 @@
+//! `values` and `list`: the values themselves.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use spilltrail_event::{Kind, Value};
+
+use crate::stats::{Feed, Statistic, StatsFunction, load, save};
+
+/// Values that `list` keeps (limits.conf `[stats] list_maxsize`).
+const LIST_LIMIT: usize = 100;
+
+pub(super) static VALUES: StatsFunction = StatsFunction {
+    name: "values",
+    aliases: &[],
+    summary: "Gives the distinct values in byte order.",
+    has_parameter: false,
+    sees_order: false,
+    feed: Feed::Members,
+    kind: |_| Kind::Multi,
+    start: |_| Box::new(Distinct::default()),
+    differs: &[],
+};
+
+pub(super) static LIST: StatsFunction = StatsFunction {
+    name: "list",
+    summary: "Gives the first 100 values in order, duplicates included.",
+    sees_order: true,
+    start: |_| Box::new(List::default()),
+    ..VALUES
+};
+
+fn members<'a>(texts: impl Iterator<Item = &'a String>) -> Value<'static> {
+    Value::multi(texts.map(|text| Cow::Owned(text.clone())).collect())
+}
+
+#[derive(Debug, Default)]
+struct Distinct {
+    texts: BTreeSet<String>,
+    held: usize,
+}
+
+impl Distinct {
+    fn add(&mut self, text: &str) {
+        if !self.texts.contains(text) {
+            self.held += text.len() + 40;
+            self.texts.insert(text.to_owned());
+        }
+    }
+}
+
+impl Statistic for Distinct {
+    fn update(&mut self, value: &Value<'_>, _: Option<f64>) {
+        if let Some(text) = value.to_text() {
+            self.add(&text);
+        }
+    }
+
+    fn value(&self) -> Value<'static> {
+        members(self.texts.iter())
+    }
+
+    fn save(&self) -> Vec<u8> {
+        save(&self.texts)
+    }
+
+    fn merge(&mut self, saved: &[u8]) {
+        for text in load::<Vec<String>>(saved).unwrap_or_default() {
+            self.add(&text);
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.held
+    }
+}
+
+#[derive(Debug, Default)]
+struct List {
+    texts: Vec<String>,
+}
+
+impl Statistic for List {
+    fn update(&mut self, value: &Value<'_>, _: Option<f64>) {
+        if self.texts.len() < LIST_LIMIT
+            && let Some(text) = value.to_text()
+        {
+            self.texts.push(text.into_owned());
+        }
+    }
+
+    fn value(&self) -> Value<'static> {
+        members(self.texts.iter())
+    }
+
+    fn save(&self) -> Vec<u8> {
+        save(&self.texts)
+    }
+
+    fn merge(&mut self, saved: &[u8]) {
+        let more = load::<Vec<String>>(saved).unwrap_or_default();
+        let room = LIST_LIMIT - self.texts.len();
+        self.texts.extend(more.into_iter().take(room));
+    }
+
+    fn held(&self) -> usize {
+        self.texts.iter().map(|text| text.len() + 24).sum()
+    }
+}

@@ -1,0 +1,74 @@
+//! Statistics functions: one family a file, one line each in [`FUNCTIONS`].
+
+mod count;
+mod distinct;
+mod extremes;
+mod lists;
+mod moments;
+mod order;
+pub mod percentiles;
+
+use super::StatsFunction;
+
+/// Every statistics function, sorted by name.
+pub static FUNCTIONS: &[&StatsFunction] = &[
+    &moments::AVG,
+    &count::COUNT,
+    &distinct::DC,
+    &order::EARLIEST,
+    &order::EARLIEST_TIME,
+    &distinct::ESTDC,
+    &distinct::ESTDC_ERROR,
+    &percentiles::EXACTPERC,
+    &order::FIRST,
+    &order::LAST,
+    &order::LATEST,
+    &order::LATEST_TIME,
+    &lists::LIST,
+    &extremes::MAX,
+    &percentiles::MEDIAN,
+    &extremes::MIN,
+    &distinct::MODE,
+    &percentiles::PERC,
+    &extremes::RANGE,
+    &order::RATE,
+    &moments::STDEV,
+    &moments::STDEVP,
+    &moments::SUM,
+    &moments::SUMSQ,
+    &percentiles::UPPERPERC,
+    &lists::VALUES,
+    &moments::VAR,
+    &moments::VARP,
+];
+
+/// Returns the function that `name` stands for, and the number in the name.
+#[must_use]
+pub fn find(name: &str) -> Option<(&'static StatsFunction, f64)> {
+    let named = |wanted: &str, with_parameter: bool| {
+        FUNCTIONS.iter().copied().find(|function| {
+            function.has_parameter == with_parameter
+                && (function.name == wanted || function.aliases.contains(&wanted))
+        })
+    };
+    if let Some(function) = named(name, false) {
+        return Some((function, 0.0));
+    }
+    let digits = name.find(|c: char| c.is_ascii_digit())?;
+    let (stem, number) = name.split_at(digits);
+    let number: f64 = number.parse().ok().filter(|number| (0.0..=100.0).contains(number))?;
+    named(stem, true).map(|function| (function, number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_and_found() {
+        assert!(FUNCTIONS.is_sorted_by(|a, b| a.name < b.name));
+        assert_eq!(find("p99.9").map(|(f, n)| (f.name, n)), Some(("perc", 99.9)));
+        assert_eq!(find("distinct_count").map(|(f, _)| f.name), Some("dc"));
+        assert!(find("perc101").is_none() && find("nosuch").is_none() && find("perc").is_none());
+    }
+}

@@ -1,0 +1,205 @@
+//! Values by order of arrival and by time: `first`, `last`, `earliest`, `latest`, their times, `rate`.
+
+use serde::{Deserialize, Serialize};
+use spilltrail_event::{Kind, Value, parse_number};
+
+use crate::stats::{Feed, Statistic, StatsFunction, load, save};
+
+pub(super) static FIRST: StatsFunction = StatsFunction {
+    name: "first",
+    aliases: &[],
+    summary: "Gives the first value in the order of the rows; for events, the newest.",
+    has_parameter: false,
+    sees_order: true,
+    feed: Feed::Members,
+    kind: |kind| if kind == Kind::Number { Kind::Number } else { Kind::Text },
+    start: |_| Box::new(Arrival { keeps_first: true, text: None }),
+    differs: &[],
+};
+
+pub(super) static LAST: StatsFunction = StatsFunction {
+    name: "last",
+    summary: "Gives the last value in the order of the rows; for events, the oldest.",
+    start: |_| Box::new(Arrival { keeps_first: false, text: None }),
+    ..FIRST
+};
+
+pub(super) static EARLIEST: StatsFunction = StatsFunction {
+    name: "earliest",
+    summary: "Gives the value with the smallest `_time`.",
+    sees_order: false,
+    feed: Feed::MembersWithTime,
+    start: |_| Chronology::start(|c| c.earliest.as_ref().map(|m| Value::text(m.text.clone()))),
+    ..FIRST
+};
+
+pub(super) static LATEST: StatsFunction = StatsFunction {
+    name: "latest",
+    summary: "Gives the value with the greatest `_time`.",
+    start: |_| Chronology::start(|c| c.latest.as_ref().map(|m| Value::text(m.text.clone()))),
+    ..EARLIEST
+};
+
+pub(super) static EARLIEST_TIME: StatsFunction = StatsFunction {
+    name: "earliest_time",
+    summary: "Gives the smallest `_time` among rows that have the field.",
+    kind: |_| Kind::Number,
+    start: |_| Chronology::start(|c| c.earliest.as_ref().map(|m| Value::Number(m.time))),
+    ..EARLIEST
+};
+
+pub(super) static LATEST_TIME: StatsFunction = StatsFunction {
+    name: "latest_time",
+    summary: "Gives the greatest `_time` among rows that have the field.",
+    start: |_| Chronology::start(|c| c.latest.as_ref().map(|m| Value::Number(m.time))),
+    ..EARLIEST_TIME
+};
+
+pub(super) static RATE: StatsFunction = StatsFunction {
+    name: "rate",
+    summary: "Gives the change of a counter a second, between its earliest and latest value.",
+    start: |_| Box::new(Rate::default()),
+    differs: &["A counter that falls is taken to have restarted from 0."],
+    ..EARLIEST_TIME
+};
+
+#[derive(Debug)]
+struct Arrival {
+    keeps_first: bool,
+    text: Option<String>,
+}
+
+impl Statistic for Arrival {
+    fn update(&mut self, value: &Value<'_>, _: Option<f64>) {
+        if self.text.is_none() || !self.keeps_first {
+            self.text = value.to_text().map(std::borrow::Cow::into_owned);
+        }
+    }
+
+    fn value(&self) -> Value<'static> {
+        self.text.clone().map_or(Value::Null, Value::text)
+    }
+
+    fn save(&self) -> Vec<u8> {
+        save(&self.text)
+    }
+
+    fn merge(&mut self, saved: &[u8]) {
+        let other: Option<String> = load(saved).flatten();
+        if other.is_some() && (self.text.is_none() || !self.keeps_first) {
+            self.text = other;
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.text.as_ref().map_or(0, String::len)
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Moment {
+    time: f64,
+    text: String,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Span {
+    earliest: Option<Moment>,
+    latest: Option<Moment>,
+}
+
+impl Span {
+    /// Of equal times the first to arrive stays.
+    fn add(&mut self, moment: &Moment) {
+        if self.earliest.as_ref().is_none_or(|known| moment.time < known.time) {
+            self.earliest = Some(moment.clone());
+        }
+        if self.latest.as_ref().is_none_or(|known| moment.time > known.time) {
+            self.latest = Some(moment.clone());
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Chronology {
+    span: Span,
+    give: fn(&Span) -> Option<Value<'static>>,
+}
+
+impl Chronology {
+    fn start(give: fn(&Span) -> Option<Value<'static>>) -> Box<dyn Statistic> {
+        Box::new(Self { span: Span::default(), give })
+    }
+}
+
+impl Statistic for Chronology {
+    fn update(&mut self, value: &Value<'_>, time: Option<f64>) {
+        if let (Some(time), Some(text)) = (time, value.to_text()) {
+            self.span.add(&Moment { time, text: text.into_owned() });
+        }
+    }
+
+    fn value(&self) -> Value<'static> {
+        (self.give)(&self.span).unwrap_or(Value::Null)
+    }
+
+    fn save(&self) -> Vec<u8> {
+        save(&self.span)
+    }
+
+    fn merge(&mut self, saved: &[u8]) {
+        let other: Span = load(saved).unwrap_or_default();
+        for moment in [other.earliest, other.latest].into_iter().flatten() {
+            self.span.add(&moment);
+        }
+    }
+
+    fn held(&self) -> usize {
+        [&self.span.earliest, &self.span.latest]
+            .into_iter()
+            .flatten()
+            .map(|moment| moment.text.len())
+            .sum()
+    }
+}
+
+/// Keeps the points, because a restart of the counter shows only in the order of time.
+#[derive(Debug, Default)]
+struct Rate {
+    points: Vec<(f64, f64)>,
+}
+
+impl Statistic for Rate {
+    fn update(&mut self, value: &Value<'_>, time: Option<f64>) {
+        let number = value.to_text().and_then(|text| parse_number(&text));
+        if let (Some(time), Some(number)) = (time, number) {
+            self.points.push((time, number));
+        }
+    }
+
+    fn value(&self) -> Value<'static> {
+        let mut points = self.points.clone();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (Some(first), Some(last)) = (points.first(), points.last()) else { return Value::Null };
+        if last.0 <= first.0 {
+            return Value::Null;
+        }
+        let grown: f64 = points
+            .windows(2)
+            .map(|pair| if pair[1].1 >= pair[0].1 { pair[1].1 - pair[0].1 } else { pair[1].1 })
+            .sum();
+        Value::Number(grown / (last.0 - first.0))
+    }
+
+    fn save(&self) -> Vec<u8> {
+        save(&self.points)
+    }
+
+    fn merge(&mut self, saved: &[u8]) {
+        self.points.extend(load::<Vec<(f64, f64)>>(saved).unwrap_or_default());
+    }
+
+    fn held(&self) -> usize {
+        self.points.len() * 16
+    }
+}

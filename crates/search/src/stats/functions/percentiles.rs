@@ -1,0 +1,103 @@
+//! Percentiles: linear interpolation over the sorted numbers, at `p / 100 * (n - 1)`, as every
+//! example of the documentation comes out.
+
+use spilltrail_event::{Kind, Value};
+
+use crate::stats::{Feed, Statistic, StatsFunction, load, save};
+
+pub(super) static PERC: StatsFunction = StatsFunction {
+    name: "perc",
+    aliases: &["p"],
+    summary: "Gives the number below which the given percentage of the numbers lies.",
+    has_parameter: true,
+    sees_order: false,
+    feed: Feed::Members,
+    kind: |_| Kind::Number,
+    start: Percentile::start,
+    differs: &["It is exact; Splunk approximates above 1,000 values."],
+};
+
+pub(super) static EXACTPERC: StatsFunction = StatsFunction {
+    name: "exactperc",
+    aliases: &[],
+    summary: "Gives the exact percentile.",
+    differs: &[],
+    ..PERC
+};
+
+pub(super) static UPPERPERC: StatsFunction =
+    StatsFunction { name: "upperperc", aliases: &[], ..PERC };
+
+pub(super) static MEDIAN: StatsFunction = StatsFunction {
+    name: "median",
+    aliases: &[],
+    summary: "Gives the 50th percentile.",
+    has_parameter: false,
+    start: |_| Percentile::start(50.0),
+    ..PERC
+};
+
+#[derive(Debug)]
+struct Percentile {
+    percent: f64,
+    numbers: Vec<f64>,
+}
+
+impl Percentile {
+    fn start(percent: f64) -> Box<dyn Statistic> {
+        Box::new(Self { percent, numbers: Vec::new() })
+    }
+}
+
+/// Returns the value at the fraction `at` of the way through sorted numbers, interpolated.
+#[must_use]
+pub fn interpolated(sorted: &[f64], at: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    #[expect(clippy::cast_precision_loss, reason = "lengths stay below 2^53")]
+    let position = at.clamp(0.0, 1.0) * last as f64;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 <= position <= last")]
+    let below = position.floor() as usize;
+    let above = (below + 1).min(last);
+    Some(sorted[below] + (sorted[above] - sorted[below]) * (position - position.floor()))
+}
+
+impl Statistic for Percentile {
+    fn update(&mut self, value: &Value<'_>, _: Option<f64>) {
+        self.numbers.extend(value.as_number());
+    }
+
+    fn value(&self) -> Value<'static> {
+        let mut sorted = self.numbers.clone();
+        sorted.sort_by(f64::total_cmp);
+        interpolated(&sorted, self.percent / 100.0).map_or(Value::Null, Value::Number)
+    }
+
+    fn save(&self) -> Vec<u8> {
+        save(&self.numbers)
+    }
+
+    fn merge(&mut self, saved: &[u8]) {
+        self.numbers.extend(load::<Vec<f64>>(saved).unwrap_or_default());
+    }
+
+    fn held(&self) -> usize {
+        self.numbers.len() * 8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interpolation() {
+        for (numbers, at, want) in [
+            (&[1.0, 2.0][..], 0.5, Some(1.5)),
+            (&[1.0, 2.0, 3.0, 4.0], 0.25, Some(1.75)),
+            (&[7.0], 0.99, Some(7.0)),
+            (&[], 0.5, None),
+        ] {
+            assert_eq!(interpolated(numbers, at), want);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The statistics of the `stats` family: functions, and how an aggregate is planned.
+//!
+//! A [`Statistic`] takes values and gives one; it is the same whether a hash aggregation, `eventstats`
+//! or `streamstats` feeds it.
+
+pub mod aggregate;
+pub mod functions;
+pub(crate) mod udaf;
+
+use std::fmt::Debug;
+
+use spilltrail_event::{Kind, Value};
+
+pub use aggregate::{Grouping, PlannedAggregate, Preparation, prepare};
+pub use functions::{FUNCTIONS, find};
+
+/// A running statistic over the values of one group.
+pub trait Statistic: Debug + Send + Sync {
+    /// Takes one value. It is never null, and never a multivalue unless the function takes whole
+    /// values; `time` is the row's `_time`, where the function asks for it.
+    fn update(&mut self, value: &Value<'_>, time: Option<f64>);
+
+    /// Returns the statistic of what was taken so far.
+    fn value(&self) -> Value<'static>;
+
+    /// Returns what was taken so far, in a form that [`Statistic::merge`] reads.
+    fn save(&self) -> Vec<u8>;
+
+    /// Takes what another statistic of the same kind saved; what it took comes after what this one
+    /// took.
+    fn merge(&mut self, saved: &[u8]);
+
+    /// Returns the bytes held on the heap, about.
+    fn held(&self) -> usize {
+        0
+    }
+}
+
+/// What a function is fed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feed {
+    /// Each member of the value by itself.
+    Members,
+    /// Each member, with the row's `_time`.
+    MembersWithTime,
+    /// The value as a whole; only whether it is there counts.
+    Rows,
+}
+
+/// A statistics function.
+#[derive(Debug)]
+pub struct StatsFunction {
+    /// Name in lower case; those with a number (`perc95`) are listed without it.
+    pub name: &'static str,
+    /// Other names.
+    pub aliases: &'static [&'static str],
+    /// What it gives, one line with a full stop.
+    pub summary: &'static str,
+    /// True if a number is part of the name, as in `p95`.
+    pub has_parameter: bool,
+    /// True if the order of the rows matters.
+    pub sees_order: bool,
+    /// What it is fed with.
+    pub feed: Feed,
+    /// The kind of what it gives, for the kind of what it takes.
+    pub kind: fn(Kind) -> Kind,
+    /// Makes one.
+    pub start: fn(f64) -> Box<dyn Statistic>,
+    /// Every known difference from Splunk.
+    pub differs: &'static [&'static str],
+}
+
+/// Saves a statistic's state; all states are plain data.
+pub(crate) fn save<T: serde::Serialize>(state: &T) -> Vec<u8> {
+    serde_json::to_vec(state).unwrap_or_default()
+}
+
+/// Reads a state that [`save`] wrote.
+pub(crate) fn load<T: serde::de::DeserializeOwned>(saved: &[u8]) -> Option<T> {
+    serde_json::from_slice(saved).ok()
+}
+
+/// Suppresses the statistic once a value was no number: `allnum=true`.
+#[derive(Debug)]
+pub(crate) struct AllNumbers {
+    inner: Box<dyn Statistic>,
+    is_broken: bool,
+}
+
+impl AllNumbers {
+    pub(crate) fn new(inner: Box<dyn Statistic>) -> Self {
+        Self { inner, is_broken: false }
+    }
+}
+
+impl Statistic for AllNumbers {
+    fn update(&mut self, value: &Value<'_>, time: Option<f64>) {
+        self.is_broken |= value.as_number().is_none();
+        self.inner.update(value, time);
+    }
+
+    fn value(&self) -> Value<'static> {
+        if self.is_broken { Value::Null } else { self.inner.value() }
+    }
+
+    fn save(&self) -> Vec<u8> {
+        save(&(self.is_broken, self.inner.save()))
+    }
+
+    fn merge(&mut self, saved: &[u8]) {
+        if let Some((is_broken, inner)) = load::<(bool, Vec<u8>)>(saved) {
+            self.is_broken |= is_broken;
+            self.inner.merge(&inner);
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.inner.held()
+    }
+}

@@ -1,0 +1,188 @@
+//! Subsearches: they run first, and their rows become an expression, a text, or rows to add.
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::DataFusionError;
+use datafusion::physical_plan::ExecutionPlanProperties;
+use futures::StreamExt;
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
+use spilltrail_event::{Field, Value};
+use spilltrail_spl::{CompareOp, Pipeline, SearchExpr, SearchLiteral, parse_search};
+
+use crate::context::SearchContext;
+use crate::plan::{Needs, Plan};
+use crate::planner;
+use crate::rows::Rows;
+
+/// Rows of a subsearch that become an expression, at most (limits.conf `[subsearch] maxout`).
+pub const MAX_EXPRESSION_ROWS: usize = 10_000;
+
+/// Rows of a subsearch that `append` and `join` take, at most (limits.conf `[searchresults]`).
+pub const MAX_APPENDED_ROWS: usize = 50_000;
+
+/// Runs a subsearch and returns its rows.
+///
+/// A result cut off at `limit` is told in the search's messages.
+///
+/// # Errors
+/// What the subsearch fails with.
+pub async fn run(
+    pipeline: &Pipeline,
+    context: &SearchContext,
+    limit: usize,
+) -> Result<Rows, Diagnostic> {
+    let plan = planner::plan_pipeline(pipeline, context, Needs::everything())
+        .await
+        .map_err(first)?;
+    let rows = collect(plan, context, Some(limit + 1))
+        .await
+        .map_err(|error| crate::error::from_engine(&error).at(pipeline.span))?;
+    if rows.len() > limit {
+        context.observations.message(
+            Diagnostic::warning(
+                Code::LIMIT,
+                format!("the subsearch has more than {limit} rows; the rest is left out"),
+            )
+            .at(pipeline.span),
+        );
+        return Ok(rows.truncated(limit));
+    }
+    Ok(rows)
+}
+
+/// Runs a plan and keeps its rows in memory, at most `limit` of them.
+///
+/// # Errors
+/// What the engine fails with.
+pub async fn collect(
+    plan: Plan,
+    context: &SearchContext,
+    limit: Option<usize>,
+) -> Result<Rows, DataFusionError> {
+    let fields: Vec<Field> = plan.fields().map(|(name, kind)| Field::new(name, kind)).collect();
+    let transformed = plan.transformed;
+    let physical =
+        context.session.state().create_physical_plan(plan.logical()).await?;
+    debug_assert_eq!(physical.output_partitioning().partition_count(), 1);
+    let mut stream =
+        datafusion::physical_plan::execute_stream(physical, context.session.task_ctx())?;
+    let mut batches: Vec<RecordBatch> = Vec::new();
+    let mut held = 0;
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        held += batch.num_rows();
+        batches.push(batch);
+        if limit.is_some_and(|limit| held >= limit) {
+            break;
+        }
+    }
+    Ok(Rows { fields, batches, transformed })
+}
+
+/// Runs a subsearch and returns the expression that its rows stand for: rows are alternatives, the
+/// fields of a row all hold, a multivalue is an alternative of its members, a field named `search` or
+/// `query` is spliced in as written, and no rows match nothing.
+///
+/// # Errors
+/// What the subsearch fails with, or the parser for a spliced text.
+pub async fn as_expression(
+    pipeline: &Pipeline,
+    context: &SearchContext,
+) -> Result<SearchExpr, Diagnostic> {
+    let rows = run(pipeline, context, MAX_EXPRESSION_ROWS).await?;
+    let mut alternatives = Vec::new();
+    for row in rows.iter() {
+        let mut parts = Vec::new();
+        for (name, value) in row {
+            match name.as_str() {
+                "search" | "query" => {
+                    let text = value.to_text().unwrap_or_default();
+                    let mut part = parse_search(&text).map_err(|diagnostic| Diagnostic {
+                        labels: Vec::new(),
+                        ..diagnostic.note(format!("in the subsearch's result `{text}`"))
+                    })?;
+                    place(&mut part, pipeline.span);
+                    parts.push(part);
+                }
+                internal if internal.starts_with('_') => {}
+                _ => parts.push(equals(&name, &value, pipeline.span)),
+            }
+        }
+        if !parts.is_empty() {
+            alternatives.push(SearchExpr::And(parts));
+        }
+    }
+    if alternatives.is_empty() {
+        // `NOT ( )`: nothing satisfies it.
+        return Ok(SearchExpr::Not(Box::new(SearchExpr::All)));
+    }
+    Ok(SearchExpr::Or(alternatives))
+}
+
+/// Spans of a spliced text mean nothing outside it: they all become the subsearch's.
+fn place(expression: &mut SearchExpr, span: Span) {
+    match expression {
+        SearchExpr::All | SearchExpr::Subsearch(_) => {}
+        SearchExpr::And(parts) | SearchExpr::Or(parts) => {
+            parts.iter_mut().for_each(|part| place(part, span));
+        }
+        SearchExpr::Not(part) => place(part, span),
+        SearchExpr::Compare { field, value, .. } => {
+            field.span = span;
+            value.span = span;
+        }
+        SearchExpr::In { field, values } => {
+            field.span = span;
+            values.iter_mut().for_each(|value| value.span = span);
+        }
+        SearchExpr::Term { text, .. } => text.span = span,
+        SearchExpr::Time { bound, modifier } => {
+            bound.span = span;
+            modifier.span = span;
+        }
+    }
+}
+
+fn equals(field: &str, value: &Value<'_>, span: Span) -> SearchExpr {
+    let mut members: Vec<SearchExpr> = value
+        .members()
+        .into_iter()
+        .map(|member| SearchExpr::Compare {
+            field: Spanned::new(field.to_owned(), span),
+            op: CompareOp::Eq,
+            value: Spanned::new(
+                SearchLiteral { text: member.into_owned(), exact_case: false, quoted: true },
+                span,
+            ),
+        })
+        .collect();
+    if members.len() == 1 { members.remove(0) } else { SearchExpr::Or(members) }
+}
+
+fn first(mut diagnostics: Vec<Diagnostic>) -> Diagnostic {
+    diagnostics.sort_by_key(|diagnostic| std::cmp::Reverse(diagnostic.severity));
+    diagnostics.into_iter().next().unwrap_or_else(|| {
+        Diagnostic::error(Code::EXECUTION, "the subsearch could not be planned")
+    })
+}
+
+/// Runs a subsearch and returns its text for an eval expression: what `return` or `format` made, or
+/// the only value.
+///
+/// # Errors
+/// What the subsearch fails with.
+pub async fn as_text(pipeline: &Pipeline, context: &SearchContext) -> Result<String, Diagnostic> {
+    let rows = run(pipeline, context, MAX_EXPRESSION_ROWS).await?;
+    let texts: Vec<String> = rows
+        .iter()
+        .flat_map(|row| {
+            let spliced = row.get("search").or_else(|| row.get("query")).cloned();
+            let values: Vec<Value<'static>> = match spliced {
+                Some(value) => vec![value],
+                None => row.into_iter().filter(|(n, _)| !n.starts_with('_')).map(|r| r.1).collect(),
+            };
+            values
+        })
+        .filter_map(|value| value.to_text().map(std::borrow::Cow::into_owned))
+        .collect();
+    Ok(texts.join(" "))
+}
