@@ -84,13 +84,24 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
+    use spilltrail_diagnostic::Diagnostic;
+
     use super::*;
     use crate::set::TestLogs;
     use crate::{ContentSet, DetectionType, Expectation, Status};
 
     /// The first searches of the pack, for the pack has no other commands than these.
     const COMMANDS: &[&str] = &[
-        "search", "stats", "eval", "where", "rename", "bin", "spath", "mvexpand", "rex", "convert",
+        "search",
+        "stats",
+        "eval",
+        "where",
+        "rename",
+        "bin",
+        "spath",
+        "mvexpand",
+        "rex",
+        "convert",
         "anomalydetection",
     ];
 
@@ -119,7 +130,10 @@ mod tests {
             let name = &detection.name;
             let stem = name.to_lowercase().replace([' ', '-', '.', '/'], "_");
             assert_eq!(detection.file_stem, stem);
-            assert!(detection.search.contains(&format!("`{}`", detection.filter_macro())), "{name}");
+            assert!(
+                detection.search.contains(&format!("`{}`", detection.filter_macro())),
+                "{name}"
+            );
             assert_eq!(detection.status, Status::Production, "{name}");
             assert_eq!(detection.analytic_story, ["AWS Data Exfiltration"], "{name}");
             assert!(!detection.kill_chain_phases.is_empty(), "{name}");
@@ -159,7 +173,9 @@ mod tests {
         let (set, _) = ContentSet::from_embedded(BUILTIN);
         for detection in &set.detections {
             let drilldowns = detection.drilldowns.iter().map(|drilldown| {
-                drilldown.fill(&detection.search, |_| Some(vec!["a\" | delete `x` [".to_owned()])).search
+                drilldown
+                    .fill(&detection.search, |_| Some(vec!["a\" | delete `x` [".to_owned()]))
+                    .search
             });
             for search in std::iter::once(detection.search.clone()).chain(drilldowns) {
                 let (expansion, problems) = spilltrail_spl::expand_macros(&search, &set.macros);
@@ -169,8 +185,23 @@ mod tests {
                 for command in &pipeline.commands {
                     let name = command.name.value.as_str();
                     assert!(COMMANDS.contains(&name), "{}: {name}", detection.name);
+                    let arguments = read_arguments(command);
+                    assert_eq!(arguments, Ok(()), "{}: {name}", detection.name);
                 }
             }
         }
+    }
+
+    /// Reads the arguments of the commands whose grammar the parser knows.
+    fn read_arguments(command: &spilltrail_spl::Command) -> Result<(), Diagnostic> {
+        let mut arguments = spilltrail_spl::Arguments::new(command);
+        match command.name.value.as_str() {
+            "search" => arguments.search().map(drop)?,
+            "eval" => arguments.assignments().map(drop)?,
+            "where" => arguments.eval().map(drop)?,
+            "stats" => arguments.stats().map(drop)?,
+            _ => return Ok(()),
+        }
+        arguments.finish()
     }
 }
