@@ -15,16 +15,15 @@ pub fn data_type(kind: Kind) -> DataType {
     match kind {
         Kind::Number => DataType::Float64,
         Kind::Text => DataType::Utf8View,
-        Kind::Multi => {
-            DataType::List(Arc::new(ArrowField::new("item", DataType::Utf8View, true)))
-        }
+        Kind::Multi => DataType::List(Arc::new(ArrowField::new("item", DataType::Utf8View, true))),
     }
 }
 
 /// Returns the schema of these fields; every column may be null.
 #[must_use]
 pub fn schema_of(fields: &[Field]) -> SchemaRef {
-    let columns = fields.iter().map(|field| ArrowField::new(&field.name, data_type(field.kind), true));
+    let columns =
+        fields.iter().map(|field| ArrowField::new(&field.name, data_type(field.kind), true));
     Arc::new(Schema::new(columns.collect::<Vec<_>>()))
 }
 

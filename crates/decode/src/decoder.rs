@@ -103,8 +103,7 @@ struct Extraction<'a> {
 impl Consumer for Extraction<'_> {
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>) {
         let extracted = self.extractor.push(event, origin);
-        let flow =
-            if self.extractor.is_full() { self.finish() } else { ControlFlow::Continue(()) };
+        let flow = if self.extractor.is_full() { self.finish() } else { ControlFlow::Continue(()) };
         (extracted, flow)
     }
 
@@ -199,26 +198,3 @@ impl Parts for File<'_> {
 
 #[cfg(test)]
 mod tests;
-// TEMP-PEEK
-/// Returns the format of the first event of a file, reading no further than that.
-#[must_use]
-pub fn peek_format(input: Input) -> Option<crate::split::Format> {
-    struct Peek(Option<crate::split::Format>);
-    impl Parts for Peek {
-        fn part(&mut self, _: &str, text: &mut dyn Read) -> ControlFlow<()> {
-            let mut splitter = Splitter::new(text);
-            while let Some(item) = splitter.next_item() {
-                if let Item::Record(event) = item {
-                    self.0 = Some(event.format);
-                    return ControlFlow::Break(());
-                }
-            }
-            ControlFlow::Continue(())
-        }
-
-        fn damage(&mut self, _: &str, _: Damage) {}
-    }
-    let mut peek = Peek(None);
-    for_each_part(input, &mut peek);
-    peek.0
-}

@@ -120,14 +120,8 @@ impl Extractor {
         }
         plan.tested.paths.pick(record, arrays(format), &mut self.slots);
         let time = EventTime::of(record, &plan.tested, &self.slots);
-        let view = EventView {
-            record,
-            sourcetype,
-            origin,
-            set: &plan.tested,
-            slots: &self.slots,
-            time,
-        };
+        let view =
+            EventView { record, sourcetype, origin, set: &plan.tested, slots: &self.slots, time };
         let matched = self.predicate.matches(&view);
         if matched {
             plan.wanted.paths.pick(record, arrays(format), &mut self.slots);
@@ -191,13 +185,7 @@ impl FormatPlan {
         }
         let mut wanted = FieldSet::new(format, profile);
         let outputs = request.fields.iter().map(|field| wanted.add(&field.name)).collect();
-        Self {
-            needles: Needles::of(&request.predicate, &is_member),
-            time,
-            tested,
-            wanted,
-            outputs,
-        }
+        Self { needles: Needles::of(&request.predicate, &is_member), time, tested, wanted, outputs }
     }
 }
 

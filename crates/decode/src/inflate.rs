@@ -224,7 +224,8 @@ fn unzip(
     let mut archive = match ZipArchive::new(reader) {
         Ok(archive) => archive,
         Err(error) => {
-            parts.damage(layer.name, unreadable(format!("the zip archive cannot be read: {error}")));
+            parts
+                .damage(layer.name, unreadable(format!("the zip archive cannot be read: {error}")));
             return ControlFlow::Continue(());
         }
     };

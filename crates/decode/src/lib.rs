@@ -26,7 +26,7 @@ mod utf16;
 
 pub use cloudtrail::{Profile, kind_of};
 pub use columns::{data_type, schema_of};
-pub use decoder::{DecodeOptions, Decoder, discover, peek_format};
+pub use decoder::{DecodeOptions, Decoder, discover};
 pub use dedup::SeenEvents;
 pub use discover::{Discovery, MAX_FIELDS};
 pub use event_view::Origin;

@@ -184,9 +184,8 @@ impl Walk<'_> {
             }
             Some(b'{') => value_end(bytes, at),
             Some(b'[') => {
-                let is_plain = is_outermost
-                    && self.arrays == Arrays::PlainRows
-                    && is_scalar_array(bytes, at);
+                let is_plain =
+                    is_outermost && self.arrays == Arrays::PlainRows && is_scalar_array(bytes, at);
                 let items = if is_plain { Some(node) } else { self.paths.nodes[node].array };
                 match items {
                     Some(items) => self.items(at, items, slots),

@@ -71,11 +71,9 @@ impl WrittenTime {
         }
         let year = i64::from(year);
         let days = days_from_civil(year, i64::from(month), i64::from(day));
-        let seconds = days * 86_400
-            + i64::from(hour) * 3600
-            + i64::from(minute) * 60
-            + i64::from(second)
-            - zone * 60;
+        let seconds =
+            days * 86_400 + i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second)
+                - zone * 60;
         let epoch = seconds as f64 + fraction;
         Some(Self { epoch, year, month, day, hour, minute, second, zone })
     }

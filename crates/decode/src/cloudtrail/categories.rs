@@ -18,13 +18,8 @@ pub(crate) const USER_EVENTS: &[&str] = &[
     "UpdateUser",
 ];
 
-const INSTANCE_EVENTS: &[&str] = &[
-    "RebootInstances",
-    "RunInstances",
-    "StartInstances",
-    "StopInstances",
-    "TerminateInstances",
-];
+const INSTANCE_EVENTS: &[&str] =
+    &["RebootInstances", "RunInstances", "StartInstances", "StopInstances", "TerminateInstances"];
 
 const VOLUME_EVENTS: &[&str] = &["AttachVolume", "CreateVolume", "DeleteVolume", "DetachVolume"];
 
@@ -59,8 +54,7 @@ const NETWORK_ACL_EVENTS: &[&str] = &[
 ];
 
 const INTERFACE_EVENTS: &[&str] = &["CreateNetworkInterface", "DeleteNetworkInterface"];
-const LOAD_BALANCER_EVENTS: &[&str] =
-    &["CreateLoadBalancerListeners", "CreateLoadBalancerPolicy"];
+const LOAD_BALANCER_EVENTS: &[&str] = &["CreateLoadBalancerListeners", "CreateLoadBalancerPolicy"];
 
 /// One group of events and what it is about.
 type Group = (&'static [&'static str], &'static str);
@@ -135,9 +129,9 @@ pub(crate) fn change_type(
     let by_source = |table: &[(&str, &'static str)]| {
         table.iter().find(|(name, _)| *name == service).map(|(_, change)| *change)
     };
-    find(CHANGES_BY_EVENT, event_name).or_else(|| by_source(CHANGES_BY_SOURCE)).or_else(|| {
-        (profile == Profile::Ta70).then(|| by_source(CHANGES_BY_SOURCE_TA70)).flatten()
-    })
+    find(CHANGES_BY_EVENT, event_name)
+        .or_else(|| by_source(CHANGES_BY_SOURCE))
+        .or_else(|| (profile == Profile::Ta70).then(|| by_source(CHANGES_BY_SOURCE_TA70)).flatten())
 }
 
 fn find(groups: &[Group], event_name: &str) -> Option<&'static str> {

@@ -226,7 +226,8 @@ pub(super) fn src_user_name<'a>(inputs: &Inputs<'a>) -> Values<'a> {
 
 /// `src_user_role`: the session that asked for another role.
 pub(super) fn src_user_role<'a>(inputs: &Inputs<'a>) -> Values<'a> {
-    let applies = is_assume_role(&event_name(inputs)) && inputs.is(Input::IdentityType, "AssumedRole");
+    let applies =
+        is_assume_role(&event_name(inputs)) && inputs.is(Input::IdentityType, "AssumedRole");
     inputs.text(Input::IdentityArn).filter(|_| applies).into()
 }
 

@@ -127,7 +127,8 @@ fn is_resource_call(event_name: &str) -> bool {
 fn named_in_message<'a>(inputs: &Inputs<'a>) -> Text<'a> {
     let message = inputs.text(Input::ErrorMessage)?;
     let named = message.rfind("resource").and_then(|at| {
-        let rest = message.get(at + "resource".len()..)?.trim_start().strip_prefix(':')?.trim_start();
+        let rest =
+            message.get(at + "resource".len()..)?.trim_start().strip_prefix(':')?.trim_start();
         Some(rest.strip_prefix("user").map_or(rest, str::trim_start).to_owned())
     });
     Some(named.map_or(message, Cow::Owned))
@@ -158,8 +159,12 @@ fn user<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     let last = |input| inputs.text(input).map(|arn| after_last(arn, '/'));
     let user = match &*event_name {
         "PutBucketAcl" => inputs.text(Input::IdentityUserName),
-        "CreateLoadBalancerListeners" | "CreateLoadBalancerPolicy" | "CreateLogGroup"
-        | "CreateLogStream" | "GetBucketEncryption" | "CreateNetworkInterface"
+        "CreateLoadBalancerListeners"
+        | "CreateLoadBalancerPolicy"
+        | "CreateLogGroup"
+        | "CreateLogStream"
+        | "GetBucketEncryption"
+        | "CreateNetworkInterface"
         | "DeleteNetworkInterface" => inputs.text(Input::IssuerUserName),
         "AssumeRole" if is_by_role(inputs) => last(Input::RequestRoleArn),
         name if is_assume_role(name) => last(Input::AssumedRoleArn),

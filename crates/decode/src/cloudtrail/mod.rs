@@ -244,15 +244,16 @@ const PROTOCOL_CODE: Derived =
 const DIRECTION: Derived = Derived::eval("direction", network::INPUTS, network::direction);
 const RULE_ACTION: Derived = Derived::eval("rule_action", network::INPUTS, network::rule_action);
 const DVC: Derived = Derived::alias("dvc", Input::EventSource);
-const ERROR_CODE: Derived = Derived::eval("errorCode", ERROR_INPUTS, |inputs| error_code(inputs).into());
+const ERROR_CODE: Derived =
+    Derived::eval("errorCode", ERROR_INPUTS, |inputs| error_code(inputs).into());
 const IMAGE_ID: Derived = Derived::alias("image_id", Input::ImageItem).multi();
 const INSTANCE_TYPE: Derived = Derived::alias("instance_type", Input::InstanceType);
 const MSG: Derived = Derived::eval("msg", &[Input::ErrorCode], |inputs| {
     Values::One(inputs.text(Input::ErrorCode).unwrap_or(Cow::Borrowed("success")))
 });
 const OBJECT_ATTRS: Derived = Derived::eval("object_attrs", &[Input::EventName], |inputs| {
-    let is_bucket = inputs.is(Input::EventName, "CreateBucket")
-        || inputs.is(Input::EventName, "DeleteBucket");
+    let is_bucket =
+        inputs.is(Input::EventName, "CreateBucket") || inputs.is(Input::EventName, "DeleteBucket");
     is_bucket.then_some("bucket").into()
 });
 const OBJECT_CATEGORY: Derived = Derived::eval("object_category", &[Input::EventName], |inputs| {

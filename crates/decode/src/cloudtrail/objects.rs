@@ -78,8 +78,8 @@ pub(super) fn dest<'a>(inputs: &Inputs<'a>) -> Values<'a> {
 /// `object` and `object_id`: the name or id of what a call made, changed or removed.
 pub(super) fn object<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     use Input::{
-        BucketName, CreatedUserName, FunctionName, GroupIdCreated, GroupIdNamed,
-        InstanceItem, InstanceItemCreated, LogGroup, LogStream, NetworkAcl, NetworkAclCreated,
+        BucketName, CreatedUserName, FunctionName, GroupIdCreated, GroupIdNamed, InstanceItem,
+        InstanceItemCreated, LogGroup, LogStream, NetworkAcl, NetworkAclCreated,
         NetworkInterfaceCreated, NetworkInterfaceNamed, NewUserName, QueueName, RequestUserName,
         StackName, TableName, VolumeCreated, VolumeNamed,
     };

@@ -174,7 +174,8 @@ fn named_inputs_are_all_that_is_read() {
         every.extend_from_slice(field.inputs());
     }
     let calls = ["AssumeRole", "CreateUser", "ConsoleLogin", "RunInstances", "PutBucketAcl"];
-    let more = ["CreateAccessKey", "ListRoles", "CreateVolume", "GetUser", "UpdateUser", "CheckMfa"];
+    let more =
+        ["CreateAccessKey", "ListRoles", "CreateVolume", "GetUser", "UpdateUser", "CheckMfa"];
     for call in calls.into_iter().chain(more) {
         for record in [ROLE.replace("CreateKey", call), RICH.replace("CreateKey", call)] {
             for field in names.clone() {

@@ -394,7 +394,8 @@ impl<R: Read> Splitter<R> {
         loop {
             let bytes = &self.window.bytes()[self.at..];
             let mut wanted = [&b":"[..], b"[", b"{]"].into_iter();
-            let mut marks = bytes[from..].iter().enumerate().filter(|(_, b)| !b.is_ascii_whitespace());
+            let mut marks =
+                bytes[from..].iter().enumerate().filter(|(_, b)| !b.is_ascii_whitespace());
             let mut opened = 0;
             loop {
                 let Some(bracket) = wanted.next() else { return Some(opened) };
@@ -456,16 +457,17 @@ impl<R: Read> Splitter<R> {
             Shape::SplunkResult => self.inner_object(range, b"result"),
             Shape::SplunkRow => self.inner_text(&range, b"_raw").or_else(row),
             Shape::LookupEvent => self.inner_text(&range, b"CloudTrailEvent").or_else(row),
-            Shape::LogEvent => self
-                .inner_text(&range, b"message")
-                .or(Some(Found::Skipped(SkipKind::LogMessage))),
+            Shape::LogEvent => {
+                self.inner_text(&range, b"message").or(Some(Found::Skipped(SkipKind::LogMessage)))
+            }
         }
     }
 
     /// Goes on with the object under `key`; without one, the whole is a row.
     fn inner_object(&mut self, range: Range<usize>, key: &[u8]) -> Option<Found> {
         let bytes = &self.window.bytes()[range.clone()];
-        let Some(inner) = json::member(bytes, key).filter(|inner| bytes[inner.start] == b'{') else {
+        let Some(inner) = json::member(bytes, key).filter(|inner| bytes[inner.start] == b'{')
+        else {
             return Some(Found::Text { range, format: Format::Json });
         };
         let keys = json::outer_keys(&bytes[inner.clone()]);

@@ -23,7 +23,15 @@ pub(crate) struct Window<R> {
 
 impl<R: Read> Window<R> {
     pub(crate) fn new(reader: R) -> Self {
-        Self { reader, data: Vec::new(), filled: 0, base: 0, ended: false, failure: None, chunk: CHUNK }
+        Self {
+            reader,
+            data: Vec::new(),
+            filled: 0,
+            base: 0,
+            ended: false,
+            failure: None,
+            chunk: CHUNK,
+        }
     }
 
     /// Sets how much is read at a time.
