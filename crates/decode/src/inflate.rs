@@ -158,7 +158,7 @@ fn undo(
             };
         }
         if is_zip(head) {
-            return unzip_held(inner, whole, read, parts);
+            return unzip_held(layer, whole, read, parts);
         }
     }
     deliver(layer, whole, head, parts)
