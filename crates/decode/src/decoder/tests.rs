@@ -7,6 +7,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use spilltrail_event::{CaseRule, Comparison, Demand, Field, Kind, Pattern, Predicate, TimeBounds};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::report::DamageKind;
 
@@ -306,4 +308,41 @@ fn a_consumer_can_stop() {
     none.request.fields.clear();
     let (rows, report) = decode(&none, seekable(events(&["A", "B"]).into()));
     assert_eq!((rows.len(), report.matched), (2, 2));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever happens to the bytes: nothing panics, and what is found is what discovery saw.
+    #[test]
+    fn changed_bytes_never_panic(
+        form in 0..4usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        keep in any::<prop::sample::Index>(),
+    ) {
+        let text = format!(
+            r#"{{"Records":[{},{{"eventVersion":"1","eventName":"x","a":[{{"b":"\ud83d\ude00"}},[1,[null]]],"c.d":{{"":1e5}}}},{}]}}"#,
+            event("A"),
+            event("B"),
+        );
+        let mut bytes = match form {
+            0 => text.into_bytes(),
+            1 => gzip(text.as_bytes()),
+            2 => zip_of(&[("x", text.as_bytes())]),
+            _ => zstd::encode_all(text.as_bytes(), 1).unwrap(),
+        };
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if keep.index(4) == 0 {
+            bytes.truncate(keep.index(bytes.len()));
+        }
+        let mut all =
+            Discovery::new(&Predicate::All, &Demand::all(), Profile::Superset, None);
+        let seen = discover(seekable(bytes.clone()), &Origin::new("f"), &mut all);
+        let scan = ScanRequest { predicate: Predicate::All, fields: all.fields() };
+        let (rows, report) = decode(&DecodeOptions::new(scan), seekable(bytes));
+        prop_assert_eq!((rows.len() as u64, report.damages), (seen.events, seen.damages));
+    }
 }
