@@ -50,6 +50,11 @@ impl<'a> Cursor<'a> {
         Span::new(start, self.position())
     }
 
+    /// Returns the position `length` bytes further back, which was read before.
+    pub(crate) fn rewound(&self, length: usize) -> Self {
+        Self { offset: self.offset.saturating_sub(length), ..self.clone() }
+    }
+
     pub(crate) fn skip_blanks(&mut self) {
         let rest = self.rest();
         self.offset += rest.len() - rest.trim_start().len();

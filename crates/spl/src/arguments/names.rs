@@ -80,11 +80,11 @@ pub(super) fn field(cursor: &mut Cursor<'_>) -> Result<Spanned<String>, Diagnost
     }
     let mut name = bare.value.to_owned();
     let mut end = bare.span.end;
-    if cursor.peek() == Some('(') {
-        if let Ok(arguments) = cursor.balanced() {
-            name.push_str(arguments.value);
-            end = arguments.span.end;
-        }
+    if cursor.peek() == Some('(')
+        && let Ok(arguments) = cursor.balanced()
+    {
+        name.push_str(arguments.value);
+        end = arguments.span.end;
     }
     Ok(Spanned::new(name, Span::new(bare.span.start, end)))
 }

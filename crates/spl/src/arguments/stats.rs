@@ -1,20 +1,283 @@
-//! Arguments of the `stats` family.
-use super::Arguments;
-use crate::{Aggregate, StatsArguments};
-use spilltrail_diagnostic::Diagnostic;
+//! The arguments that `stats`, `eventstats`, `streamstats`, `chart`, `timechart` and `tstats` share:
+//! aggregates with their names, and BY fields.
+
+use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
+
+use super::options::keyword_ahead;
+use super::{Arguments, eval, names};
+use crate::cursor::{Cursor, is_word, unclosed_bracket};
+use crate::{Aggregate, AggregateArgument, StatsArguments};
+
+const AGGREGATE: &str = "a statistics function such as `count` or `sum(field)`";
+
 impl Arguments<'_> {
-    /// Takes aggregates and `BY` fields.
+    /// Takes aggregates and, after `BY`, fields. Options stand before or after them and are the caller's.
     ///
     /// # Errors
-    /// The text does not follow the grammar.
+    /// There is no aggregate, or one is malformed, or no field follows `BY`.
     pub fn stats(&mut self) -> Result<StatsArguments, Diagnostic> {
-        Ok(StatsArguments { aggregates: self.aggregates_until(&["by"])?, by: Vec::new() })
+        let aggregates = self.aggregates_until(&["by"])?;
+        let by = match self.keyword("by") {
+            Some(_) => self.fields()?,
+            None => Vec::new(),
+        };
+        Ok(StatsArguments { aggregates, by })
     }
-    /// Takes aggregates up to a keyword in `stop`.
+
+    /// Takes aggregates that blanks or commas separate, up to the end or a keyword in `stop` (any case).
     ///
     /// # Errors
-    /// The text does not follow the grammar.
-    pub fn aggregates_until(&mut self, _stop: &[&str]) -> Result<Vec<Aggregate>, Diagnostic> {
-        Err(self.cursor.expected("an aggregate"))
+    /// There is none, or one is malformed.
+    pub fn aggregates_until(&mut self, stop: &[&str]) -> Result<Vec<Aggregate>, Diagnostic> {
+        self.expected = "a statistics function, AS, BY or the end of the command";
+        let mut aggregates = Vec::new();
+        loop {
+            while self.cursor.eat(",").is_some() {}
+            let ended = self.cursor.at_end()
+                || stop.iter().any(|word| keyword_ahead(&mut self.cursor, word))
+                || self.clone().any_option().is_some();
+            if ended {
+                break;
+            }
+            aggregates.push(aggregate(&mut self.cursor)?);
+        }
+        if aggregates.is_empty() { Err(self.cursor.expected(AGGREGATE)) } else { Ok(aggregates) }
+    }
+}
+
+fn aggregate(cursor: &mut Cursor<'_>) -> Result<Aggregate, Diagnostic> {
+    let written = cursor.take_while(|c| is_word(c) || c == '.');
+    let is_keyword = ["as", "by"].iter().any(|word| written.value.eq_ignore_ascii_case(word));
+    if is_keyword || !written.value.starts_with(|c: char| c.is_alphabetic()) {
+        *cursor = cursor.rewound(written.value.len());
+        return Err(cursor.expected(AGGREGATE));
+    }
+    let mut end = written.span.end;
+    let mut argument = None;
+    let mut rest = Vec::new();
+    let mut name = written.value.to_owned();
+    if let Some(open) = cursor.clone().eat("(") {
+        cursor.eat("(");
+        if cursor.clone().eat(")").is_none() {
+            let (first, shown) = first_argument(cursor, open)?;
+            argument = Some(first);
+            while cursor.eat(",").is_some() {
+                rest.push(further_argument(cursor)?);
+            }
+            name = default_name(written.value, &shown, &rest);
+        }
+        end = close(cursor, open)?.end;
+    }
+    let as_written = Spanned::new(name, Span::new(written.span.start, end));
+    let renamed = keyword_ahead(cursor, "as");
+    let output = if renamed {
+        cursor.advance("as".len());
+        names::field(cursor)?
+    } else {
+        as_written
+    };
+    let function = Spanned::new(written.value.to_ascii_lowercase(), written.span);
+    Ok(Aggregate { function, argument, rest, output, renamed })
+}
+
+/// Takes what an aggregate is applied to; returns it and how a default name shows it.
+fn first_argument(
+    cursor: &mut Cursor<'_>,
+    open: Span,
+) -> Result<(AggregateArgument, String), Diagnostic> {
+    cursor.skip_blanks();
+    if cursor.at_end() {
+        return Err(unclosed_bracket('(', open));
+    }
+    let mut ahead = cursor.clone();
+    if ahead.word_ahead().eq_ignore_ascii_case("eval") {
+        ahead.advance("eval".len());
+        if let Some(inner_open) = ahead.eat("(") {
+            let text = cursor.rest();
+            let start = cursor.position();
+            *cursor = ahead;
+            let expr = eval::expression(cursor)?;
+            let end = close(cursor, inner_open)?.end;
+            let shown = text[..end - start].to_owned();
+            return Ok((AggregateArgument::Eval(expr), shown));
+        }
+    }
+    let field = names::field(cursor)?;
+    let shown = field.value.clone();
+    Ok((AggregateArgument::Field(field), shown))
+}
+
+fn further_argument(cursor: &mut Cursor<'_>) -> Result<Spanned<String>, Diagnostic> {
+    names::field(cursor)
+}
+
+fn default_name(function: &str, argument: &str, rest: &[Spanned<String>]) -> String {
+    let mut name = format!("{function}({argument}");
+    for further in rest {
+        name.push(',');
+        name.push_str(&further.value);
+    }
+    name.push(')');
+    name
+}
+
+/// Takes the `)` that belongs to the `(` at `open`.
+fn close(cursor: &mut Cursor<'_>, open: Span) -> Result<Span, Diagnostic> {
+    if let Some(span) = cursor.eat(")") {
+        return Ok(span);
+    }
+    if cursor.at_end() {
+        return Err(unclosed_bracket('(', open));
+    }
+    let diagnostic = cursor.expected("`)`").label(open, "to close this");
+    Err(match cursor.peek() {
+        Some('=' | '<' | '>' | '!' | '+' | '*' | '/' | '(') => {
+            diagnostic.help("an expression in a statistics function is written `count(eval(…))`")
+        }
+        _ => diagnostic.help("a field's name that holds blanks needs double quotes"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Command, EvalNode};
+
+    fn command(text: &str) -> Command {
+        let (pipeline, diagnostics) = crate::parse(&format!("| stats {text}"));
+        assert_eq!(diagnostics, []);
+        pipeline.commands.into_iter().next().unwrap()
+    }
+
+    fn shape(stats: &StatsArguments) -> String {
+        let mut text: Vec<String> = stats
+            .aggregates
+            .iter()
+            .map(|aggregate| {
+                let argument = match &aggregate.argument {
+                    None => String::new(),
+                    Some(AggregateArgument::Field(field)) => format!(" {}", field.value),
+                    Some(AggregateArgument::Eval(expr)) => match &expr.node {
+                        EvalNode::Binary(op, ..) => format!(" eval:{op:?}"),
+                        EvalNode::Call { name, .. } => format!(" eval:{}", name.value),
+                        other => format!(" eval:{other:?}"),
+                    },
+                };
+                let rest: String =
+                    aggregate.rest.iter().map(|rest| format!(" {}", rest.value)).collect();
+                let sign = if aggregate.renamed { "=>" } else { "->" };
+                format!(
+                    "({}{argument}{rest} {sign} {})",
+                    aggregate.function.value, aggregate.output.value
+                )
+            })
+            .collect();
+        let by: Vec<_> = stats.by.iter().map(|field| field.value.as_str()).collect();
+        if !by.is_empty() {
+            text.push(format!("by {}", by.join(" ")));
+        }
+        text.join(" ")
+    }
+
+    fn check(text: &str, expected: &str) {
+        let command = command(text);
+        let mut arguments = Arguments::new(&command);
+        match arguments.stats().and_then(|stats| arguments.finish().map(|()| stats)) {
+            Ok(stats) => assert_eq!(shape(&stats), expected, "{text}"),
+            Err(diagnostic) => panic!("{text}: {diagnostic:?}"),
+        }
+    }
+
+    #[test]
+    fn aggregates_have_names() {
+        check("count", "(count -> count)");
+        check("Count AS n BY host", "(count => n) by host");
+        check("c(x), SUM(y)", "(c x -> c(x)) (sum y -> SUM(y))");
+        check(
+            "dc(\"a.b\") p50('two words')",
+            "(dc a.b -> dc(a.b)) (p50 two words -> p50(two words))",
+        );
+        check(
+            "perc99.9( x ) p95(x) as \"high x\"",
+            "(perc99.9 x -> perc99.9(x)) (p95 x => high x)",
+        );
+        check("values(a.*) as * list(*)", "(values a.* => *) (list * -> list(*))");
+        check("values(a{}.b{}) as a{}.b{}", "(values a{}.b{} => a{}.b{})");
+        check(
+            "sparkline, sparkline(count,1h)",
+            "(sparkline -> sparkline) (sparkline count 1h -> sparkline(count,1h))",
+        );
+        check("sparkline(avg(x), 30m) as s", "(sparkline avg(x) 30m => s)");
+        check("count() count (x)", "(count -> count) (count x -> count(x))");
+        check("sum(x)as y,avg(z)", "(sum x => y) (avg z -> avg(z))");
+        check("max(as) min(by) as by_min", "(max as -> max(as)) (min by => by_min)");
+    }
+
+    #[test]
+    fn expressions_keep_their_text_as_name() {
+        check("count(eval(a=1 OR b=\"x)\")) as n by c", "(count eval:Or => n) by c");
+        check("sum(eval(a*2))", "(sum eval:Multiply -> sum(eval(a*2)))");
+        check("count(EVAL(match(a,\"b\")))", "(count eval:match -> count(EVAL(match(a,\"b\"))))");
+    }
+
+    #[test]
+    fn by_fields_are_separated_by_blanks_or_commas() {
+        check("count by a,b c , \"d e\" f-g/h", "(count -> count) by a b c d e f-g/h");
+        check("count max(x) BY _time, a.b{}", "(count -> count) (max x -> max(x)) by _time a.b{}");
+    }
+
+    #[test]
+    fn options_are_left_to_the_caller() {
+        let command = command("count by a dedup_splitvals=t");
+        let mut arguments = Arguments::new(&command);
+        assert_eq!(
+            arguments.stats().map(|stats| shape(&stats)),
+            Ok("(count -> count) by a".to_owned())
+        );
+        assert_eq!(
+            arguments.option("dedup_splitvals").map(|value| value.value),
+            Some("t".to_owned())
+        );
+        assert_eq!(arguments.finish(), Ok(()));
+    }
+
+    #[test]
+    fn errors_show_the_place() {
+        // Places count from the pipe; the arguments begin at byte 8.
+        let cases = [
+            (
+                "by a",
+                "expected a statistics function such as `count` or `sum(field)`, found `by`",
+                8,
+                10,
+            ),
+            ("count by", "expected a field, found the end", 16, 16),
+            ("sum(", "`(` is never closed", 11, 12),
+            ("sum(x", "`(` is never closed", 11, 12),
+            ("sum(x y)", "expected `)`, found `y`", 14, 15),
+            ("count(a=1)", "expected `)`, found `=`", 15, 16),
+            ("count(eval(a=1)", "`(` is never closed", 13, 14),
+            (
+                "count as by_x as",
+                "expected a statistics function such as `count` or `sum(field)`, found `as`",
+                22,
+                24,
+            ),
+            ("count as", "expected a field, found the end", 16, 16),
+            (
+                "5(x)",
+                "expected a statistics function such as `count` or `sum(field)`, found `5`",
+                8,
+                9,
+            ),
+        ];
+        for (text, expected, start, end) in cases {
+            let command = command(text);
+            let mut arguments = Arguments::new(&command);
+            let result = arguments.stats().and_then(|_| arguments.finish());
+            let Err(diagnostic) = result else { panic!("{text}") };
+            let found = (diagnostic.message.as_str(), diagnostic.span().unwrap_or_default());
+            assert_eq!(found, (expected, Span::new(start, end)), "{text}");
+        }
     }
 }

@@ -1,91 +1,446 @@
-//! Macros and comments.
-use indexmap::IndexMap;
-use spilltrail_diagnostic::{Diagnostic, Span};
+//! Macros and comments: the text that users write becomes the text that [`crate::parse()`] reads.
+//!
+//! Expansion is textual and comes before all parsing, so a macro may hold any fragment: a term, half a
+//! clause, several commands. [`Expansion`] knows for each byte where it came from, which lets every later
+//! diagnostic point into the text that the user wrote.
 
-/// A macro.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MacroDefinition {
-    /// The name without its number of arguments.
-    pub name: String,
-    /// The arguments' names, in order.
-    pub arguments: Vec<String>,
-    /// The text, with `$argument$` where an argument goes.
-    pub definition: String,
-    /// True if the definition is an eval expression whose result is the text.
-    pub is_eval: bool,
-    /// An eval expression that checks the arguments.
-    pub validation: Option<String>,
-    /// What to say when the validation fails.
-    pub error_message: Option<String>,
-    /// The file that it comes from, or `built-in`.
-    pub origin: String,
-}
+mod builtin;
+mod call;
+mod constant;
+mod definition;
+mod expansion;
 
-/// Macros by name and number of arguments.
-#[derive(Default, Clone, Debug)]
-pub struct MacroSet {
-    macros: IndexMap<(String, usize), MacroDefinition>,
-}
+use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
 
-impl MacroSet {
-    /// Returns a set without macros.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-    /// Adds a macro and returns the one that it replaces.
-    pub fn insert(&mut self, definition: MacroDefinition) -> Option<MacroDefinition> {
-        self.macros.insert((definition.name.clone(), definition.arguments.len()), definition)
-    }
-    /// Returns the macro `name` that takes `arity` arguments.
-    #[must_use]
-    pub fn get(&self, name: &str, arity: usize) -> Option<&MacroDefinition> {
-        self.macros.get(&(name.to_owned(), arity))
-    }
-    /// Returns all macros, in order of insertion.
-    pub fn iter(&self) -> impl Iterator<Item = &MacroDefinition> {
-        self.macros.values()
-    }
-    /// Returns the macros that Splunk's own apps ship.
-    #[must_use]
-    pub fn builtin() -> Self {
-        Self::default()
-    }
-}
+use crate::cursor::closing_quote;
+use call::Call;
 
-/// Text with its macros expanded, and the way back to the original.
-#[derive(Debug, Clone)]
-pub struct Expansion {
-    /// The expanded text.
-    pub text: String,
-    used: Vec<String>,
-}
+pub use definition::{MacroDefinition, MacroSet};
+pub use expansion::Expansion;
 
-impl Expansion {
-    /// Returns the place in the original text.
-    #[must_use]
-    pub fn original_span(&self, span: Span) -> Span {
-        span
-    }
-    /// Returns the innermost macro that `span` comes from.
-    #[must_use]
-    pub fn macro_at(&self, _span: Span) -> Option<&str> {
-        None
-    }
-    /// Moves a diagnostic to the original text.
-    #[must_use]
-    pub fn relocate(&self, diagnostic: Diagnostic) -> Diagnostic {
-        diagnostic
-    }
-    /// Returns the macros used.
-    #[must_use]
-    pub fn macros_used(&self) -> &[String] {
-        &self.used
-    }
-}
+/// How deeply macros may nest; Splunk's default for `max_macro_depth`.
+const MAX_DEPTH: usize = 100;
+/// How many calls one search may make, and how much text they may give; both far above real searches.
+const MAX_CALLS: usize = 10_000;
+const MAX_LENGTH: usize = 4 << 20;
 
-/// Expands.
+const COMMENT: &str = "```";
+
+/// Expands the macros of `text` and replaces each comment by one blank.
+///
+/// Neither happens inside double quotes, with one exception that published detections need: a quoted text
+/// that is nothing but a call of a known macro is expanded within its quotes. A call of an unknown macro
+/// whose name ends in `_filter` and that has no arguments is `search *`. The diagnostics' places are in
+/// `text`; what cannot be expanded is left out.
 #[must_use]
-pub fn expand_macros(text: &str, _macros: &MacroSet) -> (Expansion, Vec<Diagnostic>) {
-    (Expansion { text: text.to_owned(), used: Vec::new() }, Vec::new())
+pub fn expand_macros(text: &str, macros: &MacroSet) -> (Expansion, Vec<Diagnostic>) {
+    let mut expander =
+        Expander { macros, expansion: Expansion::default(), diagnostics: Vec::new(), calls: 0 };
+    expander.scan(text, Source::Written, 0);
+    (expander.expansion, expander.diagnostics)
+}
+
+/// Where a scanned text comes from.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// It is the user's own text.
+    Written,
+    /// It is the text of the macro call with this number, which `span` of the user's text led to.
+    Macro { span: Span, call: usize },
+}
+
+struct Expander<'m> {
+    macros: &'m MacroSet,
+    expansion: Expansion,
+    diagnostics: Vec<Diagnostic>,
+    calls: usize,
+}
+
+impl Expander<'_> {
+    fn scan(&mut self, text: &str, source: Source, depth: usize) {
+        let (mut start, mut index) = (0, 0);
+        while let Some(found) = text[index..].find(['"', '`', '\\']) {
+            let at = index + found;
+            let rest = &text[at..];
+            if let Some(escaped) = rest.strip_prefix('\\') {
+                index = at + 1 + escaped.chars().next().map_or(0, char::len_utf8);
+                continue;
+            }
+            if let Some(quoted) = rest.strip_prefix('"') {
+                let Some(length) = closing_quote(quoted, '"') else { break };
+                index = at + length + 2;
+                let inner = &quoted[..length];
+                if let Some(call) = self.whole_call(inner) {
+                    self.copy(text, start, at, source);
+                    self.quoted_call(&call, Span::new(at, index), source, depth);
+                    start = index;
+                }
+                continue;
+            }
+            self.copy(text, start, at, source);
+            let length = if rest.starts_with(COMMENT) {
+                self.comment(rest, at, source)
+            } else {
+                self.call(rest, at, source, depth)
+            };
+            index = at + length;
+            start = index;
+        }
+        self.copy(text, start, text.len(), source);
+    }
+
+    /// Replaces the comment at the start of `rest` by a blank; returns its length.
+    fn comment(&mut self, rest: &str, at: usize, source: Source) -> usize {
+        let end = rest[COMMENT.len()..].find(COMMENT);
+        let length = end.map_or(rest.len(), |end| end + 2 * COMMENT.len());
+        if end.is_none() {
+            let open = place(source, Span::new(at, at + COMMENT.len()));
+            self.diagnostics.push(
+                Diagnostic::error(Code::UNBALANCED, "comment is never closed")
+                    .label(open, "opened here")
+                    .help("close it with three backticks"),
+            );
+        }
+        self.expansion.push_replaced(" ", place(source, Span::new(at, at + length)), owner(source));
+        length
+    }
+
+    /// Expands the call at the start of `rest`; returns its length.
+    fn call(&mut self, rest: &str, at: usize, source: Source, depth: usize) -> usize {
+        let Some(length) = call::closing_backtick(&rest[1..]) else {
+            let open = place(source, Span::new(at, at + 1));
+            self.diagnostics.push(
+                Diagnostic::error(Code::UNBALANCED, "macro's backtick is never closed")
+                    .label(open, "opened here")
+                    .help("close the macro's name with a backtick, or quote the text"),
+            );
+            return rest.len();
+        };
+        let span = place(source, Span::new(at, at + length + 2));
+        match Call::parse(&rest[1..=length]) {
+            Some(call) => self.expand(&call, span, source, depth),
+            None => self.diagnostics.push(
+                Diagnostic::error(
+                    Code::SYNTAX,
+                    format!("expected a macro, found `{}`", &rest[1..=length]),
+                )
+                .label(span, "expected a name, with or without `(arguments)`"),
+            ),
+        }
+        length + 2
+    }
+
+    /// Returns the call that a quoted text consists of, if it calls a known macro.
+    fn whole_call(&self, inner: &str) -> Option<Call> {
+        let body = inner.strip_prefix('`')?.strip_suffix('`')?;
+        if body.contains('`') {
+            return None;
+        }
+        let call = Call::parse(body)?;
+        self.macros.get(&call.name, call.arguments.len()).is_some().then_some(call)
+    }
+
+    /// Expands a call within the double quotes around it; a definition's own quotes take their place.
+    fn quoted_call(&mut self, call: &Call, whole: Span, source: Source, depth: usize) {
+        let span = place(source, whole);
+        let before = self.expansion.text.len();
+        self.expansion.push_replaced("\"", span, owner(source));
+        self.expand(call, span, source, depth);
+        let expanded = &self.expansion.text[before + 1..];
+        if expanded.len() > 1 && expanded.starts_with('"') && expanded.ends_with('"') {
+            self.expansion.remove(before);
+        } else {
+            self.expansion.push_replaced("\"", span, owner(source));
+        }
+    }
+
+    /// Appends the text that `call`, to which `span` of the user's text led, stands for.
+    fn expand(&mut self, call: &Call, span: Span, source: Source, depth: usize) {
+        let title = definition::title(&call.name, call.arguments.len());
+        self.calls += 1;
+        let too_much = self.calls > MAX_CALLS || self.expansion.text.len() > MAX_LENGTH;
+        if depth >= MAX_DEPTH || too_much {
+            // One message is enough: the calls on the way here all end the same way.
+            if !self.diagnostics.iter().any(|diagnostic| diagnostic.code == Code::MACRO_DEPTH) {
+                self.diagnostics.push(too_deep(&title, span, too_much));
+            }
+            return;
+        }
+        let body = match self.body(call) {
+            Ok(body) => body,
+            Err(diagnostic) => {
+                let diagnostic = diagnostic.at(span);
+                self.diagnostics.push(match owner(source) {
+                    Some(number) => diagnostic
+                        .note(format!("called in macro `{}`", self.expansion.title(number))),
+                    None => diagnostic,
+                });
+                return;
+            }
+        };
+        let number = self.expansion.begin(title);
+        self.scan(&body, Source::Macro { span, call: number }, depth + 1);
+        self.expansion.end(number);
+    }
+
+    /// Returns the text of `call` with its arguments filled in, its own macros not yet expanded.
+    fn body(&self, call: &Call) -> Result<String, Diagnostic> {
+        let Some(definition) = self.macros.get(&call.name, call.arguments.len()) else {
+            if call.arguments.is_empty() && call.name.ends_with("_filter") {
+                return Ok("search *".to_owned());
+            }
+            return Err(self.unknown(call));
+        };
+        let arguments = call.bind(definition)?;
+        if let Some(validation) = &definition.validation {
+            constant::validate(definition, &call::fill(validation, &arguments))?;
+        }
+        let body = call::fill(&definition.definition, &arguments);
+        if definition.is_eval { constant::text(definition, &body) } else { Ok(body) }
+    }
+
+    fn unknown(&self, call: &Call) -> Diagnostic {
+        let title = definition::title(&call.name, call.arguments.len());
+        let diagnostic = Diagnostic::error(Code::UNKNOWN_MACRO, format!("unknown macro `{title}`"));
+        let arities: Vec<_> = self
+            .macros
+            .iter()
+            .filter(|known| known.name == call.name)
+            .map(|known| format!("`{}`", known.title()))
+            .collect();
+        if !arities.is_empty() {
+            return diagnostic.help(format!("known with other arguments: {}", arities.join(", ")));
+        }
+        let names = self.macros.iter().map(|known| known.name.as_str());
+        match similar(&call.name, names) {
+            Some(name) => diagnostic.help(format!("a macro with a similar name exists: `{name}`")),
+            None => diagnostic.help(format!("define it: --macro '{title}=…'")),
+        }
+    }
+
+    /// Appends a part of the scanned text as it stands.
+    fn copy(&mut self, text: &str, start: usize, end: usize, source: Source) {
+        let part = &text[start..end];
+        match source {
+            Source::Written => self.expansion.push_written(part, Span::new(start, end)),
+            Source::Macro { span, call } => self.expansion.push_replaced(part, span, Some(call)),
+        }
+    }
+}
+
+/// Returns the place in the user's text that `span` of a scanned text belongs to.
+fn place(source: Source, span: Span) -> Span {
+    match source {
+        Source::Written => span,
+        Source::Macro { span, .. } => span,
+    }
+}
+
+fn owner(source: Source) -> Option<usize> {
+    match source {
+        Source::Written => None,
+        Source::Macro { call, .. } => Some(call),
+    }
+}
+
+fn too_deep(title: &str, span: Span, too_much: bool) -> Diagnostic {
+    let message = if too_much {
+        format!("macros expand to more than {MAX_CALLS} calls or {} MiB", MAX_LENGTH >> 20)
+    } else {
+        format!("macros nest deeper than {MAX_DEPTH} levels at `{title}`")
+    };
+    Diagnostic::error(Code::MACRO_DEPTH, message)
+        .at(span)
+        .help("look for a macro that calls itself, directly or through others")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn define(name: &str, arguments: &[&str], text: &str) -> MacroDefinition {
+        MacroDefinition {
+            name: name.to_owned(),
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            definition: text.to_owned(),
+            is_eval: false,
+            validation: None,
+            error_message: None,
+            origin: "test".to_owned(),
+        }
+    }
+
+    fn macros() -> MacroSet {
+        let mut set = MacroSet::new();
+        for definition in [
+            define("trail", &[], "sourcetype=trail"),
+            define("both", &[], "`trail` region=`region`"),
+            define("region", &[], "eu-west-1"),
+            define("rename_to", &["old", "new"], "rename $old$ as $new$"),
+            define("is", &["field"], "$field$=\"$field$\" $other$"),
+            define("window", &[], "-30d"),
+            define("quoted_window", &[], "\"-30d\""),
+            define("loop", &[], "a `loop`"),
+            define("bomb", &[], "`bomb1` `bomb1`"),
+            define("broken", &[], "a `nobody`"),
+            define("empty", &[], ""),
+        ] {
+            set.insert(definition);
+        }
+        for level in 1..60 {
+            let next = level + 1;
+            set.insert(define(&format!("bomb{level}"), &[], &format!("`bomb{next}` `bomb{next}`")));
+        }
+        set.insert(define("bomb60", &[], ""));
+        set
+    }
+
+    fn check(text: &str, expected: &str) {
+        let (expansion, diagnostics) = expand_macros(text, &macros());
+        assert_eq!(diagnostics, [], "{text}");
+        assert_eq!(expansion.text, expected, "{text}");
+    }
+
+    fn error(text: &str, macros: &MacroSet) -> Diagnostic {
+        let (_, mut diagnostics) = expand_macros(text, macros);
+        assert_eq!(diagnostics.len(), 1, "{text}: {diagnostics:?}");
+        diagnostics.remove(0)
+    }
+
+    #[test]
+    fn macros_are_replaced_by_their_text() {
+        check("`trail` a=1 | stats count", "sourcetype=trail a=1 | stats count");
+        check("`both`|head", "sourcetype=trail region=eu-west-1|head");
+        check("| `rename_to(a.b, c)`", "| rename a.b as c");
+        check("| `rename_to(new=x,old=y)`", "| rename y as x");
+        check("| `rename_to(\"a b\", \"say \\\"hi\\\", you\")`", "| rename a b as say \"hi\", you");
+        check("`is(x=1)`", "x=1=\"x=1\" $other$");
+        check("`is(f(a, b))`", "f(a, b)=\"f(a, b)\" $other$");
+        check("a`empty`b `trail()`", "ab sourcetype=trail");
+        check("| `anything_at_all_filter`", "| search *");
+    }
+
+    #[test]
+    fn quotes_protect_macros_and_comments() {
+        check("x=\"`trail` and more\" \"```a```\"", "x=\"`trail` and more\" \"```a```\"");
+        check("split(p,\"`\") \"\\\"`\" \\\" `region`", "split(p,\"`\") \"\\\"`\" \\\" eu-west-1");
+        check("t(now(), \"`window`\")", "t(now(), \"-30d\")");
+        check("t(now(), \"`quoted_window`\")", "t(now(), \"-30d\")");
+        check("t(now(), \"`nobody`\")", "t(now(), \"`nobody`\")");
+    }
+
+    #[test]
+    fn comments_become_a_blank() {
+        check("stats```how \"many | `trail` ```count", "stats count");
+        check("`region````a```", "eu-west-1 ");
+    }
+
+    #[test]
+    fn places_lead_back_to_the_written_text() {
+        let text = "`both` x=1 ```c``` | `rename_to(a,b)`";
+        let (expansion, _) = expand_macros(text, &macros());
+        let at = |needle: &str| {
+            let start = expansion.text.find(needle).unwrap();
+            Span::new(start, start + needle.len())
+        };
+        let original = |needle: &str| {
+            let span = expansion.original_span(at(needle));
+            &text[span.start..span.end]
+        };
+        assert_eq!(original("x=1"), "x=1");
+        assert_eq!(original("eu-west"), "`both`");
+        assert_eq!(original("rename"), "`rename_to(a,b)`");
+        assert_eq!(original("1 x=1"), "`both` x=1");
+        assert_eq!(expansion.macro_at(at("eu-west")), Some("region"));
+        assert_eq!(expansion.macro_at(at("region=")), Some("both"));
+        assert_eq!(expansion.macro_at(at("rename")), Some("rename_to(2)"));
+        assert_eq!(expansion.macro_at(at("x=1")), None);
+        assert_eq!(expansion.macros_used(), ["both", "trail", "region", "rename_to(2)"]);
+        let end = Span::new(expansion.text.len(), expansion.text.len());
+        assert_eq!(expansion.original_span(end), Span::new(text.len(), text.len()));
+    }
+
+    #[test]
+    fn diagnostics_move_to_the_written_text() {
+        let (expansion, _) = expand_macros("a | `rename_to(b,c)`", &macros());
+        let diagnostic = Diagnostic::error(Code::SYNTAX, "wrong").at(Span::new(4, 10));
+        let moved = expansion.relocate(diagnostic);
+        assert_eq!(moved.span(), Some(Span::new(4, 20)));
+        assert_eq!(moved.notes, ["in macro `rename_to(2)`: `rename b as c`"]);
+        let untouched = Diagnostic::error(Code::SYNTAX, "wrong").at(Span::new(0, 1));
+        assert_eq!(expansion.relocate(untouched.clone()), untouched);
+    }
+
+    #[test]
+    fn what_cannot_be_expanded() {
+        let cases = [
+            (
+                "a `trails`",
+                "unknown macro `trails`",
+                Some("a macro with a similar name exists: `trail`"),
+            ),
+            (
+                "`rename_to(a)`",
+                "unknown macro `rename_to(1)`",
+                Some("known with other arguments: `rename_to(2)`"),
+            ),
+            (
+                "`rename_to(old=a,b)`",
+                "expected `name=value` for every argument of `rename_to(2)`, found `b`",
+                None,
+            ),
+            ("`rename_to(old=a,old=b)`", "argument `old` of `rename_to(2)` is given twice", None),
+            ("`broken`", "unknown macro `nobody`", None),
+            ("a ` b", "macro's backtick is never closed", None),
+            ("a ``` b", "comment is never closed", None),
+            ("``", "expected a macro, found ``", None),
+            ("`a b`", "expected a macro, found `a b`", None),
+            ("`loop`", "macros nest deeper than 100 levels at `loop`", None),
+            ("`bomb`", "macros expand to more than 10000 calls or 4 MiB", None),
+        ];
+        for (text, message, help) in cases {
+            let diagnostic = error(text, &macros());
+            assert_eq!(diagnostic.message, message, "{text}");
+            assert!(diagnostic.span().is_some_and(|span| span.end <= text.len()), "{text}");
+            if help.is_some() {
+                assert_eq!(diagnostic.help.as_deref(), help, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_macro_inside_another_names_both() {
+        let diagnostic = error("x `broken`", &macros());
+        assert_eq!(diagnostic.span(), Some(Span::new(2, 10)));
+        assert_eq!(diagnostic.notes, ["called in macro `broken`"]);
+    }
+
+    #[test]
+    fn evaluated_macros_and_validation() {
+        let mut set = MacroSet::new();
+        set.insert(MacroDefinition {
+            is_eval: true,
+            validation: Some("isnum($n$) AND $n$>0".to_owned()),
+            error_message: Some("n must be a positive number".to_owned()),
+            ..define("top", &["n"], "if($n$>10, \"head 10\", \"head \".$n$)")
+        });
+        set.insert(MacroDefinition { is_eval: true, ..define("odd", &[], "md5(\"x\")") });
+        let (expansion, diagnostics) = expand_macros("| `top(3)` | `top(50)`", &set);
+        assert_eq!((expansion.text.as_str(), diagnostics.len()), ("| head 3 | head 10", 0));
+        assert_eq!(error("| `top(x)`", &set).message, "n must be a positive number");
+        assert_eq!(error("| `top(0)`", &set).message, "n must be a positive number");
+        assert!(error("`odd`", &set).message.contains("`md5`"));
+    }
+
+    #[test]
+    fn the_built_in_set() {
+        let set = MacroSet::builtin();
+        let text = |spl: &str| expand_macros(spl, &set).0.text;
+        assert_eq!(text("| `drop_dm_object_name(\"Web\")`"), "| rename Web.* as *");
+        assert_eq!(text("`cim_Change_indexes` a=1"), "() a=1");
+        assert!(
+            text("| tstats `security_content_summariesonly` count")
+                .contains("summariesonly=false ")
+        );
+    }
 }

@@ -75,10 +75,9 @@ pub fn parse_modifier(text: &str) -> Result<Modifier, TimeError> {
     if trimmed.starts_with(['+', '-', '@']) {
         return steps(trimmed).map(Modifier::Relative).map_err(error);
     }
-    if trimmed.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        if let Ok(epoch) = trimmed.parse() {
-            return Ok(Modifier::Epoch(epoch));
-        }
+    let is_number = trimmed.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if let (true, Ok(epoch)) = (is_number, trimmed.parse()) {
+        return Ok(Modifier::Epoch(epoch));
     }
     absolute(trimmed).ok_or_else(|| {
         error("expected a form such as `-24h@h`, `@d`, `now`, seconds since 1970, or `10/19/2026:00:00:00`".to_owned())
@@ -150,10 +149,8 @@ fn steps(text: &str) -> Result<Vec<Step>, String> {
 
 fn snap_step(name: &str) -> Result<Step, String> {
     let lower = name.to_ascii_lowercase();
-    if let Some(digit) = lower.strip_prefix('w').and_then(|digit| digit.parse::<i8>().ok()) {
-        if (0..=7).contains(&digit) {
-            return Ok(Step::Snap(Snap::Weekday(digit % 7)));
-        }
+    if let ['w', digit @ '0'..='7'] = lower.chars().collect::<Vec<_>>()[..] {
+        return Ok(Step::Snap(Snap::Weekday((digit as i8 - b'0' as i8) % 7)));
     }
     match Unit::of_modifier(&lower) {
         Some(unit) => Ok(Step::Snap(Snap::Unit(unit))),

@@ -1,0 +1,85 @@
+//! Macros that Splunk's Common Information Model and content apps bring along.
+
+use super::definition::MacroDefinition;
+
+/// Data models whose events may be limited to some indexes by a macro `cim_<model>_indexes`.
+const DATA_MODELS: &[&str] = &[
+    "Alerts",
+    "Application_State",
+    "Authentication",
+    "Certificates",
+    "Change",
+    "Change_Analysis",
+    "Compute_Inventory",
+    "DLP",
+    "Data_Access",
+    "Databases",
+    "Email",
+    "Endpoint",
+    "Event_Signatures",
+    "Interprocess_Messaging",
+    "Intrusion_Detection",
+    "JVM",
+    "Malware",
+    "Network_Resolution",
+    "Network_Sessions",
+    "Network_Traffic",
+    "Performance",
+    "Splunk_Audit",
+    "Ticket_Management",
+    "Updates",
+    "Vulnerabilities",
+    "Web",
+];
+
+/// Name, argument names, text.
+const MACROS: &[(&str, &[&str], &str)] = &[
+    // Data models name their fields `Model.field`; searches go on without the prefix.
+    ("drop_dm_object_name", &["object_name"], "rename $object_name$.* as *"),
+    // There are no accelerated summaries here: a data model is evaluated over the events.
+    ("summariesonly_config", &[], "false"),
+    ("oldsummaries_config", &[], "true"),
+    ("fillnull_config", &[], "null"),
+    (
+        "security_content_summariesonly",
+        &[],
+        "summariesonly=`summariesonly_config` allow_old_summaries=`oldsummaries_config` fillnull_value=`fillnull_config`",
+    ),
+    (
+        "security_content_ctime",
+        &["field"],
+        "convert timeformat=\"%Y-%m-%dT%H:%M:%S\" ctime($field$)",
+    ),
+    ("cloudtrail", &[], "sourcetype=aws:cloudtrail"),
+    // Asset and domain lists are lookups, which warn when they have no data.
+    ("get_asset", &["field"], "lookup update=true asset_lookup_by_str asset as $field$"),
+    (
+        "cim_corporate_web_domain_search",
+        &["field"],
+        "[| inputlookup cim_corporate_web_domain_lookup | rename domain as \"$field$\" | fields \"$field$\"]",
+    ),
+    (
+        "cim_corporate_email_domain_search",
+        &["field"],
+        "[| inputlookup cim_corporate_email_domain_lookup | rename domain as \"$field$\" | fields \"$field$\"]",
+    ),
+];
+
+pub(super) fn definitions() -> impl Iterator<Item = MacroDefinition> {
+    // `()` is a search for everything.
+    let indexes =
+        DATA_MODELS.iter().map(|model| definition(&format!("cim_{model}_indexes"), &[], "()"));
+    MACROS.iter().map(|(name, arguments, text)| definition(name, arguments, text)).chain(indexes)
+}
+
+fn definition(name: &str, arguments: &[&str], text: &str) -> MacroDefinition {
+    MacroDefinition {
+        name: name.to_owned(),
+        arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+        definition: text.to_owned(),
+        is_eval: false,
+        validation: None,
+        error_message: None,
+        origin: "built-in".to_owned(),
+    }
+}
