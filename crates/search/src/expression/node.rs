@@ -32,6 +32,12 @@ impl Row for [Value<'_>] {
     }
 }
 
+impl<const N: usize> Row for [Value<'_>; N] {
+    fn value(&self, slot: usize) -> Value<'_> {
+        self.as_slice().value(slot)
+    }
+}
+
 /// One operation; literals are parsed and fields numbered.
 #[derive(Debug)]
 pub(crate) enum Node {
@@ -79,6 +85,8 @@ pub(crate) enum Prepared {
     Network(IpNet),
     /// The field that stands for the current member.
     Binding(Option<usize>),
+    /// The least number of significant figures of the literals, and the fields in the argument.
+    Figures(Option<usize>, Vec<usize>),
     /// A search, and where its fields are.
     Search(Predicate, Vec<(String, usize)>),
 }

@@ -3,23 +3,16 @@
 use spilltrail_event::Value;
 use spilltrail_spl::CompareOp;
 
-use super::{Arity, Category, EvalFunction, FunctionDoc, returns, take};
+use super::Category::Conditional;
+use super::{Arity, EvalFunction, doc, returns, take};
 use crate::expression::operators::compare;
 use crate::expression::{Call, CallContext, Evaluation, Type};
 
 pub(super) static CASE: EvalFunction = EvalFunction::special(
-    FunctionDoc {
-        name: "case",
-        aliases: &[],
-        category: Category::Conditional,
-        summary: "Returns the value behind the first condition that is true, or null.",
-        syntax: "case(<condition>, <value>, …)",
-        examples: &[
+    doc("case", Conditional, "Returns the value behind the first condition that is true, or null.", "case(<condition>, <value>, …)", &[
             (r#"case(1>2, "a", 2>1, "b", true(), "c")"#, "b"),
             (r#"case(missing=1, "a")"#, "null"),
-        ],
-        differs: &[],
-    },
+        ]),
     Arity::Pairs,
     returns::any_second,
     case,
@@ -33,15 +26,7 @@ fn case<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
 }
 
 pub(super) static COALESCE: EvalFunction = EvalFunction::special(
-    FunctionDoc {
-        name: "coalesce",
-        aliases: &[],
-        category: Category::Conditional,
-        summary: "Returns the first value that is not null.",
-        syntax: "coalesce(<value>, …)",
-        examples: &[(r#"coalesce(missing, "other")"#, "other")],
-        differs: &[],
-    },
+    doc("coalesce", Conditional, "Returns the first value that is not null.", "coalesce(<value>, …)", &[(r#"coalesce(missing, "other")"#, "other")]),
     Arity::AtLeast(1),
     returns::any_argument,
     coalesce,
@@ -53,30 +38,14 @@ fn coalesce<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
 }
 
 pub(super) static FALSE: EvalFunction = EvalFunction::row(
-    FunctionDoc {
-        name: "false",
-        aliases: &[],
-        category: Category::Conditional,
-        summary: "Returns false.",
-        syntax: "false()",
-        examples: &[("tostring(false())", "False")],
-        differs: &[],
-    },
+    doc("false", Conditional, "Returns false.", "false()", &[("tostring(false())", "False")]),
     Arity::Exactly(0),
     returns::boolean,
     |_, _| Value::Bool(false),
 );
 
 pub(super) static IF: EvalFunction = EvalFunction::special(
-    FunctionDoc {
-        name: "if",
-        aliases: &[],
-        category: Category::Conditional,
-        summary: "Returns the second argument if the first is true, else the third.",
-        syntax: "if(<condition>, <value>, <value>)",
-        examples: &[(r#"if(1<2, "less", "more")"#, "less"), ("if(missing>1, 1, 0)", "0")],
-        differs: &[],
-    },
+    doc("if", Conditional, "Returns the second argument if the first is true, else the third.", "if(<condition>, <value>, <value>)", &[(r#"if(1<2, "less", "more")"#, "less"), ("if(missing>1, 1, 0)", "0")]),
     Arity::Exactly(3),
     |arguments| Type::any(arguments.iter().skip(1).copied()),
     if_then_else,
@@ -88,30 +57,14 @@ fn if_then_else<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
 }
 
 pub(super) static NULL: EvalFunction = EvalFunction::row(
-    FunctionDoc {
-        name: "null",
-        aliases: &[],
-        category: Category::Conditional,
-        summary: "Returns null; storing it removes the field.",
-        syntax: "null()",
-        examples: &[("null()", "null")],
-        differs: &[],
-    },
+    doc("null", Conditional, "Returns null; storing it removes the field.", "null()", &[("null()", "null")]),
     Arity::Exactly(0),
     returns::null,
     |_, _| Value::Null,
 );
 
 pub(super) static NULLIF: EvalFunction = EvalFunction::row(
-    FunctionDoc {
-        name: "nullif",
-        aliases: &[],
-        category: Category::Conditional,
-        summary: "Returns the first value, or null if both are equal.",
-        syntax: "nullif(<value>, <value>)",
-        examples: &[(r#"nullif("a", "a")"#, "null"), (r#"nullif("a", "b")"#, "a")],
-        differs: &[],
-    },
+    doc("nullif", Conditional, "Returns the first value, or null if both are equal.", "nullif(<value>, <value>)", &[(r#"nullif("a", "a")"#, "null"), (r#"nullif("a", "b")"#, "a")]),
     Arity::Exactly(2),
     |arguments| arguments[0],
     nullif,
@@ -125,33 +78,17 @@ fn nullif<'a>(_: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<'a> {
 }
 
 pub(super) static TRUE: EvalFunction = EvalFunction::row(
-    FunctionDoc {
-        name: "true",
-        aliases: &[],
-        category: Category::Conditional,
-        summary: "Returns true.",
-        syntax: "true()",
-        examples: &[(r#"if(true(), "a", "b")"#, "a")],
-        differs: &[],
-    },
+    doc("true", Conditional, "Returns true.", "true()", &[(r#"if(true(), "a", "b")"#, "a")]),
     Arity::Exactly(0),
     returns::boolean,
     |_, _| Value::Bool(true),
 );
 
 pub(super) static VALIDATE: EvalFunction = EvalFunction::special(
-    FunctionDoc {
-        name: "validate",
-        aliases: &[],
-        category: Category::Conditional,
-        summary: "Returns the value behind the first condition that is not true, or null.",
-        syntax: "validate(<condition>, <value>, …)",
-        examples: &[
+    doc("validate", Conditional, "Returns the value behind the first condition that is not true, or null.", "validate(<condition>, <value>, …)", &[
             (r#"validate(1<2, "not less", 2<1, "not less again")"#, "not less again"),
             (r#"validate(1<2, "not less")"#, "null"),
-        ],
-        differs: &[],
-    },
+        ]),
     Arity::Pairs,
     returns::any_second,
     validate,

@@ -3,7 +3,26 @@
 //! A file holds one function or a family that belongs together; its documentation is data beside
 //! its code. [`FUNCTIONS`] is the table of contents.
 
+mod bitwise;
 mod conditional;
+mod conversion;
+mod cryptographic;
+mod datetime;
+mod informational;
+mod json;
+mod lookup;
+mod math;
+mod members;
+mod multivalue;
+mod mvrange;
+mod patterns;
+mod printf;
+mod sigfig;
+mod statistical;
+mod text;
+mod trigonometry;
+
+use std::borrow::Cow;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_event::Value;
@@ -86,6 +105,10 @@ pub enum Arity {
     AtLeast(usize),
     /// One pair or more.
     Pairs,
+    /// So many or more, an even number.
+    EvenAtLeast(usize),
+    /// So many or more, an odd number.
+    OddAtLeast(usize),
 }
 
 /// How a function is run.
@@ -109,6 +132,31 @@ impl std::fmt::Debug for Body {
             Self::Math(_) => "Math",
             Self::Special(_) => "Special",
         })
+    }
+}
+
+/// Returns the documentation of a function without aliases and differences.
+const fn doc(
+    name: &'static str,
+    category: Category,
+    summary: &'static str,
+    syntax: &'static str,
+    examples: &'static [(&'static str, &'static str)],
+) -> FunctionDoc {
+    FunctionDoc { name, aliases: &[], category, summary, syntax, examples, differs: &[] }
+}
+
+impl FunctionDoc {
+    /// Adds further names.
+    const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// Adds differences from Splunk.
+    const fn differs(mut self, differs: &'static [&'static str]) -> Self {
+        self.differs = differs;
+        self
     }
 }
 
@@ -142,6 +190,12 @@ impl EvalFunction {
         self.prepare = prepare;
         self
     }
+
+    /// Says that two calls with the same arguments may differ.
+    const fn volatile(mut self) -> Self {
+        self.volatile = true;
+        self
+    }
 }
 
 impl Arity {
@@ -162,6 +216,14 @@ impl Arity {
                 (count >= number, format!("{number} or more {}", arguments(number.max(2))))
             }
             Self::Pairs => (count >= 2 && count.is_multiple_of(2), "pairs of arguments".to_owned()),
+            Self::EvenAtLeast(number) => {
+                let fits = count >= number && count.is_multiple_of(2);
+                (fits, "an even number of arguments".to_owned())
+            }
+            Self::OddAtLeast(number) => {
+                let fits = count >= number && !count.is_multiple_of(2);
+                (fits, format!("{number} arguments, or further pairs"))
+            }
         };
         if fits {
             return Ok(());
@@ -248,10 +310,190 @@ fn take<'a>(arguments: &mut [Value<'a>], index: usize) -> Value<'a> {
     arguments.get_mut(index).map_or(Value::Null, |value| std::mem::replace(value, Value::Null))
 }
 
+/// Applies `change` to the printed form, or to each member; members for which it returns none drop
+/// out.
+fn each_member<'a>(
+    value: Value<'a>,
+    mut change: impl FnMut(Cow<'a, str>) -> Option<Cow<'a, str>>,
+) -> Value<'a> {
+    match value {
+        Value::Text(text) => change(text).map_or(Value::Null, Value::Text),
+        other => Value::multi(other.into_members().into_iter().filter_map(change).collect()),
+    }
+}
+
 /// Every function, sorted by name.
 pub static FUNCTIONS: &[&EvalFunction] = &[
+    &math::ABS,
+    &trigonometry::ACOS,
+    &trigonometry::ACOSH,
+    &trigonometry::ASIN,
+    &trigonometry::ASINH,
+    &trigonometry::ATAN,
+    &trigonometry::ATAN2,
+    &trigonometry::ATANH,
+    &statistical::AVG,
+    &bitwise::BIT_AND,
+    &bitwise::BIT_NOT,
+    &bitwise::BIT_OR,
+    &bitwise::BIT_SHIFT_LEFT,
+    &bitwise::BIT_SHIFT_RIGHT,
+    &bitwise::BIT_XOR,
     &conditional::CASE,
+    &math::CEILING,
+    &patterns::CIDRMATCH,
     &conditional::COALESCE,
+    &multivalue::COMMANDS,
+    &trigonometry::COS,
+    &trigonometry::COSH,
+    &math::EXACT,
+    &math::EXP,
+    &conditional::FALSE,
+    &math::FLOOR,
+    &trigonometry::HYPOT,
     &conditional::IF,
+    &patterns::IN,
+    &conversion::IPMASK,
+    &informational::ISARRAY,
+    &informational::ISBOOL,
+    &informational::ISDOUBLE,
+    &informational::ISINT,
+    &informational::ISMV,
+    &informational::ISNOTNULL,
+    &informational::ISNULL,
+    &informational::ISNUM,
+    &informational::ISOBJECT,
+    &informational::ISSTR,
+    &json::inspect::JSON,
+    &json::change::JSON_APPEND,
+    &json::build::JSON_ARRAY,
+    &json::convert::JSON_ARRAY_TO_MV,
+    &json::change::JSON_DELETE,
+    &json::inspect::JSON_ENTRIES,
+    &json::change::JSON_EXTEND,
+    &json::extract::JSON_EXTRACT,
+    &json::extract::JSON_EXTRACT_EXACT,
+    &json::inspect::JSON_HAS_KEY_EXACT,
+    &json::inspect::JSON_KEYS,
+    &json::build::JSON_OBJECT,
+    &json::change::JSON_SET,
+    &json::change::JSON_SET_EXACT,
+    &json::inspect::JSON_VALID,
+    &text::LEN,
+    &patterns::LIKE,
+    &math::LN,
+    &math::LOG,
+    &lookup::LOOKUP,
+    &text::LOWER,
+    &text::LTRIM,
+    &patterns::MATCH,
+    &statistical::MAX,
+    &cryptographic::MD5,
+    &statistical::MIN,
+    &json::convert::MV_TO_JSON_ARRAY,
+    &multivalue::MVAPPEND,
+    &multivalue::MVCOUNT,
+    &multivalue::MVDEDUP,
+    &members::MVFILTER,
+    &multivalue::MVFIND,
+    &multivalue::MVINDEX,
+    &multivalue::MVJOIN,
+    &members::MVMAP,
+    &mvrange::MVRANGE,
+    &multivalue::MVREVERSE,
+    &multivalue::MVSORT,
+    &multivalue::MVZIP,
+    &datetime::NOW,
     &conditional::NULL,
+    &conditional::NULLIF,
+    &math::PI,
+    &math::POW,
+    &printf::PRINTF,
+    &math::RANDOM,
+    &datetime::RELATIVE_TIME,
+    &text::REPLACE,
+    &math::ROUND,
+    &text::RTRIM,
+    &patterns::SEARCHMATCH,
+    &cryptographic::SHA1,
+    &cryptographic::SHA256,
+    &cryptographic::SHA512,
+    &sigfig::SIGFIG,
+    &trigonometry::SIN,
+    &trigonometry::SINH,
+    &json::extract::SPATH,
+    &multivalue::SPLIT,
+    &math::SQRT,
+    &datetime::STRFTIME,
+    &datetime::STRPTIME,
+    &text::SUBSTR,
+    &statistical::SUM,
+    &trigonometry::TAN,
+    &trigonometry::TANH,
+    &datetime::TIME,
+    &json::convert::TOARRAY,
+    &conversion::TOBOOL,
+    &conversion::TODOUBLE,
+    &conversion::TOINT,
+    &json::convert::TOMV,
+    &conversion::TONUMBER,
+    &json::convert::TOOBJECT,
+    &conversion::TOSTRING,
+    &text::TRIM,
+    &conditional::TRUE,
+    &informational::TYPEOF,
+    &text::UPPER,
+    &text::URLDECODE,
+    &conditional::VALIDATE,
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use jiff::tz::TimeZone;
+    use spilltrail_event::Field;
+    use spilltrail_spl::parse_eval;
+
+    use super::*;
+    use crate::expression::{EvalContext, Expression};
+
+    fn run(text: &str) -> String {
+        let context = EvalContext::new(1_700_000_000.0, TimeZone::UTC);
+        let tree = parse_eval(text).unwrap();
+        let expression = Expression::compile(&tree, &Vec::<Field>::new(), &context).unwrap();
+        match expression.evaluate(&[] as &[Value<'_>; 0]) {
+            Value::Null => "null".to_owned(),
+            other => other.members().join(" | "),
+        }
+    }
+
+    #[test]
+    fn examples_give_their_results() {
+        for function in FUNCTIONS {
+            for (expression, result) in function.doc.examples {
+                assert_eq!(&run(expression), result, "{expression}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_sorted_and_unique() {
+        assert!(FUNCTIONS.is_sorted_by(|left, right| left.doc.name < right.doc.name));
+        let mut seen = HashSet::new();
+        for name in names() {
+            assert!(seen.insert(name), "{name}");
+            assert!(find(name).is_some());
+        }
+    }
+
+    #[test]
+    fn documentation_is_complete() {
+        for function in FUNCTIONS {
+            let doc = &function.doc;
+            assert!(doc.syntax.starts_with(doc.name), "{}", doc.name);
+            assert!(doc.summary.ends_with('.'), "{}", doc.name);
+            assert!(doc.differs.iter().all(|differs| differs.ends_with('.')), "{}", doc.name);
+        }
+    }
+}
