@@ -1,1 +1,34 @@
+//! Detections, macros, lookups, stories and deployments from `security_content` folders.
+//!
+//! [`ContentSet::load`] reads folders of YAML in any of the three schemas in use and normalises them;
+//! what cannot be used is a [`ContentProblem`] with its place, and never stops the rest. Nothing here
+//! runs a search; reading the folders is the only IO.
 
+pub mod attack;
+mod builtin;
+mod deployment;
+mod detection;
+mod drilldown;
+mod load;
+mod lookup;
+mod macros;
+mod risk;
+mod schema;
+mod set;
+mod story;
+mod template;
+mod yaml;
+
+pub use builtin::BUILTIN;
+pub use deployment::{Deployment, Deployments, NotableAction, Scheduling};
+pub use detection::{
+    Annotations, AttackData, Detection, DetectionTest, DetectionType, Expectation, NotableText,
+    Outcome, Status, Throttling,
+};
+pub use drilldown::{Drilldown, FilledDrilldown, quote};
+pub use lookup::{Lookup, LookupRows, LookupSource, MAX_CSV_BYTES, MatchType};
+pub use risk::{NotableSeverity, Risk, RiskObject, ThreatObject};
+pub use set::{BuiltinPack, ContentProblem, ContentSet, TestLogs};
+pub use story::Story;
+pub use template::{NO_VALUE, Template};
+pub use yaml::MAX_YAML_BYTES;

@@ -93,6 +93,8 @@ codes! {
         "Two files define the same id or name; the later one wins.";
     RISK_FIELD = 4003, "risk field is missing from the results",
         "A risk object, threat object or message token names a field that the search's results do not have.";
+    NO_CONTENT = 4004, "no content in the folder",
+        "A content folder has YAML files in `detections/`, `macros/`, `lookups/`, `stories/` and `deployments/`, or is a plain folder of such files.";
     DAMAGED_INPUT = 5001, "damaged input",
         "A part of a file could not be read; the rest of the file and all others were.";
     NOT_CLOUDTRAIL = 5002, "not CloudTrail",

@@ -1,0 +1,288 @@
+//! MITRE ATT&CK techniques, their tactics, and the kill chain phases these stand for.
+//!
+//! The table holds the enterprise techniques that cloud detections use. A sub-technique without a
+//! row of its own has its parent's tactics, and an unknown technique has none.
+
+/// An ATT&CK tactic of the enterprise matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tactic {
+    /// TA0043.
+    Reconnaissance,
+    /// TA0042.
+    ResourceDevelopment,
+    /// TA0001.
+    InitialAccess,
+    /// TA0002.
+    Execution,
+    /// TA0003.
+    Persistence,
+    /// TA0004.
+    PrivilegeEscalation,
+    /// TA0005.
+    DefenseEvasion,
+    /// TA0006.
+    CredentialAccess,
+    /// TA0007.
+    Discovery,
+    /// TA0008.
+    LateralMovement,
+    /// TA0009.
+    Collection,
+    /// TA0011.
+    CommandAndControl,
+    /// TA0010.
+    Exfiltration,
+    /// TA0040.
+    Impact,
+}
+
+use Tactic::{
+    Collection, CommandAndControl, CredentialAccess, DefenseEvasion, Discovery, Execution,
+    Exfiltration, Impact, InitialAccess, LateralMovement, Persistence, PrivilegeEscalation,
+    Reconnaissance, ResourceDevelopment,
+};
+
+impl Tactic {
+    /// Returns the name as it stands in `annotations.mitre_attack.mitre_tactic`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Reconnaissance => "reconnaissance",
+            ResourceDevelopment => "resource-development",
+            InitialAccess => "initial-access",
+            Execution => "execution",
+            Persistence => "persistence",
+            PrivilegeEscalation => "privilege-escalation",
+            DefenseEvasion => "defense-evasion",
+            CredentialAccess => "credential-access",
+            Discovery => "discovery",
+            LateralMovement => "lateral-movement",
+            Collection => "collection",
+            CommandAndControl => "command-and-control",
+            Exfiltration => "exfiltration",
+            Impact => "impact",
+        }
+    }
+
+    /// Returns the phase of the kill chain that content generated for Enterprise Security names.
+    #[must_use]
+    pub fn kill_chain_phase(self) -> &'static str {
+        match self {
+            Reconnaissance => "Reconnaissance",
+            ResourceDevelopment => "Weaponization",
+            InitialAccess => "Delivery",
+            Execution | Persistence => "Installation",
+            PrivilegeEscalation | DefenseEvasion | CredentialAccess | Discovery
+            | LateralMovement | Collection => "Exploitation",
+            CommandAndControl => "Command and Control",
+            Exfiltration | Impact => "Actions on Objectives",
+        }
+    }
+}
+
+/// Returns the tactics of a technique such as `T1537` or `T1562.008`; none when it is unknown.
+#[must_use]
+pub fn tactics(technique: &str) -> &'static [Tactic] {
+    let row = |id: &str| {
+        TECHNIQUES.binary_search_by_key(&id, |row| row.0).ok().map(|index| TECHNIQUES[index].1)
+    };
+    let parent = technique.split('.').next().unwrap_or(technique);
+    row(technique).or_else(|| row(parent)).unwrap_or_default()
+}
+
+/// Returns the kill chain phases of some techniques, each once, by name.
+#[must_use]
+pub fn kill_chain_phases<T: AsRef<str>>(techniques: &[T]) -> Vec<String> {
+    let mut phases: Vec<String> = techniques
+        .iter()
+        .flat_map(|technique| tactics(technique.as_ref()))
+        .map(|tactic| tactic.kill_chain_phase().to_owned())
+        .collect();
+    phases.sort();
+    phases.dedup();
+    phases
+}
+
+const ACCOUNTS: &[Tactic] = &[DefenseEvasion, Persistence, PrivilegeEscalation, InitialAccess];
+const STARTUP: &[Tactic] = &[Persistence, PrivilegeEscalation];
+
+/// In the order of their ids.
+static TECHNIQUES: &[(&str, &[Tactic])] = &[
+    ("T1005", &[Collection]),
+    ("T1007", &[Discovery]),
+    ("T1008", &[CommandAndControl]),
+    ("T1011", &[Exfiltration]),
+    ("T1016", &[Discovery]),
+    ("T1018", &[Discovery]),
+    ("T1020", &[Exfiltration]),
+    ("T1021", &[LateralMovement]),
+    ("T1027", &[DefenseEvasion]),
+    ("T1029", &[Exfiltration]),
+    ("T1030", &[Exfiltration]),
+    ("T1033", &[Discovery]),
+    ("T1036", &[DefenseEvasion]),
+    ("T1039", &[Collection]),
+    ("T1040", &[CredentialAccess, Discovery]),
+    ("T1041", &[Exfiltration]),
+    ("T1046", &[Discovery]),
+    ("T1048", &[Exfiltration]),
+    ("T1049", &[Discovery]),
+    ("T1052", &[Exfiltration]),
+    ("T1053", &[Execution, Persistence, PrivilegeEscalation]),
+    ("T1057", &[Discovery]),
+    ("T1059", &[Execution]),
+    ("T1068", &[PrivilegeEscalation]),
+    ("T1069", &[Discovery]),
+    ("T1070", &[DefenseEvasion]),
+    ("T1071", &[CommandAndControl]),
+    ("T1072", &[Execution, LateralMovement]),
+    ("T1074", &[Collection]),
+    ("T1078", ACCOUNTS),
+    ("T1080", &[LateralMovement]),
+    ("T1082", &[Discovery]),
+    ("T1083", &[Discovery]),
+    ("T1087", &[Discovery]),
+    ("T1090", &[CommandAndControl]),
+    ("T1095", &[CommandAndControl]),
+    ("T1098", STARTUP),
+    ("T1102", &[CommandAndControl]),
+    ("T1105", &[CommandAndControl]),
+    ("T1106", &[Execution]),
+    ("T1110", &[CredentialAccess]),
+    ("T1111", &[CredentialAccess]),
+    ("T1114", &[Collection]),
+    ("T1119", &[Collection]),
+    ("T1132", &[CommandAndControl]),
+    ("T1133", &[Persistence, InitialAccess]),
+    ("T1134", &[DefenseEvasion, PrivilegeEscalation]),
+    ("T1135", &[Discovery]),
+    ("T1136", &[Persistence]),
+    ("T1185", &[Collection]),
+    ("T1187", &[CredentialAccess]),
+    ("T1189", &[InitialAccess]),
+    ("T1190", &[InitialAccess]),
+    ("T1195", &[InitialAccess]),
+    ("T1199", &[InitialAccess]),
+    ("T1200", &[InitialAccess]),
+    ("T1201", &[Discovery]),
+    ("T1203", &[Execution]),
+    ("T1204", &[Execution]),
+    ("T1207", &[DefenseEvasion]),
+    ("T1210", &[LateralMovement]),
+    ("T1211", &[DefenseEvasion]),
+    ("T1212", &[CredentialAccess]),
+    ("T1213", &[Collection]),
+    ("T1217", &[Discovery]),
+    ("T1219", &[CommandAndControl]),
+    ("T1222", &[DefenseEvasion]),
+    ("T1480", &[DefenseEvasion]),
+    ("T1482", &[Discovery]),
+    ("T1484", &[DefenseEvasion, PrivilegeEscalation]),
+    ("T1485", &[Impact]),
+    ("T1486", &[Impact]),
+    ("T1489", &[Impact]),
+    ("T1490", &[Impact]),
+    ("T1491", &[Impact]),
+    ("T1495", &[Impact]),
+    ("T1496", &[Impact]),
+    ("T1498", &[Impact]),
+    ("T1499", &[Impact]),
+    ("T1505", &[Persistence]),
+    ("T1518", &[Discovery]),
+    ("T1525", &[Persistence]),
+    ("T1526", &[Discovery]),
+    ("T1528", &[CredentialAccess]),
+    ("T1529", &[Impact]),
+    ("T1530", &[Collection]),
+    ("T1531", &[Impact]),
+    ("T1534", &[LateralMovement]),
+    ("T1535", &[DefenseEvasion]),
+    ("T1537", &[Exfiltration]),
+    ("T1538", &[Discovery]),
+    ("T1539", &[CredentialAccess]),
+    ("T1543", STARTUP),
+    ("T1546", STARTUP),
+    ("T1548", &[DefenseEvasion, PrivilegeEscalation]),
+    ("T1550", &[DefenseEvasion, LateralMovement]),
+    ("T1552", &[CredentialAccess]),
+    ("T1553", &[DefenseEvasion]),
+    ("T1554", &[Persistence]),
+    ("T1555", &[CredentialAccess]),
+    ("T1556", &[CredentialAccess, DefenseEvasion, Persistence]),
+    ("T1557", &[CredentialAccess, Collection]),
+    ("T1560", &[Collection]),
+    ("T1561", &[Impact]),
+    ("T1562", &[DefenseEvasion]),
+    ("T1563", &[LateralMovement]),
+    ("T1564", &[DefenseEvasion]),
+    ("T1565", &[Impact]),
+    ("T1566", &[InitialAccess]),
+    ("T1567", &[Exfiltration]),
+    ("T1568", &[CommandAndControl]),
+    ("T1569", &[Execution]),
+    ("T1570", &[LateralMovement]),
+    ("T1571", &[CommandAndControl]),
+    ("T1572", &[CommandAndControl]),
+    ("T1573", &[CommandAndControl]),
+    ("T1574", &[Persistence, PrivilegeEscalation, DefenseEvasion]),
+    ("T1578", &[DefenseEvasion]),
+    ("T1580", &[Discovery]),
+    ("T1583", &[ResourceDevelopment]),
+    ("T1584", &[ResourceDevelopment]),
+    ("T1585", &[ResourceDevelopment]),
+    ("T1586", &[ResourceDevelopment]),
+    ("T1587", &[ResourceDevelopment]),
+    ("T1588", &[ResourceDevelopment]),
+    ("T1589", &[Reconnaissance]),
+    ("T1590", &[Reconnaissance]),
+    ("T1591", &[Reconnaissance]),
+    ("T1592", &[Reconnaissance]),
+    ("T1593", &[Reconnaissance]),
+    ("T1594", &[Reconnaissance]),
+    ("T1595", &[Reconnaissance]),
+    ("T1596", &[Reconnaissance]),
+    ("T1597", &[Reconnaissance]),
+    ("T1598", &[Reconnaissance]),
+    ("T1599", &[DefenseEvasion]),
+    ("T1600", &[DefenseEvasion]),
+    ("T1601", &[DefenseEvasion]),
+    ("T1602", &[Collection]),
+    ("T1606", &[CredentialAccess]),
+    ("T1608", &[ResourceDevelopment]),
+    ("T1609", &[Execution]),
+    ("T1610", &[DefenseEvasion, Execution]),
+    ("T1611", &[PrivilegeEscalation]),
+    ("T1612", &[DefenseEvasion]),
+    ("T1613", &[Discovery]),
+    ("T1614", &[Discovery]),
+    ("T1619", &[Discovery]),
+    ("T1621", &[CredentialAccess]),
+    ("T1648", &[Execution]),
+    ("T1649", &[CredentialAccess]),
+    ("T1651", &[Execution]),
+    ("T1654", &[Discovery]),
+    ("T1666", &[DefenseEvasion]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order_and_knows_sub_techniques() {
+        assert!(TECHNIQUES.is_sorted_by(|a, b| a.0 < b.0));
+        assert_eq!(tactics("T1537"), [Exfiltration]);
+        assert_eq!(tactics("T1562.008"), [DefenseEvasion]);
+        assert_eq!(tactics("T9999"), []);
+    }
+
+    #[test]
+    fn phases_follow_from_tactics() {
+        assert_eq!(
+            kill_chain_phases(&["T1537", "T1119"]),
+            ["Actions on Objectives", "Exploitation"]
+        );
+        assert_eq!(kill_chain_phases(&["T1078.004"]), ["Delivery", "Exploitation", "Installation"]);
+        assert!(kill_chain_phases::<&str>(&[]).is_empty());
+    }
+}

@@ -1,0 +1,558 @@
+//! Reads content folders and the built-in pack into a [`ContentSet`].
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use spilltrail_diagnostic::{Code, Diagnostic};
+use walkdir::{DirEntry, WalkDir};
+
+use crate::builtin::BUILTIN;
+use crate::detection::Detection;
+use crate::lookup::{Lookup, LookupSource, read_bounded};
+use crate::set::{BuiltinPack, ContentProblem, ContentSet};
+use crate::yaml::MAX_YAML_BYTES;
+use crate::{deployment, lookup, macros, schema, story, yaml};
+
+/// How deep a content folder is walked.
+const MAX_DEPTH: usize = 32;
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Detection,
+    Baseline,
+    Macro,
+    Lookup,
+    Story,
+    Deployment,
+}
+
+/// The subfolders of the layout.
+const LAYOUT: &[(&str, Kind)] = &[
+    ("detections", Kind::Detection),
+    ("baselines", Kind::Baseline),
+    ("macros", Kind::Macro),
+    ("lookups", Kind::Lookup),
+    ("stories", Kind::Story),
+    ("deployments", Kind::Deployment),
+];
+
+pub(crate) fn load(folders: &[PathBuf], builtin: BuiltinPack) -> (ContentSet, Vec<ContentProblem>) {
+    let mut loader = Loader::default();
+    if builtin == BuiltinPack::Included {
+        loader.add_embedded(BUILTIN);
+    }
+    for folder in folders {
+        loader.add_folder(folder);
+    }
+    (loader.set, loader.problems)
+}
+
+pub(crate) fn load_embedded(
+    files: &'static [(&'static str, &'static str)],
+) -> (ContentSet, Vec<ContentProblem>) {
+    let mut loader = Loader::default();
+    loader.add_embedded(files);
+    (loader.set, loader.problems)
+}
+
+#[derive(Default)]
+struct Loader {
+    set: ContentSet,
+    problems: Vec<ContentProblem>,
+    /// The macros, lookups, stories and deployments that the folder at hand has defined, and where.
+    defined: Vec<(Kind, String, PathBuf)>,
+    /// How many items came from the folder at hand.
+    used: usize,
+    /// Detections before this index are from earlier folders.
+    first_detection: usize,
+}
+
+impl Loader {
+    fn add_embedded(&mut self, files: &'static [(&'static str, &'static str)]) {
+        self.begin_folder();
+        self.set.embedded = files;
+        for (path, text) in files {
+            let path = Path::new(path);
+            let Some(kind) = layout_kind(path) else { continue };
+            let sibling = |name: &str| {
+                let wanted = path.with_file_name(name);
+                let file = files.iter().find(|file| Path::new(file.0) == wanted)?;
+                Some(LookupSource::Embedded(file.1))
+            };
+            match (kind, extension(path)) {
+                (Kind::Lookup, "csv") => self.add_csv(path, LookupSource::Embedded(text)),
+                (_, "yml" | "yaml") => self.add_text(kind, path, text, None, &sibling),
+                _ => {}
+            }
+        }
+    }
+
+    fn add_folder(&mut self, root: &Path) {
+        self.begin_folder();
+        let has_layout = LAYOUT.iter().any(|(name, _)| root.join(name).is_dir());
+        let walk = WalkDir::new(root)
+            .max_depth(MAX_DEPTH)
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
+        for entry in walk {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let path = error.path().unwrap_or(root).to_owned();
+                    let diagnostic = Diagnostic::error(Code::UNREADABLE, error.to_string());
+                    self.problem(&path, diagnostic, "");
+                    continue;
+                }
+            };
+            if entry.file_type().is_dir() {
+                continue;
+            }
+            let path = entry.path();
+            let inside = path.strip_prefix(root).unwrap_or(path);
+            let kind = layout_kind(inside);
+            if has_layout && kind.is_none() {
+                continue;
+            }
+            match extension(path) {
+                "csv" if kind.is_none_or(|kind| kind == Kind::Lookup) => {
+                    self.add_csv(path, LookupSource::File(path.to_owned()));
+                }
+                "yml" | "yaml" => self.add_file(path, root, kind.filter(|_| has_layout)),
+                _ => {}
+            }
+        }
+        if self.used == 0 && self.problems.iter().all(|problem| !problem.path.starts_with(root)) {
+            let message = format!("no content in `{}`", root.display());
+            let diagnostic = Diagnostic::error(Code::NO_CONTENT, message)
+                .help("expected YAML files in `detections/`, `macros/`, `lookups/` and so on");
+            self.problem(root, diagnostic, "");
+        }
+    }
+
+    fn begin_folder(&mut self) {
+        self.defined.clear();
+        self.used = 0;
+        self.first_detection = self.set.detections.len();
+    }
+
+    /// Reads a file of a known kind, or of the kind that its keys tell.
+    fn add_file(&mut self, path: &Path, root: &Path, kind: Option<Kind>) {
+        let bytes = match read_bounded(path, MAX_YAML_BYTES) {
+            Ok(bytes) => bytes,
+            Err(diagnostic) => return self.problem(path, diagnostic, ""),
+        };
+        let Ok(text) = String::from_utf8(bytes) else {
+            let diagnostic = Diagnostic::error(Code::YAML, "the file is not UTF-8 text");
+            return self.problem(path, diagnostic, "");
+        };
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let kind = match kind {
+            Some(kind) => kind,
+            None => match kind_by_keys(text) {
+                Ok(Some(kind)) => kind,
+                Ok(None) => return,
+                Err(diagnostic) => return self.problem(path, diagnostic, text),
+            },
+        };
+        // A single file's own folder is the root of what it names.
+        let root = if root == path { path.parent().unwrap_or(root) } else { root };
+        let sibling = |name: &str| {
+            let file = path.with_file_name(name);
+            file.is_file().then_some(LookupSource::File(file))
+        };
+        self.add_text(kind, path, text, Some(root), &sibling);
+    }
+
+    fn add_csv(&mut self, path: &Path, source: LookupSource) {
+        self.used += 1;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let lookup = Lookup::of_csv(&name, source, path);
+        self.set.lookups.insert(name, lookup);
+    }
+
+    fn add_text(
+        &mut self,
+        kind: Kind,
+        path: &Path,
+        text: &str,
+        root: Option<&Path>,
+        sibling: &dyn Fn(&str) -> Option<LookupSource>,
+    ) {
+        let added = match kind {
+            Kind::Detection | Kind::Baseline => self.add_detection(kind, path, text, root),
+            Kind::Macro => self.add_macro(path, text),
+            Kind::Lookup => self.add_lookup(path, text, sibling),
+            Kind::Story => story::read(text).map(|story| {
+                self.note_defined(kind, story.name.clone(), path, text);
+                self.set.stories.insert(story.name.clone(), story);
+            }),
+            Kind::Deployment => deployment::read(text).map(|(detection_type, deployment)| {
+                self.note_defined(kind, detection_type.to_lowercase(), path, text);
+                self.set.deployments.insert(&detection_type, deployment);
+            }),
+        };
+        match added {
+            Ok(()) => self.used += 1,
+            Err(diagnostic) => self.problem(path, diagnostic, text),
+        }
+    }
+
+    fn add_detection(
+        &mut self,
+        kind: Kind,
+        path: &Path,
+        text: &str,
+        root: Option<&Path>,
+    ) -> Result<(), Diagnostic> {
+        let (detection, warnings) = schema::read(text, path, root)?;
+        for warning in warnings {
+            self.problem(path, warning, text);
+        }
+        if kind == Kind::Baseline {
+            self.set.baselines.retain(|other| other.id != detection.id);
+            self.set.baselines.push(detection);
+            return Ok(());
+        }
+        if let Some(warning) = self.duplicate(&detection, text) {
+            self.problem(path, warning, text);
+        }
+        self.replace(detection);
+        Ok(())
+    }
+
+    /// Two files of a folder with one id or name are probably a slip; a later folder that replaces
+    /// an earlier one's detection is not, unless the names differ.
+    fn duplicate(&self, detection: &Detection, text: &str) -> Option<Diagnostic> {
+        let (index, other) = self.set.detections.iter().enumerate().find(|(index, other)| {
+            let same_folder = *index >= self.first_detection;
+            let same_name = other.name == detection.name;
+            if other.id == detection.id {
+                same_folder || !same_name
+            } else {
+                same_folder && same_name
+            }
+        })?;
+        let same_id = other.id == detection.id;
+        let what = if same_id { "id" } else { "name" };
+        let message = format!(
+            "detection `{}` has the {what} of `{}` in `{}`",
+            detection.name,
+            other.name,
+            other.path.display()
+        );
+        let help = match (same_id, index >= self.first_detection) {
+            (true, _) => "the later file wins; give one of them an id of its own",
+            (false, _) => "both are kept; give one of them a name of its own",
+        };
+        let diagnostic = Diagnostic::warning(Code::DUPLICATE_CONTENT, message).help(help);
+        Some(match yaml::key_span(text, what) {
+            Some(span) => diagnostic.at(span),
+            None => diagnostic,
+        })
+    }
+
+    /// A detection replaces the one with its id, and those of its name from earlier folders: the
+    /// same detection in two packs would report everything twice.
+    fn replace(&mut self, detection: Detection) {
+        let before = self.set.detections.len();
+        let mut index = 0;
+        let first = self.first_detection;
+        let mut removed_earlier = 0;
+        self.set.detections.retain(|other| {
+            let earlier = index < first;
+            index += 1;
+            let replaced = other.id == detection.id || (earlier && other.name == detection.name);
+            removed_earlier += usize::from(replaced && earlier);
+            !replaced
+        });
+        debug_assert!(self.set.detections.len() <= before);
+        self.first_detection -= removed_earlier;
+        self.set.detections.push(detection);
+    }
+
+    fn add_macro(&mut self, path: &Path, text: &str) -> Result<(), Diagnostic> {
+        let definition = macros::read(text, &path.to_string_lossy())?;
+        let key = format!("{}({})", definition.name, definition.arguments.len());
+        self.note_defined(Kind::Macro, key, path, text);
+        self.set.macros.insert(definition);
+        Ok(())
+    }
+
+    fn add_lookup(
+        &mut self,
+        path: &Path,
+        text: &str,
+        sibling: &dyn Fn(&str) -> Option<LookupSource>,
+    ) -> Result<(), Diagnostic> {
+        let (lookup, warning) = lookup::read(text, path, sibling)?;
+        if let Some(warning) = warning {
+            self.problem(path, warning, text);
+        }
+        self.note_defined(Kind::Lookup, lookup.name.clone(), path, text);
+        self.set.lookups.insert(lookup.name.clone(), lookup);
+        Ok(())
+    }
+
+    /// Remembers where something is defined, and warns when the folder has it already.
+    fn note_defined(&mut self, kind: Kind, key: String, path: &Path, text: &str) {
+        let earlier = self.defined.iter_mut().find(|item| item.0 == kind && item.1 == key);
+        let Some(earlier) = earlier else {
+            self.defined.push((kind, key, path.to_owned()));
+            return;
+        };
+        let other = std::mem::replace(&mut earlier.2, path.to_owned());
+        let message = format!("`{key}` is defined in `{}` too", other.display());
+        let mut diagnostic = Diagnostic::warning(Code::DUPLICATE_CONTENT, message)
+            .help("the later file wins; remove one of them");
+        if let Some(span) = yaml::key_span(text, "name") {
+            diagnostic = diagnostic.at(span);
+        }
+        self.problem(path, diagnostic, text);
+    }
+
+    fn problem(&mut self, path: &Path, diagnostic: Diagnostic, text: &str) {
+        let path = path.to_owned();
+        self.problems.push(ContentProblem { path, diagnostic, source_text: text.to_owned() });
+    }
+}
+
+fn layout_kind(inside: &Path) -> Option<Kind> {
+    let first = inside.components().next()?.as_os_str();
+    LAYOUT.iter().find(|(name, _)| first == *name).map(|(_, kind)| *kind)
+}
+
+fn extension(path: &Path) -> &str {
+    path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
+}
+
+fn is_hidden(entry: &DirEntry) -> bool {
+    entry.file_name().to_string_lossy().starts_with('.')
+}
+
+/// Tells what a file holds by its keys; `None` for YAML that is no content.
+fn kind_by_keys(text: &str) -> Result<Option<Kind>, Diagnostic> {
+    #[derive(Deserialize)]
+    #[serde(expecting = "a map of keys")]
+    struct Keys {
+        name: Option<IgnoredAny>,
+        search: Option<IgnoredAny>,
+        definition: Option<IgnoredAny>,
+        narrative: Option<IgnoredAny>,
+        scheduling: Option<IgnoredAny>,
+        filename: Option<IgnoredAny>,
+        collection: Option<IgnoredAny>,
+        lookup_type: Option<IgnoredAny>,
+        how_to_implement: Option<IgnoredAny>,
+        #[serde(rename = "type")]
+        detection_type: Option<yaml::Text>,
+    }
+    let keys: Keys = yaml::read(text)?;
+    let is_baseline = keys
+        .detection_type
+        .as_ref()
+        .is_some_and(|detection_type| detection_type.0.eq_ignore_ascii_case("baseline"));
+    Ok(if keys.search.is_some() || (keys.name.is_some() && keys.how_to_implement.is_some()) {
+        Some(if is_baseline { Kind::Baseline } else { Kind::Detection })
+    } else if keys.definition.is_some() {
+        Some(Kind::Macro)
+    } else if keys.narrative.is_some() {
+        Some(Kind::Story)
+    } else if keys.scheduling.is_some() {
+        Some(Kind::Deployment)
+    } else if keys.filename.or(keys.collection).or(keys.lookup_type).is_some() {
+        Some(Kind::Lookup)
+    } else {
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::set::TestLogs;
+
+    const PACK: &[(&str, &str)] = &[
+        (
+            "detections/a.yml",
+            "name: A\nid: '1'\ntype: TTP\nsearch: x\ntests:\n- {name: t, attack_data: [{data: t.json}]}\n",
+        ),
+        ("macros/m.yml", "name: m\ndefinition: built in\n"),
+        ("lookups/l.yml", "name: l\nfilename: rows.csv\n"),
+        ("lookups/rows.csv", "a\n1\n"),
+        ("stories/s.yml", "name: S\nnarrative: n\n"),
+        ("deployments/d.yml", "name: d\ntype: Hunting\nalert_action: {notable: {}}\n"),
+        ("t.json", "{}"),
+    ];
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str, files: &[(&str, &str)]) -> Self {
+            let root = std::env::temp_dir().join(format!("content-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&root);
+            for (path, text) in files {
+                let path = root.join(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            Self(root)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn messages(problems: &[ContentProblem]) -> Vec<String> {
+        problems
+            .iter()
+            .map(|problem| {
+                let file = problem.path.file_name().unwrap().to_string_lossy();
+                format!("{file}: {}", problem.diagnostic.message)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_pack_within_the_program() {
+        let (set, problems) = load_embedded(PACK);
+        assert_eq!(messages(&problems), Vec::<String>::new());
+        let detection = set.detection("a").unwrap();
+        let logs = set.test_logs(detection, &detection.tests[0].attack_data[0]);
+        assert_eq!(logs, TestLogs::Embedded("{}"));
+        assert_eq!(set.macros.get("m", 0).unwrap().definition, "built in");
+        assert_eq!(set.lookup("l").unwrap().rows().unwrap().rows, [["1"]]);
+        assert_eq!(set.lookup("rows").unwrap().name, "rows.csv");
+        assert!(set.stories.contains_key("S"));
+        assert!(set.deployments.get(&crate::DetectionType::Hunting).unwrap().notable.is_some());
+    }
+
+    #[test]
+    fn one_bad_file_stops_no_other() {
+        let folder = Folder::new(
+            "bad",
+            &[
+                ("detections/cloud/a.yml", "name: A\nid: '1'\ntype: TTP\n"),
+                ("detections/cloud/b.yml", "name: B\nid: '2'\ntype: TTP\nsearch: x\n"),
+                ("detections/c.yml", "name: C\nid: 'x\n"),
+                ("detections/.d.yml", "hidden: ["),
+                ("detections/notes.txt", "no content"),
+                ("lookups/l.yml", "name: l\n"),
+                ("playbooks/p.yml", "name: P\n"),
+            ],
+        );
+        let (set, problems) = load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
+        assert_eq!(set.detections.len(), 1);
+        assert_eq!(set.detections[0].path, folder.0.join("detections/cloud/b.yml"));
+        let found = messages(&problems);
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert_eq!(found[0], "c.yml: found unexpected end of stream");
+        assert_eq!(found[1], "a.yml: missing key `search`");
+        assert!(problems[0].line().is_some() && problems[0].is_error());
+        assert!(!problems[2].is_error(), "{found:?}");
+    }
+
+    #[test]
+    fn later_folders_win() {
+        let first = Folder::new(
+            "first",
+            &[
+                ("detections/a.yml", "name: A\nid: '1'\ntype: TTP\nsearch: old\n"),
+                ("detections/b.yml", "name: B\nid: '2'\ntype: TTP\nsearch: old\n"),
+                ("detections/c.yml", "name: C\nid: '3'\ntype: TTP\nsearch: old\n"),
+                ("macros/m.yml", "name: m\ndefinition: old\n"),
+            ],
+        );
+        let second = Folder::new(
+            "second",
+            &[
+                ("detections/a.yml", "name: A\nid: '1'\ntype: TTP\nsearch: new\n"),
+                ("detections/b.yml", "name: B\nid: '4'\ntype: TTP\nsearch: new\n"),
+                ("detections/c.yml", "name: Other\nid: '3'\ntype: TTP\nsearch: new\n"),
+                ("macros/m.yml", "name: m\ndefinition: new\n"),
+            ],
+        );
+        let folders = [first.0.clone(), second.0.clone()];
+        let (mut set, problems) = load(&folders, BuiltinPack::LeftOut);
+        let searches: Vec<&str> = set.detections.iter().map(|d| d.search.as_str()).collect();
+        assert_eq!(searches, ["new", "new", "new"]);
+        assert_eq!(set.macros.get("m", 0).unwrap().definition, "new");
+        let found = messages(&problems);
+        assert!(found.len() == 1 && found[0].starts_with("c.yml: detection `Other`"), "{found:?}");
+        set.override_macro("m=newest").unwrap();
+        set.override_macros("n: x\n", "macros.yml").unwrap();
+        assert_eq!(set.macros.get("m", 0).unwrap().definition, "newest");
+        assert!(set.macros.get("n", 0).is_some());
+    }
+
+    #[test]
+    fn the_same_thing_twice_in_a_folder() {
+        let folder = Folder::new(
+            "twice",
+            &[
+                ("detections/a.yml", "name: A\nid: '1'\ntype: TTP\nsearch: one\n"),
+                ("detections/b.yml", "name: A\nid: '1'\ntype: TTP\nsearch: two\n"),
+                ("detections/c.yml", "name: A\nid: '2'\ntype: TTP\nsearch: three\n"),
+                ("macros/m.yml", "name: m\ndefinition: x\n"),
+                ("macros/n.yml", "name: m\ndefinition: y\n"),
+            ],
+        );
+        let (set, problems) = load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
+        assert_eq!(set.detections.len(), 2);
+        assert_eq!(set.detection("1").unwrap().search, "two");
+        assert_eq!(set.macros.get("m", 0).unwrap().definition, "y");
+        assert_eq!(problems.len(), 3);
+        assert!(problems.iter().all(|p| p.diagnostic.code == Code::DUPLICATE_CONTENT));
+    }
+
+    #[test]
+    fn a_plain_folder_is_told_apart_by_keys() {
+        let folder = Folder::new(
+            "plain",
+            &[
+                ("one.yml", "name: A\nid: '1'\ntype: TTP\nsearch: x\n"),
+                ("two.yml", "name: m\ndefinition: x\n"),
+                ("three.yml", "name: l\nfilename: rows.csv\n"),
+                ("rows.csv", "a\n"),
+                ("four.yml", "name: D\nhow_to_implement: y\n"),
+                ("five.yml", "unrelated: true\n"),
+            ],
+        );
+        let (set, problems) = load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
+        assert_eq!(messages(&problems), ["four.yml: missing key `search`"]);
+        assert_eq!((set.detections.len(), set.lookups.len()), (1, 2));
+        assert!(set.macros.get("m", 0).is_some());
+        let (single, problems) = load(&[folder.0.join("one.yml")], BuiltinPack::LeftOut);
+        assert_eq!((single.detections.len(), problems.len()), (1, 0));
+    }
+
+    #[test]
+    fn folders_without_content_are_problems() {
+        let folder = Folder::new("empty", &[("readme.txt", "x")]);
+        let (_, problems) = load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
+        assert_eq!(problems[0].diagnostic.code, Code::NO_CONTENT);
+        let (_, problems) = load(&[folder.0.join("gone")], BuiltinPack::LeftOut);
+        assert_eq!(problems[0].diagnostic.code, Code::UNREADABLE);
+        assert_eq!(problems.len(), 1);
+    }
+
+    #[test]
+    fn a_file_beyond_the_limit_is_not_read() {
+        let folder = Folder::new("large", &[("detections/a.yml", "name: A\nid: '1'\nsearch: x\n")]);
+        let path = folder.0.join("detections/a.yml");
+        fs::write(&path, vec![b'#'; MAX_YAML_BYTES as usize + 1]).unwrap();
+        let (_, problems) = load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].diagnostic.code, Code::UNREADABLE);
+        fs::write(&path, b"\xff\xfe").unwrap();
+        let (_, problems) = load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
+        assert!(problems[0].diagnostic.message.contains("UTF-8"));
+    }
+}

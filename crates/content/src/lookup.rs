@@ -1,0 +1,316 @@
+//! Lookups: how a table is matched and where its rows are. The rows are read when a search asks.
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use spilltrail_diagnostic::{Code, Diagnostic};
+
+use crate::yaml::{self, Count, Flag, Text, Texts};
+
+/// Largest CSV that is read, in bytes.
+pub const MAX_CSV_BYTES: u64 = 64 << 20;
+
+/// A lookup as content defines it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// The name that searches use; a CSV without a definition has its file's name.
+    pub name: String,
+    /// What it holds.
+    pub description: String,
+    /// Where the rows are.
+    pub source: LookupSource,
+    /// The fields that the definition names; a collection has these.
+    pub fields: Vec<String>,
+    /// How single fields are matched; all others exactly.
+    pub match_type: IndexMap<String, MatchType>,
+    /// Whether case counts in matching; it does by default.
+    pub case_sensitive_match: bool,
+    /// Fewest matches; below it `default_match` is given.
+    pub min_matches: Option<u64>,
+    /// Most matches that one event gets.
+    pub max_matches: Option<u64>,
+    /// The value of the output fields when there are too few matches.
+    pub default_match: Option<String>,
+    /// The file that defines it.
+    pub path: PathBuf,
+}
+
+/// Where a lookup's rows are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookupSource {
+    /// A CSV file.
+    File(PathBuf),
+    /// A CSV within the program.
+    Embedded(&'static str),
+    /// A collection of this name, which starts empty.
+    Collection(String),
+    /// A file that content names and does not have: it reads as empty.
+    Missing(String),
+}
+
+/// How a field is matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum MatchType {
+    /// The same text.
+    Exact,
+    /// The table's value is a pattern with `*`.
+    Wildcard,
+    /// The table's value is an address block.
+    Cidr,
+}
+
+/// A lookup's rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LookupRows {
+    /// Column names in order.
+    pub fields: Vec<String>,
+    /// Cells, as many in each row as there are columns.
+    pub rows: Vec<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "the keys of a lookup")]
+struct RawLookup {
+    name: Option<Text>,
+    #[serde(default)]
+    description: Text,
+    filename: Option<Text>,
+    collection: Option<Text>,
+    lookup_type: Option<Text>,
+    #[serde(default, alias = "fields")]
+    fields_list: Texts,
+    #[serde(default)]
+    match_type: Texts,
+    case_sensitive_match: Option<Flag>,
+    min_matches: Option<Count>,
+    max_matches: Option<Count>,
+    default_match: Option<Text>,
+}
+
+impl Lookup {
+    /// Returns the lookup that a CSV without a definition is.
+    #[must_use]
+    pub fn of_csv(name: &str, source: LookupSource, path: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: String::new(),
+            source,
+            fields: Vec::new(),
+            match_type: IndexMap::new(),
+            case_sensitive_match: true,
+            min_matches: None,
+            max_matches: None,
+            default_match: None,
+            path: path.to_owned(),
+        }
+    }
+
+    /// Returns how a field is matched.
+    #[must_use]
+    pub fn match_type(&self, field: &str) -> MatchType {
+        self.match_type.get(field).copied().unwrap_or(MatchType::Exact)
+    }
+
+    /// Reads the rows. A collection, and a lookup without data, has none.
+    ///
+    /// Short rows are filled with empty cells, longer ones cut. Bytes that are not UTF-8 are
+    /// replaced. The diagnostic is an error: the file could not be read or is larger than
+    /// [`MAX_CSV_BYTES`].
+    pub fn rows(&self) -> Result<LookupRows, Diagnostic> {
+        match &self.source {
+            LookupSource::Embedded(text) => parse_csv(text.as_bytes(), &self.name),
+            LookupSource::File(path) => {
+                let bytes = read_bounded(path, MAX_CSV_BYTES)?;
+                parse_csv(&bytes, &self.name)
+            }
+            LookupSource::Collection(_) | LookupSource::Missing(_) => {
+                Ok(LookupRows { fields: self.fields.clone(), rows: Vec::new() })
+            }
+        }
+    }
+}
+
+/// Reads a file that must not be larger than `limit`.
+pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Diagnostic> {
+    let unreadable = |error: std::io::Error| {
+        Diagnostic::error(Code::UNREADABLE, format!("`{}`: {error}", path.display()))
+    };
+    let size = fs::metadata(path).map_err(unreadable)?.len();
+    if size > limit {
+        let message = format!("`{}` has {size} bytes", path.display());
+        let help = format!("at most {limit} bytes of such a file are read");
+        return Err(Diagnostic::error(Code::UNREADABLE, message).help(help));
+    }
+    fs::read(path).map_err(unreadable)
+}
+
+fn parse_csv(bytes: &[u8], name: &str) -> Result<LookupRows, Diagnostic> {
+    let damaged = |error: csv::Error| {
+        Diagnostic::error(Code::DAMAGED_INPUT, format!("lookup `{name}`: {error}"))
+    };
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let text: Cow<'_, str> = String::from_utf8_lossy(bytes);
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let header = reader.headers().map_err(damaged)?.clone();
+    let fields: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let mut row: Vec<String> =
+            record.map_err(damaged)?.iter().take(fields.len()).map(str::to_owned).collect();
+        row.resize(fields.len(), String::new());
+        rows.push(row);
+    }
+    Ok(LookupRows { fields, rows })
+}
+
+/// Reads a lookup's definition. `find` gives the CSV of a file name beside the definition.
+pub(crate) fn read(
+    text: &str,
+    path: &Path,
+    find: impl Fn(&str) -> Option<LookupSource>,
+) -> Result<(Lookup, Option<Diagnostic>), Diagnostic> {
+    let raw: RawLookup = yaml::read(text)?;
+    let filled = |text: Option<Text>| text.map(|text| text.0).filter(|text| !text.is_empty());
+    let Some(name) = filled(raw.name) else {
+        return Err(yaml::missing_key(text, "name", "name the lookup"));
+    };
+    let collection = filled(raw.collection);
+    let is_collection = raw.lookup_type.is_some_and(|kind| kind.0.eq_ignore_ascii_case("kvstore"));
+    let beside = format!("{}.csv", path.file_stem().unwrap_or_default().to_string_lossy());
+    let source = match (collection, filled(raw.filename)) {
+        (Some(collection), _) => LookupSource::Collection(collection),
+        (None, _) if is_collection => LookupSource::Collection(name.clone()),
+        (None, Some(file)) if is_plain(&file) => find(&file).unwrap_or(LookupSource::Missing(file)),
+        (None, Some(file)) => LookupSource::Missing(file),
+        (None, None) => find(&beside).unwrap_or(LookupSource::Missing(beside)),
+    };
+    let warning = match &source {
+        LookupSource::Missing(file) => Some(missing(&name, file, text)),
+        _ => None,
+    };
+    let fields = raw.fields_list.0.iter().flat_map(|list| list.split(','));
+    let lookup = Lookup {
+        name,
+        description: raw.description.0,
+        source,
+        fields: fields.map(|field| field.trim().to_owned()).collect(),
+        match_type: match_types(&raw.match_type.0, text)?,
+        case_sensitive_match: raw.case_sensitive_match.is_none_or(|flag| flag.0),
+        min_matches: raw.min_matches.map(|count| count.0),
+        max_matches: raw.max_matches.map(|count| count.0),
+        default_match: filled(raw.default_match),
+        path: path.to_owned(),
+    };
+    Ok((lookup, warning))
+}
+
+/// A file's name may not lead out of the folder that its definition is in.
+fn is_plain(file: &str) -> bool {
+    Path::new(file).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+fn missing(name: &str, file: &str, text: &str) -> Diagnostic {
+    let message = format!("lookup `{name}` has no data: there is no `{file}` beside it");
+    let diagnostic = Diagnostic::warning(Code::MISSING_LOOKUP, message)
+        .help("searches that use it see an empty table");
+    let place = ["filename", "name"].into_iter().find_map(|key| yaml::key_span(text, key));
+    match place {
+        Some(span) => diagnostic.at(span),
+        None => diagnostic,
+    }
+}
+
+/// Reads `WILDCARD(a), CIDR(b)`, in one text or in a list.
+fn match_types(texts: &[String], source: &str) -> Result<IndexMap<String, MatchType>, Diagnostic> {
+    let mut types = IndexMap::new();
+    for part in texts.iter().flat_map(|text| text.split(',')).map(str::trim) {
+        if part.is_empty() {
+            continue;
+        }
+        let pair = part.strip_suffix(')').and_then(|rest| rest.split_once('('));
+        let parsed = pair.and_then(|(kind, field)| {
+            let kind = match kind.trim().to_ascii_uppercase().as_str() {
+                "EXACT" => MatchType::Exact,
+                "WILDCARD" => MatchType::Wildcard,
+                "CIDR" => MatchType::Cidr,
+                _ => return None,
+            };
+            Some((field.trim().to_owned(), kind))
+        });
+        let Some((field, kind)) = parsed else {
+            let message = format!("match_type: expected `WILDCARD(field)`, found `{part}`");
+            let diagnostic = Diagnostic::error(Code::YAML, message)
+                .help("the kinds are `EXACT`, `WILDCARD` and `CIDR`");
+            return Err(match yaml::key_span(source, "match_type") {
+                Some(span) => diagnostic.at(span),
+                None => diagnostic,
+            });
+        };
+        types.insert(field, kind);
+    }
+    Ok(types)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> (Lookup, Option<Diagnostic>) {
+        let find = |file: &str| {
+            (file == "here.csv").then_some(LookupSource::Embedded("a,b\n1,2\n3\n4,5,6\n"))
+        };
+        read(text, Path::new("lookups/here.yml"), find).unwrap()
+    }
+
+    #[test]
+    fn a_definition_with_its_options() {
+        let (lookup, warning) = load(
+            "name: l\nfilename: here.csv\nmatch_type: WILDCARD(a), cidr(b)\n\
+             case_sensitive_match: 'false'\nmin_matches: 1\ndefault_match: false\n",
+        );
+        assert_eq!(warning, None);
+        assert_eq!(lookup.match_type("a"), MatchType::Wildcard);
+        assert_eq!(lookup.match_type("b"), MatchType::Cidr);
+        assert_eq!(lookup.match_type("c"), MatchType::Exact);
+        assert!(!lookup.case_sensitive_match);
+        assert_eq!((lookup.min_matches, lookup.default_match.as_deref()), (Some(1), Some("false")));
+        let rows = lookup.rows().unwrap();
+        assert_eq!(rows.fields, ["a", "b"]);
+        assert_eq!(rows.rows, [["1", "2"], ["3", ""], ["4", "5"]]);
+    }
+
+    #[test]
+    fn where_the_rows_come_from() {
+        assert!(matches!(load("name: l\n").0.source, LookupSource::Embedded(_)));
+        let (collection, _) = load("name: l\ncollection: c\nfields_list: _key, a\n");
+        assert_eq!(collection.rows().unwrap().fields, ["_key", "a"]);
+        let (listed, _) = load("name: l\nlookup_type: kvstore\nfields: [x, y]\n");
+        assert_eq!(listed.fields, ["x", "y"]);
+        for file in ["gone.csv", "../here.csv", "/here.csv"] {
+            let (lookup, warning) = load(&format!("name: l\nfilename: {file}\n"));
+            assert_eq!(lookup.source, LookupSource::Missing(file.into()));
+            assert_eq!(warning.unwrap().code, Code::MISSING_LOOKUP);
+            assert!(lookup.rows().unwrap().rows.is_empty());
+        }
+    }
+
+    #[test]
+    fn match_type_as_a_list_and_in_error() {
+        let (lookup, _) = load("name: l\nmatch_type:\n- CIDR(a)\n- EXACT(b)\n");
+        assert_eq!(lookup.match_type.len(), 2);
+        let bad = read("name: l\nmatch_type: FUZZY(a)\n", Path::new("x.yml"), |_| None);
+        assert!(bad.unwrap_err().message.contains("`FUZZY(a)`"));
+    }
+
+    #[test]
+    fn a_table_in_error_is_still_read() {
+        let rows = parse_csv(b"\xef\xbb\xbfa\n\"x\ny\"\n\xff\n", "l").unwrap();
+        assert_eq!(rows.fields, ["a"]);
+        assert_eq!(rows.rows, [["x\ny"], ["\u{fffd}"]]);
+        assert_eq!(parse_csv(b"", "l").unwrap(), LookupRows::default());
+    }
+}

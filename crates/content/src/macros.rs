@@ -1,0 +1,207 @@
+//! Macros from content files, from the command line and from a configuration file.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_spl::{MacroDefinition, MacroSet};
+
+use crate::yaml::{self, Flag, Text, Texts};
+
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "the keys of a macro")]
+struct RawMacro {
+    name: Option<Text>,
+    definition: Option<Text>,
+    #[serde(default)]
+    arguments: Texts,
+    iseval: Option<Flag>,
+    validation: Option<Text>,
+    #[serde(alias = "error_message")]
+    errormsg: Option<Text>,
+}
+
+/// Reads a macro file. An empty definition is one: it expands to nothing.
+pub(crate) fn read(text: &str, origin: &str) -> Result<MacroDefinition, Diagnostic> {
+    let raw: RawMacro = yaml::read(text)?;
+    build(raw, origin, text)
+}
+
+fn build(raw: RawMacro, origin: &str, text: &str) -> Result<MacroDefinition, Diagnostic> {
+    let Some(written) = raw.name.map(|name| name.0).filter(|name| !name.is_empty()) else {
+        return Err(yaml::missing_key(text, "name", "name the macro, such as `name: m(1)`"));
+    };
+    let Some(definition) = raw.definition else {
+        return Err(yaml::missing_key(text, "definition", "write what the macro stands for"));
+    };
+    let arguments = raw.arguments.0.iter().flat_map(|list| list.split(','));
+    let arguments: Vec<String> = arguments.map(|name| name.trim().to_owned()).collect();
+    let (name, arity) = split_name(&written);
+    if let Some(arity) = arity
+        && arity != arguments.len()
+    {
+        let message = format!("macro `{written}` names {} arguments", arguments.len());
+        let diagnostic = Diagnostic::error(Code::YAML, message)
+            .help(format!("list {arity} names under `arguments`, or drop `({arity})`"));
+        return Err(match yaml::key_span(text, "name") {
+            Some(span) => diagnostic.at(span),
+            None => diagnostic,
+        });
+    }
+    let filled = |text: Option<Text>| text.map(|text| text.0).filter(|text| !text.is_empty());
+    Ok(MacroDefinition {
+        name: name.to_owned(),
+        arguments,
+        definition: definition.0,
+        is_eval: raw.iseval.is_some_and(|flag| flag.0),
+        validation: filled(raw.validation),
+        error_message: filled(raw.errormsg),
+        origin: origin.to_owned(),
+    })
+}
+
+/// Splits `m(2)` into the name and the number of arguments.
+fn split_name(written: &str) -> (&str, Option<usize>) {
+    let parts = written.strip_suffix(')').and_then(|rest| rest.split_once('('));
+    match parts.and_then(|(name, count)| Some((name.trim(), count.trim().parse().ok()?))) {
+        Some((name, count)) => (name, Some(count)),
+        None => (written, None),
+    }
+}
+
+/// Reads `name=definition`, `name(a,b)=definition` or `name(2)=definition`.
+///
+/// With a number of arguments instead of their names, the names are those of the macro that `known`
+/// has, else `1`, `2` and so on (`$1$`).
+pub(crate) fn parse_override(
+    text: &str,
+    origin: &str,
+    known: &MacroSet,
+) -> Result<MacroDefinition, Diagnostic> {
+    let example = "write `--macro 'cloudtrail=index=aws sourcetype=aws:cloudtrail'`";
+    let Some((written, definition)) = text.split_once('=') else {
+        let message = format!("expected `name=definition`, found `{text}`");
+        return Err(Diagnostic::error(Code::MACRO_ARGUMENT, message).help(example));
+    };
+    let written = written.trim().trim_matches('`');
+    let (name, list) = match written.strip_suffix(')').and_then(|rest| rest.split_once('(')) {
+        Some((name, list)) => (name.trim(), list.trim()),
+        None => (written, ""),
+    };
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+    if name.is_empty() || !name.chars().all(plain) {
+        let message = format!("`{written}` is not a macro's name");
+        return Err(Diagnostic::error(Code::MACRO_ARGUMENT, message).help(example));
+    }
+    // Splunk allows far fewer; the bound only keeps a slip of the finger from filling memory.
+    let arguments = match list.parse::<usize>() {
+        Ok(arity) if arity <= 100 => known.get(name, arity).map_or_else(
+            || (1..=arity).map(|number| number.to_string()).collect(),
+            |known| known.arguments.clone(),
+        ),
+        _ if list.is_empty() => Vec::new(),
+        _ => list.split(',').map(|argument| argument.trim().to_owned()).collect(),
+    };
+    Ok(MacroDefinition {
+        name: name.to_owned(),
+        arguments,
+        definition: definition.trim().to_owned(),
+        is_eval: false,
+        validation: None,
+        error_message: None,
+        origin: origin.to_owned(),
+    })
+}
+
+/// Reads a file of overrides: a map from name to definition, a macro as content writes it, or a list
+/// of such macros.
+pub(crate) fn read_overrides(
+    text: &str,
+    origin: &str,
+    known: &MacroSet,
+) -> Result<Vec<MacroDefinition>, Diagnostic> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "expected `name: definition` pairs, or macros with `name` and `definition`"
+    )]
+    enum Overrides {
+        Many(Vec<RawMacro>),
+        Pairs(indexmap::IndexMap<String, IgnoredAny>),
+    }
+    let overrides: Option<Overrides> = yaml::read(text)?;
+    match overrides {
+        None => Ok(Vec::new()),
+        Some(Overrides::Many(many)) => {
+            many.into_iter().map(|raw| build(raw, origin, text)).collect()
+        }
+        Some(Overrides::Pairs(keys)) if keys.contains_key("definition") => {
+            Ok(vec![read(text, origin)?])
+        }
+        Some(Overrides::Pairs(_)) => {
+            let pairs: indexmap::IndexMap<String, Text> = yaml::read(text)?;
+            let pairs = pairs.iter().map(|(name, definition)| format!("{name}={}", definition.0));
+            pairs.map(|pair| parse_override(&pair, origin, known)).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_macro_is_known_by_name_and_arguments() {
+        let cases = [
+            ("name: a\ndefinition: x\n", "a", 0),
+            ("name: a(1)\narguments: [f]\ndefinition: x $f$\n", "a", 1),
+            ("name: a\narguments: f, g\ndefinition: x\n", "a", 2),
+            ("name: a\ndefinition: ''\n", "a", 0),
+        ];
+        for (text, name, arity) in cases {
+            let definition = read(text, "m.yml").unwrap();
+            assert_eq!((&*definition.name, definition.arguments.len()), (name, arity), "{text}");
+        }
+        let eval =
+            read("name: a\ndefinition: '\"x\"'\niseval: 1\nerrormsg: no\n", "m.yml").unwrap();
+        assert!(eval.is_eval);
+        assert_eq!(eval.error_message.as_deref(), Some("no"));
+    }
+
+    #[test]
+    fn a_macro_file_in_error_says_why() {
+        assert!(read("definition: x\n", "m").unwrap_err().message.contains("`name`"));
+        assert!(read("name: x\n", "m").unwrap_err().message.contains("`definition`"));
+        assert!(read("name: x(2)\ndefinition: y\n", "m").unwrap_err().message.contains("x(2)"));
+    }
+
+    #[test]
+    fn overrides_from_the_command_line() {
+        let mut known = MacroSet::new();
+        known.insert(read("name: c(1)\narguments: [field]\ndefinition: x\n", "m").unwrap());
+        let parse = |text: &str| parse_override(text, "--macro", &known);
+        let plain = parse("cloudtrail=index=aws").unwrap();
+        assert_eq!((&*plain.name, &*plain.definition), ("cloudtrail", "index=aws"));
+        assert_eq!(parse("c(1)=eval y=$field$").unwrap().arguments, ["field"]);
+        assert_eq!(parse("d(2)=$1$ $2$").unwrap().arguments, ["1", "2"]);
+        assert_eq!(parse("d(a, b)=$a$").unwrap().arguments, ["a", "b"]);
+        assert!(parse("nothing").is_err());
+        assert!(parse("a b=c").is_err());
+    }
+
+    #[test]
+    fn overrides_from_a_file() {
+        let known = MacroSet::new();
+        let read = |text: &str| {
+            let macros = read_overrides(text, "macros.yml", &known)?;
+            Ok::<_, Diagnostic>(macros.into_iter().map(|m| m.name).collect::<Vec<_>>())
+        };
+        assert_eq!(read("a: x=1\nb: y=2\n").unwrap(), ["a", "b"]);
+        assert_eq!(
+            read("- {name: a, definition: x}\n- {name: b, definition: y}\n").unwrap(),
+            ["a", "b"]
+        );
+        assert_eq!(read("name: a\ndefinition: x\n").unwrap(), ["a"]);
+        assert!(read("").unwrap().is_empty());
+        assert!(read("3").is_err());
+    }
+}

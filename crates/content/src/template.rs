@@ -1,0 +1,169 @@
+//! Text with `$field$` tokens, filled in from a result row.
+//!
+//! Enterprise Security replaces the tokens of risk messages, finding titles and drilldowns from the
+//! row's fields. A value is put in as it stands: tokens inside a value are not tokens.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// What stands for a field that the row does not have.
+pub const NO_VALUE: &str = "(no value)";
+
+/// A parsed template.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Template {
+    source: String,
+    pub(crate) segments: Vec<Segment>,
+}
+
+/// A piece of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Segment {
+    Text(String),
+    Field(String),
+}
+
+impl Template {
+    /// Reads a template; every text is one.
+    ///
+    /// A token is `$name$` without blanks or quotes in the name; `$name|s$` and the other filters of
+    /// dashboards are the same token. `$$` is a literal `$`, and so is any other `$`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut segments = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(position) = rest.find('$') {
+            let (before, from) = rest.split_at(position);
+            literal.push_str(before);
+            let after = from.strip_prefix('$').unwrap_or(from);
+            if let Some(next) = after.strip_prefix('$') {
+                literal.push('$');
+                rest = next;
+            } else if let Some((name, next)) = token(after) {
+                if !literal.is_empty() {
+                    segments.push(Segment::Text(std::mem::take(&mut literal)));
+                }
+                segments.push(Segment::Field(name.to_owned()));
+                rest = next;
+            } else {
+                literal.push('$');
+                rest = after;
+            }
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            segments.push(Segment::Text(literal));
+        }
+        Self { source: text.to_owned(), segments }
+    }
+
+    /// Returns the text as written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Returns the names of the fields, each once, in order of appearance.
+    #[must_use]
+    pub fn fields(&self) -> Vec<&str> {
+        let mut fields: Vec<&str> = Vec::new();
+        for segment in &self.segments {
+            if let Segment::Field(name) = segment
+                && !fields.contains(&name.as_str())
+            {
+                fields.push(name);
+            }
+        }
+        fields
+    }
+
+    /// Returns the text with values in place of the tokens.
+    ///
+    /// `value` gives a field's values: none or `None` shows as [`NO_VALUE`], several are joined
+    /// with `, `.
+    pub fn render(&self, value: impl Fn(&str) -> Option<Vec<String>>) -> String {
+        let mut text = String::new();
+        for segment in &self.segments {
+            match segment {
+                Segment::Text(literal) => text.push_str(literal),
+                Segment::Field(name) => match value(name) {
+                    Some(values) if !values.is_empty() => text.push_str(&values.join(", ")),
+                    _ => text.push_str(NO_VALUE),
+                },
+            }
+        }
+        text
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+impl From<&str> for Template {
+    fn from(text: &str) -> Self {
+        Self::parse(text)
+    }
+}
+
+impl Serialize for Template {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.source)
+    }
+}
+
+/// Splits `name$rest` or `name|s$rest`.
+fn token(after: &str) -> Option<(&str, &str)> {
+    let (inside, rest) = after.split_once('$')?;
+    let name = match inside.rsplit_once('|') {
+        Some((name, "s" | "h" | "u" | "n")) => name,
+        _ => inside,
+    };
+    let plain = |c: char| !c.is_whitespace() && !matches!(c, '"' | '\'' | '`' | '|' | '$' | '%');
+    (!name.is_empty() && name.chars().all(plain)).then_some((name, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(template: &str) -> String {
+        Template::parse(template).render(|field| match field {
+            "user" => Some(vec!["ann".into()]),
+            "a.b{}" => Some(vec!["1".into(), "2".into()]),
+            "trick" => Some(vec!["$user$".into()]),
+            "none" => Some(Vec::new()),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn tokens_become_values() {
+        let cases = [
+            ("by $user$.", "by ann."),
+            ("$user$$user$", "annann"),
+            ("to $a.b{}$", "to 1, 2"),
+            ("$user|s$", "ann"),
+            ("$gone$ $none$", "(no value) (no value)"),
+            ("$trick$", "$user$"),
+            ("$$user$$", "$user$"),
+            ("costs 5$ or 6$", "costs 5$ or 6$"),
+            ("$", "$"),
+            ("$user", "$user"),
+            ("5$ for $user$", "5$ for ann"),
+            ("", ""),
+        ];
+        for (template, expected) in cases {
+            assert_eq!(render(template), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn fields_are_listed_once() {
+        assert_eq!(Template::parse("$b$ $a$ $b$").fields(), ["b", "a"]);
+    }
+}
