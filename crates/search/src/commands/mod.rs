@@ -3,9 +3,15 @@
 mod eval;
 mod fields;
 mod head;
+mod makemv;
 mod makeresults;
+mod mvcombine;
+mod mvexpand;
+mod nomv;
 mod options;
+mod regex;
 mod rename;
+mod rex;
 mod search;
 mod sort;
 mod stats;
@@ -26,8 +32,14 @@ pub static COMMANDS: &[Entry] = &[
     eval::ENTRY,
     fields::ENTRY,
     head::ENTRY,
+    makemv::ENTRY,
     makeresults::ENTRY,
+    mvcombine::ENTRY,
+    mvexpand::ENTRY,
+    nomv::ENTRY,
+    regex::ENTRY,
     rename::ENTRY,
+    rex::ENTRY,
     search::ENTRY,
     sort::ENTRY,
     stats::ENTRY,

@@ -4,6 +4,8 @@
 //! compared and sent elsewhere); [`Operator::start`] makes the running half, which takes batches in
 //! order and gives batches in order. One logical node and one execution plan carry them all.
 
+mod append;
+mod derive;
 mod exec;
 mod expand;
 mod node;
@@ -18,6 +20,9 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use spilltrail_event::Field;
 
+pub use append::Append;
+pub use derive::{Derive, RowFunction};
+pub(crate) use derive::with_columns;
 pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
 pub use node::{OperatorNode, OperatorPlanner};
