@@ -3,12 +3,15 @@
 mod eval;
 mod fields;
 mod head;
+mod inputlookup;
+mod lookup;
 mod makemv;
 mod makeresults;
 mod mvcombine;
 mod mvexpand;
 mod nomv;
 mod options;
+mod outputlookup;
 mod regex;
 mod rename;
 mod rex;
@@ -32,11 +35,14 @@ pub static COMMANDS: &[Entry] = &[
     eval::ENTRY,
     fields::ENTRY,
     head::ENTRY,
+    inputlookup::ENTRY,
+    lookup::ENTRY,
     makemv::ENTRY,
     makeresults::ENTRY,
     mvcombine::ENTRY,
     mvexpand::ENTRY,
     nomv::ENTRY,
+    outputlookup::ENTRY,
     regex::ENTRY,
     rename::ENTRY,
     rex::ENTRY,
