@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a search.
+    /// Run a search over logs, or the search of a detection.
     Search(SearchOptions),
     /// Print a search with its macros expanded.
     Expand(ExpandOptions),
@@ -23,51 +23,93 @@ pub(crate) enum Command {
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Columns for a person.
+    /// Columns for a person; the default on a terminal.
     Table,
-    /// One JSON object a line.
+    /// One JSON object a line; the default elsewhere.
     Ndjson,
     /// One JSON array.
     Json,
-    /// Comma-separated values.
+    /// Comma-separated values; cells that begin like formulas are defused.
     Csv,
 }
 
+/// Which rules the fields of the AWS add-on follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    /// The add-on's fields, filled wherever some version of it fills them.
+    Superset,
+    /// Exactly those of version 7.0.
+    #[value(name = "ta-7.0")]
+    Ta70,
+}
+
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Content")]
 pub(crate) struct ContentOptions {
-    /// Folder with detections, macros and lookups, laid out as security_content is.
+    /// Folder laid out as security_content: detections/, macros/, lookups/, stories/. Repeatable;
+    /// later ones win.
     #[arg(long, value_name = "DIR")]
     pub(crate) content: Vec<PathBuf>,
     /// Leave the built-in detections out.
     #[arg(long)]
     pub(crate) no_builtin: bool,
-    /// Define or replace a macro.
+    /// Define or replace a macro, for example to tune a `*_filter`. Repeatable.
     #[arg(long = "macro", value_name = "NAME=DEFINITION")]
     pub(crate) macros: Vec<String>,
+    /// Keep what outputlookup writes in this folder, and read lookups from there first.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) lookups: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Time")]
 pub(crate) struct TimeOptions {
-    /// Start of the time range: modifier, epoch or ISO 8601.
-    #[arg(long, allow_hyphen_values = true)]
+    /// Start of the time range: a modifier such as -24h@h, epoch seconds, or ISO 8601.
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     pub(crate) earliest: Option<String>,
-    /// End of the time range, exclusive.
-    #[arg(long, allow_hyphen_values = true)]
+    /// End of the time range; the instant itself is outside.
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     pub(crate) latest: Option<String>,
-    /// The instant that counts as now: epoch or ISO 8601.
-    #[arg(long, allow_hyphen_values = true)]
+    /// The instant that counts as now.
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     pub(crate) now: Option<String>,
-    /// Time zone.
-    #[arg(long, default_value = "UTC")]
+    /// Time zone of snapping, formatting and parsing.
+    #[arg(long, default_value = "UTC", value_name = "ZONE")]
     pub(crate) tz: String,
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Reading")]
+pub(crate) struct ReadOptions {
+    /// Which rules the fields of the AWS add-on follow.
+    #[arg(long, value_enum, default_value = "superset")]
+    pub(crate) profile: Profile,
+    /// Take all events as this sourcetype instead of recognising them.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sourcetype: Option<String>,
+    /// Leave out events that were delivered before, known by their eventID.
+    #[arg(long)]
+    pub(crate) dedup: bool,
+    /// MaxMind database for iplocation.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) geoip: Option<PathBuf>,
+    /// Memory that operators may hold in all; beyond it they spill to disk or fail.
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub(crate) memory_limit: usize,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SearchOptions {
-    /// The search, then logs: files, folders, globs, `-` for standard input.
-    #[arg(value_name = "SPL|LOGS", allow_hyphen_values = false)]
+    /// The search (not with --detection), then logs: files, folders, patterns, `-`.
+    #[arg(value_name = "SPL LOGS")]
     pub(crate) positionals: Vec<String>,
-    /// Read events from this file of JSON rows instead.
+    /// Run the search of this detection, by name or id.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) detection: Option<String>,
+    /// End the pipeline before the first use of this command.
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) until: Option<String>,
+    /// Read events from this file of JSON rows instead of logs, for trying things.
     #[arg(long, value_name = "FILE")]
     pub(crate) rows: Option<PathBuf>,
     /// How results are written.
@@ -77,6 +119,8 @@ pub(crate) struct SearchOptions {
     pub(crate) content: ContentOptions,
     #[command(flatten)]
     pub(crate) time: TimeOptions,
+    #[command(flatten)]
+    pub(crate) read: ReadOptions,
 }
 
 #[derive(Debug, Args)]

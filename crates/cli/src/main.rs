@@ -1,8 +1,14 @@
 //! `spilltrail`: runs Splunk's detections over CloudTrail logs.
 
 mod arguments;
+mod content;
+mod environment;
+mod expand;
+mod geo;
 mod input_rows;
+mod logs;
 mod output;
+mod report;
 mod search;
 
 use std::process::ExitCode;
@@ -14,23 +20,41 @@ use arguments::{Arguments, Command};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Exit status where part of the input or content could not be used.
+pub(crate) const PARTIAL: u8 = 1;
+/// Exit status where nothing could be run.
+pub(crate) const FAILED: u8 = 2;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the runtime cannot start: {error}");
-            return ExitCode::from(2);
+            return ExitCode::from(FAILED);
         }
     };
     let outcome = runtime.block_on(async {
         match arguments.command {
             Command::Search(options) => search::run(options).await,
-            Command::Expand(options) => search::expand(&options),
+            Command::Expand(options) => expand::run(&options),
         }
     });
-    outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::from(2)
+    match outcome {
+        Ok(code) => code,
+        // The reader of a pipe went away, which is no failure: `… | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
     })
 }

@@ -1,20 +1,133 @@
-//! Results as text.
+//! Rows as text: a table, lines of JSON, a JSON array, CSV.
 
-use std::io::Write;
+use std::io::{BufWriter, IsTerminal, Stdout, Write};
 
 use anyhow::Result;
+use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value as Json};
-use spilltrail_event::{Value, format_number};
+use spilltrail_event::{Field, Value, format_number};
 use spilltrail_search::memory::Row;
 
-/// Writes a row as one line of JSON.
-pub(crate) fn ndjson(row: &Row, out: &mut dyn Write) -> Result<()> {
-    serde_json::to_writer(&mut *out, &object(row))?;
-    out.write_all(b"\n")?;
-    Ok(())
+use crate::arguments::Format;
+
+/// Rows of a table that are laid out together; a longer result comes in several tables.
+const TABLE_ROWS: usize = 1000;
+
+/// Writes rows to standard output.
+pub(crate) struct RowWriter {
+    format: Format,
+    columns: Vec<String>,
+    out: BufWriter<Stdout>,
+    held: Vec<Row>,
+    written: u64,
 }
 
-/// Returns a row as a JSON object: one value is text or a number, several an array.
+impl RowWriter {
+    /// Returns a writer for rows with these fields; without a format, a table on a terminal and lines
+    /// of JSON elsewhere.
+    pub(crate) fn new(format: Option<Format>, fields: &[Field]) -> Self {
+        Self {
+            format: format.unwrap_or_else(default_format),
+            columns: fields.iter().map(|field| field.name.clone()).collect(),
+            out: BufWriter::new(std::io::stdout()),
+            held: Vec::new(),
+            written: 0,
+        }
+    }
+
+    /// Writes a row.
+    pub(crate) fn write(&mut self, row: &Row) -> Result<()> {
+        match self.format {
+            Format::Ndjson => {
+                serde_json::to_writer(&mut self.out, &object(row))?;
+                self.out.write_all(b"\n")?;
+            }
+            Format::Json => {
+                self.out.write_all(if self.written == 0 { b"[\n" } else { b",\n" })?;
+                serde_json::to_writer(&mut self.out, &object(row))?;
+            }
+            Format::Csv => {
+                if self.written == 0 {
+                    self.out.write_all(csv_record(self.columns.iter().map(String::as_str))?.as_bytes())?;
+                }
+                let cells: Vec<String> = self.columns.iter().map(|name| cell(row, name)).collect();
+                let record = csv_record(cells.iter().map(String::as_str))?;
+                self.out.write_all(record.as_bytes())?;
+            }
+            Format::Table => {
+                self.held.push(row.clone());
+                if self.held.len() == TABLE_ROWS {
+                    self.lay_out()?;
+                }
+            }
+        }
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Writes what is left.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        match self.format {
+            Format::Json => self.out.write_all(if self.written == 0 { b"[]\n" } else { b"\n]\n" })?,
+            Format::Csv if self.written == 0 && !self.columns.is_empty() => {
+                self.out.write_all(csv_record(self.columns.iter().map(String::as_str))?.as_bytes())?;
+            }
+            Format::Table => self.lay_out()?,
+            Format::Csv | Format::Ndjson => {}
+        }
+        self.out.flush()?;
+        Ok(())
+    }
+
+    fn lay_out(&mut self) -> Result<()> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(&self.columns);
+        for row in self.held.drain(..) {
+            table.add_row(self.columns.iter().map(|name| printable(&cell(&row, name))));
+        }
+        writeln!(self.out, "{table}")?;
+        Ok(())
+    }
+}
+
+/// Returns the format for a result without one given.
+pub(crate) fn default_format() -> Format {
+    if std::io::stdout().is_terminal() { Format::Table } else { Format::Ndjson }
+}
+
+/// Replaces control characters, so that a log cannot move a terminal's cursor.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c })
+        .collect()
+}
+
+fn cell(row: &Row, name: &str) -> String {
+    let members = row.get(name).map(Value::members).unwrap_or_default();
+    members.join("\n")
+}
+
+/// Returns a line of CSV. A cell that a spreadsheet would take for a formula gets an apostrophe.
+pub(crate) fn csv_record<'a>(cells: impl Iterator<Item = &'a str>) -> Result<String> {
+    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
+    let cells: Vec<String> = cells.map(defused).collect();
+    writer.write_record(&cells)?;
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+fn defused(cell: &str) -> String {
+    let looks_like_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r'])
+        && spilltrail_event::parse_number(cell).is_none();
+    if looks_like_formula { format!("'{cell}") } else { cell.to_owned() }
+}
+
+/// Returns a row as a JSON object: one value is text or a number, several an array, absent fields are
+/// left out.
 pub(crate) fn object(row: &Row) -> Json {
     let mut object = Map::new();
     for (name, value) in row {
@@ -47,5 +160,29 @@ fn number(number: f64) -> Json {
     match serde_json::Number::from_f64(number) {
         Some(json) if number.abs() < EXACT => Json::Number(json),
         _ => Json::String(format_number(number)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_defused_and_numbers_are_not() {
+        let record = csv_record(["=cmd()", "-5", "-x", "@a", "plain, quoted"].into_iter()).unwrap();
+        assert_eq!(record, "'=cmd(),-5,'-x,'@a,\"plain, quoted\"\n");
+    }
+
+    #[test]
+    fn numbers_that_json_would_change_are_strings() {
+        for (number, json) in [(3.0, "3"), (0.5, "0.5"), (1e17, "\"100000000000000000\"")] {
+            assert_eq!(super::number(number).to_string(), json);
+        }
+        assert_eq!(super::number(f64::NAN).to_string(), "\"nan\"");
+    }
+
+    #[test]
+    fn control_characters_cannot_reach_a_terminal() {
+        assert_eq!(printable("a\u{1b}[31mb"), "a\u{fffd}[31mb");
     }
 }

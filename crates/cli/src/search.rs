@@ -1,112 +1,104 @@
-//! `search` and `expand`.
+//! `search`: runs a search and prints its rows.
 
-use std::io::Write;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
 
 use anyhow::{Result, anyhow, bail};
 use futures::StreamExt;
-use indexmap::IndexMap;
-use jiff::tz::TimeZone;
-use spilltrail_diagnostic::{Color, Diagnostic, render};
-use spilltrail_event::TimeBounds;
-use spilltrail_search::context::{LookupStore, LookupTable, SearchContext};
-use spilltrail_search::memory::MemoryEvents;
-use spilltrail_search::{rows, run};
-use spilltrail_spl::{MacroSet, expand_macros, time};
+use spilltrail_search::context::SearchContext;
+use spilltrail_search::{error, rows, run};
 
-use crate::arguments::{ExpandOptions, SearchOptions, TimeOptions};
-use crate::{input_rows, output};
-
-#[derive(Debug, Default)]
-struct Lookups(Mutex<IndexMap<String, Arc<LookupTable>>>);
-
-impl LookupStore for Lookups {
-    fn read(&self, name: &str) -> std::result::Result<Option<Arc<LookupTable>>, String> {
-        Ok(self.0.lock().map_err(|error| error.to_string())?.get(name).cloned())
-    }
-
-    fn write(&self, name: &str, table: LookupTable) -> std::result::Result<(), String> {
-        self.0.lock().map_err(|error| error.to_string())?.insert(name.to_owned(), Arc::new(table));
-        Ok(())
-    }
-}
+use crate::arguments::SearchOptions;
+use crate::environment::{Clock, Environment, Events};
+use crate::output::RowWriter;
+use crate::{FAILED, PARTIAL, report};
 
 pub(crate) async fn run(options: SearchOptions) -> Result<ExitCode> {
-    let Some((spl, _logs)) = options.positionals.split_first() else { bail!("no search given") };
-    let rows = match &options.rows {
-        Some(path) => input_rows::read(path)?,
-        None => Vec::new(),
+    let (spl, names) = positionals(&options)?;
+    let events = match &options.rows {
+        Some(path) => Events::Rows(path),
+        None => Events::Logs(names, None),
     };
-    let (now, zone, range) = times(&options.time)?;
-    let context = SearchContext {
-        session: run::session(256 << 20)?,
-        events: Arc::new(MemoryEvents::new(rows)),
-        lookups: Arc::new(Lookups::default()),
-        geo: None,
-        macros: Arc::new(MacroSet::builtin()),
-        now,
-        zone,
-        range,
-        observations: Arc::default(),
-    };
-    let fail = |diagnostics: &[Diagnostic]| {
-        for diagnostic in diagnostics {
-            eprintln!("{}", render(diagnostic, "<search>", spl, Color::Never));
+    let clock = Clock::new(&options.time)?;
+    let environment = Environment::new(events, &options.content, &options.read, clock)?;
+    let (origin, text) = match (&options.detection, spl) {
+        (Some(name), _) => {
+            let detection = environment.content.detection(name).ok_or_else(|| unknown(name, &environment))?;
+            (detection.name.clone(), detection.search.clone())
         }
-        ExitCode::from(2)
+        (None, Some(spl)) => ("<search>".to_owned(), spl.to_owned()),
+        (None, None) => bail!("no search given"),
     };
-    let prepared = match run::prepare(spl, &context).await {
+    let context = environment.context();
+    let ran = print(&text, &origin, &options, &context).await?;
+    let mut is_partial = environment.is_content_partial;
+    if let Some(logs) = &environment.logs {
+        is_partial |= report::logs(logs);
+    }
+    Ok(match (ran, is_partial) {
+        (false, _) => ExitCode::from(FAILED),
+        (true, true) => ExitCode::from(PARTIAL),
+        (true, false) => ExitCode::SUCCESS,
+    })
+}
+
+fn positionals(options: &SearchOptions) -> Result<(Option<&str>, &[String])> {
+    if options.detection.is_some() {
+        return Ok((None, &options.positionals));
+    }
+    match options.positionals.split_first() {
+        Some((spl, names)) => Ok((Some(spl), names)),
+        None => bail!("no search given; example: spilltrail search 'eventName=CreateTask' ./AWSLogs"),
+    }
+}
+
+fn unknown(name: &str, environment: &Environment) -> anyhow::Error {
+    let known = environment.content.detections.iter().map(|detection| detection.name.as_str());
+    match spilltrail_diagnostic::similar(name, known) {
+        Some(similar) => anyhow!("there is no detection `{name}`; did you mean `{similar}`?"),
+        None => anyhow!("there is no detection `{name}`; `spilltrail detections list` names all"),
+    }
+}
+
+/// Runs the search and prints its rows; returns false, with the reasons printed, if it failed.
+async fn print(
+    text: &str,
+    origin: &str,
+    options: &SearchOptions,
+    context: &SearchContext,
+) -> Result<bool> {
+    let fail = |diagnostics: &[_]| {
+        report::diagnostics(diagnostics, origin, text);
+        Ok(false)
+    };
+    let prepared = match run::prepare(text, options.until.as_deref(), context).await {
         Ok(prepared) => prepared,
-        Err(diagnostics) => return Ok(fail(&diagnostics)),
+        Err(diagnostics) => return fail(&diagnostics),
     };
-    let mut stream = match prepared.stream(&context).await {
+    let mut stream = match prepared.stream(context).await {
         Ok(stream) => stream,
-        Err(diagnostic) => return Ok(fail(&[diagnostic])),
+        Err(diagnostic) => return fail(&[prepared.relocate(diagnostic)]),
     };
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut writer = RowWriter::new(options.format, &prepared.fields());
     while let Some(batch) = stream.next().await {
-        let batch = match batch {
-            Ok(batch) => batch,
-            Err(error) => {
-                let diagnostic = spilltrail_search::error::from_engine(&error);
-                return Ok(fail(&[prepared.relocate(diagnostic)]));
+        match batch {
+            Ok(batch) => {
+                for row in rows::batch_rows(&batch) {
+                    writer.write(&row)?;
+                }
             }
-        };
-        for row in rows::batch_rows(&batch) {
-            output::ndjson(&row, &mut out)?;
+            Err(failure) => {
+                writer.finish()?;
+                return fail(&[prepared.relocate(error::from_engine(&failure))]);
+            }
         }
     }
-    out.flush()?;
-    for message in context.observations.messages() {
-        eprintln!("{}", render(&prepared.relocate(message), "<search>", spl, Color::Never));
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn times(options: &TimeOptions) -> Result<(f64, TimeZone, TimeBounds)> {
-    let zone = TimeZone::get(&options.tz)?;
-    let clock = jiff::Timestamp::now().as_duration().as_secs_f64();
-    let resolve = |text: &Option<String>, now: f64| match text {
-        Some(text) => time::resolve(text, now, &zone).map_err(|error| anyhow!("{text}: {error}")),
-        None => Ok(None),
-    };
-    let now = resolve(&options.now, clock)?.unwrap_or(clock);
-    let range = TimeBounds {
-        earliest: resolve(&options.earliest, now)?,
-        latest: resolve(&options.latest, now)?,
-    };
-    Ok((now, zone, range))
-}
-
-pub(crate) fn expand(options: &ExpandOptions) -> Result<ExitCode> {
-    let (expansion, diagnostics) = expand_macros(&options.spl, &MacroSet::builtin());
-    for diagnostic in &diagnostics {
-        eprintln!("{}", render(diagnostic, "<search>", &options.spl, Color::Never));
-    }
-    if diagnostics.iter().any(|d| d.severity > spilltrail_diagnostic::Severity::Warning) {
-        return Ok(ExitCode::from(2));
-    }
-    println!("{}", expansion.text);
-    Ok(ExitCode::SUCCESS)
+    writer.finish()?;
+    let messages: Vec<_> = context
+        .observations
+        .messages()
+        .into_iter()
+        .map(|message| prepared.relocate(message))
+        .collect();
+    report::diagnostics(&messages, origin, text);
+    Ok(true)
 }

@@ -1,1 +1,36 @@
+//! Bytes of log files to events to Arrow columns.
+//!
+//! The steps are: undo the compression (`inflate`), cut the text into events (`split`), pick the
+//! wanted members out of each (`paths`), derive the fields that Splunk's add-on for AWS gives them
+//! (`cloudtrail`), and collect those of the events that match a request (`extract`). Formats are
+//! recognised by content. Damage costs the event it is in; it is reported, and everything before and
+//! after it is kept. Nothing here does IO beyond the readers it is given, and memory is bounded
+//! whatever comes.
 
+mod cloudtrail;
+mod columns;
+mod decoder;
+mod dedup;
+mod discover;
+mod event_view;
+mod extract;
+mod gzip;
+mod inflate;
+mod json;
+mod needles;
+mod paths;
+mod report;
+mod split;
+mod time;
+mod utf16;
+
+pub use cloudtrail::{Profile, kind_of};
+pub use columns::{data_type, schema_of};
+pub use decoder::{DecodeOptions, Decoder, discover};
+pub use dedup::SeenEvents;
+pub use discover::{Discovery, MAX_FIELDS};
+pub use event_view::Origin;
+pub use extract::{BATCH_ROWS, Extracted, Extractor};
+pub use inflate::{Input, MAX_HELD_ZIP, ReadSeek};
+pub use report::{Damage, DamageKind, FileReport, KEPT_DAMAGES, SkipKind};
+pub use split::{Format, Item, MAX_RECORD, RawRecord, Splitter};

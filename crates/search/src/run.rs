@@ -74,11 +74,16 @@ pub struct Prepared {
     pub expansion: Expansion,
 }
 
-/// Expands, parses and plans a search. Subsearches run now.
+/// Expands, parses and plans a search. Subsearches run now. With `until`, the pipeline ends before the
+/// first use of that command.
 ///
 /// # Errors
 /// All diagnostics, placed in the text as it was written.
-pub async fn prepare(text: &str, context: &SearchContext) -> Result<Prepared, Vec<Diagnostic>> {
+pub async fn prepare(
+    text: &str,
+    until: Option<&str>,
+    context: &SearchContext,
+) -> Result<Prepared, Vec<Diagnostic>> {
     let (expansion, diagnostics) = expand_macros(text, &context.macros);
     if has_errors(&diagnostics) {
         return Err(diagnostics);
@@ -87,9 +92,13 @@ pub async fn prepare(text: &str, context: &SearchContext) -> Result<Prepared, Ve
         diagnostics.into_iter().map(|diagnostic| expansion.relocate(diagnostic)).collect()
     };
     diagnostics.into_iter().for_each(|warning| context.observations.message(warning));
-    let (pipeline, diagnostics) = parse(&expansion.text);
+    let (mut pipeline, diagnostics) = parse(&expansion.text);
     if has_errors(&diagnostics) {
         return Err(relocate(diagnostics));
+    }
+    if let Some(until) = until {
+        let end = pipeline.commands.iter().position(|command| command.name.value == until);
+        pipeline.commands.truncate(end.unwrap_or(pipeline.commands.len()));
     }
     let plan = planner::plan_pipeline(&pipeline, context, Needs::everything())
         .await

@@ -118,7 +118,8 @@ fn begins_with_terms(body: &str, place: Place) -> bool {
         }
         Place::Brackets => {
             word.is_empty()
-                || after.starts_with(['=', '<', '>', '!'])
+                // `<<FIELD>>` in a template of `foreach` is no operator.
+                || (after.starts_with(['=', '<', '>', '!']) && !after.starts_with("<<"))
                 || body[word.len()..].starts_with(['.', ':', '-', '*', '{'])
         }
     }
@@ -164,4 +165,87 @@ fn empty_stage(position: usize, end: usize) -> Diagnostic {
     Diagnostic::error(Code::EMPTY_COMMAND, "expected a command, found nothing")
         .label(span, "expected a command")
         .help("remove the pipe, or write a command after it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns `name(arguments)` for each command.
+    fn shape(pipeline: &Pipeline) -> String {
+        let commands = pipeline.commands.iter();
+        let texts: Vec<_> =
+            commands.map(|c| format!("{}({})", c.name.value, c.arguments.value)).collect();
+        texts.join(" | ")
+    }
+
+    fn check(text: &str, expected: &str) {
+        let (pipeline, diagnostics) = parse(text);
+        assert_eq!(diagnostics, [], "{text}");
+        assert_eq!(shape(&pipeline), expected, "{text}");
+        for command in &pipeline.commands {
+            let span = command.arguments.span;
+            assert_eq!(text.get(span.start..span.end), Some(&*command.arguments.value), "{text}");
+        }
+    }
+
+    #[test]
+    fn pipes_separate_commands_outside_quotes_and_brackets() {
+        check("a=1 | stats count", "search(a=1) | stats(count)");
+        check("search a=1|STATS count|head", "search(a=1) | stats(count) | head()");
+        check("| tstats count | where(x>1)", "tstats(count) | where((x>1))");
+        check(r#"a="x|y\"|z" | b"#, r#"search(a="x|y\"|z") | b()"#);
+        check(r#"a="x\\" | b"#, r#"search(a="x\\") | b()"#);
+        check(r#"a\|b \" c | d"#, r#"search(a\|b \" c) | d()"#);
+        check("a [search b | c [| d]] | e", "search(a [search b | c [| d]]) | e()");
+        check("a \"[\" | b", "search(a \"[\") | b()");
+        check("don't | \n  b 'x'\n", "search(don't) | b('x')");
+        check("search=x", "search(search=x)");
+        check("stats count", "search(stats count)");
+    }
+
+    #[test]
+    fn a_leading_pipe_is_noted() {
+        assert!(parse("  | makeresults").0.leading_pipe);
+        assert!(!parse("makeresults").0.leading_pipe);
+    }
+
+    #[test]
+    fn a_leading_word_in_brackets_is_a_command() {
+        let cases = [
+            ("tstats count | rename a as b", "tstats(count) | rename(a as b)", true),
+            ("| inputlookup x.csv", "inputlookup(x.csv)", true),
+            ("search a=1", "search(a=1)", false),
+            ("a=1 b", "search(a=1 b)", false),
+            ("a.b = 1", "search(a.b = 1)", false),
+            ("\"x y\"", "search(\"x y\")", false),
+            ("eval <<FIELD>> = 1", "eval(<<FIELD>> = 1)", true),
+        ];
+        for (text, expected, leading_pipe) in cases {
+            let (pipeline, diagnostics) = parse_at(text, 100, Place::Brackets);
+            assert_eq!((shape(&pipeline).as_str(), diagnostics.len()), (expected, 0), "{text}");
+            assert_eq!(pipeline.leading_pipe, leading_pipe, "{text}");
+            assert_eq!(pipeline.span.start, 100, "{text}");
+        }
+    }
+
+    #[test]
+    fn there_is_a_tree_whatever_is_wrong() {
+        let cases: &[(&str, &str, &str, Code)] = &[
+            ("a || b", "search(a) | b()", "expected a command, found nothing", Code::EMPTY_COMMAND),
+            ("a | ", "search(a)", "expected a command, found nothing", Code::EMPTY_COMMAND),
+            ("", "", "expected a command, found nothing", Code::EMPTY_COMMAND),
+            ("a | (b) | c", "search(a) | c()", "expected a command, found `(`", Code::SYNTAX),
+            ("a \"b | c", "search(a \"b | c)", "quote is never closed", Code::UNBALANCED),
+            ("a [b | c", "search(a [b | c)", "`[` is never closed", Code::UNBALANCED),
+            ("a ] | c", "search(a ]) | c()", "`]` was never opened", Code::UNBALANCED),
+        ];
+        for (text, expected, message, code) in cases {
+            let (pipeline, diagnostics) = parse(text);
+            assert_eq!(shape(&pipeline), *expected, "{text}");
+            let found: Vec<_> = diagnostics.iter().map(|d| (d.message.as_str(), d.code)).collect();
+            assert_eq!(found, [(*message, *code)], "{text}");
+        }
+        assert!(parse(&"[".repeat(100_000)).1[0].message.contains("deeper"));
+    }
 }

@@ -354,7 +354,8 @@ impl<'a> Parser<'_, 'a> {
                 return Err(self
                     .cursor
                     .expected("an operator, `,` or `)`")
-                    .label(open, format!("in the arguments of `{function}`")));
+                    .label(open, format!("in the arguments of `{function}`"))
+                    .help("separate arguments by `,`, and join texts by `.`"));
             }
             return Ok((arguments, height));
         }

@@ -169,3 +169,150 @@ fn subsearch(cursor: &mut Cursor<'_>) -> Option<Result<Pipeline, Diagnostic>> {
         }
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(text: &str) -> Command {
+        let span = Span::new(100, 100 + text.len());
+        Command {
+            name: Spanned::new("test".to_owned(), Span::new(95, 99)),
+            arguments: Spanned::new(text.to_owned(), span),
+        }
+    }
+
+    fn values(found: Vec<Spanned<String>>) -> Vec<String> {
+        found.into_iter().map(|field| field.value).collect()
+    }
+
+    #[test]
+    fn options_have_bare_quoted_and_bracketed_values() {
+        let cases = [
+            ("span=5m x", "5m"),
+            ("SPAN = \"a \\\"b\\\" \\d\" x", "a \"b\" \\d"),
+            ("span='a b'", "a b"),
+            ("span=eval(a=1 AND b=\")\") x", "eval(a=1 AND b=\")\")"),
+            ("span=(a OR b), x", "(a OR b)"),
+            ("span=[search a | b] x", "[search a | b]"),
+            ("span=5,x", "5"),
+            ("span=", ""),
+            ("span=(a", ""),
+        ];
+        for (text, expected) in cases {
+            let command = command(text);
+            let value = Arguments::new(&command).option("span").map(|value| value.value);
+            assert_eq!(value.as_deref(), Some(expected), "{text}");
+        }
+        for text in ["spans=1", "span==1", "span 1", "\"span\"=1", "x span=1", ""] {
+            let command = command(text);
+            assert_eq!(Arguments::new(&command).option("span"), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn pieces_are_taken_in_any_order() {
+        let command = command("limit=3 By, x - 12 5m \"q\\d\\\\\" + [a | b] rest of it");
+        let mut arguments = Arguments::new(&command);
+        assert!(!arguments.peek_keyword("by"));
+        let (name, value) = arguments.any_option().unwrap();
+        assert_eq!((name.value.as_str(), name.span), ("limit", Span::new(100, 105)));
+        assert_eq!((value.value.as_str(), value.span), ("3", Span::new(106, 107)));
+        assert_eq!(arguments.keyword("b"), None);
+        assert_eq!(arguments.keyword("by"), Some(Span::new(108, 110)));
+        assert_eq!(arguments.symbol(","), Some(Span::new(110, 111)));
+        assert_eq!(arguments.word().map(|word| word.value), Some("x".to_owned()));
+        assert_eq!(arguments.symbol("-"), Some(Span::new(114, 115)));
+        assert_eq!(arguments.integer(), Some(Spanned::new(12, Span::new(116, 118))));
+        assert_eq!(arguments.integer(), None);
+        assert_eq!(arguments.word().map(|word| word.value), Some("5m".to_owned()));
+        assert_eq!(arguments.quoted().map(|text| text.value), Some("q\\d\\".to_owned()));
+        assert_eq!(arguments.subsearch(), None);
+        assert_eq!(arguments.symbol("+").map(|span| span.end - span.start), Some(1));
+        let pipeline = arguments.clone().subsearch().unwrap().unwrap();
+        assert_eq!(pipeline.commands.len(), 2);
+        let inner = arguments.bracketed().unwrap().unwrap();
+        assert_eq!(inner.value, "a | b");
+        assert_eq!(pipeline.span, inner.span);
+        assert_eq!(arguments.rest().value, "rest of it");
+        assert!(arguments.is_empty());
+    }
+
+    #[test]
+    fn fields_are_bare_or_quoted() {
+        let cases = [
+            ("a,b c , d", vec!["a", "b", "c", "d"]),
+            ("a.b{}.c _time* k/x:y@z-w", vec!["a.b{}.c", "_time*", "k/x:y@z-w"]),
+            ("\"a b\" 'c d'", vec!["a b", "c d"]),
+            ("sum(x) count(eval(a=1)) c", vec!["sum(x)", "count(eval(a=1))", "c"]),
+            ("a limit=5", vec!["a"]),
+            ("a [search b]", vec!["a"]),
+            ("a b sortby c", vec!["a", "b"]),
+        ];
+        for (text, expected) in cases {
+            let command = command(text);
+            let fields = Arguments::new(&command).fields_until(&["sortby"]);
+            assert_eq!(
+                fields.map(values),
+                Ok(expected.iter().map(|&f| f.to_owned()).collect()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn assignments_have_targets_of_every_form() {
+        let command = command("low-user=1, \"a b\" = 2,'c.d'=3, {key}_x=a=b, e=\",\"");
+        let mut arguments = Arguments::new(&command);
+        let targets =
+            arguments.assignments().map(|found| found.into_iter().map(|a| a.target).collect());
+        assert_eq!(
+            targets.map(values),
+            Ok(["low-user", "a b", "c.d", "{key}_x", "e"].map(str::to_owned).to_vec())
+        );
+        assert_eq!(arguments.finish(), Ok(()));
+    }
+
+    #[test]
+    fn what_is_left_is_an_error() {
+        type Method = fn(&mut Arguments<'_>) -> bool;
+        let cases: &[(&str, Method, &str)] = &[
+            ("x", |_| true, "expected the end of the command, found `x`"),
+            (
+                "a )",
+                |a| a.fields().is_ok(),
+                "expected a field or the end of the command, found `)`",
+            ),
+            (
+                "a=1 b=2",
+                |a| a.assignments().is_ok(),
+                "expected an operator, `,` or the end of the command, found `b`",
+            ),
+            (
+                "a 'b'",
+                |a| a.eval().is_ok(),
+                "expected an operator or the end of the command, found `'b'`",
+            ),
+        ];
+        for (text, method, expected) in cases {
+            let command = command(text);
+            let mut arguments = Arguments::new(&command);
+            assert!(method(&mut arguments), "{text}");
+            let message = arguments.finish().err().map(|diagnostic| diagnostic.message);
+            assert_eq!(message.as_deref(), Some(*expected), "{text}");
+        }
+        let long = "x".repeat(500);
+        let command = command(&long);
+        let message = Arguments::new(&command).finish().unwrap_err().message;
+        assert!(message.ends_with("x…`") && message.len() < 120, "{message}");
+    }
+
+    #[test]
+    fn a_command_without_arguments_is_marked_at_its_name() {
+        let command = command("");
+        let mut arguments = Arguments::new(&command);
+        assert_eq!(arguments.span(), Span::new(95, 99));
+        assert!(arguments.is_empty());
+        assert_eq!(arguments.fields().unwrap_err().span(), Some(Span::new(100, 100)));
+    }
+}

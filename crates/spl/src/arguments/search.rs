@@ -85,11 +85,23 @@ impl Parser<'_, '_, '_> {
     fn conjunction(&mut self) -> Result<SearchExpr, Diagnostic> {
         let mut operands = vec![self.disjunction()?];
         loop {
+            self.skip_comma();
             let written = self.operator("AND");
             if !written && (self.stops() || matches!(self.cursor.peek(), Some(')' | ','))) {
                 return Ok(single(operands, SearchExpr::And));
             }
             operands.push(self.disjunction()?);
+        }
+    }
+
+    /// Skips a comma between terms, which separates them like a blank.
+    ///
+    /// A comma in front of text belongs to a value that should have been quoted, and is an error.
+    fn skip_comma(&mut self) {
+        self.cursor.skip_blanks();
+        let mut after = self.cursor.rest().chars();
+        if after.next() == Some(',') && after.next().is_none_or(char::is_whitespace) {
+            self.cursor.advance(1);
         }
     }
 
@@ -208,6 +220,13 @@ impl Parser<'_, '_, '_> {
         if op == CompareOp::Eq && TIME_BOUNDS.contains(&lower.as_str()) {
             let bound = Spanned::new(lower, field.span);
             return Ok(Some(SearchExpr::Time { bound, modifier: self.modifier(&field.value)? }));
+        }
+        if ["AND", "OR", "NOT"].iter().any(|word| self.operator_ahead(word)) {
+            let what = format!("a value to compare `{}` with", field.value);
+            return Err(self
+                .cursor
+                .expected(&what)
+                .help("put the word in quotes if it is the value"));
         }
         let value =
             self.literal(Ends::AtBlanks, &format!("a value to compare `{}` with", field.value))?;
@@ -494,6 +513,7 @@ mod tests {
         check(r#""say \"hi\" \\ \| \d" a\|b"#, r#"(and Phrase:say "hi" \ | \d Word:a|b)"#);
         check("\"a | b\"", "Phrase:a | b");
         check("TERM", "Word:TERM");
+        check("a=1, b=2 , c", "(and (Eq a 1) (Eq b 2) Word:c)");
     }
 
     #[test]
@@ -524,7 +544,7 @@ mod tests {
             ("=5", "expected a search term, found `=`", 0, 1),
             ("(a b", "`(` is never closed", 0, 1),
             ("a) b", "expected a search term, AND, OR or the end, found `)`", 1, 2),
-            ("a=1, b=2", "expected a search term, AND, OR or the end, found `,`", 3, 4),
+            ("a=1,2", "expected a search term, AND, OR or the end, found `,`", 3, 4),
             ("a IN (1 2)", "expected `,` or `)`, found `2`", 8, 9),
             ("a IN (1", "`(` is never closed", 5, 6),
             ("a IN ()", "expected a value, found `)`", 6, 7),

@@ -1,7 +1,7 @@
 //! The arguments that `stats`, `eventstats`, `streamstats`, `chart`, `timechart` and `tstats` share:
 //! aggregates with their names, and BY fields.
 
-use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 
 use super::options::keyword_ahead;
 use super::{Arguments, eval, names};
@@ -9,6 +9,9 @@ use crate::cursor::{Cursor, is_word, unclosed_bracket};
 use crate::{Aggregate, AggregateArgument, StatsArguments};
 
 const AGGREGATE: &str = "a statistics function such as `count` or `sum(field)`";
+
+const EXPRESSION_HELP: &str =
+    "an expression in a statistics function is written `sum(eval(…))`, with a name after AS";
 
 impl Arguments<'_> {
     /// Takes aggregates and, after `BY`, fields. Options stand before or after them and are the caller's.
@@ -62,7 +65,7 @@ fn aggregate(cursor: &mut Cursor<'_>) -> Result<Aggregate, Diagnostic> {
             let (first, shown) = first_argument(cursor, open)?;
             argument = Some(first);
             while cursor.eat(",").is_some() {
-                rest.push(further_argument(cursor)?);
+                rest.push(names::field(cursor)?);
             }
             name = default_name(written.value, &shown, &rest);
         }
@@ -102,13 +105,17 @@ fn first_argument(
             return Ok((AggregateArgument::Eval(expr), shown));
         }
     }
+    let bare = !matches!(cursor.peek(), Some('"' | '\''));
     let field = names::field(cursor)?;
+    if bare && let Some(plus) = field.value.find('+') {
+        let place = Span::new(field.span.start + plus, field.span.start + plus + 1);
+        return Err(Diagnostic::error(Code::SYNTAX, "expected `)`, found `+`")
+            .label(place, "expected `)`")
+            .label(open, "to close this")
+            .help(EXPRESSION_HELP));
+    }
     let shown = field.value.clone();
     Ok((AggregateArgument::Field(field), shown))
-}
-
-fn further_argument(cursor: &mut Cursor<'_>) -> Result<Spanned<String>, Diagnostic> {
-    names::field(cursor)
 }
 
 fn default_name(function: &str, argument: &str, rest: &[Spanned<String>]) -> String {
@@ -131,9 +138,7 @@ fn close(cursor: &mut Cursor<'_>, open: Span) -> Result<Span, Diagnostic> {
     }
     let diagnostic = cursor.expected("`)`").label(open, "to close this");
     Err(match cursor.peek() {
-        Some('=' | '<' | '>' | '!' | '+' | '*' | '/' | '(') => {
-            diagnostic.help("an expression in a statistics function is written `count(eval(…))`")
-        }
+        Some('=' | '<' | '>' | '!' | '+' | '*' | '/' | '(') => diagnostic.help(EXPRESSION_HELP),
         _ => diagnostic.help("a field's name that holds blanks needs double quotes"),
     })
 }

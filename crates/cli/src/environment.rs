@@ -1,0 +1,148 @@
+//! What every search of a run shares.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail};
+use datafusion::execution::context::SessionContext;
+use jiff::tz::TimeZone;
+use spilltrail_event::TimeBounds;
+use spilltrail_search::context::{EventSource, GeoDatabase, SearchContext};
+use spilltrail_search::memory::MemoryEvents;
+use spilltrail_search::run;
+use spilltrail_source::{Duplicates, Logs, Progress, ReadOptions as LogOptions};
+use spilltrail_spl::{MacroSet, time};
+
+use crate::arguments::{ContentOptions, Profile, ReadOptions, TimeOptions};
+use crate::content::{self, RunLookups};
+use crate::input_rows;
+use crate::logs::LogEvents;
+
+/// Content, events and clock of a run.
+pub(crate) struct Environment {
+    pub(crate) content: spilltrail_content::ContentSet,
+    /// Whether some content could not be used.
+    pub(crate) is_content_partial: bool,
+    /// The logs, unless rows stand for them.
+    pub(crate) logs: Option<Arc<Logs>>,
+    pub(crate) clock: Clock,
+    events: Arc<dyn EventSource>,
+    lookups: RunLookups,
+    macros: Arc<MacroSet>,
+    geo: Option<Arc<dyn GeoDatabase>>,
+    session: SessionContext,
+}
+
+/// When and where in time a run is.
+#[derive(Debug, Clone)]
+pub(crate) struct Clock {
+    pub(crate) now: f64,
+    /// True if the user fixed the instant.
+    pub(crate) is_fixed: bool,
+    pub(crate) zone: TimeZone,
+    pub(crate) range: TimeBounds,
+}
+
+impl Clock {
+    /// Resolves the options against the wall clock.
+    pub(crate) fn new(options: &TimeOptions) -> Result<Self> {
+        let zone = TimeZone::get(&options.tz)
+            .with_context(|| format!("`{}` is not a time zone", options.tz))?;
+        let wall = jiff::Timestamp::now().as_duration().as_secs_f64();
+        let resolve = |name: &str, text: &Option<String>, now: f64| match text {
+            Some(text) => time::resolve(text, now, &zone)
+                .map_err(|error| anyhow!("--{name} {text}: {error}")),
+            None => Ok(None),
+        };
+        let fixed = resolve("now", &options.now, wall)?;
+        let now = fixed.unwrap_or(wall);
+        let range = TimeBounds {
+            earliest: resolve("earliest", &options.earliest, now)?,
+            latest: resolve("latest", &options.latest, now)?,
+        };
+        Ok(Self { now, is_fixed: fixed.is_some(), zone, range })
+    }
+}
+
+/// Where events come from.
+pub(crate) enum Events<'a> {
+    /// Files, folders, patterns, standard input.
+    Logs(&'a [String], Option<Progress>),
+    /// A file of JSON rows.
+    Rows(&'a Path),
+}
+
+impl Environment {
+    /// Puts a run together. Problems are printed as they are found.
+    pub(crate) fn new(
+        events: Events<'_>,
+        content: &ContentOptions,
+        read: &ReadOptions,
+        clock: Clock,
+    ) -> Result<Self> {
+        let loaded = content::load(content)?;
+        let mut logs = None;
+        let events: Arc<dyn EventSource> = match events {
+            Events::Rows(path) => Arc::new(MemoryEvents::new(input_rows::read(path)?)),
+            Events::Logs(names, progress) => {
+                let opened = Arc::new(open(names, read, progress)?);
+                logs = Some(opened.clone());
+                Arc::new(LogEvents(opened))
+            }
+        };
+        let geo = match &read.geoip {
+            Some(path) => Some(crate::geo::open(path)?),
+            None => None,
+        };
+        Ok(Self {
+            lookups: RunLookups::new(&loaded.set, content.lookups.clone()),
+            macros: Arc::new(loaded.set.macros.clone()),
+            content: loaded.set,
+            is_content_partial: loaded.is_partial,
+            logs,
+            clock,
+            events,
+            geo,
+            session: run::session(read.memory_limit.max(1) << 20)?,
+        })
+    }
+
+    /// Returns the surroundings of one search, with nothing observed and no lookup written yet.
+    pub(crate) fn context(&self) -> SearchContext {
+        SearchContext {
+            session: self.session.clone(),
+            events: self.events.clone(),
+            lookups: Arc::new(self.lookups.fresh()),
+            geo: self.geo.clone(),
+            macros: self.macros.clone(),
+            now: self.clock.now,
+            zone: self.clock.zone.clone(),
+            range: self.clock.range,
+            observations: Arc::default(),
+        }
+    }
+}
+
+fn open(names: &[String], read: &ReadOptions, progress: Option<Progress>) -> Result<Logs> {
+    if names.is_empty() {
+        bail!("no logs given: name files, folders, patterns, or `-` for standard input");
+    }
+    let options = LogOptions {
+        profile: match read.profile {
+            Profile::Superset => spilltrail_decode::Profile::Superset,
+            Profile::Ta70 => spilltrail_decode::Profile::Ta70,
+        },
+        sourcetype: read.sourcetype.clone(),
+        duplicates: if read.dedup { Duplicates::Drop } else { Duplicates::Keep },
+        progress,
+        ..LogOptions::default()
+    };
+    let logs = Logs::open(names, &mut std::io::stdin().lock(), options);
+    if logs.files().is_empty() {
+        for problem in logs.problems() {
+            eprintln!("error: {problem}");
+        }
+        bail!("there is no log to read");
+    }
+    Ok(logs)
+}

@@ -1,0 +1,56 @@
+//! A MaxMind database for iplocation.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use maxminddb::{Reader, geoip2};
+use spilltrail_search::context::GeoDatabase;
+
+#[derive(Debug)]
+struct MaxMind(Reader<Vec<u8>>);
+
+/// Opens a City or Country database.
+pub(crate) fn open(path: &Path) -> Result<Arc<dyn GeoDatabase>> {
+    let reader = Reader::open_readfile(path)
+        .with_context(|| format!("{}: not a MaxMind database", path.display()))?;
+    Ok(Arc::new(MaxMind(reader)))
+}
+
+impl GeoDatabase for MaxMind {
+    fn locate(&self, address: &str, all: bool, language: &str) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
+        let Ok(address) = address.trim().parse::<IpAddr>() else { return found };
+        let Ok(result) = self.0.lookup(address) else { return found };
+        let Ok(Some(city)) = result.decode::<geoip2::City<'_>>() else { return found };
+        let name = |names: &geoip2::Names<'_>| {
+            let localized = match language {
+                "de" => names.german,
+                "es" => names.spanish,
+                "fr" => names.french,
+                "ja" => names.japanese,
+                "pt-BR" => names.brazilian_portuguese,
+                "ru" => names.russian,
+                "zh-CN" => names.simplified_chinese,
+                _ => names.english,
+            };
+            localized.or(names.english).map(str::to_owned)
+        };
+        let region = city.subdivisions.first().and_then(|region| name(&region.names));
+        let mut add = |field: &'static str, value: Option<String>| {
+            found.extend(value.map(|value| (field, value)));
+        };
+        add("City", name(&city.city.names));
+        add("Country", name(&city.country.names));
+        add("Region", region);
+        add("lat", city.location.latitude.map(|latitude| latitude.to_string()));
+        add("lon", city.location.longitude.map(|longitude| longitude.to_string()));
+        if all {
+            add("Continent", name(&city.continent.names));
+            add("MetroCode", city.location.metro_code.map(|code| code.to_string()));
+            add("Timezone", city.location.time_zone.map(str::to_owned));
+        }
+        found
+    }
+}

@@ -1,0 +1,261 @@
+//! One event while it is being decoded: its text, its values picked so far, and the fields that every
+//! event has.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use spilltrail_event::{Record, fields};
+
+use crate::cloudtrail::inputs::{Input, Inputs};
+use crate::cloudtrail::{Derived, Profile, Values, derived_field};
+use crate::paths::{Arrays, Paths, Slots};
+use crate::split::Format;
+use crate::time::WrittenTime;
+
+/// Where an event is from; the values of `source`, `host` and `index`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The file or stream.
+    pub source: Arc<str>,
+    /// The host; the add-on's events have the collector's.
+    pub host: Arc<str>,
+    /// The index; `main` by default.
+    pub index: Arc<str>,
+}
+
+impl Origin {
+    /// Returns the origin for a file or stream, in the default index.
+    pub fn new(source: impl Into<Arc<str>>) -> Self {
+        Self { source: source.into(), host: "localhost".into(), index: "main".into() }
+    }
+}
+
+/// A field that is not looked for by its name in the JSON text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Builtin {
+    Time,
+    Raw,
+    Index,
+    Host,
+    Source,
+    Sourcetype,
+    Linecount,
+    Hour,
+    MonthDay,
+    Minute,
+    Month,
+    Second,
+    Weekday,
+    Year,
+    Zone,
+}
+
+/// In the order in which they are listed.
+pub(crate) const BUILTINS: [(&str, Builtin); 15] = [
+    (fields::TIME, Builtin::Time),
+    (fields::RAW, Builtin::Raw),
+    ("date_hour", Builtin::Hour),
+    ("date_mday", Builtin::MonthDay),
+    ("date_minute", Builtin::Minute),
+    ("date_month", Builtin::Month),
+    ("date_second", Builtin::Second),
+    ("date_wday", Builtin::Weekday),
+    ("date_year", Builtin::Year),
+    ("date_zone", Builtin::Zone),
+    (fields::HOST, Builtin::Host),
+    (fields::INDEX, Builtin::Index),
+    ("linecount", Builtin::Linecount),
+    (fields::SOURCE, Builtin::Source),
+    (fields::SOURCETYPE, Builtin::Sourcetype),
+];
+
+/// Where a field's values come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum FieldSource {
+    Builtin(Builtin),
+    Derived(&'static Derived),
+    Raw(usize),
+}
+
+/// A set of fields of one format, ready to be picked.
+#[derive(Debug)]
+pub(crate) struct FieldSet {
+    pub(crate) paths: Paths,
+    pub(crate) by_name: HashMap<String, FieldSource>,
+    slot_of: [usize; Input::COUNT],
+    /// Slots of the members that may hold the time, the first that does counts.
+    time_slots: Vec<usize>,
+    /// What a row has itself under the name of a builtin field; `usize::MAX` where it is not picked.
+    own: [usize; BUILTINS.len()],
+    format: Format,
+    profile: Profile,
+}
+
+impl FieldSet {
+    pub(crate) fn new(format: Format, profile: Profile) -> Self {
+        let mut paths = Paths::new();
+        let time_slots = time_paths(format).iter().map(|path| paths.add(path)).collect();
+        Self {
+            paths,
+            by_name: HashMap::new(),
+            slot_of: [usize::MAX; Input::COUNT],
+            time_slots,
+            own: [usize::MAX; BUILTINS.len()],
+            format,
+            profile,
+        }
+    }
+
+    /// Adds a field and returns where it comes from.
+    ///
+    /// A row of sourcetype `json` may have a `source` or a `date_hour` of its own, which wins; events
+    /// of other formats have those of their origin and time.
+    pub(crate) fn add(&mut self, name: &str) -> FieldSource {
+        if let Some(source) = self.by_name.get(name) {
+            return *source;
+        }
+        let builtin = BUILTINS.iter().find(|(builtin, _)| *builtin == name);
+        let source = if let Some((_, builtin)) = builtin {
+            if self.format == Format::Json {
+                self.own[*builtin as usize] = self.paths.add(name);
+            }
+            FieldSource::Builtin(*builtin)
+        } else if self.format == Format::CloudTrail
+            && let Some(derived) = derived_field(name, self.profile)
+        {
+            for input in derived.inputs() {
+                self.slot_of[*input as usize] = self.paths.add(input.path());
+            }
+            FieldSource::Derived(derived)
+        } else {
+            FieldSource::Raw(self.paths.add(name))
+        };
+        self.by_name.insert(name.to_owned(), source);
+        source
+    }
+}
+
+/// Returns how outermost arrays are named.
+pub(crate) fn arrays(format: Format) -> Arrays {
+    if format == Format::Json { Arrays::PlainRows } else { Arrays::Braced }
+}
+
+fn time_paths(format: Format) -> &'static [&'static str] {
+    match format {
+        Format::CloudTrail => &["eventTime"],
+        Format::Lake => &["time"],
+        Format::Json => &[fields::TIME],
+        Format::Other => &[fields::TIME, "eventTime", "timestamp", "time"],
+    }
+}
+
+/// An event and the values that were picked of it.
+pub(crate) struct EventView<'a> {
+    pub(crate) record: &'a str,
+    pub(crate) sourcetype: &'a str,
+    pub(crate) origin: &'a Origin,
+    pub(crate) set: &'a FieldSet,
+    pub(crate) slots: &'a Slots,
+    pub(crate) time: EventTime,
+}
+
+/// From here on a number that is a time counts milliseconds; as seconds it is the year 5138.
+const FIRST_MILLIS: f64 = 1e11;
+
+/// When an event happened.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct EventTime {
+    pub(crate) epoch: Option<f64>,
+    /// As it was written, if it was as a date.
+    pub(crate) written: Option<WrittenTime>,
+}
+
+impl EventTime {
+    /// Reads an event's time from its picked values.
+    pub(crate) fn of(record: &str, set: &FieldSet, slots: &Slots) -> Self {
+        let spans = set.time_slots.iter().filter_map(|slot| slots.get(*slot).last());
+        spans
+            .map(|span| Self::read(&span.text(record), set.format))
+            .find(|time| time.epoch.is_some())
+            .unwrap_or_default()
+    }
+
+    fn read(text: &str, format: Format) -> Self {
+        let Some(number) = spilltrail_event::parse_number(text.trim()) else {
+            let written = WrittenTime::parse(text);
+            return Self { epoch: written.map(|time| time.epoch), written };
+        };
+        let in_millis = matches!(format, Format::Lake | Format::Other) && number > FIRST_MILLIS;
+        let epoch = if in_millis { number / 1000.0 } else { number };
+        Self { epoch: Some(epoch).filter(|epoch| epoch.is_finite()), written: None }
+    }
+}
+
+impl<'a> EventView<'a> {
+    /// Returns the values of a field that was added to the set.
+    pub(crate) fn values(&self, source: FieldSource) -> Values<'a> {
+        match source {
+            FieldSource::Builtin(builtin) => match self.raw(self.set.own[builtin as usize]) {
+                Values::None => self.builtin(builtin),
+                // A row's own time counts as what it was read as.
+                _ if builtin == Builtin::Time => self.builtin(builtin),
+                own => own,
+            },
+            FieldSource::Derived(derived) => derived.values(&Inputs {
+                record: self.record,
+                slots: self.slots,
+                slot_of: &self.set.slot_of,
+            }),
+            FieldSource::Raw(slot) => self.raw(slot),
+        }
+    }
+
+    fn raw(&self, slot: usize) -> Values<'a> {
+        match self.slots.get(slot) {
+            [] => Values::None,
+            [span] => Values::One(span.text(self.record)),
+            spans => Values::Many(spans.iter().map(|span| span.text(self.record)).collect()),
+        }
+    }
+
+    fn builtin(&self, builtin: Builtin) -> Values<'a> {
+        let written = |part: fn(&WrittenTime) -> Cow<'static, str>| {
+            self.time.written.as_ref().map_or(Values::None, |time| Values::One(part(time)))
+        };
+        match builtin {
+            Builtin::Time => {
+                let epoch = self.time.epoch;
+                epoch.map(|t| Cow::Owned(spilltrail_event::format_number(t))).into()
+            }
+            Builtin::Raw => Values::One(Cow::Borrowed(self.record)),
+            Builtin::Index => Values::One(Cow::Borrowed(&self.origin.index)),
+            Builtin::Host => Values::One(Cow::Borrowed(&self.origin.host)),
+            Builtin::Source => Values::One(Cow::Borrowed(&self.origin.source)),
+            Builtin::Sourcetype => Values::One(Cow::Borrowed(self.sourcetype)),
+            Builtin::Linecount => {
+                let lines = memchr::memchr_iter(b'\n', self.record.as_bytes()).count() + 1;
+                Values::One(Cow::Owned(lines.to_string()))
+            }
+            Builtin::Hour => written(|time| Cow::Owned(time.hour.to_string())),
+            Builtin::MonthDay => written(|time| Cow::Owned(time.day.to_string())),
+            Builtin::Minute => written(|time| Cow::Owned(time.minute.to_string())),
+            Builtin::Month => written(|time| Cow::Borrowed(time.month_name())),
+            Builtin::Second => written(|time| Cow::Owned(time.second.to_string())),
+            Builtin::Weekday => written(|time| Cow::Borrowed(time.weekday_name())),
+            Builtin::Year => written(|time| Cow::Owned(time.year.to_string())),
+            Builtin::Zone => written(|time| Cow::Owned(time.zone.to_string())),
+        }
+    }
+}
+
+impl Record for EventView<'_> {
+    fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool {
+        let source = self.set.by_name.get(field);
+        source.is_some_and(|source| self.values(*source).any(visit))
+    }
+
+    fn time(&self) -> Option<f64> {
+        self.time.epoch
+    }
+}

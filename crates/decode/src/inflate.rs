@@ -1,0 +1,363 @@
+//! Recognises compression by content and undoes it, with bounded memory.
+//!
+//! gzip (several members in a row, too), zstd, zip, and plain text; a compressed file in a zip or in
+//! another compressed file is undone once more. What came out before a damage is always delivered.
+
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use zip::ZipArchive;
+
+use crate::gzip::GzipReader;
+use crate::report::{Damage, DamageKind};
+use crate::utf16::Utf16Reader;
+
+/// Something that can be read and positioned.
+pub trait ReadSeek: Read + Seek {}
+
+impl<T: Read + Seek> ReadSeek for T {}
+
+/// The bytes of one file or stream.
+pub enum Input {
+    /// Bytes that come once; a zip among them is held in memory, up to [`MAX_HELD_ZIP`].
+    Stream(Box<dyn Read + Send>),
+    /// Bytes of a file.
+    Seekable(Box<dyn ReadSeek + Send>),
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stream(_) => "Stream",
+            Self::Seekable(_) => "Seekable",
+        })
+    }
+}
+
+/// The largest zip that is held in memory, when it comes from a stream or from another archive.
+pub const MAX_HELD_ZIP: u64 = 256 * 1024 * 1024;
+
+/// Output below this is never a decompression bomb.
+const BOMB_FLOOR: u64 = 64 * 1024 * 1024;
+/// Output for each byte of input that logs never reach.
+const BOMB_RATIO: u64 = 250;
+/// How many layers of compression are undone.
+const MAX_LAYERS: usize = 2;
+const BUFFER: usize = 128 * 1024;
+
+/// Why a compressed stream could not be read on; carried inside an [`io::Error`].
+#[derive(Debug)]
+pub(crate) struct ReadFailure {
+    pub(crate) kind: DamageKind,
+    message: String,
+}
+
+impl ReadFailure {
+    pub(crate) fn error(kind: DamageKind, message: impl Into<String>) -> io::Error {
+        io::Error::other(Self { kind, message: message.into() })
+    }
+}
+
+impl fmt::Display for ReadFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ReadFailure {}
+
+/// Who takes the parts of an input.
+pub(crate) trait Parts {
+    /// Takes one uncompressed text; `name` is its name in an archive, empty outside of one.
+    fn part(&mut self, name: &str, text: &mut dyn Read) -> ControlFlow<()>;
+    /// Takes note of a part that cannot be read.
+    fn damage(&mut self, name: &str, damage: Damage);
+}
+
+/// Undoes the compression of `input` and hands each text in it to `parts`; returns how many bytes
+/// were read.
+pub(crate) fn for_each_part(input: Input, parts: &mut dyn Parts) -> u64 {
+    let count = Arc::new(AtomicU64::new(0));
+    let counter = || Arc::clone(&count);
+    match input {
+        Input::Stream(reader) => {
+            let counted = Counted { inner: reader, count: counter() };
+            let _ = undo(Layer { name: "", depth: 0 }, counted, &count, parts);
+        }
+        Input::Seekable(mut reader) => {
+            let mut head = [0; 4];
+            let length = read_up_to(&mut reader, &mut head);
+            let rewound = reader.seek(SeekFrom::Start(0));
+            match (length, rewound) {
+                (Ok(length), Ok(_)) => {
+                    let counted = Counted { inner: reader, count: counter() };
+                    let layer = Layer { name: "", depth: 0 };
+                    let _ = if is_zip(&head[..length]) {
+                        unzip(layer, BufReader::with_capacity(BUFFER, counted), &count, parts)
+                    } else {
+                        undo(layer, counted, &count, parts)
+                    };
+                }
+                (Err(error), _) | (_, Err(error)) => parts.damage("", damage_of(&error)),
+            }
+        }
+    }
+    count.load(Ordering::Relaxed)
+}
+
+#[derive(Clone, Copy)]
+struct Layer<'a> {
+    name: &'a str,
+    depth: usize,
+}
+
+/// Recognises what `reader` gives by its first bytes and goes on accordingly.
+fn undo(
+    layer: Layer<'_>,
+    reader: impl Read + Send,
+    read: &Arc<AtomicU64>,
+    parts: &mut dyn Parts,
+) -> ControlFlow<()> {
+    let mut reader = BufReader::with_capacity(BUFFER, reader);
+    let mut head = [0; 4];
+    let length = match read_up_to(&mut reader, &mut head) {
+        Ok(length) => length,
+        Err(error) => {
+            parts.damage(layer.name, damage_of(&error));
+            return ControlFlow::Continue(());
+        }
+    };
+    let head = &head[..length];
+    let whole = Cursor::new(head.to_vec()).chain(reader);
+    let inner = Layer { name: layer.name, depth: layer.depth + 1 };
+    let guard = |limited: bool| Guard {
+        read: Arc::clone(read),
+        start: read.load(Ordering::Relaxed),
+        out: 0,
+        limited,
+    };
+    if layer.depth < MAX_LAYERS {
+        if head.starts_with(&[0x1f, 0x8b]) {
+            let source = BufReader::with_capacity(BUFFER, whole);
+            let guarded = Guarded { inner: GzipReader::new(source), guard: guard(true) };
+            return next_layer(inner, guarded, read, parts);
+        }
+        if head == [0x28, 0xb5, 0x2f, 0xfd] {
+            return match zstd::stream::read::Decoder::new(whole) {
+                Ok(decoder) => {
+                    let zstd = ZstdReader(decoder);
+                    next_layer(inner, Guarded { inner: zstd, guard: guard(true) }, read, parts)
+                }
+                Err(error) => {
+                    parts.damage(layer.name, damage_of(&error));
+                    ControlFlow::Continue(())
+                }
+            };
+        }
+        if is_zip(head) {
+            return unzip_held(inner, whole, read, parts);
+        }
+    }
+    deliver(layer, whole, head, parts)
+}
+
+/// Goes on with what came out of a layer. A trait object, since the layers' types would nest
+/// without end.
+fn next_layer(
+    layer: Layer<'_>,
+    reader: impl Read + Send,
+    read: &Arc<AtomicU64>,
+    parts: &mut dyn Parts,
+) -> ControlFlow<()> {
+    let boxed: Box<dyn Read + Send + '_> = Box::new(reader);
+    undo(layer, boxed, read, parts)
+}
+
+fn deliver(
+    layer: Layer<'_>,
+    mut text: impl Read,
+    head: &[u8],
+    parts: &mut dyn Parts,
+) -> ControlFlow<()> {
+    match head {
+        [0xff, 0xfe, ..] => parts.part(layer.name, &mut Utf16Reader::little_endian(text)),
+        [0xfe, 0xff, ..] => parts.part(layer.name, &mut Utf16Reader::big_endian(text)),
+        _ => parts.part(layer.name, &mut text),
+    }
+}
+
+fn unzip_held(
+    layer: Layer<'_>,
+    reader: impl Read,
+    read: &Arc<AtomicU64>,
+    parts: &mut dyn Parts,
+) -> ControlFlow<()> {
+    let mut held = Vec::new();
+    match reader.take(MAX_HELD_ZIP + 1).read_to_end(&mut held) {
+        Ok(length) if length as u64 > MAX_HELD_ZIP => {
+            let message = format!(
+                "a zip archive of more than {} MiB cannot be read from a stream",
+                MAX_HELD_ZIP / 1024 / 1024
+            );
+            let kind = DamageKind::UnreadableEntry;
+            parts.damage(layer.name, Damage { offset: 0, kind, message });
+            ControlFlow::Continue(())
+        }
+        // The directory of a zip is at its end: what came before a damage is worth a try.
+        Ok(_) => unzip(layer, Cursor::new(held), read, parts),
+        Err(error) => {
+            parts.damage(layer.name, damage_of(&error));
+            ControlFlow::Continue(())
+        }
+    }
+}
+
+fn unzip(
+    layer: Layer<'_>,
+    reader: impl Read + Seek + Send,
+    read: &Arc<AtomicU64>,
+    parts: &mut dyn Parts,
+) -> ControlFlow<()> {
+    let mut archive = match ZipArchive::new(reader) {
+        Ok(archive) => archive,
+        Err(error) => {
+            parts
+                .damage(layer.name, unreadable(format!("the zip archive cannot be read: {error}")));
+            return ControlFlow::Continue(());
+        }
+    };
+    for index in 0..archive.len() {
+        let entry = match archive.by_index(index) {
+            Ok(entry) => entry,
+            Err(error) => {
+                let message = format!("entry {index} of the zip archive cannot be read: {error}");
+                parts.damage(layer.name, unreadable(message));
+                continue;
+            }
+        };
+        if entry.is_dir() {
+            continue;
+        }
+        let name = match entry.name() {
+            Ok(name) if layer.name.is_empty() => name.into_owned(),
+            Ok(name) => format!("{}:{name}", layer.name),
+            Err(_) => format!("{}entry {index}", layer.name),
+        };
+        let packed = Arc::new(AtomicU64::new(entry.compressed_size()));
+        let guard = Guard { read: packed, start: 0, out: 0, limited: true };
+        let guarded = Guarded { inner: ZipEntry(entry), guard };
+        next_layer(Layer { name: &name, depth: layer.depth + 1 }, guarded, read, parts)?;
+    }
+    ControlFlow::Continue(())
+}
+
+fn is_zip(head: &[u8]) -> bool {
+    head == b"PK\x03\x04" || head == b"PK\x05\x06"
+}
+
+fn unreadable(message: String) -> Damage {
+    Damage { offset: 0, kind: DamageKind::UnreadableEntry, message }
+}
+
+fn damage_of(error: &io::Error) -> Damage {
+    let kind = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<ReadFailure>())
+        .map_or(DamageKind::Io, |failure| failure.kind);
+    Damage { offset: 0, kind, message: error.to_string() }
+}
+
+fn read_up_to(reader: &mut impl Read, head: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < head.len() {
+        match reader.read(&mut head[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // What was read is delivered first; the error comes again.
+            Err(_) if length > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+struct Counted<R> {
+    inner: R,
+    count: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.count.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+impl<R: Seek> Seek for Counted<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
+}
+
+/// Compares what comes out of a layer with what went into the outermost one.
+struct Guard {
+    read: Arc<AtomicU64>,
+    start: u64,
+    out: u64,
+    limited: bool,
+}
+
+struct Guarded<R> {
+    inner: R,
+    guard: Guard,
+}
+
+impl<R: Read> Read for Guarded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let guard = &mut self.guard;
+        let went_in = guard.read.load(Ordering::Relaxed).saturating_sub(guard.start).max(1);
+        if guard.limited && guard.out > BOMB_FLOOR && guard.out / BOMB_RATIO > went_in {
+            let message = format!(
+                "more than {BOMB_RATIO} bytes came out of each compressed byte; the rest is not read"
+            );
+            return Err(ReadFailure::error(DamageKind::DecompressionBomb, message));
+        }
+        let count = self.inner.read(buffer)?;
+        guard.out += count as u64;
+        Ok(count)
+    }
+}
+
+struct ZstdReader<R: BufRead>(zstd::stream::read::Decoder<'static, R>);
+
+impl<R: BufRead> Read for ZstdReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| in_layer("zstd", error))
+    }
+}
+
+struct ZipEntry<R>(R);
+
+impl<R: Read> Read for ZipEntry<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| in_layer("zip", error))
+    }
+}
+
+/// Names the format in a decompression error; an error of the reader below stays what it is.
+fn in_layer(format: &str, error: io::Error) -> io::Error {
+    if error.get_ref().is_some_and(|inner| inner.is::<ReadFailure>()) {
+        return error;
+    }
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        let message = format!("the {format} data ends early");
+        return ReadFailure::error(DamageKind::TruncatedCompression, message);
+    }
+    let message = format!("the {format} data is damaged: {error}");
+    ReadFailure::error(DamageKind::CorruptCompression, message)
+}

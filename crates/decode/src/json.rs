@@ -1,0 +1,218 @@
+//! Reads members out of JSON text that the splitter has checked already.
+//!
+//! The text is trusted to be valid, so that nothing is checked twice; on anything else the results
+//! are wrong, but nothing panics or runs on.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::memmem;
+
+use crate::split::scan::plain_end;
+use crate::split::shape::Keys;
+
+/// Moves over white space.
+pub(crate) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// Returns the position of the quote that ends the string whose contents begin at `at`, and whether
+/// there are escapes in it.
+pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> (usize, bool) {
+    let mut has_escapes = false;
+    loop {
+        at = plain_end(bytes, at);
+        match bytes.get(at) {
+            Some(b'\\') => {
+                has_escapes = true;
+                at += 2;
+            }
+            Some(b'"') => return (at, has_escapes),
+            Some(_) => at += 1,
+            None => return (bytes.len(), has_escapes),
+        }
+    }
+}
+
+/// Returns the end of the number or word that begins at `at`.
+pub(crate) fn word_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(byte) = bytes.get(at)
+        && !matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
+    {
+        at += 1;
+    }
+    at
+}
+
+/// Returns the end of the value that begins at `at`. Only brackets and quotes are looked at.
+pub(crate) fn value_end(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at) {
+        Some(b'"') => (string_end(bytes, at + 1).0 + 1).min(bytes.len()),
+        Some(b'{') => nested_end(bytes, at + 1, b'{', b'}'),
+        Some(b'[') => nested_end(bytes, at + 1, b'[', b']'),
+        Some(_) => word_end(bytes, at),
+        None => bytes.len(),
+    }
+}
+
+/// Returns the end of the object or array whose contents begin at `at`: brackets of its own kind
+/// are counted, text is passed over.
+fn nested_end(bytes: &[u8], mut at: usize, open: u8, close: u8) -> usize {
+    let mut depth = 1;
+    while let Some(step) = bytes.get(at..).and_then(|rest| memchr::memchr3(b'"', open, close, rest))
+    {
+        at += step + 1;
+        match bytes[at - 1] {
+            b'"' => at = string_end(bytes, at).0 + 1,
+            byte if byte == open => depth += 1,
+            _ => {
+                depth -= 1;
+                if depth == 0 {
+                    return at;
+                }
+            }
+        }
+    }
+    bytes.len()
+}
+
+/// Calls `visit` with each outermost member of an object: its key as written and where its value
+/// begins; `visit` returns where the value ends, or none to stop.
+pub(crate) fn for_each_member(
+    bytes: &[u8],
+    mut visit: impl FnMut(Range<usize>, usize) -> Option<usize>,
+) {
+    let mut at = skip_space(bytes, 0) + 1;
+    loop {
+        at = skip_space(bytes, at);
+        if bytes.get(at) == Some(&b',') {
+            at = skip_space(bytes, at + 1);
+        }
+        if bytes.get(at) != Some(&b'"') {
+            return;
+        }
+        let end = string_end(bytes, at + 1).0;
+        let colon = skip_space(bytes, end + 1);
+        let value = skip_space(bytes, colon + 1);
+        match visit(at + 1..end, value) {
+            Some(end) => at = end,
+            None => return,
+        }
+    }
+}
+
+/// Returns where the value of an outermost member lies.
+pub(crate) fn member(bytes: &[u8], key: &[u8]) -> Option<Range<usize>> {
+    let mut found = None;
+    for_each_member(bytes, |name, value| {
+        let end = value_end(bytes, value);
+        if bytes[name] == *key {
+            found = Some(value..end);
+            return None;
+        }
+        Some(end)
+    });
+    found
+}
+
+/// Returns the outermost keys of an object.
+pub(crate) fn outer_keys(bytes: &[u8]) -> Keys {
+    let mut keys = Keys::default();
+    for_each_member(bytes, |name, value| {
+        keys.add(&bytes[name]);
+        Some(value_end(bytes, value))
+    });
+    keys
+}
+
+/// Returns true for a record of an S3 event notification, which looks like a CloudTrail record.
+pub(crate) fn is_s3_notification(bytes: &[u8]) -> bool {
+    memmem::find(bytes, b"\"aws:s3\"").is_some()
+        && member(bytes, b"eventSource").is_some_and(|value| bytes[value] == *b"\"aws:s3\"")
+}
+
+/// Returns true for the message that S3 sends to test a notification's target.
+pub(crate) fn is_s3_test(bytes: &[u8]) -> bool {
+    member(bytes, b"Event").is_some_and(|value| bytes[value] == *b"\"s3:TestEvent\"")
+}
+
+/// Returns the text that a string's contents stand for. A surrogate without its other half becomes
+/// U+FFFD.
+pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
+    let Some(first) = memchr::memchr(b'\\', text.as_bytes()) else { return Cow::Borrowed(text) };
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut next = Some(first);
+    while let Some(at) = next {
+        out.push_str(&rest[..at]);
+        let escape = rest.as_bytes().get(at + 1);
+        let mut used = 2;
+        match escape {
+            Some(b'n') => out.push('\n'),
+            Some(b't') => out.push('\t'),
+            Some(b'r') => out.push('\r'),
+            Some(b'b') => out.push('\u{8}'),
+            Some(b'f') => out.push('\u{c}'),
+            Some(b'u') => {
+                let (character, length) = code_point(&rest.as_bytes()[at..]);
+                out.push(character);
+                used = length;
+            }
+            Some(byte) if byte.is_ascii() => out.push(char::from(*byte)),
+            _ => used = 1,
+        }
+        rest = rest.get(at + used..).unwrap_or_default();
+        next = memchr::memchr(b'\\', rest.as_bytes());
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// Returns the character of a `\u` escape, or of two that are a surrogate pair, and their length.
+fn code_point(escape: &[u8]) -> (char, usize) {
+    let unit = |at: usize| {
+        let digits = escape.get(at + 2..at + 6).filter(|_| escape[at..].starts_with(b"\\u"))?;
+        u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let Some(first) = unit(0) else { return (char::REPLACEMENT_CHARACTER, 2) };
+    if (0xd800..0xdc00).contains(&first)
+        && let Some(second @ 0xdc00..0xe000) = unit(6)
+    {
+        let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+        return (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12);
+    }
+    (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes() {
+        for (text, plain) in [
+            ("plain", "plain"),
+            (r#"a\"b\\c\/d"#, "a\"b\\c/d"),
+            (r"\n\t\r\b\f", "\n\t\r\u{8}\u{c}"),
+            (r"\u00e9\ud83d\ude00!", "é😀!"),
+            (r"\ud83dx", "\u{fffd}x"),
+            (r"\ude00\u0041", "\u{fffd}A"),
+        ] {
+            assert_eq!(unescape(text), plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn members() {
+        let text = br#" { "a" : "x\"}" , "b":[1,{"c":"]"}],"d":{"a":{}} , "e":-1 } "#;
+        let value = |key: &[u8]| member(text, key).map(|range| &text[range]);
+        assert_eq!(value(b"a"), Some(&br#""x\"}""#[..]));
+        assert_eq!(value(b"b"), Some(&br#"[1,{"c":"]"}]"#[..]));
+        assert_eq!(value(b"d"), Some(&br#"{"a":{}}"#[..]));
+        assert_eq!(value(b"e"), Some(&b"-1"[..]));
+        assert_eq!(value(b"c"), None);
+    }
+}

@@ -1,0 +1,370 @@
+//! Field names as paths into JSON, and the walk that picks their values out of a record.
+//!
+//! Names follow Splunk's JSON extraction: keys joined by a point, `{}` after the name of an array.
+//! A key that has a point in it gives the same name as two nested keys.
+
+use std::borrow::Cow;
+
+use crate::json::{for_each_member, skip_space, string_end, unescape, value_end, word_end};
+
+/// Where a value lies in its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+    has_escapes: bool,
+}
+
+impl Span {
+    /// Returns the value's text: of a string its contents, of anything else its own spelling.
+    pub(crate) fn text(self, record: &str) -> Cow<'_, str> {
+        let text = record.get(self.start as usize..self.end as usize).unwrap_or_default();
+        if self.has_escapes { unescape(text) } else { Cow::Borrowed(text) }
+    }
+}
+
+/// How arrays directly under the record are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrays {
+    /// `name{}` everywhere.
+    Braced,
+    /// An outermost array of scalars is a multivalue under its own name.
+    PlainRows,
+}
+
+/// The values of each wanted path in one record, in the order of the text.
+#[derive(Debug, Default)]
+pub(crate) struct Slots {
+    values: Vec<Vec<Span>>,
+}
+
+impl Slots {
+    /// Returns the values of a slot.
+    pub(crate) fn get(&self, slot: usize) -> &[Span] {
+        self.values.get(slot).map_or(&[], Vec::as_slice)
+    }
+
+    fn reset(&mut self, count: usize) {
+        self.values.resize_with(count, Vec::new);
+        self.values.iter_mut().for_each(Vec::clear);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    children: Vec<(Box<[u8]>, usize)>,
+    array: Option<usize>,
+    slot: Option<usize>,
+}
+
+/// The wanted paths as a tree of keys.
+#[derive(Debug)]
+pub(crate) struct Paths {
+    nodes: Vec<Node>,
+    names: Vec<String>,
+}
+
+/// One step of a path.
+enum Part<'a> {
+    Key(&'a [u8]),
+    Array,
+}
+
+/// Splits a name, or a key with points in it, into steps.
+fn parts(name: &[u8]) -> impl Iterator<Item = Part<'_>> {
+    name.split(|b| *b == b'.').flat_map(|segment| {
+        let mut key = segment;
+        let mut arrays = 0;
+        while let Some(shorter) = key.strip_suffix(b"{}") {
+            key = shorter;
+            arrays += 1;
+        }
+        std::iter::once(Part::Key(key)).chain((0..arrays).map(|_| Part::Array))
+    })
+}
+
+impl Paths {
+    pub(crate) fn new() -> Self {
+        Self { nodes: vec![Node::default()], names: Vec::new() }
+    }
+
+    /// Adds a path and returns its slot; a known path keeps its slot.
+    pub(crate) fn add(&mut self, name: &str) -> usize {
+        let mut node = 0;
+        for part in parts(name.as_bytes()) {
+            let next = match part {
+                Part::Key(key) => self.child(node, key),
+                Part::Array => self.nodes[node].array,
+            };
+            node = next.unwrap_or_else(|| {
+                let new = self.nodes.len();
+                self.nodes.push(Node::default());
+                match part {
+                    Part::Key(key) => self.nodes[node].children.push((key.into(), new)),
+                    Part::Array => self.nodes[node].array = Some(new),
+                }
+                new
+            });
+        }
+        *self.nodes[node].slot.get_or_insert_with(|| {
+            self.names.push(name.to_owned());
+            self.names.len() - 1
+        })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    fn child(&self, node: usize, key: &[u8]) -> Option<usize> {
+        let children = &self.nodes[node].children;
+        children.iter().find(|(name, _)| **name == *key).map(|(_, child)| *child)
+    }
+
+    /// Follows a key of the text, which may stand for several steps.
+    fn step(&self, node: usize, key: &[u8], has_escapes: bool) -> Option<usize> {
+        if has_escapes {
+            let text = std::str::from_utf8(key).ok()?;
+            return self.steps(node, unescape(text).as_bytes());
+        }
+        self.child(node, key).or_else(|| self.steps(node, key))
+    }
+
+    fn steps(&self, node: usize, key: &[u8]) -> Option<usize> {
+        parts(key).try_fold(node, |node, part| match part {
+            Part::Key(key) => self.child(node, key),
+            Part::Array => self.nodes[node].array,
+        })
+    }
+
+    /// Picks the values of all paths out of a record.
+    pub(crate) fn pick(&self, record: &str, arrays: Arrays, slots: &mut Slots) {
+        slots.reset(self.names.len());
+        if self.is_empty() {
+            return;
+        }
+        let walk = Walk { paths: self, bytes: record.as_bytes(), arrays };
+        walk.object(skip_space(walk.bytes, 0), 0, true, slots);
+    }
+}
+
+struct Walk<'a> {
+    paths: &'a Paths,
+    bytes: &'a [u8],
+    arrays: Arrays,
+}
+
+impl Walk<'_> {
+    /// Walks the object that begins at `at`; returns its end.
+    fn object(&self, at: usize, node: usize, is_outermost: bool, slots: &mut Slots) -> usize {
+        let bytes = self.bytes;
+        let mut at = skip_space(bytes, at + 1);
+        while bytes.get(at) == Some(&b'"') {
+            let (end, has_escapes) = string_end(bytes, at + 1);
+            let key = &bytes[at + 1..end];
+            let colon = skip_space(bytes, end + 1);
+            let value = skip_space(bytes, colon + 1);
+            at = match self.paths.step(node, key, has_escapes) {
+                Some(child) => self.value(value, child, is_outermost, slots),
+                None => value_end(bytes, value),
+            };
+            at = skip_space(bytes, at);
+            if bytes.get(at) == Some(&b',') {
+                at = skip_space(bytes, at + 1);
+            }
+        }
+        (at + 1).min(bytes.len())
+    }
+
+    fn value(&self, at: usize, node: usize, is_outermost: bool, slots: &mut Slots) -> usize {
+        let bytes = self.bytes;
+        match bytes.get(at) {
+            Some(b'{') if !self.paths.nodes[node].children.is_empty() => {
+                self.object(at, node, false, slots)
+            }
+            Some(b'{') => value_end(bytes, at),
+            Some(b'[') => {
+                let is_plain =
+                    is_outermost && self.arrays == Arrays::PlainRows && is_scalar_array(bytes, at);
+                let items = if is_plain { Some(node) } else { self.paths.nodes[node].array };
+                match items {
+                    Some(items) => self.items(at, items, slots),
+                    None => value_end(bytes, at),
+                }
+            }
+            _ => {
+                let (span, end) = scalar(bytes, at);
+                if let Some(slot) = self.paths.nodes[node].slot {
+                    slots.values[slot].push(span);
+                }
+                end
+            }
+        }
+    }
+
+    /// Walks the array that begins at `at`; returns its end.
+    fn items(&self, at: usize, node: usize, slots: &mut Slots) -> usize {
+        let bytes = self.bytes;
+        let mut at = skip_space(bytes, at + 1);
+        while at < bytes.len() && bytes[at] != b']' {
+            at = skip_space(bytes, self.value(at, node, false, slots).max(at + 1));
+            if bytes.get(at) == Some(&b',') {
+                at = skip_space(bytes, at + 1);
+            }
+        }
+        (at + 1).min(bytes.len())
+    }
+}
+
+/// Returns the span and the end of the scalar that begins at `at`.
+fn scalar(bytes: &[u8], at: usize) -> (Span, usize) {
+    let (start, end, has_escapes, after) = if bytes.get(at) == Some(&b'"') {
+        let (end, has_escapes) = string_end(bytes, at + 1);
+        (at + 1, end, has_escapes, end + 1)
+    } else {
+        let end = word_end(bytes, at);
+        (at, end, false, end)
+    };
+    // A record is far smaller than 4 GiB.
+    let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    (Span { start: narrow(start), end: narrow(end), has_escapes }, after.min(bytes.len()))
+}
+
+fn is_scalar_array(bytes: &[u8], at: usize) -> bool {
+    let mut at = skip_space(bytes, at + 1);
+    loop {
+        match bytes.get(at) {
+            None | Some(b']') => return true,
+            Some(b'{' | b'[') => return false,
+            Some(b',') => at = skip_space(bytes, at + 1),
+            Some(_) => at = skip_space(bytes, value_end(bytes, at).max(at + 1)),
+        }
+    }
+}
+
+/// Names longer than this are left out when all fields are wanted.
+pub(crate) const MAX_NAME: usize = 4096;
+
+/// Calls `visit` with the name and the place of every value in a record, in the order of the text.
+///
+/// Empty objects and arrays give no field; `null` is the text `null`.
+pub(crate) fn flatten(record: &str, arrays: Arrays, visit: &mut dyn FnMut(&str, Span)) {
+    let mut name = String::new();
+    let start = skip_space(record.as_bytes(), 0);
+    flatten_object(record, start, Some(arrays), &mut name, visit);
+}
+
+/// `outermost` is how arrays are named, in the outermost object only.
+fn flatten_object(
+    record: &str,
+    start: usize,
+    outermost: Option<Arrays>,
+    name: &mut String,
+    visit: &mut dyn FnMut(&str, Span),
+) -> usize {
+    let mut last = start + 1;
+    let outer = name.len();
+    for_each_member(&record.as_bytes()[start..], |key, value| {
+        if outermost.is_none() {
+            name.push('.');
+        }
+        let key = record.get(start + key.start..start + key.end).unwrap_or_default();
+        name.push_str(&unescape(key));
+        let arrays = outermost.unwrap_or(Arrays::Braced);
+        last = flatten_value(record, start + value, arrays, name, visit);
+        name.truncate(outer);
+        Some(last - start)
+    });
+    (skip_space(record.as_bytes(), last) + 1).min(record.len())
+}
+
+fn flatten_value(
+    record: &str,
+    at: usize,
+    arrays: Arrays,
+    name: &mut String,
+    visit: &mut dyn FnMut(&str, Span),
+) -> usize {
+    let bytes = record.as_bytes();
+    if name.len() > MAX_NAME {
+        return value_end(bytes, at);
+    }
+    match bytes.get(at) {
+        Some(b'{') => flatten_object(record, at, None, name, visit),
+        Some(b'[') => {
+            let outer = name.len();
+            if arrays == Arrays::Braced || !is_scalar_array(bytes, at) {
+                name.push_str("{}");
+            }
+            let mut at = skip_space(bytes, at + 1);
+            while at < bytes.len() && bytes[at] != b']' {
+                let end = flatten_value(record, at, Arrays::Braced, name, visit);
+                at = skip_space(bytes, end.max(at + 1));
+                if bytes.get(at) == Some(&b',') {
+                    at = skip_space(bytes, at + 1);
+                }
+            }
+            name.truncate(outer);
+            (at + 1).min(bytes.len())
+        }
+        _ => {
+            let (span, end) = scalar(bytes, at);
+            visit(name, span);
+            end
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &str = r#" {"a":"x","b":{"c":[{"d":1.0},{"d":null},{"e":{}}],"f":[[true],["\u00e9"]]},
+        "g.h":"dotted","g":{"h":"nested"},"tags":["p","q"],"none":[],"empty":"","i{}":3} "#;
+
+    fn picked(name: &str, arrays: Arrays) -> String {
+        let mut paths = Paths::new();
+        let slot = paths.add(name);
+        let mut slots = Slots::default();
+        paths.pick(RECORD, arrays, &mut slots);
+        let values: Vec<_> = slots.get(slot).iter().map(|span| span.text(RECORD)).collect();
+        values.join("|")
+    }
+
+    #[test]
+    fn picking() {
+        for (name, values) in [
+            ("a", "x"),
+            ("b.c{}.d", "1.0|null"),
+            ("b.c", ""),
+            ("b.f{}{}", "true|é"),
+            ("g.h", "dotted|nested"),
+            ("tags{}", "p|q"),
+            ("tags", ""),
+            ("i{}", "3"),
+            ("b", ""),
+        ] {
+            assert_eq!(picked(name, Arrays::Braced), values, "{name}");
+        }
+        assert_eq!(picked("tags", Arrays::PlainRows), "p|q");
+        assert_eq!(picked("tags{}", Arrays::PlainRows), "");
+        assert_eq!(picked("b.f{}{}", Arrays::PlainRows), "true|é");
+    }
+
+    #[test]
+    fn flattening() {
+        let all = |arrays| {
+            let mut all = Vec::new();
+            flatten(RECORD, arrays, &mut |name, span| {
+                all.push(format!("{name}={}", span.text(RECORD)));
+            });
+            all.join(" ")
+        };
+        assert_eq!(
+            all(Arrays::Braced),
+            "a=x b.c{}.d=1.0 b.c{}.d=null b.f{}{}=true b.f{}{}=é g.h=dotted g.h=nested tags{}=p \
+             tags{}=q empty= i{}=3"
+        );
+        assert!(all(Arrays::PlainRows).contains(" tags=p tags=q "));
+    }
+}

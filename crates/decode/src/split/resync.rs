@@ -1,0 +1,92 @@
+//! Finds the next record after a damage.
+
+use memchr::memmem;
+
+/// White space that may lie between a record's brace and its first key.
+const MAX_INDENT: usize = 64;
+/// Bytes that are looked at again when more has come: a brace, white space and a key.
+const OVERLAP: usize = 256;
+
+/// First keys of the records read so far: what a record of this file begins with.
+#[derive(Debug, Default)]
+pub(crate) struct FirstKeys {
+    /// Each with its quotes.
+    needles: Vec<Vec<u8>>,
+}
+
+impl FirstKeys {
+    const MOST: usize = 4;
+    const LONGEST: usize = 64;
+
+    pub(crate) fn remember(&mut self, key: &[u8]) {
+        let known = |needle: &Vec<u8>| needle[1..needle.len() - 1] == *key;
+        if key.is_empty()
+            || key.len() > Self::LONGEST
+            || self.needles.len() >= Self::MOST
+            || self.needles.iter().any(known)
+        {
+            return;
+        }
+        self.needles.push([b"\"", key, b"\""].concat());
+    }
+}
+
+/// A search that goes on when more has been read.
+#[derive(Debug, Default)]
+pub(crate) struct Resync {
+    searched: usize,
+}
+
+impl Resync {
+    /// Returns where the next record or line of records begins in `rest`.
+    ///
+    /// That is a brace at the beginning of a line, or one that is followed by the first key of a
+    /// record. The text is searched in pieces, so that the work is in proportion to the distance.
+    pub(crate) fn search(
+        &mut self,
+        rest: &[u8],
+        first_keys: &FirstKeys,
+        is_last: bool,
+    ) -> Option<usize> {
+        let mut piece = 4096;
+        let limit = if is_last { rest.len() } else { rest.len().saturating_sub(OVERLAP) };
+        while self.searched < limit {
+            let end = limit.min(self.searched + piece);
+            let text = &rest[self.searched..rest.len().min(end + OVERLAP)];
+            let keys = first_keys.needles.iter().map(Vec::as_slice);
+            let known = [&b"\"eventVersion\""[..], b"\"Records\""].into_iter().chain(keys);
+            let by_key = known.filter_map(|key| first_opening(text, key)).min();
+            let by_line = memmem::find(text, b"\n{").map(|at| at + 1);
+            let first = by_key.into_iter().chain(by_line).min();
+            // One that begins in the overlap is found again with all of its text.
+            if let Some(at) = first.filter(|at| self.searched + at < end) {
+                return Some(self.searched + at);
+            }
+            self.searched = end;
+            piece *= 2;
+        }
+        None
+    }
+
+    /// Returns how many of `length` bytes are done with.
+    pub(crate) fn forget(&mut self, length: usize) -> usize {
+        let done = self.searched.min(length);
+        self.searched -= done;
+        done
+    }
+}
+
+/// Returns true if a text that does not begin like JSON has CloudTrail records further on.
+pub(crate) fn shows_records(text: &[u8]) -> bool {
+    [&b"\"eventVersion\""[..], b"\"Records\""].iter().any(|key| first_opening(text, key).is_some())
+}
+
+/// Returns the first brace that is followed by `key`, white space between them.
+fn first_opening(text: &[u8], key: &[u8]) -> Option<usize> {
+    memmem::find_iter(text, key).find_map(|at| {
+        let before = &text[at.saturating_sub(MAX_INDENT)..at];
+        let indent = before.iter().rev().take_while(|b| b.is_ascii_whitespace()).count();
+        let brace = at.checked_sub(indent + 1)?;
+        (text[brace] == b'{').then_some(brace)
+    })
+}

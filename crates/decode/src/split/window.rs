@@ -1,0 +1,92 @@
+//! The piece of the input that is in memory.
+
+use std::io::{ErrorKind, Read};
+
+use crate::inflate::ReadFailure;
+use crate::report::{Damage, DamageKind};
+
+/// How much is read at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// Bytes of a stream from some offset on. What lies before the position that is kept goes away when
+/// more is read.
+pub(crate) struct Window<R> {
+    reader: R,
+    data: Vec<u8>,
+    filled: usize,
+    /// Offset in the stream of the first byte of `data`.
+    base: u64,
+    ended: bool,
+    failure: Option<Damage>,
+    chunk: usize,
+}
+
+impl<R: Read> Window<R> {
+    pub(crate) fn new(reader: R) -> Self {
+        Self {
+            reader,
+            data: Vec::new(),
+            filled: 0,
+            base: 0,
+            ended: false,
+            failure: None,
+            chunk: CHUNK,
+        }
+    }
+
+    /// Sets how much is read at a time.
+    #[cfg(test)]
+    pub(crate) fn with_chunk(mut self, chunk: usize) -> Self {
+        self.chunk = chunk.max(1);
+        self
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.data[..self.filled]
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Returns the offset in the stream of a position.
+    pub(crate) fn offset(&self, at: usize) -> u64 {
+        self.base + at as u64
+    }
+
+    /// Returns why the stream ended, once, if it should not have.
+    pub(crate) fn take_failure(&mut self) -> Option<Damage> {
+        self.failure.take()
+    }
+
+    /// Forgets what is before `keep` and reads more; returns how far everything moved to the front.
+    ///
+    /// At least as much is read as is kept, so that reading a record costs time in proportion to
+    /// its length however little the reader gives at once.
+    pub(crate) fn refill(&mut self, keep: usize) -> usize {
+        self.data.copy_within(keep..self.filled, 0);
+        self.filled -= keep;
+        self.base += keep as u64;
+        let goal = self.filled + self.chunk.max(if self.chunk < CHUNK { 0 } else { self.filled });
+        if self.data.len() < goal {
+            self.data.resize(goal, 0);
+        }
+        while self.filled < goal && !self.ended {
+            match self.reader.read(&mut self.data[self.filled..goal]) {
+                Ok(0) => self.ended = true,
+                Ok(count) => self.filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.ended = true;
+                    let kind = error
+                        .get_ref()
+                        .and_then(|inner| inner.downcast_ref::<ReadFailure>())
+                        .map_or(DamageKind::Io, |failure| failure.kind);
+                    let offset = self.offset(self.filled);
+                    self.failure = Some(Damage { offset, kind, message: error.to_string() });
+                }
+            }
+        }
+        keep
+    }
+}
