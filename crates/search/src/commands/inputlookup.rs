@@ -30,7 +30,7 @@ static DOC: CommandDoc = CommandDoc {
     examples: &[Example {
         title: "Rows seen before, and those of now",
         events: r#"{"user":"ann"}"#,
-        search: "| inputlookup append=true seen_users | stats count by user",
+        search: "search user=* | inputlookup append=true seen_users | stats count by user",
         results: r#"{"user":"ann","count":1}"#,
     }],
     differs: &["Empty cells give no value."],

@@ -1,7 +1,11 @@
 //! SPL commands: one file each, one line each in [`COMMANDS`].
 
+mod append;
+mod appendcols;
+mod appendpipe;
 mod eval;
 mod fields;
+mod format;
 mod head;
 mod inputlookup;
 mod lookup;
@@ -14,6 +18,7 @@ mod options;
 mod outputlookup;
 mod regex;
 mod rename;
+mod r#return;
 mod rex;
 mod search;
 mod sort;
@@ -32,8 +37,12 @@ use crate::plan::{Needs, Plan};
 
 /// Every command, sorted by name.
 pub static COMMANDS: &[Entry] = &[
+    append::ENTRY,
+    appendcols::ENTRY,
+    appendpipe::ENTRY,
     eval::ENTRY,
     fields::ENTRY,
+    format::ENTRY,
     head::ENTRY,
     inputlookup::ENTRY,
     lookup::ENTRY,
@@ -45,6 +54,7 @@ pub static COMMANDS: &[Entry] = &[
     outputlookup::ENTRY,
     regex::ENTRY,
     rename::ENTRY,
+    r#return::ENTRY,
     rex::ENTRY,
     search::ENTRY,
     sort::ENTRY,

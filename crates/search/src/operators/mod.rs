@@ -11,6 +11,7 @@ mod expand;
 mod node;
 mod present;
 mod serial;
+mod summarize;
 mod r#while;
 
 use std::fmt::Debug;
@@ -28,6 +29,7 @@ pub use expand::{Expand, Whole};
 pub use node::{OperatorNode, OperatorPlanner};
 pub use present::CountPresent;
 pub use serial::SerialNumbers;
+pub use summarize::{Summarize, Summary};
 pub use r#while::While;
 
 /// What an operator does, as plain data.

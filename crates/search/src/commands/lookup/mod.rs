@@ -38,10 +38,10 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"user":"ann"}"#,
         },
         Example {
-            title: "A table written by the search before",
-            events: r#"{"user":"ann","team":"blue"}"#,
-            search: "| outputlookup owners | eval who=user | table who | lookup owners user AS who OUTPUT team",
-            results: r#"{"who":"ann"}"#,
+            title: "A table that a subsearch has just written",
+            events: r#"{"who":"ann"}"#,
+            search: "| append [| makeresults | eval user=\"ann\", team=\"blue\" | outputlookup owners | where isnull(user)] | lookup owners user AS who OUTPUT team | table who team",
+            results: r#"{"who":"ann","team":"blue"}"#,
         },
     ],
     differs: &[
