@@ -8,6 +8,8 @@ mod fields;
 mod format;
 mod head;
 mod inputlookup;
+mod iplocation;
+mod join;
 mod lookup;
 mod makemv;
 mod makeresults;
@@ -45,6 +47,8 @@ pub static COMMANDS: &[Entry] = &[
     format::ENTRY,
     head::ENTRY,
     inputlookup::ENTRY,
+    iplocation::ENTRY,
+    join::ENTRY,
     lookup::ENTRY,
     makemv::ENTRY,
     makeresults::ENTRY,
