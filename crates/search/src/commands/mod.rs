@@ -24,6 +24,7 @@ mod r#return;
 mod rex;
 mod search;
 mod sort;
+mod spath;
 mod stats;
 mod table;
 mod r#where;
@@ -62,6 +63,7 @@ pub static COMMANDS: &[Entry] = &[
     rex::ENTRY,
     search::ENTRY,
     sort::ENTRY,
+    spath::ENTRY,
     stats::ENTRY,
     table::ENTRY,
     r#where::ENTRY,

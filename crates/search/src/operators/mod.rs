@@ -23,7 +23,6 @@ use spilltrail_event::Field;
 
 pub use append::Append;
 pub use derive::{Derive, RowFunction};
-pub(crate) use derive::with_columns;
 pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
 pub use node::{OperatorNode, OperatorPlanner};
