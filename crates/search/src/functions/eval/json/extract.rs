@@ -79,7 +79,7 @@ pub(in super::super) static SPATH: EvalFunction = EvalFunction::row(
     |_, arguments| {
         let Some(document) = parse(&arguments[0]) else { return Value::Null };
         let Some(path) = arguments[1].to_text() else { return Value::Null };
-        let found = path::find(&document, &path::parse(&path));
+        let found = path::find_in_document(&document, &path::parse(&path));
         let values = found.into_iter().flat_map(|json| native(json.clone()).into_members());
         Value::multi(values.collect())
     },

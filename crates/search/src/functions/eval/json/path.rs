@@ -39,6 +39,16 @@ pub(crate) fn parse(path: &str) -> Vec<Step> {
 
 /// Returns every value that the steps lead to.
 pub(crate) fn find<'a>(json: &'a Json, steps: &[Step]) -> Vec<&'a Json> {
+    walk(json, steps, false)
+}
+
+/// Returns every value that the steps lead to as `spath` has it: `{}` of a value that is no array is
+/// the value itself.
+pub(crate) fn find_in_document<'a>(json: &'a Json, steps: &[Step]) -> Vec<&'a Json> {
+    walk(json, steps, true)
+}
+
+fn walk<'a>(json: &'a Json, steps: &[Step], each_of_single: bool) -> Vec<&'a Json> {
     let mut found = vec![json];
     for step in steps {
         found = found
@@ -49,6 +59,7 @@ pub(crate) fn find<'a>(json: &'a Json, steps: &[Step]) -> Vec<&'a Json> {
                     array.get(*index).into_iter().collect()
                 }
                 (Step::Each, Json::Array(array)) => array.iter().collect(),
+                (Step::Each, single) if each_of_single => vec![single],
                 _ => Vec::new(),
             })
             .collect();
