@@ -85,7 +85,9 @@ impl<'a> Compiler<'a> {
             },
             EvalNode::Text(text) => (Node::Constant(Value::text(text.clone())), Type::String),
             EvalNode::Field(name) => self.field(name),
-            EvalNode::Call { name, arguments } => self.call(&name.value, name.span, tree, arguments),
+            EvalNode::Call { name, arguments } => {
+                self.call(&name.value, name.span, tree, arguments)
+            }
             EvalNode::Unary(operator, operand) => self.unary(*operator, operand),
             EvalNode::Binary(operator, left, right) => self.binary(*operator, tree, left, right),
             EvalNode::In(value, list) => {
@@ -341,12 +343,12 @@ fn unknown_function(name: &str, span: Span) -> Diagnostic {
     .at(span);
     match similar(name, eval::names()) {
         Some(known) => diagnostic.help(format!("a function with a similar name exists: `{known}`")),
-        None => diagnostic.help("`spilltrail help functions` lists the eval functions"),
+        None => diagnostic.help("`spilltrail help` lists the eval functions"),
     }
 }
 
 fn dotted_name(name: &str, span: Span) -> Diagnostic {
     Diagnostic::warning(Code::DOTTED_NAME, format!("`{name}` is not the field of that name here"))
         .label(span, "in eval and where, a dot joins the values of two fields")
-        .help(format!("write `'{name}'` in single quotes to mean the field"))
+        .help(format!("write `'{name}'` to mean the field"))
 }

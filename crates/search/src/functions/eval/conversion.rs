@@ -217,11 +217,7 @@ fn formatted(number: f64, format: &str) -> Option<String> {
 /// Returns the number with thousands grouped, and two decimals if it has any.
 fn commas(number: f64) -> String {
     let rounded = round(number, 2);
-    let text = if number.fract() == 0.0 {
-        format_number(rounded)
-    } else {
-        format!("{rounded:.2}")
-    };
+    let text = if number.fract() == 0.0 { format_number(rounded) } else { format!("{rounded:.2}") };
     group_thousands(&text)
 }
 

@@ -23,8 +23,11 @@ pub(super) static MVFILTER: EvalFunction = EvalFunction::special(
 .prepared(|preparation| match preparation.fields_in(0).as_slice() {
     [_] => Ok(binding(preparation, 0)),
     names => {
-        let found = if names.is_empty() { "none".to_owned() } else { names.join("`, `") };
-        Err(preparation.refuse(0, format!("expected a condition on one field, found `{found}`")))
+        let found = match names {
+            [] => "none".to_owned(),
+            names => format!("`{}`", names.join("`, `")),
+        };
+        Err(preparation.refuse(0, format!("expected a condition on one field, found {found}")))
     }
 });
 

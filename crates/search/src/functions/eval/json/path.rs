@@ -45,9 +45,7 @@ pub(crate) fn find<'a>(json: &'a Json, steps: &[Step]) -> Vec<&'a Json> {
             .into_iter()
             .flat_map(|json| match (step, json) {
                 (Step::Key(key), Json::Object(object)) => object.get(key).into_iter().collect(),
-                (Step::Index(index), Json::Array(array)) => {
-                    array.get(*index).into_iter().collect()
-                }
+                (Step::Index(index), Json::Array(array)) => array.get(*index).into_iter().collect(),
                 (Step::Each, Json::Array(array)) => array.iter().collect(),
                 _ => Vec::new(),
             })
@@ -145,12 +143,9 @@ mod tests {
     #[test]
     fn values_are_found() {
         let document = json!({"a": [{"b": 1}, {"b": 2}, 3], "c.d": 4});
-        for (path, values) in [
-            ("a{}.b", json!([1, 2])),
-            ("a{2}", json!([3])),
-            ("a.b", json!([])),
-            ("c.d", json!([])),
-        ] {
+        for (path, values) in
+            [("a{}.b", json!([1, 2])), ("a{2}", json!([3])), ("a.b", json!([])), ("c.d", json!([]))]
+        {
             let found: Json = find(&document, &parse(path)).into_iter().cloned().collect();
             assert_eq!(found, values, "{path}");
         }
