@@ -189,6 +189,7 @@ impl<'a> Compiler<'a> {
             context: self.context,
             scope: self.scope,
             fields: &mut self.fields,
+            warnings: &mut self.warnings,
         };
         let prepared = match (function.prepare)(&mut preparation) {
             Ok(prepared) => prepared,
@@ -241,9 +242,15 @@ pub(crate) struct Preparation<'a> {
     pub(crate) context: &'a EvalContext,
     scope: &'a dyn Scope,
     fields: &'a mut Vec<Field>,
+    warnings: &'a mut Vec<Diagnostic>,
 }
 
 impl Preparation<'_> {
+    /// Adds a warning about the call.
+    pub(crate) fn warn(&mut self, warning: Diagnostic) {
+        self.warnings.push(warning);
+    }
+
     /// Returns the text of an argument that is a string literal, and its place.
     pub(crate) fn literal_text(&self, argument: usize) -> Option<(&str, Span)> {
         match self.arguments.get(argument)?.literal()? {

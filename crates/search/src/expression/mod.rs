@@ -284,7 +284,7 @@ mod tests {
             (r#"sum(1, "2")"#, Code::BAD_ARGUMENT, r#""2""#, "string literal"),
             (r#"tostring(1, "roman")"#, Code::BAD_ARGUMENT, r#""roman""#, "`hex`"),
             ("mvfilter(user=port)", Code::BAD_ARGUMENT, "user=port", "one field"),
-            (r#"lookup("x", "", "")"#, Code::MISSING_LOOKUP, r#""x""#, "no lookup `x`"),
+            ("lookup(user, port, ids)", Code::BAD_ARGUMENT, "user", "name of a lookup"),
         ] {
             let errors = compile(text).unwrap_err();
             assert_eq!(errors.len(), 1, "{text}");
@@ -313,6 +313,12 @@ mod tests {
         assert!(warnings("user . name").is_empty());
         assert!(warnings("user.port").is_empty());
         assert!(warnings("'user.name'").is_empty());
+    }
+
+    #[test]
+    fn a_missing_lookup_is_doubtful() {
+        let expression = compile(r#"lookup("x", json_object(), json_array())"#).unwrap();
+        assert_eq!(expression.warnings()[0].code, Code::MISSING_LOOKUP);
     }
 
     #[test]

@@ -8,6 +8,9 @@ use super::Category::Multivalue;
 use super::{Arity, EvalFunction, doc, returns};
 use crate::expression::{Bound, Call, Evaluation, Node, Preparation, Prepared};
 
+/// How many values mvmap returns at most: a guard against filling memory.
+const LONGEST: usize = 1_000_000;
+
 pub(super) static MVFILTER: EvalFunction = EvalFunction::special(
     doc(
         "mvfilter",
@@ -48,7 +51,8 @@ pub(super) static MVMAP: EvalFunction = EvalFunction::special(
         "Returns the results of an expression for each value of a field; nulls drop out.",
         "mvmap(<multivalue>, <expression>)",
         &[(r#"mvmap(split("a,b", ","), "x")"#, "x | x")],
-    ),
+    )
+    .differs(&["It stops after 1,000,000 results."]),
     Arity::Exactly(2),
     returns::multi,
     mvmap,
@@ -81,6 +85,10 @@ fn mvmap<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
             _ => call.arguments[1].evaluate(evaluation),
         };
         results.extend(result.into_members());
+        if results.len() >= LONGEST {
+            results.truncate(LONGEST);
+            break;
+        }
     }
     Value::multi(results)
 }

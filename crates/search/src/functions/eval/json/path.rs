@@ -13,6 +13,9 @@ pub(crate) enum Step {
     Each,
 }
 
+/// How deep a document may be made; readers of JSON stop at 128.
+const DEEPEST: usize = 100;
+
 /// Returns the steps of a path; the empty path has none. A `{…}` that is no number is a key.
 pub(crate) fn parse(path: &str) -> Vec<Step> {
     let mut steps = Vec::new();
@@ -76,8 +79,11 @@ pub(crate) fn each_mut(json: &mut Json, steps: &[Step], change: &mut dyn FnMut(&
 }
 
 /// Sets the value at the end of the steps. Missing keys are made; a step into a value of another
-/// type, or to an element that is not there, changes nothing.
+/// type, or to an element that is not there, changes nothing, nor does a path of over 100 steps.
 pub(crate) fn set(json: &mut Json, steps: &[Step], value: &Json) {
+    if steps.len() > DEEPEST {
+        return;
+    }
     let Some((step, rest)) = steps.split_first() else {
         *json = value.clone();
         return;
