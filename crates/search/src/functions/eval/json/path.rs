@@ -13,6 +13,9 @@ pub(crate) enum Step {
     Each,
 }
 
+/// How deep a document may be made; readers of JSON stop at 128.
+const DEEPEST: usize = 100;
+
 /// Returns the steps of a path; the empty path has none. A `{…}` that is no number is a key.
 pub(crate) fn parse(path: &str) -> Vec<Step> {
     let mut steps = Vec::new();
@@ -55,9 +58,7 @@ fn walk<'a>(json: &'a Json, steps: &[Step], each_of_single: bool) -> Vec<&'a Jso
             .into_iter()
             .flat_map(|json| match (step, json) {
                 (Step::Key(key), Json::Object(object)) => object.get(key).into_iter().collect(),
-                (Step::Index(index), Json::Array(array)) => {
-                    array.get(*index).into_iter().collect()
-                }
+                (Step::Index(index), Json::Array(array)) => array.get(*index).into_iter().collect(),
                 (Step::Each, Json::Array(array)) => array.iter().collect(),
                 (Step::Each, single) if each_of_single => vec![single],
                 _ => Vec::new(),
@@ -89,8 +90,11 @@ pub(crate) fn each_mut(json: &mut Json, steps: &[Step], change: &mut dyn FnMut(&
 }
 
 /// Sets the value at the end of the steps. Missing keys are made; a step into a value of another
-/// type, or to an element that is not there, changes nothing.
+/// type, or to an element that is not there, changes nothing, nor does a path of over 100 steps.
 pub(crate) fn set(json: &mut Json, steps: &[Step], value: &Json) {
+    if steps.len() > DEEPEST {
+        return;
+    }
     let Some((step, rest)) = steps.split_first() else {
         *json = value.clone();
         return;
@@ -156,12 +160,9 @@ mod tests {
     #[test]
     fn values_are_found() {
         let document = json!({"a": [{"b": 1}, {"b": 2}, 3], "c.d": 4});
-        for (path, values) in [
-            ("a{}.b", json!([1, 2])),
-            ("a{2}", json!([3])),
-            ("a.b", json!([])),
-            ("c.d", json!([])),
-        ] {
+        for (path, values) in
+            [("a{}.b", json!([1, 2])), ("a{2}", json!([3])), ("a.b", json!([])), ("c.d", json!([]))]
+        {
             let found: Json = find(&document, &parse(path)).into_iter().cloned().collect();
             assert_eq!(found, values, "{path}");
         }
