@@ -12,6 +12,7 @@ pub mod error;
 pub mod eval;
 pub mod expression;
 pub mod functions;
+mod lookups;
 pub mod memory;
 pub mod operators;
 mod order;

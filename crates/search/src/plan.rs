@@ -20,6 +20,8 @@ pub struct Plan {
     /// True once a transforming command made the rows: they are results, not events, and the output
     /// shows the columns in this order.
     pub transformed: bool,
+    /// What `nomv` joins the values of a field by, where `mvcombine` said.
+    delimiters: IndexMap<String, String>,
 }
 
 /// What the rest of a pipeline needs of the rows before it.
@@ -114,7 +116,7 @@ impl Plan {
             .collect();
         let logical = LogicalPlanBuilder::from(logical).project(columns)?.build()?;
         let fields = fields.into_iter().map(|field| (field.name, field.kind)).collect();
-        Ok(Self { logical, fields, transformed: false })
+        Ok(Self { logical, fields, transformed: false, delimiters: IndexMap::new() })
     }
 
     /// Returns the DataFusion plan.
@@ -236,7 +238,7 @@ impl Plan {
     /// Replaces the plan by one over other columns.
     #[must_use]
     pub fn replaced(self, logical: LogicalPlan, fields: IndexMap<String, Kind>) -> Self {
-        Self { logical, fields, transformed: self.transformed }
+        Self { logical, fields, ..self }
     }
 
     /// Puts one of our own operators on top.
@@ -246,12 +248,20 @@ impl Plan {
             self.fields.iter().map(|(name, kind)| Field::new(name, *kind)).collect();
         let output = operator.output(&input);
         let fields = output.iter().map(|field| (field.name.clone(), field.kind)).collect();
-        let node = OperatorNode::new(operator, self.logical, &output);
-        Self {
-            logical: LogicalPlan::Extension(Extension { node: Arc::new(node) }),
-            fields,
-            transformed: self.transformed,
-        }
+        let node = OperatorNode::new(operator, self.logical.clone(), &output);
+        let logical = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+        Self { logical, fields, ..self }
+    }
+
+    /// Returns what the values of the field are joined by, if a command said.
+    #[must_use]
+    pub fn delimiter(&self, name: &str) -> Option<&str> {
+        self.delimiters.get(name).map(String::as_str)
+    }
+
+    /// Says what the values of the field are joined by.
+    pub fn set_delimiter(&mut self, name: &str, delimiter: &str) {
+        self.delimiters.insert(name.to_owned(), delimiter.to_owned());
     }
 }
 

@@ -40,8 +40,13 @@ impl Rows {
                 kinds.entry(name).and_modify(|known| *known = known.or(kind)).or_insert(kind);
             }
         }
-        let fields: Vec<Field> =
-            kinds.iter().map(|(name, kind)| Field::new(*name, *kind)).collect();
+        let fields = kinds.iter().map(|(name, kind)| Field::new(*name, *kind)).collect();
+        Self::with_fields(fields, records)
+    }
+
+    /// Returns rows made of records, with exactly these columns.
+    #[must_use]
+    pub fn with_fields(fields: Vec<Field>, records: &[IndexMap<String, Value<'_>>]) -> Self {
         let mut builders: Vec<ColumnBuilder> =
             fields.iter().map(|field| ColumnBuilder::new(field.kind)).collect();
         for record in records {
@@ -78,6 +83,18 @@ impl Rows {
             let take = left.min(batch.num_rows());
             *batch = batch.slice(0, take);
             left -= take;
+        }
+        self
+    }
+
+    /// Returns the rows behind the first `count`.
+    #[must_use]
+    pub fn without_first(mut self, count: usize) -> Self {
+        let mut left = count;
+        for batch in &mut self.batches {
+            let skip = left.min(batch.num_rows());
+            *batch = batch.slice(skip, batch.num_rows() - skip);
+            left -= skip;
         }
         self
     }

@@ -21,7 +21,7 @@ pub const MAX_APPENDED_ROWS: usize = 50_000;
 
 /// Runs a subsearch and returns its rows.
 ///
-/// A result cut off at `limit` is told in the search's messages.
+/// `needs` is what is used of the rows. A result cut off at `limit` is told in the search's messages.
 ///
 /// # Errors
 /// What the subsearch fails with.
@@ -29,10 +29,9 @@ pub async fn run(
     pipeline: &Pipeline,
     context: &SearchContext,
     limit: usize,
+    needs: Needs,
 ) -> Result<Rows, Diagnostic> {
-    let plan = planner::plan_pipeline(pipeline, context, Needs::everything())
-        .await
-        .map_err(first)?;
+    let plan = planner::plan_pipeline(pipeline, context, needs).await.map_err(first)?;
     let rows = collect(plan, context, Some(limit + 1))
         .await
         .map_err(|error| crate::error::from_engine(&error).at(pipeline.span))?;
@@ -88,7 +87,7 @@ pub async fn as_expression(
     pipeline: &Pipeline,
     context: &SearchContext,
 ) -> Result<SearchExpr, Diagnostic> {
-    let rows = run(pipeline, context, MAX_EXPRESSION_ROWS).await?;
+    let rows = run(pipeline, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
     let mut alternatives = Vec::new();
     for row in rows.iter() {
         let mut parts = Vec::new();
@@ -158,7 +157,8 @@ fn equals(field: &str, value: &Value<'_>, span: Span) -> SearchExpr {
     if members.len() == 1 { members.remove(0) } else { SearchExpr::Or(members) }
 }
 
-fn first(mut diagnostics: Vec<Diagnostic>) -> Diagnostic {
+/// Returns the gravest diagnostic.
+pub(crate) fn first(mut diagnostics: Vec<Diagnostic>) -> Diagnostic {
     diagnostics.sort_by_key(|diagnostic| std::cmp::Reverse(diagnostic.severity));
     diagnostics.into_iter().next().unwrap_or_else(|| {
         Diagnostic::error(Code::EXECUTION, "the subsearch could not be planned")
@@ -171,7 +171,7 @@ fn first(mut diagnostics: Vec<Diagnostic>) -> Diagnostic {
 /// # Errors
 /// What the subsearch fails with.
 pub async fn as_text(pipeline: &Pipeline, context: &SearchContext) -> Result<String, Diagnostic> {
-    let rows = run(pipeline, context, MAX_EXPRESSION_ROWS).await?;
+    let rows = run(pipeline, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
     let texts: Vec<String> = rows
         .iter()
         .flat_map(|row| {

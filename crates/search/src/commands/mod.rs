@@ -1,13 +1,30 @@
 //! SPL commands: one file each, one line each in [`COMMANDS`].
 
+mod append;
+mod appendcols;
+mod appendpipe;
 mod eval;
 mod fields;
+mod format;
 mod head;
+mod inputlookup;
+mod iplocation;
+mod join;
+mod lookup;
+mod makemv;
 mod makeresults;
+mod mvcombine;
+mod mvexpand;
+mod nomv;
 mod options;
+mod outputlookup;
+mod regex;
 mod rename;
+mod r#return;
+mod rex;
 mod search;
 mod sort;
+mod spath;
 mod stats;
 mod table;
 mod r#where;
@@ -23,13 +40,30 @@ use crate::plan::{Needs, Plan};
 
 /// Every command, sorted by name.
 pub static COMMANDS: &[Entry] = &[
+    append::ENTRY,
+    appendcols::ENTRY,
+    appendpipe::ENTRY,
     eval::ENTRY,
     fields::ENTRY,
+    format::ENTRY,
     head::ENTRY,
+    inputlookup::ENTRY,
+    iplocation::ENTRY,
+    join::ENTRY,
+    lookup::ENTRY,
+    makemv::ENTRY,
     makeresults::ENTRY,
+    mvcombine::ENTRY,
+    mvexpand::ENTRY,
+    nomv::ENTRY,
+    outputlookup::ENTRY,
+    regex::ENTRY,
     rename::ENTRY,
+    r#return::ENTRY,
+    rex::ENTRY,
     search::ENTRY,
     sort::ENTRY,
+    spath::ENTRY,
     stats::ENTRY,
     table::ENTRY,
     r#where::ENTRY,

@@ -1,6 +1,6 @@
 //! Values of options.
 
-use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 
 /// Reads a truth value: `t`, `true`, `1`, `yes`, `y` and their opposites, in any case.
 ///
@@ -30,4 +30,10 @@ pub(super) fn count(value: &Spanned<String>) -> Result<usize, Diagnostic> {
         )
         .at(value.span)
     })
+}
+
+/// Returns the diagnostic for an option that the command does not have.
+pub(super) fn unknown(command: &str, option: &str, span: Span) -> Diagnostic {
+    let message = format!("`{command}` has no option `{option}`");
+    Diagnostic::error(Code::BAD_OPTION, message).at(span)
 }

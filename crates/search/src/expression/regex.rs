@@ -101,14 +101,30 @@ impl Regex {
     /// whole match. None if nothing matched.
     #[must_use]
     pub fn replace_all(&self, text: &str, replacement: &str) -> Option<String> {
+        self.replace_matches(text, replacement, 0..usize::MAX)
+    }
+
+    /// Replaces, as [`Regex::replace_all`] does, the matches whose numbers, counted from 0, are in
+    /// `numbers`. None if there is no such match.
+    #[must_use]
+    pub fn replace_matches(
+        &self,
+        text: &str,
+        replacement: &str,
+        numbers: Range<usize>,
+    ) -> Option<String> {
         let mut replaced = String::new();
         let mut copied = None;
+        let mut number = 0;
         self.each_match(text, |groups| {
             let Some(whole) = groups.range(0) else { return false };
-            replaced.push_str(text.get(copied.unwrap_or(0)..whole.start).unwrap_or_default());
-            expand(replacement, groups, &mut replaced);
-            copied = Some(whole.end);
-            true
+            if numbers.contains(&number) {
+                replaced.push_str(text.get(copied.unwrap_or(0)..whole.start).unwrap_or_default());
+                expand(replacement, groups, &mut replaced);
+                copied = Some(whole.end);
+            }
+            number += 1;
+            number < numbers.end
         });
         replaced.push_str(text.get(copied?..).unwrap_or_default());
         Some(replaced)

@@ -4,11 +4,14 @@
 //! compared and sent elsewhere); [`Operator::start`] makes the running half, which takes batches in
 //! order and gives batches in order. One logical node and one execution plan carry them all.
 
+mod append;
+mod derive;
 mod exec;
 mod expand;
 mod node;
 mod present;
 mod serial;
+mod summarize;
 mod r#while;
 
 use std::fmt::Debug;
@@ -18,11 +21,14 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use spilltrail_event::Field;
 
+pub use append::Append;
+pub use derive::{Derive, RowFunction};
 pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
 pub use node::{OperatorNode, OperatorPlanner};
 pub use present::CountPresent;
 pub use serial::SerialNumbers;
+pub use summarize::{Summarize, Summary};
 pub use r#while::While;
 
 /// What an operator does, as plain data.

@@ -1,0 +1,169 @@
+//! `appendcols`: puts the fields of a subsearch's rows beside those of the rows that are there.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result as EngineResult;
+use indexmap::IndexMap;
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::{Field, Value};
+use spilltrail_spl::{Arguments, Pipeline};
+
+use super::append::{required, subsearch_option};
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use crate::expression::arrow::{ColumnBuilder, ColumnReader};
+use crate::operators::{Operator, Running};
+use crate::plan::{Needs, Plan, kind_of};
+use crate::subsearch::{self, MAX_APPENDED_ROWS};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "appendcols",
+    aliases: &[],
+    kind: CommandKind::Dataset,
+    summary: "Puts the fields of a subsearch's rows beside those of the rows that are there, first to first.",
+    syntax: "appendcols [override=<bool>] [maxout=<int>] [maxtime=<int>] [timeout=<int>] [<subsearch>]",
+    arguments: &[
+        ("override", "If true, the subsearch's value replaces one that is there. Default false."),
+        ("maxout", "How many rows the subsearch may give. Default and most 50,000."),
+        ("maxtime, timeout", "Taken and without effect."),
+    ],
+    examples: &[Example {
+        title: "Two counts side by side",
+        events: "{\"a\":\"1\"}\n{\"a\":\"2\"}",
+        search: "| stats count as one | appendcols [| makeresults count=3 | stats count as other]",
+        results: r#"{"one":2,"other":3}"#,
+    }],
+    differs: &["Rows of the subsearch without a partner come last, as rows of their own."],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct AppendColumns {
+    overrides: bool,
+    limit: usize,
+    subsearch: Pipeline,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let (mut overrides, mut limit) = (false, MAX_APPENDED_ROWS);
+    let mut subsearch = None;
+    while !arguments.is_empty() {
+        if let Some(pipeline) = arguments.subsearch() {
+            subsearch = Some(pipeline?);
+        } else if let Some(value) = arguments.option("override") {
+            overrides = options::boolean(&value)?;
+        } else if let Some(option) = arguments.any_option() {
+            limit = subsearch_option("appendcols", &option)?.unwrap_or(limit);
+        } else {
+            arguments.finish()?;
+        }
+    }
+    let subsearch = required(subsearch, arguments)?;
+    Ok(Box::new(AppendColumns { overrides, limit, subsearch }))
+}
+
+#[async_trait]
+impl Command for AppendColumns {
+    fn needs(&self, after: Needs) -> Needs {
+        Needs { order: true, ..after }
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        let needs = Needs { order: true, ..stage.after.clone() };
+        let rows = subsearch::run(&self.subsearch, stage.context, self.limit, needs).await?;
+        let external = |field: &&Field| !field.name.starts_with('_');
+        let fields: Vec<Field> = rows
+            .fields
+            .iter()
+            .filter(external)
+            .map(|field| {
+                let wide = input.kind(&field.name).map_or(field.kind, |kind| kind.or(field.kind));
+                Field::new(&field.name, wide)
+            })
+            .collect();
+        let mut records: Vec<IndexMap<String, Value<'static>>> = rows.iter().collect();
+        records.iter_mut().for_each(|record| record.retain(|name, _| !name.starts_with('_')));
+        let rows = Arc::new(records);
+        Ok(input.operator(Arc::new(Beside { fields, rows, overrides: self.overrides })))
+    }
+}
+
+/// Puts the fields of held rows beside those of the stream.
+#[derive(Debug)]
+struct Beside {
+    fields: Vec<Field>,
+    rows: Arc<Vec<IndexMap<String, Value<'static>>>>,
+    overrides: bool,
+}
+
+impl Operator for Beside {
+    fn name(&self) -> &'static str {
+        "appendcols"
+    }
+
+    fn state(&self) -> String {
+        // The same memory is the same rows.
+        format!("{} {:p}", self.overrides, Arc::as_ptr(&self.rows))
+    }
+
+    fn output(&self, input: &[Field]) -> Vec<Field> {
+        let set = |field: &Field| self.fields.iter().find(|set| set.name == field.name);
+        let known = |name: &str| input.iter().any(|field| field.name == name);
+        let new = self.fields.iter().filter(|field| !known(&field.name));
+        input.iter().map(|field| set(field).unwrap_or(field)).chain(new).cloned().collect()
+    }
+
+    fn start(&self, _: SchemaRef, output: SchemaRef) -> EngineResult<Box<dyn Running>> {
+        let (rows, overrides) = (self.rows.clone(), self.overrides);
+        Ok(Box::new(Placing { output, rows, overrides, next: 0 }))
+    }
+}
+
+struct Placing {
+    output: SchemaRef,
+    rows: Arc<Vec<IndexMap<String, Value<'static>>>>,
+    overrides: bool,
+    next: usize,
+}
+
+impl Placing {
+    /// Returns `count` rows: those of `batch` with what stands beside them.
+    fn rows(&mut self, batch: Option<&RecordBatch>, count: usize) -> EngineResult<RecordBatch> {
+        let mut columns: Vec<ArrayRef> = Vec::new();
+        for field in self.output.fields() {
+            let column = batch.and_then(|batch| batch.column_by_name(field.name()));
+            let reader = column.map(ColumnReader::new).transpose()?;
+            let mut builder = ColumnBuilder::new(kind_of(field.data_type()));
+            for row in 0..count {
+                let own = reader.as_ref().map_or(Value::Null, |reader| reader.value(row));
+                let beside = self.rows.get(self.next + row).and_then(|row| row.get(field.name()));
+                builder.push(match beside {
+                    Some(beside) if self.overrides || own.is_null() => beside.clone(),
+                    _ => own,
+                });
+            }
+            columns.push(builder.finish());
+        }
+        self.next += count;
+        let options = datafusion::arrow::array::RecordBatchOptions::new()
+            .with_row_count(Some(count));
+        Ok(RecordBatch::try_new_with_options(self.output.clone(), columns, &options)?)
+    }
+}
+
+impl Running for Placing {
+    fn push(&mut self, batch: RecordBatch) -> EngineResult<Option<RecordBatch>> {
+        self.rows(Some(&batch), batch.num_rows()).map(Some)
+    }
+
+    fn finish(&mut self) -> EngineResult<Option<RecordBatch>> {
+        match self.rows.len().saturating_sub(self.next) {
+            0 => Ok(None),
+            left => self.rows(None, left).map(Some),
+        }
+    }
+}

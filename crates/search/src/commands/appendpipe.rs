@@ -1,0 +1,68 @@
+//! `appendpipe`: runs commands on the rows that are there, and adds what they give.
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_spl::{Arguments, Pipeline};
+
+use super::append::required;
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use crate::operators::Append;
+use crate::plan::{Needs, Plan};
+use crate::{planner, subsearch};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "appendpipe",
+    aliases: &[],
+    kind: CommandKind::Dataset,
+    summary: "Runs commands on the rows that are there, and adds what they give after them.",
+    syntax: "appendpipe [run_in_preview=<bool>] [<commands>]",
+    arguments: &[("run_in_preview", "Taken and without effect.")],
+    examples: &[Example {
+        title: "A row with the total",
+        events: "{\"user\":\"ann\",\"n\":\"2\"}\n{\"user\":\"bob\",\"n\":\"3\"}",
+        search: "| appendpipe [stats sum(n) as n | eval user=\"all\"] | table user n",
+        results: "{\"user\":\"ann\",\"n\":\"2\"}\n{\"user\":\"bob\",\"n\":\"3\"}\n{\"user\":\"all\",\"n\":\"5\"}",
+    }],
+    differs: &[],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct AppendPipe {
+    commands: Pipeline,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    if let Some(value) = arguments.option("run_in_preview") {
+        options::boolean(&value)?;
+    }
+    let commands = required(arguments.subsearch().transpose()?, arguments)?;
+    arguments.finish()?;
+    Ok(Box::new(AppendPipe { commands }))
+}
+
+#[async_trait]
+impl Command for AppendPipe {
+    fn needs(&self, after: Needs) -> Needs {
+        // A pipeline in error needs nothing; planning it says what is wrong.
+        let Ok(mut needs) = planner::needs_of(&self.commands, after.clone()) else { return after };
+        needs.fields.extend(&after.fields);
+        needs.order |= after.order;
+        needs
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let refused = |error| stage.refused(error);
+        let input = stage.input(input)?;
+        // The rows are used twice, and reading them once is cheaper than planning them twice.
+        let rows = subsearch::collect(input, stage.context, None).await.map_err(refused)?;
+        let plan = rows.into_plan().map_err(refused)?;
+        let needs = Needs { order: true, ..stage.after.clone() };
+        let added = planner::plan_on(plan.clone(), &self.commands, stage.context, needs)
+            .await
+            .map_err(subsearch::first)?;
+        let added = subsearch::collect(added, stage.context, None).await.map_err(refused)?;
+        Append::on(plan, &added).map_err(refused)
+    }
+}

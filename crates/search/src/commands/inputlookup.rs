@@ -1,0 +1,134 @@
+//! `inputlookup`: gives the rows of a lookup table.
+
+use async_trait::async_trait;
+use indexmap::IndexMap;
+use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_event::{Field, Value};
+use spilltrail_spl::{Arguments, SearchExpr};
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use crate::context::LookupTable;
+use crate::operators::Append;
+use crate::plan::{Needs, Plan};
+use crate::predicate::{self, Position};
+use crate::rows::Rows;
+use crate::{lookups, predicate_udf, subsearch};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "inputlookup",
+    aliases: &[],
+    kind: CommandKind::Generating,
+    summary: "Gives the rows of a lookup table, or adds them to the rows that are there.",
+    syntax: "inputlookup [append=<bool>] [strict=<bool>] [start=<int>] [max=<int>] <table> [where <search expression>]",
+    arguments: &[
+        ("append", "If true, the rows come after those of the pipeline. Default false."),
+        ("strict", "If true, a lookup that does not exist is an error. Default false."),
+        ("start", "How many rows of the table are left out at its beginning. Default 0."),
+        ("max", "How many rows are given at most."),
+        ("where", "Which rows, as `search` writes it."),
+    ],
+    examples: &[Example {
+        title: "Rows seen before, and those of now",
+        events: r#"{"user":"ann"}"#,
+        search: "search user=* | inputlookup append=true seen_users | stats count by user",
+        results: r#"{"user":"ann","count":1}"#,
+    }],
+    differs: &["Empty cells give no value."],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct InputLookup {
+    table: Spanned<String>,
+    append: bool,
+    strict: bool,
+    start: usize,
+    max: usize,
+    condition: Option<SearchExpr>,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let (mut append, mut strict, mut start, mut max) = (false, false, 0, usize::MAX);
+    let mut table: Option<Spanned<String>> = None;
+    let mut condition = None;
+    while !arguments.is_empty() {
+        if table.is_some() && arguments.keyword("where").is_some() {
+            condition = Some(arguments.search()?);
+        } else if let Some((name, value)) = arguments.any_option() {
+            match name.value.to_ascii_lowercase().as_str() {
+                "append" => append = options::boolean(&value)?,
+                "strict" => strict = options::boolean(&value)?,
+                "start" => start = options::count(&value)?,
+                "max" => max = options::count(&value)?,
+                other => return Err(options::unknown("inputlookup", other, name.span)),
+            }
+        } else if table.is_none() {
+            table = Some(arguments.field()?);
+        } else {
+            arguments.finish()?;
+        }
+    }
+    let Some(table) = table else {
+        return Err(Diagnostic::error(Code::SYNTAX, "expected the name of a lookup")
+            .at(arguments.span()));
+    };
+    Ok(Box::new(InputLookup { table, append, strict, start, max, condition }))
+}
+
+#[async_trait]
+impl Command for InputLookup {
+    fn needs(&self, after: Needs) -> Needs {
+        after
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        if !self.append {
+            stage.must_be_first(input.as_ref())?;
+        }
+        let rows = self.rows(stage).await?;
+        match input {
+            None => rows.into_plan().map_err(|error| stage.refused(error)),
+            Some(input) => Append::on(input, &rows).map_err(|error| stage.refused(error)),
+        }
+    }
+}
+
+impl InputLookup {
+    async fn rows(&self, stage: &Stage<'_>) -> Result<Rows, Diagnostic> {
+        if self.strict && lookups::find(&self.table, stage.context)?.table.is_none() {
+            let message = format!("there is no lookup `{}`", self.table.value);
+            return Err(Diagnostic::error(Code::MISSING_LOOKUP, message).at(self.table.span));
+        }
+        let table = lookups::read(&self.table, stage.context)?;
+        let Some(condition) = &self.condition else {
+            return Ok(rows_of(&table, self.start, self.max));
+        };
+        let all = rows_of(&table, 0, usize::MAX);
+        let predicate = predicate::compile(condition, Position::Later, stage.context).await?;
+        let plan = all.into_plan().map_err(|error| stage.refused(error))?;
+        let holds = predicate_udf::condition(predicate, &plan);
+        let plan = plan.filter(holds).map_err(|error| stage.refused(error))?;
+        let end = self.start.saturating_add(self.max);
+        let rows = subsearch::collect(plan, stage.context, Some(end))
+            .await
+            .map_err(|error| stage.refused(error))?;
+        Ok(rows.truncated(end).without_first(self.start))
+    }
+}
+
+/// Returns rows of a table; every column is there, also where it has no value at all.
+fn rows_of(table: &LookupTable, start: usize, max: usize) -> Rows {
+    let records: Vec<IndexMap<String, Value<'_>>> = table
+        .rows
+        .iter()
+        .skip(start)
+        .take(max)
+        .map(|row| {
+            let cells = table.columns.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+            cells.map(|(name, cell)| (name.clone(), Value::text(cell.as_str()))).collect()
+        })
+        .collect();
+    let fields = table.columns.iter().map(|name| Field::new(name, spilltrail_event::Kind::Text));
+    Rows { transformed: true, ..Rows::with_fields(fields.collect(), &records) }
+}

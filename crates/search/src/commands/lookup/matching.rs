@@ -1,0 +1,201 @@
+//! Which rows of a lookup table match.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use spilltrail_event::{Value, wildcard_match};
+
+use crate::context::{LookupTable, MatchType};
+
+/// Matches taken where the definition says nothing (transforms.conf `max_matches`).
+const MAX_MATCHES: usize = 1000;
+
+/// Combinations of several multivalue keys tried for one row, at most.
+const MAX_COMBINATIONS: usize = 10_000;
+
+/// A table prepared for matching on some columns.
+#[derive(Debug)]
+pub(super) struct Index {
+    table: Arc<LookupTable>,
+    /// The columns, in the order of the keys, and how each is matched.
+    keys: Vec<(usize, Option<MatchType>)>,
+    /// Rows by the cells of the exactly matched columns.
+    exact: HashMap<Vec<String>, Vec<usize>>,
+    /// The address block of each row, for each key that has them.
+    blocks: Vec<Vec<Option<IpNet>>>,
+}
+
+impl Index {
+    /// Prepares the table for keys in these columns.
+    pub(super) fn new(table: Arc<LookupTable>, columns: Vec<usize>) -> Self {
+        let keys: Vec<(usize, Option<MatchType>)> = columns
+            .into_iter()
+            .map(|column| (column, table.match_types.get(&table.columns[column]).copied()))
+            .collect();
+        let blocks = keys
+            .iter()
+            .map(|(column, how)| match how {
+                Some(MatchType::Cidr) => {
+                    table.rows.iter().map(|row| row.get(*column).and_then(|cell| block(cell))).collect()
+                }
+                _ => Vec::new(),
+            })
+            .collect();
+        let mut exact: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
+        for (number, row) in table.rows.iter().enumerate() {
+            let cells = keys.iter().filter(|(_, how)| how.is_none()).map(|(column, _)| {
+                folded(row.get(*column).map_or("", String::as_str), table.case_sensitive)
+            });
+            let cells = cells.map(Cow::into_owned).collect();
+            exact.entry(cells).or_default().push(number);
+        }
+        Self { table, keys, exact, blocks }
+    }
+
+    /// Returns the table.
+    pub(super) fn table(&self) -> &LookupTable {
+        &self.table
+    }
+
+    /// Returns true if single keys can match several rows.
+    pub(super) fn gives_several(&self) -> bool {
+        let limit = self.limit().max(self.table.min_matches);
+        limit > 1
+            && (self.table.min_matches > 1
+                || self.keys.iter().any(|(_, how)| how.is_some())
+                || self.exact.values().any(|rows| rows.len() > 1))
+    }
+
+    fn limit(&self) -> usize {
+        if self.table.max_matches == 0 { MAX_MATCHES } else { self.table.max_matches }
+    }
+
+    /// Returns the rows that match the values, one for each key, in the order of the table; none if
+    /// a value is absent. The values of multivalues are tried one by one.
+    pub(super) fn matches(&self, values: &[Value<'_>]) -> Vec<usize> {
+        let members: Vec<Vec<Cow<'_, str>>> = values.iter().map(Value::members).collect();
+        let combinations: usize =
+            members.iter().fold(1, |count, list| count.saturating_mul(list.len()));
+        let mut found = Vec::new();
+        for combination in 0..combinations.min(MAX_COMBINATIONS) {
+            let mut rest = combination;
+            // The first key varies slowest, so the order of its values is the order of the result.
+            let mut picked: Vec<&str> = Vec::with_capacity(members.len());
+            for list in members.iter().rev() {
+                picked.push(&list[rest % list.len()]);
+                rest /= list.len();
+            }
+            picked.reverse();
+            self.add_matches(&picked, &mut found);
+            if found.len() >= self.limit() {
+                break;
+            }
+        }
+        found
+    }
+
+    fn add_matches(&self, values: &[&str], found: &mut Vec<usize>) {
+        let is_exact = |(_, key): &(&&str, &(usize, Option<MatchType>))| key.1.is_none();
+        let cells: Vec<String> = values
+            .iter()
+            .zip(&self.keys)
+            .filter(is_exact)
+            .map(|(value, _)| folded(value, self.table.case_sensitive).into_owned())
+            .collect();
+        let Some(rows) = self.exact.get(&cells) else { return };
+        for row in rows {
+            if found.len() >= self.limit() {
+                return;
+            }
+            if (0..values.len()).all(|key| self.fits(key, *row, values[key])) {
+                found.push(*row);
+            }
+        }
+    }
+
+    /// Returns true if the value fits the row's cell of a key that is not matched exactly.
+    fn fits(&self, key: usize, row: usize, value: &str) -> bool {
+        let (column, how) = self.keys[key];
+        let cell = self.table.rows[row].get(column).map_or("", String::as_str);
+        match how {
+            None => true,
+            Some(MatchType::Wildcard) if self.table.case_sensitive => wildcard_match(cell, value),
+            Some(MatchType::Wildcard) => wildcard_match(&cell.to_lowercase(), &value.to_lowercase()),
+            Some(MatchType::Cidr) => match (&self.blocks[key][row], value.trim().parse::<IpAddr>()) {
+                (Some(block), Ok(address)) => block.contains(&address),
+                _ => cell == value,
+            },
+        }
+    }
+}
+
+fn folded(text: &str, case_sensitive: bool) -> Cow<'_, str> {
+    if case_sensitive { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
+}
+
+/// Reads an address block or a single address.
+fn block(cell: &str) -> Option<IpNet> {
+    let cell = cell.trim();
+    cell.parse().ok().or_else(|| cell.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(columns: &[&str], rows: &[&[&str]]) -> LookupTable {
+        let texts = |row: &[&str]| row.iter().map(|cell| (*cell).to_owned()).collect();
+        LookupTable {
+            columns: texts(columns),
+            rows: rows.iter().map(|row| texts(row)).collect(),
+            case_sensitive: true,
+            ..LookupTable::default()
+        }
+    }
+
+    fn matches(table: &LookupTable, keys: &[usize], values: &[Value<'_>]) -> Vec<usize> {
+        Index::new(Arc::new(table.clone()), keys.to_vec()).matches(values)
+    }
+
+    fn multi(members: &[&'static str]) -> Value<'static> {
+        Value::multi(members.iter().map(|member| Cow::Borrowed(*member)).collect())
+    }
+
+    #[test]
+    fn exact_keys() {
+        let mut table = table(&["a", "b"], &[&["x", "1"], &["y", "1"], &["x", "2"], &["X", "1"]]);
+        assert_eq!(matches(&table, &[0], &[Value::text("x")]), [0, 2]);
+        assert_eq!(matches(&table, &[0, 1], &[Value::text("x"), Value::Number(2.0)]), [2]);
+        assert_eq!(matches(&table, &[0, 1], &[Value::text("x"), Value::Null]), []);
+        assert_eq!(matches(&table, &[0], &[multi(&["y", "X", "z"])]), [1, 3]);
+        table.case_sensitive = false;
+        assert_eq!(matches(&table, &[0], &[Value::text("X")]), [0, 2, 3]);
+        table.max_matches = 1;
+        assert_eq!(matches(&table, &[0], &[Value::text("X")]), [0]);
+    }
+
+    #[test]
+    fn wildcards_and_blocks() {
+        let mut table = table(&["a", "n"], &[&["s3*", "10.0.0.0/8"], &["*", "2001:db8::/32"], &["e", "192.0.2.1"]]);
+        table.match_types.insert("a".to_owned(), MatchType::Wildcard);
+        table.match_types.insert("n".to_owned(), MatchType::Cidr);
+        assert_eq!(matches(&table, &[0], &[Value::text("s3:Get")]), [0, 1]);
+        assert_eq!(matches(&table, &[1], &[Value::text("10.1.2.3")]), [0]);
+        assert_eq!(matches(&table, &[1], &[Value::text("2001:db8::7")]), [1]);
+        assert_eq!(matches(&table, &[1], &[Value::text("192.0.2.1")]), [2]);
+        assert_eq!(matches(&table, &[1, 0], &[Value::text("10.1.2.3"), Value::text("e")]), []);
+    }
+
+    #[test]
+    fn whether_several_rows_can_match() {
+        let mut unique = table(&["a"], &[&["x"], &["y"]]);
+        assert!(!Index::new(Arc::new(unique.clone()), vec![0]).gives_several());
+        unique.rows.push(vec!["x".to_owned()]);
+        assert!(Index::new(Arc::new(unique.clone()), vec![0]).gives_several());
+        unique.max_matches = 1;
+        assert!(!Index::new(Arc::new(unique), vec![0]).gives_several());
+    }
+}

@@ -1,0 +1,240 @@
+//! `lookup`: adds fields from the rows of a table that match.
+
+mod matching;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use indexmap::IndexSet;
+use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_event::{Field, Kind, Value};
+use spilltrail_spl::Arguments;
+
+use self::matching::Index;
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use crate::context::LookupTable;
+use crate::lookups;
+use crate::operators::{Derive, RowFunction};
+use crate::plan::{Needs, Plan};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "lookup",
+    aliases: &[],
+    kind: CommandKind::DistributableStreaming,
+    summary: "Adds fields from the rows of a lookup table that match the row.",
+    syntax: "lookup [local=<bool>] [update=<bool>] <table> <column> [AS <field>] … [OUTPUT|OUTPUTNEW <column> [AS <field>] …]",
+    arguments: &[
+        ("table", "The lookup's name, or its CSV file's."),
+        ("OUTPUT", "The columns to add; existing fields are replaced. Without it all columns that are not matched."),
+        ("OUTPUTNEW", "The same for rows that do not have the field yet."),
+        ("local, update", "Taken; there is one machine, and tables are read when the search starts."),
+    ],
+    examples: &[
+        Example {
+            title: "A table that is not there adds nothing",
+            events: r#"{"user":"ann"}"#,
+            search: "| lookup owners user OUTPUT team",
+            results: r#"{"user":"ann"}"#,
+        },
+        Example {
+            title: "A table that a subsearch has just written",
+            events: r#"{"who":"ann"}"#,
+            search: "| append [| makeresults | eval user=\"ann\", team=\"blue\" | outputlookup owners | where isnull(user)] | lookup owners user AS who OUTPUT team | table who team",
+            results: r#"{"who":"ann","team":"blue"}"#,
+        },
+    ],
+    differs: &[
+        "A row without a match keeps the fields that it has.",
+        "A multivalue is looked up value by value; several multivalue keys in every combination.",
+        "Empty cells of the table give no value.",
+    ],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct Lookup {
+    table: Spanned<String>,
+    keys: Vec<Pair>,
+    /// None means every column that is no key.
+    outputs: Option<Vec<Output>>,
+}
+
+/// A column of the table and the field that goes with it.
+#[derive(Debug, Clone)]
+struct Pair {
+    column: Spanned<String>,
+    field: String,
+}
+
+#[derive(Debug, Clone)]
+struct Output {
+    pair: Pair,
+    only_new: bool,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    while let Some((name, value)) = arguments.any_option() {
+        match name.value.to_ascii_lowercase().as_str() {
+            "local" | "update" => {
+                options::boolean(&value)?;
+            }
+            other => return Err(options::unknown("lookup", other, name.span)),
+        }
+    }
+    let table = arguments.field()?;
+    let keys = pairs(arguments)?;
+    let mut outputs: Option<Vec<Output>> = None;
+    loop {
+        let only_new = arguments.keyword("outputnew").is_some();
+        if !only_new && arguments.keyword("output").is_none() {
+            break;
+        }
+        let written = pairs(arguments)?.into_iter().map(|pair| Output { pair, only_new });
+        outputs.get_or_insert_default().extend(written);
+    }
+    arguments.finish()?;
+    if keys.is_empty() {
+        return Err(Diagnostic::error(Code::SYNTAX, "expected a column of the lookup")
+            .at(arguments.span())
+            .help("for example `lookup owners user OUTPUT team`"));
+    }
+    Ok(Box::new(Lookup { table, keys, outputs }))
+}
+
+/// Reads `column [AS field]` up to OUTPUT, OUTPUTNEW or the end.
+fn pairs(arguments: &mut Arguments<'_>) -> Result<Vec<Pair>, Diagnostic> {
+    let mut pairs = Vec::new();
+    loop {
+        while arguments.symbol(",").is_some() {}
+        let is_over = arguments.is_empty()
+            || arguments.peek_keyword("output")
+            || arguments.peek_keyword("outputnew");
+        if is_over {
+            return Ok(pairs);
+        }
+        let column = arguments.field()?;
+        let field = match arguments.keyword("as") {
+            Some(_) => arguments.field()?.value,
+            None => column.value.clone(),
+        };
+        pairs.push(Pair { column, field });
+    }
+}
+
+impl Lookup {
+    /// Returns the place of a column in the table.
+    fn place(&self, column: &Spanned<String>, table: &LookupTable) -> Result<usize, Diagnostic> {
+        let place = table.columns.iter().position(|known| *known == column.value);
+        place.ok_or_else(|| {
+            let message =
+                format!("the lookup `{}` has no column `{}`", self.table.value, column.value);
+            Diagnostic::error(Code::BAD_ARGUMENT, message)
+                .at(column.span)
+                .help(format!("its columns are `{}`", table.columns.join("`, `")))
+        })
+    }
+
+    fn outputs(&self, table: &LookupTable) -> Vec<Output> {
+        if let Some(outputs) = &self.outputs {
+            return outputs.clone();
+        }
+        let is_key = |name: &String| self.keys.iter().any(|key| key.column.value == *name);
+        let others: IndexSet<&String> =
+            table.columns.iter().filter(|name| !is_key(name)).collect();
+        others
+            .into_iter()
+            .map(|name| {
+                let column = Spanned::new(name.clone(), self.table.span);
+                Output { pair: Pair { column, field: name.clone() }, only_new: false }
+            })
+            .collect()
+    }
+}
+
+#[async_trait]
+impl Command for Lookup {
+    fn needs(&self, after: Needs) -> Needs {
+        // Outputs stay needed: a row without a match keeps what it has.
+        after.and(self.keys.iter().map(|key| key.field.as_str()))
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        let table = lookups::read(&self.table, stage.context)?;
+        if table.columns.is_empty() {
+            return Ok(input);
+        }
+        let keys = self
+            .keys
+            .iter()
+            .map(|key| self.place(&key.column, &table))
+            .collect::<Result<Vec<_>, _>>()?;
+        let outputs = self.outputs(&table);
+        let columns = outputs
+            .iter()
+            .map(|output| self.place(&output.pair.column, &table))
+            .collect::<Result<Vec<_>, _>>()?;
+        let inputs: Vec<String> = self.keys.iter().map(|key| key.field.clone()).collect();
+        let index = Index::new(table, keys);
+        let takes_several = inputs.iter().any(|name| input.kind(name) == Some(Kind::Multi));
+        let kind =
+            if takes_several || index.gives_several() { Kind::Multi } else { Kind::Text };
+        let fields: Vec<Field> =
+            outputs.iter().map(|output| Field::new(&output.pair.field, kind)).collect();
+        let only_new = outputs.iter().map(|output| output.only_new).collect();
+        let name = self.table.value.clone();
+        let added = Arc::new(AddFields { name, index, columns, only_new });
+        Ok(Derive::on(input, inputs, fields, added))
+    }
+}
+
+/// Sets fields from the matching rows of a table.
+#[derive(Debug)]
+struct AddFields {
+    name: String,
+    index: Index,
+    /// For each output its column, and whether only rows without the field get it.
+    columns: Vec<usize>,
+    only_new: Vec<bool>,
+}
+
+impl RowFunction for AddFields {
+    fn name(&self) -> &'static str {
+        "lookup"
+    }
+
+    fn state(&self) -> String {
+        // The table is too long a text; tables of one name do not change while a search is planned
+        // and run, save by an `outputlookup`, which makes a new one.
+        let table: *const LookupTable = self.index.table();
+        format!("{} {:?} {:?} {table:p}", self.name, self.columns, self.only_new)
+    }
+
+    fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
+        let table = self.index.table();
+        let rows = self.index.matches(inputs);
+        let missing = table.min_matches.saturating_sub(rows.len());
+        let fill = table.default_match.as_deref().filter(|_| missing > 0);
+        if rows.is_empty() && fill.is_none() {
+            return;
+        }
+        for ((output, column), only_new) in
+            outputs.iter_mut().zip(&self.columns).zip(&self.only_new)
+        {
+            if *only_new && !output.is_null() {
+                continue;
+            }
+            let cells = rows.iter().filter_map(|row| table.rows[*row].get(*column));
+            let mut members: Vec<Cow<'_, str>> = cells
+                .filter(|cell| !cell.is_empty())
+                .map(|cell| Cow::Borrowed(cell.as_str()))
+                .collect();
+            if let Some(fill) = fill {
+                members.extend(std::iter::repeat_n(Cow::Borrowed(fill), missing));
+            }
+            *output = Value::multi(members);
+        }
+    }
+}

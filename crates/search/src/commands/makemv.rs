@@ -1,0 +1,178 @@
+//! `makemv`: splits a field's text into several values.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_event::{Field, Kind, Value};
+use spilltrail_spl::Arguments;
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use crate::expression::regex::Regex;
+use crate::operators::{Derive, RowFunction};
+use crate::plan::{Needs, Plan};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "makemv",
+    aliases: &[],
+    kind: CommandKind::DistributableStreaming,
+    summary: "Splits a field's text into several values, at a delimiter or by a regular expression.",
+    syntax: "makemv [delim=<text>|tokenizer=<regular expression>] [allowempty=<bool>] <field>",
+    arguments: &[
+        ("delim", "What separates the values. Default one blank."),
+        ("tokenizer", "A regular expression; the first group of each match is a value."),
+        ("allowempty", "Whether empty values are kept. Default false."),
+    ],
+    examples: &[
+        Example {
+            title: "At commas",
+            events: r#"{"roles":"admin,,audit"}"#,
+            search: r#"| makemv delim="," roles"#,
+            results: r#"{"roles":["admin","audit"]}"#,
+        },
+        Example {
+            title: "By regular expression",
+            events: r#"{"text":"a1-b2"}"#,
+            search: r#"| makemv tokenizer="([a-z])\d" text"#,
+            results: r#"{"text":["a","b"]}"#,
+        },
+    ],
+    differs: &["Each value of a multivalue is split.", "`setsv=true` is not supported."],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct MakeMultivalue {
+    field: String,
+    split: Arc<Split>,
+}
+
+#[derive(Debug)]
+struct Split {
+    at: Separator,
+    allow_empty: bool,
+}
+
+#[derive(Debug)]
+enum Separator {
+    Delimiter(String),
+    Tokenizer { pattern: String, regex: Regex },
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let mut split = Split { at: Separator::Delimiter(" ".to_owned()), allow_empty: false };
+    let mut field = None;
+    while !arguments.is_empty() {
+        let Some((name, value)) = arguments.any_option() else {
+            if field.is_some() {
+                arguments.finish()?;
+            }
+            field = Some(arguments.field()?);
+            continue;
+        };
+        match name.value.to_ascii_lowercase().as_str() {
+            "delim" => split.at = Separator::Delimiter(value.value),
+            "tokenizer" => {
+                let regex = Regex::compile(&value.value, value.span)?;
+                split.at = Separator::Tokenizer { pattern: value.value, regex };
+            }
+            "allowempty" => split.allow_empty = options::boolean(&value)?,
+            "setsv" if options::boolean(&value)? => {
+                let message = "`makemv setsv=true` is not supported";
+                return Err(Diagnostic::unsupported(Code::UNSUPPORTED_OPTION, message)
+                    .at(value.span)
+                    .help("use `nomv` for the joined value"));
+            }
+            "setsv" => {}
+            other => return Err(options::unknown("makemv", other, name.span)),
+        }
+    }
+    let Some(field) = field else {
+        return Err(Diagnostic::error(Code::SYNTAX, "expected a field").at(arguments.span()));
+    };
+    Ok(Box::new(MakeMultivalue { field: field.value, split: Arc::new(split) }))
+}
+
+#[async_trait]
+impl Command for MakeMultivalue {
+    fn needs(&self, after: Needs) -> Needs {
+        after
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        if input.kind(&self.field).is_none() {
+            return Ok(input);
+        }
+        let output = Field::new(&self.field, Kind::Multi);
+        Ok(Derive::on(input, vec![self.field.clone()], [output], self.split.clone()))
+    }
+}
+
+impl Split {
+    fn values(&self, text: &str) -> Vec<String> {
+        let mut values = Vec::new();
+        let mut add = |value: &str| {
+            if self.allow_empty || !value.is_empty() {
+                values.push(value.to_owned());
+            }
+        };
+        match &self.at {
+            Separator::Delimiter(delimiter) if delimiter.is_empty() => add(text),
+            Separator::Delimiter(delimiter) => text.split(delimiter.as_str()).for_each(add),
+            Separator::Tokenizer { regex, .. } => regex.each_match(text, |groups| {
+                let group = if regex.group_names().len() > 1 { 1 } else { 0 };
+                add(groups.get(group).unwrap_or_default());
+                true
+            }),
+        }
+        values
+    }
+}
+
+impl RowFunction for Split {
+    fn name(&self) -> &'static str {
+        "makemv"
+    }
+
+    fn state(&self) -> String {
+        match &self.at {
+            Separator::Delimiter(text) => format!("delim {text:?} {}", self.allow_empty),
+            Separator::Tokenizer { pattern, .. } => {
+                format!("tokenizer {pattern:?} {}", self.allow_empty)
+            }
+        }
+    }
+
+    fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
+        let members = inputs[0].members();
+        let values = members.iter().flat_map(|member| self.values(member));
+        outputs[0] = Value::multi(values.map(Cow::Owned).collect());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delimiters_and_tokenizers() {
+        let delimiter = |text: &str| Separator::Delimiter(text.to_owned());
+        let tokenizer = |pattern: &str| Separator::Tokenizer {
+            pattern: pattern.to_owned(),
+            regex: Regex::new(pattern).unwrap(),
+        };
+        for (at, allow_empty, text, values) in [
+            (delimiter(","), false, "a,,b,", vec!["a", "b"]),
+            (delimiter(","), true, "a,,b", vec!["a", "", "b"]),
+            (delimiter("::"), false, "a::b", vec!["a", "b"]),
+            (delimiter(""), false, "ab", vec!["ab"]),
+            (tokenizer("[a-z]+"), false, "ab1c", vec!["ab", "c"]),
+            (tokenizer("([a-z])([0-9])"), false, "a1b2", vec!["a", "b"]),
+        ] {
+            assert_eq!(Split { at, allow_empty }.values(text), values, "{text}");
+        }
+    }
+}

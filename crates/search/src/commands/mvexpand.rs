@@ -1,0 +1,76 @@
+//! `mvexpand`: gives a row for each value of a multivalue.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::Kind;
+use spilltrail_spl::Arguments;
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use crate::operators::{Expand, Whole};
+use crate::plan::{Needs, Plan};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "mvexpand",
+    aliases: &[],
+    kind: CommandKind::DistributableStreaming,
+    summary: "Gives a row for each value of a multivalue field; the other fields are repeated.",
+    syntax: "mvexpand <field> [limit=<int>]",
+    arguments: &[("limit", "How many values of a row are taken; 0, the default, is all.")],
+    examples: &[
+        Example {
+            title: "One row a value",
+            events: r#"{"id":"1","tag":["a","b"]}
+{"id":"2"}"#,
+            search: "| mvexpand tag",
+            results: r#"{"id":"1","tag":"a"}
+{"id":"1","tag":"b"}
+{"id":"2"}"#,
+        },
+        Example {
+            title: "At most two",
+            events: r#"{"tag":["a","b","c"]}"#,
+            search: "| mvexpand tag limit=2",
+            results: r#"{"tag":"a"}
+{"tag":"b"}"#,
+        },
+    ],
+    differs: &["There is no limit of memory for one row's values; a row without the field is kept."],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct MultivalueExpand {
+    field: String,
+    limit: usize,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let mut limit = arguments.option("limit");
+    let field = arguments.field()?;
+    limit = arguments.option("limit").or(limit);
+    arguments.finish()?;
+    let limit = limit.map_or(Ok(0), |value| options::count(&value))?;
+    Ok(Box::new(MultivalueExpand { field: field.value, limit }))
+}
+
+#[async_trait]
+impl Command for MultivalueExpand {
+    fn needs(&self, after: Needs) -> Needs {
+        after.and([&self.field])
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        if input.kind(&self.field) != Some(Kind::Multi) {
+            return Ok(input);
+        }
+        Ok(input.operator(Arc::new(Expand {
+            column: self.field.clone(),
+            whole: Whole::MembersOrAbsent,
+            limit: self.limit,
+        })))
+    }
+}

@@ -1,0 +1,88 @@
+//! `nomv`: joins the values of a multivalue into one.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::{Field, Kind, Value};
+use spilltrail_spl::Arguments;
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use crate::convert;
+use crate::operators::{Derive, RowFunction};
+use crate::plan::{Needs, Plan, column};
+
+/// What joins the values where no command before said something else.
+const DELIMITER: &str = "\n";
+
+static DOC: CommandDoc = CommandDoc {
+    name: "nomv",
+    aliases: &[],
+    kind: CommandKind::DistributableStreaming,
+    summary: "Joins the values of a multivalue field into one, by newlines or by the `delim` of an earlier `mvcombine`.",
+    syntax: "nomv <field>",
+    arguments: &[],
+    examples: &[Example {
+        title: "Joined by newlines",
+        events: r#"{"tag":["a","b"]}"#,
+        search: "| nomv tag",
+        results: r#"{"tag":"a\nb"}"#,
+    }],
+    differs: &[],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct NoMultivalue {
+    field: String,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let field = arguments.field()?.value;
+    arguments.finish()?;
+    Ok(Box::new(NoMultivalue { field }))
+}
+
+#[async_trait]
+impl Command for NoMultivalue {
+    fn needs(&self, after: Needs) -> Needs {
+        after
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        if input.kind(&self.field) != Some(Kind::Multi) {
+            return Ok(input);
+        }
+        let delimiter = input.delimiter(&self.field).unwrap_or(DELIMITER).to_owned();
+        let output = Field::new(&self.field, Kind::Multi);
+        let join = Arc::new(Join { delimiter });
+        let plan = Derive::on(input, vec![self.field.clone()], [output], join);
+        let text = convert::to_kind(column(&self.field), Kind::Multi, Kind::Text);
+        plan.with_columns(vec![(self.field.clone(), text, Kind::Text)])
+            .map_err(|error| stage.refused(error))
+    }
+}
+
+#[derive(Debug)]
+struct Join {
+    delimiter: String,
+}
+
+impl RowFunction for Join {
+    fn name(&self) -> &'static str {
+        "nomv"
+    }
+
+    fn state(&self) -> String {
+        format!("{:?}", self.delimiter)
+    }
+
+    fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
+        if let Value::Multi(members) = &inputs[0] {
+            outputs[0] = Value::Text(Cow::Owned(members.join(&self.delimiter)));
+        }
+    }
+}

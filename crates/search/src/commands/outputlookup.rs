@@ -1,0 +1,301 @@
+//! `outputlookup`: writes the rows to a lookup table, and passes them on.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::{DataFusionError, Result as EngineResult};
+use indexmap::{IndexMap, IndexSet};
+use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_event::{Field, fields};
+use spilltrail_spl::Arguments;
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use crate::context::{LookupStore, LookupTable};
+use crate::lookups;
+use crate::operators::{Operator, Running};
+use crate::plan::{Needs, Plan};
+use crate::rows;
+
+static DOC: CommandDoc = CommandDoc {
+    name: "outputlookup",
+    aliases: &[],
+    kind: CommandKind::CentralizedStreaming,
+    summary: "Writes the rows to a lookup table, and passes them on.",
+    syntax: "outputlookup [append=<bool>] [override_if_empty=<bool>] [key_field=<column>] [max=<int>] [createinapp=<bool>] [create_context=<text>] [allow_updates=<bool>] [output_format=<text>] <table>",
+    arguments: &[
+        ("append", "If true, the rows come after those of the table. Default false: they replace them."),
+        ("override_if_empty", "If false, no rows leave the table as it is. Default true."),
+        ("key_field", "A column whose value tells which row of the table is replaced."),
+        ("max", "How many rows are written at most. Default all."),
+        ("createinapp, create_context, allow_updates, output_format", "Taken and without effect."),
+    ],
+    examples: &[Example {
+        title: "The rows go on",
+        events: r#"{"user":"ann"}"#,
+        search: "| outputlookup append=true seen_users",
+        results: r#"{"user":"ann"}"#,
+    }],
+    differs: &[
+        "A table that exists keeps its columns when rows are appended; other fields are left out.",
+        "Internal fields other than `_time` and `_key` are not written; values of a multivalue are joined by newlines.",
+    ],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct OutputLookup {
+    table: Spanned<String>,
+    how: How,
+}
+
+/// How rows are put into a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct How {
+    append: bool,
+    empties: bool,
+    key: Option<String>,
+    max: usize,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let mut how = How { append: false, empties: true, key: None, max: usize::MAX };
+    let mut table: Option<Spanned<String>> = None;
+    while !arguments.is_empty() {
+        if let Some((name, value)) = arguments.any_option() {
+            match name.value.to_ascii_lowercase().as_str() {
+                "append" => how.append = options::boolean(&value)?,
+                "override_if_empty" => how.empties = options::boolean(&value)?,
+                "key_field" => how.key = Some(value.value),
+                "max" => how.max = options::count(&value)?,
+                "createinapp" | "allow_updates" => {
+                    options::boolean(&value)?;
+                }
+                "create_context" | "output_format" => {}
+                other => return Err(options::unknown("outputlookup", other, name.span)),
+            }
+        } else if table.is_none() {
+            table = Some(arguments.field()?);
+        } else {
+            arguments.finish()?;
+        }
+    }
+    let Some(table) = table else {
+        return Err(Diagnostic::error(Code::SYNTAX, "expected the name of a lookup")
+            .at(arguments.span()));
+    };
+    Ok(Box::new(OutputLookup { table, how }))
+}
+
+#[async_trait]
+impl Command for OutputLookup {
+    fn needs(&self, _: Needs) -> Needs {
+        Needs::everything()
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        let found = lookups::find(&self.table, stage.context)?;
+        let lookups = stage.context.lookups.clone();
+        let operator = WriteLookup { name: found.name, how: self.how.clone(), lookups };
+        Ok(input.operator(Arc::new(operator)))
+    }
+}
+
+/// Writes all rows when the last has come, then gives them: what follows, be it `head`, must not
+/// keep rows from being written.
+struct WriteLookup {
+    name: String,
+    how: How,
+    lookups: Arc<dyn LookupStore>,
+}
+
+impl fmt::Debug for WriteLookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteLookup").field("name", &self.name).field("how", &self.how).finish()
+    }
+}
+
+impl Operator for WriteLookup {
+    fn name(&self) -> &'static str {
+        "outputlookup"
+    }
+
+    fn state(&self) -> String {
+        format!("{} {:?}", self.name, self.how)
+    }
+
+    fn output(&self, input: &[Field]) -> Vec<Field> {
+        input.to_vec()
+    }
+
+    fn start(&self, _: SchemaRef, output: SchemaRef) -> EngineResult<Box<dyn Running>> {
+        Ok(Box::new(Writing {
+            output,
+            name: self.name.clone(),
+            how: self.how.clone(),
+            lookups: self.lookups.clone(),
+            batches: Some(Vec::new()),
+            given: Vec::new(),
+            held: 0,
+        }))
+    }
+}
+
+struct Writing {
+    output: SchemaRef,
+    name: String,
+    how: How,
+    lookups: Arc<dyn LookupStore>,
+    /// The rows so far; none once they are written.
+    batches: Option<Vec<RecordBatch>>,
+    /// What is still to be given, last first.
+    given: Vec<RecordBatch>,
+    held: usize,
+}
+
+impl Running for Writing {
+    fn push(&mut self, batch: RecordBatch) -> EngineResult<Option<RecordBatch>> {
+        self.held += batch.get_array_memory_size();
+        let batch = batch.with_schema(self.output.clone())?;
+        if let Some(batches) = &mut self.batches {
+            batches.push(batch);
+        }
+        Ok(None)
+    }
+
+    fn finish(&mut self) -> EngineResult<Option<RecordBatch>> {
+        if let Some(mut batches) = self.batches.take() {
+            self.write(&batches)?;
+            batches.reverse();
+            self.given = batches;
+        }
+        Ok(self.given.pop())
+    }
+
+    fn held(&self) -> usize {
+        self.held
+    }
+}
+
+impl Writing {
+    fn write(&self, batches: &[RecordBatch]) -> EngineResult<()> {
+        let failed = |error: String| {
+            DataFusionError::Execution(format!("the lookup `{}`: {error}", self.name))
+        };
+        let columns: Vec<String> =
+            self.output.fields().iter().map(|field| field.name().clone()).collect();
+        let mut written: Vec<Vec<String>> = Vec::new();
+        for batch in batches {
+            let readers = rows::readers(batch.columns())?;
+            for row in 0..batch.num_rows() {
+                let cells = readers.iter().map(|reader| reader.value(row).members().join("\n"));
+                written.push(cells.collect());
+            }
+        }
+        let old = self.lookups.read(&self.name).map_err(failed)?;
+        let old = old.map_or_else(new_table, |table| (*table).clone());
+        match merged(old, columns, written, &self.how) {
+            Some(table) => self.lookups.write(&self.name, table).map_err(failed),
+            None => Ok(()),
+        }
+    }
+}
+
+fn new_table() -> LookupTable {
+    LookupTable { case_sensitive: true, ..LookupTable::default() }
+}
+
+/// Returns the table with the rows put in; none if it stays as it is.
+fn merged(
+    old: LookupTable,
+    columns: Vec<String>,
+    mut rows: Vec<Vec<String>>,
+    how: &How,
+) -> Option<LookupTable> {
+    if rows.is_empty() && (!how.empties || how.append || how.key.is_some()) {
+        return None;
+    }
+    rows.truncate(how.max);
+    let is_written = |name: &str| !name.starts_with('_') || matches!(name, fields::TIME | "_key");
+    let keeps = (how.append || how.key.is_some()) && !old.columns.is_empty();
+    let columns_written: IndexSet<String> = if keeps || rows.is_empty() && !old.columns.is_empty() {
+        old.columns.iter().cloned().collect()
+    } else {
+        columns.iter().filter(|name| is_written(name)).cloned().collect()
+    };
+    let places: Vec<Option<usize>> = columns_written
+        .iter()
+        .map(|name| columns.iter().position(|column| column == name))
+        .collect();
+    let new = rows.into_iter().map(|row| {
+        let cell = |place: &Option<usize>| place.and_then(|at| row.get(at).cloned());
+        places.iter().map(|place| cell(place).unwrap_or_default()).collect::<Vec<String>>()
+    });
+    let kept = if keeps { old.rows.clone() } else { Vec::new() };
+    let key = how.key.as_ref().and_then(|key| columns_written.get_index_of(key));
+    let rows = match key {
+        None => kept.into_iter().chain(new).collect(),
+        Some(key) => by_key(kept.into_iter().chain(new), key),
+    };
+    Some(LookupTable { columns: columns_written.into_iter().collect(), rows, ..old })
+}
+
+/// Keeps the last row of each key, in the place of the first; rows without a key all stay.
+fn by_key(rows: impl Iterator<Item = Vec<String>>, key: usize) -> Vec<Vec<String>> {
+    let mut places: IndexMap<String, usize> = IndexMap::new();
+    let mut kept: Vec<Vec<String>> = Vec::new();
+    for row in rows {
+        let value = row.get(key).cloned().unwrap_or_default();
+        match places.get(&value) {
+            Some(place) => kept[*place] = row,
+            None => {
+                if !value.is_empty() {
+                    places.insert(value, kept.len());
+                }
+                kept.push(row);
+            }
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(rows: &[&[&str]]) -> Vec<Vec<String>> {
+        rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect()
+    }
+
+    fn merge(how: &How, old: &[&[&str]], new: &[&[&str]]) -> Option<Vec<Vec<String>>> {
+        let columns = ["a", "b"].map(str::to_owned).to_vec();
+        let old = LookupTable { columns: columns.clone(), rows: rows(old), ..new_table() };
+        let written = ["b", "_raw", "a", "c"].map(str::to_owned).to_vec();
+        merged(old, written, rows(new), how).map(|table| {
+            let mut all = vec![table.columns];
+            all.extend(table.rows);
+            all
+        })
+    }
+
+    #[test]
+    fn rows_replace_follow_or_update() {
+        let how = How { append: false, empties: true, key: None, max: usize::MAX };
+        let old: &[&[&str]] = &[&["1", "x"], &["2", "y"]];
+        let new: &[&[&str]] = &[&["z", "raw", "2", "n"]];
+        assert_eq!(merge(&how, old, new), Some(rows(&[&["b", "a", "c"], &["z", "2", "n"]])));
+        assert_eq!(merge(&how, old, &[]), Some(rows(&[&["a", "b"]])));
+        let kept = How { empties: false, ..how.clone() };
+        assert_eq!(merge(&kept, old, &[]), None);
+        let append = How { append: true, ..how.clone() };
+        let all = rows(&[&["a", "b"], &["1", "x"], &["2", "y"], &["2", "z"]]);
+        assert_eq!(merge(&append, old, new), Some(all));
+        let keyed = How { key: Some("a".to_owned()), ..how };
+        let all = rows(&[&["a", "b"], &["1", "x"], &["2", "z"]]);
+        assert_eq!(merge(&keyed, old, new), Some(all));
+    }
+}

@@ -1,0 +1,138 @@
+//! Extraction with the named groups of a regular expression.
+
+use std::borrow::Cow;
+
+use spilltrail_event::Value;
+
+use crate::expression::regex::{Groups, Regex};
+use crate::operators::RowFunction;
+
+/// A regular expression with named groups, each a field.
+#[derive(Debug)]
+pub(super) struct Extract {
+    pattern: String,
+    regex: Regex,
+    /// Group numbers of each field; alternatives may name a group twice.
+    groups: Vec<Vec<usize>>,
+    fields: Vec<String>,
+    max_matches: usize,
+    has_offsets: bool,
+}
+
+impl Extract {
+    /// Returns the extraction; `max_matches` of 0 is without limit.
+    pub(super) fn new(
+        pattern: String,
+        regex: Regex,
+        max_matches: usize,
+        offset_field: Option<String>,
+    ) -> Self {
+        let mut fields: Vec<String> = Vec::new();
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for (number, name) in regex.group_names().iter().enumerate() {
+            let Some(name) = name else { continue };
+            match fields.iter().position(|known| known == name) {
+                Some(index) => groups[index].push(number),
+                None => {
+                    fields.push(name.clone());
+                    groups.push(vec![number]);
+                }
+            }
+        }
+        let offset_field = offset_field.filter(|_| !fields.is_empty());
+        let has_offsets = offset_field.is_some();
+        fields.extend(offset_field);
+        Self { pattern, regex, groups, fields, max_matches, has_offsets }
+    }
+
+    /// Returns the fields that it sets: the groups, then the one for offsets if there is one.
+    pub(super) fn fields(&self) -> &[String] {
+        &self.fields
+    }
+
+    /// Returns true if a single value can give several.
+    pub(super) fn is_multiple(&self) -> bool {
+        self.max_matches != 1
+    }
+
+    /// Returns what each field gets from the values: nothing where no match has the group.
+    fn found<'a>(&self, values: &[Cow<'a, str>]) -> Vec<Vec<Cow<'a, str>>> {
+        let mut found: Vec<Vec<Cow<'a, str>>> = vec![Vec::new(); self.fields.len()];
+        for value in values {
+            let mut left = if self.max_matches == 0 { usize::MAX } else { self.max_matches };
+            self.regex.each_match(value, |groups| {
+                for (slot, numbers) in self.groups.iter().enumerate() {
+                    if let Some(text) = numbers.iter().find_map(|number| groups.get(*number)) {
+                        found[slot].push(Cow::Owned(text.to_owned()));
+                    }
+                }
+                if self.has_offsets {
+                    let offsets = self.offsets(value, groups);
+                    found[self.groups.len()].push(Cow::Owned(offsets));
+                }
+                left -= 1;
+                left > 0
+            });
+        }
+        found
+    }
+
+    /// Returns `name=first-last&…` for the groups of a match, in characters from 0.
+    fn offsets(&self, value: &str, groups: &Groups<'_>) -> String {
+        let characters = |end: usize| value.get(..end).map_or(0, |before| before.chars().count());
+        let places = self.fields.iter().zip(&self.groups).filter_map(|(name, numbers)| {
+            let range = numbers.iter().find_map(|number| groups.range(*number))?;
+            let (start, end) = (characters(range.start), characters(range.end));
+            Some(format!("{name}={start}-{}", end.saturating_sub(1)))
+        });
+        places.collect::<Vec<_>>().join("&")
+    }
+}
+
+impl RowFunction for Extract {
+    fn name(&self) -> &'static str {
+        "rex"
+    }
+
+    fn state(&self) -> String {
+        format!("{:?} {} {}", self.pattern, self.max_matches, self.has_offsets)
+    }
+
+    fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
+        let found = self.found(&inputs[0].members());
+        for (output, members) in outputs.iter_mut().zip(found) {
+            if !members.is_empty() {
+                let owned = members.into_iter().map(|text| Cow::Owned(text.into_owned()));
+                *output = Value::multi(owned.collect());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(pattern: &str, max_matches: usize, values: &[&str]) -> Vec<Vec<String>> {
+        let regex = Regex::new(pattern).unwrap();
+        let offsets = Some("at".to_owned());
+        let extract = Extract::new(pattern.to_owned(), regex, max_matches, offsets);
+        let values: Vec<Cow<'_, str>> = values.iter().map(|value| Cow::Borrowed(*value)).collect();
+        let owned = |list: Vec<Cow<'_, str>>| list.into_iter().map(Cow::into_owned).collect();
+        extract.found(&values).into_iter().map(owned).collect()
+    }
+
+    #[test]
+    fn groups_and_offsets() {
+        assert_eq!(run("(?<x>b+)(?P<y>c)?", 1, &["äbbd"]), [vec!["bb"], vec![], vec!["x=1-2"]]);
+        assert_eq!(run("(?<x>a)(?<y>b)", 1, &["ab"])[2], ["x=0-0&y=1-1"]);
+        assert_eq!(run("(?<x>z)", 1, &["ab"]), [Vec::<String>::new(), vec![]]);
+    }
+
+    #[test]
+    fn limits_count_for_each_value() {
+        assert_eq!(run(r"(?<x>\d)", 2, &["123", "45"])[0], ["1", "2", "4", "5"]);
+        assert_eq!(run(r"(?<x>\d)", 0, &["123"])[0], ["1", "2", "3"]);
+        assert_eq!(run(r"(?J)a(?<x>\d)|b(?<x>\d)", 0, &["a1b2"])[0], ["1", "2"]);
+    }
+}

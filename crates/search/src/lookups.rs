@@ -1,0 +1,58 @@
+//! Lookups by the names that searches use.
+
+use std::sync::Arc;
+
+use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+
+use crate::context::{LookupTable, SearchContext};
+
+/// A lookup as it is now.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The name that the store knows it by.
+    pub(crate) name: String,
+    /// Its rows, or none if there is no such lookup yet.
+    pub(crate) table: Option<Arc<LookupTable>>,
+}
+
+/// Finds a lookup by its name; the name of a CSV may have its extension or lack it.
+///
+/// # Errors
+/// Fails if the table exists and cannot be read.
+pub(crate) fn find(name: &Spanned<String>, context: &SearchContext) -> Result<Found, Diagnostic> {
+    let other = match name.value.strip_suffix(".csv") {
+        Some(stem) => stem.to_owned(),
+        None => format!("{}.csv", name.value),
+    };
+    for candidate in [&name.value, &other] {
+        let table = context.lookups.read(candidate).map_err(|error| {
+            let message = format!("the lookup `{}` cannot be read: {error}", name.value);
+            Diagnostic::error(Code::UNREADABLE, message).at(name.span)
+        })?;
+        if table.is_some() {
+            return Ok(Found { name: candidate.clone(), table });
+        }
+    }
+    Ok(Found { name: name.value.clone(), table: None })
+}
+
+/// Reads a lookup; one that does not exist reads as empty, with a warning.
+///
+/// # Errors
+/// As [`find`].
+pub(crate) fn read(
+    name: &Spanned<String>,
+    context: &SearchContext,
+) -> Result<Arc<LookupTable>, Diagnostic> {
+    let table = find(name, context)?.table.unwrap_or_else(|| {
+        let message = format!("there is no lookup `{}`; it reads as empty", name.value);
+        context.observations.message(
+            Diagnostic::warning(Code::MISSING_LOOKUP, message)
+                .at(name.span)
+                .help("put its CSV and its definition into the content folder's `lookups/`"),
+        );
+        Arc::default()
+    });
+    context.observations.lookup(&name.value, table.rows.len());
+    Ok(table)
+}

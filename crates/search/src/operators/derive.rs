@@ -1,0 +1,148 @@
+//! Columns computed row by row from other columns.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use spilltrail_event::{Field, Value};
+
+use super::{Operator, Running};
+use crate::expression::arrow::{ColumnBuilder, ColumnReader};
+use crate::plan::{Plan, kind_of};
+
+/// What a command does to a row, apart from the columns that it does it to.
+pub trait RowFunction: Debug + Send + Sync {
+    /// Returns the function's name, for `EXPLAIN`.
+    fn name(&self) -> &'static str;
+
+    /// Returns the function's whole state as text.
+    fn state(&self) -> String;
+
+    /// Sets the outputs of one row. They come with the values that the row has in those fields, so
+    /// what is left alone stays as it is.
+    fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]);
+}
+
+/// Computes the columns `outputs` from the columns `inputs`; an input that is no column is absent.
+#[derive(Debug)]
+pub struct Derive {
+    /// What is read.
+    pub inputs: Vec<String>,
+    /// What is set, with the kinds of the resulting columns.
+    pub outputs: Vec<Field>,
+    /// How.
+    pub function: Arc<dyn RowFunction>,
+}
+
+impl Derive {
+    /// Puts the function on top of `plan`. An output that is a column already keeps its place and
+    /// becomes as wide as both need.
+    #[must_use]
+    pub fn on(
+        plan: Plan,
+        inputs: Vec<String>,
+        outputs: impl IntoIterator<Item = Field>,
+        function: Arc<dyn RowFunction>,
+    ) -> Plan {
+        let outputs = outputs
+            .into_iter()
+            .map(|field| {
+                let kind = plan.kind(&field.name).map_or(field.kind, |kind| kind.or(field.kind));
+                Field::new(field.name, kind)
+            })
+            .collect();
+        plan.operator(Arc::new(Self { inputs, outputs, function }))
+    }
+}
+
+impl Operator for Derive {
+    fn name(&self) -> &'static str {
+        self.function.name()
+    }
+
+    fn state(&self) -> String {
+        format!("{:?} {:?} {}", self.inputs, self.outputs, self.function.state())
+    }
+
+    fn output(&self, input: &[Field]) -> Vec<Field> {
+        let set = |field: &Field| self.outputs.iter().find(|set| set.name == field.name);
+        let known = |name: &str| input.iter().any(|field| field.name == name);
+        let new = self.outputs.iter().filter(|field| !known(&field.name));
+        input.iter().map(|field| set(field).unwrap_or(field)).chain(new).cloned().collect()
+    }
+
+    fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+        let place = |name: &str| input.index_of(name).ok();
+        Ok(Box::new(Deriving {
+            output,
+            inputs: self.inputs.iter().map(|name| place(name)).collect(),
+            outputs: self
+                .outputs
+                .iter()
+                .map(|field| (field.name.clone(), place(&field.name)))
+                .collect(),
+            function: self.function.clone(),
+        }))
+    }
+}
+
+struct Deriving {
+    output: SchemaRef,
+    inputs: Vec<Option<usize>>,
+    outputs: Vec<(String, Option<usize>)>,
+    function: Arc<dyn RowFunction>,
+}
+
+impl Running for Deriving {
+    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let reader = |index: Option<usize>| {
+            index.map(|index| ColumnReader::new(batch.column(index))).transpose()
+        };
+        let inputs: Vec<_> = self.inputs.iter().map(|at| reader(*at)).collect::<Result<_>>()?;
+        let present: Vec<_> =
+            self.outputs.iter().map(|(_, at)| reader(*at)).collect::<Result<_>>()?;
+        let mut builders: Vec<ColumnBuilder> = Vec::with_capacity(self.outputs.len());
+        for (name, _) in &self.outputs {
+            let kind = kind_of(self.output.field_with_name(name)?.data_type());
+            builders.push(ColumnBuilder::new(kind));
+        }
+                for row in 0..batch.num_rows() {
+            let given: Vec<Value<'_>> = inputs.iter().map(|reader| value(reader, row)).collect();
+            let mut set: Vec<Value<'_>> = present.iter().map(|reader| value(reader, row)).collect();
+            self.function.compute(&given, &mut set);
+            for (builder, value) in builders.iter_mut().zip(set) {
+                builder.push(value);
+            }
+        }
+        let computed = self
+            .outputs
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .zip(builders.into_iter().map(ColumnBuilder::finish));
+        with_columns(&batch, &self.output, computed).map(Some)
+    }
+}
+
+fn value(reader: &Option<ColumnReader>, row: usize) -> Value<'_> {
+    reader.as_ref().map_or(Value::Null, |reader| reader.value(row))
+}
+
+/// Returns the batch of schema `output` whose columns are those computed, and else those of `batch`.
+fn with_columns<'a>(
+    batch: &RecordBatch,
+    output: &SchemaRef,
+    computed: impl IntoIterator<Item = (&'a str, ArrayRef)>,
+) -> Result<RecordBatch> {
+    let mut computed: std::collections::HashMap<&str, ArrayRef> = computed.into_iter().collect();
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(output.fields().len());
+    for field in output.fields() {
+        columns.push(match computed.remove(field.name().as_str()) {
+            Some(column) => column,
+            None => batch.column(batch.schema().index_of(field.name())?).clone(),
+        });
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(output.clone(), columns, &options)?)
+}
