@@ -78,9 +78,10 @@ pub(crate) fn run(repository: &Path, release: Release) -> Result<()> {
     Ok(())
 }
 
-/// Writes the generated pages: the test that checks them writes them where `BLESS` is set.
+/// Writes the generated pages: the test that checks them writes them where `BLESS` is set. The whole
+/// workspace is named, so that the engine is built with the same features as for all the tests.
 pub(crate) fn generate(repository: &Path) -> Result<()> {
-    let test = ["test", "--package", "spilltrail-tests", "--test", "runner", "--", "generated"];
+    let test = ["test", "--workspace", "--test", "runner", "--", "generated"];
     cargo(repository, &test, Some(("BLESS", "1")))
 }
 

@@ -29,9 +29,24 @@ pub(super) fn all() -> BTreeMap<PathBuf, Content> {
     whole("docs/src/reference/eval-functions.md".to_owned(), eval_functions());
     whole("docs/src/reference/statistics-functions.md".to_owned(), statistics_functions());
     whole("docs/src/reference/diagnostics.md".to_owned(), diagnostics());
+    pages.insert(PathBuf::from("README.md"), Content::Part(coverage()));
     pages.insert(PathBuf::from("docs/src/SUMMARY.md"), Content::Part(summary()));
     pages.insert(PathBuf::from("docs/compatibility.md"), Content::Part(differences()));
     pages
+}
+
+/// What is there, in figures and names.
+fn coverage() -> String {
+    let commands: Vec<&str> = COMMANDS.iter().map(|entry| entry.doc.name).collect();
+    format!(
+        "- {} [commands](docs/src/reference/commands.md): {}\n\
+         - {} [functions of eval and where](docs/src/reference/eval-functions.md)\n\
+         - {} [functions of the stats family](docs/src/reference/statistics-functions.md)\n",
+        commands.len(),
+        quoted(&commands),
+        eval::FUNCTIONS.len(),
+        stats::FUNCTIONS.len(),
+    )
 }
 
 fn command(doc: &CommandDoc) -> String {
