@@ -1,9 +1,10 @@
-//! What no other tool checks: the arrows between crates, and the shape of files.
+//! What no other tool checks: the arrows between crates, the shape of files, links.
 //!
 //! A finding is one line with its place. All of them are collected before the task fails, so that one
 //! run is enough to mend everything.
 
 mod arrows;
+mod links;
 mod modules;
 mod sources;
 mod texts;
@@ -25,6 +26,7 @@ pub(crate) fn run(repository: &Path) -> Result<()> {
     let files = read_files(repository)?;
     let mut findings = arrows::check(repository)?;
     findings.extend(modules::check(&files));
+    findings.extend(links::check(repository, &files));
     findings.extend(files.iter().flat_map(sources::check));
     findings.extend(files.iter().flat_map(texts::check));
     findings.extend(texts::check_changelog(&files));
