@@ -65,7 +65,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                     count => text.limit = count,
                 },
                 "emptystr" => text.empty = value.value,
-                other => return Err(options::unknown("format", other, name.span)),
+                _ => return Err(options::unknown("format", &name)),
             }
         } else if let Some(word) = arguments.quoted() {
             words.push(word.value);

@@ -61,7 +61,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                 "strict" => strict = options::boolean(&value)?,
                 "start" => start = options::count(&value)?,
                 "max" => max = options::count(&value)?,
-                other => return Err(options::unknown("inputlookup", other, name.span)),
+                _ => return Err(options::unknown("inputlookup", &name)),
             }
         } else if table.is_none() {
             table = Some(arguments.field()?);

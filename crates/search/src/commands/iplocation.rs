@@ -66,7 +66,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                 "prefix" => command.prefix = value.value,
                 "allfields" => command.all = options::boolean(&value)?,
                 "lang" => command.language = value.value,
-                other => return Err(options::unknown("iplocation", other, name.span)),
+                _ => return Err(options::unknown("iplocation", &name)),
             }
         } else if command.field.is_empty() {
             command.field = arguments.field()?.value;

@@ -77,7 +77,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             "local" | "update" => {
                 options::boolean(&value)?;
             }
-            other => return Err(options::unknown("lookup", other, name.span)),
+            _ => return Err(options::unknown("lookup", &name)),
         }
     }
     let table = arguments.field()?;

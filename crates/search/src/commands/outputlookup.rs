@@ -75,7 +75,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                     options::boolean(&value)?;
                 }
                 "create_context" | "output_format" => {}
-                other => return Err(options::unknown("outputlookup", other, name.span)),
+                _ => return Err(options::unknown("outputlookup", &name)),
             }
         } else if table.is_none() {
             table = Some(arguments.field()?);

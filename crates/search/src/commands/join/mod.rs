@@ -89,7 +89,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                 "earlier" => earlier = options::boolean(&value)?,
                 "left" => left = Some(value.value),
                 "right" => right = Some(value.value),
-                other => return Err(options::unknown("join", other, name.span)),
+                _ => return Err(options::unknown("join", &name)),
             }
         } else {
             names.extend(arguments.fields()?.into_iter().map(|field| field.value));

@@ -87,7 +87,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                     let message = format!("expected `sed`, found `{}`", value.value);
                     return Err(Diagnostic::error(Code::BAD_OPTION, message).at(value.span));
                 }
-                other => return Err(options::unknown("rex", other, name.span)),
+                _ => return Err(options::unknown("rex", &name)),
             }
         } else if let (None, Some(text)) = (&pattern, arguments.quoted()) {
             pattern = Some(text);

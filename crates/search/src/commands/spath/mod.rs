@@ -84,7 +84,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                 "input" => input = value.value,
                 "output" => output = Some(value),
                 "path" => path = Some(value.value),
-                other => return Err(options::unknown("spath", other, name.span)),
+                _ => return Err(options::unknown("spath", &name)),
             }
         } else if path.is_none() {
             path = Some(arguments.field()?.value);
