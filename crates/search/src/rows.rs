@@ -101,7 +101,7 @@ impl Rows {
 
     /// Returns the rows one by one, each with the fields that it has, in column order.
     pub fn iter(&self) -> impl Iterator<Item = IndexMap<String, Value<'static>>> {
-        self.batches.iter().flat_map(|batch| batch_rows(batch))
+        self.batches.iter().flat_map(batch_rows)
     }
 
     /// Returns the plan that gives these rows in order.

@@ -123,8 +123,8 @@ fn tag(
 ) -> Option<usize> {
     let rest = document.get(start..)?;
     for (begin, end) in [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>"), ("<!", ">")] {
-        if rest.starts_with(begin) {
-            return Some(start + begin.len() + rest[begin.len()..].find(end)? + end.len());
+        if let Some(inside) = rest.strip_prefix(begin) {
+            return Some(start + begin.len() + inside.find(end)? + end.len());
         }
     }
     let end = tag_end(rest)?;
