@@ -70,8 +70,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         }
     }
     let Some(table) = table else {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected the name of a lookup")
-            .at(arguments.span()));
+        return Err(
+            Diagnostic::error(Code::SYNTAX, "expected the name of a lookup").at(arguments.span())
+        );
     };
     Ok(Box::new(InputLookup { table, append, strict, start, max, condition }))
 }

@@ -75,8 +75,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         }
     }
     if command.field.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a field with addresses")
-            .at(arguments.span()));
+        return Err(
+            Diagnostic::error(Code::SYNTAX, "expected a field with addresses").at(arguments.span())
+        );
     }
     Ok(Box::new(command))
 }

@@ -92,22 +92,26 @@ fn key(arguments: &mut Arguments<'_>) -> Result<Key, Diagnostic> {
     if !is_descending {
         arguments.symbol("+");
     }
-    let field = arguments.field()?;
-    let sort_as = match field.value.as_str() {
+    // A field's name may end in parentheses, as `sum(bytes)` does, so `num(n)` is read as one too.
+    let field = arguments.field()?.value;
+    let (field, sort_as) = match typed(&field) {
+        Some((inner, sort_as)) => (inner.to_owned(), sort_as),
+        None => (field, SortAs::Auto),
+    };
+    Ok(Key { field, sort_as, is_descending })
+}
+
+/// Returns the field and the order that `auto(f)`, `num(f)`, `str(f)` and `ip(f)` ask for.
+fn typed(text: &str) -> Option<(&str, SortAs)> {
+    let (name, inner) = text.strip_suffix(')')?.split_once('(')?;
+    let sort_as = match name {
         "auto" => SortAs::Auto,
         "num" => SortAs::Number,
         "str" => SortAs::Text,
         "ip" => SortAs::Address,
-        _ => return Ok(Key { field: field.value, sort_as: SortAs::Auto, is_descending }),
+        _ => return None,
     };
-    if arguments.symbol("(").is_none() {
-        return Ok(Key { field: field.value, sort_as: SortAs::Auto, is_descending });
-    }
-    let inner = arguments.field()?;
-    if arguments.symbol(")").is_none() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected `)`").at(inner.span));
-    }
-    Ok(Key { field: inner.value, sort_as, is_descending })
+    Some((inner.trim(), sort_as))
 }
 
 /// Reads the fields to sort by up to an option or the end; at least one.

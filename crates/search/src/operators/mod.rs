@@ -71,6 +71,15 @@ pub trait Running: Send {
     /// Fails if the rows break a limit that the operator states.
     fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>>;
 
+    /// Returns what else the last batch gives; called after each [`Running::push`] until it returns
+    /// none, so that an operator need not hold all that one batch becomes.
+    ///
+    /// # Errors
+    /// As [`Running::push`].
+    fn more(&mut self) -> Result<Option<RecordBatch>> {
+        Ok(None)
+    }
+
     /// Returns what is left to give after the last batch; called until it returns none.
     ///
     /// # Errors
