@@ -5,6 +5,7 @@
 //! each is one file and one line in a registry. Where events come from is the business of an
 //! [`context::EventSource`].
 
+pub mod bins;
 pub mod commands;
 pub mod context;
 pub mod convert;
@@ -12,6 +13,7 @@ pub mod error;
 pub mod eval;
 pub mod expression;
 pub mod functions;
+pub mod mapped;
 pub mod memory;
 pub mod operators;
 mod order;

@@ -1,15 +1,26 @@
 //! SPL commands: one file each, one line each in [`COMMANDS`].
 
+mod anomalydetection;
+mod bin;
+mod convert;
+mod dedup;
 mod eval;
+mod eventstats;
 mod fields;
+mod fillnull;
 mod head;
 mod makeresults;
 mod options;
+mod outlier;
 mod rename;
+mod reverse;
 mod search;
 mod sort;
 mod stats;
+mod streamstats;
 mod table;
+mod tail;
+mod tstats;
 mod r#where;
 
 use std::fmt::Debug;
@@ -23,15 +34,26 @@ use crate::plan::{Needs, Plan};
 
 /// Every command, sorted by name.
 pub static COMMANDS: &[Entry] = &[
+    anomalydetection::ENTRY,
+    bin::ENTRY,
+    convert::ENTRY,
+    dedup::ENTRY,
     eval::ENTRY,
+    eventstats::ENTRY,
     fields::ENTRY,
+    fillnull::ENTRY,
     head::ENTRY,
     makeresults::ENTRY,
+    outlier::ENTRY,
     rename::ENTRY,
+    reverse::ENTRY,
     search::ENTRY,
     sort::ENTRY,
     stats::ENTRY,
+    streamstats::ENTRY,
     table::ENTRY,
+    tail::ENTRY,
+    tstats::ENTRY,
     r#where::ENTRY,
 ];
 

@@ -31,3 +31,24 @@ pub(super) fn count(value: &Spanned<String>) -> Result<usize, Diagnostic> {
         .at(value.span)
     })
 }
+
+/// Returns the diagnostic for an option that the command does not have.
+pub(super) fn unknown(command: &str, name: &Spanned<String>) -> Diagnostic {
+    let message = format!("`{command}` has no option `{}`", name.value);
+    Diagnostic::error(Code::BAD_OPTION, message)
+        .at(name.span)
+        .help(format!("`spilltrail help {command}` lists the options"))
+}
+
+/// Reads a number.
+///
+/// # Errors
+/// Fails at any other text.
+pub(super) fn number(value: &Spanned<String>) -> Result<f64, Diagnostic> {
+    spilltrail_event::parse_number(&value.value).filter(|number| number.is_finite()).ok_or_else(
+        || {
+            let message = format!("expected a number, found `{}`", value.value);
+            Diagnostic::error(Code::BAD_OPTION, message).at(value.span)
+        },
+    )
+}

@@ -4,11 +4,20 @@
 //! compared and sent elsewhere); [`Operator::start`] makes the running half, which takes batches in
 //! order and gives batches in order. One logical node and one execution plan carry them all.
 
+mod convert_columns;
+mod dedup;
+mod event_statistics;
 mod exec;
 mod expand;
+mod fill;
+pub(crate) mod gather;
+mod key;
 mod node;
+mod outliers;
 mod present;
+mod range_bins;
 mod serial;
+mod stream_statistics;
 mod r#while;
 
 use std::fmt::Debug;
@@ -18,11 +27,18 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use spilltrail_event::Field;
 
+pub use convert_columns::{ConvertColumn, ConvertColumns};
+pub use dedup::Dedup;
+pub use event_statistics::EventStatistics;
 pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
+pub use fill::Fill;
 pub use node::{OperatorNode, OperatorPlanner};
+pub use outliers::{OutlierAction, Outliers};
 pub use present::CountPresent;
+pub use range_bins::RangeBins;
 pub use serial::SerialNumbers;
+pub use stream_statistics::{Resets, StreamStatistics, Window};
 pub use r#while::While;
 
 /// What an operator does, as plain data.
