@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Result, bail};
 use indexmap::IndexMap;
 use spilltrail_content::{
-    BuiltinPack, ContentSet, Lookup, LookupSource, MatchType as ContentMatch,
+    BuiltinPack, ContentSet, Detection, Lookup, LookupSource, MatchType as ContentMatch,
 };
 use spilltrail_search::context::{LookupStore, LookupTable, MatchType};
 
@@ -32,6 +32,18 @@ pub(crate) fn load(options: &ContentOptions) -> Result<Loaded> {
         }
     }
     Ok(Loaded { set, is_partial })
+}
+
+/// Returns the detection of this name, id or file name.
+pub(crate) fn detection<'a>(set: &'a ContentSet, name: &str) -> Result<&'a Detection> {
+    if let Some(detection) = set.detection(name) {
+        return Ok(detection);
+    }
+    let known = set.detections.iter().map(|detection| detection.name.as_str());
+    match spilltrail_diagnostic::similar(name, known) {
+        Some(similar) => bail!("there is no detection `{name}`; did you mean `{similar}`?"),
+        None => bail!("there is no detection `{name}`; `spilltrail detections list` names all"),
+    }
 }
 
 /// The lookups of a run. Writing goes to the run's own copy, or to a folder given for it.

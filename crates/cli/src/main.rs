@@ -2,9 +2,11 @@
 
 mod arguments;
 mod content;
+mod detections;
 mod environment;
 mod expand;
 mod geo;
+mod hunt;
 mod input_rows;
 mod logs;
 mod output;
@@ -24,6 +26,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub(crate) const PARTIAL: u8 = 1;
 /// Exit status where nothing could be run.
 pub(crate) const FAILED: u8 = 2;
+/// Exit status where there are findings and that was asked to count as failure.
+pub(crate) const FOUND: u8 = 3;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match arguments.command {
             Command::Search(options) => search::run(options).await,
+            Command::Hunt(options) => hunt::run(options).await,
+            Command::Detections(command) => detections::run(&command),
             Command::Expand(options) => expand::run(&options),
         }
     });

@@ -83,6 +83,12 @@ pub trait Command: Debug + Send + Sync {
     /// # Errors
     /// Says what cannot be planned, with its place.
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic>;
+
+    /// Returns the fields whose values a row that a transforming command gives shares with each of
+    /// the rows it was made of; none if all rows become one.
+    fn grouping(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What a command is planned in.

@@ -6,6 +6,7 @@
 
 mod append;
 mod derive;
+mod count;
 mod exec;
 mod expand;
 mod node;
@@ -24,6 +25,7 @@ use spilltrail_event::Field;
 pub use append::Append;
 pub use derive::{Derive, RowFunction};
 pub(crate) use derive::with_columns;
+pub use count::CountRows;
 pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
 pub use node::{OperatorNode, OperatorPlanner};
