@@ -14,3 +14,6 @@ pub use evidence::{Evidence, MAX_EVENT_IDS};
 pub use finding::{DetectionRef, Finding, Notable, RiskObjectValue, ThreatObjectValue};
 pub use identity::identity;
 pub use run::{DetectionRun, MAX_FINDINGS, Status, run};
+
+#[cfg(test)]
+mod tests;
