@@ -16,7 +16,7 @@ use spilltrail_spl::{MacroSet, time};
 use crate::arguments::{ContentOptions, Profile, ReadOptions, TimeOptions};
 use crate::content::{self, RunLookups};
 use crate::input_rows;
-use crate::logs::LogEvents;
+use crate::logs::{LogEvents, NoEvents};
 
 /// Content, events and clock of a run.
 pub(crate) struct Environment {
@@ -93,6 +93,7 @@ impl Environment {
         let mut logs = None;
         let events: Arc<dyn EventSource> = match events {
             Events::Rows(path) => Arc::new(MemoryEvents::new(input_rows::read(path)?)),
+            Events::Logs([], _) => Arc::new(NoEvents),
             Events::Logs(names, progress) => {
                 let opened = Arc::new(open(names, read, progress)?);
                 logs = Some(opened.clone());
@@ -133,9 +134,6 @@ impl Environment {
 }
 
 fn open(names: &[String], read: &ReadOptions, progress: Option<Progress>) -> Result<Logs> {
-    if names.is_empty() {
-        bail!("no logs given: name files, folders, patterns, or `-` for standard input");
-    }
     let options = LogOptions {
         profile: match read.profile {
             Profile::Superset => spilltrail_decode::Profile::Superset,

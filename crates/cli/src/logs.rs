@@ -5,9 +5,39 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest, fields};
 use spilltrail_search::context::EventSource;
+use spilltrail_search::error::to_engine;
 use spilltrail_source::Logs;
+
+/// No logs were named: searches that make their own rows run, others say so.
+#[derive(Debug)]
+pub(crate) struct NoEvents;
+
+impl NoEvents {
+    fn refused() -> DataFusionError {
+        to_engine(
+            Diagnostic::error(Code::UNREADABLE, "the search needs events, and no logs were named")
+                .help("name files, folders, patterns, or `-` for standard input after the search"),
+        )
+    }
+}
+
+#[async_trait]
+impl EventSource for NoEvents {
+    async fn fields(&self, _: &Predicate, _: &Demand) -> Result<Vec<Field>, DataFusionError> {
+        Err(Self::refused())
+    }
+
+    async fn table(&self, _: &ScanRequest) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+        Err(Self::refused())
+    }
+
+    fn indexed_fields(&self) -> Option<Vec<String>> {
+        None
+    }
+}
 
 /// The wiring between `source`, which knows no searches, and `search`, which knows no files.
 #[derive(Debug)]

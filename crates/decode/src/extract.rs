@@ -7,7 +7,7 @@ use spilltrail_event::{Predicate, ScanRequest};
 use crate::cloudtrail::{Profile, Rule, derived_field};
 use crate::columns::{Column, finish_columns, schema_of};
 use crate::event_view::{
-    BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Origin, arrays,
+    BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Origin, arrays, quick_time,
 };
 use crate::needles::Needles;
 use crate::paths::Slots;
@@ -34,7 +34,6 @@ pub struct Extracted {
 struct FormatPlan {
     /// Rules out most events before they are taken apart.
     needles: Option<Needles>,
-    time: FieldSet,
     tested: FieldSet,
     wanted: FieldSet,
     outputs: Vec<FieldSource>,
@@ -114,9 +113,7 @@ impl Extractor {
         };
         let plan = &self.plans[format as usize];
         if plan.needles.as_ref().is_some_and(|needles| !needles.may_match(record)) {
-            plan.time.paths.pick(record, arrays(format), &mut self.slots);
-            let time = EventTime::of(record, &plan.time, &self.slots).epoch;
-            return Extracted { matched: false, time };
+            return Extracted { matched: false, time: quick_time(record, format) };
         }
         plan.tested.paths.pick(record, arrays(format), &mut self.slots);
         let time = EventTime::of(record, &plan.tested, &self.slots);
@@ -177,15 +174,13 @@ impl FormatPlan {
                 None => !is_builtin,
             }
         };
-        let mut time = FieldSet::new(format, profile);
-        time.add(spilltrail_event::fields::TIME);
         let mut tested = FieldSet::new(format, profile);
         for name in request.predicate.fields() {
             tested.add(name);
         }
         let mut wanted = FieldSet::new(format, profile);
         let outputs = request.fields.iter().map(|field| wanted.add(&field.name)).collect();
-        Self { needles: Needles::of(&request.predicate, &is_member), time, tested, wanted, outputs }
+        Self { needles: Needles::of(&request.predicate, &is_member), tested, wanted, outputs }
     }
 }
 

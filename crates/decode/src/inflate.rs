@@ -46,7 +46,7 @@ const BOMB_FLOOR: u64 = 64 * 1024 * 1024;
 const BOMB_RATIO: u64 = 250;
 /// How many layers of compression are undone.
 const MAX_LAYERS: usize = 2;
-const BUFFER: usize = 128 * 1024;
+const BUFFER: usize = 64 * 1024;
 
 /// Why a compressed stream could not be read on; carried inside an [`io::Error`].
 #[derive(Debug)]
@@ -133,23 +133,18 @@ fn undo(
     let head = &head[..length];
     let whole = Cursor::new(head.to_vec()).chain(reader);
     let inner = Layer { name: layer.name, depth: layer.depth + 1 };
-    let guard = |limited: bool| Guard {
-        read: Arc::clone(read),
-        start: read.load(Ordering::Relaxed),
-        out: 0,
-        limited,
-    };
+    let start = read.load(Ordering::Relaxed);
+    let guard = || Guard { read: Arc::clone(read), start, out: 0 };
     if layer.depth < MAX_LAYERS {
         if head.starts_with(&[0x1f, 0x8b]) {
-            let source = BufReader::with_capacity(BUFFER, whole);
-            let guarded = Guarded { inner: GzipReader::new(source), guard: guard(true) };
+            let guarded = Guarded { inner: GzipReader::new(whole), guard: guard() };
             return next_layer(inner, guarded, read, parts);
         }
         if head == [0x28, 0xb5, 0x2f, 0xfd] {
-            return match zstd::stream::read::Decoder::new(whole) {
+            return match zstd::stream::read::Decoder::with_buffer(whole) {
                 Ok(decoder) => {
                     let zstd = ZstdReader(decoder);
-                    next_layer(inner, Guarded { inner: zstd, guard: guard(true) }, read, parts)
+                    next_layer(inner, Guarded { inner: zstd, guard: guard() }, read, parts)
                 }
                 Err(error) => {
                     parts.damage(layer.name, damage_of(&error));
@@ -158,7 +153,7 @@ fn undo(
             };
         }
         if is_zip(head) {
-            return unzip_held(inner, whole, read, parts);
+            return unzip_held(layer, whole, read, parts);
         }
     }
     deliver(layer, whole, head, parts)
@@ -217,10 +212,12 @@ fn unzip_held(
 
 fn unzip(
     layer: Layer<'_>,
-    reader: impl Read + Seek + Send,
+    mut reader: impl Read + Seek + Send,
     read: &Arc<AtomicU64>,
     parts: &mut dyn Parts,
 ) -> ControlFlow<()> {
+    // Entries that share their bytes are how an archive of megabytes stands for terabytes.
+    let mut room = reader.seek(SeekFrom::End(0)).unwrap_or_default();
     let mut archive = match ZipArchive::new(reader) {
         Ok(archive) => archive,
         Err(error) => {
@@ -246,8 +243,13 @@ fn unzip(
             Ok(name) => format!("{}:{name}", layer.name),
             Err(_) => format!("{}entry {index}", layer.name),
         };
+        let Some(rest) = room.checked_sub(entry.compressed_size()) else {
+            parts.damage(&name, unreadable("the entries of the zip archive overlap".to_owned()));
+            break;
+        };
+        room = rest;
         let packed = Arc::new(AtomicU64::new(entry.compressed_size()));
-        let guard = Guard { read: packed, start: 0, out: 0, limited: true };
+        let guard = Guard { read: packed, start: 0, out: 0 };
         let guarded = Guarded { inner: ZipEntry(entry), guard };
         next_layer(Layer { name: &name, depth: layer.depth + 1 }, guarded, read, parts)?;
     }
@@ -309,7 +311,6 @@ struct Guard {
     read: Arc<AtomicU64>,
     start: u64,
     out: u64,
-    limited: bool,
 }
 
 struct Guarded<R> {
@@ -321,7 +322,7 @@ impl<R: Read> Read for Guarded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let guard = &mut self.guard;
         let went_in = guard.read.load(Ordering::Relaxed).saturating_sub(guard.start).max(1);
-        if guard.limited && guard.out > BOMB_FLOOR && guard.out / BOMB_RATIO > went_in {
+        if guard.out > BOMB_FLOOR && guard.out / BOMB_RATIO > went_in {
             let message = format!(
                 "more than {BOMB_RATIO} bytes came out of each compressed byte; the rest is not read"
             );

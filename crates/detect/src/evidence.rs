@@ -13,7 +13,7 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Value;
 use spilltrail_event::fields::TIME;
 use spilltrail_search::context::SearchContext;
-use spilltrail_search::events::{EVENT_ID, EVENT_TIME, Outline, original_column};
+use spilltrail_search::events::{EVENT_ID, EVENT_TIME, Origin, Outline, original_column};
 use spilltrail_search::memory::Row;
 use spilltrail_search::{error, rows};
 
@@ -52,8 +52,11 @@ pub(crate) async fn gather(
     rows: &[Row],
     context: &SearchContext,
 ) -> Result<Vec<Gathered>, Vec<Diagnostic>> {
-    let Some(grouping) = &outline.grouping else {
-        return Ok(rows.iter().map(|row| of_event(row, &outline.leading)).collect());
+    let leading = outline.leading.as_str();
+    let grouping = match &outline.rows {
+        Origin::Groups(fields) => fields,
+        Origin::Events => return Ok(rows.iter().map(|row| of_event(row, leading)).collect()),
+        Origin::Unknown => return Ok(rows.iter().map(|_| unknown(leading)).collect()),
     };
     let mut trails = Trails::new(grouping, rows);
     let prepared = outline.events(context).await?;
@@ -68,7 +71,7 @@ pub(crate) async fn gather(
             break;
         }
     }
-    Ok(trails.finish(&outline.leading))
+    Ok(trails.finish(leading))
 }
 
 /// Returns the evidence of a row that is an event itself.
@@ -76,6 +79,12 @@ fn of_event(row: &Row, leading: &str) -> Gathered {
     let ids = members(row, "eventID");
     let terms: Vec<String> = term("eventID", &ids).into_iter().collect();
     let evidence = Evidence { search: with_terms(leading, &terms), event_ids: ids };
+    Gathered { evidence, newest: None }
+}
+
+/// Returns what can be said of rows that do not say which events they came from.
+fn unknown(leading: &str) -> Gathered {
+    let evidence = Evidence { search: leading.to_owned(), event_ids: Vec::new() };
     Gathered { evidence, newest: None }
 }
 

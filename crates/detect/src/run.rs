@@ -201,15 +201,10 @@ fn absences(form: &Form<'_>, rows: &[Row]) -> Vec<Diagnostic> {
     absent
         .into_iter()
         .map(|(field, count)| {
-            let of = if count == rows.len() {
-                "no result".to_owned()
-            } else {
-                format!("{count} of {} results lack", rows.len())
-            };
             let message = if count == rows.len() {
-                format!("{of} has the risk field `{field}`")
+                format!("no result has the risk field `{field}`")
             } else {
-                format!("{of} the risk field `{field}`")
+                format!("{count} of {} results lack the risk field `{field}`", rows.len())
             };
             Diagnostic::warning(Code::RISK_FIELD, message)
                 .help("those results add nothing to it; group the search by the field")
@@ -244,5 +239,5 @@ async fn gathered(
             unknown()
         }
     };
-    (outline.grouping.unwrap_or_default(), gathered)
+    (outline.grouping().to_vec(), gathered)
 }

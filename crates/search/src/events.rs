@@ -25,11 +25,21 @@ pub const EVENT_TIME: &str = "_event_time";
 pub struct Outline {
     /// The leading search, macros expanded.
     pub leading: String,
-    /// The fields whose values a row shares with its events; none if the search transforms nothing,
-    /// so that its rows are events.
-    pub grouping: Option<Vec<String>>,
+    /// What its rows have of the events.
+    pub rows: Origin,
     streaming: Pipeline,
     expansion: Expansion,
+}
+
+/// What the rows of a search have of the events they were made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// They are events: nothing transforms them.
+    Events,
+    /// Each has the values that its events share in these fields.
+    Groups(Vec<String>),
+    /// It cannot be said.
+    Unknown,
 }
 
 /// Returns the column of [`Outline::events`] with the value that the `index`th field of the grouping
@@ -47,16 +57,17 @@ pub fn outline(text: &str, macros: &MacroSet) -> Option<Outline> {
     let first = streaming.commands.first().filter(|first| first.name.value == "search")?;
     let leading = first.arguments.value.clone();
     let end = streaming.commands.iter().position(is_transforming);
-    let grouping = match end {
+    let rows = match end {
         Some(end) => {
             let command = &streaming.commands[end];
             let entry = commands::command(&command.name.value)?;
-            Some((entry.parse)(&mut Arguments::new(command)).ok()?.grouping())
+            let grouping = (entry.parse)(&mut Arguments::new(command)).ok()?.grouping();
+            grouping.map_or(Origin::Unknown, Origin::Groups)
         }
-        None => None,
+        None => Origin::Events,
     };
     streaming.commands.truncate(end.unwrap_or(streaming.commands.len()));
-    Some(Outline { leading, grouping, streaming, expansion })
+    Some(Outline { leading, rows, streaming, expansion })
 }
 
 fn is_transforming(command: &Command) -> bool {
@@ -65,13 +76,22 @@ fn is_transforming(command: &Command) -> bool {
 }
 
 impl Outline {
+    /// Returns the fields that tell rows apart, as far as they are known.
+    #[must_use]
+    pub fn grouping(&self) -> &[String] {
+        match &self.rows {
+            Origin::Groups(fields) => fields,
+            Origin::Events | Origin::Unknown => &[],
+        }
+    }
+
     /// Plans the search of the events: [`EVENT_ID`], [`EVENT_TIME`], the fields of the grouping as the
     /// transforming command sees them, and as the event has them in [`original_column`].
     ///
     /// # Errors
     /// As for the whole search.
     pub async fn events(&self, context: &SearchContext) -> Result<Prepared, Vec<Diagnostic>> {
-        let grouping = self.grouping.as_deref().unwrap_or_default();
+        let grouping = self.grouping();
         let mut carried = vec![
             (EVENT_ID.to_owned(), "eventID".to_owned()),
             (EVENT_TIME.to_owned(), TIME.to_owned()),

@@ -1,1 +1,348 @@
+use std::io::{Cursor, Write};
 
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use spilltrail_event::{CaseRule, Comparison, Demand, Field, Kind, Pattern, Predicate, TimeBounds};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::report::DamageKind;
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, text) in entries {
+        let options: zip::write::SimpleFileOptions = zip::write::FileOptions::default();
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(text).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn seekable(bytes: Vec<u8>) -> Input {
+    Input::Seekable(Box::new(Cursor::new(bytes)))
+}
+
+fn stream(bytes: Vec<u8>) -> Input {
+    Input::Stream(Box::new(Cursor::new(bytes)))
+}
+
+fn event(name: &str) -> String {
+    format!(
+        r#"{{"eventVersion":"1.08","eventTime":"2024-05-06T07:08:09Z","eventName":"{name}","eventSource":"s","eventID":"{name}"}}"#
+    )
+}
+
+fn events(names: &[&str]) -> String {
+    names.iter().map(|name| event(name) + "\n").collect()
+}
+
+fn equals(field: &str, value: &str) -> Predicate {
+    Predicate::Compare {
+        field: field.to_owned(),
+        op: Comparison::Eq,
+        value: Pattern::new(value, CaseRule::Ignore),
+    }
+}
+
+fn request(predicate: Predicate, names: &[&str]) -> ScanRequest {
+    let field = |name: &&str| Field::new(*name, crate::kind_of(name, Profile::Superset));
+    ScanRequest { predicate, fields: names.iter().map(field).collect() }
+}
+
+/// Decodes and prints: rows as `a,b|c` with `-` for null, and the report.
+fn decode(options: &DecodeOptions, input: Input) -> (Vec<String>, FileReport) {
+    let mut decoder = Decoder::new(options);
+    let mut rows = Vec::new();
+    let origin = Origin::new("f");
+    let report =
+        decoder.decode(input, &origin, &mut |batch| {
+            rows.extend((0..batch.num_rows()).map(|row| {
+                batch.columns().iter().map(|c| cell(c, row)).collect::<Vec<_>>().join(",")
+            }));
+            ControlFlow::Continue(())
+        });
+    (rows, report)
+}
+
+fn cell(column: &dyn Array, row: usize) -> String {
+    if column.is_null(row) {
+        "-".to_owned()
+    } else if let Some(numbers) = column.as_primitive_opt::<Float64Type>() {
+        numbers.value(row).to_string()
+    } else if let Some(texts) = column.as_string_view_opt() {
+        texts.value(row).to_owned()
+    } else {
+        let list = column.as_list::<i32>().value(row);
+        list.as_string_view().iter().flatten().collect::<Vec<_>>().join("|")
+    }
+}
+
+fn names_in(input: Input) -> (String, FileReport) {
+    let options = DecodeOptions::new(request(Predicate::All, &["eventName"]));
+    let (rows, report) = decode(&options, input);
+    (rows.join(" "), report)
+}
+
+#[test]
+fn compressions() {
+    let text = events(&["A", "B"]).into_bytes();
+    let twice = [gzip(&text), gzip(&text)].concat();
+    let mut padded = gzip(&text);
+    padded.extend_from_slice(&[0; 100]);
+    let utf16: Vec<u8> = format!("\u{feff}{}", events(&["A", "B"]))
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let nested = zip_of(&[("a.json.gz", &gzip(&text)), ("d/", b""), ("b.txt", b"no json")]);
+    for (bytes, names) in [
+        (text.clone(), "A B"),
+        (gzip(&text), "A B"),
+        (twice, "A B A B"),
+        (padded, "A B"),
+        (gzip(&gzip(&text)), "A B"),
+        (zstd::encode_all(&text[..], 1).unwrap(), "A B"),
+        (zip_of(&[("x", &text), ("y", &text)]), "A B A B"),
+        (nested, "A B"),
+        (gzip(&zip_of(&[("x", &text)])), "A B"),
+        (utf16, "A B"),
+        (Vec::new(), ""),
+    ] {
+        let length = bytes.len() as u64;
+        for input in [seekable(bytes.clone()), stream(bytes.clone())] {
+            let (found, report) = names_in(input);
+            assert_eq!((found.as_str(), report.damage_count), (names, 0), "{report:?}");
+            assert!(report.bytes_read >= length.min(1), "{report:?}");
+        }
+    }
+}
+
+#[test]
+fn entries_of_archives_have_their_own_source() {
+    let options = DecodeOptions::new(request(Predicate::All, &["source", "index", "sourcetype"]));
+    let (rows, _) = decode(&options, seekable(zip_of(&[("x/y", event("A").as_bytes())])));
+    assert_eq!(rows, ["f:x/y,main,aws:cloudtrail"]);
+}
+
+#[test]
+fn damaged_compression_keeps_what_came_before() {
+    let many: Vec<_> = (0..2000).map(|n| format!("N{n}")).collect();
+    let text = many.iter().map(|name| event(name) + "\n").collect::<String>();
+    let whole = gzip(text.as_bytes());
+    let (found, report) = names_in(seekable(whole[..whole.len() / 2].to_vec()));
+    assert!(found.starts_with("N0 N1 N2 ") && report.events > 900, "{}", report.events);
+    assert_eq!(report.damages[0].kind, DamageKind::TruncatedCompression);
+    assert_eq!(report.damage_count, 1);
+
+    let mut wrong = whole.clone();
+    let middle = wrong.len() / 2;
+    wrong[middle..middle + 64].fill(0xff);
+    let (found, report) = names_in(seekable(wrong));
+    assert!(found.starts_with("N0 N1 N2 ") && report.events > 900, "{}", report.events);
+    assert_eq!(report.damages[0].kind, DamageKind::CorruptCompression);
+
+    let mut checksum = whole.clone();
+    let at = checksum.len() - 6;
+    checksum[at] ^= 0xff;
+    let (_, report) = names_in(seekable(checksum));
+    assert_eq!((report.events, report.damage_count), (2000, 1));
+
+    let trailing = [whole, b"trailing".to_vec()].concat();
+    let (_, report) = names_in(seekable(trailing));
+    assert_eq!((report.events, report.damages[0].kind), (2000, DamageKind::CorruptCompression));
+
+    let mut archive = zip_of(&[("a", event("A").as_bytes()), ("b", event("B").as_bytes())]);
+    archive[31] ^= 0xff;
+    let (found, report) = names_in(seekable(archive));
+    assert!(found.ends_with('B') && report.damage_count == 1, "{found} {report:?}");
+    assert!(report.damages[0].message.starts_with("a: "), "{report:?}");
+}
+
+#[test]
+fn bombs_are_not_followed() {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(event("A").as_bytes()).unwrap();
+    let blanks = vec![b' '; 1 << 20];
+    for _ in 0..100 {
+        encoder.write_all(&blanks).unwrap();
+    }
+    let (found, report) = names_in(seekable(encoder.finish().unwrap()));
+    assert_eq!(found, "A");
+    assert_eq!(report.damages[0].kind, DamageKind::DecompressionBomb);
+    assert!(report.bytes_inflated < 80 << 20, "{}", report.bytes_inflated);
+}
+
+#[test]
+fn predicates_on_members_derived_fields_and_time() {
+    let text = events(&["GetObject", "DeleteRole", "PutObject"]);
+    let time = |earliest| {
+        let bounds = TimeBounds { earliest: Some(earliest), latest: None };
+        Predicate::Time(bounds)
+    };
+    for (predicate, names) in [
+        (equals("eventName", "getobject"), "GetObject"),
+        (equals("eventName", "*Object"), "GetObject PutObject"),
+        (equals("action", "deleted"), "DeleteRole"),
+        (equals("index", "main"), "GetObject DeleteRole PutObject"),
+        (equals("index", "other"), ""),
+        (equals("date_hour", "7"), "GetObject DeleteRole PutObject"),
+        (Predicate::Not(Box::new(Predicate::Exists("errorCode".into()))), ""),
+        (time(1_714_979_289.0), "GetObject DeleteRole PutObject"),
+        (time(1_714_979_290.0), ""),
+    ] {
+        let options = DecodeOptions::new(request(predicate.clone(), &["eventName"]));
+        let (rows, report) = decode(&options, seekable(text.clone().into_bytes()));
+        assert_eq!(rows.join(" "), names, "{predicate:?}");
+        assert_eq!((report.events, report.matched), (3, rows.len() as u64));
+        assert_eq!(report.newest, Some(1_714_979_289.0));
+    }
+}
+
+#[test]
+fn values_keep_their_text() {
+    let record = r#"{"eventVersion":"1","eventName":"RunInstances","eventTime":"2024-05-06T07:08:09Z",
+      "n":1.0,"big":12345678901234567890,"t":true,"z":null,"o":{},"l":[],"e":"","q":"a\"b\u00e9",
+      "i":[{"v":"1"},{"v":null}],"d":"first","d":"last",
+      "responseElements":{"instancesSet":{"items":[{"instanceId":"i-1"},{"instanceId":"i-2"}]}}}"#;
+    let names =
+        ["_time", "n", "big", "t", "z", "o", "l", "e", "q", "i{}.v", "d", "dest", "date_wday"];
+    let options = DecodeOptions::new(request(Predicate::All, &names));
+    let (rows, _) = decode(&options, seekable(record.into()));
+    let row = "1714979289,1.0,12345678901234567890,true,null,-,-,,a\"bé,1|null,last,i-1|i-2,monday";
+    assert_eq!(rows, [row]);
+    let options = DecodeOptions::new(request(Predicate::All, &["_raw"]));
+    let (rows, _) = decode(&options, seekable(format!("[{record}]").into_bytes()));
+    assert_eq!(rows, [record]);
+}
+
+#[test]
+fn rows_of_other_sourcetypes() {
+    let rows = concat!(
+        r#"{"_time":"1714979289.5","a":["1","2"],"o":{"l":[1]},"source":"own"}"#,
+        "\n",
+        r#"{"_time":"2024-05-06T07:08:09+00:00","a":"x"}"#,
+        "\n",
+        r#"{"a":1,"_time":0.25}"#
+    );
+    let multi = ["_time", "a", "o.l{}", "source", "sourcetype"].map(|name| {
+        let kind = if name == "a" { Kind::Multi } else { crate::kind_of(name, Profile::Superset) };
+        Field::new(name, kind)
+    });
+    let scan = ScanRequest { predicate: Predicate::All, fields: multi.to_vec() };
+    let mut options = DecodeOptions::new(scan);
+    let (found, _) = decode(&options, seekable(rows.into()));
+    assert_eq!(found, ["1714979289.5,1|2,1,own,json", "1714979289,x,-,f,json", "0.25,1,-,f,json"]);
+    options.sourcetype = Some("my:own".to_owned());
+    options.request = request(Predicate::All, &["a{}", "a", "source", "sourcetype"]);
+    let (found, _) = decode(&options, seekable(rows.into()));
+    assert_eq!(found[0], "1|2,-,f,my:own");
+    let lake = r#"{"class_uid":1,"metadata":{"product":{"name":"x"}},"time":1714979289500}"#;
+    let options = DecodeOptions::new(request(Predicate::All, &["_time", "sourcetype"]));
+    let (found, _) = decode(&options, seekable(lake.into()));
+    assert_eq!(found, ["1714979289.5,aws:cloudtrail:lake"]);
+}
+
+#[test]
+fn discovery_follows_the_demand_and_the_predicate() {
+    let text = concat!(
+        r#"{"eventVersion":"1","eventName":"A","requestParameters":{"x":1,"l":[{"y":2}]}}"#,
+        "\n",
+        r#"{"eventVersion":"1","eventName":"B","requestParameters":{"never":1}}"#,
+        "\n",
+        r#"{"eventName":"A","m":[1,2],"s":[1]}"#
+    );
+    let mut demand = Demand::of(["requestParameters.*", "action", "msg", "m", "s", "_time"]);
+    let mut discovery = Discovery::new(&equals("eventName", "A"), &demand, Profile::Superset, None);
+    let report = discover(seekable(text.into()), &Origin::new("f"), &mut discovery);
+    assert_eq!((report.events, report.matched), (3, 2));
+    let expected = [
+        ("requestParameters.x", Kind::Text),
+        ("requestParameters.l{}.y", Kind::Multi),
+        ("msg", Kind::Text),
+        ("m", Kind::Multi),
+        ("s", Kind::Text),
+    ];
+    assert_eq!(discovery.fields(), expected.map(|(name, kind)| Field::new(name, kind)));
+    demand = Demand::all();
+    let mut all = Discovery::new(&Predicate::All, &demand, Profile::Superset, None);
+    discover(seekable(events(&["A"]).into()), &Origin::new("f"), &mut all);
+    let fields = all.fields();
+    for (name, kind) in [("_time", Kind::Number), ("_raw", Kind::Text), ("dest", Kind::Multi)] {
+        assert!(fields.contains(&Field::new(name, kind)), "{name}");
+    }
+    assert!(!fields.iter().any(|field| field.name == "result_id"));
+}
+
+#[test]
+fn duplicates_are_left_out_on_request() {
+    let mut options = DecodeOptions::new(request(Predicate::All, &["eventName"]));
+    let text = events(&["A", "B", "A"]);
+    assert_eq!(decode(&options, seekable(text.clone().into())).0.join(""), "ABA");
+    options.seen = Some(Arc::default());
+    let (rows, report) = decode(&options, seekable(text.into()));
+    assert_eq!((rows.join("").as_str(), report.skipped[&SkipKind::Duplicate]), ("AB", 1));
+}
+
+#[test]
+fn a_consumer_can_stop() {
+    let many: Vec<_> = (0..20_000).map(|n| format!("N{n}")).collect();
+    let text = many.iter().map(|name| event(name) + "\n").collect::<String>();
+    let options = DecodeOptions::new(request(Predicate::All, &["eventName"]));
+    let mut rows = 0;
+    let report =
+        Decoder::new(&options).decode(seekable(text.into()), &Origin::new("f"), &mut |b| {
+            rows += b.num_rows();
+            ControlFlow::Break(())
+        });
+    assert!(report.stopped && rows == crate::BATCH_ROWS, "{rows}");
+    let mut none = DecodeOptions::new(request(Predicate::All, &[]));
+    none.request.fields.clear();
+    let (rows, report) = decode(&none, seekable(events(&["A", "B"]).into()));
+    assert_eq!((rows.len(), report.matched), (2, 2));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever happens to the bytes: nothing panics, and what is found is what discovery saw.
+    #[test]
+    fn changed_bytes_never_panic(
+        form in 0..4usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        keep in any::<prop::sample::Index>(),
+    ) {
+        let text = format!(
+            r#"{{"Records":[{},{{"eventVersion":"1","eventName":"x","a":[{{"b":"\ud83d\ude00"}},[1,[null]]],"c.d":{{"":1e5}}}},{}]}}"#,
+            event("A"),
+            event("B"),
+        );
+        let mut bytes = match form {
+            0 => text.into_bytes(),
+            1 => gzip(text.as_bytes()),
+            2 => zip_of(&[("x", text.as_bytes())]),
+            _ => zstd::encode_all(text.as_bytes(), 1).unwrap(),
+        };
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if keep.index(4) == 0 {
+            bytes.truncate(keep.index(bytes.len()));
+        }
+        let mut all =
+            Discovery::new(&Predicate::All, &Demand::all(), Profile::Superset, None);
+        let seen = discover(seekable(bytes.clone()), &Origin::new("f"), &mut all);
+        let scan = ScanRequest { predicate: Predicate::All, fields: all.fields() };
+        let (rows, report) = decode(&DecodeOptions::new(scan), seekable(bytes));
+        prop_assert_eq!((rows.len() as u64, report.damages), (seen.events, seen.damages));
+    }
+}

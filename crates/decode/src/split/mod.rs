@@ -5,6 +5,7 @@
 //! damage costs the record it is in: reading goes on at the next thing that looks like the beginning
 //! of one.
 
+mod envelope;
 mod resync;
 pub(crate) mod scan;
 pub(crate) mod shape;
@@ -14,11 +15,10 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::ops::Range;
 
-use crate::json;
 use crate::report::{Damage, DamageKind, SkipKind};
 use resync::Resync;
 use scan::{Scanner, Step};
-use shape::{Keys, Shape, holds_events};
+use shape::{Keys, holds_events};
 use window::Window;
 
 /// The largest record that is read, in bytes: Splunk's own cut-off for this sourcetype.
@@ -434,73 +434,6 @@ impl<R: Read> Splitter<R> {
             self.first_keys.remember(&bytes[key.clone()]);
         }
         self.unwrap(document.keys.shape(), start..self.at)
-    }
-
-    /// Takes the event out of an object of this shape.
-    fn unwrap(&mut self, shape: Shape, range: Range<usize>) -> Option<Found> {
-        let bytes = &self.window.bytes()[range.clone()];
-        let row = || Some(Found::Text { range: range.clone(), format: Format::Json });
-        match shape {
-            Shape::CloudTrail if json::is_s3_notification(bytes) => {
-                Some(Found::Skipped(SkipKind::S3Notification))
-            }
-            Shape::CloudTrail => Some(Found::Text { range, format: Format::CloudTrail }),
-            Shape::Lake => Some(Found::Text { range, format: Format::Lake }),
-            Shape::Row => row(),
-            Shape::Digest => Some(Found::Skipped(SkipKind::Digest)),
-            Shape::Config => Some(Found::Skipped(SkipKind::OtherService)),
-            Shape::S3Test if json::is_s3_test(bytes) => {
-                Some(Found::Skipped(SkipKind::S3Notification))
-            }
-            Shape::S3Test => row(),
-            Shape::EventBridge => self.inner_object(range, b"detail"),
-            Shape::SplunkResult => self.inner_object(range, b"result"),
-            Shape::SplunkRow => self.inner_text(&range, b"_raw").or_else(row),
-            Shape::LookupEvent => self.inner_text(&range, b"CloudTrailEvent").or_else(row),
-            Shape::LogEvent => {
-                self.inner_text(&range, b"message").or(Some(Found::Skipped(SkipKind::LogMessage)))
-            }
-        }
-    }
-
-    /// Goes on with the object under `key`; without one, the whole is a row.
-    fn inner_object(&mut self, range: Range<usize>, key: &[u8]) -> Option<Found> {
-        let bytes = &self.window.bytes()[range.clone()];
-        let Some(inner) = json::member(bytes, key).filter(|inner| bytes[inner.start] == b'{')
-        else {
-            return Some(Found::Text { range, format: Format::Json });
-        };
-        let keys = json::outer_keys(&bytes[inner.clone()]);
-        let inner = range.start + inner.start..range.start + inner.end;
-        match keys.shape() {
-            Shape::EventBridge | Shape::SplunkResult => {
-                Some(Found::Text { range: inner, format: Format::Json })
-            }
-            shape => self.unwrap(shape, inner),
-        }
-    }
-
-    /// Takes the event that is written as a string under `key`, if there is one.
-    fn inner_text(&mut self, range: &Range<usize>, key: &[u8]) -> Option<Found> {
-        let offset = self.window.offset(range.start);
-        let bytes = &self.window.bytes()[range.clone()];
-        let inner = json::member(bytes, key)?;
-        let quoted = bytes[inner].strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        let quoted = String::from_utf8_lossy(quoted);
-        let text = json::unescape(&quoted);
-        let trimmed = text.trim();
-        if !trimmed.starts_with('{') || !scan::is_valid(trimmed.as_bytes()) {
-            return None;
-        }
-        let format = match json::outer_keys(trimmed.as_bytes()).shape() {
-            Shape::CloudTrail => Format::CloudTrail,
-            Shape::Lake => Format::Lake,
-            Shape::Digest => return Some(Found::Skipped(SkipKind::Digest)),
-            _ if key == b"_raw" => return None,
-            _ => Format::Json,
-        };
-        self.scratch = trimmed.to_owned();
-        Some(Found::Scratch { offset, format })
     }
 
     /// The text ends inside of a value.

@@ -5,7 +5,9 @@ use std::io::{ErrorKind, Read};
 use crate::inflate::ReadFailure;
 use crate::report::{Damage, DamageKind};
 
-/// How much is read at a time.
+/// How much is read at first: many files are small.
+const FIRST_CHUNK: usize = 64 * 1024;
+/// How much is read at a time in the end.
 const CHUNK: usize = 256 * 1024;
 
 /// Bytes of a stream from some offset on. What lies before the position that is kept goes away when
@@ -30,7 +32,7 @@ impl<R: Read> Window<R> {
             base: 0,
             ended: false,
             failure: None,
-            chunk: CHUNK,
+            chunk: FIRST_CHUNK,
         }
     }
 
@@ -67,7 +69,11 @@ impl<R: Read> Window<R> {
         self.data.copy_within(keep..self.filled, 0);
         self.filled -= keep;
         self.base += keep as u64;
-        let goal = self.filled + self.chunk.max(if self.chunk < CHUNK { 0 } else { self.filled });
+        let is_test_size = self.chunk < FIRST_CHUNK;
+        let goal = self.filled + self.chunk.max(if is_test_size { 0 } else { self.filled });
+        if !is_test_size {
+            self.chunk = CHUNK.min(self.chunk * 2);
+        }
         if self.data.len() < goal {
             self.data.resize(goal, 0);
         }

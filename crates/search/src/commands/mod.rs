@@ -8,6 +8,8 @@ mod fields;
 mod format;
 mod head;
 mod inputlookup;
+mod iplocation;
+mod join;
 mod lookup;
 mod makemv;
 mod makeresults;
@@ -22,6 +24,7 @@ mod r#return;
 mod rex;
 mod search;
 mod sort;
+mod spath;
 mod stats;
 mod table;
 mod r#where;
@@ -45,6 +48,8 @@ pub static COMMANDS: &[Entry] = &[
     format::ENTRY,
     head::ENTRY,
     inputlookup::ENTRY,
+    iplocation::ENTRY,
+    join::ENTRY,
     lookup::ENTRY,
     makemv::ENTRY,
     makeresults::ENTRY,
@@ -58,6 +63,7 @@ pub static COMMANDS: &[Entry] = &[
     rex::ENTRY,
     search::ENTRY,
     sort::ENTRY,
+    spath::ENTRY,
     stats::ENTRY,
     table::ENTRY,
     r#where::ENTRY,
@@ -85,9 +91,9 @@ pub trait Command: Debug + Send + Sync {
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic>;
 
     /// Returns the fields whose values a row that a transforming command gives shares with each of
-    /// the rows it was made of; none if all rows become one.
-    fn grouping(&self) -> Vec<String> {
-        Vec::new()
+    /// the rows it was made of: no field if all rows become one, none if that cannot be said.
+    fn grouping(&self) -> Option<Vec<String>> {
+        None
     }
 }
 

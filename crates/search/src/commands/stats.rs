@@ -102,8 +102,8 @@ impl Command for Stats {
         grouped(preparation, &by, self.whole, stage)
     }
 
-    fn grouping(&self) -> Vec<String> {
-        self.by()
+    fn grouping(&self) -> Option<Vec<String>> {
+        Some(self.by())
     }
 }
 

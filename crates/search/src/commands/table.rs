@@ -53,8 +53,8 @@ impl Command for Table {
         Ok(plan)
     }
 
-    fn grouping(&self) -> Vec<String> {
-        self.names.iter().filter(|name| !name.contains('*')).cloned().collect()
+    fn grouping(&self) -> Option<Vec<String>> {
+        Some(self.names.iter().filter(|name| !name.contains('*')).cloned().collect())
     }
 }
 

@@ -85,7 +85,9 @@ impl<'a> Compiler<'a> {
             },
             EvalNode::Text(text) => (Node::Constant(Value::text(text.clone())), Type::String),
             EvalNode::Field(name) => self.field(name),
-            EvalNode::Call { name, arguments } => self.call(&name.value, name.span, tree, arguments),
+            EvalNode::Call { name, arguments } => {
+                self.call(&name.value, name.span, tree, arguments)
+            }
             EvalNode::Unary(operator, operand) => self.unary(*operator, operand),
             EvalNode::Binary(operator, left, right) => self.binary(*operator, tree, left, right),
             EvalNode::In(value, list) => {
@@ -187,6 +189,7 @@ impl<'a> Compiler<'a> {
             context: self.context,
             scope: self.scope,
             fields: &mut self.fields,
+            warnings: &mut self.warnings,
         };
         let prepared = match (function.prepare)(&mut preparation) {
             Ok(prepared) => prepared,
@@ -239,9 +242,15 @@ pub(crate) struct Preparation<'a> {
     pub(crate) context: &'a EvalContext,
     scope: &'a dyn Scope,
     fields: &'a mut Vec<Field>,
+    warnings: &'a mut Vec<Diagnostic>,
 }
 
 impl Preparation<'_> {
+    /// Adds a warning about the call.
+    pub(crate) fn warn(&mut self, warning: Diagnostic) {
+        self.warnings.push(warning);
+    }
+
     /// Returns the text of an argument that is a string literal, and its place.
     pub(crate) fn literal_text(&self, argument: usize) -> Option<(&str, Span)> {
         match self.arguments.get(argument)?.literal()? {
@@ -341,12 +350,12 @@ fn unknown_function(name: &str, span: Span) -> Diagnostic {
     .at(span);
     match similar(name, eval::names()) {
         Some(known) => diagnostic.help(format!("a function with a similar name exists: `{known}`")),
-        None => diagnostic.help("`spilltrail help functions` lists the eval functions"),
+        None => diagnostic.help("`spilltrail help` lists the eval functions"),
     }
 }
 
 fn dotted_name(name: &str, span: Span) -> Diagnostic {
     Diagnostic::warning(Code::DOTTED_NAME, format!("`{name}` is not the field of that name here"))
         .label(span, "in eval and where, a dot joins the values of two fields")
-        .help(format!("write `'{name}'` in single quotes to mean the field"))
+        .help(format!("write `'{name}'` to mean the field"))
 }

@@ -14,15 +14,9 @@ pub trait Scope {
     fn kind(&self, field: &str) -> Option<Kind>;
 }
 
-impl Scope for [Field] {
-    fn kind(&self, field: &str) -> Option<Kind> {
-        self.iter().find(|known| known.name == field).map(|known| known.kind)
-    }
-}
-
 impl Scope for Vec<Field> {
     fn kind(&self, field: &str) -> Option<Kind> {
-        self.as_slice().kind(field)
+        self.iter().find(|known| known.name == field).map(|known| known.kind)
     }
 }
 

@@ -32,6 +32,12 @@ impl Row for [Value<'_>] {
     }
 }
 
+impl Row for Vec<Value<'_>> {
+    fn value(&self, slot: usize) -> Value<'_> {
+        self.as_slice().value(slot)
+    }
+}
+
 impl<const N: usize> Row for [Value<'_>; N] {
     fn value(&self, slot: usize) -> Value<'_> {
         self.as_slice().value(slot)
@@ -201,7 +207,8 @@ impl Node {
                 boolean(refuted.map(|refuted| !refuted))
             }
             Self::Xor(operands) => {
-                let (left, right) = (operators::truth(&on(&operands.0)), operators::truth(&on(&operands.1)));
+                let (left, right) =
+                    (operators::truth(&on(&operands.0)), operators::truth(&on(&operands.1)));
                 boolean(left.zip(right).map(|(left, right)| left != right))
             }
             Self::Call(call) => call.evaluate(evaluation),

@@ -103,7 +103,9 @@ pub(crate) fn compare(op: CompareOp, left: &Value<'_>, right: &Value<'_>) -> Opt
             };
             Some(holds(op, spelled.as_ref().map_or(Ordering::Less, |spelled| spelled.cmp(truth))))
         }
-        (Value::Text(left), Value::Text(right)) if left == right => Some(holds(op, Ordering::Equal)),
+        (Value::Text(left), Value::Text(right)) if left == right => {
+            Some(holds(op, Ordering::Equal))
+        }
         _ => match (comparable(left), comparable(right)) {
             (Some(left), Some(right)) => Some(match left.partial_cmp(&right) {
                 Some(order) => holds(op, order),
@@ -156,30 +158,41 @@ pub(crate) fn any_text(value: &Value<'_>, test: impl Fn(&str) -> bool) -> Option
 /// Returns true if `text` as a whole is like `pattern`: `%` is any run, `_` one character, all else
 /// itself, a backslash too.
 pub(crate) fn like(pattern: &str, text: &str) -> bool {
-    let (mut pattern, mut text) = (pattern, text);
-    let mut retry: Option<(&str, &str)> = None;
+    if pattern.contains('_') {
+        return like_by_characters(pattern, text);
+    }
+    let Some((head, tail)) = pattern.split_once('%') else { return pattern == text };
+    let (middle, end) = tail.rsplit_once('%').unwrap_or(("", tail));
+    let inner = text.strip_prefix(head).and_then(|rest| rest.strip_suffix(end));
+    let Some(mut rest) = inner else { return false };
+    for part in middle.split('%') {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    true
+}
+
+/// As [`like`], for patterns with `_`: after a mismatch the last `%` takes one character more.
+fn like_by_characters(pattern: &str, text: &str) -> bool {
+    let (mut pattern, mut text) = (pattern.chars(), text.chars());
+    let mut retry = None;
     loop {
-        let mut rest = pattern.chars();
-        let wanted = rest.next();
-        let mut left = text.chars();
-        let found = left.next();
-        match (wanted, found) {
+        let (mut after, mut left) = (pattern.clone(), text.clone());
+        match (after.next(), left.next()) {
             (Some('%'), _) => {
-                pattern = rest.as_str();
-                retry = Some((pattern, text));
+                pattern = after;
+                retry = Some((pattern.clone(), text.clone()));
             }
             (None, None) => return true,
             (Some(wanted), Some(found)) if wanted == '_' || wanted == found => {
-                (pattern, text) = (rest.as_str(), left.as_str());
+                (pattern, text) = (after, left);
             }
             _ => {
-                let Some((after_run, run)) = retry else { return false };
-                let mut longer = run.chars();
-                if longer.next().is_none() {
+                let Some((after_run, run)) = &mut retry else { return false };
+                if run.next().is_none() {
                     return false;
                 }
-                retry = Some((after_run, longer.as_str()));
-                (pattern, text) = (after_run, longer.as_str());
+                (pattern, text) = (after_run.clone(), run.clone());
             }
         }
     }
@@ -239,6 +252,11 @@ mod tests {
             ("%", "", true),
             ("_", "ä", true),
             ("%ab", "aab", true),
+            ("%ab%ab%", "xabyabz", true),
+            ("ab%ab", "ab", false),
+            ("_%b%_", "abbc", true),
+            ("_%b%_", "abb", true),
+            ("_%b%_", "ab", false),
             ("10.%", "100.1", false),
             ("", "a", false),
         ] {

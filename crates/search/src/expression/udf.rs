@@ -240,3 +240,83 @@ fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusion
 fn messages(errors: &[spilltrail_diagnostic::Diagnostic]) -> String {
     errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{Array, RecordBatch};
+    use datafusion::arrow::datatypes::{Field as ArrowField, Schema};
+    use datafusion::common::{DFSchema, ScalarValue};
+    use datafusion::prelude::SessionContext;
+    use spilltrail_spl::parse_eval;
+
+    use super::*;
+    use crate::expression::arrow::{from_array, to_array};
+
+    fn compile(text: &str, zone: TimeZone) -> Expression {
+        let scope = vec![Field::new("a.b", Kind::Text), Field::new("n", Kind::Number)];
+        let context = EvalContext::new(1_700_000_000.0, zone);
+        Expression::compile(&parse_eval(text).unwrap(), &scope, &context).unwrap()
+    }
+
+    /// Runs an expression on two rows: `10`, 1 and null, 2.
+    fn run(expr: &Expr) -> Vec<Value<'static>> {
+        let columns = vec![
+            to_array(Kind::Text, [Value::text("10"), Value::Null]),
+            to_array(Kind::Number, [Value::Number(1.0), Value::Number(2.0)]),
+        ];
+        let schema = Arc::new(Schema::new(vec![
+            ArrowField::new("a.b", data_type(Kind::Text), true),
+            ArrowField::new("n", data_type(Kind::Number), true),
+        ]));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+        let names = DFSchema::try_from(schema.as_ref().clone()).unwrap();
+        let physical = SessionContext::new().create_physical_expr(expr.clone(), &names).unwrap();
+        let array = physical.evaluate(&batch).unwrap().into_array(2).unwrap();
+        assert_eq!(array.len(), 2);
+        from_array(&array).unwrap()
+    }
+
+    #[test]
+    fn columns_in_column_out() {
+        for (text, results) in [
+            ("'a.b' + n", [Value::Number(11.0), Value::Null]),
+            ("if(n > 1, \"x\", 'a.b')", [Value::text("10"), Value::text("x")]),
+            ("now()", [Value::Number(1.7e9), Value::Number(1.7e9)]),
+            ("'a.b' = 10", [Value::Bool(true), Value::Null]),
+        ] {
+            assert_eq!(run(&compile(text, TimeZone::UTC).into_expr()), results, "{text}");
+        }
+        let members = run(&compile("split(n . \",x\", \",\")", TimeZone::UTC).into_expr());
+        assert_eq!(members[1].members(), ["2", "x"]);
+    }
+
+    #[test]
+    fn conditions_are_arrow_booleans() {
+        let condition = compile("n - 1", TimeZone::UTC).into_condition();
+        assert_eq!(run(&condition), [Value::Bool(false), Value::Bool(true)]);
+    }
+
+    #[test]
+    fn a_function_travels() {
+        let text = r#"strftime(n * 3600, "%H") . mvcount('a.b')"#;
+        for zone in [TimeZone::get("Asia/Tokyo").unwrap(), TimeZone::fixed(Offset::constant(9))] {
+            let Expr::ScalarFunction(call) = compile(text, zone).into_expr() else { panic!() };
+            let state = encode(&call.func).unwrap().unwrap();
+            let context = EvalContext::new(0.0, TimeZone::UTC);
+            let decoded = decode(&state, &context).unwrap();
+            assert_eq!(decoded, *call.func);
+            let expr = decoded.call(call.args);
+            assert_eq!(run(&expr), [Value::text("101"), Value::Null]);
+        }
+        assert!(decode(b"{}", &EvalContext::new(0.0, TimeZone::UTC)).is_err());
+    }
+
+    #[test]
+    fn equal_expressions_are_equal_functions() {
+        let call = |text: &str| compile(text, TimeZone::UTC).into_expr();
+        assert_eq!(call("n + 1"), call("n + 1"));
+        assert_ne!(call("n + 1"), call("n + 2"));
+        let literal = Expr::Literal(ScalarValue::Null, None);
+        assert_ne!(call("n + 1"), literal);
+    }
+}

@@ -130,7 +130,7 @@ fn value(reader: &Option<ColumnReader>, row: usize) -> Value<'_> {
 }
 
 /// Returns the batch of schema `output` whose columns are those computed, and else those of `batch`.
-pub(crate) fn with_columns<'a>(
+fn with_columns<'a>(
     batch: &RecordBatch,
     output: &SchemaRef,
     computed: impl IntoIterator<Item = (&'a str, ArrayRef)>,

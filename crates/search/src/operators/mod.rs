@@ -24,8 +24,8 @@ use spilltrail_event::Field;
 
 pub use append::Append;
 pub use derive::{Derive, RowFunction};
-pub(crate) use derive::with_columns;
 pub use count::CountRows;
+pub(crate) use derive::with_columns;
 pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
 pub use node::{OperatorNode, OperatorPlanner};

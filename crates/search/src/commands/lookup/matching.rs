@@ -169,7 +169,7 @@ mod tests {
         let mut table = table(&["a", "b"], &[&["x", "1"], &["y", "1"], &["x", "2"], &["X", "1"]]);
         assert_eq!(matches(&table, &[0], &[Value::text("x")]), [0, 2]);
         assert_eq!(matches(&table, &[0, 1], &[Value::text("x"), Value::Number(2.0)]), [2]);
-        assert_eq!(matches(&table, &[0, 1], &[Value::text("x"), Value::Null]), []);
+        assert_eq!(matches(&table, &[0, 1], &[Value::text("x"), Value::Null]), Vec::<usize>::new());
         assert_eq!(matches(&table, &[0], &[multi(&["y", "X", "z"])]), [1, 3]);
         table.case_sensitive = false;
         assert_eq!(matches(&table, &[0], &[Value::text("X")]), [0, 2, 3]);
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(matches(&table, &[1], &[Value::text("10.1.2.3")]), [0]);
         assert_eq!(matches(&table, &[1], &[Value::text("2001:db8::7")]), [1]);
         assert_eq!(matches(&table, &[1], &[Value::text("192.0.2.1")]), [2]);
-        assert_eq!(matches(&table, &[1, 0], &[Value::text("10.1.2.3"), Value::text("e")]), []);
+        assert_eq!(matches(&table, &[1, 0], &[Value::text("10.1.2.3"), Value::text("e")]), Vec::<usize>::new());
     }
 
     #[test]

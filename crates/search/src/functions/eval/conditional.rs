@@ -9,10 +9,13 @@ use crate::expression::operators::compare;
 use crate::expression::{Call, CallContext, Evaluation, Type};
 
 pub(super) static CASE: EvalFunction = EvalFunction::special(
-    doc("case", Conditional, "Returns the value behind the first condition that is true, or null.", "case(<condition>, <value>, …)", &[
-            (r#"case(1>2, "a", 2>1, "b", true(), "c")"#, "b"),
-            (r#"case(missing=1, "a")"#, "null"),
-        ]),
+    doc(
+        "case",
+        Conditional,
+        "Returns the value behind the first condition that is true, or null.",
+        "case(<condition>, <value>, …)",
+        &[(r#"case(1>2, "a", 2>1, "b", true(), "c")"#, "b"), (r#"case(missing=1, "a")"#, "null")],
+    ),
     Arity::Pairs,
     returns::any_second,
     case,
@@ -26,7 +29,13 @@ fn case<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
 }
 
 pub(super) static COALESCE: EvalFunction = EvalFunction::special(
-    doc("coalesce", Conditional, "Returns the first value that is not null.", "coalesce(<value>, …)", &[(r#"coalesce(missing, "other")"#, "other")]),
+    doc(
+        "coalesce",
+        Conditional,
+        "Returns the first value that is not null.",
+        "coalesce(<value>, …)",
+        &[(r#"coalesce(missing, "other")"#, "other")],
+    ),
     Arity::AtLeast(1),
     returns::any_argument,
     coalesce,
@@ -45,7 +54,13 @@ pub(super) static FALSE: EvalFunction = EvalFunction::row(
 );
 
 pub(super) static IF: EvalFunction = EvalFunction::special(
-    doc("if", Conditional, "Returns the second argument if the first is true, else the third.", "if(<condition>, <value>, <value>)", &[(r#"if(1<2, "less", "more")"#, "less"), ("if(missing>1, 1, 0)", "0")]),
+    doc(
+        "if",
+        Conditional,
+        "Returns the second argument if the first is true, else the third.",
+        "if(<condition>, <value>, <value>)",
+        &[(r#"if(1<2, "less", "more")"#, "less"), ("if(missing>1, 1, 0)", "0")],
+    ),
     Arity::Exactly(3),
     |arguments| Type::any(arguments.iter().skip(1).copied()),
     if_then_else,
@@ -57,14 +72,26 @@ fn if_then_else<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
 }
 
 pub(super) static NULL: EvalFunction = EvalFunction::row(
-    doc("null", Conditional, "Returns null; storing it removes the field.", "null()", &[("null()", "null")]),
+    doc(
+        "null",
+        Conditional,
+        "Returns null; storing it removes the field.",
+        "null()",
+        &[("null()", "null")],
+    ),
     Arity::Exactly(0),
     returns::null,
     |_, _| Value::Null,
 );
 
 pub(super) static NULLIF: EvalFunction = EvalFunction::row(
-    doc("nullif", Conditional, "Returns the first value, or null if both are equal.", "nullif(<value>, <value>)", &[(r#"nullif("a", "a")"#, "null"), (r#"nullif("a", "b")"#, "a")]),
+    doc(
+        "nullif",
+        Conditional,
+        "Returns the first value, or null if both are equal.",
+        "nullif(<value>, <value>)",
+        &[(r#"nullif("a", "a")"#, "null"), (r#"nullif("a", "b")"#, "a")],
+    ),
     Arity::Exactly(2),
     |arguments| arguments[0],
     nullif,
@@ -85,10 +112,16 @@ pub(super) static TRUE: EvalFunction = EvalFunction::row(
 );
 
 pub(super) static VALIDATE: EvalFunction = EvalFunction::special(
-    doc("validate", Conditional, "Returns the value behind the first condition that is not true, or null.", "validate(<condition>, <value>, …)", &[
+    doc(
+        "validate",
+        Conditional,
+        "Returns the value behind the first condition that is not true, or null.",
+        "validate(<condition>, <value>, …)",
+        &[
             (r#"validate(1<2, "not less", 2<1, "not less again")"#, "not less again"),
             (r#"validate(1<2, "not less")"#, "null"),
-        ]),
+        ],
+    ),
     Arity::Pairs,
     returns::any_second,
     validate,

@@ -217,11 +217,7 @@ fn formatted(number: f64, format: &str) -> Option<String> {
 /// Returns the number with thousands grouped, and two decimals if it has any.
 fn commas(number: f64) -> String {
     let rounded = round(number, 2);
-    let text = if number.fract() == 0.0 {
-        format_number(rounded)
-    } else {
-        format!("{rounded:.2}")
-    };
+    let text = if number.fract() == 0.0 { format_number(rounded) } else { format!("{rounded:.2}") };
     group_thousands(&text)
 }
 
@@ -239,12 +235,19 @@ pub(super) fn group_thousands(text: &str) -> String {
     grouped + &text[start + digits..]
 }
 
-/// Returns seconds as `[D+]HH:MM:SS`; fractions are cut.
+/// Returns seconds as `[D+]HH:MM:SS`, and six decimals if they are not whole.
 fn duration(seconds: f64) -> String {
     let sign = if seconds < 0.0 { "-" } else { "" };
-    let seconds = seconds.abs().trunc() as u64;
+    let mut micros = (seconds.abs().fract() * 1e6).round() as u64;
+    let mut seconds = seconds.abs().trunc() as u64;
+    if micros == 1_000_000 {
+        (seconds, micros) = (seconds.saturating_add(1), 0);
+    }
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let clock = format!("{:02}:{:02}:{:02}", rest / 3600, rest % 3600 / 60, rest % 60);
+    let mut clock = format!("{:02}:{:02}:{:02}", rest / 3600, rest % 3600 / 60, rest % 60);
+    if micros > 0 {
+        clock = format!("{clock}.{micros:06}");
+    }
     if days > 0 { format!("{sign}{days}+{clock}") } else { format!("{sign}{clock}") }
 }
 
@@ -260,7 +263,8 @@ mod tests {
             (-1234.5, "commas", "-1,234.50"),
             (999_999.999, "commas", "1,000,000.00"),
             (90_061.0, "duration", "1+01:01:01"),
-            (59.9, "duration", "00:00:59"),
+            (59.9, "duration", "00:00:59.900000"),
+            (-59.999_999_9, "duration", "-00:01:00"),
         ] {
             assert_eq!(formatted(number, format).as_deref(), Some(text));
         }

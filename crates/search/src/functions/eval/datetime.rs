@@ -5,8 +5,8 @@ use spilltrail_spl::time;
 
 use super::Category::DateTime;
 use super::{Arity, EvalFunction, doc, returns};
-use crate::expression::operators::number;
 use crate::expression;
+use crate::expression::operators::number;
 
 pub(super) static NOW: EvalFunction = EvalFunction::row(
     doc(
@@ -71,9 +71,10 @@ pub(super) static STRPTIME: EvalFunction = EvalFunction::row(
     returns::number,
     |context, arguments| {
         let (text, format) = (arguments[0].to_text(), arguments[1].to_text());
-        expression::number(text.zip(format).and_then(|(text, format)| {
-            time::strptime(&text, &format, &context.runtime.zone)
-        }))
+        expression::number(
+            text.zip(format)
+                .and_then(|(text, format)| time::strptime(&text, &format, &context.runtime.zone)),
+        )
     },
 );
 
@@ -92,11 +93,7 @@ pub(super) static TIME: EvalFunction = EvalFunction::row(
 );
 
 /// Applies `apply` to the number and the text; none if either is missing.
-fn with_text<T>(
-
-    arguments: &[Value<'_>],
-    apply: impl FnOnce(f64, &str) -> Option<T>,
-) -> Option<T> {
+fn with_text<T>(arguments: &[Value<'_>], apply: impl FnOnce(f64, &str) -> Option<T>) -> Option<T> {
     let time = number(&arguments[0])?;
     apply(time, &arguments[1].to_text()?)
 }

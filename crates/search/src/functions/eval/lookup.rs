@@ -1,7 +1,7 @@
 //! lookup: rows of a lookup table as JSON.
 
 use serde_json::{Map, Value as Json};
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_event::Value;
 
 use super::Category::Conditional;
@@ -26,20 +26,27 @@ fn prepare(preparation: &mut Preparation<'_>) -> Result<Prepared, Diagnostic> {
     let Some((table, span)) = preparation.literal_text(0) else {
         return Err(preparation.refuse(0, "expected the name of a lookup in double quotes"));
     };
-    match &preparation.context.lookups {
-        None => Err(Diagnostic::unsupported(
-            Code::UNSUPPORTED_FUNCTION,
-            "the eval function `lookup` is not supported here",
-        )
-        .at(span)
-        .help("use the `lookup` command")),
-        Some(lookups) if !lookups.contains(table) => {
-            Err(Diagnostic::error(Code::MISSING_LOOKUP, format!("there is no lookup `{table}`"))
-                .at(span)
-                .help("put the CSV file and its definition into the content folder's `lookups/`"))
+    let missing = match &preparation.context.lookups {
+        Some(lookups) => (!lookups.contains(table)).then(|| missing_lookup(table, span)),
+        None => {
+            return Err(Diagnostic::unsupported(
+                Code::UNSUPPORTED_FUNCTION,
+                "the eval function `lookup` is not supported here",
+            )
+            .at(span)
+            .help("use the `lookup` command"));
         }
-        Some(_) => Ok(Prepared::Nothing),
+    };
+    if let Some(warning) = missing {
+        preparation.warn(warning);
     }
+    Ok(Prepared::Nothing)
+}
+
+fn missing_lookup(table: &str, span: Span) -> Diagnostic {
+    Diagnostic::warning(Code::MISSING_LOOKUP, format!("there is no lookup `{table}`"))
+        .label(span, "reads as a lookup without rows")
+        .help("put the CSV file and its definition into the content folder's `lookups/`")
 }
 
 fn lookup<'a>(context: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<'a> {

@@ -8,10 +8,13 @@ use crate::expression::operators::number;
 use crate::expression::{self, CallContext};
 
 pub(super) static ABS: EvalFunction = EvalFunction::math(
-    doc("abs", Mathematical, "Returns the number without its sign.", "abs(<number>)", &[
-        ("abs(-2.5)", "2.5"),
-        (r#"abs("x")"#, "null"),
-    ]),
+    doc(
+        "abs",
+        Mathematical,
+        "Returns the number without its sign.",
+        "abs(<number>)",
+        &[("abs(-2.5)", "2.5"), (r#"abs("x")"#, "null")],
+    ),
     f64::abs,
 );
 
@@ -36,9 +39,13 @@ pub(super) static EXACT: EvalFunction = EvalFunction::row(
 );
 
 pub(super) static EXP: EvalFunction = EvalFunction::math(
-    doc("exp", Mathematical, "Returns e to the power of a number.", "exp(<number>)", &[(
-        "exp(0)", "1",
-    )]),
+    doc(
+        "exp",
+        Mathematical,
+        "Returns e to the power of a number.",
+        "exp(<number>)",
+        &[("exp(0)", "1")],
+    ),
     f64::exp,
 );
 

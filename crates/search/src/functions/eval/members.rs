@@ -8,6 +8,9 @@ use super::Category::Multivalue;
 use super::{Arity, EvalFunction, doc, returns};
 use crate::expression::{Bound, Call, Evaluation, Node, Preparation, Prepared};
 
+/// How many values mvmap returns at most: a guard against filling memory.
+const LONGEST: usize = 1_000_000;
+
 pub(super) static MVFILTER: EvalFunction = EvalFunction::special(
     doc(
         "mvfilter",
@@ -23,8 +26,11 @@ pub(super) static MVFILTER: EvalFunction = EvalFunction::special(
 .prepared(|preparation| match preparation.fields_in(0).as_slice() {
     [_] => Ok(binding(preparation, 0)),
     names => {
-        let found = if names.is_empty() { "none".to_owned() } else { names.join("`, `") };
-        Err(preparation.refuse(0, format!("expected a condition on one field, found `{found}`")))
+        let found = match names {
+            [] => "none".to_owned(),
+            names => format!("`{}`", names.join("`, `")),
+        };
+        Err(preparation.refuse(0, format!("expected a condition on one field, found {found}")))
     }
 });
 
@@ -45,7 +51,8 @@ pub(super) static MVMAP: EvalFunction = EvalFunction::special(
         "Returns the results of an expression for each value of a field; nulls drop out.",
         "mvmap(<multivalue>, <expression>)",
         &[(r#"mvmap(split("a,b", ","), "x")"#, "x | x")],
-    ),
+    )
+    .differs(&["It stops after 1,000,000 results."]),
     Arity::Exactly(2),
     returns::multi,
     mvmap,
@@ -78,6 +85,10 @@ fn mvmap<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
             _ => call.arguments[1].evaluate(evaluation),
         };
         results.extend(result.into_members());
+        if results.len() >= LONGEST {
+            results.truncate(LONGEST);
+            break;
+        }
     }
     Value::multi(results)
 }

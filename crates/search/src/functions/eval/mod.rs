@@ -22,6 +22,8 @@ mod statistical;
 mod text;
 mod trigonometry;
 
+pub(crate) use json::path;
+
 use std::borrow::Cow;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span};

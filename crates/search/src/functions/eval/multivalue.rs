@@ -35,10 +35,7 @@ pub(super) static MVAPPEND: EvalFunction = EvalFunction::row(
         Multivalue,
         "Returns all values of all arguments; null adds nothing.",
         "mvappend(<value>, …)",
-        &[
-            (r#"mvappend("a", split("b,c", ","))"#, "a | b | c"),
-            (r#"mvappend(missing, "a")"#, "a"),
-        ],
+        &[(r#"mvappend("a", split("b,c", ","))"#, "a | b | c"), (r#"mvappend(missing, "a")"#, "a")],
     ),
     Arity::AtLeast(1),
     returns::multi,
@@ -268,12 +265,9 @@ mod tests {
 
     #[test]
     fn splitting() {
-        for (text, delimiter, parts) in [
-            ("a::b", "::", "a b"),
-            ("äb", "", "ä b"),
-            ("", ",", ""),
-            (",a,", ",", " a "),
-        ] {
+        for (text, delimiter, parts) in
+            [("a::b", "::", "a b"), ("äb", "", "ä b"), ("", ",", ""), (",a,", ",", " a ")]
+        {
             assert_eq!(split(Cow::Borrowed(text), delimiter).join(" "), parts);
             assert_eq!(split(Cow::Owned(text.to_owned()), delimiter).join(" "), parts);
         }

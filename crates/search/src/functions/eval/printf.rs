@@ -22,7 +22,9 @@ pub(super) static PRINTF: EvalFunction = EvalFunction::row(
             (r#"printf("%'d%%", 12345)"#, "12,345%"),
         ],
     )
-    .differs(&["A width or precision above 1000, and a conversion that C does not know, give null."]),
+    .differs(&[
+        "A width or precision above 1000, and a conversion that C does not know, give null.",
+    ]),
     Arity::AtLeast(1),
     returns::string,
     |_, arguments| {

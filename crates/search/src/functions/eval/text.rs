@@ -33,10 +33,13 @@ pub(super) static LEN: EvalFunction = EvalFunction::row(
 );
 
 pub(super) static LOWER: EvalFunction = EvalFunction::row(
-    doc("lower", Text, "Returns the text in lower case.", "lower(<text>)", &[
-        (r#"lower("RunInstances")"#, "runinstances"),
-        (r#"lower(split("A,B", ","))"#, "a | b"),
-    ]),
+    doc(
+        "lower",
+        Text,
+        "Returns the text in lower case.",
+        "lower(<text>)",
+        &[(r#"lower("RunInstances")"#, "runinstances"), (r#"lower(split("A,B", ","))"#, "a | b")],
+    ),
     Arity::Exactly(1),
     returns::string_per_member,
     |_, arguments| each_member(take(arguments, 0), |text| Some(lower(text))),

@@ -106,7 +106,13 @@ pub(super) static SIN: EvalFunction = EvalFunction::math(
 );
 
 pub(super) static SINH: EvalFunction = EvalFunction::math(
-    doc("sinh", Trigonometric, "Returns the hyperbolic sine.", "sinh(<number>)", &[("sinh(0)", "0")]),
+    doc(
+        "sinh",
+        Trigonometric,
+        "Returns the hyperbolic sine.",
+        "sinh(<number>)",
+        &[("sinh(0)", "0")],
+    ),
     f64::sinh,
 );
 

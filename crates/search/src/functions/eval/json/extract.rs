@@ -49,10 +49,7 @@ pub(in super::super) static JSON_EXTRACT_EXACT: EvalFunction = EvalFunction::row
     |_, arguments| extract(arguments, |document, key| document.get(key).cloned()),
 );
 
-fn extract<'a>(
-    arguments: &[Value<'_>],
-    find: impl Fn(&Json, &str) -> Option<Json>,
-) -> Value<'a> {
+fn extract<'a>(arguments: &[Value<'_>], find: impl Fn(&Json, &str) -> Option<Json>) -> Value<'a> {
     let Some(document) = parse(&arguments[0]) else { return Value::Null };
     let find = |path: &Value<'_>| path.to_text().and_then(|path| find(&document, &path));
     match &arguments[1..] {
@@ -79,7 +76,7 @@ pub(in super::super) static SPATH: EvalFunction = EvalFunction::row(
     |_, arguments| {
         let Some(document) = parse(&arguments[0]) else { return Value::Null };
         let Some(path) = arguments[1].to_text() else { return Value::Null };
-        let found = path::find(&document, &path::parse(&path));
+        let found = path::find_in_document(&document, &path::parse(&path));
         let values = found.into_iter().flat_map(|json| native(json.clone()).into_members());
         Value::multi(values.collect())
     },

@@ -66,10 +66,7 @@ pub(in super::super) static JSON_KEYS: EvalFunction = EvalFunction::row(
         Category::Json,
         "Returns a JSON array of the keys of an object.",
         "json_keys(<json>)",
-        &[
-            (r#"json_keys("{\"b\":1,\"a\":2}")"#, r#"["b","a"]"#),
-            (r#"json_keys("[1]")"#, "null"),
-        ],
+        &[(r#"json_keys("{\"b\":1,\"a\":2}")"#, r#"["b","a"]"#), (r#"json_keys("[1]")"#, "null")],
     ),
     Arity::Exactly(1),
     returns::string,
@@ -87,10 +84,7 @@ pub(in super::super) static JSON_VALID: EvalFunction = EvalFunction::row(
         Category::Json,
         "Returns true if the value is JSON.",
         "json_valid(<value>)",
-        &[
-            (r#"if(json_valid("{}"), 1, 0)"#, "1"),
-            (r#"if(json_valid("{a}"), 1, 0)"#, "0"),
-        ],
+        &[(r#"if(json_valid("{}"), 1, 0)"#, "1"), (r#"if(json_valid("{a}"), 1, 0)"#, "0")],
     ),
     Arity::Exactly(1),
     returns::boolean,

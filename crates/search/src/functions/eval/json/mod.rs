@@ -5,7 +5,7 @@ pub(super) mod change;
 pub(super) mod convert;
 pub(super) mod extract;
 pub(super) mod inspect;
-mod path;
+pub(crate) mod path;
 
 use serde_json::{Number, Value as Json};
 use spilltrail_event::{Value, format_number};

@@ -13,6 +13,9 @@ pub(crate) enum Step {
     Each,
 }
 
+/// How deep a document may be made; readers of JSON stop at 128.
+const DEEPEST: usize = 100;
+
 /// Returns the steps of a path; the empty path has none. A `{…}` that is no number is a key.
 pub(crate) fn parse(path: &str) -> Vec<Step> {
     let mut steps = Vec::new();
@@ -39,16 +42,25 @@ pub(crate) fn parse(path: &str) -> Vec<Step> {
 
 /// Returns every value that the steps lead to.
 pub(crate) fn find<'a>(json: &'a Json, steps: &[Step]) -> Vec<&'a Json> {
+    walk(json, steps, false)
+}
+
+/// Returns every value that the steps lead to as `spath` has it: `{}` of a value that is no array is
+/// the value itself.
+pub(crate) fn find_in_document<'a>(json: &'a Json, steps: &[Step]) -> Vec<&'a Json> {
+    walk(json, steps, true)
+}
+
+fn walk<'a>(json: &'a Json, steps: &[Step], each_of_single: bool) -> Vec<&'a Json> {
     let mut found = vec![json];
     for step in steps {
         found = found
             .into_iter()
             .flat_map(|json| match (step, json) {
                 (Step::Key(key), Json::Object(object)) => object.get(key).into_iter().collect(),
-                (Step::Index(index), Json::Array(array)) => {
-                    array.get(*index).into_iter().collect()
-                }
+                (Step::Index(index), Json::Array(array)) => array.get(*index).into_iter().collect(),
                 (Step::Each, Json::Array(array)) => array.iter().collect(),
+                (Step::Each, single) if each_of_single => vec![single],
                 _ => Vec::new(),
             })
             .collect();
@@ -78,8 +90,11 @@ pub(crate) fn each_mut(json: &mut Json, steps: &[Step], change: &mut dyn FnMut(&
 }
 
 /// Sets the value at the end of the steps. Missing keys are made; a step into a value of another
-/// type, or to an element that is not there, changes nothing.
+/// type, or to an element that is not there, changes nothing, nor does a path of over 100 steps.
 pub(crate) fn set(json: &mut Json, steps: &[Step], value: &Json) {
+    if steps.len() > DEEPEST {
+        return;
+    }
     let Some((step, rest)) = steps.split_first() else {
         *json = value.clone();
         return;
@@ -145,12 +160,9 @@ mod tests {
     #[test]
     fn values_are_found() {
         let document = json!({"a": [{"b": 1}, {"b": 2}, 3], "c.d": 4});
-        for (path, values) in [
-            ("a{}.b", json!([1, 2])),
-            ("a{2}", json!([3])),
-            ("a.b", json!([])),
-            ("c.d", json!([])),
-        ] {
+        for (path, values) in
+            [("a{}.b", json!([1, 2])), ("a{2}", json!([3])), ("a.b", json!([])), ("c.d", json!([]))]
+        {
             let found: Json = find(&document, &parse(path)).into_iter().cloned().collect();
             assert_eq!(found, values, "{path}");
         }

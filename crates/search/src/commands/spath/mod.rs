@@ -1,0 +1,267 @@
+//! `spath`: takes values out of JSON and XML.
+
+mod json;
+mod xml;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use indexmap::IndexMap;
+use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_event::fields::{RAW, TIME};
+use spilltrail_event::{Field, Kind, Value};
+use spilltrail_spl::Arguments;
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use crate::functions::eval::path::{self, Step};
+use crate::operators::{Derive, RowFunction};
+use crate::plan::{Needs, Plan};
+use crate::rows::Rows;
+use crate::subsearch;
+
+/// Characters that are read where no path is given (limits.conf `[spath] extraction_cutoff`).
+const CUTOFF: usize = 5000;
+
+static DOC: CommandDoc = CommandDoc {
+    name: "spath",
+    aliases: &[],
+    kind: CommandKind::DistributableStreaming,
+    summary: "Takes values out of JSON or XML: those at a path, or without a path all of them.",
+    syntax: "spath [input=<field>] [output=<field>] [path=<path>|<path>]",
+    arguments: &[
+        ("input", "The field with the document. Default `_raw`."),
+        ("output", "The field that gets the values at the path. Default the path itself."),
+        ("path", "Keys joined by dots; `{}` all elements of an array, `{0}` its first; in XML `{1}` is the first element and `{@name}` an attribute. Without a path every value becomes a field of its own."),
+    ],
+    examples: &[
+        Example {
+            title: "The elements of an array",
+            events: r#"{"policy":"{\"Statement\":[{\"Action\":\"s3:*\"},{\"Action\":\"ec2:Run\"}]}"}"#,
+            search: "| spath input=policy output=action path=Statement{}.Action | table action",
+            results: r#"{"action":["s3:*","ec2:Run"]}"#,
+        },
+        Example {
+            title: "Everything",
+            events: r#"{"doc":"{\"a\":1,\"b\":{\"c\":[\"x\",\"y\"]}}"}"#,
+            search: "| spath input=doc | fields - doc",
+            results: r#"{"a":"1","b.c{}":["x","y"]}"#,
+        },
+        Example {
+            title: "XML",
+            events: r#"{"doc":"<user id=\"7\"><name>ann</name></user>"}"#,
+            search: "| spath input=doc path=user{@id} output=id | spath input=doc path=user.name output=name | fields - doc",
+            results: r#"{"id":"7","name":"ann"}"#,
+        },
+    ],
+    differs: &[
+        "Objects and arrays at a path are given as compact JSON.",
+        "`{}` after a key whose value is no array stands for that value.",
+        "Where nothing is found, and where a document without a path names a field that exists, the field keeps its value or gets the document's.",
+    ],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct Spath {
+    input: String,
+    target: Option<Target>,
+}
+
+/// A path, and the field that gets what is there.
+#[derive(Debug)]
+struct Target {
+    path: Arc<AtPath>,
+    output: String,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let (mut input, mut output, mut path) = (RAW.to_owned(), None, None);
+    while !arguments.is_empty() {
+        if let Some((name, value)) = arguments.any_option() {
+            match name.value.to_ascii_lowercase().as_str() {
+                "input" => input = value.value,
+                "output" => output = Some(value),
+                "path" => path = Some(value.value),
+                other => return Err(options::unknown("spath", other, name.span)),
+            }
+        } else if path.is_none() {
+            path = Some(arguments.field()?.value);
+        } else {
+            arguments.finish()?;
+        }
+    }
+    let target = match (path, output) {
+        (None, None) => None,
+        (None, Some(output)) => {
+            return Err(Diagnostic::error(Code::BAD_OPTION, "`output` needs a path")
+                .at(output.span)
+                .help("for example `spath output=user path=userIdentity.arn`"));
+        }
+        (Some(path), output) => Some(Target {
+            output: output.map_or_else(|| path.clone(), |output| output.value),
+            path: Arc::new(AtPath { steps: path::parse(&path), path }),
+        }),
+    };
+    Ok(Box::new(Spath { input, target }))
+}
+
+#[async_trait]
+impl Command for Spath {
+    fn needs(&self, after: Needs) -> Needs {
+        after.and([&self.input])
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let plan = stage.input(input)?;
+        let inputs = vec![self.input.clone()];
+        if let Some(target) = &self.target {
+            let output = Field::new(&target.output, Kind::Multi);
+            return Ok(Derive::on(plan, inputs, [output], target.path.clone()));
+        }
+        if stage.after.fields.is_open() {
+            return self.everything(plan, stage).await;
+        }
+        let names: Vec<String> =
+            stage.after.fields.names.iter().filter(|name| may_be_set(name)).cloned().collect();
+        let outputs: Vec<Field> = names.iter().map(|name| Field::new(name, Kind::Multi)).collect();
+        Ok(Derive::on(plan, inputs, outputs, Arc::new(Wanted { names })))
+    }
+}
+
+impl Spath {
+    /// Runs the rows now, because only they tell which fields there will be.
+    async fn everything(&self, plan: Plan, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let refused = |error| stage.refused(error);
+        let mut rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
+        let mut kinds: IndexMap<String, Kind> =
+            rows.fields.drain(..).map(|field| (field.name, field.kind)).collect();
+        let mut records: Vec<IndexMap<String, Value<'static>>> = rows.iter().collect();
+        for record in &mut records {
+            let document = record.get(&self.input).cloned().unwrap_or(Value::Null);
+            for (name, values) in every_value(&document) {
+                if !may_be_set(&name) {
+                    continue;
+                }
+                let kind = if values.len() > 1 { Kind::Multi } else { Kind::Text };
+                kinds.entry(name.clone()).and_modify(|known| *known = known.or(kind)).or_insert(kind);
+                let members = values.into_iter().map(Cow::Owned).collect();
+                record.insert(name, Value::multi(members));
+            }
+        }
+        let fields = kinds.into_iter().map(|(name, kind)| Field::new(name, kind)).collect();
+        let rows = Rows { transformed: rows.transformed, ..Rows::with_fields(fields, &records) };
+        rows.into_plan().map_err(refused)
+    }
+}
+
+/// Returns false for the fields that a document may not replace.
+fn may_be_set(name: &str) -> bool {
+    name != TIME && name != RAW
+}
+
+/// Returns every value of the documents by name, in order of first appearance.
+fn every_value(documents: &Value<'_>) -> IndexMap<String, Vec<String>> {
+    let mut values: IndexMap<String, Vec<String>> = IndexMap::new();
+    for document in documents.members() {
+        for (name, value) in leaves(&document) {
+            values.entry(name).or_default().push(value);
+        }
+    }
+    values
+}
+
+/// Returns the values at the ends of a document's paths, of its first [`CUTOFF`] characters. A
+/// document in error has none.
+fn leaves(document: &str) -> Vec<(String, String)> {
+    let cut = document.char_indices().nth(CUTOFF).map(|(at, _)| at);
+    let text = document.get(..cut.unwrap_or(document.len())).unwrap_or_default();
+    match text.trim_start().chars().next() {
+        Some('{' | '[') => json::leaves(text, cut.is_some()),
+        Some('<') => xml::leaves(text, cut.is_some()),
+        _ => Vec::new(),
+    }
+}
+
+/// Sets a field to the values at a path.
+#[derive(Debug)]
+struct AtPath {
+    path: String,
+    steps: Vec<Step>,
+}
+
+impl AtPath {
+    fn values(&self, document: &str) -> Vec<String> {
+        match document.trim_start().chars().next() {
+            Some('{' | '[') => json::at_path(document, &self.steps),
+            Some('<') => xml::at_path(document, &self.steps),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl RowFunction for AtPath {
+    fn name(&self) -> &'static str {
+        "spath"
+    }
+
+    fn state(&self) -> String {
+        self.path.clone()
+    }
+
+    fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
+        let documents = inputs[0].members();
+        let found: Vec<Cow<'a, str>> =
+            documents.iter().flat_map(|text| self.values(text)).map(Cow::Owned).collect();
+        if !found.is_empty() {
+            outputs[0] = Value::multi(found);
+        }
+    }
+}
+
+/// Sets the fields that are wanted and that the document has.
+#[derive(Debug)]
+struct Wanted {
+    names: Vec<String>,
+}
+
+impl RowFunction for Wanted {
+    fn name(&self) -> &'static str {
+        "spath"
+    }
+
+    fn state(&self) -> String {
+        self.names.join(" ")
+    }
+
+    fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
+        let mut values = every_value(&inputs[0]);
+        for (name, output) in self.names.iter().zip(outputs) {
+            if let Some(members) = values.swap_remove(name) {
+                *output = Value::multi(members.into_iter().map(Cow::Owned).collect());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_characters_count_without_a_path() {
+        let document = format!(r#"{{"a":"é","pad":"{}","z":1}}"#, "é".repeat(CUTOFF));
+        assert_eq!(leaves(&document), [("a".to_owned(), "é".to_owned())]);
+        let at = AtPath { path: "z".to_owned(), steps: path::parse("z") };
+        assert_eq!(at.values(&document), ["1"]);
+    }
+
+    #[test]
+    fn text_that_is_no_document_has_no_values() {
+        for text in ["", "a", "{\"a\":1", "<a>", "<a></b>", "5"] {
+            assert_eq!(leaves(text), [], "{text}");
+            assert!(AtPath { path: String::new(), steps: path::parse("a") }.values(text).is_empty());
+        }
+    }
+}
