@@ -5,8 +5,8 @@
 //! order and gives batches in order. One logical node and one execution plan carry them all.
 
 mod append;
-mod derive;
 mod count;
+mod derive;
 mod exec;
 mod expand;
 mod node;
@@ -23,8 +23,8 @@ use datafusion::common::Result;
 use spilltrail_event::Field;
 
 pub use append::Append;
-pub use derive::{Derive, RowFunction};
 pub use count::CountRows;
+pub use derive::{Derive, RowFunction};
 pub(crate) use derive::with_columns;
 pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
