@@ -25,7 +25,6 @@ use spilltrail_event::Field;
 pub use append::Append;
 pub use count::CountRows;
 pub use derive::{Derive, RowFunction};
-pub(crate) use derive::with_columns;
 pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
 pub use node::{OperatorNode, OperatorPlanner};
