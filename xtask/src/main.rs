@@ -1,6 +1,8 @@
 //! Tasks of this repository: `cargo xtask <task>`.
 
+mod ci;
 mod samples;
+mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,6 +13,9 @@ const USAGE: &str = "\
 usage: cargo xtask <task>
 
 tasks:
+  ci [--release]  run the whole gate, fastest checks first; with --release also the release build
+  tidy            check what no other tool does: arrows between crates, file sizes, module docs …
+  codegen         write the generated pages of the book from the registries in the code
   samples [DIR]   write the sample logs (to samples/ of the repository by default)";
 
 fn main() -> ExitCode {
@@ -25,10 +30,16 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<()> {
-    match arguments {
-        [task] if task == "samples" => write_samples(&repository().join("samples")),
-        [task, folder] if task == "samples" => write_samples(Path::new(folder)),
-        [help] if help == "help" || help == "--help" => {
+    let repository = repository();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["ci"] => ci::run(&repository, ci::Release::Skipped),
+        ["ci", "--release"] => ci::run(&repository, ci::Release::Built),
+        ["tidy"] => tidy::run(&repository),
+        ["codegen"] => ci::generate(&repository),
+        ["samples"] => write_samples(&repository.join("samples")),
+        ["samples", folder] => write_samples(Path::new(folder)),
+        ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())
         }

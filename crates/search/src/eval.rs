@@ -8,6 +8,7 @@ use spilltrail_spl::{EvalExpr, EvalNode, parse_eval, parse_search};
 
 use crate::context::SearchContext;
 use crate::expression::{EvalContext, Expression, ResultKind, Scope};
+use crate::lookups::Lookups;
 use crate::plan::Plan;
 use crate::{predicate, subsearch};
 
@@ -51,6 +52,7 @@ pub fn expression(
 ) -> Result<Expression, Diagnostic> {
     let mut eval_context = EvalContext::new(context.now, context.zone.clone());
     eval_context.compile_search = Some(predicate::searchmatch(context));
+    eval_context.lookups = Some(std::sync::Arc::new(Lookups::new(context)));
     let compiled = Expression::compile(expr, scope, &eval_context).map_err(|diagnostics| {
         diagnostics
             .into_iter()

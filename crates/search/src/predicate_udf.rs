@@ -7,7 +7,7 @@ use datafusion::arrow::array::BooleanArray;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
 use spilltrail_event::{Predicate, Record};
 
@@ -24,6 +24,10 @@ pub fn condition(predicate: Predicate, plan: &Plan) -> Expr {
         .filter(|name| plan.kind(name).is_some())
         .map(str::to_owned)
         .collect();
+    if fields.is_empty() {
+        // Every row gives the same, and DataFusion has no functions without arguments.
+        return lit(predicate.matches(&NoFields));
+    }
     let columns = fields.iter().map(|name| column(name)).collect();
     let state = serde_json::to_string(&predicate).unwrap_or_default();
     let function = SearchPredicate {
@@ -33,6 +37,15 @@ pub fn condition(predicate: Predicate, plan: &Plan) -> Expr {
         state,
     };
     ScalarUDF::new_from_impl(function).call(columns)
+}
+
+/// A row without fields.
+struct NoFields;
+
+impl Record for NoFields {
+    fn any_value(&self, _: &str, _: &mut dyn FnMut(&str) -> bool) -> bool {
+        false
+    }
 }
 
 #[derive(Debug)]

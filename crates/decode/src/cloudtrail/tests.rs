@@ -1,3 +1,5 @@
+//! The add-on's fields, record by record.
+
 use super::*;
 use crate::paths::{Arrays, Paths, Slots};
 

@@ -1,3 +1,5 @@
+//! Whole files: compression, forms, damage.
+
 use std::io::{Cursor, Write};
 
 use arrow_array::Array;

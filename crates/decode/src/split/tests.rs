@@ -1,3 +1,5 @@
+//! Cutting text into records, whole and damaged.
+
 use std::fmt::Write as _;
 
 use super::*;

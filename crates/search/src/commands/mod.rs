@@ -4,6 +4,8 @@ mod append;
 mod appendcols;
 mod appendpipe;
 mod eval;
+#[cfg(test)]
+mod examples;
 mod fields;
 mod format;
 mod head;

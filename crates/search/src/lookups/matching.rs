@@ -18,7 +18,7 @@ const MAX_COMBINATIONS: usize = 10_000;
 
 /// A table prepared for matching on some columns.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(crate) struct Index {
     table: Arc<LookupTable>,
     /// The columns, in the order of the keys, and how each is matched.
     keys: Vec<(usize, Option<MatchType>)>,
@@ -30,7 +30,7 @@ pub(super) struct Index {
 
 impl Index {
     /// Prepares the table for keys in these columns.
-    pub(super) fn new(table: Arc<LookupTable>, columns: Vec<usize>) -> Self {
+    pub(crate) fn new(table: Arc<LookupTable>, columns: Vec<usize>) -> Self {
         let keys: Vec<(usize, Option<MatchType>)> = columns
             .into_iter()
             .map(|column| (column, table.match_types.get(&table.columns[column]).copied()))
@@ -56,12 +56,12 @@ impl Index {
     }
 
     /// Returns the table.
-    pub(super) fn table(&self) -> &LookupTable {
+    pub(crate) fn table(&self) -> &LookupTable {
         &self.table
     }
 
     /// Returns true if single keys can match several rows.
-    pub(super) fn gives_several(&self) -> bool {
+    pub(crate) fn gives_several(&self) -> bool {
         let limit = self.limit().max(self.table.min_matches);
         limit > 1
             && (self.table.min_matches > 1
@@ -75,7 +75,7 @@ impl Index {
 
     /// Returns the rows that match the values, one for each key, in the order of the table; none if
     /// a value is absent. The values of multivalues are tried one by one.
-    pub(super) fn matches(&self, values: &[Value<'_>]) -> Vec<usize> {
+    pub(crate) fn matches(&self, values: &[Value<'_>]) -> Vec<usize> {
         let members: Vec<Vec<Cow<'_, str>>> = values.iter().map(Value::members).collect();
         let combinations: usize =
             members.iter().fold(1, |count, list| count.saturating_mul(list.len()));
@@ -169,7 +169,7 @@ mod tests {
         let mut table = table(&["a", "b"], &[&["x", "1"], &["y", "1"], &["x", "2"], &["X", "1"]]);
         assert_eq!(matches(&table, &[0], &[Value::text("x")]), [0, 2]);
         assert_eq!(matches(&table, &[0, 1], &[Value::text("x"), Value::Number(2.0)]), [2]);
-        assert_eq!(matches(&table, &[0, 1], &[Value::text("x"), Value::Null]), Vec::<usize>::new());
+        assert!(matches(&table, &[0, 1], &[Value::text("x"), Value::Null]).is_empty());
         assert_eq!(matches(&table, &[0], &[multi(&["y", "X", "z"])]), [1, 3]);
         table.case_sensitive = false;
         assert_eq!(matches(&table, &[0], &[Value::text("X")]), [0, 2, 3]);
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(matches(&table, &[1], &[Value::text("10.1.2.3")]), [0]);
         assert_eq!(matches(&table, &[1], &[Value::text("2001:db8::7")]), [1]);
         assert_eq!(matches(&table, &[1], &[Value::text("192.0.2.1")]), [2]);
-        assert_eq!(matches(&table, &[1, 0], &[Value::text("10.1.2.3"), Value::text("e")]), Vec::<usize>::new());
+        assert!(matches(&table, &[1, 0], &[Value::text("10.1.2.3"), Value::text("e")]).is_empty());
     }
 
     #[test]

@@ -1,10 +1,16 @@
-//! Lookups by the names that searches use.
+//! Lookups by the names that searches use, and which of their rows match.
+
+mod matching;
+mod provider;
 
 use std::sync::Arc;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 
 use crate::context::{LookupTable, SearchContext};
+
+pub(crate) use matching::Index;
+pub(crate) use provider::Lookups;
 
 /// A lookup as it is now.
 #[derive(Debug)]

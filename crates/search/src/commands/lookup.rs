@@ -1,7 +1,5 @@
 //! `lookup`: adds fields from the rows of a table that match.
 
-mod matching;
-
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -11,10 +9,9 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
-use self::matching::Index;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::context::LookupTable;
-use crate::lookups;
+use crate::lookups::{self, Index};
 use crate::operators::{Derive, RowFunction};
 use crate::plan::{Needs, Plan};
 

@@ -1,0 +1,90 @@
+//! Fenced blocks of Markdown, and the commands in them.
+
+/// What is done with the commands of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shell {
+    /// `console`: they are run, and their output is below them.
+    Console,
+    /// `sh`: they are for the reader's own files.
+    NotRun,
+}
+
+/// A fenced block.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Block<'a> {
+    /// What is between the fences, its last line break included.
+    pub(crate) text: &'a str,
+}
+
+/// Returns the blocks of this kind.
+pub(crate) fn of(markdown: &str, shell: Shell) -> Vec<Block<'_>> {
+    let fence = match shell {
+        Shell::Console => "\n```console\n",
+        Shell::NotRun => "\n```sh\n",
+    };
+    let mut blocks = Vec::new();
+    let mut rest = markdown;
+    while let Some((_, after)) = rest.split_once(fence) {
+        let Some(end) = after.find("\n```\n") else { break };
+        blocks.push(Block { text: &after[..=end] });
+        rest = &after[end + 1..];
+    }
+    blocks
+}
+
+/// Returns the commands of a console block, without their `$ `.
+pub(crate) fn commands(block: &str) -> Vec<String> {
+    block.lines().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect()
+}
+
+/// Returns the long options of a command, as far as they are not in quotes.
+pub(crate) fn options(command: &str) -> Vec<&str> {
+    let mut options = Vec::new();
+    let mut quote = None;
+    for word in command.split(' ') {
+        if quote.is_none() && word.starts_with("--") && word.len() > 2 {
+            options.push(word.split('=').next().unwrap_or(word));
+        }
+        word.chars().for_each(|c| quote = quoted(quote, c));
+    }
+    options
+}
+
+/// Returns whether the output goes to another command or a file.
+pub(crate) fn is_redirected(command: &str) -> bool {
+    let mut quote = None;
+    command.chars().any(|c| {
+        quote = quoted(quote, c);
+        quote.is_none() && matches!(c, '|' | '>')
+    })
+}
+
+/// Returns the quote that is open after `c`.
+fn quoted(open: Option<char>, c: char) -> Option<char> {
+    match open {
+        Some(quote) if c == quote => None,
+        Some(quote) => Some(quote),
+        None => matches!(c, '\'' | '"').then_some(c),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_and_their_commands_are_found() {
+        let markdown = "A\n\n```console\n$ a b\none\n\n$ c\n```\n\n```sh\nd\n```\n";
+        let console = of(markdown, Shell::Console);
+        assert_eq!(console, [Block { text: "$ a b\none\n\n$ c\n" }]);
+        assert_eq!(commands(console[0].text), ["a b", "c"]);
+        assert_eq!(of(markdown, Shell::NotRun), [Block { text: "d\n" }]);
+    }
+
+    #[test]
+    fn quotes_hide_options_and_pipes() {
+        assert_eq!(options("a --b 'c --d e' --f=g -- h"), ["--b", "--f"]);
+        assert!(is_redirected("a 'b | c' | d"));
+        assert!(!is_redirected("a 'b | c > d'"));
+    }
+}

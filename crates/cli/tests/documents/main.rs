@@ -1,0 +1,154 @@
+//! The commands in README and book do what is written there.
+//!
+//! A `console` block has commands after `$ ` and below each one what it prints: they are run in the
+//! repository's folder, and their output is compared. With `BLESS` set it is written instead. An `sh`
+//! block has commands on files that the reader has: there every option must be one that exists.
+#![cfg(unix)]
+
+mod blocks;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use blocks::{Block, Shell};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_spilltrail");
+
+#[test]
+fn what_is_shown_is_what_is_printed() -> Result<()> {
+    let bless = std::env::var_os("BLESS").is_some();
+    let mut differences = String::new();
+    for path in documents()? {
+        let text = fs::read_to_string(&path)?;
+        let mut printed = text.clone();
+        for block in blocks::of(&text, Shell::Console) {
+            let fresh = run_block(&block).with_context(|| path.display().to_string())?;
+            if without_times(&fresh) != without_times(block.text) {
+                let path = path.display();
+                differences += &format!("{path}:\n--- shown\n{}--- printed\n{fresh}", block.text);
+                printed = printed.replacen(block.text, &fresh, 1);
+            }
+        }
+        if bless && printed != text {
+            fs::write(&path, printed)?;
+        }
+    }
+    ensure!(bless || differences.is_empty(), "{differences}");
+    Ok(())
+}
+
+#[test]
+fn options_in_documents_exist() -> Result<()> {
+    let mut helps: HashMap<String, String> = HashMap::new();
+    for path in documents()? {
+        let text = fs::read_to_string(&path)?;
+        for block in blocks::of(&text, Shell::NotRun) {
+            for line in block.text.lines().filter(|line| line.starts_with("spilltrail ")) {
+                let subcommand = line.split_whitespace().nth(1).unwrap_or_default().to_owned();
+                let help = match helps.get(&subcommand) {
+                    Some(help) => help,
+                    None => helps.entry(subcommand.clone()).or_insert(help_of(&subcommand)?),
+                };
+                for option in blocks::options(line) {
+                    let path = path.display();
+                    ensure!(help.contains(option), "{path}: no option `{option}` in: {line}");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_readme_begins_with_two_commands_that_work() -> Result<()> {
+    let readme = fs::read_to_string(repository().join("README.md"))?;
+    for command in ["cargo run --release -- hunt samples", "cargo test --workspace"] {
+        ensure!(readme.contains(command), "the README does not say `{command}`");
+    }
+    let output =
+        Command::new(PROGRAM).args(["hunt", "samples"]).current_dir(repository()).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(!output.stdout.is_empty(), "`hunt samples` prints nothing");
+    Ok(())
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The README, and the book's pages written by hand.
+fn documents() -> Result<Vec<PathBuf>> {
+    let book = repository().join("docs/src");
+    let mut documents =
+        vec![repository().join("README.md"), repository().join("samples/README.md")];
+    for folder in [book.clone(), book.join("guides"), book.join("reference")] {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                documents.push(path);
+            }
+        }
+    }
+    documents.sort();
+    Ok(documents)
+}
+
+/// Returns the block as it should be shown.
+fn run_block(block: &Block<'_>) -> Result<String> {
+    let mut shown = String::new();
+    for command in blocks::commands(block.text) {
+        let output = Command::new("sh")
+            .args(["-c", &format!("({}) 2>&1", as_on_a_terminal(&command))])
+            .current_dir(repository())
+            .env("PATH", path_with_program()?)
+            .env("NO_COLOR", "1")
+            .env("COLUMNS", "100")
+            .output()?;
+        let printed = String::from_utf8(output.stdout)?;
+        if printed.contains("not found") {
+            bail!("`{command}` cannot be run: {printed}");
+        }
+        let lines = printed.lines().map(|line| format!("{}\n", line.trim_end()));
+        shown += &format!("$ {command}\n{}", lines.collect::<String>());
+    }
+    Ok(shown)
+}
+
+/// Returns the command for a shell without a terminal that prints what it prints on one.
+fn as_on_a_terminal(command: &str) -> String {
+    let command = command.replace("cargo run --release -- ", "spilltrail ");
+    let prints_rows =
+        command.starts_with("spilltrail hunt ") || command.starts_with("spilltrail search ");
+    if prints_rows && !command.contains("--format") && !blocks::is_redirected(&command) {
+        return format!("{command} --format table");
+    }
+    command
+}
+
+fn path_with_program() -> Result<String> {
+    let folder = Path::new(PROGRAM).parent().context("the program has a folder")?;
+    Ok(format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default()))
+}
+
+fn help_of(subcommand: &str) -> Result<String> {
+    let output = Command::new(PROGRAM).args([subcommand, "--help"]).output()?;
+    ensure!(output.status.success(), "there is no command `{subcommand}`");
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Returns the text with every time that something took as `0 s`.
+fn without_times(text: &str) -> String {
+    let mut words: Vec<&str> = text.split(' ').collect();
+    for index in 1..words.len() {
+        let unit = words[index].trim_end_matches(|c: char| !c.is_ascii_alphabetic());
+        if matches!(unit, "s" | "ms") && words[index - 1].parse::<f64>().is_ok() {
+            words[index - 1] = "0";
+            words[index] = "s";
+        }
+    }
+    words.join(" ")
+}

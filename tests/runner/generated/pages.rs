@@ -1,0 +1,225 @@
+//! Markdown from the registries of commands, functions and diagnostics.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use spilltrail_diagnostic::REGISTRY;
+use spilltrail_search::commands::{COMMANDS, CommandDoc, CommandKind, Example};
+use spilltrail_search::functions::eval::{self, Category, FunctionDoc};
+use spilltrail_search::stats::{self, StatsFunction};
+
+use super::Content;
+
+/// Returns all pages by their paths below the repository.
+pub(super) fn all() -> BTreeMap<PathBuf, Content> {
+    let mut pages = BTreeMap::new();
+    let mut whole = |path: String, text: String| {
+        pages.insert(PathBuf::from(path), Content::Whole(format!("{}\n", text.trim_end())));
+    };
+    for entry in COMMANDS {
+        let path = format!("docs/src/reference/commands/{}.md", entry.doc.name);
+        whole(path, command(entry.doc));
+    }
+    for (code, title, explanation) in REGISTRY {
+        let text = format!("# {code}: {title}\n\n{explanation}\n");
+        whole(format!("docs/src/errors/{code}.md"), text);
+    }
+    whole("docs/src/reference/commands.md".to_owned(), command_list());
+    whole("docs/src/reference/eval-functions.md".to_owned(), eval_functions());
+    whole("docs/src/reference/statistics-functions.md".to_owned(), statistics_functions());
+    whole("docs/src/reference/diagnostics.md".to_owned(), diagnostics());
+    pages.insert(PathBuf::from("README.md"), Content::Part(coverage()));
+    pages.insert(PathBuf::from("docs/src/SUMMARY.md"), Content::Part(summary()));
+    pages.insert(PathBuf::from("docs/compatibility.md"), Content::Part(differences()));
+    pages
+}
+
+/// What is there, in figures and names.
+fn coverage() -> String {
+    let commands: Vec<&str> = COMMANDS.iter().map(|entry| entry.doc.name).collect();
+    format!(
+        "- {} [commands](docs/src/reference/commands.md): {}\n\
+         - {} [functions of eval and where](docs/src/reference/eval-functions.md)\n\
+         - {} [functions of the stats family](docs/src/reference/statistics-functions.md)\n",
+        commands.len(),
+        quoted(&commands),
+        eval::FUNCTIONS.len(),
+        stats::FUNCTIONS.len(),
+    )
+}
+
+fn command(doc: &CommandDoc) -> String {
+    let mut text = format!("# {}\n\n{}\n\n", doc.name, doc.summary);
+    let _ = writeln!(text, "```text\n{}\n```\n", doc.syntax);
+    let _ = writeln!(text, "Class: {}.", class(doc.kind));
+    if !doc.aliases.is_empty() {
+        let _ = writeln!(text, "\nAlso written {}.", quoted(doc.aliases));
+    }
+    if !doc.arguments.is_empty() {
+        text.push_str("\n## Arguments\n\n");
+        for (name, meaning) in doc.arguments {
+            let _ = writeln!(text, "- `{name}`: {meaning}");
+        }
+    }
+    text.push_str("\n## Examples\n");
+    for example in doc.examples {
+        text.push_str(&command_example(example));
+    }
+    if !doc.differs.is_empty() {
+        text.push_str("\n## Where it differs from Splunk\n\n");
+        for difference in doc.differs {
+            let _ = writeln!(text, "- {difference}");
+        }
+    }
+    text
+}
+
+fn command_example(example: &Example) -> String {
+    let mut text = format!("\n### {}\n\n```spl\n{}\n```\n", example.title, example.search.trim());
+    if !example.events.trim().is_empty() {
+        let _ = write!(text, "\nOver these rows:\n\n```json\n{}\n```\n", example.events.trim());
+    }
+    let results = match example.results.trim() {
+        "" => "\nNo rows.\n".to_owned(),
+        rows => format!("\nResult:\n\n```json\n{rows}\n```\n"),
+    };
+    text + &results
+}
+
+fn class(kind: CommandKind) -> &'static str {
+    match kind {
+        CommandKind::Generating => "generating; it comes first",
+        CommandKind::DistributableStreaming => "distributable streaming, row by row",
+        CommandKind::CentralizedStreaming => "centralized streaming, row by row in order",
+        CommandKind::Transforming => "transforming, from rows to a table",
+        CommandKind::Dataset => "dataset processing; it needs all rows before it gives one",
+    }
+}
+
+fn command_list() -> String {
+    let mut text = String::from("# Commands\n\n");
+    for entry in COMMANDS {
+        let doc = entry.doc;
+        let _ = writeln!(text, "- [`{}`](commands/{}.md): {}", doc.name, doc.name, doc.summary);
+    }
+    text
+}
+
+fn eval_functions() -> String {
+    let mut chapters: BTreeMap<Category, Vec<&FunctionDoc>> = BTreeMap::new();
+    for function in eval::FUNCTIONS {
+        chapters.entry(function.doc.category).or_default().push(&function.doc);
+    }
+    let mut text = String::from("# Functions of eval and where\n");
+    for (category, functions) in chapters {
+        let _ = write!(text, "\n## {}\n", chapter(category));
+        functions.into_iter().for_each(|doc| text.push_str(&eval_function(doc)));
+    }
+    text
+}
+
+fn eval_function(doc: &FunctionDoc) -> String {
+    let mut text = format!("\n### {}\n\n`{}`\n\n{}\n", doc.name, doc.syntax, doc.summary);
+    if !doc.aliases.is_empty() {
+        let _ = write!(text, "\nAlso written {}.\n", quoted(doc.aliases));
+    }
+    if !doc.examples.is_empty() {
+        text.push_str("\n```text\n");
+        for (expression, result) in doc.examples {
+            let _ = writeln!(text, "{expression}  →  {result}");
+        }
+        text.push_str("```\n");
+    }
+    for difference in doc.differs {
+        let _ = write!(text, "\nDiffers from Splunk: {difference}\n");
+    }
+    text
+}
+
+fn chapter(category: Category) -> &'static str {
+    match category {
+        Category::Bitwise => "Bits",
+        Category::Conditional => "Comparison and conditions",
+        Category::Conversion => "Conversion",
+        Category::Cryptographic => "Hashes",
+        Category::DateTime => "Date and time",
+        Category::Informational => "What a value is",
+        Category::Json => "JSON",
+        Category::Mathematical => "Mathematics",
+        Category::Multivalue => "Several values",
+        Category::Statistical => "Statistics over the arguments",
+        Category::Text => "Text",
+        Category::Trigonometric => "Trigonometry",
+    }
+}
+
+fn statistics_functions() -> String {
+    let mut text = String::from(
+        "# Functions of the stats family\n\n\
+         They are used by `stats` and its relatives. Functions with a number in their name, such as \
+         `perc95`, are listed without it.\n",
+    );
+    for function in stats::FUNCTIONS {
+        let _ = write!(text, "\n## {}\n\n{}\n", statistic(function), function.summary);
+        if !function.aliases.is_empty() {
+            let _ = write!(text, "\nAlso written {}.\n", quoted(function.aliases));
+        }
+        for difference in function.differs {
+            let _ = write!(text, "\nDiffers from Splunk: {difference}\n");
+        }
+    }
+    text
+}
+
+fn statistic(function: &StatsFunction) -> String {
+    let number = if function.has_parameter { "<number>" } else { "" };
+    format!("`{}{number}`", function.name)
+}
+
+fn diagnostics() -> String {
+    let mut text = String::from(
+        "# Diagnostics\n\n\
+         Every message about a search or about content has a code.\n\n",
+    );
+    for (code, title, _) in REGISTRY {
+        let _ = writeln!(text, "- [{code}](../errors/{code}.md): {title}");
+    }
+    text
+}
+
+fn summary() -> String {
+    let mut text = String::from("- [Commands](reference/commands.md)\n");
+    for entry in COMMANDS {
+        let _ = writeln!(text, "  - [{0}](reference/commands/{0}.md)", entry.doc.name);
+    }
+    text.push_str("- [Functions of eval and where](reference/eval-functions.md)\n");
+    text.push_str("- [Functions of the stats family](reference/statistics-functions.md)\n");
+    text.push_str("- [Diagnostics](reference/diagnostics.md)\n");
+    for (code, title, _) in REGISTRY {
+        let _ = writeln!(text, "  - [{code}: {title}](errors/{code}.md)");
+    }
+    text
+}
+
+/// Every difference that is written beside its code.
+fn differences() -> String {
+    let mut text = String::new();
+    let mut add = |name: &str, differs: &[&str]| {
+        for difference in differs {
+            let _ = writeln!(text, "- `{name}`: {difference}");
+        }
+    };
+    COMMANDS.iter().for_each(|entry| add(entry.doc.name, entry.doc.differs));
+    for function in eval::FUNCTIONS {
+        add(&format!("{}()", function.doc.name), function.doc.differs);
+    }
+    for function in stats::FUNCTIONS {
+        add(&format!("stats {}", function.name), function.differs);
+    }
+    text
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

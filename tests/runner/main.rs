@@ -1,0 +1,3 @@
+//! Tests over several crates, in one binary, because each one links the whole engine.
+
+mod generated;
