@@ -8,7 +8,8 @@ use crate::fixture::Fixture;
 fn the_list_and_one_of_them() {
     let fixture = Fixture::new();
     let listed = fixture.run(&["detections", "list"]).lines();
-    let names: Vec<&str> = listed.iter().map(|detection| detection["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        listed.iter().map(|detection| detection["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["Key Gone", "Key Made", "Key Shared", "Many Lists"]);
     assert_eq!((&listed[1]["risk_score"], &listed[1]["techniques"]), (&json!(56), &json!("T1098")));
 

@@ -17,7 +17,8 @@ pub(crate) struct Run {
 impl Run {
     /// Returns the lines of standard output as JSON.
     pub(crate) fn lines(&self) -> Vec<Value> {
-        let read = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        let read =
+            |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
         self.out.lines().map(read).collect()
     }
 }
@@ -40,10 +41,34 @@ impl Fixture {
         let rba = "rba:\n  message: $user_arn$ made $count$ keys from $src_ip$\n  risk_objects:\n  \
                    - {field: user_arn, type: user, score: 56}\n  threat_objects:\n  \
                    - {field: src_ip, type: ip_address}\n";
-        fixture.detection(1, "Key Made", "TTP", &format!("eventName=CreateKey | {by} by user_arn src_ip"), rba);
-        fixture.detection(2, "Many Lists", "Hunting", "eventName=ListKeys | stats count by user_arn | where count>9", "");
-        fixture.detection(3, "Key Gone", "Anomaly", "eventName=DeleteKey | stats count by user_arn", "");
-        fixture.detection(4, "Key Shared", "Anomaly", "eventName=CreateKey | stats count by grantee", "");
+        fixture.detection(
+            1,
+            "Key Made",
+            "TTP",
+            &format!("eventName=CreateKey | {by} by user_arn src_ip"),
+            rba,
+        );
+        fixture.detection(
+            2,
+            "Many Lists",
+            "Hunting",
+            "eventName=ListKeys | stats count by user_arn | where count>9",
+            "",
+        );
+        fixture.detection(
+            3,
+            "Key Gone",
+            "Anomaly",
+            "eventName=DeleteKey | stats count by user_arn",
+            "",
+        );
+        fixture.detection(
+            4,
+            "Key Shared",
+            "Anomaly",
+            "eventName=CreateKey | stats count by grantee",
+            "",
+        );
         fixture
     }
 

@@ -28,8 +28,15 @@ fn text_for_a_person() {
 
 ";
     assert!(run.out.starts_with(expected), "{}", run.out);
-    assert!(run.out.contains("4 events\nEvents from 2026-03-10 09:00:00 UTC to 2026-03-10 09:03:00 UTC\n"));
-    assert!(run.out.ends_with("Now is 2026-03-10 09:03:01 UTC, just after the newest event\n"), "{}", run.out);
+    assert!(
+        run.out
+            .contains("4 events\nEvents from 2026-03-10 09:00:00 UTC to 2026-03-10 09:03:00 UTC\n")
+    );
+    assert!(
+        run.out.ends_with("Now is 2026-03-10 09:03:01 UTC, just after the newest event\n"),
+        "{}",
+        run.out
+    );
     assert_eq!((run.status, run.err.as_str()), (0, ""));
 }
 
@@ -49,7 +56,10 @@ fn objects_for_programs() {
     assert_eq!(finding["evidence"]["event_ids"], json!(["event-0", "event-1"]));
     let summary = &lines[2]["summary"];
     assert_eq!((&summary["files"], &summary["events"]), (&json!(1), &json!(4)));
-    let statuses: Vec<&str> = summary["detections"].as_array().unwrap().iter()
+    let statuses: Vec<&str> = summary["detections"]
+        .as_array()
+        .unwrap()
+        .iter()
         .map(|detection| detection["status"].as_str().unwrap())
         .collect();
     assert_eq!(statuses, ["fired", "clean", "no such events", "cannot fire"]);
@@ -65,8 +75,13 @@ fn evidence_can_be_searched_for() {
     let fixture = Fixture::new();
     let findings = fixture.run(&["hunt", "logs"]).lines();
     let search = findings[0]["evidence"]["search"].as_str().unwrap();
-    let found = fixture.run(&["search", &format!("{search} | sort eventID | table eventID"), "logs"]);
-    assert_eq!(found.lines(), [json!({"eventID": "event-0"}), json!({"eventID": "event-1"})], "{search}");
+    let found =
+        fixture.run(&["search", &format!("{search} | sort eventID | table eventID"), "logs"]);
+    assert_eq!(
+        found.lines(),
+        [json!({"eventID": "event-0"}), json!({"eventID": "event-1"})],
+        "{search}"
+    );
 }
 
 #[test]

@@ -62,11 +62,7 @@ impl RunLookups {
     /// Returns the same lookups without what was written, so that one detection does not see what
     /// another wrote.
     pub(crate) fn fresh(&self) -> Self {
-        Self {
-            defined: self.defined.clone(),
-            kept: self.kept.clone(),
-            written: Mutex::default(),
-        }
+        Self { defined: self.defined.clone(), kept: self.kept.clone(), written: Mutex::default() }
     }
 
     /// Finds a definition by its name, or by that of its CSV file.

@@ -117,7 +117,10 @@ fn outcome(text: &mut String, detection: &Detection, set: &ContentSet) {
     if let Some(risk) = &detection.risk {
         lines.push(format!("message: {}", risk.message));
         for object in &risk.risk_objects {
-            lines.push(format!("risk {} to {} ({})", object.score, object.field, object.object_type));
+            lines.push(format!(
+                "risk {} to {} ({})",
+                object.score, object.field, object.object_type
+            ));
         }
         for object in &risk.threat_objects {
             lines.push(format!("threat {} ({})", object.field, object.object_type));
@@ -149,7 +152,8 @@ fn one_command_a_line(search: &str) -> String {
     let stages = stages(search);
     let mut lines = Vec::new();
     for (index, stage) in stages.iter().enumerate() {
-        let stage: Vec<&str> = stage.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let stage: Vec<&str> =
+            stage.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let stage = stage.join("\n    ");
         match index {
             0 if stage.is_empty() => {}
@@ -194,7 +198,8 @@ mod tests {
     #[test]
     fn commands_stand_on_lines_of_their_own() {
         let search = "a=1 [search b=2 | fields c] | stats count by x | where count>3 AND y=\"|\"";
-        let expected = "a=1 [search b=2 | fields c]\n| stats count by x\n| where count>3 AND y=\"|\"";
+        let expected =
+            "a=1 [search b=2 | fields c]\n| stats count by x\n| where count>3 AND y=\"|\"";
         assert_eq!(one_command_a_line(search), expected);
         assert_eq!(one_command_a_line("| makeresults"), "| makeresults");
         assert_eq!(one_command_a_line("`m(\"|\")` x|`f`"), "`m(\"|\")` x\n| `f`");

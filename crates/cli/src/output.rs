@@ -48,7 +48,9 @@ impl RowWriter {
             }
             Format::Csv => {
                 if self.written == 0 {
-                    self.out.write_all(csv_record(self.columns.iter().map(String::as_str))?.as_bytes())?;
+                    self.out.write_all(
+                        csv_record(self.columns.iter().map(String::as_str))?.as_bytes(),
+                    )?;
                 }
                 let cells: Vec<String> = self.columns.iter().map(|name| cell(row, name)).collect();
                 let record = csv_record(cells.iter().map(String::as_str))?;
@@ -68,9 +70,12 @@ impl RowWriter {
     /// Writes what is left.
     pub(crate) fn finish(&mut self) -> Result<()> {
         match self.format {
-            Format::Json => self.out.write_all(if self.written == 0 { b"[]\n" } else { b"\n]\n" })?,
+            Format::Json => {
+                self.out.write_all(if self.written == 0 { b"[]\n" } else { b"\n]\n" })?
+            }
             Format::Csv if self.written == 0 && !self.columns.is_empty() => {
-                self.out.write_all(csv_record(self.columns.iter().map(String::as_str))?.as_bytes())?;
+                self.out
+                    .write_all(csv_record(self.columns.iter().map(String::as_str))?.as_bytes())?;
             }
             Format::Table => self.lay_out()?,
             Format::Csv | Format::Ndjson => {}
@@ -102,9 +107,7 @@ pub(crate) fn default_format() -> Format {
 
 /// Replaces control characters, so that a log cannot move a terminal's cursor.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 fn cell(row: &Row, name: &str) -> String {

@@ -47,7 +47,9 @@ fn positionals(options: &SearchOptions) -> Result<(Option<&str>, &[String])> {
     }
     match options.positionals.split_first() {
         Some((spl, names)) => Ok((Some(spl), names)),
-        None => bail!("no search given; example: spilltrail search 'eventName=CreateTask' ./AWSLogs"),
+        None => {
+            bail!("no search given; example: spilltrail search 'eventName=CreateTask' ./AWSLogs")
+        }
     }
 }
 

@@ -270,7 +270,8 @@ fn with_terms(leading: &str, terms: &[String]) -> String {
 /// Returns the comparison that events with one of these values satisfy.
 fn term(field: &str, values: &[String]) -> Option<String> {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | ':' | '{' | '}');
-    let is_plain = field.starts_with(|c: char| c.is_alphabetic() || c == '_') && field.chars().all(plain);
+    let is_plain =
+        field.starts_with(|c: char| c.is_alphabetic() || c == '_') && field.chars().all(plain);
     let name = if is_plain { field.to_owned() } else { quote(field) };
     match values {
         [] => None,

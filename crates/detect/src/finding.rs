@@ -140,7 +140,13 @@ impl<'a> Form<'a> {
     }
 
     /// Returns the finding of a row.
-    pub(crate) fn fill(&self, id: String, time: Option<f64>, row: Row, evidence: Evidence) -> Finding {
+    pub(crate) fn fill(
+        &self,
+        id: String,
+        time: Option<f64>,
+        row: Row,
+        evidence: Evidence,
+    ) -> Finding {
         let value = |field: &str| Some(values(&row, field)).filter(|values| !values.is_empty());
         let risk = self.detection.risk.as_ref();
         let raised = risk.filter(|_| self.raises_risk);
@@ -152,13 +158,14 @@ impl<'a> Form<'a> {
                 score: object.score,
             })
         });
-        let threat_objects = raised.iter().flat_map(|risk| &risk.threat_objects).flat_map(|object| {
-            values(&row, &object.field).into_iter().map(|value| ThreatObjectValue {
-                field: object.field.clone(),
-                object_type: object.object_type.clone(),
-                value,
-            })
-        });
+        let threat_objects =
+            raised.iter().flat_map(|risk| &risk.threat_objects).flat_map(|object| {
+                values(&row, &object.field).into_iter().map(|value| ThreatObjectValue {
+                    field: object.field.clone(),
+                    object_type: object.object_type.clone(),
+                    value,
+                })
+            });
         let message = risk.map(|risk| risk.message.render(value));
         let notable = self.notable.as_ref().map(|text| Notable {
             rule_title: text.rule_title.render(value),

@@ -27,13 +27,22 @@ const IDENTITIES: &[&str] = &[
 const TIMES: &[&str] = &["lasttime", "last_time", "lastseen", "last_seen", "latest", "endtime"];
 
 /// As [`TIMES`], for rows that only say when it began.
-const FIRST_TIMES: &[&str] =
-    &["firsttime", "first_time", "firstseen", "first_seen", "earliest", "starttime", "eventtime", "time"];
+const FIRST_TIMES: &[&str] = &[
+    "firsttime",
+    "first_time",
+    "firstseen",
+    "first_seen",
+    "earliest",
+    "starttime",
+    "eventtime",
+    "time",
+];
 
 /// Returns who acted in a row: the first value of the best field that it has.
 #[must_use]
 pub fn identity(row: &Row) -> Option<String> {
-    let value = IDENTITIES.iter().find_map(|name| row.get(*name).filter(|value| !value.is_null()))?;
+    let value =
+        IDENTITIES.iter().find_map(|name| row.get(*name).filter(|value| !value.is_null()))?;
     value.members().first().map(|member| member.clone().into_owned())
 }
 
@@ -94,10 +103,8 @@ impl<'a> Ids<'a> {
 /// Returns the fields that tell a row from others: those it was grouped by, or, where later commands
 /// dropped some of them, all that are neither counts nor times.
 fn identifying<'a>(row: &'a Row, grouping: &'a [String]) -> Vec<(&'a str, &'a Value<'static>)> {
-    let grouped: Vec<_> = grouping
-        .iter()
-        .filter_map(|name| Some((name.as_str(), row.get(name)?)))
-        .collect();
+    let grouped: Vec<_> =
+        grouping.iter().filter_map(|name| Some((name.as_str(), row.get(name)?))).collect();
     if !grouped.is_empty() && grouped.len() == grouping.len() {
         return grouped;
     }

@@ -234,7 +234,8 @@ async fn gathered(
         Ok(gathered) => gathered,
         Err(diagnostics) => {
             let reasons: Vec<String> = diagnostics.into_iter().map(|d| d.message).collect();
-            let message = format!("the events behind the results cannot be named: {}", reasons.join("; "));
+            let message =
+                format!("the events behind the results cannot be named: {}", reasons.join("; "));
             messages.push(Diagnostic::warning(Code::EXECUTION, message));
             unknown()
         }

@@ -132,7 +132,8 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn found<'a>(run: &'a DetectionRun, user: &str) -> &'a Finding {
-    let is_it = |finding: &&Finding| finding.result.get("user") == Some(&Value::text(user.to_owned()));
+    let is_it =
+        |finding: &&Finding| finding.result.get("user") == Some(&Value::text(user.to_owned()));
     run.findings.iter().find(is_it).unwrap_or_else(|| panic!("no finding about {user}: {run:?}"))
 }
 
@@ -155,14 +156,23 @@ fn every_status() {
         ("eventName=Get | stats count by user", Status::Fired),
         ("eventName=Get | stats count by user | where count>5", Status::Clean),
         ("eventName=Gone | stats count by user", Status::NoSuchEvents),
-        ("eventName=Gone NOT [search eventName=Get | fields user] | stats count by user", Status::NoSuchEvents),
-        ("eventName=Get | stats count by user arn zone", Status::CannotFire(vec!["arn".into(), "zone".into()])),
+        (
+            "eventName=Gone NOT [search eventName=Get | fields user] | stats count by user",
+            Status::NoSuchEvents,
+        ),
+        (
+            "eventName=Get | stats count by user arn zone",
+            Status::CannotFire(vec!["arn".into(), "zone".into()]),
+        ),
         ("eventName=Get | lookup full user OUTPUT known | stats count by user", Status::Fired),
         (
             "eventName=Get | lookup empty user OUTPUT known | stats count by user",
             Status::NoBaseline(vec!["empty".into()]),
         ),
-        ("eventName=Gone | lookup empty user OUTPUT known | stats count by user", Status::NoSuchEvents),
+        (
+            "eventName=Gone | lookup empty user OUTPUT known | stats count by user",
+            Status::NoSuchEvents,
+        ),
         ("eventName=Get | frobnicate user", Status::Unsupported),
         ("eventName=Get | stats", Status::Failed),
         ("eventName=Get | where count >", Status::Failed),
@@ -246,7 +256,11 @@ fn evidence_names_the_events_and_finds_them_again() {
         ("eventName=Get | eval who=upper(user) | stats count by who user bucket", "bob", &["e2"]),
         ("eventName=Get | rename bucket as place | stats count by user place", "bob", &["e2"]),
         ("eventName=Get | fields user | stats count by user", "bob", &["e2"]),
-        ("eventName=Get | stats count by user bucket | stats dc(bucket) as n by user", "ann", &["e1", "e3"]),
+        (
+            "eventName=Get | stats count by user bucket | stats dc(bucket) as n by user",
+            "ann",
+            &["e1", "e3"],
+        ),
         ("eventName=Get | sort user | table user eventID", "bob", &["e2"]),
         ("eventName=Get user=bob", "bob", &["e2"]),
     ];
@@ -264,16 +278,27 @@ fn evidence_names_the_events_and_finds_them_again() {
 #[test]
 fn evidence_is_bounded_and_told_apart_by_time() {
     let many: String = (0..50)
-        .map(|n| format!("{{\"_time\":{},\"eventID\":\"e{n}\",\"eventName\":\"Get\",\"user\":\"ann\"}}\n", n * 10))
+        .map(|n| {
+            format!(
+                "{{\"_time\":{},\"eventID\":\"e{n}\",\"eventName\":\"Get\",\"user\":\"ann\"}}\n",
+                n * 10
+            )
+        })
         .collect();
-    let run = Written { search: "eventName=Get | stats count by user", ..Written::default() }.run(&many);
+    let run =
+        Written { search: "eventName=Get | stats count by user", ..Written::default() }.run(&many);
     assert_eq!(found(&run, "ann").evidence.event_ids.len(), 20);
 
     let search = "eventName=Get | eval _time=if(_time<250, 0, 250) | stats count by _time user";
     let run = Written { search, ..Written::default() }.run(&many);
     assert_eq!(run.findings.len(), 2);
     for finding in &run.findings {
-        assert_eq!(events_of(&finding.evidence.search, &many).len(), 25, "{}", finding.evidence.search);
+        assert_eq!(
+            events_of(&finding.evidence.search, &many).len(),
+            25,
+            "{}",
+            finding.evidence.search
+        );
     }
 }
 
@@ -297,7 +322,12 @@ fn values_cannot_break_out_of_the_searches_they_are_put_in() {
         let run = Written { search, ..Written::default() }.run(&events);
         let finding = found(&run, value);
         assert_eq!(finding.evidence.event_ids, ["evil"], "{value:?}");
-        assert_eq!(events_of(&finding.evidence.search, &events), ["evil"], "{}", finding.evidence.search);
+        assert_eq!(
+            events_of(&finding.evidence.search, &events),
+            ["evil"],
+            "{}",
+            finding.evidence.search
+        );
         let message = finding.risk_message.as_deref().unwrap();
         assert_eq!(message, format!("{value} came from 192.0.2.9 to (no value)"));
         let drilldown = &finding.notable_text.as_ref().unwrap().drilldowns[0].search;
@@ -315,7 +345,10 @@ fn a_finding_is_the_object_that_programs_read() {
     assert_eq!(json["detection"]["version"], 3);
     assert_eq!(json["result"]["count"], 1);
     assert_eq!(json["time"], 200);
-    assert_eq!(json["risk_objects"][0], serde_json::json!({"field":"user","type":"user","value":"bob","score":40}));
+    assert_eq!(
+        json["risk_objects"][0],
+        serde_json::json!({"field":"user","type":"user","value":"bob","score":40})
+    );
     assert_eq!(json["threat_objects"][0]["value"], "192.0.2.2");
     assert_eq!(json["annotations"]["mitre_attack"][0], "T1530");
     assert_eq!(json["notable"], true);
@@ -324,7 +357,9 @@ fn a_finding_is_the_object_that_programs_read() {
     assert_eq!(json["drilldowns"][0]["search"], "user=\"bob\" | stats count");
     assert_eq!(json["evidence"]["event_ids"][0], "e2");
     let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
-    assert!(keys.contains(&&"nes_fields".to_owned()) && !keys.contains(&&"notable_text".to_owned()));
+    assert!(
+        keys.contains(&&"nes_fields".to_owned()) && !keys.contains(&&"notable_text".to_owned())
+    );
 
     let hunting = Written { detection_type: "Hunting", ..Written::default() }.run(EVENTS);
     let json = serde_json::to_value(found(&hunting, "bob")).unwrap();

@@ -34,10 +34,8 @@ pub trait EventSource: Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`EventSource::fields`].
-    async fn table(
-        &self,
-        request: &ScanRequest,
-    ) -> Result<Arc<dyn TableProvider>, DataFusionError>;
+    async fn table(&self, request: &ScanRequest)
+    -> Result<Arc<dyn TableProvider>, DataFusionError>;
 
     /// Returns the fields that `tstats` may use: those known without opening events. None means
     /// every field.

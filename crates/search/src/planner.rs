@@ -33,7 +33,9 @@ pub async fn plan_pipeline(
     let steps = read(pipeline)?;
     let input = match steps.first() {
         Some(first) if first.entry.doc.kind != CommandKind::Generating && !is_search(first) => {
-            pipeline_input(context).await.map_err(|error| vec![crate::error::from_engine(&error)])?
+            pipeline_input(context)
+                .await
+                .map_err(|error| vec![crate::error::from_engine(&error)])?
         }
         _ => None,
     };
@@ -127,8 +129,7 @@ pub async fn scan(
     let fields = context.events.fields(&predicate, demand).await?;
     let request = ScanRequest { predicate, fields: fields.clone() };
     let table = context.events.table(&request).await?;
-    let logical =
-        LogicalPlanBuilder::scan("events", provider_as_source(table), None)?.build()?;
+    let logical = LogicalPlanBuilder::scan("events", provider_as_source(table), None)?.build()?;
     let counter = context.observations.scan();
     Ok(Plan::new(logical, fields)?.operator(Arc::new(CountRows { counter })))
 }

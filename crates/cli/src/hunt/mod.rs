@@ -102,7 +102,8 @@ async fn set_clock(
 async fn newest_event(environment: &Environment) -> Result<Option<f64>> {
     let mut context = environment.context();
     context.range = TimeBounds::default();
-    let failed = |diagnostic: Diagnostic| anyhow!("the logs cannot be read: {}", diagnostic.message);
+    let failed =
+        |diagnostic: Diagnostic| anyhow!("the logs cannot be read: {}", diagnostic.message);
     let prepared = search::prepare("* | stats max(_time) as newest", None, &context)
         .await
         .map_err(|mut diagnostics| match diagnostics.pop() {
@@ -164,7 +165,8 @@ fn progress(count: usize) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(count as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} detections, {elapsed}") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} detections, {elapsed}")
+    {
         bar.set_style(style);
     }
     bar.tick();

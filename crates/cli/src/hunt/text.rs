@@ -76,7 +76,8 @@ impl Digest {
     }
 
     fn sorted(mut self) -> Vec<Line> {
-        self.lines.sort_by(|a, b| a.rank().partial_cmp(&b.rank()).unwrap_or(std::cmp::Ordering::Equal));
+        self.lines
+            .sort_by(|a, b| a.rank().partial_cmp(&b.rank()).unwrap_or(std::cmp::Ordering::Equal));
         self.lines
     }
 }
@@ -108,7 +109,8 @@ impl Line {
 }
 
 fn address(row: &Row) -> Option<String> {
-    let value = ADDRESSES.iter().find_map(|name| row.get(*name).filter(|value| !value.is_null()))?;
+    let value =
+        ADDRESSES.iter().find_map(|name| row.get(*name).filter(|value| !value.is_null()))?;
     let members = value.members();
     let first = members.first()?;
     Some(match members.len() {
@@ -120,14 +122,18 @@ fn address(row: &Row) -> Option<String> {
 /// Returns the row itself, where nothing else says what was found.
 fn values(row: &Row) -> String {
     let shown = row.iter().filter(|(name, _)| !name.starts_with('_')).take(8);
-    let pairs: Vec<String> = shown
-        .filter_map(|(name, value)| Some(format!("{name}={}", value.to_text()?)))
-        .collect();
+    let pairs: Vec<String> =
+        shown.filter_map(|(name, value)| Some(format!("{name}={}", value.to_text()?))).collect();
     pairs.join(" ")
 }
 
 /// Returns everything as text.
-pub(super) fn render(digest: Digest, summary: &Summary, is_detailed: bool, zone: &TimeZone) -> String {
+pub(super) fn render(
+    digest: Digest,
+    summary: &Summary,
+    is_detailed: bool,
+    zone: &TimeZone,
+) -> String {
     let width = width();
     let mut text = String::new();
     for line in digest.sorted() {
@@ -230,7 +236,12 @@ fn headline(text: &mut String, summary: &Summary) {
     let count = summary.findings();
     if count > 0 {
         let fired = summary.with(|status| *status == Status::Fired).len();
-        let _ = writeln!(text, "{}; {fired} of {} fired", plural(count, "finding"), plural(ran as u64, "detection"));
+        let _ = writeln!(
+            text,
+            "{}; {fired} of {} fired",
+            plural(count, "finding"),
+            plural(ran as u64, "detection")
+        );
     } else if summary.events == 0 {
         let _ = writeln!(text, "No findings: the logs hold no events");
     } else {
@@ -245,10 +256,13 @@ fn headline(text: &mut String, summary: &Summary) {
 
 fn fired(text: &mut String, summary: &Summary) {
     let mut fired = summary.with(|status| *status == Status::Fired);
-    fired.sort_by_key(|report| (std::cmp::Reverse(report.risk_score), std::cmp::Reverse(report.findings)));
+    fired.sort_by_key(|report| {
+        (std::cmp::Reverse(report.risk_score), std::cmp::Reverse(report.findings))
+    });
     for report in fired {
         let score = report.risk_score.map_or_else(|| "-".to_owned(), |score| score.to_string());
-        let _ = writeln!(text, "{score:>5}  {:>6}  {}", report.findings, printable_line(&report.name));
+        let _ =
+            writeln!(text, "{score:>5}  {:>6}  {}", report.findings, printable_line(&report.name));
     }
 }
 
@@ -272,7 +286,9 @@ fn group(
     };
     for report in &reports[..shown] {
         let reason = report.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
-        for line in wrap(&printable_line(&format!("{}{reason}", report.name)), width.saturating_sub(9)) {
+        for line in
+            wrap(&printable_line(&format!("{}{reason}", report.name)), width.saturating_sub(9))
+        {
             let _ = writeln!(text, "         {line}");
         }
     }
@@ -292,9 +308,15 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
     if let (Some(first), Some(last)) = (summary.first_event, summary.last_event) {
         let _ = writeln!(text, "Events from {} to {}", instant(first, zone), instant(last, zone));
     }
-    let bound = |time: Option<f64>| time.map_or_else(|| "any time".to_owned(), |time| instant(time, zone));
+    let bound =
+        |time: Option<f64>| time.map_or_else(|| "any time".to_owned(), |time| instant(time, zone));
     if summary.earliest.is_some() || summary.latest.is_some() {
-        let _ = writeln!(text, "Searched from {} to {}", bound(summary.earliest), bound(summary.latest));
+        let _ = writeln!(
+            text,
+            "Searched from {} to {}",
+            bound(summary.earliest),
+            bound(summary.latest)
+        );
     }
     if let Some(now) = summary.now {
         let why = if summary.now_is_given { "as given" } else { "just after the newest event" };
