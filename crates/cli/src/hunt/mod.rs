@@ -136,7 +136,7 @@ async fn run_all(
             writer.write(finding)?;
         }
         complain(detection, &run, &progress);
-        reports.push(Report::new(place, detection, &run));
+        reports.push(Report::new(detection, &run));
         progress.inc(1);
     }
     progress.finish_and_clear();

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use spilltrail_content::Detection;
 use spilltrail_decode::SkipKind;
 use spilltrail_detect::{DetectionRun, Status};
-use spilltrail_diagnostic::{Diagnostic, Severity};
+use spilltrail_diagnostic::Diagnostic;
 use spilltrail_search::json;
 
 use crate::environment::Environment;
@@ -48,8 +48,6 @@ pub(super) struct Summary {
 /// What became of a detection.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    #[serde(skip)]
-    pub(super) place: usize,
     id: String,
     pub(super) name: String,
     #[serde(rename = "type")]
@@ -82,14 +80,13 @@ pub(super) struct Unread {
 }
 
 impl Report {
-    pub(super) fn new(place: usize, detection: &Detection, run: &DetectionRun) -> Self {
+    pub(super) fn new(detection: &Detection, run: &DetectionRun) -> Self {
         let (missing_fields, empty_lookups) = match &run.status {
             Status::CannotFire(fields) => (fields.clone(), Vec::new()),
             Status::NoBaseline(lookups) => (Vec::new(), lookups.clone()),
             _ => (Vec::new(), Vec::new()),
         };
         Self {
-            place,
             id: detection.id.clone(),
             name: detection.name.clone(),
             detection_type: detection.detection_type.to_string(),
@@ -116,11 +113,6 @@ impl Report {
             }
             _ => None,
         }
-    }
-
-    /// Returns the warnings about it.
-    pub(super) fn warnings(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.messages.iter().filter(|message| message.severity == Severity::Warning)
     }
 }
 
