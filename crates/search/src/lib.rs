@@ -5,6 +5,7 @@
 //! each is one file and one line in a registry. Where events come from is the business of an
 //! [`context::EventSource`].
 
+pub mod bins;
 pub mod commands;
 pub mod context;
 pub mod convert;
@@ -15,6 +16,7 @@ pub mod expression;
 pub mod functions;
 pub mod json;
 mod lookups;
+pub mod mapped;
 pub mod memory;
 pub mod operators;
 mod order;

@@ -24,6 +24,21 @@ pub fn stable_sort(plan: Plan, mut keys: Vec<SortExpr>) -> Result<Plan> {
     plan.sort(keys)?.select(&names)
 }
 
+/// Turns the rows around.
+///
+/// # Errors
+/// Fails if DataFusion refuses the plan.
+pub fn reversed(plan: Plan, limit: Option<usize>) -> Result<Plan> {
+    let names = plan.names();
+    let plan = plan.operator(Arc::new(SerialNumbers { column: SERIAL.to_owned() }));
+    let plan = plan.sort(vec![column(SERIAL).sort(false, false)])?;
+    let plan = match limit {
+        Some(limit) => plan.limit(limit)?,
+        None => plan,
+    };
+    plan.select(&names)
+}
+
 /// Sorts events newest first; those of the same time keep the order of the input.
 ///
 /// # Errors

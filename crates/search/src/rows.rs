@@ -56,8 +56,8 @@ impl Rows {
         }
         let columns = builders.into_iter().map(ColumnBuilder::finish).collect();
         let schema = schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind)));
-        let options = datafusion::arrow::array::RecordBatchOptions::new()
-            .with_row_count(Some(records.len()));
+        let options =
+            datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(records.len()));
         let batch = RecordBatch::try_new_with_options(schema, columns, &options);
         let batches = batch.into_iter().collect();
         Self { fields, batches, transformed: false }
@@ -101,7 +101,7 @@ impl Rows {
 
     /// Returns the rows one by one, each with the fields that it has, in column order.
     pub fn iter(&self) -> impl Iterator<Item = IndexMap<String, Value<'static>>> {
-        self.batches.iter().flat_map(|batch| batch_rows(batch))
+        self.batches.iter().flat_map(batch_rows)
     }
 
     /// Returns the plan that gives these rows in order.

@@ -60,8 +60,7 @@ pub async fn collect(
 ) -> Result<Rows, DataFusionError> {
     let fields: Vec<Field> = plan.fields().map(|(name, kind)| Field::new(name, kind)).collect();
     let transformed = plan.transformed;
-    let physical =
-        context.session.state().create_physical_plan(plan.logical()).await?;
+    let physical = context.session.state().create_physical_plan(plan.logical()).await?;
     debug_assert_eq!(physical.output_partitioning().partition_count(), 1);
     let mut stream =
         datafusion::physical_plan::execute_stream(physical, context.session.task_ctx())?;
@@ -161,9 +160,10 @@ fn equals(field: &str, value: &Value<'_>, span: Span) -> SearchExpr {
 /// Returns the gravest diagnostic.
 pub(crate) fn first(mut diagnostics: Vec<Diagnostic>) -> Diagnostic {
     diagnostics.sort_by_key(|diagnostic| std::cmp::Reverse(diagnostic.severity));
-    diagnostics.into_iter().next().unwrap_or_else(|| {
-        Diagnostic::error(Code::EXECUTION, "the subsearch could not be planned")
-    })
+    diagnostics
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| Diagnostic::error(Code::EXECUTION, "the subsearch could not be planned"))
 }
 
 /// Runs a subsearch and returns its text for an eval expression: what `return` or `format` made, or

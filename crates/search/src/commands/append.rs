@@ -73,7 +73,7 @@ pub(super) fn subsearch_option(
         }
         "extendtimerange" | "extendtimewindow" => options::boolean(value).map(|_| None),
         "maxtime" | "timeout" => options::count(value).map(|_| None),
-        other => Err(options::unknown(command, other, name.span)),
+        _ => Err(options::unknown(command, name)),
     }
 }
 

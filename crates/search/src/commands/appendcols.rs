@@ -149,8 +149,8 @@ impl Placing {
             columns.push(builder.finish());
         }
         self.next += count;
-        let options = datafusion::arrow::array::RecordBatchOptions::new()
-            .with_row_count(Some(count));
+        let options =
+            datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(count));
         Ok(RecordBatch::try_new_with_options(self.output.clone(), columns, &options)?)
     }
 }

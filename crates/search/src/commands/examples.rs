@@ -65,7 +65,7 @@ fn row(object: &Map<String, Json>) -> Row {
 async fn run_example(example: &Example) -> Result<Vec<Row>, String> {
     let context = context(objects(example.events).iter().map(row).collect());
     let prepared =
-        run::prepare(example.search, &context).await.map_err(|errors| format!("{errors:#?}"))?;
+        run::prepare(example.search, None, &context).await.map_err(|errors| format!("{errors:#?}"))?;
     let rows = prepared.collect(&context).await.map_err(|error| format!("{error:#?}"))?;
     Ok(rows.iter().collect())
 }

@@ -65,7 +65,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                     count => text.limit = count,
                 },
                 "emptystr" => text.empty = value.value,
-                other => return Err(options::unknown("format", other, name.span)),
+                _ => return Err(options::unknown("format", &name)),
             }
         } else if let Some(word) = arguments.quoted() {
             words.push(word.value);
@@ -120,10 +120,8 @@ impl Summary for Expression {
 
     fn row(&self, row: &[(String, Value<'_>)]) -> Option<String> {
         let [_, begin, between, end, _, _] = &self.words;
-        let mut fields: Vec<&(String, Value<'_>)> = row
-            .iter()
-            .filter(|(name, value)| !name.starts_with('_') && !value.is_null())
-            .collect();
+        let mut fields: Vec<&(String, Value<'_>)> =
+            row.iter().filter(|(name, value)| !name.starts_with('_') && !value.is_null()).collect();
         fields.sort_by(|a, b| a.0.cmp(&b.0));
         let parts: Vec<String> =
             fields.into_iter().map(|(name, value)| self.field(name, value)).collect();

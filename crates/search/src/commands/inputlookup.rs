@@ -61,7 +61,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                 "strict" => strict = options::boolean(&value)?,
                 "start" => start = options::count(&value)?,
                 "max" => max = options::count(&value)?,
-                other => return Err(options::unknown("inputlookup", other, name.span)),
+                _ => return Err(options::unknown("inputlookup", &name)),
             }
         } else if table.is_none() {
             table = Some(arguments.field()?);
@@ -70,8 +70,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         }
     }
     let Some(table) = table else {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected the name of a lookup")
-            .at(arguments.span()));
+        return Err(
+            Diagnostic::error(Code::SYNTAX, "expected the name of a lookup").at(arguments.span())
+        );
     };
     Ok(Box::new(InputLookup { table, append, strict, start, max, condition }))
 }

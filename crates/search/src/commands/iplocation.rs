@@ -66,7 +66,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                 "prefix" => command.prefix = value.value,
                 "allfields" => command.all = options::boolean(&value)?,
                 "lang" => command.language = value.value,
-                other => return Err(options::unknown("iplocation", other, name.span)),
+                _ => return Err(options::unknown("iplocation", &name)),
             }
         } else if command.field.is_empty() {
             command.field = arguments.field()?.value;
@@ -75,8 +75,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         }
     }
     if command.field.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a field with addresses")
-            .at(arguments.span()));
+        return Err(
+            Diagnostic::error(Code::SYNTAX, "expected a field with addresses").at(arguments.span())
+        );
     }
     Ok(Box::new(command))
 }

@@ -23,9 +23,15 @@ static DOC: CommandDoc = CommandDoc {
     syntax: "lookup [local=<bool>] [update=<bool>] <table> <column> [AS <field>] … [OUTPUT|OUTPUTNEW <column> [AS <field>] …]",
     arguments: &[
         ("table", "The lookup's name, or its CSV file's."),
-        ("OUTPUT", "The columns to add; existing fields are replaced. Without it all columns that are not matched."),
+        (
+            "OUTPUT",
+            "The columns to add; existing fields are replaced. Without it all columns that are not matched.",
+        ),
         ("OUTPUTNEW", "The same for rows that do not have the field yet."),
-        ("local, update", "Taken; there is one machine, and tables are read when the search starts."),
+        (
+            "local, update",
+            "Taken; there is one machine, and tables are read when the search starts.",
+        ),
     ],
     examples: &[
         Example {
@@ -77,7 +83,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             "local" | "update" => {
                 options::boolean(&value)?;
             }
-            other => return Err(options::unknown("lookup", other, name.span)),
+            _ => return Err(options::unknown("lookup", &name)),
         }
     }
     let table = arguments.field()?;
@@ -138,8 +144,7 @@ impl Lookup {
             return outputs.clone();
         }
         let is_key = |name: &String| self.keys.iter().any(|key| key.column.value == *name);
-        let others: IndexSet<&String> =
-            table.columns.iter().filter(|name| !is_key(name)).collect();
+        let others: IndexSet<&String> = table.columns.iter().filter(|name| !is_key(name)).collect();
         others
             .into_iter()
             .map(|name| {
@@ -176,8 +181,7 @@ impl Command for Lookup {
         let inputs: Vec<String> = self.keys.iter().map(|key| key.field.clone()).collect();
         let index = Index::new(table, keys);
         let takes_several = inputs.iter().any(|name| input.kind(name) == Some(Kind::Multi));
-        let kind =
-            if takes_several || index.gives_several() { Kind::Multi } else { Kind::Text };
+        let kind = if takes_several || index.gives_several() { Kind::Multi } else { Kind::Text };
         let fields: Vec<Field> =
             outputs.iter().map(|output| Field::new(&output.pair.field, kind)).collect();
         let only_new = outputs.iter().map(|output| output.only_new).collect();

@@ -86,7 +86,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                     .help("use `nomv` for the joined value"));
             }
             "setsv" => {}
-            other => return Err(options::unknown("makemv", other, name.span)),
+            _ => return Err(options::unknown("makemv", &name)),
         }
     }
     let Some(field) = field else {

@@ -1,12 +1,18 @@
 //! SPL commands: one file each, one line each in [`COMMANDS`].
 
+mod anomalydetection;
 mod append;
 mod appendcols;
 mod appendpipe;
+mod bin;
+mod convert;
+mod dedup;
 mod eval;
+mod eventstats;
 #[cfg(test)]
 mod examples;
 mod fields;
+mod fillnull;
 mod format;
 mod head;
 mod inputlookup;
@@ -19,16 +25,21 @@ mod mvcombine;
 mod mvexpand;
 mod nomv;
 mod options;
+mod outlier;
 mod outputlookup;
 mod regex;
 mod rename;
 mod r#return;
+mod reverse;
 mod rex;
 mod search;
 mod sort;
 mod spath;
 mod stats;
+mod streamstats;
 mod table;
+mod tail;
+mod tstats;
 mod r#where;
 
 use std::fmt::Debug;
@@ -42,11 +53,17 @@ use crate::plan::{Needs, Plan};
 
 /// Every command, sorted by name.
 pub static COMMANDS: &[Entry] = &[
+    anomalydetection::ENTRY,
     append::ENTRY,
     appendcols::ENTRY,
     appendpipe::ENTRY,
+    bin::ENTRY,
+    convert::ENTRY,
+    dedup::ENTRY,
     eval::ENTRY,
+    eventstats::ENTRY,
     fields::ENTRY,
+    fillnull::ENTRY,
     format::ENTRY,
     head::ENTRY,
     inputlookup::ENTRY,
@@ -58,16 +75,21 @@ pub static COMMANDS: &[Entry] = &[
     mvcombine::ENTRY,
     mvexpand::ENTRY,
     nomv::ENTRY,
+    outlier::ENTRY,
     outputlookup::ENTRY,
     regex::ENTRY,
     rename::ENTRY,
     r#return::ENTRY,
+    reverse::ENTRY,
     rex::ENTRY,
     search::ENTRY,
     sort::ENTRY,
     spath::ENTRY,
     stats::ENTRY,
+    streamstats::ENTRY,
     table::ENTRY,
+    tail::ENTRY,
+    tstats::ENTRY,
     r#where::ENTRY,
 ];
 

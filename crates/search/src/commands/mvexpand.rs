@@ -36,7 +36,9 @@ static DOC: CommandDoc = CommandDoc {
 {"tag":"b"}"#,
         },
     ],
-    differs: &["There is no limit of memory for one row's values; a row without the field is kept."],
+    differs: &[
+        "There is no limit of memory for one row's values; a row without the field is kept.",
+    ],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };

@@ -1,6 +1,6 @@
 //! Values of options.
 
-use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
+use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 
 /// Reads a truth value: `t`, `true`, `1`, `yes`, `y` and their opposites, in any case.
 ///
@@ -33,7 +33,22 @@ pub(super) fn count(value: &Spanned<String>) -> Result<usize, Diagnostic> {
 }
 
 /// Returns the diagnostic for an option that the command does not have.
-pub(super) fn unknown(command: &str, option: &str, span: Span) -> Diagnostic {
-    let message = format!("`{command}` has no option `{option}`");
-    Diagnostic::error(Code::BAD_OPTION, message).at(span)
+pub(super) fn unknown(command: &str, name: &Spanned<String>) -> Diagnostic {
+    let message = format!("`{command}` has no option `{}`", name.value);
+    Diagnostic::error(Code::BAD_OPTION, message)
+        .at(name.span)
+        .help(format!("`spilltrail help {command}` lists the options"))
+}
+
+/// Reads a number.
+///
+/// # Errors
+/// Fails at any other text.
+pub(super) fn number(value: &Spanned<String>) -> Result<f64, Diagnostic> {
+    spilltrail_event::parse_number(&value.value).filter(|number| number.is_finite()).ok_or_else(
+        || {
+            let message = format!("expected a number, found `{}`", value.value);
+            Diagnostic::error(Code::BAD_OPTION, message).at(value.span)
+        },
+    )
 }

@@ -26,7 +26,10 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Writes the rows to a lookup table, and passes them on.",
     syntax: "outputlookup [append=<bool>] [override_if_empty=<bool>] [key_field=<column>] [max=<int>] [createinapp=<bool>] [create_context=<text>] [allow_updates=<bool>] [output_format=<text>] <table>",
     arguments: &[
-        ("append", "If true, the rows come after those of the table. Default false: they replace them."),
+        (
+            "append",
+            "If true, the rows come after those of the table. Default false: they replace them.",
+        ),
         ("override_if_empty", "If false, no rows leave the table as it is. Default true."),
         ("key_field", "A column whose value tells which row of the table is replaced."),
         ("max", "How many rows are written at most. Default all."),
@@ -75,7 +78,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                     options::boolean(&value)?;
                 }
                 "create_context" | "output_format" => {}
-                other => return Err(options::unknown("outputlookup", other, name.span)),
+                _ => return Err(options::unknown("outputlookup", &name)),
             }
         } else if table.is_none() {
             table = Some(arguments.field()?);
@@ -84,8 +87,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         }
     }
     let Some(table) = table else {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected the name of a lookup")
-            .at(arguments.span()));
+        return Err(
+            Diagnostic::error(Code::SYNTAX, "expected the name of a lookup").at(arguments.span())
+        );
     };
     Ok(Box::new(OutputLookup { table, how }))
 }

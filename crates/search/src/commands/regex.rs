@@ -105,10 +105,8 @@ impl KeepMatching {
         let call = |name: &str, arguments| {
             expr(EvalNode::Call { name: Spanned::new(name.to_owned(), span), arguments })
         };
-        let field = EvalExpr {
-            node: EvalNode::Field(self.field.value.clone()),
-            span: self.field.span,
-        };
+        let field =
+            EvalExpr { node: EvalNode::Field(self.field.value.clone()), span: self.field.span };
         let matches = call("match", vec![field, expr(EvalNode::Text(self.pattern.value.clone()))]);
         if !self.negated {
             return matches;

@@ -19,7 +19,10 @@ static DOC: CommandDoc = CommandDoc {
     syntax: "return [<count>] <field>|<name>=<field>|$<field> …",
     arguments: &[
         ("count", "How many rows. Default 1."),
-        ("field", "Given as `field=\"value\"`; with another name before `=`, under that; with `$`, the value alone."),
+        (
+            "field",
+            "Given as `field=\"value\"`; with another name before `=`, under that; with `$`, the value alone.",
+        ),
     ],
     examples: &[
         Example {
@@ -131,9 +134,7 @@ impl Summary for RowsAsText {
         match rows.as_slice() {
             [] => String::new(),
             [row] => row.clone(),
-            rows => {
-                rows.iter().map(|row| format!("({row})")).collect::<Vec<_>>().join(" OR ")
-            }
+            rows => rows.iter().map(|row| format!("({row})")).collect::<Vec<_>>().join(" OR "),
         }
     }
 }

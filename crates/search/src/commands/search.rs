@@ -68,7 +68,7 @@ fn filter(input: Plan, predicate: Predicate, stage: &Stage<'_>) -> Result<Plan, 
 
 /// Plans the leading search: the source applies the predicate; events come newest first where the
 /// rest of the pipeline can see the order.
-async fn find(predicate: Predicate, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+pub(super) async fn find(predicate: Predicate, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
     let mut demand = stage.after.fields.clone();
     let wants_time = demand.wants(fields::TIME);
     if stage.after.order {

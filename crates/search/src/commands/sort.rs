@@ -1,6 +1,7 @@
 //! `sort`: orders rows.
 
 use async_trait::async_trait;
+use datafusion::logical_expr::SortExpr;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Kind;
 use spilltrail_spl::Arguments;
@@ -50,9 +51,10 @@ struct Sort {
     is_reversed: bool,
 }
 
+/// A field to sort by.
 #[derive(Debug)]
-struct Key {
-    field: String,
+pub(super) struct Key {
+    pub(super) field: String,
     sort_as: SortAs,
     is_descending: bool,
 }
@@ -90,22 +92,52 @@ fn key(arguments: &mut Arguments<'_>) -> Result<Key, Diagnostic> {
     if !is_descending {
         arguments.symbol("+");
     }
-    let field = arguments.field()?;
-    let sort_as = match field.value.as_str() {
+    // A field's name may end in parentheses, as `sum(bytes)` does, so `num(n)` is read as one too.
+    let field = arguments.field()?.value;
+    let (field, sort_as) = match typed(&field) {
+        Some((inner, sort_as)) => (inner.to_owned(), sort_as),
+        None => (field, SortAs::Auto),
+    };
+    Ok(Key { field, sort_as, is_descending })
+}
+
+/// Returns the field and the order that `auto(f)`, `num(f)`, `str(f)` and `ip(f)` ask for.
+fn typed(text: &str) -> Option<(&str, SortAs)> {
+    let (name, inner) = text.strip_suffix(')')?.split_once('(')?;
+    let sort_as = match name {
         "auto" => SortAs::Auto,
         "num" => SortAs::Number,
         "str" => SortAs::Text,
         "ip" => SortAs::Address,
-        _ => return Ok(Key { field: field.value, sort_as: SortAs::Auto, is_descending }),
+        _ => return None,
     };
-    if arguments.symbol("(").is_none() {
-        return Ok(Key { field: field.value, sort_as: SortAs::Auto, is_descending });
+    Some((inner.trim(), sort_as))
+}
+
+/// Reads the fields to sort by up to an option or the end; at least one.
+pub(super) fn keys(arguments: &mut Arguments<'_>) -> Result<Vec<Key>, Diagnostic> {
+    let mut keys = vec![key(arguments)?];
+    arguments.symbol(",");
+    while !arguments.is_empty() && arguments.clone().any_option().is_none() {
+        keys.push(key(arguments)?);
+        arguments.symbol(",");
     }
-    let inner = arguments.field()?;
-    if arguments.symbol(")").is_none() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected `)`").at(inner.span));
-    }
-    Ok(Key { field: inner.value, sort_as, is_descending })
+    Ok(keys)
+}
+
+/// Returns the sort keys over the columns of `plan`; a field that is no column does not count, and a
+/// row without the field comes last either way.
+pub(super) fn expressions(keys: &[Key], plan: &Plan, is_reversed: bool) -> Vec<SortExpr> {
+    keys.iter()
+        .filter_map(|key| {
+            let kind = plan.kind(&key.field)?;
+            let is_plain =
+                kind == Kind::Number && matches!(key.sort_as, SortAs::Auto | SortAs::Number);
+            let value = column(&key.field);
+            let value = if is_plain { value } else { sort_key(value, key.sort_as) };
+            Some(value.sort(key.is_descending == is_reversed, false))
+        })
+        .collect()
 }
 
 #[async_trait]
@@ -118,18 +150,7 @@ impl Command for Sort {
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let refused = |error| stage.refused(error);
         let input = stage.input(input)?;
-        let keys = self
-            .keys
-            .iter()
-            .filter_map(|key| {
-                let kind = input.kind(&key.field)?;
-                let is_plain = kind == Kind::Number
-                    && matches!(key.sort_as, SortAs::Auto | SortAs::Number);
-                let value = column(&key.field);
-                let value = if is_plain { value } else { sort_key(value, key.sort_as) };
-                Some(value.sort(key.is_descending == self.is_reversed, false))
-            })
-            .collect();
+        let keys = expressions(&self.keys, &input, self.is_reversed);
         let plan = stable_sort(input, keys).map_err(refused)?;
         if self.limit == 0 { Ok(plan) } else { plan.limit(self.limit).map_err(refused) }
     }

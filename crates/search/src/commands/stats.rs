@@ -59,11 +59,11 @@ struct Stats {
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     let mut grouping = Grouping::default();
-    loop {
-        if let Some(value) = arguments.option("allnum") {
-            grouping.all_numbers = options::boolean(&value)?;
-        } else if arguments.option("partitions").or_else(|| arguments.option("delim")).is_none() {
-            break;
+    while let Some((name, value)) = arguments.any_option() {
+        match name.value.to_ascii_lowercase().as_str() {
+            "allnum" => grouping.all_numbers = options::boolean(&value)?,
+            "partitions" | "delim" => {}
+            _ => return Err(options::unknown("stats", &name)),
         }
     }
     let parsed = arguments.stats()?;

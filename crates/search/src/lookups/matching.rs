@@ -38,9 +38,11 @@ impl Index {
         let blocks = keys
             .iter()
             .map(|(column, how)| match how {
-                Some(MatchType::Cidr) => {
-                    table.rows.iter().map(|row| row.get(*column).and_then(|cell| block(cell))).collect()
-                }
+                Some(MatchType::Cidr) => table
+                    .rows
+                    .iter()
+                    .map(|row| row.get(*column).and_then(|cell| block(cell)))
+                    .collect(),
                 _ => Vec::new(),
             })
             .collect();
@@ -123,8 +125,11 @@ impl Index {
         match how {
             None => true,
             Some(MatchType::Wildcard) if self.table.case_sensitive => wildcard_match(cell, value),
-            Some(MatchType::Wildcard) => wildcard_match(&cell.to_lowercase(), &value.to_lowercase()),
-            Some(MatchType::Cidr) => match (&self.blocks[key][row], value.trim().parse::<IpAddr>()) {
+            Some(MatchType::Wildcard) => {
+                wildcard_match(&cell.to_lowercase(), &value.to_lowercase())
+            }
+            Some(MatchType::Cidr) => match (&self.blocks[key][row], value.trim().parse::<IpAddr>())
+            {
                 (Some(block), Ok(address)) => block.contains(&address),
                 _ => cell == value,
             },
@@ -179,7 +184,10 @@ mod tests {
 
     #[test]
     fn wildcards_and_blocks() {
-        let mut table = table(&["a", "n"], &[&["s3*", "10.0.0.0/8"], &["*", "2001:db8::/32"], &["e", "192.0.2.1"]]);
+        let mut table = table(
+            &["a", "n"],
+            &[&["s3*", "10.0.0.0/8"], &["*", "2001:db8::/32"], &["e", "192.0.2.1"]],
+        );
         table.match_types.insert("a".to_owned(), MatchType::Wildcard);
         table.match_types.insert("n".to_owned(), MatchType::Cidr);
         assert_eq!(matches(&table, &[0], &[Value::text("s3:Get")]), [0, 1]);

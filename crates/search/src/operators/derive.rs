@@ -108,7 +108,7 @@ impl Running for Deriving {
             let kind = kind_of(self.output.field_with_name(name)?.data_type());
             builders.push(ColumnBuilder::new(kind));
         }
-                for row in 0..batch.num_rows() {
+        for row in 0..batch.num_rows() {
             let given: Vec<Value<'_>> = inputs.iter().map(|reader| value(reader, row)).collect();
             let mut set: Vec<Value<'_>> = present.iter().map(|reader| value(reader, row)).collect();
             self.function.compute(&given, &mut set);

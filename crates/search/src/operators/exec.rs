@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning};
@@ -120,6 +120,11 @@ struct Running {
 
 impl Running {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        while let Some(batch) = self.operator.more()? {
+            if batch.num_rows() > 0 {
+                return Ok(Some(batch));
+            }
+        }
         while self.is_reading {
             let batch = if self.operator.is_done() { None } else { self.input.next().await };
             let Some(batch) = batch else {

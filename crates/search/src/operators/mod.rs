@@ -7,12 +7,21 @@
 mod append;
 mod count;
 mod derive;
+mod convert_columns;
+mod dedup;
+mod event_statistics;
 mod exec;
 mod expand;
+mod fill;
+pub(crate) mod gather;
+mod key;
 mod node;
+mod outliers;
 mod present;
+mod range_bins;
 mod serial;
 mod summarize;
+mod stream_statistics;
 mod r#while;
 
 use std::fmt::Debug;
@@ -25,12 +34,19 @@ use spilltrail_event::Field;
 pub use append::Append;
 pub use count::CountRows;
 pub use derive::{Derive, RowFunction};
+pub use convert_columns::{ConvertColumn, ConvertColumns};
+pub use dedup::Dedup;
+pub use event_statistics::EventStatistics;
 pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
+pub use fill::Fill;
 pub use node::{OperatorNode, OperatorPlanner};
+pub use outliers::{OutlierAction, Outliers};
 pub use present::CountPresent;
+pub use range_bins::RangeBins;
 pub use serial::SerialNumbers;
 pub use summarize::{Summarize, Summary};
+pub use stream_statistics::{Resets, StreamStatistics, Window};
 pub use r#while::While;
 
 /// What an operator does, as plain data.
@@ -56,6 +72,15 @@ pub trait Running: Send {
     /// # Errors
     /// Fails if the rows break a limit that the operator states.
     fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>>;
+
+    /// Returns what else the last batch gives; called after each [`Running::push`] until it returns
+    /// none, so that an operator need not hold all that one batch becomes.
+    ///
+    /// # Errors
+    /// As [`Running::push`].
+    fn more(&mut self) -> Result<Option<RecordBatch>> {
+        Ok(None)
+    }
 
     /// Returns what is left to give after the last batch; called until it returns none.
     ///

@@ -6,9 +6,9 @@ use std::hash::{Hash, Hasher};
 use datafusion::logical_expr::{Expr, when};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use spilltrail_diagnostic::{Code, Diagnostic, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Spanned, similar};
 use spilltrail_event::{Kind, fields, wildcard_capture};
-use spilltrail_spl::{Aggregate, AggregateArgument};
+use spilltrail_spl::{Aggregate, AggregateArgument, StatsArguments};
 
 use super::{AllNumbers, Feed, Statistic, StatsFunction, functions, udaf};
 use crate::commands::Stage;
@@ -111,6 +111,23 @@ pub fn needs(aggregates: &[Aggregate], by: &[String]) -> Needs {
         }
     }
     needs
+}
+
+/// Returns what aggregates need of the rows when the rows stay and get the results as further fields.
+#[must_use]
+pub fn needs_beside(after: Needs, arguments: &StatsArguments) -> Needs {
+    let own = needs(&arguments.aggregates, &names(&arguments.by));
+    let outputs = arguments.aggregates.iter().map(|aggregate| &aggregate.output.value);
+    let mut needs = after.without(outputs);
+    needs.fields.extend(&own.fields);
+    needs.order |= own.order;
+    needs
+}
+
+/// Returns the names of fields.
+#[must_use]
+pub fn names(fields: &[Spanned<String>]) -> Vec<String> {
+    fields.iter().map(|field| field.value.clone()).collect()
 }
 
 fn is_count(aggregate: &Aggregate) -> bool {

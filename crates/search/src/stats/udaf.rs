@@ -5,9 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Float64Array,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray,
 };
-use datafusion::arrow::datatypes::{DataType, Field as ArrowField, FieldRef, Float64Type};
+use datafusion::arrow::datatypes::{DataType, Field as ArrowField, FieldRef};
 use datafusion::common::{Result, ScalarValue, internal_datafusion_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
@@ -121,14 +121,12 @@ impl Groups {
         filter: Option<&BooleanArray>,
     ) -> Result<()> {
         let reader = ColumnReader::new(&values[0])?;
-        let times = values.get(1).map(|times| times.as_primitive::<Float64Type>());
+        let times = values.get(1).map(ColumnReader::new).transpose()?;
         for row in 0..values[0].len() {
             if filter.is_some_and(|filter| !filter.is_valid(row) || !filter.value(row)) {
                 continue;
             }
-            let time = times.and_then(|times: &Float64Array| {
-                times.is_valid(row).then(|| times.value(row))
-            });
+            let time = times.as_ref().and_then(|times| times.value(row).as_number());
             feed(self.statistics[group_of(row)].as_mut(), &reader.value(row), time);
         }
         Ok(())

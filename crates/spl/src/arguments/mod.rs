@@ -120,6 +120,15 @@ impl<'a> Arguments<'a> {
         bracketed(&mut self.cursor)
     }
 
+    /// Takes the text up to `end`, and `end` itself, if it is there; returns the text.
+    pub fn until(&mut self, end: &str) -> Option<Spanned<&'a str>> {
+        let text = self.cursor.rest();
+        let text = &text[..text.find(end)?];
+        let span = self.cursor.advance(text.len());
+        self.cursor.advance(end.len());
+        Some(Spanned::new(text, span))
+    }
+
     /// Takes everything that is left, without the blanks at its ends.
     pub fn rest(&mut self) -> Spanned<&'a str> {
         self.cursor.skip_blanks();

@@ -23,11 +23,20 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Adds the fields of a subsearch's rows to the rows with the same keys.",
     syntax: "join [type=inner|left|outer] [max=<int>] [overwrite=<bool>] [usetime=<bool>] [earlier=<bool>] [<field> …] [<subsearch>] | join [options] left=<alias> right=<alias> where <alias>.<field>=<alias>.<field> … [<subsearch>]",
     arguments: &[
-        ("type", "`inner`, the default, drops rows without a partner; `left` and `outer` keep them."),
+        (
+            "type",
+            "`inner`, the default, drops rows without a partner; `left` and `outer` keep them.",
+        ),
         ("max", "How many partners a row gets; 0 is all. Default 1."),
         ("overwrite", "If false, fields that are there keep their values. Default true."),
-        ("usetime", "If true, only partners that are earlier count; with `earlier=false`, later. Default false."),
-        ("field", "The keys; without any, all fields that both sides have. Options may come after them."),
+        (
+            "usetime",
+            "If true, only partners that are earlier count; with `earlier=false`, later. Default false.",
+        ),
+        (
+            "field",
+            "The keys; without any, all fields that both sides have. Options may come after them.",
+        ),
         ("left, right", "Aliases; every field is then named `alias.field`."),
     ],
     examples: &[
@@ -89,7 +98,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                 "earlier" => earlier = options::boolean(&value)?,
                 "left" => left = Some(value.value),
                 "right" => right = Some(value.value),
-                other => return Err(options::unknown("join", other, name.span)),
+                _ => return Err(options::unknown("join", &name)),
             }
         } else {
             names.extend(arguments.fields()?.into_iter().map(|field| field.value));
@@ -201,10 +210,9 @@ impl JoinRows {
                 (common.clone(), common)
             }
             Keys::Fields(names) => (names.clone(), names.clone()),
-            Keys::Aliased { left, right, pairs } => pairs
-                .iter()
-                .map(|(l, r)| (format!("{left}.{l}"), format!("{right}.{r}")))
-                .unzip(),
+            Keys::Aliased { left, right, pairs } => {
+                pairs.iter().map(|(l, r)| (format!("{left}.{l}"), format!("{right}.{r}"))).unzip()
+            }
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::operators::{Operator, Running};
 use crate::plan::kind_of;
 use crate::rows::{self, Rows};
 
+/// Rows of the result after which a batch is given, so that many partners do not fill the memory.
+const BATCH_ROWS: usize = 8192;
+
 /// How rows are matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Matching {
@@ -134,9 +137,12 @@ impl Operator for Join {
             .map(|field| held.fields.iter().position(|other| other.name == *field.name()))
             .collect();
         let matching = self.matching.clone();
-        Ok(Box::new(Joining { output, held, keys, places, time, matching }))
+        Ok(Box::new(Joining { output, held, keys, places, time, matching, pending: None }))
     }
 }
+
+/// A row of the batch, and its partner's place among the held rows.
+type Pair = (u32, Option<usize>);
 
 struct Joining {
     output: SchemaRef,
@@ -146,25 +152,41 @@ struct Joining {
     places: Vec<Option<usize>>,
     time: Option<usize>,
     matching: Matching,
+    /// The last batch, and its first row that is not joined yet.
+    pending: Option<(RecordBatch, usize)>,
 }
 
 impl Running for Joining {
     fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
-        let pairs = self.pairs(&batch)?;
-        self.joined(&batch, &pairs).map(Some)
+        self.pending = Some((batch, 0));
+        self.more()
+    }
+
+    fn more(&mut self) -> Result<Option<RecordBatch>> {
+        let Some((batch, from)) = self.pending.take() else { return Ok(None) };
+        let (pairs, next) = self.pairs(&batch, from)?;
+        let joined = self.joined(&batch, &pairs)?;
+        if next < batch.num_rows() {
+            self.pending = Some((batch, next));
+        }
+        Ok(Some(joined))
     }
 }
 
 impl Joining {
-    /// Returns the rows of the result: row of the batch, and held row if it has a partner.
-    fn pairs(&self, batch: &RecordBatch) -> Result<Vec<(u32, Option<usize>)>> {
+    /// Returns the next rows of the result: row of the batch, and held row if it has a partner; and
+    /// the row of the batch that comes next.
+    fn pairs(&self, batch: &RecordBatch, from: usize) -> Result<(Vec<Pair>, usize)> {
         let reader = |index: &Option<usize>| {
             index.map(|index| ColumnReader::new(batch.column(index))).transpose()
         };
         let keys = self.keys.iter().map(reader).collect::<Result<Vec<_>>>()?;
         let time = reader(&self.time)?;
-        let mut pairs = Vec::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
+        let mut pairs: Vec<Pair> = Vec::new();
+        for row in from..batch.num_rows() {
+            if pairs.len() >= BATCH_ROWS {
+                return Ok((pairs, row));
+            }
             let number = u32::try_from(row).unwrap_or(u32::MAX);
             let own = |reader: &Option<ColumnReader>| {
                 reader.as_ref().and_then(|reader| key_text(&reader.value(row)))
@@ -186,7 +208,7 @@ impl Joining {
                 pairs.push((number, None));
             }
         }
-        Ok(pairs)
+        Ok((pairs, batch.num_rows()))
     }
 
     fn fits_time(&self, own: Option<f64>, other: Option<f64>) -> bool {
@@ -197,7 +219,7 @@ impl Joining {
         }
     }
 
-    fn joined(&self, batch: &RecordBatch, pairs: &[(u32, Option<usize>)]) -> Result<RecordBatch> {
+    fn joined(&self, batch: &RecordBatch, pairs: &[Pair]) -> Result<RecordBatch> {
         let rows = UInt32Array::from_iter_values(pairs.iter().map(|(row, _)| *row));
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.places.len());
         for (field, place) in self.output.fields().iter().zip(&self.places) {
@@ -213,7 +235,8 @@ impl Joining {
             let mut builder = ColumnBuilder::new(kind_of(field.data_type()));
             for (row, partner) in pairs {
                 let own = reader.as_ref().map_or(Value::Null, |own| own.value(*row as usize));
-                let other = partner.map_or(&Value::Null, |partner| &self.held.rows[partner][*place]);
+                let other =
+                    partner.map_or(&Value::Null, |partner| &self.held.rows[partner][*place]);
                 let takes_other = !other.is_null() && (self.matching.overwrites || own.is_null());
                 builder.push(if takes_other { other.clone() } else { own });
             }
@@ -221,5 +244,75 @@ impl Joining {
         }
         let options = RecordBatchOptions::new().with_row_count(Some(pairs.len()));
         Ok(RecordBatch::try_new_with_options(self.output.clone(), columns, &options)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+    use spilltrail_event::Kind;
+
+    use super::*;
+    use crate::plan::schema_of;
+
+    fn held(rows: &[(&'static str, f64)]) -> Rows {
+        let records: Vec<IndexMap<String, Value<'static>>> = rows
+            .iter()
+            .map(|(key, time)| {
+                let fields = [("k", Value::text(*key)), ("_time", Value::Number(*time))];
+                fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+            })
+            .collect();
+        Rows::from_records(&records)
+    }
+
+    /// Joins rows with these keys at time 5; returns key and partner's time of each row.
+    fn join(keys: &[&'static str], matching: Matching) -> Vec<(String, Option<f64>)> {
+        let rows = held(&[("a", 9.0), ("b", 1.0), ("a", 2.0), ("a", 5.0)]);
+        let names = || vec!["k".to_owned()];
+        let times = ("t".to_owned(), "_time".to_owned());
+        let join = Join::new(&rows, (names(), names()), matching, times).unwrap();
+        let input = [Field::new("k", Kind::Text), Field::new("t", Kind::Number)];
+        let schema = |fields: &[Field]| schema_of(fields.iter().map(|f| (f.name.as_str(), f.kind)));
+        let mut columns: Vec<ColumnBuilder> =
+            input.iter().map(|field| ColumnBuilder::new(field.kind)).collect();
+        for key in keys {
+            columns[0].push(Value::text(*key));
+            columns[1].push(Value::Number(5.0));
+        }
+        let columns = columns.into_iter().map(ColumnBuilder::finish).collect();
+        let batch = RecordBatch::try_new(schema(&input), columns).unwrap();
+        let mut running = join.start(schema(&input), schema(&join.output(&input))).unwrap();
+        let mut joined = Vec::new();
+        let mut given = running.push(batch).unwrap();
+        while let Some(batch) = given {
+            assert!(batch.num_rows() < BATCH_ROWS + 4);
+            let readers = rows::readers(batch.columns()).unwrap();
+            joined.extend((0..batch.num_rows()).map(|row| {
+                let key = readers[0].value(row).to_text().unwrap_or_default().into_owned();
+                (key, readers[2].value(row).as_number())
+            }));
+            given = running.more().unwrap();
+        }
+        joined
+    }
+
+    #[test]
+    fn partners() {
+        let matching = Matching { keeps_all: false, max: 1, overwrites: true, time: None };
+        let row = |key: &str, time: Option<f64>| (key.to_owned(), time);
+        assert_eq!(join(&["a", "z"], matching.clone()), [row("a", Some(9.0))]);
+        let left = Matching { keeps_all: true, ..matching.clone() };
+        assert_eq!(join(&["z", "b"], left), [row("z", None), row("b", Some(1.0))]);
+        let earlier = Matching { max: 0, time: Some(Time::Earlier), ..matching.clone() };
+        assert_eq!(join(&["a"], earlier), [row("a", Some(2.0)), row("a", Some(5.0))]);
+        let later = Matching { max: 0, time: Some(Time::Later), ..matching };
+        assert_eq!(join(&["a"], later), [row("a", Some(9.0)), row("a", Some(5.0))]);
+    }
+
+    #[test]
+    fn many_partners_come_in_parts() {
+        let all = Matching { keeps_all: false, max: 0, overwrites: true, time: None };
+        assert_eq!(join(&["a"; 10_000], all).len(), 30_000);
     }
 }

@@ -26,9 +26,18 @@ static DOC: CommandDoc = CommandDoc {
     syntax: "rex [field=<field>] \"<regular expression>\" [max_match=<int>] [offset_field=<field>] | rex [field=<field>] mode=sed \"<sed expression>\"",
     arguments: &[
         ("field", "The field that is read. Default `_raw`."),
-        ("max_match", "How often the expression is applied; 0 is without limit. Default 1. More than one match gives multivalues."),
-        ("offset_field", "A field for the places of the groups: `name=first-last`, counted from 0, joined by `&`."),
-        ("mode", "`sed`: the text is `s/regular expression/replacement/flags` or `y/characters/others/`."),
+        (
+            "max_match",
+            "How often the expression is applied; 0 is without limit. Default 1. More than one match gives multivalues.",
+        ),
+        (
+            "offset_field",
+            "A field for the places of the groups: `name=first-last`, counted from 0, joined by `&`.",
+        ),
+        (
+            "mode",
+            "`sed`: the text is `s/regular expression/replacement/flags` or `y/characters/others/`.",
+        ),
     ],
     examples: &[
         Example {
@@ -87,7 +96,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                     let message = format!("expected `sed`, found `{}`", value.value);
                     return Err(Diagnostic::error(Code::BAD_OPTION, message).at(value.span));
                 }
-                other => return Err(options::unknown("rex", other, name.span)),
+                _ => return Err(options::unknown("rex", &name)),
             }
         } else if let (None, Some(text)) = (&pattern, arguments.quoted()) {
             pattern = Some(text);

@@ -89,7 +89,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
         let name = format!("{}{{}}", self.name);
         while let Some(()) =
             elements.next_element_seed(Walk { name: name.clone(), leaves: &mut *self.leaves })?
-        {}
+        {
+        }
         Ok(())
     }
 

@@ -32,7 +32,10 @@ static DOC: CommandDoc = CommandDoc {
     arguments: &[
         ("input", "The field with the document. Default `_raw`."),
         ("output", "The field that gets the values at the path. Default the path itself."),
-        ("path", "Keys joined by dots; `{}` all elements of an array, `{0}` its first; in XML `{1}` is the first element and `{@name}` an attribute. Without a path every value becomes a field of its own."),
+        (
+            "path",
+            "Keys joined by dots; `{}` all elements of an array, `{0}` its first; in XML `{1}` is the first element and `{@name}` an attribute. Without a path every value becomes a field of its own.",
+        ),
     ],
     examples: &[
         Example {
@@ -84,7 +87,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                 "input" => input = value.value,
                 "output" => output = Some(value),
                 "path" => path = Some(value.value),
-                other => return Err(options::unknown("spath", other, name.span)),
+                _ => return Err(options::unknown("spath", &name)),
             }
         } else if path.is_none() {
             path = Some(arguments.field()?.value);
@@ -145,7 +148,10 @@ impl Spath {
                     continue;
                 }
                 let kind = if values.len() > 1 { Kind::Multi } else { Kind::Text };
-                kinds.entry(name.clone()).and_modify(|known| *known = known.or(kind)).or_insert(kind);
+                kinds
+                    .entry(name.clone())
+                    .and_modify(|known| *known = known.or(kind))
+                    .or_insert(kind);
                 let members = values.into_iter().map(Cow::Owned).collect();
                 record.insert(name, Value::multi(members));
             }
@@ -261,7 +267,9 @@ mod tests {
     fn text_that_is_no_document_has_no_values() {
         for text in ["", "a", "{\"a\":1", "<a>", "<a></b>", "5"] {
             assert_eq!(leaves(text), [], "{text}");
-            assert!(AtPath { path: String::new(), steps: path::parse("a") }.values(text).is_empty());
+            assert!(
+                AtPath { path: String::new(), steps: path::parse("a") }.values(text).is_empty()
+            );
         }
     }
 }

@@ -34,10 +34,8 @@ pub(super) fn at_path(document: &str, steps: &[Step]) -> Vec<String> {
                     Some(Step::Index(index)) => Some(*index),
                     _ => None,
                 };
-                found = found
-                    .iter()
-                    .flat_map(|parent| named(&elements, *parent, key, index))
-                    .collect();
+                found =
+                    found.iter().flat_map(|parent| named(&elements, *parent, key, index)).collect();
             }
             Step::Index(_) | Step::Each => {}
         }
@@ -125,8 +123,8 @@ fn tag(
 ) -> Option<usize> {
     let rest = document.get(start..)?;
     for (begin, end) in [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>"), ("<!", ">")] {
-        if rest.starts_with(begin) {
-            return Some(start + begin.len() + rest[begin.len()..].find(end)? + end.len());
+        if let Some(inside) = rest.strip_prefix(begin) {
+            return Some(start + begin.len() + inside.find(end)? + end.len());
         }
     }
     let end = tag_end(rest)?;
@@ -144,7 +142,8 @@ fn tag(
     }
     let is_empty = inside.ends_with('/');
     let inside = inside.strip_suffix('/').unwrap_or(inside);
-    let (name, attributes) = inside.split_at(inside.find(char::is_whitespace).unwrap_or(inside.len()));
+    let (name, attributes) =
+        inside.split_at(inside.find(char::is_whitespace).unwrap_or(inside.len()));
     if name.is_empty() || open.len() > MAX_DEPTH {
         return None;
     }
@@ -278,7 +277,8 @@ mod tests {
     #[test]
     fn all_leaves() {
         let leaves = leaves(DOCUMENT, false);
-        let shown: Vec<String> = leaves.iter().map(|(name, text)| format!("{name}={text}")).collect();
+        let shown: Vec<String> =
+            leaves.iter().map(|(name, text)| format!("{name}={text}")).collect();
         let expected = [
             "users{@of}=a & b",
             "users.user{@id}=1>0",

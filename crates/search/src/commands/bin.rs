@@ -1,0 +1,280 @@
+//! `bin`: puts times and numbers into ranges.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_event::{fields, parse_number};
+use spilltrail_spl::time::{self, Unit};
+use spilltrail_spl::{Arguments, time::Span};
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use crate::bins::{NumberBins, TimeBins};
+use crate::context::SearchContext;
+use crate::mapped::{ValueFunction, mapped};
+use crate::operators::RangeBins;
+use crate::plan::{Needs, Plan, column};
+
+/// Bins at most when no span is given (limits.conf, `[discretize] default_time_bins`).
+const DEFAULT_BINS: usize = 100;
+
+/// Bins that may be asked for (limits.conf, `[discretize] maxbins`).
+const MAX_BINS: usize = 50_000;
+
+static DOC: CommandDoc = CommandDoc {
+    name: "bin",
+    aliases: &["bucket", "discretize"],
+    kind: CommandKind::DistributableStreaming,
+    summary: "Puts times into bins that begin at round times, and numbers into ranges `low-high`.",
+    syntax: "bin [span=<span>|bins=<int>] [minspan=<span>] [start=<num>] [end=<num>] [aligntime=earliest|latest|<time>] <field> [AS <name>]",
+    arguments: &[
+        ("span", "The width: a time such as `10m` or `1d`, a number, or `[<coefficient>]log[<base>]`."),
+        ("bins", "How many bins there may be, if `span` is not given. Default 100."),
+        ("minspan", "The smallest width that may be chosen, if `span` is not given."),
+        ("start", "Widens the range that the width is chosen for."),
+        ("end", "Widens the range that the width is chosen for."),
+        ("aligntime", "An instant at which a bin begins; without effect on bins of days and more."),
+        ("AS", "The field that gets the bin; else it replaces the value."),
+    ],
+    examples: &[
+        Example {
+            title: "Ten-minute windows",
+            events: r#"{"_time":1700000123,"user":"ann"}
+{"_time":1700000399,"user":"ann"}
+{"_time":1700000400,"user":"bob"}"#,
+            search: "| bin _time span=10m | stats count by _time",
+            results: r#"{"_time":1699999800,"count":2}
+{"_time":1700000400,"count":1}"#,
+        },
+        Example {
+            title: "Ranges of numbers",
+            events: r#"{"bytes":"130"}
+{"bytes":"99"}"#,
+            search: "| bin bytes span=100 AS size",
+            results: r#"{"bytes":"130","size":"100-200"}
+{"bytes":"99","size":"0-100"}"#,
+        },
+        Example {
+            title: "Not more than four bins, as wide as the values need",
+            events: "{\"n\":\"3\"}\n{\"n\":\"38\"}",
+            search: "| bin n bins=4",
+            results: "{\"n\":\"0-10\"}\n{\"n\":\"30-40\"}",
+        },
+    ],
+    differs: &[
+        "Without a span, numbers get the smallest width of 1, 2 or 5 times a power of ten that keeps within the number of bins.",
+        "Bins of several days or weeks are counted from 1970-01-01.",
+        "With a logarithmic span, numbers that are not positive stay as they are.",
+    ],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct Bin {
+    field: String,
+    output: String,
+    width: Width,
+    align: Option<Spanned<String>>,
+}
+
+#[derive(Debug)]
+enum Width {
+    Time { span: Span, weekday: Option<u8> },
+    Number(NumberBins),
+    /// As the range of the values needs.
+    Range { count: usize, minimum: f64, start: Option<f64>, end: Option<f64> },
+}
+
+/// The options as they are written.
+#[derive(Debug, Default)]
+struct Written {
+    field: Option<String>,
+    output: Option<String>,
+    span: Option<Spanned<String>>,
+    bins: Option<Spanned<String>>,
+    minimum: Option<Spanned<String>>,
+    start: Option<f64>,
+    end: Option<f64>,
+    align: Option<Spanned<String>>,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let mut written = Written::default();
+    while !arguments.is_empty() {
+        if let Some((name, value)) = arguments.any_option() {
+            match name.value.to_ascii_lowercase().as_str() {
+                "span" => written.span = Some(value),
+                "bins" => written.bins = Some(value),
+                "minspan" => written.minimum = Some(value),
+                "start" => written.start = Some(options::number(&value)?),
+                "end" => written.end = Some(options::number(&value)?),
+                "aligntime" => written.align = Some(value),
+                _ => return Err(options::unknown("bin", &name)),
+            }
+        } else if written.field.is_some() && arguments.keyword("as").is_some() {
+            written.output = Some(arguments.field()?.value);
+        } else if written.field.is_none() {
+            written.field = Some(arguments.field()?.value);
+        } else {
+            arguments.finish()?;
+        }
+    }
+    let Some(field) = written.field.take() else {
+        return Err(Diagnostic::error(Code::SYNTAX, "expected a field")
+            .at(arguments.span())
+            .help("for example `bin _time span=10m`"));
+    };
+    let width = width(&written, field == fields::TIME)?;
+    let output = written.output.unwrap_or_else(|| field.clone());
+    Ok(Box::new(Bin { field, output, width, align: written.align }))
+}
+
+fn width(written: &Written, is_time: bool) -> Result<Width, Diagnostic> {
+    if let Some(span) = &written.span {
+        return fixed(span, is_time);
+    }
+    let count = match &written.bins {
+        None => DEFAULT_BINS,
+        Some(value) => options::count(value)?,
+    };
+    if !(2..=MAX_BINS).contains(&count) {
+        let message = format!("expected a number of bins from 2 to {MAX_BINS}, found `{count}`");
+        let diagnostic = Diagnostic::error(Code::BAD_OPTION, message);
+        return Err(match &written.bins {
+            Some(value) => diagnostic.at(value.span),
+            None => diagnostic,
+        });
+    }
+    let minimum = match &written.minimum {
+        None => 0.0,
+        Some(value) => match fixed(value, is_time)? {
+            Width::Time { span, .. } => crate::bins::seconds(span),
+            Width::Number(NumberBins::Linear { width }) => width,
+            _ => return Err(bad_span(value)),
+        },
+    };
+    Ok(Width::Range { count, minimum, start: written.start, end: written.end })
+}
+
+/// Reads a span. A bare number is seconds for `_time`, and a width for every other field.
+fn fixed(span: &Spanned<String>, is_time: bool) -> Result<Width, Diagnostic> {
+    if !is_time && let Some(width) = parse_number(&span.value) {
+        return if width > 0.0 && width.is_finite() {
+            Ok(Width::Number(NumberBins::Linear { width }))
+        } else {
+            Err(bad_span(span))
+        };
+    }
+    if let Some(bins) = NumberBins::logarithmic(&span.value) {
+        return Ok(Width::Number(bins));
+    }
+    let (length, snap) = match span.value.split_once('@') {
+        Some((length, snap)) => (length, Some(snap)),
+        None => (span.value.as_str(), None),
+    };
+    let length = time::parse_span(length).ok_or_else(|| bad_span(span))?;
+    let weekday = snap.map(|snap| snapped(snap, length, span)).transpose()?.flatten();
+    let parts = match length.unit {
+        Unit::Microsecond => 1_000_000,
+        Unit::Millisecond => 1_000,
+        _ => return Ok(Width::Time { span: length, weekday }),
+    };
+    if length.count < parts && parts % length.count != 0 {
+        return Err(Diagnostic::error(
+            Code::BAD_OPTION,
+            format!("a span below a second must divide a second evenly, and `{}` does not", span.value),
+        )
+        .at(span.span)
+        .help("for example `span=250ms`"));
+    }
+    Ok(Width::Time { span: length, weekday })
+}
+
+/// Reads what a span snaps to: its own unit, or the weekday that weeks begin on.
+fn snapped(
+    snap: &str,
+    length: Span,
+    written: &Spanned<String>,
+) -> Result<Option<u8>, Diagnostic> {
+    let weekday = snap.strip_prefix('w').and_then(|day| day.parse::<u8>().ok());
+    match (length.unit, weekday) {
+        (Unit::Week, Some(day @ 0..=7)) if length.count == 1 => return Ok(Some(day % 7)),
+        (Unit::Week, None) if length.count == 1 && snap == "w" => return Ok(Some(0)),
+        _ => {}
+    }
+    match time::parse_span(snap) {
+        Some(unit) if unit.count == 1 && unit.unit == length.unit => Ok(None),
+        _ => Err(Diagnostic::unsupported(
+            Code::UNSUPPORTED_OPTION,
+            format!("the span `{}` is not supported", written.value),
+        )
+        .at(written.span)
+        .help("a span snaps to its own unit, or one week to a weekday, as in `1w@w1`")),
+    }
+}
+
+fn bad_span(span: &Spanned<String>) -> Diagnostic {
+    Diagnostic::error(Code::BAD_OPTION, format!("`{}` is not a span", span.value))
+        .at(span.span)
+        .help("examples: `10m`, `1d`, `100`, `log2`")
+}
+
+impl Bin {
+    /// Returns the instant that bins are aligned to.
+    fn aligned(&self, context: &SearchContext) -> Result<Option<f64>, Diagnostic> {
+        let Some(written) = &self.align else { return Ok(None) };
+        match written.value.to_ascii_lowercase().as_str() {
+            "earliest" => return Ok(context.range.earliest),
+            "latest" => return Ok(context.range.latest),
+            _ => {}
+        }
+        time::resolve(&written.value, context.now, &context.zone).map_err(|error| {
+            Diagnostic::error(Code::BAD_TIME_MODIFIER, error.to_string())
+                .at(written.span)
+                .help("use `earliest`, `latest`, epoch seconds, or a time such as `@d+3h`")
+        })
+    }
+
+    fn set(
+        &self,
+        plan: Plan,
+        bins: impl ValueFunction,
+        stage: &Stage<'_>,
+    ) -> Result<Plan, Diagnostic> {
+        let Some(kind) = plan.kind(&self.field) else { return Ok(plan) };
+        let kind = bins.kind(kind);
+        let binned = mapped(bins, column(&self.field));
+        plan.with_columns(vec![(self.output.clone(), binned, kind)])
+            .map_err(|error| stage.refused(error))
+    }
+}
+
+#[async_trait]
+impl Command for Bin {
+    fn needs(&self, after: Needs) -> Needs {
+        after.without([&self.output]).and([&self.field])
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        match &self.width {
+            Width::Time { span, weekday } => {
+                let align = self.aligned(stage.context)?;
+                let zone = stage.context.zone.clone();
+                let bins = TimeBins { align, weekday: *weekday, ..TimeBins::new(*span, zone) };
+                self.set(input, bins, stage)
+            }
+            Width::Number(bins) => self.set(input, *bins, stage),
+            Width::Range { count, minimum, start, end } => Ok(input.operator(Arc::new(RangeBins {
+                column: self.field.clone(),
+                output: self.output.clone(),
+                count: *count,
+                minimum: *minimum,
+                start: *start,
+                end: *end,
+                zone: (self.field == fields::TIME).then(|| stage.context.zone.clone()),
+            }))),
+        }
+    }
+}

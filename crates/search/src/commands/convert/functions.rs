@@ -1,0 +1,217 @@
+//! The conversions of `convert`, each for one value.
+
+use jiff::tz::TimeZone;
+use spilltrail_event::{Kind, Value, format_number, parse_number};
+use spilltrail_spl::time;
+
+use crate::mapped::ValueFunction;
+
+/// A conversion of one value. Except for [`Conversion::Num`], a value that it does not fit stays.
+#[derive(Debug, Clone)]
+pub(super) enum Conversion {
+    /// Epoch seconds to text.
+    Ctime(TimeFormat),
+    /// Text to epoch seconds.
+    Mktime(TimeFormat),
+    /// `[D+]HH:MM:SS` to seconds.
+    Dur2sec,
+    /// `[MM:]SS.SSS` to seconds.
+    Mstime,
+    /// A number with `k`, `m` or `g` to kilobytes.
+    Memk,
+    /// Removes commas.
+    Rmcomma,
+    /// Keeps the number that the text begins with.
+    Rmunit,
+    /// Any of [`AUTOMATIC`]; removes what fits none.
+    Num,
+}
+
+/// How times are written.
+#[derive(Debug, Clone)]
+pub(super) struct TimeFormat {
+    pub(super) format: String,
+    pub(super) zone: TimeZone,
+}
+
+/// The conversions that `auto` and `num` try, in this order.
+pub(super) const AUTOMATIC: [fn(&str) -> Option<f64>; 5] =
+    [parse_number, duration, minutes, kilobytes, without_commas];
+
+/// Returns the first automatic conversion that fits.
+fn automatic(text: &str) -> Option<f64> {
+    AUTOMATIC.iter().find_map(|convert| convert(text))
+}
+
+impl ValueFunction for Conversion {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Ctime(_) => "spl_ctime",
+            Self::Mktime(_) => "spl_mktime",
+            Self::Dur2sec => "spl_dur2sec",
+            Self::Mstime => "spl_mstime",
+            Self::Memk => "spl_memk",
+            Self::Rmcomma => "spl_rmcomma",
+            Self::Rmunit => "spl_rmunit",
+            Self::Num => "spl_num",
+        }
+    }
+
+    fn kind(&self, input: Kind) -> Kind {
+        input.or(Kind::Text)
+    }
+
+    fn apply(&self, value: &Value<'_>) -> Value<'static> {
+        let text = value.to_text().unwrap_or_default();
+        let text = text.trim();
+        let number = match self {
+            Self::Ctime(written) => {
+                let printed = value
+                    .as_number()
+                    .map(|time| time::strftime(time, &written.format, &written.zone))
+                    .filter(|printed| !printed.is_empty());
+                return printed.map_or_else(|| value.clone().into_owned(), Value::text);
+            }
+            Self::Rmcomma => return Value::text(text.replace(',', "")),
+            Self::Rmunit => return Value::text(leading_number(text).unwrap_or(text).to_owned()),
+            Self::Num => {
+                return automatic(text).map_or(Value::Null, Value::Number);
+            }
+            Self::Mktime(written) => time::strptime(text, &written.format, &written.zone),
+            Self::Dur2sec => duration(text),
+            Self::Mstime => minutes(text),
+            Self::Memk => kilobytes(text),
+        };
+        number.map_or_else(|| value.clone().into_owned(), Value::Number)
+    }
+}
+
+/// Returns the seconds of `[D+]HH:MM:SS`.
+fn duration(text: &str) -> Option<f64> {
+    let (days, clock) = match text.split_once('+') {
+        Some((days, clock)) => (whole(days)?, clock),
+        None => (0.0, text),
+    };
+    let mut parts = clock.split(':');
+    let (hours, minutes) = (whole(parts.next()?)?, whole(parts.next()?)?);
+    let seconds = unsigned(parts.next()?)?;
+    let is_all = parts.next().is_none();
+    is_all.then_some(((days * 24.0 + hours) * 60.0 + minutes) * 60.0 + seconds)
+}
+
+/// Returns the seconds of `[MM:]SS.SSS`.
+fn minutes(text: &str) -> Option<f64> {
+    match text.split_once(':') {
+        Some((minutes, seconds)) => Some(whole(minutes)? * 60.0 + unsigned(seconds)?),
+        None => unsigned(text),
+    }
+}
+
+/// Returns the kilobytes of a number with `k` (which is understood), `m` or `g`.
+fn kilobytes(text: &str) -> Option<f64> {
+    let (number, factor) = match text.char_indices().next_back()? {
+        (end, 'k' | 'K') => (&text[..end], 1.0),
+        (end, 'm' | 'M') => (&text[..end], 1024.0),
+        (end, 'g' | 'G') => (&text[..end], 1024.0 * 1024.0),
+        _ => (text, 1.0),
+    };
+    Some(parse_number(number.trim_end())? * factor)
+}
+
+fn without_commas(text: &str) -> Option<f64> {
+    parse_number(&text.replace(',', ""))
+}
+
+fn whole(text: &str) -> Option<f64> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { parse_number(text) } else { None }
+}
+
+fn unsigned(text: &str) -> Option<f64> {
+    if text.starts_with(|c: char| c.is_ascii_digit()) { parse_number(text) } else { None }
+}
+
+/// Returns the longest beginning that is a number.
+fn leading_number(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let digits = |from: usize| {
+        bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count() + from
+    };
+    let sign = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
+    let mut end = digits(sign);
+    if bytes.get(end) == Some(&b'.') && digits(end + 1) > end + 1 {
+        end = digits(end + 1);
+    }
+    (end > sign).then(|| &text[..end])
+}
+
+/// Converts a whole column as `auto` does: by the first conversion that fits every value; none if no
+/// conversion does.
+pub(super) fn auto<'a>(values: &[Value<'a>]) -> Option<Vec<Value<'a>>> {
+    let fits = |convert: &fn(&str) -> Option<f64>| {
+        let one = |text: &str| convert(text.trim());
+        values
+            .iter()
+            .map(|value| match value {
+                Value::Null => Some(Value::Null),
+                Value::Multi(members) => members
+                    .iter()
+                    .map(|member| one(member).map(|number| format_number(number).into()))
+                    .collect::<Option<_>>()
+                    .map(Value::Multi),
+                single => one(&single.to_text()?).map(Value::Number),
+            })
+            .collect()
+    };
+    AUTOMATIC.iter().find_map(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(format: &str) -> TimeFormat {
+        TimeFormat { format: format.to_owned(), zone: TimeZone::UTC }
+    }
+
+    #[test]
+    fn values_are_converted() {
+        for (conversion, from, to) in [
+            (Conversion::Dur2sec, "1+02:03:04", "93784"),
+            (Conversion::Dur2sec, "00:01:30", "90"),
+            (Conversion::Dur2sec, "90 s", "90 s"),
+            (Conversion::Mstime, "02:00.250", "120.25"),
+            (Conversion::Mstime, "7.5", "7.5"),
+            (Conversion::Memk, "3m", "3072"),
+            (Conversion::Memk, "2", "2"),
+            (Conversion::Memk, "1G", "1048576"),
+            (Conversion::Memk, "many", "many"),
+            (Conversion::Rmcomma, "12,345.50", "12345.50"),
+            (Conversion::Rmunit, "-4.25ms", "-4.25"),
+            (Conversion::Rmunit, "8.x", "8"),
+            (Conversion::Rmunit, "none", "none"),
+            (Conversion::Num, "1,5", "15"),
+            (Conversion::Ctime(time("%H:%M")), "90", "00:01"),
+            (Conversion::Ctime(time("%H:%M")), "soon", "soon"),
+            (Conversion::Mktime(time("%Y-%m-%d")), "1970-01-03", "172800"),
+            (Conversion::Mktime(time("%Y-%m-%d")), "soon", "soon"),
+        ] {
+            let found = conversion.apply(&Value::text(from));
+            assert_eq!(found.to_text().as_deref(), Some(to), "{conversion:?} {from}");
+        }
+        assert_eq!(Conversion::Num.apply(&Value::text("x")), Value::Null);
+    }
+
+    #[test]
+    fn auto_takes_a_column_or_leaves_it() {
+        let texts = |texts: &[&'static str]| -> Vec<Value<'static>> {
+            texts.iter().map(|text| Value::text(*text)).collect()
+        };
+        let numbers = |numbers: &[f64]| -> Vec<Value<'static>> {
+            numbers.iter().map(|number| Value::Number(*number)).collect()
+        };
+        assert_eq!(auto(&texts(&["1", "2.50"])), Some(numbers(&[1.0, 2.5])));
+        assert_eq!(auto(&texts(&["00:00:05", "00:01:00"])), Some(numbers(&[5.0, 60.0])));
+        assert_eq!(auto(&texts(&["1,000", "3"])), Some(numbers(&[1000.0, 3.0])));
+        assert_eq!(auto(&texts(&["1", "00:01:00", "x"])), None);
+    }
+}

@@ -1,0 +1,103 @@
+//! `eventstats`: adds the statistics of its group to every row.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_spl::{Arguments, StatsArguments};
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use crate::operators::EventStatistics;
+use crate::plan::{Needs, Plan};
+use crate::stats::aggregate::{self, Grouping};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "eventstats",
+    aliases: &[],
+    kind: CommandKind::Dataset,
+    summary: "Adds statistics over all rows, or over a row's group, to every row.",
+    syntax: "eventstats [allnum=<bool>] <function>(<field>|eval(<expr>)) [AS <name>] … [BY <field> …]",
+    arguments: &[(
+        "allnum",
+        "If true, one value that is no number suppresses the statistic of its group.",
+    )],
+    examples: &[
+        Example {
+            title: "Each row beside the average of all",
+            events: r#"{"user":"ann","n":"2"}
+{"user":"bob","n":"4"}"#,
+            search: "| eventstats avg(n) as mean",
+            results: r#"{"user":"ann","n":"2","mean":3}
+{"user":"bob","n":"4","mean":3}"#,
+        },
+        Example {
+            title: "Each row beside the count of its group; a row without the field gets none",
+            events: r#"{"user":"ann","n":"2"}
+{"n":"4"}
+{"user":"ann"}"#,
+            search: "| eventstats count by user",
+            results: r#"{"user":"ann","n":"2","count":2}
+{"n":"4"}
+{"user":"ann","count":2}"#,
+        },
+    ],
+    differs: &[
+        "A row with a multivalue BY field counts for the group of each value and gets what the group of its first value has.",
+    ],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct EventStats {
+    arguments: StatsArguments,
+    grouping: Grouping,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let mut grouping = Grouping::default();
+    let mut take_options = |arguments: &mut Arguments<'_>| {
+        while let Some((name, value)) = arguments.any_option() {
+            if !name.value.eq_ignore_ascii_case("allnum") {
+                return Err(options::unknown("eventstats", &name));
+            }
+            grouping.all_numbers = options::boolean(&value)?;
+        }
+        Ok(())
+    };
+    take_options(arguments)?;
+    let mut parsed = arguments.stats()?;
+    take_options(arguments)?;
+    if parsed.by.is_empty() && arguments.keyword("by").is_some() {
+        parsed.by = arguments.fields()?;
+        take_options(arguments)?;
+    }
+    arguments.finish()?;
+    Ok(Box::new(EventStats { arguments: parsed, grouping }))
+}
+
+#[async_trait]
+impl Command for EventStats {
+    fn needs(&self, after: Needs) -> Needs {
+        aggregate::needs_beside(after, &self.arguments)
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        let mut names = input.names();
+        let by = aggregate::names(&self.arguments.by);
+        let aggregates = &self.arguments.aggregates;
+        let preparation = aggregate::prepare(input, aggregates, &by, self.grouping, stage)?;
+        for aggregate in &preparation.aggregates {
+            if !names.contains(&aggregate.output) {
+                names.push(aggregate.output.clone());
+            }
+        }
+        let operator = EventStatistics { aggregates: preparation.aggregates, by };
+        preparation
+            .plan
+            .operator(Arc::new(operator))
+            .select(&names)
+            .map_err(|error| stage.refused(error))
+    }
+}

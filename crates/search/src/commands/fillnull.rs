@@ -1,0 +1,112 @@
+//! `fillnull`: puts a value where a field has none.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::logical_expr::{Expr, when};
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::Kind;
+use spilltrail_spl::Arguments;
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options, table};
+use crate::convert::{text, to_kind};
+use crate::operators::Fill;
+use crate::plan::{Needs, Plan, column};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "fillnull",
+    aliases: &[],
+    kind: CommandKind::DistributableStreaming,
+    summary: "Puts a value where a field has none.",
+    syntax: "fillnull [value=<text>] [<field> …]",
+    arguments: &[
+        ("value", "The value. Default 0."),
+        (
+            "field",
+            "The fields to fill, made where they do not exist; without, every field that some row has.",
+        ),
+    ],
+    examples: &[
+        Example {
+            title: "Every field that some row has",
+            events: r#"{"user":"ann","code":"denied"}
+{"user":"bob"}"#,
+            search: "| fillnull value=none",
+            results: r#"{"user":"ann","code":"denied"}
+{"user":"bob","code":"none"}"#,
+        },
+        Example {
+            title: "Two fields, one of which no row has",
+            events: r#"{"user":"ann"}"#,
+            search: "| fillnull code size",
+            results: r#"{"user":"ann","code":"0","size":"0"}"#,
+        },
+    ],
+    differs: &[
+        "Without a list of fields, fields whose name begins with `_` are not filled.",
+        "The list of fields takes wildcards.",
+    ],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct FillNull {
+    value: String,
+    fields: Vec<String>,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let mut fill = FillNull { value: "0".to_owned(), fields: Vec::new() };
+    while !arguments.is_empty() {
+        if let Some((name, value)) = arguments.any_option() {
+            if !name.value.eq_ignore_ascii_case("value") {
+                return Err(options::unknown("fillnull", &name));
+            }
+            fill.value = value.value;
+        } else {
+            fill.fields.extend(arguments.fields()?.into_iter().map(|field| field.value));
+        }
+    }
+    Ok(Box::new(fill))
+}
+
+#[async_trait]
+impl Command for FillNull {
+    fn needs(&self, after: Needs) -> Needs {
+        after.and(&self.fields)
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        if self.fields.is_empty() {
+            return Ok(input.operator(Arc::new(Fill { value: self.value.clone() })));
+        }
+        let columns = table::spread(&input, &self.fields)
+            .into_iter()
+            .map(|name| {
+                let (expr, kind) = filled(&input, &name, &self.value)
+                    .map_err(|error| stage.refused(error))?;
+                Ok((name, expr, kind))
+            })
+            .collect::<Result<Vec<_>, Diagnostic>>()?;
+        input.with_columns(columns).map_err(|error| stage.refused(error))
+    }
+}
+
+/// Returns the column `name` with `value` where it has none.
+///
+/// # Errors
+/// Fails if DataFusion refuses the expression.
+pub(super) fn filled(
+    plan: &Plan,
+    name: &str,
+    value: &str,
+) -> datafusion::common::Result<(Expr, Kind)> {
+    let Some(own) = plan.kind(name) else { return Ok((text(value), Kind::Text)) };
+    let kind = Fill::kind(value, own);
+    let present = to_kind(column(name), own, kind);
+    let absent = to_kind(text(value), Kind::Text, kind);
+    let expr = when(column(name).is_null(), absent).otherwise(present)?;
+    Ok((expr, kind))
+}

@@ -1,0 +1,67 @@
+//! `tail`: keeps the last rows, the last one first.
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_spl::Arguments;
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use crate::order;
+use crate::plan::{Needs, Plan};
+
+/// Rows kept when no number is given (Search Reference, `tail`).
+const DEFAULT_COUNT: usize = 10;
+
+static DOC: CommandDoc = CommandDoc {
+    name: "tail",
+    aliases: &[],
+    kind: CommandKind::Dataset,
+    summary: "Keeps the last rows, in reverse order.",
+    syntax: "tail [<count>]",
+    arguments: &[("count", "How many rows to keep. Default 10.")],
+    examples: &[
+        Example {
+            title: "The last two, the last one first",
+            events: "{\"n\":\"1\"}\n{\"n\":\"2\"}\n{\"n\":\"3\"}",
+            search: "| tail 2",
+            results: "{\"n\":\"3\"}\n{\"n\":\"2\"}",
+        },
+        Example {
+            title: "The oldest event",
+            events: "{\"_time\":5,\"n\":\"1\"}\n{\"_time\":9,\"n\":\"2\"}",
+            search: "search * | tail 1 | table n",
+            results: "{\"n\":\"1\"}",
+        },
+    ],
+    differs: &[],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct Tail {
+    count: usize,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let count = match arguments.integer() {
+        None => DEFAULT_COUNT,
+        Some(number) => usize::try_from(number.value).map_err(|_| {
+            Diagnostic::error(Code::BAD_ARGUMENT, "expected a number that is not negative")
+                .at(number.span)
+        })?,
+    };
+    arguments.finish()?;
+    Ok(Box::new(Tail { count }))
+}
+
+#[async_trait]
+impl Command for Tail {
+    fn needs(&self, after: Needs) -> Needs {
+        Needs { order: true, ..after }
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        order::reversed(input, Some(self.count)).map_err(|error| stage.refused(error))
+    }
+}

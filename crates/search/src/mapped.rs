@@ -1,0 +1,97 @@
+//! A function of one value, as a scalar function of DataFusion over a column.
+
+use std::fmt::Debug;
+use std::hash::{Hash, Hasher};
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use spilltrail_event::{Kind, Value};
+
+use crate::expression::arrow::{ColumnBuilder, ColumnReader};
+use crate::plan::{data_type, kind_of};
+
+/// What happens to each value of a column; plain data, whose `Debug` form is its whole state.
+pub trait ValueFunction: Debug + Send + Sync + 'static {
+    /// Returns the function's name in plans.
+    fn name(&self) -> &'static str;
+
+    /// Returns the kind of the resulting column.
+    fn kind(&self, input: Kind) -> Kind;
+
+    /// Returns the value for a value that is neither absent nor a multivalue; absent values stay
+    /// absent, and each member of a multivalue is a value by itself.
+    fn apply(&self, value: &Value<'_>) -> Value<'static>;
+}
+
+/// Returns `function` applied to a column.
+#[must_use]
+pub fn mapped<F: ValueFunction>(function: F, argument: Expr) -> Expr {
+    let signature = Signature::any(1, Volatility::Immutable);
+    let state = format!("{function:?}");
+    ScalarUDF::new_from_impl(Mapped { signature, state, function }).call(vec![argument])
+}
+
+#[derive(Debug)]
+struct Mapped<F> {
+    signature: Signature,
+    /// What equality and hashing go by.
+    state: String,
+    function: F,
+}
+
+impl<F: ValueFunction> PartialEq for Mapped<F> {
+    fn eq(&self, other: &Self) -> bool {
+        self.function.name() == other.function.name() && self.state == other.state
+    }
+}
+
+impl<F: ValueFunction> Eq for Mapped<F> {}
+
+impl<F: ValueFunction> Hash for Mapped<F> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.function.name().hash(hasher);
+        self.state.hash(hasher);
+    }
+}
+
+impl<F: ValueFunction> ScalarUDFImpl for Mapped<F> {
+    fn name(&self) -> &str {
+        self.function.name()
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        let input = arguments.first().map_or(Kind::Text, kind_of);
+        Ok(data_type(self.function.kind(input)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let reader = ColumnReader::new(&arrays[0])?;
+        let mut builder = ColumnBuilder::new(self.function.kind(kind_of(arrays[0].data_type())));
+        for row in 0..arrays[0].len() {
+            builder.push(value(&self.function, &reader.value(row)));
+        }
+        Ok(ColumnarValue::Array(builder.finish()))
+    }
+}
+
+/// Applies a function to a value of any shape.
+pub(crate) fn value(function: &dyn ValueFunction, value: &Value<'_>) -> Value<'static> {
+    match value {
+        Value::Null => Value::Null,
+        Value::Multi(members) => Value::multi(
+            members
+                .iter()
+                .flat_map(|member| function.apply(&Value::text(member.as_ref())).into_members())
+                .collect(),
+        ),
+        single => function.apply(single),
+    }
+}

@@ -1,0 +1,169 @@
+//! The statistics of a row's group, added to the row.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use datafusion::arrow::compute::take;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::{Result, exec_datafusion_err};
+use spilltrail_event::{Field, Value, fields};
+
+use super::gather::{self, HeldRows};
+use super::{Operator, Running, key};
+use crate::expression::arrow::{ColumnBuilder, ColumnReader};
+use crate::stats::udaf::feed;
+use crate::stats::{PlannedAggregate, Statistic};
+
+/// Computes aggregates over all rows and gives every row those of its group. A row without one of the
+/// BY fields gets nothing; one with a multivalue counts for the group of each member and gets what
+/// the group of the first member has.
+#[derive(Debug, Clone)]
+pub struct EventStatistics {
+    /// The aggregates.
+    pub aggregates: Vec<PlannedAggregate>,
+    /// The BY fields.
+    pub by: Vec<String>,
+}
+
+impl Operator for EventStatistics {
+    fn name(&self) -> &'static str {
+        "event_statistics"
+    }
+
+    fn state(&self) -> String {
+        serde_json::to_string(&(&self.aggregates, &self.by)).unwrap_or_default()
+    }
+
+    fn output(&self, input: &[Field]) -> Vec<Field> {
+        gather::fields_with(input, &output_fields(&self.aggregates))
+    }
+
+    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+        Ok(Box::new(Grouping {
+            operator: self.clone(),
+            output,
+            groups: HashMap::new(),
+            statistics: Vec::new(),
+            rows: Vec::new(),
+            keys: 0,
+            held: HeldRows::default(),
+            given: None,
+        }))
+    }
+}
+
+/// Returns the columns that aggregates make.
+pub(super) fn output_fields(aggregates: &[PlannedAggregate]) -> Vec<Field> {
+    aggregates.iter().map(|aggregate| Field::new(&aggregate.output, aggregate.kind)).collect()
+}
+
+/// The columns of a batch that aggregates read.
+pub(super) struct Inputs {
+    columns: Vec<Option<ColumnReader>>,
+    time: Option<ColumnReader>,
+    pub(super) by: Vec<Option<ColumnReader>>,
+}
+
+impl Inputs {
+    pub(super) fn new(
+        batch: &RecordBatch,
+        aggregates: &[PlannedAggregate],
+        by: &[String],
+    ) -> Result<Self> {
+        let reader = |name: &str| batch.column_by_name(name).map(ColumnReader::new).transpose();
+        Ok(Self {
+            columns: aggregates
+                .iter()
+                .map(|aggregate| aggregate.input.as_deref().and_then(|n| reader(n).transpose()))
+                .map(Option::transpose)
+                .collect::<Result<_>>()?,
+            time: reader(fields::TIME)?,
+            by: by.iter().map(|name| reader(name)).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Returns what aggregate number `index` takes of a row; every row has something to count.
+    pub(super) fn value(&self, index: usize, row: usize) -> Value<'_> {
+        self.columns[index].as_ref().map_or(Value::Number(1.0), |column| column.value(row))
+    }
+
+    pub(super) fn time(&self, row: usize) -> Option<f64> {
+        self.time.as_ref().and_then(|time| time.value(row).as_number())
+    }
+}
+
+struct Grouping {
+    operator: EventStatistics,
+    output: SchemaRef,
+    groups: HashMap<Vec<u8>, u32>,
+    /// One list a group, one statistic an aggregate.
+    statistics: Vec<Vec<Box<dyn Statistic>>>,
+    /// The group of each row.
+    rows: Vec<Option<u32>>,
+    /// The bytes of the groups' keys.
+    keys: usize,
+    held: HeldRows,
+    given: Option<std::vec::IntoIter<RecordBatch>>,
+}
+
+impl Grouping {
+    fn group(&mut self, key: Vec<u8>) -> Result<u32> {
+        Ok(match self.groups.entry(key) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(vacant) => {
+                let number = u32::try_from(self.statistics.len())
+                    .map_err(|_| exec_datafusion_err!("more than 2^32 groups"))?;
+                self.keys += vacant.key().len() + 64;
+                let fresh = self.operator.aggregates.iter().map(PlannedAggregate::start);
+                self.statistics.push(fresh.collect());
+                *vacant.insert(number)
+            }
+        })
+    }
+
+    fn results(&mut self) -> Result<Vec<RecordBatch>> {
+        let groups = UInt32Array::from(std::mem::take(&mut self.rows));
+        let mut set: Vec<(String, ArrayRef)> = Vec::new();
+        for (index, aggregate) in self.operator.aggregates.iter().enumerate() {
+            let mut values = ColumnBuilder::new(aggregate.kind);
+            self.statistics.iter().for_each(|group| values.push(group[index].value()));
+            let values: ArrayRef = values.finish();
+            set.push((aggregate.output.clone(), take(values.as_ref(), &groups, None)?));
+        }
+        let held = std::mem::take(&mut self.held);
+        gather::batches_with(&held.batches, &self.output, &set)
+    }
+}
+
+impl Running for Grouping {
+    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let operator = self.operator.clone();
+        let inputs = Inputs::new(&batch, &operator.aggregates, &operator.by)?;
+        for row in 0..batch.num_rows() {
+            let mut own = None;
+            for key in key::groups(&inputs.by, row) {
+                let group = self.group(key)?;
+                own.get_or_insert(group);
+                for (index, statistic) in self.statistics[group as usize].iter_mut().enumerate() {
+                    feed(statistic.as_mut(), &inputs.value(index, row), inputs.time(row));
+                }
+            }
+            self.rows.push(own);
+        }
+        self.held.push(&batch)?;
+        Ok(None)
+    }
+
+    fn finish(&mut self) -> Result<Option<RecordBatch>> {
+        if self.given.is_none() {
+            self.given = Some(self.results()?.into_iter());
+        }
+        Ok(self.given.as_mut().and_then(Iterator::next))
+    }
+
+    fn held(&self) -> usize {
+        let statistics = self.statistics.iter().flatten().map(|state| state.held() + 64);
+        self.held.bytes + self.keys + self.rows.len() * 8 + statistics.sum::<usize>()
+    }
+}

@@ -1,0 +1,182 @@
+//! Absent values filled in every column that has some value somewhere.
+
+use std::collections::VecDeque;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use spilltrail_event::{Field, Value};
+
+use super::gather::HeldRows;
+use super::{Operator, Running};
+use crate::expression::arrow::{ColumnBuilder, ColumnReader};
+use crate::plan::kind_of;
+
+/// Puts a value where a column has none. Columns without any value at all, and internal ones, stay
+/// as they are.
+#[derive(Debug, Clone)]
+pub struct Fill {
+    /// The value.
+    pub value: String,
+}
+
+impl Fill {
+    fn covers(name: &str) -> bool {
+        !name.starts_with('_')
+    }
+
+    /// Returns the kind of a column that may hold `value` beside its own.
+    #[must_use]
+    pub fn kind(value: &str, kind: spilltrail_event::Kind) -> spilltrail_event::Kind {
+        match spilltrail_event::parse_number(value) {
+            Some(_) => kind,
+            None => kind.or(spilltrail_event::Kind::Text),
+        }
+    }
+}
+
+impl Operator for Fill {
+    fn name(&self) -> &'static str {
+        "fill"
+    }
+
+    fn state(&self) -> String {
+        self.value.clone()
+    }
+
+    fn output(&self, input: &[Field]) -> Vec<Field> {
+        input
+            .iter()
+            .map(|field| {
+                let is_covered = Self::covers(&field.name);
+                let kind = if is_covered { Self::kind(&self.value, field.kind) } else { field.kind };
+                Field::new(&field.name, kind)
+            })
+            .collect()
+    }
+
+    fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+        let unseen = (0..input.fields().len())
+            .filter(|index| Self::covers(input.field(*index).name()))
+            .collect();
+        Ok(Box::new(Filling {
+            value: self.value.clone(),
+            output,
+            unseen,
+            held: HeldRows::default(),
+            given: VecDeque::new(),
+        }))
+    }
+}
+
+/// Holds rows only until every column has had a value.
+struct Filling {
+    value: String,
+    output: SchemaRef,
+    unseen: Vec<usize>,
+    held: HeldRows,
+    given: VecDeque<RecordBatch>,
+}
+
+impl Filling {
+    fn filled(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let mut columns = batch.columns().to_vec();
+        for (index, field) in self.output.fields().iter().enumerate() {
+            if !Fill::covers(field.name()) {
+                continue;
+            }
+            let reader = ColumnReader::new(&columns[index])?;
+            let mut builder = ColumnBuilder::new(kind_of(field.data_type()));
+            for row in 0..batch.num_rows() {
+                builder.push(match reader.value(row) {
+                    Value::Null if !self.unseen.contains(&index) => {
+                        Value::text(self.value.as_str())
+                    }
+                    value => value,
+                });
+            }
+            columns[index] = builder.finish();
+        }
+        Ok(RecordBatch::try_new(self.output.clone(), columns)?)
+    }
+
+    fn release(&mut self) -> Result<()> {
+        for batch in std::mem::take(&mut self.held).batches {
+            self.given.push_back(self.filled(&batch)?);
+        }
+        Ok(())
+    }
+}
+
+impl Running for Filling {
+    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let mut seen = Vec::new();
+        for index in &self.unseen {
+            let reader = ColumnReader::new(batch.column(*index))?;
+            if (0..batch.num_rows()).any(|row| !reader.value(row).is_null()) {
+                seen.push(*index);
+            }
+        }
+        self.unseen.retain(|index| !seen.contains(index));
+        if !self.unseen.is_empty() {
+            self.held.push(&batch)?;
+            return Ok(None);
+        }
+        self.release()?;
+        self.given.push_back(self.filled(&batch)?);
+        Ok(self.given.pop_front())
+    }
+
+    fn finish(&mut self) -> Result<Option<RecordBatch>> {
+        self.release()?;
+        Ok(self.given.pop_front())
+    }
+
+    fn held(&self) -> usize {
+        let given = self.given.iter().map(RecordBatch::get_array_memory_size).sum::<usize>();
+        self.held.bytes + given
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use spilltrail_event::Kind;
+
+    use super::*;
+    use crate::expression::arrow::{from_array, to_array};
+    use crate::plan::schema_of;
+
+    #[test]
+    fn rows_wait_until_every_column_has_had_a_value() {
+        let fill = Fill { value: "none".to_owned() };
+        let names = [("a", Kind::Number), ("b", Kind::Text), ("c", Kind::Text)];
+        let input = schema_of(names);
+        let fields: Vec<Field> = names.map(|(name, kind)| Field::new(name, kind)).into();
+        let output = fill.output(&fields);
+        let output = schema_of(output.iter().map(|f| (f.name.as_str(), f.kind)));
+        let mut running = fill.start(input.clone(), output).unwrap();
+        let row = |a: Value<'static>, b: Value<'static>| {
+            let columns = vec![
+                to_array(Kind::Number, [a]),
+                to_array(Kind::Text, [b]),
+                to_array(Kind::Text, [Value::Null]),
+            ];
+            RecordBatch::try_new(Arc::clone(&input), columns).unwrap()
+        };
+        assert!(running.push(row(Value::Number(1.0), Value::Null)).unwrap().is_none());
+        assert!(running.push(row(Value::Null, Value::text("x"))).unwrap().is_none());
+        assert!(running.held() > 0);
+        let mut rows = Vec::new();
+        while let Some(batch) = running.finish().unwrap() {
+            let column = |index: usize| from_array(batch.column(index)).unwrap().remove(0);
+            rows.push([column(0), column(1), column(2)]);
+        }
+        let want = [
+            [Value::text("1"), Value::text("none"), Value::Null],
+            [Value::text("none"), Value::text("x"), Value::Null],
+        ];
+        assert_eq!(rows, want);
+    }
+}

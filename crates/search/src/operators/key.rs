@@ -1,0 +1,85 @@
+//! Values of several fields as one key that is equal exactly where they are.
+
+use spilltrail_event::Value;
+
+use crate::expression::arrow::ColumnReader;
+
+/// Returns the key of the values in a row; none if one of them is absent. A column that does not
+/// exist is absent everywhere. Multivalues are equal as whole lists.
+pub(super) fn whole(columns: &[Option<ColumnReader>], row: usize) -> Option<Vec<u8>> {
+    let mut key = Vec::new();
+    for column in columns {
+        let value = column.as_ref()?.value(row);
+        if value.is_null() {
+            return None;
+        }
+        let members = value.members();
+        extend(&mut key, &members.len().to_le_bytes());
+        members.iter().for_each(|member| extend(&mut key, member.as_bytes()));
+    }
+    Some(key)
+}
+
+/// Returns the keys of the groups that a row belongs to: one for each combination of members, none
+/// if a value is absent.
+pub(super) fn groups(columns: &[Option<ColumnReader>], row: usize) -> Vec<Vec<u8>> {
+    let mut keys = vec![Vec::new()];
+    for column in columns {
+        let value = column.as_ref().map_or(Value::Null, |column| column.value(row));
+        let members = value.members();
+        if let [only] = members.as_slice() {
+            keys.iter_mut().for_each(|key| extend(key, only.as_bytes()));
+            continue;
+        }
+        keys = keys
+            .iter()
+            .flat_map(|key| {
+                members.iter().map(|member| {
+                    let mut longer = key.clone();
+                    extend(&mut longer, member.as_bytes());
+                    longer
+                })
+            })
+            .collect();
+    }
+    keys
+}
+
+fn extend(key: &mut Vec<u8>, part: &[u8]) {
+    key.extend_from_slice(&part.len().to_le_bytes());
+    key.extend_from_slice(part);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use spilltrail_event::Kind;
+
+    use super::*;
+    use crate::expression::arrow::to_array;
+
+    fn column(values: Vec<Value<'static>>) -> Option<ColumnReader> {
+        ColumnReader::new(&to_array(Kind::Multi, values)).ok()
+    }
+
+    fn multi(members: &[&'static str]) -> Value<'static> {
+        Value::multi(members.iter().map(|member| Cow::Borrowed(*member)).collect())
+    }
+
+    #[test]
+    fn keys_are_equal_where_values_are() {
+        let columns = [
+            column(vec![multi(&["a", "b"]), multi(&["ab"]), multi(&["a", "b"]), Value::Null]),
+            column(vec![multi(&["c"]), multi(&["c"]), multi(&["c"]), multi(&["c"])]),
+        ];
+        assert_eq!(whole(&columns, 0), whole(&columns, 2));
+        assert_ne!(whole(&columns, 0), whole(&columns, 1));
+        assert_eq!(whole(&columns, 3), None);
+        assert_eq!(groups(&columns, 0).len(), 2);
+        assert_eq!(groups(&columns, 1).len(), 1);
+        assert!(groups(&columns, 3).is_empty());
+        assert!(groups(&[None], 0).is_empty());
+        assert_eq!(groups(&[], 0), [Vec::<u8>::new()]);
+    }
+}

@@ -1,0 +1,425 @@
+//! Running statistics: each row gets those of the rows up to it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_event::{Field, Value};
+
+use super::event_statistics::{Inputs, output_fields};
+use super::gather;
+use super::{Operator, Running, key};
+use crate::error::to_engine;
+use crate::expression::arrow::{ColumnBuilder, ColumnReader};
+use crate::expression::{Expression, Row};
+use crate::stats::udaf::feed;
+use crate::stats::{PlannedAggregate, Statistic};
+
+/// Rows that a window of time holds at most (limits.conf, `[stats] max_stream_window`).
+const MAX_WINDOW: usize = 10_000;
+
+/// Which rows count beside the current one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Window {
+    /// All so far.
+    All,
+    /// The last ones, the current one included if it counts.
+    Rows {
+        /// How many.
+        count: usize,
+        /// Whether they are counted over all groups, or in each group by itself.
+        is_global: bool,
+    },
+    /// Those less than so many seconds away; the rows must be in order of time.
+    Seconds(f64),
+}
+
+/// When everything so far is forgotten.
+#[derive(Debug, Clone, Default)]
+pub struct Resets {
+    /// Before a row whose BY fields differ from those of the row before.
+    pub on_change: bool,
+    /// Before a row for which this holds.
+    pub before: Option<Arc<Expression>>,
+    /// After a row for which this holds; it sees the results of the row.
+    pub after: Option<Arc<Expression>>,
+}
+
+/// Computes running aggregates. A row without one of the BY fields gets nothing and does not count;
+/// one with a multivalue counts for each member and gets what the first member's group has.
+#[derive(Debug, Clone)]
+pub struct StreamStatistics {
+    /// The aggregates.
+    pub aggregates: Vec<PlannedAggregate>,
+    /// The BY fields.
+    pub by: Vec<String>,
+    /// Which rows count.
+    pub window: Window,
+    /// Whether the current row counts.
+    pub with_current: bool,
+    /// When everything is forgotten.
+    pub resets: Resets,
+}
+
+impl Operator for StreamStatistics {
+    fn name(&self) -> &'static str {
+        "stream_statistics"
+    }
+
+    fn state(&self) -> String {
+        let aggregates = serde_json::to_string(&(&self.aggregates, &self.by)).unwrap_or_default();
+        let (window, resets) = (&self.window, &self.resets);
+        format!("{aggregates} {window:?} {} {resets:?}", self.with_current)
+    }
+
+    fn output(&self, input: &[Field]) -> Vec<Field> {
+        gather::fields_with(input, &output_fields(&self.aggregates))
+    }
+
+    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+        Ok(Box::new(Streaming {
+            operator: self.clone(),
+            output,
+            state: State::default(),
+            previous: None,
+            direction: 0.0,
+            last_time: None,
+        }))
+    }
+}
+
+struct Streaming {
+    operator: StreamStatistics,
+    output: SchemaRef,
+    state: State,
+    /// The groups of the last row that had all BY fields.
+    previous: Option<Vec<Vec<u8>>>,
+    /// 1 if times ascend, -1 if they descend, 0 as long as they are equal.
+    direction: f64,
+    last_time: Option<f64>,
+}
+
+impl Running for Streaming {
+    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let operator = self.operator.clone();
+        let inputs = Inputs::new(&batch, &operator.aggregates, &operator.by)?;
+        let before = operator.resets.before.as_ref().map(|c| Condition::new(c, &batch, &[]));
+        let before = before.transpose()?;
+        let after = operator.resets.after.as_ref();
+        let after = after.map(|c| Condition::new(c, &batch, &operator.aggregates)).transpose()?;
+        let mut columns: Vec<ColumnBuilder> = operator
+            .aggregates
+            .iter()
+            .map(|aggregate| ColumnBuilder::new(aggregate.kind))
+            .collect();
+        for row in 0..batch.num_rows() {
+            if before.as_ref().is_some_and(|condition| condition.holds(row, &[])) {
+                self.state = State::default();
+            }
+            let results = self.results(&inputs, row)?;
+            if after.as_ref().is_some_and(|condition| condition.holds(row, &results)) {
+                self.state = State::default();
+            }
+            columns.iter_mut().zip(results).for_each(|(column, value)| column.push(value));
+        }
+        let names = operator.aggregates.iter().map(|aggregate| aggregate.output.clone());
+        let set: Vec<(String, ArrayRef)> =
+            names.zip(columns.into_iter().map(ColumnBuilder::finish)).collect();
+        Ok(gather::batches_with(&[batch], &self.output, &set)?.pop())
+    }
+
+    fn held(&self) -> usize {
+        self.state.held()
+    }
+}
+
+impl Streaming {
+    fn results(&mut self, inputs: &Inputs, row: usize) -> Result<Vec<Value<'static>>> {
+        let groups = key::groups(&inputs.by, row);
+        let Some(own) = groups.first().cloned() else {
+            return Ok(vec![Value::Null; self.operator.aggregates.len()]);
+        };
+        if self.operator.resets.on_change {
+            if self.previous.as_ref().is_some_and(|previous| *previous != groups) {
+                self.state = State::default();
+            }
+            self.previous = Some(groups.clone());
+        }
+        let time = inputs.time(row);
+        if let Window::Seconds(_) = self.operator.window {
+            self.check_order(time)?;
+        }
+        let values = (0..self.operator.aggregates.len())
+            .map(|index| inputs.value(index, row).into_owned())
+            .collect();
+        let entry = Counted { groups, values, time };
+        Ok(self.state.add(&self.operator, entry, &own))
+    }
+
+    fn check_order(&mut self, time: Option<f64>) -> Result<()> {
+        let Some(time) = time else { return Ok(()) };
+        let step = self.last_time.map_or(0.0, |last| time - last);
+        self.last_time = Some(time);
+        if step * self.direction < 0.0 {
+            let message = "`time_window` needs rows in the order of `_time`";
+            return Err(to_engine(
+                Diagnostic::error(Code::EXECUTION, message)
+                    .help("put `| sort 0 _time` before the `streamstats`"),
+            ));
+        }
+        if step != 0.0 {
+            self.direction = step.signum();
+        }
+        Ok(())
+    }
+}
+
+/// A row as far as it counts.
+#[derive(Debug)]
+struct Counted {
+    groups: Vec<Vec<u8>>,
+    values: Vec<Value<'static>>,
+    time: Option<f64>,
+}
+
+impl Counted {
+    fn held(&self) -> usize {
+        let text = |value: &Value<'_>| match value {
+            Value::Text(text) => text.len(),
+            Value::Multi(members) => members.iter().map(|member| member.len() + 24).sum(),
+            _ => 0,
+        };
+        let keys: usize = self.groups.iter().map(|key| key.len() + 24).sum();
+        keys + self.values.iter().map(|value| text(value) + 32).sum::<usize>() + 64
+    }
+}
+
+/// What is known of the rows so far: running statistics, or, because a statistic forgets nothing, the
+/// rows of the windows themselves.
+#[derive(Debug, Default)]
+struct State {
+    running: HashMap<Vec<u8>, Vec<Box<dyn Statistic>>>,
+    windows: HashMap<Vec<u8>, VecDeque<Arc<Counted>>>,
+    held: usize,
+}
+
+impl State {
+    /// Counts a row and returns its results: those of the group `own`.
+    fn add(
+        &mut self,
+        operator: &StreamStatistics,
+        entry: Counted,
+        own: &[u8],
+    ) -> Vec<Value<'static>> {
+        if operator.window == Window::All {
+            return self.add_running(operator, &entry, own);
+        }
+        let scopes = match operator.window {
+            Window::Rows { is_global: true, .. } => vec![Vec::new()],
+            _ => entry.groups.clone(),
+        };
+        let time = entry.time;
+        let size = entry.held();
+        let entry = Arc::new(entry);
+        let mut results = None;
+        for scope in scopes {
+            let window = self.windows.entry(scope).or_default();
+            if operator.with_current {
+                window.push_back(entry.clone());
+            }
+            let gone = shrink(window, operator.window, time);
+            results.get_or_insert_with(|| over(window, &operator.aggregates, own));
+            if !operator.with_current {
+                window.push_back(entry.clone());
+            }
+            self.held = (self.held + size).saturating_sub(gone);
+        }
+        results.unwrap_or_default()
+    }
+
+    fn add_running(
+        &mut self,
+        operator: &StreamStatistics,
+        entry: &Counted,
+        own: &[u8],
+    ) -> Vec<Value<'static>> {
+        let fresh = || operator.aggregates.iter().map(PlannedAggregate::start).collect();
+        let results = |running: &HashMap<Vec<u8>, Vec<Box<dyn Statistic>>>| {
+            let none: Vec<Box<dyn Statistic>>;
+            let statistics = match running.get(own) {
+                Some(statistics) => statistics,
+                None => {
+                    none = fresh();
+                    &none
+                }
+            };
+            statistics.iter().map(|statistic| statistic.value()).collect()
+        };
+        let before = if operator.with_current { None } else { Some(results(&self.running)) };
+        for group in &entry.groups {
+            let statistics = self.running.entry(group.clone()).or_insert_with(fresh);
+            for (statistic, value) in statistics.iter_mut().zip(&entry.values) {
+                feed(statistic.as_mut(), value, entry.time);
+            }
+        }
+        before.unwrap_or_else(|| results(&self.running))
+    }
+
+    fn held(&self) -> usize {
+        let running = self.running.iter().map(|(key, statistics)| {
+            key.len() + statistics.iter().map(|state| state.held() + 64).sum::<usize>()
+        });
+        self.held + running.sum::<usize>()
+    }
+}
+
+/// Drops the rows that a window has no room for, or that are too far from the current time; returns
+/// their size.
+fn shrink(rows: &mut VecDeque<Arc<Counted>>, window: Window, now: Option<f64>) -> usize {
+    let limit = match window {
+        Window::Rows { count, .. } => count,
+        _ => MAX_WINDOW,
+    };
+    let is_out = |row: &Counted| match (window, row.time, now) {
+        (Window::Seconds(length), Some(then), Some(now)) => (now - then).abs() >= length,
+        _ => false,
+    };
+    let mut gone = 0;
+    while rows.len() > limit || rows.front().is_some_and(|row| is_out(row)) {
+        gone += rows.pop_front().map_or(0, |row| row.held());
+    }
+    gone
+}
+
+/// Returns the statistics of one group in a window.
+fn over(
+    rows: &VecDeque<Arc<Counted>>,
+    aggregates: &[PlannedAggregate],
+    own: &[u8],
+) -> Vec<Value<'static>> {
+    let mut statistics: Vec<_> = aggregates.iter().map(PlannedAggregate::start).collect();
+    for row in rows.iter().filter(|row| row.groups.iter().any(|group| group == own)) {
+        for (statistic, value) in statistics.iter_mut().zip(&row.values) {
+            feed(statistic.as_mut(), value, row.time);
+        }
+    }
+    statistics.iter().map(|statistic| statistic.value()).collect()
+}
+
+/// A condition over the columns of a batch and the results of a row.
+struct Condition<'a> {
+    expression: &'a Expression,
+    slots: Vec<Slot>,
+}
+
+enum Slot {
+    Column(ColumnReader),
+    Result(usize),
+    Absent,
+}
+
+impl<'a> Condition<'a> {
+    fn new(
+        expression: &'a Expression,
+        batch: &RecordBatch,
+        results: &[PlannedAggregate],
+    ) -> Result<Self> {
+        let slots = expression
+            .fields()
+            .iter()
+            .map(|name| {
+                if let Some(index) = results.iter().position(|result| result.output == *name) {
+                    return Ok(Slot::Result(index));
+                }
+                match batch.column_by_name(name) {
+                    Some(column) => ColumnReader::new(column).map(Slot::Column),
+                    None => Ok(Slot::Absent),
+                }
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { expression, slots })
+    }
+
+    fn holds(&self, row: usize, results: &[Value<'static>]) -> bool {
+        let slots = Slots { slots: &self.slots, row, results };
+        self.expression.holds(&slots) == Some(true)
+    }
+}
+
+struct Slots<'a> {
+    slots: &'a [Slot],
+    row: usize,
+    results: &'a [Value<'static>],
+}
+
+impl Row for Slots<'_> {
+    fn value(&self, slot: usize) -> Value<'_> {
+        match self.slots.get(slot) {
+            Some(Slot::Column(column)) => column.value(self.row),
+            Some(Slot::Result(index)) => self.results.get(*index).cloned().unwrap_or(Value::Null),
+            Some(Slot::Absent) | None => Value::Null,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_event::Kind;
+
+    use super::*;
+
+    fn operator(window: Window, with_current: bool) -> StreamStatistics {
+        let sum = PlannedAggregate {
+            function: "sum".to_owned(),
+            parameter: 0.0,
+            all_numbers: false,
+            input: Some("n".to_owned()),
+            output: "sum".to_owned(),
+            kind: Kind::Number,
+        };
+        StreamStatistics {
+            aggregates: vec![sum],
+            by: vec!["g".to_owned()],
+            window,
+            with_current,
+            resets: Resets::default(),
+        }
+    }
+
+    /// Adds rows of (group, time) whose numbers are 1, 2, 4, 8 …; a sum shows which rows counted.
+    fn sums(window: Window, with_current: bool, rows: &[(u8, f64)]) -> Vec<Option<f64>> {
+        let operator = operator(window, with_current);
+        let mut state = State::default();
+        let mut number = 0.5;
+        rows.iter()
+            .map(|(group, time)| {
+                number *= 2.0;
+                let values = vec![Value::Number(number)];
+                let own = vec![*group];
+                let entry = Counted { groups: vec![own.clone()], values, time: Some(*time) };
+                state.add(&operator, entry, &own)[0].as_number()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn windows_hold_what_they_should() {
+        let rows = [(b'a', 0.0), (b'b', 1.0), (b'a', 5.0), (b'a', 6.0), (b'b', 6.0)];
+        let some = |sums: [f64; 5]| sums.map(Some).to_vec();
+        assert_eq!(sums(Window::All, true, &rows), some([1.0, 2.0, 5.0, 13.0, 18.0]));
+        let own = Window::Rows { count: 2, is_global: false };
+        assert_eq!(sums(own, true, &rows), some([1.0, 2.0, 5.0, 12.0, 18.0]));
+        let global = Window::Rows { count: 2, is_global: true };
+        assert_eq!(sums(global, true, &rows), some([1.0, 2.0, 4.0, 12.0, 16.0]));
+        let seconds = Window::Seconds(5.0);
+        assert_eq!(sums(seconds, true, &rows), some([1.0, 2.0, 4.0, 12.0, 16.0]));
+        let before = [None, None, Some(1.0), Some(5.0), Some(2.0)];
+        assert_eq!(sums(Window::All, false, &rows), before);
+        let before = [None, None, Some(1.0), Some(4.0), Some(2.0)];
+        let last = Window::Rows { count: 1, is_global: false };
+        assert_eq!(sums(last, false, &rows), before);
+    }
+}
