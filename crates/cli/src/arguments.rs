@@ -16,6 +16,11 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a search over logs, or the search of a detection.
     Search(SearchOptions),
+    /// Run detections over logs and print what they find.
+    Hunt(HuntOptions),
+    /// List detections, or show one.
+    #[command(subcommand)]
+    Detections(DetectionsCommand),
     /// Print a search with its macros expanded.
     Expand(ExpandOptions),
 }
@@ -127,6 +132,60 @@ pub(crate) struct SearchOptions {
 pub(crate) struct ExpandOptions {
     /// The search.
     pub(crate) spl: String,
+    #[command(flatten)]
+    pub(crate) content: ContentOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HuntOptions {
+    /// Files, folders, patterns, or `-` for standard input.
+    #[arg(required = true, value_name = "LOGS")]
+    pub(crate) logs: Vec<String>,
+    /// Run only this detection, by name, id or file name. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) detection: Vec<String>,
+    /// How findings are written: for a person on a terminal, else one JSON object a line.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Add what was read, what was skipped and what became of each detection.
+    #[arg(long)]
+    pub(crate) summary: bool,
+    /// Show every finding and every detection, none folded into a count.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// End with status 3 if there are findings.
+    #[arg(long)]
+    pub(crate) fail_on_finding: bool,
+    #[command(flatten)]
+    pub(crate) content: ContentOptions,
+    #[command(flatten)]
+    pub(crate) time: TimeOptions,
+    #[command(flatten)]
+    pub(crate) read: ReadOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DetectionsCommand {
+    /// List detections: name, type, risk score, techniques, stories.
+    List(DetectionsListOptions),
+    /// Show all of a detection: its search line by line, what it says, when it is wrong.
+    Show(DetectionsShowOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DetectionsListOptions {
+    /// How the list is written.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) content: ContentOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DetectionsShowOptions {
+    /// Name, id or file name of the detection.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
 }

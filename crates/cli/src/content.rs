@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Result, bail};
 use indexmap::IndexMap;
 use spilltrail_content::{
-    BuiltinPack, ContentSet, Lookup, LookupSource, MatchType as ContentMatch,
+    BuiltinPack, ContentSet, Detection, Lookup, LookupSource, MatchType as ContentMatch,
 };
 use spilltrail_search::context::{LookupStore, LookupTable, MatchType};
 
@@ -34,6 +34,18 @@ pub(crate) fn load(options: &ContentOptions) -> Result<Loaded> {
     Ok(Loaded { set, is_partial })
 }
 
+/// Returns the detection of this name, id or file name.
+pub(crate) fn detection<'a>(set: &'a ContentSet, name: &str) -> Result<&'a Detection> {
+    if let Some(detection) = set.detection(name) {
+        return Ok(detection);
+    }
+    let known = set.detections.iter().map(|detection| detection.name.as_str());
+    match spilltrail_diagnostic::similar(name, known) {
+        Some(similar) => bail!("there is no detection `{name}`; did you mean `{similar}`?"),
+        None => bail!("there is no detection `{name}`; `spilltrail detections list` names all"),
+    }
+}
+
 /// The lookups of a run. Writing goes to the run's own copy, or to a folder given for it.
 #[derive(Debug)]
 pub(crate) struct RunLookups {
@@ -50,11 +62,7 @@ impl RunLookups {
     /// Returns the same lookups without what was written, so that one detection does not see what
     /// another wrote.
     pub(crate) fn fresh(&self) -> Self {
-        Self {
-            defined: self.defined.clone(),
-            kept: self.kept.clone(),
-            written: Mutex::default(),
-        }
+        Self { defined: self.defined.clone(), kept: self.kept.clone(), written: Mutex::default() }
     }
 
     /// Finds a definition by its name, or by that of its CSV file.

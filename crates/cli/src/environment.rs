@@ -44,24 +44,33 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Resolves the options against the wall clock.
+    /// Resolves the options against the wall clock, unless they fix the instant.
     pub(crate) fn new(options: &TimeOptions) -> Result<Self> {
-        let zone = TimeZone::get(&options.tz)
-            .with_context(|| format!("`{}` is not a time zone", options.tz))?;
+        let zone = zone(options)?;
         let wall = jiff::Timestamp::now().as_duration().as_secs_f64();
-        let resolve = |name: &str, text: &Option<String>, now: f64| match text {
-            Some(text) => time::resolve(text, now, &zone)
-                .map_err(|error| anyhow!("--{name} {text}: {error}")),
-            None => Ok(None),
-        };
-        let fixed = resolve("now", &options.now, wall)?;
-        let now = fixed.unwrap_or(wall);
-        let range = TimeBounds {
-            earliest: resolve("earliest", &options.earliest, now)?,
-            latest: resolve("latest", &options.latest, now)?,
-        };
-        Ok(Self { now, is_fixed: fixed.is_some(), zone, range })
+        let fixed = resolve("now", options.now.as_deref(), wall, &zone)?;
+        let clock = Self::at(options, fixed.unwrap_or(wall))?;
+        Ok(Self { is_fixed: fixed.is_some(), ..clock })
     }
+
+    /// Resolves the options against an instant.
+    pub(crate) fn at(options: &TimeOptions, now: f64) -> Result<Self> {
+        let zone = zone(options)?;
+        let range = TimeBounds {
+            earliest: resolve("earliest", options.earliest.as_deref(), now, &zone)?,
+            latest: resolve("latest", options.latest.as_deref(), now, &zone)?,
+        };
+        Ok(Self { now, is_fixed: false, zone, range })
+    }
+}
+
+fn zone(options: &TimeOptions) -> Result<TimeZone> {
+    TimeZone::get(&options.tz).with_context(|| format!("`{}` is not a time zone", options.tz))
+}
+
+fn resolve(name: &str, text: Option<&str>, now: f64, zone: &TimeZone) -> Result<Option<f64>> {
+    let Some(text) = text else { return Ok(None) };
+    time::resolve(text, now, zone).map_err(|error| anyhow!("--{name} {text}: {error}"))
 }
 
 /// Where events come from.

@@ -4,9 +4,11 @@
 
 mod arguments;
 mod content;
+mod detections;
 mod environment;
 mod expand;
 mod geo;
+mod hunt;
 mod input_rows;
 mod logs;
 mod output;
@@ -26,6 +28,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub(crate) const PARTIAL: u8 = 1;
 /// Exit status where nothing could be run.
 pub(crate) const FAILED: u8 = 2;
+/// Exit status where there are findings and that was asked to count as failure.
+pub(crate) const FOUND: u8 = 3;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -39,6 +43,8 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match arguments.command {
             Command::Search(options) => search::run(options).await,
+            Command::Hunt(options) => hunt::run(options).await,
+            Command::Detections(command) => detections::run(&command),
             Command::Expand(options) => expand::run(&options),
         }
     });
@@ -56,7 +62,8 @@ fn main() -> ExitCode {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        let json =
+            cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
         io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
     })
 }

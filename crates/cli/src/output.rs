@@ -4,8 +4,8 @@ use std::io::{BufWriter, IsTerminal, Stdout, Write};
 
 use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
-use serde_json::{Map, Value as Json};
-use spilltrail_event::{Field, Value, format_number};
+use spilltrail_event::{Field, Value};
+use spilltrail_search::json::object;
 use spilltrail_search::memory::Row;
 
 use crate::arguments::Format;
@@ -48,7 +48,9 @@ impl RowWriter {
             }
             Format::Csv => {
                 if self.written == 0 {
-                    self.out.write_all(csv_record(self.columns.iter().map(String::as_str))?.as_bytes())?;
+                    self.out.write_all(
+                        csv_record(self.columns.iter().map(String::as_str))?.as_bytes(),
+                    )?;
                 }
                 let cells: Vec<String> = self.columns.iter().map(|name| cell(row, name)).collect();
                 let record = csv_record(cells.iter().map(String::as_str))?;
@@ -68,9 +70,12 @@ impl RowWriter {
     /// Writes what is left.
     pub(crate) fn finish(&mut self) -> Result<()> {
         match self.format {
-            Format::Json => self.out.write_all(if self.written == 0 { b"[]\n" } else { b"\n]\n" })?,
+            Format::Json => {
+                self.out.write_all(if self.written == 0 { b"[]\n" } else { b"\n]\n" })?
+            }
             Format::Csv if self.written == 0 && !self.columns.is_empty() => {
-                self.out.write_all(csv_record(self.columns.iter().map(String::as_str))?.as_bytes())?;
+                self.out
+                    .write_all(csv_record(self.columns.iter().map(String::as_str))?.as_bytes())?;
             }
             Format::Table => self.lay_out()?,
             Format::Csv | Format::Ndjson => {}
@@ -102,9 +107,7 @@ pub(crate) fn default_format() -> Format {
 
 /// Replaces control characters, so that a log cannot move a terminal's cursor.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 fn cell(row: &Row, name: &str) -> String {
@@ -126,43 +129,6 @@ fn defused(cell: &str) -> String {
     if looks_like_formula { format!("'{cell}") } else { cell.to_owned() }
 }
 
-/// Returns a row as a JSON object: one value is text or a number, several an array, absent fields are
-/// left out.
-pub(crate) fn object(row: &Row) -> Json {
-    let mut object = Map::new();
-    for (name, value) in row {
-        if let Some(json) = json(value) {
-            object.insert(name.clone(), json);
-        }
-    }
-    Json::Object(object)
-}
-
-fn json(value: &Value<'_>) -> Option<Json> {
-    Some(match value {
-        Value::Null => return None,
-        Value::Bool(value) => Json::String(if *value { "True" } else { "False" }.to_owned()),
-        Value::Number(number) => self::number(*number),
-        Value::Text(text) => Json::String(text.to_string()),
-        Value::Multi(members) => {
-            Json::Array(members.iter().map(|member| Json::String(member.to_string())).collect())
-        }
-    })
-}
-
-/// A number whose printed form is not JSON's, or that a double cannot hold exactly, is a string.
-fn number(number: f64) -> Json {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() == 0.0 && number.abs() < EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "the number is a small integer")]
-        return Json::from(number as i64);
-    }
-    match serde_json::Number::from_f64(number) {
-        Some(json) if number.abs() < EXACT => Json::Number(json),
-        _ => Json::String(format_number(number)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,14 +137,6 @@ mod tests {
     fn formulas_are_defused_and_numbers_are_not() {
         let record = csv_record(["=cmd()", "-5", "-x", "@a", "plain, quoted"].into_iter()).unwrap();
         assert_eq!(record, "'=cmd(),-5,'-x,'@a,\"plain, quoted\"\n");
-    }
-
-    #[test]
-    fn numbers_that_json_would_change_are_strings() {
-        for (number, json) in [(3.0, "3"), (0.5, "0.5"), (1e17, "\"100000000000000000\"")] {
-            assert_eq!(super::number(number).to_string(), json);
-        }
-        assert_eq!(super::number(f64::NAN).to_string(), "\"nan\"");
     }
 
     #[test]

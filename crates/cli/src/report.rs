@@ -46,7 +46,11 @@ pub(crate) fn logs(logs: &Logs) -> bool {
         }
         let shown = report.damages.len().min(SHOWN_DAMAGES) as u64;
         if report.damage_count > shown {
-            eprintln!("warning: {}: {} more damaged places", file.name, report.damage_count - shown);
+            eprintln!(
+                "warning: {}: {} more damaged places",
+                file.name,
+                report.damage_count - shown
+            );
         }
         if report.damage_count > 0 {
             is_partial = true;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use futures::StreamExt;
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::{error, rows, run};
@@ -10,7 +10,7 @@ use spilltrail_search::{error, rows, run};
 use crate::arguments::SearchOptions;
 use crate::environment::{Clock, Environment, Events};
 use crate::output::RowWriter;
-use crate::{FAILED, PARTIAL, report};
+use crate::{FAILED, PARTIAL, content, report};
 
 pub(crate) async fn run(options: SearchOptions) -> Result<ExitCode> {
     let (spl, names) = positionals(&options)?;
@@ -22,7 +22,7 @@ pub(crate) async fn run(options: SearchOptions) -> Result<ExitCode> {
     let environment = Environment::new(events, &options.content, &options.read, clock)?;
     let (origin, text) = match (&options.detection, spl) {
         (Some(name), _) => {
-            let detection = environment.content.detection(name).ok_or_else(|| unknown(name, &environment))?;
+            let detection = content::detection(&environment.content, name)?;
             (detection.name.clone(), detection.search.clone())
         }
         (None, Some(spl)) => ("<search>".to_owned(), spl.to_owned()),
@@ -47,15 +47,9 @@ fn positionals(options: &SearchOptions) -> Result<(Option<&str>, &[String])> {
     }
     match options.positionals.split_first() {
         Some((spl, names)) => Ok((Some(spl), names)),
-        None => bail!("no search given; example: spilltrail search 'eventName=CreateTask' ./AWSLogs"),
-    }
-}
-
-fn unknown(name: &str, environment: &Environment) -> anyhow::Error {
-    let known = environment.content.detections.iter().map(|detection| detection.name.as_str());
-    match spilltrail_diagnostic::similar(name, known) {
-        Some(similar) => anyhow!("there is no detection `{name}`; did you mean `{similar}`?"),
-        None => anyhow!("there is no detection `{name}`; `spilltrail detections list` names all"),
+        None => {
+            bail!("no search given; example: spilltrail search 'eventName=CreateTask' ./AWSLogs")
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a search runs in: the clock, the zone, the events, the lookups, the engine.
 
 use std::fmt::{self, Debug};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -11,7 +12,7 @@ use indexmap::IndexMap;
 use jiff::tz::TimeZone;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest, TimeBounds};
-use spilltrail_spl::MacroSet;
+use spilltrail_spl::{MacroSet, time};
 
 /// Where events are: a folder of logs, rows in memory, later the lake.
 #[async_trait]
@@ -33,10 +34,8 @@ pub trait EventSource: Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`EventSource::fields`].
-    async fn table(
-        &self,
-        request: &ScanRequest,
-    ) -> Result<Arc<dyn TableProvider>, DataFusionError>;
+    async fn table(&self, request: &ScanRequest)
+    -> Result<Arc<dyn TableProvider>, DataFusionError>;
 
     /// Returns the fields that `tstats` may use: those known without opening events. None means
     /// every field.
@@ -132,11 +131,39 @@ impl fmt::Debug for SearchContext {
     }
 }
 
+impl SearchContext {
+    /// Returns the surroundings of a subsearch: the same, but what it finds and groups is not
+    /// observed as the search's own.
+    #[must_use]
+    pub fn nested(&self) -> Self {
+        Self { observations: Arc::new(self.observations.nested()), ..self.clone() }
+    }
+
+    /// Returns the instant that a result's value stands for: epoch seconds, or a date in the user's
+    /// zone as `convert` and `strftime` write it. Relative times are none.
+    #[must_use]
+    pub fn instant(&self, text: &str) -> Option<f64> {
+        let text = text.trim();
+        let is_date = text.starts_with(|c: char| c.is_ascii_digit()) && text.contains(['-', '/']);
+        if !is_date {
+            return spilltrail_event::parse_number(text);
+        }
+        time::resolve(text, self.now, &self.zone).ok().flatten()
+    }
+}
+
 /// What was seen while a search ran, beside its rows.
 #[derive(Debug, Default)]
 pub struct Observations {
-    messages: Mutex<Vec<Diagnostic>>,
+    /// What subsearches add to.
+    shared: Arc<Shared>,
     grouped: Mutex<Vec<Arc<GroupObservation>>>,
+    scans: Mutex<Vec<Arc<AtomicU64>>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    messages: Mutex<Vec<Diagnostic>>,
     lookups: Mutex<Vec<LookupObservation>>,
 }
 
@@ -159,9 +186,32 @@ pub struct LookupObservation {
 }
 
 impl Observations {
+    /// Returns observations whose messages and lookups are these too, and whose events and groups
+    /// are not.
+    fn nested(&self) -> Self {
+        Self { shared: self.shared.clone(), ..Self::default() }
+    }
+
+    /// Returns a new counter of the events that a search for events finds.
+    #[must_use]
+    pub fn scan(&self) -> Arc<AtomicU64> {
+        let counter = Arc::new(AtomicU64::new(0));
+        lock(&self.scans).push(counter.clone());
+        counter
+    }
+
+    /// Returns how many events the search itself found, subsearches left out; none if it looked for
+    /// none.
+    #[must_use]
+    pub fn matched(&self) -> Option<u64> {
+        let scans = lock(&self.scans);
+        let counts = scans.iter().map(|counter| counter.load(Ordering::Relaxed));
+        (!scans.is_empty()).then(|| counts.sum())
+    }
+
     /// Adds a message for the user.
     pub fn message(&self, diagnostic: Diagnostic) {
-        let mut messages = lock(&self.messages);
+        let mut messages = lock(&self.shared.messages);
         if !messages.contains(&diagnostic) {
             messages.push(diagnostic);
         }
@@ -170,7 +220,7 @@ impl Observations {
     /// Returns the messages so far.
     #[must_use]
     pub fn messages(&self) -> Vec<Diagnostic> {
-        lock(&self.messages).clone()
+        lock(&self.shared.messages).clone()
     }
 
     /// Returns a new observation of the BY fields of a `stats`.
@@ -199,13 +249,13 @@ impl Observations {
 
     /// Notes that a lookup was read.
     pub fn lookup(&self, name: &str, rows: usize) {
-        lock(&self.lookups).push(LookupObservation { name: name.to_owned(), rows });
+        lock(&self.shared.lookups).push(LookupObservation { name: name.to_owned(), rows });
     }
 
     /// Returns the lookups that were read.
     #[must_use]
     pub fn lookups(&self) -> Vec<LookupObservation> {
-        lock(&self.lookups).clone()
+        lock(&self.shared.lookups).clone()
     }
 }
 

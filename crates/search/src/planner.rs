@@ -1,5 +1,7 @@
 //! Pipeline to plan: commands are read, then asked backwards what they need, then planned forwards.
 
+use std::sync::Arc;
+
 use datafusion::common::DataFusionError;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
@@ -9,6 +11,7 @@ use spilltrail_spl::{Arguments, Pipeline};
 
 use crate::commands::{self, Command, CommandKind, Entry, Stage};
 use crate::context::SearchContext;
+use crate::operators::CountRows;
 use crate::plan::{Needs, Plan};
 
 /// One command of a pipeline, its arguments read.
@@ -30,7 +33,9 @@ pub async fn plan_pipeline(
     let steps = read(pipeline)?;
     let input = match steps.first() {
         Some(first) if first.entry.doc.kind != CommandKind::Generating && !is_search(first) => {
-            pipeline_input(context).await.map_err(|error| vec![crate::error::from_engine(&error)])?
+            pipeline_input(context)
+                .await
+                .map_err(|error| vec![crate::error::from_engine(&error)])?
         }
         _ => None,
     };
@@ -112,7 +117,7 @@ async fn pipeline_input(context: &SearchContext) -> Result<Option<Plan>, DataFus
     scan(context, Predicate::All, &Demand::all()).await.map(Some)
 }
 
-/// Returns the plan that reads the events matching `predicate`, in no order.
+/// Returns the plan that reads the events matching `predicate`, in no order, and counts them.
 ///
 /// # Errors
 /// Fails if the source does.
@@ -124,7 +129,7 @@ pub async fn scan(
     let fields = context.events.fields(&predicate, demand).await?;
     let request = ScanRequest { predicate, fields: fields.clone() };
     let table = context.events.table(&request).await?;
-    let logical =
-        LogicalPlanBuilder::scan("events", provider_as_source(table), None)?.build()?;
-    Plan::new(logical, fields)
+    let logical = LogicalPlanBuilder::scan("events", provider_as_source(table), None)?.build()?;
+    let counter = context.observations.scan();
+    Ok(Plan::new(logical, fields)?.operator(Arc::new(CountRows { counter })))
 }

@@ -31,6 +31,7 @@ pub async fn run(
     limit: usize,
     needs: Needs,
 ) -> Result<Rows, Diagnostic> {
+    let context = &context.nested();
     let plan = planner::plan_pipeline(pipeline, context, needs).await.map_err(first)?;
     let rows = collect(plan, context, Some(limit + 1))
         .await

@@ -116,20 +116,23 @@ fn begun_session<'a>(inputs: &Inputs<'a>, event_name: &str) -> Text<'a> {
     inputs.text(Input::AssumedRoleArn).map(|arn| after_last(arn, '/'))
 }
 
-/// `user`: there is one whenever the caller has an ARN or a principal id.
+/// `user`: calls about IAM users have the user they are about, where the event tells; of all others
+/// there is one whenever the caller has an ARN or a principal id.
 pub(super) fn user<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     let Some(principal) = inputs.first_of(&[Input::IdentityPrincipal, Input::IdentityArn]) else {
         return Values::None;
     };
     let event_name = event_name(inputs);
+    if let Some(subject) = super::legacy::subject(inputs, &event_name) {
+        return subject.into();
+    }
     let console_session = || {
         let by_role = inputs.is(Input::IdentityType, "AssumedRole");
         let applies = event_name == "ConsoleLogin" && by_role;
         let login_to = inputs.text(Input::LoginTo).filter(|_| applies);
         login_to.and_then(|_| part(&principal, ':', 1))
     };
-    subject(inputs, &event_name)
-        .or_else(|| begun_session(inputs, &event_name))
+    begun_session(inputs, &event_name)
         .or_else(console_session)
         .or_else(|| actor(inputs))
         .or_else(|| Some(principal.clone()))

@@ -135,7 +135,7 @@ fn named_in_message<'a>(inputs: &Inputs<'a>) -> Text<'a> {
 }
 
 /// The user an IAM call is about; the outer option says whether the call is one.
-fn subject<'a>(inputs: &Inputs<'a>, event_name: &str) -> Option<Text<'a>> {
+pub(super) fn subject<'a>(inputs: &Inputs<'a>, event_name: &str) -> Option<Text<'a>> {
     Some(match event_name {
         "CreateLoginProfile" => inputs.text(Input::LoginProfileUserName),
         "CreateUser" => inputs.text(Input::CreatedUserName),

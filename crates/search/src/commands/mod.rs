@@ -113,6 +113,12 @@ pub trait Command: Debug + Send + Sync {
     /// # Errors
     /// Says what cannot be planned, with its place.
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic>;
+
+    /// Returns the fields whose values a row that a transforming command gives shares with each of
+    /// the rows it was made of: no field if all rows become one, none if that cannot be said.
+    fn grouping(&self) -> Option<Vec<String>> {
+        None
+    }
 }
 
 /// What a command is planned in.

@@ -101,6 +101,10 @@ impl Command for Stats {
         let preparation = aggregate::prepare(input, aggregates, &by, self.grouping, stage)?;
         grouped(preparation, &by, self.whole, stage)
     }
+
+    fn grouping(&self) -> Option<Vec<String>> {
+        Some(self.by())
+    }
 }
 
 /// Plans the aggregation of prepared aggregates: rows without a BY field dropped, multivalue BY

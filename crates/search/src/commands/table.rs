@@ -52,6 +52,10 @@ impl Command for Table {
         plan.transformed = true;
         Ok(plan)
     }
+
+    fn grouping(&self) -> Option<Vec<String>> {
+        Some(self.names.iter().filter(|name| !name.contains('*')).cloned().collect())
+    }
 }
 
 /// Returns the names, each once, wildcards replaced by the columns that they cover.

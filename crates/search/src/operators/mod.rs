@@ -5,6 +5,7 @@
 //! order and gives batches in order. One logical node and one execution plan carry them all.
 
 mod append;
+mod count;
 mod derive;
 mod convert_columns;
 mod dedup;
@@ -31,6 +32,7 @@ use datafusion::common::Result;
 use spilltrail_event::Field;
 
 pub use append::Append;
+pub use count::CountRows;
 pub use derive::{Derive, RowFunction};
 pub use convert_columns::{ConvertColumn, ConvertColumns};
 pub use dedup::Dedup;

@@ -146,7 +146,7 @@ impl Written {
                 .at(threshold.span)
                 .help("use `param` for how far outside the quartiles outliers are"));
         }
-        let mut outlier = Outlier { fields: self.fields, ..Outlier::default() };
+        let mut outlier = Outlier::of(self.fields);
         let action = self.action.map(|value| {
             (Spanned::new("action".to_owned(), value.span), value)
         });

@@ -1,0 +1,393 @@
+//! Findings and summary for a person.
+
+use std::fmt::Write;
+
+use comfy_table::Table;
+use jiff::tz::TimeZone;
+use spilltrail_detect::{Finding, Status, identity};
+use spilltrail_event::Value;
+use spilltrail_search::memory::Row;
+use spilltrail_spl::time::strftime;
+
+use super::summary::{Report, Summary};
+use crate::output::printable;
+
+/// Columns where the output's width is not known.
+const WIDTH: usize = 100;
+
+/// Detections of one status that are named before the others are only counted.
+const NAMED: usize = 5;
+
+/// Clean detections that are still named rather than counted.
+const FEW: usize = 3;
+
+/// Fields that say where a call came from, best first.
+const ADDRESSES: &[&str] =
+    &["src_ip", "src", "sourceIPAddress", "src_endpoint.ip", "source_ip", "clientip"];
+
+/// The findings as they will be shown.
+#[derive(Debug, Default)]
+pub(super) struct Digest {
+    unfolded: bool,
+    lines: Vec<Line>,
+    /// Where the findings of the current detection begin.
+    detection: String,
+    start: usize,
+}
+
+/// One finding, or several of one detection and identity.
+#[derive(Debug)]
+struct Line {
+    score: Option<u32>,
+    time: Option<f64>,
+    detection: String,
+    detection_type: String,
+    identity: Option<String>,
+    address: Option<String>,
+    message: String,
+    techniques: Vec<String>,
+    more: u64,
+}
+
+impl Digest {
+    pub(super) fn new(unfolded: bool) -> Self {
+        Self { unfolded, ..Self::default() }
+    }
+
+    /// Adds a finding; those of one detection come one after the other.
+    pub(super) fn add(&mut self, finding: &Finding) {
+        if self.detection != finding.detection.id {
+            self.detection.clone_from(&finding.detection.id);
+            self.start = self.lines.len();
+        }
+        let line = Line::new(finding);
+        let same = |other: &&mut Line| other.identity == line.identity;
+        let folded = self.lines[self.start..].iter_mut().find(same).filter(|_| !self.unfolded);
+        match folded {
+            None => self.lines.push(line),
+            Some(shown) => {
+                let more = shown.more + 1;
+                if line.rank() < shown.rank() {
+                    *shown = line;
+                }
+                shown.more = more;
+            }
+        }
+    }
+
+    fn sorted(mut self) -> Vec<Line> {
+        self.lines
+            .sort_by(|a, b| a.rank().partial_cmp(&b.rank()).unwrap_or(std::cmp::Ordering::Equal));
+        self.lines
+    }
+}
+
+impl Line {
+    fn new(finding: &Finding) -> Self {
+        let row = &finding.result;
+        let title = finding.notable_text.as_ref().map(|notable| notable.rule_title.clone());
+        let title = title.filter(|title| *title != finding.detection.name);
+        Self {
+            score: finding.risk_score,
+            time: finding.time,
+            detection: finding.detection.name.clone(),
+            detection_type: finding.detection.detection_type.to_string(),
+            identity: identity(row),
+            address: address(row),
+            message: finding.risk_message.clone().or(title).unwrap_or_else(|| values(row)),
+            techniques: finding.annotations.mitre_attack.clone(),
+            more: 0,
+        }
+    }
+
+    /// The order of findings: highest risk first, then oldest, then by name.
+    fn rank(&self) -> (i64, f64, &str, &str) {
+        let score = self.score.map_or(1, |score| -i64::from(score));
+        let time = self.time.unwrap_or(f64::MAX);
+        (score, time, &self.detection, self.identity.as_deref().unwrap_or_default())
+    }
+}
+
+fn address(row: &Row) -> Option<String> {
+    let value =
+        ADDRESSES.iter().find_map(|name| row.get(*name).filter(|value| !value.is_null()))?;
+    let members = value.members();
+    let first = members.first()?;
+    Some(match members.len() {
+        1 => first.to_string(),
+        count => format!("{first} and {} more", count - 1),
+    })
+}
+
+/// Returns the row itself, where nothing else says what was found.
+fn values(row: &Row) -> String {
+    let shown = row.iter().filter(|(name, _)| !name.starts_with('_')).take(8);
+    let pairs: Vec<String> =
+        shown.filter_map(|(name, value)| Some(format!("{name}={}", value.to_text()?))).collect();
+    pairs.join(" ")
+}
+
+/// Returns everything as text.
+pub(super) fn render(
+    digest: Digest,
+    summary: &Summary,
+    is_detailed: bool,
+    zone: &TimeZone,
+) -> String {
+    let width = width();
+    let mut text = String::new();
+    for line in digest.sorted() {
+        text.push_str(&render_line(&line, width, zone));
+        text.push('\n');
+    }
+    text.push_str(&render_summary(summary, is_detailed, width, zone));
+    text
+}
+
+/// Returns the width to lay out for: the terminal's, or COLUMNS.
+fn width() -> usize {
+    let terminal = Table::new().width().map(usize::from);
+    let columns = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
+    terminal.or_else(columns).unwrap_or(WIDTH).clamp(40, 160)
+}
+
+fn instant(time: f64, zone: &TimeZone) -> String {
+    strftime(time, "%Y-%m-%d %H:%M:%S %Z", zone)
+}
+
+fn render_line(line: &Line, width: usize, zone: &TimeZone) -> String {
+    let score = line.score.map_or_else(|| "  -".to_owned(), |score| format!("{score:>3}"));
+    let time = line.time.map_or_else(|| "time not known".to_owned(), |time| instant(time, zone));
+    let mut tags = vec![line.detection_type.clone()];
+    tags.extend(line.techniques.iter().cloned());
+    let mut who = line.identity.clone().unwrap_or_else(|| "identity not known".to_owned());
+    if let Some(address) = &line.address {
+        who.push_str(" from ");
+        who.push_str(address);
+    }
+    if line.more > 0 {
+        let _ = write!(who, "  + {} more", line.more);
+    }
+    let mut text = format!("{score}  {time}  {}\n", printable_line(&line.detection));
+    for part in [&who, &line.message, &tags.join(" ")] {
+        for wrapped in wrap(&printable_line(part), width.saturating_sub(5)) {
+            let _ = writeln!(text, "     {wrapped}");
+        }
+    }
+    text
+}
+
+fn printable_line(text: &str) -> String {
+    printable(&text.replace('\n', " "))
+}
+
+/// Breaks text into lines at blanks; a word longer than a line is cut.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut length = 0;
+    for word in text.split(' ') {
+        let mut word: Vec<char> = word.chars().collect();
+        if length > 0 && length + 1 + word.len() > width {
+            lines.push(std::mem::take(&mut line));
+            length = 0;
+        }
+        if length > 0 {
+            line.push(' ');
+            length += 1;
+        }
+        while word.len() > width {
+            lines.push(word.drain(..width).collect());
+        }
+        length += word.len();
+        line.extend(word);
+    }
+    if !line.is_empty() || lines.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+fn render_summary(summary: &Summary, is_detailed: bool, width: usize, zone: &TimeZone) -> String {
+    let mut text = String::new();
+    headline(&mut text, summary);
+    fired(&mut text, summary);
+    let groups: [(&str, fn(&Status) -> bool, usize); 6] = [
+        ("clean: events seen, nothing found", |s| *s == Status::Clean, FEW),
+        ("no such events in the logs", |s| *s == Status::NoSuchEvents, 0),
+        ("cannot fire on these logs", |s| matches!(s, Status::CannotFire(_)), NAMED),
+        ("no baseline to compare with", |s| matches!(s, Status::NoBaseline(_)), NAMED),
+        ("unsupported", |s| *s == Status::Unsupported, NAMED),
+        ("failed", |s| *s == Status::Failed, NAMED),
+    ];
+    for (title, is, named) in groups {
+        let reports = summary.with(is);
+        if !reports.is_empty() {
+            group(&mut text, title, &reports, named, is_detailed, width);
+        }
+    }
+    text.push('\n');
+    read(&mut text, summary, zone);
+    text
+}
+
+fn headline(text: &mut String, summary: &Summary) {
+    let ran = summary.detections.len();
+    let count = summary.findings();
+    if count > 0 {
+        let fired = summary.with(|status| *status == Status::Fired).len();
+        let _ = writeln!(
+            text,
+            "{}; {fired} of {} fired",
+            plural(count, "finding"),
+            plural(ran as u64, "detection")
+        );
+    } else if summary.events == 0 {
+        let _ = writeln!(text, "No findings: the logs hold no events");
+    } else {
+        let looked = summary.with(|status| *status == Status::Clean).len();
+        let _ = writeln!(
+            text,
+            "No findings: of {}, {looked} had events to look at and found nothing in them",
+            plural(ran as u64, "detection"),
+        );
+    }
+}
+
+fn fired(text: &mut String, summary: &Summary) {
+    let mut fired = summary.with(|status| *status == Status::Fired);
+    fired.sort_by_key(|report| {
+        (std::cmp::Reverse(report.risk_score), std::cmp::Reverse(report.findings))
+    });
+    for report in fired {
+        let score = report.risk_score.map_or_else(|| "-".to_owned(), |score| score.to_string());
+        let _ =
+            writeln!(text, "{score:>5}  {:>6}  {}", report.findings, printable_line(&report.name));
+    }
+}
+
+fn group(
+    text: &mut String,
+    title: &str,
+    reports: &[&Report],
+    named: usize,
+    is_detailed: bool,
+    width: usize,
+) {
+    let _ = writeln!(text, "{:>5}  {title}", reports.len());
+    let is_few = reports.len() <= named;
+    // Where a status has reasons some are shown; names alone say nothing as examples.
+    let shown = if is_detailed || is_few {
+        reports.len()
+    } else if named == NAMED {
+        NAMED - 1
+    } else {
+        0
+    };
+    for report in &reports[..shown] {
+        let reason = report.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
+        for line in
+            wrap(&printable_line(&format!("{}{reason}", report.name)), width.saturating_sub(9))
+        {
+            let _ = writeln!(text, "         {line}");
+        }
+    }
+    if shown > 0 && shown < reports.len() {
+        let _ = writeln!(text, "         and {} more; --all names them", reports.len() - shown);
+    }
+}
+
+fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
+    let _ = writeln!(
+        text,
+        "Read {}, {}, {}",
+        plural(summary.files, "file"),
+        bytes(summary.bytes),
+        plural(summary.events, "event"),
+    );
+    if let (Some(first), Some(last)) = (summary.first_event, summary.last_event) {
+        let _ = writeln!(text, "Events from {} to {}", instant(first, zone), instant(last, zone));
+    }
+    let bound =
+        |time: Option<f64>| time.map_or_else(|| "any time".to_owned(), |time| instant(time, zone));
+    if summary.earliest.is_some() || summary.latest.is_some() {
+        let _ = writeln!(
+            text,
+            "Searched from {} to {}",
+            bound(summary.earliest),
+            bound(summary.latest)
+        );
+    }
+    if let Some(now) = summary.now {
+        let why = if summary.now_is_given { "as given" } else { "just after the newest event" };
+        let _ = writeln!(text, "Now is {}, {why}", instant(now, zone));
+    }
+    let mut left_out: Vec<String> = summary
+        .skipped
+        .iter()
+        .filter_map(|(kind, count)| {
+            let name = serde_json::to_value(kind).ok()?.as_str()?.replace('_', " ");
+            Some(format!("{count} {name}"))
+        })
+        .collect();
+    if summary.foreign() > 0 {
+        left_out.push(format!("{} without JSON", plural(summary.foreign() as u64, "file")));
+    }
+    if !left_out.is_empty() {
+        let _ = writeln!(text, "Left out: {}", left_out.join(", "));
+    }
+    if summary.damaged() > 0 {
+        let _ = writeln!(
+            text,
+            "Damaged or unreadable: {}, named on standard error; findings may be missing",
+            plural(summary.damaged() as u64, "file"),
+        );
+    }
+}
+
+/// Returns a count with its noun, thousands separated.
+fn plural(count: u64, noun: &str) -> String {
+    let digits = count.to_string();
+    let mut number = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            number.push(',');
+        }
+        number.push(digit);
+    }
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}
+
+fn bytes(count: u64) -> String {
+    let mut scaled = count as f64;
+    let mut units = ["B", "kB", "MB", "GB"].into_iter().peekable();
+    let mut unit = units.next().unwrap_or("B");
+    while scaled >= 1000.0
+        && let Some(larger) = units.next()
+    {
+        scaled /= 1000.0;
+        unit = larger;
+    }
+    if unit == "B" { format!("{count} B") } else { format!("{scaled:.1} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_wrapped_at_blanks_and_long_words_are_cut() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("a abcdefgh", 4), ["a", "abcd", "efgh"]);
+        assert_eq!(wrap("", 4), [""]);
+    }
+
+    #[test]
+    fn counts_and_sizes_read_well() {
+        assert_eq!(plural(1, "file"), "1 file");
+        assert_eq!(plural(1_234_567, "event"), "1,234,567 events");
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(2_500_000), "2.5 MB");
+    }
+}

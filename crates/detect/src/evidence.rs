@@ -1,0 +1,290 @@
+//! The events behind a row: their ids, and a search that finds them.
+//!
+//! A row of `stats … by user` says whom, not which events. [`gather`] runs the search once more as far
+//! as its first transforming command, for all rows together, and gives each row the events that share
+//! its values.
+
+use std::collections::HashMap;
+
+use futures::StreamExt;
+use serde::Serialize;
+use spilltrail_content::quote;
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::Value;
+use spilltrail_event::fields::TIME;
+use spilltrail_search::context::SearchContext;
+use spilltrail_search::events::{EVENT_ID, EVENT_TIME, Origin, Outline, original_column};
+use spilltrail_search::memory::Row;
+use spilltrail_search::{error, rows};
+
+/// Events of a finding that are named.
+pub const MAX_EVENT_IDS: usize = 20;
+
+/// Combinations of multivalue members that are tried for one event or row.
+const MAX_COMBINATIONS: usize = 64;
+
+/// Values of one field that the search of a row lists.
+const MAX_LISTED: usize = 50;
+
+/// The events behind a finding.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// A search that finds the events.
+    pub search: String,
+    /// Their ids, at most [`MAX_EVENT_IDS`].
+    pub event_ids: Vec<String>,
+}
+
+/// What was learnt of the events behind one row.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    pub(crate) evidence: Evidence,
+    /// The time of the newest of them.
+    pub(crate) newest: Option<f64>,
+}
+
+/// Returns the evidence of each row.
+///
+/// # Errors
+/// What the search of the events fails with.
+pub(crate) async fn gather(
+    outline: &Outline,
+    rows: &[Row],
+    context: &SearchContext,
+) -> Result<Vec<Gathered>, Vec<Diagnostic>> {
+    let leading = outline.leading.as_str();
+    let grouping = match &outline.rows {
+        Origin::Groups(fields) => fields,
+        Origin::Events => return Ok(rows.iter().map(|row| of_event(row, leading)).collect()),
+        Origin::Unknown => return Ok(rows.iter().map(|_| unknown(leading)).collect()),
+    };
+    let mut trails = Trails::new(grouping, rows);
+    let prepared = outline.events(context).await?;
+    let failed = |diagnostic| vec![prepared.relocate(diagnostic)];
+    let mut stream = prepared.stream(context).await.map_err(failed)?;
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(|failure| failed(error::from_engine(&failure)))?;
+        for event in rows::batch_rows(&batch) {
+            trails.follow(&event);
+        }
+        if trails.are_full() {
+            break;
+        }
+    }
+    Ok(trails.finish(leading))
+}
+
+/// Returns the evidence of a row that is an event itself.
+fn of_event(row: &Row, leading: &str) -> Gathered {
+    let ids = members(row, "eventID");
+    let terms: Vec<String> = term("eventID", &ids).into_iter().collect();
+    let evidence = Evidence { search: with_terms(leading, &terms), event_ids: ids };
+    Gathered { evidence, newest: None }
+}
+
+/// Returns what can be said of rows that do not say which events they came from.
+fn unknown(leading: &str) -> Gathered {
+    let evidence = Evidence { search: leading.to_owned(), event_ids: Vec::new() };
+    Gathered { evidence, newest: None }
+}
+
+/// The rows of a run, found by the values that their events share with them.
+struct Trails<'a> {
+    grouping: &'a [String],
+    originals: Vec<String>,
+    trails: Vec<Trail>,
+    /// For each set of fields that rows have of the grouping: values to rows.
+    index: Vec<(Vec<usize>, HashMap<Vec<String>, Vec<usize>>)>,
+    full: usize,
+    /// True if rows are told apart by time, so that the oldest and the newest event count.
+    needs_all: bool,
+}
+
+/// What is known of one row's events.
+#[derive(Debug)]
+struct Trail {
+    /// The row's values of each field of the grouping.
+    values: Vec<Vec<String>>,
+    ids: Vec<String>,
+    /// Whether each field had the row's value in all events, before the search changed anything.
+    is_original: Vec<bool>,
+    has_events: bool,
+    oldest: f64,
+    newest: f64,
+}
+
+impl<'a> Trails<'a> {
+    fn new(grouping: &'a [String], rows: &[Row]) -> Self {
+        let mut trails = Self {
+            grouping,
+            originals: (0..grouping.len()).map(original_column).collect(),
+            trails: Vec::with_capacity(rows.len()),
+            index: Vec::new(),
+            full: 0,
+            needs_all: grouping.iter().any(|name| name == TIME),
+        };
+        for row in rows {
+            trails.add(row);
+        }
+        trails
+    }
+
+    fn add(&mut self, row: &Row) {
+        let values: Vec<Vec<String>> =
+            self.grouping.iter().map(|name| members(row, name)).collect();
+        let present: Vec<usize> = (0..values.len()).filter(|i| !values[*i].is_empty()).collect();
+        // A row that has lost all that it was grouped by says nothing about its events.
+        if !present.is_empty() || self.grouping.is_empty() {
+            let number = self.trails.len();
+            let place = match self.index.iter().position(|(fields, _)| *fields == present) {
+                Some(place) => place,
+                None => {
+                    self.index.push((present.clone(), HashMap::new()));
+                    self.index.len() - 1
+                }
+            };
+            for key in combinations(present.iter().map(|i| values[*i].as_slice())) {
+                self.index[place].1.entry(key).or_default().push(number);
+            }
+        }
+        self.trails.push(Trail {
+            is_original: vec![true; values.len()],
+            values,
+            ids: Vec::new(),
+            has_events: false,
+            oldest: f64::INFINITY,
+            newest: f64::NEG_INFINITY,
+        });
+    }
+
+    /// Adds an event to the rows that it belongs to.
+    fn follow(&mut self, event: &Row) {
+        let values: Vec<Vec<String>> =
+            self.grouping.iter().map(|name| members(event, name)).collect();
+        let mut found: Vec<usize> = Vec::new();
+        for (fields, rows) in &self.index {
+            for key in combinations(fields.iter().map(|i| values[*i].as_slice())) {
+                found.extend(rows.get(&key).into_iter().flatten());
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        for number in found {
+            let trail = &mut self.trails[number];
+            let was_full = trail.is_full();
+            trail.add(event, &self.originals);
+            self.full += usize::from(!was_full && trail.is_full());
+        }
+    }
+
+    fn are_full(&self) -> bool {
+        !self.needs_all && self.full == self.trails.len()
+    }
+
+    fn finish(self, leading: &str) -> Vec<Gathered> {
+        let grouping = self.grouping;
+        let bounded = self.needs_all;
+        self.trails.into_iter().map(|trail| trail.finish(grouping, leading, bounded)).collect()
+    }
+}
+
+impl Trail {
+    fn is_full(&self) -> bool {
+        self.ids.len() >= MAX_EVENT_IDS
+    }
+
+    fn add(&mut self, event: &Row, originals: &[String]) {
+        self.has_events = true;
+        if let Some(time) = event.get(EVENT_TIME).and_then(Value::as_number) {
+            self.oldest = self.oldest.min(time);
+            self.newest = self.newest.max(time);
+        }
+        for (index, column) in originals.iter().enumerate() {
+            if self.is_original[index] {
+                let own = members(event, column);
+                self.is_original[index] = own.iter().any(|own| self.values[index].contains(own));
+            }
+        }
+        for id in members(event, EVENT_ID) {
+            if !self.is_full() && !self.ids.contains(&id) {
+                self.ids.push(id);
+            }
+        }
+    }
+
+    fn finish(self, grouping: &[String], leading: &str, bounded: bool) -> Gathered {
+        let mut terms = Vec::new();
+        if self.has_events {
+            let fields = grouping.iter().zip(&self.values).zip(&self.is_original);
+            terms.extend(
+                fields
+                    .filter(|((name, _), is_original)| **is_original && !name.starts_with('_'))
+                    .filter_map(|((name, values), _)| term(name, values)),
+            );
+        }
+        if bounded && self.oldest <= self.newest && !leading.contains("earliest") {
+            let number = spilltrail_event::format_number;
+            terms.push(format!("earliest={}", number(self.oldest.floor())));
+            terms.push(format!("latest={}", number(self.newest.floor() + 1.0)));
+        }
+        let evidence = Evidence { search: with_terms(leading, &terms), event_ids: self.ids };
+        Gathered { evidence, newest: self.newest.is_finite().then_some(self.newest) }
+    }
+}
+
+fn members(row: &Row, name: &str) -> Vec<String> {
+    let members = row.get(name).map(Value::members).unwrap_or_default();
+    members.into_iter().map(std::borrow::Cow::into_owned).collect()
+}
+
+/// Returns every choice of one member of each value, at most [`MAX_COMBINATIONS`] of them.
+fn combinations<'a>(values: impl Iterator<Item = &'a [String]>) -> Vec<Vec<String>> {
+    let mut chosen: Vec<Vec<String>> = vec![Vec::new()];
+    for members in values {
+        chosen = chosen
+            .iter()
+            .flat_map(|start| {
+                members.iter().map(move |member| {
+                    let mut longer = start.clone();
+                    longer.push(member.clone());
+                    longer
+                })
+            })
+            .take(MAX_COMBINATIONS)
+            .collect();
+    }
+    chosen
+}
+
+fn with_terms(leading: &str, terms: &[String]) -> String {
+    let mut search = leading.trim().to_owned();
+    for term in terms {
+        if !search.is_empty() {
+            search.push(' ');
+        }
+        search.push_str(term);
+    }
+    search
+}
+
+/// Returns the comparison that events with one of these values satisfy.
+fn term(field: &str, values: &[String]) -> Option<String> {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | ':' | '{' | '}');
+    let is_plain =
+        field.starts_with(|c: char| c.is_alphabetic() || c == '_') && field.chars().all(plain);
+    let name = if is_plain { field.to_owned() } else { quote(field) };
+    match values {
+        [] => None,
+        [value] => Some(format!("{name}={}", literal(value))),
+        several => {
+            let listed: Vec<String> =
+                several.iter().take(MAX_LISTED).map(|value| literal(value)).collect();
+            Some(format!("{name} IN ({})", listed.join(", ")))
+        }
+    }
+}
+
+/// Quotes a value so that the search for it finds it: what cannot be written becomes a wildcard.
+fn literal(value: &str) -> String {
+    quote(&value.replace(char::is_control, "*"))
+}

@@ -1,0 +1,57 @@
+//! Rows as JSON.
+
+use serde_json::{Map, Value as Json};
+use spilltrail_event::{Value, format_number};
+
+use crate::memory::Row;
+
+/// Returns a row as a JSON object: one value is text or a number, several an array, absent fields are
+/// left out.
+#[must_use]
+pub fn object(row: &Row) -> Json {
+    let mut object = Map::new();
+    for (name, value) in row {
+        if let Some(json) = json(value) {
+            object.insert(name.clone(), json);
+        }
+    }
+    Json::Object(object)
+}
+
+fn json(value: &Value<'_>) -> Option<Json> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(value) => Json::String(if *value { "True" } else { "False" }.to_owned()),
+        Value::Number(number) => self::number(*number),
+        Value::Text(text) => Json::String(text.to_string()),
+        Value::Multi(members) => {
+            Json::Array(members.iter().map(|member| Json::String(member.to_string())).collect())
+        }
+    })
+}
+
+/// Returns a number as JSON. One whose printed form is not JSON's, or that a double cannot hold exactly, is a string.
+pub fn number(number: f64) -> Json {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() < EXACT {
+        #[expect(clippy::cast_possible_truncation, reason = "the number is a small integer")]
+        return Json::from(number as i64);
+    }
+    match serde_json::Number::from_f64(number) {
+        Some(json) if number.abs() < EXACT => Json::Number(json),
+        _ => Json::String(format_number(number)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_json_would_change_are_strings() {
+        for (number, json) in [(3.0, "3"), (0.5, "0.5"), (1e17, "\"100000000000000000\"")] {
+            assert_eq!(super::number(number).to_string(), json);
+        }
+        assert_eq!(super::number(f64::NAN).to_string(), "\"nan\"");
+    }
+}

@@ -1,0 +1,151 @@
+//! A folder with logs and content, and the binary run in it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// What a run of the binary came to.
+pub(crate) struct Run {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Run {
+    /// Returns the lines of standard output as JSON.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let read =
+            |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        self.out.lines().map(read).collect()
+    }
+}
+
+/// A folder with `logs/` and `content/`.
+pub(crate) struct Fixture(TempDir);
+
+impl Fixture {
+    /// Makes the folder: four events, and a detection for each thing that can become of one.
+    pub(crate) fn new() -> Self {
+        let fixture = Self(tempfile::tempdir().unwrap());
+        let records = [
+            event(0, "CreateKey", "ann", "192.0.2.1"),
+            event(1, "CreateKey", "ann", "192.0.2.1"),
+            event(2, "CreateKey", "bob", "192.0.2.2"),
+            event(3, "ListKeys", "bob", "192.0.2.2"),
+        ];
+        fixture.write("logs/a.json", &json!({ "Records": records }).to_string());
+        let by = "stats count min(_time) as firstTime max(_time) as lastTime";
+        let rba = "rba:\n  message: $user_arn$ made $count$ keys from $src_ip$\n  risk_objects:\n  \
+                   - {field: user_arn, type: user, score: 56}\n  threat_objects:\n  \
+                   - {field: src_ip, type: ip_address}\n";
+        fixture.detection(
+            1,
+            "Key Made",
+            "TTP",
+            &format!("eventName=CreateKey | {by} by user_arn src_ip"),
+            rba,
+        );
+        fixture.detection(
+            2,
+            "Many Lists",
+            "Hunting",
+            "eventName=ListKeys | stats count by user_arn | where count>9",
+            "",
+        );
+        fixture.detection(
+            3,
+            "Key Gone",
+            "Anomaly",
+            "eventName=DeleteKey | stats count by user_arn",
+            "",
+        );
+        fixture.detection(
+            4,
+            "Key Shared",
+            "Anomaly",
+            "eventName=CreateKey | stats count by grantee",
+            "",
+        );
+        fixture
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.0.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub(crate) fn detection(&self, number: u32, name: &str, kind: &str, search: &str, more: &str) {
+        let yaml = format!(
+            "name: {name}\nid: 00000000-0000-4000-8000-00000000000{number}\nversion: 1\n\
+             date: '2026-01-01'\nauthor: us\nstatus: production\ntype: {kind}\n\
+             description: Looks for it.\nsearch: {}\nhow_to_implement: Send the logs.\n\
+             known_false_positives: Habit.\nreferences: []\n{more}\
+             tags: {{analytic_story: [Keys], asset_type: AWS Account, mitre_attack_id: [T1098], \
+             security_domain: threat, product: [Splunk Enterprise]}}\n",
+            json!(search),
+        );
+        self.write(&format!("content/detections/d{number}.yml"), &yaml);
+    }
+
+    /// Runs the binary in the folder, with `content/` as its only content.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        let output = Command::new(binary())
+            .args(arguments)
+            .args(["--content", "content", "--no-builtin"])
+            .current_dir(self.0.path())
+            .env("COLUMNS", "80")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Run {
+            status: output.status.code().unwrap_or(-1),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+}
+
+fn event(minute: u32, name: &str, user: &str, address: &str) -> Value {
+    json!({
+        "eventVersion": "1.10",
+        "eventTime": format!("2026-03-10T09:0{minute}:00Z"),
+        "eventSource": "kms.amazonaws.com",
+        "eventName": name,
+        "awsRegion": "eu-west-1",
+        "sourceIPAddress": address,
+        "userAgent": "aws-cli",
+        "eventID": format!("event-{minute}"),
+        "eventType": "AwsApiCall",
+        "recipientAccountId": "111122223333",
+        "userIdentity": {
+            "type": "IAMUser",
+            "userName": user,
+            "accountId": "111122223333",
+            "arn": format!("arn:aws:iam::111122223333:user/{user}"),
+        },
+    })
+}
+
+/// Returns the binary, built first so that it is that of these sources.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "-p", "spilltrail", "--manifest-path"])
+            .arg(manifest)
+            .status()
+            .unwrap();
+        assert!(built.success(), "the binary does not build");
+        // The test itself is `<target>/debug/deps/cli-…`.
+        let test = std::env::current_exe().unwrap();
+        let folder = test.parent().and_then(Path::parent).unwrap();
+        folder.join("spilltrail").with_extension(std::env::consts::EXE_EXTENSION)
+    })
+}

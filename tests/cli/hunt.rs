@@ -1,0 +1,145 @@
+//! `hunt`.
+
+use serde_json::json;
+
+use crate::fixture::Fixture;
+
+#[test]
+fn text_for_a_person() {
+    let run = Fixture::new().run(&["hunt", "logs", "--format", "table"]);
+    let expected = "\
+ 56  2026-03-10 09:01:00 UTC  Key Made
+     arn:aws:iam::111122223333:user/ann from 192.0.2.1
+     arn:aws:iam::111122223333:user/ann made 2 keys from 192.0.2.1
+     TTP T1098
+
+ 56  2026-03-10 09:02:00 UTC  Key Made
+     arn:aws:iam::111122223333:user/bob from 192.0.2.2
+     arn:aws:iam::111122223333:user/bob made 1 keys from 192.0.2.2
+     TTP T1098
+
+2 findings; 1 of 4 detections fired
+   56       2  Key Made
+    1  clean: events seen, nothing found
+         Many Lists
+    1  no such events in the logs
+    1  cannot fire on these logs
+         Key Shared: no event has `grantee`
+
+";
+    assert!(run.out.starts_with(expected), "{}", run.out);
+    assert!(
+        run.out
+            .contains("4 events\nEvents from 2026-03-10 09:00:00 UTC to 2026-03-10 09:03:00 UTC\n")
+    );
+    assert!(
+        run.out.ends_with("Now is 2026-03-10 09:03:01 UTC, just after the newest event\n"),
+        "{}",
+        run.out
+    );
+    assert_eq!((run.status, run.err.as_str()), (0, ""));
+}
+
+#[test]
+fn objects_for_programs() {
+    let fixture = Fixture::new();
+    let run = fixture.run(&["hunt", "logs", "--summary"]);
+    let lines = run.lines();
+    assert_eq!(lines.len(), 3, "{}", run.out);
+    let finding = &lines[0];
+    assert_eq!(finding["detection"]["name"], "Key Made");
+    assert_eq!(finding["result"]["count"], 2);
+    assert_eq!(finding["time"], 1_773_133_260);
+    assert_eq!(finding["risk_score"], 56);
+    assert_eq!(finding["risk_objects"].as_array().unwrap().len(), 1);
+    assert_eq!(finding["threat_objects"][0]["value"], "192.0.2.1");
+    assert_eq!(finding["evidence"]["event_ids"], json!(["event-0", "event-1"]));
+    let summary = &lines[2]["summary"];
+    assert_eq!((&summary["files"], &summary["events"]), (&json!(1), &json!(4)));
+    let statuses: Vec<&str> = summary["detections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|detection| detection["status"].as_str().unwrap())
+        .collect();
+    assert_eq!(statuses, ["fired", "clean", "no such events", "cannot fire"]);
+
+    let again = fixture.run(&["hunt", "logs"]).lines();
+    assert_eq!(again[0]["id"], finding["id"]);
+    let array = fixture.run(&["hunt", "logs", "--format", "json"]).out;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&array).unwrap(), json!(again));
+}
+
+#[test]
+fn evidence_can_be_searched_for() {
+    let fixture = Fixture::new();
+    let findings = fixture.run(&["hunt", "logs"]).lines();
+    let search = findings[0]["evidence"]["search"].as_str().unwrap();
+    let found =
+        fixture.run(&["search", &format!("{search} | sort eventID | table eventID"), "logs"]);
+    assert_eq!(
+        found.lines(),
+        [json!({"eventID": "event-0"}), json!({"eventID": "event-1"})],
+        "{search}"
+    );
+}
+
+#[test]
+fn csv_has_a_header_even_without_findings() {
+    let fixture = Fixture::new();
+    let run = fixture.run(&["hunt", "logs", "--format", "csv"]);
+    assert_eq!(run.out.lines().count(), 3, "{}", run.out);
+    assert!(run.out.starts_with("id,time,detection,type,risk_score,"));
+    let run = fixture.run(&["hunt", "logs", "--format", "csv", "--detection", "key gone"]);
+    assert_eq!(run.out.lines().count(), 1, "{}", run.out);
+}
+
+#[test]
+fn exit_statuses() {
+    let fixture = Fixture::new();
+    for (arguments, status) in [
+        (&["hunt", "logs"][..], 0),
+        (&["hunt", "logs", "--fail-on-finding"], 3),
+        (&["hunt", "logs", "--fail-on-finding", "--detection", "Key Gone"], 0),
+        (&["hunt", "logs", "--detection", "Kei Made"], 2),
+        (&["hunt", "nowhere"], 2),
+        (&["hunt", "logs", "--earliest", "soon"], 2),
+        (&["hunt"], 2),
+    ] {
+        let run = fixture.run(arguments);
+        assert_eq!(run.status, status, "{arguments:?}: {}", run.err);
+    }
+    let run = fixture.run(&["hunt", "logs", "--detection", "Kei Made"]);
+    assert!(run.err.contains("did you mean `Key Made`"), "{}", run.err);
+}
+
+#[test]
+fn damage_is_named_and_the_rest_is_read() {
+    let fixture = Fixture::new();
+    fixture.write("logs/b.json", "{\"Records\":[{\"eventName\":\"CreateKey\",\"eventTi");
+    let run = fixture.run(&["hunt", "logs"]);
+    assert_eq!((run.status, run.lines().len()), (1, 2), "{}", run.err);
+    assert!(run.err.contains("b.json"), "{}", run.err);
+    assert_eq!(fixture.run(&["hunt", "logs", "--fail-on-finding"]).status, 3);
+    let text = fixture.run(&["hunt", "logs", "--format", "table"]).out;
+    assert!(text.contains("Damaged or unreadable: 1 file"), "{text}");
+}
+
+#[test]
+fn a_detection_that_cannot_run_is_named_with_its_reason() {
+    let fixture = Fixture::new();
+    fixture.detection(5, "Odd", "TTP", "eventName=CreateKey | frobnicate", "");
+    let run = fixture.run(&["hunt", "logs", "--format", "table"]);
+    assert_eq!(run.status, 1);
+    assert!(run.err.contains("Odd: the command `frobnicate` is not supported"), "{}", run.err);
+    assert!(run.out.contains("unsupported\n         Odd: the command `frobnicate`"), "{}", run.out);
+}
+
+#[test]
+fn time_bounds_are_relative_to_the_newest_event() {
+    let fixture = Fixture::new();
+    let run = fixture.run(&["hunt", "logs", "--earliest", "-70s"]);
+    let users: Vec<String> =
+        run.lines().iter().map(|finding| finding["result"]["src_ip"].to_string()).collect();
+    assert_eq!(users, ["\"192.0.2.2\""]);
+}

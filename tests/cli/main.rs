@@ -1,0 +1,5 @@
+//! The binary from the outside: what it prints and the status it ends with.
+
+mod detections;
+mod fixture;
+mod hunt;
