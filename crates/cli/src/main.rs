@@ -1,6 +1,10 @@
 //! `spilltrail`: runs Splunk's detections over CloudTrail logs.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what the program is for")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what the program is for"
+)]
 
 mod arguments;
 mod content;
