@@ -132,7 +132,7 @@ async fn concluded(
     detection: &Detection,
     content: &ContentSet,
     context: &SearchContext,
-    found: Found,
+    mut found: Found,
 ) -> DetectionRun {
     let mut result = DetectionRun {
         status: status(&context.observations, found.count),
@@ -140,7 +140,7 @@ async fn concluded(
         rows: found.count,
         matched_events: context.observations.matched(),
         elapsed: Duration::ZERO,
-        messages: found.messages,
+        messages: std::mem::take(&mut found.messages),
     };
     if result.status != Status::Fired {
         return result;
