@@ -5,7 +5,6 @@ use std::fmt::Write;
 use comfy_table::Table;
 use jiff::tz::TimeZone;
 use spilltrail_detect::{Finding, Status, identity};
-use spilltrail_event::Value;
 use spilltrail_search::memory::Row;
 use spilltrail_spl::time::strftime;
 
