@@ -21,7 +21,10 @@ static DOC: CommandDoc = CommandDoc {
     syntax: "outlier [type=iqr] [action=tf|rm] [param=<num>] [uselower=<bool>] [mark=<bool>] [<field> …]",
     arguments: &[
         ("type", "Only `iqr`."),
-        ("action", "`tf` or `transform` truncates, `rm` or `remove` removes the row. Default `tf`."),
+        (
+            "action",
+            "`tf` or `transform` truncates, `rm` or `remove` removes the row. Default `tf`.",
+        ),
         ("param", "How many distances of the quartiles outside. Default 2.5."),
         ("uselower", "If true, numbers far below the first quartile count too. Default false."),
         ("mark", "If true, truncated numbers begin with `000`. Default false."),
