@@ -229,7 +229,7 @@ async fn gathered(
         return (Vec::new(), unknown());
     };
     // What this second reading observes is not the detection's own.
-    let own = SearchContext { observations: Default::default(), ..context.clone() };
+    let own = SearchContext { observations: Arc::default(), ..context.clone() };
     let gathered = match evidence::gather(&outline, &found.rows, &own).await {
         Ok(gathered) => gathered,
         Err(diagnostics) => {

@@ -45,8 +45,6 @@ pub fn number(number: f64) -> Json {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn numbers_that_json_would_change_are_strings() {
         for (number, json) in [(3.0, "3"), (0.5, "0.5"), (1e17, "\"100000000000000000\"")] {

@@ -17,7 +17,7 @@ const SERIAL: &str = "_serial";
 ///
 /// # Errors
 /// Fails if DataFusion refuses the plan.
-pub fn stable_sort(plan: Plan, mut keys: Vec<SortExpr>) -> Result<Plan> {
+pub(crate) fn stable_sort(plan: Plan, mut keys: Vec<SortExpr>) -> Result<Plan> {
     let names = plan.names();
     let plan = plan.operator(Arc::new(SerialNumbers { column: SERIAL.to_owned() }));
     keys.push(column(SERIAL).sort(true, false));
@@ -28,7 +28,7 @@ pub fn stable_sort(plan: Plan, mut keys: Vec<SortExpr>) -> Result<Plan> {
 ///
 /// # Errors
 /// Fails if DataFusion refuses the plan.
-pub fn reversed(plan: Plan, limit: Option<usize>) -> Result<Plan> {
+pub(crate) fn reversed(plan: Plan, limit: Option<usize>) -> Result<Plan> {
     let names = plan.names();
     let plan = plan.operator(Arc::new(SerialNumbers { column: SERIAL.to_owned() }));
     let plan = plan.sort(vec![column(SERIAL).sort(false, false)])?;
@@ -43,7 +43,7 @@ pub fn reversed(plan: Plan, limit: Option<usize>) -> Result<Plan> {
 ///
 /// # Errors
 /// Fails if DataFusion refuses the plan.
-pub fn newest_first(plan: Plan) -> Result<Plan> {
+pub(crate) fn newest_first(plan: Plan) -> Result<Plan> {
     let key = column(fields::TIME).sort(false, false);
     stable_sort(plan, vec![key])
 }
@@ -52,7 +52,7 @@ pub fn newest_first(plan: Plan) -> Result<Plan> {
 ///
 /// # Errors
 /// Fails if DataFusion refuses the plan.
-pub fn by_fields(plan: Plan, names: &[String]) -> Result<Plan> {
+pub(crate) fn by_fields(plan: Plan, names: &[String]) -> Result<Plan> {
     let keys = names
         .iter()
         .filter_map(|name| {

@@ -25,7 +25,7 @@ struct Step {
 ///
 /// # Errors
 /// Every diagnostic of the pipeline's commands, or the one that stopped planning.
-pub async fn plan_pipeline(
+pub(crate) async fn plan_pipeline(
     pipeline: &Pipeline,
     context: &SearchContext,
     needs: Needs,
@@ -46,7 +46,7 @@ pub async fn plan_pipeline(
 ///
 /// # Errors
 /// As [`plan_pipeline`].
-pub async fn plan_on(
+pub(crate) async fn plan_on(
     input: Plan,
     pipeline: &Pipeline,
     context: &SearchContext,
@@ -60,7 +60,7 @@ pub async fn plan_on(
 ///
 /// # Errors
 /// Every diagnostic of the pipeline's commands.
-pub fn needs_of(pipeline: &Pipeline, after: Needs) -> Result<Needs, Vec<Diagnostic>> {
+pub(crate) fn needs_of(pipeline: &Pipeline, after: Needs) -> Result<Needs, Vec<Diagnostic>> {
     let steps = read(pipeline)?;
     Ok(steps.iter().rev().fold(after, |needs, step| step.command.needs(needs)))
 }
@@ -121,7 +121,7 @@ async fn pipeline_input(context: &SearchContext) -> Result<Option<Plan>, DataFus
 ///
 /// # Errors
 /// Fails if the source does.
-pub async fn scan(
+pub(crate) async fn scan(
     context: &SearchContext,
     predicate: Predicate,
     demand: &Demand,

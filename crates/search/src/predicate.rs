@@ -16,7 +16,7 @@ use crate::subsearch;
 
 /// Where a search expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Position {
+pub(crate) enum Position {
     /// It finds events: the search's time range applies unless it has bounds of its own.
     Leading,
     /// It filters rows.
@@ -27,7 +27,7 @@ pub enum Position {
 ///
 /// # Errors
 /// Fails at a time modifier that is none, and where a subsearch fails.
-pub async fn compile(
+pub(crate) async fn compile(
     expression: &SearchExpr,
     position: Position,
     context: &SearchContext,
@@ -43,7 +43,7 @@ pub async fn compile(
 /// Returns the names of the fields that an expression reads; subsearches count with `*`, because
 /// their rows may name any field.
 #[must_use]
-pub fn field_names(expression: &SearchExpr) -> Vec<String> {
+pub(crate) fn field_names(expression: &SearchExpr) -> Vec<String> {
     let mut names = Vec::new();
     collect(expression, &mut names);
     names
@@ -79,7 +79,7 @@ fn has_bounds(expression: &SearchExpr) -> bool {
 }
 
 /// Returns the compiler of `searchmatch()`'s text: a search expression without subsearches.
-pub fn searchmatch(context: &SearchContext) -> Arc<CompileSearch> {
+pub(crate) fn searchmatch(context: &SearchContext) -> Arc<CompileSearch> {
     let context = context.clone();
     Arc::new(move |text: &str| {
         let expression = parse_search(text)?;

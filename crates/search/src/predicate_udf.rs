@@ -17,7 +17,7 @@ use crate::plan::{Plan, column};
 /// Returns the condition that a row of `plan` satisfies `predicate`; fields that are no columns are
 /// absent.
 #[must_use]
-pub fn condition(predicate: Predicate, plan: &Plan) -> Expr {
+pub(crate) fn condition(predicate: Predicate, plan: &Plan) -> Expr {
     let fields: Vec<String> = predicate
         .fields()
         .into_iter()

@@ -15,7 +15,7 @@ use crate::expression::arrow::ColumnReader;
 
 /// How values of a field are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SortAs {
+pub(crate) enum SortAs {
     /// Numbers by value and before text; text by bytes.
     Auto,
     /// Numbers by value; what is no number counts as absent.
@@ -28,14 +28,14 @@ pub enum SortAs {
 
 /// Returns the expression whose bytes order as SPL orders the values; absent stays null.
 #[must_use]
-pub fn sort_key(value: Expr, sort_as: SortAs) -> Expr {
+pub(crate) fn sort_key(value: Expr, sort_as: SortAs) -> Expr {
     let signature = Signature::any(1, Volatility::Immutable);
     ScalarUDF::new_from_impl(SortKey { signature, sort_as }).call(vec![value])
 }
 
 /// Returns the key of one value.
 #[must_use]
-pub fn key_bytes(value: &Value<'_>, sort_as: SortAs) -> Option<Vec<u8>> {
+pub(crate) fn key_bytes(value: &Value<'_>, sort_as: SortAs) -> Option<Vec<u8>> {
     let text = value.to_text()?;
     let tagged = |tag: u8, bytes: &[u8]| {
         let mut key = Vec::with_capacity(bytes.len() + 1);

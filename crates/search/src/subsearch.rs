@@ -14,10 +14,10 @@ use crate::planner;
 use crate::rows::Rows;
 
 /// Rows of a subsearch that become an expression, at most (limits.conf `[subsearch] maxout`).
-pub const MAX_EXPRESSION_ROWS: usize = 10_000;
+pub(crate) const MAX_EXPRESSION_ROWS: usize = 10_000;
 
 /// Rows of a subsearch that `append` and `join` take, at most (limits.conf `[searchresults]`).
-pub const MAX_APPENDED_ROWS: usize = 50_000;
+pub(crate) const MAX_APPENDED_ROWS: usize = 50_000;
 
 /// Runs a subsearch and returns its rows.
 ///
@@ -25,7 +25,7 @@ pub const MAX_APPENDED_ROWS: usize = 50_000;
 ///
 /// # Errors
 /// What the subsearch fails with.
-pub async fn run(
+pub(crate) async fn run(
     pipeline: &Pipeline,
     context: &SearchContext,
     limit: usize,
@@ -53,7 +53,7 @@ pub async fn run(
 ///
 /// # Errors
 /// What the engine fails with.
-pub async fn collect(
+pub(crate) async fn collect(
     plan: Plan,
     context: &SearchContext,
     limit: Option<usize>,
@@ -83,7 +83,7 @@ pub async fn collect(
 ///
 /// # Errors
 /// What the subsearch fails with, or the parser for a spliced text.
-pub async fn as_expression(
+pub(crate) async fn as_expression(
     pipeline: &Pipeline,
     context: &SearchContext,
 ) -> Result<SearchExpr, Diagnostic> {
@@ -171,7 +171,7 @@ pub(crate) fn first(mut diagnostics: Vec<Diagnostic>) -> Diagnostic {
 ///
 /// # Errors
 /// What the subsearch fails with.
-pub async fn as_text(pipeline: &Pipeline, context: &SearchContext) -> Result<String, Diagnostic> {
+pub(crate) async fn as_text(pipeline: &Pipeline, context: &SearchContext) -> Result<String, Diagnostic> {
     let rows = run(pipeline, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
     let texts: Vec<String> = rows
         .iter()

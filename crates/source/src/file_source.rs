@@ -45,7 +45,7 @@ impl LogSource {
             seen: logs.seen_events(),
             logs,
             request: Arc::new(request),
-            table_schema: TableSchema::from_file_schema(schema),
+            table_schema: TableSchema::from(schema),
             metrics: ExecutionPlanMetricsSet::new(),
         }
     }

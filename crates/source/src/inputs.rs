@@ -100,7 +100,7 @@ impl Inputs {
                     Ok(metadata) => self.push(&path, metadata.len()),
                     Err(error) => self.problem(&path, error),
                 },
-                Err(error) => self.problem(&error.path().to_owned(), error),
+                Err(error) => self.problem(error.path(), &error),
             }
         }
         if !found {

@@ -78,6 +78,7 @@ impl TableProvider for LogTable {
             .map(|(index, file)| {
                 let location = Path::from_absolute_path(&file.path)
                     .unwrap_or_else(|_| Path::from(file.name.as_ref()));
+                #[expect(clippy::default_trait_access, reason = "the time type is another crate's")]
                 let meta = ObjectMeta {
                     location,
                     last_modified: Default::default(),

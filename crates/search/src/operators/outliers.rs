@@ -38,7 +38,7 @@ pub struct Outliers {
 
 /// Returns the bounds beyond which numbers are outliers; none if there are no numbers.
 #[must_use]
-pub fn fences(mut numbers: Vec<f64>, factor: f64, use_lower: bool) -> Option<(f64, f64)> {
+pub(crate) fn fences(mut numbers: Vec<f64>, factor: f64, use_lower: bool) -> Option<(f64, f64)> {
     numbers.sort_by(f64::total_cmp);
     let (first, third) = (interpolated(&numbers, 0.25)?, interpolated(&numbers, 0.75)?);
     let reach = factor * (third - first);
