@@ -106,7 +106,7 @@ impl Report {
     pub(super) fn reason(&self) -> Option<String> {
         match &self.status {
             Status::CannotFire(fields) => Some(format!("no event has {}", list(fields))),
-            Status::NoBaseline(lookups) => Some(format!("empty: {}", list(lookups))),
+            Status::NoBaseline(lookups) => Some(format!("empty lookup {}", list(lookups))),
             Status::Unsupported | Status::Failed => {
                 let worst = self.messages.iter().max_by_key(|message| message.severity);
                 worst.map(|message| message.message.clone())
