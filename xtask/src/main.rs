@@ -1,5 +1,7 @@
 //! Tasks of this repository: `cargo xtask <task>`.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "tasks talk to a terminal")]
+
 mod ci;
 mod samples;
 mod tidy;

@@ -1,5 +1,11 @@
 //! `spilltrail`: runs Splunk's detections over CloudTrail logs.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what the program is for"
+)]
+
 mod arguments;
 mod content;
 mod detections;

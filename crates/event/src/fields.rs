@@ -21,9 +21,7 @@ pub const SOURCE: &str = "source";
 pub const SOURCETYPE: &str = "sourcetype";
 
 /// How a field's values lie in memory.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// `Float64`; the planner knows that every value is a number.

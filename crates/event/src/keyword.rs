@@ -32,16 +32,32 @@ pub struct Keyword {
 fn is_major(byte: u8) -> bool {
     matches!(
         byte,
-        b' ' | b'\n' | b'\r' | b'\t' | b'[' | b']' | b'<' | b'>' | b'(' | b')' | b'{' | b'}'
-            | b'|' | b'!' | b';' | b',' | b'\'' | b'"' | b'*' | b'&' | b'?' | b'+'
+        b' ' | b'\n'
+            | b'\r'
+            | b'\t'
+            | b'['
+            | b']'
+            | b'<'
+            | b'>'
+            | b'('
+            | b')'
+            | b'{'
+            | b'}'
+            | b'|'
+            | b'!'
+            | b';'
+            | b','
+            | b'\''
+            | b'"'
+            | b'*'
+            | b'&'
+            | b'?'
+            | b'+'
     )
 }
 
 fn is_minor(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'/' | b':' | b'=' | b'@' | b'.' | b'-' | b'$' | b'#' | b'%' | b'\\' | b'_'
-    )
+    matches!(byte, b'/' | b':' | b'=' | b'@' | b'.' | b'-' | b'$' | b'#' | b'%' | b'\\' | b'_')
 }
 
 impl Keyword {
@@ -71,7 +87,9 @@ impl Keyword {
         };
         let open_start = self.folded.first() == Some(&b'*');
         (0..raw.len())
-            .filter(|at| open_start || *at == 0 || self.bounds(raw[at - 1]) || self.bounds(raw[*at]))
+            .filter(|at| {
+                open_start || *at == 0 || self.bounds(raw[at - 1]) || self.bounds(raw[*at])
+            })
             .any(|at| self.matches_at(raw, at))
     }
 

@@ -217,7 +217,10 @@ mod tests {
 
     impl Record for Row<'_> {
         fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool {
-            self.0.iter().filter(|(name, _)| *name == field).any(|(_, v)| v.iter().any(|v| visit(v)))
+            self.0
+                .iter()
+                .filter(|(name, _)| *name == field)
+                .any(|(_, v)| v.iter().any(|v| visit(v)))
         }
     }
 

@@ -24,10 +24,11 @@ pub fn from_engine(error: &DataFusionError) -> Diagnostic {
         return diagnostic.clone();
     }
     match root {
-        DataFusionError::ResourcesExhausted(message) => {
-            Diagnostic::error(Code::LIMIT, format!("the search needs more memory than it may have: {message}"))
-                .help("raise `--memory-limit`, or narrow the search")
-        }
+        DataFusionError::ResourcesExhausted(message) => Diagnostic::error(
+            Code::LIMIT,
+            format!("the search needs more memory than it may have: {message}"),
+        )
+        .help("raise `--memory-limit`, or narrow the search"),
         other => Diagnostic::error(Code::EXECUTION, other.strip_backtrace()),
     }
 }

@@ -86,8 +86,8 @@ impl EventSource for MemoryEvents {
         }
         let schema = schema_of(request.fields.iter().map(|f| (f.name.as_str(), f.kind)));
         let columns = builders.into_iter().map(ColumnBuilder::finish).collect();
-        let options = datafusion::arrow::array::RecordBatchOptions::new()
-            .with_row_count(Some(count));
+        let options =
+            datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(count));
         let batch = datafusion::arrow::array::RecordBatch::try_new_with_options(
             schema.clone(),
             columns,

@@ -70,9 +70,7 @@ pub fn data_type(kind: Kind) -> DataType {
     match kind {
         Kind::Number => DataType::Float64,
         Kind::Text => DataType::Utf8View,
-        Kind::Multi => {
-            DataType::List(Arc::new(ArrowField::new("item", DataType::Utf8View, true)))
-        }
+        Kind::Multi => DataType::List(Arc::new(ArrowField::new("item", DataType::Utf8View, true))),
     }
 }
 
@@ -172,7 +170,8 @@ impl Plan {
         if exprs.is_empty() {
             // A row without fields still is a row, and DataFusion's empty projection keeps it, but
             // later operators read its batches by column.
-            let null = datafusion::logical_expr::lit(datafusion::common::ScalarValue::Utf8View(None));
+            let null =
+                datafusion::logical_expr::lit(datafusion::common::ScalarValue::Utf8View(None));
             self.logical =
                 LogicalPlanBuilder::from(self.logical).project([null.alias("_")])?.build()?;
             self.fields = IndexMap::from_iter([("_".to_owned(), Kind::Text)]);
@@ -187,15 +186,9 @@ impl Plan {
     ///
     /// # Errors
     /// Fails if DataFusion refuses the plan.
-    pub fn with_columns(
-        self,
-        columns: Vec<(String, Expr, Kind)>,
-    ) -> Result<Self, DataFusionError> {
-        let mut all: IndexMap<String, (Expr, Kind)> = self
-            .fields
-            .iter()
-            .map(|(name, kind)| (name.clone(), (column(name), *kind)))
-            .collect();
+    pub fn with_columns(self, columns: Vec<(String, Expr, Kind)>) -> Result<Self, DataFusionError> {
+        let mut all: IndexMap<String, (Expr, Kind)> =
+            self.fields.iter().map(|(name, kind)| (name.clone(), (column(name), *kind))).collect();
         for (name, expr, kind) in columns {
             all.insert(name, (expr, kind));
         }

@@ -100,9 +100,8 @@ pub async fn prepare(
         let end = pipeline.commands.iter().position(|command| command.name.value == until);
         pipeline.commands.truncate(end.unwrap_or(pipeline.commands.len()));
     }
-    let plan = planner::plan_pipeline(&pipeline, context, Needs::everything())
-        .await
-        .map_err(relocate)?;
+    let plan =
+        planner::plan_pipeline(&pipeline, context, Needs::everything()).await.map_err(relocate)?;
     Ok(Prepared { plan, expansion })
 }
 

@@ -113,12 +113,15 @@ impl FileOpener for LogOpener {
         let seen = self.seen.clone();
         let (sender, receiver) = tokio::sync::mpsc::channel::<RecordBatch>(BATCHES_AHEAD);
         Ok(Box::pin(async move {
-            let work = tokio::task::spawn_blocking(move || {
-                logs.decode(index, &request, seen, &mut |batch| match sender.blocking_send(batch) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(_) => ControlFlow::Break(()),
+            let work =
+                tokio::task::spawn_blocking(move || {
+                    logs.decode(index, &request, seen, &mut |batch| match sender
+                        .blocking_send(batch)
+                    {
+                        Ok(()) => ControlFlow::Continue(()),
+                        Err(_) => ControlFlow::Break(()),
+                    });
                 });
-            });
             let batches = futures::stream::unfold(receiver, async |mut receiver| {
                 receiver.recv().await.map(|batch| (Ok(batch), receiver))
             });

@@ -91,7 +91,14 @@ impl Logs {
     /// Lists the files that `names` stand for; what cannot be listed is in [`Logs::problems`].
     pub fn open(names: &[String], standard_input: &mut dyn Read, options: ReadOptions) -> Self {
         let Inputs { files, problems, spooled } = Inputs::list(names, standard_input);
-        Self { files, problems, options, reports: Mutex::default(), are_rows: OnceLock::new(), _spooled: spooled }
+        Self {
+            files,
+            problems,
+            options,
+            reports: Mutex::default(),
+            are_rows: OnceLock::new(),
+            _spooled: spooled,
+        }
     }
 
     /// Returns the files in order.
@@ -143,9 +150,11 @@ impl Logs {
             if let Some(sourcetype) = &self.options.sourcetype {
                 return sourcetype == "json";
             }
-            let mut formats = self.files.iter().take(FILES_PEEKED).filter_map(|file| {
-                open(file).ok().and_then(peek_format)
-            });
+            let mut formats = self
+                .files
+                .iter()
+                .take(FILES_PEEKED)
+                .filter_map(|file| open(file).ok().and_then(peek_format));
             formats.next() == Some(Format::Json)
         })
     }
@@ -210,8 +219,7 @@ impl Logs {
         for (index, report) in reports.iter() {
             read.files += 1;
             read.total.merge(report);
-            let is_foreign = report.events == 0
-                && report.skipped.contains_key(&SkipKind::NotJson);
+            let is_foreign = report.events == 0 && report.skipped.contains_key(&SkipKind::NotJson);
             if report.damage_count > 0 || is_foreign {
                 let name = self.files[*index].name.clone();
                 read.problems.push(FileProblem { name, report: report.clone() });

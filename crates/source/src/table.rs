@@ -42,9 +42,7 @@ fn data_type(kind: Kind) -> DataType {
     match kind {
         Kind::Number => DataType::Float64,
         Kind::Text => DataType::Utf8View,
-        Kind::Multi => {
-            DataType::List(Arc::new(ArrowField::new("item", DataType::Utf8View, true)))
-        }
+        Kind::Multi => DataType::List(Arc::new(ArrowField::new("item", DataType::Utf8View, true))),
     }
 }
 

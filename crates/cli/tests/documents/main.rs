@@ -109,7 +109,7 @@ fn run_block(block: &Block<'_>) -> Result<String> {
             .env("COLUMNS", "100")
             .output()?;
         let printed = String::from_utf8(output.stdout)?;
-        if printed.contains("not found") {
+        if printed.contains("not found") || printed.contains("unrecognized subcommand") {
             bail!("`{command}` cannot be run: {printed}");
         }
         let lines = printed.lines().map(|line| format!("{}\n", line.trim_end()));

@@ -28,7 +28,10 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Puts times into bins that begin at round times, and numbers into ranges `low-high`.",
     syntax: "bin [span=<span>|bins=<int>] [minspan=<span>] [start=<num>] [end=<num>] [aligntime=earliest|latest|<time>] <field> [AS <name>]",
     arguments: &[
-        ("span", "The width: a time such as `10m` or `1d`, a number, or `[<coefficient>]log[<base>]`."),
+        (
+            "span",
+            "The width: a time such as `10m` or `1d`, a number, or `[<coefficient>]log[<base>]`.",
+        ),
         ("bins", "How many bins there may be, if `span` is not given. Default 100."),
         ("minspan", "The smallest width that may be chosen, if `span` is not given."),
         ("start", "Widens the range that the width is chosen for."),
@@ -80,10 +83,18 @@ struct Bin {
 
 #[derive(Debug)]
 enum Width {
-    Time { span: Span, weekday: Option<u8> },
+    Time {
+        span: Span,
+        weekday: Option<u8>,
+    },
     Number(NumberBins),
     /// As the range of the values needs.
-    Range { count: usize, minimum: f64, start: Option<f64>, end: Option<f64> },
+    Range {
+        count: usize,
+        minimum: f64,
+        start: Option<f64>,
+        end: Option<f64>,
+    },
 }
 
 /// The options as they are written.
@@ -183,7 +194,10 @@ fn fixed(span: &Spanned<String>, is_time: bool) -> Result<Width, Diagnostic> {
     if length.count < parts && parts % length.count != 0 {
         return Err(Diagnostic::error(
             Code::BAD_OPTION,
-            format!("a span below a second must divide a second evenly, and `{}` does not", span.value),
+            format!(
+                "a span below a second must divide a second evenly, and `{}` does not",
+                span.value
+            ),
         )
         .at(span.span)
         .help("for example `span=250ms`"));
@@ -192,11 +206,7 @@ fn fixed(span: &Spanned<String>, is_time: bool) -> Result<Width, Diagnostic> {
 }
 
 /// Reads what a span snaps to: its own unit, or the weekday that weeks begin on.
-fn snapped(
-    snap: &str,
-    length: Span,
-    written: &Spanned<String>,
-) -> Result<Option<u8>, Diagnostic> {
+fn snapped(snap: &str, length: Span, written: &Spanned<String>) -> Result<Option<u8>, Diagnostic> {
     let weekday = snap.strip_prefix('w').and_then(|day| day.parse::<u8>().ok());
     match (length.unit, weekday) {
         (Unit::Week, Some(day @ 0..=7)) if length.count == 1 => return Ok(Some(day % 7)),
@@ -266,15 +276,17 @@ impl Command for Bin {
                 self.set(input, bins, stage)
             }
             Width::Number(bins) => self.set(input, *bins, stage),
-            Width::Range { count, minimum, start, end } => Ok(input.operator(Arc::new(RangeBins {
-                column: self.field.clone(),
-                output: self.output.clone(),
-                count: *count,
-                minimum: *minimum,
-                start: *start,
-                end: *end,
-                zone: (self.field == fields::TIME).then(|| stage.context.zone.clone()),
-            }))),
+            Width::Range { count, minimum, start, end } => {
+                Ok(input.operator(Arc::new(RangeBins {
+                    column: self.field.clone(),
+                    output: self.output.clone(),
+                    count: *count,
+                    minimum: *minimum,
+                    start: *start,
+                    end: *end,
+                    zone: (self.field == fields::TIME).then(|| stage.context.zone.clone()),
+                })))
+            }
         }
     }
 }

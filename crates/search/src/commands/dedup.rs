@@ -76,12 +76,11 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     };
     let mut sort_by = Vec::new();
     if let Some(number) = arguments.integer() {
-        dedup.keep = usize::try_from(number.value).ok().filter(|count| *count > 0).ok_or_else(
-            || {
+        dedup.keep =
+            usize::try_from(number.value).ok().filter(|count| *count > 0).ok_or_else(|| {
                 Diagnostic::error(Code::BAD_ARGUMENT, "expected a number greater than 0")
                     .at(number.span)
-            },
-        )?;
+            })?;
     }
     while !arguments.is_empty() {
         if let Some(value) = arguments.option("keepevents") {

@@ -66,11 +66,8 @@ impl Command for Eval {
     fn needs(&self, after: Needs) -> Needs {
         self.assignments.iter().rev().fold(after, |needs, assignment| {
             let inner = named_in(&assignment.target.value);
-            let needs = if inner.is_empty() {
-                needs.without([&assignment.target.value])
-            } else {
-                needs
-            };
+            let needs =
+                if inner.is_empty() { needs.without([&assignment.target.value]) } else { needs };
             needs.and(eval::field_names(&assignment.value)).and(inner)
         })
     }
@@ -109,10 +106,7 @@ async fn named_by_value(
     let own = plan.names();
     let name = target_name(target, &plan);
     let mut plan = plan
-        .with_columns(vec![
-            (NAME.to_owned(), name, Kind::Text),
-            (VALUE.to_owned(), value, kind),
-        ])
+        .with_columns(vec![(NAME.to_owned(), name, Kind::Text), (VALUE.to_owned(), value, kind)])
         .map_err(refused)?;
     let names: BTreeSet<String> = if stage.after.fields.is_open() {
         let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
@@ -130,13 +124,14 @@ async fn named_by_value(
             let wide = known.map_or(kind, |known| known.or(kind));
             let old = match known {
                 Some(known) => convert::to_kind(column(&name), known, wide),
-                None => lit(datafusion::common::ScalarValue::try_from(&crate::plan::data_type(wide))
-                    .map_err(refused)?),
+                None => {
+                    lit(datafusion::common::ScalarValue::try_from(&crate::plan::data_type(wide))
+                        .map_err(refused)?)
+                }
             };
             let new = convert::to_kind(column(VALUE), kind, wide);
-            let is_named = column(NAME).eq(lit(datafusion::common::ScalarValue::Utf8View(Some(
-                name.clone(),
-            ))));
+            let is_named =
+                column(NAME).eq(lit(datafusion::common::ScalarValue::Utf8View(Some(name.clone()))));
             let expr = when(is_named, new).otherwise(old).map_err(refused)?;
             Ok((name, expr, wide))
         })

@@ -64,8 +64,9 @@ fn row(object: &Map<String, Json>) -> Row {
 
 async fn run_example(example: &Example) -> Result<Vec<Row>, String> {
     let context = context(objects(example.events).iter().map(row).collect());
-    let prepared =
-        run::prepare(example.search, None, &context).await.map_err(|errors| format!("{errors:#?}"))?;
+    let prepared = run::prepare(example.search, None, &context)
+        .await
+        .map_err(|errors| format!("{errors:#?}"))?;
     let rows = prepared.collect(&context).await.map_err(|error| format!("{error:#?}"))?;
     Ok(rows.iter().collect())
 }

@@ -59,7 +59,11 @@ impl Fields {
     }
 
     fn keeps(&self, name: &str) -> bool {
-        if self.removes { !self.is_named(name) } else { name.starts_with('_') || self.is_named(name) }
+        if self.removes {
+            !self.is_named(name)
+        } else {
+            name.starts_with('_') || self.is_named(name)
+        }
     }
 }
 

@@ -85,8 +85,8 @@ impl Command for FillNull {
         let columns = table::spread(&input, &self.fields)
             .into_iter()
             .map(|name| {
-                let (expr, kind) = filled(&input, &name, &self.value)
-                    .map_err(|error| stage.refused(error))?;
+                let (expr, kind) =
+                    filled(&input, &name, &self.value).map_err(|error| stage.refused(error))?;
                 Ok((name, expr, kind))
             })
             .collect::<Result<Vec<_>, Diagnostic>>()?;

@@ -7,8 +7,8 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::{Arguments, EvalExpr};
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::operators::While;
 use crate::eval;
+use crate::operators::While;
 use crate::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {

@@ -96,7 +96,8 @@ fn read(
     };
     match format.value.as_str() {
         "csv" => {
-            let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(data.value.as_bytes());
+            let mut reader =
+                csv::ReaderBuilder::new().flexible(true).from_reader(data.value.as_bytes());
             let header = reader.headers().map_err(|error| bad(error.to_string()))?.clone();
             reader
                 .records()
@@ -129,7 +130,9 @@ fn json_value(value: serde_json::Value) -> Value<'static> {
     match value {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::String(text) => Value::text(text),
-        serde_json::Value::Array(items) if items.iter().all(|i| !i.is_object() && !i.is_array()) => {
+        serde_json::Value::Array(items)
+            if items.iter().all(|i| !i.is_object() && !i.is_array()) =>
+        {
             let texts = items.into_iter().map(json_value);
             Value::multi(texts.flat_map(Value::into_members).collect())
         }

@@ -231,7 +231,9 @@ pub(crate) fn unknown(name: &str, span: Span) -> Diagnostic {
     )
     .at(span);
     match spilltrail_diagnostic::similar(name, known) {
-        Some(similar) => diagnostic.help(format!("a command with a similar name exists: `{similar}`")),
+        Some(similar) => {
+            diagnostic.help(format!("a command with a similar name exists: `{similar}`"))
+        }
         None => diagnostic.help("`spilltrail help` lists the commands that are supported"),
     }
 }

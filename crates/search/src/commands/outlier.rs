@@ -21,7 +21,10 @@ static DOC: CommandDoc = CommandDoc {
     syntax: "outlier [type=iqr] [action=tf|rm] [param=<num>] [uselower=<bool>] [mark=<bool>] [<field> …]",
     arguments: &[
         ("type", "Only `iqr`."),
-        ("action", "`tf` or `transform` truncates, `rm` or `remove` removes the row. Default `tf`."),
+        (
+            "action",
+            "`tf` or `transform` truncates, `rm` or `remove` removes the row. Default `tf`.",
+        ),
         ("param", "How many distances of the quartiles outside. Default 2.5."),
         ("uselower", "If true, numbers far below the first quartile count too. Default false."),
         ("mark", "If true, truncated numbers begin with `000`. Default false."),
@@ -61,26 +64,25 @@ pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 /// `outlier` as it is written; `anomalydetection method=iqr` is the same.
 #[derive(Debug)]
 pub(super) struct Outlier {
-    pub(super) fields: Vec<String>,
-    pub(super) factor: f64,
-    pub(super) use_lower: bool,
-    pub(super) is_marked: bool,
-    pub(super) is_removing: bool,
+    fields: Vec<String>,
+    factor: f64,
+    use_lower: bool,
+    is_marked: bool,
+    is_removing: bool,
 }
 
-impl Default for Outlier {
-    fn default() -> Self {
+impl Outlier {
+    /// Returns the command over these fields, all options at their defaults.
+    pub(super) fn of(fields: Vec<String>) -> Self {
         Self {
-            fields: Vec::new(),
+            fields,
             factor: DEFAULT_FACTOR,
             use_lower: false,
             is_marked: false,
             is_removing: false,
         }
     }
-}
 
-impl Outlier {
     /// Takes an option; returns false if `outlier` has none of this name.
     pub(super) fn option(
         &mut self,
@@ -108,7 +110,7 @@ impl Outlier {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut outlier = Outlier::default();
+    let mut outlier = Outlier::of(Vec::new());
     while !arguments.is_empty() {
         if let Some((name, value)) = arguments.any_option() {
             if name.value.eq_ignore_ascii_case("type") {

@@ -56,16 +56,18 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     while !arguments.is_empty() {
         let from = arguments.field()?;
         if arguments.keyword("as").is_none() {
-            return Err(Diagnostic::error(Code::SYNTAX, format!("expected `AS` after `{}`", from.value))
-                .at(from.span)
-                .help("for example `rename userIdentity.arn AS arn`"));
+            return Err(Diagnostic::error(
+                Code::SYNTAX,
+                format!("expected `AS` after `{}`", from.value),
+            )
+            .at(from.span)
+            .help("for example `rename userIdentity.arn AS arn`"));
         }
         let to = arguments.field()?;
         arguments.symbol(",");
         let span = from.span.to(to.span);
         if from.value.matches('*').count() != to.value.matches('*').count() {
-            let message =
-                format!("`{}` and `{}` must have equally many `*`", from.value, to.value);
+            let message = format!("`{}` and `{}` must have equally many `*`", from.value, to.value);
             return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(span));
         }
         if pairs.iter().any(|pair| pair.to == to.value && pair.from != from.value) {
@@ -75,8 +77,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         pairs.push(Pair { from: from.value, to: to.value, span });
     }
     if pairs.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected `<field> AS <field>`")
-            .at(arguments.span()));
+        return Err(
+            Diagnostic::error(Code::SYNTAX, "expected `<field> AS <field>`").at(arguments.span())
+        );
     }
     Ok(Box::new(Rename { pairs }))
 }

@@ -81,8 +81,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         arguments.symbol(",");
     }
     if sort.keys.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a field to sort by")
-            .at(arguments.span()));
+        return Err(
+            Diagnostic::error(Code::SYNTAX, "expected a field to sort by").at(arguments.span())
+        );
     }
     Ok(Box::new(sort))
 }

@@ -28,11 +28,17 @@ static DOC: CommandDoc = CommandDoc {
             "global",
             "With a window and BY: whether the window is of all rows (true) or of each group. Default true.",
         ),
-        ("time_window", "Only rows less than this away in time count; rows must be in order of `_time`."),
+        (
+            "time_window",
+            "Only rows less than this away in time count; rows must be in order of `_time`.",
+        ),
         ("allnum", "If true, one value that is no number suppresses the statistic."),
         ("reset_on_change", "If true, everything starts anew when the BY fields change."),
         ("reset_before", "Everything starts anew before a row for which this holds."),
-        ("reset_after", "Everything starts anew after a row for which this holds; it may use the results."),
+        (
+            "reset_after",
+            "Everything starts anew after a row for which this holds; it may use the results.",
+        ),
     ],
     examples: &[
         Example {
@@ -219,8 +225,7 @@ impl Command for StreamStats {
         let mut names = input.names();
         let by = aggregate::names(&self.arguments.by);
         let written = &self.arguments.aggregates;
-        let preparation =
-            aggregate::prepare(input, written, &by, self.options.grouping, stage)?;
+        let preparation = aggregate::prepare(input, written, &by, self.options.grouping, stage)?;
         let aggregates = preparation.aggregates;
         for aggregate in &aggregates {
             if !names.contains(&aggregate.output) {

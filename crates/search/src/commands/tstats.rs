@@ -7,7 +7,9 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{Demand, fields};
 use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, SearchExpr, time};
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, fillnull, options, search, stats};
+use super::{
+    Command, CommandDoc, CommandKind, Entry, Example, Stage, fillnull, options, search, stats,
+};
 use crate::bins::{TimeBins, time_step};
 use crate::mapped::mapped;
 use crate::operators::{RangeBins, Whole};
@@ -27,7 +29,10 @@ static DOC: CommandDoc = CommandDoc {
     arguments: &[
         ("WHERE", "Which events, as `search` writes it."),
         ("span", "The width of the bins of `_time`."),
-        ("fillnull_value", "What stands for an absent BY field; without it such events are left out."),
+        (
+            "fillnull_value",
+            "What stands for an absent BY field; without it such events are left out.",
+        ),
         (
             "summariesonly, allow_old_summaries, local, chunk_size, include_reduced_buckets",
             "Taken and without effect: there are no summaries.",
@@ -110,10 +115,7 @@ fn from(arguments: &mut Arguments<'_>, span: Span) -> Diagnostic {
         Some((name, value)) => {
             (format!("{} `{}`", name.value, value.value), name.span.to(value.span))
         }
-        None => (
-            "this source".to_owned(),
-            arguments.word().map_or(span, |word| word.span),
-        ),
+        None => ("this source".to_owned(), arguments.word().map_or(span, |word| word.span)),
     };
     let kind = if what.starts_with("datamodel") { "the " } else { "" };
     Diagnostic::unsupported(
@@ -179,8 +181,9 @@ impl Tstats {
         for field in &self.by {
             if field.value.to_ascii_lowercase().starts_with("prefix(") {
                 let message = "`PREFIX()` is not supported";
-                return Err(Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message)
-                    .at(field.span));
+                return Err(
+                    Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message).at(field.span)
+                );
             }
             if field.value.contains('*') {
                 let message = "`tstats` takes no wildcards after BY";
@@ -208,7 +211,10 @@ impl Tstats {
             if field.value != fields::TIME && !indexed.contains(&field.value) {
                 return Err(Diagnostic::unsupported(
                     Code::UNSUPPORTED_OPTION,
-                    format!("the field `{}` is not indexed, and `tstats` reads no other", field.value),
+                    format!(
+                        "the field `{}` is not indexed, and `tstats` reads no other",
+                        field.value
+                    ),
                 )
                 .at(field.span)
                 .help("use a search with `stats`"));
@@ -225,9 +231,10 @@ impl Tstats {
         let zone = stage.context.zone.clone();
         let range = stage.context.range;
         let span = self.span.or_else(|| {
-            range.earliest.zip(range.latest).map(|(earliest, latest)| {
-                time_step(earliest, latest, DEFAULT_BINS, 0.0)
-            })
+            range
+                .earliest
+                .zip(range.latest)
+                .map(|(earliest, latest)| time_step(earliest, latest, DEFAULT_BINS, 0.0))
         });
         let Some(span) = span else {
             return Ok(plan.operator(Arc::new(RangeBins {

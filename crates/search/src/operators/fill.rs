@@ -49,7 +49,8 @@ impl Operator for Fill {
             .iter()
             .map(|field| {
                 let is_covered = Self::covers(&field.name);
-                let kind = if is_covered { Self::kind(&self.value, field.kind) } else { field.kind };
+                let kind =
+                    if is_covered { Self::kind(&self.value, field.kind) } else { field.kind };
                 Field::new(&field.name, kind)
             })
             .collect()

@@ -109,14 +109,13 @@ pub(crate) fn batches_with(
     let mut given = Vec::with_capacity(batches.len());
     for batch in batches {
         let rows = batch.num_rows();
-        let column = |field: &Arc<ArrowField>| {
-            match set.iter().find(|(name, _)| name == field.name()) {
+        let column =
+            |field: &Arc<ArrowField>| match set.iter().find(|(name, _)| name == field.name()) {
                 Some((_, column)) => Ok(column.slice(offset, rows)),
                 None => batch.column_by_name(field.name()).cloned().ok_or_else(|| {
                     internal_datafusion_err!("the column `{}` is missing", field.name())
                 }),
-            }
-        };
+            };
         let columns = output.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
         given.push(RecordBatch::try_new(output.clone(), columns)?);
         offset += rows;

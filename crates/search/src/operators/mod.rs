@@ -5,10 +5,10 @@
 //! order and gives batches in order. One logical node and one execution plan carry them all.
 
 mod append;
-mod count;
-mod derive;
 mod convert_columns;
+mod count;
 mod dedup;
+mod derive;
 mod event_statistics;
 mod exec;
 mod expand;
@@ -20,8 +20,8 @@ mod outliers;
 mod present;
 mod range_bins;
 mod serial;
-mod summarize;
 mod stream_statistics;
+mod summarize;
 mod r#while;
 
 use std::fmt::Debug;
@@ -32,10 +32,10 @@ use datafusion::common::Result;
 use spilltrail_event::Field;
 
 pub use append::Append;
-pub use count::CountRows;
-pub use derive::{Derive, RowFunction};
 pub use convert_columns::{ConvertColumn, ConvertColumns};
+pub use count::CountRows;
 pub use dedup::Dedup;
+pub use derive::{Derive, RowFunction};
 pub use event_statistics::EventStatistics;
 pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
@@ -45,8 +45,8 @@ pub use outliers::{OutlierAction, Outliers};
 pub use present::CountPresent;
 pub use range_bins::RangeBins;
 pub use serial::SerialNumbers;
-pub use summarize::{Summarize, Summary};
 pub use stream_statistics::{Resets, StreamStatistics, Window};
+pub use summarize::{Summarize, Summary};
 pub use r#while::While;
 
 /// What an operator does, as plain data.

@@ -133,7 +133,11 @@ impl Bins {
         reason = "numbers are not below `low`, and the result is capped"
     )]
     fn index(&self, number: f64) -> u64 {
-        if self.width == 0.0 { 0 } else { (((number - self.low) / self.width) as u64).min(self.last) }
+        if self.width == 0.0 {
+            0
+        } else {
+            (((number - self.low) / self.width) as u64).min(self.last)
+        }
     }
 }
 

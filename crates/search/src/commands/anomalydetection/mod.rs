@@ -32,7 +32,10 @@ static DOC: CommandDoc = CommandDoc {
             "`filter` (default) gives anomalies, `annotate` all rows, `summary` what the scores are like; with `iqr` as for `outlier`.",
         ),
         ("pthresh", "A row (with `zscore`, a value) less probable than this is an anomaly."),
-        ("cutoff", "With `histogram`: whether the threshold is lowered to get few anomalies. Default true."),
+        (
+            "cutoff",
+            "With `histogram`: whether the threshold is lowered to get few anomalies. Default true.",
+        ),
         ("param, uselower, mark", "With `iqr`: as for `outlier`."),
         ("field", "The fields to look at. Default: all that are not internal."),
     ],
@@ -146,10 +149,9 @@ impl Written {
                 .at(threshold.span)
                 .help("use `param` for how far outside the quartiles outliers are"));
         }
-        let mut outlier = Outlier { fields: self.fields, ..Outlier::default() };
-        let action = self.action.map(|value| {
-            (Spanned::new("action".to_owned(), value.span), value)
-        });
+        let mut outlier = Outlier::of(self.fields);
+        let action =
+            self.action.map(|value| (Spanned::new("action".to_owned(), value.span), value));
         for (name, value) in self.others.iter().chain(&action) {
             if !outlier.option(name, value)? {
                 return Err(options::unknown("anomalydetection", name));
@@ -186,7 +188,8 @@ impl Written {
             "annotate" => Action::Annotate,
             "summary" => Action::Summary,
             other => {
-                let message = format!("expected `filter`, `annotate` or `summary`, found `{other}`");
+                let message =
+                    format!("expected `filter`, `annotate` or `summary`, found `{other}`");
                 let diagnostic = Diagnostic::error(Code::BAD_OPTION, message);
                 return Err(match self.action {
                     Some(action) => diagnostic.at(action.span),

@@ -92,9 +92,7 @@ impl Operator for Anomalies {
                 HISTOGRAM_SUMMARY.iter().map(|name| Field::new(*name, Kind::Number)).collect()
             }
             (Method::ZScore(_), Action::Summary) => fields(&ZSCORE_SUMMARY),
-            (Method::Histogram(_), _) => {
-                gather::fields_with(input, &fields(&HISTOGRAM_COLUMNS))
-            }
+            (Method::Histogram(_), _) => gather::fields_with(input, &fields(&HISTOGRAM_COLUMNS)),
             (Method::ZScore(_), _) => {
                 let names = self.fields.iter().flat_map(|field| score_columns(field));
                 let added: Vec<Field> = names.map(|name| Field::new(name, Kind::Number)).collect();
@@ -212,7 +210,8 @@ fn annotations(scores: &Scores, is_anomaly: &[bool], names: &[&str]) -> [ArrayRe
     let of_anomaly = |is_anomaly: &bool, value: Value<'static>| {
         if *is_anomaly { value } else { Value::Null }
     };
-    let cause = |cause: usize| names.get(cause).map_or(Value::Null, |n| Value::text((*n).to_owned()));
+    let cause =
+        |cause: usize| names.get(cause).map_or(Value::Null, |n| Value::text((*n).to_owned()));
     [
         to_array(Kind::Number, rows().map(|(row, _)| Value::Number(row.log_probability))),
         to_array(Kind::Text, rows().map(|(row, is)| of_anomaly(is, cause(row.cause)))),

@@ -133,9 +133,8 @@ fn unsigned(text: &str) -> Option<f64> {
 /// Returns the longest beginning that is a number.
 fn leading_number(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
-    let digits = |from: usize| {
-        bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count() + from
-    };
+    let digits =
+        |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count() + from;
     let sign = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
     let mut end = digits(sign);
     if bytes.get(end) == Some(&b'.') && digits(end + 1) > end + 1 {

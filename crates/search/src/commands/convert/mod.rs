@@ -20,9 +20,8 @@ use crate::plan::{Needs, Plan, column};
 const DEFAULT_FORMAT: &str = "%m/%d/%Y %H:%M:%S";
 
 /// The functions, sorted.
-const FUNCTIONS: [&str; 10] = [
-    "auto", "ctime", "dur2sec", "memk", "mktime", "mstime", "none", "num", "rmcomma", "rmunit",
-];
+const FUNCTIONS: [&str; 10] =
+    ["auto", "ctime", "dur2sec", "memk", "mktime", "mstime", "none", "num", "rmcomma", "rmunit"];
 
 static DOC: CommandDoc = CommandDoc {
     name: "convert",

@@ -48,9 +48,10 @@ struct Extreme {
 
 impl Extreme {
     fn offer(&mut self, key: Vec<u8>, text: impl FnOnce() -> String) {
-        let is_better = self.best.as_ref().is_none_or(|best| {
-            if self.is_max { key > best.key } else { key < best.key }
-        });
+        let is_better = self
+            .best
+            .as_ref()
+            .is_none_or(|best| if self.is_max { key > best.key } else { key < best.key });
         if is_better {
             self.best = Some(Best { key, text: text() });
         }

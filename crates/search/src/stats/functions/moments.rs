@@ -129,11 +129,9 @@ mod tests {
 
     #[test]
     fn spread_of_few_numbers() {
-        for (numbers, stdev, varp) in [
-            (&[5.0][..], 0.0, 0.0),
-            (&[2.0, 4.0], 2f64.sqrt(), 1.0),
-            (&[1.0, 1.0, 1.0], 0.0, 0.0),
-        ] {
+        for (numbers, stdev, varp) in
+            [(&[5.0][..], 0.0, 0.0), (&[2.0, 4.0], 2f64.sqrt(), 1.0), (&[1.0, 1.0, 1.0], 0.0, 0.0)]
+        {
             for (function, want) in [(&STDEV, stdev), (&VARP, varp)] {
                 let mut statistic = (function.start)(0.0);
                 numbers.iter().for_each(|n| statistic.update(&Value::Number(*n), None));
