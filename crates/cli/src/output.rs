@@ -71,7 +71,7 @@ impl RowWriter {
     pub(crate) fn finish(&mut self) -> Result<()> {
         match self.format {
             Format::Json => {
-                self.out.write_all(if self.written == 0 { b"[]\n" } else { b"\n]\n" })?
+                self.out.write_all(if self.written == 0 { b"[]\n" } else { b"\n]\n" })?;
             }
             Format::Csv if self.written == 0 && !self.columns.is_empty() => {
                 self.out

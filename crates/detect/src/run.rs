@@ -1,6 +1,7 @@
 //! Running one detection.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -229,7 +230,7 @@ async fn gathered(
         return (Vec::new(), unknown());
     };
     // What this second reading observes is not the detection's own.
-    let own = SearchContext { observations: Default::default(), ..context.clone() };
+    let own = SearchContext { observations: Arc::default(), ..context.clone() };
     let gathered = match evidence::gather(&outline, &found.rows, &own).await {
         Ok(gathered) => gathered,
         Err(diagnostics) => {

@@ -163,7 +163,7 @@ impl Summary {
             let damages = file.report.damages.iter().map(ToString::to_string);
             let mut reason = damages.take(3).collect::<Vec<_>>().join("; ");
             if file.report.damage_count == 0 {
-                reason = "holds no JSON".to_owned();
+                "holds no JSON".clone_into(&mut reason);
             } else if file.report.damage_count > 3 {
                 reason.push_str(&format!("; {} more", file.report.damage_count - 3));
             }
@@ -209,6 +209,7 @@ impl Summary {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde hands out a reference to the field")]
 fn time<S: Serializer>(time: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(json::number).serialize(serializer)
 }
