@@ -7,8 +7,7 @@ use crate::fixture::Fixture;
 #[test]
 fn text_for_a_person() {
     let run = Fixture::new().run(&["hunt", "logs", "--format", "table"]);
-    let expected = "\
- 56  2026-03-10 09:01:00 UTC  Key Made
+    let expected = " 56  2026-03-10 09:01:00 UTC  Key Made
      arn:aws:iam::111122223333:user/ann from 192.0.2.1
      arn:aws:iam::111122223333:user/ann made 2 keys from 192.0.2.1
      TTP T1098

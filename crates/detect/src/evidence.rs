@@ -92,12 +92,19 @@ fn unknown(leading: &str) -> Gathered {
 struct Trails<'a> {
     grouping: &'a [String],
     originals: Vec<String>,
-    trails: Vec<Trail>,
-    /// For each set of fields that rows have of the grouping: values to rows.
-    index: Vec<(Vec<usize>, HashMap<Vec<String>, Vec<usize>>)>,
+    rows: Vec<Trail>,
+    /// One for each set of fields that rows have of the grouping.
+    index: Vec<Keyed>,
     full: usize,
     /// True if rows are told apart by time, so that the oldest and the newest event count.
     needs_all: bool,
+}
+
+/// The rows that have certain fields of the grouping, by their values of these.
+#[derive(Debug)]
+struct Keyed {
+    fields: Vec<usize>,
+    rows: HashMap<Vec<String>, Vec<usize>>,
 }
 
 /// What is known of one row's events.
@@ -118,7 +125,7 @@ impl<'a> Trails<'a> {
         let mut trails = Self {
             grouping,
             originals: (0..grouping.len()).map(original_column).collect(),
-            trails: Vec::with_capacity(rows.len()),
+            rows: Vec::with_capacity(rows.len()),
             index: Vec::new(),
             full: 0,
             needs_all: grouping.iter().any(|name| name == TIME),
@@ -135,19 +142,17 @@ impl<'a> Trails<'a> {
         let present: Vec<usize> = (0..values.len()).filter(|i| !values[*i].is_empty()).collect();
         // A row that has lost all that it was grouped by says nothing about its events.
         if !present.is_empty() || self.grouping.is_empty() {
-            let number = self.trails.len();
-            let place = match self.index.iter().position(|(fields, _)| *fields == present) {
-                Some(place) => place,
-                None => {
-                    self.index.push((present.clone(), HashMap::new()));
-                    self.index.len() - 1
-                }
-            };
+            let number = self.rows.len();
+            let known = self.index.iter().position(|keyed| keyed.fields == present);
+            let place = known.unwrap_or_else(|| {
+                self.index.push(Keyed { fields: present.clone(), rows: HashMap::new() });
+                self.index.len() - 1
+            });
             for key in combinations(present.iter().map(|i| values[*i].as_slice())) {
-                self.index[place].1.entry(key).or_default().push(number);
+                self.index[place].rows.entry(key).or_default().push(number);
             }
         }
-        self.trails.push(Trail {
+        self.rows.push(Trail {
             is_original: vec![true; values.len()],
             values,
             ids: Vec::new(),
@@ -162,7 +167,7 @@ impl<'a> Trails<'a> {
         let values: Vec<Vec<String>> =
             self.grouping.iter().map(|name| members(event, name)).collect();
         let mut found: Vec<usize> = Vec::new();
-        for (fields, rows) in &self.index {
+        for Keyed { fields, rows } in &self.index {
             for key in combinations(fields.iter().map(|i| values[*i].as_slice())) {
                 found.extend(rows.get(&key).into_iter().flatten());
             }
@@ -170,7 +175,7 @@ impl<'a> Trails<'a> {
         found.sort_unstable();
         found.dedup();
         for number in found {
-            let trail = &mut self.trails[number];
+            let trail = &mut self.rows[number];
             let was_full = trail.is_full();
             trail.add(event, &self.originals);
             self.full += usize::from(!was_full && trail.is_full());
@@ -178,13 +183,13 @@ impl<'a> Trails<'a> {
     }
 
     fn are_full(&self) -> bool {
-        !self.needs_all && self.full == self.trails.len()
+        !self.needs_all && self.full == self.rows.len()
     }
 
     fn finish(self, leading: &str) -> Vec<Gathered> {
         let grouping = self.grouping;
         let bounded = self.needs_all;
-        self.trails.into_iter().map(|trail| trail.finish(grouping, leading, bounded)).collect()
+        self.rows.into_iter().map(|trail| trail.finish(grouping, leading, bounded)).collect()
     }
 }
 

@@ -207,6 +207,7 @@ fn row_as_json<S: Serializer>(row: &Row, serializer: S) -> Result<S::Ok, S::Erro
     json::object(row).serialize(serializer)
 }
 
+#[expect(clippy::ref_option, reason = "serde hands out a reference to the field")]
 fn time_as_json<S: Serializer>(time: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(json::number).serialize(serializer)
 }

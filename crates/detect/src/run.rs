@@ -1,6 +1,7 @@
 //! Running one detection.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;

@@ -106,7 +106,7 @@ impl Report {
     pub(super) fn reason(&self) -> Option<String> {
         match &self.status {
             Status::CannotFire(fields) => Some(format!("no event has {}", list(fields))),
-            Status::NoBaseline(lookups) => Some(format!("empty: {}", list(lookups))),
+            Status::NoBaseline(lookups) => Some(format!("empty lookup {}", list(lookups))),
             Status::Unsupported | Status::Failed => {
                 let worst = self.messages.iter().max_by_key(|message| message.severity);
                 worst.map(|message| message.message.clone())
@@ -163,7 +163,7 @@ impl Summary {
             let damages = file.report.damages.iter().map(ToString::to_string);
             let mut reason = damages.take(3).collect::<Vec<_>>().join("; ");
             if file.report.damage_count == 0 {
-                reason = "holds no JSON".to_owned();
+                "holds no JSON".clone_into(&mut reason);
             } else if file.report.damage_count > 3 {
                 reason.push_str(&format!("; {} more", file.report.damage_count - 3));
             }
@@ -209,6 +209,7 @@ impl Summary {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde hands out a reference to the field")]
 fn time<S: Serializer>(time: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(json::number).serialize(serializer)
 }

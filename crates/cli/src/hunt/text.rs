@@ -24,6 +24,9 @@ const FEW: usize = 3;
 const ADDRESSES: &[&str] =
     &["src_ip", "src", "sourceIPAddress", "src_endpoint.ip", "source_ip", "clientip"];
 
+/// The detections of one status: a title, which ones they are, how many may be named.
+type Group = (&'static str, fn(&Status) -> bool, usize);
+
 /// The findings as they will be shown.
 #[derive(Debug, Default)]
 pub(super) struct Digest {
@@ -211,7 +214,7 @@ fn render_summary(summary: &Summary, is_detailed: bool, width: usize, zone: &Tim
     let mut text = String::new();
     headline(&mut text, summary);
     fired(&mut text, summary);
-    let groups: [(&str, fn(&Status) -> bool, usize); 6] = [
+    let groups: [Group; 6] = [
         ("clean: events seen, nothing found", |s| *s == Status::Clean, FEW),
         ("no such events in the logs", |s| *s == Status::NoSuchEvents, 0),
         ("cannot fire on these logs", |s| matches!(s, Status::CannotFire(_)), NAMED),
@@ -349,7 +352,7 @@ fn plural(count: u64, noun: &str) -> String {
     let digits = count.to_string();
     let mut number = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             number.push(',');
         }
         number.push(digit);
