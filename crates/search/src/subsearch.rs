@@ -171,7 +171,10 @@ pub(crate) fn first(mut diagnostics: Vec<Diagnostic>) -> Diagnostic {
 ///
 /// # Errors
 /// What the subsearch fails with.
-pub(crate) async fn as_text(pipeline: &Pipeline, context: &SearchContext) -> Result<String, Diagnostic> {
+pub(crate) async fn as_text(
+    pipeline: &Pipeline,
+    context: &SearchContext,
+) -> Result<String, Diagnostic> {
     let rows = run(pipeline, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
     let texts: Vec<String> = rows
         .iter()

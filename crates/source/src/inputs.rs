@@ -155,7 +155,7 @@ mod tests {
                 .collect();
             (names, listed.problems.len())
         };
-        assert_eq!(names(&[root.clone()]).0, ["/a.gz", "/b/1.json", "/b/2.json"]);
+        assert_eq!(names(std::slice::from_ref(&root)).0, ["/a.gz", "/b/1.json", "/b/2.json"]);
         assert_eq!(names(&[format!("{root}/b/*.json")]).0, ["/b/1.json", "/b/2.json"]);
         assert_eq!(names(&["-".to_owned()]).0, ["-"]);
         assert_eq!(names(&[format!("{root}/none"), format!("{root}/none*")]), (vec![], 2));

@@ -64,7 +64,7 @@ pub(super) static SHA512: EvalFunction = EvalFunction::row(
 
 fn hash<H: Digest>(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let mut digits = String::new();
-    for byte in H::digest(text.as_bytes()).iter() {
+    for byte in &H::digest(text.as_bytes()) {
         // Writing to a String does not fail.
         let _ = write!(digits, "{byte:02x}");
     }
