@@ -25,6 +25,7 @@ pub(super) const USER_INPUTS: &[Input] = &[
     Input::AccessKeyUserName,
     Input::AssumedRoleArn,
     Input::CreatedUserName,
+    Input::ErrorMessage,
     Input::EventName,
     Input::IdentityArn,
     Input::IdentityPrincipal,
