@@ -98,18 +98,24 @@ pub fn wildcard_match(pattern: &str, text: &str) -> bool {
 /// match.
 #[must_use]
 pub fn wildcard_capture(pattern: &str, text: &str) -> Option<Vec<String>> {
-    let Some((head, rest)) = pattern.split_once('*') else {
-        return (pattern == text).then(Vec::new);
-    };
-    let tail = text.strip_prefix(head)?;
-    for end in (0..=tail.len()).filter(|end| tail.is_char_boundary(*end)) {
-        let (taken, left) = tail.split_at(end);
-        if let Some(mut more) = wildcard_capture(rest, left) {
-            more.insert(0, taken.to_owned());
-            return Some(more);
-        }
+    let mut pieces = pattern.split('*');
+    let mut left = text.strip_prefix(pieces.next()?)?;
+    let mut pieces = pieces.peekable();
+    if pieces.peek().is_none() {
+        return left.is_empty().then(Vec::new);
     }
-    None
+    let mut captured = Vec::new();
+    while let Some(piece) = pieces.next() {
+        // The first place of a piece leaves the most room for those after it, so there is no need to
+        // try another; the last piece must end the text.
+        let end = match pieces.peek() {
+            Some(_) => left.find(piece)?,
+            None => left.strip_suffix(piece)?.len(),
+        };
+        captured.push(left[..end].to_owned());
+        left = &left[end + piece.len()..];
+    }
+    Some(captured)
 }
 
 #[cfg(test)]

@@ -9,8 +9,6 @@ mod convert;
 mod dedup;
 mod eval;
 mod eventstats;
-#[cfg(test)]
-mod examples;
 mod fields;
 mod fillnull;
 mod format;
@@ -28,7 +26,10 @@ mod options;
 mod outlier;
 mod outputlookup;
 mod regex;
+#[cfg(test)]
+mod registry;
 mod rename;
+mod replace;
 mod r#return;
 mod reverse;
 mod rex;
@@ -39,6 +40,7 @@ mod stats;
 mod streamstats;
 mod table;
 mod tail;
+mod trendline;
 mod tstats;
 mod r#where;
 
@@ -79,6 +81,7 @@ pub static COMMANDS: &[Entry] = &[
     outputlookup::ENTRY,
     regex::ENTRY,
     rename::ENTRY,
+    replace::ENTRY,
     r#return::ENTRY,
     reverse::ENTRY,
     rex::ENTRY,
@@ -89,6 +92,7 @@ pub static COMMANDS: &[Entry] = &[
     streamstats::ENTRY,
     table::ENTRY,
     tail::ENTRY,
+    trendline::ENTRY,
     tstats::ENTRY,
     r#where::ENTRY,
 ];

@@ -111,7 +111,8 @@ impl Pair {
     }
 }
 
-fn fill(template: &str, parts: Vec<String>) -> String {
+/// Puts the parts in the places of the `*` of a template.
+pub(super) fn fill(template: &str, parts: Vec<String>) -> String {
     let mut parts = parts.into_iter();
     let mut filled = String::new();
     for (index, piece) in template.split('*').enumerate() {

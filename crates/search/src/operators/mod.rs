@@ -22,6 +22,7 @@ mod range_bins;
 mod serial;
 mod stream_statistics;
 mod summarize;
+mod trend;
 mod r#while;
 
 use std::fmt::Debug;
@@ -47,6 +48,7 @@ pub use range_bins::RangeBins;
 pub use serial::SerialNumbers;
 pub use stream_statistics::{Resets, StreamStatistics, Window};
 pub use summarize::{Summarize, Summary};
+pub use trend::{Trend, TrendKind, Trends};
 pub use r#while::While;
 
 /// What an operator does, as plain data.

@@ -1,0 +1,198 @@
+//! Tests over the registry of commands: names, files, and every example run.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use indexmap::IndexMap;
+use jiff::tz::TimeZone;
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::{TimeBounds, Value, fields, format_number};
+use spilltrail_spl::MacroSet;
+
+use super::{COMMANDS, Example, command};
+use crate::context::{LookupStore, LookupTable, SearchContext};
+use crate::memory::{MemoryEvents, Row};
+use crate::run;
+
+/// The clock of all examples: 2023-11-14 22:13:20 UTC.
+const NOW: f64 = 1_700_000_000.0;
+
+/// Lookups in memory.
+#[derive(Debug, Default)]
+struct Lookups(Mutex<IndexMap<String, Arc<LookupTable>>>);
+
+impl LookupStore for Lookups {
+    fn read(&self, name: &str) -> Result<Option<Arc<LookupTable>>, String> {
+        Ok(self.0.lock().map_err(|error| error.to_string())?.get(name).cloned())
+    }
+
+    fn write(&self, name: &str, table: LookupTable) -> Result<(), String> {
+        self.0.lock().map_err(|error| error.to_string())?.insert(name.to_owned(), Arc::new(table));
+        Ok(())
+    }
+}
+
+fn context(rows: Vec<Row>) -> SearchContext {
+    SearchContext {
+        session: run::session(64 << 20).expect("a session"),
+        events: Arc::new(MemoryEvents::new(rows)),
+        lookups: Arc::new(Lookups::default()),
+        geo: None,
+        macros: Arc::new(MacroSet::builtin()),
+        now: NOW,
+        zone: TimeZone::UTC,
+        range: TimeBounds::default(),
+        observations: Arc::default(),
+    }
+}
+
+fn value(json: &serde_json::Value) -> Value<'static> {
+    match json {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::String(text) => Value::text(text.clone()),
+        serde_json::Value::Array(items) => {
+            Value::multi(items.iter().flat_map(|item| value(item).into_members()).collect())
+        }
+        other => Value::text(other.to_string()),
+    }
+}
+
+/// Reads rows, one JSON object a line. Numbers are text, as in events; only `_time` is a number.
+fn rows(lines: &str) -> Vec<Row> {
+    let row = |line: &str| {
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let cell = |(name, json): (&String, &serde_json::Value)| {
+            let value = match json.as_f64() {
+                Some(number) if name == fields::TIME => Value::Number(number),
+                _ => value(json),
+            };
+            (name.clone(), value)
+        };
+        object.iter().map(cell).collect()
+    };
+    lines.lines().filter(|line| !line.trim().is_empty()).map(row).collect()
+}
+
+/// The row as the results of an example write it: text and numbers apart, columns by name.
+fn printed(row: &Row) -> serde_json::Map<String, serde_json::Value> {
+    let mut names: Vec<&String> = row.keys().collect();
+    names.sort();
+    let json = |value: &Value<'_>| match value {
+        Value::Number(number) => serde_json::Number::from_f64(*number)
+            .map_or_else(|| format_number(*number).into(), serde_json::Value::Number),
+        Value::Multi(members) => members.iter().map(|member| member.as_ref()).collect(),
+        other => other.to_text().map_or(serde_json::Value::Null, |text| text.as_ref().into()),
+    };
+    names.into_iter().map(|name| (name.clone(), json(&row[name]))).collect()
+}
+
+/// The wanted rows, with all numbers as doubles and columns by name.
+fn wanted(lines: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
+    let double = |json: serde_json::Value| match json.as_f64() {
+        Some(number) => serde_json::Number::from_f64(number).map_or(json, Into::into),
+        None => json,
+    };
+    let row = |line: &str| {
+        let row: std::collections::BTreeMap<String, serde_json::Value> =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        row.into_iter().map(|(name, json)| (name, double(json))).collect()
+    };
+    lines.lines().filter(|line| !line.trim().is_empty()).map(row).collect()
+}
+
+/// Runs an example; returns how its rows differ from those that it states.
+async fn difference(example: &Example) -> Option<String> {
+    let context = context(rows(example.events));
+    let found: Result<Vec<Row>, Vec<Diagnostic>> = async {
+        let prepared = run::prepare(example.search, &context).await?;
+        let rows = prepared.collect(&context).await.map_err(|diagnostic| vec![diagnostic])?;
+        Ok(rows.iter().collect())
+    }
+    .await;
+    let found = match found {
+        Ok(rows) => rows.iter().map(printed).collect::<Vec<_>>(),
+        Err(diagnostics) => return Some(format!("fails: {diagnostics:?}")),
+    };
+    let wanted = wanted(example.results);
+    let text = |rows: &[serde_json::Map<String, serde_json::Value>]| {
+        let lines: Vec<String> =
+            rows.iter().map(|row| serde_json::Value::from(row.clone()).to_string()).collect();
+        lines.join("\n")
+    };
+    let (found, wanted) = (text(&found), text(&wanted));
+    (found != wanted).then(|| format!("gives\n{found}\ninstead of\n{wanted}"))
+}
+
+#[tokio::test]
+async fn examples_give_what_they_state() {
+    let mut failures = Vec::new();
+    for entry in COMMANDS {
+        for example in entry.doc.examples {
+            if let Some(difference) = difference(example).await {
+                let (name, search) = (entry.doc.name, example.search);
+                failures.push(format!("{name}: `{search}` {difference}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+#[tokio::test]
+async fn a_wrong_example_is_found() {
+    let example = |results| Example {
+        title: "",
+        events: "{\"n\":\"1\"}\n{\"n\":\"2\"}",
+        search: "| eval m=n*2 | fields m",
+        results,
+    };
+    assert_eq!(difference(&example("{\"m\":2}\n{\"m\":4}")).await, None);
+    for wrong in ["{\"m\":4}\n{\"m\":2}", "{\"m\":2}", "{\"m\":\"2\"}\n{\"m\":4}", "{}\n{}"] {
+        assert!(difference(&example(wrong)).await.is_some(), "{wrong}");
+    }
+}
+
+#[test]
+fn names_are_sorted_and_unique() {
+    assert!(COMMANDS.is_sorted_by(|a, b| a.doc.name < b.doc.name));
+    let mut names = BTreeSet::new();
+    for entry in COMMANDS {
+        for name in std::iter::once(&entry.doc.name).chain(entry.doc.aliases) {
+            assert!(names.insert(*name), "`{name}` is there twice");
+            assert_eq!(*name, name.to_lowercase());
+            assert_eq!(command(name).map(|found| found.doc.name), Some(entry.doc.name));
+        }
+    }
+}
+
+#[test]
+fn commands_are_documented() {
+    for entry in COMMANDS {
+        let doc = entry.doc;
+        assert!(doc.summary.ends_with('.') && !doc.summary.contains('\n'), "{}", doc.name);
+        assert!(doc.syntax.starts_with(doc.name), "{}", doc.name);
+        assert!(doc.examples.len() >= 2, "{} needs two examples", doc.name);
+        for sentence in doc.differs {
+            assert!(sentence.ends_with('.'), "{}: {sentence}", doc.name);
+        }
+    }
+}
+
+#[test]
+fn every_file_is_registered() {
+    /// Files that are no commands.
+    const HELPERS: [&str; 3] = ["mod", "options", "registry"];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands");
+    let files: BTreeSet<String> = std::fs::read_dir(folder)
+        .expect("the folder of the commands")
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let is_source = path.is_dir() || path.extension().is_some_and(|end| end == "rs");
+            let name = path.file_stem()?.to_str()?.to_owned();
+            (is_source && !HELPERS.contains(&name.as_str())).then_some(name)
+        })
+        .collect();
+    let names: BTreeSet<String> = COMMANDS.iter().map(|entry| entry.doc.name.to_owned()).collect();
+    assert_eq!(files, names);
+}

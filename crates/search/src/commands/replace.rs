@@ -1,0 +1,129 @@
+//! `replace`: replaces whole values.
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_event::{Kind, Value, parse_number, wildcard_capture};
+use spilltrail_spl::Arguments;
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, rename, table};
+use crate::mapped::{ValueFunction, mapped};
+use crate::plan::{Needs, Plan, column};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "replace",
+    aliases: &[],
+    kind: CommandKind::DistributableStreaming,
+    summary: "Replaces whole values; a `*` stands for any text and is taken over.",
+    syntax: "replace <old> WITH <new> [, <old> WITH <new>] … [IN <field> …]",
+    arguments: &[
+        ("old", "The whole value, upper and lower case apart; `*` stands for any text."),
+        ("new", "What comes in its place; its `*` are those of the old value, in order."),
+        ("IN", "The fields; without, all that are not internal."),
+    ],
+    examples: &[
+        Example {
+            title: "Names for codes",
+            events: "{\"code\":\"0\",\"n\":\"0\"}\n{\"code\":\"1\",\"n\":\"5\"}",
+            search: "| replace 0 WITH ok, 1 WITH denied IN code",
+            results: "{\"code\":\"ok\",\"n\":\"0\"}\n{\"code\":\"denied\",\"n\":\"5\"}",
+        },
+        Example {
+            title: "A part of the value is taken over",
+            events: r#"{"source":"ec2.amazonaws.com"}"#,
+            search: "| replace *.amazonaws.com WITH * IN source",
+            results: r#"{"source":"ec2"}"#,
+        },
+    ],
+    differs: &["Of several pairs, the first that matches a value replaces it."],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct Replace {
+    pairs: Pairs,
+    fields: Vec<String>,
+}
+
+/// Old and new values.
+#[derive(Debug, Clone)]
+struct Pairs(Vec<(String, String)>);
+
+impl ValueFunction for Pairs {
+    fn name(&self) -> &'static str {
+        "spl_replace"
+    }
+
+    fn kind(&self, input: Kind) -> Kind {
+        let is_number = |(_, new): &(String, String)| parse_number(new).is_some();
+        if self.0.iter().all(is_number) { input } else { input.or(Kind::Text) }
+    }
+
+    fn apply(&self, value: &Value<'_>) -> Value<'static> {
+        let text = value.to_text().unwrap_or_default();
+        let replaced = self.0.iter().find_map(|(old, new)| {
+            wildcard_capture(old, &text).map(|parts| rename::fill(new, parts))
+        });
+        replaced.map_or_else(|| value.clone().into_owned(), Value::text)
+    }
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let mut replace = Replace { pairs: Pairs(Vec::new()), fields: Vec::new() };
+    while !arguments.is_empty() {
+        if !replace.pairs.0.is_empty() && arguments.keyword("in").is_some() {
+            replace.fields = arguments.fields()?.into_iter().map(|field| field.value).collect();
+            arguments.finish()?;
+            break;
+        }
+        let old = arguments.word();
+        let with = old.as_ref().and_then(|_| arguments.keyword("with"));
+        let (Some(old), Some(_), Some(new)) = (old, with, arguments.word()) else {
+            return Err(expected_pair(arguments));
+        };
+        let stars = |text: &str| text.matches('*').count();
+        if stars(&new.value) > 0 && stars(&new.value) != stars(&old.value) {
+            let message = format!("`{}` and `{}` must have equally many `*`", old.value, new.value);
+            return Err(Diagnostic::error(Code::BAD_ARGUMENT, message)
+                .at(new.span)
+                .help("the new value may also have none"));
+        }
+        replace.pairs.0.push((old.value, new.value));
+        arguments.symbol(",");
+    }
+    if replace.pairs.0.is_empty() {
+        return Err(expected_pair(arguments));
+    }
+    Ok(Box::new(replace))
+}
+
+fn expected_pair(arguments: &Arguments<'_>) -> Diagnostic {
+    Diagnostic::error(Code::SYNTAX, "expected `<old> WITH <new>`")
+        .at(arguments.span())
+        .help("for example `replace 0 WITH ok IN code`")
+}
+
+#[async_trait]
+impl Command for Replace {
+    fn needs(&self, after: Needs) -> Needs {
+        after.and(&self.fields)
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        let names = if self.fields.is_empty() {
+            input.covered("*")
+        } else {
+            table::spread(&input, &self.fields)
+        };
+        let columns = names
+            .into_iter()
+            .filter_map(|name| {
+                let kind = self.pairs.kind(input.kind(&name)?);
+                let replaced = mapped(self.pairs.clone(), column(&name));
+                Some((name, replaced, kind))
+            })
+            .collect();
+        input.with_columns(columns).map_err(|error| stage.refused(error))
+    }
+}

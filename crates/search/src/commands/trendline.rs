@@ -1,0 +1,109 @@
+//! `trendline`: moving averages.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_spl::Arguments;
+
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use crate::operators::{Trend, TrendKind, Trends};
+use crate::plan::{Needs, Plan};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "trendline",
+    aliases: &[],
+    kind: CommandKind::CentralizedStreaming,
+    summary: "Adds moving averages of fields.",
+    syntax: "trendline (sma|wma|ema)<period>(<field>) [AS <name>] …",
+    arguments: &[
+        ("sma", "Simple moving average."),
+        ("wma", "Weighted moving average: the newest value counts most."),
+        ("ema", "Exponential moving average."),
+        ("period", "How many values, from 2 to 10000; earlier rows get nothing."),
+    ],
+    examples: &[
+        Example {
+            title: "The mean of two neighbours",
+            events: "{\"n\":\"1\"}\n{\"n\":\"3\"}\n{\"n\":\"8\"}",
+            search: "| trendline sma2(n) AS mean",
+            results: "{\"n\":\"1\"}\n{\"n\":\"3\",\"mean\":2}\n{\"n\":\"8\",\"mean\":5.5}",
+        },
+        Example {
+            title: "Without AS the column is named as it is written",
+            events: "{\"n\":\"3\"}\n{\"n\":\"6\"}",
+            search: "| trendline wma2(n) | tail 1",
+            results: r#"{"n":"6","wma2(n)":5}"#,
+        },
+    ],
+    differs: &[
+        "`ema` weighs the newest value by 2 / (period + 1) and begins with the first value.",
+        "A row without a number does not count and gets nothing.",
+    ],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct Trendline {
+    trends: Vec<Trend>,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let mut trends = Vec::new();
+    while let Some(written) = arguments.word() {
+        let (kind, period) = average(&written)?;
+        if arguments.symbol("(").is_none() {
+            return Err(expected("`(`", &written));
+        }
+        let column = arguments.field()?.value;
+        if arguments.symbol(")").is_none() {
+            return Err(expected("`)`", &written));
+        }
+        let output = match arguments.keyword("as") {
+            Some(_) => arguments.field()?.value,
+            None => format!("{}({column})", written.value),
+        };
+        trends.push(Trend { column, output, kind, period });
+        arguments.symbol(",");
+    }
+    arguments.finish()?;
+    if trends.is_empty() {
+        return Err(Diagnostic::error(Code::SYNTAX, "expected a moving average")
+            .at(arguments.span())
+            .help("for example `trendline sma5(count)`"));
+    }
+    Ok(Box::new(Trendline { trends }))
+}
+
+fn average(written: &Spanned<String>) -> Result<(TrendKind, usize), Diagnostic> {
+    let text = written.value.to_ascii_lowercase();
+    let kinds =
+        [("sma", TrendKind::Simple), ("wma", TrendKind::Weighted), ("ema", TrendKind::Exponential)];
+    let found = kinds.iter().find_map(|(name, kind)| Some((*kind, text.strip_prefix(name)?)));
+    let period = found.and_then(|(kind, period)| Some((kind, period.parse::<usize>().ok()?)));
+    period.filter(|(_, period)| (2..=10_000).contains(period)).ok_or_else(|| {
+        let message = format!("`{}` is not a moving average", written.value);
+        Diagnostic::error(Code::BAD_ARGUMENT, message)
+            .at(written.span)
+            .help("`sma`, `wma` or `ema` and a period from 2 to 10000, as in `sma5(count)`")
+    })
+}
+
+fn expected(what: &str, after: &Spanned<String>) -> Diagnostic {
+    let message = format!("expected {what} after `{}`", after.value);
+    Diagnostic::error(Code::SYNTAX, message).at(after.span)
+}
+
+#[async_trait]
+impl Command for Trendline {
+    fn needs(&self, after: Needs) -> Needs {
+        let outputs = self.trends.iter().map(|trend| &trend.output);
+        let needs = Needs { order: true, ..after.without(outputs) };
+        needs.and(self.trends.iter().map(|trend| &trend.column))
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        Ok(stage.input(input)?.operator(Arc::new(Trends(self.trends.clone()))))
+    }
+}
