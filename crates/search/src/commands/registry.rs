@@ -106,7 +106,7 @@ fn wanted(lines: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
 async fn difference(example: &Example) -> Option<String> {
     let context = context(rows(example.events));
     let found: Result<Vec<Row>, Vec<Diagnostic>> = async {
-        let prepared = run::prepare(example.search, &context).await?;
+        let prepared = run::prepare(example.search, None, &context).await?;
         let rows = prepared.collect(&context).await.map_err(|diagnostic| vec![diagnostic])?;
         Ok(rows.iter().collect())
     }
