@@ -8,7 +8,7 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder,
 use indexmap::IndexMap;
 use spilltrail_event::{Demand, Field, Kind};
 
-use crate::operators::{Operator, OperatorNode};
+use crate::operators::{Operator, OperatorNode, Ordered};
 
 /// A search up to some command: rows in order, columns with SPL kinds.
 ///
@@ -216,7 +216,7 @@ impl Plan {
     /// Fails if DataFusion refuses the plan.
     pub fn sort(mut self, keys: Vec<SortExpr>) -> Result<Self, DataFusionError> {
         self.logical = LogicalPlanBuilder::from(self.logical).sort(keys)?.build()?;
-        Ok(self)
+        Ok(self.operator(Arc::new(Ordered)))
     }
 
     /// Keeps the first `count` rows.

@@ -153,6 +153,30 @@ async fn a_wrong_example_is_found() {
     }
 }
 
+#[tokio::test]
+async fn an_order_lasts_until_the_next_sort() {
+    let events = "{\"_time\":5,\"n\":\"1\",\"u\":\"a\"}
+{\"_time\":9,\"n\":\"2\",\"u\":\"a\"}
+{\"_time\":7,\"n\":\"3\",\"u\":\"b\"}";
+    for (search, results) in [
+        // Events come newest first, whatever sorts them later: 2, 3, 1.
+        ("* | stats first(n) as f", r#"{"f":"2"}"#),
+        ("* | stats list(n) as l", r#"{"l":["2","3","1"]}"#),
+        ("* | dedup u | sort n | fields - u _time", "{\"n\":\"2\"}\n{\"n\":\"3\"}"),
+        (
+            "* | streamstats count as c | sort n | head 1 | fields c n | fields - _time",
+            r#"{"n":"1","c":3}"#,
+        ),
+        ("* | tail 1 | fields - _time", r#"{"n":"1","u":"a"}"#),
+        ("* | sort n | reverse | table n | streamstats count as c | head 1", r#"{"n":"3","c":1}"#),
+        ("* | sort - n | table u | streamstats count as c | sort u | head 1", r#"{"u":"a","c":2}"#),
+        ("* | sort - n | sort u | head 1 | fields n | fields - _time", r#"{"n":"2"}"#),
+    ] {
+        let found = difference(&Example { title: "", events, search, results }).await;
+        assert_eq!(found, None, "{search}");
+    }
+}
+
 #[test]
 fn names_are_sorted_and_unique() {
     assert!(COMMANDS.is_sorted_by(|a, b| a.doc.name < b.doc.name));

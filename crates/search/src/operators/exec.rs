@@ -9,11 +9,14 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, Partitioning};
+use datafusion::physical_expr::{
+    EquivalenceProperties, LexOrdering, OrderingRequirements, Partitioning,
+};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, PhysicalExpr, PlanProperties,
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties,
+    PhysicalExpr, PlanProperties,
 };
 use futures::StreamExt;
 
@@ -24,6 +27,8 @@ use super::Operator;
 pub struct OperatorExec {
     operator: Arc<dyn Operator>,
     input: Arc<dyn ExecutionPlan>,
+    /// The order that the input was planned with. The engine may change the input, but must keep it.
+    ordering: Option<LexOrdering>,
     properties: Arc<PlanProperties>,
 }
 
@@ -35,13 +40,23 @@ impl OperatorExec {
         input: Arc<dyn ExecutionPlan>,
         schema: SchemaRef,
     ) -> Self {
+        let ordering = input.output_ordering().cloned();
+        Self::over(operator, input, ordering, schema)
+    }
+
+    fn over(
+        operator: Arc<dyn Operator>,
+        input: Arc<dyn ExecutionPlan>,
+        ordering: Option<LexOrdering>,
+        schema: SchemaRef,
+    ) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { operator, input, properties: Arc::new(properties) }
+        Self { operator, input, ordering, properties: Arc::new(properties) }
     }
 }
 
@@ -65,8 +80,14 @@ impl ExecutionPlan for OperatorExec {
         vec![Distribution::SinglePartition]
     }
 
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        vec![self.ordering.clone().map(OrderingRequirements::from)]
+    }
+
+    /// Operators do keep the order, but if they said so, DataFusion would move a later sort below
+    /// them, where they see it.
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        vec![false]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
@@ -89,7 +110,8 @@ impl ExecutionPlan for OperatorExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let input = children.pop().ok_or_else(|| internal_datafusion_err!("one child expected"))?;
-        Ok(Arc::new(Self::new(self.operator.clone(), input, self.schema())))
+        let (operator, ordering) = (self.operator.clone(), self.ordering.clone());
+        Ok(Arc::new(Self::over(operator, input, ordering, self.schema())))
     }
 
     fn execute(

@@ -16,6 +16,7 @@ mod fill;
 pub(crate) mod gather;
 mod key;
 mod node;
+mod ordered;
 mod outliers;
 mod present;
 mod range_bins;
@@ -42,6 +43,7 @@ pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
 pub use fill::Fill;
 pub use node::{OperatorNode, OperatorPlanner};
+pub use ordered::Ordered;
 pub use outliers::{OutlierAction, Outliers};
 pub use present::CountPresent;
 pub use range_bins::RangeBins;
@@ -62,6 +64,11 @@ pub trait Operator: Debug + Send + Sync {
 
     /// Returns the columns it gives for these columns.
     fn output(&self, input: &[Field]) -> Vec<Field>;
+
+    /// Returns true if the output's rows are the input's, one for one, so that a limit may come first.
+    fn keeps_rows(&self) -> bool {
+        false
+    }
 
     /// Returns the running half. `input` and `output` are the schemas of the batches taken and given.
     fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>>;

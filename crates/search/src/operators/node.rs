@@ -88,6 +88,10 @@ impl UserDefinedLogicalNodeCore for OperatorNode {
         &self.schema
     }
 
+    fn supports_limit_pushdown(&self) -> bool {
+        self.operator.keeps_rows()
+    }
+
     fn expressions(&self) -> Vec<Expr> {
         Vec::new()
     }

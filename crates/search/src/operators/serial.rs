@@ -31,6 +31,10 @@ impl Operator for SerialNumbers {
         output
     }
 
+    fn keeps_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         Ok(Box::new(Numbering { output, next: 0 }))
     }

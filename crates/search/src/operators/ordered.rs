@@ -1,0 +1,48 @@
+//! Rows whose order the engine must keep.
+//!
+//! SQL knows an order of rows only at the end, so DataFusion drops a sort that another one follows,
+//! however many steps lie between. In SPL each step sees the rows in the order that they have. This
+//! operator stands on every sort and, as all operators do, asks for the order that it was planned on.
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use spilltrail_event::Field;
+
+use super::{Operator, Running};
+
+/// Gives the rows as they are.
+#[derive(Debug)]
+pub struct Ordered;
+
+impl Operator for Ordered {
+    fn name(&self) -> &'static str {
+        "ordered"
+    }
+
+    fn state(&self) -> String {
+        String::new()
+    }
+
+    fn output(&self, input: &[Field]) -> Vec<Field> {
+        input.to_vec()
+    }
+
+    fn keeps_rows(&self) -> bool {
+        true
+    }
+
+    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+        Ok(Box::new(Passing { output }))
+    }
+}
+
+struct Passing {
+    output: SchemaRef,
+}
+
+impl Running for Passing {
+    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        Ok(Some(batch.with_schema(self.output.clone())?))
+    }
+}
