@@ -29,12 +29,20 @@ static DOC: CommandDoc = CommandDoc {
         ("maxout", "How many rows the subsearch may give. Default and most 50,000."),
         ("maxtime, timeout", "Taken and without effect."),
     ],
-    examples: &[Example {
-        title: "Two counts side by side",
-        events: "{\"a\":\"1\"}\n{\"a\":\"2\"}",
-        search: "| stats count as one | appendcols [| makeresults count=3 | stats count as other]",
-        results: r#"{"one":2,"other":3}"#,
-    }],
+    examples: &[
+        Example {
+            title: "Two counts side by side",
+            events: "{\"a\":\"1\"}\n{\"a\":\"2\"}",
+            search: "| stats count as one | appendcols [| makeresults count=3 | stats count as other]",
+            results: r#"{"one":2,"other":3}"#,
+        },
+        Example {
+            title: "An existing column is replaced only on request",
+            events: "{\"a\":\"1\"}",
+            search: "| stats count | appendcols override=t [| makeresults count=4 | stats count]",
+            results: r#"{"count":4}"#,
+        },
+    ],
     differs: &["Rows of the subsearch without a partner come last, as rows of their own."],
 };
 

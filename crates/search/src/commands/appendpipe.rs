@@ -17,12 +17,20 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Runs commands on the rows that are there, and adds what they give after them.",
     syntax: "appendpipe [run_in_preview=<bool>] [<commands>]",
     arguments: &[("run_in_preview", "Taken and without effect.")],
-    examples: &[Example {
-        title: "A row with the total",
-        events: "{\"user\":\"ann\",\"n\":\"2\"}\n{\"user\":\"bob\",\"n\":\"3\"}",
-        search: "| appendpipe [stats sum(n) as n | eval user=\"all\"] | table user n",
-        results: "{\"user\":\"ann\",\"n\":\"2\"}\n{\"user\":\"bob\",\"n\":\"3\"}\n{\"user\":\"all\",\"n\":\"5\"}",
-    }],
+    examples: &[
+        Example {
+            title: "A row with the total",
+            events: "{\"user\":\"ann\",\"n\":\"2\"}\n{\"user\":\"bob\",\"n\":\"3\"}",
+            search: "| appendpipe [stats sum(n) as n | eval user=\"all\"] | table user n",
+            results: "{\"user\":\"ann\",\"n\":\"2\"}\n{\"user\":\"bob\",\"n\":\"3\"}\n{\"user\":\"all\",\"n\":\"5\"}",
+        },
+        Example {
+            title: "Rows of their own below the table",
+            events: "{\"n\":\"2\"}\n{\"n\":\"3\"}",
+            search: "| appendpipe [| stats max(n) as n]",
+            results: "{\"n\":\"2\"}\n{\"n\":\"3\"}\n{\"n\":\"3\"}",
+        },
+    ],
     differs: &[],
 };
 

@@ -22,12 +22,20 @@ static DOC: CommandDoc = CommandDoc {
         ("maxresults", "How many rows are taken; 0, the default, is all."),
         ("emptystr", "The text where there are no rows. Default `NOT( )`."),
     ],
-    examples: &[Example {
-        title: "Rows are alternatives, the fields of a row hold together",
-        events: "{\"user\":\"ann\",\"ip\":\"192.0.2.1\"}\n{\"user\":\"bob\"}",
-        search: "| format",
-        results: r#"{"search":"( ( ip=\"192.0.2.1\" AND user=\"ann\" ) OR ( user=\"bob\" ) )"}"#,
-    }],
+    examples: &[
+        Example {
+            title: "Rows are alternatives, the fields of a row hold together",
+            events: "{\"user\":\"ann\",\"ip\":\"192.0.2.1\"}\n{\"user\":\"bob\"}",
+            search: "| format",
+            results: r#"{"search":"( ( ip=\"192.0.2.1\" AND user=\"ann\" ) OR ( user=\"bob\" ) )"}"#,
+        },
+        Example {
+            title: "No rows match nothing",
+            events: r#"{"user":"ann"}"#,
+            search: "| search user=bob | format | table search",
+            results: r#"{"search":"NOT( )"}"#,
+        },
+    ],
     differs: &[],
 };
 

@@ -27,12 +27,20 @@ static DOC: CommandDoc = CommandDoc {
         ("max", "How many rows are given at most."),
         ("where", "Which rows, as `search` writes it."),
     ],
-    examples: &[Example {
-        title: "Rows seen before, and those of now",
-        events: r#"{"user":"ann"}"#,
-        search: "search user=* | inputlookup append=true seen_users | stats count by user",
-        results: r#"{"user":"ann","count":1}"#,
-    }],
+    examples: &[
+        Example {
+            title: "Rows seen before, and those of now",
+            events: r#"{"user":"ann"}"#,
+            search: "search user=* | inputlookup append=true seen_users | stats count by user",
+            results: r#"{"user":"ann","count":1}"#,
+        },
+        Example {
+            title: "Rows of a lookup below those there are",
+            events: r#"{"user":"ann"}"#,
+            search: "| inputlookup append=t no_such_lookup",
+            results: r#"{"user":"ann"}"#,
+        },
+    ],
     differs: &["Empty cells give no value."],
 };
 

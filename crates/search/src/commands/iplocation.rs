@@ -31,12 +31,20 @@ static DOC: CommandDoc = CommandDoc {
         ("allfields", "Also adds `Continent`, `MetroCode` and `Timezone`. Default false."),
         ("lang", "The language of the names, as in `en`. Default `en`."),
     ],
-    examples: &[Example {
-        title: "Without a database nothing is added, and a warning says so",
-        events: r#"{"sourceIPAddress":"192.0.2.1"}"#,
-        search: "| iplocation sourceIPAddress",
-        results: r#"{"sourceIPAddress":"192.0.2.1"}"#,
-    }],
+    examples: &[
+        Example {
+            title: "Without a database nothing is added, and a warning says so",
+            events: r#"{"sourceIPAddress":"192.0.2.1"}"#,
+            search: "| iplocation sourceIPAddress",
+            results: r#"{"sourceIPAddress":"192.0.2.1"}"#,
+        },
+        Example {
+            title: "Other fields stay",
+            events: r#"{"src_ip":"10.0.0.1","user":"ann"}"#,
+            search: "| iplocation src_ip | table user",
+            results: r#"{"user":"ann"}"#,
+        },
+    ],
     differs: &[
         "What the database does not know stays absent instead of becoming empty.",
         "No database comes with the program.",

@@ -23,12 +23,20 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Joins the values of a multivalue field into one, by newlines or by the `delim` of an earlier `mvcombine`.",
     syntax: "nomv <field>",
     arguments: &[],
-    examples: &[Example {
-        title: "Joined by newlines",
-        events: r#"{"tag":["a","b"]}"#,
-        search: "| nomv tag",
-        results: r#"{"tag":"a\nb"}"#,
-    }],
+    examples: &[
+        Example {
+            title: "Joined by newlines",
+            events: r#"{"tag":["a","b"]}"#,
+            search: "| nomv tag",
+            results: r#"{"tag":"a\nb"}"#,
+        },
+        Example {
+            title: "A single value stays as it is",
+            events: r#"{"tag":"a"}"#,
+            search: "| nomv tag",
+            results: r#"{"tag":"a"}"#,
+        },
+    ],
     differs: &[],
 };
 

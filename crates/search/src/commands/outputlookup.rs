@@ -35,12 +35,20 @@ static DOC: CommandDoc = CommandDoc {
         ("max", "How many rows are written at most. Default all."),
         ("createinapp, create_context, allow_updates, output_format", "Taken and without effect."),
     ],
-    examples: &[Example {
-        title: "The rows go on",
-        events: r#"{"user":"ann"}"#,
-        search: "| outputlookup append=true seen_users",
-        results: r#"{"user":"ann"}"#,
-    }],
+    examples: &[
+        Example {
+            title: "The rows go on",
+            events: r#"{"user":"ann"}"#,
+            search: "| outputlookup append=true seen_users",
+            results: r#"{"user":"ann"}"#,
+        },
+        Example {
+            title: "What follows sees the same rows",
+            events: "{\"user\":\"ann\"}\n{\"user\":\"bob\"}",
+            search: "| outputlookup seen_users | stats count",
+            results: r#"{"count":2}"#,
+        },
+    ],
     differs: &[
         "A table that exists keeps its columns when rows are appended; other fields are left out.",
         "Internal fields other than `_time` and `_key` are not written; values of a multivalue are joined by newlines.",

@@ -18,13 +18,22 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Finds events, or keeps the rows that satisfy a search expression.",
     syntax: "search <terms, comparisons, AND, OR, NOT, IN, time modifiers, subsearches>",
     arguments: &[],
-    examples: &[Example {
-        title: "Values compare without case, `*` is a wildcard, OR binds tighter than AND",
-        events: r#"{"_time":1,"eventName":"GetObject","errorCode":"AccessDenied"}
+    examples: &[
+        Example {
+            title: "Values compare without case, `*` is a wildcard, OR binds tighter than AND",
+            events: r#"{"_time":1,"eventName":"GetObject","errorCode":"AccessDenied"}
 {"_time":2,"eventName":"GetObject","errorCode":"success"}"#,
-        search: "search eventName=get* errorCode=accessdenied OR errorCode=throttling | table eventName errorCode",
-        results: r#"{"eventName":"GetObject","errorCode":"AccessDenied"}"#,
-    }],
+            search: "search eventName=get* errorCode=accessdenied OR errorCode=throttling | table eventName errorCode",
+            results: r#"{"eventName":"GetObject","errorCode":"AccessDenied"}"#,
+        },
+        Example {
+            title: "`NOT` keeps rows without the field, `!=` does not",
+            events: r#"{"_time":1,"user":"ann","code":"denied"}
+{"_time":2,"user":"bob"}"#,
+            search: "search NOT code=denied | table user",
+            results: r#"{"user":"bob"}"#,
+        },
+    ],
     differs: &[],
 };
 

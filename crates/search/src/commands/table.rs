@@ -14,12 +14,20 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Keeps just these fields, in this order.",
     syntax: "table <field> …",
     arguments: &[("field", "A name, or a wildcard for all that it covers.")],
-    examples: &[Example {
-        title: "By name and by wildcard",
-        events: r#"{"user":"ann","src_ip":"192.0.2.1","src_port":"99","x":"1"}"#,
-        search: "| table src_* user",
-        results: r#"{"src_ip":"192.0.2.1","src_port":"99","user":"ann"}"#,
-    }],
+    examples: &[
+        Example {
+            title: "By name and by wildcard",
+            events: r#"{"user":"ann","src_ip":"192.0.2.1","src_port":"99","x":"1"}"#,
+            search: "| table src_* user",
+            results: r#"{"src_ip":"192.0.2.1","src_port":"99","user":"ann"}"#,
+        },
+        Example {
+            title: "A field that a row lacks stays absent",
+            events: "{\"user\":\"ann\",\"n\":\"1\"}\n{\"user\":\"bob\"}",
+            search: "| table n user",
+            results: "{\"n\":\"1\",\"user\":\"ann\"}\n{\"user\":\"bob\"}",
+        },
+    ],
     differs: &[],
 };
 

@@ -191,7 +191,7 @@ mod tests {
             (Conversion::Num, "1,5", "15"),
             (Conversion::Ctime(time("%H:%M")), "90", "00:01"),
             (Conversion::Ctime(time("%H:%M")), "soon", "soon"),
-            (Conversion::Mktime(time("%Y-%m-%d")), "1970-01-03", "172800"),
+            (Conversion::Mktime(time("%Y-%m-%d")), "1971-01-03", "31708800"),
             (Conversion::Mktime(time("%Y-%m-%d")), "soon", "soon"),
         ] {
             let found = conversion.apply(&Value::text(from));
