@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Runs Splunk's published detections over AWS CloudTrail logs, without Splunk.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, about, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -23,6 +23,11 @@ pub(crate) enum Command {
     Detections(DetectionsCommand),
     /// Print a search with its macros expanded.
     Expand(ExpandOptions),
+    /// Explain an SPL command, a function, a diagnostic code such as SPL2001, or a command of this program.
+    Help {
+        /// What to explain; without it, everything there is to explain is listed.
+        topic: Option<String>,
+    },
 }
 
 /// How results are written.

@@ -12,6 +12,7 @@ mod detections;
 mod environment;
 mod expand;
 mod geo;
+mod help;
 mod hunt;
 mod input_rows;
 mod logs;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
             Command::Hunt(options) => hunt::run(options).await,
             Command::Detections(command) => detections::run(&command),
             Command::Expand(options) => expand::run(&options),
+            Command::Help { topic } => help::run(topic.as_deref()),
         }
     });
     match outcome {

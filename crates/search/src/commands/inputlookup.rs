@@ -37,7 +37,7 @@ static DOC: CommandDoc = CommandDoc {
         Example {
             title: "Rows of a lookup below those there are",
             events: r#"{"user":"ann"}"#,
-            search: "| inputlookup append=t no_such_lookup",
+            search: "search user=* | inputlookup append=t seen_addresses | table user",
             results: r#"{"user":"ann"}"#,
         },
     ],

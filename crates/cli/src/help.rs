@@ -1,0 +1,79 @@
+//! `help`: what a command, a function or a diagnostic code is.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::CommandFactory;
+use spilltrail_diagnostic::{REGISTRY, by_name, similar};
+use spilltrail_search::commands::{COMMANDS, CommandDoc, command};
+use spilltrail_search::functions::eval::FUNCTIONS as EVAL_FUNCTIONS;
+use spilltrail_search::stats::FUNCTIONS as STATS_FUNCTIONS;
+
+use crate::arguments::Arguments;
+
+/// Prints help about a topic, or the topics there are.
+pub(crate) fn run(topic: Option<&str>) -> Result<ExitCode> {
+    let Some(topic) = topic else {
+        Arguments::command().print_long_help()?;
+        println!("\nTopics of `spilltrail help <TOPIC>`:");
+        print_names("SPL commands", COMMANDS.iter().map(|entry| entry.doc.name));
+        print_names("eval functions", EVAL_FUNCTIONS.iter().map(|function| function.doc.name));
+        print_names("statistics", STATS_FUNCTIONS.iter().map(|function| function.name));
+        print_names("diagnostic codes", REGISTRY.iter().map(|entry| entry.0.to_string()));
+        return Ok(ExitCode::SUCCESS);
+    };
+    let name = topic.to_lowercase();
+    let mut is_known = false;
+    if let Some(mut found) = Arguments::command().find_subcommand(&name).cloned() {
+        found.print_long_help()?;
+        is_known = true;
+    }
+    if let Some(entry) = command(&name) {
+        print_command(entry.doc);
+        is_known = true;
+    }
+    if let Some(function) = EVAL_FUNCTIONS.iter().find(|function| function.doc.name == name) {
+        println!("{}\n    {}", function.doc.syntax, function.doc.summary);
+        print_differs(function.doc.differs);
+        is_known = true;
+    }
+    if let Some(function) = STATS_FUNCTIONS.iter().find(|function| function.name == name) {
+        println!("{} (statistics)\n    {}", function.name, function.summary);
+        print_differs(function.differs);
+        is_known = true;
+    }
+    if let Some((code, title, explanation)) = by_name(topic) {
+        println!("{code}: {title}\n    {explanation}");
+        is_known = true;
+    }
+    if is_known {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let known = COMMANDS.iter().map(|entry| entry.doc.name);
+    match similar(&name, known.chain(EVAL_FUNCTIONS.iter().map(|function| function.doc.name))) {
+        Some(similar) => bail!("there is no help about `{topic}`; did you mean `{similar}`?"),
+        None => bail!("there is no help about `{topic}`; `spilltrail help` lists the topics"),
+    }
+}
+
+fn print_names(title: &str, names: impl Iterator<Item = impl Into<String>>) {
+    let names: Vec<String> = names.map(Into::into).collect();
+    println!("\n  {title}:\n    {}", names.join(" "));
+}
+
+fn print_command(doc: &CommandDoc) {
+    println!("{}\n    {}", doc.syntax, doc.summary);
+    for (name, meaning) in doc.arguments {
+        println!("    {name}: {meaning}");
+    }
+    for example in doc.examples {
+        println!("\n  {}:\n    {}", example.title, example.search);
+    }
+    print_differs(doc.differs);
+}
+
+fn print_differs(differs: &[&str]) {
+    for sentence in differs {
+        println!("  Differs from Splunk: {sentence}");
+    }
+}
