@@ -1,7 +1,7 @@
 //! SPL text to syntax tree and diagnostics. No Arrow, no DataFusion, no IO.
 //!
 //! The stages, each a pure function: [`expand_macros`] (text with macros and comments → text without,
-//! and a map back), [`parse`] (text → [`Pipeline`]), and per command [`Arguments`] (a command's text →
+//! and a map back), [`parse()`] (text → [`Pipeline`]), and per command [`Arguments`] (a command's text →
 //! options, fields, expressions). [`time`] resolves time modifiers.
 
 mod arguments;

@@ -1,6 +1,6 @@
 //! Sample logs: one day of two AWS accounts as CloudTrail delivers it, with a theft of data in it.
 //!
-//! All of it is made up, and the same on every run. [`write`] makes the events ([`traffic`] the
+//! All of it is made up, and the same on every run. [`write()`] makes the events ([`traffic`] the
 //! ordinary ones, [`theft`] the planted ones), packs them into files ([`delivery`]) and writes the
 //! story with the places to look at into a README ([`readme`]).
 
