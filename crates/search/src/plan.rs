@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Field as ArrowField, Schema, SchemaRef};
 use datafusion::common::{Column, DataFusionError};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, SortExpr};
 use indexmap::IndexMap;
 use spilltrail_event::{Demand, Field, Kind};
 
+pub use crate::expression::arrow::{data_type, kind_of};
 use crate::operators::{Operator, OperatorNode, Ordered};
 
 /// A search up to some command: rows in order, columns with SPL kinds.
@@ -64,16 +65,6 @@ impl Needs {
     }
 }
 
-/// Returns the Arrow type of a kind.
-#[must_use]
-pub fn data_type(kind: Kind) -> DataType {
-    match kind {
-        Kind::Number => DataType::Float64,
-        Kind::Text => DataType::Utf8View,
-        Kind::Multi => DataType::List(Arc::new(ArrowField::new("item", DataType::Utf8View, true))),
-    }
-}
-
 /// Returns the Arrow schema of fields.
 pub fn schema_of<'a>(fields: impl IntoIterator<Item = (&'a str, Kind)>) -> SchemaRef {
     let fields: Vec<ArrowField> = fields
@@ -81,16 +72,6 @@ pub fn schema_of<'a>(fields: impl IntoIterator<Item = (&'a str, Kind)>) -> Schem
         .map(|(name, kind)| ArrowField::new(name, data_type(kind), true))
         .collect();
     Arc::new(Schema::new(fields))
-}
-
-/// Returns the kind of an Arrow column as the planner makes them.
-#[must_use]
-pub fn kind_of(data_type: &DataType) -> Kind {
-    match data_type {
-        DataType::Float64 | DataType::Int64 => Kind::Number,
-        DataType::List(_) => Kind::Multi,
-        _ => Kind::Text,
-    }
 }
 
 /// Returns the expression that reads a field.
