@@ -328,8 +328,9 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
         .skipped
         .iter()
         .filter_map(|(kind, count)| {
+            // Files that hold no JSON at all are counted below, as files.
             let name = serde_json::to_value(kind).ok()?.as_str()?.replace('_', " ");
-            Some(format!("{count} {name}"))
+            (name != "not json").then(|| format!("{count} {name}"))
         })
         .collect();
     if summary.foreign() > 0 {
