@@ -10,13 +10,18 @@ use spilltrail_event::TimeBounds;
 use spilltrail_search::context::{EventSource, GeoDatabase, SearchContext};
 use spilltrail_search::memory::MemoryEvents;
 use spilltrail_search::run;
-use spilltrail_source::{Duplicates, Logs, Progress, ReadOptions as LogOptions};
+use spilltrail_source::{Duplicates, Logs, Progress, ReadOptions as LogOptions, ScanOptions};
 use spilltrail_spl::{MacroSet, time};
 
 use crate::arguments::{ContentOptions, Profile, ReadOptions, TimeOptions};
 use crate::content::{self, RunLookups};
 use crate::input_rows;
 use crate::logs::{LogEvents, NoEvents};
+
+/// Threads that read logs; each holds a file.
+const MAX_THREADS: usize = 4;
+/// Memory of events that wait for the searches they are for; more of them wait on disk.
+const SPOOL_BYTES: usize = 32 * 1024 * 1024;
 
 /// Content, events and clock of a run.
 pub(crate) struct Environment {
@@ -26,7 +31,7 @@ pub(crate) struct Environment {
     /// The logs, unless rows stand for them.
     pub(crate) logs: Option<Arc<Logs>>,
     pub(crate) clock: Clock,
-    events: Arc<dyn EventSource>,
+    pub(crate) events: Arc<dyn EventSource>,
     lookups: RunLookups,
     macros: Arc<MacroSet>,
     geo: Option<Arc<dyn GeoDatabase>>,
@@ -115,6 +120,12 @@ impl Environment {
             geo,
             session: run::session(read.memory_limit.max(1) << 20)?,
         })
+    }
+
+    /// Returns how the logs are read for many searches at a time.
+    pub(crate) fn scan_options(&self) -> ScanOptions {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        ScanOptions { threads: threads.min(MAX_THREADS), memory: SPOOL_BYTES }
     }
 
     /// Returns the surroundings of one search, with nothing observed and no lookup written yet.

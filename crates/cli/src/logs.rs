@@ -1,6 +1,6 @@
 //! Logs as the events of a search.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
@@ -9,7 +9,8 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest, fields};
 use spilltrail_search::context::EventSource;
 use spilltrail_search::error::to_engine;
-use spilltrail_source::Logs;
+use spilltrail_search::shared::{EventReader, EventsRead};
+use spilltrail_source::{Logs, ScanCosts, ScanOptions, Scanned};
 
 /// No logs were named: searches that make their own rows run, others say so.
 #[derive(Debug)]
@@ -67,5 +68,62 @@ impl EventSource for LogEvents {
         let indexed =
             [fields::TIME, fields::INDEX, fields::HOST, fields::SOURCE, fields::SOURCETYPE];
         Some(indexed.map(str::to_owned).to_vec())
+    }
+}
+
+/// Reads logs once for all searches of a run, and keeps account of it.
+#[derive(Debug)]
+pub(crate) struct LogReader {
+    logs: Arc<Logs>,
+    options: ScanOptions,
+    costs: Mutex<Vec<ScanCosts>>,
+}
+
+impl LogReader {
+    pub(crate) fn new(logs: Arc<Logs>, options: ScanOptions) -> Self {
+        Self { logs, options, costs: Mutex::default() }
+    }
+
+    /// Returns what each pass did, in order.
+    pub(crate) fn costs(&self) -> Vec<ScanCosts> {
+        self.costs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl EventReader for LogReader {
+    async fn read(
+        &self,
+        requests: Vec<ScanRequest>,
+    ) -> Result<Arc<dyn EventsRead>, DataFusionError> {
+        let (logs, options) = (self.logs.clone(), self.options);
+        let scanned = tokio::task::spawn_blocking(move || logs.scan(requests, options))
+            .await
+            .map_err(|error| DataFusionError::External(Box::new(error)))?
+            .map_err(|error| {
+                to_engine(Diagnostic::error(Code::EXECUTION, error.to_string()).help(
+                    "the system's temporary folder must have room for the events that are found",
+                ))
+            })?;
+        let costs = scanned.costs().clone();
+        self.costs.lock().unwrap_or_else(PoisonError::into_inner).push(costs);
+        Ok(Arc::new(LogEventsRead(Arc::new(scanned))))
+    }
+}
+
+#[derive(Debug)]
+struct LogEventsRead(Arc<Scanned>);
+
+impl EventsRead for LogEventsRead {
+    fn rows(&self, request: usize) -> u64 {
+        self.0.rows(request)
+    }
+
+    fn table(
+        &self,
+        request: usize,
+        fields: &[Field],
+    ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+        self.0.table(request, fields)
     }
 }

@@ -24,9 +24,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut discovery = Discovery::new(&Predicate::All, &Demand::all(), profile, None);
     discover(open()?, &origin, &mut discovery);
     let request = ScanRequest { predicate: Predicate::All, fields: discovery.fields() };
-    let mut decoder = Decoder::new(&DecodeOptions { profile, ..DecodeOptions::new(request) });
+    let mut decoder = Decoder::new(&DecodeOptions { profile, ..DecodeOptions::new([request]) });
     let mut out = std::io::stdout().lock();
-    let report = decoder.decode(open()?, &origin, &mut |batch| match print(&batch, &mut out) {
+    let report = decoder.decode(open()?, &origin, &mut |_, batch| match print(&batch, &mut out) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    });
+    let _ = decoder.finish(&mut |_, batch| match print(&batch, &mut out) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     });

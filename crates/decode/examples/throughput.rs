@@ -2,12 +2,11 @@
 //! core, and how many events matched. `*` in place of the comparison takes every event.
 
 use std::error::Error;
-use std::fs::File;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use spilltrail_decode::{DecodeOptions, Decoder, FileReport, Input, Origin, Profile, kind_of};
+use spilltrail_decode::{DecodeOptions, Decoder, FileReport, Origin, Profile, kind_of};
 use spilltrail_event::{CaseRule, Comparison, Field, Pattern, Predicate, ScanRequest};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -24,13 +23,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let names = ["_time", "eventName", "src_ip", "user_arn", "errorCode", "awsRegion"];
     let fields = names.map(|name| Field::new(name, kind_of(name, Profile::Superset)));
     let request = ScanRequest { predicate, fields: fields.to_vec() };
-    let mut decoder = Decoder::new(&DecodeOptions::new(request));
+    let mut decoder = Decoder::new(&DecodeOptions::new([request]));
     let mut total = FileReport::default();
     let started = Instant::now();
     for path in arguments {
-        let input = Input::Seekable(Box::new(File::open(&path)?));
+        let mut file = std::fs::read(&path)?;
         let origin = Origin::new(path);
-        total.merge(&decoder.decode(input, &origin, &mut |_| ControlFlow::Continue(())));
+        let mut drop = |_, _| ControlFlow::Continue(());
+        total.merge(&decoder.decode_whole(&mut file, &origin, &mut drop));
     }
     let seconds = started.elapsed().as_secs_f64();
     let megabytes = total.bytes_inflated as f64 / 1e6;

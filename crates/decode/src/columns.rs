@@ -69,10 +69,11 @@ impl Column {
         }
     }
 
-    pub(crate) fn append_number(&mut self, number: Option<f64>) -> bool {
-        let Self::Number(column) = self else { return false };
-        column.append_option(number);
-        true
+    /// Appends one event's number to a column of numbers.
+    pub(crate) fn append_number(&mut self, number: Option<f64>) {
+        if let Self::Number(column) = self {
+            column.append_option(number);
+        }
     }
 
     fn finish(&mut self) -> ArrayRef {

@@ -1,27 +1,28 @@
 //! Puts the steps together: bytes of a file in, batches of its matching events out.
 
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
 use spilltrail_event::ScanRequest;
 
 use crate::cloudtrail::Profile;
 use crate::dedup::SeenEvents;
 use crate::discover::Discovery;
-use crate::event_view::Origin;
-use crate::extract::{Extracted, Extractor};
+use crate::event_view::{EventTime, Origin, quick_time};
+use crate::extract::{Event, Extractor, name_of};
 use crate::inflate::{Input, Parts, for_each_part};
+use crate::paths::Outer;
 use crate::report::{Damage, FileReport, SkipKind};
-use crate::split::{Item, RawRecord, Splitter};
+use crate::split::{Format, Item, RawRecord, Splitter};
+use crate::whole::{Inflater, Records, wide};
 
 /// What to decode and how.
 #[derive(Debug, Clone)]
 pub struct DecodeOptions {
-    /// Which events and which of their fields.
-    pub request: ScanRequest,
+    /// Which events and which of their fields, for each search.
+    pub requests: Arc<[ScanRequest]>,
     /// Which rules derived fields follow.
     pub profile: Profile,
     /// The sourcetype to use in place of the recognised one.
@@ -31,47 +32,130 @@ pub struct DecodeOptions {
 }
 
 impl DecodeOptions {
-    /// Returns the options for a request, everything else by default.
+    /// Returns the options for requests, everything else by default.
     #[must_use]
-    pub fn new(request: ScanRequest) -> Self {
-        Self { request, profile: Profile::default(), sourcetype: None, seen: None }
+    pub fn new(requests: impl Into<Arc<[ScanRequest]>>) -> Self {
+        let requests = requests.into();
+        Self { requests, profile: Profile::default(), sourcetype: None, seen: None }
     }
 }
 
-/// Decodes files, one after the other.
+/// Who takes the rows: the number of the request they are for, and the rows.
+pub type Sink<'a> = &'a mut dyn FnMut(usize, RecordBatch) -> ControlFlow<()>;
+
+/// Decodes files, one after the other, for any number of requests.
 #[derive(Debug)]
 pub struct Decoder {
     extractor: Extractor,
     seen: Option<Arc<Mutex<SeenEvents>>>,
+    inflater: Inflater,
+    records: Records,
 }
 
 impl Decoder {
-    /// Compiles the request.
+    /// Compiles the requests.
     #[must_use]
     pub fn new(options: &DecodeOptions) -> Self {
         let sourcetype = options.sourcetype.as_deref();
         Self {
-            extractor: Extractor::new(&options.request, options.profile, sourcetype),
+            extractor: Extractor::new(options.requests.clone(), options.profile, sourcetype),
             seen: options.seen.clone(),
+            inflater: Inflater::new(),
+            records: Records::default(),
         }
     }
 
-    /// Returns the schema of the batches.
+    /// Returns what became of the events so far, and how many each request took.
     #[must_use]
-    pub fn schema(&self) -> &SchemaRef {
-        self.extractor.schema()
+    pub fn extractor(&self) -> &Extractor {
+        &self.extractor
     }
 
-    /// Decodes one file and hands its batches to `sink`, which can stop it. Every batch has rows of
-    /// this file only; an archive's entries each have their name after the archive's in `source`.
-    pub fn decode(
-        &mut self,
-        input: Input,
-        origin: &Origin,
-        sink: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
-    ) -> FileReport {
+    /// Decodes one file, and hands full batches to `sink`, which can stop it; what is left waits for
+    /// the next file or [`Decoder::finish`]. An archive's entries each have their name after the
+    /// archive's in `source`.
+    pub fn decode(&mut self, input: Input, origin: &Origin, sink: Sink<'_>) -> FileReport {
+        self.extractor.begin(origin);
         let mut extraction = Extraction { extractor: &mut self.extractor, sink };
         run(input, origin, self.seen.as_deref(), &mut extraction)
+    }
+
+    /// Decodes one file that is in memory whole: as [`Decoder::decode`], and faster if the file is
+    /// what CloudTrail delivers. The bytes are gone afterwards, the vector's memory may stay.
+    pub fn decode_whole(
+        &mut self,
+        file: &mut Vec<u8>,
+        origin: &Origin,
+        sink: Sink<'_>,
+    ) -> FileReport {
+        let text = self.inflater.text(file);
+        let records = text.filter(|text| self.records.read(text));
+        // The records were found in sound UTF-8.
+        let Some(text) = records.and_then(|text| std::str::from_utf8(text).ok()) else {
+            let bytes = std::mem::take(file);
+            return self.decode(Input::Seekable(Box::new(Cursor::new(bytes))), origin, sink);
+        };
+        self.extractor.begin(origin);
+        let mut report = FileReport {
+            bytes_read: file.len() as u64,
+            bytes_inflated: text.len() as u64,
+            ..FileReport::default()
+        };
+        let mut times = Times::default();
+        for record in self.records.iter(text) {
+            if let Some(seen) = &self.seen
+                && !is_new(seen, &record.raw())
+            {
+                report.skip(SkipKind::Duplicate);
+                continue;
+            }
+            report.events += 1;
+            times.see(record.head.time.as_ref().and_then(|time| text.get(wide(time))));
+            let name = record.head.name.as_ref().and_then(|name| text.get(wide(name)));
+            let outer = Outer { pieces: record.pieces, start: record.start };
+            let event =
+                Event { text: record.text, format: Format::CloudTrail, name, outer: Some(outer) };
+            report.matched += u64::from(self.extractor.push(&event, origin));
+            if take(&mut self.extractor, Least::Full, sink).is_break() {
+                report.stopped = true;
+                break;
+            }
+        }
+        times.tell(&mut report);
+        file.clear();
+        report
+    }
+
+    /// Hands all that waits to `sink`.
+    pub fn finish(&mut self, sink: Sink<'_>) -> ControlFlow<()> {
+        take(&mut self.extractor, Least::Any, sink)
+    }
+}
+
+/// The oldest and the newest of many times. Those of CloudTrail's own form are compared as text.
+#[derive(Debug, Default)]
+struct Times<'a> {
+    range: Option<(&'a str, &'a str)>,
+    others: Vec<f64>,
+}
+
+impl<'a> Times<'a> {
+    fn see(&mut self, time: Option<&'a str>) {
+        let Some(time) = time else { return };
+        let is_usual = time.len() == 20 && time.ends_with('Z');
+        if is_usual {
+            let (oldest, newest) = self.range.unwrap_or((time, time));
+            self.range = Some((oldest.min(time), newest.max(time)));
+        } else if let Some(epoch) = EventTime::read(time, Format::CloudTrail).epoch {
+            self.others.push(epoch);
+        }
+    }
+
+    fn tell(self, report: &mut FileReport) {
+        let (oldest, newest) = self.range.unzip();
+        let usual = [oldest, newest].into_iter().flatten();
+        let usual = usual.filter_map(|time| EventTime::read(time, Format::CloudTrail).epoch);
+        usual.chain(self.others).for_each(|time| report.see_time(time));
     }
 }
 
@@ -80,13 +164,18 @@ pub fn discover(input: Input, origin: &Origin, discovery: &mut Discovery) -> Fil
     run(input, origin, None, discovery)
 }
 
+/// What an event came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Extracted {
+    /// Whether some predicate took it.
+    pub(crate) matched: bool,
+    /// Its time, epoch seconds.
+    pub(crate) time: Option<f64>,
+}
+
 /// Who takes the events of a file.
 trait Consumer {
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>);
-
-    fn finish(&mut self) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
 }
 
 impl Consumer for Discovery {
@@ -97,26 +186,45 @@ impl Consumer for Discovery {
 
 struct Extraction<'a> {
     extractor: &'a mut Extractor,
-    sink: &'a mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
+    sink: Sink<'a>,
 }
 
 impl Consumer for Extraction<'_> {
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>) {
-        let extracted = self.extractor.push(event, origin);
-        let flow = if self.extractor.is_full() { self.finish() } else { ControlFlow::Continue(()) };
-        (extracted, flow)
+        let RawRecord { text, format, .. } = *event;
+        let name = if format == Format::CloudTrail { name_of(text) } else { None };
+        let event = Event { text, format, name, outer: None };
+        let matched = self.extractor.push(&event, origin);
+        let flow = take(self.extractor, Least::Full, self.sink);
+        let format = self.extractor.format_of(format);
+        (Extracted { matched, time: quick_time(text, format) }, flow)
     }
+}
 
-    fn finish(&mut self) -> ControlFlow<()> {
-        if self.extractor.rows() == 0 {
-            return ControlFlow::Continue(());
+/// Which batches are taken.
+#[derive(Debug, Clone, Copy)]
+enum Least {
+    Full,
+    Any,
+}
+
+fn take(extractor: &mut Extractor, least: Least, sink: Sink<'_>) -> ControlFlow<()> {
+    let mut flow = ControlFlow::Continue(());
+    let mut pass = |request, batch| {
+        if flow.is_continue() {
+            flow = sink(request, batch);
         }
-        match self.extractor.finish_batch() {
-            Ok(batch) => (self.sink)(batch),
-            // The columns are built from the schema, so that they always fit it.
-            Err(_) => ControlFlow::Break(()),
-        }
-    }
+    };
+    let taken = match least {
+        Least::Full => extractor.take_full(&mut pass),
+        Least::Any => extractor.take_all(&mut pass),
+    };
+    // The columns are built from the schema, so that they always fit it.
+    if taken.is_err() { ControlFlow::Break(()) } else { flow }
+}
+
+fn is_new(seen: &Mutex<SeenEvents>, event: &RawRecord<'_>) -> bool {
+    seen.lock().unwrap_or_else(PoisonError::into_inner).insert(event)
 }
 
 fn run(
@@ -127,11 +235,8 @@ fn run(
 ) -> FileReport {
     let mut file = File { origin, seen, consumer, report: FileReport::default() };
     let bytes_read = for_each_part(input, &mut file);
-    let File { mut report, consumer, .. } = file;
+    let File { mut report, .. } = file;
     report.bytes_read = bytes_read;
-    if !report.stopped {
-        report.stopped = consumer.finish().is_break();
-    }
     report
 }
 
@@ -144,12 +249,11 @@ struct File<'a> {
 
 impl File<'_> {
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> ControlFlow<()> {
-        if let Some(seen) = self.seen {
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if !seen.insert(event) {
-                self.report.skip(SkipKind::Duplicate);
-                return ControlFlow::Continue(());
-            }
+        if let Some(seen) = self.seen
+            && !is_new(seen, event)
+        {
+            self.report.skip(SkipKind::Duplicate);
+            return ControlFlow::Continue(());
         }
         self.report.events += 1;
         let (extracted, flow) = self.consumer.event(event, origin);

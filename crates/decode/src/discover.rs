@@ -4,8 +4,9 @@ use indexmap::IndexMap;
 use spilltrail_event::{Demand, Field, Kind, Predicate};
 
 use crate::cloudtrail::{Derived, Profile, Values, derived_field, derived_fields};
+use crate::decoder::Extracted;
 use crate::event_view::{BUILTINS, EventTime, EventView, FieldSet, FieldSource, Origin, arrays};
-use crate::extract::{Extracted, Sourcetype, sourcetype_of};
+use crate::extract::{Sourcetype, sourcetype_of};
 use crate::paths::{Slots, flatten};
 use crate::split::{Format, RawRecord};
 
@@ -77,14 +78,14 @@ impl Discovery {
     }
 
     /// Takes note of an event's fields if it matches.
-    pub fn push(&mut self, event: &RawRecord<'_>, origin: &Origin) -> Extracted {
+    pub(crate) fn push(&mut self, event: &RawRecord<'_>, origin: &Origin) -> Extracted {
         let record = event.text;
         let (format, sourcetype) = match &self.sourcetype {
             Some(named) => (named.format, named.name.as_str()),
             None => (event.format, sourcetype_of(event.format)),
         };
         let set = &self.tested[format as usize];
-        set.paths.pick(record, arrays(format), &mut self.slots);
+        set.paths.pick(record, arrays(format), None, &mut self.slots);
         let time = EventTime::of(record, set, &self.slots);
         let view = EventView { record, sourcetype, origin, set, slots: &self.slots, time };
         let matched = self.predicate.matches(&view);
@@ -130,7 +131,7 @@ impl Discovery {
 
     fn see_derived(&mut self, record: &str, origin: &Origin, time: EventTime) {
         let sourcetype = sourcetype_of(Format::CloudTrail);
-        self.all.paths.pick(record, arrays(Format::CloudTrail), &mut self.slots);
+        self.all.paths.pick(record, arrays(Format::CloudTrail), None, &mut self.slots);
         for index in 0..self.derived.len() {
             let field = self.derived[index];
             let set = &self.all;

@@ -182,7 +182,8 @@ impl EventTime {
             .unwrap_or_default()
     }
 
-    fn read(text: &str, format: Format) -> Self {
+    /// Reads the text of a time.
+    pub(crate) fn read(text: &str, format: Format) -> Self {
         let Some(number) = spilltrail_event::parse_number(text.trim()) else {
             let written = WrittenTime::parse(text);
             return Self { epoch: written.map(|time| time.epoch), written };

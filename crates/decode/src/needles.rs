@@ -71,6 +71,20 @@ impl Needles {
         }
     }
 
+    /// Returns what events must contain for any of several predicates, if that can be said of each and
+    /// there are few enough.
+    pub(crate) fn any(all: impl Iterator<Item = Option<Self>>) -> Option<Self> {
+        let mut needles = Vec::new();
+        for one in all {
+            for needle in one?.0 {
+                if !needles.contains(&needle) {
+                    needles.push(needle);
+                }
+            }
+        }
+        (!needles.is_empty() && needles.len() <= MOST).then_some(Self(needles))
+    }
+
     /// Returns false if the event cannot match.
     pub(crate) fn may_match(&self, record: &str) -> bool {
         let bytes = record.as_bytes();

@@ -4,6 +4,7 @@
 //! A key that has a point in it gives the same name as two nested keys.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::json::{for_each_member, skip_space, string_end, unescape, value_end, word_end};
 
@@ -137,15 +138,36 @@ impl Paths {
         })
     }
 
-    /// Picks the values of all paths out of a record.
-    pub(crate) fn pick(&self, record: &str, arrays: Arrays, slots: &mut Slots) {
+    /// Picks the values of all paths out of a record. Where it is known what lies in the outermost
+    /// object, nested values that nobody wants are passed over without being looked at.
+    pub(crate) fn pick(
+        &self,
+        record: &str,
+        arrays: Arrays,
+        outer: Option<Outer<'_>>,
+        slots: &mut Slots,
+    ) {
         slots.reset(self.names.len());
         if self.is_empty() {
             return;
         }
         let walk = Walk { paths: self, bytes: record.as_bytes(), arrays };
-        walk.object(skip_space(walk.bytes, 0), 0, true, slots);
+        match outer {
+            Some(outer) => walk.pieces(outer, slots),
+            None => {
+                walk.object(skip_space(walk.bytes, 0), 0, true, slots);
+            }
+        }
     }
+}
+
+/// The pieces of a record's outermost object that are not in nested values: from its brace or the end
+/// of a nested value to the beginning of the next one or its last brace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outer<'a> {
+    pub(crate) pieces: &'a [Range<u32>],
+    /// The record's own place in the text that the pieces' places are in.
+    pub(crate) start: u32,
 }
 
 struct Walk<'a> {
@@ -155,6 +177,40 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Walks the members in the pieces of the outermost object.
+    fn pieces(&self, outer: Outer<'_>, slots: &mut Slots) {
+        let bytes = self.bytes;
+        for (number, piece) in outer.pieces.iter().enumerate() {
+            let start = (piece.start - outer.start) as usize + usize::from(number == 0);
+            let end = (piece.end - outer.start) as usize;
+            let mut at = start;
+            loop {
+                at = skip_space(bytes, at);
+                if bytes.get(at) == Some(&b',') {
+                    at = skip_space(bytes, at + 1);
+                }
+                if at >= end || bytes[at] != b'"' {
+                    break;
+                }
+                let (key_end, has_escapes) = string_end(bytes, at + 1);
+                let key = &bytes[at + 1..key_end];
+                let colon = skip_space(bytes, key_end + 1);
+                let value = skip_space(bytes, colon + 1);
+                let child = self.paths.step(0, key, has_escapes);
+                if value >= end {
+                    if let Some(child) = child {
+                        self.value(value, child, true, slots);
+                    }
+                    break;
+                }
+                at = match child {
+                    Some(child) => self.value(value, child, true, slots),
+                    None => value_end(bytes, value).max(value + 1),
+                };
+            }
+        }
+    }
+
     /// Walks the object that begins at `at`; returns its end.
     fn object(&self, at: usize, node: usize, is_outermost: bool, slots: &mut Slots) -> usize {
         let bytes = self.bytes;
@@ -326,7 +382,7 @@ mod tests {
         let mut paths = Paths::new();
         let slot = paths.add(name);
         let mut slots = Slots::default();
-        paths.pick(RECORD, arrays, &mut slots);
+        paths.pick(RECORD, arrays, None, &mut slots);
         let values: Vec<_> = slots.get(slot).iter().map(|span| span.text(RECORD)).collect();
         values.join("|")
     }

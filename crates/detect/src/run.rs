@@ -10,9 +10,10 @@ use spilltrail_content::{ContentSet, Detection};
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use spilltrail_search::context::{Observations, SearchContext};
 use spilltrail_search::memory::Row;
-use spilltrail_search::{error, events, rows, run as search};
+use spilltrail_search::run::{self as search, Prepared};
+use spilltrail_search::{error, events, rows};
 
-use crate::evidence::{self, Evidence, Gathered};
+use crate::evidence::{self, Evidence, Gathered, Trace};
 use crate::finding::{Finding, Form};
 use crate::identity::{self, Ids};
 
@@ -71,6 +72,8 @@ pub struct DetectionRun {
     pub matched_events: Option<u64>,
     /// How long it took.
     pub elapsed: Duration,
+    /// Processor time that was its own: planning and running, not reading. Whoever runs it measures.
+    pub cpu: Duration,
     /// What is to say about it; places are in the detection's search as written.
     pub messages: Vec<Diagnostic>,
 }
@@ -81,13 +84,75 @@ pub async fn run(
     content: &ContentSet,
     context: &SearchContext,
 ) -> DetectionRun {
-    let started = Instant::now();
-    let mut result = match found(detection, context).await {
-        Ok(found) => concluded(detection, content, context, found).await,
+    match Planned::new(detection, context).await {
+        Ok(planned) => planned.run(detection, content, context).await,
         Err(diagnostics) => stopped(diagnostics),
-    };
-    result.elapsed = started.elapsed();
-    result
+    }
+}
+
+/// A detection's search, planned, with what finds the events behind its rows.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    search: Prepared,
+    /// None if it cannot be said which events rows come from; or why that cannot be found out.
+    trace: Option<Result<Trace, Vec<Diagnostic>>>,
+}
+
+impl Planned {
+    /// Plans a detection's search.
+    ///
+    /// # Errors
+    /// All diagnostics of the search.
+    pub(crate) async fn new(
+        detection: &Detection,
+        context: &SearchContext,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let search = search::prepare(&detection.search, None, context).await?;
+        let trace = match events::outline(&detection.search, &context.macros) {
+            // What the search of the events observes is not the detection's own.
+            Some(outline) => {
+                let own = SearchContext { observations: Arc::default(), ..context.clone() };
+                Some(Trace::prepare(outline, own).await)
+            }
+            None => None,
+        };
+        Ok(Self { search, trace })
+    }
+
+    /// Returns true if the search gives nothing when it finds no event.
+    pub(crate) fn needs_events(&self) -> bool {
+        self.search.needs_events()
+    }
+
+    /// Runs the search and turns its rows into findings. `context` is the one it was planned in.
+    pub(crate) async fn run(
+        &self,
+        detection: &Detection,
+        content: &ContentSet,
+        context: &SearchContext,
+    ) -> DetectionRun {
+        let started = Instant::now();
+        let mut result = match found(&self.search, context).await {
+            Ok(found) => concluded(detection, content, context, found, self.trace.as_ref()).await,
+            Err(diagnostics) => stopped(diagnostics),
+        };
+        result.elapsed = started.elapsed();
+        result
+    }
+
+    /// Returns the run of a search that has no events to run over.
+    pub(crate) fn without_events(&self, context: &SearchContext) -> DetectionRun {
+        let messages = context.observations.messages();
+        DetectionRun {
+            status: status(&context.observations, 0),
+            findings: Vec::new(),
+            rows: 0,
+            matched_events: context.observations.matched(),
+            elapsed: Duration::ZERO,
+            cpu: Duration::ZERO,
+            messages: messages.into_iter().map(|message| self.search.relocate(message)).collect(),
+        }
+    }
 }
 
 /// The rows of a search, and the messages that came with them.
@@ -98,8 +163,7 @@ struct Found {
     expanded: String,
 }
 
-async fn found(detection: &Detection, context: &SearchContext) -> Result<Found, Vec<Diagnostic>> {
-    let prepared = search::prepare(&detection.search, None, context).await?;
+async fn found(prepared: &Prepared, context: &SearchContext) -> Result<Found, Vec<Diagnostic>> {
     let relocated = |diagnostic| vec![prepared.relocate(diagnostic)];
     let mut stream = prepared.stream(context).await.map_err(relocated)?;
     let mut found =
@@ -117,7 +181,7 @@ async fn found(detection: &Detection, context: &SearchContext) -> Result<Found, 
 }
 
 /// Returns the run of a search that was not run to its end.
-fn stopped(messages: Vec<Diagnostic>) -> DetectionRun {
+pub(crate) fn stopped(messages: Vec<Diagnostic>) -> DetectionRun {
     let is_error = messages.iter().any(|message| message.severity == Severity::Error);
     DetectionRun {
         status: if is_error { Status::Failed } else { Status::Unsupported },
@@ -125,6 +189,7 @@ fn stopped(messages: Vec<Diagnostic>) -> DetectionRun {
         rows: 0,
         matched_events: None,
         elapsed: Duration::ZERO,
+        cpu: Duration::ZERO,
         messages,
     }
 }
@@ -134,6 +199,7 @@ async fn concluded(
     content: &ContentSet,
     context: &SearchContext,
     mut found: Found,
+    trace: Option<&Result<Trace, Vec<Diagnostic>>>,
 ) -> DetectionRun {
     let mut result = DetectionRun {
         status: status(&context.observations, found.count),
@@ -141,6 +207,7 @@ async fn concluded(
         rows: found.count,
         matched_events: context.observations.matched(),
         elapsed: Duration::ZERO,
+        cpu: Duration::ZERO,
         messages: std::mem::take(&mut found.messages),
     };
     if result.status != Status::Fired {
@@ -154,7 +221,7 @@ async fn concluded(
     }
     let form = Form::new(detection, &content.deployments);
     result.messages.extend(absences(&form, &found.rows));
-    let (grouping, gathered) = gathered(detection, context, &found, &mut result.messages).await;
+    let (grouping, gathered) = gathered(&found, trace, &mut result.messages).await;
     let mut ids = Ids::new(&detection.id, &grouping, context.range);
     for (row, gathered) in found.rows.into_iter().zip(gathered) {
         let time = identity::time(&row, context).or(gathered.newest);
@@ -216,9 +283,8 @@ fn absences(form: &Form<'_>, rows: &[Row]) -> Vec<Diagnostic> {
 /// Returns the fields that tell rows apart, and the evidence of each row. Evidence that cannot be had
 /// is told and stops nothing.
 async fn gathered(
-    detection: &Detection,
-    context: &SearchContext,
     found: &Found,
+    trace: Option<&Result<Trace, Vec<Diagnostic>>>,
     messages: &mut Vec<Diagnostic>,
 ) -> (Vec<String>, Vec<Gathered>) {
     let whole_search = || Gathered {
@@ -226,20 +292,21 @@ async fn gathered(
         newest: None,
     };
     let unknown = || found.rows.iter().map(|_| whole_search()).collect();
-    let Some(outline) = events::outline(&detection.search, &context.macros) else {
-        return (Vec::new(), unknown());
+    let outcome = match trace {
+        None => return (Vec::new(), unknown()),
+        Some(Ok(trace)) => evidence::gather(trace, &found.rows).await,
+        Some(Err(diagnostics)) => Err(diagnostics.clone()),
     };
-    // What this second reading observes is not the detection's own.
-    let own = SearchContext { observations: Arc::default(), ..context.clone() };
-    let gathered = match evidence::gather(&outline, &found.rows, &own).await {
-        Ok(gathered) => gathered,
-        Err(diagnostics) => {
-            let reasons: Vec<String> = diagnostics.into_iter().map(|d| d.message).collect();
-            let message =
-                format!("the events behind the results cannot be named: {}", reasons.join("; "));
-            messages.push(Diagnostic::warning(Code::EXECUTION, message));
-            unknown()
-        }
+    let gathered = outcome.unwrap_or_else(|diagnostics| {
+        let reasons: Vec<String> = diagnostics.into_iter().map(|d| d.message).collect();
+        let message =
+            format!("the events behind the results cannot be named: {}", reasons.join("; "));
+        messages.push(Diagnostic::warning(Code::EXECUTION, message));
+        unknown()
+    });
+    let grouping = match trace {
+        Some(Ok(trace)) => trace.outline.grouping().to_vec(),
+        _ => Vec::new(),
     };
-    (outline.grouping().to_vec(), gathered)
+    (grouping, gathered)
 }

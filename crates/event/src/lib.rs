@@ -12,5 +12,5 @@ pub use fields::{Demand, Field, Kind, ScanRequest};
 pub use keyword::{Keyword, KeywordKind};
 pub use number::{format_number, parse_number};
 pub use pattern::{CaseRule, Pattern, wildcard_capture, wildcard_match};
-pub use predicate::{Comparison, Predicate, Record, TimeBounds};
+pub use predicate::{Comparison, Predicate, Record, TimeBounds, compare};
 pub use value::Value;

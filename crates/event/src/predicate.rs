@@ -146,6 +146,44 @@ impl Predicate {
         }
     }
 
+    /// Returns what the expression comes to if that is certain with only some fields known: `known`
+    /// gives the one value of a field that is, and none for all others.
+    #[must_use]
+    pub fn outcome<'k>(&self, known: &dyn Fn(&str) -> Option<&'k str>) -> Option<bool> {
+        match self {
+            Self::All => Some(true),
+            Self::Nothing => Some(false),
+            Self::And(parts) => {
+                let mut all = Some(true);
+                for part in parts {
+                    match part.outcome(known) {
+                        Some(false) => return Some(false),
+                        Some(true) => {}
+                        None => all = None,
+                    }
+                }
+                all
+            }
+            Self::Or(parts) => {
+                let mut any = Some(false);
+                for part in parts {
+                    match part.outcome(known) {
+                        Some(true) => return Some(true),
+                        Some(false) => {}
+                        None => any = None,
+                    }
+                }
+                any
+            }
+            Self::Not(part) => part.outcome(known).map(|outcome| !outcome),
+            Self::Exists(field) => known(field).map(|_| true),
+            Self::Compare { field, op, value } => {
+                known(field).map(|text| compare(text, *op, value))
+            }
+            Self::Keyword(_) | Self::Time(_) => None,
+        }
+    }
+
     /// Returns the fields that the expression reads, `_raw` and `_time` among them.
     #[must_use]
     pub fn fields(&self) -> BTreeSet<&str> {
@@ -188,7 +226,8 @@ impl Predicate {
 
 /// Compares one value with the literal: `=` and `!=` as text, the others as numbers when both are
 /// numbers and else by byte order.
-fn compare(text: &str, op: Comparison, value: &Pattern) -> bool {
+#[must_use]
+pub fn compare(text: &str, op: Comparison, value: &Pattern) -> bool {
     match op {
         Comparison::Eq => value.matches(text),
         Comparison::Ne => !value.matches(text),
@@ -221,6 +260,34 @@ mod tests {
                 .iter()
                 .filter(|(name, _)| *name == field)
                 .any(|(_, v)| v.iter().any(|v| visit(v)))
+        }
+    }
+
+    #[test]
+    fn outcomes_with_some_fields_known() {
+        let equals = |field: &str, text: &str| Predicate::Compare {
+            field: field.to_owned(),
+            op: Comparison::Eq,
+            value: Pattern::new(text, CaseRule::Ignore),
+        };
+        let not = |part: Predicate| Predicate::Not(Box::new(part));
+        let known = |field: &str| (field == "name").then_some("GetObject");
+        for (predicate, outcome) in [
+            (equals("name", "get*"), Some(true)),
+            (equals("other", "get*"), None),
+            (Predicate::And(vec![equals("other", "a"), equals("name", "b")]), Some(false)),
+            (Predicate::And(vec![equals("other", "a"), equals("name", "get*")]), None),
+            (Predicate::Or(vec![equals("other", "a"), equals("name", "get*")]), Some(true)),
+            (Predicate::Or(vec![equals("other", "a"), equals("name", "b")]), None),
+            (not(equals("name", "b")), Some(true)),
+            (not(equals("other", "b")), None),
+            (Predicate::Exists("name".to_owned()), Some(true)),
+            (Predicate::Exists("other".to_owned()), None),
+            (Predicate::Time(TimeBounds::default()), None),
+            (Predicate::And(vec![]), Some(true)),
+            (Predicate::Or(vec![]), Some(false)),
+        ] {
+            assert_eq!(predicate.outcome(&known), outcome, "{predicate:?}");
         }
     }
 

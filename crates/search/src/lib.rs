@@ -26,6 +26,7 @@ mod predicate;
 mod predicate_udf;
 pub mod rows;
 pub mod run;
+pub mod shared;
 mod sort_key;
 pub mod stats;
 mod subsearch;

@@ -19,7 +19,7 @@ use spilltrail_event::Field;
 use spilltrail_spl::{Expansion, expand_macros, parse};
 
 use crate::context::SearchContext;
-use crate::operators::OperatorPlanner;
+use crate::operators::{OperatorNode, OperatorPlanner};
 use crate::plan::{Needs, Plan};
 use crate::planner;
 use crate::rows::Rows;
@@ -105,6 +105,29 @@ pub async fn prepare(
     Ok(Prepared { plan, expansion })
 }
 
+/// Returns true if a plan gives nothing for tables without rows.
+fn needs_rows(plan: &LogicalPlan) -> bool {
+    let needs = match plan {
+        LogicalPlan::TableScan(_)
+        | LogicalPlan::Projection(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Unnest(_)
+        | LogicalPlan::Window(_)
+        | LogicalPlan::SubqueryAlias(_) => true,
+        // Without groups there is a row for nothing, too.
+        LogicalPlan::Aggregate(aggregate) => !aggregate.group_expr.is_empty(),
+        LogicalPlan::Extension(extension) => extension
+            .node
+            .as_any()
+            .downcast_ref::<OperatorNode>()
+            .is_some_and(|node| node.operator().needs_rows()),
+        _ => false,
+    };
+    needs && plan.inputs().into_iter().all(needs_rows)
+}
+
 fn has_errors(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|diagnostic| diagnostic.severity > Severity::Warning)
 }
@@ -114,6 +137,13 @@ impl Prepared {
     #[must_use]
     pub fn fields(&self) -> Vec<Field> {
         self.plan.fields().map(|(name, kind)| Field::new(name, kind)).collect()
+    }
+
+    /// Returns true if the search gives no row, and does nothing else, when it finds no event: then
+    /// it need not run.
+    #[must_use]
+    pub fn needs_events(&self) -> bool {
+        needs_rows(self.plan.logical())
     }
 
     /// Runs the search; rows come as they are ready.

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -20,8 +20,9 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, PhysicalExpr};
 use futures::StreamExt;
 use object_store::ObjectStore;
-use spilltrail_decode::SeenEvents;
+use spilltrail_decode::{Decoder, SeenEvents};
 use spilltrail_event::ScanRequest;
+use tokio::sync::mpsc::Sender;
 
 use crate::logs::Logs;
 use crate::table::FileIndex;
@@ -33,7 +34,7 @@ const BATCHES_AHEAD: usize = 2;
 #[derive(Debug, Clone)]
 pub(crate) struct LogSource {
     logs: Arc<Logs>,
-    request: Arc<ScanRequest>,
+    requests: Arc<[ScanRequest]>,
     seen: Option<Arc<Mutex<SeenEvents>>>,
     table_schema: TableSchema,
     metrics: ExecutionPlanMetricsSet,
@@ -44,7 +45,7 @@ impl LogSource {
         Self {
             seen: logs.seen_events(),
             logs,
-            request: Arc::new(request),
+            requests: [request].into(),
             table_schema: TableSchema::from(schema),
             metrics: ExecutionPlanMetricsSet::new(),
         }
@@ -60,8 +61,9 @@ impl FileSource for LogSource {
     ) -> Result<Arc<dyn FileOpener>> {
         Ok(Arc::new(LogOpener {
             logs: self.logs.clone(),
-            request: self.request.clone(),
+            requests: self.requests.clone(),
             seen: self.seen.clone(),
+            idle: Arc::default(),
         }))
     }
 
@@ -87,7 +89,7 @@ impl FileSource for LogSource {
     }
 
     fn fmt_extra(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, ", predicate={:?}", self.request.predicate)
+        write!(f, ", predicate={:?}", self.requests[0].predicate)
     }
 
     fn apply_expressions(
@@ -100,8 +102,36 @@ impl FileSource for LogSource {
 
 struct LogOpener {
     logs: Arc<Logs>,
-    request: Arc<ScanRequest>,
+    requests: Arc<[ScanRequest]>,
     seen: Option<Arc<Mutex<SeenEvents>>>,
+    /// Decoders that are done with a file, for the next one.
+    idle: Arc<Mutex<Vec<Worker>>>,
+}
+
+/// A decoder and its memory for a file.
+struct Worker {
+    decoder: Decoder,
+    buffer: Vec<u8>,
+}
+
+impl Worker {
+    fn new(
+        logs: &Logs,
+        requests: Arc<[ScanRequest]>,
+        seen: Option<Arc<Mutex<SeenEvents>>>,
+    ) -> Self {
+        Self { decoder: logs.decoder(requests, seen), buffer: Vec::new() }
+    }
+
+    /// Decodes a file to its last row; returns false if the reader wants no more.
+    fn decode(&mut self, logs: &Logs, index: usize, sender: &Sender<RecordBatch>) -> bool {
+        let mut sink = |_, batch| match sender.blocking_send(batch) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        };
+        logs.decode(index, &mut self.decoder, &mut self.buffer, &mut sink);
+        self.decoder.finish(&mut sink).is_continue()
+    }
 }
 
 impl FileOpener for LogOpener {
@@ -109,19 +139,18 @@ impl FileOpener for LogOpener {
         let Some(FileIndex(index)) = file.extension::<FileIndex>().copied() else {
             return Err(internal_datafusion_err!("a log file without its index"));
         };
-        let (logs, request) = (self.logs.clone(), self.request.clone());
-        let seen = self.seen.clone();
+        let (logs, requests) = (self.logs.clone(), self.requests.clone());
+        let (seen, idle) = (self.seen.clone(), self.idle.clone());
         let (sender, receiver) = tokio::sync::mpsc::channel::<RecordBatch>(BATCHES_AHEAD);
         Ok(Box::pin(async move {
-            let work =
-                tokio::task::spawn_blocking(move || {
-                    logs.decode(index, &request, seen, &mut |batch| match sender
-                        .blocking_send(batch)
-                    {
-                        Ok(()) => ControlFlow::Continue(()),
-                        Err(_) => ControlFlow::Break(()),
-                    });
-                });
+            let work = tokio::task::spawn_blocking(move || {
+                let waiting = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+                let worker = waiting().pop();
+                let mut worker = worker.unwrap_or_else(|| Worker::new(&logs, requests, seen));
+                if worker.decode(&logs, index, &sender) {
+                    waiting().push(worker);
+                }
+            });
             let batches = futures::stream::unfold(receiver, async |mut receiver| {
                 receiver.recv().await.map(|batch| (Ok(batch), receiver))
             });

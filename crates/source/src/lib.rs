@@ -8,8 +8,12 @@
 mod file_source;
 mod inputs;
 mod logs;
+mod scan;
+mod spool;
+mod spool_table;
 mod table;
 
 pub use inputs::{InputProblem, LogFile};
 pub use logs::{Duplicates, FileProblem, Logs, Progress, ReadOptions, ReadReport};
+pub use scan::{ScanCosts, ScanError, ScanOptions, Scanned};
 pub use table::LogTable;

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use datafusion::arrow::array::RecordBatch;
 use indexmap::IndexMap;
 use spilltrail_decode::{
     Damage, DamageKind, DecodeOptions, Decoder, Discovery, FileReport, Format, Input, Origin,
-    Profile, SeenEvents, SkipKind, discover, kind_of, peek_format,
+    Profile, SeenEvents, Sink, SkipKind, discover, kind_of, peek_format,
 };
 use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest};
 use tempfile::NamedTempFile;
@@ -159,23 +157,32 @@ impl Logs {
         })
     }
 
-    /// Decodes one file for a request; batches go to `sink` until it breaks.
-    pub(crate) fn decode(
+    /// Returns a decoder for requests; one decodes any number of files.
+    pub(crate) fn decoder(
         &self,
-        index: usize,
-        request: &ScanRequest,
+        requests: Arc<[ScanRequest]>,
         seen: Option<Arc<Mutex<SeenEvents>>>,
-        sink: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
-    ) {
-        let Some(file) = self.files.get(index) else { return };
-        let options = DecodeOptions {
+    ) -> Decoder {
+        Decoder::new(&DecodeOptions {
             profile: self.options.profile,
             sourcetype: self.options.sourcetype.clone(),
             seen,
-            ..DecodeOptions::new(request.clone())
-        };
-        let report = match open(file) {
-            Ok(input) => Decoder::new(&options).decode(input, &self.origin(file), sink),
+            ..DecodeOptions::new(requests)
+        })
+    }
+
+    /// Decodes one file; full batches go to `sink` until it breaks. `buffer` is memory to use again.
+    pub(crate) fn decode(
+        &self,
+        index: usize,
+        decoder: &mut Decoder,
+        buffer: &mut Vec<u8>,
+        sink: Sink<'_>,
+    ) {
+        let Some(file) = self.files.get(index) else { return };
+        let report = match load(file, buffer) {
+            Ok(Content::Held) => decoder.decode_whole(buffer, &self.origin(file), sink),
+            Ok(Content::Stream(input)) => decoder.decode(input, &self.origin(file), sink),
             Err(report) => report,
         };
         self.note(index, report);
@@ -187,6 +194,10 @@ impl Logs {
             Duplicates::Keep => None,
             Duplicates::Drop => Some(Arc::default()),
         }
+    }
+
+    pub(crate) fn duplicates(&self) -> Duplicates {
+        self.options.duplicates
     }
 
     fn origin(&self, file: &LogFile) -> Origin {
@@ -226,6 +237,40 @@ impl Logs {
             }
         }
         read
+    }
+}
+
+/// Files up to this size are read at once.
+const MAX_HELD: u64 = 16 * 1024 * 1024;
+
+/// What of a file is there.
+enum Content {
+    /// All of it, in the buffer.
+    Held,
+    /// It is read as it is decoded.
+    Stream(Input),
+}
+
+/// Reads a file into the buffer, or opens it if it is large.
+fn load(file: &LogFile, buffer: &mut Vec<u8>) -> Result<Content, FileReport> {
+    let failed = |error: std::io::Error| {
+        let damage = Damage { offset: 0, kind: DamageKind::Io, message: error.to_string() };
+        FileReport { damages: vec![damage], damage_count: 1, ..FileReport::default() }
+    };
+    let mut opened = std::fs::File::open(&file.path).map_err(failed)?;
+    if file.size > MAX_HELD {
+        return Ok(Content::Stream(Input::Seekable(Box::new(opened))));
+    }
+    buffer.clear();
+    buffer.reserve(file.size as usize + 1);
+    // A file that grows, or a device that never ends, is not followed any further.
+    match Read::by_ref(&mut opened).take(MAX_HELD + 1).read_to_end(buffer) {
+        Ok(length) if length as u64 <= MAX_HELD => Ok(Content::Held),
+        Ok(_) => {
+            let head = std::io::Cursor::new(std::mem::take(buffer));
+            Ok(Content::Stream(Input::Stream(Box::new(head.chain(opened)))))
+        }
+        Err(error) => Err(failed(error)),
     }
 }
 

@@ -3,30 +3,30 @@
 mod findings;
 mod summary;
 mod text;
+mod workers;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail};
-use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use spilltrail_content::Detection;
-use spilltrail_detect::{DetectionRun, Status};
-use spilltrail_diagnostic::{Code, Diagnostic, Severity};
+use spilltrail_detect::{DetectionRun, Status, hunt};
+use spilltrail_diagnostic::{Diagnostic, Severity};
 use spilltrail_event::TimeBounds;
 use spilltrail_search::run as search;
+use spilltrail_search::shared::SharedEvents;
+use spilltrail_source::{Logs, Progress};
 use spilltrail_spl::expand_macros;
 
 use crate::arguments::{Format, HuntOptions};
 use crate::environment::{Clock, Environment, Events};
+use crate::logs::LogReader;
 use crate::output::default_format;
 use crate::{FAILED, FOUND, PARTIAL, content, report};
 use findings::FindingWriter;
 use summary::{Report, Summary};
-
-/// Detections that run at a time; each reads all logs and has its own operators in memory.
-const AT_A_TIME: usize = 2;
 
 /// What in a search makes its result depend on the present.
 const PRESENT: &[&str] =
@@ -38,14 +38,19 @@ pub(crate) async fn run(options: HuntOptions) -> Result<ExitCode> {
         bail!("CSV has no place for the summary; use `--format ndjson` or `--format json`");
     }
     let clock = Clock::new(&options.time)?;
-    let events = Events::Logs(&options.logs, None);
+    let bar = progress();
+    let listener = bar.clone();
+    let listener = Progress(Arc::new(move |bytes| listener.inc(bytes)));
+    let events = Events::Logs(&options.logs, Some(listener));
     let mut environment = Environment::new(events, &options.content, &options.read, clock)?;
     let chosen = chosen(&options, &environment)?;
     set_clock(&mut environment, &options, &chosen).await?;
+    let Some(logs) = environment.logs.clone() else { bail!("there is no log to read") };
+    bar.set_length(logs.files().iter().map(|file| file.size).sum());
     let environment = Arc::new(environment);
 
     let mut writer = FindingWriter::new(format, options.all, &environment.clock.zone);
-    let reports = run_all(&environment, chosen, &mut writer).await?;
+    let reports = run_all(&environment, &logs, &chosen, &mut writer, &bar).await?;
     let mut summary = Summary::new(&environment, reports);
     // The last word on what counts as now: nothing asked for it, so it was not looked up before.
     summary.settle_now();
@@ -115,68 +120,50 @@ async fn newest_event(environment: &Environment) -> Result<Option<f64>> {
     Ok(newest)
 }
 
-/// Runs the detections, several at a time; findings and reports come in the order of the detections.
+/// Plans the detections, reads the logs once for all of them, and runs them.
 async fn run_all(
     environment: &Arc<Environment>,
-    chosen: Vec<usize>,
+    logs: &Arc<Logs>,
+    chosen: &[usize],
     writer: &mut FindingWriter,
+    bar: &ProgressBar,
 ) -> Result<Vec<Report>> {
-    let progress = progress(chosen.len());
-    let mut runs = futures::stream::iter(chosen)
-        .map(|place| {
-            let environment = environment.clone();
-            async move { (place, tokio::spawn(one(environment, place)).await) }
-        })
-        .buffered(AT_A_TIME);
+    let reader = Arc::new(LogReader::new(logs.clone(), environment.scan_options()));
+    let shared = SharedEvents::new(environment.events.clone(), reader.clone());
+    let jobs = hunt::prepare(&environment.content, chosen, &shared, &|| environment.context())
+        .await
+        .map_err(|diagnostic| anyhow!("the logs cannot be read: {}", diagnostic.message))?;
+    bar.finish_and_clear();
+    let mut finished = workers::run(environment.clone(), jobs);
     let mut reports = Vec::new();
-    while let Some((place, joined)) = runs.next().await {
+    while let Some((place, run)) = finished.next().await {
         let detection = &environment.content.detections[place];
-        let run = joined.unwrap_or_else(|error| broken(&error.to_string()));
         for finding in &run.findings {
             writer.write(finding)?;
         }
-        complain(detection, &run, &progress);
+        complain(detection, &run);
         reports.push(Report::new(detection, &run));
-        progress.inc(1);
     }
-    progress.finish_and_clear();
     Ok(reports)
 }
 
-async fn one(environment: Arc<Environment>, place: usize) -> DetectionRun {
-    let content = &environment.content;
-    spilltrail_detect::run(&content.detections[place], content, &environment.context()).await
-}
-
-/// Returns the run of a detection whose task died, which must not take the others with it.
-fn broken(reason: &str) -> DetectionRun {
-    DetectionRun {
-        status: Status::Failed,
-        findings: Vec::new(),
-        rows: 0,
-        matched_events: None,
-        elapsed: std::time::Duration::ZERO,
-        messages: vec![Diagnostic::error(Code::EXECUTION, format!("a bug ended it: {reason}"))],
-    }
-}
-
-fn progress(count: usize) -> ProgressBar {
+/// Returns a bar of the bytes read, on a terminal.
+fn progress() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(count as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} detections, {elapsed}")
-    {
+    let bar = ProgressBar::new(0);
+    let template = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {elapsed}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    bar.tick();
     bar
 }
 
 /// Prints what is wrong with a detection that could not run, in full, and warnings about findings in a
 /// line each.
-fn complain(detection: &Detection, run: &DetectionRun, progress: &ProgressBar) {
-    progress.suspend(|| match run.status {
+fn complain(detection: &Detection, run: &DetectionRun) {
+    match run.status {
         Status::Failed => {
             report::diagnostics(&run.messages, &detection.name, &detection.search);
         }
@@ -191,7 +178,7 @@ fn complain(detection: &Detection, run: &DetectionRun, progress: &ProgressBar) {
             }
         }
         _ => {}
-    });
+    }
 }
 
 fn exit(environment: &Environment, summary: &Summary, options: &HuntOptions) -> ExitCode {

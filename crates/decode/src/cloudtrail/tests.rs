@@ -11,7 +11,7 @@ fn value(record: &str, field: &Derived, inputs: &[Input]) -> Option<String> {
         slot_of[*input as usize] = paths.add(input.path());
     }
     let mut slots = Slots::default();
-    paths.pick(record, Arrays::Braced, &mut slots);
+    paths.pick(record, Arrays::Braced, None, &mut slots);
     let inputs = Inputs { record, slots: &slots, slot_of: &slot_of };
     match field.values(&inputs) {
         Values::None => None,

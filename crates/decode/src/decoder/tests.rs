@@ -66,14 +66,18 @@ fn decode(options: &DecodeOptions, input: Input) -> (Vec<String>, FileReport) {
     let mut decoder = Decoder::new(options);
     let mut rows = Vec::new();
     let origin = Origin::new("f");
-    let report =
-        decoder.decode(input, &origin, &mut |batch| {
-            rows.extend((0..batch.num_rows()).map(|row| {
-                batch.columns().iter().map(|c| cell(c, row)).collect::<Vec<_>>().join(",")
-            }));
-            ControlFlow::Continue(())
-        });
+    let mut sink = |_, batch: RecordBatch| {
+        rows.extend(printed(&batch));
+        ControlFlow::Continue(())
+    };
+    let report = decoder.decode(input, &origin, &mut sink);
+    assert!(report.stopped || decoder.finish(&mut sink).is_continue());
     (rows, report)
+}
+
+fn printed(batch: &RecordBatch) -> Vec<String> {
+    let row = |row| batch.columns().iter().map(|c| cell(c, row)).collect::<Vec<_>>().join(",");
+    (0..batch.num_rows()).map(row).collect()
 }
 
 fn cell(column: &dyn Array, row: usize) -> String {
@@ -90,7 +94,7 @@ fn cell(column: &dyn Array, row: usize) -> String {
 }
 
 fn names_in(input: Input) -> (String, FileReport) {
-    let options = DecodeOptions::new(request(Predicate::All, &["eventName"]));
+    let options = DecodeOptions::new([request(Predicate::All, &["eventName"])]);
     let (rows, report) = decode(&options, input);
     (rows.join(" "), report)
 }
@@ -130,7 +134,7 @@ fn compressions() {
 
 #[test]
 fn entries_of_archives_have_their_own_source() {
-    let options = DecodeOptions::new(request(Predicate::All, &["source", "index", "sourcetype"]));
+    let options = DecodeOptions::new([request(Predicate::All, &["source", "index", "sourcetype"])]);
     let (rows, _) = decode(&options, seekable(zip_of(&[("x/y", event("A").as_bytes())])));
     assert_eq!(rows, ["f:x/y,main,aws:cloudtrail"]);
 }
@@ -201,7 +205,7 @@ fn predicates_on_members_derived_fields_and_time() {
         (time(1_714_979_289.0), "GetObject DeleteRole PutObject"),
         (time(1_714_979_290.0), ""),
     ] {
-        let options = DecodeOptions::new(request(predicate.clone(), &["eventName"]));
+        let options = DecodeOptions::new([request(predicate.clone(), &["eventName"])]);
         let (rows, report) = decode(&options, seekable(text.clone().into_bytes()));
         assert_eq!(rows.join(" "), names, "{predicate:?}");
         assert_eq!((report.events, report.matched), (3, rows.len() as u64));
@@ -217,11 +221,11 @@ fn values_keep_their_text() {
       "responseElements":{"instancesSet":{"items":[{"instanceId":"i-1"},{"instanceId":"i-2"}]}}}"#;
     let names =
         ["_time", "n", "big", "t", "z", "o", "l", "e", "q", "i{}.v", "d", "dest", "date_wday"];
-    let options = DecodeOptions::new(request(Predicate::All, &names));
+    let options = DecodeOptions::new([request(Predicate::All, &names)]);
     let (rows, _) = decode(&options, seekable(record.into()));
     let row = "1714979289,1.0,12345678901234567890,true,null,-,-,,a\"bé,1|null,last,i-1|i-2,monday";
     assert_eq!(rows, [row]);
-    let options = DecodeOptions::new(request(Predicate::All, &["_raw"]));
+    let options = DecodeOptions::new([request(Predicate::All, &["_raw"])]);
     let (rows, _) = decode(&options, seekable(format!("[{record}]").into_bytes()));
     assert_eq!(rows, [record]);
 }
@@ -240,15 +244,15 @@ fn rows_of_other_sourcetypes() {
         Field::new(name, kind)
     });
     let scan = ScanRequest { predicate: Predicate::All, fields: multi.to_vec() };
-    let mut options = DecodeOptions::new(scan);
+    let mut options = DecodeOptions::new([scan]);
     let (found, _) = decode(&options, seekable(rows.into()));
     assert_eq!(found, ["1714979289.5,1|2,1,own,json", "1714979289,x,-,f,json", "0.25,1,-,f,json"]);
     options.sourcetype = Some("my:own".to_owned());
-    options.request = request(Predicate::All, &["a{}", "a", "source", "sourcetype"]);
+    options.requests = [request(Predicate::All, &["a{}", "a", "source", "sourcetype"])].into();
     let (found, _) = decode(&options, seekable(rows.into()));
     assert_eq!(found[0], "1|2,-,f,my:own");
     let lake = r#"{"class_uid":1,"metadata":{"product":{"name":"x"}},"time":1714979289500}"#;
-    let options = DecodeOptions::new(request(Predicate::All, &["_time", "sourcetype"]));
+    let options = DecodeOptions::new([request(Predicate::All, &["_time", "sourcetype"])]);
     let (found, _) = decode(&options, seekable(lake.into()));
     assert_eq!(found, ["1714979289.5,aws:cloudtrail:lake"]);
 }
@@ -286,7 +290,7 @@ fn discovery_follows_the_demand_and_the_predicate() {
 
 #[test]
 fn duplicates_are_left_out_on_request() {
-    let mut options = DecodeOptions::new(request(Predicate::All, &["eventName"]));
+    let mut options = DecodeOptions::new([request(Predicate::All, &["eventName"])]);
     let text = events(&["A", "B", "A"]);
     assert_eq!(decode(&options, seekable(text.clone().into())).0.join(""), "ABA");
     options.seen = Some(Arc::default());
@@ -298,18 +302,137 @@ fn duplicates_are_left_out_on_request() {
 fn a_consumer_can_stop() {
     let many: Vec<_> = (0..20_000).map(|n| format!("N{n}")).collect();
     let text = many.iter().map(|name| event(name) + "\n").collect::<String>();
-    let options = DecodeOptions::new(request(Predicate::All, &["eventName"]));
+    let options = DecodeOptions::new([request(Predicate::All, &["eventName"])]);
     let mut rows = 0;
     let report =
-        Decoder::new(&options).decode(seekable(text.into()), &Origin::new("f"), &mut |b| {
+        Decoder::new(&options).decode(seekable(text.into()), &Origin::new("f"), &mut |_, b| {
             rows += b.num_rows();
             ControlFlow::Break(())
         });
     assert!(report.stopped && rows == crate::BATCH_ROWS, "{rows}");
-    let mut none = DecodeOptions::new(request(Predicate::All, &[]));
-    none.request.fields.clear();
+    let none = DecodeOptions::new([request(Predicate::All, &[])]);
     let (rows, report) = decode(&none, seekable(events(&["A", "B"]).into()));
     assert_eq!((rows.len(), report.matched), (2, 2));
+}
+
+/// Decodes several requests in one pass, the whole way; rows by request.
+fn decode_whole(options: &DecodeOptions, bytes: Vec<u8>) -> (Vec<Vec<String>>, FileReport) {
+    let mut rows = vec![Vec::new(); options.requests.len()];
+    let mut decoder = Decoder::new(options);
+    let mut sink = |request: usize, batch: RecordBatch| {
+        rows[request].extend(printed(&batch));
+        ControlFlow::Continue(())
+    };
+    let mut file = bytes;
+    let report = decoder.decode_whole(&mut file, &Origin::new("f"), &mut sink);
+    assert!(decoder.finish(&mut sink).is_continue());
+    (rows, report)
+}
+
+/// Searches of every kind that share some of their comparisons.
+fn requests() -> Vec<ScanRequest> {
+    let and = |parts: Vec<Predicate>| Predicate::And(parts);
+    let or = |parts: Vec<Predicate>| Predicate::Or(parts);
+    let not = |part: Predicate| Predicate::Not(Box::new(part));
+    let cloudtrail = || equals("sourcetype", "aws:cloudtrail");
+    let keyword = |text: &str| {
+        Predicate::Keyword(spilltrail_event::Keyword::new(
+            text,
+            spilltrail_event::KeywordKind::Plain,
+            CaseRule::Ignore,
+        ))
+    };
+    let bounds = TimeBounds { earliest: Some(1_714_979_289.0), latest: None };
+    vec![
+        request(and(vec![cloudtrail(), equals("eventName", "A")]), &["eventName", "_time"]),
+        request(equals("eventName", "a*"), &["src_ip", "user_arn", "c.d", "x{}"]),
+        request(and(vec![cloudtrail(), equals("errorCode", "success")]), &["eventName", "_raw"]),
+        request(or(vec![equals("eventName", "B"), equals("x{}", "2")]), &["x{}", "eventName"]),
+        request(not(equals("eventName", "A")), &["eventName", "userIdentity.type"]),
+        request(and(vec![Predicate::Time(bounds), keyword("eu-central-1")]), &["date_hour"]),
+        request(equals("index", "other"), &["eventName"]),
+        request(Predicate::All, &[]),
+        request(equals("userIdentity.sessionContext.b", "deep"), &["eventName"]),
+    ]
+}
+
+/// Records of which some are not quite what they should be.
+fn record() -> impl Strategy<Value = String> {
+    let member = prop::sample::select(vec![
+        r#""eventName":"A""#,
+        r#""eventName":"B""#,
+        r#""eventName" : "aB""#,
+        r#""eventName":null"#,
+        r#""eventName":"A""#,
+        r#""eventSource":"s3.amazonaws.com""#,
+        r#""eventSource":"aws:s3""#,
+        r#""eventTime":"2024-05-06T07:08:09Z""#,
+        r#""eventTime":"2024-05-06T07:08:08.5+01:00""#,
+        r#""awsRegion":"eu-central-1""#,
+        r#""sourceIPAddress":"203.0.113.5""#,
+        r#""userIdentity":{"type":"Root","arn":"arn:é","sessionContext":{"b":"deep","q":""]}"}}"#,
+        r#""x":[1,"2",{"y":[]}]"#,
+        r#""c.d":"dotted""#,
+        r#""c":{"d":1.50}"#,
+        r#""errorCode":"AccessDenied""#,
+        r#""empty":{}"#,
+        r#""n":-1.5e3"#,
+    ]);
+    let blank = prop::sample::select(vec![
+        "", "", "", " ", "
+",
+    ]);
+    (prop::collection::vec(member, 0..9), blank, any::<bool>()).prop_map(
+        |(members, blank, sound)| {
+            let head = if sound { r#""eventVersion":"1.08","eventID":"e","# } else { "" };
+            let text = format!("{{{head}{}}}", members.join(&format!("{blank},{blank}")));
+            text.replace(",}", "}")
+        },
+    )
+}
+
+proptest! {
+    /// One pass for all requests finds for each what it finds alone, on the short way and on the long
+    /// one, in whatever frame the records are.
+    #[test]
+    fn together_as_alone(
+        records in prop::collection::vec(record(), 0..6),
+        frame in 0..4usize,
+        is_packed in any::<bool>(),
+    ) {
+        let text = match frame {
+            0 => format!("{{\"Records\":[{}]}}", records.join(",")),
+            1 => format!("[{}]", records.join(" ,
+")),
+            2 => records.join("
+"),
+            _ => format!("{{\"Records\":[{}]", records.join(",")),
+        };
+        let bytes = if is_packed { gzip(text.as_bytes()) } else { text.clone().into_bytes() };
+        let (together, report) = decode_whole(&DecodeOptions::new(requests()), bytes.clone());
+        for (number, request) in requests().into_iter().enumerate() {
+            let options = DecodeOptions::new([request]);
+            let (alone, slow) = decode(&options, seekable(bytes.clone()));
+            prop_assert_eq!(&together[number], &alone, "{} {}", number, &text);
+            prop_assert_eq!(report.events, slow.events, "{}", &text);
+            prop_assert_eq!(report.newest, slow.newest, "{}", &text);
+            prop_assert_eq!(&report.damages, &slow.damages, "{}", &text);
+            prop_assert_eq!(&report.skipped, &slow.skipped, "{}", &text);
+        }
+    }
+}
+
+#[test]
+fn the_short_way_is_taken() {
+    let text = format!("{{\"Records\":[{},{}]}}", event("A"), event("B"));
+    let request = request(equals("eventName", "A"), &["eventName"]);
+    let mut decoder = Decoder::new(&DecodeOptions::new([request]));
+    let mut file = gzip(text.as_bytes());
+    let room = file.capacity();
+    decoder.decode_whole(&mut file, &Origin::new("f"), &mut |_, _| ControlFlow::Continue(()));
+    assert!(file.is_empty() && file.capacity() == room, "the long way takes the bytes away");
+    let counts = decoder.extractor().counts();
+    assert_eq!((counts.by_name, counts.read, counts.rows), (1, 1, 1));
 }
 
 proptest! {
@@ -344,7 +467,7 @@ proptest! {
             Discovery::new(&Predicate::All, &Demand::all(), Profile::Superset, None);
         let seen = discover(seekable(bytes.clone()), &Origin::new("f"), &mut all);
         let scan = ScanRequest { predicate: Predicate::All, fields: all.fields() };
-        let (rows, report) = decode(&DecodeOptions::new(scan), seekable(bytes));
+        let (rows, report) = decode(&DecodeOptions::new([scan]), seekable(bytes));
         prop_assert_eq!((rows.len() as u64, report.damages), (seen.events, seen.damages));
     }
 }

@@ -109,6 +109,10 @@ impl Operator for CombineRows {
         input.iter().map(widen).collect()
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, input: SchemaRef, output: SchemaRef) -> EngineResult<Box<dyn Running>> {
         let index = input.index_of(&self.column)?;
         Ok(Box::new(Combining { output, index, groups: Groups::default(), is_given: false }))

@@ -43,6 +43,10 @@ impl Operator for ConvertColumns {
         gather::fields_with(input, &set)
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         let operator = self.clone();
         Ok(Gather::start(move |batches| {

@@ -30,6 +30,10 @@ impl Operator for CountRows {
         input.to_vec()
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         Ok(Box::new(Counting { output, counter: self.counter.clone() }))
     }

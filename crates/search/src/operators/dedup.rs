@@ -42,6 +42,10 @@ impl Operator for Dedup {
         input.to_vec()
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, input: SchemaRef, _: SchemaRef) -> Result<Box<dyn Running>> {
         let indices = self.fields.iter().map(|field| input.index_of(field).ok()).collect();
         let counts = Counts { is_consecutive: self.is_consecutive, ..Counts::default() };

@@ -73,6 +73,10 @@ impl Operator for Derive {
         input.iter().map(|field| set(field).unwrap_or(field)).chain(new).cloned().collect()
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         let place = |name: &str| input.index_of(name).ok();
         Ok(Box::new(Deriving {

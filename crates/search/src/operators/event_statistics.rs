@@ -39,6 +39,10 @@ impl Operator for EventStatistics {
         gather::fields_with(input, &output_fields(&self.aggregates))
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         Ok(Box::new(Grouping {
             operator: self.clone(),

@@ -52,6 +52,10 @@ impl Operator for Expand {
             .collect()
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         let index = input.index_of(&self.column)?;
         Ok(Box::new(Expanding { output, index, whole: self.whole, limit: self.limit }))

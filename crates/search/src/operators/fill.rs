@@ -56,6 +56,10 @@ impl Operator for Fill {
             .collect()
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         let unseen = (0..input.fields().len())
             .filter(|index| Self::covers(input.field(*index).name()))

@@ -70,6 +70,11 @@ pub trait Operator: Debug + Send + Sync {
         false
     }
 
+    /// Returns true if it gives nothing, and does nothing else either, when it gets no row.
+    fn needs_rows(&self) -> bool {
+        false
+    }
+
     /// Returns the running half. `input` and `output` are the schemas of the batches taken and given.
     fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>>;
 }

@@ -32,6 +32,10 @@ impl Operator for Ordered {
         true
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         Ok(Box::new(Passing { output }))
     }

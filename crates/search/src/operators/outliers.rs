@@ -67,6 +67,10 @@ impl Operator for Outliers {
             .collect()
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         let operator = self.clone();
         Ok(Gather::start(move |batches| match operator.action {

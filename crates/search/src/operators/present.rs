@@ -33,6 +33,10 @@ impl Operator for CountPresent {
         input.to_vec()
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         let indices = self
             .columns

@@ -66,6 +66,10 @@ impl Operator for RangeBins {
         }
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         let operator = self.clone();
         Ok(Gather::start(move |batches| {

@@ -35,6 +35,10 @@ impl Operator for SerialNumbers {
         true
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         Ok(Box::new(Numbering { output, next: 0 }))
     }

@@ -79,6 +79,10 @@ impl Operator for StreamStatistics {
         gather::fields_with(input, &output_fields(&self.aggregates))
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         Ok(Box::new(Streaming {
             operator: self.clone(),

@@ -53,6 +53,10 @@ impl Operator for Trends {
         gather::fields_with(input, &made.collect::<Vec<_>>())
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         let averages = self.0.iter().map(|trend| Average::new(trend.kind, trend.period)).collect();
         Ok(Box::new(Trending { trends: self.0.clone(), averages, output }))

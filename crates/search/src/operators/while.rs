@@ -29,6 +29,10 @@ impl Operator for While {
         input.to_vec()
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, input: SchemaRef, _: SchemaRef) -> Result<Box<dyn Running>> {
         let index = input.index_of(&self.column)?;
         Ok(Box::new(Holding { index, keep_last: self.keep_last, is_done: false }))

@@ -101,6 +101,10 @@ impl Operator for Anomalies {
         }
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         let operator = self.clone();
         Ok(gather::Gather::start(move |batches| match operator.method {

@@ -127,6 +127,10 @@ impl Operator for Join {
         output
     }
 
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
     fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         let keys = self.keys.iter().map(|key| input.index_of(key).ok()).collect();
         let time = input.index_of(&self.time).ok();

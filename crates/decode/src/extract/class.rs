@@ -1,0 +1,159 @@
+//! Events that the same searches may take: what is read of them, tested and kept.
+
+use spilltrail_event::{Kind, ScanRequest};
+
+use super::condition::{Condition, Outcomes, Tests};
+use crate::cloudtrail::{Profile, Rule, Values, derived_field};
+use crate::event_view::{BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Origin};
+use crate::needles::Needles;
+use crate::paths::Slots;
+use crate::split::Format;
+
+/// How events that the same searches may take are read.
+#[derive(Debug)]
+pub(super) struct Class {
+    /// Text of which an event must contain some.
+    pub(super) needles: Option<Needles>,
+    pub(super) set: FieldSet,
+    /// Where each value comes from.
+    sources: Vec<FieldSource>,
+    pub(super) tests: Tests,
+    pub(super) searches: Vec<ClassSearch>,
+}
+
+/// One search of a class.
+#[derive(Debug)]
+pub(super) struct ClassSearch {
+    /// Its place among all searches.
+    pub(super) place: usize,
+    pub(super) condition: Condition,
+    /// Of each column the place among the values, or none for `_time` as a number.
+    pub(super) columns: Vec<Option<usize>>,
+}
+
+impl Class {
+    /// Prepares the reading of events of one format for the searches at `places`.
+    pub(super) fn new<'k>(
+        requests: &[ScanRequest],
+        places: &[usize],
+        format: Format,
+        profile: Profile,
+        known: &dyn Fn(&str) -> Option<&'k str>,
+    ) -> Self {
+        let mut fields =
+            Fields { set: FieldSet::new(format, profile), sources: Vec::new(), names: Vec::new() };
+        let mut tests = Tests::default();
+        let searches = places
+            .iter()
+            .map(|place| {
+                let request = &requests[*place];
+                let condition =
+                    tests.add(&request.predicate, known, &mut |name| fields.place(name));
+                let columns = request.fields.iter().map(|field| {
+                    let is_time = field.name == spilltrail_event::fields::TIME;
+                    (!(is_time && field.kind == Kind::Number)).then(|| fields.place(&field.name))
+                });
+                ClassSearch { place: *place, columns: columns.collect(), condition }
+            })
+            .collect();
+        let needles = needles(requests, places, format, profile);
+        Self { needles, set: fields.set, sources: fields.sources, tests, searches }
+    }
+}
+
+/// The fields of a class, each read once.
+struct Fields {
+    set: FieldSet,
+    sources: Vec<FieldSource>,
+    names: Vec<String>,
+}
+
+impl Fields {
+    fn place(&mut self, name: &str) -> usize {
+        if let Some(place) = self.names.iter().position(|known| known == name) {
+            return place;
+        }
+        self.sources.push(self.set.add(name));
+        self.names.push(name.to_owned());
+        self.names.len() - 1
+    }
+}
+
+/// Returns what an event must contain for any of the searches, if that can be said of all of them.
+fn needles(
+    requests: &[ScanRequest],
+    places: &[usize],
+    format: Format,
+    profile: Profile,
+) -> Option<Needles> {
+    let is_member = |name: &str| {
+        let is_builtin = BUILTINS.iter().any(|(builtin, _)| *builtin == name);
+        let derived = (format == Format::CloudTrail).then(|| derived_field(name, profile));
+        match derived.flatten() {
+            Some(field) => matches!(field.rule, Rule::Alias(_)),
+            None => !is_builtin,
+        }
+    };
+    let all = places.iter().map(|place| Needles::of(&requests[*place].predicate, &is_member));
+    Needles::any(all)
+}
+
+/// One event of a class while it is read; each value is made once.
+pub(super) struct Reading<'a> {
+    class: &'a Class,
+    view: EventView<'a>,
+    time: Option<EventTime>,
+    values: Vec<Option<Values<'a>>>,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(
+        class: &'a Class,
+        record: &'a str,
+        sourcetype: &'a str,
+        origin: &'a Origin,
+        slots: &'a Slots,
+    ) -> Self {
+        let time = EventTime::default();
+        let view = EventView { record, sourcetype, origin, set: &class.set, slots, time };
+        let mut values = Vec::new();
+        values.resize_with(class.sources.len(), || None);
+        Self { class, view, time: None, values }
+    }
+
+    /// Returns when the event happened.
+    pub(super) fn time(&mut self) -> EventTime {
+        *self.time.get_or_insert_with(|| {
+            let time = EventTime::of(self.view.record, self.view.set, self.view.slots);
+            self.view.time = time;
+            time
+        })
+    }
+
+    /// Returns the values of the field at a place.
+    pub(super) fn values(&mut self, place: usize) -> &Values<'a> {
+        let source = self.class.sources[place];
+        if matches!(source, FieldSource::Builtin(builtin) if needs_time(builtin)) {
+            self.time();
+        }
+        self.values[place].get_or_insert_with(|| self.view.values(source))
+    }
+
+    /// Returns true if a search takes the event.
+    pub(super) fn satisfies(&mut self, search: &ClassSearch, outcomes: &mut Outcomes) -> bool {
+        let class = self.class;
+        class.tests.holds(&search.condition, self, outcomes)
+    }
+}
+
+fn needs_time(builtin: Builtin) -> bool {
+    !matches!(
+        builtin,
+        Builtin::Raw
+            | Builtin::Index
+            | Builtin::Host
+            | Builtin::Source
+            | Builtin::Sourcetype
+            | Builtin::Linecount
+    )
+}

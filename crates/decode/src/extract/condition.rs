@@ -1,0 +1,132 @@
+//! A leading search made ready for many events and for many searches at a time.
+//!
+//! The comparisons of all searches that may take an event stand in one table, so that each is made
+//! once, however many searches have it.
+
+use spilltrail_event::{Comparison, Keyword, Pattern, Predicate, TimeBounds, compare, fields};
+
+use super::class::Reading;
+
+/// A search's expression over the comparisons of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Condition {
+    Certain(bool),
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    Test(usize),
+}
+
+/// One comparison.
+#[derive(Debug, Clone, PartialEq)]
+struct Test {
+    /// Which of the class's values; those of a time or a keyword are not used.
+    value: usize,
+    kind: TestKind,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum TestKind {
+    Exists,
+    Compare(Comparison, Pattern),
+    Keyword(Keyword),
+    Time(TimeBounds),
+}
+
+/// The comparisons of several searches.
+#[derive(Debug, Default)]
+pub(super) struct Tests {
+    tests: Vec<Test>,
+}
+
+/// What the comparisons came to for one event.
+#[derive(Debug, Default)]
+pub(super) struct Outcomes(Vec<Option<bool>>);
+
+impl Tests {
+    /// Adds an expression's comparisons; `known` gives the values that are the same for all events,
+    /// `value` the place of a field among the values of an event.
+    pub(super) fn add<'k>(
+        &mut self,
+        predicate: &Predicate,
+        known: &dyn Fn(&str) -> Option<&'k str>,
+        value: &mut dyn FnMut(&str) -> usize,
+    ) -> Condition {
+        if let Some(certain) = predicate.outcome(known) {
+            return Condition::Certain(certain);
+        }
+        let kind = match predicate {
+            Predicate::All => return Condition::Certain(true),
+            Predicate::Nothing => return Condition::Certain(false),
+            Predicate::And(parts) => {
+                let parts = parts.iter().map(|part| self.add(part, known, value)).collect();
+                return Condition::All(parts);
+            }
+            Predicate::Or(parts) => {
+                let parts = parts.iter().map(|part| self.add(part, known, value)).collect();
+                return Condition::Any(parts);
+            }
+            Predicate::Not(part) => {
+                return Condition::Not(Box::new(self.add(part, known, value)));
+            }
+            Predicate::Exists(field) => (value(field), TestKind::Exists),
+            Predicate::Compare { field, op, value: pattern } => {
+                (value(field), TestKind::Compare(*op, pattern.clone()))
+            }
+            Predicate::Keyword(keyword) => (value(fields::RAW), TestKind::Keyword(keyword.clone())),
+            Predicate::Time(bounds) => (value(fields::TIME), TestKind::Time(*bounds)),
+        };
+        let test = Test { value: kind.0, kind: kind.1 };
+        let place = self.tests.iter().position(|other| *other == test);
+        Condition::Test(place.unwrap_or_else(|| {
+            self.tests.push(test);
+            self.tests.len() - 1
+        }))
+    }
+
+    /// Returns true if an event satisfies a condition.
+    pub(super) fn holds(
+        &self,
+        condition: &Condition,
+        event: &mut Reading<'_>,
+        outcomes: &mut Outcomes,
+    ) -> bool {
+        match condition {
+            Condition::Certain(certain) => *certain,
+            Condition::All(parts) => parts.iter().all(|part| self.holds(part, event, outcomes)),
+            Condition::Any(parts) => parts.iter().any(|part| self.holds(part, event, outcomes)),
+            Condition::Not(part) => !self.holds(part, event, outcomes),
+            Condition::Test(place) => match outcomes.0[*place] {
+                Some(outcome) => outcome,
+                None => {
+                    let outcome = self.tests[*place].holds(event);
+                    outcomes.0[*place] = Some(outcome);
+                    outcome
+                }
+            },
+        }
+    }
+}
+
+impl Test {
+    fn holds(&self, event: &mut Reading<'_>) -> bool {
+        match &self.kind {
+            TestKind::Exists => event.values(self.value).any(&mut |_| true),
+            TestKind::Compare(op, pattern) => {
+                event.values(self.value).any(&mut |text| compare(text, *op, pattern))
+            }
+            TestKind::Keyword(keyword) => {
+                event.values(self.value).any(&mut |raw| keyword.matches(raw))
+            }
+            TestKind::Time(bounds) => event.time().epoch.is_some_and(|time| bounds.contains(time)),
+        }
+    }
+}
+
+impl Outcomes {
+    /// Forgets the last event.
+    pub(super) fn reset(&mut self, tests: &Tests) {
+        self.0.clear();
+        self.0.resize(tests.tests.len(), None);
+    }
+}

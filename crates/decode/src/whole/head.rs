@@ -1,0 +1,127 @@
+//! The few members of a record that decide what becomes of it.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::records::{Piece, wide};
+use crate::json::{skip_space, string_end, word_end};
+
+/// Where a record's first members are; positions in the whole text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Head {
+    /// The text of `eventName`: none if there is none, more than one, or one that has escapes.
+    pub(crate) name: Option<Range<u32>>,
+    /// The text of `eventTime`.
+    pub(crate) time: Option<Range<u32>>,
+}
+
+/// Returns the head of a record, or none if it is not one of CloudTrail's.
+///
+/// Reading ends as soon as all is found; a second `eventName` is looked for all the same, so that a
+/// record is never taken for what it is not.
+pub(super) fn head(text: &[u8], pieces: &[Piece]) -> Option<Head> {
+    let mut head = Head::default();
+    let mut has_version = false;
+    let mut source: Option<Range<usize>> = None;
+    let mut names = 0;
+    'record: for (number, piece) in pieces.iter().enumerate() {
+        let Range { start, end } = wide(piece);
+        let mut at = if number == 0 { start + 1 } else { start };
+        loop {
+            at = skip_space(text, at);
+            if text.get(at) == Some(&b',') {
+                at = skip_space(text, at + 1);
+            }
+            if at >= end {
+                break;
+            }
+            if text[at] != b'"' {
+                return None;
+            }
+            let (key_end, is_escaped) = string_end(text, at + 1);
+            let key = &text[at + 1..key_end];
+            names += usize::from(is_escaped);
+            at = skip_space(text, key_end + 1);
+            if text.get(at) != Some(&b':') {
+                return None;
+            }
+            at = skip_space(text, at + 1);
+            let is_text = text.get(at) == Some(&b'"');
+            let (value, after, has_escapes) = if at >= end {
+                (end..end, end, false)
+            } else if is_text {
+                let (value_end, has_escapes) = string_end(text, at + 1);
+                (at + 1..value_end, value_end + 1, has_escapes)
+            } else {
+                let value_end = word_end(text, at);
+                (at..value_end, value_end.max(at + 1), false)
+            };
+            at = after;
+            let plain = (is_text && !has_escapes).then_some(value.start as u32..value.end as u32);
+            match key {
+                b"eventName" => {
+                    names += 1;
+                    head.name = plain;
+                }
+                b"eventTime" if head.time.is_none() => head.time = plain,
+                b"eventSource" => source = Some(value),
+                b"eventVersion" => has_version = true,
+                _ => {}
+            }
+            if names > 0 && source.is_some() && head.time.is_some() {
+                let rest = std::iter::once(at.min(end)..end);
+                let later = pieces[number + 1..].iter().map(wide);
+                let again = |piece: Range<usize>| has_name(&text[piece]);
+                if rest.chain(later).any(again) {
+                    names += 1;
+                }
+                break 'record;
+            }
+        }
+    }
+    let known = usize::from(names > 0) + usize::from(source.is_some()) + usize::from(has_version);
+    if known < 2 || source.is_some_and(|source| text[source] == *b"aws:s3") {
+        return None;
+    }
+    if names != 1 {
+        head.name = None;
+    }
+    Some(head)
+}
+
+/// Making a finder costs more than a short piece takes to look through.
+static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("eventName"));
+
+/// Returns true if a piece may hold another name. A key of which a part is escaped is no name that is
+/// known here: such a record is read whole.
+fn has_name(piece: &[u8]) -> bool {
+    NAME.find(piece).is_some()
+        || memchr::memchr_iter(b'\\', piece).any(|at| piece.get(at + 1) == Some(&b'u'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::records::Records;
+
+    #[test]
+    fn names() {
+        for (text, name) in [
+            (r#"{"eventTime":"t","eventSource":"s","eventName":"A"}"#, Some("A")),
+            (r#"{"eventName":"A","x":{"eventName":"B"},"eventSource":"s"}"#, Some("A")),
+            (r#"{"eventVersion":"1","x":{"eventName":"B"},"eventSource":"s"}"#, None),
+            (r#"{"eventTime":"t","eventSource":"s","eventName":"A","eventName":"B"}"#, None),
+            (r#"{"eventSource":"s","eventName":"A","x":[],"eventName":"B"}"#, None),
+            (r#"{"eventTime":"t","eventSource":"s","eventName":"A","event\u004eame":"B"}"#, None),
+            (r#"{"eventSource":"s","eventName":"\u0041"}"#, None),
+            (r#"{"eventSource":"s","eventName":null,"eventVersion":1}"#, None),
+        ] {
+            let mut records = Records::default();
+            assert!(records.read(text.as_bytes()), "{text}");
+            let found = records.iter(text).next().unwrap().head.name.clone();
+            let found = found.map(|name| &text[name.start as usize..name.end as usize]);
+            assert_eq!(found, name, "{text}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Many detections over the same events: all are planned, the events are read once, then all run.
+
+use std::sync::Arc;
+
+use spilltrail_content::{ContentSet, Detection};
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::ScanRequest;
+use spilltrail_search::context::SearchContext;
+use spilltrail_search::error::from_engine;
+use spilltrail_search::shared::{SharedEvents, SharedView};
+
+use crate::run::{DetectionRun, Planned, stopped};
+
+/// A detection of a hunt, ready to run.
+#[derive(Debug)]
+pub struct Job {
+    /// Its place among the content's detections.
+    pub place: usize,
+    context: SearchContext,
+    view: Arc<SharedView>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// It needs events before it can be planned.
+    Waiting,
+    Planned(Box<Planned>),
+    Stopped(Vec<Diagnostic>),
+}
+
+/// Plans the detections at `places`, and has the events that they need read: all in one pass, and in
+/// one more for each subsearch that must be answered before its search can be planned. `context`
+/// makes the surroundings of one detection; its events are replaced by the shared ones.
+///
+/// # Errors
+/// Fails if events cannot be put by.
+pub async fn prepare(
+    content: &ContentSet,
+    places: &[usize],
+    shared: &Arc<SharedEvents>,
+    context: &dyn Fn() -> SearchContext,
+) -> Result<Vec<Job>, Diagnostic> {
+    let mut jobs = Vec::new();
+    for place in places {
+        let view = shared.view();
+        let context = SearchContext { events: view.clone(), ..context() };
+        let mut job = Job { place: *place, context, view, state: State::Waiting };
+        job.plan(&content.detections[*place]).await;
+        jobs.push(job);
+    }
+    while shared.read().await.map_err(|error| from_engine(&error))? {
+        for job in &mut jobs {
+            if matches!(job.state, State::Waiting) {
+                // What was observed while it could not be planned does not count.
+                job.context.observations = Arc::default();
+                job.plan(&content.detections[job.place]).await;
+            }
+        }
+    }
+    Ok(jobs)
+}
+
+impl Job {
+    async fn plan(&mut self, detection: &Detection) {
+        let planned = Planned::new(detection, &self.context).await;
+        self.state = match planned {
+            _ if self.view.take_waiting() => State::Waiting,
+            Ok(planned) => State::Planned(Box::new(planned)),
+            Err(diagnostics) => State::Stopped(diagnostics),
+        };
+    }
+
+    /// Runs the detection. One whose events are missing is not run.
+    pub async fn run(&self, content: &ContentSet) -> DetectionRun {
+        match &self.state {
+            State::Planned(planned) => {
+                let has_events = self.view.has_events().unwrap_or(true);
+                if !has_events && planned.needs_events() {
+                    return planned.without_events(&self.context);
+                }
+                planned.run(&content.detections[self.place], content, &self.context).await
+            }
+            State::Stopped(diagnostics) => stopped(diagnostics.clone()),
+            State::Waiting => stopped(Vec::new()),
+        }
+    }
+
+    /// Returns what the detection asked of the events.
+    #[must_use]
+    pub fn requests(&self) -> Vec<ScanRequest> {
+        self.view.requests()
+    }
+
+    /// Returns true if the search read the logs by itself, too, to learn the names of fields.
+    #[must_use]
+    pub fn reads_alone(&self) -> bool {
+        self.view.reads_alone()
+    }
+}
