@@ -92,7 +92,8 @@ pub(crate) fn cargo(
     variable: Option<(&str, &str)>,
 ) -> Result<()> {
     let prefix = variable.map(|(name, value)| format!("{name}='{value}' ")).unwrap_or_default();
-    println!("$ {prefix}cargo {}", arguments.join(" "));
+    // Standard output belongs to the command.
+    eprintln!("$ {prefix}cargo {}", arguments.join(" "));
     let status = Command::new("cargo")
         .args(arguments)
         .envs(variable)
