@@ -1,7 +1,7 @@
 """The three detections in DuckDB, over the files as they are.
 
 Each file is read as one JSON value, cut into records by a path, and only records of the three names are
-given types; with a schema for read_json the same takes several times as long.
+given types.
 """
 
 import duckdb
