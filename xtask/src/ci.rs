@@ -85,9 +85,15 @@ pub(crate) fn generate(repository: &Path) -> Result<()> {
     cargo(repository, &test, Some(("BLESS", "1")))
 }
 
-fn cargo(repository: &Path, arguments: &[&str], variable: Option<(&str, &str)>) -> Result<()> {
+/// Runs cargo in the repository, and shows how.
+pub(crate) fn cargo(
+    repository: &Path,
+    arguments: &[&str],
+    variable: Option<(&str, &str)>,
+) -> Result<()> {
     let prefix = variable.map(|(name, value)| format!("{name}='{value}' ")).unwrap_or_default();
-    println!("$ {prefix}cargo {}", arguments.join(" "));
+    // Standard output belongs to the command.
+    eprintln!("$ {prefix}cargo {}", arguments.join(" "));
     let status = Command::new("cargo")
         .args(arguments)
         .envs(variable)

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "tasks talk to a terminal")]
 
+mod bench;
 mod ci;
 mod samples;
 mod tidy;
@@ -17,6 +18,7 @@ usage: cargo xtask <task>
 tasks:
   ci [--release]  run the whole gate, fastest checks first; with --release also the release build
   tidy            check what no other tool does: arrows between crates, file sizes, module docs …
+  bench [OPTIONS] measure against the floor and against other engines; `bench --help` has the options
   codegen         write the generated pages of the book from the registries in the code
   samples [DIR]   write the sample logs (to samples/ of the repository by default)";
 
@@ -37,6 +39,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match words[..] {
         ["ci"] => ci::run(&repository, ci::Release::Skipped),
         ["ci", "--release"] => ci::run(&repository, ci::Release::Built),
+        ["bench", ref arguments @ ..] => bench::run(&repository, arguments),
         ["tidy"] => tidy::run(&repository),
         ["codegen"] => ci::generate(&repository),
         ["samples"] => write_samples(&repository.join("samples")),

@@ -45,7 +45,7 @@ const RULES: &[Rule] = &[
 ];
 
 /// Crates that may use anything.
-const ENDS: &[&str] = &["spilltrail", "spilltrail-tests", "xtask"];
+const ENDS: &[&str] = &["spilltrail", "spilltrail-bench", "spilltrail-tests", "xtask"];
 
 const ENGINE: &[&str] = &["datafusion", "object_store", "tokio"];
 
