@@ -8,14 +8,18 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use datafusion::arrow::array::RecordBatch;
 use indexmap::IndexMap;
 use spilltrail_decode::{
-    Damage, DamageKind, DecodeOptions, Decoder, Discovery, FileReport, Format, Input, Origin,
-    Profile, SeenEvents, SkipKind, discover, kind_of, peek_format,
+    DecodeOptions, Decoder, Discovery, FileReport, Format, Input, Origin, Profile, SeenEvents,
+    SkipKind, discover, kind_of, peek_format,
 };
 use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest};
 use tempfile::NamedTempFile;
 
-use crate::inputs::{InputProblem, Inputs, LogFile};
+use crate::feed::{Content, Feed};
+use crate::inputs::{InputProblem, Inputs, LogFile, PathSkips};
+use crate::layout::Reason;
+use crate::s3::S3Options;
 use crate::table::LogTable;
+use crate::wanted::Wanted;
 
 /// Files looked into for what kind of events they hold.
 const FILES_PEEKED: usize = 16;
@@ -33,6 +37,10 @@ pub struct ReadOptions {
     pub duplicates: Duplicates,
     /// Called with the number of bytes of each file read, for progress.
     pub progress: Option<Progress>,
+    /// How S3 is reached.
+    pub s3: S3Options,
+    /// What any search of the run can find something in; the rest is not even listed.
+    pub wanted: Wanted,
 }
 
 /// What becomes of events with the same `eventID`.
@@ -58,11 +66,15 @@ impl std::fmt::Debug for Progress {
 /// Files of logs.
 #[derive(Debug)]
 pub struct Logs {
-    files: Vec<LogFile>,
+    files: Arc<[LogFile]>,
     problems: Vec<InputProblem>,
     options: ReadOptions,
     /// The report of the first reading of each file; later ones find the same.
     reports: Mutex<BTreeMap<usize, FileReport>>,
+    /// Files and folders that were not listed.
+    skips: PathSkips,
+    /// Why files were ruled out; later ones may have been read for another search.
+    ruled_out: Mutex<BTreeMap<usize, Reason>>,
     are_rows: OnceLock<bool>,
     _spooled: Option<NamedTempFile>,
 }
@@ -76,6 +88,8 @@ pub struct ReadReport {
     pub total: FileReport,
     /// Files with damage, and files that are not logs.
     pub problems: Vec<FileProblem>,
+    /// Files and folders that no search had to read, by their paths.
+    pub skips: PathSkips,
 }
 
 /// A file that was not read whole.
@@ -90,12 +104,15 @@ pub struct FileProblem {
 impl Logs {
     /// Lists the files that `names` stand for; what cannot be listed is in [`Logs::problems`].
     pub fn open(names: &[String], standard_input: &mut dyn Read, options: ReadOptions) -> Self {
-        let Inputs { files, problems, spooled } = Inputs::list(names, standard_input);
+        let Inputs { files, problems, skips, spooled, .. } =
+            Inputs::list(names, standard_input, &options.s3, &options.wanted);
         Self {
-            files,
+            files: files.into(),
             problems,
             options,
             reports: Mutex::default(),
+            skips,
+            ruled_out: Mutex::default(),
             are_rows: OnceLock::new(),
             _spooled: spooled,
         }
@@ -105,6 +122,10 @@ impl Logs {
     #[must_use]
     pub fn files(&self) -> &[LogFile] {
         &self.files
+    }
+
+    pub(crate) fn shared_files(&self) -> Arc<[LogFile]> {
+        self.files.clone()
     }
 
     /// Returns what was named and cannot be read.
@@ -129,9 +150,11 @@ impl Logs {
             let options = &self.options;
             let sourcetype = options.sourcetype.as_deref();
             let mut discovery = Discovery::new(predicate, demand, options.profile, sourcetype);
-            for (index, file) in self.files.iter().enumerate() {
-                let report = match open(file) {
-                    Ok(input) => discover(input, &self.origin(file), &mut discovery),
+            let feed = Feed::new(self, self.files_for(&Wanted::of(predicate)));
+            while let Some((index, content)) = feed.next() {
+                let origin = self.origin(&self.files[index]);
+                let report = match content {
+                    Ok(content) => discover(content.into_input(), &origin, &mut discovery),
                     Err(report) => report,
                 };
                 self.note(index, report);
@@ -142,6 +165,21 @@ impl Logs {
             fields.entry(name.clone()).or_insert_with(|| kind_of(name, self.options.profile));
         }
         fields.into_iter().map(|(name, kind)| Field { name, kind }).collect()
+    }
+
+    /// Returns the places of the files that may hold what is wanted, and notes why the others do not.
+    pub(crate) fn files_for(&self, wanted: &Wanted) -> Vec<usize> {
+        let mut ruled_out = self.ruled_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = Vec::new();
+        for (index, file) in self.files.iter().enumerate() {
+            match wanted.rules_out(&file.name) {
+                Some(reason) => {
+                    ruled_out.entry(index).or_insert(reason);
+                }
+                None => kept.push(index),
+            }
+        }
+        kept
     }
 
     /// Returns true if the first readable file holds JSON rows rather than CloudTrail.
@@ -215,7 +253,14 @@ impl Logs {
     #[must_use]
     pub fn report(&self) -> ReadReport {
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut read = ReadReport::default();
+        let mut read = ReadReport { skips: self.skips.clone(), ..ReadReport::default() };
+        let ruled_out = self.ruled_out.lock().unwrap_or_else(PoisonError::into_inner);
+        for (index, reason) in ruled_out.iter() {
+            if !reports.contains_key(index) {
+                read.skips.add_file(*reason, self.files[*index].size);
+            }
+        }
+        drop(ruled_out);
         for (index, report) in reports.iter() {
             read.files += 1;
             read.total.merge(report);
@@ -231,11 +276,5 @@ impl Logs {
 
 /// Opens a file, or returns the report that says why it cannot be.
 fn open(file: &LogFile) -> Result<Input, FileReport> {
-    match std::fs::File::open(&file.path) {
-        Ok(opened) => Ok(Input::Seekable(Box::new(opened))),
-        Err(error) => {
-            let damage = Damage { offset: 0, kind: DamageKind::Io, message: error.to_string() };
-            Err(FileReport { damages: vec![damage], damage_count: 1, ..FileReport::default() })
-        }
-    }
+    Content::open(file, Vec::new()).map(Content::into_input)
 }

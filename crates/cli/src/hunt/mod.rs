@@ -11,17 +11,18 @@ use std::sync::Arc;
 use anyhow::{Result, anyhow, bail};
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
-use spilltrail_content::Detection;
+use spilltrail_content::{ContentSet, Detection};
 use spilltrail_detect::{DetectionRun, Status};
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use spilltrail_event::TimeBounds;
 use spilltrail_search::run as search;
+use spilltrail_source::Wanted;
 use spilltrail_spl::expand_macros;
 
 use crate::arguments::{Format, HuntOptions};
 use crate::environment::{Clock, Environment, Events};
 use crate::output::default_format;
-use crate::{FAILED, FOUND, PARTIAL, content, report};
+use crate::{FAILED, FOUND, PARTIAL, content, environment, report};
 use findings::FindingWriter;
 use summary::{Report, Summary};
 
@@ -38,8 +39,9 @@ pub(crate) async fn run(options: HuntOptions) -> Result<ExitCode> {
         bail!("CSV has no place for the summary; use `--format ndjson` or `--format json`");
     }
     let clock = Clock::new(&options.time)?;
-    let events = Events::Logs(&options.logs, None);
-    let mut environment = Environment::new(events, &options.content, &options.read, clock)?;
+    let listed = |content: &ContentSet| wanted(&options, &clock, content);
+    let events = Events::Logs(&options.logs, None, &listed);
+    let mut environment = Environment::new(events, &options.content, &options.read, clock.clone())?;
     let chosen = chosen(&options, &environment)?;
     set_clock(&mut environment, &options, &chosen).await?;
     let environment = Arc::new(environment);
@@ -51,6 +53,31 @@ pub(crate) async fn run(options: HuntOptions) -> Result<ExitCode> {
     summary.settle_now();
     writer.finish(&summary, &options)?;
     Ok(exit(&environment, &summary, &options))
+}
+
+/// Returns what the run can find something in. Where now is the newest event's time, which one that is
+/// shows only when all are read.
+fn wanted(options: &HuntOptions, clock: &Clock, content: &ContentSet) -> Wanted {
+    let is_run = |detection: &&Detection| {
+        let named =
+            |name: &String| content.detection(name).is_some_and(|d| std::ptr::eq(d, *detection));
+        options.detection.is_empty() || options.detection.iter().any(named)
+    };
+    let run: Vec<&Detection> = content.detections.iter().filter(is_run).collect();
+    let is_relative =
+        Clock::at(&options.time, clock.now - 1e8).ok().map(|at| at.range) != Some(clock.range);
+    if !clock.is_fixed && (is_relative || run.iter().any(|detection| asks(detection, content))) {
+        return Wanted::default();
+    }
+    let searches = run.iter().map(|detection| detection.search.as_str());
+    environment::wanted(clock.range, searches, &content.macros)
+}
+
+/// Returns whether the result of a detection may depend on the present.
+fn asks(detection: &Detection, content: &ContentSet) -> bool {
+    let (expansion, _) = expand_macros(&detection.search, &content.macros);
+    let text = expansion.text.to_ascii_lowercase();
+    PRESENT.iter().any(|word| text.contains(word))
 }
 
 /// Returns the places of the detections to run.
@@ -84,12 +111,8 @@ async fn set_clock(
     // A bound that moves with the clock is relative.
     let is_relative = Clock::at(&options.time, clock.now - 1e8)?.range != clock.range;
     let detections = &environment.content.detections;
-    let asks = |detection: &Detection| {
-        let (expansion, _) = expand_macros(&detection.search, &environment.content.macros);
-        let text = expansion.text.to_ascii_lowercase();
-        PRESENT.iter().any(|word| text.contains(word))
-    };
-    if !is_relative && !chosen.iter().any(|place| asks(&detections[*place])) {
+    let asks = |place: &usize| asks(&detections[*place], &environment.content);
+    if !is_relative && !chosen.iter().any(asks) {
         return Ok(());
     }
     if let Some(newest) = newest_event(environment).await? {
