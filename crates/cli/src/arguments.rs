@@ -106,11 +106,33 @@ pub(crate) struct ReadOptions {
     /// Memory that operators may hold in all; beyond it they spill to disk or fail.
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     pub(crate) memory_limit: usize,
+    #[command(flatten)]
+    pub(crate) s3: S3Options,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "S3")]
+pub(crate) struct S3Options {
+    /// Sign with the keys of this profile of the AWS command line.
+    #[arg(long, value_name = "NAME", conflicts_with = "s3_anonymous")]
+    pub(crate) s3_profile: Option<String>,
+    /// Region of the buckets.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) s3_region: Option<String>,
+    /// Server in place of AWS, such as http://127.0.0.1:9000.
+    #[arg(long, value_name = "URL")]
+    pub(crate) s3_endpoint: Option<String>,
+    /// Do not sign requests, for public buckets.
+    #[arg(long)]
+    pub(crate) s3_anonymous: bool,
+    /// Pay for the requests to buckets whose owner does not.
+    #[arg(long)]
+    pub(crate) s3_requester_pays: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchOptions {
-    /// The search (not with --detection), then logs: files, folders, patterns, `-`.
+    /// The search (not with --detection), then logs: files, folders, patterns, s3://bucket/prefix, `-`.
     #[arg(value_name = "SPL LOGS")]
     pub(crate) positionals: Vec<String>,
     /// Run the search of this detection, by name or id.
@@ -143,7 +165,7 @@ pub(crate) struct ExpandOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct HuntOptions {
-    /// Files, folders, patterns, or `-` for standard input.
+    /// Files, folders, patterns, s3://bucket/prefix, or `-` for standard input.
     #[arg(required = true, value_name = "LOGS")]
     pub(crate) logs: Vec<String>,
     /// Run only this detection, by name, id or file name. Repeatable.

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, bail};
 use datafusion::execution::context::SessionContext;
 use jiff::tz::TimeZone;
+use spilltrail_content::ContentSet;
 use spilltrail_event::TimeBounds;
 use spilltrail_search::context::{EventSource, GeoDatabase, SearchContext};
 use spilltrail_search::memory::MemoryEvents;
 use spilltrail_search::run;
-use spilltrail_source::{Duplicates, Logs, Progress, ReadOptions as LogOptions, ScanOptions};
-use spilltrail_spl::{MacroSet, time};
+use spilltrail_source::{
+    Duplicates, Logs, Progress, ReadOptions as LogOptions, S3Options, ScanOptions, Wanted,
+};
+use spilltrail_spl::{MacroSet, expand_macros, time};
 
 use crate::arguments::{ContentOptions, Profile, ReadOptions, TimeOptions};
 use crate::content::{self, RunLookups};
@@ -25,7 +28,7 @@ const SPOOL_BYTES: usize = 32 * 1024 * 1024;
 
 /// Content, events and clock of a run.
 pub(crate) struct Environment {
-    pub(crate) content: spilltrail_content::ContentSet,
+    pub(crate) content: ContentSet,
     /// Whether some content could not be used.
     pub(crate) is_content_partial: bool,
     /// The logs, unless rows stand for them.
@@ -80,8 +83,9 @@ fn resolve(name: &str, text: Option<&str>, now: f64, zone: &TimeZone) -> Result<
 
 /// Where events come from.
 pub(crate) enum Events<'a> {
-    /// Files, folders, patterns, standard input.
-    Logs(&'a [String], Option<Progress>),
+    /// Files, folders, patterns, objects on S3, standard input; and what of them the run's searches can
+    /// find something in.
+    Logs(&'a [String], Option<Progress>, &'a dyn Fn(&ContentSet) -> Wanted),
     /// A file of JSON rows.
     Rows(&'a Path),
 }
@@ -98,9 +102,9 @@ impl Environment {
         let mut logs = None;
         let events: Arc<dyn EventSource> = match events {
             Events::Rows(path) => Arc::new(MemoryEvents::new(input_rows::read(path)?)),
-            Events::Logs([], _) => Arc::new(NoEvents),
-            Events::Logs(names, progress) => {
-                let opened = Arc::new(open(names, read, progress)?);
+            Events::Logs([], ..) => Arc::new(NoEvents),
+            Events::Logs(names, progress, wanted) => {
+                let opened = Arc::new(open(names, read, progress, wanted(&loaded.set))?);
                 logs = Some(opened.clone());
                 Arc::new(LogEvents(opened))
             }
@@ -144,7 +148,35 @@ impl Environment {
     }
 }
 
-fn open(names: &[String], read: &ReadOptions, progress: Option<Progress>) -> Result<Logs> {
+/// The terms by which a search has a time range of its own.
+const OWN_TIMES: &[&str] = &["earliest", "latest", "starttime", "endtime", "timeu", "ago"];
+
+/// Returns what searches can find something in, as far as it is known before they are compiled: the
+/// range of the options, unless a search has times of its own, which go before it.
+pub(crate) fn wanted<'a>(
+    range: TimeBounds,
+    mut searches: impl Iterator<Item = &'a str>,
+    macros: &MacroSet,
+) -> Wanted {
+    let has_own_times = searches.any(|search| {
+        let (expansion, _) = expand_macros(search, macros);
+        let text = expansion.text.to_ascii_lowercase();
+        OWN_TIMES.iter().any(|term| {
+            text.match_indices(term).any(|(start, _)| {
+                let after = text[start + term.len()..].trim_start_matches(['"', ' ', '\t', '\n']);
+                after.starts_with(['=', '<', '>', '!', ':'])
+            })
+        })
+    });
+    if has_own_times { Wanted::default() } else { Wanted::in_time(range) }
+}
+
+fn open(
+    names: &[String],
+    read: &ReadOptions,
+    progress: Option<Progress>,
+    wanted: Wanted,
+) -> Result<Logs> {
     let options = LogOptions {
         profile: match read.profile {
             Profile::Superset => spilltrail_decode::Profile::Superset,
@@ -153,14 +185,43 @@ fn open(names: &[String], read: &ReadOptions, progress: Option<Progress>) -> Res
         sourcetype: read.sourcetype.clone(),
         duplicates: if read.dedup { Duplicates::Drop } else { Duplicates::Keep },
         progress,
+        wanted,
+        s3: S3Options {
+            profile: read.s3.s3_profile.clone(),
+            region: read.s3.s3_region.clone(),
+            endpoint: read.s3.s3_endpoint.clone(),
+            anonymous: read.s3.s3_anonymous,
+            requester_pays: read.s3.s3_requester_pays,
+        },
         ..LogOptions::default()
     };
     let logs = Logs::open(names, &mut std::io::stdin().lock(), options);
-    if logs.files().is_empty() {
+    // That every file is of another time is an answer, not a mistake.
+    if logs.files().is_empty() && logs.report().skips.is_empty() {
         for problem in logs.problems() {
             eprintln!("error: {problem}");
         }
         bail!("there is no log to read");
     }
     Ok(logs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_with_times_of_its_own_is_not_bounded_by_the_options() {
+        let range = TimeBounds { earliest: Some(1.0), latest: Some(2.0) };
+        for (search, is_bounded) in [
+            ("eventName=CreateTask | stats count latest(x)", true),
+            ("earliest=-7d eventName=CreateTask", false),
+            ("eventName=a OR [search EARLIEST = 0 b=1]", false),
+            ("starttimeu=0", false),
+            ("daysago=3", false),
+        ] {
+            let wanted = wanted(range, std::iter::once(search), &MacroSet::default());
+            assert_eq!(wanted.time == range, is_bounded, "{search}");
+        }
+    }
 }

@@ -4,21 +4,28 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use futures::StreamExt;
+use spilltrail_content::ContentSet;
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::{error, rows, run};
 
 use crate::arguments::SearchOptions;
 use crate::environment::{Clock, Environment, Events};
 use crate::output::RowWriter;
-use crate::{FAILED, PARTIAL, content, report};
+use crate::{FAILED, PARTIAL, content, environment, report};
 
 pub(crate) async fn run(options: SearchOptions) -> Result<ExitCode> {
     let (spl, names) = positionals(&options)?;
+    let clock = Clock::new(&options.time)?;
+    let range = clock.range;
+    let wanted = |content: &ContentSet| {
+        let named = options.detection.as_deref().and_then(|name| content.detection(name));
+        let search = named.map(|detection| detection.search.as_str()).or(spl);
+        environment::wanted(range, search.into_iter(), &content.macros)
+    };
     let events = match &options.rows {
         Some(path) => Events::Rows(path),
-        None => Events::Logs(names, None),
+        None => Events::Logs(names, None, &wanted),
     };
-    let clock = Clock::new(&options.time)?;
     let environment = Environment::new(events, &options.content, &options.read, clock)?;
     let (origin, text) = match (&options.detection, spl) {
         (Some(name), _) => {

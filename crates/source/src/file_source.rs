@@ -111,7 +111,7 @@ struct LogOpener {
 /// A decoder and its memory for a file.
 struct Worker {
     decoder: Decoder,
-    buffer: Vec<u8>,
+    spare: Vec<u8>,
 }
 
 impl Worker {
@@ -120,7 +120,7 @@ impl Worker {
         requests: Arc<[ScanRequest]>,
         seen: Option<Arc<Mutex<SeenEvents>>>,
     ) -> Self {
-        Self { decoder: logs.decoder(requests, seen), buffer: Vec::new() }
+        Self { decoder: logs.decoder(requests, seen), spare: Vec::new() }
     }
 
     /// Decodes a file to its last row; returns false if the reader wants no more.
@@ -129,7 +129,8 @@ impl Worker {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         };
-        logs.decode(index, &mut self.decoder, &mut self.buffer, &mut sink);
+        let content = logs.content(index, std::mem::take(&mut self.spare));
+        self.spare = logs.decode(index, content, &mut self.decoder, &mut sink);
         self.decoder.finish(&mut sink).is_continue()
     }
 }

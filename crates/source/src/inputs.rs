@@ -1,21 +1,98 @@
 //! What a user names as logs, as a list of files.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use object_store::path::Path as Location;
+use serde::Serialize;
+
 use tempfile::NamedTempFile;
 use walkdir::WalkDir;
+
+use crate::layout::Reason;
+use crate::s3::{Bucket, Buckets, S3Options, split_name};
+use crate::wanted::Wanted;
 
 /// A file to read.
 #[derive(Debug, Clone)]
 pub struct LogFile {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Its name in messages and in the field `source`.
+    pub(crate) place: Place,
+    /// Its name in messages and in the field `source`: a path, or `s3://bucket/key`.
     pub name: Arc<str>,
     /// Its size in bytes.
     pub size: u64,
+}
+
+/// Where a file is.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    Disk(PathBuf),
+    /// In this bucket, under the key that is in the file's name.
+    Object(Arc<Bucket>),
+}
+
+impl LogFile {
+    /// Returns true if the file comes over a network.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self.place, Place::Object(_))
+    }
+
+    /// Returns where the file is, as the engine shows it.
+    pub(crate) fn location(&self) -> Location {
+        match &self.place {
+            Place::Disk(path) => Location::from_absolute_path(path).ok(),
+            Place::Object(_) => None,
+        }
+        .unwrap_or_else(|| Location::from(self.name.as_ref()))
+    }
+}
+
+/// What was not read because of its path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PathSkips {
+    /// Files and folders, by reason.
+    pub by_reason: BTreeMap<Reason, SkippedCount>,
+}
+
+/// How much was not read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct SkippedCount {
+    /// Files.
+    pub files: u64,
+    /// Their size.
+    pub bytes: u64,
+    /// Folders on S3, which were not even listed.
+    pub folders: u64,
+}
+
+impl PathSkips {
+    pub(crate) fn add_file(&mut self, reason: Reason, size: u64) {
+        let count = self.by_reason.entry(reason).or_default();
+        count.files += 1;
+        count.bytes += size;
+    }
+
+    fn add_folders(&mut self, reason: Reason, folders: u64) {
+        self.by_reason.entry(reason).or_default().folders += folders;
+    }
+
+    /// Returns true if nothing was skipped.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_reason.is_empty()
+    }
+
+    /// Returns all reasons together.
+    #[must_use]
+    pub fn total(&self) -> SkippedCount {
+        self.by_reason.values().fold(SkippedCount::default(), |sum, count| SkippedCount {
+            files: sum.files + count.files,
+            bytes: sum.bytes + count.bytes,
+            folders: sum.folders + count.folders,
+        })
+    }
 }
 
 /// Something named as logs that cannot be read.
@@ -35,21 +112,40 @@ impl InputProblem {
 }
 
 /// The files that were named, in the order named; those of a folder sorted by path.
-#[derive(Debug, Default)]
-pub(crate) struct Inputs {
+#[derive(Debug)]
+pub(crate) struct Inputs<'a> {
+    wanted: &'a Wanted,
+    buckets: Buckets,
     pub(crate) files: Vec<LogFile>,
     pub(crate) problems: Vec<InputProblem>,
+    /// Files and folders that are not wanted, by their paths.
+    pub(crate) skips: PathSkips,
     /// Standard input, put by so that it can be read more than once.
     pub(crate) spooled: Option<NamedTempFile>,
 }
 
-impl Inputs {
-    /// Lists what `names` stand for: files, folders, patterns, and `-` for standard input.
-    pub(crate) fn list(names: &[String], standard_input: &mut dyn Read) -> Self {
-        let mut inputs = Self::default();
+impl<'a> Inputs<'a> {
+    /// Lists what `names` stand for: files, folders, patterns, `s3://bucket/prefix`, and `-` for
+    /// standard input; without what `wanted` rules out.
+    pub(crate) fn list(
+        names: &[String],
+        standard_input: &mut dyn Read,
+        s3: &S3Options,
+        wanted: &'a Wanted,
+    ) -> Self {
+        let mut inputs = Self {
+            wanted,
+            buckets: Buckets::new(s3.clone()),
+            files: Vec::new(),
+            problems: Vec::new(),
+            skips: PathSkips::default(),
+            spooled: None,
+        };
         for name in names {
             if name == "-" {
                 inputs.spool(standard_input);
+            } else if let Some((bucket, key)) = split_name(name) {
+                inputs.add_objects(name, bucket, key);
             } else {
                 inputs.add(name);
             }
@@ -69,10 +165,28 @@ impl Inputs {
         match spooled {
             Ok(file) => {
                 let size = file.as_file().metadata().map_or(0, |metadata| metadata.len());
-                self.files.push(LogFile { path: file.path().to_owned(), name: "-".into(), size });
+                let place = Place::Disk(file.path().to_owned());
+                self.files.push(LogFile { place, name: "-".into(), size });
                 self.spooled = Some(file);
             }
             Err(error) => self.problems.push(InputProblem::new("standard input", error)),
+        }
+    }
+
+    fn add_objects(&mut self, name: &str, bucket: &str, key: &str) {
+        let bucket = match self.buckets.get(bucket) {
+            Ok(bucket) => bucket,
+            Err(failure) => return self.problems.push(InputProblem::new(name, failure)),
+        };
+        let listing = bucket.list(key, self.wanted);
+        for (key, size) in listing.objects {
+            self.take(Place::Object(bucket.clone()), bucket.name_of(&key), size);
+        }
+        for (reason, folders) in listing.passed {
+            self.skips.add_folders(reason, folders);
+        }
+        for (key, failure) in listing.failures {
+            self.problems.push(InputProblem::new(bucket.name_of(&key), failure));
         }
     }
 
@@ -125,8 +239,14 @@ impl Inputs {
     }
 
     fn push(&mut self, path: &Path, size: u64) {
-        let name = path.display().to_string().into();
-        self.files.push(LogFile { path: path.to_owned(), name, size });
+        self.take(Place::Disk(path.to_owned()), path.display().to_string(), size);
+    }
+
+    fn take(&mut self, place: Place, name: String, size: u64) {
+        match self.wanted.rules_out(&name) {
+            Some(reason) => self.skips.add_file(reason, size),
+            None => self.files.push(LogFile { place, name: name.into(), size }),
+        }
     }
 
     fn problem(&mut self, path: &Path, reason: impl ToString) {
@@ -147,7 +267,8 @@ mod tests {
         }
         let root = folder.path().display().to_string();
         let names = |inputs: &[String]| {
-            let listed = Inputs::list(inputs, &mut "{}".as_bytes());
+            let (s3, wanted) = (S3Options::default(), Wanted::default());
+            let listed = Inputs::list(inputs, &mut "{}".as_bytes(), &s3, &wanted);
             let names: Vec<String> = listed
                 .files
                 .iter()

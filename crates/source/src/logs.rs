@@ -6,14 +6,18 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use indexmap::IndexMap;
 use spilltrail_decode::{
-    Damage, DamageKind, DecodeOptions, Decoder, Discovery, FileReport, Format, Input, Origin,
-    Profile, SeenEvents, Sink, SkipKind, discover, kind_of, peek_format,
+    DecodeOptions, Decoder, Discovery, FileReport, Format, Input, Origin, Profile, SeenEvents,
+    Sink, SkipKind, discover, kind_of, peek_format,
 };
 use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest};
 use tempfile::NamedTempFile;
 
-use crate::inputs::{InputProblem, Inputs, LogFile};
+use crate::feed::{Content, Feed};
+use crate::inputs::{InputProblem, Inputs, LogFile, PathSkips};
+use crate::layout::Reason;
+use crate::s3::S3Options;
 use crate::table::LogTable;
+use crate::wanted::Wanted;
 
 /// Files looked into for what kind of events they hold.
 const FILES_PEEKED: usize = 16;
@@ -31,6 +35,10 @@ pub struct ReadOptions {
     pub duplicates: Duplicates,
     /// Called with the number of bytes of each file read, for progress.
     pub progress: Option<Progress>,
+    /// How S3 is reached.
+    pub s3: S3Options,
+    /// What any search of the run can find something in; the rest is not even listed.
+    pub wanted: Wanted,
 }
 
 /// What becomes of events with the same `eventID`.
@@ -56,11 +64,14 @@ impl std::fmt::Debug for Progress {
 /// Files of logs.
 #[derive(Debug)]
 pub struct Logs {
-    files: Vec<LogFile>,
+    files: Arc<[LogFile]>,
     problems: Vec<InputProblem>,
     options: ReadOptions,
-    /// The report of the first reading of each file; later ones find the same.
-    reports: Mutex<BTreeMap<usize, FileReport>>,
+    reports: Mutex<Reports>,
+    /// Files and folders that were not listed.
+    skips: PathSkips,
+    /// Why files were ruled out; later ones may have been read for another search.
+    ruled_out: Mutex<BTreeMap<usize, Reason>>,
     are_rows: OnceLock<bool>,
     _spooled: Option<NamedTempFile>,
 }
@@ -74,6 +85,8 @@ pub struct ReadReport {
     pub total: FileReport,
     /// Files with damage, and files that are not logs.
     pub problems: Vec<FileProblem>,
+    /// Files and folders that no search had to read, by their paths.
+    pub skips: PathSkips,
 }
 
 /// A file that was not read whole.
@@ -88,12 +101,15 @@ pub struct FileProblem {
 impl Logs {
     /// Lists the files that `names` stand for; what cannot be listed is in [`Logs::problems`].
     pub fn open(names: &[String], standard_input: &mut dyn Read, options: ReadOptions) -> Self {
-        let Inputs { files, problems, spooled } = Inputs::list(names, standard_input);
+        let Inputs { files, problems, skips, spooled, .. } =
+            Inputs::list(names, standard_input, &options.s3, &options.wanted);
         Self {
-            files,
+            files: files.into(),
             problems,
             options,
             reports: Mutex::default(),
+            skips,
+            ruled_out: Mutex::default(),
             are_rows: OnceLock::new(),
             _spooled: spooled,
         }
@@ -103,6 +119,10 @@ impl Logs {
     #[must_use]
     pub fn files(&self) -> &[LogFile] {
         &self.files
+    }
+
+    pub(crate) fn shared_files(&self) -> Arc<[LogFile]> {
+        self.files.clone()
     }
 
     /// Returns what was named and cannot be read.
@@ -127,9 +147,11 @@ impl Logs {
             let options = &self.options;
             let sourcetype = options.sourcetype.as_deref();
             let mut discovery = Discovery::new(predicate, demand, options.profile, sourcetype);
-            for (index, file) in self.files.iter().enumerate() {
-                let report = match open(file) {
-                    Ok(input) => discover(input, &self.origin(file), &mut discovery),
+            let feed = Feed::new(self, self.files_for(&Wanted::of(predicate)));
+            while let Some((index, content)) = feed.next() {
+                let origin = self.origin(&self.files[index]);
+                let report = match content {
+                    Ok(content) => discover(content.into_input(), &origin, &mut discovery),
                     Err(report) => report,
                 };
                 self.note(index, report);
@@ -140,6 +162,21 @@ impl Logs {
             fields.entry(name.clone()).or_insert_with(|| kind_of(name, self.options.profile));
         }
         fields.into_iter().map(|(name, kind)| Field { name, kind }).collect()
+    }
+
+    /// Returns the places of the files that may hold what is wanted, and notes why the others do not.
+    pub(crate) fn files_for(&self, wanted: &Wanted) -> Vec<usize> {
+        let mut ruled_out = self.ruled_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = Vec::new();
+        for (index, file) in self.files.iter().enumerate() {
+            match wanted.rules_out(&file.name) {
+                Some(reason) => {
+                    ruled_out.entry(index).or_insert(reason);
+                }
+                None => kept.push(index),
+            }
+        }
+        kept
     }
 
     /// Returns true if the first readable file holds JSON rows rather than CloudTrail.
@@ -171,21 +208,42 @@ impl Logs {
         })
     }
 
-    /// Decodes one file; full batches go to `sink` until it breaks. `buffer` is memory to use again.
+    /// Returns the bytes of a file; they go into `spare` if they are held.
+    pub(crate) fn content(&self, index: usize, spare: Vec<u8>) -> Result<Content, FileReport> {
+        Content::open(&self.files[index], spare)
+    }
+
+    /// Decodes one file, and takes note of it; full batches go to `sink` until it breaks. Returns
+    /// memory to use again.
     pub(crate) fn decode(
         &self,
         index: usize,
+        content: Result<Content, FileReport>,
         decoder: &mut Decoder,
-        buffer: &mut Vec<u8>,
         sink: Sink<'_>,
-    ) {
-        let Some(file) = self.files.get(index) else { return };
-        let report = match load(file, buffer) {
-            Ok(Content::Held) => decoder.decode_whole(buffer, &self.origin(file), sink),
-            Ok(Content::Stream(input)) => decoder.decode(input, &self.origin(file), sink),
-            Err(report) => report,
-        };
+    ) -> Vec<u8> {
+        let (report, spare) = self.read(index, content, decoder, sink);
         self.note(index, report);
+        spare
+    }
+
+    /// As [`Logs::decode`], but nobody will know.
+    pub(crate) fn read(
+        &self,
+        index: usize,
+        content: Result<Content, FileReport>,
+        decoder: &mut Decoder,
+        sink: Sink<'_>,
+    ) -> (FileReport, Vec<u8>) {
+        let origin = self.origin(&self.files[index]);
+        match content {
+            Ok(Content::Held(mut bytes)) => {
+                let report = decoder.decode_whole(&mut bytes, &origin, sink);
+                (report, bytes)
+            }
+            Ok(Content::Stream(input)) => (decoder.decode(input, &origin, sink), Vec::new()),
+            Err(report) => (report, Vec::new()),
+        }
     }
 
     /// Returns what one scan remembers of the events it saw, if it is to drop duplicates.
@@ -213,9 +271,7 @@ impl Logs {
             return;
         }
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        if let std::collections::btree_map::Entry::Vacant(entry) = reports.entry(index) {
-            entry.insert(report);
-        }
+        reports.note(index, report);
         drop(reports);
         if let (Some(progress), Some(file)) = (&self.options.progress, self.files.get(index)) {
             (progress.0)(file.size);
@@ -226,61 +282,56 @@ impl Logs {
     #[must_use]
     pub fn report(&self) -> ReadReport {
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut read = ReadReport::default();
-        for (index, report) in reports.iter() {
-            read.files += 1;
-            read.total.merge(report);
-            let is_foreign = report.events == 0 && report.skipped.contains_key(&SkipKind::NotJson);
-            if report.damage_count > 0 || is_foreign {
-                let name = self.files[*index].name.clone();
-                read.problems.push(FileProblem { name, report: report.clone() });
+        let mut read = ReadReport { skips: self.skips.clone(), ..ReadReport::default() };
+        let ruled_out = self.ruled_out.lock().unwrap_or_else(PoisonError::into_inner);
+        for (index, reason) in ruled_out.iter() {
+            if !reports.has(*index) {
+                read.skips.add_file(*reason, self.files[*index].size);
             }
+        }
+        drop(ruled_out);
+        read.files = reports.files;
+        read.total = reports.total.clone();
+        for (index, report) in &reports.problems {
+            let name = self.files[*index].name.clone();
+            read.problems.push(FileProblem { name, report: report.clone() });
         }
         read
     }
 }
 
-/// Files up to this size are read at once.
-const MAX_HELD: u64 = 16 * 1024 * 1024;
-
-/// What of a file is there.
-enum Content {
-    /// All of it, in the buffer.
-    Held,
-    /// It is read as it is decoded.
-    Stream(Input),
+/// What the first reading of each file came to; later ones find the same. Only of files with problems
+/// more is kept than a bit.
+#[derive(Debug, Default)]
+struct Reports {
+    read: Vec<u64>,
+    files: u64,
+    total: FileReport,
+    problems: BTreeMap<usize, FileReport>,
 }
 
-/// Reads a file into the buffer, or opens it if it is large.
-fn load(file: &LogFile, buffer: &mut Vec<u8>) -> Result<Content, FileReport> {
-    let failed = |error: std::io::Error| {
-        let damage = Damage { offset: 0, kind: DamageKind::Io, message: error.to_string() };
-        FileReport { damages: vec![damage], damage_count: 1, ..FileReport::default() }
-    };
-    let mut opened = std::fs::File::open(&file.path).map_err(failed)?;
-    if file.size > MAX_HELD {
-        return Ok(Content::Stream(Input::Seekable(Box::new(opened))));
+impl Reports {
+    fn has(&self, index: usize) -> bool {
+        self.read.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
-    buffer.clear();
-    buffer.reserve(file.size as usize + 1);
-    // A file that grows, or a device that never ends, is not followed any further.
-    match Read::by_ref(&mut opened).take(MAX_HELD + 1).read_to_end(buffer) {
-        Ok(length) if length as u64 <= MAX_HELD => Ok(Content::Held),
-        Ok(_) => {
-            let head = std::io::Cursor::new(std::mem::take(buffer));
-            Ok(Content::Stream(Input::Stream(Box::new(head.chain(opened)))))
+
+    fn note(&mut self, index: usize, report: FileReport) {
+        if self.has(index) {
+            return;
         }
-        Err(error) => Err(failed(error)),
+        let words = self.read.len().max(index / 64 + 1);
+        self.read.resize(words, 0);
+        self.read[index / 64] |= 1 << (index % 64);
+        self.files += 1;
+        self.total.merge(&report);
+        let is_foreign = report.events == 0 && report.skipped.contains_key(&SkipKind::NotJson);
+        if report.damage_count > 0 || is_foreign {
+            self.problems.insert(index, report);
+        }
     }
 }
 
 /// Opens a file, or returns the report that says why it cannot be.
 fn open(file: &LogFile) -> Result<Input, FileReport> {
-    match std::fs::File::open(&file.path) {
-        Ok(opened) => Ok(Input::Seekable(Box::new(opened))),
-        Err(error) => {
-            let damage = Damage { offset: 0, kind: DamageKind::Io, message: error.to_string() };
-            Err(FileReport { damages: vec![damage], damage_count: 1, ..FileReport::default() })
-        }
-    }
+    Content::open(file, Vec::new()).map(Content::into_input)
 }

@@ -5,18 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::error::ArrowError;
-use spilltrail_decode::{Decoder, Extraction, schema_of};
+use spilltrail_decode::{Decoder, Extraction, FileReport, schema_of};
 use spilltrail_event::ScanRequest;
 
+use crate::feed::{Content, Feed};
 use crate::logs::{Duplicates, Logs};
 use crate::spool::Spool;
+use crate::wanted::Wanted;
 
 /// Files of one run at most.
 const RUN_FILES: usize = 256;
@@ -91,11 +92,22 @@ struct Turn {
 /// Rows of several searches in the order in which they were found.
 type Rows = Vec<(usize, RecordBatch)>;
 
+/// A file whose turn it is.
+enum Next {
+    Place(usize),
+    Read((usize, Result<Content, FileReport>)),
+}
+
 struct Pass {
     logs: Arc<Logs>,
     requests: Arc<[ScanRequest]>,
+    /// The places of the files.
+    files: Vec<usize>,
+    /// Places in `files`.
     runs: Vec<Range<usize>>,
-    begun: AtomicUsize,
+    begun: Mutex<usize>,
+    /// Gives the files in order, where they come over a network.
+    feed: Option<Feed>,
     turn: Mutex<Turn>,
     changed: Condvar,
     /// Runs that may wait for their turn.
@@ -118,12 +130,18 @@ impl Logs {
             Duplicates::Drop => 1,
         };
         let requests: Arc<[ScanRequest]> = requests.into();
+        let wanted = requests.iter().map(|request| Wanted::of(&request.predicate));
+        let files = self.files_for(&wanted.reduce(Wanted::union).unwrap_or_default());
+        let sizes = files.iter().map(|index| self.files()[*index].size);
+        let is_remote = files.iter().any(|index| self.files()[*index].is_remote());
         let schemas = requests.iter().map(|request| schema_of(&request.fields)).collect();
         let pass = Pass {
             logs: self.clone(),
             requests: requests.clone(),
-            runs: runs(self.files().iter().map(|file| file.size)),
-            begun: AtomicUsize::new(0),
+            runs: runs(sizes),
+            begun: Mutex::new(0),
+            feed: is_remote.then(|| Feed::new(self, files.clone())),
+            files,
             turn: Mutex::new(Turn {
                 next: 0,
                 done: BTreeMap::new(),
@@ -177,13 +195,11 @@ impl Pass {
     fn work(&self) -> (Extraction, Duration) {
         let started = ThreadTime::now();
         let mut decoder = self.logs.decoder(self.requests.clone(), self.logs.seen_events());
-        let mut buffer = Vec::new();
+        let mut spare = Vec::new();
         // Whatever ends this thread, the others must not wait for it.
         let guard = Leave(self);
-        loop {
-            let number = self.begun.fetch_add(1, Ordering::Relaxed);
-            let Some(run) = self.runs.get(number) else { break };
-            if self.decode(number, run.clone(), &mut decoder, &mut buffer).is_break() {
+        while let Some((number, files)) = self.next_run() {
+            if self.decode(number, files, &mut decoder, &mut spare).is_break() {
                 break;
             }
         }
@@ -191,12 +207,26 @@ impl Pass {
         (decoder.extractor().counts(), started.elapsed())
     }
 
+    /// Returns the number and the files of the next run; those from a network have their bytes.
+    fn next_run(&self) -> Option<(usize, Vec<Next>)> {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = *begun;
+        let files = &self.files[self.runs.get(number)?.clone()];
+        *begun += 1;
+        let files = match &self.feed {
+            // The order of the feed is that of the runs as long as the lock is held.
+            Some(feed) => files.iter().map_while(|_| feed.next()).map(Next::Read).collect(),
+            None => files.iter().map(|index| Next::Place(*index)).collect(),
+        };
+        Some((number, files))
+    }
+
     fn decode(
         &self,
         number: usize,
-        run: Range<usize>,
+        files: Vec<Next>,
         decoder: &mut Decoder,
-        buffer: &mut Vec<u8>,
+        spare: &mut Vec<u8>,
     ) -> ControlFlow<()> {
         let mut rows = Rows::new();
         let mut size = 0;
@@ -209,8 +239,12 @@ impl Pass {
             size = 0;
             self.hand_in_some(number, std::mem::take(&mut rows))
         };
-        for index in run {
-            self.logs.decode(index, decoder, buffer, &mut sink);
+        for file in files {
+            let (index, content) = match file {
+                Next::Place(index) => (index, self.logs.content(index, std::mem::take(spare))),
+                Next::Read(read) => read,
+            };
+            *spare = self.logs.decode(index, content, decoder, &mut sink);
         }
         decoder.finish(&mut sink)?;
         self.hand_in(number, rows)

@@ -13,11 +13,11 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use object_store::ObjectMeta;
-use object_store::path::Path;
 use spilltrail_event::{Kind, ScanRequest};
 
 use crate::file_source::LogSource;
 use crate::logs::Logs;
+use crate::wanted::Wanted;
 
 /// The events of one leading search over a set of logs.
 #[derive(Debug)]
@@ -72,15 +72,13 @@ impl TableProvider for LogTable {
         }
         let files: Vec<PartitionedFile> = self
             .logs
-            .files()
-            .iter()
-            .enumerate()
-            .map(|(index, file)| {
-                let location = Path::from_absolute_path(&file.path)
-                    .unwrap_or_else(|_| Path::from(file.name.as_ref()));
+            .files_for(&Wanted::of(&request.predicate))
+            .into_iter()
+            .map(|index| {
+                let file = &self.logs.files()[index];
                 #[expect(clippy::default_trait_access, reason = "the time type is another crate's")]
                 let meta = ObjectMeta {
-                    location,
+                    location: file.location(),
                     last_modified: Default::default(),
                     size: file.size,
                     e_tag: None,

@@ -11,20 +11,18 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use spilltrail_content::Detection;
+use spilltrail_content::{ContentSet, Detection};
 use spilltrail_detect::{DetectionRun, Status, hunt};
 use spilltrail_diagnostic::{Diagnostic, Severity};
-use spilltrail_event::TimeBounds;
-use spilltrail_search::run as search;
 use spilltrail_search::shared::SharedEvents;
-use spilltrail_source::{Logs, Progress};
+use spilltrail_source::{Logs, Progress, Wanted};
 use spilltrail_spl::expand_macros;
 
 use crate::arguments::{Format, HuntOptions};
 use crate::environment::{Clock, Environment, Events};
 use crate::logs::LogReader;
 use crate::output::default_format;
-use crate::{FAILED, FOUND, PARTIAL, content, report};
+use crate::{FAILED, FOUND, PARTIAL, content, environment, report};
 use findings::FindingWriter;
 use summary::{Report, Summary};
 
@@ -41,8 +39,9 @@ pub(crate) async fn run(options: HuntOptions) -> Result<ExitCode> {
     let bar = progress();
     let listener = bar.clone();
     let listener = Progress(Arc::new(move |bytes| listener.inc(bytes)));
-    let events = Events::Logs(&options.logs, Some(listener));
-    let mut environment = Environment::new(events, &options.content, &options.read, clock)?;
+    let listed = |content: &ContentSet| wanted(&options, &clock, content);
+    let events = Events::Logs(&options.logs, Some(listener), &listed);
+    let mut environment = Environment::new(events, &options.content, &options.read, clock.clone())?;
     let chosen = chosen(&options, &environment)?;
     set_clock(&mut environment, &options, &chosen).await?;
     let Some(logs) = environment.logs.clone() else { bail!("there is no log to read") };
@@ -56,6 +55,31 @@ pub(crate) async fn run(options: HuntOptions) -> Result<ExitCode> {
     summary.settle_now();
     writer.finish(&summary, &options)?;
     Ok(exit(&environment, &summary, &options))
+}
+
+/// Returns what the run can find something in. Where now is the newest event's time, which one that is
+/// shows only when all are read.
+fn wanted(options: &HuntOptions, clock: &Clock, content: &ContentSet) -> Wanted {
+    let is_run = |detection: &&Detection| {
+        let named =
+            |name: &String| content.detection(name).is_some_and(|d| std::ptr::eq(d, *detection));
+        options.detection.is_empty() || options.detection.iter().any(named)
+    };
+    let run: Vec<&Detection> = content.detections.iter().filter(is_run).collect();
+    let is_relative =
+        Clock::at(&options.time, clock.now - 1e8).ok().map(|at| at.range) != Some(clock.range);
+    if !clock.is_fixed && (is_relative || run.iter().any(|detection| asks(detection, content))) {
+        return Wanted::default();
+    }
+    let searches = run.iter().map(|detection| detection.search.as_str());
+    environment::wanted(clock.range, searches, &content.macros)
+}
+
+/// Returns whether the result of a detection may depend on the present.
+fn asks(detection: &Detection, content: &ContentSet) -> bool {
+    let (expansion, _) = expand_macros(&detection.search, &content.macros);
+    let text = expansion.text.to_ascii_lowercase();
+    PRESENT.iter().any(|word| text.contains(word))
 }
 
 /// Returns the places of the detections to run.
@@ -89,35 +113,16 @@ async fn set_clock(
     // A bound that moves with the clock is relative.
     let is_relative = Clock::at(&options.time, clock.now - 1e8)?.range != clock.range;
     let detections = &environment.content.detections;
-    let asks = |detection: &Detection| {
-        let (expansion, _) = expand_macros(&detection.search, &environment.content.macros);
-        let text = expansion.text.to_ascii_lowercase();
-        PRESENT.iter().any(|word| text.contains(word))
-    };
-    if !is_relative && !chosen.iter().any(|place| asks(&detections[*place])) {
+    let asks = |place: &usize| asks(&detections[*place], &environment.content);
+    if !is_relative && !chosen.iter().any(asks) {
         return Ok(());
     }
-    if let Some(newest) = newest_event(environment).await? {
+    let Some(logs) = environment.logs.clone() else { return Ok(()) };
+    let newest = tokio::task::spawn_blocking(move || logs.newest_event()).await?;
+    if let Some(newest) = newest {
         environment.clock = Clock::at(&options.time, newest + 1.0)?;
     }
     Ok(())
-}
-
-/// Reads all logs for the time of their newest event.
-async fn newest_event(environment: &Environment) -> Result<Option<f64>> {
-    let mut context = environment.context();
-    context.range = TimeBounds::default();
-    let failed =
-        |diagnostic: Diagnostic| anyhow!("the logs cannot be read: {}", diagnostic.message);
-    let prepared = search::prepare("* | stats max(_time) as newest", None, &context)
-        .await
-        .map_err(|mut diagnostics| match diagnostics.pop() {
-            Some(diagnostic) => failed(diagnostic),
-            None => anyhow!("the logs cannot be read"),
-        })?;
-    let rows = prepared.collect(&context).await.map_err(failed)?;
-    let newest = rows.iter().find_map(|row| row.get("newest")?.as_number());
-    Ok(newest)
 }
 
 /// Plans the detections, reads the logs once for all of them, and runs them.

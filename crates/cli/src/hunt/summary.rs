@@ -8,6 +8,7 @@ use spilltrail_decode::SkipKind;
 use spilltrail_detect::{DetectionRun, Status};
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_search::json;
+use spilltrail_source::{Reason, SkippedCount};
 
 use crate::environment::Environment;
 
@@ -41,6 +42,8 @@ pub(super) struct Summary {
     pub(super) detections: Vec<Report>,
     /// Records recognised and left out, by kind.
     pub(super) skipped: BTreeMap<SkipKind, u64>,
+    /// What no search had to read, by its path.
+    pub(super) skipped_by_path: BTreeMap<Reason, SkippedCount>,
     /// Input that was not read, or not whole.
     pub(super) unread: Vec<Unread>,
 }
@@ -138,6 +141,7 @@ impl Summary {
             findings: detections.iter().map(|report| report.findings).sum(),
             detections,
             skipped: BTreeMap::new(),
+            skipped_by_path: BTreeMap::new(),
             unread: Vec::new(),
         };
         if let Some(logs) = &environment.logs {
@@ -155,6 +159,7 @@ impl Summary {
         self.first_event = report.total.oldest;
         self.last_event = report.total.newest;
         self.skipped = report.total.skipped;
+        self.skipped_by_path = report.skips.by_reason;
         for problem in logs.problems() {
             let (name, reason) = (problem.name.clone(), problem.reason.clone());
             self.unread.push(Unread { name, reason, is_damage: true });

@@ -339,6 +339,20 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
     if !left_out.is_empty() {
         let _ = writeln!(text, "Left out: {}", left_out.join(", "));
     }
+    let by_path: Vec<String> = summary
+        .skipped_by_path
+        .iter()
+        .map(|(reason, count)| match (count.files, count.folders) {
+            (0, folders) => format!("{} {reason}", plural(folders, "folder")),
+            (files, 0) => format!("{} {reason}", plural(files, "file")),
+            (files, folders) => {
+                format!("{} and {} {reason}", plural(files, "file"), plural(folders, "folder"))
+            }
+        })
+        .collect();
+    if !by_path.is_empty() {
+        let _ = writeln!(text, "Not read, by path: {}", by_path.join(", "));
+    }
     if summary.damaged() > 0 {
         let _ = writeln!(
             text,

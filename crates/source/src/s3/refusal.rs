@@ -1,0 +1,184 @@
+//! What an S3 server answers instead of what was asked for.
+//!
+//! The client library keeps its errors to itself. Here every answer that is no success becomes an
+//! error of ours below theirs, so that the reason can be found again: whether to try once more, to
+//! slow down, to go to another region, or what to tell the user.
+
+use std::error::Error as StdError;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+    ReqwestConnector,
+};
+
+/// Bytes of an error's text that are read.
+const MAX_TEXT: usize = 64 * 1024;
+
+/// Where machines of AWS ask for their own credentials.
+const METADATA_HOSTS: &str = "169.254.";
+
+/// An answer that is no success.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("status {status}{}", if code.is_empty() { String::new() } else { format!(" {code}") })]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    /// S3's name for it, such as `NoSuchKey`; empty if it gave none.
+    pub(crate) code: String,
+    /// Its words.
+    pub(crate) message: String,
+    /// The region that the bucket is in, if the server said so.
+    pub(crate) region: Option<String>,
+}
+
+/// No credentials were configured, and the machine has none of its own.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("no credentials")]
+pub(crate) struct NoCredentials;
+
+impl Refusal {
+    /// Returns true if the server is overloaded or asks for fewer requests.
+    pub(crate) fn is_throttling(&self) -> bool {
+        matches!(self.status, 429 | 503)
+            || matches!(
+                self.code.as_str(),
+                "SlowDown" | "RequestLimitExceeded" | "ThrottlingException"
+            )
+    }
+
+    /// Returns true if the same request may succeed later.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.is_throttling() || self.status >= 500 || matches!(self.status, 408 | 425)
+    }
+
+    /// Finds the answer in an error of the client library.
+    pub(crate) fn of<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        find(error)
+    }
+}
+
+/// Finds an error of a type in what caused an error.
+pub(crate) fn find<'a, E: StdError + 'static>(
+    error: &'a (dyn StdError + 'static),
+) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// Makes HTTP clients that answer with refusals.
+#[derive(Debug, Default)]
+pub(crate) struct Connector(ReqwestConnector);
+
+impl HttpConnector for Connector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(Service(self.0.connect(options)?)))
+    }
+}
+
+#[derive(Debug)]
+struct Service(HttpClient);
+
+#[async_trait]
+impl HttpService for Service {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let asks_machine =
+            request.uri().host().is_some_and(|host| host.starts_with(METADATA_HOSTS));
+        if asks_machine {
+            // Nobody there is how a machine outside of AWS shows.
+            return self
+                .0
+                .execute(request)
+                .await
+                .map_err(|_| HttpError::new(HttpErrorKind::Unknown, NoCredentials));
+        }
+        let response = self.0.execute(request).await?;
+        let status = response.status();
+        if status.is_success() || status.as_u16() == 304 {
+            return Ok(response);
+        }
+        let region = response
+            .headers()
+            .get("x-amz-bucket-region")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let text = text(response).await;
+        let refusal = Refusal {
+            status: status.as_u16(),
+            code: element(&text, "Code").unwrap_or_default(),
+            message: element(&text, "Message").unwrap_or_default(),
+            region: region.or_else(|| element(&text, "Region")),
+        };
+        Err(HttpError::new(HttpErrorKind::Unknown, refusal))
+    }
+}
+
+/// Returns the text of an answer as far as it came.
+async fn text(response: HttpResponse) -> String {
+    let mut text = Vec::new();
+    let mut stream = response.into_body().bytes_stream();
+    while let Some(Ok(bytes)) = stream.next().await {
+        let room = MAX_TEXT - text.len();
+        text.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if text.len() == MAX_TEXT {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Returns the text of an element. Errors of S3 are flat, so that a parser would find nothing more.
+fn element(xml: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    // A server's words go to a terminal.
+    let is_fit = |c: &char| !c.is_control();
+    Some(text.chars().filter(is_fit).take(300).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_of_an_error() {
+        let xml = "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>less\u{1b}[1m, \
+                   please</Message></Error>";
+        assert_eq!(element(xml, "Code").as_deref(), Some("SlowDown"));
+        assert_eq!(element(xml, "Message").as_deref(), Some("less[1m, please"));
+        assert_eq!(element(xml, "Region"), None);
+    }
+
+    #[test]
+    fn which_answers_pass() {
+        let refusal = |status, code: &str| Refusal {
+            status,
+            code: code.to_owned(),
+            message: String::new(),
+            region: None,
+        };
+        for (status, code, throttles, passes) in [
+            (503, "SlowDown", true, true),
+            (500, "InternalError", false, true),
+            (429, "", true, true),
+            (403, "AccessDenied", false, false),
+            (404, "NoSuchKey", false, false),
+            (400, "ExpiredToken", false, false),
+            (301, "PermanentRedirect", false, false),
+        ] {
+            let refusal = refusal(status, code);
+            assert_eq!(
+                (refusal.is_throttling(), refusal.is_passing()),
+                (throttles, passes),
+                "{code}"
+            );
+        }
+    }
+}

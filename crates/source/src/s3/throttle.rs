@@ -1,0 +1,119 @@
+//! How many requests run at a time: fewer when the server asks for it, slowly more again after.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Requests to S3 at a time, at most.
+pub(crate) const MAX_REQUESTS: usize = 16;
+
+/// Gives out slots for requests.
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    state: Mutex<State>,
+    freed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    /// How many may run; its fraction grows with every success.
+    limit: f64,
+    running: usize,
+    /// How often the limit was cut.
+    cuts: u64,
+}
+
+/// The right to one request, until dropped.
+#[derive(Debug)]
+pub(crate) struct Slot<'a> {
+    throttle: &'a Throttle,
+    /// The cuts there were when the request began.
+    cuts: u64,
+}
+
+impl Throttle {
+    pub(crate) fn new() -> Self {
+        let state = State { limit: MAX_REQUESTS as f64, running: 0, cuts: 0 };
+        Self { state: Mutex::new(state), freed: Notify::new() }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until one more request may run.
+    pub(crate) async fn enter(&self) -> Slot<'_> {
+        loop {
+            // Whoever leaves after this line is heard, also before the wait begins.
+            let freed = self.freed.notified();
+            if let Some(slot) = self.try_enter() {
+                return slot;
+            }
+            freed.await;
+        }
+    }
+
+    fn try_enter(&self) -> Option<Slot<'_>> {
+        let mut state = self.state();
+        if state.running as f64 >= state.limit.floor() {
+            return None;
+        }
+        state.running += 1;
+        Some(Slot { throttle: self, cuts: state.cuts })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn limit(&self) -> usize {
+        self.state().limit as usize
+    }
+}
+
+impl Slot<'_> {
+    /// The request succeeded: after a round of these, one more may run.
+    pub(crate) fn succeeded(self) {
+        let mut state = self.throttle.state();
+        state.limit = (state.limit + 1.0 / state.limit).min(MAX_REQUESTS as f64);
+    }
+
+    /// The server asked to slow down. Requests that ran together are told together, and count once.
+    pub(crate) fn throttled(self) {
+        let mut state = self.throttle.state();
+        if state.cuts == self.cuts {
+            state.limit = (state.limit / 2.0).max(1.0);
+            state.cuts += 1;
+        }
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.throttle.state().running -= 1;
+        self.throttle.freed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_falls_once_for_a_round_and_comes_back() {
+        let throttle = Throttle::new();
+        let mut slots: Vec<Slot<'_>> = std::iter::from_fn(|| throttle.try_enter()).collect();
+        assert_eq!(slots.len(), MAX_REQUESTS);
+        slots.drain(..).for_each(Slot::throttled);
+        assert_eq!(throttle.limit(), MAX_REQUESTS / 2);
+        for _ in 0..10 {
+            throttle.try_enter().unwrap().throttled();
+        }
+        assert_eq!(throttle.limit(), 1);
+        let only = throttle.try_enter().unwrap();
+        assert!(throttle.try_enter().is_none());
+        only.succeeded();
+        assert_eq!(throttle.limit(), 2);
+        for _ in 0..1000 {
+            throttle.try_enter().unwrap().succeeded();
+        }
+        assert_eq!(throttle.limit(), MAX_REQUESTS);
+    }
+}
