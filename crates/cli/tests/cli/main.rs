@@ -3,3 +3,4 @@
 mod detections;
 mod fixture;
 mod hunt;
+mod pack;
