@@ -12,6 +12,7 @@ use spilltrail_search::context::{Observations, SearchContext};
 use spilltrail_search::memory::Row;
 use spilltrail_search::{error, events, rows, run as search};
 
+use crate::baseline;
 use crate::evidence::{self, Evidence, Gathered};
 use crate::finding::{Finding, Form};
 use crate::identity::{self, Ids};
@@ -136,7 +137,7 @@ async fn concluded(
     mut found: Found,
 ) -> DetectionRun {
     let mut result = DetectionRun {
-        status: status(&context.observations, found.count),
+        status: status(&context.observations, content, found.count),
         findings: Vec::new(),
         rows: found.count,
         matched_events: context.observations.matched(),
@@ -165,11 +166,11 @@ async fn concluded(
 }
 
 /// Returns what a search that ran to its end came to.
-fn status(observations: &Observations, rows: u64) -> Status {
+fn status(observations: &Observations, content: &ContentSet, rows: u64) -> Status {
     let has_events = observations.matched().is_none_or(|matched| matched > 0);
-    let empty_lookups = empty_lookups(observations);
-    if !empty_lookups.is_empty() && (rows > 0 || has_events) {
-        return Status::NoBaseline(empty_lookups);
+    let missing = baseline::missing(&observations.lookups(), content);
+    if !missing.is_empty() && (rows > 0 || has_events) {
+        return Status::NoBaseline(missing);
     }
     if rows > 0 {
         return Status::Fired;
@@ -179,16 +180,6 @@ fn status(observations: &Observations, rows: u64) -> Status {
     }
     let missing = observations.never_present();
     if missing.is_empty() { Status::Clean } else { Status::CannotFire(missing) }
-}
-
-fn empty_lookups(observations: &Observations) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for lookup in observations.lookups() {
-        if lookup.rows == 0 && !names.contains(&lookup.name) {
-            names.push(lookup.name);
-        }
-    }
-    names
 }
 
 /// Returns a warning for each risk or threat field that rows do not have.

@@ -8,7 +8,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{Field, Value};
 use spilltrail_spl::{CompareOp, Pipeline, SearchExpr, SearchLiteral, parse_search};
 
-use crate::context::SearchContext;
+use crate::context::{Purpose, SearchContext};
 use crate::plan::{Needs, Plan};
 use crate::planner;
 use crate::rows::Rows;
@@ -31,7 +31,15 @@ pub(crate) async fn run(
     limit: usize,
     needs: Needs,
 ) -> Result<Rows, Diagnostic> {
-    let context = &context.nested();
+    run_nested(pipeline, &context.nested(Purpose::Used), limit, needs).await
+}
+
+async fn run_nested(
+    pipeline: &Pipeline,
+    context: &SearchContext,
+    limit: usize,
+    needs: Needs,
+) -> Result<Rows, Diagnostic> {
     let plan = planner::plan_pipeline(pipeline, context, needs).await.map_err(first)?;
     let rows = collect(plan, context, Some(limit + 1))
         .await
@@ -85,9 +93,11 @@ pub(crate) async fn collect(
 /// What the subsearch fails with, or the parser for a spliced text.
 pub(crate) async fn as_expression(
     pipeline: &Pipeline,
+    purpose: Purpose,
     context: &SearchContext,
 ) -> Result<SearchExpr, Diagnostic> {
-    let rows = run(pipeline, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
+    let context = &context.nested(purpose);
+    let rows = run_nested(pipeline, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
     let mut alternatives = Vec::new();
     for row in rows.iter() {
         let mut parts = Vec::new();
