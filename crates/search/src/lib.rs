@@ -29,3 +29,5 @@ pub mod run;
 mod sort_key;
 pub mod stats;
 mod subsearch;
+#[cfg(test)]
+mod testing;

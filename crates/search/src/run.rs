@@ -33,6 +33,9 @@ pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
     let config = SessionConfig::new()
         .with_target_partitions(1)
         .with_batch_size(8192)
+        // Each sort sets this aside for merging what it spilled; the engine's own 10 MiB would not
+        // leave anything of a small limit.
+        .with_sort_spill_reservation_bytes((memory / 16).min(10 << 20))
         .with_information_schema(false);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
@@ -141,7 +144,7 @@ impl Prepared {
         while let Some(batch) = stream.next().await {
             batches.push(batch.map_err(|error| crate::error::from_engine(&error))?);
         }
-        Ok(Rows { fields: self.fields(), batches, transformed: self.plan.transformed })
+        Ok(Rows::new(self.fields(), batches, self.plan.transformed))
     }
 
     /// Returns a diagnostic moved to the text as it was written.

@@ -77,7 +77,7 @@ fn widened(rows: &Rows, fields: Vec<Field>) -> Result<Rows> {
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         batches.push(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?);
     }
-    Ok(Rows { fields, batches, transformed: rows.transformed })
+    Ok(Rows { fields, batches, ..rows.clone() })
 }
 
 impl Operator for Append {

@@ -4,7 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, RecordBatchOptions,
+};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field as ArrowField, SchemaRef};
 use datafusion::common::{Result, internal_datafusion_err};
@@ -66,7 +68,8 @@ impl HeldRows {
     /// larger buffers alive than they need.
     pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns = batch.columns().iter().map(compact).collect::<Result<Vec<_>>>()?;
-        let batch = RecordBatch::try_new(batch.schema(), columns)?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let batch = RecordBatch::try_new_with_options(batch.schema(), columns, &options)?;
         self.bytes += batch.get_array_memory_size();
         self.batches.push(batch);
         Ok(())
