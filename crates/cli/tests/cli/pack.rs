@@ -1,5 +1,7 @@
 //! The built-in pack over the logs that it must find, and over those that it must not.
 
+#![expect(clippy::unwrap_used, reason = "a finding without what it must have fails the test")]
+
 use serde_json::Value;
 use spilltrail_content::{BuiltinPack, ContentSet, Detection, Expectation, NO_VALUE, TestLogs};
 

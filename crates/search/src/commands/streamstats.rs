@@ -23,7 +23,10 @@ static DOC: CommandDoc = CommandDoc {
     syntax: "streamstats [current=<bool>] [window=<int>] [global=<bool>] [time_window=<span>] [allnum=<bool>] [reset_on_change=<bool>] [reset_before=(<expr>)] [reset_after=(<expr>)] <function>(<field>|eval(<expr>)) [AS <name>] … [BY <field> …]",
     arguments: &[
         ("current", "Whether the row itself counts. Default true."),
-        ("window", "How many rows count, the row itself included; 0 for all. Default 0."),
+        (
+            "window",
+            "How many rows count, the row itself included, at most 10,000; 0 for all. Default 0.",
+        ),
         (
             "global",
             "With a window and BY: whether the window is of all rows (true) or of each group. Default true.",
