@@ -1,6 +1,7 @@
 //! What the tests of this crate share: a context over rows in memory; and the tests that are about the
 //! whole way from a search to its rows.
 
+mod cases;
 mod memory;
 mod optimized;
 

@@ -116,7 +116,7 @@ async fn outcome(search: &str, context: &SearchContext) -> Result<Vec<Row>, Stri
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn optimizing_changes_no_row(rows in rows(), search in search()) {
