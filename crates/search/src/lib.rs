@@ -19,6 +19,7 @@ mod lookups;
 pub mod mapped;
 pub mod memory;
 pub mod operators;
+mod optimizer;
 mod order;
 pub mod plan;
 mod planner;

@@ -20,6 +20,7 @@ use spilltrail_spl::{Expansion, expand_macros, parse};
 
 use crate::context::SearchContext;
 use crate::operators::OperatorPlanner;
+use crate::optimizer;
 use crate::plan::{Needs, Plan};
 use crate::planner;
 use crate::rows::Rows;
@@ -47,6 +48,7 @@ pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_optimizer_rules(optimizer::rules())
         .with_query_planner(Arc::new(OperatorQueryPlanner))
         .build();
     Ok(SessionContext::new_with_state(state))
