@@ -112,6 +112,7 @@ fn table_of(definition: Option<&Lookup>) -> LookupTable {
         min_matches: count(lookup.min_matches, 0),
         max_matches: count(lookup.max_matches, 1000),
         default_match: lookup.default_match.clone(),
+        is_given: false,
     }
 }
 
@@ -131,9 +132,12 @@ impl LookupStore for RunLookups {
             let kept = Lookup::of_csv(stem, LookupSource::File(path.clone()), &path);
             let rows = kept.rows().map_err(|diagnostic| diagnostic.message)?;
             (table.columns, table.rows) = (rows.fields, rows.rows);
+            table.is_given = true;
             return Ok(Some(Arc::new(table)));
         }
         let Some(definition) = definition else { return Ok(None) };
+        table.is_given =
+            matches!(definition.source, LookupSource::File(_) | LookupSource::Embedded(_));
         let rows = definition.rows().map_err(|diagnostic| diagnostic.message)?;
         (table.columns, table.rows) = (rows.fields, rows.rows);
         Ok(Some(Arc::new(table)))

@@ -17,6 +17,7 @@ mod schema;
 mod set;
 mod story;
 mod template;
+mod writers;
 mod yaml;
 
 pub use builtin::BUILTIN;

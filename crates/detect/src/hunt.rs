@@ -77,7 +77,7 @@ impl Job {
             State::Planned(planned) => {
                 let has_events = self.view.has_events().unwrap_or(true);
                 if !has_events && planned.needs_events() {
-                    return planned.without_events(&self.context);
+                    return planned.without_events(content, &self.context);
                 }
                 planned.run(&content.detections[self.place], content, &self.context).await
             }

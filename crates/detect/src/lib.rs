@@ -6,6 +6,7 @@
 //! searches run in the caller's `SearchContext`; nothing here reads a clock but to say how long a
 //! search took.
 
+mod baseline;
 mod evidence;
 mod finding;
 pub mod hunt;

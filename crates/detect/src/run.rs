@@ -13,6 +13,7 @@ use spilltrail_search::memory::Row;
 use spilltrail_search::run::{self as search, Prepared};
 use spilltrail_search::{error, events, rows};
 
+use crate::baseline;
 use crate::evidence::{self, Evidence, Gathered, Trace};
 use crate::finding::{Finding, Form};
 use crate::identity::{self, Ids};
@@ -141,10 +142,14 @@ impl Planned {
     }
 
     /// Returns the run of a search that has no events to run over.
-    pub(crate) fn without_events(&self, context: &SearchContext) -> DetectionRun {
+    pub(crate) fn without_events(
+        &self,
+        content: &ContentSet,
+        context: &SearchContext,
+    ) -> DetectionRun {
         let messages = context.observations.messages();
         DetectionRun {
-            status: status(&context.observations, 0),
+            status: status(&context.observations, content, 0),
             findings: Vec::new(),
             rows: 0,
             matched_events: context.observations.matched(),
@@ -202,7 +207,7 @@ async fn concluded(
     trace: Option<&Result<Trace, Vec<Diagnostic>>>,
 ) -> DetectionRun {
     let mut result = DetectionRun {
-        status: status(&context.observations, found.count),
+        status: status(&context.observations, content, found.count),
         findings: Vec::new(),
         rows: found.count,
         matched_events: context.observations.matched(),
@@ -232,11 +237,11 @@ async fn concluded(
 }
 
 /// Returns what a search that ran to its end came to.
-fn status(observations: &Observations, rows: u64) -> Status {
+fn status(observations: &Observations, content: &ContentSet, rows: u64) -> Status {
     let has_events = observations.matched().is_none_or(|matched| matched > 0);
-    let empty_lookups = empty_lookups(observations);
-    if !empty_lookups.is_empty() && (rows > 0 || has_events) {
-        return Status::NoBaseline(empty_lookups);
+    let missing = baseline::missing(&observations.lookups(), content);
+    if !missing.is_empty() && (rows > 0 || has_events) {
+        return Status::NoBaseline(missing);
     }
     if rows > 0 {
         return Status::Fired;
@@ -246,16 +251,6 @@ fn status(observations: &Observations, rows: u64) -> Status {
     }
     let missing = observations.never_present();
     if missing.is_empty() { Status::Clean } else { Status::CannotFire(missing) }
-}
-
-fn empty_lookups(observations: &Observations) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for lookup in observations.lookups() {
-        if lookup.rows == 0 && !names.contains(&lookup.name) {
-            names.push(lookup.name);
-        }
-    }
-    names
 }
 
 /// Returns a warning for each risk or threat field that rows do not have.

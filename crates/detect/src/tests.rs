@@ -69,25 +69,26 @@ impl Written {
     }
 }
 
-/// Lookups of the tests: one with a row, one without.
+/// Lookups of the tests, their rows, and whether somebody gave them: one with a row, two without.
 #[derive(Debug)]
-struct Lookups(HashMap<&'static str, usize>);
+struct Lookups(HashMap<&'static str, (usize, bool)>);
 
 impl LookupStore for Lookups {
     fn read(&self, name: &str) -> Result<Option<Arc<LookupTable>>, String> {
-        Ok(self.0.get(name).map(|rows| {
+        Ok(self.0.get(name).map(|(rows, is_given)| {
             Arc::new(LookupTable {
                 columns: vec!["user".into(), "known".into()],
                 rows: vec![vec!["ann".into(), "yes".into()]; *rows],
                 case_sensitive: true,
                 max_matches: 1000,
+                is_given: *is_given,
                 ..LookupTable::default()
             })
         }))
     }
 
     fn write(&self, _: &str, _: LookupTable) -> Result<(), String> {
-        Err("the lookups of this test cannot be written".to_owned())
+        Ok(())
     }
 }
 
@@ -96,7 +97,11 @@ fn context(events: &str) -> SearchContext {
     SearchContext {
         session: search::session(64 << 20).unwrap(),
         events: Arc::new(MemoryEvents::new(rows)),
-        lookups: Arc::new(Lookups(HashMap::from([("full", 1), ("empty", 0)]))),
+        lookups: Arc::new(Lookups(HashMap::from([
+            ("full", (1, true)),
+            ("empty", (0, true)),
+            ("collection", (0, false)),
+        ]))),
         geo: None,
         macros: Arc::new(spilltrail_spl::MacroSet::builtin()),
         now: 1000.0,
@@ -172,6 +177,39 @@ fn every_status() {
         (
             "eventName=Gone | lookup empty user OUTPUT known | stats count by user",
             Status::NoSuchEvents,
+        ),
+        ("eventName=Get | search NOT [| inputlookup full | fields user]", Status::Fired),
+        ("eventName=Get | search NOT [| inputlookup empty | fields user]", Status::Fired),
+        ("eventName=Get NOT ([inputlookup empty.csv | fields user] OR user=ann)", Status::Fired),
+        (
+            "eventName=Get | search NOT (zone=9 NOT [| inputlookup empty | fields user])",
+            Status::NoBaseline(vec!["empty".into()]),
+        ),
+        (
+            "eventName=Get | search NOT [search user=ann | inputlookup append=t empty | fields user]",
+            Status::NoBaseline(vec!["empty".into()]),
+        ),
+        (
+            "eventName=Get | search NOT [| inputlookup full | lookup empty user OUTPUT known as k | fields user]",
+            Status::NoBaseline(vec!["empty".into()]),
+        ),
+        (
+            "eventName=Get | search NOT [| inputlookup empty | fields user] | lookup empty user OUTPUT known",
+            Status::NoBaseline(vec!["empty".into()]),
+        ),
+        // Nobody gave these: that they are empty says nothing.
+        (
+            "eventName=Get | search NOT [| inputlookup collection | fields user]",
+            Status::NoBaseline(vec!["collection".into()]),
+        ),
+        (
+            "eventName=Get | search NOT [| inputlookup gone | fields user]",
+            Status::NoBaseline(vec!["gone".into()]),
+        ),
+        // A search that fills the list makes it one of what was seen before.
+        (
+            "eventName=Get | search NOT [| inputlookup empty | fields user] | fields user | outputlookup append=t empty.csv",
+            Status::NoBaseline(vec!["empty".into()]),
         ),
         ("eventName=Get | frobnicate user", Status::Unsupported),
         ("eventName=Get | stats", Status::Failed),

@@ -65,6 +65,9 @@ pub struct LookupTable {
     pub max_matches: usize,
     /// The value that fills up.
     pub default_match: Option<String>,
+    /// True if somebody gave this table, so that it may be empty on purpose; false for a collection
+    /// that starts empty, and for what a search wrote.
+    pub is_given: bool,
 }
 
 /// How a lookup's column is matched.
@@ -135,8 +138,8 @@ impl SearchContext {
     /// Returns the surroundings of a subsearch: the same, but what it finds and groups is not
     /// observed as the search's own.
     #[must_use]
-    pub fn nested(&self) -> Self {
-        Self { observations: Arc::new(self.observations.nested()), ..self.clone() }
+    pub fn nested(&self, purpose: Purpose) -> Self {
+        Self { observations: Arc::new(self.observations.nested(purpose)), ..self.clone() }
     }
 
     /// Returns the instant that a result's value stands for: epoch seconds, or a date in the user's
@@ -159,6 +162,18 @@ pub struct Observations {
     shared: Arc<Shared>,
     grouped: Mutex<Vec<Arc<GroupObservation>>>,
     scans: Mutex<Vec<Arc<AtomicU64>>>,
+    /// What the rows are for.
+    purpose: Purpose,
+}
+
+/// What the rows of a search, or of a lookup in it, are for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// They are results, or results are compared with them.
+    #[default]
+    Used,
+    /// What is like them is left out: `NOT [| inputlookup …]`.
+    Excluded,
 }
 
 #[derive(Debug, Default)]
@@ -183,13 +198,23 @@ pub struct LookupObservation {
     pub name: String,
     /// Its number of rows when it was read.
     pub rows: usize,
+    /// What they were read for.
+    pub purpose: Purpose,
+    /// [`LookupTable::is_given`].
+    pub is_given: bool,
 }
 
 impl Observations {
     /// Returns observations whose messages and lookups are these too, and whose events and groups
     /// are not.
-    fn nested(&self) -> Self {
-        Self { shared: self.shared.clone(), ..Self::default() }
+    fn nested(&self, purpose: Purpose) -> Self {
+        Self { shared: self.shared.clone(), purpose, ..Self::default() }
+    }
+
+    /// Returns what the rows of this search are for.
+    #[must_use]
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
     }
 
     /// Returns a new counter of the events that a search for events finds.
@@ -248,8 +273,13 @@ impl Observations {
     }
 
     /// Notes that a lookup was read.
-    pub fn lookup(&self, name: &str, rows: usize) {
-        lock(&self.shared.lookups).push(LookupObservation { name: name.to_owned(), rows });
+    pub fn lookup(&self, name: &str, table: &LookupTable, purpose: Purpose) {
+        lock(&self.shared.lookups).push(LookupObservation {
+            name: name.to_owned(),
+            rows: table.rows.len(),
+            purpose,
+            is_given: table.is_given,
+        });
     }
 
     /// Returns the lookups that were read.

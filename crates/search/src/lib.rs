@@ -19,6 +19,7 @@ mod lookups;
 pub mod mapped;
 pub mod memory;
 pub mod operators;
+mod optimizer;
 mod order;
 pub mod plan;
 mod planner;
@@ -30,3 +31,5 @@ pub mod shared;
 mod sort_key;
 pub mod stats;
 mod subsearch;
+#[cfg(test)]
+mod testing;

@@ -10,7 +10,7 @@ use spilltrail_event::{
 };
 use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral, TermForm, parse_search, time};
 
-use crate::context::SearchContext;
+use crate::context::{Purpose, SearchContext};
 use crate::expression::CompileSearch;
 use crate::subsearch;
 
@@ -32,7 +32,7 @@ pub(crate) async fn compile(
     position: Position,
     context: &SearchContext,
 ) -> Result<Predicate, Diagnostic> {
-    let predicate = Compiler { context }.compile(expression).await?;
+    let predicate = Compiler { context }.compile(expression, Purpose::Used).await?;
     let range = context.range;
     if position == Position::Later || range == TimeBounds::default() || has_bounds(expression) {
         return Ok(predicate);
@@ -108,12 +108,21 @@ struct Compiler<'a> {
 /// Boxes the recursion of an async function over a tree.
 #[async_trait]
 trait Compile {
-    async fn compile(&self, expression: &SearchExpr) -> Result<Predicate, Diagnostic>;
+    /// `purpose` is what becomes of what the expression matches.
+    async fn compile(
+        &self,
+        expression: &SearchExpr,
+        purpose: Purpose,
+    ) -> Result<Predicate, Diagnostic>;
 }
 
 #[async_trait]
 impl Compile for Compiler<'_> {
-    async fn compile(&self, expression: &SearchExpr) -> Result<Predicate, Diagnostic> {
+    async fn compile(
+        &self,
+        expression: &SearchExpr,
+        purpose: Purpose,
+    ) -> Result<Predicate, Diagnostic> {
         Ok(match expression {
             SearchExpr::All => Predicate::All,
             SearchExpr::And(parts) => {
@@ -124,18 +133,24 @@ impl Compile for Compiler<'_> {
                     compiled.push(self.bounds(&times)?);
                 }
                 for part in others {
-                    compiled.push(self.compile(part).await?);
+                    compiled.push(self.compile(part, purpose).await?);
                 }
                 Predicate::and(compiled)
             }
             SearchExpr::Or(parts) => {
                 let mut compiled = Vec::new();
                 for part in parts {
-                    compiled.push(self.compile(part).await?);
+                    compiled.push(self.compile(part, purpose).await?);
                 }
                 Predicate::Or(compiled)
             }
-            SearchExpr::Not(part) => Predicate::Not(Box::new(self.compile(part).await?)),
+            SearchExpr::Not(part) => {
+                let inside = match purpose {
+                    Purpose::Used => Purpose::Excluded,
+                    Purpose::Excluded => Purpose::Used,
+                };
+                Predicate::Not(Box::new(self.compile(part, inside).await?))
+            }
             SearchExpr::Compare { field, op, value } => comparison(&field.value, *op, &value.value),
             SearchExpr::In { field, values } => Predicate::Or(
                 values
@@ -146,8 +161,8 @@ impl Compile for Compiler<'_> {
             SearchExpr::Term { text, form } => term(&text.value, *form),
             SearchExpr::Time { .. } => self.bounds(&[expression])?,
             SearchExpr::Subsearch(pipeline) => {
-                let expression = subsearch::as_expression(pipeline, self.context).await?;
-                self.compile(&expression).await?
+                let expression = subsearch::as_expression(pipeline, purpose, self.context).await?;
+                self.compile(&expression, purpose).await?
             }
         })
     }

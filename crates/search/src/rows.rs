@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::DataFusionError;
-use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::datasource::{MemTable, TableType, provider_as_source};
+use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
+use datafusion::physical_plan::ExecutionPlan;
 use indexmap::IndexMap;
 use spilltrail_event::{Field, Kind, Value};
 
@@ -21,9 +26,17 @@ pub struct Rows {
     pub batches: Vec<RecordBatch>,
     /// True if a transforming command made them.
     pub transformed: bool,
+    /// The memory that they were given, for as long as they or a plan over them are kept.
+    pub(crate) memory: Option<Arc<MemoryReservation>>,
 }
 
 impl Rows {
+    /// Returns rows of these columns.
+    #[must_use]
+    pub fn new(fields: Vec<Field>, batches: Vec<RecordBatch>, transformed: bool) -> Self {
+        Self { fields, batches, transformed, memory: None }
+    }
+
     /// Returns rows made of records; the columns are in first-seen order, each as wide as its values
     /// need.
     #[must_use]
@@ -59,8 +72,7 @@ impl Rows {
         let options =
             datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(records.len()));
         let batch = RecordBatch::try_new_with_options(schema, columns, &options);
-        let batches = batch.into_iter().collect();
-        Self { fields, batches, transformed: false }
+        Self::new(fields, batch.into_iter().collect(), false)
     }
 
     /// Returns the number of rows.
@@ -111,11 +123,39 @@ impl Rows {
     pub fn into_plan(self) -> Result<Plan, DataFusionError> {
         let schema = schema_of(self.fields.iter().map(|field| (field.name.as_str(), field.kind)));
         let table = MemTable::try_new(schema, vec![self.batches])?;
-        let source = provider_as_source(Arc::new(table));
+        let source = provider_as_source(Arc::new(HeldTable { table, _memory: self.memory }));
         let logical = LogicalPlanBuilder::scan("rows", source, None)?.build()?;
         let mut plan = Plan::new(logical, self.fields)?;
         plan.transformed = self.transformed;
         Ok(plan)
+    }
+}
+
+/// A table of rows in memory that are accounted for as long as a plan has it.
+#[derive(Debug)]
+struct HeldTable {
+    table: MemTable,
+    _memory: Option<Arc<MemoryReservation>>,
+}
+
+#[async_trait]
+impl TableProvider for HeldTable {
+    fn schema(&self) -> SchemaRef {
+        self.table.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        self.table.scan(state, projection, filters, limit).await
     }
 }
 

@@ -20,6 +20,7 @@ use spilltrail_spl::{Expansion, expand_macros, parse};
 
 use crate::context::SearchContext;
 use crate::operators::{OperatorNode, OperatorPlanner};
+use crate::optimizer;
 use crate::plan::{Needs, Plan};
 use crate::planner;
 use crate::rows::Rows;
@@ -33,6 +34,9 @@ pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
     let config = SessionConfig::new()
         .with_target_partitions(1)
         .with_batch_size(8192)
+        // Each sort sets this aside for merging what it spilled; the engine's own 10 MiB would not
+        // leave anything of a small limit.
+        .with_sort_spill_reservation_bytes((memory / 16).min(10 << 20))
         .with_information_schema(false);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
@@ -44,6 +48,7 @@ pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_optimizer_rules(optimizer::rules())
         .with_query_planner(Arc::new(OperatorQueryPlanner))
         .build();
     Ok(SessionContext::new_with_state(state))
@@ -171,7 +176,7 @@ impl Prepared {
         while let Some(batch) = stream.next().await {
             batches.push(batch.map_err(|error| crate::error::from_engine(&error))?);
         }
-        Ok(Rows { fields: self.fields(), batches, transformed: self.plan.transformed })
+        Ok(Rows::new(self.fields(), batches, self.plan.transformed))
     }
 
     /// Returns a diagnostic moved to the text as it was written.

@@ -1,14 +1,17 @@
 //! Subsearches: they run first, and their rows become an expression, a text, or rows to add.
 
-use datafusion::arrow::array::RecordBatch;
+use std::sync::Arc;
+
 use datafusion::common::DataFusionError;
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use futures::StreamExt;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{Field, Value};
 use spilltrail_spl::{CompareOp, Pipeline, SearchExpr, SearchLiteral, parse_search};
 
-use crate::context::SearchContext;
+use crate::context::{Purpose, SearchContext};
+use crate::operators::gather::HeldRows;
 use crate::plan::{Needs, Plan};
 use crate::planner;
 use crate::rows::Rows;
@@ -31,7 +34,15 @@ pub(crate) async fn run(
     limit: usize,
     needs: Needs,
 ) -> Result<Rows, Diagnostic> {
-    let context = &context.nested();
+    run_nested(pipeline, &context.nested(Purpose::Used), limit, needs).await
+}
+
+async fn run_nested(
+    pipeline: &Pipeline,
+    context: &SearchContext,
+    limit: usize,
+    needs: Needs,
+) -> Result<Rows, Diagnostic> {
     let plan = planner::plan_pipeline(pipeline, context, needs).await.map_err(first)?;
     let rows = collect(plan, context, Some(limit + 1))
         .await
@@ -49,7 +60,8 @@ pub(crate) async fn run(
     Ok(rows)
 }
 
-/// Runs a plan and keeps its rows in memory, at most `limit` of them.
+/// Runs a plan and keeps its rows in memory, at most `limit` of them, and no more than the search may
+/// hold.
 ///
 /// # Errors
 /// What the engine fails with.
@@ -64,17 +76,20 @@ pub(crate) async fn collect(
     debug_assert_eq!(physical.output_partitioning().partition_count(), 1);
     let mut stream =
         datafusion::physical_plan::execute_stream(physical, context.session.task_ctx())?;
-    let mut batches: Vec<RecordBatch> = Vec::new();
-    let mut held = 0;
+    let memory = MemoryConsumer::new("rows").register(&context.session.runtime_env().memory_pool);
+    let mut held = HeldRows::default();
+    let mut count = 0;
     while let Some(batch) = stream.next().await {
         let batch = batch?;
-        held += batch.num_rows();
-        batches.push(batch);
-        if limit.is_some_and(|limit| held >= limit) {
+        count += batch.num_rows();
+        held.push(&batch)?;
+        memory.try_resize(held.bytes)?;
+        if limit.is_some_and(|limit| count >= limit) {
             break;
         }
     }
-    Ok(Rows { fields, batches, transformed })
+    let memory = Some(Arc::new(memory));
+    Ok(Rows { memory, ..Rows::new(fields, held.batches, transformed) })
 }
 
 /// Runs a subsearch and returns the expression that its rows stand for: rows are alternatives, the
@@ -85,9 +100,11 @@ pub(crate) async fn collect(
 /// What the subsearch fails with, or the parser for a spliced text.
 pub(crate) async fn as_expression(
     pipeline: &Pipeline,
+    purpose: Purpose,
     context: &SearchContext,
 ) -> Result<SearchExpr, Diagnostic> {
-    let rows = run(pipeline, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
+    let context = &context.nested(purpose);
+    let rows = run_nested(pipeline, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
     let mut alternatives = Vec::new();
     for row in rows.iter() {
         let mut parts = Vec::new();

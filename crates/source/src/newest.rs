@@ -53,8 +53,7 @@ mod tests {
         for (name, time) in files {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let event =
-                format!(r#"{{"eventVersion":"1","eventSource":"s","eventTime":"{time}"}}"#);
+            let event = format!(r#"{{"eventVersion":"1","eventSource":"s","eventTime":"{time}"}}"#);
             std::fs::write(path, event).unwrap();
         }
         let progress = Arc::new(AtomicU64::new(0));
@@ -77,10 +76,19 @@ mod tests {
         };
         let (early, late) = (delivered(16, "1200"), delivered(17, "1200"));
         for (files, time) in [
-            (vec![(&*early, "2026-03-16T11:59:00Z"), (&*late, "2026-03-17T11:58:00Z")], 1_773_748_680.0),
+            (
+                vec![(&*early, "2026-03-16T11:59:00Z"), (&*late, "2026-03-17T11:58:00Z")],
+                1_773_748_680.0,
+            ),
             // The newest file holds an old event only.
-            (vec![(&*early, "2026-03-16T11:59:00Z"), (&*late, "2026-03-16T11:00:00Z")], 1_773_662_340.0),
-            (vec![("events.json", "2026-03-18T00:00:00Z"), (&*late, "2026-03-17T11:58:00Z")], 1_773_792_000.0),
+            (
+                vec![(&*early, "2026-03-16T11:59:00Z"), (&*late, "2026-03-16T11:00:00Z")],
+                1_773_662_340.0,
+            ),
+            (
+                vec![("events.json", "2026-03-18T00:00:00Z"), (&*late, "2026-03-17T11:58:00Z")],
+                1_773_792_000.0,
+            ),
         ] {
             assert_eq!(newest(&files).0, Some(time), "{files:?}");
         }

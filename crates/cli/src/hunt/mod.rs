@@ -13,7 +13,7 @@ use anyhow::{Result, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use spilltrail_content::{ContentSet, Detection};
 use spilltrail_detect::{DetectionRun, Status, hunt};
-use spilltrail_diagnostic::{Diagnostic, Severity};
+use spilltrail_diagnostic::Severity;
 use spilltrail_search::shared::SharedEvents;
 use spilltrail_source::{Logs, Progress, Wanted};
 use spilltrail_spl::expand_macros;

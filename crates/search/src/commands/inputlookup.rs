@@ -7,7 +7,7 @@ use spilltrail_event::{Field, Value};
 use spilltrail_spl::{Arguments, SearchExpr};
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::context::LookupTable;
+use crate::context::{LookupTable, Purpose};
 use crate::operators::Append;
 use crate::plan::{Needs, Plan};
 use crate::predicate::{self, Position};
@@ -95,7 +95,12 @@ impl Command for InputLookup {
         if !self.append {
             stage.must_be_first(input.as_ref())?;
         }
-        let rows = self.rows(stage).await?;
+        // Rows that are added to others are more than what these are for.
+        let purpose = match input {
+            None => stage.context.observations.purpose(),
+            Some(_) => Purpose::Used,
+        };
+        let rows = self.rows(purpose, stage).await?;
         match input {
             None => rows.into_plan().map_err(|error| stage.refused(error)),
             Some(input) => Append::on(input, &rows).map_err(|error| stage.refused(error)),
@@ -104,12 +109,12 @@ impl Command for InputLookup {
 }
 
 impl InputLookup {
-    async fn rows(&self, stage: &Stage<'_>) -> Result<Rows, Diagnostic> {
+    async fn rows(&self, purpose: Purpose, stage: &Stage<'_>) -> Result<Rows, Diagnostic> {
         if self.strict && lookups::find(&self.table, stage.context)?.table.is_none() {
             let message = format!("there is no lookup `{}`", self.table.value);
             return Err(Diagnostic::error(Code::MISSING_LOOKUP, message).at(self.table.span));
         }
-        let table = lookups::read(&self.table, stage.context)?;
+        let table = lookups::read(&self.table, stage.context, purpose)?;
         let Some(condition) = &self.condition else {
             return Ok(rows_of(&table, self.start, self.max));
         };

@@ -10,7 +10,7 @@ use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::context::LookupTable;
+use crate::context::{LookupTable, Purpose};
 use crate::lookups::{self, Index};
 use crate::operators::{Derive, RowFunction};
 use crate::plan::{Needs, Plan};
@@ -164,7 +164,7 @@ impl Command for Lookup {
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
-        let table = lookups::read(&self.table, stage.context)?;
+        let table = lookups::read(&self.table, stage.context, Purpose::Used)?;
         if table.columns.is_empty() {
             return Ok(input);
         }

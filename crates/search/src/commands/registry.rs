@@ -2,78 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
-use indexmap::IndexMap;
-use jiff::tz::TimeZone;
 use spilltrail_diagnostic::Diagnostic;
-use spilltrail_event::{TimeBounds, Value, fields, format_number};
-use spilltrail_spl::MacroSet;
+use spilltrail_event::{Value, format_number};
 
 use super::{COMMANDS, Example, command};
-use crate::context::{LookupStore, LookupTable, SearchContext};
-use crate::memory::{MemoryEvents, Row};
+use crate::memory::Row;
 use crate::run;
-
-/// The clock of all examples: 2023-11-14 22:13:20 UTC.
-const NOW: f64 = 1_700_000_000.0;
-
-/// Lookups in memory.
-#[derive(Debug, Default)]
-struct Lookups(Mutex<IndexMap<String, Arc<LookupTable>>>);
-
-impl LookupStore for Lookups {
-    fn read(&self, name: &str) -> Result<Option<Arc<LookupTable>>, String> {
-        Ok(self.0.lock().map_err(|error| error.to_string())?.get(name).cloned())
-    }
-
-    fn write(&self, name: &str, table: LookupTable) -> Result<(), String> {
-        self.0.lock().map_err(|error| error.to_string())?.insert(name.to_owned(), Arc::new(table));
-        Ok(())
-    }
-}
-
-fn context(rows: Vec<Row>) -> SearchContext {
-    SearchContext {
-        session: run::session(64 << 20).expect("a session"),
-        events: Arc::new(MemoryEvents::new(rows)),
-        lookups: Arc::new(Lookups::default()),
-        geo: None,
-        macros: Arc::new(MacroSet::builtin()),
-        now: NOW,
-        zone: TimeZone::UTC,
-        range: TimeBounds::default(),
-        observations: Arc::default(),
-    }
-}
-
-fn value(json: &serde_json::Value) -> Value<'static> {
-    match json {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::String(text) => Value::text(text.clone()),
-        serde_json::Value::Array(items) => {
-            Value::multi(items.iter().flat_map(|item| value(item).into_members()).collect())
-        }
-        other => Value::text(other.to_string()),
-    }
-}
-
-/// Reads rows, one JSON object a line. Numbers are text, as in events; only `_time` is a number.
-fn rows(lines: &str) -> Vec<Row> {
-    let row = |line: &str| {
-        let object: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
-        let cell = |(name, json): (&String, &serde_json::Value)| {
-            let value = match json.as_f64() {
-                Some(number) if name == fields::TIME => Value::Number(number),
-                _ => value(json),
-            };
-            (name.clone(), value)
-        };
-        object.iter().map(cell).collect()
-    };
-    lines.lines().filter(|line| !line.trim().is_empty()).map(row).collect()
-}
+use crate::testing::{context, rows};
 
 /// The row as the results of an example write it: text and numbers apart, columns by name.
 fn printed(row: &Row) -> serde_json::Map<String, serde_json::Value> {
@@ -104,7 +40,7 @@ fn wanted(lines: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
 
 /// Runs an example; returns how its rows differ from those that it states.
 async fn difference(example: &Example) -> Option<String> {
-    let context = context(rows(example.events));
+    let context = context(rows(example.events), 64 << 20);
     let found: Result<Vec<Row>, Vec<Diagnostic>> = async {
         let prepared = run::prepare(example.search, None, &context).await?;
         let rows = prepared.collect(&context).await.map_err(|diagnostic| vec![diagnostic])?;

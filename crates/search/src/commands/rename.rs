@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use datafusion::logical_expr::{Expr, when};
 use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
+use spilltrail_event::fields::TIME;
 use spilltrail_event::{Kind, wildcard_capture};
 use spilltrail_spl::Arguments;
 
@@ -34,6 +35,7 @@ static DOC: CommandDoc = CommandDoc {
     ],
     differs: &[
         "Where a wildcard moves a field onto an existing one, rows without the moved field keep the existing value.",
+        "A wildcard moves nothing onto `_time`.",
     ],
 };
 
@@ -98,13 +100,17 @@ impl Pair {
             return None;
         }
         let parts = wildcard_capture(&self.from, name)?;
-        Some(fill(&self.to, parts))
+        Some(fill(&self.to, parts)).filter(|to| to != TIME)
     }
 
     /// Returns the name that becomes `name` by this pair, or none if none does.
     fn origin(&self, name: &str) -> Option<String> {
         if !self.is_wild() {
             return (name == self.to).then(|| self.from.clone());
+        }
+        // A document's member could make it text, and a row's time is always a number.
+        if name == TIME {
+            return None;
         }
         let parts = wildcard_capture(&self.to, name)?;
         Some(fill(&self.from, parts))
@@ -200,4 +206,19 @@ fn overlaid(
     let above = convert::to_kind(column(from), kind, wide);
     let below = convert::to_kind(column(to), under, wide);
     Ok((when(column(from).is_not_null(), above).otherwise(below)?, wide))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_moves_nothing_onto_the_time() {
+        let pair = Pair { from: "a.*".to_owned(), to: "*".to_owned(), span: Span::default() };
+        assert_eq!(pair.renamed("a.b").as_deref(), Some("b"));
+        assert_eq!(pair.origin("b").as_deref(), Some("a.b"));
+        assert_eq!((pair.renamed("a._time"), pair.origin("_time")), (None, None));
+        let pair = Pair { from: "b".to_owned(), to: "_time".to_owned(), span: Span::default() };
+        assert_eq!(pair.renamed("b").as_deref(), Some("_time"));
+    }
 }

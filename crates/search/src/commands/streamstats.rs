@@ -9,7 +9,7 @@ use spilltrail_spl::time::{self, Unit};
 use spilltrail_spl::{Arguments, EvalExpr, StatsArguments, parse_eval};
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::operators::{Resets, StreamStatistics, Window};
+use crate::operators::{MAX_WINDOW, Resets, StreamStatistics, Window};
 use crate::plan::{Needs, Plan};
 use crate::stats::PlannedAggregate;
 use crate::stats::aggregate::{self, Grouping};
@@ -23,7 +23,10 @@ static DOC: CommandDoc = CommandDoc {
     syntax: "streamstats [current=<bool>] [window=<int>] [global=<bool>] [time_window=<span>] [allnum=<bool>] [reset_on_change=<bool>] [reset_before=(<expr>)] [reset_after=(<expr>)] <function>(<field>|eval(<expr>)) [AS <name>] … [BY <field> …]",
     arguments: &[
         ("current", "Whether the row itself counts. Default true."),
-        ("window", "How many rows count, the row itself included; 0 for all. Default 0."),
+        (
+            "window",
+            "How many rows count, the row itself included, at most 10,000; 0 for all. Default 0.",
+        ),
         (
             "global",
             "With a window and BY: whether the window is of all rows (true) or of each group. Default true.",
@@ -120,7 +123,7 @@ impl Written {
         while let Some((name, value)) = arguments.any_option() {
             match name.value.to_ascii_lowercase().as_str() {
                 "current" => self.without_current = !options::boolean(&value)?,
-                "window" => self.window = options::count(&value)?,
+                "window" => self.window = window(&value)?,
                 "global" => self.is_each_group = !options::boolean(&value)?,
                 "time_window" => self.seconds = Some(seconds(&value)?),
                 "allnum" => self.grouping.all_numbers = options::boolean(&value)?,
@@ -141,6 +144,18 @@ impl Written {
             (count, None) => Window::Rows { count, is_global: !self.is_each_group },
         }
     }
+}
+
+/// Reads a number of rows. Splunk's default limit holds, because each row costs as much as its window.
+fn window(value: &Spanned<String>) -> Result<usize, Diagnostic> {
+    let count = options::count(value)?;
+    if count > MAX_WINDOW {
+        let message = format!("`window` may have at most {MAX_WINDOW} rows, found {count}");
+        return Err(Diagnostic::error(Code::BAD_OPTION, message)
+            .at(value.span)
+            .help("without `window`, all rows so far count"));
+    }
+    Ok(count)
 }
 
 fn seconds(value: &Spanned<String>) -> Result<f64, Diagnostic> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 
-use crate::context::{LookupTable, SearchContext};
+use crate::context::{LookupTable, Purpose, SearchContext};
 
 pub(crate) use matching::Index;
 pub(crate) use provider::Lookups;
@@ -49,6 +49,7 @@ pub(crate) fn find(name: &Spanned<String>, context: &SearchContext) -> Result<Fo
 pub(crate) fn read(
     name: &Spanned<String>,
     context: &SearchContext,
+    purpose: Purpose,
 ) -> Result<Arc<LookupTable>, Diagnostic> {
     let table = find(name, context)?.table.unwrap_or_else(|| {
         let message = format!("there is no lookup `{}`; it reads as empty", name.value);
@@ -59,6 +60,6 @@ pub(crate) fn read(
         );
         Arc::default()
     });
-    context.observations.lookup(&name.value, table.rows.len());
+    context.observations.lookup(&name.value, &table, purpose);
     Ok(table)
 }

@@ -8,7 +8,7 @@ use spilltrail_diagnostic::{Span, Spanned};
 use spilltrail_event::Value;
 
 use super::{Index, find};
-use crate::context::{SearchContext, lock};
+use crate::context::{Purpose, SearchContext, lock};
 use crate::expression::LookupProvider;
 
 /// A lookup's name and the columns that are matched.
@@ -40,7 +40,7 @@ impl Lookups {
     fn index(&self, table: &str, columns: &[String]) -> Option<Index> {
         let name = Spanned::new(table.to_owned(), Span::default());
         let table = find(&name, &self.context).ok()?.table?;
-        self.context.observations.lookup(&name.value, table.rows.len());
+        self.context.observations.lookup(&name.value, &table, Purpose::Used);
         let places = columns
             .iter()
             .map(|column| table.columns.iter().position(|known| known == column))

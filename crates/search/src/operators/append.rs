@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::logical_expr::lit;
 use indexmap::IndexMap;
 use spilltrail_event::{Field, Kind, Value};
 
-use super::{Operator, Running};
+use super::{Operator, Running, gather};
 use crate::convert;
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 use crate::plan::{Plan, column, data_type, schema_of};
@@ -74,10 +74,9 @@ fn widened(rows: &Rows, fields: Vec<Field>) -> Result<Rows> {
             }
             columns.push(builder.finish());
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        batches.push(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?);
+        batches.push(gather::of_columns(&schema, columns, batch.num_rows())?);
     }
-    Ok(Rows { fields, batches, transformed: rows.transformed })
+    Ok(Rows { fields, batches, ..rows.clone() })
 }
 
 impl Operator for Append {

@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use spilltrail_event::Field;
 
-use super::{Operator, Running, key};
+use super::{Operator, Running, gather, key};
 use crate::expression::arrow::ColumnReader;
 
 /// Removes the rows that repeat a combination of values; the first ones are kept.
@@ -98,7 +98,7 @@ impl Deduplicating {
         for index in self.indices.iter().flatten() {
             columns[*index] = nullif(&columns[*index], repeated)?;
         }
-        Ok(RecordBatch::try_new(batch.schema(), columns)?)
+        gather::of_columns(&batch.schema(), columns, batch.num_rows())
     }
 }
 

@@ -3,12 +3,12 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use spilltrail_event::{Field, Value};
 
-use super::{Operator, Running};
+use super::{Operator, Running, gather};
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 use crate::plan::{Plan, kind_of};
 
@@ -147,6 +147,5 @@ fn with_columns<'a>(
             None => batch.column(batch.schema().index_of(field.name())?).clone(),
         });
     }
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(output.clone(), columns, &options)?)
+    gather::of_columns(output, columns, batch.num_rows())
 }

@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use spilltrail_event::{Field, Value};
 
-use super::gather::HeldRows;
+use super::gather::{self, HeldRows};
 use super::{Operator, Running};
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 use crate::plan::kind_of;
@@ -102,7 +102,7 @@ impl Filling {
             }
             columns[index] = builder.finish();
         }
-        Ok(RecordBatch::try_new(self.output.clone(), columns)?)
+        gather::of_columns(&self.output, columns, batch.num_rows())
     }
 
     fn release(&mut self) -> Result<()> {

@@ -4,7 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, RecordBatchOptions,
+};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field as ArrowField, SchemaRef};
 use datafusion::common::{Result, internal_datafusion_err};
@@ -66,11 +68,21 @@ impl HeldRows {
     /// larger buffers alive than they need.
     pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns = batch.columns().iter().map(compact).collect::<Result<Vec<_>>>()?;
-        let batch = RecordBatch::try_new(batch.schema(), columns)?;
+        let batch = of_columns(&batch.schema(), columns, batch.num_rows())?;
         self.bytes += batch.get_array_memory_size();
         self.batches.push(batch);
         Ok(())
     }
+}
+
+/// Returns the batch of these columns. Rows without any column are rows too: `stats count` needs none.
+pub(crate) fn of_columns(
+    schema: &SchemaRef,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
 }
 
 fn compact(column: &ArrayRef) -> Result<ArrayRef> {
@@ -117,7 +129,7 @@ pub(crate) fn batches_with(
                 }),
             };
         let columns = output.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
-        given.push(RecordBatch::try_new(output.clone(), columns)?);
+        given.push(of_columns(output, columns, rows)?);
         offset += rows;
     }
     Ok(given)

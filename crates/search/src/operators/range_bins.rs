@@ -73,6 +73,10 @@ impl Operator for RangeBins {
     fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
         let operator = self.clone();
         Ok(Gather::start(move |batches| {
+            let Ok(field) = output.field_with_name(&operator.output) else {
+                // No row has the column.
+                return Ok(batches.to_vec());
+            };
             let readers = gather::readers(batches, &operator.column)?;
             let values = || gather::values(&readers);
             let numbers = values()
@@ -92,7 +96,6 @@ impl Operator for RangeBins {
             });
             let (low, high) = range.unwrap_or_default();
             let bins = operator.bins(low, high);
-            let field = output.field_with_name(&operator.output)?;
             let mut column = ColumnBuilder::new(crate::plan::kind_of(field.data_type()));
             values().for_each(|value| column.push(mapped::value(bins.as_ref(), &value)));
             let set = [(operator.output, column.finish())];

@@ -1,6 +1,6 @@
 //! Running statistics: each row gets those of the rows up to it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
@@ -11,15 +11,13 @@ use spilltrail_event::{Field, Value};
 
 use super::event_statistics::{Inputs, output_fields};
 use super::gather;
+use super::stream_window::{Counted, WindowOfRows};
 use super::{Operator, Running, key};
 use crate::error::to_engine;
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 use crate::expression::{Expression, Row};
 use crate::stats::udaf::feed;
 use crate::stats::{PlannedAggregate, Statistic};
-
-/// Rows that a window of time holds at most (limits.conf, `[stats] max_stream_window`).
-const MAX_WINDOW: usize = 10_000;
 
 /// Which rows count beside the current one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -181,33 +179,11 @@ impl Streaming {
     }
 }
 
-/// A row as far as it counts.
-#[derive(Debug)]
-struct Counted {
-    groups: Vec<Vec<u8>>,
-    values: Vec<Value<'static>>,
-    time: Option<f64>,
-}
-
-impl Counted {
-    fn held(&self) -> usize {
-        let text = |value: &Value<'_>| match value {
-            Value::Text(text) => text.len(),
-            Value::Multi(members) => members.iter().map(|member| member.len() + 24).sum(),
-            _ => 0,
-        };
-        let keys: usize = self.groups.iter().map(|key| key.len() + 24).sum();
-        keys + self.values.iter().map(|value| text(value) + 32).sum::<usize>() + 64
-    }
-}
-
-/// What is known of the rows so far: running statistics, or, because a statistic forgets nothing, the
-/// rows of the windows themselves.
+/// What is known of the rows so far: running statistics, or windows.
 #[derive(Debug, Default)]
 struct State {
     running: HashMap<Vec<u8>, Vec<Box<dyn Statistic>>>,
-    windows: HashMap<Vec<u8>, VecDeque<Arc<Counted>>>,
-    held: usize,
+    windows: HashMap<Vec<u8>, WindowOfRows>,
 }
 
 impl State {
@@ -221,25 +197,22 @@ impl State {
         if operator.window == Window::All {
             return self.add_running(operator, &entry, own);
         }
-        let scopes = match operator.window {
-            Window::Rows { is_global: true, .. } => vec![Vec::new()],
-            _ => entry.groups.clone(),
-        };
+        let is_global = matches!(operator.window, Window::Rows { is_global: true, .. });
+        let scopes = if is_global { vec![Vec::new()] } else { entry.groups.clone() };
         let time = entry.time;
-        let size = entry.held();
         let entry = Arc::new(entry);
         let mut results = None;
         for scope in scopes {
-            let window = self.windows.entry(scope).or_default();
+            let group = if is_global { None } else { Some(scope.clone()) };
+            let window = self.windows.entry(scope).or_insert_with(|| WindowOfRows::new(group));
             if operator.with_current {
-                window.push_back(entry.clone());
+                window.push(&entry, &operator.aggregates);
             }
-            let gone = shrink(window, operator.window, time);
-            results.get_or_insert_with(|| over(window, &operator.aggregates, own));
+            window.shrink(operator.window, time);
+            results.get_or_insert_with(|| window.results(&operator.aggregates, own));
             if !operator.with_current {
-                window.push_back(entry.clone());
+                window.push(&entry, &operator.aggregates);
             }
-            self.held = (self.held + size).saturating_sub(gone);
         }
         results.unwrap_or_default()
     }
@@ -276,41 +249,8 @@ impl State {
         let running = self.running.iter().map(|(key, statistics)| {
             key.len() + statistics.iter().map(|state| state.held() + 64).sum::<usize>()
         });
-        self.held + running.sum::<usize>()
+        running.sum::<usize>() + self.windows.values().map(WindowOfRows::held).sum::<usize>()
     }
-}
-
-/// Drops the rows that a window has no room for, or that are too far from the current time; returns
-/// their size.
-fn shrink(rows: &mut VecDeque<Arc<Counted>>, window: Window, now: Option<f64>) -> usize {
-    let limit = match window {
-        Window::Rows { count, .. } => count,
-        _ => MAX_WINDOW,
-    };
-    let is_out = |row: &Counted| match (window, row.time, now) {
-        (Window::Seconds(length), Some(then), Some(now)) => (now - then).abs() >= length,
-        _ => false,
-    };
-    let mut gone = 0;
-    while rows.len() > limit || rows.front().is_some_and(|row| is_out(row)) {
-        gone += rows.pop_front().map_or(0, |row| row.held());
-    }
-    gone
-}
-
-/// Returns the statistics of one group in a window.
-fn over(
-    rows: &VecDeque<Arc<Counted>>,
-    aggregates: &[PlannedAggregate],
-    own: &[u8],
-) -> Vec<Value<'static>> {
-    let mut statistics: Vec<_> = aggregates.iter().map(PlannedAggregate::start).collect();
-    for row in rows.iter().filter(|row| row.groups.iter().any(|group| group == own)) {
-        for (statistic, value) in statistics.iter_mut().zip(&row.values) {
-            feed(statistic.as_mut(), value, row.time);
-        }
-    }
-    statistics.iter().map(|statistic| statistic.value()).collect()
 }
 
 /// A condition over the columns of a batch and the results of a row.

@@ -5,10 +5,13 @@
 
 pub mod aggregate;
 pub mod functions;
+#[cfg(test)]
+mod spilling;
 pub(crate) mod udaf;
 
 use std::fmt::Debug;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use spilltrail_event::{Kind, Value};
 
 pub use aggregate::{Grouping, PlannedAggregate, Preparation, prepare};
@@ -29,6 +32,12 @@ pub trait Statistic: Debug + Send + Sync {
     /// Takes what another statistic of the same kind saved; what it took comes after what this one
     /// took.
     fn merge(&mut self, saved: &[u8]);
+
+    /// Takes back a value that was taken, the oldest of those still there, and returns true; or
+    /// returns false, and is as it was, if what is left cannot be told exactly.
+    fn forget(&mut self, _: &Value<'_>, _: Option<f64>) -> bool {
+        false
+    }
 
     /// Returns the bytes held on the heap, about.
     fn held(&self) -> usize {
@@ -70,8 +79,25 @@ pub struct StatsFunction {
     pub differs: &'static [&'static str],
 }
 
-/// Saves a statistic's state; all states are plain data.
-pub(crate) fn save<T: serde::Serialize>(state: &T) -> Vec<u8> {
+/// A number in a saved state. States are JSON, which has no infinities and no NaN, so that its bits
+/// are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Exact(pub(crate) f64);
+
+impl Serialize for Exact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0.to_bits())
+    }
+}
+
+impl<'de> Deserialize<'de> for Exact {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u64::deserialize(deserializer).map(|bits| Self(f64::from_bits(bits)))
+    }
+}
+
+/// Saves a statistic's state; all states are plain data, their numbers [`Exact`].
+pub(crate) fn save<T: Serialize>(state: &T) -> Vec<u8> {
     serde_json::to_vec(state).unwrap_or_default()
 }
 
@@ -84,34 +110,43 @@ pub(crate) fn load<T: serde::de::DeserializeOwned>(saved: &[u8]) -> Option<T> {
 #[derive(Debug)]
 pub(crate) struct AllNumbers {
     inner: Box<dyn Statistic>,
-    is_broken: bool,
+    /// How many values were no numbers.
+    others: u64,
 }
 
 impl AllNumbers {
     pub(crate) fn new(inner: Box<dyn Statistic>) -> Self {
-        Self { inner, is_broken: false }
+        Self { inner, others: 0 }
     }
 }
 
 impl Statistic for AllNumbers {
     fn update(&mut self, value: &Value<'_>, time: Option<f64>) {
-        self.is_broken |= value.as_number().is_none();
+        self.others += u64::from(value.as_number().is_none());
         self.inner.update(value, time);
     }
 
     fn value(&self) -> Value<'static> {
-        if self.is_broken { Value::Null } else { self.inner.value() }
+        if self.others > 0 { Value::Null } else { self.inner.value() }
     }
 
     fn save(&self) -> Vec<u8> {
-        save(&(self.is_broken, self.inner.save()))
+        [self.others.to_le_bytes().as_slice(), &self.inner.save()].concat()
     }
 
     fn merge(&mut self, saved: &[u8]) {
-        if let Some((is_broken, inner)) = load::<(bool, Vec<u8>)>(saved) {
-            self.is_broken |= is_broken;
-            self.inner.merge(&inner);
+        if let Some((others, inner)) = saved.split_first_chunk() {
+            self.others += u64::from_le_bytes(*others);
+            self.inner.merge(inner);
         }
+    }
+
+    fn forget(&mut self, value: &Value<'_>, time: Option<f64>) -> bool {
+        let is_forgotten = self.inner.forget(value, time);
+        if is_forgotten {
+            self.others -= u64::from(value.as_number().is_none());
+        }
+        is_forgotten
     }
 
     fn held(&self) -> usize {

@@ -99,17 +99,73 @@ impl AggregateUDFImpl for StatsUdaf {
 struct Groups {
     aggregate: PlannedAggregate,
     statistics: Vec<Box<dyn Statistic>>,
+    /// For each group, what was saved of it and is not merged yet.
+    saved: Vec<Vec<SavedState>>,
+    /// The bytes of `saved`.
+    saved_bytes: usize,
+    /// How many times states were taken from here.
+    savings: u64,
 }
+
+/// A saved state and the number of the saving that it is from. States come back in any order, and the
+/// order is part of what `first`, `list` and of the last digits of a sum are.
+struct SavedState {
+    saving: u64,
+    state: Vec<u8>,
+}
+
+/// The bytes of the number before a state.
+const SAVING_BYTES: usize = size_of::<u64>();
 
 impl Groups {
     fn new(aggregate: &PlannedAggregate) -> Self {
-        Self { aggregate: aggregate.clone(), statistics: Vec::new() }
+        Self {
+            aggregate: aggregate.clone(),
+            statistics: Vec::new(),
+            saved: Vec::new(),
+            saved_bytes: 0,
+            savings: 0,
+        }
     }
 
     fn grow(&mut self, total: usize) {
         while self.statistics.len() < total {
             self.statistics.push(self.aggregate.start());
         }
+    }
+
+    /// Keeps the saved state of a group until all of the group's have come.
+    fn keep(&mut self, group: usize, bytes: &[u8]) -> Result<()> {
+        let (saving, state) = bytes
+            .split_first_chunk::<SAVING_BYTES>()
+            .ok_or_else(|| internal_datafusion_err!("a state of spl_stats begins with a number"))?;
+        if self.saved.len() <= group {
+            self.saved.resize_with(group + 1, Vec::new);
+        }
+        self.saved_bytes += state.len() + size_of::<SavedState>();
+        let state = SavedState { saving: u64::from_le_bytes(*saving), state: state.to_vec() };
+        self.saved[group].push(state);
+        Ok(())
+    }
+
+    /// Merges what was saved of the first `count` groups, and forgets it.
+    fn settle(&mut self, count: usize) {
+        let count = count.min(self.saved.len());
+        for (group, mut states) in self.saved.drain(..count).enumerate() {
+            states.sort_by_key(|state| state.saving);
+            for SavedState { state, .. } in states {
+                self.saved_bytes -= state.len() + size_of::<SavedState>();
+                self.statistics[group].merge(&state);
+            }
+        }
+    }
+
+    /// Takes the states of the first groups, each with the number of this saving.
+    fn save(&mut self, emit_to: EmitTo) -> Vec<Vec<u8>> {
+        let saving = self.savings.to_le_bytes();
+        self.savings += 1;
+        let states = self.emit(emit_to);
+        states.iter().map(|state| [saving.as_slice(), &state.save()].concat()).collect()
     }
 
     fn update(
@@ -131,6 +187,10 @@ impl Groups {
     }
 
     fn emit(&mut self, emit_to: EmitTo) -> Vec<Box<dyn Statistic>> {
+        self.settle(match emit_to {
+            EmitTo::All => self.statistics.len(),
+            EmitTo::First(count) => count,
+        });
         emit_to.take_needed(&mut self.statistics)
     }
 }
@@ -145,6 +205,17 @@ pub(crate) fn feed(statistic: &mut dyn Statistic, value: &Value<'_>, time: Optio
             }
         }
         single => statistic.update(single, time),
+    }
+}
+
+/// Takes a value back member by member; false if the statistic has to be made anew from what is left.
+pub(crate) fn forget(statistic: &mut dyn Statistic, value: &Value<'_>, time: Option<f64>) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Multi(members) => {
+            members.iter().all(|member| statistic.forget(&Value::text(member.as_ref()), time))
+        }
+        single => statistic.forget(single, time),
     }
 }
 
@@ -173,9 +244,7 @@ impl GroupsAccumulator for Groups {
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let states = self.emit(emit_to);
-        let states = BinaryArray::from_iter_values(states.iter().map(|state| state.save()));
-        Ok(vec![Arc::new(states)])
+        Ok(vec![Arc::new(BinaryArray::from_iter_values(self.save(emit_to)))])
     }
 
     fn merge_batch(
@@ -188,7 +257,7 @@ impl GroupsAccumulator for Groups {
         let states = values[0].as_binary::<i32>();
         for (row, group) in group_indices.iter().enumerate() {
             if states.is_valid(row) {
-                self.statistics[*group].merge(states.value(row));
+                self.keep(*group, states.value(row))?;
             }
         }
         Ok(())
@@ -206,7 +275,8 @@ impl GroupsAccumulator for Groups {
     }
 
     fn size(&self) -> usize {
-        self.statistics.iter().map(|statistic| statistic.held() + 64).sum()
+        let held: usize = self.statistics.iter().map(|statistic| statistic.held() + 64).sum();
+        held + self.saved_bytes
     }
 }
 
@@ -229,6 +299,7 @@ impl Accumulator for SingleGroup {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         self.groups.grow(1);
+        self.groups.settle(1);
         let array = column_of(self.groups.aggregate.kind, &self.groups.statistics);
         ScalarValue::try_from_array(&array, 0)
     }
@@ -239,7 +310,12 @@ impl Accumulator for SingleGroup {
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         self.groups.grow(1);
-        Ok(vec![ScalarValue::Binary(Some(self.groups.statistics[0].save()))])
+        Ok(self
+            .groups
+            .save(EmitTo::All)
+            .into_iter()
+            .map(|state| ScalarValue::Binary(Some(state)))
+            .collect())
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
@@ -249,7 +325,7 @@ impl Accumulator for SingleGroup {
             .and_then(|states| states.as_binary_opt::<i32>())
             .ok_or_else(|| internal_datafusion_err!("the state of spl_stats is binary"))?;
         for state in states.iter().flatten() {
-            self.groups.statistics[0].merge(state);
+            self.groups.keep(0, state)?;
         }
         Ok(())
     }

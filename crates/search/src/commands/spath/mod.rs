@@ -14,10 +14,10 @@ use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use crate::expression::arrow::ColumnReader;
 use crate::functions::eval::path::{self, Step};
 use crate::operators::{Derive, RowFunction};
 use crate::plan::{Needs, Plan};
-use crate::rows::Rows;
 use crate::subsearch;
 
 /// Characters that are read where no path is given (limits.conf `[spath] extraction_cutoff`).
@@ -134,31 +134,27 @@ impl Command for Spath {
 }
 
 impl Spath {
-    /// Runs the rows now, because only they tell which fields there will be.
+    /// Runs the rows now, because only they tell which fields there will be. The rows are held, what
+    /// is in their documents is not: it is read once more as the rows go by.
     async fn everything(&self, plan: Plan, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let refused = |error| stage.refused(error);
-        let mut rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
-        let mut kinds: IndexMap<String, Kind> =
-            rows.fields.drain(..).map(|field| (field.name, field.kind)).collect();
-        let mut records: Vec<IndexMap<String, Value<'static>>> = rows.iter().collect();
-        for record in &mut records {
-            let document = record.get(&self.input).cloned().unwrap_or(Value::Null);
-            for (name, values) in every_value(&document) {
-                if !may_be_set(&name) {
-                    continue;
+        let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
+        let mut kinds: IndexMap<String, Kind> = IndexMap::new();
+        for batch in &rows.batches {
+            let Some(column) = batch.column_by_name(&self.input) else { continue };
+            let column = ColumnReader::new(column).map_err(refused)?;
+            for row in 0..batch.num_rows() {
+                for (name, values) in every_value(&column.value(row)) {
+                    let kind = if values.len() > 1 { Kind::Multi } else { Kind::Text };
+                    kinds.entry(name).and_modify(|known| *known = known.or(kind)).or_insert(kind);
                 }
-                let kind = if values.len() > 1 { Kind::Multi } else { Kind::Text };
-                kinds
-                    .entry(name.clone())
-                    .and_modify(|known| *known = known.or(kind))
-                    .or_insert(kind);
-                let members = values.into_iter().map(Cow::Owned).collect();
-                record.insert(name, Value::multi(members));
             }
         }
-        let fields = kinds.into_iter().map(|(name, kind)| Field::new(name, kind)).collect();
-        let rows = Rows { transformed: rows.transformed, ..Rows::with_fields(fields, &records) };
-        rows.into_plan().map_err(refused)
+        kinds.retain(|name, _| may_be_set(name));
+        let names = kinds.keys().cloned().collect();
+        let outputs = kinds.into_iter().map(|(name, kind)| Field::new(name, kind));
+        let plan = rows.into_plan().map_err(refused)?;
+        Ok(Derive::on(plan, vec![self.input.clone()], outputs, Arc::new(Wanted { names })))
     }
 }
 

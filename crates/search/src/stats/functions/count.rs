@@ -36,4 +36,9 @@ impl Statistic for Count {
     fn merge(&mut self, saved: &[u8]) {
         self.0 += load::<u64>(saved).unwrap_or_default();
     }
+
+    fn forget(&mut self, _: &Value<'_>, _: Option<f64>) -> bool {
+        self.0 -= 1;
+        true
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use spilltrail_event::{Kind, Value};
 
+use super::lists::members;
 use crate::stats::{Feed, Statistic, StatsFunction, load, save};
 
 pub(super) static DC: StatsFunction = StatsFunction {
@@ -47,22 +48,25 @@ pub(super) static MODE: StatsFunction = StatsFunction {
     ..DC
 };
 
+/// What is told of the values.
 #[derive(Debug)]
-enum Give {
+pub(super) enum Give {
     Count,
     Error,
     Mode,
+    Values,
 }
 
+/// The distinct values, and how often each came.
 #[derive(Debug)]
-struct Distinct {
+pub(super) struct Distinct {
     give: Give,
     counts: BTreeMap<String, u64>,
     held: usize,
 }
 
 impl Distinct {
-    fn new(give: Give) -> Self {
+    pub(super) fn new(give: Give) -> Self {
         Self { give, counts: BTreeMap::new(), held: 0 }
     }
 
@@ -88,6 +92,7 @@ impl Statistic for Distinct {
         match self.give {
             Give::Count => Value::Number(self.counts.len() as f64),
             Give::Error => Value::Number(0.0),
+            Give::Values => members(self.counts.keys()),
             Give::Mode => {
                 let mode = self.counts.iter().max_by_key(|(_, count)| **count);
                 mode.map_or(Value::Null, |(text, _)| Value::text(text.clone()))
@@ -103,6 +108,17 @@ impl Statistic for Distinct {
         for (text, count) in load::<BTreeMap<String, u64>>(saved).unwrap_or_default() {
             self.add(&text, count);
         }
+    }
+
+    fn forget(&mut self, value: &Value<'_>, _: Option<f64>) -> bool {
+        let Some(text) = value.to_text() else { return true };
+        let Some(count) = self.counts.get_mut(text.as_ref()) else { return false };
+        *count -= 1;
+        if *count == 0 {
+            self.counts.remove(text.as_ref());
+            self.held -= text.len() + 48;
+        }
+        true
     }
 
     fn held(&self) -> usize {

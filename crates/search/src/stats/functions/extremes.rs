@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use spilltrail_event::{Kind, Value};
 
 use crate::sort_key::{SortAs, key_bytes};
-use crate::stats::{Feed, Statistic, StatsFunction, load, save};
+use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save};
 
 pub(super) static MIN: StatsFunction = StatsFunction {
     name: "min",
@@ -79,6 +79,12 @@ impl Statistic for Extreme {
         }
     }
 
+    /// What is not the best is not missed.
+    fn forget(&mut self, value: &Value<'_>, _: Option<f64>) -> bool {
+        let Some(key) = key_bytes(value, SortAs::Auto) else { return true };
+        self.best.as_ref().is_some_and(|best| best.key != key)
+    }
+
     fn held(&self) -> usize {
         self.best.as_ref().map_or(0, |best| best.key.len() + best.text.len())
     }
@@ -110,12 +116,17 @@ impl Statistic for Range {
     }
 
     fn save(&self) -> Vec<u8> {
-        save(&self.bounds)
+        save(&self.bounds.map(|(low, high)| (Exact(low), Exact(high))))
     }
 
     fn merge(&mut self, saved: &[u8]) {
-        if let Some(Some((low, high))) = load::<Option<(f64, f64)>>(saved) {
-            self.widen(low, high);
+        if let Some(Some((low, high))) = load::<Option<(Exact, Exact)>>(saved) {
+            self.widen(low.0, high.0);
         }
+    }
+
+    fn forget(&mut self, value: &Value<'_>, _: Option<f64>) -> bool {
+        let Some(number) = value.as_number() else { return true };
+        self.bounds.is_some_and(|(low, high)| low < number && number < high)
     }
 }

@@ -1,10 +1,10 @@
 //! `values` and `list`: the values themselves.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use spilltrail_event::{Kind, Value};
 
+use super::distinct::{Distinct, Give};
 use crate::stats::{Feed, Statistic, StatsFunction, load, save};
 
 /// Values that `list` keeps (limits.conf `[stats] list_maxsize`).
@@ -18,7 +18,7 @@ pub(super) static VALUES: StatsFunction = StatsFunction {
     sees_order: false,
     feed: Feed::Members,
     kind: |_| Kind::Multi,
-    start: |_| Box::new(Distinct::default()),
+    start: |_| Box::new(Distinct::new(Give::Values)),
     differs: &[],
 };
 
@@ -30,49 +30,8 @@ pub(super) static LIST: StatsFunction = StatsFunction {
     ..VALUES
 };
 
-fn members<'a>(texts: impl Iterator<Item = &'a String>) -> Value<'static> {
+pub(super) fn members<'a>(texts: impl Iterator<Item = &'a String>) -> Value<'static> {
     Value::multi(texts.map(|text| Cow::Owned(text.clone())).collect())
-}
-
-#[derive(Debug, Default)]
-struct Distinct {
-    texts: BTreeSet<String>,
-    held: usize,
-}
-
-impl Distinct {
-    fn add(&mut self, text: &str) {
-        if !self.texts.contains(text) {
-            self.held += text.len() + 40;
-            self.texts.insert(text.to_owned());
-        }
-    }
-}
-
-impl Statistic for Distinct {
-    fn update(&mut self, value: &Value<'_>, _: Option<f64>) {
-        if let Some(text) = value.to_text() {
-            self.add(&text);
-        }
-    }
-
-    fn value(&self) -> Value<'static> {
-        members(self.texts.iter())
-    }
-
-    fn save(&self) -> Vec<u8> {
-        save(&self.texts)
-    }
-
-    fn merge(&mut self, saved: &[u8]) {
-        for text in load::<Vec<String>>(saved).unwrap_or_default() {
-            self.add(&text);
-        }
-    }
-
-    fn held(&self) -> usize {
-        self.held
-    }
 }
 
 #[derive(Debug, Default)]
@@ -101,6 +60,18 @@ impl Statistic for List {
         let more = load::<Vec<String>>(saved).unwrap_or_default();
         let room = LIST_LIMIT - self.texts.len();
         self.texts.extend(more.into_iter().take(room));
+    }
+
+    /// A list that is full may have left out what takes the place of the forgotten value.
+    fn forget(&mut self, value: &Value<'_>, _: Option<f64>) -> bool {
+        if value.is_null() {
+            return true;
+        }
+        let can_forget = !self.texts.is_empty() && self.texts.len() < LIST_LIMIT;
+        if can_forget {
+            self.texts.remove(0);
+        }
+        can_forget
     }
 
     fn held(&self) -> usize {

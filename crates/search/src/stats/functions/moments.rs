@@ -3,10 +3,9 @@
 //! Plain sequential sums of doubles, and `(sumsq - mean * sum) / (n - 1)`: the last digits of the
 //! published examples come out only this way.
 
-use serde::{Deserialize, Serialize};
 use spilltrail_event::{Kind, Value};
 
-use crate::stats::{Feed, Statistic, StatsFunction, load, save};
+use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save};
 
 pub(super) static AVG: StatsFunction = StatsFunction {
     name: "avg",
@@ -68,7 +67,7 @@ pub(super) static STDEVP: StatsFunction = StatsFunction {
     ..AVG
 };
 
-#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Sums {
     count: f64,
     sum: f64,
@@ -81,20 +80,27 @@ impl Sums {
             return 0.0;
         }
         let mean = self.sum / self.count;
-        // Rounding may leave a tiny negative rest where all numbers are equal.
-        ((self.squares - mean * self.sum) / (self.count - lost)).max(0.0)
+        let variance = (self.squares - mean * self.sum) / (self.count - lost);
+        // Rounding may leave a tiny negative rest where all numbers are equal; `max` would turn the
+        // NaN of an infinity into 0.
+        if variance < 0.0 { 0.0 } else { variance }
     }
 }
 
 #[derive(Debug)]
 struct Moments {
     sums: Sums,
+    /// Whether the sums are exact, so that a number can be taken back.
+    is_exact: bool,
     give: fn(&Sums) -> f64,
 }
 
+/// Integers up to here are exact.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 impl Moments {
     fn start(give: fn(&Sums) -> f64) -> Box<dyn Statistic> {
-        Box::new(Self { sums: Sums::default(), give })
+        Box::new(Self { sums: Sums::default(), is_exact: true, give })
     }
 }
 
@@ -104,6 +110,8 @@ impl Statistic for Moments {
             self.sums.count += 1.0;
             self.sums.sum += number;
             self.sums.squares += number * number;
+            // The squares of integers are at least as large as their sum.
+            self.is_exact &= number.fract() == 0.0 && self.sums.squares < EXACT;
         }
     }
 
@@ -112,14 +120,26 @@ impl Statistic for Moments {
     }
 
     fn save(&self) -> Vec<u8> {
-        save(&self.sums)
+        let Sums { count, sum, squares } = self.sums;
+        save(&[count, sum, squares].map(Exact))
     }
 
     fn merge(&mut self, saved: &[u8]) {
-        let other: Sums = load(saved).unwrap_or_default();
-        self.sums.count += other.count;
-        self.sums.sum += other.sum;
-        self.sums.squares += other.squares;
+        let [count, sum, squares] = load::<[Exact; 3]>(saved).unwrap_or_default();
+        self.sums.count += count.0;
+        self.sums.sum += sum.0;
+        self.sums.squares += squares.0;
+        self.is_exact = false;
+    }
+
+    fn forget(&mut self, value: &Value<'_>, _: Option<f64>) -> bool {
+        let Some(number) = value.as_number() else { return true };
+        if self.is_exact {
+            self.sums.count -= 1.0;
+            self.sums.sum -= number;
+            self.sums.squares -= number * number;
+        }
+        self.is_exact
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use spilltrail_event::{Kind, Value, parse_number};
 
-use crate::stats::{Feed, Statistic, StatsFunction, load, save};
+use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save};
 
 pub(super) static FIRST: StatsFunction = StatsFunction {
     name: "first",
@@ -13,14 +13,14 @@ pub(super) static FIRST: StatsFunction = StatsFunction {
     sees_order: true,
     feed: Feed::Members,
     kind: |kind| if kind == Kind::Number { Kind::Number } else { Kind::Text },
-    start: |_| Box::new(Arrival { keeps_first: true, text: None }),
+    start: |_| Box::new(Arrival { keeps_first: true, text: None, count: 0 }),
     differs: &[],
 };
 
 pub(super) static LAST: StatsFunction = StatsFunction {
     name: "last",
     summary: "Gives the last value in the order of the rows; for events, the oldest.",
-    start: |_| Box::new(Arrival { keeps_first: false, text: None }),
+    start: |_| Box::new(Arrival { keeps_first: false, text: None, count: 0 }),
     ..FIRST
 };
 
@@ -44,14 +44,14 @@ pub(super) static EARLIEST_TIME: StatsFunction = StatsFunction {
     name: "earliest_time",
     summary: "Gives the smallest `_time` among rows that have the field.",
     kind: |_| Kind::Number,
-    start: |_| Chronology::start(|c| c.earliest.as_ref().map(|m| Value::Number(m.time))),
+    start: |_| Chronology::start(|c| c.earliest.as_ref().map(|m| Value::Number(m.time.0))),
     ..EARLIEST
 };
 
 pub(super) static LATEST_TIME: StatsFunction = StatsFunction {
     name: "latest_time",
     summary: "Gives the greatest `_time` among rows that have the field.",
-    start: |_| Chronology::start(|c| c.latest.as_ref().map(|m| Value::Number(m.time))),
+    start: |_| Chronology::start(|c| c.latest.as_ref().map(|m| Value::Number(m.time.0))),
     ..EARLIEST_TIME
 };
 
@@ -67,10 +67,13 @@ pub(super) static RATE: StatsFunction = StatsFunction {
 struct Arrival {
     keeps_first: bool,
     text: Option<String>,
+    /// How many values were taken.
+    count: u64,
 }
 
 impl Statistic for Arrival {
     fn update(&mut self, value: &Value<'_>, _: Option<f64>) {
+        self.count += 1;
         if self.text.is_none() || !self.keeps_first {
             self.text = value.to_text().map(std::borrow::Cow::into_owned);
         }
@@ -91,6 +94,18 @@ impl Statistic for Arrival {
         }
     }
 
+    /// The oldest value is the first one, and it is the last one where there is no other.
+    fn forget(&mut self, _: &Value<'_>, _: Option<f64>) -> bool {
+        if self.count > 1 && self.keeps_first {
+            return false;
+        }
+        self.count -= 1;
+        if self.count == 0 {
+            self.text = None;
+        }
+        true
+    }
+
     fn held(&self) -> usize {
         self.text.as_ref().map_or(0, String::len)
     }
@@ -98,7 +113,7 @@ impl Statistic for Arrival {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Moment {
-    time: f64,
+    time: Exact,
     text: String,
 }
 
@@ -111,10 +126,10 @@ struct Span {
 impl Span {
     /// Of equal times the first to arrive stays.
     fn add(&mut self, moment: &Moment) {
-        if self.earliest.as_ref().is_none_or(|known| moment.time < known.time) {
+        if self.earliest.as_ref().is_none_or(|known| moment.time.0 < known.time.0) {
             self.earliest = Some(moment.clone());
         }
-        if self.latest.as_ref().is_none_or(|known| moment.time > known.time) {
+        if self.latest.as_ref().is_none_or(|known| moment.time.0 > known.time.0) {
             self.latest = Some(moment.clone());
         }
     }
@@ -135,7 +150,7 @@ impl Chronology {
 impl Statistic for Chronology {
     fn update(&mut self, value: &Value<'_>, time: Option<f64>) {
         if let (Some(time), Some(text)) = (time, value.to_text()) {
-            self.span.add(&Moment { time, text: text.into_owned() });
+            self.span.add(&Moment { time: Exact(time), text: text.into_owned() });
         }
     }
 
@@ -154,6 +169,14 @@ impl Statistic for Chronology {
         }
     }
 
+    fn forget(&mut self, value: &Value<'_>, time: Option<f64>) -> bool {
+        let (Some(time), Some(text)) = (time, value.to_text()) else { return true };
+        let is_it = |kept: &Option<Moment>| {
+            kept.as_ref().is_none_or(|moment| moment.time == Exact(time) && moment.text == text)
+        };
+        !is_it(&self.span.earliest) && !is_it(&self.span.latest)
+    }
+
     fn held(&self) -> usize {
         [&self.span.earliest, &self.span.latest]
             .into_iter()
@@ -166,19 +189,20 @@ impl Statistic for Chronology {
 /// Keeps the points, because a restart of the counter shows only in the order of time.
 #[derive(Debug, Default)]
 struct Rate {
-    points: Vec<(f64, f64)>,
+    points: Vec<(Exact, Exact)>,
 }
 
 impl Statistic for Rate {
     fn update(&mut self, value: &Value<'_>, time: Option<f64>) {
         let number = value.to_text().and_then(|text| parse_number(&text));
         if let (Some(time), Some(number)) = (time, number) {
-            self.points.push((time, number));
+            self.points.push((Exact(time), Exact(number)));
         }
     }
 
     fn value(&self) -> Value<'static> {
-        let mut points = self.points.clone();
+        let mut points: Vec<(f64, f64)> =
+            self.points.iter().map(|(time, number)| (time.0, number.0)).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (Some(first), Some(last)) = (points.first(), points.last()) else { return Value::Null };
         if last.0 <= first.0 {
@@ -196,7 +220,15 @@ impl Statistic for Rate {
     }
 
     fn merge(&mut self, saved: &[u8]) {
-        self.points.extend(load::<Vec<(f64, f64)>>(saved).unwrap_or_default());
+        self.points.extend(load::<Vec<(Exact, Exact)>>(saved).unwrap_or_default());
+    }
+
+    fn forget(&mut self, value: &Value<'_>, time: Option<f64>) -> bool {
+        let number = value.to_text().and_then(|text| parse_number(&text));
+        let (Some(time), Some(number)) = (time, number) else { return true };
+        let point = (Exact(time), Exact(number));
+        let place = self.points.iter().position(|known| *known == point);
+        place.map(|place| self.points.remove(place)).is_some()
     }
 
     fn held(&self) -> usize {

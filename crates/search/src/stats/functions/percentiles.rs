@@ -3,7 +3,7 @@
 
 use spilltrail_event::{Kind, Value};
 
-use crate::stats::{Feed, Statistic, StatsFunction, load, save};
+use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save};
 
 pub(super) static PERC: StatsFunction = StatsFunction {
     name: "perc",
@@ -62,7 +62,10 @@ pub fn interpolated(sorted: &[f64], at: f64) -> Option<f64> {
     )]
     let below = position.floor() as usize;
     let above = (below + 1).min(last);
-    Some(sorted[below] + (sorted[above] - sorted[below]) * (position - position.floor()))
+    let (low, high) = (sorted[below], sorted[above]);
+    let way = position - position.floor();
+    // On a number itself nothing is interpolated: an infinite distance times 0 is no number.
+    Some(if way == 0.0 || low.total_cmp(&high).is_eq() { low } else { low + (high - low) * way })
 }
 
 impl Statistic for Percentile {
@@ -77,11 +80,18 @@ impl Statistic for Percentile {
     }
 
     fn save(&self) -> Vec<u8> {
-        save(&self.numbers)
+        save(&self.numbers.iter().map(|number| Exact(*number)).collect::<Vec<_>>())
     }
 
     fn merge(&mut self, saved: &[u8]) {
-        self.numbers.extend(load::<Vec<f64>>(saved).unwrap_or_default());
+        let numbers = load::<Vec<Exact>>(saved).unwrap_or_default();
+        self.numbers.extend(numbers.into_iter().map(|number| number.0));
+    }
+
+    fn forget(&mut self, value: &Value<'_>, _: Option<f64>) -> bool {
+        let Some(number) = value.as_number() else { return true };
+        let place = self.numbers.iter().position(|known| known.total_cmp(&number).is_eq());
+        place.map(|place| self.numbers.swap_remove(place)).is_some()
     }
 
     fn held(&self) -> usize {
@@ -99,6 +109,8 @@ mod tests {
             (&[1.0, 2.0][..], 0.5, Some(1.5)),
             (&[1.0, 2.0, 3.0, 4.0], 0.25, Some(1.75)),
             (&[7.0], 0.99, Some(7.0)),
+            (&[1.0, f64::INFINITY], 0.0, Some(1.0)),
+            (&[1.0, f64::INFINITY, f64::INFINITY], 0.75, Some(f64::INFINITY)),
             (&[], 0.5, None),
         ] {
             assert_eq!(interpolated(numbers, at), want);

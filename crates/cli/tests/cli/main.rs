@@ -3,4 +3,5 @@
 mod detections;
 mod fixture;
 mod hunt;
+mod pack;
 mod s3;

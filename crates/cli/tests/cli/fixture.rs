@@ -2,9 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -31,7 +29,7 @@ pub(crate) struct Fixture(TempDir);
 impl Fixture {
     /// Makes the folder: four events, and a detection for each thing that can become of one.
     pub(crate) fn new() -> Self {
-        let fixture = Self(tempfile::tempdir().unwrap());
+        let fixture = Self::empty();
         let records = [
             event(0, "CreateKey", "ann", "192.0.2.1"),
             event(1, "CreateKey", "ann", "192.0.2.1"),
@@ -93,11 +91,20 @@ impl Fixture {
         self.write(&format!("content/detections/d{number}.yml"), &yaml);
     }
 
+    /// Returns an empty folder.
+    pub(crate) fn empty() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
     /// Runs the binary in the folder, with `content/` as its only content.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
-        let output = Command::new(binary())
+        self.run_builtin(&[arguments, &["--content", "content", "--no-builtin"]].concat())
+    }
+
+    /// Runs the binary in the folder, with the built-in pack.
+    pub(crate) fn run_builtin(&self, arguments: &[&str]) -> Run {
+        let output = Command::new(env!("CARGO_BIN_EXE_spilltrail"))
             .args(arguments)
-            .args(["--content", "content", "--no-builtin"])
             .current_dir(self.0.path())
             .env("COLUMNS", "80")
             .env("NO_COLOR", "1")
@@ -131,23 +138,5 @@ fn event(minute: u32, name: &str, user: &str, address: &str) -> Value {
             "accountId": "111122223333",
             "arn": format!("arn:aws:iam::111122223333:user/{user}"),
         },
-    })
-}
-
-/// Returns the binary, built first so that it is that of these sources.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "-p", "spilltrail", "--manifest-path"])
-            .arg(manifest)
-            .status()
-            .unwrap();
-        assert!(built.success(), "the binary does not build");
-        // The test itself is `<target>/debug/deps/cli-…`.
-        let test = std::env::current_exe().unwrap();
-        let folder = test.parent().and_then(Path::parent).unwrap();
-        folder.join("spilltrail").with_extension(std::env::consts::EXE_EXTENSION)
     })
 }

@@ -6,7 +6,7 @@ use crate::fixture::Fixture;
 use server::{Fault, Server};
 
 #[expect(clippy::unwrap_used, dead_code, reason = "what the tests of the crate `source` share")]
-#[path = "../../crates/source/src/s3/tests/server.rs"]
+#[path = "../../../source/src/s3/tests/server.rs"]
 mod server;
 
 fn object(account: &str, day: u32, user: &str) -> (String, Vec<u8>) {

@@ -1,0 +1,60 @@
+//! The rules that plans are optimized by: DataFusion's, one of them held back.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::common::tree_node::Transformed;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::optimizer::optimizer::ApplyOrder;
+use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
+
+type Rule = Arc<dyn OptimizerRule + Send + Sync>;
+
+/// Returns the rules.
+pub(crate) fn rules() -> Vec<Rule> {
+    let rules = Optimizer::new().rules.into_iter();
+    rules
+        .map(|rule| match rule.name() {
+            "push_down_filter" => Arc::new(PushDownFilter(rule)) as Rule,
+            _ => rule,
+        })
+        .collect()
+}
+
+/// DataFusion's rule that moves conditions towards the source.
+///
+/// A condition on no column, such as what is left of `eval x=5 | where x=6`, is allowed to pass
+/// everything, because whatever it empties would have been emptied later. Not so where rows come from
+/// nothing: statistics without BY, appended rows, a summary. There it stays.
+#[derive(Debug)]
+struct PushDownFilter(Rule);
+
+impl OptimizerRule for PushDownFilter {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.0.apply_order()
+    }
+
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        config: &dyn OptimizerConfig,
+    ) -> Result<Transformed<LogicalPlan>> {
+        if must_stay(&plan) { Ok(Transformed::no(plan)) } else { self.0.rewrite(plan, config) }
+    }
+}
+
+fn must_stay(plan: &LogicalPlan) -> bool {
+    let LogicalPlan::Filter(filter) = plan else { return false };
+    let may_give_rows_of_none = match filter.input.as_ref() {
+        LogicalPlan::Extension(_) => true,
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        _ => false,
+    };
+    may_give_rows_of_none
+        && split_conjunction(&filter.predicate).iter().any(|part| part.column_refs().is_empty())
+}

@@ -1,0 +1,112 @@
+//! Every statistic gives the same whether its groups fit into memory or were spilled.
+
+use std::sync::Arc;
+
+use datafusion::physical_plan::{ExecutionPlan, collect};
+use indexmap::IndexMap;
+use spilltrail_event::Value;
+
+use super::StatsFunction;
+use super::functions::FUNCTIONS;
+use crate::memory::Row;
+use crate::rows::Rows;
+use crate::run;
+use crate::testing::context;
+
+const GROUPS: usize = 1500;
+
+/// Too little for the groups, and enough for those of a batch.
+const MEMORY: usize = 8 << 20;
+
+/// Values of a group, in the order in which they come: numbers whose sum depends on the order, text
+/// among numbers, infinities.
+const VALUES: &[&str] = &["3", "0.1", "b", "1e17", "7", "-2.5", "a", "1e999", "12", "-1e999", "7"];
+
+/// Rows of all groups in turn, so that a group is in every spill.
+fn events() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (turn, value) in VALUES.iter().enumerate() {
+        for group in 0..GROUPS {
+            // Infinities only in some groups: they hide what else is in a sum.
+            let value = if value.len() > 4 && group % 3 > 0 { "5" } else { value };
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            let time = ((turn * 7) % VALUES.len()) as f64;
+            rows.push(IndexMap::from([
+                ("_time".to_owned(), Value::Number(time)),
+                ("g".to_owned(), Value::text(format!("group-{group:05}"))),
+                ("v".to_owned(), Value::text(value)),
+            ]));
+        }
+    }
+    rows
+}
+
+fn spills(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    let own = plan.metrics().and_then(|metrics| metrics.spill_count()).unwrap_or(0);
+    let is_aggregate = plan.name() == "AggregateExec";
+    let below: usize = plan.children().into_iter().map(spills).sum();
+    below + if is_aggregate { own } else { 0 }
+}
+
+/// Runs a search; returns its rows, and how many times an aggregation spilled.
+async fn rows_and_spills(search: &str, rows: &[Row], memory: usize) -> (Vec<Row>, usize) {
+    let context = context(rows.to_vec(), memory);
+    // What a single batch needs must fit, and the groups of a small batch are few.
+    let state = context.session.state_ref();
+    let size = "datafusion.execution.batch_size";
+    state.write().config_mut().options_mut().set(size, "512").unwrap();
+    let prepared = run::prepare(search, None, &context).await.unwrap();
+    let state = context.session.state();
+    let plan = state.create_physical_plan(prepared.plan.logical()).await.unwrap();
+    let batches = collect(plan.clone(), context.session.task_ctx())
+        .await
+        .unwrap_or_else(|error| panic!("{search}: {error}"));
+    let rows = Rows::new(prepared.fields(), batches, true);
+    (rows.iter().collect(), spills(&plan))
+}
+
+/// The column of a function's results.
+fn column(function: &StatsFunction) -> String {
+    format!("x_{}", function.name)
+}
+
+#[tokio::test]
+async fn a_spilled_statistic_is_the_same() {
+    let events = events();
+    let aggregate = |function: &&StatsFunction| {
+        let number = if function.has_parameter { "25" } else { "" };
+        format!("{}{number}(v) as {}", function.name, column(function))
+    };
+    let aggregates: Vec<String> = FUNCTIONS.iter().map(aggregate).collect();
+    for option in ["", "allnum=true"] {
+        let search = format!("| stats {option} {} by g", aggregates.join(" "));
+        let (whole, never) = rows_and_spills(&search, &events, 256 << 20).await;
+        let (spilled, times) = rows_and_spills(&search, &events, MEMORY).await;
+        assert!(never == 0 && times > 1, "{search} spilled {never} and {times} times");
+        assert_eq!((whole.len(), spilled.len()), (GROUPS, GROUPS), "{search}");
+        for (whole, spilled) in whole.iter().zip(&spilled) {
+            assert_eq!(whole["g"], spilled["g"]);
+            for function in FUNCTIONS {
+                let value = |row: &Row| row.get(&column(function)).cloned().unwrap_or(Value::Null);
+                let (want, got) = (value(whole), value(spilled));
+                let name = function.name;
+                assert!(
+                    is_same(&want, &got),
+                    "{option} {name}: {want:?} became {got:?}: {whole:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Sums of parts may differ in the last digit from the sum in one go.
+fn is_same(one: &Value<'_>, other: &Value<'_>) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => {
+            one.total_cmp(other).is_eq()
+                || (one.is_nan() && other.is_nan())
+                || (one - other).abs() <= 1e-9 * one.abs()
+        }
+        _ => one == other,
+    }
+}

@@ -1,0 +1,62 @@
+//! What holds rows says so when there is no memory for them.
+
+use spilltrail_diagnostic::Code;
+
+use super::{context, rows};
+use crate::run;
+
+/// Rows with a document each, some kilobytes long.
+fn documents(count: usize) -> String {
+    let row = |number: usize| {
+        let pad = format!("{number:05}").repeat(600);
+        format!(
+            "{{\"_time\":{number},\"doc\":\"{{\\\"a\\\":{number},\\\"pad\\\":\\\"{pad}\\\"}}\"}}\n"
+        )
+    };
+    (0..count).map(row).collect()
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_told() {
+    let lines = documents(2000);
+    for search in [
+        "| spath input=doc",
+        "| appendpipe [stats count]",
+        "| append [search * | head 1500]",
+        "| eventstats count",
+        "| streamstats window=2000 values(doc) as docs | stats count",
+    ] {
+        // A thousandth of the rows fits, all of them do not.
+        for (memory, fits) in [(256 << 20, true), (2 << 20, false)] {
+            let context = context(rows(&lines), memory);
+            let outcome = match run::prepare(search, None, &context).await {
+                Ok(prepared) => prepared.collect(&context).await.map_err(|failure| vec![failure]),
+                Err(diagnostics) => Err(diagnostics),
+            };
+            let codes = outcome.map(drop).map_err(|failures| failures[0].code);
+            assert_eq!(codes, if fits { Ok(()) } else { Err(Code::LIMIT) }, "{search}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn fields_of_documents_are_those_of_any_row() {
+    let lines = r#"{"doc":"{\"a\":1,\"b\":[1,2]}","a":"kept"}
+{"doc":"{\"c\":{\"d\":\"x\"},\"b\":[3]}","a":"kept"}
+{"doc":"no document","a":"kept"}"#;
+    let context = context(rows(lines), 64 << 20);
+    let prepared = run::prepare("| spath input=doc | fields - doc", None, &context).await.unwrap();
+    let found: Vec<String> = prepared
+        .collect(&context)
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let cell = |(name, value): (&String, &spilltrail_event::Value<'_>)| {
+                format!("{name}={}", value.members().join("+"))
+            };
+            row.iter().map(cell).collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    assert_eq!(found, ["a=1 b{}=1+2", "a=kept b{}=3 c.d=x", "a=kept"]);
+}

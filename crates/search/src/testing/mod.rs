@@ -1,0 +1,78 @@
+//! What the tests of this crate share: a context over rows in memory; and the tests that are about the
+//! whole way from a search to its rows.
+
+mod cases;
+mod memory;
+mod optimized;
+
+use std::sync::{Arc, Mutex};
+
+use indexmap::IndexMap;
+use jiff::tz::TimeZone;
+use spilltrail_event::{TimeBounds, Value, fields};
+use spilltrail_spl::MacroSet;
+
+use crate::context::{LookupStore, LookupTable, SearchContext};
+use crate::memory::{MemoryEvents, Row};
+use crate::run;
+
+/// The clock of all tests: 2023-11-14 22:13:20 UTC.
+const NOW: f64 = 1_700_000_000.0;
+
+/// Lookups in memory.
+#[derive(Debug, Default)]
+struct Lookups(Mutex<IndexMap<String, Arc<LookupTable>>>);
+
+impl LookupStore for Lookups {
+    fn read(&self, name: &str) -> Result<Option<Arc<LookupTable>>, String> {
+        Ok(self.0.lock().map_err(|error| error.to_string())?.get(name).cloned())
+    }
+
+    fn write(&self, name: &str, table: LookupTable) -> Result<(), String> {
+        self.0.lock().map_err(|error| error.to_string())?.insert(name.to_owned(), Arc::new(table));
+        Ok(())
+    }
+}
+
+/// Returns the surroundings of a search over these rows that may hold so many bytes.
+pub(crate) fn context(rows: Vec<Row>, memory: usize) -> SearchContext {
+    SearchContext {
+        session: run::session(memory).expect("a session"),
+        events: Arc::new(MemoryEvents::new(rows)),
+        lookups: Arc::new(Lookups::default()),
+        geo: None,
+        macros: Arc::new(MacroSet::builtin()),
+        now: NOW,
+        zone: TimeZone::UTC,
+        range: TimeBounds::default(),
+        observations: Arc::default(),
+    }
+}
+
+/// Reads rows, one JSON object a line. Numbers are text, as in events; only `_time` is a number.
+pub(crate) fn rows(lines: &str) -> Vec<Row> {
+    let row = |line: &str| {
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let cell = |(name, json): (&String, &serde_json::Value)| {
+            let value = match json.as_f64() {
+                Some(number) if name == fields::TIME => Value::Number(number),
+                _ => value(json),
+            };
+            (name.clone(), value)
+        };
+        object.iter().map(cell).collect()
+    };
+    lines.lines().filter(|line| !line.trim().is_empty()).map(row).collect()
+}
+
+fn value(json: &serde_json::Value) -> Value<'static> {
+    match json {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::String(text) => Value::text(text.clone()),
+        serde_json::Value::Array(items) => {
+            Value::multi(items.iter().flat_map(|item| value(item).into_members()).collect())
+        }
+        other => Value::text(other.to_string()),
+    }
+}
