@@ -126,4 +126,16 @@ impl EventsRead for LogEventsRead {
     ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         self.0.table(request, fields)
     }
+
+    fn fields(&self, request: usize, demand: &Demand) -> Result<Vec<Field>, DataFusionError> {
+        self.0.fields(request, demand)
+    }
+
+    fn table_of_whole(
+        &self,
+        request: usize,
+        fields: &[Field],
+    ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+        self.0.table_of_whole(request, fields)
+    }
 }

@@ -126,6 +126,18 @@ impl Decoder {
         report
     }
 
+    /// Takes one event that was cut out before.
+    pub fn decode_event(
+        &mut self,
+        event: &RawRecord<'_>,
+        origin: &Origin,
+        sink: Sink<'_>,
+    ) -> ControlFlow<()> {
+        self.extractor.begin(origin);
+        let mut extraction = Extraction { extractor: &mut self.extractor, sink };
+        extraction.event(event, origin).1
+    }
+
     /// Hands all that waits to `sink`.
     pub fn finish(&mut self, sink: Sink<'_>) -> ControlFlow<()> {
         take(&mut self.extractor, Least::Any, sink)

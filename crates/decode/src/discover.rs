@@ -77,6 +77,11 @@ impl Discovery {
         }
     }
 
+    /// Takes note of the fields of an event that was cut out before, if it matches.
+    pub fn see_event(&mut self, event: &RawRecord<'_>, origin: &Origin) {
+        self.push(event, origin);
+    }
+
     /// Takes note of an event's fields if it matches.
     pub(crate) fn push(&mut self, event: &RawRecord<'_>, origin: &Origin) -> Extracted {
         let record = event.text;

@@ -15,7 +15,6 @@ use spilltrail_event::fields::TIME;
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::events::{EVENT_ID, EVENT_TIME, Origin, Outline, original_column};
 use spilltrail_search::memory::Row;
-use spilltrail_search::run::Prepared;
 use spilltrail_search::{error, rows};
 
 /// Events of a finding that are named.
@@ -44,45 +43,23 @@ pub(crate) struct Gathered {
     pub(crate) newest: Option<f64>,
 }
 
-/// How the events behind a search's rows are found.
-#[derive(Debug)]
-pub(crate) struct Trace {
-    pub(crate) outline: Outline,
-    /// The search of the events, where rows do not say themselves what they come from.
-    events: Option<Prepared>,
-    context: SearchContext,
-}
-
-impl Trace {
-    /// Plans the search of the events.
-    ///
-    /// # Errors
-    /// As for the whole search.
-    pub(crate) async fn prepare(
-        outline: Outline,
-        context: SearchContext,
-    ) -> Result<Self, Vec<Diagnostic>> {
-        let events = match outline.rows {
-            Origin::Groups(_) => Some(outline.events(&context).await?),
-            Origin::Events | Origin::Unknown => None,
-        };
-        Ok(Self { outline, events, context })
-    }
-}
-
 /// Returns the evidence of each row.
 ///
 /// # Errors
 /// What the search of the events fails with.
-pub(crate) async fn gather(trace: &Trace, rows: &[Row]) -> Result<Vec<Gathered>, Vec<Diagnostic>> {
-    let Trace { outline, events, context } = trace;
+pub(crate) async fn gather(
+    outline: &Outline,
+    rows: &[Row],
+    context: &SearchContext,
+) -> Result<Vec<Gathered>, Vec<Diagnostic>> {
     let leading = outline.leading.as_str();
-    let (grouping, prepared) = match (&outline.rows, events) {
-        (Origin::Groups(fields), Some(events)) => (fields, events),
-        (Origin::Events, _) => return Ok(rows.iter().map(|row| of_event(row, leading)).collect()),
-        _ => return Ok(rows.iter().map(|_| unknown(leading)).collect()),
+    let grouping = match &outline.rows {
+        Origin::Groups(fields) => fields,
+        Origin::Events => return Ok(rows.iter().map(|row| of_event(row, leading)).collect()),
+        Origin::Unknown => return Ok(rows.iter().map(|_| unknown(leading)).collect()),
     };
     let mut trails = Trails::new(grouping, rows);
+    let prepared = outline.events(context).await?;
     let failed = |diagnostic| vec![prepared.relocate(diagnostic)];
     let mut stream = prepared.stream(context).await.map_err(failed)?;
     while let Some(batch) = stream.next().await {

@@ -7,6 +7,7 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::ScanRequest;
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::error::from_engine;
+use spilltrail_search::events;
 use spilltrail_search::shared::{SharedEvents, SharedView};
 
 use crate::run::{DetectionRun, Planned, stopped};
@@ -45,15 +46,19 @@ pub async fn prepare(
     for place in places {
         let view = shared.view();
         let context = SearchContext { events: view.clone(), ..context() };
+        let detection = &content.detections[*place];
+        if let Some(outline) = events::outline(&detection.search, &context.macros) {
+            view.carry(outline.carried()).await.map_err(|error| from_engine(&error))?;
+        }
         let mut job = Job { place: *place, context, view, state: State::Waiting };
-        job.plan(&content.detections[*place]).await;
+        job.plan(detection).await;
         jobs.push(job);
     }
     while shared.read().await.map_err(|error| from_engine(&error))? {
         for job in &mut jobs {
             if matches!(job.state, State::Waiting) {
-                // What was observed while it could not be planned does not count.
-                job.context.observations = Arc::default();
+                // What was observed and written while it could not be planned does not count.
+                job.context = SearchContext { events: job.view.clone(), ..context() };
                 job.plan(&content.detections[job.place]).await;
             }
         }
@@ -90,11 +95,5 @@ impl Job {
     #[must_use]
     pub fn requests(&self) -> Vec<ScanRequest> {
         self.view.requests()
-    }
-
-    /// Returns true if the search read the logs by itself, too, to learn the names of fields.
-    #[must_use]
-    pub fn reads_alone(&self) -> bool {
-        self.view.reads_alone()
     }
 }

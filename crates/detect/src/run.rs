@@ -14,7 +14,7 @@ use spilltrail_search::run::{self as search, Prepared};
 use spilltrail_search::{error, events, rows};
 
 use crate::baseline;
-use crate::evidence::{self, Evidence, Gathered, Trace};
+use crate::evidence::{self, Evidence, Gathered};
 use crate::finding::{Finding, Form};
 use crate::identity::{self, Ids};
 
@@ -91,13 +91,9 @@ pub async fn run(
     }
 }
 
-/// A detection's search, planned, with what finds the events behind its rows.
+/// A detection's search, planned.
 #[derive(Debug)]
-pub(crate) struct Planned {
-    search: Prepared,
-    /// None if it cannot be said which events rows come from; or why that cannot be found out.
-    trace: Option<Result<Trace, Vec<Diagnostic>>>,
-}
+pub(crate) struct Planned(Prepared);
 
 impl Planned {
     /// Plans a detection's search.
@@ -108,21 +104,12 @@ impl Planned {
         detection: &Detection,
         context: &SearchContext,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let search = search::prepare(&detection.search, None, context).await?;
-        let trace = match events::outline(&detection.search, &context.macros) {
-            // What the search of the events observes is not the detection's own.
-            Some(outline) => {
-                let own = SearchContext { observations: Arc::default(), ..context.clone() };
-                Some(Trace::prepare(outline, own).await)
-            }
-            None => None,
-        };
-        Ok(Self { search, trace })
+        search::prepare(&detection.search, None, context).await.map(Self)
     }
 
     /// Returns true if the search gives nothing when it finds no event.
     pub(crate) fn needs_events(&self) -> bool {
-        self.search.needs_events()
+        self.0.needs_events()
     }
 
     /// Runs the search and turns its rows into findings. `context` is the one it was planned in.
@@ -133,8 +120,8 @@ impl Planned {
         context: &SearchContext,
     ) -> DetectionRun {
         let started = Instant::now();
-        let mut result = match found(&self.search, context).await {
-            Ok(found) => concluded(detection, content, context, found, self.trace.as_ref()).await,
+        let mut result = match found(&self.0, context).await {
+            Ok(found) => concluded(detection, content, context, found).await,
             Err(diagnostics) => stopped(diagnostics),
         };
         result.elapsed = started.elapsed();
@@ -155,7 +142,7 @@ impl Planned {
             matched_events: context.observations.matched(),
             elapsed: Duration::ZERO,
             cpu: Duration::ZERO,
-            messages: messages.into_iter().map(|message| self.search.relocate(message)).collect(),
+            messages: messages.into_iter().map(|message| self.0.relocate(message)).collect(),
         }
     }
 }
@@ -204,7 +191,6 @@ async fn concluded(
     content: &ContentSet,
     context: &SearchContext,
     mut found: Found,
-    trace: Option<&Result<Trace, Vec<Diagnostic>>>,
 ) -> DetectionRun {
     let mut result = DetectionRun {
         status: status(&context.observations, content, found.count),
@@ -226,7 +212,7 @@ async fn concluded(
     }
     let form = Form::new(detection, &content.deployments);
     result.messages.extend(absences(&form, &found.rows));
-    let (grouping, gathered) = gathered(&found, trace, &mut result.messages).await;
+    let (grouping, gathered) = gathered(detection, context, &found, &mut result.messages).await;
     let mut ids = Ids::new(&detection.id, &grouping, context.range);
     for (row, gathered) in found.rows.into_iter().zip(gathered) {
         let time = identity::time(&row, context).or(gathered.newest);
@@ -278,8 +264,9 @@ fn absences(form: &Form<'_>, rows: &[Row]) -> Vec<Diagnostic> {
 /// Returns the fields that tell rows apart, and the evidence of each row. Evidence that cannot be had
 /// is told and stops nothing.
 async fn gathered(
+    detection: &Detection,
+    context: &SearchContext,
     found: &Found,
-    trace: Option<&Result<Trace, Vec<Diagnostic>>>,
     messages: &mut Vec<Diagnostic>,
 ) -> (Vec<String>, Vec<Gathered>) {
     let whole_search = || Gathered {
@@ -287,21 +274,20 @@ async fn gathered(
         newest: None,
     };
     let unknown = || found.rows.iter().map(|_| whole_search()).collect();
-    let outcome = match trace {
-        None => return (Vec::new(), unknown()),
-        Some(Ok(trace)) => evidence::gather(trace, &found.rows).await,
-        Some(Err(diagnostics)) => Err(diagnostics.clone()),
+    let Some(outline) = events::outline(&detection.search, &context.macros) else {
+        return (Vec::new(), unknown());
     };
-    let gathered = outcome.unwrap_or_else(|diagnostics| {
-        let reasons: Vec<String> = diagnostics.into_iter().map(|d| d.message).collect();
-        let message =
-            format!("the events behind the results cannot be named: {}", reasons.join("; "));
-        messages.push(Diagnostic::warning(Code::EXECUTION, message));
-        unknown()
-    });
-    let grouping = match trace {
-        Some(Ok(trace)) => trace.outline.grouping().to_vec(),
-        _ => Vec::new(),
+    // What this second reading observes is not the detection's own.
+    let own = SearchContext { observations: Arc::default(), ..context.clone() };
+    let gathered = match evidence::gather(&outline, &found.rows, &own).await {
+        Ok(gathered) => gathered,
+        Err(diagnostics) => {
+            let reasons: Vec<String> = diagnostics.into_iter().map(|d| d.message).collect();
+            let message =
+                format!("the events behind the results cannot be named: {}", reasons.join("; "));
+            messages.push(Diagnostic::warning(Code::EXECUTION, message));
+            unknown()
+        }
     };
-    (grouping, gathered)
+    (outline.grouping().to_vec(), gathered)
 }

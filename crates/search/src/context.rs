@@ -37,6 +37,18 @@ pub trait EventSource: Debug + Send + Sync {
     async fn table(&self, request: &ScanRequest)
     -> Result<Arc<dyn TableProvider>, DataFusionError>;
 
+    /// Returns the table of events of which some are wanted, if it can be had before it is known which:
+    /// so that a search with a subsearch needs no reading of its own.
+    ///
+    /// # Errors
+    /// As [`EventSource::fields`].
+    async fn superset(
+        &self,
+        _: &ScanRequest,
+    ) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        Ok(None)
+    }
+
     /// Returns the fields that `tstats` may use: those known without opening events. None means
     /// every field.
     fn indexed_fields(&self) -> Option<Vec<String>>;

@@ -85,6 +85,19 @@ impl Outline {
         }
     }
 
+    /// Returns the fields of the events that [`Outline::events`] reads beside what the search reads
+    /// anyway.
+    #[must_use]
+    pub fn carried(&self) -> Vec<&str> {
+        match &self.rows {
+            Origin::Groups(fields) => {
+                let fields = fields.iter().map(String::as_str);
+                ["eventID", TIME].into_iter().chain(fields).collect()
+            }
+            Origin::Events | Origin::Unknown => Vec::new(),
+        }
+    }
+
     /// Plans the search of the events: [`EVENT_ID`], [`EVENT_TIME`], the fields of the grouping as the
     /// transforming command sees them, and as the event has them in [`original_column`].
     ///

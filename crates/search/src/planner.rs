@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use spilltrail_diagnostic::Diagnostic;
-use spilltrail_event::{Demand, Predicate, ScanRequest};
+use spilltrail_event::{Demand, Field, Predicate, ScanRequest};
 use spilltrail_spl::{Arguments, Pipeline};
 
 use crate::commands::{self, Command, CommandKind, Entry, Stage};
 use crate::context::SearchContext;
 use crate::operators::CountRows;
 use crate::plan::{Needs, Plan};
+use crate::predicate_udf;
 
 /// One command of a pipeline, its arguments read.
 struct Step {
@@ -63,6 +65,12 @@ pub(crate) async fn plan_on(
 pub(crate) fn needs_of(pipeline: &Pipeline, after: Needs) -> Result<Needs, Vec<Diagnostic>> {
     let steps = read(pipeline)?;
     Ok(steps.iter().rev().fold(after, |needs, step| step.command.needs(needs)))
+}
+
+/// Returns the names that fields of a pipeline's rows can have, if that can be said.
+pub(crate) fn output_of(pipeline: &Pipeline) -> Option<Vec<String>> {
+    let steps = read(pipeline).ok()?;
+    steps.iter().fold(None, |names, step| step.command.output(names))
 }
 
 fn is_search(step: &Step) -> bool {
@@ -129,7 +137,67 @@ pub(crate) async fn scan(
     let fields = context.events.fields(&predicate, demand).await?;
     let request = ScanRequest { predicate, fields: fields.clone() };
     let table = context.events.table(&request).await?;
+    counted(context, scanned(table, fields)?)
+}
+
+/// Events of which some will be wanted; see [`EventSource::superset`](crate::context::EventSource).
+pub(crate) struct Superset {
+    table: Arc<dyn TableProvider>,
+    fields: Vec<Field>,
+}
+
+impl Superset {
+    /// Asks for the events, if the source gives such and what is wanted of them is known.
+    ///
+    /// # Errors
+    /// Fails if the source does.
+    pub(crate) async fn of(
+        context: &SearchContext,
+        predicate: Predicate,
+        demand: &Demand,
+    ) -> Result<Option<Self>, DataFusionError> {
+        if demand.is_open() {
+            return Ok(None);
+        }
+        let fields = context.events.fields(&predicate, demand).await?;
+        let request = ScanRequest { predicate, fields: fields.clone() };
+        let table = context.events.superset(&request).await?;
+        Ok(table.map(|table| Self { table, fields }))
+    }
+
+    /// Returns the plan of those events that `predicate` takes too; none if it reads what was not
+    /// asked for.
+    ///
+    /// # Errors
+    /// Fails if no plan can be made.
+    pub(crate) fn narrowed(
+        self,
+        context: &SearchContext,
+        predicate: Predicate,
+        demand: &Demand,
+    ) -> Result<Option<Plan>, DataFusionError> {
+        let is_known = |name: &&str| self.fields.iter().any(|field| field.name == **name);
+        if !predicate.fields().iter().all(is_known) {
+            return Ok(None);
+        }
+        let names: Vec<String> = self
+            .fields
+            .iter()
+            .filter(|field| demand.wants(&field.name))
+            .map(|field| field.name.clone())
+            .collect();
+        let plan = scanned(self.table, self.fields)?;
+        let condition = predicate_udf::condition(predicate, &plan);
+        counted(context, plan.filter(condition)?.select(&names)?).map(Some)
+    }
+}
+
+fn scanned(table: Arc<dyn TableProvider>, fields: Vec<Field>) -> Result<Plan, DataFusionError> {
     let logical = LogicalPlanBuilder::scan("events", provider_as_source(table), None)?.build()?;
+    Plan::new(logical, fields)
+}
+
+fn counted(context: &SearchContext, plan: Plan) -> Result<Plan, DataFusionError> {
     let counter = context.observations.scan();
-    Ok(Plan::new(logical, fields)?.operator(Arc::new(CountRows { counter })))
+    Ok(plan.operator(Arc::new(CountRows { counter })))
 }

@@ -40,8 +40,8 @@ pub(crate) async fn compile(
     Ok(Predicate::and(vec![Predicate::Time(range), predicate]))
 }
 
-/// Returns the names of the fields that an expression reads; subsearches count with `*`, because
-/// their rows may name any field.
+/// Returns the names of the fields that an expression reads; a subsearch counts with those that its
+/// rows can have, and with `*` if that cannot be said.
 #[must_use]
 pub(crate) fn field_names(expression: &SearchExpr) -> Vec<String> {
     let mut names = Vec::new();
@@ -65,8 +65,20 @@ fn collect(expression: &SearchExpr, names: &mut Vec<String>) {
             }
         }
         SearchExpr::Time { .. } => names.push(fields::TIME.to_owned()),
-        SearchExpr::Subsearch(_) => names.push("*".to_owned()),
+        SearchExpr::Subsearch(pipeline) => match subsearch::output_names(pipeline) {
+            Some(output) => names.extend(output),
+            None => names.push("*".to_owned()),
+        },
     }
+}
+
+/// Cuts a conjunction into what can be said at once and what has subsearches; none unless there is
+/// both.
+pub(crate) fn split(expression: &SearchExpr) -> Option<(SearchExpr, SearchExpr)> {
+    let SearchExpr::And(parts) = expression else { return None };
+    let (later, certain): (Vec<_>, Vec<_>) = parts.iter().cloned().partition(has_subsearch);
+    let has_both = !later.is_empty() && !certain.is_empty() && !later.iter().any(has_bounds);
+    has_both.then_some((SearchExpr::And(certain), SearchExpr::And(later)))
 }
 
 fn has_bounds(expression: &SearchExpr) -> bool {

@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use spilltrail_diagnostic::{Code, Diagnostic};
-use spilltrail_event::{Demand, Field, Predicate, ScanRequest};
+use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest, fields};
 
 use crate::context::{EventSource, lock};
 use crate::error::to_engine;
@@ -41,6 +41,26 @@ pub trait EventsRead: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// Fails if a field was not asked for.
     fn table(&self, request: usize, fields: &[Field]) -> Result<Arc<dyn TableProvider>>;
+
+    /// Returns the fields that the events of a request for [`whole_events`] have, as
+    /// [`EventSource::fields`] does.
+    ///
+    /// # Errors
+    /// Fails if the events cannot be read back.
+    fn fields(&self, request: usize, demand: &Demand) -> Result<Vec<Field>>;
+
+    /// Returns the events of a request for [`whole_events`], with any fields.
+    ///
+    /// # Errors
+    /// As [`EventsRead::fields`].
+    fn table_of_whole(&self, request: usize, fields: &[Field]) -> Result<Arc<dyn TableProvider>>;
+}
+
+/// Returns the fields that make up a whole event, from which all others can be read later.
+#[must_use]
+pub fn whole_events() -> Vec<Field> {
+    let fields = [fields::RAW, fields::SOURCE, fields::SOURCETYPE];
+    fields.map(|name| Field::new(name, Kind::Text)).to_vec()
 }
 
 /// What all searches of a run want of the events, and what was read of it.
@@ -72,8 +92,8 @@ impl SharedEvents {
         Arc::new(SharedView {
             shared: self.clone(),
             wanted: Mutex::default(),
+            carried: Mutex::default(),
             is_waiting: Arc::default(),
-            reads_alone: AtomicBool::new(false),
         })
     }
 
@@ -134,21 +154,48 @@ pub struct SharedView {
     shared: Arc<SharedEvents>,
     /// Places of what it asked for.
     wanted: Mutex<Vec<usize>>,
+    /// Read with whatever the search asks for.
+    carried: Mutex<Vec<Field>>,
     is_waiting: Arc<AtomicBool>,
-    reads_alone: AtomicBool,
 }
 
 impl SharedView {
+    /// Has these fields read of all events that the search asks for, because they will be asked for
+    /// later.
+    ///
+    /// # Errors
+    /// As [`EventSource::fields`].
+    pub async fn carry(&self, names: Vec<&str>) -> Result<()> {
+        let fields = self.shared.alone.fields(&Predicate::Nothing, &Demand::of(names)).await?;
+        *lock(&self.carried) = fields;
+        Ok(())
+    }
+
+    /// Asks for events; returns the place of what was asked for.
+    fn want(&self, request: &ScanRequest) -> usize {
+        let place = self.shared.want(request);
+        let mut wanted = lock(&self.wanted);
+        if !wanted.contains(&place) {
+            wanted.push(place);
+        }
+        place
+    }
+
+    /// Returns the pass and the number in it of whole events that were read for a predicate.
+    fn whole(&self, predicate: &Predicate) -> Option<(Arc<dyn EventsRead>, usize)> {
+        let whole = whole_events();
+        let wanted = lock(&self.shared.wanted);
+        let is_it = |wanted: &&Wanted| {
+            wanted.request.predicate == *predicate
+                && whole.iter().all(|field| wanted.request.fields.contains(field))
+        };
+        wanted.iter().filter(is_it).find_map(|wanted| wanted.read.clone())
+    }
+
     /// Returns whether events were wanted that are not read yet, and forgets it.
     #[must_use]
     pub fn take_waiting(&self) -> bool {
         self.is_waiting.swap(false, Ordering::Relaxed)
-    }
-
-    /// Returns true if the search read the logs by itself, too, to learn the names of fields.
-    #[must_use]
-    pub fn reads_alone(&self) -> bool {
-        self.reads_alone.load(Ordering::Relaxed)
     }
 
     /// Returns whether any event was found of all that the search asked for; none if it asked for
@@ -174,26 +221,37 @@ impl SharedView {
 #[async_trait]
 impl EventSource for SharedView {
     async fn fields(&self, predicate: &Predicate, demand: &Demand) -> Result<Vec<Field>> {
-        if demand.is_open() {
-            self.reads_alone.store(true, Ordering::Relaxed);
+        if !demand.is_open() {
+            return self.shared.alone.fields(predicate, demand).await;
         }
-        self.shared.alone.fields(predicate, demand).await
+        if let Some((read, number)) = self.whole(predicate) {
+            return read.fields(number, demand);
+        }
+        self.want(&ScanRequest { predicate: predicate.clone(), fields: whole_events() });
+        Err(not_read(&self.is_waiting))
     }
 
     async fn table(&self, request: &ScanRequest) -> Result<Arc<dyn TableProvider>> {
-        let place = self.shared.want(request);
-        let mut wanted = lock(&self.wanted);
-        if !wanted.contains(&place) {
-            wanted.push(place);
+        if let Some((read, number)) = self.whole(&request.predicate) {
+            return read.table_of_whole(number, &request.fields);
         }
-        let fields = request.fields.clone();
+        let mut wanted = request.clone();
+        for field in lock(&self.carried).iter() {
+            if !wanted.fields.contains(field) {
+                wanted.fields.push(field.clone());
+            }
+        }
         Ok(Arc::new(Promise {
             shared: self.shared.clone(),
-            place,
-            schema: schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind))),
-            fields,
+            place: self.want(&wanted),
+            schema: schema_of(request.fields.iter().map(|f| (f.name.as_str(), f.kind))),
+            fields: request.fields.clone(),
             is_waiting: self.is_waiting.clone(),
         }))
+    }
+
+    async fn superset(&self, request: &ScanRequest) -> Result<Option<Arc<dyn TableProvider>>> {
+        self.table(request).await.map(Some)
     }
 
     fn indexed_fields(&self) -> Option<Vec<String>> {
@@ -203,6 +261,11 @@ impl EventSource for SharedView {
     fn is_pipeline_input(&self) -> bool {
         self.shared.alone.is_pipeline_input()
     }
+}
+
+fn not_read(is_waiting: &AtomicBool) -> DataFusionError {
+    is_waiting.store(true, Ordering::Relaxed);
+    to_engine(Diagnostic::error(Code::EXECUTION, "the events are not read yet"))
 }
 
 /// Events that are there once they were read.
@@ -234,9 +297,7 @@ impl TableProvider for Promise {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let read = lock(&self.shared.wanted)[self.place].read.clone();
         let Some((read, number)) = read else {
-            self.is_waiting.store(true, Ordering::Relaxed);
-            let message = "the events are not read yet";
-            return Err(to_engine(Diagnostic::error(Code::EXECUTION, message)));
+            return Err(not_read(&self.is_waiting));
         };
         let fields = match projection {
             Some(places) => places.iter().map(|place| self.fields[*place].clone()).collect(),

@@ -134,6 +134,14 @@ pub(crate) async fn as_expression(
     Ok(SearchExpr::Or(alternatives))
 }
 
+/// Returns the names of the fields that a subsearch's rows can compare, if they can be told before it
+/// runs.
+pub(crate) fn output_names(pipeline: &Pipeline) -> Option<Vec<String>> {
+    let names = planner::output_of(pipeline)?;
+    let is_spliced = |name: &String| name == "search" || name == "query";
+    (!names.iter().any(is_spliced)).then_some(names)
+}
+
 /// Spans of a spliced text mean nothing outside it: they all become the subsearch's.
 fn place(expression: &mut SearchExpr, span: Span) {
     match expression {

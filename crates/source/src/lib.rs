@@ -17,6 +17,7 @@ mod spool;
 mod spool_table;
 mod table;
 mod wanted;
+mod whole_events;
 
 pub use inputs::{InputProblem, LogFile, PathSkips, SkippedCount};
 pub use layout::{CLOCK_SKEW, LATE_DELIVERY, Layout, Reason, Service};

@@ -142,11 +142,8 @@ impl Logs {
     /// there is a pattern, or if the logs are JSON rows, whose multivalues do not show in the name.
     #[must_use]
     pub fn discover(&self, predicate: &Predicate, demand: &Demand) -> Vec<Field> {
-        let mut fields: IndexMap<String, Kind> = IndexMap::new();
+        let mut discovery = self.discovery(predicate, demand);
         if demand.is_open() || self.are_rows() {
-            let options = &self.options;
-            let sourcetype = options.sourcetype.as_deref();
-            let mut discovery = Discovery::new(predicate, demand, options.profile, sourcetype);
             let feed = Feed::new(self, self.files_for(&Wanted::of(predicate)));
             while let Some((index, content)) = feed.next() {
                 let origin = self.origin(&self.files[index]);
@@ -156,8 +153,19 @@ impl Logs {
                 };
                 self.note(index, report);
             }
-            fields.extend(discovery.fields().into_iter().map(|field| (field.name, field.kind)));
         }
+        self.complete(&discovery, demand)
+    }
+
+    pub(crate) fn discovery(&self, predicate: &Predicate, demand: &Demand) -> Discovery {
+        let sourcetype = self.options.sourcetype.as_deref();
+        Discovery::new(predicate, demand, self.options.profile, sourcetype)
+    }
+
+    /// Returns the fields that were found, and those that are wanted by name.
+    pub(crate) fn complete(&self, discovery: &Discovery, demand: &Demand) -> Vec<Field> {
+        let found = discovery.fields().into_iter().map(|field| (field.name, field.kind));
+        let mut fields: IndexMap<String, Kind> = found.collect();
         for name in &demand.names {
             fields.entry(name.clone()).or_insert_with(|| kind_of(name, self.options.profile));
         }
@@ -259,7 +267,11 @@ impl Logs {
     }
 
     fn origin(&self, file: &LogFile) -> Origin {
-        let origin = Origin::new(file.name.clone());
+        self.origin_of(file.name.clone())
+    }
+
+    pub(crate) fn origin_of(&self, source: impl Into<Arc<str>>) -> Origin {
+        let origin = Origin::new(source);
         match &self.options.index {
             Some(index) => Origin { index: index.as_str().into(), ..origin },
             None => origin,

@@ -49,6 +49,7 @@ pub enum ScanError {
 /// What a pass found, and what it did.
 #[derive(Debug)]
 pub struct Scanned {
+    pub(crate) logs: Arc<Logs>,
     pub(crate) requests: Arc<[ScanRequest]>,
     pub(crate) spool: Spool,
     costs: ScanCosts,
@@ -168,7 +169,7 @@ impl Logs {
         };
         spool.finish()?;
         (costs.held, costs.spilled) = spool.size();
-        Ok(Scanned { requests, spool, costs })
+        Ok(Scanned { logs: self.clone(), requests, spool, costs })
     }
 }
 

@@ -85,6 +85,17 @@ impl Command for Fields {
         needs
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let is_plain = |name: &String| !name.contains('*');
+        match before {
+            Some(mut names) => {
+                names.retain(|name| self.keeps(name));
+                Some(names)
+            }
+            None => (!self.removes && self.names.iter().all(is_plain)).then(|| self.names.clone()),
+        }
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let names: Vec<String> = if self.removes {

@@ -118,6 +118,12 @@ pub trait Command: Debug + Send + Sync {
     /// Says what cannot be planned, with its place.
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic>;
 
+    /// Returns the names that fields of its rows can have, given those of the rows before it; none if
+    /// that cannot be said, which is right for any command.
+    fn output(&self, _before: Option<Vec<String>>) -> Option<Vec<String>> {
+        None
+    }
+
     /// Returns the fields whose values a row that a transforming command gives shares with each of
     /// the rows it was made of: no field if all rows become one, none if that cannot be said.
     fn grouping(&self) -> Option<Vec<String>> {

@@ -153,6 +153,15 @@ impl Command for Rename {
         })
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let renamed = |name: String| {
+            let new: Vec<String> =
+                self.pairs.iter().filter_map(|pair| pair.renamed(&name)).collect();
+            if new.is_empty() { vec![name] } else { new }
+        };
+        before.map(|names| names.into_iter().flat_map(renamed).collect())
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let mut plan = stage.input(input)?;
         for pair in &self.pairs {

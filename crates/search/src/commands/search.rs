@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::Diagnostic;
-use spilltrail_event::{Predicate, fields};
+use spilltrail_event::{Demand, Predicate, fields};
 use spilltrail_spl::{Arguments, SearchExpr};
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
@@ -57,14 +57,49 @@ impl Command for Search {
         after.and(predicate::field_names(&self.expression))
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        before
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
-        let position = if input.is_some() { Position::Later } else { Position::Leading };
-        let predicate = predicate::compile(&self.expression, position, stage.context).await?;
-        match input {
-            Some(input) => filter(input, predicate, stage),
-            None => find(predicate, stage).await,
+        if let Some(input) = input {
+            let predicate =
+                predicate::compile(&self.expression, Position::Later, stage.context).await?;
+            return filter(input, predicate, stage);
+        }
+        if let Some((certain, subsearches)) = predicate::split(&self.expression) {
+            return find_within(&certain, &subsearches, stage).await;
+        }
+        let predicate =
+            predicate::compile(&self.expression, Position::Leading, stage.context).await?;
+        find(predicate, stage).await
+    }
+}
+
+/// Plans a leading search of which a part has subsearches: what the other part finds is asked for
+/// before they run.
+async fn find_within(
+    certain: &SearchExpr,
+    subsearches: &SearchExpr,
+    stage: &Stage<'_>,
+) -> Result<Plan, Diagnostic> {
+    let context = stage.context;
+    let mut demand = demand(stage);
+    let wanted = demand.clone();
+    predicate::field_names(subsearches).iter().for_each(|name| demand.add(name));
+    let outer = predicate::compile(certain, Position::Leading, context).await?;
+    let superset = planner::Superset::of(context, outer.clone(), &demand)
+        .await
+        .map_err(|error| stage.refused(error))?;
+    // Only what finds events has a range of time.
+    let inner = predicate::compile(subsearches, Position::Later, context).await?;
+    if let Some(superset) = superset {
+        let narrowed = superset.narrowed(context, inner.clone(), &wanted);
+        if let Some(plan) = narrowed.map_err(|error| stage.refused(error))? {
+            return ordered(plan, stage);
         }
     }
+    find(Predicate::and(vec![outer, inner]), stage).await
 }
 
 fn filter(input: Plan, predicate: Predicate, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
@@ -78,20 +113,28 @@ fn filter(input: Plan, predicate: Predicate, stage: &Stage<'_>) -> Result<Plan, 
 /// Plans the leading search: the source applies the predicate; events come newest first where the
 /// rest of the pipeline can see the order.
 pub(super) async fn find(predicate: Predicate, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+    let plan = planner::scan(stage.context, predicate, &demand(stage))
+        .await
+        .map_err(|error| stage.refused(error))?;
+    ordered(plan, stage)
+}
+
+/// Returns what is read of the events.
+fn demand(stage: &Stage<'_>) -> Demand {
     let mut demand = stage.after.fields.clone();
-    let wants_time = demand.wants(fields::TIME);
     if stage.after.order {
         demand.add(fields::TIME);
     }
-    let plan = planner::scan(stage.context, predicate, &demand)
-        .await
-        .map_err(|error| stage.refused(error))?;
+    demand
+}
+
+fn ordered(plan: Plan, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
     if !stage.after.order {
         return Ok(plan);
     }
     let names = plan.names();
     let plan = order::newest_first(plan).map_err(|error| stage.refused(error))?;
-    if wants_time {
+    if stage.after.fields.wants(fields::TIME) {
         return Ok(plan);
     }
     let names: Vec<String> = names.into_iter().filter(|name| name != fields::TIME).collect();

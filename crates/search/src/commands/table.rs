@@ -53,6 +53,11 @@ impl Command for Table {
         Needs { order: after.order, ..Needs::only(&self.names) }
     }
 
+    fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
+        let is_plain = |name: &String| !name.contains('*');
+        self.names.iter().all(is_plain).then(|| self.names.clone())
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let names = spread(&input, &self.names);

@@ -54,6 +54,10 @@ impl Command for Where {
         after.and(eval::field_names(&self.condition))
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        before
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let condition = eval::splice(&self.condition, stage.context).await?;

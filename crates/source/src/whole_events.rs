@@ -1,0 +1,130 @@
+//! Whole events that a pass put by, read once more for fields that were not known before it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use spilltrail_decode::{Decoder, Format, Origin, RawRecord, schema_of};
+use spilltrail_event::{Demand, Field, Predicate, ScanRequest, fields};
+
+use crate::scan::Scanned;
+
+impl Scanned {
+    /// Returns the fields of the whole events of a search that are wanted, as
+    /// [`Logs::discover`](crate::Logs::discover) does.
+    ///
+    /// # Errors
+    /// Fails if the events cannot be read back.
+    pub fn fields(&self, search: usize, demand: &Demand) -> Result<Vec<Field>> {
+        let mut discovery = self.logs.discovery(&Predicate::All, demand);
+        for batch in self.spool.batches(search) {
+            self.for_each(search, &batch?, |event, origin| {
+                discovery.see_event(event, origin);
+            })?;
+        }
+        Ok(self.logs.complete(&discovery, demand))
+    }
+
+    /// Returns the whole events of a search with these fields.
+    ///
+    /// # Errors
+    /// Fails if the search did not ask for whole events.
+    pub fn table_of_whole(
+        self: &Arc<Self>,
+        search: usize,
+        fields: &[Field],
+    ) -> Result<Arc<dyn TableProvider>> {
+        let schema = schema_of(fields);
+        let request = ScanRequest { predicate: Predicate::All, fields: fields.to_vec() };
+        let rows = WholeEvents { scanned: self.clone(), search, request, schema: schema.clone() };
+        Ok(Arc::new(StreamingTable::try_new(schema, vec![Arc::new(rows)])?))
+    }
+
+    /// Calls `visit` with each event of a batch.
+    fn for_each(
+        &self,
+        search: usize,
+        batch: &RecordBatch,
+        mut visit: impl FnMut(&RawRecord<'_>, &Origin),
+    ) -> Result<()> {
+        let known = &self.requests[search].fields;
+        let column = |name: &str| {
+            let place = known.iter().position(|field| field.name == name);
+            place
+                .and_then(|place| batch.column(place).as_string_view_opt())
+                .ok_or_else(|| internal_datafusion_err!("the events were not read whole"))
+        };
+        let (texts, sources) = (column(fields::RAW)?, column(fields::SOURCE)?);
+        let sourcetypes = column(fields::SOURCETYPE)?;
+        let mut origin = self.logs.origin_of("");
+        for row in 0..batch.num_rows() {
+            if *origin.source != *sources.value(row) {
+                origin.source = sources.value(row).into();
+            }
+            let format = match sourcetypes.value(row) {
+                "aws:cloudtrail" => Format::CloudTrail,
+                "aws:cloudtrail:lake" => Format::Lake,
+                _ => Format::Json,
+            };
+            visit(&RawRecord { text: texts.value(row), offset: 0, format }, &origin);
+        }
+        Ok(())
+    }
+
+    fn decoded(
+        &self,
+        search: usize,
+        request: &ScanRequest,
+        batch: &RecordBatch,
+    ) -> Result<Vec<RecordBatch>> {
+        let mut decoder: Decoder = self.logs.decoder([request.clone()].into(), None);
+        let mut batches = Vec::new();
+        let mut keep = |_: usize, batch| {
+            batches.push(batch);
+            ControlFlow::Continue(())
+        };
+        self.for_each(search, batch, |event, origin| {
+            // Nobody breaks off.
+            let _ = decoder.decode_event(event, origin, &mut keep);
+        })?;
+        let _ = decoder.finish(&mut keep);
+        Ok(batches)
+    }
+}
+
+/// The whole events of a search, taken apart as they are wanted.
+#[derive(Debug)]
+struct WholeEvents {
+    scanned: Arc<Scanned>,
+    search: usize,
+    request: ScanRequest,
+    schema: SchemaRef,
+}
+
+impl PartitionStream for WholeEvents {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let (scanned, request, search) = (self.scanned.clone(), self.request.clone(), self.search);
+        let batches = scanned.spool.batches(search).flat_map(move |batch| {
+            let decoded = batch
+                .map_err(Into::into)
+                .and_then(|batch| scanned.decoded(search, &request, &batch));
+            match decoded {
+                Ok(batches) => batches.into_iter().map(Ok).collect::<Vec<_>>(),
+                Err(error) => vec![Err(error)],
+            }
+        });
+        let stream = futures::stream::iter(batches);
+        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
+    }
+}
