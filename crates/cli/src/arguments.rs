@@ -177,6 +177,12 @@ pub(crate) struct HuntOptions {
     /// Add what was read, what was skipped and what became of each detection.
     #[arg(long)]
     pub(crate) summary: bool,
+    /// Print what the run and each detection cost, to standard error.
+    #[arg(long)]
+    pub(crate) costs: bool,
+    /// Print how the logs would be read for all detections in one pass, and read nothing.
+    #[arg(long)]
+    pub(crate) explain_scan: bool,
     /// Show every finding and every detection, none folded into a count.
     #[arg(long)]
     pub(crate) all: bool,

@@ -34,6 +34,8 @@ pub(crate) struct Environment {
     /// The logs, unless rows stand for them.
     pub(crate) logs: Option<Arc<Logs>>,
     pub(crate) clock: Clock,
+    /// Which rules derived fields follow.
+    pub(crate) profile: spilltrail_decode::Profile,
     pub(crate) events: Arc<dyn EventSource>,
     lookups: RunLookups,
     macros: Arc<MacroSet>,
@@ -120,6 +122,7 @@ impl Environment {
             is_content_partial: loaded.is_partial,
             logs,
             clock,
+            profile: profile(read),
             events,
             geo,
             session: run::session(read.memory_limit.max(1) << 20)?,
@@ -171,6 +174,13 @@ pub(crate) fn wanted<'a>(
     if has_own_times { Wanted::default() } else { Wanted::in_time(range) }
 }
 
+fn profile(read: &ReadOptions) -> spilltrail_decode::Profile {
+    match read.profile {
+        Profile::Superset => spilltrail_decode::Profile::Superset,
+        Profile::Ta70 => spilltrail_decode::Profile::Ta70,
+    }
+}
+
 fn open(
     names: &[String],
     read: &ReadOptions,
@@ -178,10 +188,7 @@ fn open(
     wanted: Wanted,
 ) -> Result<Logs> {
     let options = LogOptions {
-        profile: match read.profile {
-            Profile::Superset => spilltrail_decode::Profile::Superset,
-            Profile::Ta70 => spilltrail_decode::Profile::Ta70,
-        },
+        profile: profile(read),
         sourcetype: read.sourcetype.clone(),
         duplicates: if read.dedup { Duplicates::Drop } else { Duplicates::Keep },
         progress,

@@ -85,6 +85,11 @@ impl Needles {
         (!needles.is_empty() && needles.len() <= MOST).then_some(Self(needles))
     }
 
+    /// Returns the words, in lower case.
+    pub(crate) fn words(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|needle| String::from_utf8_lossy(&needle.text).into_owned())
+    }
+
     /// Returns false if the event cannot match.
     pub(crate) fn may_match(&self, record: &str) -> bool {
         let bytes = record.as_bytes();

@@ -13,9 +13,11 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Value;
 use spilltrail_event::fields::TIME;
 use spilltrail_search::context::SearchContext;
+use spilltrail_search::error;
 use spilltrail_search::events::{EVENT_ID, EVENT_TIME, Origin, Outline, original_column};
+use spilltrail_search::expression::arrow::ColumnReader;
 use spilltrail_search::memory::Row;
-use spilltrail_search::{error, rows};
+use spilltrail_search::rows::{self, Columns};
 
 /// Events of a finding that are named.
 pub const MAX_EVENT_IDS: usize = 20;
@@ -64,9 +66,7 @@ pub(crate) async fn gather(
     let mut stream = prepared.stream(context).await.map_err(failed)?;
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(|failure| failed(error::from_engine(&failure)))?;
-        for event in rows::batch_rows(&batch) {
-            trails.follow(&event);
-        }
+        trails.follow_all(&rows::Columns::of(&batch));
         if trails.are_full() {
             break;
         }
@@ -104,7 +104,32 @@ struct Trails<'a> {
 #[derive(Debug)]
 struct Keyed {
     fields: Vec<usize>,
-    rows: HashMap<Vec<String>, Vec<usize>>,
+    rows: HashMap<Key, Vec<usize>>,
+}
+
+/// Values in a row, each with its length before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+struct Key(Vec<u8>);
+
+impl Key {
+    fn push(&mut self, value: &str) {
+        self.0.extend_from_slice(&(value.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(value.as_bytes());
+    }
+
+    fn of<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut key = Self::default();
+        values.into_iter().for_each(|value| key.push(value));
+        key
+    }
+}
+
+/// The columns of events that say whom they belong to.
+struct EventColumns<'a> {
+    grouping: Vec<Option<&'a ColumnReader>>,
+    originals: Vec<Option<&'a ColumnReader>>,
+    id: Option<&'a ColumnReader>,
+    time: Option<&'a ColumnReader>,
 }
 
 /// What is known of one row's events.
@@ -148,7 +173,8 @@ impl<'a> Trails<'a> {
                 self.index.push(Keyed { fields: present.clone(), rows: HashMap::new() });
                 self.index.len() - 1
             });
-            for key in combinations(present.iter().map(|i| values[*i].as_slice())) {
+            for chosen in combinations(present.iter().map(|i| values[*i].as_slice())) {
+                let key = Key::of(chosen.iter().map(String::as_str));
                 self.index[place].rows.entry(key).or_default().push(number);
             }
         }
@@ -162,23 +188,64 @@ impl<'a> Trails<'a> {
         });
     }
 
-    /// Adds an event to the rows that it belongs to.
-    fn follow(&mut self, event: &Row) {
-        let values: Vec<Vec<String>> =
-            self.grouping.iter().map(|name| members(event, name)).collect();
-        let mut found: Vec<usize> = Vec::new();
+    /// Adds events to the rows that they belong to.
+    fn follow_all(&mut self, events: &Columns) {
+        let columns = EventColumns {
+            grouping: self.grouping.iter().map(|name| events.get(name)).collect(),
+            originals: self.originals.iter().map(|name| events.get(name)).collect(),
+            id: events.get(EVENT_ID),
+            time: events.get(EVENT_TIME),
+        };
+        let (mut found, mut key) = (Vec::new(), Key::default());
+        for row in 0..events.rows() {
+            found.clear();
+            self.find(&columns, row, &mut key, &mut found);
+            for number in &found {
+                let trail = &mut self.rows[*number];
+                let was_full = trail.is_full();
+                trail.add(&columns, row);
+                self.full += usize::from(!was_full && trail.is_full());
+            }
+        }
+    }
+
+    /// Finds the rows that an event belongs to. `key` is memory to use again.
+    fn find(&self, events: &EventColumns<'_>, row: usize, key: &mut Key, found: &mut Vec<usize>) {
+        let value = |field: &usize| events.grouping[*field].map(|column| column.value(row));
         for Keyed { fields, rows } in &self.index {
-            for key in combinations(fields.iter().map(|i| values[*i].as_slice())) {
+            key.0.clear();
+            let mut is_single = true;
+            let mut is_whole = true;
+            for field in fields {
+                match value(field) {
+                    None | Some(Value::Null) => is_whole = false,
+                    Some(Value::Text(text)) => key.push(&text),
+                    Some(Value::Multi(_)) => is_single = false,
+                    Some(single) => key.push(&single.to_text().unwrap_or_default()),
+                }
+            }
+            if !is_whole {
+                continue;
+            }
+            if is_single {
+                found.extend(rows.get(key).into_iter().flatten());
+                continue;
+            }
+            let values: Vec<Vec<String>> = fields
+                .iter()
+                .map(|field| {
+                    let members = value(field).map(Value::into_members).unwrap_or_default();
+                    members.into_iter().map(std::borrow::Cow::into_owned).collect()
+                })
+                .collect();
+            for chosen in combinations(values.iter().map(Vec::as_slice)) {
+                let key = Key::of(chosen.iter().map(String::as_str));
                 found.extend(rows.get(&key).into_iter().flatten());
             }
         }
-        found.sort_unstable();
-        found.dedup();
-        for number in found {
-            let trail = &mut self.rows[number];
-            let was_full = trail.is_full();
-            trail.add(event, &self.originals);
-            self.full += usize::from(!was_full && trail.is_full());
+        if found.len() > 1 {
+            found.sort_unstable();
+            found.dedup();
         }
     }
 
@@ -198,21 +265,30 @@ impl Trail {
         self.ids.len() >= MAX_EVENT_IDS
     }
 
-    fn add(&mut self, event: &Row, originals: &[String]) {
+    fn add(&mut self, events: &EventColumns<'_>, row: usize) {
         self.has_events = true;
-        if let Some(time) = event.get(EVENT_TIME).and_then(Value::as_number) {
+        if let Some(time) = events.time.and_then(|column| column.value(row).as_number()) {
             self.oldest = self.oldest.min(time);
             self.newest = self.newest.max(time);
         }
-        for (index, column) in originals.iter().enumerate() {
+        for (index, column) in events.originals.iter().enumerate() {
             if self.is_original[index] {
-                let own = members(event, column);
-                self.is_original[index] = own.iter().any(|own| self.values[index].contains(own));
+                let own = column.map_or(Value::Null, |column| column.value(row));
+                let values = &self.values[index];
+                let is_one = |own: &str| values.iter().any(|value| value == own);
+                self.is_original[index] = match &own {
+                    Value::Text(text) => is_one(text),
+                    other => other.members().iter().any(|own| is_one(own)),
+                };
             }
         }
-        for id in members(event, EVENT_ID) {
-            if !self.is_full() && !self.ids.contains(&id) {
-                self.ids.push(id);
+        if self.is_full() {
+            return;
+        }
+        let ids = events.id.map_or(Value::Null, |column| column.value(row));
+        for id in ids.members() {
+            if !self.is_full() && !self.ids.iter().any(|known| *known == id) {
+                self.ids.push(id.into_owned());
             }
         }
     }

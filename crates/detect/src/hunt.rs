@@ -30,13 +30,12 @@ enum State {
     Stopped(Vec<Diagnostic>),
 }
 
-/// Plans the detections at `places`, and has the events that they need read: all in one pass, and in
-/// one more for each subsearch that must be answered before its search can be planned. `context`
+/// Plans the detections at `places`, as far as that is possible before events are read. `context`
 /// makes the surroundings of one detection; its events are replaced by the shared ones.
 ///
 /// # Errors
-/// Fails if events cannot be put by.
-pub async fn prepare(
+/// Fails if nothing can be said of the events.
+pub async fn plan(
     content: &ContentSet,
     places: &[usize],
     shared: &Arc<SharedEvents>,
@@ -54,6 +53,21 @@ pub async fn prepare(
         job.plan(detection).await;
         jobs.push(job);
     }
+    Ok(jobs)
+}
+
+/// As [`plan`], and has the events that the detections need read: all in one pass, and in one more for
+/// what could only be asked for when a subsearch was answered.
+///
+/// # Errors
+/// Fails if events cannot be put by.
+pub async fn prepare(
+    content: &ContentSet,
+    places: &[usize],
+    shared: &Arc<SharedEvents>,
+    context: &dyn Fn() -> SearchContext,
+) -> Result<Vec<Job>, Diagnostic> {
+    let mut jobs = plan(content, places, shared, context).await?;
     while shared.read().await.map_err(|error| from_engine(&error))? {
         for job in &mut jobs {
             if matches!(job.state, State::Waiting) {
@@ -89,6 +103,13 @@ impl Job {
             State::Stopped(diagnostics) => stopped(diagnostics.clone()),
             State::Waiting => stopped(Vec::new()),
         }
+    }
+
+    /// Returns true if it cannot be planned before events are read: it has a subsearch over them, or
+    /// wants all of their fields.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting)
     }
 
     /// Returns what the detection asked of the events.

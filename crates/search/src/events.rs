@@ -85,17 +85,17 @@ impl Outline {
         }
     }
 
-    /// Returns the fields of the events that [`Outline::events`] reads beside what the search reads
-    /// anyway.
+    /// Returns the fields of the events that [`Outline::events`] reads, as far as they are known by
+    /// name.
     #[must_use]
-    pub fn carried(&self) -> Vec<&str> {
-        match &self.rows {
-            Origin::Groups(fields) => {
-                let fields = fields.iter().map(String::as_str);
-                ["eventID", TIME].into_iter().chain(fields).collect()
-            }
-            Origin::Events | Origin::Unknown => Vec::new(),
+    pub fn carried(&self) -> Vec<String> {
+        if !matches!(self.rows, Origin::Groups(_)) {
+            return Vec::new();
         }
+        let (mut pipeline, needs) = self.tracing();
+        pipeline.commands.remove(0);
+        let needs = planner::needs_of(&pipeline, needs).map(|needs| needs.fields.names);
+        needs.unwrap_or_default().into_iter().collect()
     }
 
     /// Plans the search of the events: [`EVENT_ID`], [`EVENT_TIME`], the fields of the grouping as the
@@ -104,6 +104,13 @@ impl Outline {
     /// # Errors
     /// As for the whole search.
     pub async fn events(&self, context: &SearchContext) -> Result<Prepared, Vec<Diagnostic>> {
+        let (pipeline, needs) = self.tracing();
+        let plan = planner::plan_pipeline(&pipeline, context, needs).await?;
+        Ok(Prepared { plan, expansion: self.expansion.clone() })
+    }
+
+    /// Returns the search of the events, and what is needed of its rows.
+    fn tracing(&self) -> (Pipeline, Needs) {
         let grouping = self.grouping();
         let mut carried = vec![
             (EVENT_ID.to_owned(), "eventID".to_owned()),
@@ -116,8 +123,7 @@ impl Outline {
         pipeline.commands.insert(1, carry(&carried));
         let mut needs = Needs::only(grouping);
         needs = needs.and(carried.iter().map(|(column, _)| column));
-        let plan = planner::plan_pipeline(&pipeline, context, needs).await?;
-        Ok(Prepared { plan, expansion: self.expansion.clone() })
+        (pipeline, needs)
     }
 }
 

@@ -167,6 +167,39 @@ pub fn readers(columns: &[ArrayRef]) -> Result<Vec<ColumnReader>, DataFusionErro
     columns.iter().map(ColumnReader::new).collect()
 }
 
+/// A batch's columns by name, to be read without copying anything.
+#[derive(Debug)]
+pub struct Columns {
+    schema: SchemaRef,
+    readers: Vec<ColumnReader>,
+    rows: usize,
+}
+
+impl Columns {
+    /// Returns the columns of a batch.
+    ///
+    /// # Panics
+    /// Never for batches of a search: the planner makes columns of SPL's kinds only.
+    #[must_use]
+    pub fn of(batch: &RecordBatch) -> Self {
+        let readers =
+            readers(batch.columns()).expect("the planner makes columns of SPL's kinds only");
+        Self { schema: batch.schema(), readers, rows: batch.num_rows() }
+    }
+
+    /// Returns the number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Returns the column of a field, if there is one.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&ColumnReader> {
+        self.schema.index_of(name).ok().map(|index| &self.readers[index])
+    }
+}
+
 /// Returns the rows of a batch, each with the fields that it has.
 pub fn batch_rows(batch: &RecordBatch) -> impl Iterator<Item = IndexMap<String, Value<'static>>> {
     let readers = readers(batch.columns()).expect("the planner makes columns of SPL's kinds only");

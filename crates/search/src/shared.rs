@@ -165,7 +165,7 @@ impl SharedView {
     ///
     /// # Errors
     /// As [`EventSource::fields`].
-    pub async fn carry(&self, names: Vec<&str>) -> Result<()> {
+    pub async fn carry(&self, names: Vec<String>) -> Result<()> {
         let fields = self.shared.alone.fields(&Predicate::Nothing, &Demand::of(names)).await?;
         *lock(&self.carried) = fields;
         Ok(())

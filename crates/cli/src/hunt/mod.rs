@@ -1,6 +1,9 @@
 //! `hunt`: runs detections over logs and prints what they find.
 
+mod costs;
+mod explain;
 mod findings;
+
 mod summary;
 mod text;
 mod workers;
@@ -13,9 +16,9 @@ use anyhow::{Result, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use spilltrail_content::{ContentSet, Detection};
 use spilltrail_detect::{DetectionRun, Status, hunt};
-use spilltrail_diagnostic::Severity;
+use spilltrail_diagnostic::{Diagnostic, Severity};
 use spilltrail_search::shared::SharedEvents;
-use spilltrail_source::{Logs, Progress, Wanted};
+use spilltrail_source::{Progress, Wanted};
 use spilltrail_spl::expand_macros;
 
 use crate::arguments::{Format, HuntOptions};
@@ -49,11 +52,19 @@ pub(crate) async fn run(options: HuntOptions) -> Result<ExitCode> {
     let environment = Arc::new(environment);
 
     let mut writer = FindingWriter::new(format, options.all, &environment.clock.zone);
-    let reports = run_all(&environment, &logs, &chosen, &mut writer, &bar).await?;
-    let mut summary = Summary::new(&environment, reports);
+    let reader = Arc::new(LogReader::new(logs, environment.scan_options()));
+    let shared = SharedEvents::new(environment.events.clone(), reader.clone());
+    if options.explain_scan {
+        return explain::print(&environment, &chosen, &shared).await;
+    }
+    let reports = run_all(&environment, &shared, &chosen, &mut writer, &bar).await?;
+    let mut summary = Summary::new(&environment, reports, &reader.costs());
     // The last word on what counts as now: nothing asked for it, so it was not looked up before.
     summary.settle_now();
     writer.finish(&summary, &options)?;
+    if options.costs {
+        eprint!("{}", costs::render(&summary));
+    }
     Ok(exit(&environment, &summary, &options))
 }
 
@@ -128,16 +139,14 @@ async fn set_clock(
 /// Plans the detections, reads the logs once for all of them, and runs them.
 async fn run_all(
     environment: &Arc<Environment>,
-    logs: &Arc<Logs>,
+    shared: &Arc<SharedEvents>,
     chosen: &[usize],
     writer: &mut FindingWriter,
     bar: &ProgressBar,
 ) -> Result<Vec<Report>> {
-    let reader = Arc::new(LogReader::new(logs.clone(), environment.scan_options()));
-    let shared = SharedEvents::new(environment.events.clone(), reader.clone());
-    let jobs = hunt::prepare(&environment.content, chosen, &shared, &|| environment.context())
+    let jobs = hunt::prepare(&environment.content, chosen, shared, &|| environment.context())
         .await
-        .map_err(|diagnostic| anyhow!("the logs cannot be read: {}", diagnostic.message))?;
+        .map_err(unreadable)?;
     bar.finish_and_clear();
     let mut finished = workers::run(environment.clone(), jobs);
     let mut reports = Vec::new();
@@ -150,6 +159,10 @@ async fn run_all(
         reports.push(Report::new(detection, &run));
     }
     Ok(reports)
+}
+
+fn unreadable(diagnostic: Diagnostic) -> anyhow::Error {
+    anyhow!("the logs cannot be read: {}", diagnostic.message)
 }
 
 /// Returns a bar of the bytes read, on a terminal.

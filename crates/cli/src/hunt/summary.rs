@@ -1,6 +1,7 @@
 //! What a hunt came to: what was read, what was skipped, what became of each detection.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use spilltrail_content::Detection;
@@ -8,7 +9,7 @@ use spilltrail_decode::SkipKind;
 use spilltrail_detect::{DetectionRun, Status};
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_search::json;
-use spilltrail_source::{Reason, SkippedCount};
+use spilltrail_source::{Reason, ScanCosts, SkippedCount};
 
 use crate::environment::Environment;
 
@@ -37,6 +38,8 @@ pub(super) struct Summary {
     pub(super) now: Option<f64>,
     /// True if the user set it.
     pub(super) now_is_given: bool,
+    /// What each pass over the logs did.
+    pub(super) passes: Vec<Pass>,
     /// Findings of all detections.
     findings: u64,
     pub(super) detections: Vec<Report>,
@@ -57,9 +60,11 @@ pub(super) struct Report {
     pub(super) detection_type: String,
     pub(super) status: Status,
     pub(super) findings: u64,
-    rows: u64,
-    matched_events: Option<u64>,
+    pub(super) rows: u64,
+    pub(super) matched_events: Option<u64>,
     seconds: f64,
+    /// Processor time of its own: running, not reading.
+    pub(super) cpu_seconds: f64,
     /// The highest score of its findings.
     #[serde(skip)]
     pub(super) risk_score: Option<u32>,
@@ -82,6 +87,44 @@ pub(super) struct Unread {
     is_damage: bool,
 }
 
+/// What a pass over the logs did.
+#[derive(Debug, Serialize)]
+pub(super) struct Pass {
+    /// Processor time of all its threads.
+    pub(super) cpu_seconds: f64,
+    /// Events that no search may want, by their name.
+    pub(super) events_left_by_name: u64,
+    /// Further ones that lack the words that searches need.
+    pub(super) events_left_by_needle: u64,
+    /// Events that were taken apart.
+    pub(super) events_read: u64,
+    /// Rows put by for the searches.
+    pub(super) rows: u64,
+    /// Memory that they took.
+    pub(super) bytes_held: u64,
+    /// Bytes of them that went to disk.
+    pub(super) bytes_spilled: u64,
+}
+
+impl Pass {
+    fn new(costs: &ScanCosts) -> Self {
+        Self {
+            cpu_seconds: rounded(costs.cpu),
+            events_left_by_name: costs.extraction.by_name,
+            events_left_by_needle: costs.extraction.by_needle,
+            events_read: costs.extraction.read,
+            rows: costs.extraction.rows,
+            bytes_held: costs.held as u64,
+            bytes_spilled: costs.spilled,
+        }
+    }
+}
+
+/// Returns seconds to the tenth of a millisecond.
+fn rounded(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10_000.0
+}
+
 impl Report {
     pub(super) fn new(detection: &Detection, run: &DetectionRun) -> Self {
         let (missing_fields, empty_lookups) = match &run.status {
@@ -97,7 +140,8 @@ impl Report {
             findings: run.findings.len() as u64,
             rows: run.rows,
             matched_events: run.matched_events,
-            seconds: (run.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
+            seconds: rounded(run.elapsed),
+            cpu_seconds: rounded(run.cpu),
             risk_score: run.findings.iter().filter_map(|finding| finding.risk_score).max(),
             missing_fields,
             empty_lookups,
@@ -125,7 +169,11 @@ fn list(names: &[String]) -> String {
 }
 
 impl Summary {
-    pub(super) fn new(environment: &Environment, detections: Vec<Report>) -> Self {
+    pub(super) fn new(
+        environment: &Environment,
+        detections: Vec<Report>,
+        costs: &[ScanCosts],
+    ) -> Self {
         let clock = &environment.clock;
         let mut summary = Self {
             files: 0,
@@ -138,6 +186,7 @@ impl Summary {
             latest: clock.range.latest,
             now: Some(clock.now),
             now_is_given: clock.is_fixed,
+            passes: costs.iter().map(Pass::new).collect(),
             findings: detections.iter().map(|report| report.findings).sum(),
             detections,
             skipped: BTreeMap::new(),

@@ -79,6 +79,14 @@ impl Fields {
     }
 }
 
+/// Returns words of which a CloudTrail event contains at least one, in lower case, if a search takes it;
+/// none if that cannot be said of the search.
+#[must_use]
+pub fn needed_words(request: &ScanRequest, profile: Profile) -> Option<Vec<String>> {
+    let needles = needles(std::slice::from_ref(request), &[0], Format::CloudTrail, profile);
+    needles.map(|needles| needles.words().collect())
+}
+
 /// Returns what an event must contain for any of the searches, if that can be said of all of them.
 fn needles(
     requests: &[ScanRequest],

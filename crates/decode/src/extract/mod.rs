@@ -20,6 +20,7 @@ use crate::event_view::{Origin, arrays};
 use crate::json::member;
 use crate::paths::{Outer, Slots};
 use crate::split::Format;
+pub use class::needed_words;
 use class::{Class, Reading};
 use condition::Outcomes;
 

@@ -1,0 +1,54 @@
+//! What a hunt cost, for a person.
+
+use std::fmt::Write;
+
+use super::summary::Summary;
+
+/// Returns the costs of reading, and of each detection, the dearest first.
+pub(super) fn render(summary: &Summary) -> String {
+    let mut text = String::new();
+    let reading: f64 = summary.passes.iter().map(|pass| pass.cpu_seconds).sum();
+    let running: f64 = summary.detections.iter().map(|report| report.cpu_seconds).sum();
+    let total = (reading + running).max(f64::MIN_POSITIVE);
+    let share = |seconds: f64| 100.0 * seconds / total;
+    let _ = writeln!(text, "     CPU s   share      events        rows");
+    for (number, pass) in summary.passes.iter().enumerate() {
+        let events = pass.events_left_by_name + pass.events_left_by_needle + pass.events_read;
+        let _ = writeln!(
+            text,
+            "{:>10.4}  {:>5.1}%  {events:>10}  {:>10}  reading, pass {}",
+            pass.cpu_seconds,
+            share(pass.cpu_seconds),
+            pass.rows,
+            number + 1,
+        );
+        let _ = writeln!(
+            text,
+            "{:>30}  of these left by name, {} for want of a word, {} taken apart",
+            pass.events_left_by_name, pass.events_left_by_needle, pass.events_read,
+        );
+        if pass.bytes_spilled > 0 {
+            let _ = writeln!(text, "{:>30}  bytes of rows waited on disk", pass.bytes_spilled);
+        }
+    }
+    let mut reports: Vec<_> = summary.detections.iter().collect();
+    reports.sort_by(|one, other| other.cpu_seconds.total_cmp(&one.cpu_seconds));
+    for report in reports {
+        let matched = report.matched_events.map_or_else(|| "-".to_owned(), |n| n.to_string());
+        let _ = writeln!(
+            text,
+            "{:>10.4}  {:>5.1}%  {matched:>10}  {:>10}  {}",
+            report.cpu_seconds,
+            share(report.cpu_seconds),
+            report.rows,
+            report.name,
+        );
+    }
+    let read = summary.bytes_uncompressed as f64 / 1e6;
+    let _ = writeln!(
+        text,
+        "{read:.0} MB of text in {reading:.3} CPU s of reading: {:.0} MB/s on one core",
+        read / reading.max(f64::MIN_POSITIVE),
+    );
+    text
+}
