@@ -64,6 +64,10 @@ impl EventSource for LogEvents {
         Ok(Arc::new(self.0.table(request)))
     }
 
+    fn gives_parts_of_raw(&self) -> bool {
+        true
+    }
+
     fn indexed_fields(&self) -> Option<Vec<String>> {
         let indexed =
             [fields::TIME, fields::INDEX, fields::HOST, fields::SOURCE, fields::SOURCETYPE];

@@ -9,7 +9,7 @@ use spilltrail_event::{Record, fields};
 
 use crate::cloudtrail::inputs::{Input, Inputs};
 use crate::cloudtrail::{Derived, Profile, Values, derived_field};
-use crate::json::{member, unescape};
+use crate::json::{self, member, unescape};
 use crate::paths::{Arrays, Paths, Slots};
 use crate::split::Format;
 use crate::time::WrittenTime;
@@ -77,6 +77,8 @@ pub(crate) enum FieldSource {
     Builtin(Builtin),
     Derived(&'static Derived),
     Raw(usize),
+    /// A part of `_raw`: its place among the set's.
+    Part(usize),
 }
 
 /// A set of fields of one format, ready to be picked.
@@ -84,6 +86,8 @@ pub(crate) enum FieldSource {
 pub(crate) struct FieldSet {
     pub(crate) paths: Paths,
     pub(crate) by_name: HashMap<String, FieldSource>,
+    /// The keys of parts of `_raw`.
+    parts: Vec<Vec<String>>,
     slot_of: [usize; Input::COUNT],
     /// Slots of the members that may hold the time, the first that does counts.
     time_slots: Vec<usize>,
@@ -100,6 +104,7 @@ impl FieldSet {
         Self {
             paths,
             by_name: HashMap::new(),
+            parts: Vec::new(),
             slot_of: [usize::MAX; Input::COUNT],
             time_slots,
             own: [usize::MAX; BUILTINS.len()],
@@ -122,6 +127,9 @@ impl FieldSet {
                 self.own[*builtin as usize] = self.paths.add(name);
             }
             FieldSource::Builtin(*builtin)
+        } else if let Some(keys) = fields::keys_of_part(name) {
+            self.parts.push(keys.into_iter().map(str::to_owned).collect());
+            FieldSource::Part(self.parts.len() - 1)
         } else if self.format == Format::CloudTrail
             && let Some(derived) = derived_field(name, self.profile)
         {
@@ -221,6 +229,9 @@ impl<'a> EventView<'a> {
                 slot_of: &self.set.slot_of,
             }),
             FieldSource::Raw(slot) => self.raw(slot),
+            FieldSource::Part(part) => {
+                json::part(self.record, &self.set.parts[part]).map(Cow::Owned).into()
+            }
         }
     }
 

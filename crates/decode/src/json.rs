@@ -118,6 +118,34 @@ pub(crate) fn member(bytes: &[u8], key: &[u8]) -> Option<Range<usize>> {
     found
 }
 
+/// Returns the part of an object at these keys: a document with nothing but them and the value there.
+/// Of a key that is repeated, the last value counts.
+pub(crate) fn part(text: &str, keys: &[String]) -> Option<String> {
+    let mut place = 0..text.len();
+    let mut head = String::new();
+    for key in keys {
+        let object = text.get(place.clone())?;
+        if !object.trim_start().starts_with('{') {
+            return None;
+        }
+        let mut found = None;
+        for_each_member(object.as_bytes(), |name, value| {
+            let end = value_end(object.as_bytes(), value);
+            if object.get(name).is_some_and(|name| unescape(name) == *key) {
+                found = Some(place.start + value..place.start + end);
+            }
+            Some(end)
+        });
+        place = found?;
+        head.push('{');
+        head.push_str(&serde_json::Value::from(key.as_str()).to_string());
+        head.push(':');
+    }
+    head.push_str(text.get(place)?);
+    head.extend(std::iter::repeat_n('}', keys.len()));
+    Some(head)
+}
+
 /// Returns the outermost keys of an object.
 pub(crate) fn outer_keys(bytes: &[u8]) -> Keys {
     let mut keys = Keys::default();
@@ -202,6 +230,22 @@ mod tests {
             (r"\ude00\u0041", "\u{fffd}A"),
         ] {
             assert_eq!(unescape(text), plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn parts() {
+        let text = r#" {"a":{"b" : {"c":1},"d":"x}"},"e":[1],"a":{"\u0062":"y","d":null}} "#;
+        let part = |keys: &str| part(text, &keys.split('.').map(str::to_owned).collect::<Vec<_>>());
+        for (keys, found) in [
+            ("a.b", Some(r#"{"a":{"b":"y"}}"#)),
+            ("a.d", Some(r#"{"a":{"d":null}}"#)),
+            ("e", Some(r#"{"e":[1]}"#)),
+            ("e.a", None),
+            ("a.d.x", None),
+            ("z", None),
+        ] {
+            assert_eq!(part(keys).as_deref(), found, "{keys}");
         }
     }
 

@@ -47,7 +47,7 @@ pub async fn plan(
         let context = SearchContext { events: view.clone(), ..context() };
         let detection = &content.detections[*place];
         if let Some(outline) = events::outline(&detection.search, &context.macros) {
-            view.carry(outline.carried()).await.map_err(|error| from_engine(&error))?;
+            view.carry(outline.carried(&context)).await.map_err(|error| from_engine(&error))?;
         }
         let mut job = Job { place: *place, context, view, state: State::Waiting };
         job.plan(detection).await;

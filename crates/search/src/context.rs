@@ -53,6 +53,12 @@ pub trait EventSource: Debug + Send + Sync {
     /// every field.
     fn indexed_fields(&self) -> Option<Vec<String>>;
 
+    /// Returns true if a field named by [`part_of_raw`](spilltrail_event::fields::part_of_raw) gives
+    /// that part.
+    fn gives_parts_of_raw(&self) -> bool {
+        false
+    }
+
     /// Returns true if a pipeline that begins with a pipe and an ordinary command reads the events
     /// as its input, in their own order; so do rows given for trying things.
     fn is_pipeline_input(&self) -> bool {

@@ -88,13 +88,13 @@ impl Outline {
     /// Returns the fields of the events that [`Outline::events`] reads, as far as they are known by
     /// name.
     #[must_use]
-    pub fn carried(&self) -> Vec<String> {
+    pub fn carried(&self, context: &SearchContext) -> Vec<String> {
         if !matches!(self.rows, Origin::Groups(_)) {
             return Vec::new();
         }
-        let (mut pipeline, needs) = self.tracing();
-        pipeline.commands.remove(0);
-        let needs = planner::needs_of(&pipeline, needs).map(|needs| needs.fields.names);
+        let (pipeline, needs) = self.tracing();
+        let needs = planner::needs_of_events(&pipeline, context, needs);
+        let needs = needs.map(|needs| needs.fields.names);
         needs.unwrap_or_default().into_iter().collect()
     }
 

@@ -32,7 +32,8 @@ pub(crate) async fn plan_pipeline(
     context: &SearchContext,
     needs: Needs,
 ) -> Result<Plan, Vec<Diagnostic>> {
-    let steps = read(pipeline)?;
+    let mut steps = read(pipeline)?;
+    follow_source(&mut steps, context);
     let input = match steps.first() {
         Some(first) if first.entry.doc.kind != CommandKind::Generating && !is_search(first) => {
             pipeline_input(context)
@@ -65,6 +66,28 @@ pub(crate) async fn plan_on(
 pub(crate) fn needs_of(pipeline: &Pipeline, after: Needs) -> Result<Needs, Vec<Diagnostic>> {
     let steps = read(pipeline)?;
     Ok(steps.iter().rev().fold(after, |needs, step| step.command.needs(needs)))
+}
+
+/// Tells the commands right after a leading search that they may read parts of `_raw`.
+fn follow_source(steps: &mut [Step], context: &SearchContext) {
+    let Some((first, rest)) = steps.split_first_mut() else { return };
+    if is_search(first) && context.events.gives_parts_of_raw() {
+        let _ = rest.iter_mut().all(|step| step.command.follows_source());
+    }
+}
+
+/// Returns what the commands after a leading search need of the events.
+///
+/// # Errors
+/// Every diagnostic of the pipeline's commands.
+pub(crate) fn needs_of_events(
+    pipeline: &Pipeline,
+    context: &SearchContext,
+    after: Needs,
+) -> Result<Needs, Vec<Diagnostic>> {
+    let mut steps = read(pipeline)?;
+    follow_source(&mut steps, context);
+    Ok(steps.iter().skip(1).rev().fold(after, |needs, step| step.command.needs(needs)))
 }
 
 /// Returns the names that fields of a pipeline's rows can have, if that can be said.

@@ -258,6 +258,10 @@ impl EventSource for SharedView {
         self.shared.alone.indexed_fields()
     }
 
+    fn gives_parts_of_raw(&self) -> bool {
+        self.shared.alone.gives_parts_of_raw()
+    }
+
     fn is_pipeline_input(&self) -> bool {
         self.shared.alone.is_pipeline_input()
     }

@@ -284,7 +284,7 @@ fn scalar_end(bytes: &[u8], at: usize, is_last: bool) -> Scalar {
     }
 }
 
-fn is_number(text: &[u8]) -> bool {
+pub(crate) fn is_number(text: &[u8]) -> bool {
     let digits = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
     let mut rest = text.strip_prefix(b"-").unwrap_or(text);
     let whole = digits(rest);

@@ -1,12 +1,10 @@
 //! The few members of a record that decide what becomes of it.
 
 use std::ops::Range;
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
 
 use super::records::{Piece, wide};
 use crate::json::{skip_space, string_end, word_end};
+use crate::split::scan::is_number;
 
 /// Where a record's first members are; positions in the whole text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,27 +15,34 @@ pub(crate) struct Head {
     pub(crate) time: Option<Range<u32>>,
 }
 
-/// Returns the head of a record, or none if it is not one of CloudTrail's.
-///
-/// Reading ends as soon as all is found; a second `eventName` is looked for all the same, so that a
-/// record is never taken for what it is not.
+/// Returns the head of a record, or none if it is not one of CloudTrail's, or its outermost members are
+/// not written as JSON wants it.
 pub(super) fn head(text: &[u8], pieces: &[Piece]) -> Option<Head> {
     let mut head = Head::default();
     let mut has_version = false;
     let mut source: Option<Range<usize>> = None;
     let mut names = 0;
-    'record: for (number, piece) in pieces.iter().enumerate() {
+    for (number, piece) in pieces.iter().enumerate() {
         let Range { start, end } = wide(piece);
-        let mut at = if number == 0 { start + 1 } else { start };
+        let is_first = number == 0;
+        let mut at = skip_space(text, if is_first { start + 1 } else { start });
+        let mut needs_comma = !is_first;
         loop {
-            at = skip_space(text, at);
-            if text.get(at) == Some(&b',') {
-                at = skip_space(text, at + 1);
-            }
             if at >= end {
+                // Before a nested value there is its key, after the last comma another member.
+                let is_whole = needs_comma || (is_first && pieces.len() == 1);
+                if !is_whole {
+                    return None;
+                }
                 break;
             }
-            if text[at] != b'"' {
+            if needs_comma {
+                if text[at] != b',' {
+                    return None;
+                }
+                at = skip_space(text, at + 1);
+            }
+            if at >= end || text[at] != b'"' {
                 return None;
             }
             let (key_end, is_escaped) = string_end(text, at + 1);
@@ -48,17 +53,21 @@ pub(super) fn head(text: &[u8], pieces: &[Piece]) -> Option<Head> {
                 return None;
             }
             at = skip_space(text, at + 1);
+            let is_nested = at >= end;
             let is_text = text.get(at) == Some(&b'"');
-            let (value, after, has_escapes) = if at >= end {
+            let (value, after, has_escapes) = if is_nested {
                 (end..end, end, false)
             } else if is_text {
                 let (value_end, has_escapes) = string_end(text, at + 1);
                 (at + 1..value_end, value_end + 1, has_escapes)
             } else {
                 let value_end = word_end(text, at);
-                (at..value_end, value_end.max(at + 1), false)
+                if !is_scalar(&text[at..value_end]) {
+                    return None;
+                }
+                (at..value_end, value_end, false)
             };
-            at = after;
+            at = skip_space(text, after);
             let plain = (is_text && !has_escapes).then_some(value.start as u32..value.end as u32);
             match key {
                 b"eventName" => {
@@ -70,35 +79,28 @@ pub(super) fn head(text: &[u8], pieces: &[Piece]) -> Option<Head> {
                 b"eventVersion" => has_version = true,
                 _ => {}
             }
-            if names > 0 && source.is_some() && head.time.is_some() {
-                let rest = std::iter::once(at.min(end)..end);
-                let later = pieces[number + 1..].iter().map(wide);
-                let again = |piece: Range<usize>| has_name(&text[piece]);
-                if rest.chain(later).any(again) {
-                    names += 1;
+            if is_nested {
+                if number + 1 == pieces.len() {
+                    return None;
                 }
-                break 'record;
+                break;
             }
+            needs_comma = true;
         }
     }
     let known = usize::from(names > 0) + usize::from(source.is_some()) + usize::from(has_version);
     if known < 2 || source.is_some_and(|source| text[source] == *b"aws:s3") {
         return None;
     }
+    // A key of which a part is escaped may be a name, too: such a record is read whole.
     if names != 1 {
         head.name = None;
     }
     Some(head)
 }
 
-/// Making a finder costs more than a short piece takes to look through.
-static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("eventName"));
-
-/// Returns true if a piece may hold another name. A key of which a part is escaped is no name that is
-/// known here: such a record is read whole.
-fn has_name(piece: &[u8]) -> bool {
-    NAME.find(piece).is_some()
-        || memchr::memchr_iter(b'\\', piece).any(|at| piece.get(at + 1) == Some(&b'u'))
+fn is_scalar(text: &[u8]) -> bool {
+    matches!(text, b"true" | b"false" | b"null") || is_number(text)
 }
 
 #[cfg(test)]

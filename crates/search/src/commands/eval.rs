@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use datafusion::logical_expr::{Expr, lit, when};
 use indexmap::IndexSet;
 use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::fields::RAW;
 use spilltrail_event::{Kind, Value};
 use spilltrail_spl::{Arguments, Assignment};
 
@@ -63,6 +64,10 @@ fn named_in(target: &str) -> Vec<String> {
 
 #[async_trait]
 impl Command for Eval {
+    fn follows_source(&mut self) -> bool {
+        self.assignments.iter().all(|assignment| assignment.target.value != RAW)
+    }
+
     fn needs(&self, after: Needs) -> Needs {
         self.assignments.iter().rev().fold(after, |needs, assignment| {
             let inner = named_in(&assignment.target.value);

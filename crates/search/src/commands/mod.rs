@@ -118,6 +118,12 @@ pub trait Command: Debug + Send + Sync {
     /// Says what cannot be planned, with its place.
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic>;
 
+    /// Called where the rows before the command are events as their source gives them, and the source
+    /// can give parts of `_raw`: returns true if the command leaves them so, having taken note of it.
+    fn follows_source(&mut self) -> bool {
+        false
+    }
+
     /// Returns the names that fields of its rows can have, given those of the rows before it; none if
     /// that cannot be said, which is right for any command.
     fn output(&self, _before: Option<Vec<String>>) -> Option<Vec<String>> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic};
-use spilltrail_event::fields::{RAW, TIME};
+use spilltrail_event::fields::{RAW, TIME, part_of_raw};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
@@ -70,6 +70,8 @@ pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 struct Spath {
     input: String,
     target: Option<Target>,
+    /// The field with just the part of `_raw` that is read, where the source can give it.
+    part: Option<String>,
 }
 
 /// A path, and the field that gets what is there.
@@ -107,18 +109,28 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             path: Arc::new(AtPath { steps: path::parse(&path), path }),
         }),
     };
-    Ok(Box::new(Spath { input, target }))
+    Ok(Box::new(Spath { input, target, part: None }))
 }
 
 #[async_trait]
 impl Command for Spath {
+    fn follows_source(&mut self) -> bool {
+        let Some(target) = &self.target else { return false };
+        let keys: Option<Vec<&str>> =
+            target.path.steps.iter().map(|step| step.plain_key()).collect();
+        let is_kept = target.output != RAW && self.input == RAW;
+        self.part = keys.filter(|_| is_kept).map(|keys| part_of_raw(&keys));
+        self.part.is_some()
+    }
+
     fn needs(&self, after: Needs) -> Needs {
-        after.and([&self.input])
+        let input = self.input(&after).to_owned();
+        after.and([input])
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let plan = stage.input(input)?;
-        let inputs = vec![self.input.clone()];
+        let inputs = vec![self.input(stage.after).to_owned()];
         if let Some(target) = &self.target {
             let output = Field::new(&target.output, Kind::Multi);
             return Ok(Derive::on(plan, inputs, [output], target.path.clone()));
@@ -134,6 +146,14 @@ impl Command for Spath {
 }
 
 impl Spath {
+    /// Returns the field that is read. Where all fields are wanted, `_raw` is there anyway.
+    fn input(&self, after: &Needs) -> &str {
+        match &self.part {
+            Some(part) if !after.fields.is_open() => part,
+            _ => &self.input,
+        }
+    }
+
     /// Runs the rows now, because only they tell which fields there will be. The rows are held, what
     /// is in their documents is not: it is read once more as the rows go by.
     async fn everything(&self, plan: Plan, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

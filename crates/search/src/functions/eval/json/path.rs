@@ -13,6 +13,16 @@ pub(crate) enum Step {
     Each,
 }
 
+impl Step {
+    /// Returns the key, if it is one that can stand in a path between dots.
+    pub(crate) fn plain_key(&self) -> Option<&str> {
+        match self {
+            Self::Key(key) if !key.contains(['.', '(', ')', '{', '*']) => Some(key),
+            _ => None,
+        }
+    }
+}
+
 /// How deep a document may be made; readers of JSON stop at 128.
 const DEEPEST: usize = 100;
 
