@@ -92,12 +92,11 @@ impl HttpService for Service {
         let asks_machine =
             request.uri().host().is_some_and(|host| host.starts_with(METADATA_HOSTS));
         if asks_machine {
-            // Nobody there is how a machine outside of AWS shows.
-            return self
-                .0
-                .execute(request)
-                .await
-                .map_err(|_| HttpError::new(HttpErrorKind::Unknown, NoCredentials));
+            return match self.0.execute(request).await {
+                Ok(response) if !has_no_credentials(response.status().as_u16()) => Ok(response),
+                // Nobody there, or a proxy instead, is how a machine outside of AWS shows.
+                Ok(_) | Err(_) => Err(HttpError::new(HttpErrorKind::Unknown, NoCredentials)),
+            };
         }
         let response = self.0.execute(request).await?;
         let status = response.status();
@@ -118,6 +117,12 @@ impl HttpService for Service {
         };
         Err(HttpError::new(HttpErrorKind::Unknown, refusal))
     }
+}
+
+/// Returns true if an answer of the machine's own service means that it has nothing to sign with, and
+/// will not have it soon.
+fn has_no_credentials(status: u16) -> bool {
+    (400..500).contains(&status) && status != 429
 }
 
 /// Returns the text of an answer as far as it came.
@@ -154,6 +159,15 @@ mod tests {
         assert_eq!(element(xml, "Code").as_deref(), Some("SlowDown"));
         assert_eq!(element(xml, "Message").as_deref(), Some("less[1m, please"));
         assert_eq!(element(xml, "Region"), None);
+    }
+
+    #[test]
+    fn a_machine_without_credentials() {
+        for (status, has_none) in
+            [(200, false), (403, true), (404, true), (429, false), (503, false)]
+        {
+            assert_eq!(has_no_credentials(status), has_none, "{status}");
+        }
     }
 
     #[test]
