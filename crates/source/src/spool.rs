@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringViewBuilder,
+};
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
@@ -162,11 +164,16 @@ fn read(file: &Mutex<File>, offset: u64) -> Result<RecordBatch, ArrowError> {
     reader.next().ok_or_else(|| ArrowError::IpcError("the spilled rows are gone".to_owned()))?
 }
 
-/// Returns the batch with text in buffers of just its size: those that it came in may be shared with
-/// rows of others, and large.
+/// Returns the batch with every text once, in buffers of just their size: those that it came in may be
+/// shared with rows of others, and logs repeat themselves.
 fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let columns = batch.columns().iter().map(|column| match column.as_string_view_opt() {
-        Some(text) => Arc::new(text.gc()) as ArrayRef,
+        Some(texts) => {
+            let mut builder =
+                StringViewBuilder::with_capacity(texts.len()).with_deduplicate_strings();
+            texts.iter().for_each(|text| builder.append_option(text));
+            Arc::new(builder.finish()) as ArrayRef
+        }
         None => Arc::clone(column),
     });
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
