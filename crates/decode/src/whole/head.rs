@@ -75,7 +75,7 @@ pub(super) fn head(text: &[u8], pieces: &[Piece]) -> Option<Head> {
                     head.name = plain;
                 }
                 b"eventTime" if head.time.is_none() => head.time = plain,
-                b"eventSource" => source = Some(value),
+                b"eventSource" if source.is_none() => source = Some(value),
                 b"eventVersion" => has_version = true,
                 _ => {}
             }
