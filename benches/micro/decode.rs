@@ -15,7 +15,7 @@ use divan::{Bencher, black_box};
 use libdeflater::Decompressor;
 use spilltrail_bench::generate::{Files, Recipe, generate};
 use spilltrail_decode::{
-    DecodeOptions, Decoder, Extractor, Input, Item, Origin, Profile, RawRecord, Splitter, kind_of,
+    DecodeOptions, Decoder, Input, Item, Origin, Profile, RawRecord, Splitter, kind_of,
 };
 use spilltrail_event::{CaseRule, Comparison, Field, Pattern, Predicate, ScanRequest};
 use walkdir::WalkDir;
@@ -125,15 +125,16 @@ fn extract(bencher: Bencher<'_, '_>, predicate: Predicate) {
     let logs = logs();
     let records = logs.records();
     let origin = Origin::new("generated");
-    let mut extractor = Extractor::new(&request(predicate), Profile::Superset, None);
+    let mut decoder = Decoder::new(&DecodeOptions::new([request(predicate)]));
     bencher.counter(logs.bytes()).bench_local(|| {
+        let mut sink = |_, batch| {
+            black_box(batch);
+            ControlFlow::Continue(())
+        };
         for (text, record) in &records {
-            extractor.push(&RawRecord { text, ..*record }, &origin);
-            if extractor.is_full() {
-                black_box(extractor.finish_batch().is_ok());
-            }
+            let _ = decoder.decode_event(&RawRecord { text, ..*record }, &origin, &mut sink);
         }
-        extractor.finish_batch().is_ok()
+        decoder.finish(&mut sink)
     });
 }
 
@@ -154,16 +155,49 @@ fn extract_everything(bencher: Bencher<'_, '_>) {
     extract(bencher, Predicate::All);
 }
 
-/// From the file's bytes to batches.
+/// From the file's bytes to batches: as it streams through bounded memory.
 #[divan::bench]
-fn decode_some(bencher: Bencher<'_, '_>) {
+fn decode_streaming(bencher: Bencher<'_, '_>) {
     let logs = logs();
     let origin = Origin::new("generated");
-    let mut decoder = Decoder::new(&DecodeOptions::new(request(event_name("GetObject"))));
+    let mut decoder = Decoder::new(&DecodeOptions::new([request(event_name("GetObject"))]));
     bencher.counter(logs.bytes()).bench_local(|| {
-        decoder.decode(logs.input(), &origin, &mut |batch| {
+        decoder.decode(logs.input(), &origin, &mut |_, batch| {
             black_box(batch);
             ControlFlow::Continue(())
         })
     });
+}
+
+fn decode_whole(bencher: Bencher<'_, '_>, requests: Vec<ScanRequest>) {
+    let logs = logs();
+    let origin = Origin::new("generated");
+    let mut decoder = Decoder::new(&DecodeOptions::new(requests));
+    let mut file = Vec::new();
+    bencher.counter(logs.bytes()).bench_local(|| {
+        file.clone_from(&logs.compressed);
+        decoder.decode_whole(&mut file, &origin, &mut |_, batch| {
+            black_box(batch);
+            ControlFlow::Continue(())
+        })
+    });
+}
+
+/// The short way, where no event is wanted: inflate, cut, dispatch.
+#[divan::bench]
+fn decode_whole_nothing(bencher: Bencher<'_, '_>) {
+    decode_whole(bencher, vec![request(event_name("CreateTrail"))]);
+}
+
+/// The short way for one search.
+#[divan::bench]
+fn decode_whole_some(bencher: Bencher<'_, '_>) {
+    decode_whole(bencher, vec![request(event_name("GetObject"))]);
+}
+
+/// The short way for a hundred searches of which one finds something.
+#[divan::bench]
+fn decode_whole_hundred(bencher: Bencher<'_, '_>) {
+    let others = (0..99).map(|number| request(event_name(&format!("Nobody{number}"))));
+    decode_whole(bencher, others.chain([request(event_name("GetObject"))]).collect());
 }

@@ -129,12 +129,6 @@ impl Environment {
         })
     }
 
-    /// Returns how the logs are read for many searches at a time.
-    pub(crate) fn scan_options(&self) -> ScanOptions {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        ScanOptions { threads: threads.min(MAX_THREADS), memory: SPOOL_BYTES }
-    }
-
     /// Returns the surroundings of one search, with nothing observed and no lookup written yet.
     pub(crate) fn context(&self) -> SearchContext {
         SearchContext {
@@ -172,6 +166,12 @@ pub(crate) fn wanted<'a>(
         })
     });
     if has_own_times { Wanted::default() } else { Wanted::in_time(range) }
+}
+
+/// Returns how the logs are read for many searches at a time.
+pub(crate) fn scan_options() -> ScanOptions {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    ScanOptions { threads: threads.min(MAX_THREADS), memory: SPOOL_BYTES }
 }
 
 fn profile(read: &ReadOptions) -> spilltrail_decode::Profile {

@@ -256,7 +256,7 @@ impl Cutter<'_> {
             return between == b",";
         }
         let is_fit = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',');
-        between.iter().all(is_fit) && between.iter().filter(|b| **b == b',').count() == commas
+        between.iter().all(is_fit) && memchr::memchr_iter(b',', between).count() == commas
     }
 
     fn is_at_end(&self) -> bool {
