@@ -2,7 +2,7 @@
 //!
 //! [`Bucket`] is what the rest of this crate sees: it lists, and it reads objects whole or in parts.
 //! Requests run on one thread of their own ([`Io`]) and are tried again here, not by the client
-//! library, so that a server that asks to slow down is heard ([`Throttle`](throttle::Throttle)).
+//! library, so that a server that asks to slow down is heard ([`Throttle`]).
 
 mod bucket;
 mod failure;
