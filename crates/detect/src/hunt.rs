@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use spilltrail_content::{ContentSet, Detection};
-use spilltrail_diagnostic::Diagnostic;
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::ScanRequest;
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::error::from_engine;
@@ -69,15 +69,22 @@ pub async fn prepare(
 ) -> Result<Vec<Job>, Diagnostic> {
     let mut jobs = plan(content, places, shared, context).await?;
     while shared.read().await.map_err(|error| from_engine(&error))? {
-        for job in &mut jobs {
-            if matches!(job.state, State::Waiting) {
-                // What was observed and written while it could not be planned does not count.
-                job.context = SearchContext { events: job.view.clone(), ..context() };
-                job.plan(&content.detections[job.place]).await;
-            }
+        plan_waiting(&mut jobs, content, context).await;
+    }
+    // Whoever still waits asked for nothing that a pass could read.
+    shared.settle();
+    plan_waiting(&mut jobs, content, context).await;
+    Ok(jobs)
+}
+
+async fn plan_waiting(jobs: &mut [Job], content: &ContentSet, context: &dyn Fn() -> SearchContext) {
+    for job in jobs {
+        if job.is_waiting() {
+            // What was observed and written while it could not be planned does not count.
+            job.context = SearchContext { events: job.view.clone(), ..context() };
+            job.plan(&content.detections[job.place]).await;
         }
     }
-    Ok(jobs)
 }
 
 impl Job {
@@ -101,7 +108,10 @@ impl Job {
                 planned.run(&content.detections[self.place], content, &self.context).await
             }
             State::Stopped(diagnostics) => stopped(diagnostics.clone()),
-            State::Waiting => stopped(Vec::new()),
+            State::Waiting => stopped(vec![Diagnostic::error(
+                Code::EXECUTION,
+                "the detection was not planned to its end",
+            )]),
         }
     }
 

@@ -3,7 +3,8 @@
 //! While searches are planned, each asks its own [`SharedView`] for events and is handed a promise; the
 //! [`SharedEvents`] remember what was asked for. [`SharedEvents::read`] then reads it all in one pass,
 //! and the plans can run. A search that needs events *while* it is planned, as one with a subsearch
-//! does, is stopped, and planned once more after the pass: by then its events are there.
+//! does, is stopped, and planned once more after the pass: by then its events are there. When all passes
+//! are made ([`SharedEvents::settle`]), what is still asked for is read for that search alone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -70,6 +71,8 @@ pub struct SharedEvents {
     alone: Arc<dyn EventSource>,
     reader: Arc<dyn EventReader>,
     wanted: Mutex<Vec<Wanted>>,
+    /// Whether no pass will follow.
+    is_settled: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -83,7 +86,12 @@ impl SharedEvents {
     /// Returns events of which nothing was asked for yet.
     #[must_use]
     pub fn new(alone: Arc<dyn EventSource>, reader: Arc<dyn EventReader>) -> Arc<Self> {
-        Arc::new(Self { alone, reader, wanted: Mutex::default() })
+        Arc::new(Self {
+            alone,
+            reader,
+            wanted: Mutex::default(),
+            is_settled: AtomicBool::new(false),
+        })
     }
 
     /// Returns the events as one search sees them.
@@ -116,6 +124,15 @@ impl SharedEvents {
             wanted[place].read = Some((read.clone(), number));
         }
         Ok(true)
+    }
+
+    /// Says that no pass will follow: nobody is made to wait any more.
+    pub fn settle(&self) {
+        self.is_settled.store(true, Ordering::Relaxed);
+    }
+
+    fn is_settled(&self) -> bool {
+        self.is_settled.load(Ordering::Relaxed)
     }
 
     /// Returns what was asked for.
@@ -221,7 +238,8 @@ impl SharedView {
 #[async_trait]
 impl EventSource for SharedView {
     async fn fields(&self, predicate: &Predicate, demand: &Demand) -> Result<Vec<Field>> {
-        if !demand.is_open() {
+        let is_read_alone = self.shared.is_settled() && self.whole(predicate).is_none();
+        if !demand.is_open() || is_read_alone {
             return self.shared.alone.fields(predicate, demand).await;
         }
         if let Some((read, number)) = self.whole(predicate) {
@@ -299,13 +317,21 @@ impl TableProvider for Promise {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let read = lock(&self.shared.wanted)[self.place].read.clone();
-        let Some((read, number)) = read else {
-            return Err(not_read(&self.is_waiting));
-        };
         let fields = match projection {
             Some(places) => places.iter().map(|place| self.fields[*place].clone()).collect(),
             None => self.fields.clone(),
+        };
+        let (predicate, read) = {
+            let wanted = lock(&self.shared.wanted);
+            (wanted[self.place].request.predicate.clone(), wanted[self.place].read.clone())
+        };
+        let Some((read, number)) = read else {
+            if !self.shared.is_settled() {
+                return Err(not_read(&self.is_waiting));
+            }
+            let request = ScanRequest { predicate, fields };
+            let table = self.shared.alone.table(&request).await?;
+            return table.scan(session, None, filters, limit).await;
         };
         read.table(number, &fields)?.scan(session, None, filters, limit).await
     }

@@ -142,3 +142,67 @@ fn time_bounds_are_relative_to_the_newest_event() {
         run.lines().iter().map(|finding| finding["result"]["src_ip"].to_string()).collect();
     assert_eq!(users, ["\"192.0.2.2\""]);
 }
+
+/// The one pass of a hunt must give every detection what it finds by itself.
+#[test]
+fn each_detection_finds_what_it_finds_alone() {
+    let fixture = Fixture::empty();
+    let users = ["ann", "bob", "cyd"];
+    let events: String = (0..300)
+        .map(|number| {
+            let name = ["GetObject", "CreateTask", "ListBuckets"][number % 3];
+            let user = users[number / 3 % 3];
+            let event = json!({
+                "eventVersion": "1.08",
+                "eventID": format!("event-{number}"),
+                "eventTime": format!("2026-03-10T09:{:02}:{:02}Z", number / 60, number % 60),
+                "eventName": name,
+                "eventSource": "s3.amazonaws.com",
+                "userIdentity": {"type": "IAMUser", "arn": format!("arn:user/{user}")},
+                "requestParameters": {"bucketName": format!("b{}", number % 7), "n": number},
+            });
+            format!("{event}\n")
+        })
+        .collect();
+    fixture.write("logs/events.json", &events);
+    let searches = [
+        "eventName=GetObject | stats count values(requestParameters.bucketName) as b by user_arn",
+        "eventName=Create* | rename requestParameters.* as * | stats count by bucketName user_arn",
+        // Whole events, all of their fields.
+        "eventName=CreateTask requestParameters.n<20",
+        // A subsearch over the same events, before and after the search that it is in.
+        "eventSource=s3.amazonaws.com [search eventName=CreateTask requestParameters.bucketName=b1 \
+         | table user_arn] | stats count by eventName user_arn",
+        "eventName=ListBuckets | search NOT [search eventName=GetObject requestParameters.n=0 \
+         | fields user_arn] | stats count by user_arn",
+        // One that tells its fields only when it runs.
+        "eventName=GetObject [search eventName=CreateTask requestParameters.n=1 | stats values(user_arn) \
+         as user_arn] | stats count by user_arn",
+        "eventName=* | spath output=arn path=userIdentity.arn | stats count by arn",
+        "eventName=* | eval a=1 | spath output=arn path=userIdentity.arn | stats count by arn",
+        "eventName=Nothing | stats count",
+        "eventName=GetObject | append [search eventName=CreateTask | head 2] | stats count by eventName",
+        "eventName=GetObject | sort - requestParameters.n | head 3 | table requestParameters.n user_arn",
+    ];
+    for (number, search) in (0..).zip(searches) {
+        fixture.detection(number, &format!("Number {number}"), "TTP", search, "");
+    }
+    let hunt = fixture.run(&["hunt", "logs"]);
+    assert_eq!((hunt.status, hunt.err.as_str()), (0, ""));
+    let findings = hunt.lines();
+    for (number, search) in searches.iter().enumerate() {
+        let name = format!("Number {number}");
+        let own = findings.iter().filter(|finding| finding["detection"]["name"] == *name);
+        let together: Vec<_> = own.clone().map(|finding| finding["result"].clone()).collect();
+        let alone = fixture.run(&["search", "--detection", &name, "logs"]).lines();
+        assert!(!alone.is_empty(), "{search}");
+        assert_eq!(together, alone, "{search}");
+        // Rows that are grouped by something say which events they are from.
+        if search.contains(" by user_arn") {
+            let has_ids = |finding: &serde_json::Value| {
+                !finding["evidence"]["event_ids"].as_array().unwrap().is_empty()
+            };
+            assert!(own.clone().all(has_ids), "{search}");
+        }
+    }
+}
