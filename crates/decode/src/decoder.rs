@@ -11,7 +11,7 @@ use crate::cloudtrail::Profile;
 use crate::dedup::SeenEvents;
 use crate::discover::Discovery;
 use crate::event_view::{EventTime, Origin, quick_time};
-use crate::extract::{Event, Extractor, name_of};
+use crate::extract::{Event, Extraction as Counts, Extractor, name_of};
 use crate::inflate::{Input, Parts, for_each_part};
 use crate::paths::Outer;
 use crate::report::{Damage, FileReport, SkipKind};
@@ -65,10 +65,10 @@ impl Decoder {
         }
     }
 
-    /// Returns what became of the events so far, and how many each request took.
+    /// Returns what became of the events so far.
     #[must_use]
-    pub fn extractor(&self) -> &Extractor {
-        &self.extractor
+    pub fn counts(&self) -> Counts {
+        self.extractor.counts()
     }
 
     /// Decodes one file, and hands full batches to `sink`, which can stop it; what is left waits for

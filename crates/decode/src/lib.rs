@@ -32,7 +32,7 @@ pub use decoder::{DecodeOptions, Decoder, Sink, discover};
 pub use dedup::SeenEvents;
 pub use discover::{Discovery, MAX_FIELDS};
 pub use event_view::Origin;
-pub use extract::{BATCH_ROWS, Extraction, Extractor, needed_words};
+pub use extract::{BATCH_ROWS, Extraction, needed_words};
 pub use inflate::{Input, MAX_HELD_ZIP, ReadSeek};
 pub use peek::peek_format;
 pub use report::{Damage, DamageKind, FileReport, KEPT_DAMAGES, SkipKind};

@@ -142,19 +142,20 @@ impl Logs {
     /// there is a pattern, or if the logs are JSON rows, whose multivalues do not show in the name.
     #[must_use]
     pub fn discover(&self, predicate: &Predicate, demand: &Demand) -> Vec<Field> {
-        let mut discovery = self.discovery(predicate, demand);
-        if demand.is_open() || self.are_rows() {
-            let feed = Feed::new(self, self.files_for(&Wanted::of(predicate)));
-            while let Some((index, content)) = feed.next() {
-                let origin = self.origin(&self.files[index]);
-                let report = match content {
-                    Ok(content) => discover(content.into_input(), &origin, &mut discovery),
-                    Err(report) => report,
-                };
-                self.note(index, report);
-            }
+        if !demand.is_open() && !self.are_rows() {
+            return self.complete(Vec::new(), demand);
         }
-        self.complete(&discovery, demand)
+        let mut discovery = self.discovery(predicate, demand);
+        let feed = Feed::new(self, self.files_for(&Wanted::of(predicate)));
+        while let Some((index, content)) = feed.next() {
+            let origin = self.origin(&self.files[index]);
+            let report = match content {
+                Ok(content) => discover(content.into_input(), &origin, &mut discovery),
+                Err(report) => report,
+            };
+            self.note(index, report);
+        }
+        self.complete(discovery.fields(), demand)
     }
 
     pub(crate) fn discovery(&self, predicate: &Predicate, demand: &Demand) -> Discovery {
@@ -163,8 +164,8 @@ impl Logs {
     }
 
     /// Returns the fields that were found, and those that are wanted by name.
-    pub(crate) fn complete(&self, discovery: &Discovery, demand: &Demand) -> Vec<Field> {
-        let found = discovery.fields().into_iter().map(|field| (field.name, field.kind));
+    pub(crate) fn complete(&self, found: Vec<Field>, demand: &Demand) -> Vec<Field> {
+        let found = found.into_iter().map(|field| (field.name, field.kind));
         let mut fields: IndexMap<String, Kind> = found.collect();
         for name in &demand.names {
             fields.entry(name.clone()).or_insert_with(|| kind_of(name, self.options.profile));

@@ -205,7 +205,7 @@ impl Pass {
             }
         }
         guard.finish();
-        (decoder.extractor().counts(), started.elapsed())
+        (decoder.counts(), started.elapsed())
     }
 
     /// Returns the number and the files of the next run; those from a network have their bytes.

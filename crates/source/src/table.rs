@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::datasource::listing::PartitionedFile;
@@ -13,7 +13,8 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use object_store::ObjectMeta;
-use spilltrail_event::{Kind, ScanRequest};
+use spilltrail_decode::schema_of;
+use spilltrail_event::ScanRequest;
 
 use crate::file_source::LogSource;
 use crate::logs::Logs;
@@ -29,20 +30,8 @@ pub struct LogTable {
 
 impl LogTable {
     pub(crate) fn new(logs: Arc<Logs>, request: ScanRequest) -> Self {
-        let fields: Vec<ArrowField> = request
-            .fields
-            .iter()
-            .map(|field| ArrowField::new(&field.name, data_type(field.kind), true))
-            .collect();
-        Self { logs, request, schema: Arc::new(Schema::new(fields)) }
-    }
-}
-
-fn data_type(kind: Kind) -> DataType {
-    match kind {
-        Kind::Number => DataType::Float64,
-        Kind::Text => DataType::Utf8View,
-        Kind::Multi => DataType::List(Arc::new(ArrowField::new("item", DataType::Utf8View, true))),
+        let schema = schema_of(&request.fields);
+        Self { logs, request, schema }
     }
 }
 

@@ -29,7 +29,7 @@ impl Scanned {
                 discovery.see_event(event, origin);
             })?;
         }
-        Ok(self.logs.complete(&discovery, demand))
+        Ok(self.logs.complete(discovery.fields(), demand))
     }
 
     /// Returns the whole events of a search with these fields.

@@ -431,7 +431,7 @@ fn the_short_way_is_taken() {
     let room = file.capacity();
     decoder.decode_whole(&mut file, &Origin::new("f"), &mut |_, _| ControlFlow::Continue(()));
     assert!(file.is_empty() && file.capacity() == room, "the long way takes the bytes away");
-    let counts = decoder.extractor().counts();
+    let counts = decoder.counts();
     assert_eq!((counts.by_name, counts.read, counts.rows), (1, 1, 1));
 }
 

@@ -94,7 +94,7 @@ impl std::ops::AddAssign for Extraction {
 
 /// Tests events and collects for each search the wanted fields of those that match.
 #[derive(Debug)]
-pub struct Extractor {
+pub(crate) struct Extractor {
     requests: Arc<[ScanRequest]>,
     profile: Profile,
     sourcetype: Option<Sourcetype>,
@@ -120,19 +120,21 @@ struct Output {
     schema: SchemaRef,
     columns: Vec<Column>,
     rows: usize,
-    matched: u64,
 }
 
 impl Extractor {
     /// Prepares for requests. A `sourcetype` that the user named is used in place of the recognised
     /// one: `aws:cloudtrail` and `json` are read as such, any other as JSON with `{}` names.
     #[must_use]
-    pub fn new(requests: Arc<[ScanRequest]>, profile: Profile, sourcetype: Option<&str>) -> Self {
+    pub(crate) fn new(
+        requests: Arc<[ScanRequest]>,
+        profile: Profile,
+        sourcetype: Option<&str>,
+    ) -> Self {
         let outputs = requests.iter().map(|request| Output {
             schema: schema_of(&request.fields),
             columns: request.fields.iter().map(|field| Column::new(field.kind)).collect(),
             rows: 0,
-            matched: 0,
         });
         Self {
             outputs: outputs.collect(),
@@ -152,21 +154,9 @@ impl Extractor {
         }
     }
 
-    /// Returns the schema of a request's batches: its fields, in its order.
-    #[must_use]
-    pub fn schema(&self, request: usize) -> &SchemaRef {
-        &self.outputs[request].schema
-    }
-
-    /// Returns how many events a request took.
-    #[must_use]
-    pub fn matched(&self, request: usize) -> u64 {
-        self.outputs[request].matched
-    }
-
     /// Returns what became of the events so far.
     #[must_use]
-    pub fn counts(&self) -> Extraction {
+    pub(crate) fn counts(&self) -> Extraction {
         self.counts
     }
 
@@ -220,7 +210,6 @@ impl Extractor {
                 }
             }
             output.rows += 1;
-            output.matched += 1;
         }
         is_taken
     }
