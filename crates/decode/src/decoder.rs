@@ -4,7 +4,6 @@ use std::io::{Cursor, Read};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::RecordBatch;
 use spilltrail_event::ScanRequest;
 
 use crate::cloudtrail::Profile;
@@ -15,6 +14,7 @@ use crate::extract::{Event, Extraction as Counts, Extractor, name_of};
 use crate::inflate::{Input, Parts, for_each_part};
 use crate::paths::Outer;
 use crate::report::{Damage, FileReport, SkipKind};
+use crate::rows::Rows;
 use crate::split::{Format, Item, RawRecord, Splitter};
 use crate::whole::{Inflater, Records, wide};
 
@@ -41,7 +41,7 @@ impl DecodeOptions {
 }
 
 /// Who takes the rows: the number of the request they are for, and the rows.
-pub type Sink<'a> = &'a mut dyn FnMut(usize, RecordBatch) -> ControlFlow<()>;
+pub type Sink<'a> = &'a mut dyn FnMut(usize, Rows) -> ControlFlow<()>;
 
 /// Decodes files, one after the other, for any number of requests.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Decoder {
             let event =
                 Event { text: record.text, format: Format::CloudTrail, name, outer: Some(outer) };
             report.matched += u64::from(self.extractor.push(&event, origin));
-            if take(&mut self.extractor, Least::Full, sink).is_break() {
+            if take_full(&mut self.extractor, sink).is_break() {
                 report.stopped = true;
                 break;
             }
@@ -140,7 +140,7 @@ impl Decoder {
 
     /// Hands all that waits to `sink`.
     pub fn finish(&mut self, sink: Sink<'_>) -> ControlFlow<()> {
-        take(&mut self.extractor, Least::Any, sink)
+        take(&mut self.extractor, sink)
     }
 }
 
@@ -207,30 +207,25 @@ impl Consumer for Extraction<'_> {
         let name = if format == Format::CloudTrail { name_of(text) } else { None };
         let event = Event { text, format, name, outer: None };
         let matched = self.extractor.push(&event, origin);
-        let flow = take(self.extractor, Least::Full, self.sink);
+        let flow = take_full(self.extractor, self.sink);
         let format = self.extractor.format_of(format);
         (Extracted { matched, time: quick_time(text, format) }, flow)
     }
 }
 
-/// Which batches are taken.
-#[derive(Debug, Clone, Copy)]
-enum Least {
-    Full,
-    Any,
+/// Hands on the rows if it is time to.
+fn take_full(extractor: &mut Extractor, sink: Sink<'_>) -> ControlFlow<()> {
+    if extractor.is_full() { take(extractor, sink) } else { ControlFlow::Continue(()) }
 }
 
-fn take(extractor: &mut Extractor, least: Least, sink: Sink<'_>) -> ControlFlow<()> {
+/// Hands on all rows.
+fn take(extractor: &mut Extractor, sink: Sink<'_>) -> ControlFlow<()> {
     let mut flow = ControlFlow::Continue(());
-    let mut pass = |request, batch| {
+    let taken = extractor.take(&mut |request, rows| {
         if flow.is_continue() {
-            flow = sink(request, batch);
+            flow = sink(request, rows);
         }
-    };
-    let taken = match least {
-        Least::Full => extractor.take_full(&mut pass),
-        Least::Any => extractor.take_all(&mut pass),
-    };
+    });
     // The columns are built from the schema, so that they always fit it.
     if taken.is_err() { ControlFlow::Break(()) } else { flow }
 }

@@ -7,7 +7,6 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_datafusion_err};
@@ -20,7 +19,7 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, PhysicalExpr};
 use futures::StreamExt;
 use object_store::ObjectStore;
-use spilltrail_decode::{Decoder, SeenEvents};
+use spilltrail_decode::{Decoder, Rows, SeenEvents};
 use spilltrail_event::ScanRequest;
 use tokio::sync::mpsc::Sender;
 
@@ -124,8 +123,8 @@ impl Worker {
     }
 
     /// Decodes a file to its last row; returns false if the reader wants no more.
-    fn decode(&mut self, logs: &Logs, index: usize, sender: &Sender<RecordBatch>) -> bool {
-        let mut sink = |_, batch| match sender.blocking_send(batch) {
+    fn decode(&mut self, logs: &Logs, index: usize, sender: &Sender<Rows>) -> bool {
+        let mut sink = |_, rows: Rows| match sender.blocking_send(rows) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         };
@@ -142,7 +141,7 @@ impl FileOpener for LogOpener {
         };
         let (logs, requests) = (self.logs.clone(), self.requests.clone());
         let (seen, idle) = (self.seen.clone(), self.idle.clone());
-        let (sender, receiver) = tokio::sync::mpsc::channel::<RecordBatch>(BATCHES_AHEAD);
+        let (sender, receiver) = tokio::sync::mpsc::channel::<Rows>(BATCHES_AHEAD);
         Ok(Box::pin(async move {
             let work = tokio::task::spawn_blocking(move || {
                 let waiting = || idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,7 +152,8 @@ impl FileOpener for LogOpener {
                 }
             });
             let batches = futures::stream::unfold(receiver, async |mut receiver| {
-                receiver.recv().await.map(|batch| (Ok(batch), receiver))
+                let rows: Rows = receiver.recv().await?;
+                Some((rows.into_batch().map_err(Into::into), receiver))
             });
             // A decoder that dies must not look like the end of the file.
             let end = futures::stream::once(work).filter_map(async |end| {

@@ -9,9 +9,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::Array;
 use datafusion::arrow::error::ArrowError;
-use spilltrail_decode::{Decoder, Extraction, FileReport, schema_of};
+use spilltrail_decode::{Decoder, Extraction, FileReport, Rows, schema_of};
 use spilltrail_event::ScanRequest;
 
 use crate::feed::{Content, Feed};
@@ -85,13 +85,13 @@ impl Scanned {
 /// Who may hand in rows next, and what waits.
 struct Turn {
     next: usize,
-    done: BTreeMap<usize, Rows>,
+    done: BTreeMap<usize, Found>,
     spool: Spool,
     failure: Option<ArrowError>,
 }
 
 /// Rows of several searches in the order in which they were found.
-type Rows = Vec<(usize, RecordBatch)>;
+type Found = Vec<(usize, Rows)>;
 
 /// A file whose turn it is.
 enum Next {
@@ -229,11 +229,18 @@ impl Pass {
         decoder: &mut Decoder,
         spare: &mut Vec<u8>,
     ) -> ControlFlow<()> {
-        let mut rows = Rows::new();
+        let mut rows = Vec::new();
         let mut size = 0;
-        let mut sink = |search: usize, batch: RecordBatch| {
-            size += batch.get_array_memory_size();
-            rows.push((search, batch));
+        let mut shared = None;
+        let mut sink = |search: usize, found: Rows| {
+            size += found.memory();
+            if let Some(texts) = found.shared()
+                && !shared.as_ref().is_some_and(|last| Arc::ptr_eq(last, texts))
+            {
+                size += texts.get_array_memory_size();
+                shared = Some(texts.clone());
+            }
+            rows.push((search, found));
             if size < WAITING {
                 return ControlFlow::Continue(());
             }
@@ -264,13 +271,13 @@ impl Pass {
     }
 
     /// Hands in rows of a run that is not at its end, when it is its turn.
-    fn hand_in_some(&self, number: usize, rows: Rows) -> ControlFlow<()> {
+    fn hand_in_some(&self, number: usize, rows: Found) -> ControlFlow<()> {
         let mut turn = self.wait(|turn| turn.next == number);
         turn.keep(rows)
     }
 
     /// Hands in the last rows of a run.
-    fn hand_in(&self, number: usize, rows: Rows) -> ControlFlow<()> {
+    fn hand_in(&self, number: usize, rows: Found) -> ControlFlow<()> {
         let mut turn = self.wait(|turn| turn.next == number || turn.done.len() < self.ahead);
         turn.done.insert(number, rows);
         let mut flow = ControlFlow::Continue(());
@@ -287,12 +294,12 @@ impl Pass {
 }
 
 impl Turn {
-    fn keep(&mut self, rows: Rows) -> ControlFlow<()> {
+    fn keep(&mut self, rows: Found) -> ControlFlow<()> {
         if self.failure.is_some() {
             return ControlFlow::Break(());
         }
-        for (search, batch) in rows {
-            if let Err(failure) = self.spool.push(search, batch) {
+        for (search, rows) in rows {
+            if let Err(failure) = self.spool.push(search, rows) {
                 self.failure = Some(failure);
                 return ControlFlow::Break(());
             }
@@ -367,7 +374,7 @@ mod tests {
             let requests = vec![named("none"), named("e0")];
             let scanned = logs.scan(requests, ScanOptions { threads, memory }).unwrap();
             let mut found = Vec::new();
-            for batch in scanned.spool.batches(1) {
+            for batch in scanned.spool.batches(1, vec![0]) {
                 let batch = batch.unwrap();
                 found.extend(batch.column(0).as_string_view().iter().flatten().map(str::to_owned));
             }

@@ -5,26 +5,35 @@ use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringViewBuilder,
+    Array, ArrayRef, AsArray, LargeStringArray, RecordBatch, RecordBatchOptions, StringViewBuilder,
 };
 use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
+use spilltrail_decode::{CodedRows, Rows};
 
 /// Rows that are put together into one batch.
 const ROWS: usize = 8192;
 /// Memory of batches that wait to be put together, for each search.
 const WAITING: usize = 512 * 1024;
 
-/// A batch that was put by.
+/// Rows that were put by.
 #[derive(Debug, Clone)]
 enum Entry {
-    Memory(RecordBatch),
-    /// A whole IPC stream from this offset of the spill file on.
-    Disk(u64),
+    Memory(Rows),
+    /// A batch on disk.
+    Disk(Offset),
+    /// Rows with numbers in place of texts on disk, and the texts.
+    Coded {
+        codes: Offset,
+        texts: Offset,
+    },
 }
+
+/// Where a whole IPC stream begins in the spill file.
+type Offset = u64;
 
 /// The rows of one search.
 #[derive(Debug)]
@@ -41,9 +50,11 @@ struct Slot {
 #[derive(Debug)]
 pub(crate) struct Spool {
     slots: Vec<Slot>,
-    /// Memory that batches may take.
+    /// Memory that rows may take.
     bound: usize,
     held: usize,
+    /// The texts that the last rows shared, and where they were written to if they were.
+    shared: Option<(Arc<LargeStringArray>, Option<Offset>)>,
     spill: Option<Spill>,
 }
 
@@ -51,7 +62,7 @@ pub(crate) struct Spool {
 struct Spill {
     /// Has no name: it is gone with the last handle.
     file: Arc<Mutex<File>>,
-    end: u64,
+    end: Offset,
 }
 
 impl Spool {
@@ -64,22 +75,63 @@ impl Spool {
             waiting_bytes: 0,
             rows: 0,
         };
-        Self { slots: schemas.into_iter().map(slot).collect(), bound, held: 0, spill: None }
+        let slots = schemas.into_iter().map(slot).collect();
+        Self { slots, bound, held: 0, shared: None, spill: None }
     }
 
-    /// Adds rows of a search.
+    /// Adds rows of a search. Rows that share their texts come one after the other.
     ///
     /// # Errors
     /// Fails if the temporary folder cannot be written to.
-    pub(crate) fn push(&mut self, search: usize, batch: RecordBatch) -> Result<(), ArrowError> {
-        let slot = &mut self.slots[search];
-        slot.rows += batch.num_rows() as u64;
-        slot.waiting_rows += batch.num_rows();
-        slot.waiting_bytes += batch.get_array_memory_size();
-        slot.waiting.push(batch);
-        if slot.waiting_rows >= ROWS || slot.waiting_bytes >= WAITING {
-            self.settle(search)?;
+    pub(crate) fn push(&mut self, search: usize, rows: Rows) -> Result<(), ArrowError> {
+        self.slots[search].rows += rows.count() as u64;
+        match rows {
+            Rows::Plain(batch) => {
+                let slot = &mut self.slots[search];
+                slot.waiting_rows += batch.num_rows();
+                slot.waiting_bytes += batch.get_array_memory_size();
+                slot.waiting.push(batch);
+                if slot.waiting_rows >= ROWS || slot.waiting_bytes >= WAITING {
+                    self.settle(search)?;
+                }
+                Ok(())
+            }
+            Rows::Coded(rows) => {
+                // In order: what came before goes before.
+                self.settle(search)?;
+                self.push_coded(search, rows)
+            }
         }
+    }
+
+    fn push_coded(&mut self, search: usize, rows: CodedRows) -> Result<(), ArrowError> {
+        let known = self.shared.as_ref().filter(|(texts, _)| Arc::ptr_eq(texts, &rows.texts));
+        let texts = match known {
+            Some((_, written)) => *written,
+            None => {
+                let size = rows.texts.get_array_memory_size();
+                let written = if self.held + size <= self.bound {
+                    self.held += size;
+                    None
+                } else {
+                    let texts = rows.texts.clone() as ArrayRef;
+                    let fields = vec![Field::new("texts", DataType::LargeUtf8, false)];
+                    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![texts])?;
+                    Some(self.spill()?.write(&batch)?)
+                };
+                self.shared = Some((rows.texts.clone(), written));
+                written
+            }
+        };
+        let entry = match texts {
+            // Rows are of no use without their texts, and smaller: they stay together.
+            None => {
+                self.held += rows.codes.get_array_memory_size();
+                Entry::Memory(Rows::Coded(rows))
+            }
+            Some(texts) => Entry::Coded { codes: self.spill()?.write(&rows.codes)?, texts },
+        };
+        self.slots[search].entries.push(entry);
         Ok(())
     }
 
@@ -88,6 +140,7 @@ impl Spool {
     /// # Errors
     /// As [`Spool::push`].
     pub(crate) fn finish(&mut self) -> Result<(), ArrowError> {
+        self.shared = None;
         (0..self.slots.len()).try_for_each(|search| self.settle(search))
     }
 
@@ -103,7 +156,7 @@ impl Spool {
         let size = batch.get_array_memory_size();
         let entry = if self.held + size <= self.bound {
             self.held += size;
-            Entry::Memory(batch)
+            Entry::Memory(Rows::Plain(batch))
         } else {
             Entry::Disk(self.spill()?.write(&batch)?)
         };
@@ -116,7 +169,7 @@ impl Spool {
             let file = tempfile::tempfile()?;
             self.spill = Some(Spill { file: Arc::new(Mutex::new(file)), end: 0 });
         }
-        self.spill.as_mut().ok_or_else(|| ArrowError::IpcError("no spill file".to_owned()))
+        self.spill.as_mut().ok_or_else(no_spill)
     }
 
     /// Returns the number of rows of a search.
@@ -129,22 +182,36 @@ impl Spool {
         (self.held, self.spill.as_ref().map_or(0, |spill| spill.end))
     }
 
-    /// Returns the batches of a search, read as they are wanted.
+    /// Returns these columns of a search's rows, batch by batch, read as they are wanted.
     pub(crate) fn batches(
         &self,
         search: usize,
+        columns: Vec<usize>,
     ) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> + use<> {
         let file = self.spill.as_ref().map(|spill| spill.file.clone());
-        self.slots[search].entries.clone().into_iter().map(move |entry| match (entry, &file) {
-            (Entry::Memory(batch), _) => Ok(batch),
-            (Entry::Disk(offset), Some(file)) => read(file, offset),
-            (Entry::Disk(_), None) => Err(ArrowError::IpcError("no spill file".to_owned())),
+        let entries = self.slots[search].entries.clone().into_iter();
+        entries.map(move |entry| {
+            let on_disk = |offset, columns| {
+                read(file.as_ref().ok_or_else(no_spill)?, offset, columns)
+            };
+            let (codes, texts) = match entry {
+                Entry::Memory(Rows::Plain(batch)) => return batch.project(&columns),
+                Entry::Memory(Rows::Coded(rows)) => (rows.codes, rows.texts),
+                Entry::Disk(offset) => return on_disk(offset, Some(columns.clone())),
+                Entry::Coded { codes, texts } => {
+                    let codes = on_disk(codes, Some(columns.clone()))?;
+                    let texts = on_disk(texts, None)?;
+                    let texts = texts.column(0).as_string_opt().cloned().ok_or_else(gone)?;
+                    return CodedRows { codes, texts: Arc::new(texts) }.batch();
+                }
+            };
+            CodedRows { codes: codes.project(&columns)?, texts }.batch()
         })
     }
 }
 
 impl Spill {
-    fn write(&mut self, batch: &RecordBatch) -> Result<u64, ArrowError> {
+    fn write(&mut self, batch: &RecordBatch) -> Result<Offset, ArrowError> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let start = self.end;
         file.seek(SeekFrom::Start(start))?;
@@ -157,11 +224,23 @@ impl Spill {
     }
 }
 
-fn read(file: &Mutex<File>, offset: u64) -> Result<RecordBatch, ArrowError> {
+fn read(
+    file: &Mutex<File>,
+    offset: Offset,
+    columns: Option<Vec<usize>>,
+) -> Result<RecordBatch, ArrowError> {
     let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
     file.seek(SeekFrom::Start(offset))?;
-    let mut reader = StreamReader::try_new(BufReader::new(&mut *file), None)?;
-    reader.next().ok_or_else(|| ArrowError::IpcError("the spilled rows are gone".to_owned()))?
+    let mut reader = StreamReader::try_new(BufReader::new(&mut *file), columns)?;
+    reader.next().ok_or_else(gone)?
+}
+
+fn no_spill() -> ArrowError {
+    ArrowError::IpcError("no spill file".to_owned())
+}
+
+fn gone() -> ArrowError {
+    ArrowError::IpcError("the spilled rows are gone".to_owned())
 }
 
 /// Returns the batch with every text once, in buffers of just their size: those that it came in may be
@@ -182,34 +261,59 @@ fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::StringViewArray;
-    use datafusion::arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::arrow::array::{StringViewArray, UInt32Array};
+    use spilltrail_decode::coded_schema;
 
     use super::*;
 
+    /// Two searches: one with rows of its own and rows of both, in turn, one with rows of both only.
+    fn filled(bound: usize) -> (Spool, Vec<String>, Vec<String>) {
+        let field = |name| Field::new(name, DataType::Utf8View, true);
+        let schema = Arc::new(Schema::new(vec![field("a"), field("b")]));
+        let empty = Arc::new(Schema::empty());
+        let mut spool = Spool::new(vec![schema.clone(), schema.clone(), empty], bound);
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for number in 0..300 {
+            let text: Vec<_> =
+                (0..100).map(|row| format!("row {row} of batch {number:>9}")).collect();
+            if number % 3 > 0 {
+                let array = Arc::new(StringViewArray::from_iter_values(&text)) as ArrayRef;
+                let batch = RecordBatch::try_new(schema.clone(), vec![array.clone(), array]);
+                spool.push(0, Rows::Plain(batch.unwrap())).unwrap();
+                first.extend(text);
+                continue;
+            }
+            let codes = |codes: Vec<u32>| {
+                let last = Arc::new(UInt32Array::from(codes)) as ArrayRef;
+                let nulls = Arc::new(UInt32Array::new_null(last.len())) as ArrayRef;
+                RecordBatch::try_new(coded_schema(&schema), vec![nulls, last]).unwrap()
+            };
+            let texts = Arc::new(LargeStringArray::from_iter_values(&text));
+            let rows = |numbers| Rows::Coded(CodedRows { codes: codes(numbers), texts: texts.clone() });
+            spool.push(0, rows((0..100).collect())).unwrap();
+            spool.push(1, rows(vec![7, 99, 7])).unwrap();
+            second.extend([7, 99, 7].map(|row: usize| text[row].clone()));
+            first.extend(text);
+        }
+        spool.finish().unwrap();
+        (spool, first, second)
+    }
+
     #[test]
     fn rows_come_back_in_order_from_memory_and_disk() {
-        let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Utf8View, true)]));
-        let empty = Arc::new(Schema::empty());
         for bound in [0, 300_000, usize::MAX] {
-            let mut spool = Spool::new(vec![schema.clone(), empty.clone()], bound);
-            let mut expected = Vec::new();
-            for number in 0..300 {
-                let text: Vec<_> =
-                    (0..100).map(|row| format!("row {row} of batch {number:>9}")).collect();
-                let array = Arc::new(StringViewArray::from_iter_values(&text)) as ArrayRef;
-                spool.push(0, RecordBatch::try_new(schema.clone(), vec![array]).unwrap()).unwrap();
-                expected.extend(text);
+            let (spool, first, second) = filled(bound);
+            for (search, expected) in [(0, first), (1, second)] {
+                let mut found = Vec::new();
+                for batch in spool.batches(search, vec![1]) {
+                    let batch = batch.unwrap();
+                    let texts = batch.column(0).as_string_view();
+                    found.extend(texts.iter().flatten().map(str::to_owned));
+                }
+                assert_eq!(found, expected, "{bound}");
+                assert_eq!(spool.rows(search), expected.len() as u64);
             }
-            spool.finish().unwrap();
-            let mut found = Vec::new();
-            for batch in spool.batches(0) {
-                let batch = batch.unwrap();
-                let texts = batch.column(0).as_string_view();
-                found.extend(texts.iter().flatten().map(str::to_owned));
-            }
-            assert_eq!(found, expected, "{bound}");
-            assert_eq!((spool.rows(0), spool.rows(1), spool.batches(1).count()), (30_000, 0, 0));
+            assert_eq!((spool.rows(2), spool.batches(2, vec![]).count()), (0, 0));
             let (held, spilled) = spool.size();
             assert!(held <= bound && (spilled > 0) == (bound < usize::MAX), "{held} {spilled}");
         }

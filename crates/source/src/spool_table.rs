@@ -53,9 +53,8 @@ impl PartitionStream for SpooledRows {
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let columns = self.columns.clone();
-        let batches = self.scanned.spool.batches(self.search);
-        let batches = batches.map(move |batch| Ok(batch?.project(&columns)?));
+        let batches = self.scanned.spool.batches(self.search, self.columns.clone());
+        let batches = batches.map(|batch| Ok(batch?));
         let stream = futures::stream::iter(batches);
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
     }

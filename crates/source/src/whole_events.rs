@@ -11,7 +11,7 @@ use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
-use spilltrail_decode::{Decoder, Format, Origin, RawRecord, schema_of};
+use spilltrail_decode::{Decoder, Format, Origin, RawRecord, Rows, schema_of};
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest, fields};
 
 use crate::scan::Scanned;
@@ -24,7 +24,7 @@ impl Scanned {
     /// Fails if the events cannot be read back.
     pub fn fields(&self, search: usize, demand: &Demand) -> Result<Vec<Field>> {
         let mut discovery = self.logs.discovery(&Predicate::All, demand);
-        for batch in self.spool.batches(search) {
+        for batch in self.spool.batches(search, self.all_columns(search)) {
             self.for_each(search, &batch?, |event, origin| {
                 discovery.see_event(event, origin);
             })?;
@@ -86,8 +86,8 @@ impl Scanned {
     ) -> Result<Vec<RecordBatch>> {
         let mut decoder: Decoder = self.logs.decoder([request.clone()].into(), None);
         let mut batches = Vec::new();
-        let mut keep = |_: usize, batch| {
-            batches.push(batch);
+        let mut keep = |_: usize, rows: Rows| {
+            batches.push(rows.into_batch());
             ControlFlow::Continue(())
         };
         self.for_each(search, batch, |event, origin| {
@@ -95,7 +95,11 @@ impl Scanned {
             let _ = decoder.decode_event(event, origin, &mut keep);
         })?;
         let _ = decoder.finish(&mut keep);
-        Ok(batches)
+        Ok(batches.into_iter().collect::<Result<_, _>>()?)
+    }
+
+    fn all_columns(&self, search: usize) -> Vec<usize> {
+        (0..self.requests[search].fields.len()).collect()
     }
 }
 
@@ -115,7 +119,8 @@ impl PartitionStream for WholeEvents {
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (scanned, request, search) = (self.scanned.clone(), self.request.clone(), self.search);
-        let batches = scanned.spool.batches(search).flat_map(move |batch| {
+        let columns = scanned.all_columns(search);
+        let batches = scanned.spool.batches(search, columns).flat_map(move |batch| {
             let decoded = batch
                 .map_err(Into::into)
                 .and_then(|batch| scanned.decoded(search, &request, &batch));

@@ -66,8 +66,8 @@ fn decode(options: &DecodeOptions, input: Input) -> (Vec<String>, FileReport) {
     let mut decoder = Decoder::new(options);
     let mut rows = Vec::new();
     let origin = Origin::new("f");
-    let mut sink = |_, batch: RecordBatch| {
-        rows.extend(printed(&batch));
+    let mut sink = |_, found: Rows| {
+        rows.extend(printed(&found.into_batch().unwrap()));
         ControlFlow::Continue(())
     };
     let report = decoder.decode(input, &origin, &mut sink);
@@ -319,8 +319,8 @@ fn a_consumer_can_stop() {
 fn decode_whole(options: &DecodeOptions, bytes: Vec<u8>) -> (Vec<Vec<String>>, FileReport) {
     let mut rows = vec![Vec::new(); options.requests.len()];
     let mut decoder = Decoder::new(options);
-    let mut sink = |request: usize, batch: RecordBatch| {
-        rows[request].extend(printed(&batch));
+    let mut sink = |request: usize, found: Rows| {
+        rows[request].extend(printed(&found.into_batch().unwrap()));
         ControlFlow::Continue(())
     };
     let mut file = bytes;

@@ -59,6 +59,11 @@ impl Class {
         let needles = needles(requests, places, format, profile);
         Self { needles, set: fields.set, sources: fields.sources, tests, searches }
     }
+
+    /// Returns how many values its searches read of an event.
+    pub(super) fn values(&self) -> usize {
+        self.sources.len()
+    }
 }
 
 /// The fields of a class, each read once.
@@ -106,12 +111,11 @@ fn needles(
     Needles::any(all)
 }
 
-/// One event of a class while it is read; each value is made once.
+/// One event of a class while it is read.
 pub(super) struct Reading<'a> {
     class: &'a Class,
     view: EventView<'a>,
     time: Option<EventTime>,
-    values: Vec<Option<Values<'a>>>,
 }
 
 impl<'a> Reading<'a> {
@@ -124,9 +128,7 @@ impl<'a> Reading<'a> {
     ) -> Self {
         let time = EventTime::default();
         let view = EventView { record, sourcetype, origin, set: &class.set, slots, time };
-        let mut values = Vec::new();
-        values.resize_with(class.sources.len(), || None);
-        Self { class, view, time: None, values }
+        Self { class, view, time: None }
     }
 
     /// Returns when the event happened.
@@ -139,12 +141,12 @@ impl<'a> Reading<'a> {
     }
 
     /// Returns the values of the field at a place.
-    pub(super) fn values(&mut self, place: usize) -> &Values<'a> {
+    pub(super) fn values(&mut self, place: usize) -> Values<'a> {
         let source = self.class.sources[place];
         if matches!(source, FieldSource::Builtin(builtin) if needs_time(builtin)) {
             self.time();
         }
-        self.values[place].get_or_insert_with(|| self.view.values(source))
+        self.view.values(source)
     }
 
     /// Returns true if a search takes the event.

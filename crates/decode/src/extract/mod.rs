@@ -6,28 +6,27 @@
 
 mod class;
 mod condition;
+mod output;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::ArrowError;
 use spilltrail_event::{ScanRequest, fields};
 
 use crate::cloudtrail::Profile;
-use crate::columns::{Column, finish_columns, schema_of};
 use crate::event_view::{Origin, arrays};
 use crate::json::member;
 use crate::paths::{Outer, Slots};
+use crate::rows::Rows;
 use crate::split::Format;
 pub use class::needed_words;
 use class::{Class, Reading};
 use condition::Outcomes;
+use output::Outputs;
 
-/// Rows of a full batch.
+/// Rows of one search after which those of all are handed on.
 pub const BATCH_ROWS: usize = 8192;
-/// Text that waits in all columns together, in bytes.
-const WAITING_BYTES: usize = 8 * 1024 * 1024;
 /// Names of which is remembered who may want them; there are some thousand in all of AWS.
 const MAX_NAMES: usize = 16 * 1024;
 
@@ -98,7 +97,7 @@ pub(crate) struct Extractor {
     requests: Arc<[ScanRequest]>,
     profile: Profile,
     sourcetype: Option<Sourcetype>,
-    outputs: Vec<Output>,
+    outputs: Outputs,
     classes: Vec<Class>,
     /// The class of each name of CloudTrail events; none if nobody may want them.
     by_name: HashMap<Box<str>, Option<usize>>,
@@ -108,18 +107,9 @@ pub(crate) struct Extractor {
     /// What the classes hold to be the same for all events.
     index: Option<Arc<str>>,
     host: Option<Arc<str>>,
-    text: usize,
     slots: Slots,
     outcomes: Outcomes,
     counts: Extraction,
-}
-
-/// One search's columns.
-#[derive(Debug)]
-struct Output {
-    schema: SchemaRef,
-    columns: Vec<Column>,
-    rows: usize,
 }
 
 impl Extractor {
@@ -131,13 +121,8 @@ impl Extractor {
         profile: Profile,
         sourcetype: Option<&str>,
     ) -> Self {
-        let outputs = requests.iter().map(|request| Output {
-            schema: schema_of(&request.fields),
-            columns: request.fields.iter().map(|field| Column::new(field.kind)).collect(),
-            rows: 0,
-        });
         Self {
-            outputs: outputs.collect(),
+            outputs: Outputs::new(&requests),
             requests,
             profile,
             sourcetype: sourcetype.map(Sourcetype::named),
@@ -147,7 +132,6 @@ impl Extractor {
             by_searches: HashMap::new(),
             index: None,
             host: None,
-            text: 0,
             slots: Slots::default(),
             outcomes: Outcomes::default(),
             counts: Extraction::default(),
@@ -195,6 +179,7 @@ impl Extractor {
         };
         let mut reading = Reading::new(class, event.text, sourcetype, origin, &self.slots);
         self.outcomes.reset(&class.tests);
+        self.outputs.begin(class.values());
         let mut is_taken = false;
         for search in &class.searches {
             if !reading.satisfies(search, &mut self.outcomes) {
@@ -202,14 +187,7 @@ impl Extractor {
             }
             is_taken = true;
             self.counts.rows += 1;
-            let output = &mut self.outputs[search.place];
-            for (column, place) in output.columns.iter_mut().zip(&search.columns) {
-                match place {
-                    Some(place) => self.text += column.append(reading.values(*place)),
-                    None => column.append_number(reading.time().epoch),
-                }
-            }
-            output.rows += 1;
+            self.outputs.add(search, &mut reading);
         }
         is_taken
     }
@@ -282,45 +260,17 @@ impl Extractor {
         }
     }
 
-    /// Calls `take` with the rows of each request that has a full batch; with those of all requests
-    /// that have any, if too much text waits.
-    ///
-    /// # Errors
-    /// Never for columns of the request's own kinds; Arrow's error type is kept.
-    pub(crate) fn take_full(
-        &mut self,
-        take: &mut dyn FnMut(usize, RecordBatch),
-    ) -> Result<(), ArrowError> {
-        let least = if self.text >= WAITING_BYTES { 1 } else { BATCH_ROWS };
-        self.take(least, take)
+    /// Returns true if it is time to take the rows.
+    pub(crate) fn is_full(&self) -> bool {
+        self.outputs.are_full()
     }
 
     /// Calls `take` with the rows of each request that has any.
     ///
     /// # Errors
-    /// As [`Extractor::take_full`].
-    pub(crate) fn take_all(
-        &mut self,
-        take: &mut dyn FnMut(usize, RecordBatch),
-    ) -> Result<(), ArrowError> {
-        self.take(1, take)
-    }
-
-    fn take(
-        &mut self,
-        least: usize,
-        take: &mut dyn FnMut(usize, RecordBatch),
-    ) -> Result<(), ArrowError> {
-        if least == 1 {
-            self.text = 0;
-        }
-        for (place, output) in self.outputs.iter_mut().enumerate() {
-            if output.rows >= least {
-                let rows = std::mem::take(&mut output.rows);
-                take(place, finish_columns(&output.schema, &mut output.columns, rows)?);
-            }
-        }
-        Ok(())
+    /// Never for columns of the request's own kinds; Arrow's error type is kept.
+    pub(crate) fn take(&mut self, take: &mut dyn FnMut(usize, Rows)) -> Result<(), ArrowError> {
+        self.outputs.take(take)
     }
 }
 

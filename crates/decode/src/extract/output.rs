@@ -1,0 +1,150 @@
+//! The rows of all searches while they are collected. A value is written down once for all of them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{ArrowError, SchemaRef};
+use spilltrail_event::{ScanRequest, parse_number};
+
+use super::BATCH_ROWS;
+use super::class::{ClassSearch, Reading};
+use crate::cloudtrail::Values;
+use crate::columns::{Column, schema_of};
+use crate::rows::{Rows, coded_schema};
+use crate::texts::Texts;
+
+/// Memory of texts and of lists that wait in all columns together, in bytes.
+const WAITING_BYTES: usize = 4 * 1024 * 1024;
+
+/// The rows of all searches.
+#[derive(Debug)]
+pub(super) struct Outputs {
+    outputs: Vec<Output>,
+    texts: Texts,
+    /// The texts of each value of the event at hand, by their places in `numbers`.
+    values: Vec<Option<Range<usize>>>,
+    numbers: Vec<u32>,
+    /// How many rows the search has that has most.
+    most: usize,
+    listed: usize,
+}
+
+/// One search's columns.
+#[derive(Debug)]
+struct Output {
+    schema: SchemaRef,
+    columns: Vec<Column>,
+    rows: usize,
+}
+
+impl Outputs {
+    pub(super) fn new(requests: &[ScanRequest]) -> Self {
+        let outputs = requests.iter().map(|request| Output {
+            schema: coded_schema(&schema_of(&request.fields)),
+            columns: request.fields.iter().map(|field| Column::new(field.kind)).collect(),
+            rows: 0,
+        });
+        Self {
+            outputs: outputs.collect(),
+            texts: Texts::default(),
+            values: Vec::new(),
+            numbers: Vec::new(),
+            most: 0,
+            listed: 0,
+        }
+    }
+
+    /// Forgets the last event; the next one has this many values.
+    pub(super) fn begin(&mut self, values: usize) {
+        self.numbers.clear();
+        self.values.clear();
+        self.values.resize(values, None);
+    }
+
+    /// Adds the event at hand to the rows of a search. Where there is room for one value only, the last
+    /// one stays.
+    pub(super) fn add(&mut self, search: &ClassSearch, event: &mut Reading<'_>) {
+        let output = &mut self.outputs[search.place];
+        for (column, place) in output.columns.iter_mut().zip(&search.columns) {
+            match (column, place) {
+                (Column::Number(column), None) => column.append_option(event.time().epoch),
+                (Column::Number(column), Some(place)) => {
+                    let values = event.values(*place);
+                    column.append_option(last(&values).and_then(|text| parse_number(text)));
+                }
+                (Column::Text(column), Some(place)) => {
+                    let numbers = self.values[*place].get_or_insert_with(|| {
+                        write_down(&event.values(*place), &mut self.texts, &mut self.numbers)
+                    });
+                    column.append_option(self.numbers[numbers.clone()].last().copied());
+                }
+                (Column::Multi(column), Some(place)) => {
+                    let numbers = self.values[*place].get_or_insert_with(|| {
+                        write_down(&event.values(*place), &mut self.texts, &mut self.numbers)
+                    });
+                    let numbers = &self.numbers[numbers.clone()];
+                    column.values().append_slice(numbers);
+                    column.append(!numbers.is_empty());
+                    self.listed += size_of_val(numbers);
+                }
+                // Only a number has no place: the time.
+                (Column::Text(column), None) => column.append_null(),
+                (Column::Multi(column), None) => column.append(false),
+            }
+        }
+        output.rows += 1;
+        self.most = self.most.max(output.rows);
+    }
+
+    /// Returns true if it is time to take the rows.
+    pub(super) fn are_full(&self) -> bool {
+        self.most >= BATCH_ROWS || self.texts.size() + self.listed >= WAITING_BYTES
+    }
+
+    /// Calls `take` with the rows of each search that has any.
+    ///
+    /// # Errors
+    /// Never for columns of the request's own kinds; Arrow's error type is kept.
+    pub(super) fn take(&mut self, take: &mut dyn FnMut(usize, Rows)) -> Result<(), ArrowError> {
+        if self.most == 0 {
+            return Ok(());
+        }
+        (self.most, self.listed) = (0, 0);
+        let texts = Arc::new(self.texts.finish()?);
+        for (place, output) in self.outputs.iter_mut().enumerate() {
+            if output.rows > 0 {
+                take(place, Rows::new(output.finish()?, &texts)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Output {
+    /// Returns the rows so far, and begins anew. Without columns it is only a number of rows.
+    fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+        let columns = self.columns.iter_mut().map(Column::finish).collect();
+        let rows = std::mem::take(&mut self.rows);
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+    }
+}
+
+fn last<'v>(values: &'v Values<'_>) -> Option<&'v str> {
+    match values {
+        Values::None => None,
+        Values::One(value) => Some(value),
+        Values::Many(values) => values.last().map(|value| &**value),
+    }
+}
+
+fn write_down(values: &Values<'_>, texts: &mut Texts, numbers: &mut Vec<u32>) -> Range<usize> {
+    let start = numbers.len();
+    match values {
+        Values::None => {}
+        Values::One(value) => numbers.push(texts.number(value)),
+        Values::Many(values) => numbers.extend(values.iter().map(|value| texts.number(value))),
+    }
+    start..numbers.len()
+}

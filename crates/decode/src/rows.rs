@@ -1,0 +1,182 @@
+//! Rows that a search took, with texts of their own or with those that they share.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{ListBuilder, StringViewBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt32Type;
+use arrow_array::{
+    Array, ArrayRef, LargeStringArray, ListArray, RecordBatch, RecordBatchOptions, StringViewArray,
+};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_select::take::take;
+
+/// Up to here rows get texts of their own: not to keep those of thousands of others, or to have to find
+/// them again, is worth the copy.
+const FEW: usize = 512;
+
+/// Rows of one search.
+#[derive(Debug, Clone)]
+pub enum Rows {
+    /// With texts of their own.
+    Plain(RecordBatch),
+    /// With texts that they share with the rows of other searches.
+    Coded(CodedRows),
+}
+
+/// Rows that have numbers in place of texts.
+#[derive(Debug, Clone)]
+pub struct CodedRows {
+    /// The rows, with the type that [`coded_type`] gives in place of each column's own.
+    pub codes: RecordBatch,
+    /// The texts, in the order of their numbers.
+    pub texts: Arc<LargeStringArray>,
+}
+
+impl Rows {
+    /// Returns the rows of a batch of numbers.
+    ///
+    /// # Errors
+    /// Fails if the numbers are not those of the texts.
+    pub(crate) fn new(
+        codes: RecordBatch,
+        texts: &Arc<LargeStringArray>,
+    ) -> Result<Self, ArrowError> {
+        if codes.num_rows() > FEW {
+            return Ok(Self::Coded(CodedRows { codes, texts: texts.clone() }));
+        }
+        let columns = codes.columns().iter().map(|column| copied(column, texts));
+        batch(&codes, codes.schema().fields(), columns.collect::<Result<_, _>>()?).map(Self::Plain)
+    }
+
+    /// Returns how many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Plain(batch) => batch.num_rows(),
+            Self::Coded(rows) => rows.codes.num_rows(),
+        }
+    }
+
+    /// Returns the memory that they take, without texts that they share.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Plain(batch) => batch.get_array_memory_size(),
+            Self::Coded(rows) => rows.codes.get_array_memory_size(),
+        }
+    }
+
+    /// Returns the texts that they share.
+    #[must_use]
+    pub fn shared(&self) -> Option<&Arc<LargeStringArray>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Coded(rows) => Some(&rows.texts),
+        }
+    }
+
+    /// Returns the rows with their texts.
+    ///
+    /// # Errors
+    /// As [`CodedRows::batch`].
+    pub fn into_batch(self) -> Result<RecordBatch, ArrowError> {
+        match self {
+            Self::Plain(batch) => Ok(batch),
+            Self::Coded(rows) => rows.batch(),
+        }
+    }
+}
+
+impl CodedRows {
+    /// Returns the rows with their texts, which are not copied.
+    ///
+    /// # Errors
+    /// Fails if the numbers are not those of the texts.
+    pub fn batch(&self) -> Result<RecordBatch, ArrowError> {
+        let texts = StringViewArray::from(&*self.texts);
+        let columns = self.codes.columns().iter().map(|column| decoded(column, &texts));
+        batch(&self.codes, self.codes.schema().fields(), columns.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Returns the type of numbers in place of the texts of a type.
+#[must_use]
+pub fn coded_type(kind: &DataType) -> DataType {
+    match kind {
+        DataType::Utf8View => DataType::UInt32,
+        DataType::List(item) => {
+            DataType::List(Arc::new(Field::new(item.name(), coded_type(item.data_type()), true)))
+        }
+        other => other.clone(),
+    }
+}
+
+/// Returns the type of which [`coded_type`] is this one.
+fn decoded_type(kind: &DataType) -> DataType {
+    match kind {
+        DataType::UInt32 => DataType::Utf8View,
+        DataType::List(item) => {
+            DataType::List(Arc::new(Field::new(item.name(), decoded_type(item.data_type()), true)))
+        }
+        other => other.clone(),
+    }
+}
+
+/// Returns the schema of numbers in place of texts.
+#[must_use]
+pub fn coded_schema(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter();
+    let coded = fields.map(|field| Field::new(field.name(), coded_type(field.data_type()), true));
+    Arc::new(Schema::new(coded.collect::<Vec<_>>()))
+}
+
+fn batch(
+    codes: &RecordBatch,
+    fields: &arrow_schema::Fields,
+    columns: Vec<ArrayRef>,
+) -> Result<RecordBatch, ArrowError> {
+    let fields = fields.iter();
+    let fields = fields.map(|field| Field::new(field.name(), decoded_type(field.data_type()), true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let options = RecordBatchOptions::new().with_row_count(Some(codes.num_rows()));
+    RecordBatch::try_new_with_options(schema, columns, &options)
+}
+
+/// Returns a column with its texts in place of their numbers; they stay where they are.
+fn decoded(column: &ArrayRef, texts: &StringViewArray) -> Result<ArrayRef, ArrowError> {
+    match column.data_type() {
+        DataType::UInt32 => take(texts, column, None),
+        DataType::List(_) => {
+            let list = column.as_list::<i32>();
+            let values = take(texts, list.values(), None)?;
+            let item = Arc::new(Field::new("item", DataType::Utf8View, true));
+            let nulls = list.nulls().cloned();
+            Ok(Arc::new(ListArray::try_new(item, list.offsets().clone(), values, nulls)?))
+        }
+        _ => Ok(column.clone()),
+    }
+}
+
+/// Returns a column with its texts in place of their numbers, in memory of its own.
+fn copied(column: &ArrayRef, texts: &LargeStringArray) -> Result<ArrayRef, ArrowError> {
+    let text = |number: Option<u32>| number.map(|number| texts.value(number as usize));
+    Ok(match column.data_type() {
+        DataType::UInt32 => {
+            let numbers = column.as_primitive::<UInt32Type>();
+            Arc::new(numbers.iter().map(text).collect::<StringViewArray>())
+        }
+        DataType::List(_) => {
+            let mut builder = ListBuilder::new(StringViewBuilder::new());
+            for list in column.as_list::<i32>().iter() {
+                let Some(list) = list else {
+                    builder.append_null();
+                    continue;
+                };
+                builder.append_value(list.as_primitive::<UInt32Type>().iter().map(text));
+            }
+            Arc::new(builder.finish())
+        }
+        _ => column.clone(),
+    })
+}

@@ -1,0 +1,96 @@
+//! Texts of events, each kept once.
+//!
+//! Logs repeat themselves: the same users, addresses and actions, in the rows of one search after the
+//! other. While events are read, a value is written down once and rows have its number.
+
+use std::hash::BuildHasher;
+
+use arrow_array::{LargeStringArray};
+use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::ArrowError;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+/// Gives every text a number.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    numbers: HashTable<u32>,
+    hasher: RandomState,
+    bytes: Vec<u8>,
+    /// Where each text begins, and where the last one ends.
+    offsets: Vec<i64>,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self {
+            numbers: HashTable::new(),
+            hasher: RandomState::default(),
+            bytes: Vec::new(),
+            offsets: vec![0],
+        }
+    }
+}
+
+impl Texts {
+    /// Returns the number of a text, a new one if it was not seen before.
+    pub(crate) fn number(&mut self, text: &str) -> u32 {
+        let Self { numbers, hasher, bytes, offsets } = self;
+        let at = |number: u32| {
+            let number = number as usize;
+            &bytes[offsets[number] as usize..offsets[number + 1] as usize]
+        };
+        let hash = hasher.hash_one(text.as_bytes());
+        if let Some(number) = numbers.find(hash, |number| at(*number) == text.as_bytes()) {
+            return *number;
+        }
+        let number = (offsets.len() - 1) as u32;
+        numbers.insert_unique(hash, number, |number| hasher.hash_one(at(*number)));
+        bytes.extend_from_slice(text.as_bytes());
+        offsets.push(bytes.len() as i64);
+        number
+    }
+
+    /// Returns the bytes of all texts together.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Returns the texts in the order of their numbers, and begins anew.
+    ///
+    /// # Errors
+    /// Never; Arrow's error type is kept.
+    pub(crate) fn finish(&mut self) -> Result<LargeStringArray, ArrowError> {
+        self.numbers.clear();
+        let room = (self.bytes.len(), self.offsets.len());
+        let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(room.0));
+        let offsets = std::mem::replace(&mut self.offsets, Vec::with_capacity(room.1));
+        self.offsets.push(0);
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        LargeStringArray::try_new(offsets, Buffer::from_vec(bytes), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_one_number_until_the_end() {
+        let mut texts = Texts::default();
+        let mut numbered = |given: &[&str]| -> Vec<u32> {
+            given.iter().map(|text| texts.number(text)).collect()
+        };
+        assert_eq!(numbered(&["a", "", "é", "a", ""]), [0, 1, 2, 0, 1]);
+        let many: Vec<String> = (0..5000).map(|number| number.to_string()).collect();
+        for text in &many {
+            texts.number(text);
+        }
+        assert_eq!(texts.number("4999"), texts.number("0") + 4999);
+        let finished = texts.finish().unwrap();
+        let finished: Vec<&str> = finished.iter().flatten().collect();
+        assert_eq!(finished[..3], ["a", "", "é"]);
+        assert_eq!(finished[3..], many);
+        assert_eq!((texts.size(), texts.number("b")), (0, 0));
+    }
+}
