@@ -196,11 +196,21 @@ impl<'a> Trails<'a> {
             id: events.get(EVENT_ID),
             time: events.get(EVENT_TIME),
         };
+        let names: Vec<&str> =
+            self.grouping.iter().chain(&self.originals).map(String::as_str).collect();
+        let mut memo = events.memo(&names);
         let (mut found, mut key) = (Vec::new(), Key::default());
         for row in 0..events.rows() {
-            found.clear();
-            self.find(&columns, row, &mut key, &mut found);
-            for number in &found {
+            // Events with the same values belong to the same rows.
+            let places = memo.get_or(row, || {
+                let start = found.len();
+                self.find(&columns, row, &mut key, &mut found);
+                for number in &found[start..] {
+                    self.rows[*number].compare(&columns, row);
+                }
+                start..found.len()
+            });
+            for number in &found[places] {
                 let trail = &mut self.rows[*number];
                 let was_full = trail.is_full();
                 trail.add(&columns, row);
@@ -209,8 +219,9 @@ impl<'a> Trails<'a> {
         }
     }
 
-    /// Finds the rows that an event belongs to. `key` is memory to use again.
+    /// Adds the rows that an event belongs to. `key` is memory to use again.
     fn find(&self, events: &EventColumns<'_>, row: usize, key: &mut Key, found: &mut Vec<usize>) {
+        let start = found.len();
         let value = |field: &usize| events.grouping[*field].map(|column| column.value(row));
         for Keyed { fields, rows } in &self.index {
             key.0.clear();
@@ -243,10 +254,10 @@ impl<'a> Trails<'a> {
                 found.extend(rows.get(&key).into_iter().flatten());
             }
         }
-        if found.len() > 1 {
-            found.sort_unstable();
-            found.dedup();
-        }
+        let mut own = found.split_off(start);
+        own.sort_unstable();
+        own.dedup();
+        found.append(&mut own);
     }
 
     fn are_full(&self) -> bool {
@@ -265,12 +276,8 @@ impl Trail {
         self.ids.len() >= MAX_EVENT_IDS
     }
 
-    fn add(&mut self, events: &EventColumns<'_>, row: usize) {
-        self.has_events = true;
-        if let Some(time) = events.time.and_then(|column| column.value(row).as_number()) {
-            self.oldest = self.oldest.min(time);
-            self.newest = self.newest.max(time);
-        }
+    /// Looks whether the event itself has the row's values.
+    fn compare(&mut self, events: &EventColumns<'_>, row: usize) {
         for (index, column) in events.originals.iter().enumerate() {
             if self.is_original[index] {
                 let own = column.map_or(Value::Null, |column| column.value(row));
@@ -281,6 +288,15 @@ impl Trail {
                     other => other.members().iter().any(|own| is_one(own)),
                 };
             }
+        }
+    }
+
+    /// Adds an event.
+    fn add(&mut self, events: &EventColumns<'_>, row: usize) {
+        self.has_events = true;
+        if let Some(time) = events.time.and_then(|column| column.value(row).as_number()) {
+            self.oldest = self.oldest.min(time);
+            self.newest = self.newest.max(time);
         }
         if self.is_full() {
             return;

@@ -4,14 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use serde::{Serialize, Serializer};
 use spilltrail_content::{ContentSet, Detection};
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use spilltrail_search::context::{Observations, SearchContext};
 use spilltrail_search::memory::Row;
 use spilltrail_search::run::{self as search, Prepared};
-use spilltrail_search::{error, events, rows};
+use spilltrail_search::{events, rows};
 
 use crate::baseline;
 use crate::evidence::{self, Evidence, Gathered};
@@ -157,15 +156,13 @@ struct Found {
 
 async fn found(prepared: &Prepared, context: &SearchContext) -> Result<Found, Vec<Diagnostic>> {
     let relocated = |diagnostic| vec![prepared.relocate(diagnostic)];
-    let mut stream = prepared.stream(context).await.map_err(relocated)?;
+    let mut first = prepared.first(MAX_FINDINGS, context).await.map_err(relocated)?;
     let mut found =
         Found { rows: Vec::new(), count: 0, messages: Vec::new(), expanded: String::new() };
-    while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(|failure| relocated(error::from_engine(&failure)))?;
-        found.count += batch.num_rows() as u64;
-        let room = MAX_FINDINGS.saturating_sub(found.rows.len());
-        found.rows.extend(rows::batch_rows(&batch).take(room));
+    while let Some(batch) = first.next().await.map_err(relocated)? {
+        found.rows.extend(rows::batch_rows(&batch));
     }
+    found.count = first.count();
     let messages = context.observations.messages();
     found.messages = messages.into_iter().map(|message| prepared.relocate(message)).collect();
     found.expanded.clone_from(&prepared.expansion.text);

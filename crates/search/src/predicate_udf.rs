@@ -9,10 +9,11 @@ use datafusion::common::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
-use spilltrail_event::{Predicate, Record};
+use spilltrail_event::{Predicate, Record, Value};
 
 use crate::expression::arrow::ColumnReader;
 use crate::plan::{Plan, column};
+use crate::row_memo::RowMemo;
 
 /// Returns the condition that a row of `plan` satisfies `predicate`; fields that are no columns are
 /// absent.
@@ -88,8 +89,10 @@ impl ScalarUDFImpl for SearchPredicate {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let readers = crate::rows::readers(&arrays)?;
+        let mut memo = RowMemo::new(&arrays);
         let hits = (0..args.number_rows).map(|row| {
-            Some(self.predicate.matches(&Row { fields: &self.fields, readers: &readers, row }))
+            let record = Row { fields: &self.fields, readers: &readers, row };
+            Some(memo.get_or(row, || self.predicate.matches(&record)))
         });
         Ok(ColumnarValue::Array(Arc::new(hits.collect::<BooleanArray>())))
     }
@@ -104,6 +107,9 @@ struct Row<'a> {
 impl Record for Row<'_> {
     fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool {
         let Some(index) = self.fields.iter().position(|name| name == field) else { return false };
-        self.readers[index].value(self.row).members().iter().any(|member| visit(member))
+        match self.readers[index].value(self.row) {
+            Value::Text(text) => visit(&text),
+            value => value.members().iter().any(|member| visit(member)),
+        }
     }
 }

@@ -16,6 +16,7 @@ use spilltrail_event::{Field, Kind, Value};
 
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 use crate::plan::{Plan, schema_of};
+use crate::row_memo::RowMemo;
 
 /// Rows with SPL's view of their columns.
 #[derive(Debug, Clone)]
@@ -170,9 +171,8 @@ pub fn readers(columns: &[ArrayRef]) -> Result<Vec<ColumnReader>, DataFusionErro
 /// A batch's columns by name, to be read without copying anything.
 #[derive(Debug)]
 pub struct Columns {
-    schema: SchemaRef,
+    batch: RecordBatch,
     readers: Vec<ColumnReader>,
-    rows: usize,
 }
 
 impl Columns {
@@ -184,19 +184,25 @@ impl Columns {
     pub fn of(batch: &RecordBatch) -> Self {
         let readers =
             readers(batch.columns()).expect("the planner makes columns of SPL's kinds only");
-        Self { schema: batch.schema(), readers, rows: batch.num_rows() }
+        Self { batch: batch.clone(), readers }
     }
 
     /// Returns the number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.rows
+        self.batch.num_rows()
+    }
+
+    /// Returns a memory of what is found out about rows by these columns.
+    pub fn memo<T: Clone>(&self, names: &[impl AsRef<str>]) -> RowMemo<'_, T> {
+        let columns = names.iter().filter_map(|name| self.batch.column_by_name(name.as_ref()));
+        RowMemo::new(columns)
     }
 
     /// Returns the column of a field, if there is one.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&ColumnReader> {
-        self.schema.index_of(name).ok().map(|index| &self.readers[index])
+        self.batch.schema_ref().index_of(name).ok().map(|index| &self.readers[index])
     }
 }
 

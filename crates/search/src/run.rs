@@ -19,6 +19,7 @@ use spilltrail_event::Field;
 use spilltrail_spl::{Expansion, expand_macros, parse};
 
 use crate::context::SearchContext;
+use crate::first_rows::{self, FirstRows};
 use crate::operators::{OperatorNode, OperatorPlanner};
 use crate::optimizer;
 use crate::plan::{Needs, Plan};
@@ -133,6 +134,15 @@ fn needs_rows(plan: &LogicalPlan) -> bool {
     needs && plan.inputs().into_iter().all(needs_rows)
 }
 
+async fn execute(
+    plan: &LogicalPlan,
+    context: &SearchContext,
+) -> Result<SendableRecordBatchStream, Diagnostic> {
+    let failed = |error: DataFusionError| crate::error::from_engine(&error);
+    let physical = context.session.state().create_physical_plan(plan).await.map_err(failed)?;
+    datafusion::physical_plan::execute_stream(physical, context.session.task_ctx()).map_err(failed)
+}
+
 fn has_errors(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|diagnostic| diagnostic.severity > Severity::Warning)
 }
@@ -159,11 +169,16 @@ impl Prepared {
         &self,
         context: &SearchContext,
     ) -> Result<SendableRecordBatchStream, Diagnostic> {
-        let failed = |error: DataFusionError| crate::error::from_engine(&error);
-        let state = context.session.state();
-        let physical = state.create_physical_plan(self.plan.logical()).await.map_err(failed)?;
-        datafusion::physical_plan::execute_stream(physical, context.session.task_ctx())
-            .map_err(failed)
+        execute(self.plan.logical(), context).await
+    }
+
+    /// Runs the search as far as its first rows are concerned, and counts them all.
+    ///
+    /// # Errors
+    /// As [`Prepared::stream`].
+    pub async fn first(&self, rows: usize, context: &SearchContext) -> Result<FirstRows, Diagnostic> {
+        let (plan, counter) = first_rows::limited(self.plan.logical(), rows);
+        Ok(FirstRows::new(execute(&plan, context).await?, rows, counter))
     }
 
     /// Runs the search and keeps its rows in memory.

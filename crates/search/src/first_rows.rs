@@ -1,0 +1,105 @@
+//! The first rows of a search that may have very many.
+//!
+//! Where the rows are in order because they were sorted, only the first need be: the others are counted
+//! before they are sorted, and forgotten.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::{Extension, LogicalPlan, Sort};
+use futures::StreamExt;
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::Field;
+
+use crate::error::from_engine;
+use crate::expression::arrow::kind_of;
+use crate::operators::{CountRows, OperatorNode};
+
+/// The first rows of a search, while it runs.
+pub struct FirstRows {
+    stream: SendableRecordBatchStream,
+    room: usize,
+    seen: u64,
+    /// Where all rows were counted if they do not come this far.
+    counter: Option<Arc<AtomicU64>>,
+}
+
+impl fmt::Debug for FirstRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FirstRows").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}
+
+impl FirstRows {
+    pub(crate) fn new(
+        stream: SendableRecordBatchStream,
+        room: usize,
+        counter: Option<Arc<AtomicU64>>,
+    ) -> Self {
+        Self { stream, room, seen: 0, counter }
+    }
+
+    /// Returns the next of the first rows; none when the search is at its end.
+    ///
+    /// # Errors
+    /// What the engine fails with.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>, Diagnostic> {
+        while let Some(batch) = self.stream.next().await {
+            let batch = batch.map_err(|error| from_engine(&error))?;
+            self.seen += batch.num_rows() as u64;
+            let rows = batch.num_rows().min(self.room);
+            self.room -= rows;
+            if rows > 0 {
+                return Ok(Some(batch.slice(0, rows)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns how many rows the search has, when it is at its end.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counter.as_ref().map_or(self.seen, |counter| counter.load(Ordering::Relaxed))
+    }
+}
+
+/// Returns a plan for the first `rows` rows of `plan`, and where it counts all; the plan itself if they
+/// cannot be told before they are sorted.
+pub(crate) fn limited(plan: &LogicalPlan, rows: usize) -> (LogicalPlan, Option<Arc<AtomicU64>>) {
+    let counter = Arc::new(AtomicU64::new(0));
+    match rewritten(plan, rows, &counter) {
+        Some(limited) => (limited, Some(counter)),
+        None => (plan.clone(), None),
+    }
+}
+
+fn rewritten(plan: &LogicalPlan, rows: usize, counter: &Arc<AtomicU64>) -> Option<LogicalPlan> {
+    match plan {
+        LogicalPlan::Projection(projection) => {
+            let input = rewritten(&projection.input, rows, counter)?;
+            plan.with_new_exprs(projection.expr.clone(), vec![input]).ok()
+        }
+        LogicalPlan::Extension(extension) => {
+            let node = extension.node.as_any().downcast_ref::<OperatorNode>()?;
+            if !node.operator().keeps_rows() {
+                return None;
+            }
+            let inputs = plan.inputs().into_iter().map(|input| rewritten(input, rows, counter));
+            plan.with_new_exprs(Vec::new(), inputs.collect::<Option<_>>()?).ok()
+        }
+        LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
+            let columns = sort.input.schema().fields().iter();
+            let columns: Vec<Field> = columns
+                .map(|column| Field::new(column.name(), kind_of(column.data_type())))
+                .collect();
+            let operator = Arc::new(CountRows { counter: counter.clone() });
+            let node = OperatorNode::new(operator, (*sort.input).clone(), &columns);
+            let input = Arc::new(LogicalPlan::Extension(Extension { node: Arc::new(node) }));
+            Some(LogicalPlan::Sort(Sort { expr: sort.expr.clone(), input, fetch: Some(rows) }))
+        }
+        _ => None,
+    }
+}

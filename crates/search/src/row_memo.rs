@@ -1,0 +1,121 @@
+//! What was found out about a row, kept for the rows that are the same.
+//!
+//! Logs repeat themselves, and the texts of a pass are shared: most rows of a batch can be told to equal
+//! an earlier one by where their texts lie, without looking at them.
+
+use std::collections::HashMap;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, StringViewArray};
+use datafusion::arrow::datatypes::{DataType, Float64Type};
+use foldhash::fast::RandomState;
+
+/// Rows after which it is looked whether they repeat themselves.
+const TRIAL: usize = 1024;
+
+/// Stands for no value. No text is so long, and no number has so many bits.
+const NULL: u128 = u128::MAX;
+
+/// Remembers what was found out about the rows of one batch.
+#[derive(Debug)]
+pub struct RowMemo<'a, T> {
+    /// The columns that make a row what it is; none if that cannot be told or is not worth it.
+    columns: Option<Vec<Cells<'a>>>,
+    known: HashMap<Box<[u128]>, T, RandomState>,
+    key: Vec<u128>,
+    asked: usize,
+}
+
+/// A column whose equal cells are mostly told apart by a few bytes: those that are the same are equal,
+/// others may be, too.
+#[derive(Debug)]
+enum Cells<'a> {
+    Text(&'a StringViewArray),
+    Number(&'a Float64Array),
+    Null,
+}
+
+impl<'a, T: Clone> RowMemo<'a, T> {
+    /// Returns a memory of rows with these columns.
+    pub fn new(columns: impl IntoIterator<Item = &'a ArrayRef>) -> Self {
+        Self {
+            columns: columns.into_iter().map(Cells::of).collect(),
+            known: HashMap::default(),
+            key: Vec::new(),
+            asked: 0,
+        }
+    }
+
+    /// Returns what `find` said of a row with the same values, or says now.
+    pub fn get_or(&mut self, row: usize, find: impl FnOnce() -> T) -> T {
+        let Some(columns) = &self.columns else { return find() };
+        self.key.clear();
+        self.key.extend(columns.iter().map(|column| column.cell(row)));
+        if let Some(known) = self.known.get(&*self.key) {
+            self.asked += 1;
+            return known.clone();
+        }
+        let found = find();
+        self.known.insert(self.key.as_slice().into(), found.clone());
+        self.asked += 1;
+        if self.asked == TRIAL && self.known.len() > TRIAL / 2 {
+            self.columns = None;
+        }
+        found
+    }
+}
+
+impl<'a> Cells<'a> {
+    fn of(column: &'a ArrayRef) -> Option<Self> {
+        match column.data_type() {
+            DataType::Utf8View => Some(Self::Text(column.as_string_view())),
+            DataType::Float64 => Some(Self::Number(column.as_primitive::<Float64Type>())),
+            DataType::Null => Some(Self::Null),
+            _ => None,
+        }
+    }
+
+    fn cell(&self, row: usize) -> u128 {
+        match self {
+            Self::Text(column) if column.is_valid(row) => column.views()[row],
+            Self::Number(column) if column.is_valid(row) => column.value(row).to_bits().into(),
+            _ => NULL,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::arrow::array::ListArray;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_looked_at_once_unless_they_do_not_repeat_themselves() {
+        let long = "a text that is longer than a view";
+        let texts = Arc::new(StringViewArray::from(vec![Some(long), Some("b"), None, Some("b")]));
+        let numbers = Arc::new(Float64Array::from(vec![Some(1.0), Some(2.0), None, Some(2.0)]));
+        let lists = Arc::new(ListArray::from_iter_primitive::<Float64Type, _, Vec<_>>([]));
+        let columns: [ArrayRef; 2] = [texts, numbers];
+        let mut memo = RowMemo::new(&columns);
+        let mut looked = Vec::new();
+        for row in [0, 1, 2, 3, 0, 2] {
+            let found = memo.get_or(row, || {
+                looked.push(row);
+                row
+            });
+            assert_eq!(found, if row == 3 { 1 } else { row });
+        }
+        assert_eq!(looked, [0, 1, 2]);
+        let lists: [ArrayRef; 1] = [lists];
+        let mut memo = RowMemo::new(&lists);
+        assert_eq!([memo.get_or(0, || 1), memo.get_or(0, || 2)], [1, 2]);
+
+        let unique: [ArrayRef; 1] =
+            [Arc::new(Float64Array::from_iter_values((0..2000).map(f64::from)))];
+        let mut memo = RowMemo::new(&unique);
+        (0..2000).for_each(|row| assert_eq!(memo.get_or(row, || row), row));
+        assert_eq!(memo.known.len(), TRIAL);
+    }
+}
