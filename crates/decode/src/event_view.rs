@@ -86,8 +86,8 @@ pub(crate) enum FieldSource {
 pub(crate) struct FieldSet {
     pub(crate) paths: Paths,
     pub(crate) by_name: HashMap<String, FieldSource>,
-    /// The keys of parts of `_raw`.
-    parts: Vec<Vec<String>>,
+    /// The parts of `_raw`.
+    parts: Vec<RawPart>,
     slot_of: [usize; Input::COUNT],
     /// Slots of the members that may hold the time, the first that does counts.
     time_slots: Vec<usize>,
@@ -95,6 +95,15 @@ pub(crate) struct FieldSet {
     own: [usize; BUILTINS.len()],
     format: Format,
     profile: Profile,
+}
+
+/// A part of `_raw`: the value at these keys.
+#[derive(Debug)]
+struct RawPart {
+    keys: Vec<String>,
+    head: String,
+    /// Where the value is picked, if the keys have no points.
+    slot: Option<usize>,
 }
 
 impl FieldSet {
@@ -128,7 +137,10 @@ impl FieldSet {
             }
             FieldSource::Builtin(*builtin)
         } else if let Some(keys) = fields::keys_of_part(name) {
-            self.parts.push(keys.into_iter().map(str::to_owned).collect());
+            let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
+            let is_plain = keys.iter().all(|key| !key.is_empty() && !key.contains(['.', '{', '}']));
+            let slot = is_plain.then(|| self.paths.add(&keys.join(".")));
+            self.parts.push(RawPart { head: json::part_head(&keys), keys, slot });
             FieldSource::Part(self.parts.len() - 1)
         } else if self.format == Format::CloudTrail
             && let Some(derived) = derived_field(name, self.profile)
@@ -229,10 +241,19 @@ impl<'a> EventView<'a> {
                 slot_of: &self.set.slot_of,
             }),
             FieldSource::Raw(slot) => self.raw(slot),
-            FieldSource::Part(part) => {
-                json::part(self.record, &self.set.parts[part]).map(Cow::Owned).into()
-            }
+            FieldSource::Part(part) => self.part(&self.set.parts[part]).map(Cow::Owned).into(),
         }
+    }
+
+    fn part(&self, part: &RawPart) -> Option<String> {
+        if let Some(slot) = part.slot
+            && let [value] = self.slots.get(slot)
+            && !self.slots.is_odd()
+        {
+            let value = value.written(self.record);
+            return Some(json::part_of(&part.head, value, part.keys.len()));
+        }
+        json::part(self.record, &part.keys)
     }
 
     fn raw(&self, slot: usize) -> Values<'a> {

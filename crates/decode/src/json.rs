@@ -118,11 +118,24 @@ pub(crate) fn member(bytes: &[u8], key: &[u8]) -> Option<Range<usize>> {
     found
 }
 
+/// Returns what stands before a value in a document with nothing but it at these keys.
+pub(crate) fn part_head(keys: &[String]) -> String {
+    keys.iter().map(|key| format!("{{{}:", serde_json::Value::from(key.as_str()))).collect()
+}
+
+/// Returns the document that is made of its head, a value and as many brackets as there are keys.
+pub(crate) fn part_of(head: &str, value: &str, keys: usize) -> String {
+    let mut part = String::with_capacity(head.len() + value.len() + keys);
+    part.push_str(head);
+    part.push_str(value);
+    part.extend(std::iter::repeat_n('}', keys));
+    part
+}
+
 /// Returns the part of an object at these keys: a document with nothing but them and the value there.
 /// Of a key that is repeated, the last value counts.
 pub(crate) fn part(text: &str, keys: &[String]) -> Option<String> {
     let mut place = 0..text.len();
-    let mut head = String::new();
     for key in keys {
         let object = text.get(place.clone())?;
         if !object.trim_start().starts_with('{') {
@@ -137,13 +150,8 @@ pub(crate) fn part(text: &str, keys: &[String]) -> Option<String> {
             Some(end)
         });
         place = found?;
-        head.push('{');
-        head.push_str(&serde_json::Value::from(key.as_str()).to_string());
-        head.push(':');
     }
-    head.push_str(text.get(place)?);
-    head.extend(std::iter::repeat_n('}', keys.len()));
-    Some(head)
+    Some(part_of(&part_head(keys), text.get(place)?, keys.len()))
 }
 
 /// Returns the outermost keys of an object.

@@ -17,6 +17,14 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    /// Returns the value as it is written, quotes included.
+    pub(crate) fn written(self, record: &str) -> &str {
+        let (start, end) = (self.start as usize, self.end as usize);
+        let quoted = record.get(start.wrapping_sub(1)..end + 1);
+        let quoted = quoted.filter(|text| text.starts_with('"') && text.ends_with('"'));
+        quoted.or_else(|| record.get(start..end)).unwrap_or_default()
+    }
+
     /// Returns the value's text: of a string its contents, of anything else its own spelling.
     pub(crate) fn text(self, record: &str) -> Cow<'_, str> {
         let text = record.get(self.start as usize..self.end as usize).unwrap_or_default();
@@ -37,6 +45,9 @@ pub(crate) enum Arrays {
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
     values: Vec<Vec<Span>>,
+    /// The nodes whose object was walked.
+    opened: Vec<bool>,
+    is_odd: bool,
 }
 
 impl Slots {
@@ -45,15 +56,30 @@ impl Slots {
         self.values.get(slot).map_or(&[], Vec::as_slice)
     }
 
-    fn reset(&mut self, count: usize) {
-        self.values.resize_with(count, Vec::new);
+    /// Returns true if a slot's only value may not be all that is at its path: a key is repeated, has a
+    /// point or an escape in it, or there is an object or an array, too.
+    pub(crate) fn is_odd(&self) -> bool {
+        self.is_odd
+    }
+
+    fn reset(&mut self, paths: &Paths) {
+        self.values.resize_with(paths.names.len(), Vec::new);
         self.values.iter_mut().for_each(Vec::clear);
+        self.opened.clear();
+        self.opened.resize(paths.nodes.len(), false);
+        self.is_odd = false;
+    }
+
+    fn open(&mut self, node: usize) {
+        self.is_odd |= std::mem::replace(&mut self.opened[node], true);
     }
 }
 
 #[derive(Debug, Default)]
 struct Node {
     children: Vec<(Box<[u8]>, usize)>,
+    /// A bit for each length that a child's key has; all of 63 and more have one.
+    lengths: u64,
     array: Option<usize>,
     slot: Option<usize>,
 }
@@ -63,6 +89,11 @@ struct Node {
 pub(crate) struct Paths {
     nodes: Vec<Node>,
     names: Vec<String>,
+}
+
+/// Returns the bit of a key's length.
+fn length_bit(key: &[u8]) -> u64 {
+    1 << key.len().min(63)
 }
 
 /// One step of a path.
@@ -101,7 +132,10 @@ impl Paths {
                 let new = self.nodes.len();
                 self.nodes.push(Node::default());
                 match part {
-                    Part::Key(key) => self.nodes[node].children.push((key.into(), new)),
+                    Part::Key(key) => {
+                        self.nodes[node].children.push((key.into(), new));
+                        self.nodes[node].lengths |= length_bit(key);
+                    }
                     Part::Array => self.nodes[node].array = Some(new),
                 }
                 new
@@ -118,17 +152,31 @@ impl Paths {
     }
 
     fn child(&self, node: usize, key: &[u8]) -> Option<usize> {
-        let children = &self.nodes[node].children;
+        let Node { children, lengths, .. } = &self.nodes[node];
+        if lengths & length_bit(key) == 0 {
+            return None;
+        }
         children.iter().find(|(name, _)| **name == *key).map(|(_, child)| *child)
     }
 
     /// Follows a key of the text, which may stand for several steps.
-    fn step(&self, node: usize, key: &[u8], has_escapes: bool) -> Option<usize> {
-        if has_escapes {
-            let text = std::str::from_utf8(key).ok()?;
-            return self.steps(node, unescape(text).as_bytes());
+    fn step(
+        &self,
+        node: usize,
+        key: &[u8],
+        has_escapes: bool,
+        slots: &mut Slots,
+    ) -> Option<usize> {
+        if !has_escapes {
+            if let Some(child) = self.child(node, key) {
+                return Some(child);
+            }
+            // Only a point or a bracket makes several steps of a key.
+            memchr::memchr2(b'.', b'{', key)?;
         }
-        self.child(node, key).or_else(|| self.steps(node, key))
+        slots.is_odd = true;
+        let text = std::str::from_utf8(key).ok()?;
+        self.steps(node, if has_escapes { unescape(text) } else { text.into() }.as_bytes())
     }
 
     fn steps(&self, node: usize, key: &[u8]) -> Option<usize> {
@@ -147,7 +195,7 @@ impl Paths {
         outer: Option<Outer<'_>>,
         slots: &mut Slots,
     ) {
-        slots.reset(self.names.len());
+        slots.reset(self);
         if self.is_empty() {
             return;
         }
@@ -196,7 +244,7 @@ impl Walk<'_> {
                 let key = &bytes[at + 1..key_end];
                 let colon = skip_space(bytes, key_end + 1);
                 let value = skip_space(bytes, colon + 1);
-                let child = self.paths.step(0, key, has_escapes);
+                let child = self.paths.step(0, key, has_escapes, slots);
                 if value >= end {
                     if let Some(child) = child {
                         self.value(value, child, true, slots);
@@ -220,7 +268,7 @@ impl Walk<'_> {
             let key = &bytes[at + 1..end];
             let colon = skip_space(bytes, end + 1);
             let value = skip_space(bytes, colon + 1);
-            at = match self.paths.step(node, key, has_escapes) {
+            at = match self.paths.step(node, key, has_escapes, slots) {
                 Some(child) => self.value(value, child, is_outermost, slots),
                 None => value_end(bytes, value),
             };
@@ -234,15 +282,20 @@ impl Walk<'_> {
 
     fn value(&self, at: usize, node: usize, is_outermost: bool, slots: &mut Slots) -> usize {
         let bytes = self.bytes;
+        let Node { children, array, slot, .. } = &self.paths.nodes[node];
+        if matches!(bytes.get(at), Some(b'{' | b'[')) {
+            slots.is_odd |= slot.is_some();
+        }
         match bytes.get(at) {
-            Some(b'{') if !self.paths.nodes[node].children.is_empty() => {
+            Some(b'{') if !children.is_empty() => {
+                slots.open(node);
                 self.object(at, node, false, slots)
             }
             Some(b'{') => value_end(bytes, at),
             Some(b'[') => {
                 let is_plain =
                     is_outermost && self.arrays == Arrays::PlainRows && is_scalar_array(bytes, at);
-                let items = if is_plain { Some(node) } else { self.paths.nodes[node].array };
+                let items = if is_plain { Some(node) } else { *array };
                 match items {
                     Some(items) => self.items(at, items, slots),
                     None => value_end(bytes, at),
@@ -250,8 +303,8 @@ impl Walk<'_> {
             }
             _ => {
                 let (span, end) = scalar(bytes, at);
-                if let Some(slot) = self.paths.nodes[node].slot {
-                    slots.values[slot].push(span);
+                if let Some(slot) = slot {
+                    slots.values[*slot].push(span);
                 }
                 end
             }

@@ -4,26 +4,21 @@
 //! as its first transforming command, for all rows together, and gives each row the events that share
 //! its values.
 
-use std::collections::HashMap;
-
 use futures::StreamExt;
 use serde::Serialize;
 use spilltrail_content::quote;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Value;
-use spilltrail_event::fields::TIME;
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::error;
-use spilltrail_search::events::{EVENT_ID, EVENT_TIME, Origin, Outline, original_column};
-use spilltrail_search::expression::arrow::ColumnReader;
+use spilltrail_search::events::{Origin, Outline};
 use spilltrail_search::memory::Row;
-use spilltrail_search::rows::{self, Columns};
+use spilltrail_search::rows::Columns;
+
+use crate::trails::Trails;
 
 /// Events of a finding that are named.
 pub const MAX_EVENT_IDS: usize = 20;
-
-/// Combinations of multivalue members that are tried for one event or row.
-const MAX_COMBINATIONS: usize = 64;
 
 /// Values of one field that the search of a row lists.
 const MAX_LISTED: usize = 50;
@@ -38,7 +33,7 @@ pub struct Evidence {
 }
 
 /// What was learnt of the events behind one row.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Gathered {
     pub(crate) evidence: Evidence,
     /// The time of the newest of them.
@@ -66,7 +61,7 @@ pub(crate) async fn gather(
     let mut stream = prepared.stream(context).await.map_err(failed)?;
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(|failure| failed(error::from_engine(&failure)))?;
-        trails.follow_all(&rows::Columns::of(&batch));
+        trails.follow_all(&Columns::of(&batch));
         if trails.are_full() {
             break;
         }
@@ -88,272 +83,14 @@ fn unknown(leading: &str) -> Gathered {
     Gathered { evidence, newest: None }
 }
 
-/// The rows of a run, found by the values that their events share with them.
-struct Trails<'a> {
-    grouping: &'a [String],
-    originals: Vec<String>,
-    rows: Vec<Trail>,
-    /// One for each set of fields that rows have of the grouping.
-    index: Vec<Keyed>,
-    full: usize,
-    /// True if rows are told apart by time, so that the oldest and the newest event count.
-    needs_all: bool,
-}
-
-/// The rows that have certain fields of the grouping, by their values of these.
-#[derive(Debug)]
-struct Keyed {
-    fields: Vec<usize>,
-    rows: HashMap<Key, Vec<usize>>,
-}
-
-/// Values in a row, each with its length before it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-struct Key(Vec<u8>);
-
-impl Key {
-    fn push(&mut self, value: &str) {
-        self.0.extend_from_slice(&(value.len() as u64).to_le_bytes());
-        self.0.extend_from_slice(value.as_bytes());
-    }
-
-    fn of<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut key = Self::default();
-        values.into_iter().for_each(|value| key.push(value));
-        key
-    }
-}
-
-/// The columns of events that say whom they belong to.
-struct EventColumns<'a> {
-    grouping: Vec<Option<&'a ColumnReader>>,
-    originals: Vec<Option<&'a ColumnReader>>,
-    id: Option<&'a ColumnReader>,
-    time: Option<&'a ColumnReader>,
-}
-
-/// What is known of one row's events.
-#[derive(Debug)]
-struct Trail {
-    /// The row's values of each field of the grouping.
-    values: Vec<Vec<String>>,
-    ids: Vec<String>,
-    /// Whether each field had the row's value in all events, before the search changed anything.
-    is_original: Vec<bool>,
-    has_events: bool,
-    oldest: f64,
-    newest: f64,
-}
-
-impl<'a> Trails<'a> {
-    fn new(grouping: &'a [String], rows: &[Row]) -> Self {
-        let mut trails = Self {
-            grouping,
-            originals: (0..grouping.len()).map(original_column).collect(),
-            rows: Vec::with_capacity(rows.len()),
-            index: Vec::new(),
-            full: 0,
-            needs_all: grouping.iter().any(|name| name == TIME),
-        };
-        for row in rows {
-            trails.add(row);
-        }
-        trails
-    }
-
-    fn add(&mut self, row: &Row) {
-        let values: Vec<Vec<String>> =
-            self.grouping.iter().map(|name| members(row, name)).collect();
-        let present: Vec<usize> = (0..values.len()).filter(|i| !values[*i].is_empty()).collect();
-        // A row that has lost all that it was grouped by says nothing about its events.
-        if !present.is_empty() || self.grouping.is_empty() {
-            let number = self.rows.len();
-            let known = self.index.iter().position(|keyed| keyed.fields == present);
-            let place = known.unwrap_or_else(|| {
-                self.index.push(Keyed { fields: present.clone(), rows: HashMap::new() });
-                self.index.len() - 1
-            });
-            for chosen in combinations(present.iter().map(|i| values[*i].as_slice())) {
-                let key = Key::of(chosen.iter().map(String::as_str));
-                self.index[place].rows.entry(key).or_default().push(number);
-            }
-        }
-        self.rows.push(Trail {
-            is_original: vec![true; values.len()],
-            values,
-            ids: Vec::new(),
-            has_events: false,
-            oldest: f64::INFINITY,
-            newest: f64::NEG_INFINITY,
-        });
-    }
-
-    /// Adds events to the rows that they belong to.
-    fn follow_all(&mut self, events: &Columns) {
-        let columns = EventColumns {
-            grouping: self.grouping.iter().map(|name| events.get(name)).collect(),
-            originals: self.originals.iter().map(|name| events.get(name)).collect(),
-            id: events.get(EVENT_ID),
-            time: events.get(EVENT_TIME),
-        };
-        let names: Vec<&str> =
-            self.grouping.iter().chain(&self.originals).map(String::as_str).collect();
-        let mut memo = events.memo(&names);
-        let (mut found, mut key) = (Vec::new(), Key::default());
-        for row in 0..events.rows() {
-            // Events with the same values belong to the same rows.
-            let places = memo.get_or(row, || {
-                let start = found.len();
-                self.find(&columns, row, &mut key, &mut found);
-                for number in &found[start..] {
-                    self.rows[*number].compare(&columns, row);
-                }
-                start..found.len()
-            });
-            for number in &found[places] {
-                let trail = &mut self.rows[*number];
-                let was_full = trail.is_full();
-                trail.add(&columns, row);
-                self.full += usize::from(!was_full && trail.is_full());
-            }
-        }
-    }
-
-    /// Adds the rows that an event belongs to. `key` is memory to use again.
-    fn find(&self, events: &EventColumns<'_>, row: usize, key: &mut Key, found: &mut Vec<usize>) {
-        let start = found.len();
-        let value = |field: &usize| events.grouping[*field].map(|column| column.value(row));
-        for Keyed { fields, rows } in &self.index {
-            key.0.clear();
-            let mut is_single = true;
-            let mut is_whole = true;
-            for field in fields {
-                match value(field) {
-                    None | Some(Value::Null) => is_whole = false,
-                    Some(Value::Text(text)) => key.push(&text),
-                    Some(Value::Multi(_)) => is_single = false,
-                    Some(single) => key.push(&single.to_text().unwrap_or_default()),
-                }
-            }
-            if !is_whole {
-                continue;
-            }
-            if is_single {
-                found.extend(rows.get(key).into_iter().flatten());
-                continue;
-            }
-            let values: Vec<Vec<String>> = fields
-                .iter()
-                .map(|field| {
-                    let members = value(field).map(Value::into_members).unwrap_or_default();
-                    members.into_iter().map(std::borrow::Cow::into_owned).collect()
-                })
-                .collect();
-            for chosen in combinations(values.iter().map(Vec::as_slice)) {
-                let key = Key::of(chosen.iter().map(String::as_str));
-                found.extend(rows.get(&key).into_iter().flatten());
-            }
-        }
-        let mut own = found.split_off(start);
-        own.sort_unstable();
-        own.dedup();
-        found.append(&mut own);
-    }
-
-    fn are_full(&self) -> bool {
-        !self.needs_all && self.full == self.rows.len()
-    }
-
-    fn finish(self, leading: &str) -> Vec<Gathered> {
-        let grouping = self.grouping;
-        let bounded = self.needs_all;
-        self.rows.into_iter().map(|trail| trail.finish(grouping, leading, bounded)).collect()
-    }
-}
-
-impl Trail {
-    fn is_full(&self) -> bool {
-        self.ids.len() >= MAX_EVENT_IDS
-    }
-
-    /// Looks whether the event itself has the row's values.
-    fn compare(&mut self, events: &EventColumns<'_>, row: usize) {
-        for (index, column) in events.originals.iter().enumerate() {
-            if self.is_original[index] {
-                let own = column.map_or(Value::Null, |column| column.value(row));
-                let values = &self.values[index];
-                let is_one = |own: &str| values.iter().any(|value| value == own);
-                self.is_original[index] = match &own {
-                    Value::Text(text) => is_one(text),
-                    other => other.members().iter().any(|own| is_one(own)),
-                };
-            }
-        }
-    }
-
-    /// Adds an event.
-    fn add(&mut self, events: &EventColumns<'_>, row: usize) {
-        self.has_events = true;
-        if let Some(time) = events.time.and_then(|column| column.value(row).as_number()) {
-            self.oldest = self.oldest.min(time);
-            self.newest = self.newest.max(time);
-        }
-        if self.is_full() {
-            return;
-        }
-        let ids = events.id.map_or(Value::Null, |column| column.value(row));
-        for id in ids.members() {
-            if !self.is_full() && !self.ids.iter().any(|known| *known == id) {
-                self.ids.push(id.into_owned());
-            }
-        }
-    }
-
-    fn finish(self, grouping: &[String], leading: &str, bounded: bool) -> Gathered {
-        let mut terms = Vec::new();
-        if self.has_events {
-            let fields = grouping.iter().zip(&self.values).zip(&self.is_original);
-            terms.extend(
-                fields
-                    .filter(|((name, _), is_original)| **is_original && !name.starts_with('_'))
-                    .filter_map(|((name, values), _)| term(name, values)),
-            );
-        }
-        if bounded && self.oldest <= self.newest && !leading.contains("earliest") {
-            let number = spilltrail_event::format_number;
-            terms.push(format!("earliest={}", number(self.oldest.floor())));
-            terms.push(format!("latest={}", number(self.newest.floor() + 1.0)));
-        }
-        let evidence = Evidence { search: with_terms(leading, &terms), event_ids: self.ids };
-        Gathered { evidence, newest: self.newest.is_finite().then_some(self.newest) }
-    }
-}
-
-fn members(row: &Row, name: &str) -> Vec<String> {
+/// Returns the members of a field's value in a row.
+pub(crate) fn members(row: &Row, name: &str) -> Vec<String> {
     let members = row.get(name).map(Value::members).unwrap_or_default();
     members.into_iter().map(std::borrow::Cow::into_owned).collect()
 }
 
-/// Returns every choice of one member of each value, at most [`MAX_COMBINATIONS`] of them.
-fn combinations<'a>(values: impl Iterator<Item = &'a [String]>) -> Vec<Vec<String>> {
-    let mut chosen: Vec<Vec<String>> = vec![Vec::new()];
-    for members in values {
-        chosen = chosen
-            .iter()
-            .flat_map(|start| {
-                members.iter().map(move |member| {
-                    let mut longer = start.clone();
-                    longer.push(member.clone());
-                    longer
-                })
-            })
-            .take(MAX_COMBINATIONS)
-            .collect();
-    }
-    chosen
-}
-
-fn with_terms(leading: &str, terms: &[String]) -> String {
+/// Returns a search with further terms.
+pub(crate) fn with_terms(leading: &str, terms: &[String]) -> String {
     let mut search = leading.trim().to_owned();
     for term in terms {
         if !search.is_empty() {
@@ -365,7 +102,7 @@ fn with_terms(leading: &str, terms: &[String]) -> String {
 }
 
 /// Returns the comparison that events with one of these values satisfy.
-fn term(field: &str, values: &[String]) -> Option<String> {
+pub(crate) fn term(field: &str, values: &[String]) -> Option<String> {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | ':' | '{' | '}');
     let is_plain =
         field.starts_with(|c: char| c.is_alphabetic() || c == '_') && field.chars().all(plain);

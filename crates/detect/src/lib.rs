@@ -12,6 +12,7 @@ mod finding;
 pub mod hunt;
 mod identity;
 mod run;
+mod trails;
 
 pub use evidence::{Evidence, MAX_EVENT_IDS};
 pub use finding::{DetectionRef, Finding, Notable, RiskObjectValue, ThreatObjectValue};

@@ -3,6 +3,10 @@
 //! Events are grouped by their outcome; an event in no group has neither field. The facts are those
 //! of the action and status lookup of the Splunk Add-on for AWS (its CIM change notes list them).
 
+use std::sync::LazyLock;
+
+use foldhash::HashMap;
+
 use super::Profile;
 
 /// What the fields are for a group of events.
@@ -19,7 +23,7 @@ pub(crate) fn outcome(
     error_code: &str,
     profile: Profile,
 ) -> Option<(&'static str, &'static str)> {
-    let group = OUTCOMES.iter().find(|group| group.events.binary_search(&event_name).is_ok())?;
+    let group = BY_EVENT.get(event_name)?;
     if error_code == "success" {
         return Some((group.success, "success"));
     }
@@ -29,6 +33,12 @@ pub(crate) fn outcome(
     }
     group.failure
 }
+
+/// The group of each event; the first that has it, if several do.
+static BY_EVENT: LazyLock<HashMap<&str, &Outcome>> = LazyLock::new(|| {
+    let events = |group: &'static Outcome| group.events.iter().map(move |event| (*event, group));
+    OUTCOMES.iter().rev().flat_map(events).collect()
+});
 
 static OUTCOMES: &[Outcome] = &[
     Outcome {
