@@ -7,9 +7,11 @@ use std::ops::ControlFlow;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef};
 use serde_json::{Map, Value};
-use spilltrail_decode::{DecodeOptions, Decoder, Discovery, Input, Origin, Profile, discover};
+use spilltrail_decode::{
+    DecodeOptions, Decoder, Discovery, Input, Origin, Profile, Rows, discover,
+};
 use spilltrail_event::{Demand, Predicate, ScanRequest};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -26,11 +28,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let request = ScanRequest { predicate: Predicate::All, fields: discovery.fields() };
     let mut decoder = Decoder::new(&DecodeOptions { profile, ..DecodeOptions::new([request]) });
     let mut out = std::io::stdout().lock();
-    let report = decoder.decode(open()?, &origin, &mut |_, batch| match print(&batch, &mut out) {
+    let report = decoder.decode(open()?, &origin, &mut |_, rows| match print(rows, &mut out) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     });
-    let _ = decoder.finish(&mut |_, batch| match print(&batch, &mut out) {
+    let _ = decoder.finish(&mut |_, rows| match print(rows, &mut out) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     });
@@ -38,7 +40,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn print(batch: &RecordBatch, out: &mut impl Write) -> std::io::Result<()> {
+fn print(rows: Rows, out: &mut impl Write) -> std::io::Result<()> {
+    let batch = rows.into_batch().map_err(std::io::Error::other)?;
     for row in 0..batch.num_rows() {
         let mut object = Map::new();
         for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {

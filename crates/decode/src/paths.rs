@@ -160,13 +160,7 @@ impl Paths {
     }
 
     /// Follows a key of the text, which may stand for several steps.
-    fn step(
-        &self,
-        node: usize,
-        key: &[u8],
-        has_escapes: bool,
-        slots: &mut Slots,
-    ) -> Option<usize> {
+    fn step(&self, node: usize, key: &[u8], has_escapes: bool, slots: &mut Slots) -> Option<usize> {
         if !has_escapes {
             if let Some(child) = self.child(node, key) {
                 return Some(child);

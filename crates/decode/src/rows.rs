@@ -137,7 +137,8 @@ fn batch(
     columns: Vec<ArrayRef>,
 ) -> Result<RecordBatch, ArrowError> {
     let fields = fields.iter();
-    let fields = fields.map(|field| Field::new(field.name(), decoded_type(field.data_type()), true));
+    let fields =
+        fields.map(|field| Field::new(field.name(), decoded_type(field.data_type()), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let options = RecordBatchOptions::new().with_row_count(Some(codes.num_rows()));
     RecordBatch::try_new_with_options(schema, columns, &options)

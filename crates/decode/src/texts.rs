@@ -5,7 +5,7 @@
 
 use std::hash::BuildHasher;
 
-use arrow_array::{LargeStringArray};
+use arrow_array::LargeStringArray;
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::ArrowError;
 use foldhash::fast::RandomState;
@@ -78,9 +78,8 @@ mod tests {
     #[test]
     fn a_text_has_one_number_until_the_end() {
         let mut texts = Texts::default();
-        let mut numbered = |given: &[&str]| -> Vec<u32> {
-            given.iter().map(|text| texts.number(text)).collect()
-        };
+        let mut numbered =
+            |given: &[&str]| -> Vec<u32> { given.iter().map(|text| texts.number(text)).collect() };
         assert_eq!(numbered(&["a", "", "é", "a", ""]), [0, 1, 2, 0, 1]);
         let many: Vec<String> = (0..5000).map(|number| number.to_string()).collect();
         for text in &many {

@@ -5,12 +5,16 @@
 
 use std::collections::HashMap;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, StringViewArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, StringViewArray, UInt32Array,
+};
+use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, Float64Type};
+use datafusion::common::Result;
 use foldhash::fast::RandomState;
 
 /// Rows after which it is looked whether they repeat themselves.
-const TRIAL: usize = 1024;
+const TRIAL: usize = 256;
 
 /// Stands for no value. No text is so long, and no number has so many bits.
 const NULL: u128 = u128::MAX;
@@ -64,6 +68,38 @@ impl<'a, T: Clone> RowMemo<'a, T> {
     }
 }
 
+/// Calls `compute` with rows that are not the same as earlier ones, and returns for each row which of
+/// those it is the same as, counted from 0; none if every row was computed.
+pub(crate) fn once_each(
+    columns: &[ArrayRef],
+    rows: usize,
+    mut compute: impl FnMut(usize),
+) -> Option<UInt32Array> {
+    let mut memo = RowMemo::new(columns);
+    let mut computed = 0;
+    let numbers: Vec<u32> = (0..rows)
+        .map(|row| {
+            memo.get_or(row, || {
+                compute(row);
+                computed += 1;
+                computed - 1
+            })
+        })
+        .collect();
+    ((computed as usize) < rows).then(|| numbers.into())
+}
+
+/// Returns a column that was computed by [`once_each`] with a value for each row.
+///
+/// # Errors
+/// Fails if the column has another number of values than were computed.
+pub(crate) fn spread(column: ArrayRef, numbers: Option<&UInt32Array>) -> Result<ArrayRef> {
+    Ok(match numbers {
+        Some(numbers) => take(&column, numbers, None)?,
+        None => column,
+    })
+}
+
 impl<'a> Cells<'a> {
     fn of(column: &'a ArrayRef) -> Option<Self> {
         match column.data_type() {
@@ -88,6 +124,7 @@ mod tests {
     use std::sync::Arc;
 
     use datafusion::arrow::array::ListArray;
+    use datafusion::arrow::datatypes::Field;
 
     use super::*;
 
@@ -96,7 +133,8 @@ mod tests {
         let long = "a text that is longer than a view";
         let texts = Arc::new(StringViewArray::from(vec![Some(long), Some("b"), None, Some("b")]));
         let numbers = Arc::new(Float64Array::from(vec![Some(1.0), Some(2.0), None, Some(2.0)]));
-        let lists = Arc::new(ListArray::from_iter_primitive::<Float64Type, _, Vec<_>>([]));
+        let item = Arc::new(Field::new("item", DataType::Utf8View, true));
+        let lists = Arc::new(ListArray::new_null(item, 1));
         let columns: [ArrayRef; 2] = [texts, numbers];
         let mut memo = RowMemo::new(&columns);
         let mut looked = Vec::new();
@@ -108,6 +146,11 @@ mod tests {
             assert_eq!(found, if row == 3 { 1 } else { row });
         }
         assert_eq!(looked, [0, 1, 2]);
+        let mut computed = Vec::new();
+        let numbers = once_each(&columns, 4, |row| computed.push(row as f64));
+        let column = Arc::new(Float64Array::from(computed)) as ArrayRef;
+        let spread = spread(column, numbers.as_ref()).unwrap();
+        assert_eq!(*spread.as_primitive(), Float64Array::from(vec![0.0, 1.0, 2.0, 1.0]));
         let lists: [ArrayRef; 1] = [lists];
         let mut memo = RowMemo::new(&lists);
         assert_eq!([memo.get_or(0, || 1), memo.get_or(0, || 2)], [1, 2]);

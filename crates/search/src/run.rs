@@ -176,7 +176,11 @@ impl Prepared {
     ///
     /// # Errors
     /// As [`Prepared::stream`].
-    pub async fn first(&self, rows: usize, context: &SearchContext) -> Result<FirstRows, Diagnostic> {
+    pub async fn first(
+        &self,
+        rows: usize,
+        context: &SearchContext,
+    ) -> Result<FirstRows, Diagnostic> {
         let (plan, counter) = first_rows::limited(self.plan.logical(), rows);
         Ok(FirstRows::new(execute(&plan, context).await?, rows, counter))
     }

@@ -1,5 +1,7 @@
 //! SPL's order of values, as bytes that compare the same way.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -36,26 +38,62 @@ pub(crate) fn sort_key(value: Expr, sort_as: SortAs) -> Expr {
 /// Returns the key of one value.
 #[must_use]
 pub(crate) fn key_bytes(value: &Value<'_>, sort_as: SortAs) -> Option<Vec<u8>> {
-    let text = value.to_text()?;
-    let tagged = |tag: u8, bytes: &[u8]| {
-        let mut key = Vec::with_capacity(bytes.len() + 1);
-        key.push(tag);
-        key.extend_from_slice(bytes);
-        key
-    };
+    let tagged = |tag: u8, bytes: &[u8]| [&[tag], bytes].concat();
     match sort_as {
-        SortAs::Auto => Some(match value.as_number() {
-            Some(number) => tagged(0, &number_bytes(number)),
-            None => tagged(1, text.as_bytes()),
-        }),
-        SortAs::Number => value.as_number().map(|number| tagged(0, &number_bytes(number))),
-        SortAs::Address => Some(match text.parse() {
+        SortAs::Auto => AutoKey::of(value).map(|key| key.to_vec()),
+        SortAs::Number => value.as_number().map(|number| number_key(number).to_vec()),
+        SortAs::Address => value.to_text().map(|text| match text.parse() {
             Ok(IpAddr::V4(address)) => tagged(0, &address.octets()),
             Ok(IpAddr::V6(address)) => tagged(1, &address.octets()),
             Err(_) => tagged(2, text.as_bytes()),
         }),
-        SortAs::Text => Some(tagged(0, text.as_bytes())),
+        SortAs::Text => value.to_text().map(|text| tagged(0, text.as_bytes())),
     }
+}
+
+/// A value's key by [`SortAs::Auto`], to be compared with others before it is written down.
+#[derive(Debug)]
+pub(crate) enum AutoKey<'a> {
+    Number([u8; 9]),
+    Text(Cow<'a, str>),
+}
+
+/// Before the text of keys; numbers have a smaller one.
+const TEXT: u8 = 1;
+
+impl<'a> AutoKey<'a> {
+    /// Returns the key of a value, or none for null.
+    pub(crate) fn of(value: &'a Value<'_>) -> Option<Self> {
+        match value.as_number() {
+            Some(number) => Some(Self::Number(number_key(number))),
+            None => value.to_text().map(Self::Text),
+        }
+    }
+
+    /// Compares with a key that was written down.
+    pub(crate) fn compare(&self, key: &[u8]) -> Ordering {
+        match self {
+            Self::Number(own) => own.as_slice().cmp(key),
+            Self::Text(text) => match key.split_first() {
+                Some((&TEXT, other)) => text.as_bytes().cmp(other),
+                _ => Ordering::Greater,
+            },
+        }
+    }
+
+    /// Returns the key as it is written down.
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
+        match self {
+            Self::Number(key) => key.to_vec(),
+            Self::Text(text) => [&[TEXT], text.as_bytes()].concat(),
+        }
+    }
+}
+
+fn number_key(number: f64) -> [u8; 9] {
+    let mut key = [0; 9];
+    key[1..].copy_from_slice(&number_bytes(number));
+    key
 }
 
 /// Flips a double's bits so that unsigned byte order is numeric order.
@@ -106,6 +144,13 @@ mod tests {
         let keys: Vec<_> =
             ordered.iter().map(|text| key_bytes(&Value::text(*text), SortAs::Auto)).collect();
         assert!(keys.is_sorted_by(|a, b| a < b));
+        for (number, text) in ordered.iter().enumerate() {
+            let value = Value::text(*text);
+            let key = AutoKey::of(&value).unwrap();
+            for (other, written) in keys.iter().enumerate() {
+                assert_eq!(key.compare(written.as_deref().unwrap()), number.cmp(&other));
+            }
+        }
         let addresses = ["9.0.0.1", "10.0.0.1", "2001:db8::1", "host"];
         let keys: Vec<_> =
             addresses.iter().map(|text| key_bytes(&Value::text(*text), SortAs::Address)).collect();

@@ -191,9 +191,8 @@ impl Spool {
         let file = self.spill.as_ref().map(|spill| spill.file.clone());
         let entries = self.slots[search].entries.clone().into_iter();
         entries.map(move |entry| {
-            let on_disk = |offset, columns| {
-                read(file.as_ref().ok_or_else(no_spill)?, offset, columns)
-            };
+            let on_disk =
+                |offset, columns| read(file.as_ref().ok_or_else(no_spill)?, offset, columns);
             let (codes, texts) = match entry {
                 Entry::Memory(Rows::Plain(batch)) => return batch.project(&columns),
                 Entry::Memory(Rows::Coded(rows)) => (rows.codes, rows.texts),
@@ -289,7 +288,8 @@ mod tests {
                 RecordBatch::try_new(coded_schema(&schema), vec![nulls, last]).unwrap()
             };
             let texts = Arc::new(LargeStringArray::from_iter_values(&text));
-            let rows = |numbers| Rows::Coded(CodedRows { codes: codes(numbers), texts: texts.clone() });
+            let rows =
+                |numbers| Rows::Coded(CodedRows { codes: codes(numbers), texts: texts.clone() });
             spool.push(0, rows((0..100).collect())).unwrap();
             spool.push(1, rows(vec![7, 99, 7])).unwrap();
             second.extend([7, 99, 7].map(|row: usize| text[row].clone()));

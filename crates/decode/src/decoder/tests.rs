@@ -2,9 +2,9 @@
 
 use std::io::{Cursor, Write};
 
-use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
+use arrow_array::{Array, RecordBatch};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use spilltrail_event::{CaseRule, Comparison, Demand, Field, Kind, Pattern, Predicate, TimeBounds};
@@ -306,7 +306,7 @@ fn a_consumer_can_stop() {
     let mut rows = 0;
     let report =
         Decoder::new(&options).decode(seekable(text.into()), &Origin::new("f"), &mut |_, b| {
-            rows += b.num_rows();
+            rows += b.count();
             ControlFlow::Break(())
         });
     assert!(report.stopped && rows == crate::BATCH_ROWS, "{rows}");

@@ -58,14 +58,8 @@ impl Tests {
         let kind = match predicate {
             Predicate::All => return Condition::Certain(true),
             Predicate::Nothing => return Condition::Certain(false),
-            Predicate::And(parts) => {
-                let parts = parts.iter().map(|part| self.add(part, known, value)).collect();
-                return Condition::All(parts);
-            }
-            Predicate::Or(parts) => {
-                let parts = parts.iter().map(|part| self.add(part, known, value)).collect();
-                return Condition::Any(parts);
-            }
+            Predicate::And(parts) => return Condition::All(self.add_all(parts, known, value)),
+            Predicate::Or(parts) => return Condition::Any(self.add_all(parts, known, value)),
             Predicate::Not(part) => {
                 return Condition::Not(Box::new(self.add(part, known, value)));
             }
@@ -82,6 +76,30 @@ impl Tests {
             self.tests.push(test);
             self.tests.len() - 1
         }))
+    }
+
+    /// Adds expressions, in the order in which they are best looked at: words that are looked for in the
+    /// whole event come last.
+    fn add_all<'k>(
+        &mut self,
+        parts: &[Predicate],
+        known: &dyn Fn(&str) -> Option<&'k str>,
+        value: &mut dyn FnMut(&str) -> usize,
+    ) -> Vec<Condition> {
+        let mut parts: Vec<_> = parts.iter().map(|part| self.add(part, known, value)).collect();
+        parts.sort_by_key(|part| self.has_keyword(part));
+        parts
+    }
+
+    fn has_keyword(&self, condition: &Condition) -> bool {
+        match condition {
+            Condition::Certain(_) => false,
+            Condition::All(parts) | Condition::Any(parts) => {
+                parts.iter().any(|part| self.has_keyword(part))
+            }
+            Condition::Not(part) => self.has_keyword(part),
+            Condition::Test(place) => matches!(self.tests[*place].kind, TestKind::Keyword(_)),
+        }
     }
 
     /// Returns true if an event satisfies a condition.

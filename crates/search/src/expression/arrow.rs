@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Float64Array, Float64Builder,
-    Int64Array, ListArray, ListBuilder, StringArray, StringViewArray, StringViewBuilder,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Float64Builder, Int64Array, ListArray,
+    ListBuilder, StringArray, StringViewArray, StringViewBuilder,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
@@ -188,15 +188,6 @@ pub fn to_array<'a>(kind: Kind, values: impl IntoIterator<Item = Value<'a>>) -> 
         builder.push(value);
     }
     builder.finish()
-}
-
-/// Returns a Boolean column with these values.
-pub(crate) fn to_boolean_array(values: impl IntoIterator<Item = Option<bool>>) -> ArrayRef {
-    let mut builder = BooleanBuilder::new();
-    for value in values {
-        builder.append_option(value);
-    }
-    Arc::new(builder.finish())
 }
 
 /// Returns the column's values, borrowing nothing.

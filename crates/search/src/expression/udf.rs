@@ -6,6 +6,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use datafusion::arrow::array::{ArrayRef, BooleanBuilder};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Column;
 use datafusion::error::{DataFusionError, Result};
@@ -18,9 +19,10 @@ use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::EvalExpr;
 
-use crate::expression::arrow::{ColumnBuilder, ColumnReader, data_type, to_boolean_array};
-use crate::expression::node::Row;
+use crate::expression::arrow::{ColumnBuilder, ColumnReader, data_type};
+use crate::expression::node::{Node, Row};
 use crate::expression::{EvalContext, Expression, ResultKind};
+use crate::row_memo;
 
 /// The name that plans show.
 const NAME: &str = "spl_eval";
@@ -92,6 +94,11 @@ impl Expression {
     /// [`Expression::kind`]. A Boolean result gives Arrow Booleans.
     #[must_use]
     pub fn into_expr(self) -> Expr {
+        if let (Node::Field(_), [field]) = (&self.node, self.fields.as_slice())
+            && self.kind().stored() == Some(field.kind)
+        {
+            return Expr::Column(Column::new_unqualified(&field.name));
+        }
         let output = match self.kind() {
             ResultKind::Bool => Output::Condition,
             ResultKind::Number => Output::Field(Kind::Number),
@@ -183,22 +190,30 @@ impl ScalarUDFImpl for EvalUdf {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let columns = args
-            .args
-            .iter()
-            .map(|column| ColumnReader::new(&column.to_array(args.number_rows)?))
-            .collect::<Result<Vec<_>>>()?;
-        let rows = (0..args.number_rows).map(|index| BatchRow { columns: &columns, index });
-        let array = match self.state.output {
-            Output::Condition => to_boolean_array(rows.map(|row| self.expression.holds(&row))),
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let columns = arrays.iter().map(ColumnReader::new).collect::<Result<Vec<_>>>()?;
+        let rows = args.number_rows;
+        let each = |visit: &mut dyn FnMut(&BatchRow<'_>)| {
+            let mut visit = |index| visit(&BatchRow { columns: &columns, index });
+            if self.expression.volatile {
+                (0..rows).for_each(visit);
+                return None;
+            }
+            row_memo::once_each(&arrays, rows, &mut visit)
+        };
+        let (array, numbers) = match self.state.output {
+            Output::Condition => {
+                let mut builder = BooleanBuilder::new();
+                let numbers = each(&mut |row| builder.append_option(self.expression.holds(row)));
+                (Arc::new(builder.finish()) as ArrayRef, numbers)
+            }
             Output::Field(kind) => {
                 let mut builder = ColumnBuilder::new(kind);
-                for row in rows {
-                    builder.push(self.expression.evaluate(&row));
-                }
-                builder.finish()
+                let numbers = each(&mut |row| builder.push(self.expression.evaluate(row)));
+                (builder.finish(), numbers)
             }
         };
+        let array = row_memo::spread(array, numbers.as_ref())?;
         Ok(ColumnarValue::Array(array))
     }
 }

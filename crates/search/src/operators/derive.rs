@@ -11,8 +11,10 @@ use spilltrail_event::{Field, Value};
 use super::{Operator, Running, gather};
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 use crate::plan::{Plan, kind_of};
+use crate::row_memo;
 
-/// What a command does to a row, apart from the columns that it does it to.
+/// What a command does to a row, apart from the columns that it does it to: the same to rows that are the
+/// same.
 pub trait RowFunction: Debug + Send + Sync {
     /// Returns the function's name, for `EXPLAIN`.
     fn name(&self) -> &'static str;
@@ -112,20 +114,22 @@ impl Running for Deriving {
             let kind = kind_of(self.output.field_with_name(name)?.data_type());
             builders.push(ColumnBuilder::new(kind));
         }
-        for row in 0..batch.num_rows() {
+        let places = self.inputs.iter().chain(self.outputs.iter().map(|(_, at)| at));
+        let read: Vec<ArrayRef> =
+            places.flatten().map(|index| batch.column(*index).clone()).collect();
+        let numbers = row_memo::once_each(&read, batch.num_rows(), |row| {
             let given: Vec<Value<'_>> = inputs.iter().map(|reader| value(reader, row)).collect();
             let mut set: Vec<Value<'_>> = present.iter().map(|reader| value(reader, row)).collect();
             self.function.compute(&given, &mut set);
             for (builder, value) in builders.iter_mut().zip(set) {
                 builder.push(value);
             }
-        }
-        let computed = self
-            .outputs
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .zip(builders.into_iter().map(ColumnBuilder::finish));
-        with_columns(&batch, &self.output, computed).map(Some)
+        });
+        let columns = builders.into_iter();
+        let columns = columns.map(|column| row_memo::spread(column.finish(), numbers.as_ref()));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let names = self.outputs.iter().map(|(name, _)| name.as_str());
+        with_columns(&batch, &self.output, names.zip(columns)).map(Some)
     }
 }
 

@@ -1,10 +1,12 @@
 //! `min`, `max`, `range`. Numbers compare by value and come before text, so that the smallest of a
 //! mixture is a number and the greatest a text.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 use spilltrail_event::{Kind, Value};
 
-use crate::sort_key::{SortAs, key_bytes};
+use crate::sort_key::AutoKey;
 use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save};
 
 pub(super) static MIN: StatsFunction = StatsFunction {
@@ -47,21 +49,19 @@ struct Extreme {
 }
 
 impl Extreme {
-    fn offer(&mut self, key: Vec<u8>, text: impl FnOnce() -> String) {
-        let is_better = self
-            .best
-            .as_ref()
-            .is_none_or(|best| if self.is_max { key > best.key } else { key < best.key });
-        if is_better {
-            self.best = Some(Best { key, text: text() });
-        }
+    /// Returns true if something that compares so with the best is better.
+    fn is_better(&self, with_best: Ordering) -> bool {
+        with_best == if self.is_max { Ordering::Greater } else { Ordering::Less }
     }
 }
 
 impl Statistic for Extreme {
     fn update(&mut self, value: &Value<'_>, _: Option<f64>) {
-        if let Some(key) = key_bytes(value, SortAs::Auto) {
-            self.offer(key, || value.to_text().unwrap_or_default().into_owned());
+        let Some(key) = AutoKey::of(value) else { return };
+        let best = self.best.as_ref();
+        if best.is_none_or(|best| self.is_better(key.compare(&best.key))) {
+            let text = value.to_text().unwrap_or_default().into_owned();
+            self.best = Some(Best { key: key.to_vec(), text });
         }
     }
 
@@ -74,15 +74,17 @@ impl Statistic for Extreme {
     }
 
     fn merge(&mut self, saved: &[u8]) {
-        if let Some(Some(best)) = load::<Option<Best>>(saved) {
-            self.offer(best.key, || best.text);
+        let Some(Some(other)) = load::<Option<Best>>(saved) else { return };
+        let best = self.best.as_ref();
+        if best.is_none_or(|best| self.is_better(other.key.cmp(&best.key))) {
+            self.best = Some(other);
         }
     }
 
     /// What is not the best is not missed.
     fn forget(&mut self, value: &Value<'_>, _: Option<f64>) -> bool {
-        let Some(key) = key_bytes(value, SortAs::Auto) else { return true };
-        self.best.as_ref().is_some_and(|best| best.key != key)
+        let Some(key) = AutoKey::of(value) else { return true };
+        self.best.as_ref().is_some_and(|best| key.compare(&best.key).is_ne())
     }
 
     fn held(&self) -> usize {
