@@ -16,6 +16,7 @@ mod help;
 mod hunt;
 mod input_rows;
 mod logs;
+mod memory;
 mod output;
 mod report;
 mod search;
@@ -37,6 +38,7 @@ pub(crate) const FAILED: u8 = 2;
 pub(crate) const FOUND: u8 = 3;
 
 fn main() -> ExitCode {
+    memory::keep_pages_small();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().build() {
         Ok(runtime) => runtime,
