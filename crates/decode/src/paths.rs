@@ -89,6 +89,46 @@ struct Node {
 pub(crate) struct Paths {
     nodes: Vec<Node>,
     names: Vec<String>,
+    /// The keys that objects at each node had, in their order.
+    orders: Vec<KeyOrder>,
+}
+
+/// The keys of the last objects at a node. Those of the next one come in the same order, most of them,
+/// and then need not be looked for.
+#[derive(Debug, Default)]
+struct KeyOrder {
+    keys: Vec<KnownKey>,
+}
+
+#[derive(Debug)]
+struct KnownKey {
+    /// The key and the quote that ends it.
+    text: Box<[u8]>,
+    child: Option<usize>,
+}
+
+impl KeyOrder {
+    /// Keys that are remembered of a node.
+    const MAX: usize = 64;
+    /// Keys that may be left out at a time.
+    const AHEAD: usize = 8;
+
+    /// Returns the place of the key that `text` begins with, if it is one of the next.
+    fn find(&self, next: usize, text: &[u8]) -> Option<usize> {
+        let ahead = self.keys.iter().enumerate().skip(next).take(Self::AHEAD);
+        let mut is_it = ahead.filter(|(_, known)| text.starts_with(&known.text));
+        is_it.next().map(|(place, _)| place)
+    }
+
+    /// Remembers a key, which came before what was expected next.
+    fn learn(&mut self, next: usize, text: &[u8], child: Option<usize>) {
+        let known = KnownKey { text: text.into(), child };
+        if self.keys.len() < Self::MAX {
+            self.keys.insert(next.min(self.keys.len()), known);
+        } else if let Some(other) = self.keys.get_mut(next) {
+            *other = known;
+        }
+    }
 }
 
 /// Returns the bit of a key's length.
@@ -117,7 +157,7 @@ fn parts(name: &[u8]) -> impl Iterator<Item = Part<'_>> {
 
 impl Paths {
     pub(crate) fn new() -> Self {
-        Self { nodes: vec![Node::default()], names: Vec::new() }
+        Self { nodes: vec![Node::default()], names: Vec::new(), orders: Vec::new() }
     }
 
     /// Adds a path and returns its slot; a known path keeps its slot.
@@ -159,15 +199,14 @@ impl Paths {
         children.iter().find(|(name, _)| **name == *key).map(|(_, child)| *child)
     }
 
-    /// Follows a key of the text, which may stand for several steps.
-    fn step(&self, node: usize, key: &[u8], has_escapes: bool, slots: &mut Slots) -> Option<usize> {
-        if !has_escapes {
-            if let Some(child) = self.child(node, key) {
-                return Some(child);
-            }
-            // Only a point or a bracket makes several steps of a key.
-            memchr::memchr2(b'.', b'{', key)?;
-        }
+    /// Follows a key with escapes, points or brackets in it, which may stand for several steps.
+    fn step(
+        &self,
+        node: usize,
+        key: &[u8],
+        has_escapes: bool,
+        slots: &mut Slots,
+    ) -> Option<usize> {
         slots.is_odd = true;
         let text = std::str::from_utf8(key).ok()?;
         self.steps(node, if has_escapes { unescape(text) } else { text.into() }.as_bytes())
@@ -183,7 +222,7 @@ impl Paths {
     /// Picks the values of all paths out of a record. Where it is known what lies in the outermost
     /// object, nested values that nobody wants are passed over without being looked at.
     pub(crate) fn pick(
-        &self,
+        &mut self,
         record: &str,
         arrays: Arrays,
         outer: Option<Outer<'_>>,
@@ -193,13 +232,16 @@ impl Paths {
         if self.is_empty() {
             return;
         }
-        let walk = Walk { paths: self, bytes: record.as_bytes(), arrays };
+        let mut orders = std::mem::take(&mut self.orders);
+        orders.resize_with(self.nodes.len(), KeyOrder::default);
+        let mut walk = Walk { paths: self, orders: &mut orders, bytes: record.as_bytes(), arrays };
         match outer {
             Some(outer) => walk.pieces(outer, slots),
             None => {
                 walk.object(skip_space(walk.bytes, 0), 0, true, slots);
             }
         }
+        self.orders = orders;
     }
 }
 
@@ -214,14 +256,45 @@ pub(crate) struct Outer<'a> {
 
 struct Walk<'a> {
     paths: &'a Paths,
+    orders: &'a mut [KeyOrder],
     bytes: &'a [u8],
     arrays: Arrays,
 }
 
 impl Walk<'_> {
+    /// Reads the key whose quote is at `at`: returns the child of the node that it leads to, and the end
+    /// of the key with its quote. `next` is the place of the key that is expected.
+    fn key(
+        &mut self,
+        at: usize,
+        node: usize,
+        next: &mut usize,
+        slots: &mut Slots,
+    ) -> (Option<usize>, usize) {
+        let text = &self.bytes[at + 1..];
+        if let Some(place) = self.orders[node].find(*next, text) {
+            *next = place + 1;
+            let KnownKey { text, child } = &self.orders[node].keys[place];
+            return (*child, at + 1 + text.len());
+        }
+        let (end, has_escapes) = string_end(text, 0);
+        let after = at + (end + 2).min(text.len() + 1);
+        let key = &text[..end];
+        if has_escapes || key.contains(&b'.') || key.contains(&b'{') {
+            return (self.paths.step(node, key, has_escapes, slots), after);
+        }
+        let child = self.paths.child(node, key);
+        if end < text.len() {
+            self.orders[node].learn(*next, &text[..=end], child);
+            *next += 1;
+        }
+        (child, after)
+    }
+
     /// Walks the members in the pieces of the outermost object.
-    fn pieces(&self, outer: Outer<'_>, slots: &mut Slots) {
+    fn pieces(&mut self, outer: Outer<'_>, slots: &mut Slots) {
         let bytes = self.bytes;
+        let mut next = 0;
         for (number, piece) in outer.pieces.iter().enumerate() {
             let start = (piece.start - outer.start) as usize + usize::from(number == 0);
             let end = (piece.end - outer.start) as usize;
@@ -234,11 +307,9 @@ impl Walk<'_> {
                 if at >= end || bytes[at] != b'"' {
                     break;
                 }
-                let (key_end, has_escapes) = string_end(bytes, at + 1);
-                let key = &bytes[at + 1..key_end];
-                let colon = skip_space(bytes, key_end + 1);
+                let (child, key_end) = self.key(at, 0, &mut next, slots);
+                let colon = skip_space(bytes, key_end);
                 let value = skip_space(bytes, colon + 1);
-                let child = self.paths.step(0, key, has_escapes, slots);
                 if value >= end {
                     if let Some(child) = child {
                         self.value(value, child, true, slots);
@@ -254,15 +325,15 @@ impl Walk<'_> {
     }
 
     /// Walks the object that begins at `at`; returns its end.
-    fn object(&self, at: usize, node: usize, is_outermost: bool, slots: &mut Slots) -> usize {
+    fn object(&mut self, at: usize, node: usize, is_outermost: bool, slots: &mut Slots) -> usize {
         let bytes = self.bytes;
+        let mut next = 0;
         let mut at = skip_space(bytes, at + 1);
         while bytes.get(at) == Some(&b'"') {
-            let (end, has_escapes) = string_end(bytes, at + 1);
-            let key = &bytes[at + 1..end];
-            let colon = skip_space(bytes, end + 1);
+            let (child, key_end) = self.key(at, node, &mut next, slots);
+            let colon = skip_space(bytes, key_end);
             let value = skip_space(bytes, colon + 1);
-            at = match self.paths.step(node, key, has_escapes, slots) {
+            at = match child {
                 Some(child) => self.value(value, child, is_outermost, slots),
                 None => value_end(bytes, value),
             };
@@ -274,7 +345,13 @@ impl Walk<'_> {
         (at + 1).min(bytes.len())
     }
 
-    fn value(&self, at: usize, node: usize, is_outermost: bool, slots: &mut Slots) -> usize {
+    fn value(
+        &mut self,
+        at: usize,
+        node: usize,
+        is_outermost: bool,
+        slots: &mut Slots,
+    ) -> usize {
         let bytes = self.bytes;
         let Node { children, array, slot, .. } = &self.paths.nodes[node];
         if matches!(bytes.get(at), Some(b'{' | b'[')) {
@@ -306,7 +383,7 @@ impl Walk<'_> {
     }
 
     /// Walks the array that begins at `at`; returns its end.
-    fn items(&self, at: usize, node: usize, slots: &mut Slots) -> usize {
+    fn items(&mut self, at: usize, node: usize, slots: &mut Slots) -> usize {
         let bytes = self.bytes;
         let mut at = skip_space(bytes, at + 1);
         while at < bytes.len() && bytes[at] != b']' {

@@ -46,9 +46,20 @@ impl Texts {
         }
         let number = (offsets.len() - 1) as u32;
         numbers.insert_unique(hash, number, |number| hasher.hash_one(at(*number)));
-        bytes.extend_from_slice(text.as_bytes());
-        offsets.push(bytes.len() as i64);
+        self.add(text)
+    }
+
+    /// Returns a new number for a text, which is not looked for.
+    pub(crate) fn add(&mut self, text: &str) -> u32 {
+        let number = self.count();
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.offsets.push(self.bytes.len() as i64);
         number
+    }
+
+    /// Returns how many texts have a number.
+    pub(crate) fn count(&self) -> u32 {
+        (self.offsets.len() - 1) as u32
     }
 
     /// Returns the bytes of all texts together.
@@ -86,10 +97,13 @@ mod tests {
             texts.number(text);
         }
         assert_eq!(texts.number("4999"), texts.number("0") + 4999);
+        let count = texts.count();
+        assert_eq!([texts.add("0"), texts.add("0")], [count, count + 1]);
         let finished = texts.finish().unwrap();
         let finished: Vec<&str> = finished.iter().flatten().collect();
         assert_eq!(finished[..3], ["a", "", "é"]);
-        assert_eq!(finished[3..], many);
+        assert_eq!(finished[3..5003], many);
+        assert_eq!(finished[5003..], ["0", "0"]);
         assert_eq!((texts.size(), texts.number("b")), (0, 0));
     }
 }

@@ -59,11 +59,11 @@ impl Pattern {
             (CaseRule::Exact, false) => value == self.folded,
             (CaseRule::Exact, true) => wildcard_match(&self.folded, value),
             (CaseRule::Ignore, false) => {
-                if value.is_ascii() {
-                    value.len() == self.folded.len() && value.eq_ignore_ascii_case(&self.folded)
-                } else {
-                    value.to_lowercase() == self.folded
-                }
+                value.eq_ignore_ascii_case(&self.folded)
+                    || (!value.is_ascii() && value.to_lowercase() == self.folded)
+            }
+            (CaseRule::Ignore, true) if value.is_ascii() => {
+                matches_by(&self.folded, value, |byte| byte.to_ascii_lowercase())
             }
             (CaseRule::Ignore, true) => wildcard_match(&self.folded, &value.to_lowercase()),
         }
@@ -73,6 +73,11 @@ impl Pattern {
 /// Returns true if `text` as a whole matches `pattern`, in which `*` stands for any run.
 #[must_use]
 pub fn wildcard_match(pattern: &str, text: &str) -> bool {
+    matches_by(pattern, text, |byte| byte)
+}
+
+/// As [`wildcard_match`], with each byte of the text as `folded` gives it.
+fn matches_by(pattern: &str, text: &str, folded: impl Fn(u8) -> u8) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
@@ -80,7 +85,7 @@ pub fn wildcard_match(pattern: &str, text: &str) -> bool {
         if p < pattern.len() && pattern[p] == b'*' {
             retry = Some((p + 1, t));
             p += 1;
-        } else if p < pattern.len() && pattern[p] == text[t] {
+        } else if p < pattern.len() && pattern[p] == folded(text[t]) {
             p += 1;
             t += 1;
         } else if let Some((after_star, from)) = retry {
@@ -126,6 +131,9 @@ mod tests {
     fn patterns() {
         for (pattern, value, hit) in [
             ("CreateTask", "createtask", true),
+            ("ÉTÉ", "été", true),
+            ("kÉ*", "\u{212a}éX", true),
+            ("Task", "Tasks", false),
             ("Describe*", "DescribeInstances", true),
             ("*.amazonaws.com", "ec2.amazonaws.com", true),
             ("*a*b*", "xxaxxbxx", true),

@@ -3,6 +3,7 @@
 use spilltrail_event::{Kind, ScanRequest};
 
 use super::condition::{Condition, Outcomes, Tests};
+use super::output::Repeats;
 use crate::cloudtrail::{Profile, Rule, Values, derived_field};
 use crate::event_view::{BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Origin};
 use crate::needles::Needles;
@@ -17,6 +18,8 @@ pub(super) struct Class {
     pub(super) set: FieldSet,
     /// Where each value comes from.
     sources: Vec<FieldSource>,
+    /// Of each value whether it repeats itself.
+    repeats: Vec<Repeats>,
     pub(super) tests: Tests,
     pub(super) searches: Vec<ClassSearch>,
 }
@@ -57,7 +60,8 @@ impl Class {
             })
             .collect();
         let needles = needles(requests, places, format, profile);
-        Self { needles, set: fields.set, sources: fields.sources, tests, searches }
+        let repeats = vec![Repeats::default(); fields.sources.len()];
+        Self { needles, set: fields.set, sources: fields.sources, repeats, tests, searches }
     }
 
     /// Returns how many values its searches read of an event.
@@ -147,6 +151,11 @@ impl<'a> Reading<'a> {
             self.time();
         }
         self.view.values(source)
+    }
+
+    /// Returns whether the values at a place repeat themselves.
+    pub(super) fn repeats(&self, place: usize) -> &Repeats {
+        &self.class.repeats[place]
     }
 
     /// Returns true if a search takes the event.

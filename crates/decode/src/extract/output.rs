@@ -1,5 +1,6 @@
 //! The rows of all searches while they are collected. A value is written down once for all of them.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -75,13 +76,13 @@ impl Outputs {
                 }
                 (Column::Text(column), Some(place)) => {
                     let numbers = self.values[*place].get_or_insert_with(|| {
-                        write_down(&event.values(*place), &mut self.texts, &mut self.numbers)
+                        write_down(event, *place, &mut self.texts, &mut self.numbers)
                     });
                     column.append_option(self.numbers[numbers.clone()].last().copied());
                 }
                 (Column::Multi(column), Some(place)) => {
                     let numbers = self.values[*place].get_or_insert_with(|| {
-                        write_down(&event.values(*place), &mut self.texts, &mut self.numbers)
+                        write_down(event, *place, &mut self.texts, &mut self.numbers)
                     });
                     let numbers = &self.numbers[numbers.clone()];
                     column.values().append_slice(numbers);
@@ -139,12 +140,45 @@ fn last<'v>(values: &'v Values<'_>) -> Option<&'v str> {
     }
 }
 
-fn write_down(values: &Values<'_>, texts: &mut Texts, numbers: &mut Vec<u32>) -> Range<usize> {
+/// Gives the texts of a value their numbers.
+fn write_down(
+    event: &mut Reading<'_>,
+    place: usize,
+    texts: &mut Texts,
+    numbers: &mut Vec<u32>,
+) -> Range<usize> {
     let start = numbers.len();
-    match values {
+    match event.values(place) {
         Values::None => {}
-        Values::One(value) => numbers.push(texts.number(value)),
+        // Ids do not come again: there is nothing to look for.
+        Values::One(value) if event.repeats(place).is_unique() => numbers.push(texts.add(&value)),
+        Values::One(value) => {
+            let count = texts.count();
+            numbers.push(texts.number(&value));
+            event.repeats(place).note(texts.count() > count);
+        }
         Values::Many(values) => numbers.extend(values.iter().map(|value| texts.number(value))),
     }
     start..numbers.len()
+}
+
+/// Whether the values of a field repeat themselves.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Repeats {
+    looked_for: Cell<u32>,
+    new: Cell<u32>,
+}
+
+impl Repeats {
+    /// Values after which it is looked whether they do.
+    const TRIAL: u32 = 512;
+
+    fn note(&self, is_new: bool) {
+        self.looked_for.set(self.looked_for.get().saturating_add(1));
+        self.new.set(self.new.get() + u32::from(is_new));
+    }
+
+    fn is_unique(&self) -> bool {
+        self.looked_for.get() == Self::TRIAL && self.new.get() > Self::TRIAL / 8 * 7
+    }
 }

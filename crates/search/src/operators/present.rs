@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result;
 use spilltrail_event::Field;
 
@@ -60,11 +60,19 @@ impl Running for Counting {
             let mut counts = lock(&self.observation.counts);
             counts.0 += rows as u64;
             for (slot, index) in self.indices.iter().enumerate() {
-                let reader = ColumnReader::new(batch.column(*index))?;
-                let present = (0..rows).filter(|row| !reader.value(*row).is_null()).count();
-                counts.1[slot] += present as u64;
+                counts.1[slot] += present(batch.column(*index))?;
             }
         }
         Ok(Some(batch.with_schema(self.output.clone())?))
     }
+}
+
+/// Returns how many rows of a column have a value; an empty list is none.
+fn present(column: &ArrayRef) -> Result<u64> {
+    let rows = column.len();
+    if !matches!(column.data_type(), DataType::List(_) | DataType::Null) {
+        return Ok((rows - column.null_count()) as u64);
+    }
+    let reader = ColumnReader::new(column)?;
+    Ok((0..rows).filter(|row| !reader.value(*row).is_null()).count() as u64)
 }
