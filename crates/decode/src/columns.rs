@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
 use arrow_array::builder::{Float64Builder, ListBuilder, UInt32Builder};
+use arrow_array::{ArrayRef, UInt32Array};
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef};
 use spilltrail_event::{Field, Kind};
 
@@ -29,23 +30,36 @@ pub fn schema_of(fields: &[Field]) -> SchemaRef {
 #[derive(Debug)]
 pub(crate) enum Column {
     Number(Float64Builder),
-    Text(UInt32Builder),
+    /// The numbers, [`NO_TEXT`] where there is none.
+    Text(Vec<u32>),
     Multi(ListBuilder<UInt32Builder>),
 }
+
+/// Stands for no text.
+pub(crate) const NO_TEXT: u32 = u32::MAX;
 
 impl Column {
     pub(crate) fn new(kind: Kind) -> Self {
         match kind {
             Kind::Number => Self::Number(Float64Builder::new()),
-            Kind::Text => Self::Text(UInt32Builder::new()),
+            Kind::Text => Self::Text(Vec::new()),
             Kind::Multi => Self::Multi(ListBuilder::new(UInt32Builder::new())),
         }
     }
 
+    /// Returns the column, and begins anew.
     pub(crate) fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Number(column) => Arc::new(column.finish()),
-            Self::Text(column) => Arc::new(column.finish()),
+            Self::Text(column) => {
+                let next = Vec::with_capacity(column.len());
+                let numbers = std::mem::replace(column, next);
+                let is_there = BooleanBuffer::collect_bool(numbers.len(), |row| {
+                    numbers[row] != NO_TEXT
+                });
+                let nulls = Some(NullBuffer::new(is_there)).filter(|nulls| nulls.null_count() > 0);
+                Arc::new(UInt32Array::new(numbers.into(), nulls))
+            }
             Self::Multi(column) => Arc::new(column.finish()),
         }
     }

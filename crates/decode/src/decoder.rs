@@ -16,7 +16,7 @@ use crate::paths::Outer;
 use crate::report::{Damage, FileReport, SkipKind};
 use crate::rows::Rows;
 use crate::split::{Format, Item, RawRecord, Splitter};
-use crate::whole::{Inflater, Records, wide};
+use crate::whole::{Inflater, Records, WholeRecord, wide};
 
 /// What to decode and how.
 #[derive(Debug, Clone)]
@@ -112,7 +112,8 @@ impl Decoder {
             report.events += 1;
             times.see(record.head.time.as_ref().and_then(|time| text.get(wide(time))));
             let name = record.head.name.as_ref().and_then(|name| text.get(wide(name)));
-            let outer = Outer { pieces: record.pieces, start: record.start };
+            let WholeRecord { pieces, start, marks, .. } = record;
+            let outer = Outer { pieces, start, text: text.as_bytes(), marks };
             let event =
                 Event { text: record.text, format: Format::CloudTrail, name, outer: Some(outer) };
             report.matched += u64::from(self.extractor.push(&event, origin));

@@ -89,9 +89,8 @@ impl Discovery {
             Some(named) => (named.format, named.name.as_str()),
             None => (event.format, sourcetype_of(event.format)),
         };
-        let set = &mut self.tested[format as usize];
+        let set = &self.tested[format as usize];
         set.paths.pick(record, arrays(format), None, &mut self.slots);
-        let set = &*set;
         let time = EventTime::of(record, set, &self.slots);
         let view = EventView { record, sourcetype, origin, set, slots: &self.slots, time };
         let matched = self.predicate.matches(&view);

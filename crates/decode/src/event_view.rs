@@ -10,7 +10,7 @@ use spilltrail_event::{Record, fields};
 use crate::cloudtrail::inputs::{Input, Inputs};
 use crate::cloudtrail::{Derived, Profile, Values, derived_field};
 use crate::json::{self, member, unescape};
-use crate::paths::{Arrays, Paths, Slots};
+use crate::paths::{Arrays, At, Paths, PlainPath, Slots};
 use crate::split::Format;
 use crate::time::WrittenTime;
 
@@ -103,7 +103,7 @@ struct RawPart {
     keys: Vec<String>,
     head: String,
     /// Where the value is picked, if the keys have no points.
-    slot: Option<usize>,
+    path: Option<PlainPath>,
 }
 
 impl FieldSet {
@@ -138,9 +138,8 @@ impl FieldSet {
             FieldSource::Builtin(*builtin)
         } else if let Some(keys) = fields::keys_of_part(name) {
             let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
-            let is_plain = keys.iter().all(|key| !key.is_empty() && !key.contains(['.', '{', '}']));
-            let slot = is_plain.then(|| self.paths.add(&keys.join(".")));
-            self.parts.push(RawPart { head: json::part_head(&keys), keys, slot });
+            let path = self.paths.add_plain(&keys);
+            self.parts.push(RawPart { head: json::part_head(&keys), keys, path });
             FieldSource::Part(self.parts.len() - 1)
         } else if self.format == Format::CloudTrail
             && let Some(derived) = derived_field(name, self.profile)
@@ -246,14 +245,14 @@ impl<'a> EventView<'a> {
     }
 
     fn part(&self, part: &RawPart) -> Option<String> {
-        if let Some(slot) = part.slot
-            && let [value] = self.slots.get(slot)
-            && !self.slots.is_odd()
-        {
-            let value = value.written(self.record);
-            return Some(json::part_of(&part.head, value, part.keys.len()));
+        match part.path.as_ref().map_or(At::Unknown, |path| self.slots.at(path)) {
+            At::Nothing => None,
+            At::Scalar(value) => {
+                let value = value.written(self.record);
+                Some(json::part_of(&part.head, value, part.keys.len()))
+            }
+            At::Unknown => json::part(self.record, &part.keys),
         }
-        json::part(self.record, &part.keys)
     }
 
     fn raw(&self, slot: usize) -> Values<'a> {

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::json::{for_each_member, skip_space, string_end, unescape, value_end, word_end};
+use crate::whole::Marks;
 
 /// Where a value lies in its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +46,17 @@ pub(crate) enum Arrays {
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
     values: Vec<Vec<Span>>,
-    /// The nodes whose object was walked.
-    opened: Vec<bool>,
-    is_odd: bool,
+    /// What is known of each node.
+    visits: Vec<Visits>,
+}
+
+/// How the values at a node were come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Visits {
+    None,
+    One,
+    /// Several values, or one that is not just at its keys: one of them has a point or an escape in it.
+    Odd,
 }
 
 impl Slots {
@@ -56,30 +65,55 @@ impl Slots {
         self.values.get(slot).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns true if a slot's only value may not be all that is at its path: a key is repeated, has a
-    /// point or an escape in it, or there is an object or an array, too.
-    pub(crate) fn is_odd(&self) -> bool {
-        self.is_odd
+    /// Returns what is at a path, as far as that can be said without looking once more.
+    pub(crate) fn at(&self, path: &PlainPath) -> At {
+        for node in &path.nodes {
+            match self.visits.get(*node) {
+                Some(Visits::One) => {}
+                Some(Visits::None) => return At::Nothing,
+                Some(Visits::Odd) | None => return At::Unknown,
+            }
+        }
+        match self.get(path.slot) {
+            [value] => At::Scalar(*value),
+            _ => At::Unknown,
+        }
     }
 
     fn reset(&mut self, paths: &Paths) {
         self.values.resize_with(paths.names.len(), Vec::new);
         self.values.iter_mut().for_each(Vec::clear);
-        self.opened.clear();
-        self.opened.resize(paths.nodes.len(), false);
-        self.is_odd = false;
+        self.visits.clear();
+        self.visits.resize(paths.nodes.len(), Visits::None);
     }
 
-    fn open(&mut self, node: usize) {
-        self.is_odd |= std::mem::replace(&mut self.opened[node], true);
+    fn visit(&mut self, node: usize) {
+        let visits = &mut self.visits[node];
+        *visits = if *visits == Visits::None { Visits::One } else { Visits::Odd };
     }
+}
+
+/// What is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum At {
+    Nothing,
+    /// Just this.
+    Scalar(Span),
+    Unknown,
+}
+
+/// A path of keys only, and its slot.
+#[derive(Debug)]
+pub(crate) struct PlainPath {
+    nodes: Vec<usize>,
+    slot: usize,
 }
 
 #[derive(Debug, Default)]
 struct Node {
     children: Vec<(Box<[u8]>, usize)>,
-    /// A bit for each length that a child's key has; all of 63 and more have one.
-    lengths: u64,
+    /// The children by the length of their keys; the last has all that are longer.
+    by_length: [Vec<u16>; LENGTHS],
     array: Option<usize>,
     slot: Option<usize>,
 }
@@ -89,51 +123,37 @@ struct Node {
 pub(crate) struct Paths {
     nodes: Vec<Node>,
     names: Vec<String>,
-    /// The keys that objects at each node had, in their order.
-    orders: Vec<KeyOrder>,
 }
 
-/// The keys of the last objects at a node. Those of the next one come in the same order, most of them,
-/// and then need not be looked for.
-#[derive(Debug, Default)]
-struct KeyOrder {
-    keys: Vec<KnownKey>,
+/// Lengths of keys that are told apart.
+const LENGTHS: usize = 32;
+
+fn length(key: &[u8]) -> usize {
+    key.len().min(LENGTHS - 1)
 }
 
-#[derive(Debug)]
-struct KnownKey {
-    /// The key and the quote that ends it.
-    text: Box<[u8]>,
-    child: Option<usize>,
-}
-
-impl KeyOrder {
-    /// Keys that are remembered of a node.
-    const MAX: usize = 64;
-    /// Keys that may be left out at a time.
-    const AHEAD: usize = 8;
-
-    /// Returns the place of the key that `text` begins with, if it is one of the next.
-    fn find(&self, next: usize, text: &[u8]) -> Option<usize> {
-        let ahead = self.keys.iter().enumerate().skip(next).take(Self::AHEAD);
-        let mut is_it = ahead.filter(|(_, known)| text.starts_with(&known.text));
-        is_it.next().map(|(place, _)| place)
+/// Returns true if there is a point or a brace in a key, which may then stand for several steps. Eight
+/// bytes are looked at together: most keys are short, and every one is looked at.
+fn has_steps(key: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let flags = |word: u64| {
+        let (point, brace) = (word ^ (ONES * 0x2e), word ^ (ONES * 0x7b));
+        (point.wrapping_sub(ONES) & !point | brace.wrapping_sub(ONES) & !brace) & (ONES * 0x80)
+    };
+    let mut rest = key;
+    let mut found = 0;
+    while let Some((word, after)) = rest.split_first_chunk() {
+        found |= flags(u64::from_le_bytes(*word));
+        rest = after;
     }
-
-    /// Remembers a key, which came before what was expected next.
-    fn learn(&mut self, next: usize, text: &[u8], child: Option<usize>) {
-        let known = KnownKey { text: text.into(), child };
-        if self.keys.len() < Self::MAX {
-            self.keys.insert(next.min(self.keys.len()), known);
-        } else if let Some(other) = self.keys.get_mut(next) {
-            *other = known;
-        }
+    if rest.is_empty() {
+        return found != 0;
     }
-}
-
-/// Returns the bit of a key's length.
-fn length_bit(key: &[u8]) -> u64 {
-    1 << key.len().min(63)
+    // The last eight may be looked at twice.
+    match key.last_chunk() {
+        Some(word) => found | flags(u64::from_le_bytes(*word)) != 0,
+        None => rest.iter().any(|byte| matches!(byte, b'.' | b'{')),
+    }
 }
 
 /// One step of a path.
@@ -157,7 +177,7 @@ fn parts(name: &[u8]) -> impl Iterator<Item = Part<'_>> {
 
 impl Paths {
     pub(crate) fn new() -> Self {
-        Self { nodes: vec![Node::default()], names: Vec::new(), orders: Vec::new() }
+        Self { nodes: vec![Node::default()], names: Vec::new() }
     }
 
     /// Adds a path and returns its slot; a known path keeps its slot.
@@ -173,8 +193,9 @@ impl Paths {
                 self.nodes.push(Node::default());
                 match part {
                     Part::Key(key) => {
-                        self.nodes[node].children.push((key.into(), new));
-                        self.nodes[node].lengths |= length_bit(key);
+                        let Node { children, by_length, .. } = &mut self.nodes[node];
+                        by_length[length(key)].push(children.len() as u16);
+                        children.push((key.into(), new));
                     }
                     Part::Array => self.nodes[node].array = Some(new),
                 }
@@ -192,24 +213,41 @@ impl Paths {
     }
 
     fn child(&self, node: usize, key: &[u8]) -> Option<usize> {
-        let Node { children, lengths, .. } = &self.nodes[node];
-        if lengths & length_bit(key) == 0 {
-            return None;
-        }
-        children.iter().find(|(name, _)| **name == *key).map(|(_, child)| *child)
+        let Node { children, by_length, .. } = &self.nodes[node];
+        let places = by_length[length(key)].iter();
+        let mut alike = places.map(|place| &children[usize::from(*place)]);
+        alike.find(|(name, _)| **name == *key).map(|(_, child)| *child)
     }
 
     /// Follows a key with escapes, points or brackets in it, which may stand for several steps.
-    fn step(
+    #[cold]
+    fn steps_of(
         &self,
         node: usize,
         key: &[u8],
         has_escapes: bool,
         slots: &mut Slots,
     ) -> Option<usize> {
-        slots.is_odd = true;
         let text = std::str::from_utf8(key).ok()?;
-        self.steps(node, if has_escapes { unescape(text) } else { text.into() }.as_bytes())
+        let key = if has_escapes { unescape(text) } else { text.into() };
+        let child = self.steps(node, key.as_bytes())?;
+        // The value that is to come makes it odd.
+        slots.visits[child] = Visits::One;
+        Some(child)
+    }
+
+    /// Returns the slot of a path, which is added if it is new, if all that it has is keys.
+    pub(crate) fn add_plain(&mut self, keys: &[String]) -> Option<PlainPath> {
+        let is_plain = |key: &String| !key.is_empty() && !has_steps(key.as_bytes());
+        if !keys.iter().all(is_plain) {
+            return None;
+        }
+        let slot = self.add(&keys.join("."));
+        let mut nodes = Vec::new();
+        for key in keys {
+            nodes.push(self.child(nodes.last().copied().unwrap_or(0), key.as_bytes())?);
+        }
+        Some(PlainPath { nodes, slot })
     }
 
     fn steps(&self, node: usize, key: &[u8]) -> Option<usize> {
@@ -222,7 +260,7 @@ impl Paths {
     /// Picks the values of all paths out of a record. Where it is known what lies in the outermost
     /// object, nested values that nobody wants are passed over without being looked at.
     pub(crate) fn pick(
-        &mut self,
+        &self,
         record: &str,
         arrays: Arrays,
         outer: Option<Outer<'_>>,
@@ -232,16 +270,13 @@ impl Paths {
         if self.is_empty() {
             return;
         }
-        let mut orders = std::mem::take(&mut self.orders);
-        orders.resize_with(self.nodes.len(), KeyOrder::default);
-        let mut walk = Walk { paths: self, orders: &mut orders, bytes: record.as_bytes(), arrays };
+        let walk = Walk { paths: self, bytes: record.as_bytes(), arrays, outer };
         match outer {
             Some(outer) => walk.pieces(outer, slots),
             None => {
                 walk.object(skip_space(walk.bytes, 0), 0, true, slots);
             }
         }
-        self.orders = orders;
     }
 }
 
@@ -252,49 +287,70 @@ pub(crate) struct Outer<'a> {
     pub(crate) pieces: &'a [Range<u32>],
     /// The record's own place in the text that the pieces' places are in.
     pub(crate) start: u32,
+    pub(crate) text: &'a [u8],
+    /// The marks of that text.
+    pub(crate) marks: &'a Marks,
 }
 
 struct Walk<'a> {
     paths: &'a Paths,
-    orders: &'a mut [KeyOrder],
     bytes: &'a [u8],
     arrays: Arrays,
+    outer: Option<Outer<'a>>,
 }
 
 impl Walk<'_> {
     /// Reads the key whose quote is at `at`: returns the child of the node that it leads to, and the end
-    /// of the key with its quote. `next` is the place of the key that is expected.
-    fn key(
-        &mut self,
-        at: usize,
-        node: usize,
-        next: &mut usize,
-        slots: &mut Slots,
-    ) -> (Option<usize>, usize) {
-        let text = &self.bytes[at + 1..];
-        if let Some(place) = self.orders[node].find(*next, text) {
-            *next = place + 1;
-            let KnownKey { text, child } = &self.orders[node].keys[place];
-            return (*child, at + 1 + text.len());
+    /// of the key with its quote.
+    fn key(&self, at: usize, node: usize, slots: &mut Slots) -> (Option<usize>, usize) {
+        let (end, has_escapes) = self.string_end(at + 1);
+        let after = (end + 1).min(self.bytes.len());
+        let key = &self.bytes[at + 1..end];
+        if has_escapes || has_steps(key) {
+            return (self.paths.steps_of(node, key, has_escapes, slots), after);
         }
-        let (end, has_escapes) = string_end(text, 0);
-        let after = at + (end + 2).min(text.len() + 1);
-        let key = &text[..end];
-        if has_escapes || key.contains(&b'.') || key.contains(&b'{') {
-            return (self.paths.step(node, key, has_escapes, slots), after);
+        (self.paths.child(node, key), after)
+    }
+
+    /// As [`string_end`].
+    fn string_end(&self, at: usize) -> (usize, bool) {
+        let Some(Outer { start, marks, .. }) = self.outer else {
+            return string_end(self.bytes, at);
+        };
+        let start = start as usize;
+        match marks.string_end(start + at) {
+            Some((end, has_escapes)) => ((end - start).min(self.bytes.len()), has_escapes),
+            None => (self.bytes.len(), false),
         }
-        let child = self.paths.child(node, key);
-        if end < text.len() {
-            self.orders[node].learn(*next, &text[..=end], child);
-            *next += 1;
-        }
-        (child, after)
+    }
+
+    /// As [`value_end`].
+    fn value_end(&self, at: usize) -> usize {
+        let Some(Outer { start, marks, text, .. }) = self.outer else {
+            return value_end(self.bytes, at);
+        };
+        let start = start as usize;
+        let end = match self.bytes.get(at) {
+            Some(b'"') => self.string_end(at + 1).0 + 1,
+            Some(b'{' | b'[') => {
+                let end = marks.nested_end(text, start + at + 1);
+                end.map_or(self.bytes.len(), |end| end - start)
+            }
+            _ => word_end(self.bytes, at),
+        };
+        end.min(self.bytes.len())
+    }
+
+    /// Returns the span and the end of the scalar that begins at `at`.
+    fn scalar(&self, at: usize) -> (Span, usize) {
+        let is_text = self.bytes.get(at) == Some(&b'"');
+        let end = is_text.then(|| self.string_end(at + 1));
+        scalar(self.bytes, at, end)
     }
 
     /// Walks the members in the pieces of the outermost object.
-    fn pieces(&mut self, outer: Outer<'_>, slots: &mut Slots) {
+    fn pieces(&self, outer: Outer<'_>, slots: &mut Slots) {
         let bytes = self.bytes;
-        let mut next = 0;
         for (number, piece) in outer.pieces.iter().enumerate() {
             let start = (piece.start - outer.start) as usize + usize::from(number == 0);
             let end = (piece.end - outer.start) as usize;
@@ -307,7 +363,7 @@ impl Walk<'_> {
                 if at >= end || bytes[at] != b'"' {
                     break;
                 }
-                let (child, key_end) = self.key(at, 0, &mut next, slots);
+                let (child, key_end) = self.key(at, 0, slots);
                 let colon = skip_space(bytes, key_end);
                 let value = skip_space(bytes, colon + 1);
                 if value >= end {
@@ -318,24 +374,23 @@ impl Walk<'_> {
                 }
                 at = match child {
                     Some(child) => self.value(value, child, true, slots),
-                    None => value_end(bytes, value).max(value + 1),
+                    None => self.value_end(value).max(value + 1),
                 };
             }
         }
     }
 
     /// Walks the object that begins at `at`; returns its end.
-    fn object(&mut self, at: usize, node: usize, is_outermost: bool, slots: &mut Slots) -> usize {
+    fn object(&self, at: usize, node: usize, is_outermost: bool, slots: &mut Slots) -> usize {
         let bytes = self.bytes;
-        let mut next = 0;
         let mut at = skip_space(bytes, at + 1);
         while bytes.get(at) == Some(&b'"') {
-            let (child, key_end) = self.key(at, node, &mut next, slots);
+            let (child, key_end) = self.key(at, node, slots);
             let colon = skip_space(bytes, key_end);
             let value = skip_space(bytes, colon + 1);
             at = match child {
                 Some(child) => self.value(value, child, is_outermost, slots),
-                None => value_end(bytes, value),
+                None => self.value_end(value),
             };
             at = skip_space(bytes, at);
             if bytes.get(at) == Some(&b',') {
@@ -345,35 +400,24 @@ impl Walk<'_> {
         (at + 1).min(bytes.len())
     }
 
-    fn value(
-        &mut self,
-        at: usize,
-        node: usize,
-        is_outermost: bool,
-        slots: &mut Slots,
-    ) -> usize {
+    fn value(&self, at: usize, node: usize, is_outermost: bool, slots: &mut Slots) -> usize {
         let bytes = self.bytes;
         let Node { children, array, slot, .. } = &self.paths.nodes[node];
-        if matches!(bytes.get(at), Some(b'{' | b'[')) {
-            slots.is_odd |= slot.is_some();
-        }
+        slots.visit(node);
         match bytes.get(at) {
-            Some(b'{') if !children.is_empty() => {
-                slots.open(node);
-                self.object(at, node, false, slots)
-            }
-            Some(b'{') => value_end(bytes, at),
+            Some(b'{') if !children.is_empty() => self.object(at, node, false, slots),
+            Some(b'{') => self.value_end(at),
             Some(b'[') => {
                 let is_plain =
                     is_outermost && self.arrays == Arrays::PlainRows && is_scalar_array(bytes, at);
                 let items = if is_plain { Some(node) } else { *array };
                 match items {
                     Some(items) => self.items(at, items, slots),
-                    None => value_end(bytes, at),
+                    None => self.value_end(at),
                 }
             }
             _ => {
-                let (span, end) = scalar(bytes, at);
+                let (span, end) = self.scalar(at);
                 if let Some(slot) = slot {
                     slots.values[*slot].push(span);
                 }
@@ -383,7 +427,7 @@ impl Walk<'_> {
     }
 
     /// Walks the array that begins at `at`; returns its end.
-    fn items(&mut self, at: usize, node: usize, slots: &mut Slots) -> usize {
+    fn items(&self, at: usize, node: usize, slots: &mut Slots) -> usize {
         let bytes = self.bytes;
         let mut at = skip_space(bytes, at + 1);
         while at < bytes.len() && bytes[at] != b']' {
@@ -396,14 +440,15 @@ impl Walk<'_> {
     }
 }
 
-/// Returns the span and the end of the scalar that begins at `at`.
-fn scalar(bytes: &[u8], at: usize) -> (Span, usize) {
-    let (start, end, has_escapes, after) = if bytes.get(at) == Some(&b'"') {
-        let (end, has_escapes) = string_end(bytes, at + 1);
-        (at + 1, end, has_escapes, end + 1)
-    } else {
-        let end = word_end(bytes, at);
-        (at, end, false, end)
+/// Returns the span and the end of the scalar that begins at `at`. Of a string it is known where it ends,
+/// and whether it has escapes.
+fn scalar(bytes: &[u8], at: usize, string: Option<(usize, bool)>) -> (Span, usize) {
+    let (start, end, has_escapes, after) = match string {
+        Some((end, has_escapes)) => (at + 1, end, has_escapes, end + 1),
+        None => {
+            let end = word_end(bytes, at);
+            (at, end, false, end)
+        }
     };
     // A record is far smaller than 4 GiB.
     let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
@@ -488,7 +533,8 @@ fn flatten_value(
             (at + 1).min(bytes.len())
         }
         _ => {
-            let (span, end) = scalar(bytes, at);
+            let string = (bytes.get(at) == Some(&b'"')).then(|| string_end(bytes, at + 1));
+            let (span, end) = scalar(bytes, at, string);
             visit(name, span);
             end
         }
@@ -529,6 +575,25 @@ mod tests {
         assert_eq!(picked("tags", Arrays::PlainRows), "p|q");
         assert_eq!(picked("tags{}", Arrays::PlainRows), "");
         assert_eq!(picked("b.f{}{}", Arrays::PlainRows), "true|é");
+    }
+
+    #[test]
+    fn keys_of_several_steps() {
+        for (key, has) in [
+            ("", false),
+            ("a", false),
+            (".", true),
+            ("userIdentity", false),
+            ("userId.ntity", true),
+            ("12345678{}", true),
+            ("12345678", false),
+            ("12345678.", true),
+            ("12345678..345678", true),
+            ("12345678901234567.", true),
+            ("\u{7f}-/z|\u{fffd}\u{fffd}", false),
+        ] {
+            assert_eq!(has_steps(key.as_bytes()), has, "{key}");
+        }
     }
 
     #[test]

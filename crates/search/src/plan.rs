@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field as ArrowField, Schema, SchemaRef};
 use datafusion::common::{Column, DataFusionError};
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, SortExpr};
+use datafusion::logical_expr::{
+    Expr, Extension, LogicalPlan, LogicalPlanBuilder, Projection, SortExpr,
+};
 use indexmap::IndexMap;
 use spilltrail_event::{Demand, Field, Kind};
 
@@ -158,7 +160,7 @@ impl Plan {
             self.fields = IndexMap::from_iter([("_".to_owned(), Kind::Text)]);
             return Ok(self);
         }
-        self.logical = LogicalPlanBuilder::from(self.logical).project(exprs)?.build()?;
+        self.logical = project(self.logical, exprs)?;
         self.fields = columns.into_iter().map(|(name, _, kind)| (name, kind)).collect();
         Ok(self)
     }
@@ -237,6 +239,16 @@ impl Plan {
     pub fn set_delimiter(&mut self, name: &str, delimiter: &str) {
         self.delimiters.insert(name.to_owned(), delimiter.to_owned());
     }
+}
+
+/// Puts a projection on top of a plan.
+fn project(plan: LogicalPlan, exprs: Vec<Expr>) -> Result<LogicalPlan, DataFusionError> {
+    // The builder looks through the whole plan below for what names may stand for: names without a
+    // table before them stand for themselves.
+    if plan.schema().iter().all(|(table, _)| table.is_none()) {
+        return Projection::try_new(exprs, Arc::new(plan)).map(LogicalPlan::Projection);
+    }
+    LogicalPlanBuilder::from(plan).project(exprs)?.build()
 }
 
 /// Returns the expression of an absent field.

@@ -39,6 +39,17 @@ pub(super) struct Tests {
     tests: Vec<Test>,
 }
 
+/// How long a comparison takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cost {
+    /// A value is compared with another.
+    Word,
+    /// A value is matched with a pattern.
+    Pattern,
+    /// The whole event is searched.
+    Event,
+}
+
 /// What the comparisons came to for one event.
 #[derive(Debug, Default)]
 pub(super) struct Outcomes(Vec<Option<bool>>);
@@ -78,8 +89,7 @@ impl Tests {
         }))
     }
 
-    /// Adds expressions, in the order in which they are best looked at: words that are looked for in the
-    /// whole event come last.
+    /// Adds expressions, in the order in which they are best looked at: what takes longest comes last.
     fn add_all<'k>(
         &mut self,
         parts: &[Predicate],
@@ -87,18 +97,22 @@ impl Tests {
         value: &mut dyn FnMut(&str) -> usize,
     ) -> Vec<Condition> {
         let mut parts: Vec<_> = parts.iter().map(|part| self.add(part, known, value)).collect();
-        parts.sort_by_key(|part| self.has_keyword(part));
+        parts.sort_by_key(|part| self.cost(part));
         parts
     }
 
-    fn has_keyword(&self, condition: &Condition) -> bool {
+    fn cost(&self, condition: &Condition) -> Cost {
         match condition {
-            Condition::Certain(_) => false,
+            Condition::Certain(_) => Cost::Word,
             Condition::All(parts) | Condition::Any(parts) => {
-                parts.iter().any(|part| self.has_keyword(part))
+                parts.iter().map(|part| self.cost(part)).max().unwrap_or(Cost::Word)
             }
-            Condition::Not(part) => self.has_keyword(part),
-            Condition::Test(place) => matches!(self.tests[*place].kind, TestKind::Keyword(_)),
+            Condition::Not(part) => self.cost(part),
+            Condition::Test(place) => match &self.tests[*place].kind {
+                TestKind::Keyword(_) => Cost::Event,
+                TestKind::Compare(_, pattern) if pattern.is_wild() => Cost::Pattern,
+                TestKind::Compare(..) | TestKind::Exists | TestKind::Time(_) => Cost::Word,
+            },
         }
     }
 

@@ -166,14 +166,13 @@ impl Extractor {
             self.counts.by_name += 1;
             return false;
         };
-        let class = &mut self.classes[class];
+        let class = &self.classes[class];
         if class.needles.as_ref().is_some_and(|needles| !needles.may_match(event.text)) {
             self.counts.by_needle += 1;
             return false;
         }
         self.counts.read += 1;
         class.set.paths.pick(event.text, arrays(format), event.outer, &mut self.slots);
-        let class = &*class;
         let sourcetype = match &self.sourcetype {
             Some(named) => named.name.as_str(),
             None => sourcetype_of(format),

@@ -11,7 +11,7 @@ use spilltrail_event::{ScanRequest, parse_number};
 use super::BATCH_ROWS;
 use super::class::{ClassSearch, Reading};
 use crate::cloudtrail::Values;
-use crate::columns::{Column, schema_of};
+use crate::columns::{Column, NO_TEXT, schema_of};
 use crate::rows::{Rows, coded_schema};
 use crate::texts::Texts;
 
@@ -78,7 +78,8 @@ impl Outputs {
                     let numbers = self.values[*place].get_or_insert_with(|| {
                         write_down(event, *place, &mut self.texts, &mut self.numbers)
                     });
-                    column.append_option(self.numbers[numbers.clone()].last().copied());
+                    let number = self.numbers[numbers.clone()].last();
+                    column.push(number.copied().unwrap_or(NO_TEXT));
                 }
                 (Column::Multi(column), Some(place)) => {
                     let numbers = self.values[*place].get_or_insert_with(|| {
@@ -90,7 +91,7 @@ impl Outputs {
                     self.listed += size_of_val(numbers);
                 }
                 // Only a number has no place: the time.
-                (Column::Text(column), None) => column.append_null(),
+                (Column::Text(column), None) => column.push(NO_TEXT),
                 (Column::Multi(column), None) => column.append(false),
             }
         }

@@ -20,6 +20,9 @@ pub(super) struct Carry {
 /// One block's bits; the lowest is its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Bits {
+    /// Quotes that begin or end a string.
+    pub(super) quotes: u64,
+    pub(super) backslashes: u64,
     /// Brackets and braces that are not in strings.
     pub(super) brackets: u64,
     /// Control characters in strings, which JSON forbids.
@@ -56,7 +59,7 @@ impl Carry {
         }
         let in_text = prefix_xor(quotes) ^ self.in_text;
         self.in_text = ((in_text as i64) >> 63) as u64;
-        Bits { brackets: brackets & !in_text, control: 0, high: 0 }
+        Bits { quotes, brackets: brackets & !in_text, ..Bits::default() }
     }
 
     /// The rest of [`Carry::read`] for a block with backslashes, controls, or bytes that are not ASCII.
@@ -70,7 +73,8 @@ impl Carry {
         let quotes = quotes & !self.escaped(backslashes);
         let in_text = prefix_xor(quotes) ^ self.in_text;
         self.in_text = ((in_text as i64) >> 63) as u64;
-        Bits { brackets: brackets & !in_text, control: control & in_text, high }
+        let (brackets, control) = (brackets & !in_text, control & in_text);
+        Bits { quotes, backslashes, brackets, control, high }
     }
 
     /// Returns the bytes that a backslash before them escapes.

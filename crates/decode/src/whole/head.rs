@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::marks::Marks;
 use super::records::{Piece, wide};
-use crate::json::{skip_space, string_end, word_end};
+use crate::json::{skip_space, word_end};
 use crate::split::scan::is_number;
 
 /// Where a record's first members are; positions in the whole text.
@@ -17,7 +18,7 @@ pub(crate) struct Head {
 
 /// Returns the head of a record, or none if it is not one of CloudTrail's, or its outermost members are
 /// not written as JSON wants it.
-pub(super) fn head(text: &[u8], pieces: &[Piece]) -> Option<Head> {
+pub(super) fn head(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Head> {
     let mut head = Head::default();
     let mut has_version = false;
     let mut source: Option<Range<usize>> = None;
@@ -45,7 +46,7 @@ pub(super) fn head(text: &[u8], pieces: &[Piece]) -> Option<Head> {
             if at >= end || text[at] != b'"' {
                 return None;
             }
-            let (key_end, is_escaped) = string_end(text, at + 1);
+            let (key_end, is_escaped) = marks.string_end(at + 1)?;
             let key = &text[at + 1..key_end];
             names += usize::from(is_escaped);
             at = skip_space(text, key_end + 1);
@@ -58,7 +59,7 @@ pub(super) fn head(text: &[u8], pieces: &[Piece]) -> Option<Head> {
             let (value, after, has_escapes) = if is_nested {
                 (end..end, end, false)
             } else if is_text {
-                let (value_end, has_escapes) = string_end(text, at + 1);
+                let (value_end, has_escapes) = marks.string_end(at + 1)?;
                 (at + 1..value_end, value_end + 1, has_escapes)
             } else {
                 let value_end = word_end(text, at);

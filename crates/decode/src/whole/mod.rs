@@ -8,8 +8,10 @@
 mod blocks;
 mod head;
 mod inflater;
+mod marks;
 pub(crate) mod records;
 
 pub(crate) use inflater::Inflater;
 pub use inflater::MAX_WHOLE;
-pub(crate) use records::{Records, wide};
+pub(crate) use marks::Marks;
+pub(crate) use records::{Records, WholeRecord, wide};

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::blocks::{BLOCK, Carry};
 use super::head::{Head, head};
+use super::marks::Marks;
 use crate::json::skip_space;
 use crate::split::scan::MAX_DEPTH;
 use crate::split::{Format, MAX_RECORD, RawRecord};
@@ -18,6 +19,7 @@ pub(crate) struct Records {
     records: Vec<Record>,
     /// Of every record the pieces between its outermost braces that are not in nested values.
     pieces: Vec<Piece>,
+    marks: Marks,
 }
 
 /// From a brace or the end of a nested value to the beginning of the next one or the last brace.
@@ -41,6 +43,8 @@ pub(crate) struct WholeRecord<'a> {
     pub(crate) pieces: &'a [Piece],
     /// Positions in the whole text.
     pub(crate) head: &'a Head,
+    /// The marks of the whole text.
+    pub(crate) marks: &'a Marks,
 }
 
 impl<'a> WholeRecord<'a> {
@@ -95,6 +99,7 @@ impl Records {
     pub(crate) fn read(&mut self, text: &[u8]) -> bool {
         self.records.clear();
         self.pieces.clear();
+        self.marks.clear(text.len());
         self.cut(text).is_some() && self.look_into(text).is_some()
     }
 
@@ -106,6 +111,7 @@ impl Records {
                 start: record.text.start,
                 pieces: &self.pieces[wide(&record.pieces)],
                 head: &record.head,
+                marks: &self.marks,
             })
         })
     }
@@ -134,11 +140,13 @@ impl Records {
             if bits.control != 0 {
                 return None;
             }
+            cutter.records.marks.push(bits);
             cutter.block(number * BLOCK, bits.brackets)?;
         }
         let mut last = [b' '; BLOCK];
         last[..rest.len()].copy_from_slice(rest);
         let bits = carry.read(&last);
+        cutter.records.marks.push(bits);
         cutter.block(blocks.len() * BLOCK, bits.brackets)?;
         let is_sound = bits.control == 0 && !carry.is_in_text() && cutter.is_at_end();
         let is_utf8 = (high | bits.high) == 0 || std::str::from_utf8(text).is_ok();
@@ -147,7 +155,7 @@ impl Records {
 
     fn look_into(&mut self, text: &[u8]) -> Option<()> {
         for record in &mut self.records {
-            record.head = head(text, &self.pieces[wide(&record.pieces)])?;
+            record.head = head(text, &self.marks, &self.pieces[wide(&record.pieces)])?;
         }
         Some(())
     }

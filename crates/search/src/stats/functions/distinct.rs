@@ -61,13 +61,74 @@ pub(super) enum Give {
 #[derive(Debug)]
 pub(super) struct Distinct {
     give: Give,
-    counts: BTreeMap<String, u64>,
+    counts: Counts,
     held: usize,
+}
+
+/// Values in order with their numbers. Most groups have few, for which a tree is too large.
+#[derive(Debug)]
+enum Counts {
+    Few(Vec<(Box<str>, u64)>),
+    Many(BTreeMap<Box<str>, u64>),
+}
+
+impl Counts {
+    const FEW: usize = 8;
+
+    /// Returns a value's number.
+    fn get_mut(&mut self, text: &str) -> Option<&mut u64> {
+        match self {
+            Self::Few(few) => few.iter_mut().find(|(known, _)| **known == *text).map(|(_, n)| n),
+            Self::Many(many) => many.get_mut(text),
+        }
+    }
+
+    /// Adds a value that is not there yet.
+    fn insert(&mut self, text: &str, count: u64) {
+        match self {
+            Self::Few(few) if few.len() < Self::FEW => {
+                let place = few.partition_point(|(known, _)| **known < *text);
+                few.insert(place, (text.into(), count));
+            }
+            Self::Few(few) => {
+                let mut many: BTreeMap<_, _> = few.drain(..).collect();
+                many.insert(text.into(), count);
+                *self = Self::Many(many);
+            }
+            Self::Many(many) => {
+                many.insert(text.into(), count);
+            }
+        }
+    }
+
+    fn remove(&mut self, text: &str) {
+        match self {
+            Self::Few(few) => few.retain(|(known, _)| **known != *text),
+            Self::Many(many) => {
+                many.remove(text);
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Few(few) => few.len(),
+            Self::Many(many) => many.len(),
+        }
+    }
+
+    /// Returns the values in order.
+    fn iter(&self) -> Box<dyn Iterator<Item = (&str, u64)> + '_> {
+        match self {
+            Self::Few(few) => Box::new(few.iter().map(|(text, count)| (&**text, *count))),
+            Self::Many(many) => Box::new(many.iter().map(|(text, count)| (&**text, *count))),
+        }
+    }
 }
 
 impl Distinct {
     pub(super) fn new(give: Give) -> Self {
-        Self { give, counts: BTreeMap::new(), held: 0 }
+        Self { give, counts: Counts::Few(Vec::new()), held: 0 }
     }
 
     fn add(&mut self, text: &str, count: u64) {
@@ -75,7 +136,7 @@ impl Distinct {
             *known += count;
         } else {
             self.held += text.len() + 48;
-            self.counts.insert(text.to_owned(), count);
+            self.counts.insert(text, count);
         }
     }
 }
@@ -92,16 +153,16 @@ impl Statistic for Distinct {
         match self.give {
             Give::Count => Value::Number(self.counts.len() as f64),
             Give::Error => Value::Number(0.0),
-            Give::Values => members(self.counts.keys()),
+            Give::Values => members(self.counts.iter().map(|(text, _)| text)),
             Give::Mode => {
-                let mode = self.counts.iter().max_by_key(|(_, count)| **count);
-                mode.map_or(Value::Null, |(text, _)| Value::text(text.clone()))
+                let mode = self.counts.iter().max_by_key(|(_, count)| *count);
+                mode.map_or(Value::Null, |(text, _)| Value::text(text.to_owned()))
             }
         }
     }
 
     fn save(&self) -> Vec<u8> {
-        save(&self.counts)
+        save(&self.counts.iter().collect::<BTreeMap<_, _>>())
     }
 
     fn merge(&mut self, saved: &[u8]) {
@@ -112,10 +173,10 @@ impl Statistic for Distinct {
 
     fn forget(&mut self, value: &Value<'_>, _: Option<f64>) -> bool {
         let Some(text) = value.to_text() else { return true };
-        let Some(count) = self.counts.get_mut(text.as_ref()) else { return false };
+        let Some(count) = self.counts.get_mut(&text) else { return false };
         *count -= 1;
         if *count == 0 {
-            self.counts.remove(text.as_ref());
+            self.counts.remove(&text);
             self.held -= text.len() + 48;
         }
         true

@@ -30,8 +30,8 @@ pub(super) static LIST: StatsFunction = StatsFunction {
     ..VALUES
 };
 
-pub(super) fn members<'a>(texts: impl Iterator<Item = &'a String>) -> Value<'static> {
-    Value::multi(texts.map(|text| Cow::Owned(text.clone())).collect())
+pub(super) fn members(texts: impl Iterator<Item = impl AsRef<str>>) -> Value<'static> {
+    Value::multi(texts.map(|text| Cow::Owned(text.as_ref().to_owned())).collect())
 }
 
 #[derive(Debug, Default)]
