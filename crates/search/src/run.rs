@@ -32,13 +32,15 @@ use crate::rows::Rows;
 /// Fails if the temporary folder cannot be used.
 pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
     // Rows are in order, and one partition keeps them so; reading is parallel inside the source.
-    let config = SessionConfig::new()
+    let mut config = SessionConfig::new()
         .with_target_partitions(1)
         .with_batch_size(8192)
         // Each sort sets this aside for merging what it spilled; the engine's own 10 MiB would not
         // leave anything of a small limit.
         .with_sort_spill_reservation_bytes((memory / 16).min(10 << 20))
         .with_information_schema(false);
+    // The rules stand in an order in which none waits for what a later one does.
+    config.options_mut().optimizer.max_passes = 1;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
         .with_disk_manager_builder(
