@@ -54,9 +54,8 @@ impl Column {
             Self::Text(column) => {
                 let next = Vec::with_capacity(column.len());
                 let numbers = std::mem::replace(column, next);
-                let is_there = BooleanBuffer::collect_bool(numbers.len(), |row| {
-                    numbers[row] != NO_TEXT
-                });
+                let is_there =
+                    BooleanBuffer::collect_bool(numbers.len(), |row| numbers[row] != NO_TEXT);
                 let nulls = Some(NullBuffer::new(is_there)).filter(|nulls| nulls.null_count() > 0);
                 Arc::new(UInt32Array::new(numbers.into(), nulls))
             }

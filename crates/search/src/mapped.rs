@@ -72,7 +72,8 @@ impl<F: ValueFunction> ScalarUDFImpl for Mapped<F> {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let columns = args.args.iter().map(|column| column.to_array(args.number_rows));
+        let arrays = columns.collect::<Result<Vec<_>>>()?;
         let reader = ColumnReader::new(&arrays[0])?;
         let mut builder = ColumnBuilder::new(self.function.kind(kind_of(arrays[0].data_type())));
         for row in 0..arrays[0].len() {

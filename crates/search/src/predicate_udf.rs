@@ -87,7 +87,8 @@ impl ScalarUDFImpl for SearchPredicate {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let columns = args.args.iter().map(|column| column.to_array(args.number_rows));
+        let arrays = columns.collect::<Result<Vec<_>>>()?;
         let readers = crate::rows::readers(&arrays)?;
         let mut memo = RowMemo::new(&arrays);
         let hits = (0..args.number_rows).map(|row| {

@@ -72,7 +72,7 @@ impl Outputs {
                 (Column::Number(column), None) => column.append_option(event.time().epoch),
                 (Column::Number(column), Some(place)) => {
                     let values = event.values(*place);
-                    column.append_option(last(&values).and_then(|text| parse_number(text)));
+                    column.append_option(last(&values).and_then(parse_number));
                 }
                 (Column::Text(column), Some(place)) => {
                     let numbers = self.values[*place].get_or_insert_with(|| {

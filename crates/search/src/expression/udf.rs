@@ -190,7 +190,8 @@ impl ScalarUDFImpl for EvalUdf {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let columns = args.args.iter().map(|column| column.to_array(args.number_rows));
+        let arrays = columns.collect::<Result<Vec<_>>>()?;
         let columns = arrays.iter().map(ColumnReader::new).collect::<Result<Vec<_>>>()?;
         let rows = args.number_rows;
         let each = |visit: &mut dyn FnMut(&BatchRow<'_>)| {
