@@ -27,9 +27,6 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Exit status where part of the input or content could not be used.
 pub(crate) const PARTIAL: u8 = 1;
 /// Exit status where nothing could be run.
@@ -38,7 +35,7 @@ pub(crate) const FAILED: u8 = 2;
 pub(crate) const FOUND: u8 = 3;
 
 fn main() -> ExitCode {
-    memory::keep_pages_small();
+    memory::give_back_soon();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().build() {
         Ok(runtime) => runtime,
