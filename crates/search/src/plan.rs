@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use spilltrail_event::{Demand, Field, Kind};
 
 pub use crate::expression::arrow::{data_type, kind_of};
-use crate::operators::{Operator, OperatorNode, Ordered};
+use crate::operators::{Compact, Operator, OperatorNode, Ordered};
 
 /// A search up to some command: rows in order, columns with SPL kinds.
 ///
@@ -197,9 +197,10 @@ impl Plan {
     ///
     /// # Errors
     /// Fails if DataFusion refuses the plan.
-    pub fn sort(mut self, keys: Vec<SortExpr>) -> Result<Self, DataFusionError> {
-        self.logical = LogicalPlanBuilder::from(self.logical).sort(keys)?.build()?;
-        Ok(self.operator(Arc::new(Ordered)))
+    pub fn sort(self, keys: Vec<SortExpr>) -> Result<Self, DataFusionError> {
+        let mut plan = self.operator(Arc::new(Compact));
+        plan.logical = LogicalPlanBuilder::from(plan.logical).sort(keys)?.build()?;
+        Ok(plan.operator(Arc::new(Ordered)))
     }
 
     /// Keeps the first `count` rows.

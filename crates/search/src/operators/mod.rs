@@ -5,6 +5,7 @@
 //! order and gives batches in order. One logical node and one execution plan carry them all.
 
 mod append;
+mod compact;
 mod convert_columns;
 mod count;
 mod dedup;
@@ -35,6 +36,7 @@ use datafusion::common::Result;
 use spilltrail_event::Field;
 
 pub use append::Append;
+pub use compact::Compact;
 pub use convert_columns::{ConvertColumn, ConvertColumns};
 pub use count::CountRows;
 pub use dedup::Dedup;
