@@ -23,8 +23,13 @@ use crate::logs::{LogEvents, NoEvents};
 
 /// Threads that read logs; each holds a file.
 const MAX_THREADS: usize = 4;
-/// Memory of events that wait for the searches they are for; more of them wait on disk.
-const SPOOL_BYTES: usize = 32 * 1024 * 1024;
+/// Of what operators may hold, the part that events may take beside them while they wait for their searches;
+/// more of them wait on disk.
+const SPOOL_PART: usize = 8;
+/// The most memory that events may take while they wait, in bytes.
+const MAX_SPOOL: usize = 64 << 20;
+/// What operators may hold from which on two detections run at a time, in bytes.
+const MEMORY_OF_TWO: usize = 256 << 20;
 
 /// Content, events and clock of a run.
 pub(crate) struct Environment {
@@ -37,6 +42,8 @@ pub(crate) struct Environment {
     /// Which rules derived fields follow.
     pub(crate) profile: spilltrail_decode::Profile,
     pub(crate) events: Arc<dyn EventSource>,
+    /// What the operators of all searches may hold, in bytes.
+    memory: usize,
     lookups: RunLookups,
     macros: Arc<MacroSet>,
     geo: Option<Arc<dyn GeoDatabase>>,
@@ -115,7 +122,9 @@ impl Environment {
             Some(path) => Some(crate::geo::open(path)?),
             None => None,
         };
+        let memory = read.memory_limit.max(1) << 20;
         Ok(Self {
+            memory,
             lookups: RunLookups::new(&loaded.set, content.lookups.clone()),
             macros: Arc::new(loaded.set.macros.clone()),
             content: loaded.set,
@@ -125,8 +134,20 @@ impl Environment {
             profile: profile(read),
             events,
             geo,
-            session: run::session(read.memory_limit.max(1) << 20)?,
+            session: run::session(memory)?,
         })
+    }
+
+    /// Returns how the logs are read for many searches at a time.
+    pub(crate) fn scan_options(&self) -> ScanOptions {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let memory = (self.memory / SPOOL_PART).min(MAX_SPOOL);
+        ScanOptions { threads: threads.min(MAX_THREADS), memory }
+    }
+
+    /// Returns how many detections run at a time; each has its own operators in memory.
+    pub(crate) fn at_a_time(&self) -> usize {
+        if self.memory >= MEMORY_OF_TWO { 2 } else { 1 }
     }
 
     /// Returns the surroundings of one search, with nothing observed and no lookup written yet.
@@ -166,12 +187,6 @@ pub(crate) fn wanted<'a>(
         })
     });
     if has_own_times { Wanted::default() } else { Wanted::in_time(range) }
-}
-
-/// Returns how the logs are read for many searches at a time.
-pub(crate) fn scan_options() -> ScanOptions {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    ScanOptions { threads: threads.min(MAX_THREADS), memory: SPOOL_BYTES }
 }
 
 fn profile(read: &ReadOptions) -> spilltrail_decode::Profile {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{ListBuilder, StringViewBuilder};
+use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
 use arrow_array::{
@@ -161,23 +161,26 @@ fn decoded(column: &ArrayRef, texts: &StringViewArray) -> Result<ArrayRef, Arrow
 
 /// Returns a column with its texts in place of their numbers, in memory of its own.
 fn copied(column: &ArrayRef, texts: &LargeStringArray) -> Result<ArrayRef, ArrowError> {
-    let text = |number: Option<u32>| number.map(|number| texts.value(number as usize));
-    Ok(match column.data_type() {
-        DataType::UInt32 => {
-            let numbers = column.as_primitive::<UInt32Type>();
-            Arc::new(numbers.iter().map(text).collect::<StringViewArray>())
-        }
+    match column.data_type() {
+        DataType::UInt32 => Ok(Arc::new(copied_texts(column, texts))),
         DataType::List(_) => {
-            let mut builder = ListBuilder::new(StringViewBuilder::new());
-            for list in column.as_list::<i32>().iter() {
-                let Some(list) = list else {
-                    builder.append_null();
-                    continue;
-                };
-                builder.append_value(list.as_primitive::<UInt32Type>().iter().map(text));
-            }
-            Arc::new(builder.finish())
+            let list = column.as_list::<i32>();
+            let values = Arc::new(copied_texts(list.values(), texts));
+            let item = Arc::new(Field::new("item", DataType::Utf8View, true));
+            let nulls = list.nulls().cloned();
+            Ok(Arc::new(ListArray::try_new(item, list.offsets().clone(), values, nulls)?))
         }
-        _ => column.clone(),
-    })
+        _ => Ok(column.clone()),
+    }
+}
+
+/// Returns the texts with these numbers, in a buffer of just their size.
+fn copied_texts(numbers: &ArrayRef, texts: &LargeStringArray) -> StringViewArray {
+    let numbers = numbers.as_primitive::<UInt32Type>();
+    let found = || numbers.iter().map(|number| number.map(|number| texts.value(number as usize)));
+    let size: usize = found().flatten().map(str::len).sum();
+    let mut builder = StringViewBuilder::with_capacity(numbers.len())
+        .with_fixed_block_size(u32::try_from(size.max(1)).unwrap_or(u32::MAX));
+    found().for_each(|text| builder.append_option(text));
+    builder.finish()
 }

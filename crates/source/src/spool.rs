@@ -247,8 +247,10 @@ fn gone() -> ArrowError {
 fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let columns = batch.columns().iter().map(|column| match column.as_string_view_opt() {
         Some(texts) => {
-            let mut builder =
-                StringViewBuilder::with_capacity(texts.len()).with_deduplicate_strings();
+            let size = texts.total_buffer_bytes_used().max(1);
+            let mut builder = StringViewBuilder::with_capacity(texts.len())
+                .with_fixed_block_size(u32::try_from(size).unwrap_or(u32::MAX))
+                .with_deduplicate_strings();
             texts.iter().for_each(|text| builder.append_option(text));
             Arc::new(builder.finish()) as ArrayRef
         }

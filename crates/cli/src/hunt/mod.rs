@@ -52,7 +52,7 @@ pub(crate) async fn run(options: HuntOptions) -> Result<ExitCode> {
     let environment = Arc::new(environment);
 
     let mut writer = FindingWriter::new(format, options.all, &environment.clock.zone);
-    let reader = Arc::new(LogReader::new(logs, environment::scan_options()));
+    let reader = Arc::new(LogReader::new(logs, environment.scan_options()));
     let shared = SharedEvents::new(environment.events.clone(), reader.clone());
     if options.explain_scan {
         return explain::print(&environment, &chosen, &shared).await;

@@ -13,8 +13,6 @@ use tokio::sync::mpsc;
 
 use crate::environment::Environment;
 
-/// Detections that run at a time; each has its own operators in memory.
-const AT_A_TIME: usize = 2;
 /// Detections that may be ahead of the one that is printed, for each thread.
 const AHEAD: usize = 4;
 
@@ -35,9 +33,10 @@ struct Queue {
 /// Runs the jobs on threads of their own.
 pub(super) fn run(environment: Arc<Environment>, jobs: Vec<Job>) -> Finished {
     let places = jobs.iter().map(|job| job.place).collect();
-    let (sender, receiver) = mpsc::channel(AT_A_TIME * AHEAD);
+    let at_a_time = environment.at_a_time();
+    let (sender, receiver) = mpsc::channel(at_a_time * AHEAD);
     let queue = Arc::new(Queue { environment, jobs, begun: AtomicUsize::new(0) });
-    for _ in 0..AT_A_TIME {
+    for _ in 0..at_a_time {
         let (queue, sender) = (queue.clone(), sender.clone());
         // Ends with the jobs, or when nobody takes what it sends.
         std::thread::spawn(move || queue.work(&sender));
