@@ -5,3 +5,4 @@ mod fixture;
 mod hunt;
 mod pack;
 mod s3;
+mod together;
