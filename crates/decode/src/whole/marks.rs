@@ -4,7 +4,15 @@ use super::blocks::{BLOCK, Bits};
 
 /// The marks of a text.
 #[derive(Debug, Default)]
-pub(crate) struct Marks(Vec<Bits>);
+pub(crate) struct Marks(Vec<Block>);
+
+/// What is kept of the [`Bits`] of a block.
+#[derive(Debug)]
+struct Block {
+    quotes: u64,
+    backslashes: u64,
+    brackets: u64,
+}
 
 impl Marks {
     /// Forgets the last text, and makes room for one of this many bytes.
@@ -16,7 +24,8 @@ impl Marks {
     /// Adds the next block.
     #[inline]
     pub(super) fn push(&mut self, bits: Bits) {
-        self.0.push(bits);
+        let Bits { quotes, backslashes, brackets, .. } = bits;
+        self.0.push(Block { quotes, backslashes, brackets });
     }
 
     /// Returns the position of the quote that ends the string whose contents begin at `at`, and whether
