@@ -303,3 +303,61 @@ impl Record for EventView<'_> {
         self.time.epoch
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A part of `_raw` that the walk has picked already is what looking for it would find.
+    #[test]
+    fn parts_of_raw() {
+        let name = fields::part_of_raw(&["a", "b"]);
+        let keys = ["a", "b"].map(str::to_owned);
+        for record in [
+            r#"{"a":{"b":"x","c":{"b":1}},"b":2}"#,
+            r#"{ "a" : { "b" : -1.50 } }"#,
+            r#"{"a":{"b":"q\"\u00e9"}}"#,
+            r#"{"a":{"b":null}}"#,
+            r#"{"a":{"b":{"c":1}}}"#,
+            r#"{"a":{"b":[1,"x"]}}"#,
+            r#"{"a":{"c":1}}"#,
+            r#"{"a":"x"}"#,
+            r#"{"a":["b",{"b":1}]}"#,
+            r#"{"c":1}"#,
+            // Keys that are written otherwise, or more than once.
+            r#"{"a":{"b":1,"b":2}}"#,
+            r#"{"a":{"b":1},"a":{"b":2}}"#,
+            r#"{"a":{"b":1},"a":{"c":2}}"#,
+            r#"{"a":{"b":1},"a":2}"#,
+            r#"{"a":2,"a":{"b":1}}"#,
+            r#"{"a":{"b":1,"b":{"c":2}}}"#,
+            r#"{"a.b":1}"#,
+            r#"{"a.b":1,"a":{"b":2}}"#,
+            r#"{"a":{"b":2},"a.b":1}"#,
+            r#"{"a":{"\u0062":1}}"#,
+            r#"{"\u0061":{"b":1}}"#,
+            r#"{"a":{"b":1,"\u0062":2}}"#,
+            r#"{"a":{"b":1},"\u0061":{"c":2}}"#,
+        ] {
+            let mut set = FieldSet::new(Format::CloudTrail, Profile::Superset);
+            // Both are wanted in themselves, too.
+            set.add("a");
+            set.add("a.b");
+            let source = set.add(&name);
+            let mut slots = Slots::default();
+            set.paths.pick(record, Arrays::Braced, None, &mut slots);
+            let origin = Origin::new("f");
+            let time = EventTime::default();
+            let view = EventView {
+                record,
+                sourcetype: "aws:cloudtrail",
+                origin: &origin,
+                set: &set,
+                slots: &slots,
+                time,
+            };
+            let found: Values<'_> = json::part(record, &keys).map(Cow::Owned).into();
+            assert_eq!(view.values(source), found, "{record}");
+        }
+    }
+}

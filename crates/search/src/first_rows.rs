@@ -103,3 +103,43 @@ fn rewritten(plan: &LogicalPlan, rows: usize, counter: &Arc<AtomicU64>) -> Optio
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::run;
+    use crate::testing::{context, rows};
+
+    /// Rows with times in no order.
+    fn lines() -> String {
+        let row =
+            |n: u32| format!("{{\"_time\":{},\"a\":\"{}\",\"n\":\"{n}\"}}\n", n * 7 % 1000, n % 9);
+        (0..1000).map(row).collect()
+    }
+
+    #[tokio::test]
+    async fn they_are_the_first_of_all_and_all_are_counted() {
+        for (search, is_counted_early) in [
+            ("search a=*", true),
+            ("search a=* | table n a", true),
+            ("search a=* | eval b=n+1 | rename n as m", true),
+            ("search a=* | where n>500 | fields n", false),
+            ("search a=* | sort - n | streamstats count", false),
+            ("search a=* | stats count by n", true),
+            ("search a=* | stats count by a", true),
+            ("search a=* | head 30 | table n", false),
+            ("search a=none | table n", true),
+        ] {
+            let context = context(rows(&lines()), 64 << 20);
+            let prepared = run::prepare(search, None, &context).await.unwrap();
+            let all = prepared.collect(&context).await.unwrap();
+            let mut first = prepared.first(10, &context).await.unwrap();
+            assert_eq!(first.counter.is_some(), is_counted_early, "{search}");
+            let mut found = Vec::new();
+            while let Some(batch) = first.next().await.unwrap() {
+                found.extend(crate::rows::batch_rows(&batch));
+            }
+            assert_eq!(first.count(), all.len() as u64, "{search}");
+            assert_eq!(found, all.truncated(10).iter().collect::<Vec<_>>(), "{search}");
+        }
+    }
+}
