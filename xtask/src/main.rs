@@ -65,7 +65,10 @@ fn write_samples(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Returns the folder of the clone that this is run in. The program may have been built in another one,
+/// which has its builds in the same place.
 fn repository() -> PathBuf {
-    let task = Path::new(env!("CARGO_MANIFEST_DIR"));
-    task.parent().unwrap_or(task).to_owned()
+    let told = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let task = told.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    task.parent().unwrap_or(&task).to_owned()
 }

@@ -38,6 +38,6 @@ pub use extract::{BATCH_ROWS, Extraction, needed_words};
 pub use inflate::{Input, MAX_HELD_ZIP, ReadSeek};
 pub use peek::peek_format;
 pub use report::{Damage, DamageKind, FileReport, KEPT_DAMAGES, SkipKind};
-pub use rows::{CodedRows, Rows, coded_schema, coded_type};
+pub use rows::{CodedRows, Rows, coded_schema};
 pub use split::{Format, Item, MAX_RECORD, RawRecord, Splitter};
 pub use whole::MAX_WHOLE;

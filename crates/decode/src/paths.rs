@@ -113,7 +113,7 @@ pub(crate) struct PlainPath {
 struct Node {
     children: Vec<(Box<[u8]>, usize)>,
     /// The children by the length of their keys; the last has all that are longer.
-    by_length: [Vec<u16>; LENGTHS],
+    by_length: [Vec<u32>; LENGTHS],
     array: Option<usize>,
     slot: Option<usize>,
 }
@@ -194,7 +194,7 @@ impl Paths {
                 match part {
                     Part::Key(key) => {
                         let Node { children, by_length, .. } = &mut self.nodes[node];
-                        by_length[length(key)].push(children.len() as u16);
+                        by_length[length(key)].push(children.len() as u32);
                         children.push((key.into(), new));
                     }
                     Part::Array => self.nodes[node].array = Some(new),
@@ -215,7 +215,7 @@ impl Paths {
     fn child(&self, node: usize, key: &[u8]) -> Option<usize> {
         let Node { children, by_length, .. } = &self.nodes[node];
         let places = by_length[length(key)].iter();
-        let mut alike = places.map(|place| &children[usize::from(*place)]);
+        let mut alike = places.map(|place| &children[*place as usize]);
         alike.find(|(name, _)| **name == *key).map(|(_, child)| *child)
     }
 

@@ -27,7 +27,7 @@ pub enum Rows {
 /// Rows that have numbers in place of texts.
 #[derive(Debug, Clone)]
 pub struct CodedRows {
-    /// The rows, with the type that [`coded_type`] gives in place of each column's own.
+    /// The rows, of the schema that [`coded_schema`] gives in place of their own.
     pub codes: RecordBatch,
     /// The texts, in the order of their numbers.
     pub texts: Arc<LargeStringArray>,
@@ -101,8 +101,7 @@ impl CodedRows {
 }
 
 /// Returns the type of numbers in place of the texts of a type.
-#[must_use]
-pub fn coded_type(kind: &DataType) -> DataType {
+fn coded_type(kind: &DataType) -> DataType {
     match kind {
         DataType::Utf8View => DataType::UInt32,
         DataType::List(item) => {

@@ -74,3 +74,57 @@ impl Marks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::blocks::Carry;
+    use super::*;
+    use crate::json;
+
+    fn marks(text: &[u8]) -> Marks {
+        let (mut marks, mut carry) = (Marks::default(), Carry::default());
+        marks.clear(text.len());
+        let (blocks, rest) = text.as_chunks::<BLOCK>();
+        let mut last = [b' '; BLOCK];
+        last[..rest.len()].copy_from_slice(rest);
+        blocks.iter().chain([&last]).for_each(|block| marks.push(carry.read(block)));
+        marks
+    }
+
+    /// A JSON value with strings of all kinds.
+    fn value() -> impl Strategy<Value = serde_json::Value> {
+        let text = prop_oneof!["[a-z\\\\\"{}\\[\\]\u{e9}]{0,90}", "[a-z]{60,70}"];
+        let leaf = prop_oneof![text.prop_map(Into::into), any::<i32>().prop_map(Into::into)];
+        leaf.prop_recursive(4, 30, 5, |inner| {
+            let key = "[a-z\"\\\\]{0,9}";
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Into::into),
+                prop::collection::vec((key, inner), 0..5)
+                    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// What the marks say is what looking at every byte says.
+        #[test]
+        fn ends(value in value()) {
+            let text = format!("{{\"a\":{value}}}");
+            let bytes = text.as_bytes();
+            let marks = marks(bytes);
+            prop_assert_eq!(marks.string_end(2), Some(json::string_end(bytes, 2)));
+            let end = json::value_end(bytes, 5);
+            match bytes[5] {
+                b'"' => {
+                    prop_assert_eq!(marks.string_end(6), Some(json::string_end(bytes, 6)));
+                }
+                b'{' | b'[' => prop_assert_eq!(marks.nested_end(bytes, 6), Some(end)),
+                _ => {}
+            }
+            prop_assert_eq!(marks.nested_end(bytes, 1), Some(bytes.len()));
+            prop_assert_eq!(marks.string_end(bytes.len()), None);
+        }
+    }
+}

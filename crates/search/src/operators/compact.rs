@@ -113,7 +113,7 @@ fn memory(batch: &RecordBatch) -> Memory {
 
 impl Memory {
     fn add_texts(&mut self, texts: &StringViewArray, counted: &mut HashSet<*const u8>) {
-        for buffer in texts.data_buffers().iter() {
+        for buffer in texts.data_buffers() {
             if counted.insert(buffer.as_ptr()) {
                 self.alive += buffer.capacity();
             }
