@@ -1,7 +1,5 @@
 //! One pass for all detections must give each what it finds by itself: over generated events and searches.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
