@@ -46,7 +46,7 @@ impl Rows {
             return Ok(Self::Coded(CodedRows { codes, texts: texts.clone() }));
         }
         let columns = codes.columns().iter().map(|column| copied(column, texts));
-        batch(&codes, codes.schema().fields(), columns.collect::<Result<_, _>>()?).map(Self::Plain)
+        batch(&codes, columns.collect::<Result<_, _>>()?).map(Self::Plain)
     }
 
     /// Returns how many there are.
@@ -96,7 +96,7 @@ impl CodedRows {
     pub fn batch(&self) -> Result<RecordBatch, ArrowError> {
         let texts = StringViewArray::from(&*self.texts);
         let columns = self.codes.columns().iter().map(|column| decoded(column, &texts));
-        batch(&self.codes, self.codes.schema().fields(), columns.collect::<Result<_, _>>()?)
+        batch(&self.codes, columns.collect::<Result<_, _>>()?)
     }
 }
 
@@ -111,17 +111,6 @@ fn coded_type(kind: &DataType) -> DataType {
     }
 }
 
-/// Returns the type of which [`coded_type`] is this one.
-fn decoded_type(kind: &DataType) -> DataType {
-    match kind {
-        DataType::UInt32 => DataType::Utf8View,
-        DataType::List(item) => {
-            DataType::List(Arc::new(Field::new(item.name(), decoded_type(item.data_type()), true)))
-        }
-        other => other.clone(),
-    }
-}
-
 /// Returns the schema of numbers in place of texts.
 #[must_use]
 pub fn coded_schema(schema: &Schema) -> SchemaRef {
@@ -130,14 +119,12 @@ pub fn coded_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(coded.collect::<Vec<_>>()))
 }
 
-fn batch(
-    codes: &RecordBatch,
-    fields: &arrow_schema::Fields,
-    columns: Vec<ArrayRef>,
-) -> Result<RecordBatch, ArrowError> {
-    let fields = fields.iter();
+/// Returns the batch that has these columns in place of those of numbers.
+fn batch(codes: &RecordBatch, columns: Vec<ArrayRef>) -> Result<RecordBatch, ArrowError> {
+    let schema = codes.schema();
+    let fields = schema.fields().iter().zip(&columns);
     let fields =
-        fields.map(|field| Field::new(field.name(), decoded_type(field.data_type()), true));
+        fields.map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let options = RecordBatchOptions::new().with_row_count(Some(codes.num_rows()));
     RecordBatch::try_new_with_options(schema, columns, &options)

@@ -51,19 +51,18 @@ impl<'a, T: Clone> RowMemo<'a, T> {
 
     /// Returns what `find` said of a row with the same values, or says now.
     pub fn get_or(&mut self, row: usize, find: impl FnOnce() -> T) -> T {
+        if self.asked == TRIAL && self.known.len() > TRIAL / 2 {
+            self.columns = None;
+        }
         let Some(columns) = &self.columns else { return find() };
+        self.asked += 1;
         self.key.clear();
         self.key.extend(columns.iter().map(|column| column.cell(row)));
         if let Some(known) = self.known.get(&*self.key) {
-            self.asked += 1;
             return known.clone();
         }
         let found = find();
         self.known.insert(self.key.as_slice().into(), found.clone());
-        self.asked += 1;
-        if self.asked == TRIAL && self.known.len() > TRIAL / 2 {
-            self.columns = None;
-        }
         found
     }
 }
@@ -160,5 +159,11 @@ mod tests {
         let mut memo = RowMemo::new(&unique);
         (0..2000).for_each(|row| assert_eq!(memo.get_or(row, || row), row));
         assert_eq!(memo.known.len(), TRIAL);
+        // Whichever row the trial ends with.
+        let mut memo = RowMemo::new(&unique);
+        (0..TRIAL - 1).chain([0]).chain(TRIAL..2000).for_each(|row| {
+            memo.get_or(row, || row);
+        });
+        assert_eq!(memo.known.len(), TRIAL - 1);
     }
 }

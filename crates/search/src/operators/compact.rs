@@ -5,11 +5,8 @@
 //! instead.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, ListArray, RecordBatch, StringViewArray, UInt32Array,
-};
+use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result;
@@ -57,28 +54,14 @@ impl Running for Compacting {
         let columns = match memory(&batch) {
             Memory { alive, used } if used < alive / 2 => {
                 let all = UInt32Array::from_iter_values(0..u32::try_from(rows).unwrap_or(u32::MAX));
-                let copied = batch.columns().iter().map(|column| copied(column, &all));
+                let copied = batch.columns().iter();
+                let copied = copied.map(|column| gather::compact(&take(column, &all, None)?));
                 copied.collect::<Result<_>>()?
             }
             _ => batch.columns().to_vec(),
         };
         gather::of_columns(&self.output, columns, rows).map(Some)
     }
-}
-
-/// Returns a column in memory of its own.
-fn copied(column: &ArrayRef, all: &UInt32Array) -> Result<ArrayRef> {
-    let column = take(column, all, None)?;
-    Ok(match column.data_type() {
-        DataType::Utf8View => Arc::new(column.as_string_view().gc()),
-        DataType::List(item) if item.data_type() == &DataType::Utf8View => {
-            let list = column.as_list::<i32>();
-            let values = Arc::new(list.values().as_string_view().gc());
-            let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
-            Arc::new(ListArray::try_new(item.clone(), offsets, values, nulls)?)
-        }
-        _ => column,
-    })
 }
 
 /// Bytes of a batch's columns.
@@ -125,7 +108,9 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{Float64Array, StringViewArray};
+    use std::sync::Arc;
+
+    use datafusion::arrow::array::{ArrayRef, Float64Array};
     use datafusion::arrow::datatypes::{Field as ArrowField, Schema};
 
     use super::*;

@@ -85,7 +85,8 @@ pub(crate) fn of_columns(
     Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
 }
 
-fn compact(column: &ArrayRef) -> Result<ArrayRef> {
+/// Returns a column with its texts in buffers of its own.
+pub(crate) fn compact(column: &ArrayRef) -> Result<ArrayRef> {
     Ok(match column.data_type() {
         DataType::Utf8View => Arc::new(column.as_string_view().gc()),
         DataType::List(item) if item.data_type() == &DataType::Utf8View => {
