@@ -15,7 +15,7 @@ use crate::inflate::{Input, Parts, for_each_part};
 use crate::paths::Outer;
 use crate::report::{Damage, FileReport, SkipKind};
 use crate::rows::Rows;
-use crate::split::{Format, Item, RawRecord, Splitter};
+use crate::split::{Format, Item, Part, RawRecord, Splitter};
 use crate::whole::{Inflater, Records, WholeRecord, wide};
 
 /// What to decode and how.
@@ -77,7 +77,7 @@ impl Decoder {
     pub fn decode(&mut self, input: Input, origin: &Origin, sink: Sink<'_>) -> FileReport {
         self.extractor.begin(origin);
         let mut extraction = Extraction { extractor: &mut self.extractor, sink };
-        run(input, origin, self.seen.as_deref(), &mut extraction)
+        run(input, origin, self.seen.as_deref(), &mut self.records, &mut extraction)
     }
 
     /// Decodes one file that is in memory whole: as [`Decoder::decode`], and faster if the file is
@@ -96,33 +96,15 @@ impl Decoder {
             return self.decode(Input::Seekable(Box::new(Cursor::new(bytes))), origin, sink);
         };
         self.extractor.begin(origin);
-        let mut report = FileReport {
+        let report = FileReport {
             bytes_read: file.len() as u64,
             bytes_inflated: text.len() as u64,
             ..FileReport::default()
         };
-        let mut times = Times::default();
-        for record in self.records.iter(text) {
-            if let Some(seen) = &self.seen
-                && !is_new(seen, &record.raw())
-            {
-                report.skip(SkipKind::Duplicate);
-                continue;
-            }
-            report.events += 1;
-            times.see(record.head.time.as_ref().and_then(|time| text.get(wide(time))));
-            let name = record.head.name.as_ref().and_then(|name| text.get(wide(name)));
-            let WholeRecord { pieces, start, marks, .. } = record;
-            let outer = Outer { pieces, start, text: text.as_bytes(), marks };
-            let event =
-                Event { text: record.text, format: Format::CloudTrail, name, outer: Some(outer) };
-            report.matched += u64::from(self.extractor.push(&event, origin));
-            if take_full(&mut self.extractor, sink).is_break() {
-                report.stopped = true;
-                break;
-            }
-        }
-        times.tell(&mut report);
+        let consumer = &mut Extraction { extractor: &mut self.extractor, sink };
+        let mut whole = File { origin, seen: self.seen.as_deref(), consumer, report };
+        let _ = whole.records(&self.records, Part { text, offset: 0 }, origin);
+        let report = whole.report;
         file.clear();
         report
     }
@@ -174,7 +156,7 @@ impl<'a> Times<'a> {
 
 /// Learns the fields of one file's matching events.
 pub fn discover(input: Input, origin: &Origin, discovery: &mut Discovery) -> FileReport {
-    run(input, origin, None, discovery)
+    run(input, origin, None, &mut Records::default(), discovery)
 }
 
 /// What an event came to.
@@ -189,11 +171,28 @@ pub(crate) struct Extracted {
 /// Who takes the events of a file.
 trait Consumer {
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>);
+
+    /// Takes a record of a part; returns whether some predicate took it.
+    fn record(
+        &mut self,
+        record: &WholeRecord<'_>,
+        part: Part<'_>,
+        origin: &Origin,
+    ) -> (bool, ControlFlow<()>);
 }
 
 impl Consumer for Discovery {
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>) {
         (self.push(event, origin), ControlFlow::Continue(()))
+    }
+
+    fn record(
+        &mut self,
+        record: &WholeRecord<'_>,
+        part: Part<'_>,
+        origin: &Origin,
+    ) -> (bool, ControlFlow<()>) {
+        (self.push(&record.raw(part.offset), origin).matched, ControlFlow::Continue(()))
     }
 }
 
@@ -211,6 +210,21 @@ impl Consumer for Extraction<'_> {
         let flow = take_full(self.extractor, self.sink);
         let format = self.extractor.format_of(format);
         (Extracted { matched, time: quick_time(text, format) }, flow)
+    }
+
+    fn record(
+        &mut self,
+        record: &WholeRecord<'_>,
+        part: Part<'_>,
+        origin: &Origin,
+    ) -> (bool, ControlFlow<()>) {
+        let name = record.head.name.as_ref().and_then(|name| part.text.get(wide(name)));
+        let WholeRecord { pieces, start, is_plain, marks, .. } = *record;
+        let outer = Outer { pieces, start, text: part.text.as_bytes(), is_plain, marks };
+        let format = Format::CloudTrail;
+        let event = Event { text: record.text, format, name, outer: Some(outer) };
+        let matched = self.extractor.push(&event, origin);
+        (matched, take_full(self.extractor, self.sink))
     }
 }
 
@@ -239,11 +253,13 @@ fn run(
     input: Input,
     origin: &Origin,
     seen: Option<&Mutex<SeenEvents>>,
+    records: &mut Records,
     consumer: &mut dyn Consumer,
 ) -> FileReport {
-    let mut file = File { origin, seen, consumer, report: FileReport::default() };
-    let bytes_read = for_each_part(input, &mut file);
-    let File { mut report, .. } = file;
+    let file = File { origin, seen, consumer, report: FileReport::default() };
+    let mut texts = Texts { file, records };
+    let bytes_read = for_each_part(input, &mut texts);
+    let mut report = texts.file.report;
     report.bytes_read = bytes_read;
     report
 }
@@ -271,32 +287,65 @@ impl File<'_> {
         }
         flow
     }
-}
 
-impl Parts for File<'_> {
-    fn part(&mut self, name: &str, text: &mut dyn Read) -> ControlFlow<()> {
-        let named;
-        let origin = if name.is_empty() {
-            self.origin
-        } else {
-            let source = format!("{}:{name}", self.origin.source).into();
-            named = Origin { source, ..self.origin.clone() };
-            &named
-        };
-        let mut splitter = Splitter::new(text);
+    /// Takes the records that a part was cut into.
+    fn records(&mut self, records: &Records, part: Part<'_>, origin: &Origin) -> ControlFlow<()> {
+        let mut times = Times::default();
         let mut flow = ControlFlow::Continue(());
-        while let Some(item) = splitter.next_item() {
-            match item {
-                Item::Record(event) => flow = self.event(&event, origin),
-                Item::Damage(damage) => self.damage(name, damage),
-                Item::Skipped(kind) => self.report.skip(kind),
+        for record in records.iter(part.text) {
+            if let Some(seen) = self.seen
+                && !is_new(seen, &record.raw(part.offset))
+            {
+                self.report.skip(SkipKind::Duplicate);
+                continue;
             }
+            self.report.events += 1;
+            times.see(record.head.time.as_ref().and_then(|time| part.text.get(wide(time))));
+            let matched;
+            (matched, flow) = self.consumer.record(&record, part, origin);
+            self.report.matched += u64::from(matched);
             if flow.is_break() {
                 self.report.stopped = true;
                 break;
             }
         }
-        self.report.bytes_inflated += splitter.bytes();
+        times.tell(&mut self.report);
+        flow
+    }
+}
+
+/// The texts of a file, one after the other.
+struct Texts<'a> {
+    file: File<'a>,
+    records: &'a mut Records,
+}
+
+impl Parts for Texts<'_> {
+    fn part(&mut self, name: &str, text: &mut dyn Read) -> ControlFlow<()> {
+        let named;
+        let origin = if name.is_empty() {
+            self.file.origin
+        } else {
+            let source = format!("{}:{name}", self.file.origin.source).into();
+            named = Origin { source, ..self.file.origin.clone() };
+            &named
+        };
+        let mut splitter = Splitter::new(text);
+        let mut flow = ControlFlow::Continue(());
+        while flow.is_continue() {
+            if let Some(part) = splitter.next_part(self.records) {
+                flow = self.file.records(self.records, part, origin);
+                continue;
+            }
+            match splitter.next_item() {
+                Some(Item::Record(event)) => flow = self.file.event(&event, origin),
+                Some(Item::Damage(damage)) => self.damage(name, damage),
+                Some(Item::Skipped(kind)) => self.file.report.skip(kind),
+                None => break,
+            }
+        }
+        self.file.report.stopped |= flow.is_break();
+        self.file.report.bytes_inflated += splitter.bytes();
         flow
     }
 
@@ -304,7 +353,7 @@ impl Parts for File<'_> {
         if !name.is_empty() {
             damage.message = format!("{name}: {}", damage.message);
         }
-        self.report.damage(damage);
+        self.file.report.damage(damage);
     }
 }
 

@@ -329,6 +329,24 @@ fn decode_whole(options: &DecodeOptions, bytes: Vec<u8>) -> (Vec<Vec<String>>, F
     (rows, report)
 }
 
+/// Decodes one event after the other, all of them the long way.
+fn decode_events(options: &DecodeOptions, text: &str) -> Vec<String> {
+    let mut decoder = Decoder::new(options);
+    let mut rows = Vec::new();
+    let mut sink = |_, found: Rows| {
+        rows.extend(printed(&found.into_batch().unwrap()));
+        ControlFlow::Continue(())
+    };
+    let mut splitter = Splitter::new(text.as_bytes());
+    while let Some(item) = splitter.next_item() {
+        if let Item::Record(event) = item {
+            assert!(decoder.decode_event(&event, &Origin::new("f"), &mut sink).is_continue());
+        }
+    }
+    assert!(decoder.finish(&mut sink).is_continue());
+    rows
+}
+
 /// Searches of every kind that share some of their comparisons.
 fn requests() -> Vec<ScanRequest> {
     let and = |parts: Vec<Predicate>| Predicate::And(parts);
@@ -392,8 +410,8 @@ fn record() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// One pass for all requests finds for each what it finds alone, on the short way and on the long
-    /// one, in whatever frame the records are.
+    /// One pass for all requests finds for each what it finds alone: on the short way, by the part, and
+    /// one event after the other, in whatever frame the records are.
     #[test]
     fn together_as_alone(
         records in prop::collection::vec(record(), 0..6),
@@ -414,6 +432,7 @@ proptest! {
             let options = DecodeOptions::new([request]);
             let (alone, slow) = decode(&options, seekable(bytes.clone()));
             prop_assert_eq!(&together[number], &alone, "{} {}", number, &text);
+            prop_assert_eq!(&alone, &decode_events(&options, &text), "{} {}", number, &text);
             prop_assert_eq!(report.events, slow.events, "{}", &text);
             prop_assert_eq!(report.newest, slow.newest, "{}", &text);
             prop_assert_eq!(&report.damages, &slow.damages, "{}", &text);

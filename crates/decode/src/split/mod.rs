@@ -6,6 +6,7 @@
 //! of one.
 
 mod envelope;
+mod part;
 mod resync;
 pub(crate) mod scan;
 pub(crate) mod shape;
@@ -16,6 +17,7 @@ use std::io::Read;
 use std::ops::Range;
 
 use crate::report::{Damage, DamageKind, SkipKind};
+pub(crate) use part::Part;
 use resync::Resync;
 use scan::{Scanner, Step};
 use shape::{Keys, holds_events};
@@ -121,6 +123,8 @@ pub struct Splitter<R> {
     at: usize,
     phase: Phase,
     frames: Vec<Frame>,
+    /// Whether the last item was a record of CloudTrail's, which is how its files go on.
+    is_usual: bool,
     /// Set after a damage: brackets that do not fit are passed over.
     is_loose: bool,
     scratch: String,
@@ -145,6 +149,7 @@ impl<R: Read> Splitter<R> {
             at: 0,
             phase: Phase::Start,
             frames: Vec::new(),
+            is_usual: false,
             is_loose: false,
             scratch: String::new(),
             waiting: VecDeque::new(),
@@ -172,6 +177,7 @@ impl<R: Read> Splitter<R> {
             Some(found) => found,
             None => self.find()?,
         };
+        self.is_usual = matches!(found, Found::Text { format: Format::CloudTrail, .. });
         Some(match found {
             Found::Damage(damage) => Item::Damage(damage),
             Found::Skipped(kind) => Item::Skipped(kind),

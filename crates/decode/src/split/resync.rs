@@ -58,8 +58,9 @@ impl Resync {
             let by_key = known.filter_map(|key| first_opening(text, key)).min();
             let by_line = memmem::find(text, b"\n{").map(|at| at + 1);
             let first = by_key.into_iter().chain(by_line).min();
-            // One that begins in the overlap is found again with all of its text.
-            if let Some(at) = first.filter(|at| self.searched + at < end) {
+            // One that begins in the overlap is found again with all of its text; but one right at its
+            // beginning may be known by the end of a line that is gone then.
+            if let Some(at) = first.filter(|at| self.searched + at <= end) {
                 return Some(self.searched + at);
             }
             self.searched = end;

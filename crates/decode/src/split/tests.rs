@@ -2,14 +2,37 @@
 
 use std::fmt::Write as _;
 
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
+use crate::whole::Records;
 
 /// Lists what a splitter finds, an item a line; `chunk` is how much it reads at a time.
 fn split_in(text: &[u8], chunk: usize) -> String {
+    list(text, chunk, None).0
+}
+
+/// As [`split_in`], by parts where that is possible; returns how many records they had, too.
+fn split_by_parts(text: &[u8], chunk: usize) -> (String, usize) {
+    list(text, chunk, Some(Records::default()))
+}
+
+fn list(text: &[u8], chunk: usize, mut records: Option<Records>) -> (String, usize) {
     let mut splitter = Splitter::new(text).with_chunk(chunk);
     let mut list = String::new();
-    while let Some(item) = splitter.next_item() {
+    let mut in_parts = 0;
+    loop {
+        if let Some(records) = &mut records
+            && let Some(part) = splitter.next_part(records)
+        {
+            for record in records.iter(part.text) {
+                let RawRecord { text, offset, format } = record.raw(part.offset);
+                let _ = writeln!(list, "{offset} {format:?} {text}");
+                in_parts += 1;
+            }
+            continue;
+        }
+        let Some(item) = splitter.next_item() else { return (list, in_parts) };
         let _ = match item {
             Item::Record(record) => {
                 let bytes = record.text;
@@ -22,7 +45,6 @@ fn split_in(text: &[u8], chunk: usize) -> String {
             Item::Skipped(kind) => writeln!(list, "skipped {kind:?}"),
         };
     }
-    list
 }
 
 /// Checks what is found, and that it does not depend on how the text is cut.
@@ -32,7 +54,9 @@ fn check(text: impl AsRef<[u8]>, expected: &[&str]) {
     assert_eq!(found.lines().collect::<Vec<_>>(), expected, "{}", String::from_utf8_lossy(text));
     for chunk in [1, 2, 3, 7, 16] {
         assert_eq!(split_in(text, chunk), found, "in chunks of {chunk}");
+        assert_eq!(split_by_parts(text, chunk).0, found, "by parts, in chunks of {chunk}");
     }
+    assert_eq!(split_by_parts(text, 1 << 16).0, found, "by parts");
 }
 
 const A: &str = r#"{"eventVersion":"1.08","eventName":"A"}"#;
@@ -240,6 +264,41 @@ fn hostile_text_takes_time_in_proportion() {
     }
 }
 
+/// A record that is as CloudTrail's are, or nearly.
+fn record() -> impl Strategy<Value = Vec<u8>> {
+    let member = prop::sample::select(vec![
+        r#""eventName":"A""#,
+        r#""eventName" : "B""#,
+        r#""eventTime":"2024-05-06T07:08:09Z""#,
+        r#""eventSource":"aws:s3""#,
+        r#""x":{"y":[1,{"z":"}\"]"}],"\u00e9":"é"}"#,
+        r#""Records":[{"a":1}]"#,
+        r#""n":-1.5e3"#,
+        r#""n":01"#,
+        r#""n":"#,
+        r#"oops"#,
+    ]);
+    let first =
+        prop::sample::select(vec![A, r#"{"awsRegion":"r","eventSource":"s","eventName":"C"}"#]);
+    (first, prop::collection::vec(member, 0..4)).prop_map(|(first, members)| {
+        let rest = members.iter().flat_map(|member| [",", member]);
+        let body = first.strip_suffix('}').unwrap_or(first);
+        format!("{body}{}}}", rest.collect::<String>()).into_bytes()
+    })
+}
+
+#[test]
+fn records_come_by_the_part() {
+    let many = vec![A; 1000].join(",");
+    let text = format!("{{\"Records\":[{many}],\"more\":1}}");
+    for chunk in [100, 1 << 16] {
+        assert_eq!(split_by_parts(text.as_bytes(), chunk).1, 999, "all but the first");
+    }
+    // What is no record goes the long way, and the short one is taken again after it.
+    let text = format!("{A}\n{A}\n{{\"a\":1}}\n{A}\n{A}\n{{\"Records\":[{many}]}}{A}");
+    assert_eq!(split_by_parts(text.as_bytes(), 1 << 16).1, 1001);
+}
+
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         prop::sample::select(vec![
@@ -287,14 +346,31 @@ proptest! {
         prop_assert_eq!(split_in(&text, chunk), split_in(&text, 1 << 16));
     }
 
+    /// Records by the part are the records one by one, whatever stands between them.
+    #[test]
+    fn parts_are_what_is_in_them(
+        pieces in prop::collection::vec(prop_oneof![3 => record(), 1 => piece()], 0..30),
+        separator in prop::sample::select(vec![",", "\n", " ,\n"]),
+        is_enclosed in any::<bool>(),
+        chunk in 1usize..2000,
+    ) {
+        let mut text = pieces.join(separator.as_bytes());
+        if is_enclosed {
+            text.splice(0..0, *b"{\"Records\":[");
+            text.extend_from_slice(b"]}");
+        }
+        let (found, _) = split_by_parts(&text, chunk);
+        prop_assert_eq!(found, split_in(&text, 1 << 16), "{}", String::from_utf8_lossy(&text));
+    }
+
     #[test]
     fn good_records_survive_whatever_stands_on_lines_between(
-        lines in prop::collection::vec(prop::option::of("[a-z{}\\[\\]\",0-9]{0,20}"), 1..12),
+        lines in prop::collection::vec(prop::option::of("[a-z{}\\[\\]\",0-9]{0,20}"), 0..12),
     ) {
+        // What begins like other services' text is left alone as a whole.
+        let lines: Vec<_> = std::iter::once(None).chain(lines).collect();
         let text: String = lines.iter().map(|line| format!("{}\n", line.as_deref().unwrap_or(A))).collect();
         let good = lines.iter().filter(|line| line.is_none()).count();
-        // What begins like other services' text is left alone as a whole.
-        prop_assume!(lines[0].is_none());
         let found = split_in(text.as_bytes(), 1 << 16);
         let kept = found.lines().filter(|line| line.ends_with(A)).count();
         prop_assert_eq!(kept, good, "{}", found);

@@ -17,12 +17,113 @@ pub(crate) struct Head {
 }
 
 /// Returns the head of a record, or none if it is not one of CloudTrail's, or its outermost members are
-/// not written as JSON wants it.
-pub(super) fn head(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Head> {
-    let mut head = Head::default();
-    let mut has_version = false;
-    let mut source: Option<Range<usize>> = None;
-    let mut names = 0;
+/// not written as JSON wants it. `is_plain` says that there are no escapes in it.
+pub(super) fn head(text: &[u8], marks: &Marks, pieces: &[Piece], is_plain: bool) -> Option<Head> {
+    let quick = if is_plain { quickly(text, marks, pieces) } else { None };
+    quick.or_else(|| carefully(text, marks, pieces))?.head(text)
+}
+
+/// The members that count, while they are collected.
+#[derive(Debug, Default, PartialEq)]
+struct Members {
+    head: Head,
+    has_version: bool,
+    source: Option<Range<usize>>,
+    /// How many keys may be `eventName`.
+    names: usize,
+}
+
+impl Members {
+    /// Takes note of a member; `plain` is the place of its value if that is a string without escapes.
+    #[inline]
+    fn see(&mut self, key: &[u8], value: Range<usize>, plain: Option<Range<u32>>) {
+        match key {
+            b"eventName" => {
+                self.names += 1;
+                self.head.name = plain;
+            }
+            b"eventTime" if self.head.time.is_none() => self.head.time = plain,
+            b"eventSource" if self.source.is_none() => self.source = Some(value),
+            b"eventVersion" => self.has_version = true,
+            _ => {}
+        }
+    }
+
+    fn head(self, text: &[u8]) -> Option<Head> {
+        let Self { mut head, has_version, source, names } = self;
+        let known =
+            usize::from(names > 0) + usize::from(source.is_some()) + usize::from(has_version);
+        if known < 2 || source.is_some_and(|source| text[source] == *b"aws:s3") {
+            return None;
+        }
+        // A key of which a part is escaped may be a name, too: such a record is read whole.
+        if names != 1 {
+            head.name = None;
+        }
+        Some(head)
+    }
+}
+
+/// Reads the members of a record without escapes from quote to quote, or returns none if they are not
+/// written without any white space, as CloudTrail does.
+fn quickly(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Members> {
+    let mut members = Members::default();
+    let mut quotes = marks.quotes(pieces.first()?.start as usize);
+    for (number, piece) in pieces.iter().enumerate() {
+        let Range { start, end } = wide(piece);
+        let is_last = number + 1 == pieces.len();
+        if number > 0 {
+            if is_last && start == end {
+                break;
+            }
+            if text[start] != b',' {
+                return None;
+            }
+            quotes.seek(start);
+        }
+        let mut at = start + 1;
+        loop {
+            if quotes.next()? != at {
+                return None;
+            }
+            let key_end = quotes.next()?;
+            let key = &text[at + 1..key_end];
+            let value = key_end + 2;
+            if value > end || text[key_end + 1] != b':' {
+                return None;
+            }
+            if value == end {
+                if is_last {
+                    return None;
+                }
+                members.see(key, end..end, None);
+                break;
+            }
+            if text[value] == b'"' {
+                let (start, value_end) = (quotes.next()? + 1, quotes.next()?);
+                members.see(key, start..value_end, Some(start as u32..value_end as u32));
+                at = value_end + 1;
+            } else {
+                at = word_end(text, value);
+                if !is_scalar(&text[value..at]) {
+                    return None;
+                }
+                members.see(key, value..at, None);
+            }
+            // After the last member there is the brace; before that, a value is nested.
+            match text[at] {
+                b',' => at += 1,
+                _ if at == end && is_last => break,
+                _ => return None,
+            }
+        }
+    }
+    Some(members)
+}
+
+/// As [`quickly`], however the members are written; none if that is not as JSON wants it.
+fn carefully(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Members> {
+    let mut members = Members::default();
     for (number, piece) in pieces.iter().enumerate() {
         let Range { start, end } = wide(piece);
         let is_first = number == 0;
@@ -48,7 +149,7 @@ pub(super) fn head(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Head>
             }
             let (key_end, is_escaped) = marks.string_end(at + 1)?;
             let key = &text[at + 1..key_end];
-            names += usize::from(is_escaped);
+            members.names += usize::from(is_escaped);
             at = skip_space(text, key_end + 1);
             if text.get(at) != Some(&b':') {
                 return None;
@@ -70,16 +171,7 @@ pub(super) fn head(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Head>
             };
             at = skip_space(text, after);
             let plain = (is_text && !has_escapes).then_some(value.start as u32..value.end as u32);
-            match key {
-                b"eventName" => {
-                    names += 1;
-                    head.name = plain;
-                }
-                b"eventTime" if head.time.is_none() => head.time = plain,
-                b"eventSource" if source.is_none() => source = Some(value),
-                b"eventVersion" => has_version = true,
-                _ => {}
-            }
+            members.see(key, value, plain);
             if is_nested {
                 if number + 1 == pieces.len() {
                     return None;
@@ -89,15 +181,7 @@ pub(super) fn head(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Head>
             needs_comma = true;
         }
     }
-    let known = usize::from(names > 0) + usize::from(source.is_some()) + usize::from(has_version);
-    if known < 2 || source.is_some_and(|source| text[source] == *b"aws:s3") {
-        return None;
-    }
-    // A key of which a part is escaped may be a name, too: such a record is read whole.
-    if names != 1 {
-        head.name = None;
-    }
-    Some(head)
+    Some(members)
 }
 
 fn is_scalar(text: &[u8]) -> bool {

@@ -28,6 +28,14 @@ impl Marks {
         self.0.push(Block { quotes, backslashes, brackets });
     }
 
+    /// Returns the quotes from a position on, but for those that are escaped.
+    #[inline]
+    pub(crate) fn quotes(&self, at: usize) -> Quotes<'_> {
+        let mut quotes = Quotes { blocks: &self.0, block: 0, bits: 0 };
+        quotes.seek(at);
+        quotes
+    }
+
     /// Returns the position of the quote that ends the string whose contents begin at `at`, and whether
     /// there are escapes in it.
     #[inline]
@@ -72,6 +80,40 @@ impl Marks {
             block += 1;
             from = u64::MAX;
         }
+    }
+}
+
+/// The places of quotes, one after the other.
+#[derive(Debug)]
+pub(crate) struct Quotes<'a> {
+    blocks: &'a [Block],
+    block: usize,
+    /// Those of the block that are still to come.
+    bits: u64,
+}
+
+impl Quotes<'_> {
+    /// Goes on at a position, which is not before the last quote that was returned.
+    #[inline]
+    pub(crate) fn seek(&mut self, at: usize) {
+        self.block = at / BLOCK;
+        self.bits = self.blocks.get(self.block).map_or(0, |block| block.quotes);
+        self.bits &= u64::MAX << (at % BLOCK);
+    }
+}
+
+impl Iterator for Quotes<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.bits == 0 {
+            self.block += 1;
+            self.bits = self.blocks.get(self.block)?.quotes;
+        }
+        let at = self.block * BLOCK + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        Some(at)
     }
 }
 
@@ -125,6 +167,18 @@ mod tests {
             }
             prop_assert_eq!(marks.nested_end(bytes, 1), Some(bytes.len()));
             prop_assert_eq!(marks.string_end(bytes.len()), None);
+            // From quote to quote: every second one ends a string.
+            let mut at = 1;
+            let mut quotes = marks.quotes(at);
+            while let Some(open) = memchr::memchr(b'"', &bytes[at..]) {
+                let (end, _) = json::string_end(bytes, at + open + 1);
+                prop_assert_eq!((quotes.next(), quotes.next()), (Some(at + open), Some(end)));
+                at = end + 1;
+                if at % 3 == 0 {
+                    quotes.seek(at);
+                }
+            }
+            prop_assert_eq!(quotes.next(), None);
         }
     }
 }

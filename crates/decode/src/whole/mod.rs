@@ -13,5 +13,5 @@ pub(crate) mod records;
 
 pub(crate) use inflater::Inflater;
 pub use inflater::MAX_WHOLE;
-pub(crate) use marks::Marks;
+pub(crate) use marks::{Marks, Quotes};
 pub(crate) use records::{Records, WholeRecord, wide};

@@ -1,8 +1,9 @@
 //! Cuts a whole text into its records without looking at what is in them.
 //!
 //! Only what CloudTrail itself writes is taken: `{"Records":[…]}`, an array of records, records in a
-//! row. Anything that is not exactly so, damage above all, is left to the [splitter](crate::Splitter),
-//! which tells what is wrong and where.
+//! row; or, of a text that is read in parts, as many records as one part has. Anything that is not
+//! exactly so, damage above all, is left to the [splitter](crate::Splitter), which tells what is wrong
+//! and where.
 
 use std::ops::Range;
 
@@ -29,6 +30,7 @@ pub(crate) type Piece = Range<u32>;
 struct Record {
     text: Range<u32>,
     pieces: Range<u32>,
+    is_plain: bool,
     head: Head,
 }
 
@@ -41,6 +43,8 @@ pub(crate) struct WholeRecord<'a> {
     pub(crate) start: u32,
     /// Positions in the whole text.
     pub(crate) pieces: &'a [Piece],
+    /// Whether there are no escapes in it.
+    pub(crate) is_plain: bool,
     /// Positions in the whole text.
     pub(crate) head: &'a Head,
     /// The marks of the whole text.
@@ -48,9 +52,10 @@ pub(crate) struct WholeRecord<'a> {
 }
 
 impl<'a> WholeRecord<'a> {
-    /// Returns the record as the splitter would.
-    pub(crate) fn raw(&self) -> RawRecord<'a> {
-        RawRecord { text: self.text, offset: u64::from(self.start), format: Format::CloudTrail }
+    /// Returns the record as the splitter would; `base` is where the text begins.
+    pub(crate) fn raw(&self, base: u64) -> RawRecord<'a> {
+        let offset = base + u64::from(self.start);
+        RawRecord { text: self.text, offset, format: Format::CloudTrail }
     }
 }
 
@@ -63,6 +68,8 @@ enum Frame {
     Array,
     /// Nothing.
     Row,
+    /// Whatever the splitter passed already: what is here is a part of the text.
+    Passed,
 }
 
 impl Frame {
@@ -89,7 +96,7 @@ impl Frame {
         match self {
             Self::Envelope => 2,
             Self::Array => 1,
-            Self::Row => 0,
+            Self::Row | Self::Passed => 0,
         }
     }
 }
@@ -97,10 +104,35 @@ impl Frame {
 impl Records {
     /// Reads a text; returns false, and holds nothing of use, if it is not what this can read.
     pub(crate) fn read(&mut self, text: &[u8]) -> bool {
+        let Some(frame) = Frame::of(text) else { return false };
+        self.clear(text);
+        let mut cutter = Cutter::new(text, frame, self);
+        let Some(high) = cutter.cut() else { return false };
+        let is_whole = cutter.is_at_end();
+        is_whole && (high == 0 || std::str::from_utf8(text).is_ok())
+    }
+
+    /// Reads the records at the beginning of a part of a text, with commas and white space before and
+    /// between them; returns the text up to where the last one ends, and whether what comes next is
+    /// something else than more of the same.
+    pub(crate) fn read_part<'t>(&mut self, text: &'t [u8]) -> (&'t str, bool) {
+        self.clear(text);
+        let mut cutter = Cutter::new(text, Frame::Passed, self);
+        let is_stuck = cutter.cut().is_none();
+        let text = &text[..cutter.last_end];
+        let wrong = match std::str::from_utf8(text) {
+            Ok(text) => return (text, is_stuck),
+            Err(error) => error.valid_up_to(),
+        };
+        self.records.retain(|record| record.text.end as usize <= wrong);
+        let end = self.records.last().map_or(0, |record| record.text.end as usize);
+        (std::str::from_utf8(&text[..end]).unwrap_or_default(), true)
+    }
+
+    fn clear(&mut self, text: &[u8]) {
         self.records.clear();
         self.pieces.clear();
         self.marks.clear(text.len());
-        self.cut(text).is_some() && self.look_into(text).is_some()
     }
 
     /// Returns the records in order; `text` is the text that was read.
@@ -110,54 +142,11 @@ impl Records {
                 text: text.get(wide(&record.text))?,
                 start: record.text.start,
                 pieces: &self.pieces[wide(&record.pieces)],
+                is_plain: record.is_plain,
                 head: &record.head,
                 marks: &self.marks,
             })
         })
-    }
-
-    fn cut(&mut self, text: &[u8]) -> Option<()> {
-        let frame = Frame::of(text)?;
-        let mut cutter = Cutter {
-            text,
-            records: self,
-            frame,
-            around: frame.depth(),
-            depth: 0,
-            start: 0,
-            piece: 0,
-            first_piece: 0,
-            nested: 0,
-            last_end: 0,
-            is_closed: false,
-        };
-        let mut carry = Carry::default();
-        let mut high = 0;
-        let (blocks, rest) = text.as_chunks::<BLOCK>();
-        for (number, block) in blocks.iter().enumerate() {
-            let bits = carry.read(block);
-            high |= bits.high;
-            if bits.control != 0 {
-                return None;
-            }
-            cutter.records.marks.push(bits);
-            cutter.block(number * BLOCK, bits.brackets)?;
-        }
-        let mut last = [b' '; BLOCK];
-        last[..rest.len()].copy_from_slice(rest);
-        let bits = carry.read(&last);
-        cutter.records.marks.push(bits);
-        cutter.block(blocks.len() * BLOCK, bits.brackets)?;
-        let is_sound = bits.control == 0 && !carry.is_in_text() && cutter.is_at_end();
-        let is_utf8 = (high | bits.high) == 0 || std::str::from_utf8(text).is_ok();
-        (is_sound && is_utf8).then_some(())
-    }
-
-    fn look_into(&mut self, text: &[u8]) -> Option<()> {
-        for record in &mut self.records {
-            record.head = head(text, &self.marks, &self.pieces[wide(&record.pieces)])?;
-        }
-        Some(())
     }
 }
 
@@ -189,9 +178,58 @@ struct Cutter<'a> {
     last_end: usize,
     /// Whether a bracket around the records was closed.
     is_closed: bool,
+    carry: Carry,
+    /// Where the last block ends that has a backslash.
+    escapes_end: usize,
 }
 
-impl Cutter<'_> {
+impl<'a> Cutter<'a> {
+    fn new(text: &'a [u8], frame: Frame, records: &'a mut Records) -> Self {
+        Self {
+            text,
+            records,
+            frame,
+            around: frame.depth(),
+            depth: 0,
+            start: 0,
+            piece: 0,
+            first_piece: 0,
+            nested: 0,
+            last_end: 0,
+            is_closed: false,
+            carry: Carry::default(),
+            escapes_end: 0,
+        }
+    }
+
+    /// Cuts the whole text as far as it is as expected; returns whether there is something in it that
+    /// is not ASCII.
+    fn cut(&mut self) -> Option<u64> {
+        let mut high = 0;
+        let (blocks, rest) = self.text.as_chunks::<BLOCK>();
+        for (number, block) in blocks.iter().enumerate() {
+            high |= self.read(number * BLOCK, block)?;
+        }
+        let mut last = [b' '; BLOCK];
+        last[..rest.len()].copy_from_slice(rest);
+        Some(high | self.read(blocks.len() * BLOCK, &last)?)
+    }
+
+    #[inline]
+    fn read(&mut self, offset: usize, block: &[u8; BLOCK]) -> Option<u64> {
+        let bits = self.carry.read(block);
+        if bits.control != 0 {
+            return None;
+        }
+        let (brackets, high) = (bits.brackets, bits.high);
+        if bits.backslashes != 0 {
+            self.escapes_end = offset + BLOCK;
+        }
+        self.records.marks.push(bits);
+        self.block(offset, brackets)?;
+        Some(high)
+    }
+
     #[inline]
     fn block(&mut self, offset: usize, mut brackets: u64) -> Option<()> {
         while brackets != 0 {
@@ -209,8 +247,7 @@ impl Cutter<'_> {
             self.records.pieces.push(narrow(self.piece..at));
             self.nested = byte;
         } else if self.depth == self.around {
-            let follows = !self.records.records.is_empty() && self.frame != Frame::Row;
-            if byte != b'{' || !self.is_between(at, usize::from(follows)) {
+            if byte != b'{' || !self.may_begin(at) {
                 return None;
             }
             self.start = at;
@@ -237,15 +274,16 @@ impl Cutter<'_> {
             }
             self.piece = at + 1;
         } else if self.depth == self.around {
-            let is_fit = byte == b'}' && at + 1 - self.start <= MAX_RECORD;
-            self.records.pieces.push(narrow(self.piece..at));
-            self.records.records.push(Record {
-                text: narrow(self.start..at + 1),
-                pieces: narrow(self.first_piece..self.records.pieces.len()),
-                head: Head::default(),
-            });
+            if byte != b'}' || at + 1 - self.start > MAX_RECORD {
+                return None;
+            }
+            let Records { records, pieces, marks } = &mut *self.records;
+            pieces.push(narrow(self.piece..at));
+            let is_plain = self.escapes_end <= self.start;
+            let head = head(self.text, marks, &pieces[self.first_piece..], is_plain)?;
+            let pieces = narrow(self.first_piece..pieces.len());
+            records.push(Record { text: narrow(self.start..at + 1), pieces, is_plain, head });
             self.last_end = at + 1;
-            return is_fit.then_some(());
         } else if self.depth < self.around {
             let expected = if self.depth == 0 && self.around == 2 { b'}' } else { b']' };
             if byte != expected || !self.is_between(at, 0) {
@@ -257,19 +295,38 @@ impl Cutter<'_> {
         Some(())
     }
 
+    /// Returns true if the object whose brace is at `at` is where a record may be.
+    fn may_begin(&self, at: usize) -> bool {
+        let is_first = self.records.records.is_empty();
+        match self.frame {
+            Frame::Row => self.is_between(at, 0),
+            Frame::Envelope | Frame::Array => self.is_between(at, usize::from(!is_first)),
+            // Such an envelope would have to be read to its end to know that it is no record.
+            Frame::Passed => {
+                let key = skip_space(self.text, at + 1);
+                let is_envelope = self.text[key..].starts_with(b"\"Records\"");
+                !is_envelope && self.text[self.last_end..at].iter().all(is_passed)
+            }
+        }
+    }
+
     /// Returns true if since the last end there is white space only, and this many commas.
     fn is_between(&self, at: usize, commas: usize) -> bool {
         let between = &self.text[self.last_end..at];
         if between.len() == commas && commas == 1 {
             return between == b",";
         }
-        let is_fit = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',');
-        between.iter().all(is_fit) && memchr::memchr_iter(b',', between).count() == commas
+        between.iter().all(is_passed) && memchr::memchr_iter(b',', between).count() == commas
     }
 
     fn is_at_end(&self) -> bool {
-        self.depth == 0 && self.last_end > 0 && self.is_between(self.text.len(), 0)
+        let is_closed = self.depth == 0 && !self.carry.is_in_text();
+        is_closed && self.last_end > 0 && self.is_between(self.text.len(), 0)
     }
+}
+
+fn is_passed(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',')
 }
 
 #[cfg(test)]

@@ -3,11 +3,15 @@
 //! Names follow Splunk's JSON extraction: keys joined by a point, `{}` after the name of an array.
 //! A key that has a point in it gives the same name as two nested keys.
 
+mod flatten;
+mod quick;
+
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::json::{for_each_member, skip_space, string_end, unescape, value_end, word_end};
+use crate::json::{skip_space, string_end, unescape, value_end, word_end};
 use crate::whole::Marks;
+pub(crate) use flatten::flatten;
 
 /// Where a value lies in its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,13 +113,46 @@ pub(crate) struct PlainPath {
     slot: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Node {
-    children: Vec<(Box<[u8]>, usize)>,
-    /// The children by the length of their keys; the last has all that are longer.
-    by_length: [Vec<u32>; LENGTHS],
+    children: Vec<Child>,
+    /// By the bits of a key the first child that may have it, counted from one.
+    first: [u32; KEY_BITS],
     array: Option<usize>,
     slot: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Child {
+    key: Box<[u8]>,
+    node: usize,
+    /// The next child whose key has the same bits, counted from one.
+    next: u32,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self { children: Vec::new(), first: [0; KEY_BITS], array: None, slot: None }
+    }
+}
+
+impl Node {
+    fn child(&self, key: &[u8]) -> Option<usize> {
+        let mut place = self.first[key_bits(key)];
+        while let Some(child) = self.children.get((place as usize).wrapping_sub(1)) {
+            if *child.key == *key {
+                return Some(child.node);
+            }
+            place = child.next;
+        }
+        None
+    }
+
+    fn add(&mut self, key: &[u8], node: usize) {
+        let first = &mut self.first[key_bits(key)];
+        self.children.push(Child { key: key.into(), node, next: *first });
+        *first = self.children.len() as u32;
+    }
 }
 
 /// The wanted paths as a tree of keys.
@@ -125,11 +162,14 @@ pub(crate) struct Paths {
     names: Vec<String>,
 }
 
-/// Lengths of keys that are told apart.
-const LENGTHS: usize = 32;
+/// How many keys are told apart without being compared.
+const KEY_BITS: usize = 64;
 
-fn length(key: &[u8]) -> usize {
-    key.len().min(LENGTHS - 1)
+/// Returns what tells most keys of an object apart: most that nobody asked for are not looked at any
+/// further.
+fn key_bits(key: &[u8]) -> usize {
+    let byte = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
+    (key.len() + byte(key.first()) * 5 + byte(key.last()) * 11) % KEY_BITS
 }
 
 /// Returns true if there is a point or a brace in a key, which may then stand for several steps. Eight
@@ -192,11 +232,7 @@ impl Paths {
                 let new = self.nodes.len();
                 self.nodes.push(Node::default());
                 match part {
-                    Part::Key(key) => {
-                        let Node { children, by_length, .. } = &mut self.nodes[node];
-                        by_length[length(key)].push(children.len() as u32);
-                        children.push((key.into(), new));
-                    }
+                    Part::Key(key) => self.nodes[node].add(key, new),
                     Part::Array => self.nodes[node].array = Some(new),
                 }
                 new
@@ -213,10 +249,7 @@ impl Paths {
     }
 
     fn child(&self, node: usize, key: &[u8]) -> Option<usize> {
-        let Node { children, by_length, .. } = &self.nodes[node];
-        let places = by_length[length(key)].iter();
-        let mut alike = places.map(|place| &children[*place as usize]);
-        alike.find(|(name, _)| **name == *key).map(|(_, child)| *child)
+        self.nodes[node].child(key)
     }
 
     /// Follows a key with escapes, points or brackets in it, which may stand for several steps.
@@ -270,6 +303,12 @@ impl Paths {
         if self.is_empty() {
             return;
         }
+        if let Some(outer) = outer.filter(|outer| outer.is_plain && arrays == Arrays::Braced) {
+            if quick::walk(self, outer, slots).is_some() {
+                return;
+            }
+            slots.reset(self);
+        }
         let walk = Walk { paths: self, bytes: record.as_bytes(), arrays, outer };
         match outer {
             Some(outer) => walk.pieces(outer, slots),
@@ -288,6 +327,8 @@ pub(crate) struct Outer<'a> {
     /// The record's own place in the text that the pieces' places are in.
     pub(crate) start: u32,
     pub(crate) text: &'a [u8],
+    /// Whether there are no escapes in the record.
+    pub(crate) is_plain: bool,
     /// The marks of that text.
     pub(crate) marks: &'a Marks,
 }
@@ -463,80 +504,6 @@ fn is_scalar_array(bytes: &[u8], at: usize) -> bool {
             Some(b'{' | b'[') => return false,
             Some(b',') => at = skip_space(bytes, at + 1),
             Some(_) => at = skip_space(bytes, value_end(bytes, at).max(at + 1)),
-        }
-    }
-}
-
-/// Names longer than this are left out when all fields are wanted.
-pub(crate) const MAX_NAME: usize = 4096;
-
-/// Calls `visit` with the name and the place of every value in a record, in the order of the text.
-///
-/// Empty objects and arrays give no field; `null` is the text `null`.
-pub(crate) fn flatten(record: &str, arrays: Arrays, visit: &mut dyn FnMut(&str, Span)) {
-    let mut name = String::new();
-    let start = skip_space(record.as_bytes(), 0);
-    flatten_object(record, start, Some(arrays), &mut name, visit);
-}
-
-/// `outermost` is how arrays are named, in the outermost object only.
-fn flatten_object(
-    record: &str,
-    start: usize,
-    outermost: Option<Arrays>,
-    name: &mut String,
-    visit: &mut dyn FnMut(&str, Span),
-) -> usize {
-    let mut last = start + 1;
-    let outer = name.len();
-    for_each_member(&record.as_bytes()[start..], |key, value| {
-        if outermost.is_none() {
-            name.push('.');
-        }
-        let key = record.get(start + key.start..start + key.end).unwrap_or_default();
-        name.push_str(&unescape(key));
-        let arrays = outermost.unwrap_or(Arrays::Braced);
-        last = flatten_value(record, start + value, arrays, name, visit);
-        name.truncate(outer);
-        Some(last - start)
-    });
-    (skip_space(record.as_bytes(), last) + 1).min(record.len())
-}
-
-fn flatten_value(
-    record: &str,
-    at: usize,
-    arrays: Arrays,
-    name: &mut String,
-    visit: &mut dyn FnMut(&str, Span),
-) -> usize {
-    let bytes = record.as_bytes();
-    if name.len() > MAX_NAME {
-        return value_end(bytes, at);
-    }
-    match bytes.get(at) {
-        Some(b'{') => flatten_object(record, at, None, name, visit),
-        Some(b'[') => {
-            let outer = name.len();
-            if arrays == Arrays::Braced || !is_scalar_array(bytes, at) {
-                name.push_str("{}");
-            }
-            let mut at = skip_space(bytes, at + 1);
-            while at < bytes.len() && bytes[at] != b']' {
-                let end = flatten_value(record, at, Arrays::Braced, name, visit);
-                at = skip_space(bytes, end.max(at + 1));
-                if bytes.get(at) == Some(&b',') {
-                    at = skip_space(bytes, at + 1);
-                }
-            }
-            name.truncate(outer);
-            (at + 1).min(bytes.len())
-        }
-        _ => {
-            let string = (bytes.get(at) == Some(&b'"')).then(|| string_end(bytes, at + 1));
-            let (span, end) = scalar(bytes, at, string);
-            visit(name, span);
-            end
         }
     }
 }

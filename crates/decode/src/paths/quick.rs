@@ -1,0 +1,160 @@
+//! The walk through a record without escapes that is written without white space, as CloudTrail does:
+//! from quote to quote.
+
+use std::ops::Range;
+
+use super::{Outer, Paths, Slots, Span, has_steps};
+use crate::json::word_end;
+use crate::whole::{Marks, Quotes};
+
+/// Picks the values of all paths out of a record, or returns none if the record is not so written, or
+/// has a key that stands for several steps. What is in the slots then is of no use.
+pub(super) fn walk(paths: &Paths, outer: Outer<'_>, slots: &mut Slots) -> Option<()> {
+    let Outer { pieces, start, text, marks, .. } = outer;
+    let mut walk = Walk { paths, text, marks, start, quotes: marks.quotes(start as usize), slots };
+    for (number, piece) in pieces.iter().enumerate() {
+        let Range { start, end } = piece.start as usize..piece.end as usize;
+        let is_last = number + 1 == pieces.len();
+        if number > 0 {
+            if is_last && start == end {
+                break;
+            }
+            if text[start] != b',' {
+                return None;
+            }
+            walk.quotes.seek(start);
+        }
+        let mut at = start + 1;
+        // The end of a piece is a nested value, or the brace after the last member.
+        while at < end {
+            let (child, value) = walk.key(0, at)?;
+            if value >= end {
+                if let Some(child) = child {
+                    walk.value(child, value)?;
+                }
+                break;
+            }
+            at = walk.value_of(child, value)?;
+            if at < end {
+                at = walk.comma(at)?;
+            }
+        }
+    }
+    Some(())
+}
+
+struct Walk<'a> {
+    paths: &'a Paths,
+    text: &'a [u8],
+    marks: &'a Marks,
+    /// Where the record begins.
+    start: u32,
+    quotes: Quotes<'a>,
+    slots: &'a mut Slots,
+}
+
+impl Walk<'_> {
+    /// Reads the key whose quote is at `at`; returns the child of the node that it leads to, and where
+    /// its value begins.
+    #[inline]
+    fn key(&mut self, node: usize, at: usize) -> Option<(Option<usize>, usize)> {
+        if self.quotes.next()? != at {
+            return None;
+        }
+        let end = self.quotes.next()?;
+        if self.text.get(end + 1) != Some(&b':') {
+            return None;
+        }
+        let key = &self.text[at + 1..end];
+        let child = self.paths.child(node, key);
+        if child.is_none() && has_steps(key) {
+            return None;
+        }
+        Some((child, end + 2))
+    }
+
+    /// Moves over a comma.
+    #[inline]
+    fn comma(&self, at: usize) -> Option<usize> {
+        (self.text.get(at) == Some(&b',')).then_some(at + 1)
+    }
+
+    /// Reads the value at `at`, which somebody may want; returns its end.
+    #[inline]
+    fn value_of(&mut self, node: Option<usize>, at: usize) -> Option<usize> {
+        match node {
+            Some(node) => self.value(node, at),
+            None => self.pass(at),
+        }
+    }
+
+    /// Moves over the value at `at`.
+    #[inline]
+    fn pass(&mut self, at: usize) -> Option<usize> {
+        match self.text.get(at)? {
+            b'"' => {
+                self.quotes.next()?;
+                Some(self.quotes.next()? + 1)
+            }
+            b'{' | b'[' => {
+                let end = self.marks.nested_end(self.text, at + 1)?;
+                self.quotes.seek(end);
+                Some(end)
+            }
+            b' ' | b'\n' | b'\r' | b'\t' => None,
+            _ => Some(word_end(self.text, at)),
+        }
+    }
+
+    /// Reads the value at `at`, which is that of a node; returns its end.
+    fn value(&mut self, node: usize, at: usize) -> Option<usize> {
+        let found = &self.paths.nodes[node];
+        self.slots.visit(node);
+        match (self.text.get(at)?, found.array) {
+            (b'{', _) if !found.children.is_empty() => self.object(node, at),
+            (b'[', Some(items)) => self.items(items, at),
+            (b'{' | b'[', _) => self.pass(at),
+            (byte, _) => {
+                let quote = usize::from(*byte == b'"');
+                let end = self.pass(at)?;
+                if let Some(slot) = found.slot {
+                    let place = |at: usize| at as u32 - self.start;
+                    let (start, end) = (place(at + quote), place(end - quote));
+                    self.slots.values[slot].push(Span { start, end, has_escapes: false });
+                }
+                Some(end)
+            }
+        }
+    }
+
+    /// Walks the object whose brace is at `at`; returns its end.
+    fn object(&mut self, node: usize, at: usize) -> Option<usize> {
+        let mut at = at + 1;
+        if self.text.get(at) == Some(&b'}') {
+            return Some(at + 1);
+        }
+        loop {
+            let (child, value) = self.key(node, at)?;
+            at = self.value_of(child, value)?;
+            if self.text.get(at) == Some(&b'}') {
+                return Some(at + 1);
+            }
+            at = self.comma(at)?;
+        }
+    }
+
+    /// Walks the array whose bracket is at `at`; returns its end.
+    fn items(&mut self, node: usize, at: usize) -> Option<usize> {
+        let mut at = at + 1;
+        if self.text.get(at) == Some(&b']') {
+            return Some(at + 1);
+        }
+        loop {
+            at = self.value(node, at)?;
+            if self.text.get(at) == Some(&b']') {
+                return Some(at + 1);
+            }
+            at = self.comma(at)?;
+        }
+    }
+}
