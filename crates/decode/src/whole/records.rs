@@ -305,7 +305,7 @@ impl<'a> Cutter<'a> {
             Frame::Passed => {
                 let key = skip_space(self.text, at + 1);
                 let is_envelope = self.text[key..].starts_with(b"\"Records\"");
-                !is_envelope && self.text[self.last_end..at].iter().all(is_passed)
+                !is_envelope && self.text[self.last_end..at].iter().copied().all(is_passed)
             }
         }
     }
@@ -316,7 +316,8 @@ impl<'a> Cutter<'a> {
         if between.len() == commas && commas == 1 {
             return between == b",";
         }
-        between.iter().all(is_passed) && memchr::memchr_iter(b',', between).count() == commas
+        between.iter().copied().all(is_passed)
+            && memchr::memchr_iter(b',', between).count() == commas
     }
 
     fn is_at_end(&self) -> bool {
@@ -325,7 +326,7 @@ impl<'a> Cutter<'a> {
     }
 }
 
-fn is_passed(byte: &u8) -> bool {
+fn is_passed(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',')
 }
 
