@@ -9,9 +9,19 @@ pub(super) fn render(summary: &Summary) -> String {
     let mut text = String::new();
     let reading: f64 = summary.passes.iter().map(|pass| pass.cpu_seconds).sum();
     let running: f64 = summary.detections.iter().map(|report| report.cpu_seconds).sum();
-    let total = (reading + running).max(f64::MIN_POSITIVE);
+    let total = (reading + running + summary.now_cpu_seconds).max(f64::MIN_POSITIVE);
     let share = |seconds: f64| 100.0 * seconds / total;
     let _ = writeln!(text, "     CPU s   share      events        rows");
+    if summary.now_cpu_seconds > 0.0 {
+        let _ = writeln!(
+            text,
+            "{:>10.4}  {:>5.1}%  {:>10}  {:>10}  looking for the newest event, which is now",
+            summary.now_cpu_seconds,
+            share(summary.now_cpu_seconds),
+            "-",
+            "-",
+        );
+    }
     for (number, pass) in summary.passes.iter().enumerate() {
         let events = pass.events_left_by_name + pass.events_left_by_needle + pass.events_read;
         let _ = writeln!(

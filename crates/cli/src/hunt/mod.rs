@@ -3,7 +3,7 @@
 mod costs;
 mod explain;
 mod findings;
-
+mod present;
 mod summary;
 mod text;
 mod workers;
@@ -11,8 +11,10 @@ mod workers;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
+use cpu_time::ThreadTime;
 use indicatif::{ProgressBar, ProgressStyle};
 use spilltrail_content::{ContentSet, Detection};
 use spilltrail_detect::{DetectionRun, Status, hunt};
@@ -29,10 +31,6 @@ use crate::{FAILED, FOUND, PARTIAL, content, environment, report};
 use findings::FindingWriter;
 use summary::{Report, Summary};
 
-/// What in a search makes its result depend on the present.
-const PRESENT: &[&str] =
-    &["now(", "time(", "relative_time", "earliest", "latest", "starttime", "ago=", "addinfo"];
-
 pub(crate) async fn run(options: HuntOptions) -> Result<ExitCode> {
     let format = options.format.unwrap_or_else(default_format);
     if format == Format::Csv && options.summary {
@@ -46,7 +44,7 @@ pub(crate) async fn run(options: HuntOptions) -> Result<ExitCode> {
     let events = Events::Logs(&options.logs, Some(listener), &listed);
     let mut environment = Environment::new(events, &options.content, &options.read, clock.clone())?;
     let chosen = chosen(&options, &environment)?;
-    set_clock(&mut environment, &options, &chosen).await?;
+    let now_cost = set_clock(&mut environment, &options, &chosen).await?;
     let Some(logs) = environment.logs.clone() else { bail!("there is no log to read") };
     bar.set_length(logs.files().iter().map(|file| file.size).sum());
     let environment = Arc::new(environment);
@@ -58,7 +56,7 @@ pub(crate) async fn run(options: HuntOptions) -> Result<ExitCode> {
         return explain::print(&environment, &chosen, &shared).await;
     }
     let reports = run_all(&environment, &shared, &chosen, &mut writer, &bar).await?;
-    let mut summary = Summary::new(&environment, reports, &reader.costs());
+    let mut summary = Summary::new(&environment, reports, &reader.costs(), now_cost);
     // The last word on what counts as now: nothing asked for it, so it was not looked up before.
     summary.settle_now();
     writer.finish(&summary, &options)?;
@@ -89,8 +87,7 @@ fn wanted(options: &HuntOptions, clock: &Clock, content: &ContentSet) -> Wanted 
 /// Returns whether the result of a detection may depend on the present.
 fn asks(detection: &Detection, content: &ContentSet) -> bool {
     let (expansion, _) = expand_macros(&detection.search, &content.macros);
-    let text = expansion.text.to_ascii_lowercase();
-    PRESENT.iter().any(|word| text.contains(word))
+    present::is_asked_for(&expansion.text)
 }
 
 /// Returns the places of the detections to run.
@@ -111,29 +108,34 @@ fn chosen(options: &HuntOptions, environment: &Environment) -> Result<Vec<usize>
     Ok(chosen)
 }
 
-/// Sets now to just after the newest event, where that makes a difference and the user did not say.
+/// Sets now to just after the newest event, where that makes a difference and the user did not say;
+/// returns the processor time that looking for it took.
 async fn set_clock(
     environment: &mut Environment,
     options: &HuntOptions,
     chosen: &[usize],
-) -> Result<()> {
+) -> Result<Duration> {
     let clock = &environment.clock;
     if clock.is_fixed {
-        return Ok(());
+        return Ok(Duration::ZERO);
     }
     // A bound that moves with the clock is relative.
     let is_relative = Clock::at(&options.time, clock.now - 1e8)?.range != clock.range;
     let detections = &environment.content.detections;
     let asks = |place: &usize| asks(&detections[*place], &environment.content);
     if !is_relative && !chosen.iter().any(asks) {
-        return Ok(());
+        return Ok(Duration::ZERO);
     }
-    let Some(logs) = environment.logs.clone() else { return Ok(()) };
-    let newest = tokio::task::spawn_blocking(move || logs.newest_event()).await?;
+    let Some(logs) = environment.logs.clone() else { return Ok(Duration::ZERO) };
+    let look = move || {
+        let started = ThreadTime::now();
+        (logs.newest_event(), started.elapsed())
+    };
+    let (newest, cost) = tokio::task::spawn_blocking(look).await?;
     if let Some(newest) = newest {
         environment.clock = Clock::at(&options.time, newest + 1.0)?;
     }
-    Ok(())
+    Ok(cost)
 }
 
 /// Plans the detections, reads the logs once for all of them, and runs them.

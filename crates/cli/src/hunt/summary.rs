@@ -38,6 +38,8 @@ pub(super) struct Summary {
     pub(super) now: Option<f64>,
     /// True if the user set it.
     pub(super) now_is_given: bool,
+    /// Processor time that looking for the newest event took.
+    pub(super) now_cpu_seconds: f64,
     /// What each pass over the logs did.
     pub(super) passes: Vec<Pass>,
     /// Findings of all detections.
@@ -173,6 +175,7 @@ impl Summary {
         environment: &Environment,
         detections: Vec<Report>,
         costs: &[ScanCosts],
+        now_cost: Duration,
     ) -> Self {
         let clock = &environment.clock;
         let mut summary = Self {
@@ -186,6 +189,7 @@ impl Summary {
             latest: clock.range.latest,
             now: Some(clock.now),
             now_is_given: clock.is_fixed,
+            now_cpu_seconds: rounded(now_cost),
             passes: costs.iter().map(Pass::new).collect(),
             findings: detections.iter().map(|report| report.findings).sum(),
             detections,

@@ -29,26 +29,28 @@ impl<R: Read> Splitter<R> {
         if !self.is_usual || !is_between || self.is_loose {
             return None;
         }
-        loop {
+        let (mut length, is_stuck) = loop {
             let bytes = &self.window.bytes()[self.at..];
-            let (text, is_stuck) = records.read_part(bytes);
-            if !text.is_empty() {
-                for record in records.iter(text) {
-                    self.first_keys.remember(first_key(record.text));
-                }
-                let (start, end) = (self.at, self.at + text.len());
-                self.at = end;
-                // The splitter says what it is, or that nothing is wrong with it.
-                self.is_usual = !is_stuck;
-                let text =
-                    std::str::from_utf8(&self.window.bytes()[start..end]).unwrap_or_default();
-                return Some(Part { text, offset: self.window.offset(start) });
+            let (length, is_stuck) = records.read_part(bytes);
+            if length > 0 || is_stuck || bytes.len() > PATIENCE || !self.refill() {
+                break (length, is_stuck);
             }
-            if is_stuck || bytes.len() > PATIENCE || !self.refill() {
-                self.is_usual = false;
-                return None;
+        };
+        let start = self.at;
+        let text = match std::str::from_utf8(&self.window.bytes()[start..start + length]) {
+            Ok(text) => text,
+            Err(error) => {
+                length = records.keep_before(error.valid_up_to());
+                std::str::from_utf8(&self.window.bytes()[start..start + length]).unwrap_or_default()
             }
+        };
+        for record in records.iter(text) {
+            self.first_keys.remember(first_key(record.text));
         }
+        // Where nothing was cut, or something else follows, the splitter says what it is.
+        self.is_usual = length > 0 && !is_stuck;
+        self.at += length;
+        (length > 0).then(|| Part { text, offset: self.window.offset(start) })
     }
 }
 

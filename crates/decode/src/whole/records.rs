@@ -113,20 +113,19 @@ impl Records {
     }
 
     /// Reads the records at the beginning of a part of a text, with commas and white space before and
-    /// between them; returns the text up to where the last one ends, and whether what comes next is
-    /// something else than more of the same.
-    pub(crate) fn read_part<'t>(&mut self, text: &'t [u8]) -> (&'t str, bool) {
+    /// between them; returns where the last one ends, and whether what comes next is something else
+    /// than more of the same. That they are UTF-8 is for others to see.
+    pub(crate) fn read_part(&mut self, text: &[u8]) -> (usize, bool) {
         self.clear(text);
         let mut cutter = Cutter::new(text, Frame::Passed, self);
         let is_stuck = cutter.cut().is_none();
-        let text = &text[..cutter.last_end];
-        let wrong = match std::str::from_utf8(text) {
-            Ok(text) => return (text, is_stuck),
-            Err(error) => error.valid_up_to(),
-        };
-        self.records.retain(|record| record.text.end as usize <= wrong);
-        let end = self.records.last().map_or(0, |record| record.text.end as usize);
-        (std::str::from_utf8(&text[..end]).unwrap_or_default(), true)
+        (cutter.last_end, is_stuck)
+    }
+
+    /// Forgets the records that do not end before `end`; returns where the last one ends.
+    pub(crate) fn keep_before(&mut self, end: usize) -> usize {
+        self.records.retain(|record| record.text.end as usize <= end);
+        self.records.last().map_or(0, |record| record.text.end as usize)
     }
 
     fn clear(&mut self, text: &[u8]) {
