@@ -34,7 +34,7 @@ pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
     // Rows are in order, and one partition keeps them so; reading is parallel inside the source.
     let mut config = SessionConfig::new()
         .with_target_partitions(1)
-        .with_batch_size(8192)
+        .with_batch_size(2048)
         // Each sort sets this aside for merging what it spilled; the engine's own 10 MiB would not
         // leave anything of a small limit.
         .with_sort_spill_reservation_bytes((memory / 16).min(10 << 20))

@@ -11,7 +11,7 @@ use spilltrail_event::{Field, Value};
 use spilltrail_spl::{CompareOp, Pipeline, SearchExpr, SearchLiteral, parse_search};
 
 use crate::context::{Purpose, SearchContext};
-use crate::operators::gather::HeldRows;
+use crate::operators::gather;
 use crate::plan::{Needs, Plan};
 use crate::planner;
 use crate::rows::Rows;
@@ -77,19 +77,19 @@ pub(crate) async fn collect(
     let mut stream =
         datafusion::physical_plan::execute_stream(physical, context.session.task_ctx())?;
     let memory = MemoryConsumer::new("rows").register(&context.session.runtime_env().memory_pool);
-    let mut held = HeldRows::default();
+    let mut batches = Vec::new();
     let mut count = 0;
     while let Some(batch) = stream.next().await {
-        let batch = batch?;
+        let batch = gather::compacted(&batch?)?;
         count += batch.num_rows();
-        held.push(&batch)?;
-        memory.try_resize(held.bytes)?;
+        memory.try_grow(batch.get_array_memory_size())?;
+        batches.push(batch);
         if limit.is_some_and(|limit| count >= limit) {
             break;
         }
     }
     let memory = Some(Arc::new(memory));
-    Ok(Rows { memory, ..Rows::new(fields, held.batches, transformed) })
+    Ok(Rows { memory, ..Rows::new(fields, batches, transformed) })
 }
 
 /// Runs a subsearch and returns the expression that its rows stand for: rows are alternatives, the

@@ -154,11 +154,12 @@ async fn run_all(
     let mut reports = Vec::new();
     while let Some((place, run)) = finished.next().await {
         let detection = &environment.content.detections[place];
-        for finding in &run.findings {
-            writer.write(finding)?;
-        }
-        complain(detection, &run);
         reports.push(Report::new(detection, &run));
+        complain(detection, &run);
+        // Each is gone once it is written: the next detection needs the memory.
+        for finding in run.findings {
+            writer.write(&finding)?;
+        }
     }
     Ok(reports)
 }

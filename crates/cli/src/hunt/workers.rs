@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::environment::Environment;
 
 /// Detections that may be ahead of the one that is printed, for each thread.
-const AHEAD: usize = 4;
+const AHEAD: usize = 1;
 
 /// The detections that are done, in their order.
 pub(super) struct Finished {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result as EngineResult;
+use datafusion::execution::TaskContext;
 use indexmap::IndexMap;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Value};
@@ -125,7 +126,12 @@ impl Operator for Beside {
         input.iter().map(|field| set(field).unwrap_or(field)).chain(new).cloned().collect()
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef) -> EngineResult<Box<dyn Running>> {
+    fn start(
+        &self,
+        _: SchemaRef,
+        output: SchemaRef,
+        _: &TaskContext,
+    ) -> EngineResult<Box<dyn Running>> {
         let (rows, overrides) = (self.rows.clone(), self.overrides);
         Ok(Box::new(Placing { output, rows, overrides, next: 0 }))
     }

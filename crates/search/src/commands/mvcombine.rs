@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result as EngineResult;
+use datafusion::execution::TaskContext;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
@@ -113,7 +114,12 @@ impl Operator for CombineRows {
         true
     }
 
-    fn start(&self, input: SchemaRef, output: SchemaRef) -> EngineResult<Box<dyn Running>> {
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        _: &TaskContext,
+    ) -> EngineResult<Box<dyn Running>> {
         let index = input.index_of(&self.column)?;
         Ok(Box::new(Combining { output, index, groups: Groups::default(), is_given: false }))
     }

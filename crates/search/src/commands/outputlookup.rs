@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, Result as EngineResult};
+use datafusion::execution::TaskContext;
 use indexmap::{IndexMap, IndexSet};
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, fields};
@@ -144,7 +145,12 @@ impl Operator for WriteLookup {
         input.to_vec()
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef) -> EngineResult<Box<dyn Running>> {
+    fn start(
+        &self,
+        _: SchemaRef,
+        output: SchemaRef,
+        _: &TaskContext,
+    ) -> EngineResult<Box<dyn Running>> {
         Ok(Box::new(Writing {
             output,
             name: self.name.clone(),

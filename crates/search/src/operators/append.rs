@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use datafusion::logical_expr::lit;
 use indexmap::IndexMap;
 use spilltrail_event::{Field, Kind, Value};
@@ -93,7 +94,7 @@ impl Operator for Append {
         self.rows.fields.clone()
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
         let left = self.rows.batches.iter().cloned().collect();
         Ok(Box::new(Appending { output, left }))
     }

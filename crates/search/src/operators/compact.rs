@@ -10,6 +10,7 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray, UIn
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
 use super::{Operator, Running, gather};
@@ -39,7 +40,7 @@ impl Operator for Compact {
         true
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
         Ok(Box::new(Compacting { output }))
     }
 }

@@ -3,23 +3,25 @@
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
-use spilltrail_event::{Field, Kind, Value};
+use datafusion::execution::TaskContext;
+use spilltrail_event::{Field, Kind, Value, format_number};
 
-use super::gather::{self, Gather};
+use super::gather::{self, Gather, Given, HeldRows};
 use super::{Operator, Running};
-use crate::expression::arrow::to_array;
+use crate::expression::arrow::ColumnBuilder;
 use crate::plan::kind_of;
 
-/// Converts the values of a column; none if they do not fit together.
-pub type ConvertColumn = for<'a> fn(&[Value<'a>]) -> Option<Vec<Value<'a>>>;
+/// Converts a text; none if it does not fit.
+pub type ConvertText = fn(&str) -> Option<f64>;
 
-/// Converts columns; one whose values do not fit stays as it is.
+/// Converts columns to numbers by the first conversion that fits all their values; one that none fits
+/// stays as it is.
 #[derive(Debug, Clone)]
 pub struct ConvertColumns {
     /// Columns, and those that get the result.
     pub pairs: Vec<(String, String)>,
-    /// How.
-    pub convert: ConvertColumn,
+    /// The conversions, in the order in which they are tried.
+    pub conversions: &'static [ConvertText],
 }
 
 impl Operator for ConvertColumns {
@@ -47,18 +49,80 @@ impl Operator for ConvertColumns {
         true
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
         let operator = self.clone();
-        Ok(Gather::start(move |batches| {
-            let mut set: Vec<(String, ArrayRef)> = Vec::new();
-            for (name, to) in &operator.pairs {
-                let readers = gather::readers(batches, name)?;
-                let values: Vec<Value<'_>> = gather::values(&readers).collect();
-                let kind = kind_of(output.field_with_name(to)?.data_type());
-                let converted = (operator.convert)(&values).unwrap_or(values);
-                set.push((to.clone(), to_array(kind, converted)));
+        Ok(Gather::start(self.name(), input, context, move |rows| operator.given(rows, output)))
+    }
+}
+
+impl ConvertColumns {
+    fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
+        // Of each column the conversions that have fitted so far.
+        let mut fitting = vec![self.conversions.to_vec(); self.pairs.len()];
+        for batch in rows.replay()? {
+            let batch = batch?;
+            for ((name, _), conversions) in self.pairs.iter().zip(&mut fitting) {
+                let Some(reader) = gather::reader(&batch, name)? else { continue };
+                for row in 0..batch.num_rows() {
+                    let value = reader.value(row);
+                    conversions.retain(|convert| converted(&value, *convert).is_some());
+                }
             }
-            gather::batches_with(batches, &output, &set)
-        }))
+        }
+        Ok(Box::new(rows.replay()?.map(move |batch| {
+            let batch = batch?;
+            let mut set: Vec<(String, ArrayRef)> = Vec::new();
+            for ((name, to), conversions) in self.pairs.iter().zip(&fitting) {
+                let Some(reader) = gather::reader(&batch, name)? else { continue };
+                let mut column =
+                    ColumnBuilder::new(kind_of(output.field_with_name(to)?.data_type()));
+                for row in 0..batch.num_rows() {
+                    let value = reader.value(row);
+                    let fits = conversions.first().and_then(|convert| converted(&value, *convert));
+                    column.push(fits.unwrap_or(value));
+                }
+                set.push((to.clone(), column.finish()));
+            }
+            gather::batch_with(&batch, &output, &set)
+        })))
+    }
+}
+
+/// Returns a value converted; none if it, or one of its members, does not fit.
+fn converted<'a>(value: &Value<'a>, convert: ConvertText) -> Option<Value<'a>> {
+    let one = |text: &str| convert(text.trim());
+    match value {
+        Value::Null => Some(Value::Null),
+        Value::Multi(members) => members
+            .iter()
+            .map(|member| one(member).map(|number| format_number(number).into()))
+            .collect::<Option<_>>()
+            .map(Value::Multi),
+        single => one(&single.to_text()?).map(Value::Number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_or_nothing_of_a_value_fits() {
+        let seconds: ConvertText = |text| text.strip_suffix('s')?.parse().ok();
+        let multi = |members: [&'static str; 2]| Value::multi(members.map(Into::into).into());
+        for (value, want) in [
+            (Value::Null, Some(Value::Null)),
+            (Value::text(" 2.50s "), Some(Value::Number(2.5))),
+            (Value::Number(3.0), None),
+            (multi(["1s", "2s"]), Some(multi(["1", "2"]))),
+            (multi(["1s", "2"]), None),
+        ] {
+            assert_eq!(converted(&value, seconds), want, "{value:?}");
+        }
     }
 }

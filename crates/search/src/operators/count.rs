@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
 use super::{Operator, Running};
@@ -34,7 +35,7 @@ impl Operator for CountRows {
         true
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
         Ok(Box::new(Counting { output, counter: self.counter.clone() }))
     }
 }

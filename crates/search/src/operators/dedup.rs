@@ -6,6 +6,7 @@ use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::{filter_record_batch, nullif};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
 use super::{Operator, Running, gather, key};
@@ -46,7 +47,7 @@ impl Operator for Dedup {
         true
     }
 
-    fn start(&self, input: SchemaRef, _: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(&self, input: SchemaRef, _: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
         let indices = self.fields.iter().map(|field| input.index_of(field).ok()).collect();
         let counts = Counts { is_consecutive: self.is_consecutive, ..Counts::default() };
         Ok(Box::new(Deduplicating { dedup: self.clone(), indices, counts }))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Value};
 
 use super::{Operator, Running, gather};
@@ -79,7 +80,12 @@ impl Operator for Derive {
         true
     }
 
-    fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        _: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
         let place = |name: &str| input.index_of(name).ok();
         Ok(Box::new(Deriving {
             output,

@@ -7,9 +7,10 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{Result, exec_datafusion_err};
+use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Value, fields};
 
-use super::gather::{self, HeldRows};
+use super::gather::{self, Given, HeldRows};
 use super::{Operator, Running, key};
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 use crate::stats::udaf::feed;
@@ -43,7 +44,12 @@ impl Operator for EventStatistics {
         true
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
         Ok(Box::new(Grouping {
             operator: self.clone(),
             output,
@@ -51,8 +57,11 @@ impl Operator for EventStatistics {
             statistics: Vec::new(),
             rows: Vec::new(),
             keys: 0,
-            held: HeldRows::default(),
-            given: None,
+            unmeasured: 0,
+            measured: 0,
+            learnt: 0,
+            held: Some(HeldRows::new(self.name(), input, context)),
+            given: Box::new(std::iter::empty()),
         }))
     }
 }
@@ -107,8 +116,14 @@ struct Grouping {
     rows: Vec<Option<u32>>,
     /// The bytes of the groups' keys.
     keys: usize,
-    held: HeldRows,
-    given: Option<std::vec::IntoIter<RecordBatch>>,
+    /// Rows since the statistics were last measured, and what they took then.
+    unmeasured: usize,
+    measured: usize,
+    /// The memory of all of this that is accounted for.
+    learnt: usize,
+    /// None once they are given.
+    held: Option<HeldRows>,
+    given: Given,
 }
 
 impl Grouping {
@@ -126,17 +141,27 @@ impl Grouping {
         })
     }
 
-    fn results(&mut self) -> Result<Vec<RecordBatch>> {
+    /// Returns the rows with the results of their groups.
+    fn results(&mut self, mut held: HeldRows) -> Result<Given> {
         let groups = UInt32Array::from(std::mem::take(&mut self.rows));
-        let mut set: Vec<(String, ArrayRef)> = Vec::new();
+        let mut results: Vec<(String, ArrayRef)> = Vec::new();
         for (index, aggregate) in self.operator.aggregates.iter().enumerate() {
             let mut values = ColumnBuilder::new(aggregate.kind);
             self.statistics.iter().for_each(|group| values.push(group[index].value()));
-            let values: ArrayRef = values.finish();
-            set.push((aggregate.output.clone(), take(values.as_ref(), &groups, None)?));
+            results.push((aggregate.output.clone(), values.finish()));
         }
-        let held = std::mem::take(&mut self.held);
-        gather::batches_with(&held.batches, &self.output, &set)
+        let output = self.output.clone();
+        let mut offset = 0;
+        Ok(Box::new(held.replay()?.map(move |batch| {
+            let batch = batch?;
+            let rows = groups.slice(offset, batch.num_rows());
+            offset += batch.num_rows();
+            let set = results
+                .iter()
+                .map(|(name, values)| Ok((name.clone(), take(values.as_ref(), &rows, None)?)))
+                .collect::<Result<Vec<_>>>()?;
+            gather::batch_with(&batch, &output, &set)
+        })))
     }
 }
 
@@ -155,19 +180,25 @@ impl Running for Grouping {
             }
             self.rows.push(own);
         }
-        self.held.push(&batch)?;
+        // To measure as many groups as there were rows costs as much as to add the rows to them.
+        self.unmeasured += batch.num_rows();
+        if self.unmeasured >= self.statistics.len() {
+            self.unmeasured = 0;
+            self.measured = self.statistics.iter().flatten().map(|state| state.held() + 64).sum();
+        }
+        let size = self.measured + self.keys + self.rows.len() * 8;
+        if let Some(held) = &mut self.held {
+            held.push(&batch)?;
+            held.learn(size.saturating_sub(self.learnt))?;
+        }
+        self.learnt = self.learnt.max(size);
         Ok(None)
     }
 
     fn finish(&mut self) -> Result<Option<RecordBatch>> {
-        if self.given.is_none() {
-            self.given = Some(self.results()?.into_iter());
+        if let Some(held) = self.held.take() {
+            self.given = self.results(held)?;
         }
-        Ok(self.given.as_mut().and_then(Iterator::next))
-    }
-
-    fn held(&self) -> usize {
-        let statistics = self.statistics.iter().flatten().map(|state| state.held() + 64);
-        self.held.bytes + self.keys + self.rows.len() * 8 + statistics.sum::<usize>()
+        self.given.next().transpose()
     }
 }

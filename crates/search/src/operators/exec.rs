@@ -121,7 +121,7 @@ impl ExecutionPlan for OperatorExec {
     ) -> Result<SendableRecordBatchStream> {
         let state = Running {
             input: self.input.execute(partition, context.clone())?,
-            operator: self.operator.start(self.input.schema(), self.schema())?,
+            operator: self.operator.start(self.input.schema(), self.schema(), &context)?,
             reservation: MemoryConsumer::new(self.operator.name()).register(context.memory_pool()),
             is_reading: true,
         };

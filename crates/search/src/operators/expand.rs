@@ -6,6 +6,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Kind, Value};
 
 use super::{Operator, Running};
@@ -56,7 +57,12 @@ impl Operator for Expand {
         true
     }
 
-    fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        _: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
         let index = input.index_of(&self.column)?;
         Ok(Box::new(Expanding { output, index, whole: self.whole, limit: self.limit }))
     }

@@ -15,6 +15,7 @@ mod exec;
 mod expand;
 mod fill;
 pub(crate) mod gather;
+mod held;
 mod key;
 mod node;
 mod ordered;
@@ -33,11 +34,12 @@ use std::fmt::Debug;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
 pub use append::Append;
 pub use compact::Compact;
-pub use convert_columns::{ConvertColumn, ConvertColumns};
+pub use convert_columns::{ConvertColumns, ConvertText};
 pub use count::CountRows;
 pub use dedup::Dedup;
 pub use derive::{Derive, RowFunction};
@@ -80,7 +82,12 @@ pub trait Operator: Debug + Send + Sync {
     }
 
     /// Returns the running half. `input` and `output` are the schemas of the batches taken and given.
-    fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>>;
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<Box<dyn Running>>;
 }
 
 /// The running half of an operator over one ordered stream of rows.

@@ -7,6 +7,7 @@
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
 use super::{Operator, Running};
@@ -36,7 +37,7 @@ impl Operator for Ordered {
         true
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
         Ok(Box::new(Passing { output }))
     }
 }

@@ -1,11 +1,13 @@
 //! Numbers far outside the middle half of their column.
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Kind, Value, format_number};
 
-use super::gather::{self, Gather};
+use super::gather::{self, Gather, Given, HeldRows};
 use super::{Operator, Running};
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 use crate::plan::kind_of;
@@ -71,44 +73,81 @@ impl Operator for Outliers {
         true
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
         let operator = self.clone();
-        Ok(Gather::start(move |batches| match operator.action {
-            OutlierAction::Remove => operator.removed(batches),
-            OutlierAction::Truncate { is_marked } => {
-                operator.truncated(batches, &output, is_marked)
-            }
-        }))
+        Ok(Gather::start(self.name(), input, context, move |rows| operator.given(rows, output)))
     }
 }
 
 impl Outliers {
-    fn removed(&self, batches: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
-        let mut kept = vec![true; gather::row_count(batches)];
+    fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
+        rows.learn(size_of::<f64>() * rows.count())?;
+        let mut all_fences = Vec::new();
         for name in &self.columns {
-            let readers = gather::readers(batches, name)?;
-            let Some((lower, upper)) = self.fences_of(&readers) else { continue };
-            for (kept, value) in kept.iter_mut().zip(gather::values(&readers)) {
-                let number = value.as_number();
+            let mut numbers = Vec::new();
+            for batch in rows.replay()? {
+                let batch = batch?;
+                let Some(reader) = gather::reader(&batch, name)? else { continue };
+                let found = (0..batch.num_rows()).filter_map(|row| reader.value(row).as_number());
+                numbers.extend(found.filter(|number| number.is_finite()));
+            }
+            all_fences.push(fences(numbers, self.factor, self.use_lower));
+        }
+        Ok(Box::new(rows.replay()?.map(move |batch| {
+            let batch = batch?;
+            match self.action {
+                OutlierAction::Remove => self.removed(&batch, &all_fences),
+                OutlierAction::Truncate { is_marked } => {
+                    self.truncated(&batch, &all_fences, &output, is_marked)
+                }
+            }
+        })))
+    }
+
+    /// Returns the columns that have numbers, and their fences.
+    fn fenced<'a>(
+        &'a self,
+        batch: &'a RecordBatch,
+        fences: &'a [Option<(f64, f64)>],
+    ) -> impl Iterator<Item = Result<(&'a String, ColumnReader, (f64, f64))>> {
+        self.columns.iter().zip(fences).filter_map(|(name, fences)| {
+            let fences = (*fences)?;
+            let reader = gather::reader(batch, name).transpose()?;
+            Some(reader.map(|reader| (name, reader, fences)))
+        })
+    }
+
+    fn removed(&self, batch: &RecordBatch, fences: &[Option<(f64, f64)>]) -> Result<RecordBatch> {
+        let mut kept = vec![true; batch.num_rows()];
+        for found in self.fenced(batch, fences) {
+            let (_, reader, (lower, upper)) = found?;
+            for (row, kept) in kept.iter_mut().enumerate() {
+                let number = reader.value(row).as_number();
                 *kept &= number.is_none_or(|number| (lower..=upper).contains(&number));
             }
         }
-        gather::filtered(batches, &kept)
+        Ok(filter_record_batch(batch, &BooleanArray::from(kept))?)
     }
 
     fn truncated(
         &self,
-        batches: &[RecordBatch],
+        batch: &RecordBatch,
+        fences: &[Option<(f64, f64)>],
         output: &SchemaRef,
         is_marked: bool,
-    ) -> Result<Vec<RecordBatch>> {
+    ) -> Result<RecordBatch> {
         let mut set: Vec<(String, ArrayRef)> = Vec::new();
-        for name in &self.columns {
-            let readers = gather::readers(batches, name)?;
-            let Some((lower, upper)) = self.fences_of(&readers) else { continue };
+        for found in self.fenced(batch, fences) {
+            let (name, reader, (lower, upper)) = found?;
             let field = output.field_with_name(name)?;
             let mut column = ColumnBuilder::new(kind_of(field.data_type()));
-            for value in gather::values(&readers) {
+            for row in 0..batch.num_rows() {
+                let value = reader.value(row);
                 column.push(match value.as_number() {
                     Some(number) if !(lower..=upper).contains(&number) => {
                         let fence = number.clamp(lower, upper);
@@ -123,14 +162,7 @@ impl Outliers {
             }
             set.push((name.clone(), column.finish()));
         }
-        gather::batches_with(batches, output, &set)
-    }
-
-    fn fences_of(&self, readers: &[(usize, ColumnReader)]) -> Option<(f64, f64)> {
-        let numbers = gather::values(readers)
-            .filter_map(|value| value.as_number())
-            .filter(|number| number.is_finite());
-        fences(numbers.collect(), self.factor, self.use_lower)
+        gather::batch_with(batch, output, &set)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
 use super::{Operator, Running};
@@ -37,7 +38,12 @@ impl Operator for CountPresent {
         true
     }
 
-    fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        _: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
         let indices = self
             .columns
             .iter()

@@ -2,14 +2,16 @@
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use jiff::tz::TimeZone;
 use spilltrail_event::{Field, Kind};
 
-use super::gather::{self, Gather};
+use super::gather::{self, Gather, Given, HeldRows};
 use super::{Operator, Running};
 use crate::bins::{self, NumberBins, TimeBins};
 use crate::expression::arrow::ColumnBuilder;
 use crate::mapped::{self, ValueFunction};
+use crate::plan::kind_of;
 
 /// Puts the values of a column into at most `count` bins of a round width.
 #[derive(Debug, Clone)]
@@ -70,36 +72,54 @@ impl Operator for RangeBins {
         true
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
         let operator = self.clone();
-        Ok(Gather::start(move |batches| {
-            let Ok(field) = output.field_with_name(&operator.output) else {
-                // No row has the column.
-                return Ok(batches.to_vec());
-            };
-            let readers = gather::readers(batches, &operator.column)?;
-            let values = || gather::values(&readers);
-            let numbers = values()
-                .flat_map(|value| match value.as_number() {
-                    Some(number) => vec![number],
+        Ok(Gather::start(self.name(), input, context, move |rows| operator.given(rows, output)))
+    }
+}
+
+impl RangeBins {
+    fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
+        let Ok(field) = output.field_with_name(&self.output) else {
+            // There is no such column.
+            return Ok(Box::new(rows.replay()?));
+        };
+        let kind = kind_of(field.data_type());
+        let mut range: Option<(f64, f64)> = None;
+        let mut see = |number: f64| {
+            let (low, high) = range.unwrap_or((number, number));
+            range = Some((low.min(number), high.max(number)));
+        };
+        for batch in rows.replay()? {
+            let batch = batch?;
+            let Some(reader) = gather::reader(&batch, &self.column)? else { continue };
+            for row in 0..batch.num_rows() {
+                let value = reader.value(row);
+                match value.as_number() {
+                    Some(number) => see(number),
                     None => value
                         .members()
                         .iter()
                         .filter_map(|member| spilltrail_event::parse_number(member))
-                        .collect(),
-                })
-                .chain(operator.start)
-                .chain(operator.end);
-            let range = numbers.fold(None, |range: Option<(f64, f64)>, number| {
-                let (low, high) = range.unwrap_or((number, number));
-                Some((low.min(number), high.max(number)))
-            });
-            let (low, high) = range.unwrap_or_default();
-            let bins = operator.bins(low, high);
-            let mut column = ColumnBuilder::new(crate::plan::kind_of(field.data_type()));
-            values().for_each(|value| column.push(mapped::value(bins.as_ref(), &value)));
-            let set = [(operator.output, column.finish())];
-            gather::batches_with(batches, &output, &set)
-        }))
+                        .for_each(&mut see),
+                }
+            }
+        }
+        self.start.into_iter().chain(self.end).for_each(see);
+        let (low, high) = range.unwrap_or_default();
+        let bins = self.bins(low, high);
+        Ok(Box::new(rows.replay()?.map(move |batch| {
+            let batch = batch?;
+            let Some(reader) = gather::reader(&batch, &self.column)? else { return Ok(batch) };
+            let mut column = ColumnBuilder::new(kind);
+            let values = (0..batch.num_rows()).map(|row| reader.value(row));
+            values.for_each(|value| column.push(mapped::value(bins.as_ref(), &value)));
+            gather::batch_with(&batch, &output, &[(self.output.clone(), column.finish())])
+        })))
     }
 }

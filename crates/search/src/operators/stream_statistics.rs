@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Value};
 
@@ -81,7 +82,7 @@ impl Operator for StreamStatistics {
         true
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
         Ok(Box::new(Streaming {
             operator: self.clone(),
             output,
@@ -130,7 +131,7 @@ impl Running for Streaming {
         let names = operator.aggregates.iter().map(|aggregate| aggregate.output.clone());
         let set: Vec<(String, ArrayRef)> =
             names.zip(columns.into_iter().map(ColumnBuilder::finish)).collect();
-        Ok(gather::batches_with(&[batch], &self.output, &set)?.pop())
+        gather::batch_with(&batch, &self.output, &set).map(Some)
     }
 
     fn held(&self) -> usize {

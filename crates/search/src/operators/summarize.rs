@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Kind, Value};
 
 use super::{Operator, Running};
@@ -63,7 +64,12 @@ impl Operator for Summarize {
         vec![Field::new(COLUMN, Kind::Text)]
     }
 
-    fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        _: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
         let names = input.fields().iter().map(|field| field.name().clone()).collect();
         Ok(Box::new(Summing {
             output,

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Kind, Value};
 
 use super::{Operator, Running, gather};
@@ -57,7 +58,7 @@ impl Operator for Trends {
         true
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
         let averages = self.0.iter().map(|trend| Average::new(trend.kind, trend.period)).collect();
         Ok(Box::new(Trending { trends: self.0.clone(), averages, output }))
     }
@@ -82,7 +83,7 @@ impl Running for Trending {
             }
             set.push((trend.output.clone(), column.finish()));
         }
-        Ok(gather::batches_with(&[batch], &self.output, &set)?.pop())
+        gather::batch_with(&batch, &self.output, &set).map(Some)
     }
 
     fn held(&self) -> usize {

@@ -3,6 +3,7 @@
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{Float64Type, SchemaRef};
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
 use super::{Operator, Running};
@@ -33,7 +34,7 @@ impl Operator for While {
         true
     }
 
-    fn start(&self, input: SchemaRef, _: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(&self, input: SchemaRef, _: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
         let index = input.index_of(&self.column)?;
         Ok(Box::new(Holding { index, keep_last: self.keep_last, is_done: false }))
     }

@@ -23,7 +23,7 @@ async fn what_does_not_fit_is_told() {
         "| spath input=doc",
         "| appendpipe [stats count]",
         "| append [search * | head 1500]",
-        "| eventstats count",
+        "| eventstats values(doc) as docs | stats count",
         "| streamstats window=2000 values(doc) as docs | stats count",
     ] {
         // A thousandth of the rows fits, all of them do not.

@@ -7,10 +7,12 @@
 //! an absent value counts as a value of its own, and that bins are as wide as Scott's rule says.
 //! Everything else is our choice and listed in the command's documentation.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use spilltrail_event::Value;
 
+use super::values::Values;
 use crate::stats::functions::percentiles::interpolated;
 
 /// Bins of one histogram at most, whatever Scott's rule says.
@@ -44,51 +46,74 @@ pub(super) struct Score {
 }
 
 /// What is known of all rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scores {
-    pub(super) rows: Vec<Score>,
     /// Rows with a logarithm below this are anomalies.
     pub(super) threshold: f64,
+    pub(super) anomalies: usize,
     pub(super) first_quartile: f64,
     pub(super) third_quartile: f64,
+    pub(super) least: f64,
+    pub(super) greatest: f64,
 }
 
 impl Scores {
     pub(super) fn is_anomaly(&self, row: &Score) -> bool {
         is_below(row.log_probability, self.threshold)
     }
+}
 
-    pub(super) fn anomalies(&self) -> usize {
-        self.rows.iter().filter(|row| self.is_anomaly(row)).count()
-    }
+/// A field's values, and how frequent they are.
+#[derive(Debug)]
+pub(super) struct Frequencies {
+    values: Values,
+    /// Of each distinct value, by its place.
+    by_place: Vec<f64>,
 }
 
 /// A value as a histogram counts it.
 #[derive(Debug, PartialEq, Eq, Hash)]
-enum Cell<'a> {
+enum Cell {
     Missing,
     Bin(u64),
-    Text(Vec<std::borrow::Cow<'a, str>>),
+    Text(Vec<String>),
 }
 
-/// Returns the frequency of each value of a field among all values.
-#[expect(clippy::cast_precision_loss, reason = "row numbers stay below 2^53")]
-pub(super) fn frequencies(values: &[Value<'_>]) -> Vec<f64> {
-    let bins = Bins::of(values);
-    let mut counts: HashMap<Cell<'_>, u64> = HashMap::new();
-    let cell = |value: &Value<'_>| match (&bins, value.as_number()) {
-        (Some(bins), Some(number)) => Some(Cell::Bin(bins.index(number))),
-        _ => None,
-    };
-    let cells = || values.iter().map(|value| cell(value).unwrap_or_else(|| category(value)));
-    for cell in cells() {
-        *counts.entry(cell).or_default() += 1;
+impl Frequencies {
+    /// Counts the values of a field.
+    #[expect(clippy::cast_precision_loss, reason = "row numbers stay below 2^53")]
+    pub(super) fn of(values: Values) -> Self {
+        let bins = Bins::of(&values);
+        let cell = |value: &Value<'static>| match (&bins, value.as_number()) {
+            (Some(bins), Some(number)) => Cell::Bin(bins.index(number)),
+            _ => category(value),
+        };
+        let mut cells: HashMap<Cell, (usize, usize)> = HashMap::new();
+        let mut cell_of = Vec::new();
+        for (value, count) in values.distinct() {
+            let number = cells.len();
+            let (number, counted) = cells.entry(cell(value)).or_insert((number, 0));
+            *counted += count;
+            cell_of.push(*number);
+        }
+        let mut counts = vec![0; cells.len()];
+        cells.into_values().for_each(|(number, counted)| counts[number] = counted);
+        let rows = values.count() as f64;
+        let by_place = cell_of.into_iter().map(|cell| counts[cell] as f64 / rows).collect();
+        Self { values, by_place }
     }
-    cells().map(|cell| counts[&cell] as f64 / values.len() as f64).collect()
+
+    /// Returns the frequency of a row's value among all rows.
+    fn of_row(&self, row: usize) -> f64 {
+        self.by_place[self.values.place(row)]
+    }
 }
 
-fn category<'a>(value: &'a Value<'_>) -> Cell<'a> {
-    if value.is_null() { Cell::Missing } else { Cell::Text(value.members()) }
+fn category(value: &Value<'_>) -> Cell {
+    if value.is_null() {
+        return Cell::Missing;
+    }
+    Cell::Text(value.members().into_iter().map(Cow::into_owned).collect())
 }
 
 /// Equal bins from the smallest to the greatest number; the last one includes its end.
@@ -106,18 +131,15 @@ impl Bins {
         clippy::cast_sign_loss,
         reason = "row numbers stay below 2^53, and the number of bins is from 1 to 100,000"
     )]
-    fn of(values: &[Value<'_>]) -> Option<Self> {
-        let present = values.iter().filter(|value| !value.is_null());
-        let numbers = present
-            .map(|value| value.as_number().filter(|number| number.is_finite()))
-            .collect::<Option<Vec<f64>>>()
-            .filter(|numbers| !numbers.is_empty())?;
-        let count = numbers.len() as f64;
-        let mean = numbers.iter().sum::<f64>() / count;
-        let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
-        let deviation = if numbers.len() > 1 { (squares / (count - 1.0)).sqrt() } else { 0.0 };
-        let low = numbers.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    fn of(values: &Values) -> Option<Self> {
+        let numbers = values.numbers()?;
+        let rows = numbers.clone().count();
+        let count = rows as f64;
+        let mean = numbers.clone().sum::<f64>() / count;
+        let squares: f64 = numbers.clone().map(|number| (number - mean).powi(2)).sum();
+        let deviation = if rows > 1 { (squares / (count - 1.0)).sqrt() } else { 0.0 };
+        let low = numbers.clone().fold(f64::INFINITY, f64::min);
+        let high = numbers.fold(f64::NEG_INFINITY, f64::max);
         // Scott 1979: 3.49 standard deviations by the cube root of the number of values.
         let width = 3.49 * deviation * count.powf(-1.0 / 3.0);
         let range = high - low;
@@ -141,12 +163,11 @@ impl Bins {
     }
 }
 
-/// Scores rows; `frequencies` has a list for each field, and there is at least one field. None if there
-/// are no rows.
-pub(super) fn score(frequencies: &[Vec<f64>], threshold: Threshold) -> Option<Scores> {
-    let count = frequencies.first()?.len();
-    let rows: Vec<Score> = (0..count).map(|row| of_row(frequencies, row)).collect();
-    let mut sorted: Vec<f64> = rows.iter().map(|row| row.log_probability).collect();
+/// Scores all rows; there is at least one field. None if there are no rows.
+pub(super) fn score(fields: &[Frequencies], threshold: Threshold) -> Option<Scores> {
+    let count = fields.first()?.values.count();
+    let logarithms = (0..count).map(|row| of_row(fields, row).log_probability);
+    let mut sorted: Vec<f64> = logarithms.collect();
     sorted.sort_by(f64::total_cmp);
     let first_quartile = interpolated(&sorted, 0.25)?;
     let third_quartile = interpolated(&sorted, 0.75)?;
@@ -156,18 +177,21 @@ pub(super) fn score(frequencies: &[Vec<f64>], threshold: Threshold) -> Option<Sc
         Threshold::Quartiles => fence,
         Threshold::Cutoff => lowered(fence, &sorted),
     };
-    Some(Scores { rows, threshold, first_quartile, third_quartile })
+    let anomalies = sorted.iter().take_while(|value| is_below(**value, threshold)).count();
+    let (least, greatest) = (*sorted.first()?, *sorted.last()?);
+    Some(Scores { threshold, anomalies, first_quartile, third_quartile, least, greatest })
 }
 
-fn of_row(frequencies: &[Vec<f64>], row: usize) -> Score {
+/// Scores one row.
+pub(super) fn of_row(fields: &[Frequencies], row: usize) -> Score {
     let mut score = Score {
         log_probability: 0.0,
         cause: 0,
         cause_frequency: f64::INFINITY,
         max_frequency: 0.0,
     };
-    for (field, frequencies) in frequencies.iter().enumerate() {
-        let frequency = frequencies[row];
+    for (field, frequencies) in fields.iter().enumerate() {
+        let frequency = frequencies.of_row(row);
         score.log_probability += frequency.ln();
         score.max_frequency = score.max_frequency.max(frequency);
         if frequency < score.cause_frequency {
@@ -217,6 +241,17 @@ mod tests {
         texts.iter().map(|text| Value::text(*text)).collect()
     }
 
+    fn frequencies(values: &[Value<'static>]) -> Vec<f64> {
+        let frequencies = Frequencies::of(values.iter().cloned().collect());
+        (0..values.len()).map(|row| frequencies.of_row(row)).collect()
+    }
+
+    /// A field of which each row has a value of its own, of the frequency given.
+    fn given(by_place: Vec<f64>) -> Frequencies {
+        let values = (0..by_place.len()).map(|row| Value::text(row.to_string())).collect();
+        Frequencies { values, by_place }
+    }
+
     #[test]
     fn values_have_frequencies() {
         assert_eq!(frequencies(&texts(&["x", "y", "x", "x"])), [0.75, 0.25, 0.75, 0.75]);
@@ -243,17 +278,18 @@ mod tests {
 
     #[test]
     fn rows_are_scored() {
-        let mut frequencies = vec![vec![0.9; 10], vec![0.8; 10]];
+        let mut frequencies = [vec![0.9; 10], vec![0.8; 10]];
         frequencies[0][3] = 0.1;
         frequencies[1][3] = 0.2;
+        let frequencies = frequencies.map(given);
         let scores = score(&frequencies, Threshold::Quartiles).unwrap();
-        let found = scores.rows[3];
+        let found = of_row(&frequencies, 3);
         assert_eq!((found.cause, found.cause_frequency, found.max_frequency), (0, 0.1, 0.2));
         assert_eq!(found.log_probability, 0.1f64.ln() + 0.2f64.ln());
-        assert_eq!(scores.anomalies(), 1);
+        assert_eq!((scores.anomalies, scores.least), (1, found.log_probability));
         let none = score(&frequencies, Threshold::Probability(0.02)).unwrap();
-        assert_eq!(none.anomalies(), 0, "0.1 * 0.2 is not below 0.02");
-        assert_eq!(score(&[vec![]], Threshold::Cutoff), None);
+        assert_eq!(none.anomalies, 0, "0.1 * 0.2 is not below 0.02");
+        assert_eq!(score(&[given(vec![])], Threshold::Cutoff), None);
     }
 
     #[test]

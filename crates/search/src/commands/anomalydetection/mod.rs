@@ -2,6 +2,7 @@
 
 mod histogram;
 mod operator;
+mod values;
 mod zscore;
 
 use std::sync::Arc;

@@ -1,14 +1,18 @@
 //! The operator: it holds all rows, scores them, and adds the scores or sums them up.
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Kind, Value};
 
-use super::histogram::{self, Scores, Threshold};
+use super::histogram::{self, Frequencies, Score, Scores, Threshold};
+use super::values::Values;
 use super::zscore::{self, FieldScores};
 use crate::expression::arrow::to_array;
-use crate::operators::{Operator, Running, gather};
+use crate::operators::gather::{self, Gather, Given, HeldRows};
+use crate::operators::{Operator, Running};
 
 /// What comes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,117 +109,160 @@ impl Operator for Anomalies {
         true
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
         let operator = self.clone();
-        Ok(gather::Gather::start(move |batches| match operator.method {
-            Method::Histogram(threshold) => operator.histogram(threshold, batches, &output),
-            Method::ZScore(threshold) => operator.zscore(threshold, batches, &output),
+        Ok(Gather::start(self.name(), input, context, move |rows| match operator.method {
+            Method::Histogram(threshold) => operator.histogram(threshold, rows, output),
+            Method::ZScore(threshold) => operator.zscore(threshold, rows, output),
         }))
     }
 }
 
 impl Anomalies {
-    fn histogram(
-        &self,
-        threshold: Threshold,
-        batches: &[RecordBatch],
-        output: &SchemaRef,
-    ) -> Result<Vec<RecordBatch>> {
-        let mut names = Vec::new();
-        let mut frequencies = Vec::new();
-        for field in &self.fields {
-            let readers = gather::readers(batches, field)?;
-            let mut values: Vec<Value<'_>> = gather::values(&readers).collect();
-            values.resize(gather::row_count(batches), Value::Null);
-            if self.is_listed || values.iter().any(|value| !value.is_null()) {
-                names.push(field.as_str());
-                frequencies.push(histogram::frequencies(&values));
+    /// Returns the values of the fields that count, by the fields' places.
+    fn values(&self, rows: &mut HeldRows) -> Result<Vec<(usize, Values)>> {
+        let mut columns: Vec<Values> = self.fields.iter().map(|_| Values::default()).collect();
+        let mut known = 0;
+        for batch in rows.replay()? {
+            let batch = batch?;
+            for (field, values) in self.fields.iter().zip(&mut columns) {
+                let reader = gather::reader(&batch, field)?;
+                for row in 0..batch.num_rows() {
+                    values.push(&reader.as_ref().map_or(Value::Null, |reader| reader.value(row)));
+                }
             }
+            let size = columns.iter().map(Values::size).sum();
+            rows.learn(size - known)?;
+            known = size;
         }
-        let scores = histogram::score(&frequencies, threshold);
-        if self.action == Action::Summary {
-            let columns = summary(scores.as_ref()).map(|value| to_array(Kind::Number, [value]));
-            return Ok(vec![RecordBatch::try_new(output.clone(), columns.into())?]);
-        }
-        let count = gather::row_count(batches);
-        let is_anomaly: Vec<bool> = match &scores {
-            Some(scores) => scores.rows.iter().map(|row| scores.is_anomaly(row)).collect(),
-            None => vec![false; count],
-        };
-        let columns = match &scores {
-            Some(scores) => annotations(scores, &is_anomaly, &names),
-            None => HISTOGRAM_COLUMNS.map(|(_, kind)| to_array(kind, vec![Value::Null; count])),
-        };
-        let columns = HISTOGRAM_COLUMNS.iter().map(|(name, _)| (*name).to_owned()).zip(columns);
-        self.given(batches, output, &columns.collect::<Vec<_>>(), &is_anomaly)
+        let counts = |values: &Values| self.is_listed || !values.are_absent();
+        Ok(columns.into_iter().enumerate().filter(|(_, values)| counts(values)).collect())
     }
 
-    fn zscore(
-        &self,
-        threshold: f64,
-        batches: &[RecordBatch],
-        output: &SchemaRef,
-    ) -> Result<Vec<RecordBatch>> {
-        let mut is_anomaly = vec![false; gather::row_count(batches)];
-        let mut columns: Vec<(String, ArrayRef)> = Vec::new();
-        let mut summaries = Vec::new();
-        for field in &self.fields {
-            let readers = gather::readers(batches, field)?;
-            let mut values: Vec<Value<'_>> = gather::values(&readers).collect();
-            values.resize(is_anomaly.len(), Value::Null);
-            let found = zscore::score(&values, threshold);
-            if self.action == Action::Summary {
-                if self.is_listed || found.count > 0 {
-                    summaries.push(field_summary(field, &found));
-                }
-                continue;
-            }
-            for (row, (rare, far)) in is_anomaly.iter_mut().zip(&found.scores) {
-                *row |= rare.is_some() || far.is_some();
-            }
-            let number = |score: Option<f64>| score.map_or(Value::Null, Value::Number);
-            let rare = found.scores.iter().map(|(rare, _)| number(*rare));
-            let far = found.scores.iter().map(|(_, far)| number(*far));
-            let [rare_name, far_name] = score_columns(field);
-            columns.push((rare_name, to_array(Kind::Number, rare)));
-            columns.push((far_name, to_array(Kind::Number, far)));
-        }
+    fn histogram(
+        self,
+        threshold: Threshold,
+        mut rows: HeldRows,
+        output: SchemaRef,
+    ) -> Result<Given> {
+        let values = self.values(&mut rows)?;
+        // A logarithm of each row is sorted.
+        rows.learn(rows.count() * size_of::<f64>())?;
+        let names: Vec<String> =
+            values.iter().map(|(place, _)| self.fields[*place].clone()).collect();
+        let fields: Vec<Frequencies> =
+            values.into_iter().map(|(_, values)| Frequencies::of(values)).collect();
+        let scores = histogram::score(&fields, threshold);
         if self.action == Action::Summary {
+            let columns = summary(scores.as_ref()).map(|value| to_array(Kind::Number, [value]));
+            return Ok(once(RecordBatch::try_new(output, columns.into())?));
+        }
+        let mut offset = 0;
+        Ok(Box::new(rows.replay()?.map(move |batch| {
+            let batch = batch?;
+            let rows = offset..offset + batch.num_rows();
+            offset = rows.end;
+            let Some(scores) = scores else {
+                let columns = HISTOGRAM_COLUMNS
+                    .map(|(_, kind)| to_array(kind, vec![Value::Null; batch.num_rows()]));
+                return self.given(&batch, &output, named(columns), &vec![false; rows.len()]);
+            };
+            let found: Vec<Score> = rows.map(|row| histogram::of_row(&fields, row)).collect();
+            let is_anomaly: Vec<bool> = found.iter().map(|row| scores.is_anomaly(row)).collect();
+            let columns = annotations(&found, &is_anomaly, &names);
+            self.given(&batch, &output, named(columns), &is_anomaly)
+        })))
+    }
+
+    fn zscore(self, threshold: f64, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
+        let values = self.values(&mut rows)?;
+        let scored: Vec<(usize, Values, FieldScores)> = values
+            .into_iter()
+            .map(|(place, values)| {
+                let scores = zscore::score(&values, threshold);
+                (place, values, scores)
+            })
+            .collect();
+        if self.action == Action::Summary {
+            let summaries: Vec<[Value<'static>; 12]> = scored
+                .iter()
+                .map(|(place, _, scores)| field_summary(&self.fields[*place], scores))
+                .collect();
             let column = |index: usize| {
-                let values = summaries.iter().map(|row: &[Value<'static>; 12]| row[index].clone());
+                let values = summaries.iter().map(|row| row[index].clone());
                 to_array(ZSCORE_SUMMARY[index].1, values)
             };
             let columns = (0..ZSCORE_SUMMARY.len()).map(column).collect();
-            return Ok(vec![RecordBatch::try_new(output.clone(), columns)?]);
+            return Ok(once(RecordBatch::try_new(output, columns)?));
         }
-        self.given(batches, output, &columns, &is_anomaly)
+        let mut offset = 0;
+        Ok(Box::new(rows.replay()?.map(move |batch| {
+            let batch = batch?;
+            let rows = offset..offset + batch.num_rows();
+            offset = rows.end;
+            let mut is_anomaly = vec![false; rows.len()];
+            let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+            let number = |score: Option<f64>| score.map_or(Value::Null, Value::Number);
+            for (place, field) in self.fields.iter().enumerate() {
+                // A field that no row has is not scored, but its columns are there.
+                let known = scored.iter().find(|(other, ..)| *other == place);
+                let score = |row: usize| {
+                    known.map_or((None, None), |(_, values, found)| found.scores[values.place(row)])
+                };
+                let found: Vec<_> = rows.clone().map(score).collect();
+                for (row, (rare, far)) in is_anomaly.iter_mut().zip(&found) {
+                    *row |= rare.is_some() || far.is_some();
+                }
+                let [rare_name, far_name] = score_columns(field);
+                let rare = found.iter().map(|(rare, _)| number(*rare));
+                let far = found.iter().map(|(_, far)| number(*far));
+                columns.push((rare_name, to_array(Kind::Number, rare)));
+                columns.push((far_name, to_array(Kind::Number, far)));
+            }
+            self.given(&batch, &output, columns, &is_anomaly)
+        })))
     }
 
     /// Returns the rows asked for, with their new columns.
     fn given(
         &self,
-        batches: &[RecordBatch],
+        batch: &RecordBatch,
         output: &SchemaRef,
-        columns: &[(String, ArrayRef)],
+        columns: Vec<(String, ArrayRef)>,
         is_anomaly: &[bool],
-    ) -> Result<Vec<RecordBatch>> {
-        let batches = gather::batches_with(batches, output, columns)?;
+    ) -> Result<RecordBatch> {
+        let batch = gather::batch_with(batch, output, &columns)?;
         match self.action {
-            Action::Filter => gather::filtered(&batches, is_anomaly),
-            Action::Annotate | Action::Summary => Ok(batches),
+            Action::Filter => {
+                Ok(filter_record_batch(&batch, &BooleanArray::from(is_anomaly.to_vec()))?)
+            }
+            Action::Annotate | Action::Summary => Ok(batch),
         }
     }
 }
 
+fn once(batch: RecordBatch) -> Given {
+    Box::new(std::iter::once(Ok(batch)))
+}
+
+fn named(columns: [ArrayRef; 4]) -> Vec<(String, ArrayRef)> {
+    HISTOGRAM_COLUMNS.iter().map(|(name, _)| (*name).to_owned()).zip(columns).collect()
+}
+
 /// Returns the added columns. The cause is shown of anomalies only, so that `probable_cause=*` finds
 /// them.
-fn annotations(scores: &Scores, is_anomaly: &[bool], names: &[&str]) -> [ArrayRef; 4] {
-    let rows = || scores.rows.iter().zip(is_anomaly);
+fn annotations(scores: &[Score], is_anomaly: &[bool], names: &[String]) -> [ArrayRef; 4] {
+    let rows = || scores.iter().zip(is_anomaly);
     let of_anomaly = |is_anomaly: &bool, value: Value<'static>| {
         if *is_anomaly { value } else { Value::Null }
     };
     let cause =
-        |cause: usize| names.get(cause).map_or(Value::Null, |n| Value::text((*n).to_owned()));
+        |cause: usize| names.get(cause).map_or(Value::Null, |name| Value::text(name.clone()));
     [
         to_array(Kind::Number, rows().map(|(row, _)| Value::Number(row.log_probability))),
         to_array(Kind::Text, rows().map(|(row, is)| of_anomaly(is, cause(row.cause)))),
@@ -234,12 +281,11 @@ fn summary(scores: Option<&Scores>) -> [Value<'static>; 6] {
         none[0] = Value::Number(0.0);
         return none;
     };
-    let logarithms = || scores.rows.iter().map(|row| row.log_probability);
     [
-        scores.anomalies() as f64,
+        scores.anomalies as f64,
         scores.threshold,
-        logarithms().fold(f64::NEG_INFINITY, f64::max),
-        logarithms().fold(f64::INFINITY, f64::min),
+        scores.greatest,
+        scores.least,
         scores.first_quartile,
         scores.third_quartile,
     ]

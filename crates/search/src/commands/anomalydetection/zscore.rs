@@ -5,9 +5,10 @@
 //! Fields whose values are too often anomalous, too seldom normal, or too seldom there, do not count
 //! (Search Reference, `anomalousvalue`).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use spilltrail_event::Value;
+use super::values::Values;
 
 /// The part of a field's rows that may be anomalous (`maxanofreq`).
 const MAX_ANOMALOUS: f64 = 0.05;
@@ -33,26 +34,27 @@ pub(super) struct FieldScores {
     pub(super) support: f64,
     /// Whether scores as a category and as a number count.
     pub(super) uses: (bool, bool),
-    /// The probability of each row's value as a category and as a number, where it is below the
-    /// threshold and counts.
+    /// The probability of each distinct value, by its place, as a category and as a number, where it is
+    /// below the threshold and counts.
     pub(super) scores: Vec<(Option<f64>, Option<f64>)>,
 }
 
 /// Scores the values of a field.
 #[expect(clippy::cast_precision_loss, reason = "row numbers stay below 2^53")]
-pub(super) fn score(values: &[Value<'_>], threshold: f64) -> FieldScores {
-    let mut counts: HashMap<Vec<std::borrow::Cow<'_, str>>, usize> = HashMap::new();
+pub(super) fn score(values: &Values, threshold: f64) -> FieldScores {
+    // What is written alike is the same category.
+    let mut counts: HashMap<Vec<Cow<'_, str>>, usize> = HashMap::new();
     let mut count = 0;
-    for value in values.iter().filter(|value| !value.is_null()) {
-        *counts.entry(value.members()).or_default() += 1;
-        count += 1;
+    for (value, rows) in values.distinct().filter(|(value, _)| !value.is_null()) {
+        *counts.entry(value.members()).or_default() += rows;
+        count += rows;
     }
     let moments = moments(values);
     let part = |count: usize, of: usize| if of == 0 { 0.0 } else { count as f64 / of as f64 };
     let found: Vec<(Option<f64>, Option<f64>)> = values
-        .iter()
-        .map(|value| {
-            let rare = counts.get(&value.members()).map(|own| part(*own, values.len()));
+        .distinct()
+        .map(|(value, _)| {
+            let rare = counts.get(&value.members()).map(|own| part(*own, values.count()));
             let far = moments.zip(value.as_number()).and_then(|((mean, deviation), number)| {
                 (deviation > 0.0).then(|| tails((number - mean) / deviation))
             });
@@ -60,11 +62,15 @@ pub(super) fn score(values: &[Value<'_>], threshold: f64) -> FieldScores {
             (rare.filter(is_low), far.filter(is_low))
         })
         .collect();
+    let rows_with = |is: fn(&(Option<f64>, Option<f64>)) -> bool| -> usize {
+        let rows = values.distinct().zip(&found).filter(|(_, score)| is(score));
+        rows.map(|((_, rows), _)| rows).sum()
+    };
     let anomalous = (
-        part(found.iter().filter(|row| row.0.is_some()).count(), count),
-        part(found.iter().filter(|row| row.1.is_some()).count(), count),
+        part(rows_with(|score| score.0.is_some()), count),
+        part(rows_with(|score| score.1.is_some()), count),
     );
-    let support = part(count, values.len());
+    let support = part(count, values.count());
     let is_supported = count > MIN_SUPPORT && support >= MIN_SUPPORT_PART;
     let is_used = |part: f64| is_supported && part <= MAX_ANOMALOUS && 1.0 - part >= MIN_NORMAL;
     let uses = (is_used(anomalous.0), moments.is_some() && is_used(anomalous.1));
@@ -77,17 +83,13 @@ pub(super) fn score(values: &[Value<'_>], threshold: f64) -> FieldScores {
 
 /// Returns mean and sample standard deviation; none if there is a value that is no finite number.
 #[expect(clippy::cast_precision_loss, reason = "row numbers stay below 2^53")]
-fn moments(values: &[Value<'_>]) -> Option<(f64, f64)> {
-    let numbers = values
-        .iter()
-        .filter(|value| !value.is_null())
-        .map(|value| value.as_number().filter(|number| number.is_finite()))
-        .collect::<Option<Vec<f64>>>()
-        .filter(|numbers| !numbers.is_empty())?;
-    let count = numbers.len() as f64;
-    let mean = numbers.iter().sum::<f64>() / count;
-    let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
-    let deviation = if numbers.len() > 1 { (squares / (count - 1.0)).sqrt() } else { 0.0 };
+fn moments(values: &Values) -> Option<(f64, f64)> {
+    let numbers = values.numbers()?;
+    let rows = numbers.clone().count();
+    let count = rows as f64;
+    let mean = numbers.clone().sum::<f64>() / count;
+    let squares: f64 = numbers.map(|number| (number - mean).powi(2)).sum();
+    let deviation = if rows > 1 { (squares / (count - 1.0)).sqrt() } else { 0.0 };
     Some((mean, deviation))
 }
 
@@ -116,7 +118,13 @@ fn tails(distance: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use spilltrail_event::Value;
+
     use super::*;
+
+    fn score(values: &[Value<'static>], threshold: f64) -> FieldScores {
+        super::score(&values.iter().cloned().collect(), threshold)
+    }
 
     #[test]
     fn tails_of_the_normal_distribution() {
@@ -135,12 +143,12 @@ mod tests {
 
     #[test]
     fn improbable_values_are_found() {
-        let mut values: Vec<Value<'_>> =
+        let mut values: Vec<Value<'static>> =
             (0..200).map(|n| Value::Number(f64::from(n % 10))).collect();
         values.push(Value::Number(500.0));
         let found = score(&values, 0.01);
         assert_eq!((found.count, found.distinct, found.uses), (201, 11, (true, true)));
-        let (rare, far) = found.scores[200];
+        let (rare, far) = found.scores[10];
         assert!(rare.is_some_and(|rare| (rare - 1.0 / 201.0).abs() < 1e-15));
         assert!(far.is_some_and(|far| far < 1e-9));
         assert_eq!(found.scores[0], (None, None));

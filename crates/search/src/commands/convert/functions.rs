@@ -1,7 +1,7 @@
 //! The conversions of `convert`, each for one value.
 
 use jiff::tz::TimeZone;
-use spilltrail_event::{Kind, Value, format_number, parse_number};
+use spilltrail_event::{Kind, Value, parse_number};
 use spilltrail_spl::time;
 
 use crate::mapped::ValueFunction;
@@ -143,27 +143,6 @@ fn leading_number(text: &str) -> Option<&str> {
     (end > sign).then(|| &text[..end])
 }
 
-/// Converts a whole column as `auto` does: by the first conversion that fits every value; none if no
-/// conversion does.
-pub(super) fn auto<'a>(values: &[Value<'a>]) -> Option<Vec<Value<'a>>> {
-    let fits = |convert: &fn(&str) -> Option<f64>| {
-        let one = |text: &str| convert(text.trim());
-        values
-            .iter()
-            .map(|value| match value {
-                Value::Null => Some(Value::Null),
-                Value::Multi(members) => members
-                    .iter()
-                    .map(|member| one(member).map(|number| format_number(number).into()))
-                    .collect::<Option<_>>()
-                    .map(Value::Multi),
-                single => one(&single.to_text()?).map(Value::Number),
-            })
-            .collect()
-    };
-    AUTOMATIC.iter().find_map(fits)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,19 +177,5 @@ mod tests {
             assert_eq!(found.to_text().as_deref(), Some(to), "{conversion:?} {from}");
         }
         assert_eq!(Conversion::Num.apply(&Value::text("x")), Value::Null);
-    }
-
-    #[test]
-    fn auto_takes_a_column_or_leaves_it() {
-        let texts = |texts: &[&'static str]| -> Vec<Value<'static>> {
-            texts.iter().map(|text| Value::text(*text)).collect()
-        };
-        let numbers = |numbers: &[f64]| -> Vec<Value<'static>> {
-            numbers.iter().map(|number| Value::Number(*number)).collect()
-        };
-        assert_eq!(auto(&texts(&["1", "2.50"])), Some(numbers(&[1.0, 2.5])));
-        assert_eq!(auto(&texts(&["00:00:05", "00:01:00"])), Some(numbers(&[5.0, 60.0])));
-        assert_eq!(auto(&texts(&["1,000", "3"])), Some(numbers(&[1000.0, 3.0])));
-        assert_eq!(auto(&texts(&["1", "00:01:00", "x"])), None);
     }
 }

@@ -199,7 +199,10 @@ impl Command for Convert {
                         .collect();
                     plan.with_columns(columns).map_err(|error| stage.refused(error))?
                 }
-                None => plan.operator(Arc::new(ConvertColumns { pairs, convert: functions::auto })),
+                None => plan.operator(Arc::new(ConvertColumns {
+                    pairs,
+                    conversions: &functions::AUTOMATIC,
+                })),
             };
         }
         Ok(plan)

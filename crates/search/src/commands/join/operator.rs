@@ -7,6 +7,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Value};
 
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
@@ -131,7 +132,12 @@ impl Operator for Join {
         true
     }
 
-    fn start(&self, input: SchemaRef, output: SchemaRef) -> Result<Box<dyn Running>> {
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        _: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
         let keys = self.keys.iter().map(|key| input.index_of(key).ok()).collect();
         let time = input.index_of(&self.time).ok();
         let held = self.held.clone();
@@ -286,7 +292,9 @@ mod tests {
         }
         let columns = columns.into_iter().map(ColumnBuilder::finish).collect();
         let batch = RecordBatch::try_new(schema(&input), columns).unwrap();
-        let mut running = join.start(schema(&input), schema(&join.output(&input))).unwrap();
+        let mut running = join
+            .start(schema(&input), schema(&join.output(&input)), &TaskContext::default())
+            .unwrap();
         let mut joined = Vec::new();
         let mut given = running.push(batch).unwrap();
         while let Some(batch) = given {

@@ -1,0 +1,260 @@
+//! Rows that wait until the last one has come: in memory as long as there is room, then on disk.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::ipc::reader::StreamReader;
+use datafusion::arrow::ipc::writer::StreamWriter;
+use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::execution::TaskContext;
+use datafusion::execution::disk_manager::DiskManager;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
+use datafusion::execution::{SpillFile, SpillWriter};
+
+use super::gather::compacted;
+
+/// Batches in their order, each compact.
+pub(crate) struct HeldRows {
+    schema: SchemaRef,
+    rows: usize,
+    batches: Vec<RecordBatch>,
+    /// What the batches take.
+    memory: MemoryReservation,
+    /// What is known of the rows, which cannot go to disk.
+    knowledge: MemoryReservation,
+    /// More is not held in memory, so that other operators get some.
+    most: usize,
+    disk: Arc<DiskManager>,
+    spill: Option<Spill>,
+}
+
+/// The part of all memory that rows may take before they go to disk.
+const PART: usize = 4;
+
+/// The rows that came first.
+struct Spill {
+    batches: usize,
+    file: Arc<dyn SpillFile>,
+    writer: StreamWriter<BufWriter<Box<dyn SpillWriter>>>,
+}
+
+impl HeldRows {
+    /// Returns no rows yet; `name` is whose they are.
+    pub(crate) fn new(name: &str, schema: SchemaRef, context: &TaskContext) -> Self {
+        let pool = context.memory_pool();
+        let most = match pool.memory_limit() {
+            MemoryLimit::Finite(bytes) => bytes / PART,
+            MemoryLimit::Infinite | MemoryLimit::Unknown => usize::MAX,
+        };
+        Self {
+            most,
+            schema,
+            rows: 0,
+            batches: Vec::new(),
+            memory: MemoryConsumer::new(name).with_can_spill(true).register(pool),
+            knowledge: MemoryConsumer::new(name).register(pool),
+            disk: context.runtime_env().disk_manager.clone(),
+            spill: None,
+        }
+    }
+
+    /// Keeps a batch.
+    ///
+    /// # Errors
+    /// Fails if there is neither room in memory nor on disk.
+    pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        let batch = compacted(batch)?;
+        self.rows += batch.num_rows();
+        let size = batch.get_array_memory_size();
+        self.batches.push(batch);
+        if self.memory.size() + size > self.most || self.memory.try_grow(size).is_err() {
+            self.spill()?;
+        }
+        Ok(())
+    }
+
+    /// Returns how many rows there are.
+    pub(crate) fn count(&self) -> usize {
+        self.rows
+    }
+
+    /// Takes room for what is known of the rows; they go to disk if there is none otherwise.
+    ///
+    /// # Errors
+    /// Fails if there is no room for it either without the rows.
+    pub(crate) fn learn(&mut self, bytes: usize) -> Result<()> {
+        if self.knowledge.try_grow(bytes).is_ok() {
+            return Ok(());
+        }
+        self.spill()?;
+        self.knowledge.try_grow(bytes)
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        if self.batches.is_empty() {
+            return Ok(());
+        }
+        let spill = match self.spill.take() {
+            Some(spill) => spill,
+            None => {
+                let file = self.disk.create_tmp_file("rows that are held")?;
+                let writer = BufWriter::new(file.open_writer()?);
+                Spill { batches: 0, file, writer: StreamWriter::try_new(writer, &self.schema)? }
+            }
+        };
+        let spill = self.spill.insert(spill);
+        for batch in self.batches.drain(..) {
+            spill.writer.write(&batch)?;
+            spill.batches += 1;
+        }
+        self.memory.free();
+        Ok(())
+    }
+
+    /// Returns the rows in their order; that can be had as often as it is needed.
+    ///
+    /// # Errors
+    /// Fails if what is on disk cannot be read.
+    pub(crate) fn replay(&mut self) -> Result<Replay> {
+        let on_disk = match &mut self.spill {
+            Some(Spill { batches, file, writer }) => {
+                writer.get_mut().flush()?;
+                let path = file.path().ok_or_else(|| {
+                    internal_datafusion_err!("rows that are held must be in a file of this machine")
+                })?;
+                let reader = StreamReader::try_new(BufReader::new(File::open(path)?), None)?;
+                Some(OnDisk { reader, left: *batches, _file: file.clone() })
+            }
+            None => None,
+        };
+        Ok(Replay { on_disk, in_memory: self.batches.clone().into_iter() })
+    }
+}
+
+/// Held rows, batch by batch.
+pub(crate) struct Replay {
+    on_disk: Option<OnDisk>,
+    in_memory: std::vec::IntoIter<RecordBatch>,
+}
+
+struct OnDisk {
+    reader: StreamReader<BufReader<File>>,
+    /// What is written later is in memory, too.
+    left: usize,
+    /// Is there as long as somebody has it.
+    _file: Arc<dyn SpillFile>,
+}
+
+impl Iterator for Replay {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(on_disk) = &mut self.on_disk {
+            if on_disk.left > 0 {
+                on_disk.left -= 1;
+                let gone = || internal_datafusion_err!("rows that were held are gone");
+                return Some(on_disk.reader.next().ok_or_else(gone).and_then(|read| Ok(read?)));
+            }
+            self.on_disk = None;
+        }
+        self.in_memory.next().map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{AsArray, StringViewArray};
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+    use datafusion::prelude::{SessionConfig, SessionContext};
+    use futures::TryStreamExt;
+    use indexmap::IndexMap;
+    use spilltrail_event::{Kind, Value};
+
+    use super::*;
+    use crate::memory::Row;
+    use crate::plan::schema_of;
+    use crate::rows::Rows;
+    use crate::run;
+    use crate::testing::context;
+
+    fn task(memory: usize) -> Arc<TaskContext> {
+        let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory, 1.0).build_arc().unwrap();
+        SessionContext::new_with_config_rt(SessionConfig::new(), runtime).task_ctx()
+    }
+
+    fn texts(replay: Replay) -> Vec<String> {
+        let batches: Vec<RecordBatch> = replay.collect::<Result<_>>().unwrap();
+        let texts = batches.iter().flat_map(|batch| batch.column(0).as_string_view().iter());
+        texts.flatten().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn rows_come_back_in_their_order_from_wherever_they_were() {
+        let schema = schema_of([("a", Kind::Text)]);
+        for (memory, spills) in [(1 << 24, false), (1 << 16, true), (0, true)] {
+            let mut held = HeldRows::new("test", schema.clone(), &task(memory));
+            let mut want = Vec::new();
+            for number in 0..100 {
+                let rows: Vec<_> =
+                    (0..50).map(|row| format!("row {row} of batch {number:>20}")).collect();
+                let column = Arc::new(StringViewArray::from_iter_values(&rows)) as _;
+                held.push(&RecordBatch::try_new(schema.clone(), vec![column]).unwrap()).unwrap();
+                want.extend(rows);
+            }
+            assert_eq!((held.count(), held.spill.is_some()), (5000, spills), "{memory}");
+            let early = held.replay().unwrap();
+            // What is learnt takes the place of rows.
+            let learnt = held.learn(memory.saturating_sub(1 << 10));
+            assert!(learnt.is_ok() && held.spill.is_some(), "{memory}");
+            assert_eq!(texts(early), want, "a replay that began before, {memory}");
+            assert_eq!(texts(held.replay().unwrap()), want, "{memory}");
+            assert!(held.learn(1 << 30).is_err());
+        }
+    }
+
+    /// Searches whose operators see all rows before they give one.
+    const SEARCHES: [&str; 9] = [
+        "| anomalydetection n user action=annotate",
+        "| anomalydetection n user",
+        "| anomalydetection method=zscore n user action=annotate",
+        "| anomalydetection n action=summary",
+        "| outlier n",
+        "| outlier action=transform mark=true n",
+        "| eventstats count avg(n) as mean by user",
+        "| bin n bins=7",
+        "| convert auto(n) auto(user) | fillnull value=none",
+    ];
+
+    #[tokio::test]
+    async fn a_search_that_spills_finds_the_same() {
+        let events: Vec<Row> = (0..20_000)
+            .map(|number: u32| {
+                let user = if number % 5000 == 7 { 99 } else { number % 13 };
+                IndexMap::from([
+                    ("_time".to_owned(), Value::Number(f64::from(number))),
+                    ("n".to_owned(), Value::text((number % 977).to_string())),
+                    ("user".to_owned(), Value::text(format!("user {user}"))),
+                    ("more".to_owned(), Value::text(format!("{number:>200}"))),
+                    ("none".to_owned(), Value::Null),
+                ])
+            })
+            .collect();
+        for search in SEARCHES {
+            let mut found = Vec::new();
+            // The rows take more than four megabytes.
+            for memory in [256 << 20, 3 << 20] {
+                let context = context(events.clone(), memory);
+                let prepared = run::prepare(search, None, &context).await.unwrap();
+                let fields = prepared.fields();
+                let stream = prepared.stream(&context).await.unwrap();
+                let batches: Vec<RecordBatch> = stream.try_collect().await.unwrap();
+                found.push(Rows::new(fields, batches, true).iter().collect::<Vec<_>>());
+            }
+            assert!(!found[0].is_empty(), "{search}");
+            assert!(found[0] == found[1], "{search}");
+        }
+    }
+}
