@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::ArrowError;
+use foldhash::fast::RandomState;
 use spilltrail_event::{ScanRequest, fields};
 
 use crate::cloudtrail::Profile;
@@ -100,7 +101,7 @@ pub(crate) struct Extractor {
     outputs: Outputs,
     classes: Vec<Class>,
     /// The class of each name of CloudTrail events; none if nobody may want them.
-    by_name: HashMap<Box<str>, Option<usize>>,
+    by_name: HashMap<Box<str>, Option<usize>, RandomState>,
     /// The class of events of each format whose name is not known.
     unnamed: [Option<Option<usize>>; 4],
     by_searches: HashMap<(Format, Vec<usize>), usize>,
@@ -127,7 +128,7 @@ impl Extractor {
             profile,
             sourcetype: sourcetype.map(Sourcetype::named),
             classes: Vec::new(),
-            by_name: HashMap::new(),
+            by_name: HashMap::default(),
             unnamed: [None; 4],
             by_searches: HashMap::new(),
             index: None,

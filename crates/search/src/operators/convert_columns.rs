@@ -74,7 +74,7 @@ impl ConvertColumns {
                 }
             }
         }
-        Ok(Box::new(rows.replay()?.map(move |batch| {
+        Ok(Box::new(rows.give()?.map(move |batch| {
             let batch = batch?;
             let mut set: Vec<(String, ArrayRef)> = Vec::new();
             for ((name, to), conversions) in self.pairs.iter().zip(&fitting) {

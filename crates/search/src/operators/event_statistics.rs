@@ -142,7 +142,7 @@ impl Grouping {
     }
 
     /// Returns the rows with the results of their groups.
-    fn results(&mut self, mut held: HeldRows) -> Result<Given> {
+    fn results(&mut self, held: HeldRows) -> Result<Given> {
         let groups = UInt32Array::from(std::mem::take(&mut self.rows));
         let mut results: Vec<(String, ArrayRef)> = Vec::new();
         for (index, aggregate) in self.operator.aggregates.iter().enumerate() {
@@ -152,7 +152,7 @@ impl Grouping {
         }
         let output = self.output.clone();
         let mut offset = 0;
-        Ok(Box::new(held.replay()?.map(move |batch| {
+        Ok(Box::new(held.give()?.map(move |batch| {
             let batch = batch?;
             let rows = groups.slice(offset, batch.num_rows());
             offset += batch.num_rows();

@@ -115,8 +115,8 @@ impl Filling {
     }
 
     fn release(&mut self) -> Result<()> {
-        if let Some(mut held) = self.held.take() {
-            self.released = Some(held.replay()?);
+        if let Some(held) = self.held.take() {
+            self.released = Some(held.give()?);
         }
         Ok(())
     }

@@ -130,7 +130,17 @@ impl HeldRows {
             }
             None => None,
         };
-        Ok(Replay { on_disk, in_memory: self.batches.clone().into_iter() })
+        Ok(Replay { on_disk, in_memory: self.batches.clone().into_iter(), memory: None })
+    }
+
+    /// Returns the rows in their order for the last time. What is known of them stays accounted for
+    /// until all are given.
+    ///
+    /// # Errors
+    /// As [`HeldRows::replay`].
+    pub(crate) fn give(mut self) -> Result<Replay> {
+        let replay = self.replay()?;
+        Ok(Replay { memory: Some((self.memory, self.knowledge)), ..replay })
     }
 }
 
@@ -138,6 +148,8 @@ impl HeldRows {
 pub(crate) struct Replay {
     on_disk: Option<OnDisk>,
     in_memory: std::vec::IntoIter<RecordBatch>,
+    /// What is held for the batches, and for what is known of them.
+    memory: Option<(MemoryReservation, MemoryReservation)>,
 }
 
 struct OnDisk {
@@ -160,7 +172,11 @@ impl Iterator for Replay {
             }
             self.on_disk = None;
         }
-        self.in_memory.next().map(Ok)
+        let batch = self.in_memory.next()?;
+        if let Some((memory, _)) = &self.memory {
+            memory.shrink(batch.get_array_memory_size().min(memory.size()));
+        }
+        Some(Ok(batch))
     }
 }
 

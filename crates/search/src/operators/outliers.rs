@@ -98,7 +98,7 @@ impl Outliers {
             }
             all_fences.push(fences(numbers, self.factor, self.use_lower));
         }
-        Ok(Box::new(rows.replay()?.map(move |batch| {
+        Ok(Box::new(rows.give()?.map(move |batch| {
             let batch = batch?;
             match self.action {
                 OutlierAction::Remove => self.removed(&batch, &all_fences),

@@ -87,7 +87,7 @@ impl RangeBins {
     fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
         let Ok(field) = output.field_with_name(&self.output) else {
             // There is no such column.
-            return Ok(Box::new(rows.replay()?));
+            return Ok(Box::new(rows.give()?));
         };
         let kind = kind_of(field.data_type());
         let mut range: Option<(f64, f64)> = None;
@@ -113,7 +113,7 @@ impl RangeBins {
         self.start.into_iter().chain(self.end).for_each(see);
         let (low, high) = range.unwrap_or_default();
         let bins = self.bins(low, high);
-        Ok(Box::new(rows.replay()?.map(move |batch| {
+        Ok(Box::new(rows.give()?.map(move |batch| {
             let batch = batch?;
             let Some(reader) = gather::reader(&batch, &self.column)? else { return Ok(batch) };
             let mut column = ColumnBuilder::new(kind);

@@ -163,7 +163,7 @@ impl Anomalies {
             return Ok(once(RecordBatch::try_new(output, columns.into())?));
         }
         let mut offset = 0;
-        Ok(Box::new(rows.replay()?.map(move |batch| {
+        Ok(Box::new(rows.give()?.map(move |batch| {
             let batch = batch?;
             let rows = offset..offset + batch.num_rows();
             offset = rows.end;
@@ -201,7 +201,7 @@ impl Anomalies {
             return Ok(once(RecordBatch::try_new(output, columns)?));
         }
         let mut offset = 0;
-        Ok(Box::new(rows.replay()?.map(move |batch| {
+        Ok(Box::new(rows.give()?.map(move |batch| {
             let batch = batch?;
             let rows = offset..offset + batch.num_rows();
             offset = rows.end;
