@@ -8,6 +8,8 @@ const WORDS: &[(&str, Next)] = &[
     // Statistics have these names too; what is given to them has a time of its own.
     ("earliest", Next::IsNot(b"(")),
     ("latest", Next::IsNot(b"(")),
+    ("_index_earliest", Next::IsNot(b"(")),
+    ("_index_latest", Next::IsNot(b"(")),
     ("addinfo", Next::IsNot(b"")),
     ("makeresults", Next::IsNot(b"")),
 ];
@@ -61,6 +63,7 @@ mod tests {
             ("x | eval age=Time ( )-_time", true),
             ("x earliest=-1h", true),
             ("x latest = @d", true),
+            ("x _index_earliest=-1h", true),
             ("x [| inputlookup t | rename a as earliest | table earliest]", true),
             ("x starthoursago=24", true),
             ("x starttime=01/02/2024:00:00:00", true),

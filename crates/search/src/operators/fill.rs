@@ -178,7 +178,8 @@ mod tests {
         let fields: Vec<Field> = names.map(|(name, kind)| Field::new(name, kind)).into();
         let output = fill.output(&fields);
         let output = schema_of(output.iter().map(|f| (f.name.as_str(), f.kind)));
-        let mut running = fill.start(input.clone(), output, &TaskContext::default()).unwrap();
+        let context = TaskContext::default();
+        let mut running = fill.start(input.clone(), output, &context).unwrap();
         let row = |a: Value<'static>, b: Value<'static>| {
             let columns = vec![
                 to_array(Kind::Number, [a]),
@@ -189,6 +190,7 @@ mod tests {
         };
         assert!(running.push(row(Value::Number(1.0), Value::Null)).unwrap().is_none());
         assert!(running.push(row(Value::Null, Value::text("x"))).unwrap().is_none());
+        assert!(context.memory_pool().reserved() > 0);
         let mut rows = Vec::new();
         while let Some(batch) = running.finish().unwrap() {
             let column = |index: usize| from_array(batch.column(index)).unwrap().remove(0);
