@@ -21,7 +21,7 @@ use spilltrail_spl::{Expansion, expand_macros, parse};
 use crate::context::SearchContext;
 use crate::first_rows::{self, FirstRows};
 use crate::operators::{OperatorNode, OperatorPlanner};
-use crate::optimizer;
+use crate::optimizer::{self, FilterAtOnce};
 use crate::plan::{Needs, Plan};
 use crate::planner;
 use crate::rows::Rows;
@@ -52,6 +52,7 @@ pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
         .with_runtime_env(runtime)
         .with_default_features()
         .with_optimizer_rules(optimizer::rules())
+        .with_physical_optimizer_rule(Arc::new(FilterAtOnce))
         .with_query_planner(Arc::new(OperatorQueryPlanner))
         .build();
     Ok(SessionContext::new_with_state(state))
