@@ -51,6 +51,7 @@ impl Content {
     /// Returns the content of a file; bytes go into `spare` if they are held.
     pub(crate) fn open(file: &LogFile, spare: Vec<u8>) -> Result<Self, FileReport> {
         match &file.place {
+            Place::Named => Self::of_disk(Path::new(file.name.as_ref()), spare),
             Place::Disk(path) => Self::of_disk(path, spare),
             Place::Object(bucket) => {
                 let key = bucket.key_of(&file.name);
@@ -137,7 +138,7 @@ impl Feed {
         let (sender, objects) = mpsc::channel(OBJECTS_AHEAD);
         let bucket = order.iter().find_map(|index| match &files.get(*index)?.place {
             Place::Object(bucket) => Some(bucket.clone()),
-            Place::Disk(_) => None,
+            Place::Named | Place::Disk(_) => None,
         });
         let fetching = bucket.map(|bucket| {
             let ahead = fetch(files.clone(), order.clone(), sender);

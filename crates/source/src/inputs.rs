@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use object_store::path::Path as Location;
@@ -25,10 +25,13 @@ pub struct LogFile {
     pub size: u64,
 }
 
-/// Where a file is.
+/// Where a file is. There may be millions, so that a path which is the file's name is there once.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
-    Disk(PathBuf),
+    /// On disk; its name is its path.
+    Named,
+    /// On disk, at a path that its name does not tell.
+    Disk(Box<Path>),
     /// In this bucket, under the key that is in the file's name.
     Object(Arc<Bucket>),
 }
@@ -39,13 +42,20 @@ impl LogFile {
         matches!(self.place, Place::Object(_))
     }
 
-    /// Returns where the file is, as the engine shows it.
-    pub(crate) fn location(&self) -> Location {
+    /// Returns the path of a file on disk.
+    pub(crate) fn path(&self) -> Option<&Path> {
         match &self.place {
-            Place::Disk(path) => Location::from_absolute_path(path).ok(),
+            Place::Named => Some(Path::new(self.name.as_ref())),
+            Place::Disk(path) => Some(path),
             Place::Object(_) => None,
         }
-        .unwrap_or_else(|| Location::from(self.name.as_ref()))
+    }
+
+    /// Returns where the file is, as the engine shows it.
+    pub(crate) fn location(&self) -> Location {
+        self.path()
+            .and_then(|path| Location::from_absolute_path(path).ok())
+            .unwrap_or_else(|| Location::from(self.name.as_ref()))
     }
 }
 
@@ -165,7 +175,7 @@ impl<'a> Inputs<'a> {
         match spooled {
             Ok(file) => {
                 let size = file.as_file().metadata().map_or(0, |metadata| metadata.len());
-                let place = Place::Disk(file.path().to_owned());
+                let place = Place::Disk(file.path().into());
                 self.files.push(LogFile { place, name: "-".into(), size });
                 self.spooled = Some(file);
             }
@@ -239,7 +249,10 @@ impl<'a> Inputs<'a> {
     }
 
     fn push(&mut self, path: &Path, size: u64) {
-        self.take(Place::Disk(path.to_owned()), path.display().to_string(), size);
+        match path.to_str() {
+            Some(name) => self.take(Place::Named, name.to_owned(), size),
+            None => self.take(Place::Disk(path.into()), path.display().to_string(), size),
+        }
     }
 
     fn take(&mut self, place: Place, name: String, size: u64) {
