@@ -13,7 +13,7 @@ use spilltrail_event::{Field, Value, fields};
 use super::gather::{self, Given, HeldRows};
 use super::{Operator, Running, key};
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
-use crate::stats::udaf::feed;
+use crate::stats::groups::feed;
 use crate::stats::{PlannedAggregate, Statistic};
 
 /// Computes aggregates over all rows and gives every row those of its group. A row without one of the

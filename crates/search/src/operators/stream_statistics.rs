@@ -17,7 +17,7 @@ use super::{Operator, Running, key};
 use crate::error::to_engine;
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 use crate::expression::{Expression, Row};
-use crate::stats::udaf::feed;
+use crate::stats::groups::feed;
 use crate::stats::{PlannedAggregate, Statistic};
 
 /// Which rows count beside the current one.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use spilltrail_event::Value;
 
 use super::Window;
-use crate::stats::udaf::{feed, forget};
+use crate::stats::groups::{feed, forget};
 use crate::stats::{PlannedAggregate, Statistic};
 
 /// Rows that a window holds at most (limits.conf, `[stats] max_stream_window`).

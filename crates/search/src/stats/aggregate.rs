@@ -10,7 +10,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned, similar};
 use spilltrail_event::{Kind, fields, wildcard_capture};
 use spilltrail_spl::{Aggregate, AggregateArgument, StatsArguments};
 
-use super::{AllNumbers, Feed, Statistic, StatsFunction, functions, udaf};
+use super::{AllNumbers, Feed, GroupStatistics, Start, Statistic, StatsFunction, functions, udaf};
 use crate::commands::Stage;
 use crate::expression::ResultKind;
 use crate::plan::{Needs, Plan, null_text};
@@ -43,8 +43,15 @@ impl PlannedAggregate {
     /// Returns a fresh statistic.
     #[must_use]
     pub fn start(&self) -> Box<dyn Statistic> {
-        let statistic = (self.definition().start)(self.parameter);
+        let statistic = (self.definition().start.one)(self.parameter);
         if self.all_numbers { Box::new(AllNumbers::new(statistic)) } else { statistic }
+    }
+
+    /// Returns statistics for groups.
+    #[must_use]
+    pub fn start_groups(&self) -> Box<dyn GroupStatistics> {
+        let Start { groups, all_numbers, .. } = self.definition().start;
+        if self.all_numbers { all_numbers(self.parameter) } else { groups(self.parameter) }
     }
 
     /// Returns what the function is fed with.

@@ -5,6 +5,7 @@
 
 pub mod aggregate;
 pub mod functions;
+pub mod groups;
 #[cfg(test)]
 mod spilling;
 pub(crate) mod udaf;
@@ -16,6 +17,8 @@ use spilltrail_event::{Kind, Value};
 
 pub use aggregate::{Grouping, PlannedAggregate, Preparation, prepare};
 pub use functions::{FUNCTIONS, find};
+pub(crate) use groups::start;
+pub use groups::{GroupStatistics, Start};
 
 /// A running statistic over the values of one group.
 pub trait Statistic: Debug + Send + Sync {
@@ -73,8 +76,8 @@ pub struct StatsFunction {
     pub feed: Feed,
     /// The kind of what it gives, for the kind of what it takes.
     pub kind: fn(Kind) -> Kind,
-    /// Makes one.
-    pub start: fn(f64) -> Box<dyn Statistic>,
+    /// Makes them.
+    pub start: Start,
     /// Every known difference from Splunk.
     pub differs: &'static [&'static str],
 }

@@ -4,6 +4,11 @@ use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::Feed;
+use super::aggregate::PlannedAggregate;
+use super::groups::{GroupOf, GroupStatistics, Taken};
+use crate::expression::arrow::{ColumnBuilder, ColumnReader};
+use crate::plan::{column, data_type};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray};
 use datafusion::arrow::datatypes::{DataType, Field as ArrowField, FieldRef};
 use datafusion::common::{Result, ScalarValue, internal_datafusion_err};
@@ -13,12 +18,6 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, Expr, GroupsAccumulator, Signature,
     Volatility,
 };
-use spilltrail_event::{Kind, Value};
-
-use super::aggregate::PlannedAggregate;
-use super::{Feed, Statistic};
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
-use crate::plan::{column, data_type};
 
 /// Returns the aggregate expression; `time` is the column of `_time`, for functions that ask for it.
 #[must_use]
@@ -98,7 +97,7 @@ impl AggregateUDFImpl for StatsUdaf {
 /// One statistic a group.
 struct Groups {
     aggregate: PlannedAggregate,
-    statistics: Vec<Box<dyn Statistic>>,
+    statistics: Box<dyn GroupStatistics>,
     /// For each group, what was saved of it and is not merged yet.
     saved: Vec<Vec<SavedState>>,
     /// The bytes of `saved`.
@@ -121,16 +120,10 @@ impl Groups {
     fn new(aggregate: &PlannedAggregate) -> Self {
         Self {
             aggregate: aggregate.clone(),
-            statistics: Vec::new(),
+            statistics: aggregate.start_groups(),
             saved: Vec::new(),
             saved_bytes: 0,
             savings: 0,
-        }
-    }
-
-    fn grow(&mut self, total: usize) {
-        while self.statistics.len() < total {
-            self.statistics.push(self.aggregate.start());
         }
     }
 
@@ -155,76 +148,48 @@ impl Groups {
             states.sort_by_key(|state| state.saving);
             for SavedState { state, .. } in states {
                 self.saved_bytes -= state.len() + size_of::<SavedState>();
-                self.statistics[group].merge(&state);
+                self.statistics.merge(group, &state);
             }
         }
     }
 
-    /// Takes the states of the first groups, each with the number of this saving.
-    fn save(&mut self, emit_to: EmitTo) -> Vec<Vec<u8>> {
+    /// Returns the first groups' states, each with the number of this saving.
+    fn save(&mut self, count: usize) -> Vec<Vec<u8>> {
         let saving = self.savings.to_le_bytes();
         self.savings += 1;
-        let states = self.emit(emit_to);
-        states.iter().map(|state| [saving.as_slice(), &state.save()].concat()).collect()
+        self.settle(count);
+        let states = self.statistics.states(count);
+        states.into_iter().map(|state| [saving.as_slice(), &state].concat()).collect()
+    }
+
+    /// Returns the first groups' values.
+    fn values(&mut self, count: usize) -> ArrayRef {
+        self.settle(count);
+        let mut column = ColumnBuilder::new(self.aggregate.kind);
+        self.statistics.values(count, &mut column);
+        column.finish()
     }
 
     fn update(
         &mut self,
         values: &[ArrayRef],
-        group_of: impl Fn(usize) -> usize,
+        group_of: GroupOf<'_>,
         filter: Option<&BooleanArray>,
     ) -> Result<()> {
         let reader = ColumnReader::new(&values[0])?;
         let times = values.get(1).map(ColumnReader::new).transpose()?;
-        for row in 0..values[0].len() {
-            if filter.is_some_and(|filter| !filter.is_valid(row) || !filter.value(row)) {
-                continue;
-            }
-            let time = times.as_ref().and_then(|times| times.value(row).as_number());
-            feed(self.statistics[group_of(row)].as_mut(), &reader.value(row), time);
-        }
+        let rows = values[0].len();
+        let taken = Taken { values: &reader, times: times.as_ref(), filter, rows };
+        self.statistics.update(&taken, group_of);
         Ok(())
     }
 
-    fn emit(&mut self, emit_to: EmitTo) -> Vec<Box<dyn Statistic>> {
-        self.settle(match emit_to {
-            EmitTo::All => self.statistics.len(),
+    fn count(&self, emit_to: EmitTo) -> usize {
+        match emit_to {
+            EmitTo::All => self.statistics.count(),
             EmitTo::First(count) => count,
-        });
-        emit_to.take_needed(&mut self.statistics)
-    }
-}
-
-/// Feeds a value member by member.
-pub(crate) fn feed(statistic: &mut dyn Statistic, value: &Value<'_>, time: Option<f64>) {
-    match value {
-        Value::Null => {}
-        Value::Multi(members) => {
-            for member in members {
-                statistic.update(&Value::text(member.as_ref()), time);
-            }
         }
-        single => statistic.update(single, time),
     }
-}
-
-/// Takes a value back member by member; false if the statistic has to be made anew from what is left.
-pub(crate) fn forget(statistic: &mut dyn Statistic, value: &Value<'_>, time: Option<f64>) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Multi(members) => {
-            members.iter().all(|member| statistic.forget(&Value::text(member.as_ref()), time))
-        }
-        single => statistic.forget(single, time),
-    }
-}
-
-fn column_of(kind: Kind, statistics: &[Box<dyn Statistic>]) -> ArrayRef {
-    let mut builder = ColumnBuilder::new(kind);
-    for statistic in statistics {
-        builder.push(statistic.value());
-    }
-    builder.finish()
 }
 
 impl GroupsAccumulator for Groups {
@@ -235,16 +200,22 @@ impl GroupsAccumulator for Groups {
         filter: Option<&BooleanArray>,
         total: usize,
     ) -> Result<()> {
-        self.grow(total);
-        self.update(values, |row| group_indices[row], filter)
+        self.statistics.grow(total);
+        self.update(values, GroupOf::Listed(group_indices), filter)
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        Ok(column_of(self.aggregate.kind, &self.emit(emit_to)))
+        let count = self.count(emit_to);
+        let values = self.values(count);
+        self.statistics.remove_first(count);
+        Ok(values)
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(vec![Arc::new(BinaryArray::from_iter_values(self.save(emit_to)))])
+        let count = self.count(emit_to);
+        let states = self.save(count);
+        self.statistics.remove_first(count);
+        Ok(vec![Arc::new(BinaryArray::from_iter_values(states))])
     }
 
     fn merge_batch(
@@ -253,7 +224,7 @@ impl GroupsAccumulator for Groups {
         group_indices: &[usize],
         total: usize,
     ) -> Result<()> {
-        self.grow(total);
+        self.statistics.grow(total);
         let states = values[0].as_binary::<i32>();
         for (row, group) in group_indices.iter().enumerate() {
             if states.is_valid(row) {
@@ -269,14 +240,13 @@ impl GroupsAccumulator for Groups {
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
         let mut rows = Self::new(&self.aggregate);
-        rows.grow(values[0].len());
-        rows.update(values, |row| row, filter)?;
+        rows.statistics.grow(values[0].len());
+        rows.update(values, GroupOf::Own, filter)?;
         rows.state(EmitTo::All)
     }
 
     fn size(&self) -> usize {
-        let held: usize = self.statistics.iter().map(|statistic| statistic.held() + 64).sum();
-        held + self.saved_bytes
+        self.statistics.size() + self.saved_bytes
     }
 }
 
@@ -293,15 +263,13 @@ impl Debug for SingleGroup {
 
 impl Accumulator for SingleGroup {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.groups.grow(1);
-        self.groups.update(values, |_| 0, None)
+        self.groups.statistics.grow(1);
+        self.groups.update(values, GroupOf::Only, None)
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        self.groups.grow(1);
-        self.groups.settle(1);
-        let array = column_of(self.groups.aggregate.kind, &self.groups.statistics);
-        ScalarValue::try_from_array(&array, 0)
+        self.groups.statistics.grow(1);
+        ScalarValue::try_from_array(&self.groups.values(1), 0)
     }
 
     fn size(&self) -> usize {
@@ -309,17 +277,14 @@ impl Accumulator for SingleGroup {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.groups.grow(1);
-        Ok(self
-            .groups
-            .save(EmitTo::All)
-            .into_iter()
-            .map(|state| ScalarValue::Binary(Some(state)))
-            .collect())
+        self.groups.statistics.grow(1);
+        let states = self.groups.save(1).into_iter();
+        self.groups.statistics.remove_first(1);
+        Ok(states.map(|state| ScalarValue::Binary(Some(state))).collect())
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.groups.grow(1);
+        self.groups.statistics.grow(1);
         let states = states
             .first()
             .and_then(|states| states.as_binary_opt::<i32>())

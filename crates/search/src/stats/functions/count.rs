@@ -2,7 +2,7 @@
 
 use spilltrail_event::{Kind, Value};
 
-use crate::stats::{Feed, Statistic, StatsFunction, load, save};
+use crate::stats::{Feed, Statistic, StatsFunction, load, save, start};
 
 pub(super) static COUNT: StatsFunction = StatsFunction {
     name: "count",
@@ -12,7 +12,7 @@ pub(super) static COUNT: StatsFunction = StatsFunction {
     sees_order: false,
     feed: Feed::Members,
     kind: |_| Kind::Number,
-    start: |_| Box::new(Count::default()),
+    start: start!(_ => Count::default()),
     differs: &[],
 };
 

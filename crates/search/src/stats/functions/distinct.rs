@@ -1,12 +1,14 @@
 //! Distinct values: how many, estimated, and the most frequent. Values are text: `1` and `1.0` are
 //! two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use spilltrail_event::{Kind, Value};
 
+use super::distinct_groups::DistinctGroups;
 use super::lists::members;
-use crate::stats::{Feed, Statistic, StatsFunction, load, save};
+use crate::stats::{Feed, Start, Statistic, StatsFunction, load, save, start};
 
 pub(super) static DC: StatsFunction = StatsFunction {
     name: "dc",
@@ -16,7 +18,10 @@ pub(super) static DC: StatsFunction = StatsFunction {
     sees_order: false,
     feed: Feed::Members,
     kind: |_| Kind::Number,
-    start: |_| Box::new(Distinct::new(Give::Count)),
+    start: Start {
+        groups: |_| Box::new(DistinctGroups::new(&Give::Count)),
+        ..start!(_ => Distinct::new(Give::Count))
+    },
     differs: &[],
 };
 
@@ -24,7 +29,10 @@ pub(super) static ESTDC: StatsFunction = StatsFunction {
     name: "estdc",
     aliases: &[],
     summary: "Counts distinct values; exact at any number of them.",
-    start: |_| Box::new(Distinct::new(Give::Count)),
+    start: Start {
+        groups: |_| Box::new(DistinctGroups::new(&Give::Count)),
+        ..start!(_ => Distinct::new(Give::Count))
+    },
     differs: &["It never estimates: Splunk does from 1,000 distinct values on."],
     ..DC
 };
@@ -33,7 +41,7 @@ pub(super) static ESTDC_ERROR: StatsFunction = StatsFunction {
     name: "estdc_error",
     aliases: &[],
     summary: "Gives the error of `estdc` as a ratio: always 0, because it is exact.",
-    start: |_| Box::new(Distinct::new(Give::Error)),
+    start: start!(_ => Distinct::new(Give::Error)),
     differs: &["Always 0, because `estdc` is exact."],
     ..DC
 };
@@ -43,7 +51,7 @@ pub(super) static MODE: StatsFunction = StatsFunction {
     aliases: &[],
     summary: "Gives the most frequent value; of equally frequent ones the last in byte order.",
     kind: |_| Kind::Text,
-    start: |_| Box::new(Distinct::new(Give::Mode)),
+    start: start!(_ => Distinct::new(Give::Mode)),
     differs: &["Splunk does not say which of equally frequent values it gives."],
     ..DC
 };
@@ -65,11 +73,11 @@ pub(super) struct Distinct {
     held: usize,
 }
 
-/// Values in order with their numbers. Most groups have few, for which a tree is too large.
+/// Values with their numbers. Most groups have few, for which a table is too large.
 #[derive(Debug)]
 enum Counts {
     Few(Vec<(Box<str>, u64)>),
-    Many(BTreeMap<Box<str>, u64>),
+    Many(HashMap<Box<str>, u64, RandomState>),
 }
 
 impl Counts {
@@ -87,11 +95,13 @@ impl Counts {
     fn insert(&mut self, text: &str, count: u64) {
         match self {
             Self::Few(few) if few.len() < Self::FEW => {
-                let place = few.partition_point(|(known, _)| **known < *text);
-                few.insert(place, (text.into(), count));
+                if few.is_empty() {
+                    few.reserve_exact(1);
+                }
+                few.push((text.into(), count));
             }
             Self::Few(few) => {
-                let mut many: BTreeMap<_, _> = few.drain(..).collect();
+                let mut many: HashMap<_, _, _> = few.drain(..).collect();
                 many.insert(text.into(), count);
                 *self = Self::Many(many);
             }
@@ -118,11 +128,13 @@ impl Counts {
     }
 
     /// Returns the values in order.
-    fn iter(&self) -> Box<dyn Iterator<Item = (&str, u64)> + '_> {
-        match self {
-            Self::Few(few) => Box::new(few.iter().map(|(text, count)| (&**text, *count))),
-            Self::Many(many) => Box::new(many.iter().map(|(text, count)| (&**text, *count))),
-        }
+    fn sorted(&self) -> Vec<(&str, u64)> {
+        let mut sorted: Vec<(&str, u64)> = match self {
+            Self::Few(few) => few.iter().map(|(text, count)| (&**text, *count)).collect(),
+            Self::Many(many) => many.iter().map(|(text, count)| (&**text, *count)).collect(),
+        };
+        sorted.sort_unstable_by_key(|(text, _)| *text);
+        sorted
     }
 }
 
@@ -153,16 +165,16 @@ impl Statistic for Distinct {
         match self.give {
             Give::Count => Value::Number(self.counts.len() as f64),
             Give::Error => Value::Number(0.0),
-            Give::Values => members(self.counts.iter().map(|(text, _)| text)),
+            Give::Values => members(self.counts.sorted().iter().map(|(text, _)| text)),
             Give::Mode => {
-                let mode = self.counts.iter().max_by_key(|(_, count)| *count);
+                let mode = self.counts.sorted().into_iter().max_by_key(|(_, count)| *count);
                 mode.map_or(Value::Null, |(text, _)| Value::text(text.to_owned()))
             }
         }
     }
 
     fn save(&self) -> Vec<u8> {
-        save(&self.counts.iter().collect::<BTreeMap<_, _>>())
+        save(&self.counts.sorted().into_iter().collect::<BTreeMap<_, _>>())
     }
 
     fn merge(&mut self, saved: &[u8]) {

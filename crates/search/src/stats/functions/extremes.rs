@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use spilltrail_event::{Kind, Value};
 
 use crate::sort_key::AutoKey;
-use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save};
+use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save, start};
 
 pub(super) static MIN: StatsFunction = StatsFunction {
     name: "min",
@@ -17,14 +17,14 @@ pub(super) static MIN: StatsFunction = StatsFunction {
     sees_order: false,
     feed: Feed::Members,
     kind: |kind| if kind == Kind::Number { Kind::Number } else { Kind::Text },
-    start: |_| Box::new(Extreme { is_max: false, best: None }),
+    start: start!(_ => Extreme { is_max: false, best: None }),
     differs: &[],
 };
 
 pub(super) static MAX: StatsFunction = StatsFunction {
     name: "max",
     summary: "Gives the greatest value: numbers by value and before text.",
-    start: |_| Box::new(Extreme { is_max: true, best: None }),
+    start: start!(_ => Extreme { is_max: true, best: None }),
     ..MIN
 };
 
@@ -32,14 +32,28 @@ pub(super) static RANGE: StatsFunction = StatsFunction {
     name: "range",
     summary: "Gives the difference of the greatest and the smallest number.",
     kind: |_| Kind::Number,
-    start: |_| Box::new(Range { bounds: None }),
+    start: start!(_ => Range { bounds: None }),
     ..MIN
 };
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 struct Best {
-    key: Vec<u8>,
-    text: String,
+    key: AutoKey<'static>,
+    value: Value<'static>,
+}
+
+impl Best {
+    fn held(&self) -> usize {
+        let text = |value: &Value<'_>| if let Value::Text(text) = value { text.len() } else { 0 };
+        text(&self.value) + if let AutoKey::Text(text) = &self.key { text.len() } else { 0 }
+    }
+}
+
+/// A value as it is saved.
+#[derive(Debug, Serialize, Deserialize)]
+enum Saved {
+    Number(Exact),
+    Text(String),
 }
 
 #[derive(Debug)]
@@ -48,47 +62,47 @@ struct Extreme {
     best: Option<Best>,
 }
 
-impl Extreme {
-    /// Returns true if something that compares so with the best is better.
-    fn is_better(&self, with_best: Ordering) -> bool {
-        with_best == if self.is_max { Ordering::Greater } else { Ordering::Less }
-    }
-}
-
 impl Statistic for Extreme {
     fn update(&mut self, value: &Value<'_>, _: Option<f64>) {
         let Some(key) = AutoKey::of(value) else { return };
-        let best = self.best.as_ref();
-        if best.is_none_or(|best| self.is_better(key.compare(&best.key))) {
-            let text = value.to_text().unwrap_or_default().into_owned();
-            self.best = Some(Best { key: key.to_vec(), text });
+        let better = if self.is_max { Ordering::Greater } else { Ordering::Less };
+        if self.best.as_ref().is_none_or(|best| key.cmp(&best.key) == better) {
+            let value = match value {
+                // Both zeros are one value.
+                Value::Number(number) => Value::Number(number + 0.0),
+                other => Value::text(other.to_text().unwrap_or_default().into_owned()),
+            };
+            self.best = Some(Best { key: key.into_owned(), value });
         }
     }
 
     fn value(&self) -> Value<'static> {
-        self.best.as_ref().map_or(Value::Null, |best| Value::text(best.text.clone()))
+        self.best.as_ref().map_or(Value::Null, |best| best.value.clone())
     }
 
     fn save(&self) -> Vec<u8> {
-        save(&self.best)
+        save(&self.best.as_ref().map(|best| match &best.value {
+            Value::Number(number) => Saved::Number(Exact(*number)),
+            other => Saved::Text(other.to_text().unwrap_or_default().into_owned()),
+        }))
     }
 
     fn merge(&mut self, saved: &[u8]) {
-        let Some(Some(other)) = load::<Option<Best>>(saved) else { return };
-        let best = self.best.as_ref();
-        if best.is_none_or(|best| self.is_better(other.key.cmp(&best.key))) {
-            self.best = Some(other);
+        match load::<Option<Saved>>(saved).flatten() {
+            Some(Saved::Number(number)) => self.update(&Value::Number(number.0), None),
+            Some(Saved::Text(text)) => self.update(&Value::text(text), None),
+            None => {}
         }
     }
 
     /// What is not the best is not missed.
     fn forget(&mut self, value: &Value<'_>, _: Option<f64>) -> bool {
         let Some(key) = AutoKey::of(value) else { return true };
-        self.best.as_ref().is_some_and(|best| key.compare(&best.key).is_ne())
+        self.best.as_ref().is_some_and(|best| key != best.key)
     }
 
     fn held(&self) -> usize {
-        self.best.as_ref().map_or(0, |best| best.key.len() + best.text.len())
+        self.best.as_ref().map_or(0, Best::held)
     }
 }
 

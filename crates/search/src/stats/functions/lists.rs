@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use spilltrail_event::{Kind, Value};
 
 use super::distinct::{Distinct, Give};
-use crate::stats::{Feed, Statistic, StatsFunction, load, save};
+use super::distinct_groups::DistinctGroups;
+use crate::stats::{Feed, Start, Statistic, StatsFunction, load, save, start};
 
 /// Values that `list` keeps (limits.conf `[stats] list_maxsize`).
 const LIST_LIMIT: usize = 100;
@@ -18,7 +19,10 @@ pub(super) static VALUES: StatsFunction = StatsFunction {
     sees_order: false,
     feed: Feed::Members,
     kind: |_| Kind::Multi,
-    start: |_| Box::new(Distinct::new(Give::Values)),
+    start: Start {
+        groups: |_| Box::new(DistinctGroups::new(&Give::Values)),
+        ..start!(_ => Distinct::new(Give::Values))
+    },
     differs: &[],
 };
 
@@ -26,7 +30,7 @@ pub(super) static LIST: StatsFunction = StatsFunction {
     name: "list",
     summary: "Gives the first 100 values in order, duplicates included.",
     sees_order: true,
-    start: |_| Box::new(List::default()),
+    start: start!(_ => List::default()),
     ..VALUES
 };
 
@@ -37,6 +41,17 @@ pub(super) fn members(texts: impl Iterator<Item = impl AsRef<str>>) -> Value<'st
 #[derive(Debug, Default)]
 struct List {
     texts: Vec<String>,
+    /// The bytes of `texts`, about.
+    held: usize,
+}
+
+impl List {
+    fn add(&mut self, text: String) {
+        if self.texts.len() < LIST_LIMIT {
+            self.held += size_of::<String>() + text.len();
+            self.texts.push(text);
+        }
+    }
 }
 
 impl Statistic for List {
@@ -44,7 +59,7 @@ impl Statistic for List {
         if self.texts.len() < LIST_LIMIT
             && let Some(text) = value.to_text()
         {
-            self.texts.push(text.into_owned());
+            self.add(text.into_owned());
         }
     }
 
@@ -58,8 +73,7 @@ impl Statistic for List {
 
     fn merge(&mut self, saved: &[u8]) {
         let more = load::<Vec<String>>(saved).unwrap_or_default();
-        let room = LIST_LIMIT - self.texts.len();
-        self.texts.extend(more.into_iter().take(room));
+        more.into_iter().for_each(|text| self.add(text));
     }
 
     /// A list that is full may have left out what takes the place of the forgotten value.
@@ -69,12 +83,13 @@ impl Statistic for List {
         }
         let can_forget = !self.texts.is_empty() && self.texts.len() < LIST_LIMIT;
         if can_forget {
-            self.texts.remove(0);
+            let text = self.texts.remove(0);
+            self.held -= size_of::<String>() + text.len();
         }
         can_forget
     }
 
     fn held(&self) -> usize {
-        self.texts.iter().map(|text| text.len() + 24).sum()
+        self.held
     }
 }

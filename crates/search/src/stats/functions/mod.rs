@@ -2,6 +2,7 @@
 
 mod count;
 mod distinct;
+mod distinct_groups;
 mod extremes;
 mod lists;
 mod moments;

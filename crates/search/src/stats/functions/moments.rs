@@ -5,7 +5,7 @@
 
 use spilltrail_event::{Kind, Value};
 
-use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save};
+use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save, start};
 
 pub(super) static AVG: StatsFunction = StatsFunction {
     name: "avg",
@@ -15,7 +15,7 @@ pub(super) static AVG: StatsFunction = StatsFunction {
     sees_order: false,
     feed: Feed::Members,
     kind: |_| Kind::Number,
-    start: |_| Moments::start(|m| m.sum / m.count),
+    start: start!(_ => Moments::start(|m| m.sum / m.count)),
     differs: &[],
 };
 
@@ -23,7 +23,7 @@ pub(super) static SUM: StatsFunction = StatsFunction {
     name: "sum",
     aliases: &[],
     summary: "Adds the numbers.",
-    start: |_| Moments::start(|m| m.sum),
+    start: start!(_ => Moments::start(|m| m.sum)),
     ..AVG
 };
 
@@ -31,7 +31,7 @@ pub(super) static SUMSQ: StatsFunction = StatsFunction {
     name: "sumsq",
     aliases: &[],
     summary: "Adds the squares of the numbers.",
-    start: |_| Moments::start(|m| m.squares),
+    start: start!(_ => Moments::start(|m| m.squares)),
     ..AVG
 };
 
@@ -39,7 +39,7 @@ pub(super) static VAR: StatsFunction = StatsFunction {
     name: "var",
     aliases: &[],
     summary: "Gives the sample variance; of one number 0.",
-    start: |_| Moments::start(|m| m.variance(1.0)),
+    start: start!(_ => Moments::start(|m| m.variance(1.0))),
     ..AVG
 };
 
@@ -47,7 +47,7 @@ pub(super) static VARP: StatsFunction = StatsFunction {
     name: "varp",
     aliases: &[],
     summary: "Gives the population variance.",
-    start: |_| Moments::start(|m| m.variance(0.0)),
+    start: start!(_ => Moments::start(|m| m.variance(0.0))),
     ..AVG
 };
 
@@ -55,7 +55,7 @@ pub(super) static STDEV: StatsFunction = StatsFunction {
     name: "stdev",
     aliases: &[],
     summary: "Gives the sample standard deviation; of one number 0.",
-    start: |_| Moments::start(|m| m.variance(1.0).sqrt()),
+    start: start!(_ => Moments::start(|m| m.variance(1.0).sqrt())),
     ..AVG
 };
 
@@ -63,7 +63,7 @@ pub(super) static STDEVP: StatsFunction = StatsFunction {
     name: "stdevp",
     aliases: &[],
     summary: "Gives the population standard deviation.",
-    start: |_| Moments::start(|m| m.variance(0.0).sqrt()),
+    start: start!(_ => Moments::start(|m| m.variance(0.0).sqrt())),
     ..AVG
 };
 
@@ -99,8 +99,8 @@ struct Moments {
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Moments {
-    fn start(give: fn(&Sums) -> f64) -> Box<dyn Statistic> {
-        Box::new(Self { sums: Sums::default(), is_exact: true, give })
+    fn start(give: fn(&Sums) -> f64) -> Self {
+        Self { sums: Sums::default(), is_exact: true, give }
     }
 }
 
@@ -153,11 +153,11 @@ mod tests {
             [(&[5.0][..], 0.0, 0.0), (&[2.0, 4.0], 2f64.sqrt(), 1.0), (&[1.0, 1.0, 1.0], 0.0, 0.0)]
         {
             for (function, want) in [(&STDEV, stdev), (&VARP, varp)] {
-                let mut statistic = (function.start)(0.0);
+                let mut statistic = (function.start.one)(0.0);
                 numbers.iter().for_each(|n| statistic.update(&Value::Number(*n), None));
                 assert_eq!(statistic.value(), Value::Number(want), "{}", function.name);
             }
         }
-        assert_eq!((AVG.start)(0.0).value(), Value::Null);
+        assert_eq!((AVG.start.one)(0.0).value(), Value::Null);
     }
 }

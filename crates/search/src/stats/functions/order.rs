@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use spilltrail_event::{Kind, Value, parse_number};
 
-use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save};
+use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save, start};
 
 pub(super) static FIRST: StatsFunction = StatsFunction {
     name: "first",
@@ -13,14 +13,14 @@ pub(super) static FIRST: StatsFunction = StatsFunction {
     sees_order: true,
     feed: Feed::Members,
     kind: |kind| if kind == Kind::Number { Kind::Number } else { Kind::Text },
-    start: |_| Box::new(Arrival { keeps_first: true, text: None, count: 0 }),
+    start: start!(_ => Arrival { keeps_first: true, text: None, count: 0 }),
     differs: &[],
 };
 
 pub(super) static LAST: StatsFunction = StatsFunction {
     name: "last",
     summary: "Gives the last value in the order of the rows; for events, the oldest.",
-    start: |_| Box::new(Arrival { keeps_first: false, text: None, count: 0 }),
+    start: start!(_ => Arrival { keeps_first: false, text: None, count: 0 }),
     ..FIRST
 };
 
@@ -29,14 +29,14 @@ pub(super) static EARLIEST: StatsFunction = StatsFunction {
     summary: "Gives the value with the smallest `_time`.",
     sees_order: false,
     feed: Feed::MembersWithTime,
-    start: |_| Chronology::start(|c| c.earliest.as_ref().map(|m| Value::text(m.text.clone()))),
+    start: start!(_ => Chronology::start(|c| c.earliest.as_ref().map(|m| Value::text(m.text.clone())))),
     ..FIRST
 };
 
 pub(super) static LATEST: StatsFunction = StatsFunction {
     name: "latest",
     summary: "Gives the value with the greatest `_time`.",
-    start: |_| Chronology::start(|c| c.latest.as_ref().map(|m| Value::text(m.text.clone()))),
+    start: start!(_ => Chronology::start(|c| c.latest.as_ref().map(|m| Value::text(m.text.clone())))),
     ..EARLIEST
 };
 
@@ -44,21 +44,21 @@ pub(super) static EARLIEST_TIME: StatsFunction = StatsFunction {
     name: "earliest_time",
     summary: "Gives the smallest `_time` among rows that have the field.",
     kind: |_| Kind::Number,
-    start: |_| Chronology::start(|c| c.earliest.as_ref().map(|m| Value::Number(m.time.0))),
+    start: start!(_ => Chronology::start(|c| c.earliest.as_ref().map(|m| Value::Number(m.time.0)))),
     ..EARLIEST
 };
 
 pub(super) static LATEST_TIME: StatsFunction = StatsFunction {
     name: "latest_time",
     summary: "Gives the greatest `_time` among rows that have the field.",
-    start: |_| Chronology::start(|c| c.latest.as_ref().map(|m| Value::Number(m.time.0))),
+    start: start!(_ => Chronology::start(|c| c.latest.as_ref().map(|m| Value::Number(m.time.0)))),
     ..EARLIEST_TIME
 };
 
 pub(super) static RATE: StatsFunction = StatsFunction {
     name: "rate",
     summary: "Gives the change of a counter a second, between its earliest and latest value.",
-    start: |_| Box::new(Rate::default()),
+    start: start!(_ => Rate::default()),
     differs: &["A counter that falls is taken to have restarted from 0."],
     ..EARLIEST_TIME
 };
@@ -111,7 +111,7 @@ impl Statistic for Arrival {
     }
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Moment {
     time: Exact,
     text: String,
@@ -124,13 +124,14 @@ struct Span {
 }
 
 impl Span {
-    /// Of equal times the first to arrive stays.
-    fn add(&mut self, moment: &Moment) {
-        if self.earliest.as_ref().is_none_or(|known| moment.time.0 < known.time.0) {
-            self.earliest = Some(moment.clone());
+    /// Of equal times the first to arrive stays. Few moments do, and only their text is asked for.
+    fn add(&mut self, time: f64, text: impl Fn() -> String) {
+        let moment = || Some(Moment { time: Exact(time), text: text() });
+        if self.earliest.as_ref().is_none_or(|known| time < known.time.0) {
+            self.earliest = moment();
         }
-        if self.latest.as_ref().is_none_or(|known| moment.time.0 > known.time.0) {
-            self.latest = Some(moment.clone());
+        if self.latest.as_ref().is_none_or(|known| time > known.time.0) {
+            self.latest = moment();
         }
     }
 }
@@ -142,15 +143,15 @@ struct Chronology {
 }
 
 impl Chronology {
-    fn start(give: fn(&Span) -> Option<Value<'static>>) -> Box<dyn Statistic> {
-        Box::new(Self { span: Span::default(), give })
+    fn start(give: fn(&Span) -> Option<Value<'static>>) -> Self {
+        Self { span: Span::default(), give }
     }
 }
 
 impl Statistic for Chronology {
     fn update(&mut self, value: &Value<'_>, time: Option<f64>) {
-        if let (Some(time), Some(text)) = (time, value.to_text()) {
-            self.span.add(&Moment { time: Exact(time), text: text.into_owned() });
+        if let Some(time) = time.filter(|_| !value.is_null()) {
+            self.span.add(time, || value.to_text().unwrap_or_default().into_owned());
         }
     }
 
@@ -165,7 +166,7 @@ impl Statistic for Chronology {
     fn merge(&mut self, saved: &[u8]) {
         let other: Span = load(saved).unwrap_or_default();
         for moment in [other.earliest, other.latest].into_iter().flatten() {
-            self.span.add(&moment);
+            self.span.add(moment.time.0, || moment.text.clone());
         }
     }
 

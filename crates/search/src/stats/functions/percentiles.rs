@@ -3,7 +3,7 @@
 
 use spilltrail_event::{Kind, Value};
 
-use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save};
+use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save, start};
 
 pub(super) static PERC: StatsFunction = StatsFunction {
     name: "perc",
@@ -13,7 +13,7 @@ pub(super) static PERC: StatsFunction = StatsFunction {
     sees_order: false,
     feed: Feed::Members,
     kind: |_| Kind::Number,
-    start: Percentile::start,
+    start: start!(percent => Percentile::start(percent)),
     differs: &["It is exact; Splunk approximates above 1,000 values."],
 };
 
@@ -33,7 +33,7 @@ pub(super) static MEDIAN: StatsFunction = StatsFunction {
     aliases: &[],
     summary: "Gives the 50th percentile.",
     has_parameter: false,
-    start: |_| Percentile::start(50.0),
+    start: start!(_ => Percentile::start(50.0)),
     ..PERC
 };
 
@@ -44,8 +44,8 @@ struct Percentile {
 }
 
 impl Percentile {
-    fn start(percent: f64) -> Box<dyn Statistic> {
-        Box::new(Self { percent, numbers: Vec::new() })
+    fn start(percent: f64) -> Self {
+        Self { percent, numbers: Vec::new() }
     }
 }
 

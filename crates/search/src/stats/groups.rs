@@ -1,0 +1,255 @@
+//! The statistics of many groups, side by side in memory.
+//!
+//! An aggregation has one statistic for each group, and hundreds of thousands of groups. They lie in one
+//! vector of their own type, and what they hold is added up as they change: the engine asks after each
+//! batch.
+
+use datafusion::arrow::array::{Array, BooleanArray};
+use spilltrail_event::Value;
+
+use super::Statistic;
+use crate::expression::arrow::{ColumnBuilder, ColumnReader};
+
+/// Makes the statistics of one function; written with [`start!`].
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    /// Makes one.
+    pub one: fn(f64) -> Box<dyn Statistic>,
+    /// Makes those of groups.
+    pub groups: fn(f64) -> Box<dyn GroupStatistics>,
+    /// Makes those of groups with `allnum=true`.
+    pub all_numbers: fn(f64) -> Box<dyn GroupStatistics>,
+}
+
+/// Says how a statistic is made from the number in its function's name: `start!(percent => …)`.
+macro_rules! start {
+    ($parameter:pat => $statistic:expr) => {
+        $crate::stats::Start {
+            one: |$parameter| Box::new($statistic),
+            groups: |parameter| {
+                Box::new($crate::stats::groups::Groups::new(parameter, |$parameter| $statistic))
+            },
+            all_numbers: |parameter| {
+                Box::new($crate::stats::groups::Groups::new(parameter, |$parameter| {
+                    $crate::stats::AllNumbers::new(Box::new($statistic))
+                }))
+            },
+        }
+    };
+}
+pub(crate) use start;
+
+/// The group that each row of a batch belongs to.
+#[derive(Debug, Clone, Copy)]
+pub enum GroupOf<'a> {
+    /// As listed.
+    Listed(&'a [usize]),
+    /// All to the only group.
+    Only,
+    /// Each to a group of its own.
+    Own,
+}
+
+impl GroupOf<'_> {
+    /// Returns the group of a row.
+    #[must_use]
+    pub fn row(self, row: usize) -> usize {
+        match self {
+            Self::Listed(groups) => groups[row],
+            Self::Only => 0,
+            Self::Own => row,
+        }
+    }
+}
+
+/// The values of a batch that statistics take.
+#[derive(Debug)]
+pub struct Taken<'a> {
+    /// The values.
+    pub values: &'a ColumnReader,
+    /// The rows' times, for functions that ask for them.
+    pub times: Option<&'a ColumnReader>,
+    /// The rows that count, if not all do.
+    pub filter: Option<&'a BooleanArray>,
+    /// How many rows there are.
+    pub rows: usize,
+}
+
+impl Taken<'_> {
+    /// Returns the rows that count.
+    pub fn counting(&self) -> impl Iterator<Item = usize> {
+        let counts = |row: &usize| {
+            self.filter.is_none_or(|filter| filter.is_valid(*row) && filter.value(*row))
+        };
+        (0..self.rows).filter(counts)
+    }
+}
+
+/// The statistics of groups that are numbered from 0.
+pub trait GroupStatistics: Send + Sync {
+    /// Returns how many groups there are.
+    fn count(&self) -> usize;
+
+    /// Sees to it that there are at least so many groups.
+    fn grow(&mut self, count: usize);
+
+    /// Takes the values of a batch.
+    fn update(&mut self, taken: &Taken<'_>, group_of: GroupOf<'_>);
+
+    /// Takes what another statistic of the same kind saved, as [`Statistic::merge`].
+    fn merge(&mut self, group: usize, saved: &[u8]);
+
+    /// Appends the values of the first groups.
+    fn values(&self, count: usize, column: &mut ColumnBuilder);
+
+    /// Returns what [`Statistic::save`] gives for the first groups.
+    fn states(&self, count: usize) -> Vec<Vec<u8>>;
+
+    /// Forgets the first groups; those behind them move up.
+    fn remove_first(&mut self, count: usize);
+
+    /// Returns the bytes that they take, about.
+    fn size(&self) -> usize;
+}
+
+/// The statistics of groups, of one type.
+pub(crate) struct Groups<S> {
+    parameter: f64,
+    make: fn(f64) -> S,
+    statistics: Vec<S>,
+    /// What all of them hold.
+    held: usize,
+}
+
+impl<S: Statistic> Groups<S> {
+    pub(crate) fn new(parameter: f64, make: fn(f64) -> S) -> Self {
+        Self { parameter, make, statistics: Vec::new(), held: 0 }
+    }
+
+    fn change(&mut self, group: usize, change: impl FnOnce(&mut S)) {
+        let statistic = &mut self.statistics[group];
+        let before = statistic.held();
+        change(statistic);
+        self.held = self.held + statistic.held() - before;
+    }
+}
+
+impl<S: Statistic> GroupStatistics for Groups<S> {
+    fn count(&self) -> usize {
+        self.statistics.len()
+    }
+
+    fn grow(&mut self, count: usize) {
+        while self.statistics.len() < count {
+            let statistic = (self.make)(self.parameter);
+            self.held += statistic.held();
+            self.statistics.push(statistic);
+        }
+    }
+
+    fn update(&mut self, taken: &Taken<'_>, group_of: GroupOf<'_>) {
+        for row in taken.counting() {
+            let time = taken.times.and_then(|times| times.value(row).as_number());
+            self.change(group_of.row(row), |statistic| {
+                feed(statistic, &taken.values.value(row), time);
+            });
+        }
+    }
+
+    fn merge(&mut self, group: usize, saved: &[u8]) {
+        self.change(group, |statistic| statistic.merge(saved));
+    }
+
+    fn values(&self, count: usize, column: &mut ColumnBuilder) {
+        self.statistics[..count].iter().for_each(|statistic| column.push(statistic.value()));
+    }
+
+    fn states(&self, count: usize) -> Vec<Vec<u8>> {
+        self.statistics[..count].iter().map(Statistic::save).collect()
+    }
+
+    fn remove_first(&mut self, count: usize) {
+        for statistic in self.statistics.drain(..count) {
+            self.held -= statistic.held();
+        }
+        if self.statistics.is_empty() {
+            self.statistics = Vec::new();
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.held + self.statistics.capacity() * size_of::<S>()
+    }
+}
+
+/// Feeds a value member by member.
+pub(crate) fn feed<S: Statistic + ?Sized>(statistic: &mut S, value: &Value<'_>, time: Option<f64>) {
+    match value {
+        Value::Null => {}
+        Value::Multi(members) => {
+            for member in members {
+                statistic.update(&Value::text(member.as_ref()), time);
+            }
+        }
+        single => statistic.update(single, time),
+    }
+}
+
+/// Takes a value back member by member; false if the statistic has to be made anew from what is left.
+pub(crate) fn forget(statistic: &mut dyn Statistic, value: &Value<'_>, time: Option<f64>) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Multi(members) => {
+            members.iter().all(|member| statistic.forget(&Value::text(member.as_ref()), time))
+        }
+        single => statistic.forget(single, time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::arrow::array::{ArrayRef, StringViewArray};
+    use spilltrail_event::Kind;
+
+    use super::*;
+    use crate::expression::arrow::from_array;
+    use crate::stats::functions::FUNCTIONS;
+
+    #[test]
+    fn what_is_held_is_that_of_all_statistics() {
+        let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values(
+            (0..200).map(|number| ((number * 7) % 31).to_string()),
+        ));
+        let listed: Vec<usize> = (0..200).map(|row| row % 3).collect();
+        let values = ColumnReader::new(&texts).unwrap();
+        for function in FUNCTIONS {
+            let mut groups = (function.start.groups)(50.0);
+            let taken = Taken { values: &values, times: Some(&values), filter: None, rows: 200 };
+            groups.grow(3);
+            let empty = groups.size();
+            groups.update(&taken, GroupOf::Listed(&listed));
+            let states = groups.states(3);
+            groups.merge(2, &states[2]);
+            let name = function.name;
+            let mut alone = [(); 3].map(|()| (function.start.one)(50.0));
+            for (row, group) in listed.iter().enumerate() {
+                let time = values.value(row).as_number();
+                alone[*group].update(&values.value(row), time);
+            }
+            alone[2].merge(&states[2]);
+            let held: usize = alone.iter().map(|statistic| statistic.held()).sum();
+            let shares_texts = ["dc", "estdc", "values"].contains(&name);
+            assert!(shares_texts || groups.size() == empty + held, "{name}");
+            let mut column = ColumnBuilder::new((function.kind)(Kind::Text));
+            groups.values(3, &mut column);
+            let want: Vec<_> = alone.iter().map(|statistic| statistic.value()).collect();
+            let got = from_array(&column.finish()).unwrap();
+            assert_eq!(format!("{got:?}"), format!("{want:?}"), "{name}");
+            groups.remove_first(2);
+            groups.remove_first(1);
+            assert_eq!((groups.count(), groups.size()), (0, 0), "{name}");
+        }
+    }
+}
