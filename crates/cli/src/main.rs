@@ -35,7 +35,7 @@ pub(crate) const FAILED: u8 = 2;
 pub(crate) const FOUND: u8 = 3;
 
 fn main() -> ExitCode {
-    memory::give_back_soon();
+    memory::share_one_heap();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().build() {
         Ok(runtime) => runtime,

@@ -1,26 +1,32 @@
-//! The allocator, and how soon it gives memory back.
+//! The allocator, and memory that goes back to the system.
+//!
+//! Passes and searches follow each other, on several threads, and need memory of different sizes: what one
+//! keeps free in case it needs it again would add to the peak of the next.
 
-use std::ffi::c_int;
-
-use libmimalloc_sys::mi_option_set;
-use mimalloc::MiMalloc;
-
-/// Huge pages are left out (feature `no_thp`): a few bytes in each of the allocator's blocks would take two
-/// megabytes each, and nothing here is faster for them.
+/// glibc's own takes the least here, in time and in memory, if all threads share one heap; C libraries
+/// that are made to be small have a slow one.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// `mi_option_purge_delay` of mimalloc's `mi_option_e`, which its bindings do not name.
-const PURGE_DELAY: c_int = 15;
-
-/// Has memory that is free given back within milliseconds. The passes and the searches of a run follow each
-/// other and need memory of other sizes: what one keeps in case it needs it again would add to the peak of
-/// the next.
-pub(crate) fn give_back_soon() {
-    #[expect(unsafe_code, reason = "mimalloc's bindings have no safe call for it")]
-    // SAFETY: takes two integers, and sets one of the allocator's options, which may be done at any time
-    // while no other thread is there: this is the first thing that the program does.
+/// Has all threads share one heap, where that is up to the program. Small blocks are each thread's own
+/// anyway.
+pub(crate) fn share_one_heap() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[expect(unsafe_code, reason = "there is no safe call for it")]
+    // SAFETY: takes two integers, and sets an option of the allocator, which may be done while no other
+    // thread is there: this is the first thing that the program does.
     unsafe {
-        mi_option_set(PURGE_DELAY, 2);
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
+/// Gives memory that is free back to the system, which takes milliseconds.
+pub(crate) fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[expect(unsafe_code, reason = "there is no safe call for it")]
+    // SAFETY: takes an integer, may be called at any time from any thread, and touches free memory only.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }

@@ -27,9 +27,12 @@ use crate::arguments::{Format, HuntOptions};
 use crate::environment::{Clock, Environment, Events};
 use crate::logs::LogReader;
 use crate::output::default_format;
-use crate::{FAILED, FOUND, PARTIAL, content, environment, report};
+use crate::{FAILED, FOUND, PARTIAL, content, environment, memory, report};
 use findings::FindingWriter;
 use summary::{Report, Summary};
+
+/// Events of a detection that leave memory behind which is worth giving back.
+const MANY_EVENTS: u64 = 10_000;
 
 pub(crate) async fn run(options: HuntOptions) -> Result<ExitCode> {
     let format = options.format.unwrap_or_else(default_format);
@@ -150,6 +153,7 @@ async fn run_all(
         .await
         .map_err(unreadable)?;
     bar.finish_and_clear();
+    memory::give_back();
     let mut finished = workers::run(environment.clone(), jobs);
     let mut reports = Vec::new();
     while let Some((place, run)) = finished.next().await {
@@ -157,8 +161,12 @@ async fn run_all(
         reports.push(Report::new(detection, &run));
         complain(detection, &run);
         // Each is gone once it is written: the next detection needs the memory.
+        let events = run.matched_events.unwrap_or_default();
         for finding in run.findings {
             writer.write(&finding)?;
+        }
+        if events > MANY_EVENTS {
+            memory::give_back();
         }
     }
     Ok(reports)
