@@ -25,7 +25,7 @@ use crate::logs::{LogEvents, NoEvents};
 const MAX_THREADS: usize = 4;
 /// Of what operators may hold, the part that events may take beside them while they wait for their searches;
 /// more of them wait on disk.
-const SPOOL_PART: usize = 8;
+const SPOOL_PART: usize = 16;
 /// The most memory that events may take while they wait, in bytes.
 const MAX_SPOOL: usize = 64 << 20;
 /// What operators may hold from which on two detections run at a time, in bytes.

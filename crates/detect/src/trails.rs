@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use spilltrail_event::Value;
 use spilltrail_event::fields::TIME;
 use spilltrail_search::events::{EVENT_ID, EVENT_TIME, original_column};
@@ -21,7 +22,7 @@ pub(crate) struct Trails<'a> {
     trails: Vec<Trail>,
     /// The trail of each row; rows with the same values have one.
     of_row: Vec<usize>,
-    by_values: HashMap<Vec<Vec<String>>, usize>,
+    by_values: HashMap<Vec<Vec<String>>, usize, RandomState>,
     /// One for each set of fields that rows have of the grouping.
     index: Vec<Keyed>,
     full: usize,
@@ -33,7 +34,7 @@ pub(crate) struct Trails<'a> {
 #[derive(Debug)]
 struct Keyed {
     fields: Vec<usize>,
-    rows: HashMap<Key, Vec<usize>>,
+    rows: HashMap<Key, Vec<usize>, RandomState>,
 }
 
 /// Values in a row, each with its length before it.
@@ -82,7 +83,7 @@ impl<'a> Trails<'a> {
             originals: (0..grouping.len()).map(original_column).collect(),
             trails: Vec::new(),
             of_row: Vec::with_capacity(rows.len()),
-            by_values: HashMap::new(),
+            by_values: HashMap::default(),
             index: Vec::new(),
             full: 0,
             needs_all: grouping.iter().any(|name| name == TIME),
@@ -108,7 +109,7 @@ impl<'a> Trails<'a> {
         if !present.is_empty() || self.grouping.is_empty() {
             let known = self.index.iter().position(|keyed| keyed.fields == present);
             let place = known.unwrap_or_else(|| {
-                self.index.push(Keyed { fields: present.clone(), rows: HashMap::new() });
+                self.index.push(Keyed { fields: present.clone(), rows: HashMap::default() });
                 self.index.len() - 1
             });
             for chosen in combinations(present.iter().map(|i| values[*i].as_slice())) {

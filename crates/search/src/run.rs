@@ -26,6 +26,13 @@ use crate::plan::{Needs, Plan};
 use crate::planner;
 use crate::rows::Rows;
 
+/// Files that are merged at a time; what was spilled to more is merged in several rounds. Each takes a few
+/// batches of memory, without which the operator that merges may have too little for its own.
+const FAN_IN: usize = 8;
+
+/// Rows in a batch. Merging takes memory by the batch, and smaller ones cost no more time.
+const BATCH_ROWS: usize = 512;
+
 /// Makes DataFusion's session: `memory` bytes in all, spilling to the system's temporary folder.
 ///
 /// # Errors
@@ -34,7 +41,7 @@ pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
     // Rows are in order, and one partition keeps them so; reading is parallel inside the source.
     let mut config = SessionConfig::new()
         .with_target_partitions(1)
-        .with_batch_size(2048)
+        .with_batch_size(BATCH_ROWS)
         // Each sort sets this aside for merging what it spilled; the engine's own 10 MiB would not
         // leave anything of a small limit.
         .with_sort_spill_reservation_bytes((memory / 16).min(10 << 20))
@@ -44,7 +51,9 @@ pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
         .with_disk_manager_builder(
-            DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory),
+            DiskManagerBuilder::default()
+                .with_mode(DiskManagerMode::OsTmpDirectory)
+                .with_max_spill_merge_fan_in(FAN_IN),
         )
         .build_arc()?;
     let state = SessionStateBuilder::new()

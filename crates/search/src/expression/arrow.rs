@@ -88,35 +88,22 @@ impl Column {
         })
     }
 
-    fn array(&self) -> Option<&dyn Array> {
-        Some(match self {
-            Self::Null => return None,
-            Self::Text(array) => array,
-            Self::PlainText(array) => array,
-            Self::Number(array) => array,
-            Self::Integer(array) => array,
-            Self::Bool(array) => array,
-            Self::List(array, _) => array,
-        })
-    }
-
     fn value(&self, row: usize) -> Value<'_> {
-        if self.array().is_none_or(|array| row >= array.len() || array.is_null(row)) {
-            return Value::Null;
-        }
         match self {
             Self::Null => Value::Null,
-            Self::Text(array) => Value::text(array.value(row)),
-            Self::PlainText(array) => Value::text(array.value(row)),
-            Self::Number(array) => Value::Number(array.value(row)),
+            Self::Text(array) => if_valid(array, row, |row| Value::text(array.value(row))),
+            Self::PlainText(array) => if_valid(array, row, |row| Value::text(array.value(row))),
+            Self::Number(array) => if_valid(array, row, |row| Value::Number(array.value(row))),
             // SPL has doubles only; beyond 2^53 neighbours collapse there as they do here.
-            Self::Integer(array) => Value::Number(array.value(row) as f64),
-            Self::Bool(array) => Value::Bool(array.value(row)),
-            Self::List(array, items) => {
+            Self::Integer(array) => {
+                if_valid(array, row, |row| Value::Number(array.value(row) as f64))
+            }
+            Self::Bool(array) => if_valid(array, row, |row| Value::Bool(array.value(row))),
+            Self::List(array, items) => if_valid(array, row, |row| {
                 let offsets = array.value_offsets();
                 let range = offsets[row] as usize..offsets[row + 1] as usize;
                 Value::multi(range.filter_map(|index| items.member(index)).collect())
-            }
+            }),
         }
     }
 
@@ -127,6 +114,15 @@ impl Column {
             other => other.to_text().map(|text| Cow::Owned(text.into_owned())),
         }
     }
+}
+
+/// Returns the value at `row`; null if there is none.
+fn if_valid<'a, A: Array>(
+    array: &A,
+    row: usize,
+    value: impl FnOnce(usize) -> Value<'a>,
+) -> Value<'a> {
+    if row < array.len() && array.is_valid(row) { value(row) } else { Value::Null }
 }
 
 /// Builds a column of one kind from values.

@@ -11,7 +11,9 @@ use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::disk_manager::DiskManager;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
+use datafusion::execution::memory_pool::{
+    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
+};
 use datafusion::execution::{SpillFile, SpillWriter};
 
 use super::gather::compacted;
@@ -21,8 +23,11 @@ pub(crate) struct HeldRows {
     schema: SchemaRef,
     rows: usize,
     batches: Vec<RecordBatch>,
-    /// What the batches take.
-    memory: MemoryReservation,
+    name: String,
+    pool: Arc<dyn MemoryPool>,
+    /// What the batches take; none before the first one, because the pool divides memory among all that
+    /// have a part in it, and who comes before needs it first.
+    memory: Option<MemoryReservation>,
     /// What is known of the rows, which cannot go to disk.
     knowledge: MemoryReservation,
     /// More is not held in memory, so that other operators get some.
@@ -54,7 +59,9 @@ impl HeldRows {
             schema,
             rows: 0,
             batches: Vec::new(),
-            memory: MemoryConsumer::new(name).with_can_spill(true).register(pool),
+            name: name.to_owned(),
+            pool: pool.clone(),
+            memory: None,
             knowledge: MemoryConsumer::new(name).register(pool),
             disk: context.runtime_env().disk_manager.clone(),
             spill: None,
@@ -70,7 +77,10 @@ impl HeldRows {
         self.rows += batch.num_rows();
         let size = batch.get_array_memory_size();
         self.batches.push(batch);
-        if self.memory.size() + size > self.most || self.memory.try_grow(size).is_err() {
+        let memory = self.memory.get_or_insert_with(|| {
+            MemoryConsumer::new(&self.name).with_can_spill(true).register(&self.pool)
+        });
+        if memory.size() + size > self.most || memory.try_grow(size).is_err() {
             self.spill()?;
         }
         Ok(())
@@ -110,7 +120,7 @@ impl HeldRows {
             spill.writer.write(&batch)?;
             spill.batches += 1;
         }
-        self.memory.free();
+        self.memory = None;
         Ok(())
     }
 
@@ -130,7 +140,7 @@ impl HeldRows {
             }
             None => None,
         };
-        Ok(Replay { on_disk, in_memory: self.batches.clone().into_iter(), memory: None })
+        Ok(Replay { on_disk, in_memory: self.batches.clone().into_iter(), memory: (None, None) })
     }
 
     /// Returns the rows in their order for the last time. What is known of them stays accounted for
@@ -140,7 +150,7 @@ impl HeldRows {
     /// As [`HeldRows::replay`].
     pub(crate) fn give(mut self) -> Result<Replay> {
         let replay = self.replay()?;
-        Ok(Replay { memory: Some((self.memory, self.knowledge)), ..replay })
+        Ok(Replay { memory: (self.memory, Some(self.knowledge)), ..replay })
     }
 }
 
@@ -149,7 +159,7 @@ pub(crate) struct Replay {
     on_disk: Option<OnDisk>,
     in_memory: std::vec::IntoIter<RecordBatch>,
     /// What is held for the batches, and for what is known of them.
-    memory: Option<(MemoryReservation, MemoryReservation)>,
+    memory: (Option<MemoryReservation>, Option<MemoryReservation>),
 }
 
 struct OnDisk {
@@ -173,7 +183,7 @@ impl Iterator for Replay {
             self.on_disk = None;
         }
         let batch = self.in_memory.next()?;
-        if let Some((memory, _)) = &self.memory {
+        if let (Some(memory), _) = &self.memory {
             memory.shrink(batch.get_array_memory_size().min(memory.size()));
         }
         Some(Ok(batch))

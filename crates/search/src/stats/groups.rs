@@ -4,7 +4,7 @@
 //! vector of their own type, and what they hold is added up as they change: the engine asks after each
 //! batch.
 
-use datafusion::arrow::array::{Array, BooleanArray};
+use datafusion::arrow::array::{Array, BinaryBuilder, BooleanArray};
 use spilltrail_event::Value;
 
 use super::Statistic;
@@ -102,8 +102,9 @@ pub trait GroupStatistics: Send + Sync {
     /// Appends the values of the first groups.
     fn values(&self, count: usize, column: &mut ColumnBuilder);
 
-    /// Returns what [`Statistic::save`] gives for the first groups.
-    fn states(&self, count: usize) -> Vec<Vec<u8>>;
+    /// Appends what [`Statistic::save`] gives for the first groups, each behind a `prefix`. There are as
+    /// many as fit into memory, when there is no more of it: none is held twice.
+    fn states(&self, count: usize, prefix: &[u8], column: &mut BinaryBuilder);
 
     /// Forgets the first groups; those behind them move up.
     fn remove_first(&mut self, count: usize);
@@ -164,8 +165,10 @@ impl<S: Statistic> GroupStatistics for Groups<S> {
         self.statistics[..count].iter().for_each(|statistic| column.push(statistic.value()));
     }
 
-    fn states(&self, count: usize) -> Vec<Vec<u8>> {
-        self.statistics[..count].iter().map(Statistic::save).collect()
+    fn states(&self, count: usize, prefix: &[u8], column: &mut BinaryBuilder) {
+        for statistic in &self.statistics[..count] {
+            append(column, prefix, &statistic.save());
+        }
     }
 
     fn remove_first(&mut self, count: usize) {
@@ -180,6 +183,11 @@ impl<S: Statistic> GroupStatistics for Groups<S> {
     fn size(&self) -> usize {
         self.held + self.statistics.capacity() * size_of::<S>()
     }
+}
+
+/// Appends a state behind its prefix.
+pub(crate) fn append(column: &mut BinaryBuilder, prefix: &[u8], state: &[u8]) {
+    column.append_value([prefix, state].concat());
 }
 
 /// Feeds a value member by member.
@@ -230,15 +238,17 @@ mod tests {
             groups.grow(3);
             let empty = groups.size();
             groups.update(&taken, GroupOf::Listed(&listed));
-            let states = groups.states(3);
-            groups.merge(2, &states[2]);
+            let mut states = BinaryBuilder::new();
+            groups.states(3, b"", &mut states);
+            let states = states.finish();
+            groups.merge(2, states.value(2));
             let name = function.name;
             let mut alone = [(); 3].map(|()| (function.start.one)(50.0));
             for (row, group) in listed.iter().enumerate() {
                 let time = values.value(row).as_number();
                 alone[*group].update(&values.value(row), time);
             }
-            alone[2].merge(&states[2]);
+            alone[2].merge(states.value(2));
             let held: usize = alone.iter().map(|statistic| statistic.held()).sum();
             let shares_texts = ["dc", "estdc", "values"].contains(&name);
             assert!(shares_texts || groups.size() == empty + held, "{name}");

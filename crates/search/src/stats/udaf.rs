@@ -9,7 +9,9 @@ use super::aggregate::PlannedAggregate;
 use super::groups::{GroupOf, GroupStatistics, Taken};
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 use crate::plan::{column, data_type};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray,
+};
 use datafusion::arrow::datatypes::{DataType, Field as ArrowField, FieldRef};
 use datafusion::common::{Result, ScalarValue, internal_datafusion_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -154,12 +156,14 @@ impl Groups {
     }
 
     /// Returns the first groups' states, each with the number of this saving.
-    fn save(&mut self, count: usize) -> Vec<Vec<u8>> {
+    fn save(&mut self, count: usize) -> BinaryArray {
         let saving = self.savings.to_le_bytes();
         self.savings += 1;
         self.settle(count);
-        let states = self.statistics.states(count);
-        states.into_iter().map(|state| [saving.as_slice(), &state].concat()).collect()
+        let mut states = BinaryBuilder::new();
+        self.statistics.states(count, &saving, &mut states);
+        self.statistics.remove_first(count);
+        states.finish()
     }
 
     /// Returns the first groups' values.
@@ -213,9 +217,7 @@ impl GroupsAccumulator for Groups {
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
         let count = self.count(emit_to);
-        let states = self.save(count);
-        self.statistics.remove_first(count);
-        Ok(vec![Arc::new(BinaryArray::from_iter_values(states))])
+        Ok(vec![Arc::new(self.save(count))])
     }
 
     fn merge_batch(
@@ -278,9 +280,7 @@ impl Accumulator for SingleGroup {
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         self.groups.statistics.grow(1);
-        let states = self.groups.save(1).into_iter();
-        self.groups.statistics.remove_first(1);
-        Ok(states.map(|state| ScalarValue::Binary(Some(state))).collect())
+        Ok(vec![ScalarValue::try_from_array(&self.groups.save(1), 0)?])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {

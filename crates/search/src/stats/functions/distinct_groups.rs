@@ -5,6 +5,7 @@
 
 use std::hash::BuildHasher;
 
+use datafusion::arrow::array::BinaryBuilder;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use spilltrail_event::Value;
@@ -12,7 +13,7 @@ use spilltrail_event::Value;
 use super::distinct::Give;
 use super::lists::members;
 use crate::expression::arrow::ColumnBuilder;
-use crate::stats::groups::{GroupOf, GroupStatistics, Taken};
+use crate::stats::groups::{GroupOf, GroupStatistics, Taken, append};
 use crate::stats::{load, save};
 
 /// The distinct values of groups.
@@ -22,9 +23,14 @@ pub(super) struct DistinctGroups {
     groups: Vec<Numbers>,
     /// What the groups hold besides themselves.
     held: usize,
+    /// What their values will take when they are given, each text with its group again.
+    given: usize,
     /// The size of the texts from which on it is looked whether they are still in use.
     tidied: usize,
 }
+
+/// What a text takes in a column besides itself, with some room for the column to grow.
+const VIEW: usize = 24;
 
 /// Up to this size texts that are not in use may stay.
 const TIDY: usize = 64 * 1024;
@@ -34,12 +40,20 @@ impl DistinctGroups {
     pub(super) fn new(give: &Give) -> Self {
         let gives_values = matches!(give, Give::Values);
         let texts = Texts::default();
-        Self { gives_values, texts, groups: Vec::new(), held: 0, tidied: TIDY }
+        Self { gives_values, texts, groups: Vec::new(), held: 0, given: 0, tidied: TIDY }
     }
 
     fn add(&mut self, group: usize, text: &str) {
         let number = self.texts.number(text);
-        self.held += self.groups[group].insert(number);
+        if let Some(held) = self.groups[group].insert(number) {
+            self.held += held;
+            self.given += self.size_given(text);
+        }
+    }
+
+    /// Returns what a value takes when it is given.
+    fn size_given(&self, text: &str) -> usize {
+        if self.gives_values { VIEW + text.len() } else { 0 }
     }
 
     fn add_value(&mut self, group: usize, value: &Value<'_>) {
@@ -70,7 +84,8 @@ impl DistinctGroups {
             for group in &mut self.groups {
                 let known = std::mem::take(group);
                 for number in known.iter() {
-                    self.held += group.insert(self.texts.number(old.get(number)));
+                    let held = group.insert(self.texts.number(old.get(number)));
+                    self.held += held.unwrap_or_default();
                 }
             }
             self.tidied = TIDY.max(2 * self.texts.size());
@@ -112,19 +127,26 @@ impl GroupStatistics for DistinctGroups {
         }
     }
 
-    fn states(&self, count: usize) -> Vec<Vec<u8>> {
-        self.groups[..count].iter().map(|group| save(&self.sorted(group))).collect()
+    fn states(&self, count: usize, prefix: &[u8], column: &mut BinaryBuilder) {
+        for group in &self.groups[..count] {
+            append(column, prefix, &save(&self.sorted(group)));
+        }
     }
 
     fn remove_first(&mut self, count: usize) {
-        for group in self.groups.drain(..count) {
+        for group in &self.groups[..count] {
             self.held -= group.held();
+            let given = group.iter().map(|number| self.size_given(self.texts.get(number)));
+            self.given -= given.sum::<usize>();
         }
+        self.groups.drain(..count);
         self.tidy();
     }
 
     fn size(&self) -> usize {
-        self.groups.capacity() * size_of::<Numbers>() + self.held + self.texts.size()
+        let groups = self.groups.capacity() * size_of::<Numbers>() + self.held;
+        // There must be room for the values once there are no groups any more.
+        (groups + self.texts.size()).max(self.given)
     }
 }
 
@@ -186,33 +208,34 @@ impl Default for Numbers {
 impl Numbers {
     const FEW: usize = 5;
 
-    /// Adds a number; returns how many more bytes are held.
-    fn insert(&mut self, number: u32) -> usize {
+    /// Adds a number; returns how many more bytes are held, or none if it was there.
+    fn insert(&mut self, number: u32) -> Option<usize> {
         match self {
             Self::Few { count, numbers } => {
                 let known = &numbers[..usize::from(*count)];
                 if known.contains(&number) {
-                    return 0;
+                    return None;
                 }
                 if let Some(place) = numbers.get_mut(usize::from(*count)) {
                     *place = number;
                     *count += 1;
-                    return 0;
+                    return Some(0);
                 }
                 let mut many = Box::new(HashTable::with_capacity(2 * Self::FEW));
                 for number in numbers.iter().copied().chain([number]) {
                     many.insert_unique(spread(number), number, |number| spread(*number));
                 }
                 *self = Self::Many(many);
-                self.held()
+                Some(self.held())
             }
             Self::Many(many) => {
                 let before = many.allocation_size();
                 let hash = spread(number);
-                if many.find(hash, |known| *known == number).is_none() {
-                    many.insert_unique(hash, number, |number| spread(*number));
+                if many.find(hash, |known| *known == number).is_some() {
+                    return None;
                 }
-                many.allocation_size() - before
+                many.insert_unique(hash, number, |number| spread(*number));
+                Some(many.allocation_size() - before)
             }
         }
     }
@@ -254,7 +277,7 @@ mod tests {
         let mut numbers = Numbers::default();
         let mut held = 0;
         for number in (0..100).chain(0..100).map(|number| number % 37) {
-            held += numbers.insert(number);
+            held += numbers.insert(number).unwrap_or_default();
             assert_eq!(held, numbers.held());
         }
         let mut found: Vec<u32> = numbers.iter().collect();
@@ -271,6 +294,9 @@ mod tests {
             groups.add(9, &format!("of turn {turn}"));
             groups.add(9, "common");
             groups.remove_first(1);
+            let texts = groups.groups.iter().map(|group| groups.sorted(group).concat().len());
+            let values: usize = groups.groups.iter().map(Numbers::len).sum();
+            assert_eq!(groups.given, texts.sum::<usize>() + values * VIEW);
             assert!(groups.size() < 8 * TIDY, "{turn}");
         }
         assert_eq!(groups.sorted(&groups.groups[8]), ["common", "of turn 19999"]);
