@@ -13,6 +13,7 @@ use crate::operators::{CountPresent, Expand, Whole};
 use crate::order;
 use crate::plan::{Needs, Plan, column, null_text};
 use crate::stats::aggregate::{self, Grouping, Preparation};
+use crate::stats::group_key::{group_key, group_value};
 
 static DOC: CommandDoc = CommandDoc {
     name: "stats",
@@ -107,6 +108,9 @@ impl Command for Stats {
     }
 }
 
+/// The column of the key that several BY fields make.
+const JOINT_KEY: &str = "\u{3}";
+
 /// Plans the aggregation of prepared aggregates: rows without a BY field dropped, multivalue BY
 /// fields spread, rows sorted by the BY fields.
 ///
@@ -152,15 +156,21 @@ pub(super) fn grouped(
     }
     preparation.plan = plan;
     let aggregates = preparation.expressions();
-    let groups: Vec<Expr> = keys.iter().map(|key| column(key)).collect();
+    // Several values make one key.
+    let is_joint = keys.len() > 1;
+    let mut groups: Vec<Expr> = keys.iter().map(|key| column(key)).collect();
+    if is_joint {
+        groups = vec![group_key(groups).alias(JOINT_KEY)];
+    }
     let logical = LogicalPlanBuilder::from(preparation.plan.logical().clone())
         .aggregate(groups, aggregates)
         .and_then(LogicalPlanBuilder::build)
         .map_err(refused)?;
     let mut columns: Vec<(String, Expr, Kind)> = Vec::new();
-    for (name, key) in by.iter().zip(&keys) {
+    for (part, (name, key)) in by.iter().zip(&keys).enumerate() {
         let kind = preparation.plan.kind(key).unwrap_or(Kind::Text);
-        columns.push((name.clone(), column(key), kind));
+        let value = if is_joint { group_value(column(JOINT_KEY), part, kind) } else { column(key) };
+        columns.push((name.clone(), value, kind));
     }
     for aggregate in &preparation.aggregates {
         columns.push((aggregate.output.clone(), column(&aggregate.output), aggregate.kind));

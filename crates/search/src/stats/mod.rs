@@ -5,6 +5,7 @@
 
 pub mod aggregate;
 pub mod functions;
+pub(crate) mod group_key;
 pub mod groups;
 #[cfg(test)]
 mod spilling;
