@@ -99,6 +99,22 @@ async fn a_spilled_statistic_is_the_same() {
     }
 }
 
+#[tokio::test]
+async fn many_long_fields_to_group_by_need_little() {
+    let names: Vec<String> = (0..20).map(|field| format!("field{field}")).collect();
+    let row = |number: usize| -> Row {
+        let value = |name| Value::text(format!("{name} of the group {:>40}", number % 4000));
+        names.iter().map(|name| (name.clone(), value(name))).collect()
+    };
+    let events: Vec<Row> = (0..8000).map(row).collect();
+    let search = format!("| stats count by {}", names.join(" "));
+    let (whole, never) = rows_and_spills(&search, &events, 256 << 20).await;
+    let (spilled, times) = rows_and_spills(&search, &events, MEMORY).await;
+    assert!(never == 0 && times > 0, "spilled {never} and {times} times");
+    assert_eq!(whole.len(), 4000);
+    assert!(whole == spilled && whole.iter().all(|row| row["count"] == Value::Number(2.0)));
+}
+
 /// Sums of parts may differ in the last digit from the sum in one go.
 fn is_same(one: &Value<'_>, other: &Value<'_>) -> bool {
     match (one, other) {
