@@ -15,6 +15,10 @@ use crate::inputs::{LogFile, Place};
 use crate::logs::Logs;
 use crate::s3::{Bucket, MAX_HELD, ObjectReader, Part};
 
+/// The largest file of a disk that is held in memory, in bytes. A larger one is read as it is decoded, which
+/// costs the same.
+const MAX_OF_DISK: u64 = 2 * 1024 * 1024;
+
 /// Bytes of objects that are being fetched, or were and nobody took them yet.
 const BYTES_AHEAD: usize = 32 * 1024 * 1024;
 
@@ -70,13 +74,13 @@ impl Content {
             Ok((file, size))
         });
         let (mut file, size) = opened.map_err(|error| unreadable(error.to_string()))?;
-        if size > MAX_HELD {
+        if size > MAX_OF_DISK {
             return Ok(Self::Stream(Input::Seekable(Box::new(file))));
         }
         bytes.reserve(size as usize + 1);
         // A pipe has no size, and a file may grow.
-        match file.by_ref().take(MAX_HELD + 1).read_to_end(&mut bytes) {
-            Ok(_) if bytes.len() as u64 > MAX_HELD => {
+        match file.by_ref().take(MAX_OF_DISK + 1).read_to_end(&mut bytes) {
+            Ok(_) if bytes.len() as u64 > MAX_OF_DISK => {
                 Ok(Self::Stream(Input::Stream(Box::new(Cursor::new(bytes).chain(file)))))
             }
             Ok(_) => Ok(Self::Held(bytes)),

@@ -4,7 +4,7 @@ use libdeflater::Decompressor;
 use memchr::memmem;
 
 /// Bytes after inflating that are held at once; a larger file is streamed.
-pub const MAX_WHOLE: usize = 16 * 1024 * 1024;
+pub const MAX_WHOLE: usize = 4 * 1024 * 1024;
 
 /// Every gzip member begins like this; the third byte is the only method there is.
 const MAGIC: &[u8] = &[0x1f, 0x8b, 0x08];

@@ -29,7 +29,7 @@ fn bytes(content: Content) -> std::io::Result<Vec<u8>> {
 
 #[test]
 fn files_come_in_order_and_what_cannot_be_read_is_named() {
-    let large: Vec<u8> = (0..=MAX_HELD).map(|n| (n / 255) as u8).collect();
+    let large: Vec<u8> = (0..=MAX_OF_DISK).map(|n| (n / 255) as u8).collect();
     let server = Server::new([
         ("a/1".to_owned(), b"one".to_vec()),
         ("a/2".to_owned(), b"two".to_vec()),
@@ -133,7 +133,7 @@ fn files_of_disk_are_held_or_streamed() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("1"), "small").unwrap();
-    std::fs::write(path("2"), vec![7; MAX_HELD as usize + 1]).unwrap();
+    std::fs::write(path("2"), vec![7; MAX_OF_DISK as usize + 1]).unwrap();
     std::fs::write(path("3"), "gone").unwrap();
     let logs = logs(&server, &[folder.path().to_str().unwrap()]);
     std::fs::remove_file(path("3")).unwrap();
@@ -146,7 +146,7 @@ fn files_of_disk_are_held_or_streamed() {
     let Some((1, Ok(Content::Stream(Input::Seekable(large))))) = feed.next() else {
         panic!("streamed")
     };
-    assert_eq!(read_all(large).unwrap().len() as u64, MAX_HELD + 1);
+    assert_eq!(read_all(large).unwrap().len() as u64, MAX_OF_DISK + 1);
     let Some((2, Err(report))) = feed.next() else { panic!("unreadable") };
     assert_eq!(report.damages[0].kind, DamageKind::Io);
     assert!(feed.next().is_none());
