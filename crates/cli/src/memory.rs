@@ -21,7 +21,8 @@ pub(crate) fn share_one_heap() {
     }
 }
 
-/// Gives memory that is free back to the system, which takes milliseconds.
+/// Gives memory that is free back to the system, where the allocator does not by itself; takes
+/// milliseconds.
 pub(crate) fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[expect(unsafe_code, reason = "there is no safe call for it")]

@@ -81,6 +81,7 @@ fn must_stay(plan: &LogicalPlan) -> bool {
 ///
 /// The engine waits until there is a whole batch again. The few rows that wait then keep the texts of
 /// thousands of others alive, which nobody accounts for: of five million events, as much as the limit.
+/// A batch of more than half of the rows to wait for is handed on as it is, so that with one row all are.
 #[derive(Debug)]
 pub(crate) struct FilterAtOnce;
 
@@ -108,7 +109,30 @@ impl PhysicalOptimizerRule for FilterAtOnce {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::array::{BooleanArray, RecordBatch};
+    use datafusion::arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::datasource::memory::MemorySourceConfig;
+    use datafusion::execution::TaskContext;
+    use datafusion::physical_expr::expressions::Column;
+    use datafusion::physical_plan::collect;
+
     use super::*;
+
+    #[test]
+    fn a_condition_hands_on_what_is_left_of_a_batch() {
+        let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Boolean, true)]));
+        let batch = |values: Vec<bool>| {
+            let column = Arc::new(BooleanArray::from(values));
+            RecordBatch::try_new(schema.clone(), vec![column]).unwrap()
+        };
+        let batches = [batch(vec![true; 5]), batch(vec![false; 5]), batch(vec![true, false])];
+        let table = MemorySourceConfig::try_new_exec(&[batches.to_vec()], schema.clone(), None);
+        let filter = FilterExec::try_new(Arc::new(Column::new("a", 0)), table.unwrap()).unwrap();
+        let plan = FilterAtOnce.optimize(Arc::new(filter), &ConfigOptions::new()).unwrap();
+        let given = futures::executor::block_on(collect(plan, Arc::new(TaskContext::default())));
+        let rows: Vec<usize> = given.unwrap().iter().map(RecordBatch::num_rows).collect();
+        assert_eq!(rows, [5, 1]);
+    }
 
     #[test]
     fn all_rules_are_there() {

@@ -50,7 +50,8 @@ pub(crate) fn key_bytes(value: &Value<'_>, sort_as: SortAs) -> Option<Vec<u8>> {
     }
 }
 
-/// A value's key by [`SortAs::Auto`], to be compared without being written down.
+/// A value's key by [`SortAs::Auto`], to be compared without being written down. The order of the variants
+/// is that of values.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum AutoKey<'a> {
     Number([u8; 9]),

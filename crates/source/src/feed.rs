@@ -20,7 +20,7 @@ use crate::s3::{Bucket, MAX_HELD, ObjectReader, Part};
 const MAX_OF_DISK: u64 = 2 * 1024 * 1024;
 
 /// Bytes of objects that are being fetched, or were and nobody took them yet.
-const BYTES_AHEAD: usize = 32 * 1024 * 1024;
+const BYTES_AHEAD: usize = 16 * 1024 * 1024;
 
 /// Objects fetched ahead, at most: small ones cost more than their bytes.
 const OBJECTS_AHEAD: usize = 64;
@@ -28,7 +28,7 @@ const OBJECTS_AHEAD: usize = 64;
 /// The bytes of a file.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// All of them; at most 16 MiB.
+    /// All of them; at most [`MAX_HELD`].
     Held(Vec<u8>),
     /// One after the other.
     Stream(Input),
@@ -55,7 +55,7 @@ impl Content {
     /// Returns the content of a file; bytes go into `spare` if they are held.
     pub(crate) fn open(file: &LogFile, spare: Vec<u8>) -> Result<Self, FileReport> {
         match &file.place {
-            Place::Named => Self::of_disk(Path::new(file.name.as_ref()), spare),
+            Place::Named => Self::of_disk(Path::new(&*file.name), spare),
             Place::Disk(path) => Self::of_disk(path, spare),
             Place::Object(bucket) => {
                 let key = bucket.key_of(&file.name);

@@ -16,6 +16,7 @@ use spilltrail_spl::Arguments;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::context::{LookupStore, LookupTable};
 use crate::lookups;
+use crate::operators::gather::compacted;
 use crate::operators::{Operator, Running};
 use crate::plan::{Needs, Plan};
 use crate::rows;
@@ -177,8 +178,8 @@ struct Writing {
 
 impl Running for Writing {
     fn push(&mut self, batch: RecordBatch) -> EngineResult<Option<RecordBatch>> {
+        let batch = compacted(&batch.with_schema(self.output.clone())?)?;
         self.held += batch.get_array_memory_size();
-        let batch = batch.with_schema(self.output.clone())?;
         if let Some(batches) = &mut self.batches {
             batches.push(batch);
         }

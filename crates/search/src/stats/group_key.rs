@@ -39,7 +39,7 @@ fn append(key: &mut Vec<u8>, value: &Value<'_>) -> Result<()> {
     match value {
         Value::Null => key.extend_from_slice(&ABSENT.to_le_bytes()),
         Value::Number(number) => {
-            // What is printed the same is one group: both zeros, and whatever is no number.
+            // What is printed the same is one key: both zeros, and whatever is no number.
             let number = if number.is_nan() { f64::NAN } else { number + 0.0 };
             key.extend_from_slice(&NUMBER.to_le_bytes());
             key.extend_from_slice(&number.to_le_bytes());

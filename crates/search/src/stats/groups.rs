@@ -10,7 +10,7 @@ use spilltrail_event::Value;
 use super::Statistic;
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 
-/// Makes the statistics of one function; written with [`start!`].
+/// Makes the statistics of one function; written with `start!`.
 #[derive(Debug, Clone, Copy)]
 pub struct Start {
     /// Makes one.

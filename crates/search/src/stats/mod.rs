@@ -154,6 +154,6 @@ impl Statistic for AllNumbers {
     }
 
     fn held(&self) -> usize {
-        self.inner.held()
+        size_of_val(&*self.inner) + self.inner.held()
     }
 }

@@ -29,7 +29,7 @@ fn bytes(content: Content) -> std::io::Result<Vec<u8>> {
 
 #[test]
 fn files_come_in_order_and_what_cannot_be_read_is_named() {
-    let large: Vec<u8> = (0..=MAX_OF_DISK).map(|n| (n / 255) as u8).collect();
+    let large: Vec<u8> = (0..=MAX_HELD).map(|n| (n / 255) as u8).collect();
     let server = Server::new([
         ("a/1".to_owned(), b"one".to_vec()),
         ("a/2".to_owned(), b"two".to_vec()),

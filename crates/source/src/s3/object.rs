@@ -14,7 +14,7 @@ use super::bucket::{Attempts, Bucket, Setback};
 use super::failure::Failure;
 
 /// Objects up to this size are read with one request and held in memory; larger ones are streamed.
-pub(crate) const MAX_HELD: u64 = 16 * 1024 * 1024;
+pub(crate) const MAX_HELD: u64 = 4 * 1024 * 1024;
 
 /// The parts in which larger objects are read; two of them are in memory.
 pub(crate) const PART: u64 = 4 * 1024 * 1024;

@@ -78,6 +78,7 @@ impl DistinctGroups {
     fn tidy(&mut self) {
         if self.groups.is_empty() {
             (self.texts, self.groups) = (Texts::default(), Vec::new());
+            self.tidied = TIDY;
         } else if self.texts.size() > self.tidied {
             let old = std::mem::take(&mut self.texts);
             self.held = 0;
@@ -145,7 +146,8 @@ impl GroupStatistics for DistinctGroups {
 
     fn size(&self) -> usize {
         let groups = self.groups.capacity() * size_of::<Numbers>() + self.held;
-        // There must be room for the values once there are no groups any more.
+        // The groups go when their values are given. That both are there for a moment is what the engine
+        // has a margin for.
         (groups + self.texts.size()).max(self.given)
     }
 }

@@ -68,8 +68,8 @@ impl Statistic for Extreme {
         let better = if self.is_max { Ordering::Greater } else { Ordering::Less };
         if self.best.as_ref().is_none_or(|best| key.cmp(&best.key) == better) {
             let value = match value {
-                // Both zeros are one value.
-                Value::Number(number) => Value::Number(number + 0.0),
+                // Both zeros are one value; what is not finite has a printed form only.
+                Value::Number(number) if number.is_finite() => Value::Number(number + 0.0),
                 other => Value::text(other.to_text().unwrap_or_default().into_owned()),
             };
             self.best = Some(Best { key: key.into_owned(), value });
