@@ -13,8 +13,7 @@ use spilltrail_event::{Field, Value, fields};
 use super::gather::{self, Given, HeldRows};
 use super::{Operator, Running, key};
 use crate::expression::arrow::{ColumnBuilder, ColumnReader};
-use crate::stats::groups::feed;
-use crate::stats::{PlannedAggregate, Statistic};
+use crate::stats::{GroupStatistics, PlannedAggregate};
 
 /// Computes aggregates over all rows and gives every row those of its group. A row without one of the
 /// BY fields gets nothing; one with a multivalue counts for the group of each member and gets what
@@ -50,15 +49,14 @@ impl Operator for EventStatistics {
         output: SchemaRef,
         context: &TaskContext,
     ) -> Result<Box<dyn Running>> {
+        let statistics = self.aggregates.iter().map(PlannedAggregate::start_groups);
         Ok(Box::new(Grouping {
+            statistics: statistics.collect(),
             operator: self.clone(),
             output,
             groups: HashMap::new(),
-            statistics: Vec::new(),
             rows: Vec::new(),
             keys: 0,
-            unmeasured: 0,
-            measured: 0,
             learnt: 0,
             held: Some(HeldRows::new(self.name(), input, context)),
             given: Box::new(std::iter::empty()),
@@ -110,15 +108,12 @@ struct Grouping {
     operator: EventStatistics,
     output: SchemaRef,
     groups: HashMap<Vec<u8>, u32>,
-    /// One list a group, one statistic an aggregate.
-    statistics: Vec<Vec<Box<dyn Statistic>>>,
+    /// Of each aggregate the statistics of all groups.
+    statistics: Vec<Box<dyn GroupStatistics>>,
     /// The group of each row.
     rows: Vec<Option<u32>>,
     /// The bytes of the groups' keys.
     keys: usize,
-    /// Rows since the statistics were last measured, and what they took then.
-    unmeasured: usize,
-    measured: usize,
     /// The memory of all of this that is accounted for.
     learnt: usize,
     /// None once they are given.
@@ -128,14 +123,14 @@ struct Grouping {
 
 impl Grouping {
     fn group(&mut self, key: Vec<u8>) -> Result<u32> {
+        let count = self.groups.len();
         Ok(match self.groups.entry(key) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(vacant) => {
-                let number = u32::try_from(self.statistics.len())
+                let number = u32::try_from(count)
                     .map_err(|_| exec_datafusion_err!("more than 2^32 groups"))?;
                 self.keys += vacant.key().len() + 64;
-                let fresh = self.operator.aggregates.iter().map(PlannedAggregate::start);
-                self.statistics.push(fresh.collect());
+                self.statistics.iter_mut().for_each(|statistics| statistics.grow(count + 1));
                 *vacant.insert(number)
             }
         })
@@ -145,9 +140,9 @@ impl Grouping {
     fn results(&mut self, held: HeldRows) -> Result<Given> {
         let groups = UInt32Array::from(std::mem::take(&mut self.rows));
         let mut results: Vec<(String, ArrayRef)> = Vec::new();
-        for (index, aggregate) in self.operator.aggregates.iter().enumerate() {
+        for (aggregate, statistics) in self.operator.aggregates.iter().zip(&self.statistics) {
             let mut values = ColumnBuilder::new(aggregate.kind);
-            self.statistics.iter().for_each(|group| values.push(group[index].value()));
+            statistics.values(statistics.count(), &mut values);
             results.push((aggregate.output.clone(), values.finish()));
         }
         let output = self.output.clone();
@@ -174,19 +169,14 @@ impl Running for Grouping {
             for key in key::groups(&inputs.by, row) {
                 let group = self.group(key)?;
                 own.get_or_insert(group);
-                for (index, statistic) in self.statistics[group as usize].iter_mut().enumerate() {
-                    feed(statistic.as_mut(), &inputs.value(index, row), inputs.time(row));
+                for (index, statistics) in self.statistics.iter_mut().enumerate() {
+                    statistics.feed(group as usize, &inputs.value(index, row), inputs.time(row));
                 }
             }
             self.rows.push(own);
         }
-        // To measure as many groups as there were rows costs as much as to add the rows to them.
-        self.unmeasured += batch.num_rows();
-        if self.unmeasured >= self.statistics.len() {
-            self.unmeasured = 0;
-            self.measured = self.statistics.iter().flatten().map(|state| state.held() + 64).sum();
-        }
-        let size = self.measured + self.keys + self.rows.len() * 8;
+        let statistics: usize = self.statistics.iter().map(|statistics| statistics.size()).sum();
+        let size = statistics + self.keys + self.rows.len() * 8;
         if let Some(held) = &mut self.held {
             held.push(&batch)?;
             held.learn(size.saturating_sub(self.learnt))?;

@@ -93,8 +93,16 @@ pub trait GroupStatistics: Send + Sync {
     /// Sees to it that there are at least so many groups.
     fn grow(&mut self, count: usize);
 
+    /// Takes a value, member by member; `time` is the row's, for functions that ask for it.
+    fn feed(&mut self, group: usize, value: &Value<'_>, time: Option<f64>);
+
     /// Takes the values of a batch.
-    fn update(&mut self, taken: &Taken<'_>, group_of: GroupOf<'_>);
+    fn update(&mut self, taken: &Taken<'_>, group_of: GroupOf<'_>) {
+        for row in taken.counting() {
+            let time = taken.times.and_then(|times| times.value(row).as_number());
+            self.feed(group_of.row(row), &taken.values.value(row), time);
+        }
+    }
 
     /// Takes what another statistic of the same kind saved, as [`Statistic::merge`].
     fn merge(&mut self, group: usize, saved: &[u8]);
@@ -148,13 +156,8 @@ impl<S: Statistic> GroupStatistics for Groups<S> {
         }
     }
 
-    fn update(&mut self, taken: &Taken<'_>, group_of: GroupOf<'_>) {
-        for row in taken.counting() {
-            let time = taken.times.and_then(|times| times.value(row).as_number());
-            self.change(group_of.row(row), |statistic| {
-                feed(statistic, &taken.values.value(row), time);
-            });
-        }
+    fn feed(&mut self, group: usize, value: &Value<'_>, time: Option<f64>) {
+        self.change(group, |statistic| feed(statistic, value, time));
     }
 
     fn merge(&mut self, group: usize, saved: &[u8]) {
@@ -190,17 +193,20 @@ pub(crate) fn append(column: &mut BinaryBuilder, prefix: &[u8], state: &[u8]) {
     column.append_value([prefix, state].concat());
 }
 
-/// Feeds a value member by member.
-pub(crate) fn feed<S: Statistic + ?Sized>(statistic: &mut S, value: &Value<'_>, time: Option<f64>) {
+/// Calls `take` with each member of a value; a single value is its only one, null has none.
+pub(crate) fn each_member(value: &Value<'_>, mut take: impl FnMut(&Value<'_>)) {
     match value {
         Value::Null => {}
         Value::Multi(members) => {
-            for member in members {
-                statistic.update(&Value::text(member.as_ref()), time);
-            }
+            members.iter().for_each(|member| take(&Value::text(member.as_ref())));
         }
-        single => statistic.update(single, time),
+        single => take(single),
     }
+}
+
+/// Feeds a value member by member.
+pub(crate) fn feed<S: Statistic + ?Sized>(statistic: &mut S, value: &Value<'_>, time: Option<f64>) {
+    each_member(value, |member| statistic.update(member, time));
 }
 
 /// Takes a value back member by member; false if the statistic has to be made anew from what is left.

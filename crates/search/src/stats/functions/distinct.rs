@@ -1,7 +1,7 @@
 //! Distinct values: how many, estimated, and the most frequent. Values are text: `1` and `1.0` are
 //! two.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 use spilltrail_event::{Kind, Value};
@@ -174,11 +174,11 @@ impl Statistic for Distinct {
     }
 
     fn save(&self) -> Vec<u8> {
-        save(&self.counts.sorted().into_iter().collect::<BTreeMap<_, _>>())
+        save(&self.counts.sorted())
     }
 
     fn merge(&mut self, saved: &[u8]) {
-        for (text, count) in load::<BTreeMap<String, u64>>(saved).unwrap_or_default() {
+        for (text, count) in load::<Vec<(String, u64)>>(saved).unwrap_or_default() {
             self.add(&text, count);
         }
     }

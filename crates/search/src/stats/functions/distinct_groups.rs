@@ -3,17 +3,17 @@
 //! Groups have much the same values, such as the names of calls. Each text is there once for all of them,
 //! and a group has numbers.
 
-use std::hash::BuildHasher;
+use std::collections::HashSet;
 
 use datafusion::arrow::array::BinaryBuilder;
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
+use indexmap::IndexSet;
 use spilltrail_event::Value;
 
 use super::distinct::Give;
 use super::lists::members;
 use crate::expression::arrow::ColumnBuilder;
-use crate::stats::groups::{GroupOf, GroupStatistics, Taken, append};
+use crate::stats::groups::{GroupStatistics, append, each_member};
 use crate::stats::{load, save};
 
 /// The distinct values of groups.
@@ -56,18 +56,6 @@ impl DistinctGroups {
         if self.gives_values { VIEW + text.len() } else { 0 }
     }
 
-    fn add_value(&mut self, group: usize, value: &Value<'_>) {
-        match value {
-            Value::Null => {}
-            Value::Multi(members) => members.iter().for_each(|member| self.add(group, member)),
-            single => {
-                if let Some(text) = single.to_text() {
-                    self.add(group, &text);
-                }
-            }
-        }
-    }
-
     fn sorted(&self, group: &Numbers) -> Vec<&str> {
         let mut texts: Vec<&str> = group.iter().map(|number| self.texts.get(number)).collect();
         texts.sort_unstable();
@@ -105,10 +93,12 @@ impl GroupStatistics for DistinctGroups {
         }
     }
 
-    fn update(&mut self, taken: &Taken<'_>, group_of: GroupOf<'_>) {
-        for row in taken.counting() {
-            self.add_value(group_of.row(row), &taken.values.value(row));
-        }
+    fn feed(&mut self, group: usize, value: &Value<'_>, _: Option<f64>) {
+        each_member(value, |member| {
+            if let Some(text) = member.to_text() {
+                self.add(group, &text);
+            }
+        });
     }
 
     fn merge(&mut self, group: usize, saved: &[u8]) {
@@ -155,50 +145,35 @@ impl GroupStatistics for DistinctGroups {
 /// Texts, each of which has a number.
 #[derive(Default)]
 struct Texts {
-    numbers: HashTable<u32>,
-    hasher: RandomState,
-    bytes: String,
-    /// Where each text ends.
-    ends: Vec<usize>,
+    texts: IndexSet<Box<str>, RandomState>,
+    /// The bytes of all of them.
+    bytes: usize,
 }
 
 impl Texts {
     fn get(&self, number: u32) -> &str {
-        text(&self.bytes, &self.ends, number)
+        &self.texts[number as usize]
     }
 
-    fn number(&mut self, wanted: &str) -> u32 {
-        let Self { numbers, hasher, bytes, ends } = self;
-        let hash = |text: &str| hasher.hash_one(text);
-        let is_it = |number: &u32| text(bytes, ends, *number) == wanted;
-        if let Some(number) = numbers.find(hash(wanted), is_it) {
-            return *number;
-        }
-        let number = u32::try_from(ends.len()).unwrap_or(u32::MAX);
-        let rehash = |number: &u32| hash(text(bytes, ends, *number));
-        numbers.insert_unique(hash(wanted), number, rehash);
-        bytes.push_str(wanted);
-        ends.push(bytes.len());
-        number
+    fn number(&mut self, text: &str) -> u32 {
+        let number = self.texts.get_index_of(text).unwrap_or_else(|| {
+            self.bytes += text.len();
+            self.texts.insert_full(text.into()).0
+        });
+        // There are fewer than 2^32 wherever they fit into memory.
+        u32::try_from(number).unwrap_or(u32::MAX)
     }
 
     fn size(&self) -> usize {
-        self.bytes.capacity()
-            + self.ends.capacity() * size_of::<usize>()
-            + self.numbers.allocation_size()
+        // Of each a pointer, a length, a hash and a place, and what its allocation rounds up.
+        self.bytes + self.texts.capacity() * 6 * size_of::<usize>()
     }
-}
-
-fn text<'a>(bytes: &'a str, ends: &[usize], number: u32) -> &'a str {
-    let number = number as usize;
-    let start = number.checked_sub(1).map_or(0, |before| ends[before]);
-    &bytes[start..ends[number]]
 }
 
 /// Different numbers. Most groups have few, for which a table is too large.
 enum Numbers {
     Few { count: u8, numbers: [u32; Self::FEW] },
-    Many(Box<HashTable<u32>>),
+    Many(HashSet<u32, RandomState>),
 }
 
 impl Default for Numbers {
@@ -208,7 +183,7 @@ impl Default for Numbers {
 }
 
 impl Numbers {
-    const FEW: usize = 5;
+    const FEW: usize = 8;
 
     /// Adds a number; returns how many more bytes are held, or none if it was there.
     fn insert(&mut self, number: u32) -> Option<usize> {
@@ -223,21 +198,12 @@ impl Numbers {
                     *count += 1;
                     return Some(0);
                 }
-                let mut many = Box::new(HashTable::with_capacity(2 * Self::FEW));
-                for number in numbers.iter().copied().chain([number]) {
-                    many.insert_unique(spread(number), number, |number| spread(*number));
-                }
-                *self = Self::Many(many);
+                *self = Self::Many(numbers.iter().copied().chain([number]).collect());
                 Some(self.held())
             }
             Self::Many(many) => {
-                let before = many.allocation_size();
-                let hash = spread(number);
-                if many.find(hash, |known| *known == number).is_some() {
-                    return None;
-                }
-                many.insert_unique(hash, number, |number| spread(*number));
-                Some(many.allocation_size() - before)
+                let before = many.capacity();
+                many.insert(number).then(|| (many.capacity() - before) * SLOT)
             }
         }
     }
@@ -260,15 +226,13 @@ impl Numbers {
     fn held(&self) -> usize {
         match self {
             Self::Few { .. } => 0,
-            Self::Many(many) => size_of::<HashTable<u32>>() + many.allocation_size(),
+            Self::Many(many) => many.capacity() * SLOT,
         }
     }
 }
 
-/// Numbers are dense; a table looks at the upper bits and at the lower ones.
-fn spread(number: u32) -> u64 {
-    u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
-}
+/// What a number takes in a table, with the room that a table leaves.
+const SLOT: usize = 6;
 
 #[cfg(test)]
 mod tests {
