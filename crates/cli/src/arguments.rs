@@ -105,7 +105,7 @@ pub(crate) struct ReadOptions {
     pub(crate) geoip: Option<PathBuf>,
     /// Memory that operators may hold in all; beyond it they spill to disk or fail. From 256 on, `hunt`
     /// runs two detections at a time.
-    #[arg(long, value_name = "MIB", default_value_t = 60)]
+    #[arg(long, value_name = "MIB", default_value_t = 56)]
     pub(crate) memory_limit: usize,
     #[command(flatten)]
     pub(crate) s3: S3Options,
