@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use spilltrail_content::{ContentSet, Detection, Risk};
 use spilltrail_event::{Field, Kind, Value};
-use spilltrail_search::memory::Row;
+use spilltrail_search::rows::Row;
 use spilltrail_spl::expand_macros;
 
 use crate::arguments::{DetectionsCommand, DetectionsListOptions, DetectionsShowOptions};

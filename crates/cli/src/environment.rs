@@ -8,8 +8,9 @@ use datafusion::execution::context::SessionContext;
 use jiff::tz::TimeZone;
 use spilltrail_content::ContentSet;
 use spilltrail_event::TimeBounds;
-use spilltrail_search::context::{EventSource, GeoDatabase, SearchContext};
-use spilltrail_search::memory::MemoryEvents;
+use spilltrail_search::context::{GeoDatabase, SearchContext};
+use spilltrail_search::events::EventSource;
+use spilltrail_search::events::memory::MemoryEvents;
 use spilltrail_search::run;
 use spilltrail_source::{
     Duplicates, Logs, Progress, ReadOptions as LogOptions, S3Options, ScanOptions, Wanted,

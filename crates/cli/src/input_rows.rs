@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use spilltrail_event::{Value, fields};
-use spilltrail_search::memory::Row;
+use spilltrail_search::rows::Row;
 
 /// Reads the rows of a file. A number keeps its own text; null is absent.
 pub(crate) fn read(path: &Path) -> Result<Vec<Row>> {

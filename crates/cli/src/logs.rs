@@ -7,9 +7,9 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest, fields};
-use spilltrail_search::context::EventSource;
 use spilltrail_search::error::to_engine;
-use spilltrail_search::shared::{EventReader, EventsRead};
+use spilltrail_search::events::EventSource;
+use spilltrail_search::events::shared::{EventReader, EventsRead};
 use spilltrail_source::{Logs, ScanCosts, ScanOptions, Scanned};
 
 /// No logs were named: searches that make their own rows run, others say so.

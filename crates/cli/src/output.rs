@@ -5,8 +5,8 @@ use std::io::{BufWriter, IsTerminal, Stdout, Write};
 use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
 use spilltrail_event::{Field, Value};
-use spilltrail_search::json::object;
-use spilltrail_search::memory::Row;
+use spilltrail_search::rows::Row;
+use spilltrail_search::rows::json::object;
 
 use crate::arguments::Format;
 

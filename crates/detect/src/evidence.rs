@@ -11,9 +11,9 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Value;
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::error;
-use spilltrail_search::events::{Origin, Outline};
-use spilltrail_search::memory::Row;
 use spilltrail_search::rows::Columns;
+use spilltrail_search::rows::Row;
+use spilltrail_search::run::outline::{Origin, Outline};
 
 use crate::trails::Trails;
 

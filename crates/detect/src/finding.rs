@@ -5,8 +5,8 @@ use spilltrail_content::{
     Annotations, Detection, DetectionType, FilledDrilldown, NotableSeverity, NotableText,
 };
 use spilltrail_event::Value;
-use spilltrail_search::json;
-use spilltrail_search::memory::Row;
+use spilltrail_search::rows::Row;
+use spilltrail_search::rows::json;
 
 use crate::evidence::Evidence;
 

@@ -7,8 +7,8 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::ScanRequest;
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::error::from_engine;
-use spilltrail_search::events;
-use spilltrail_search::shared::{SharedEvents, SharedView};
+use spilltrail_search::events::shared::{SharedEvents, SharedView};
+use spilltrail_search::run::outline;
 
 use crate::run::{DetectionRun, Planned, stopped};
 
@@ -46,7 +46,7 @@ pub async fn plan(
         let view = shared.view();
         let context = SearchContext { events: view.clone(), ..context() };
         let detection = &content.detections[*place];
-        if let Some(outline) = events::outline(&detection.search, &context.macros) {
+        if let Some(outline) = outline::outline(&detection.search, &context.macros) {
             view.carry(outline.carried(&context)).await.map_err(|error| from_engine(&error))?;
         }
         let mut job = Job { place: *place, context, view, state: State::Waiting };

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use spilltrail_event::fields::TIME;
 use spilltrail_event::{TimeBounds, Value};
 use spilltrail_search::context::SearchContext;
-use spilltrail_search::memory::Row;
+use spilltrail_search::rows::Row;
 
 /// Fields that say who acted, best first.
 const IDENTITIES: &[&str] = &[

@@ -8,9 +8,10 @@ use serde::{Serialize, Serializer};
 use spilltrail_content::{ContentSet, Detection};
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use spilltrail_search::context::{Observations, SearchContext};
-use spilltrail_search::memory::Row;
+use spilltrail_search::rows;
+use spilltrail_search::rows::Row;
+use spilltrail_search::run::outline;
 use spilltrail_search::run::{self as search, Prepared};
-use spilltrail_search::{events, rows};
 
 use crate::baseline;
 use crate::evidence::{self, Evidence, Gathered};
@@ -271,7 +272,7 @@ async fn gathered(
         newest: None,
     };
     let unknown = || found.rows.iter().map(|_| whole_search()).collect();
-    let Some(outline) = events::outline(&detection.search, &context.macros) else {
+    let Some(outline) = outline::outline(&detection.search, &context.macros) else {
         return (Vec::new(), unknown());
     };
     // What this second reading observes is not the detection's own.

@@ -9,7 +9,8 @@ use spilltrail_content::{ContentSet, Detection};
 use spilltrail_diagnostic::Code;
 use spilltrail_event::{TimeBounds, Value};
 use spilltrail_search::context::{LookupStore, LookupTable, SearchContext};
-use spilltrail_search::memory::{MemoryEvents, Row};
+use spilltrail_search::events::memory::MemoryEvents;
+use spilltrail_search::rows::Row;
 use spilltrail_search::run as search;
 
 use crate::{DetectionRun, Finding, Status, run};

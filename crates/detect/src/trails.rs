@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use spilltrail_event::Value;
 use spilltrail_event::fields::TIME;
-use spilltrail_search::events::{EVENT_ID, EVENT_TIME, original_column};
-use spilltrail_search::expression::arrow::ColumnReader;
-use spilltrail_search::memory::Row;
 use spilltrail_search::rows::Columns;
+use spilltrail_search::rows::Row;
+use spilltrail_search::rows::arrow::ColumnReader;
+use spilltrail_search::run::outline::{EVENT_ID, EVENT_TIME, original_column};
 
 use crate::evidence::{Evidence, Gathered, MAX_EVENT_IDS, members, term, with_terms};
 

@@ -1,4 +1,6 @@
-//! Failures of the engine, told as diagnostics.
+//! Failures: those of the engine as diagnostics, and locks that outlive a panic.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use datafusion::common::DataFusionError;
 use spilltrail_diagnostic::{Code, Diagnostic};
@@ -31,4 +33,9 @@ pub fn from_engine(error: &DataFusionError) -> Diagnostic {
         .help("raise `--memory-limit`, or narrow the search"),
         other => Diagnostic::error(Code::EXECUTION, other.strip_backtrace()),
     }
+}
+
+/// Locks a mutex; a panic elsewhere does not make the data unusable, because every update is whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What no other tool checks: the arrows between crates, the shape of files, links.
+//! What no other tool checks: the arrows between crates and inside one, the shape of files, links.
 //!
 //! A finding is one line with its place. All of them are collected before the task fails, so that one
 //! run is enough to mend everything.
@@ -6,6 +6,7 @@
 mod arrows;
 mod links;
 mod modules;
+mod rooms;
 mod sources;
 mod texts;
 
@@ -26,6 +27,7 @@ pub(crate) fn run(repository: &Path) -> Result<()> {
     let files = read_files(repository)?;
     let mut findings = arrows::check(repository)?;
     findings.extend(modules::check(&files));
+    findings.extend(rooms::check(&files));
     findings.extend(links::check(repository, &files));
     findings.extend(files.iter().flat_map(sources::check));
     findings.extend(files.iter().flat_map(texts::check));

@@ -10,7 +10,7 @@ use anyhow::Result;
 use spilltrail_decode::needed_words;
 use spilltrail_detect::hunt::{self, Job};
 use spilltrail_event::{Comparison, Predicate, ScanRequest};
-use spilltrail_search::shared::{SharedEvents, whole_events};
+use spilltrail_search::events::shared::{SharedEvents, whole_events};
 
 use super::unreadable;
 use crate::environment::Environment;

@@ -19,7 +19,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use spilltrail_content::{ContentSet, Detection};
 use spilltrail_detect::{DetectionRun, Status, hunt};
 use spilltrail_diagnostic::{Diagnostic, Severity};
-use spilltrail_search::shared::SharedEvents;
+use spilltrail_search::events::shared::SharedEvents;
 use spilltrail_source::{Progress, Wanted};
 use spilltrail_spl::expand_macros;
 

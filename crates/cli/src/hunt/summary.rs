@@ -8,7 +8,7 @@ use spilltrail_content::Detection;
 use spilltrail_decode::SkipKind;
 use spilltrail_detect::{DetectionRun, Status};
 use spilltrail_diagnostic::Diagnostic;
-use spilltrail_search::json;
+use spilltrail_search::rows::json;
 use spilltrail_source::{Reason, ScanCosts, SkippedCount};
 
 use crate::environment::Environment;

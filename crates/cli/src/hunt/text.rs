@@ -5,7 +5,7 @@ use std::fmt::Write;
 use comfy_table::Table;
 use jiff::tz::TimeZone;
 use spilltrail_detect::{Finding, Status, identity};
-use spilltrail_search::memory::Row;
+use spilltrail_search::rows::Row;
 use spilltrail_spl::time::strftime;
 
 use super::summary::{Report, Summary};

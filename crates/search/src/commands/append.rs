@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_spl::{Arguments, Pipeline};
 
+use super::subsearch::{self, MAX_APPENDED_ROWS};
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::operators::Append;
-use crate::plan::{Needs, Plan};
-use crate::subsearch::{self, MAX_APPENDED_ROWS};
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "append",

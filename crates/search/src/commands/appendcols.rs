@@ -13,11 +13,11 @@ use spilltrail_event::{Field, Value};
 use spilltrail_spl::{Arguments, Pipeline};
 
 use super::append::{required, subsearch_option};
+use super::subsearch::{self, MAX_APPENDED_ROWS};
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 use crate::operators::{Operator, Running};
-use crate::plan::{Needs, Plan, kind_of};
-use crate::subsearch::{self, MAX_APPENDED_ROWS};
+use crate::planning::plan::{Needs, Plan, kind_of};
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 
 static DOC: CommandDoc = CommandDoc {
     name: "appendcols",

@@ -5,10 +5,11 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::{Arguments, Pipeline};
 
 use super::append::required;
+use super::pipeline;
+use super::subsearch;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::operators::Append;
-use crate::plan::{Needs, Plan};
-use crate::{planner, subsearch};
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "appendpipe",
@@ -54,7 +55,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 impl Command for AppendPipe {
     fn needs(&self, after: Needs) -> Needs {
         // A pipeline in error needs nothing; planning it says what is wrong.
-        let Ok(mut needs) = planner::needs_of(&self.commands, after.clone()) else { return after };
+        let Ok(mut needs) = pipeline::needs_of(&self.commands, after.clone()) else { return after };
         needs.fields.extend(&after.fields);
         needs.order |= after.order;
         needs
@@ -67,7 +68,7 @@ impl Command for AppendPipe {
         let rows = subsearch::collect(input, stage.context, None).await.map_err(refused)?;
         let plan = rows.into_plan().map_err(refused)?;
         let needs = Needs { order: true, ..stage.after.clone() };
-        let added = planner::plan_on(plan.clone(), &self.commands, stage.context, needs)
+        let added = pipeline::plan_on(plan.clone(), &self.commands, stage.context, needs)
             .await
             .map_err(subsearch::first)?;
         let added = subsearch::collect(added, stage.context, None).await.map_err(refused)?;

@@ -9,11 +9,11 @@ use spilltrail_spl::time::{self, Unit};
 use spilltrail_spl::{Arguments, time::Span};
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::bins::{NumberBins, TimeBins};
 use crate::context::SearchContext;
-use crate::mapped::{ValueFunction, mapped};
 use crate::operators::RangeBins;
-use crate::plan::{Needs, Plan, column};
+use crate::planning::plan::{Needs, Plan, column};
+use crate::rows::bins::{NumberBins, TimeBins};
+use crate::rows::mapped::{ValueFunction, mapped};
 
 /// Bins at most when no span is given (limits.conf, `[discretize] default_time_bins`).
 const DEFAULT_BINS: usize = 100;
@@ -160,7 +160,7 @@ fn width(written: &Written, is_time: bool) -> Result<Width, Diagnostic> {
     let minimum = match &written.minimum {
         None => 0.0,
         Some(value) => match fixed(value, is_time)? {
-            Width::Time { span, .. } => crate::bins::seconds(span),
+            Width::Time { span, .. } => crate::rows::bins::seconds(span),
             Width::Number(NumberBins::Linear { width }) => width,
             _ => return Err(bad_span(value)),
         },

@@ -8,8 +8,8 @@ use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options, sort};
 use crate::operators::Dedup;
-use crate::order::stable_sort;
-use crate::plan::{Needs, Plan};
+use crate::planning::order::stable_sort;
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "dedup",

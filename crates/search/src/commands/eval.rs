@@ -10,10 +10,12 @@ use spilltrail_event::fields::RAW;
 use spilltrail_event::{Kind, Value};
 use spilltrail_spl::{Arguments, Assignment};
 
+use super::subsearch;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
-use crate::plan::{Needs, Plan, column};
+use crate::planning::eval;
+use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::Rows;
-use crate::{convert, eval, subsearch};
+use crate::rows::convert;
 
 static DOC: CommandDoc = CommandDoc {
     name: "eval",
@@ -80,7 +82,7 @@ impl Command for Eval {
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let mut plan = stage.input(input)?;
         for assignment in &self.assignments {
-            let value = eval::splice(&assignment.value, stage.context).await?;
+            let value = subsearch::splice(&assignment.value, stage.context).await?;
             let compiled = eval::expression(&value, &plan, stage.context)?;
             let kind = compiled.storable()?;
             let expr = compiled.into_expr();
@@ -129,10 +131,10 @@ async fn named_by_value(
             let wide = known.map_or(kind, |known| known.or(kind));
             let old = match known {
                 Some(known) => convert::to_kind(column(&name), known, wide),
-                None => {
-                    lit(datafusion::common::ScalarValue::try_from(&crate::plan::data_type(wide))
-                        .map_err(refused)?)
-                }
+                None => lit(datafusion::common::ScalarValue::try_from(
+                    &crate::planning::plan::data_type(wide),
+                )
+                .map_err(refused)?),
             };
             let new = convert::to_kind(column(VALUE), kind, wide);
             let is_named =
@@ -164,7 +166,7 @@ fn target_name(target: &str, plan: &Plan) -> Expr {
         parts.push(convert::text(before));
         parts.push(match plan.kind(name) {
             Some(kind) => convert::to_kind(column(name), kind, Kind::Text),
-            None => crate::plan::null_text(),
+            None => crate::planning::plan::null_text(),
         });
         rest = after;
     }

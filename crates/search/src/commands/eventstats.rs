@@ -8,8 +8,8 @@ use spilltrail_spl::{Arguments, StatsArguments};
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::operators::EventStatistics;
-use crate::plan::{Needs, Plan};
-use crate::stats::aggregate::{self, Grouping};
+use crate::planning::aggregate::{self, Grouping};
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "eventstats",

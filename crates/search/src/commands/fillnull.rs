@@ -9,9 +9,9 @@ use spilltrail_event::Kind;
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options, table};
-use crate::convert::{text, to_kind};
 use crate::operators::Fill;
-use crate::plan::{Needs, Plan, column};
+use crate::planning::plan::{Needs, Plan, column};
+use crate::rows::convert::{text, to_kind};
 
 static DOC: CommandDoc = CommandDoc {
     name: "fillnull",

@@ -9,7 +9,7 @@ use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::operators::{Summarize, Summary};
-use crate::plan::{Needs, Plan};
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "format",

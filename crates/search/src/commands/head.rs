@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::{Arguments, EvalExpr};
 
+use super::subsearch;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::eval;
 use crate::operators::While;
-use crate::plan::{Needs, Plan};
+use crate::planning::eval;
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "head",
@@ -88,7 +89,7 @@ impl Command for Head {
         let refused = |error| stage.refused(error);
         let mut plan = stage.input(input)?;
         if let Some(condition) = &self.condition {
-            let condition = eval::splice(condition, stage.context).await?;
+            let condition = subsearch::splice(condition, stage.context).await?;
             let condition = eval::condition(&condition, &plan, stage.context)?;
             let holds = datafusion::logical_expr::when(
                 condition.clone().is_null(),

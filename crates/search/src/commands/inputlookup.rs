@@ -6,13 +6,15 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, Value};
 use spilltrail_spl::{Arguments, SearchExpr};
 
+use super::subsearch;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::context::{LookupTable, Purpose};
+use crate::lookups;
 use crate::operators::Append;
-use crate::plan::{Needs, Plan};
-use crate::predicate::{self, Position};
+use crate::planning::plan::{Needs, Plan};
+use crate::planning::predicate::Position;
+use crate::planning::predicate_udf;
 use crate::rows::Rows;
-use crate::{lookups, predicate_udf, subsearch};
 
 static DOC: CommandDoc = CommandDoc {
     name: "inputlookup",
@@ -119,7 +121,7 @@ impl InputLookup {
             return Ok(rows_of(&table, self.start, self.max));
         };
         let all = rows_of(&table, 0, usize::MAX);
-        let predicate = predicate::compile(condition, Position::Later, stage.context).await?;
+        let predicate = subsearch::predicate(condition, Position::Later, stage.context).await?;
         let plan = all.into_plan().map_err(|error| stage.refused(error))?;
         let holds = predicate_udf::condition(predicate, &plan);
         let plan = plan.filter(holds).map_err(|error| stage.refused(error))?;

@@ -12,7 +12,7 @@ use spilltrail_spl::Arguments;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::context::GeoDatabase;
 use crate::operators::{Derive, RowFunction};
-use crate::plan::{Needs, Plan};
+use crate::planning::plan::{Needs, Plan};
 
 /// The fields that are always added.
 const FIELDS: [&str; 5] = ["City", "Country", "Region", "lat", "lon"];

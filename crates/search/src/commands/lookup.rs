@@ -13,7 +13,7 @@ use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::context::{LookupTable, Purpose};
 use crate::lookups::{self, Index};
 use crate::operators::{Derive, RowFunction};
-use crate::plan::{Needs, Plan};
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "lookup",

@@ -11,7 +11,7 @@ use spilltrail_spl::Arguments;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::expression::regex::Regex;
 use crate::operators::{Derive, RowFunction};
-use crate::plan::{Needs, Plan};
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "makemv",

@@ -7,7 +7,7 @@ use spilltrail_event::{Value, fields};
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::plan::{Needs, Plan};
+use crate::planning::plan::{Needs, Plan};
 use crate::rows::Rows;
 
 /// Rows that one `makeresults` makes, at most.

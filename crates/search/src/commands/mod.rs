@@ -25,6 +25,7 @@ mod nomv;
 mod options;
 mod outlier;
 mod outputlookup;
+pub(crate) mod pipeline;
 mod regex;
 #[cfg(test)]
 mod registry;
@@ -38,6 +39,7 @@ mod sort;
 mod spath;
 mod stats;
 mod streamstats;
+pub(crate) mod subsearch;
 mod table;
 mod tail;
 mod trendline;
@@ -50,8 +52,8 @@ use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_spl::Arguments;
 
-use crate::context::SearchContext;
-use crate::plan::{Needs, Plan};
+use crate::planning::plan::{Needs, Plan};
+pub use crate::planning::stage::Stage;
 
 /// Every command, sorted by name.
 pub static COMMANDS: &[Entry] = &[
@@ -134,52 +136,6 @@ pub trait Command: Debug + Send + Sync {
     /// the rows it was made of: no field if all rows become one, none if that cannot be said.
     fn grouping(&self) -> Option<Vec<String>> {
         None
-    }
-}
-
-/// What a command is planned in.
-#[derive(Debug)]
-pub struct Stage<'a> {
-    /// The search's surroundings.
-    pub context: &'a SearchContext,
-    /// What comes after needs.
-    pub after: &'a Needs,
-    /// The command's name in the text.
-    pub span: Span,
-}
-
-impl Stage<'_> {
-    /// Returns the input of a command that is not generating.
-    ///
-    /// # Errors
-    /// Fails with NOT_GENERATING if there is none.
-    pub fn input(&self, input: Option<Plan>) -> Result<Plan, Diagnostic> {
-        input.ok_or_else(|| {
-            Diagnostic::error(Code::NOT_GENERATING, "this command needs the rows of an earlier one")
-                .at(self.span)
-                .help("begin with a search, or with a generating command such as `| makeresults`")
-        })
-    }
-
-    /// Checks that a generating command has nothing before it.
-    ///
-    /// # Errors
-    /// Fails with NOT_GENERATING if it has.
-    pub fn must_be_first(&self, input: Option<&Plan>) -> Result<(), Diagnostic> {
-        match input {
-            None => Ok(()),
-            Some(_) => Err(Diagnostic::error(
-                Code::NOT_GENERATING,
-                "a generating command must be the first of its pipeline",
-            )
-            .at(self.span)
-            .help("put it in a subsearch: `| append [ | … ]`")),
-        }
-    }
-
-    /// Turns DataFusion's refusal into a diagnostic at the command.
-    pub fn refused(&self, error: datafusion::common::DataFusionError) -> Diagnostic {
-        crate::error::from_engine(&error).at(self.span)
     }
 }
 

@@ -13,10 +13,10 @@ use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
-use crate::expression::arrow::ColumnBuilder;
 use crate::operators::{Operator, Running};
-use crate::plan::{Needs, Plan, kind_of};
+use crate::planning::plan::{Needs, Plan, kind_of};
 use crate::rows;
+use crate::rows::arrow::ColumnBuilder;
 
 static DOC: CommandDoc = CommandDoc {
     name: "mvcombine",

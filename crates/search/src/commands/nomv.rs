@@ -9,9 +9,9 @@ use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
-use crate::convert;
 use crate::operators::{Derive, RowFunction};
-use crate::plan::{Needs, Plan, column};
+use crate::planning::plan::{Needs, Plan, column};
+use crate::rows::convert;
 
 /// What joins the values where no command before said something else.
 const DELIMITER: &str = "\n";

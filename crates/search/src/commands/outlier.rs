@@ -8,7 +8,7 @@ use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options, table};
 use crate::operators::{OutlierAction, Outliers};
-use crate::plan::{Needs, Plan};
+use crate::planning::plan::{Needs, Plan};
 
 /// Distances of the quartiles that a number may be outside (Search Reference, `outlier`).
 const DEFAULT_FACTOR: f64 = 2.5;

@@ -18,7 +18,7 @@ use crate::context::{LookupStore, LookupTable};
 use crate::lookups;
 use crate::operators::gather::compacted;
 use crate::operators::{Operator, Running};
-use crate::plan::{Needs, Plan};
+use crate::planning::plan::{Needs, Plan};
 use crate::rows;
 
 static DOC: CommandDoc = CommandDoc {

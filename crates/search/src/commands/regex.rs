@@ -6,9 +6,9 @@ use spilltrail_event::fields::RAW;
 use spilltrail_spl::{Arguments, EvalExpr, EvalNode, UnaryOp};
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
-use crate::eval;
 use crate::expression::regex::Regex;
-use crate::plan::{Needs, Plan};
+use crate::planning::eval;
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "regex",

@@ -7,7 +7,7 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Value, format_number};
 
 use super::{COMMANDS, Example, command};
-use crate::memory::Row;
+use crate::rows::Row;
 use crate::run;
 use crate::testing::{context, rows};
 
@@ -142,7 +142,7 @@ fn commands_are_documented() {
 #[test]
 fn every_file_is_registered() {
     /// Files that are no commands.
-    const HELPERS: [&str; 3] = ["mod", "options", "registry"];
+    const HELPERS: [&str; 5] = ["mod", "options", "pipeline", "registry", "subsearch"];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands");
     let files: BTreeSet<String> = std::fs::read_dir(folder)
         .expect("the folder of the commands")

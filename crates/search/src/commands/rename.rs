@@ -9,8 +9,8 @@ use spilltrail_event::{Kind, wildcard_capture};
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
-use crate::convert;
-use crate::plan::{Needs, Plan, column};
+use crate::planning::plan::{Needs, Plan, column};
+use crate::rows::convert;
 
 static DOC: CommandDoc = CommandDoc {
     name: "rename",

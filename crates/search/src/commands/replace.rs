@@ -6,8 +6,8 @@ use spilltrail_event::{Kind, Value, parse_number, wildcard_capture};
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, rename, table};
-use crate::mapped::{ValueFunction, mapped};
-use crate::plan::{Needs, Plan, column};
+use crate::planning::plan::{Needs, Plan, column};
+use crate::rows::mapped::{ValueFunction, mapped};
 
 static DOC: CommandDoc = CommandDoc {
     name: "replace",

@@ -5,8 +5,8 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
-use crate::order;
-use crate::plan::{Needs, Plan};
+use crate::planning::order;
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "reverse",

@@ -5,11 +5,12 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Demand, Predicate, fields};
 use spilltrail_spl::{Arguments, SearchExpr};
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
-use crate::order;
-use crate::plan::{Needs, Plan};
-use crate::predicate::{self, Position};
-use crate::{planner, predicate_udf};
+use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, subsearch};
+use crate::planning::order;
+use crate::planning::plan::{Needs, Plan};
+use crate::planning::predicate::{self, Position};
+use crate::planning::predicate_udf;
+use crate::planning::scan;
 
 static DOC: CommandDoc = CommandDoc {
     name: "search",
@@ -54,7 +55,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 #[async_trait]
 impl Command for Search {
     fn needs(&self, after: Needs) -> Needs {
-        after.and(predicate::field_names(&self.expression))
+        after.and(subsearch::field_names(&self.expression))
     }
 
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
@@ -64,14 +65,14 @@ impl Command for Search {
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         if let Some(input) = input {
             let predicate =
-                predicate::compile(&self.expression, Position::Later, stage.context).await?;
+                subsearch::predicate(&self.expression, Position::Later, stage.context).await?;
             return filter(input, predicate, stage);
         }
         if let Some((certain, subsearches)) = predicate::split(&self.expression) {
             return find_within(&certain, &subsearches, stage).await;
         }
         let predicate =
-            predicate::compile(&self.expression, Position::Leading, stage.context).await?;
+            subsearch::predicate(&self.expression, Position::Leading, stage.context).await?;
         find(predicate, stage).await
     }
 }
@@ -86,13 +87,13 @@ async fn find_within(
     let context = stage.context;
     let mut demand = demand(stage);
     let wanted = demand.clone();
-    predicate::field_names(subsearches).iter().for_each(|name| demand.add(name));
-    let outer = predicate::compile(certain, Position::Leading, context).await?;
-    let superset = planner::Superset::of(context, outer.clone(), &demand)
+    subsearch::field_names(subsearches).iter().for_each(|name| demand.add(name));
+    let outer = subsearch::predicate(certain, Position::Leading, context).await?;
+    let superset = scan::Superset::of(context, outer.clone(), &demand)
         .await
         .map_err(|error| stage.refused(error))?;
     // Only what finds events has a range of time.
-    let inner = predicate::compile(subsearches, Position::Later, context).await?;
+    let inner = subsearch::predicate(subsearches, Position::Later, context).await?;
     if let Some(superset) = superset {
         let narrowed = superset.narrowed(context, inner.clone(), &wanted);
         if let Some(plan) = narrowed.map_err(|error| stage.refused(error))? {
@@ -113,7 +114,7 @@ fn filter(input: Plan, predicate: Predicate, stage: &Stage<'_>) -> Result<Plan, 
 /// Plans the leading search: the source applies the predicate; events come newest first where the
 /// rest of the pipeline can see the order.
 pub(super) async fn find(predicate: Predicate, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
-    let plan = planner::scan(stage.context, predicate, &demand(stage))
+    let plan = scan::scan(stage.context, predicate, &demand(stage))
         .await
         .map_err(|error| stage.refused(error))?;
     ordered(plan, stage)

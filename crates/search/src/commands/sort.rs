@@ -7,9 +7,9 @@ use spilltrail_event::Kind;
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::order::stable_sort;
-use crate::plan::{Needs, Plan, column};
-use crate::sort_key::{SortAs, sort_key};
+use crate::planning::order::stable_sort;
+use crate::planning::plan::{Needs, Plan, column};
+use crate::rows::sort_key::{SortAs, sort_key};
 
 /// Rows kept when no number is given (Search Reference, `sort`).
 const DEFAULT_LIMIT: usize = 10_000;

@@ -10,9 +10,9 @@ use spilltrail_spl::{Arguments, StatsArguments};
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::operators::{CountPresent, Expand, Whole};
-use crate::order;
-use crate::plan::{Needs, Plan, column, null_text};
-use crate::stats::aggregate::{self, Grouping, Preparation};
+use crate::planning::aggregate::{self, Grouping, Preparation};
+use crate::planning::order;
+use crate::planning::plan::{Needs, Plan, column, null_text};
 use crate::stats::group_key::{group_key, group_value};
 
 static DOC: CommandDoc = CommandDoc {

@@ -10,10 +10,11 @@ use spilltrail_spl::{Arguments, EvalExpr, StatsArguments, parse_eval};
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::operators::{MAX_WINDOW, Resets, StreamStatistics, Window};
-use crate::plan::{Needs, Plan};
+use crate::planning::aggregate::{self, Grouping};
+use crate::planning::eval;
+use crate::planning::plan::{Needs, Plan};
+use crate::rows::bins;
 use crate::stats::PlannedAggregate;
-use crate::stats::aggregate::{self, Grouping};
-use crate::{bins, eval};
 
 static DOC: CommandDoc = CommandDoc {
     name: "streamstats",

@@ -5,7 +5,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
-use crate::plan::{Needs, Plan};
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "table",

@@ -5,8 +5,8 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
-use crate::order;
-use crate::plan::{Needs, Plan};
+use crate::planning::order;
+use crate::planning::plan::{Needs, Plan};
 
 /// Rows kept when no number is given (Search Reference, `tail`).
 const DEFAULT_COUNT: usize = 10;

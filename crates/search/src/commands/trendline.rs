@@ -8,7 +8,7 @@ use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
 use crate::operators::{Trend, TrendKind, Trends};
-use crate::plan::{Needs, Plan};
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "trendline",

@@ -7,15 +7,16 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{Demand, fields};
 use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, SearchExpr, time};
 
+use super::subsearch;
 use super::{
     Command, CommandDoc, CommandKind, Entry, Example, Stage, fillnull, options, search, stats,
 };
-use crate::bins::{TimeBins, time_step};
-use crate::mapped::mapped;
 use crate::operators::{RangeBins, Whole};
-use crate::plan::{Needs, Plan, column};
-use crate::predicate::{self, Position};
-use crate::stats::aggregate::{self, Grouping};
+use crate::planning::aggregate::{self, Grouping};
+use crate::planning::plan::{Needs, Plan, column};
+use crate::planning::predicate::Position;
+use crate::rows::bins::{TimeBins, time_step};
+use crate::rows::mapped::mapped;
 
 /// Bins of `_time` at most when no span is given (limits.conf, `[discretize] default_time_bins`).
 const DEFAULT_BINS: usize = 100;
@@ -296,7 +297,7 @@ impl Command for Tstats {
         let by = aggregate::names(&self.by);
         let needs = aggregate::needs(&self.aggregates, &by);
         let predicate =
-            predicate::compile(&self.condition, Position::Leading, stage.context).await?;
+            subsearch::predicate(&self.condition, Position::Leading, stage.context).await?;
         let scanning = Stage { context: stage.context, after: &needs, span: stage.span };
         let plan = search::find(predicate, &scanning).await?;
         let plan = self.binned(plan, stage)?;

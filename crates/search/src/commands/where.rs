@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::{Arguments, EvalExpr};
 
+use super::subsearch;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
-use crate::eval;
-use crate::plan::{Needs, Plan};
+use crate::planning::eval;
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "where",
@@ -60,7 +61,7 @@ impl Command for Where {
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
-        let condition = eval::splice(&self.condition, stage.context).await?;
+        let condition = subsearch::splice(&self.condition, stage.context).await?;
         let condition = eval::condition(&condition, &input, stage.context)?;
         input.filter(condition).map_err(|error| stage.refused(error))
     }

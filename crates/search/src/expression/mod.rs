@@ -6,7 +6,6 @@
 //! [`Expression::compile`]: functions are resolved, arguments checked, patterns compiled, fields
 //! numbered, and the kind of the results inferred.
 
-pub mod arrow;
 mod compile;
 mod context;
 mod node;

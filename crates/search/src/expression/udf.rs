@@ -19,10 +19,10 @@ use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::EvalExpr;
 
-use crate::expression::arrow::{ColumnBuilder, ColumnReader, data_type};
 use crate::expression::node::{Node, Row};
 use crate::expression::{EvalContext, Expression, ResultKind};
-use crate::row_memo;
+use crate::rows::arrow::{ColumnBuilder, ColumnReader, data_type};
+use crate::rows::row_memo;
 
 /// The name that plans show.
 const NAME: &str = "spl_eval";
@@ -266,7 +266,7 @@ mod tests {
     use spilltrail_spl::parse_eval;
 
     use super::*;
-    use crate::expression::arrow::{from_array, to_array};
+    use crate::rows::arrow::{from_array, to_array};
 
     fn compile(text: &str, zone: TimeZone) -> Expression {
         let scope = vec![Field::new("a.b", Kind::Text), Field::new("n", Kind::Number)];

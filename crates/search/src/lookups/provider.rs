@@ -8,7 +8,8 @@ use spilltrail_diagnostic::{Span, Spanned};
 use spilltrail_event::Value;
 
 use super::{Index, find};
-use crate::context::{Purpose, SearchContext, lock};
+use crate::context::{Purpose, SearchContext};
+use crate::error::lock;
 use crate::expression::LookupProvider;
 
 /// A lookup's name and the columns that are matched.

@@ -8,8 +8,8 @@ use spilltrail_event::{Field, Kind, Value, format_number};
 
 use super::gather::{self, Gather, Given, HeldRows};
 use super::{Operator, Running};
-use crate::expression::arrow::ColumnBuilder;
-use crate::plan::kind_of;
+use crate::rows::arrow::ColumnBuilder;
+use crate::rows::arrow::kind_of;
 
 /// Converts a text; none if it does not fit.
 pub type ConvertText = fn(&str) -> Option<f64>;

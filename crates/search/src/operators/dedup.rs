@@ -10,7 +10,7 @@ use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
 use super::{Operator, Running, gather, key};
-use crate::expression::arrow::ColumnReader;
+use crate::rows::arrow::ColumnReader;
 
 /// Removes the rows that repeat a combination of values; the first ones are kept.
 #[derive(Debug, Clone)]

@@ -10,9 +10,8 @@ use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Value};
 
 use super::{Operator, Running, gather};
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
-use crate::plan::{Plan, kind_of};
-use crate::row_memo;
+use crate::rows::arrow::{ColumnBuilder, ColumnReader, kind_of};
+use crate::rows::row_memo;
 
 /// What a command does to a row, apart from the columns that it does it to: the same to rows that are the
 /// same.
@@ -37,27 +36,6 @@ pub struct Derive {
     pub outputs: Vec<Field>,
     /// How.
     pub function: Arc<dyn RowFunction>,
-}
-
-impl Derive {
-    /// Puts the function on top of `plan`. An output that is a column already keeps its place and
-    /// becomes as wide as both need.
-    #[must_use]
-    pub fn on(
-        plan: Plan,
-        inputs: Vec<String>,
-        outputs: impl IntoIterator<Item = Field>,
-        function: Arc<dyn RowFunction>,
-    ) -> Plan {
-        let outputs = outputs
-            .into_iter()
-            .map(|field| {
-                let kind = plan.kind(&field.name).map_or(field.kind, |kind| kind.or(field.kind));
-                Field::new(field.name, kind)
-            })
-            .collect();
-        plan.operator(Arc::new(Self { inputs, outputs, function }))
-    }
 }
 
 impl Operator for Derive {

@@ -12,7 +12,7 @@ use spilltrail_event::{Field, Value, fields};
 
 use super::gather::{self, Given, HeldRows};
 use super::{Operator, Running, key};
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::stats::{GroupStatistics, PlannedAggregate};
 
 /// Computes aggregates over all rows and gives every row those of its group. A row without one of the

@@ -10,7 +10,7 @@ use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Kind, Value};
 
 use super::{Operator, Running};
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 
 /// Which rows a value becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use spilltrail_event::{Field, Value};
 use super::gather::{self, HeldRows};
 use super::held::Replay;
 use super::{Operator, Running};
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
-use crate::plan::kind_of;
+use crate::rows::arrow::kind_of;
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 
 /// Puts a value where a column has none. Columns without any value at all, and internal ones, stay
 /// as they are.
@@ -167,8 +167,8 @@ mod tests {
     use spilltrail_event::Kind;
 
     use super::*;
-    use crate::expression::arrow::{from_array, to_array};
-    use crate::plan::schema_of;
+    use crate::rows::arrow::schema_of;
+    use crate::rows::arrow::{from_array, to_array};
 
     #[test]
     fn rows_wait_until_every_column_has_had_a_value() {

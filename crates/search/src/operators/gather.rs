@@ -13,7 +13,7 @@ use spilltrail_event::Field;
 
 use super::Running;
 pub(crate) use super::held::HeldRows;
-use crate::expression::arrow::ColumnReader;
+use crate::rows::arrow::ColumnReader;
 
 /// What is given, batch by batch.
 pub(crate) type Given = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;

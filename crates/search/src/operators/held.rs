@@ -200,9 +200,9 @@ mod tests {
     use spilltrail_event::{Kind, Value};
 
     use super::*;
-    use crate::memory::Row;
-    use crate::plan::schema_of;
+    use crate::rows::Row;
     use crate::rows::Rows;
+    use crate::rows::arrow::schema_of;
     use crate::run;
     use crate::testing::context;
 

@@ -2,7 +2,7 @@
 
 use spilltrail_event::Value;
 
-use crate::expression::arrow::ColumnReader;
+use crate::rows::arrow::ColumnReader;
 
 /// Returns the key of the values in a row; none if one of them is absent. A column that does not
 /// exist is absent everywhere. Multivalues are equal as whole lists.
@@ -57,7 +57,7 @@ mod tests {
     use spilltrail_event::Kind;
 
     use super::*;
-    use crate::expression::arrow::to_array;
+    use crate::rows::arrow::to_array;
 
     fn column(values: Vec<Value<'static>>) -> Option<ColumnReader> {
         ColumnReader::new(&to_array(Kind::Multi, values)).ok()

@@ -17,7 +17,7 @@ use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use spilltrail_event::Field;
 
 use super::{Operator, OperatorExec};
-use crate::plan::schema_of;
+use crate::rows::arrow::schema_of;
 
 /// An [`Operator`] over an input plan.
 #[derive(Debug, Clone)]

@@ -9,8 +9,8 @@ use spilltrail_event::{Field, Kind, Value, format_number};
 
 use super::gather::{self, Gather, Given, HeldRows};
 use super::{Operator, Running};
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
-use crate::plan::kind_of;
+use crate::rows::arrow::kind_of;
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::stats::functions::percentiles::interpolated;
 
 /// What happens to an outlier.

@@ -9,8 +9,9 @@ use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
 use super::{Operator, Running};
-use crate::context::{GroupObservation, lock};
-use crate::expression::arrow::ColumnReader;
+use crate::context::GroupObservation;
+use crate::error::lock;
+use crate::rows::arrow::ColumnReader;
 
 /// Notes how many rows came through, and in how many each column had a value.
 #[derive(Debug)]

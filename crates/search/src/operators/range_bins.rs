@@ -8,10 +8,10 @@ use spilltrail_event::{Field, Kind};
 
 use super::gather::{self, Gather, Given, HeldRows};
 use super::{Operator, Running};
-use crate::bins::{self, NumberBins, TimeBins};
-use crate::expression::arrow::ColumnBuilder;
-use crate::mapped::{self, ValueFunction};
-use crate::plan::kind_of;
+use crate::rows::arrow::ColumnBuilder;
+use crate::rows::arrow::kind_of;
+use crate::rows::bins::{self, NumberBins, TimeBins};
+use crate::rows::mapped::{self, ValueFunction};
 
 /// Puts the values of a column into at most `count` bins of a round width.
 #[derive(Debug, Clone)]

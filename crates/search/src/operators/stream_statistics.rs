@@ -15,8 +15,8 @@ use super::gather;
 use super::stream_window::{Counted, WindowOfRows};
 use super::{Operator, Running, key};
 use crate::error::to_engine;
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 use crate::expression::{Expression, Row};
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::stats::groups::feed;
 use crate::stats::{PlannedAggregate, Statistic};
 

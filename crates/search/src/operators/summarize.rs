@@ -10,9 +10,8 @@ use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Kind, Value};
 
 use super::{Operator, Running};
-use crate::expression::arrow::to_array;
-use crate::plan::Plan;
 use crate::rows;
+use crate::rows::arrow::to_array;
 
 /// The column that the text is in; a subsearch's `search` is taken as it is written.
 const COLUMN: &str = "search";
@@ -38,17 +37,8 @@ pub trait Summary: Debug + Send + Sync {
 /// Gives one row, whose only field `search` is the text of all rows; none if the text is empty.
 #[derive(Debug)]
 pub struct Summarize {
-    summary: Arc<dyn Summary>,
-}
-
-impl Summarize {
-    /// Puts the summary on top of `plan`.
-    #[must_use]
-    pub fn on(plan: Plan, summary: Arc<dyn Summary>) -> Plan {
-        let mut plan = plan.operator(Arc::new(Self { summary }));
-        plan.transformed = true;
-        plan
-    }
+    /// How.
+    pub summary: Arc<dyn Summary>,
 }
 
 impl Operator for Summarize {

@@ -9,7 +9,7 @@ use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Kind, Value};
 
 use super::{Operator, Running, gather};
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 
 /// How the numbers of a window are weighed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 };
 use spilltrail_event::{Kind, Value};
 
-use crate::expression::arrow::{ColumnBuilder, ColumnReader, data_type};
+use crate::rows::arrow::{ColumnBuilder, ColumnReader, data_type};
 
 /// Returns the expression of a key of these values.
 #[must_use]

@@ -8,7 +8,7 @@ use datafusion::arrow::array::{Array, BinaryBuilder, BooleanArray};
 use spilltrail_event::Value;
 
 use super::Statistic;
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 
 /// Makes the statistics of one function; written with `start!`.
 #[derive(Debug, Clone, Copy)]
@@ -228,7 +228,7 @@ mod tests {
     use spilltrail_event::Kind;
 
     use super::*;
-    use crate::expression::arrow::from_array;
+    use crate::rows::arrow::from_array;
     use crate::stats::functions::FUNCTIONS;
 
     #[test]

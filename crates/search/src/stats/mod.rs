@@ -16,7 +16,7 @@ use std::fmt::Debug;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use spilltrail_event::{Kind, Value};
 
-pub use aggregate::{Grouping, PlannedAggregate, Preparation, prepare};
+pub use aggregate::PlannedAggregate;
 pub use functions::{FUNCTIONS, find};
 pub(crate) use groups::start;
 pub use groups::{GroupStatistics, Start};

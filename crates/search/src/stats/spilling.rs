@@ -8,7 +8,7 @@ use spilltrail_event::Value;
 
 use super::StatsFunction;
 use super::functions::FUNCTIONS;
-use crate::memory::Row;
+use crate::rows::Row;
 use crate::rows::Rows;
 use crate::run;
 use crate::testing::context;

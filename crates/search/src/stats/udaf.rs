@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::Feed;
 use super::aggregate::PlannedAggregate;
 use super::groups::{GroupOf, GroupStatistics, Taken};
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
-use crate::plan::{column, data_type};
+use crate::planning::plan::{column, data_type};
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray,
 };
@@ -23,7 +23,7 @@ use datafusion::logical_expr::{
 
 /// Returns the aggregate expression; `time` is the column of `_time`, for functions that ask for it.
 #[must_use]
-pub(super) fn expression(aggregate: &PlannedAggregate, time: &str) -> Expr {
+pub(crate) fn expression(aggregate: &PlannedAggregate, time: &str) -> Expr {
     let mut arguments = vec![match &aggregate.input {
         Some(input) => column(input),
         None => datafusion::logical_expr::lit(1.0),

@@ -13,7 +13,8 @@ use spilltrail_event::{TimeBounds, Value, fields};
 use spilltrail_spl::MacroSet;
 
 use crate::context::{LookupStore, LookupTable, SearchContext};
-use crate::memory::{MemoryEvents, Row};
+use crate::events::memory::MemoryEvents;
+use crate::rows::Row;
 use crate::run;
 
 /// The clock of all tests: 2023-11-14 22:13:20 UTC.

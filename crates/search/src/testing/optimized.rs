@@ -9,7 +9,7 @@ use spilltrail_event::Value;
 
 use super::context;
 use crate::context::SearchContext;
-use crate::memory::Row;
+use crate::rows::Row;
 use crate::run;
 
 const MEMORY: usize = 64 << 20;

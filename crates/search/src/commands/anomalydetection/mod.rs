@@ -15,7 +15,7 @@ use self::histogram::Threshold;
 use self::operator::{Action, Anomalies, HISTOGRAM_COLUMNS, Method, score_columns};
 use super::outlier::Outlier;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options, table};
-use crate::plan::{Needs, Plan};
+use crate::planning::plan::{Needs, Plan};
 
 /// The probability below which `method=zscore` finds a value anomalous.
 const ZSCORE_THRESHOLD: f64 = 0.01;

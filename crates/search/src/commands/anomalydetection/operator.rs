@@ -10,9 +10,9 @@ use spilltrail_event::{Field, Kind, Value};
 use super::histogram::{self, Frequencies, Score, Scores, Threshold};
 use super::values::Values;
 use super::zscore::{self, FieldScores};
-use crate::expression::arrow::to_array;
 use crate::operators::gather::{self, Gather, Given, HeldRows};
 use crate::operators::{Operator, Running};
+use crate::rows::arrow::to_array;
 
 /// What comes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

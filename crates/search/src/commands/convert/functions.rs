@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use spilltrail_event::{Kind, Value, parse_number};
 use spilltrail_spl::time;
 
-use crate::mapped::ValueFunction;
+use crate::rows::mapped::ValueFunction;
 
 /// A conversion of one value. Except for [`Conversion::Num`], a value that it does not fit stays.
 #[derive(Debug, Clone)]

@@ -12,9 +12,9 @@ use spilltrail_spl::Arguments;
 use self::functions::{Conversion, TimeFormat};
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::context::SearchContext;
-use crate::mapped::{ValueFunction, mapped};
 use crate::operators::ConvertColumns;
-use crate::plan::{Needs, Plan, column};
+use crate::planning::plan::{Needs, Plan, column};
+use crate::rows::mapped::{ValueFunction, mapped};
 
 /// How times are written if `timeformat` is not given (Search Reference, `convert`).
 const DEFAULT_FORMAT: &str = "%m/%d/%Y %H:%M:%S";

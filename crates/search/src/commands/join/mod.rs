@@ -13,8 +13,8 @@ use spilltrail_spl::{Arguments, Pipeline};
 use self::operator::{Join, Matching, Time};
 use super::append::required;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::plan::{Needs, Plan, column};
-use crate::subsearch::{self, MAX_APPENDED_ROWS};
+use crate::commands::subsearch::{self, MAX_APPENDED_ROWS};
+use crate::planning::plan::{Needs, Plan, column};
 
 static DOC: CommandDoc = CommandDoc {
     name: "join",

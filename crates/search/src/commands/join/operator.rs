@@ -10,9 +10,9 @@ use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Value};
 
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
 use crate::operators::{Operator, Running};
-use crate::plan::kind_of;
+use crate::planning::plan::kind_of;
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::rows::{self, Rows};
 
 /// Rows of the result after which a batch is given, so that many partners do not fill the memory.
@@ -263,7 +263,7 @@ mod tests {
     use spilltrail_event::Kind;
 
     use super::*;
-    use crate::plan::schema_of;
+    use crate::planning::plan::schema_of;
 
     fn held(rows: &[(&'static str, f64)]) -> Rows {
         let records: Vec<IndexMap<String, Value<'static>>> = rows

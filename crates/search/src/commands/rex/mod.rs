@@ -16,7 +16,7 @@ use self::sed::Script;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::expression::regex::Regex;
 use crate::operators::Derive;
-use crate::plan::{Needs, Plan};
+use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
     name: "rex",

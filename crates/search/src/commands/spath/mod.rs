@@ -14,11 +14,11 @@ use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::expression::arrow::ColumnReader;
+use crate::commands::subsearch;
 use crate::functions::eval::path::{self, Step};
 use crate::operators::{Derive, RowFunction};
-use crate::plan::{Needs, Plan};
-use crate::subsearch;
+use crate::planning::plan::{Needs, Plan};
+use crate::rows::arrow::ColumnReader;
 
 /// Characters that are read where no path is given (limits.conf `[spath] extraction_cutoff`).
 const CUTOFF: usize = 5000;

@@ -12,7 +12,7 @@ use spilltrail_event::Value;
 
 use super::distinct::Give;
 use super::lists::members;
-use crate::expression::arrow::ColumnBuilder;
+use crate::rows::arrow::ColumnBuilder;
 use crate::stats::groups::{GroupStatistics, append, each_member};
 use crate::stats::{load, save};
 

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 use spilltrail_event::{Kind, Value};
 
-use crate::sort_key::AutoKey;
+use crate::rows::sort_key::AutoKey;
 use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save, start};
 
 pub(super) static MIN: StatsFunction = StatsFunction {

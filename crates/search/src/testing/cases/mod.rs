@@ -6,7 +6,7 @@
 use spilltrail_event::{Value, parse_number};
 
 use super::{context, rows};
-use crate::memory::Row;
+use crate::rows::Row;
 use crate::run;
 
 const MEMORY: usize = 64 << 20;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 use spilltrail_event::{Value, format_number};
 
-use crate::memory::Row;
+use crate::rows::Row;
 
 /// Returns a row as a JSON object: one value is text or a number, several an array, absent fields are
 /// left out.

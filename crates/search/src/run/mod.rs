@@ -1,5 +1,9 @@
 //! A search from text to rows.
 
+pub mod first_rows;
+pub(crate) mod optimizer;
+pub mod outline;
+
 use std::sync::Arc;
 
 use datafusion::common::DataFusionError;
@@ -18,12 +22,12 @@ use spilltrail_diagnostic::{Diagnostic, Severity};
 use spilltrail_event::Field;
 use spilltrail_spl::{Expansion, expand_macros, parse};
 
+use self::first_rows::FirstRows;
+use self::optimizer::FilterAtOnce;
+use crate::commands::pipeline;
 use crate::context::SearchContext;
-use crate::first_rows::{self, FirstRows};
 use crate::operators::{OperatorNode, OperatorPlanner};
-use crate::optimizer::{self, FilterAtOnce};
-use crate::plan::{Needs, Plan};
-use crate::planner;
+use crate::planning::plan::{Needs, Plan};
 use crate::rows::Rows;
 
 /// Files that are merged at a time; what was spilled to more is merged in several rounds. Each takes a few
@@ -110,16 +114,16 @@ pub async fn prepare(
         diagnostics.into_iter().map(|diagnostic| expansion.relocate(diagnostic)).collect()
     };
     diagnostics.into_iter().for_each(|warning| context.observations.message(warning));
-    let (mut pipeline, diagnostics) = parse(&expansion.text);
+    let (mut parsed, diagnostics) = parse(&expansion.text);
     if has_errors(&diagnostics) {
         return Err(relocate(diagnostics));
     }
     if let Some(until) = until {
-        let end = pipeline.commands.iter().position(|command| command.name.value == until);
-        pipeline.commands.truncate(end.unwrap_or(pipeline.commands.len()));
+        let end = parsed.commands.iter().position(|command| command.name.value == until);
+        parsed.commands.truncate(end.unwrap_or(parsed.commands.len()));
     }
     let plan =
-        planner::plan_pipeline(&pipeline, context, Needs::everything()).await.map_err(relocate)?;
+        pipeline::plan_pipeline(&parsed, context, Needs::everything()).await.map_err(relocate)?;
     Ok(Prepared { plan, expansion })
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field as ArrowField, Schema, SchemaRef};
 use datafusion::common::{Column, DataFusionError};
 use datafusion::logical_expr::{
     Expr, Extension, LogicalPlan, LogicalPlanBuilder, Projection, SortExpr,
@@ -10,8 +9,8 @@ use datafusion::logical_expr::{
 use indexmap::IndexMap;
 use spilltrail_event::{Demand, Field, Kind};
 
-pub use crate::expression::arrow::{data_type, kind_of};
 use crate::operators::{Compact, Operator, OperatorNode, Ordered};
+pub use crate::rows::arrow::{data_type, kind_of, schema_of};
 
 /// A search up to some command: rows in order, columns with SPL kinds.
 ///
@@ -65,15 +64,6 @@ impl Needs {
     pub fn only<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
         Self { fields: Demand::of(names), order: false }
     }
-}
-
-/// Returns the Arrow schema of fields.
-pub fn schema_of<'a>(fields: impl IntoIterator<Item = (&'a str, Kind)>) -> SchemaRef {
-    let fields: Vec<ArrowField> = fields
-        .into_iter()
-        .map(|(name, kind)| ArrowField::new(name, data_type(kind), true))
-        .collect();
-    Arc::new(Schema::new(fields))
 }
 
 /// Returns the expression that reads a field.

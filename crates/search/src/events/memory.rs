@@ -9,13 +9,9 @@ use datafusion::datasource::MemTable;
 use indexmap::IndexMap;
 use spilltrail_event::{Demand, Field, Kind, Predicate, Record, ScanRequest, Value, fields};
 
-use crate::context::EventSource;
-use crate::expression::arrow::ColumnBuilder;
-use crate::plan::schema_of;
-use crate::rows::Rows;
-
-/// One row: its fields in order.
-pub type Row = IndexMap<String, Value<'static>>;
+use crate::events::EventSource;
+use crate::rows::arrow::{ColumnBuilder, schema_of};
+use crate::rows::{Row, Rows};
 
 /// Rows that stand for the events of the only index.
 ///

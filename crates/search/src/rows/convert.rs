@@ -9,8 +9,8 @@ use datafusion::logical_expr::{
 };
 use spilltrail_event::{Kind, Value};
 
-use crate::expression::arrow::ColumnBuilder;
-use crate::plan::data_type;
+use crate::rows::arrow::ColumnBuilder;
+use crate::rows::arrow::data_type;
 
 /// Returns `expr`, which is of kind `from`, as a column of kind `to`. Text that is no number becomes
 /// null in a number column; members become one text joined by blanks.
@@ -62,7 +62,7 @@ impl ScalarUDFImpl for ToKind {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let columns = args.args.iter().map(|column| column.to_array(args.number_rows));
         let arrays = columns.collect::<Result<Vec<_>>>()?;
-        let reader = crate::expression::arrow::ColumnReader::new(&arrays[0])?;
+        let reader = crate::rows::arrow::ColumnReader::new(&arrays[0])?;
         let mut builder = ColumnBuilder::new(self.to);
         for row in 0..arrays[0].len() {
             let value = reader.value(row);

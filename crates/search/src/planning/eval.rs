@@ -1,16 +1,15 @@
 //! Eval expressions over a plan's columns.
 
-use async_trait::async_trait;
 use datafusion::logical_expr::Expr;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Kind;
-use spilltrail_spl::{EvalExpr, EvalNode, parse_eval, parse_search};
+use spilltrail_spl::{EvalExpr, EvalNode, parse_search};
 
 use crate::context::SearchContext;
 use crate::expression::{EvalContext, Expression, ResultKind, Scope};
 use crate::lookups::Lookups;
-use crate::plan::Plan;
-use crate::{predicate, subsearch};
+use crate::planning::plan::Plan;
+use crate::planning::predicate;
 
 /// An expression of DataFusion and what it gives.
 #[derive(Debug)]
@@ -96,7 +95,7 @@ fn collect(expr: &EvalExpr, names: &mut Vec<String>) {
                 && let [EvalExpr { node: EvalNode::Text(text), .. }] = arguments.as_slice()
                 && let Ok(search) = parse_search(text)
             {
-                names.extend(predicate::field_names(&search));
+                names.extend(predicate::field_names(&search, &|_| None));
             }
             arguments.iter().for_each(|argument| collect(argument, names));
         }
@@ -109,59 +108,5 @@ fn collect(expr: &EvalExpr, names: &mut Vec<String>) {
             collect(left, names);
             members.iter().for_each(|member| collect(member, names));
         }
-    }
-}
-
-/// Runs the subsearches of an expression and puts what they return in their places.
-///
-/// # Errors
-/// What a subsearch fails with, or the parser for what it returns.
-pub async fn splice(expr: &EvalExpr, context: &SearchContext) -> Result<EvalExpr, Diagnostic> {
-    let mut expr = expr.clone();
-    Splicer { context }.splice(&mut expr).await?;
-    Ok(expr)
-}
-
-struct Splicer<'a> {
-    context: &'a SearchContext,
-}
-
-/// Boxes the recursion of an async function over a tree.
-#[async_trait]
-trait Splice {
-    async fn splice(&self, expr: &mut EvalExpr) -> Result<(), Diagnostic>;
-}
-
-#[async_trait]
-impl Splice for Splicer<'_> {
-    async fn splice(&self, expr: &mut EvalExpr) -> Result<(), Diagnostic> {
-        match &mut expr.node {
-            EvalNode::Number(_) | EvalNode::Text(_) | EvalNode::Field(_) => {}
-            EvalNode::Call { arguments, .. } => {
-                for argument in arguments {
-                    self.splice(argument).await?;
-                }
-            }
-            EvalNode::Unary(_, inner) => self.splice(inner).await?,
-            EvalNode::Binary(_, left, right) => {
-                self.splice(left).await?;
-                self.splice(right).await?;
-            }
-            EvalNode::In(left, members) => {
-                self.splice(left).await?;
-                for member in members {
-                    self.splice(member).await?;
-                }
-            }
-            EvalNode::Subsearch(pipeline) => {
-                let text = subsearch::as_text(pipeline, self.context).await?;
-                let spliced = parse_eval(&text).map_err(|diagnostic| {
-                    let message = format!("the subsearch gives `{text}`: {}", diagnostic.message);
-                    Diagnostic { labels: Vec::new(), message, ..diagnostic }.at(expr.span)
-                })?;
-                expr.node = spliced.node;
-            }
-        }
-        Ok(())
     }
 }

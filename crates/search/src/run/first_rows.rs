@@ -15,8 +15,8 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Field;
 
 use crate::error::from_engine;
-use crate::expression::arrow::kind_of;
 use crate::operators::{CountRows, OperatorNode};
+use crate::rows::arrow::kind_of;
 
 /// The first rows of a search, while it runs.
 pub struct FirstRows {

@@ -7,8 +7,8 @@ use datafusion::logical_expr::SortExpr;
 use spilltrail_event::{Kind, fields};
 
 use crate::operators::SerialNumbers;
-use crate::plan::{Plan, column};
-use crate::sort_key::{SortAs, sort_key};
+use crate::planning::plan::{Plan, column};
+use crate::rows::sort_key::{SortAs, sort_key};
 
 /// The column that [`stable_sort`] numbers rows in; Splunk has an internal field of this name too.
 const SERIAL: &str = "_serial";

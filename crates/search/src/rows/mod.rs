@@ -1,5 +1,13 @@
 //! Rows held in memory: results, subsearch results, rows given for trying things.
 
+pub mod arrow;
+pub mod bins;
+pub mod convert;
+pub mod json;
+pub mod mapped;
+pub mod row_memo;
+pub(crate) mod sort_key;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,16 +15,18 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::DataFusionError;
-use datafusion::datasource::{MemTable, TableType, provider_as_source};
+use datafusion::datasource::{MemTable, TableType};
 use datafusion::execution::memory_pool::MemoryReservation;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
+use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 use indexmap::IndexMap;
 use spilltrail_event::{Field, Kind, Value};
 
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
-use crate::plan::{Plan, schema_of};
-use crate::row_memo::RowMemo;
+use self::arrow::{ColumnBuilder, ColumnReader, schema_of};
+use self::row_memo::RowMemo;
+
+/// One row: its fields in order.
+pub type Row = IndexMap<String, Value<'static>>;
 
 /// Rows with SPL's view of their columns.
 #[derive(Debug, Clone)]
@@ -112,23 +122,19 @@ impl Rows {
         self
     }
 
-    /// Returns the rows one by one, each with the fields that it has, in column order.
-    pub fn iter(&self) -> impl Iterator<Item = IndexMap<String, Value<'static>>> {
-        self.batches.iter().flat_map(batch_rows)
-    }
-
-    /// Returns the plan that gives these rows in order.
+    /// Returns the table of these rows in order.
     ///
     /// # Errors
     /// Fails if DataFusion refuses the table.
-    pub fn into_plan(self) -> Result<Plan, DataFusionError> {
+    pub fn into_table(self) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         let schema = schema_of(self.fields.iter().map(|field| (field.name.as_str(), field.kind)));
         let table = MemTable::try_new(schema, vec![self.batches])?;
-        let source = provider_as_source(Arc::new(HeldTable { table, _memory: self.memory }));
-        let logical = LogicalPlanBuilder::scan("rows", source, None)?.build()?;
-        let mut plan = Plan::new(logical, self.fields)?;
-        plan.transformed = self.transformed;
-        Ok(plan)
+        Ok(Arc::new(HeldTable { table, _memory: self.memory }))
+    }
+
+    /// Returns the rows one by one, each with the fields that it has, in column order.
+    pub fn iter(&self) -> impl Iterator<Item = IndexMap<String, Value<'static>>> {
+        self.batches.iter().flat_map(batch_rows)
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use spilltrail_event::{Kind, Value, format_number};
 use spilltrail_spl::time::{self, Span, Unit};
 
-use crate::mapped::ValueFunction;
+use crate::rows::mapped::ValueFunction;
 
 /// Bins of time; a value becomes the start of its bin, in epoch seconds.
 #[derive(Debug, Clone)]

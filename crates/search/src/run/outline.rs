@@ -8,10 +8,9 @@ use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
 use spilltrail_event::fields::TIME;
 use spilltrail_spl::{Arguments, Command, Expansion, MacroSet, Pipeline, expand_macros, parse};
 
-use crate::commands::{self, CommandKind};
+use crate::commands::{self, CommandKind, pipeline};
 use crate::context::SearchContext;
-use crate::plan::Needs;
-use crate::planner;
+use crate::planning::plan::Needs;
 use crate::run::Prepared;
 
 /// The column of [`Outline::events`] with the event's `eventID`.
@@ -92,8 +91,8 @@ impl Outline {
         if !matches!(self.rows, Origin::Groups(_)) {
             return Vec::new();
         }
-        let (pipeline, needs) = self.tracing();
-        let needs = planner::needs_of_events(&pipeline, context, needs);
+        let (tracing, needs) = self.tracing();
+        let needs = pipeline::needs_of_events(&tracing, context, needs);
         let needs = needs.map(|needs| needs.fields.names);
         needs.unwrap_or_default().into_iter().collect()
     }
@@ -104,8 +103,8 @@ impl Outline {
     /// # Errors
     /// As for the whole search.
     pub async fn events(&self, context: &SearchContext) -> Result<Prepared, Vec<Diagnostic>> {
-        let (pipeline, needs) = self.tracing();
-        let plan = planner::plan_pipeline(&pipeline, context, needs).await?;
+        let (tracing, needs) = self.tracing();
+        let plan = pipeline::plan_pipeline(&tracing, context, needs).await?;
         Ok(Prepared { plan, expansion: self.expansion.clone() })
     }
 

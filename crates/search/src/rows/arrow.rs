@@ -8,7 +8,7 @@ use datafusion::arrow::array::{
     ListBuilder, StringArray, StringViewArray, StringViewBuilder,
 };
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use datafusion::error::DataFusionError;
 use spilltrail_event::{Kind, Value};
 
@@ -30,6 +30,13 @@ pub fn kind_of(data_type: &DataType) -> Kind {
         numeric if numeric.is_numeric() => Kind::Number,
         _ => Kind::Text,
     }
+}
+
+/// Returns the Arrow schema of fields.
+pub fn schema_of<'a>(fields: impl IntoIterator<Item = (&'a str, Kind)>) -> SchemaRef {
+    let fields: Vec<Field> =
+        fields.into_iter().map(|(name, kind)| Field::new(name, data_type(kind), true)).collect();
+    Arc::new(Schema::new(fields))
 }
 
 /// Reads a column's values row by row without copying text.

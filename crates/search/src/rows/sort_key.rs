@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 };
 use spilltrail_event::Value;
 
-use crate::expression::arrow::ColumnReader;
+use crate::rows::arrow::ColumnReader;
 
 /// How values of a field are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

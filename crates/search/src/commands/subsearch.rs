@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use datafusion::common::DataFusionError;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use futures::StreamExt;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
-use spilltrail_event::{Field, Value};
-use spilltrail_spl::{CompareOp, Pipeline, SearchExpr, SearchLiteral, parse_search};
+use spilltrail_event::{Field, Predicate, Value};
+use spilltrail_spl::{
+    CompareOp, EvalExpr, EvalNode, Pipeline, SearchExpr, SearchLiteral, parse_eval, parse_search,
+};
 
+use super::pipeline;
 use crate::context::{Purpose, SearchContext};
 use crate::operators::gather;
-use crate::plan::{Needs, Plan};
-use crate::planner;
+use crate::planning::plan::{Needs, Plan};
+use crate::planning::predicate::{self, Position};
 use crate::rows::Rows;
 
 /// Rows of a subsearch that become an expression, at most (limits.conf `[subsearch] maxout`).
@@ -29,31 +33,31 @@ pub(crate) const MAX_APPENDED_ROWS: usize = 50_000;
 /// # Errors
 /// What the subsearch fails with.
 pub(crate) async fn run(
-    pipeline: &Pipeline,
+    subsearch: &Pipeline,
     context: &SearchContext,
     limit: usize,
     needs: Needs,
 ) -> Result<Rows, Diagnostic> {
-    run_nested(pipeline, &context.nested(Purpose::Used), limit, needs).await
+    run_nested(subsearch, &context.nested(Purpose::Used), limit, needs).await
 }
 
 async fn run_nested(
-    pipeline: &Pipeline,
+    subsearch: &Pipeline,
     context: &SearchContext,
     limit: usize,
     needs: Needs,
 ) -> Result<Rows, Diagnostic> {
-    let plan = planner::plan_pipeline(pipeline, context, needs).await.map_err(first)?;
+    let plan = pipeline::plan_pipeline(subsearch, context, needs).await.map_err(first)?;
     let rows = collect(plan, context, Some(limit + 1))
         .await
-        .map_err(|error| crate::error::from_engine(&error).at(pipeline.span))?;
+        .map_err(|error| crate::error::from_engine(&error).at(subsearch.span))?;
     if rows.len() > limit {
         context.observations.message(
             Diagnostic::warning(
                 Code::LIMIT,
                 format!("the subsearch has more than {limit} rows; the rest is left out"),
             )
-            .at(pipeline.span),
+            .at(subsearch.span),
         );
         return Ok(rows.truncated(limit));
     }
@@ -99,12 +103,12 @@ pub(crate) async fn collect(
 /// # Errors
 /// What the subsearch fails with, or the parser for a spliced text.
 pub(crate) async fn as_expression(
-    pipeline: &Pipeline,
+    subsearch: &Pipeline,
     purpose: Purpose,
     context: &SearchContext,
 ) -> Result<SearchExpr, Diagnostic> {
     let context = &context.nested(purpose);
-    let rows = run_nested(pipeline, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
+    let rows = run_nested(subsearch, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
     let mut alternatives = Vec::new();
     for row in rows.iter() {
         let mut parts = Vec::new();
@@ -116,11 +120,11 @@ pub(crate) async fn as_expression(
                         labels: Vec::new(),
                         ..diagnostic.note(format!("in the subsearch's result `{text}`"))
                     })?;
-                    place(&mut part, pipeline.span);
+                    place(&mut part, subsearch.span);
                     parts.push(part);
                 }
                 internal if internal.starts_with('_') => {}
-                _ => parts.push(equals(&name, &value, pipeline.span)),
+                _ => parts.push(equals(&name, &value, subsearch.span)),
             }
         }
         if !parts.is_empty() {
@@ -136,8 +140,8 @@ pub(crate) async fn as_expression(
 
 /// Returns the names of the fields that a subsearch's rows can compare, if they can be told before it
 /// runs.
-pub(crate) fn output_names(pipeline: &Pipeline) -> Option<Vec<String>> {
-    let names = planner::output_of(pipeline)?;
+pub(crate) fn output_names(subsearch: &Pipeline) -> Option<Vec<String>> {
+    let names = pipeline::output_of(subsearch)?;
     let is_spliced = |name: &String| name == "search" || name == "query";
     (!names.iter().any(is_spliced)).then_some(names)
 }
@@ -197,10 +201,10 @@ pub(crate) fn first(mut diagnostics: Vec<Diagnostic>) -> Diagnostic {
 /// # Errors
 /// What the subsearch fails with.
 pub(crate) async fn as_text(
-    pipeline: &Pipeline,
+    subsearch: &Pipeline,
     context: &SearchContext,
 ) -> Result<String, Diagnostic> {
-    let rows = run(pipeline, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
+    let rows = run(subsearch, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
     let texts: Vec<String> = rows
         .iter()
         .flat_map(|row| {
@@ -214,4 +218,133 @@ pub(crate) async fn as_text(
         .filter_map(|value| value.to_text().map(std::borrow::Cow::into_owned))
         .collect();
     Ok(texts.join(" "))
+}
+
+/// Runs the subsearches of a search expression and returns its predicate.
+///
+/// # Errors
+/// Fails at a time modifier that is none, and where a subsearch fails.
+pub(crate) async fn predicate(
+    expression: &SearchExpr,
+    position: Position,
+    context: &SearchContext,
+) -> Result<Predicate, Diagnostic> {
+    let mut resolved = expression.clone();
+    Resolver { context }.resolve(&mut resolved, Purpose::Used).await?;
+    predicate::compile(&resolved, position, predicate::has_bounds(expression), context)
+}
+
+/// Returns the names of the fields that a search expression reads; a subsearch counts with those that
+/// its rows can have, and with `*` if that cannot be said.
+#[must_use]
+pub(crate) fn field_names(expression: &SearchExpr) -> Vec<String> {
+    predicate::field_names(expression, &output_names)
+}
+
+struct Resolver<'a> {
+    context: &'a SearchContext,
+}
+
+/// Boxes the recursion of an async function over a tree.
+#[async_trait]
+trait Resolve {
+    /// Puts what subsearches return in their places; `purpose` is what becomes of what the expression
+    /// matches.
+    async fn resolve(
+        &self,
+        expression: &mut SearchExpr,
+        purpose: Purpose,
+    ) -> Result<(), Diagnostic>;
+}
+
+#[async_trait]
+impl Resolve for Resolver<'_> {
+    async fn resolve(
+        &self,
+        expression: &mut SearchExpr,
+        purpose: Purpose,
+    ) -> Result<(), Diagnostic> {
+        match expression {
+            SearchExpr::And(parts) | SearchExpr::Or(parts) => {
+                for part in parts {
+                    self.resolve(part, purpose).await?;
+                }
+            }
+            SearchExpr::Not(part) => {
+                let inside = match purpose {
+                    Purpose::Used => Purpose::Excluded,
+                    Purpose::Excluded => Purpose::Used,
+                };
+                self.resolve(part, inside).await?;
+            }
+            SearchExpr::Subsearch(subsearch) => {
+                *expression = as_expression(subsearch, purpose, self.context).await?;
+                // A result's own text may have a subsearch, too.
+                self.resolve(expression, purpose).await?;
+            }
+            SearchExpr::All
+            | SearchExpr::Compare { .. }
+            | SearchExpr::In { .. }
+            | SearchExpr::Term { .. }
+            | SearchExpr::Time { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+/// Runs the subsearches of an expression and puts what they return in their places.
+///
+/// # Errors
+/// What a subsearch fails with, or the parser for what it returns.
+pub(crate) async fn splice(
+    expr: &EvalExpr,
+    context: &SearchContext,
+) -> Result<EvalExpr, Diagnostic> {
+    let mut expr = expr.clone();
+    Splicer { context }.splice(&mut expr).await?;
+    Ok(expr)
+}
+
+struct Splicer<'a> {
+    context: &'a SearchContext,
+}
+
+/// Boxes the recursion of an async function over a tree.
+#[async_trait]
+trait Splice {
+    async fn splice(&self, expr: &mut EvalExpr) -> Result<(), Diagnostic>;
+}
+
+#[async_trait]
+impl Splice for Splicer<'_> {
+    async fn splice(&self, expr: &mut EvalExpr) -> Result<(), Diagnostic> {
+        match &mut expr.node {
+            EvalNode::Number(_) | EvalNode::Text(_) | EvalNode::Field(_) => {}
+            EvalNode::Call { arguments, .. } => {
+                for argument in arguments {
+                    self.splice(argument).await?;
+                }
+            }
+            EvalNode::Unary(_, inner) => self.splice(inner).await?,
+            EvalNode::Binary(_, left, right) => {
+                self.splice(left).await?;
+                self.splice(right).await?;
+            }
+            EvalNode::In(left, members) => {
+                self.splice(left).await?;
+                for member in members {
+                    self.splice(member).await?;
+                }
+            }
+            EvalNode::Subsearch(pipeline) => {
+                let text = as_text(pipeline, self.context).await?;
+                let spliced = parse_eval(&text).map_err(|diagnostic| {
+                    let message = format!("the subsearch gives `{text}`: {}", diagnostic.message);
+                    Diagnostic { labels: Vec::new(), message, ..diagnostic }.at(expr.span)
+                })?;
+                expr.node = spliced.node;
+            }
+        }
+        Ok(())
+    }
 }

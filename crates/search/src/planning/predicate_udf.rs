@@ -11,9 +11,9 @@ use datafusion::logical_expr::{
 };
 use spilltrail_event::{Predicate, Record, Value};
 
-use crate::expression::arrow::ColumnReader;
-use crate::plan::{Plan, column};
-use crate::row_memo::RowMemo;
+use crate::planning::plan::{Plan, column};
+use crate::rows::arrow::ColumnReader;
+use crate::rows::row_memo::RowMemo;
 
 /// Returns the condition that a row of `plan` satisfies `predicate`; fields that are no columns are
 /// absent.

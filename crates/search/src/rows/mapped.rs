@@ -10,8 +10,8 @@ use datafusion::logical_expr::{
 };
 use spilltrail_event::{Kind, Value};
 
-use crate::expression::arrow::{ColumnBuilder, ColumnReader};
-use crate::plan::{data_type, kind_of};
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
+use crate::rows::arrow::{data_type, kind_of};
 
 /// What happens to each value of a column; plain data, whose `Debug` form is its whole state.
 pub trait ValueFunction: Debug + Send + Sync + 'static {

@@ -18,9 +18,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest, fields};
 
-use crate::context::{EventSource, lock};
+use crate::error::lock;
 use crate::error::to_engine;
-use crate::plan::schema_of;
+use crate::events::EventSource;
+use crate::rows::arrow::schema_of;
 
 /// Who can read the events of several searches in one pass.
 #[async_trait]

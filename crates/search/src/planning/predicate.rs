@@ -1,18 +1,18 @@
-//! Search expression to predicate: literals become patterns, time modifiers instants, subsearches
-//! the expressions that their rows stand for.
+//! Search expression to predicate: literals become patterns, time modifiers instants. Subsearches
+//! have run by then ([`crate::commands`] puts what they return in their place).
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{
     CaseRule, Comparison, Keyword, KeywordKind, Pattern, Predicate, TimeBounds, fields,
 };
-use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral, TermForm, parse_search, time};
+use spilltrail_spl::{
+    CompareOp, Pipeline, SearchExpr, SearchLiteral, TermForm, parse_search, time,
+};
 
-use crate::context::{Purpose, SearchContext};
+use crate::context::SearchContext;
 use crate::expression::CompileSearch;
-use crate::subsearch;
 
 /// Where a search expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,39 +23,48 @@ pub(crate) enum Position {
     Later,
 }
 
-/// Returns the predicate of an expression.
+/// Returns the predicate of an expression without subsearches. `has_bounds` says whether the expression
+/// as it was written has time modifiers, so that the search's time range does not apply.
 ///
 /// # Errors
-/// Fails at a time modifier that is none, and where a subsearch fails.
-pub(crate) async fn compile(
+/// Fails at a time modifier that is none, and at a subsearch.
+pub(crate) fn compile(
     expression: &SearchExpr,
     position: Position,
+    has_bounds: bool,
     context: &SearchContext,
 ) -> Result<Predicate, Diagnostic> {
-    let predicate = Compiler { context }.compile(expression, Purpose::Used).await?;
+    let predicate = Compiler { context }.compile(expression)?;
     let range = context.range;
-    if position == Position::Later || range == TimeBounds::default() || has_bounds(expression) {
+    if position == Position::Later || range == TimeBounds::default() || has_bounds {
         return Ok(predicate);
     }
     Ok(Predicate::and(vec![Predicate::Time(range), predicate]))
 }
 
-/// Returns the names of the fields that an expression reads; a subsearch counts with those that its
-/// rows can have, and with `*` if that cannot be said.
+/// Returns the names of the fields that an expression reads. `output` gives the fields that the rows
+/// of a subsearch can have, or `None` if that cannot be said, which counts as `*`.
 #[must_use]
-pub(crate) fn field_names(expression: &SearchExpr) -> Vec<String> {
+pub(crate) fn field_names(
+    expression: &SearchExpr,
+    output: &dyn Fn(&Pipeline) -> Option<Vec<String>>,
+) -> Vec<String> {
     let mut names = Vec::new();
-    collect(expression, &mut names);
+    collect(expression, output, &mut names);
     names
 }
 
-fn collect(expression: &SearchExpr, names: &mut Vec<String>) {
+fn collect(
+    expression: &SearchExpr,
+    output: &dyn Fn(&Pipeline) -> Option<Vec<String>>,
+    names: &mut Vec<String>,
+) {
     match expression {
         SearchExpr::All => {}
         SearchExpr::And(parts) | SearchExpr::Or(parts) => {
-            parts.iter().for_each(|part| collect(part, names));
+            parts.iter().for_each(|part| collect(part, output, names));
         }
-        SearchExpr::Not(part) => collect(part, names),
+        SearchExpr::Not(part) => collect(part, output, names),
         SearchExpr::Compare { field, .. } | SearchExpr::In { field, .. } => {
             names.push(field.value.clone());
         }
@@ -65,7 +74,7 @@ fn collect(expression: &SearchExpr, names: &mut Vec<String>) {
             }
         }
         SearchExpr::Time { .. } => names.push(fields::TIME.to_owned()),
-        SearchExpr::Subsearch(pipeline) => match subsearch::output_names(pipeline) {
+        SearchExpr::Subsearch(pipeline) => match output(pipeline) {
             Some(output) => names.extend(output),
             None => names.push("*".to_owned()),
         },
@@ -81,7 +90,8 @@ pub(crate) fn split(expression: &SearchExpr) -> Option<(SearchExpr, SearchExpr)>
     has_both.then_some((SearchExpr::And(certain), SearchExpr::And(later)))
 }
 
-fn has_bounds(expression: &SearchExpr) -> bool {
+/// Returns true if an expression has time modifiers.
+pub(crate) fn has_bounds(expression: &SearchExpr) -> bool {
     match expression {
         SearchExpr::Time { .. } => true,
         SearchExpr::And(parts) | SearchExpr::Or(parts) => parts.iter().any(has_bounds),
@@ -99,8 +109,7 @@ pub(crate) fn searchmatch(context: &SearchContext) -> Arc<CompileSearch> {
             let message = "searchmatch() cannot run a subsearch";
             return Err(Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message));
         }
-        // Without subsearches nothing in here waits.
-        futures::executor::block_on(compile(&expression, Position::Later, &context))
+        compile(&expression, Position::Later, has_bounds(&expression), &context)
     })
 }
 
@@ -117,24 +126,8 @@ struct Compiler<'a> {
     context: &'a SearchContext,
 }
 
-/// Boxes the recursion of an async function over a tree.
-#[async_trait]
-trait Compile {
-    /// `purpose` is what becomes of what the expression matches.
-    async fn compile(
-        &self,
-        expression: &SearchExpr,
-        purpose: Purpose,
-    ) -> Result<Predicate, Diagnostic>;
-}
-
-#[async_trait]
-impl Compile for Compiler<'_> {
-    async fn compile(
-        &self,
-        expression: &SearchExpr,
-        purpose: Purpose,
-    ) -> Result<Predicate, Diagnostic> {
+impl Compiler<'_> {
+    fn compile(&self, expression: &SearchExpr) -> Result<Predicate, Diagnostic> {
         Ok(match expression {
             SearchExpr::All => Predicate::All,
             SearchExpr::And(parts) => {
@@ -145,24 +138,14 @@ impl Compile for Compiler<'_> {
                     compiled.push(self.bounds(&times)?);
                 }
                 for part in others {
-                    compiled.push(self.compile(part, purpose).await?);
+                    compiled.push(self.compile(part)?);
                 }
                 Predicate::and(compiled)
             }
-            SearchExpr::Or(parts) => {
-                let mut compiled = Vec::new();
-                for part in parts {
-                    compiled.push(self.compile(part, purpose).await?);
-                }
-                Predicate::Or(compiled)
-            }
-            SearchExpr::Not(part) => {
-                let inside = match purpose {
-                    Purpose::Used => Purpose::Excluded,
-                    Purpose::Excluded => Purpose::Used,
-                };
-                Predicate::Not(Box::new(self.compile(part, inside).await?))
-            }
+            SearchExpr::Or(parts) => Predicate::Or(
+                parts.iter().map(|part| self.compile(part)).collect::<Result<_, _>>()?,
+            ),
+            SearchExpr::Not(part) => Predicate::Not(Box::new(self.compile(part)?)),
             SearchExpr::Compare { field, op, value } => comparison(&field.value, *op, &value.value),
             SearchExpr::In { field, values } => Predicate::Or(
                 values
@@ -173,14 +156,14 @@ impl Compile for Compiler<'_> {
             SearchExpr::Term { text, form } => term(&text.value, *form),
             SearchExpr::Time { .. } => self.bounds(&[expression])?,
             SearchExpr::Subsearch(pipeline) => {
-                let expression = subsearch::as_expression(pipeline, purpose, self.context).await?;
-                self.compile(&expression, purpose).await?
+                let message = "a subsearch cannot be run here";
+                return Err(
+                    Diagnostic::unsupported(Code::UNSUPPORTED_OPTION, message).at(pipeline.span)
+                );
             }
         })
     }
-}
 
-impl Compiler<'_> {
     /// Returns the range that time modifiers of one conjunction give; with an earliest alone, latest
     /// is now (Search Reference, "Time modifiers").
     fn bounds(&self, times: &[&SearchExpr]) -> Result<Predicate, Diagnostic> {

@@ -1,0 +1,228 @@
+//! From written aggregates to planned ones: functions looked up, wildcards spread over the columns,
+//! eval arguments put into columns.
+
+use datafusion::logical_expr::{Expr, when};
+use indexmap::IndexMap;
+use spilltrail_diagnostic::{Code, Diagnostic, Spanned, similar};
+use spilltrail_event::{Kind, fields, wildcard_capture};
+use spilltrail_spl::{Aggregate, AggregateArgument, StatsArguments};
+
+use crate::expression::ResultKind;
+use crate::planning::eval;
+use crate::planning::plan::{Needs, Plan, null_text};
+use crate::planning::stage::Stage;
+use crate::stats::{Feed, PlannedAggregate, StatsFunction, functions, udaf};
+
+/// Aggregates and the plan whose columns they take.
+#[derive(Debug)]
+pub struct Preparation {
+    /// The input with a column for every argument.
+    pub plan: Plan,
+    /// The aggregates, one a column made.
+    pub aggregates: Vec<PlannedAggregate>,
+}
+
+/// Options that the whole family has.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Grouping {
+    /// `allnum=true`
+    pub all_numbers: bool,
+}
+
+/// Returns what aggregates need of the rows.
+#[must_use]
+pub fn needs(aggregates: &[Aggregate], by: &[String]) -> Needs {
+    let mut needs = Needs::only(by);
+    for aggregate in aggregates {
+        let definition = functions::find(&aggregate.function.value).map(|(function, _)| function);
+        if let Some(definition) = definition {
+            needs.order |= definition.sees_order;
+            if definition.feed == Feed::MembersWithTime {
+                needs.fields.add(fields::TIME);
+            }
+        }
+        match &aggregate.argument {
+            Some(AggregateArgument::Field(field)) => needs.fields.add(&field.value),
+            Some(AggregateArgument::Eval(expr)) => {
+                eval::field_names(expr).iter().for_each(|name| needs.fields.add(name));
+            }
+            None if is_count(aggregate) => {}
+            None => needs.fields.add("*"),
+        }
+    }
+    needs
+}
+
+/// Returns what aggregates need of the rows when the rows stay and get the results as further fields.
+#[must_use]
+pub fn needs_beside(after: Needs, arguments: &StatsArguments) -> Needs {
+    let own = needs(&arguments.aggregates, &names(&arguments.by));
+    let outputs = arguments.aggregates.iter().map(|aggregate| &aggregate.output.value);
+    let mut needs = after.without(outputs);
+    needs.fields.extend(&own.fields);
+    needs.order |= own.order;
+    needs
+}
+
+/// Returns the names of fields.
+#[must_use]
+pub fn names(fields: &[Spanned<String>]) -> Vec<String> {
+    fields.iter().map(|field| field.value.clone()).collect()
+}
+
+fn is_count(aggregate: &Aggregate) -> bool {
+    matches!(aggregate.function.value.as_str(), "count" | "c")
+}
+
+/// Looks functions up, spreads wildcards over the columns of `input`, and adds a column for each
+/// argument that is an expression.
+///
+/// # Errors
+/// Fails at a function that does not exist, an argument it cannot take, a wrong number of wildcards.
+pub fn prepare(
+    input: Plan,
+    written: &[Aggregate],
+    by: &[String],
+    grouping: Grouping,
+    stage: &Stage<'_>,
+) -> Result<Preparation, Diagnostic> {
+    let mut columns: Vec<(String, Expr, Kind)> = Vec::new();
+    let mut planned: IndexMap<String, PlannedAggregate> = IndexMap::new();
+    for aggregate in written {
+        let (function, parameter) = lookup(aggregate)?;
+        if !aggregate.rest.is_empty() {
+            let message = format!("`{}` takes one argument", function.name);
+            return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(aggregate.rest[0].span));
+        }
+        let mut add = |input: Option<String>, output: String, kind: Kind| {
+            let aggregate = PlannedAggregate {
+                function: function.name.to_owned(),
+                parameter,
+                all_numbers: grouping.all_numbers,
+                input,
+                output: output.clone(),
+                kind: (function.kind)(kind),
+            };
+            if !by.contains(&output) {
+                planned.insert(output, aggregate);
+            }
+        };
+        match &aggregate.argument {
+            None if is_count(aggregate) => {
+                add(None, aggregate.output.value.clone(), Kind::Number);
+            }
+            Some(AggregateArgument::Field(field)) if !field.value.contains('*') => {
+                let kind = input.kind(&field.value);
+                if kind.is_none() {
+                    columns.push((field.value.clone(), null_text(), Kind::Text));
+                }
+                let kind = kind.unwrap_or(Kind::Text);
+                add(Some(field.value.clone()), aggregate.output.value.clone(), kind);
+            }
+            Some(AggregateArgument::Eval(expr)) => {
+                let name = format!("\u{1}{}", columns.len());
+                let (expr, kind) = argument(expr, function, &input, stage)?;
+                columns.push((name.clone(), expr, kind));
+                add(Some(name), aggregate.output.value.clone(), kind);
+            }
+            wild => {
+                let pattern = match wild {
+                    Some(AggregateArgument::Field(field)) => field.value.as_str(),
+                    _ => "*",
+                };
+                for name in input.covered(pattern) {
+                    if by.contains(&name) {
+                        continue;
+                    }
+                    let kind = input.kind(&name).unwrap_or(Kind::Text);
+                    let output = wild_output(aggregate, function, pattern, &name)?;
+                    add(Some(name), output, kind);
+                }
+            }
+        }
+    }
+    let plan = input.with_columns(columns).map_err(|error| stage.refused(error))?;
+    Ok(Preparation { plan, aggregates: planned.into_values().collect() })
+}
+
+fn lookup(aggregate: &Aggregate) -> Result<(&'static StatsFunction, f64), Diagnostic> {
+    let name = &aggregate.function.value;
+    functions::find(name).ok_or_else(|| {
+        let known = functions::FUNCTIONS.iter().map(|function| function.name);
+        let diagnostic = Diagnostic::unsupported(
+            Code::UNSUPPORTED_FUNCTION,
+            format!("the statistics function `{name}` is not supported"),
+        )
+        .at(aggregate.function.span);
+        match similar(name, known) {
+            Some(similar) => diagnostic.help(format!("there is `{similar}`")),
+            None => diagnostic,
+        }
+    })
+}
+
+fn argument(
+    expr: &spilltrail_spl::EvalExpr,
+    function: &StatsFunction,
+    input: &Plan,
+    stage: &Stage<'_>,
+) -> Result<(Expr, Kind), Diagnostic> {
+    let compiled = eval::compile(expr, input, stage.context)?;
+    match compiled.kind {
+        ResultKind::Bool if function.name == "count" => {
+            let counted = when(compiled.expr, datafusion::logical_expr::lit(1.0))
+                .end()
+                .map_err(|error| stage.refused(error))?;
+            Ok((counted, Kind::Number))
+        }
+        ResultKind::Bool => {
+            let message = format!("`{}` cannot take a Boolean", function.name);
+            Err(Diagnostic::error(Code::BAD_ARGUMENT, message)
+                .at(expr.span)
+                .help("wrap it: `if(…, 1, 0)`"))
+        }
+        ResultKind::Number => Ok((compiled.expr, Kind::Number)),
+        ResultKind::Text => Ok((compiled.expr, Kind::Text)),
+        ResultKind::Multi => Ok((compiled.expr, Kind::Multi)),
+    }
+}
+
+fn wild_output(
+    aggregate: &Aggregate,
+    function: &StatsFunction,
+    pattern: &str,
+    name: &str,
+) -> Result<String, Diagnostic> {
+    if !aggregate.renamed {
+        return Ok(format!("{}({name})", aggregate.function.value));
+    }
+    let template = &aggregate.output.value;
+    let captured = wildcard_capture(pattern, name).unwrap_or_default();
+    if template.matches('*').count() != captured.len() {
+        let message =
+            format!("`{template}` must have as many `*` as `{}({pattern})`", function.name);
+        return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(aggregate.output.span));
+    }
+    let mut parts = captured.into_iter();
+    Ok(template
+        .split('*')
+        .enumerate()
+        .map(|(index, piece)| {
+            let before = if index == 0 { None } else { parts.next() };
+            before.unwrap_or_default() + piece
+        })
+        .collect())
+}
+
+impl Preparation {
+    /// Returns the aggregate expressions.
+    #[must_use]
+    pub fn expressions(&self) -> Vec<Expr> {
+        self.aggregates
+            .iter()
+            .map(|aggregate| {
+                udaf::expression(aggregate, fields::TIME).alias(aggregate.output.as_str())
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,12 @@
+//! What commands plan with: the plan so far and what the rest needs of it, orders, conditions,
+//! aggregates, and the plan that reads events.
+
+pub mod aggregate;
+pub mod eval;
+pub(crate) mod order;
+pub mod placed;
+pub mod plan;
+pub(crate) mod predicate;
+pub(crate) mod predicate_udf;
+pub(crate) mod scan;
+pub mod stage;

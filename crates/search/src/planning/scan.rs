@@ -1,0 +1,91 @@
+//! The plan that reads events.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::DataFusionError;
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use spilltrail_event::{Demand, Field, Predicate, ScanRequest};
+
+use crate::context::SearchContext;
+use crate::operators::CountRows;
+use crate::planning::plan::Plan;
+use crate::planning::predicate_udf;
+
+/// Returns the plan that reads the events matching `predicate`, in no order, and counts them.
+///
+/// # Errors
+/// Fails if the source does.
+pub(crate) async fn scan(
+    context: &SearchContext,
+    predicate: Predicate,
+    demand: &Demand,
+) -> Result<Plan, DataFusionError> {
+    let fields = context.events.fields(&predicate, demand).await?;
+    let request = ScanRequest { predicate, fields: fields.clone() };
+    let table = context.events.table(&request).await?;
+    counted(context, scanned(table, fields)?)
+}
+
+/// Events of which some will be wanted; see [`EventSource::superset`](crate::events::EventSource).
+pub(crate) struct Superset {
+    table: Arc<dyn TableProvider>,
+    fields: Vec<Field>,
+}
+
+impl Superset {
+    /// Asks for the events, if the source gives such and what is wanted of them is known.
+    ///
+    /// # Errors
+    /// Fails if the source does.
+    pub(crate) async fn of(
+        context: &SearchContext,
+        predicate: Predicate,
+        demand: &Demand,
+    ) -> Result<Option<Self>, DataFusionError> {
+        if demand.is_open() {
+            return Ok(None);
+        }
+        let fields = context.events.fields(&predicate, demand).await?;
+        let request = ScanRequest { predicate, fields: fields.clone() };
+        let table = context.events.superset(&request).await?;
+        Ok(table.map(|table| Self { table, fields }))
+    }
+
+    /// Returns the plan of those events that `predicate` takes too; none if it reads what was not
+    /// asked for.
+    ///
+    /// # Errors
+    /// Fails if no plan can be made.
+    pub(crate) fn narrowed(
+        self,
+        context: &SearchContext,
+        predicate: Predicate,
+        demand: &Demand,
+    ) -> Result<Option<Plan>, DataFusionError> {
+        let is_known = |name: &&str| self.fields.iter().any(|field| field.name == **name);
+        if !predicate.fields().iter().all(is_known) {
+            return Ok(None);
+        }
+        let names: Vec<String> = self
+            .fields
+            .iter()
+            .filter(|field| demand.wants(&field.name))
+            .map(|field| field.name.clone())
+            .collect();
+        let plan = scanned(self.table, self.fields)?;
+        let condition = predicate_udf::condition(predicate, &plan);
+        counted(context, plan.filter(condition)?.select(&names)?).map(Some)
+    }
+}
+
+fn scanned(table: Arc<dyn TableProvider>, fields: Vec<Field>) -> Result<Plan, DataFusionError> {
+    let logical = LogicalPlanBuilder::scan("events", provider_as_source(table), None)?.build()?;
+    Plan::new(logical, fields)
+}
+
+fn counted(context: &SearchContext, plan: Plan) -> Result<Plan, DataFusionError> {
+    let counter = context.observations.scan();
+    Ok(plan.operator(Arc::new(CountRows { counter })))
+}

@@ -1,0 +1,147 @@
+//! Which folder of a crate may use which: inside `search`, nothing uses what calls it.
+
+use super::SourceFile;
+
+/// The folder that the rules are about.
+const SOURCE: &str = "crates/search/src/";
+
+/// What a room, which is a folder or a file in the root, may use of the others.
+struct Room {
+    name: &'static str,
+    uses: &'static [&'static str],
+}
+
+const fn room(name: &'static str, uses: &'static [&'static str]) -> Room {
+    Room { name, uses }
+}
+
+/// The rooms, each after those that it uses.
+const ROOMS: &[Room] = &[
+    room("error", &[]),
+    room("rows", &["error"]),
+    room("events", &["error", "rows"]),
+    room("context", &["error", "events"]),
+    room("functions", &["error", "expression"]),
+    room("expression", &["error", "functions", "rows"]),
+    room("lookups", &["error", "context", "expression"]),
+    room("stats", &["error", "rows"]),
+    room("operators", &["error", "rows", "context", "expression", "stats"]),
+    room(
+        "planning",
+        &["error", "rows", "events", "context", "expression", "lookups", "stats", "operators"],
+    ),
+    room(
+        "commands",
+        &[
+            "error",
+            "rows",
+            "events",
+            "context",
+            "expression",
+            "functions",
+            "lookups",
+            "stats",
+            "operators",
+            "planning",
+        ],
+    ),
+    room("run", &["error", "rows", "context", "operators", "planning", "commands"]),
+];
+
+/// Rooms that may use anything: the root, and tests.
+const ENDS: &[&str] = &["lib", "testing"];
+
+/// Returns the references from a room to one that it may not use. The tests of a module may use anything.
+pub(super) fn check(files: &[SourceFile]) -> Vec<String> {
+    files
+        .iter()
+        .filter_map(|file| Some((file, room_of(&file.path)?)))
+        .flat_map(check_file)
+        .collect()
+}
+
+/// Returns the room that a file is in.
+fn room_of(path: &str) -> Option<&str> {
+    let inside = path.strip_prefix(SOURCE)?;
+    Some(inside.split_once('/').map_or_else(|| inside.trim_end_matches(".rs"), |(room, _)| room))
+}
+
+fn check_file((file, name): (&SourceFile, &str)) -> Vec<String> {
+    if ENDS.contains(&name) || is_test(file) {
+        return Vec::new();
+    }
+    let Some(room) = ROOMS.iter().find(|room| room.name == name) else {
+        return vec![format!("{}: `{name}` has no rule in xtask/src/tidy/rooms.rs", file.path)];
+    };
+    let code = file.text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let mut findings = Vec::new();
+    for (index, line) in code.lines().enumerate() {
+        for used in used_in(line) {
+            if used != name && !room.uses.contains(&used) {
+                let place = format!("{}:{}", file.path, index + 1);
+                findings.push(format!("{place}: `{name}` must not use `{used}`"));
+            }
+        }
+    }
+    findings
+}
+
+/// Files that are only built for tests.
+fn is_test(file: &SourceFile) -> bool {
+    ["commands/registry.rs", "stats/spilling.rs"]
+        .iter()
+        .any(|name| file.path.strip_prefix(SOURCE) == Some(name))
+}
+
+/// Returns the rooms that a line names: what follows `crate::`, alone or in braces.
+fn used_in(line: &str) -> Vec<&str> {
+    let mut rooms = Vec::new();
+    if line.trim_start().starts_with("//") {
+        return rooms;
+    }
+    for (at, _) in line.match_indices("crate::") {
+        let begins = at == 0 || !line[..at].ends_with(is_of_name);
+        let rest = &line[at + "crate::".len()..];
+        let parts = rest.strip_prefix('{').map_or(vec![rest], |group| group.split(", ").collect());
+        for part in parts {
+            let name = part.split(|letter: char| !is_of_name(letter)).next().unwrap_or_default();
+            if begins && !name.is_empty() {
+                rooms.push(name);
+            }
+        }
+    }
+    rooms
+}
+
+fn is_of_name(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_upward_is_found() {
+        let found = |path: &str, text: &str| {
+            check(&[SourceFile { path: format!("{SOURCE}{path}"), text: text.to_owned() }])
+        };
+        let upward = "crates/search/src/rows/mod.rs:2: `rows` must not use `planning`";
+        assert_eq!(found("rows/mod.rs", "\nuse crate::planning::plan::Plan;"), [upward]);
+        assert_eq!(found("rows/mod.rs", "\nuse crate::{error, planning};"), [upward]);
+        let tests = "#[cfg(test)]\nmod tests {\n    use crate::run;\n}";
+        for (path, text) in [
+            ("commands/x/mod.rs", "use crate::planning::plan::Plan;"),
+            ("rows/mod.rs", "use crate::rows::arrow::{self, kind_of};"),
+            ("rows/mod.rs", "// crate::run"),
+            ("rows/mod.rs", tests),
+            ("testing/mod.rs", "use crate::run;"),
+        ] {
+            assert_eq!(found(path, text), [""; 0], "{path}: {text}");
+        }
+        assert_eq!(
+            found("other.rs", ""),
+            ["crates/search/src/other.rs: `other` has no rule in xtask/src/tidy/rooms.rs"]
+        );
+    }
+}
