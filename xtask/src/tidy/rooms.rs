@@ -25,7 +25,7 @@ const ROOMS: &[Room] = &[
     room("expression", &["error", "functions", "rows"]),
     room("lookups", &["error", "context", "expression"]),
     room("stats", &["error", "rows"]),
-    room("operators", &["error", "rows", "context", "expression", "stats"]),
+    room("operators", &["error", "rows"]),
     room(
         "planning",
         &["error", "rows", "events", "context", "expression", "lookups", "stats", "operators"],

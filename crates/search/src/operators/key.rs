@@ -6,7 +6,7 @@ use crate::rows::arrow::ColumnReader;
 
 /// Returns the key of the values in a row; none if one of them is absent. A column that does not
 /// exist is absent everywhere. Multivalues are equal as whole lists.
-pub(super) fn whole(columns: &[Option<ColumnReader>], row: usize) -> Option<Vec<u8>> {
+pub(crate) fn whole(columns: &[Option<ColumnReader>], row: usize) -> Option<Vec<u8>> {
     let mut key = Vec::new();
     for column in columns {
         let value = column.as_ref()?.value(row);
@@ -22,7 +22,7 @@ pub(super) fn whole(columns: &[Option<ColumnReader>], row: usize) -> Option<Vec<
 
 /// Returns the keys of the groups that a row belongs to: one for each combination of members, none
 /// if a value is absent.
-pub(super) fn groups(columns: &[Option<ColumnReader>], row: usize) -> Vec<Vec<u8>> {
+pub(crate) fn groups(columns: &[Option<ColumnReader>], row: usize) -> Vec<Vec<u8>> {
     let mut keys = vec![Vec::new()];
     for column in columns {
         let value = column.as_ref().map_or(Value::Null, |column| column.value(row));

@@ -6,28 +6,18 @@
 
 mod append;
 mod compact;
-mod convert_columns;
 mod count;
-mod dedup;
 mod derive;
-mod event_statistics;
 mod exec;
 mod expand;
-mod fill;
 pub(crate) mod gather;
-mod held;
-mod key;
+pub(crate) mod held;
+pub(crate) mod key;
 mod node;
 mod ordered;
-mod outliers;
-mod present;
 mod range_bins;
 mod serial;
-mod stream_statistics;
-mod stream_window;
 mod summarize;
-mod trend;
-mod r#while;
 
 use std::fmt::Debug;
 
@@ -39,25 +29,15 @@ use spilltrail_event::Field;
 
 pub use append::Append;
 pub use compact::Compact;
-pub use convert_columns::{ConvertColumns, ConvertText};
 pub use count::CountRows;
-pub use dedup::Dedup;
 pub use derive::{Derive, RowFunction};
-pub use event_statistics::EventStatistics;
 pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
-pub use fill::Fill;
 pub use node::{OperatorNode, OperatorPlanner};
 pub use ordered::Ordered;
-pub use outliers::{OutlierAction, Outliers};
-pub use present::CountPresent;
 pub use range_bins::RangeBins;
 pub use serial::SerialNumbers;
-pub use stream_statistics::{Resets, StreamStatistics, Window};
-pub(crate) use stream_window::MAX_WINDOW;
 pub use summarize::{Summarize, Summary};
-pub use trend::{Trend, TrendKind, Trends};
-pub use r#while::While;
 
 /// What an operator does, as plain data.
 pub trait Operator: Debug + Send + Sync {

@@ -1,6 +1,7 @@
 //! `convert`: turns the values of fields into numbers, or times into text.
 
 mod functions;
+mod operator;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,9 +11,9 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
 use spilltrail_spl::Arguments;
 
 use self::functions::{Conversion, TimeFormat};
+use self::operator::ConvertColumns;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::context::SearchContext;
-use crate::operators::ConvertColumns;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::mapped::{ValueFunction, mapped};
 

@@ -1,13 +1,15 @@
 //! `trendline`: moving averages.
 
+mod operator;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_spl::Arguments;
 
+use self::operator::{Trend, TrendKind, Trends};
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
-use crate::operators::{Trend, TrendKind, Trends};
 use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {

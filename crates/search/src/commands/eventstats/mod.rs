@@ -1,13 +1,15 @@
 //! `eventstats`: adds the statistics of its group to every row.
 
+pub(super) mod operator;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::{Arguments, StatsArguments};
 
+use self::operator::EventStatistics;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::operators::EventStatistics;
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::plan::{Needs, Plan};
 

@@ -10,19 +10,19 @@ use datafusion::execution::TaskContext;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Value};
 
-use super::event_statistics::{Inputs, output_fields};
-use super::gather;
-use super::stream_window::{Counted, WindowOfRows};
-use super::{Operator, Running, key};
+use super::window::{Counted, WindowOfRows};
+use crate::commands::eventstats::operator::{Inputs, output_fields};
 use crate::error::to_engine;
 use crate::expression::{Expression, Row};
+use crate::operators::gather;
+use crate::operators::{Operator, Running, key};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::stats::groups::feed;
 use crate::stats::{PlannedAggregate, Statistic};
 
 /// Which rows count beside the current one.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Window {
+pub(super) enum Window {
     /// All so far.
     All,
     /// The last ones, the current one included if it counts.
@@ -38,29 +38,29 @@ pub enum Window {
 
 /// When everything so far is forgotten.
 #[derive(Debug, Clone, Default)]
-pub struct Resets {
+pub(super) struct Resets {
     /// Before a row whose BY fields differ from those of the row before.
-    pub on_change: bool,
+    pub(super) on_change: bool,
     /// Before a row for which this holds.
-    pub before: Option<Arc<Expression>>,
+    pub(super) before: Option<Arc<Expression>>,
     /// After a row for which this holds; it sees the results of the row.
-    pub after: Option<Arc<Expression>>,
+    pub(super) after: Option<Arc<Expression>>,
 }
 
 /// Computes running aggregates. A row without one of the BY fields gets nothing and does not count;
 /// one with a multivalue counts for each member and gets what the first member's group has.
 #[derive(Debug, Clone)]
-pub struct StreamStatistics {
+pub(super) struct StreamStatistics {
     /// The aggregates.
-    pub aggregates: Vec<PlannedAggregate>,
+    pub(super) aggregates: Vec<PlannedAggregate>,
     /// The BY fields.
-    pub by: Vec<String>,
+    pub(super) by: Vec<String>,
     /// Which rows count.
-    pub window: Window,
+    pub(super) window: Window,
     /// Whether the current row counts.
-    pub with_current: bool,
+    pub(super) with_current: bool,
     /// When everything is forgotten.
-    pub resets: Resets,
+    pub(super) resets: Resets,
 }
 
 impl Operator for StreamStatistics {

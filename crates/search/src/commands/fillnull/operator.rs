@@ -6,18 +6,18 @@ use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Value};
 
-use super::gather::{self, HeldRows};
-use super::held::Replay;
-use super::{Operator, Running};
+use crate::operators::gather::{self, HeldRows};
+use crate::operators::held::Replay;
+use crate::operators::{Operator, Running};
 use crate::rows::arrow::kind_of;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 
 /// Puts a value where a column has none. Columns without any value at all, and internal ones, stay
 /// as they are.
 #[derive(Debug, Clone)]
-pub struct Fill {
+pub(super) struct Fill {
     /// The value.
-    pub value: String,
+    pub(super) value: String,
 }
 
 impl Fill {
@@ -27,7 +27,7 @@ impl Fill {
 
     /// Returns the kind of a column that may hold `value` beside its own.
     #[must_use]
-    pub fn kind(value: &str, kind: spilltrail_event::Kind) -> spilltrail_event::Kind {
+    pub(super) fn kind(value: &str, kind: spilltrail_event::Kind) -> spilltrail_event::Kind {
         match spilltrail_event::parse_number(value) {
             Some(_) => kind,
             None => kind.or(spilltrail_event::Kind::Text),

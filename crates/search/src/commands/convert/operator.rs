@@ -6,22 +6,22 @@ use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Kind, Value, format_number};
 
-use super::gather::{self, Gather, Given, HeldRows};
-use super::{Operator, Running};
+use crate::operators::gather::{self, Gather, Given, HeldRows};
+use crate::operators::{Operator, Running};
 use crate::rows::arrow::ColumnBuilder;
 use crate::rows::arrow::kind_of;
 
 /// Converts a text; none if it does not fit.
-pub type ConvertText = fn(&str) -> Option<f64>;
+pub(super) type ConvertText = fn(&str) -> Option<f64>;
 
 /// Converts columns to numbers by the first conversion that fits all their values; one that none fits
 /// stays as it is.
 #[derive(Debug, Clone)]
-pub struct ConvertColumns {
+pub(super) struct ConvertColumns {
     /// Columns, and those that get the result.
-    pub pairs: Vec<(String, String)>,
+    pub(super) pairs: Vec<(String, String)>,
     /// The conversions, in the order in which they are tried.
-    pub conversions: &'static [ConvertText],
+    pub(super) conversions: &'static [ConvertText],
 }
 
 impl Operator for ConvertColumns {

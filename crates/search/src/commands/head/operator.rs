@@ -6,15 +6,15 @@ use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
-use super::{Operator, Running};
+use crate::operators::{Operator, Running};
 
 /// Gives rows until `column` is not 1.
 #[derive(Debug)]
-pub struct While {
+pub(super) struct While {
     /// A number column: 1 where the condition holds.
-    pub column: String,
+    pub(super) column: String,
     /// Whether the row that ends it is given too.
-    pub keep_last: bool,
+    pub(super) keep_last: bool,
 }
 
 impl Operator for While {

@@ -7,15 +7,15 @@ use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Kind, Value, format_number};
 
-use super::gather::{self, Gather, Given, HeldRows};
-use super::{Operator, Running};
+use crate::operators::gather::{self, Gather, Given, HeldRows};
+use crate::operators::{Operator, Running};
 use crate::rows::arrow::kind_of;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::stats::functions::percentiles::interpolated;
 
 /// What happens to an outlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutlierAction {
+pub(super) enum OutlierAction {
     /// Its row is removed.
     Remove,
     /// It is moved to the fence.
@@ -27,15 +27,15 @@ pub enum OutlierAction {
 
 /// Finds numbers above the third quartile by more than `factor` times the distance of the quartiles.
 #[derive(Debug, Clone)]
-pub struct Outliers {
+pub(super) struct Outliers {
     /// The columns; values that are no numbers never are outliers.
-    pub columns: Vec<String>,
+    pub(super) columns: Vec<String>,
     /// How far outside.
-    pub factor: f64,
+    pub(super) factor: f64,
     /// Whether numbers as far below the first quartile are outliers too.
-    pub use_lower: bool,
+    pub(super) use_lower: bool,
     /// What happens to them.
-    pub action: OutlierAction,
+    pub(super) action: OutlierAction,
 }
 
 /// Returns the bounds beyond which numbers are outliers; none if there are no numbers.

@@ -8,18 +8,18 @@ use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
-use super::{Operator, Running};
 use crate::context::GroupObservation;
 use crate::error::lock;
+use crate::operators::{Operator, Running};
 use crate::rows::arrow::ColumnReader;
 
 /// Notes how many rows came through, and in how many each column had a value.
 #[derive(Debug)]
-pub struct CountPresent {
+pub(super) struct CountPresent {
     /// The columns.
-    pub columns: Vec<String>,
+    pub(super) columns: Vec<String>,
     /// Where the counts go; its fields are in the order of `columns`.
-    pub observation: Arc<GroupObservation>,
+    pub(super) observation: Arc<GroupObservation>,
 }
 
 impl Operator for CountPresent {

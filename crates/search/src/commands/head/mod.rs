@@ -1,14 +1,16 @@
 //! `head`: keeps the first rows.
 
+mod operator;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::{Arguments, EvalExpr};
 
+use self::operator::While;
 use super::subsearch;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::operators::While;
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan};
 

@@ -8,12 +8,12 @@ use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Kind, Value};
 
-use super::{Operator, Running, gather};
+use crate::operators::{Operator, Running, gather};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 
 /// How the numbers of a window are weighed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrendKind {
+pub(super) enum TrendKind {
     /// All alike.
     Simple,
     /// The oldest 1, the next 2, and so on.
@@ -25,20 +25,20 @@ pub enum TrendKind {
 
 /// A moving average.
 #[derive(Debug, Clone)]
-pub struct Trend {
+pub(super) struct Trend {
     /// The column.
-    pub column: String,
+    pub(super) column: String,
     /// The column that gets the average.
-    pub output: String,
+    pub(super) output: String,
     /// How it is weighed.
-    pub kind: TrendKind,
+    pub(super) kind: TrendKind,
     /// How many numbers; a row gets nothing before so many have come.
-    pub period: usize,
+    pub(super) period: usize,
 }
 
 /// Adds moving averages; a row without a number does not count and gets nothing.
 #[derive(Debug, Clone)]
-pub struct Trends(pub Vec<Trend>);
+pub(super) struct Trends(pub Vec<Trend>);
 
 impl Operator for Trends {
     fn name(&self) -> &'static str {

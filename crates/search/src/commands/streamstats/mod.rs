@@ -1,5 +1,8 @@
 //! `streamstats`: running statistics, row by row.
 
+mod operator;
+mod window;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,8 +11,9 @@ use spilltrail_event::{Field, fields};
 use spilltrail_spl::time::{self, Unit};
 use spilltrail_spl::{Arguments, EvalExpr, StatsArguments, parse_eval};
 
+use self::operator::{Resets, StreamStatistics, Window};
+use self::window::MAX_WINDOW;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::operators::{MAX_WINDOW, Resets, StreamStatistics, Window};
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan};

@@ -1,13 +1,15 @@
 //! `outlier`: removes or truncates numbers far outside the quartiles.
 
+mod operator;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_spl::Arguments;
 
+use self::operator::{OutlierAction, Outliers};
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options, table};
-use crate::operators::{OutlierAction, Outliers};
 use crate::planning::plan::{Needs, Plan};
 
 /// Distances of the quartiles that a number may be outside (Search Reference, `outlier`).

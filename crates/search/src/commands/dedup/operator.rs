@@ -9,22 +9,22 @@ use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
-use super::{Operator, Running, gather, key};
+use crate::operators::{Operator, Running, gather, key};
 use crate::rows::arrow::ColumnReader;
 
 /// Removes the rows that repeat a combination of values; the first ones are kept.
 #[derive(Debug, Clone)]
-pub struct Dedup {
+pub(super) struct Dedup {
     /// The fields that are compared; multivalues as whole lists.
-    pub fields: Vec<String>,
+    pub(super) fields: Vec<String>,
     /// How many rows of a combination are kept.
-    pub keep: usize,
+    pub(super) keep: usize,
     /// Whether only rows right after each other count as repeated.
-    pub is_consecutive: bool,
+    pub(super) is_consecutive: bool,
     /// Whether repeated rows stay and lose the fields instead.
-    pub keep_events: bool,
+    pub(super) keep_events: bool,
     /// Whether rows without one of the fields stay.
-    pub keep_empty: bool,
+    pub(super) keep_empty: bool,
 }
 
 impl Operator for Dedup {

@@ -1,5 +1,7 @@
 //! `stats`: statistics over all rows or over groups of them.
 
+mod operator;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,8 +10,9 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Kind, fields};
 use spilltrail_spl::{Arguments, StatsArguments};
 
+use self::operator::CountPresent;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::operators::{CountPresent, Expand, Whole};
+use crate::operators::{Expand, Whole};
 use crate::planning::aggregate::{self, Grouping, Preparation};
 use crate::planning::order;
 use crate::planning::plan::{Needs, Plan, column, null_text};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use spilltrail_event::Value;
 
-use super::Window;
+use super::operator::Window;
 use crate::stats::groups::{feed, forget};
 use crate::stats::{PlannedAggregate, Statistic};
 

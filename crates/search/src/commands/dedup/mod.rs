@@ -1,13 +1,15 @@
 //! `dedup`: removes rows that repeat values.
 
+mod operator;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::Arguments;
 
+use self::operator::Dedup;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options, sort};
-use crate::operators::Dedup;
 use crate::planning::order::stable_sort;
 use crate::planning::plan::{Needs, Plan};
 

@@ -10,8 +10,8 @@ use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Value, fields};
 
-use super::gather::{self, Given, HeldRows};
-use super::{Operator, Running, key};
+use crate::operators::gather::{self, Given, HeldRows};
+use crate::operators::{Operator, Running, key};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::stats::{GroupStatistics, PlannedAggregate};
 
@@ -19,11 +19,11 @@ use crate::stats::{GroupStatistics, PlannedAggregate};
 /// BY fields gets nothing; one with a multivalue counts for the group of each member and gets what
 /// the group of the first member has.
 #[derive(Debug, Clone)]
-pub struct EventStatistics {
+pub(in crate::commands) struct EventStatistics {
     /// The aggregates.
-    pub aggregates: Vec<PlannedAggregate>,
+    pub(in crate::commands) aggregates: Vec<PlannedAggregate>,
     /// The BY fields.
-    pub by: Vec<String>,
+    pub(in crate::commands) by: Vec<String>,
 }
 
 impl Operator for EventStatistics {
@@ -65,19 +65,19 @@ impl Operator for EventStatistics {
 }
 
 /// Returns the columns that aggregates make.
-pub(super) fn output_fields(aggregates: &[PlannedAggregate]) -> Vec<Field> {
+pub(in crate::commands) fn output_fields(aggregates: &[PlannedAggregate]) -> Vec<Field> {
     aggregates.iter().map(|aggregate| Field::new(&aggregate.output, aggregate.kind)).collect()
 }
 
 /// The columns of a batch that aggregates read.
-pub(super) struct Inputs {
+pub(in crate::commands) struct Inputs {
     columns: Vec<Option<ColumnReader>>,
     time: Option<ColumnReader>,
-    pub(super) by: Vec<Option<ColumnReader>>,
+    pub(in crate::commands) by: Vec<Option<ColumnReader>>,
 }
 
 impl Inputs {
-    pub(super) fn new(
+    pub(in crate::commands) fn new(
         batch: &RecordBatch,
         aggregates: &[PlannedAggregate],
         by: &[String],
@@ -95,11 +95,11 @@ impl Inputs {
     }
 
     /// Returns what aggregate number `index` takes of a row; every row has something to count.
-    pub(super) fn value(&self, index: usize, row: usize) -> Value<'_> {
+    pub(in crate::commands) fn value(&self, index: usize, row: usize) -> Value<'_> {
         self.columns[index].as_ref().map_or(Value::Number(1.0), |column| column.value(row))
     }
 
-    pub(super) fn time(&self, row: usize) -> Option<f64> {
+    pub(in crate::commands) fn time(&self, row: usize) -> Option<f64> {
         self.time.as_ref().and_then(|time| time.value(row).as_number())
     }
 }

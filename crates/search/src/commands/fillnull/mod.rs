@@ -1,5 +1,7 @@
 //! `fillnull`: puts a value where a field has none.
 
+mod operator;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,8 +10,8 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Kind;
 use spilltrail_spl::Arguments;
 
+use self::operator::Fill;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options, table};
-use crate::operators::Fill;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::convert::{text, to_kind};
 
