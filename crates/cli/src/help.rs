@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::CommandFactory;
 use spilltrail_diagnostic::{REGISTRY, by_name, similar};
+use spilltrail_eval::functions::FUNCTIONS as EVAL_FUNCTIONS;
 use spilltrail_search::commands::{COMMANDS, CommandDoc, command};
-use spilltrail_search::functions::eval::FUNCTIONS as EVAL_FUNCTIONS;
 use spilltrail_search::stats::FUNCTIONS as STATS_FUNCTIONS;
 
 use crate::arguments::Arguments;

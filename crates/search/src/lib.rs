@@ -1,7 +1,7 @@
 //! SPL tree to DataFusion plan to rows.
 //!
 //! [`run::prepare`] takes a search's text through expansion, parsing and planning; [`run::Prepared`]
-//! runs it. Commands are in [`commands`], eval functions in [`functions`], statistics in [`stats`];
+//! runs it. Commands are in [`commands`], eval functions in `spilltrail_eval`, statistics in [`stats`];
 //! each is one file and one line in a registry. Where events come from is the business of an
 //! [`context::EventSource`].
 
@@ -9,8 +9,6 @@ pub mod commands;
 pub mod context;
 pub mod error;
 pub mod events;
-pub mod expression;
-pub mod functions;
 mod lookups;
 pub mod operators;
 pub mod planning;

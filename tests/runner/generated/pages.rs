@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use spilltrail_diagnostic::REGISTRY;
+use spilltrail_eval::functions::{self, Category, FunctionDoc};
 use spilltrail_search::commands::{COMMANDS, CommandDoc, CommandKind, Example};
-use spilltrail_search::functions::eval::{self, Category, FunctionDoc};
 use spilltrail_search::stats::{self, StatsFunction};
 
 use super::Content;
@@ -44,7 +44,7 @@ fn coverage() -> String {
          - {} [functions of the stats family](docs/src/reference/statistics-functions.md)\n",
         commands.len(),
         quoted(&commands),
-        eval::FUNCTIONS.len(),
+        functions::FUNCTIONS.len(),
         stats::FUNCTIONS.len(),
     )
 }
@@ -108,7 +108,7 @@ fn command_list() -> String {
 
 fn eval_functions() -> String {
     let mut chapters: BTreeMap<Category, Vec<&FunctionDoc>> = BTreeMap::new();
-    for function in eval::FUNCTIONS {
+    for function in functions::FUNCTIONS {
         chapters.entry(function.doc.category).or_default().push(&function.doc);
     }
     let mut text = String::from("# Functions of eval and where\n");
@@ -211,7 +211,7 @@ fn differences() -> String {
         }
     };
     COMMANDS.iter().for_each(|entry| add(entry.doc.name, entry.doc.differs));
-    for function in eval::FUNCTIONS {
+    for function in functions::FUNCTIONS {
         add(&format!("{}()", function.doc.name), function.doc.differs);
     }
     for function in stats::FUNCTIONS {

@@ -32,8 +32,13 @@ const RULES: &[Rule] = &[
     ),
     rule("spilltrail-spl", &["spilltrail-diagnostic"], false),
     rule(
-        "spilltrail-search",
+        "spilltrail-eval",
         &["spilltrail-diagnostic", "spilltrail-event", "spilltrail-spl"],
+        false,
+    ),
+    rule(
+        "spilltrail-search",
+        &["spilltrail-diagnostic", "spilltrail-event", "spilltrail-spl", "spilltrail-eval"],
         true,
     ),
     rule("spilltrail-content", &["spilltrail-diagnostic", "spilltrail-spl"], false),

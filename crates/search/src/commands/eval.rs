@@ -13,6 +13,7 @@ use spilltrail_spl::{Arguments, Assignment};
 use super::subsearch;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
 use crate::planning::eval;
+use crate::planning::eval_udf;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::Rows;
 use crate::rows::convert;
@@ -85,7 +86,7 @@ impl Command for Eval {
             let value = subsearch::splice(&assignment.value, stage.context).await?;
             let compiled = eval::expression(&value, &plan, stage.context)?;
             let kind = compiled.storable()?;
-            let expr = compiled.into_expr();
+            let expr = eval_udf::into_expr(compiled);
             let target = &assignment.target.value;
             plan = if named_in(target).is_empty() {
                 plan.with_columns(vec![(target.clone(), expr, kind)])

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_eval::regex::Regex;
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::expression::regex::Regex;
 use crate::operators::{Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan};
 

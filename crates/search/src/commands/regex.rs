@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_eval::regex::Regex;
 use spilltrail_event::fields::RAW;
 use spilltrail_spl::{Arguments, EvalExpr, EvalNode, UnaryOp};
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
-use crate::expression::regex::Regex;
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan};
 

@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use spilltrail_diagnostic::{Span, Spanned};
+use spilltrail_eval::LookupProvider;
 use spilltrail_event::Value;
 
 use super::{Index, find};
 use crate::context::{Purpose, SearchContext};
 use crate::error::lock;
-use crate::expression::LookupProvider;
 
 /// A lookup's name and the columns that are matched.
 type Key = (String, Vec<String>);

@@ -4,10 +4,10 @@
 use datafusion::logical_expr::{Expr, when};
 use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned, similar};
+use spilltrail_eval::ResultKind;
 use spilltrail_event::{Kind, fields, wildcard_capture};
 use spilltrail_spl::{Aggregate, AggregateArgument, StatsArguments};
 
-use crate::expression::ResultKind;
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan, null_text};
 use crate::planning::stage::Stage;

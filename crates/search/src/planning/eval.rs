@@ -2,12 +2,13 @@
 
 use datafusion::logical_expr::Expr;
 use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_eval::{EvalContext, Expression, ResultKind, Scope};
 use spilltrail_event::Kind;
 use spilltrail_spl::{EvalExpr, EvalNode, parse_search};
 
 use crate::context::SearchContext;
-use crate::expression::{EvalContext, Expression, ResultKind, Scope};
 use crate::lookups::Lookups;
+use crate::planning::eval_udf;
 use crate::planning::plan::Plan;
 use crate::planning::predicate;
 
@@ -37,7 +38,7 @@ pub fn compile(
 ) -> Result<Compiled, Diagnostic> {
     let compiled = expression(expr, plan, context)?;
     let kind = compiled.kind();
-    Ok(Compiled { expr: compiled.into_expr(), kind })
+    Ok(Compiled { expr: eval_udf::into_expr(compiled), kind })
 }
 
 /// Compiles an expression for evaluation row by row.
@@ -75,7 +76,7 @@ pub fn condition(
 ) -> Result<Expr, Diagnostic> {
     let compiled = expression(expr, plan, context)?;
     compiled.require_condition()?;
-    Ok(compiled.into_condition())
+    Ok(eval_udf::into_condition(compiled))
 }
 
 /// Returns the names of the fields that an expression reads, `*` where that is not known.

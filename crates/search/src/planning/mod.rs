@@ -3,6 +3,7 @@
 
 pub mod aggregate;
 pub mod eval;
+pub mod eval_udf;
 pub(crate) mod order;
 pub mod placed;
 pub mod plan;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_eval::CompileSearch;
 use spilltrail_event::{
     CaseRule, Comparison, Keyword, KeywordKind, Pattern, Predicate, TimeBounds, fields,
 };
@@ -12,7 +13,6 @@ use spilltrail_spl::{
 };
 
 use crate::context::SearchContext;
-use crate::expression::CompileSearch;
 
 /// Where a search expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use spilltrail_eval::regex::{Groups, Regex};
 use spilltrail_event::Value;
 
-use crate::expression::regex::{Groups, Regex};
 use crate::operators::RowFunction;
 
 /// A regular expression with named groups, each a field.

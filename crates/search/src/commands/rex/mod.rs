@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_eval::regex::Regex;
 use spilltrail_event::fields::RAW;
 use spilltrail_event::{Field, Kind};
 use spilltrail_spl::Arguments;
@@ -14,7 +15,6 @@ use spilltrail_spl::Arguments;
 use self::extract::Extract;
 use self::sed::Script;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::expression::regex::Regex;
 use crate::operators::Derive;
 use crate::planning::plan::{Needs, Plan};
 

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_eval::regex::Regex;
 use spilltrail_event::Value;
 
-use crate::expression::regex::Regex;
 use crate::operators::RowFunction;
 
 /// One `sed` expression.

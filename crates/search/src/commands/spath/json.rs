@@ -1,11 +1,10 @@
 //! Values of JSON documents.
 
+use spilltrail_eval::functions::path::{self, Step};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value as Json};
-
-use crate::functions::eval::path::{self, Step};
 
 /// Returns the values that the steps lead to; objects and arrays as compact JSON.
 pub(super) fn at_path(document: &str, steps: &[Step]) -> Vec<String> {

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_eval::functions::path::{self, Step};
 use spilltrail_event::fields::{RAW, TIME, part_of_raw};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
 use crate::commands::subsearch;
-use crate::functions::eval::path::{self, Step};
 use crate::operators::{Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::arrow::ColumnReader;

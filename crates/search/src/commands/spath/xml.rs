@@ -1,8 +1,7 @@
 //! Values of XML documents: elements, attributes, texts; no namespaces, no document types.
 
+use spilltrail_eval::functions::path::Step;
 use std::ops::Range;
-
-use crate::functions::eval::path::Step;
 
 /// Elements within elements, at most.
 const MAX_DEPTH: usize = 128;
@@ -253,7 +252,7 @@ fn entity(name: &str) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::functions::eval::path;
+    use spilltrail_eval::functions::path;
 
     const DOCUMENT: &str = r#"<?xml version="1.0"?><!-- users -->
 <users of="a &amp; b"><user id="1>0"><name>ann &lt;x&gt;</name></user>

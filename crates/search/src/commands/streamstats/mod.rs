@@ -207,7 +207,7 @@ impl StreamStats {
         let results = aggregates.iter().map(|made| Field::new(&made.output, made.kind));
         let columns = plan.fields().map(|(name, kind)| Field::new(name, kind));
         let scope: Vec<Field> = results.chain(columns).collect();
-        let compile = |expr: &EvalExpr, scope: &dyn crate::expression::Scope| {
+        let compile = |expr: &EvalExpr, scope: &dyn spilltrail_eval::Scope| {
             let compiled = eval::expression(expr, scope, stage.context)?;
             compiled.require_condition()?;
             Ok::<_, Diagnostic>(Arc::new(compiled))

@@ -8,12 +8,12 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_eval::{Expression, Row};
 use spilltrail_event::{Field, Value};
 
 use super::window::{Counted, WindowOfRows};
 use crate::commands::eventstats::operator::{Inputs, output_fields};
 use crate::error::to_engine;
-use crate::expression::{Expression, Row};
 use crate::operators::gather;
 use crate::operators::{Operator, Running, key};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};

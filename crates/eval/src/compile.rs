@@ -1,0 +1,361 @@
+//! From the syntax tree to nodes: names are resolved, arguments checked, literals parsed.
+
+use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
+use spilltrail_event::{Field, Value, parse_number};
+use spilltrail_spl::{BinaryOp, EvalExpr, EvalNode, UnaryOp};
+
+use crate::functions::{self, EvalFunction};
+use crate::node::{Call, Node, Runtime};
+use crate::operators::Arithmetic;
+use crate::regex::RegexCache;
+use crate::typing::{self, Type};
+use crate::{EvalContext, Expression, Scope};
+
+/// How deep an expression may nest; chains of one operator count once.
+const MAX_DEPTH: usize = 200;
+
+/// The state of one compilation.
+pub(super) struct Compiler<'a> {
+    scope: &'a dyn Scope,
+    context: &'a EvalContext,
+    fields: Vec<Field>,
+    errors: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+    volatile: bool,
+    depth: usize,
+}
+
+/// A node and what is known about its results.
+type Typed = (Node, Type);
+
+impl<'a> Compiler<'a> {
+    pub(super) fn new(scope: &'a dyn Scope, context: &'a EvalContext) -> Self {
+        Self {
+            scope,
+            context,
+            fields: Vec::new(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            volatile: false,
+            depth: 0,
+        }
+    }
+
+    pub(super) fn compile(mut self, tree: &EvalExpr) -> Result<Expression, Vec<Diagnostic>> {
+        let (node, result) = self.node(tree);
+        if !self.errors.is_empty() {
+            return Err(self.errors);
+        }
+        Ok(Expression {
+            tree: tree.clone(),
+            node,
+            result,
+            names: self.fields.iter().map(|field| field.name.clone()).collect(),
+            fields: self.fields,
+            warnings: self.warnings,
+            volatile: self.volatile,
+            runtime: Runtime {
+                now: self.context.now,
+                zone: self.context.zone.clone(),
+                lookups: self.context.lookups.clone(),
+                patterns: RegexCache::default(),
+            },
+        })
+    }
+
+    fn node(&mut self, tree: &EvalExpr) -> Typed {
+        if self.depth >= MAX_DEPTH {
+            let message = format!("the expression nests more than {MAX_DEPTH} levels deep");
+            return self.fail(Diagnostic::error(Code::SYNTAX, message).at(tree.span));
+        }
+        self.depth += 1;
+        let typed = self.node_at_depth(tree);
+        self.depth -= 1;
+        typed
+    }
+
+    fn node_at_depth(&mut self, tree: &EvalExpr) -> Typed {
+        match &tree.node {
+            EvalNode::Number(text) => match parse_number(text) {
+                Some(number) => (Node::Constant(Value::Number(number)), Type::Number),
+                None => {
+                    let message = format!("expected a number, found `{text}`");
+                    self.fail(Diagnostic::error(Code::SYNTAX, message).at(tree.span))
+                }
+            },
+            EvalNode::Text(text) => (Node::Constant(Value::text(text.clone())), Type::String),
+            EvalNode::Field(name) => self.field(name),
+            EvalNode::Call { name, arguments } => {
+                self.call(&name.value, name.span, tree, arguments)
+            }
+            EvalNode::Unary(operator, operand) => self.unary(*operator, operand),
+            EvalNode::Binary(operator, left, right) => self.binary(*operator, tree, left, right),
+            EvalNode::In(value, list) => {
+                let value = self.node(value).0;
+                let list = list.iter().map(|member| self.node(member).0).collect();
+                (Node::In(Box::new(value), list), Type::Bool)
+            }
+            EvalNode::Subsearch(_) => self.fail(
+                Diagnostic::unsupported(
+                    Code::UNSUPPORTED_OPTION,
+                    "a subsearch inside an eval expression is not supported",
+                )
+                .at(tree.span)
+                .help("compute the value in an earlier command and use its field here"),
+            ),
+        }
+    }
+
+    fn field(&mut self, name: &str) -> Typed {
+        match slot(&mut self.fields, self.scope, name) {
+            Some((slot, field_type)) => (Node::Field(slot), field_type),
+            None => (Node::Constant(Value::Null), Type::Null),
+        }
+    }
+
+    fn unary(&mut self, operator: UnaryOp, operand: &EvalExpr) -> Typed {
+        let (node, _) = self.node(operand);
+        match (operator, node) {
+            (UnaryOp::Not, node) => (Node::Not(Box::new(node)), Type::Bool),
+            (UnaryOp::Minus, Node::Constant(Value::Number(number))) => {
+                (Node::Constant(Value::Number(-number)), Type::Number)
+            }
+            (UnaryOp::Minus, node) => (Node::Negate(Box::new(node)), Type::Number),
+            (UnaryOp::Plus, node @ Node::Constant(Value::Number(_))) => (node, Type::Number),
+            (UnaryOp::Plus, node) => (Node::Plus(Box::new(node)), Type::Number),
+        }
+    }
+
+    fn binary(
+        &mut self,
+        operator: BinaryOp,
+        tree: &EvalExpr,
+        left: &EvalExpr,
+        right: &EvalExpr,
+    ) -> Typed {
+        match operator {
+            BinaryOp::Concat => {
+                let operands = chain(tree, BinaryOp::Concat);
+                self.warn_of_dotted_names(&operands);
+                (Node::Concat(self.nodes(&operands)), Type::String)
+            }
+            BinaryOp::And => (Node::And(self.nodes(&chain(tree, BinaryOp::And))), Type::Bool),
+            BinaryOp::Or => (Node::Or(self.nodes(&chain(tree, BinaryOp::Or))), Type::Bool),
+            _ => {
+                let (left, left_type) = self.node(left);
+                let (right, right_type) = self.node(right);
+                let operands = Box::new((left, right));
+                match operator {
+                    BinaryOp::Compare(operator) => (Node::Compare(operator, operands), Type::Bool),
+                    BinaryOp::Like => (Node::Like(operands), Type::Bool),
+                    BinaryOp::Xor => (Node::Xor(operands), Type::Bool),
+                    BinaryOp::Subtract => arithmetic(Arithmetic::Subtract, operands),
+                    BinaryOp::Multiply => arithmetic(Arithmetic::Multiply, operands),
+                    BinaryOp::Divide => arithmetic(Arithmetic::Divide, operands),
+                    BinaryOp::Modulo => arithmetic(Arithmetic::Modulo, operands),
+                    BinaryOp::Add | BinaryOp::Concat | BinaryOp::And | BinaryOp::Or => {
+                        let strings = (left_type == Type::String, right_type == Type::String);
+                        (Node::Add(operands, strings), typing::sum(left_type, right_type))
+                    }
+                }
+            }
+        }
+    }
+
+    fn nodes(&mut self, trees: &[&EvalExpr]) -> Vec<Node> {
+        trees.iter().map(|tree| self.node(tree).0).collect()
+    }
+
+    fn call(&mut self, name: &str, span: Span, tree: &EvalExpr, trees: &[EvalExpr]) -> Typed {
+        let Some(function) = functions::find(name) else {
+            return self.fail(unknown_function(name, span));
+        };
+        if let Err(diagnostic) = function.arity.check(function, trees.len(), tree.span) {
+            return self.fail(diagnostic);
+        }
+        let errors = self.errors.len();
+        let (arguments, types): (Vec<_>, Vec<_>) =
+            trees.iter().map(|argument| self.node(argument)).unzip();
+        if self.errors.len() > errors {
+            // What the function would say about arguments that failed is of no use.
+            return (Node::Constant(Value::Null), Type::Untyped);
+        }
+        self.volatile |= function.volatile;
+        let mut preparation = Preparation {
+            function,
+            span: tree.span,
+            trees,
+            arguments: &arguments,
+            context: self.context,
+            scope: self.scope,
+            fields: &mut self.fields,
+            warnings: &mut self.warnings,
+        };
+        let prepared = match (function.prepare)(&mut preparation) {
+            Ok(prepared) => prepared,
+            Err(diagnostic) => return self.fail(diagnostic),
+        };
+        let strings = types.iter().take(64).enumerate().fold(0, |strings, (index, argument)| {
+            strings | (u64::from(*argument == Type::String) << index)
+        });
+        let result = (function.kind)(&types);
+        (Node::Call(Box::new(Call { function, arguments, strings, prepared })), result)
+    }
+
+    /// Warns of `a.b` when `a.b` is a field: in eval it joins the fields `a` and `b`.
+    fn warn_of_dotted_names(&mut self, operands: &[&EvalExpr]) {
+        let mut index = 0;
+        while index < operands.len() {
+            let Some(mut joined) = bare_name(operands[index]).map(str::to_owned) else {
+                index += 1;
+                continue;
+            };
+            let mut span = operands[index].span;
+            index += 1;
+            while let Some(next) = operands.get(index)
+                && next.span.start == span.end + 1
+                && let Some(name) = bare_name(next)
+            {
+                joined = format!("{joined}.{name}");
+                span = span.to(next.span);
+                index += 1;
+            }
+            if joined.contains('.') && self.scope.kind(&joined).is_some() {
+                self.warnings.push(dotted_name(&joined, span));
+            }
+        }
+    }
+
+    fn fail(&mut self, diagnostic: Diagnostic) -> Typed {
+        self.errors.push(diagnostic);
+        (Node::Constant(Value::Null), Type::Untyped)
+    }
+}
+
+/// A call whose arguments are compiled, before the first row: what a function may look at to check
+/// and prepare its literal arguments.
+pub(crate) struct Preparation<'a> {
+    pub(crate) function: &'static EvalFunction,
+    pub(crate) span: Span,
+    pub(crate) trees: &'a [EvalExpr],
+    pub(crate) arguments: &'a [Node],
+    pub(crate) context: &'a EvalContext,
+    scope: &'a dyn Scope,
+    fields: &'a mut Vec<Field>,
+    warnings: &'a mut Vec<Diagnostic>,
+}
+
+impl Preparation<'_> {
+    /// Adds a warning about the call.
+    pub(crate) fn warn(&mut self, warning: Diagnostic) {
+        self.warnings.push(warning);
+    }
+
+    /// Returns the text of an argument that is a string literal, and its place.
+    pub(crate) fn literal_text(&self, argument: usize) -> Option<(&str, Span)> {
+        match self.arguments.get(argument)?.literal()? {
+            Value::Text(text) => Some((text, self.trees[argument].span)),
+            _ => None,
+        }
+    }
+
+    /// Returns the field's slot, or none if it is not in scope.
+    pub(crate) fn slot(&mut self, field: &str) -> Option<usize> {
+        slot(self.fields, self.scope, field).map(|(slot, _)| slot)
+    }
+
+    /// Returns the names of the fields in the argument, each once.
+    pub(crate) fn fields_in(&self, argument: usize) -> Vec<&str> {
+        let mut names = Vec::new();
+        if let Some(tree) = self.trees.get(argument) {
+            collect_fields(tree, &mut names);
+        }
+        names
+    }
+
+    /// Returns an error about one of the arguments.
+    pub(crate) fn refuse(&self, argument: usize, label: impl Into<String>) -> Diagnostic {
+        let name = self.function.doc.name;
+        let span = self.trees.get(argument).map_or(self.span, |tree| tree.span);
+        Diagnostic::error(Code::BAD_ARGUMENT, format!("invalid argument of `{name}`"))
+            .label(span, label)
+            .help(format!("the syntax is `{}`", self.function.doc.syntax))
+    }
+}
+
+fn slot(fields: &mut Vec<Field>, scope: &dyn Scope, name: &str) -> Option<(usize, Type)> {
+    if let Some(slot) = fields.iter().position(|field| field.name == name) {
+        return Some((slot, Type::of_field(fields[slot].kind)));
+    }
+    let kind = scope.kind(name)?;
+    fields.push(Field::new(name, kind));
+    Some((fields.len() - 1, Type::of_field(kind)))
+}
+
+fn arithmetic(operator: Arithmetic, operands: Box<(Node, Node)>) -> Typed {
+    (Node::Arithmetic(operator, operands), Type::Number)
+}
+
+/// Returns the operands of a chain of one operator, left to right.
+fn chain(tree: &EvalExpr, operator: BinaryOp) -> Vec<&EvalExpr> {
+    let mut operands = Vec::new();
+    let mut rest = tree;
+    while let EvalNode::Binary(found, left, right) = &rest.node
+        && *found == operator
+    {
+        operands.push(right.as_ref());
+        rest = left;
+    }
+    operands.push(rest);
+    operands.reverse();
+    operands
+}
+
+fn bare_name(tree: &EvalExpr) -> Option<&str> {
+    match &tree.node {
+        // A quoted name is longer in the text than its name.
+        EvalNode::Field(name) if tree.span.end - tree.span.start == name.len() => Some(name),
+        _ => None,
+    }
+}
+
+fn collect_fields<'a>(tree: &'a EvalExpr, names: &mut Vec<&'a str>) {
+    match &tree.node {
+        EvalNode::Field(name) => {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        EvalNode::Call { arguments, .. } => {
+            arguments.iter().for_each(|argument| collect_fields(argument, names));
+        }
+        EvalNode::Unary(_, operand) => collect_fields(operand, names),
+        EvalNode::Binary(_, left, right) => {
+            collect_fields(left, names);
+            collect_fields(right, names);
+        }
+        EvalNode::In(value, list) => {
+            collect_fields(value, names);
+            list.iter().for_each(|member| collect_fields(member, names));
+        }
+        EvalNode::Number(_) | EvalNode::Text(_) | EvalNode::Subsearch(_) => {}
+    }
+}
+
+fn unknown_function(name: &str, span: Span) -> Diagnostic {
+    let diagnostic = Diagnostic::unsupported(
+        Code::UNSUPPORTED_FUNCTION,
+        format!("unsupported eval function `{name}`"),
+    )
+    .at(span);
+    match similar(name, functions::names()) {
+        Some(known) => diagnostic.help(format!("a function with a similar name exists: `{known}`")),
+        None => diagnostic.help("`spilltrail help` lists the eval functions"),
+    }
+}
+
+fn dotted_name(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::warning(Code::DOTTED_NAME, format!("`{name}` is not the field of that name here"))
+        .label(span, "in eval and where, a dot joins the values of two fields")
+        .help(format!("write `'{name}'` to mean the field"))
+}

@@ -1,0 +1,98 @@
+//! Times: epoch seconds, texts, and steps, in the user's time zone.
+
+use spilltrail_event::Value;
+use spilltrail_spl::time;
+
+use super::Category::DateTime;
+use super::{Arity, EvalFunction, doc, returns};
+use crate::operators::number;
+
+pub(super) static NOW: EvalFunction = EvalFunction::row(
+    doc(
+        "now",
+        DateTime,
+        "Returns the time when the search started; the same for all rows.",
+        "now()",
+        &[("now()-now()", "0")],
+    ),
+    Arity::Exactly(0),
+    returns::number,
+    |context, _| Value::Number(context.runtime.now),
+);
+
+pub(super) static RELATIVE_TIME: EvalFunction = EvalFunction::row(
+    doc(
+        "relative_time",
+        DateTime,
+        "Applies a time modifier to a time.",
+        "relative_time(<time>, <modifier>)",
+        &[(r#"relative_time(1700000000, "-1h@h")"#, "1699995600")],
+    ),
+    Arity::Exactly(2),
+    returns::number,
+    |context, arguments| {
+        crate::number(with_text(arguments, |time, modifier| {
+            time::relative_time(time, modifier, &context.runtime.zone)
+        }))
+    },
+);
+
+pub(super) static STRFTIME: EvalFunction = EvalFunction::row(
+    doc(
+        "strftime",
+        DateTime,
+        "Writes a time in a format.",
+        "strftime(<time>, <format>)",
+        &[(r#"strftime(1700000000, "%Y-%m-%d %H:%M:%S")"#, "2023-11-14 22:13:20")],
+    ),
+    Arity::Exactly(2),
+    returns::string,
+    |context, arguments| {
+        let text = with_text(arguments, |time, format| {
+            Some(time::strftime(time, format, &context.runtime.zone))
+        });
+        text.map_or(Value::Null, Value::text)
+    },
+);
+
+pub(super) static STRPTIME: EvalFunction = EvalFunction::row(
+    doc(
+        "strptime",
+        DateTime,
+        "Reads a time in a format; null if the text is not in it.",
+        "strptime(<text>, <format>)",
+        &[
+            (r#"strptime("2023-11-14 22:13:20", "%Y-%m-%d %H:%M:%S")"#, "1700000000"),
+            (r#"strptime("yesterday", "%Y-%m-%d")"#, "null"),
+        ],
+    ),
+    Arity::Exactly(2),
+    returns::number,
+    |context, arguments| {
+        let (text, format) = (arguments[0].to_text(), arguments[1].to_text());
+        crate::number(
+            text.zip(format)
+                .and_then(|(text, format)| time::strptime(&text, &format, &context.runtime.zone)),
+        )
+    },
+);
+
+pub(super) static TIME: EvalFunction = EvalFunction::row(
+    doc(
+        "time",
+        DateTime,
+        "Returns the time when the search started.",
+        "time()",
+        &[("time()-now()", "0")],
+    )
+    .differs(&["It does not move on while the search runs, so that results can be repeated."]),
+    Arity::Exactly(0),
+    returns::number,
+    |context, _| Value::Number(context.runtime.now),
+);
+
+/// Applies `apply` to the number and the text; none if either is missing.
+fn with_text<T>(arguments: &[Value<'_>], apply: impl FnOnce(f64, &str) -> Option<T>) -> Option<T> {
+    let time = number(&arguments[0])?;
+    apply(time, &arguments[1].to_text()?)
+}

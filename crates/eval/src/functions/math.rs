@@ -1,0 +1,219 @@
+//! Mathematics of one or two numbers.
+
+use spilltrail_event::Value;
+
+use super::Category::Mathematical;
+use super::{Arity, EvalFunction, doc, returns, take};
+use crate::CallContext;
+use crate::operators::number;
+
+pub(super) static ABS: EvalFunction = EvalFunction::math(
+    doc(
+        "abs",
+        Mathematical,
+        "Returns the number without its sign.",
+        "abs(<number>)",
+        &[("abs(-2.5)", "2.5"), (r#"abs("x")"#, "null")],
+    ),
+    f64::abs,
+);
+
+pub(super) static CEILING: EvalFunction = EvalFunction::math(
+    doc("ceiling", Mathematical, "Rounds up.", "ceiling(<number>)", &[("ceiling(-1.5)", "-1")])
+        .aliases(&["ceil"]),
+    f64::ceil,
+);
+
+pub(super) static EXACT: EvalFunction = EvalFunction::row(
+    doc(
+        "exact",
+        Mathematical,
+        "Returns the number itself, in full precision.",
+        "exact(<number>)",
+        &[("exact(1/4)", "0.25")],
+    )
+    .differs(&["All numbers are in full precision, so that this changes nothing."]),
+    Arity::Exactly(1),
+    returns::number,
+    |_, arguments| crate::number(number(&take(arguments, 0))),
+);
+
+pub(super) static EXP: EvalFunction = EvalFunction::math(
+    doc(
+        "exp",
+        Mathematical,
+        "Returns e to the power of a number.",
+        "exp(<number>)",
+        &[("exp(0)", "1")],
+    ),
+    f64::exp,
+);
+
+pub(super) static FLOOR: EvalFunction = EvalFunction::math(
+    doc("floor", Mathematical, "Rounds down.", "floor(<number>)", &[("floor(-1.5)", "-2")]),
+    f64::floor,
+);
+
+pub(super) static LN: EvalFunction = EvalFunction::math(
+    doc("ln", Mathematical, "Returns the natural logarithm.", "ln(<number>)", &[("ln(1)", "0")]),
+    f64::ln,
+);
+
+pub(super) static LOG: EvalFunction = EvalFunction::row(
+    doc(
+        "log",
+        Mathematical,
+        "Returns the logarithm, to base 10 unless another is given.",
+        "log(<number>[, <base>])",
+        &[("log(1000)", "3"), ("log(8, 2)", "3")],
+    ),
+    Arity::Between(1, 2),
+    returns::number,
+    |_, arguments| {
+        let base = if arguments.len() > 1 { number(&arguments[1]) } else { Some(10.0) };
+        crate::number(number(&arguments[0]).zip(base).map(|(number, base)| {
+            if base == 10.0 {
+                number.log10()
+            } else if base == 2.0 {
+                number.log2()
+            } else {
+                number.ln() / base.ln()
+            }
+        }))
+    },
+);
+
+pub(super) static PI: EvalFunction = EvalFunction::row(
+    doc("pi", Mathematical, "Returns pi.", "pi()", &[("round(pi(), 2)", "3.14")])
+        .differs(&["The number has the full precision of a double."]),
+    Arity::Exactly(0),
+    returns::number,
+    |_, _| Value::Number(std::f64::consts::PI),
+);
+
+pub(super) static POW: EvalFunction = EvalFunction::row(
+    doc(
+        "pow",
+        Mathematical,
+        "Returns a number to the power of another.",
+        "pow(<number>, <exponent>)",
+        &[("pow(2, 8)", "256")],
+    ),
+    Arity::Exactly(2),
+    returns::number,
+    |_, arguments| {
+        let numbers = number(&arguments[0]).zip(number(&arguments[1]));
+        crate::number(numbers.map(|(number, exponent)| number.powf(exponent)))
+    },
+);
+
+pub(super) static ROUND: EvalFunction = EvalFunction::row(
+    doc(
+        "round",
+        Mathematical,
+        "Rounds to a number of decimals, by default none; halves go away from zero.",
+        "round(<number>[, <decimals>])",
+        &[("round(2.5)", "3"), ("round(-1.125, 2)", "-1.13"), ("round(1.005, 2)", "1.01")],
+    ),
+    Arity::Between(1, 2),
+    returns::number,
+    |_, arguments| {
+        let decimals = if arguments.len() > 1 { number(&arguments[1]) } else { Some(0.0) };
+        crate::number(
+            number(&arguments[0])
+                .zip(decimals)
+                .map(|(number, decimals)| round(number, decimals.clamp(0.0, 400.0) as usize)),
+        )
+    },
+);
+
+/// Rounds the decimal number that is meant, which is the double's first 15 digits: 1.005 is a bit
+/// less in binary, and yet rounds up.
+pub(super) fn round(number: f64, decimals: usize) -> f64 {
+    let Some((negative, digits, point)) = decimal(number, 15) else { return number };
+    // The digits that stay: those before the point and `decimals` after it.
+    let keep = point + decimals as i64;
+    if keep >= digits.len() as i64 {
+        return number;
+    }
+    rounded(negative, &digits, point, keep)
+}
+
+/// Rounds to a number of significant figures.
+pub(super) fn round_to_figures(number: f64, figures: usize) -> f64 {
+    let Some((negative, digits, point)) = decimal(number, 15) else { return number };
+    if figures >= digits.len() {
+        return number;
+    }
+    rounded(negative, &digits, point, figures as i64)
+}
+
+/// Returns sign, decimal digits and the place of the point in them; none for zero, nan and inf.
+fn decimal(number: f64, figures: usize) -> Option<(bool, Vec<u8>, i64)> {
+    if number == 0.0 || !number.is_finite() {
+        return None;
+    }
+    let text = format!("{:.*e}", figures - 1, number.abs());
+    let (mantissa, exponent) = text.split_once('e')?;
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0').collect();
+    Some((number < 0.0, digits, exponent.parse::<i64>().ok()? + 1))
+}
+
+/// Keeps the first `keep` digits, rounding half away from zero.
+fn rounded(negative: bool, digits: &[u8], point: i64, keep: i64) -> f64 {
+    let Ok(keep) = usize::try_from(keep) else { return 0.0 };
+    let up = digits.get(keep).is_some_and(|digit| *digit >= 5);
+    let kept = digits[..keep].iter().fold(0_u64, |value, digit| value * 10 + u64::from(*digit));
+    let value = kept + u64::from(up);
+    let text = format!("{value}e{}", point - keep as i64);
+    let magnitude: f64 = text.parse().unwrap_or(f64::NAN);
+    if negative && magnitude != 0.0 { -magnitude } else { magnitude }
+}
+
+pub(super) static SQRT: EvalFunction = EvalFunction::math(
+    doc("sqrt", Mathematical, "Returns the square root.", "sqrt(<number>)", &[("sqrt(16)", "4")]),
+    f64::sqrt,
+);
+
+pub(super) static RANDOM: EvalFunction = EvalFunction::row(
+    doc(
+        "random",
+        super::Category::Statistical,
+        "Returns a random integer from 0 to 2147483647, another one for each row.",
+        "random()",
+        &[("if(random()>=0, 1, 0)", "1")],
+    ),
+    Arity::Exactly(0),
+    returns::number,
+    random,
+)
+.volatile();
+
+fn random<'a>(_: &CallContext<'a>, _: &mut [Value<'a>]) -> Value<'a> {
+    Value::Number(f64::from(fastrand::u32(0..=0x7fff_ffff)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_is_decimal() {
+        for (number, decimals, result) in [
+            (2.675, 2, 2.68),
+            (0.5, 0, 1.0),
+            (-0.5, 0, -1.0),
+            (0.05, 1, 0.1),
+            (0.049, 1, 0.0),
+            (99.995, 2, 100.0),
+            (123_456_789.0, 3, 123_456_789.0),
+            (1e300, 2, 1e300),
+            (1e-300, 2, 0.0),
+        ] {
+            assert_eq!(round(number, decimals), result, "{number} {decimals}");
+        }
+        assert!(round(f64::NAN, 1).is_nan());
+        assert_eq!(round_to_figures(1299.0, 2), 1300.0);
+        assert_eq!(round_to_figures(-0.001_25, 2), -0.0013);
+    }
+}

@@ -1,0 +1,99 @@
+//! mvfilter and mvmap: an expression for each value of a field. Inside it, the field is the current
+//! value.
+
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::Value;
+
+use super::Category::Multivalue;
+use super::{Arity, EvalFunction, doc, returns};
+use crate::{Bound, Call, Evaluation, Node, Preparation, Prepared};
+
+/// How many values mvmap returns at most: a guard against filling memory.
+const LONGEST: usize = 1_000_000;
+
+pub(super) static MVFILTER: EvalFunction = EvalFunction::special(
+    doc(
+        "mvfilter",
+        Multivalue,
+        "Keeps the values of a field for which a condition on that field is true.",
+        "mvfilter(<condition>)",
+        &[],
+    ),
+    Arity::Exactly(1),
+    returns::multi,
+    mvfilter,
+)
+.prepared(|preparation| match preparation.fields_in(0).as_slice() {
+    [_] => Ok(binding(preparation, 0)),
+    names => {
+        let found = match names {
+            [] => "none".to_owned(),
+            names => format!("`{}`", names.join("`, `")),
+        };
+        Err(preparation.refuse(0, format!("expected a condition on one field, found {found}")))
+    }
+});
+
+fn mvfilter<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
+    let Prepared::Binding(Some(slot)) = call.prepared else { return Value::Null };
+    let mut members = evaluation.row.value(slot).into_members();
+    members.retain(|member| {
+        let row = Bound { row: evaluation.row, slot, member };
+        call.arguments[0].truth(Evaluation { row: &row, ..evaluation }) == Some(true)
+    });
+    Value::multi(members)
+}
+
+pub(super) static MVMAP: EvalFunction = EvalFunction::special(
+    doc(
+        "mvmap",
+        Multivalue,
+        "Returns the results of an expression for each value of a field; nulls drop out.",
+        "mvmap(<multivalue>, <expression>)",
+        &[(r#"mvmap(split("a,b", ","), "x")"#, "x | x")],
+    )
+    .differs(&["It stops after 1,000,000 results."]),
+    Arity::Exactly(2),
+    returns::multi,
+    mvmap,
+)
+.prepared(prepare_mvmap);
+
+/// The field that stands for the current value is the one of the first argument. If that has
+/// several, it is the first of them that the second argument reads too.
+fn prepare_mvmap(preparation: &mut Preparation<'_>) -> Result<Prepared, Diagnostic> {
+    let names = preparation.fields_in(0);
+    let inside = preparation.fields_in(1);
+    let place = names.iter().position(|name| inside.contains(name)).unwrap_or(0);
+    Ok(binding(preparation, place))
+}
+
+/// Binds the field of the first argument that is at `place` among its fields.
+fn binding(preparation: &mut Preparation<'_>, place: usize) -> Prepared {
+    let name = preparation.fields_in(0).get(place).map(|name| (*name).to_owned());
+    Prepared::Binding(name.and_then(|name| preparation.slot(&name)))
+}
+
+fn mvmap<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
+    let mut results = Vec::new();
+    for member in call.arguments[0].evaluate(evaluation).into_members() {
+        let result = match call.prepared {
+            Prepared::Binding(Some(slot)) => {
+                let row = Bound { row: evaluation.row, slot, member: &member };
+                owned(&call.arguments[1], Evaluation { row: &row, ..evaluation })
+            }
+            _ => call.arguments[1].evaluate(evaluation),
+        };
+        results.extend(result.into_members());
+        if results.len() >= LONGEST {
+            results.truncate(LONGEST);
+            break;
+        }
+    }
+    Value::multi(results)
+}
+
+/// Evaluates on a row that does not outlive this function's caller.
+fn owned(node: &Node, evaluation: Evaluation<'_>) -> Value<'static> {
+    node.evaluate(evaluation).into_owned()
+}

@@ -1,0 +1,501 @@
+//! The functions of `eval` and `where`: their registry.
+//!
+//! A file holds one function or a family that belongs together; its documentation is data beside
+//! its code. [`FUNCTIONS`] is the table of contents.
+
+mod bitwise;
+mod conditional;
+mod conversion;
+mod cryptographic;
+mod datetime;
+mod informational;
+mod json;
+mod lookup;
+mod math;
+mod members;
+mod multivalue;
+mod mvrange;
+mod patterns;
+mod printf;
+mod sigfig;
+mod statistical;
+mod text;
+mod trigonometry;
+
+pub use json::path;
+
+use std::borrow::Cow;
+
+use spilltrail_diagnostic::{Code, Diagnostic, Span};
+use spilltrail_event::Value;
+
+use crate::{Call, CallContext, Evaluation, Preparation, Prepared, Type};
+
+/// A function of eval.
+#[derive(Debug)]
+pub struct EvalFunction {
+    /// What users read about it.
+    pub doc: FunctionDoc,
+    /// How many arguments it takes.
+    pub arity: Arity,
+    /// What it returns for arguments of these types.
+    pub(crate) kind: fn(&[Type]) -> Type,
+    /// Checks literal arguments and does what can be done before the first row.
+    pub(crate) prepare: fn(&mut Preparation<'_>) -> Result<Prepared, Diagnostic>,
+    /// True if two calls with the same arguments may differ.
+    pub(crate) volatile: bool,
+    pub(crate) body: Body,
+}
+
+/// A function's documentation.
+#[derive(Debug)]
+pub struct FunctionDoc {
+    /// The name.
+    pub name: &'static str,
+    /// Further names.
+    pub aliases: &'static [&'static str],
+    /// The chapter it stands in.
+    pub category: Category,
+    /// One line, third person, full stop.
+    pub summary: &'static str,
+    /// How it is written.
+    pub syntax: &'static str,
+    /// Expressions and their printed results; members of a multivalue are joined by ` | `, null is
+    /// `null`.
+    pub examples: &'static [(&'static str, &'static str)],
+    /// Every known difference from Splunk, one sentence each.
+    pub differs: &'static [&'static str],
+}
+
+/// The chapters of the eval functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Category {
+    /// Bits of integers.
+    Bitwise,
+    /// Comparison and conditions.
+    Conditional,
+    /// Conversion of types.
+    Conversion,
+    /// Hashes.
+    Cryptographic,
+    /// Date and time.
+    DateTime,
+    /// What a value is.
+    Informational,
+    /// JSON.
+    Json,
+    /// Mathematics.
+    Mathematical,
+    /// Several values.
+    Multivalue,
+    /// Statistics over the arguments.
+    Statistical,
+    /// Text.
+    Text,
+    /// Trigonometry.
+    Trigonometric,
+}
+
+/// How many arguments a function takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arity {
+    /// So many.
+    Exactly(usize),
+    /// From, to.
+    Between(usize, usize),
+    /// So many or more.
+    AtLeast(usize),
+    /// One pair or more.
+    Pairs,
+    /// So many or more, an even number.
+    EvenAtLeast(usize),
+    /// So many or more, an odd number.
+    OddAtLeast(usize),
+}
+
+/// How a function is run.
+#[derive(Clone, Copy)]
+pub(crate) enum Body {
+    /// On the values of all arguments, in a slice that the function may take them from.
+    Row(RowBody),
+    /// On one number; null for anything else.
+    Math(fn(f64) -> f64),
+    /// On the call itself, for functions that do not evaluate all arguments just once.
+    Special(SpecialBody),
+}
+
+pub(crate) type RowBody = for<'a> fn(&CallContext<'a>, &mut [Value<'a>]) -> Value<'a>;
+pub(crate) type SpecialBody = for<'a> fn(&'a Call, Evaluation<'a>) -> Value<'a>;
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Row(_) => "Row",
+            Self::Math(_) => "Math",
+            Self::Special(_) => "Special",
+        })
+    }
+}
+
+/// Returns the documentation of a function without aliases and differences.
+const fn doc(
+    name: &'static str,
+    category: Category,
+    summary: &'static str,
+    syntax: &'static str,
+    examples: &'static [(&'static str, &'static str)],
+) -> FunctionDoc {
+    FunctionDoc { name, aliases: &[], category, summary, syntax, examples, differs: &[] }
+}
+
+impl FunctionDoc {
+    /// Adds further names.
+    const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// Adds differences from Splunk.
+    const fn differs(mut self, differs: &'static [&'static str]) -> Self {
+        self.differs = differs;
+        self
+    }
+}
+
+impl EvalFunction {
+    /// Returns a function of the values of its arguments.
+    const fn row(doc: FunctionDoc, arity: Arity, kind: fn(&[Type]) -> Type, body: RowBody) -> Self {
+        Self { doc, arity, kind, prepare: nothing, volatile: false, body: Body::Row(body) }
+    }
+
+    /// Returns a function of one number.
+    const fn math(doc: FunctionDoc, body: fn(f64) -> f64) -> Self {
+        let (arity, body) = (Arity::Exactly(1), Body::Math(body));
+        Self { doc, arity, kind: returns::number, prepare: nothing, volatile: false, body }
+    }
+
+    /// Returns a function that evaluates its arguments itself.
+    const fn special(
+        doc: FunctionDoc,
+        arity: Arity,
+        kind: fn(&[Type]) -> Type,
+        body: SpecialBody,
+    ) -> Self {
+        Self { doc, arity, kind, prepare: nothing, volatile: false, body: Body::Special(body) }
+    }
+
+    /// Adds a look at the literal arguments before the first row.
+    const fn prepared(
+        mut self,
+        prepare: fn(&mut Preparation<'_>) -> Result<Prepared, Diagnostic>,
+    ) -> Self {
+        self.prepare = prepare;
+        self
+    }
+
+    /// Says that two calls with the same arguments may differ.
+    const fn volatile(mut self) -> Self {
+        self.volatile = true;
+        self
+    }
+}
+
+impl Arity {
+    /// Returns an error if the function does not take so many arguments.
+    pub(crate) fn check(
+        self,
+        function: &EvalFunction,
+        count: usize,
+        span: Span,
+    ) -> Result<(), Diagnostic> {
+        let arguments = |number: usize| if number == 1 { "argument" } else { "arguments" };
+        let (fits, expected) = match self {
+            Self::Exactly(number) => (count == number, format!("{number} {}", arguments(number))),
+            Self::Between(from, to) => {
+                ((from..=to).contains(&count), format!("{from} to {to} arguments"))
+            }
+            Self::AtLeast(number) => {
+                (count >= number, format!("{number} or more {}", arguments(number.max(2))))
+            }
+            Self::Pairs => (count >= 2 && count.is_multiple_of(2), "pairs of arguments".to_owned()),
+            Self::EvenAtLeast(number) => {
+                let fits = count >= number && count.is_multiple_of(2);
+                (fits, "an even number of arguments".to_owned())
+            }
+            Self::OddAtLeast(number) => {
+                let fits = count >= number && !count.is_multiple_of(2);
+                (fits, format!("{number} arguments, or further pairs"))
+            }
+        };
+        if fits {
+            return Ok(());
+        }
+        let name = function.doc.name;
+        Err(Diagnostic::error(
+            Code::BAD_ARGUMENT,
+            format!("wrong number of arguments for `{name}`"),
+        )
+        .label(span, format!("expected {expected}, found {count}"))
+        .help(format!("the syntax is `{}`", function.doc.syntax)))
+    }
+}
+
+/// Returns the function of this name or alias.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static EvalFunction> {
+    FUNCTIONS
+        .iter()
+        .find(|function| function.doc.name == name || function.doc.aliases.contains(&name))
+        .copied()
+}
+
+/// Returns all names, aliases too.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS
+        .iter()
+        .flat_map(|function| function.doc.aliases.iter().copied().chain([function.doc.name]))
+}
+
+/// The types that functions return.
+mod returns {
+    use crate::Type;
+
+    pub(super) fn number(_: &[Type]) -> Type {
+        Type::Number
+    }
+
+    pub(super) fn boolean(_: &[Type]) -> Type {
+        Type::Bool
+    }
+
+    pub(super) fn string(_: &[Type]) -> Type {
+        Type::String
+    }
+
+    pub(super) fn untyped(_: &[Type]) -> Type {
+        Type::Untyped
+    }
+
+    pub(super) fn multi(_: &[Type]) -> Type {
+        Type::Multi
+    }
+
+    pub(super) fn null(_: &[Type]) -> Type {
+        Type::Null
+    }
+
+    /// For functions that work on each member: a string, or several if the first argument is.
+    pub(super) fn string_per_member(arguments: &[Type]) -> Type {
+        match arguments.first() {
+            Some(Type::Multi) => Type::Multi,
+            _ => Type::String,
+        }
+    }
+
+    /// For functions that return one of their arguments.
+    pub(super) fn any_argument(arguments: &[Type]) -> Type {
+        Type::any(arguments.iter().copied())
+    }
+
+    /// For functions that return one of the second arguments of their pairs.
+    pub(super) fn any_second(arguments: &[Type]) -> Type {
+        Type::any(arguments.iter().skip(1).step_by(2).copied())
+    }
+}
+
+fn nothing(_: &mut Preparation<'_>) -> Result<Prepared, Diagnostic> {
+    Ok(Prepared::Nothing)
+}
+
+/// Takes the argument out of the slice; null if it was not given.
+fn take<'a>(arguments: &mut [Value<'a>], index: usize) -> Value<'a> {
+    arguments.get_mut(index).map_or(Value::Null, |value| std::mem::replace(value, Value::Null))
+}
+
+/// Applies `change` to the printed form, or to each member; members for which it returns none drop
+/// out.
+fn each_member<'a>(
+    value: Value<'a>,
+    mut change: impl FnMut(Cow<'a, str>) -> Option<Cow<'a, str>>,
+) -> Value<'a> {
+    match value {
+        Value::Text(text) => change(text).map_or(Value::Null, Value::Text),
+        other => Value::multi(other.into_members().into_iter().filter_map(change).collect()),
+    }
+}
+
+/// Every function, sorted by name.
+pub static FUNCTIONS: &[&EvalFunction] = &[
+    &math::ABS,
+    &trigonometry::ACOS,
+    &trigonometry::ACOSH,
+    &trigonometry::ASIN,
+    &trigonometry::ASINH,
+    &trigonometry::ATAN,
+    &trigonometry::ATAN2,
+    &trigonometry::ATANH,
+    &statistical::AVG,
+    &bitwise::BIT_AND,
+    &bitwise::BIT_NOT,
+    &bitwise::BIT_OR,
+    &bitwise::BIT_SHIFT_LEFT,
+    &bitwise::BIT_SHIFT_RIGHT,
+    &bitwise::BIT_XOR,
+    &conditional::CASE,
+    &math::CEILING,
+    &patterns::CIDRMATCH,
+    &conditional::COALESCE,
+    &multivalue::COMMANDS,
+    &trigonometry::COS,
+    &trigonometry::COSH,
+    &math::EXACT,
+    &math::EXP,
+    &conditional::FALSE,
+    &math::FLOOR,
+    &trigonometry::HYPOT,
+    &conditional::IF,
+    &patterns::IN,
+    &conversion::IPMASK,
+    &informational::ISARRAY,
+    &informational::ISBOOL,
+    &informational::ISDOUBLE,
+    &informational::ISINT,
+    &informational::ISMV,
+    &informational::ISNOTNULL,
+    &informational::ISNULL,
+    &informational::ISNUM,
+    &informational::ISOBJECT,
+    &informational::ISSTR,
+    &json::inspect::JSON,
+    &json::change::JSON_APPEND,
+    &json::build::JSON_ARRAY,
+    &json::convert::JSON_ARRAY_TO_MV,
+    &json::change::JSON_DELETE,
+    &json::inspect::JSON_ENTRIES,
+    &json::change::JSON_EXTEND,
+    &json::extract::JSON_EXTRACT,
+    &json::extract::JSON_EXTRACT_EXACT,
+    &json::inspect::JSON_HAS_KEY_EXACT,
+    &json::inspect::JSON_KEYS,
+    &json::build::JSON_OBJECT,
+    &json::change::JSON_SET,
+    &json::change::JSON_SET_EXACT,
+    &json::inspect::JSON_VALID,
+    &text::LEN,
+    &patterns::LIKE,
+    &math::LN,
+    &math::LOG,
+    &lookup::LOOKUP,
+    &text::LOWER,
+    &text::LTRIM,
+    &patterns::MATCH,
+    &statistical::MAX,
+    &cryptographic::MD5,
+    &statistical::MIN,
+    &json::convert::MV_TO_JSON_ARRAY,
+    &multivalue::MVAPPEND,
+    &multivalue::MVCOUNT,
+    &multivalue::MVDEDUP,
+    &members::MVFILTER,
+    &multivalue::MVFIND,
+    &multivalue::MVINDEX,
+    &multivalue::MVJOIN,
+    &members::MVMAP,
+    &mvrange::MVRANGE,
+    &multivalue::MVREVERSE,
+    &multivalue::MVSORT,
+    &multivalue::MVZIP,
+    &datetime::NOW,
+    &conditional::NULL,
+    &conditional::NULLIF,
+    &math::PI,
+    &math::POW,
+    &printf::PRINTF,
+    &math::RANDOM,
+    &datetime::RELATIVE_TIME,
+    &text::REPLACE,
+    &math::ROUND,
+    &text::RTRIM,
+    &patterns::SEARCHMATCH,
+    &cryptographic::SHA1,
+    &cryptographic::SHA256,
+    &cryptographic::SHA512,
+    &sigfig::SIGFIG,
+    &trigonometry::SIN,
+    &trigonometry::SINH,
+    &json::extract::SPATH,
+    &multivalue::SPLIT,
+    &math::SQRT,
+    &datetime::STRFTIME,
+    &datetime::STRPTIME,
+    &text::SUBSTR,
+    &statistical::SUM,
+    &trigonometry::TAN,
+    &trigonometry::TANH,
+    &datetime::TIME,
+    &json::convert::TOARRAY,
+    &conversion::TOBOOL,
+    &conversion::TODOUBLE,
+    &conversion::TOINT,
+    &json::convert::TOMV,
+    &conversion::TONUMBER,
+    &json::convert::TOOBJECT,
+    &conversion::TOSTRING,
+    &text::TRIM,
+    &conditional::TRUE,
+    &informational::TYPEOF,
+    &text::UPPER,
+    &text::URLDECODE,
+    &conditional::VALIDATE,
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use jiff::tz::TimeZone;
+    use spilltrail_event::Field;
+    use spilltrail_spl::parse_eval;
+
+    use super::*;
+    use crate::{EvalContext, Expression};
+
+    fn run(text: &str) -> String {
+        let context = EvalContext::new(1_700_000_000.0, TimeZone::UTC);
+        let tree = parse_eval(text).unwrap();
+        let expression = Expression::compile(&tree, &Vec::<Field>::new(), &context).unwrap();
+        match expression.evaluate(&[] as &[Value<'_>; 0]) {
+            Value::Null => "null".to_owned(),
+            other => other.members().join(" | "),
+        }
+    }
+
+    #[test]
+    fn examples_give_their_results() {
+        for function in FUNCTIONS {
+            for (expression, result) in function.doc.examples {
+                assert_eq!(&run(expression), result, "{expression}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_sorted_and_unique() {
+        assert!(FUNCTIONS.is_sorted_by(|left, right| left.doc.name < right.doc.name));
+        let mut seen = HashSet::new();
+        for name in names() {
+            assert!(seen.insert(name), "{name}");
+            assert!(find(name).is_some());
+        }
+    }
+
+    #[test]
+    fn documentation_is_complete() {
+        for function in FUNCTIONS {
+            let doc = &function.doc;
+            assert!(doc.syntax.starts_with(doc.name), "{}", doc.name);
+            assert!(doc.summary.ends_with('.'), "{}", doc.name);
+            assert!(doc.differs.iter().all(|differs| differs.ends_with('.')), "{}", doc.name);
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Eval expressions: from the syntax tree to a program that gives a value for a row, and the functions
+//! they are made of ([`functions::FUNCTIONS`]).
+//!
+//! SPL is dynamically typed and lazy, so an expression is not lowered to many Arrow kernels but runs
+//! as one function over the columns that it reads: a small interpreter, [`Expression`], goes
+//! row by row over borrowed values. What can be done once is done once, in
+//! [`Expression::compile`]: functions are resolved, arguments checked, patterns compiled, fields
+//! numbered, and the kind of the results inferred.
+
+mod compile;
+mod context;
+pub mod functions;
+mod node;
+mod operators;
+pub mod regex;
+mod typing;
+
+use jiff::tz::TimeZone;
+use spilltrail_diagnostic::{Code, Diagnostic, Span};
+use spilltrail_event::{Kind, Value};
+use spilltrail_spl::EvalExpr;
+
+pub(crate) use compile::Preparation;
+pub use context::{CompileSearch, EvalContext, LookupProvider, Scope};
+pub use node::Row;
+pub(crate) use node::{
+    Bound, Call, CallContext, Evaluation, Node, Prepared, RowRecord, any_equal, boolean, like,
+    number,
+};
+pub use typing::ResultKind;
+pub(crate) use typing::Type;
+
+use self::compile::Compiler;
+use self::node::Runtime;
+
+/// A compiled expression.
+#[derive(Debug)]
+pub struct Expression {
+    tree: EvalExpr,
+    node: Node,
+    result: Type,
+    fields: Vec<spilltrail_event::Field>,
+    names: Vec<String>,
+    warnings: Vec<Diagnostic>,
+    volatile: bool,
+    runtime: Runtime,
+}
+
+impl Expression {
+    /// Compiles an expression over the fields in `scope`; a field that is not there is null.
+    ///
+    /// # Errors
+    ///
+    /// Returns everything that is wrong with the expression: unknown functions, wrong numbers of
+    /// arguments, literals that the functions refuse.
+    pub fn compile(
+        expr: &EvalExpr,
+        scope: &dyn Scope,
+        context: &EvalContext,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        Compiler::new(scope, context).compile(expr)
+    }
+
+    /// Returns the names of the fields that it reads, each once, in the order of first use. Fields
+    /// that are not in scope are left out.
+    #[must_use]
+    pub fn fields(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Returns the fields that it reads with their kinds, in the order of [`Expression::fields`].
+    #[must_use]
+    pub fn columns(&self) -> &[spilltrail_event::Field] {
+        &self.fields
+    }
+
+    /// Returns the field that it just gives the value of, if it does nothing else.
+    #[must_use]
+    pub fn as_field(&self) -> Option<&spilltrail_event::Field> {
+        match (&self.node, self.fields.as_slice()) {
+            (Node::Field(_), [field]) => Some(field),
+            _ => None,
+        }
+    }
+
+    /// Returns the syntax tree.
+    #[must_use]
+    pub fn tree(&self) -> &EvalExpr {
+        &self.tree
+    }
+
+    /// Returns true if two evaluations of one row may differ.
+    #[must_use]
+    pub fn is_volatile(&self) -> bool {
+        self.volatile
+    }
+
+    /// Returns when the search started, epoch seconds.
+    #[must_use]
+    pub fn now(&self) -> f64 {
+        self.runtime.now
+    }
+
+    /// Returns the user's time zone.
+    #[must_use]
+    pub fn zone(&self) -> &TimeZone {
+        &self.runtime.zone
+    }
+
+    /// Returns what the results are.
+    #[must_use]
+    pub fn kind(&self) -> ResultKind {
+        self.result.result_kind()
+    }
+
+    /// Returns true if the result is null whatever the row: storing it removes the field.
+    #[must_use]
+    pub fn is_always_null(&self) -> bool {
+        self.result == Type::Null
+    }
+
+    /// Returns what is doubtful about the expression.
+    #[must_use]
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// Returns where the expression stands.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.tree.span
+    }
+
+    /// Returns the kind of the field that the results may be stored in.
+    ///
+    /// # Errors
+    ///
+    /// A Boolean may not be stored (Splunk, `eval`).
+    pub fn storable(&self) -> Result<Kind, Diagnostic> {
+        self.kind().stored().ok_or_else(|| {
+            Diagnostic::error(Code::BAD_ARGUMENT, "a field cannot hold a Boolean")
+                .label(self.tree.span, "expected a number or a string, found a Boolean")
+                .help("wrap it: `if(…, \"true\", \"false\")` or `tostring(…)`")
+        })
+    }
+
+    /// Checks that the expression is a condition.
+    ///
+    /// # Errors
+    ///
+    /// `where` and its like take a Boolean; text and multivalues that can never be one are refused.
+    pub fn require_condition(&self) -> Result<(), Diagnostic> {
+        match self.result {
+            Type::String | Type::Multi => {
+                Err(Diagnostic::error(Code::BAD_ARGUMENT, "the expression is not a condition")
+                    .label(self.tree.span, "expected a Boolean, found text")
+                    .help("compare it with something, as in `field=\"value\"`"))
+            }
+            Type::Null | Type::Bool | Type::Number | Type::Untyped => Ok(()),
+        }
+    }
+
+    /// Returns the value for a row whose slots are in the order of [`Expression::fields`].
+    #[must_use]
+    pub fn evaluate<'a>(&'a self, row: &'a dyn Row) -> Value<'a> {
+        self.node.evaluate(Evaluation { row, runtime: &self.runtime })
+    }
+
+    /// Returns whether the expression holds for the row; none for null.
+    #[must_use]
+    pub fn holds(&self, row: &dyn Row) -> Option<bool> {
+        self.node.truth(Evaluation { row, runtime: &self.runtime })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::sync::Arc;
+
+    use spilltrail_diagnostic::Severity;
+    use spilltrail_event::{Field, Predicate};
+    use spilltrail_spl::{BinaryOp, EvalNode, UnaryOp, parse_eval};
+
+    use super::*;
+
+    /// The fields of all cases: text, a number as text, a true number, several values.
+    fn fields() -> Vec<(Field, Value<'static>)> {
+        let values = ["b", "10", "9"].map(Cow::Borrowed).to_vec();
+        vec![
+            (Field::new("user", Kind::Text), Value::text("alice")),
+            (Field::new("port", Kind::Text), Value::text("443")),
+            (Field::new("count", Kind::Number), Value::Number(7.0)),
+            (Field::new("ids", Kind::Multi), Value::Multi(values)),
+            (Field::new("gone", Kind::Text), Value::Null),
+            (Field::new("user.name", Kind::Text), Value::text("dotted")),
+        ]
+    }
+
+    #[derive(Debug)]
+    struct Regions;
+
+    impl LookupProvider for Regions {
+        fn contains(&self, table: &str) -> bool {
+            table == "regions"
+        }
+
+        fn rows(
+            &self,
+            _: &str,
+            input: &[(String, String)],
+            output: &[String],
+        ) -> Vec<Vec<Option<String>>> {
+            let count = if input[0].1 == "eu" { 2 } else { 0 };
+            vec![output.iter().map(|name| Some(format!("{name}!"))).collect(); count]
+        }
+    }
+
+    fn compile(text: &str) -> Result<Expression, Vec<Diagnostic>> {
+        let scope: Vec<Field> = fields().into_iter().map(|(field, _)| field).collect();
+        let mut context = EvalContext::new(0.0, TimeZone::UTC);
+        context.lookups = Some(Arc::new(Regions));
+        context.compile_search =
+            Some(Arc::new(|field: &str| Ok(Predicate::Exists(field.to_owned()))));
+        Expression::compile(&parse_eval(text).unwrap(), &scope, &context)
+    }
+
+    fn run(text: &str) -> String {
+        let expression = compile(text).unwrap();
+        let row: Vec<Value<'static>> = expression
+            .fields()
+            .iter()
+            .map(|name| {
+                let found = fields().into_iter().find(|(field, _)| &field.name == name);
+                found.unwrap().1
+            })
+            .collect();
+        match expression.evaluate(&row) {
+            Value::Null => "null".to_owned(),
+            other => other.members().join(" | "),
+        }
+    }
+
+    #[test]
+    fn results() {
+        for (text, result) in [
+            ("port + 1", "444"),
+            (r#""1" + "2""#, "12"),
+            (r#"port + "1""#, "4431"),
+            ("user + 1", "null"),
+            ("user . port . count", "alice4437"),
+            ("user . gone", "null"),
+            ("- count * 2 + +1", "-13"),
+            ("user.name", "null"),
+            ("'user.name'", "dotted"),
+            (r#"if(isnum(port) AND NOT isnum("443"), 1, 0)"#, "1"),
+            ("if(gone=1 OR true(), 1, 0)", "1"),
+            ("if(NOT gone=1, 1, 0)", "0"),
+            ("if(1=1 XOR 1=1, 1, 0)", "0"),
+            (r#"if(user LIKE "al%", 1, 0)"#, "1"),
+            (r#"if("b" IN (ids), 1, 0)"#, "1"),
+            (r#"if(ids != "b", 1, 0)"#, "1"),
+            (r#"if(match(ids, "^1"), 1, 0)"#, "1"),
+            (r#"match(user.name, "x")"#, "null"),
+            (r#"replace(port, user, "x")"#, "443"),
+            ("mvmap(ids, ids * 2)", "20 | 18"),
+            ("mvmap(ids, if(ids > 9, ids . user, null))", "balice | 10alice"),
+            (r#"mvfilter(match(ids, "\d"))"#, "10 | 9"),
+            ("mvfilter(gone > 1)", "null"),
+            ("max(ids, 3)", "b"),
+            ("sum(ids, port)", "462"),
+            ("len(ids)", "null"),
+            (
+                r#"json_object("p", port, "s", "443", "m", ids)"#,
+                r#"{"p":443,"s":"443","m":["b","10","9"]}"#,
+            ),
+            (r#"tostring(searchmatch("user"))"#, "True"),
+            (r#"tostring(searchmatch("absent"))"#, "False"),
+            (
+                r#"lookup("regions", json_object("id", "eu"), json_array("name"))"#,
+                r#"{"name":["name!","name!"]}"#,
+            ),
+            (r#"lookup("regions", json_object("id", "us"), json_array("name"))"#, "null"),
+        ] {
+            assert_eq!(run(text), result, "{text}");
+        }
+    }
+
+    #[test]
+    fn kinds_of_results() {
+        for (text, kind) in [
+            ("port + 1", ResultKind::Number),
+            ("port + port", ResultKind::Text),
+            ("count + count", ResultKind::Number),
+            ("if(port > 1, count, 0)", ResultKind::Number),
+            (r#"if(port > 1, count, "none")"#, ResultKind::Text),
+            ("if(port > 1, count, null())", ResultKind::Number),
+            ("lower(ids)", ResultKind::Multi),
+            ("coalesce(gone, ids)", ResultKind::Multi),
+            ("mvindex(ids, 0)", ResultKind::Text),
+            ("port > 1", ResultKind::Bool),
+            ("null()", ResultKind::Text),
+        ] {
+            assert_eq!(compile(text).unwrap().kind(), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn fields_are_listed_once_in_order() {
+        let expression = compile("port + count . port . absent . searchmatch(\"user\")").unwrap();
+        assert_eq!(expression.fields(), ["port", "count", "user"]);
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for (text, code, place, words) in [
+            ("1 + lenn(user)", Code::UNSUPPORTED_FUNCTION, "lenn", "`len`"),
+            ("if(user, 1)", Code::BAD_ARGUMENT, "if(user, 1)", "expected 3 arguments, found 2"),
+            ("case(1=1)", Code::BAD_ARGUMENT, "case(1=1)", "pairs"),
+            (r#"match(user, "a(")"#, Code::BAD_REGEX, r#""a(""#, "parenthes"),
+            (r#"tonumber("seven")"#, Code::BAD_ARGUMENT, r#""seven""#, "found `seven`"),
+            (r#"sum(1, "2")"#, Code::BAD_ARGUMENT, r#""2""#, "string literal"),
+            (r#"tostring(1, "roman")"#, Code::BAD_ARGUMENT, r#""roman""#, "`hex`"),
+            ("mvfilter(user=port)", Code::BAD_ARGUMENT, "user=port", "one field"),
+            ("lookup(user, port, ids)", Code::BAD_ARGUMENT, "user", "name of a lookup"),
+        ] {
+            let errors = compile(text).unwrap_err();
+            assert_eq!(errors.len(), 1, "{text}");
+            assert_eq!(errors[0].code, code, "{text}");
+            let span = errors[0].span().unwrap();
+            assert_eq!(&text[span.start..span.end], place);
+            assert!(format!("{:?}", errors[0]).contains(words), "{:?}", errors[0]);
+        }
+        assert_eq!(compile("f(1) + g(2)").unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn booleans_are_not_stored() {
+        assert_eq!(compile("1==1").unwrap().storable().unwrap_err().code, Code::BAD_ARGUMENT);
+        assert_eq!(compile("port * 1").unwrap().storable(), Ok(Kind::Number));
+        assert!(compile("1==1").unwrap().require_condition().is_ok());
+        assert!(compile(r#""text""#).unwrap().require_condition().is_err());
+    }
+
+    #[test]
+    fn dotted_names_of_fields_are_doubtful() {
+        let warnings = |text: &str| compile(text).unwrap().warnings().to_vec();
+        let found = warnings("1 . user.name");
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].code, found[0].severity), (Code::DOTTED_NAME, Severity::Warning));
+        assert!(warnings("user . name").is_empty());
+        assert!(warnings("user.port").is_empty());
+        assert!(warnings("'user.name'").is_empty());
+    }
+
+    #[test]
+    fn a_missing_lookup_is_doubtful() {
+        let expression = compile(r#"lookup("x", json_object(), json_array())"#).unwrap();
+        assert_eq!(expression.warnings()[0].code, Code::MISSING_LOOKUP);
+    }
+
+    #[test]
+    fn nesting_has_a_limit_and_chains_have_none() {
+        let scope: Vec<Field> = Vec::new();
+        let context = EvalContext::new(0.0, TimeZone::UTC);
+        let leaf = || EvalExpr { node: EvalNode::Text("x".to_owned()), span: Span::default() };
+        let grow = |wrap: fn(Box<EvalExpr>, Box<EvalExpr>) -> EvalNode| {
+            (0..1000).fold(leaf(), |tree, _| EvalExpr {
+                node: wrap(Box::new(tree), Box::new(leaf())),
+                span: Span::default(),
+            })
+        };
+        let chain = grow(|left, right| EvalNode::Binary(BinaryOp::Concat, left, right));
+        assert!(Expression::compile(&chain, &scope, &context).is_ok());
+        let nested = grow(|inner, _| EvalNode::Unary(UnaryOp::Not, inner));
+        let errors = Expression::compile(&nested, &scope, &context).unwrap_err();
+        assert_eq!(errors[0].code, Code::SYNTAX);
+    }
+}

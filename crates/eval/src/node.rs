@@ -1,0 +1,308 @@
+//! The compiled form of an expression, and its evaluation on one row.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use jiff::tz::TimeZone;
+use spilltrail_event::{Predicate, Record, Value};
+use spilltrail_spl::CompareOp;
+
+use crate::LookupProvider;
+use crate::functions::{Body, EvalFunction};
+use crate::operators::{self, Arithmetic};
+use crate::regex::{Regex, RegexCache};
+
+/// Something that has the values of an expression's fields, by their position in
+/// [`Expression::fields`](crate::Expression::fields).
+pub trait Row {
+    /// Returns the field's value.
+    fn value(&self, slot: usize) -> Value<'_>;
+}
+
+impl Row for [Value<'_>] {
+    fn value(&self, slot: usize) -> Value<'_> {
+        match self.get(slot) {
+            None | Some(Value::Null) => Value::Null,
+            Some(Value::Bool(truth)) => Value::Bool(*truth),
+            Some(Value::Number(number)) => Value::Number(*number),
+            Some(Value::Text(text)) => Value::text(text.as_ref()),
+            Some(multi) => Value::multi(multi.members()),
+        }
+    }
+}
+
+impl Row for Vec<Value<'_>> {
+    fn value(&self, slot: usize) -> Value<'_> {
+        self.as_slice().value(slot)
+    }
+}
+
+impl<const N: usize> Row for [Value<'_>; N] {
+    fn value(&self, slot: usize) -> Value<'_> {
+        self.as_slice().value(slot)
+    }
+}
+
+/// One operation; literals are parsed and fields numbered.
+#[derive(Debug)]
+pub(crate) enum Node {
+    Constant(Value<'static>),
+    Field(usize),
+    Not(Box<Node>),
+    Negate(Box<Node>),
+    Plus(Box<Node>),
+    /// Operands, and whether each is a string by nature.
+    Add(Box<(Node, Node)>, (bool, bool)),
+    Arithmetic(Arithmetic, Box<(Node, Node)>),
+    Concat(Vec<Node>),
+    Compare(CompareOp, Box<(Node, Node)>),
+    Like(Box<(Node, Node)>),
+    In(Box<Node>, Vec<Node>),
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Xor(Box<(Node, Node)>),
+    Call(Box<Call>),
+}
+
+/// A call of a function.
+pub(crate) struct Call {
+    pub(crate) function: &'static EvalFunction,
+    pub(crate) arguments: Vec<Node>,
+    /// Which arguments are strings by nature, one bit each.
+    pub(crate) strings: u64,
+    pub(crate) prepared: Prepared,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple(self.function.doc.name).field(&self.arguments).finish()
+    }
+}
+
+/// What a function made of its literal arguments when the expression was compiled.
+#[derive(Debug)]
+pub(crate) enum Prepared {
+    /// Nothing.
+    Nothing,
+    /// A pattern.
+    Regex(Regex),
+    /// A block of addresses.
+    Network(IpNet),
+    /// The field that stands for the current member.
+    Binding(Option<usize>),
+    /// The least number of significant figures of the literals, and the fields in the argument.
+    Figures(Option<usize>, Vec<usize>),
+    /// A search, and where its fields are.
+    Search(Predicate, Vec<(String, usize)>),
+}
+
+/// What evaluation needs besides the row: the same for all rows of a search.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    pub(crate) now: f64,
+    pub(crate) zone: TimeZone,
+    pub(crate) lookups: Option<Arc<dyn LookupProvider>>,
+    pub(crate) patterns: RegexCache,
+}
+
+/// What a function is called with besides its arguments.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CallContext<'a> {
+    pub(crate) runtime: &'a Runtime,
+    pub(crate) prepared: &'a Prepared,
+    pub(crate) strings: u64,
+}
+
+impl<'a> CallContext<'a> {
+    /// Returns true if the argument is a string by nature, so never a number.
+    pub(crate) fn is_string(&self, argument: usize) -> bool {
+        argument < 64 && self.strings & (1 << argument) != 0
+    }
+
+    /// Returns the argument as a number, unless it is a string by nature.
+    pub(crate) fn number(&self, argument: usize, value: &Value<'_>) -> Option<f64> {
+        if self.is_string(argument) { None } else { operators::number(value) }
+    }
+
+    /// Calls `apply` with the compiled pattern; none if the pattern is invalid.
+    pub(crate) fn with_regex<T>(
+        &self,
+        pattern: &str,
+        apply: impl FnOnce(&Regex) -> T,
+    ) -> Option<T> {
+        match self.prepared {
+            Prepared::Regex(regex) => Some(apply(regex)),
+            _ => self.runtime.patterns.get(pattern).map(|regex| apply(&regex)),
+        }
+    }
+}
+
+/// One row under evaluation.
+#[derive(Clone, Copy)]
+pub(crate) struct Evaluation<'a> {
+    pub(crate) row: &'a dyn Row,
+    pub(crate) runtime: &'a Runtime,
+}
+
+/// A row in which one field has another value, as in mvmap().
+pub(crate) struct Bound<'a> {
+    pub(crate) row: &'a dyn Row,
+    pub(crate) slot: usize,
+    pub(crate) member: &'a str,
+}
+
+impl Row for Bound<'_> {
+    fn value(&self, slot: usize) -> Value<'_> {
+        if slot == self.slot { Value::text(self.member) } else { self.row.value(slot) }
+    }
+}
+
+/// A row as a search sees it.
+pub(crate) struct RowRecord<'a> {
+    pub(crate) row: &'a dyn Row,
+    pub(crate) slots: &'a [(String, usize)],
+}
+
+impl Record for RowRecord<'_> {
+    fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool {
+        let Some((_, slot)) = self.slots.iter().find(|(name, _)| name == field) else {
+            return false;
+        };
+        self.row.value(*slot).members().iter().any(|member| visit(member))
+    }
+}
+
+impl Node {
+    /// Returns the value for the row.
+    pub(crate) fn evaluate<'a>(&'a self, evaluation: Evaluation<'a>) -> Value<'a> {
+        let on = |node: &'a Node| node.evaluate(evaluation);
+        match self {
+            Self::Constant(value) => constant(value),
+            Self::Field(slot) => evaluation.row.value(*slot),
+            Self::Not(operand) => boolean(operators::truth(&on(operand)).map(|truth| !truth)),
+            Self::Negate(operand) => number(operators::number(&on(operand)).map(|n| -n)),
+            Self::Plus(operand) => number(operators::number(&on(operand))),
+            Self::Add(operands, strings) => {
+                operators::add(on(&operands.0), on(&operands.1), strings.0, strings.1)
+            }
+            Self::Arithmetic(operator, operands) => {
+                operator.apply(&on(&operands.0), &on(&operands.1))
+            }
+            Self::Concat(parts) => {
+                let parts: Vec<_> = parts.iter().map(on).collect();
+                operators::concat(&parts)
+            }
+            Self::Compare(operator, operands) => {
+                boolean(operators::compare(*operator, &on(&operands.0), &on(&operands.1)))
+            }
+            Self::Like(operands) => like(&on(&operands.0), &on(&operands.1)),
+            Self::In(value, list) => {
+                let value = on(value);
+                boolean(any_equal(&value, list.iter().map(on)))
+            }
+            Self::And(parts) => boolean(all(parts.iter().map(|part| operators::truth(&on(part))))),
+            Self::Or(parts) => {
+                let refuted = all(parts.iter().map(|part| operators::truth(&on(part)).map(|t| !t)));
+                boolean(refuted.map(|refuted| !refuted))
+            }
+            Self::Xor(operands) => {
+                let (left, right) =
+                    (operators::truth(&on(&operands.0)), operators::truth(&on(&operands.1)));
+                boolean(left.zip(right).map(|(left, right)| left != right))
+            }
+            Self::Call(call) => call.evaluate(evaluation),
+        }
+    }
+
+    /// Returns the truth for the row; none for null.
+    pub(crate) fn truth(&self, evaluation: Evaluation<'_>) -> Option<bool> {
+        operators::truth(&self.evaluate(evaluation))
+    }
+
+    /// Returns the value of a literal.
+    pub(crate) fn literal(&self) -> Option<&Value<'static>> {
+        match self {
+            Self::Constant(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl Call {
+    fn evaluate<'a>(&'a self, evaluation: Evaluation<'a>) -> Value<'a> {
+        let body = match self.function.body {
+            Body::Special(body) => return body(self, evaluation),
+            Body::Math(body) => {
+                let argument = self.arguments[0].evaluate(evaluation);
+                return number(operators::number(&argument).map(body));
+            }
+            Body::Row(body) => body,
+        };
+        let context = CallContext {
+            runtime: evaluation.runtime,
+            prepared: &self.prepared,
+            strings: self.strings,
+        };
+        // Most calls have few arguments: these need no allocation.
+        let mut few: [Value<'a>; 4] = [const { Value::Null }; 4];
+        if let Some(few) = few.get_mut(..self.arguments.len()) {
+            for (value, argument) in few.iter_mut().zip(&self.arguments) {
+                *value = argument.evaluate(evaluation);
+            }
+            return body(&context, few);
+        }
+        let mut many: Vec<_> =
+            self.arguments.iter().map(|argument| argument.evaluate(evaluation)).collect();
+        body(&context, &mut many)
+    }
+}
+
+/// Returns a Boolean, or null for none.
+pub(crate) fn boolean<'a>(truth: Option<bool>) -> Value<'a> {
+    truth.map_or(Value::Null, Value::Bool)
+}
+
+/// Returns a number, or null for none.
+pub(crate) fn number<'a>(number: Option<f64>) -> Value<'a> {
+    number.map_or(Value::Null, Value::Number)
+}
+
+/// Returns whether the value equals some of the others; null if it is null.
+pub(crate) fn any_equal<'a>(
+    value: &Value<'_>,
+    others: impl IntoIterator<Item = Value<'a>>,
+) -> Option<bool> {
+    if value.is_null() {
+        return None;
+    }
+    let mut others = others.into_iter();
+    Some(others.any(|other| operators::compare(CompareOp::Eq, value, &other) == Some(true)))
+}
+
+/// Returns whether the text is like the pattern; null if either is null.
+pub(crate) fn like<'a>(text: &Value<'_>, pattern: &Value<'_>) -> Value<'a> {
+    let Some(pattern) = pattern.to_text() else { return Value::Null };
+    boolean(operators::any_text(text, |text| operators::like(&pattern, text)))
+}
+
+/// Returns a value that borrows from a literal.
+fn constant<'a>(value: &'a Value<'static>) -> Value<'a> {
+    match value {
+        Value::Text(text) => Value::text(text.as_ref()),
+        other => other.clone(),
+    }
+}
+
+/// Conjunction in three-valued logic; stops at the first false.
+fn all(truths: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    let mut result = Some(true);
+    for truth in truths {
+        match truth {
+            Some(true) => {}
+            Some(false) => return Some(false),
+            None => result = None,
+        }
+    }
+    result
+}

@@ -1,0 +1,335 @@
+//! An expression as a function of DataFusion: `spl_eval` over the columns that it reads.
+//!
+//! The function's state is the syntax tree, the fields, and the search's clock and zone: plain data
+//! that travels with a distributed plan. The compiled form is rebuilt from it.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, BooleanBuilder};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Column;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
+};
+use jiff::tz::{Offset, TimeZone};
+use serde::{Deserialize, Serialize};
+use spilltrail_eval::{EvalContext, Expression, ResultKind, Row};
+use spilltrail_event::{Field, Kind, Value};
+use spilltrail_spl::EvalExpr;
+
+use crate::rows::arrow::{ColumnBuilder, ColumnReader, data_type};
+use crate::rows::row_memo;
+
+/// The name that plans show.
+const NAME: &str = "spl_eval";
+
+/// What a column of results holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum Output {
+    /// Values to be stored in a field.
+    Field(Kind),
+    /// Arrow Booleans, for a filter.
+    Condition,
+}
+
+/// The state of the function, from which all else follows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct State {
+    tree: EvalExpr,
+    fields: Vec<Field>,
+    output: Output,
+    now: f64,
+    zone: String,
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.tree == other.tree
+            && self.fields == other.fields
+            && self.output == other.output
+            && self.now.to_bits() == other.now.to_bits()
+            && self.zone == other.zone
+    }
+}
+
+impl Eq for State {}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.tree.hash(state);
+        self.fields.hash(state);
+        self.output.hash(state);
+        self.now.to_bits().hash(state);
+    }
+}
+
+/// The DataFusion function that evaluates one expression.
+#[derive(Debug)]
+pub struct EvalUdf {
+    state: State,
+    signature: Signature,
+    expression: Arc<Expression>,
+}
+
+impl PartialEq for EvalUdf {
+    fn eq(&self, other: &Self) -> bool {
+        self.state == other.state
+    }
+}
+
+impl Eq for EvalUdf {}
+
+impl Hash for EvalUdf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.state.hash(state);
+    }
+}
+
+/// Returns the expression over the columns of its fields, of the Arrow type of
+/// [`Expression::kind`]. A Boolean result gives Arrow Booleans.
+#[must_use]
+pub fn into_expr(expression: Expression) -> Expr {
+    if let Some(field) = expression.as_field()
+        && expression.kind().stored() == Some(field.kind)
+    {
+        return Expr::Column(Column::new_unqualified(&field.name));
+    }
+    let output = match expression.kind() {
+        ResultKind::Bool => Output::Condition,
+        ResultKind::Number => Output::Field(Kind::Number),
+        ResultKind::Text => Output::Field(Kind::Text),
+        ResultKind::Multi => Output::Field(Kind::Multi),
+    };
+    into_call(expression, output)
+}
+
+/// Returns the expression as a filter: Arrow Booleans, null where the result is null.
+#[must_use]
+pub fn into_condition(expression: Expression) -> Expr {
+    into_call(expression, Output::Condition)
+}
+
+fn into_call(expression: Expression, output: Output) -> Expr {
+    let names = expression.fields().iter();
+    let columns = names.map(|name| Expr::Column(Column::new_unqualified(name))).collect();
+    ScalarUDF::new_from_impl(EvalUdf::new(expression, output)).call(columns)
+}
+
+impl EvalUdf {
+    fn new(expression: Expression, output: Output) -> Self {
+        let volatility =
+            if expression.is_volatile() { Volatility::Volatile } else { Volatility::Immutable };
+        let types = match expression.columns().len() {
+            0 => TypeSignature::Nullary,
+            count => TypeSignature::Any(count),
+        };
+        let state = State {
+            tree: expression.tree().clone(),
+            fields: expression.columns().to_vec(),
+            output,
+            now: expression.now(),
+            zone: zone_name(expression.zone(), expression.now()),
+        };
+        let signature = Signature::new(types, volatility);
+        Self { state, signature, expression: Arc::new(expression) }
+    }
+
+    /// Returns the compiled expression.
+    #[must_use]
+    pub fn expression(&self) -> &Expression {
+        &self.expression
+    }
+}
+
+/// Returns the function's state for a plan that travels; none for other functions.
+///
+/// # Errors
+///
+/// Fails if the state cannot be written as JSON.
+pub fn encode(function: &ScalarUDF) -> Result<Option<Vec<u8>>> {
+    let implementation: &dyn std::any::Any = function.inner().as_ref();
+    let Some(function) = implementation.downcast_ref::<EvalUdf>() else { return Ok(None) };
+    serde_json::to_vec(&function.state).map(Some).map_err(external)
+}
+
+/// Returns the function from its state. Clock and zone are those of the state; lookups and searches
+/// come from `context`.
+///
+/// # Errors
+///
+/// Fails if the state is damaged, or the expression does not compile here.
+pub fn decode(state: &[u8], context: &EvalContext) -> Result<ScalarUDF> {
+    let state: State = serde_json::from_slice(state).map_err(external)?;
+    let zone = zone_of(&state.zone).map_err(external)?;
+    let context = EvalContext { now: state.now, zone, ..context.clone() };
+    let expression = Expression::compile(&state.tree, &state.fields, &context)
+        .map_err(|errors| DataFusionError::Plan(messages(&errors)))?;
+    Ok(ScalarUDF::new_from_impl(EvalUdf::new(expression, state.output)))
+}
+
+impl ScalarUDFImpl for EvalUdf {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(match self.state.output {
+            Output::Field(kind) => data_type(kind),
+            Output::Condition => DataType::Boolean,
+        })
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let columns = args.args.iter().map(|column| column.to_array(args.number_rows));
+        let arrays = columns.collect::<Result<Vec<_>>>()?;
+        let columns = arrays.iter().map(ColumnReader::new).collect::<Result<Vec<_>>>()?;
+        let rows = args.number_rows;
+        let each = |visit: &mut dyn FnMut(&BatchRow<'_>)| {
+            let mut visit = |index| visit(&BatchRow { columns: &columns, index });
+            if self.expression.is_volatile() {
+                (0..rows).for_each(visit);
+                return None;
+            }
+            row_memo::once_each(&arrays, rows, &mut visit)
+        };
+        let (array, numbers) = match self.state.output {
+            Output::Condition => {
+                let mut builder = BooleanBuilder::new();
+                let numbers = each(&mut |row| builder.append_option(self.expression.holds(row)));
+                (Arc::new(builder.finish()) as ArrayRef, numbers)
+            }
+            Output::Field(kind) => {
+                let mut builder = ColumnBuilder::new(kind);
+                let numbers = each(&mut |row| builder.push(self.expression.evaluate(row)));
+                (builder.finish(), numbers)
+            }
+        };
+        let array = row_memo::spread(array, numbers.as_ref())?;
+        Ok(ColumnarValue::Array(array))
+    }
+}
+
+/// One row of a batch.
+struct BatchRow<'a> {
+    columns: &'a [ColumnReader],
+    index: usize,
+}
+
+impl Row for BatchRow<'_> {
+    fn value(&self, slot: usize) -> Value<'_> {
+        self.columns.get(slot).map_or(Value::Null, |column| column.value(self.index))
+    }
+}
+
+/// Returns the zone's IANA name, or its offset in seconds if it has none.
+fn zone_name(zone: &TimeZone, now: f64) -> String {
+    zone.iana_name().map_or_else(
+        || {
+            let time = jiff::Timestamp::from_second(now as i64).unwrap_or_default();
+            zone.to_offset(time).seconds().to_string()
+        },
+        str::to_owned,
+    )
+}
+
+fn zone_of(name: &str) -> std::result::Result<TimeZone, jiff::Error> {
+    match name.parse() {
+        Ok(seconds) => Offset::from_seconds(seconds).map(TimeZone::fixed),
+        Err(_) => TimeZone::get(name),
+    }
+}
+
+fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+fn messages(errors: &[spilltrail_diagnostic::Diagnostic]) -> String {
+    errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{Array, RecordBatch};
+    use datafusion::arrow::datatypes::{Field as ArrowField, Schema};
+    use datafusion::common::{DFSchema, ScalarValue};
+    use datafusion::prelude::SessionContext;
+    use spilltrail_spl::parse_eval;
+
+    use super::*;
+    use crate::rows::arrow::{from_array, to_array};
+
+    fn compile(text: &str, zone: TimeZone) -> Expression {
+        let scope = vec![Field::new("a.b", Kind::Text), Field::new("n", Kind::Number)];
+        let context = EvalContext::new(1_700_000_000.0, zone);
+        Expression::compile(&parse_eval(text).unwrap(), &scope, &context).unwrap()
+    }
+
+    /// Runs an expression on two rows: `10`, 1 and null, 2.
+    fn run(expr: &Expr) -> Vec<Value<'static>> {
+        let columns = vec![
+            to_array(Kind::Text, [Value::text("10"), Value::Null]),
+            to_array(Kind::Number, [Value::Number(1.0), Value::Number(2.0)]),
+        ];
+        let schema = Arc::new(Schema::new(vec![
+            ArrowField::new("a.b", data_type(Kind::Text), true),
+            ArrowField::new("n", data_type(Kind::Number), true),
+        ]));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+        let names = DFSchema::try_from(schema.as_ref().clone()).unwrap();
+        let physical = SessionContext::new().create_physical_expr(expr.clone(), &names).unwrap();
+        let array = physical.evaluate(&batch).unwrap().into_array(2).unwrap();
+        assert_eq!(array.len(), 2);
+        from_array(&array).unwrap()
+    }
+
+    #[test]
+    fn columns_in_column_out() {
+        for (text, results) in [
+            ("'a.b' + n", [Value::Number(11.0), Value::Null]),
+            ("if(n > 1, \"x\", 'a.b')", [Value::text("10"), Value::text("x")]),
+            ("now()", [Value::Number(1.7e9), Value::Number(1.7e9)]),
+            ("'a.b' = 10", [Value::Bool(true), Value::Null]),
+        ] {
+            assert_eq!(run(&into_expr(compile(text, TimeZone::UTC))), results, "{text}");
+        }
+        let members = run(&into_expr(compile("split(n . \",x\", \",\")", TimeZone::UTC)));
+        assert_eq!(members[1].members(), ["2", "x"]);
+    }
+
+    #[test]
+    fn conditions_are_arrow_booleans() {
+        let condition = into_condition(compile("n - 1", TimeZone::UTC));
+        assert_eq!(run(&condition), [Value::Bool(false), Value::Bool(true)]);
+    }
+
+    #[test]
+    fn a_function_travels() {
+        let text = r#"strftime(n * 3600, "%H") . mvcount('a.b')"#;
+        for zone in [TimeZone::get("Asia/Tokyo").unwrap(), TimeZone::fixed(Offset::constant(9))] {
+            let Expr::ScalarFunction(call) = into_expr(compile(text, zone)) else { panic!() };
+            let state = encode(&call.func).unwrap().unwrap();
+            let context = EvalContext::new(0.0, TimeZone::UTC);
+            let decoded = decode(&state, &context).unwrap();
+            assert_eq!(decoded, *call.func);
+            let expr = decoded.call(call.args);
+            assert_eq!(run(&expr), [Value::text("101"), Value::Null]);
+        }
+        assert!(decode(b"{}", &EvalContext::new(0.0, TimeZone::UTC)).is_err());
+    }
+
+    #[test]
+    fn equal_expressions_are_equal_functions() {
+        let call = |text: &str| into_expr(compile(text, TimeZone::UTC));
+        assert_eq!(call("n + 1"), call("n + 1"));
+        assert_ne!(call("n + 1"), call("n + 2"));
+        let literal = Expr::Literal(ScalarValue::Null, None);
+        assert_ne!(call("n + 1"), literal);
+    }
+}
