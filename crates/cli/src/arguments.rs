@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use spilltrail_app as app;
+use spilltrail_content::BuiltinPack;
+use spilltrail_source::Duplicates;
 
 /// Runs Splunk's published detections over AWS CloudTrail logs, without Splunk.
 #[derive(Debug, Parser)]
@@ -222,4 +225,77 @@ pub(crate) struct DetectionsShowOptions {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
+}
+
+/// Returns what a run needs of the options that `search` and `hunt` have in common.
+fn run_options(
+    content: &ContentOptions,
+    time: &TimeOptions,
+    read: &ReadOptions,
+) -> app::RunOptions {
+    app::RunOptions {
+        time: app::TimeOptions {
+            earliest: time.earliest.clone(),
+            latest: time.latest.clone(),
+            now: time.now.clone(),
+            zone: time.tz.clone(),
+        },
+        read: app::ReadOptions {
+            profile: match read.profile {
+                Profile::Superset => app::Profile::Superset,
+                Profile::Ta70 => app::Profile::Ta70,
+            },
+            sourcetype: read.sourcetype.clone(),
+            duplicates: if read.dedup { Duplicates::Drop } else { Duplicates::Keep },
+            s3: spilltrail_source::S3Options {
+                profile: read.s3.s3_profile.clone(),
+                region: read.s3.s3_region.clone(),
+                endpoint: read.s3.s3_endpoint.clone(),
+                anonymous: read.s3.s3_anonymous,
+                requester_pays: read.s3.s3_requester_pays,
+            },
+        },
+        lookups: content.lookups.clone(),
+        geoip: read.geoip.clone(),
+        memory_limit: read.memory_limit.max(1) << 20,
+    }
+}
+
+impl ContentOptions {
+    /// Returns the content that is asked for.
+    pub(crate) fn content(&self) -> app::ContentOptions {
+        app::ContentOptions {
+            folders: self.content.clone(),
+            builtin: if self.no_builtin { BuiltinPack::LeftOut } else { BuiltinPack::Included },
+            macros: self.macros.clone(),
+        }
+    }
+}
+
+impl HuntOptions {
+    /// Returns the hunt that is asked for.
+    pub(crate) fn hunt(&self) -> app::HuntOptions {
+        app::HuntOptions {
+            logs: self.logs.clone(),
+            detections: self.detection.clone(),
+            run: run_options(&self.content, &self.time, &self.read),
+        }
+    }
+}
+
+impl SearchOptions {
+    /// Returns the search that is asked for; `None` if there is none.
+    pub(crate) fn search(&self) -> Option<app::SearchOptions> {
+        let (search, logs) = match (&self.detection, self.positionals.split_first()) {
+            (Some(name), _) => (app::SearchText::Detection(name.clone()), &self.positionals[..]),
+            (None, Some((spl, logs))) => (app::SearchText::Spl(spl.clone()), logs),
+            (None, None) => return None,
+        };
+        let input = match &self.rows {
+            Some(path) => app::Input::Rows(path.clone()),
+            None => app::Input::Logs(logs.to_vec()),
+        };
+        let run = run_options(&self.content, &self.time, &self.read);
+        Some(app::SearchOptions { search, until: self.until.clone(), input, run })
+    }
 }

@@ -11,7 +11,7 @@ use spilltrail_spl::expand_macros;
 
 use crate::arguments::{DetectionsCommand, DetectionsListOptions, DetectionsShowOptions};
 use crate::output::{RowWriter, printable};
-use crate::{PARTIAL, content};
+use crate::{content, status};
 
 const COLUMNS: &[&str] = &["name", "type", "risk_score", "techniques", "stories", "status", "id"];
 
@@ -23,16 +23,16 @@ pub(crate) fn run(command: &DetectionsCommand) -> Result<ExitCode> {
 }
 
 fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
-    let loaded = content::load(&options.content)?;
+    let content = content::load(&options.content)?;
     let fields: Vec<Field> = COLUMNS.iter().map(|name| Field::new(*name, Kind::Text)).collect();
     let mut writer = RowWriter::new(options.format, &fields);
-    let mut detections: Vec<&Detection> = loaded.set.detections.iter().collect();
+    let mut detections: Vec<&Detection> = content.set.detections.iter().collect();
     detections.sort_by(|a, b| a.name.cmp(&b.name));
     for detection in detections {
         writer.write(&row(detection))?;
     }
     writer.finish()?;
-    Ok(status(loaded.is_partial))
+    Ok(status::of_content(&content))
 }
 
 fn row(detection: &Detection) -> Row {
@@ -51,15 +51,11 @@ fn row(detection: &Detection) -> Row {
 }
 
 fn show(options: &DetectionsShowOptions) -> Result<ExitCode> {
-    let loaded = content::load(&options.content)?;
-    let detection = content::detection(&loaded.set, &options.name)?;
-    let text = describe(detection, &loaded.set);
+    let content = content::load(&options.content)?;
+    let detection = content.detection(&options.name)?;
+    let text = describe(detection, &content.set);
     print!("{}", printable(&text));
-    Ok(status(loaded.is_partial))
-}
-
-fn status(is_partial: bool) -> ExitCode {
-    if is_partial { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS }
+    Ok(status::of_content(&content))
 }
 
 /// Returns all of a detection as text.

@@ -7,15 +7,15 @@ use spilltrail_diagnostic::Severity;
 use spilltrail_spl::expand_macros;
 
 use crate::arguments::ExpandOptions;
-use crate::{FAILED, PARTIAL, content, report};
+use crate::{content, report, status};
 
 pub(crate) fn run(options: &ExpandOptions) -> Result<ExitCode> {
-    let loaded = content::load(&options.content)?;
-    let (expansion, diagnostics) = expand_macros(&options.spl, &loaded.set.macros);
+    let content = content::load(&options.content)?;
+    let (expansion, diagnostics) = expand_macros(&options.spl, &content.set.macros);
     report::diagnostics(&diagnostics, "<search>", &options.spl);
     if diagnostics.iter().any(|diagnostic| diagnostic.severity > Severity::Warning) {
-        return Ok(ExitCode::from(FAILED));
+        return Ok(status::failed());
     }
     println!("{}", expansion.text);
-    Ok(if loaded.is_partial { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS })
+    Ok(status::of_content(&content))
 }

@@ -9,30 +9,21 @@
 mod arguments;
 mod content;
 mod detections;
-mod environment;
 mod expand;
-mod geo;
 mod help;
 mod hunt;
-mod input_rows;
-mod logs;
 mod memory;
 mod output;
 mod report;
 mod search;
+mod status;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use spilltrail_app::AppError;
 
 use arguments::{Arguments, Command};
-
-/// Exit status where part of the input or content could not be used.
-pub(crate) const PARTIAL: u8 = 1;
-/// Exit status where nothing could be run.
-pub(crate) const FAILED: u8 = 2;
-/// Exit status where there are findings and that was asked to count as failure.
-pub(crate) const FOUND: u8 = 3;
 
 fn main() -> ExitCode {
     memory::share_one_heap();
@@ -41,7 +32,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the runtime cannot start: {error}");
-            return ExitCode::from(FAILED);
+            return status::failed();
         }
     };
     let outcome = runtime.block_on(async {
@@ -57,10 +48,16 @@ fn main() -> ExitCode {
         Ok(code) => code,
         // The reader of a pipe went away, which is no failure: `… | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(FAILED)
-        }
+        Err(error) => match error.downcast_ref::<AppError>() {
+            Some(error) => {
+                report::error(error);
+                status::of_error(error)
+            }
+            None => {
+                eprintln!("error: {error:#}");
+                status::failed()
+            }
+        },
     }
 }
 

@@ -1,8 +1,7 @@
 //! Rows as text: a table, lines of JSON, a JSON array, CSV.
 
-use std::io::{BufWriter, IsTerminal, Stdout, Write};
+use std::io::{BufWriter, IsTerminal, Result, Stdout, Write};
 
-use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
 use spilltrail_event::{Field, Value};
 use spilltrail_search::rows::Row;
@@ -120,7 +119,8 @@ pub(crate) fn csv_record<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Str
     let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
     let cells: Vec<String> = cells.map(defused).collect();
     writer.write_record(&cells)?;
-    Ok(String::from_utf8(writer.into_inner()?)?)
+    let line = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    String::from_utf8(line).map_err(std::io::Error::other)
 }
 
 fn defused(cell: &str) -> String {

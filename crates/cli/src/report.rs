@@ -2,15 +2,11 @@
 
 use std::io::IsTerminal;
 
+use spilltrail_app::{AppError, Unread, UnreadKind};
 use spilltrail_content::ContentProblem;
-use spilltrail_decode::SkipKind;
 use spilltrail_diagnostic::{Color, Diagnostic, render};
-use spilltrail_source::Logs;
 
-/// Damages of one file that are printed; the rest is counted.
-const SHOWN_DAMAGES: usize = 3;
-
-/// Returns whether standard error takes colours.
+/// Returns whether standard error takes colors.
 pub(crate) fn color() -> Color {
     let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     if is_wanted && std::io::stderr().is_terminal() { Color::Always } else { Color::Never }
@@ -23,40 +19,61 @@ pub(crate) fn diagnostics(diagnostics: &[Diagnostic], origin: &str, source: &str
     }
 }
 
-/// Prints what is wrong with content; returns true if some of it cannot be used.
-pub(crate) fn content(problems: &[ContentProblem]) -> bool {
+/// Prints what is wrong with content.
+pub(crate) fn content(problems: &[ContentProblem]) {
     for problem in problems {
         let path = problem.path.display().to_string();
         diagnostics(std::slice::from_ref(&problem.diagnostic), &path, &problem.source_text);
     }
-    problems.iter().any(ContentProblem::is_error)
 }
 
-/// Prints what of the logs could not be read; returns true if that is anything.
-pub(crate) fn logs(logs: &Logs) -> bool {
-    let mut is_partial = false;
-    for problem in logs.problems() {
-        eprintln!("error: {problem}");
-        is_partial = true;
-    }
-    for file in logs.report().problems {
-        let report = &file.report;
-        for damage in report.damages.iter().take(SHOWN_DAMAGES) {
-            eprintln!("warning: {}: {damage}", file.name);
+/// Prints what of the logs could not be read.
+pub(crate) fn unread(unread: &[Unread]) {
+    for Unread { name, kind, reasons, more } in unread {
+        let severity = match kind {
+            UnreadKind::NotFound => "error",
+            UnreadKind::Damaged => "warning",
+            UnreadKind::Foreign => "note",
+        };
+        let ending = if *kind == UnreadKind::Foreign { ", skipped" } else { "" };
+        for reason in reasons {
+            eprintln!("{severity}: {name}: {reason}{ending}");
         }
-        let shown = report.damages.len().min(SHOWN_DAMAGES) as u64;
-        if report.damage_count > shown {
-            eprintln!(
-                "warning: {}: {} more damaged places",
-                file.name,
-                report.damage_count - shown
-            );
-        }
-        if report.damage_count > 0 {
-            is_partial = true;
-        } else if report.skipped.contains_key(&SkipKind::NotJson) {
-            eprintln!("note: {}: holds no JSON, skipped", file.name);
+        if *more > 0 {
+            eprintln!("{severity}: {name}: {more} more damaged places");
         }
     }
-    is_partial
+}
+
+/// Prints why something could not be run, in the words of the command line.
+pub(crate) fn error(error: &AppError) {
+    match error {
+        AppError::Macro { text, diagnostic } => {
+            diagnostics(std::slice::from_ref(diagnostic), "--macro", text);
+            eprintln!("error: `--macro {text}` cannot be used");
+        }
+        AppError::Time { option, source } => {
+            eprintln!("error: --{option} {}: {source}", source.text);
+        }
+        AppError::NoSuchDetection { similar: None, .. } => {
+            eprintln!("error: {error}; `spilltrail detections list` names all");
+        }
+        AppError::NoDetections => eprintln!("error: {error}; name a folder with `--content DIR`"),
+        AppError::NoLogs { unread: what } => {
+            unread(what);
+            eprintln!("error: {error}");
+        }
+        other => eprintln!("error: {}", chain(other)),
+    }
+}
+
+/// Returns what an error says, with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }

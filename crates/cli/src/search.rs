@@ -3,103 +3,59 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use futures::StreamExt;
-use spilltrail_content::ContentSet;
-use spilltrail_search::context::SearchContext;
-use spilltrail_search::{error, rows, run};
+use spilltrail_app::{AppError, Search};
 
-use crate::arguments::SearchOptions;
-use crate::environment::{Clock, Environment, Events};
+use crate::arguments::{Format, SearchOptions};
 use crate::output::RowWriter;
-use crate::{FAILED, PARTIAL, content, environment, report};
+use crate::{content, report, status};
 
 pub(crate) async fn run(options: SearchOptions) -> Result<ExitCode> {
-    let (spl, names) = positionals(&options)?;
-    let clock = Clock::new(&options.time)?;
-    let range = clock.range;
-    let wanted = |content: &ContentSet| {
-        let named = options.detection.as_deref().and_then(|name| content.detection(name));
-        let search = named.map(|detection| detection.search.as_str()).or(spl);
-        environment::wanted(range, search.into_iter(), &content.macros)
+    let Some(asked) = options.search() else {
+        bail!("no search given; example: spilltrail search 'eventName=CreateTask' ./AWSLogs")
     };
-    let events = match &options.rows {
-        Some(path) => Events::Rows(path),
-        None => Events::Logs(names, None, &wanted),
-    };
-    let environment = Environment::new(events, &options.content, &options.read, clock)?;
-    let (origin, text) = match (&options.detection, spl) {
-        (Some(name), _) => {
-            let detection = content::detection(&environment.content, name)?;
-            (detection.name.clone(), detection.search.clone())
-        }
-        (None, Some(spl)) => ("<search>".to_owned(), spl.to_owned()),
-        (None, None) => bail!("no search given"),
-    };
-    let context = environment.context();
-    let ran = print(&text, &origin, &options, &context).await?;
-    let mut is_partial = environment.is_content_partial;
-    if let Some(logs) = &environment.logs {
-        is_partial |= report::logs(logs);
-    }
-    Ok(match (ran, is_partial) {
-        (false, _) => ExitCode::from(FAILED),
-        (true, true) => ExitCode::from(PARTIAL),
-        (true, false) => ExitCode::SUCCESS,
+    let content = content::load(&options.content)?;
+    let search = spilltrail_app::search(&content, &asked).await?;
+    let printed = print(&search, options.format).await?;
+    let unread = search.unread();
+    report::unread(&unread);
+    Ok(match printed {
+        Ok(()) => status::of_search(&content, &unread),
+        Err(error) => status::of_error(&error),
     })
 }
 
-fn positionals(options: &SearchOptions) -> Result<(Option<&str>, &[String])> {
-    if options.detection.is_some() {
-        return Ok((None, &options.positionals));
-    }
-    match options.positionals.split_first() {
-        Some((spl, names)) => Ok((Some(spl), names)),
-        None => {
-            bail!("no search given; example: spilltrail search 'eventName=CreateTask' ./AWSLogs")
+/// Prints the rows of a search; returns why it failed, with the reasons printed.
+async fn print(search: &Search, format: Option<Format>) -> Result<Result<(), AppError>> {
+    let origin = search.detection().unwrap_or("<search>");
+    let fail = |error: AppError| {
+        match &error {
+            AppError::Search { diagnostics } => {
+                report::diagnostics(diagnostics, origin, search.text());
+            }
+            other => report::error(other),
         }
-    }
-}
-
-/// Runs the search and prints its rows; returns false, with the reasons printed, if it failed.
-async fn print(
-    text: &str,
-    origin: &str,
-    options: &SearchOptions,
-    context: &SearchContext,
-) -> Result<bool> {
-    let fail = |diagnostics: &[_]| {
-        report::diagnostics(diagnostics, origin, text);
-        Ok(false)
+        Ok(Err(error))
     };
-    let prepared = match run::prepare(text, options.until.as_deref(), context).await {
-        Ok(prepared) => prepared,
-        Err(diagnostics) => return fail(&diagnostics),
+    let mut found = match search.run().await {
+        Ok(found) => found,
+        Err(error) => return fail(error),
     };
-    let mut stream = match prepared.stream(context).await {
-        Ok(stream) => stream,
-        Err(diagnostic) => return fail(&[prepared.relocate(diagnostic)]),
-    };
-    let mut writer = RowWriter::new(options.format, &prepared.fields());
-    while let Some(batch) = stream.next().await {
-        match batch {
-            Ok(batch) => {
-                for row in rows::batch_rows(&batch) {
+    let mut writer = RowWriter::new(format, &found.fields());
+    loop {
+        match found.next().await {
+            Ok(Some(batch)) => {
+                for row in batch.rows() {
                     writer.write(&row)?;
                 }
             }
-            Err(failure) => {
+            Ok(None) => break,
+            Err(error) => {
                 writer.finish()?;
-                return fail(&[prepared.relocate(error::from_engine(&failure))]);
+                return fail(error);
             }
         }
     }
     writer.finish()?;
-    let messages: Vec<_> = context
-        .observations
-        .messages()
-        .into_iter()
-        .map(|message| prepared.relocate(message))
-        .collect();
-    report::diagnostics(&messages, origin, text);
-    Ok(true)
+    report::diagnostics(&found.messages(), origin, search.text());
+    Ok(Ok(()))
 }

@@ -39,7 +39,7 @@ pub async fn plan(
     content: &ContentSet,
     places: &[usize],
     shared: &Arc<SharedEvents>,
-    context: &dyn Fn() -> SearchContext,
+    context: &(dyn Fn() -> SearchContext + Sync),
 ) -> Result<Vec<Job>, Diagnostic> {
     let mut jobs = Vec::new();
     for place in places {
@@ -65,7 +65,7 @@ pub async fn prepare(
     content: &ContentSet,
     places: &[usize],
     shared: &Arc<SharedEvents>,
-    context: &dyn Fn() -> SearchContext,
+    context: &(dyn Fn() -> SearchContext + Sync),
 ) -> Result<Vec<Job>, Diagnostic> {
     let mut jobs = plan(content, places, shared, context).await?;
     while shared.read().await.map_err(|error| from_engine(&error))? {
@@ -77,7 +77,11 @@ pub async fn prepare(
     Ok(jobs)
 }
 
-async fn plan_waiting(jobs: &mut [Job], content: &ContentSet, context: &dyn Fn() -> SearchContext) {
+async fn plan_waiting(
+    jobs: &mut [Job],
+    content: &ContentSet,
+    context: &(dyn Fn() -> SearchContext + Sync),
+) {
     for job in jobs {
         if job.is_waiting() {
             // What was observed and written while it could not be planned does not count.

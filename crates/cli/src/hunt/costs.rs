@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::summary::Summary;
+use spilltrail_app::Summary;
 
 /// Returns the costs of reading, and of each detection, the dearest first.
 pub(super) fn render(summary: &Summary) -> String {

@@ -1,14 +1,13 @@
 //! Findings on standard output.
 
-use std::io::{BufWriter, Stdout, Write};
+use std::io::{BufWriter, Result, Stdout, Write};
 
-use anyhow::Result;
 use jiff::tz::TimeZone;
 use serde_json::json;
+use spilltrail_app::Summary;
 use spilltrail_detect::Finding;
 use spilltrail_spl::time::strftime;
 
-use super::summary::Summary;
 use super::text::Digest;
 use crate::arguments::{Format, HuntOptions};
 use crate::output::csv_record;

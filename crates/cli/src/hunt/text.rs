@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use comfy_table::Table;
 use jiff::tz::TimeZone;
+use spilltrail_app::{Report, Summary};
 use spilltrail_detect::{Finding, Status, identity};
 use spilltrail_search::rows::Row;
 use spilltrail_spl::time::strftime;
 
-use super::summary::{Report, Summary};
 use crate::output::printable;
 
 /// Columns where the output's width is not known.
@@ -235,7 +235,7 @@ fn render_summary(summary: &Summary, is_detailed: bool, width: usize, zone: &Tim
 
 fn headline(text: &mut String, summary: &Summary) {
     let ran = summary.detections.len();
-    let count = summary.findings();
+    let count = summary.findings;
     if count > 0 {
         let fired = summary.with(|status| *status == Status::Fired).len();
         let _ = writeln!(

@@ -1,4 +1,4 @@
-//! Threads that run detections, each one at a time, so that its processor time can be told.
+//! Threads that run detections, each one at a time, so that its processor time can be measured.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::environment::Environment;
 
-/// Detections that may be ahead of the one that is printed, for each thread.
+/// Detections that may be ahead of the one that is handed on, for each thread.
 const AHEAD: usize = 1;
 
 /// The detections that are done, in their order.

@@ -3,21 +3,26 @@
 use std::io::BufRead;
 use std::path::Path;
 
-use anyhow::{Context, Result};
 use spilltrail_event::{Value, fields};
 use spilltrail_search::rows::Row;
 
+use crate::error::AppError;
+
 /// Reads the rows of a file. A number keeps its own text; null is absent.
-pub(crate) fn read(path: &Path) -> Result<Vec<Row>> {
-    let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
+///
+/// # Errors
+/// Fails if the file cannot be read, or a line is not a JSON object.
+pub(crate) fn read(path: &Path) -> Result<Vec<Row>, AppError> {
+    let failed = |reason: String| AppError::File { path: path.to_owned(), reason };
+    let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
     let mut rows = Vec::new();
     for (number, line) in std::io::BufReader::new(file).lines().enumerate() {
-        let line = line.with_context(|| path.display().to_string())?;
+        let line = line.map_err(|error| failed(error.to_string()))?;
         if line.trim().is_empty() {
             continue;
         }
         let row: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&line)
-            .with_context(|| format!("{}: line {}", path.display(), number + 1))?;
+            .map_err(|error| failed(format!("line {}: {error}", number + 1)))?;
         rows.push(row.into_iter().map(|(name, value)| field(name, value)).collect());
     }
     Ok(rows)

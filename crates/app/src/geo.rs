@@ -4,17 +4,23 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
 use maxminddb::{Reader, geoip2};
 use spilltrail_search::context::GeoDatabase;
+
+use crate::error::AppError;
 
 #[derive(Debug)]
 struct MaxMind(Reader<Vec<u8>>);
 
 /// Opens a City or Country database.
-pub(crate) fn open(path: &Path) -> Result<Arc<dyn GeoDatabase>> {
-    let reader = Reader::open_readfile(path)
-        .with_context(|| format!("{}: not a MaxMind database", path.display()))?;
+///
+/// # Errors
+/// Fails if the file cannot be read, or is none.
+pub(crate) fn open(path: &Path) -> Result<Arc<dyn GeoDatabase>, AppError> {
+    let reader = Reader::open_readfile(path).map_err(|error| AppError::File {
+        path: path.to_owned(),
+        reason: format!("not a MaxMind database: {error}"),
+    })?;
     Ok(Arc::new(MaxMind(reader)))
 }
 

@@ -1,0 +1,96 @@
+//! When and where in time a run is.
+
+use jiff::tz::TimeZone;
+use spilltrail_event::TimeBounds;
+use spilltrail_spl::time;
+
+use crate::error::AppError;
+use crate::options::TimeOptions;
+
+/// A change of the clock, in seconds, that moves any bound which moves with the clock.
+const LONG_AGO: f64 = 1e8;
+
+/// When and where in time a run is.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    /// What `now()` is, epoch seconds.
+    pub now: f64,
+    /// True if the caller said what counts as now.
+    pub is_fixed: bool,
+    /// The zone of snapping, formatting and parsing.
+    pub zone: TimeZone,
+    /// The range of time.
+    pub range: TimeBounds,
+}
+
+impl Clock {
+    /// Resolves the options against the wall clock, unless they fix the instant.
+    ///
+    /// # Errors
+    /// Fails if the zone is not known, or a bound is not a time.
+    pub fn new(options: &TimeOptions) -> Result<Self, AppError> {
+        let zone = options.time_zone()?;
+        let wall = jiff::Timestamp::now().as_duration().as_secs_f64();
+        let fixed = resolve("now", options.now.as_deref(), wall, &zone)?;
+        let clock = Self::at(options, fixed.unwrap_or(wall))?;
+        Ok(Self { is_fixed: fixed.is_some(), ..clock })
+    }
+
+    /// Resolves the options against an instant.
+    ///
+    /// # Errors
+    /// As [`Clock::new`].
+    pub fn at(options: &TimeOptions, now: f64) -> Result<Self, AppError> {
+        let zone = options.time_zone()?;
+        let range = TimeBounds {
+            earliest: resolve("earliest", options.earliest.as_deref(), now, &zone)?,
+            latest: resolve("latest", options.latest.as_deref(), now, &zone)?,
+        };
+        Ok(Self { now, is_fixed: false, zone, range })
+    }
+
+    /// Returns whether a bound of the range moves with the clock. `options` are those of this clock.
+    ///
+    /// # Errors
+    /// As [`Clock::new`].
+    pub(crate) fn is_range_relative(&self, options: &TimeOptions) -> Result<bool, AppError> {
+        Ok(Self::at(options, self.now - LONG_AGO)?.range != self.range)
+    }
+}
+
+impl TimeOptions {
+    /// Returns the time zone.
+    ///
+    /// # Errors
+    /// Fails if no zone has the name.
+    pub fn time_zone(&self) -> Result<TimeZone, AppError> {
+        TimeZone::get(&self.zone).map_err(|_| AppError::Zone { name: self.zone.clone() })
+    }
+}
+
+fn resolve(
+    option: &'static str,
+    text: Option<&str>,
+    now: f64,
+    zone: &TimeZone,
+) -> Result<Option<f64>, AppError> {
+    let Some(text) = text else { return Ok(None) };
+    time::resolve(text, now, zone).map_err(|source| AppError::Time { option, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_that_moves_with_the_clock_is_relative() {
+        for (earliest, is_relative) in
+            [(None, false), (Some("-1h"), true), (Some("@d"), true), (Some("1700000000"), false)]
+        {
+            let options =
+                TimeOptions { earliest: earliest.map(str::to_owned), ..TimeOptions::default() };
+            let clock = Clock::at(&options, 1.8e9).unwrap();
+            assert_eq!(clock.is_range_relative(&options).unwrap(), is_relative, "{earliest:?}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! How the logs would be read for all detections of a hunt.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use spilltrail_decode::{Profile, needed_words};
+use spilltrail_detect::hunt::{Job, plan};
+use spilltrail_event::{Comparison, Predicate, ScanRequest};
+use spilltrail_search::events::shared::{SharedEvents, whole_events};
+
+use super::wanted;
+use crate::clock::Clock;
+use crate::content::Content;
+use crate::environment::Environment;
+use crate::error::AppError;
+use crate::listing;
+use crate::logs::{LogEvents, LogReader};
+use crate::options::HuntOptions;
+
+/// What the first pass over the logs looks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanPlan {
+    /// What each detection asks for, in their order.
+    pub detections: Vec<DetectionScan>,
+    /// Sets of events that they ask for in all; the same set counts once.
+    pub sets: usize,
+}
+
+/// What a detection asks of the events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetectionScan {
+    /// The detection's name.
+    pub name: String,
+    /// The sets of events that it asks for in the first pass.
+    pub asked: Vec<EventsAsked>,
+    /// True if it can be planned only when these events are read; what it asks for then and was not
+    /// read takes another pass.
+    pub is_waiting: bool,
+}
+
+/// A set of events that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventsAsked {
+    /// Names, or patterns of names, that the events have; `None` if they can have any.
+    pub event_names: Option<BTreeSet<String>>,
+    /// Words of which an event contains at least one; `None` if that cannot be said.
+    pub needles: Option<Vec<String>>,
+    /// Fields that are read of each event.
+    pub fields: Vec<String>,
+    /// True if these make up the whole event.
+    pub is_whole: bool,
+}
+
+/// Returns what the first pass of a hunt would look for; no log is read.
+///
+/// # Errors
+/// As [`hunt`](crate::hunt()).
+pub async fn explain_scan(content: &Content, options: &HuntOptions) -> Result<ScanPlan, AppError> {
+    let chosen = content.choose(&options.detections)?;
+    let clock = Clock::new(&options.run.time)?;
+    let wanted = wanted(&clock, &chosen, &content.set);
+    let logs = listing::list(&options.logs, &options.run.read, wanted, None).await?;
+    let events = Arc::new(LogEvents(logs.clone()));
+    let environment = Environment::new(&content.set, events, clock, &options.run)?;
+    let reader = Arc::new(LogReader::new(logs, environment.scan_options()));
+    let shared = SharedEvents::new(environment.events.clone(), reader);
+    let jobs = plan(&content.set, &chosen, &shared, &|| environment.context())
+        .await
+        .map_err(AppError::Reading)?;
+    let name = |job: &Job| content.set.detections[job.place].name.clone();
+    let detections = jobs.iter().map(|job| DetectionScan {
+        name: name(job),
+        asked: job.requests().iter().map(|asked| scan(asked, options.run.read.profile)).collect(),
+        is_waiting: job.is_waiting(),
+    });
+    Ok(ScanPlan { detections: detections.collect(), sets: shared.requests().len() })
+}
+
+fn scan(request: &ScanRequest, profile: Profile) -> EventsAsked {
+    let whole = whole_events();
+    EventsAsked {
+        event_names: event_names(&request.predicate),
+        needles: needed_words(request, profile),
+        fields: request.fields.iter().map(|field| field.name.clone()).collect(),
+        is_whole: whole.iter().all(|field| request.fields.contains(field)),
+    }
+}
+
+/// Returns the names, or patterns of names, that matching events have; `None` if they can have any.
+fn event_names(predicate: &Predicate) -> Option<BTreeSet<String>> {
+    match predicate {
+        Predicate::Compare { field, op: Comparison::Eq, value } if field == "eventName" => {
+            Some(BTreeSet::from([value.text.clone()]))
+        }
+        Predicate::And(parts) => parts.iter().find_map(event_names),
+        Predicate::Or(parts) => {
+            let names: Option<Vec<_>> = parts.iter().map(event_names).collect();
+            Some(names?.into_iter().flatten().collect())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_event::{CaseRule, Pattern};
+
+    use super::*;
+
+    #[test]
+    fn names_of_events() {
+        let named = |name: &str| Predicate::Compare {
+            field: "eventName".to_owned(),
+            op: Comparison::Eq,
+            value: Pattern::new(name, CaseRule::Ignore),
+        };
+        let other = || Predicate::Exists("errorCode".to_owned());
+        let names = |predicate: Predicate| {
+            event_names(&predicate).map(|names| names.into_iter().collect::<Vec<_>>().join(", "))
+        };
+        let either = Predicate::Or(vec![named("B"), named("A*")]);
+        assert_eq!(names(Predicate::And(vec![other(), either])).as_deref(), Some("A*, B"));
+        assert_eq!(names(Predicate::Or(vec![named("B"), other()])), None);
+        assert_eq!(names(Predicate::Not(Box::new(named("B")))), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! Runs detections over logs.
+
+pub(crate) mod explain;
+mod present;
+pub(crate) mod sink;
+pub(crate) mod summary;
+#[cfg(test)]
+mod tests;
+mod workers;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cpu_time::ThreadTime;
+use spilltrail_content::{ContentSet, Detection};
+use spilltrail_detect::hunt::prepare;
+use spilltrail_search::events::shared::SharedEvents;
+use spilltrail_source::{Logs, Wanted};
+use spilltrail_spl::expand_macros;
+
+use crate::clock::Clock;
+use crate::content::Content;
+use crate::environment::Environment;
+use crate::error::{AppError, blocking};
+use crate::listing;
+use crate::logs::{LogEvents, LogReader};
+use crate::options::{HuntOptions, TimeOptions};
+use sink::{HuntEvent, HuntSink};
+use summary::{Report, Summary};
+
+/// Runs detections over logs, and hands each finding to `sink` when its detection is done.
+///
+/// # Errors
+/// Fails if what is asked for is wrong, nothing can be read, or the sink takes no more. A detection
+/// that cannot run is no error: its report says why.
+pub async fn hunt(
+    content: &Content,
+    options: &HuntOptions,
+    sink: &mut dyn HuntSink,
+) -> Result<Summary, AppError> {
+    let chosen = content.choose(&options.detections)?;
+    let time = &options.run.time;
+    let mut clock = Clock::new(time)?;
+
+    // List the logs. Any file may hold the newest event, where that is what now depends on.
+    let depends_on_newest = !clock.is_fixed
+        && (clock.is_range_relative(time)? || ask_for_the_present(&chosen, &content.set));
+    let wanted =
+        if depends_on_newest { Wanted::default() } else { wanted(&clock, &chosen, &content.set) };
+    let logs = listing::list(&options.logs, &options.run.read, wanted, sink.progress()).await?;
+
+    // Set the clock.
+    let mut newest_cost = Duration::ZERO;
+    if depends_on_newest {
+        (clock, newest_cost) = at_newest_event(clock, time, &logs).await?;
+    }
+    let bytes = logs.files().iter().map(|file| file.size).sum();
+    tell(sink, HuntEvent::Listed { files: logs.files().len() as u64, bytes }).await?;
+
+    // Plan all detections, and read the logs once for all of them.
+    let events = Arc::new(LogEvents(logs.clone()));
+    let environment = Arc::new(Environment::new(&content.set, events, clock, &options.run)?);
+    let reader = Arc::new(LogReader::new(logs.clone(), environment.scan_options()));
+    let shared = SharedEvents::new(environment.events.clone(), reader.clone());
+    let jobs = prepare(&content.set, &chosen, &shared, &|| environment.context())
+        .await
+        .map_err(AppError::Reading)?;
+    tell(sink, HuntEvent::LogsRead).await?;
+
+    // Run them.
+    let mut finished = workers::run(environment.clone(), jobs);
+    let mut reports = Vec::new();
+    while let Some((index, run)) = finished.next().await {
+        let detection = &content.set.detections[index];
+        let report = Report::new(detection, &run);
+        // Each finding is dropped once it is handed on: the next detection needs the memory.
+        for finding in run.findings {
+            tell(sink, HuntEvent::Finding(Box::new(finding))).await?;
+        }
+        tell(sink, HuntEvent::DetectionFinished { detection, report: &report }).await?;
+        reports.push(report);
+    }
+    Ok(Summary::new(&environment.clock, &logs, reports, &reader.costs(), newest_cost))
+}
+
+async fn tell(sink: &mut dyn HuntSink, event: HuntEvent<'_>) -> Result<(), AppError> {
+    sink.event(event).await.map_err(AppError::Sink)
+}
+
+/// Returns what the detections can find something in.
+fn wanted(clock: &Clock, chosen: &[usize], content: &ContentSet) -> Wanted {
+    let searches = chosen.iter().map(|index| content.detections[*index].search.as_str());
+    listing::wanted(clock.range, searches, &content.macros)
+}
+
+/// Returns whether the result of a detection may depend on the present.
+fn ask_for_the_present(chosen: &[usize], content: &ContentSet) -> bool {
+    let asks = |detection: &Detection| {
+        let (expansion, _) = expand_macros(&detection.search, &content.macros);
+        present::is_asked_for(&expansion.text)
+    };
+    chosen.iter().any(|index| asks(&content.detections[*index]))
+}
+
+/// Sets now to just after the newest event, if there is one; returns the processor time that looking
+/// for it took, too.
+async fn at_newest_event(
+    clock: Clock,
+    options: &TimeOptions,
+    logs: &Arc<Logs>,
+) -> Result<(Clock, Duration), AppError> {
+    let logs = logs.clone();
+    let look = move || {
+        let started = ThreadTime::now();
+        (logs.newest_event(), started.elapsed())
+    };
+    let (newest, cost) = blocking(look).await?;
+    Ok(match newest {
+        Some(newest) => (Clock::at(options, newest + 1.0)?, cost),
+        None => (clock, cost),
+    })
+}

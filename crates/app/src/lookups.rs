@@ -1,0 +1,124 @@
+//! The lookups of a run: what content defines, and what searches wrote.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indexmap::IndexMap;
+use spilltrail_content::{ContentSet, Lookup, LookupSource, MatchType as ContentMatch};
+use spilltrail_search::context::{LookupStore, LookupTable, MatchType};
+
+/// The lookups of a run. Writing goes to the run's own copy, or to a folder given for it.
+#[derive(Debug)]
+pub(crate) struct RunLookups {
+    defined: Arc<IndexMap<String, Lookup>>,
+    kept: Option<PathBuf>,
+    written: Mutex<IndexMap<String, Arc<LookupTable>>>,
+}
+
+impl RunLookups {
+    pub(crate) fn new(set: &ContentSet, kept: Option<PathBuf>) -> Self {
+        Self { defined: Arc::new(set.lookups.clone()), kept, written: Mutex::default() }
+    }
+
+    /// Returns the same lookups without what was written, so that one detection does not see what
+    /// another wrote.
+    pub(crate) fn fresh(&self) -> Self {
+        Self { defined: self.defined.clone(), kept: self.kept.clone(), written: Mutex::default() }
+    }
+
+    /// Finds a definition by its name, or by that of its CSV file.
+    fn definition(&self, name: &str) -> Option<&Lookup> {
+        let stem = name.strip_suffix(".csv").unwrap_or(name);
+        self.defined.get(name).or_else(|| self.defined.get(stem)).or_else(|| {
+            self.defined.values().find(|lookup| match &lookup.source {
+                LookupSource::File(path) => path.file_name().is_some_and(|file| file == name),
+                _ => false,
+            })
+        })
+    }
+
+    fn kept_path(&self, name: &str) -> Result<Option<PathBuf>, String> {
+        let Some(folder) = &self.kept else { return Ok(None) };
+        let stem = name.strip_suffix(".csv").unwrap_or(name);
+        let is_plain = !stem.is_empty()
+            && !stem.starts_with('.')
+            && stem.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        if !is_plain {
+            return Err(format!("`{name}` cannot be the name of a lookup's file"));
+        }
+        Ok(Some(folder.join(format!("{stem}.csv"))))
+    }
+}
+
+fn table_of(definition: Option<&Lookup>) -> LookupTable {
+    let Some(lookup) = definition else {
+        return LookupTable { case_sensitive: true, max_matches: 1000, ..LookupTable::default() };
+    };
+    let match_types = lookup.match_type.iter().filter_map(|(field, kind)| {
+        let kind = match kind {
+            ContentMatch::Exact => return None,
+            ContentMatch::Wildcard => MatchType::Wildcard,
+            ContentMatch::Cidr => MatchType::Cidr,
+        };
+        Some((field.clone(), kind))
+    });
+    let count = |number: Option<u64>, default| {
+        number.map_or(default, |number| usize::try_from(number).unwrap_or(usize::MAX))
+    };
+    LookupTable {
+        columns: lookup.fields.clone(),
+        rows: Vec::new(),
+        match_types: match_types.collect(),
+        case_sensitive: lookup.case_sensitive_match,
+        min_matches: count(lookup.min_matches, 0),
+        max_matches: count(lookup.max_matches, 1000),
+        default_match: lookup.default_match.clone(),
+        is_given: false,
+    }
+}
+
+impl LookupStore for RunLookups {
+    fn read(&self, name: &str) -> Result<Option<Arc<LookupTable>>, String> {
+        let stem = name.strip_suffix(".csv").unwrap_or(name);
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(table) = written.get(stem) {
+            return Ok(Some(table.clone()));
+        }
+        drop(written);
+        let definition = self.definition(name);
+        let mut table = table_of(definition);
+        if let Some(path) = self.kept_path(name)?
+            && path.try_exists().map_err(|error| error.to_string())?
+        {
+            let kept = Lookup::of_csv(stem, LookupSource::File(path.clone()), &path);
+            let rows = kept.rows().map_err(|diagnostic| diagnostic.message)?;
+            (table.columns, table.rows) = (rows.fields, rows.rows);
+            table.is_given = true;
+            return Ok(Some(Arc::new(table)));
+        }
+        let Some(definition) = definition else { return Ok(None) };
+        table.is_given =
+            matches!(definition.source, LookupSource::File(_) | LookupSource::Embedded(_));
+        let rows = definition.rows().map_err(|diagnostic| diagnostic.message)?;
+        (table.columns, table.rows) = (rows.fields, rows.rows);
+        Ok(Some(Arc::new(table)))
+    }
+
+    fn write(&self, name: &str, table: LookupTable) -> Result<(), String> {
+        if let Some(path) = self.kept_path(name)? {
+            let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+            let mut writer = csv::Writer::from_path(&path).map_err(|error| failed(&error))?;
+            writer.write_record(&table.columns).map_err(|error| failed(&error))?;
+            for row in &table.rows {
+                writer.write_record(row).map_err(|error| failed(&error))?;
+            }
+            writer.flush().map_err(|error| failed(&error))?;
+        }
+        let stem = name.strip_suffix(".csv").unwrap_or(name);
+        let how = table_of(self.definition(name));
+        let table = LookupTable { columns: table.columns, rows: table.rows, ..how };
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.insert(stem.to_owned(), Arc::new(table));
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! A search over logs or rows: opened, then run row by row.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::StreamExt;
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::Field;
+use spilltrail_search::context::SearchContext;
+use spilltrail_search::events::EventSource;
+use spilltrail_search::events::memory::MemoryEvents;
+use spilltrail_search::rows::Row;
+use spilltrail_search::run::{self, Prepared};
+use spilltrail_search::{error, rows};
+use spilltrail_source::Logs;
+
+use crate::clock::Clock;
+use crate::content::Content;
+use crate::environment::Environment;
+use crate::error::{AppError, blocking};
+use crate::logs::{LogEvents, NoEvents};
+use crate::options::{Input, SearchOptions, SearchText};
+use crate::unread::Unread;
+use crate::{input_rows, listing};
+
+/// A search whose input is open.
+#[derive(Debug)]
+pub struct Search {
+    text: String,
+    /// The name of the detection that it is of.
+    detection: Option<String>,
+    until: Option<String>,
+    context: SearchContext,
+    logs: Option<Arc<Logs>>,
+}
+
+/// Opens what a search reads. [`Search::run`] runs it.
+///
+/// # Errors
+/// Fails if a detection or a time is not known, or there is nothing to read.
+pub async fn search(content: &Content, options: &SearchOptions) -> Result<Search, AppError> {
+    let (text, detection) = match &options.search {
+        SearchText::Spl(text) => (text.clone(), None),
+        SearchText::Detection(name) => {
+            let detection = content.detection(name)?;
+            (detection.search.clone(), Some(detection.name.clone()))
+        }
+    };
+    let clock = Clock::new(&options.run.time)?;
+    let mut logs = None;
+    let events: Arc<dyn EventSource> = match &options.input {
+        Input::Rows(path) => {
+            let path = path.clone();
+            Arc::new(MemoryEvents::new(blocking(move || input_rows::read(&path)).await??))
+        }
+        Input::Logs(names) if names.is_empty() => Arc::new(NoEvents),
+        Input::Logs(names) => {
+            let searches = std::iter::once(text.as_str());
+            let wanted = listing::wanted(clock.range, searches, &content.set.macros);
+            let listed = listing::list(names, &options.run.read, wanted, None).await?;
+            logs = Some(listed.clone());
+            Arc::new(LogEvents(listed))
+        }
+    };
+    let environment = Environment::new(&content.set, events, clock, &options.run)?;
+    let (until, context) = (options.until.clone(), environment.context());
+    Ok(Search { text, detection, until, context, logs })
+}
+
+impl Search {
+    /// Returns the search as it was written; places of diagnostics are in it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the name of the detection that the search is of.
+    #[must_use]
+    pub fn detection(&self) -> Option<&str> {
+        self.detection.as_deref()
+    }
+
+    /// Plans the search and starts it. Subsearches run now.
+    ///
+    /// # Errors
+    /// All diagnostics of the search.
+    pub async fn run(&self) -> Result<FoundRows, AppError> {
+        let failed = |diagnostics| AppError::Search { diagnostics };
+        let prepared =
+            run::prepare(&self.text, self.until.as_deref(), &self.context).await.map_err(failed)?;
+        let stream = prepared.stream(&self.context).await;
+        match stream {
+            Ok(stream) => Ok(FoundRows { prepared, context: self.context.clone(), stream }),
+            Err(diagnostic) => Err(failed(vec![prepared.relocate(diagnostic)])),
+        }
+    }
+
+    /// Returns what of the logs was not read so far.
+    #[must_use]
+    pub fn unread(&self) -> Vec<Unread> {
+        self.logs.as_ref().map(|logs| Unread::of(logs)).unwrap_or_default()
+    }
+}
+
+/// The rows of a search that runs; dropping them ends it.
+pub struct FoundRows {
+    prepared: Prepared,
+    context: SearchContext,
+    stream: SendableRecordBatchStream,
+}
+
+impl std::fmt::Debug for FoundRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FoundRows").field("prepared", &self.prepared).finish_non_exhaustive()
+    }
+}
+
+impl FoundRows {
+    /// Returns the columns of the rows in order.
+    #[must_use]
+    pub fn fields(&self) -> Vec<Field> {
+        self.prepared.fields()
+    }
+
+    /// Returns the next rows; `None` after the last.
+    ///
+    /// # Errors
+    /// What the search fails with; then there are no more rows.
+    pub async fn next(&mut self) -> Result<Option<RowBatch>, AppError> {
+        match self.stream.next().await {
+            None => Ok(None),
+            Some(Ok(batch)) => Ok(Some(RowBatch(batch))),
+            Some(Err(failure)) => {
+                let diagnostic = self.prepared.relocate(error::from_engine(&failure));
+                Err(AppError::Search { diagnostics: vec![diagnostic] })
+            }
+        }
+    }
+
+    /// Returns the warnings of the run so far.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Diagnostic> {
+        let messages = self.context.observations.messages().into_iter();
+        messages.map(|message| self.prepared.relocate(message)).collect()
+    }
+}
+
+/// Some rows of a search, as they came.
+#[derive(Debug)]
+pub struct RowBatch(RecordBatch);
+
+impl RowBatch {
+    /// Returns the rows in order, each with the fields that it has, in column order.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        rows::batch_rows(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use spilltrail_search::rows::json::object;
+
+    use super::*;
+    use crate::error::ErrorClass;
+    use crate::options::ContentOptions;
+
+    async fn rows(options: &SearchOptions) -> Result<Vec<serde_json::Value>, AppError> {
+        let content = Content::load(&ContentOptions::default())?;
+        let search = search(&content, options).await?;
+        let mut found = search.run().await?;
+        let mut rows = Vec::new();
+        while let Some(batch) = found.next().await? {
+            rows.extend(batch.rows().map(|row| json!(object(&row))));
+        }
+        Ok(rows)
+    }
+
+    fn spl(text: &str, input: Input) -> SearchOptions {
+        SearchOptions { search: SearchText::Spl(text.to_owned()), input, ..Default::default() }
+    }
+
+    #[tokio::test]
+    async fn rows_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.ndjson");
+        std::fs::write(&path, "{\"a\": 1}\n{\"a\": 2}\n{\"a\": 2}\n").unwrap();
+        let options = spl("a=2 | stats count by a", Input::Rows(path));
+        assert_eq!(rows(&options).await.unwrap(), [json!({"a": "2", "count": 2})]);
+    }
+
+    #[tokio::test]
+    async fn errors_say_whose_matter_they_are() {
+        let logs = || Input::Logs(Vec::new());
+        let detection = SearchOptions {
+            search: SearchText::Detection("none".to_owned()),
+            ..SearchOptions::default()
+        };
+        for (options, class) in [
+            (spl("| makeresults | eval a=(", logs()), ErrorClass::User),
+            (spl("| makeresults | frobnicate", logs()), ErrorClass::Unsupported),
+            (detection, ErrorClass::User),
+            (spl("a=b", Input::Rows("/nowhere".into())), ErrorClass::Data),
+        ] {
+            let error = rows(&options).await.unwrap_err();
+            assert_eq!(error.class(), class, "{error}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A hunt on the terminal: progress and complaints on standard error, findings on standard output.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use indicatif::{ProgressBar, ProgressStyle};
+use spilltrail_app::{HuntEvent, HuntSink, Report, SinkError, Summary};
+use spilltrail_content::Detection;
+use spilltrail_detect::Status;
+use spilltrail_diagnostic::Severity;
+use spilltrail_source::Progress;
+
+use super::findings::FindingWriter;
+use crate::arguments::HuntOptions;
+use crate::{memory, report};
+
+/// After a detection with this many matched events, freed memory is returned to the system.
+const MANY_EVENTS: u64 = 10_000;
+
+/// Prints what a hunt has to say.
+pub(super) struct Printer {
+    bar: ProgressBar,
+    writer: FindingWriter,
+}
+
+impl Printer {
+    pub(super) fn new(writer: FindingWriter) -> Self {
+        Self { bar: progress(), writer }
+    }
+
+    /// Prints what is left, and the summary.
+    pub(super) fn finish(self, summary: &Summary, options: &HuntOptions) -> io::Result<()> {
+        self.writer.finish(summary, options)
+    }
+}
+
+#[async_trait]
+impl HuntSink for Printer {
+    fn progress(&self) -> Option<Progress> {
+        let bar = self.bar.clone();
+        Some(Progress(Arc::new(move |bytes| bar.inc(bytes))))
+    }
+
+    async fn event(&mut self, event: HuntEvent<'_>) -> Result<(), SinkError> {
+        match event {
+            HuntEvent::Listed { bytes, .. } => self.bar.set_length(bytes),
+            HuntEvent::LogsRead => {
+                self.bar.finish_and_clear();
+                memory::give_back();
+            }
+            HuntEvent::Finding(finding) => self.writer.write(&finding)?,
+            HuntEvent::DetectionFinished { detection, report } => {
+                complain(detection, report);
+                if report.matched_events.unwrap_or_default() > MANY_EVENTS {
+                    memory::give_back();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns a bar of the bytes read, on a terminal.
+fn progress() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    let template = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {elapsed}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Prints what is wrong with a detection that could not run, in full, and warnings about findings in a
+/// line each.
+fn complain(detection: &Detection, report: &Report) {
+    match report.status {
+        Status::Failed => {
+            report::diagnostics(&report.messages, &detection.name, &detection.search);
+        }
+        Status::Unsupported | Status::Fired => {
+            for message in &report.messages {
+                let severity = match message.severity {
+                    Severity::Unsupported => "unsupported",
+                    Severity::Warning => "warning",
+                    Severity::Error => "error",
+                };
+                eprintln!("{severity}[{}]: {}: {}", message.code, detection.name, message.message);
+            }
+        }
+        _ => {}
+    }
+}
