@@ -320,26 +320,13 @@ fn bare_name(tree: &EvalExpr) -> Option<&str> {
 }
 
 fn collect_fields<'a>(tree: &'a EvalExpr, names: &mut Vec<&'a str>) {
-    match &tree.node {
-        EvalNode::Field(name) => {
-            if !names.contains(&name.as_str()) {
-                names.push(name);
-            }
+    tree.walk(&mut |expr| {
+        if let EvalNode::Field(name) = &expr.node
+            && !names.contains(&name.as_str())
+        {
+            names.push(name);
         }
-        EvalNode::Call { arguments, .. } => {
-            arguments.iter().for_each(|argument| collect_fields(argument, names));
-        }
-        EvalNode::Unary(_, operand) => collect_fields(operand, names),
-        EvalNode::Binary(_, left, right) => {
-            collect_fields(left, names);
-            collect_fields(right, names);
-        }
-        EvalNode::In(value, list) => {
-            collect_fields(value, names);
-            list.iter().for_each(|member| collect_fields(member, names));
-        }
-        EvalNode::Number(_) | EvalNode::Text(_) | EvalNode::Subsearch(_) => {}
-    }
+    });
 }
 
 fn unknown_function(name: &str, span: Span) -> Diagnostic {

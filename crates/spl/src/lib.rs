@@ -10,6 +10,7 @@ mod cursor;
 mod expand;
 mod parse;
 pub mod time;
+mod walk;
 
 pub use arguments::{Arguments, parse_eval, parse_search, unescape_controls};
 pub use ast::*;

@@ -52,10 +52,8 @@ fn collect(tree: &EvalExpr, figures: &mut Option<usize>) {
         EvalNode::Number(text) => {
             *figures = significant(text).into_iter().chain(*figures).min();
         }
-        EvalNode::Unary(_, operand) => collect(operand, figures),
-        EvalNode::Binary(_, left, right) => {
-            collect(left, figures);
-            collect(right, figures);
+        EvalNode::Unary(..) | EvalNode::Binary(..) => {
+            tree.children().into_iter().for_each(|child| collect(child, figures));
         }
         _ => {}
     }

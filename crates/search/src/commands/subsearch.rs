@@ -148,12 +148,7 @@ pub(crate) fn output_names(subsearch: &Pipeline) -> Option<Vec<String>> {
 
 /// Spans of a spliced text mean nothing outside it: they all become the subsearch's.
 fn place(expression: &mut SearchExpr, span: Span) {
-    match expression {
-        SearchExpr::All | SearchExpr::Subsearch(_) => {}
-        SearchExpr::And(parts) | SearchExpr::Or(parts) => {
-            parts.iter_mut().for_each(|part| place(part, span));
-        }
-        SearchExpr::Not(part) => place(part, span),
+    expression.walk_mut(&mut |part| match part {
         SearchExpr::Compare { field, value, .. } => {
             field.span = span;
             value.span = span;
@@ -167,7 +162,8 @@ fn place(expression: &mut SearchExpr, span: Span) {
             bound.span = span;
             modifier.span = span;
         }
-    }
+        _ => {}
+    });
 }
 
 fn equals(field: &str, value: &Value<'_>, span: Span) -> SearchExpr {
@@ -265,11 +261,6 @@ impl Resolve for Resolver<'_> {
         purpose: Purpose,
     ) -> Result<(), Diagnostic> {
         match expression {
-            SearchExpr::And(parts) | SearchExpr::Or(parts) => {
-                for part in parts {
-                    self.resolve(part, purpose).await?;
-                }
-            }
             SearchExpr::Not(part) => {
                 let inside = match purpose {
                     Purpose::Used => Purpose::Excluded,
@@ -282,11 +273,11 @@ impl Resolve for Resolver<'_> {
                 // A result's own text may have a subsearch, too.
                 self.resolve(expression, purpose).await?;
             }
-            SearchExpr::All
-            | SearchExpr::Compare { .. }
-            | SearchExpr::In { .. }
-            | SearchExpr::Term { .. }
-            | SearchExpr::Time { .. } => {}
+            _ => {
+                for part in expression.children_mut() {
+                    self.resolve(part, purpose).await?;
+                }
+            }
         }
         Ok(())
     }
@@ -318,32 +309,17 @@ trait Splice {
 #[async_trait]
 impl Splice for Splicer<'_> {
     async fn splice(&self, expr: &mut EvalExpr) -> Result<(), Diagnostic> {
-        match &mut expr.node {
-            EvalNode::Number(_) | EvalNode::Text(_) | EvalNode::Field(_) => {}
-            EvalNode::Call { arguments, .. } => {
-                for argument in arguments {
-                    self.splice(argument).await?;
-                }
-            }
-            EvalNode::Unary(_, inner) => self.splice(inner).await?,
-            EvalNode::Binary(_, left, right) => {
-                self.splice(left).await?;
-                self.splice(right).await?;
-            }
-            EvalNode::In(left, members) => {
-                self.splice(left).await?;
-                for member in members {
-                    self.splice(member).await?;
-                }
-            }
-            EvalNode::Subsearch(pipeline) => {
-                let text = as_text(pipeline, self.context).await?;
-                let spliced = parse_eval(&text).map_err(|diagnostic| {
-                    let message = format!("the subsearch gives `{text}`: {}", diagnostic.message);
-                    Diagnostic { labels: Vec::new(), message, ..diagnostic }.at(expr.span)
-                })?;
-                expr.node = spliced.node;
-            }
+        if let EvalNode::Subsearch(pipeline) = &expr.node {
+            let text = as_text(pipeline, self.context).await?;
+            let spliced = parse_eval(&text).map_err(|diagnostic| {
+                let message = format!("the subsearch gives `{text}`: {}", diagnostic.message);
+                Diagnostic { labels: Vec::new(), message, ..diagnostic }.at(expr.span)
+            })?;
+            expr.node = spliced.node;
+            return Ok(());
+        }
+        for child in expr.children_mut() {
+            self.splice(child).await?;
         }
         Ok(())
     }

@@ -270,19 +270,11 @@ impl Tstats {
 
 /// Adds the fields that a condition compares.
 fn compared(condition: &SearchExpr, read: &mut Vec<Spanned<String>>) {
-    match condition {
-        SearchExpr::And(parts) | SearchExpr::Or(parts) => {
-            parts.iter().for_each(|part| compared(part, read));
-        }
-        SearchExpr::Not(part) => compared(part, read),
-        SearchExpr::Compare { field, .. } | SearchExpr::In { field, .. } => {
+    condition.walk(&mut |part| {
+        if let SearchExpr::Compare { field, .. } | SearchExpr::In { field, .. } = part {
             read.push(field.clone());
         }
-        SearchExpr::All
-        | SearchExpr::Term { .. }
-        | SearchExpr::Time { .. }
-        | SearchExpr::Subsearch(_) => {}
-    }
+    });
 }
 
 #[async_trait]

@@ -83,13 +83,7 @@ pub fn condition(
 #[must_use]
 pub fn field_names(expr: &EvalExpr) -> Vec<String> {
     let mut names = Vec::new();
-    collect(expr, &mut names);
-    names
-}
-
-fn collect(expr: &EvalExpr, names: &mut Vec<String>) {
-    match &expr.node {
-        EvalNode::Number(_) | EvalNode::Text(_) | EvalNode::Subsearch(_) => {}
+    expr.walk(&mut |expr| match &expr.node {
         EvalNode::Field(name) => names.push(name.clone()),
         EvalNode::Call { name, arguments } => {
             if name.value == "searchmatch"
@@ -98,16 +92,8 @@ fn collect(expr: &EvalExpr, names: &mut Vec<String>) {
             {
                 names.extend(predicate::field_names(&search, &|_| None));
             }
-            arguments.iter().for_each(|argument| collect(argument, names));
         }
-        EvalNode::Unary(_, inner) => collect(inner, names),
-        EvalNode::Binary(_, left, right) => {
-            collect(left, names);
-            collect(right, names);
-        }
-        EvalNode::In(left, members) => {
-            collect(left, names);
-            members.iter().for_each(|member| collect(member, names));
-        }
-    }
+        _ => {}
+    });
+    names
 }

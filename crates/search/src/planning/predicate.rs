@@ -50,35 +50,19 @@ pub(crate) fn field_names(
     output: &dyn Fn(&Pipeline) -> Option<Vec<String>>,
 ) -> Vec<String> {
     let mut names = Vec::new();
-    collect(expression, output, &mut names);
-    names
-}
-
-fn collect(
-    expression: &SearchExpr,
-    output: &dyn Fn(&Pipeline) -> Option<Vec<String>>,
-    names: &mut Vec<String>,
-) {
-    match expression {
-        SearchExpr::All => {}
-        SearchExpr::And(parts) | SearchExpr::Or(parts) => {
-            parts.iter().for_each(|part| collect(part, output, names));
-        }
-        SearchExpr::Not(part) => collect(part, output, names),
+    expression.walk(&mut |part| match part {
         SearchExpr::Compare { field, .. } | SearchExpr::In { field, .. } => {
             names.push(field.value.clone());
         }
-        SearchExpr::Term { text, .. } => {
-            if text.value != "*" {
-                names.push(fields::RAW.to_owned());
-            }
-        }
+        SearchExpr::Term { text, .. } if text.value != "*" => names.push(fields::RAW.to_owned()),
         SearchExpr::Time { .. } => names.push(fields::TIME.to_owned()),
         SearchExpr::Subsearch(pipeline) => match output(pipeline) {
             Some(output) => names.extend(output),
             None => names.push("*".to_owned()),
         },
-    }
+        _ => {}
+    });
+    names
 }
 
 /// Cuts a conjunction into what can be said at once and what has subsearches; none unless there is
@@ -92,12 +76,7 @@ pub(crate) fn split(expression: &SearchExpr) -> Option<(SearchExpr, SearchExpr)>
 
 /// Returns true if an expression has time modifiers.
 pub(crate) fn has_bounds(expression: &SearchExpr) -> bool {
-    match expression {
-        SearchExpr::Time { .. } => true,
-        SearchExpr::And(parts) | SearchExpr::Or(parts) => parts.iter().any(has_bounds),
-        SearchExpr::Not(part) => has_bounds(part),
-        _ => false,
-    }
+    expression.any(&|part| matches!(part, SearchExpr::Time { .. }))
 }
 
 /// Returns the compiler of `searchmatch()`'s text: a search expression without subsearches.
@@ -114,12 +93,7 @@ pub(crate) fn searchmatch(context: &SearchContext) -> Arc<CompileSearch> {
 }
 
 fn has_subsearch(expression: &SearchExpr) -> bool {
-    match expression {
-        SearchExpr::Subsearch(_) => true,
-        SearchExpr::And(parts) | SearchExpr::Or(parts) => parts.iter().any(has_subsearch),
-        SearchExpr::Not(part) => has_subsearch(part),
-        _ => false,
-    }
+    expression.any(&|part| matches!(part, SearchExpr::Subsearch(_)))
 }
 
 struct Compiler<'a> {

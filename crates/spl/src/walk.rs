@@ -1,0 +1,135 @@
+//! Walks over expressions: the only places that know which forms have parts.
+
+use std::slice;
+
+use crate::ast::{EvalExpr, EvalNode, SearchExpr};
+
+impl SearchExpr {
+    /// Returns the expressions that this one is directly made of; those of a subsearch are not its own.
+    #[must_use]
+    pub fn children(&self) -> &[Self] {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts,
+            Self::Not(part) => slice::from_ref(part.as_ref()),
+            Self::All
+            | Self::Compare { .. }
+            | Self::In { .. }
+            | Self::Term { .. }
+            | Self::Time { .. }
+            | Self::Subsearch(_) => &[],
+        }
+    }
+
+    /// Returns [`SearchExpr::children`] for changing them.
+    pub fn children_mut(&mut self) -> &mut [Self] {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts,
+            Self::Not(part) => slice::from_mut(part.as_mut()),
+            Self::All
+            | Self::Compare { .. }
+            | Self::In { .. }
+            | Self::Term { .. }
+            | Self::Time { .. }
+            | Self::Subsearch(_) => &mut [],
+        }
+    }
+
+    /// Visits the expression and all that it is made of, each before its parts, in the order of the
+    /// text.
+    pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Self)) {
+        visit(self);
+        self.children().iter().for_each(|child| child.walk(visit));
+    }
+
+    /// Changes the expression and all that it is made of, each before its parts.
+    pub fn walk_mut(&mut self, visit: &mut dyn FnMut(&mut Self)) {
+        visit(self);
+        self.children_mut().iter_mut().for_each(|child| child.walk_mut(visit));
+    }
+
+    /// Returns true if `is_wanted` holds for the expression or for any that it is made of.
+    #[must_use]
+    pub fn any(&self, is_wanted: &dyn Fn(&Self) -> bool) -> bool {
+        is_wanted(self) || self.children().iter().any(|child| child.any(is_wanted))
+    }
+}
+
+impl EvalExpr {
+    /// Returns the expressions that this one is directly made of, in the order of the text; those of
+    /// a subsearch are not its own.
+    #[must_use]
+    pub fn children(&self) -> Vec<&Self> {
+        match &self.node {
+            EvalNode::Call { arguments, .. } => arguments.iter().collect(),
+            EvalNode::Unary(_, operand) => vec![operand.as_ref()],
+            EvalNode::Binary(_, left, right) => vec![left.as_ref(), right.as_ref()],
+            EvalNode::In(left, members) => std::iter::once(left.as_ref()).chain(members).collect(),
+            EvalNode::Number(_)
+            | EvalNode::Text(_)
+            | EvalNode::Field(_)
+            | EvalNode::Subsearch(_) => Vec::new(),
+        }
+    }
+
+    /// Returns [`EvalExpr::children`] for changing them.
+    pub fn children_mut(&mut self) -> Vec<&mut Self> {
+        match &mut self.node {
+            EvalNode::Call { arguments, .. } => arguments.iter_mut().collect(),
+            EvalNode::Unary(_, operand) => vec![operand.as_mut()],
+            EvalNode::Binary(_, left, right) => vec![left.as_mut(), right.as_mut()],
+            EvalNode::In(left, members) => std::iter::once(left.as_mut()).chain(members).collect(),
+            EvalNode::Number(_)
+            | EvalNode::Text(_)
+            | EvalNode::Field(_)
+            | EvalNode::Subsearch(_) => Vec::new(),
+        }
+    }
+
+    /// Visits the expression and all that it is made of, each before its parts, in the order of the
+    /// text.
+    pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Self)) {
+        visit(self);
+        self.children().into_iter().for_each(|child| child.walk(visit));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{parse_eval, parse_search};
+
+    #[test]
+    fn every_part_is_visited_in_order() {
+        let tree = parse_eval("if(a > -b, c IN (d, e), [ | makeresults | eval x=y ])").unwrap();
+        let mut fields = Vec::new();
+        tree.walk(&mut |expr| {
+            if let EvalNode::Field(name) = &expr.node {
+                fields.push(name.as_str());
+            }
+        });
+        assert_eq!(fields, ["a", "b", "c", "d", "e"]);
+        let mut changed = tree.clone();
+        changed.children_mut()[1].children_mut()[0].node = EvalNode::Field("f".to_owned());
+        assert_ne!(changed, tree);
+    }
+
+    #[test]
+    fn search_expressions_are_visited_too() {
+        let mut tree = parse_search("a=1 NOT (b=2 OR c IN (3))").unwrap();
+        let mut fields = Vec::new();
+        tree.walk(&mut |expr| match expr {
+            SearchExpr::Compare { field, .. } | SearchExpr::In { field, .. } => {
+                fields.push(field.value.clone());
+            }
+            _ => {}
+        });
+        assert_eq!(fields, ["a", "b", "c"]);
+        assert!(tree.any(&|expr| matches!(expr, SearchExpr::In { .. })));
+        tree.walk_mut(&mut |expr| {
+            if let SearchExpr::In { .. } = expr {
+                *expr = SearchExpr::All;
+            }
+        });
+        assert!(!tree.any(&|expr| matches!(expr, SearchExpr::In { .. })));
+    }
+}
