@@ -8,15 +8,16 @@ use spilltrail_event::ScanRequest;
 
 use crate::cloudtrail::Profile;
 use crate::dedup::SeenEvents;
+use crate::delivered::{Inflater, Records, WholeRecord, wide};
 use crate::discover::Discovery;
 use crate::event_view::{EventTime, Origin, quick_time};
 use crate::extract::{Event, Extraction as Counts, Extractor, name_of};
 use crate::inflate::{Input, Parts, for_each_part};
 use crate::paths::Outer;
+use crate::record::{Format, RawRecord};
 use crate::report::{Damage, FileReport, SkipKind};
 use crate::rows::Rows;
-use crate::split::{Format, Item, Part, RawRecord, Splitter};
-use crate::whole::{Inflater, Records, WholeRecord, wide};
+use crate::split::{Item, Part, Splitter};
 
 /// What to decode and how.
 #[derive(Debug, Clone)]

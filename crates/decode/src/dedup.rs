@@ -5,7 +5,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
 use crate::json::member;
-use crate::split::{Format, RawRecord};
+use crate::record::{Format, RawRecord};
 
 /// The ids of the events seen so far.
 ///

@@ -8,7 +8,7 @@ use crate::decoder::Extracted;
 use crate::event_view::{BUILTINS, EventTime, EventView, FieldSet, FieldSource, Origin, arrays};
 use crate::extract::{Sourcetype, sourcetype_of};
 use crate::paths::{Slots, flatten};
-use crate::split::{Format, RawRecord};
+use crate::record::{Format, RawRecord};
 
 /// How many names are kept.
 pub const MAX_FIELDS: usize = 50_000;

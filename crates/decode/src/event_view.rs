@@ -11,7 +11,7 @@ use crate::cloudtrail::inputs::{Input, Inputs};
 use crate::cloudtrail::{Derived, Profile, Values, derived_field};
 use crate::json::{self, member, unescape};
 use crate::paths::{Arrays, At, Paths, PlainPath, Slots};
-use crate::split::Format;
+use crate::record::Format;
 use crate::time::WrittenTime;
 
 /// Where an event is from; the values of `source`, `host` and `index`.

@@ -8,15 +8,65 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use crate::split::scan::plain_end;
-use crate::split::shape::Keys;
-
 /// Moves over white space.
 pub(crate) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
         at += 1;
     }
     at
+}
+
+/// Returns the position of the first quote, backslash or control character, eight bytes at a time.
+pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    while let Some(chunk) = bytes.get(at..at + 8).and_then(|b| <[u8; 8]>::try_from(b).ok()) {
+        let word = u64::from_le_bytes(chunk);
+        let quote = word ^ (ONES * 0x22);
+        let backslash = word ^ (ONES * 0x5c);
+        // The lowest flagged byte is exact, the ones above it may be false; only the lowest is used.
+        let special = (quote.wrapping_sub(ONES) & !quote
+            | backslash.wrapping_sub(ONES) & !backslash
+            | word.wrapping_sub(ONES * 0x20) & !word)
+            & HIGH;
+        if special != 0 {
+            return at + special.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while let Some(&byte) = bytes.get(at) {
+        if byte == b'"' || byte == b'\\' || byte < 0x20 {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// Returns true if the text is a number by the grammar of JSON.
+pub(crate) fn is_number(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits(rest);
+    if whole == 0 || (whole > 1 && rest[0] == b'0') {
+        return false;
+    }
+    rest = &rest[whole..];
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let count = digits(fraction);
+        if count == 0 {
+            return false;
+        }
+        rest = &fraction[count..];
+    }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        let exponent = match exponent {
+            [b'+' | b'-', tail @ ..] => tail,
+            tail => tail,
+        };
+        return !exponent.is_empty() && digits(exponent) == exponent.len();
+    }
+    rest.is_empty()
 }
 
 /// Returns the position of the quote that ends the string whose contents begin at `at`, and whether
@@ -152,16 +202,6 @@ pub(crate) fn part(text: &str, keys: &[String]) -> Option<String> {
         place = found?;
     }
     Some(part_of(&part_head(keys), text.get(place)?, keys.len()))
-}
-
-/// Returns the outermost keys of an object.
-pub(crate) fn outer_keys(bytes: &[u8]) -> Keys {
-    let mut keys = Keys::default();
-    for_each_member(bytes, |name, value| {
-        keys.add(&bytes[name]);
-        Some(value_end(bytes, value))
-    });
-    keys
 }
 
 /// Returns true for a record of an S3 event notification, which looks like a CloudTrail record.

@@ -4,8 +4,9 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use crate::inflate::{Input, Parts, for_each_part};
+use crate::record::Format;
 use crate::report::Damage;
-use crate::split::{Format, Item, Splitter};
+use crate::split::{Item, Splitter};
 
 /// Returns the format of the first event of a file.
 #[must_use]

@@ -8,7 +8,7 @@ use crate::cloudtrail::{Profile, Rule, Values, derived_field};
 use crate::event_view::{BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Origin};
 use crate::needles::Needles;
 use crate::paths::Slots;
-use crate::split::Format;
+use crate::record::Format;
 
 /// How events that the same searches may take are read.
 #[derive(Debug)]

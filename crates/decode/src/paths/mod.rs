@@ -9,8 +9,8 @@ mod quick;
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::delivered::Marks;
 use crate::json::{skip_space, string_end, unescape, value_end, word_end};
-use crate::whole::Marks;
 pub(crate) use flatten::flatten;
 
 /// Where a value lies in its record.

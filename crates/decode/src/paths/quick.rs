@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use super::{Outer, Paths, Slots, Span, has_steps};
+use crate::delivered::{Marks, Quotes};
 use crate::json::word_end;
-use crate::whole::{Marks, Quotes};
 
 /// Picks the values of all paths out of a record, or returns none if the record is not so written, or
 /// has a key that stands for several steps. What is in the slots then is of no use.

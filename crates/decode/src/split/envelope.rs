@@ -3,9 +3,10 @@
 use std::io::Read;
 use std::ops::Range;
 
-use super::shape::Shape;
-use super::{Format, Found, Splitter, scan};
+use super::shape::{self, Shape};
+use super::{Found, Splitter, scan};
 use crate::json;
+use crate::record::Format;
 use crate::report::SkipKind;
 
 impl<R: Read> Splitter<R> {
@@ -43,7 +44,7 @@ impl<R: Read> Splitter<R> {
         else {
             return Some(Found::Text { range, format: Format::Json });
         };
-        let keys = json::outer_keys(&bytes[inner.clone()]);
+        let keys = shape::outer_keys(&bytes[inner.clone()]);
         let inner = range.start + inner.start..range.start + inner.end;
         match keys.shape() {
             Shape::EventBridge | Shape::SplunkResult => {
@@ -65,7 +66,7 @@ impl<R: Read> Splitter<R> {
         if !trimmed.starts_with('{') || !scan::is_valid(trimmed.as_bytes()) {
             return None;
         }
-        let format = match json::outer_keys(trimmed.as_bytes()).shape() {
+        let format = match shape::outer_keys(trimmed.as_bytes()).shape() {
             Shape::CloudTrail => Format::CloudTrail,
             Shape::Lake => Format::Lake,
             Shape::Digest => return Some(Found::Skipped(SkipKind::Digest)),

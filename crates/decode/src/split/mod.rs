@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::ops::Range;
 
+use crate::record::{Format, MAX_RECORD, RawRecord};
 use crate::report::{Damage, DamageKind, SkipKind};
 pub(crate) use part::Part;
 use resync::Resync;
@@ -23,39 +24,12 @@ use scan::{Scanner, Step};
 use shape::{Keys, holds_events};
 use window::Window;
 
-/// The largest record that is read, in bytes: Splunk's own cut-off for this sourcetype.
-pub const MAX_RECORD: usize = 8 * 1024 * 1024;
-
 /// How deep envelopes may lie in each other.
 const MAX_FRAMES: usize = 4;
 /// How much of a file that does not begin like JSON is looked at before it is left alone.
 const SNIFF: usize = 64 * 1024;
 /// White space that may lie between an envelope's key and its first event.
 const MAX_GAP: usize = 1024;
-
-/// How an event's text is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// A CloudTrail record, sourcetype `aws:cloudtrail`.
-    CloudTrail,
-    /// An OCSF event, sourcetype `aws:cloudtrail:lake`.
-    Lake,
-    /// Any other JSON object, sourcetype `json`.
-    Json,
-    /// A JSON object of a sourcetype that the user named.
-    Other,
-}
-
-/// One event's own text, valid JSON and valid UTF-8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RawRecord<'a> {
-    /// The text, exactly as it was delivered.
-    pub text: &'a str,
-    /// Where it, or the envelope that has it as a string, begins in the uncompressed stream.
-    pub offset: u64,
-    /// How it is read, told by its keys.
-    pub format: Format,
-}
 
 /// What the splitter found next.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,8 @@
 use std::io::Read;
 
 use super::{Phase, Splitter};
+use crate::delivered::Records;
 use crate::json::{skip_space, string_end};
-use crate::whole::Records;
 
 /// A record that is not at its end after so many bytes goes the long way.
 const PATIENCE: usize = 1024 * 1024;

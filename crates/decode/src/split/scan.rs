@@ -4,8 +4,8 @@
 //! trust its input. It keeps a stack of bits and nothing of the text: memory is constant, and no
 //! byte is read twice however the input is cut.
 
-/// How deep values may be nested.
-pub(crate) const MAX_DEPTH: usize = 256;
+use crate::json::{is_number, plain_end};
+use crate::record::MAX_DEPTH;
 
 /// Longest number that is still a number; its text has to be in one piece to be checked.
 const MAX_NUMBER: usize = 1024;
@@ -228,33 +228,6 @@ fn string_end(bytes: &[u8], mut at: usize) -> Text {
     }
 }
 
-/// Returns the position of the first quote, backslash or control character, eight bytes at a time.
-pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    while let Some(chunk) = bytes.get(at..at + 8).and_then(|b| <[u8; 8]>::try_from(b).ok()) {
-        let word = u64::from_le_bytes(chunk);
-        let quote = word ^ (ONES * 0x22);
-        let backslash = word ^ (ONES * 0x5c);
-        // The lowest flagged byte is exact, the ones above it may be false; only the lowest is used.
-        let special = (quote.wrapping_sub(ONES) & !quote
-            | backslash.wrapping_sub(ONES) & !backslash
-            | word.wrapping_sub(ONES * 0x20) & !word)
-            & HIGH;
-        if special != 0 {
-            return at + special.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    while let Some(&byte) = bytes.get(at) {
-        if byte == b'"' || byte == b'\\' || byte < 0x20 {
-            break;
-        }
-        at += 1;
-    }
-    at
-}
-
 enum Scalar {
     End(usize),
     More,
@@ -282,31 +255,6 @@ fn scalar_end(bytes: &[u8], at: usize, is_last: bool) -> Scalar {
         None if is_number(rest) => Scalar::End(bytes.len()),
         _ => Scalar::Invalid,
     }
-}
-
-pub(crate) fn is_number(text: &[u8]) -> bool {
-    let digits = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
-    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
-    let whole = digits(rest);
-    if whole == 0 || (whole > 1 && rest[0] == b'0') {
-        return false;
-    }
-    rest = &rest[whole..];
-    if let Some(fraction) = rest.strip_prefix(b".") {
-        let count = digits(fraction);
-        if count == 0 {
-            return false;
-        }
-        rest = &fraction[count..];
-    }
-    if let [b'e' | b'E', exponent @ ..] = rest {
-        let exponent = match exponent {
-            [b'+' | b'-', tail @ ..] => tail,
-            tail => tail,
-        };
-        return !exponent.is_empty() && digits(exponent) == exponent.len();
-    }
-    rest.is_empty()
 }
 
 #[cfg(test)]

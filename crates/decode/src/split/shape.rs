@@ -1,5 +1,7 @@
 //! What an object is, told by its outermost keys.
 
+use crate::json::{for_each_member, value_end};
+
 /// The outermost keys that tell objects apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Keys(u32);
@@ -146,6 +148,16 @@ impl Keys {
 /// Returns true for a key whose array of objects holds the events of an envelope.
 pub(crate) fn holds_events(key: &[u8]) -> bool {
     matches!(key, b"Records" | b"Events" | b"results" | b"logEvents")
+}
+
+/// Returns the outermost keys of an object.
+pub(crate) fn outer_keys(bytes: &[u8]) -> Keys {
+    let mut keys = Keys::default();
+    for_each_member(bytes, |name, value| {
+        keys.add(&bytes[name]);
+        Some(value_end(bytes, value))
+    });
+    keys
 }
 
 #[cfg(test)]

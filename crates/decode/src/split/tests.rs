@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use super::*;
-use crate::whole::Records;
+use crate::delivered::Records;
 
 /// Lists what a splitter finds, an item a line; `chunk` is how much it reads at a time.
 fn split_in(text: &[u8], chunk: usize) -> String {

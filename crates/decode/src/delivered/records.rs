@@ -11,8 +11,8 @@ use super::blocks::{BLOCK, Carry};
 use super::head::{Head, head};
 use super::marks::Marks;
 use crate::json::skip_space;
-use crate::split::scan::MAX_DEPTH;
-use crate::split::{Format, MAX_RECORD, RawRecord};
+use crate::record::MAX_DEPTH;
+use crate::record::{Format, MAX_RECORD, RawRecord};
 
 /// A text's records.
 #[derive(Debug, Default)]

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::marks::Marks;
 use super::records::{Piece, wide};
+use crate::json::is_number;
 use crate::json::{skip_space, word_end};
-use crate::split::scan::is_number;
 
 /// Where a record's first members are; positions in the whole text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
