@@ -24,7 +24,7 @@ pub(crate) use compile::Preparation;
 pub use context::{CompileSearch, EvalContext, LookupProvider, Scope};
 pub use node::Row;
 pub(crate) use node::{
-    Bound, Call, CallContext, Evaluation, Node, Prepared, RowRecord, any_equal, boolean, like,
+    Bound, Call, CallContext, Constants, Evaluation, Node, RowRecord, any_equal, boolean, like,
     number,
 };
 pub use typing::ResultKind;

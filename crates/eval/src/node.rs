@@ -71,7 +71,7 @@ pub(crate) struct Call {
     pub(crate) arguments: Vec<Node>,
     /// Which arguments are strings by nature, one bit each.
     pub(crate) strings: u64,
-    pub(crate) prepared: Prepared,
+    pub(crate) prepared: Constants,
 }
 
 impl fmt::Debug for Call {
@@ -82,7 +82,7 @@ impl fmt::Debug for Call {
 
 /// What a function made of its literal arguments when the expression was compiled.
 #[derive(Debug)]
-pub(crate) enum Prepared {
+pub(crate) enum Constants {
     /// Nothing.
     Nothing,
     /// A pattern.
@@ -110,7 +110,7 @@ pub(crate) struct Runtime {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CallContext<'a> {
     pub(crate) runtime: &'a Runtime,
-    pub(crate) prepared: &'a Prepared,
+    pub(crate) prepared: &'a Constants,
     pub(crate) strings: u64,
 }
 
@@ -132,7 +132,7 @@ impl<'a> CallContext<'a> {
         apply: impl FnOnce(&Regex) -> T,
     ) -> Option<T> {
         match self.prepared {
-            Prepared::Regex(regex) => Some(apply(regex)),
+            Constants::Regex(regex) => Some(apply(regex)),
             _ => self.runtime.patterns.get(pattern).map(|regex| apply(&regex)),
         }
     }

@@ -79,7 +79,7 @@ impl Regex {
 
     /// Calls `visit` with each match in `text` that does not overlap the one before, until it
     /// returns false.
-    pub fn each_match(&self, text: &str, mut visit: impl FnMut(&Groups<'_>) -> bool) {
+    pub fn each_match(&self, text: &str, mut visit: impl FnMut(&Captures<'_>) -> bool) {
         let mut locations = self.regex.capture_locations();
         let mut from = 0;
         let mut last_end = None;
@@ -89,7 +89,7 @@ impl Regex {
             let (start, end) = (found.start(), found.end());
             // An empty match right behind the last match is not a new one.
             let repeated = start == end && last_end == Some(end);
-            if !repeated && !visit(&Groups { text, locations: &locations }) {
+            if !repeated && !visit(&Captures { text, locations: &locations }) {
                 return;
             }
             last_end = Some(end);
@@ -133,12 +133,12 @@ impl Regex {
 
 /// The groups of one match.
 #[derive(Debug)]
-pub struct Groups<'a> {
+pub struct Captures<'a> {
     text: &'a str,
     locations: &'a CaptureLocations,
 }
 
-impl<'a> Groups<'a> {
+impl<'a> Captures<'a> {
     /// Returns the text of the group, if it took part in the match.
     #[must_use]
     pub fn get(&self, group: usize) -> Option<&'a str> {
@@ -210,7 +210,7 @@ fn next_char(text: &str, at: usize) -> usize {
     text.get(at..).and_then(|rest| rest.chars().next()).map_or(at + 1, |c| at + c.len_utf8())
 }
 
-fn expand(replacement: &str, groups: &Groups<'_>, out: &mut String) {
+fn expand(replacement: &str, groups: &Captures<'_>, out: &mut String) {
     let mut chars = replacement.chars().peekable();
     while let Some(c) = chars.next() {
         if c != '\\' {

@@ -10,7 +10,7 @@ use super::Category::Conversion;
 use super::math::round;
 use super::{Arity, EvalFunction, doc, each_member, returns, take};
 use crate::operators::number;
-use crate::{Preparation, Prepared};
+use crate::{Constants, Preparation};
 
 pub(super) static IPMASK: EvalFunction = EvalFunction::row(
     doc(
@@ -121,7 +121,7 @@ pub(super) static TONUMBER: EvalFunction = EvalFunction::row(
 )
 .prepared(prepare_tonumber);
 
-fn prepare_tonumber(preparation: &mut Preparation<'_>) -> Result<Prepared, Diagnostic> {
+fn prepare_tonumber(preparation: &mut Preparation<'_>) -> Result<Constants, Diagnostic> {
     let base = match preparation.arguments.get(1) {
         None => 10,
         Some(base) => match base.literal() {
@@ -129,7 +129,7 @@ fn prepare_tonumber(preparation: &mut Preparation<'_>) -> Result<Prepared, Diagn
                 Some(base) => base,
                 None => return Err(preparation.refuse(1, "expected a base from 2 to 36")),
             },
-            None => return Ok(Prepared::Nothing),
+            None => return Ok(Constants::Nothing),
         },
     };
     match preparation.literal_text(0) {
@@ -137,7 +137,7 @@ fn prepare_tonumber(preparation: &mut Preparation<'_>) -> Result<Prepared, Diagn
             let label = format!("expected a number in base {base}, found `{text}`");
             Err(preparation.refuse(0, label))
         }
-        _ => Ok(Prepared::Nothing),
+        _ => Ok(Constants::Nothing),
     }
 }
 
@@ -199,7 +199,7 @@ pub(super) static TOSTRING: EvalFunction = EvalFunction::row(
         1,
         format!("expected `hex`, `binary`, `commas` or `duration`, found `{format}`"),
     )),
-    _ => Ok(Prepared::Nothing),
+    _ => Ok(Constants::Nothing),
 });
 
 fn formatted(number: f64, format: &str) -> Option<String> {

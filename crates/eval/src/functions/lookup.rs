@@ -6,7 +6,7 @@ use spilltrail_event::Value;
 
 use super::Category::Conditional;
 use super::{Arity, EvalFunction, doc, returns};
-use crate::{CallContext, Preparation, Prepared};
+use crate::{CallContext, Constants, Preparation};
 
 pub(super) static LOOKUP: EvalFunction = EvalFunction::row(
     doc(
@@ -22,7 +22,7 @@ pub(super) static LOOKUP: EvalFunction = EvalFunction::row(
 )
 .prepared(prepare);
 
-fn prepare(preparation: &mut Preparation<'_>) -> Result<Prepared, Diagnostic> {
+fn prepare(preparation: &mut Preparation<'_>) -> Result<Constants, Diagnostic> {
     let Some((table, span)) = preparation.literal_text(0) else {
         return Err(preparation.refuse(0, "expected the name of a lookup in double quotes"));
     };
@@ -40,7 +40,7 @@ fn prepare(preparation: &mut Preparation<'_>) -> Result<Prepared, Diagnostic> {
     if let Some(warning) = missing {
         preparation.warn(warning);
     }
-    Ok(Prepared::Nothing)
+    Ok(Constants::Nothing)
 }
 
 fn missing_lookup(table: &str, span: Span) -> Diagnostic {

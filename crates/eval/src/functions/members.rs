@@ -6,7 +6,7 @@ use spilltrail_event::Value;
 
 use super::Category::Multivalue;
 use super::{Arity, EvalFunction, doc, returns};
-use crate::{Bound, Call, Evaluation, Node, Preparation, Prepared};
+use crate::{Bound, Call, Constants, Evaluation, Node, Preparation};
 
 /// How many values mvmap returns at most: a guard against filling memory.
 const LONGEST: usize = 1_000_000;
@@ -35,7 +35,7 @@ pub(super) static MVFILTER: EvalFunction = EvalFunction::special(
 });
 
 fn mvfilter<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
-    let Prepared::Binding(Some(slot)) = call.prepared else { return Value::Null };
+    let Constants::Binding(Some(slot)) = call.prepared else { return Value::Null };
     let mut members = evaluation.row.value(slot).into_members();
     members.retain(|member| {
         let row = Bound { row: evaluation.row, slot, member };
@@ -61,7 +61,7 @@ pub(super) static MVMAP: EvalFunction = EvalFunction::special(
 
 /// The field that stands for the current value is the one of the first argument. If that has
 /// several, it is the first of them that the second argument reads too.
-fn prepare_mvmap(preparation: &mut Preparation<'_>) -> Result<Prepared, Diagnostic> {
+fn prepare_mvmap(preparation: &mut Preparation<'_>) -> Result<Constants, Diagnostic> {
     let names = preparation.fields_in(0);
     let inside = preparation.fields_in(1);
     let place = names.iter().position(|name| inside.contains(name)).unwrap_or(0);
@@ -69,16 +69,16 @@ fn prepare_mvmap(preparation: &mut Preparation<'_>) -> Result<Prepared, Diagnost
 }
 
 /// Binds the field of the first argument that is at `place` among its fields.
-fn binding(preparation: &mut Preparation<'_>, place: usize) -> Prepared {
+fn binding(preparation: &mut Preparation<'_>, place: usize) -> Constants {
     let name = preparation.fields_in(0).get(place).map(|name| (*name).to_owned());
-    Prepared::Binding(name.and_then(|name| preparation.slot(&name)))
+    Constants::Binding(name.and_then(|name| preparation.slot(&name)))
 }
 
 fn mvmap<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
     let mut results = Vec::new();
     for member in call.arguments[0].evaluate(evaluation).into_members() {
         let result = match call.prepared {
-            Prepared::Binding(Some(slot)) => {
+            Constants::Binding(Some(slot)) => {
                 let row = Bound { row: evaluation.row, slot, member: &member };
                 owned(&call.arguments[1], Evaluation { row: &row, ..evaluation })
             }

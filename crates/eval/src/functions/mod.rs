@@ -29,7 +29,7 @@ use std::borrow::Cow;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_event::Value;
 
-use crate::{Call, CallContext, Evaluation, Preparation, Prepared, Type};
+use crate::{Call, CallContext, Constants, Evaluation, Preparation, Type};
 
 /// A function of eval.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub struct EvalFunction {
     /// What it returns for arguments of these types.
     pub(crate) kind: fn(&[Type]) -> Type,
     /// Checks literal arguments and does what can be done before the first row.
-    pub(crate) prepare: fn(&mut Preparation<'_>) -> Result<Prepared, Diagnostic>,
+    pub(crate) prepare: fn(&mut Preparation<'_>) -> Result<Constants, Diagnostic>,
     /// True if two calls with the same arguments may differ.
     pub(crate) volatile: bool,
     pub(crate) body: Body,
@@ -187,7 +187,7 @@ impl EvalFunction {
     /// Adds a look at the literal arguments before the first row.
     const fn prepared(
         mut self,
-        prepare: fn(&mut Preparation<'_>) -> Result<Prepared, Diagnostic>,
+        prepare: fn(&mut Preparation<'_>) -> Result<Constants, Diagnostic>,
     ) -> Self {
         self.prepare = prepare;
         self
@@ -303,8 +303,8 @@ mod returns {
     }
 }
 
-fn nothing(_: &mut Preparation<'_>) -> Result<Prepared, Diagnostic> {
-    Ok(Prepared::Nothing)
+fn nothing(_: &mut Preparation<'_>) -> Result<Constants, Diagnostic> {
+    Ok(Constants::Nothing)
 }
 
 /// Takes the argument out of the slice; null if it was not given.

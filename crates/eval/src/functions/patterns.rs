@@ -11,7 +11,7 @@ use super::text::literal_regex;
 use super::{Arity, EvalFunction, doc, returns, take};
 use crate::operators::any_text;
 use crate::{
-    Call, CallContext, Evaluation, Preparation, Prepared, RowRecord, any_equal, boolean, like,
+    Call, CallContext, Constants, Evaluation, Preparation, RowRecord, any_equal, boolean, like,
 };
 
 pub(super) static CIDRMATCH: EvalFunction = EvalFunction::row(
@@ -31,14 +31,14 @@ pub(super) static CIDRMATCH: EvalFunction = EvalFunction::row(
 )
 .prepared(|preparation| {
     let block = preparation.literal_text(0).and_then(|(text, _)| network(text));
-    Ok(block.map_or(Prepared::Nothing, Prepared::Network))
+    Ok(block.map_or(Constants::Nothing, Constants::Network))
 });
 
 fn cidrmatch<'a>(context: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<'a> {
     let contains = |block: &IpNet, text: &str| {
         text.trim().parse::<IpAddr>().is_ok_and(|address| block.contains(&address))
     };
-    if let Prepared::Network(block) = context.prepared {
+    if let Constants::Network(block) = context.prepared {
         return boolean(any_text(&arguments[1], |text| contains(block, text)));
     }
     let Some(block) = arguments[0].to_text() else { return Value::Null };
@@ -128,14 +128,14 @@ pub(super) static SEARCHMATCH: EvalFunction = EvalFunction::special(
 
 fn searchmatch<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
     match &call.prepared {
-        Prepared::Search(predicate, slots) => {
+        Constants::Search(predicate, slots) => {
             Value::Bool(predicate.matches(&RowRecord { row: evaluation.row, slots }))
         }
         _ => Value::Null,
     }
 }
 
-fn prepare_searchmatch(preparation: &mut Preparation<'_>) -> Result<Prepared, Diagnostic> {
+fn prepare_searchmatch(preparation: &mut Preparation<'_>) -> Result<Constants, Diagnostic> {
     let Some((text, span)) = preparation.literal_text(0) else {
         return Err(preparation.refuse(0, "expected a string literal"));
     };
@@ -152,7 +152,7 @@ fn prepare_searchmatch(preparation: &mut Preparation<'_>) -> Result<Prepared, Di
         .into_iter()
         .filter_map(|name| preparation.slot(&name).map(|slot| (name, slot)))
         .collect();
-    Ok(Prepared::Search(predicate, slots))
+    Ok(Constants::Search(predicate, slots))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::Category::Mathematical;
 use super::math::round_to_figures;
 use super::{Arity, EvalFunction, doc, returns};
 use crate::operators::number;
-use crate::{Call, Evaluation, Preparation, Prepared};
+use crate::{Call, Constants, Evaluation, Preparation};
 
 pub(super) static SIGFIG: EvalFunction = EvalFunction::special(
     doc(
@@ -25,16 +25,16 @@ pub(super) static SIGFIG: EvalFunction = EvalFunction::special(
 )
 .prepared(prepare);
 
-fn prepare(preparation: &mut Preparation<'_>) -> Result<Prepared, Diagnostic> {
+fn prepare(preparation: &mut Preparation<'_>) -> Result<Constants, Diagnostic> {
     let mut figures = None;
     collect(&preparation.trees[0], &mut figures);
     let names: Vec<_> = preparation.fields_in(0).into_iter().map(str::to_owned).collect();
     let slots = names.iter().filter_map(|name| preparation.slot(name)).collect();
-    Ok(Prepared::Figures(figures, slots))
+    Ok(Constants::Figures(figures, slots))
 }
 
 fn sigfig<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
-    let Prepared::Figures(literal, slots) = &call.prepared else { return Value::Null };
+    let Constants::Figures(literal, slots) = &call.prepared else { return Value::Null };
     let fields = slots.iter().filter_map(|slot| {
         let value = evaluation.row.value(*slot);
         value.to_text().and_then(|text| significant(&text))

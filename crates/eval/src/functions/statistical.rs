@@ -6,7 +6,7 @@ use spilltrail_event::Value;
 use super::Category::Statistical;
 use super::{Arity, EvalFunction, doc, returns, take};
 use crate::operators::number;
-use crate::{CallContext, Preparation, Prepared, Type};
+use crate::{CallContext, Constants, Preparation, Type};
 
 pub(super) static AVG: EvalFunction = EvalFunction::row(
     doc(
@@ -60,13 +60,13 @@ fn total(arguments: &[Value<'_>]) -> (f64, usize) {
     total
 }
 
-fn no_string_literal(preparation: &mut Preparation<'_>) -> Result<Prepared, Diagnostic> {
+fn no_string_literal(preparation: &mut Preparation<'_>) -> Result<Constants, Diagnostic> {
     let count = preparation.arguments.len();
     match (0..count).find(|argument| preparation.literal_text(*argument).is_some()) {
         Some(argument) => {
             Err(preparation.refuse(argument, "expected a number, found a string literal"))
         }
-        None => Ok(Prepared::Nothing),
+        None => Ok(Constants::Nothing),
     }
 }
 

@@ -12,7 +12,7 @@ use super::Category::Text;
 use super::{Arity, EvalFunction, doc, each_member, returns, take};
 use crate::operators::number;
 use crate::regex::Regex;
-use crate::{CallContext, Preparation, Prepared};
+use crate::{CallContext, Constants, Preparation};
 
 pub(super) static LEN: EvalFunction = EvalFunction::row(
     doc(
@@ -175,10 +175,10 @@ fn replace<'a>(context: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<
 pub(super) fn literal_regex(
     preparation: &mut Preparation<'_>,
     argument: usize,
-) -> Result<Prepared, Diagnostic> {
+) -> Result<Constants, Diagnostic> {
     match preparation.literal_text(argument) {
-        Some((pattern, span)) => Regex::compile(pattern, span).map(Prepared::Regex),
-        None => Ok(Prepared::Nothing),
+        Some((pattern, span)) => Regex::compile(pattern, span).map(Constants::Regex),
+        None => Ok(Constants::Nothing),
     }
 }
 

@@ -121,19 +121,19 @@ impl Operator for CombineRows {
         _: &TaskContext,
     ) -> EngineResult<Box<dyn Running>> {
         let index = input.index_of(&self.column)?;
-        Ok(Box::new(Combining { output, index, groups: Groups::default(), is_given: false }))
+        Ok(Box::new(Combining { output, index, groups: Combinations::default(), is_given: false }))
     }
 }
 
 /// Rows that are the same apart from one field.
 #[derive(Debug, Default)]
-struct Groups {
+struct Combinations {
     places: HashMap<String, usize>,
     rows: Vec<(Vec<Value<'static>>, Vec<String>)>,
     held: usize,
 }
 
-impl Groups {
+impl Combinations {
     /// Adds a row: its other values, and the values that are combined.
     fn add(&mut self, others: Vec<Value<'static>>, values: Vec<String>) {
         // The debug form tells all values apart, also absent ones from empty texts.
@@ -152,7 +152,7 @@ impl Groups {
 struct Combining {
     output: SchemaRef,
     index: usize,
-    groups: Groups,
+    groups: Combinations,
     is_given: bool,
 }
 
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn absent_and_empty_are_not_the_same() {
-        let mut groups = Groups::default();
+        let mut groups = Combinations::default();
         for (other, value) in [(Value::Null, "a"), (Value::text(""), "b"), (Value::Null, "c")] {
             groups.add(vec![other], vec![value.to_owned()]);
         }

@@ -71,13 +71,13 @@ pub struct SharedEvents {
     /// For what cannot be read together: names of fields.
     alone: Arc<dyn EventSource>,
     reader: Arc<dyn EventReader>,
-    wanted: Mutex<Vec<Wanted>>,
+    wanted: Mutex<Vec<Asked>>,
     /// Whether no pass will follow.
     is_settled: AtomicBool,
 }
 
 #[derive(Debug)]
-struct Wanted {
+struct Asked {
     request: ScanRequest,
     /// The pass, and the request's number in it.
     read: Option<(Arc<dyn EventsRead>, usize)>,
@@ -161,7 +161,7 @@ impl SharedEvents {
                 return place;
             }
         }
-        wanted.push(Wanted { request: request.clone(), read: None });
+        wanted.push(Asked { request: request.clone(), read: None });
         wanted.len() - 1
     }
 }
@@ -203,7 +203,7 @@ impl SharedView {
     fn whole(&self, predicate: &Predicate) -> Option<(Arc<dyn EventsRead>, usize)> {
         let whole = whole_events();
         let wanted = lock(&self.shared.wanted);
-        let is_it = |wanted: &&Wanted| {
+        let is_it = |wanted: &&Asked| {
             wanted.request.predicate == *predicate
                 && whole.iter().all(|field| wanted.request.fields.contains(field))
         };

@@ -37,7 +37,7 @@ enum Output {
 
 /// The state of the function, from which all else follows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct State {
+struct Definition {
     tree: EvalExpr,
     fields: Vec<Field>,
     output: Output,
@@ -45,7 +45,7 @@ struct State {
     zone: String,
 }
 
-impl PartialEq for State {
+impl PartialEq for Definition {
     fn eq(&self, other: &Self) -> bool {
         self.tree == other.tree
             && self.fields == other.fields
@@ -55,9 +55,9 @@ impl PartialEq for State {
     }
 }
 
-impl Eq for State {}
+impl Eq for Definition {}
 
-impl Hash for State {
+impl Hash for Definition {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.tree.hash(state);
         self.fields.hash(state);
@@ -69,7 +69,7 @@ impl Hash for State {
 /// The DataFusion function that evaluates one expression.
 #[derive(Debug)]
 pub struct EvalUdf {
-    state: State,
+    state: Definition,
     signature: Signature,
     expression: Arc<Expression>,
 }
@@ -126,7 +126,7 @@ impl EvalUdf {
             0 => TypeSignature::Nullary,
             count => TypeSignature::Any(count),
         };
-        let state = State {
+        let state = Definition {
             tree: expression.tree().clone(),
             fields: expression.columns().to_vec(),
             output,
@@ -162,7 +162,7 @@ pub fn encode(function: &ScalarUDF) -> Result<Option<Vec<u8>>> {
 ///
 /// Fails if the state is damaged, or the expression does not compile here.
 pub fn decode(state: &[u8], context: &EvalContext) -> Result<ScalarUDF> {
-    let state: State = serde_json::from_slice(state).map_err(external)?;
+    let state: Definition = serde_json::from_slice(state).map_err(external)?;
     let zone = zone_of(&state.zone).map_err(external)?;
     let context = EvalContext { now: state.now, zone, ..context.clone() };
     let expression = Expression::compile(&state.tree, &state.fields, &context)

@@ -75,7 +75,7 @@ impl AggregateUDFImpl for StatsUdaf {
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let groups = Groups::new(&self.aggregate);
+        let groups = GroupAccumulator::new(&self.aggregate);
         Ok(Box::new(SingleGroup { groups }))
     }
 
@@ -84,7 +84,7 @@ impl AggregateUDFImpl for StatsUdaf {
     }
 
     fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Groups::new(&self.aggregate)))
+        Ok(Box::new(GroupAccumulator::new(&self.aggregate)))
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
@@ -97,7 +97,7 @@ impl AggregateUDFImpl for StatsUdaf {
 }
 
 /// One statistic a group.
-struct Groups {
+struct GroupAccumulator {
     aggregate: PlannedAggregate,
     statistics: Box<dyn GroupStatistics>,
     /// For each group, what was saved of it and is not merged yet.
@@ -118,7 +118,7 @@ struct SavedState {
 /// The bytes of the number before a state.
 const SAVING_BYTES: usize = size_of::<u64>();
 
-impl Groups {
+impl GroupAccumulator {
     fn new(aggregate: &PlannedAggregate) -> Self {
         Self {
             aggregate: aggregate.clone(),
@@ -196,7 +196,7 @@ impl Groups {
     }
 }
 
-impl GroupsAccumulator for Groups {
+impl GroupsAccumulator for GroupAccumulator {
     fn update_batch(
         &mut self,
         values: &[ArrayRef],
@@ -254,7 +254,7 @@ impl GroupsAccumulator for Groups {
 
 /// The statistic of a search without BY.
 struct SingleGroup {
-    groups: Groups,
+    groups: GroupAccumulator,
 }
 
 impl Debug for SingleGroup {

@@ -10,12 +10,12 @@ pub(crate) const MAX_REQUESTS: usize = 16;
 /// Gives out slots for requests.
 #[derive(Debug)]
 pub(crate) struct Throttle {
-    state: Mutex<State>,
+    state: Mutex<Pace>,
     freed: Notify,
 }
 
 #[derive(Debug)]
-struct State {
+struct Pace {
     /// How many may run; its fraction grows with every success.
     limit: f64,
     running: usize,
@@ -33,11 +33,11 @@ pub(crate) struct Slot<'a> {
 
 impl Throttle {
     pub(crate) fn new() -> Self {
-        let state = State { limit: MAX_REQUESTS as f64, running: 0, cuts: 0 };
+        let state = Pace { limit: MAX_REQUESTS as f64, running: 0, cuts: 0 };
         Self { state: Mutex::new(state), freed: Notify::new() }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, Pace> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

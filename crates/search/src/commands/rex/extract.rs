@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use spilltrail_eval::regex::{Groups, Regex};
+use spilltrail_eval::regex::{Captures, Regex};
 use spilltrail_event::Value;
 
 use crate::operators::RowFunction;
@@ -78,7 +78,7 @@ impl Extract {
     }
 
     /// Returns `name=first-last&…` for the groups of a match, in characters from 0.
-    fn offsets(&self, value: &str, groups: &Groups<'_>) -> String {
+    fn offsets(&self, value: &str, groups: &Captures<'_>) -> String {
         let characters = |end: usize| value.get(..end).map_or(0, |before| before.chars().count());
         let places = self.fields.iter().zip(&self.groups).filter_map(|(name, numbers)| {
             let range = numbers.iter().find_map(|number| groups.range(*number))?;

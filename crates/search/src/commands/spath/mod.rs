@@ -141,7 +141,7 @@ impl Command for Spath {
         let names: Vec<String> =
             stage.after.fields.names.iter().filter(|name| may_be_set(name)).cloned().collect();
         let outputs: Vec<Field> = names.iter().map(|name| Field::new(name, Kind::Multi)).collect();
-        Ok(Derive::on(plan, inputs, outputs, Arc::new(Wanted { names })))
+        Ok(Derive::on(plan, inputs, outputs, Arc::new(DemandedFields { names })))
     }
 }
 
@@ -174,7 +174,7 @@ impl Spath {
         let names = kinds.keys().cloned().collect();
         let outputs = kinds.into_iter().map(|(name, kind)| Field::new(name, kind));
         let plan = rows.into_plan().map_err(refused)?;
-        Ok(Derive::on(plan, vec![self.input.clone()], outputs, Arc::new(Wanted { names })))
+        Ok(Derive::on(plan, vec![self.input.clone()], outputs, Arc::new(DemandedFields { names })))
     }
 }
 
@@ -244,11 +244,11 @@ impl RowFunction for AtPath {
 
 /// Sets the fields that are wanted and that the document has.
 #[derive(Debug)]
-struct Wanted {
+struct DemandedFields {
     names: Vec<String>,
 }
 
-impl RowFunction for Wanted {
+impl RowFunction for DemandedFields {
     fn name(&self) -> &'static str {
         "spath"
     }

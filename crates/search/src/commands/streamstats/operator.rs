@@ -86,7 +86,7 @@ impl Operator for StreamStatistics {
         Ok(Box::new(Streaming {
             operator: self.clone(),
             output,
-            state: State::default(),
+            state: History::default(),
             previous: None,
             direction: 0.0,
             last_time: None,
@@ -97,7 +97,7 @@ impl Operator for StreamStatistics {
 struct Streaming {
     operator: StreamStatistics,
     output: SchemaRef,
-    state: State,
+    state: History,
     /// The groups of the last row that had all BY fields.
     previous: Option<Vec<Vec<u8>>>,
     /// 1 if times ascend, -1 if they descend, 0 as long as they are equal.
@@ -120,11 +120,11 @@ impl Running for Streaming {
             .collect();
         for row in 0..batch.num_rows() {
             if before.as_ref().is_some_and(|condition| condition.holds(row, &[])) {
-                self.state = State::default();
+                self.state = History::default();
             }
             let results = self.results(&inputs, row)?;
             if after.as_ref().is_some_and(|condition| condition.holds(row, &results)) {
-                self.state = State::default();
+                self.state = History::default();
             }
             columns.iter_mut().zip(results).for_each(|(column, value)| column.push(value));
         }
@@ -147,7 +147,7 @@ impl Streaming {
         };
         if self.operator.resets.on_change {
             if self.previous.as_ref().is_some_and(|previous| *previous != groups) {
-                self.state = State::default();
+                self.state = History::default();
             }
             self.previous = Some(groups.clone());
         }
@@ -182,12 +182,12 @@ impl Streaming {
 
 /// What is known of the rows so far: running statistics, or windows.
 #[derive(Debug, Default)]
-struct State {
+struct History {
     running: HashMap<Vec<u8>, Vec<Box<dyn Statistic>>>,
     windows: HashMap<Vec<u8>, WindowOfRows>,
 }
 
-impl State {
+impl History {
     /// Counts a row and returns its results: those of the group `own`.
     fn add(
         &mut self,
@@ -337,7 +337,7 @@ mod tests {
     /// Adds rows of (group, time) whose numbers are 1, 2, 4, 8 …; a sum shows which rows counted.
     fn sums(window: Window, with_current: bool, rows: &[(u8, f64)]) -> Vec<Option<f64>> {
         let operator = operator(window, with_current);
-        let mut state = State::default();
+        let mut state = History::default();
         let mut number = 0.5;
         rows.iter()
             .map(|(group, time)| {
