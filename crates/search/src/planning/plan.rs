@@ -11,6 +11,7 @@ use spilltrail_event::{Demand, Field, Kind};
 
 use crate::operators::{Compact, Operator, OperatorNode, Ordered};
 pub use crate::rows::arrow::{data_type, kind_of, schema_of};
+pub use crate::rows::convert::column;
 
 /// A search up to some command: rows in order, columns with SPL kinds.
 ///
@@ -64,12 +65,6 @@ impl Needs {
     pub fn only<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
         Self { fields: Demand::of(names), order: false }
     }
-}
-
-/// Returns the expression that reads a field.
-#[must_use]
-pub fn column(name: &str) -> Expr {
-    Expr::Column(Column::new_unqualified(name))
 }
 
 impl Plan {

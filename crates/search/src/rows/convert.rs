@@ -1,9 +1,9 @@
-//! Columns of one kind as columns of another, and joined text.
+//! Expressions over columns: a field, a column of one kind as one of another, joined text.
 
 use std::borrow::Cow;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
@@ -21,6 +21,12 @@ pub fn to_kind(expr: Expr, from: Kind, to: Kind) -> Expr {
     }
     let signature = Signature::any(1, Volatility::Immutable);
     ScalarUDF::new_from_impl(ToKind { signature, to }).call(vec![expr])
+}
+
+/// Returns the expression that reads a field.
+#[must_use]
+pub fn column(name: &str) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
 }
 
 /// Returns the text literal.

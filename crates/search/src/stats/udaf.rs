@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::Feed;
 use super::aggregate::PlannedAggregate;
 use super::groups::{GroupOf, GroupStatistics, Taken};
-use crate::planning::plan::{column, data_type};
+use crate::rows::arrow::data_type;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
+use crate::rows::convert::column;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray,
 };
