@@ -70,6 +70,9 @@ pub enum AppError {
     /// The engine cannot be set up.
     #[error("the search engine cannot start: {0}")]
     Engine(String),
+    /// The system refuses a thread.
+    #[error("the threads of the run cannot start")]
+    Threads(#[source] std::io::Error),
     /// Whoever takes the findings cannot take more.
     #[error("the findings cannot be handed on")]
     Sink(#[source] SinkError),
@@ -115,7 +118,7 @@ impl AppError {
                 }
             }
             Self::File { .. } => ErrorClass::Data,
-            Self::Reading(_) | Self::Engine(_) | Self::Sink(_) => ErrorClass::Environment,
+            Self::Reading(_) | Self::Engine(_) | Self::Threads(_) | Self::Sink(_) => ErrorClass::Environment,
             Self::Bug(_) => ErrorClass::Internal,
         }
     }

@@ -22,18 +22,23 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use spilltrail_app::AppError;
+use spilltrail_search::stack;
 
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
     memory::share_one_heap();
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().build() {
+    match stack::call(|| run(arguments)) {
+        Ok(code) => code,
+        Err(error) => cannot_start(&error),
+    }
+}
+
+fn run(arguments: Arguments) -> ExitCode {
+    let runtime = match stack::runtime() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: the runtime cannot start: {error}");
-            return status::failed();
-        }
+        Err(error) => return cannot_start(&error),
     };
     let outcome = runtime.block_on(async {
         match arguments.command {
@@ -59,6 +64,11 @@ fn main() -> ExitCode {
             }
         },
     }
+}
+
+fn cannot_start(error: &std::io::Error) -> ExitCode {
+    eprintln!("error: the program cannot start its threads: {error}");
+    status::failed()
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -57,6 +57,8 @@ codes! {
         "Two pipes follow each other, or the search ends with a pipe.";
     BAD_TIME_MODIFIER = 1004, "invalid time modifier",
         "A time modifier is a signed number with a unit and optional snap (`-70m@m`, `@d`, `-1mon@mon+2d`), `now`, an epoch number, or a date such as `10/19/2026:00:00:00`.";
+    TOO_DEEP = 1005, "search too long or nested too deeply",
+        "A search may have 500 commands, those of its subsearches and expanded macros included, and its plan 6000 steps. Subsearches nest 50 levels deep, expressions 200. Go on in a second search: `outputlookup` keeps rows, `inputlookup` reads them again.";
     UNKNOWN_MACRO = 1101, "unknown macro",
         "No macro with this name and number of arguments is known. Macros come from the content folder's `macros/`, from `--macro 'name=definition'`, and from the built-in set; a name ending in `_filter` defaults to `search *`.";
     MACRO_ARGUMENT = 1102, "invalid macro argument",

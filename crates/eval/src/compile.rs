@@ -66,7 +66,8 @@ impl<'a> Compiler<'a> {
     fn node(&mut self, tree: &EvalExpr) -> Typed {
         if self.depth >= MAX_DEPTH {
             let message = format!("the expression nests more than {MAX_DEPTH} levels deep");
-            return self.fail(Diagnostic::error(Code::SYNTAX, message).at(tree.span));
+            let refused = Diagnostic::error(Code::TOO_DEEP, message).at(tree.span);
+            return self.fail(refused.help("split the expression over several commands"));
         }
         self.depth += 1;
         let typed = self.node_at_depth(tree);

@@ -374,6 +374,6 @@ mod tests {
         assert!(Expression::compile(&chain, &scope, &context).is_ok());
         let nested = grow(|inner, _| EvalNode::Unary(UnaryOp::Not, inner));
         let errors = Expression::compile(&nested, &scope, &context).unwrap_err();
-        assert_eq!(errors[0].code, Code::SYNTAX);
+        assert_eq!(errors[0].code, Code::TOO_DEEP);
     }
 }

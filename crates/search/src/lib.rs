@@ -14,6 +14,7 @@ pub mod operators;
 pub mod planning;
 pub mod rows;
 pub mod run;
+pub mod stack;
 pub mod stats;
 #[cfg(test)]
 mod testing;

@@ -130,9 +130,12 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn too_deep(&self) -> Diagnostic {
-        Diagnostic::error(Code::SYNTAX, format!("expression nests deeper than {MAX_DEPTH} levels"))
-            .at(Span::new(self.position(), self.position()))
-            .help("split the expression over several commands")
+        Diagnostic::error(
+            Code::TOO_DEEP,
+            format!("expression nests deeper than {MAX_DEPTH} levels"),
+        )
+        .at(Span::new(self.position(), self.position()))
+        .help("split the expression over several commands")
     }
 
     /// Returns a syntax error at the next character: `expected {what}, found …`.

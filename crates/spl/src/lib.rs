@@ -15,4 +15,4 @@ mod walk;
 pub use arguments::{Arguments, parse_eval, parse_search, unescape_controls};
 pub use ast::*;
 pub use expand::{Expansion, MacroDefinition, MacroSet, expand_macros};
-pub use parse::parse;
+pub use parse::{MAX_COMMANDS, MAX_SUBSEARCHES, parse};

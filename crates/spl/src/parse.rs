@@ -5,8 +5,17 @@
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 
-use crate::cursor::{MAX_DEPTH, closing_quote, is_word, unclosed_bracket, unclosed_quote};
+use crate::cursor::{closing_quote, is_word, unclosed_bracket, unclosed_quote};
 use crate::{Command, Pipeline};
+
+/// How many commands a search may have, those of its subsearches included.
+///
+/// The engine plans and runs a pipeline by recursion, a few calls for each command, and the stacks of its
+/// threads are sized for this number. Published searches have thirty at most.
+pub const MAX_COMMANDS: usize = 500;
+
+/// How many subsearches may stand in one another. Each is planned and run while those around it wait.
+pub const MAX_SUBSEARCHES: usize = 50;
 
 /// Splits `text`, whose macros are already expanded, into its commands.
 ///
@@ -61,6 +70,8 @@ fn stages(text: &str, base: usize) -> (Vec<Span>, Vec<Diagnostic>) {
     let mut stages = Vec::new();
     let mut diagnostics = Vec::new();
     let mut open_brackets = Vec::new();
+    // A text begins a command at its leading pipe, if it has one, or at once.
+    let mut commands = usize::from(!text.trim_start().starts_with('|'));
     let (mut start, mut index) = (0, 0);
     while let Some(c) = text[index..].chars().next() {
         let place = Span::new(base + index, base + index + c.len_utf8());
@@ -76,33 +87,50 @@ fn stages(text: &str, base: usize) -> (Vec<Span>, Vec<Diagnostic>) {
                     index = text.len();
                 }
             },
-            '[' => open_brackets.push(place),
+            '[' => {
+                open_brackets.push(place);
+                commands += usize::from(!text[after..].trim_start().starts_with('|'));
+            }
             ']' if open_brackets.pop().is_none() => diagnostics.push(
                 Diagnostic::error(Code::UNBALANCED, "`]` was never opened")
                     .label(place, "no `[` before it")
                     .help("remove it, or quote the text that it belongs to"),
             ),
-            '|' if open_brackets.is_empty() => {
-                stages.push(Span::new(start, after - 1));
-                start = after;
+            '|' => {
+                commands += 1;
+                if open_brackets.is_empty() {
+                    stages.push(Span::new(start, after - 1));
+                    start = after;
+                }
             }
             _ => {}
         }
-        if open_brackets.len() > MAX_DEPTH {
-            diagnostics.push(
-                Diagnostic::error(
-                    Code::SYNTAX,
-                    format!("subsearches nest deeper than {MAX_DEPTH} levels"),
-                )
-                .at(place)
-                .help("run the inner searches on their own"),
-            );
+        if let Some(refused) = beyond_limits(open_brackets.len(), commands) {
+            diagnostics.push(refused.at(place));
             return (stages, diagnostics);
         }
     }
     stages.push(Span::new(start, text.len()));
     diagnostics.extend(open_brackets.into_iter().map(|place| unclosed_bracket('[', place)));
     (stages, diagnostics)
+}
+
+/// Refuses a search that is nested too deeply or has too many commands.
+fn beyond_limits(open_brackets: usize, commands: usize) -> Option<Diagnostic> {
+    let (message, help) = if open_brackets > MAX_SUBSEARCHES {
+        (
+            format!("subsearches nest deeper than {MAX_SUBSEARCHES} levels"),
+            "run the inner searches on their own",
+        )
+    } else if commands > MAX_COMMANDS {
+        (
+            format!("the search has more than {MAX_COMMANDS} commands"),
+            "end it here with `outputlookup`, and go on from `inputlookup` in a second search",
+        )
+    } else {
+        return None;
+    };
+    Some(Diagnostic::error(Code::TOO_DEEP, message).help(help))
 }
 
 /// Returns true if the first stage is an implied `search`.
@@ -246,6 +274,33 @@ mod tests {
             let found: Vec<_> = diagnostics.iter().map(|d| (d.message.as_str(), d.code)).collect();
             assert_eq!(found, [(*message, *code)], "{text}");
         }
-        assert!(parse(&"[".repeat(100_000)).1[0].message.contains("deeper"));
+    }
+
+    #[test]
+    fn commands_and_subsearches_are_limited() {
+        let pipeline = |commands: usize| vec!["b"; commands].join("|");
+        let nested = |levels: usize| format!("{}b{}", "[".repeat(levels), "]".repeat(levels));
+        let many = "the search has more than 500 commands";
+        let deep = "subsearches nest deeper than 50 levels";
+        let cases = [
+            (pipeline(500), None),
+            (pipeline(501), Some((many, 999))),
+            (format!(" | {}", pipeline(500)), None),
+            (format!(" | {}", pipeline(501)), Some((many, 1002))),
+            // A subsearch counts with its commands, and those in quotes are none.
+            (format!("a [| {}] | {}", pipeline(200), pipeline(299)), None),
+            (format!("a [{}] | {}", pipeline(200), pipeline(300)), Some((many, 1003))),
+            (format!("a \"{}\"", pipeline(600)), None),
+            (format!("a {}", nested(50)), None),
+            (format!("a {}", nested(51)), Some((deep, 52))),
+            ("[".repeat(100_000), Some((deep, 50))),
+        ];
+        for (text, expected) in cases {
+            let (_, diagnostics) = parse(&text);
+            let start: String = text.chars().take(20).collect();
+            let found = diagnostics.iter().find(|diagnostic| diagnostic.code == Code::TOO_DEEP);
+            let found = found.map(|found| (found.message.as_str(), found.span().unwrap().start));
+            assert_eq!(found, expected, "{start}");
+        }
     }
 }

@@ -18,6 +18,7 @@ const fn room(name: &'static str, uses: &'static [&'static str]) -> Room {
 /// The rooms, each after those that it uses.
 const ROOMS: &[Room] = &[
     room("error", &[]),
+    room("stack", &[]),
     room("rows", &["error"]),
     room("events", &["error", "rows"]),
     room("context", &["error", "events"]),

@@ -68,7 +68,7 @@ pub async fn hunt(
     tell(sink, HuntEvent::LogsRead).await?;
 
     // Run them.
-    let mut finished = workers::run(environment.clone(), jobs);
+    let mut finished = workers::run(environment.clone(), jobs).map_err(AppError::Threads)?;
     let mut reports = Vec::new();
     while let Some((index, run)) = finished.next().await {
         let detection = &content.set.detections[index];

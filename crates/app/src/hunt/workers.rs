@@ -1,6 +1,7 @@
 //! Threads that run detections, each one at a time, so that its processor time can be measured.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +10,7 @@ use std::time::Duration;
 use cpu_time::ThreadTime;
 use spilltrail_detect::{DetectionRun, Status, hunt::Job};
 use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_search::stack;
 use tokio::sync::mpsc;
 
 use crate::environment::Environment;
@@ -31,7 +33,10 @@ struct Queue {
 }
 
 /// Runs the jobs on threads of their own.
-pub(super) fn run(environment: Arc<Environment>, jobs: Vec<Job>) -> Finished {
+///
+/// # Errors
+/// Fails if the system refuses a thread.
+pub(super) fn run(environment: Arc<Environment>, jobs: Vec<Job>) -> io::Result<Finished> {
     let places = jobs.iter().map(|job| job.place).collect();
     let at_a_time = environment.at_a_time();
     let (sender, receiver) = mpsc::channel(at_a_time * AHEAD);
@@ -39,9 +44,9 @@ pub(super) fn run(environment: Arc<Environment>, jobs: Vec<Job>) -> Finished {
     for _ in 0..at_a_time {
         let (queue, sender) = (queue.clone(), sender.clone());
         // Ends with the jobs, or when nobody takes what it sends.
-        std::thread::spawn(move || queue.work(&sender));
+        stack::spawn("detections", move || queue.work(&sender))?;
     }
-    Finished { places, next: 0, early: BTreeMap::new(), receiver }
+    Ok(Finished { places, next: 0, early: BTreeMap::new(), receiver })
 }
 
 impl Queue {

@@ -1,13 +1,13 @@
 //! Pipeline to plan: commands are read, then asked backwards what they need, then planned forwards.
 
 use datafusion::common::DataFusionError;
-use spilltrail_diagnostic::Diagnostic;
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Predicate};
 use spilltrail_spl::{Arguments, Pipeline};
 
 use super::{Command, CommandKind, Entry, Stage};
 use crate::context::SearchContext;
-use crate::planning::plan::{Needs, Plan};
+use crate::planning::plan::{MAX_STEPS, Needs, Plan};
 use crate::planning::scan::scan;
 
 /// One command of a pipeline, its arguments read.
@@ -126,12 +126,23 @@ async fn plan_steps(
     let mut plan = input;
     for (step, after) in steps.iter().zip(&after[1..]) {
         let stage = Stage { context, after, span: step.span };
-        plan = Some(step.command.plan(plan, &stage).await?);
+        let planned = step.command.plan(plan, &stage).await?;
+        if planned.steps() > MAX_STEPS {
+            return Err(too_many_steps(step));
+        }
+        plan = Some(planned);
     }
     plan.ok_or_else(|| {
-        Diagnostic::error(spilltrail_diagnostic::Code::EMPTY_COMMAND, "the search is empty")
+        Diagnostic::error(Code::EMPTY_COMMAND, "the search is empty")
             .help("use `*` for every event")
     })
+}
+
+fn too_many_steps(step: &Step) -> Diagnostic {
+    let message = format!("the search takes more than {MAX_STEPS} steps");
+    Diagnostic::error(Code::TOO_DEEP, message)
+        .label(step.span, "this command goes beyond")
+        .help("end it before with `outputlookup`, and go on from `inputlookup` in a second search")
 }
 
 /// Returns the rows that a pipeline beginning with a pipe works on, where the source has such.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use datafusion::common::{Column, DataFusionError};
 use datafusion::logical_expr::{
-    Expr, Extension, LogicalPlan, LogicalPlanBuilder, Projection, SortExpr,
+    Expr, Extension, Filter, Limit, LogicalPlan, LogicalPlanBuilder, Projection, Sort, SortExpr,
+    lit,
 };
 use indexmap::IndexMap;
 use spilltrail_event::{Demand, Field, Kind};
@@ -13,12 +14,20 @@ use crate::operators::{Compact, Operator, OperatorNode, Ordered};
 pub use crate::rows::arrow::{data_type, kind_of, schema_of};
 pub use crate::rows::convert::column;
 
+/// How many nodes a plan may have on top of one another.
+///
+/// Enough for [`MAX_COMMANDS`](spilltrail_spl::MAX_COMMANDS) of the commands that take most, and few enough
+/// for the stack that [`stack`](crate::stack) gives to threads.
+pub const MAX_STEPS: usize = 6_000;
+
 /// A search up to some command: rows in order, columns with SPL kinds.
 ///
 /// Every column is nullable, unqualified, and named exactly as the field; null means absent.
 #[derive(Debug, Clone)]
 pub struct Plan {
     logical: LogicalPlan,
+    /// How many nodes have been put on top of one another.
+    steps: usize,
     fields: IndexMap<String, Kind>,
     /// True once a transforming command made the rows: they are results, not events, and the output
     /// shows the columns in this order.
@@ -82,13 +91,19 @@ impl Plan {
             .collect();
         let logical = LogicalPlanBuilder::from(logical).project(columns)?.build()?;
         let fields = fields.into_iter().map(|field| (field.name, field.kind)).collect();
-        Ok(Self { logical, fields, transformed: false, delimiters: IndexMap::new() })
+        Ok(Self { logical, steps: 2, fields, transformed: false, delimiters: IndexMap::new() })
     }
 
     /// Returns the DataFusion plan.
     #[must_use]
     pub fn logical(&self) -> &LogicalPlan {
         &self.logical
+    }
+
+    /// Returns how many nodes of the plan stand on top of one another.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.steps
     }
 
     /// Returns the columns in order.
@@ -124,7 +139,8 @@ impl Plan {
     /// # Errors
     /// Fails if DataFusion refuses the plan.
     pub fn filter(mut self, condition: Expr) -> Result<Self, DataFusionError> {
-        self.logical = LogicalPlanBuilder::from(self.logical).filter(condition)?.build()?;
+        self.logical = LogicalPlan::Filter(Filter::try_new(condition, Arc::new(self.logical))?);
+        self.steps += 1;
         Ok(self)
     }
 
@@ -143,9 +159,11 @@ impl Plan {
             self.logical =
                 LogicalPlanBuilder::from(self.logical).project([null.alias("_")])?.build()?;
             self.fields = IndexMap::from_iter([("_".to_owned(), Kind::Text)]);
+            self.steps += 1;
             return Ok(self);
         }
         self.logical = project(self.logical, exprs)?;
+        self.steps += 1;
         self.fields = columns.into_iter().map(|(name, _, kind)| (name, kind)).collect();
         Ok(self)
     }
@@ -184,7 +202,9 @@ impl Plan {
     /// Fails if DataFusion refuses the plan.
     pub fn sort(self, keys: Vec<SortExpr>) -> Result<Self, DataFusionError> {
         let mut plan = self.operator(Arc::new(Compact));
-        plan.logical = LogicalPlanBuilder::from(plan.logical).sort(keys)?.build()?;
+        let input = Arc::new(plan.logical);
+        plan.logical = LogicalPlan::Sort(Sort { expr: keys, input, fetch: None });
+        plan.steps += 1;
         Ok(plan.operator(Arc::new(Ordered)))
     }
 
@@ -193,14 +213,17 @@ impl Plan {
     /// # Errors
     /// Fails if DataFusion refuses the plan.
     pub fn limit(mut self, count: usize) -> Result<Self, DataFusionError> {
-        self.logical = LogicalPlanBuilder::from(self.logical).limit(0, Some(count))?.build()?;
+        let fetch = lit(i64::try_from(count).unwrap_or(i64::MAX));
+        let (input, fetch) = (Arc::new(self.logical), Some(Box::new(fetch)));
+        self.logical = LogicalPlan::Limit(Limit { skip: None, fetch, input });
+        self.steps += 1;
         Ok(self)
     }
 
     /// Replaces the plan by one over other columns.
     #[must_use]
     pub fn replaced(self, logical: LogicalPlan, fields: IndexMap<String, Kind>) -> Self {
-        Self { logical, fields, ..self }
+        Self { logical, fields, steps: self.steps + 1, ..self }
     }
 
     /// Puts one of our own operators on top.
@@ -210,9 +233,9 @@ impl Plan {
             self.fields.iter().map(|(name, kind)| Field::new(name, *kind)).collect();
         let output = operator.output(&input);
         let fields = output.iter().map(|field| (field.name.clone(), field.kind)).collect();
-        let node = OperatorNode::new(operator, self.logical.clone(), &output);
+        let node = OperatorNode::new(operator, self.logical, &output);
         let logical = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-        Self { logical, fields, ..self }
+        Self { logical, fields, steps: self.steps + 1, ..self }
     }
 
     /// Returns what the values of the field are joined by, if a command said.
@@ -228,6 +251,9 @@ impl Plan {
 }
 
 /// Puts a projection on top of a plan.
+///
+/// Nodes are put together here without DataFusion's builder wherever that is possible, because the builder
+/// walks through the whole plan below for each.
 fn project(plan: LogicalPlan, exprs: Vec<Expr>) -> Result<LogicalPlan, DataFusionError> {
     // The builder looks through the whole plan below for what names may stand for: names without a
     // table before them stand for themselves.

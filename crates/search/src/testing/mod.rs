@@ -2,6 +2,7 @@
 //! whole way from a search to its rows.
 
 mod cases;
+mod deep;
 mod memory;
 mod optimized;
 
