@@ -118,7 +118,9 @@ impl AppError {
                 }
             }
             Self::File { .. } => ErrorClass::Data,
-            Self::Reading(_) | Self::Engine(_) | Self::Threads(_) | Self::Sink(_) => ErrorClass::Environment,
+            Self::Reading(_) | Self::Engine(_) | Self::Threads(_) | Self::Sink(_) => {
+                ErrorClass::Environment
+            }
             Self::Bug(_) => ErrorClass::Internal,
         }
     }

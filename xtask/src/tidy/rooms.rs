@@ -24,7 +24,7 @@ const ROOMS: &[Room] = &[
     room("context", &["error", "events"]),
     room("lookups", &["error", "context"]),
     room("stats", &["error", "rows"]),
-    room("operators", &["error", "rows"]),
+    room("operators", &["error", "rows", "stats"]),
     room("planning", &["error", "rows", "events", "context", "lookups", "stats", "operators"]),
     room(
         "commands",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use datafusion::logical_expr::{Expr, lit, when};
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::fields::RAW;
 use spilltrail_event::{Kind, Value};
@@ -82,21 +82,36 @@ impl Command for Eval {
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let mut plan = stage.input(input)?;
+        // Assignments that do not see one another are one step of the plan.
+        let mut together = IndexMap::new();
+        let refused = |error| stage.refused(error);
         for assignment in &self.assignments {
             let value = subsearch::splice(&assignment.value, stage.context).await?;
+            let target = &assignment.target.value;
+            let is_named_by_value = !named_in(target).is_empty();
+            let sees = |name: &String| name.contains('*') || together.contains_key(name);
+            if is_named_by_value
+                || together.contains_key(target)
+                || eval::field_names(&value).iter().any(sees)
+            {
+                plan = plan.with_columns(columns(&mut together)).map_err(refused)?;
+            }
             let compiled = eval::expression(&value, &plan, stage.context)?;
             let kind = compiled.storable()?;
             let expr = eval_udf::into_expr(compiled);
-            let target = &assignment.target.value;
-            plan = if named_in(target).is_empty() {
-                plan.with_columns(vec![(target.clone(), expr, kind)])
-                    .map_err(|error| stage.refused(error))?
+            if is_named_by_value {
+                plan = named_by_value(plan, target, expr, kind, stage).await?;
             } else {
-                named_by_value(plan, target, expr, kind, stage).await?
-            };
+                together.insert(target.clone(), (expr, kind));
+            }
         }
-        Ok(plan)
+        plan.with_columns(columns(&mut together)).map_err(refused)
     }
+}
+
+/// Takes the columns that are set together.
+fn columns(together: &mut IndexMap<String, (Expr, Kind)>) -> Vec<(String, Expr, Kind)> {
+    together.drain(..).map(|(name, (expr, kind))| (name, expr, kind)).collect()
 }
 
 /// Plans `eval {field}=…`: the target's name depends on the row. Where all wanted names are known
@@ -111,7 +126,7 @@ async fn named_by_value(
     const NAME: &str = "\u{1}name";
     const VALUE: &str = "\u{1}value";
     let refused = |error| stage.refused(error);
-    let own = plan.names();
+    let own: IndexSet<String> = plan.names().into_iter().collect();
     let name = target_name(target, &plan);
     let mut plan = plan
         .with_columns(vec![(NAME.to_owned(), name, Kind::Text), (VALUE.to_owned(), value, kind)])
@@ -144,7 +159,7 @@ async fn named_by_value(
             Ok((name, expr, wide))
         })
         .collect::<Result<Vec<_>, Diagnostic>>()?;
-    let mut kept: IndexSet<String> = own.into_iter().collect();
+    let mut kept = own;
     kept.extend(columns.iter().map(|(name, _, _)| name.clone()));
     let kept: Vec<String> = kept.into_iter().collect();
     plan.with_columns(columns).and_then(|plan| plan.select(&kept)).map_err(refused)

@@ -7,7 +7,7 @@ use spilltrail_spl::{Arguments, Pipeline};
 
 use super::{Command, CommandKind, Entry, Stage};
 use crate::context::SearchContext;
-use crate::planning::plan::{MAX_STEPS, Needs, Plan};
+use crate::planning::plan::{Needs, Plan};
 use crate::planning::scan::scan;
 
 /// One command of a pipeline, its arguments read.
@@ -127,22 +127,12 @@ async fn plan_steps(
     for (step, after) in steps.iter().zip(&after[1..]) {
         let stage = Stage { context, after, span: step.span };
         let planned = step.command.plan(plan, &stage).await?;
-        if planned.steps() > MAX_STEPS {
-            return Err(too_many_steps(step));
-        }
-        plan = Some(planned);
+        plan = Some(planned.within_limits().map_err(|error| stage.refused(error))?);
     }
     plan.ok_or_else(|| {
         Diagnostic::error(Code::EMPTY_COMMAND, "the search is empty")
             .help("use `*` for every event")
     })
-}
-
-fn too_many_steps(step: &Step) -> Diagnostic {
-    let message = format!("the search takes more than {MAX_STEPS} steps");
-    Diagnostic::error(Code::TOO_DEEP, message)
-        .label(step.span, "this command goes beyond")
-        .help("end it before with `outputlookup`, and go on from `inputlookup` in a second search")
 }
 
 /// Returns the rows that a pipeline beginning with a pipe works on, where the source has such.

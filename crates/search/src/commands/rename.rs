@@ -1,5 +1,7 @@
 //! `rename`: gives fields other names.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use datafusion::logical_expr::{Expr, when};
 use indexmap::IndexMap;
@@ -187,7 +189,7 @@ fn rename(plan: Plan, pair: &Pair) -> datafusion::common::Result<Plan> {
             fields.into_iter().map(|(name, _)| name).filter(|name| *name != pair.to).collect();
         return plan.select(&kept);
     }
-    let targets: Vec<&String> = moved.values().collect();
+    let targets: HashSet<&String> = moved.values().collect();
     for (name, kind) in &fields {
         match moved.get(name) {
             Some(to) => {

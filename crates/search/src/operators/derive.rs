@@ -10,7 +10,7 @@ use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Value};
 
 use super::{Operator, Running, gather};
-use crate::rows::arrow::{ColumnBuilder, ColumnReader, kind_of};
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::rows::row_memo;
 
 /// What a command does to a row, apart from the columns that it does it to: the same to rows that are the
@@ -48,10 +48,7 @@ impl Operator for Derive {
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
-        let set = |field: &Field| self.outputs.iter().find(|set| set.name == field.name);
-        let known = |name: &str| input.iter().any(|field| field.name == name);
-        let new = self.outputs.iter().filter(|field| !known(&field.name));
-        input.iter().map(|field| set(field).unwrap_or(field)).chain(new).cloned().collect()
+        gather::fields_with(input, &self.outputs)
     }
 
     fn needs_rows(&self) -> bool {
@@ -64,16 +61,13 @@ impl Operator for Derive {
         output: SchemaRef,
         _: &TaskContext,
     ) -> Result<Box<dyn Running>> {
-        let place = |name: &str| input.index_of(name).ok();
+        let indices = gather::indices(&input);
+        let place = |name: &str| indices.get(name).copied();
         Ok(Box::new(Deriving {
-            output,
             inputs: self.inputs.iter().map(|name| place(name)).collect(),
-            outputs: self
-                .outputs
-                .iter()
-                .map(|field| (field.name.clone(), place(&field.name)))
-                .collect(),
+            outputs: self.outputs.iter().map(|field| (field.clone(), place(&field.name))).collect(),
             function: self.function.clone(),
+            output,
         }))
     }
 }
@@ -81,7 +75,7 @@ impl Operator for Derive {
 struct Deriving {
     output: SchemaRef,
     inputs: Vec<Option<usize>>,
-    outputs: Vec<(String, Option<usize>)>,
+    outputs: Vec<(Field, Option<usize>)>,
     function: Arc<dyn RowFunction>,
 }
 
@@ -94,9 +88,8 @@ impl Running for Deriving {
         let present: Vec<_> =
             self.outputs.iter().map(|(_, at)| reader(*at)).collect::<Result<_>>()?;
         let mut builders: Vec<ColumnBuilder> = Vec::with_capacity(self.outputs.len());
-        for (name, _) in &self.outputs {
-            let kind = kind_of(self.output.field_with_name(name)?.data_type());
-            builders.push(ColumnBuilder::new(kind));
+        for (field, _) in &self.outputs {
+            builders.push(ColumnBuilder::new(field.kind));
         }
         let places = self.inputs.iter().chain(self.outputs.iter().map(|(_, at)| at));
         let read: Vec<ArrayRef> =
@@ -112,28 +105,12 @@ impl Running for Deriving {
         let columns = builders.into_iter();
         let columns = columns.map(|column| row_memo::spread(column.finish(), numbers.as_ref()));
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        let names = self.outputs.iter().map(|(name, _)| name.as_str());
-        with_columns(&batch, &self.output, names.zip(columns)).map(Some)
+        let names = self.outputs.iter().map(|(field, _)| field.name.clone());
+        let set: Vec<(String, ArrayRef)> = names.zip(columns).collect();
+        gather::batch_with(&batch, &self.output, &set).map(Some)
     }
 }
 
 fn value(reader: &Option<ColumnReader>, row: usize) -> Value<'_> {
     reader.as_ref().map_or(Value::Null, |reader| reader.value(row))
-}
-
-/// Returns the batch of schema `output` whose columns are those computed, and else those of `batch`.
-fn with_columns<'a>(
-    batch: &RecordBatch,
-    output: &SchemaRef,
-    computed: impl IntoIterator<Item = (&'a str, ArrayRef)>,
-) -> Result<RecordBatch> {
-    let mut computed: std::collections::HashMap<&str, ArrayRef> = computed.into_iter().collect();
-    let mut columns: Vec<ArrayRef> = Vec::with_capacity(output.fields().len());
-    for field in output.fields() {
-        columns.push(match computed.remove(field.name().as_str()) {
-            Some(column) => column,
-            None => batch.column(batch.schema().index_of(field.name())?).clone(),
-        });
-    }
-    gather::of_columns(output, columns, batch.num_rows())
 }

@@ -1,15 +1,17 @@
 //! Operators that must see every row before they give one: the rows are held until the last has come,
 //! and then looked at as often as it takes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, ListArray, RecordBatch, RecordBatchOptions,
 };
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
-use spilltrail_event::Field;
+use indexmap::IndexMap;
+use spilltrail_event::{Field, Kind};
 
 use super::Running;
 pub(crate) use super::held::HeldRows;
@@ -88,17 +90,18 @@ pub(crate) fn compact(column: &ArrayRef) -> Result<ArrayRef> {
     })
 }
 
+/// Returns where the columns of a schema are. A schema itself looks through all of them for each name.
+pub(crate) fn indices(schema: &Schema) -> HashMap<&str, usize> {
+    let names = schema.fields().iter().enumerate();
+    names.map(|(index, field)| (field.name().as_str(), index)).collect()
+}
+
 /// Returns the columns with these set: an existing one keeps its place, a new one comes last.
 pub(crate) fn fields_with(input: &[Field], set: &[Field]) -> Vec<Field> {
-    let find = |name: &str| set.iter().find(|field| field.name == name);
-    let mut fields: Vec<Field> =
-        input.iter().map(|field| find(&field.name).unwrap_or(field).clone()).collect();
-    for field in set {
-        if !fields.iter().any(|known| known.name == field.name) {
-            fields.push(field.clone());
-        }
-    }
-    fields
+    let named = |field: &Field| (field.name.clone(), field.kind);
+    let mut fields: IndexMap<String, Kind> = input.iter().map(named).collect();
+    fields.extend(set.iter().map(named));
+    fields.into_iter().map(|(name, kind)| Field::new(name, kind)).collect()
 }
 
 /// Returns the batch with columns set.
@@ -107,12 +110,18 @@ pub(crate) fn batch_with(
     output: &SchemaRef,
     set: &[(String, ArrayRef)],
 ) -> Result<RecordBatch> {
-    let column = |field: &Arc<datafusion::arrow::datatypes::Field>| {
-        let own = || batch.column_by_name(field.name());
-        let set = set.iter().find(|(name, _)| name == field.name()).map(|(_, column)| column);
-        set.or_else(own)
+    let schema = batch.schema();
+    let own = indices(&schema);
+    let set: HashMap<&str, &ArrayRef> =
+        set.iter().map(|(name, column)| (name.as_str(), column)).collect();
+    let column = |field: &Arc<ArrowField>| {
+        let name = field.name().as_str();
+        let own = || own.get(name).map(|index| batch.column(*index));
+        set.get(name)
+            .copied()
+            .or_else(own)
             .cloned()
-            .ok_or_else(|| internal_datafusion_err!("the column `{}` is missing", field.name()))
+            .ok_or_else(|| internal_datafusion_err!("the column `{name}` is missing"))
     };
     let columns = output.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
     of_columns(output, columns, batch.num_rows())

@@ -6,6 +6,7 @@
 
 mod append;
 mod compact;
+mod compute;
 mod count;
 mod derive;
 mod exec;
@@ -15,7 +16,9 @@ pub(crate) mod held;
 pub(crate) mod key;
 mod node;
 mod ordered;
+mod pack;
 mod range_bins;
+mod select;
 mod serial;
 mod summarize;
 
@@ -29,13 +32,17 @@ use spilltrail_event::Field;
 
 pub use append::Append;
 pub use compact::Compact;
+pub use compute::{ComputeNode, Source};
 pub use count::CountRows;
 pub use derive::{Derive, RowFunction};
 pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
 pub use node::{OperatorNode, OperatorPlanner};
 pub use ordered::Ordered;
+pub(crate) use pack::{KEY, VALUES};
+pub use pack::{Pack, Unpack};
 pub use range_bins::RangeBins;
+pub use select::Select;
 pub use serial::SerialNumbers;
 pub use summarize::{Summarize, Summary};
 

@@ -1,11 +1,13 @@
 //! The logical node of an operator, and its way into a physical plan.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::arrow::datatypes::Schema;
 use datafusion::catalog::Session;
 use datafusion::common::{DFSchema, DFSchemaRef, Result, internal_datafusion_err};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
@@ -16,7 +18,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use spilltrail_event::Field;
 
-use super::{Operator, OperatorExec};
+use super::{ComputeNode, Operator, OperatorExec};
 use crate::rows::arrow::schema_of;
 
 /// An [`Operator`] over an input plan.
@@ -31,13 +33,21 @@ impl OperatorNode {
     /// Returns the node of `operator` over `input`, which gives the columns `output`.
     #[must_use]
     pub fn new(operator: Arc<dyn Operator>, input: LogicalPlan, output: &[Field]) -> Self {
-        let schema = schema_of(output.iter().map(|field| (field.name.as_str(), field.kind)));
-        let schema = DFSchema::from_unqualified_fields(
-            schema.fields().clone(),
-            std::collections::HashMap::default(),
-        );
-        let schema = Arc::new(schema.expect("column names are unique: they come from a map"));
-        Self { operator, input, schema }
+        Self { operator, input, schema: schema_of_fields(output) }
+    }
+
+    /// Returns the node of `operator` over `input`, which gives columns that are no fields of SPL.
+    ///
+    /// # Errors
+    /// Fails if two columns have one name.
+    pub fn with_schema(
+        operator: Arc<dyn Operator>,
+        input: LogicalPlan,
+        schema: &Schema,
+    ) -> Result<Self> {
+        let schema =
+            DFSchema::from_unqualified_fields(schema.fields().clone(), HashMap::default())?;
+        Ok(Self { operator, input, schema: Arc::new(schema) })
     }
 
     /// Returns the operator.
@@ -49,6 +59,13 @@ impl OperatorNode {
     fn key(&self) -> (&'static str, String) {
         (self.operator.name(), self.operator.state())
     }
+}
+
+/// Returns the engine's schema of fields.
+pub(super) fn schema_of_fields(fields: &[Field]) -> DFSchemaRef {
+    let schema = schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind)));
+    let schema = DFSchema::from_unqualified_fields(schema.fields().clone(), HashMap::default());
+    Arc::new(schema.expect("column names are unique: they come from a map"))
 }
 
 impl PartialEq for OperatorNode {
@@ -106,7 +123,7 @@ impl UserDefinedLogicalNodeCore for OperatorNode {
     }
 }
 
-/// Turns [`OperatorNode`] into [`OperatorExec`].
+/// Turns [`OperatorNode`] and [`ComputeNode`] into [`OperatorExec`].
 #[derive(Debug)]
 pub struct OperatorPlanner;
 
@@ -114,15 +131,18 @@ pub struct OperatorPlanner;
 impl ExtensionPlanner for OperatorPlanner {
     async fn plan_extension(
         &self,
-        _planner: &dyn PhysicalPlanner,
+        planner: &dyn PhysicalPlanner,
         node: &dyn UserDefinedLogicalNode,
         _logical_inputs: &[&LogicalPlan],
         physical_inputs: &[Arc<dyn ExecutionPlan>],
-        _session: &dyn Session,
-        _planning: &PhysicalPlanningContext,
+        session: &dyn Session,
+        planning: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let Some(node) = node.as_any().downcast_ref::<OperatorNode>() else { return Ok(None) };
         let input = physical_inputs[0].clone();
+        if let Some(node) = node.as_any().downcast_ref::<ComputeNode>() {
+            return node.plan(planner, input, session, planning).map(Some);
+        }
+        let Some(node) = node.as_any().downcast_ref::<OperatorNode>() else { return Ok(None) };
         let schema = Arc::new(node.schema.as_arrow().clone());
         Ok(Some(Arc::new(OperatorExec::new(node.operator.clone(), input, schema))))
     }

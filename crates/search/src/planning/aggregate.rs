@@ -11,7 +11,7 @@ use spilltrail_spl::{Aggregate, AggregateArgument, StatsArguments};
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan, null_text};
 use crate::planning::stage::Stage;
-use crate::stats::{Feed, PlannedAggregate, StatsFunction, functions, udaf};
+use crate::stats::{Feed, PlannedAggregate, StatsFunction, functions};
 
 /// Aggregates and the plan whose columns they take.
 #[derive(Debug)]
@@ -212,17 +212,4 @@ fn wild_output(
             before.unwrap_or_default() + piece
         })
         .collect())
-}
-
-impl Preparation {
-    /// Returns the aggregate expressions.
-    #[must_use]
-    pub fn expressions(&self) -> Vec<Expr> {
-        self.aggregates
-            .iter()
-            .map(|aggregate| {
-                udaf::expression(aggregate, fields::TIME).alias(aggregate.output.as_str())
-            })
-            .collect()
-    }
 }

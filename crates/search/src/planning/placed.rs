@@ -69,11 +69,11 @@ fn widened(rows: &Rows, fields: Vec<Field>) -> Result<Rows> {
     let mut batches = Vec::with_capacity(rows.batches.len());
     for batch in &rows.batches {
         let mut columns = Vec::with_capacity(fields.len());
+        let own = batch.schema();
+        let own = gather::indices(&own);
         for field in &fields {
-            let reader = match batch.column_by_name(&field.name) {
-                Some(column) => Some(ColumnReader::new(column)?),
-                None => None,
-            };
+            let index = own.get(field.name.as_str());
+            let reader = index.map(|index| ColumnReader::new(batch.column(*index))).transpose()?;
             let mut builder = ColumnBuilder::new(field.kind);
             for row in 0..batch.num_rows() {
                 builder.push(reader.as_ref().map_or(Value::Null, |reader| reader.value(row)));

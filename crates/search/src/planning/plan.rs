@@ -1,16 +1,16 @@
 //! A search being planned: a DataFusion logical plan, and SPL's view of its columns.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::common::{Column, DataFusionError};
-use datafusion::logical_expr::{
-    Expr, Extension, Filter, Limit, LogicalPlan, LogicalPlanBuilder, Projection, Sort, SortExpr,
-    lit,
-};
+use datafusion::common::{Column, DataFusionError, plan_datafusion_err, plan_err};
+use datafusion::logical_expr::{Expr, Extension, Filter, Limit, LogicalPlan, Sort, SortExpr, lit};
 use indexmap::IndexMap;
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Field, Kind};
 
-use crate::operators::{Compact, Operator, OperatorNode, Ordered};
+use crate::error::to_engine;
+use crate::operators::{Compact, ComputeNode, Operator, OperatorNode, Ordered, Select, Source};
 pub use crate::rows::arrow::{data_type, kind_of, schema_of};
 pub use crate::rows::convert::column;
 
@@ -80,16 +80,21 @@ impl Plan {
     /// Wraps a plan whose columns are `fields`, whatever they are qualified with.
     ///
     /// # Errors
-    /// Fails if DataFusion refuses the projection.
+    /// Fails if the plan has no column of a field's name.
     pub fn new(logical: LogicalPlan, fields: Vec<Field>) -> Result<Self, DataFusionError> {
-        let columns: Vec<Expr> = logical
-            .schema()
+        let names = logical.schema().fields().iter().enumerate();
+        let indices: HashMap<&str, usize> =
+            names.map(|(index, field)| (field.name().as_str(), index)).collect();
+        let columns = fields
             .iter()
-            .map(|(qualifier, field)| {
-                Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(field.name())
+            .map(|field| {
+                let index = indices.get(field.name.as_str()).copied();
+                let index = index.ok_or_else(|| plan_datafusion_err!("no `{}`", field.name))?;
+                Ok((field.name.clone(), index))
             })
-            .collect();
-        let logical = LogicalPlanBuilder::from(logical).project(columns)?.build()?;
+            .collect::<Result<Vec<_>, DataFusionError>>()?;
+        let node = OperatorNode::new(Arc::new(Select { columns }), logical, &fields);
+        let logical = LogicalPlan::Extension(Extension { node: Arc::new(node) });
         let fields = fields.into_iter().map(|field| (field.name, field.kind)).collect();
         Ok(Self { logical, steps: 2, fields, transformed: false, delimiters: IndexMap::new() })
     }
@@ -100,10 +105,17 @@ impl Plan {
         &self.logical
     }
 
-    /// Returns how many nodes of the plan stand on top of one another.
-    #[must_use]
-    pub fn steps(&self) -> usize {
-        self.steps
+    /// Returns the plan unless it has more than [`MAX_STEPS`] nodes on top of one another.
+    ///
+    /// # Errors
+    /// Refuses the search.
+    pub(crate) fn within_limits(self) -> Result<Self, DataFusionError> {
+        if self.steps <= MAX_STEPS {
+            return Ok(self);
+        }
+        let message = format!("the search takes more than {MAX_STEPS} steps");
+        let help = "end it before this command with `outputlookup`, and go on from `inputlookup` in a second search";
+        Err(to_engine(Diagnostic::error(Code::TOO_DEEP, message).help(help)))
     }
 
     /// Returns the columns in order.
@@ -141,38 +153,63 @@ impl Plan {
     pub fn filter(mut self, condition: Expr) -> Result<Self, DataFusionError> {
         self.logical = LogicalPlan::Filter(Filter::try_new(condition, Arc::new(self.logical))?);
         self.steps += 1;
-        Ok(self)
+        self.within_limits()
     }
 
-    /// Replaces all columns.
+    /// Replaces all columns. A column that is one of the input's goes through by its index.
     ///
     /// # Errors
-    /// Fails if DataFusion refuses the plan.
-    pub fn project(mut self, columns: Vec<(String, Expr, Kind)>) -> Result<Self, DataFusionError> {
-        let exprs: Vec<Expr> =
-            columns.iter().map(|(name, expr, _)| expr.clone().alias(name.as_str())).collect();
-        if exprs.is_empty() {
-            // A row without fields still is a row, and DataFusion's empty projection keeps it, but
-            // later operators read its batches by column.
-            let null =
-                datafusion::logical_expr::lit(datafusion::common::ScalarValue::Utf8View(None));
-            self.logical =
-                LogicalPlanBuilder::from(self.logical).project([null.alias("_")])?.build()?;
-            self.fields = IndexMap::from_iter([("_".to_owned(), Kind::Text)]);
-            self.steps += 1;
-            return Ok(self);
+    /// Fails if two columns have one name.
+    pub fn project(self, mut columns: Vec<(String, Expr, Kind)>) -> Result<Self, DataFusionError> {
+        if columns.is_empty() {
+            // A row without fields still is a row, but later operators read its batches by column.
+            columns.push(("_".to_owned(), null_text(), Kind::Text));
         }
-        self.logical = project(self.logical, exprs)?;
-        self.steps += 1;
-        self.fields = columns.into_iter().map(|(name, _, kind)| (name, kind)).collect();
-        Ok(self)
+        let mut kinds = IndexMap::with_capacity(columns.len());
+        let (mut sources, mut expressions) = (Vec::new(), Vec::new());
+        let mut indices = Vec::new();
+        for (name, expr, kind) in columns {
+            let input = self.input_column(&expr);
+            match input {
+                Some((index, _)) => {
+                    sources.push(Source::Input(index));
+                    indices.push((name.clone(), index));
+                }
+                None if is_absent(&expr) => sources.push(Source::Absent),
+                None => {
+                    sources.push(Source::Computed(expressions.len()));
+                    expressions.push(expr);
+                }
+            }
+            let kind = input.map_or(kind, |(_, kind)| kind);
+            if let (index, Some(_)) = kinds.insert_full(name, kind) {
+                let name = kinds.get_index(index).map_or("", |(name, _)| name.as_str());
+                return plan_err!("the column `{name}` is made twice");
+            }
+        }
+        if indices.len() == kinds.len() {
+            return self.operator(Arc::new(Select { columns: indices })).within_limits();
+        }
+        let fields = kinds.iter().map(|(name, kind)| Field::new(name, *kind)).collect();
+        let node = ComputeNode::new(self.logical.clone(), sources, expressions, fields);
+        let logical = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+        self.replaced(logical, kinds).within_limits()
+    }
+
+    /// Returns the index and kind of the column that an expression is.
+    fn input_column(&self, expr: &Expr) -> Option<(usize, Kind)> {
+        let Expr::Column(Column { relation: None, name, .. }) = expr else { return None };
+        self.fields.get_full(name.as_str()).map(|(index, _, kind)| (index, *kind))
     }
 
     /// Sets columns: an existing one keeps its place, a new one comes last.
     ///
     /// # Errors
-    /// Fails if DataFusion refuses the plan.
+    /// As [`Plan::project`].
     pub fn with_columns(self, columns: Vec<(String, Expr, Kind)>) -> Result<Self, DataFusionError> {
+        if columns.is_empty() {
+            return Ok(self);
+        }
         let mut all: IndexMap<String, (Expr, Kind)> =
             self.fields.iter().map(|(name, kind)| (name.clone(), (column(name), *kind))).collect();
         for (name, expr, kind) in columns {
@@ -184,7 +221,7 @@ impl Plan {
     /// Keeps these columns, in this order; those that do not exist become empty columns.
     ///
     /// # Errors
-    /// Fails if DataFusion refuses the plan.
+    /// As [`Plan::project`].
     pub fn select(self, names: &[String]) -> Result<Self, DataFusionError> {
         let columns = names
             .iter()
@@ -205,7 +242,7 @@ impl Plan {
         let input = Arc::new(plan.logical);
         plan.logical = LogicalPlan::Sort(Sort { expr: keys, input, fetch: None });
         plan.steps += 1;
-        Ok(plan.operator(Arc::new(Ordered)))
+        plan.operator(Arc::new(Ordered)).within_limits()
     }
 
     /// Keeps the first `count` rows.
@@ -217,7 +254,7 @@ impl Plan {
         let (input, fetch) = (Arc::new(self.logical), Some(Box::new(fetch)));
         self.logical = LogicalPlan::Limit(Limit { skip: None, fetch, input });
         self.steps += 1;
-        Ok(self)
+        self.within_limits()
     }
 
     /// Replaces the plan by one over other columns.
@@ -250,17 +287,8 @@ impl Plan {
     }
 }
 
-/// Puts a projection on top of a plan.
-///
-/// Nodes are put together here without DataFusion's builder wherever that is possible, because the builder
-/// walks through the whole plan below for each.
-fn project(plan: LogicalPlan, exprs: Vec<Expr>) -> Result<LogicalPlan, DataFusionError> {
-    // The builder looks through the whole plan below for what names may stand for: names without a
-    // table before them stand for themselves.
-    if plan.schema().iter().all(|(table, _)| table.is_none()) {
-        return Projection::try_new(exprs, Arc::new(plan)).map(LogicalPlan::Projection);
-    }
-    LogicalPlanBuilder::from(plan).project(exprs)?.build()
+fn is_absent(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(value, _) if value.is_null())
 }
 
 /// Returns the expression of an absent field.

@@ -15,7 +15,7 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Field;
 
 use crate::error::from_engine;
-use crate::operators::{CountRows, OperatorNode};
+use crate::operators::{ComputeNode, CountRows, OperatorNode};
 use crate::rows::arrow::kind_of;
 
 /// The first rows of a search, while it runs.
@@ -78,17 +78,15 @@ pub(crate) fn limited(plan: &LogicalPlan, rows: usize) -> (LogicalPlan, Option<A
 
 fn rewritten(plan: &LogicalPlan, rows: usize, counter: &Arc<AtomicU64>) -> Option<LogicalPlan> {
     match plan {
-        LogicalPlan::Projection(projection) => {
-            let input = rewritten(&projection.input, rows, counter)?;
-            plan.with_new_exprs(projection.expr.clone(), vec![input]).ok()
-        }
         LogicalPlan::Extension(extension) => {
-            let node = extension.node.as_any().downcast_ref::<OperatorNode>()?;
-            if !node.operator().keeps_rows() {
+            let node = extension.node.as_any();
+            let keeps_rows = node.is::<ComputeNode>()
+                || node.downcast_ref::<OperatorNode>()?.operator().keeps_rows();
+            if !keeps_rows {
                 return None;
             }
             let inputs = plan.inputs().into_iter().map(|input| rewritten(input, rows, counter));
-            plan.with_new_exprs(Vec::new(), inputs.collect::<Option<_>>()?).ok()
+            plan.with_new_exprs(plan.expressions(), inputs.collect::<Option<_>>()?).ok()
         }
         LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
             let columns = sort.input.schema().fields().iter();

@@ -26,7 +26,7 @@ use self::first_rows::FirstRows;
 use self::optimizer::FilterAtOnce;
 use crate::commands::pipeline;
 use crate::context::SearchContext;
-use crate::operators::{OperatorNode, OperatorPlanner};
+use crate::operators::{ComputeNode, OperatorNode, OperatorPlanner};
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::Rows;
 
@@ -140,11 +140,13 @@ fn needs_rows(plan: &LogicalPlan) -> bool {
         | LogicalPlan::SubqueryAlias(_) => true,
         // Without groups there is a row for nothing, too.
         LogicalPlan::Aggregate(aggregate) => !aggregate.group_expr.is_empty(),
-        LogicalPlan::Extension(extension) => extension
-            .node
-            .as_any()
-            .downcast_ref::<OperatorNode>()
-            .is_some_and(|node| node.operator().needs_rows()),
+        LogicalPlan::Extension(extension) => {
+            let node = extension.node.as_any();
+            node.is::<ComputeNode>()
+                || node
+                    .downcast_ref::<OperatorNode>()
+                    .is_some_and(|node| node.operator().needs_rows())
+        }
         _ => false,
     };
     needs && plan.inputs().into_iter().all(needs_rows)

@@ -4,38 +4,16 @@
 //! together again wherever groups are merged: ten fields would need more than a search may have. As one
 //! text of bytes they take what they are long.
 
-use std::sync::Arc;
-
-use datafusion::arrow::array::{ArrayRef, AsArray, BinaryViewBuilder};
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, internal_datafusion_err};
-use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
-use spilltrail_event::{Kind, Value};
-
-use crate::rows::arrow::{ColumnBuilder, ColumnReader, data_type};
-
-/// Returns the expression of a key of these values.
-#[must_use]
-pub(crate) fn group_key(values: Vec<Expr>) -> Expr {
-    let signature = Signature::variadic_any(Volatility::Immutable);
-    ScalarUDF::new_from_impl(GroupKey { signature }).call(values)
-}
-
-/// Returns the expression of the value that has the number `part` in a key.
-#[must_use]
-pub(crate) fn group_value(key: Expr, part: usize, kind: Kind) -> Expr {
-    let signature = Signature::any(1, Volatility::Immutable);
-    ScalarUDF::new_from_impl(GroupValue { signature, part, kind }).call(vec![key])
-}
+use spilltrail_event::Value;
 
 /// Before a number in a key; what is before a text is its length.
 const NUMBER: u32 = u32::MAX;
 /// In place of a value that is absent.
 const ABSENT: u32 = u32::MAX - 1;
 
-fn append(key: &mut Vec<u8>, value: &Value<'_>) -> Result<()> {
+/// Appends a value to a key.
+pub(crate) fn append(key: &mut Vec<u8>, value: &Value<'_>) -> Result<()> {
     match value {
         Value::Null => key.extend_from_slice(&ABSENT.to_le_bytes()),
         Value::Number(number) => {
@@ -58,7 +36,7 @@ fn append(key: &mut Vec<u8>, value: &Value<'_>) -> Result<()> {
 }
 
 /// Returns the value at the start of a key, and what is behind it.
-fn split(key: &[u8]) -> Option<(Value<'_>, &[u8])> {
+pub(crate) fn split(key: &[u8]) -> Option<(Value<'_>, &[u8])> {
     let (tag, rest) = key.split_first_chunk()?;
     Some(match u32::from_le_bytes(*tag) {
         ABSENT => (Value::Null, rest),
@@ -71,82 +49,6 @@ fn split(key: &[u8]) -> Option<(Value<'_>, &[u8])> {
             (Value::text(std::str::from_utf8(text).ok()?), rest)
         }
     })
-}
-
-fn value(mut key: &[u8], part: usize) -> Result<Value<'_>> {
-    let damaged = || internal_datafusion_err!("a key of groups is damaged");
-    for _ in 0..part {
-        key = split(key).ok_or_else(damaged)?.1;
-    }
-    split(key).map(|(value, _)| value).ok_or_else(damaged)
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct GroupKey {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for GroupKey {
-    fn name(&self) -> &'static str {
-        "spl_group_key"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::BinaryView)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let columns = args.args.iter().map(|column| column.to_array(args.number_rows));
-        let readers = columns.map(|column| ColumnReader::new(&column?));
-        let readers = readers.collect::<Result<Vec<_>>>()?;
-        let mut keys = BinaryViewBuilder::with_capacity(args.number_rows);
-        let mut key = Vec::new();
-        for row in 0..args.number_rows {
-            key.clear();
-            readers.iter().try_for_each(|reader| append(&mut key, &reader.value(row)))?;
-            keys.append_value(&key);
-        }
-        Ok(ColumnarValue::Array(Arc::new(keys.finish()) as ArrayRef))
-    }
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct GroupValue {
-    signature: Signature,
-    part: usize,
-    kind: Kind,
-}
-
-impl ScalarUDFImpl for GroupValue {
-    fn name(&self) -> &'static str {
-        "spl_group_value"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(data_type(self.kind))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let column = args.args.first().map(|column| column.to_array(args.number_rows));
-        let column =
-            column.ok_or_else(|| internal_datafusion_err!("spl_group_value takes a key"))??;
-        let keys = column
-            .as_binary_view_opt()
-            .ok_or_else(|| internal_datafusion_err!("a key of groups is bytes"))?;
-        let mut values = ColumnBuilder::new(self.kind);
-        for key in keys {
-            values.push(key.map_or(Ok(Value::Null), |key| value(key, self.part))?);
-        }
-        Ok(ColumnarValue::Array(values.finish()))
-    }
 }
 
 #[cfg(test)]
@@ -165,10 +67,13 @@ mod tests {
         ];
         let mut key = Vec::new();
         values.iter().for_each(|value| append(&mut key, value).unwrap());
-        for (part, want) in values.iter().enumerate() {
-            assert_eq!(value(&key, part).unwrap(), *want);
+        let mut rest = key.as_slice();
+        for want in &values {
+            let (value, after) = split(rest).unwrap();
+            assert_eq!(value, *want);
+            rest = after;
         }
-        assert!(value(&key, values.len()).is_err() && value(&key[..9], 1).is_err());
+        assert!(split(rest).is_none() && split(&key[4..9]).is_none());
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! A statistic as an aggregate function of DataFusion.
+//! All statistics of a search as one aggregate function of DataFusion.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::Feed;
@@ -9,11 +9,10 @@ use super::aggregate::PlannedAggregate;
 use super::groups::{GroupOf, GroupStatistics, Taken};
 use crate::rows::arrow::data_type;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
-use crate::rows::convert::column;
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, Float64Array, StructArray,
 };
-use datafusion::arrow::datatypes::{DataType, Field as ArrowField, FieldRef};
+use datafusion::arrow::datatypes::{DataType, Field as ArrowField, FieldRef, Fields};
 use datafusion::common::{Result, ScalarValue, internal_datafusion_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
@@ -22,38 +21,81 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
-/// Returns the aggregate expression; `time` is the column of `_time`, for functions that ask for it.
+/// Returns the aggregate expression of all `aggregates` over a struct of the columns that they take; it
+/// gives a struct of their results. `columns` are the names of the struct's members, the time of the rows
+/// among them under the name `time`; without any, `argument` is whatever has the rows.
 #[must_use]
-pub(crate) fn expression(aggregate: &PlannedAggregate, time: &str) -> Expr {
-    let mut arguments = vec![match &aggregate.input {
-        Some(input) => column(input),
-        None => datafusion::logical_expr::lit(1.0),
-    }];
-    if aggregate.feed() == Feed::MembersWithTime {
-        arguments.push(column(time));
-    }
-    let signature = Signature::variadic_any(Volatility::Immutable);
-    AggregateUDF::new_from_impl(StatsUdaf { signature, aggregate: aggregate.clone() })
-        .call(arguments)
+pub(crate) fn expression(
+    aggregates: &[PlannedAggregate],
+    columns: &[String],
+    time: &str,
+    argument: Expr,
+) -> Expr {
+    let indices: HashMap<&str, usize> =
+        columns.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+    let index = |name: &str| indices.get(name).copied();
+    let aggregates = aggregates
+        .iter()
+        .map(|aggregate| Taking {
+            input: aggregate.input.as_deref().and_then(index),
+            time: if aggregate.feed() == Feed::MembersWithTime { index(time) } else { None },
+            aggregate: aggregate.clone(),
+        })
+        .collect();
+    let signature = Signature::any(1, Volatility::Immutable);
+    AggregateUDF::new_from_impl(StatsUdaf { signature, aggregates }).call(vec![argument])
 }
 
-#[derive(Debug)]
+/// An aggregate and which members of the struct it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Taking {
+    aggregate: PlannedAggregate,
+    /// The values; none if it counts rows.
+    input: Option<usize>,
+    /// The times, for functions that ask for them.
+    time: Option<usize>,
+}
+
+impl Taking {
+    /// Returns the columns that it takes of a batch.
+    fn of(&self, columns: &Columns) -> Vec<ArrayRef> {
+        let values =
+            self.input.map_or_else(|| columns.ones.clone(), |at| columns.members[at].clone());
+        let times = self.time.map(|at| columns.members[at].clone());
+        [values].into_iter().chain(times).collect()
+    }
+}
+
+/// The columns of a batch that aggregates take.
+struct Columns {
+    members: Vec<ArrayRef>,
+    /// Something to count in each row.
+    ones: ArrayRef,
+}
+
+impl Columns {
+    fn new(values: &[ArrayRef]) -> Result<Self> {
+        let packed =
+            values.first().ok_or_else(|| internal_datafusion_err!("spl_stats takes a struct"))?;
+        let members = packed.as_struct_opt().map(|packed| packed.columns().to_vec());
+        let ones = Arc::new(Float64Array::from(vec![1.0; packed.len()]));
+        Ok(Self { members: members.unwrap_or_default(), ones })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct StatsUdaf {
     signature: Signature,
-    aggregate: PlannedAggregate,
+    aggregates: Vec<Taking>,
 }
 
-impl PartialEq for StatsUdaf {
-    fn eq(&self, other: &Self) -> bool {
-        self.aggregate == other.aggregate
-    }
-}
-
-impl Eq for StatsUdaf {}
-
-impl Hash for StatsUdaf {
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        self.aggregate.hash(hasher);
+impl StatsUdaf {
+    fn results(&self) -> Fields {
+        let field = |taking: &Taking| {
+            let aggregate = &taking.aggregate;
+            ArrowField::new(&aggregate.output, data_type(aggregate.kind), true)
+        };
+        self.aggregates.iter().map(field).collect()
     }
 }
 
@@ -67,17 +109,21 @@ impl AggregateUDFImpl for StatsUdaf {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(data_type(self.aggregate.kind))
+        Ok(DataType::Struct(self.results()))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let name = format!("{}[state]", args.name);
-        Ok(vec![Arc::new(ArrowField::new(name, DataType::Binary, true))])
+        let field = |index| {
+            let name = format!("{}[state {index}]", args.name);
+            Arc::new(ArrowField::new(name, DataType::Binary, true))
+        };
+        Ok((0..self.aggregates.len()).map(field).collect())
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let groups = GroupAccumulator::new(&self.aggregate);
-        Ok(Box::new(SingleGroup { groups }))
+        let single = |taking: &Taking| (taking.clone(), SingleGroup::new(&taking.aggregate));
+        let parts = self.aggregates.iter().map(single).collect();
+        Ok(Box::new(Together { parts, results: self.results() }))
     }
 
     fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
@@ -85,7 +131,9 @@ impl AggregateUDFImpl for StatsUdaf {
     }
 
     fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(GroupAccumulator::new(&self.aggregate)))
+        let groups = |taking: &Taking| (taking.clone(), GroupAccumulator::new(&taking.aggregate));
+        let parts = self.aggregates.iter().map(groups).collect();
+        Ok(Box::new(Together { parts, results: self.results() }))
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
@@ -94,6 +142,109 @@ impl AggregateUDFImpl for StatsUdaf {
 
     fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
         ScalarValue::try_from(data_type)
+    }
+}
+
+/// Aggregates that are computed together: each by itself over its columns, the results in one struct.
+struct Together<A> {
+    parts: Vec<(Taking, A)>,
+    results: Fields,
+}
+
+impl<A> Debug for Together<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.parts.iter().map(|(taking, _)| &taking.aggregate)).finish()
+    }
+}
+
+impl<A> Together<A> {
+    fn pack(&self, results: Vec<ArrayRef>) -> Result<StructArray> {
+        Ok(StructArray::try_new(self.results.clone(), results, None)?)
+    }
+}
+
+impl GroupsAccumulator for Together<GroupAccumulator> {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        filter: Option<&BooleanArray>,
+        total: usize,
+    ) -> Result<()> {
+        let columns = Columns::new(values)?;
+        self.parts.iter_mut().try_for_each(|(taking, groups)| {
+            groups.update_batch(&taking.of(&columns), group_indices, filter, total)
+        })
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        let results = self.parts.iter_mut().map(|(_, groups)| groups.evaluate(emit_to));
+        let results = results.collect::<Result<_>>()?;
+        Ok(Arc::new(self.pack(results)?))
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        let states = self.parts.iter_mut().map(|(_, groups)| groups.state(emit_to));
+        Ok(states.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    fn merge_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        total: usize,
+    ) -> Result<()> {
+        self.parts
+            .iter_mut()
+            .zip(values.chunks(1))
+            .try_for_each(|((_, groups), state)| groups.merge_batch(state, group_indices, total))
+    }
+
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
+        let columns = Columns::new(values)?;
+        let states = self.parts.iter();
+        let states =
+            states.map(|(taking, groups)| groups.convert_to_state(&taking.of(&columns), filter));
+        Ok(states.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    fn size(&self) -> usize {
+        self.parts.iter().map(|(_, groups)| groups.size()).sum()
+    }
+}
+
+impl Accumulator for Together<SingleGroup> {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let columns = Columns::new(values)?;
+        self.parts
+            .iter_mut()
+            .try_for_each(|(taking, single)| single.update_batch(&taking.of(&columns)))
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let results = self.parts.iter_mut().map(|(_, single)| single.evaluate()?.to_array());
+        let results = results.collect::<Result<_>>()?;
+        Ok(ScalarValue::Struct(Arc::new(self.pack(results)?)))
+    }
+
+    fn size(&self) -> usize {
+        self.parts.iter().map(|(_, single)| single.size()).sum()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        let states = self.parts.iter_mut().map(|(_, single)| single.state());
+        Ok(states.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.parts
+            .iter_mut()
+            .zip(states.chunks(1))
+            .try_for_each(|((_, single), state)| single.merge_batch(state))
     }
 }
 
@@ -256,6 +407,12 @@ impl GroupsAccumulator for GroupAccumulator {
 /// The statistic of a search without BY.
 struct SingleGroup {
     groups: GroupAccumulator,
+}
+
+impl SingleGroup {
+    fn new(aggregate: &PlannedAggregate) -> Self {
+        Self { groups: GroupAccumulator::new(aggregate) }
+    }
 }
 
 impl Debug for SingleGroup {

@@ -42,6 +42,8 @@ fn what_is_within_the_limits_runs() {
         format!("search a=1 {}", nested("[search a=1 ", MAX_SUBSEARCHES)),
         format!("* | where {}", vec!["a=1"; 9000].join(" OR ")),
         format!("* | eval x={}", chain("+", 190)),
+        format!("* | eval {}", (0..2000).map(|n| format!("x{n}=a")).collect::<Vec<_>>().join(",")),
+        format!("* | eval {}", vec!["a=a+1"; 300].join(",")),
     ] {
         let found = outcome(search.clone());
         assert!(found.is_ok(), "{}: {:?}", &search[..40], found.err());
@@ -50,6 +52,7 @@ fn what_is_within_the_limits_runs() {
 
 #[test]
 fn what_is_beyond_them_is_refused() {
+    let many = vec!["a=a+1"; 20_000].join(",");
     for (search, place, message) in [
         (pipeline("where a=1", 3000), 6002, "the search has more than 500 commands"),
         (pipeline("stats count", 3000), 7000, "the search has more than 500 commands"),
@@ -58,6 +61,7 @@ fn what_is_beyond_them_is_refused() {
             411,
             "subsearches nest deeper than 50 levels",
         ),
+        (format!("* | eval {many}"), 4, "the search takes more than 6000 steps"),
         (
             format!("* | eval x={}", vec!["a"; 5000].join(".")),
             412,

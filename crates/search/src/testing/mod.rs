@@ -5,6 +5,7 @@ mod cases;
 mod deep;
 mod memory;
 mod optimized;
+mod wide;
 
 use std::sync::{Arc, Mutex};
 

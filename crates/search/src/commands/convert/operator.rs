@@ -8,8 +8,8 @@ use spilltrail_event::{Field, Kind, Value, format_number};
 
 use crate::operators::gather::{self, Gather, Given, HeldRows};
 use crate::operators::{Operator, Running};
-use crate::rows::arrow::ColumnBuilder;
 use crate::rows::arrow::kind_of;
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 
 /// Converts a text; none if it does not fit.
 pub(super) type ConvertText = fn(&str) -> Option<f64>;
@@ -66,8 +66,11 @@ impl ConvertColumns {
         let mut fitting = vec![self.conversions.to_vec(); self.pairs.len()];
         for batch in rows.replay()? {
             let batch = batch?;
+            let schema = batch.schema();
+            let own = gather::indices(&schema);
             for ((name, _), conversions) in self.pairs.iter().zip(&mut fitting) {
-                let Some(reader) = gather::reader(&batch, name)? else { continue };
+                let Some(index) = own.get(name.as_str()) else { continue };
+                let reader = ColumnReader::new(batch.column(*index))?;
                 for row in 0..batch.num_rows() {
                     let value = reader.value(row);
                     conversions.retain(|convert| converted(&value, *convert).is_some());
@@ -77,10 +80,17 @@ impl ConvertColumns {
         Ok(Box::new(rows.give()?.map(move |batch| {
             let batch = batch?;
             let mut set: Vec<(String, ArrayRef)> = Vec::new();
+            let schema = batch.schema();
+            let (own, given) = (gather::indices(&schema), gather::indices(&output));
             for ((name, to), conversions) in self.pairs.iter().zip(&fitting) {
-                let Some(reader) = gather::reader(&batch, name)? else { continue };
-                let mut column =
-                    ColumnBuilder::new(kind_of(output.field_with_name(to)?.data_type()));
+                let (Some(index), Some(to_index)) =
+                    (own.get(name.as_str()), given.get(to.as_str()))
+                else {
+                    continue;
+                };
+                let reader = ColumnReader::new(batch.column(*index))?;
+                let kind = kind_of(output.field(*to_index).data_type());
+                let mut column = ColumnBuilder::new(kind);
                 for row in 0..batch.num_rows() {
                     let value = reader.value(row);
                     let fits = conversions.first().and_then(|convert| converted(&value, *convert));

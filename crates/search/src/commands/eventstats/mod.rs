@@ -5,6 +5,7 @@ pub(super) mod operator;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use indexmap::IndexSet;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::{Arguments, StatsArguments};
 
@@ -86,15 +87,14 @@ impl Command for EventStats {
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
-        let mut names = input.names();
+        let mut names: IndexSet<String> = input.names().into_iter().collect();
         let by = aggregate::names(&self.arguments.by);
         let aggregates = &self.arguments.aggregates;
         let preparation = aggregate::prepare(input, aggregates, &by, self.grouping, stage)?;
         for aggregate in &preparation.aggregates {
-            if !names.contains(&aggregate.output) {
-                names.push(aggregate.output.clone());
-            }
+            names.insert(aggregate.output.clone());
         }
+        let names: Vec<String> = names.into_iter().collect();
         let operator = EventStatistics { aggregates: preparation.aggregates, by };
         preparation
             .plan

@@ -82,7 +82,12 @@ impl Inputs {
         aggregates: &[PlannedAggregate],
         by: &[String],
     ) -> Result<Self> {
-        let reader = |name: &str| batch.column_by_name(name).map(ColumnReader::new).transpose();
+        let schema = batch.schema();
+        let indices = gather::indices(&schema);
+        let reader = |name: &str| {
+            let index = indices.get(name).copied();
+            index.map(|index| ColumnReader::new(batch.column(index))).transpose()
+        };
         Ok(Self {
             columns: aggregates
                 .iter()

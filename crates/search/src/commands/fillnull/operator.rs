@@ -1,5 +1,7 @@
 //! Absent values filled in every column that has some value somewhere.
 
+use std::collections::BTreeSet;
+
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
@@ -84,7 +86,7 @@ impl Operator for Fill {
 struct Filling {
     value: String,
     output: SchemaRef,
-    unseen: Vec<usize>,
+    unseen: BTreeSet<usize>,
     /// None once they are released.
     held: Option<HeldRows>,
     released: Option<Replay>,
@@ -133,14 +135,12 @@ impl Filling {
 
 impl Running for Filling {
     fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
-        let mut seen = Vec::new();
-        for index in &self.unseen {
-            let reader = ColumnReader::new(batch.column(*index))?;
-            if (0..batch.num_rows()).any(|row| !reader.value(row).is_null()) {
-                seen.push(*index);
+        for index in std::mem::take(&mut self.unseen) {
+            let reader = ColumnReader::new(batch.column(index))?;
+            if (0..batch.num_rows()).all(|row| reader.value(row).is_null()) {
+                self.unseen.insert(index);
             }
         }
-        self.unseen.retain(|index| !seen.contains(index));
         if let Some(held) = self.held.as_mut().filter(|_| !self.unseen.is_empty()) {
             held.push(&batch)?;
             return Ok(None);

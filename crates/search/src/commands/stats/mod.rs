@@ -5,18 +5,20 @@ mod operator;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
+use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::logical_expr::{Aggregate, Expr, Extension, LogicalPlan, lit};
+use indexmap::IndexSet;
 use spilltrail_diagnostic::{Code, Diagnostic};
-use spilltrail_event::{Kind, fields};
+use spilltrail_event::{Field, Kind, fields};
 use spilltrail_spl::{Arguments, StatsArguments};
 
 use self::operator::CountPresent;
 use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
-use crate::operators::{Expand, Whole};
+use crate::operators::{Expand, KEY, Operator, OperatorNode, Pack, Unpack, VALUES, Whole};
 use crate::planning::aggregate::{self, Grouping, Preparation};
 use crate::planning::order;
 use crate::planning::plan::{Needs, Plan, column, null_text};
-use crate::stats::group_key::{group_key, group_value};
+use crate::stats::{Feed, PlannedAggregate, udaf};
 
 static DOC: CommandDoc = CommandDoc {
     name: "stats",
@@ -111,81 +113,106 @@ impl Command for Stats {
     }
 }
 
-/// The column of the key that several BY fields make.
-const JOINT_KEY: &str = "\u{3}";
-
 /// Plans the aggregation of prepared aggregates: rows without a BY field dropped, multivalue BY
 /// fields spread, rows sorted by the BY fields.
 ///
 /// # Errors
 /// Fails if DataFusion refuses the plan.
 pub(super) fn grouped(
-    mut preparation: Preparation,
+    preparation: Preparation,
     by: &[String],
     whole: Whole,
     stage: &Stage<'_>,
 ) -> Result<Plan, Diagnostic> {
     let refused = |error| stage.refused(error);
-    let mut plan = preparation.plan;
-    if plan.kind(fields::TIME).is_none() {
-        plan = plan
-            .with_columns(vec![(
-                fields::TIME.to_owned(),
-                datafusion::logical_expr::lit(datafusion::common::ScalarValue::Float64(None)),
-                Kind::Number,
-            )])
-            .map_err(refused)?;
-    }
+    let Preparation { plan, aggregates } = preparation;
+    let results: Vec<Field> =
+        aggregates.iter().map(|aggregate| Field::new(&aggregate.output, aggregate.kind)).collect();
     // A field may be grouped by and aggregated at once, so the keys are columns of their own.
     let keys: Vec<String> = (0..by.len()).map(|index| format!("\u{2}{index}")).collect();
-    let copies = by
-        .iter()
-        .zip(&keys)
-        .map(|(name, key)| match plan.kind(name) {
-            Some(kind) => (key.clone(), column(name), kind),
-            None => (key.clone(), null_text(), Kind::Text),
-        })
-        .collect();
-    plan = plan.with_columns(copies).map_err(refused)?;
+    let values = taken(&aggregates);
+    let mut plan = prepared_columns(plan, by, &keys, &values).map_err(refused)?;
     if !by.is_empty() {
         let observation = stage.context.observations.group(by.to_vec());
         plan = plan.operator(Arc::new(CountPresent { columns: keys.clone(), observation }));
     }
     for key in &keys {
         if plan.kind(key) == Some(Kind::Multi) {
-            plan = plan.operator(Arc::new(Expand { column: key.clone(), whole, limit: 0 }));
+            let expand = Expand { column: key.clone(), whole, limit: 0 };
+            plan = plan.operator(Arc::new(expand)).within_limits().map_err(refused)?;
         }
-        plan = plan.filter(column(key).is_not_null()).map_err(refused)?;
     }
-    preparation.plan = plan;
-    let aggregates = preparation.expressions();
-    // Several values make one key.
-    let is_joint = keys.len() > 1;
-    let mut groups: Vec<Expr> = keys.iter().map(|key| column(key)).collect();
-    if is_joint {
-        groups = vec![group_key(groups).alias(JOINT_KEY)];
-    }
-    let logical = LogicalPlanBuilder::from(preparation.plan.logical().clone())
-        .aggregate(groups, aggregates)
-        .and_then(LogicalPlanBuilder::build)
-        .map_err(refused)?;
-    let mut columns: Vec<(String, Expr, Kind)> = Vec::new();
-    for (part, (name, key)) in by.iter().zip(&keys).enumerate() {
-        let kind = preparation.plan.kind(key).unwrap_or(Kind::Text);
-        let value = if is_joint { group_value(column(JOINT_KEY), part, kind) } else { column(key) };
-        columns.push((name.clone(), value, kind));
-    }
-    for aggregate in &preparation.aggregates {
-        columns.push((aggregate.output.clone(), column(&aggregate.output), aggregate.kind));
-    }
-    let fields = columns
-        .iter()
-        .map(|(name, expr, kind)| {
-            let source = if let Expr::Column(source) = expr { &source.name } else { name };
-            (source.clone(), *kind)
-        })
-        .collect();
-    let mut plan = preparation.plan.replaced(logical, fields).project(columns).map_err(refused)?;
+    let named = by.iter().zip(&keys);
+    let named = named.map(|(name, key)| Field::new(name, plan.kind(key).unwrap_or(Kind::Text)));
+    let unpack = Unpack { keys: named.collect(), results };
+    let mut plan = if by.is_empty() && aggregates.is_empty() {
+        // A wildcard that covers no field asks for nothing.
+        plan.limit(0).and_then(|plan| plan.project(Vec::new())).map_err(refused)?
+    } else {
+        aggregated(plan, &aggregates, &values, unpack).map_err(refused)?
+    };
     plan.transformed = true;
     if by.is_empty() { Ok(plan) } else { order::by_fields(plan, by).map_err(refused) }
+}
+
+/// Returns the names of the columns that aggregates take, each once.
+fn taken(aggregates: &[PlannedAggregate]) -> Vec<String> {
+    let inputs = aggregates.iter().filter_map(|aggregate| aggregate.input.clone());
+    let mut names: IndexSet<String> = inputs.collect();
+    if aggregates.iter().any(|aggregate| aggregate.feed() == Feed::MembersWithTime) {
+        names.insert(fields::TIME.to_owned());
+    }
+    names.into_iter().collect()
+}
+
+/// Leaves the columns that an aggregation reads: copies of the BY fields as `keys`, then `values`.
+fn prepared_columns(
+    plan: Plan,
+    by: &[String],
+    keys: &[String],
+    values: &[String],
+) -> Result<Plan, DataFusionError> {
+    let absent_number = || lit(ScalarValue::Float64(None));
+    let source = |name: &String| match plan.kind(name) {
+        Some(kind) => (column(name), kind),
+        None if name == fields::TIME => (absent_number(), Kind::Number),
+        None => (null_text(), Kind::Text),
+    };
+    let named = keys.iter().zip(by).chain(values.iter().zip(values));
+    let columns: Vec<(String, Expr, Kind)> = named
+        .map(|(name, field)| {
+            let (expr, kind) = source(field);
+            (name.clone(), expr, kind)
+        })
+        .collect();
+    if columns.is_empty() { Ok(plan) } else { plan.project(columns) }
+}
+
+/// Plans the aggregation of columns that are in the order of [`prepared_columns`].
+fn aggregated(
+    plan: Plan,
+    aggregates: &[PlannedAggregate],
+    values: &[String],
+    unpack: Unpack,
+) -> Result<Plan, DataFusionError> {
+    let keys = unpack.keys.len();
+    let columns: Vec<Field> = plan.fields().map(|(name, kind)| Field::new(name, kind)).collect();
+    let mut input = plan.logical().clone();
+    // Without both, `columns` are whatever the rows have, and only the rows count.
+    if keys > 0 || !values.is_empty() {
+        let pack = Pack { keys };
+        let schema = pack.schema(&columns);
+        let node = OperatorNode::with_schema(Arc::new(pack), input, &schema)?;
+        input = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+    }
+    let argument = if values.is_empty() { lit(1.0) } else { column(VALUES) };
+    let results = udaf::expression(aggregates, values, fields::TIME, argument).alias(VALUES);
+    let results = if aggregates.is_empty() { Vec::new() } else { vec![results] };
+    let groups = if keys > 0 { vec![column(KEY)] } else { Vec::new() };
+    let aggregate = Aggregate::try_new(Arc::new(input), groups, results)?;
+    let fields = unpack.output(&[]);
+    let node = OperatorNode::new(Arc::new(unpack), LogicalPlan::Aggregate(aggregate), &fields);
+    let logical = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+    let fields = fields.into_iter().map(|field| (field.name, field.kind)).collect();
+    Ok(plan.replaced(logical, fields))
 }

@@ -6,6 +6,7 @@ mod window;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use indexmap::IndexSet;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, fields};
 use spilltrail_spl::time::{self, Unit};
@@ -242,16 +243,15 @@ impl Command for StreamStats {
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
-        let mut names = input.names();
+        let mut names: IndexSet<String> = input.names().into_iter().collect();
         let by = aggregate::names(&self.arguments.by);
         let written = &self.arguments.aggregates;
         let preparation = aggregate::prepare(input, written, &by, self.options.grouping, stage)?;
         let aggregates = preparation.aggregates;
         for aggregate in &aggregates {
-            if !names.contains(&aggregate.output) {
-                names.push(aggregate.output.clone());
-            }
+            names.insert(aggregate.output.clone());
         }
+        let names: Vec<String> = names.into_iter().collect();
         let resets = self.resets(&preparation.plan, &aggregates, stage)?;
         let operator = StreamStatistics {
             aggregates,

@@ -1,0 +1,188 @@
+//! Columns computed by expressions, beside columns of the input that go through by their index.
+//!
+//! Only the expressions are resolved by name; see [`Select`](super::Select) for why the rest is not.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{RecordBatch, new_null_array};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::Session;
+use datafusion::common::{DFSchemaRef, Result, internal_datafusion_err};
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
+use datafusion::physical_planner::PhysicalPlanner;
+use spilltrail_event::Field;
+
+use super::node::schema_of_fields;
+use super::{Operator, OperatorExec, Running, gather};
+
+/// Where a column comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Hash)]
+pub enum Source {
+    /// It is the input's column of this index.
+    Input(usize),
+    /// It is the result of the expression of this index.
+    Computed(usize),
+    /// It has no value in any row.
+    Absent,
+}
+
+/// The logical node: a column for each source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ComputeNode {
+    sources: Vec<Source>,
+    expressions: Vec<Expr>,
+    input: Arc<LogicalPlan>,
+    fields: Vec<Field>,
+    schema: DFSchemaRef,
+}
+
+impl ComputeNode {
+    /// Returns the node over `input` that gives `fields`, one from each of `sources`.
+    #[must_use]
+    pub fn new(
+        input: LogicalPlan,
+        sources: Vec<Source>,
+        expressions: Vec<Expr>,
+        fields: Vec<Field>,
+    ) -> Self {
+        let schema = schema_of_fields(&fields);
+        Self { sources, expressions, input: Arc::new(input), fields, schema }
+    }
+
+    /// Returns the physical plan over `input`.
+    ///
+    /// # Errors
+    /// Fails if the engine refuses an expression.
+    pub(super) fn plan(
+        &self,
+        planner: &dyn PhysicalPlanner,
+        input: Arc<dyn ExecutionPlan>,
+        session: &dyn Session,
+        planning: &PhysicalPlanningContext,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let names = self.input.schema();
+        let expressions = self
+            .expressions
+            .iter()
+            .map(|expr| planner.create_physical_expr(expr, names, session, planning))
+            .collect::<Result<_>>()?;
+        let (sources, fields) = (self.sources.clone(), self.fields.clone());
+        let operator = Compute { sources, expressions, fields };
+        let schema = Arc::new(self.schema.as_arrow().clone());
+        Ok(Arc::new(OperatorExec::new(Arc::new(operator), input, schema)))
+    }
+}
+
+impl PartialOrd for ComputeNode {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        let key = |node: &Self| (node.sources.clone(), node.expressions.clone());
+        match key(self).partial_cmp(&key(other)) {
+            Some(Ordering::Equal) => self.input.partial_cmp(&other.input),
+            order => order,
+        }
+        // Names and kinds are no part of the order, and equal nodes have equal ones.
+        .filter(|order| *order != Ordering::Equal || self == other)
+    }
+}
+
+impl UserDefinedLogicalNodeCore for ComputeNode {
+    fn name(&self) -> &'static str {
+        "compute"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn supports_limit_pushdown(&self) -> bool {
+        true
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        self.expressions.clone()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let expressions: Vec<String> = self.expressions.iter().map(ToString::to_string).collect();
+        write!(f, "compute: {}", expressions.join(", "))
+    }
+
+    fn with_exprs_and_inputs(
+        &self,
+        expressions: Vec<Expr>,
+        mut inputs: Vec<LogicalPlan>,
+    ) -> Result<Self> {
+        let input = inputs.pop().ok_or_else(|| internal_datafusion_err!("one input expected"))?;
+        Ok(Self { expressions, input: Arc::new(input), ..self.clone() })
+    }
+}
+
+/// What runs a [`ComputeNode`].
+#[derive(Debug)]
+struct Compute {
+    sources: Vec<Source>,
+    expressions: Vec<Arc<dyn PhysicalExpr>>,
+    fields: Vec<Field>,
+}
+
+impl Operator for Compute {
+    fn name(&self) -> &'static str {
+        "compute"
+    }
+
+    fn state(&self) -> String {
+        let expressions: Vec<String> = self.expressions.iter().map(ToString::to_string).collect();
+        format!("{:?} {}", self.sources, expressions.join(", "))
+    }
+
+    fn output(&self, _: &[Field]) -> Vec<Field> {
+        self.fields.clone()
+    }
+
+    fn keeps_rows(&self) -> bool {
+        true
+    }
+
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
+    fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
+        let (sources, expressions) = (self.sources.clone(), self.expressions.clone());
+        Ok(Box::new(Computing { output, sources, expressions }))
+    }
+}
+
+struct Computing {
+    output: SchemaRef,
+    sources: Vec<Source>,
+    expressions: Vec<Arc<dyn PhysicalExpr>>,
+}
+
+impl Running for Computing {
+    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let rows = batch.num_rows();
+        let computed = self
+            .expressions
+            .iter()
+            .map(|expr| expr.evaluate(&batch)?.into_array(rows))
+            .collect::<Result<Vec<_>>>()?;
+        let fields = self.output.fields().iter();
+        let columns = self.sources.iter().zip(fields).map(|(source, field)| match *source {
+            Source::Input(index) => batch.column(index).clone(),
+            Source::Computed(index) => computed[index].clone(),
+            Source::Absent => new_null_array(field.data_type(), rows),
+        });
+        let columns = columns.collect();
+        gather::of_columns(&self.output, columns, rows).map(Some)
+    }
+}

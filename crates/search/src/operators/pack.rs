@@ -1,0 +1,208 @@
+//! The columns of an aggregation as two, whatever their number: the key and the values.
+//!
+//! The engine looks the columns of each aggregate up by name, and plans each aggregate by itself; with
+//! thousands of them planning takes minutes. So one aggregate takes the values of all together, as a
+//! struct, and gives a struct of all results. The values of several BY fields are one key ([`group_key`]).
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BinaryViewBuilder, BooleanArray, RecordBatch, StructArray,
+};
+use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
+use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::execution::TaskContext;
+use spilltrail_event::{Field, Kind};
+
+use super::{Operator, Running, gather};
+use crate::rows::arrow::{ColumnBuilder, ColumnReader, data_type, schema_of};
+use crate::stats::group_key;
+
+/// The column of the key.
+pub(crate) const KEY: &str = "\u{3}";
+/// The column of the values, and of the results.
+pub(crate) const VALUES: &str = "\u{4}";
+
+/// Puts the first columns together as a key and the others as values. Rows that miss a part of the key
+/// are dropped.
+#[derive(Debug)]
+pub struct Pack {
+    /// How many columns make the key.
+    pub keys: usize,
+}
+
+impl Pack {
+    /// Returns the schema of what it makes of these columns.
+    pub(crate) fn schema(&self, input: &[Field]) -> Schema {
+        let (keys, values) = input.split_at(self.keys);
+        let mut columns = Vec::new();
+        match keys {
+            [] => {}
+            [key] => columns.push(ArrowField::new(KEY, data_type(key.kind), true)),
+            _ => columns.push(ArrowField::new(KEY, DataType::BinaryView, true)),
+        }
+        if !values.is_empty() {
+            columns.push(ArrowField::new(VALUES, struct_of(values), true));
+        }
+        Schema::new(columns)
+    }
+}
+
+/// Returns the type of a struct of fields.
+pub(crate) fn struct_of(fields: &[Field]) -> DataType {
+    let schema = schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind)));
+    DataType::Struct(schema.fields().clone())
+}
+
+impl Operator for Pack {
+    fn name(&self) -> &'static str {
+        "pack"
+    }
+
+    fn state(&self) -> String {
+        self.keys.to_string()
+    }
+
+    /// The columns are no fields; see [`Pack::schema`].
+    fn output(&self, input: &[Field]) -> Vec<Field> {
+        input.to_vec()
+    }
+
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
+    fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
+        Ok(Box::new(Packing { keys: self.keys, output }))
+    }
+}
+
+struct Packing {
+    keys: usize,
+    output: SchemaRef,
+}
+
+impl Running for Packing {
+    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let batch = with_all(batch, self.keys)?;
+        let rows = batch.num_rows();
+        let (keys, values) = batch.columns().split_at(self.keys);
+        let mut columns: Vec<ArrayRef> = Vec::new();
+        match keys {
+            [] => {}
+            [key] => columns.push(key.clone()),
+            _ => columns.push(joint(keys, rows)?),
+        }
+        if let Some(field) = self.output.fields().get(columns.len()) {
+            let DataType::Struct(fields) = field.data_type() else {
+                return Err(internal_datafusion_err!("values are packed into a struct"));
+            };
+            columns.push(Arc::new(StructArray::try_new(fields.clone(), values.to_vec(), None)?));
+        }
+        gather::of_columns(&self.output, columns, rows).map(Some)
+    }
+}
+
+/// Returns the rows that have all of the first columns.
+fn with_all(batch: RecordBatch, columns: usize) -> Result<RecordBatch> {
+    let keys = &batch.columns()[..columns];
+    let has_nulls = |column: &ArrayRef| column.logical_null_count() > 0;
+    if !keys.iter().any(has_nulls) {
+        return Ok(batch);
+    }
+    let nulls: Vec<_> = keys.iter().filter_map(|column| column.logical_nulls()).collect();
+    let has_all = |row: usize| nulls.iter().all(|nulls| nulls.is_valid(row));
+    let kept: BooleanArray = (0..batch.num_rows()).map(|row| Some(has_all(row))).collect();
+    Ok(filter_record_batch(&batch, &kept)?)
+}
+
+fn joint(keys: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+    let readers = keys.iter().map(ColumnReader::new).collect::<Result<Vec<_>>>()?;
+    let mut joint = BinaryViewBuilder::with_capacity(rows);
+    let mut key = Vec::new();
+    for row in 0..rows {
+        key.clear();
+        readers.iter().try_for_each(|reader| group_key::append(&mut key, &reader.value(row)))?;
+        joint.append_value(&key);
+    }
+    Ok(Arc::new(joint.finish()))
+}
+
+/// Takes the key and the results of an aggregation apart again.
+#[derive(Debug)]
+pub struct Unpack {
+    /// The columns of the key.
+    pub keys: Vec<Field>,
+    /// The columns of the results.
+    pub results: Vec<Field>,
+}
+
+impl Operator for Unpack {
+    fn name(&self) -> &'static str {
+        "unpack"
+    }
+
+    fn state(&self) -> String {
+        serde_json::to_string(&(&self.keys, &self.results)).unwrap_or_default()
+    }
+
+    fn output(&self, _: &[Field]) -> Vec<Field> {
+        self.keys.iter().chain(&self.results).cloned().collect()
+    }
+
+    fn keeps_rows(&self) -> bool {
+        true
+    }
+
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
+    fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
+        let kinds = self.keys.iter().map(|key| key.kind).collect();
+        Ok(Box::new(Unpacking { kinds, output }))
+    }
+}
+
+struct Unpacking {
+    kinds: Vec<Kind>,
+    output: SchemaRef,
+}
+
+impl Running for Unpacking {
+    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.output.fields().len());
+        let mut packed = batch.columns().iter();
+        match (self.kinds.as_slice(), packed.len()) {
+            ([], _) => {}
+            ([_], _) => columns.extend(packed.next().cloned()),
+            (kinds, _) => {
+                let key = packed.next();
+                let key = key.ok_or_else(|| internal_datafusion_err!("the key is missing"))?;
+                columns.extend(parts(key, kinds)?);
+            }
+        }
+        if let Some(results) = packed.next() {
+            columns.extend(results.as_struct().columns().iter().cloned());
+        }
+        gather::of_columns(&self.output, columns, batch.num_rows()).map(Some)
+    }
+}
+
+/// Returns the columns that keys were made of.
+fn parts(keys: &ArrayRef, kinds: &[Kind]) -> Result<Vec<ArrayRef>> {
+    let damaged = || internal_datafusion_err!("a key of groups is damaged");
+    let keys = keys.as_binary_view_opt().ok_or_else(damaged)?;
+    let mut columns: Vec<ColumnBuilder> =
+        kinds.iter().map(|kind| ColumnBuilder::new(*kind)).collect();
+    for key in keys {
+        let mut rest = key.ok_or_else(damaged)?;
+        for column in &mut columns {
+            let (value, after) = group_key::split(rest).ok_or_else(damaged)?;
+            column.push(value);
+            rest = after;
+        }
+    }
+    Ok(columns.into_iter().map(ColumnBuilder::finish).collect())
+}
