@@ -1,5 +1,7 @@
 //! Events that the same searches may take: what is read of them, tested and kept.
 
+use std::collections::HashMap;
+
 use spilltrail_event::{Kind, ScanRequest};
 
 use super::condition::{Condition, Outcomes, Tests};
@@ -43,8 +45,8 @@ impl Class {
         profile: Profile,
         known: &dyn Fn(&str) -> Option<&'k str>,
     ) -> Self {
-        let mut fields =
-            Fields { set: FieldSet::new(format, profile), sources: Vec::new(), names: Vec::new() };
+        let set = FieldSet::new(format, profile);
+        let mut fields = Fields { set, sources: Vec::new(), indices: HashMap::new() };
         let mut tests = Tests::default();
         let searches = places
             .iter()
@@ -74,17 +76,19 @@ impl Class {
 struct Fields {
     set: FieldSet,
     sources: Vec<FieldSource>,
-    names: Vec<String>,
+    /// Where the source of each field is.
+    indices: HashMap<String, usize>,
 }
 
 impl Fields {
     fn place(&mut self, name: &str) -> usize {
-        if let Some(place) = self.names.iter().position(|known| known == name) {
-            return place;
+        if let Some(index) = self.indices.get(name) {
+            return *index;
         }
+        let index = self.sources.len();
         self.sources.push(self.set.add(name));
-        self.names.push(name.to_owned());
-        self.names.len() - 1
+        self.indices.insert(name.to_owned(), index);
+        index
     }
 }
 

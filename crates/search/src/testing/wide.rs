@@ -36,6 +36,7 @@ const SEARCHES: &[(&str, fn(usize) -> usize, Field)] = &[
     ("* | stats sum(*)", |columns| columns - 1, ("sum(k7)", "14")),
     ("* | stats values(*) as *", |columns| columns, ("k2999", "2999")),
     ("* | stats max(*) as m* count by k0 k1", |columns| columns + 1, ("mk7", "7")),
+    ("* | stats count max(k7) by k1 k0 k1", |_| 4, ("k0", "a")),
     ("* | stats sum(*) as * | stats count sum(*)", |columns| columns, ("sum(k7)", "14")),
     ("* | eventstats sum(*)", |columns| 2 * columns, ("sum(k7)", "14")),
     ("* | streamstats sum(*) as s*", |columns| 2 * columns, ("sk7", "7")),

@@ -126,6 +126,9 @@ pub(super) fn grouped(
 ) -> Result<Plan, Diagnostic> {
     let refused = |error| stage.refused(error);
     let Preparation { plan, aggregates } = preparation;
+    // A field that is named twice groups once.
+    let by: IndexSet<String> = by.iter().cloned().collect();
+    let by = &Vec::from_iter(by);
     let results: Vec<Field> =
         aggregates.iter().map(|aggregate| Field::new(&aggregate.output, aggregate.kind)).collect();
     // A field may be grouped by and aggregated at once, so the keys are columns of their own.
