@@ -127,8 +127,8 @@ pub(super) fn grouped(
     let refused = |error| stage.refused(error);
     let Preparation { plan, aggregates } = preparation;
     // A field that is named twice groups once.
-    let by: IndexSet<String> = by.iter().cloned().collect();
-    let by = &Vec::from_iter(by);
+    let distinct: IndexSet<String> = by.iter().cloned().collect();
+    let by: &[String] = &Vec::from_iter(distinct);
     let results: Vec<Field> =
         aggregates.iter().map(|aggregate| Field::new(&aggregate.output, aggregate.kind)).collect();
     // A field may be grouped by and aggregated at once, so the keys are columns of their own.
