@@ -3,14 +3,19 @@
 
 pub mod fields;
 mod keyword;
+mod lookups;
 mod number;
 mod pattern;
 mod predicate;
+mod stop;
 mod value;
+mod values;
 
 pub use fields::{Demand, Field, Kind, ScanRequest};
 pub use keyword::{Keyword, KeywordKind};
 pub use number::{format_number, parse_number};
 pub use pattern::{CaseRule, Pattern, wildcard_capture, wildcard_match};
 pub use predicate::{Comparison, Predicate, Record, TimeBounds, compare};
+pub use stop::StopToken;
 pub use value::Value;
+pub use values::{Cases, ValueSet};

@@ -46,6 +46,11 @@ impl Pattern {
         self.wild
     }
 
+    /// Returns the text that values are compared with: in lower case where case does not count.
+    pub(crate) fn folded(&self) -> &str {
+        &self.folded
+    }
+
     /// Returns true if `value` is what the pattern stands for.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {

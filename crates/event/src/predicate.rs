@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::fields::{RAW, TIME};
 use crate::keyword::Keyword;
+use crate::lookups;
 use crate::number::parse_number;
 use crate::pattern::Pattern;
+use crate::values::{Cases, ValueSet};
 
 /// A comparison operator of `search`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,6 +55,20 @@ pub enum Predicate {
         op: Comparison,
         /// The literal.
         value: Pattern,
+    },
+    /// Some value of the field equals one of the literals.
+    In {
+        /// The field.
+        field: String,
+        /// The literals.
+        values: ValueSet,
+    },
+    /// Some value of the field equals the literal of a case whose condition holds.
+    Cases {
+        /// The field.
+        field: String,
+        /// The literals and their conditions.
+        cases: Cases,
     },
     /// The term occurs in the event's text.
     Keyword(Keyword),
@@ -111,7 +127,8 @@ pub trait Record {
 }
 
 impl Predicate {
-    /// Returns the conjunction, without needless nesting.
+    /// Returns the conjunction, without needless nesting. Many exclusions become one of a disjunction;
+    /// see [`Predicate::any`].
     #[must_use]
     pub fn and(parts: Vec<Self>) -> Self {
         let mut flat = Vec::new();
@@ -122,11 +139,21 @@ impl Predicate {
                 other => flat.push(other),
             }
         }
+        let mut flat = lookups::with_exclusions(flat);
         match flat.len() {
             0 => Self::All,
             1 => flat.remove(0),
             _ => Self::And(flat),
         }
+    }
+
+    /// Returns the disjunction, without needless nesting.
+    ///
+    /// Many comparisons with the same field become one lookup, and so do many alternatives that each
+    /// want several fields to have certain values. The result holds for the same records.
+    #[must_use]
+    pub fn any(parts: Vec<Self>) -> Self {
+        lookups::any(parts)
     }
 
     /// Returns true if the record satisfies the expression.
@@ -141,6 +168,10 @@ impl Predicate {
             Self::Compare { field, op, value } => {
                 record.any_value(field, &mut |text| compare(text, *op, value))
             }
+            Self::In { field, values } => record.any_value(field, &mut |text| values.matches(text)),
+            Self::Cases { field, cases } => record.any_value(field, &mut |text| {
+                cases.any_of(text, |condition| condition.matches(record))
+            }),
             Self::Keyword(keyword) => record.any_value(RAW, &mut |raw| keyword.matches(raw)),
             Self::Time(bounds) => record.time().is_some_and(|time| bounds.contains(time)),
         }
@@ -164,22 +195,28 @@ impl Predicate {
                 }
                 all
             }
-            Self::Or(parts) => {
-                let mut any = Some(false);
-                for part in parts {
-                    match part.outcome(known) {
-                        Some(true) => return Some(true),
-                        Some(false) => {}
-                        None => any = None,
-                    }
-                }
-                any
-            }
+            Self::Or(parts) => some(parts.iter().map(|part| part.outcome(known))),
             Self::Not(part) => part.outcome(known).map(|outcome| !outcome),
             Self::Exists(field) => known(field).map(|_| true),
             Self::Compare { field, op, value } => {
                 known(field).map(|text| compare(text, *op, value))
             }
+            Self::In { field, values } => known(field).map(|text| values.matches(text)),
+            Self::Cases { field, cases } => match known(field) {
+                Some(text) => {
+                    let mut outcomes = Vec::new();
+                    cases.any_of(text, |condition| {
+                        outcomes.push(condition.outcome(known));
+                        false
+                    });
+                    some(outcomes.into_iter())
+                }
+                None => {
+                    let is_refuted =
+                        |(_, condition): &(Pattern, Self)| condition.outcome(known) == Some(false);
+                    cases.all().iter().all(is_refuted).then_some(false)
+                }
+            },
             Self::Keyword(_) | Self::Time(_) => None,
         }
     }
@@ -199,8 +236,12 @@ impl Predicate {
                 parts.iter().for_each(|part| part.collect_fields(fields));
             }
             Self::Not(part) => part.collect_fields(fields),
-            Self::Exists(field) | Self::Compare { field, .. } => {
+            Self::Exists(field) | Self::Compare { field, .. } | Self::In { field, .. } => {
                 fields.insert(field);
+            }
+            Self::Cases { field, cases } => {
+                fields.insert(field);
+                cases.all().iter().for_each(|(_, condition)| condition.collect_fields(fields));
             }
             Self::Keyword(_) => {
                 fields.insert(RAW);
@@ -222,6 +263,19 @@ impl Predicate {
             _ => TimeBounds::default(),
         }
     }
+}
+
+/// Returns whether something holds, of outcomes some of which may be uncertain.
+fn some(outcomes: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut any = Some(false);
+    for outcome in outcomes {
+        match outcome {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => any = None,
+        }
+    }
+    any
 }
 
 /// Compares one value with the literal: `=` and `!=` as text, the others as numbers when both are

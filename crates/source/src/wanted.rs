@@ -53,17 +53,27 @@ impl Wanted {
             Predicate::And(parts) => parts
                 .iter()
                 .fold(Self::default(), |wanted, part| wanted.intersection(Self::of(part))),
-            Predicate::Or(parts) => {
-                parts.iter().fold(Self::nothing(), |wanted, part| wanted.union(Self::of(part)))
-            }
+            Predicate::Or(parts) => Self::any(parts.iter().map(Self::of)),
             Predicate::Time(time) => Self::in_time(*time),
             Predicate::Compare { field, op: Comparison::Eq, value } => Self::of_value(field, value),
+            Predicate::In { field, values } => {
+                Self::any(values.patterns().iter().map(|value| Self::of_value(field, value)))
+            }
+            Predicate::Cases { field, cases } => {
+                Self::any(cases.all().iter().map(|(value, condition)| {
+                    Self::of_value(field, value).intersection(Self::of(condition))
+                }))
+            }
             Predicate::All
             | Predicate::Not(_)
             | Predicate::Exists(_)
             | Predicate::Compare { .. }
             | Predicate::Keyword(_) => Self::default(),
         }
+    }
+
+    fn any(parts: impl Iterator<Item = Self>) -> Self {
+        parts.fold(Self::nothing(), Self::union)
     }
 
     fn of_value(field: &str, value: &Pattern) -> Self {
@@ -201,6 +211,20 @@ mod tests {
         }
     }
 
+    /// A list of ten values of a field.
+    fn among(field: &str, prefix: &str) -> Predicate {
+        Predicate::any((0..10).map(|digit| is(field, &format!("{prefix}{digit}"))).collect())
+    }
+
+    /// Ten rows of two fields, of which one has the account.
+    fn rows(prefix: &str) -> Predicate {
+        let row = |digit| {
+            let account = is("recipientAccountId", &format!("{prefix}{digit}"));
+            Predicate::And(vec![is("user", &format!("u{digit}")), account])
+        };
+        Predicate::any((0..10).map(row).collect())
+    }
+
     fn between(earliest: Option<f64>, latest: Option<f64>) -> Predicate {
         Predicate::Time(TimeBounds { earliest, latest })
     }
@@ -254,6 +278,11 @@ mod tests {
             (is("aws_account_id", "444455556666"), None),
             (is("awsRegion", "us-east-1"), None),
             (Predicate::Nothing, Some(Reason::Account)),
+            (among("recipientAccountId", "44445555665"), Some(Reason::Account)),
+            (among("recipientAccountId", "11112222333"), None),
+            (among("awsRegion", "us-east-"), None),
+            (rows("44445555665"), Some(Reason::Account)),
+            (rows("11112222333"), None),
         ] {
             assert_eq!(Wanted::of(&predicate).rules_out(&here), reason, "{predicate:?}");
         }

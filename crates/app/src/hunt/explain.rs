@@ -92,6 +92,9 @@ fn event_names(predicate: &Predicate) -> Option<BTreeSet<String>> {
         Predicate::Compare { field, op: Comparison::Eq, value } if field == "eventName" => {
             Some(BTreeSet::from([value.text.clone()]))
         }
+        Predicate::In { field, values } if field == "eventName" => {
+            Some(values.patterns().iter().map(|value| value.text.clone()).collect())
+        }
         Predicate::And(parts) => parts.iter().find_map(event_names),
         Predicate::Or(parts) => {
             let names: Option<Vec<_>> = parts.iter().map(event_names).collect();
@@ -122,5 +125,7 @@ mod tests {
         assert_eq!(names(Predicate::And(vec![other(), either])).as_deref(), Some("A*, B"));
         assert_eq!(names(Predicate::Or(vec![named("B"), other()])), None);
         assert_eq!(names(Predicate::Not(Box::new(named("B")))), None);
+        let ten = Predicate::any(('A'..'K').map(|name| named(&name.to_string())).collect());
+        assert_eq!(names(ten).as_deref(), Some("A, B, C, D, E, F, G, H, I, J"));
     }
 }

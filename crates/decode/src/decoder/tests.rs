@@ -361,6 +361,17 @@ fn requests() -> Vec<ScanRequest> {
         ))
     };
     let bounds = TimeBounds { earliest: Some(1_714_979_289.0), latest: None };
+    // Enough alternatives to be looked up.
+    let others = |field: &'static str| (0..9).map(move |n| equals(field, &format!("none{n}")));
+    let among = |field: &'static str, texts: &[&str]| {
+        let wanted = texts.iter().map(|text| equals(field, text));
+        Predicate::any(wanted.chain(others(field)).collect())
+    };
+    let rows = |wanted: Vec<Predicate>| {
+        let other = |(name, code)| and(vec![name, code, keyword("none")]);
+        let others = others("eventName").zip(others("errorCode")).map(other);
+        Predicate::any(wanted.into_iter().chain(others).collect())
+    };
     vec![
         request(and(vec![cloudtrail(), equals("eventName", "A")]), &["eventName", "_time"]),
         request(equals("eventName", "a*"), &["src_ip", "user_arn", "c.d", "x{}"]),
@@ -371,6 +382,21 @@ fn requests() -> Vec<ScanRequest> {
         request(equals("index", "other"), &["eventName"]),
         request(Predicate::All, &[]),
         request(equals("userIdentity.sessionContext.b", "deep"), &["eventName"]),
+        request(among("eventName", &["b"]), &["eventName", "_time"]),
+        request(not(among("x{}", &["1*", "2"])), &["x{}"]),
+        request(
+            rows(vec![
+                and(vec![equals("eventName", "A"), equals("errorCode", "accessdenied")]),
+                and(vec![
+                    equals("eventName", "B"),
+                    equals("errorCode", "success"),
+                    Predicate::Time(bounds),
+                    keyword("eu-central-1"),
+                ]),
+                and(vec![equals("errorCode", "success"), equals("x{}", "2")]),
+            ]),
+            &["eventName", "errorCode"],
+        ),
     ]
 }
 

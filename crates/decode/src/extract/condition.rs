@@ -3,7 +3,11 @@
 //! The comparisons of all searches that may take an event stand in one table, so that each is made
 //! once, however many searches have it.
 
-use spilltrail_event::{Comparison, Keyword, Pattern, Predicate, TimeBounds, compare, fields};
+use std::cell::RefCell;
+
+use spilltrail_event::{
+    Cases, Comparison, Keyword, Pattern, Predicate, Record, TimeBounds, ValueSet, compare, fields,
+};
 
 use super::class::Reading;
 
@@ -29,6 +33,9 @@ struct Test {
 enum TestKind {
     Exists,
     Compare(Comparison, Pattern),
+    In(ValueSet),
+    /// The cases, and where the fields of their conditions are among the class's values.
+    Cases(Cases, Vec<(String, usize)>),
     Keyword(Keyword),
     Time(TimeBounds),
 }
@@ -78,6 +85,12 @@ impl Tests {
             Predicate::Compare { field, op, value: pattern } => {
                 (value(field), TestKind::Compare(*op, pattern.clone()))
             }
+            Predicate::In { field, values } => (value(field), TestKind::In(values.clone())),
+            Predicate::Cases { field, cases } => {
+                let fields = predicate.fields().into_iter();
+                let places = fields.map(|name| (name.to_owned(), value(name))).collect();
+                (value(field), TestKind::Cases(cases.clone(), places))
+            }
             Predicate::Keyword(keyword) => (value(fields::RAW), TestKind::Keyword(keyword.clone())),
             Predicate::Time(bounds) => (value(fields::TIME), TestKind::Time(*bounds)),
         };
@@ -111,7 +124,11 @@ impl Tests {
             Condition::Test(place) => match &self.tests[*place].kind {
                 TestKind::Keyword(_) => Cost::Event,
                 TestKind::Compare(_, pattern) if pattern.is_wild() => Cost::Pattern,
-                TestKind::Compare(..) | TestKind::Exists | TestKind::Time(_) => Cost::Word,
+                TestKind::In(values) if values.has_wildcards() => Cost::Pattern,
+                TestKind::Cases(..) => Cost::Pattern,
+                TestKind::Compare(..) | TestKind::In(_) | TestKind::Exists | TestKind::Time(_) => {
+                    Cost::Word
+                }
             },
         }
     }
@@ -147,11 +164,38 @@ impl Test {
             TestKind::Compare(op, pattern) => {
                 event.values(self.value).any(&mut |text| compare(text, *op, pattern))
             }
+            TestKind::In(values) => event.values(self.value).any(&mut |text| values.matches(text)),
+            TestKind::Cases(cases, places) => {
+                let values = event.values(self.value);
+                let record = CaseRecord { event: RefCell::new(event), places };
+                values.any(&mut |text| cases.any_of(text, |condition| condition.matches(&record)))
+            }
             TestKind::Keyword(keyword) => {
                 event.values(self.value).any(&mut |raw| keyword.matches(raw))
             }
             TestKind::Time(bounds) => event.time().epoch.is_some_and(|time| bounds.contains(time)),
         }
+    }
+}
+
+/// An event as the conditions of cases see it.
+struct CaseRecord<'e, 'r, 'a> {
+    event: RefCell<&'e mut Reading<'r>>,
+    places: &'a [(String, usize)],
+}
+
+impl Record for CaseRecord<'_, '_, '_> {
+    fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool {
+        let Some((_, place)) = self.places.iter().find(|(name, _)| name == field) else {
+            return false;
+        };
+        // Conditions may be nested: the event is free again before `visit` looks at it.
+        let values = self.event.borrow_mut().values(*place);
+        values.any(visit)
+    }
+
+    fn time(&self) -> Option<f64> {
+        self.event.borrow_mut().time().epoch
     }
 }
 

@@ -116,12 +116,12 @@ impl Compiler<'_> {
                 }
                 Predicate::and(compiled)
             }
-            SearchExpr::Or(parts) => Predicate::Or(
+            SearchExpr::Or(parts) => Predicate::any(
                 parts.iter().map(|part| self.compile(part)).collect::<Result<_, _>>()?,
             ),
             SearchExpr::Not(part) => Predicate::Not(Box::new(self.compile(part)?)),
             SearchExpr::Compare { field, op, value } => comparison(&field.value, *op, &value.value),
-            SearchExpr::In { field, values } => Predicate::Or(
+            SearchExpr::In { field, values } => Predicate::any(
                 values
                     .iter()
                     .map(|value| comparison(&field.value, CompareOp::Eq, &value.value))
