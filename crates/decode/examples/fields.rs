@@ -9,10 +9,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef};
 use serde_json::{Map, Value};
-use spilltrail_decode::{
-    DecodeOptions, Decoder, Discovery, Input, Origin, Profile, Rows, discover,
-};
-use spilltrail_event::{Demand, Predicate, ScanRequest};
+use spilltrail_decode::{DecodeOptions, Decoder, Discovery, Input, Origin, Profile, Rows};
+use spilltrail_event::{Demand, Predicate, ScanRequest, StopToken};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -23,8 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let origin = Origin::new(path.as_str());
     let open = || File::open(&path).map(|file| Input::Seekable(Box::new(file)));
-    let mut discovery = Discovery::new(&Predicate::All, &Demand::all(), profile, None);
-    discover(open()?, &origin, &mut discovery);
+    let mut discovery =
+        Discovery::new(&Predicate::All, &Demand::all(), profile, None, StopToken::default());
+    discovery.read(open()?, &origin);
     let request = ScanRequest { predicate: Predicate::All, fields: discovery.fields() };
     let mut decoder = Decoder::new(&DecodeOptions { profile, ..DecodeOptions::new([request]) });
     let mut out = std::io::stdout().lock();

@@ -4,14 +4,13 @@ use std::io::{Cursor, Read};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use spilltrail_event::ScanRequest;
+use spilltrail_event::{ScanRequest, StopToken};
 
 use crate::cloudtrail::Profile;
 use crate::dedup::SeenEvents;
 use crate::delivered::{Inflater, Records, WholeRecord, wide};
-use crate::discover::Discovery;
-use crate::event_view::{EventTime, Origin, quick_time};
-use crate::extract::{Event, Extraction as Counts, Extractor, name_of};
+use crate::event_view::{EventTime, Origin};
+use crate::extract::{Event, Extraction as Counts, Extractor};
 use crate::inflate::{Input, Parts, for_each_part};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
@@ -30,6 +29,8 @@ pub struct DecodeOptions {
     pub sourcetype: Option<String>,
     /// Where to leave out events that were seen before, shared by all decoders of a run.
     pub seen: Option<Arc<Mutex<SeenEvents>>>,
+    /// Ends decoding between two events.
+    pub stop: StopToken,
 }
 
 impl DecodeOptions {
@@ -37,7 +38,13 @@ impl DecodeOptions {
     #[must_use]
     pub fn new(requests: impl Into<Arc<[ScanRequest]>>) -> Self {
         let requests = requests.into();
-        Self { requests, profile: Profile::default(), sourcetype: None, seen: None }
+        Self {
+            requests,
+            profile: Profile::default(),
+            sourcetype: None,
+            seen: None,
+            stop: StopToken::default(),
+        }
     }
 }
 
@@ -48,9 +55,7 @@ pub type Sink<'a> = &'a mut dyn FnMut(usize, Rows) -> ControlFlow<()>;
 #[derive(Debug)]
 pub struct Decoder {
     extractor: Extractor,
-    seen: Option<Arc<Mutex<SeenEvents>>>,
-    inflater: Inflater,
-    records: Records,
+    reader: FileReader,
 }
 
 impl Decoder {
@@ -60,9 +65,7 @@ impl Decoder {
         let sourcetype = options.sourcetype.as_deref();
         Self {
             extractor: Extractor::new(options.requests.clone(), options.profile, sourcetype),
-            seen: options.seen.clone(),
-            inflater: Inflater::new(),
-            records: Records::default(),
+            reader: FileReader::new(options.seen.clone(), options.stop.clone()),
         }
     }
 
@@ -78,7 +81,7 @@ impl Decoder {
     pub fn decode(&mut self, input: Input, origin: &Origin, sink: Sink<'_>) -> FileReport {
         self.extractor.begin(origin);
         let mut extraction = Extraction { extractor: &mut self.extractor, sink };
-        run(input, origin, self.seen.as_deref(), &mut self.records, &mut extraction)
+        self.reader.read(input, origin, &mut extraction)
     }
 
     /// Decodes one file that is in memory whole: as [`Decoder::decode`], and faster if the file is
@@ -89,25 +92,9 @@ impl Decoder {
         origin: &Origin,
         sink: Sink<'_>,
     ) -> FileReport {
-        let text = self.inflater.text(file);
-        let records = text.filter(|text| self.records.read(text));
-        // The records were found in sound UTF-8.
-        let Some(text) = records.and_then(|text| std::str::from_utf8(text).ok()) else {
-            let bytes = std::mem::take(file);
-            return self.decode(Input::Seekable(Box::new(Cursor::new(bytes))), origin, sink);
-        };
         self.extractor.begin(origin);
-        let report = FileReport {
-            bytes_read: file.len() as u64,
-            bytes_inflated: text.len() as u64,
-            ..FileReport::default()
-        };
-        let consumer = &mut Extraction { extractor: &mut self.extractor, sink };
-        let mut whole = File { origin, seen: self.seen.as_deref(), consumer, report };
-        let _ = whole.records(&self.records, Part { text, offset: 0 }, origin);
-        let report = whole.report;
-        file.clear();
-        report
+        let mut extraction = Extraction { extractor: &mut self.extractor, sink };
+        self.reader.read_whole(file, origin, &mut extraction)
     }
 
     /// Takes one event that was cut out before.
@@ -125,6 +112,64 @@ impl Decoder {
     /// Hands all that waits to `sink`.
     pub fn finish(&mut self, sink: Sink<'_>) -> ControlFlow<()> {
         take(&mut self.extractor, sink)
+    }
+}
+
+/// Cuts files into events, with memory that is used again for the next file.
+#[derive(Debug)]
+pub(crate) struct FileReader {
+    seen: Option<Arc<Mutex<SeenEvents>>>,
+    stop: StopToken,
+    inflater: Inflater,
+    records: Records,
+}
+
+impl FileReader {
+    pub(crate) fn new(seen: Option<Arc<Mutex<SeenEvents>>>, stop: StopToken) -> Self {
+        Self { seen, stop, inflater: Inflater::new(), records: Records::default() }
+    }
+
+    /// Hands the events of a file to `consumer`, which can end it.
+    pub(crate) fn read(
+        &mut self,
+        input: Input,
+        origin: &Origin,
+        consumer: &mut dyn Consumer,
+    ) -> FileReport {
+        let (seen, stop) = (self.seen.as_deref(), &self.stop);
+        let file = File { origin, seen, stop, consumer, report: FileReport::default() };
+        let mut texts = Texts { file, records: &mut self.records };
+        let bytes_read = for_each_part(input, &mut texts);
+        let mut report = texts.file.report;
+        report.bytes_read = bytes_read;
+        report
+    }
+
+    /// As [`FileReader::read`], of a file that is in memory whole.
+    pub(crate) fn read_whole(
+        &mut self,
+        file: &mut Vec<u8>,
+        origin: &Origin,
+        consumer: &mut dyn Consumer,
+    ) -> FileReport {
+        let text = self.inflater.text(file);
+        let records = text.filter(|text| self.records.read(text));
+        // The records were found in sound UTF-8.
+        let Some(text) = records.and_then(|text| std::str::from_utf8(text).ok()) else {
+            let bytes = std::mem::take(file);
+            return self.read(Input::Seekable(Box::new(Cursor::new(bytes))), origin, consumer);
+        };
+        let report = FileReport {
+            bytes_read: file.len() as u64,
+            bytes_inflated: text.len() as u64,
+            ..FileReport::default()
+        };
+        let (seen, stop) = (self.seen.as_deref(), &self.stop);
+        let mut whole = File { origin, seen, stop, consumer, report };
+        let _ = whole.records(&self.records, Part { text, offset: 0 }, origin);
+        let report = whole.report;
+        file.clear();
+        report
     }
 }
 
@@ -155,11 +200,6 @@ impl<'a> Times<'a> {
     }
 }
 
-/// Learns the fields of one file's matching events.
-pub fn discover(input: Input, origin: &Origin, discovery: &mut Discovery) -> FileReport {
-    run(input, origin, None, &mut Records::default(), discovery)
-}
-
 /// What an event came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Extracted {
@@ -170,7 +210,7 @@ pub(crate) struct Extracted {
 }
 
 /// Who takes the events of a file.
-trait Consumer {
+pub(crate) trait Consumer {
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>);
 
     /// Takes a record of a part; returns whether some predicate took it.
@@ -182,21 +222,6 @@ trait Consumer {
     ) -> (bool, ControlFlow<()>);
 }
 
-impl Consumer for Discovery {
-    fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>) {
-        (self.push(event, origin), ControlFlow::Continue(()))
-    }
-
-    fn record(
-        &mut self,
-        record: &WholeRecord<'_>,
-        part: Part<'_>,
-        origin: &Origin,
-    ) -> (bool, ControlFlow<()>) {
-        (self.push(&record.raw(part.offset), origin).matched, ControlFlow::Continue(()))
-    }
-}
-
 struct Extraction<'a> {
     extractor: &'a mut Extractor,
     sink: Sink<'a>,
@@ -204,13 +229,8 @@ struct Extraction<'a> {
 
 impl Consumer for Extraction<'_> {
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>) {
-        let RawRecord { text, format, .. } = *event;
-        let name = if format == Format::CloudTrail { name_of(text) } else { None };
-        let event = Event { text, format, name, outer: None };
-        let matched = self.extractor.push(&event, origin);
-        let flow = take_full(self.extractor, self.sink);
-        let format = self.extractor.format_of(format);
-        (Extracted { matched, time: quick_time(text, format) }, flow)
+        let extracted = self.extractor.push_raw(event, origin);
+        (extracted, take_full(self.extractor, self.sink))
     }
 
     fn record(
@@ -219,14 +239,17 @@ impl Consumer for Extraction<'_> {
         part: Part<'_>,
         origin: &Origin,
     ) -> (bool, ControlFlow<()>) {
-        let name = record.head.name.as_ref().and_then(|name| part.text.get(wide(name)));
-        let WholeRecord { pieces, start, is_plain, marks, .. } = *record;
-        let outer = Outer { pieces, start, text: part.text.as_bytes(), is_plain, marks };
-        let format = Format::CloudTrail;
-        let event = Event { text: record.text, format, name, outer: Some(outer) };
-        let matched = self.extractor.push(&event, origin);
+        let matched = self.extractor.push(&event_of(record, part), origin);
         (matched, take_full(self.extractor, self.sink))
     }
+}
+
+/// Returns a record of a part as an event to be tested.
+pub(crate) fn event_of<'a>(record: &WholeRecord<'a>, part: Part<'a>) -> Event<'a> {
+    let name = record.head.name.as_ref().and_then(|name| part.text.get(wide(name)));
+    let WholeRecord { pieces, start, is_plain, marks, .. } = *record;
+    let outer = Outer { pieces, start, text: part.text.as_bytes(), is_plain, marks };
+    Event { text: record.text, format: Format::CloudTrail, name, outer: Some(outer) }
 }
 
 /// Hands on the rows if it is time to.
@@ -250,30 +273,19 @@ fn is_new(seen: &Mutex<SeenEvents>, event: &RawRecord<'_>) -> bool {
     seen.lock().unwrap_or_else(PoisonError::into_inner).insert(event)
 }
 
-fn run(
-    input: Input,
-    origin: &Origin,
-    seen: Option<&Mutex<SeenEvents>>,
-    records: &mut Records,
-    consumer: &mut dyn Consumer,
-) -> FileReport {
-    let file = File { origin, seen, consumer, report: FileReport::default() };
-    let mut texts = Texts { file, records };
-    let bytes_read = for_each_part(input, &mut texts);
-    let mut report = texts.file.report;
-    report.bytes_read = bytes_read;
-    report
-}
-
 struct File<'a> {
     origin: &'a Origin,
     seen: Option<&'a Mutex<SeenEvents>>,
+    stop: &'a StopToken,
     consumer: &'a mut dyn Consumer,
     report: FileReport,
 }
 
 impl File<'_> {
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> ControlFlow<()> {
+        if self.stop.is_set() {
+            return ControlFlow::Break(());
+        }
         if let Some(seen) = self.seen
             && !is_new(seen, event)
         {
@@ -294,6 +306,11 @@ impl File<'_> {
         let mut times = Times::default();
         let mut flow = ControlFlow::Continue(());
         for record in records.iter(part.text) {
+            if self.stop.is_set() {
+                self.report.stopped = true;
+                flow = ControlFlow::Break(());
+                break;
+            }
             if let Some(seen) = self.seen
                 && !is_new(seen, &record.raw(part.offset))
             {

@@ -1,14 +1,22 @@
 //! Learns which fields the matching events have, for searches that want all of them.
 
+use std::ops::ControlFlow;
+
 use indexmap::IndexMap;
-use spilltrail_event::{Demand, Field, Kind, Predicate};
+use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest, StopToken};
 
 use crate::cloudtrail::{Derived, Profile, Values, derived_field, derived_fields};
-use crate::decoder::Extracted;
-use crate::event_view::{BUILTINS, EventTime, EventView, FieldSet, FieldSource, Origin, arrays};
-use crate::extract::{Sourcetype, sourcetype_of};
-use crate::paths::{Slots, flatten};
+use crate::decoder::{Consumer, Extracted, FileReader, event_of};
+use crate::event_view::{
+    BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Origin, arrays,
+};
+use crate::extract::{Extractor, sourcetype_of};
+use crate::inflate::Input;
+use crate::paths::{Outer, Slots, flatten};
+use crate::report::FileReport;
 use crate::record::{Format, RawRecord};
+use crate::split::Part;
+use crate::delivered::WholeRecord;
 
 /// How many names are kept.
 pub const MAX_FIELDS: usize = 50_000;
@@ -24,91 +32,175 @@ struct Seen {
 /// Collects the names and kinds of fields, in the order in which they are first seen.
 #[derive(Debug)]
 pub struct Discovery {
-    predicate: Predicate,
-    demand: Demand,
-    profile: Profile,
-    sourcetype: Option<Sourcetype>,
-    tested: Vec<FieldSet>,
-    /// Derived fields that the demand covers.
-    derived: Vec<&'static Derived>,
-    all: FieldSet,
+    reader: FileReader,
+    collector: Collector,
+}
+
+/// Fields found in a part of the logs.
+#[derive(Debug, Default)]
+pub struct FoundFields {
     seen: IndexMap<String, Seen>,
     left_out: u64,
-    events: u64,
-    slots: Slots,
+}
+
+impl FoundFields {
+    /// Returns the memory that they take, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let names: usize = self.seen.keys().map(String::capacity).sum();
+        names + self.seen.capacity() * size_of::<(usize, String, Seen)>()
+    }
+
+    fn see(&mut self, name: &str, kind: Kind, event: u64) {
+        if let Some(seen) = self.seen.get_mut(name) {
+            *seen = Seen { kind: seen.kind.or(kind), event };
+        } else if self.seen.len() < MAX_FIELDS {
+            self.seen.insert(name.to_owned(), Seen { kind, event });
+        } else {
+            self.left_out += 1;
+        }
+    }
 }
 
 impl Discovery {
     /// Begins with no field known. Only fields that `demand` wants, of events that `predicate` takes,
-    /// are collected.
+    /// are collected. `stop` ends the reading of a file between two events.
     #[must_use]
     pub fn new(
         predicate: &Predicate,
         demand: &Demand,
         profile: Profile,
         sourcetype: Option<&str>,
+        stop: StopToken,
     ) -> Self {
-        let formats = [Format::CloudTrail, Format::Lake, Format::Json, Format::Other];
-        let tested = formats.into_iter().map(|format| {
-            let mut set = FieldSet::new(format, profile);
-            predicate.fields().into_iter().for_each(|name| {
-                set.add(name);
-            });
-            set
-        });
+        let collector = Collector::new(predicate, demand, profile, sourcetype);
+        Self { reader: FileReader::new(None, stop), collector }
+    }
+
+    /// Learns the fields of one file's matching events.
+    pub fn read(&mut self, input: Input, origin: &Origin) -> FileReport {
+        self.collector.extractor.begin(origin);
+        self.reader.read(input, origin, &mut self.collector)
+    }
+
+    /// As [`Discovery::read`], of a file that is in memory whole; its bytes are gone afterwards.
+    pub fn read_whole(&mut self, file: &mut Vec<u8>, origin: &Origin) -> FileReport {
+        self.collector.extractor.begin(origin);
+        self.reader.read_whole(file, origin, &mut self.collector)
+    }
+
+    /// Takes note of the fields of an event that was cut out before, if it matches.
+    pub fn see_event(&mut self, event: &RawRecord<'_>, origin: &Origin) {
+        self.collector.extractor.begin(origin);
+        // Nothing ends it.
+        let _ = self.collector.event(event, origin);
+    }
+
+    /// Returns what was found, and goes on with no field known.
+    pub fn take(&mut self) -> FoundFields {
+        std::mem::take(&mut self.collector.found)
+    }
+
+    /// Adds what another discovery of the same request found, after one's own fields.
+    pub fn add(&mut self, other: FoundFields) {
+        let found = &mut self.collector.found;
+        for (name, Seen { kind, event }) in &other.seen {
+            found.see(name, *kind, *event);
+        }
+        found.left_out += other.left_out;
+    }
+
+    /// Returns the fields, in the order in which they were first seen.
+    #[must_use]
+    pub fn fields(&self) -> Vec<Field> {
+        let seen = &self.collector.found.seen;
+        seen.iter().map(|(name, seen)| Field::new(name, seen.kind)).collect()
+    }
+
+    /// Returns how often a field was met that is left out because there are more than
+    /// [`MAX_FIELDS`]; that has to be told to the user.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.collector.found.left_out
+    }
+}
+
+/// Takes the fields of events.
+#[derive(Debug)]
+struct Collector {
+    /// Tells which events match; it is asked for no fields.
+    extractor: Extractor,
+    demand: Demand,
+    profile: Profile,
+    /// What is read of matching events, by format: the time, and of CloudTrail what fields are derived
+    /// from.
+    sets: [FieldSet; 4],
+    /// Derived fields that the demand covers.
+    derived: Vec<&'static Derived>,
+    found: FoundFields,
+    events: u64,
+    slots: Slots,
+}
+
+impl Collector {
+    fn new(
+        predicate: &Predicate,
+        demand: &Demand,
+        profile: Profile,
+        sourcetype: Option<&str>,
+    ) -> Self {
         let derived: Vec<_> =
             derived_fields(profile).iter().filter(|field| demand.wants(field.name)).collect();
-        let mut all = FieldSet::new(Format::CloudTrail, profile);
-        for field in &derived {
-            all.add(field.name);
-        }
+        let formats = [Format::CloudTrail, Format::Lake, Format::Json, Format::Other];
+        let sets = formats.map(|format| {
+            let mut set = FieldSet::new(format, profile);
+            if format == Format::CloudTrail {
+                for field in &derived {
+                    set.add(field.name);
+                }
+            }
+            set
+        });
+        let request = ScanRequest { predicate: predicate.clone(), fields: Vec::new() };
         Self {
-            predicate: predicate.clone(),
+            extractor: Extractor::new([request].into(), profile, sourcetype),
             demand: demand.clone(),
             profile,
-            sourcetype: sourcetype.map(Sourcetype::named),
-            tested: tested.collect(),
+            sets,
             derived,
-            all,
-            seen: IndexMap::new(),
-            left_out: 0,
+            found: FoundFields::default(),
             events: 0,
             slots: Slots::default(),
         }
     }
 
-    /// Takes note of the fields of an event that was cut out before, if it matches.
-    pub fn see_event(&mut self, event: &RawRecord<'_>, origin: &Origin) {
-        self.push(event, origin);
-    }
-
-    /// Takes note of an event's fields if it matches.
-    pub(crate) fn push(&mut self, event: &RawRecord<'_>, origin: &Origin) -> Extracted {
-        let record = event.text;
-        let (format, sourcetype) = match &self.sourcetype {
-            Some(named) => (named.format, named.name.as_str()),
-            None => (event.format, sourcetype_of(event.format)),
-        };
-        let set = &self.tested[format as usize];
-        set.paths.pick(record, arrays(format), None, &mut self.slots);
-        let time = EventTime::of(record, set, &self.slots);
-        let view = EventView { record, sourcetype, origin, set, slots: &self.slots, time };
-        let matched = self.predicate.matches(&view);
-        if matched {
-            self.events += 1;
-            self.see_builtins(time);
-            self.see_members(record, format);
-            if format == Format::CloudTrail {
-                self.see_derived(record, origin, time);
-            }
+    /// Takes the fields of an event that matches.
+    fn see_fields(
+        &mut self,
+        record: &str,
+        format: Format,
+        outer: Option<Outer<'_>>,
+        origin: &Origin,
+    ) {
+        if self.extractor.is_full() {
+            // Rows without columns: there is nothing to take.
+            let _ = self.extractor.take(&mut |_, _| {});
         }
-        Extracted { matched, time: time.epoch }
+        self.events += 1;
+        let set = &self.sets[format as usize];
+        set.paths.pick(record, arrays(format), outer, &mut self.slots);
+        let time = EventTime::of(record, set, &self.slots);
+        self.see_builtins(time);
+        self.see_members(record, format);
+        if format == Format::CloudTrail {
+            self.see_derived(record, origin, time);
+        }
     }
 
     fn see_builtins(&mut self, time: EventTime) {
         for (name, builtin) in BUILTINS {
             let is_there = match builtin {
-                crate::event_view::Builtin::Time => time.epoch.is_some(),
+                Builtin::Time => time.epoch.is_some(),
                 _ if name.starts_with("date_") => time.written.is_some(),
                 _ => true,
             };
@@ -128,7 +220,7 @@ impl Discovery {
                 return;
             }
             // Of a key that a CloudTrail record repeats, the last value counts.
-            let again = self.seen.get(name).is_some_and(|seen| seen.event == self.events);
+            let again = self.found.seen.get(name).is_some_and(|seen| seen.event == self.events);
             let is_multi = name.contains("{}") || (!is_cloudtrail && again);
             self.see(name, if is_multi { Kind::Multi } else { Kind::Text });
         });
@@ -136,10 +228,9 @@ impl Discovery {
 
     fn see_derived(&mut self, record: &str, origin: &Origin, time: EventTime) {
         let sourcetype = sourcetype_of(Format::CloudTrail);
-        self.all.paths.pick(record, arrays(Format::CloudTrail), None, &mut self.slots);
         for index in 0..self.derived.len() {
             let field = self.derived[index];
-            let set = &self.all;
+            let set = &self.sets[Format::CloudTrail as usize];
             let view = EventView { record, sourcetype, origin, set, slots: &self.slots, time };
             if view.values(FieldSource::Derived(field)) != Values::None {
                 self.see(field.name, field.kind);
@@ -148,36 +239,33 @@ impl Discovery {
     }
 
     fn see(&mut self, name: &str, kind: Kind) {
-        let event = self.events;
-        if let Some(seen) = self.seen.get_mut(name) {
-            *seen = Seen { kind: seen.kind.or(kind), event };
-        } else if self.demand.wants(name) {
-            if self.seen.len() < MAX_FIELDS {
-                self.seen.insert(name.to_owned(), Seen { kind, event });
-            } else {
-                self.left_out += 1;
-            }
+        if self.demand.wants(name) {
+            self.found.see(name, kind, self.events);
         }
     }
+}
 
-    /// Returns the fields, in the order in which they were first seen.
-    #[must_use]
-    pub fn fields(&self) -> Vec<Field> {
-        self.seen.iter().map(|(name, seen)| Field::new(name, seen.kind)).collect()
-    }
-
-    /// Returns how often a field was met that is left out because there are more than
-    /// [`MAX_FIELDS`]; that has to be told to the user.
-    #[must_use]
-    pub fn left_out(&self) -> u64 {
-        self.left_out
-    }
-
-    /// Adds what another discovery of the same request found, after one's own fields.
-    pub fn merge(&mut self, other: &Self) {
-        for (name, seen) in &other.seen {
-            self.see(name, seen.kind);
+impl Consumer for Collector {
+    fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>) {
+        let extracted = self.extractor.push_raw(event, origin);
+        if extracted.matched {
+            self.see_fields(event.text, self.extractor.format_of(event.format), None, origin);
         }
-        self.left_out += other.left_out;
+        (extracted, ControlFlow::Continue(()))
+    }
+
+    fn record(
+        &mut self,
+        record: &WholeRecord<'_>,
+        part: Part<'_>,
+        origin: &Origin,
+    ) -> (bool, ControlFlow<()>) {
+        let event = event_of(record, part);
+        let matched = self.extractor.push(&event, origin);
+        if matched {
+            let format = self.extractor.format_of(event.format);
+            self.see_fields(event.text, format, event.outer, origin);
+        }
+        (matched, ControlFlow::Continue(()))
     }
 }

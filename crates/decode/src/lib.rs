@@ -31,14 +31,14 @@ mod utf16;
 
 pub use cloudtrail::{Profile, kind_of};
 pub use columns::{data_type, schema_of};
-pub use decoder::{DecodeOptions, Decoder, Sink, discover};
+pub use decoder::{DecodeOptions, Decoder, Sink};
 pub use dedup::SeenEvents;
 pub use delivered::MAX_WHOLE;
-pub use discover::{Discovery, MAX_FIELDS};
+pub use discover::{Discovery, FoundFields, MAX_FIELDS};
 pub use event_view::Origin;
 pub use extract::{BATCH_ROWS, Extraction, needed_words};
 pub use inflate::{Input, MAX_HELD_ZIP, ReadSeek};
-pub use peek::peek_format;
+pub use peek::holds_rows;
 pub use record::{Format, MAX_RECORD, RawRecord};
 pub use report::{Damage, DamageKind, FileReport, KEPT_DAMAGES, SkipKind};
 pub use rows::{CodedRows, Rows, coded_schema};

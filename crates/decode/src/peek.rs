@@ -1,4 +1,4 @@
-//! What kind of events a file holds, without reading more of it than the first one.
+//! What kind of events a file holds, without reading more of it than the first ones.
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -8,26 +8,27 @@ use crate::record::Format;
 use crate::report::Damage;
 use crate::split::{Item, Splitter};
 
-/// Returns the format of the first event of a file.
+/// Returns true if a file holds JSON rows, as far as its first event says; of an archive, the first event
+/// of any of its files.
 #[must_use]
-pub fn peek_format(input: Input) -> Option<Format> {
-    let mut peek = Peek(None);
+pub fn holds_rows(input: Input) -> bool {
+    let mut peek = Peek(false);
     for_each_part(input, &mut peek);
     peek.0
 }
 
-struct Peek(Option<Format>);
+struct Peek(bool);
 
 impl Parts for Peek {
     fn part(&mut self, _: &str, text: &mut dyn Read) -> ControlFlow<()> {
         let mut splitter = Splitter::new(text);
         while let Some(item) = splitter.next_item() {
             if let Item::Record(event) = item {
-                self.0 = Some(event.format);
-                return ControlFlow::Break(());
+                self.0 = event.format == Format::Json;
+                break;
             }
         }
-        ControlFlow::Continue(())
+        if self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn damage(&mut self, _: &str, _: Damage) {}
@@ -39,12 +40,13 @@ mod tests {
 
     #[test]
     fn the_first_event_tells() {
-        for (text, format) in [
-            ("{\"user\":\"ann\"}\n{\"user\":\"bob\"}\n", Some(Format::Json)),
-            ("\u{89}PNG\r\n", None),
+        for (text, holds) in [
+            ("{\"user\":\"ann\"}\n{\"user\":\"bob\"}\n", true),
+            ("{\"eventVersion\":\"1\",\"eventSource\":\"s\"}\n{\"user\":\"bob\"}\n", false),
+            ("\u{89}PNG\r\n", false),
         ] {
             let input = Input::Stream(Box::new(std::io::Cursor::new(text.as_bytes())));
-            assert_eq!(peek_format(input), format, "{text}");
+            assert_eq!(holds_rows(input), holds, "{text}");
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::inputs::{LogFile, Place};
 use crate::logs::Logs;
+use crate::pipe::Pipe;
 use crate::s3::{Bucket, MAX_HELD, ObjectReader, Part};
 
 /// The largest file of a disk that is held in memory, in bytes. A larger one is read as it is decoded, which
@@ -57,6 +58,7 @@ impl Content {
         match &file.place {
             Place::Named => Self::of_disk(Path::new(&*file.name), spare),
             Place::Disk(path) => Self::of_disk(path, spare),
+            Place::Pipe(pipe) => Ok(Self::of_pipe(pipe)),
             Place::Object(bucket) => {
                 let key = bucket.key_of(&file.name);
                 if file.size > MAX_HELD {
@@ -65,6 +67,21 @@ impl Content {
                 Self::of_part(bucket.read_blocking(key, file.size))
             }
         }
+    }
+
+    /// Returns the bytes of a file of which no more than the beginning is wanted.
+    pub(crate) fn peek(file: &LogFile) -> Result<Input, FileReport> {
+        match file.path() {
+            Some(path) => match std::fs::File::open(path) {
+                Ok(file) => Ok(Input::Seekable(Box::new(file))),
+                Err(error) => Err(unreadable(error.to_string())),
+            },
+            None => Self::open(file, Vec::new()).map(Self::into_input),
+        }
+    }
+
+    fn of_pipe(pipe: &Arc<Pipe>) -> Self {
+        Self::Stream(Input::Seekable(Box::new(pipe.reader())))
     }
 
     fn of_disk(path: &Path, mut bytes: Vec<u8>) -> Result<Self, FileReport> {
@@ -78,7 +95,7 @@ impl Content {
             return Ok(Self::Stream(Input::Seekable(Box::new(file))));
         }
         bytes.reserve(size as usize + 1);
-        // A pipe has no size, and a file may grow.
+        // A file may grow while it is read.
         match file.by_ref().take(MAX_OF_DISK + 1).read_to_end(&mut bytes) {
             Ok(_) if bytes.len() as u64 > MAX_OF_DISK => {
                 Ok(Self::Stream(Input::Stream(Box::new(Cursor::new(bytes).chain(file)))))
@@ -142,7 +159,7 @@ impl Feed {
         let (sender, objects) = mpsc::channel(OBJECTS_AHEAD);
         let bucket = order.iter().find_map(|index| match &files.get(*index)?.place {
             Place::Object(bucket) => Some(bucket.clone()),
-            Place::Named | Place::Disk(_) => None,
+            Place::Named | Place::Disk(_) | Place::Pipe(_) => None,
         });
         let fetching = bucket.map(|bucket| {
             let ahead = fetch(files.clone(), order.clone(), sender);

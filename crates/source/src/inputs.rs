@@ -1,17 +1,16 @@
 //! What a user names as logs, as a list of files.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Seek};
+use std::fs::Metadata;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use object_store::path::Path as Location;
 use serde::Serialize;
-
-use tempfile::NamedTempFile;
 use walkdir::WalkDir;
 
 use crate::layout::Reason;
+use crate::pipe::Pipe;
 use crate::s3::{Bucket, Buckets, S3Options, split_name};
 use crate::wanted::Wanted;
 
@@ -32,6 +31,8 @@ pub(crate) enum Place {
     Named,
     /// On disk, at a path that its name does not tell.
     Disk(Box<Path>),
+    /// Standard input, or something on disk that is not a regular file.
+    Pipe(Arc<Pipe>),
     /// In this bucket, under the key that is in the file's name.
     Object(Arc<Bucket>),
 }
@@ -42,20 +43,13 @@ impl LogFile {
         matches!(self.place, Place::Object(_))
     }
 
-    /// Returns the path of a file on disk.
+    /// Returns the path of a regular file on disk.
     pub(crate) fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::Named => Some(Path::new(self.name.as_ref())),
             Place::Disk(path) => Some(path),
-            Place::Object(_) => None,
+            Place::Pipe(_) | Place::Object(_) => None,
         }
-    }
-
-    /// Returns where the file is, as the engine shows it.
-    pub(crate) fn location(&self) -> Location {
-        self.path()
-            .and_then(|path| Location::from_absolute_path(path).ok())
-            .unwrap_or_else(|| Location::from(self.name.as_ref()))
     }
 }
 
@@ -122,7 +116,6 @@ impl InputProblem {
 }
 
 /// The files that were named, in the order named; those of a folder sorted by path.
-#[derive(Debug)]
 pub(crate) struct Inputs<'a> {
     wanted: &'a Wanted,
     buckets: Buckets,
@@ -130,8 +123,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) problems: Vec<InputProblem>,
     /// Files and folders that are not wanted, by their paths.
     pub(crate) skips: PathSkips,
-    /// Standard input, put by so that it can be read more than once.
-    pub(crate) spooled: Option<NamedTempFile>,
+    /// Until it is named: it is there once, however often it is.
+    standard_input: Option<Box<dyn Read + Send>>,
 }
 
 impl<'a> Inputs<'a> {
@@ -139,7 +132,7 @@ impl<'a> Inputs<'a> {
     /// standard input; without what `wanted` rules out.
     pub(crate) fn list(
         names: &[String],
-        standard_input: &mut dyn Read,
+        standard_input: Box<dyn Read + Send>,
         s3: &S3Options,
         wanted: &'a Wanted,
     ) -> Self {
@@ -149,11 +142,16 @@ impl<'a> Inputs<'a> {
             files: Vec::new(),
             problems: Vec::new(),
             skips: PathSkips::default(),
-            spooled: None,
+            standard_input: Some(standard_input),
         };
         for name in names {
             if name == "-" {
-                inputs.spool(standard_input);
+                let reader = inputs.standard_input.take();
+                inputs.files.extend(reader.map(|reader| LogFile {
+                    place: Place::Pipe(Pipe::of(reader)),
+                    name: "-".into(),
+                    size: 0,
+                }));
             } else if let Some((bucket, key)) = split_name(name) {
                 inputs.add_objects(name, bucket, key);
             } else {
@@ -161,26 +159,6 @@ impl<'a> Inputs<'a> {
             }
         }
         inputs
-    }
-
-    fn spool(&mut self, input: &mut dyn Read) {
-        if self.spooled.is_some() {
-            return;
-        }
-        let spooled = NamedTempFile::new().and_then(|mut file| {
-            std::io::copy(input, &mut file)?;
-            file.rewind()?;
-            Ok(file)
-        });
-        match spooled {
-            Ok(file) => {
-                let size = file.as_file().metadata().map_or(0, |metadata| metadata.len());
-                let place = Place::Disk(file.path().into());
-                self.files.push(LogFile { place, name: "-".into(), size });
-                self.spooled = Some(file);
-            }
-            Err(error) => self.problems.push(InputProblem::new("standard input", error)),
-        }
     }
 
     fn add_objects(&mut self, name: &str, bucket: &str, key: &str) {
@@ -203,8 +181,7 @@ impl<'a> Inputs<'a> {
     fn add(&mut self, name: &str) {
         let path = Path::new(name);
         match path.metadata() {
-            Ok(metadata) if metadata.is_dir() => self.walk(path),
-            Ok(metadata) => self.push(path, metadata.len()),
+            Ok(metadata) => self.add_found(path, &metadata),
             Err(_) if name.contains(['*', '?', '[']) => self.add_pattern(name),
             Err(error) => self.problems.push(InputProblem::new(name, error)),
         }
@@ -220,8 +197,7 @@ impl<'a> Inputs<'a> {
             found = true;
             match path {
                 Ok(path) => match path.metadata() {
-                    Ok(metadata) if metadata.is_dir() => self.walk(&path),
-                    Ok(metadata) => self.push(&path, metadata.len()),
+                    Ok(metadata) => self.add_found(&path, &metadata),
                     Err(error) => self.problem(&path, error),
                 },
                 Err(error) => self.problem(error.path(), &error),
@@ -229,6 +205,18 @@ impl<'a> Inputs<'a> {
         }
         if !found {
             self.problems.push(InputProblem::new(pattern, "no file matches this pattern"));
+        }
+    }
+
+    /// Adds something that was named. In folders only regular files count.
+    fn add_found(&mut self, path: &Path, metadata: &Metadata) {
+        if metadata.is_dir() {
+            self.walk(path);
+        } else if metadata.is_file() {
+            self.push(path, metadata.len());
+        } else {
+            let name = path.display().to_string();
+            self.take(Place::Pipe(Pipe::at(path)), name, 0);
         }
     }
 
@@ -281,7 +269,7 @@ mod tests {
         let root = folder.path().display().to_string();
         let names = |inputs: &[String]| {
             let (s3, wanted) = (S3Options::default(), Wanted::default());
-            let listed = Inputs::list(inputs, &mut "{}".as_bytes(), &s3, &wanted);
+            let listed = Inputs::list(inputs, Box::new("{}".as_bytes()), &s3, &wanted);
             let names: Vec<String> = listed
                 .files
                 .iter()
@@ -291,7 +279,7 @@ mod tests {
         };
         assert_eq!(names(std::slice::from_ref(&root)).0, ["/a.gz", "/b/1.json", "/b/2.json"]);
         assert_eq!(names(&[format!("{root}/b/*.json")]).0, ["/b/1.json", "/b/2.json"]);
-        assert_eq!(names(&["-".to_owned()]).0, ["-"]);
+        assert_eq!(names(&["-".to_owned(), "-".to_owned()]).0, ["-"]);
         assert_eq!(names(&[format!("{root}/none"), format!("{root}/none*")]), (vec![], 2));
     }
 }

@@ -2,25 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 use spilltrail_decode::{
-    DecodeOptions, Decoder, Discovery, FileReport, Format, Input, Origin, Profile, SeenEvents,
-    Sink, SkipKind, discover, kind_of, peek_format,
+    DecodeOptions, Decoder, FileReport, Origin, Profile, SeenEvents, Sink, SkipKind,
 };
-use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest};
-use tempfile::NamedTempFile;
+use spilltrail_event::{ScanRequest, StopToken};
 
-use crate::feed::{Content, Feed};
+use crate::feed::Content;
 use crate::inputs::{InputProblem, Inputs, LogFile, PathSkips};
 use crate::layout::Reason;
 use crate::s3::S3Options;
 use crate::table::LogTable;
 use crate::wanted::Wanted;
 
-/// Files looked into for what kind of events they hold.
-const FILES_PEEKED: usize = 16;
+/// Threads that read logs at most, unless it is said how many; each holds a file.
+const MAX_THREADS: usize = 4;
 
 /// How logs are read.
 #[derive(Debug, Clone, Default)]
@@ -39,10 +38,14 @@ pub struct ReadOptions {
     pub s3: S3Options,
     /// What any search of the run can find something in; the rest is not even listed.
     pub wanted: Wanted,
+    /// Threads that read, for whoever does not say how many; `None` for one a processor, up to four.
+    pub threads: Option<usize>,
+    /// Ends whatever reads these logs, between two events.
+    pub stop: StopToken,
 }
 
 /// What becomes of events with the same `eventID`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Duplicates {
     /// They stay, as in Splunk.
     #[default]
@@ -72,8 +75,8 @@ pub struct Logs {
     skips: PathSkips,
     /// Why files were ruled out; later ones may have been read for another search.
     ruled_out: Mutex<BTreeMap<usize, Reason>>,
-    are_rows: OnceLock<bool>,
-    _spooled: Option<NamedTempFile>,
+    /// Whether some of the files hold JSON rows, once it was asked for.
+    hold_rows: OnceLock<bool>,
 }
 
 /// What reading came to so far.
@@ -100,18 +103,27 @@ pub struct FileProblem {
 
 impl Logs {
     /// Lists the files that `names` stand for; what cannot be listed is in [`Logs::problems`].
-    pub fn open(names: &[String], standard_input: &mut dyn Read, options: ReadOptions) -> Self {
-        let Inputs { files, problems, skips, spooled, .. } =
+    /// `standard_input` is read where a name is `-`, when its events are wanted.
+    pub fn open(
+        names: &[String],
+        standard_input: Box<dyn Read + Send>,
+        options: ReadOptions,
+    ) -> Self {
+        let Inputs { files, problems, skips, .. } =
             Inputs::list(names, standard_input, &options.s3, &options.wanted);
+        Self { problems, skips, ..Self::of_files(files, options) }
+    }
+
+    /// Returns logs of these files.
+    pub(crate) fn of_files(files: Vec<LogFile>, options: ReadOptions) -> Self {
         Self {
             files: files.into(),
-            problems,
+            problems: Vec::new(),
             options,
             reports: Mutex::default(),
-            skips,
+            skips: PathSkips::default(),
             ruled_out: Mutex::default(),
-            are_rows: OnceLock::new(),
-            _spooled: spooled,
+            hold_rows: OnceLock::new(),
         }
     }
 
@@ -137,43 +149,35 @@ impl Logs {
         LogTable::new(self.clone(), request.clone())
     }
 
-    /// Returns the fields of the events matching `predicate` that are wanted: those named whether
-    /// they occur or not, and of the patterns what occurs, in first-seen order. Reads all files if
-    /// there is a pattern, or if the logs are JSON rows, whose multivalues do not show in the name.
-    #[must_use]
-    pub fn discover(&self, predicate: &Predicate, demand: &Demand) -> Vec<Field> {
-        if !demand.is_open() && !self.are_rows() {
-            return self.complete(Vec::new(), demand);
-        }
-        let mut discovery = self.discovery(predicate, demand);
-        let feed = Feed::new(self, self.files_for(&Wanted::of(predicate)));
-        while let Some((index, content)) = feed.next() {
-            let origin = self.origin(&self.files[index]);
-            let report = match content {
-                Ok(content) => discover(content.into_input(), &origin, &mut discovery),
-                Err(report) => report,
-            };
-            self.note(index, report);
-        }
-        self.complete(discovery.fields(), demand)
+    pub(crate) fn options(&self) -> &ReadOptions {
+        &self.options
     }
 
-    pub(crate) fn discovery(&self, predicate: &Predicate, demand: &Demand) -> Discovery {
-        let sourcetype = self.options.sourcetype.as_deref();
-        Discovery::new(predicate, demand, self.options.profile, sourcetype)
+    pub(crate) fn stop(&self) -> &StopToken {
+        &self.options.stop
     }
 
-    /// Returns the fields that were found, and those that are wanted by name.
-    pub(crate) fn complete(&self, found: Vec<Field>, demand: &Demand) -> Vec<Field> {
-        let found = found.into_iter().map(|field| (field.name, field.kind));
-        let mut fields: IndexMap<String, Kind> = found.collect();
-        for name in &demand.names {
-            fields.entry(name.clone()).or_insert_with(|| kind_of(name, self.options.profile));
+    /// Returns how many threads read for whoever does not say how many.
+    pub(crate) fn threads(&self) -> usize {
+        let available = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.options.threads.unwrap_or_else(|| available().min(MAX_THREADS))
+    }
+
+    /// Returns how many of these threads may decode.
+    pub(crate) fn threads_of(&self, threads: usize) -> usize {
+        match self.options.duplicates {
+            Duplicates::Keep => threads.max(1),
+            // Which of two equal events is the first is a question of order.
+            Duplicates::Drop => 1,
         }
-        fields.into_iter().map(|(name, kind)| Field { name, kind }).collect()
     }
 
-    /// Returns the places of the files that may hold what is wanted, and notes why the others do not.
+    /// Returns whether some file holds JSON rows; `look` finds out, once.
+    pub(crate) fn known_to_hold_rows(&self, look: impl FnOnce() -> bool) -> bool {
+        *self.hold_rows.get_or_init(look)
+    }
+
+    /// Returns the indexes of the files that may hold what is wanted, and notes why the others do not.
     pub(crate) fn files_for(&self, wanted: &Wanted) -> Vec<usize> {
         let mut ruled_out = self.ruled_out.lock().unwrap_or_else(PoisonError::into_inner);
         let mut kept = Vec::new();
@@ -188,31 +192,18 @@ impl Logs {
         kept
     }
 
-    /// Returns true if the first readable file holds JSON rows rather than CloudTrail.
-    fn are_rows(&self) -> bool {
-        *self.are_rows.get_or_init(|| {
-            if let Some(sourcetype) = &self.options.sourcetype {
-                return sourcetype == "json";
-            }
-            let mut formats = self
-                .files
-                .iter()
-                .take(FILES_PEEKED)
-                .filter_map(|file| open(file).ok().and_then(peek_format));
-            formats.next() == Some(Format::Json)
-        })
-    }
-
     /// Returns a decoder for requests; one decodes any number of files.
     pub(crate) fn decoder(
         &self,
         requests: Arc<[ScanRequest]>,
         seen: Option<Arc<Mutex<SeenEvents>>>,
+        stop: StopToken,
     ) -> Decoder {
         Decoder::new(&DecodeOptions {
             profile: self.options.profile,
             sourcetype: self.options.sourcetype.clone(),
             seen,
+            stop,
             ..DecodeOptions::new(requests)
         })
     }
@@ -222,21 +213,7 @@ impl Logs {
         Content::open(&self.files[index], spare)
     }
 
-    /// Decodes one file, and takes note of it; full batches go to `sink` until it breaks. Returns
-    /// memory to use again.
-    pub(crate) fn decode(
-        &self,
-        index: usize,
-        content: Result<Content, FileReport>,
-        decoder: &mut Decoder,
-        sink: Sink<'_>,
-    ) -> Vec<u8> {
-        let (report, spare) = self.read(index, content, decoder, sink);
-        self.note(index, report);
-        spare
-    }
-
-    /// As [`Logs::decode`], but nobody will know.
+    /// Decodes one file; full batches go to `sink` until it breaks. Returns memory to use again, too.
     pub(crate) fn read(
         &self,
         index: usize,
@@ -244,7 +221,7 @@ impl Logs {
         decoder: &mut Decoder,
         sink: Sink<'_>,
     ) -> (FileReport, Vec<u8>) {
-        let origin = self.origin(&self.files[index]);
+        let origin = self.origin(index);
         match content {
             Ok(Content::Held(mut bytes)) => {
                 let report = decoder.decode_whole(&mut bytes, &origin, sink);
@@ -263,12 +240,9 @@ impl Logs {
         }
     }
 
-    pub(crate) fn duplicates(&self) -> Duplicates {
-        self.options.duplicates
-    }
-
-    fn origin(&self, file: &LogFile) -> Origin {
-        self.origin_of(file.name.clone())
+    /// Returns where the events of a file are from.
+    pub(crate) fn origin(&self, index: usize) -> Origin {
+        self.origin_of(self.files[index].name.clone())
     }
 
     pub(crate) fn origin_of(&self, source: impl Into<Arc<str>>) -> Origin {
@@ -279,9 +253,10 @@ impl Logs {
         }
     }
 
-    fn note(&self, index: usize, report: FileReport) {
+    /// Takes note of a file that was read to its end; breaks if it was not.
+    pub(crate) fn note(&self, index: usize, report: FileReport) -> ControlFlow<()> {
         if report.stopped {
-            return;
+            return ControlFlow::Break(());
         }
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         reports.note(index, report);
@@ -289,6 +264,7 @@ impl Logs {
         if let (Some(progress), Some(file)) = (&self.options.progress, self.files.get(index)) {
             (progress.0)(file.size);
         }
+        ControlFlow::Continue(())
     }
 
     /// Returns what reading came to so far.
@@ -342,9 +318,4 @@ impl Reports {
             self.problems.insert(index, report);
         }
     }
-}
-
-/// Opens a file, or returns the report that says why it cannot be.
-fn open(file: &LogFile) -> Result<Input, FileReport> {
-    Content::open(file, Vec::new()).map(Content::into_input)
 }

@@ -6,7 +6,8 @@ use crate::layout::{CLOCK_SKEW, Layout};
 use crate::logs::Logs;
 
 impl Logs {
-    /// Returns the time of the newest event, epoch seconds, or none if there is no event.
+    /// Returns the time of the newest event, epoch seconds, or `None` if there is no event, or if it was
+    /// told to stop.
     ///
     /// No event is newer than its delivery. So of the files that CloudTrail delivered, the newest are
     /// read, until all others are older than what was found; files that say nothing in their paths are
@@ -23,10 +24,13 @@ impl Logs {
             })
             .collect();
         files.sort_by(|(one, at), (other, index)| other.total_cmp(one).then(at.cmp(index)));
-        let mut decoder = self.decoder([].into(), None);
+        let mut decoder = self.decoder([].into(), None, self.stop().clone());
         let mut found = FileReport::default();
         let mut spare = Vec::new();
         for (latest, index) in files {
+            if self.stop().is_set() {
+                return None;
+            }
             if found.newest.is_some_and(|newest| newest > latest) {
                 break;
             }
@@ -63,7 +67,7 @@ mod tests {
         }));
         let options = ReadOptions { progress: Some(progress_of), ..ReadOptions::default() };
         let names = [folder.path().display().to_string()];
-        let logs = Logs::open(&names, &mut std::io::empty(), options);
+        let logs = Logs::open(&names, Box::new(std::io::empty()), options);
         (logs.newest_event(), progress.load(Ordering::Relaxed))
     }
 

@@ -1,30 +1,22 @@
-//! One pass over all logs for many searches.
-//!
-//! Threads take runs of files, decode them for all searches at once, and hand what they found to the
-//! spool in the order of the files, so that the outcome does not depend on who was faster.
+//! One pass over all logs for many searches, whose rows are kept for later.
 
-use std::collections::BTreeMap;
-use std::ops::{ControlFlow, Range};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::error::Error;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use cpu_time::ThreadTime;
-use datafusion::arrow::array::Array;
+use datafusion::arrow::array::{Array, LargeStringArray};
 use datafusion::arrow::error::ArrowError;
 use spilltrail_decode::{Decoder, Extraction, FileReport, Rows, schema_of};
-use spilltrail_event::ScanRequest;
+use spilltrail_event::{ScanRequest, StopToken};
 
-use crate::feed::{Content, Feed};
-use crate::logs::{Duplicates, Logs};
+use crate::feed::Content;
+use crate::logs::Logs;
+use crate::pass::{End, Finder, Give, Pass, Taker};
 use crate::spool::Spool;
 use crate::wanted::Wanted;
-
-/// Files of one run at most.
-const RUN_FILES: usize = 256;
-/// Bytes of one run's files, together, before inflating.
-const RUN_BYTES: u64 = 2 * 1024 * 1024;
-/// Memory of rows that wait for their turn, for each thread.
-const WAITING: usize = 4 * 1024 * 1024;
 
 /// How a pass is made.
 #[derive(Debug, Clone, Copy)]
@@ -35,15 +27,67 @@ pub struct ScanOptions {
     pub memory: usize,
 }
 
-/// Why a pass could not be finished.
+/// Why logs could not be read to their end. What is wrong with single files is in [`Logs::report`].
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
-    /// The rows found cannot be put by.
-    #[error("the events found cannot be put by")]
-    Spool(#[from] ArrowError),
+    /// The rows found cannot be kept.
+    #[error("cannot write matched events to {}: {cause}", .folder.display())]
+    Write {
+        /// The temporary folder.
+        folder: PathBuf,
+        /// What the system says.
+        cause: String,
+    },
+    /// The rows that were kept cannot be read.
+    #[error("cannot read matched events back from {}: {cause}", .folder.display())]
+    ReadBack {
+        /// The temporary folder.
+        folder: PathBuf,
+        /// What the system says.
+        cause: String,
+    },
+    /// It was told to stop.
+    #[error("reading the logs was stopped")]
+    Stopped,
     /// A bug in decoding.
-    #[error("decoding failed")]
-    Decoding,
+    #[error("a bug in decoding ended the reading of the logs")]
+    Bug,
+}
+
+impl ScanError {
+    pub(crate) fn write(error: &ArrowError) -> Self {
+        Self::Write { folder: std::env::temp_dir(), cause: cause_of(error) }
+    }
+
+    pub(crate) fn read_back(error: &ArrowError) -> Self {
+        Self::ReadBack { folder: std::env::temp_dir(), cause: cause_of(error) }
+    }
+
+    /// Returns what the user can do about it.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Write { .. } => Some("set TMPDIR or raise `--memory-limit`"),
+            Self::ReadBack { .. } => Some("set TMPDIR to a folder that keeps its files"),
+            Self::Stopped | Self::Bug => None,
+        }
+    }
+}
+
+/// Returns what the system says, in the words of a message: without its number, in lower case.
+fn cause_of(error: &ArrowError) -> String {
+    let mut source: Option<&(dyn Error + 'static)> = Some(error);
+    let mut text = error.to_string();
+    while let Some(error) = source {
+        text = error.to_string();
+        source = match error.downcast_ref() {
+            Some(ArrowError::IoError(_, inner)) => Some(inner as &(dyn Error + 'static)),
+            _ => error.downcast_ref::<io::Error>().and_then(|error| Some(error.get_ref()? as _)),
+        };
+    }
+    let text = text.split_once(" (os error").map_or(text.as_str(), |(text, _)| text);
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 /// What a pass found, and what it did.
@@ -62,7 +106,7 @@ pub struct ScanCosts {
     pub extraction: Extraction,
     /// Processor time of the threads.
     pub cpu: Duration,
-    /// Memory of the rows that were put by, in bytes.
+    /// Memory of the rows that were kept, in bytes.
     pub held: usize,
     /// Bytes of them on disk.
     pub spilled: u64,
@@ -82,246 +126,139 @@ impl Scanned {
     }
 }
 
-/// Who may hand in rows next, and what waits.
-struct Turn {
-    next: usize,
-    done: BTreeMap<usize, Found>,
-    spool: Spool,
-    failure: Option<ArrowError>,
-}
-
-/// Rows of several searches in the order in which they were found.
-type Found = Vec<(usize, Rows)>;
-
-/// A file whose turn it is.
-enum Next {
-    Place(usize),
-    Read((usize, Result<Content, FileReport>)),
-}
-
-struct Pass {
-    logs: Arc<Logs>,
-    requests: Arc<[ScanRequest]>,
-    /// The places of the files.
-    files: Vec<usize>,
-    /// Places in `files`.
-    runs: Vec<Range<usize>>,
-    begun: Mutex<usize>,
-    /// Gives the files in order, where they come over a network.
-    feed: Option<Feed>,
-    turn: Mutex<Turn>,
-    changed: Condvar,
-    /// Runs that may wait for their turn.
-    ahead: usize,
-}
-
 impl Logs {
     /// Reads all files once and keeps what each search asks for.
     ///
     /// # Errors
-    /// Fails if rows cannot be put by. What of the files cannot be read is in [`Logs::report`].
+    /// Fails if rows cannot be kept, or if it is told to stop. What of the files cannot be read is in
+    /// [`Logs::report`].
     pub fn scan(
         self: &Arc<Self>,
         requests: Vec<ScanRequest>,
         options: ScanOptions,
     ) -> Result<Scanned, ScanError> {
-        // Which of two equal events is the first is a question of order.
-        let threads = match self.duplicates() {
-            Duplicates::Keep => options.threads.max(1),
-            Duplicates::Drop => 1,
-        };
         let requests: Arc<[ScanRequest]> = requests.into();
-        let wanted = requests.iter().map(|request| Wanted::of(&request.predicate));
-        let files = self.files_for(&wanted.reduce(Wanted::union).unwrap_or_default());
-        let sizes = files.iter().map(|index| self.files()[*index].size);
-        let is_remote = files.iter().any(|index| self.files()[*index].is_remote());
         let schemas = requests.iter().map(|request| schema_of(&request.fields)).collect();
-        let pass = Pass {
-            logs: self.clone(),
-            requests: requests.clone(),
-            runs: runs(sizes),
-            begun: Mutex::new(0),
-            feed: is_remote.then(|| Feed::new(self, files.clone())),
-            files,
-            turn: Mutex::new(Turn {
-                next: 0,
-                done: BTreeMap::new(),
-                spool: Spool::new(schemas, options.memory),
-                failure: None,
-            }),
-            changed: Condvar::new(),
-            ahead: threads * 2,
-        };
-        let mut costs = ScanCosts::default();
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| pass.work())).collect();
-            for worker in workers {
-                let (extraction, cpu) = worker.join().map_err(|_| ScanError::Decoding)?;
-                costs.extraction += extraction;
-                costs.cpu += cpu;
-            }
-            Ok::<(), ScanError>(())
-        })?;
-        let turn = pass.turn.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut spool = match turn.failure {
-            Some(failure) => return Err(failure.into()),
-            None => turn.spool,
-        };
-        spool.finish()?;
+        let taker = Keeper { spool: Spool::new(schemas, options.memory), failure: None };
+        let threads = self.threads_of(options.threads);
+        let (taker, mut costs) = self.read_rows(&requests, threads, taker, self.stop())?;
+        let mut spool = taker.spool;
+        if let Some(failure) = taker.failure {
+            return Err(ScanError::write(&failure));
+        }
+        spool.finish().map_err(|error| ScanError::write(&error))?;
         (costs.held, costs.spilled) = spool.size();
         Ok(Scanned { logs: self.clone(), requests, spool, costs })
     }
-}
 
-/// Cuts the files into runs.
-fn runs(sizes: impl Iterator<Item = u64>) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    let mut room = 0u64;
-    for (index, size) in sizes.enumerate() {
-        match runs.last_mut() {
-            Some(run) if size <= room && run.len() < RUN_FILES => {
-                run.end += 1;
-                room -= size;
-            }
-            _ => {
-                runs.push(index..index + 1);
-                room = RUN_BYTES.saturating_sub(size);
-            }
-        }
-    }
-    runs
-}
-
-impl Pass {
-    fn work(&self) -> (Extraction, Duration) {
-        let started = ThreadTime::now();
-        let mut decoder = self.logs.decoder(self.requests.clone(), self.logs.seen_events());
-        let mut spare = Vec::new();
-        // Whatever ends this thread, the others must not wait for it.
-        let guard = Leave(self);
-        while let Some((number, files)) = self.next_run() {
-            if self.decode(number, files, &mut decoder, &mut spare).is_break() {
-                break;
-            }
-        }
-        guard.finish();
-        (decoder.counts(), started.elapsed())
-    }
-
-    /// Returns the number and the files of the next run; those from a network have their bytes.
-    fn next_run(&self) -> Option<(usize, Vec<Next>)> {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = *begun;
-        let files = &self.files[self.runs.get(number)?.clone()];
-        *begun += 1;
-        let files = match &self.feed {
-            // The order of the feed is that of the runs as long as the lock is held.
-            Some(feed) => files.iter().map_while(|_| feed.next()).map(Next::Read).collect(),
-            None => files.iter().map(|index| Next::Place(*index)).collect(),
-        };
-        Some((number, files))
-    }
-
-    fn decode(
+    /// Makes a pass whose rows go to `taker`.
+    ///
+    /// # Errors
+    /// As [`Logs::scan`], but that it is no error if the taker wants no more.
+    pub(crate) fn read_rows<T: Taker<FoundRows>>(
         &self,
-        number: usize,
-        files: Vec<Next>,
-        decoder: &mut Decoder,
-        spare: &mut Vec<u8>,
-    ) -> ControlFlow<()> {
-        let mut rows = Vec::new();
-        let mut size = 0;
-        let mut shared = None;
-        let mut sink = |search: usize, found: Rows| {
-            size += found.memory();
-            if let Some(texts) = found.shared()
-                && !shared.as_ref().is_some_and(|last| Arc::ptr_eq(last, texts))
-            {
-                size += texts.get_array_memory_size();
-                shared = Some(texts.clone());
-            }
-            rows.push((search, found));
-            if size < WAITING {
-                return ControlFlow::Continue(());
-            }
-            size = 0;
-            self.hand_in_some(number, std::mem::take(&mut rows))
+        requests: &Arc<[ScanRequest]>,
+        threads: usize,
+        taker: T,
+        stop: &StopToken,
+    ) -> Result<(T, ScanCosts), ScanError> {
+        let wanted = requests.iter().map(|request| Wanted::of(&request.predicate));
+        let files = self.files_for(&wanted.reduce(Wanted::union).unwrap_or_default());
+        let seen = self.seen_events();
+        let finder = || RowFinder {
+            logs: self,
+            decoder: self.decoder(requests.clone(), seen.clone(), stop.clone()),
+            spare: Vec::new(),
+            shared: None,
         };
-        for file in files {
-            let (index, content) = match file {
-                Next::Place(index) => (index, self.logs.content(index, std::mem::take(spare))),
-                Next::Read(read) => read,
-            };
-            *spare = self.logs.decode(index, content, decoder, &mut sink);
+        let outcome = Pass::new(self, files, threads, taker, stop.clone()).run(finder);
+        match outcome.end {
+            None | Some(End::Enough) => {}
+            Some(End::Stopped) => return Err(ScanError::Stopped),
+            Some(End::Broken) => return Err(ScanError::Bug),
         }
-        decoder.finish(&mut sink)?;
-        self.hand_in(number, rows)
-    }
-
-    fn turn(&self) -> MutexGuard<'_, Turn> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait(&self, is_ready: impl Fn(&Turn) -> bool) -> MutexGuard<'_, Turn> {
-        let mut turn = self.turn();
-        while turn.failure.is_none() && !is_ready(&turn) {
-            turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        let mut costs = ScanCosts::default();
+        for (finder, cpu) in outcome.finders {
+            costs.extraction += finder.decoder.counts();
+            costs.cpu += cpu;
         }
-        turn
+        Ok((outcome.taker, costs))
+    }
+}
+
+/// Rows that a thread found, and which request they are for.
+pub(crate) type FoundRows = (usize, Rows);
+
+/// Decodes the files that one thread reads.
+struct RowFinder<'a> {
+    logs: &'a Logs,
+    decoder: Decoder,
+    spare: Vec<u8>,
+    /// The texts that the last rows shared.
+    shared: Option<Arc<LargeStringArray>>,
+}
+
+/// Returns the memory that rows take, with the texts that they are the first to share.
+fn memory_of(rows: &Rows, shared: &mut Option<Arc<LargeStringArray>>) -> usize {
+    let mut size = rows.memory();
+    if let Some(texts) = rows.shared()
+        && !shared.as_ref().is_some_and(|last| Arc::ptr_eq(last, texts))
+    {
+        size += texts.get_array_memory_size();
+        *shared = Some(texts.clone());
+    }
+    size
+}
+
+impl Finder for RowFinder<'_> {
+    type Found = FoundRows;
+
+    fn read(
+        &mut self,
+        index: usize,
+        content: Result<Content, FileReport>,
+        give: Give<'_, FoundRows>,
+    ) -> ControlFlow<()> {
+        let shared = &mut self.shared;
+        let mut sink = |request: usize, rows: Rows| {
+            let memory = memory_of(&rows, shared);
+            give((request, rows), memory)
+        };
+        let report;
+        (report, self.spare) = self.logs.read(index, content, &mut self.decoder, &mut sink);
+        self.logs.note(index, report)
     }
 
-    /// Hands in rows of a run that is not at its end, when it is its turn.
-    fn hand_in_some(&self, number: usize, rows: Found) -> ControlFlow<()> {
-        let mut turn = self.wait(|turn| turn.next == number);
-        turn.keep(rows)
-    }
-
-    /// Hands in the last rows of a run.
-    fn hand_in(&self, number: usize, rows: Found) -> ControlFlow<()> {
-        let mut turn = self.wait(|turn| turn.next == number || turn.done.len() < self.ahead);
-        turn.done.insert(number, rows);
-        let mut flow = ControlFlow::Continue(());
-        while flow.is_continue()
-            && let next = turn.next
-            && let Some(rows) = turn.done.remove(&next)
-        {
-            flow = turn.keep(rows);
-            turn.next += 1;
-        }
-        self.changed.notify_all();
+    fn finish_run(&mut self, give: Give<'_, FoundRows>) -> ControlFlow<()> {
+        let shared = &mut self.shared;
+        let flow = self.decoder.finish(&mut |request, rows: Rows| {
+            let memory = memory_of(&rows, shared);
+            give((request, rows), memory)
+        });
+        self.shared = None;
         flow
     }
+
+    fn spare(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.spare)
+    }
 }
 
-impl Turn {
-    fn keep(&mut self, rows: Found) -> ControlFlow<()> {
-        if self.failure.is_some() {
-            return ControlFlow::Break(());
-        }
-        for (search, rows) in rows {
-            if let Err(failure) = self.spool.push(search, rows) {
+/// Keeps rows until all are there.
+struct Keeper {
+    spool: Spool,
+    failure: Option<ArrowError>,
+}
+
+impl Taker<FoundRows> for Keeper {
+    fn take(&mut self, (request, rows): FoundRows) -> ControlFlow<()> {
+        match self.spool.push(request, rows) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(failure) => {
                 self.failure = Some(failure);
-                return ControlFlow::Break(());
+                ControlFlow::Break(())
             }
         }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Tells the other threads if this one dies before its end.
-struct Leave<'a>(&'a Pass);
-
-impl Leave<'_> {
-    fn finish(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        let failure = ArrowError::ComputeError("decoding failed".to_owned());
-        self.0.turn().failure.get_or_insert(failure);
-        self.0.changed.notify_all();
     }
 }
 
@@ -332,14 +269,6 @@ mod tests {
 
     use super::*;
     use crate::logs::ReadOptions;
-
-    #[test]
-    fn runs_are_bounded() {
-        let mib = 1024 * 1024;
-        assert_eq!(runs([mib, mib, 1, 5 * mib, 1].into_iter()), [0..2, 2..3, 3..4, 4..5]);
-        assert_eq!(runs(std::iter::repeat_n(1, 300)), [0..256, 256..300]);
-        assert!(runs(std::iter::empty()).is_empty());
-    }
 
     #[test]
     fn rows_come_in_the_order_of_the_files_whoever_is_faster() {
@@ -369,7 +298,7 @@ mod tests {
         };
         let names = [folder.path().display().to_string()];
         for (threads, memory) in [(1, usize::MAX), (4, usize::MAX), (3, 0)] {
-            let logs = Logs::open(&names, &mut std::io::empty(), ReadOptions::default());
+            let logs = Logs::open(&names, Box::new(std::io::empty()), ReadOptions::default());
             let logs = Arc::new(logs);
             let requests = vec![named("none"), named("e0")];
             let scanned = logs.scan(requests, ScanOptions { threads, memory }).unwrap();
@@ -383,5 +312,35 @@ mod tests {
             assert_eq!(scanned.costs().extraction.by_name, expected.len() as u64);
             assert_eq!(logs.report().total.events, 2 * expected.len() as u64);
         }
+    }
+
+    #[test]
+    fn a_stop_ends_a_pass() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "{\"a\":1}\n").unwrap();
+        let names = [folder.path().display().to_string()];
+        let options = ReadOptions::default();
+        let stop = options.stop.clone();
+        let logs = Arc::new(Logs::open(&names, Box::new(std::io::empty()), options));
+        let request = ScanRequest { predicate: Predicate::All, fields: Vec::new() };
+        let options = ScanOptions { threads: 2, memory: 0 };
+        assert_eq!(logs.scan(vec![request.clone()], options).unwrap().rows(0), 1);
+        stop.set();
+        assert!(matches!(logs.scan(vec![request], options), Err(ScanError::Stopped)));
+        let demand = spilltrail_event::Demand::all();
+        assert!(matches!(logs.discover(&Predicate::All, &demand), Err(ScanError::Stopped)));
+        assert_eq!(logs.newest_event(), None);
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let full = || ArrowError::from(io::Error::from_raw_os_error(28));
+        let error = ScanError::write(&full());
+        let folder = std::env::temp_dir();
+        let expected =
+            format!("cannot write matched events to {}: no space left on device", folder.display());
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.help(), Some("set TMPDIR or raise `--memory-limit`"));
+        assert!(ScanError::read_back(&full()).to_string().ends_with("no space left on device"));
     }
 }

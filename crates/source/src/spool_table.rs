@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::error::ArrowError;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::streaming::StreamingTable;
-use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use spilltrail_decode::schema_of;
 use spilltrail_event::Field;
 
-use crate::scan::Scanned;
+use crate::scan::{ScanError, Scanned};
 
 impl Scanned {
     /// Returns the rows of a search, with these of its fields in this order.
@@ -38,6 +39,11 @@ impl Scanned {
     }
 }
 
+/// Returns the engine's error for rows that cannot be read back.
+pub(crate) fn read_back(error: &ArrowError) -> DataFusionError {
+    DataFusionError::External(Box::new(ScanError::read_back(error)))
+}
+
 /// The rows of a search, in the order of the files.
 #[derive(Debug)]
 struct SpooledRows {
@@ -54,7 +60,7 @@ impl PartitionStream for SpooledRows {
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let batches = self.scanned.spool.batches(self.search, self.columns.clone());
-        let batches = batches.map(|batch| Ok(batch?));
+        let batches = batches.map(|batch| batch.map_err(|error| read_back(&error)));
         let stream = futures::stream::iter(batches);
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
     }

@@ -1,24 +1,26 @@
-//! Logs as a DataFusion table.
+//! Logs as a DataFusion table, and the leaf of a plan that reads them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Result;
-use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
-use datafusion::datasource::source::DataSourceExec;
-use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
-use datafusion::physical_plan::ExecutionPlan;
-use object_store::ObjectMeta;
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use spilltrail_decode::schema_of;
 use spilltrail_event::ScanRequest;
 
-use crate::file_source::LogSource;
+use crate::description::ScanDescription;
 use crate::logs::Logs;
-use crate::wanted::Wanted;
+use crate::stream::{ReadCounts, stream};
 
 /// The events of one leading search over a set of logs.
 #[derive(Debug)]
@@ -53,37 +55,113 @@ impl TableProvider for LogTable {
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut request = self.request.clone();
-        let mut schema = self.schema.clone();
         if let Some(projection) = projection {
             request.fields =
                 projection.iter().map(|index| self.request.fields[*index].clone()).collect();
-            schema = Arc::new(schema.project(projection)?);
         }
-        let files: Vec<PartitionedFile> = self
-            .logs
-            .files_for(&Wanted::of(&request.predicate))
-            .into_iter()
-            .map(|index| {
-                let file = &self.logs.files()[index];
-                #[expect(clippy::default_trait_access, reason = "the time type is another crate's")]
-                let meta = ObjectMeta {
-                    location: file.location(),
-                    last_modified: Default::default(),
-                    size: file.size,
-                    e_tag: None,
-                    version: None,
-                };
-                PartitionedFile::new_from_meta(meta).with_extension(FileIndex(index))
-            })
-            .collect();
-        let source = Arc::new(LogSource::new(self.logs.clone(), request, schema));
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
-            .with_file_group(FileGroup::new(files))
-            .build();
-        Ok(DataSourceExec::from_data_source(config))
+        Ok(Arc::new(LogScan::new(self.logs.clone(), request)))
     }
 }
 
-/// The place of a file in its [`Logs`].
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FileIndex(pub(crate) usize);
+/// Reads the events of one leading search, in the order of the files.
+///
+/// It has one partition, which is all of its files: reading is parallel inside of it. A planner that
+/// spreads the files over several machines gives each a scan of its own, of a part of the files that
+/// [`LogScan::describe`] returns. With several partitions in one scan, each machine would read them all.
+#[derive(Debug)]
+pub struct LogScan {
+    logs: Arc<Logs>,
+    request: ScanRequest,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl LogScan {
+    fn new(logs: Arc<Logs>, request: ScanRequest) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema_of(&request.fields)),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        )
+        // Waiting for a batch is waiting for a channel of the runtime, which takes turns by itself.
+        .with_scheduling_type(SchedulingType::Cooperative);
+        let metrics = ExecutionPlanMetricsSet::new();
+        Self { logs, request, properties: Arc::new(properties), metrics }
+    }
+
+    /// Returns what another process needs to read the same.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be read by anybody else, such as standard input.
+    pub fn describe(&self) -> Result<ScanDescription> {
+        ScanDescription::of(&self.logs, &self.request)
+    }
+
+    /// Returns the scan that is described.
+    ///
+    /// # Errors
+    /// Fails if a bucket cannot be reached as it is described.
+    pub fn of_description(description: ScanDescription) -> Result<Self> {
+        let request = description.request.clone();
+        Ok(Self::new(Arc::new(description.into_logs()?), request))
+    }
+
+    /// Returns the logs, which know what could not be read.
+    #[must_use]
+    pub fn logs(&self) -> &Arc<Logs> {
+        &self.logs
+    }
+}
+
+impl DisplayAs for LogScan {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LogScan: predicate={:?}", self.request.predicate)
+    }
+}
+
+impl ExecutionPlan for LogScan {
+    fn name(&self) -> &'static str {
+        "LogScan"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() { Ok(self) } else { internal_err!("a scan of logs has no inputs") }
+    }
+
+    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        if partition != 0 {
+            return internal_err!(
+                "a scan of logs has one partition, and {partition} was asked for"
+            );
+        }
+        let counts = ReadCounts::new(&self.metrics);
+        let batches = stream(self.logs.clone(), self.request.clone(), counts);
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), Box::pin(batches))))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests;

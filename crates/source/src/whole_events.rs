@@ -15,6 +15,7 @@ use spilltrail_decode::{Decoder, Format, Origin, RawRecord, Rows, schema_of};
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest, fields};
 
 use crate::scan::Scanned;
+use crate::spool_table::read_back;
 
 impl Scanned {
     /// Returns the fields of the whole events of a search that are wanted, as
@@ -23,9 +24,10 @@ impl Scanned {
     /// # Errors
     /// Fails if the events cannot be read back.
     pub fn fields(&self, search: usize, demand: &Demand) -> Result<Vec<Field>> {
-        let mut discovery = self.logs.discovery(&Predicate::All, demand);
+        let mut discovery = self.logs.discovery(&Predicate::All, demand, self.logs.stop());
         for batch in self.spool.batches(search, self.all_columns(search)) {
-            self.for_each(search, &batch?, |event, origin| {
+            let batch = batch.map_err(|error| read_back(&error))?;
+            self.for_each(search, &batch, |event, origin| {
                 discovery.see_event(event, origin);
             })?;
         }
@@ -84,7 +86,8 @@ impl Scanned {
         request: &ScanRequest,
         batch: &RecordBatch,
     ) -> Result<Vec<RecordBatch>> {
-        let mut decoder: Decoder = self.logs.decoder([request.clone()].into(), None);
+        let mut decoder: Decoder =
+            self.logs.decoder([request.clone()].into(), None, self.logs.stop().clone());
         let mut batches = Vec::new();
         let mut keep = |_: usize, rows: Rows| {
             batches.push(rows.into_batch());
@@ -122,7 +125,7 @@ impl PartitionStream for WholeEvents {
         let columns = scanned.all_columns(search);
         let batches = scanned.spool.batches(search, columns).flat_map(move |batch| {
             let decoded = batch
-                .map_err(Into::into)
+                .map_err(|error| read_back(&error))
                 .and_then(|batch| scanned.decoded(search, &request, &batch));
             match decoded {
                 Ok(batches) => batches.into_iter().map(Ok).collect::<Vec<_>>(),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -96,6 +98,11 @@ impl Fixture {
         Self(tempfile::tempdir().unwrap())
     }
 
+    /// Returns the path of something in the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
     /// Runs the binary in the folder, with `content/` as its only content.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         self.run_builtin(&[arguments, &["--content", "content", "--no-builtin"]].concat())
@@ -103,14 +110,33 @@ impl Fixture {
 
     /// Runs the binary in the folder, with the built-in pack.
     pub(crate) fn run_builtin(&self, arguments: &[&str]) -> Run {
-        let output = Command::new(env!("CARGO_BIN_EXE_spilltrail"))
+        self.run_with(arguments, Stdio::null(), "")
+    }
+
+    /// Runs the binary in the folder, with `content/` as its only content and a text in a pipe as its
+    /// standard input.
+    pub(crate) fn run_piped(&self, arguments: &[&str], input: &str) -> Run {
+        let content = ["--content", "content", "--no-builtin"];
+        self.run_with(&[arguments, &content].concat(), Stdio::piped(), input)
+    }
+
+    fn run_with(&self, arguments: &[&str], stdin: Stdio, input: &str) -> Run {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_spilltrail"))
             .args(arguments)
             .current_dir(self.0.path())
             .env("COLUMNS", "80")
             .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
-            .output()
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap();
+        let pipe = child.stdin.take();
+        let output = std::thread::scope(|scope| {
+            // The program may end before it has read all.
+            scope.spawn(|| pipe.map(|mut pipe| pipe.write_all(input.as_bytes())));
+            child.wait_with_output().unwrap()
+        });
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Run {
             status: output.status.code().unwrap_or(-1),

@@ -4,5 +4,6 @@ mod detections;
 mod fixture;
 mod hunt;
 mod pack;
+mod reading;
 mod s3;
 mod together;

@@ -7,11 +7,14 @@ use arrow_array::types::Float64Type;
 use arrow_array::{Array, RecordBatch};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use spilltrail_event::{CaseRule, Comparison, Demand, Field, Kind, Pattern, Predicate, TimeBounds};
+use spilltrail_event::{
+    CaseRule, Comparison, Demand, Field, Kind, Pattern, Predicate, StopToken, TimeBounds,
+};
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::discover::Discovery;
 use crate::report::DamageKind;
 
 fn gzip(text: &[u8]) -> Vec<u8> {
@@ -59,6 +62,10 @@ fn equals(field: &str, value: &str) -> Predicate {
 fn request(predicate: Predicate, names: &[&str]) -> ScanRequest {
     let field = |name: &&str| Field::new(*name, crate::kind_of(name, Profile::Superset));
     ScanRequest { predicate, fields: names.iter().map(field).collect() }
+}
+
+fn discovery(predicate: &Predicate, demand: &Demand) -> Discovery {
+    Discovery::new(predicate, demand, Profile::Superset, None, StopToken::default())
 }
 
 /// Decodes and prints: rows as `a,b|c` with `-` for null, and the report.
@@ -267,8 +274,8 @@ fn discovery_follows_the_demand_and_the_predicate() {
         r#"{"eventName":"A","m":[1,2],"s":[1]}"#
     );
     let mut demand = Demand::of(["requestParameters.*", "action", "msg", "m", "s", "_time"]);
-    let mut discovery = Discovery::new(&equals("eventName", "A"), &demand, Profile::Superset, None);
-    let report = discover(seekable(text.into()), &Origin::new("f"), &mut discovery);
+    let mut found = discovery(&equals("eventName", "A"), &demand);
+    let report = found.read(seekable(text.into()), &Origin::new("f"));
     assert_eq!((report.events, report.matched), (3, 2));
     let expected = [
         ("requestParameters.x", Kind::Text),
@@ -277,15 +284,44 @@ fn discovery_follows_the_demand_and_the_predicate() {
         ("m", Kind::Multi),
         ("s", Kind::Text),
     ];
-    assert_eq!(discovery.fields(), expected.map(|(name, kind)| Field::new(name, kind)));
+    assert_eq!(found.fields(), expected.map(|(name, kind)| Field::new(name, kind)));
     demand = Demand::all();
-    let mut all = Discovery::new(&Predicate::All, &demand, Profile::Superset, None);
-    discover(seekable(events(&["A"]).into()), &Origin::new("f"), &mut all);
+    let mut all = discovery(&Predicate::All, &demand);
+    all.read(seekable(events(&["A"]).into()), &Origin::new("f"));
     let fields = all.fields();
     for (name, kind) in [("_time", Kind::Number), ("_raw", Kind::Text), ("dest", Kind::Multi)] {
         assert!(fields.contains(&Field::new(name, kind)), "{name}");
     }
     assert!(!fields.iter().any(|field| field.name == "result_id"));
+}
+
+#[test]
+fn what_parts_of_the_logs_have_is_put_together_in_order() {
+    let parts = [r#"{"b":1,"a":1}"#, r#"{"c":1,"a":[1,2],"b":1}"#, r#"{"a":1,"d":1}"#];
+    let demand = Demand::of(["*"]);
+    let mut whole = discovery(&Predicate::All, &demand);
+    let mut total = discovery(&Predicate::All, &demand);
+    let mut part = discovery(&Predicate::All, &demand);
+    for text in parts {
+        whole.read(seekable(text.into()), &Origin::new("f"));
+        part.read_whole(&mut text.into(), &Origin::new("f"));
+        total.add(part.take());
+    }
+    assert!(part.fields().is_empty());
+    assert_eq!(total.fields(), whole.fields());
+    assert!(total.fields().contains(&Field::new("a", Kind::Multi)));
+}
+
+#[test]
+fn a_stop_ends_a_file_between_two_events() {
+    for text in [events(&["A", "B", "C"]), "{\"x\":1}\n{\"x\":2}\n".to_owned()] {
+        let mut options = DecodeOptions::new([request(Predicate::All, &["eventName"])]);
+        options.stop.set();
+        let (rows, report) = decode(&options, seekable(text.clone().into()));
+        assert!(rows.is_empty() && report.stopped && report.events == 0, "{text}");
+        options.stop = StopToken::new();
+        assert!(!decode(&options, seekable(text.into())).1.stopped);
+    }
 }
 
 #[test]
@@ -509,8 +545,8 @@ proptest! {
             bytes.truncate(keep.index(bytes.len()));
         }
         let mut all =
-            Discovery::new(&Predicate::All, &Demand::all(), Profile::Superset, None);
-        let seen = discover(seekable(bytes.clone()), &Origin::new("f"), &mut all);
+            discovery(&Predicate::All, &Demand::all());
+        let seen = all.read(seekable(bytes.clone()), &Origin::new("f"));
         let scan = ScanRequest { predicate: Predicate::All, fields: all.fields() };
         let (rows, report) = decode(&DecodeOptions::new([scan]), seekable(bytes));
         prop_assert_eq!((rows.len() as u64, report.damages), (seen.events, seen.damages));

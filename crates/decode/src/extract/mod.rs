@@ -16,10 +16,11 @@ use foldhash::fast::RandomState;
 use spilltrail_event::{ScanRequest, fields};
 
 use crate::cloudtrail::Profile;
-use crate::event_view::{Origin, arrays};
+use crate::decoder::Extracted;
+use crate::event_view::{Origin, arrays, quick_time};
 use crate::json::member;
 use crate::paths::{Outer, Slots};
-use crate::record::Format;
+use crate::record::{Format, RawRecord};
 use crate::rows::Rows;
 pub use class::needed_words;
 use class::{Class, Reading};
@@ -159,6 +160,14 @@ impl Extractor {
         }
     }
 
+    /// As [`Extractor::push`], of an event that was cut out and not looked into; tells its time, too.
+    pub(crate) fn push_raw(&mut self, event: &RawRecord<'_>, origin: &Origin) -> Extracted {
+        let RawRecord { text, format, .. } = *event;
+        let name = if format == Format::CloudTrail { name_of(text) } else { None };
+        let matched = self.push(&Event { text, format, name, outer: None }, origin);
+        Extracted { matched, time: quick_time(text, self.format_of(format)) }
+    }
+
     /// Tests an event and keeps its wanted fields for each request that takes it; returns whether any
     /// does. [`Extractor::begin`] was called with the same index and host.
     pub(crate) fn push(&mut self, event: &Event<'_>, origin: &Origin) -> bool {
@@ -276,7 +285,7 @@ impl Extractor {
 }
 
 /// Returns the name of an event that was not looked into yet.
-pub(crate) fn name_of(text: &str) -> Option<&str> {
+fn name_of(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     let mut names = memchr::memmem::find_iter(bytes, b"eventName");
     let is_single = names.next().is_some() && names.next().is_none();

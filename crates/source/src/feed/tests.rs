@@ -10,7 +10,7 @@ fn logs(server: &Server, names: &[&str]) -> Logs {
     let s3 =
         S3Options { endpoint: Some(server.endpoint()), anonymous: true, ..S3Options::default() };
     let options = ReadOptions { s3, ..ReadOptions::default() };
-    let logs = Logs::open(&names, &mut std::io::empty(), options);
+    let logs = Logs::open(&names, Box::new(std::io::empty()), options);
     assert_eq!(logs.problems().len(), 0, "{:?}", logs.problems());
     logs
 }

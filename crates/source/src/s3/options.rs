@@ -2,12 +2,13 @@
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::{ClientOptions, RetryConfig};
+use serde::{Deserialize, Serialize};
 
 use super::profile::{Profile, ProfileCredentials, ProfileError, ProfileFiles};
 use super::refusal::Connector;
 
 /// What the user says about S3.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct S3Options {
     /// The profile whose keys sign.
     pub profile: Option<String>,

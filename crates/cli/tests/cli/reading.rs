@@ -1,0 +1,95 @@
+//! Where events come from: folders of several kinds, pipes, many files; and how they are looked for.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use serde_json::{Value, json};
+
+use crate::fixture::Fixture;
+
+/// Whether a field is a multivalue is decided from all files, not from the first one.
+#[test]
+fn a_folder_of_cloudtrail_and_of_rows() {
+    let fixture = Fixture::new();
+    fixture
+        .write("logs/b.ndjson", "{\"id\":\"z\",\"tags\":[\"b\",\"c\"],\"user\":[\"u1\",\"u2\"]}\n");
+    for (search, expected) in [
+        ("tags=* | where tags=\"b\" | stats count", json!([{"count": 1}])),
+        ("tags=b | table tags", json!([{"tags": ["b", "c"]}])),
+        ("user=u1 OR user=ann | stats count", json!([{"count": 3}])),
+        ("* | stats count", json!([{"count": 5}])),
+    ] {
+        let run = fixture.run(&["search", search, "logs"]);
+        assert_eq!(Value::from(run.lines()), expected, "{search}\n{}", run.err);
+    }
+}
+
+/// What can be read once only is read once, however often its events are wanted.
+#[cfg(unix)]
+#[test]
+fn pipes() {
+    let fixture = Fixture::new();
+    let rows = "{\"_time\":1,\"a\":[\"x\",\"y\"]}\n{\"_time\":2,\"a\":\"x\"}\n";
+    let events = std::fs::read_to_string(fixture.path("logs/a.json")).unwrap();
+    let fifo = fixture.path("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    // Rows are read for the kinds of their fields, too; all fields are learnt before they are read.
+    for (command, input, count) in [
+        (vec!["search", "a=x | stats count by a"], rows, 2),
+        (vec!["search", "*"], rows, 2),
+        (vec!["search", "[search a=y | table a] OR _time=2"], rows, 2),
+        (vec!["search", "eventName=CreateKey | table user_arn"], &*events, 3),
+        (vec!["hunt", "--detection", "Key Made"], &*events, 2),
+    ] {
+        for name in ["-", "/dev/stdin"] {
+            let run = fixture.run_piped(&[command.clone(), vec![name]].concat(), input);
+            assert_eq!((run.status, run.lines().len()), (0, count), "{command:?} {}", run.err);
+        }
+        let run = std::thread::scope(|scope| {
+            scope.spawn(|| std::fs::write(&fifo, input).unwrap());
+            fixture.run(&[command.clone(), vec!["fifo"]].concat())
+        });
+        assert_eq!((run.status, run.lines().len()), (0, count), "{command:?} {}", run.err);
+    }
+}
+
+/// Long lists, of subsearches and of `IN`, find what comparing with each value finds.
+#[test]
+fn long_lists_of_values() {
+    let fixture = Fixture::empty();
+    let rows: String =
+        (0..3000).map(|n| format!("{{\"n\":\"N{n}\",\"m\":\"{}\"}}\n", n % 7)).collect();
+    fixture.write("rows.ndjson", &rows);
+    let wanted: String = (0..2000).map(|n| format!("{{\"n\":\"n{}\"}}\n", n * 2)).collect();
+    fixture.write("logs/wanted.ndjson", &wanted);
+    let values: Vec<String> = (0..2000).map(|n| format!("n{}", n * 2)).collect();
+    let list = format!("n IN ({})", values.join(","));
+    let texts: Vec<String> = values.iter().map(|value| format!("\"N{}\"", &value[1..])).collect();
+    let both = "[search m=* | eval n=lower(n) | where m<3 | table n m]";
+    for (search, count) in [
+        (format!("{list} | stats count"), 1500),
+        (format!("NOT {list} m=* | stats count"), 1500),
+        (format!("m=* | search {list} | stats count"), 1500),
+        (format!("m=* | where n IN ({}) | stats count", texts.join(",")), 1500),
+        (format!("{both} | stats count"), 1287),
+        (format!("m=* NOT {both} | stats count"), 3000 - 1287),
+        (format!("{list} {both} | stats count"), 644),
+    ] {
+        let run = fixture.run(&["search", &search, "rows.ndjson"]);
+        assert_eq!(run.lines(), [json!({ "count": count })], "{:.60} {}", search, run.err);
+    }
+}
+
+/// Of many files each is read, in order.
+#[test]
+fn many_files() {
+    let fixture = Fixture::empty();
+    for file in 0..700 {
+        fixture.write(
+            &format!("logs/{:03}/{file:04}.json", file % 9),
+            &format!("{{\"n\":\"{file}\"}}"),
+        );
+    }
+    let run = fixture.run(&["search", "n=* | stats count first(n) as a last(n) as z", "logs"]);
+    assert_eq!(run.lines(), [json!({"count": 700, "a": "0", "z": "692"})], "{}", run.err);
+}

@@ -1,0 +1,212 @@
+//! Bytes that can be had only once: standard input, named pipes, what a shell substitutes for a command.
+//!
+//! They are read as they are wanted, and kept in a temporary file as they are read, because logs may be
+//! read more than once: for their fields, for the newest event, for a subsearch.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Bytes that come once.
+#[derive(Debug)]
+pub(crate) struct Pipe(Mutex<State>);
+
+struct State {
+    source: Source,
+    /// What was read so far; the file has no name, so that it is gone with the program.
+    kept: Option<File>,
+    length: u64,
+}
+
+enum Source {
+    /// Opened by the first who reads: opening a named pipe waits for its writer.
+    Path(PathBuf),
+    Open(Box<dyn Read + Send>),
+    Ended,
+    Failed(String),
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+impl Pipe {
+    /// Returns the bytes of a file that is not a regular one.
+    pub(crate) fn at(path: &Path) -> Arc<Self> {
+        Self::new(Source::Path(path.to_owned()))
+    }
+
+    /// Returns the bytes of a reader.
+    pub(crate) fn of(reader: Box<dyn Read + Send>) -> Arc<Self> {
+        Self::new(Source::Open(reader))
+    }
+
+    fn new(source: Source) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State { source, kept: None, length: 0 })))
+    }
+
+    /// Returns a reader of all bytes from the first on.
+    pub(crate) fn reader(self: &Arc<Self>) -> PipeReader {
+        PipeReader { pipe: self.clone(), position: 0 }
+    }
+}
+
+impl State {
+    /// Reads into `buffer` from a position up to which everything was read before.
+    fn read(&mut self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if position < self.length {
+            let Some(kept) = &mut self.kept else { return Ok(0) };
+            kept.seek(SeekFrom::Start(position))?;
+            let rest = usize::try_from(self.length - position).unwrap_or(usize::MAX);
+            let end = buffer.len().min(rest);
+            return kept.read(&mut buffer[..end]);
+        }
+        match self.read_on(buffer) {
+            Ok(count) => Ok(count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => {
+                // Whoever reads it again finds the same.
+                self.source = Source::Failed(error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads what was not read before, and keeps it.
+    fn read_on(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Source::Path(path) = &self.source {
+            self.source = Source::Open(Box::new(File::open(path)?));
+        }
+        let count = match &mut self.source {
+            Source::Open(reader) => reader.read(buffer)?,
+            Source::Failed(message) => return Err(io::Error::other(message.clone())),
+            Source::Path(_) | Source::Ended => 0,
+        };
+        if count == 0 && !buffer.is_empty() {
+            self.source = Source::Ended;
+        }
+        self.keep(&buffer[..count]).map_err(|error| {
+            let folder = std::env::temp_dir();
+            io::Error::other(format!("cannot keep a copy in {}: {error}", folder.display()))
+        })?;
+        Ok(count)
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.kept.is_none() {
+            self.kept = Some(tempfile::tempfile()?);
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.seek(SeekFrom::Start(self.length))?;
+            kept.write_all(bytes)?;
+        }
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+/// Reads the bytes of a pipe, whoever read them before.
+#[derive(Debug)]
+pub(crate) struct PipeReader {
+    pipe: Arc<Pipe>,
+    position: u64,
+}
+
+impl Read for PipeReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.pipe.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = state.read(self.position, buffer)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for PipeReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => {
+                // Where the end is shows when everything was read.
+                io::copy(self, &mut io::sink())?;
+                self.position.checked_add_signed(by)
+            }
+        };
+        let position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        if position > self.position {
+            // What is skipped is kept, too.
+            let skipped = position - self.position;
+            io::copy(&mut self.by_ref().take(skipped), &mut io::sink())?;
+        }
+        self.position = position;
+        Ok(position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Gives a byte at a time and counts how often it was asked.
+    struct Slow(Vec<u8>, Arc<AtomicUsize>);
+
+    impl Read for Slow {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            if self.0.is_empty() {
+                return Ok(0);
+            }
+            buffer[0] = self.0.remove(0);
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn bytes_are_read_once_and_only_as_they_are_wanted() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let pipe = Pipe::of(Box::new(Slow(b"abcdef".to_vec(), asked.clone())));
+        let read = |reader: &mut PipeReader, count: usize| {
+            let mut bytes = vec![0; count];
+            reader.read_exact(&mut bytes).unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        let (mut one, mut other) = (pipe.reader(), pipe.reader());
+        assert_eq!(read(&mut one, 2), "ab");
+        assert_eq!((asked.load(Ordering::Relaxed), read(&mut other, 3)), (2, "abc".to_owned()));
+        assert_eq!(one.seek(SeekFrom::End(-2)).unwrap(), 4);
+        assert_eq!((read(&mut one, 2), read(&mut other, 3)), ("ef".to_owned(), "def".to_owned()));
+        assert_eq!(other.seek(SeekFrom::Start(1)).unwrap(), 1);
+        assert_eq!(read(&mut other, 5), "bcdef");
+        let mut rest = Vec::new();
+        pipe.reader().read_to_end(&mut rest).unwrap();
+        assert_eq!((rest.as_slice(), asked.load(Ordering::Relaxed)), (&b"abcdef"[..], 7));
+    }
+
+    #[test]
+    fn what_failed_fails_again_after_what_came_before() {
+        struct Broken(bool);
+        impl Read for Broken {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                if std::mem::replace(&mut self.0, true) {
+                    return Err(io::Error::other("the disk is gone"));
+                }
+                buffer[0] = b'a';
+                Ok(1)
+            }
+        }
+        let pipe = Pipe::of(Box::new(Broken(false)));
+        for _ in 0..2 {
+            let mut bytes = Vec::new();
+            let error = pipe.reader().read_to_end(&mut bytes).unwrap_err();
+            assert_eq!(
+                (bytes.as_slice(), error.to_string().as_str()),
+                (&b"a"[..], "the disk is gone")
+            );
+        }
+    }
+}
