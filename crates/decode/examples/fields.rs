@@ -21,8 +21,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let origin = Origin::new(path.as_str());
     let open = || File::open(&path).map(|file| Input::Seekable(Box::new(file)));
-    let mut discovery =
-        Discovery::new(&Predicate::All, &Demand::all(), profile, None, StopToken::default());
+    let mut discovery = Discovery::new(
+        &Predicate::All,
+        &Demand::all(),
+        profile,
+        None,
+        StopToken::default(),
+        || Box::new(std::io::Cursor::new(Vec::new())),
+    );
     discovery.read(open()?, &origin);
     let request = ScanRequest { predicate: Predicate::All, fields: discovery.fields() };
     let mut decoder = Decoder::new(&DecodeOptions { profile, ..DecodeOptions::new([request]) });

@@ -11,7 +11,7 @@ use crate::dedup::SeenEvents;
 use crate::delivered::{Inflater, Records, WholeRecord, wide};
 use crate::event_view::{EventTime, Origin};
 use crate::extract::{Event, Extraction as Counts, Extractor};
-use crate::inflate::{Input, Parts, for_each_part};
+use crate::inflate::{Input, MakeScratch, Parts, Scratch, for_each_part, in_memory};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
 use crate::report::{Damage, FileReport, SkipKind};
@@ -31,6 +31,8 @@ pub struct DecodeOptions {
     pub seen: Option<Arc<Mutex<SeenEvents>>>,
     /// Ends decoding between two events.
     pub stop: StopToken,
+    /// Makes room for archives in archives; in memory by default.
+    pub scratch: MakeScratch,
 }
 
 impl DecodeOptions {
@@ -44,6 +46,7 @@ impl DecodeOptions {
             sourcetype: None,
             seen: None,
             stop: StopToken::default(),
+            scratch: in_memory,
         }
     }
 }
@@ -65,7 +68,7 @@ impl Decoder {
         let sourcetype = options.sourcetype.as_deref();
         Self {
             extractor: Extractor::new(options.requests.clone(), options.profile, sourcetype),
-            reader: FileReader::new(options.seen.clone(), options.stop.clone()),
+            reader: FileReader::new(options.seen.clone(), options.stop.clone(), options.scratch),
         }
     }
 
@@ -120,13 +123,18 @@ impl Decoder {
 pub(crate) struct FileReader {
     seen: Option<Arc<Mutex<SeenEvents>>>,
     stop: StopToken,
+    scratch: MakeScratch,
     inflater: Inflater,
     records: Records,
 }
 
 impl FileReader {
-    pub(crate) fn new(seen: Option<Arc<Mutex<SeenEvents>>>, stop: StopToken) -> Self {
-        Self { seen, stop, inflater: Inflater::new(), records: Records::default() }
+    pub(crate) fn new(
+        seen: Option<Arc<Mutex<SeenEvents>>>,
+        stop: StopToken,
+        scratch: MakeScratch,
+    ) -> Self {
+        Self { seen, stop, scratch, inflater: Inflater::new(), records: Records::default() }
     }
 
     /// Hands the events of a file to `consumer`, which can end it.
@@ -138,7 +146,7 @@ impl FileReader {
     ) -> FileReport {
         let (seen, stop) = (self.seen.as_deref(), &self.stop);
         let file = File { origin, seen, stop, consumer, report: FileReport::default() };
-        let mut texts = Texts { file, records: &mut self.records };
+        let mut texts = Texts { file, records: &mut self.records, scratch: self.scratch };
         let bytes_read = for_each_part(input, &mut texts);
         let mut report = texts.file.report;
         report.bytes_read = bytes_read;
@@ -336,6 +344,7 @@ impl File<'_> {
 struct Texts<'a> {
     file: File<'a>,
     records: &'a mut Records,
+    scratch: MakeScratch,
 }
 
 impl Parts for Texts<'_> {
@@ -372,6 +381,10 @@ impl Parts for Texts<'_> {
             damage.message = format!("{name}: {}", damage.message);
         }
         self.file.report.damage(damage);
+    }
+
+    fn scratch(&self) -> Box<dyn Scratch> {
+        (self.scratch)()
     }
 }
 

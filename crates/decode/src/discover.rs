@@ -11,7 +11,7 @@ use crate::event_view::{
     BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Origin, arrays,
 };
 use crate::extract::{Extractor, sourcetype_of};
-use crate::inflate::Input;
+use crate::inflate::{Input, MakeScratch};
 use crate::paths::{Outer, Slots, flatten};
 use crate::report::FileReport;
 use crate::record::{Format, RawRecord};
@@ -64,7 +64,8 @@ impl FoundFields {
 
 impl Discovery {
     /// Begins with no field known. Only fields that `demand` wants, of events that `predicate` takes,
-    /// are collected. `stop` ends the reading of a file between two events.
+    /// are collected. `stop` ends the reading of a file between two events, `scratch` makes room for
+    /// archives in archives.
     #[must_use]
     pub fn new(
         predicate: &Predicate,
@@ -72,9 +73,10 @@ impl Discovery {
         profile: Profile,
         sourcetype: Option<&str>,
         stop: StopToken,
+        scratch: MakeScratch,
     ) -> Self {
         let collector = Collector::new(predicate, demand, profile, sourcetype);
-        Self { reader: FileReader::new(None, stop), collector }
+        Self { reader: FileReader::new(None, stop, scratch), collector }
     }
 
     /// Learns the fields of one file's matching events.

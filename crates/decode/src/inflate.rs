@@ -4,7 +4,7 @@
 //! another compressed file is undone once more. What came out before a damage is always delivered.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,9 +20,22 @@ pub trait ReadSeek: Read + Seek {}
 
 impl<T: Read + Seek> ReadSeek for T {}
 
+/// Room for the bytes of an archive in an archive, in which it must be possible to go back and forth.
+pub trait Scratch: Read + Write + Seek + Send {}
+
+impl<T: Read + Write + Seek + Send> Scratch for T {}
+
+/// Makes room for an archive; a caller that does IO gives room outside of memory.
+pub type MakeScratch = fn() -> Box<dyn Scratch>;
+
+/// Makes room in memory.
+pub(crate) fn in_memory() -> Box<dyn Scratch> {
+    Box::new(Cursor::new(Vec::new()))
+}
+
 /// The bytes of one file or stream.
 pub enum Input {
-    /// Bytes that come once; a zip among them is held in memory, up to [`MAX_HELD_ZIP`].
+    /// Bytes that come once; a zip among them is held, up to [`MAX_HELD_ZIP`].
     Stream(Box<dyn Read + Send>),
     /// Bytes of a file.
     Seekable(Box<dyn ReadSeek + Send>),
@@ -37,7 +50,8 @@ impl fmt::Debug for Input {
     }
 }
 
-/// The largest zip that is held in memory, when it comes from a stream or from another archive.
+/// The largest zip that is held, when it comes from a stream or from another archive; see
+/// [`MakeScratch`].
 pub const MAX_HELD_ZIP: u64 = 256 * 1024 * 1024;
 
 /// Output below this is never a decompression bomb.
@@ -75,6 +89,11 @@ pub(crate) trait Parts {
     fn part(&mut self, name: &str, text: &mut dyn Read) -> ControlFlow<()>;
     /// Takes note of a part that cannot be read.
     fn damage(&mut self, name: &str, damage: Damage);
+
+    /// Returns room for an archive in an archive.
+    fn scratch(&self) -> Box<dyn Scratch> {
+        in_memory()
+    }
 }
 
 /// Undoes the compression of `input` and hands each text in it to `parts`; returns how many bytes
@@ -190,9 +209,10 @@ fn unzip_held(
     read: &Arc<AtomicU64>,
     parts: &mut dyn Parts,
 ) -> ControlFlow<()> {
-    let mut held = Vec::new();
-    match reader.take(MAX_HELD_ZIP + 1).read_to_end(&mut held) {
-        Ok(length) if length as u64 > MAX_HELD_ZIP => {
+    let mut held = parts.scratch();
+    let copied = io::copy(&mut reader.take(MAX_HELD_ZIP + 1), &mut held);
+    match copied.and_then(|length| held.rewind().map(|()| length)) {
+        Ok(length) if length > MAX_HELD_ZIP => {
             let message = format!(
                 "a zip archive of more than {} MiB cannot be read from a stream",
                 MAX_HELD_ZIP / 1024 / 1024
@@ -202,7 +222,7 @@ fn unzip_held(
             ControlFlow::Continue(())
         }
         // The directory of a zip is at its end: what came before a damage is worth a try.
-        Ok(_) => unzip(layer, Cursor::new(held), read, parts),
+        Ok(_) => unzip(layer, BufReader::with_capacity(BUFFER, held), read, parts),
         Err(error) => {
             parts.damage(layer.name, damage_of(&error));
             ControlFlow::Continue(())

@@ -9,7 +9,7 @@ use spilltrail_event::{Demand, Field, Kind, Predicate, StopToken, fields};
 
 use crate::feed::Content;
 use crate::layout::Layout;
-use crate::logs::Logs;
+use crate::logs::{Logs, scratch};
 use crate::pass::{End, Finder, Give, Pass, Taker};
 use crate::scan::ScanError;
 use crate::wanted::Wanted;
@@ -59,7 +59,7 @@ impl Logs {
     ) -> Discovery {
         let options = self.options();
         let sourcetype = options.sourcetype.as_deref();
-        Discovery::new(predicate, demand, options.profile, sourcetype, stop.clone())
+        Discovery::new(predicate, demand, options.profile, sourcetype, stop.clone(), scratch)
     }
 
     /// Returns the fields that were found, and those that are wanted by name.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use spilltrail_decode::{
-    DecodeOptions, Decoder, FileReport, Origin, Profile, SeenEvents, Sink, SkipKind,
+    DecodeOptions, Decoder, FileReport, Origin, Profile, Scratch, SeenEvents, Sink, SkipKind,
 };
 use spilltrail_event::{ScanRequest, StopToken};
 
@@ -20,6 +20,9 @@ use crate::wanted::Wanted;
 
 /// Threads that read logs at most, unless it is said how many; each holds a file.
 const MAX_THREADS: usize = 4;
+
+/// Bytes of an archive in an archive that are held in memory, for each thread.
+const MAX_ARCHIVE_IN_MEMORY: usize = 4 * 1024 * 1024;
 
 /// How logs are read.
 #[derive(Debug, Clone, Default)]
@@ -204,6 +207,7 @@ impl Logs {
             sourcetype: self.options.sourcetype.clone(),
             seen,
             stop,
+            scratch,
             ..DecodeOptions::new(requests)
         })
     }
@@ -287,6 +291,12 @@ impl Logs {
         }
         read
     }
+}
+
+/// Makes room for an archive in an archive: in memory while it is small, then in a temporary file without
+/// a name.
+pub(crate) fn scratch() -> Box<dyn Scratch> {
+    Box::new(tempfile::SpooledTempFile::new(MAX_ARCHIVE_IN_MEMORY))
 }
 
 /// What the first reading of each file came to; later ones find the same. Only of files with problems

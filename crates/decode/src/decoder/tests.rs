@@ -1,6 +1,7 @@
 //! Whole files: compression, forms, damage.
 
 use std::io::{Cursor, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
@@ -65,7 +66,7 @@ fn request(predicate: Predicate, names: &[&str]) -> ScanRequest {
 }
 
 fn discovery(predicate: &Predicate, demand: &Demand) -> Discovery {
-    Discovery::new(predicate, demand, Profile::Superset, None, StopToken::default())
+    Discovery::new(predicate, demand, Profile::Superset, None, StopToken::default(), in_memory)
 }
 
 /// Decodes and prints: rows as `a,b|c` with `-` for null, and the report.
@@ -310,6 +311,22 @@ fn what_parts_of_the_logs_have_is_put_together_in_order() {
     assert!(part.fields().is_empty());
     assert_eq!(total.fields(), whole.fields());
     assert!(total.fields().contains(&Field::new("a", Kind::Multi)));
+}
+
+#[test]
+fn an_archive_in_an_archive_is_put_where_the_caller_says() {
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    let inner = zip_of(&[("x", events(&["A", "B"]).as_bytes())]);
+    let mut options = DecodeOptions::new([request(Predicate::All, &["eventName", "source"])]);
+    options.scratch = || {
+        MADE.fetch_add(1, Ordering::Relaxed);
+        Box::new(Cursor::new(Vec::new()))
+    };
+    for input in [seekable(zip_of(&[("in.zip", &inner)])), stream(inner)] {
+        let (rows, report) = decode(&options, input);
+        assert_eq!((rows.len(), report.events, report.damage_count), (2, 2, 0), "{rows:?}");
+    }
+    assert_eq!(MADE.load(Ordering::Relaxed), 2);
 }
 
 #[test]
