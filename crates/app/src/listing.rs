@@ -53,7 +53,7 @@ pub(crate) async fn list(
         ..LogOptions::default()
     };
     let names = names.to_vec();
-    let listed = move || Logs::open(&names, &mut std::io::stdin().lock(), options);
+    let listed = move || Logs::open(&names, Box::new(std::io::stdin()), options);
     let logs = blocking(listed).await?;
     if logs.files().is_empty() && logs.report().skips.is_empty() {
         return Err(AppError::NoLogs { unread: Unread::of(&logs) });
