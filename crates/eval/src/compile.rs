@@ -94,7 +94,7 @@ impl<'a> Compiler<'a> {
             EvalNode::In(value, list) => {
                 let value = self.node(value).0;
                 let list = list.iter().map(|member| self.node(member).0).collect();
-                (Node::In(Box::new(value), list), Type::Bool)
+                (Node::among(value, list), Type::Bool)
             }
             EvalNode::Subsearch(_) => self.fail(
                 Diagnostic::unsupported(
@@ -141,7 +141,7 @@ impl<'a> Compiler<'a> {
                 (Node::Concat(self.nodes(&operands)), Type::String)
             }
             BinaryOp::And => (Node::And(self.nodes(&chain(tree, BinaryOp::And))), Type::Bool),
-            BinaryOp::Or => (Node::Or(self.nodes(&chain(tree, BinaryOp::Or))), Type::Bool),
+            BinaryOp::Or => (Node::any(self.nodes(&chain(tree, BinaryOp::Or))), Type::Bool),
             _ => {
                 let (left, left_type) = self.node(left);
                 let (right, right_type) = self.node(right);
@@ -175,11 +175,16 @@ impl<'a> Compiler<'a> {
             return self.fail(diagnostic);
         }
         let errors = self.errors.len();
-        let (arguments, types): (Vec<_>, Vec<_>) =
+        let (mut arguments, types): (Vec<_>, Vec<_>) =
             trees.iter().map(|argument| self.node(argument)).unzip();
         if self.errors.len() > errors {
             // What the function would say about arguments that failed is of no use.
             return (Node::Constant(Value::Null), Type::Untyped);
+        }
+        if name == "in" {
+            // The operator of this name does the same.
+            let value = arguments.remove(0);
+            return (Node::among(value, arguments), Type::Bool);
         }
         self.volatile |= function.volatile;
         let mut preparation = Preparation {

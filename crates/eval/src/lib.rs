@@ -7,6 +7,7 @@
 //! [`Expression::compile`]: functions are resolved, arguments checked, patterns compiled, fields
 //! numbered, and the kind of the results inferred.
 
+mod among;
 mod compile;
 mod context;
 pub mod functions;

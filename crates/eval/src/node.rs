@@ -1,5 +1,6 @@
 //! The compiled form of an expression, and its evaluation on one row.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use spilltrail_event::{Predicate, Record, Value};
 use spilltrail_spl::CompareOp;
 
 use crate::LookupProvider;
+use crate::among::{self, Literals};
 use crate::functions::{Body, EvalFunction};
 use crate::operators::{self, Arithmetic};
 use crate::regex::{Regex, RegexCache};
@@ -59,6 +61,8 @@ pub(crate) enum Node {
     Compare(CompareOp, Box<(Node, Node)>),
     Like(Box<(Node, Node)>),
     In(Box<Node>, Vec<Node>),
+    /// As `In`, with many literals.
+    Among(Box<Node>, Literals),
     And(Vec<Node>),
     Or(Vec<Node>),
     Xor(Box<(Node, Node)>),
@@ -201,6 +205,7 @@ impl Node {
                 let value = on(value);
                 boolean(any_equal(&value, list.iter().map(on)))
             }
+            Self::Among(value, literals) => boolean(literals.equal(&on(value))),
             Self::And(parts) => boolean(all(parts.iter().map(|part| operators::truth(&on(part))))),
             Self::Or(parts) => {
                 let refuted = all(parts.iter().map(|part| operators::truth(&on(part)).map(|t| !t)));
@@ -213,6 +218,52 @@ impl Node {
             }
             Self::Call(call) => call.evaluate(evaluation),
         }
+    }
+
+    /// Returns the test whether a value equals one of a list.
+    pub(crate) fn among(value: Node, list: Vec<Node>) -> Self {
+        let are_literals = list.iter().all(|member| member.literal().is_some());
+        if list.len() < among::FEWEST || !are_literals {
+            return Self::In(Box::new(value), list);
+        }
+        let literals = list.iter().filter_map(|member| member.literal().cloned());
+        Self::Among(Box::new(value), Literals::new(literals.collect()))
+    }
+
+    /// Returns the disjunction. Many comparisons of one field with literals, as a subsearch gives, become
+    /// one lookup: both are null where the field is, and else true or false.
+    pub(crate) fn any(parts: Vec<Node>) -> Self {
+        let field_of = |part: &Node| match part {
+            Self::Compare(CompareOp::Eq, operands) => match &**operands {
+                (Self::Field(slot), Self::Constant(literal)) if !literal.is_null() => Some(*slot),
+                _ => None,
+            },
+            _ => None,
+        };
+        let mut counts: HashMap<usize, usize> = HashMap::new();
+        for slot in parts.iter().filter_map(field_of) {
+            *counts.entry(slot).or_default() += 1;
+        }
+        counts.retain(|_, count| *count >= among::FEWEST);
+        if counts.is_empty() {
+            return Self::Or(parts);
+        }
+        let mut rest = Vec::new();
+        let mut lists: Vec<(usize, Vec<Node>)> = Vec::new();
+        for part in parts {
+            match (field_of(&part).filter(|slot| counts.contains_key(slot)), part) {
+                (Some(slot), Self::Compare(_, operands)) => {
+                    let literal = operands.1;
+                    match lists.iter_mut().find(|(other, _)| *other == slot) {
+                        Some((_, list)) => list.push(literal),
+                        None => lists.push((slot, vec![literal])),
+                    }
+                }
+                (_, part) => rest.push(part),
+            }
+        }
+        let lists = lists.into_iter().map(|(slot, list)| Self::among(Self::Field(slot), list));
+        Self::Or(lists.chain(rest).collect())
     }
 
     /// Returns the truth for the row; none for null.

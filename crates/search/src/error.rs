@@ -31,6 +31,8 @@ pub fn from_engine(error: &DataFusionError) -> Diagnostic {
             format!("the search needs more memory than it may have: {message}"),
         )
         .help("raise `--memory-limit`, or narrow the search"),
+        // What a source of events says, without the engine's words around it.
+        DataFusionError::External(inner) => Diagnostic::error(Code::EXECUTION, inner.to_string()),
         other => Diagnostic::error(Code::EXECUTION, other.strip_backtrace()),
     }
 }
