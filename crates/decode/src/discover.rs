@@ -7,16 +7,16 @@ use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest, StopToken};
 
 use crate::cloudtrail::{Derived, Profile, Values, derived_field, derived_fields};
 use crate::decoder::{Consumer, Extracted, FileReader, event_of};
+use crate::delivered::WholeRecord;
 use crate::event_view::{
     BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Origin, arrays,
 };
 use crate::extract::{Extractor, sourcetype_of};
 use crate::inflate::{Input, MakeScratch};
 use crate::paths::{Outer, Slots, flatten};
-use crate::report::FileReport;
 use crate::record::{Format, RawRecord};
+use crate::report::FileReport;
 use crate::split::Part;
-use crate::delivered::WholeRecord;
 
 /// How many names are kept.
 pub const MAX_FIELDS: usize = 50_000;

@@ -123,7 +123,7 @@ fn with_cases(alternatives: Vec<Predicate>) -> Vec<Predicate> {
 fn cases_of(fields: &[String], rows: Vec<Vec<Predicate>>) -> Predicate {
     let values_of = |field: &&String| {
         let values = rows.iter().filter_map(|row| value_in(row, field));
-        values.map(|value| hash(value)).collect::<HashSet<u64>>().len()
+        values.map(hash).collect::<HashSet<u64>>().len()
     };
     // Of several such fields the first, so that the same rows give the same predicate.
     let field = fields.iter().rev().max_by_key(values_of);

@@ -1,7 +1,8 @@
 //! Which fields events have, learnt by reading the logs.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use indexmap::IndexMap;
 use spilltrail_decode::{Discovery, FileReport, FoundFields, holds_rows, kind_of};
@@ -20,7 +21,7 @@ const OBJECTS_PEEKED: usize = 16;
 impl Logs {
     /// Returns the fields of the events matching `predicate` that are wanted: those named whether
     /// they occur or not, and of the patterns what occurs, in first-seen order. Reads all files if
-    /// there is a pattern, or if some hold JSON rows, whose multivalues do not show in the name.
+    /// there is a pattern, and else those that hold JSON rows, whose multivalues do not show in the name.
     ///
     /// # Errors
     /// Fails if it is told to stop. What of the files cannot be read is in [`Logs::report`].
@@ -29,10 +30,17 @@ impl Logs {
         predicate: &Predicate,
         demand: &Demand,
     ) -> Result<Vec<Field>, ScanError> {
-        let kinds_are_known = || demand.names.iter().all(|name| name == fields::TIME);
-        if !demand.is_open()
-            && (*predicate == Predicate::Nothing || kinds_are_known() || !self.hold_rows())
-        {
+        let mut files = self.files_for(&Wanted::of(predicate));
+        if !demand.is_open() {
+            let kinds_are_known = demand.names.iter().all(|name| name == fields::TIME);
+            if kinds_are_known || *predicate == Predicate::Nothing {
+                return Ok(self.complete(Vec::new(), demand));
+            }
+            // The kinds of CloudTrail's fields show in their names: only rows need be read.
+            let rows = self.files_of_rows();
+            files.retain(|index| rows.binary_search(index).is_ok());
+        }
+        if files.is_empty() {
             return Ok(self.complete(Vec::new(), demand));
         }
         let stop = self.stop().clone();
@@ -42,10 +50,18 @@ impl Logs {
             spare: Vec::new(),
         };
         let taker = FieldTaker(self.discovery(predicate, demand, &stop));
-        let files = self.files_for(&Wanted::of(predicate));
         let outcome = Pass::new(self, files, self.threads(), taker, stop.clone()).run(finder);
         match outcome.end {
-            None | Some(End::Enough) => Ok(self.complete(outcome.taker.0.fields(), demand)),
+            None | Some(End::Enough) => {
+                let mut found = outcome.taker.0.fields();
+                if !demand.is_open() && self.files_of_rows().len() < self.files().len() {
+                    // Other files have CloudTrail's fields under the same names.
+                    for field in &mut found {
+                        field.kind = field.kind.or(kind_of(&field.name, self.options().profile));
+                    }
+                }
+                Ok(self.complete(found, demand))
+            }
             Some(End::Stopped) => Err(ScanError::Stopped),
             Some(End::Broken) => Err(ScanError::Bug),
         }
@@ -72,29 +88,31 @@ impl Logs {
         fields.into_iter().map(|(name, kind)| Field { name, kind }).collect()
     }
 
-    /// Returns true if some file holds JSON rows rather than CloudTrail, as far as its first event
-    /// says. Files in CloudTrail's own folders do not.
-    fn hold_rows(&self) -> bool {
-        if let Some(sourcetype) = &self.options().sourcetype {
-            return sourcetype == "json";
-        }
-        self.known_to_hold_rows(|| {
+    /// Returns the indexes of the files that hold JSON rows rather than CloudTrail, in order, as far as
+    /// their first events say. Files in CloudTrail's own folders do not.
+    fn files_of_rows(&self) -> &[usize] {
+        self.known_rows(|| {
+            let all = 0..self.files().len();
+            if let Some(sourcetype) = &self.options().sourcetype {
+                return all.filter(|_| sourcetype == "json").collect();
+            }
             let mut objects = 0;
-            let untold: Vec<usize> = (0..self.files().len())
-                .filter(|index| Layout::parse(&self.files()[*index].name).is_none())
-                .filter(|index| {
-                    objects += usize::from(self.files()[*index].is_remote());
-                    !self.files()[*index].is_remote() || objects <= OBJECTS_PEEKED
-                })
-                .collect();
-            let (next, found) = (AtomicUsize::new(0), AtomicBool::new(false));
+            let mut is_peeked = |index: &usize| {
+                let file = &self.files()[*index];
+                if Layout::parse(&file.name).is_some() {
+                    return false;
+                }
+                objects += usize::from(file.is_remote());
+                !file.is_remote() || objects <= OBJECTS_PEEKED
+            };
+            let untold: Vec<usize> = all.filter(|index| is_peeked(index)).collect();
+            let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
             let peek = || {
-                while !found.load(Ordering::Relaxed)
-                    && !self.stop().is_set()
+                while !self.stop().is_set()
                     && let Some(index) = untold.get(next.fetch_add(1, Ordering::Relaxed))
                 {
                     if Content::peek(&self.files()[*index]).is_ok_and(holds_rows) {
-                        found.store(true, Ordering::Relaxed);
+                        found.lock().unwrap_or_else(PoisonError::into_inner).push(*index);
                     }
                 }
             };
@@ -103,7 +121,9 @@ impl Logs {
                     scope.spawn(peek);
                 }
             });
-            found.into_inner()
+            let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+            found.sort_unstable();
+            found
         })
     }
 }

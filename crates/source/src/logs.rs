@@ -78,8 +78,8 @@ pub struct Logs {
     skips: PathSkips,
     /// Why files were ruled out; later ones may have been read for another search.
     ruled_out: Mutex<BTreeMap<usize, Reason>>,
-    /// Whether some of the files hold JSON rows, once it was asked for.
-    hold_rows: OnceLock<bool>,
+    /// Indexes of the files that hold JSON rows, once they were asked for.
+    rows: OnceLock<Vec<usize>>,
 }
 
 /// What reading came to so far.
@@ -126,7 +126,7 @@ impl Logs {
             reports: Mutex::default(),
             skips: PathSkips::default(),
             ruled_out: Mutex::default(),
-            hold_rows: OnceLock::new(),
+            rows: OnceLock::new(),
         }
     }
 
@@ -175,9 +175,9 @@ impl Logs {
         }
     }
 
-    /// Returns whether some file holds JSON rows; `look` finds out, once.
-    pub(crate) fn known_to_hold_rows(&self, look: impl FnOnce() -> bool) -> bool {
-        *self.hold_rows.get_or_init(look)
+    /// Returns the indexes of the files that hold JSON rows; `look` finds out, once.
+    pub(crate) fn known_rows(&self, look: impl FnOnce() -> Vec<usize>) -> &[usize] {
+        self.rows.get_or_init(look)
     }
 
     /// Returns the indexes of the files that may hold what is wanted, and notes why the others do not.
