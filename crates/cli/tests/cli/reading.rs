@@ -1,7 +1,5 @@
 //! Where events come from: folders of several kinds, pipes, many files; and how they are looked for.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
