@@ -83,6 +83,8 @@ codes! {
         "In eval and where, `a.b` joins the fields `a` and `b`. A field with a dot in its name needs single quotes: `'a.b'`.";
     MISSING_LOOKUP = 2009, "lookup without data",
         "The lookup is named but has no rows here: it reads as empty.";
+    NO_EFFECT = 2010, "option without effect",
+        "The command has this option in Splunk, and here, or in this search, it changes nothing; the help line says why. The rows are the same without it.";
     LIMIT = 3001, "limit reached",
         "A documented limit cut a result short; the message says which.";
     EXECUTION = 3002, "the search failed while running",

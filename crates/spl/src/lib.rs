@@ -12,7 +12,10 @@ mod parse;
 pub mod time;
 mod walk;
 
-pub use arguments::{Arguments, parse_eval, parse_search, unescape_controls};
+pub use arguments::{
+    Argument, Arguments, Form, FromOption, OptionValue, Support, Takes, parse_eval, parse_search,
+    unescape_controls,
+};
 pub use ast::*;
 pub use expand::{Expansion, MacroDefinition, MacroSet, expand_macros};
 pub use parse::{MAX_COMMANDS, MAX_SUBSEARCHES, parse};

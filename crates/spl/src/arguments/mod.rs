@@ -5,7 +5,9 @@
 //! expanded text.
 
 mod assignments;
+mod declared;
 mod eval;
+mod given;
 mod names;
 mod options;
 mod search;
@@ -17,7 +19,11 @@ use crate::cursor::{Cursor, unescape};
 use crate::parse::{Place, parse_at};
 use crate::{Command, EvalExpr, Pipeline, SearchExpr};
 
+use self::given::Given;
+
+pub use declared::{Argument, Form, Support, Takes};
 pub use eval::{parse_eval, unescape_controls};
+pub use given::{FromOption, OptionValue};
 pub use search::parse_search;
 
 /// A reading position in a command's arguments.
@@ -27,14 +33,27 @@ pub struct Arguments<'a> {
     cursor: Cursor<'a>,
     /// What [`Arguments::finish`] says that it expected.
     expected: &'static str,
+    /// What the command declares.
+    declared: &'static [Argument],
+    /// The options so far, in the order of the text.
+    given: Vec<Given>,
+    /// What is wrong so far.
+    reported: Vec<Diagnostic>,
 }
 
 impl<'a> Arguments<'a> {
     /// Starts at the beginning of `command`'s arguments.
     #[must_use]
     pub fn new(command: &'a Command) -> Self {
+        Self::of(command, &[])
+    }
+
+    /// Starts at the beginning of `command`'s arguments, of which it declares these.
+    #[must_use]
+    pub fn of(command: &'a Command, declared: &'static [Argument]) -> Self {
         let cursor = Cursor::new(&command.arguments.value, command.arguments.span.start);
-        Self { command, cursor, expected: "the end of the command" }
+        let (given, reported) = (Vec::new(), Vec::new());
+        Self { command, cursor, expected: "the end of the command", declared, given, reported }
     }
 
     /// Returns the command whose arguments these are.

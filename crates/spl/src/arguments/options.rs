@@ -84,7 +84,7 @@ pub(super) fn keyword_ahead(cursor: &mut Cursor<'_>, word: &str) -> bool {
 }
 
 /// Takes `name =` and returns the name.
-fn option_name(cursor: &mut Cursor<'_>) -> Option<Spanned<String>> {
+pub(super) fn option_name(cursor: &mut Cursor<'_>) -> Option<Spanned<String>> {
     cursor.skip_blanks();
     let name = cursor.take_while(|c| is_word(c) || c == '.' || c == '-');
     cursor.skip_blanks();
@@ -96,7 +96,7 @@ fn option_name(cursor: &mut Cursor<'_>) -> Option<Spanned<String>> {
     Some(Spanned::new(name.value.to_owned(), name.span))
 }
 
-fn option_value(cursor: &mut Cursor<'_>) -> Spanned<String> {
+pub(super) fn option_value(cursor: &mut Cursor<'_>) -> Spanned<String> {
     cursor.skip_blanks();
     let start = cursor.position();
     match cursor.peek() {
