@@ -63,8 +63,8 @@ fn print_names(title: &str, names: impl Iterator<Item = impl Into<String>>) {
 
 fn print_command(doc: &CommandDoc) {
     println!("{}\n    {}", doc.syntax, doc.summary);
-    for (name, meaning) in doc.arguments {
-        println!("    {name}: {meaning}");
+    for argument in doc.arguments {
+        println!("    {}: {}", argument.shown(), argument.meaning());
     }
     for example in doc.examples {
         println!("\n  {}:\n    {}", example.title, example.search);

@@ -58,8 +58,8 @@ fn command(doc: &CommandDoc) -> String {
     }
     if !doc.arguments.is_empty() {
         text.push_str("\n## Arguments\n\n");
-        for (name, meaning) in doc.arguments {
-            let _ = writeln!(text, "- `{name}`: {meaning}");
+        for argument in doc.arguments {
+            let _ = writeln!(text, "- `{}`: {}", argument.shown(), argument.meaning());
         }
     }
     text.push_str("\n## Examples\n");

@@ -1,13 +1,34 @@
 //! `append`: adds the rows of a subsearch after the rows that are there.
 
 use async_trait::async_trait;
-use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::{Arguments, Pipeline};
 
 use super::subsearch::{self, MAX_APPENDED_ROWS};
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::operators::Append;
 use crate::planning::plan::{Needs, Plan};
+
+/// How many rows a subsearch may give.
+pub(super) const MAXOUT: Argument = Argument::option("maxout", Takes::Count)
+    .default("50000")
+    .doc("How many rows the subsearch may give; 0 and more than the default are the default.");
+
+/// How long a subsearch may take.
+pub(super) const MAXTIME: Argument = Argument::option("maxtime", Takes::Count)
+    .default("60")
+    .no_effect("a subsearch runs until it has its rows")
+    .doc("How many seconds the subsearch may take.");
+
+/// How long to wait for a subsearch.
+pub(super) const TIMEOUT: Argument = Argument::option("timeout", Takes::Count)
+    .default("60")
+    .no_effect("a subsearch runs until it has its rows")
+    .doc("How many seconds to wait for the subsearch.");
+
+/// The subsearch itself.
+pub(super) const SUBSEARCH: Argument =
+    Argument::positional("subsearch", Takes::Subsearch).doc("The search whose rows are added.");
 
 static DOC: CommandDoc = CommandDoc {
     name: "append",
@@ -16,8 +37,14 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Adds the rows of a subsearch after the rows that are there.",
     syntax: "append [maxout=<int>] [extendtimerange=<bool>] [maxtime=<int>] [timeout=<int>] [<subsearch>]",
     arguments: &[
-        ("maxout", "How many rows the subsearch may give. Default and most 50,000."),
-        ("extendtimerange, maxtime, timeout", "Taken and without effect."),
+        MAXOUT,
+        Argument::option("extendtimerange", Takes::Bool)
+            .default("false")
+            .no_effect("the time range of the outer search shows in no command here")
+            .doc("Whether the time range of the subsearch widens that of the search."),
+        MAXTIME,
+        TIMEOUT,
+        SUBSEARCH,
     ],
     examples: &[
         Example {
@@ -45,35 +72,26 @@ struct AppendRows {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut limit = MAX_APPENDED_ROWS;
-    let mut subsearch = None;
-    while !arguments.is_empty() {
-        if let Some(pipeline) = arguments.subsearch() {
-            subsearch = Some(pipeline?);
-        } else if let Some(option) = arguments.any_option() {
-            limit = subsearch_option("append", &option)?.unwrap_or(limit);
-        } else {
-            arguments.finish()?;
-        }
-    }
-    let subsearch = required(subsearch, arguments)?;
-    Ok(Box::new(AppendRows { limit, subsearch }))
+    let subsearch = subsearch_and_options(arguments)?;
+    Ok(Box::new(AppendRows { limit: maxout(arguments), subsearch }))
 }
 
-/// Reads an option that `append`, `appendcols` and their like share; returns the limit of rows, if it
-/// is that.
-pub(super) fn subsearch_option(
-    command: &str,
-    (name, value): &(Spanned<String>, Spanned<String>),
-) -> Result<Option<usize>, Diagnostic> {
-    match name.value.to_ascii_lowercase().as_str() {
-        "maxout" => {
-            let limit = options::count(value)?;
-            Ok(Some(if limit == 0 { MAX_APPENDED_ROWS } else { limit.min(MAX_APPENDED_ROWS) }))
-        }
-        "extendtimerange" | "extendtimewindow" => options::boolean(value).map(|_| None),
-        "maxtime" | "timeout" => options::count(value).map(|_| None),
-        _ => Err(options::unknown(command, name)),
+/// Reads a subsearch, and options before and after it.
+///
+/// # Errors
+/// There is none, or something else, or it is malformed.
+pub(super) fn subsearch_and_options(arguments: &mut Arguments<'_>) -> Result<Pipeline, Diagnostic> {
+    arguments.options();
+    let subsearch = arguments.subsearch().transpose()?;
+    arguments.finish_with_options()?;
+    required(subsearch, arguments)
+}
+
+/// Returns how many rows the subsearch may give.
+pub(super) fn maxout(arguments: &Arguments<'_>) -> usize {
+    match arguments.value("maxout") {
+        0 => MAX_APPENDED_ROWS,
+        limit => limit.min(MAX_APPENDED_ROWS),
     }
 }
 
@@ -91,6 +109,10 @@ pub(super) fn required(
 
 #[async_trait]
 impl Command for AppendRows {
+    fn parts(&self) -> Parts<'_> {
+        Parts { pipelines: vec![&self.subsearch], ..Parts::default() }
+    }
+
     fn needs(&self, after: Needs) -> Needs {
         after
     }

@@ -12,9 +12,9 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Value};
 use spilltrail_spl::{Arguments, Pipeline};
 
-use super::append::{required, subsearch_option};
-use super::subsearch::{self, MAX_APPENDED_ROWS};
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::append::{MAXOUT, MAXTIME, SUBSEARCH, TIMEOUT, maxout, subsearch_and_options};
+use super::subsearch;
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::operators::{Operator, Running};
 use crate::planning::plan::{Needs, Plan, kind_of};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
@@ -26,9 +26,13 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Puts the fields of a subsearch's rows beside those of the rows that are there, first to first.",
     syntax: "appendcols [override=<bool>] [maxout=<int>] [maxtime=<int>] [timeout=<int>] [<subsearch>]",
     arguments: &[
-        ("override", "If true, the subsearch's value replaces one that is there. Default false."),
-        ("maxout", "How many rows the subsearch may give. Default and most 50,000."),
-        ("maxtime, timeout", "Taken and without effect."),
+        Argument::option("override", Takes::Bool)
+            .default("false")
+            .doc("Whether the subsearch's value replaces one that is there."),
+        MAXOUT,
+        MAXTIME,
+        TIMEOUT,
+        SUBSEARCH,
     ],
     examples: &[
         Example {
@@ -57,25 +61,17 @@ struct AppendColumns {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let (mut overrides, mut limit) = (false, MAX_APPENDED_ROWS);
-    let mut subsearch = None;
-    while !arguments.is_empty() {
-        if let Some(pipeline) = arguments.subsearch() {
-            subsearch = Some(pipeline?);
-        } else if let Some(value) = arguments.option("override") {
-            overrides = options::boolean(&value)?;
-        } else if let Some(option) = arguments.any_option() {
-            limit = subsearch_option("appendcols", &option)?.unwrap_or(limit);
-        } else {
-            arguments.finish()?;
-        }
-    }
-    let subsearch = required(subsearch, arguments)?;
+    let subsearch = subsearch_and_options(arguments)?;
+    let (overrides, limit) = (arguments.value("override"), maxout(arguments));
     Ok(Box::new(AppendColumns { overrides, limit, subsearch }))
 }
 
 #[async_trait]
 impl Command for AppendColumns {
+    fn parts(&self) -> Parts<'_> {
+        Parts { pipelines: vec![&self.subsearch], ..Parts::default() }
+    }
+
     fn needs(&self, after: Needs) -> Needs {
         Needs { order: true, ..after }
     }

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::{Arguments, Pipeline};
 
-use super::append::required;
+use super::append::subsearch_and_options;
 use super::pipeline;
 use super::subsearch;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::operators::Append;
 use crate::planning::plan::{Needs, Plan};
 
@@ -17,7 +17,13 @@ static DOC: CommandDoc = CommandDoc {
     kind: CommandKind::Dataset,
     summary: "Runs commands on the rows that are there, and adds what they give after them.",
     syntax: "appendpipe [run_in_preview=<bool>] [<commands>]",
-    arguments: &[("run_in_preview", "Taken and without effect.")],
+    arguments: &[
+        Argument::option("run_in_preview", Takes::Bool)
+            .default("true")
+            .no_effect("there are no previews of results")
+            .doc("Whether the commands run for previews too."),
+        Argument::positional("commands", Takes::Subsearch).doc("The commands to run."),
+    ],
     examples: &[
         Example {
             title: "A row with the total",
@@ -43,16 +49,16 @@ struct AppendPipe {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    if let Some(value) = arguments.option("run_in_preview") {
-        options::boolean(&value)?;
-    }
-    let commands = required(arguments.subsearch().transpose()?, arguments)?;
-    arguments.finish()?;
+    let commands = subsearch_and_options(arguments)?;
     Ok(Box::new(AppendPipe { commands }))
 }
 
 #[async_trait]
 impl Command for AppendPipe {
+    fn parts(&self) -> Parts<'_> {
+        Parts { pipelines: vec![&self.commands], ..Parts::default() }
+    }
+
     fn needs(&self, after: Needs) -> Needs {
         // A pipeline in error needs nothing; planning it says what is wrong.
         let Ok(mut needs) = pipeline::needs_of(&self.commands, after.clone()) else { return after };

@@ -3,23 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::tz::TimeZone;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{fields, parse_number};
 use spilltrail_spl::time::{self, Unit};
 use spilltrail_spl::{Arguments, time::Span};
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::context::SearchContext;
 use crate::operators::RangeBins;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::bins::{NumberBins, TimeBins};
 use crate::rows::mapped::{ValueFunction, mapped};
-
-/// Bins at most when no span is given (limits.conf, `[discretize] default_time_bins`).
-const DEFAULT_BINS: usize = 100;
-
-/// Bins that may be asked for (limits.conf, `[discretize] maxbins`).
-const MAX_BINS: usize = 50_000;
 
 static DOC: CommandDoc = CommandDoc {
     name: "bin",
@@ -28,16 +23,25 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Puts times into bins that begin at round times, and numbers into ranges `low-high`.",
     syntax: "bin [span=<span>|bins=<int>] [minspan=<span>] [start=<num>] [end=<num>] [aligntime=earliest|latest|<time>] <field> [AS <name>]",
     arguments: &[
-        (
-            "span",
+        Argument::option("span", Takes::Width).doc(
             "The width: a time such as `10m` or `1d`, a number, or `[<coefficient>]log[<base>]`.",
         ),
-        ("bins", "How many bins there may be, if `span` is not given. Default 100."),
-        ("minspan", "The smallest width that may be chosen, if `span` is not given."),
-        ("start", "Widens the range that the width is chosen for."),
-        ("end", "Widens the range that the width is chosen for."),
-        ("aligntime", "An instant at which a bin begins; without effect on bins of days and more."),
-        ("AS", "The field that gets the bin; else it replaces the value."),
+        Argument::option("bins", Takes::Count)
+            .default("100")
+            .between(2, 50_000)
+            .doc("How many bins there may be, if `span` is not given."),
+        Argument::option("minspan", Takes::Width)
+            .doc("The smallest width that may be chosen, if `span` is not given."),
+        Argument::option("start", Takes::Number)
+            .doc("Widens the range that the width is chosen for, if `span` is not given."),
+        Argument::option("end", Takes::Number)
+            .doc("Widens the range that the width is chosen for, if `span` is not given."),
+        Argument::option("aligntime", Takes::Time).doc(
+            "An instant at which a bin begins: `earliest`, `latest`, or a time; for bins of `_time` that are shorter than a day.",
+        ),
+        Argument::positional("field", Takes::Field).doc("The field with times or numbers."),
+        Argument::keyword("AS", Takes::Field)
+            .doc("The field that gets the bin; else it replaces the value."),
     ],
     examples: &[
         Example {
@@ -97,75 +101,71 @@ enum Width {
     },
 }
 
-/// The options as they are written.
-#[derive(Debug, Default)]
-struct Written {
-    field: Option<String>,
-    output: Option<String>,
-    span: Option<Spanned<String>>,
-    bins: Option<Spanned<String>>,
-    minimum: Option<Spanned<String>>,
-    start: Option<f64>,
-    end: Option<f64>,
-    align: Option<Spanned<String>>,
-}
-
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut written = Written::default();
-    while !arguments.is_empty() {
-        if let Some((name, value)) = arguments.any_option() {
-            match name.value.to_ascii_lowercase().as_str() {
-                "span" => written.span = Some(value),
-                "bins" => written.bins = Some(value),
-                "minspan" => written.minimum = Some(value),
-                "start" => written.start = Some(options::number(&value)?),
-                "end" => written.end = Some(options::number(&value)?),
-                "aligntime" => written.align = Some(value),
-                _ => return Err(options::unknown("bin", &name)),
-            }
-        } else if written.field.is_some() && arguments.keyword("as").is_some() {
-            written.output = Some(arguments.field()?.value);
-        } else if written.field.is_none() {
-            written.field = Some(arguments.field()?.value);
+    let (mut field, mut output) = (None, None);
+    while arguments.more() {
+        if field.is_none() {
+            field = Some(arguments.field()?.value);
+        } else if output.is_none() && arguments.keyword("as").is_some() {
+            output = Some(arguments.field()?.value);
         } else {
             arguments.finish()?;
         }
     }
-    let Some(field) = written.field.take() else {
+    let Some(field) = field else {
         return Err(Diagnostic::error(Code::SYNTAX, "expected a field")
             .at(arguments.span())
             .help("for example `bin _time span=10m`"));
     };
-    let width = width(&written, field == fields::TIME)?;
-    let output = written.output.unwrap_or_else(|| field.clone());
-    Ok(Box::new(Bin { field, output, width, align: written.align }))
+    let width = width(arguments, field == fields::TIME)?;
+    if arguments.given_at("span").is_some() {
+        for name in ["bins", "minspan", "start", "end"] {
+            arguments.without_effect(name, "`span` says how wide the bins are");
+        }
+    }
+    let align = align(&width, arguments);
+    Ok(Box::new(Bin { output: output.unwrap_or_else(|| field.clone()), field, width, align }))
 }
 
-fn width(written: &Written, is_time: bool) -> Result<Width, Diagnostic> {
-    if let Some(span) = &written.span {
-        return fixed(span, is_time);
+fn width(arguments: &Arguments<'_>, is_time: bool) -> Result<Width, Diagnostic> {
+    if let Some(span) = arguments.given("span") {
+        return fixed(&span, is_time);
     }
-    let count = match &written.bins {
-        None => DEFAULT_BINS,
-        Some(value) => options::count(value)?,
-    };
-    if !(2..=MAX_BINS).contains(&count) {
-        let message = format!("expected a number of bins from 2 to {MAX_BINS}, found `{count}`");
-        let diagnostic = Diagnostic::error(Code::BAD_OPTION, message);
-        return Err(match &written.bins {
-            Some(value) => diagnostic.at(value.span),
-            None => diagnostic,
-        });
-    }
-    let minimum = match &written.minimum {
+    let minimum = match arguments.given("minspan") {
         None => 0.0,
-        Some(value) => match fixed(value, is_time)? {
+        Some(value) => match fixed(&value, is_time)? {
             Width::Time { span, .. } => crate::rows::bins::seconds(span),
             Width::Number(NumberBins::Linear { width }) => width,
-            _ => return Err(bad_span(value)),
+            _ => return Err(bad_span(&value)),
         },
     };
-    Ok(Width::Range { count, minimum, start: written.start, end: written.end })
+    let number = |name| arguments.given(name).map(|number| number.value);
+    let count = arguments.value("bins");
+    Ok(Width::Range { count, minimum, start: number("start"), end: number("end") })
+}
+
+/// Returns what `aligntime` says, if it is an instant and the bins can be aligned.
+fn align(width: &Width, arguments: &mut Arguments<'_>) -> Option<Spanned<String>> {
+    let written = arguments.given::<String>("aligntime")?;
+    let is_bound = ["earliest", "latest"].iter().any(|b| written.value.eq_ignore_ascii_case(b));
+    if !is_bound && let Err(error) = time::resolve(&written.value, 0.0, &TimeZone::UTC) {
+        arguments.report(bad_time(&written, &error));
+    }
+    match width {
+        Width::Time { span, .. } if span.unit.seconds().is_some() => return Some(written),
+        Width::Time { .. } => {
+            arguments.without_effect("aligntime", "bins of days and more begin at local midnight");
+        }
+        Width::Number(_) => arguments.without_effect("aligntime", "the bins are of numbers"),
+        Width::Range { .. } => arguments.without_effect("aligntime", "it needs `span`"),
+    }
+    None
+}
+
+fn bad_time(written: &Spanned<String>, error: &time::TimeError) -> Diagnostic {
+    Diagnostic::error(Code::BAD_TIME_MODIFIER, error.to_string())
+        .at(written.span)
+        .help("use `earliest`, `latest`, epoch seconds, or a time such as `@d+3h`")
 }
 
 /// Reads a span. A bare number is seconds for `_time`, and a width for every other field.
@@ -239,11 +239,8 @@ impl Bin {
             "latest" => return Ok(context.range.latest),
             _ => {}
         }
-        time::resolve(&written.value, context.now, &context.zone).map_err(|error| {
-            Diagnostic::error(Code::BAD_TIME_MODIFIER, error.to_string())
-                .at(written.span)
-                .help("use `earliest`, `latest`, epoch seconds, or a time such as `@d+3h`")
-        })
+        time::resolve(&written.value, context.now, &context.zone)
+            .map_err(|error| bad_time(written, &error))
     }
 
     fn set(

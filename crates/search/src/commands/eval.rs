@@ -11,7 +11,7 @@ use spilltrail_event::{Kind, Value};
 use spilltrail_spl::{Arguments, Assignment};
 
 use super::subsearch;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::planning::eval;
 use crate::planning::eval_udf;
 use crate::planning::plan::{Needs, Plan, column};
@@ -24,7 +24,11 @@ static DOC: CommandDoc = CommandDoc {
     kind: CommandKind::DistributableStreaming,
     summary: "Sets fields to the values of expressions; a null value removes the field.",
     syntax: "eval <field>=<expression> [, <field>=<expression>] …",
-    arguments: &[("field", "The field to set; `{name}` in it stands for the value of that field.")],
+    arguments: &[
+        Argument::positional("field", Takes::Field)
+            .doc("The field to set; `{name}` in it stands for the value of that field."),
+        Argument::positional("expression", Takes::Expression).doc("What it is set to."),
+    ],
     examples: &[
         Example {
             title: "Later assignments see earlier ones",
@@ -67,6 +71,11 @@ fn named_in(target: &str) -> Vec<String> {
 
 #[async_trait]
 impl Command for Eval {
+    fn parts(&self) -> Parts<'_> {
+        let values = self.assignments.iter().map(|assignment| &assignment.value).collect();
+        Parts { values, ..Parts::default() }
+    }
+
     fn follows_source(&mut self) -> bool {
         self.assignments.iter().all(|assignment| assignment.target.value != RAW)
     }

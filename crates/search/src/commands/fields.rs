@@ -5,7 +5,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::fields::{RAW, TIME, covers};
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
@@ -14,7 +14,8 @@ static DOC: CommandDoc = CommandDoc {
     kind: CommandKind::DistributableStreaming,
     summary: "Keeps (`+`) or removes (`-`) fields; internal fields stay unless removed by name.",
     syntax: "fields [+|-] <field> …",
-    arguments: &[("field", "A name, or a wildcard for all that it covers.")],
+    arguments: &[Argument::positional("field", Takes::Fields)
+        .doc("Names, and wildcards for all that they cover.")],
     examples: &[
         Example {
             title: "Keep two",

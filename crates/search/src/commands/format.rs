@@ -7,7 +7,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Value;
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::operators::{Summarize, Summary};
 use crate::planning::plan::{Needs, Plan};
 
@@ -18,9 +18,18 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Makes one search expression of all rows, as a subsearch gives it to the search around it.",
     syntax: "format [mvsep=<text>] [maxresults=<int>] [emptystr=<text>] [\"<row begins>\" \"<fields begin>\" \"<between fields>\" \"<fields end>\" \"<between rows>\" \"<row ends>\"]",
     arguments: &[
-        ("mvsep", "What stands between the values of a multivalue. Default `OR`."),
-        ("maxresults", "How many rows are taken; 0, the default, is all."),
-        ("emptystr", "The text where there are no rows. Default `NOT( )`."),
+        Argument::option("mvsep", Takes::Text)
+            .default("OR")
+            .doc("What stands between the values of a multivalue."),
+        Argument::option("maxresults", Takes::Count)
+            .default("0")
+            .doc("How many rows are taken; 0 is all."),
+        Argument::option("emptystr", Takes::Text)
+            .default("NOT( )")
+            .doc("The text where there are no rows."),
+        Argument::positional("words", Takes::Text).doc(
+            "Six quoted texts: what begins a row and its fields, stands between them, ends them, stands between rows and ends a row. Default `(` `(` `AND` `)` `OR` `)`.",
+        ),
     ],
     examples: &[
         Example {
@@ -57,38 +66,28 @@ struct Expression {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut text = Expression {
-        between_values: "OR".to_owned(),
-        limit: usize::MAX,
-        empty: "NOT( )".to_owned(),
-        words: ["(", "(", "AND", ")", "OR", ")"].map(str::to_owned),
-    };
     let mut words = Vec::new();
-    while !arguments.is_empty() {
-        if let Some((name, value)) = arguments.any_option() {
-            match name.value.to_ascii_lowercase().as_str() {
-                "mvsep" => text.between_values = value.value,
-                "maxresults" => match options::count(&value)? {
-                    0 => {}
-                    count => text.limit = count,
-                },
-                "emptystr" => text.empty = value.value,
-                _ => return Err(options::unknown("format", &name)),
-            }
-        } else if let Some(word) = arguments.quoted() {
-            words.push(word.value);
-        } else {
-            arguments.finish()?;
+    while arguments.more() {
+        match arguments.quoted() {
+            Some(word) => words.push(word.value),
+            None => arguments.finish()?,
         }
     }
-    if !words.is_empty() {
-        let count = words.len();
-        text.words = words.try_into().map_err(|_| {
+    let count = words.len();
+    let words = match words.try_into() {
+        Ok(words) => words,
+        Err(_) if count == 0 => ["(", "(", "AND", ")", "OR", ")"].map(str::to_owned),
+        Err(_) => {
             let message = format!("expected six texts, found {count}");
-            Diagnostic::error(Code::BAD_ARGUMENT, message).at(arguments.span())
-        })?;
-    }
-    Ok(Box::new(Format { text: Arc::new(text) }))
+            return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(arguments.span()));
+        }
+    };
+    let limit = match arguments.value("maxresults") {
+        0 => usize::MAX,
+        limit => limit,
+    };
+    let (between_values, empty) = (arguments.value("mvsep"), arguments.value("emptystr"));
+    Ok(Box::new(Format { text: Arc::new(Expression { between_values, limit, empty, words }) }))
 }
 
 #[async_trait]

@@ -7,7 +7,7 @@ use spilltrail_event::{Field, Value};
 use spilltrail_spl::{Arguments, SearchExpr};
 
 use super::subsearch;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::context::{LookupTable, Purpose};
 use crate::lookups;
 use crate::operators::Append;
@@ -23,11 +23,18 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Gives the rows of a lookup table, or adds them to the rows that are there.",
     syntax: "inputlookup [append=<bool>] [strict=<bool>] [start=<int>] [max=<int>] <table> [where <search expression>]",
     arguments: &[
-        ("append", "If true, the rows come after those of the pipeline. Default false."),
-        ("strict", "If true, a lookup that does not exist is an error. Default false."),
-        ("start", "How many rows of the table are left out at its beginning. Default 0."),
-        ("max", "How many rows are given at most."),
-        ("where", "Which rows, as `search` writes it."),
+        Argument::option("append", Takes::Bool)
+            .default("false")
+            .doc("Whether the rows come after those of the pipeline."),
+        Argument::option("strict", Takes::Bool)
+            .default("false")
+            .doc("Whether a lookup that does not exist is an error."),
+        Argument::option("start", Takes::Count)
+            .default("0")
+            .doc("How many rows are left out at the beginning."),
+        Argument::option("max", Takes::Count).doc("How many rows are given at most."),
+        Argument::positional("table", Takes::Lookup).doc("The lookup's name, or its CSV file's."),
+        Argument::keyword("WHERE", Takes::Search).doc("Which rows, as `search` writes it."),
     ],
     examples: &[
         Example {
@@ -59,20 +66,11 @@ struct InputLookup {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let (mut append, mut strict, mut start, mut max) = (false, false, 0, usize::MAX);
     let mut table: Option<Spanned<String>> = None;
     let mut condition = None;
-    while !arguments.is_empty() {
+    while arguments.more() {
         if table.is_some() && arguments.keyword("where").is_some() {
             condition = Some(arguments.search()?);
-        } else if let Some((name, value)) = arguments.any_option() {
-            match name.value.to_ascii_lowercase().as_str() {
-                "append" => append = options::boolean(&value)?,
-                "strict" => strict = options::boolean(&value)?,
-                "start" => start = options::count(&value)?,
-                "max" => max = options::count(&value)?,
-                _ => return Err(options::unknown("inputlookup", &name)),
-            }
         } else if table.is_none() {
             table = Some(arguments.field()?);
         } else {
@@ -84,11 +82,22 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             Diagnostic::error(Code::SYNTAX, "expected the name of a lookup").at(arguments.span())
         );
     };
-    Ok(Box::new(InputLookup { table, append, strict, start, max, condition }))
+    Ok(Box::new(InputLookup {
+        table,
+        append: arguments.value("append"),
+        strict: arguments.value("strict"),
+        start: arguments.value("start"),
+        max: arguments.given("max").map_or(usize::MAX, |max| max.value),
+        condition,
+    }))
 }
 
 #[async_trait]
 impl Command for InputLookup {
+    fn parts(&self) -> Parts<'_> {
+        Parts { searches: self.condition.iter().collect(), ..Parts::default() }
+    }
+
     fn needs(&self, after: Needs) -> Needs {
         after
     }

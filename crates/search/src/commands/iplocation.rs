@@ -9,7 +9,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::context::GeoDatabase;
 use crate::operators::{Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan};
@@ -27,9 +27,14 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Adds city, country, region and coordinates of an address, from a GeoIP database.",
     syntax: "iplocation [prefix=<text>] [allfields=<bool>] [lang=<language>] <field>",
     arguments: &[
-        ("prefix", "What is put before the names of the new fields."),
-        ("allfields", "Also adds `Continent`, `MetroCode` and `Timezone`. Default false."),
-        ("lang", "The language of the names, as in `en`. Default `en`."),
+        Argument::option("prefix", Takes::Text)
+            .default("")
+            .doc("What is put before the names of the new fields."),
+        Argument::option("allfields", Takes::Bool)
+            .default("false")
+            .doc("Whether `Continent`, `MetroCode` and `Timezone` are added too."),
+        Argument::option("lang", Takes::Text).default("en").doc("The language of the names."),
+        Argument::positional("field", Takes::Field).doc("The field with addresses."),
     ],
     examples: &[
         Example {
@@ -62,32 +67,24 @@ struct IpLocation {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut command = IpLocation {
-        field: String::new(),
-        prefix: String::new(),
-        all: false,
-        language: "en".to_owned(),
-    };
-    while !arguments.is_empty() {
-        if let Some((name, value)) = arguments.any_option() {
-            match name.value.to_ascii_lowercase().as_str() {
-                "prefix" => command.prefix = value.value,
-                "allfields" => command.all = options::boolean(&value)?,
-                "lang" => command.language = value.value,
-                _ => return Err(options::unknown("iplocation", &name)),
-            }
-        } else if command.field.is_empty() {
-            command.field = arguments.field()?.value;
-        } else {
+    let mut field = None;
+    while arguments.more() {
+        if field.is_some() {
             arguments.finish()?;
         }
+        field = Some(arguments.field()?.value);
     }
-    if command.field.is_empty() {
+    let Some(field) = field else {
         return Err(
             Diagnostic::error(Code::SYNTAX, "expected a field with addresses").at(arguments.span())
         );
-    }
-    Ok(Box::new(command))
+    };
+    Ok(Box::new(IpLocation {
+        field,
+        prefix: arguments.value("prefix"),
+        all: arguments.value("allfields"),
+        language: arguments.value("lang"),
+    }))
 }
 
 #[async_trait]

@@ -9,7 +9,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::context::{LookupTable, Purpose};
 use crate::lookups::{self, Index};
 use crate::operators::{Derive, RowFunction};
@@ -22,16 +22,22 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Adds fields from the rows of a lookup table that match the row.",
     syntax: "lookup [local=<bool>] [update=<bool>] <table> <column> [AS <field>] … [OUTPUT|OUTPUTNEW <column> [AS <field>] …]",
     arguments: &[
-        ("table", "The lookup's name, or its CSV file's."),
-        (
-            "OUTPUT",
+        Argument::option("local", Takes::Bool)
+            .default("false")
+            .no_effect("there is one machine")
+            .doc("Whether the search head looks the values up."),
+        Argument::option("update", Takes::Bool)
+            .default("false")
+            .no_effect("tables are read when the search starts")
+            .doc("Whether a real-time search sees changes of the table."),
+        Argument::positional("table", Takes::Lookup).doc("The lookup's name, or its CSV file's."),
+        Argument::positional("column", Takes::Fields)
+            .doc("The columns that are compared; `AS` names the field of the row, if it has another name."),
+        Argument::keyword("OUTPUT", Takes::Fields).doc(
             "The columns to add; existing fields are replaced. Without it all columns that are not matched.",
         ),
-        ("OUTPUTNEW", "The same for rows that do not have the field yet."),
-        (
-            "local, update",
-            "Taken; there is one machine, and tables are read when the search starts.",
-        ),
+        Argument::keyword("OUTPUTNEW", Takes::Fields)
+            .doc("The same for rows that do not have the field yet."),
     ],
     examples: &[
         Example {
@@ -78,14 +84,7 @@ struct Output {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    while let Some((name, value)) = arguments.any_option() {
-        match name.value.to_ascii_lowercase().as_str() {
-            "local" | "update" => {
-                options::boolean(&value)?;
-            }
-            _ => return Err(options::unknown("lookup", &name)),
-        }
-    }
+    arguments.options();
     let table = arguments.field()?;
     let keys = pairs(arguments)?;
     let mut outputs: Option<Vec<Output>> = None;
@@ -111,7 +110,7 @@ fn pairs(arguments: &mut Arguments<'_>) -> Result<Vec<Pair>, Diagnostic> {
     let mut pairs = Vec::new();
     loop {
         while arguments.symbol(",").is_some() {}
-        let is_over = arguments.is_empty()
+        let is_over = !arguments.more()
             || arguments.peek_keyword("output")
             || arguments.peek_keyword("outputnew");
         if is_over {

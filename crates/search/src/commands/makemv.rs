@@ -9,7 +9,7 @@ use spilltrail_eval::regex::Regex;
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::operators::{Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan};
 
@@ -20,9 +20,17 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Splits a field's text into several values, at a delimiter or by a regular expression.",
     syntax: "makemv [delim=<text>|tokenizer=<regular expression>] [allowempty=<bool>] <field>",
     arguments: &[
-        ("delim", "What separates the values. Default one blank."),
-        ("tokenizer", "A regular expression; the first group of each match is a value."),
-        ("allowempty", "Whether empty values are kept. Default false."),
+        Argument::option("delim", Takes::Text).default(" ").doc("What separates the values."),
+        Argument::option("tokenizer", Takes::Regex)
+            .doc("A regular expression; the first group of each match is a value."),
+        Argument::option("allowempty", Takes::Bool)
+            .default("false")
+            .doc("Whether empty values are kept."),
+        Argument::option("setsv", Takes::Bool)
+            .default("false")
+            .refused("use `nomv` for the joined value")
+            .doc("Whether the field has a joined value too."),
+        Argument::positional("field", Takes::Field).doc("The field to split."),
     ],
     examples: &[
         Example {
@@ -38,7 +46,7 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"text":["a","b"]}"#,
         },
     ],
-    differs: &["Each value of a multivalue is split.", "`setsv=true` is not supported."],
+    differs: &["Each value of a multivalue is split."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
@@ -62,33 +70,22 @@ enum Separator {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut split = Split { at: Separator::Delimiter(" ".to_owned()), allow_empty: false };
     let mut field = None;
-    while !arguments.is_empty() {
-        let Some((name, value)) = arguments.any_option() else {
-            if field.is_some() {
-                arguments.finish()?;
-            }
-            field = Some(arguments.field()?);
-            continue;
-        };
-        match name.value.to_ascii_lowercase().as_str() {
-            "delim" => split.at = Separator::Delimiter(value.value),
-            "tokenizer" => {
-                let regex = Regex::compile(&value.value, value.span)?;
-                split.at = Separator::Tokenizer { pattern: value.value, regex };
-            }
-            "allowempty" => split.allow_empty = options::boolean(&value)?,
-            "setsv" if options::boolean(&value)? => {
-                let message = "`makemv setsv=true` is not supported";
-                return Err(Diagnostic::unsupported(Code::UNSUPPORTED_OPTION, message)
-                    .at(value.span)
-                    .help("use `nomv` for the joined value"));
-            }
-            "setsv" => {}
-            _ => return Err(options::unknown("makemv", &name)),
+    while arguments.more() {
+        if field.is_some() {
+            arguments.finish()?;
         }
+        field = Some(arguments.field()?);
     }
+    let at = match arguments.given::<String>("tokenizer") {
+        None => Separator::Delimiter(arguments.value("delim")),
+        Some(pattern) => {
+            arguments.without_effect("delim", "`tokenizer` says where to split");
+            let regex = Regex::compile(&pattern.value, pattern.span)?;
+            Separator::Tokenizer { pattern: pattern.value, regex }
+        }
+    };
+    let split = Split { at, allow_empty: arguments.value("allowempty") };
     let Some(field) = field else {
         return Err(Diagnostic::error(Code::SYNTAX, "expected a field").at(arguments.span()));
     };

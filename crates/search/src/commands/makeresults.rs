@@ -6,7 +6,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Value, fields};
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::Rows;
 
@@ -18,12 +18,25 @@ static DOC: CommandDoc = CommandDoc {
     aliases: &[],
     kind: CommandKind::Generating,
     summary: "Makes rows with the current time, or the rows written in `data`.",
-    syntax: "makeresults [count=<int>] [annotate=<bool>] [format=csv|json data=<text>]",
+    syntax: "makeresults [count=<int>] [annotate=<bool>] [splunk_server=<text>] [splunk_server_group=<text>] [format=csv|json data=<text>]",
     arguments: &[
-        ("count", "How many rows. Default 1."),
-        ("annotate", "Adds empty `_raw`, `host`, `source`, `sourcetype`, `splunk_server`."),
-        ("format", "`csv` or `json`: how `data` is written."),
-        ("data", "The rows."),
+        Argument::positional("count", Takes::Count).doc("How many rows, in place of `count=`."),
+        Argument::option("count", Takes::Count)
+            .default("1")
+            .between(0, MAX_ROWS as u64)
+            .doc("How many rows."),
+        Argument::option("annotate", Takes::Bool)
+            .default("false")
+            .doc("Whether empty `_raw`, `host`, `source` and `sourcetype` are added."),
+        Argument::option("splunk_server", Takes::Text)
+            .default("local")
+            .no_effect("there is one machine")
+            .doc("The server that makes the rows."),
+        Argument::option("splunk_server_group", Takes::Text)
+            .no_effect("there is one machine")
+            .doc("The servers that make the rows."),
+        Argument::option("format", Takes::OneOf(&["csv", "json"])).doc("How `data` is written."),
+        Argument::option("data", Takes::Text).doc("The rows."),
     ],
     examples: &[
         Example {
@@ -51,50 +64,45 @@ enum MakeResults {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let (mut count, mut annotate) = (1, false);
-    let (mut format, mut data): (Option<Spanned<String>>, Option<Spanned<String>>) = (None, None);
-    while let Some((name, value)) = arguments.any_option() {
-        match name.value.to_ascii_lowercase().as_str() {
-            "count" => count = options::count(&value)?,
-            "annotate" => annotate = options::boolean(&value)?,
-            "format" => format = Some(value),
-            "data" => data = Some(value),
-            other => {
-                let message = format!("`makeresults` has no option `{other}`");
-                return Err(Diagnostic::error(Code::BAD_OPTION, message).at(name.span));
+    arguments.options();
+    let number = arguments.count();
+    arguments.finish_with_options()?;
+    let command = match (arguments.given_at("format"), arguments.given_at("data")) {
+        (None, None) => {
+            if number.is_some() {
+                arguments.without_effect("count", "the number of rows is given without a name too");
+            }
+            let count = number.map_or_else(|| arguments.value("count"), |number| number.value);
+            MakeResults::Count { count: count.min(MAX_ROWS), annotate: arguments.value("annotate") }
+        }
+        (Some(_), Some(_)) => {
+            for name in ["count", "annotate"] {
+                arguments.without_effect(name, "`data` has the rows");
+            }
+            match (arguments.given("format"), arguments.given("data")) {
+                (Some(format), Some(data)) => MakeResults::Data(read(format.value, &data)?),
+                // What is wrong with one of them is reported.
+                _ => MakeResults::Data(Vec::new()),
             }
         }
-    }
-    if count == 1
-        && let Some(number) = arguments.integer()
-    {
-        count = usize::try_from(number.value).unwrap_or(0);
-    }
-    arguments.finish()?;
-    if count > MAX_ROWS {
-        let message = format!("`makeresults` makes at most {MAX_ROWS} rows");
-        return Err(Diagnostic::error(Code::LIMIT, message).at(arguments.span()));
-    }
-    let command = match (format, data) {
-        (None, None) => MakeResults::Count { count, annotate },
-        (Some(format), Some(data)) => MakeResults::Data(read(&format, &data)?),
-        _ => {
-            return Err(Diagnostic::error(Code::BAD_OPTION, "`format` and `data` go together")
-                .at(arguments.span()));
+        (Some(span), None) | (None, Some(span)) => {
+            return Err(
+                Diagnostic::error(Code::BAD_OPTION, "`format` and `data` go together").at(span)
+            );
         }
     };
     Ok(Box::new(command))
 }
 
 fn read(
-    format: &Spanned<String>,
+    format: &str,
     data: &Spanned<String>,
 ) -> Result<Vec<IndexMap<String, Value<'static>>>, Diagnostic> {
     let bad = |error: String| {
         Diagnostic::error(Code::BAD_ARGUMENT, format!("the data cannot be read: {error}"))
             .at(data.span)
     };
-    match format.value.as_str() {
+    match format {
         "csv" => {
             let mut reader =
                 csv::ReaderBuilder::new().flexible(true).from_reader(data.value.as_bytes());
@@ -110,7 +118,7 @@ fn read(
                 })
                 .collect()
         }
-        "json" => {
+        _ => {
             let rows: Vec<serde_json::Map<String, serde_json::Value>> =
                 serde_json::from_str(&data.value).map_err(|error| bad(error.to_string()))?;
             Ok(rows
@@ -118,11 +126,6 @@ fn read(
                 .map(|row| row.into_iter().map(|(name, value)| (name, json_value(value))).collect())
                 .collect())
         }
-        other => Err(Diagnostic::error(
-            Code::BAD_OPTION,
-            format!("expected `csv` or `json`, found `{other}`"),
-        )
-        .at(format.span)),
     }
 }
 

@@ -5,7 +5,10 @@ mod append;
 mod appendcols;
 mod appendpipe;
 mod bin;
+mod catalog;
 mod convert;
+#[cfg(test)]
+mod declared;
 mod dedup;
 mod eval;
 mod eventstats;
@@ -22,7 +25,6 @@ mod makeresults;
 mod mvcombine;
 mod mvexpand;
 mod nomv;
-mod options;
 mod outlier;
 mod outputlookup;
 pub(crate) mod pipeline;
@@ -49,11 +51,15 @@ mod r#where;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use serde::Serialize;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
-use spilltrail_spl::Arguments;
+use spilltrail_spl::{Arguments, EvalExpr, Pipeline, SearchExpr};
 
 use crate::planning::plan::{Needs, Plan};
 pub use crate::planning::stage::Stage;
+
+pub use self::catalog::{CatalogEntry, catalog};
+pub use spilltrail_spl::{Argument, Form, Support, Takes};
 
 /// Every command, sorted by name.
 pub static COMMANDS: &[Entry] = &[
@@ -104,13 +110,56 @@ pub static COMMANDS: &[Entry] = &[
 pub struct Entry {
     /// What it is.
     pub doc: &'static CommandDoc,
-    /// Reads its arguments.
+    /// Reads its arguments. What ends reading is returned as the error; all else that is wrong is
+    /// reported to the arguments, so that it is found together.
     pub parse: fn(&mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic>,
+}
+
+impl Entry {
+    /// Reads a command; returns it, unless it is in error, and everything that is wrong or doubtful
+    /// about its text.
+    pub(crate) fn read(
+        &self,
+        written: &spilltrail_spl::Command,
+    ) -> (Option<Box<dyn Command>>, Vec<Diagnostic>) {
+        let mut arguments = Arguments::of(written, self.doc.arguments);
+        match (self.parse)(&mut arguments) {
+            Ok(command) => {
+                let is_sound = !arguments.has_errors();
+                (is_sound.then_some(command), arguments.into_reported())
+            }
+            Err(diagnostic) => {
+                arguments.report(diagnostic);
+                (None, arguments.into_reported())
+            }
+        }
+    }
+}
+
+/// The expressions and searches that are written in a command. They are checked before anything is
+/// planned, so that the mistakes of all commands are found together.
+#[derive(Debug, Default)]
+pub struct Parts<'a> {
+    /// Eval expressions whose values are stored in fields.
+    pub values: Vec<&'a EvalExpr>,
+    /// Eval expressions that decide about rows.
+    pub conditions: Vec<&'a EvalExpr>,
+    /// Eval expressions that functions of the command's own take.
+    pub operands: Vec<&'a EvalExpr>,
+    /// Search expressions.
+    pub searches: Vec<&'a SearchExpr>,
+    /// Pipelines in square brackets.
+    pub pipelines: Vec<&'a Pipeline>,
 }
 
 /// A command with its arguments read.
 #[async_trait]
 pub trait Command: Debug + Send + Sync {
+    /// Returns the expressions and searches that are written in the command.
+    fn parts(&self) -> Parts<'_> {
+        Parts::default()
+    }
+
     /// Returns what the command needs of the rows before it, given what comes after needs.
     fn needs(&self, after: Needs) -> Needs;
 
@@ -140,7 +189,8 @@ pub trait Command: Debug + Send + Sync {
 }
 
 /// Splunk's classes of commands; they decide where a distributed plan can be cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CommandKind {
     /// Makes rows of its own; must come first.
     Generating,
@@ -167,8 +217,8 @@ pub struct CommandDoc {
     pub summary: &'static str,
     /// Grammar in one line.
     pub syntax: &'static str,
-    /// Options and arguments: name and meaning.
-    pub arguments: &'static [(&'static str, &'static str)],
+    /// Everything that Splunk documents for the command, and what becomes of it here.
+    pub arguments: &'static [Argument],
     /// Runnable examples; at least one.
     pub examples: &'static [Example],
     /// Every known difference from Splunk, one sentence each.

@@ -12,7 +12,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::operators::{Operator, Running};
 use crate::planning::plan::{Needs, Plan, kind_of};
 use crate::rows;
@@ -24,7 +24,10 @@ static DOC: CommandDoc = CommandDoc {
     kind: CommandKind::Transforming,
     summary: "Makes one row of those that differ in one field only; that field gets all their values.",
     syntax: "mvcombine [delim=<text>] <field>",
-    arguments: &[("delim", "What a later `nomv` joins the values by.")],
+    arguments: &[
+        Argument::option("delim", Takes::Text).doc("What a later `nomv` joins the values by."),
+        Argument::positional("field", Takes::Field).doc("The field that may differ."),
+    ],
     examples: &[
         Example {
             title: "The addresses of each user",
@@ -55,10 +58,10 @@ struct Combine {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut delimiter = arguments.option("delim");
+    arguments.options();
     let field = arguments.field()?;
-    delimiter = arguments.option("delim").or(delimiter);
-    arguments.finish()?;
+    arguments.finish_with_options()?;
+    let delimiter = arguments.given::<String>("delim");
     if field.value.contains('*') {
         let message = "`mvcombine` takes one field, without wildcards";
         return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(field.span));

@@ -7,7 +7,7 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Kind;
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::operators::{Expand, Whole};
 use crate::planning::plan::{Needs, Plan};
 
@@ -17,7 +17,12 @@ static DOC: CommandDoc = CommandDoc {
     kind: CommandKind::DistributableStreaming,
     summary: "Gives a row for each value of a multivalue field; the other fields are repeated.",
     syntax: "mvexpand <field> [limit=<int>]",
-    arguments: &[("limit", "How many values of a row are taken; 0, the default, is all.")],
+    arguments: &[
+        Argument::positional("field", Takes::Field).doc("The multivalue field."),
+        Argument::option("limit", Takes::Count)
+            .default("0")
+            .doc("How many values of a row are taken; 0 is all."),
+    ],
     examples: &[
         Example {
             title: "One row a value",
@@ -50,12 +55,10 @@ struct MultivalueExpand {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut limit = arguments.option("limit");
+    arguments.options();
     let field = arguments.field()?;
-    limit = arguments.option("limit").or(limit);
-    arguments.finish()?;
-    let limit = limit.map_or(Ok(0), |value| options::count(&value))?;
-    Ok(Box::new(MultivalueExpand { field: field.value, limit }))
+    arguments.finish_with_options()?;
+    Ok(Box::new(MultivalueExpand { field: field.value, limit: arguments.value("limit") }))
 }
 
 #[async_trait]

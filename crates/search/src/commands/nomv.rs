@@ -8,7 +8,7 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::operators::{Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::convert;
@@ -20,9 +20,9 @@ static DOC: CommandDoc = CommandDoc {
     name: "nomv",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Joins the values of a multivalue field into one, by newlines or by the `delim` of an earlier `mvcombine`.",
+    summary: "Joins the values of a multivalue field into one, by newlines or by the `delim` of an earlier `mvcombine` or `stats`.",
     syntax: "nomv <field>",
-    arguments: &[],
+    arguments: &[Argument::positional("field", Takes::Field).doc("The multivalue field.")],
     examples: &[
         Example {
             title: "Joined by newlines",

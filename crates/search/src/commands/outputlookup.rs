@@ -13,7 +13,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, fields};
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::context::{LookupStore, LookupTable};
 use crate::lookups;
 use crate::operators::gather::compacted;
@@ -26,16 +26,37 @@ static DOC: CommandDoc = CommandDoc {
     aliases: &[],
     kind: CommandKind::CentralizedStreaming,
     summary: "Writes the rows to a lookup table, and passes them on.",
-    syntax: "outputlookup [append=<bool>] [override_if_empty=<bool>] [key_field=<column>] [max=<int>] [createinapp=<bool>] [create_context=<text>] [allow_updates=<bool>] [output_format=<text>] <table>",
+    syntax: "outputlookup [append=<bool>] [create_empty=<bool>] [override_if_empty=<bool>] [key_field=<field>] [max=<int>] [createinapp=<bool>] [create_context=app|user|system] <table>",
     arguments: &[
-        (
-            "append",
-            "If true, the rows come after those of the table. Default false: they replace them.",
-        ),
-        ("override_if_empty", "If false, no rows leave the table as it is. Default true."),
-        ("key_field", "A column whose value tells which row of the table is replaced."),
-        ("max", "How many rows are written at most. Default all."),
-        ("createinapp, create_context, allow_updates, output_format", "Taken and without effect."),
+        Argument::option("append", Takes::Bool)
+            .default("false")
+            .doc("Whether the rows come after those of the table; else they replace them."),
+        Argument::option("create_empty", Takes::Bool)
+            .default("true")
+            .doc("Whether no rows make an empty table where there is none."),
+        Argument::option("override_if_empty", Takes::Bool)
+            .default("true")
+            .doc("Whether no rows empty a table that is there."),
+        Argument::option("key_field", Takes::Field)
+            .doc("A column whose value tells which row of the table is replaced."),
+        Argument::option("allow_updates", Takes::Bool)
+            .default("true")
+            .refused("without `key_field`, no row of the table is replaced")
+            .doc("Whether rows of the table may be replaced."),
+        Argument::option("max", Takes::Count).doc("How many rows are written at most."),
+        Argument::option("createinapp", Takes::Bool)
+            .default("false")
+            .no_effect("there are no apps")
+            .doc("Whether the table is made in the current app."),
+        Argument::option("create_context", Takes::OneOf(&["app", "user", "system"]))
+            .default("app")
+            .no_effect("there are no apps and users")
+            .doc("Where the table is made."),
+        Argument::option("output_format", Takes::OneOf(&["splunk_sv_csv", "splunk_mv_csv"]))
+            .default("splunk_sv_csv")
+            .refused("the values of a multivalue are joined by newlines")
+            .doc("How multivalues are written."),
+        Argument::positional("table", Takes::Lookup).doc("The lookup's name, or its CSV file's."),
     ],
     examples: &[
         Example {
@@ -69,37 +90,33 @@ struct OutputLookup {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct How {
     append: bool,
+    /// Whether no rows make an empty table where there is none.
+    creates: bool,
+    /// Whether no rows empty a table that is there.
     empties: bool,
     key: Option<String>,
     max: usize,
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut how = How { append: false, empties: true, key: None, max: usize::MAX };
     let mut table: Option<Spanned<String>> = None;
-    while !arguments.is_empty() {
-        if let Some((name, value)) = arguments.any_option() {
-            match name.value.to_ascii_lowercase().as_str() {
-                "append" => how.append = options::boolean(&value)?,
-                "override_if_empty" => how.empties = options::boolean(&value)?,
-                "key_field" => how.key = Some(value.value),
-                "max" => how.max = options::count(&value)?,
-                "createinapp" | "allow_updates" => {
-                    options::boolean(&value)?;
-                }
-                "create_context" | "output_format" => {}
-                _ => return Err(options::unknown("outputlookup", &name)),
-            }
-        } else if table.is_none() {
-            table = Some(arguments.field()?);
-        } else {
+    while arguments.more() {
+        if table.is_some() {
             arguments.finish()?;
         }
+        table = Some(arguments.field()?);
     }
     let Some(table) = table else {
         return Err(
             Diagnostic::error(Code::SYNTAX, "expected the name of a lookup").at(arguments.span())
         );
+    };
+    let how = How {
+        append: arguments.value("append"),
+        creates: arguments.value("create_empty"),
+        empties: arguments.value("override_if_empty"),
+        key: arguments.given("key_field").map(|key| key.value),
+        max: arguments.given("max").map_or(usize::MAX, |max| max.value),
     };
     Ok(Box::new(OutputLookup { table, how }))
 }
@@ -216,8 +233,7 @@ impl Writing {
             }
         }
         let old = self.lookups.read(&self.name).map_err(failed)?;
-        let old = old.map_or_else(new_table, |table| (*table).clone());
-        match merged(old, columns, written, &self.how) {
+        match merged(old.as_deref(), columns, written, &self.how) {
             Some(table) => self.lookups.write(&self.name, table).map_err(failed),
             None => Ok(()),
         }
@@ -230,14 +246,16 @@ fn new_table() -> LookupTable {
 
 /// Returns the table with the rows put in; none if it stays as it is.
 fn merged(
-    old: LookupTable,
+    old: Option<&LookupTable>,
     columns: Vec<String>,
     mut rows: Vec<Vec<String>>,
     how: &How,
 ) -> Option<LookupTable> {
-    if rows.is_empty() && (!how.empties || how.append || how.key.is_some()) {
+    let stays = !how.empties || how.append || how.key.is_some() || old.is_none() && !how.creates;
+    if rows.is_empty() && stays {
         return None;
     }
+    let old = old.cloned().unwrap_or_else(new_table);
     rows.truncate(how.max);
     let is_written = |name: &str| !name.starts_with('_') || matches!(name, fields::TIME | "_key");
     let keeps = (how.append || how.key.is_some()) && !old.columns.is_empty();
@@ -294,7 +312,7 @@ mod tests {
         let columns = ["a", "b"].map(str::to_owned).to_vec();
         let old = LookupTable { columns: columns.clone(), rows: rows(old), ..new_table() };
         let written = ["b", "_raw", "a", "c"].map(str::to_owned).to_vec();
-        merged(old, written, rows(new), how).map(|table| {
+        merged(Some(&old), written, rows(new), how).map(|table| {
             let mut all = vec![table.columns];
             all.extend(table.rows);
             all
@@ -303,13 +321,15 @@ mod tests {
 
     #[test]
     fn rows_replace_follow_or_update() {
-        let how = How { append: false, empties: true, key: None, max: usize::MAX };
+        let how = How { append: false, creates: true, empties: true, key: None, max: usize::MAX };
         let old: &[&[&str]] = &[&["1", "x"], &["2", "y"]];
         let new: &[&[&str]] = &[&["z", "raw", "2", "n"]];
         assert_eq!(merge(&how, old, new), Some(rows(&[&["b", "a", "c"], &["z", "2", "n"]])));
         assert_eq!(merge(&how, old, &[]), Some(rows(&[&["a", "b"]])));
         let kept = How { empties: false, ..how.clone() };
         assert_eq!(merge(&kept, old, &[]), None);
+        let made = |how: &How| merged(None, vec!["a".to_owned()], Vec::new(), how).is_some();
+        assert!(made(&how) && !made(&How { creates: false, ..how.clone() }));
         let append = How { append: true, ..how.clone() };
         let all = rows(&[&["a", "b"], &["1", "x"], &["2", "y"], &["2", "z"]]);
         assert_eq!(merge(&append, old, new), Some(all));

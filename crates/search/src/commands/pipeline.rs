@@ -3,7 +3,7 @@
 use datafusion::common::DataFusionError;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Predicate};
-use spilltrail_spl::{Arguments, Pipeline};
+use spilltrail_spl::Pipeline;
 
 use super::{Command, CommandKind, Entry, Stage};
 use crate::context::SearchContext;
@@ -102,10 +102,9 @@ fn read(pipeline: &Pipeline) -> Result<Vec<Step>, Vec<Diagnostic>> {
             diagnostics.push(super::unknown(&written.name.value, written.name.span));
             continue;
         };
-        let mut arguments = Arguments::new(written);
-        match (entry.parse)(&mut arguments) {
-            Ok(command) => steps.push(Step { entry, command, span: written.name.span }),
-            Err(diagnostic) => diagnostics.push(diagnostic),
+        match entry.read(written) {
+            (Some(command), _) => steps.push(Step { entry, command, span: written.name.span }),
+            (None, wrong) => diagnostics.extend(wrong),
         }
     }
     if diagnostics.is_empty() { Ok(steps) } else { Err(diagnostics) }

@@ -6,7 +6,7 @@ use spilltrail_eval::regex::Regex;
 use spilltrail_event::fields::RAW;
 use spilltrail_spl::{Arguments, EvalExpr, EvalNode, UnaryOp};
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan};
 
@@ -16,7 +16,13 @@ static DOC: CommandDoc = CommandDoc {
     kind: CommandKind::DistributableStreaming,
     summary: "Keeps the rows whose field matches a regular expression, or those whose field does not.",
     syntax: "regex [<field>=|<field>!=]\"<regular expression>\"",
-    arguments: &[("field", "The field that is looked at. Default `_raw`.")],
+    arguments: &[
+        Argument::positional("field", Takes::Field)
+            .default("_raw")
+            .doc("The field that is looked at, before `=` or `!=`."),
+        Argument::positional("regular expression", Takes::Regex)
+            .doc("What the field must match, or with `!=` must not."),
+    ],
     examples: &[
         Example {
             title: "Addresses of one network",

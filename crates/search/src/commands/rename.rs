@@ -10,7 +10,7 @@ use spilltrail_event::fields::TIME;
 use spilltrail_event::{Kind, wildcard_capture};
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::convert;
 
@@ -20,7 +20,11 @@ static DOC: CommandDoc = CommandDoc {
     kind: CommandKind::DistributableStreaming,
     summary: "Gives fields other names, one by one or by wildcard.",
     syntax: "rename <field> AS <field> [, <field> AS <field>] …",
-    arguments: &[("field", "A name; wildcards stand as often on the right as on the left.")],
+    arguments: &[
+        Argument::positional("field", Takes::Fields)
+            .doc("A name; wildcards stand as often on the right as on the left."),
+        Argument::keyword("AS", Takes::Field).doc("The new name."),
+    ],
     examples: &[
         Example {
             title: "One field",
@@ -72,11 +76,11 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         let span = from.span.to(to.span);
         if from.value.matches('*').count() != to.value.matches('*').count() {
             let message = format!("`{}` and `{}` must have equally many `*`", from.value, to.value);
-            return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(span));
+            arguments.report(Diagnostic::error(Code::BAD_ARGUMENT, message).at(span));
         }
         if pairs.iter().any(|pair| pair.to == to.value && pair.from != from.value) {
             let message = format!("two fields are renamed to `{}`", to.value);
-            return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(to.span));
+            arguments.report(Diagnostic::error(Code::BAD_ARGUMENT, message).at(to.span));
         }
         pairs.push(Pair { from: from.value, to: to.value, span });
     }

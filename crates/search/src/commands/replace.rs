@@ -5,7 +5,9 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Kind, Value, parse_number, wildcard_capture};
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, rename, table};
+use super::{
+    Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, rename, table,
+};
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::mapped::{ValueFunction, mapped};
 
@@ -16,9 +18,12 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Replaces whole values; a `*` stands for any text and is taken over.",
     syntax: "replace <old> WITH <new> [, <old> WITH <new>] … [IN <field> …]",
     arguments: &[
-        ("old", "The whole value, upper and lower case apart; `*` stands for any text."),
-        ("new", "What comes in its place; its `*` are those of the old value, in order."),
-        ("IN", "The fields; without, all that are not internal."),
+        Argument::positional("old", Takes::Text)
+            .doc("The whole value, upper and lower case apart; `*` stands for any text."),
+        Argument::keyword("WITH", Takes::Text)
+            .doc("What comes in its place; its `*` are those of the old value, in order."),
+        Argument::keyword("IN", Takes::Fields)
+            .doc("The fields; without, all that are not internal."),
     ],
     examples: &[
         Example {

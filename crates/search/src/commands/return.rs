@@ -7,7 +7,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Value;
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::operators::{Summarize, Summary};
 use crate::planning::plan::{Needs, Plan};
 
@@ -18,9 +18,8 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Makes one text of the first rows, for the search around a subsearch.",
     syntax: "return [<count>] <field>|<name>=<field>|$<field> …",
     arguments: &[
-        ("count", "How many rows. Default 1."),
-        (
-            "field",
+        Argument::positional("count", Takes::Count).default("1").doc("How many rows."),
+        Argument::positional("field", Takes::Fields).doc(
             "Given as `field=\"value\"`; with another name before `=`, under that; with `$`, the value alone.",
         ),
     ],
@@ -63,13 +62,7 @@ struct Part {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut count = 1;
-    if let Some(number) = arguments.integer() {
-        count = usize::try_from(number.value).map_err(|_| {
-            Diagnostic::error(Code::BAD_ARGUMENT, "expected a number that is not negative")
-                .at(number.span)
-        })?;
-    }
+    let count = arguments.count().map_or(1, |count| count.value);
     let mut parts = Vec::new();
     while !arguments.is_empty() {
         if let Some((name, field)) = arguments.any_option() {

@@ -5,7 +5,9 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Demand, Predicate, fields};
 use spilltrail_spl::{Arguments, SearchExpr};
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, subsearch};
+use super::{
+    Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, subsearch,
+};
 use crate::planning::order;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::{self, Position};
@@ -18,7 +20,8 @@ static DOC: CommandDoc = CommandDoc {
     kind: CommandKind::DistributableStreaming,
     summary: "Finds events, or keeps the rows that satisfy a search expression.",
     syntax: "search <terms, comparisons, AND, OR, NOT, IN, time modifiers, subsearches>",
-    arguments: &[],
+    arguments: &[Argument::positional("expression", Takes::Search)
+        .doc("Terms, comparisons, `AND`, `OR`, `NOT`, `IN`, time modifiers and subsearches.")],
     examples: &[
         Example {
             title: "Values compare without case, `*` is a wildcard, OR binds tighter than AND",
@@ -54,6 +57,10 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 
 #[async_trait]
 impl Command for Search {
+    fn parts(&self) -> Parts<'_> {
+        Parts { searches: vec![&self.expression], ..Parts::default() }
+    }
+
     fn needs(&self, after: Needs) -> Needs {
         after.and(subsearch::field_names(&self.expression))
     }

@@ -6,13 +6,10 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Kind;
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::planning::order::stable_sort;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::sort_key::{SortAs, sort_key};
-
-/// Rows kept when no number is given (Search Reference, `sort`).
-const DEFAULT_LIMIT: usize = 10_000;
 
 static DOC: CommandDoc = CommandDoc {
     name: "sort",
@@ -21,9 +18,14 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Orders rows by fields; rows without the field come last either way.",
     syntax: "sort [<count>|limit=<int>] [+|-]<field> … [d|desc]",
     arguments: &[
-        ("limit", "How many rows to keep; 0 for all. Default 10000."),
-        ("field", "A name, or `auto(f)`, `num(f)`, `str(f)`, `ip(f)`; `-` sorts descending."),
-        ("desc", "Reverses the whole order."),
+        Argument::positional("count", Takes::Count)
+            .doc("How many rows to keep, in place of `limit`."),
+        Argument::option("limit", Takes::Count)
+            .default("10000")
+            .doc("How many rows to keep; 0 is all."),
+        Argument::positional("field", Takes::Fields)
+            .doc("Names, or `auto(f)`, `num(f)`, `str(f)`, `ip(f)`; `-` sorts descending."),
+        Argument::keyword("DESC", Takes::Bool).doc("Reverses the whole order; also `D`."),
     ],
     examples: &[
         Example {
@@ -60,26 +62,24 @@ pub(super) struct Key {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut sort = Sort { limit: DEFAULT_LIMIT, keys: Vec::new(), is_reversed: false };
-    if let Some(number) = arguments.integer() {
-        sort.limit = usize::try_from(number.value).map_err(|_| {
-            Diagnostic::error(Code::BAD_ARGUMENT, "expected a number that is not negative")
-                .at(number.span)
-        })?;
-    } else if let Some(value) = arguments.option("limit") {
-        sort.limit = options::count(&value)?;
-    }
-    while !arguments.is_empty() {
+    arguments.options();
+    let count = arguments.count().map(|count| count.value);
+    let mut sort = Sort { limit: 0, keys: Vec::new(), is_reversed: false };
+    while arguments.more() {
         let is_last_word = !sort.keys.is_empty()
             && (arguments.keyword("desc").is_some() || arguments.keyword("d").is_some());
         if is_last_word {
             sort.is_reversed = true;
-            arguments.finish()?;
+            arguments.finish_with_options()?;
             break;
         }
         sort.keys.push(key(arguments)?);
         arguments.symbol(",");
     }
+    if count.is_some() {
+        arguments.without_effect("limit", "the number of rows is given without a name too");
+    }
+    sort.limit = count.unwrap_or_else(|| arguments.value("limit"));
     if sort.keys.is_empty() {
         return Err(
             Diagnostic::error(Code::SYNTAX, "expected a field to sort by").at(arguments.span())

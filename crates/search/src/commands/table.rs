@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
@@ -13,7 +13,8 @@ static DOC: CommandDoc = CommandDoc {
     kind: CommandKind::Transforming,
     summary: "Keeps just these fields, in this order.",
     syntax: "table <field> …",
-    arguments: &[("field", "A name, or a wildcard for all that it covers.")],
+    arguments: &[Argument::positional("field", Takes::Fields)
+        .doc("Names, and wildcards for all that they cover.")],
     examples: &[
         Example {
             title: "By name and by wildcard",

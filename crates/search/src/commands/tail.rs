@@ -1,10 +1,10 @@
 //! `tail`: keeps the last rows, the last one first.
 
 use async_trait::async_trait;
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::planning::order;
 use crate::planning::plan::{Needs, Plan};
 
@@ -17,7 +17,9 @@ static DOC: CommandDoc = CommandDoc {
     kind: CommandKind::Dataset,
     summary: "Keeps the last rows, in reverse order.",
     syntax: "tail [<count>]",
-    arguments: &[("count", "How many rows to keep. Default 10.")],
+    arguments: &[Argument::positional("count", Takes::Count)
+        .default("10")
+        .doc("How many rows to keep.")],
     examples: &[
         Example {
             title: "The last two, the last one first",
@@ -43,14 +45,9 @@ struct Tail {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let count = match arguments.integer() {
-        None => DEFAULT_COUNT,
-        Some(number) => usize::try_from(number.value).map_err(|_| {
-            Diagnostic::error(Code::BAD_ARGUMENT, "expected a number that is not negative")
-                .at(number.span)
-        })?,
-    };
-    arguments.finish()?;
+    arguments.options();
+    let count = arguments.count().map_or(DEFAULT_COUNT, |count| count.value);
+    arguments.finish_with_options()?;
     Ok(Box::new(Tail { count }))
 }
 

@@ -9,7 +9,8 @@ use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, SearchExpr, time};
 
 use super::subsearch;
 use super::{
-    Command, CommandDoc, CommandKind, Entry, Example, Stage, fillnull, options, search, stats,
+    Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, fillnull,
+    search, stats,
 };
 use crate::operators::{RangeBins, Whole};
 use crate::planning::aggregate::{self, Grouping};
@@ -21,24 +22,55 @@ use crate::rows::mapped::mapped;
 /// Bins of `_time` at most when no span is given (limits.conf, `[discretize] default_time_bins`).
 const DEFAULT_BINS: usize = 100;
 
+/// Why options about summaries change nothing.
+const NO_SUMMARIES: &str = "there are no summaries, events are read";
+
 static DOC: CommandDoc = CommandDoc {
     name: "tstats",
     aliases: &[],
     kind: CommandKind::Generating,
     summary: "Computes statistics over indexed fields of the events that a search finds.",
-    syntax: "tstats [<option>=<value>] … <function>(<field>) [AS <name>] … [WHERE <search>] [BY <field>|_time [span=<span>] …] [fillnull_value=<text>]",
+    syntax: "tstats [fillnull_value=<text>] [summariesonly=<bool>] [allow_old_summaries=<bool>] [use_summary_index_values=<bool>] [include_reduced_buckets=<bool>] [local=<bool>] [chunk_size=<int>] <function>(<field>) [AS <name>] … [WHERE <search>] [BY <field>|_time [span=<span>] …]",
     arguments: &[
-        ("WHERE", "Which events, as `search` writes it."),
-        ("span", "The width of the bins of `_time`."),
-        (
-            "fillnull_value",
-            "What stands for an absent BY field; without it such events are left out.",
-        ),
-        (
-            "summariesonly, allow_old_summaries, local, chunk_size, include_reduced_buckets",
-            "Taken and without effect: there are no summaries.",
-        ),
-        ("prestats, append", "Only `false`."),
+        Argument::option("fillnull_value", Takes::Text)
+            .doc("What stands for an absent BY field; without it such events are left out."),
+        Argument::option("prestats", Takes::Bool)
+            .default("false")
+            .refused("use the results without a second `stats`")
+            .doc("Whether the results are for a later `stats`, `chart` or `timechart`."),
+        Argument::option("append", Takes::Bool)
+            .default("false")
+            .refused("use `append [| tstats …]`")
+            .doc("With `prestats`: whether the results come after those that are there."),
+        Argument::option("summariesonly", Takes::Bool)
+            .default("false")
+            .no_effect(NO_SUMMARIES)
+            .doc("Whether only summaries are read."),
+        Argument::option("allow_old_summaries", Takes::Bool)
+            .default("false")
+            .no_effect(NO_SUMMARIES)
+            .doc("Whether summaries of an older data model are read."),
+        Argument::option("use_summary_index_values", Takes::Bool)
+            .default("false")
+            .no_effect(NO_SUMMARIES)
+            .doc("Whether index-time values of summaries are used."),
+        Argument::option("include_reduced_buckets", Takes::Bool)
+            .default("false")
+            .no_effect("there are no reduced buckets")
+            .doc("Whether reduced buckets are read."),
+        Argument::option("local", Takes::Bool)
+            .default("false")
+            .no_effect("there is one machine")
+            .doc("Whether the search head does the work."),
+        Argument::option("chunk_size", Takes::Count)
+            .default("10000000")
+            .no_effect("memory is bounded by `--memory-limit`")
+            .doc("How many events are read at a time."),
+        Argument::positional("function", Takes::Statistics)
+            .doc("The statistics, of fields; `AS` gives one a name."),
+        Argument::keyword("WHERE", Takes::Search).doc("Which events, as `search` writes it."),
+        Argument::keyword("BY", Takes::Fields).doc("The fields whose values make the groups."),
+        Argument::option("span", Takes::Span).doc("After `BY`: the width of the bins of `_time`."),
     ],
     examples: &[
         Example {
@@ -78,36 +110,38 @@ struct Tstats {
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     const CLAUSES: [&str; 4] = ["from", "where", "by", "groupby"];
-    let mut tstats = Tstats {
-        aggregates: Vec::new(),
-        condition: SearchExpr::All,
-        by: Vec::new(),
-        span: None,
-        fill: None,
-    };
-    tstats.take_options(arguments)?;
-    tstats.aggregates = arguments.aggregates_until(&CLAUSES)?;
-    tstats.take_options(arguments)?;
+    arguments.options();
+    let aggregates = arguments.aggregates_until(&CLAUSES)?;
+    arguments.options();
     if let Some(span) = arguments.keyword("from") {
         return Err(from(arguments, span));
     }
-    if arguments.keyword("where").is_some() {
-        tstats.condition = arguments.search_until(&["by", "groupby"])?;
-    }
+    let condition = match arguments.keyword("where") {
+        Some(_) => arguments.search_until(&["by", "groupby"])?,
+        None => SearchExpr::All,
+    };
+    let mut by = Vec::new();
     if arguments.keyword("by").or_else(|| arguments.keyword("groupby")).is_some() {
-        while !arguments.is_empty() {
-            if let Some(span) = arguments.option("span") {
-                tstats.span = Some(time::parse_span(&span.value).ok_or_else(|| bad_span(&span))?);
-            } else if arguments.clone().any_option().is_some() {
-                tstats.take_options(arguments)?;
-            } else {
-                tstats.by.extend(arguments.fields()?);
-            }
-            arguments.symbol(",");
+        while arguments.more() {
+            by.extend(arguments.fields()?);
         }
     }
     arguments.finish()?;
-    tstats.check()?;
+    if !by.iter().any(|field| field.value == fields::TIME) {
+        arguments.without_effect("span", "`_time` is not among the BY fields");
+    }
+    if by.is_empty() {
+        arguments.without_effect("fillnull_value", "there are no BY fields");
+    }
+    let tstats = Tstats {
+        aggregates,
+        condition,
+        by,
+        span: arguments.given("span").map(|span| span.value),
+        fill: arguments.given("fillnull_value").map(|fill| fill.value),
+    };
+    aggregate::check(&tstats.aggregates, arguments);
+    tstats.check(arguments);
     Ok(Box::new(tstats))
 }
 
@@ -127,71 +161,33 @@ fn from(arguments: &mut Arguments<'_>, span: Span) -> Diagnostic {
     .help("search the events themselves, for example `sourcetype=aws:cloudtrail | stats count`")
 }
 
-fn bad_span(span: &Spanned<String>) -> Diagnostic {
-    Diagnostic::error(Code::BAD_OPTION, format!("`{}` is not a span of time", span.value))
-        .at(span.span)
-        .help("examples: `10m`, `1d`")
-}
-
 impl Tstats {
-    fn take_options(&mut self, arguments: &mut Arguments<'_>) -> Result<(), Diagnostic> {
-        while let Some((name, value)) = arguments.any_option() {
-            match name.value.to_ascii_lowercase().as_str() {
-                "summariesonly" | "allow_old_summaries" | "local" | "include_reduced_buckets" => {
-                    options::boolean(&value)?;
-                }
-                "chunk_size" => {
-                    options::count(&value)?;
-                }
-                "fillnull_value" => self.fill = Some(value.value),
-                "prestats" | "append" => {
-                    if options::boolean(&value)? {
-                        return Err(Diagnostic::unsupported(
-                            Code::UNSUPPORTED_OPTION,
-                            format!("`{}=true` is not supported", name.value),
-                        )
-                        .at(name.span.to(value.span))
-                        .help("use the results without a second `stats`"));
-                    }
-                }
-                _ => return Err(options::unknown("tstats", &name)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks what `tstats` takes less of than `stats` (Search Reference, `tstats`).
-    fn check(&self) -> Result<(), Diagnostic> {
+    /// Reports what `tstats` takes less of than `stats` (Search Reference, `tstats`).
+    fn check(&self, arguments: &mut Arguments<'_>) {
         for aggregate in &self.aggregates {
-            let bad = |message: String| {
-                Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(aggregate.function.span))
-            };
-            match &aggregate.argument {
+            let message = match &aggregate.argument {
                 None if !matches!(aggregate.function.value.as_str(), "count" | "c") => {
-                    return bad(format!("`{}` needs a field", aggregate.function.value));
+                    format!("`{}` needs a field", aggregate.function.value)
                 }
-                Some(AggregateArgument::Eval(_)) => {
-                    return bad("`tstats` takes no expressions".to_owned());
-                }
+                Some(AggregateArgument::Eval(_)) => "`tstats` takes no expressions".to_owned(),
                 Some(AggregateArgument::Field(field)) if field.value.contains('*') => {
-                    return bad("`tstats` takes no wildcards in functions".to_owned());
+                    "`tstats` takes no wildcards in functions".to_owned()
                 }
-                _ => {}
-            }
+                _ => continue,
+            };
+            let diagnostic = Diagnostic::error(Code::BAD_ARGUMENT, message);
+            arguments.report(diagnostic.at(aggregate.function.span));
         }
         for field in &self.by {
             if field.value.to_ascii_lowercase().starts_with("prefix(") {
                 let message = "`PREFIX()` is not supported";
-                return Err(
-                    Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message).at(field.span)
-                );
-            }
-            if field.value.contains('*') {
+                let diagnostic = Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message);
+                arguments.report(diagnostic.at(field.span));
+            } else if field.value.contains('*') {
                 let message = "`tstats` takes no wildcards after BY";
-                return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(field.span));
+                arguments.report(Diagnostic::error(Code::BAD_ARGUMENT, message).at(field.span));
             }
         }
-        Ok(())
     }
 
     /// Returns every field that is read, where it is written.
@@ -279,6 +275,10 @@ fn compared(condition: &SearchExpr, read: &mut Vec<Spanned<String>>) {
 
 #[async_trait]
 impl Command for Tstats {
+    fn parts(&self) -> Parts<'_> {
+        Parts { searches: vec![&self.condition], ..Parts::default() }
+    }
+
     fn needs(&self, _: Needs) -> Needs {
         Needs { fields: Demand::default(), order: false }
     }

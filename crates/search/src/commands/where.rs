@@ -5,7 +5,7 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::{Arguments, EvalExpr};
 
 use super::subsearch;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan};
 
@@ -15,7 +15,9 @@ static DOC: CommandDoc = CommandDoc {
     kind: CommandKind::DistributableStreaming,
     summary: "Keeps the rows for which an eval expression is true.",
     syntax: "where <expression>",
-    arguments: &[],
+    arguments: &[
+        Argument::positional("expression", Takes::Expression).doc("What must be true of a row.")
+    ],
     examples: &[
         Example {
             title: "Two fields compared; an absent one drops the row",
@@ -51,6 +53,10 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 
 #[async_trait]
 impl Command for Where {
+    fn parts(&self) -> Parts<'_> {
+        Parts { conditions: vec![&self.condition], ..Parts::default() }
+    }
+
     fn needs(&self, after: Needs) -> Needs {
         after.and(eval::field_names(&self.condition))
     }

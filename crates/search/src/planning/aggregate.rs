@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned, similar};
 use spilltrail_eval::ResultKind;
 use spilltrail_event::{Kind, fields, wildcard_capture};
-use spilltrail_spl::{Aggregate, AggregateArgument, StatsArguments};
+use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, EvalExpr, StatsArguments};
 
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan, null_text};
@@ -27,6 +27,50 @@ pub struct Preparation {
 pub struct Grouping {
     /// `allnum=true`
     pub all_numbers: bool,
+}
+
+/// Takes aggregates, `BY` and fields, with options before, between and after them.
+///
+/// # Errors
+/// There is no aggregate, or one is malformed; what else is wrong is reported.
+pub fn arguments(arguments: &mut Arguments<'_>) -> Result<StatsArguments, Diagnostic> {
+    arguments.options();
+    let mut parsed = arguments.stats()?;
+    arguments.options();
+    if parsed.by.is_empty() && arguments.keyword("by").is_some() {
+        parsed.by = arguments.fields()?;
+        arguments.options();
+    }
+    check(&parsed.aggregates, arguments);
+    Ok(parsed)
+}
+
+/// Reports unknown functions and arguments too many.
+pub fn check(aggregates: &[Aggregate], arguments: &mut Arguments<'_>) {
+    for aggregate in aggregates {
+        match lookup(aggregate) {
+            Err(diagnostic) => arguments.report(diagnostic),
+            Ok((function, _)) => {
+                if let Some(further) = aggregate.rest.first() {
+                    let message = format!("`{}` takes one argument", function.name);
+                    let diagnostic = Diagnostic::error(Code::BAD_ARGUMENT, message);
+                    arguments.report(diagnostic.at(further.span));
+                }
+            }
+        }
+    }
+}
+
+/// Returns the expressions that aggregates are applied to.
+#[must_use]
+pub fn expressions(aggregates: &[Aggregate]) -> Vec<&EvalExpr> {
+    let mut expressions = Vec::new();
+    for aggregate in aggregates {
+        if let Some(AggregateArgument::Eval(expr)) = &aggregate.argument {
+            expressions.push(expr);
+        }
+    }
+    expressions
 }
 
 /// Returns what aggregates need of the rows.
@@ -90,12 +134,8 @@ pub fn prepare(
     let mut planned: IndexMap<String, PlannedAggregate> = IndexMap::new();
     for aggregate in written {
         let (function, parameter) = lookup(aggregate)?;
-        if !aggregate.rest.is_empty() {
-            let message = format!("`{}` takes one argument", function.name);
-            return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(aggregate.rest[0].span));
-        }
         let mut add = |input: Option<String>, output: String, kind: Kind| {
-            let aggregate = PlannedAggregate {
+            let planned_aggregate = PlannedAggregate {
                 function: function.name.to_owned(),
                 parameter,
                 all_numbers: grouping.all_numbers,
@@ -104,7 +144,7 @@ pub fn prepare(
                 kind: (function.kind)(kind),
             };
             if !by.contains(&output) {
-                planned.insert(output, aggregate);
+                planned.insert(output, planned_aggregate);
             }
         };
         match &aggregate.argument {

@@ -32,7 +32,7 @@ pub struct Plan {
     /// True once a transforming command made the rows: they are results, not events, and the output
     /// shows the columns in this order.
     pub transformed: bool,
-    /// What `nomv` joins the values of a field by, where `mvcombine` said.
+    /// What `nomv` joins the values of a field by, where a command said.
     delimiters: IndexMap<String, String>,
 }
 
@@ -165,6 +165,7 @@ impl Plan {
             // A row without fields still is a row, but later operators read its batches by column.
             columns.push(("_".to_owned(), null_text(), Kind::Text));
         }
+        let delimiters = self.delimiters_of(&columns);
         let mut kinds = IndexMap::with_capacity(columns.len());
         let (mut sources, mut expressions) = (Vec::new(), Vec::new());
         let mut indices = Vec::new();
@@ -188,12 +189,23 @@ impl Plan {
             }
         }
         if indices.len() == kinds.len() {
-            return self.operator(Arc::new(Select { columns: indices })).within_limits();
+            let plan = self.operator(Arc::new(Select { columns: indices }));
+            return Self { delimiters, ..plan }.within_limits();
         }
         let fields = kinds.iter().map(|(name, kind)| Field::new(name, *kind)).collect();
         let node = ComputeNode::new(self.logical.clone(), sources, expressions, fields);
         let logical = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-        self.replaced(logical, kinds).within_limits()
+        Self { delimiters, ..self.replaced(logical, kinds) }.within_limits()
+    }
+
+    /// Returns the delimiters of columns: a field that gets another value loses its delimiter, one that
+    /// is renamed takes it along.
+    fn delimiters_of(&self, columns: &[(String, Expr, Kind)]) -> IndexMap<String, String> {
+        let kept = columns.iter().filter_map(|(name, expr, _)| {
+            let Expr::Column(source) = expr else { return None };
+            Some((name.clone(), self.delimiters.get(&source.name)?.clone()))
+        });
+        kept.collect()
     }
 
     /// Returns the index and kind of the column that an expression is.
@@ -272,7 +284,8 @@ impl Plan {
         let fields = output.iter().map(|field| (field.name.clone(), field.kind)).collect();
         let node = OperatorNode::new(operator, self.logical, &output);
         let logical = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-        Self { logical, fields, steps: self.steps + 1, ..self }
+        let steps = self.steps + 1;
+        Self { logical, fields, steps, delimiters: IndexMap::new(), ..self }
     }
 
     /// Returns what the values of the field are joined by, if a command said.

@@ -6,7 +6,7 @@
 
 use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
 use spilltrail_event::fields::TIME;
-use spilltrail_spl::{Arguments, Command, Expansion, MacroSet, Pipeline, expand_macros, parse};
+use spilltrail_spl::{Command, Expansion, MacroSet, Pipeline, expand_macros, parse};
 
 use crate::commands::{self, CommandKind, pipeline};
 use crate::context::SearchContext;
@@ -60,7 +60,7 @@ pub fn outline(text: &str, macros: &MacroSet) -> Option<Outline> {
         Some(end) => {
             let command = &streaming.commands[end];
             let entry = commands::command(&command.name.value)?;
-            let grouping = (entry.parse)(&mut Arguments::new(command)).ok()?.grouping();
+            let grouping = entry.read(command).0?.grouping();
             grouping.map_or(Origin::Unknown, Origin::Groups)
         }
         None => Origin::Events,

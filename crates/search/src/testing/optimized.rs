@@ -27,7 +27,7 @@ const COMMANDS: &[&str] = &[
     "eval b=upper(b).a",
     "eval c=mvappend(c,b)",
     "stats count by b",
-    "stats sum(a) as a, values(b) as b, list(a) as c by c",
+    "stats sum(a) as a, values(b) as b, list(a) as d by c",
     "stats first(b) as b last(a) as a count as n",
     "eventstats count as n by b",
     "eventstats max(a) as m, dc(c) as d",

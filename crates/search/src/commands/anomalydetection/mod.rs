@@ -8,37 +8,45 @@ mod zscore;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::Arguments;
 
 use self::histogram::Threshold;
 use self::operator::{Action, Anomalies, HISTOGRAM_COLUMNS, Method, score_columns};
-use super::outlier::Outlier;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options, table};
+use super::outlier::{MARK, Outlier, PARAM, USELOWER};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, table};
 use crate::planning::plan::{Needs, Plan};
 
 /// The probability below which `method=zscore` finds a value anomalous.
 const ZSCORE_THRESHOLD: f64 = 0.01;
+
+/// The actions of all methods; the last four are those of `method=iqr`.
+const ACTIONS: &[&str] = &["filter", "annotate", "summary", "tf", "transform", "rm", "remove"];
 
 static DOC: CommandDoc = CommandDoc {
     name: "anomalydetection",
     aliases: &[],
     kind: CommandKind::Dataset,
     summary: "Finds improbable rows, by how frequent the values of their fields are.",
-    syntax: "anomalydetection [method=histogram|zscore|iqr] [action=filter|annotate|summary] [pthresh=<num>] [cutoff=<bool>] [<field> …]",
+    syntax: "anomalydetection [method=histogram|zscore|iqr] [action=filter|annotate|summary|tf|transform|rm|remove] [pthresh=<num>] [cutoff=<bool>] [param=<num>] [uselower=<bool>] [mark=<bool>] [<field> …]",
     arguments: &[
-        ("method", "`histogram` (default), `zscore`, or `iqr`, which is `outlier`."),
-        (
-            "action",
+        Argument::option("method", Takes::OneOf(&["histogram", "zscore", "iqr"]))
+            .default("histogram")
+            .doc("How rows are judged; `iqr` is `outlier`."),
+        Argument::option("action", Takes::OneOf(ACTIONS)).doc(
             "`filter` (default) gives anomalies, `annotate` all rows, `summary` what the scores are like; with `iqr` as for `outlier`.",
         ),
-        ("pthresh", "A row (with `zscore`, a value) less probable than this is an anomaly."),
-        (
-            "cutoff",
-            "With `histogram`: whether the threshold is lowered to get few anomalies. Default true.",
+        Argument::option("pthresh", Takes::Number)
+            .between(0, 1)
+            .doc("A row (with `zscore`, a value) less probable than this is an anomaly."),
+        Argument::option("cutoff", Takes::Bool).default("true").doc(
+            "With `histogram` and without `pthresh`: whether the threshold is lowered to get few anomalies.",
         ),
-        ("param, uselower, mark", "With `iqr`: as for `outlier`."),
-        ("field", "The fields to look at. Default: all that are not internal."),
+        PARAM,
+        USELOWER,
+        MARK,
+        Argument::positional("field", Takes::Fields)
+            .doc("The fields to look at. Default: all that are not internal."),
     ],
     examples: &[
         Example {
@@ -63,6 +71,20 @@ static DOC: CommandDoc = CommandDoc {
 {"user":"ann","code":"ok","max_freq":1}
 {"user":"ann","code":"denied","probable_cause":"code","max_freq":1}"#,
         },
+        Example {
+            title: "Numbers far outside the quartiles, truncated and marked",
+            events: r#"{"n":"1"}
+{"n":"2"}
+{"n":"3"}
+{"n":"4"}
+{"n":"90"}"#,
+            search: "| anomalydetection method=iqr action=tf param=2.5 uselower=false mark=true n",
+            results: r#"{"n":"1"}
+{"n":"2"}
+{"n":"3"}
+{"n":"4"}
+{"n":"0009"}"#,
+        },
     ],
     differs: &[
         "Splunk does not publish the details of its histogram. Here a field is numeric if all its values are finite numbers; it gets equal bins from its smallest to its greatest number, as wide as Scott's rule says, the last one closed.",
@@ -77,18 +99,6 @@ static DOC: CommandDoc = CommandDoc {
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
-/// The options as they are written.
-#[derive(Debug, Default)]
-struct Written {
-    fields: Vec<String>,
-    method: Option<Spanned<String>>,
-    action: Option<Spanned<String>>,
-    threshold: Option<Spanned<String>>,
-    cutoff: Option<(Span, bool)>,
-    /// Options that only `method=iqr` has.
-    others: Vec<(Spanned<String>, Spanned<String>)>,
-}
-
 #[derive(Debug)]
 struct AnomalyDetection {
     fields: Vec<String>,
@@ -97,108 +107,72 @@ struct AnomalyDetection {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut written = Written::default();
-    while !arguments.is_empty() {
-        if let Some((name, value)) = arguments.any_option() {
-            match name.value.to_ascii_lowercase().as_str() {
-                "method" => written.method = Some(value),
-                "action" => written.action = Some(value),
-                "pthresh" => written.threshold = Some(value),
-                "cutoff" => written.cutoff = Some((name.span, options::boolean(&value)?)),
-                _ => written.others.push((name, value)),
-            }
-        } else {
-            written.fields.extend(arguments.fields()?.into_iter().map(|field| field.value));
-        }
+    let mut fields = Vec::new();
+    while arguments.more() {
+        fields.extend(arguments.fields()?.into_iter().map(|field| field.value));
     }
-    let method = written.method.as_ref().map_or("histogram", |method| method.value.as_str());
-    match method.to_ascii_lowercase().as_str() {
-        "histogram" => written.histogram(),
-        "zscore" => written.zscore(),
-        "iqr" => written.iqr(),
-        other => {
-            let message = format!("expected `histogram`, `zscore` or `iqr`, found `{other}`");
-            let span = written.method.map_or(arguments.span(), |method| method.span);
-            Err(Diagnostic::error(Code::BAD_OPTION, message).at(span))
+    match arguments.value("method") {
+        "iqr" => {
+            only_with(&["pthresh", "cutoff"], "`histogram` and `zscore`", arguments);
+            let action = action(&ACTIONS[3..], arguments);
+            Ok(Box::new(Outlier::new(fields, action, arguments)))
+        }
+        method => {
+            only_with(&["param", "uselower", "mark"], "`iqr`", arguments);
+            let method = if method == "zscore" { zscore(arguments) } else { histogram(arguments) };
+            let action = match action(&ACTIONS[..3], arguments) {
+                "annotate" => Action::Annotate,
+                "summary" => Action::Summary,
+                _ => Action::Filter,
+            };
+            Ok(Box::new(AnomalyDetection { fields, method, action }))
         }
     }
 }
 
-impl Written {
-    fn histogram(self) -> Result<Box<dyn Command>, Diagnostic> {
-        self.no_others()?;
-        let threshold = match (self.probability()?, self.cutoff) {
-            (Some(probability), _) => Threshold::Probability(probability),
-            (None, Some((_, false))) => Threshold::Quartiles,
-            (None, _) => Threshold::Cutoff,
-        };
-        self.command(Method::Histogram(threshold))
+fn histogram(arguments: &mut Arguments<'_>) -> Method {
+    let threshold = arguments.given("pthresh").map(|threshold| threshold.value);
+    if threshold.is_some() {
+        arguments.without_effect("cutoff", "`pthresh` is the threshold");
     }
+    Method::Histogram(match threshold {
+        Some(probability) => Threshold::Probability(probability),
+        None if arguments.value("cutoff") => Threshold::Cutoff,
+        None => Threshold::Quartiles,
+    })
+}
 
-    fn zscore(self) -> Result<Box<dyn Command>, Diagnostic> {
-        self.no_others()?;
-        self.no_cutoff()?;
-        let threshold = self.probability()?.unwrap_or(ZSCORE_THRESHOLD);
-        self.command(Method::ZScore(threshold))
-    }
+fn zscore(arguments: &mut Arguments<'_>) -> Method {
+    only_with(&["cutoff"], "`histogram`", arguments);
+    let threshold = arguments.given("pthresh").map(|threshold| threshold.value);
+    Method::ZScore(threshold.unwrap_or(ZSCORE_THRESHOLD))
+}
 
-    fn iqr(self) -> Result<Box<dyn Command>, Diagnostic> {
-        self.no_cutoff()?;
-        if let Some(threshold) = &self.threshold {
-            let message = "`pthresh` is not an option of `method=iqr`";
-            return Err(Diagnostic::error(Code::BAD_OPTION, message)
-                .at(threshold.span)
-                .help("use `param` for how far outside the quartiles outliers are"));
+/// Reports options that only other methods have.
+fn only_with(options: &[&str], methods: &str, arguments: &mut Arguments<'_>) {
+    for option in options {
+        if let Some(span) = arguments.given_at(option) {
+            let message = format!("`{option}` is an option of the method {methods} only");
+            arguments.report(Diagnostic::error(Code::BAD_OPTION, message).at(span));
         }
-        let mut outlier = Outlier::of(self.fields);
-        let action =
-            self.action.map(|value| (Spanned::new("action".to_owned(), value.span), value));
-        for (name, value) in self.others.iter().chain(&action) {
-            if !outlier.option(name, value)? {
-                return Err(options::unknown("anomalydetection", name));
+    }
+}
+
+/// Returns the action, which must be one that the method has; the first is the default.
+fn action(known: &[&'static str], arguments: &mut Arguments<'_>) -> &'static str {
+    match arguments.given::<&'static str>("action") {
+        None => known[0],
+        Some(action) => {
+            if !known.contains(&action.value) {
+                let message = format!(
+                    "expected an action of the method, `{}`, found `{}`",
+                    known.join("`, `"),
+                    action.value
+                );
+                arguments.report(Diagnostic::error(Code::BAD_OPTION, message).at(action.span));
             }
+            action.value
         }
-        Ok(Box::new(outlier))
-    }
-
-    fn no_others(&self) -> Result<(), Diagnostic> {
-        let unknown = self.others.first();
-        unknown.map_or(Ok(()), |(name, _)| Err(options::unknown("anomalydetection", name)))
-    }
-
-    fn no_cutoff(&self) -> Result<(), Diagnostic> {
-        let Some((span, _)) = self.cutoff else { return Ok(()) };
-        let message = "`cutoff` is an option of `method=histogram` only";
-        Err(Diagnostic::error(Code::BAD_OPTION, message).at(span))
-    }
-
-    fn probability(&self) -> Result<Option<f64>, Diagnostic> {
-        let Some(value) = &self.threshold else { return Ok(None) };
-        let probability = options::number(value)?;
-        if !(0.0..=1.0).contains(&probability) {
-            let message = format!("expected a number from 0 to 1, found `{}`", value.value);
-            return Err(Diagnostic::error(Code::BAD_OPTION, message).at(value.span));
-        }
-        Ok(Some(probability))
-    }
-
-    fn command(self, method: Method) -> Result<Box<dyn Command>, Diagnostic> {
-        let written = self.action.as_ref().map_or("filter", |action| action.value.as_str());
-        let action = match written.to_ascii_lowercase().as_str() {
-            "filter" => Action::Filter,
-            "annotate" => Action::Annotate,
-            "summary" => Action::Summary,
-            other => {
-                let message =
-                    format!("expected `filter`, `annotate` or `summary`, found `{other}`");
-                let diagnostic = Diagnostic::error(Code::BAD_OPTION, message);
-                return Err(match self.action {
-                    Some(action) => diagnostic.at(action.span),
-                    None => diagnostic,
-                });
-            }
-        };
-        Ok(Box::new(AnomalyDetection { fields: self.fields, method, action }))
     }
 }
 

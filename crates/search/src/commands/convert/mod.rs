@@ -12,13 +12,10 @@ use spilltrail_spl::Arguments;
 
 use self::functions::{Conversion, TimeFormat};
 use self::operator::ConvertColumns;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::context::SearchContext;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::mapped::{ValueFunction, mapped};
-
-/// How times are written if `timeformat` is not given (Search Reference, `convert`).
-const DEFAULT_FORMAT: &str = "%m/%d/%Y %H:%M:%S";
 
 /// The functions, sorted.
 const FUNCTIONS: [&str; 10] =
@@ -31,17 +28,24 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Turns the values of fields into numbers, or times into text.",
     syntax: "convert [timeformat=<text>] <function>(<field>) [AS <name>] …",
     arguments: &[
-        ("timeformat", "How `ctime` and `mktime` write times. Default `%m/%d/%Y %H:%M:%S`."),
-        ("auto(f)", "Numbers by the first conversion that fits all values; else nothing changes."),
-        ("ctime(f)", "Epoch seconds to text."),
-        ("dur2sec(f)", "`[D+]HH:MM:SS` to seconds."),
-        ("memk(f)", "A number with `k`, `m` or `g` to kilobytes."),
-        ("mktime(f)", "Text to epoch seconds."),
-        ("mstime(f)", "`[MM:]SS.SSS` to seconds."),
-        ("none(f)", "Excludes fields from the wildcards of the others."),
-        ("num(f)", "As `auto`, value by value; what is no number is removed."),
-        ("rmcomma(f)", "Removes commas."),
-        ("rmunit(f)", "Keeps the number at the beginning."),
+        Argument::option("timeformat", Takes::Text)
+            .default("%m/%d/%Y %H:%M:%S")
+            .doc("How `ctime` and `mktime` write times."),
+        Argument::call("auto", Takes::Field)
+            .doc("Numbers by the first conversion that fits all values; else nothing changes."),
+        Argument::call("ctime", Takes::Field).doc("Epoch seconds to text."),
+        Argument::call("dur2sec", Takes::Field).doc("`[D+]HH:MM:SS` to seconds."),
+        Argument::call("memk", Takes::Field).doc("A number with `k`, `m` or `g` to kilobytes."),
+        Argument::call("mktime", Takes::Field).doc("Text to epoch seconds."),
+        Argument::call("mstime", Takes::Field).doc("`[MM:]SS.SSS` to seconds."),
+        Argument::call("none", Takes::Field)
+            .doc("Excludes fields from the wildcards of the others."),
+        Argument::call("num", Takes::Field)
+            .doc("As `auto`, value by value; what is no number is removed."),
+        Argument::call("rmcomma", Takes::Field).doc("Removes commas."),
+        Argument::call("rmunit", Takes::Field).doc("Keeps the number at the beginning."),
+        Argument::keyword("AS", Takes::Field)
+            .doc("The field that gets the result; else it replaces the value."),
     ],
     examples: &[
         Example {
@@ -79,24 +83,20 @@ struct Call {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut convert = Convert { format: DEFAULT_FORMAT.to_owned(), calls: Vec::new() };
-    while !arguments.is_empty() {
-        if let Some((name, value)) = arguments.any_option() {
-            if !name.value.eq_ignore_ascii_case("timeformat") {
-                return Err(options::unknown("convert", &name));
-            }
-            convert.format = value.value;
-        } else {
-            convert.calls.push(call(arguments)?);
-            arguments.symbol(",");
-        }
+    let mut calls = Vec::new();
+    while arguments.more() {
+        calls.push(call(arguments)?);
+        arguments.symbol(",");
     }
-    if convert.calls.is_empty() {
+    if calls.is_empty() {
         return Err(Diagnostic::error(Code::SYNTAX, "expected a conversion")
             .at(arguments.span())
             .help("for example `convert ctime(firstTime)`"));
     }
-    Ok(Box::new(convert))
+    if !calls.iter().any(|call| matches!(call.function.as_str(), "ctime" | "mktime")) {
+        arguments.without_effect("timeformat", "only `ctime` and `mktime` read it");
+    }
+    Ok(Box::new(Convert { format: arguments.value("timeformat"), calls }))
 }
 
 fn call(arguments: &mut Arguments<'_>) -> Result<Call, Diagnostic> {

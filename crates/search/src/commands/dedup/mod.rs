@@ -9,7 +9,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::Arguments;
 
 use self::operator::Dedup;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options, sort};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, sort};
 use crate::planning::order::stable_sort;
 use crate::planning::plan::{Needs, Plan};
 
@@ -20,11 +20,21 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Removes rows that repeat a combination of field values; the first in order stays.",
     syntax: "dedup [<count>] <field> … [keepevents=<bool>] [keepempty=<bool>] [consecutive=<bool>] [sortby [+|-]<field> …]",
     arguments: &[
-        ("count", "How many rows of a combination to keep. Default 1."),
-        ("keepevents", "If true, repeated rows stay and lose the fields. Default false."),
-        ("keepempty", "If true, rows without one of the fields stay. Default false."),
-        ("consecutive", "If true, only rows right after each other count. Default false."),
-        ("sortby", "Orders the rows first, as `sort` does, which decides what stays."),
+        Argument::positional("count", Takes::Count)
+            .default("1")
+            .doc("How many rows of a combination to keep."),
+        Argument::positional("field", Takes::Fields).doc("The fields whose values are compared."),
+        Argument::option("keepevents", Takes::Bool)
+            .default("false")
+            .doc("Whether repeated rows stay and lose the fields."),
+        Argument::option("keepempty", Takes::Bool)
+            .default("false")
+            .doc("Whether rows without one of the fields stay."),
+        Argument::option("consecutive", Takes::Bool)
+            .default("false")
+            .doc("Whether only rows right after each other count."),
+        Argument::keyword("SORTBY", Takes::Fields)
+            .doc("Orders the rows first, as `sort` does, which decides what stays."),
     ],
     examples: &[
         Example {
@@ -69,42 +79,34 @@ struct DedupCommand {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut dedup = Dedup {
-        fields: Vec::new(),
-        keep: 1,
-        is_consecutive: false,
-        keep_events: false,
-        keep_empty: false,
-    };
-    let mut sort_by = Vec::new();
-    if let Some(number) = arguments.integer() {
-        dedup.keep =
-            usize::try_from(number.value).ok().filter(|count| *count > 0).ok_or_else(|| {
-                Diagnostic::error(Code::BAD_ARGUMENT, "expected a number greater than 0")
-                    .at(number.span)
-            })?;
+    let keep = arguments.count();
+    if let Some(keep) = &keep
+        && keep.value == 0
+    {
+        let message = "expected a number greater than 0, found `0`";
+        arguments.report(Diagnostic::error(Code::BAD_ARGUMENT, message).at(keep.span));
     }
-    while !arguments.is_empty() {
-        if let Some(value) = arguments.option("keepevents") {
-            dedup.keep_events = options::boolean(&value)?;
-        } else if let Some(value) = arguments.option("keepempty") {
-            dedup.keep_empty = options::boolean(&value)?;
-        } else if let Some(value) = arguments.option("consecutive") {
-            dedup.is_consecutive = options::boolean(&value)?;
-        } else if let Some(option) = arguments.any_option() {
-            return Err(options::unknown("dedup", &option.0));
-        } else if arguments.keyword("sortby").is_some() {
+    let (mut fields, mut sort_by) = (Vec::new(), Vec::new());
+    while arguments.more() {
+        if sort_by.is_empty() && arguments.keyword("sortby").is_some() {
             sort_by = sort::keys(arguments)?;
         } else {
-            let fields = arguments.fields_until(&["sortby"])?;
-            dedup.fields.extend(fields.into_iter().map(|field| field.value));
+            let named = arguments.fields_until(&["sortby"])?;
+            fields.extend(named.into_iter().map(|field| field.value));
         }
     }
-    if dedup.fields.is_empty() {
+    if fields.is_empty() {
         return Err(Diagnostic::error(Code::SYNTAX, "expected a field")
             .at(arguments.span())
             .help("for example `dedup user`"));
     }
+    let dedup = Dedup {
+        fields,
+        keep: keep.map_or(1, |keep| keep.value),
+        is_consecutive: arguments.value("consecutive"),
+        keep_events: arguments.value("keepevents"),
+        keep_empty: arguments.value("keepempty"),
+    };
     Ok(Box::new(DedupCommand { dedup, sort_by }))
 }
 

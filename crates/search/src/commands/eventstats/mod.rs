@@ -10,7 +10,7 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::{Arguments, StatsArguments};
 
 use self::operator::EventStatistics;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::plan::{Needs, Plan};
 
@@ -20,10 +20,14 @@ static DOC: CommandDoc = CommandDoc {
     kind: CommandKind::Dataset,
     summary: "Adds statistics over all rows, or over a row's group, to every row.",
     syntax: "eventstats [allnum=<bool>] <function>(<field>|eval(<expr>)) [AS <name>] … [BY <field> …]",
-    arguments: &[(
-        "allnum",
-        "If true, one value that is no number suppresses the statistic of its group.",
-    )],
+    arguments: &[
+        Argument::option("allnum", Takes::Bool)
+            .default("false")
+            .doc("Whether one value that is no number suppresses the statistic of its group."),
+        Argument::positional("function", Takes::Statistics)
+            .doc("The statistics; `AS` gives one a name."),
+        Argument::keyword("BY", Takes::Fields).doc("The fields whose values make the groups."),
+    ],
     examples: &[
         Example {
             title: "Each row beside the average of all",
@@ -58,29 +62,18 @@ struct EventStats {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut grouping = Grouping::default();
-    let mut take_options = |arguments: &mut Arguments<'_>| {
-        while let Some((name, value)) = arguments.any_option() {
-            if !name.value.eq_ignore_ascii_case("allnum") {
-                return Err(options::unknown("eventstats", &name));
-            }
-            grouping.all_numbers = options::boolean(&value)?;
-        }
-        Ok(())
-    };
-    take_options(arguments)?;
-    let mut parsed = arguments.stats()?;
-    take_options(arguments)?;
-    if parsed.by.is_empty() && arguments.keyword("by").is_some() {
-        parsed.by = arguments.fields()?;
-        take_options(arguments)?;
-    }
+    let parsed = aggregate::arguments(arguments)?;
     arguments.finish()?;
+    let grouping = Grouping { all_numbers: arguments.value("allnum") };
     Ok(Box::new(EventStats { arguments: parsed, grouping }))
 }
 
 #[async_trait]
 impl Command for EventStats {
+    fn parts(&self) -> Parts<'_> {
+        Parts { operands: aggregate::expressions(&self.arguments.aggregates), ..Parts::default() }
+    }
+
     fn needs(&self, after: Needs) -> Needs {
         aggregate::needs_beside(after, &self.arguments)
     }

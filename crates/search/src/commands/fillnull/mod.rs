@@ -11,7 +11,7 @@ use spilltrail_event::Kind;
 use spilltrail_spl::Arguments;
 
 use self::operator::Fill;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options, table};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, table};
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::convert::{text, to_kind};
 
@@ -22,9 +22,8 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Puts a value where a field has none.",
     syntax: "fillnull [value=<text>] [<field> …]",
     arguments: &[
-        ("value", "The value. Default 0."),
-        (
-            "field",
+        Argument::option("value", Takes::Text).default("0").doc("The value."),
+        Argument::positional("field", Takes::Fields).doc(
             "The fields to fill, made where they do not exist; without, every field that some row has.",
         ),
     ],
@@ -59,18 +58,11 @@ struct FillNull {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut fill = FillNull { value: "0".to_owned(), fields: Vec::new() };
-    while !arguments.is_empty() {
-        if let Some((name, value)) = arguments.any_option() {
-            if !name.value.eq_ignore_ascii_case("value") {
-                return Err(options::unknown("fillnull", &name));
-            }
-            fill.value = value.value;
-        } else {
-            fill.fields.extend(arguments.fields()?.into_iter().map(|field| field.value));
-        }
+    let mut fields = Vec::new();
+    while arguments.more() {
+        fields.extend(arguments.fields()?.into_iter().map(|field| field.value));
     }
-    Ok(Box::new(fill))
+    Ok(Box::new(FillNull { value: arguments.value("value"), fields }))
 }
 
 #[async_trait]

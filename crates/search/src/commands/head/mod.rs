@@ -10,7 +10,7 @@ use spilltrail_spl::{Arguments, EvalExpr};
 
 use self::operator::While;
 use super::subsearch;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan};
 
@@ -21,9 +21,17 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Keeps the first rows: a number of them, or as long as a condition holds.",
     syntax: "head [<count>] [limit=<int>] [(<condition>)] [null=<bool>] [keeplast=<bool>]",
     arguments: &[
-        ("limit", "How many rows to keep. Default 10."),
-        ("null", "With a condition: whether null counts as true. Default false."),
-        ("keeplast", "With a condition: whether the row that ends it is kept. Default false."),
+        Argument::positional("count", Takes::Count)
+            .doc("How many rows to keep, in place of `limit`."),
+        Argument::option("limit", Takes::Count).default("10").doc("How many rows to keep."),
+        Argument::positional("condition", Takes::Condition)
+            .doc("Rows are kept as long as it holds; without a number, all of them."),
+        Argument::option("null", Takes::Bool)
+            .default("false")
+            .doc("With a condition: whether null counts as true."),
+        Argument::option("keeplast", Takes::Bool)
+            .default("false")
+            .doc("With a condition: whether the row that ends it is kept."),
     ],
     examples: &[
         Example {
@@ -46,6 +54,7 @@ pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
 #[derive(Debug)]
 struct Head {
+    /// None keeps every row for which the condition holds.
     limit: Option<usize>,
     condition: Option<EvalExpr>,
     null_is_true: bool,
@@ -53,31 +62,50 @@ struct Head {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut head = Head { limit: None, condition: None, null_is_true: false, keep_last: false };
-    while !arguments.is_empty() {
-        if let Some(value) = arguments.option("limit") {
-            head.limit = Some(options::count(&value)?);
-        } else if let Some(value) = arguments.option("null") {
-            head.null_is_true = options::boolean(&value)?;
-        } else if let Some(value) = arguments.option("keeplast") {
-            head.keep_last = options::boolean(&value)?;
-        } else if let Some(number) = arguments.integer() {
-            let count = usize::try_from(number.value).map_err(|_| {
-                Diagnostic::error(Code::BAD_ARGUMENT, "expected a number that is not negative")
-                    .at(number.span)
-            })?;
-            head.limit = Some(count);
-        } else if head.condition.is_none() {
-            head.condition = Some(arguments.eval()?);
+    let (mut count, mut condition) = (None, None);
+    while arguments.more() {
+        if count.is_none()
+            && let Some(number) = arguments.count()
+        {
+            count = Some(number.value);
+        } else if condition.is_none() && arguments.clone().symbol("(").is_some() {
+            condition = Some(arguments.eval()?);
         } else {
-            arguments.finish()?;
+            return Err(unexpected(arguments));
         }
     }
-    Ok(Box::new(head))
+    if condition.is_none() {
+        for name in ["null", "keeplast"] {
+            arguments.without_effect(name, "there is no condition, as in `head (n<3)`");
+        }
+    }
+    if count.is_some() {
+        arguments.without_effect("limit", "the number of rows is given without a name too");
+    }
+    let limit = count.or(arguments.given("limit").map(|limit| limit.value));
+    Ok(Box::new(Head {
+        limit: limit.or_else(|| condition.is_none().then(|| arguments.value("limit"))),
+        condition,
+        null_is_true: arguments.value("null"),
+        keep_last: arguments.value("keeplast"),
+    }))
+}
+
+fn unexpected(arguments: &mut Arguments<'_>) -> Diagnostic {
+    let rest = arguments.rest();
+    let message =
+        format!("expected a number or a condition in parentheses, found `{}`", rest.value);
+    Diagnostic::error(Code::SYNTAX, message)
+        .at(rest.span)
+        .help("for example `head 5`, or `head (n<3)` for the rows up to the first that is greater")
 }
 
 #[async_trait]
 impl Command for Head {
+    fn parts(&self) -> Parts<'_> {
+        Parts { conditions: self.condition.iter().collect(), ..Parts::default() }
+    }
+
     fn needs(&self, after: Needs) -> Needs {
         let needs = Needs { order: true, ..after };
         match &self.condition {
@@ -111,9 +139,9 @@ impl Command for Head {
                 .select(&names)
                 .map_err(refused)?;
         }
-        match (self.limit, &self.condition) {
-            (None, Some(_)) => Ok(plan),
-            (limit, _) => plan.limit(limit.unwrap_or(10)).map_err(refused),
+        match self.limit {
+            None => Ok(plan),
+            Some(limit) => plan.limit(limit).map_err(refused),
         }
     }
 }

@@ -11,8 +11,8 @@ use spilltrail_event::{Demand, fields};
 use spilltrail_spl::{Arguments, Pipeline};
 
 use self::operator::{Join, Matching, Time};
-use super::append::required;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::append::{SUBSEARCH, required};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::commands::subsearch::{self, MAX_APPENDED_ROWS};
 use crate::planning::plan::{Needs, Plan, column};
 
@@ -23,21 +23,29 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Adds the fields of a subsearch's rows to the rows with the same keys.",
     syntax: "join [type=inner|left|outer] [max=<int>] [overwrite=<bool>] [usetime=<bool>] [earlier=<bool>] [<field> …] [<subsearch>] | join [options] left=<alias> right=<alias> where <alias>.<field>=<alias>.<field> … [<subsearch>]",
     arguments: &[
-        (
-            "type",
-            "`inner`, the default, drops rows without a partner; `left` and `outer` keep them.",
-        ),
-        ("max", "How many partners a row gets; 0 is all. Default 1."),
-        ("overwrite", "If false, fields that are there keep their values. Default true."),
-        (
-            "usetime",
-            "If true, only partners that are earlier count; with `earlier=false`, later. Default false.",
-        ),
-        (
-            "field",
-            "The keys; without any, all fields that both sides have. Options may come after them.",
-        ),
-        ("left, right", "Aliases; every field is then named `alias.field`."),
+        Argument::option("type", Takes::OneOf(&["inner", "left", "outer"]))
+            .default("inner")
+            .doc("`inner` drops rows without a partner; `left` and `outer` keep them."),
+        Argument::option("max", Takes::Count)
+            .default("1")
+            .doc("How many partners a row gets; 0 is all."),
+        Argument::option("overwrite", Takes::Bool)
+            .default("true")
+            .doc("Whether the partner's fields replace those that are there."),
+        Argument::option("usetime", Takes::Bool)
+            .default("false")
+            .doc("Whether only partners count that are earlier, or later."),
+        Argument::option("earlier", Takes::Bool)
+            .default("true")
+            .doc("With `usetime`: whether partners must be earlier; else they must be later."),
+        Argument::positional("field", Takes::Fields)
+            .doc("The keys; without any, all fields that both sides have."),
+        Argument::option("left", Takes::Text)
+            .doc("The alias of the rows; every field is then named `alias.field`."),
+        Argument::option("right", Takes::Text).doc("The alias of the subsearch's rows."),
+        Argument::keyword("WHERE", Takes::Condition)
+            .doc("With aliases: which fields must be the same, as `L.user=R.user`."),
+        SUBSEARCH,
     ],
     examples: &[
         Example {
@@ -51,6 +59,12 @@ static DOC: CommandDoc = CommandDoc {
             events: "{\"user\":\"ann\"}\n{\"user\":\"bob\"}",
             search: "| join type=left user [| makeresults | eval user=\"bob\", team=\"red\" | table user team]",
             results: "{\"user\":\"ann\"}\n{\"user\":\"bob\",\"team\":\"red\"}",
+        },
+        Example {
+            title: "Keys of different names, and all fields with the alias of their side",
+            events: "{\"user\":\"ann\",\"n\":\"1\"}\n{\"user\":\"bob\",\"n\":\"2\"}",
+            search: "| join left=L right=R where L.user=R.name [| makeresults | eval name=\"bob\", team=\"red\" | table name team]",
+            results: r#"{"L.user":"bob","L.n":"2","R.name":"bob","R.team":"red"}"#,
         },
     ],
     differs: &[
@@ -78,57 +92,54 @@ enum Keys {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut matching = Matching { keeps_all: false, max: 1, overwrites: true, time: None };
-    let (mut uses_time, mut earlier) = (false, true);
-    let (mut left, mut right): (Option<String>, Option<String>) = (None, None);
-    let mut names: Vec<String> = Vec::new();
+    let mut names: Vec<Spanned<String>> = Vec::new();
     let mut pairs = Vec::new();
     let mut subsearch = None;
-    while !arguments.is_empty() {
-        if let Some(pipeline) = arguments.subsearch() {
+    while arguments.more() {
+        let has_aliases =
+            arguments.given_at("left").is_some() && arguments.given_at("right").is_some();
+        if subsearch.is_none()
+            && let Some(pipeline) = arguments.subsearch()
+        {
             subsearch = Some(pipeline?);
-        } else if left.is_some() && right.is_some() && arguments.keyword("where").is_some() {
+        } else if has_aliases && arguments.keyword("where").is_some() {
             pairs = conditions(arguments)?;
-        } else if let Some((name, value)) = arguments.any_option() {
-            match name.value.to_ascii_lowercase().as_str() {
-                "type" => matching.keeps_all = join_type(&value)?,
-                "max" => matching.max = options::count(&value)?,
-                "overwrite" => matching.overwrites = options::boolean(&value)?,
-                "usetime" => uses_time = options::boolean(&value)?,
-                "earlier" => earlier = options::boolean(&value)?,
-                "left" => left = Some(value.value),
-                "right" => right = Some(value.value),
-                _ => return Err(options::unknown("join", &name)),
-            }
         } else {
-            names.extend(arguments.fields()?.into_iter().map(|field| field.value));
+            // Without aliases, `where` is a field like any other.
+            let stop: &[&str] = if has_aliases { &["where"] } else { &[] };
+            names.extend(arguments.fields_until(stop)?);
         }
     }
-    if uses_time {
-        matching.time = Some(if earlier { Time::Earlier } else { Time::Later });
-    }
     let subsearch = required(subsearch, arguments)?;
-    let keys = match (left, right) {
-        (Some(left), Some(right)) => aliased(left, right, pairs, arguments)?,
-        (None, None) => Keys::Fields(names),
+    let uses_time: bool = arguments.value("usetime");
+    if !uses_time {
+        arguments.without_effect("earlier", "it counts with `usetime=true` only");
+    }
+    let is_earlier: bool = arguments.value("earlier");
+    let matching = Matching {
+        keeps_all: arguments.value::<&str>("type") != "inner",
+        max: arguments.value("max"),
+        overwrites: arguments.value("overwrite"),
+        time: uses_time.then_some(if is_earlier { Time::Earlier } else { Time::Later }),
+    };
+    let alias = |name| arguments.given::<String>(name).map(|alias| alias.value);
+    let keys = match (alias("left"), alias("right")) {
+        (Some(left), Some(right)) => {
+            if let Some(field) = names.first() {
+                let message = format!("expected `where` before the keys, found `{}`", field.value);
+                return Err(Diagnostic::error(Code::SYNTAX, message)
+                    .at(field.span)
+                    .help("for example `join left=L right=R where L.user=R.user [ … ]`"));
+            }
+            aliased(left, right, pairs, arguments)?
+        }
+        (None, None) => Keys::Fields(names.into_iter().map(|field| field.value).collect()),
         _ => {
             return Err(Diagnostic::error(Code::BAD_OPTION, "`left` and `right` go together")
                 .at(arguments.span()));
         }
     };
     Ok(Box::new(JoinRows { matching, keys, subsearch }))
-}
-
-/// Returns whether rows without a partner are kept.
-fn join_type(value: &Spanned<String>) -> Result<bool, Diagnostic> {
-    match value.value.to_ascii_lowercase().as_str() {
-        "inner" => Ok(false),
-        "left" | "outer" => Ok(true),
-        other => {
-            let message = format!("expected `inner`, `left` or `outer`, found `{other}`");
-            Err(Diagnostic::error(Code::BAD_OPTION, message).at(value.span))
-        }
-    }
 }
 
 /// Reads `L.a=R.a M.b=R.b …` after `where`.
@@ -219,6 +230,10 @@ impl JoinRows {
 
 #[async_trait]
 impl Command for JoinRows {
+    fn parts(&self) -> Parts<'_> {
+        Parts { pipelines: vec![&self.subsearch], ..Parts::default() }
+    }
+
     fn needs(&self, after: Needs) -> Needs {
         self.side(&after, true)
     }

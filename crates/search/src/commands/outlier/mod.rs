@@ -5,15 +5,27 @@ mod operator;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::Arguments;
 
 use self::operator::{OutlierAction, Outliers};
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options, table};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, table};
 use crate::planning::plan::{Needs, Plan};
 
-/// Distances of the quartiles that a number may be outside (Search Reference, `outlier`).
-const DEFAULT_FACTOR: f64 = 2.5;
+/// How far outside the quartiles outliers are.
+pub(super) const PARAM: Argument = Argument::option("param", Takes::Number)
+    .default("2.5")
+    .doc("How many distances of the quartiles outside.");
+
+/// Whether low numbers count.
+pub(super) const USELOWER: Argument = Argument::option("uselower", Takes::Bool)
+    .default("false")
+    .doc("Whether numbers far below the first quartile count too.");
+
+/// Whether truncated numbers are marked.
+pub(super) const MARK: Argument = Argument::option("mark", Takes::Bool)
+    .default("false")
+    .doc("Whether truncated numbers begin with `000`.");
 
 static DOC: CommandDoc = CommandDoc {
     name: "outlier",
@@ -22,15 +34,15 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Truncates numbers far above the third quartile to the fence, or removes their rows.",
     syntax: "outlier [type=iqr] [action=tf|rm] [param=<num>] [uselower=<bool>] [mark=<bool>] [<field> …]",
     arguments: &[
-        ("type", "Only `iqr`."),
-        (
-            "action",
-            "`tf` or `transform` truncates, `rm` or `remove` removes the row. Default `tf`.",
-        ),
-        ("param", "How many distances of the quartiles outside. Default 2.5."),
-        ("uselower", "If true, numbers far below the first quartile count too. Default false."),
-        ("mark", "If true, truncated numbers begin with `000`. Default false."),
-        ("field", "The fields. Default: all that are not internal."),
+        Argument::option("type", Takes::OneOf(&["iqr"])).default("iqr").doc("The method."),
+        Argument::option("action", Takes::OneOf(&["tf", "transform", "rm", "remove"]))
+            .default("tf")
+            .doc("`tf` or `transform` truncates, `rm` or `remove` removes the row."),
+        PARAM,
+        USELOWER,
+        MARK,
+        Argument::positional("field", Takes::Fields)
+            .doc("The fields. Default: all that are not internal."),
     ],
     examples: &[
         Example {
@@ -74,60 +86,29 @@ pub(super) struct Outlier {
 }
 
 impl Outlier {
-    /// Returns the command over these fields, all options at their defaults.
-    pub(super) fn of(fields: Vec<String>) -> Self {
+    /// Returns the command over these fields, as the options say; `action` is that option's value.
+    pub(super) fn new(fields: Vec<String>, action: &str, arguments: &mut Arguments<'_>) -> Self {
+        let is_removing = matches!(action, "rm" | "remove");
+        if is_removing {
+            arguments.without_effect("mark", "the rows are removed");
+        }
         Self {
             fields,
-            factor: DEFAULT_FACTOR,
-            use_lower: false,
-            is_marked: false,
-            is_removing: false,
+            factor: arguments.value("param"),
+            use_lower: arguments.value("uselower"),
+            is_marked: arguments.value("mark"),
+            is_removing,
         }
-    }
-
-    /// Takes an option; returns false if `outlier` has none of this name.
-    pub(super) fn option(
-        &mut self,
-        name: &Spanned<String>,
-        value: &Spanned<String>,
-    ) -> Result<bool, Diagnostic> {
-        match name.value.to_ascii_lowercase().as_str() {
-            "param" => self.factor = options::number(value)?,
-            "uselower" => self.use_lower = options::boolean(value)?,
-            "mark" => self.is_marked = options::boolean(value)?,
-            "action" => {
-                self.is_removing = match value.value.to_ascii_lowercase().as_str() {
-                    "rm" | "remove" => true,
-                    "tf" | "transform" => false,
-                    other => {
-                        let message = format!("expected `transform` or `remove`, found `{other}`");
-                        return Err(Diagnostic::error(Code::BAD_OPTION, message).at(value.span));
-                    }
-                };
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
     }
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut outlier = Outlier::of(Vec::new());
-    while !arguments.is_empty() {
-        if let Some((name, value)) = arguments.any_option() {
-            if name.value.eq_ignore_ascii_case("type") {
-                if !value.value.eq_ignore_ascii_case("iqr") {
-                    let message = format!("expected `iqr`, found `{}`", value.value);
-                    return Err(Diagnostic::error(Code::BAD_OPTION, message).at(value.span));
-                }
-            } else if !outlier.option(&name, &value)? {
-                return Err(options::unknown("outlier", &name));
-            }
-        } else {
-            outlier.fields.extend(arguments.fields()?.into_iter().map(|field| field.value));
-        }
+    let mut fields = Vec::new();
+    while arguments.more() {
+        fields.extend(arguments.fields()?.into_iter().map(|field| field.value));
     }
-    Ok(Box::new(outlier))
+    let action: &str = arguments.value("action");
+    Ok(Box::new(Outlier::new(fields, action, arguments)))
 }
 
 #[async_trait]

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_eval::regex::Regex;
-use spilltrail_event::fields::RAW;
 use spilltrail_event::{Field, Kind};
 use spilltrail_spl::Arguments;
 
 use self::extract::Extract;
 use self::sed::Script;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::operators::Derive;
 use crate::planning::plan::{Needs, Plan};
 
@@ -25,17 +24,16 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Extracts fields with the named groups of a regular expression, or edits a field as `sed` does.",
     syntax: "rex [field=<field>] \"<regular expression>\" [max_match=<int>] [offset_field=<field>] | rex [field=<field>] mode=sed \"<sed expression>\"",
     arguments: &[
-        ("field", "The field that is read. Default `_raw`."),
-        (
-            "max_match",
-            "How often the expression is applied; 0 is without limit. Default 1. More than one match gives multivalues.",
+        Argument::option("field", Takes::Field).default("_raw").doc("The field that is read."),
+        Argument::positional("regular expression", Takes::Regex)
+            .doc("Its named groups are the fields."),
+        Argument::option("max_match", Takes::Count).default("1").doc(
+            "How often the expression is applied; 0 is without limit. More than one match gives multivalues.",
         ),
-        (
-            "offset_field",
+        Argument::option("offset_field", Takes::Field).doc(
             "A field for the places of the groups: `name=first-last`, counted from 0, joined by `&`.",
         ),
-        (
-            "mode",
+        Argument::option("mode", Takes::OneOf(&["sed"])).doc(
             "`sed`: the text is `s/regular expression/replacement/flags` or `y/characters/others/`.",
         ),
     ],
@@ -80,27 +78,13 @@ enum Action {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut field = RAW.to_owned();
     let mut pattern: Option<Spanned<String>> = None;
-    let mut max_matches = 1;
-    let mut offset_field = None;
-    let mut is_sed = false;
-    while !arguments.is_empty() {
-        if let Some((name, value)) = arguments.any_option() {
-            match name.value.to_ascii_lowercase().as_str() {
-                "field" => field = value.value,
-                "max_match" => max_matches = options::count(&value)?,
-                "offset_field" => offset_field = Some(value.value),
-                "mode" if value.value.eq_ignore_ascii_case("sed") => is_sed = true,
-                "mode" => {
-                    let message = format!("expected `sed`, found `{}`", value.value);
-                    return Err(Diagnostic::error(Code::BAD_OPTION, message).at(value.span));
-                }
-                _ => return Err(options::unknown("rex", &name)),
-            }
-        } else if let (None, Some(text)) = (&pattern, arguments.quoted()) {
-            pattern = Some(text);
-        } else {
+    while arguments.more() {
+        if pattern.is_some() {
+            arguments.finish()?;
+        }
+        pattern = arguments.quoted();
+        if pattern.is_none() {
             arguments.finish()?;
         }
     }
@@ -109,12 +93,17 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             .at(arguments.span())
             .help("for example `rex field=user \"(?<domain>[^@]+)$\"`"));
     };
-    let action = if is_sed {
+    let action = if arguments.given_at("mode").is_some() {
+        for name in ["max_match", "offset_field"] {
+            arguments.without_effect(name, "`mode=sed` extracts nothing");
+        }
         Action::Edit(Arc::new(Script::parse(&pattern)?))
     } else {
-        Action::Extract(Arc::new(extraction(&pattern, max_matches, offset_field)?))
+        let offset_field = arguments.given("offset_field").map(|field| field.value);
+        let extract = extraction(&pattern, arguments.value("max_match"), offset_field)?;
+        Action::Extract(Arc::new(extract))
     };
-    Ok(Box::new(Rex { field, action }))
+    Ok(Box::new(Rex { field: arguments.value("field"), action }))
 }
 
 fn extraction(

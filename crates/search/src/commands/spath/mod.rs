@@ -14,7 +14,7 @@ use spilltrail_event::fields::{RAW, TIME, part_of_raw};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::commands::subsearch;
 use crate::operators::{Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan};
@@ -30,12 +30,13 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Takes values out of JSON or XML: those at a path, or without a path all of them.",
     syntax: "spath [input=<field>] [output=<field>] [path=<path>|<path>]",
     arguments: &[
-        ("input", "The field with the document. Default `_raw`."),
-        ("output", "The field that gets the values at the path. Default the path itself."),
-        (
-            "path",
+        Argument::option("input", Takes::Field).default("_raw").doc("The field with the document."),
+        Argument::option("output", Takes::Field)
+            .doc("The field that gets the values at the path. Default: the path itself."),
+        Argument::option("path", Takes::Text).doc(
             "Keys joined by dots; `{}` all elements of an array, `{0}` its first; in XML `{1}` is the first element and `{@name}` an attribute. Without a path every value becomes a field of its own.",
         ),
+        Argument::positional("path", Takes::Text).doc("The path, in place of `path=`."),
     ],
     examples: &[
         Example {
@@ -82,22 +83,18 @@ struct Target {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let (mut input, mut output, mut path) = (RAW.to_owned(), None, None);
-    while !arguments.is_empty() {
-        if let Some((name, value)) = arguments.any_option() {
-            match name.value.to_ascii_lowercase().as_str() {
-                "input" => input = value.value,
-                "output" => output = Some(value),
-                "path" => path = Some(value.value),
-                _ => return Err(options::unknown("spath", &name)),
-            }
-        } else if path.is_none() {
-            path = Some(arguments.field()?.value);
-        } else {
+    let mut path = None;
+    while arguments.more() {
+        if path.is_some() || arguments.given_at("path").is_some() {
             arguments.finish()?;
         }
+        path = Some(arguments.field()?.value);
     }
-    let target = match (path, output) {
+    if path.is_some() {
+        arguments.without_effect("path", "the path is given without a name too");
+    }
+    let path = path.or_else(|| arguments.given("path").map(|path| path.value));
+    let target = match (path, arguments.given::<String>("output")) {
         (None, None) => None,
         (None, Some(output)) => {
             return Err(Diagnostic::error(Code::BAD_OPTION, "`output` needs a path")
@@ -109,7 +106,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             path: Arc::new(AtPath { steps: path::parse(&path), path }),
         }),
     };
-    Ok(Box::new(Spath { input, target, part: None }))
+    Ok(Box::new(Spath { input: arguments.value("input"), target, part: None }))
 }
 
 #[async_trait]

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Aggregate, Expr, Extension, LogicalPlan, lit};
 use indexmap::IndexSet;
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Kind, fields};
 use spilltrail_spl::{Arguments, StatsArguments};
 
 use self::operator::CountPresent;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::operators::{Expand, KEY, Operator, OperatorNode, Pack, Unpack, VALUES, Whole};
 use crate::planning::aggregate::{self, Grouping, Preparation};
 use crate::planning::order;
@@ -27,10 +27,21 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Computes statistics over all rows, or over the groups that the BY fields make.",
     syntax: "stats [allnum=<bool>] [partitions=<int>] [delim=<text>] <function>(<field>|eval(<expr>)) [AS <name>] … [BY <field> …] [dedup_splitvals=<bool>]",
     arguments: &[
-        ("allnum", "If true, one value that is no number suppresses the statistic of its group."),
-        ("partitions", "Taken and without effect."),
-        ("delim", "Taken; it shows only where a later command joins the values."),
-        ("dedup_splitvals", "If true, equal members of a multivalue BY field count once."),
+        Argument::option("partitions", Takes::Count)
+            .default("1")
+            .no_effect("work is shared out by itself")
+            .doc("How many parts the rows are worked on in."),
+        Argument::option("allnum", Takes::Bool)
+            .default("false")
+            .doc("Whether one value that is no number suppresses the statistic of its group."),
+        Argument::option("delim", Takes::Text)
+            .doc("What a later `nomv` joins the values of a statistic by. Default: a newline."),
+        Argument::positional("function", Takes::Statistics)
+            .doc("The statistics; `AS` gives one a name."),
+        Argument::keyword("BY", Takes::Fields).doc("The fields whose values make the groups."),
+        Argument::option("dedup_splitvals", Takes::Bool)
+            .default("false")
+            .doc("Whether equal members of a multivalue BY field count once."),
     ],
     examples: &[
         Example {
@@ -60,32 +71,24 @@ pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 struct Stats {
     arguments: StatsArguments,
     grouping: Grouping,
+    /// What a later `nomv` joins the values of a statistic by.
+    delimiter: Option<String>,
     whole: Whole,
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut grouping = Grouping::default();
-    while let Some((name, value)) = arguments.any_option() {
-        match name.value.to_ascii_lowercase().as_str() {
-            "allnum" => grouping.all_numbers = options::boolean(&value)?,
-            "partitions" | "delim" => {}
-            _ => return Err(options::unknown("stats", &name)),
-        }
-    }
-    let parsed = arguments.stats()?;
-    let mut whole = Whole::Members;
-    if let Some(value) = arguments.option("dedup_splitvals")
-        && options::boolean(&value)?
-    {
-        whole = Whole::DistinctMembers;
-    }
+    let parsed = aggregate::arguments(arguments)?;
     arguments.finish()?;
-    if parsed.aggregates.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a statistics function")
-            .at(arguments.span())
-            .help("for example `stats count by user`"));
+    if parsed.by.is_empty() {
+        arguments.without_effect("dedup_splitvals", "there are no BY fields");
     }
-    Ok(Box::new(Stats { arguments: parsed, grouping, whole }))
+    let is_distinct: bool = arguments.value("dedup_splitvals");
+    Ok(Box::new(Stats {
+        arguments: parsed,
+        grouping: Grouping { all_numbers: arguments.value("allnum") },
+        delimiter: arguments.given("delim").map(|delimiter| delimiter.value),
+        whole: if is_distinct { Whole::DistinctMembers } else { Whole::Members },
+    }))
 }
 
 impl Stats {
@@ -96,6 +99,10 @@ impl Stats {
 
 #[async_trait]
 impl Command for Stats {
+    fn parts(&self) -> Parts<'_> {
+        Parts { operands: aggregate::expressions(&self.arguments.aggregates), ..Parts::default() }
+    }
+
     fn needs(&self, _: Needs) -> Needs {
         aggregate::needs(&self.arguments.aggregates, &self.by())
     }
@@ -105,7 +112,14 @@ impl Command for Stats {
         let by = self.by();
         let aggregates = &self.arguments.aggregates;
         let preparation = aggregate::prepare(input, aggregates, &by, self.grouping, stage)?;
-        grouped(preparation, &by, self.whole, stage)
+        let is_multi = |aggregate: &&PlannedAggregate| aggregate.kind == Kind::Multi;
+        let outputs = preparation.aggregates.iter().filter(is_multi);
+        let several: Vec<String> = outputs.map(|aggregate| aggregate.output.clone()).collect();
+        let mut plan = grouped(preparation, &by, self.whole, stage)?;
+        if let Some(delimiter) = &self.delimiter {
+            several.iter().for_each(|name| plan.set_delimiter(name, delimiter));
+        }
+        Ok(plan)
     }
 
     fn grouping(&self) -> Option<Vec<String>> {

@@ -10,11 +10,11 @@ use indexmap::IndexSet;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, fields};
 use spilltrail_spl::time::{self, Unit};
-use spilltrail_spl::{Arguments, EvalExpr, StatsArguments, parse_eval};
+use spilltrail_spl::{Arguments, EvalExpr, StatsArguments};
 
 use self::operator::{Resets, StreamStatistics, Window};
 use self::window::MAX_WINDOW;
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage, options};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan};
@@ -28,26 +28,33 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Adds to every row the statistics of the rows up to it.",
     syntax: "streamstats [current=<bool>] [window=<int>] [global=<bool>] [time_window=<span>] [allnum=<bool>] [reset_on_change=<bool>] [reset_before=(<expr>)] [reset_after=(<expr>)] <function>(<field>|eval(<expr>)) [AS <name>] … [BY <field> …]",
     arguments: &[
-        ("current", "Whether the row itself counts. Default true."),
-        (
-            "window",
-            "How many rows count, the row itself included, at most 10,000; 0 for all. Default 0.",
+        Argument::option("current", Takes::Bool)
+            .default("true")
+            .doc("Whether the row itself counts."),
+        // Splunk's default limit holds, because each row costs as much as its window.
+        Argument::option("window", Takes::Count)
+            .default("0")
+            .between(0, MAX_WINDOW as u64)
+            .doc("How many rows count, the row itself included; 0 is all."),
+        Argument::option("global", Takes::Bool).default("true").doc(
+            "With a window and BY: whether the window is of all rows (true) or of each group.",
         ),
-        (
-            "global",
-            "With a window and BY: whether the window is of all rows (true) or of each group. Default true.",
-        ),
-        (
-            "time_window",
-            "Only rows less than this away in time count; rows must be in order of `_time`.",
-        ),
-        ("allnum", "If true, one value that is no number suppresses the statistic."),
-        ("reset_on_change", "If true, everything starts anew when the BY fields change."),
-        ("reset_before", "Everything starts anew before a row for which this holds."),
-        (
-            "reset_after",
+        Argument::option("time_window", Takes::Span)
+            .doc("Only rows less than this away in time count; rows must be in order of `_time`."),
+        Argument::option("allnum", Takes::Bool)
+            .default("false")
+            .doc("Whether one value that is no number suppresses the statistic of its group."),
+        Argument::option("reset_on_change", Takes::Bool)
+            .default("false")
+            .doc("Whether everything starts anew when the BY fields change."),
+        Argument::option("reset_before", Takes::Condition)
+            .doc("Everything starts anew before a row for which this holds."),
+        Argument::option("reset_after", Takes::Condition).doc(
             "Everything starts anew after a row for which this holds; it may use the results.",
         ),
+        Argument::positional("function", Takes::Statistics)
+            .doc("The statistics; `AS` gives one a name."),
+        Argument::keyword("BY", Takes::Fields).doc("The fields whose values make the groups."),
     ],
     examples: &[
         Example {
@@ -91,110 +98,68 @@ pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 #[derive(Debug)]
 struct StreamStats {
     arguments: StatsArguments,
-    options: Written,
+    options: Options,
 }
 
-/// The options as they are written.
-#[derive(Debug, Default)]
-struct Written {
+/// The options.
+#[derive(Debug)]
+struct Options {
     grouping: Grouping,
-    without_current: bool,
-    window: usize,
-    is_each_group: bool,
-    seconds: Option<f64>,
+    with_current: bool,
+    window: Window,
     on_change: bool,
     before: Option<EvalExpr>,
     after: Option<EvalExpr>,
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut options = Written::default();
-    options.take(arguments)?;
-    let mut parsed = arguments.stats()?;
-    options.take(arguments)?;
-    if parsed.by.is_empty() && arguments.keyword("by").is_some() {
-        parsed.by = arguments.fields()?;
-        options.take(arguments)?;
-    }
+    let parsed = aggregate::arguments(arguments)?;
     arguments.finish()?;
-    if options.window > 0 && options.seconds.is_some() {
-        let message = "`window` and `time_window` exclude each other";
-        return Err(Diagnostic::error(Code::BAD_OPTION, message).at(arguments.span()));
+    let condition = |name| arguments.given(name).map(|condition| condition.value);
+    let options = Options {
+        grouping: Grouping { all_numbers: arguments.value("allnum") },
+        with_current: arguments.value("current"),
+        on_change: arguments.value("reset_on_change"),
+        before: condition("reset_before"),
+        after: condition("reset_after"),
+        window: window(arguments),
+    };
+    if parsed.by.is_empty() {
+        for name in ["global", "reset_on_change"] {
+            arguments.without_effect(name, "there are no BY fields");
+        }
     }
     Ok(Box::new(StreamStats { arguments: parsed, options }))
 }
 
-impl Written {
-    fn take(&mut self, arguments: &mut Arguments<'_>) -> Result<(), Diagnostic> {
-        while let Some((name, value)) = arguments.any_option() {
-            match name.value.to_ascii_lowercase().as_str() {
-                "current" => self.without_current = !options::boolean(&value)?,
-                "window" => self.window = window(&value)?,
-                "global" => self.is_each_group = !options::boolean(&value)?,
-                "time_window" => self.seconds = Some(seconds(&value)?),
-                "allnum" => self.grouping.all_numbers = options::boolean(&value)?,
-                "reset_on_change" => self.on_change = options::boolean(&value)?,
-                "reset_before" => self.before = Some(condition(value, arguments)?),
-                "reset_after" => self.after = Some(condition(value, arguments)?),
-                _ => return Err(options::unknown("streamstats", &name)),
-            }
-            arguments.symbol(",");
+fn window(arguments: &mut Arguments<'_>) -> Window {
+    let count = arguments.value("window");
+    if let Some(span) = arguments.given::<time::Span>("time_window") {
+        if count > 0 {
+            let message = "`window` and `time_window` exclude each other";
+            arguments.report(Diagnostic::error(Code::BAD_OPTION, message).at(span.span));
         }
-        Ok(())
+        arguments.without_effect("global", "it is about `window`");
+        return Window::Seconds(seconds(&span, arguments));
     }
-
-    fn window(&self) -> Window {
-        match (self.window, self.seconds) {
-            (_, Some(seconds)) => Window::Seconds(seconds),
-            (0, None) => Window::All,
-            (count, None) => Window::Rows { count, is_global: !self.is_each_group },
-        }
+    if count == 0 {
+        arguments.without_effect("global", "there is no `window`");
+        return Window::All;
     }
+    Window::Rows { count, is_global: arguments.value("global") }
 }
 
-/// Reads a number of rows. Splunk's default limit holds, because each row costs as much as its window.
-fn window(value: &Spanned<String>) -> Result<usize, Diagnostic> {
-    let count = options::count(value)?;
-    if count > MAX_WINDOW {
-        let message = format!("`window` may have at most {MAX_WINDOW} rows, found {count}");
-        return Err(Diagnostic::error(Code::BAD_OPTION, message)
-            .at(value.span)
-            .help("without `window`, all rows so far count"));
+/// Returns the length of a time window; a span of a calendar's units is reported.
+fn seconds(span: &Spanned<time::Span>, arguments: &mut Arguments<'_>) -> f64 {
+    if matches!(span.value.unit, Unit::Month | Unit::Quarter | Unit::Year) {
+        let message = "expected a span of seconds to weeks for `time_window`";
+        arguments.report(
+            Diagnostic::error(Code::BAD_OPTION, message)
+                .at(span.span)
+                .help("for example `time_window=5m`"),
+        );
     }
-    Ok(count)
-}
-
-fn seconds(value: &Spanned<String>) -> Result<f64, Diagnostic> {
-    match time::parse_span(&value.value) {
-        Some(span) if !matches!(span.unit, Unit::Month | Unit::Quarter | Unit::Year) => {
-            Ok(bins::seconds(span))
-        }
-        _ => Err(Diagnostic::error(
-            Code::BAD_OPTION,
-            format!("expected a span of seconds to weeks, found `{}`", value.value),
-        )
-        .at(value.span)
-        .help("for example `time_window=5m`")),
-    }
-}
-
-/// Reads a condition: `(expr)`, `"(expr)"`, or `"("expr")"` as Splunk's documentation prints it.
-fn condition(
-    value: Spanned<String>,
-    arguments: &mut Arguments<'_>,
-) -> Result<EvalExpr, Diagnostic> {
-    let text = if value.value == "(" {
-        let rest = arguments.until("\")\"").ok_or_else(|| {
-            Diagnostic::error(Code::UNBALANCED, "this condition is never closed").at(value.span)
-        })?;
-        rest.value.replace("\\\"", "\"")
-    } else {
-        value.value
-    };
-    parse_eval(&text).map_err(|diagnostic| {
-        // Its places are places in the condition alone.
-        Diagnostic { labels: Vec::new(), ..diagnostic }.at(value.span)
-    })
+    bins::seconds(span.value)
 }
 
 impl StreamStats {
@@ -223,6 +188,15 @@ impl StreamStats {
 
 #[async_trait]
 impl Command for StreamStats {
+    fn parts(&self) -> Parts<'_> {
+        let Options { before, after, .. } = &self.options;
+        Parts {
+            operands: aggregate::expressions(&self.arguments.aggregates),
+            conditions: before.iter().chain(after).collect(),
+            ..Parts::default()
+        }
+    }
+
     fn needs(&self, after: Needs) -> Needs {
         let mut needs = aggregate::needs_beside(after, &self.arguments);
         needs.order = true;
@@ -235,7 +209,7 @@ impl Command for StreamStats {
             let names = eval::field_names(expr);
             needs = needs.and(names.iter().filter(|name| !results.contains(&name.as_str())));
         }
-        if self.options.seconds.is_some() {
+        if matches!(self.options.window, Window::Seconds(_)) {
             needs.fields.add(fields::TIME);
         }
         needs
@@ -256,8 +230,8 @@ impl Command for StreamStats {
         let operator = StreamStatistics {
             aggregates,
             by,
-            window: self.options.window(),
-            with_current: !self.options.without_current,
+            window: self.options.window,
+            with_current: self.options.with_current,
             resets,
         };
         preparation

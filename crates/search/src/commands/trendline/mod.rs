@@ -9,7 +9,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_spl::Arguments;
 
 use self::operator::{Trend, TrendKind, Trends};
-use super::{Command, CommandDoc, CommandKind, Entry, Example, Stage};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
@@ -19,10 +19,17 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Adds moving averages of fields.",
     syntax: "trendline (sma|wma|ema)<period>(<field>) [AS <name>] …",
     arguments: &[
-        ("sma", "Simple moving average."),
-        ("wma", "Weighted moving average: the newest value counts most."),
-        ("ema", "Exponential moving average."),
-        ("period", "How many values, from 2 to 10000; earlier rows get nothing."),
+        Argument::call("sma<period>", Takes::Field).between(2, 10_000).doc(
+            "Simple moving average of as many values as the period says; earlier rows get nothing.",
+        ),
+        Argument::call("wma<period>", Takes::Field)
+            .between(2, 10_000)
+            .doc("Weighted moving average: the newest value counts most."),
+        Argument::call("ema<period>", Takes::Field)
+            .between(2, 10_000)
+            .doc("Exponential moving average."),
+        Argument::keyword("AS", Takes::Field)
+            .doc("The field that gets the average. Default: as it is written."),
     ],
     examples: &[
         Example {

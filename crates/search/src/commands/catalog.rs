@@ -1,0 +1,53 @@
+//! The commands as plain data, for whatever completes or explains a search as it is written.
+
+use serde::Serialize;
+
+use super::{Argument, COMMANDS, CommandKind};
+
+/// A command and what can be written after its name.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct CatalogEntry {
+    /// Name in lower case.
+    pub name: &'static str,
+    /// Other names.
+    pub aliases: &'static [&'static str],
+    /// Class.
+    pub kind: CommandKind,
+    /// One line.
+    pub summary: &'static str,
+    /// Grammar in one line.
+    pub syntax: &'static str,
+    /// The declared arguments, those that are refused included.
+    pub arguments: &'static [Argument],
+}
+
+/// Returns every command, sorted by name.
+#[must_use]
+pub fn catalog() -> Vec<CatalogEntry> {
+    let entries = COMMANDS.iter().map(|entry| CatalogEntry {
+        name: entry.doc.name,
+        aliases: entry.doc.aliases,
+        kind: entry.doc.kind,
+        summary: entry.doc.summary,
+        syntax: entry.doc.syntax,
+        arguments: entry.doc.arguments,
+    });
+    entries.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_complete_as_json() {
+        let catalog = serde_json::to_value(catalog()).expect("plain data");
+        let head = catalog.as_array().and_then(|all| all.iter().find(|c| c["name"] == "head"));
+        let limit = &head.expect("`head` is listed")["arguments"][1];
+        let expected = serde_json::json!({
+            "name": "limit", "form": "option", "takes": "count", "default": "10", "range": null,
+            "support": "honored", "doc": "How many rows to keep.",
+        });
+        assert_eq!(*limit, expected);
+    }
+}
