@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::CommandFactory;
 use spilltrail_diagnostic::{REGISTRY, by_name, similar};
-use spilltrail_eval::functions::FUNCTIONS as EVAL_FUNCTIONS;
+use spilltrail_eval::functions::{self as eval, FUNCTIONS as EVAL_FUNCTIONS};
 use spilltrail_search::commands::{COMMANDS, CommandDoc, command};
-use spilltrail_search::stats::FUNCTIONS as STATS_FUNCTIONS;
+use spilltrail_search::stats::{self, FUNCTIONS as STATS_FUNCTIONS};
 
 use crate::arguments::Arguments;
 
@@ -32,13 +32,15 @@ pub(crate) fn run(topic: Option<&str>) -> Result<ExitCode> {
         print_command(entry.doc);
         is_known = true;
     }
-    if let Some(function) = EVAL_FUNCTIONS.iter().find(|function| function.doc.name == name) {
+    if let Some(function) = eval::find(&name) {
         println!("{}\n    {}", function.doc.syntax, function.doc.summary);
+        print_aliases(function.doc.aliases);
         print_differs(function.doc.differs);
         is_known = true;
     }
-    if let Some(function) = STATS_FUNCTIONS.iter().find(|function| function.name == name) {
-        println!("{} (statistics)\n    {}", function.name, function.summary);
+    if let Some(function) = stats::named(&name) {
+        println!("{} (statistics)\n    {}", function.shown(), function.summary);
+        print_aliases(function.aliases);
         print_differs(function.differs);
         is_known = true;
     }
@@ -49,10 +51,25 @@ pub(crate) fn run(topic: Option<&str>) -> Result<ExitCode> {
     if is_known {
         return Ok(ExitCode::SUCCESS);
     }
-    let known = COMMANDS.iter().map(|entry| entry.doc.name);
-    match similar(&name, known.chain(EVAL_FUNCTIONS.iter().map(|function| function.doc.name))) {
+    let commands = COMMANDS.iter().flat_map(|entry| names(entry.doc.name, entry.doc.aliases));
+    let eval = EVAL_FUNCTIONS.iter().flat_map(|it| names(it.doc.name, it.doc.aliases));
+    let statistics = STATS_FUNCTIONS.iter().flat_map(|it| names(it.name, it.aliases));
+    match similar(&name, commands.chain(eval).chain(statistics)) {
         Some(similar) => bail!("there is no help about `{topic}`; did you mean `{similar}`?"),
         None => bail!("there is no help about `{topic}`; `spilltrail help` lists the topics"),
+    }
+}
+
+fn names(
+    name: &'static str,
+    aliases: &'static [&'static str],
+) -> impl Iterator<Item = &'static str> {
+    std::iter::once(name).chain(aliases.iter().copied())
+}
+
+fn print_aliases(aliases: &[&str]) {
+    if !aliases.is_empty() {
+        println!("    Also written {}.", aliases.join(", "));
     }
 }
 
@@ -63,6 +80,7 @@ fn print_names(title: &str, names: impl Iterator<Item = impl Into<String>>) {
 
 fn print_command(doc: &CommandDoc) {
     println!("{}\n    {}", doc.syntax, doc.summary);
+    print_aliases(doc.aliases);
     for argument in doc.arguments {
         println!("    {}: {}", argument.shown(), argument.meaning());
     }

@@ -173,8 +173,7 @@ fn statistics_functions() -> String {
 }
 
 fn statistic(function: &StatsFunction) -> String {
-    let number = if function.has_parameter { "<number>" } else { "" };
-    format!("`{}{number}`", function.name)
+    format!("`{}`", function.shown())
 }
 
 fn diagnostics() -> String {

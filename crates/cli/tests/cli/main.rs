@@ -2,6 +2,7 @@
 
 mod detections;
 mod fixture;
+mod help;
 mod hunt;
 mod pack;
 mod reading;

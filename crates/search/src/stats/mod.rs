@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use spilltrail_event::{Kind, Value};
 
 pub use aggregate::PlannedAggregate;
-pub use functions::{FUNCTIONS, find};
+pub use functions::{FUNCTIONS, find, named};
 pub(crate) use groups::start;
 pub use groups::{GroupStatistics, Start};
 
@@ -81,6 +81,14 @@ pub struct StatsFunction {
     pub start: Start,
     /// Every known difference from Splunk.
     pub differs: &'static [&'static str],
+}
+
+impl StatsFunction {
+    /// Returns the name as it is written, with a placeholder for the number: `perc<number>`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        format!("{}{}", self.name, if self.has_parameter { "<number>" } else { "" })
+    }
 }
 
 /// A number in a saved state. States are JSON, which has no infinities and no NaN, so that its bits

@@ -61,6 +61,16 @@ pub fn find(name: &str) -> Option<(&'static StatsFunction, f64)> {
     named(stem, true).map(|function| (function, number))
 }
 
+/// Returns the function that a reader means by `name`: also a family by its name alone, as `perc`, or
+/// with a placeholder for the number, as `p<N>`.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static StatsFunction> {
+    let stem = name.split_once('<').map_or(name, |(stem, _)| stem);
+    let is_named =
+        |function: &&&StatsFunction| function.name == stem || function.aliases.contains(&stem);
+    find(name).map(|(function, _)| function).or_else(|| FUNCTIONS.iter().find(is_named).copied())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +80,18 @@ mod tests {
         assert!(FUNCTIONS.is_sorted_by(|a, b| a.name < b.name));
         assert_eq!(find("p99.9").map(|(f, n)| (f.name, n)), Some(("perc", 99.9)));
         assert_eq!(find("distinct_count").map(|(f, _)| f.name), Some("dc"));
+        for (name, listed) in [
+            ("p95", "perc"),
+            ("perc", "perc"),
+            ("p<N>", "perc"),
+            ("exactperc99.9", "exactperc"),
+            ("upperperc<N>", "upperperc"),
+            ("mean", "avg"),
+            ("dc", "dc"),
+        ] {
+            assert_eq!(named(name).map(|function| function.name), Some(listed), "{name}");
+        }
+        assert!(named("nosuch").is_none());
         assert!(find("perc101").is_none() && find("nosuch").is_none() && find("perc").is_none());
     }
 }
