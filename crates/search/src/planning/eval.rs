@@ -50,19 +50,24 @@ pub fn expression(
     scope: &dyn Scope,
     context: &SearchContext,
 ) -> Result<Expression, Diagnostic> {
-    let mut eval_context = EvalContext::new(context.now, context.zone.clone());
-    eval_context.compile_search = Some(predicate::searchmatch(context));
-    eval_context.lookups = Some(std::sync::Arc::new(Lookups::new(context)));
-    let compiled = Expression::compile(expr, scope, &eval_context).map_err(|diagnostics| {
-        diagnostics
-            .into_iter()
-            .max_by_key(|diagnostic| diagnostic.severity)
-            .unwrap_or_else(|| Diagnostic::error(Code::SYNTAX, "invalid expression").at(expr.span))
-    })?;
+    let compiled =
+        Expression::compile(expr, scope, &self::context(context)).map_err(|diagnostics| {
+            diagnostics.into_iter().max_by_key(|diagnostic| diagnostic.severity).unwrap_or_else(
+                || Diagnostic::error(Code::SYNTAX, "invalid expression").at(expr.span),
+            )
+        })?;
     for warning in compiled.warnings() {
         context.observations.message(warning.clone());
     }
     Ok(compiled)
+}
+
+/// Returns what expressions are compiled in.
+pub(crate) fn context(context: &SearchContext) -> EvalContext {
+    let mut eval_context = EvalContext::new(context.now, context.zone.clone());
+    eval_context.compile_search = Some(predicate::searchmatch(context));
+    eval_context.lookups = Some(std::sync::Arc::new(Lookups::new(context)));
+    eval_context
 }
 
 /// Compiles a condition over the columns of `plan`.

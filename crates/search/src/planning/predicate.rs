@@ -42,6 +42,11 @@ pub(crate) fn compile(
     Ok(Predicate::and(vec![Predicate::Time(range), predicate]))
 }
 
+/// Returns what is wrong with a time modifier, if anything.
+pub(crate) fn wrong_time(modifier: &SearchExpr, context: &SearchContext) -> Option<Diagnostic> {
+    Compiler { context }.bounds(&[modifier]).err()
+}
+
 /// Returns the names of the fields that an expression reads. `output` gives the fields that the rows
 /// of a subsearch can have, or `None` if that cannot be said, which counts as `*`.
 #[must_use]

@@ -1,5 +1,6 @@
 //! A search from text to rows.
 
+mod check;
 pub mod first_rows;
 pub(crate) mod optimizer;
 pub mod outline;
@@ -18,7 +19,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
-use spilltrail_diagnostic::{Diagnostic, Severity};
+use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use spilltrail_event::Field;
 use spilltrail_spl::{Expansion, expand_macros, parse};
 
@@ -114,14 +115,24 @@ pub async fn prepare(
         diagnostics.into_iter().map(|diagnostic| expansion.relocate(diagnostic)).collect()
     };
     diagnostics.into_iter().for_each(|warning| context.observations.message(warning));
-    let (mut parsed, diagnostics) = parse(&expansion.text);
+    let (mut parsed, mut diagnostics) = parse(&expansion.text);
     if has_errors(&diagnostics) {
+        // Behind a quote or bracket that is not closed, nothing is what it seems.
+        let is_sound = diagnostics.iter().all(|diagnostic| diagnostic.code != Code::UNBALANCED);
+        if is_sound {
+            diagnostics.extend(check::check(&parsed, context));
+        }
         return Err(relocate(diagnostics));
     }
     if let Some(until) = until {
         let end = parsed.commands.iter().position(|command| command.name.value == until);
         parsed.commands.truncate(end.unwrap_or(parsed.commands.len()));
     }
+    let found = check::check(&parsed, context);
+    if has_errors(&found) {
+        return Err(relocate(found));
+    }
+    found.into_iter().for_each(|warning| context.observations.message(warning));
     let plan =
         pipeline::plan_pipeline(&parsed, context, Needs::everything()).await.map_err(relocate)?;
     Ok(Prepared { plan, expansion })

@@ -4,6 +4,7 @@
 mod cases;
 mod deep;
 mod memory;
+mod mistakes;
 mod optimized;
 mod wide;
 

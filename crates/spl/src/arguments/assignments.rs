@@ -11,18 +11,55 @@ impl Arguments<'_> {
     ///
     /// A target is bare (`low-user`, `v_{p}`) or in quotes of either kind.
     ///
+    /// One that is malformed is reported, if another follows it, and reading goes on there.
+    ///
     /// # Errors
     /// A target, its `=` or its expression is missing or malformed.
     pub fn assignments(&mut self) -> Result<Vec<Assignment>, Diagnostic> {
         self.expected = "an operator, `,` or the end of the command";
         let mut assignments = Vec::new();
         loop {
-            let target = target(&mut self.cursor)?;
-            equals(&mut self.cursor)?;
-            let value = eval::expression(&mut self.cursor)?;
-            assignments.push(Assignment { target, value });
+            let mut start = self.cursor.clone();
+            match assignment(&mut self.cursor) {
+                Ok(assignment) => assignments.push(assignment),
+                Err(diagnostic) if skip_past_comma(&mut start) => {
+                    self.cursor = start;
+                    self.report(diagnostic);
+                    continue;
+                }
+                Err(diagnostic) => return Err(diagnostic),
+            }
             if self.cursor.eat(",").is_none() {
                 return Ok(assignments);
+            }
+        }
+    }
+}
+
+fn assignment(cursor: &mut Cursor<'_>) -> Result<Assignment, Diagnostic> {
+    let target = target(cursor)?;
+    equals(cursor)?;
+    let value = eval::expression(cursor)?;
+    Ok(Assignment { target, value })
+}
+
+/// Skips to behind the next comma that is in no quotes and brackets; returns false if there is none.
+fn skip_past_comma(cursor: &mut Cursor<'_>) -> bool {
+    loop {
+        match cursor.peek() {
+            None => return false,
+            Some(',') => {
+                cursor.advance(1);
+                return true;
+            }
+            Some(quote @ ('"' | '\'')) => {
+                cursor.quoted(quote);
+            }
+            Some('(' | '[') if cursor.clone().balanced().is_ok() => {
+                let _ = cursor.balanced();
+            }
+            Some(other) => {
+                cursor.advance(other.len_utf8());
             }
         }
     }

@@ -1,0 +1,104 @@
+//! Everything that is wrong with a search, found before any of it is planned.
+//!
+//! Planning stops at the first mistake, because what comes after it has no input. So the mistakes that
+//! show without an input are looked for first, in all commands and in their subsearches: unknown
+//! commands, functions and options, wrong arguments, regular expressions and times.
+
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_eval::{EvalContext, Expression, Scope};
+use spilltrail_event::Kind;
+use spilltrail_spl::{EvalExpr, EvalNode, Pipeline, SearchExpr};
+
+use crate::commands::{self, Parts};
+use crate::context::SearchContext;
+use crate::planning::{eval, predicate};
+
+/// Returns what is wrong and what is doubtful about a pipeline, in the order of the text.
+pub(crate) fn check(pipeline: &Pipeline, context: &SearchContext) -> Vec<Diagnostic> {
+    let mut check = Check { context, eval: eval::context(context), found: Vec::new() };
+    check.pipeline(pipeline);
+    check.found.sort_by_key(|diagnostic| diagnostic.span());
+    check.found
+}
+
+struct Check<'a> {
+    context: &'a SearchContext,
+    eval: EvalContext,
+    found: Vec<Diagnostic>,
+}
+
+/// The fields are not known yet: every name may be one, with a value of any kind.
+struct AnyField;
+
+impl Scope for AnyField {
+    fn kind(&self, _: &str) -> Option<Kind> {
+        Some(Kind::Text)
+    }
+}
+
+impl Check<'_> {
+    fn pipeline(&mut self, pipeline: &Pipeline) {
+        for written in &pipeline.commands {
+            let Some(entry) = commands::command(&written.name.value) else {
+                self.found.push(commands::unknown(&written.name.value, written.name.span));
+                continue;
+            };
+            let (command, reported) = entry.read(written);
+            self.found.extend(reported);
+            if let Some(command) = command {
+                self.parts(&command.parts());
+            }
+        }
+    }
+
+    fn parts(&mut self, parts: &Parts<'_>) {
+        for expr in &parts.values {
+            self.expression(expr, |compiled| compiled.storable().map(|_| ()));
+        }
+        for expr in &parts.conditions {
+            self.expression(expr, Expression::require_condition);
+        }
+        for expr in &parts.operands {
+            self.expression(expr, |_| Ok(()));
+        }
+        for search in &parts.searches {
+            self.search(search);
+        }
+        for pipeline in &parts.pipelines {
+            self.pipeline(pipeline);
+        }
+    }
+
+    fn expression(
+        &mut self,
+        expr: &EvalExpr,
+        is_usable: impl Fn(&Expression) -> Result<(), Diagnostic>,
+    ) {
+        let mut expr = expr.clone();
+        self.take_subsearches(&mut expr);
+        match Expression::compile(&expr, &AnyField, &self.eval) {
+            Ok(compiled) => self.found.extend(is_usable(&compiled).err()),
+            Err(diagnostics) => self.found.extend(diagnostics),
+        }
+    }
+
+    /// Checks the subsearches of an expression; in their places stand fields, which may be anything.
+    fn take_subsearches(&mut self, expr: &mut EvalExpr) {
+        if let EvalNode::Subsearch(pipeline) = &expr.node {
+            self.pipeline(pipeline);
+            expr.node = EvalNode::Field(String::new());
+            return;
+        }
+        expr.children_mut().into_iter().for_each(|child| self.take_subsearches(child));
+    }
+
+    fn search(&mut self, expression: &SearchExpr) {
+        expression.walk(&mut |part| match part {
+            SearchExpr::Subsearch(pipeline) => self.pipeline(pipeline),
+            SearchExpr::Time { .. } => {
+                self.found.extend(predicate::wrong_time(part, self.context));
+            }
+            _ => {}
+        });
+    }
+}

@@ -1,0 +1,181 @@
+//! Searches with mistakes in them, and what is said about them: all of them, each at its place.
+
+use spilltrail_diagnostic::Diagnostic;
+
+use super::{context, rows};
+use crate::run;
+
+const MEMORY: usize = 64 << 20;
+
+/// Code, marked text and message of a diagnostic.
+type Said<'a> = (&'a str, &'a str, &'a str);
+
+/// Searches, and everything that is said about each.
+const CASES: &[(&str, &[Said<'_>])] = &[
+    // An option that does not exist is no condition and no field.
+    ("| head limt=2", &[("SPL2004", "limt", "`head` has no option `limt`")]),
+    ("| head n=3", &[("SPL2004", "n", "`head` has no option `n`")]),
+    ("| stats count vals=x by u", &[("SPL2004", "vals", "`stats` has no option `vals`")]),
+    ("| lookup t u updat=t", &[("SPL2004", "updat", "`lookup` has no option `updat`")]),
+    // What `head` takes is a number or a condition in parentheses.
+    (
+        "| head foo",
+        &[("SPL1002", "foo", "expected a number or a condition in parentheses, found `foo`")],
+    ),
+    (
+        "| head 5 foo",
+        &[("SPL1002", "foo", "expected a number or a condition in parentheses, found `foo`")],
+    ),
+    (
+        "| head n<3",
+        &[("SPL1002", "n<3", "expected a number or a condition in parentheses, found `n<3`")],
+    ),
+    // Several mistakes of one command.
+    (
+        "| eval a=foo(1), b=bar(2)",
+        &[
+            ("SPL2002", "foo", "unsupported eval function `foo`"),
+            ("SPL2002", "bar", "unsupported eval function `bar`"),
+        ],
+    ),
+    (
+        "| eval a=1+, b=max(\",\", 2), c=*2, d=3",
+        &[("SPL1002", ",", "expected "), ("SPL1002", "*", "expected ")],
+    ),
+    (
+        "| eval a=foo(bar(1)) + round(1, 2, 3, 4)",
+        &[
+            ("SPL2002", "foo", "unsupported eval function `foo`"),
+            ("SPL2005", "round(1, 2, 3, 4)", "wrong number of arguments for `round`"),
+        ],
+    ),
+    (
+        "| dedup 0 u keepempt=t keepevents=maybe",
+        &[
+            ("SPL2005", "0", "expected a number greater than 0, found `0`"),
+            ("SPL2004", "keepempt", "`dedup` has no option `keepempt`"),
+            ("SPL2004", "maybe", "expected `true` or `false` for `keepevents`, found `maybe`"),
+        ],
+    ),
+    (
+        "| rename a as b, c* as d, e as b",
+        &[
+            ("SPL2005", "c* as d", "`c*` and `d` must have equally many `*`"),
+            ("SPL2005", "b", "two fields are renamed to `b`"),
+        ],
+    ),
+    (
+        "| stats nosuch(a) other(b) by u",
+        &[
+            ("SPL2002", "nosuch", "the statistics function `nosuch` is not supported"),
+            ("SPL2002", "other", "the statistics function `other` is not supported"),
+        ],
+    ),
+    // Mistakes of several commands, subsearches among them.
+    (
+        "| eval a=foo(1) | where match(a, \"(\") | nosuch | stats sum(eval(bar(n))) | sort limit=x a",
+        &[
+            ("SPL2002", "foo", "unsupported eval function `foo`"),
+            ("SPL2007", "\"(\"", "invalid regular expression"),
+            ("SPL2001", "nosuch", "the command `nosuch` is not supported"),
+            ("SPL2002", "bar", "unsupported eval function `bar`"),
+            ("SPL2004", "x", "expected a whole number for `limit`, found `x`"),
+        ],
+    ),
+    (
+        "search earliest=soon [search latest=late | eval a=foo(1)] | append [| nosuch] | where x",
+        &[
+            ("SPL1004", "soon", "`soon` is not a time modifier"),
+            ("SPL1004", "late", "`late` is not a time modifier"),
+            ("SPL2002", "foo", "unsupported eval function `foo`"),
+            ("SPL2001", "nosuch", "the command `nosuch` is not supported"),
+        ],
+    ),
+    (
+        "| streamstats count reset_before=(foo(a)) reset_after=\"(bar(b))\"",
+        &[
+            ("SPL2002", "foo", "unsupported eval function `foo`"),
+            ("SPL2002", "bar", "unsupported eval function `bar`"),
+        ],
+    ),
+    (
+        "| where \"a\" | eval b=isnull(c)",
+        &[
+            ("SPL2005", "\"a\"", "the expression is not a condition"),
+            ("SPL2005", "isnull(c)", "a field cannot hold a Boolean"),
+        ],
+    ),
+    (
+        "| | where nosuch(1)",
+        &[
+            ("SPL1003", "|", "expected a command, found nothing"),
+            ("SPL2002", "nosuch", "unsupported eval function `nosuch`"),
+        ],
+    ),
+    // What is refused, and what changes nothing.
+    ("| makemv setsv=t a", &[("SPL2003", "setsv=t", "`makemv setsv=t` is not supported")]),
+    (
+        "| join left=L right=R a where L.a=R.a [| makeresults]",
+        &[("SPL1002", "a", "expected `where` before the keys, found `a`")],
+    ),
+];
+
+/// Returns code, marked text and message of diagnostics.
+fn shown(search: &str, diagnostics: &[Diagnostic]) -> Vec<(String, String, String)> {
+    let one = |diagnostic: &Diagnostic| {
+        let span = diagnostic.span().unwrap_or_default();
+        let marked = search.get(span.start..span.end).unwrap_or("nothing").to_owned();
+        (diagnostic.code.to_string(), marked, diagnostic.message.clone())
+    };
+    diagnostics.iter().map(one).collect()
+}
+
+#[tokio::test]
+async fn every_mistake_is_found_at_its_place() {
+    let mut failures = Vec::new();
+    for (search, wanted) in CASES {
+        let context = context(rows("{\"n\":\"1\",\"u\":\"a\",\"_time\":5}"), MEMORY);
+        let found = match run::prepare(search, None, &context).await {
+            Ok(_) => Vec::new(),
+            Err(diagnostics) => shown(search, &diagnostics),
+        };
+        let wanted: Vec<_> = wanted
+            .iter()
+            .map(|(code, marked, message)| {
+                ((*code).to_owned(), (*marked).to_owned(), (*message).to_owned())
+            })
+            .collect();
+        // Only the beginning of a message that quotes another program is ours.
+        let is_same = found.len() == wanted.len()
+            && found.iter().zip(&wanted).all(|(found, wanted)| {
+                found.0 == wanted.0 && found.1 == wanted.1 && found.2.starts_with(&wanted.2)
+            });
+        if !is_same {
+            failures.push(format!("{search}\n    gives {found:#?}\n    not {wanted:#?}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[tokio::test]
+async fn what_changes_nothing_is_a_warning() {
+    for (search, marked) in [
+        ("| append maxtime=5 [| makeresults]", "maxtime=5"),
+        ("| stats partitions=4 count", "partitions=4"),
+        ("| head 5 keeplast=t", "keeplast=t"),
+        ("| bin n span=10 bins=5", "bins=5"),
+        ("| bin _time span=1d aligntime=latest", "aligntime=latest"),
+        ("| rex mode=sed field=n max_match=2 \"s/a/b/\"", "max_match=2"),
+        ("| streamstats count global=f", "global=f"),
+        ("| append [| appendcols timeout=7 [| makeresults]]", "timeout=7"),
+    ] {
+        let context = context(rows("{\"n\":\"1\",\"_time\":5}"), MEMORY);
+        let prepared = run::prepare(search, None, &context).await;
+        assert!(prepared.is_ok(), "{search}: {prepared:?}");
+        let messages = shown(search, &context.observations.messages());
+        assert!(
+            messages.iter().any(|(code, text, _)| code == "SPL2010" && text == marked),
+            "{search}: {messages:?}"
+        );
+    }
+}
