@@ -140,7 +140,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         span: arguments.given("span").map(|span| span.value),
         fill: arguments.given("fillnull_value").map(|fill| fill.value),
     };
-    aggregate::check(&tstats.aggregates, arguments);
+    aggregate::check(&tstats.aggregates, &tstats.by, arguments);
     tstats.check(arguments);
     Ok(Box::new(tstats))
 }

@@ -3,7 +3,7 @@
 
 use datafusion::logical_expr::{Expr, when};
 use indexmap::IndexMap;
-use spilltrail_diagnostic::{Code, Diagnostic, Spanned, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned, similar};
 use spilltrail_eval::ResultKind;
 use spilltrail_event::{Kind, fields, wildcard_capture};
 use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, EvalExpr, StatsArguments};
@@ -41,13 +41,13 @@ pub fn arguments(arguments: &mut Arguments<'_>) -> Result<StatsArguments, Diagno
         parsed.by = arguments.fields()?;
         arguments.options();
     }
-    check(&parsed.aggregates, arguments);
+    check(&parsed.aggregates, &parsed.by, arguments);
     Ok(parsed)
 }
 
-/// Reports unknown functions and arguments too many.
-pub fn check(aggregates: &[Aggregate], arguments: &mut Arguments<'_>) {
-    for aggregate in aggregates {
+/// Reports unknown functions, arguments too many, and names that two columns would have.
+pub fn check(aggregates: &[Aggregate], by: &[Spanned<String>], arguments: &mut Arguments<'_>) {
+    for (index, aggregate) in aggregates.iter().enumerate() {
         match lookup(aggregate) {
             Err(diagnostic) => arguments.report(diagnostic),
             Ok((function, _)) => {
@@ -58,7 +58,47 @@ pub fn check(aggregates: &[Aggregate], arguments: &mut Arguments<'_>) {
                 }
             }
         }
+        let output = &aggregate.output;
+        if output.value.contains('*') {
+            continue;
+        }
+        if let Some(field) = by.iter().find(|field| field.value == output.value) {
+            let message = format!("`{}` is both a statistic and a BY field", output.value);
+            arguments.report(named_twice(message, output.span, field.span));
+        }
+        let earlier =
+            aggregates[..index].iter().find(|earlier| earlier.output.value == output.value);
+        if let Some(earlier) = earlier
+            && !is_same(earlier, aggregate)
+        {
+            let message = format!("two statistics are named `{}`", output.value);
+            arguments.report(named_twice(message, output.span, earlier.output.span));
+        }
     }
+}
+
+fn named_twice(message: String, place: Span, other: Span) -> Diagnostic {
+    Diagnostic::error(Code::BAD_ARGUMENT, message)
+        .at(place)
+        .label(other, "the name is taken here")
+        .help("give it a name of its own with `AS`")
+}
+
+/// Returns true if both compute the same, so that nothing is lost if one of them is left out.
+fn is_same(one: &Aggregate, other: &Aggregate) -> bool {
+    let field = |aggregate: &Aggregate| match &aggregate.argument {
+        Some(AggregateArgument::Field(field)) => Some(field.value.clone()),
+        _ => None,
+    };
+    let is_field =
+        |aggregate: &Aggregate| !matches!(aggregate.argument, Some(AggregateArgument::Eval(_)));
+    let function = |aggregate: &Aggregate| {
+        functions::find(&aggregate.function.value).map(|(function, number)| (function.name, number))
+    };
+    is_field(one)
+        && is_field(other)
+        && field(one) == field(other)
+        && function(one) == function(other)
 }
 
 /// Returns the expressions that aggregates are applied to.
@@ -143,13 +183,24 @@ pub fn prepare(
                 output: output.clone(),
                 kind: (function.kind)(kind),
             };
-            if !by.contains(&output) {
-                planned.insert(output, planned_aggregate);
+            let is_wild = aggregate.output.value.contains('*');
+            let is_named = |other: &Aggregate| other.output.value == output;
+            // A statistic that is named wins over one that a wildcard makes.
+            if by.contains(&output) || is_wild && written.iter().any(is_named) {
+                return Ok(());
             }
+            if planned.get(&output).is_some_and(|earlier| *earlier != planned_aggregate) {
+                let message = format!("two statistics are named `{output}`");
+                return Err(Diagnostic::error(Code::BAD_ARGUMENT, message)
+                    .at(aggregate.output.span)
+                    .help("give each a name of its own with `AS`"));
+            }
+            planned.insert(output, planned_aggregate);
+            Ok(())
         };
         match &aggregate.argument {
             None if is_count(aggregate) => {
-                add(None, aggregate.output.value.clone(), Kind::Number);
+                add(None, aggregate.output.value.clone(), Kind::Number)?;
             }
             Some(AggregateArgument::Field(field)) if !field.value.contains('*') => {
                 let kind = input.kind(&field.value);
@@ -157,13 +208,13 @@ pub fn prepare(
                     columns.push((field.value.clone(), null_text(), Kind::Text));
                 }
                 let kind = kind.unwrap_or(Kind::Text);
-                add(Some(field.value.clone()), aggregate.output.value.clone(), kind);
+                add(Some(field.value.clone()), aggregate.output.value.clone(), kind)?;
             }
             Some(AggregateArgument::Eval(expr)) => {
                 let name = format!("\u{1}{}", columns.len());
                 let (expr, kind) = argument(expr, function, &input, stage)?;
                 columns.push((name.clone(), expr, kind));
-                add(Some(name), aggregate.output.value.clone(), kind);
+                add(Some(name), aggregate.output.value.clone(), kind)?;
             }
             wild => {
                 let pattern = match wild {
@@ -176,7 +227,7 @@ pub fn prepare(
                     }
                     let kind = input.kind(&name).unwrap_or(Kind::Text);
                     let output = wild_output(aggregate, function, pattern, &name)?;
-                    add(Some(name), output, kind);
+                    add(Some(name), output, kind)?;
                 }
             }
         }

@@ -21,11 +21,11 @@ use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use spilltrail_event::Field;
-use spilltrail_spl::{Expansion, expand_macros, parse};
+use spilltrail_spl::{Expansion, Pipeline, expand_macros, parse};
 
 use self::first_rows::FirstRows;
 use self::optimizer::FilterAtOnce;
-use crate::commands::pipeline;
+use crate::commands::{self, pipeline};
 use crate::context::SearchContext;
 use crate::operators::{ComputeNode, OperatorNode, OperatorPlanner};
 use crate::planning::plan::{Needs, Plan};
@@ -125,8 +125,7 @@ pub async fn prepare(
         return Err(relocate(diagnostics));
     }
     if let Some(until) = until {
-        let end = parsed.commands.iter().position(|command| command.name.value == until);
-        parsed.commands.truncate(end.unwrap_or(parsed.commands.len()));
+        truncate(&mut parsed, until).map_err(|diagnostic| vec![diagnostic])?;
     }
     let found = check::check(&parsed, context);
     if has_errors(&found) {
@@ -136,6 +135,26 @@ pub async fn prepare(
     let plan =
         pipeline::plan_pipeline(&parsed, context, Needs::everything()).await.map_err(relocate)?;
     Ok(Prepared { plan, expansion })
+}
+
+/// Ends a pipeline before the first use of the command `until`, which may go by an alias.
+fn truncate(pipeline: &mut Pipeline, until: &str) -> Result<(), Diagnostic> {
+    let until = until.to_ascii_lowercase();
+    let listed = |name: &str| commands::command(name).map(|entry| entry.doc.name);
+    let is_wanted = |name: &str| {
+        name == until
+            || (listed(name).is_some_and(|listed_name| Some(listed_name) == listed(&until)))
+    };
+    let names = || pipeline.commands.iter().map(|command| command.name.value.as_str());
+    if let Some(end) = names().position(is_wanted) {
+        pipeline.commands.truncate(end);
+        return Ok(());
+    }
+    let mut known: Vec<&str> = names().collect();
+    known.dedup();
+    let message = format!("the search has no command `{until}` to stop at");
+    Err(Diagnostic::error(Code::BAD_ARGUMENT, message)
+        .help(format!("its commands are `{}`", known.join("`, `"))))
 }
 
 /// Returns true if a plan gives nothing for tables without rows.

@@ -112,6 +112,25 @@ const CASES: &[(&str, &[Said<'_>])] = &[
             ("SPL2002", "nosuch", "unsupported eval function `nosuch`"),
         ],
     ),
+    // Two columns of one name.
+    ("| stats sum(n) as u by u", &[("SPL2005", "u", "`u` is both a statistic and a BY field")]),
+    ("| eventstats count as u by u", &[("SPL2005", "u", "`u` is both a statistic and a BY field")]),
+    (
+        "| streamstats count as u by u",
+        &[("SPL2005", "u", "`u` is both a statistic and a BY field")],
+    ),
+    (
+        "| tstats count as host by host",
+        &[("SPL2005", "host", "`host` is both a statistic and a BY field")],
+    ),
+    ("| stats values(u) as x values(v) as x", &[("SPL2005", "x", "two statistics are named `x`")]),
+    ("| eventstats dc(u) as x dc(v) as x", &[("SPL2005", "x", "two statistics are named `x`")]),
+    ("| streamstats sum(u) as x avg(u) as x", &[("SPL2005", "x", "two statistics are named `x`")]),
+    // A second operator is no value.
+    ("search a = = 1", &[("SPL1002", "=", "expected a value to compare `a` with, found `=`")]),
+    ("search a > = 1", &[("SPL1002", "=", "expected a value to compare `a` with, found `=`")]),
+    ("search a<>1", &[("SPL1002", ">", "expected a value to compare `a` with, found `>`")]),
+    ("search a IN (=, b)", &[("SPL1002", "=", "expected a value, found `=`")]),
     // What is refused, and what changes nothing.
     ("| makemv setsv=t a", &[("SPL2003", "setsv=t", "`makemv setsv=t` is not supported")]),
     (
@@ -178,4 +197,19 @@ async fn what_changes_nothing_is_a_warning() {
             "{search}: {messages:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_search_stops_only_at_a_command_that_it_has() {
+    let context = context(rows("{\"n\":\"1\"}"), MEMORY);
+    let search = "| bucket n span=10 | stats count by n";
+    for until in ["stats", "STATS", "bucket", "bin"] {
+        let prepared = run::prepare(search, Some(until), &context).await;
+        // Nothing is left before the first command.
+        assert_eq!(prepared.is_ok(), until.eq_ignore_ascii_case("stats"), "{until}");
+    }
+    let diagnostics = run::prepare(search, Some("nosuch"), &context).await.err();
+    let diagnostic = &diagnostics.expect("no such command")[0];
+    assert_eq!(diagnostic.message, "the search has no command `nosuch` to stop at");
+    assert_eq!(diagnostic.help.as_deref(), Some("its commands are `bucket`, `stats`"));
 }

@@ -269,6 +269,9 @@ impl Parser<'_, '_, '_> {
                 if raw.value.is_empty() {
                     break;
                 }
+                if pieces == 0 && is_operator(raw.value) {
+                    return Err(second_operator(&raw, what));
+                }
                 if pieces == 0 && raw.value == "CASE" && self.cursor.peek() == Some('(') {
                     let text = self.directive(raw.span)?;
                     let literal =
@@ -387,6 +390,26 @@ fn take_bare<'a>(cursor: &mut Cursor<'a>, ends: Ends) -> Spanned<&'a str> {
     }
     let span = cursor.advance(length);
     Spanned::new(&rest[..length], span)
+}
+
+/// Returns true for a bare value that is an operator, or begins with `=` or `>` as the second half of
+/// one: `a = = 1`, `a<>1`. Such text needs quotes.
+fn is_operator(value: &str) -> bool {
+    value.starts_with(['=', '>']) || matches!(value, "<" | "<=" | "!=")
+}
+
+fn second_operator(value: &Spanned<&str>, what: &str) -> Diagnostic {
+    let length = value.value.find(|c| !matches!(c, '=' | '<' | '>' | '!'));
+    let found = &value.value[..length.unwrap_or(value.value.len())];
+    let span = Span::new(value.span.start, value.span.start + found.len());
+    let diagnostic = Diagnostic::error(Code::SYNTAX, format!("expected {what}, found `{found}`"))
+        .label(span, format!("expected {what}"));
+    match found {
+        ">" => {
+            diagnostic.help("not equal is written `!=`; a value that begins with `>` needs quotes")
+        }
+        _ => diagnostic.help("remove the second operator, or put a value that holds it in quotes"),
+    }
 }
 
 fn operator_after(cursor: &mut Cursor<'_>) -> Option<CompareOp> {
