@@ -9,6 +9,7 @@ pub mod commands;
 pub mod context;
 pub mod error;
 pub mod events;
+pub mod lineage;
 mod lookups;
 pub mod operators;
 pub mod planning;

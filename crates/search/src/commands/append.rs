@@ -5,6 +5,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::{Arguments, Pipeline};
 
 use super::subsearch::{self, MAX_APPENDED_ROWS};
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::operators::Append;
 use crate::planning::plan::{Needs, Plan};
@@ -125,5 +126,11 @@ impl Command for AppendRows {
             None => rows.into_plan(),
         }
         .map_err(|error| stage.refused(error))
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        let mut added = Lineage::default();
+        added.follow(&self.subsearch);
+        lineage.append(added);
     }
 }

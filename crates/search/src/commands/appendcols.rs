@@ -12,9 +12,9 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Value};
 use spilltrail_spl::{Arguments, Pipeline};
 
+use crate::lineage::Lineage;
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, subsearch};
 use super::append::{MAXOUT, MAXTIME, SUBSEARCH, TIMEOUT, maxout, subsearch_and_options};
-use super::subsearch;
-use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::operators::{Operator, Running};
 use crate::planning::plan::{Needs, Plan, kind_of};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
@@ -94,6 +94,12 @@ impl Command for AppendColumns {
         records.iter_mut().for_each(|record| record.retain(|name, _| !name.starts_with('_')));
         let rows = Arc::new(records);
         Ok(input.operator(Arc::new(Beside { fields, rows, overrides: self.overrides })))
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        let mut added = Lineage::default();
+        added.follow(&self.subsearch);
+        lineage.join(&added);
     }
 }
 

@@ -7,6 +7,7 @@ use spilltrail_spl::{Arguments, Pipeline};
 use super::append::subsearch_and_options;
 use super::pipeline;
 use super::subsearch;
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::operators::Append;
 use crate::planning::plan::{Needs, Plan};
@@ -79,5 +80,11 @@ impl Command for AppendPipe {
             .map_err(subsearch::first)?;
         let added = subsearch::collect(added, stage.context, None).await.map_err(refused)?;
         Append::on(plan, &added).map_err(refused)
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        let mut added = lineage.clone();
+        added.follow(&self.commands);
+        lineage.append(added);
     }
 }

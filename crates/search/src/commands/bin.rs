@@ -11,6 +11,7 @@ use spilltrail_spl::{Arguments, time::Span};
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::context::SearchContext;
+use crate::lineage::Lineage;
 use crate::operators::RangeBins;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::bins::{NumberBins, TimeBins};
@@ -285,5 +286,9 @@ impl Command for Bin {
                 })))
             }
         }
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        lineage.assign(&self.output, std::slice::from_ref(&self.field));
     }
 }

@@ -11,6 +11,7 @@ use spilltrail_event::{Kind, Value};
 use spilltrail_spl::{Arguments, Assignment};
 
 use super::subsearch;
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::planning::eval;
 use crate::planning::eval_udf;
@@ -115,6 +116,19 @@ impl Command for Eval {
             }
         }
         plan.with_columns(columns(&mut together)).map_err(refused)
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        for Assignment { target, value } in &self.assignments {
+            if !named_in(&target.value).is_empty() {
+                continue;
+            }
+            if eval::differs_between_runs(value) {
+                lineage.measure([target.value.clone()]);
+            } else {
+                lineage.assign(&target.value, &eval::field_names(value));
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::fields::{RAW, TIME, covers};
 use spilltrail_spl::Arguments;
 
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::planning::plan::{Needs, Plan};
 
@@ -109,5 +110,9 @@ impl Command for Fields {
             named
         };
         input.select(&names).map_err(|error| stage.refused(error))
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        lineage.retain(|name| self.keeps(name));
     }
 }

@@ -9,6 +9,7 @@ use spilltrail_spl::{Arguments, SearchExpr};
 use super::subsearch;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::context::{LookupTable, Purpose};
+use crate::lineage::Lineage;
 use crate::lookups;
 use crate::operators::Append;
 use crate::planning::plan::{Needs, Plan};
@@ -115,6 +116,12 @@ impl Command for InputLookup {
         match input {
             None => rows.into_plan().map_err(|error| stage.refused(error)),
             Some(input) => Append::on(input, &rows).map_err(|error| stage.refused(error)),
+        }
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        if self.append {
+            lineage.append(Lineage::default());
         }
     }
 }

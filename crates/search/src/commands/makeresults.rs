@@ -6,6 +6,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Value, fields};
 use spilltrail_spl::Arguments;
 
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::Rows;
@@ -165,5 +166,11 @@ impl Command for MakeResults {
             }
         };
         Rows::from_records(&records).into_plan().map_err(|error| stage.refused(error))
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        if let Self::Count { .. } = self {
+            lineage.measure([fields::TIME.to_owned()]);
+        }
     }
 }

@@ -55,6 +55,7 @@ use serde::Serialize;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_spl::{Arguments, EvalExpr, Pipeline, SearchExpr};
 
+use crate::lineage::Lineage;
 use crate::planning::plan::{Needs, Plan};
 pub use crate::planning::stage::Stage;
 
@@ -186,6 +187,10 @@ pub trait Command: Debug + Send + Sync {
     fn grouping(&self) -> Option<Vec<String>> {
         None
     }
+
+    /// Follows what identifies a row through the command. A command that keeps rows and their fields,
+    /// or adds fields computed from the row's own, has nothing to say.
+    fn trace(&self, _lineage: &mut Lineage) {}
 }
 
 /// Splunk's classes of commands; they decide where a distributed plan can be cut.

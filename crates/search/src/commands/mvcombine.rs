@@ -12,6 +12,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::operators::{Operator, Running};
 use crate::planning::plan::{Needs, Plan, kind_of};
@@ -87,6 +88,10 @@ impl Command for Combine {
         }
         plan.transformed = true;
         Ok(plan)
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        lineage.measure([self.field.clone()]);
     }
 }
 

@@ -7,6 +7,7 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Kind;
 use spilltrail_spl::Arguments;
 
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::operators::{Expand, Whole};
 use crate::planning::plan::{Needs, Plan};
@@ -77,5 +78,9 @@ impl Command for MultivalueExpand {
             whole: Whole::MembersOrAbsent,
             limit: self.limit,
         })))
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        lineage.expand(&self.field);
     }
 }

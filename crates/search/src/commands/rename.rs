@@ -10,6 +10,7 @@ use spilltrail_event::fields::TIME;
 use spilltrail_event::{Kind, wildcard_capture};
 use spilltrail_spl::Arguments;
 
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::convert;
@@ -175,6 +176,12 @@ impl Command for Rename {
                 .map_err(|error| crate::error::from_engine(&error).at(pair.span))?;
         }
         Ok(plan)
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        for pair in &self.pairs {
+            lineage.rename(&pair.to, &|name| pair.renamed(name));
+        }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_event::fields::covers;
 use spilltrail_spl::Arguments;
 
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::planning::plan::{Needs, Plan};
 
@@ -69,6 +71,10 @@ impl Command for Table {
 
     fn grouping(&self) -> Option<Vec<String>> {
         Some(self.names.iter().filter(|name| !name.contains('*')).cloned().collect())
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        lineage.retain(|name| self.names.iter().any(|kept| kept == name || covers(kept, name)));
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, fillnull,
     search, stats,
 };
+use crate::lineage::Lineage;
 use crate::operators::{RangeBins, Whole};
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::plan::{Needs, Plan, column};
@@ -297,5 +298,9 @@ impl Command for Tstats {
         let grouping = Grouping::default();
         let preparation = aggregate::prepare(plan, &self.aggregates, &by, grouping, stage)?;
         stats::grouped(preparation, &by, Whole::Members, stage)
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        lineage.group(aggregate::names(&self.by), aggregate::measures(&self.aggregates));
     }
 }

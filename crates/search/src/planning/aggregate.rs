@@ -154,6 +154,19 @@ pub fn names(fields: &[Spanned<String>]) -> Vec<String> {
     fields.iter().map(|field| field.value.clone()).collect()
 }
 
+/// Returns the names and patterns of the columns that aggregates make.
+pub fn outputs(aggregates: &[Aggregate]) -> Vec<String> {
+    aggregates.iter().map(|aggregate| aggregate.output.value.clone()).collect()
+}
+
+/// Returns those of [`outputs`] that move with the range of events. What `values` and `list` give are
+/// values of the events themselves.
+pub fn measures(aggregates: &[Aggregate]) -> Vec<String> {
+    let moves =
+        |aggregate: &&Aggregate| !matches!(aggregate.function.value.as_str(), "values" | "list");
+    aggregates.iter().filter(moves).map(|aggregate| aggregate.output.value.clone()).collect()
+}
+
 fn is_count(aggregate: &Aggregate) -> bool {
     matches!(aggregate.function.value.as_str(), "count" | "c")
 }

@@ -102,3 +102,16 @@ pub fn field_names(expr: &EvalExpr) -> Vec<String> {
     });
     names
 }
+
+/// Returns true if an expression has another value in another run over the same row: it asks for the
+/// present or for a random number.
+#[must_use]
+pub fn differs_between_runs(expr: &EvalExpr) -> bool {
+    let mut differs = false;
+    expr.walk(&mut |expr| {
+        if let EvalNode::Call { name, .. } = &expr.node {
+            differs |= matches!(name.value.as_str(), "now" | "time" | "random");
+        }
+    });
+    differs
+}

@@ -30,6 +30,25 @@ fn json(value: &Value<'_>) -> Option<Json> {
     })
 }
 
+/// Returns the row of a JSON object that [`object`] made. Texts that stand for numbers stay texts, and
+/// members that are no text become their JSON.
+#[must_use]
+pub fn row(object: Map<String, Json>) -> Row {
+    let text = |json: Json| match json {
+        Json::String(text) => text,
+        other => other.to_string(),
+    };
+    let value = |json: Json| match json {
+        Json::Null => Value::Null,
+        Json::Number(number) => number.as_f64().map_or(Value::Null, Value::Number),
+        Json::Array(members) => {
+            Value::multi(members.into_iter().map(|member| text(member).into()).collect())
+        }
+        other => Value::text(text(other)),
+    };
+    object.into_iter().map(|(name, json)| (name, value(json))).collect()
+}
+
 /// Returns a number as JSON. One whose printed form is not JSON's, or that a double cannot hold exactly, is a string.
 pub fn number(number: f64) -> Json {
     const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -27,7 +27,7 @@ use self::first_rows::FirstRows;
 use self::optimizer::FilterAtOnce;
 use crate::commands::{self, pipeline};
 use crate::context::SearchContext;
-use crate::operators::{ComputeNode, OperatorNode, OperatorPlanner};
+use crate::operators::{ComputeNode, OperatorNode, OperatorPlanner, gather};
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::Rows;
 
@@ -231,6 +231,24 @@ impl Prepared {
     ) -> Result<FirstRows, Diagnostic> {
         let (plan, counter) = first_rows::limited(self.plan.logical(), rows);
         Ok(FirstRows::new(execute(&plan, context).await?, rows, counter))
+    }
+
+    /// Runs the search and keeps its first rows in memory; returns them, and how many there are in all.
+    ///
+    /// # Errors
+    /// What the engine fails with.
+    pub async fn first_rows(
+        &self,
+        rows: usize,
+        context: &SearchContext,
+    ) -> Result<(Rows, u64), Diagnostic> {
+        let mut first = self.first(rows, context).await?;
+        let mut batches = Vec::new();
+        while let Some(batch) = first.next().await? {
+            let batch = gather::compacted(&batch);
+            batches.push(batch.map_err(|error| crate::error::from_engine(&error))?);
+        }
+        Ok((Rows::new(self.fields(), batches, self.plan.transformed), first.count()))
     }
 
     /// Runs the search and keeps its rows in memory.

@@ -84,6 +84,12 @@ impl Outline {
         }
     }
 
+    /// Returns true if [`Outline::events`] may give several rows for one event, one after the other.
+    #[must_use]
+    pub fn repeats_events(&self) -> bool {
+        self.streaming.commands.iter().any(|command| command.name.value == "mvexpand")
+    }
+
     /// Returns the fields of the events that [`Outline::events`] reads, as far as they are known by
     /// name.
     #[must_use]

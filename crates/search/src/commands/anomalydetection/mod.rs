@@ -13,8 +13,9 @@ use spilltrail_spl::Arguments;
 
 use self::histogram::Threshold;
 use self::operator::{Action, Anomalies, HISTOGRAM_COLUMNS, Method, score_columns};
-use super::outlier::{MARK, Outlier, PARAM, USELOWER};
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, table};
+use super::outlier::{MARK, Outlier, PARAM, USELOWER};
 use crate::planning::plan::{Needs, Plan};
 
 /// The probability below which `method=zscore` finds a value anomalous.
@@ -198,5 +199,10 @@ impl Command for AnomalyDetection {
         let mut plan = input.operator(Arc::new(Anomalies { fields, is_listed, method, action }));
         plan.transformed |= action == Action::Summary;
         Ok(plan)
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        lineage.measure(HISTOGRAM_COLUMNS.map(|(name, _)| name.to_owned()));
+        lineage.measure(score_columns("*"));
     }
 }

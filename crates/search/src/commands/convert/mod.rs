@@ -14,6 +14,7 @@ use self::functions::{Conversion, TimeFormat};
 use self::operator::ConvertColumns;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::context::SearchContext;
+use crate::lineage::Lineage;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::mapped::{ValueFunction, mapped};
 
@@ -207,5 +208,13 @@ impl Command for Convert {
             };
         }
         Ok(plan)
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        for call in &self.calls {
+            if let Some(output) = &call.output {
+                lineage.assign(output, std::slice::from_ref(&call.field));
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::Arguments;
 
 use self::operator::Dedup;
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, sort};
 use crate::planning::order::stable_sort;
 use crate::planning::plan::{Needs, Plan};
@@ -127,5 +128,12 @@ impl Command for DedupCommand {
         let mut dedup = self.dedup.clone();
         dedup.fields = super::table::spread(&plan, &dedup.fields);
         Ok(plan.operator(Arc::new(dedup)))
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        let Dedup { fields, keep, is_consecutive, keep_events, .. } = &self.dedup;
+        if *keep == 1 && !is_consecutive && !keep_events {
+            lineage.keep_first_of(fields);
+        }
     }
 }

@@ -10,6 +10,7 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::{Arguments, StatsArguments};
 
 use self::operator::EventStatistics;
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::plan::{Needs, Plan};
@@ -94,5 +95,9 @@ impl Command for EventStats {
             .operator(Arc::new(operator))
             .select(&names)
             .map_err(|error| stage.refused(error))
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        lineage.measure(aggregate::outputs(&self.arguments.aggregates));
     }
 }

@@ -11,8 +11,9 @@ use spilltrail_event::{Demand, fields};
 use spilltrail_spl::{Arguments, Pipeline};
 
 use self::operator::{Join, Matching, Time};
-use super::append::{SUBSEARCH, required};
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
+use super::append::{SUBSEARCH, required};
 use crate::commands::subsearch::{self, MAX_APPENDED_ROWS};
 use crate::planning::plan::{Needs, Plan, column};
 
@@ -264,5 +265,11 @@ impl Command for JoinRows {
         let join = Join::new(&rows, keys, self.matching.clone(), times)
             .map_err(|error| stage.refused(error))?;
         Ok(input.operator(Arc::new(join)))
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        let mut other = Lineage::default();
+        other.follow(&self.subsearch);
+        lineage.join(&other);
     }
 }

@@ -13,6 +13,7 @@ use spilltrail_event::{Field, Kind, fields};
 use spilltrail_spl::{Arguments, StatsArguments};
 
 use self::operator::CountPresent;
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::operators::{Expand, KEY, Operator, OperatorNode, Pack, Unpack, VALUES, Whole};
 use crate::planning::aggregate::{self, Grouping, Preparation};
@@ -124,6 +125,10 @@ impl Command for Stats {
 
     fn grouping(&self) -> Option<Vec<String>> {
         Some(self.by())
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        lineage.group(self.by(), aggregate::measures(&self.arguments.aggregates));
     }
 }
 

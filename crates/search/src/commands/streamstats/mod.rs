@@ -14,6 +14,7 @@ use spilltrail_spl::{Arguments, EvalExpr, StatsArguments};
 
 use self::operator::{Resets, StreamStatistics, Window};
 use self::window::MAX_WINDOW;
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::eval;
@@ -239,5 +240,9 @@ impl Command for StreamStats {
             .operator(Arc::new(operator))
             .select(&names)
             .map_err(|error| stage.refused(error))
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        lineage.measure(aggregate::outputs(&self.arguments.aggregates));
     }
 }

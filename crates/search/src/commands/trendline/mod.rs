@@ -9,6 +9,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_spl::Arguments;
 
 use self::operator::{Trend, TrendKind, Trends};
+use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::planning::plan::{Needs, Plan};
 
@@ -114,5 +115,9 @@ impl Command for Trendline {
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         Ok(stage.input(input)?.operator(Arc::new(Trends(self.trends.clone()))))
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        lineage.measure(self.trends.iter().map(|trend| trend.output.clone()));
     }
 }
