@@ -94,6 +94,8 @@ pub struct HuntOptions {
     pub logs: Vec<String>,
     /// Names, ids or file names of the detections to run; all of the content if empty.
     pub detections: Vec<String>,
+    /// The id of the run, which each finding and the summary name; a random one if `None`.
+    pub run_id: Option<String>,
     /// Clock, reading and limits.
     pub run: RunOptions,
 }

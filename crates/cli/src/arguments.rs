@@ -193,6 +193,9 @@ pub(crate) struct HuntOptions {
     /// End with status 3 if there are findings.
     #[arg(long)]
     pub(crate) fail_on_finding: bool,
+    /// The id of this run, named in each finding and in the summary. Default: a random one.
+    #[arg(long, value_name = "ID")]
+    pub(crate) run_id: Option<String>,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
     #[command(flatten)]
@@ -278,6 +281,7 @@ impl HuntOptions {
         app::HuntOptions {
             logs: self.logs.clone(),
             detections: self.detection.clone(),
+            run_id: self.run_id.clone(),
             run: run_options(&self.content, &self.time, &self.read),
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::attack;
 use crate::deployment::{Deployment, Deployments};
@@ -128,6 +128,12 @@ impl Serialize for DetectionType {
     }
 }
 
+impl<'de> Deserialize<'de> for DetectionType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::parse(&text))
+    }
+}
+
 /// How far a detection is trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Status {
@@ -228,7 +234,7 @@ pub struct Outcome {
 }
 
 /// Annotations of a finding.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotations {
     /// ATT&CK techniques.
     pub mitre_attack: Vec<String>,

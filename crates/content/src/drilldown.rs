@@ -3,7 +3,7 @@
 //! The row's values come from logs, so an attacker may have written them. Each one is put into the
 //! search as a quoted string, and nothing in it can end the string, add a command or call a macro.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::template::{NO_VALUE, Segment, Template};
 
@@ -24,7 +24,7 @@ pub struct Drilldown {
 }
 
 /// A drilldown of one finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilledDrilldown {
     /// Its title.
     pub name: String,

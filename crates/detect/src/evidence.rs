@@ -1,19 +1,23 @@
 //! The events behind a row: their ids, and a search that finds them.
 //!
-//! A row of `stats … by user` says whom, not which events. [`gather`] runs the search once more as far
-//! as its first transforming command, for all rows together, and gives each row the events that share
+//! A row of `stats … by user` says whom, not which events. [`Gatherer`] runs the search once more as far
+//! as its first transforming command, for many rows together, and gives each row the events that share
 //! its values.
 
+use std::sync::Arc;
+
 use futures::StreamExt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spilltrail_content::quote;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Value;
+use spilltrail_event::fields::TIME;
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::error;
 use spilltrail_search::rows::Columns;
 use spilltrail_search::rows::Row;
-use spilltrail_search::run::outline::{Origin, Outline};
+use spilltrail_search::run::Prepared;
+use spilltrail_search::run::outline::{self, Origin, Outline};
 
 use crate::trails::Trails;
 
@@ -23,64 +27,132 @@ pub const MAX_EVENT_IDS: usize = 20;
 /// Values of one field that the search of a row lists.
 const MAX_LISTED: usize = 50;
 
+/// Rows whose events are looked for together: each time, the search of the events runs once more.
+const ROWS_AT_A_TIME: usize = 4_096;
+
+/// As [`ROWS_AT_A_TIME`] where no search runs.
+const EVENTS_AT_A_TIME: usize = 512;
+
 /// The events behind a finding.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// A search that finds the events.
     pub search: String,
     /// Their ids, at most [`MAX_EVENT_IDS`].
     pub event_ids: Vec<String>,
+    /// How many there are; `None` if that is not known.
+    pub events: Option<u64>,
 }
 
-/// What was learnt of the events behind one row.
+/// What was learned of the events behind one row.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Gathered {
     pub(crate) evidence: Evidence,
+    /// The time of the oldest of them.
+    pub(crate) oldest: Option<f64>,
     /// The time of the newest of them.
     pub(crate) newest: Option<f64>,
 }
 
-/// Returns the evidence of each row.
-///
-/// # Errors
-/// What the search of the events fails with.
-pub(crate) async fn gather(
+impl Gathered {
+    /// Returns what is known of events that only a search can find.
+    fn of_search(search: &str) -> Self {
+        let evidence = Evidence { search: search.to_owned(), ..Evidence::default() };
+        Self { evidence, ..Self::default() }
+    }
+}
+
+/// Finds the events behind the rows of a detection's search.
+#[derive(Debug)]
+pub(crate) struct Gatherer {
+    /// The search up to its first transforming command; `None` if the events cannot be found.
+    outline: Option<Outline>,
+    /// The plan of the search of the events, where rows are groups.
+    events: Option<Prepared>,
+    /// The whole search, macros expanded.
+    whole: String,
+    context: SearchContext,
+    /// Why events could not be found.
+    problem: Option<String>,
+}
+
+impl Gatherer {
+    /// Plans the search of the events; `whole` is the detection's search with its macros expanded.
+    pub(crate) async fn new(search: &str, whole: &str, context: &SearchContext) -> Self {
+        // What this second reading observes is not the detection's own.
+        let context = SearchContext { observations: Arc::default(), ..context.clone() };
+        let outline = outline::outline(search, &context.macros);
+        let mut gatherer =
+            Self { outline, events: None, whole: whole.to_owned(), context, problem: None };
+        if let Some(outline) = &gatherer.outline
+            && matches!(outline.rows, Origin::Groups(_))
+        {
+            match outline.events(&gatherer.context).await {
+                Ok(events) => gatherer.events = Some(events),
+                Err(diagnostics) => gatherer.give_up(diagnostics),
+            }
+        }
+        gatherer
+    }
+
+    /// Returns how many rows to gather for at a time.
+    pub(crate) fn rows_at_a_time(&self) -> usize {
+        if self.events.is_some() { ROWS_AT_A_TIME } else { EVENTS_AT_A_TIME }
+    }
+
+    /// Returns what is known of the events behind each row.
+    pub(crate) async fn gather(&mut self, rows: &[Row]) -> Vec<Gathered> {
+        if let (Some(outline), Some(events)) = (&self.outline, &self.events) {
+            match follow(outline, events, rows, &self.context).await {
+                Ok(gathered) => return gathered,
+                Err(diagnostic) => self.give_up(vec![diagnostic]),
+            }
+        }
+        let gathered = |row| match &self.outline {
+            Some(Outline { rows: Origin::Events, leading, .. }) => of_event(row, leading),
+            Some(Outline { rows: Origin::Unknown, leading, .. }) => Gathered::of_search(leading),
+            Some(_) | None => Gathered::of_search(&self.whole),
+        };
+        rows.iter().map(gathered).collect()
+    }
+
+    /// Returns why events could not be found, if they should have been.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    fn give_up(&mut self, diagnostics: Vec<Diagnostic>) {
+        let reasons: Vec<String> = diagnostics.into_iter().map(|d| d.message).collect();
+        self.problem = Some(reasons.join("; "));
+        (self.outline, self.events) = (None, None);
+    }
+}
+
+/// Runs the search of the events and gives each row those that share its values.
+async fn follow(
     outline: &Outline,
+    events: &Prepared,
     rows: &[Row],
     context: &SearchContext,
-) -> Result<Vec<Gathered>, Vec<Diagnostic>> {
-    let leading = outline.leading.as_str();
-    let grouping = match &outline.rows {
-        Origin::Groups(fields) => fields,
-        Origin::Events => return Ok(rows.iter().map(|row| of_event(row, leading)).collect()),
-        Origin::Unknown => return Ok(rows.iter().map(|_| unknown(leading)).collect()),
-    };
-    let mut trails = Trails::new(grouping, rows);
-    let prepared = outline.events(context).await?;
-    let failed = |diagnostic| vec![prepared.relocate(diagnostic)];
-    let mut stream = prepared.stream(context).await.map_err(failed)?;
+) -> Result<Vec<Gathered>, Diagnostic> {
+    let mut trails = Trails::new(outline.grouping(), rows, outline.repeats_events());
+    let failed = |diagnostic| events.relocate(diagnostic);
+    let mut stream = events.stream(context).await.map_err(failed)?;
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(|failure| failed(error::from_engine(&failure)))?;
         trails.follow_all(&Columns::of(&batch));
-        if trails.are_full() {
-            break;
-        }
     }
-    Ok(trails.finish(leading))
+    Ok(trails.finish(&outline.leading))
 }
 
 /// Returns the evidence of a row that is an event itself.
 fn of_event(row: &Row, leading: &str) -> Gathered {
     let ids = members(row, "eventID");
     let terms: Vec<String> = term("eventID", &ids).into_iter().collect();
-    let evidence = Evidence { search: with_terms(leading, &terms), event_ids: ids };
-    Gathered { evidence, newest: None }
-}
-
-/// Returns what can be said of rows that do not say which events they came from.
-fn unknown(leading: &str) -> Gathered {
-    let evidence = Evidence { search: leading.to_owned(), event_ids: Vec::new() };
-    Gathered { evidence, newest: None }
+    let search = with_terms(leading, &terms);
+    let time = row.get(TIME).and_then(Value::as_number);
+    let evidence = Evidence { search, event_ids: ids, events: Some(1) };
+    Gathered { evidence, oldest: time, newest: time }
 }
 
 /// Returns the members of a field's value in a row.

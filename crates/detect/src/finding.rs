@@ -1,32 +1,47 @@
 //! A finding: what one row of a detection's search amounts to.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use spilltrail_content::{
     Annotations, Detection, DetectionType, FilledDrilldown, NotableSeverity, NotableText,
 };
 use spilltrail_event::Value;
+use spilltrail_search::context::SearchContext;
 use spilltrail_search::rows::Row;
-use spilltrail_search::rows::json;
 
-use crate::evidence::Evidence;
+use crate::evidence::Gathered;
+use crate::{Evidence, identity, serial};
 
-/// One row of a detection's search, with what follows from it. Serialised, it is the object that
-/// `hunt` prints.
-#[derive(Debug, Clone, Serialize)]
+/// The version of [`Finding`] and [`DetectionRun`](crate::DetectionRun) as they are written. It changes
+/// when a field goes, or means something else; a field that is added does not change it.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// One row of a detection's search, with what follows from it. Serialized, it is the object that
+/// `hunt` prints, as `docs/schema/finding.schema.json` describes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// The same whenever the same detection finds the same thing over the same range.
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The same whenever the same detection finds the same thing, in whatever range of events.
     pub id: String,
+    /// The run that found it.
+    pub run_id: String,
+    /// Time of its first event, epoch seconds; `None` if neither its events nor the row say.
+    #[serde(with = "serial::time")]
+    pub first_seen: Option<f64>,
+    /// Time of its last event, likewise.
+    #[serde(with = "serial::time")]
+    pub last_seen: Option<f64>,
     /// The detection.
     pub detection: DetectionRef,
     /// The row.
-    #[serde(serialize_with = "row_as_json")]
+    #[serde(with = "serial::row")]
     pub result: Row,
-    /// When it happened, epoch seconds; none if neither the row nor its events say.
-    #[serde(serialize_with = "time_as_json")]
+    /// When it happened, epoch seconds; `None` if neither the row nor its events say.
+    #[serde(with = "serial::time")]
     pub time: Option<f64>,
-    /// The highest score of the detection's risk objects; none where the type raises no risk.
+    /// The highest score of the detection's risk objects; `None` where the type raises no risk.
     pub risk_score: Option<u32>,
-    /// What happened, with the row's values; none if the detection has no message.
+    /// What happened, with the row's values; `None` if the detection has no message.
     pub risk_message: Option<String>,
     /// Whom or what the risk is counted against: one for each value of each risk field.
     pub risk_objects: Vec<RiskObjectValue>,
@@ -44,7 +59,7 @@ pub struct Finding {
 }
 
 /// Which detection found it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DetectionRef {
     /// Its id.
     pub id: String,
@@ -58,7 +73,7 @@ pub struct DetectionRef {
 }
 
 /// A value that gets risk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RiskObjectValue {
     /// The field it is from.
     pub field: String,
@@ -72,7 +87,7 @@ pub struct RiskObjectValue {
 }
 
 /// A value that is a threat.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreatObjectValue {
     /// The field it is from.
     pub field: String,
@@ -84,7 +99,7 @@ pub struct ThreatObjectValue {
 }
 
 /// What a notable says, with the row's values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notable {
     /// Its title.
     pub rule_title: String,
@@ -100,10 +115,24 @@ pub struct Notable {
     pub nes_fields: Vec<String>,
 }
 
+impl DetectionRef {
+    /// Returns the reference to a detection.
+    #[must_use]
+    pub fn of(detection: &Detection) -> Self {
+        Self {
+            id: detection.id.clone(),
+            name: detection.name.clone(),
+            detection_type: detection.detection_type.clone(),
+            version: detection.version,
+        }
+    }
+}
+
 /// What every finding of one detection shares, prepared once.
 #[derive(Debug)]
 pub(crate) struct Form<'a> {
     detection: &'a Detection,
+    run_id: String,
     reference: DetectionRef,
     annotations: Annotations,
     raises_risk: bool,
@@ -114,15 +143,12 @@ impl<'a> Form<'a> {
     pub(crate) fn new(
         detection: &'a Detection,
         deployments: &spilltrail_content::Deployments,
+        run_id: &str,
     ) -> Self {
         Self {
             detection,
-            reference: DetectionRef {
-                id: detection.id.clone(),
-                name: detection.name.clone(),
-                detection_type: detection.detection_type.clone(),
-                version: detection.version,
-            },
+            run_id: run_id.to_owned(),
+            reference: DetectionRef::of(detection),
             annotations: detection.annotations(),
             raises_risk: detection.outcome(deployments).risk,
             notable: detection.notable(deployments),
@@ -139,13 +165,13 @@ impl<'a> Form<'a> {
         risk_fields.chain(threat_fields).filter(|field| values(row, field).is_empty()).collect()
     }
 
-    /// Returns the finding of a row.
+    /// Returns the finding of a row with these events behind it.
     pub(crate) fn fill(
         &self,
         id: String,
-        time: Option<f64>,
         row: Row,
-        evidence: Evidence,
+        events: Gathered,
+        context: &SearchContext,
     ) -> Finding {
         let value = |field: &str| Some(values(&row, field)).filter(|values| !values.is_empty());
         let risk = self.detection.risk.as_ref();
@@ -181,9 +207,13 @@ impl<'a> Form<'a> {
             nes_fields: text.nes_fields.clone(),
         });
         Finding {
+            schema_version: SCHEMA_VERSION,
             id,
+            run_id: self.run_id.clone(),
+            first_seen: events.oldest.or_else(|| identity::first_time(&row, context)),
+            last_seen: events.newest.or_else(|| identity::last_time(&row, context)),
             detection: self.reference.clone(),
-            time,
+            time: identity::time(&row, context).or(events.newest),
             risk_score: raised.and_then(spilltrail_content::Risk::score),
             risk_message: message.filter(|message| !message.is_empty()),
             risk_objects: risk_objects.collect(),
@@ -191,7 +221,7 @@ impl<'a> Form<'a> {
             annotations: self.annotations.clone(),
             notable: notable.is_some(),
             notable_text: notable,
-            evidence,
+            evidence: events.evidence,
             result: row,
         }
     }
@@ -201,13 +231,4 @@ impl<'a> Form<'a> {
 fn values(row: &Row, field: &str) -> Vec<String> {
     let members = row.get(field).map(Value::members).unwrap_or_default();
     members.into_iter().map(std::borrow::Cow::into_owned).collect()
-}
-
-fn row_as_json<S: Serializer>(row: &Row, serializer: S) -> Result<S::Ok, S::Error> {
-    json::object(row).serialize(serializer)
-}
-
-#[expect(clippy::ref_option, reason = "serde hands out a reference to the field")]
-fn time_as_json<S: Serializer>(time: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
-    time.map(json::number).serialize(serializer)
 }

@@ -9,8 +9,10 @@ use spilltrail_search::context::SearchContext;
 use spilltrail_search::error::from_engine;
 use spilltrail_search::events::shared::{SharedEvents, SharedView};
 use spilltrail_search::run::outline;
+use tokio::sync::mpsc::Sender;
 
-use crate::run::{DetectionRun, Planned, stopped};
+use crate::Finding;
+use crate::run::{DetectionRun, Planned};
 
 /// A detection of a hunt, ready to run.
 #[derive(Debug)]
@@ -101,21 +103,31 @@ impl Job {
         };
     }
 
-    /// Runs the detection. One whose events are missing is not run.
-    pub async fn run(&self, content: &ContentSet) -> DetectionRun {
+    /// Runs the detection and sends its findings; `run_id` names the run in each of them. A detection
+    /// whose events are missing is not run. Otherwise as [`run`](crate::run()).
+    pub async fn run(
+        &self,
+        content: &ContentSet,
+        run_id: &str,
+        findings: Sender<Finding>,
+    ) -> DetectionRun {
+        let detection = &content.detections[self.place];
         match &self.state {
             State::Planned(planned) => {
                 let has_events = self.view.has_events().unwrap_or(true);
                 if !has_events && planned.needs_events() {
-                    return planned.without_events(content, &self.context);
+                    return planned.concluded(detection, content, &self.context, run_id, 0);
                 }
-                planned.run(&content.detections[self.place], content, &self.context).await
+                planned.run(detection, content, &self.context, run_id, findings).await
             }
-            State::Stopped(diagnostics) => stopped(diagnostics.clone()),
-            State::Waiting => stopped(vec![Diagnostic::error(
-                Code::EXECUTION,
-                "the detection was not planned to its end",
-            )]),
+            State::Stopped(diagnostics) => {
+                DetectionRun::stopped(detection, run_id, diagnostics.clone())
+            }
+            State::Waiting => {
+                let message = "the detection was not planned to its end";
+                let messages = vec![Diagnostic::error(Code::EXECUTION, message)];
+                DetectionRun::stopped(detection, run_id, messages)
+            }
         }
     }
 

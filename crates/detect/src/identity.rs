@@ -1,11 +1,10 @@
 //! What tells the rows of a detection apart: identifying values, ids, times.
 
-use std::collections::HashMap;
-
 use sha2::{Digest, Sha256};
+use spilltrail_event::Value;
 use spilltrail_event::fields::TIME;
-use spilltrail_event::{TimeBounds, Value};
 use spilltrail_search::context::SearchContext;
+use spilltrail_search::lineage::Lineage;
 use spilltrail_search::rows::Row;
 
 /// Fields that say who acted, best first.
@@ -48,37 +47,96 @@ pub fn identity(row: &Row) -> Option<String> {
 
 /// Returns when a row happened by its own fields.
 pub(crate) fn time(row: &Row, context: &SearchContext) -> Option<f64> {
-    let instant = |value: &Value<'_>| {
-        let instants = value.members().into_iter().filter_map(|text| context.instant(&text));
-        instants.filter(|time| time.is_finite()).reduce(f64::max)
-    };
-    let named = |names: &[&str]| {
-        names.iter().find_map(|name| {
-            let (_, value) = row.iter().find(|(field, _)| field.eq_ignore_ascii_case(name))?;
-            instant(value)
-        })
-    };
-    row.get(TIME).and_then(instant).or_else(|| named(TIMES)).or_else(|| named(FIRST_TIMES))
+    instant(row.get(TIME), context)
+        .or_else(|| instant(named(TIMES, row), context))
+        .or_else(|| instant(named(FIRST_TIMES, row), context))
 }
 
-/// Gives rows of one run their ids.
+/// Returns the time of a row's first event by its own fields.
+pub(crate) fn first_time(row: &Row, context: &SearchContext) -> Option<f64> {
+    instant(named(FIRST_TIMES, row).or_else(|| row.get(TIME)), context)
+}
+
+/// Returns the time of a row's last event by its own fields.
+pub(crate) fn last_time(row: &Row, context: &SearchContext) -> Option<f64> {
+    instant(named(TIMES, row).or_else(|| row.get(TIME)), context)
+}
+
+fn named<'a>(names: &[&str], row: &'a Row) -> Option<&'a Value<'static>> {
+    let named = |name: &&str| row.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
+    names.iter().find_map(named).map(|(_, value)| value)
+}
+
+/// Returns the instant that a value stands for, the latest of several.
+fn instant(value: Option<&Value<'_>>, context: &SearchContext) -> Option<f64> {
+    let instants = value?.members().into_iter().filter_map(|text| context.instant(&text));
+    instants.filter(|time| time.is_finite()).reduce(f64::max)
+}
+
+/// Gives the rows of a detection's run their ids.
+///
+/// A row's id follows from the detection and the values that identify the row, so that another run,
+/// over another range, gives it again. Rows that share these values are numbered by what else they
+/// contain, whatever order they come in.
 #[derive(Debug)]
 pub(crate) struct Ids<'a> {
     detection: &'a str,
-    grouping: &'a [String],
-    range: TimeBounds,
-    seen: HashMap<String, u64>,
+    lineage: &'a Lineage,
+    rows: Vec<Fingerprint>,
+}
+
+/// A row in short; rows in order of their fingerprints are in order of their contents.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Fingerprint {
+    /// What identifies the row.
+    identity: [u8; 16],
+    /// What else it has that does not move with the range.
+    stable: [u8; 16],
+    /// All that it has.
+    whole: [u8; 16],
+    /// Which of the run's rows it is.
+    index: usize,
 }
 
 impl<'a> Ids<'a> {
-    pub(crate) fn new(detection: &'a str, grouping: &'a [String], range: TimeBounds) -> Self {
-        Self { detection, grouping, range, seen: HashMap::new() }
+    pub(crate) fn new(detection: &'a str, lineage: &'a Lineage) -> Self {
+        Self { detection, lineage, rows: Vec::new() }
     }
 
-    /// Returns the id of a row: the same in every run over the same range that gives a row with the
-    /// same identifying values, whatever its counts. Rows that share them are told apart by their
-    /// order.
-    pub(crate) fn id(&mut self, row: &Row) -> String {
+    /// Adds the next row.
+    pub(crate) fn add(&mut self, row: &Row) {
+        let present: Vec<&str> = row
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let mut names = present.clone();
+        names.sort_unstable();
+        let identifying = self.lineage.identifying(&present);
+        let stable: Vec<&str> =
+            names.iter().copied().filter(|name| !self.lineage.is_measure(name)).collect();
+        self.rows.push(Fingerprint {
+            identity: self.digest(row, &identifying),
+            stable: self.digest(row, &stable),
+            whole: self.digest(row, &names),
+            index: self.rows.len(),
+        });
+    }
+
+    /// Returns the ids of the rows, in the order in which they were added.
+    pub(crate) fn finish(mut self) -> Vec<String> {
+        self.rows.sort_unstable();
+        let mut ids = vec![String::new(); self.rows.len()];
+        for same in self.rows.chunk_by(|a, b| a.identity == b.identity) {
+            for (number, row) in same.iter().enumerate() {
+                let id = hex(&row.identity);
+                ids[row.index] = if number == 0 { id } else { format!("{id}-{}", number + 1) };
+            }
+        }
+        ids
+    }
+
+    fn digest(&self, row: &Row, names: &[&str]) -> [u8; 16] {
         let mut hash = Sha256::new();
         // Every part is preceded by its length, so that no two lists of parts hash alike.
         let mut add = |part: &str| {
@@ -86,44 +144,16 @@ impl<'a> Ids<'a> {
             hash.update(part.as_bytes());
         };
         add(self.detection);
-        for bound in [self.range.earliest, self.range.latest] {
-            add(&bound.map(spilltrail_event::format_number).unwrap_or_default());
-        }
-        for (name, value) in identifying(row, self.grouping) {
+        for name in names {
+            let members = row.get(*name).map(Value::members).unwrap_or_default();
             add(name);
-            value.members().iter().for_each(|member| add(member));
+            add(&members.len().to_string());
+            members.iter().for_each(|member| add(member));
         }
-        let id = hex(&hash.finalize()[..16]);
-        let repeated = self.seen.entry(id.clone()).or_default();
-        *repeated += 1;
-        if *repeated == 1 { id } else { format!("{id}-{repeated}") }
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&hash.finalize()[..16]);
+        digest
     }
-}
-
-/// Returns the fields that tell a row from others: those it was grouped by, or, where later commands
-/// dropped some of them, all that are neither counts nor times.
-fn identifying<'a>(row: &'a Row, grouping: &'a [String]) -> Vec<(&'a str, &'a Value<'static>)> {
-    let grouped: Vec<_> =
-        grouping.iter().filter_map(|name| Some((name.as_str(), row.get(name)?))).collect();
-    if !grouped.is_empty() && grouped.len() == grouping.len() {
-        return grouped;
-    }
-    let mut fields: Vec<_> = row
-        .iter()
-        .filter(|(name, value)| !is_measure(name, value))
-        .map(|(name, value)| (name.as_str(), value))
-        .collect();
-    fields.sort_by_key(|(name, _)| *name);
-    fields
-}
-
-fn is_measure(name: &str, value: &Value<'_>) -> bool {
-    let lower = name.to_ascii_lowercase();
-    matches!(value, Value::Number(_))
-        || lower.contains("count")
-        || lower.contains('(')
-        || TIMES.contains(&lower.as_str())
-        || FIRST_TIMES.contains(&lower.as_str())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -133,39 +163,56 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use spilltrail_search::lineage::lineage;
 
     fn row(fields: &[(&str, Value<'static>)]) -> Row {
         fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
     }
 
-    fn id(detection: &str, row: &Row, grouping: &[&str], latest: Option<f64>) -> String {
-        let grouping: Vec<String> = grouping.iter().map(|name| (*name).to_owned()).collect();
-        let range = TimeBounds { earliest: None, latest };
-        Ids::new(detection, &grouping, range).id(row)
+    fn ids(detection: &str, search: &str, rows: &[&Row]) -> Vec<String> {
+        let lineage = lineage(search);
+        let mut ids = Ids::new(detection, &lineage);
+        rows.iter().for_each(|row| ids.add(row));
+        ids.finish()
     }
 
     #[test]
-    fn ids_follow_the_identifying_values_and_nothing_else() {
-        let base = row(&[
-            ("user", Value::text("ann")),
-            ("count", Value::Number(3.0)),
-            ("firstTime", Value::text("2026-01-01T00:00:00")),
-        ]);
-        let recounted = row(&[
-            ("count", Value::Number(4.0)),
-            ("user", Value::text("ann")),
-            ("firstTime", Value::text("2026-01-02T00:00:00")),
-        ]);
-        let other = row(&[("user", Value::text("bob")), ("count", Value::Number(3.0))]);
-        for grouping in [&["user"][..], &["gone", "user"], &[]] {
-            let expected = id("d", &base, grouping, None);
-            assert_eq!(id("d", &recounted, grouping, None), expected, "{grouping:?}");
-            assert_ne!(id("d", &other, grouping, None), expected);
-            assert_ne!(id("e", &base, grouping, None), expected);
-            assert_ne!(id("d", &base, grouping, Some(1.0)), expected);
+    fn ids_follow_the_group_and_nothing_else() {
+        // The field that is counted, the field that it is counted by, and both by any name.
+        for (statistic, by) in [
+            ("count", "account"),
+            ("count", "count(x)"),
+            ("first_count", "country"),
+            ("discount", "first_count"),
+            ("account", "discount"),
+            ("firstTime", "lastTime"),
+        ] {
+            let search = format!("* | stats dc(x) as {statistic} by \"{by}\"");
+            let found = |by_value: &'static str, n: f64| {
+                row(&[(by, Value::text(by_value)), (statistic, Value::Number(n))])
+            };
+            let (base, recounted, other) = (found("a", 3.0), found("a", 4.0), found("b", 3.0));
+            let expected = ids("d", &search, &[&base]);
+            assert_eq!(ids("d", &search, &[&recounted]), expected, "{search}");
+            assert_ne!(ids("d", &search, &[&other]), expected, "{search}");
+            assert_ne!(ids("e", &search, &[&base]), expected, "{search}");
         }
-        let mut ids = Ids::new("d", &[], TimeBounds::default());
-        assert_ne!(ids.id(&base), ids.id(&base));
+    }
+
+    #[test]
+    fn rows_of_one_group_are_told_apart_by_their_contents() {
+        let search = "* | stats values(x) as x count by user | eval y=x";
+        let found = |x: &'static str| row(&[("user", Value::text("ann")), ("x", Value::text(x))]);
+        let (one, two) = (found("1"), found("2"));
+        let (forward, backward) =
+            (ids("d", search, &[&one, &two]), ids("d", search, &[&two, &one]));
+        assert_ne!(forward[0], forward[1]);
+        assert_eq!(forward, [backward[1].as_str(), backward[0].as_str()]);
+        let same = ids("d", search, &[&one, &one]);
+        assert_ne!(same[0], same[1]);
+        // Each value is a row of its own, and has its id whether or not there are others.
+        let search = "* | stats values(x) as x by user | mvexpand x";
+        assert_eq!(ids("d", search, &[&one, &two])[1], ids("d", search, &[&two])[0]);
     }
 
     #[test]

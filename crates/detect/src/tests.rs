@@ -1,5 +1,9 @@
 //! Detections over rows in memory: statuses, outcomes, evidence.
 
+mod checker;
+mod ranges;
+mod stored;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -27,6 +31,21 @@ struct Written {
     detection_type: &'static str,
     search: &'static str,
     message: &'static str,
+}
+
+/// A run, and the findings that it handed on.
+#[derive(Debug)]
+struct Ran {
+    outcome: DetectionRun,
+    findings: Vec<Finding>,
+}
+
+impl std::ops::Deref for Ran {
+    type Target = DetectionRun;
+
+    fn deref(&self) -> &DetectionRun {
+        &self.outcome
+    }
 }
 
 impl Default for Written {
@@ -64,9 +83,27 @@ impl Written {
         (content, detection)
     }
 
-    fn run(&self, events: &str) -> DetectionRun {
+    fn run(&self, events: &str) -> Ran {
+        self.run_in(&context(events))
+    }
+
+    fn run_in(&self, context: &SearchContext) -> Ran {
         let (content, detection) = self.load();
-        block_on(run(&detection, &content, &context(events)))
+        // One finding at a time: a run waits for the receiver.
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+        let (outcome, findings) = block_on(async {
+            let running = run(&detection, &content, context, "run-1", sender);
+            let receiving = async {
+                let mut findings = Vec::new();
+                while let Some(finding) = receiver.recv().await {
+                    findings.push(finding);
+                }
+                findings
+            };
+            futures::join!(running, receiving)
+        });
+        assert_eq!(outcome.findings, findings.len() as u64);
+        Ran { outcome, findings }
     }
 }
 
@@ -137,7 +174,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-fn found<'a>(run: &'a DetectionRun, user: &str) -> &'a Finding {
+fn found<'a>(run: &'a Ran, user: &str) -> &'a Finding {
     let is_it =
         |finding: &&Finding| finding.result.get("user") == Some(&Value::text(user.to_owned()));
     run.findings.iter().find(is_it).unwrap_or_else(|| panic!("no finding about {user}: {run:?}"))
@@ -395,6 +432,10 @@ fn a_finding_is_the_object_that_programs_read() {
     assert_eq!(json["severity"], "high");
     assert_eq!(json["drilldowns"][0]["search"], "user=\"bob\" | stats count");
     assert_eq!(json["evidence"]["event_ids"][0], "e2");
+    assert_eq!(json["schema_version"], 1);
+    assert_eq!(json["run_id"], "run-1");
+    assert_eq!((&json["first_seen"], &json["last_seen"]), (&200.into(), &200.into()));
+    assert_eq!(json["evidence"]["events"], 1);
     let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
     assert!(
         keys.contains(&&"nes_fields".to_owned()) && !keys.contains(&&"notable_text".to_owned())

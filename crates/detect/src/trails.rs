@@ -1,8 +1,9 @@
 //! Finds the rows of a search that events belong to, and keeps what is to say of these.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 use spilltrail_event::Value;
 use spilltrail_event::fields::TIME;
 use spilltrail_search::rows::Columns;
@@ -25,9 +26,10 @@ pub(crate) struct Trails<'a> {
     by_values: HashMap<Vec<Vec<String>>, usize, RandomState>,
     /// One for each set of fields that rows have of the grouping.
     index: Vec<Keyed>,
-    full: usize,
-    /// True if rows are told apart by time, so that the oldest and the newest event count.
-    needs_all: bool,
+    /// True if rows are told apart by time, so that a search for their events has to be.
+    is_timed: bool,
+    /// True if an event may come as several rows, one after the other.
+    repeats_events: bool,
 }
 
 /// The rows that have certain fields of the grouping, by their values of these.
@@ -70,14 +72,17 @@ struct Trail {
     ids: Vec<String>,
     /// Whether each field had the row's value in all events, before the search changed anything.
     is_original: Vec<bool>,
-    has_events: bool,
+    /// How many there are.
+    events: u64,
+    /// The id of the newest event that was counted, where events repeat.
+    counted: Option<u64>,
     oldest: f64,
     newest: f64,
 }
 
 impl<'a> Trails<'a> {
     /// Prepares for the rows of a search that groups by these fields.
-    pub(crate) fn new(grouping: &'a [String], rows: &[Row]) -> Self {
+    pub(crate) fn new(grouping: &'a [String], rows: &[Row], repeats_events: bool) -> Self {
         let mut trails = Self {
             grouping,
             originals: (0..grouping.len()).map(original_column).collect(),
@@ -85,8 +90,8 @@ impl<'a> Trails<'a> {
             of_row: Vec::with_capacity(rows.len()),
             by_values: HashMap::default(),
             index: Vec::new(),
-            full: 0,
-            needs_all: grouping.iter().any(|name| name == TIME),
+            repeats_events,
+            is_timed: grouping.iter().any(|name| name == TIME),
         };
         for row in rows {
             trails.add(row);
@@ -121,7 +126,8 @@ impl<'a> Trails<'a> {
             is_original: vec![true; values.len()],
             values,
             ids: Vec::new(),
-            has_events: false,
+            events: 0,
+            counted: None,
             oldest: f64::INFINITY,
             newest: f64::NEG_INFINITY,
         });
@@ -149,11 +155,12 @@ impl<'a> Trails<'a> {
                 }
                 start..found.len()
             });
+            if found[places.clone()].is_empty() {
+                continue;
+            }
+            let event = if self.repeats_events { columns.event(row) } else { None };
             for number in &found[places] {
-                let trail = &mut self.trails[*number];
-                let was_full = trail.is_full();
-                trail.add(&columns, row);
-                self.full += usize::from(!was_full && trail.is_full());
+                self.trails[*number].add(&columns, row, event);
             }
         }
     }
@@ -199,19 +206,23 @@ impl<'a> Trails<'a> {
         found.append(&mut own);
     }
 
-    /// Returns true if further events would tell nothing new.
-    pub(crate) fn are_full(&self) -> bool {
-        !self.needs_all && self.full == self.trails.len()
-    }
-
     /// Returns the evidence of each row.
     pub(crate) fn finish(self, leading: &str) -> Vec<Gathered> {
         let grouping = self.grouping;
-        let bounded = self.needs_all;
+        let bounded = self.is_timed;
         let trails = self.trails.into_iter();
         let gathered: Vec<Gathered> =
             trails.map(|trail| trail.finish(grouping, leading, bounded)).collect();
         self.of_row.into_iter().map(|number| gathered[number].clone()).collect()
+    }
+}
+
+impl EventColumns<'_> {
+    /// Returns the event's id in short, if it has one.
+    fn event(&self, row: usize) -> Option<u64> {
+        let id = self.id?.value(row);
+        let id = id.to_text()?;
+        Some(FixedState::default().hash_one(id.as_bytes()))
     }
 }
 
@@ -235,9 +246,12 @@ impl Trail {
         }
     }
 
-    /// Adds an event.
-    fn add(&mut self, events: &EventColumns<'_>, row: usize) {
-        self.has_events = true;
+    /// Adds an event; `event` tells it from the one before, where events repeat.
+    fn add(&mut self, events: &EventColumns<'_>, row: usize, event: Option<u64>) {
+        if event.is_none() || event != self.counted {
+            self.events += 1;
+            self.counted = event;
+        }
         if let Some(time) = events.time.and_then(|column| column.value(row).as_number()) {
             self.oldest = self.oldest.min(time);
             self.newest = self.newest.max(time);
@@ -255,7 +269,7 @@ impl Trail {
 
     fn finish(self, grouping: &[String], leading: &str, bounded: bool) -> Gathered {
         let mut terms = Vec::new();
-        if self.has_events {
+        if self.events > 0 {
             let fields = grouping.iter().zip(&self.values).zip(&self.is_original);
             terms.extend(
                 fields
@@ -268,8 +282,13 @@ impl Trail {
             terms.push(format!("earliest={}", number(self.oldest.floor())));
             terms.push(format!("latest={}", number(self.newest.floor() + 1.0)));
         }
-        let evidence = Evidence { search: with_terms(leading, &terms), event_ids: self.ids };
-        Gathered { evidence, newest: self.newest.is_finite().then_some(self.newest) }
+        let evidence = Evidence {
+            search: with_terms(leading, &terms),
+            event_ids: self.ids,
+            events: (self.events > 0).then_some(self.events),
+        };
+        let known = |time: f64| time.is_finite().then_some(time);
+        Gathered { evidence, oldest: known(self.oldest), newest: known(self.newest) }
     }
 }
 

@@ -27,8 +27,9 @@ use crate::logs::{LogEvents, LogReader};
 use crate::options::{HuntOptions, TimeOptions};
 use sink::{HuntEvent, HuntSink};
 use summary::{Report, Summary};
+use workers::Step;
 
-/// Runs detections over logs, and hands each finding to `sink` when its detection is done.
+/// Runs detections over logs, and hands each finding to `sink` as it is made.
 ///
 /// # Errors
 /// Fails if what is asked for is wrong, nothing can be read, or the sink takes no more. A detection
@@ -67,20 +68,32 @@ pub async fn hunt(
         .map_err(AppError::Reading)?;
     tell(sink, HuntEvent::LogsRead).await?;
 
-    // Run them.
-    let mut finished = workers::run(environment.clone(), jobs).map_err(AppError::Threads)?;
+    // Run them. Each finding is dropped once it is handed on: the next one needs the memory.
+    let run_id = options.run_id.clone().unwrap_or_else(new_run_id);
+    let started = workers::run(environment.clone(), jobs, &run_id);
+    let mut finished = started.map_err(AppError::Threads)?;
     let mut reports = Vec::new();
-    while let Some((index, run)) = finished.next().await {
-        let detection = &content.set.detections[index];
-        let report = Report::new(detection, &run);
-        // Each finding is dropped once it is handed on: the next detection needs the memory.
-        for finding in run.findings {
-            tell(sink, HuntEvent::Finding(Box::new(finding))).await?;
+    while let Some((index, step)) = finished.next().await {
+        match step {
+            Step::Finding(finding) => tell(sink, HuntEvent::Finding(finding)).await?,
+            Step::Done(run) => {
+                let detection = &content.set.detections[index];
+                let report = Report::new(detection, &run);
+                tell(sink, HuntEvent::DetectionFinished { detection, report: &report }).await?;
+                reports.push(report);
+            }
         }
-        tell(sink, HuntEvent::DetectionFinished { detection, report: &report }).await?;
-        reports.push(report);
     }
-    Ok(Summary::new(&environment.clock, &logs, reports, &reader.costs(), newest_cost))
+    Ok(Summary::new(&environment.clock, &logs, run_id, reports, &reader.costs(), newest_cost))
+}
+
+/// Returns a random id, written as a UUID of version 4.
+fn new_run_id() -> String {
+    let mut bytes = fastrand::u128(..).to_be_bytes();
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
 async fn tell(sink: &mut dyn HuntSink, event: HuntEvent<'_>) -> Result<(), AppError> {

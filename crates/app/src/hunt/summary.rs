@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use spilltrail_content::Detection;
 use spilltrail_decode::SkipKind;
-use spilltrail_detect::{DetectionRun, Status};
+use spilltrail_detect::{DetectionRun, SCHEMA_VERSION, Status};
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_search::rows::json;
 use spilltrail_source::{Logs, Reason, ScanCosts, SkippedCount};
@@ -17,6 +17,10 @@ use crate::unread::Unread;
 /// What a hunt came to. Serialized, it is the last object of a hunt's output; times are epoch seconds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The run, as each finding names it.
+    pub run_id: String,
     /// Files named, whether they could be read or not.
     pub files: u64,
     /// Their size in bytes, as they are stored.
@@ -69,6 +73,7 @@ pub struct Report {
     #[serde(rename = "type")]
     pub detection_type: String,
     /// What became of it.
+    #[serde(serialize_with = "name")]
     pub status: Status,
     /// Its findings; at most [`MAX_FINDINGS`](spilltrail_detect::MAX_FINDINGS).
     pub findings: u64,
@@ -144,12 +149,12 @@ impl Report {
             name: detection.name.clone(),
             detection_type: detection.detection_type.to_string(),
             status: run.status.clone(),
-            findings: run.findings.len() as u64,
+            findings: run.findings,
             rows: run.rows,
             matched_events: run.matched_events,
             seconds: rounded(run.elapsed),
             cpu_seconds: rounded(run.cpu),
-            risk_score: run.findings.iter().filter_map(|finding| finding.risk_score).max(),
+            risk_score: run.risk_score,
             missing_fields,
             empty_lookups,
             messages: run.messages.clone(),
@@ -180,6 +185,7 @@ impl Summary {
     pub(crate) fn new(
         clock: &Clock,
         logs: &Logs,
+        run_id: String,
         detections: Vec<Report>,
         costs: &[ScanCosts],
         newest_cost: Duration,
@@ -188,6 +194,8 @@ impl Summary {
         // Where no search asked for now, the newest event was not looked for before it was read.
         let newest = || read.total.newest.map(|newest| newest + 1.0);
         Self {
+            schema_version: SCHEMA_VERSION,
+            run_id,
             files: logs.files().len() as u64,
             bytes: logs.files().iter().map(|file| file.size).sum(),
             bytes_uncompressed: read.total.bytes_inflated,
@@ -242,4 +250,9 @@ impl Summary {
 #[expect(clippy::ref_option, reason = "serde hands out a reference to the field")]
 fn time<S: Serializer>(time: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(json::number).serialize(serializer)
+}
+
+/// The fields and lookups that a status names are fields of the report.
+fn name<S: Serializer>(status: &Status, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(status.name())
 }

@@ -1,107 +1,144 @@
 //! Threads that run detections, each one at a time, so that its processor time can be measured.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cpu_time::ThreadTime;
-use spilltrail_detect::{DetectionRun, Status, hunt::Job};
+use futures::executor::block_on;
+use spilltrail_detect::{DetectionRun, Finding, hunt::Job};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_search::stack;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::environment::Environment;
 
 /// Detections that may be ahead of the one that is handed on, for each thread.
 const AHEAD: usize = 1;
 
-/// The detections that are done, in their order.
+/// Findings of a detection that may wait to be handed on.
+const WAITING: usize = 16;
+
+/// What comes of a detection.
+pub(super) enum Step {
+    /// One of its findings.
+    Finding(Box<Finding>),
+    /// It is done; all its findings came before.
+    Done(Box<DetectionRun>),
+}
+
+/// A detection's findings as they come, and then what became of it. The permit is room for a detection
+/// that has begun and is not handed on yet.
+struct Running {
+    place: usize,
+    findings: mpsc::Receiver<Finding>,
+    run: oneshot::Receiver<(DetectionRun, OwnedSemaphorePermit)>,
+}
+
+/// The other ends of [`Running`].
+struct Queued {
+    job: Job,
+    findings: mpsc::Sender<Finding>,
+    run: oneshot::Sender<(DetectionRun, OwnedSemaphorePermit)>,
+}
+
+/// The detections in their order, while they run.
 pub(super) struct Finished {
-    places: Vec<usize>,
-    next: usize,
-    early: BTreeMap<usize, DetectionRun>,
-    receiver: mpsc::Receiver<(usize, DetectionRun)>,
+    environment: Arc<Environment>,
+    run_id: Arc<str>,
+    running: VecDeque<Running>,
 }
 
 struct Queue {
     environment: Arc<Environment>,
-    jobs: Vec<Job>,
-    begun: AtomicUsize,
+    run_id: Arc<str>,
+    jobs: Mutex<VecDeque<Queued>>,
+    room: Arc<Semaphore>,
 }
 
 /// Runs the jobs on threads of their own.
 ///
 /// # Errors
 /// Fails if the system refuses a thread.
-pub(super) fn run(environment: Arc<Environment>, jobs: Vec<Job>) -> io::Result<Finished> {
-    let places = jobs.iter().map(|job| job.place).collect();
+pub(super) fn run(
+    environment: Arc<Environment>,
+    jobs: Vec<Job>,
+    run_id: &str,
+) -> io::Result<Finished> {
+    let run_id: Arc<str> = run_id.into();
     let at_a_time = environment.at_a_time();
-    let (sender, receiver) = mpsc::channel(at_a_time * AHEAD);
-    let queue = Arc::new(Queue { environment, jobs, begun: AtomicUsize::new(0) });
-    for _ in 0..at_a_time {
-        let (queue, sender) = (queue.clone(), sender.clone());
-        // Ends with the jobs, or when nobody takes what it sends.
-        stack::spawn("detections", move || queue.work(&sender))?;
+    let (mut running, mut queued) = (VecDeque::new(), VecDeque::new());
+    for job in jobs {
+        let (findings, found) = mpsc::channel(WAITING);
+        let (run, done) = oneshot::channel();
+        running.push_back(Running { place: job.place, findings: found, run: done });
+        queued.push_back(Queued { job, findings, run });
     }
-    Ok(Finished { places, next: 0, early: BTreeMap::new(), receiver })
+    let queue = Arc::new(Queue {
+        environment: environment.clone(),
+        run_id: run_id.clone(),
+        jobs: Mutex::new(queued),
+        room: Arc::new(Semaphore::new(at_a_time * (1 + AHEAD))),
+    });
+    for _ in 0..at_a_time {
+        let queue = queue.clone();
+        // Ends with the jobs, or when nobody takes what it sends.
+        stack::spawn("detections", move || queue.work())?;
+    }
+    Ok(Finished { environment, run_id, running })
 }
 
 impl Queue {
-    fn work(&self, sender: &mpsc::Sender<(usize, DetectionRun)>) {
+    fn work(&self) {
         loop {
-            let number = self.begun.fetch_add(1, Ordering::Relaxed);
-            let Some(job) = self.jobs.get(number) else { return };
+            let Ok(room) = block_on(self.room.clone().acquire_owned()) else { return };
+            // Jobs are begun in their order, so that the one whose findings are handed on is running.
+            let next = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(Queued { job, findings, run }) = next else { return };
             // A bug in one detection must not take the others with it.
-            let run = catch_unwind(AssertUnwindSafe(|| self.run(job)));
-            let run = run.unwrap_or_else(|_| broken("it panicked"));
-            if sender.blocking_send((number, run)).is_err() {
+            let result = catch_unwind(AssertUnwindSafe(|| self.run(&job, findings)));
+            let result = result.unwrap_or_else(|_| Err("it panicked".to_owned()));
+            let result = result.unwrap_or_else(|reason| {
+                broken(&self.environment, job.place, &self.run_id, &reason)
+            });
+            if run.send((result, room)).is_err() {
                 return;
             }
         }
     }
 
-    fn run(&self, job: &Job) -> DetectionRun {
+    fn run(&self, job: &Job, findings: mpsc::Sender<Finding>) -> Result<DetectionRun, String> {
         let started = ThreadTime::now();
-        let runtime = match tokio::runtime::Builder::new_current_thread().build() {
-            Ok(runtime) => runtime,
-            Err(error) => return broken(&error.to_string()),
-        };
-        let mut run = runtime.block_on(job.run(&self.environment.content));
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        let mut run = runtime.block_on(job.run(&self.environment.content, &self.run_id, findings));
         run.cpu += started.elapsed();
-        run
+        Ok(run)
     }
 }
 
 impl Finished {
-    /// Returns the next detection's place and run.
-    pub(super) async fn next(&mut self) -> Option<(usize, DetectionRun)> {
-        let place = *self.places.get(self.next)?;
-        loop {
-            if let Some(run) = self.early.remove(&self.next) {
-                self.next += 1;
-                return Some((place, run));
-            }
-            let Some((number, run)) = self.receiver.recv().await else {
-                self.next += 1;
-                return Some((place, broken("its thread ended")));
-            };
-            self.early.insert(number, run);
+    /// Returns what comes next, and the place of the detection that it is about: the findings of a
+    /// detection, then what became of it, one detection after the other.
+    pub(super) async fn next(&mut self) -> Option<(usize, Step)> {
+        let mut next = self.running.pop_front()?;
+        let place = next.place;
+        if let Some(finding) = next.findings.recv().await {
+            self.running.push_front(next);
+            return Some((place, Step::Finding(Box::new(finding))));
         }
+        let run = match next.run.await {
+            Ok((run, _)) => run,
+            Err(_) => broken(&self.environment, place, &self.run_id, "its thread ended"),
+        };
+        Some((place, Step::Done(Box::new(run))))
     }
 }
 
 /// Returns the run of a detection that a bug ended.
-fn broken(reason: &str) -> DetectionRun {
-    DetectionRun {
-        status: Status::Failed,
-        findings: Vec::new(),
-        rows: 0,
-        matched_events: None,
-        elapsed: Duration::ZERO,
-        cpu: Duration::ZERO,
-        messages: vec![Diagnostic::error(Code::EXECUTION, format!("a bug ended it: {reason}"))],
-    }
+fn broken(environment: &Environment, place: usize, run_id: &str, reason: &str) -> DetectionRun {
+    let detection = &environment.content.detections[place];
+    let message = Diagnostic::error(Code::EXECUTION, format!("a bug ended it: {reason}"));
+    DetectionRun::stopped(detection, run_id, vec![message])
 }

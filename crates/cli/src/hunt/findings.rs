@@ -28,6 +28,10 @@ const CSV_COLUMNS: &[&str] = &[
     "evidence_search",
     "event_ids",
     "detection_id",
+    "run_id",
+    "first_seen",
+    "last_seen",
+    "events",
 ];
 
 /// Writes findings as they come, but for the text, which is in order of risk.
@@ -121,9 +125,12 @@ fn cells(finding: &Finding, zone: &TimeZone) -> Vec<String> {
     let threats: Vec<&str> =
         finding.threat_objects.iter().map(|object| object.value.as_str()).collect();
     let notable = finding.notable_text.as_ref();
+    let instant = |time: Option<f64>| {
+        time.map(|time| strftime(time, "%Y-%m-%dT%H:%M:%S%:z", zone)).unwrap_or_default()
+    };
     vec![
         finding.id.clone(),
-        finding.time.map(|time| strftime(time, "%Y-%m-%dT%H:%M:%S%:z", zone)).unwrap_or_default(),
+        instant(finding.time),
         finding.detection.name.clone(),
         finding.detection.detection_type.to_string(),
         finding.risk_score.map(|score| score.to_string()).unwrap_or_default(),
@@ -137,5 +144,9 @@ fn cells(finding: &Finding, zone: &TimeZone) -> Vec<String> {
         finding.evidence.search.clone(),
         finding.evidence.event_ids.join("; "),
         finding.detection.id.clone(),
+        finding.run_id.clone(),
+        instant(finding.first_seen),
+        instant(finding.last_seen),
+        finding.evidence.events.map(|events| events.to_string()).unwrap_or_default(),
     ]
 }

@@ -4,6 +4,10 @@ use serde_json::json;
 
 use crate::fixture::Fixture;
 
+#[expect(clippy::unwrap_used, reason = "a schema that is not one fails the test")]
+#[path = "../../../detect/src/tests/checker.rs"]
+mod checker;
+
 #[test]
 fn text_for_a_person() {
     let run = Fixture::new().run(&["hunt", "logs", "--format", "table"]);
@@ -65,7 +69,8 @@ fn objects_for_programs() {
 
     let again = fixture.run(&["hunt", "logs"]).lines();
     assert_eq!(again[0]["id"], finding["id"]);
-    let array = fixture.run(&["hunt", "logs", "--format", "json"]).out;
+    let again = fixture.run(&["hunt", "logs", "--run-id", "x"]).lines();
+    let array = fixture.run(&["hunt", "logs", "--format", "json", "--run-id", "x"]).out;
     assert_eq!(serde_json::from_str::<serde_json::Value>(&array).unwrap(), json!(again));
 }
 
@@ -81,6 +86,30 @@ fn evidence_can_be_searched_for() {
         [json!({"eventID": "event-0"}), json!({"eventID": "event-1"})],
         "{search}"
     );
+}
+
+#[test]
+fn findings_are_as_their_schema_says() {
+    let schema = include_str!("../../../../docs/schema/finding.schema.json");
+    let schema = serde_json::from_str(schema).unwrap();
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples");
+    let fixture = Fixture::new();
+    for (id, more) in [(None, &[][..]), (Some("night-7"), &["--run-id", "night-7"])] {
+        let arguments = [&["hunt", samples, "--summary"], more].concat();
+        let lines = fixture.run_builtin(&arguments).lines();
+        let (summary, findings) = lines.split_last().unwrap();
+        assert!(findings.len() > 3);
+        let run_id = &summary["summary"]["run_id"];
+        assert!(id.is_none_or(|id| run_id == id), "{run_id}");
+        assert_eq!(summary["summary"]["schema_version"], 1);
+        for finding in findings {
+            assert_eq!(checker::problems(&schema, finding), [""; 0], "{finding}");
+            assert_eq!(&finding["run_id"], run_id);
+        }
+    }
+    let run = |_| fixture.run(&["hunt", "logs", "--summary"]).lines().pop().unwrap();
+    let [one, other] = [0, 1].map(run);
+    assert_ne!(one["summary"]["run_id"], other["summary"]["run_id"]);
 }
 
 #[test]
