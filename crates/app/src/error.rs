@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use spilltrail_diagnostic::{Diagnostic, Severity};
+use spilltrail_diagnostic::{Class, Diagnostic};
 use spilltrail_spl::time::TimeError;
 
 use crate::hunt::sink::SinkError;
@@ -81,47 +81,24 @@ pub enum AppError {
     Bug(String),
 }
 
-/// Whose matter an error is: what exit statuses, and a server's, are chosen by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorClass {
-    /// What was asked for is wrong.
-    User,
-    /// What was asked for is right, and is not supported.
-    Unsupported,
-    /// The logs or the content are wrong.
-    Data,
-    /// Files, folders, memory or the network do not do what is needed.
-    Environment,
-    /// A bug.
-    Internal,
-}
-
 impl AppError {
-    /// Returns whose matter the error is.
+    /// Returns what kind of trouble it is.
     #[must_use]
-    pub fn class(&self) -> ErrorClass {
+    pub fn class(&self) -> Class {
         match self {
             Self::Zone { .. }
             | Self::Time { .. }
             | Self::Macro { .. }
             | Self::NoSuchDetection { .. }
             | Self::NoDetections
-            | Self::NoLogs { .. } => ErrorClass::User,
+            | Self::NoLogs { .. } => Class::User,
             Self::Search { diagnostics } => {
-                let is_unsupported =
-                    |diagnostic: &Diagnostic| diagnostic.severity == Severity::Unsupported;
-                let is_wrong = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
-                if !diagnostics.iter().any(is_wrong) && diagnostics.iter().any(is_unsupported) {
-                    ErrorClass::Unsupported
-                } else {
-                    ErrorClass::User
-                }
+                Diagnostic::class_of(diagnostics).unwrap_or(Class::Internal)
             }
-            Self::File { .. } => ErrorClass::Data,
-            Self::Reading(_) | Self::Engine(_) | Self::Threads(_) | Self::Sink(_) => {
-                ErrorClass::Environment
-            }
-            Self::Bug(_) => ErrorClass::Internal,
+            Self::Reading(diagnostic) => diagnostic.code.class(),
+            Self::File { .. } => Class::Data,
+            Self::Engine(_) | Self::Threads(_) | Self::Sink(_) => Class::Environment,
+            Self::Bug(_) => Class::Internal,
         }
     }
 }

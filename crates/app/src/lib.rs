@@ -21,7 +21,7 @@ mod unread;
 
 pub use clock::Clock;
 pub use content::Content;
-pub use error::{AppError, ErrorClass};
+pub use error::AppError;
 pub use hunt::explain::{DetectionScan, EventsAsked, ScanPlan, explain_scan};
 pub use hunt::hunt;
 pub use hunt::sink::{HuntEvent, HuntSink, SinkError};
@@ -32,4 +32,5 @@ pub use options::{
 };
 pub use search::{FoundRows, RowBatch, Search, search};
 pub use spilltrail_decode::Profile;
+pub use spilltrail_diagnostic::Class;
 pub use unread::{Unread, UnreadKind};

@@ -10,7 +10,7 @@ use spilltrail_event::{Demand, Field, Predicate, ScanRequest, fields};
 use spilltrail_search::error::to_engine;
 use spilltrail_search::events::EventSource;
 use spilltrail_search::events::shared::{EventReader, EventsRead};
-use spilltrail_source::{Logs, ScanCosts, ScanError, ScanOptions, Scanned};
+use spilltrail_source::{Logs, ScanCosts, ScanOptions, Scanned};
 
 /// No logs were named: searches that make their own rows run, others say so.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl EventSource for LogEvents {
         tokio::task::spawn_blocking(move || logs.discover(&predicate, &demand))
             .await
             .map_err(|error| DataFusionError::External(Box::new(error)))?
-            .map_err(|error| to_engine(diagnostic_of(&error)))
+            .map_err(|error| to_engine(error.diagnostic()))
     }
 
     async fn table(
@@ -73,14 +73,6 @@ impl EventSource for LogEvents {
         let indexed =
             [fields::TIME, fields::INDEX, fields::HOST, fields::SOURCE, fields::SOURCETYPE];
         Some(indexed.map(str::to_owned).to_vec())
-    }
-}
-
-fn diagnostic_of(error: &ScanError) -> Diagnostic {
-    let diagnostic = Diagnostic::error(Code::EXECUTION, error.to_string());
-    match error.help() {
-        Some(help) => diagnostic.help(help),
-        None => diagnostic,
     }
 }
 
@@ -113,7 +105,7 @@ impl EventReader for LogReader {
         let scanned = tokio::task::spawn_blocking(move || logs.scan(requests, options))
             .await
             .map_err(|error| DataFusionError::External(Box::new(error)))?
-            .map_err(|error| to_engine(diagnostic_of(&error)))?;
+            .map_err(|error| to_engine(error.diagnostic()))?;
         let costs = scanned.costs().clone();
         self.costs.lock().unwrap_or_else(PoisonError::into_inner).push(costs);
         Ok(Arc::new(LogEventsRead(Arc::new(scanned))))

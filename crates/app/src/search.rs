@@ -163,7 +163,7 @@ mod tests {
     use spilltrail_search::rows::json::object;
 
     use super::*;
-    use crate::error::ErrorClass;
+    use spilltrail_diagnostic::Class;
     use crate::options::ContentOptions;
 
     async fn rows(options: &SearchOptions) -> Result<Vec<serde_json::Value>, AppError> {
@@ -198,10 +198,10 @@ mod tests {
             ..SearchOptions::default()
         };
         for (options, class) in [
-            (spl("| makeresults | eval a=(", logs()), ErrorClass::User),
-            (spl("| makeresults | frobnicate", logs()), ErrorClass::Unsupported),
-            (detection, ErrorClass::User),
-            (spl("a=b", Input::Rows("/nowhere".into())), ErrorClass::Data),
+            (spl("| makeresults | eval a=(", logs()), Class::User),
+            (spl("| makeresults | frobnicate", logs()), Class::Unsupported),
+            (detection, Class::User),
+            (spl("a=b", Input::Rows("/nowhere".into())), Class::Data),
         ] {
             let error = rows(&options).await.unwrap_err();
             assert_eq!(error.class(), class, "{error}");

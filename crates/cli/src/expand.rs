@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use spilltrail_diagnostic::Severity;
+use spilltrail_diagnostic::{Class, Diagnostic, Severity};
 use spilltrail_spl::expand_macros;
 
 use crate::arguments::ExpandOptions;
@@ -14,7 +14,8 @@ pub(crate) fn run(options: &ExpandOptions) -> Result<ExitCode> {
     let (expansion, diagnostics) = expand_macros(&options.spl, &content.set.macros);
     report::diagnostics(&diagnostics, "<search>", &options.spl);
     if diagnostics.iter().any(|diagnostic| diagnostic.severity > Severity::Warning) {
-        return Ok(status::failed());
+        let class = Diagnostic::class_of(&diagnostics).unwrap_or(Class::Internal);
+        return Ok(status::of_class(class));
     }
     println!("{}", expansion.text);
     Ok(status::of_content(&content))

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::CommandFactory;
-use spilltrail_diagnostic::{REGISTRY, by_name, similar};
-use spilltrail_eval::functions::{self as eval, FUNCTIONS as EVAL_FUNCTIONS};
+use spilltrail_diagnostic::{Entry, REGISTRY, by_name, similar};
+use spilltrail_eval::functions::{FUNCTIONS as EVAL_FUNCTIONS, self as eval};
 use spilltrail_search::commands::{COMMANDS, CommandDoc, command};
 use spilltrail_search::stats::{self, FUNCTIONS as STATS_FUNCTIONS};
 
@@ -19,7 +19,7 @@ pub(crate) fn run(topic: Option<&str>) -> Result<ExitCode> {
         print_names("SPL commands", COMMANDS.iter().map(|entry| entry.doc.name));
         print_names("eval functions", EVAL_FUNCTIONS.iter().map(|function| function.doc.name));
         print_names("statistics", STATS_FUNCTIONS.iter().map(|function| function.name));
-        print_names("diagnostic codes", REGISTRY.iter().map(|entry| entry.0.to_string()));
+        print_names("diagnostic codes", REGISTRY.iter().map(|entry| entry.code.to_string()));
         return Ok(ExitCode::SUCCESS);
     };
     let name = topic.to_lowercase();
@@ -44,8 +44,8 @@ pub(crate) fn run(topic: Option<&str>) -> Result<ExitCode> {
         print_differs(function.differs);
         is_known = true;
     }
-    if let Some((code, title, explanation)) = by_name(topic) {
-        println!("{code}: {title}\n    {explanation}");
+    if let Some(Entry { code, class, title, explanation }) = by_name(topic) {
+        println!("{code}: {title}\n    {explanation}\n    Class: {class}; {}", class.meaning().1);
         is_known = true;
     }
     if is_known {

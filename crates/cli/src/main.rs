@@ -12,6 +12,7 @@ mod detections;
 mod expand;
 mod help;
 mod hunt;
+mod log;
 mod memory;
 mod output;
 mod report;
@@ -28,6 +29,7 @@ use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
     memory::share_one_heap();
+    log::start();
     let arguments = Arguments::parse();
     match stack::call(|| run(arguments)) {
         Ok(code) => code,

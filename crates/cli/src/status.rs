@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use spilltrail_app::{AppError, Content, ErrorClass, Summary, Unread};
+use spilltrail_app::{AppError, Class, Content, Summary, Unread};
 
 /// Part of the input or content could not be used.
 const PARTIAL: u8 = 1;
@@ -10,6 +10,8 @@ const PARTIAL: u8 = 1;
 const FAILED: u8 = 2;
 /// There are findings, and that was asked to count as failure.
 const FOUND: u8 = 3;
+/// Somebody ended the run: the status that a shell gives a process ended by Ctrl-C.
+const CANCELED: u8 = 130;
 
 /// Returns the status of a command that could not run.
 pub(crate) fn failed() -> ExitCode {
@@ -18,12 +20,16 @@ pub(crate) fn failed() -> ExitCode {
 
 /// Returns the status of a run that an error ended.
 pub(crate) fn of_error(error: &AppError) -> ExitCode {
-    ExitCode::from(match error.class() {
-        ErrorClass::User
-        | ErrorClass::Unsupported
-        | ErrorClass::Data
-        | ErrorClass::Environment
-        | ErrorClass::Internal => FAILED,
+    of_class(error.class())
+}
+
+/// Returns the status of a run that trouble of this class ended.
+pub(crate) fn of_class(class: Class) -> ExitCode {
+    ExitCode::from(match class {
+        Class::User | Class::Unsupported | Class::Data | Class::Environment | Class::Internal => {
+            FAILED
+        }
+        Class::Canceled => CANCELED,
     })
 }
 

@@ -149,18 +149,18 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Diagnosti
 }
 
 fn parse_csv(bytes: &[u8], name: &str) -> Result<LookupRows, Diagnostic> {
-    let damaged = |error: csv::Error| {
-        Diagnostic::error(Code::DAMAGED_INPUT, format!("lookup `{name}`: {error}"))
+    let unreadable = |error: csv::Error| {
+        Diagnostic::error(Code::UNREADABLE, format!("lookup `{name}`: {error}"))
     };
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let text: Cow<'_, str> = String::from_utf8_lossy(bytes);
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-    let header = reader.headers().map_err(damaged)?.clone();
+    let header = reader.headers().map_err(unreadable)?.clone();
     let fields: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
     let mut rows = Vec::new();
     for record in reader.records() {
         let mut row: Vec<String> =
-            record.map_err(damaged)?.iter().take(fields.len()).map(str::to_owned).collect();
+            record.map_err(unreadable)?.iter().take(fields.len()).map(str::to_owned).collect();
         row.resize(fields.len(), String::new());
         rows.push(row);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use spilltrail_content::{ContentSet, Detection};
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::ScanRequest;
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::error::from_engine;
@@ -62,7 +62,7 @@ pub async fn plan(
 /// what could only be asked for when a subsearch was answered.
 ///
 /// # Errors
-/// Fails if events cannot be put by.
+/// Fails if matched events cannot be kept.
 pub async fn prepare(
     content: &ContentSet,
     places: &[usize],
@@ -124,9 +124,8 @@ impl Job {
                 DetectionRun::stopped(detection, run_id, diagnostics.clone())
             }
             State::Waiting => {
-                let message = "the detection was not planned to its end";
-                let messages = vec![Diagnostic::error(Code::EXECUTION, message)];
-                DetectionRun::stopped(detection, run_id, messages)
+                let bug = Diagnostic::bug("the detection was not planned to its end");
+                DetectionRun::stopped(detection, run_id, vec![bug])
             }
         }
     }

@@ -206,8 +206,8 @@ impl Planned {
             }
         }
         if let Some(problem) = gatherer.problem() {
-            let message = format!("the events behind the results cannot be named: {problem}");
-            result.messages.push(Diagnostic::warning(Code::EXECUTION, message));
+            let message = format!("the events behind the results are not known: {problem}");
+            result.messages.push(Diagnostic::warning(Code::EVIDENCE, message));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The one registry of diagnostic codes. A number is never reused.
+//! The one registry of diagnostic codes. A number is never reused: those of codes that are gone are in
+//! [`RETIRED`].
 //!
 //! 1xxx lex and parse, 2xxx names and planning, 3xxx execution, 4xxx content, 5xxx reading and
 //! decoding, 6xxx findings.
@@ -28,83 +29,182 @@ impl TryFrom<String> for Code {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        by_name(&text).map(|entry| entry.0).ok_or_else(|| format!("`{text}` is not a code"))
+        by_name(&text).map(|entry| entry.code).ok_or_else(|| format!("`{text}` is not a code"))
     }
+}
+
+impl Code {
+    /// Returns what kind of trouble it is.
+    #[must_use]
+    pub fn class(self) -> Class {
+        // Codes are made by the registry alone.
+        REGISTRY
+            .iter()
+            .find(|entry| entry.code == self)
+            .map_or(Class::Internal, |entry| entry.class)
+    }
+}
+
+/// What kind of trouble a diagnostic is about: who can do something about it. Exit statuses and the
+/// like follow from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// A search, an option or content is wrong; whoever wrote it can change it.
+    User,
+    /// Splunk can do it and this version cannot.
+    Unsupported,
+    /// The events or lookups are damaged, or more than a documented limit takes.
+    Data,
+    /// Memory, disk, files or the network are not as they need to be.
+    Environment,
+    /// A bug in Spilltrail.
+    Internal,
+    /// Somebody ended it.
+    Canceled,
+}
+
+impl Class {
+    /// Returns the class in a word, and what can be done about its diagnostics.
+    #[must_use]
+    pub fn meaning(self) -> (&'static str, &'static str) {
+        match self {
+            Self::User => ("user", "change the search, the option or the content"),
+            Self::Unsupported => {
+                ("unsupported", "write it another way, or wait for a later version")
+            }
+            Self::Data => ("data", "look at the events or lookups that it names"),
+            Self::Environment => {
+                ("environment", "give the run what it lacks: memory, disk, access to files")
+            }
+            Self::Internal => ("internal", "report it: it is a bug"),
+            Self::Canceled => ("canceled", "run it again"),
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.meaning().0)
+    }
+}
+
+/// What is known of a code.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// The code.
+    pub code: Code,
+    /// What kind of trouble it is.
+    pub class: Class,
+    /// What is wrong, in a few words.
+    pub title: &'static str,
+    /// What it means and what to do about it.
+    pub explanation: &'static str,
 }
 
 /// Returns the registry's entry for a name such as `SPL1001`.
 #[must_use]
-pub fn by_name(name: &str) -> Option<&'static (Code, &'static str, &'static str)> {
-    REGISTRY.iter().find(|entry| entry.0.to_string().eq_ignore_ascii_case(name))
+pub fn by_name(name: &str) -> Option<&'static Entry> {
+    REGISTRY.iter().find(|entry| entry.code.to_string().eq_ignore_ascii_case(name))
 }
 
+/// Numbers of codes that are gone.
+pub const RETIRED: &[u16] = &[3002, 5001, 5002];
+
 macro_rules! codes {
-    ($($name:ident = $number:literal, $title:literal, $explanation:literal;)*) => {
+    ($($name:ident = $number:literal, $class:ident, $title:literal, $explanation:literal;)*) => {
         impl Code {
             $(#[doc = $title] pub const $name: Self = Self($number);)*
         }
-        /// Every code with its title and what to do about it, in numeric order.
-        pub static REGISTRY: &[(Code, &str, &str)] = &[$((Code::$name, $title, $explanation),)*];
+        /// Every code, in numeric order.
+        pub static REGISTRY: &[Entry] = &[$(Entry {
+            code: Code::$name,
+            class: Class::$class,
+            title: $title,
+            explanation: $explanation,
+        },)*];
     };
 }
 
 codes! {
-    UNBALANCED = 1001, "unbalanced quote, bracket or backtick",
+    UNBALANCED = 1001, User, "unbalanced quote, bracket or backtick",
         "A quote, a parenthesis, a square bracket or a macro's backtick was opened and never closed, or closed without being opened. Inside double quotes a quote is written `\\\"` and a backslash `\\\\`.";
-    SYNTAX = 1002, "syntax error",
+    SYNTAX = 1002, User, "syntax error",
         "The text does not follow the grammar of its command. The label shows where reading stopped and what was expected there.";
-    EMPTY_COMMAND = 1003, "empty pipeline stage",
+    EMPTY_COMMAND = 1003, User, "empty pipeline stage",
         "Two pipes follow each other, or the search ends with a pipe.";
-    BAD_TIME_MODIFIER = 1004, "invalid time modifier",
+    BAD_TIME_MODIFIER = 1004, User, "invalid time modifier",
         "A time modifier is a signed number with a unit and optional snap (`-70m@m`, `@d`, `-1mon@mon+2d`), `now`, an epoch number, or a date such as `10/19/2026:00:00:00`.";
-    TOO_DEEP = 1005, "search too long or nested too deeply",
+    TOO_DEEP = 1005, User, "search too long or nested too deeply",
         "A search may have 500 commands, those of its subsearches and expanded macros included, and its plan 6000 steps. Subsearches nest 50 levels deep, expressions 200. Go on in a second search: `outputlookup` keeps rows, `inputlookup` reads them again.";
-    UNKNOWN_MACRO = 1101, "unknown macro",
+    UNEXPECTED_END = 1006, User, "the text ends too early",
+        "Something is missing at the end; the message says what.";
+    TRAILING_TEXT = 1007, User, "text after the arguments",
+        "The command has all that it takes, and more text follows. Commands are separated by `|`.";
+    EXPECTED = 1008, User, "unexpected text",
+        "Something else has to stand at the label; the message says what. Text that is to be taken as it is goes into double quotes.";
+    CHAINED_COMPARISON = 1009, User, "chained comparison",
+        "`a<b<c` has no meaning in eval: join two comparisons with AND, or put the first in parentheses.";
+    UNKNOWN_MACRO = 1101, User, "unknown macro",
         "No macro with this name and number of arguments is known. Macros come from the content folder's `macros/`, from `--macro 'name=definition'`, and from the built-in set; a name ending in `_filter` defaults to `search *`.";
-    MACRO_ARGUMENT = 1102, "invalid macro argument",
+    MACRO_ARGUMENT = 1102, User, "invalid macro argument",
         "The call names an argument that the macro does not have, gives one twice, or its validation failed.";
-    MACRO_DEPTH = 1103, "macros nested too deeply",
+    MACRO_DEPTH = 1103, User, "macros nested too deeply",
         "Macros may nest 100 levels; a macro that calls itself never ends.";
-    UNSUPPORTED_COMMAND = 2001, "unsupported command",
+    UNSUPPORTED_COMMAND = 2001, Unsupported, "unsupported command",
         "The command is not known, or known and not there yet. `spilltrail help` lists what is.";
-    UNSUPPORTED_FUNCTION = 2002, "unsupported function",
+    UNSUPPORTED_FUNCTION = 2002, Unsupported, "unsupported function",
         "The eval or statistics function is not known, or known and not there yet.";
-    UNSUPPORTED_OPTION = 2003, "unsupported option",
+    UNSUPPORTED_OPTION = 2003, Unsupported, "unsupported option",
         "The command has this option in Splunk, and this version does not honour it. Nothing is ignored silently.";
-    BAD_OPTION = 2004, "invalid option",
+    BAD_OPTION = 2004, User, "invalid option",
         "The command has no such option, or the value is not one that it takes.";
-    BAD_ARGUMENT = 2005, "invalid argument",
+    BAD_ARGUMENT = 2005, User, "invalid argument",
         "The number or the kind of arguments is not what the command or function takes.";
-    NOT_GENERATING = 2006, "generating command out of place",
+    NOT_GENERATING = 2006, User, "generating command out of place",
         "A generating command must be the first of its pipeline, after a leading pipe; any other command needs input.";
-    BAD_REGEX = 2007, "invalid regular expression",
+    BAD_REGEX = 2007, User, "invalid regular expression",
         "The pattern is not valid in PCRE2's syntax; the message is PCRE2's own.";
-    DOTTED_NAME = 2008, "dotted name in an eval expression",
+    DOTTED_NAME = 2008, User, "dotted name in an eval expression",
         "In eval and where, `a.b` joins the fields `a` and `b`. A field with a dot in its name needs single quotes: `'a.b'`.";
-    MISSING_LOOKUP = 2009, "lookup without data",
+    MISSING_LOOKUP = 2009, User, "lookup without data",
         "The lookup is named but has no rows here: it reads as empty.";
-    NO_EFFECT = 2010, "option without effect",
+    NO_EFFECT = 2010, User, "option without effect",
         "The command has this option in Splunk, and here, or in this search, it changes nothing; the help line says why. The rows are the same without it.";
-    LIMIT = 3001, "limit reached",
+    UNSUPPORTED_SYNTAX = 2011, Unsupported, "unsupported form",
+        "Splunk takes SPL of this form, and this version does not.";
+    MISSING_ARGUMENT = 2012, User, "missing argument",
+        "The command needs an argument that is not there; the message says which.";
+    LIMIT = 3001, Data, "limit reached",
         "A documented limit cut a result short; the message says which.";
-    EXECUTION = 3002, "the search failed while running",
-        "An operator failed; the message says why.";
-    NO_GEOIP = 3003, "no GeoIP database",
+    NO_GEOIP = 3003, Environment, "no GeoIP database",
         "iplocation adds no fields without a MaxMind database; give one with `--geoip FILE`.";
-    YAML = 4001, "invalid YAML",
+    MEMORY_LIMIT = 3004, Environment, "memory limit reached",
+        "The search needs more memory than it may have. Raise `--memory-limit`, or narrow the search.";
+    DISK = 3005, Environment, "temporary files cannot be used",
+        "Rows that do not fit in memory go to temporary files, and these could not be written or read. Free some space, or let the environment variable `TMPDIR` name a folder that has more.";
+    INTERNAL = 3006, Internal, "a bug in Spilltrail",
+        "Something happened that cannot. Please report the search and a few rows that show it. With the environment variable `SPILLTRAIL_LOG=1` the program prints what it knows of the bug.";
+    CANCELED = 3007, Canceled, "the search was canceled",
+        "Somebody, or another part of the run, ended the search before it was done.";
+    UNORDERED = 3008, User, "rows out of order",
+        "The command needs rows in the order of `_time`; sort them before it.";
+    LOOKUP_NOT_WRITTEN = 3009, Environment, "a lookup cannot be written",
+        "The rows of `outputlookup` could not be kept; the message says why.";
+    YAML = 4001, User, "invalid YAML",
         "The file is not valid YAML or does not have the keys of its kind.";
-    DUPLICATE_CONTENT = 4002, "content defined twice",
+    DUPLICATE_CONTENT = 4002, User, "content defined twice",
         "Two files define the same id or name; the later one wins.";
-    RISK_FIELD = 4003, "risk field is missing from the results",
+    RISK_FIELD = 4003, User, "risk field is missing from the results",
         "A risk object, threat object or message token names a field that the search's results do not have.";
-    NO_CONTENT = 4004, "no content in the folder",
+    NO_CONTENT = 4004, User, "no content in the folder",
         "A content folder has YAML files in `detections/`, `macros/`, `lookups/`, `stories/` and `deployments/`, or is a plain folder of such files.";
-    DAMAGED_INPUT = 5001, "damaged input",
-        "A part of a file could not be read; the rest of the file and all others were.";
-    NOT_CLOUDTRAIL = 5002, "not CloudTrail",
-        "The file holds neither CloudTrail events nor JSON rows; it was skipped.";
-    UNREADABLE = 5003, "unreadable file",
+    UNREADABLE = 5003, Environment, "unreadable file",
         "The file could not be opened or read.";
+    EVENTS_UNREADABLE = 5004, Environment, "events cannot be read",
+        "The events of the search could not be read from where they are; the message says why.";
+    EVIDENCE = 6001, Environment, "events behind findings are not known",
+        "The findings are right, but the second search, for the events behind them, failed; the message says why.";
 }
 
 #[cfg(test)]
@@ -113,7 +213,9 @@ mod tests {
 
     #[test]
     fn codes_are_in_order_and_named() {
-        assert!(REGISTRY.is_sorted_by(|a, b| a.0 < b.0));
-        assert_eq!(by_name("spl1001").map(|entry| entry.0), Some(Code::UNBALANCED));
+        assert!(REGISTRY.is_sorted_by(|a, b| a.code < b.code));
+        assert_eq!(by_name("spl1001").map(|entry| entry.code), Some(Code::UNBALANCED));
+        assert!(REGISTRY.iter().all(|entry| !RETIRED.contains(&entry.code.0)));
+        assert!(REGISTRY.iter().all(|entry| entry.code.class() == entry.class));
     }
 }

@@ -4,9 +4,11 @@
 mod codes;
 mod render;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-pub use codes::{Code, REGISTRY, by_name};
+pub use codes::{Class, Code, Entry, REGISTRY, RETIRED, by_name};
 pub use render::{Color, render};
 
 /// Byte range in a source text; `start <= end`.
@@ -90,6 +92,14 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
 }
 
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Diagnostic {}
+
 impl Diagnostic {
     /// Returns an error with `code` that says `message`.
     pub fn error(code: Code, message: impl Into<String>) -> Self {
@@ -104,6 +114,12 @@ impl Diagnostic {
     /// Returns an `unsupported` diagnostic with `code` that says `message`.
     pub fn unsupported(code: Code, message: impl Into<String>) -> Self {
         Self::new(Severity::Unsupported, code, message)
+    }
+
+    /// Returns the diagnostic of a bug: `what` happened, and must not.
+    pub fn bug(what: &str) -> Self {
+        Self::error(Code::INTERNAL, format!("a bug in Spilltrail: {what}"))
+            .help("please report it with the search; `SPILLTRAIL_LOG=1` prints what is known of it")
     }
 
     fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
@@ -136,6 +152,13 @@ impl Diagnostic {
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
+    }
+
+    /// Returns the class of the gravest of these, the first of several.
+    #[must_use]
+    pub fn class_of(diagnostics: &[Self]) -> Option<Class> {
+        let gravest = diagnostics.iter().rev().max_by_key(|diagnostic| diagnostic.severity)?;
+        Some(gravest.code.class())
     }
 
     /// Returns the primary place, if there is one.

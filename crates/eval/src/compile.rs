@@ -81,7 +81,7 @@ impl<'a> Compiler<'a> {
                 Some(number) => (Node::Constant(Value::Number(number)), Type::Number),
                 None => {
                     let message = format!("expected a number, found `{text}`");
-                    self.fail(Diagnostic::error(Code::SYNTAX, message).at(tree.span))
+                    self.fail(Diagnostic::error(Code::EXPECTED, message).at(tree.span))
                 }
             },
             EvalNode::Text(text) => (Node::Constant(Value::text(text.clone())), Type::String),

@@ -1,9 +1,14 @@
-//! Failures: those of the engine as diagnostics, and locks that outlive a panic.
+//! Failures: those of the engine as diagnostics in the words of those who search, and locks that outlive
+//! a panic.
 
+use std::error::Error;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use spilltrail_diagnostic::{Code, Diagnostic};
+use tokio::task::JoinError;
 
 /// An error that one of our operators raises inside the engine and that keeps its diagnostic.
 #[derive(Debug, thiserror::Error)]
@@ -16,28 +21,201 @@ pub fn to_engine(diagnostic: Diagnostic) -> DataFusionError {
     DataFusionError::External(Box::new(SearchError(diagnostic)))
 }
 
-/// Returns the diagnostic of an engine error: our own one if it carries one.
+/// Returns the diagnostic of an engine error: our own one if it carries one, else one of its kind. The
+/// engine's words say nothing to those who search, and go to the log.
 #[must_use]
 pub fn from_engine(error: &DataFusionError) -> Diagnostic {
-    let root = error.find_root();
-    if let DataFusionError::External(inner) = root
-        && let Some(SearchError(diagnostic)) = inner.downcast_ref()
-    {
-        return diagnostic.clone();
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            from_engine(inner)
+        }
+        DataFusionError::Shared(inner) => from_engine(inner),
+        // The first is what happened; the others follow from it.
+        DataFusionError::Collection(errors) => {
+            errors.first().map_or_else(|| bug("the search failed", error), from_engine)
+        }
+        DataFusionError::External(inner) => from_other(inner.as_ref()),
+        DataFusionError::ArrowError(inner, _) => from_arrow(inner),
+        DataFusionError::IoError(inner) => from_io(inner),
+        DataFusionError::ExecutionJoin(inner) => from_join(inner),
+        DataFusionError::ResourcesExhausted(message) => exhausted(message),
+        DataFusionError::ObjectStore(inner) => {
+            log::warn!("{inner}");
+            Diagnostic::error(Code::EVENTS_UNREADABLE, "the events of the search cannot be read")
+                .help("look at the access to the logs; `SPILLTRAIL_LOG=1` prints what was answered")
+        }
+        // The engine is given plans of ours, so that it refuses none but by a mistake of ours.
+        DataFusionError::Plan(_)
+        | DataFusionError::SchemaError(..)
+        | DataFusionError::NotImplemented(_)
+        | DataFusionError::Configuration(_)
+        | DataFusionError::Substrait(_) => bug("the search cannot be planned", error),
+        other => bug("the search failed", other),
     }
-    match root {
-        DataFusionError::ResourcesExhausted(message) => Diagnostic::error(
-            Code::LIMIT,
-            format!("the search needs more memory than it may have: {message}"),
-        )
-        .help("raise `--memory-limit`, or narrow the search"),
-        // What a source of events says, without the engine's words around it.
-        DataFusionError::External(inner) => Diagnostic::error(Code::EXECUTION, inner.to_string()),
-        other => Diagnostic::error(Code::EXECUTION, other.strip_backtrace()),
+}
+
+/// As [`from_engine`], for an error that came into the engine from elsewhere.
+fn from_other(error: &(dyn Error + Send + Sync + 'static)) -> Diagnostic {
+    if let Some(SearchError(diagnostic)) = error.downcast_ref() {
+        diagnostic.clone()
+    } else if let Some(diagnostic) = error.downcast_ref::<Diagnostic>() {
+        // A source of events, which knows no searches, says so itself.
+        diagnostic.clone()
+    } else if let Some(inner) = error.downcast_ref::<DataFusionError>() {
+        from_engine(inner)
+    } else if let Some(inner) = error.downcast_ref::<ArrowError>() {
+        from_arrow(inner)
+    } else if let Some(inner) = error.downcast_ref::<io::Error>() {
+        from_io(inner)
+    } else if let Some(inner) = error.downcast_ref::<JoinError>() {
+        from_join(inner)
+    } else {
+        bug("the search failed", error)
     }
+}
+
+fn from_arrow(error: &ArrowError) -> Diagnostic {
+    match error {
+        ArrowError::ExternalError(inner) => from_other(inner.as_ref()),
+        ArrowError::IoError(_, inner) => from_io(inner),
+        ArrowError::MemoryError(message) => exhausted(message),
+        ArrowError::OffsetOverflowError(_) => {
+            Diagnostic::error(Code::LIMIT, "the texts of one column are longer than two gigabytes")
+                .help("narrow the search, or keep fewer fields with `fields`")
+        }
+        other => bug("the search failed", other),
+    }
+}
+
+/// Returns the diagnostic of files that fail. Logs and lookups report their own failures, so that the
+/// files that the engine itself writes and reads are left.
+fn from_io(error: &io::Error) -> Diagnostic {
+    if let Some(inner) = error.get_ref() {
+        // What is ours keeps its diagnostic, also in here.
+        if inner.is::<SearchError>() || inner.is::<DataFusionError>() || inner.is::<ArrowError>() {
+            return from_other(inner);
+        }
+    }
+    let message = format!("temporary files cannot be written or read: {}", error.kind());
+    Diagnostic::error(Code::DISK, message)
+        .help("free some space, or let `TMPDIR` name a folder that has more")
+}
+
+fn from_join(error: &JoinError) -> Diagnostic {
+    if error.is_cancelled() {
+        Diagnostic::error(Code::CANCELED, "the search was canceled")
+    } else {
+        bug("the search failed", error)
+    }
+}
+
+fn exhausted(message: &str) -> Diagnostic {
+    log::warn!("{message}");
+    Diagnostic::error(Code::MEMORY_LIMIT, "the search needs more memory than it may have")
+        .help("raise `--memory-limit`, or narrow the search")
+}
+
+fn bug(what: &str, error: &(impl Error + ?Sized)) -> Diagnostic {
+    log::error!("{what}: {error}");
+    Diagnostic::bug(what)
 }
 
 /// Locks a mutex; a panic elsewhere does not make the data unusable, because every update is whole.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::common::{Column, SchemaError};
+
+    use super::*;
+
+    /// Words that only those know who know the engine.
+    const ENGINE_WORDS: &[&str] = &[
+        "arrow",
+        "datafusion",
+        "sorter",
+        "pool",
+        "exhausted",
+        "partition",
+        "execution",
+        "internal",
+        "recordbatch",
+        "schema",
+        "external",
+        "offset",
+        "join",
+        "object",
+        "plan error",
+        "hidden",
+    ];
+
+    fn ours() -> DataFusionError {
+        to_engine(Diagnostic::error(Code::UNORDERED, "rows must be in order"))
+    }
+
+    #[tokio::test]
+    async fn every_kind_of_error_is_told_in_our_words() {
+        let hidden = || "hidden".to_owned();
+        let disk_full = || io::Error::from(io::ErrorKind::StorageFull);
+        let panicked = tokio::spawn(async { panic!("hidden") }).await.unwrap_err();
+        let task = tokio::spawn(std::future::pending::<()>());
+        task.abort();
+        let canceled = task.await.unwrap_err();
+        let missing = SchemaError::FieldNotFound {
+            field: Box::new(Column::from_name("hidden")),
+            valid_fields: Vec::new(),
+        };
+        let arrow = |error| DataFusionError::ArrowError(Box::new(error), None);
+        let pool = "Failed to allocate for ExternalSorter[0] with fair(pool_size: 1) hidden";
+        let cases = [
+            (ours(), Code::UNORDERED),
+            (ours().context("hidden"), Code::UNORDERED),
+            (DataFusionError::Shared(Arc::new(ours())), Code::UNORDERED),
+            (
+                DataFusionError::Collection(vec![ours(), DataFusionError::Plan(hidden())]),
+                Code::UNORDERED,
+            ),
+            (DataFusionError::Collection(Vec::new()), Code::INTERNAL),
+            (DataFusionError::External(Box::new(ours())), Code::UNORDERED),
+            (
+                DataFusionError::External(Box::new(Diagnostic::error(Code::DISK, "disk is full"))),
+                Code::DISK,
+            ),
+            (arrow(ArrowError::ExternalError(Box::new(ours()))), Code::UNORDERED),
+            (DataFusionError::IoError(io::Error::other(ours())), Code::UNORDERED),
+            (DataFusionError::External(hidden().into()), Code::INTERNAL),
+            (DataFusionError::External(Box::new(disk_full())), Code::DISK),
+            (DataFusionError::IoError(disk_full()), Code::DISK),
+            (DataFusionError::IoError(io::Error::other("hidden")), Code::DISK),
+            (arrow(ArrowError::IoError(hidden(), disk_full())), Code::DISK),
+            (arrow(ArrowError::MemoryError(hidden())), Code::MEMORY_LIMIT),
+            (arrow(ArrowError::OffsetOverflowError(7)), Code::LIMIT),
+            (arrow(ArrowError::ComputeError(hidden())), Code::INTERNAL),
+            (arrow(ArrowError::DivideByZero), Code::INTERNAL),
+            (DataFusionError::ResourcesExhausted(pool.to_owned()), Code::MEMORY_LIMIT),
+            (DataFusionError::ExecutionJoin(Box::new(canceled)), Code::CANCELED),
+            (DataFusionError::ExecutionJoin(Box::new(panicked)), Code::INTERNAL),
+            (DataFusionError::SchemaError(Box::new(missing), Box::new(None)), Code::INTERNAL),
+            (DataFusionError::Plan(hidden()), Code::INTERNAL),
+            (DataFusionError::NotImplemented(hidden()), Code::INTERNAL),
+            (DataFusionError::Configuration(hidden()), Code::INTERNAL),
+            (DataFusionError::Substrait(hidden()), Code::INTERNAL),
+            (DataFusionError::Internal(hidden()), Code::INTERNAL),
+            (DataFusionError::Execution(hidden()), Code::INTERNAL),
+            (DataFusionError::Ffi(hidden()), Code::INTERNAL),
+        ];
+        for (error, code) in cases {
+            let diagnostic = from_engine(&error);
+            assert_eq!(diagnostic.code, code, "{error}");
+            let shown = format!("{} {:?}", diagnostic.message, diagnostic.help).to_lowercase();
+            for word in ENGINE_WORDS {
+                assert!(!shown.contains(word), "{error}: `{word}` in {shown}");
+            }
+        }
+    }
+}
+

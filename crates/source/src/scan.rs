@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use datafusion::arrow::array::{Array, LargeStringArray};
 use datafusion::arrow::error::ArrowError;
+use datafusion::common::DataFusionError;
 use spilltrail_decode::{Decoder, Extraction, FileReport, Rows, schema_of};
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{ScanRequest, StopToken};
 
 use crate::feed::Content;
@@ -63,14 +65,23 @@ impl ScanError {
         Self::ReadBack { folder: std::env::temp_dir(), cause: cause_of(error) }
     }
 
-    /// Returns what the user can do about it.
+    /// Returns it in the words of a search, with what the user can do about it.
     #[must_use]
-    pub fn help(&self) -> Option<&'static str> {
+    pub fn diagnostic(&self) -> Diagnostic {
+        let message = self.to_string();
         match self {
-            Self::Write { .. } => Some("set TMPDIR or raise `--memory-limit`"),
-            Self::ReadBack { .. } => Some("set TMPDIR to a folder that keeps its files"),
-            Self::Stopped | Self::Bug => None,
+            Self::Write { .. } => Diagnostic::error(Code::DISK, message)
+                .help("set TMPDIR or raise `--memory-limit`"),
+            Self::ReadBack { .. } => Diagnostic::error(Code::DISK, message)
+                .help("set TMPDIR to a folder that keeps its files"),
+            Self::Stopped => Diagnostic::error(Code::CANCELED, message),
+            Self::Bug => Diagnostic::bug("decoding ended early"),
         }
+    }
+
+    /// Returns the engine's error, which carries the diagnostic.
+    pub(crate) fn into_engine(self) -> DataFusionError {
+        DataFusionError::External(Box::new(self.diagnostic()))
     }
 }
 
@@ -340,7 +351,9 @@ mod tests {
         let expected =
             format!("cannot write matched events to {}: no space left on device", folder.display());
         assert_eq!(error.to_string(), expected);
-        assert_eq!(error.help(), Some("set TMPDIR or raise `--memory-limit`"));
+        let diagnostic = error.diagnostic();
+        assert_eq!(diagnostic.code, Code::DISK);
+        assert_eq!(diagnostic.help.as_deref(), Some("set TMPDIR or raise `--memory-limit`"));
         assert!(ScanError::read_back(&full()).to_string().ends_with("no space left on device"));
     }
 }

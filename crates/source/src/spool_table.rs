@@ -41,7 +41,7 @@ impl Scanned {
 
 /// Returns the engine's error for rows that cannot be read back.
 pub(crate) fn read_back(error: &ArrowError) -> DataFusionError {
-    DataFusionError::External(Box::new(ScanError::read_back(error)))
+    ScanError::read_back(error).into_engine()
 }
 
 /// The rows of a search, in the order of the files.

@@ -51,7 +51,7 @@ pub(crate) fn stream(
             Some(Message::End(Ok(()))) => None,
             Some(Message::End(Err(error))) => Some((Err(error), Reading::Ended)),
             // A thread that dies must not look like the end of the logs.
-            None => Some((Err(failed(ScanError::Bug)), Reading::Ended)),
+            None => Some((Err(ScanError::Bug.into_engine()), Reading::Ended)),
         }
     })
 }
@@ -102,14 +102,10 @@ fn read(
             counts.add(&costs.extraction);
             taker.failure.map_or(Ok(()), Err)
         }
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(error.into_engine()),
     };
     // If nobody takes it, nobody needs it.
     let _ = sender.blocking_send(Message::End(end));
-}
-
-fn failed(error: ScanError) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }
 
 /// Sends rows; waits as long as they are not taken.

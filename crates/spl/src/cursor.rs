@@ -138,11 +138,13 @@ impl<'a> Cursor<'a> {
         .help("split the expression over several commands")
     }
 
-    /// Returns a syntax error at the next character: `expected {what}, found …`.
+    /// Returns the error that something else stands at the next character, or nothing: `expected
+    /// {what}, found …`.
     pub(crate) fn expected(&mut self, what: &str) -> Diagnostic {
         self.skip_blanks();
         let (found, span) = self.found();
-        Diagnostic::error(Code::SYNTAX, format!("expected {what}, found {found}"))
+        let code = if self.at_end() { Code::UNEXPECTED_END } else { Code::EXPECTED };
+        Diagnostic::error(code, format!("expected {what}, found {found}"))
             .label(span, format!("expected {what}"))
     }
 

@@ -158,7 +158,7 @@ fn command(body: &str, base: usize, implied: bool) -> Result<Command, Diagnostic
     if name.is_empty() && !implied {
         let first = body.chars().next().unwrap_or('|');
         return Err(Diagnostic::error(
-            Code::SYNTAX,
+            Code::EXPECTED,
             format!("expected a command, found `{first}`"),
         )
         .label(Span::new(base, base + first.len_utf8()), "expected a command")
@@ -263,7 +263,7 @@ mod tests {
             ("a || b", "search(a) | b()", "expected a command, found nothing", Code::EMPTY_COMMAND),
             ("a | ", "search(a)", "expected a command, found nothing", Code::EMPTY_COMMAND),
             ("", "", "expected a command, found nothing", Code::EMPTY_COMMAND),
-            ("a | (b) | c", "search(a) | c()", "expected a command, found `(`", Code::SYNTAX),
+            ("a | (b) | c", "search(a) | c()", "expected a command, found `(`", Code::EXPECTED),
             ("a \"b | c", "search(a \"b | c)", "quote is never closed", Code::UNBALANCED),
             ("a [b | c", "search(a [b | c)", "`[` is never closed", Code::UNBALANCED),
             ("a ] | c", "search(a ]) | c()", "`]` was never opened", Code::UNBALANCED),

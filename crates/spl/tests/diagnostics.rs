@@ -103,7 +103,7 @@ fn expressions_show_where_reading_stopped() {
     check(
         r#"eventName=Get* | eval x= | eval y=1"#,
         r#"
-error[SPL1002]: expected an expression, found the end
+error[SPL1006]: expected an expression, found the end
  --> <search>:1:25
   |
 1 | eventName=Get* | eval x= | eval y=1
@@ -113,7 +113,7 @@ error[SPL1002]: expected an expression, found the end
     check(
         r#"eventName=Get* | eval risk=if(n>5,"high" "low")"#,
         r#"
-error[SPL1002]: expected an operator, `,` or `)`, found `"low"`
+error[SPL1008]: expected an operator, `,` or `)`, found `"low"`
  --> <search>:1:42
   |
 1 | eventName=Get* | eval risk=if(n>5,"high" "low")
@@ -127,7 +127,7 @@ error[SPL1002]: expected an operator, `,` or `)`, found `"low"`
     check(
         r#"| where userIdentity.type{}="Root""#,
         r#"
-error[SPL1002]: expected an operator or the end of the command, found `{`
+error[SPL1008]: expected an operator or the end of the command, found `{`
  --> <search>:1:26
   |
 1 | | where userIdentity.type{}="Root"
@@ -139,7 +139,7 @@ error[SPL1002]: expected an operator or the end of the command, found `{`
     check(
         r#"| where a=1 AND"#,
         r#"
-error[SPL1002]: expected an expression, found the end
+error[SPL1006]: expected an expression, found the end
  --> <search>:1:16
   |
 1 | | where a=1 AND
@@ -165,7 +165,7 @@ fn searches_show_where_reading_stopped() {
     check(
         r#"a IN (1 2) OR b"#,
         r#"
-error[SPL1002]: expected `,` or `)`, found `2`
+error[SPL1008]: expected `,` or `)`, found `2`
  --> <search>:1:9
   |
 1 | a IN (1 2) OR b
@@ -177,7 +177,7 @@ error[SPL1002]: expected `,` or `)`, found `2`
     check(
         r#"status=404,500"#,
         r#"
-error[SPL1002]: expected a search term, AND, OR or the end, found `,`
+error[SPL1008]: expected a search term, AND, OR or the end, found `,`
  --> <search>:1:11
   |
 1 | status=404,500
@@ -189,7 +189,7 @@ error[SPL1002]: expected a search term, AND, OR or the end, found `,`
     check(
         r#"user= OR role=x"#,
         r#"
-error[SPL1002]: expected a value to compare `user` with, found `OR`
+error[SPL1008]: expected a value to compare `user` with, found `OR`
  --> <search>:1:7
   |
 1 | user= OR role=x
@@ -201,7 +201,7 @@ error[SPL1002]: expected a value to compare `user` with, found `OR`
     check(
         r#"a=1 OR | head"#,
         r#"
-error[SPL1002]: expected a search term, found the end
+error[SPL1006]: expected a search term, found the end
  --> <search>:1:7
   |
 1 | a=1 OR | head
@@ -229,7 +229,7 @@ error[SPL1002]: expected `)`, found `+`
     check(
         r#"| stats count(n>5)"#,
         r#"
-error[SPL1002]: expected `)`, found `>`
+error[SPL1008]: expected `)`, found `>`
  --> <search>:1:16
   |
 1 | | stats count(n>5)
@@ -243,7 +243,7 @@ error[SPL1002]: expected `)`, found `>`
     check(
         r#"| stats count by"#,
         r#"
-error[SPL1002]: expected a field, found the end
+error[SPL1006]: expected a field, found the end
  --> <search>:1:17
   |
 1 | | stats count by
@@ -269,7 +269,7 @@ error[SPL1003]: expected a command, found nothing
     check(
         r#"a=1 | `late(bytes)` | stats count"#,
         r#"
-error[SPL1002]: expected an expression, found `>`
+error[SPL1008]: expected an expression, found `>`
  --> <search>:1:7
   |
 1 | a=1 | `late(bytes)` | stats count
@@ -293,7 +293,7 @@ error[SPL1101]: unknown macro `cloudtrial`
     check(
         r#"a=1 | "stats" count"#,
         r#"
-error[SPL1002]: expected a command, found `"`
+error[SPL1008]: expected a command, found `"`
  --> <search>:1:7
   |
 1 | a=1 | "stats" count

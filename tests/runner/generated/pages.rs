@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use spilltrail_diagnostic::REGISTRY;
+use spilltrail_diagnostic::{Class, Entry, REGISTRY};
 use spilltrail_eval::functions::{self, Category, FunctionDoc};
 use spilltrail_search::commands::{COMMANDS, CommandDoc, CommandKind, Example};
 use spilltrail_search::stats::{self, StatsFunction};
@@ -21,8 +21,9 @@ pub(super) fn all() -> BTreeMap<PathBuf, Content> {
         let path = format!("docs/src/reference/commands/{}.md", entry.doc.name);
         whole(path, command(entry.doc));
     }
-    for (code, title, explanation) in REGISTRY {
-        let text = format!("# {code}: {title}\n\n{explanation}\n");
+    for Entry { code, class, title, explanation } in REGISTRY {
+        let (class, action) = class.meaning();
+        let text = format!("# {code}: {title}\n\n{explanation}\n\nClass: {class}; {action}.\n");
         whole(format!("docs/src/errors/{code}.md"), text);
     }
     whole("docs/src/reference/commands.md".to_owned(), command_list());
@@ -179,9 +180,22 @@ fn statistic(function: &StatsFunction) -> String {
 fn diagnostics() -> String {
     let mut text = String::from(
         "# Diagnostics\n\n\
-         Every message about a search or about content has a code.\n\n",
+         Every message about a search or about content has a code, and every code a class, which says \
+         who can do something about it.\n\n| Class | What to do |\n|---|---|\n",
     );
-    for (code, title, _) in REGISTRY {
+    for class in [
+        Class::User,
+        Class::Unsupported,
+        Class::Data,
+        Class::Environment,
+        Class::Internal,
+        Class::Canceled,
+    ] {
+        let (name, action) = class.meaning();
+        let _ = writeln!(text, "| {name} | {action} |");
+    }
+    text.push('\n');
+    for Entry { code, title, .. } in REGISTRY {
         let _ = writeln!(text, "- [{code}](../errors/{code}.md): {title}");
     }
     text
@@ -195,7 +209,7 @@ fn summary() -> String {
     text.push_str("- [Functions of eval and where](reference/eval-functions.md)\n");
     text.push_str("- [Functions of the stats family](reference/statistics-functions.md)\n");
     text.push_str("- [Diagnostics](reference/diagnostics.md)\n");
-    for (code, title, _) in REGISTRY {
+    for Entry { code, title, .. } in REGISTRY {
         let _ = writeln!(text, "  - [{code}: {title}](errors/{code}.md)");
     }
     text

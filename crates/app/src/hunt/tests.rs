@@ -172,7 +172,7 @@ fn what_is_asked_for_wrongly_is_an_error_of_the_user() {
     ] {
         let error = folder.hunt(&options, &mut Notes::default()).unwrap_err();
         assert!(error.to_string().starts_with(message), "{error}");
-        assert_eq!(error.class(), crate::ErrorClass::User, "{error}");
+        assert_eq!(error.class(), crate::Class::User, "{error}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cpu_time::ThreadTime;
 use futures::executor::block_on;
 use spilltrail_detect::{DetectionRun, Finding, hunt::Job};
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::Diagnostic;
 use spilltrail_search::stack;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
@@ -139,6 +139,6 @@ impl Finished {
 /// Returns the run of a detection that a bug ended.
 fn broken(environment: &Environment, place: usize, run_id: &str, reason: &str) -> DetectionRun {
     let detection = &environment.content.detections[place];
-    let message = Diagnostic::error(Code::EXECUTION, format!("a bug ended it: {reason}"));
-    DetectionRun::stopped(detection, run_id, vec![message])
+    let bug = Diagnostic::bug(&format!("the detection was not run to its end: {reason}"));
+    DetectionRun::stopped(detection, run_id, vec![bug])
 }

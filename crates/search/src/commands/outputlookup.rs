@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::{DataFusionError, Result as EngineResult};
+use datafusion::common::Result as EngineResult;
 use datafusion::execution::TaskContext;
 use indexmap::{IndexMap, IndexSet};
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
@@ -15,6 +15,7 @@ use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::context::{LookupStore, LookupTable};
+use crate::error::to_engine;
 use crate::lookups;
 use crate::operators::gather::compacted;
 use crate::operators::{Operator, Running};
@@ -220,7 +221,8 @@ impl Running for Writing {
 impl Writing {
     fn write(&self, batches: &[RecordBatch]) -> EngineResult<()> {
         let failed = |error: String| {
-            DataFusionError::Execution(format!("the lookup `{}`: {error}", self.name))
+            let message = format!("the lookup `{}` cannot be written: {error}", self.name);
+            to_engine(Diagnostic::error(Code::LOOKUP_NOT_WRITTEN, message))
         };
         let columns: Vec<String> =
             self.output.fields().iter().map(|field| field.name().clone()).collect();

@@ -188,7 +188,7 @@ pub(crate) fn first(mut diagnostics: Vec<Diagnostic>) -> Diagnostic {
     diagnostics
         .into_iter()
         .next()
-        .unwrap_or_else(|| Diagnostic::error(Code::EXECUTION, "the subsearch could not be planned"))
+        .unwrap_or_else(|| Diagnostic::bug("a subsearch was refused without a reason"))
 }
 
 /// Runs a subsearch and returns its text for an eval expression: what `return` or `format` made, or

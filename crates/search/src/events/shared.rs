@@ -15,7 +15,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest, fields};
 
 use crate::error::lock;
@@ -29,7 +29,7 @@ pub trait EventReader: std::fmt::Debug + Send + Sync {
     /// Reads all events once, and keeps what each request asks for.
     ///
     /// # Errors
-    /// Fails if the events cannot be put by.
+    /// Fails if matched events cannot be kept.
     async fn read(&self, requests: Vec<ScanRequest>) -> Result<Arc<dyn EventsRead>>;
 }
 
@@ -288,7 +288,7 @@ impl EventSource for SharedView {
 
 fn not_read(is_waiting: &AtomicBool) -> DataFusionError {
     is_waiting.store(true, Ordering::Relaxed);
-    to_engine(Diagnostic::error(Code::EXECUTION, "the events are not read yet"))
+    to_engine(Diagnostic::bug("the events are not read yet"))
 }
 
 /// Events that are there once they were read.

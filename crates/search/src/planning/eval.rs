@@ -1,7 +1,7 @@
 //! Eval expressions over a plan's columns.
 
 use datafusion::logical_expr::Expr;
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::Diagnostic;
 use spilltrail_eval::{EvalContext, Expression, ResultKind, Scope};
 use spilltrail_event::Kind;
 use spilltrail_spl::{EvalExpr, EvalNode, parse_search};
@@ -53,7 +53,7 @@ pub fn expression(
     let compiled =
         Expression::compile(expr, scope, &self::context(context)).map_err(|diagnostics| {
             diagnostics.into_iter().max_by_key(|diagnostic| diagnostic.severity).unwrap_or_else(
-                || Diagnostic::error(Code::SYNTAX, "invalid expression").at(expr.span),
+                || Diagnostic::bug("an expression was refused without a reason").at(expr.span),
             )
         })?;
     for warning in compiled.warnings() {

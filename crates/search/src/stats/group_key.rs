@@ -5,7 +5,10 @@
 //! text of bytes they take what they are long.
 
 use datafusion::common::{Result, internal_datafusion_err};
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Value;
+
+use crate::error::to_engine;
 
 /// Before a number in a key; what is before a text is its length.
 const NUMBER: u32 = u32::MAX;
@@ -26,7 +29,10 @@ pub(crate) fn append(key: &mut Vec<u8>, value: &Value<'_>) -> Result<()> {
             let text = other.to_text().unwrap_or_default();
             let length = u32::try_from(text.len()).ok().filter(|length| *length < ABSENT);
             let length = length.ok_or_else(|| {
-                internal_datafusion_err!("a value to group by is longer than four gigabytes")
+                to_engine(Diagnostic::error(
+                    Code::LIMIT,
+                    "a value to group by is longer than four gigabytes",
+                ))
             })?;
             key.extend_from_slice(&length.to_le_bytes());
             key.extend_from_slice(text.as_bytes());

@@ -34,7 +34,7 @@ async fn what_does_not_fit_is_told() {
                 Err(diagnostics) => Err(diagnostics),
             };
             let codes = outcome.map(drop).map_err(|failures| failures[0].code);
-            assert_eq!(codes, if fits { Ok(()) } else { Err(Code::LIMIT) }, "{search}");
+            assert_eq!(codes, if fits { Ok(()) } else { Err(Code::MEMORY_LIMIT) }, "{search}");
         }
     }
 }

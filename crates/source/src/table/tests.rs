@@ -2,11 +2,11 @@
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use futures::StreamExt;
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{CaseRule, Comparison, Field, Kind, Pattern, Predicate, fields};
 
 use super::*;
 use crate::logs::ReadOptions;
-use crate::scan::ScanError;
 
 /// A folder of files of one event each, which are so large that each is a run.
 fn folder(files: usize) -> tempfile::TempDir {
@@ -93,7 +93,8 @@ async fn a_stop_ends_a_stream_with_an_error() {
     let mut stream = scan(&logs, Predicate::All).execute(0, Arc::default()).unwrap();
     let error = stream.next().await.unwrap().unwrap_err();
     let datafusion::common::DataFusionError::External(error) = error else { panic!("{error}") };
-    assert!(matches!(error.downcast_ref(), Some(ScanError::Stopped)));
+    let diagnostic = error.downcast_ref::<Diagnostic>().map(|diagnostic| diagnostic.code);
+    assert_eq!(diagnostic, Some(Code::CANCELED));
     assert!(stream.next().await.is_none());
 }
 

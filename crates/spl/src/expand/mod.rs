@@ -121,7 +121,7 @@ impl Expander<'_> {
             Some(call) => self.expand(&call, span, source, depth),
             None => self.diagnostics.push(
                 Diagnostic::error(
-                    Code::SYNTAX,
+                    Code::EXPECTED,
                     format!("expected a macro, found `{}`", &rest[1..=length]),
                 )
                 .label(span, "expected a name, with or without `(arguments)`"),
@@ -363,11 +363,11 @@ mod tests {
     #[test]
     fn diagnostics_move_to_the_written_text() {
         let (expansion, _) = expand_macros("a | `rename_to(b,c)`", &macros());
-        let diagnostic = Diagnostic::error(Code::SYNTAX, "wrong").at(Span::new(4, 10));
+        let diagnostic = Diagnostic::error(Code::EXPECTED, "wrong").at(Span::new(4, 10));
         let moved = expansion.relocate(diagnostic);
         assert_eq!(moved.span(), Some(Span::new(4, 20)));
         assert_eq!(moved.notes, ["in macro `rename_to(2)`: `rename b as c`"]);
-        let untouched = Diagnostic::error(Code::SYNTAX, "wrong").at(Span::new(0, 1));
+        let untouched = Diagnostic::error(Code::EXPECTED, "wrong").at(Span::new(0, 1));
         assert_eq!(expansion.relocate(untouched.clone()), untouched);
     }
 

@@ -6,10 +6,12 @@ use std::collections::hash_map::Entry;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::{Result, exec_datafusion_err};
+use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Value, fields};
 
+use crate::error::to_engine;
 use crate::operators::gather::{self, Given, HeldRows};
 use crate::operators::{Operator, Running, key};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
@@ -132,8 +134,12 @@ impl Grouping {
         Ok(match self.groups.entry(key) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(vacant) => {
-                let number = u32::try_from(count)
-                    .map_err(|_| exec_datafusion_err!("more than 2^32 groups"))?;
+                let number = u32::try_from(count).map_err(|_| {
+                    to_engine(Diagnostic::error(
+                        Code::LIMIT,
+                        "there are more than 4,294,967,296 groups",
+                    ))
+                })?;
                 self.keys += vacant.key().len() + 64;
                 self.statistics.iter_mut().for_each(|statistics| statistics.grow(count + 1));
                 *vacant.insert(number)

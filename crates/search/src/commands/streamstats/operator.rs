@@ -169,7 +169,7 @@ impl Streaming {
         if step * self.direction < 0.0 {
             let message = "`time_window` needs rows in the order of `_time`";
             return Err(to_engine(
-                Diagnostic::error(Code::EXECUTION, message)
+                Diagnostic::error(Code::UNORDERED, message)
                     .help("put `| sort 0 _time` before the `streamstats`"),
             ));
         }
