@@ -160,10 +160,10 @@ impl RowBatch {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use spilltrail_diagnostic::Class;
     use spilltrail_search::rows::json::object;
 
     use super::*;
-    use spilltrail_diagnostic::Class;
     use crate::options::ContentOptions;
 
     async fn rows(options: &SearchOptions) -> Result<Vec<serde_json::Value>, AppError> {

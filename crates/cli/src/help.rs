@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::CommandFactory;
 use spilltrail_diagnostic::{Entry, REGISTRY, by_name, similar};
-use spilltrail_eval::functions::{FUNCTIONS as EVAL_FUNCTIONS, self as eval};
+use spilltrail_eval::functions::{self as eval, FUNCTIONS as EVAL_FUNCTIONS};
 use spilltrail_search::commands::{COMMANDS, CommandDoc, command};
 use spilltrail_search::stats::{self, FUNCTIONS as STATS_FUNCTIONS};
 

@@ -109,7 +109,7 @@ pub fn by_name(name: &str) -> Option<&'static Entry> {
 }
 
 /// Numbers of codes that are gone.
-pub const RETIRED: &[u16] = &[3002, 5001, 5002];
+pub const RETIRED: &[u16] = &[1002, 3002, 5001, 5002];
 
 macro_rules! codes {
     ($($name:ident = $number:literal, $class:ident, $title:literal, $explanation:literal;)*) => {
@@ -129,8 +129,6 @@ macro_rules! codes {
 codes! {
     UNBALANCED = 1001, User, "unbalanced quote, bracket or backtick",
         "A quote, a parenthesis, a square bracket or a macro's backtick was opened and never closed, or closed without being opened. Inside double quotes a quote is written `\\\"` and a backslash `\\\\`.";
-    SYNTAX = 1002, User, "syntax error",
-        "The text does not follow the grammar of its command. The label shows where reading stopped and what was expected there.";
     EMPTY_COMMAND = 1003, User, "empty pipeline stage",
         "Two pipes follow each other, or the search ends with a pipe.";
     BAD_TIME_MODIFIER = 1004, User, "invalid time modifier",

@@ -149,7 +149,6 @@ mod tests {
         "offset",
         "join",
         "object",
-        "plan error",
         "hidden",
     ];
 
@@ -212,10 +211,10 @@ mod tests {
             let diagnostic = from_engine(&error);
             assert_eq!(diagnostic.code, code, "{error}");
             let shown = format!("{} {:?}", diagnostic.message, diagnostic.help).to_lowercase();
-            for word in ENGINE_WORDS {
-                assert!(!shown.contains(word), "{error}: `{word}` in {shown}");
+            for word in shown.split(|c: char| !c.is_alphanumeric()) {
+                let is_theirs = ENGINE_WORDS.iter().any(|theirs| word.starts_with(theirs));
+                assert!(!is_theirs, "{error}: `{word}` in {shown}");
             }
         }
     }
 }
-

@@ -70,8 +70,9 @@ impl ScanError {
     pub fn diagnostic(&self) -> Diagnostic {
         let message = self.to_string();
         match self {
-            Self::Write { .. } => Diagnostic::error(Code::DISK, message)
-                .help("set TMPDIR or raise `--memory-limit`"),
+            Self::Write { .. } => {
+                Diagnostic::error(Code::DISK, message).help("set TMPDIR or raise `--memory-limit`")
+            }
             Self::ReadBack { .. } => Diagnostic::error(Code::DISK, message)
                 .help("set TMPDIR to a folder that keeps its files"),
             Self::Stopped => Diagnostic::error(Code::CANCELED, message),

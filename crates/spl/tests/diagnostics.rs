@@ -127,7 +127,7 @@ error[SPL1008]: expected an operator, `,` or `)`, found `"low"`
     check(
         r#"| where userIdentity.type{}="Root""#,
         r#"
-error[SPL1008]: expected an operator or the end of the command, found `{`
+error[SPL1007]: expected an operator or the end of the command, found `{`
  --> <search>:1:26
   |
 1 | | where userIdentity.type{}="Root"
@@ -149,7 +149,7 @@ error[SPL1006]: expected an expression, found the end
     check(
         r#"| eval n==1"#,
         r#"
-error[SPL1002]: expected `=`, found `==`
+error[SPL1008]: expected `=`, found `==`
  --> <search>:1:9
   |
 1 | | eval n==1
@@ -215,7 +215,7 @@ fn statistics_show_where_reading_stopped() {
     check(
         r#"| stats sum(a+b) as c"#,
         r#"
-error[SPL1002]: expected `)`, found `+`
+error[SPL1008]: expected `)`, found `+`
  --> <search>:1:14
   |
 1 | | stats sum(a+b) as c

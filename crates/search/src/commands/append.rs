@@ -5,8 +5,8 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::{Arguments, Pipeline};
 
 use super::subsearch::{self, MAX_APPENDED_ROWS};
-use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
+use crate::lineage::Lineage;
 use crate::operators::Append;
 use crate::planning::plan::{Needs, Plan};
 
@@ -102,7 +102,7 @@ pub(super) fn required(
     arguments: &Arguments<'_>,
 ) -> Result<Pipeline, Diagnostic> {
     subsearch.ok_or_else(|| {
-        Diagnostic::error(Code::SYNTAX, "expected a subsearch in square brackets")
+        Diagnostic::error(Code::MISSING_ARGUMENT, "expected a subsearch in square brackets")
             .at(arguments.span())
             .help("for example `append [search eventName=GetObject]`")
     })

@@ -12,9 +12,11 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Value};
 use spilltrail_spl::{Arguments, Pipeline};
 
-use crate::lineage::Lineage;
-use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, subsearch};
 use super::append::{MAXOUT, MAXTIME, SUBSEARCH, TIMEOUT, maxout, subsearch_and_options};
+use super::{
+    Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, subsearch,
+};
+use crate::lineage::Lineage;
 use crate::operators::{Operator, Running};
 use crate::planning::plan::{Needs, Plan, kind_of};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};

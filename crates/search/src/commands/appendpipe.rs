@@ -7,8 +7,8 @@ use spilltrail_spl::{Arguments, Pipeline};
 use super::append::subsearch_and_options;
 use super::pipeline;
 use super::subsearch;
-use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
+use crate::lineage::Lineage;
 use crate::operators::Append;
 use crate::planning::plan::{Needs, Plan};
 

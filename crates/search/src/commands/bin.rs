@@ -114,7 +114,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         }
     }
     let Some(field) = field else {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a field")
+        return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected a field")
             .at(arguments.span())
             .help("for example `bin _time span=10m`"));
     };

@@ -11,8 +11,8 @@ use spilltrail_event::{Kind, Value};
 use spilltrail_spl::{Arguments, Assignment};
 
 use super::subsearch;
-use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
+use crate::lineage::Lineage;
 use crate::planning::eval;
 use crate::planning::eval_udf;
 use crate::planning::plan::{Needs, Plan, column};

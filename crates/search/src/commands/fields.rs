@@ -5,8 +5,8 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::fields::{RAW, TIME, covers};
 use spilltrail_spl::Arguments;
 
-use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
+use crate::lineage::Lineage;
 use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
@@ -50,7 +50,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     let names: Vec<String> = arguments.fields()?.into_iter().map(|field| field.value).collect();
     arguments.finish()?;
     if names.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a field").at(arguments.span()));
+        return Err(
+            Diagnostic::error(Code::MISSING_ARGUMENT, "expected a field").at(arguments.span())
+        );
     }
     Ok(Box::new(Fields { removes, names }))
 }

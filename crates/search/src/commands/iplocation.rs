@@ -75,9 +75,8 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         field = Some(arguments.field()?.value);
     }
     let Some(field) = field else {
-        return Err(
-            Diagnostic::error(Code::SYNTAX, "expected a field with addresses").at(arguments.span())
-        );
+        return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected a field with addresses")
+            .at(arguments.span()));
     };
     Ok(Box::new(IpLocation {
         field,

@@ -98,7 +98,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     }
     arguments.finish()?;
     if keys.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a column of the lookup")
+        return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected a column of the lookup")
             .at(arguments.span())
             .help("for example `lookup owners user OUTPUT team`"));
     }

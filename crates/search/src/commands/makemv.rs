@@ -87,7 +87,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     };
     let split = Split { at, allow_empty: arguments.value("allowempty") };
     let Some(field) = field else {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a field").at(arguments.span()));
+        return Err(
+            Diagnostic::error(Code::MISSING_ARGUMENT, "expected a field").at(arguments.span())
+        );
     };
     Ok(Box::new(MakeMultivalue { field: field.value, split: Arc::new(split) }))
 }

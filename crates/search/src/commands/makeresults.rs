@@ -6,8 +6,8 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Value, fields};
 use spilltrail_spl::Arguments;
 
-use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
+use crate::lineage::Lineage;
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::Rows;
 

@@ -7,8 +7,8 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Kind;
 use spilltrail_spl::Arguments;
 
-use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
+use crate::lineage::Lineage;
 use crate::operators::{Expand, Whole};
 use crate::planning::plan::{Needs, Plan};
 

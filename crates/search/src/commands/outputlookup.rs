@@ -108,9 +108,8 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         table = Some(arguments.field()?);
     }
     let Some(table) = table else {
-        return Err(
-            Diagnostic::error(Code::SYNTAX, "expected the name of a lookup").at(arguments.span())
-        );
+        return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected the name of a lookup")
+            .at(arguments.span()));
     };
     let how = How {
         append: arguments.value("append"),

@@ -60,7 +60,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         let negated = arguments.symbol("!=").is_some();
         if !negated && arguments.symbol("=").is_none() {
             let message = format!("expected `=` or `!=` after `{}`", field.value);
-            return Err(Diagnostic::error(Code::SYNTAX, message)
+            return Err(Diagnostic::error(Code::EXPECTED, message)
                 .at(field.span)
                 .help("for example `regex user=\"^svc-\"`"));
         }
@@ -75,7 +75,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     };
     arguments.finish()?;
     if pattern.value.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a regular expression").at(whole));
+        return Err(
+            Diagnostic::error(Code::MISSING_ARGUMENT, "expected a regular expression").at(whole)
+        );
     }
     command(field, pattern, negated)
 }

@@ -10,8 +10,8 @@ use spilltrail_event::fields::TIME;
 use spilltrail_event::{Kind, wildcard_capture};
 use spilltrail_spl::Arguments;
 
-use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
+use crate::lineage::Lineage;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::convert;
 
@@ -66,7 +66,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         let from = arguments.field()?;
         if arguments.keyword("as").is_none() {
             return Err(Diagnostic::error(
-                Code::SYNTAX,
+                Code::EXPECTED,
                 format!("expected `AS` after `{}`", from.value),
             )
             .at(from.span)
@@ -86,9 +86,8 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         pairs.push(Pair { from: from.value, to: to.value, span });
     }
     if pairs.is_empty() {
-        return Err(
-            Diagnostic::error(Code::SYNTAX, "expected `<field> AS <field>`").at(arguments.span())
-        );
+        return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected `<field> AS <field>`")
+            .at(arguments.span()));
     }
     Ok(Box::new(Rename { pairs }))
 }

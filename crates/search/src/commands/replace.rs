@@ -103,7 +103,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 }
 
 fn expected_pair(arguments: &Arguments<'_>) -> Diagnostic {
-    Diagnostic::error(Code::SYNTAX, "expected `<old> WITH <new>`")
+    Diagnostic::error(Code::MISSING_ARGUMENT, "expected `<old> WITH <new>`")
         .at(arguments.span())
         .help("for example `replace 0 WITH ok IN code`")
 }

@@ -77,7 +77,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         arguments.symbol(",");
     }
     if parts.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a field").at(arguments.span()));
+        return Err(
+            Diagnostic::error(Code::MISSING_ARGUMENT, "expected a field").at(arguments.span())
+        );
     }
     Ok(Box::new(Return { text: Arc::new(RowsAsText { count, parts }) }))
 }

@@ -81,9 +81,8 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     }
     sort.limit = count.unwrap_or_else(|| arguments.value("limit"));
     if sort.keys.is_empty() {
-        return Err(
-            Diagnostic::error(Code::SYNTAX, "expected a field to sort by").at(arguments.span())
-        );
+        return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected a field to sort by")
+            .at(arguments.span()));
     }
     Ok(Box::new(sort))
 }

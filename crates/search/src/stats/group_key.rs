@@ -4,7 +4,7 @@
 //! together again wherever groups are merged: ten fields would need more than a search may have. As one
 //! text of bytes they take what they are long.
 
-use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::common::Result;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Value;
 

@@ -13,7 +13,7 @@ fn outcome(search: String) -> Result<usize, Diagnostic> {
         runtime.block_on(async {
             let context = context(rows(r#"{"a":"1","b":"2"}"#), 64 << 20);
             let prepared = run::prepare(&search, None, &context).await.map_err(|mut all| {
-                all.pop().unwrap_or_else(|| Diagnostic::error(Code::EXECUTION, "no reason"))
+                all.pop().unwrap_or_else(|| Diagnostic::bug("it was refused without a reason"))
             })?;
             Ok(prepared.collect(&context).await?.len())
         })

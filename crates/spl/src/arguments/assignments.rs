@@ -88,7 +88,7 @@ fn equals(cursor: &mut Cursor<'_>) -> Result<(), Diagnostic> {
     cursor.skip_blanks();
     if cursor.rest().starts_with("==") {
         let span = cursor.advance(2);
-        return Err(Diagnostic::error(Code::SYNTAX, "expected `=`, found `==`")
+        return Err(Diagnostic::error(Code::EXPECTED, "expected `=`, found `==`")
             .label(span, "expected `=`")
             .help("a comparison belongs into `where`, or into `if(…)` after the `=`"));
     }

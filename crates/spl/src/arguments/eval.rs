@@ -292,7 +292,7 @@ impl<'a> Parser<'_, 'a> {
             let span = self.cursor.advance(length + word);
             let name = &rest[..length + word];
             return Err(Diagnostic::error(
-                Code::SYNTAX,
+                Code::EXPECTED,
                 format!("expected a number, found `{name}`"),
             )
             .label(span, "expected a number")
@@ -443,7 +443,7 @@ impl<'a> Parser<'_, 'a> {
 
     fn chained_comparison(&mut self, length: usize) -> Diagnostic {
         let span = self.cursor.advance(length);
-        Diagnostic::error(Code::SYNTAX, "comparisons do not chain")
+        Diagnostic::error(Code::CHAINED_COMPARISON, "comparisons do not chain")
             .label(span, "a second comparison of the same operand")
             .help("join two comparisons with AND, or put the first in parentheses")
     }

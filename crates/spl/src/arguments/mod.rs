@@ -13,7 +13,7 @@ mod options;
 mod search;
 mod stats;
 
-use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 
 use crate::cursor::{Cursor, unescape};
 use crate::parse::{Place, parse_at};
@@ -165,6 +165,7 @@ impl<'a> Arguments<'a> {
             return Ok(());
         }
         let diagnostic = self.cursor.expected(self.expected);
+        let diagnostic = Diagnostic { code: Code::TRAILING_TEXT, ..diagnostic };
         Err(match self.cursor.peek() {
             Some(')') => diagnostic.help("remove the `)`, or add the missing `(` before it"),
             Some('{' | '}' | ':' | '@' | '#' | '$') => diagnostic.help(

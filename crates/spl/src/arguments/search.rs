@@ -308,7 +308,7 @@ impl Parser<'_, '_, '_> {
             inner.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(inner);
         let span = name.to(whole.span);
         if inner.is_empty() {
-            return Err(Diagnostic::error(Code::SYNTAX, "expected a term, found `()`")
+            return Err(Diagnostic::error(Code::EXPECTED, "expected a term, found `()`")
                 .label(span, "expected a term in the parentheses"));
         }
         Ok(Spanned::new(unescape_literal(inner), span))
@@ -329,7 +329,7 @@ impl Parser<'_, '_, '_> {
     fn missing_value(&mut self, what: &str) -> Diagnostic {
         match self.cursor.peek() {
             Some('[') => Diagnostic::unsupported(
-                Code::SYNTAX,
+                Code::UNSUPPORTED_SYNTAX,
                 "a subsearch in place of a comparison's value is not supported",
             )
             .at(Span::new(self.cursor.position(), self.cursor.position() + 1))
@@ -402,7 +402,7 @@ fn second_operator(value: &Spanned<&str>, what: &str) -> Diagnostic {
     let length = value.value.find(|c| !matches!(c, '=' | '<' | '>' | '!'));
     let found = &value.value[..length.unwrap_or(value.value.len())];
     let span = Span::new(value.span.start, value.span.start + found.len());
-    let diagnostic = Diagnostic::error(Code::SYNTAX, format!("expected {what}, found `{found}`"))
+    let diagnostic = Diagnostic::error(Code::EXPECTED, format!("expected {what}, found `{found}`"))
         .label(span, format!("expected {what}"));
     match found {
         ">" => {

@@ -109,7 +109,7 @@ fn first_argument(
     let field = names::field(cursor)?;
     if bare && let Some(plus) = field.value.find('+') {
         let place = Span::new(field.span.start + plus, field.span.start + plus + 1);
-        return Err(Diagnostic::error(Code::SYNTAX, "expected `)`, found `+`")
+        return Err(Diagnostic::error(Code::EXPECTED, "expected `)`, found `+`")
             .label(place, "expected `)`")
             .label(open, "to close this")
             .help(EXPRESSION_HELP));

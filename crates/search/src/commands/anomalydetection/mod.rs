@@ -13,9 +13,9 @@ use spilltrail_spl::Arguments;
 
 use self::histogram::Threshold;
 use self::operator::{Action, Anomalies, HISTOGRAM_COLUMNS, Method, score_columns};
-use crate::lineage::Lineage;
-use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, table};
 use super::outlier::{MARK, Outlier, PARAM, USELOWER};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, table};
+use crate::lineage::Lineage;
 use crate::planning::plan::{Needs, Plan};
 
 /// The probability below which `method=zscore` finds a value anomalous.

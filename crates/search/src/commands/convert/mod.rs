@@ -90,7 +90,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         arguments.symbol(",");
     }
     if calls.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a conversion")
+        return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected a conversion")
             .at(arguments.span())
             .help("for example `convert ctime(firstTime)`"));
     }
@@ -141,7 +141,7 @@ fn call(arguments: &mut Arguments<'_>) -> Result<Call, Diagnostic> {
 
 fn expected(what: &str, arguments: &mut Arguments<'_>) -> Diagnostic {
     let place = Span::new(arguments.position(), arguments.position());
-    Diagnostic::error(Code::SYNTAX, format!("expected {what}")).at(place)
+    Diagnostic::error(Code::EXPECTED, format!("expected {what}")).at(place)
 }
 
 impl Convert {

@@ -9,8 +9,8 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::Arguments;
 
 use self::operator::Dedup;
-use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, sort};
+use crate::lineage::Lineage;
 use crate::planning::order::stable_sort;
 use crate::planning::plan::{Needs, Plan};
 
@@ -97,7 +97,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         }
     }
     if fields.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a field")
+        return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected a field")
             .at(arguments.span())
             .help("for example `dedup user`"));
     }

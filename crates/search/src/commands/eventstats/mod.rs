@@ -10,8 +10,8 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::{Arguments, StatsArguments};
 
 use self::operator::EventStatistics;
-use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
+use crate::lineage::Lineage;
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::plan::{Needs, Plan};
 

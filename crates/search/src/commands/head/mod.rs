@@ -95,7 +95,7 @@ fn unexpected(arguments: &mut Arguments<'_>) -> Diagnostic {
     let rest = arguments.rest();
     let message =
         format!("expected a number or a condition in parentheses, found `{}`", rest.value);
-    Diagnostic::error(Code::SYNTAX, message)
+    Diagnostic::error(Code::EXPECTED, message)
         .at(rest.span)
         .help("for example `head 5`, or `head (n<3)` for the rows up to the first that is greater")
 }

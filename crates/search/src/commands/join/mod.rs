@@ -11,10 +11,10 @@ use spilltrail_event::{Demand, fields};
 use spilltrail_spl::{Arguments, Pipeline};
 
 use self::operator::{Join, Matching, Time};
-use crate::lineage::Lineage;
-use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use super::append::{SUBSEARCH, required};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::commands::subsearch::{self, MAX_APPENDED_ROWS};
+use crate::lineage::Lineage;
 use crate::planning::plan::{Needs, Plan, column};
 
 static DOC: CommandDoc = CommandDoc {
@@ -128,7 +128,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         (Some(left), Some(right)) => {
             if let Some(field) = names.first() {
                 let message = format!("expected `where` before the keys, found `{}`", field.value);
-                return Err(Diagnostic::error(Code::SYNTAX, message)
+                return Err(Diagnostic::error(Code::EXPECTED, message)
                     .at(field.span)
                     .help("for example `join left=L right=R where L.user=R.user [ … ]`"));
             }
@@ -151,9 +151,12 @@ fn conditions(arguments: &mut Arguments<'_>) -> Result<Vec<(Spanned<String>, Str
         arguments.keyword("and");
     }
     if pairs.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected `<alias>.<field>=<alias>.<field>`")
-            .at(arguments.span())
-            .help("for example `join left=L right=R where L.user=R.user [ … ]`"));
+        return Err(Diagnostic::error(
+            Code::MISSING_ARGUMENT,
+            "expected `<alias>.<field>=<alias>.<field>`",
+        )
+        .at(arguments.span())
+        .help("for example `join left=L right=R where L.user=R.user [ … ]`"));
     }
     Ok(pairs)
 }
@@ -179,8 +182,11 @@ fn aliased(
         })
         .collect::<Result<_, _>>()?;
     if pairs.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected `where` and the fields to compare")
-            .at(arguments.span()));
+        return Err(Diagnostic::error(
+            Code::MISSING_ARGUMENT,
+            "expected `where` and the fields to compare",
+        )
+        .at(arguments.span()));
     }
     Ok(Keys::Aliased { left, right, pairs })
 }

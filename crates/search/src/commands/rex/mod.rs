@@ -89,9 +89,12 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         }
     }
     let Some(pattern) = pattern else {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a regular expression in quotes")
-            .at(arguments.span())
-            .help("for example `rex field=user \"(?<domain>[^@]+)$\"`"));
+        return Err(Diagnostic::error(
+            Code::MISSING_ARGUMENT,
+            "expected a regular expression in quotes",
+        )
+        .at(arguments.span())
+        .help("for example `rex field=user \"(?<domain>[^@]+)$\"`"));
     };
     let action = if arguments.given_at("mode").is_some() {
         for name in ["max_match", "offset_field"] {

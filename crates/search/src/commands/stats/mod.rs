@@ -13,8 +13,8 @@ use spilltrail_event::{Field, Kind, fields};
 use spilltrail_spl::{Arguments, StatsArguments};
 
 use self::operator::CountPresent;
-use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
+use crate::lineage::Lineage;
 use crate::operators::{Expand, KEY, Operator, OperatorNode, Pack, Unpack, VALUES, Whole};
 use crate::planning::aggregate::{self, Grouping, Preparation};
 use crate::planning::order;

@@ -14,8 +14,8 @@ use spilltrail_spl::{Arguments, EvalExpr, StatsArguments};
 
 use self::operator::{Resets, StreamStatistics, Window};
 use self::window::MAX_WINDOW;
-use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
+use crate::lineage::Lineage;
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan};

@@ -9,8 +9,8 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_spl::Arguments;
 
 use self::operator::{Trend, TrendKind, Trends};
-use crate::lineage::Lineage;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
+use crate::lineage::Lineage;
 use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
@@ -79,7 +79,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     }
     arguments.finish()?;
     if trends.is_empty() {
-        return Err(Diagnostic::error(Code::SYNTAX, "expected a moving average")
+        return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected a moving average")
             .at(arguments.span())
             .help("for example `trendline sma5(count)`"));
     }
@@ -102,7 +102,7 @@ fn average(written: &Spanned<String>) -> Result<(TrendKind, usize), Diagnostic> 
 
 fn expected(what: &str, after: &Spanned<String>) -> Diagnostic {
     let message = format!("expected {what} after `{}`", after.value);
-    Diagnostic::error(Code::SYNTAX, message).at(after.span)
+    Diagnostic::error(Code::EXPECTED, message).at(after.span)
 }
 
 #[async_trait]
