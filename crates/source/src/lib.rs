@@ -5,6 +5,7 @@
 //! rows; [`Logs::table`] is the table of one search, which streams them; [`Logs::discover`] learns the
 //! names of fields. What could not be read is in [`Logs::report`].
 
+mod blocking;
 mod description;
 mod discover;
 mod feed;

@@ -14,6 +14,8 @@ use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
 use spilltrail_decode::{CodedRows, Rows};
 
+use crate::blocking::blocking;
+
 /// Rows that are put together into one batch.
 const ROWS: usize = 8192;
 /// Memory of batches that wait to be put together, for each search.
@@ -228,10 +230,12 @@ fn read(
     offset: Offset,
     columns: Option<Vec<usize>>,
 ) -> Result<RecordBatch, ArrowError> {
-    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-    file.seek(SeekFrom::Start(offset))?;
-    let mut reader = StreamReader::try_new(BufReader::new(&mut *file), columns)?;
-    reader.next().ok_or_else(gone)?
+    blocking(|| {
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(offset))?;
+        let mut reader = StreamReader::try_new(BufReader::new(&mut *file), columns)?;
+        reader.next().ok_or_else(gone)?
+    })
 }
 
 fn no_spill() -> ArrowError {

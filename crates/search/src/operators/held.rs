@@ -8,7 +8,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
-use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::disk_manager::DiskManager;
 use datafusion::execution::memory_pool::{
@@ -16,6 +16,7 @@ use datafusion::execution::memory_pool::{
 };
 use datafusion::execution::{SpillFile, SpillWriter};
 
+use super::blocking::blocking;
 use super::gather::compacted;
 
 /// Batches in their order, each compact.
@@ -116,11 +117,15 @@ impl HeldRows {
             }
         };
         let spill = self.spill.insert(spill);
-        for batch in self.batches.drain(..) {
-            spill.writer.write(&batch)?;
-            spill.batches += 1;
-        }
-        self.memory = None;
+        let Self { batches, memory, .. } = self;
+        blocking(|| {
+            for batch in batches.drain(..) {
+                spill.writer.write(&batch)?;
+                spill.batches += 1;
+            }
+            Ok::<(), DataFusionError>(())
+        })?;
+        *memory = None;
         Ok(())
     }
 
@@ -178,7 +183,8 @@ impl Iterator for Replay {
             if on_disk.left > 0 {
                 on_disk.left -= 1;
                 let gone = || internal_datafusion_err!("rows that were held are gone");
-                return Some(on_disk.reader.next().ok_or_else(gone).and_then(|read| Ok(read?)));
+                let read = blocking(|| on_disk.reader.next());
+                return Some(read.ok_or_else(gone).and_then(|read| Ok(read?)));
             }
             self.on_disk = None;
         }

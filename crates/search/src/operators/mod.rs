@@ -5,6 +5,7 @@
 //! order and gives batches in order. One logical node and one execution plan carry them all.
 
 mod append;
+mod blocking;
 mod compact;
 mod compute;
 mod count;
