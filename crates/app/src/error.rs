@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use spilltrail_diagnostic::{Class, Diagnostic};
 use spilltrail_spl::time::TimeError;
 
+use crate::cancel::Done;
 use crate::hunt::sink::SinkError;
 use crate::unread::Unread;
 
@@ -70,12 +71,17 @@ pub enum AppError {
     /// The engine cannot be set up.
     #[error("the search engine cannot start: {0}")]
     Engine(String),
-    /// The system refuses a thread.
-    #[error("the threads of the run cannot start")]
-    Threads(#[source] std::io::Error),
     /// Whoever takes the findings cannot take more.
     #[error("the findings cannot be handed on")]
-    Sink(#[source] SinkError),
+    Sink {
+        /// Why not.
+        source: SinkError,
+        /// What had been done by then.
+        done: Box<Done>,
+    },
+    /// The run was cancelled; it has what had been done by then.
+    #[error("the run was cancelled")]
+    Cancelled(Box<Done>),
     /// A bug.
     #[error("a bug ended the run: {0}")]
     Bug(String),
@@ -97,7 +103,8 @@ impl AppError {
             }
             Self::Reading(diagnostic) => diagnostic.code.class(),
             Self::File { .. } => Class::Data,
-            Self::Engine(_) | Self::Threads(_) | Self::Sink(_) => Class::Environment,
+            Self::Engine(_) | Self::Sink { .. } => Class::Environment,
+            Self::Cancelled(_) => Class::Canceled,
             Self::Bug(_) => Class::Internal,
         }
     }

@@ -5,6 +5,7 @@
 //! rows the caller takes. Everything is asked for with plain options and answered with plain values;
 //! nothing here prints, reads arguments, or knows exit statuses.
 
+mod cancel;
 mod clock;
 mod content;
 mod environment;
@@ -19,6 +20,7 @@ mod options;
 mod search;
 mod unread;
 
+pub use cancel::Done;
 pub use clock::Clock;
 pub use content::Content;
 pub use error::AppError;
@@ -33,4 +35,5 @@ pub use options::{
 pub use search::{FoundRows, RowBatch, Search, search};
 pub use spilltrail_decode::Profile;
 pub use spilltrail_diagnostic::Class;
+pub use tokio_util::sync::CancellationToken;
 pub use unread::{Unread, UnreadKind};

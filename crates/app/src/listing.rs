@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use spilltrail_event::TimeBounds;
+use spilltrail_event::{StopToken, TimeBounds};
 use spilltrail_source::{Logs, Progress, ReadOptions as LogOptions, Wanted};
 use spilltrail_spl::{MacroSet, expand_macros};
 
@@ -33,7 +33,8 @@ pub(crate) fn wanted<'a>(
     if has_own_times { Wanted::default() } else { Wanted::in_time(range) }
 }
 
-/// Lists the logs that `names` stand for. Standard input is read to its end.
+/// Lists the logs that `names` stand for. Standard input is read to its end. `stop` ends listing, and all
+/// later reading.
 ///
 /// # Errors
 /// Fails if there is nothing to read, unless that is because every file is of another time.
@@ -42,6 +43,7 @@ pub(crate) async fn list(
     read: &ReadOptions,
     wanted: Wanted,
     progress: Option<Progress>,
+    stop: StopToken,
 ) -> Result<Arc<Logs>, AppError> {
     let options = LogOptions {
         profile: read.profile,
@@ -50,6 +52,7 @@ pub(crate) async fn list(
         progress,
         wanted,
         s3: read.s3.clone(),
+        stop,
         ..LogOptions::default()
     };
     let names = names.to_vec();

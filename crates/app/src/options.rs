@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use spilltrail_content::BuiltinPack;
 use spilltrail_decode::Profile;
 use spilltrail_source::{Duplicates, S3Options};
+use tokio_util::sync::CancellationToken;
 
 /// Memory that operators may hold if nobody says otherwise, in bytes.
 const MEMORY_LIMIT: usize = 56 << 20;
@@ -73,6 +74,8 @@ pub struct RunOptions {
     pub geoip: Option<PathBuf>,
     /// Memory that the operators of all searches together may hold, in bytes.
     pub memory_limit: usize,
+    /// Ends the run when it is cancelled.
+    pub cancel: CancellationToken,
 }
 
 impl Default for RunOptions {
@@ -83,6 +86,7 @@ impl Default for RunOptions {
             lookups: None,
             geoip: None,
             memory_limit: MEMORY_LIMIT,
+            cancel: CancellationToken::new(),
         }
     }
 }

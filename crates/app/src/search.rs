@@ -6,7 +6,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use spilltrail_diagnostic::Diagnostic;
-use spilltrail_event::Field;
+use spilltrail_event::{Field, StopToken};
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::events::EventSource;
 use spilltrail_search::events::memory::MemoryEvents;
@@ -14,7 +14,9 @@ use spilltrail_search::rows::Row;
 use spilltrail_search::run::{self, Prepared};
 use spilltrail_search::{error, rows};
 use spilltrail_source::Logs;
+use tokio_util::sync::CancellationToken;
 
+use crate::cancel::{Done, StopWhenDropped, until_cancelled};
 use crate::clock::Clock;
 use crate::content::Content;
 use crate::environment::Environment;
@@ -32,14 +34,58 @@ pub struct Search {
     detection: Option<String>,
     until: Option<String>,
     context: SearchContext,
+    reading: Reading,
+}
+
+/// What a search reads, for as long as the search or its rows are wanted.
+#[derive(Debug, Clone)]
+struct Reading {
     logs: Option<Arc<Logs>>,
+    cancel: CancellationToken,
+    _stop: Arc<StopWhenDropped>,
+}
+
+impl Reading {
+    /// Runs work until it is done, or dropped because the search is cancelled.
+    async fn until_cancelled<T>(
+        &self,
+        work: impl Future<Output = Result<T, AppError>>,
+    ) -> Result<T, AppError> {
+        until_cancelled(&self.cancel, work).await.map_err(|error| match error {
+            AppError::Cancelled(_) => {
+                AppError::Cancelled(Box::new(Done::of_reading(self.logs.as_ref())))
+            }
+            other => other,
+        })
+    }
 }
 
 /// Opens what a search reads. [`Search::run`] runs it.
 ///
 /// # Errors
-/// Fails if a detection or a time is not known, or there is nothing to read.
+/// Fails if a detection or a time is not known, or there is nothing to read, or if it is cancelled.
 pub async fn search(content: &Content, options: &SearchOptions) -> Result<Search, AppError> {
+    let stop = StopWhenDropped::default();
+    let cancel = options.run.cancel.clone();
+    let opened = until_cancelled(&cancel, open(content, options, stop.token())).await?;
+    let Opened { text, detection, context, logs } = opened;
+    let reading = Reading { logs, cancel, _stop: Arc::new(stop) };
+    Ok(Search { text, detection, until: options.until.clone(), context, reading })
+}
+
+/// What of a search was opened.
+struct Opened {
+    text: String,
+    detection: Option<String>,
+    context: SearchContext,
+    logs: Option<Arc<Logs>>,
+}
+
+async fn open(
+    content: &Content,
+    options: &SearchOptions,
+    stop: StopToken,
+) -> Result<Opened, AppError> {
     let (text, detection) = match &options.search {
         SearchText::Spl(text) => (text.clone(), None),
         SearchText::Detection(name) => {
@@ -58,14 +104,13 @@ pub async fn search(content: &Content, options: &SearchOptions) -> Result<Search
         Input::Logs(names) => {
             let searches = std::iter::once(text.as_str());
             let wanted = listing::wanted(clock.range, searches, &content.set.macros);
-            let listed = listing::list(names, &options.run.read, wanted, None).await?;
+            let listed = listing::list(names, &options.run.read, wanted, None, stop).await?;
             logs = Some(listed.clone());
             Arc::new(LogEvents(listed))
         }
     };
     let environment = Environment::new(&content.set, events, clock, &options.run)?;
-    let (until, context) = (options.until.clone(), environment.context());
-    Ok(Search { text, detection, until, context, logs })
+    Ok(Opened { text, detection, context: environment.context(), logs })
 }
 
 impl Search {
@@ -84,14 +129,21 @@ impl Search {
     /// Plans the search and starts it. Subsearches run now.
     ///
     /// # Errors
-    /// All diagnostics of the search.
+    /// All diagnostics of the search, or that it is cancelled.
     pub async fn run(&self) -> Result<FoundRows, AppError> {
+        self.reading.until_cancelled(self.start()).await
+    }
+
+    async fn start(&self) -> Result<FoundRows, AppError> {
         let failed = |diagnostics| AppError::Search { diagnostics };
         let prepared =
             run::prepare(&self.text, self.until.as_deref(), &self.context).await.map_err(failed)?;
         let stream = prepared.stream(&self.context).await;
         match stream {
-            Ok(stream) => Ok(FoundRows { prepared, context: self.context.clone(), stream }),
+            Ok(stream) => {
+                let (context, reading) = (self.context.clone(), self.reading.clone());
+                Ok(FoundRows { prepared, context, stream, reading, given: 0 })
+            }
             Err(diagnostic) => Err(failed(vec![prepared.relocate(diagnostic)])),
         }
     }
@@ -99,7 +151,7 @@ impl Search {
     /// Returns what of the logs was not read so far.
     #[must_use]
     pub fn unread(&self) -> Vec<Unread> {
-        self.logs.as_ref().map(|logs| Unread::of(logs)).unwrap_or_default()
+        self.reading.logs.as_ref().map(|logs| Unread::of(logs)).unwrap_or_default()
     }
 }
 
@@ -108,6 +160,9 @@ pub struct FoundRows {
     prepared: Prepared,
     context: SearchContext,
     stream: SendableRecordBatchStream,
+    reading: Reading,
+    /// Rows that were handed on.
+    given: u64,
 }
 
 impl std::fmt::Debug for FoundRows {
@@ -126,15 +181,28 @@ impl FoundRows {
     /// Returns the next rows; `None` after the last.
     ///
     /// # Errors
-    /// What the search fails with; then there are no more rows.
+    /// What the search fails with, or that it is cancelled; then there are no more rows.
     pub async fn next(&mut self) -> Result<Option<RowBatch>, AppError> {
-        match self.stream.next().await {
-            None => Ok(None),
-            Some(Ok(batch)) => Ok(Some(RowBatch(batch))),
-            Some(Err(failure)) => {
-                let diagnostic = self.prepared.relocate(error::from_engine(&failure));
-                Err(AppError::Search { diagnostics: vec![diagnostic] })
+        let Self { prepared, stream, reading, given, .. } = self;
+        let next = async {
+            match stream.next().await {
+                None => Ok(None),
+                Some(Ok(batch)) => Ok(Some(RowBatch(batch))),
+                Some(Err(failure)) => {
+                    let diagnostic = prepared.relocate(error::from_engine(&failure));
+                    Err(AppError::Search { diagnostics: vec![diagnostic] })
+                }
             }
+        };
+        match reading.until_cancelled(next).await {
+            Ok(Some(batch)) => {
+                *given += batch.0.num_rows() as u64;
+                Ok(Some(batch))
+            }
+            Err(AppError::Cancelled(done)) => {
+                Err(AppError::Cancelled(Box::new(Done { rows: *given, ..*done })))
+            }
+            other => other,
         }
     }
 
@@ -188,6 +256,23 @@ mod tests {
         std::fs::write(&path, "{\"a\": 1}\n{\"a\": 2}\n{\"a\": 2}\n").unwrap();
         let options = spl("a=2 | stats count by a", Input::Rows(path));
         assert_eq!(rows(&options).await.unwrap(), [json!({"a": "2", "count": 2})]);
+    }
+
+    #[tokio::test]
+    async fn a_search_that_is_cancelled_gives_no_more_rows() {
+        let options = spl("| makeresults count=10000 | eval a=1", Input::default());
+        let content = Content::load(&ContentOptions::default()).unwrap();
+        let search = search(&content, &options).await.unwrap();
+        let mut found = search.run().await.unwrap();
+        assert!(found.next().await.unwrap().is_some());
+        options.run.cancel.cancel();
+        for (error, has_rows) in
+            [(found.next().await.unwrap_err(), true), (search.run().await.unwrap_err(), false)]
+        {
+            assert_eq!(error.class(), ErrorClass::Cancelled);
+            let AppError::Cancelled(done) = error else { panic!("{error}") };
+            assert_eq!((done.files, done.rows > 0), (0, has_rows));
+        }
     }
 
     #[tokio::test]

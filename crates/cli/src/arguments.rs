@@ -3,13 +3,23 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use spilltrail_app as app;
+use spilltrail_app::{self as app, CancellationToken};
 use spilltrail_content::BuiltinPack;
 use spilltrail_source::Duplicates;
 
+/// What the program ends with.
+const STATUSES: &str = "\
+Exit status:
+    0  it ran
+    1  it ran, but part of the logs or content could not be used
+    2  it could not run
+    3  --fail-on-finding, and there are findings
+  130  SIGINT ended it (Ctrl-C)
+  143  SIGTERM ended it";
+
 /// Runs Splunk's published detections over AWS CloudTrail logs, without Splunk.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(version, about, max_term_width = 100, disable_help_subcommand = true, after_help = STATUSES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -235,6 +245,7 @@ fn run_options(
     content: &ContentOptions,
     time: &TimeOptions,
     read: &ReadOptions,
+    cancel: CancellationToken,
 ) -> app::RunOptions {
     app::RunOptions {
         time: app::TimeOptions {
@@ -261,6 +272,7 @@ fn run_options(
         lookups: content.lookups.clone(),
         geoip: read.geoip.clone(),
         memory_limit: read.memory_limit.max(1) << 20,
+        cancel,
     }
 }
 
@@ -277,19 +289,19 @@ impl ContentOptions {
 
 impl HuntOptions {
     /// Returns the hunt that is asked for.
-    pub(crate) fn hunt(&self) -> app::HuntOptions {
+    pub(crate) fn hunt(&self, cancel: CancellationToken) -> app::HuntOptions {
         app::HuntOptions {
             logs: self.logs.clone(),
             detections: self.detection.clone(),
             run_id: self.run_id.clone(),
-            run: run_options(&self.content, &self.time, &self.read),
+            run: run_options(&self.content, &self.time, &self.read, cancel),
         }
     }
 }
 
 impl SearchOptions {
     /// Returns the search that is asked for; `None` if there is none.
-    pub(crate) fn search(&self) -> Option<app::SearchOptions> {
+    pub(crate) fn search(&self, cancel: CancellationToken) -> Option<app::SearchOptions> {
         let (search, logs) = match (&self.detection, self.positionals.split_first()) {
             (Some(name), _) => (app::SearchText::Detection(name.clone()), &self.positionals[..]),
             (None, Some((spl, logs))) => (app::SearchText::Spl(spl.clone()), logs),
@@ -299,7 +311,7 @@ impl SearchOptions {
             Some(path) => app::Input::Rows(path.clone()),
             None => app::Input::Logs(logs.to_vec()),
         };
-        let run = run_options(&self.content, &self.time, &self.read);
+        let run = run_options(&self.content, &self.time, &self.read, cancel);
         Some(app::SearchOptions { search, until: self.until.clone(), input, run })
     }
 }

@@ -3,14 +3,14 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use spilltrail_content::{ContentSet, Detection, Risk};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_search::rows::Row;
 use spilltrail_spl::expand_macros;
 
 use crate::arguments::{DetectionsCommand, DetectionsListOptions, DetectionsShowOptions};
-use crate::output::{RowWriter, printable};
+use crate::output::{self, CANNOT_WRITE, RowWriter, printable};
 use crate::{content, status};
 
 const COLUMNS: &[&str] = &["name", "type", "risk_score", "techniques", "stories", "status", "id"];
@@ -29,9 +29,9 @@ fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
     let mut detections: Vec<&Detection> = content.set.detections.iter().collect();
     detections.sort_by(|a, b| a.name.cmp(&b.name));
     for detection in detections {
-        writer.write(&row(detection))?;
+        writer.write(&row(detection)).context(CANNOT_WRITE)?;
     }
-    writer.finish()?;
+    writer.finish().context(CANNOT_WRITE)?;
     Ok(status::of_content(&content))
 }
 
@@ -54,7 +54,7 @@ fn show(options: &DetectionsShowOptions) -> Result<ExitCode> {
     let content = content::load(&options.content)?;
     let detection = content.detection(&options.name)?;
     let text = describe(detection, &content.set);
-    print!("{}", printable(&text));
+    output::print(&printable(&text))?;
     Ok(status::of_content(&content))
 }
 

@@ -7,7 +7,7 @@ use spilltrail_diagnostic::{Class, Diagnostic, Severity};
 use spilltrail_spl::expand_macros;
 
 use crate::arguments::ExpandOptions;
-use crate::{content, report, status};
+use crate::{content, output, report, status};
 
 pub(crate) fn run(options: &ExpandOptions) -> Result<ExitCode> {
     let content = content::load(&options.content)?;
@@ -17,6 +17,6 @@ pub(crate) fn run(options: &ExpandOptions) -> Result<ExitCode> {
         let class = Diagnostic::class_of(&diagnostics).unwrap_or(Class::Internal);
         return Ok(status::of_class(class));
     }
-    println!("{}", expansion.text);
+    output::print(&format!("{}\n", expansion.text))?;
     Ok(status::of_content(&content))
 }

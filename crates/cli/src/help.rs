@@ -1,5 +1,6 @@
 //! `help`: what a command, a function or a diagnostic code is.
 
+use std::fmt::Write;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -10,88 +11,100 @@ use spilltrail_search::commands::{COMMANDS, CommandDoc, command};
 use spilltrail_search::stats::{self, FUNCTIONS as STATS_FUNCTIONS};
 
 use crate::arguments::Arguments;
+use crate::output;
 
 /// Prints help about a topic, or the topics there are.
 pub(crate) fn run(topic: Option<&str>) -> Result<ExitCode> {
     let Some(topic) = topic else {
         Arguments::command().print_long_help()?;
-        println!("\nTopics of `spilltrail help <TOPIC>`:");
-        print_names("SPL commands", COMMANDS.iter().map(|entry| entry.doc.name));
-        print_names("eval functions", EVAL_FUNCTIONS.iter().map(|function| function.doc.name));
-        print_names("statistics", STATS_FUNCTIONS.iter().map(|function| function.name));
-        print_names("diagnostic codes", REGISTRY.iter().map(|entry| entry.code.to_string()));
+        output::print(&topics())?;
         return Ok(ExitCode::SUCCESS);
     };
     let name = topic.to_lowercase();
-    let mut is_known = false;
-    if let Some(mut found) = Arguments::command().find_subcommand(&name).cloned() {
-        found.print_long_help()?;
-        is_known = true;
+    let of_program = Arguments::command().find_subcommand(&name).cloned();
+    let explained = explain(topic, &name);
+    if of_program.is_none() && explained.is_empty() {
+        match similar(&name, known()) {
+            Some(similar) => bail!("there is no help about `{topic}`; did you mean `{similar}`?"),
+            None => bail!("there is no help about `{topic}`; `spilltrail help` lists the topics"),
+        }
     }
-    if let Some(entry) = command(&name) {
-        print_command(entry.doc);
-        is_known = true;
+    if let Some(mut command) = of_program {
+        command.print_long_help()?;
     }
-    if let Some(function) = eval::find(&name) {
-        println!("{}\n    {}", function.doc.syntax, function.doc.summary);
-        print_aliases(function.doc.aliases);
-        print_differs(function.doc.differs);
-        is_known = true;
+    output::print(&explained)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the names and aliases of all commands and functions.
+fn known() -> impl Iterator<Item = &'static str> {
+    let commands = COMMANDS.iter().map(|entry| (entry.doc.name, entry.doc.aliases));
+    let eval = EVAL_FUNCTIONS.iter().map(|function| (function.doc.name, function.doc.aliases));
+    let statistics = STATS_FUNCTIONS.iter().map(|function| (function.name, function.aliases));
+    let all = commands.chain(eval).chain(statistics);
+    all.flat_map(|(name, aliases)| std::iter::once(name).chain(aliases.iter().copied()))
+}
+
+/// Returns the names of all topics.
+fn topics() -> String {
+    let mut text = "\nTopics of `spilltrail help <TOPIC>`:\n".to_owned();
+    names(&mut text, "SPL commands", COMMANDS.iter().map(|entry| entry.doc.name));
+    names(&mut text, "eval functions", EVAL_FUNCTIONS.iter().map(|function| function.doc.name));
+    names(&mut text, "statistics", STATS_FUNCTIONS.iter().map(|function| function.name));
+    names(&mut text, "diagnostic codes", REGISTRY.iter().map(|entry| entry.code.to_string()));
+    text
+}
+
+/// Returns what there is to say about a topic of SPL; nothing if it is none. `name` is the topic in
+/// lower case.
+fn explain(topic: &str, name: &str) -> String {
+    let mut text = String::new();
+    if let Some(entry) = command(name) {
+        explain_command(&mut text, entry.doc);
     }
-    if let Some(function) = stats::named(&name) {
-        println!("{} (statistics)\n    {}", function.shown(), function.summary);
-        print_aliases(function.aliases);
-        print_differs(function.differs);
-        is_known = true;
+    if let Some(function) = eval::find(name) {
+        let _ = writeln!(text, "{}\n    {}", function.doc.syntax, function.doc.summary);
+        aliases(&mut text, function.doc.aliases);
+        differs(&mut text, function.doc.differs);
+    }
+    if let Some(function) = stats::named(name) {
+        let _ = writeln!(text, "{} (statistics)\n    {}", function.shown(), function.summary);
+        aliases(&mut text, function.aliases);
+        differs(&mut text, function.differs);
     }
     if let Some(Entry { code, class, title, explanation }) = by_name(topic) {
-        println!("{code}: {title}\n    {explanation}\n    Class: {class}; {}", class.meaning().1);
-        is_known = true;
+        let meaning = class.meaning().1;
+        let _ =
+            writeln!(text, "{code}: {title}\n    {explanation}\n    Class: {class}; {meaning}");
     }
-    if is_known {
-        return Ok(ExitCode::SUCCESS);
-    }
-    let commands = COMMANDS.iter().flat_map(|entry| names(entry.doc.name, entry.doc.aliases));
-    let eval = EVAL_FUNCTIONS.iter().flat_map(|it| names(it.doc.name, it.doc.aliases));
-    let statistics = STATS_FUNCTIONS.iter().flat_map(|it| names(it.name, it.aliases));
-    match similar(&name, commands.chain(eval).chain(statistics)) {
-        Some(similar) => bail!("there is no help about `{topic}`; did you mean `{similar}`?"),
-        None => bail!("there is no help about `{topic}`; `spilltrail help` lists the topics"),
-    }
+    text
 }
 
-fn names(
-    name: &'static str,
-    aliases: &'static [&'static str],
-) -> impl Iterator<Item = &'static str> {
-    std::iter::once(name).chain(aliases.iter().copied())
-}
-
-fn print_aliases(aliases: &[&str]) {
-    if !aliases.is_empty() {
-        println!("    Also written {}.", aliases.join(", "));
-    }
-}
-
-fn print_names(title: &str, names: impl Iterator<Item = impl Into<String>>) {
-    let names: Vec<String> = names.map(Into::into).collect();
-    println!("\n  {title}:\n    {}", names.join(" "));
-}
-
-fn print_command(doc: &CommandDoc) {
-    println!("{}\n    {}", doc.syntax, doc.summary);
-    print_aliases(doc.aliases);
+fn explain_command(text: &mut String, doc: &CommandDoc) {
+    let _ = writeln!(text, "{}\n    {}", doc.syntax, doc.summary);
+    aliases(text, doc.aliases);
     for argument in doc.arguments {
-        println!("    {}: {}", argument.shown(), argument.meaning());
+        let _ = writeln!(text, "    {}: {}", argument.shown(), argument.meaning());
     }
     for example in doc.examples {
-        println!("\n  {}:\n    {}", example.title, example.search);
+        let _ = writeln!(text, "\n  {}:\n    {}", example.title, example.search);
     }
-    print_differs(doc.differs);
+    differs(text, doc.differs);
 }
 
-fn print_differs(differs: &[&str]) {
+fn names(text: &mut String, title: &str, names: impl Iterator<Item = impl Into<String>>) {
+    let names: Vec<String> = names.map(Into::into).collect();
+    let _ = writeln!(text, "\n  {title}:\n    {}", names.join(" "));
+}
+
+fn aliases(text: &mut String, aliases: &[&str]) {
+    if !aliases.is_empty() {
+        let _ = writeln!(text, "    Also written {}.", aliases.join(", "));
+    }
+}
+
+fn differs(text: &mut String, differs: &[&str]) {
     for sentence in differs {
-        println!("  Differs from Splunk: {sentence}");
+        let _ = writeln!(text, "  Differs from Splunk: {sentence}");
     }
 }

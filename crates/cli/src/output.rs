@@ -1,16 +1,60 @@
-//! Rows as text: a table, lines of JSON, a JSON array, CSV.
+//! What goes to standard output: text, and rows as a table, lines of JSON, a JSON array, CSV.
 
-use std::io::{BufWriter, IsTerminal, Result, Stdout, Write};
+use std::error::Error;
+use std::io::{BufWriter, ErrorKind, IsTerminal, Result, Stdout, Write};
+use std::process::ExitCode;
 
+use anyhow::Context;
 use comfy_table::{ContentArrangement, Table, presets};
 use spilltrail_event::{Field, Value};
 use spilltrail_search::rows::Row;
 use spilltrail_search::rows::json::object;
 
 use crate::arguments::Format;
+use crate::{report, status};
+
+/// What is wrong when standard output takes no more.
+pub(crate) const CANNOT_WRITE: &str = "cannot write to standard output";
 
 /// Rows of a table that are laid out together; a longer result comes in several tables.
 const TABLE_ROWS: usize = 1000;
+
+/// Prints text.
+///
+/// # Errors
+/// Fails if standard output takes no more.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context(CANNOT_WRITE)
+}
+
+/// Prints help and the version to standard output, and what is wrong with arguments to standard error;
+/// returns the status that the program ends with.
+pub(crate) fn refusal(refusal: &clap::Error) -> ExitCode {
+    let printed = refusal.print().and_then(|()| std::io::stdout().flush());
+    match printed {
+        Err(error) if !refusal.use_stderr() && !is_broken_pipe(&error) => {
+            report::line(format_args!("error: {CANNOT_WRITE}: {error}"));
+            status::failed()
+        }
+        _ => ExitCode::from(u8::try_from(refusal.exit_code()).unwrap_or(u8::MAX)),
+    }
+}
+
+/// Returns whether an error is that the reader of a pipe went away.
+pub(crate) fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let json =
+            error.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        if io.or(json) == Some(ErrorKind::BrokenPipe) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
 
 /// Writes rows to standard output.
 pub(crate) struct RowWriter {

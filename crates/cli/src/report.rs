@@ -1,8 +1,9 @@
 //! What goes to standard error: diagnostics, and what could not be read.
 
-use std::io::IsTerminal;
+use std::fmt::{Arguments, Write as _};
+use std::io::{IsTerminal, Write as _};
 
-use spilltrail_app::{AppError, Unread, UnreadKind};
+use spilltrail_app::{AppError, Done, Unread, UnreadKind};
 use spilltrail_content::ContentProblem;
 use spilltrail_diagnostic::{Color, Diagnostic, render};
 
@@ -12,10 +13,15 @@ pub(crate) fn color() -> Color {
     if is_wanted && std::io::stderr().is_terminal() { Color::Always } else { Color::Never }
 }
 
+/// Prints a line. Nothing can be said about standard error taking no more.
+pub(crate) fn line(text: Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// Prints diagnostics about `source`, which is called `origin`.
 pub(crate) fn diagnostics(diagnostics: &[Diagnostic], origin: &str, source: &str) {
     for diagnostic in diagnostics {
-        eprintln!("{}", render(diagnostic, origin, source, color()));
+        line(format_args!("{}", render(diagnostic, origin, source, color())));
     }
 }
 
@@ -37,10 +43,10 @@ pub(crate) fn unread(unread: &[Unread]) {
         };
         let ending = if *kind == UnreadKind::Foreign { ", skipped" } else { "" };
         for reason in reasons {
-            eprintln!("{severity}: {name}: {reason}{ending}");
+            line(format_args!("{severity}: {name}: {reason}{ending}"));
         }
         if *more > 0 {
-            eprintln!("{severity}: {name}: {more} more damaged places");
+            line(format_args!("{severity}: {name}: {more} more damaged places"));
         }
     }
 }
@@ -50,21 +56,47 @@ pub(crate) fn error(error: &AppError) {
     match error {
         AppError::Macro { text, diagnostic } => {
             diagnostics(std::slice::from_ref(diagnostic), "--macro", text);
-            eprintln!("error: `--macro {text}` cannot be used");
+            line(format_args!("error: `--macro {text}` cannot be used"));
         }
         AppError::Time { option, source } => {
-            eprintln!("error: --{option} {}: {source}", source.text);
+            line(format_args!("error: --{option} {}: {source}", source.text));
         }
         AppError::NoSuchDetection { similar: None, .. } => {
-            eprintln!("error: {error}; `spilltrail detections list` names all");
+            line(format_args!("error: {error}; `spilltrail detections list` names all"));
         }
-        AppError::NoDetections => eprintln!("error: {error}; name a folder with `--content DIR`"),
+        AppError::NoDetections => {
+            line(format_args!("error: {error}; name a folder with `--content DIR`"));
+        }
         AppError::NoLogs { unread: what } => {
             unread(what);
-            eprintln!("error: {error}");
+            line(format_args!("error: {error}"));
         }
-        other => eprintln!("error: {}", chain(other)),
+        other => line(format_args!("error: {}", chain(other))),
     }
+}
+
+/// Prints that a signal ended a run, and what had been done by then.
+pub(crate) fn stopped(signal: &str, done: &Done) {
+    line(format_args!("error: stopped by {signal}; {}", what_was_done(done)));
+}
+
+fn what_was_done(done: &Done) -> String {
+    let mut text = match done.files {
+        0 => "nothing had been read".to_owned(),
+        1 => format!("{} of 1 file had been read ({} events)", done.files_read, done.events),
+        n => format!("{} of {n} files had been read ({} events)", done.files_read, done.events),
+    };
+    if done.rows > 0 {
+        let _ = write!(text, ", {} rows printed", done.rows);
+    }
+    if done.detections > 0 {
+        let Done { detections, finished, findings, .. } = done;
+        let _ = write!(
+            text,
+            ", {finished} of {detections} detections finished ({findings} findings printed)"
+        );
+    }
+    text
 }
 
 /// Returns what an error says, with its causes.

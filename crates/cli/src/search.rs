@@ -2,24 +2,29 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
-use spilltrail_app::{AppError, Search};
+use anyhow::{Context, Result, bail};
+use spilltrail_app::{AppError, CancellationToken, Search};
 
 use crate::arguments::{Format, SearchOptions};
-use crate::output::RowWriter;
+use crate::output::{CANNOT_WRITE, RowWriter, is_broken_pipe};
 use crate::{content, report, status};
 
-pub(crate) async fn run(options: SearchOptions) -> Result<ExitCode> {
-    let Some(asked) = options.search() else {
+pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Result<ExitCode> {
+    let Some(asked) = options.search(cancel) else {
         bail!("no search given; example: spilltrail search 'eventName=CreateTask' ./AWSLogs")
     };
     let content = content::load(&options.content)?;
     let search = spilltrail_app::search(&content, &asked).await?;
-    let printed = print(&search, options.format).await?;
+    let printed = match print(&search, options.format).await {
+        // Whoever reads the rows has enough, which is no failure.
+        Err(error) if is_broken_pipe(error.as_ref()) => Ok(()),
+        printed => printed?,
+    };
     let unread = search.unread();
     report::unread(&unread);
     Ok(match printed {
         Ok(()) => status::of_search(&content, &unread),
+        Err(error @ AppError::Cancelled(_)) => return Err(error.into()),
         Err(error) => status::of_error(&error),
     })
 }
@@ -32,6 +37,8 @@ async fn print(search: &Search, format: Option<Format>) -> Result<Result<(), App
             AppError::Search { diagnostics } => {
                 report::diagnostics(diagnostics, origin, search.text());
             }
+            // Whoever ended it knows; what was done is reported at the very end.
+            AppError::Cancelled(_) => {}
             other => report::error(other),
         }
         Ok(Err(error))
@@ -45,17 +52,17 @@ async fn print(search: &Search, format: Option<Format>) -> Result<Result<(), App
         match found.next().await {
             Ok(Some(batch)) => {
                 for row in batch.rows() {
-                    writer.write(&row)?;
+                    writer.write(&row).context(CANNOT_WRITE)?;
                 }
             }
             Ok(None) => break,
             Err(error) => {
-                writer.finish()?;
+                writer.finish().context(CANNOT_WRITE)?;
                 return fail(error);
             }
         }
     }
-    writer.finish()?;
+    writer.finish().context(CANNOT_WRITE)?;
     report::diagnostics(&found.messages(), origin, search.text());
     Ok(Ok(()))
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use spilltrail_app::{AppError, Class, Content, Summary, Unread};
+use spilltrail_app::{AppError, Class, Content, Done, Summary, Unread};
 
 /// Part of the input or content could not be used.
 const PARTIAL: u8 = 1;
@@ -10,8 +10,8 @@ const PARTIAL: u8 = 1;
 const FAILED: u8 = 2;
 /// There are findings, and that was asked to count as failure.
 const FOUND: u8 = 3;
-/// Somebody ended the run: the status that a shell gives a process ended by Ctrl-C.
-const CANCELED: u8 = 130;
+/// A signal ended the run: this and its number, as shells have it.
+const SIGNALED: u8 = 128;
 
 /// Returns the status of a command that could not run.
 pub(crate) fn failed() -> ExitCode {
@@ -29,8 +29,19 @@ pub(crate) fn of_class(class: Class) -> ExitCode {
         Class::User | Class::Unsupported | Class::Data | Class::Environment | Class::Internal => {
             FAILED
         }
-        Class::Canceled => CANCELED,
+        // SIGINT's number is 2. A signal's own status comes from `of_signal`.
+        Class::Canceled => SIGNALED + 2,
     })
+}
+
+/// Returns the status of a run that a signal ended.
+pub(crate) fn of_signal(signal: i32) -> ExitCode {
+    ExitCode::from(number_of_signal(signal))
+}
+
+/// As [`of_signal`], as a number: 130 for SIGINT, 143 for SIGTERM.
+pub(crate) fn number_of_signal(signal: i32) -> u8 {
+    u8::try_from(signal).map_or(FAILED, |signal| SIGNALED.saturating_add(signal))
 }
 
 /// Returns the status of a command that needs nothing but content.
@@ -42,6 +53,18 @@ pub(crate) fn of_content(content: &Content) -> ExitCode {
 pub(crate) fn of_search(content: &Content, unread: &[Unread]) -> ExitCode {
     let is_partial = content.is_partial() || unread.iter().any(Unread::is_damage);
     ExitCode::from(if is_partial { PARTIAL } else { 0 })
+}
+
+/// Returns the status of a hunt whose findings nobody took any more: `hunt … | head`.
+pub(crate) fn of_cut_hunt(content: &Content, done: &Done, fail_on_finding: bool) -> ExitCode {
+    let is_partial = content.is_partial() || done.unread.iter().any(Unread::is_damage);
+    ExitCode::from(if fail_on_finding && done.findings > 0 {
+        FOUND
+    } else if is_partial {
+        PARTIAL
+    } else {
+        0
+    })
 }
 
 /// Returns the status of a hunt that ran to its end; findings count as failure if that was asked for.

@@ -17,12 +17,13 @@ use tokio::runtime::Runtime;
 /// than on a small stack.
 pub const STACK_BYTES: usize = 128 << 20;
 
-/// Makes a runtime of several threads, all of them with a stack of [`STACK_BYTES`].
+/// Makes a runtime of several threads, all of them with a stack of [`STACK_BYTES`], those for work that
+/// blocks included. Its drivers of time and IO are enabled.
 ///
 /// # Errors
 /// Fails if the system refuses a thread.
 pub fn runtime() -> io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK_BYTES).build()
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build()
 }
 
 /// Starts a thread with a stack of [`STACK_BYTES`].

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::common::{Result, exec_datafusion_err};
 use serde::{Deserialize, Serialize};
 use spilltrail_decode::Profile;
-use spilltrail_event::ScanRequest;
+use spilltrail_event::{ScanRequest, StopToken};
 
 use crate::inputs::{LogFile, Place};
 use crate::logs::{Duplicates, Logs, ReadOptions};
@@ -58,7 +58,8 @@ impl ScanDescription {
     }
 
     pub(crate) fn into_logs(self) -> Result<Logs> {
-        let mut buckets = Buckets::new(self.s3.clone());
+        let stop = StopToken::new();
+        let mut buckets = Buckets::new(self.s3.clone(), stop.clone());
         let file = |file: FileDescription| {
             let place = match split_name(&file.name) {
                 Some((bucket, _)) => Place::Object(buckets.get(bucket).map_err(|failure| {
@@ -75,6 +76,7 @@ impl ScanDescription {
             index: self.index,
             duplicates: self.duplicates,
             s3: self.s3,
+            stop,
             ..ReadOptions::default()
         };
         Ok(Logs::of_files(files, options))

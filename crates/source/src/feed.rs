@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use spilltrail_decode::{Damage, DamageKind, FileReport, Input};
+use spilltrail_event::StopToken;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -140,6 +141,7 @@ pub(crate) struct Feed {
     order: Vec<usize>,
     position: Mutex<Position>,
     fetching: Option<AbortHandle>,
+    stop: StopToken,
 }
 
 #[derive(Debug)]
@@ -161,16 +163,14 @@ impl Feed {
             Place::Object(bucket) => Some(bucket.clone()),
             Place::Named | Place::Disk(_) | Place::Pipe(_) => None,
         });
-        let fetching = bucket.map(|bucket| {
-            let ahead = fetch(files.clone(), order.clone(), sender);
-            bucket.io().handle().spawn(ahead).abort_handle()
-        });
+        let fetching =
+            bucket.map(|bucket| bucket.io().spawn(fetch(files.clone(), order.clone(), sender)));
         let position = Mutex::new(Position { next: 0, objects });
-        Self { files, order, position, fetching }
+        Self { files, order, position, fetching, stop: logs.stop().clone() }
     }
 
-    /// Returns the next file, or none after the last. Waits for the network, so that it must not be
-    /// called from a task.
+    /// Returns the next file, or `None` after the last, or when it was told to stop. Waits for the network,
+    /// so that it must not be called from a task.
     pub(crate) fn next(&self) -> Option<(usize, Result<Content, FileReport>)> {
         self.next_into(Vec::new())
     }
@@ -196,6 +196,10 @@ impl Feed {
             // A large one; or whoever fetches is gone, which its reader will find out.
             Some(None) | None => Content::open(file, spare),
         };
+        // What was being fetched did not come, which says nothing about the file.
+        if self.stop.is_set() {
+            return None;
+        }
         Some((index, content))
     }
 }

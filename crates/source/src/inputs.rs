@@ -7,11 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
+use spilltrail_event::StopToken;
 use walkdir::WalkDir;
 
 use crate::layout::Reason;
+use crate::logs::ReadOptions;
 use crate::pipe::Pipe;
-use crate::s3::{Bucket, Buckets, S3Options, split_name};
+use crate::s3::{Bucket, Buckets, split_name};
 use crate::wanted::Wanted;
 
 /// A file to read.
@@ -118,6 +120,7 @@ impl InputProblem {
 /// The files that were named, in the order named; those of a folder sorted by path.
 pub(crate) struct Inputs<'a> {
     wanted: &'a Wanted,
+    stop: &'a StopToken,
     buckets: Buckets,
     pub(crate) files: Vec<LogFile>,
     pub(crate) problems: Vec<InputProblem>,
@@ -129,16 +132,16 @@ pub(crate) struct Inputs<'a> {
 
 impl<'a> Inputs<'a> {
     /// Lists what `names` stand for: files, folders, patterns, `s3://bucket/prefix`, and `-` for
-    /// standard input; without what `wanted` rules out.
+    /// standard input; without what the options rule out.
     pub(crate) fn list(
         names: &[String],
         standard_input: Box<dyn Read + Send>,
-        s3: &S3Options,
-        wanted: &'a Wanted,
+        options: &'a ReadOptions,
     ) -> Self {
         let mut inputs = Self {
-            wanted,
-            buckets: Buckets::new(s3.clone()),
+            wanted: &options.wanted,
+            stop: &options.stop,
+            buckets: Buckets::new(options.s3.clone(), options.stop.clone()),
             files: Vec::new(),
             problems: Vec::new(),
             skips: PathSkips::default(),
@@ -222,6 +225,9 @@ impl<'a> Inputs<'a> {
 
     fn walk(&mut self, folder: &Path) {
         for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
+            if self.stop.is_set() {
+                return;
+            }
             match entry {
                 Ok(entry) if entry.file_type().is_file() => match entry.metadata() {
                     Ok(metadata) => self.push(entry.path(), metadata.len()),
@@ -268,8 +274,8 @@ mod tests {
         }
         let root = folder.path().display().to_string();
         let names = |inputs: &[String]| {
-            let (s3, wanted) = (S3Options::default(), Wanted::default());
-            let listed = Inputs::list(inputs, Box::new("{}".as_bytes()), &s3, &wanted);
+            let options = ReadOptions::default();
+            let listed = Inputs::list(inputs, Box::new("{}".as_bytes()), &options);
             let names: Vec<String> = listed
                 .files
                 .iter()

@@ -43,7 +43,7 @@ pub struct ReadOptions {
     pub wanted: Wanted,
     /// Threads that read, for whoever does not say how many; `None` for one a processor, up to four.
     pub threads: Option<usize>,
-    /// Ends whatever reads these logs, between two events.
+    /// Ends whatever lists or reads these logs; reading ends between two events.
     pub stop: StopToken,
 }
 
@@ -107,13 +107,15 @@ pub struct FileProblem {
 impl Logs {
     /// Lists the files that `names` stand for; what cannot be listed is in [`Logs::problems`].
     /// `standard_input` is read where a name is `-`, when its events are wanted.
+    ///
+    /// Requests to S3 run on the runtime from which this is called, which must have its drivers of time
+    /// and IO enabled.
     pub fn open(
         names: &[String],
         standard_input: Box<dyn Read + Send>,
         options: ReadOptions,
     ) -> Self {
-        let Inputs { files, problems, skips, .. } =
-            Inputs::list(names, standard_input, &options.s3, &options.wanted);
+        let Inputs { files, problems, skips, .. } = Inputs::list(names, standard_input, &options);
         Self { problems, skips, ..Self::of_files(files, options) }
     }
 

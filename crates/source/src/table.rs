@@ -98,7 +98,7 @@ impl LogScan {
         ScanDescription::of(&self.logs, &self.request)
     }
 
-    /// Returns the scan that is described.
+    /// Returns the scan that is described. Requests to S3 run on the runtime from which this is called.
     ///
     /// # Errors
     /// Fails if a bucket cannot be reached as it is described.

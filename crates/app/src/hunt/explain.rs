@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use spilltrail_decode::{Profile, needed_words};
 use spilltrail_detect::hunt::{Job, plan};
-use spilltrail_event::{Comparison, Predicate, ScanRequest};
+use spilltrail_event::{Comparison, Predicate, ScanRequest, StopToken};
 use spilltrail_search::events::shared::{SharedEvents, whole_events};
 
 use super::wanted;
+use crate::cancel::{StopWhenDropped, until_cancelled};
 use crate::clock::Clock;
 use crate::content::Content;
 use crate::environment::Environment;
@@ -56,10 +57,19 @@ pub struct EventsAsked {
 /// # Errors
 /// As [`hunt`](crate::hunt()).
 pub async fn explain_scan(content: &Content, options: &HuntOptions) -> Result<ScanPlan, AppError> {
+    let stop = StopWhenDropped::default();
+    until_cancelled(&options.run.cancel, explain(content, options, stop.token())).await
+}
+
+async fn explain(
+    content: &Content,
+    options: &HuntOptions,
+    stop: StopToken,
+) -> Result<ScanPlan, AppError> {
     let chosen = content.choose(&options.detections)?;
     let clock = Clock::new(&options.run.time)?;
     let wanted = wanted(&clock, &chosen, &content.set);
-    let logs = listing::list(&options.logs, &options.run.read, wanted, None).await?;
+    let logs = listing::list(&options.logs, &options.run.read, wanted, None, stop).await?;
     let events = Arc::new(LogEvents(logs.clone()));
     let environment = Environment::new(&content.set, events, clock, &options.run)?;
     let reader = Arc::new(LogReader::new(logs, environment.scan_options()));

@@ -14,10 +14,12 @@ use std::time::Duration;
 use cpu_time::ThreadTime;
 use spilltrail_content::{ContentSet, Detection};
 use spilltrail_detect::hunt::prepare;
+use spilltrail_event::StopToken;
 use spilltrail_search::events::shared::SharedEvents;
 use spilltrail_source::{Logs, Wanted};
 use spilltrail_spl::expand_macros;
 
+use crate::cancel::{Done, StopWhenDropped, until_cancelled};
 use crate::clock::Clock;
 use crate::content::Content;
 use crate::environment::Environment;
@@ -31,15 +33,54 @@ use workers::Step;
 
 /// Runs detections over logs, and hands each finding to `sink` as it is made.
 ///
+/// They run on threads of the runtime from which this is called, whose stacks need room for the largest
+/// search, as [`spilltrail_search::stack::runtime`] makes them.
+///
 /// # Errors
-/// Fails if what is asked for is wrong, nothing can be read, or the sink takes no more. A detection
-/// that cannot run is no error: its report says why.
+/// Fails if what is asked for is wrong, nothing can be read, the sink takes no more, or the hunt is
+/// cancelled. A detection that cannot run is no error: its report says why.
 pub async fn hunt(
     content: &Content,
     options: &HuntOptions,
     sink: &mut dyn HuntSink,
 ) -> Result<Summary, AppError> {
+    let stop = StopWhenDropped::default();
+    let mut tally = Tally::default();
+    let work = run(content, options, sink, stop.token(), &mut tally);
+    let outcome = until_cancelled(&options.run.cancel, work).await;
+    outcome.map_err(|error| match error {
+        AppError::Cancelled(_) => AppError::Cancelled(Box::new(tally.done())),
+        AppError::Sink { source, .. } => AppError::Sink { source, done: Box::new(tally.done()) },
+        other => other,
+    })
+}
+
+/// What a hunt has done so far.
+#[derive(Default)]
+struct Tally {
+    logs: Option<Arc<Logs>>,
+    detections: u64,
+    finished: u64,
+    findings: u64,
+}
+
+impl Tally {
+    fn done(&self) -> Done {
+        let Self { logs, detections, finished, findings } = self;
+        let (detections, finished, findings) = (*detections, *finished, *findings);
+        Done { detections, finished, findings, ..Done::of_reading(logs.as_ref()) }
+    }
+}
+
+async fn run(
+    content: &Content,
+    options: &HuntOptions,
+    sink: &mut dyn HuntSink,
+    stop: StopToken,
+    tally: &mut Tally,
+) -> Result<Summary, AppError> {
     let chosen = content.choose(&options.detections)?;
+    tally.detections = chosen.len() as u64;
     let time = &options.run.time;
     let mut clock = Clock::new(time)?;
 
@@ -48,7 +89,9 @@ pub async fn hunt(
         && (clock.is_range_relative(time)? || ask_for_the_present(&chosen, &content.set));
     let wanted =
         if depends_on_newest { Wanted::default() } else { wanted(&clock, &chosen, &content.set) };
-    let logs = listing::list(&options.logs, &options.run.read, wanted, sink.progress()).await?;
+    let (names, read) = (&options.logs, &options.run.read);
+    let logs = listing::list(names, read, wanted, sink.progress(), stop).await?;
+    tally.logs = Some(logs.clone());
 
     // Set the clock.
     let mut newest_cost = Duration::ZERO;
@@ -70,15 +113,18 @@ pub async fn hunt(
 
     // Run them. Each finding is dropped once it is handed on: the next one needs the memory.
     let run_id = options.run_id.clone().unwrap_or_else(new_run_id);
-    let started = workers::run(environment.clone(), jobs, &run_id);
-    let mut finished = started.map_err(AppError::Threads)?;
+    let mut finished = workers::run(environment.clone(), jobs, &run_id);
     let mut reports = Vec::new();
     while let Some((index, step)) = finished.next().await {
         match step {
-            Step::Finding(finding) => tell(sink, HuntEvent::Finding(finding)).await?,
+            Step::Finding(finding) => {
+                tally.findings += 1;
+                tell(sink, HuntEvent::Finding(finding)).await?;
+            }
             Step::Done(run) => {
                 let detection = &content.set.detections[index];
                 let report = Report::new(detection, &run);
+                tally.finished += 1;
                 tell(sink, HuntEvent::DetectionFinished { detection, report: &report }).await?;
                 reports.push(report);
             }
@@ -97,7 +143,8 @@ fn new_run_id() -> String {
 }
 
 async fn tell(sink: &mut dyn HuntSink, event: HuntEvent<'_>) -> Result<(), AppError> {
-    sink.event(event).await.map_err(AppError::Sink)
+    let failed = |source| AppError::Sink { source, done: Box::default() };
+    sink.event(event).await.map_err(failed)
 }
 
 /// Returns what the detections can find something in.

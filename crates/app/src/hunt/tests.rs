@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use spilltrail_content::BuiltinPack;
 use spilltrail_detect::Status;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::options::{ContentOptions, RunOptions};
@@ -16,6 +17,8 @@ struct Notes {
     findings: Vec<Value>,
     /// Findings after which it takes no more.
     limit: Option<usize>,
+    /// Cancelled after the first finding.
+    cancel: Option<CancellationToken>,
 }
 
 #[async_trait]
@@ -28,6 +31,10 @@ impl HuntSink for Notes {
                 self.findings.push(serde_json::to_value(&finding)?);
                 if self.limit.is_some_and(|limit| self.findings.len() > limit) {
                     return Err("full".into());
+                }
+                if let Some(cancel) = &self.cancel {
+                    cancel.cancel();
+                    tokio::task::yield_now().await;
                 }
                 format!("finding of {}", finding.detection.name)
             }
@@ -155,8 +162,27 @@ fn a_sink_that_takes_no_more_ends_the_hunt() {
     let folder = Folder::new();
     let mut notes = Notes { limit: Some(1), ..Notes::default() };
     let error = folder.hunt(&folder.options(None), &mut notes).unwrap_err();
-    assert!(matches!(error, AppError::Sink(_)), "{error}");
+    let AppError::Sink { done, .. } = error else { panic!("{error}") };
+    assert_eq!((done.detections, done.finished, done.findings), (2, 0, 2));
     assert_eq!(notes.said, ["1 files", "read", "finding of Key Made"]);
+}
+
+#[test]
+fn a_hunt_that_is_cancelled_says_what_was_done() {
+    let folder = Folder::new();
+    let options = folder.options(None);
+    let mut notes = Notes { cancel: Some(options.run.cancel.clone()), ..Notes::default() };
+    let error = folder.hunt(&options, &mut notes).unwrap_err();
+    let AppError::Cancelled(done) = error else { panic!("{error}") };
+    let (files, events) = ((done.files, done.files_read), done.events);
+    assert_eq!((files, events), ((1, 1), 3));
+    assert_eq!((done.detections, done.finished, done.findings), (2, 0, 1));
+    assert_eq!(notes.said, ["1 files", "read"]);
+
+    // What is cancelled before it begins does nothing.
+    let error = folder.hunt(&options, &mut notes).unwrap_err();
+    let AppError::Cancelled(done) = error else { panic!("{error}") };
+    assert_eq!(*done, Done::default());
 }
 
 #[test]

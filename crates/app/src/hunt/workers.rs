@@ -1,7 +1,6 @@
 //! Threads that run detections, each one at a time, so that its processor time can be measured.
 
 use std::collections::VecDeque;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,8 +8,9 @@ use cpu_time::ThreadTime;
 use futures::executor::block_on;
 use spilltrail_detect::{DetectionRun, Finding, hunt::Job};
 use spilltrail_diagnostic::Diagnostic;
-use spilltrail_search::stack;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::environment::Environment;
 
@@ -48,6 +48,9 @@ pub(super) struct Finished {
     environment: Arc<Environment>,
     run_id: Arc<str>,
     running: VecDeque<Running>,
+    workers: JoinSet<()>,
+    /// Ends what the workers run when it is dropped.
+    _cancel: DropGuard,
 }
 
 struct Queue {
@@ -55,17 +58,11 @@ struct Queue {
     run_id: Arc<str>,
     jobs: Mutex<VecDeque<Queued>>,
     room: Arc<Semaphore>,
+    cancel: CancellationToken,
 }
 
-/// Runs the jobs on threads of their own.
-///
-/// # Errors
-/// Fails if the system refuses a thread.
-pub(super) fn run(
-    environment: Arc<Environment>,
-    jobs: Vec<Job>,
-    run_id: &str,
-) -> io::Result<Finished> {
+/// Runs the jobs on threads for work that blocks, of the runtime from which this is called.
+pub(super) fn run(environment: Arc<Environment>, jobs: Vec<Job>, run_id: &str) -> Finished {
     let run_id: Arc<str> = run_id.into();
     let at_a_time = environment.at_a_time();
     let (mut running, mut queued) = (VecDeque::new(), VecDeque::new());
@@ -75,18 +72,21 @@ pub(super) fn run(
         running.push_back(Running { place: job.place, findings: found, run: done });
         queued.push_back(Queued { job, findings, run });
     }
+    let cancel = CancellationToken::new();
     let queue = Arc::new(Queue {
         environment: environment.clone(),
         run_id: run_id.clone(),
         jobs: Mutex::new(queued),
         room: Arc::new(Semaphore::new(at_a_time * (1 + AHEAD))),
+        cancel: cancel.clone(),
     });
+    let mut workers = JoinSet::new();
     for _ in 0..at_a_time {
         let queue = queue.clone();
         // Ends with the jobs, or when nobody takes what it sends.
-        stack::spawn("detections", move || queue.work())?;
+        workers.spawn_blocking(move || queue.work());
     }
-    Ok(Finished { environment, run_id, running })
+    Finished { environment, run_id, running, workers, _cancel: cancel.drop_guard() }
 }
 
 impl Queue {
@@ -98,7 +98,9 @@ impl Queue {
             let Some(Queued { job, findings, run }) = next else { return };
             // A bug in one detection must not take the others with it.
             let result = catch_unwind(AssertUnwindSafe(|| self.run(&job, findings)));
-            let result = result.unwrap_or_else(|_| Err("it panicked".to_owned()));
+            let result = result.unwrap_or_else(|_| Some(Err("it panicked".to_owned())));
+            // It is cancelled, and so are the others.
+            let Some(result) = result else { return };
             let result = result.unwrap_or_else(|reason| {
                 broken(&self.environment, job.place, &self.run_id, &reason)
             });
@@ -108,13 +110,27 @@ impl Queue {
         }
     }
 
-    fn run(&self, job: &Job, findings: mpsc::Sender<Finding>) -> Result<DetectionRun, String> {
+    /// Runs a job; returns `None` if it is cancelled. All of its tasks run on this thread, so that the
+    /// thread's processor time is the job's.
+    fn run(
+        &self,
+        job: &Job,
+        findings: mpsc::Sender<Finding>,
+    ) -> Option<Result<DetectionRun, String>> {
         let started = ThreadTime::now();
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
-        let runtime = runtime.map_err(|error| error.to_string())?;
-        let mut run = runtime.block_on(job.run(&self.environment.content, &self.run_id, findings));
+        let runtime = match tokio::runtime::Builder::new_current_thread().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return Some(Err(error.to_string())),
+        };
+        let mut run = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => None,
+                run = job.run(&self.environment.content, &self.run_id, findings) => Some(run),
+            }
+        })?;
         run.cpu += started.elapsed();
-        Ok(run)
+        Some(Ok(run))
     }
 }
 
@@ -122,7 +138,10 @@ impl Finished {
     /// Returns what comes next, and the place of the detection that it is about: the findings of a
     /// detection, then what became of it, one detection after the other.
     pub(super) async fn next(&mut self) -> Option<(usize, Step)> {
-        let mut next = self.running.pop_front()?;
+        let Some(mut next) = self.running.pop_front() else {
+            while self.workers.join_next().await.is_some() {}
+            return None;
+        };
         let place = next.place;
         if let Some(finding) = next.findings.recv().await {
             self.running.push_front(next);

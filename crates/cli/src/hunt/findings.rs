@@ -108,6 +108,19 @@ impl FindingWriter {
         Ok(())
     }
 
+    /// Writes what is left of a hunt that does not come to its end: the findings up to there.
+    pub(super) fn give_up(mut self) -> Result<()> {
+        match self.format {
+            Format::Json if self.written > 0 => self.out.write_all(b"\n]\n")?,
+            Format::Table => {
+                let text = super::text::render_findings(self.digest, &self.zone);
+                self.out.write_all(text.as_bytes())?;
+            }
+            Format::Json | Format::Ndjson | Format::Csv => {}
+        }
+        self.out.flush()
+    }
+
     fn begin_element(&mut self) -> Result<()> {
         self.out.write_all(if self.written == 0 { b"[\n" } else { b",\n" })?;
         Ok(())

@@ -6,41 +6,59 @@ mod findings;
 mod printer;
 mod text;
 
-use std::io::Write;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
-use spilltrail_app::{Content, explain_scan};
+use anyhow::{Context, Result, bail};
+use spilltrail_app::{AppError, CancellationToken, Content, explain_scan};
 
 use crate::arguments::{Format, HuntOptions};
-use crate::output::default_format;
+use crate::output::{self, CANNOT_WRITE, default_format, is_broken_pipe};
 use crate::{content, report, status};
 use findings::FindingWriter;
 use printer::Printer;
 
-pub(crate) async fn run(options: HuntOptions) -> Result<ExitCode> {
+pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Result<ExitCode> {
     let format = options.format.unwrap_or_else(default_format);
     if format == Format::Csv && options.summary {
         bail!("CSV has no place for the summary; use `--format ndjson` or `--format json`");
     }
     let content = content::load(&options.content)?;
     if options.explain_scan {
-        return explain(&content, &options).await;
+        return explain(&content, &options, cancel).await;
     }
-    let asked = options.hunt();
+    let asked = options.hunt(cancel);
     let zone = asked.run.time.time_zone()?;
     let mut printer = Printer::new(FindingWriter::new(format, options.all, &zone));
-    let summary = spilltrail_app::hunt(&content, &asked, &mut printer).await?;
-    printer.finish(&summary, &options)?;
+    let summary = match spilltrail_app::hunt(&content, &asked, &mut printer).await {
+        Ok(summary) => summary,
+        // Whoever reads the findings has enough.
+        Err(AppError::Sink { source, done }) if is_broken_pipe(source.as_ref()) => {
+            report::unread(&done.unread);
+            return Ok(status::of_cut_hunt(&content, &done, options.fail_on_finding));
+        }
+        Err(error) => {
+            printer.give_up();
+            return Err(error.into());
+        }
+    };
+    match printer.finish(&summary, &options) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        printed => printed.context(CANNOT_WRITE)?,
+    }
     if options.costs {
-        eprint!("{}", costs::render(&summary));
+        report::line(format_args!("{}", costs::render(&summary).trim_end()));
     }
     report::unread(&summary.unread);
     Ok(status::of_hunt(&content, &summary, options.fail_on_finding))
 }
 
-async fn explain(content: &Content, options: &HuntOptions) -> Result<ExitCode> {
-    let plan = explain_scan(content, &options.hunt()).await?;
-    std::io::stdout().write_all(explain::render(&plan).as_bytes())?;
+async fn explain(
+    content: &Content,
+    options: &HuntOptions,
+    cancel: CancellationToken,
+) -> Result<ExitCode> {
+    let plan = explain_scan(content, &options.hunt(cancel)).await?;
+    output::print(&explain::render(&plan))?;
     Ok(ExitCode::SUCCESS)
 }

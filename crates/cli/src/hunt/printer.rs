@@ -33,6 +33,13 @@ impl Printer {
     pub(super) fn finish(self, summary: &Summary, options: &HuntOptions) -> io::Result<()> {
         self.writer.finish(summary, options)
     }
+
+    /// Prints what is left of a hunt that does not come to its end.
+    pub(super) fn give_up(self) {
+        self.bar.finish_and_clear();
+        // The hunt has failed with something else already.
+        let _ = self.writer.give_up();
+    }
 }
 
 #[async_trait]
@@ -88,7 +95,8 @@ fn complain(detection: &Detection, report: &Report) {
                     Severity::Warning => "warning",
                     Severity::Error => "error",
                 };
-                eprintln!("{severity}[{}]: {}: {}", message.code, detection.name, message.message);
+                let (code, text) = (message.code, &message.message);
+                report::line(format_args!("{severity}[{code}]: {}: {text}", detection.name));
             }
         }
         _ => {}

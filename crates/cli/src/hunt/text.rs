@@ -136,14 +136,16 @@ pub(super) fn render(
     is_detailed: bool,
     zone: &TimeZone,
 ) -> String {
-    let width = width();
-    let mut text = String::new();
-    for line in digest.sorted() {
-        text.push_str(&render_line(&line, width, zone));
-        text.push('\n');
-    }
-    text.push_str(&render_summary(summary, is_detailed, width, zone));
+    let mut text = render_findings(digest, zone);
+    text.push_str(&render_summary(summary, is_detailed, width(), zone));
     text
+}
+
+/// Returns the findings as text, the highest risk first.
+pub(super) fn render_findings(digest: Digest, zone: &TimeZone) -> String {
+    let width = width();
+    let lines = digest.sorted();
+    lines.iter().map(|line| render_line(line, width, zone) + "\n").collect()
 }
 
 /// Returns the width to lay out for: the terminal's, or COLUMNS.

@@ -4,7 +4,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -17,6 +17,15 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    pub(crate) fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
     /// Returns the lines of standard output as JSON.
     pub(crate) fn lines(&self) -> Vec<Value> {
         let read =
@@ -98,7 +107,7 @@ impl Fixture {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// Returns the path of something in the folder.
+    /// Returns the path of a file in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
@@ -108,41 +117,61 @@ impl Fixture {
         self.run_builtin(&[arguments, &["--content", "content", "--no-builtin"]].concat())
     }
 
+    /// Starts the binary as [`Fixture::run`] does, with pipes for its input and outputs, and `temporary/`
+    /// for its temporary files.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// Returns the names of what is in `temporary/`.
+    pub(crate) fn temporary_files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path("temporary")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// Returns a run of the binary that was not started. Content is added where the command takes it.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        std::fs::create_dir_all(self.path("temporary")).unwrap();
+        let mut command = self.bare(arguments);
+        if !matches!(arguments[0], "help" | "--help") {
+            command.args(["--content", "content", "--no-builtin"]);
+        }
+        command.env("TMPDIR", self.path("temporary"));
+        command
+    }
+
+    fn bare(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spilltrail"));
+        command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("COLUMNS", "80")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
     /// Runs the binary in the folder, with the built-in pack.
     pub(crate) fn run_builtin(&self, arguments: &[&str]) -> Run {
-        self.run_with(arguments, Stdio::null(), "")
+        Run::of(self.bare(arguments).output().unwrap())
     }
 
     /// Runs the binary in the folder, with `content/` as its only content and a text in a pipe as its
     /// standard input.
     pub(crate) fn run_piped(&self, arguments: &[&str], input: &str) -> Run {
-        let content = ["--content", "content", "--no-builtin"];
-        self.run_with(&[arguments, &content].concat(), Stdio::piped(), input)
-    }
-
-    fn run_with(&self, arguments: &[&str], stdin: Stdio, input: &str) -> Run {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_spilltrail"))
-            .args(arguments)
-            .current_dir(self.0.path())
-            .env("COLUMNS", "80")
-            .env("NO_COLOR", "1")
-            .stdin(stdin)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command =
+            self.bare(&[arguments, &["--content", "content", "--no-builtin"]].concat());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let pipe = child.stdin.take();
         let output = std::thread::scope(|scope| {
             // The program may end before it has read all.
             scope.spawn(|| pipe.map(|mut pipe| pipe.write_all(input.as_bytes())));
             child.wait_with_output().unwrap()
         });
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Run {
-            status: output.status.code().unwrap_or(-1),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
+        Run::of(output)
     }
 }
 

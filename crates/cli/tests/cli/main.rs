@@ -4,7 +4,10 @@ mod detections;
 mod fixture;
 mod help;
 mod hunt;
+#[cfg(unix)]
+mod interrupt;
 mod pack;
+mod printing;
 mod reading;
 mod s3;
 mod together;

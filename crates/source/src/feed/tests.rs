@@ -10,6 +10,7 @@ fn logs(server: &Server, names: &[&str]) -> Logs {
     let s3 =
         S3Options { endpoint: Some(server.endpoint()), anonymous: true, ..S3Options::default() };
     let options = ReadOptions { s3, ..ReadOptions::default() };
+    let _runtime = crate::s3::tests::runtime().enter();
     let logs = Logs::open(&names, Box::new(std::io::empty()), options);
     assert_eq!(logs.problems().len(), 0, "{:?}", logs.problems());
     logs

@@ -56,6 +56,9 @@ pub(crate) enum Failure {
     /// What is asked for cannot be asked for in this way.
     #[error("{0}")]
     Unusable(String),
+    /// The run was told to stop.
+    #[error("it was told to stop")]
+    Stopped,
     /// It failed each time that it was tried.
     #[error("{last}; tried {attempts} times")]
     Exhausted {

@@ -1,7 +1,7 @@
 //! Objects on S3, as blocking reads.
 //!
 //! [`Bucket`] is what the rest of this crate sees: it lists, and it reads objects whole or in parts.
-//! Requests run on one thread of their own ([`Io`]) and are tried again here, not by the client
+//! Requests are tasks of the program's runtime ([`Io`]) and are tried again here, not by the client
 //! library, so that a server that asks to slow down is heard ([`Throttle`]).
 
 mod bucket;
@@ -19,8 +19,11 @@ pub(crate) mod tests;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use spilltrail_event::StopToken;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 
 pub(crate) use bucket::Bucket;
 use failure::{Failure, Patience};
@@ -35,25 +38,32 @@ use throttle::Throttle;
 /// What a name of an object, or of many, begins with.
 pub(crate) const SCHEME: &str = "s3://";
 
-/// The thread on which requests run, and how many may.
+/// How often a request that waits for its server looks whether it should stop.
+const STOP_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Where requests run, and how many may.
 #[derive(Debug)]
 pub(crate) struct Io {
-    handle: Handle,
-    /// Taken only when dropped.
-    runtime: Option<Runtime>,
+    runtime: Handle,
+    stop: StopToken,
     throttle: Throttle,
 }
 
 impl Io {
-    fn new() -> std::io::Result<Self> {
-        let runtime =
-            Builder::new_multi_thread().worker_threads(1).thread_name("s3").enable_all().build()?;
-        let handle = runtime.handle().clone();
-        Ok(Self { handle, runtime: Some(runtime), throttle: Throttle::new() })
+    fn new(runtime: Handle, stop: StopToken) -> Self {
+        Self { runtime, stop, throttle: Throttle::new() }
     }
 
-    pub(crate) fn handle(&self) -> &Handle {
-        &self.handle
+    /// Runs a request, which is dropped if it is aborted or told to stop.
+    pub(crate) fn spawn(&self, request: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let stop = self.stop.clone();
+        let request = async move {
+            tokio::select! {
+                () = request => {}
+                () = stopped(&stop) => {}
+            }
+        };
+        self.runtime.spawn(request).abort_handle()
     }
 
     /// Runs a request to its end while the calling thread waits.
@@ -63,20 +73,23 @@ impl Io {
         F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        let _task = self.handle.spawn(async move {
+        self.spawn(async move {
             // The receiver is there until this is sent.
             let _ = sender.send(request.await);
         });
-        receiver.recv().unwrap_or_else(|_| Err(Failure::ended()))
+        receiver.recv().unwrap_or_else(|_| Err(self.ended()))
+    }
+
+    /// Returns why the task of a request is gone without an answer.
+    fn ended(&self) -> Failure {
+        if self.stop.is_set() { Failure::Stopped } else { Failure::ended() }
     }
 }
 
-impl Drop for Io {
-    fn drop(&mut self) {
-        // Waiting for what still runs is not possible everywhere, and of no use to anybody.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+/// Waits until a token is set.
+async fn stopped(stop: &StopToken) {
+    while !stop.is_set() {
+        tokio::time::sleep(STOP_INTERVAL).await;
     }
 }
 
@@ -84,6 +97,7 @@ impl Drop for Io {
 #[derive(Debug)]
 pub(crate) struct Buckets {
     options: S3Options,
+    stop: StopToken,
     patience: Patience,
     /// Made when the first name of S3 comes.
     shared: Option<(Arc<Io>, Settled)>,
@@ -91,9 +105,9 @@ pub(crate) struct Buckets {
 }
 
 impl Buckets {
-    pub(crate) fn new(options: S3Options) -> Self {
+    pub(crate) fn new(options: S3Options, stop: StopToken) -> Self {
         let patience = Patience::default();
-        Self { options, patience, shared: None, buckets: BTreeMap::new() }
+        Self { options, stop, patience, shared: None, buckets: BTreeMap::new() }
     }
 
     /// Returns the bucket with this name.
@@ -106,8 +120,10 @@ impl Buckets {
             None => {
                 let settled = Settled::new(&self.options, &Variables::of_process())
                     .map_err(|error| Failure::Unusable(error.to_string()))?;
-                let io = Io::new().map_err(|error| Failure::Unusable(error.to_string()))?;
-                self.shared.insert((Arc::new(io), settled)).clone()
+                let runtime = Handle::try_current()
+                    .map_err(|_| Failure::Unusable("S3 needs a runtime of tasks".to_owned()))?;
+                let io = Arc::new(Io::new(runtime, self.stop.clone()));
+                self.shared.insert((io, settled)).clone()
             }
         };
         let bucket = Arc::new(Bucket::new(name, io, settled, self.patience)?);

@@ -168,12 +168,12 @@ impl ObjectReader {
         let (bucket, key, size) = (self.bucket.clone(), self.key.clone(), self.size);
         let mut part = Part { etag: self.current.etag.clone(), ..Part::default() };
         let (sender, receiver) = sync_channel(1);
-        let request = self.bucket.io.handle().spawn(async move {
+        let request = self.bucket.io.spawn(async move {
             bucket.read_range(&key, range, size, &mut part).await;
             // Nobody waits for a part whose reader is gone.
             let _ = sender.send(part);
         });
-        self.coming = Some(Coming { receiver, request: request.abort_handle() });
+        self.coming = Some(Coming { receiver, request });
     }
 }
 
@@ -189,7 +189,7 @@ impl Read for ObjectReader {
                 return Err(io::Error::other(failure.clone()));
             }
             let Some(coming) = self.coming.take() else { return Ok(0) };
-            let ended = || Part { failure: Some(Failure::ended()), ..Part::default() };
+            let ended = || Part { failure: Some(self.bucket.io.ended()), ..Part::default() };
             self.current = coming.receiver.recv().unwrap_or_else(|_| ended());
             self.given = 0;
             self.ask();

@@ -3,10 +3,12 @@
 mod real;
 pub(crate) mod server;
 
-use std::sync::Arc;
+use std::net::TcpListener;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use spilltrail_event::TimeBounds;
+use spilltrail_event::{StopToken, TimeBounds};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::failure::{Failure, Patience};
 use super::object::{MAX_HELD, ObjectReader, PART};
@@ -27,7 +29,19 @@ pub(crate) fn bucket_with(options: &S3Options) -> Arc<Bucket> {
     let settled = Settled::new(options, &Variables::default()).unwrap();
     let millisecond = Duration::from_millis(1);
     let patience = Patience { attempts: 4, first: millisecond, longest: millisecond };
-    Arc::new(Bucket::new("logs", Arc::new(Io::new().unwrap()), settled, patience).unwrap())
+    Arc::new(Bucket::new("logs", io(StopToken::new()), settled, patience).unwrap())
+}
+
+/// Returns the runtime of all tests.
+pub(crate) fn runtime() -> &'static Handle {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+    });
+    RUNTIME.handle()
+}
+
+pub(crate) fn io(stop: StopToken) -> Arc<Io> {
+    Arc::new(Io::new(runtime().clone(), stop))
 }
 
 pub(crate) fn key(account: &str, region: &str, day: &str, hour: &str) -> String {
@@ -217,8 +231,32 @@ fn who_pays_and_signs() {
     let keys = [("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s")];
     let variables = Variables(keys.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     let settled = Settled::new(&options, &variables).unwrap();
-    let io = Arc::new(Io::new().unwrap());
+    let io = io(StopToken::new());
     let signing = Arc::new(Bucket::new("logs", io, settled, Patience::default()).unwrap());
     assert_eq!(signing.read_blocking("a", 100).failure, None);
     assert_eq!((server.log().payers, server.log().signed), (1, 1));
+}
+
+#[test]
+fn a_stop_ends_what_waits_for_a_server_that_never_answers() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = Some(format!("http://{}", silent.local_addr().unwrap()));
+    let options = S3Options { endpoint, anonymous: true, ..S3Options::default() };
+    let settled = Settled::new(&options, &Variables::default()).unwrap();
+    let stop = StopToken::new();
+    let silent_bucket =
+        Arc::new(Bucket::new("logs", io(stop.clone()), settled, Patience::default()).unwrap());
+    let mut large = ObjectReader::new(silent_bucket.clone(), "large".to_owned(), 2 * PART);
+    let waiting = {
+        let bucket = silent_bucket.clone();
+        std::thread::spawn(move || bucket.read_blocking("a", 100).failure)
+    };
+    // The requests have arrived when their connections can be taken.
+    let _connections = [silent.accept().unwrap(), silent.accept().unwrap()];
+    stop.set();
+    assert_eq!(waiting.join().unwrap(), Some(Failure::Stopped));
+    let error = std::io::Read::read(&mut large, &mut [0; 8]).unwrap_err();
+    assert_eq!(error.to_string(), Failure::Stopped.to_string());
+    let listing = silent_bucket.list("", &Wanted::default());
+    assert_eq!(listing.failures, [(String::new(), Failure::Stopped)]);
 }

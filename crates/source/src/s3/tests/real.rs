@@ -1,8 +1,8 @@
 //! Against a server that others made, when the environment names one.
 
+use super::super::Bucket;
 use super::super::options::{S3Options, Settled, Variables};
-use super::super::{Bucket, Io};
-use super::{Arc, key};
+use super::{Arc, StopToken, io, key};
 use crate::s3::failure::Patience;
 use crate::wanted::Wanted;
 
@@ -16,7 +16,7 @@ fn a_real_server_lists_and_gives() {
     let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
     let variables = Variables(keys.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     let settled = Settled::new(&options, &variables).unwrap();
-    let io = Arc::new(Io::new().unwrap());
+    let io = io(StopToken::new());
     let bucket =
         Arc::new(Bucket::new("spilltrail-test", io, settled, Patience::default()).unwrap());
     let wanted = Wanted { regions: Some(["eu-west-1".to_owned()].into()), ..Wanted::default() };

@@ -1,0 +1,138 @@
+//! SIGINT and SIGTERM: the first ends the run in order, and the program ends anyway if the run does not,
+//! or if another signal comes.
+
+use std::io::Result;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread::JoinHandle;
+
+use spilltrail_app::CancellationToken;
+
+use crate::status;
+
+/// Listens for signals until it is dropped. Where there are none, nothing is heard.
+#[derive(Debug)]
+pub(crate) struct Interrupts {
+    /// The first signal; zero if there was none.
+    received: Arc<AtomicI32>,
+    #[cfg(unix)]
+    listening: signal_hook::iterator::Handle,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Interrupts {
+    /// Returns the status of a run that a signal ended.
+    pub(crate) fn status(&self) -> ExitCode {
+        status::of_signal(self.received.load(Ordering::Relaxed))
+    }
+
+    /// Returns the name of the signal that ended the run.
+    pub(crate) fn name(&self) -> &'static str {
+        name(self.received.load(Ordering::Relaxed))
+    }
+}
+
+fn name(signal: i32) -> &'static str {
+    #[cfg(unix)]
+    let name = signal_hook::low_level::signal_name(signal);
+    #[cfg(not(unix))]
+    let name = None;
+    name.unwrap_or("a signal")
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        self.listening.close();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has printed so.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Begins to listen: a signal sets `cancel`. If the program has to be ended before the run has ended,
+/// `temporary` is removed.
+///
+/// # Errors
+/// Fails if the system refuses a handler or a thread.
+#[cfg(unix)]
+pub(crate) fn listen(cancel: CancellationToken, temporary: Option<PathBuf>) -> Result<Interrupts> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use std::thread::Builder;
+
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let received = Arc::new(AtomicI32::new(0));
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let mut interrupts =
+        Interrupts { received: received.clone(), listening: signals.handle(), threads: Vec::new() };
+    interrupts.threads.push(Builder::new().name("signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            // The receiver is gone once the program ends.
+            let _ = sender.send(signal);
+        }
+    })?);
+    interrupts.threads.push(Builder::new().name("interrupt".to_owned()).spawn(move || {
+        unix::watch(&receiver, &received, &cancel, temporary.as_deref());
+    })?);
+    Ok(interrupts)
+}
+
+/// As on systems with signals, where nothing comes.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub(crate) fn listen(_: CancellationToken, _: Option<PathBuf>) -> Result<Interrupts> {
+    Ok(Interrupts { received: Arc::default(), threads: Vec::new() })
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::path::Path;
+    use std::sync::atomic::{AtomicI32, Ordering};
+    use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+    use std::time::Duration;
+
+    use spilltrail_app::CancellationToken;
+
+    use super::name;
+    use crate::{report, status, temporary};
+
+    /// How long a run may take to end after a signal.
+    const PATIENCE: Duration = Duration::from_millis(800);
+    /// How long writing to standard error may take, which may be what the run waits for.
+    const LAST_WORDS: Duration = Duration::from_millis(100);
+
+    /// Waits for signals until no more can come.
+    pub(super) fn watch(
+        signals: &Receiver<i32>,
+        received: &AtomicI32,
+        cancel: &CancellationToken,
+        temporary: Option<&Path>,
+    ) {
+        let Ok(signal) = signals.recv() else { return };
+        received.store(signal, Ordering::Relaxed);
+        cancel.cancel();
+        let message = match signals.recv_timeout(PATIENCE) {
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {
+                format!("stopped by {}; what was running did not end in time", name(signal))
+            }
+            Ok(second) => format!("stopped by {} and {} at once", name(signal), name(second)),
+        };
+        if let Some(folder) = temporary {
+            temporary::remove(folder);
+        }
+        let (sender, said) = sync_channel(1);
+        std::thread::spawn(move || {
+            report::line(format_args!("error: {message}"));
+            // Nobody listens any more if that took too long.
+            let _ = sender.send(());
+        });
+        let _ = said.recv_timeout(LAST_WORDS);
+        std::process::exit(status::number_of_signal(signal).into());
+    }
+}
