@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use spilltrail_app::{self as app, CancellationToken};
 use spilltrail_content::BuiltinPack;
-use spilltrail_source::Duplicates;
+use spilltrail_source::{Duplicates, EndpointError};
 
 /// What the program ends with.
 const STATUSES: &str = "\
@@ -134,7 +134,7 @@ pub(crate) struct S3Options {
     #[arg(long, value_name = "REGION")]
     pub(crate) s3_region: Option<String>,
     /// Server in place of AWS, such as http://127.0.0.1:9000.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
     pub(crate) s3_endpoint: Option<String>,
     /// Do not sign requests, for public buckets.
     #[arg(long)]
@@ -238,6 +238,10 @@ pub(crate) struct DetectionsShowOptions {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
+}
+
+fn endpoint(text: &str) -> Result<String, EndpointError> {
+    spilltrail_source::check_endpoint(text).map(|()| text.to_owned())
 }
 
 /// Returns what a run needs of the options that `search` and `hunt` have in common.

@@ -1,4 +1,4 @@
-//! Standard output that takes nothing.
+//! Standard output that takes nothing, and arguments that are refused.
 
 use crate::fixture::{Fixture, Run};
 
@@ -52,4 +52,13 @@ fn a_full_disk_is_a_failure_without_a_panic() {
         assert!(run.err.starts_with("error: "), "{arguments:?}: {}", run.err);
         assert!(run.err.contains("No space left on device"), "{arguments:?}: {}", run.err);
     }
+}
+
+#[test]
+fn an_endpoint_that_is_no_address_is_refused() {
+    let fixture = Fixture::new();
+    let run = fixture.run(&["search", "a=b", "s3://logs/a", "--s3-endpoint", "not a url"]);
+    assert_eq!(run.status, 2);
+    let message = "error: invalid value 'not a url' for '--s3-endpoint <URL>'";
+    assert!(run.err.starts_with(message), "{}", run.err);
 }

@@ -30,7 +30,7 @@ use failure::{Failure, Patience};
 #[cfg(test)]
 use list::Listing;
 pub(crate) use object::{MAX_HELD, ObjectReader, Part};
-pub use options::S3Options;
+pub use options::{EndpointError, S3Options, check_endpoint};
 use options::{Settled, Variables};
 pub(crate) use throttle::MAX_REQUESTS;
 use throttle::Throttle;

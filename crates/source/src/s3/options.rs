@@ -3,6 +3,7 @@
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::{ClientOptions, RetryConfig};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::profile::{Profile, ProfileCredentials, ProfileError, ProfileFiles};
 use super::refusal::Connector;
@@ -20,6 +21,27 @@ pub struct S3Options {
     pub anonymous: bool,
     /// Whether we pay for requests to buckets whose owner does not.
     pub requester_pays: bool,
+}
+
+/// An endpoint that is not the address of a server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected the address of a server, such as http://127.0.0.1:9000")]
+pub struct EndpointError;
+
+/// Checks that S3 can be asked for at this address.
+///
+/// # Errors
+/// Fails unless it is a URL of HTTP that names a server, of characters that need no escape.
+pub fn check_endpoint(endpoint: &str) -> Result<(), EndpointError> {
+    let is_plain = |b: u8| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b);
+    let url = Url::parse(endpoint).map_err(|_| EndpointError)?;
+    let is_server = matches!(url.scheme(), "http" | "https") && url.has_host();
+    let is_whole = url.query().is_none() && url.fragment().is_none();
+    if is_server && is_whole && endpoint.bytes().all(is_plain) {
+        Ok(())
+    } else {
+        Err(EndpointError)
+    }
 }
 
 /// The variables of the environment that matter.
@@ -94,6 +116,9 @@ impl Settled {
             .or(profile.endpoint);
         let mut client = ClientOptions::new();
         if let Some(endpoint) = endpoint {
+            // The client library panics on one that is not.
+            check_endpoint(&endpoint)
+                .map_err(|error| ProfileError::Endpoint { endpoint: endpoint.clone(), error })?;
             client = client.with_allow_http(endpoint.starts_with("http://"));
             builder = builder.with_endpoint(endpoint);
         }
@@ -171,6 +196,30 @@ mod tests {
             .iter()
             .map(|key| builder.get_config_value(key))
             .collect()
+    }
+
+    #[test]
+    fn an_endpoint_is_the_address_of_a_server() {
+        let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        for (endpoint, is_right) in [
+            ("http://127.0.0.1:9000", true),
+            ("https://s3.example.com/path", true),
+            ("http://[::1]:9000", true),
+            ("not a url", false),
+            ("localhost:9000", false),
+            ("ftp://example.com", false),
+            ("http://", false),
+            ("http://[::1", false),
+            ("http://a b/", false),
+            ("http://example.com/a b", false),
+            ("http://example.com:99999", false),
+            ("http://example.com?a=b", false),
+        ] {
+            assert_eq!(check_endpoint(endpoint).is_ok(), is_right, "{endpoint}");
+            let variables = Variables(vec![own("AWS_ENDPOINT_URL", endpoint)]);
+            let settled = Settled::new(&S3Options::default(), &variables);
+            assert_eq!(settled.is_ok(), is_right, "{endpoint}");
+        }
     }
 
     #[test]

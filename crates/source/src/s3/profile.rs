@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::options::EndpointError;
+
 /// What a profile has for us.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Profile {
@@ -30,9 +32,11 @@ impl std::fmt::Debug for ProfileCredentials {
     }
 }
 
-/// Why a profile cannot be used.
+/// Why a profile, or an endpoint from wherever it is, cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProfileError {
+    #[error("the endpoint of S3 is `{endpoint}`: {error}")]
+    Endpoint { endpoint: String, error: EndpointError },
     #[error("there is no profile `{0}` in the files of the AWS command line")]
     Missing(String),
     #[error("the profile `{0}` has no keys")]
