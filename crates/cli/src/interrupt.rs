@@ -83,7 +83,7 @@ pub(crate) fn listen(cancel: CancellationToken, temporary: Option<PathBuf>) -> R
 /// As on systems with signals, where nothing comes.
 ///
 /// # Errors
-/// None.
+/// Never.
 #[cfg(not(unix))]
 pub(crate) fn listen(_: CancellationToken, _: Option<PathBuf>) -> Result<Interrupts> {
     Ok(Interrupts { received: Arc::default(), threads: Vec::new() })
@@ -121,7 +121,7 @@ mod unix {
             Err(RecvTimeoutError::Timeout) => {
                 format!("stopped by {}; what was running did not end in time", name(signal))
             }
-            Ok(second) => format!("stopped by {} and {} at once", name(signal), name(second)),
+            Ok(second) => format!("stopped by {}, and at once by {}", name(signal), name(second)),
         };
         if let Some(folder) = temporary {
             temporary::remove(folder);

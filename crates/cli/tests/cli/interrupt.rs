@@ -1,5 +1,7 @@
 //! A run that a signal ends: its status, its last words, and nothing left behind.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command};

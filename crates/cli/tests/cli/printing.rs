@@ -1,5 +1,7 @@
 //! Standard output that takes nothing, and arguments that are refused.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use crate::fixture::{Fixture, Run};
 
 /// Commands that print little and much.
