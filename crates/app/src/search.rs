@@ -269,7 +269,7 @@ mod tests {
         for (error, has_rows) in
             [(found.next().await.unwrap_err(), true), (search.run().await.unwrap_err(), false)]
         {
-            assert_eq!(error.class(), ErrorClass::Cancelled);
+            assert_eq!(error.class(), Class::Canceled);
             let AppError::Cancelled(done) = error else { panic!("{error}") };
             assert_eq!((done.files, done.rows > 0), (0, has_rows));
         }

@@ -74,8 +74,7 @@ fn explain(topic: &str, name: &str) -> String {
     }
     if let Some(Entry { code, class, title, explanation }) = by_name(topic) {
         let meaning = class.meaning().1;
-        let _ =
-            writeln!(text, "{code}: {title}\n    {explanation}\n    Class: {class}; {meaning}");
+        let _ = writeln!(text, "{code}: {title}\n    {explanation}\n    Class: {class}; {meaning}");
     }
     text
 }

@@ -37,7 +37,7 @@ fn what_is_within_the_limits_runs() {
         pipeline("streamstats count", most),
         // These make several steps of the plan each, and planning them takes a while.
         pipeline("sort - _time", 200),
-        pipeline("stats count by _time count", 200),
+        pipeline("stats count as n by _time count", 200),
         format!("| makeresults {}", nested("| append [| makeresults ", MAX_SUBSEARCHES)),
         format!("search a=1 {}", nested("[search a=1 ", MAX_SUBSEARCHES)),
         format!("* | where {}", vec!["a=1"; 9000].join(" OR ")),
