@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
 use spilltrail_content::{BuiltinPack, ContentSet};
-use spilltrail_detect::run as run_detection;
+use spilltrail_detect::{AnalyzedContent, run as run_detection};
 use spilltrail_diagnostic::{Code, Diagnostic, REGISTRY};
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest, TimeBounds, Value};
 use spilltrail_search::context::{LookupStore, LookupTable, SearchContext};
@@ -144,7 +144,8 @@ async fn detection(text: &str, reads: usize) -> Vec<Diagnostic> {
     );
     let files = Box::leak(Box::new([("detections/d.yml", &*yaml.leak())]));
     let (content, problems) = ContentSet::from_embedded(files);
-    let detection = content.detections.first().unwrap_or_else(|| panic!("{problems:?}"));
+    let content = AnalyzedContent::new(Arc::new(content));
+    let detection = content.set.detections.first().unwrap_or_else(|| panic!("{problems:?}"));
     let (sender, mut receiver) = tokio::sync::mpsc::channel(8);
     let run = run_detection(detection, &content, &context(reads), "run", sender).await;
     assert!(receiver.recv().await.is_some(), "{run:?}");

@@ -28,7 +28,6 @@ const MEMORY_OF_TWO: usize = 256 << 20;
 
 /// Events, lookups, clock and engine of a run.
 pub(crate) struct Environment {
-    pub(crate) content: Arc<ContentSet>,
     pub(crate) clock: Clock,
     pub(crate) events: Arc<dyn EventSource>,
     /// What the operators of all searches may hold, in bytes.
@@ -60,7 +59,6 @@ impl Environment {
         Ok(Self {
             lookups: RunLookups::new(content, options.lookups.clone()),
             macros: Arc::new(content.macros.clone()),
-            content: content.clone(),
             clock,
             events,
             memory,

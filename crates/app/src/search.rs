@@ -7,6 +7,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, StopToken};
+use spilltrail_search::analysis::{Analysis, analyze};
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::events::EventSource;
 use spilltrail_search::events::memory::MemoryEvents;
@@ -29,7 +30,7 @@ use crate::{input_rows, listing};
 /// A search whose input is open.
 #[derive(Debug)]
 pub struct Search {
-    text: String,
+    analysis: Analysis,
     /// The name of the detection that it is of.
     detection: Option<String>,
     until: Option<String>,
@@ -68,14 +69,14 @@ pub async fn search(content: &Content, options: &SearchOptions) -> Result<Search
     let stop = StopWhenDropped::default();
     let cancel = options.run.cancel.clone();
     let opened = until_cancelled(&cancel, open(content, options, stop.token())).await?;
-    let Opened { text, detection, context, logs } = opened;
+    let Opened { analysis, detection, context, logs } = opened;
     let reading = Reading { logs, cancel, _stop: Arc::new(stop) };
-    Ok(Search { text, detection, until: options.until.clone(), context, reading })
+    Ok(Search { analysis, detection, until: options.until.clone(), context, reading })
 }
 
 /// What of a search was opened.
 struct Opened {
-    text: String,
+    analysis: Analysis,
     detection: Option<String>,
     context: SearchContext,
     logs: Option<Arc<Logs>>,
@@ -93,6 +94,7 @@ async fn open(
             (detection.search.clone(), Some(detection.name.clone()))
         }
     };
+    let analysis = analyze(&text, &content.set.macros);
     let clock = Clock::new(&options.run.time)?;
     let mut logs = None;
     let events: Arc<dyn EventSource> = match &options.input {
@@ -102,22 +104,21 @@ async fn open(
         }
         Input::Logs(names) if names.is_empty() => Arc::new(NoEvents),
         Input::Logs(names) => {
-            let searches = std::iter::once(text.as_str());
-            let wanted = listing::wanted(clock.range, searches, &content.set.macros);
+            let wanted = listing::wanted(clock.range, std::iter::once(&analysis));
             let listed = listing::list(names, &options.run.read, wanted, None, stop).await?;
             logs = Some(listed.clone());
             Arc::new(LogEvents(listed))
         }
     };
     let environment = Environment::new(&content.set, events, clock, &options.run)?;
-    Ok(Opened { text, detection, context: environment.context(), logs })
+    Ok(Opened { analysis, detection, context: environment.context(), logs })
 }
 
 impl Search {
     /// Returns the search as it was written; places of diagnostics are in it.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        &self.analysis.text
     }
 
     /// Returns the name of the detection that the search is of.
@@ -136,8 +137,9 @@ impl Search {
 
     async fn start(&self) -> Result<FoundRows, AppError> {
         let failed = |diagnostics| AppError::Search { diagnostics };
-        let prepared =
-            run::prepare(&self.text, self.until.as_deref(), &self.context).await.map_err(failed)?;
+        let prepared = run::plan(&self.analysis, self.until.as_deref(), &self.context)
+            .await
+            .map_err(failed)?;
         let stream = prepared.stream(&self.context).await;
         match stream {
             Ok(stream) => {

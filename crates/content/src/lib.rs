@@ -17,7 +17,6 @@ mod schema;
 mod set;
 mod story;
 mod template;
-mod writers;
 mod yaml;
 
 pub use builtin::BUILTIN;

@@ -5,11 +5,12 @@
 //! read an empty lookup; the second one only does so under a `NOT`, from a table that somebody gave
 //! and that no search fills.
 
-use spilltrail_content::ContentSet;
 use spilltrail_search::context::{LookupObservation, Purpose};
 
+use crate::analyzed::AnalyzedContent;
+
 /// Returns the names of the empty lookups that the rows of a search depend on.
-pub(crate) fn missing(lookups: &[LookupObservation], content: &ContentSet) -> Vec<String> {
+pub(crate) fn missing(lookups: &[LookupObservation], content: &AnalyzedContent) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for lookup in lookups {
         let is_missing = lookup.rows == 0 && !are_exceptions(lookup, content);
@@ -20,6 +21,6 @@ pub(crate) fn missing(lookups: &[LookupObservation], content: &ContentSet) -> Ve
     names
 }
 
-fn are_exceptions(lookup: &LookupObservation, content: &ContentSet) -> bool {
+fn are_exceptions(lookup: &LookupObservation, content: &AnalyzedContent) -> bool {
     lookup.purpose == Purpose::Excluded && lookup.is_given && !content.fills_lookup(&lookup.name)
 }

@@ -12,12 +12,13 @@ use spilltrail_content::quote;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Value;
 use spilltrail_event::fields::TIME;
+use spilltrail_search::analysis::Analysis;
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::error;
 use spilltrail_search::rows::Columns;
 use spilltrail_search::rows::Row;
 use spilltrail_search::run::Prepared;
-use spilltrail_search::run::outline::{self, Origin, Outline};
+use spilltrail_search::run::outline::{Origin, Outline};
 
 use crate::trails::Trails;
 
@@ -77,13 +78,12 @@ pub(crate) struct Gatherer {
 }
 
 impl Gatherer {
-    /// Plans the search of the events; `whole` is the detection's search with its macros expanded.
-    pub(crate) async fn new(search: &str, whole: &str, context: &SearchContext) -> Self {
+    /// Plans the search of the events of the detection's search.
+    pub(crate) async fn new(analysis: &Analysis, context: &SearchContext) -> Self {
         // What this second reading observes is not the detection's own.
         let context = SearchContext { observations: Arc::default(), ..context.clone() };
-        let outline = outline::outline(search, &context.macros);
-        let mut gatherer =
-            Self { outline, events: None, whole: whole.to_owned(), context, problem: None };
+        let (outline, whole) = (Outline::of(analysis), analysis.expansion.text.clone());
+        let mut gatherer = Self { outline, events: None, whole, context, problem: None };
         if let Some(outline) = &gatherer.outline
             && matches!(outline.rows, Origin::Groups(_))
         {
@@ -142,7 +142,7 @@ async fn follow(
         let batch = batch.map_err(|failure| failed(error::from_engine(&failure)))?;
         trails.follow_all(&Columns::of(&batch));
     }
-    Ok(trails.finish(&outline.leading))
+    Ok(trails.finish(&outline.leading, outline.has_own_times))
 }
 
 /// Returns the evidence of a row that is an event itself.

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use spilltrail_content::{ContentSet, Detection};
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::ScanRequest;
+use spilltrail_search::analysis::Analysis;
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::error::from_engine;
 use spilltrail_search::events::shared::{SharedEvents, SharedView};
-use spilltrail_search::run::outline;
+use spilltrail_search::run::outline::Outline;
 use tokio::sync::mpsc::Sender;
 
 use crate::Finding;
+use crate::analyzed::AnalyzedContent;
 use crate::run::{DetectionRun, Planned};
 
 /// A detection of a hunt, ready to run.
@@ -38,7 +39,7 @@ enum State {
 /// # Errors
 /// Fails if nothing can be said of the events.
 pub async fn plan(
-    content: &ContentSet,
+    content: &AnalyzedContent,
     places: &[usize],
     shared: &Arc<SharedEvents>,
     context: &(dyn Fn() -> SearchContext + Sync),
@@ -47,12 +48,12 @@ pub async fn plan(
     for place in places {
         let view = shared.view();
         let context = SearchContext { events: view.clone(), ..context() };
-        let detection = &content.detections[*place];
-        if let Some(outline) = outline::outline(&detection.search, &context.macros) {
+        let analysis = content.detection(*place);
+        if let Some(outline) = Outline::of(analysis) {
             view.carry(outline.carried(&context)).await.map_err(|error| from_engine(&error))?;
         }
         let mut job = Job { place: *place, context, view, state: State::Waiting };
-        job.plan(detection).await;
+        job.plan(analysis).await;
         jobs.push(job);
     }
     Ok(jobs)
@@ -64,7 +65,7 @@ pub async fn plan(
 /// # Errors
 /// Fails if matched events cannot be kept.
 pub async fn prepare(
-    content: &ContentSet,
+    content: &AnalyzedContent,
     places: &[usize],
     shared: &Arc<SharedEvents>,
     context: &(dyn Fn() -> SearchContext + Sync),
@@ -81,21 +82,21 @@ pub async fn prepare(
 
 async fn plan_waiting(
     jobs: &mut [Job],
-    content: &ContentSet,
+    content: &AnalyzedContent,
     context: &(dyn Fn() -> SearchContext + Sync),
 ) {
     for job in jobs {
         if job.is_waiting() {
             // What was observed and written while it could not be planned does not count.
             job.context = SearchContext { events: job.view.clone(), ..context() };
-            job.plan(&content.detections[job.place]).await;
+            job.plan(content.detection(job.place)).await;
         }
     }
 }
 
 impl Job {
-    async fn plan(&mut self, detection: &Detection) {
-        let planned = Planned::new(detection, &self.context).await;
+    async fn plan(&mut self, analysis: &Arc<Analysis>) {
+        let planned = Planned::new(analysis.clone(), &self.context).await;
         self.state = match planned {
             _ if self.view.take_waiting() => State::Waiting,
             Ok(planned) => State::Planned(Box::new(planned)),
@@ -107,11 +108,11 @@ impl Job {
     /// whose events are missing is not run. Otherwise as [`run`](crate::run()).
     pub async fn run(
         &self,
-        content: &ContentSet,
+        content: &AnalyzedContent,
         run_id: &str,
         findings: Sender<Finding>,
     ) -> DetectionRun {
-        let detection = &content.detections[self.place];
+        let detection = &content.set.detections[self.place];
         match &self.state {
             State::Planned(planned) => {
                 let has_events = self.view.has_events().unwrap_or(true);

@@ -163,14 +163,15 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spilltrail_search::lineage::lineage;
+    use spilltrail_search::analysis::analyze;
+    use spilltrail_spl::MacroSet;
 
     fn row(fields: &[(&str, Value<'static>)]) -> Row {
         fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
     }
 
     fn ids(detection: &str, search: &str, rows: &[&Row]) -> Vec<String> {
-        let lineage = lineage(search);
+        let lineage = analyze(search, &MacroSet::builtin()).lineage();
         let mut ids = Ids::new(detection, &lineage);
         rows.iter().for_each(|row| ids.add(row));
         ids.finish()

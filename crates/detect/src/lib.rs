@@ -7,6 +7,7 @@
 //! back. The searches run in the caller's `SearchContext`; nothing here reads a clock but to say how long a
 //! search took.
 
+mod analyzed;
 mod baseline;
 mod evidence;
 mod finding;
@@ -17,6 +18,7 @@ mod serial;
 mod status;
 mod trails;
 
+pub use analyzed::AnalyzedContent;
 pub use evidence::{Evidence, MAX_EVENT_IDS};
 pub use finding::{
     DetectionRef, Finding, Notable, RiskObjectValue, SCHEMA_VERSION, ThreatObjectValue,

@@ -1,17 +1,19 @@
 //! Running one detection.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use spilltrail_content::{ContentSet, Detection};
+use spilltrail_content::Detection;
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
+use spilltrail_search::analysis::{Analysis, analyze};
 use spilltrail_search::context::{Observations, SearchContext};
-use spilltrail_search::lineage::lineage;
 use spilltrail_search::rows::{Row, Rows};
 use spilltrail_search::run::{self as search, Prepared};
 use tokio::sync::mpsc::Sender;
 
+use crate::analyzed::AnalyzedContent;
 use crate::evidence::Gatherer;
 use crate::finding::{DetectionRef, Finding, Form, SCHEMA_VERSION};
 use crate::identity::Ids;
@@ -82,12 +84,13 @@ impl DetectionRun {
 /// when the last is sent, and a receiver that is gone ends the sending.
 pub async fn run(
     detection: &Detection,
-    content: &ContentSet,
+    content: &AnalyzedContent,
     context: &SearchContext,
     run_id: &str,
     findings: Sender<Finding>,
 ) -> DetectionRun {
-    match Planned::new(detection, context).await {
+    let analysis = Arc::new(analyze(&detection.search, &context.macros));
+    match Planned::new(analysis, context).await {
         Ok(planned) => planned.run(detection, content, context, run_id, findings).await,
         Err(diagnostics) => DetectionRun::stopped(detection, run_id, diagnostics),
     }
@@ -95,7 +98,10 @@ pub async fn run(
 
 /// A detection's search, planned.
 #[derive(Debug)]
-pub(crate) struct Planned(Prepared);
+pub(crate) struct Planned {
+    analysis: Arc<Analysis>,
+    prepared: Prepared,
+}
 
 impl Planned {
     /// Plans a detection's search.
@@ -103,28 +109,29 @@ impl Planned {
     /// # Errors
     /// All diagnostics of the search.
     pub(crate) async fn new(
-        detection: &Detection,
+        analysis: Arc<Analysis>,
         context: &SearchContext,
     ) -> Result<Self, Vec<Diagnostic>> {
-        search::prepare(&detection.search, None, context).await.map(Self)
+        let prepared = search::plan(&analysis, None, context).await?;
+        Ok(Self { analysis, prepared })
     }
 
     /// Returns true if the search gives nothing when it finds no event.
     pub(crate) fn needs_events(&self) -> bool {
-        self.0.needs_events()
+        self.prepared.needs_events()
     }
 
     /// Runs the search and sends its findings. `context` is the one it was planned in.
     pub(crate) async fn run(
         &self,
         detection: &Detection,
-        content: &ContentSet,
+        content: &AnalyzedContent,
         context: &SearchContext,
         run_id: &str,
         findings: Sender<Finding>,
     ) -> DetectionRun {
         let started = Instant::now();
-        let found = self.0.first_rows(MAX_FINDINGS, context).await;
+        let found = self.prepared.first_rows(MAX_FINDINGS, context).await;
         let mut result = match found {
             Ok((rows, count)) => {
                 let mut result = self.concluded(detection, content, context, run_id, count);
@@ -134,7 +141,7 @@ impl Planned {
                 result
             }
             Err(diagnostic) => {
-                DetectionRun::stopped(detection, run_id, vec![self.0.relocate(diagnostic)])
+                DetectionRun::stopped(detection, run_id, vec![self.prepared.relocate(diagnostic)])
             }
         };
         result.elapsed = started.elapsed();
@@ -145,7 +152,7 @@ impl Planned {
     pub(crate) fn concluded(
         &self,
         detection: &Detection,
-        content: &ContentSet,
+        content: &AnalyzedContent,
         context: &SearchContext,
         run_id: &str,
         rows: u64,
@@ -154,7 +161,7 @@ impl Planned {
         DetectionRun {
             rows,
             matched_events: context.observations.matched(),
-            messages: messages.into_iter().map(|message| self.0.relocate(message)).collect(),
+            messages: messages.into_iter().map(|message| self.prepared.relocate(message)).collect(),
             ..DetectionRun::new(detection, run_id, status(&context.observations, content, rows))
         }
     }
@@ -164,7 +171,7 @@ impl Planned {
         &self,
         rows: &Rows,
         detection: &Detection,
-        content: &ContentSet,
+        content: &AnalyzedContent,
         context: &SearchContext,
         result: &mut DetectionRun,
         findings: &Sender<Finding>,
@@ -175,8 +182,8 @@ impl Planned {
                 format!("of {} rows, the first {MAX_FINDINGS} are findings", result.rows),
             ));
         }
-        let form = Form::new(detection, &content.deployments, &result.run_id);
-        let lineage = lineage(&self.0.expansion.text);
+        let form = Form::new(detection, &content.set.deployments, &result.run_id);
+        let lineage = self.analysis.lineage();
         let mut ids = Ids::new(&detection.id, &lineage);
         let mut absent: IndexMap<&str, usize> = IndexMap::new();
         for row in rows.iter() {
@@ -186,8 +193,7 @@ impl Planned {
             }
         }
         result.messages.extend(absences(&absent, rows.len()));
-        let expanded = &self.0.expansion.text;
-        let mut gatherer = Gatherer::new(&detection.search, expanded, context).await;
+        let mut gatherer = Gatherer::new(&self.analysis, context).await;
         let mut left = rows.iter().zip(ids.finish());
         loop {
             let (rows, ids): (Vec<Row>, Vec<String>) =
@@ -213,7 +219,7 @@ impl Planned {
 }
 
 /// Returns what a search that ran to its end came to.
-fn status(observations: &Observations, content: &ContentSet, rows: u64) -> Status {
+fn status(observations: &Observations, content: &AnalyzedContent, rows: u64) -> Status {
     let has_events = observations.matched().is_none_or(|matched| matched > 0);
     let missing = baseline::missing(&observations.lookups(), content);
     if !missing.is_empty() && (rows > 0 || has_events) {

@@ -17,7 +17,7 @@ use spilltrail_search::events::memory::MemoryEvents;
 use spilltrail_search::rows::Row;
 use spilltrail_search::run as search;
 
-use crate::{DetectionRun, Finding, Status, run};
+use crate::{AnalyzedContent, DetectionRun, Finding, Status, run};
 
 const EVENTS: &str = r#"
 {"_time":100,"eventID":"e1","eventName":"Get","user":"ann","src_ip":"192.0.2.1","bucket":"b1"}
@@ -89,6 +89,7 @@ impl Written {
 
     fn run_in(&self, context: &SearchContext) -> Ran {
         let (content, detection) = self.load();
+        let content = AnalyzedContent::new(Arc::new(content));
         // One finding at a time: a run waits for the receiver.
         let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
         let (outcome, findings) = block_on(async {
@@ -168,6 +169,16 @@ fn row(line: &str) -> Row {
             (name, value)
         })
         .collect()
+}
+
+#[test]
+fn lookups_that_content_fills() {
+    let search = "eventName=Get | stats count by user | outputlookup seen.csv";
+    let (content, _) = Written { search, ..Written::default() }.load();
+    let content = AnalyzedContent::new(Arc::new(content));
+    for (name, is_filled) in [("seen", true), ("seen.csv", true), ("unseen", false)] {
+        assert_eq!(content.fills_lookup(name), is_filled, "{name}");
+    }
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -206,10 +206,10 @@ impl<'a> Trails<'a> {
         found.append(&mut own);
     }
 
-    /// Returns the evidence of each row.
-    pub(crate) fn finish(self, leading: &str) -> Vec<Gathered> {
+    /// Returns the evidence of each row. A search that has bounds of time gets no others.
+    pub(crate) fn finish(self, leading: &str, has_own_times: bool) -> Vec<Gathered> {
         let grouping = self.grouping;
-        let bounded = self.is_timed;
+        let bounded = self.is_timed && !has_own_times;
         let trails = self.trails.into_iter();
         let gathered: Vec<Gathered> =
             trails.map(|trail| trail.finish(grouping, leading, bounded)).collect();
@@ -277,7 +277,7 @@ impl Trail {
                     .filter_map(|((name, values), _)| term(name, values)),
             );
         }
-        if bounded && self.oldest <= self.newest && !leading.contains("earliest") {
+        if bounded && self.oldest <= self.newest {
             let number = spilltrail_event::format_number;
             terms.push(format!("earliest={}", number(self.oldest.floor())));
             terms.push(format!("latest={}", number(self.newest.floor() + 1.0)));

@@ -1,10 +1,11 @@
 //! SPL tree to DataFusion plan to rows.
 //!
-//! [`run::prepare`] takes a search's text through expansion, parsing and planning; [`run::Prepared`]
-//! runs it. Commands are in [`commands`], eval functions in `spilltrail_eval`, statistics in [`stats`];
+//! [`analysis::analyze`] takes a search's text through expansion and parsing, and says what is known of it;
+//! [`run::plan`] plans it; [`run::Prepared`] runs it. Commands are in [`commands`], eval functions in `spilltrail_eval`, statistics in [`stats`];
 //! each is one file and one line in a registry. Where events come from is the business of an
 //! [`context::EventSource`].
 
+pub mod analysis;
 pub mod commands;
 pub mod context;
 pub mod error;

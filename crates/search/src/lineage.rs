@@ -7,9 +7,6 @@
 use std::collections::BTreeSet;
 
 use spilltrail_event::fields::{self, covers};
-use spilltrail_spl::{Arguments, Pipeline, parse};
-
-use crate::commands;
 
 /// The field that identifies a CloudTrail event.
 const EVENT_ID: &str = "eventID";
@@ -46,16 +43,6 @@ impl Default for Lineage {
             measures: BTreeSet::new(),
         }
     }
-}
-
-/// Returns the lineage of a search's rows; macros are expanded. A text that cannot be read has rows
-/// of which nothing is known.
-#[must_use]
-pub fn lineage(expanded: &str) -> Lineage {
-    let (pipeline, _) = parse(expanded);
-    let mut lineage = Lineage::default();
-    lineage.follow(&pipeline);
-    lineage
 }
 
 impl Lineage {
@@ -107,16 +94,6 @@ impl Lineage {
         });
         let group = groups.max_by_key(|fields| fields.len())?;
         (!group.is_empty() || !stands_for_itself).then_some(group)
-    }
-
-    /// Follows the fields through a pipeline. A command that cannot be read changes nothing.
-    pub(crate) fn follow(&mut self, pipeline: &Pipeline) {
-        for written in &pipeline.commands {
-            let Some(entry) = commands::command(&written.name.value) else { continue };
-            if let Ok(command) = (entry.parse)(&mut Arguments::new(written)) {
-                command.trace(self);
-            }
-        }
     }
 
     /// Rows become one for each group; `measures` are the names of its statistics.
@@ -218,7 +195,9 @@ impl Lineage {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use spilltrail_spl::MacroSet;
+
+    use crate::analysis::analyze;
 
     /// Fields that the rows of the cases have.
     const FIELDS: &[&str] = &[
@@ -237,7 +216,8 @@ mod tests {
     ];
 
     fn identifying(search: &str, present: &[&'static str]) -> String {
-        lineage(search).identifying(present).join(" ")
+        let analysis = analyze(search, &MacroSet::builtin());
+        analysis.lineage().identifying(present).join(" ")
     }
 
     #[test]

@@ -25,12 +25,24 @@ const ROOMS: &[Room] = &[
     room("lookups", &["error", "context"]),
     room("stats", &["error", "rows"]),
     room("operators", &["error", "rows", "stats"]),
+    room("lineage", &[]),
     room("planning", &["error", "rows", "events", "context", "lookups", "stats", "operators"]),
     room(
         "commands",
-        &["error", "rows", "events", "context", "lookups", "stats", "operators", "planning"],
+        &[
+            "error",
+            "rows",
+            "events",
+            "context",
+            "lookups",
+            "stats",
+            "operators",
+            "lineage",
+            "planning",
+        ],
     ),
-    room("run", &["error", "rows", "context", "operators", "planning", "commands"]),
+    room("analysis", &["lineage", "planning", "commands"]),
+    room("run", &["error", "rows", "context", "operators", "planning", "commands", "analysis"]),
 ];
 
 /// Rooms that may use anything: the root, and tests.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use spilltrail_decode::{Profile, needed_words};
+use spilltrail_detect::AnalyzedContent;
 use spilltrail_detect::hunt::{Job, plan};
 use spilltrail_event::{Comparison, Predicate, ScanRequest, StopToken};
 use spilltrail_search::events::shared::{SharedEvents, whole_events};
@@ -67,14 +68,15 @@ async fn explain(
     stop: StopToken,
 ) -> Result<ScanPlan, AppError> {
     let chosen = content.choose(&options.detections)?;
+    let analyzed = AnalyzedContent::new(content.set.clone());
     let clock = Clock::new(&options.run.time)?;
-    let wanted = wanted(&clock, &chosen, &content.set);
+    let wanted = wanted(&clock, &chosen, &analyzed);
     let logs = listing::list(&options.logs, &options.run.read, wanted, None, stop).await?;
     let events = Arc::new(LogEvents(logs.clone()));
     let environment = Environment::new(&content.set, events, clock, &options.run)?;
     let reader = Arc::new(LogReader::new(logs, environment.scan_options()));
     let shared = SharedEvents::new(environment.events.clone(), reader);
-    let jobs = plan(&content.set, &chosen, &shared, &|| environment.context())
+    let jobs = plan(&analyzed, &chosen, &shared, &|| environment.context())
         .await
         .map_err(AppError::Reading)?;
     let name = |job: &Job| content.set.detections[job.place].name.clone();

@@ -1,7 +1,6 @@
 //! Runs detections over logs.
 
 pub(crate) mod explain;
-mod present;
 pub(crate) mod sink;
 pub(crate) mod summary;
 #[cfg(test)]
@@ -12,12 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
-use spilltrail_content::{ContentSet, Detection};
+use spilltrail_detect::AnalyzedContent;
 use spilltrail_detect::hunt::prepare;
 use spilltrail_event::StopToken;
 use spilltrail_search::events::shared::SharedEvents;
 use spilltrail_source::{Logs, Wanted};
-use spilltrail_spl::expand_macros;
 
 use crate::cancel::{Done, StopWhenDropped, until_cancelled};
 use crate::clock::Clock;
@@ -81,14 +79,15 @@ async fn run(
 ) -> Result<Summary, AppError> {
     let chosen = content.choose(&options.detections)?;
     tally.detections = chosen.len() as u64;
+    let analyzed = Arc::new(AnalyzedContent::new(content.set.clone()));
     let time = &options.run.time;
     let mut clock = Clock::new(time)?;
 
     // List the logs. Any file may hold the newest event, where that is what now depends on.
     let depends_on_newest = !clock.is_fixed
-        && (clock.is_range_relative(time)? || ask_for_the_present(&chosen, &content.set));
+        && (clock.is_range_relative(time)? || ask_for_the_present(&chosen, &analyzed));
     let wanted =
-        if depends_on_newest { Wanted::default() } else { wanted(&clock, &chosen, &content.set) };
+        if depends_on_newest { Wanted::default() } else { wanted(&clock, &chosen, &analyzed) };
     let (names, read) = (&options.logs, &options.run.read);
     let logs = listing::list(names, read, wanted, sink.progress(), stop).await?;
     tally.logs = Some(logs.clone());
@@ -106,14 +105,14 @@ async fn run(
     let environment = Arc::new(Environment::new(&content.set, events, clock, &options.run)?);
     let reader = Arc::new(LogReader::new(logs.clone(), environment.scan_options()));
     let shared = SharedEvents::new(environment.events.clone(), reader.clone());
-    let jobs = prepare(&content.set, &chosen, &shared, &|| environment.context())
+    let jobs = prepare(&analyzed, &chosen, &shared, &|| environment.context())
         .await
         .map_err(AppError::Reading)?;
     tell(sink, HuntEvent::LogsRead).await?;
 
     // Run them. Each finding is dropped once it is handed on: the next one needs the memory.
     let run_id = options.run_id.clone().unwrap_or_else(new_run_id);
-    let mut finished = workers::run(environment.clone(), jobs, &run_id);
+    let mut finished = workers::run(&environment, analyzed, jobs, &run_id);
     let mut reports = Vec::new();
     while let Some((index, step)) = finished.next().await {
         match step {
@@ -148,18 +147,14 @@ async fn tell(sink: &mut dyn HuntSink, event: HuntEvent<'_>) -> Result<(), AppEr
 }
 
 /// Returns what the detections can find something in.
-fn wanted(clock: &Clock, chosen: &[usize], content: &ContentSet) -> Wanted {
-    let searches = chosen.iter().map(|index| content.detections[*index].search.as_str());
-    listing::wanted(clock.range, searches, &content.macros)
+fn wanted(clock: &Clock, chosen: &[usize], content: &AnalyzedContent) -> Wanted {
+    let searches = chosen.iter().map(|index| content.detection(*index).as_ref());
+    listing::wanted(clock.range, searches)
 }
 
 /// Returns whether the result of a detection may depend on the present.
-fn ask_for_the_present(chosen: &[usize], content: &ContentSet) -> bool {
-    let asks = |detection: &Detection| {
-        let (expansion, _) = expand_macros(&detection.search, &content.macros);
-        present::is_asked_for(&expansion.text)
-    };
-    chosen.iter().any(|index| asks(&content.detections[*index]))
+fn ask_for_the_present(chosen: &[usize], content: &AnalyzedContent) -> bool {
+    chosen.iter().any(|index| content.detection(*index).facts.asks_for_present())
 }
 
 /// Sets now to just after the newest event, if there is one; returns the processor time that looking

@@ -213,3 +213,49 @@ fn a_scan_is_explained_without_reading() {
     let names = made.asked[0].event_names.as_ref().unwrap();
     assert_eq!(names.iter().collect::<Vec<_>>(), ["CreateKey"]);
 }
+
+#[test]
+fn bins_that_are_aligned_to_now_are_aligned_to_the_newest_event() {
+    let folder = Folder::new();
+    let search = "eventName=CreateKey | bin _time span=10m aligntime=-30m | stats count by _time";
+    folder.detection(3, "Key Times", search);
+    let detections = vec!["Key Times".to_owned()];
+    let options = HuntOptions { detections, ..folder.options(None) };
+    let mut notes = Notes::default();
+    folder.hunt(&options, &mut notes).unwrap();
+    // Bins begin 30 minutes before one second after the newest event, and every ten minutes from there.
+    assert_eq!(notes.findings.len(), 1);
+    assert_eq!(notes.findings[0]["result"], json!({"_time": 1_773_132_721, "count": 2}));
+}
+
+#[test]
+fn times_that_a_subsearch_returns_go_before_the_range_of_the_run() {
+    let folder = Folder::new();
+    let file = "123456789012_CloudTrail_us-east-1_20260310T0910Z_AbCdEfGhIjKlMnOp.json";
+    let path = folder.0.path().join("logs");
+    let inside = path.join("AWSLogs/123456789012/CloudTrail/us-east-1/2026/03/10");
+    std::fs::create_dir_all(&inside).unwrap();
+    std::fs::rename(path.join("a.json"), inside.join(file)).unwrap();
+    for (search, count) in [
+        ("| makeresults | eval earliest=1773133200, latest=1773133320 | fields earliest latest", 2),
+        ("| makeresults | eval earliest=1773133200, latest=1773133260 | fields earliest latest", 1),
+        ("| makeresults | eval latest=1773133260 | return latest", 1),
+        ("| makeresults | eval latest=1773133260 | table latest | format", 1),
+        ("| makeresults | eval user_arn=\"*\" | fields user_arn", 0),
+    ] {
+        folder.detection(
+            3,
+            "Key Times",
+            &format!("eventName=CreateKey [{search}] | stats count by user_arn"),
+        );
+        let detections = vec!["Key Times".to_owned()];
+        // A month later than the events, and so than what the file's path says of them; now is given, so
+        // that the files are not looked through for the newest event.
+        let mut options = HuntOptions { detections, ..folder.options(Some("1775800000")) };
+        options.run.time.now = Some("1775900000".to_owned());
+        let mut notes = Notes::default();
+        let result = folder.hunt(&options, &mut notes);
+        assert!(result.is_ok() || count == 0, "{search}: {:?}", result.err());
+        assert_eq!(notes.findings.len(), count, "{search}");
+    }
+}

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cpu_time::ThreadTime;
 use futures::executor::block_on;
-use spilltrail_detect::{DetectionRun, Finding, hunt::Job};
+use spilltrail_detect::hunt::Job;
+use spilltrail_detect::{AnalyzedContent, DetectionRun, Finding};
 use spilltrail_diagnostic::Diagnostic;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -45,7 +46,7 @@ struct Queued {
 
 /// The detections in their order, while they run.
 pub(super) struct Finished {
-    environment: Arc<Environment>,
+    content: Arc<AnalyzedContent>,
     run_id: Arc<str>,
     running: VecDeque<Running>,
     workers: JoinSet<()>,
@@ -54,7 +55,7 @@ pub(super) struct Finished {
 }
 
 struct Queue {
-    environment: Arc<Environment>,
+    content: Arc<AnalyzedContent>,
     run_id: Arc<str>,
     jobs: Mutex<VecDeque<Queued>>,
     room: Arc<Semaphore>,
@@ -62,7 +63,12 @@ struct Queue {
 }
 
 /// Runs the jobs on threads for work that blocks, of the runtime from which this is called.
-pub(super) fn run(environment: Arc<Environment>, jobs: Vec<Job>, run_id: &str) -> Finished {
+pub(super) fn run(
+    environment: &Environment,
+    content: Arc<AnalyzedContent>,
+    jobs: Vec<Job>,
+    run_id: &str,
+) -> Finished {
     let run_id: Arc<str> = run_id.into();
     let at_a_time = environment.at_a_time();
     let (mut running, mut queued) = (VecDeque::new(), VecDeque::new());
@@ -74,7 +80,7 @@ pub(super) fn run(environment: Arc<Environment>, jobs: Vec<Job>, run_id: &str) -
     }
     let cancel = CancellationToken::new();
     let queue = Arc::new(Queue {
-        environment: environment.clone(),
+        content: content.clone(),
         run_id: run_id.clone(),
         jobs: Mutex::new(queued),
         room: Arc::new(Semaphore::new(at_a_time * (1 + AHEAD))),
@@ -86,7 +92,7 @@ pub(super) fn run(environment: Arc<Environment>, jobs: Vec<Job>, run_id: &str) -
         // Ends with the jobs, or when nobody takes what it sends.
         workers.spawn_blocking(move || queue.work());
     }
-    Finished { environment, run_id, running, workers, _cancel: cancel.drop_guard() }
+    Finished { content, run_id, running, workers, _cancel: cancel.drop_guard() }
 }
 
 impl Queue {
@@ -101,9 +107,8 @@ impl Queue {
             let result = result.unwrap_or_else(|_| Some(Err("it panicked".to_owned())));
             // It is cancelled, and so are the others.
             let Some(result) = result else { return };
-            let result = result.unwrap_or_else(|reason| {
-                broken(&self.environment, job.place, &self.run_id, &reason)
-            });
+            let result = result
+                .unwrap_or_else(|reason| broken(&self.content, job.place, &self.run_id, &reason));
             if run.send((result, room)).is_err() {
                 return;
             }
@@ -126,7 +131,7 @@ impl Queue {
             tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => None,
-                run = job.run(&self.environment.content, &self.run_id, findings) => Some(run),
+                run = job.run(&self.content, &self.run_id, findings) => Some(run),
             }
         })?;
         run.cpu += started.elapsed();
@@ -149,15 +154,15 @@ impl Finished {
         }
         let run = match next.run.await {
             Ok((run, _)) => run,
-            Err(_) => broken(&self.environment, place, &self.run_id, "its thread ended"),
+            Err(_) => broken(&self.content, place, &self.run_id, "its thread ended"),
         };
         Some((place, Step::Done(Box::new(run))))
     }
 }
 
 /// Returns the run of a detection that a bug ended.
-fn broken(environment: &Environment, place: usize, run_id: &str, reason: &str) -> DetectionRun {
-    let detection = &environment.content.detections[place];
+fn broken(content: &AnalyzedContent, place: usize, run_id: &str, reason: &str) -> DetectionRun {
+    let detection = &content.set.detections[place];
     let bug = Diagnostic::bug(&format!("the detection was not run to its end: {reason}"));
     DetectionRun::stopped(detection, run_id, vec![bug])
 }

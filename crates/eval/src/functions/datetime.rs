@@ -4,7 +4,7 @@ use spilltrail_event::Value;
 use spilltrail_spl::time;
 
 use super::Category::DateTime;
-use super::{Arity, EvalFunction, doc, returns};
+use super::{Arity, Asks, EvalFunction, doc, returns};
 use crate::operators::number;
 
 pub(super) static NOW: EvalFunction = EvalFunction::row(
@@ -18,7 +18,8 @@ pub(super) static NOW: EvalFunction = EvalFunction::row(
     Arity::Exactly(0),
     returns::number,
     |context, _| Value::Number(context.runtime.now),
-);
+)
+.asks(Asks::Present);
 
 pub(super) static RELATIVE_TIME: EvalFunction = EvalFunction::row(
     doc(
@@ -89,7 +90,8 @@ pub(super) static TIME: EvalFunction = EvalFunction::row(
     Arity::Exactly(0),
     returns::number,
     |context, _| Value::Number(context.runtime.now),
-);
+)
+.asks(Asks::Present);
 
 /// Applies `apply` to the number and the text; none if either is missing.
 fn with_text<T>(arguments: &[Value<'_>], apply: impl FnOnce(f64, &str) -> Option<T>) -> Option<T> {

@@ -5,7 +5,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_event::Value;
 
 use super::Category::Conditional;
-use super::{Arity, EvalFunction, doc, returns};
+use super::{Arity, Asks, EvalFunction, doc, returns};
 use crate::{CallContext, Constants, Preparation};
 
 pub(super) static LOOKUP: EvalFunction = EvalFunction::row(
@@ -20,7 +20,8 @@ pub(super) static LOOKUP: EvalFunction = EvalFunction::row(
     returns::string,
     lookup,
 )
-.prepared(prepare);
+.prepared(prepare)
+.asks(Asks::Lookup);
 
 fn prepare(preparation: &mut Preparation<'_>) -> Result<Constants, Diagnostic> {
     let Some((table, span)) = preparation.literal_text(0) else {

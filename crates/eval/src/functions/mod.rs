@@ -44,7 +44,22 @@ pub struct EvalFunction {
     pub(crate) prepare: fn(&mut Preparation<'_>) -> Result<Constants, Diagnostic>,
     /// True if two calls with the same arguments may differ.
     pub(crate) volatile: bool,
+    /// What it takes from its surroundings.
+    pub asks: Asks,
     pub(crate) body: Body,
+}
+
+/// What a function takes from the surroundings of a search, beside the values of its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// Nothing: its arguments decide.
+    Nothing,
+    /// The instant when the search started.
+    Present,
+    /// The rows of the lookup that its first argument names.
+    Lookup,
+    /// What a search expression takes: its only argument is one.
+    Search,
 }
 
 /// A function's documentation.
@@ -165,13 +180,14 @@ impl FunctionDoc {
 impl EvalFunction {
     /// Returns a function of the values of its arguments.
     const fn row(doc: FunctionDoc, arity: Arity, kind: fn(&[Type]) -> Type, body: RowBody) -> Self {
-        Self { doc, arity, kind, prepare: nothing, volatile: false, body: Body::Row(body) }
+        let body = Body::Row(body);
+        Self { doc, arity, kind, prepare: nothing, volatile: false, asks: Asks::Nothing, body }
     }
 
     /// Returns a function of one number.
     const fn math(doc: FunctionDoc, body: fn(f64) -> f64) -> Self {
-        let (arity, body) = (Arity::Exactly(1), Body::Math(body));
-        Self { doc, arity, kind: returns::number, prepare: nothing, volatile: false, body }
+        let (arity, kind, body) = (Arity::Exactly(1), returns::number, Body::Math(body));
+        Self { doc, arity, kind, prepare: nothing, volatile: false, asks: Asks::Nothing, body }
     }
 
     /// Returns a function that evaluates its arguments itself.
@@ -181,7 +197,8 @@ impl EvalFunction {
         kind: fn(&[Type]) -> Type,
         body: SpecialBody,
     ) -> Self {
-        Self { doc, arity, kind, prepare: nothing, volatile: false, body: Body::Special(body) }
+        let body = Body::Special(body);
+        Self { doc, arity, kind, prepare: nothing, volatile: false, asks: Asks::Nothing, body }
     }
 
     /// Adds a look at the literal arguments before the first row.
@@ -190,6 +207,12 @@ impl EvalFunction {
         prepare: fn(&mut Preparation<'_>) -> Result<Constants, Diagnostic>,
     ) -> Self {
         self.prepare = prepare;
+        self
+    }
+
+    /// Says what the function takes from its surroundings.
+    const fn asks(mut self, asks: Asks) -> Self {
+        self.asks = asks;
         self
     }
 

@@ -8,7 +8,7 @@ use spilltrail_event::{Predicate, Value};
 
 use super::Category::Conditional;
 use super::text::literal_regex;
-use super::{Arity, EvalFunction, doc, returns, take};
+use super::{Arity, Asks, EvalFunction, doc, returns, take};
 use crate::operators::any_text;
 use crate::{
     Call, CallContext, Constants, Evaluation, Preparation, RowRecord, any_equal, boolean, like,
@@ -124,7 +124,8 @@ pub(super) static SEARCHMATCH: EvalFunction = EvalFunction::special(
     returns::boolean,
     searchmatch,
 )
-.prepared(prepare_searchmatch);
+.prepared(prepare_searchmatch)
+.asks(Asks::Search);
 
 fn searchmatch<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
     match &call.prepared {

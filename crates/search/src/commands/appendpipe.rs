@@ -10,6 +10,7 @@ use super::subsearch;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::lineage::Lineage;
 use crate::operators::Append;
+use crate::planning::facts::{Facts, Role};
 use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
@@ -66,6 +67,10 @@ impl Command for AppendPipe {
         needs.fields.extend(&after.fields);
         needs.order |= after.order;
         needs
+    }
+
+    fn facts(&self, facts: &mut Facts) {
+        facts.nested(&self.commands, Role::Piped);
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{fields, parse_number};
-use spilltrail_spl::time::{self, Unit};
+use spilltrail_spl::time::{self, Modifier, Unit};
 use spilltrail_spl::{Arguments, time::Span};
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::context::SearchContext;
 use crate::lineage::Lineage;
 use crate::operators::RangeBins;
+use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::bins::{NumberBins, TimeBins};
 use crate::rows::mapped::{ValueFunction, mapped};
@@ -262,6 +263,15 @@ impl Bin {
 impl Command for Bin {
     fn needs(&self, after: Needs) -> Needs {
         after.without([&self.output]).and([&self.field])
+    }
+
+    fn facts(&self, facts: &mut Facts) {
+        let aligns = matches!(self.width, Width::Time { .. });
+        if let Some(align) = self.align.as_ref().filter(|_| aligns)
+            && let Ok(Modifier::Now | Modifier::Relative(_)) = time::parse_modifier(&align.value)
+        {
+            facts.present(format!("aligntime={}", align.value));
+        }
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

@@ -90,6 +90,17 @@ impl Command for Eval {
         })
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let mut names = before?;
+        for assignment in &self.assignments {
+            if !named_in(&assignment.target.value).is_empty() {
+                return None;
+            }
+            names.push(assignment.target.value.clone());
+        }
+        Some(names)
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let mut plan = stage.input(input)?;
         // Assignments that do not see one another are one step of the plan.

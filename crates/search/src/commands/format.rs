@@ -76,7 +76,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     let count = words.len();
     let words = match words.try_into() {
         Ok(words) => words,
-        Err(_) if count == 0 => ["(", "(", "AND", ")", "OR", ")"].map(str::to_owned),
+        Err(_) if count == 0 => Expression::default().words,
         Err(_) => {
             let message = format!("expected six texts, found {count}");
             return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(arguments.span()));
@@ -94,6 +94,15 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 impl Command for Format {
     fn needs(&self, _: Needs) -> Needs {
         Needs { order: true, ..Needs::only(["*"]) }
+    }
+
+    fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
+        Some(vec!["search".to_owned()])
+    }
+
+    fn compared(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        // Words of the user's own may hold any comparison.
+        self.text.is_plain().then_some(before).flatten()
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
@@ -145,7 +154,25 @@ impl Summary for Expression {
     }
 }
 
+impl Default for Expression {
+    fn default() -> Self {
+        Self {
+            between_values: "OR".to_owned(),
+            limit: usize::MAX,
+            empty: "NOT( )".to_owned(),
+            words: ["(", "(", "AND", ")", "OR", ")"].map(str::to_owned),
+        }
+    }
+}
+
 impl Expression {
+    /// Returns true if it has the words that it has by default.
+    fn is_plain(&self) -> bool {
+        let plain = Self::default();
+        let own = (&self.between_values, &self.empty, &self.words);
+        own == (&plain.between_values, &plain.empty, &plain.words)
+    }
+
     fn field(&self, name: &str, value: &Value<'_>) -> String {
         match (name, value) {
             // As with every subsearch, these stand as they are.

@@ -12,6 +12,7 @@ use crate::context::{LookupTable, Purpose};
 use crate::lineage::Lineage;
 use crate::lookups;
 use crate::operators::Append;
+use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::Position;
 use crate::planning::predicate_udf;
@@ -100,6 +101,13 @@ impl Command for InputLookup {
 
     fn needs(&self, after: Needs) -> Needs {
         after
+    }
+
+    fn facts(&self, facts: &mut Facts) {
+        facts.lookups_read.insert(self.table.value.clone());
+        if let Some(condition) = &self.condition {
+            facts.search(condition, Position::Later);
+        }
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

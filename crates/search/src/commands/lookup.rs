@@ -13,6 +13,7 @@ use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, T
 use crate::context::{LookupTable, Purpose};
 use crate::lookups::{self, Index};
 use crate::operators::{Derive, RowFunction};
+use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
@@ -159,6 +160,10 @@ impl Command for Lookup {
     fn needs(&self, after: Needs) -> Needs {
         // Outputs stay needed: a row without a match keeps what it has.
         after.and(self.keys.iter().map(|key| key.field.as_str()))
+    }
+
+    fn facts(&self, facts: &mut Facts) {
+        facts.lookups_read.insert(self.table.value.clone());
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

@@ -8,6 +8,7 @@ use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::lineage::Lineage;
+use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::Rows;
 
@@ -148,6 +149,23 @@ fn json_value(value: serde_json::Value) -> Value<'static> {
 impl Command for MakeResults {
     fn needs(&self, _: Needs) -> Needs {
         Needs::only::<&str>([])
+    }
+
+    fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
+        let annotations =
+            [fields::TIME, fields::RAW, fields::HOST, fields::SOURCE, fields::SOURCETYPE];
+        Some(match self {
+            Self::Count { annotate: true, .. } => annotations.map(str::to_owned).to_vec(),
+            Self::Count { .. } => vec![fields::TIME.to_owned()],
+            Self::Data(rows) => rows.iter().flat_map(|row| row.keys().cloned()).collect(),
+        })
+    }
+
+    fn facts(&self, facts: &mut Facts) {
+        if matches!(self, Self::Count { .. }) {
+            // The time of its rows.
+            facts.present("makeresults");
+        }
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

@@ -56,6 +56,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_spl::{Arguments, EvalExpr, Pipeline, SearchExpr};
 
 use crate::lineage::Lineage;
+use crate::planning::facts::{Facts, Role};
 use crate::planning::plan::{Needs, Plan};
 pub use crate::planning::stage::Stage;
 
@@ -153,6 +154,18 @@ pub struct Parts<'a> {
     pub pipelines: Vec<&'a Pipeline>,
 }
 
+impl Parts<'_> {
+    /// Adds what is known of the parts, where searches are about what the command finds or keeps, and
+    /// pipelines are subsearches that give rows.
+    fn add_facts(&self, facts: &mut Facts) {
+        let expressions = self.values.iter().chain(&self.conditions).chain(&self.operands);
+        expressions.for_each(|expr| facts.eval(expr));
+        let position = facts.position();
+        self.searches.iter().for_each(|search| facts.search(search, position));
+        self.pipelines.iter().for_each(|pipeline| facts.nested(pipeline, Role::Rows));
+    }
+}
+
 /// A command with its arguments read.
 #[async_trait]
 pub trait Command: Debug + Send + Sync {
@@ -180,6 +193,18 @@ pub trait Command: Debug + Send + Sync {
     /// that cannot be said, which is right for any command.
     fn output(&self, _before: Option<Vec<String>>) -> Option<Vec<String>> {
         None
+    }
+
+    /// Returns the names that stand in the expression which its rows become where it ends a subsearch,
+    /// given the names of the fields of the rows before it; `None` if they are not known.
+    fn compared(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        self.output(before)
+    }
+
+    /// Adds what is known of the command before the search runs. The default adds what is known of its
+    /// [parts](Command::parts), which is right for commands that use neither lookups nor the clock.
+    fn facts(&self, facts: &mut Facts) {
+        self.parts().add_facts(facts);
     }
 
     /// Returns the fields whose values a row that a transforming command gives shares with each of

@@ -19,6 +19,7 @@ use crate::error::to_engine;
 use crate::lookups;
 use crate::operators::gather::compacted;
 use crate::operators::{Operator, Running};
+use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
 use crate::rows;
 
@@ -125,6 +126,10 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 impl Command for OutputLookup {
     fn needs(&self, _: Needs) -> Needs {
         Needs::everything()
+    }
+
+    fn facts(&self, facts: &mut Facts) {
+        facts.lookups_written.insert(self.table.value.clone());
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

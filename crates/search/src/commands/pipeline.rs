@@ -7,13 +7,16 @@ use spilltrail_spl::Pipeline;
 
 use super::{Command, CommandKind, Entry, Stage};
 use crate::context::SearchContext;
+use crate::lineage::Lineage;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::scan::scan;
 
 /// One command of a pipeline, its arguments read.
-struct Step {
-    entry: &'static Entry,
-    command: Box<dyn Command>,
+pub(crate) struct Step {
+    pub(crate) entry: &'static Entry,
+    pub(crate) command: Box<dyn Command>,
+    /// Which command of the pipeline it is.
+    pub(crate) index: usize,
     span: spilltrail_diagnostic::Span,
 }
 
@@ -62,6 +65,14 @@ pub(crate) fn needs_of(pipeline: &Pipeline, after: Needs) -> Result<Needs, Vec<D
     Ok(steps.iter().rev().fold(after, |needs, step| step.command.needs(needs)))
 }
 
+impl Lineage {
+    /// Follows the fields through a pipeline. A command that cannot be read changes nothing.
+    pub(crate) fn follow(&mut self, pipeline: &Pipeline) {
+        let (steps, _) = read_all(pipeline);
+        steps.iter().for_each(|step| step.command.trace(self));
+    }
+}
+
 /// Tells the commands right after a leading search that they may read parts of `_raw`.
 fn follow_source(steps: &mut [Step], context: &SearchContext) {
     let Some((first, rest)) = steps.split_first_mut() else { return };
@@ -84,10 +95,13 @@ pub(crate) fn needs_of_events(
     Ok(steps.iter().skip(1).rev().fold(after, |needs, step| step.command.needs(needs)))
 }
 
-/// Returns the names that fields of a pipeline's rows can have, if that can be said.
-pub(crate) fn output_of(pipeline: &Pipeline) -> Option<Vec<String>> {
+/// Returns the names that stand in the expression which the rows of a pipeline become, if they are known
+/// before it runs.
+pub(crate) fn compared_of(pipeline: &Pipeline) -> Option<Vec<String>> {
     let steps = read(pipeline).ok()?;
-    steps.iter().fold(None, |names, step| step.command.output(names))
+    let (last, before) = steps.split_last()?;
+    let names = before.iter().fold(None, |names, step| step.command.output(names));
+    last.command.compared(names)
 }
 
 fn is_search(step: &Step) -> bool {
@@ -95,19 +109,27 @@ fn is_search(step: &Step) -> bool {
 }
 
 fn read(pipeline: &Pipeline) -> Result<Vec<Step>, Vec<Diagnostic>> {
+    let (steps, diagnostics) = read_all(pipeline);
+    if diagnostics.is_empty() { Ok(steps) } else { Err(diagnostics) }
+}
+
+/// Reads the arguments of all commands, and says what is wrong with those that cannot be read.
+pub(crate) fn read_all(pipeline: &Pipeline) -> (Vec<Step>, Vec<Diagnostic>) {
     let mut steps = Vec::new();
     let mut diagnostics = Vec::new();
-    for written in &pipeline.commands {
+    for (index, written) in pipeline.commands.iter().enumerate() {
         let Some(entry) = super::command(&written.name.value) else {
             diagnostics.push(super::unknown(&written.name.value, written.name.span));
             continue;
         };
         match entry.read(written) {
-            (Some(command), _) => steps.push(Step { entry, command, span: written.name.span }),
+            (Some(command), _) => {
+                steps.push(Step { entry, command, index, span: written.name.span });
+            }
             (None, wrong) => diagnostics.extend(wrong),
         }
     }
-    if diagnostics.is_empty() { Ok(steps) } else { Err(diagnostics) }
+    (steps, diagnostics)
 }
 
 async fn plan_steps(

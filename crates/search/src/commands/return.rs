@@ -91,6 +91,15 @@ impl Command for Return {
         Needs { order: true, ..needs }
     }
 
+    fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
+        Some(vec!["search".to_owned()])
+    }
+
+    fn compared(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
+        // A value alone may be any comparison.
+        self.text.parts.iter().map(|part| part.name.clone()).collect()
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         Ok(Summarize::on(stage.input(input)?, self.text.clone()))
     }

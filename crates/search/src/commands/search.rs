@@ -75,7 +75,9 @@ impl Command for Search {
                 subsearch::predicate(&self.expression, Position::Later, stage.context).await?;
             return filter(input, predicate, stage);
         }
-        if let Some((certain, subsearches)) = predicate::split(&self.expression) {
+        if let Some((certain, subsearches)) =
+            predicate::split(&self.expression, &subsearch::may_bound_time)
+        {
             return find_within(&certain, &subsearches, stage).await;
         }
         let predicate =

@@ -8,9 +8,10 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use futures::StreamExt;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
-use spilltrail_event::{Field, Predicate, Value};
+use spilltrail_event::{Field, Predicate, Value, fields};
 use spilltrail_spl::{
-    CompareOp, EvalExpr, EvalNode, Pipeline, SearchExpr, SearchLiteral, parse_eval, parse_search,
+    CompareOp, EvalExpr, EvalNode, Pipeline, SearchExpr, SearchLiteral, is_time_bound, parse_eval,
+    parse_search,
 };
 
 use super::pipeline;
@@ -98,7 +99,8 @@ pub(crate) async fn collect(
 
 /// Runs a subsearch and returns the expression that its rows stand for: rows are alternatives, the
 /// fields of a row all hold, a multivalue is an alternative of its members, a field named `search` or
-/// `query` is spliced in as written, and no rows match nothing.
+/// `query` is spliced in as written, one named like a time modifier bounds the time of the search around,
+/// and no rows match nothing.
 ///
 /// # Errors
 /// What the subsearch fails with, or the parser for a spliced text.
@@ -123,6 +125,7 @@ pub(crate) async fn as_expression(
                     place(&mut part, subsearch.span);
                     parts.push(part);
                 }
+                bound if is_time_bound(bound) => parts.push(bounds(bound, &value, subsearch.span)),
                 internal if internal.starts_with('_') => {}
                 _ => parts.push(equals(&name, &value, subsearch.span)),
             }
@@ -135,15 +138,40 @@ pub(crate) async fn as_expression(
         // `NOT ( )`: nothing satisfies it.
         return Ok(SearchExpr::Not(Box::new(SearchExpr::All)));
     }
+    if alternatives.len() == 1 {
+        // Its time modifiers belong to the conjunction around it.
+        return Ok(alternatives.remove(0));
+    }
     Ok(SearchExpr::Or(alternatives))
 }
 
-/// Returns the names of the fields that a subsearch's rows can compare, if they can be told before it
+/// Returns the names of the fields that the expression of a subsearch reads, if they are known before it
 /// runs.
 pub(crate) fn output_names(subsearch: &Pipeline) -> Option<Vec<String>> {
-    let names = pipeline::output_of(subsearch)?;
+    let read = |name: String| if is_time_bound(&name) { fields::TIME.to_owned() } else { name };
+    Some(compared(subsearch)?.into_iter().map(read).collect())
+}
+
+/// Returns true if the expression of a subsearch may bound the time of the search around it.
+pub(crate) fn may_bound_time(subsearch: &Pipeline) -> bool {
+    compared(subsearch).is_none_or(|names| names.iter().any(|name| is_time_bound(name)))
+}
+
+/// Returns the names that stand in the expression of a subsearch, if they are known before it runs.
+fn compared(subsearch: &Pipeline) -> Option<Vec<String>> {
+    let names = pipeline::compared_of(subsearch)?;
     let is_spliced = |name: &String| name == "search" || name == "query";
     (!names.iter().any(is_spliced)).then_some(names)
+}
+
+/// Returns the time modifier that a field of a subsearch's row stands for.
+fn bounds(bound: &str, value: &Value<'_>, span: Span) -> SearchExpr {
+    let modifier = |member: std::borrow::Cow<'_, str>| SearchExpr::Time {
+        bound: Spanned::new(bound.to_ascii_lowercase(), span),
+        modifier: Spanned::new(member.into_owned(), span),
+    };
+    let mut members: Vec<SearchExpr> = value.members().into_iter().map(modifier).collect();
+    if members.len() == 1 { members.remove(0) } else { SearchExpr::Or(members) }
 }
 
 /// Spans of a spliced text mean nothing outside it: they all become the subsearch's.
@@ -227,7 +255,7 @@ pub(crate) async fn predicate(
 ) -> Result<Predicate, Diagnostic> {
     let mut resolved = expression.clone();
     Resolver { context }.resolve(&mut resolved, Purpose::Used).await?;
-    predicate::compile(&resolved, position, predicate::has_bounds(expression), context)
+    predicate::compile(&resolved, position, context)
 }
 
 /// Returns the names of the fields that a search expression reads; a subsearch counts with those that

@@ -57,6 +57,10 @@ impl Command for Tail {
         Needs { order: true, ..after }
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        before
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         order::reversed(input, Some(self.count)).map_err(|error| stage.refused(error))

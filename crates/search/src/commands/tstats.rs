@@ -15,6 +15,7 @@ use super::{
 use crate::lineage::Lineage;
 use crate::operators::{RangeBins, Whole};
 use crate::planning::aggregate::{self, Grouping};
+use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::planning::predicate::Position;
 use crate::rows::bins::{TimeBins, time_step};
@@ -282,6 +283,10 @@ impl Command for Tstats {
 
     fn needs(&self, _: Needs) -> Needs {
         Needs { fields: Demand::default(), order: false }
+    }
+
+    fn facts(&self, facts: &mut Facts) {
+        facts.search(&self.condition, Position::Leading);
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

@@ -2,6 +2,7 @@
 
 use datafusion::logical_expr::Expr;
 use spilltrail_diagnostic::Diagnostic;
+use spilltrail_eval::functions::{self, Asks};
 use spilltrail_eval::{EvalContext, Expression, ResultKind, Scope};
 use spilltrail_event::Kind;
 use spilltrail_spl::{EvalExpr, EvalNode, parse_search};
@@ -91,7 +92,7 @@ pub fn field_names(expr: &EvalExpr) -> Vec<String> {
     expr.walk(&mut |expr| match &expr.node {
         EvalNode::Field(name) => names.push(name.clone()),
         EvalNode::Call { name, arguments } => {
-            if name.value == "searchmatch"
+            if functions::find(&name.value).is_some_and(|function| function.asks == Asks::Search)
                 && let [EvalExpr { node: EvalNode::Text(text), .. }] = arguments.as_slice()
                 && let Ok(search) = parse_search(text)
             {

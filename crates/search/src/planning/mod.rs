@@ -4,6 +4,7 @@
 pub mod aggregate;
 pub mod eval;
 pub mod eval_udf;
+pub mod facts;
 pub(crate) mod order;
 pub mod placed;
 pub mod plan;

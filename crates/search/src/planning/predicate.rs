@@ -23,20 +23,19 @@ pub(crate) enum Position {
     Later,
 }
 
-/// Returns the predicate of an expression without subsearches. `has_bounds` says whether the expression
-/// as it was written has time modifiers, so that the search's time range does not apply.
+/// Returns the predicate of an expression without subsearches. If it has time modifiers, written or
+/// returned by a subsearch, the search's time range does not apply.
 ///
 /// # Errors
 /// Fails at a time modifier that is none, and at a subsearch.
 pub(crate) fn compile(
     expression: &SearchExpr,
     position: Position,
-    has_bounds: bool,
     context: &SearchContext,
 ) -> Result<Predicate, Diagnostic> {
     let predicate = Compiler { context }.compile(expression)?;
     let range = context.range;
-    if position == Position::Later || range == TimeBounds::default() || has_bounds {
+    if position == Position::Later || range == TimeBounds::default() || has_bounds(expression) {
         return Ok(predicate);
     }
     Ok(Predicate::and(vec![Predicate::Time(range), predicate]))
@@ -70,17 +69,39 @@ pub(crate) fn field_names(
     names
 }
 
-/// Cuts a conjunction into what can be said at once and what has subsearches; none unless there is
-/// both.
-pub(crate) fn split(expression: &SearchExpr) -> Option<(SearchExpr, SearchExpr)> {
+/// Cuts a conjunction into what is known at once and what has subsearches; `None` unless there is both,
+/// and if the second part has, or `may_bound` says that it may get, time modifiers: they belong to the
+/// conjunction as a whole.
+pub(crate) fn split(
+    expression: &SearchExpr,
+    may_bound: &dyn Fn(&Pipeline) -> bool,
+) -> Option<(SearchExpr, SearchExpr)> {
     let SearchExpr::And(parts) = expression else { return None };
     let (later, certain): (Vec<_>, Vec<_>) = parts.iter().cloned().partition(has_subsearch);
-    let has_both = !later.is_empty() && !certain.is_empty() && !later.iter().any(has_bounds);
+    let bounds = |part: &SearchExpr| match part {
+        SearchExpr::Time { .. } => true,
+        SearchExpr::Subsearch(pipeline) => may_bound(pipeline),
+        _ => false,
+    };
+    let has_both =
+        !later.is_empty() && !certain.is_empty() && !later.iter().any(|part| part.any(&bounds));
     has_both.then_some((SearchExpr::And(certain), SearchExpr::And(later)))
 }
 
+/// Returns the parts of a conjunction, those of conjunctions in it in their places.
+pub(crate) fn conjuncts(parts: &[SearchExpr]) -> Vec<&SearchExpr> {
+    let mut found = Vec::new();
+    for part in parts {
+        match part {
+            SearchExpr::And(parts) => found.extend(conjuncts(parts)),
+            other => found.push(other),
+        }
+    }
+    found
+}
+
 /// Returns true if an expression has time modifiers.
-pub(crate) fn has_bounds(expression: &SearchExpr) -> bool {
+fn has_bounds(expression: &SearchExpr) -> bool {
     expression.any(&|part| matches!(part, SearchExpr::Time { .. }))
 }
 
@@ -93,7 +114,7 @@ pub(crate) fn searchmatch(context: &SearchContext) -> Arc<CompileSearch> {
             let message = "searchmatch() cannot run a subsearch";
             return Err(Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message));
         }
-        compile(&expression, Position::Later, has_bounds(&expression), &context)
+        compile(&expression, Position::Later, &context)
     })
 }
 
@@ -110,8 +131,9 @@ impl Compiler<'_> {
         Ok(match expression {
             SearchExpr::All => Predicate::All,
             SearchExpr::And(parts) => {
-                let (times, others): (Vec<_>, Vec<_>) =
-                    parts.iter().partition(|part| matches!(part, SearchExpr::Time { .. }));
+                let (times, others): (Vec<_>, Vec<_>) = conjuncts(parts)
+                    .into_iter()
+                    .partition(|part| matches!(part, SearchExpr::Time { .. }));
                 let mut compiled = Vec::new();
                 if !times.is_empty() {
                     compiled.push(self.bounds(&times)?);

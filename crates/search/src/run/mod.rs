@@ -19,12 +19,13 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
-use spilltrail_diagnostic::{Code, Diagnostic, Severity};
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Field;
-use spilltrail_spl::{Expansion, Pipeline, expand_macros, parse};
+use spilltrail_spl::{Expansion, Pipeline};
 
 use self::first_rows::FirstRows;
 use self::optimizer::FilterAtOnce;
+use crate::analysis::{Analysis, analyze, has_errors};
 use crate::commands::{self, pipeline};
 use crate::context::SearchContext;
 use crate::operators::{ComputeNode, OperatorNode, OperatorPlanner, gather};
@@ -97,33 +98,43 @@ pub struct Prepared {
     pub expansion: Expansion,
 }
 
-/// Expands, parses and plans a search. Subsearches run now. With `until`, the pipeline ends before the
-/// first use of that command.
+/// Analyzes and plans a search: [`plan`] for a text that nothing else has to be known of.
 ///
 /// # Errors
-/// All diagnostics, placed in the text as it was written.
+/// As [`plan`].
 pub async fn prepare(
     text: &str,
     until: Option<&str>,
     context: &SearchContext,
 ) -> Result<Prepared, Vec<Diagnostic>> {
-    let (expansion, diagnostics) = expand_macros(text, &context.macros);
-    if has_errors(&diagnostics) {
-        return Err(diagnostics);
-    }
-    let relocate = |diagnostics: Vec<Diagnostic>| {
+    plan(&analyze(text, &context.macros), until, context).await
+}
+
+/// Plans a search. Subsearches run now. With `until`, the pipeline ends before the first use of that
+/// command.
+///
+/// # Errors
+/// All diagnostics, placed in the text as it was written.
+pub async fn plan(
+    analysis: &Analysis,
+    until: Option<&str>,
+    context: &SearchContext,
+) -> Result<Prepared, Vec<Diagnostic>> {
+    let expansion = analysis.expansion.clone();
+    let relocate = |diagnostics: Vec<Diagnostic>| -> Vec<Diagnostic> {
         diagnostics.into_iter().map(|diagnostic| expansion.relocate(diagnostic)).collect()
     };
-    diagnostics.into_iter().for_each(|warning| context.observations.message(warning));
-    let (mut parsed, mut diagnostics) = parse(&expansion.text);
-    if has_errors(&diagnostics) {
-        // Behind a quote or bracket that is not closed, nothing is what it seems.
-        let is_sound = diagnostics.iter().all(|diagnostic| diagnostic.code != Code::UNBALANCED);
-        if is_sound {
-            diagnostics.extend(check::check(&parsed, context));
+    let warnings = match analysis.check() {
+        Ok(warnings) => warnings,
+        Err(mut diagnostics) => {
+            if analysis.is_balanced() {
+                diagnostics.extend(relocate(check::check(analysis.pipeline(), context)));
+            }
+            return Err(diagnostics);
         }
-        return Err(relocate(diagnostics));
-    }
+    };
+    warnings.iter().for_each(|warning| context.observations.message(warning.clone()));
+    let mut parsed = analysis.pipeline().clone();
     if let Some(until) = until {
         truncate(&mut parsed, until).map_err(|diagnostic| vec![diagnostic])?;
     }
@@ -189,10 +200,6 @@ async fn execute(
     let failed = |error: DataFusionError| crate::error::from_engine(&error);
     let physical = context.session.state().create_physical_plan(plan).await.map_err(failed)?;
     datafusion::physical_plan::execute_stream(physical, context.session.task_ctx()).map_err(failed)
-}
-
-fn has_errors(diagnostics: &[Diagnostic]) -> bool {
-    diagnostics.iter().any(|diagnostic| diagnostic.severity > Severity::Warning)
 }
 
 impl Prepared {

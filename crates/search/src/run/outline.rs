@@ -6,9 +6,11 @@
 
 use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
 use spilltrail_event::fields::TIME;
-use spilltrail_spl::{Command, Expansion, MacroSet, Pipeline, expand_macros, parse};
+use spilltrail_spl::{Command, Expansion, Pipeline};
 
-use crate::commands::{self, CommandKind, pipeline};
+pub use crate::analysis::Origin;
+use crate::analysis::{Analysis, is_transforming};
+use crate::commands::pipeline;
 use crate::context::SearchContext;
 use crate::planning::plan::Needs;
 use crate::run::Prepared;
@@ -24,21 +26,12 @@ pub const EVENT_TIME: &str = "_event_time";
 pub struct Outline {
     /// The leading search, macros expanded.
     pub leading: String,
+    /// True if the search has, or may get, bounds of time of its own.
+    pub has_own_times: bool,
     /// What its rows have of the events.
     pub rows: Origin,
     streaming: Pipeline,
     expansion: Expansion,
-}
-
-/// What the rows of a search have of the events they were made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// They are events: nothing transforms them.
-    Events,
-    /// Each has the values that its events share in these fields.
-    Groups(Vec<String>),
-    /// It cannot be said.
-    Unknown,
 }
 
 /// Returns the column of [`Outline::events`] with the value that the `index`th field of the grouping
@@ -48,33 +41,19 @@ pub fn original_column(index: usize) -> String {
     format!("_event_field_{index}")
 }
 
-/// Returns the outline of a search, or none if it does not begin by finding events or cannot be read.
-#[must_use]
-pub fn outline(text: &str, macros: &MacroSet) -> Option<Outline> {
-    let (expansion, _) = expand_macros(text, macros);
-    let (mut streaming, _) = parse(&expansion.text);
-    let first = streaming.commands.first().filter(|first| first.name.value == "search")?;
-    let leading = first.arguments.value.clone();
-    let end = streaming.commands.iter().position(is_transforming);
-    let rows = match end {
-        Some(end) => {
-            let command = &streaming.commands[end];
-            let entry = commands::command(&command.name.value)?;
-            let grouping = entry.read(command).0?.grouping();
-            grouping.map_or(Origin::Unknown, Origin::Groups)
-        }
-        None => Origin::Events,
-    };
-    streaming.commands.truncate(end.unwrap_or(streaming.commands.len()));
-    Some(Outline { leading, rows, streaming, expansion })
-}
-
-fn is_transforming(command: &Command) -> bool {
-    commands::command(&command.name.value)
-        .is_some_and(|entry| entry.doc.kind == CommandKind::Transforming)
-}
-
 impl Outline {
+    /// Returns the outline of a search; `None` if it does not begin by finding events.
+    #[must_use]
+    pub fn of(analysis: &Analysis) -> Option<Self> {
+        let leading = analysis.leading.clone()?;
+        let mut streaming = analysis.pipeline().clone();
+        let end = streaming.commands.iter().position(is_transforming);
+        streaming.commands.truncate(end.unwrap_or(streaming.commands.len()));
+        let (rows, expansion) = (analysis.rows.clone(), analysis.expansion.clone());
+        let has_own_times = analysis.facts.has_own_times();
+        Some(Self { leading, has_own_times, rows, streaming, expansion })
+    }
+
     /// Returns the fields that tell rows apart, as far as they are known.
     #[must_use]
     pub fn grouping(&self) -> &[String] {

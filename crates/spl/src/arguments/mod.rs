@@ -24,7 +24,7 @@ use self::given::Given;
 pub use declared::{Argument, Form, Support, Takes};
 pub use eval::{parse_eval, unescape_controls};
 pub use given::{FromOption, OptionValue};
-pub use search::parse_search;
+pub use search::{is_time_bound, parse_search};
 
 /// A reading position in a command's arguments.
 #[derive(Debug, Clone)]

@@ -42,6 +42,12 @@ const TIME_BOUNDS: &[&str] = &[
     "searchtimespanmonths",
 ];
 
+/// Returns true if a comparison with this field by `=`, in any case, bounds the time of a search.
+#[must_use]
+pub fn is_time_bound(field: &str) -> bool {
+    TIME_BOUNDS.iter().any(|bound| bound.eq_ignore_ascii_case(field))
+}
+
 /// Parses a text that is one search expression; spans are places in `text`.
 ///
 /// Empty text and a lone `*` are [`SearchExpr::All`].

@@ -119,6 +119,10 @@ impl Command for DedupCommand {
             .and(self.sort_by.iter().map(|key| key.field.as_str()))
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        before
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let mut plan = stage.input(input)?;
         if !self.sort_by.is_empty() {

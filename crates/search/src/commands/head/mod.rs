@@ -114,6 +114,10 @@ impl Command for Head {
         }
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        before
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         const CONDITION: &str = "\u{1}head";
         let refused = |error| stage.refused(error);

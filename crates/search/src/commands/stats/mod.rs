@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Aggregate, Expr, Extension, LogicalPlan, lit};
 use indexmap::IndexSet;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Kind, fields};
-use spilltrail_spl::{Arguments, StatsArguments};
+use spilltrail_spl::{AggregateArgument, Arguments, StatsArguments};
 
 use self::operator::CountPresent;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
@@ -106,6 +106,18 @@ impl Command for Stats {
 
     fn needs(&self, _: Needs) -> Needs {
         aggregate::needs(&self.arguments.aggregates, &self.by())
+    }
+
+    fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
+        let is_wild = |aggregate: &spilltrail_spl::Aggregate| match &aggregate.argument {
+            Some(AggregateArgument::Field(field)) => field.value.contains('*'),
+            Some(AggregateArgument::Eval(_)) => false,
+            None => !matches!(aggregate.function.value.as_str(), "count" | "c"),
+        };
+        let aggregates = &self.arguments.aggregates;
+        let mut names = self.by();
+        names.extend(aggregates.iter().map(|aggregate| aggregate.output.value.clone()));
+        (!aggregates.iter().any(is_wild)).then_some(names)
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

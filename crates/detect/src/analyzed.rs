@@ -1,0 +1,83 @@
+//! Content with what is known of its searches before they run.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+use spilltrail_content::{ContentSet, Detection, LookupSource};
+use spilltrail_search::analysis::{Analysis, analyze};
+
+/// A content set, and the analyses of its searches, each made when it is asked for, and once.
+#[derive(Debug)]
+pub struct AnalyzedContent {
+    /// The content.
+    pub set: Arc<ContentSet>,
+    detections: Vec<OnceLock<Arc<Analysis>>>,
+    /// The lookups that any search of the content writes, without extensions.
+    written: OnceLock<BTreeSet<String>>,
+}
+
+impl AnalyzedContent {
+    /// Returns the content with nothing analyzed yet.
+    #[must_use]
+    pub fn new(set: Arc<ContentSet>) -> Self {
+        let detections = set.detections.iter().map(|_| OnceLock::new()).collect();
+        Self { set, detections, written: OnceLock::new() }
+    }
+
+    /// Returns the analysis of the detection at this index of the content.
+    ///
+    /// # Panics
+    /// If the content has no such detection.
+    #[must_use]
+    pub fn detection(&self, index: usize) -> &Arc<Analysis> {
+        let search = &self.set.detections[index].search;
+        self.detections[index].get_or_init(|| Arc::new(analyze(search, &self.set.macros)))
+    }
+
+    /// Returns whether a detection or a baseline writes this lookup, by any of its names.
+    #[must_use]
+    pub fn fills_lookup(&self, name: &str) -> bool {
+        let written = self.written.get_or_init(|| self.written());
+        names_of(name, &self.set).into_iter().any(|name| written.contains(name))
+    }
+
+    fn written(&self) -> BTreeSet<String> {
+        let mut written = BTreeSet::new();
+        let mut add = |analysis: &Analysis| {
+            let names = analysis.facts.lookups_written.iter();
+            written.extend(names.map(|name| stem(name).to_owned()));
+        };
+        let writers = |detection: &Detection| analyze(&detection.search, &self.set.macros);
+        for (detection, known) in self.set.detections.iter().zip(&self.detections) {
+            // Detections that are not run are looked at once, and not kept.
+            match known.get() {
+                Some(known) => add(known),
+                None => add(&writers(detection)),
+            }
+        }
+        self.set.baselines.iter().for_each(|baseline| add(&writers(baseline)));
+        written
+    }
+}
+
+/// Returns the names that a lookup goes by: its own and its file's, without the extension.
+fn names_of<'a>(name: &'a str, content: &'a ContentSet) -> Vec<&'a str> {
+    let mut names = vec![stem(name)];
+    for lookup in content.lookups.values() {
+        let file = match &lookup.source {
+            LookupSource::File(path) => path.file_name().and_then(|name| name.to_str()),
+            LookupSource::Missing(file) => Some(file.as_str()),
+            LookupSource::Collection(collection) => Some(collection.as_str()),
+            LookupSource::Embedded(_) => None,
+        };
+        let known = [Some(lookup.name.as_str()), file];
+        if known.iter().flatten().any(|known| stem(known) == stem(name)) {
+            names.extend(known.into_iter().flatten().map(stem));
+        }
+    }
+    names
+}
+
+fn stem(name: &str) -> &str {
+    name.strip_suffix(".csv").unwrap_or(name)
+}
