@@ -14,15 +14,11 @@ use crate::clock::Clock;
 use crate::error::AppError;
 use crate::geo;
 use crate::lookups::RunLookups;
+use crate::memory::RunMemory;
 use crate::options::RunOptions;
 
 /// Threads that read logs; each holds a file.
 const MAX_THREADS: usize = 4;
-/// The spool of waiting events takes this fraction of the memory that operators may hold, beside it;
-/// more events wait on disk.
-const SPOOL_PART: usize = 16;
-/// The most memory that waiting events may take, in bytes.
-const MAX_SPOOL: usize = 64 << 20;
 /// From this much memory for operators, two detections run at a time, in bytes.
 const MEMORY_OF_TWO: usize = 256 << 20;
 
@@ -30,8 +26,7 @@ const MEMORY_OF_TWO: usize = 256 << 20;
 pub(crate) struct Environment {
     pub(crate) clock: Clock,
     pub(crate) events: Arc<dyn EventSource>,
-    /// What the operators of all searches may hold, in bytes.
-    memory: usize,
+    memory: RunMemory,
     lookups: RunLookups,
     macros: Arc<MacroSet>,
     geo: Option<Arc<dyn GeoDatabase>>,
@@ -39,7 +34,7 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Puts a run together.
+    /// Puts a run together; without a limit, its searches may hold `default_memory` bytes.
     ///
     /// # Errors
     /// Fails if the GeoIP database cannot be used, or there is no folder for temporary files.
@@ -48,14 +43,15 @@ impl Environment {
         events: Arc<dyn EventSource>,
         clock: Clock,
         options: &RunOptions,
+        default_memory: usize,
     ) -> Result<Self, AppError> {
         let geo = match &options.geoip {
             Some(path) => Some(geo::open(path)?),
             None => None,
         };
-        let memory = options.memory_limit.max(1);
-        let session =
-            run::session(memory).map_err(|error| AppError::Engine(error.strip_backtrace()))?;
+        let memory = RunMemory::new(options.memory_limit.unwrap_or(default_memory));
+        let session = run::session_of(memory.share(1))
+            .map_err(|error| AppError::Engine(error.strip_backtrace()))?;
         Ok(Self {
             lookups: RunLookups::new(content, options.lookups.clone()),
             macros: Arc::new(content.macros.clone()),
@@ -70,19 +66,23 @@ impl Environment {
     /// Returns how the logs are read for many searches at a time.
     pub(crate) fn scan_options(&self) -> ScanOptions {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let memory = (self.memory / SPOOL_PART).min(MAX_SPOOL);
-        ScanOptions { threads: threads.min(MAX_THREADS), memory }
+        ScanOptions { threads: threads.min(MAX_THREADS), memory: self.memory.spool() }
+    }
+
+    /// Returns the memory of all searches.
+    pub(crate) fn memory(&self) -> &RunMemory {
+        &self.memory
     }
 
     /// Returns how many detections run at a time; each has its own operators in memory.
     pub(crate) fn at_a_time(&self) -> usize {
-        if self.memory >= MEMORY_OF_TWO { 2 } else { 1 }
+        if self.memory.limit() >= MEMORY_OF_TWO { 2 } else { 1 }
     }
 
     /// Returns the surroundings of one search, with nothing observed and no lookup written yet.
     pub(crate) fn context(&self) -> SearchContext {
         SearchContext {
-            session: self.session.clone(),
+            session: run::session_with(&self.session, self.memory.share(self.at_a_time())),
             events: self.events.clone(),
             lookups: Arc::new(self.lookups.fresh()),
             geo: self.geo.clone(),

@@ -16,6 +16,7 @@ mod input_rows;
 mod listing;
 mod logs;
 mod lookups;
+mod memory;
 mod options;
 mod search;
 mod unread;
@@ -28,6 +29,7 @@ pub use hunt::explain::{DetectionScan, EventsAsked, ScanPlan, explain_scan};
 pub use hunt::hunt;
 pub use hunt::sink::{HuntEvent, HuntSink, SinkError};
 pub use hunt::summary::{Pass, Report, Summary};
+pub use memory::MemoryUse;
 pub use options::{
     ContentOptions, HuntOptions, Input, ReadOptions, RunOptions, SearchOptions, SearchText,
     TimeOptions,

@@ -7,9 +7,6 @@ use spilltrail_decode::Profile;
 use spilltrail_source::{Duplicates, S3Options};
 use tokio_util::sync::CancellationToken;
 
-/// Memory that operators may hold if nobody says otherwise, in bytes.
-const MEMORY_LIMIT: usize = 56 << 20;
-
 /// Which detections, macros and lookups there are.
 #[derive(Debug, Clone)]
 pub struct ContentOptions {
@@ -72,8 +69,9 @@ pub struct RunOptions {
     pub lookups: Option<PathBuf>,
     /// A MaxMind database for `iplocation`.
     pub geoip: Option<PathBuf>,
-    /// Memory that the operators of all searches together may hold, in bytes.
-    pub memory_limit: usize,
+    /// Memory that all searches together may hold, in bytes. If `None`, a hunt has 56 MiB, and a search a
+    /// quarter of the machine's memory, at least 256 MiB and at most 2 GiB.
+    pub memory_limit: Option<usize>,
     /// Ends the run when it is cancelled.
     pub cancel: CancellationToken,
 }
@@ -85,7 +83,7 @@ impl Default for RunOptions {
             read: ReadOptions::default(),
             lookups: None,
             geoip: None,
-            memory_limit: MEMORY_LIMIT,
+            memory_limit: None,
             cancel: CancellationToken::new(),
         }
     }

@@ -23,9 +23,10 @@ use crate::content::Content;
 use crate::environment::Environment;
 use crate::error::{AppError, blocking};
 use crate::logs::{LogEvents, NoEvents};
+use crate::memory::{MemoryUse, RunMemory};
 use crate::options::{Input, SearchOptions, SearchText};
 use crate::unread::Unread;
-use crate::{input_rows, listing};
+use crate::{input_rows, listing, memory};
 
 /// A search whose input is open.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Search {
     until: Option<String>,
     context: SearchContext,
     reading: Reading,
+    memory: RunMemory,
 }
 
 /// What a search reads, for as long as the search or its rows are wanted.
@@ -69,9 +71,10 @@ pub async fn search(content: &Content, options: &SearchOptions) -> Result<Search
     let stop = StopWhenDropped::default();
     let cancel = options.run.cancel.clone();
     let opened = until_cancelled(&cancel, open(content, options, stop.token())).await?;
-    let Opened { analysis, detection, context, logs } = opened;
+    let Opened { analysis, detection, context, logs, memory } = opened;
     let reading = Reading { logs, cancel, _stop: Arc::new(stop) };
-    Ok(Search { analysis, detection, until: options.until.clone(), context, reading })
+    let until = options.until.clone();
+    Ok(Search { analysis, detection, until, context, reading, memory })
 }
 
 /// What of a search was opened.
@@ -80,6 +83,7 @@ struct Opened {
     detection: Option<String>,
     context: SearchContext,
     logs: Option<Arc<Logs>>,
+    memory: RunMemory,
 }
 
 async fn open(
@@ -110,8 +114,10 @@ async fn open(
             Arc::new(LogEvents(listed))
         }
     };
-    let environment = Environment::new(&content.set, events, clock, &options.run)?;
-    Ok(Opened { analysis, detection, context: environment.context(), logs })
+    let environment =
+        Environment::new(&content.set, events, clock, &options.run, memory::of_search())?;
+    let (context, memory) = (environment.context(), environment.memory().clone());
+    Ok(Opened { analysis, detection, context, logs, memory })
 }
 
 impl Search {
@@ -148,6 +154,12 @@ impl Search {
             }
             Err(diagnostic) => Err(failed(vec![prepared.relocate(diagnostic)])),
         }
+    }
+
+    /// Returns what the search held in memory so far.
+    #[must_use]
+    pub fn memory(&self) -> MemoryUse {
+        self.memory.used()
     }
 
     /// Returns what of the logs was not read so far.

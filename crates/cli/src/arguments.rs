@@ -116,10 +116,11 @@ pub(crate) struct ReadOptions {
     /// MaxMind database for iplocation.
     #[arg(long, value_name = "FILE")]
     pub(crate) geoip: Option<PathBuf>,
-    /// Memory that operators may hold in all; beyond it they spill to disk or fail. From 256 on, `hunt`
-    /// runs two detections at a time.
-    #[arg(long, value_name = "MIB", default_value_t = 56)]
-    pub(crate) memory_limit: usize,
+    /// Memory that searches may hold in all; beyond it they spill to disk. Default: 56 for `hunt`, which
+    /// from 256 on runs two detections at a time; else a quarter of the machine's memory, at least 256 and
+    /// at most 2048.
+    #[arg(long, value_name = "MIB")]
+    pub(crate) memory_limit: Option<usize>,
     #[command(flatten)]
     pub(crate) s3: S3Options,
 }
@@ -155,6 +156,9 @@ pub(crate) struct SearchOptions {
     /// End the pipeline before the first use of this command.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) until: Option<String>,
+    /// Print what the search cost, to standard error.
+    #[arg(long)]
+    pub(crate) costs: bool,
     /// Read events from this file of JSON rows instead of logs, for trying things.
     #[arg(long, value_name = "FILE")]
     pub(crate) rows: Option<PathBuf>,
@@ -275,7 +279,7 @@ fn run_options(
         },
         lookups: content.lookups.clone(),
         geoip: read.geoip.clone(),
-        memory_limit: read.memory_limit.max(1) << 20,
+        memory_limit: read.memory_limit.map(|mebibytes| mebibytes.max(1) << 20),
         cancel,
     }
 }

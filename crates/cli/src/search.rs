@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use spilltrail_app::{AppError, CancellationToken, Search};
 
 use crate::arguments::{Format, SearchOptions};
+use crate::hunt::costs;
 use crate::output::{CANNOT_WRITE, RowWriter, is_broken_pipe};
 use crate::{content, report, status};
 
@@ -20,6 +21,9 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
         Err(error) if is_broken_pipe(error.as_ref()) => Ok(()),
         printed => printed?,
     };
+    if options.costs {
+        report::line(format_args!("{}", costs::memory(search.memory()).trim_end()));
+    }
     let unread = search.unread();
     report::unread(&unread);
     Ok(match printed {

@@ -11,6 +11,7 @@ mod among;
 mod compile;
 mod context;
 pub mod functions;
+pub mod limits;
 mod node;
 mod operators;
 pub mod regex;

@@ -12,6 +12,7 @@ use spilltrail_spl::CompareOp;
 use crate::LookupProvider;
 use crate::among::{self, Literals};
 use crate::functions::{Body, EvalFunction};
+use crate::limits;
 use crate::operators::{self, Arithmetic};
 use crate::regex::{Regex, RegexCache};
 
@@ -282,6 +283,12 @@ impl Node {
 
 impl Call {
     fn evaluate<'a>(&'a self, evaluation: Evaluation<'a>) -> Value<'a> {
+        // Functions whose result may be many times what they take ask by themselves before they make
+        // it; this catches what grows step by step.
+        limits::bounded(self.function.doc.name, self.unbounded(evaluation))
+    }
+
+    fn unbounded<'a>(&'a self, evaluation: Evaluation<'a>) -> Value<'a> {
         let body = match self.function.body {
             Body::Special(body) => return body(self, evaluation),
             Body::Math(body) => {

@@ -8,6 +8,8 @@ use std::cmp::Ordering;
 use spilltrail_event::Value;
 use spilltrail_spl::CompareOp;
 
+use crate::limits;
+
 /// An arithmetic operator that takes numbers only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arithmetic {
@@ -75,12 +77,10 @@ fn is_text(value: &Value<'_>) -> bool {
 
 /// Returns the printed forms joined; null if any is null.
 pub(crate) fn concat<'a>(parts: &[Value<'_>]) -> Value<'a> {
-    let mut joined = String::new();
-    for part in parts {
-        let Some(text) = part.to_text() else { return Value::Null };
-        joined.push_str(&text);
-    }
-    Value::text(joined)
+    let texts: Option<Vec<_>> = parts.iter().map(Value::to_text).collect();
+    let Some(texts) = texts else { return Value::Null };
+    let bytes = texts.iter().map(|text| text.len()).sum();
+    if limits::allows(".", bytes) { Value::text(texts.concat()) } else { Value::Null }
 }
 
 /// Compares: as numbers if both look like numbers, else by bytes. A multivalue satisfies a

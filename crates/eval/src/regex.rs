@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pcre2::bytes::{CaptureLocations, RegexBuilder};
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 
+use super::limits;
+
 /// How many steps and how much heap (KiB) one match may take; Splunk's own limits in limits.conf
 /// are `match_limit` 100000 and `depth_limit` 1000 for extractions.
 const LIMITS: &str = "(*LIMIT_MATCH=1000000)(*LIMIT_HEAP=20000)";
@@ -98,17 +100,23 @@ impl Regex {
     }
 
     /// Returns `text` with every match replaced; `\1` … `\9` in `replacement` are groups, `\0` the
-    /// whole match. None if nothing matched.
+    /// whole match. `None` if nothing matched, or `function` may not make what it would become.
     #[must_use]
-    pub fn replace_all(&self, text: &str, replacement: &str) -> Option<String> {
-        self.replace_matches(text, replacement, 0..usize::MAX)
+    pub fn replace_all(
+        &self,
+        function: &'static str,
+        text: &str,
+        replacement: &str,
+    ) -> Option<String> {
+        self.replace_matches(function, text, replacement, 0..usize::MAX)
     }
 
     /// Replaces, as [`Regex::replace_all`] does, the matches whose numbers, counted from 0, are in
-    /// `numbers`. None if there is no such match.
+    /// `numbers`. `None` if there is no such match, too.
     #[must_use]
     pub fn replace_matches(
         &self,
+        function: &'static str,
         text: &str,
         replacement: &str,
         numbers: Range<usize>,
@@ -124,7 +132,7 @@ impl Regex {
                 copied = Some(whole.end);
             }
             number += 1;
-            number < numbers.end
+            number < numbers.end && limits::allows(function, replaced.len())
         });
         replaced.push_str(text.get(copied?..).unwrap_or_default());
         Some(replaced)
@@ -246,7 +254,7 @@ mod tests {
             ("a/b", "/", r"\\", Some(r"a\b")),
             ("ab", "(x)?b", r"[\1]", Some("a[]")),
         ] {
-            let got = Regex::new(pattern).unwrap().replace_all(text, with);
+            let got = Regex::new(pattern).unwrap().replace_all("replace", text, with);
             assert_eq!(got.as_deref(), result, "{text} {pattern}");
         }
     }

@@ -10,6 +10,8 @@ use datafusion::common::DataFusionError;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use tokio::task::JoinError;
 
+use crate::pool;
+
 /// An error that one of our operators raises inside the engine and that keeps its diagnostic.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.message)]
@@ -111,8 +113,21 @@ fn from_join(error: &JoinError) -> Diagnostic {
 
 fn exhausted(message: &str) -> Diagnostic {
     log::warn!("{message}");
-    Diagnostic::error(Code::MEMORY_LIMIT, "the search needs more memory than it may have")
-        .help("raise `--memory-limit`, or narrow the search")
+    if let Some((_, rest)) = message.split_once(pool::REFUSED) {
+        let message = format!("{}{}", pool::REFUSED, rest.lines().next().unwrap_or_default());
+        return Diagnostic::error(Code::MEMORY_LIMIT, message).help(
+            "raise `--memory-limit`, or narrow the search; a single group of `values`, `list` or `dc` \
+             must fit into memory",
+        );
+    }
+    if message.contains("disk") {
+        let message = "the search needs more room for temporary files than it may have";
+        return Diagnostic::error(Code::DISK, message)
+            .help("set TMPDIR to a folder with more room, or narrow the search");
+    }
+    let message = "a row is larger than what the search may hold in memory";
+    Diagnostic::error(Code::MEMORY_LIMIT, message)
+        .help("raise `--memory-limit`, or keep fewer fields with `fields`")
 }
 
 fn bug(what: &str, error: &(impl Error + ?Sized)) -> Diagnostic {

@@ -14,6 +14,7 @@ pub mod lineage;
 mod lookups;
 pub mod operators;
 pub mod planning;
+pub mod pool;
 pub mod rows;
 pub mod run;
 pub mod stack;

@@ -17,7 +17,8 @@ const fn room(name: &'static str, uses: &'static [&'static str]) -> Room {
 
 /// The rooms, each after those that it uses.
 const ROOMS: &[Room] = &[
-    room("error", &[]),
+    room("pool", &[]),
+    room("error", &["pool"]),
     room("stack", &[]),
     room("rows", &["error"]),
     room("events", &["error", "rows"]),
@@ -26,7 +27,10 @@ const ROOMS: &[Room] = &[
     room("stats", &["error", "rows"]),
     room("operators", &["error", "rows", "stats"]),
     room("lineage", &[]),
-    room("planning", &["error", "rows", "events", "context", "lookups", "stats", "operators"]),
+    room(
+        "planning",
+        &["error", "pool", "rows", "events", "context", "lookups", "stats", "operators"],
+    ),
     room(
         "commands",
         &[
@@ -42,7 +46,10 @@ const ROOMS: &[Room] = &[
         ],
     ),
     room("analysis", &["lineage", "planning", "commands"]),
-    room("run", &["error", "rows", "context", "operators", "planning", "commands", "analysis"]),
+    room(
+        "run",
+        &["error", "pool", "rows", "context", "operators", "planning", "commands", "analysis"],
+    ),
 ];
 
 /// Rooms that may use anything: the root, and tests.

@@ -8,6 +8,7 @@ use spilltrail_detect::AnalyzedContent;
 use spilltrail_detect::hunt::{Job, plan};
 use spilltrail_event::{Comparison, Predicate, ScanRequest, StopToken};
 use spilltrail_search::events::shared::{SharedEvents, whole_events};
+use spilltrail_search::pool;
 
 use super::wanted;
 use crate::cancel::{StopWhenDropped, until_cancelled};
@@ -73,7 +74,8 @@ async fn explain(
     let wanted = wanted(&clock, &chosen, &analyzed);
     let logs = listing::list(&options.logs, &options.run.read, wanted, None, stop).await?;
     let events = Arc::new(LogEvents(logs.clone()));
-    let environment = Environment::new(&content.set, events, clock, &options.run)?;
+    let environment =
+        Environment::new(&content.set, events, clock, &options.run, pool::HUNT_LIMIT)?;
     let reader = Arc::new(LogReader::new(logs, environment.scan_options()));
     let shared = SharedEvents::new(environment.events.clone(), reader);
     let jobs = plan(&analyzed, &chosen, &shared, &|| environment.context())

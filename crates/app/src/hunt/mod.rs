@@ -15,6 +15,7 @@ use spilltrail_detect::AnalyzedContent;
 use spilltrail_detect::hunt::prepare;
 use spilltrail_event::StopToken;
 use spilltrail_search::events::shared::SharedEvents;
+use spilltrail_search::pool;
 use spilltrail_source::{Logs, Wanted};
 
 use crate::cancel::{Done, StopWhenDropped, until_cancelled};
@@ -102,7 +103,9 @@ async fn run(
 
     // Plan all detections, and read the logs once for all of them.
     let events = Arc::new(LogEvents(logs.clone()));
-    let environment = Arc::new(Environment::new(&content.set, events, clock, &options.run)?);
+    let environment =
+        Environment::new(&content.set, events, clock, &options.run, pool::HUNT_LIMIT)?;
+    let environment = Arc::new(environment);
     let reader = Arc::new(LogReader::new(logs.clone(), environment.scan_options()));
     let shared = SharedEvents::new(environment.events.clone(), reader.clone());
     let jobs = prepare(&analyzed, &chosen, &shared, &|| environment.context())
@@ -129,7 +132,8 @@ async fn run(
             }
         }
     }
-    Ok(Summary::new(&environment.clock, &logs, run_id, reports, &reader.costs(), newest_cost))
+    let (costs, memory) = (reader.costs(), environment.memory().used());
+    Ok(Summary::new(&environment.clock, &logs, run_id, reports, &costs, newest_cost, memory))
 }
 
 /// Returns a random id, written as a UUID of version 4.

@@ -12,6 +12,7 @@ use spilltrail_search::rows::json;
 use spilltrail_source::{Logs, Reason, ScanCosts, SkippedCount};
 
 use crate::clock::Clock;
+use crate::memory::MemoryUse;
 use crate::unread::Unread;
 
 /// What a hunt came to. Serialized, it is the last object of a hunt's output; times are epoch seconds.
@@ -60,6 +61,9 @@ pub struct Summary {
     pub skipped_by_path: BTreeMap<Reason, SkippedCount>,
     /// Input that was not read, or not whole.
     pub unread: Vec<Unread>,
+    /// What searches held in memory; no part of the output.
+    #[serde(skip)]
+    pub memory: MemoryUse,
 }
 
 /// What became of a detection.
@@ -189,6 +193,7 @@ impl Summary {
         detections: Vec<Report>,
         costs: &[ScanCosts],
         newest_cost: Duration,
+        memory: MemoryUse,
     ) -> Self {
         let read = logs.report();
         // Where no search asked for now, the newest event was not looked for before it was read.
@@ -213,6 +218,7 @@ impl Summary {
             skipped: read.total.skipped,
             skipped_by_path: read.skips.by_reason,
             unread: Unread::of(logs),
+            memory,
         }
     }
 

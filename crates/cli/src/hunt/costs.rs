@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use spilltrail_app::Summary;
+use spilltrail_app::{MemoryUse, Summary};
 
 /// Returns the costs of reading, and of each detection, the dearest first.
 pub(super) fn render(summary: &Summary) -> String {
@@ -61,4 +61,14 @@ pub(super) fn render(summary: &Summary) -> String {
         read / reading.max(f64::MIN_POSITIVE),
     );
     text
+}
+
+/// Returns what searches may hold in memory and the most that they held, in bytes.
+pub(crate) fn memory(used: MemoryUse) -> String {
+    let mebibytes = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+    format!(
+        "{:.1} of {:.0} MiB held in memory at most\n",
+        mebibytes(used.peak),
+        mebibytes(used.limit)
+    )
 }

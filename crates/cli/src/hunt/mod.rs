@@ -1,6 +1,6 @@
 //! `hunt`: runs detections over logs and prints what they find.
 
-mod costs;
+pub(crate) mod costs;
 mod explain;
 mod findings;
 mod printer;
@@ -47,7 +47,8 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
         printed => printed.context(CANNOT_WRITE)?,
     }
     if options.costs {
-        report::line(format_args!("{}", costs::render(&summary).trim_end()));
+        let memory = costs::memory(summary.memory);
+        report::line(format_args!("{}{}", costs::render(&summary), memory.trim_end()));
     }
     report::unread(&summary.unread);
     Ok(status::of_hunt(&content, &summary, options.fail_on_finding))

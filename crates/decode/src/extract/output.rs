@@ -18,6 +18,10 @@ use crate::texts::Texts;
 /// Memory of texts and of lists that wait in all columns together, in bytes.
 const WAITING_BYTES: usize = 4 * 1024 * 1024;
 
+/// Cells of one search that wait. Also one without a value takes a view when a search reads it, so that
+/// rows with thousands of columns are few.
+const WAITING_CELLS: usize = 512 * 1024;
+
 /// The rows of all searches.
 #[derive(Debug)]
 pub(super) struct Outputs {
@@ -28,6 +32,8 @@ pub(super) struct Outputs {
     numbers: Vec<u32>,
     /// How many rows the search has that has most.
     most: usize,
+    /// How many cells the search has that has most.
+    cells: usize,
     listed: usize,
 }
 
@@ -52,6 +58,7 @@ impl Outputs {
             values: Vec::new(),
             numbers: Vec::new(),
             most: 0,
+            cells: 0,
             listed: 0,
         }
     }
@@ -97,11 +104,14 @@ impl Outputs {
         }
         output.rows += 1;
         self.most = self.most.max(output.rows);
+        self.cells = self.cells.max(output.rows * output.columns.len());
     }
 
     /// Returns true if it is time to take the rows.
     pub(super) fn are_full(&self) -> bool {
-        self.most >= BATCH_ROWS || self.texts.size() + self.listed >= WAITING_BYTES
+        self.most >= BATCH_ROWS
+            || self.cells >= WAITING_CELLS
+            || self.texts.size() + self.listed >= WAITING_BYTES
     }
 
     /// Calls `take` with the rows of each search that has any.
@@ -112,7 +122,7 @@ impl Outputs {
         if self.most == 0 {
             return Ok(());
         }
-        (self.most, self.listed) = (0, 0);
+        (self.most, self.cells, self.listed) = (0, 0, 0);
         let texts = Arc::new(self.texts.finish()?);
         for (place, output) in self.outputs.iter_mut().enumerate() {
             if output.rows > 0 {

@@ -6,10 +6,7 @@ use spilltrail_event::Value;
 
 use super::Category::Multivalue;
 use super::{Arity, EvalFunction, doc, returns};
-use crate::{Bound, Call, Constants, Evaluation, Node, Preparation};
-
-/// How many values mvmap returns at most: a guard against filling memory.
-const LONGEST: usize = 1_000_000;
+use crate::{Bound, Call, Constants, Evaluation, Node, Preparation, limits};
 
 pub(super) static MVFILTER: EvalFunction = EvalFunction::special(
     doc(
@@ -51,8 +48,7 @@ pub(super) static MVMAP: EvalFunction = EvalFunction::special(
         "Returns the results of an expression for each value of a field; nulls drop out.",
         "mvmap(<multivalue>, <expression>)",
         &[(r#"mvmap(split("a,b", ","), "x")"#, "x | x")],
-    )
-    .differs(&["It stops after 1,000,000 results."]),
+    ),
     Arity::Exactly(2),
     returns::multi,
     mvmap,
@@ -76,6 +72,7 @@ fn binding(preparation: &mut Preparation<'_>, place: usize) -> Constants {
 
 fn mvmap<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
     let mut results = Vec::new();
+    let mut bytes = 0;
     for member in call.arguments[0].evaluate(evaluation).into_members() {
         let result = match call.prepared {
             Constants::Binding(Some(slot)) => {
@@ -84,11 +81,11 @@ fn mvmap<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
             }
             _ => call.arguments[1].evaluate(evaluation),
         };
-        results.extend(result.into_members());
-        if results.len() >= LONGEST {
-            results.truncate(LONGEST);
-            break;
+        bytes += limits::size(&result) + limits::MEMBER;
+        if !limits::allows("mvmap", bytes) {
+            return Value::Null;
         }
+        results.extend(result.into_members());
     }
     Value::multi(results)
 }

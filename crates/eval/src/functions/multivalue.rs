@@ -9,7 +9,7 @@ use super::Category::Multivalue;
 use super::text::literal_regex;
 use super::{Arity, EvalFunction, doc, returns, take};
 use crate::operators::number;
-use crate::{CallContext, Type};
+use crate::{CallContext, Type, limits};
 
 pub(super) static COMMANDS: EvalFunction = EvalFunction::row(
     doc(
@@ -153,7 +153,12 @@ pub(super) static MVJOIN: EvalFunction = EvalFunction::row(
         let delimiter = take(arguments, 1);
         let Some(delimiter) = delimiter.to_text() else { return Value::Null };
         match take(arguments, 0) {
-            Value::Multi(members) => Value::text(members.join(&*delimiter)),
+            Value::Multi(members) => {
+                let texts: usize =
+                    members.iter().map(|member| member.len() + delimiter.len()).sum();
+                let is_allowed = limits::allows("mvjoin", texts);
+                if is_allowed { Value::text(members.join(&*delimiter)) } else { Value::Null }
+            }
             single => single,
         }
     },
@@ -216,6 +221,12 @@ pub(super) static MVZIP: EvalFunction = EvalFunction::row(
         };
         let (left, right) = (arguments[0].members(), arguments[1].members());
         let pairs = left.iter().zip(&right);
+        let size = |(left, right): (&Cow<'_, str>, &Cow<'_, str>)| {
+            left.len() + delimiter.len() + right.len() + limits::MEMBER
+        };
+        if !limits::allows("mvzip", pairs.clone().map(size).sum()) {
+            return Value::Null;
+        }
         Value::multi(
             pairs.map(|(left, right)| Cow::Owned(format!("{left}{delimiter}{right}"))).collect(),
         )
@@ -239,8 +250,16 @@ pub(super) static SPLIT: EvalFunction = EvalFunction::row(
     |_, arguments| {
         let delimiter = take(arguments, 1);
         let Some(delimiter) = delimiter.to_text() else { return Value::Null };
-        let members = take(arguments, 0).into_members().into_iter();
-        Value::multi(members.flat_map(|member| split(member, &delimiter)).collect())
+        let members = take(arguments, 0).into_members();
+        let size = |member: &Cow<'_, str>| {
+            let parts = member.matches(&*delimiter).count() + 1;
+            member.len() + parts * limits::MEMBER
+        };
+        if !limits::allows("split", members.iter().map(size).sum()) {
+            return Value::Null;
+        }
+        let parts = members.into_iter().flat_map(|member| split(member, &delimiter));
+        Value::multi(parts.collect())
     },
 );
 

@@ -163,7 +163,7 @@ fn replace<'a>(context: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<
     };
     let text = take(arguments, 0);
     let replaced = context.with_regex(&pattern, |regex| {
-        each_member(text, |text| match regex.replace_all(&text, &replacement) {
+        each_member(text, |text| match regex.replace_all("replace", &text, &replacement) {
             Some(replaced) => Some(Cow::Owned(replaced)),
             None => Some(text),
         })

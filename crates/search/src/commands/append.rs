@@ -122,7 +122,7 @@ impl Command for AppendRows {
         let needs = Needs { order: true, ..stage.after.clone() };
         let rows = subsearch::run(&self.subsearch, stage.context, self.limit, needs).await?;
         match input {
-            Some(input) => Append::on(input, &rows),
+            Some(input) => Append::on(input, rows),
             None => rows.into_plan(),
         }
         .map_err(|error| stage.refused(error))

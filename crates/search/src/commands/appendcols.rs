@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result as EngineResult;
 use datafusion::execution::TaskContext;
-use indexmap::IndexMap;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Value};
 use spilltrail_spl::{Arguments, Pipeline};
@@ -17,9 +17,11 @@ use super::{
     Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, subsearch,
 };
 use crate::lineage::Lineage;
-use crate::operators::{Operator, Running};
+use crate::operators::gather::{self, Given};
+use crate::operators::{KeptRows, Operator, Running};
 use crate::planning::plan::{Needs, Plan, kind_of};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
+use crate::rows::cut::BATCH_ROWS;
 
 static DOC: CommandDoc = CommandDoc {
     name: "appendcols",
@@ -92,9 +94,7 @@ impl Command for AppendColumns {
                 Field::new(&field.name, wide)
             })
             .collect();
-        let mut records: Vec<IndexMap<String, Value<'static>>> = rows.iter().collect();
-        records.iter_mut().for_each(|record| record.retain(|name, _| !name.starts_with('_')));
-        let rows = Arc::new(records);
+        let rows = Arc::new(rows);
         Ok(input.operator(Arc::new(Beside { fields, rows, overrides: self.overrides })))
     }
 
@@ -105,11 +105,11 @@ impl Command for AppendColumns {
     }
 }
 
-/// Puts the fields of held rows beside those of the stream.
+/// Puts the fields of kept rows beside those of the stream.
 #[derive(Debug)]
 struct Beside {
     fields: Vec<Field>,
-    rows: Arc<Vec<IndexMap<String, Value<'static>>>>,
+    rows: Arc<KeptRows>,
     overrides: bool,
 }
 
@@ -136,52 +136,81 @@ impl Operator for Beside {
         output: SchemaRef,
         _: &TaskContext,
     ) -> EngineResult<Box<dyn Running>> {
-        let (rows, overrides) = (self.rows.clone(), self.overrides);
-        Ok(Box::new(Placing { output, rows, overrides, next: 0 }))
+        let left = Box::new(self.rows.batches()?);
+        Ok(Box::new(Placing { output, left, rest: None, overrides: self.overrides }))
     }
 }
 
 struct Placing {
     output: SchemaRef,
-    rows: Arc<Vec<IndexMap<String, Value<'static>>>>,
+    /// The kept rows that are left, after those of `rest`.
+    left: Given,
+    rest: Option<RecordBatch>,
     overrides: bool,
-    next: usize,
 }
 
 impl Placing {
+    /// Returns the next kept rows, `count` of them if there are so many.
+    fn beside(&mut self, count: usize) -> EngineResult<Option<RecordBatch>> {
+        let mut parts: Vec<RecordBatch> = Vec::new();
+        let mut missing = count;
+        while missing > 0 {
+            let batch = match self.rest.take() {
+                Some(rest) => rest,
+                None => match self.left.next() {
+                    Some(batch) => batch?,
+                    None => break,
+                },
+            };
+            let taken = batch.num_rows().min(missing);
+            if taken < batch.num_rows() {
+                self.rest = Some(batch.slice(taken, batch.num_rows() - taken));
+            }
+            parts.push(batch.slice(0, taken));
+            missing -= taken;
+        }
+        let Some(first) = parts.first() else { return Ok(None) };
+        Ok(Some(concat_batches(&first.schema(), &parts)?))
+    }
+
     /// Returns `count` rows: those of `batch` with what stands beside them.
-    fn rows(&mut self, batch: Option<&RecordBatch>, count: usize) -> EngineResult<RecordBatch> {
+    fn rows(
+        &self,
+        batch: Option<&RecordBatch>,
+        beside: Option<&RecordBatch>,
+        count: usize,
+    ) -> EngineResult<RecordBatch> {
         let mut columns: Vec<ArrayRef> = Vec::new();
         for field in self.output.fields() {
-            let column = batch.and_then(|batch| batch.column_by_name(field.name()));
-            let reader = column.map(ColumnReader::new).transpose()?;
+            let reader = |batch: Option<&RecordBatch>| {
+                let column = batch.and_then(|batch| batch.column_by_name(field.name()));
+                column.map(ColumnReader::new).transpose()
+            };
+            let own = reader(batch)?;
+            let beside = if field.name().starts_with('_') { None } else { reader(beside)? };
             let mut builder = ColumnBuilder::new(kind_of(field.data_type()));
             for row in 0..count {
-                let own = reader.as_ref().map_or(Value::Null, |reader| reader.value(row));
-                let beside = self.rows.get(self.next + row).and_then(|row| row.get(field.name()));
-                builder.push(match beside {
-                    Some(beside) if self.overrides || own.is_null() => beside.clone(),
-                    _ => own,
-                });
+                let value = |reader: &Option<ColumnReader>| {
+                    reader.as_ref().map_or(Value::Null, |reader| reader.value(row).into_owned())
+                };
+                let (own, beside) = (value(&own), value(&beside));
+                let takes_beside = !beside.is_null() && (self.overrides || own.is_null());
+                builder.push(if takes_beside { beside } else { own });
             }
             columns.push(builder.finish());
         }
-        self.next += count;
-        let options =
-            datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(count));
-        Ok(RecordBatch::try_new_with_options(self.output.clone(), columns, &options)?)
+        gather::of_columns(&self.output, columns, count)
     }
 }
 
 impl Running for Placing {
     fn push(&mut self, batch: RecordBatch) -> EngineResult<Option<RecordBatch>> {
-        self.rows(Some(&batch), batch.num_rows()).map(Some)
+        let beside = self.beside(batch.num_rows())?;
+        self.rows(Some(&batch), beside.as_ref(), batch.num_rows()).map(Some)
     }
 
     fn finish(&mut self) -> EngineResult<Option<RecordBatch>> {
-        match self.rows.len().saturating_sub(self.next) {
-            0 => Ok(None),
-            left => self.rows(None, left).map(Some),
-        }
+        let Some(beside) = self.beside(BATCH_ROWS)? else { return Ok(None) };
+        self.rows(None, Some(&beside), beside.num_rows()).map(Some)
     }
 }

@@ -84,7 +84,7 @@ impl Command for AppendPipe {
             .await
             .map_err(subsearch::first)?;
         let added = subsearch::collect(added, stage.context, None).await.map_err(refused)?;
-        Append::on(plan, &added).map_err(refused)
+        Append::on(plan, added).map_err(refused)
     }
 
     fn trace(&self, lineage: &mut Lineage) {

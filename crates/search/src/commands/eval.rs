@@ -3,20 +3,22 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use datafusion::common::DataFusionError;
 use datafusion::logical_expr::{Expr, lit, when};
 use indexmap::{IndexMap, IndexSet};
 use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::Kind;
 use spilltrail_event::fields::RAW;
-use spilltrail_event::{Kind, Value};
 use spilltrail_spl::{Arguments, Assignment};
 
 use super::subsearch;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::lineage::Lineage;
+use crate::operators::KeptRows;
 use crate::planning::eval;
 use crate::planning::eval_udf;
 use crate::planning::plan::{Needs, Plan, column};
-use crate::rows::Rows;
+use crate::rows::arrow::ColumnReader;
 use crate::rows::convert;
 
 static DOC: CommandDoc = CommandDoc {
@@ -167,7 +169,7 @@ async fn named_by_value(
         .map_err(refused)?;
     let names: BTreeSet<String> = if stage.after.fields.is_open() {
         let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
-        let names = seen_names(&rows, NAME);
+        let names = seen_names(&rows, NAME).map_err(refused)?;
         plan = rows.into_plan().map_err(refused)?;
         names
     } else {
@@ -199,10 +201,21 @@ async fn named_by_value(
     plan.with_columns(columns).and_then(|plan| plan.select(&kept)).map_err(refused)
 }
 
-fn seen_names(rows: &Rows, column: &str) -> BTreeSet<String> {
-    rows.iter()
-        .filter_map(|row| row.get(column).and_then(Value::to_text).map(|text| text.into_owned()))
-        .collect()
+fn seen_names(rows: &KeptRows, column: &str) -> Result<BTreeSet<String>, DataFusionError> {
+    let mut names = BTreeSet::new();
+    for batch in rows.batches()? {
+        let batch = batch?;
+        let Some(column) = batch.column_by_name(column) else { continue };
+        let column = ColumnReader::new(column)?;
+        for row in 0..batch.num_rows() {
+            if let Some(name) = column.value(row).to_text()
+                && !names.contains(&*name)
+            {
+                names.insert(name.into_owned());
+            }
+        }
+    }
+    Ok(names)
 }
 
 /// Returns the expression of a target's name: the pieces outside braces and the values of those in

@@ -11,7 +11,7 @@ use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, S
 use crate::context::{LookupTable, Purpose};
 use crate::lineage::Lineage;
 use crate::lookups;
-use crate::operators::Append;
+use crate::operators::{Append, KeptRows};
 use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::Position;
@@ -122,7 +122,9 @@ impl Command for InputLookup {
         let rows = self.rows(purpose, stage).await?;
         match input {
             None => rows.into_plan().map_err(|error| stage.refused(error)),
-            Some(input) => Append::on(input, &rows).map_err(|error| stage.refused(error)),
+            Some(input) => KeptRows::of(rows, &stage.context.session.runtime_env())
+                .and_then(|rows| Append::on(input, rows))
+                .map_err(|error| stage.refused(error)),
         }
     }
 
@@ -151,6 +153,7 @@ impl InputLookup {
         let end = self.start.saturating_add(self.max);
         let rows = subsearch::collect(plan, stage.context, Some(end))
             .await
+            .and_then(|rows| rows.in_memory())
             .map_err(|error| stage.refused(error))?;
         Ok(rows.truncated(end).without_first(self.start))
     }

@@ -170,8 +170,8 @@ impl Command for MakeResults {
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         stage.must_be_first(input.as_ref())?;
-        let records = match self {
-            Self::Data(rows) => rows.clone(),
+        let rows = match self {
+            Self::Data(rows) => Rows::from_records(rows),
             Self::Count { count, annotate } => {
                 let mut row = IndexMap::new();
                 row.insert(fields::TIME.to_owned(), Value::Number(stage.context.now.floor()));
@@ -180,10 +180,10 @@ impl Command for MakeResults {
                         row.insert(name.to_owned(), Value::text(""));
                     }
                 }
-                vec![row; *count]
+                Rows::repeated(row, *count)
             }
         };
-        Rows::from_records(&records).into_plan().map_err(|error| stage.refused(error))
+        rows.into_plan().map_err(|error| stage.refused(error))
     }
 
     fn trace(&self, lineage: &mut Lineage) {

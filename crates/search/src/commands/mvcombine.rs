@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::Result as EngineResult;
+use datafusion::common::{Result as EngineResult, internal_datafusion_err};
 use datafusion::execution::TaskContext;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Kind, Value};
@@ -14,10 +14,13 @@ use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::lineage::Lineage;
+use crate::operators::by_key::{self, ByKey, KeyedRow, KeyedWork};
+use crate::operators::gather::{Given, Room};
 use crate::operators::{Operator, Running};
 use crate::planning::plan::{Needs, Plan, kind_of};
 use crate::rows;
 use crate::rows::arrow::ColumnBuilder;
+use crate::rows::cut::BATCH_ROWS;
 
 static DOC: CommandDoc = CommandDoc {
     name: "mvcombine",
@@ -126,34 +129,46 @@ impl Operator for CombineRows {
         &self,
         input: SchemaRef,
         output: SchemaRef,
-        _: &TaskContext,
+        context: &TaskContext,
     ) -> EngineResult<Box<dyn Running>> {
         let index = input.index_of(&self.column)?;
-        Ok(Box::new(Combining { output, index, groups: Combinations::default(), is_given: false }))
+        let work =
+            Combining { output: by_key::numbered(&output), index, groups: Combinations::default() };
+        let room = Room::of(context);
+        Ok(Box::new(ByKey::start("mvcombine", &input, output, room, work)))
     }
 }
 
-/// Rows that are the same apart from one field.
+/// Rows that are the same apart from one field, made one.
+#[derive(Debug)]
+struct Combined {
+    /// The number of the first of them.
+    serial: u64,
+    /// The other values.
+    others: Vec<Value<'static>>,
+    /// The values that are combined.
+    values: Vec<String>,
+}
+
 #[derive(Debug, Default)]
 struct Combinations {
-    places: HashMap<String, usize>,
-    rows: Vec<(Vec<Value<'static>>, Vec<String>)>,
+    indices: HashMap<Vec<u8>, usize>,
+    rows: Vec<Combined>,
     held: usize,
 }
 
 impl Combinations {
-    /// Adds a row: its other values, and the values that are combined.
-    fn add(&mut self, others: Vec<Value<'static>>, values: Vec<String>) {
-        // The debug form tells all values apart, also absent ones from empty texts.
-        let key = format!("{others:?}");
-        self.held += values.iter().map(|value| value.len() + 24).sum::<usize>();
-        if let Some(place) = self.places.get(&key) {
-            self.rows[*place].1.extend(values);
+    /// Adds a row with this key.
+    fn add(&mut self, key: &[u8], row: Combined) {
+        self.held += row.values.iter().map(|value| value.len() + 40).sum::<usize>();
+        if let Some(index) = self.indices.get(key) {
+            self.rows[*index].values.extend(row.values);
             return;
         }
-        self.held += 2 * key.len() + 64;
-        self.places.insert(key, self.rows.len());
-        self.rows.push((others, values));
+        let others = row.others.len() * size_of::<Value<'_>>();
+        self.held += 2 * key.len() + others + 160;
+        self.indices.insert(key.to_vec(), self.rows.len());
+        self.rows.push(row);
     }
 }
 
@@ -161,13 +176,55 @@ struct Combining {
     output: SchemaRef,
     index: usize,
     groups: Combinations,
-    is_given: bool,
 }
 
-impl Running for Combining {
-    fn push(&mut self, batch: RecordBatch) -> EngineResult<Option<RecordBatch>> {
-        let readers = rows::readers(batch.columns())?;
-        for row in 0..batch.num_rows() {
+/// Returns a batch's own columns, and the numbers of its rows.
+fn columns(batch: &RecordBatch) -> EngineResult<(&[ArrayRef], &UInt64Array)> {
+    let (serials, columns) = batch
+        .columns()
+        .split_last()
+        .ok_or_else(|| internal_datafusion_err!("rows that are combined must be numbered"))?;
+    Ok((columns, serials.as_primitive()))
+}
+
+impl KeyedWork for Combining {
+    fn fresh(&self) -> Self {
+        Self { output: self.output.clone(), index: self.index, groups: Combinations::default() }
+    }
+
+    fn entries(&self, batch: &RecordBatch) -> EngineResult<Vec<KeyedRow>> {
+        let readers = rows::readers(columns(batch)?.0)?;
+        let entry = |row: usize| {
+            let others = readers.iter().enumerate().filter(|(index, _)| *index != self.index);
+            let others: Vec<Value<'_>> = others.map(|(_, reader)| reader.value(row)).collect();
+            KeyedRow {
+                row: u32::try_from(row).unwrap_or(u32::MAX),
+                // The debug form tells all values apart, also absent ones from empty texts.
+                key: Some(format!("{others:?}").into_bytes()),
+                times: 1,
+                is_own: true,
+            }
+        };
+        Ok((0..batch.num_rows()).map(entry).collect())
+    }
+
+    fn knows(&self, key: &[u8]) -> bool {
+        self.groups.indices.contains_key(key)
+    }
+
+    fn held(&self) -> usize {
+        self.groups.held
+    }
+
+    fn take(
+        &mut self,
+        batch: &RecordBatch,
+        entries: &[KeyedRow],
+    ) -> EngineResult<Option<RecordBatch>> {
+        let (columns, serials) = columns(batch)?;
+        let readers = rows::readers(columns)?;
+        for entry in entries {
+            let row = entry.row as usize;
             let mut others: Vec<Value<'static>> = Vec::with_capacity(readers.len());
             let mut values = Vec::new();
             for (index, reader) in readers.iter().enumerate() {
@@ -178,52 +235,66 @@ impl Running for Combining {
                     others.push(value.into_owned());
                 }
             }
-            self.groups.add(others, values);
+            let combined = Combined { serial: serials.value(row), others, values };
+            self.groups.add(entry.key.as_deref().unwrap_or_default(), combined);
         }
         Ok(None)
     }
 
-    fn finish(&mut self) -> EngineResult<Option<RecordBatch>> {
-        if std::mem::replace(&mut self.is_given, true) {
-            return Ok(None);
-        }
-        let mut builders: Vec<ColumnBuilder> = self
-            .output
-            .fields()
-            .iter()
-            .map(|field| ColumnBuilder::new(kind_of(field.data_type())))
-            .collect();
-        for (others, values) in std::mem::take(&mut self.groups).rows {
-            let mut others = others.into_iter();
-            for (index, builder) in builders.iter_mut().enumerate() {
-                if index == self.index {
-                    let members = values.iter().map(|value| value.as_str().into()).collect();
-                    builder.push(Value::multi(members));
-                } else {
-                    builder.push(others.next().unwrap_or(Value::Null));
-                }
+    fn finish(&mut self) -> EngineResult<Given> {
+        let mut groups = std::mem::take(&mut self.groups).rows.into_iter();
+        let (output, index) = (self.output.clone(), self.index);
+        Ok(Box::new(std::iter::from_fn(move || {
+            let rows: Vec<Combined> = groups.by_ref().take(BATCH_ROWS).collect();
+            (!rows.is_empty()).then(|| batch_of(rows, &output, index))
+        })))
+    }
+}
+
+/// Returns the batch of combined rows, whose combined field is at `index`.
+fn batch_of(rows: Vec<Combined>, output: &SchemaRef, index: usize) -> EngineResult<RecordBatch> {
+    let own = output.fields().iter().take(output.fields().len() - 1);
+    let mut builders: Vec<ColumnBuilder> =
+        own.map(|field| ColumnBuilder::new(kind_of(field.data_type()))).collect();
+    let serials = UInt64Array::from_iter_values(rows.iter().map(|row| row.serial));
+    for Combined { others, values, .. } in rows {
+        let mut others = others.into_iter();
+        for (place, builder) in builders.iter_mut().enumerate() {
+            if place == index {
+                let members = values.iter().map(|value| value.as_str().into()).collect();
+                builder.push(Value::multi(members));
+            } else {
+                builder.push(others.next().unwrap_or(Value::Null));
             }
         }
-        let columns = builders.into_iter().map(ColumnBuilder::finish).collect();
-        Ok(Some(RecordBatch::try_new(self.output.clone(), columns)?))
     }
-
-    fn held(&self) -> usize {
-        self.groups.held
-    }
+    let columns = builders.into_iter().map(ColumnBuilder::finish);
+    let columns = columns.chain([Arc::new(serials) as ArrayRef]).collect();
+    Ok(RecordBatch::try_new(output.clone(), columns)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::planning::plan::schema_of;
+    use crate::rows::arrow::{from_array, to_array};
 
     #[test]
     fn absent_and_empty_are_not_the_same() {
-        let mut groups = Combinations::default();
-        for (other, value) in [(Value::Null, "a"), (Value::text(""), "b"), (Value::Null, "c")] {
-            groups.add(vec![other], vec![value.to_owned()]);
-        }
-        let values: Vec<&[String]> = groups.rows.iter().map(|row| row.1.as_slice()).collect();
-        assert_eq!(values, [["a", "c"].map(String::from).as_slice(), &["b".to_owned()]]);
+        let fields = [Field::new("a", Kind::Text), Field::new("b", Kind::Text)];
+        let schema = schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind)));
+        let operator = CombineRows { column: "b".to_owned() };
+        let output = operator.output(&fields);
+        let output = schema_of(output.iter().map(|field| (field.name.as_str(), field.kind)));
+        let mut running = operator.start(schema.clone(), output, &TaskContext::default()).unwrap();
+        let others = to_array(Kind::Text, [Value::Null, Value::text(""), Value::Null]);
+        let values = to_array(Kind::Text, ["a", "b", "c"].map(Value::text));
+        running.push(RecordBatch::try_new(schema, vec![others, values]).unwrap()).unwrap();
+        let combined = running.finish().unwrap().unwrap();
+        let values = from_array(combined.column(1)).unwrap();
+        assert_eq!(
+            values.iter().map(Value::members).collect::<Vec<_>>(),
+            [vec!["a", "c"], vec!["b"]]
+        );
     }
 }

@@ -77,6 +77,7 @@ impl Command for MultivalueExpand {
             column: self.field.clone(),
             whole: Whole::MembersOrAbsent,
             limit: self.limit,
+            product: Vec::new(),
         })))
     }
 

@@ -8,6 +8,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result as EngineResult;
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use indexmap::{IndexMap, IndexSet};
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, fields};
@@ -17,7 +18,7 @@ use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, T
 use crate::context::{LookupStore, LookupTable};
 use crate::error::to_engine;
 use crate::lookups;
-use crate::operators::gather::compacted;
+use crate::operators::gather::{Given, HeldRows, Room};
 use crate::operators::{Operator, Running};
 use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
@@ -172,16 +173,17 @@ impl Operator for WriteLookup {
         &self,
         _: SchemaRef,
         output: SchemaRef,
-        _: &TaskContext,
+        context: &TaskContext,
     ) -> EngineResult<Box<dyn Running>> {
+        let room = Room::of(context);
         Ok(Box::new(Writing {
-            output,
             name: self.name.clone(),
             how: self.how.clone(),
             lookups: self.lookups.clone(),
-            batches: Some(Vec::new()),
-            given: Vec::new(),
-            held: 0,
+            held: Some(HeldRows::new("outputlookup", output.clone(), &room)),
+            output,
+            memory: MemoryConsumer::new("outputlookup").register(&room.pool),
+            given: Box::new(std::iter::empty()),
         }))
     }
 }
@@ -191,51 +193,59 @@ struct Writing {
     name: String,
     how: How,
     lookups: Arc<dyn LookupStore>,
-    /// The rows so far; none once they are written.
-    batches: Option<Vec<RecordBatch>>,
-    /// What is still to be given, last first.
-    given: Vec<RecordBatch>,
-    held: usize,
+    /// The rows so far; `None` once they are written.
+    held: Option<HeldRows>,
+    /// What the table takes, which is in memory as all lookups are.
+    memory: MemoryReservation,
+    given: Given,
 }
 
 impl Running for Writing {
     fn push(&mut self, batch: RecordBatch) -> EngineResult<Option<RecordBatch>> {
-        let batch = compacted(&batch.with_schema(self.output.clone())?)?;
-        self.held += batch.get_array_memory_size();
-        if let Some(batches) = &mut self.batches {
-            batches.push(batch);
+        if let Some(held) = &mut self.held {
+            held.push(&batch.with_schema(self.output.clone())?)?;
         }
         Ok(None)
     }
 
     fn finish(&mut self) -> EngineResult<Option<RecordBatch>> {
-        if let Some(mut batches) = self.batches.take() {
-            self.write(&batches)?;
-            batches.reverse();
-            self.given = batches;
+        if let Some(mut held) = self.held.take() {
+            self.write(&mut held)?;
+            self.given = Box::new(held.give()?);
         }
-        Ok(self.given.pop())
-    }
-
-    fn held(&self) -> usize {
-        self.held
+        self.given.next().transpose()
     }
 }
 
 impl Writing {
-    fn write(&self, batches: &[RecordBatch]) -> EngineResult<()> {
+    fn write(&self, held: &mut HeldRows) -> EngineResult<()> {
         let failed = |error: String| {
             let message = format!("the lookup `{}` cannot be written: {error}", self.name);
             to_engine(Diagnostic::error(Code::LOOKUP_NOT_WRITTEN, message))
         };
-        let columns: Vec<String> =
-            self.output.fields().iter().map(|field| field.name().clone()).collect();
+        let (places, columns): (Vec<usize>, Vec<String>) = self
+            .output
+            .fields()
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| is_written(field.name()))
+            .map(|(place, field)| (place, field.name().clone()))
+            .unzip();
         let mut written: Vec<Vec<String>> = Vec::new();
-        for batch in batches {
+        for batch in held.replay()? {
+            let batch = batch?.project(&places)?;
             let readers = rows::readers(batch.columns())?;
             for row in 0..batch.num_rows() {
+                if written.len() == self.how.max {
+                    break;
+                }
                 let cells = readers.iter().map(|reader| reader.value(row).members().join("\n"));
-                written.push(cells.collect());
+                let cells: Vec<String> = cells.collect();
+                // The rows are there twice while they are put into the table.
+                let size: usize =
+                    cells.iter().map(|cell| 2 * (cell.len() + size_of::<String>())).sum();
+                self.memory.try_grow(size + 2 * size_of::<Vec<String>>())?;
+                written.push(cells);
             }
         }
         let old = self.lookups.read(&self.name).map_err(failed)?;
@@ -244,6 +254,11 @@ impl Writing {
             None => Ok(()),
         }
     }
+}
+
+/// Returns whether a field is written to a table.
+fn is_written(name: &str) -> bool {
+    !name.starts_with('_') || matches!(name, fields::TIME | "_key")
 }
 
 fn new_table() -> LookupTable {
@@ -263,7 +278,6 @@ fn merged(
     }
     let old = old.cloned().unwrap_or_else(new_table);
     rows.truncate(how.max);
-    let is_written = |name: &str| !name.starts_with('_') || matches!(name, fields::TIME | "_key");
     let keeps = (how.append || how.key.is_some()) && !old.columns.is_empty();
     let columns_written: IndexSet<String> = if keeps || rows.is_empty() && !old.columns.is_empty() {
         old.columns.iter().cloned().collect()

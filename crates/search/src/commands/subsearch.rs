@@ -1,10 +1,7 @@
 //! Subsearches: they run first, and their rows become an expression, a text, or rows to add.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use datafusion::common::DataFusionError;
-use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use futures::StreamExt;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
@@ -16,10 +13,10 @@ use spilltrail_spl::{
 
 use super::pipeline;
 use crate::context::{Purpose, SearchContext};
-use crate::operators::gather;
+use crate::operators::KeptRows;
+use crate::planning::batch_rows;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::{self, Position};
-use crate::rows::Rows;
 
 /// Rows of a subsearch that become an expression, at most (limits.conf `[subsearch] maxout`).
 pub(crate) const MAX_EXPRESSION_ROWS: usize = 10_000;
@@ -38,7 +35,7 @@ pub(crate) async fn run(
     context: &SearchContext,
     limit: usize,
     needs: Needs,
-) -> Result<Rows, Diagnostic> {
+) -> Result<KeptRows, Diagnostic> {
     run_nested(subsearch, &context.nested(Purpose::Used), limit, needs).await
 }
 
@@ -47,7 +44,7 @@ async fn run_nested(
     context: &SearchContext,
     limit: usize,
     needs: Needs,
-) -> Result<Rows, Diagnostic> {
+) -> Result<KeptRows, Diagnostic> {
     let plan = pipeline::plan_pipeline(subsearch, context, needs).await.map_err(first)?;
     let rows = collect(plan, context, Some(limit + 1))
         .await
@@ -65,8 +62,7 @@ async fn run_nested(
     Ok(rows)
 }
 
-/// Runs a plan and keeps its rows in memory, at most `limit` of them, and no more than the search may
-/// hold.
+/// Runs a plan and keeps its rows, at most `limit` of them and what else their batch has.
 ///
 /// # Errors
 /// What the engine fails with.
@@ -74,27 +70,20 @@ pub(crate) async fn collect(
     plan: Plan,
     context: &SearchContext,
     limit: Option<usize>,
-) -> Result<Rows, DataFusionError> {
+) -> Result<KeptRows, DataFusionError> {
     let fields: Vec<Field> = plan.fields().map(|(name, kind)| Field::new(name, kind)).collect();
-    let transformed = plan.transformed;
+    let mut rows = KeptRows::new(fields, plan.transformed, &context.session.runtime_env());
     let physical = context.session.state().create_physical_plan(plan.logical()).await?;
     debug_assert_eq!(physical.output_partitioning().partition_count(), 1);
-    let mut stream =
-        datafusion::physical_plan::execute_stream(physical, context.session.task_ctx())?;
-    let memory = MemoryConsumer::new("rows").register(&context.session.runtime_env().memory_pool);
-    let mut batches = Vec::new();
-    let mut count = 0;
+    let task = batch_rows::task_context(&context.session, &physical);
+    let mut stream = datafusion::physical_plan::execute_stream(physical, task)?;
     while let Some(batch) = stream.next().await {
-        let batch = gather::compacted(&batch?)?;
-        count += batch.num_rows();
-        memory.try_grow(batch.get_array_memory_size())?;
-        batches.push(batch);
-        if limit.is_some_and(|limit| count >= limit) {
+        rows.push(&batch?)?;
+        if limit.is_some_and(|limit| rows.len() >= limit) {
             break;
         }
     }
-    let memory = Some(Arc::new(memory));
-    Ok(Rows { memory, ..Rows::new(fields, batches, transformed) })
+    Ok(rows)
 }
 
 /// Runs a subsearch and returns the expression that its rows stand for: rows are alternatives, the
@@ -111,6 +100,7 @@ pub(crate) async fn as_expression(
 ) -> Result<SearchExpr, Diagnostic> {
     let context = &context.nested(purpose);
     let rows = run_nested(subsearch, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
+    let rows = rows.in_memory().map_err(|error| crate::error::from_engine(&error))?;
     let mut alternatives = Vec::new();
     for row in rows.iter() {
         let mut parts = Vec::new();
@@ -229,6 +219,7 @@ pub(crate) async fn as_text(
     context: &SearchContext,
 ) -> Result<String, Diagnostic> {
     let rows = run(subsearch, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
+    let rows = rows.in_memory().map_err(|error| crate::error::from_engine(&error))?;
     let texts: Vec<String> = rows
         .iter()
         .flat_map(|row| {

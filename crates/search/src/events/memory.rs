@@ -3,14 +3,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
+use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::DataFusionError;
-use datafusion::datasource::MemTable;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
 use indexmap::IndexMap;
 use spilltrail_event::{Demand, Field, Kind, Predicate, Record, ScanRequest, Value, fields};
 
 use crate::events::EventSource;
-use crate::rows::arrow::{ColumnBuilder, schema_of};
+use crate::rows::arrow::{schema_of, to_array};
+use crate::rows::cut::{BATCH_BYTES, BATCH_ROWS, VIEW};
 use crate::rows::{Row, Rows};
 
 /// Rows that stand for the events of the only index.
@@ -18,7 +24,7 @@ use crate::rows::{Row, Rows};
 /// Nothing is added to a row. Every key counts as an indexed field.
 #[derive(Debug)]
 pub struct MemoryEvents {
-    rows: Vec<Row>,
+    rows: Arc<Vec<Row>>,
     kinds: IndexMap<String, Kind>,
 }
 
@@ -37,7 +43,7 @@ impl MemoryEvents {
             };
             kinds.entry(name.clone()).and_modify(|known| *known = known.or(kind)).or_insert(kind);
         }
-        Self { rows, kinds }
+        Self { rows: Arc::new(rows), kinds }
     }
 
     fn kind(&self, name: &str) -> Kind {
@@ -71,25 +77,15 @@ impl EventSource for MemoryEvents {
         &self,
         request: &ScanRequest,
     ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
-        let mut builders: Vec<ColumnBuilder> =
-            request.fields.iter().map(|field| ColumnBuilder::new(field.kind)).collect();
-        let mut count = 0;
-        for row in self.rows.iter().filter(|row| request.predicate.matches(&MemoryRecord(row))) {
-            count += 1;
-            for (field, builder) in request.fields.iter().zip(&mut builders) {
-                builder.push(row.get(&field.name).cloned().unwrap_or(Value::Null));
-            }
-        }
+        let matches = |at: &usize| request.predicate.matches(&MemoryRecord(&self.rows[*at]));
         let schema = schema_of(request.fields.iter().map(|f| (f.name.as_str(), f.kind)));
-        let columns = builders.into_iter().map(ColumnBuilder::finish).collect();
-        let options =
-            datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(count));
-        let batch = datafusion::arrow::array::RecordBatch::try_new_with_options(
-            schema.clone(),
-            columns,
-            &options,
-        )?;
-        Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]])?))
+        let partition = Arc::new(MatchingRows {
+            rows: self.rows.clone(),
+            matching: (0..self.rows.len()).filter(matches).collect::<Vec<_>>().into(),
+            fields: request.fields.clone(),
+            schema: schema.clone(),
+        });
+        Ok(Arc::new(StreamingTable::try_new(schema, vec![partition])?))
     }
 
     fn indexed_fields(&self) -> Option<Vec<String>> {
@@ -98,6 +94,41 @@ impl EventSource for MemoryEvents {
 
     fn is_pipeline_input(&self) -> bool {
         true
+    }
+}
+
+/// The rows that match, made into columns a batch at a time.
+#[derive(Debug)]
+struct MatchingRows {
+    rows: Arc<Vec<Row>>,
+    /// Their places among the rows.
+    matching: Arc<[usize]>,
+    fields: Vec<Field>,
+    schema: SchemaRef,
+}
+
+impl PartitionStream for MatchingRows {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let (rows, matching) = (self.rows.clone(), self.matching.clone());
+        let (fields, schema) = (self.fields.clone(), self.schema.clone());
+        // A cell without a value takes a view, too.
+        let size = (BATCH_BYTES / (fields.len().max(1) * VIEW)).clamp(1, BATCH_ROWS);
+        let batches = (0..matching.len()).step_by(size).map(move |start| {
+            let places = &matching[start..matching.len().min(start + size)];
+            let column = |field: &Field| {
+                let value = |at: &usize| rows[*at].get(&field.name).cloned().unwrap_or(Value::Null);
+                to_array(field.kind, places.iter().map(value))
+            };
+            let columns = fields.iter().map(column).collect();
+            let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
+            Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
+        });
+        let stream = futures::stream::iter(batches);
+        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
     }
 }
 

@@ -1,22 +1,44 @@
-//! Rows held in memory after the rows of the stream.
+//! Rows that are kept, after the rows of the stream.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
-use spilltrail_event::Field;
+use spilltrail_event::{Field, Value};
 
-use super::{Operator, Running};
-use crate::rows::Rows;
+use super::gather::{self, Given};
+use super::{KeptRows, Operator, Running};
+use crate::rows::arrow::{ColumnBuilder, ColumnReader, kind_of};
 
-/// Gives the rows of the stream, then `rows`, which have the same columns.
+/// Gives the rows of the stream, then `rows`.
 #[derive(Debug)]
 pub struct Append {
-    /// The rows.
-    pub rows: Arc<Rows>,
+    pub(crate) rows: Arc<KeptRows>,
+    /// The columns of both.
+    pub(crate) fields: Vec<Field>,
+}
+
+/// Returns the batch with exactly the columns of `schema`, each as wide as it is there.
+fn widened(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let mut columns = Vec::with_capacity(schema.fields().len());
+    let own_schema = batch.schema();
+    let indices = gather::indices(&own_schema);
+    for field in schema.fields() {
+        let own = indices.get(field.name().as_str()).map(|index| batch.column(*index));
+        if let Some(own) = own.filter(|own| own.data_type() == field.data_type()) {
+            columns.push(own.clone());
+            continue;
+        }
+        let reader = own.map(ColumnReader::new).transpose()?;
+        let mut builder = ColumnBuilder::new(kind_of(field.data_type()));
+        for row in 0..batch.num_rows() {
+            builder.push(reader.as_ref().map_or(Value::Null, |reader| reader.value(row)));
+        }
+        columns.push(builder.finish());
+    }
+    gather::of_columns(schema, columns, batch.num_rows())
 }
 
 impl Operator for Append {
@@ -30,18 +52,20 @@ impl Operator for Append {
     }
 
     fn output(&self, _: &[Field]) -> Vec<Field> {
-        self.rows.fields.clone()
+        self.fields.clone()
     }
 
     fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
-        let left = self.rows.batches.iter().cloned().collect();
-        Ok(Box::new(Appending { output, left }))
+        let rows = self.rows.clone();
+        Ok(Box::new(Appending { output, rows: Some(rows), left: Box::new(std::iter::empty()) }))
     }
 }
 
 struct Appending {
     output: SchemaRef,
-    left: VecDeque<RecordBatch>,
+    /// `None` once they are being given.
+    rows: Option<Arc<KeptRows>>,
+    left: Given,
 }
 
 impl Running for Appending {
@@ -50,6 +74,10 @@ impl Running for Appending {
     }
 
     fn finish(&mut self) -> Result<Option<RecordBatch>> {
-        Ok(self.left.pop_front())
+        if let Some(rows) = self.rows.take() {
+            self.left = Box::new(rows.batches()?);
+        }
+        let next = self.left.next().transpose()?;
+        next.map(|batch| widened(&batch, &self.output)).transpose()
     }
 }

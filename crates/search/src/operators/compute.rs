@@ -19,6 +19,7 @@ use spilltrail_event::Field;
 
 use super::node::schema_of_fields;
 use super::{Operator, OperatorExec, Running, gather};
+use crate::rows::cut::{self, Cutter};
 
 /// Where a column comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Hash)]
@@ -158,7 +159,7 @@ impl Operator for Compute {
 
     fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
         let (sources, expressions) = (self.sources.clone(), self.expressions.clone());
-        Ok(Box::new(Computing { output, sources, expressions }))
+        Ok(Box::new(Computing { output, sources, expressions, cutter: Cutter::default() }))
     }
 }
 
@@ -166,15 +167,30 @@ struct Computing {
     output: SchemaRef,
     sources: Vec<Source>,
     expressions: Vec<Arc<dyn PhysicalExpr>>,
+    cutter: Cutter,
 }
 
 impl Running for Computing {
     fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        self.cutter.put(batch);
+        self.more()
+    }
+
+    fn more(&mut self) -> Result<Option<RecordBatch>> {
+        let mut cutter = std::mem::take(&mut self.cutter);
+        let computed = cutter.next(|part| self.computed(&part));
+        self.cutter = cutter;
+        computed
+    }
+}
+
+impl Computing {
+    fn computed(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let rows = batch.num_rows();
         let computed = self
             .expressions
             .iter()
-            .map(|expr| expr.evaluate(&batch)?.into_array(rows))
+            .map(|expr| cut::array_of(&expr.evaluate(batch)?, rows))
             .collect::<Result<Vec<_>>>()?;
         let fields = self.output.fields().iter();
         let columns = self.sources.iter().zip(fields).map(|(source, field)| match *source {
@@ -183,6 +199,6 @@ impl Running for Computing {
             Source::Absent => new_null_array(field.data_type(), rows),
         });
         let columns = columns.collect();
-        gather::of_columns(&self.output, columns, rows).map(Some)
+        gather::of_columns(&self.output, columns, rows)
     }
 }

@@ -7,10 +7,13 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use spilltrail_eval::limits;
 use spilltrail_event::{Field, Value};
 
 use super::{Operator, Running, gather};
-use crate::rows::arrow::{ColumnBuilder, ColumnReader};
+use crate::error::to_engine;
+use crate::rows::arrow::ColumnReader;
+use crate::rows::cut::{BoundedColumn, Cutter};
 use crate::rows::row_memo;
 
 /// What a command does to a row, apart from the columns that it does it to: the same to rows that are the
@@ -68,6 +71,7 @@ impl Operator for Derive {
             outputs: self.outputs.iter().map(|field| (field.clone(), place(&field.name))).collect(),
             function: self.function.clone(),
             output,
+            cutter: Cutter::default(),
         }))
     }
 }
@@ -77,37 +81,56 @@ struct Deriving {
     inputs: Vec<Option<usize>>,
     outputs: Vec<(Field, Option<usize>)>,
     function: Arc<dyn RowFunction>,
+    cutter: Cutter,
 }
 
 impl Running for Deriving {
     fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        self.cutter.put(batch);
+        self.more()
+    }
+
+    fn more(&mut self) -> Result<Option<RecordBatch>> {
+        let mut cutter = std::mem::take(&mut self.cutter);
+        let computed = cutter.next(|part| self.computed(&part));
+        self.cutter = cutter;
+        computed
+    }
+}
+
+impl Deriving {
+    fn computed(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let reader = |index: Option<usize>| {
             index.map(|index| ColumnReader::new(batch.column(index))).transpose()
         };
         let inputs: Vec<_> = self.inputs.iter().map(|at| reader(*at)).collect::<Result<_>>()?;
         let present: Vec<_> =
             self.outputs.iter().map(|(_, at)| reader(*at)).collect::<Result<_>>()?;
-        let mut builders: Vec<ColumnBuilder> = Vec::with_capacity(self.outputs.len());
+        let mut columns: Vec<BoundedColumn> = Vec::with_capacity(self.outputs.len());
         for (field, _) in &self.outputs {
-            builders.push(ColumnBuilder::new(field.kind));
+            columns.push(BoundedColumn::new(field.kind, batch.num_rows()));
         }
         let places = self.inputs.iter().chain(self.outputs.iter().map(|(_, at)| at));
         let read: Vec<ArrayRef> =
             places.flatten().map(|index| batch.column(*index).clone()).collect();
-        let numbers = row_memo::once_each(&read, batch.num_rows(), |row| {
+        let compute = |row| {
+            if !columns.iter().all(BoundedColumn::takes_more) {
+                return;
+            }
             let given: Vec<Value<'_>> = inputs.iter().map(|reader| value(reader, row)).collect();
             let mut set: Vec<Value<'_>> = present.iter().map(|reader| value(reader, row)).collect();
             self.function.compute(&given, &mut set);
-            for (builder, value) in builders.iter_mut().zip(set) {
-                builder.push(value);
+            for (column, value) in columns.iter_mut().zip(set) {
+                column.push(limits::bounded(self.function.name(), value));
             }
-        });
-        let columns = builders.into_iter();
-        let columns = columns.map(|column| row_memo::spread(column.finish(), numbers.as_ref()));
+        };
+        let numbers = limits::watch(|| row_memo::once_each(&read, batch.num_rows(), compute));
+        let numbers = numbers.map_err(to_engine)?;
+        let columns = columns.into_iter().map(|column| column.spread(numbers.as_ref()));
         let columns = columns.collect::<Result<Vec<_>>>()?;
         let names = self.outputs.iter().map(|(field, _)| field.name.clone());
         let set: Vec<(String, ArrayRef)> = names.zip(columns).collect();
-        gather::batch_with(&batch, &self.output, &set).map(Some)
+        gather::batch_with(batch, &self.output, &set)
     }
 }
 

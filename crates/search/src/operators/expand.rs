@@ -1,16 +1,18 @@
 //! One row for each member of a multivalue.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
-use spilltrail_event::{Field, Kind, Value};
+use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_event::{Field, Kind};
 
 use super::{Operator, Running};
-use crate::rows::arrow::{ColumnBuilder, ColumnReader};
+use crate::error::to_engine;
+use crate::rows::cut::{BATCH_BYTES, BATCH_ROWS, VIEW};
 
 /// Which rows a value becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,9 @@ pub struct Expand {
     pub whole: Whole,
     /// Members taken of one value at most; 0 is all.
     pub limit: usize,
+    /// All multivalue columns by which one row becomes several, if they are more than this: a row with
+    /// too many combinations is refused.
+    pub product: Vec<String>,
 }
 
 impl Operator for Expand {
@@ -40,7 +45,7 @@ impl Operator for Expand {
     }
 
     fn state(&self) -> String {
-        format!("{} {:?} {}", self.column, self.whole, self.limit)
+        format!("{} {:?} {} {:?}", self.column, self.whole, self.limit, self.product)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
@@ -64,8 +69,20 @@ impl Operator for Expand {
         _: &TaskContext,
     ) -> Result<Box<dyn Running>> {
         let index = input.index_of(&self.column)?;
-        Ok(Box::new(Expanding { output, index, whole: self.whole, limit: self.limit }))
+        let product = self.product.iter().filter_map(|name| input.index_of(name).ok()).collect();
+        let (whole, limit) = (self.whole, self.limit);
+        Ok(Box::new(Expanding { output, index, whole, limit, product, rest: None }))
     }
+}
+
+/// A batch that is being expanded.
+struct Rest {
+    batch: RecordBatch,
+    /// The row whose members are next.
+    row: usize,
+    /// Where among all members those of the row are that are wanted, and how many of them are given.
+    members: Vec<u32>,
+    given: usize,
 }
 
 struct Expanding {
@@ -73,49 +90,125 @@ struct Expanding {
     index: usize,
     whole: Whole,
     limit: usize,
+    /// The multivalue columns that the rows are expanded by in all; one that is expanded later counts,
+    /// too.
+    product: Vec<usize>,
+    rest: Option<Rest>,
 }
 
 impl Expanding {
-    fn members<'a>(&self, value: Value<'a>) -> Vec<std::borrow::Cow<'a, str>> {
-        let mut members = value.into_members();
+    /// Returns where the wanted members of a row are.
+    fn members(&self, lists: &ListArray, row: usize) -> Vec<u32> {
+        if lists.is_null(row) {
+            return Vec::new();
+        }
+        let offsets = lists.value_offsets();
+        let texts = lists.values().as_string_view();
+        let range = offsets[row] as usize..offsets[row + 1] as usize;
+        let mut places: Vec<usize> = range.filter(|place| texts.is_valid(*place)).collect();
         if self.whole == Whole::DistinctMembers {
-            let mut seen = std::collections::HashSet::new();
-            members.retain(|member| seen.insert(member.clone()));
+            let mut seen = HashSet::new();
+            places.retain(|place| seen.insert(texts.value(*place)));
         }
         if self.limit > 0 {
-            members.truncate(self.limit);
+            places.truncate(self.limit);
         }
-        members
+        // Offsets of lists have 31 bits.
+        places.into_iter().map(|place| place as u32).collect()
     }
+
+    /// Fails if a row has too many combinations of members.
+    fn check(&self, batch: &RecordBatch, row: usize) -> Result<()> {
+        if self.product.len() < 2 {
+            return Ok(());
+        }
+        let members = |index: &usize| batch.column(*index).as_list::<i32>().value_length(row);
+        let combinations = self.product.iter().map(|index| members(index).max(1) as usize);
+        check_combinations(combinations)
+    }
+}
+
+/// Groups that one row may count in, at most.
+const MAX_COMBINATIONS: usize = 100_000;
+
+/// Fails if these numbers of members have too many combinations for one row to count in.
+pub(super) fn check_combinations(members: impl Iterator<Item = usize>) -> Result<()> {
+    let combinations = members.fold(1_usize, usize::saturating_mul);
+    if combinations <= MAX_COMBINATIONS {
+        return Ok(());
+    }
+    Err(to_engine(
+        Diagnostic::error(
+            Code::LIMIT,
+            format!(
+                "the multivalue BY fields of one event have {combinations} combinations; an event \
+                 counts in at most {MAX_COMBINATIONS} groups"
+            ),
+        )
+        .help("group by fewer multivalue fields, or join the values of some with `nomv`"),
+    ))
+}
+
+/// Returns about how many bytes a copy of each row takes, apart from texts, which are shared.
+fn sizes(batch: &RecordBatch, without: usize) -> Vec<usize> {
+    let mut sizes = vec![batch.num_columns() * VIEW; batch.num_rows()];
+    for (_, column) in batch.columns().iter().enumerate().filter(|(index, _)| *index != without) {
+        if let Some(lists) = column.as_list_opt::<i32>() {
+            for (row, size) in sizes.iter_mut().enumerate() {
+                *size += lists.value_length(row) as usize * VIEW;
+            }
+        }
+    }
+    sizes
 }
 
 impl Running for Expanding {
     fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
-        let reader = ColumnReader::new(batch.column(self.index))?;
-        let mut rows: Vec<u32> = Vec::with_capacity(batch.num_rows());
-        let mut values = ColumnBuilder::new(Kind::Text);
-        for row in 0..batch.num_rows() {
-            let number = u32::try_from(row).unwrap_or(u32::MAX);
-            let members = self.members(reader.value(row));
-            if members.is_empty() && self.whole == Whole::MembersOrAbsent {
-                rows.push(number);
-                values.push(Value::Null);
+        self.rest = Some(Rest { batch, row: 0, members: Vec::new(), given: 0 });
+        self.more()
+    }
+
+    fn more(&mut self) -> Result<Option<RecordBatch>> {
+        let Some(mut rest) = self.rest.take() else { return Ok(None) };
+        let lists = rest.batch.column(self.index).as_list::<i32>().clone();
+        let sizes = sizes(&rest.batch, self.index);
+        let mut rows: Vec<u32> = Vec::with_capacity(BATCH_ROWS);
+        let mut values: Vec<Option<u32>> = Vec::with_capacity(BATCH_ROWS);
+        let mut bytes = 0;
+        while rest.row < rest.batch.num_rows() && rows.len() < BATCH_ROWS && bytes < BATCH_BYTES {
+            if rest.given == 0 {
+                self.check(&rest.batch, rest.row)?;
+                rest.members = self.members(&lists, rest.row);
             }
-            for member in members {
+            let number = u32::try_from(rest.row).unwrap_or(u32::MAX);
+            if rest.members.is_empty() && self.whole == Whole::MembersOrAbsent {
                 rows.push(number);
-                values.push(Value::Text(member));
+                values.push(None);
+            }
+            let room = (BATCH_ROWS - rows.len().min(BATCH_ROWS))
+                .min((BATCH_BYTES - bytes) / sizes[rest.row] + 1);
+            let members = &rest.members[rest.given..];
+            let members = &members[..members.len().min(room)];
+            rows.extend(members.iter().map(|_| number));
+            values.extend(members.iter().map(|member| Some(*member)));
+            bytes += members.len() * sizes[rest.row];
+            rest.given += members.len();
+            if rest.given == rest.members.len() {
+                (rest.row, rest.given) = (rest.row + 1, 0);
             }
         }
-        let rows = UInt32Array::from(rows);
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
-        for (index, column) in batch.columns().iter().enumerate() {
-            if index == self.index {
-                columns.push(Arc::new(datafusion::arrow::array::NullArray::new(0)));
+        let (rows, values) = (UInt32Array::from(rows), UInt32Array::from(values));
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(rest.batch.num_columns());
+        for (index, column) in rest.batch.columns().iter().enumerate() {
+            columns.push(if index == self.index {
+                take(lists.values(), &values, None)?
             } else {
-                columns.push(take(column, &rows, None)?);
-            }
+                take(column, &rows, None)?
+            });
         }
-        columns[self.index] = values.finish();
+        if rest.row < rest.batch.num_rows() {
+            self.rest = Some(rest);
+        }
         Ok(Some(RecordBatch::try_new(self.output.clone(), columns)?))
     }
 }

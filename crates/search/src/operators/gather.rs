@@ -14,7 +14,7 @@ use indexmap::IndexMap;
 use spilltrail_event::{Field, Kind};
 
 use super::Running;
-pub(crate) use super::held::HeldRows;
+pub(crate) use super::held::{HeldRows, Room};
 use crate::rows::arrow::ColumnReader;
 
 /// What is given, batch by batch.
@@ -38,7 +38,7 @@ impl Gather {
         context: &TaskContext,
         finish: impl FnOnce(HeldRows) -> Result<Given> + Send + 'static,
     ) -> Box<dyn Running> {
-        let held = HeldRows::new(name, input, context);
+        let held = HeldRows::new(name, input, &Room::of(context));
         Box::new(Self { held: Some((held, Box::new(finish))), given: Box::new(std::iter::empty()) })
     }
 }

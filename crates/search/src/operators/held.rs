@@ -5,6 +5,7 @@ use std::io::{BufReader, BufWriter, Write};
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
@@ -14,10 +15,47 @@ use datafusion::execution::disk_manager::DiskManager;
 use datafusion::execution::memory_pool::{
     MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
 };
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SpillFile, SpillWriter};
 
 use super::blocking::blocking;
 use super::gather::compacted;
+use crate::rows::cut::BATCH_ROWS;
+
+/// Where rows are held.
+#[derive(Debug, Clone)]
+pub(crate) struct Room {
+    pub(crate) pool: Arc<dyn MemoryPool>,
+    disk: Arc<DiskManager>,
+}
+
+impl Room {
+    /// Returns the room that a search has.
+    pub(crate) fn of(context: &TaskContext) -> Self {
+        Self::in_environment(&context.runtime_env())
+    }
+
+    /// Returns the room that the searches of an environment have.
+    pub(crate) fn in_environment(environment: &RuntimeEnv) -> Self {
+        Self { pool: environment.memory_pool.clone(), disk: environment.disk_manager.clone() }
+    }
+
+    /// Returns a new temporary file; `purpose` is what an error names.
+    ///
+    /// # Errors
+    /// Fails if the temporary folder cannot be written to.
+    pub(crate) fn file(&self, purpose: &str) -> Result<Arc<dyn SpillFile>> {
+        self.disk.create_tmp_file(purpose)
+    }
+
+    /// Returns the bytes that may be held in memory.
+    pub(crate) fn limit(&self) -> usize {
+        match self.pool.memory_limit() {
+            MemoryLimit::Finite(bytes) => bytes,
+            MemoryLimit::Infinite | MemoryLimit::Unknown => usize::MAX,
+        }
+    }
+}
 
 /// Batches in their order, each compact.
 pub(crate) struct HeldRows {
@@ -25,7 +63,7 @@ pub(crate) struct HeldRows {
     rows: usize,
     batches: Vec<RecordBatch>,
     name: String,
-    pool: Arc<dyn MemoryPool>,
+    room: Room,
     /// What the batches take; none before the first one, because the pool divides memory among all that
     /// have a part in it, and who comes before needs it first.
     memory: Option<MemoryReservation>,
@@ -33,12 +71,14 @@ pub(crate) struct HeldRows {
     knowledge: MemoryReservation,
     /// More is not held in memory, so that other operators get some.
     most: usize,
-    disk: Arc<DiskManager>,
     spill: Option<Spill>,
 }
 
 /// The part of all memory that rows may take before they go to disk.
 const PART: usize = 4;
+
+/// Bytes of rows that are collected before they are written to disk.
+const FEW: usize = 256 << 10;
 
 /// The rows that came first.
 struct Spill {
@@ -49,24 +89,31 @@ struct Spill {
 
 impl HeldRows {
     /// Returns no rows yet; `name` is whose they are.
-    pub(crate) fn new(name: &str, schema: SchemaRef, context: &TaskContext) -> Self {
-        let pool = context.memory_pool();
-        let most = match pool.memory_limit() {
-            MemoryLimit::Finite(bytes) => bytes / PART,
-            MemoryLimit::Infinite | MemoryLimit::Unknown => usize::MAX,
-        };
+    pub(crate) fn new(name: &str, schema: SchemaRef, room: &Room) -> Self {
+        let most = room.limit() / PART;
         Self {
             most,
             schema,
             rows: 0,
             batches: Vec::new(),
             name: name.to_owned(),
-            pool: pool.clone(),
             memory: None,
-            knowledge: MemoryConsumer::new(name).register(pool),
-            disk: context.runtime_env().disk_manager.clone(),
+            knowledge: MemoryConsumer::new(name).register(&room.pool),
+            room: room.clone(),
             spill: None,
         }
+    }
+
+    /// Returns no rows yet, which stay for as long as a search runs: only few of them in memory.
+    pub(crate) fn kept(name: &str, schema: SchemaRef, room: &Room) -> Self {
+        let rows = Self::new(name, schema, room);
+        Self { most: rows.most / PART, ..rows }
+    }
+
+    /// Returns no rows yet, which wait on disk unless they are few.
+    pub(crate) fn on_disk(name: &str, schema: SchemaRef, room: &Room) -> Self {
+        let rows = Self::new(name, schema, room);
+        Self { most: rows.most.min(FEW), ..rows }
     }
 
     /// Keeps a batch.
@@ -79,12 +126,17 @@ impl HeldRows {
         let size = batch.get_array_memory_size();
         self.batches.push(batch);
         let memory = self.memory.get_or_insert_with(|| {
-            MemoryConsumer::new(&self.name).with_can_spill(true).register(&self.pool)
+            MemoryConsumer::new(&self.name).with_can_spill(true).register(&self.room.pool)
         });
         if memory.size() + size > self.most || memory.try_grow(size).is_err() {
             self.spill()?;
         }
         Ok(())
+    }
+
+    /// Returns the schema of the rows.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
     }
 
     /// Returns how many rows there are.
@@ -111,16 +163,16 @@ impl HeldRows {
         let spill = match self.spill.take() {
             Some(spill) => spill,
             None => {
-                let file = self.disk.create_tmp_file("rows that are held")?;
+                let file = self.room.file("rows that are held")?;
                 let writer = BufWriter::new(file.open_writer()?);
                 Spill { batches: 0, file, writer: StreamWriter::try_new(writer, &self.schema)? }
             }
         };
         let spill = self.spill.insert(spill);
-        let Self { batches, memory, .. } = self;
+        let Self { batches, memory, schema, .. } = self;
         blocking(|| {
-            for batch in batches.drain(..) {
-                spill.writer.write(&batch)?;
+            for batches in few_batches(batches) {
+                spill.writer.write(&concat_batches(schema, &batches)?)?;
                 spill.batches += 1;
             }
             Ok::<(), DataFusionError>(())
@@ -157,6 +209,26 @@ impl HeldRows {
         let replay = self.replay()?;
         Ok(Replay { memory: (self.memory, Some(self.knowledge)), ..replay })
     }
+}
+
+/// Takes the batches, those together that are one batch's worth of rows: small ones take more room on disk
+/// than their rows.
+fn few_batches(batches: &mut Vec<RecordBatch>) -> Vec<Vec<RecordBatch>> {
+    let mut together: Vec<Vec<RecordBatch>> = Vec::new();
+    let mut rows = 0;
+    for batch in batches.drain(..) {
+        match together.last_mut() {
+            Some(last) if rows + batch.num_rows() <= BATCH_ROWS => {
+                rows += batch.num_rows();
+                last.push(batch);
+            }
+            _ => {
+                rows = batch.num_rows();
+                together.push(vec![batch]);
+            }
+        }
+    }
+    together
 }
 
 /// Held rows, batch by batch.
@@ -227,7 +299,7 @@ mod tests {
     fn rows_come_back_in_their_order_from_wherever_they_were() {
         let schema = schema_of([("a", Kind::Text)]);
         for (memory, spills) in [(1 << 24, false), (1 << 16, true), (0, true)] {
-            let mut held = HeldRows::new("test", schema.clone(), &task(memory));
+            let mut held = HeldRows::new("test", schema.clone(), &Room::of(&task(memory)));
             let mut want = Vec::new();
             for number in 0..100 {
                 let rows: Vec<_> =

@@ -1,8 +1,16 @@
 //! Values of several fields as one key that is equal exactly where they are.
 
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::Result;
 use spilltrail_event::Value;
 
+use super::expand::check_combinations;
+use super::gather;
 use crate::rows::arrow::ColumnReader;
+
+/// Bytes of a key in a table besides its own: its slot, with the room that a table leaves, and what its
+/// allocation is rounded up by.
+pub(crate) const HELD: usize = 96;
 
 /// Returns the key of the values in a row; none if one of them is absent. A column that does not
 /// exist is absent everywhere. Multivalues are equal as whole lists.
@@ -20,12 +28,30 @@ pub(crate) fn whole(columns: &[Option<ColumnReader>], row: usize) -> Option<Vec<
     Some(key)
 }
 
+/// Returns readers of the columns that make keys; a column that does not exist is absent everywhere.
+pub(crate) fn readers(batch: &RecordBatch, names: &[String]) -> Result<Vec<Option<ColumnReader>>> {
+    let schema = batch.schema();
+    let indices = gather::indices(&schema);
+    let index = |name: &String| indices.get(name.as_str()).copied();
+    let reader = |name| index(name).map(|at| ColumnReader::new(batch.column(at))).transpose();
+    names.iter().map(reader).collect()
+}
+
 /// Returns the keys of the groups that a row belongs to: one for each combination of members, none
 /// if a value is absent.
-pub(crate) fn groups(columns: &[Option<ColumnReader>], row: usize) -> Vec<Vec<u8>> {
+///
+/// # Errors
+/// Fails if there are too many combinations of several fields.
+pub(crate) fn groups(columns: &[Option<ColumnReader>], row: usize) -> Result<Vec<Vec<u8>>> {
+    let values: Vec<Value<'_>> = columns
+        .iter()
+        .map(|column| column.as_ref().map_or(Value::Null, |column| column.value(row)))
+        .collect();
+    if values.iter().filter(|value| matches!(value, Value::Multi(_))).count() > 1 {
+        check_combinations(values.iter().map(|value| value.members().len()))?;
+    }
     let mut keys = vec![Vec::new()];
-    for column in columns {
-        let value = column.as_ref().map_or(Value::Null, |column| column.value(row));
+    for value in &values {
         let members = value.members();
         if let [only] = members.as_slice() {
             keys.iter_mut().for_each(|key| extend(key, only.as_bytes()));
@@ -42,7 +68,7 @@ pub(crate) fn groups(columns: &[Option<ColumnReader>], row: usize) -> Vec<Vec<u8
             })
             .collect();
     }
-    keys
+    Ok(keys)
 }
 
 fn extend(key: &mut Vec<u8>, part: &[u8]) {
@@ -76,10 +102,10 @@ mod tests {
         assert_eq!(whole(&columns, 0), whole(&columns, 2));
         assert_ne!(whole(&columns, 0), whole(&columns, 1));
         assert_eq!(whole(&columns, 3), None);
-        assert_eq!(groups(&columns, 0).len(), 2);
-        assert_eq!(groups(&columns, 1).len(), 1);
-        assert!(groups(&columns, 3).is_empty());
-        assert!(groups(&[None], 0).is_empty());
-        assert_eq!(groups(&[], 0), [Vec::<u8>::new()]);
+        assert_eq!(groups(&columns, 0).unwrap().len(), 2);
+        assert_eq!(groups(&columns, 1).unwrap().len(), 1);
+        assert!(groups(&columns, 3).unwrap().is_empty());
+        assert!(groups(&[None], 0).unwrap().is_empty());
+        assert_eq!(groups(&[], 0).unwrap(), [Vec::<u8>::new()]);
     }
 }

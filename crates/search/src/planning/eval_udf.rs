@@ -16,11 +16,13 @@ use datafusion::logical_expr::{
 };
 use jiff::tz::{Offset, TimeZone};
 use serde::{Deserialize, Serialize};
-use spilltrail_eval::{EvalContext, Expression, ResultKind, Row};
+use spilltrail_eval::{EvalContext, Expression, ResultKind, Row, limits};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::EvalExpr;
 
-use crate::rows::arrow::{ColumnBuilder, ColumnReader, data_type};
+use crate::error::to_engine;
+use crate::rows::arrow::{ColumnReader, data_type};
+use crate::rows::cut::{self, BoundedColumn};
 use crate::rows::row_memo;
 
 /// The name that plans show.
@@ -187,7 +189,7 @@ impl ScalarUDFImpl for EvalUdf {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let columns = args.args.iter().map(|column| column.to_array(args.number_rows));
+        let columns = args.args.iter().map(|column| cut::array_of(column, args.number_rows));
         let arrays = columns.collect::<Result<Vec<_>>>()?;
         let columns = arrays.iter().map(ColumnReader::new).collect::<Result<Vec<_>>>()?;
         let rows = args.number_rows;
@@ -199,20 +201,29 @@ impl ScalarUDFImpl for EvalUdf {
             }
             row_memo::once_each(&arrays, rows, &mut visit)
         };
-        let (array, numbers) = match self.state.output {
+        match self.state.output {
             Output::Condition => {
                 let mut builder = BooleanBuilder::new();
-                let numbers = each(&mut |row| builder.append_option(self.expression.holds(row)));
-                (Arc::new(builder.finish()) as ArrayRef, numbers)
+                let mut test = |row: &BatchRow<'_>| {
+                    let holds =
+                        if limits::is_refused() { None } else { self.expression.holds(row) };
+                    builder.append_option(holds);
+                };
+                let numbers = limits::watch(|| each(&mut test)).map_err(to_engine)?;
+                let array = Arc::new(builder.finish()) as ArrayRef;
+                Ok(ColumnarValue::Array(row_memo::spread(array, numbers.as_ref())?))
             }
             Output::Field(kind) => {
-                let mut builder = ColumnBuilder::new(kind);
-                let numbers = each(&mut |row| builder.push(self.expression.evaluate(row)));
-                (builder.finish(), numbers)
+                let mut column = BoundedColumn::new(kind, rows);
+                let mut compute = |row: &BatchRow<'_>| {
+                    if column.takes_more() {
+                        column.push(self.expression.evaluate(row));
+                    }
+                };
+                let numbers = limits::watch(|| each(&mut compute)).map_err(to_engine)?;
+                Ok(ColumnarValue::Array(column.spread(numbers.as_ref())?))
             }
-        };
-        let array = row_memo::spread(array, numbers.as_ref())?;
-        Ok(ColumnarValue::Array(array))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! aggregates, and the plan that reads events.
 
 pub mod aggregate;
+pub(crate) mod batch_rows;
 pub mod eval;
 pub mod eval_udf;
 pub mod facts;

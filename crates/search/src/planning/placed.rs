@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlanBuilder, lit};
 use indexmap::IndexMap;
-use spilltrail_event::{Field, Kind, Value};
+use spilltrail_event::{Field, Kind};
 
-use crate::operators::{Append, Derive, RowFunction, Summarize, Summary, gather};
+use crate::operators::{Append, Derive, KeptRows, RowFunction, Summarize, Summary};
 use crate::planning::plan::{Plan, column};
-use crate::rows::arrow::{ColumnBuilder, ColumnReader, data_type, schema_of};
+use crate::rows::arrow::data_type;
 use crate::rows::{Rows, convert};
 
 impl Rows {
@@ -20,12 +21,26 @@ impl Rows {
     /// Fails if DataFusion refuses the table.
     pub fn into_plan(self) -> Result<Plan, DataFusionError> {
         let (fields, transformed) = (self.fields.clone(), self.transformed);
-        let source = provider_as_source(self.into_table()?);
-        let logical = LogicalPlanBuilder::scan("rows", source, None)?.build()?;
-        let mut plan = Plan::new(logical, fields)?;
-        plan.transformed = transformed;
-        Ok(plan)
+        scan(self.into_table()?, fields, transformed)
     }
+}
+
+impl KeptRows {
+    /// Returns the plan that gives these rows in order.
+    ///
+    /// # Errors
+    /// Fails if DataFusion refuses the table.
+    pub(crate) fn into_plan(self) -> Result<Plan, DataFusionError> {
+        let (fields, transformed) = (self.fields.clone(), self.transformed);
+        scan(self.into_table()?, fields, transformed)
+    }
+}
+
+fn scan(table: Arc<dyn TableProvider>, fields: Vec<Field>, transformed: bool) -> Result<Plan> {
+    let logical = LogicalPlanBuilder::scan("rows", provider_as_source(table), None)?.build()?;
+    let mut plan = Plan::new(logical, fields)?;
+    plan.transformed = transformed;
+    Ok(plan)
 }
 
 impl Append {
@@ -34,7 +49,7 @@ impl Append {
     ///
     /// # Errors
     /// Fails if DataFusion refuses the plan.
-    pub fn on(plan: Plan, rows: &Rows) -> Result<Plan> {
+    pub(crate) fn on(plan: Plan, rows: KeptRows) -> Result<Plan> {
         let mut kinds: IndexMap<String, Kind> =
             plan.fields().map(|(name, kind)| (name.to_owned(), kind)).collect();
         for field in &rows.fields {
@@ -56,33 +71,11 @@ impl Append {
         let fields: Vec<Field> =
             kinds.into_iter().map(|(name, kind)| Field::new(name, kind)).collect();
         let transformed = plan.transformed || rows.transformed;
-        let rows = Arc::new(widened(rows, fields)?);
-        let mut plan = plan.project(columns)?.operator(Arc::new(Self { rows }));
+        let append = Self { rows: Arc::new(rows), fields };
+        let mut plan = plan.project(columns)?.operator(Arc::new(append));
         plan.transformed = transformed;
         Ok(plan)
     }
-}
-
-/// Returns the rows with exactly these columns.
-fn widened(rows: &Rows, fields: Vec<Field>) -> Result<Rows> {
-    let schema = schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind)));
-    let mut batches = Vec::with_capacity(rows.batches.len());
-    for batch in &rows.batches {
-        let mut columns = Vec::with_capacity(fields.len());
-        let own = batch.schema();
-        let own = gather::indices(&own);
-        for field in &fields {
-            let index = own.get(field.name.as_str());
-            let reader = index.map(|index| ColumnReader::new(batch.column(*index))).transpose()?;
-            let mut builder = ColumnBuilder::new(field.kind);
-            for row in 0..batch.num_rows() {
-                builder.push(reader.as_ref().map_or(Value::Null, |reader| reader.value(row)));
-            }
-            columns.push(builder.finish());
-        }
-        batches.push(gather::of_columns(&schema, columns, batch.num_rows())?);
-    }
-    Ok(Rows { fields, batches, ..rows.clone() })
 }
 
 impl Derive {

@@ -10,7 +10,11 @@ use datafusion::arrow::array::{
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use datafusion::error::DataFusionError;
+use spilltrail_eval::limits;
 use spilltrail_event::{Kind, Value};
+
+/// Bytes of a value besides its text: a view, or a number with its share of the rest.
+const CELL: usize = 16;
 
 /// Returns the Arrow type of columns of this kind.
 #[must_use]
@@ -136,6 +140,7 @@ fn if_valid<'a, A: Array>(
 #[derive(Debug)]
 pub struct ColumnBuilder {
     builder: Builder,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -154,12 +159,19 @@ impl ColumnBuilder {
             Kind::Text => Builder::Text(StringViewBuilder::new()),
             Kind::Multi => Builder::Multi(ListBuilder::new(StringViewBuilder::new())),
         };
-        Self { builder }
+        Self { builder, bytes: 0 }
+    }
+
+    /// Returns the bytes of what was appended, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Appends a value. A number column takes what looks like a number and else null; a text column
     /// takes the printed form.
     pub fn push(&mut self, value: Value<'_>) {
+        self.bytes += CELL + limits::size(&value);
         match &mut self.builder {
             Builder::Number(builder) => builder.append_option(value.as_number()),
             Builder::Text(builder) => builder.append_option(value.to_text()),

@@ -3,6 +3,7 @@
 pub mod arrow;
 pub mod bins;
 pub mod convert;
+pub(crate) mod cut;
 pub mod json;
 pub mod mapped;
 pub mod row_memo;
@@ -10,19 +11,15 @@ pub(crate) mod sort_key;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::{Session, TableProvider};
+use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
-use datafusion::datasource::{MemTable, TableType};
-use datafusion::execution::memory_pool::MemoryReservation;
-use datafusion::logical_expr::Expr;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::datasource::MemTable;
 use indexmap::IndexMap;
 use spilltrail_event::{Field, Kind, Value};
 
 use self::arrow::{ColumnBuilder, ColumnReader, schema_of};
+use self::cut::BATCH_ROWS;
 use self::row_memo::RowMemo;
 
 /// One row: its fields in order.
@@ -37,15 +34,13 @@ pub struct Rows {
     pub batches: Vec<RecordBatch>,
     /// True if a transforming command made them.
     pub transformed: bool,
-    /// The memory that they were given, for as long as they or a plan over them are kept.
-    pub(crate) memory: Option<Arc<MemoryReservation>>,
 }
 
 impl Rows {
     /// Returns rows of these columns.
     #[must_use]
     pub fn new(fields: Vec<Field>, batches: Vec<RecordBatch>, transformed: bool) -> Self {
-        Self { fields, batches, transformed, memory: None }
+        Self { fields, batches, transformed }
     }
 
     /// Returns rows made of records; the columns are in first-seen order, each as wide as its values
@@ -84,6 +79,21 @@ impl Rows {
             datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(records.len()));
         let batch = RecordBatch::try_new_with_options(schema, columns, &options);
         Self::new(fields, batch.into_iter().collect(), false)
+    }
+
+    /// Returns rows that are all the same record. Their batches share their memory.
+    #[must_use]
+    pub(crate) fn repeated(record: IndexMap<String, Value<'_>>, count: usize) -> Self {
+        let one = vec![record; count.min(BATCH_ROWS)];
+        let mut rows = Self::from_records(&one);
+        if let [batch] = rows.batches.as_slice()
+            && batch.num_rows() > 0
+        {
+            let (whole, rest) = (count / batch.num_rows(), count % batch.num_rows());
+            let last = (rest > 0).then(|| batch.slice(0, rest));
+            rows.batches = std::iter::repeat_n(batch.clone(), whole).chain(last).collect();
+        }
+        rows
     }
 
     /// Returns the number of rows.
@@ -129,40 +139,12 @@ impl Rows {
     pub fn into_table(self) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         let schema = schema_of(self.fields.iter().map(|field| (field.name.as_str(), field.kind)));
         let table = MemTable::try_new(schema, vec![self.batches])?;
-        Ok(Arc::new(HeldTable { table, _memory: self.memory }))
+        Ok(Arc::new(table))
     }
 
     /// Returns the rows one by one, each with the fields that it has, in column order.
     pub fn iter(&self) -> impl Iterator<Item = IndexMap<String, Value<'static>>> {
         self.batches.iter().flat_map(batch_rows)
-    }
-}
-
-/// A table of rows in memory that are accounted for as long as a plan has it.
-#[derive(Debug)]
-struct HeldTable {
-    table: MemTable,
-    _memory: Option<Arc<MemoryReservation>>,
-}
-
-#[async_trait]
-impl TableProvider for HeldTable {
-    fn schema(&self) -> SchemaRef {
-        self.table.schema()
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Temporary
-    }
-
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-        self.table.scan(state, projection, filters, limit).await
     }
 }
 

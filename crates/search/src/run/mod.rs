@@ -11,8 +11,7 @@ use datafusion::common::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
@@ -24,38 +23,67 @@ use spilltrail_event::Field;
 use spilltrail_spl::{Expansion, Pipeline};
 
 use self::first_rows::FirstRows;
-use self::optimizer::FilterAtOnce;
+use self::optimizer::{CutProjections, FilterAtOnce};
 use crate::analysis::{Analysis, analyze, has_errors};
 use crate::commands::{self, pipeline};
 use crate::context::SearchContext;
 use crate::operators::{ComputeNode, OperatorNode, OperatorPlanner, gather};
+use crate::planning::batch_rows;
 use crate::planning::plan::{Needs, Plan};
+use crate::pool::{ProcessMemory, SearchMemory};
 use crate::rows::Rows;
+use crate::rows::cut::BATCH_ROWS;
 
 /// Files that are merged at a time; what was spilled to more is merged in several rounds. Each takes a few
 /// batches of memory, without which the operator that merges may have too little for its own.
 const FAN_IN: usize = 8;
 
-/// Rows in a batch. Merging takes memory by the batch, and smaller ones cost no more time.
-const BATCH_ROWS: usize = 512;
-
-/// Makes DataFusion's session: `memory` bytes in all, spilling to the system's temporary folder.
+/// Makes DataFusion's session of one search: `memory` bytes in all, spilling to the system's temporary
+/// folder.
 ///
 /// # Errors
 /// Fails if the temporary folder cannot be used.
 pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
+    session_of(ProcessMemory::new(memory).search(memory))
+}
+
+/// Returns the session of another search, which may hold what `memory` says. All else is shared.
+#[must_use]
+pub fn session_with(session: &SessionContext, memory: Arc<SearchMemory>) -> SessionContext {
+    let limit = memory.limit();
+    let runtime = RuntimeEnv { memory_pool: memory, ..(*session.runtime_env()).clone() };
+    let mut config = session.copied_config();
+    config = config.with_sort_spill_reservation_bytes(merge_memory(limit));
+    let state = SessionStateBuilder::new_from_existing(session.state())
+        .with_config(config)
+        .with_runtime_env(Arc::new(runtime))
+        .build();
+    SessionContext::new_with_state(state)
+}
+
+/// Returns what a sort sets aside for merging what it spilled. The engine's own 10 MiB would not leave
+/// anything of a small limit.
+fn merge_memory(limit: usize) -> usize {
+    (limit / 16).min(10 << 20)
+}
+
+/// Makes the session of one search.
+///
+/// # Errors
+/// As [`session`].
+pub fn session_of(memory: Arc<SearchMemory>) -> Result<SessionContext, DataFusionError> {
     // Rows are in order, and one partition keeps them so; reading is parallel inside the source.
     let mut config = SessionConfig::new()
         .with_target_partitions(1)
         .with_batch_size(BATCH_ROWS)
-        // Each sort sets this aside for merging what it spilled; the engine's own 10 MiB would not
-        // leave anything of a small limit.
-        .with_sort_spill_reservation_bytes((memory / 16).min(10 << 20))
+        .with_sort_spill_reservation_bytes(merge_memory(memory.limit()))
+        // Batches that are sorted as one come out as slices of it, each of which counts as all.
+        .with_sort_in_place_threshold_bytes((memory.limit() / 256).min(1 << 20))
         .with_information_schema(false);
     // The rules stand in an order in which none waits for what a later one does.
     config.options_mut().optimizer.max_passes = 1;
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
+        .with_memory_pool(memory)
         .with_disk_manager_builder(
             DiskManagerBuilder::default()
                 .with_mode(DiskManagerMode::OsTmpDirectory)
@@ -68,6 +96,7 @@ pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
         .with_default_features()
         .with_optimizer_rules(optimizer::rules())
         .with_physical_optimizer_rule(Arc::new(FilterAtOnce))
+        .with_physical_optimizer_rule(Arc::new(CutProjections))
         .with_query_planner(Arc::new(OperatorQueryPlanner))
         .build();
     Ok(SessionContext::new_with_state(state))
@@ -199,7 +228,8 @@ async fn execute(
 ) -> Result<SendableRecordBatchStream, Diagnostic> {
     let failed = |error: DataFusionError| crate::error::from_engine(&error);
     let physical = context.session.state().create_physical_plan(plan).await.map_err(failed)?;
-    datafusion::physical_plan::execute_stream(physical, context.session.task_ctx()).map_err(failed)
+    let task = batch_rows::task_context(&context.session, &physical);
+    datafusion::physical_plan::execute_stream(physical, task).map_err(failed)
 }
 
 impl Prepared {

@@ -46,6 +46,19 @@ pub(crate) fn expression(
     AggregateUDF::new_from_impl(StatsUdaf { signature, aggregates }).call(vec![argument])
 }
 
+/// Functions whose statistic of a group is as large as the group has values.
+const KEEP_VALUES: &[&str] =
+    &["dc", "estdc", "exactperc", "list", "median", "mode", "perc", "upperperc", "values"];
+
+/// Returns the names of the functions whose statistic of a group may be as large as the group has values.
+pub(crate) fn keeps_values(function: &AggregateUDF) -> Vec<&'static str> {
+    let function: &dyn std::any::Any = function.inner().as_ref();
+    let Some(function) = function.downcast_ref::<StatsUdaf>() else { return Vec::new() };
+    let functions = function.aggregates.iter().map(|taking| &taking.aggregate.function);
+    let known = |function: &String| KEEP_VALUES.iter().find(|name| *name == function).copied();
+    functions.filter_map(known).collect()
+}
+
 /// An aggregate and which members of the struct it takes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Taking {

@@ -19,22 +19,30 @@ fn documents(count: usize) -> String {
 #[tokio::test]
 async fn what_does_not_fit_is_told() {
     let lines = documents(2000);
-    for search in [
-        "| spath input=doc",
-        "| appendpipe [stats count]",
-        "| append [search * | head 1500]",
-        "| eventstats values(doc) as docs | stats count",
-        "| streamstats window=2000 values(doc) as docs | stats count",
+    for (search, who) in [
+        ("| spath input=doc", None),
+        ("| appendpipe [stats count]", None),
+        ("| append [search * | head 1500]", None),
+        ("| stats values(doc) as docs", Some("computing `values`")),
+        ("| eventstats values(doc) as docs | stats count", Some("`eventstats`")),
+        ("| streamstats window=2000 values(doc) as docs | stats count", Some("`streamstats`")),
     ] {
         // A thousandth of the rows fits, all of them do not.
-        for (memory, fits) in [(256 << 20, true), (2 << 20, false)] {
+        for (memory, is_refused) in [(256 << 20, false), (2 << 20, true)] {
             let context = context(rows(&lines), memory);
             let outcome = match run::prepare(search, None, &context).await {
-                Ok(prepared) => prepared.collect(&context).await.map_err(|failure| vec![failure]),
-                Err(diagnostics) => Err(diagnostics),
+                Ok(prepared) => prepared.collect(&context).await.map(drop).err(),
+                Err(mut diagnostics) => Some(diagnostics.remove(0)),
             };
-            let codes = outcome.map(drop).map_err(|failures| failures[0].code);
-            assert_eq!(codes, if fits { Ok(()) } else { Err(Code::MEMORY_LIMIT) }, "{search}");
+            match (outcome, who.filter(|_| is_refused)) {
+                (None, None) => {}
+                (Some(failure), Some(who)) => {
+                    let message = &failure.message;
+                    assert_eq!(failure.code, Code::MEMORY_LIMIT, "{search}: {message}");
+                    assert!(message.contains("2 MiB") && message.contains(who), "{message}");
+                }
+                (outcome, want) => panic!("{search}: {outcome:?}, {want:?}"),
+            }
         }
     }
 }

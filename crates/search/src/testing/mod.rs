@@ -1,8 +1,10 @@
 //! What the tests of this crate share: a context over rows in memory; and the tests that are about the
 //! whole way from a search to its rows.
 
+mod bounds;
 mod cases;
 mod deep;
+mod matrix;
 mod memory;
 mod mistakes;
 mod optimized;

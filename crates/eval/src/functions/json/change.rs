@@ -5,9 +5,9 @@ use spilltrail_event::Value;
 
 use super::path::{self, Step};
 use super::{element, parse, to_text};
-use crate::CallContext;
 use crate::functions::Category;
 use crate::functions::{Arity, EvalFunction, doc, returns};
+use crate::{CallContext, limits};
 
 pub(in super::super) static JSON_APPEND: EvalFunction = EvalFunction::row(
     doc(
@@ -126,10 +126,25 @@ fn change<'a>(
     mut apply: impl FnMut(&mut Json, &str, &Json),
 ) -> Value<'a> {
     let Some(mut document) = parse(&arguments[0]) else { return Value::Null };
+    let mut bytes = limits::size(&arguments[0]);
     for (index, pair) in arguments[1..].chunks_exact(2).enumerate() {
         let Some(path) = pair[0].to_text() else { return Value::Null };
+        // A path that leads to every element of an array puts the value there as many times.
+        bytes += limits::size(&pair[1]) * targets(&document, &path);
+        if !limits::allows("json_set", bytes) {
+            return Value::Null;
+        }
         let value = element(&pair[1], context.is_string(2 * index + 2));
         apply(&mut document, &path, &value);
     }
     to_text(&document)
+}
+
+/// Returns in how many places of the document a path may end.
+fn targets(document: &Json, path: &str) -> usize {
+    let steps = path::parse(path);
+    match steps.iter().rposition(|step| *step == Step::Each) {
+        Some(last) => path::find_in_document(document, &steps[..=last]).len(),
+        None => 1,
+    }
 }

@@ -9,7 +9,9 @@ use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
-use crate::operators::{Operator, Running, gather, key};
+use crate::operators::by_key::{self, ByKey, KeyedRow, KeyedWork};
+use crate::operators::gather::{self, Room};
+use crate::operators::{Operator, Running, key};
 use crate::rows::arrow::ColumnReader;
 
 /// Removes the rows that repeat a combination of values; the first ones are kept.
@@ -47,10 +49,16 @@ impl Operator for Dedup {
         true
     }
 
-    fn start(&self, input: SchemaRef, _: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
         let indices = self.fields.iter().map(|field| input.index_of(field).ok()).collect();
         let counts = Counts { is_consecutive: self.is_consecutive, ..Counts::default() };
-        Ok(Box::new(Deduplicating { dedup: self.clone(), indices, counts }))
+        let work = Deduplicating { dedup: self.clone(), indices, counts };
+        Ok(Box::new(ByKey::start("dedup", &input, output, Room::of(context), work)))
     }
 }
 
@@ -60,21 +68,44 @@ struct Deduplicating {
     counts: Counts,
 }
 
-impl Running for Deduplicating {
-    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+impl KeyedWork for Deduplicating {
+    fn fresh(&self) -> Self {
+        let counts = Counts { is_consecutive: self.dedup.is_consecutive, ..Counts::default() };
+        Self { dedup: self.dedup.clone(), indices: self.indices.clone(), counts }
+    }
+
+    fn entries(&self, batch: &RecordBatch) -> Result<Vec<KeyedRow>> {
         let readers = self
             .indices
             .iter()
             .map(|index| index.map(|index| ColumnReader::new(batch.column(index))).transpose())
             .collect::<Result<Vec<_>>>()?;
-        let mut kept = Vec::with_capacity(batch.num_rows());
-        let mut repeated = Vec::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
-            let key = key::whole(&readers, row);
-            let is_empty = key.is_none();
-            let is_repeated = key.is_some_and(|key| self.counts.add(key) > self.dedup.keep);
+        let entry = |row: usize| KeyedRow {
+            row: u32::try_from(row).unwrap_or(u32::MAX),
+            key: key::whole(&readers, row),
+            times: 1,
+            is_own: true,
+        };
+        Ok((0..batch.num_rows()).map(entry).collect())
+    }
+
+    fn knows(&self, key: &[u8]) -> bool {
+        self.counts.counts.contains_key(key)
+    }
+
+    fn held(&self) -> usize {
+        self.counts.held
+    }
+
+    fn take(&mut self, batch: &RecordBatch, entries: &[KeyedRow]) -> Result<Option<RecordBatch>> {
+        let batch = by_key::own_rows(batch, entries)?;
+        let mut kept = Vec::with_capacity(entries.len());
+        let mut repeated = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let count = entry.key.as_ref().map(|key| self.counts.add(key));
+            let is_repeated = count.is_some_and(|count| count > self.dedup.keep);
             repeated.push(is_repeated);
-            kept.push(if is_empty {
+            kept.push(if entry.key.is_none() {
                 self.dedup.keep_empty
             } else {
                 !is_repeated || self.dedup.keep_events
@@ -86,10 +117,6 @@ impl Running for Deduplicating {
             batch
         };
         Ok(Some(filter_record_batch(&batch, &BooleanArray::from(kept))?))
-    }
-
-    fn held(&self) -> usize {
-        self.counts.held
     }
 }
 
@@ -113,19 +140,18 @@ struct Counts {
 
 impl Counts {
     /// Returns how often `key` has come, this time included; with `is_consecutive`, in a row.
-    fn add(&mut self, key: Vec<u8>) -> usize {
-        if self.is_consecutive && !self.counts.contains_key(&key) {
+    fn add(&mut self, key: &[u8]) -> usize {
+        if let Some(count) = self.counts.get_mut(key) {
+            *count += 1;
+            return *count;
+        }
+        if self.is_consecutive {
             self.counts.clear();
             self.held = 0;
         }
-        let size = key.len() + 64;
-        let held = &mut self.held;
-        let count = self.counts.entry(key).or_insert_with(|| {
-            *held += size;
-            0
-        });
-        *count += 1;
-        *count
+        self.held += key.len() + key::HELD;
+        self.counts.insert(key.to_vec(), 1);
+        1
     }
 }
 
@@ -135,7 +161,7 @@ mod tests {
 
     fn counted(is_consecutive: bool, keys: &str) -> Vec<usize> {
         let mut counts = Counts { is_consecutive, ..Counts::default() };
-        keys.bytes().map(|key| counts.add(vec![key])).collect()
+        keys.bytes().map(|key| counts.add(&[key])).collect()
     }
 
     #[test]

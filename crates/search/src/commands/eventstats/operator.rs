@@ -1,18 +1,19 @@
 //! The statistics of a row's group, added to the row.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::Result;
+use datafusion::arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef, UInt32Type};
+use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Value, fields};
 
 use crate::error::to_engine;
-use crate::operators::gather::{self, Given, HeldRows};
+use crate::operators::by_key::{self, ByKey, KeyedRow, KeyedWork};
+use crate::operators::gather::{self, Given, HeldRows, Room};
 use crate::operators::{Operator, Running, key};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::stats::{GroupStatistics, PlannedAggregate};
@@ -51,18 +52,14 @@ impl Operator for EventStatistics {
         output: SchemaRef,
         context: &TaskContext,
     ) -> Result<Box<dyn Running>> {
-        let statistics = self.aggregates.iter().map(PlannedAggregate::start_groups);
-        Ok(Box::new(Grouping {
-            statistics: statistics.collect(),
-            operator: self.clone(),
-            output,
-            groups: HashMap::new(),
-            rows: Vec::new(),
-            keys: 0,
-            learnt: 0,
-            held: Some(HeldRows::new(self.name(), input, context)),
-            given: Box::new(std::iter::empty()),
-        }))
+        let room = Room::of(context);
+        let work = Grouping::new(
+            Arc::new(self.clone()),
+            by_key::numbered(&input),
+            by_key::numbered(&output),
+            room.clone(),
+        );
+        Ok(Box::new(ByKey::start("eventstats", &input, output, room, work)))
     }
 }
 
@@ -75,14 +72,12 @@ pub(in crate::commands) fn output_fields(aggregates: &[PlannedAggregate]) -> Vec
 pub(in crate::commands) struct Inputs {
     columns: Vec<Option<ColumnReader>>,
     time: Option<ColumnReader>,
-    pub(in crate::commands) by: Vec<Option<ColumnReader>>,
 }
 
 impl Inputs {
     pub(in crate::commands) fn new(
         batch: &RecordBatch,
         aggregates: &[PlannedAggregate],
-        by: &[String],
     ) -> Result<Self> {
         let schema = batch.schema();
         let indices = gather::indices(&schema);
@@ -97,7 +92,6 @@ impl Inputs {
                 .map(Option::transpose)
                 .collect::<Result<_>>()?,
             time: reader(fields::TIME)?,
-            by: by.iter().map(|name| reader(name)).collect::<Result<_>>()?,
         })
     }
 
@@ -111,45 +105,106 @@ impl Inputs {
     }
 }
 
+/// The column that a row's group is kept in while it is held.
+const GROUP: &str = "\u{4}group";
+
 struct Grouping {
-    operator: EventStatistics,
+    operator: Arc<EventStatistics>,
+    input: SchemaRef,
     output: SchemaRef,
+    room: Room,
     groups: HashMap<Vec<u8>, u32>,
     /// Of each aggregate the statistics of all groups.
     statistics: Vec<Box<dyn GroupStatistics>>,
-    /// The group of each row.
-    rows: Vec<Option<u32>>,
     /// The bytes of the groups' keys.
     keys: usize,
-    /// The memory of all of this that is accounted for.
-    learnt: usize,
-    /// None once they are given.
+    /// The rows with their groups; `None` once they are given.
     held: Option<HeldRows>,
-    given: Given,
 }
 
 impl Grouping {
-    fn group(&mut self, key: Vec<u8>) -> Result<u32> {
-        let count = self.groups.len();
-        Ok(match self.groups.entry(key) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(vacant) => {
-                let number = u32::try_from(count).map_err(|_| {
-                    to_engine(Diagnostic::error(
-                        Code::LIMIT,
-                        "there are more than 4,294,967,296 groups",
-                    ))
-                })?;
-                self.keys += vacant.key().len() + 64;
-                self.statistics.iter_mut().for_each(|statistics| statistics.grow(count + 1));
-                *vacant.insert(number)
+    fn new(
+        operator: Arc<EventStatistics>,
+        input: SchemaRef,
+        output: SchemaRef,
+        room: Room,
+    ) -> Self {
+        let group = ArrowField::new(GROUP, DataType::UInt32, true);
+        let fields = input.fields().iter().cloned().chain([Arc::new(group)]);
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Self {
+            statistics: operator.aggregates.iter().map(PlannedAggregate::start_groups).collect(),
+            operator,
+            input,
+            output,
+            groups: HashMap::new(),
+            keys: 0,
+            held: Some(HeldRows::new("eventstats", schema, &room)),
+            room,
+        }
+    }
+
+    fn group(&mut self, key: &[u8]) -> Result<u32> {
+        if let Some(group) = self.groups.get(key) {
+            return Ok(*group);
+        }
+        let number = u32::try_from(self.groups.len()).map_err(|_| {
+            to_engine(Diagnostic::error(Code::LIMIT, "there are more than 4,294,967,296 groups"))
+        })?;
+        self.keys += key.len() + key::HELD;
+        self.groups.insert(key.to_vec(), number);
+        self.statistics.iter_mut().for_each(|statistics| statistics.grow(self.groups.len()));
+        Ok(number)
+    }
+}
+
+impl KeyedWork for Grouping {
+    fn fresh(&self) -> Self {
+        let (input, output) = (self.input.clone(), self.output.clone());
+        Self::new(self.operator.clone(), input, output, self.room.clone())
+    }
+
+    fn entries(&self, batch: &RecordBatch) -> Result<Vec<KeyedRow>> {
+        let readers = key::readers(batch, &self.operator.by)?;
+        by_key::entries_of_groups(&readers, batch.num_rows())
+    }
+
+    fn knows(&self, key: &[u8]) -> bool {
+        self.groups.contains_key(key)
+    }
+
+    fn held(&self) -> usize {
+        self.keys + self.statistics.iter().map(|statistics| statistics.size()).sum::<usize>()
+    }
+
+    fn take(&mut self, batch: &RecordBatch, entries: &[KeyedRow]) -> Result<Option<RecordBatch>> {
+        let operator = self.operator.clone();
+        let inputs = Inputs::new(batch, &operator.aggregates)?;
+        let mut own = Vec::with_capacity(batch.num_rows());
+        for entry in entries {
+            let group = entry.key.as_deref().map(|key| self.group(key)).transpose()?;
+            if entry.is_own {
+                own.push(group);
             }
-        })
+            let Some(group) = group else { continue };
+            let row = entry.row as usize;
+            for (index, statistics) in self.statistics.iter_mut().enumerate() {
+                let (value, time) = (inputs.value(index, row), inputs.time(row));
+                (0..entry.times).for_each(|_| statistics.feed(group as usize, &value, time));
+            }
+        }
+        if let Some(held) = &mut self.held {
+            let rows = by_key::own_rows(batch, entries)?;
+            let group = Arc::new(UInt32Array::from(own)) as ArrayRef;
+            let columns = rows.columns().iter().cloned().chain([group]).collect();
+            held.push(&RecordBatch::try_new(held.schema().clone(), columns)?)?;
+        }
+        Ok(None)
     }
 
     /// Returns the rows with the results of their groups.
-    fn results(&mut self, held: HeldRows) -> Result<Given> {
-        let groups = UInt32Array::from(std::mem::take(&mut self.rows));
+    fn finish(&mut self) -> Result<Given> {
+        let Some(held) = self.held.take() else { return Ok(Box::new(std::iter::empty())) };
         let mut results: Vec<(String, ArrayRef)> = Vec::new();
         for (aggregate, statistics) in self.operator.aggregates.iter().zip(&self.statistics) {
             let mut values = ColumnBuilder::new(aggregate.kind);
@@ -157,49 +212,20 @@ impl Grouping {
             results.push((aggregate.output.clone(), values.finish()));
         }
         let output = self.output.clone();
-        let mut offset = 0;
         Ok(Box::new(held.give()?.map(move |batch| {
             let batch = batch?;
-            let rows = groups.slice(offset, batch.num_rows());
-            offset += batch.num_rows();
+            let groups = batch
+                .columns()
+                .last()
+                .ok_or_else(|| {
+                    internal_datafusion_err!("rows that were held have lost their group")
+                })?
+                .as_primitive::<UInt32Type>();
             let set = results
                 .iter()
-                .map(|(name, values)| Ok((name.clone(), take(values.as_ref(), &rows, None)?)))
+                .map(|(name, values)| Ok((name.clone(), take(values.as_ref(), groups, None)?)))
                 .collect::<Result<Vec<_>>>()?;
             gather::batch_with(&batch, &output, &set)
         })))
-    }
-}
-
-impl Running for Grouping {
-    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
-        let operator = self.operator.clone();
-        let inputs = Inputs::new(&batch, &operator.aggregates, &operator.by)?;
-        for row in 0..batch.num_rows() {
-            let mut own = None;
-            for key in key::groups(&inputs.by, row) {
-                let group = self.group(key)?;
-                own.get_or_insert(group);
-                for (index, statistics) in self.statistics.iter_mut().enumerate() {
-                    statistics.feed(group as usize, &inputs.value(index, row), inputs.time(row));
-                }
-            }
-            self.rows.push(own);
-        }
-        let statistics: usize = self.statistics.iter().map(|statistics| statistics.size()).sum();
-        let size = statistics + self.keys + self.rows.len() * 8;
-        if let Some(held) = &mut self.held {
-            held.push(&batch)?;
-            held.learn(size.saturating_sub(self.learnt))?;
-        }
-        self.learnt = self.learnt.max(size);
-        Ok(None)
-    }
-
-    fn finish(&mut self) -> Result<Option<RecordBatch>> {
-        if let Some(held) = self.held.take() {
-            self.given = self.results(held)?;
-        }
-        self.given.next().transpose()
     }
 }

@@ -8,7 +8,7 @@ use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Value};
 
-use crate::operators::gather::{self, HeldRows};
+use crate::operators::gather::{self, HeldRows, Room};
 use crate::operators::held::Replay;
 use crate::operators::{Operator, Running};
 use crate::rows::arrow::kind_of;
@@ -75,7 +75,7 @@ impl Operator for Fill {
             value: self.value.clone(),
             output,
             unseen,
-            held: Some(HeldRows::new(self.name(), input, context)),
+            held: Some(HeldRows::new(self.name(), input, &Room::of(context))),
             released: None,
             last: None,
         }))

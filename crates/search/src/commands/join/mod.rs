@@ -1,5 +1,6 @@
 //! `join`: adds the fields of a subsearch's rows with the same keys.
 
+mod indexed;
 mod operator;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use super::append::{SUBSEARCH, required};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::commands::subsearch::{self, MAX_APPENDED_ROWS};
 use crate::lineage::Lineage;
+use crate::operators::gather::Room;
 use crate::planning::plan::{Needs, Plan, column};
 
 static DOC: CommandDoc = CommandDoc {
@@ -268,7 +270,8 @@ impl Command for JoinRows {
                 (format!("{left}.{}", fields::TIME), format!("{right}.{}", fields::TIME))
             }
         };
-        let join = Join::new(&rows, keys, self.matching.clone(), times)
+        let room = Room::in_environment(&stage.context.session.runtime_env());
+        let join = Join::new(&rows, keys, self.matching.clone(), times, &room)
             .map_err(|error| stage.refused(error))?;
         Ok(input.operator(Arc::new(join)))
     }

@@ -1,22 +1,22 @@
-//! Rows of the stream joined with rows held in memory.
+//! Rows of the stream joined with rows that are kept.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use spilltrail_event::{Field, Value};
 
-use crate::operators::{Operator, Running};
-use crate::planning::plan::kind_of;
+use super::indexed::IndexedRows;
+use crate::operators::gather::{self, Room};
+use crate::operators::{KeptRows, Operator, Running};
+use crate::planning::plan::{kind_of, schema_of};
+use crate::rows;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
-use crate::rows::{self, Rows};
-
-/// Rows of the result after which a batch is given, so that many partners do not fill the memory.
-const BATCH_ROWS: usize = 8192;
+use crate::rows::cut::BATCH_ROWS;
 
 /// How rows are matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +51,7 @@ pub(super) struct Join {
 #[derive(Debug)]
 struct Held {
     fields: Vec<Field>,
-    /// The values of each row, in the order of `fields`.
-    rows: Vec<Vec<Value<'static>>>,
+    rows: IndexedRows,
     by_key: HashMap<Vec<String>, Vec<usize>>,
     times: Vec<Option<f64>>,
 }
@@ -62,38 +61,41 @@ impl Join {
     /// right that has another name than on the left is a field of the result too.
     ///
     /// # Errors
-    /// Fails at a column that SPL has no values of.
+    /// Fails at a column that SPL has no values of, and if there is no room for the rows.
     pub(super) fn new(
-        rows: &Rows,
+        rows: &KeptRows,
         keys: (Vec<String>, Vec<String>),
         matching: Matching,
-        times: (String, String),
+        (time, other_time): (String, String),
+        room: &Room,
     ) -> Result<Self> {
         let place = |name: &String| rows.fields.iter().position(|field| field.name == *name);
         let key_places: Vec<Option<usize>> = keys.1.iter().map(place).collect();
-        let time_place = place(&times.1);
-        let mut held = Held {
-            fields: rows.fields.clone(),
-            rows: Vec::with_capacity(rows.len()),
-            by_key: HashMap::new(),
-            times: Vec::new(),
-        };
-        for batch in &rows.batches {
+        let time_place = place(&other_time);
+        let schema = schema_of(rows.fields.iter().map(|field| (field.name.as_str(), field.kind)));
+        let mut indexed = IndexedRows::new(schema.clone(), room);
+        let mut by_key: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
+        let mut times = Vec::with_capacity(rows.len());
+        for batch in rows.batches()? {
+            let batch = batch?;
+            // Columns have other names here if the search gives its rows an alias.
+            let (columns, count) = (batch.columns().to_vec(), batch.num_rows());
+            let batch = gather::of_columns(&schema, columns, count)?;
             let readers = rows::readers(batch.columns())?;
             for row in 0..batch.num_rows() {
-                let values: Vec<Value<'static>> =
-                    readers.iter().map(|reader| reader.value(row).into_owned()).collect();
-                let own = |place: &Option<usize>| place.and_then(|at| values.get(at));
+                let own = |place: &Option<usize>| place.map(|at| readers[at].value(row));
                 let key: Option<Vec<String>> =
-                    key_places.iter().map(|place| own(place).and_then(key_text)).collect();
+                    key_places.iter().map(|place| own(place).as_ref().and_then(key_text)).collect();
                 if let Some(key) = key {
-                    held.by_key.entry(key).or_default().push(held.rows.len());
+                    by_key.entry(key).or_default().push(times.len());
                 }
-                held.times.push(own(&time_place).and_then(Value::as_number));
-                held.rows.push(values);
+                times.push(own(&time_place).and_then(|time| time.as_number()));
             }
+            indexed.push(&batch)?;
         }
-        Ok(Self { held: Arc::new(held), keys: keys.0, matching, time: times.0 })
+        indexed.finish()?;
+        let held = Held { fields: rows.fields.clone(), rows: indexed, by_key, times };
+        Ok(Self { held: Arc::new(held), keys: keys.0, matching, time })
     }
 }
 
@@ -231,6 +233,8 @@ impl Joining {
 
     fn joined(&self, batch: &RecordBatch, pairs: &[Pair]) -> Result<RecordBatch> {
         let rows = UInt32Array::from_iter_values(pairs.iter().map(|(row, _)| *row));
+        let partners: Vec<usize> = pairs.iter().filter_map(|(_, partner)| *partner).collect();
+        let partners = self.held.rows.get(&partners)?;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.places.len());
         for (field, place) in self.output.fields().iter().zip(&self.places) {
             let own = batch.column_by_name(field.name());
@@ -242,18 +246,22 @@ impl Joining {
                 continue;
             };
             let reader = own.map(ColumnReader::new).transpose()?;
+            let other_reader = ColumnReader::new(partners.column(*place))?;
             let mut builder = ColumnBuilder::new(kind_of(field.data_type()));
+            let mut next_partner = 0;
             for (row, partner) in pairs {
                 let own = reader.as_ref().map_or(Value::Null, |own| own.value(*row as usize));
-                let other =
-                    partner.map_or(&Value::Null, |partner| &self.held.rows[partner][*place]);
+                let mut other = Value::Null;
+                if partner.is_some() {
+                    other = other_reader.value(next_partner);
+                    next_partner += 1;
+                }
                 let takes_other = !other.is_null() && (self.matching.overwrites || own.is_null());
-                builder.push(if takes_other { other.clone() } else { own });
+                builder.push(if takes_other { other } else { own });
             }
             columns.push(builder.finish());
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(pairs.len()));
-        Ok(RecordBatch::try_new_with_options(self.output.clone(), columns, &options)?)
+        gather::of_columns(&self.output, columns, pairs.len())
     }
 }
 
@@ -263,7 +271,8 @@ mod tests {
     use spilltrail_event::Kind;
 
     use super::*;
-    use crate::planning::plan::schema_of;
+    use crate::rows::Rows;
+    use crate::testing::context;
 
     fn held(rows: &[(&'static str, f64)]) -> Rows {
         let records: Vec<IndexMap<String, Value<'static>>> = rows
@@ -281,7 +290,10 @@ mod tests {
         let rows = held(&[("a", 9.0), ("b", 1.0), ("a", 2.0), ("a", 5.0)]);
         let names = || vec!["k".to_owned()];
         let times = ("t".to_owned(), "_time".to_owned());
-        let join = Join::new(&rows, (names(), names()), matching, times).unwrap();
+        let context = context(Vec::new(), 1 << 20);
+        let room = Room::in_environment(&context.session.runtime_env());
+        let rows = KeptRows::of(rows, &context.session.runtime_env()).unwrap();
+        let join = Join::new(&rows, (names(), names()), matching, times, &room).unwrap();
         let input = [Field::new("k", Kind::Text), Field::new("t", Kind::Number)];
         let schema = |fields: &[Field]| schema_of(fields.iter().map(|f| (f.name.as_str(), f.kind)));
         let mut columns: Vec<ColumnBuilder> =

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use spilltrail_eval::limits;
 use spilltrail_eval::regex::{Captures, Regex};
 use spilltrail_event::Value;
 
@@ -58,11 +59,14 @@ impl Extract {
     /// Returns what each field gets from the values: nothing where no match has the group.
     fn found<'a>(&self, values: &[Cow<'a, str>]) -> Vec<Vec<Cow<'a, str>>> {
         let mut found: Vec<Vec<Cow<'a, str>>> = vec![Vec::new(); self.fields.len()];
+        // Groups that look ahead may each take the rest of the text.
+        let mut bytes = 0;
         for value in values {
             let mut left = if self.max_matches == 0 { usize::MAX } else { self.max_matches };
             self.regex.each_match(value, |groups| {
                 for (slot, numbers) in self.groups.iter().enumerate() {
                     if let Some(text) = numbers.iter().find_map(|number| groups.get(*number)) {
+                        bytes += text.len() + limits::MEMBER;
                         found[slot].push(Cow::Owned(text.to_owned()));
                     }
                 }
@@ -71,7 +75,7 @@ impl Extract {
                     found[self.groups.len()].push(Cow::Owned(offsets));
                 }
                 left -= 1;
-                left > 0
+                left > 0 && limits::allows("rex", bytes)
             });
         }
         found

@@ -63,7 +63,7 @@ impl Script {
     fn apply(&self, text: &str) -> Option<String> {
         match &self.edit {
             Edit::Substitute { regex, replacement, matches } => {
-                regex.replace_matches(text, replacement, matches.clone())
+                regex.replace_matches("rex", text, replacement, matches.clone())
             }
             Edit::Translate(pairs) => {
                 let other = |c| pairs.iter().find(|(from, _)| *from == c).map_or(c, |(_, to)| *to);

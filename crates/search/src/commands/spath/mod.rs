@@ -157,7 +157,8 @@ impl Spath {
         let refused = |error| stage.refused(error);
         let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
         let mut kinds: IndexMap<String, Kind> = IndexMap::new();
-        for batch in &rows.batches {
+        for batch in rows.batches().map_err(refused)? {
+            let batch = batch.map_err(refused)?;
             let Some(column) = batch.column_by_name(&self.input) else { continue };
             let column = ColumnReader::new(column).map_err(refused)?;
             for row in 0..batch.num_rows() {

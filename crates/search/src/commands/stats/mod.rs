@@ -170,9 +170,13 @@ pub(super) fn grouped(
         let observation = stage.context.observations.group(by.to_vec());
         plan = plan.operator(Arc::new(CountPresent { columns: keys.clone(), observation }));
     }
+    let is_multi = |key: &&String| plan.kind(key) == Some(Kind::Multi);
+    let mut product: Vec<String> = keys.iter().filter(is_multi).cloned().collect();
     for key in &keys {
         if plan.kind(key) == Some(Kind::Multi) {
-            let expand = Expand { column: key.clone(), whole, limit: 0 };
+            // The first one sees all members that a row has, and refuses it if they are too many.
+            let product = std::mem::take(&mut product);
+            let expand = Expand { column: key.clone(), whole, limit: 0, product };
             plan = plan.operator(Arc::new(expand)).within_limits().map_err(refused)?;
         }
     }

@@ -14,7 +14,8 @@ use spilltrail_event::{Field, Value};
 use super::window::{Counted, WindowOfRows};
 use crate::commands::eventstats::operator::{Inputs, output_fields};
 use crate::error::to_engine;
-use crate::operators::gather;
+use crate::operators::by_key::{self, ByKey, KeyedRow, KeyedWork};
+use crate::operators::gather::{self, Room};
 use crate::operators::{Operator, Running, key};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::stats::groups::feed;
@@ -82,90 +83,136 @@ impl Operator for StreamStatistics {
         true
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
+        let operator = Arc::new(self.clone());
+        if self.is_by_key() {
+            let work = Grouped {
+                operator,
+                output: by_key::numbered(&output),
+                state: History::default(),
+                order: TimeOrder::default(),
+            };
+            let room = Room::of(context);
+            return Ok(Box::new(ByKey::start("streamstats", &input, output, room, work)));
+        }
         Ok(Box::new(Streaming {
-            operator: self.clone(),
+            operator,
             output,
             state: History::default(),
             previous: None,
-            direction: 0.0,
-            last_time: None,
+            order: TimeOrder::default(),
         }))
     }
 }
 
-struct Streaming {
-    operator: StreamStatistics,
-    output: SchemaRef,
-    state: History,
-    /// The groups of the last row that had all BY fields.
-    previous: Option<Vec<Vec<u8>>>,
-    /// 1 if times ascend, -1 if they descend, 0 as long as they are equal.
-    direction: f64,
-    last_time: Option<f64>,
-}
+impl StreamStatistics {
+    /// Returns whether the results of a row depend on rows of its own groups only.
+    fn is_by_key(&self) -> bool {
+        let resets = &self.resets;
+        let is_reset = resets.on_change || resets.before.is_some() || resets.after.is_some();
+        !is_reset && !matches!(self.window, Window::Rows { is_global: true, .. })
+    }
 
-impl Running for Streaming {
-    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
-        let operator = self.operator.clone();
-        let inputs = Inputs::new(&batch, &operator.aggregates, &operator.by)?;
-        let before = operator.resets.before.as_ref().map(|c| Condition::new(c, &batch, &[]));
-        let before = before.transpose()?;
-        let after = operator.resets.after.as_ref();
-        let after = after.map(|c| Condition::new(c, &batch, &operator.aggregates)).transpose()?;
-        let mut columns: Vec<ColumnBuilder> = operator
-            .aggregates
-            .iter()
-            .map(|aggregate| ColumnBuilder::new(aggregate.kind))
-            .collect();
-        for row in 0..batch.num_rows() {
-            if before.as_ref().is_some_and(|condition| condition.holds(row, &[])) {
-                self.state = History::default();
-            }
-            let results = self.results(&inputs, row)?;
-            if after.as_ref().is_some_and(|condition| condition.holds(row, &results)) {
-                self.state = History::default();
-            }
-            columns.iter_mut().zip(results).for_each(|(column, value)| column.push(value));
-        }
-        let names = operator.aggregates.iter().map(|aggregate| aggregate.output.clone());
+    /// Returns what each aggregate takes of a row.
+    fn values(&self, inputs: &Inputs, row: usize) -> Vec<Value<'static>> {
+        (0..self.aggregates.len()).map(|index| inputs.value(index, row).into_owned()).collect()
+    }
+
+    fn columns(&self) -> Vec<ColumnBuilder> {
+        let aggregates = self.aggregates.iter();
+        aggregates.map(|aggregate| ColumnBuilder::new(aggregate.kind)).collect()
+    }
+
+    /// Returns the batch with the columns of results.
+    fn with_results(
+        &self,
+        batch: &RecordBatch,
+        output: &SchemaRef,
+        columns: Vec<ColumnBuilder>,
+    ) -> Result<RecordBatch> {
+        let names = self.aggregates.iter().map(|aggregate| aggregate.output.clone());
         let set: Vec<(String, ArrayRef)> =
             names.zip(columns.into_iter().map(ColumnBuilder::finish)).collect();
-        gather::batch_with(&batch, &self.output, &set).map(Some)
+        gather::batch_with(batch, output, &set)
+    }
+}
+
+/// Statistics of groups that have nothing to do with each other.
+struct Grouped {
+    operator: Arc<StreamStatistics>,
+    output: SchemaRef,
+    state: History,
+    order: TimeOrder,
+}
+
+impl KeyedWork for Grouped {
+    fn fresh(&self) -> Self {
+        Self {
+            operator: self.operator.clone(),
+            output: self.output.clone(),
+            state: History::default(),
+            order: TimeOrder::default(),
+        }
+    }
+
+    fn entries(&self, batch: &RecordBatch) -> Result<Vec<KeyedRow>> {
+        let readers = key::readers(batch, &self.operator.by)?;
+        by_key::entries_of_groups(&readers, batch.num_rows())
+    }
+
+    fn knows(&self, key: &[u8]) -> bool {
+        self.state.running.contains_key(key) || self.state.windows.contains_key(key)
     }
 
     fn held(&self) -> usize {
-        self.state.held()
+        self.state.held
+    }
+
+    fn take(&mut self, batch: &RecordBatch, entries: &[KeyedRow]) -> Result<Option<RecordBatch>> {
+        let operator = self.operator.clone();
+        let inputs = Inputs::new(batch, &operator.aggregates)?;
+        let mut columns = operator.columns();
+        for entry in entries {
+            let row = entry.row as usize;
+            let results = match &entry.key {
+                Some(key) => {
+                    let time = inputs.time(row);
+                    if let Window::Seconds(_) = operator.window {
+                        self.order.check(time)?;
+                    }
+                    let groups = vec![key.clone(); entry.times as usize];
+                    let counted = Counted { groups, values: operator.values(&inputs, row), time };
+                    self.state.add(&operator, counted, key)
+                }
+                None => vec![Value::Null; operator.aggregates.len()],
+            };
+            if entry.is_own {
+                columns.iter_mut().zip(results).for_each(|(column, value)| column.push(value));
+            }
+        }
+        let rows = by_key::own_rows(batch, entries)?;
+        operator.with_results(&rows, &self.output, columns).map(Some)
     }
 }
 
-impl Streaming {
-    fn results(&mut self, inputs: &Inputs, row: usize) -> Result<Vec<Value<'static>>> {
-        let groups = key::groups(&inputs.by, row);
-        let Some(own) = groups.first().cloned() else {
-            return Ok(vec![Value::Null; self.operator.aggregates.len()]);
-        };
-        if self.operator.resets.on_change {
-            if self.previous.as_ref().is_some_and(|previous| *previous != groups) {
-                self.state = History::default();
-            }
-            self.previous = Some(groups.clone());
-        }
-        let time = inputs.time(row);
-        if let Window::Seconds(_) = self.operator.window {
-            self.check_order(time)?;
-        }
-        let values = (0..self.operator.aggregates.len())
-            .map(|index| inputs.value(index, row).into_owned())
-            .collect();
-        let entry = Counted { groups, values, time };
-        Ok(self.state.add(&self.operator, entry, &own))
-    }
+/// Sees to it that times only go up, or only down.
+#[derive(Debug, Default)]
+struct TimeOrder {
+    /// 1 if times ascend, -1 if they descend, 0 as long as they are equal.
+    direction: f64,
+    last: Option<f64>,
+}
 
-    fn check_order(&mut self, time: Option<f64>) -> Result<()> {
+impl TimeOrder {
+    fn check(&mut self, time: Option<f64>) -> Result<()> {
         let Some(time) = time else { return Ok(()) };
-        let step = self.last_time.map_or(0.0, |last| time - last);
-        self.last_time = Some(time);
+        let step = self.last.map_or(0.0, |last| time - last);
+        self.last = Some(time);
         if step * self.direction < 0.0 {
             let message = "`time_window` needs rows in the order of `_time`";
             return Err(to_engine(
@@ -180,12 +227,81 @@ impl Streaming {
     }
 }
 
+/// Statistics whose groups depend on each other: all are reset together, or share a window.
+struct Streaming {
+    operator: Arc<StreamStatistics>,
+    output: SchemaRef,
+    state: History,
+    /// The groups of the last row that had all BY fields.
+    previous: Option<Vec<Vec<u8>>>,
+    order: TimeOrder,
+}
+
+impl Running for Streaming {
+    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let operator = self.operator.clone();
+        let inputs = Inputs::new(&batch, &operator.aggregates)?;
+        let by = key::readers(&batch, &operator.by)?;
+        let before = operator.resets.before.as_ref().map(|c| Condition::new(c, &batch, &[]));
+        let before = before.transpose()?;
+        let after = operator.resets.after.as_ref();
+        let after = after.map(|c| Condition::new(c, &batch, &operator.aggregates)).transpose()?;
+        let mut columns = operator.columns();
+        for row in 0..batch.num_rows() {
+            if before.as_ref().is_some_and(|condition| condition.holds(row, &[])) {
+                self.state = History::default();
+            }
+            let results = self.results(&inputs, &by, row)?;
+            if after.as_ref().is_some_and(|condition| condition.holds(row, &results)) {
+                self.state = History::default();
+            }
+            columns.iter_mut().zip(results).for_each(|(column, value)| column.push(value));
+        }
+        operator.with_results(&batch, &self.output, columns).map(Some)
+    }
+
+    fn held(&self) -> usize {
+        self.state.held
+    }
+}
+
+impl Streaming {
+    fn results(
+        &mut self,
+        inputs: &Inputs,
+        by: &[Option<ColumnReader>],
+        row: usize,
+    ) -> Result<Vec<Value<'static>>> {
+        let groups = key::groups(by, row)?;
+        let Some(own) = groups.first().cloned() else {
+            return Ok(vec![Value::Null; self.operator.aggregates.len()]);
+        };
+        if self.operator.resets.on_change {
+            if self.previous.as_ref().is_some_and(|previous| *previous != groups) {
+                self.state = History::default();
+            }
+            self.previous = Some(groups.clone());
+        }
+        let time = inputs.time(row);
+        if let Window::Seconds(_) = self.operator.window {
+            self.order.check(time)?;
+        }
+        let entry = Counted { groups, values: self.operator.values(inputs, row), time };
+        Ok(self.state.add(&self.operator, entry, &own))
+    }
+}
+
 /// What is known of the rows so far: running statistics, or windows.
 #[derive(Debug, Default)]
 struct History {
     running: HashMap<Vec<u8>, Vec<Box<dyn Statistic>>>,
     windows: HashMap<Vec<u8>, WindowOfRows>,
+    /// The bytes of all of it.
+    held: usize,
 }
+
+/// Bytes of a statistic besides what it holds itself.
+const STATISTIC: usize = 64;
 
 impl History {
     /// Counts a row and returns its results: those of the group `own`.
@@ -205,7 +321,11 @@ impl History {
         let mut results = None;
         for scope in scopes {
             let group = if is_global { None } else { Some(scope.clone()) };
+            if !self.windows.contains_key(&scope) {
+                self.held += scope.len() + 2 * key::HELD;
+            }
             let window = self.windows.entry(scope).or_insert_with(|| WindowOfRows::new(group));
+            let before = window.held();
             if operator.with_current {
                 window.push(&entry, &operator.aggregates);
             }
@@ -214,6 +334,7 @@ impl History {
             if !operator.with_current {
                 window.push(&entry, &operator.aggregates);
             }
+            self.held = self.held + window.held() - before;
         }
         results.unwrap_or_default()
     }
@@ -238,19 +359,21 @@ impl History {
         };
         let before = if operator.with_current { None } else { Some(results(&self.running)) };
         for group in &entry.groups {
-            let statistics = self.running.entry(group.clone()).or_insert_with(fresh);
-            for (statistic, value) in statistics.iter_mut().zip(&entry.values) {
+            if !self.running.contains_key(group) {
+                let statistics: Vec<_> = fresh();
+                let size = |statistic: &Box<dyn Statistic>| statistic.held() + STATISTIC;
+                self.held += group.len() + key::HELD + statistics.iter().map(size).sum::<usize>();
+                self.running.insert(group.clone(), statistics);
+            }
+            for (statistic, value) in
+                self.running.get_mut(group).into_iter().flatten().zip(&entry.values)
+            {
+                let before = statistic.held();
                 feed(statistic.as_mut(), value, entry.time);
+                self.held = self.held + statistic.held() - before;
             }
         }
         before.unwrap_or_else(|| results(&self.running))
-    }
-
-    fn held(&self) -> usize {
-        let running = self.running.iter().map(|(key, statistics)| {
-            key.len() + statistics.iter().map(|state| state.held() + 64).sum::<usize>()
-        });
-        running.sum::<usize>() + self.windows.values().map(WindowOfRows::held).sum::<usize>()
     }
 }
 

@@ -1,0 +1,57 @@
+//! How many rows the engine's batches have in a plan.
+//!
+//! What was spilled is merged from several files, of each a batch or two in memory, and the engine counts
+//! its batches in rows. Rows with thousands of columns, or with all values of a group, are large, so that
+//! a batch of a plan that has them is of fewer.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::execution::TaskContext;
+use datafusion::execution::context::SessionContext;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::AggregateExec;
+
+use crate::pool::SearchMemory;
+use crate::rows::cut::{BATCH_BYTES, BATCH_ROWS, VIEW};
+use crate::stats::udaf;
+
+/// Rows of a batch if statistics keep values: a group of `list` has 100 of them.
+const ROWS_OF_VALUES: usize = 32;
+
+/// Returns what a plan runs in.
+pub(crate) fn task_context(
+    session: &SessionContext,
+    plan: &Arc<dyn ExecutionPlan>,
+) -> Arc<TaskContext> {
+    let mut statistics = BTreeSet::new();
+    let rows = rows(plan, &mut statistics);
+    if let Some(memory) = session.runtime_env().memory_pool.downcast_ref::<SearchMemory>() {
+        memory.name_statistics(statistics);
+    }
+    if rows == BATCH_ROWS {
+        return session.task_ctx();
+    }
+    let mut state = session.state();
+    *state.config_mut() = session.copied_config().with_batch_size(rows);
+    state.task_ctx()
+}
+
+/// Returns the rows of a batch; adds the names of functions that keep values.
+fn rows(plan: &Arc<dyn ExecutionPlan>, statistics: &mut BTreeSet<&'static str>) -> usize {
+    // A cell without a value takes a view, too.
+    let columns = plan.schema().fields().len().max(1);
+    let mut rows = (BATCH_BYTES / (columns * VIEW)).clamp(1, BATCH_ROWS);
+    if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
+        let functions = aggregate.aggr_expr().iter();
+        let names: Vec<_> = functions.flat_map(|one| udaf::keeps_values(one.fun())).collect();
+        if !names.is_empty() {
+            rows = rows.min(ROWS_OF_VALUES);
+        }
+        statistics.extend(names);
+    }
+    for child in plan.children() {
+        rows = rows.min(self::rows(child, statistics));
+    }
+    rows
+}
