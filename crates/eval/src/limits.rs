@@ -6,7 +6,6 @@
 //! functions have no other result than a value, and [`watch`] turns it into an error of the search.
 
 use std::cell::Cell;
-use std::mem::size_of;
 
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Value;
@@ -15,8 +14,9 @@ use spilltrail_event::Value;
 /// counts its text and [`MEMBER`].
 pub const MAX_VALUE: usize = 16 << 20;
 
-/// Bytes that a member of a multivalue takes besides its text.
-pub const MEMBER: usize = size_of::<std::borrow::Cow<'_, str>>();
+/// Bytes that a member of a multivalue counts besides its text. It takes more than that; but an array of
+/// the largest event that is read must not be refused for its short members.
+pub const MEMBER: usize = 8;
 
 thread_local! {
     /// The function that was refused a value on this thread, since [`watch`] began.

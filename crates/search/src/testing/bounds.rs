@@ -51,7 +51,7 @@ async fn values_that_would_be_too_large_are_refused_by_name() {
         (format!("{digits} | eval x=replace(x,\"\\d\",x)"), "`replace`"),
         (format!("{digits} | eval x=mvjoin(mvrange(0,1000),x)"), "`mvjoin`"),
         (format!("{digits} | eval y=mvmap(mvrange(0,1000),x), x=y"), "`mvmap`"),
-        (format!("{digits} | eval x=split(x.x.x,\"\")"), "`split`"),
+        (format!("{digits} | eval x=split(x.x.x.x.x.x,\"\")"), "`split`"),
         (
             format!("{digits} | eval a=mvmap(mvrange(0,200),substr(x,1,50000)), x=mvzip(a,a)"),
             "`mvzip`",
