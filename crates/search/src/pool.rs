@@ -217,8 +217,15 @@ impl SearchMemory {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns whether a consumer may have `bytes` more.
-    fn allows(&self, manner: Manner, all: usize, consumer: Consumer, bytes: usize) -> bool {
+    /// Returns whether a consumer may have `bytes` more. `is_part` says that it holds something in another
+    /// reservation, too: groups that are put together while their files are merged, which cannot spill.
+    fn allows(
+        &self,
+        manner: Manner,
+        all: usize,
+        (consumer, is_part): (Consumer, bool),
+        bytes: usize,
+    ) -> bool {
         let all = all.saturating_add(bytes);
         let own = consumer.held.saturating_add(bytes);
         let is_little = own <= FLOOR.of(self.limit) || consumer.held == 0;
@@ -227,7 +234,9 @@ impl SearchMemory {
         };
         all <= self.limit
             && match manner {
-                Manner::Spills => is_little || consumer.refused_at.is_some() || fits(SHARE, SOFT),
+                Manner::Spills => {
+                    is_little || is_part || consumer.refused_at.is_some() || fits(SHARE, SOFT)
+                }
                 Manner::Sorts => match consumer.refused_at {
                     Some(refused_at) => own <= refused_at + 2 * FLOOR.of(self.limit),
                     None => {
@@ -273,8 +282,10 @@ impl MemoryPool for SearchMemory {
         let all = held.all;
         let manner = Manner::of(reservation.consumer());
         let consumer = held.consumers.entry(reservation.consumer().id()).or_default();
+        let is_part = reservation.size() < consumer.held;
         let is_granted = additional == 0
-            || self.allows(manner, all, *consumer, additional) && self.process.try_grow(additional);
+            || self.allows(manner, all, (*consumer, is_part), additional)
+                && self.process.try_grow(additional);
         if !is_granted {
             consumer.refused_at.get_or_insert(consumer.held);
             return Err(self.refusal(reservation.consumer().name()));
