@@ -104,8 +104,8 @@ async fn differences(rows: usize, is_wide: bool, limits: &[usize]) -> Vec<String
 
 #[tokio::test]
 async fn little_memory_gives_the_same_rows() {
-    let mut found = differences(30_000, false, &[4 << 20]).await;
-    found.extend(differences(2_000, true, &[8 << 20]).await);
+    let mut found = differences(15_000, false, &[4 << 20]).await;
+    found.extend(differences(1_000, true, &[8 << 20]).await);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
