@@ -202,8 +202,13 @@ impl Numbers {
                 Some(self.held())
             }
             Self::Many(many) => {
+                // A table that is full may grow also where the number is there already.
+                if many.contains(&number) {
+                    return None;
+                }
                 let before = many.capacity();
-                many.insert(number).then(|| (many.capacity() - before) * SLOT)
+                many.insert(number);
+                Some((many.capacity() - before) * SLOT)
             }
         }
     }
@@ -249,6 +254,16 @@ mod tests {
         let mut found: Vec<u32> = numbers.iter().collect();
         found.sort_unstable();
         assert_eq!((numbers.len(), found), (37, (0..37).collect()));
+    }
+
+    #[test]
+    fn a_number_that_is_there_changes_nothing() {
+        let (mut numbers, mut held) = (Numbers::default(), 0);
+        // Some of these many fill their table.
+        for number in 0..1000 {
+            held += numbers.insert(number).unwrap_or_default();
+            assert_eq!((numbers.insert(number), numbers.held()), (None, held), "{number}");
+        }
     }
 
     #[test]
