@@ -20,7 +20,7 @@ use datafusion::execution::TaskContext;
 use spilltrail_event::Field;
 
 use super::{Operator, Running, gather};
-use crate::rows::cut::{BATCH_BYTES, BATCH_ROWS};
+use crate::rows::cut::BATCH_BYTES;
 
 /// Cuts batches that are large, and copies rows that take less than half of what a sort counts for them.
 #[derive(Debug)]
@@ -47,13 +47,20 @@ impl Operator for Compact {
         true
     }
 
-    fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
-        Ok(Box::new(Compacting::new(output)))
+    fn start(
+        &self,
+        _: SchemaRef,
+        output: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
+        Ok(Box::new(Compacting::new(output, context.session_config().batch_size())))
     }
 }
 
 struct Compacting {
     output: SchemaRef,
+    /// Rows of a batch. A sort cuts larger ones into slices, each of which counts as all.
+    batch_rows: usize,
     /// What is not given yet of the last batch, the next rows last.
     parts: Vec<RecordBatch>,
     /// Small batches, which are given as one.
@@ -71,14 +78,14 @@ impl Running for Compacting {
     fn more(&mut self) -> Result<Option<RecordBatch>> {
         while let Some(batch) = self.parts.pop() {
             let (rows, memory) = (batch.num_rows(), memory(&batch));
-            if rows > BATCH_ROWS || rows > 1 && memory.used > BATCH_BYTES {
+            if rows > self.batch_rows || rows > 1 && memory.used > BATCH_BYTES {
                 // Rows differ in size, so that halves are weighed again.
-                let half = if rows > 2 * BATCH_ROWS { BATCH_ROWS } else { rows / 2 };
+                let half = if rows > 2 * self.batch_rows { self.batch_rows } else { rows / 2 };
                 self.parts.push(batch.slice(half, rows - half));
                 self.parts.push(batch.slice(0, half));
                 continue;
             }
-            let has_room = self.waiting_rows + rows <= BATCH_ROWS
+            let has_room = self.waiting_rows + rows <= self.batch_rows
                 && self.waiting_bytes + memory.used <= BATCH_BYTES;
             if !has_room && self.waiting_rows > 0 {
                 self.parts.push(batch);
@@ -92,7 +99,7 @@ impl Running for Compacting {
             self.waiting.push(gather::of_columns(&self.output, columns, rows)?);
             self.waiting_rows += rows;
             self.waiting_bytes += memory.used;
-            if rows > BATCH_ROWS / 2 || memory.used > BATCH_BYTES / 2 {
+            if rows > self.batch_rows / 2 || memory.used > BATCH_BYTES / 2 {
                 return self.together();
             }
         }
@@ -109,9 +116,9 @@ impl Running for Compacting {
 }
 
 impl Compacting {
-    fn new(output: SchemaRef) -> Self {
+    fn new(output: SchemaRef, batch_rows: usize) -> Self {
         let (parts, waiting) = (Vec::new(), Vec::new());
-        Self { output, parts, waiting, waiting_rows: 0, waiting_bytes: 0 }
+        Self { output, batch_rows, parts, waiting, waiting_rows: 0, waiting_bytes: 0 }
     }
 
     /// Returns the batches that wait as one; `None` if there is none.
@@ -195,6 +202,7 @@ mod tests {
     use datafusion::arrow::datatypes::{Field as ArrowField, Schema};
 
     use super::*;
+    use crate::rows::cut::BATCH_ROWS;
 
     #[test]
     fn slices_are_copied_and_whole_batches_are_not() {
@@ -209,7 +217,7 @@ mod tests {
         ]));
         let batch = RecordBatch::try_new(schema.clone(), vec![texts.clone(), texts, numbers]);
         let batch = batch.unwrap();
-        let mut compacting = Compacting::new(schema);
+        let mut compacting = Compacting::new(schema, BATCH_ROWS);
         let whole = compacting.push(batch.clone()).unwrap().unwrap();
         assert!(Arc::ptr_eq(whole.column(0), batch.column(0)));
         let slice = batch.slice(490, 10);
