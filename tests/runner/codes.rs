@@ -65,6 +65,7 @@ async fn cases() -> Vec<(Code, Input)> {
         (Code::BAD_REGEX, Search("* | rex field=a \"(\"")),
         (Code::DOTTED_NAME, Search("* | eval b=user.name")),
         (Code::MISSING_LOOKUP, Search("| inputlookup nothing")),
+        (Code::NO_EFFECT, Search("* | stats dedup_splitvals=true count")),
         (Code::MISSING_ARGUMENT, Search("* | bin span=1m")),
         (Code::UNSUPPORTED_SYNTAX, Search("user=[search n=1 | return $user]")),
         (Code::LIMIT, Search("* [| makeresults count=10001 | streamstats count as a | fields a]")),

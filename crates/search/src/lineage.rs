@@ -224,7 +224,7 @@ mod tests {
     fn rows_are_identified_by_what_they_were_grouped_by() {
         for (search, expected) in [
             ("* | stats count by account country", "account country"),
-            ("* | stats count by count", "count"),
+            ("* | stats count as n by count", "count"),
             ("* | stats dc(x) as account by discount", "discount"),
             ("* | stats sum(x) as discount, values(x) as x by first_count", "first_count"),
             ("* | stats first(n) as first_count", ""),

@@ -20,15 +20,15 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     // What `head` takes is a number or a condition in parentheses.
     (
         "| head foo",
-        &[("SPL1002", "foo", "expected a number or a condition in parentheses, found `foo`")],
+        &[("SPL1008", "foo", "expected a number or a condition in parentheses, found `foo`")],
     ),
     (
         "| head 5 foo",
-        &[("SPL1002", "foo", "expected a number or a condition in parentheses, found `foo`")],
+        &[("SPL1008", "foo", "expected a number or a condition in parentheses, found `foo`")],
     ),
     (
         "| head n<3",
-        &[("SPL1002", "n<3", "expected a number or a condition in parentheses, found `n<3`")],
+        &[("SPL1008", "n<3", "expected a number or a condition in parentheses, found `n<3`")],
     ),
     // Several mistakes of one command.
     (
@@ -40,7 +40,7 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     ),
     (
         "| eval a=1+, b=max(\",\", 2), c=*2, d=3",
-        &[("SPL1002", ",", "expected "), ("SPL1002", "*", "expected ")],
+        &[("SPL1008", ",", "expected "), ("SPL1008", "*", "expected ")],
     ),
     (
         "| eval a=foo(bar(1)) + round(1, 2, 3, 4)",
@@ -127,15 +127,15 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     ("| eventstats dc(u) as x dc(v) as x", &[("SPL2005", "x", "two statistics are named `x`")]),
     ("| streamstats sum(u) as x avg(u) as x", &[("SPL2005", "x", "two statistics are named `x`")]),
     // A second operator is no value.
-    ("search a = = 1", &[("SPL1002", "=", "expected a value to compare `a` with, found `=`")]),
-    ("search a > = 1", &[("SPL1002", "=", "expected a value to compare `a` with, found `=`")]),
-    ("search a<>1", &[("SPL1002", ">", "expected a value to compare `a` with, found `>`")]),
-    ("search a IN (=, b)", &[("SPL1002", "=", "expected a value, found `=`")]),
+    ("search a = = 1", &[("SPL1008", "=", "expected a value to compare `a` with, found `=`")]),
+    ("search a > = 1", &[("SPL1008", "=", "expected a value to compare `a` with, found `=`")]),
+    ("search a<>1", &[("SPL1008", ">", "expected a value to compare `a` with, found `>`")]),
+    ("search a IN (=, b)", &[("SPL1008", "=", "expected a value, found `=`")]),
     // What is refused, and what changes nothing.
     ("| makemv setsv=t a", &[("SPL2003", "setsv=t", "`makemv setsv=t` is not supported")]),
     (
         "| join left=L right=R a where L.a=R.a [| makeresults]",
-        &[("SPL1002", "a", "expected `where` before the keys, found `a`")],
+        &[("SPL1008", "a", "expected `where` before the keys, found `a`")],
     ),
 ];
 

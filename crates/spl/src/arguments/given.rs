@@ -530,6 +530,6 @@ mod tests {
             assert_eq!(condition, Some(Span::new(start, end)), "{text}");
             assert_eq!(arguments.word().map(|word| word.value).as_deref(), Some("x"), "{text}");
         }
-        assert_eq!(reported("reset=(a=) x")[0].0, "SPL1002");
+        assert_eq!(reported("reset=(a=) x")[0].0, "SPL1008");
     }
 }
