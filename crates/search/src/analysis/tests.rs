@@ -123,7 +123,7 @@ fn lookups_and_outputs() {
         ("a=b [search c | OUTPUTLOOKUP append=t \"seen\" | fields c] | d", "", "seen", ""),
         ("a=b | outputlookup unseen | lookup seen x", "seen", "unseen", ""),
         ("a=b | lookup seen x OUTPUT y", "seen", "", ""),
-        ("a=b | outputlookup create_empty=false seen|table x", "", "", ""),
+        ("a=b | outputlookup create_empty=false seen|table x", "", "seen", ""),
         ("a=\"| outputlookup seen\"", "", "", ""),
         ("NOT [| inputlookup known where a=b | fields c]", "known", "", ""),
         ("x | eval a=lookup(\"t\", json_object(\"a\", b), json_array(\"c\"))", "t", "", ""),
