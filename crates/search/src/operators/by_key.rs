@@ -376,9 +376,9 @@ fn write_entries(batch: &RecordBatch, entries: &[&KeyedRow]) -> Result<RecordBat
         &rows,
         &schema,
         [
-            Arc::new(BinaryArray::from_iter(keys)),
+            Arc::new(keys.collect::<BinaryArray>()),
             Arc::new(UInt32Array::from_iter_values(times)),
-            Arc::new(BooleanArray::from_iter(entries.iter().map(|entry| Some(entry.is_own)))),
+            Arc::new(entries.iter().map(|entry| Some(entry.is_own)).collect::<BooleanArray>()),
         ],
     )
 }

@@ -31,8 +31,11 @@ fn expressions(plan: &LogicalPlan) -> usize {
 /// The name and value of a field of the first row.
 type Field = (&'static str, &'static str);
 
-/// Searches, how many fields their first row has of so many columns, and one of these fields.
-const SEARCHES: &[(&str, fn(usize) -> usize, Field)] = &[
+/// How many fields the first row has, by the number of columns.
+type Count = fn(usize) -> usize;
+
+/// Searches, how many fields their first row has, and one of these fields.
+const SEARCHES: &[(&str, Count, Field)] = &[
     ("* | stats sum(*)", |columns| columns - 1, ("sum(k7)", "14")),
     ("* | stats values(*) as *", |columns| columns, ("k2999", "2999")),
     ("* | stats max(*) as m* count by k0 k1", |columns| columns + 1, ("mk7", "7")),

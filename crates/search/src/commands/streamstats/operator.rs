@@ -361,8 +361,8 @@ impl History {
         for group in &entry.groups {
             if !self.running.contains_key(group) {
                 let statistics: Vec<_> = fresh();
-                let size = |statistic: &Box<dyn Statistic>| statistic.held() + STATISTIC;
-                self.held += group.len() + key::HELD + statistics.iter().map(size).sum::<usize>();
+                let sizes = statistics.iter().map(|statistic| statistic.held() + STATISTIC);
+                self.held += group.len() + key::HELD + sizes.sum::<usize>();
                 self.running.insert(group.clone(), statistics);
             }
             for (statistic, value) in
