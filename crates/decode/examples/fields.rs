@@ -1,4 +1,4 @@
-//! Prints every field of every event in a file, one JSON object a line.
+//! Prints every field of every event in a file, as one JSON object per line.
 
 use std::error::Error;
 use std::fs::File;

@@ -1,5 +1,7 @@
-//! Measures how fast files are decoded: `throughput FIELD=VALUE FILE…` prints MB/s of text, for one
-//! core, and how many events matched. `*` in place of the comparison takes every event.
+//! Measures how fast files are decoded.
+//!
+//! `throughput FIELD=VALUE FILE…` prints the MB/s of text on one core and the number of matched
+//! events. `*` instead of the comparison matches every event.
 
 use std::error::Error;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Arrow columns under construction.
+//! Builds Arrow columns row by row.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub fn data_type(kind: Kind) -> DataType {
     }
 }
 
-/// Returns the schema of these fields; every column may be null.
+/// Returns the schema of these fields, with every column nullable.
 #[must_use]
 pub fn schema_of(fields: &[Field]) -> SchemaRef {
     let columns =
@@ -26,16 +26,16 @@ pub fn schema_of(fields: &[Field]) -> SchemaRef {
     Arc::new(Schema::new(columns.collect::<Vec<_>>()))
 }
 
-/// One column that grows; texts are numbers.
+/// A column under construction; texts are stored as numbers.
 #[derive(Debug)]
 pub(crate) enum Column {
     Number(Float64Builder),
-    /// The numbers, [`NO_TEXT`] where there is none.
+    /// Text numbers; [`NO_TEXT`] in rows without a value.
     Text(Vec<u32>),
     Multi(ListBuilder<UInt32Builder>),
 }
 
-/// Stands for no text.
+/// Marks a row without a value in a column of text numbers.
 pub(crate) const NO_TEXT: u32 = u32::MAX;
 
 impl Column {
@@ -47,7 +47,7 @@ impl Column {
         }
     }
 
-    /// Returns the column, and begins anew.
+    /// Returns the finished column and starts a new one.
     pub(crate) fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Number(column) => Arc::new(column.finish()),

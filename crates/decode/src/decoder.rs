@@ -1,4 +1,4 @@
-//! Puts the steps together: bytes of a file in, batches of its matching events out.
+//! Combines the steps of decoding: the bytes of a file in, batches of its matching events out.
 
 use std::io::{Cursor, Read};
 use std::ops::ControlFlow;
@@ -18,25 +18,25 @@ use crate::report::{Damage, FileReport, SkipKind};
 use crate::rows::Rows;
 use crate::split::{Item, Part, Splitter};
 
-/// What to decode and how.
+/// Options of a [`Decoder`].
 #[derive(Debug, Clone)]
 pub struct DecodeOptions {
-    /// Which events and which of their fields, for each search.
+    /// The wanted events and fields of each search.
     pub requests: Arc<[ScanRequest]>,
-    /// Which rules derived fields follow.
+    /// The add-on version whose rules derived fields follow.
     pub profile: Profile,
-    /// The sourcetype to use in place of the recognised one.
+    /// The sourcetype that replaces the detected one.
     pub sourcetype: Option<String>,
-    /// Where to leave out events that were seen before, shared by all decoders of a run.
+    /// The set of events seen so far, shared by all decoders of a run; `None` keeps duplicates.
     pub seen: Option<Arc<Mutex<SeenEvents>>>,
     /// Ends decoding between two events.
     pub stop: StopToken,
-    /// Makes room for archives in archives; in memory by default.
+    /// Returns storage for nested archives; in memory by default.
     pub scratch: MakeScratch,
 }
 
 impl DecodeOptions {
-    /// Returns the options for requests, everything else by default.
+    /// Returns the options for these requests, with defaults for everything else.
     #[must_use]
     pub fn new(requests: impl Into<Arc<[ScanRequest]>>) -> Self {
         let requests = requests.into();
@@ -51,10 +51,10 @@ impl DecodeOptions {
     }
 }
 
-/// Who takes the rows: the number of the request they are for, and the rows.
+/// Receives rows together with the index of their request; `Break` stops decoding.
 pub type Sink<'a> = &'a mut dyn FnMut(usize, Rows) -> ControlFlow<()>;
 
-/// Decodes files, one after the other, for any number of requests.
+/// Decodes files, one after another, for any number of requests.
 #[derive(Debug)]
 pub struct Decoder {
     extractor: Extractor,
@@ -62,7 +62,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Compiles the requests.
+    /// Returns a decoder for the requests of `options`.
     #[must_use]
     pub fn new(options: &DecodeOptions) -> Self {
         let sourcetype = options.sourcetype.as_deref();
@@ -72,23 +72,26 @@ impl Decoder {
         }
     }
 
-    /// Returns what became of the events so far.
+    /// Returns the counts of the events seen so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.extractor.counts()
     }
 
-    /// Decodes one file, and hands full batches to `sink`, which can stop it; what is left waits for
-    /// the next file or [`Decoder::finish`]. An archive's entries each have their name after the
-    /// archive's in `source`.
+    /// Decodes one file and passes full batches to `sink`, which can stop it.
+    ///
+    /// Remaining rows wait for the next file or for [`Decoder::finish`]. For an archive, the name
+    /// of each entry is appended to the archive's in `source`.
     pub fn decode(&mut self, input: Input, origin: &Origin, sink: Sink<'_>) -> FileReport {
         self.extractor.begin(origin);
         let mut extraction = Extraction { extractor: &mut self.extractor, sink };
         self.reader.read(input, origin, &mut extraction)
     }
 
-    /// Decodes one file that is in memory whole: as [`Decoder::decode`], and faster if the file is
-    /// what CloudTrail delivers. The bytes are gone afterwards, the vector's memory may stay.
+    /// Works like [`Decoder::decode`] for a file that is completely in memory.
+    ///
+    /// This is faster if the file is what CloudTrail delivers. It discards the bytes but may keep
+    /// the vector's allocation.
     pub fn decode_whole(
         &mut self,
         file: &mut Vec<u8>,
@@ -100,7 +103,7 @@ impl Decoder {
         self.reader.read_whole(file, origin, &mut extraction)
     }
 
-    /// Takes one event that was cut out before.
+    /// Decodes an already separated event.
     pub fn decode_event(
         &mut self,
         event: &RawRecord<'_>,
@@ -112,13 +115,13 @@ impl Decoder {
         extraction.event(event, origin).1
     }
 
-    /// Hands all that waits to `sink`.
+    /// Passes all remaining rows to `sink`.
     pub fn finish(&mut self, sink: Sink<'_>) -> ControlFlow<()> {
         take(&mut self.extractor, sink)
     }
 }
 
-/// Cuts files into events, with memory that is used again for the next file.
+/// Cuts files into events, reusing its memory from file to file.
 #[derive(Debug)]
 pub(crate) struct FileReader {
     seen: Option<Arc<Mutex<SeenEvents>>>,
@@ -137,7 +140,7 @@ impl FileReader {
         Self { seen, stop, scratch, inflater: Inflater::new(), records: Records::default() }
     }
 
-    /// Hands the events of a file to `consumer`, which can end it.
+    /// Passes the events of a file to `consumer`, which can stop early.
     pub(crate) fn read(
         &mut self,
         input: Input,
@@ -153,7 +156,7 @@ impl FileReader {
         report
     }
 
-    /// As [`FileReader::read`], of a file that is in memory whole.
+    /// Works like [`FileReader::read`] for a file that is completely in memory.
     pub(crate) fn read_whole(
         &mut self,
         file: &mut Vec<u8>,
@@ -162,7 +165,7 @@ impl FileReader {
     ) -> FileReport {
         let text = self.inflater.text(file);
         let records = text.filter(|text| self.records.read(text));
-        // The records were found in sound UTF-8.
+        // `Records::read` accepts only valid UTF-8, so this conversion succeeds.
         let Some(text) = records.and_then(|text| std::str::from_utf8(text).ok()) else {
             let bytes = std::mem::take(file);
             return self.read(Input::Seekable(Box::new(Cursor::new(bytes))), origin, consumer);
@@ -181,7 +184,7 @@ impl FileReader {
     }
 }
 
-/// The oldest and the newest of many times. Those of CloudTrail's own form are compared as text.
+/// Finds the oldest and newest of many times; compares times in CloudTrail's own format as text.
 #[derive(Debug, Default)]
 struct Times<'a> {
     range: Option<(&'a str, &'a str)>,
@@ -208,20 +211,20 @@ impl<'a> Times<'a> {
     }
 }
 
-/// What an event came to.
+/// The result of testing one event.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Extracted {
-    /// Whether some predicate took it.
+    /// True if at least one request matched it.
     pub(crate) matched: bool,
-    /// Its time, epoch seconds.
+    /// The event's time in epoch seconds.
     pub(crate) time: Option<f64>,
 }
 
-/// Who takes the events of a file.
+/// Receives the events of a file.
 pub(crate) trait Consumer {
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>);
 
-    /// Takes a record of a part; returns whether some predicate took it.
+    /// Handles a record of a part; returns whether at least one request matched it.
     fn record(
         &mut self,
         record: &WholeRecord<'_>,
@@ -252,7 +255,7 @@ impl Consumer for Extraction<'_> {
     }
 }
 
-/// Returns a record of a part as an event to be tested.
+/// Returns a record of a part in the form that the extractor tests.
 pub(crate) fn event_of<'a>(record: &WholeRecord<'a>, part: Part<'a>) -> Event<'a> {
     let name = record.head.name.as_ref().and_then(|name| part.text.get(wide(name)));
     let WholeRecord { pieces, start, is_plain, marks, .. } = *record;
@@ -260,12 +263,12 @@ pub(crate) fn event_of<'a>(record: &WholeRecord<'a>, part: Part<'a>) -> Event<'a
     Event { text: record.text, format: Format::CloudTrail, name, outer: Some(outer) }
 }
 
-/// Hands on the rows if it is time to.
+/// Passes the rows to `sink` if enough have collected.
 fn take_full(extractor: &mut Extractor, sink: Sink<'_>) -> ControlFlow<()> {
     if extractor.is_full() { take(extractor, sink) } else { ControlFlow::Continue(()) }
 }
 
-/// Hands on all rows.
+/// Passes all rows to `sink`.
 fn take(extractor: &mut Extractor, sink: Sink<'_>) -> ControlFlow<()> {
     let mut flow = ControlFlow::Continue(());
     let taken = extractor.take(&mut |request, rows| {
@@ -273,7 +276,7 @@ fn take(extractor: &mut Extractor, sink: Sink<'_>) -> ControlFlow<()> {
             flow = sink(request, rows);
         }
     });
-    // The columns are built from the schema, so that they always fit it.
+    // The columns are built from the schema, so they always fit it and this does not fail.
     if taken.is_err() { ControlFlow::Break(()) } else { flow }
 }
 
@@ -309,7 +312,7 @@ impl File<'_> {
         flow
     }
 
-    /// Takes the records that a part was cut into.
+    /// Handles the records that a part was cut into.
     fn records(&mut self, records: &Records, part: Part<'_>, origin: &Origin) -> ControlFlow<()> {
         let mut times = Times::default();
         let mut flow = ControlFlow::Continue(());
@@ -340,7 +343,7 @@ impl File<'_> {
     }
 }
 
-/// The texts of a file, one after the other.
+/// Receives the texts of a file, one after another.
 struct Texts<'a> {
     file: File<'a>,
     records: &'a mut Records,

@@ -1,4 +1,4 @@
-//! Tells events that were seen before: the same event is delivered twice, or to two trails.
+//! Detects duplicate events: an event may be delivered twice, or to two trails.
 
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
@@ -9,16 +9,18 @@ use crate::record::{Format, RawRecord};
 
 /// The ids of the events seen so far.
 ///
-/// Of each, 128 bits of hash are kept: about 40 bytes of memory an event, and no two ids of any log
-/// that fits on earth are taken for the same.
+/// Stores a 128-bit hash of each id: about 40 bytes of memory per event. A collision is negligibly
+/// unlikely for any log of realistic size.
 #[derive(Debug, Default)]
 pub struct SeenEvents {
     ids: HashSet<u128>,
 }
 
 impl SeenEvents {
-    /// Takes note of an event; returns false if its `eventID` was seen before for the same recipient
-    /// account. An event without an id is always new.
+    /// Adds an event; returns false if its `eventID` was seen before for the same recipient
+    /// account.
+    ///
+    /// An event without an id is always new.
     pub fn insert(&mut self, event: &RawRecord<'_>) -> bool {
         if event.format != Format::CloudTrail {
             return true;
@@ -34,13 +36,13 @@ impl SeenEvents {
         self.ids.insert(half(0) << 64 | half(1))
     }
 
-    /// Returns how many different events were seen.
+    /// Returns the number of distinct events seen.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ids.len()
     }
 
-    /// Returns true if no event was seen.
+    /// Returns true if no event has been seen.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()

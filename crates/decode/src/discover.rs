@@ -1,4 +1,4 @@
-//! Learns which fields the matching events have, for searches that want all of them.
+//! Collects the fields of the matching events, for searches that want all fields.
 
 use std::ops::ControlFlow;
 
@@ -18,18 +18,18 @@ use crate::record::{Format, RawRecord};
 use crate::report::FileReport;
 use crate::split::Part;
 
-/// How many names are kept.
+/// The maximum number of field names kept.
 pub const MAX_FIELDS: usize = 50_000;
 
-/// What is known of a field so far.
+/// The state of one field.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     kind: Kind,
-    /// The number of the event that had it last.
+    /// The number of the last event that has the field.
     event: u64,
 }
 
-/// Collects the names and kinds of fields, in the order in which they are first seen.
+/// Collects the names and kinds of fields, in the order in which they first appear.
 #[derive(Debug)]
 pub struct Discovery {
     reader: FileReader,
@@ -44,7 +44,7 @@ pub struct FoundFields {
 }
 
 impl FoundFields {
-    /// Returns the memory that they take, in bytes.
+    /// Returns the memory used by the collected fields, in bytes.
     #[must_use]
     pub fn memory(&self) -> usize {
         let names: usize = self.seen.keys().map(String::capacity).sum();
@@ -63,9 +63,10 @@ impl FoundFields {
 }
 
 impl Discovery {
-    /// Begins with no field known. Only fields that `demand` wants, of events that `predicate` takes,
-    /// are collected. `stop` ends the reading of a file between two events, `scratch` makes room for
-    /// archives in archives.
+    /// Returns a discovery without any fields.
+    ///
+    /// It collects only fields that `demand` wants, from events that match `predicate`. `stop` ends
+    /// the reading of a file between two events; `scratch` returns storage for nested archives.
     #[must_use]
     pub fn new(
         predicate: &Predicate,
@@ -79,31 +80,31 @@ impl Discovery {
         Self { reader: FileReader::new(None, stop, scratch), collector }
     }
 
-    /// Learns the fields of one file's matching events.
+    /// Collects the fields of one file's matching events.
     pub fn read(&mut self, input: Input, origin: &Origin) -> FileReport {
         self.collector.extractor.begin(origin);
         self.reader.read(input, origin, &mut self.collector)
     }
 
-    /// As [`Discovery::read`], of a file that is in memory whole; its bytes are gone afterwards.
+    /// Works like [`Discovery::read`] for a file that is completely in memory; discards its bytes.
     pub fn read_whole(&mut self, file: &mut Vec<u8>, origin: &Origin) -> FileReport {
         self.collector.extractor.begin(origin);
         self.reader.read_whole(file, origin, &mut self.collector)
     }
 
-    /// Takes note of the fields of an event that was cut out before, if it matches.
+    /// Collects the fields of an already separated event if it matches.
     pub fn see_event(&mut self, event: &RawRecord<'_>, origin: &Origin) {
         self.collector.extractor.begin(origin);
-        // Nothing ends it.
+        // The collector never stops early.
         let _ = self.collector.event(event, origin);
     }
 
-    /// Returns what was found, and goes on with no field known.
+    /// Returns the fields found so far and starts over without any.
     pub fn take(&mut self) -> FoundFields {
         std::mem::take(&mut self.collector.found)
     }
 
-    /// Adds what another discovery of the same request found, after one's own fields.
+    /// Adds the fields that another discovery of the same request found, after this one's fields.
     pub fn add(&mut self, other: FoundFields) {
         let found = &mut self.collector.found;
         for (name, Seen { kind, event }) in &other.seen {
@@ -112,32 +113,34 @@ impl Discovery {
         found.left_out += other.left_out;
     }
 
-    /// Returns the fields, in the order in which they were first seen.
+    /// Returns the fields, in the order in which they first appeared.
     #[must_use]
     pub fn fields(&self) -> Vec<Field> {
         let seen = &self.collector.found.seen;
         seen.iter().map(|(name, seen)| Field::new(name, seen.kind)).collect()
     }
 
-    /// Returns how often a field was met that is left out because there are more than
-    /// [`MAX_FIELDS`]; that has to be told to the user.
+    /// Returns how many field occurrences were dropped because more than [`MAX_FIELDS`] names were
+    /// found.
+    ///
+    /// The user must see this count.
     #[must_use]
     pub fn left_out(&self) -> u64 {
         self.collector.found.left_out
     }
 }
 
-/// Takes the fields of events.
+/// Collects the fields of matching events.
 #[derive(Debug)]
 struct Collector {
-    /// Tells which events match; it is asked for no fields.
+    /// Decides which events match; its request contains no fields.
     extractor: Extractor,
     demand: Demand,
     profile: Profile,
-    /// What is read of matching events, by format: the time, and of CloudTrail what fields are derived
-    /// from.
+    /// The values to read from matching events, by format: the time and, for CloudTrail, the inputs
+    /// of derived fields.
     sets: [FieldSet; 4],
-    /// Derived fields that the demand covers.
+    /// The derived fields that the demand covers.
     derived: Vec<&'static Derived>,
     found: FoundFields,
     events: u64,
@@ -176,7 +179,7 @@ impl Collector {
         }
     }
 
-    /// Takes the fields of an event that matches.
+    /// Collects the fields of a matching event.
     fn see_fields(
         &mut self,
         record: &str,
@@ -185,7 +188,7 @@ impl Collector {
         origin: &Origin,
     ) {
         if self.extractor.is_full() {
-            // Rows without columns: there is nothing to take.
+            // The request has no fields, so its rows hold no values worth keeping.
             let _ = self.extractor.take(&mut |_, _| {});
         }
         self.events += 1;
@@ -217,11 +220,11 @@ impl Collector {
         let is_cloudtrail = format == Format::CloudTrail;
         flatten(record, arrays(format), &mut |name, _| {
             let is_builtin = BUILTINS.iter().any(|(builtin, _)| *builtin == name);
-            // A derived field of that name stands for the member, even where it has no value.
+            // A derived field replaces the member of the same name, even where it has no value.
             if is_builtin || (is_cloudtrail && derived_field(name, self.profile).is_some()) {
                 return;
             }
-            // Of a key that a CloudTrail record repeats, the last value counts.
+            // If a CloudTrail record repeats a key, only the last value counts.
             let again = self.found.seen.get(name).is_some_and(|seen| seen.event == self.events);
             let is_multi = name.contains("{}") || (!is_cloudtrail && again);
             self.see(name, if is_multi { Kind::Multi } else { Kind::Text });

@@ -1,4 +1,4 @@
-//! One event while it is being decoded: its text, its values picked so far, and the fields that every
+//! Views one event during decoding: its text, the values picked so far, and the fields that every
 //! event has.
 
 use std::borrow::Cow;
@@ -14,14 +14,14 @@ use crate::paths::{Arrays, At, Paths, PlainPath, Slots};
 use crate::record::Format;
 use crate::time::WrittenTime;
 
-/// Where an event is from; the values of `source`, `host` and `index`.
+/// The origin of an event: the values of `source`, `host` and `index`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// The file or stream.
     pub source: Arc<str>,
-    /// The host; the add-on's events have the collector's.
+    /// The host; for the add-on's events, the collector's host.
     pub host: Arc<str>,
-    /// The index; `main` by default.
+    /// The index, by default `main`.
     pub index: Arc<str>,
 }
 
@@ -32,7 +32,7 @@ impl Origin {
     }
 }
 
-/// A field that is not looked for by its name in the JSON text.
+/// A field that is not looked up by its name in the JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Builtin {
     Time,
@@ -52,7 +52,7 @@ pub(crate) enum Builtin {
     Zone,
 }
 
-/// In the order in which they are listed.
+/// The builtin fields, in the order in which they are listed.
 pub(crate) const BUILTINS: [(&str, Builtin); 15] = [
     (fields::TIME, Builtin::Time),
     (fields::RAW, Builtin::Raw),
@@ -71,17 +71,17 @@ pub(crate) const BUILTINS: [(&str, Builtin); 15] = [
     (fields::SOURCETYPE, Builtin::Sourcetype),
 ];
 
-/// Where a field's values come from.
+/// The source of a field's values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FieldSource {
     Builtin(Builtin),
     Derived(&'static Derived),
     Raw(usize),
-    /// A part of `_raw`: its place among the set's.
+    /// A part of `_raw`, by its index in the set.
     Part(usize),
 }
 
-/// A set of fields of one format, ready to be picked.
+/// A set of fields of one format, with everything needed to pick their values.
 #[derive(Debug)]
 pub(crate) struct FieldSet {
     pub(crate) paths: Paths,
@@ -89,20 +89,21 @@ pub(crate) struct FieldSet {
     /// The parts of `_raw`.
     parts: Vec<RawPart>,
     slot_of: [usize; Input::COUNT],
-    /// Slots of the members that may hold the time, the first that does counts.
+    /// The slots of the members that may hold the time; the first one with a time counts.
     time_slots: Vec<usize>,
-    /// What a row has itself under the name of a builtin field; `usize::MAX` where it is not picked.
+    /// The slot of a row's own member with the name of each builtin field; `usize::MAX` if it is
+    /// not picked.
     own: [usize; BUILTINS.len()],
     format: Format,
     profile: Profile,
 }
 
-/// A part of `_raw`: the value at these keys.
+/// A part of `_raw`: a document that holds only the value at these keys.
 #[derive(Debug)]
 struct RawPart {
     keys: Vec<String>,
     head: String,
-    /// Where the value is picked, if the keys have no points.
+    /// The path that picks the value, if every key is plain.
     path: Option<PlainPath>,
 }
 
@@ -122,10 +123,10 @@ impl FieldSet {
         }
     }
 
-    /// Adds a field and returns where it comes from.
+    /// Adds a field and returns its source.
     ///
-    /// A row of sourcetype `json` may have a `source` or a `date_hour` of its own, which wins; events
-    /// of other formats have those of their origin and time.
+    /// A row of sourcetype `json` may have its own `source` or `date_hour`, which takes precedence;
+    /// for events of other formats, these fields come from their origin and time.
     pub(crate) fn add(&mut self, name: &str) -> FieldSource {
         if let Some(source) = self.by_name.get(name) {
             return *source;
@@ -156,7 +157,7 @@ impl FieldSet {
     }
 }
 
-/// Returns how outermost arrays are named.
+/// Returns how outermost arrays are named in a format.
 pub(crate) fn arrays(format: Format) -> Arrays {
     if format == Format::Json { Arrays::PlainRows } else { Arrays::Braced }
 }
@@ -170,7 +171,7 @@ fn time_paths(format: Format) -> &'static [&'static str] {
     }
 }
 
-/// An event and the values that were picked of it.
+/// An event and the values that were picked from it.
 pub(crate) struct EventView<'a> {
     pub(crate) record: &'a str,
     pub(crate) sourcetype: &'a str,
@@ -180,19 +181,19 @@ pub(crate) struct EventView<'a> {
     pub(crate) time: EventTime,
 }
 
-/// From here on a number that is a time counts milliseconds; as seconds it is the year 5138.
+/// Times from this number on are in milliseconds; as seconds, this number is in the year 5138.
 const FIRST_MILLIS: f64 = 1e11;
 
-/// When an event happened.
+/// The time of an event.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct EventTime {
     pub(crate) epoch: Option<f64>,
-    /// As it was written, if it was as a date.
+    /// The calendar fields as written, if the time was written as a date.
     pub(crate) written: Option<WrittenTime>,
 }
 
 impl EventTime {
-    /// Reads an event's time from its picked values.
+    /// Returns an event's time, read from its picked values.
     pub(crate) fn of(record: &str, set: &FieldSet, slots: &Slots) -> Self {
         let spans = set.time_slots.iter().filter_map(|slot| slots.get(*slot).last());
         spans
@@ -201,7 +202,7 @@ impl EventTime {
             .unwrap_or_default()
     }
 
-    /// Reads the text of a time.
+    /// Parses the text of a time: epoch seconds, epoch milliseconds or a date.
     pub(crate) fn read(text: &str, format: Format) -> Self {
         let Some(number) = spilltrail_event::parse_number(text.trim()) else {
             let written = WrittenTime::parse(text);
@@ -213,8 +214,9 @@ impl EventTime {
     }
 }
 
-/// Returns the time of an event that is not read any further. A time that is written twice is taken
-/// from its first place, so that the search can end there.
+/// Returns the time of an event that is not parsed any further.
+///
+/// If the event repeats the time's key, the first value counts, so that the search can stop there.
 pub(crate) fn quick_time(record: &str, format: Format) -> Option<f64> {
     let bytes = record.as_bytes();
     time_paths(format).iter().find_map(|path| {
@@ -230,7 +232,7 @@ impl<'a> EventView<'a> {
         match source {
             FieldSource::Builtin(builtin) => match self.raw(self.set.own[builtin as usize]) {
                 Values::None => self.builtin(builtin),
-                // A row's own time counts as what it was read as.
+                // A row's own `_time` is returned as the parsed time, not as its text.
                 _ if builtin == Builtin::Time => self.builtin(builtin),
                 own => own,
             },
@@ -308,7 +310,7 @@ impl Record for EventView<'_> {
 mod tests {
     use super::*;
 
-    /// A part of `_raw` that the walk has picked already is what looking for it would find.
+    /// A part of `_raw` from picked values equals the part found by a search of the record.
     #[test]
     fn parts_of_raw() {
         let name = fields::part_of_raw(&["a", "b"]);
@@ -324,7 +326,7 @@ mod tests {
             r#"{"a":"x"}"#,
             r#"{"a":["b",{"b":1}]}"#,
             r#"{"c":1}"#,
-            // Keys that are written otherwise, or more than once.
+            // Keys with escapes or dots, and repeated keys.
             r#"{"a":{"b":1,"b":2}}"#,
             r#"{"a":{"b":1},"a":{"b":2}}"#,
             r#"{"a":{"b":1},"a":{"c":2}}"#,
@@ -340,7 +342,7 @@ mod tests {
             r#"{"a":{"b":1},"\u0061":{"c":2}}"#,
         ] {
             let mut set = FieldSet::new(Format::CloudTrail, Profile::Superset);
-            // Both are wanted in themselves, too.
+            // These fields are also wanted on their own.
             set.add("a");
             set.add("a.b");
             let source = set.add(&name);

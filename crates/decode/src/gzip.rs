@@ -1,4 +1,4 @@
-//! gzip, with members in a row and without losing what came out before a damage.
+//! Decompresses gzip with consecutive members, keeping all output that precedes damage.
 
 use std::io::{self, BufRead, Read};
 
@@ -7,7 +7,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use crate::inflate::ReadFailure;
 use crate::report::DamageKind;
 
-/// Reads gzip members one after the other. Zeros after the last one are padding.
+/// Reads consecutive gzip members; zeros after the last one are padding.
 pub(crate) struct GzipReader<R> {
     source: R,
     member: Option<Decompress>,
@@ -20,7 +20,7 @@ impl<R: BufRead> GzipReader<R> {
         Self { source, member: None, failure: None, is_first: true }
     }
 
-    /// Begins the next member; returns false at the end.
+    /// Begins the next member; returns false at the end of the input.
     fn begin_member(&mut self) -> io::Result<bool> {
         loop {
             let buffered = self.source.fill_buf()?;

@@ -1,7 +1,8 @@
-//! Recognises compression by content and undoes it, with bounded memory.
+//! Detects compression from the content and decompresses it, with bounded memory.
 //!
-//! gzip (several members in a row, too), zstd, zip, and plain text; a compressed file in a zip or in
-//! another compressed file is undone once more. What came out before a damage is always delivered.
+//! Supports gzip (including consecutive members), zstd, zip, and plain text. A compressed file
+//! inside a zip or another compressed file is decompressed one level further. Text decompressed
+//! before damage is always delivered.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom, Write};
@@ -15,27 +16,27 @@ use crate::gzip::GzipReader;
 use crate::report::{Damage, DamageKind};
 use crate::utf16::Utf16Reader;
 
-/// Something that can be read and positioned.
+/// A reader that can seek.
 pub trait ReadSeek: Read + Seek {}
 
 impl<T: Read + Seek> ReadSeek for T {}
 
-/// Room for the bytes of an archive in an archive, in which it must be possible to go back and forth.
+/// Storage for the bytes of a nested archive; it must be seekable.
 pub trait Scratch: Read + Write + Seek + Send {}
 
 impl<T: Read + Write + Seek + Send> Scratch for T {}
 
-/// Makes room for an archive; a caller that does IO gives room outside of memory.
+/// Returns storage for an archive; callers that do IO provide storage outside memory.
 pub type MakeScratch = fn() -> Box<dyn Scratch>;
 
-/// Makes room in memory.
+/// Returns storage in memory.
 pub(crate) fn in_memory() -> Box<dyn Scratch> {
     Box::new(Cursor::new(Vec::new()))
 }
 
 /// The bytes of one file or stream.
 pub enum Input {
-    /// Bytes that come once; a zip among them is held, up to [`MAX_HELD_ZIP`].
+    /// Bytes that can be read only once; a zip among them is stored, up to [`MAX_HELD_ZIP`].
     Stream(Box<dyn Read + Send>),
     /// Bytes of a file.
     Seekable(Box<dyn ReadSeek + Send>),
@@ -50,19 +51,19 @@ impl fmt::Debug for Input {
     }
 }
 
-/// The largest zip that is held, when it comes from a stream or from another archive; see
+/// The largest zip that is stored when it comes from a stream or another archive; see
 /// [`MakeScratch`].
 pub const MAX_HELD_ZIP: u64 = 256 * 1024 * 1024;
 
 /// Output below this is never a decompression bomb.
 const BOMB_FLOOR: u64 = 64 * 1024 * 1024;
-/// Output for each byte of input that logs never reach.
+/// Output bytes per input byte above which the input is a decompression bomb; logs never reach it.
 const BOMB_RATIO: u64 = 250;
-/// How many layers of compression are undone.
+/// The number of layers of compression that are undone.
 const MAX_LAYERS: usize = 2;
 const BUFFER: usize = 64 * 1024;
 
-/// Why a compressed stream could not be read on; carried inside an [`io::Error`].
+/// The reason why a compressed stream could not be read further, carried inside an [`io::Error`].
 #[derive(Debug)]
 pub(crate) struct ReadFailure {
     pub(crate) kind: DamageKind,
@@ -83,21 +84,20 @@ impl fmt::Display for ReadFailure {
 
 impl std::error::Error for ReadFailure {}
 
-/// Who takes the parts of an input.
+/// Receives the parts of an input.
 pub(crate) trait Parts {
-    /// Takes one uncompressed text; `name` is its name in an archive, empty outside of one.
+    /// Handles one uncompressed text; `name` is its name in an archive, or empty outside one.
     fn part(&mut self, name: &str, text: &mut dyn Read) -> ControlFlow<()>;
-    /// Takes note of a part that cannot be read.
+    /// Records a part that cannot be read.
     fn damage(&mut self, name: &str, damage: Damage);
 
-    /// Returns room for an archive in an archive.
+    /// Returns storage for a nested archive.
     fn scratch(&self) -> Box<dyn Scratch> {
         in_memory()
     }
 }
 
-/// Undoes the compression of `input` and hands each text in it to `parts`; returns how many bytes
-/// were read.
+/// Decompresses `input` and passes each text in it to `parts`; returns the number of bytes read.
 pub(crate) fn for_each_part(input: Input, parts: &mut dyn Parts) -> u64 {
     let count = Arc::new(AtomicU64::new(0));
     let counter = || Arc::clone(&count);
@@ -133,7 +133,7 @@ struct Layer<'a> {
     depth: usize,
 }
 
-/// Recognises what `reader` gives by its first bytes and goes on accordingly.
+/// Detects the format of `reader` from its first bytes and decompresses it accordingly.
 fn undo(
     layer: Layer<'_>,
     reader: impl Read + Send,
@@ -178,8 +178,8 @@ fn undo(
     deliver(layer, whole, head, parts)
 }
 
-/// Goes on with what came out of a layer. A trait object, since the layers' types would nest
-/// without end.
+/// Continues with the output of a layer, as a trait object because the layers' types would
+/// otherwise nest without end.
 fn next_layer(
     layer: Layer<'_>,
     reader: impl Read + Send,
@@ -221,7 +221,7 @@ fn unzip_held(
             parts.damage(layer.name, Damage { offset: 0, kind, message });
             ControlFlow::Continue(())
         }
-        // The directory of a zip is at its end: what came before a damage is worth a try.
+        // A zip's directory is at its end, but entries before the damage may still be readable.
         Ok(_) => unzip(layer, BufReader::with_capacity(BUFFER, held), read, parts),
         Err(error) => {
             parts.damage(layer.name, damage_of(&error));
@@ -236,7 +236,7 @@ fn unzip(
     read: &Arc<AtomicU64>,
     parts: &mut dyn Parts,
 ) -> ControlFlow<()> {
-    // Entries that share their bytes are how an archive of megabytes stands for terabytes.
+    // Entries that share bytes let an archive of megabytes expand to terabytes.
     let mut room = reader.seek(SeekFrom::End(0)).unwrap_or_default();
     let mut archive = match ZipArchive::new(reader) {
         Ok(archive) => archive,
@@ -299,7 +299,7 @@ fn read_up_to(reader: &mut impl Read, head: &mut [u8]) -> io::Result<usize> {
             Ok(0) => break,
             Ok(count) => length += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // What was read is delivered first; the error comes again.
+            // The bytes read so far are delivered first; the next read returns the error again.
             Err(_) if length > 0 => break,
             Err(error) => return Err(error),
         }
@@ -326,7 +326,7 @@ impl<R: Seek> Seek for Counted<R> {
     }
 }
 
-/// Compares what comes out of a layer with what went into the outermost one.
+/// Compares the output size of a layer with the input size of the outermost layer.
 struct Guard {
     read: Arc<AtomicU64>,
     start: u64,
@@ -370,7 +370,7 @@ impl<R: Read> Read for ZipEntry<R> {
     }
 }
 
-/// Names the format in a decompression error; an error of the reader below stays what it is.
+/// Adds the format to a decompression error; an error of the underlying reader stays unchanged.
 fn in_layer(format: &str, error: io::Error) -> io::Error {
     if error.get_ref().is_some_and(|inner| inner.is::<ReadFailure>()) {
         return error;

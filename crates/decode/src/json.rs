@@ -1,14 +1,14 @@
-//! Reads members out of JSON text that the splitter has checked already.
+//! Reads members of JSON text that the splitter has already validated.
 //!
-//! The text is trusted to be valid, so that nothing is checked twice; on anything else the results
-//! are wrong, but nothing panics or runs on.
+//! These functions assume valid JSON, so that nothing is checked twice. For other text their
+//! results are wrong, but they neither panic nor loop forever.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use memchr::memmem;
 
-/// Moves over white space.
+/// Returns the offset of the first byte after white space.
 pub(crate) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
         at += 1;
@@ -16,7 +16,8 @@ pub(crate) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Returns the position of the first quote, backslash or control character, eight bytes at a time.
+/// Returns the offset of the first quote, backslash or control character, checking eight bytes at a
+/// time.
 pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -24,7 +25,8 @@ pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
         let word = u64::from_le_bytes(chunk);
         let quote = word ^ (ONES * 0x22);
         let backslash = word ^ (ONES * 0x5c);
-        // The lowest flagged byte is exact, the ones above it may be false; only the lowest is used.
+        // The lowest flagged byte is exact; higher flags may be false, so only the lowest one is
+        // used.
         let special = (quote.wrapping_sub(ONES) & !quote
             | backslash.wrapping_sub(ONES) & !backslash
             | word.wrapping_sub(ONES * 0x20) & !word)
@@ -43,7 +45,7 @@ pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Returns true if the text is a number by the grammar of JSON.
+/// Returns true if the text is a number in JSON's grammar.
 pub(crate) fn is_number(text: &[u8]) -> bool {
     let digits = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
     let mut rest = text.strip_prefix(b"-").unwrap_or(text);
@@ -69,8 +71,8 @@ pub(crate) fn is_number(text: &[u8]) -> bool {
     rest.is_empty()
 }
 
-/// Returns the position of the quote that ends the string whose contents begin at `at`, and whether
-/// there are escapes in it.
+/// Returns the offset of the quote that ends the string whose contents begin at `at`, and whether
+/// the string has escapes.
 pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> (usize, bool) {
     let mut has_escapes = false;
     loop {
@@ -97,7 +99,7 @@ pub(crate) fn word_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Returns the end of the value that begins at `at`. Only brackets and quotes are looked at.
+/// Returns the end of the value that begins at `at`, checking only brackets and quotes.
 pub(crate) fn value_end(bytes: &[u8], at: usize) -> usize {
     match bytes.get(at) {
         Some(b'"') => (string_end(bytes, at + 1).0 + 1).min(bytes.len()),
@@ -108,8 +110,8 @@ pub(crate) fn value_end(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// Returns the end of the object or array whose contents begin at `at`: brackets of its own kind
-/// are counted, text is passed over.
+/// Returns the end of the object or array whose contents begin at `at`, counting only brackets of
+/// its own kind outside strings.
 fn nested_end(bytes: &[u8], mut at: usize, open: u8, close: u8) -> usize {
     let mut depth = 1;
     while let Some(step) = bytes.get(at..).and_then(|rest| memchr::memchr3(b'"', open, close, rest))
@@ -129,8 +131,10 @@ fn nested_end(bytes: &[u8], mut at: usize, open: u8, close: u8) -> usize {
     bytes.len()
 }
 
-/// Calls `visit` with each outermost member of an object: its key as written and where its value
-/// begins; `visit` returns where the value ends, or none to stop.
+/// Calls `visit` with each outermost member of an object: its key as written and the offset of its
+/// value.
+///
+/// `visit` returns the end of the value, or `None` to stop.
 pub(crate) fn for_each_member(
     bytes: &[u8],
     mut visit: impl FnMut(Range<usize>, usize) -> Option<usize>,
@@ -154,7 +158,7 @@ pub(crate) fn for_each_member(
     }
 }
 
-/// Returns where the value of an outermost member lies.
+/// Returns the range of the value of an outermost member; of repeated keys, the first one counts.
 pub(crate) fn member(bytes: &[u8], key: &[u8]) -> Option<Range<usize>> {
     let mut found = None;
     for_each_member(bytes, |name, value| {
@@ -168,12 +172,12 @@ pub(crate) fn member(bytes: &[u8], key: &[u8]) -> Option<Range<usize>> {
     found
 }
 
-/// Returns what stands before a value in a document with nothing but it at these keys.
+/// Returns the text that precedes a value in a document that holds only this value at these keys.
 pub(crate) fn part_head(keys: &[String]) -> String {
     keys.iter().map(|key| format!("{{{}:", serde_json::Value::from(key.as_str()))).collect()
 }
 
-/// Returns the document that is made of its head, a value and as many brackets as there are keys.
+/// Returns the document that consists of a head, a value and one closing brace for each key.
 pub(crate) fn part_of(head: &str, value: &str, keys: usize) -> String {
     let mut part = String::with_capacity(head.len() + value.len() + keys);
     part.push_str(head);
@@ -182,8 +186,9 @@ pub(crate) fn part_of(head: &str, value: &str, keys: usize) -> String {
     part
 }
 
-/// Returns the part of an object at these keys: a document with nothing but them and the value there.
-/// Of a key that is repeated, the last value counts.
+/// Returns a document that holds only the value of an object at these keys.
+///
+/// If a key is repeated, its last value counts.
 pub(crate) fn part(text: &str, keys: &[String]) -> Option<String> {
     let mut place = 0..text.len();
     for key in keys {
@@ -204,19 +209,18 @@ pub(crate) fn part(text: &str, keys: &[String]) -> Option<String> {
     Some(part_of(&part_head(keys), text.get(place)?, keys.len()))
 }
 
-/// Returns true for a record of an S3 event notification, which looks like a CloudTrail record.
+/// Returns true for a record of an S3 event notification, which resembles a CloudTrail record.
 pub(crate) fn is_s3_notification(bytes: &[u8]) -> bool {
     memmem::find(bytes, b"\"aws:s3\"").is_some()
         && member(bytes, b"eventSource").is_some_and(|value| bytes[value] == *b"\"aws:s3\"")
 }
 
-/// Returns true for the message that S3 sends to test a notification's target.
+/// Returns true for the message that S3 sends to test the target of notifications.
 pub(crate) fn is_s3_test(bytes: &[u8]) -> bool {
     member(bytes, b"Event").is_some_and(|value| bytes[value] == *b"\"s3:TestEvent\"")
 }
 
-/// Returns the text that a string's contents stand for. A surrogate without its other half becomes
-/// U+FFFD.
+/// Returns the unescaped contents of a string; an unpaired surrogate becomes U+FFFD.
 pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
     let Some(first) = memchr::memchr(b'\\', text.as_bytes()) else { return Cow::Borrowed(text) };
     let mut out = String::with_capacity(text.len());
@@ -247,7 +251,7 @@ pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Returns the character of a `\u` escape, or of two that are a surrogate pair, and their length.
+/// Returns the character of a `\u` escape or of a surrogate pair of two escapes, and its length.
 fn code_point(escape: &[u8]) -> (char, usize) {
     let unit = |at: usize| {
         let digits = escape.get(at + 2..at + 6).filter(|_| escape[at..].starts_with(b"\\u"))?;

@@ -1,11 +1,11 @@
-//! Bytes of log files to events to Arrow columns.
+//! Decodes the bytes of log files into events and Arrow columns.
 //!
-//! The steps are: undo the compression (`inflate`), cut the text into events (`split`), pick the
-//! wanted members out of each (`paths`), derive the fields that Splunk's add-on for AWS gives them
-//! (`cloudtrail`), and collect those of the events that match a request (`extract`). Formats are
-//! recognised by content. Damage costs the event it is in; it is reported, and everything before and
-//! after it is kept. Nothing here does IO beyond the readers it is given, and memory is bounded
-//! whatever comes.
+//! The steps are: decompress the file (`inflate`), cut the text into events (`split`), pick the
+//! wanted members out of each event (`paths`), derive the fields that Splunk's add-on for AWS gives
+//! it (`cloudtrail`), and collect the fields of the events that match a request (`extract`).
+//! Formats are detected from the content. Damage costs only the event that contains it; it is
+//! reported, and all events before and after it are kept. This crate does no IO beyond the readers
+//! it is given, and its memory is bounded for any input.
 
 mod cloudtrail;
 mod columns;

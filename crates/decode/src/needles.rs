@@ -1,33 +1,33 @@
-//! Text that an event must contain for a predicate to hold.
+//! Finds words that an event must contain for a predicate to hold.
 //!
-//! Sound by construction: only comparisons for equality with members of the JSON text count, only
-//! characters that JSON never has to escape, and an event with a `\u` escape or a character outside
-//! of ASCII is never ruled out.
+//! A needle never excludes a matching event. Only equality comparisons with members of the JSON
+//! text give needles, and only by characters that JSON never has to escape; an event with a `\u`
+//! escape or a non-ASCII character is never excluded.
 
 use memchr::memmem;
 use spilltrail_event::{Comparison, Pattern, Predicate};
 
-/// A piece of text, looked for without regard to case.
+/// A piece of text, found without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Needle {
-    /// In lower case.
+    /// The text in lowercase.
     text: Vec<u8>,
-    /// Where its rarest character is, and that in both cases.
+    /// The index of its rarest character, which `lower` and `upper` hold in both cases.
     rare_at: usize,
     lower: u8,
     upper: u8,
 }
 
-/// An event that contains none of these cannot match.
+/// Needles of which a matching event contains at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Needles(Vec<Needle>);
 
-/// More needles than this cost more than they save.
+/// The maximum number of needles; searching for more costs more than it saves.
 const MOST: usize = 6;
-/// Shorter needles are in every event.
+/// The minimum length of a needle; nearly every event contains shorter ones.
 const SHORTEST: usize = 4;
 
-/// Letters from the rarest to the commonest in CloudTrail's text, roughly.
+/// Characters of CloudTrail's text, roughly from the rarest to the most common.
 const RARITY: &[u8] = b"zqjxkwvyfhbg97634851_2p0ulmdc-n:osriate.";
 
 impl Needle {
@@ -49,8 +49,9 @@ impl Needle {
 }
 
 impl Needles {
-    /// Returns what events must contain, if that can be said; `is_member` tells the fields whose
-    /// values stand in the event's text.
+    /// Returns the needles of a predicate, or `None` if events without any known word may match.
+    ///
+    /// `is_member` returns true for fields whose values appear in the event's text.
     pub(crate) fn of(predicate: &Predicate, is_member: &dyn Fn(&str) -> bool) -> Option<Self> {
         match predicate {
             Predicate::Compare { field, op: Comparison::Eq, value } if is_member(field) => {
@@ -71,8 +72,8 @@ impl Needles {
         }
     }
 
-    /// Returns what events must contain for any of several predicates, if that can be said of each and
-    /// there are few enough.
+    /// Returns the needles of several predicates together, or `None` if one of them has none or
+    /// there are too many.
     pub(crate) fn any(all: impl Iterator<Item = Option<Self>>) -> Option<Self> {
         let mut needles = Vec::new();
         for one in all {
@@ -85,7 +86,7 @@ impl Needles {
         (!needles.is_empty() && needles.len() <= MOST).then_some(Self(needles))
     }
 
-    /// Returns the words, in lower case.
+    /// Returns the words in lowercase.
     pub(crate) fn words(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|needle| String::from_utf8_lossy(&needle.text).into_owned())
     }
@@ -99,7 +100,7 @@ impl Needles {
     }
 }
 
-/// Returns the longest piece of a pattern that stands in the text as it is.
+/// Returns the longest piece of a pattern that appears unchanged in the text of a matching event.
 fn literal(pattern: &Pattern) -> Option<Needle> {
     if pattern.block.is_some() {
         return None;

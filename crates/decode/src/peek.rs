@@ -1,4 +1,4 @@
-//! What kind of events a file holds, without reading more of it than the first ones.
+//! Detects the kind of events in a file by reading only the first ones.
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -8,8 +8,8 @@ use crate::record::Format;
 use crate::report::Damage;
 use crate::split::{Item, Splitter};
 
-/// Returns true if a file holds JSON rows, as far as its first event says; of an archive, the first event
-/// of any of its files.
+/// Returns true if the first event of a file is a JSON row; for an archive, the first event of any
+/// of its files counts.
 #[must_use]
 pub fn holds_rows(input: Input) -> bool {
     let mut peek = Peek(false);

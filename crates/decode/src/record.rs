@@ -1,12 +1,12 @@
-//! One event as a file has it.
+//! Defines a single event as it appears in a file.
 
-/// The largest record that is read, in bytes: Splunk's own cut-off for this sourcetype.
+/// The maximum size of a record in bytes, the same as Splunk's limit for this sourcetype.
 pub const MAX_RECORD: usize = 8 * 1024 * 1024;
 
-/// How deep values may be nested.
+/// The maximum nesting depth of values.
 pub(crate) const MAX_DEPTH: usize = 256;
 
-/// How an event's text is read.
+/// The format in which an event's text is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
     /// A CloudTrail record, sourcetype `aws:cloudtrail`.
@@ -19,13 +19,14 @@ pub enum Format {
     Other,
 }
 
-/// One event's own text, valid JSON and valid UTF-8.
+/// The text of one event, which is valid JSON and valid UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawRecord<'a> {
     /// The text, exactly as it was delivered.
     pub text: &'a str,
-    /// Where it, or the envelope that has it as a string, begins in the uncompressed stream.
+    /// The offset in the uncompressed stream of the event, or of the envelope that holds it as a
+    /// string.
     pub offset: u64,
-    /// How it is read, told by its keys.
+    /// The format, detected from its keys.
     pub format: Format,
 }

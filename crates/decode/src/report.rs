@@ -1,22 +1,22 @@
-//! What decoding a file came to: counts, times, what was skipped and what was damaged.
+//! Reports the result of decoding a file: counts, times, skipped items and damage.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How many damages of a file are kept with their text; the others are only counted.
+/// The number of damages of a file that are kept in full; further ones are only counted.
 pub const KEPT_DAMAGES: usize = 20;
 
-/// Why a part of the input could not be read.
+/// The reason why a part of the input could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DamageKind {
     /// The compressed data ends early.
     TruncatedCompression,
-    /// The compressed data is wrong, or its checksum is.
+    /// The compressed data or its checksum is wrong.
     CorruptCompression,
-    /// Far more came out of the compressed data than logs ever give.
+    /// The compressed data expands far more than logs ever do.
     DecompressionBomb,
     /// The underlying reader failed.
     Io,
@@ -24,22 +24,23 @@ pub enum DamageKind {
     TruncatedDocument,
     /// A record is larger than [`MAX_RECORD`](crate::MAX_RECORD).
     RecordTooLarge,
-    /// The text is not JSON at this place.
+    /// The text is not valid JSON at this offset.
     InvalidJson,
-    /// The text is not UTF-8; the event is kept, with U+FFFD in place of the wrong bytes.
+    /// The text is not UTF-8; the event is kept, with U+FFFD instead of the invalid bytes.
     InvalidUtf8,
-    /// A part of an archive cannot be read: encrypted, an unknown method, too large for memory.
+    /// A part of an archive cannot be read: it is encrypted, uses an unknown method, or is too
+    /// large for memory.
     UnreadableEntry,
 }
 
-/// One damage: it costs the event it is in and no other.
+/// One damaged part of the input; it costs only the event that contains it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Damage {
-    /// Where, in bytes of the uncompressed text.
+    /// The offset in bytes of the uncompressed text.
     pub offset: u64,
-    /// Why.
+    /// The kind of damage.
     pub kind: DamageKind,
-    /// What exactly; lower case, no final stop.
+    /// The details, in lowercase and without a final period.
     pub message: String,
 }
 
@@ -49,11 +50,11 @@ impl fmt::Display for Damage {
     }
 }
 
-/// What is recognised and left out, without being damage.
+/// A kind of item that is recognized and skipped without being damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SkipKind {
-    /// A file that is not JSON: other services' logs, pictures.
+    /// A file that is not JSON, such as other services' logs or images.
     NotJson,
     /// A CloudTrail digest.
     Digest,
@@ -69,33 +70,33 @@ pub enum SkipKind {
     Duplicate,
 }
 
-/// What decoding one input came to.
+/// The result of decoding one input.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct FileReport {
-    /// Events found.
+    /// The number of events found.
     pub events: u64,
-    /// Events that the request's predicate took.
+    /// The number of events that matched the request's predicate.
     pub matched: u64,
-    /// Bytes read from the input.
+    /// The number of bytes read from the input.
     pub bytes_read: u64,
-    /// Bytes after decompression.
+    /// The number of bytes after decompression.
     pub bytes_inflated: u64,
-    /// What was left out, by kind.
+    /// The number of skipped items, by kind.
     pub skipped: BTreeMap<SkipKind, u64>,
     /// The first damages, at most [`KEPT_DAMAGES`].
     pub damages: Vec<Damage>,
-    /// How many damages there were.
+    /// The number of all damages.
     pub damage_count: u64,
-    /// Time of the oldest event, epoch seconds, matched or not.
+    /// The time of the oldest event in epoch seconds, matched or not.
     pub oldest: Option<f64>,
-    /// Time of the newest event, epoch seconds, matched or not.
+    /// The time of the newest event in epoch seconds, matched or not.
     pub newest: Option<f64>,
-    /// Whether the consumer wanted no more before the end.
+    /// True if the consumer stopped before the end.
     pub stopped: bool,
 }
 
 impl FileReport {
-    /// Adds another input's counts; the first damages are kept.
+    /// Adds another input's report; keeps at most [`KEPT_DAMAGES`] damages.
     pub fn merge(&mut self, other: &Self) {
         self.events += other.events;
         self.matched += other.matched;

@@ -1,4 +1,4 @@
-//! Rows that a search took, with texts of their own or with those that they share.
+//! Holds the matching rows of a search, with their own copies of texts or with shared texts.
 
 use std::sync::Arc;
 
@@ -11,33 +11,34 @@ use arrow_array::{
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::take::take;
 
-/// Up to here rows get texts of their own: not to keep those of thousands of others, or to have to find
-/// them again, is worth the copy.
+/// Up to this many rows get copies of their texts.
+///
+/// The copy is cheap; sharing would keep the texts of thousands of other rows in memory.
 const FEW: usize = 512;
 
-/// Rows of one search.
+/// Matching rows of one search.
 #[derive(Debug, Clone)]
 pub enum Rows {
-    /// With texts of their own.
+    /// Rows with their own copies of their texts.
     Plain(RecordBatch),
-    /// With texts that they share with the rows of other searches.
+    /// Rows whose texts are shared with the rows of other searches.
     Coded(CodedRows),
 }
 
-/// Rows that have numbers in place of texts.
+/// Rows that hold text numbers instead of texts.
 #[derive(Debug, Clone)]
 pub struct CodedRows {
-    /// The rows, of the schema that [`coded_schema`] gives in place of their own.
+    /// The rows, with the schema that [`coded_schema`] returns for their own schema.
     pub codes: RecordBatch,
-    /// The texts, in the order of their numbers.
+    /// The texts; a text's number is its index.
     pub texts: Arc<LargeStringArray>,
 }
 
 impl Rows {
-    /// Returns the rows of a batch of numbers.
+    /// Returns the rows of a batch of text numbers, with copied texts if the rows are few.
     ///
     /// # Errors
-    /// Fails if the numbers are not those of the texts.
+    /// Fails if a column does not fit its decoded type.
     pub(crate) fn new(
         codes: RecordBatch,
         texts: &Arc<LargeStringArray>,
@@ -49,7 +50,7 @@ impl Rows {
         batch(&codes, columns.collect::<Result<_, _>>()?).map(Self::Plain)
     }
 
-    /// Returns how many there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn count(&self) -> usize {
         match self {
@@ -58,7 +59,7 @@ impl Rows {
         }
     }
 
-    /// Returns the memory that they take, without texts that they share.
+    /// Returns the memory of the rows in bytes, without shared texts.
     #[must_use]
     pub fn memory(&self) -> usize {
         match self {
@@ -67,7 +68,7 @@ impl Rows {
         }
     }
 
-    /// Returns the texts that they share.
+    /// Returns the shared texts, or `None` if the rows have their own.
     #[must_use]
     pub fn shared(&self) -> Option<&Arc<LargeStringArray>> {
         match self {
@@ -76,10 +77,10 @@ impl Rows {
         }
     }
 
-    /// Returns the rows with their texts.
+    /// Returns the rows with texts instead of numbers.
     ///
     /// # Errors
-    /// As [`CodedRows::batch`].
+    /// Fails as [`CodedRows::batch`] does.
     pub fn into_batch(self) -> Result<RecordBatch, ArrowError> {
         match self {
             Self::Plain(batch) => Ok(batch),
@@ -89,10 +90,10 @@ impl Rows {
 }
 
 impl CodedRows {
-    /// Returns the rows with their texts, which are not copied.
+    /// Returns the rows with texts instead of numbers, without copying the texts.
     ///
     /// # Errors
-    /// Fails if the numbers are not those of the texts.
+    /// Fails if a number is not the index of a text.
     pub fn batch(&self) -> Result<RecordBatch, ArrowError> {
         let texts = StringViewArray::from(&*self.texts);
         let columns = self.codes.columns().iter().map(|column| decoded(column, &texts));
@@ -100,7 +101,7 @@ impl CodedRows {
     }
 }
 
-/// Returns the type of numbers in place of the texts of a type.
+/// Returns the type of a column of text numbers for a type of column with texts.
 fn coded_type(kind: &DataType) -> DataType {
     match kind {
         DataType::Utf8View => DataType::UInt32,
@@ -111,7 +112,7 @@ fn coded_type(kind: &DataType) -> DataType {
     }
 }
 
-/// Returns the schema of numbers in place of texts.
+/// Returns a schema in which text numbers replace texts.
 #[must_use]
 pub fn coded_schema(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter();
@@ -119,7 +120,7 @@ pub fn coded_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(coded.collect::<Vec<_>>()))
 }
 
-/// Returns the batch that has these columns in place of those of numbers.
+/// Returns a batch with these columns and the field names of `codes`.
 fn batch(codes: &RecordBatch, columns: Vec<ArrayRef>) -> Result<RecordBatch, ArrowError> {
     let schema = codes.schema();
     let fields = schema.fields().iter().zip(&columns);
@@ -130,7 +131,7 @@ fn batch(codes: &RecordBatch, columns: Vec<ArrayRef>) -> Result<RecordBatch, Arr
     RecordBatch::try_new_with_options(schema, columns, &options)
 }
 
-/// Returns a column with its texts in place of their numbers; they stay where they are.
+/// Returns a column with texts instead of numbers; the texts stay in their shared buffer.
 fn decoded(column: &ArrayRef, texts: &StringViewArray) -> Result<ArrayRef, ArrowError> {
     match column.data_type() {
         DataType::UInt32 => take(texts, column, None),
@@ -145,7 +146,7 @@ fn decoded(column: &ArrayRef, texts: &StringViewArray) -> Result<ArrayRef, Arrow
     }
 }
 
-/// Returns a column with its texts in place of their numbers, in memory of its own.
+/// Returns a column with texts instead of numbers, copied to a new buffer.
 fn copied(column: &ArrayRef, texts: &LargeStringArray) -> Result<ArrayRef, ArrowError> {
     match column.data_type() {
         DataType::UInt32 => Ok(Arc::new(copied_texts(column, texts))),
@@ -160,7 +161,7 @@ fn copied(column: &ArrayRef, texts: &LargeStringArray) -> Result<ArrayRef, Arrow
     }
 }
 
-/// Returns the texts with these numbers, in a buffer of just their size.
+/// Returns the texts with these numbers, in a buffer of exactly their size.
 fn copied_texts(numbers: &ArrayRef, texts: &LargeStringArray) -> StringViewArray {
     let numbers = numbers.as_primitive::<UInt32Type>();
     let found = || numbers.iter().map(|number| number.map(|number| texts.value(number as usize)));

@@ -1,7 +1,7 @@
-//! Texts of events, each kept once.
+//! Stores the texts of events once each.
 //!
-//! Logs repeat themselves: the same users, addresses and actions, in the rows of one search after the
-//! other. While events are read, a value is written down once and rows have its number.
+//! Logs are repetitive: the same users, addresses and actions recur in the rows of many searches.
+//! While events are read, each value is stored once and rows hold its number.
 
 use std::hash::BuildHasher;
 
@@ -11,13 +11,13 @@ use arrow_schema::ArrowError;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-/// Gives every text a number.
+/// Assigns a number to every text.
 #[derive(Debug)]
 pub(crate) struct Texts {
     numbers: HashTable<u32>,
     hasher: RandomState,
     bytes: Vec<u8>,
-    /// Where each text begins, and where the last one ends.
+    /// The start of each text in `bytes`, followed by the end of the last one.
     offsets: Vec<i64>,
 }
 
@@ -33,7 +33,7 @@ impl Default for Texts {
 }
 
 impl Texts {
-    /// Returns the number of a text, a new one if it was not seen before.
+    /// Returns the number of a text, assigning a new one if the text is new.
     pub(crate) fn number(&mut self, text: &str) -> u32 {
         let Self { numbers, hasher, bytes, offsets } = self;
         let at = |number: u32| {
@@ -49,7 +49,7 @@ impl Texts {
         self.add(text)
     }
 
-    /// Returns a new number for a text, which is not looked for.
+    /// Returns a new number for a text without looking for an earlier copy.
     pub(crate) fn add(&mut self, text: &str) -> u32 {
         let number = self.count();
         self.bytes.extend_from_slice(text.as_bytes());
@@ -57,20 +57,20 @@ impl Texts {
         number
     }
 
-    /// Returns how many texts have a number.
+    /// Returns how many numbers have been assigned.
     pub(crate) fn count(&self) -> u32 {
         (self.offsets.len() - 1) as u32
     }
 
-    /// Returns the bytes of all texts together.
+    /// Returns the total size of all texts in bytes.
     pub(crate) fn size(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Returns the texts in the order of their numbers, and begins anew.
+    /// Returns the texts in the order of their numbers and starts over.
     ///
     /// # Errors
-    /// Never; Arrow's error type is kept.
+    /// Does not fail; the error is Arrow's.
     pub(crate) fn finish(&mut self) -> Result<LargeStringArray, ArrowError> {
         self.numbers.clear();
         let room = (self.bytes.len(), self.offsets.len());

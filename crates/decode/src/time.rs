@@ -1,6 +1,6 @@
-//! Times as they are written in events.
+//! Parses the times written in events.
 
-/// A point in time as it was written.
+/// A point in time with the calendar fields as written.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct WrittenTime {
     /// Epoch seconds.
@@ -34,8 +34,10 @@ const WEEKDAYS: [&str; 7] =
     ["thursday", "friday", "saturday", "sunday", "monday", "tuesday", "wednesday"];
 
 impl WrittenTime {
-    /// Reads ISO 8601: a date, `T` or a blank, a time with or without fraction, and `Z`, an offset
-    /// or nothing, which is UTC. A date alone is its midnight.
+    /// Parses ISO 8601: a date, `T` or a blank, a time with an optional fraction, and `Z` or an
+    /// offset.
+    ///
+    /// A time without an offset is UTC. A date alone means its midnight.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = text.trim().as_bytes();
         let number = |range: std::ops::Range<usize>| {

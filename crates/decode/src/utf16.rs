@@ -1,12 +1,12 @@
-//! UTF-16 text with a byte order mark, as UTF-8.
+//! Converts UTF-16 text with a byte order mark to UTF-8.
 
 use std::io::{self, ErrorKind, Read};
 
-/// Turns UTF-16 into UTF-8 while reading; the mark and lone surrogates become U+FEFF and U+FFFD.
+/// Converts UTF-16 to UTF-8 while reading; the mark becomes U+FEFF, a lone surrogate U+FFFD.
 pub(crate) struct Utf16Reader<R> {
     source: R,
     unit: fn([u8; 2]) -> u16,
-    /// A byte or a surrogate that waits for its other half.
+    /// A byte or a surrogate whose other half has not been read yet.
     pending: Vec<u8>,
     ready: Vec<u8>,
     taken: usize,

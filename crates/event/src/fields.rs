@@ -1,4 +1,4 @@
-//! Field names, their kinds, and which fields somebody wants.
+//! Defines field names, field kinds, and the set of fields that a search reads.
 
 use std::collections::BTreeSet;
 
@@ -7,21 +7,23 @@ use serde::{Deserialize, Serialize};
 use crate::pattern::wildcard_match;
 use crate::predicate::Predicate;
 
-/// Time of the event, epoch seconds with fraction.
+/// The time of the event, in epoch seconds with a fraction.
 pub const TIME: &str = "_time";
-/// The event's own text.
+/// The text of the event.
 pub const RAW: &str = "_raw";
-/// The index the event is in.
+/// The index that contains the event.
 pub const INDEX: &str = "index";
-/// The host that the event is from.
+/// The host that the event comes from.
 pub const HOST: &str = "host";
-/// The file or stream that the event is from.
+/// The file or stream that the event comes from.
 pub const SOURCE: &str = "source";
 /// The format of the event.
 pub const SOURCETYPE: &str = "sourcetype";
 
-/// Returns the name under which a source gives the part of `_raw` at these keys: a document with
-/// nothing but them and the value there. `spath` reads it in place of a text twenty times as long.
+/// Returns the name of the field that holds the part of `_raw` at these keys.
+///
+/// The part is a document that holds only the value at these keys. `spath` reads it instead of a
+/// text that is about twenty times as long.
 #[must_use]
 pub fn part_of_raw(keys: &[&str]) -> String {
     format!("_raw({})", keys.join("."))
@@ -34,20 +36,20 @@ pub fn keys_of_part(name: &str) -> Option<Vec<&str>> {
     Some(path.split('.').collect())
 }
 
-/// How a field's values lie in memory.
+/// The representation of a field's values in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// `Float64`; the planner knows that every value is a number.
     Number,
-    /// `Utf8View`; a number may stand in it as text.
+    /// `Utf8View`; numbers are stored as text.
     Text,
     /// `List<Utf8View>`; a single value is a list of one.
     Multi,
 }
 
 impl Kind {
-    /// Returns the narrowest kind that holds both.
+    /// Returns the narrowest kind that can represent the values of both.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         self.max(other)
@@ -70,17 +72,17 @@ impl Field {
     }
 }
 
-/// The fields that a search can ever read, found by walking its pipeline backwards.
+/// The set of fields that a search may read, found by walking its pipeline backwards.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Demand {
     /// Exact names.
     pub names: BTreeSet<String>,
-    /// Names with `*`. A pattern that does not begin with `_` does not cover internal fields.
+    /// Names with `*`; a pattern covers internal fields only if it begins with `_`.
     pub patterns: BTreeSet<String>,
 }
 
 impl Demand {
-    /// Returns the demand for every field, internal ones too.
+    /// Returns the demand for every field, including internal ones.
     #[must_use]
     pub fn all() -> Self {
         let mut demand = Self::default();
@@ -89,7 +91,7 @@ impl Demand {
         demand
     }
 
-    /// Returns the demand for these names or patterns.
+    /// Returns the demand for these names and patterns.
     pub fn of<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
         let mut demand = Self::default();
         for name in names {
@@ -98,25 +100,25 @@ impl Demand {
         demand
     }
 
-    /// Adds a name, or a pattern if it has a `*`.
+    /// Adds a name, or a pattern if it contains a `*`.
     pub fn add(&mut self, name: &str) {
         let set = if name.contains('*') { &mut self.patterns } else { &mut self.names };
         set.insert(name.to_owned());
     }
 
-    /// Adds everything that `other` wants.
+    /// Adds all names and patterns of `other`.
     pub fn extend(&mut self, other: &Self) {
         self.names.extend(other.names.iter().cloned());
         self.patterns.extend(other.patterns.iter().cloned());
     }
 
-    /// Returns true if the field is wanted.
+    /// Returns true if the demand covers the field.
     #[must_use]
     pub fn wants(&self, name: &str) -> bool {
         self.names.contains(name) || self.patterns.iter().any(|p| covers(p, name))
     }
 
-    /// Returns true if names have to be learnt from the events.
+    /// Returns true if the field names must be collected from the events.
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.patterns.is_empty()
@@ -129,12 +131,14 @@ pub fn covers(pattern: &str, name: &str) -> bool {
     (!name.starts_with('_') || pattern.starts_with('_')) && wildcard_match(pattern, name)
 }
 
-/// What a leading search asks of a source of events. Plain data: it travels with a distributed plan.
+/// The events and fields that a leading search requests from a source.
+///
+/// This is plain data, so that it can be sent with a distributed plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScanRequest {
-    /// Which events; the source applies it exactly.
+    /// The condition on events, which the source applies exactly.
     pub predicate: Predicate,
-    /// Which fields of them, in the order of the columns wanted.
+    /// The wanted fields, in the order of the columns.
     pub fields: Vec<Field>,
 }
 

@@ -1,4 +1,4 @@
-//! Terms of `search` that are looked for in the event's text.
+//! Matches the terms of `search` against the text of an event.
 //!
 //! Splunk indexes the pieces between major breakers, and the smaller pieces between minor breakers;
 //! a term therefore matches only between breakers (segmenters.conf; "Use CASE and TERM to match
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pattern::CaseRule;
 
-/// How a term was written.
+/// The notation of a term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum KeywordKind {
     /// A word or a quoted phrase: bounded by breakers of either kind.
@@ -17,14 +17,14 @@ pub enum KeywordKind {
     Term,
 }
 
-/// A term looked for in `_raw`. `*` stands for any run without a major breaker.
+/// A term to find in `_raw`; `*` matches any run of characters without a major breaker.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Keyword {
     /// The term, without its quotes.
     pub text: String,
-    /// How it was written.
+    /// The notation of the term.
     pub kind: KeywordKind,
-    /// Whether case counts.
+    /// Whether case is significant.
     pub case: CaseRule,
     folded: Vec<u8>,
 }

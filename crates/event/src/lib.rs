@@ -1,5 +1,7 @@
-//! What one event is: its fields and their kinds, the values SPL sees, and the compiled form of a
-//! leading search. Plain data; no IO.
+//! Represents events: their fields and kinds, the values that SPL sees, and the compiled form of a
+//! leading search.
+//!
+//! The crate contains plain data and does no IO.
 
 pub mod fields;
 mod keyword;

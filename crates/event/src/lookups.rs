@@ -1,5 +1,5 @@
-//! Long disjunctions made quick: alternatives that differ in the values of the same fields are looked up
-//! by those values.
+//! Speeds up long disjunctions: alternatives that compare the same fields with different values
+//! become lookups by value.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,8 +8,9 @@ use crate::pattern::Pattern;
 use crate::predicate::{Comparison, Predicate};
 use crate::values::{Cases, ValueSet};
 
-/// Alternatives from which on they are looked up; comparing fewer of them takes no longer, and they can be
-/// told by needles in an event's bytes.
+/// The minimum number of alternatives for a lookup.
+///
+/// Comparing fewer of them takes no longer, and needles can then find them in an event's bytes.
 const FEWEST: usize = 8;
 
 /// Returns the disjunction of `parts`; see [`Predicate::any`].
@@ -28,8 +29,7 @@ pub(crate) fn any(parts: Vec<Predicate>) -> Predicate {
     }
 }
 
-/// Puts the parts of a conjunction that exclude something together, if there are many: what none of them
-/// allows is what some of them excludes.
+/// Combines the exclusions of a conjunction if they are many: `NOT a NOT b` becomes `NOT (a OR b)`.
 pub(crate) fn with_exclusions(parts: Vec<Predicate>) -> Vec<Predicate> {
     let is_exclusion = |part: &Predicate| matches!(part, Predicate::Not(_));
     if parts.iter().filter(|part| is_exclusion(part)).count() < FEWEST {
@@ -66,7 +66,7 @@ fn flatten(parts: Vec<Predicate>, alternatives: &mut Vec<Predicate>) -> bool {
     false
 }
 
-/// Makes a set of the literals that a field is compared with, for each field of which there are many.
+/// Replaces many comparisons with the same field by a set of their literals.
 fn with_sets(alternatives: Vec<Predicate>) -> Vec<Predicate> {
     let mut rest = Vec::new();
     let mut groups = Groups::default();
@@ -90,7 +90,7 @@ fn with_sets(alternatives: Vec<Predicate>) -> Vec<Predicate> {
     rest
 }
 
-/// Makes cases of conjunctions that want the same fields to have certain values.
+/// Replaces conjunctions that compare the same fields with different values by cases.
 fn with_cases(alternatives: Vec<Predicate>) -> Vec<Predicate> {
     let mut rest = Vec::new();
     let mut groups = Groups::default();
@@ -119,13 +119,14 @@ fn with_cases(alternatives: Vec<Predicate>) -> Vec<Predicate> {
     rest
 }
 
-/// Returns the cases of conjunctions, by the field that tells most of them apart.
+/// Returns the cases of conjunctions, keyed by the field with the most distinct values.
 fn cases_of(fields: &[String], rows: Vec<Vec<Predicate>>) -> Predicate {
     let values_of = |field: &&String| {
         let values = rows.iter().filter_map(|row| value_in(row, field));
         values.map(hash).collect::<HashSet<u64>>().len()
     };
-    // Of several such fields the first, so that the same rows give the same predicate.
+    // If several fields qualify, the first one is chosen, so that the same rows give the same
+    // predicate.
     let field = fields.iter().rev().max_by_key(values_of);
     let Some(field) = field.filter(|field| values_of(field) > 1).cloned() else {
         let mut rows = rows;
@@ -140,7 +141,7 @@ fn cases_of(fields: &[String], rows: Vec<Vec<Predicate>>) -> Predicate {
             Some(Predicate::Compare { value, .. }) => {
                 groups.of(value).push(Predicate::and(row));
             }
-            // Every row has the field.
+            // Every row has the field, so this arm is not reached in practice.
             Some(_) | None => rest.push(Predicate::and(row)),
         }
     }
@@ -149,7 +150,7 @@ fn cases_of(fields: &[String], rows: Vec<Vec<Predicate>>) -> Predicate {
     if rest.len() == 1 { rest.remove(0) } else { Predicate::Or(rest) }
 }
 
-/// Returns the field and the literal of a comparison that can be looked up.
+/// Returns the field and the literal of a comparison that a lookup can replace.
 fn looked_up(part: &Predicate) -> Option<(&str, &Pattern)> {
     match part {
         Predicate::Compare { field, op: Comparison::Eq, value }
@@ -161,7 +162,7 @@ fn looked_up(part: &Predicate) -> Option<(&str, &Pattern)> {
     }
 }
 
-/// Returns the first literal that a conjunction wants a field to equal.
+/// Returns the first literal that a conjunction requires a field to equal.
 fn value_in<'a>(row: &'a [Predicate], field: &str) -> Option<&'a Pattern> {
     row.iter().filter_map(looked_up).find(|(other, _)| *other == field).map(|(_, value)| value)
 }
@@ -172,7 +173,7 @@ fn hash(pattern: &Pattern) -> u64 {
     hasher.finish()
 }
 
-/// Groups in the order in which they were first seen.
+/// Groups of items, in the order in which their keys first appear.
 struct Groups<K, T> {
     groups: Vec<(K, Vec<T>)>,
     places: HashMap<K, usize>,
@@ -219,8 +220,10 @@ mod tests {
         Predicate::Compare { field: field.to_owned(), op: Comparison::Eq, value }
     }
 
-    /// Texts that match each other in ways that are easily got wrong: by case within and outside of
-    /// ASCII, where lower case is longer or another script's, as blocks, as wildcards.
+    /// Returns texts that match each other in ways that are easy to get wrong.
+    ///
+    /// They differ in case within and outside ASCII, have a lowercase form that is longer or in
+    /// another script, or are CIDR blocks or wildcards.
     fn text() -> impl Strategy<Value = String> {
         let texts = [
             "ann",
@@ -294,7 +297,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(500))]
 
-        /// A set answers as the list that it is made of.
+        /// A set matches the same values as the list of its literals.
         #[test]
         fn a_set_is_its_list(
             literals in prop::collection::vec((text(), case()), 0..20),
@@ -316,8 +319,8 @@ mod tests {
             prop_assert_eq!(Predicate::and(parts).matches(&row), list.matches(&row));
         }
 
-        /// Lookups hold for the records that the alternatives hold for, and what is known of them with
-        /// only some fields known is as certain.
+        /// Lookups match the same records as the alternatives, and their outcome is known whenever
+        /// that of the alternatives is.
         #[test]
         fn lookups_are_the_alternatives(
             parts in prop::collection::vec(alternative(), 0..40),
@@ -352,7 +355,7 @@ mod tests {
         };
         assert_eq!((field.as_str(), cases.all().len()), ("user", 20));
         assert_eq!(cases.all()[0].1, equals("host", "h0", CaseRule::Ignore));
-        // A few alternatives stay what they are.
+        // A few alternatives stay a disjunction.
         assert!(
             matches!(Predicate::any((0..7).map(single).collect()), Predicate::Or(parts) if parts.len() == 7)
         );

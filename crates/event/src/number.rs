@@ -1,8 +1,9 @@
-//! SPL's numbers: doubles, and the text they are read from and printed as.
+//! Parses and prints SPL's numbers, which are doubles.
 
-/// Returns the number that `text` looks like: sign, digits, one point, exponent; nothing around it.
+/// Parses `text` as a number: a sign, digits, one decimal point and an exponent, with nothing
+/// around it.
 ///
-/// `nan`, `inf` and hexadecimal forms are text to SPL.
+/// `nan`, `inf` and hexadecimal forms are text in SPL.
 #[must_use]
 pub fn parse_number(text: &str) -> Option<f64> {
     let bytes = text.as_bytes();
@@ -19,8 +20,10 @@ pub fn parse_number(text: &str) -> Option<f64> {
     text.parse().ok()
 }
 
-/// Returns the text SPL prints for a number: shortest digits that read back the same, integers
-/// without a point, `nan`, `inf` and `-inf`.
+/// Returns the text that SPL prints for a number.
+///
+/// It has the fewest digits that parse to the same number, and integers have no decimal point; the
+/// special values are `nan`, `inf` and `-inf`.
 #[must_use]
 pub fn format_number(number: f64) -> String {
     if number.is_nan() {

@@ -1,11 +1,12 @@
-//! Values on the right-hand side of a comparison in `search`: wildcards, case, CIDR blocks.
+//! Matches values with the right-hand side of a comparison in `search`: wildcards, case, CIDR
+//! blocks.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-/// Whether letter case counts.
+/// Whether letter case is significant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CaseRule {
     /// `search`'s default.
@@ -14,14 +15,14 @@ pub enum CaseRule {
     Exact,
 }
 
-/// A literal that field values are compared with.
+/// A literal to compare field values with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pattern {
     /// The literal as written, without its quotes.
     pub text: String,
-    /// Whether case counts.
+    /// Whether case is significant.
     pub case: CaseRule,
-    /// The block, when the literal is one: values that are addresses are tested for membership.
+    /// The CIDR block, if the literal is one; values that are addresses are tested for membership.
     pub block: Option<IpNet>,
     folded: String,
     wild: bool,
@@ -40,18 +41,18 @@ impl Pattern {
         Self { text, case, block, folded, wild }
     }
 
-    /// Returns true if the pattern has a wildcard.
+    /// Returns true if the pattern contains a wildcard.
     #[must_use]
     pub fn is_wild(&self) -> bool {
         self.wild
     }
 
-    /// Returns the text that values are compared with: in lower case where case does not count.
+    /// Returns the text that values are compared with, in lowercase if case is ignored.
     pub(crate) fn folded(&self) -> &str {
         &self.folded
     }
 
-    /// Returns true if `value` is what the pattern stands for.
+    /// Returns true if `value` matches the pattern.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {
         if let Some(block) = &self.block
@@ -75,13 +76,13 @@ impl Pattern {
     }
 }
 
-/// Returns true if `text` as a whole matches `pattern`, in which `*` stands for any run.
+/// Returns true if the whole `text` matches `pattern`, in which `*` matches any run of characters.
 #[must_use]
 pub fn wildcard_match(pattern: &str, text: &str) -> bool {
     matches_by(pattern, text, |byte| byte)
 }
 
-/// As [`wildcard_match`], with each byte of the text as `folded` gives it.
+/// Works like [`wildcard_match`], applying `folded` to each byte of the text.
 fn matches_by(pattern: &str, text: &str, folded: impl Fn(u8) -> u8) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
@@ -104,8 +105,9 @@ fn matches_by(pattern: &str, text: &str, folded: impl Fn(u8) -> u8) -> bool {
     pattern[p..].iter().all(|b| *b == b'*')
 }
 
-/// Returns what each `*` of `pattern` stands for in `text`, shortest first, or none if it does not
-/// match.
+/// Returns the text that each `*` of `pattern` matches in `text`, or `None` if it does not match.
+///
+/// Each `*` matches as little text as possible, from left to right.
 #[must_use]
 pub fn wildcard_capture(pattern: &str, text: &str) -> Option<Vec<String>> {
     let mut pieces = pattern.split('*');
@@ -116,8 +118,8 @@ pub fn wildcard_capture(pattern: &str, text: &str) -> Option<Vec<String>> {
     }
     let mut captured = Vec::new();
     while let Some(piece) = pieces.next() {
-        // The first place of a piece leaves the most room for those after it, so there is no need to
-        // try another; the last piece must end the text.
+        // The first occurrence of a piece leaves the most text for the pieces after it, so trying
+        // another occurrence cannot help; the last piece must end the text.
         let end = match pieces.peek() {
             Some(_) => left.find(piece)?,
             None => left.strip_suffix(piece)?.len(),

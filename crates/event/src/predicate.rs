@@ -1,7 +1,7 @@
-//! The compiled form of a search expression, and its one evaluator.
+//! Defines the compiled form of a search expression and evaluates it.
 //!
-//! `search` has a two-valued logic: a comparison with an absent field is false, also `!=`; `NOT`
-//! turns that around (Splunk, "Difference between NOT and !=").
+//! `search` has two-valued logic: a comparison with an absent field is false, even `!=`; `NOT`
+//! negates that result (Splunk, "Difference between NOT and !=").
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -18,9 +18,9 @@ use crate::values::{Cases, ValueSet};
 /// A comparison operator of `search`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Comparison {
-    /// `=`: some value matches.
+    /// `=`: at least one value matches.
     Eq,
-    /// `!=`: some value does not match.
+    /// `!=`: at least one value does not match.
     Ne,
     /// `<`
     Lt,
@@ -39,15 +39,15 @@ pub enum Predicate {
     All,
     /// No event.
     Nothing,
-    /// All of them hold.
+    /// All parts hold.
     And(Vec<Predicate>),
-    /// Some of them holds.
+    /// At least one part holds.
     Or(Vec<Predicate>),
-    /// It does not hold.
+    /// The part does not hold.
     Not(Box<Predicate>),
-    /// The field has some value.
+    /// The field has at least one value.
     Exists(String),
-    /// Some value of the field compares so with the literal.
+    /// At least one value of the field satisfies the comparison with the literal.
     Compare {
         /// The field.
         field: String,
@@ -56,14 +56,14 @@ pub enum Predicate {
         /// The literal.
         value: Pattern,
     },
-    /// Some value of the field equals one of the literals.
+    /// At least one value of the field equals one of the literals.
     In {
         /// The field.
         field: String,
         /// The literals.
         values: ValueSet,
     },
-    /// Some value of the field equals the literal of a case whose condition holds.
+    /// At least one value of the field equals the literal of a case whose condition holds.
     Cases {
         /// The field.
         field: String,
@@ -72,18 +72,18 @@ pub enum Predicate {
     },
     /// The term occurs in the event's text.
     Keyword(Keyword),
-    /// `_time` is in the bounds.
+    /// `_time` is within the bounds.
     Time(TimeBounds),
 }
 
 impl Eq for Predicate {}
 
-/// A range of time: epoch seconds, `earliest` inclusive, `latest` exclusive.
+/// A time range in epoch seconds; `earliest` is inclusive and `latest` exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct TimeBounds {
-    /// First instant, if bounded.
+    /// The first instant of the range, or `None` if it is unbounded.
     pub earliest: Option<f64>,
-    /// First instant after, if bounded.
+    /// The first instant after the range, or `None` if it is unbounded.
     pub latest: Option<f64>,
 }
 
@@ -95,7 +95,7 @@ impl TimeBounds {
             && self.latest.is_none_or(|latest| time < latest)
     }
 
-    /// Returns the overlap of both ranges.
+    /// Returns the intersection of both ranges.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let pick = |a: Option<f64>, b: Option<f64>, f: fn(f64, f64) -> f64| match (a, b) {
@@ -109,13 +109,15 @@ impl TimeBounds {
     }
 }
 
-/// Something that has fields: an event being decoded, a row of a batch.
+/// A record with fields: an event during decoding, or a row of a batch.
 pub trait Record {
     /// Calls `visit` with each value of the field, in order, until it returns true; returns whether
-    /// it did. An absent field has no values.
+    /// it did.
+    ///
+    /// An absent field has no values.
     fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool;
 
-    /// Returns `_time` in epoch seconds.
+    /// Returns `_time` in epoch seconds, or `None` if the record has no such number.
     fn time(&self) -> Option<f64> {
         let mut time = None;
         self.any_value(TIME, &mut |text| {
@@ -127,8 +129,9 @@ pub trait Record {
 }
 
 impl Predicate {
-    /// Returns the conjunction, without needless nesting. Many exclusions become one of a disjunction;
-    /// see [`Predicate::any`].
+    /// Returns the conjunction, without unnecessary nesting.
+    ///
+    /// Many exclusions become a single exclusion of a disjunction; see [`Predicate::any`].
     #[must_use]
     pub fn and(parts: Vec<Self>) -> Self {
         let mut flat = Vec::new();
@@ -147,10 +150,10 @@ impl Predicate {
         }
     }
 
-    /// Returns the disjunction, without needless nesting.
+    /// Returns the disjunction, without unnecessary nesting.
     ///
-    /// Many comparisons with the same field become one lookup, and so do many alternatives that each
-    /// want several fields to have certain values. The result holds for the same records.
+    /// Many comparisons with the same field become one lookup, and so do many alternatives that
+    /// each compare several fields with values. The result holds for the same records.
     #[must_use]
     pub fn any(parts: Vec<Self>) -> Self {
         lookups::any(parts)
@@ -177,8 +180,9 @@ impl Predicate {
         }
     }
 
-    /// Returns what the expression comes to if that is certain with only some fields known: `known`
-    /// gives the one value of a field that is, and none for all others.
+    /// Returns the result of the expression if the known fields determine it, else `None`.
+    ///
+    /// `known` returns the only value of a known field, and `None` for any other field.
     #[must_use]
     pub fn outcome<'k>(&self, known: &dyn Fn(&str) -> Option<&'k str>) -> Option<bool> {
         match self {
@@ -221,7 +225,7 @@ impl Predicate {
         }
     }
 
-    /// Returns the fields that the expression reads, `_raw` and `_time` among them.
+    /// Returns the fields that the expression reads, including `_raw` and `_time`.
     #[must_use]
     pub fn fields(&self) -> BTreeSet<&str> {
         let mut fields = BTreeSet::new();
@@ -252,7 +256,7 @@ impl Predicate {
         }
     }
 
-    /// Returns bounds that every matching event's time is in.
+    /// Returns bounds that contain the time of every matching event.
     #[must_use]
     pub fn time_bounds(&self) -> TimeBounds {
         match self {
@@ -265,7 +269,7 @@ impl Predicate {
     }
 }
 
-/// Returns whether something holds, of outcomes some of which may be uncertain.
+/// Returns whether any outcome is true, or `None` if that is uncertain.
 fn some(outcomes: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let mut any = Some(false);
     for outcome in outcomes {
@@ -278,8 +282,10 @@ fn some(outcomes: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     any
 }
 
-/// Compares one value with the literal: `=` and `!=` as text, the others as numbers when both are
-/// numbers and else by byte order.
+/// Compares one value with the literal.
+///
+/// `=` and `!=` compare text; the other operators compare numbers if both sides are numbers, and
+/// otherwise bytes.
 #[must_use]
 pub fn compare(text: &str, op: Comparison, value: &Pattern) -> bool {
     match op {

@@ -1,11 +1,11 @@
-//! A signal to stop reading.
+//! Signals that reading should stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Says to all who have a copy of it that they should stop.
+/// A signal that asks all holders of its copies to stop.
 ///
-/// Once it is set it stays set. Threads look at it between events, so that a run ends soon after.
+/// A set token stays set. Threads check it between events, so that a run ends soon after.
 #[derive(Debug, Clone, Default)]
 pub struct StopToken(Arc<Signal>);
 
@@ -22,18 +22,18 @@ impl StopToken {
         Self::default()
     }
 
-    /// Returns a token that is set when this one is, and that can be set without setting this one.
+    /// Returns a child: setting this token also sets the child, but not the reverse.
     #[must_use]
     pub fn child(&self) -> Self {
         Self(Arc::new(Signal { is_set: AtomicBool::new(false), parent: Some(self.clone()) }))
     }
 
-    /// Sets the token and with it all its children.
+    /// Sets the token and all its children.
     pub fn set(&self) {
         self.0.is_set.store(true, Ordering::Relaxed);
     }
 
-    /// Returns true if the token, or one that it is a child of, was set.
+    /// Returns true if the token or one of its ancestors is set.
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.0.is_set.load(Ordering::Relaxed) || self.0.parent.as_ref().is_some_and(Self::is_set)

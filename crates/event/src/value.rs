@@ -1,4 +1,4 @@
-//! A field's value in one event.
+//! Represents a field's value in one event.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,9 @@ use crate::number::{format_number, parse_number};
 
 /// A field's value in one event or result, as eval sees it.
 ///
-/// Text that looks like a number is a number wherever a number is wanted. A multivalue has two or
-/// more members; [`Value::multi`] makes one member plain text and none [`Value::Null`].
+/// Text that looks like a number acts as a number wherever one is expected. A multivalue has at
+/// least two members; [`Value::multi`] turns one member into text and an empty list into
+/// [`Value::Null`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
     /// The field is absent.
@@ -23,12 +24,12 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// Returns text.
+    /// Returns a text value.
     pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
         Self::Text(text.into())
     }
 
-    /// Returns the value with these members: null for none, text for one.
+    /// Returns a multivalue of these members, or text for one member, or null for an empty list.
     #[must_use]
     pub fn multi(mut members: Vec<Cow<'a, str>>) -> Self {
         match members.len() {
@@ -44,7 +45,8 @@ impl<'a> Value<'a> {
         matches!(self, Self::Null)
     }
 
-    /// Returns the number that the value is or looks like; null, multivalue and other text are none.
+    /// Returns the number that the value is or looks like, or `None` for null, multivalues and
+    /// other text.
     #[must_use]
     pub fn as_number(&self) -> Option<f64> {
         match self {
@@ -54,8 +56,10 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Returns the printed form: members of a multivalue are joined by a blank, as Splunk does when
-    /// a single value is wanted.
+    /// Returns the printed form, or `None` for null.
+    ///
+    /// The members of a multivalue are joined by a blank, as Splunk does where it needs a single
+    /// value.
     #[must_use]
     pub fn to_text(&self) -> Option<Cow<'_, str>> {
         match self {
@@ -68,7 +72,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Returns the members: none for null, one for a single value.
+    /// Returns the members: an empty list for null, one member for a single value.
     #[must_use]
     pub fn members(&self) -> Vec<Cow<'_, str>> {
         match self {

@@ -1,4 +1,4 @@
-//! Literals that a field's values are looked up in: what `IN` lists and the rows of subsearches come to.
+//! Looks up a field's values among many literals, from `IN` lists and the rows of subsearches.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -10,21 +10,21 @@ use serde::{Deserialize, Serialize};
 use crate::pattern::{CaseRule, Pattern};
 use crate::predicate::Predicate;
 
-/// Literals of which a value must match one.
+/// A set of literals; a value matches the set if it matches at least one of them.
 ///
-/// The answer is the same as that of comparing the value with each literal in turn. Literals without a
-/// wildcard are looked up, so that the time does not grow with their number.
+/// The result is the same as comparing the value with each literal in turn. Literals without a
+/// wildcard are hashed, so that the time does not grow with their number.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "Vec<Pattern>", into = "Vec<Pattern>")]
 pub struct ValueSet(Arc<Literals>);
 
 #[derive(Debug)]
 struct Literals {
-    /// All of them, each once, in the order in which they were given.
+    /// All distinct literals, in the order in which they were given.
     patterns: Vec<Pattern>,
     texts: Texts<()>,
     blocks: Blocks,
-    /// Indexes of the patterns with a wildcard.
+    /// The indices of the patterns with a wildcard.
     wild: Vec<usize>,
 }
 
@@ -41,7 +41,7 @@ impl ValueSet {
         let mut blocks = Blocks::default();
         let mut wild = Vec::new();
         for (index, pattern) in patterns.iter().enumerate() {
-            // A block also equals the text that it is written as.
+            // A block also equals its own text, so it is both a block and a text.
             blocks.extend(pattern.block);
             if pattern.is_wild() {
                 wild.push(index);
@@ -52,7 +52,7 @@ impl ValueSet {
         Self(Arc::new(Literals { patterns, texts, blocks, wild }))
     }
 
-    /// Returns true if some literal matches `value`.
+    /// Returns true if at least one literal matches `value`.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {
         let Literals { patterns, texts, blocks, wild } = &*self.0;
@@ -61,13 +61,13 @@ impl ValueSet {
             || wild.iter().any(|index| patterns[*index].matches(value))
     }
 
-    /// Returns the literals, each once, in the order in which they were given.
+    /// Returns the distinct literals, in the order in which they were given.
     #[must_use]
     pub fn patterns(&self) -> &[Pattern] {
         &self.0.patterns
     }
 
-    /// Returns true if some literal has a wildcard.
+    /// Returns true if at least one literal contains a wildcard.
     #[must_use]
     pub fn has_wildcards(&self) -> bool {
         !self.0.wild.is_empty()
@@ -96,9 +96,9 @@ impl From<ValueSet> for Vec<Pattern> {
 
 /// Conditions that apply to events with certain values of one field.
 ///
-/// Rows of several fields are alternatives such as `user=ann host=a OR user=bob host=b`. As cases of
-/// `user` they are `ann` with the condition `host=a` and `bob` with `host=b`: only the conditions under
-/// an event's own value are looked at.
+/// Rows with several fields are alternatives such as `user=ann host=a OR user=bob host=b`. As cases
+/// of `user`, they become `ann` with the condition `host=a` and `bob` with `host=b`. Only the
+/// conditions for an event's own value are then evaluated.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "Vec<(Pattern, Predicate)>", into = "Vec<(Pattern, Predicate)>")]
 pub struct Cases(Arc<KnownCases>);
@@ -106,12 +106,12 @@ pub struct Cases(Arc<KnownCases>);
 #[derive(Debug)]
 struct KnownCases {
     cases: Vec<(Pattern, Predicate)>,
-    /// Indexes of the cases with this text.
+    /// The indices of the cases with each text.
     texts: Texts<Vec<usize>>,
 }
 
 impl Cases {
-    /// Returns the cases of these literals, which have neither wildcards nor blocks of addresses.
+    /// Returns the cases for these literals, which contain neither wildcards nor CIDR blocks.
     #[must_use]
     pub fn new(cases: Vec<(Pattern, Predicate)>) -> Self {
         let mut texts = Texts::<Vec<usize>>::default();
@@ -121,8 +121,10 @@ impl Cases {
         Self(Arc::new(KnownCases { cases, texts }))
     }
 
-    /// Calls `visit` with the conditions of all cases whose literal matches `value`, until it returns
-    /// true; returns whether it did.
+    /// Calls `visit` with the condition of each case whose literal matches `value`, until it
+    /// returns true.
+    ///
+    /// Returns whether it did.
     pub fn any_of(&self, value: &str, mut visit: impl FnMut(&Predicate) -> bool) -> bool {
         self.0
             .texts
@@ -156,11 +158,11 @@ impl From<Cases> for Vec<(Pattern, Predicate)> {
     }
 }
 
-/// Something for each literal without a wildcard, found by the texts that the literal matches.
+/// Stores an entry for each literal without a wildcard, by the text that the literal matches.
 #[derive(Debug, Default)]
 struct Texts<T> {
     exact: HashMap<String, T>,
-    /// By the folded text of literals whose case does not count.
+    /// The entries of literals that ignore case, by their lowercase text.
     folded: HashMap<String, T>,
 }
 
@@ -190,17 +192,18 @@ impl<T: Default> Texts<T> {
         if found.is_some_and(&mut visit) {
             return true;
         }
-        // Two foldings count, as where a value is compared with one literal.
+        // A comparison with a single literal accepts both ASCII and Unicode lowercase, so try both
+        // here.
         !value.is_ascii() && self.folded.get(&value.to_lowercase()).is_some_and(&mut visit)
     }
 }
 
-/// Blocks of addresses.
+/// A set of CIDR blocks.
 #[derive(Debug, Default)]
 struct Blocks {
-    /// Without the bits after the prefix.
+    /// The blocks, with the bits after the prefix cleared.
     blocks: HashSet<IpNet>,
-    /// The lengths of prefixes that occur.
+    /// The distinct prefix lengths.
     lengths: Vec<u8>,
 }
 
@@ -218,7 +221,7 @@ impl Blocks {
             return false;
         }
         let Ok(address) = value.parse::<IpAddr>() else { return false };
-        // A prefix that is longer than the address is one of the other family.
+        // A prefix that is longer than the address belongs to the other address family.
         let block = |length: &u8| IpNet::new(address, *length).ok().map(|block| block.trunc());
         self.lengths.iter().filter_map(block).any(|block| self.blocks.contains(&block))
     }

@@ -1,44 +1,46 @@
-//! The syntax tree of SPL. Every node knows where it was written in the expanded text.
+//! Defines the syntax tree of SPL; spans are byte ranges of the expanded text.
 //!
-//! The tree is plain, serialisable data with equality and hashing, because planned expressions travel
-//! inside DataFusion plans.
+//! The tree is plain, serializable data with equality and hashing, because planned expressions are
+//! stored in DataFusion plans.
 
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Span, Spanned};
 
-/// A whole search or the inside of a subsearch: commands in order.
+/// A whole search, or the contents of a subsearch: commands in order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pipeline {
-    /// The commands; a search that does not begin with a pipe begins with an implied `search`.
+    /// The commands; a search without a leading pipe begins with an implied `search`.
     pub commands: Vec<Command>,
-    /// True if the text begins with a pipe, so that the first command must generate.
+    /// True if the text begins with a pipe, so that the first command must generate events.
     pub leading_pipe: bool,
-    /// The pipeline's place, brackets excluded.
+    /// The span of the pipeline, without brackets.
     pub span: Span,
 }
 
-/// One command: its name, and its arguments still as text, because each command has a grammar of its
-/// own; see [`crate::Arguments`].
+/// One command: its name and the text of its arguments.
+///
+/// The arguments stay text because each command has its own grammar; see [`crate::Arguments`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Command {
-    /// The name in lower case; its span is empty for the implied `search`.
+    /// The name in lowercase; its span is empty for the implied `search`.
     pub name: Spanned<String>,
-    /// The arguments' text, trimmed.
+    /// The text of the arguments, without surrounding blanks.
     pub arguments: Spanned<String>,
 }
 
-/// A Boolean expression of `search`, `tstats where` and lookups' `where`: OR binds tighter than AND.
+/// A Boolean expression of `search`, `tstats where` and lookups' `where`; OR binds tighter than
+/// AND.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SearchExpr {
-    /// Nothing written: every event.
+    /// The empty expression, which matches every event.
     All,
-    /// All hold; written by adjacency or `AND`.
+    /// All parts hold; written by adjacency or with `AND`.
     And(Vec<SearchExpr>),
-    /// Some holds.
+    /// At least one part holds.
     Or(Vec<SearchExpr>),
-    /// It does not hold.
+    /// The part does not hold.
     Not(Box<SearchExpr>),
-    /// `field op literal`; `f=*` included.
+    /// `field op literal`, including `f=*`.
     Compare {
         /// The field, without quotes.
         field: Spanned<String>,
@@ -51,24 +53,25 @@ pub enum SearchExpr {
     In {
         /// The field, without quotes.
         field: Spanned<String>,
-        /// The literals; wildcards count.
+        /// The literals, which may contain wildcards.
         values: Vec<Spanned<SearchLiteral>>,
     },
-    /// A term or phrase looked for in the event's text.
+    /// A term or phrase to find in the event's text.
     Term {
         /// The term, without its quotes.
         text: Spanned<String>,
-        /// How it was written.
+        /// The notation of the term.
         form: TermForm,
     },
-    /// A time modifier (`earliest=-1h@h`, `latest=now`, `starthoursago=168` …), the text not yet resolved.
+    /// A time modifier (`earliest=-1h@h`, `latest=now`, `starthoursago=168` …) that is not resolved
+    /// yet.
     Time {
-        /// Which bound, in lower case as written: `earliest`, `latest`, `_index_earliest`, …
+        /// The name of the bound in lowercase: `earliest`, `latest`, `_index_earliest`, …
         bound: Spanned<String>,
         /// The modifier's text.
         modifier: Spanned<String>,
     },
-    /// `[ … ]`: runs first, and its rows become an expression.
+    /// `[ … ]`: a subsearch that runs first and whose rows become an expression.
     Subsearch(Box<Pipeline>),
 }
 
@@ -79,11 +82,11 @@ pub struct SearchLiteral {
     pub text: String,
     /// True for `CASE(…)`.
     pub exact_case: bool,
-    /// True if it was quoted.
+    /// True if the literal was quoted.
     pub quoted: bool,
 }
 
-/// How a term of `search` was written.
+/// The notation of a term of `search`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TermForm {
     /// `word` or `wor*`
@@ -113,12 +116,12 @@ pub enum CompareOp {
     Ge,
 }
 
-/// An expression of `eval` and `where`: AND binds tighter than OR, OR than XOR.
+/// An expression of `eval` and `where`; AND binds tighter than OR, and OR tighter than XOR.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EvalExpr {
-    /// What it is.
+    /// The form of the expression and its operands.
     pub node: EvalNode,
-    /// Where it stands.
+    /// The span of the expression.
     pub span: Span,
 }
 
@@ -127,13 +130,13 @@ pub struct EvalExpr {
 pub enum EvalNode {
     /// A number, as written.
     Number(String),
-    /// A string literal, unescaped as eval does it.
+    /// A string literal, unescaped by eval's rules.
     Text(String),
     /// A field: a bare word or a name in single quotes.
     Field(String),
-    /// A function call; the name is in lower case.
+    /// A function call; the name is in lowercase.
     Call {
-        /// The function's name and place.
+        /// The function's name and its span.
         name: Spanned<String>,
         /// The arguments.
         arguments: Vec<EvalExpr>,
@@ -144,7 +147,7 @@ pub enum EvalNode {
     Binary(BinaryOp, Box<EvalExpr>, Box<EvalExpr>),
     /// `x IN (a, b)`; `NOT IN` is a `Not` around it.
     In(Box<EvalExpr>, Vec<EvalExpr>),
-    /// `[ … ]`: the text that the subsearch returns is spliced in here.
+    /// `[ … ]`: a subsearch whose returned text is inserted here.
     Subsearch(Box<Pipeline>),
 }
 
@@ -189,31 +192,31 @@ pub enum BinaryOp {
 /// `target = expression` of `eval`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Assignment {
-    /// The target's name without quotes; `{field}` in it stands for that field's value.
+    /// The target's name without quotes; `{field}` in it is replaced by that field's value.
     pub target: Spanned<String>,
-    /// What it gets.
+    /// The assigned expression.
     pub value: EvalExpr,
 }
 
 /// One aggregate of the `stats` family.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Aggregate {
-    /// The function, in lower case, with its number if it has one (`p95`, `perc99.9`).
+    /// The function in lowercase, including its number if it has one (`p95`, `perc99.9`).
     pub function: Spanned<String>,
-    /// What it is applied to; `None` for a bare `count`.
+    /// The argument; `None` for a bare `count`.
     pub argument: Option<AggregateArgument>,
-    /// Further arguments, as in `sparkline(count, 1h)`, as written.
+    /// The text of further arguments, as in `sparkline(count, 1h)`.
     pub rest: Vec<Spanned<String>>,
-    /// The output's name: what follows AS, or the text `function(argument)` without quotes.
+    /// The output's name: the name after AS, or the text `function(argument)` without quotes.
     pub output: Spanned<String>,
-    /// True if AS was written.
+    /// True if the name was given with AS.
     pub renamed: bool,
 }
 
-/// What an aggregate is applied to.
+/// The argument of an aggregate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AggregateArgument {
-    /// A field, or fields by wildcard.
+    /// A field, or a wildcard pattern for fields.
     Field(Spanned<String>),
     /// `eval(expression)`
     Eval(EvalExpr),

@@ -1,14 +1,14 @@
-//! A reading position in a piece of the expanded text.
+//! Reads a piece of the expanded text, character by character.
 //!
-//! SPL has no common tokens: what a word is depends on the command. So every grammar of this crate reads
-//! characters through this cursor, which knows where its text stands in the whole search.
+//! SPL has no common tokens, because the extent of a word depends on the command. All grammars of
+//! this crate therefore read through this cursor, which knows its offset in the whole search.
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 
-/// How deeply parentheses, calls and prefix operators may nest.
+/// The maximum nesting depth of parentheses, calls and prefix operators.
 pub(crate) const MAX_DEPTH: usize = 200;
 
-/// How many characters of the user's text a message repeats.
+/// The maximum number of characters of the user's text in a message.
 const FOUND_LENGTH: usize = 40;
 
 /// A position in `text`, which starts at byte `base` of the whole search.
@@ -25,7 +25,7 @@ impl<'a> Cursor<'a> {
         Self { text, base, offset: 0, depth: 0 }
     }
 
-    /// Returns what is left, blanks included.
+    /// Returns the remaining text, including leading blanks.
     pub(crate) fn rest(&self) -> &'a str {
         self.text.get(self.offset..).unwrap_or_default()
     }
@@ -38,19 +38,19 @@ impl<'a> Cursor<'a> {
         self.rest().chars().next()
     }
 
-    /// Returns the character that comes `distance` characters after the next one.
+    /// Returns the character at `distance` characters after the next one.
     pub(crate) fn peek_after(&self, distance: usize) -> Option<char> {
         self.rest().chars().nth(distance + 1)
     }
 
-    /// Goes on by `length` bytes, which must end at a character's boundary.
+    /// Advances by `length` bytes, which must end at a character boundary.
     pub(crate) fn advance(&mut self, length: usize) -> Span {
         let start = self.position();
         self.offset = (self.offset + length).min(self.text.len());
         Span::new(start, self.position())
     }
 
-    /// Returns the position `length` bytes further back, which was read before.
+    /// Returns the position `length` bytes back, which must have been read before.
     pub(crate) fn rewound(&self, length: usize) -> Self {
         Self { offset: self.offset.saturating_sub(length), ..self.clone() }
     }
@@ -60,7 +60,7 @@ impl<'a> Cursor<'a> {
         self.offset += rest.len() - rest.trim_start().len();
     }
 
-    /// Skips blanks and returns true if nothing else is left.
+    /// Skips blanks; returns true if no text is left.
     pub(crate) fn at_end(&mut self) -> bool {
         self.skip_blanks();
         self.rest().is_empty()
@@ -74,23 +74,23 @@ impl<'a> Cursor<'a> {
         Spanned::new(&rest[..length], span)
     }
 
-    /// Takes `symbol` if it comes next, blanks before it included.
+    /// Takes `symbol`, with any blanks before it, if it comes next.
     pub(crate) fn eat(&mut self, symbol: &str) -> Option<Span> {
         self.skip_blanks();
         self.rest().starts_with(symbol).then(|| self.advance(symbol.len()))
     }
 
-    /// Returns the bare word that comes next, without taking it; it ends where a keyword would.
+    /// Returns the bare word that comes next without taking it; it ends where a keyword would.
     pub(crate) fn word_ahead(&mut self) -> &'a str {
         self.skip_blanks();
         let rest = self.rest();
         &rest[..rest.find(|c| !is_word(c)).unwrap_or(rest.len())]
     }
 
-    /// Takes a text in `quote`s and returns what stands between them, escapes not yet removed.
+    /// Takes a text in `quote`s and returns its contents, with escapes.
     ///
     /// # Errors
-    /// The quote is never closed; then everything is taken.
+    /// Fails if the closing quote is missing; all text is then taken.
     pub(crate) fn quoted(&mut self, quote: char) -> Option<Result<Spanned<&'a str>, Diagnostic>> {
         let rest = self.rest();
         let inner = rest.strip_prefix(quote)?;
@@ -103,7 +103,7 @@ impl<'a> Cursor<'a> {
         Some(Ok(Spanned::new(&inner[..length], span)))
     }
 
-    /// Takes a text in brackets of the kind that comes next, and returns it with its brackets.
+    /// Takes a text in brackets of the kind that comes next, and returns it with the brackets.
     ///
     /// Brackets of the same kind nest; those in double quotes do not count.
     pub(crate) fn balanced(&mut self) -> Result<Spanned<&'a str>, Diagnostic> {
@@ -118,13 +118,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Notes that one more level of nesting begins.
+    /// Enters one more level of nesting; fails if that is too deep.
     pub(crate) fn enter(&mut self) -> Result<(), Diagnostic> {
         self.depth += 1;
         if self.depth > MAX_DEPTH { Err(self.too_deep()) } else { Ok(()) }
     }
 
-    /// Notes that a level of nesting ends.
+    /// Leaves a level of nesting.
     pub(crate) fn leave(&mut self) {
         self.depth = self.depth.saturating_sub(1);
     }
@@ -138,8 +138,7 @@ impl<'a> Cursor<'a> {
         .help("split the expression over several commands")
     }
 
-    /// Returns the error that something else stands at the next character, or nothing: `expected
-    /// {what}, found …`.
+    /// Returns the error `expected {what}, found …` at the next character or the end of the text.
     pub(crate) fn expected(&mut self, what: &str) -> Diagnostic {
         self.skip_blanks();
         let (found, span) = self.found();
@@ -171,14 +170,14 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Returns true for the characters of a bare word: a keyword or a plain name.
+/// Returns true for the characters of a bare word, which is a keyword or a plain name.
 pub(crate) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Returns the length of what stands before the closing quote in `inner`.
+/// Returns the length of the text before the closing quote in `inner`.
 ///
-/// In double quotes a backslash takes the next character with it; single quotes know no escapes.
+/// In double quotes, a backslash escapes the next character; single quotes have no escapes.
 pub(crate) fn closing_quote(inner: &str, quote: char) -> Option<usize> {
     let mut characters = inner.char_indices();
     while let Some((index, c)) = characters.next() {
@@ -192,7 +191,7 @@ pub(crate) fn closing_quote(inner: &str, quote: char) -> Option<usize> {
     None
 }
 
-/// Returns the length of the bracketed text at the start of `text`, both brackets included.
+/// Returns the length of the bracketed text at the start of `text`, including both brackets.
 fn closing_bracket(text: &str, open: char, close: char) -> Option<usize> {
     let mut depth = 0_usize;
     let mut index = 0;
@@ -225,14 +224,14 @@ pub(crate) fn unclosed_bracket(bracket: char, span: Span) -> Diagnostic {
         .help(format!("add the missing `{close}`"))
 }
 
-/// Removes the two escapes that every quoted text of SPL knows: `\"` and `\\`.
+/// Removes the two escapes common to all quoted texts of SPL: `\"` and `\\`.
 ///
-/// Every other backslash stays, because regular expressions need it.
+/// All other backslashes stay, because regular expressions need them.
 pub(crate) fn unescape(raw: &str) -> String {
     unescape_with(raw, |_| None)
 }
 
-/// Removes the escapes of `\"` and `\\`, and replaces further ones by what `further` says.
+/// Removes the escapes of `\"` and `\\`, and replaces others by the result of `further`.
 pub(crate) fn unescape_with(raw: &str, further: impl Fn(char) -> Option<char>) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut characters = raw.chars().peekable();

@@ -1,8 +1,8 @@
-//! SPL text to syntax tree and diagnostics. No Arrow, no DataFusion, no IO.
+//! Parses SPL text into a syntax tree and diagnostics, without Arrow, DataFusion or IO.
 //!
-//! The stages, each a pure function: [`expand_macros`] (text with macros and comments → text without,
-//! and a map back), [`parse()`] (text → [`Pipeline`]), and per command [`Arguments`] (a command's text →
-//! options, fields, expressions). [`time`] resolves time modifiers.
+//! Each stage is a pure function: [`expand_macros`] removes macros and comments from the text and
+//! returns a map back to it, [`parse()`] turns text into a [`Pipeline`], and [`Arguments`] turns a
+//! command's text into options, fields and expressions. [`time`] resolves time modifiers.
 
 mod arguments;
 pub mod ast;

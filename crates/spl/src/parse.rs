@@ -1,6 +1,6 @@
-//! Search text to pipeline: where the commands begin and end.
+//! Splits search text into a pipeline of commands.
 //!
-//! Each command has a grammar of its own, so this stage only finds the pipes that separate commands:
+//! Each command has its own grammar, so this stage only finds the pipes that separate commands:
 //! those outside double quotes and square brackets.
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
@@ -8,30 +8,30 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::cursor::{closing_quote, is_word, unclosed_bracket, unclosed_quote};
 use crate::{Command, Pipeline};
 
-/// How many commands a search may have, those of its subsearches included.
+/// The maximum number of commands in a search, including its subsearches.
 ///
-/// The engine plans and runs a pipeline by recursion, a few calls for each command, and the stacks of its
-/// threads are sized for this number. Published searches have thirty at most.
+/// The engine plans and runs a pipeline recursively, with a few calls for each command, and its
+/// thread stacks are sized for this number. Published searches have thirty commands at most.
 pub const MAX_COMMANDS: usize = 500;
 
-/// How many subsearches may stand in one another. Each is planned and run while those around it wait.
+/// The maximum nesting depth of subsearches; each is planned and run while its outer searches wait.
 pub const MAX_SUBSEARCHES: usize = 50;
 
 /// Splits `text`, whose macros are already expanded, into its commands.
 ///
-/// There is always a tree: a stage that cannot be read is left out, with a diagnostic. Square brackets
-/// stay in their command's arguments, see [`crate::Arguments::subsearch`].
+/// Always returns a tree: a command that cannot be read is dropped and reported. Square brackets
+/// stay in the arguments of their command; see [`crate::Arguments::subsearch`].
 #[must_use]
 pub fn parse(text: &str) -> (Pipeline, Vec<Diagnostic>) {
     parse_at(text, 0, Place::Search)
 }
 
-/// Where a pipeline stands.
+/// The context of a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// It is the whole search: without a leading pipe it begins with an implied `search`.
+    /// The whole search; without a leading pipe it begins with an implied `search`.
     Search,
-    /// It is in square brackets: there a leading word is a command even without a pipe.
+    /// Square brackets, where a leading word is a command even without a pipe.
     Brackets,
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn parse_at(text: &str, base: usize, place: Place) -> (Pipeline, Vec<
         let stage = trimmed(text, *stage);
         let body = &text[stage.start..stage.end];
         if body.is_empty() {
-            // What stands before a leading pipe is no stage.
+            // The text before a leading pipe is not a command.
             if !(index == 0 && pipeline.leading_pipe) {
                 diagnostics.push(empty_stage(base + stage.start, text.len() + base));
             }
@@ -65,12 +65,12 @@ pub(crate) fn parse_at(text: &str, base: usize, place: Place) -> (Pipeline, Vec<
     (pipeline, diagnostics)
 }
 
-/// Returns the parts of `text` between its pipes, and what is wrong with quotes and brackets.
+/// Returns the parts of `text` between its pipes, and errors in quotes and brackets.
 fn stages(text: &str, base: usize) -> (Vec<Span>, Vec<Diagnostic>) {
     let mut stages = Vec::new();
     let mut diagnostics = Vec::new();
     let mut open_brackets = Vec::new();
-    // A text begins a command at its leading pipe, if it has one, or at once.
+    // A command begins at the leading pipe if the text has one, and otherwise at the start.
     let mut commands = usize::from(!text.trim_start().starts_with('|'));
     let (mut start, mut index) = (0, 0);
     while let Some(c) = text[index..].chars().next() {
@@ -78,7 +78,7 @@ fn stages(text: &str, base: usize) -> (Vec<Span>, Vec<Diagnostic>) {
         let after = index + c.len_utf8();
         index = after;
         match c {
-            // Outside quotes, too, a backslash takes a quote's or a pipe's meaning away.
+            // A backslash also escapes a quote or a pipe outside quotes.
             '\\' if text[after..].starts_with(['"', '|', '\\']) => index = after + 1,
             '"' => match closing_quote(&text[after..], '"') {
                 Some(length) => index = after + length + 1,
@@ -115,7 +115,7 @@ fn stages(text: &str, base: usize) -> (Vec<Span>, Vec<Diagnostic>) {
     (stages, diagnostics)
 }
 
-/// Refuses a search that is nested too deeply or has too many commands.
+/// Returns an error for a search that is nested too deeply or has too many commands.
 fn beyond_limits(open_brackets: usize, commands: usize) -> Option<Diagnostic> {
     let (message, help) = if open_brackets > MAX_SUBSEARCHES {
         (
@@ -133,10 +133,10 @@ fn beyond_limits(open_brackets: usize, commands: usize) -> Option<Diagnostic> {
     Some(Diagnostic::error(Code::TOO_DEEP, message).help(help))
 }
 
-/// Returns true if the first stage is an implied `search`.
+/// Returns true if the first command is an implied `search`.
 ///
-/// In brackets a leading word is a command (`[ tstats …]`, `[ eval …]`), unless it is the left side of a
-/// comparison.
+/// In brackets, a leading word is a command (`[ tstats …]`, `[ eval …]`) unless it is the left side
+/// of a comparison.
 fn begins_with_terms(body: &str, place: Place) -> bool {
     let word = leading_word(body);
     let after = body[word.len()..].trim_start();
@@ -146,7 +146,7 @@ fn begins_with_terms(body: &str, place: Place) -> bool {
         }
         Place::Brackets => {
             word.is_empty()
-                // `<<FIELD>>` in a template of `foreach` is no operator.
+                // In a template of `foreach`, `<<FIELD>>` is not an operator.
                 || (after.starts_with(['=', '<', '>', '!']) && !after.starts_with("<<"))
                 || body[word.len()..].starts_with(['.', ':', '-', '*', '{'])
         }
@@ -181,7 +181,7 @@ fn leading_word(body: &str) -> &str {
     &body[..body.find(|c| !is_word(c)).unwrap_or(body.len())]
 }
 
-/// Returns the part of `span` that is left without the blanks at its ends.
+/// Returns `span` without the blanks at its ends.
 fn trimmed(text: &str, span: Span) -> Span {
     let part = &text[span.start..span.end];
     let start = span.start + part.len() - part.trim_start().len();
@@ -287,7 +287,7 @@ mod tests {
             (pipeline(501), Some((many, 999))),
             (format!(" | {}", pipeline(500)), None),
             (format!(" | {}", pipeline(501)), Some((many, 1002))),
-            // A subsearch counts with its commands, and those in quotes are none.
+            // The commands of a subsearch count; pipes in quotes do not begin commands.
             (format!("a [| {}] | {}", pipeline(200), pipeline(299)), None),
             (format!("a [{}] | {}", pipeline(200), pipeline(300)), Some((many, 1003))),
             (format!("a \"{}\"", pipeline(600)), None),

@@ -1,11 +1,11 @@
-//! Walks over expressions: the only places that know which forms have parts.
+//! Walks over expressions; only this module knows which forms have operands.
 
 use std::slice;
 
 use crate::ast::{EvalExpr, EvalNode, SearchExpr};
 
 impl SearchExpr {
-    /// Returns the expressions that this one is directly made of; those of a subsearch are not its own.
+    /// Returns the direct operands; the expressions inside a subsearch are not included.
     #[must_use]
     pub fn children(&self) -> &[Self] {
         match self {
@@ -20,7 +20,7 @@ impl SearchExpr {
         }
     }
 
-    /// Returns [`SearchExpr::children`] for changing them.
+    /// Returns [`SearchExpr::children`] as mutable references.
     pub fn children_mut(&mut self) -> &mut [Self] {
         match self {
             Self::And(parts) | Self::Or(parts) => parts,
@@ -34,20 +34,20 @@ impl SearchExpr {
         }
     }
 
-    /// Visits the expression and all that it is made of, each before its parts, in the order of the
-    /// text.
+    /// Visits the expression and all its operands, each before its own operands, in the order of
+    /// the text.
     pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Self)) {
         visit(self);
         self.children().iter().for_each(|child| child.walk(visit));
     }
 
-    /// Changes the expression and all that it is made of, each before its parts.
+    /// Visits the expression and all its operands for changes, each before its own operands.
     pub fn walk_mut(&mut self, visit: &mut dyn FnMut(&mut Self)) {
         visit(self);
         self.children_mut().iter_mut().for_each(|child| child.walk_mut(visit));
     }
 
-    /// Returns true if `is_wanted` holds for the expression or for any that it is made of.
+    /// Returns true if `is_wanted` holds for the expression or any expression inside it.
     #[must_use]
     pub fn any(&self, is_wanted: &dyn Fn(&Self) -> bool) -> bool {
         is_wanted(self) || self.children().iter().any(|child| child.any(is_wanted))
@@ -55,8 +55,8 @@ impl SearchExpr {
 }
 
 impl EvalExpr {
-    /// Returns the expressions that this one is directly made of, in the order of the text; those of
-    /// a subsearch are not its own.
+    /// Returns the direct operands, in the order of the text; the expressions inside a subsearch
+    /// are not included.
     #[must_use]
     pub fn children(&self) -> Vec<&Self> {
         match &self.node {
@@ -71,7 +71,7 @@ impl EvalExpr {
         }
     }
 
-    /// Returns [`EvalExpr::children`] for changing them.
+    /// Returns [`EvalExpr::children`] as mutable references.
     pub fn children_mut(&mut self) -> Vec<&mut Self> {
         match &mut self.node {
             EvalNode::Call { arguments, .. } => arguments.iter_mut().collect(),
@@ -85,8 +85,8 @@ impl EvalExpr {
         }
     }
 
-    /// Visits the expression and all that it is made of, each before its parts, in the order of the
-    /// text.
+    /// Visits the expression and all its operands, each before its own operands, in the order of
+    /// the text.
     pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Self)) {
         visit(self);
         self.children().into_iter().for_each(|child| child.walk(visit));

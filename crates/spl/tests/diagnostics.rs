@@ -1,9 +1,9 @@
-//! What a user sees when a search is wrong: the whole rendered text.
+//! Tests the complete rendered diagnostics that a user sees for a wrong search.
 
 use spilltrail_diagnostic::{Color, Diagnostic, render};
 use spilltrail_spl::{Arguments, MacroDefinition, MacroSet, expand_macros, parse};
 
-/// Returns the rendered diagnostics of a search, each command read as its name says.
+/// Returns the rendered diagnostics of a search, with each command parsed according to its name.
 fn rendered(text: &str) -> String {
     let mut macros = MacroSet::builtin();
     macros.insert(MacroDefinition {

@@ -1,4 +1,4 @@
-//! Whatever the text, reading it neither panics nor marks a place that the text does not have.
+//! Checks that parsing any text neither panics nor reports a span outside the text.
 
 use jiff::tz::TimeZone;
 use spilltrail_diagnostic::{Color, Diagnostic, render};
@@ -7,7 +7,8 @@ use spilltrail_spl::{
     time,
 };
 
-/// Pieces that grammars care about; random sequences of them reach further than random bytes.
+/// Pieces of text with meaning in the grammars; random sequences of them reach more code than
+/// random bytes.
 const PIECES: &[&str] = &[
     " ",
     "  ",
@@ -87,7 +88,7 @@ const PIECES: &[&str] = &[
     "\\|",
 ];
 
-/// A small generator of random numbers, so that a failure repeats.
+/// A small random number generator with a fixed sequence, so that a failure is reproducible.
 struct Random(u64);
 
 impl Random {
@@ -125,7 +126,7 @@ fn macros() -> MacroSet {
     set
 }
 
-/// Checks that the diagnostic's places are in `text`, between characters.
+/// Checks that the diagnostic's spans are within `text` and at character boundaries.
 fn check(diagnostic: &Diagnostic, text: &str) {
     for label in &diagnostic.labels {
         let span = label.span;
@@ -136,7 +137,7 @@ fn check(diagnostic: &Diagnostic, text: &str) {
     assert!(!diagnostic.message.ends_with('.'), "{diagnostic:?}");
 }
 
-/// Reads a command's arguments in every way there is, and then mixed.
+/// Parses a command's arguments in every supported way, and then in mixed ways.
 fn read(command: &Command, random: &mut Random) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let whole: [fn(&mut Arguments<'_>) -> Option<Diagnostic>; 8] = [
@@ -193,7 +194,7 @@ fn no_text_makes_the_reader_panic() {
             assert_eq!(expansion.text.get(span.start..span.end), Some(&*command.arguments.value));
             found.extend(read(command, &mut random));
         }
-        // Rendering is slow, so one diagnostic of each text has to do.
+        // Rendering is slow, so only one diagnostic of each text is rendered.
         if let Some(first) = found.first() {
             assert!(!render(first, "<search>", &expansion.text, Color::Never).is_empty());
         }

@@ -1,7 +1,8 @@
-//! What an API call did and how it ended: the fields `action` and `status`.
+//! Derives the fields `action` and `status`: what an API call did and how it ended.
 //!
-//! Events are grouped by their outcome; an event in no group has neither field. The facts are those
-//! of the action and status lookup of the Splunk Add-on for AWS (its CIM change notes list them).
+//! Events with the same outcome form a group; an event in no group has neither field. The facts are
+//! those of the action and status lookup of the Splunk Add-on for AWS (its CIM change notes list
+//! them).
 
 use std::sync::LazyLock;
 
@@ -9,15 +10,16 @@ use foldhash::HashMap;
 
 use super::Profile;
 
-/// What the fields are for a group of events.
+/// The field values for a group of events.
 struct Outcome {
     success: &'static str,
-    /// `action` and `status` for any other error code; none: no fields then.
+    /// `action` and `status` for any other error code; `None` if the fields are then absent.
     failure: Option<(&'static str, &'static str)>,
     events: &'static [&'static str],
 }
 
-/// Returns `action` and `status` of an event, if it has them; `error_code` is the calculated one.
+/// Returns `action` and `status` of an event, or `None` if it has neither; `error_code` is the
+/// calculated one.
 pub(crate) fn outcome(
     event_name: &str,
     error_code: &str,
@@ -34,7 +36,7 @@ pub(crate) fn outcome(
     group.failure
 }
 
-/// The group of each event; the first that has it, if several do.
+/// The group of each event; if several groups contain an event, the first one counts.
 static BY_EVENT: LazyLock<HashMap<&str, &Outcome>> = LazyLock::new(|| {
     let events = |group: &'static Outcome| group.events.iter().map(move |event| (*event, group));
     OUTCOMES.iter().rev().flat_map(events).collect()

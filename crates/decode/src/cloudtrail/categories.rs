@@ -1,8 +1,8 @@
-//! What kind of thing an API call is about: the fields `change_type` and `object_category`.
+//! Derives `change_type` and `object_category`: the kind of object that an API call concerns.
 
 use super::Profile;
 
-/// Calls that manage users of IAM and their credentials.
+/// Calls that manage IAM users and their credentials.
 pub(crate) const USER_EVENTS: &[&str] = &[
     "CreateAccessKey",
     "CreateLoginProfile",
@@ -32,7 +32,7 @@ const BUCKET_EVENTS: &[&str] = &[
     "PutObject",
 ];
 
-/// Bucket settings that count as changes of storage but have no object category.
+/// Bucket settings that count as storage changes but have no object category.
 pub(crate) const BUCKET_SETTING_EVENTS: &[&str] = &["PutBucketPolicy", "PutBucketWebsite"];
 
 const SECURITY_GROUP_EVENTS: &[&str] = &[
@@ -56,7 +56,7 @@ const NETWORK_ACL_EVENTS: &[&str] = &[
 const INTERFACE_EVENTS: &[&str] = &["CreateNetworkInterface", "DeleteNetworkInterface"];
 const LOAD_BALANCER_EVENTS: &[&str] = &["CreateLoadBalancerListeners", "CreateLoadBalancerPolicy"];
 
-/// One group of events and what it is about.
+/// A group of events and the category of their object.
 type Group = (&'static [&'static str], &'static str);
 
 static CATEGORIES: &[Group] = &[
@@ -96,7 +96,7 @@ static CHANGES_BY_EVENT: &[Group] = &[
     (&["CreateLogGroup", "CreateLogStream"], "logging"),
 ];
 
-/// By the first label of the event source.
+/// The change type by the first label of the event source.
 static CHANGES_BY_SOURCE: &[(&str, &str)] = &[
     ("iam", "AAA"),
     ("ec2", "EC2"),
@@ -110,15 +110,15 @@ static CHANGES_BY_SOURCE: &[(&str, &str)] = &[
     ("sqs", "messaging"),
 ];
 
-/// Sources that newer add-ons no longer call a change by themselves.
+/// Further change types of version 7.0; newer add-ons do not count all calls to these sources.
 static CHANGES_BY_SOURCE_TA70: &[(&str, &str)] = &[("s3", "storage"), ("logs", "logging")];
 
-/// Returns `object_category`: `unknown` for calls that are in no group.
+/// Returns `object_category`, which is `unknown` for calls in no group.
 pub(crate) fn object_category(event_name: &str) -> &'static str {
     find(CATEGORIES, event_name).unwrap_or("unknown")
 }
 
-/// Returns `change_type`: by the call, else by the service.
+/// Returns `change_type`, determined by the call or otherwise by the service.
 pub(crate) fn change_type(
     event_name: &str,
     event_source: &str,

@@ -1,4 +1,4 @@
-//! Who made a call: `user`, `user_name`, `userName` and their kin.
+//! Derives the fields that say who made a call: `user`, `user_name`, `userName` and related fields.
 
 use std::borrow::Cow;
 
@@ -50,7 +50,7 @@ pub(super) const SRC_USER_INPUTS: &[Input] = &[
     Input::SourceIdentity,
 ];
 
-/// Returns what comes after the last `separator`: all of it when there is none.
+/// Returns the text after the last `separator`, or the whole text without one.
 pub(super) fn after_last<'a>(text: Cow<'a, str>, separator: char) -> Cow<'a, str> {
     let last = |text: &str| text.rfind(separator).map_or(0, |at| at + separator.len_utf8());
     match text {
@@ -59,7 +59,7 @@ pub(super) fn after_last<'a>(text: Cow<'a, str>, separator: char) -> Cow<'a, str
     }
 }
 
-/// Returns the part with this number between `separator`s.
+/// Returns the part with this index between `separator`s.
 pub(super) fn part<'a>(text: &Cow<'a, str>, separator: char, index: usize) -> Text<'a> {
     match text {
         Cow::Borrowed(text) => text.split(separator).nth(index).map(Cow::Borrowed),
@@ -80,14 +80,14 @@ fn event_name<'a>(inputs: &Inputs<'a>) -> Cow<'a, str> {
     inputs.text(Input::EventName).unwrap_or_default()
 }
 
-/// `aws_account_id`: the recipient's for other accounts and services, else the caller's.
+/// `aws_account_id`: the recipient's account for other accounts and services, else the caller's.
 pub(super) fn account<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     let is_foreign = inputs.is(Input::IdentityType, "AWSAccount")
         || inputs.is(Input::IdentityType, "AWSService");
     inputs.text(if is_foreign { Input::Recipient } else { Input::IdentityAccount }).into()
 }
 
-/// The user that an IAM call is about, where the call names or returns it.
+/// Returns the user that an IAM call acts on, where its request or response names that user.
 fn subject<'a>(inputs: &Inputs<'a>, event_name: &str) -> Text<'a> {
     inputs.text(match event_name {
         "CreateLoginProfile" => Input::LoginProfileUserName,
@@ -99,14 +99,14 @@ fn subject<'a>(inputs: &Inputs<'a>, event_name: &str) -> Text<'a> {
     })
 }
 
-/// The one who made the call: a user, the role behind a session, or what the ARN ends with.
+/// Returns the caller: a user, the role behind a session, or the name at the end of the ARN.
 fn actor<'a>(inputs: &Inputs<'a>) -> Text<'a> {
     inputs
         .first_of(&[Input::IdentityUserName, Input::IssuerUserName])
         .or_else(|| inputs.text(Input::IdentityArn).map(tail))
 }
 
-/// The session that a call for a role began.
+/// Returns the session that a call for a role began.
 fn begun_session<'a>(inputs: &Inputs<'a>, event_name: &str) -> Text<'a> {
     if event_name == "AssumeRole" && inputs.is(Input::IdentityType, "AssumedRole") {
         return inputs.text(Input::RequestRoleArn).map(|arn| after_last(arn, '/'));
@@ -117,8 +117,8 @@ fn begun_session<'a>(inputs: &Inputs<'a>, event_name: &str) -> Text<'a> {
     inputs.text(Input::AssumedRoleArn).map(|arn| after_last(arn, '/'))
 }
 
-/// `user`: calls about IAM users have the user they are about, where the event tells; of all others
-/// there is one whenever the caller has an ARN or a principal id.
+/// `user`: the user that an IAM call acts on, where the event names one; otherwise the caller, if
+/// it has an ARN or a principal id.
 pub(super) fn user<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     let Some(principal) = inputs.first_of(&[Input::IdentityPrincipal, Input::IdentityArn]) else {
         return Values::None;
@@ -140,7 +140,7 @@ pub(super) fn user<'a>(inputs: &Inputs<'a>) -> Values<'a> {
         .into()
 }
 
-/// `user_name`: needs a name; a principal id alone is none.
+/// `user_name`: requires a name; a principal id alone gives no value.
 pub(super) fn user_name<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     let event_name = event_name(inputs);
     if event_name == "CreateVirtualMFADevice" {
@@ -149,7 +149,7 @@ pub(super) fn user_name<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     subject(inputs, &event_name).or_else(|| actor(inputs)).into()
 }
 
-/// `userName`: only of callers with an ARN.
+/// `userName`: only set for callers with an ARN.
 pub(super) fn short_name<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     let Some(arn) = inputs.text(Input::IdentityArn) else { return Values::None };
     inputs
@@ -158,7 +158,7 @@ pub(super) fn short_name<'a>(inputs: &Inputs<'a>) -> Values<'a> {
         .into()
 }
 
-/// `user_id`: the principal id without its session; none for the bucket calls below.
+/// `user_id`: the principal id without its session; no value for the calls of [`is_bucket_change`].
 pub(super) fn user_id<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     if is_bucket_change(&event_name(inputs)) {
         return Values::None;
@@ -166,7 +166,7 @@ pub(super) fn user_id<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     inputs.text(Input::IdentityPrincipal).and_then(|id| part(&id, ':', 0)).into()
 }
 
-/// `user_role`: of the calls that begin a session.
+/// `user_role`: only set for calls that begin a session.
 pub(super) fn user_role<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     if !is_assume_role(&event_name(inputs)) || inputs.is(Input::IdentityType, "AWSService") {
         return Values::None;
@@ -175,12 +175,12 @@ pub(super) fn user_role<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     inputs.text(if by_role { Input::RequestRoleArn } else { Input::AssumedRoleArn }).into()
 }
 
-/// Bucket calls whose caller is the source user of a change and has no id.
+/// Returns true for bucket calls whose caller is the `src_user` and that have no `user_id`.
 fn is_bucket_change(event_name: &str) -> bool {
     matches!(event_name, "CreateBucket" | "DeleteBucket" | "PutBucketPolicy" | "PutBucketWebsite")
 }
 
-/// `src_user`: who changed something, where `user` is or may be somebody else.
+/// `src_user`: the caller who changed something, for calls whose `user` may be somebody else.
 pub(super) fn src_user<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     let event_name = event_name(inputs);
     let session = || inputs.text(Input::IdentityPrincipal).and_then(|id| part(&id, ':', 1));
@@ -205,7 +205,7 @@ pub(super) fn src_user<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     user.into()
 }
 
-/// `src_user_id`: of the calls that begin a session.
+/// `src_user_id`: only set for calls that begin a session.
 pub(super) fn src_user_id<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     if !is_assume_role(&event_name(inputs)) {
         return Values::None;
@@ -213,7 +213,7 @@ pub(super) fn src_user_id<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     inputs.text(Input::IdentityPrincipal).and_then(|id| part(&id, ':', 0)).into()
 }
 
-/// `src_user_name`: of the calls that change a user.
+/// `src_user_name`: only set for calls that change a user.
 pub(super) fn src_user_name<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     let changes_user = matches!(
         &*event_name(inputs),
@@ -228,14 +228,14 @@ pub(super) fn src_user_name<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     inputs.text(Input::IdentityUserName).filter(|_| changes_user).into()
 }
 
-/// `src_user_role`: the session that asked for another role.
+/// `src_user_role`: the ARN of the session that assumed another role.
 pub(super) fn src_user_role<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     let applies =
         is_assume_role(&event_name(inputs)) && inputs.is(Input::IdentityType, "AssumedRole");
     inputs.text(Input::IdentityArn).filter(|_| applies).into()
 }
 
-/// `src_user_type`: of the calls that begin a session.
+/// `src_user_type`: only set for calls that begin a session.
 pub(super) fn src_user_type<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     inputs.text(Input::IdentityType).filter(|_| is_assume_role(&event_name(inputs))).into()
 }

@@ -1,4 +1,4 @@
-//! The members of a CloudTrail record that derived fields are made of.
+//! Defines the members of a CloudTrail record that derived fields read.
 
 use std::borrow::Cow;
 
@@ -79,10 +79,10 @@ pub(crate) enum Input {
 }
 
 impl Input {
-    /// How many there are.
+    /// The number of inputs.
     pub(crate) const COUNT: usize = Self::VolumeNamed as usize + 1;
 
-    /// Returns the name of the raw field.
+    /// Returns the path of the member in the record.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::AccessKeyUserName => "responseElements.accessKey.userName",
@@ -160,23 +160,23 @@ impl Input {
     }
 }
 
-/// A record's members by input.
+/// The values of a record's members, by input.
 #[derive(Clone, Copy)]
 pub(crate) struct Inputs<'a> {
     pub(crate) record: &'a str,
     pub(crate) slots: &'a Slots,
-    /// The slot of each input; `usize::MAX` where it is not picked.
+    /// The slot of each input; `usize::MAX` if it is not picked.
     pub(crate) slot_of: &'a [usize; Input::COUNT],
 }
 
 impl<'a> Inputs<'a> {
-    /// Returns the value; of several values, which only a repeated key gives, the last.
+    /// Returns the value of an input; if a key is repeated, its last value counts.
     pub(crate) fn text(&self, input: Input) -> Option<Cow<'a, str>> {
         let spans = self.slots.get(self.slot_of[input as usize]);
         spans.last().map(|span| span.text(self.record))
     }
 
-    /// Returns all values.
+    /// Returns all values of an input.
     pub(crate) fn all(&self, input: Input) -> Vec<Cow<'a, str>> {
         let spans = self.slots.get(self.slot_of[input as usize]);
         spans.iter().map(|span| span.text(self.record)).collect()
@@ -187,7 +187,7 @@ impl<'a> Inputs<'a> {
         inputs.iter().find_map(|input| self.text(*input))
     }
 
-    /// Returns true if the value is exactly this text.
+    /// Returns true if the value of an input is exactly this text.
     pub(crate) fn is(&self, input: Input, text: &str) -> bool {
         self.text(input).is_some_and(|value| value == text)
     }

@@ -1,6 +1,6 @@
-//! Version 7.0 of the add-on: where its rules are other than the newest ones.
+//! Defines the rules of version 7.0 of the add-on that differ from the newest ones.
 //!
-//! Its best-known gap: calls by an assumed role have no `user` outside of a few events.
+//! Their best-known gap: calls by an assumed role have no `user`, except for a few events.
 
 use std::borrow::Cow;
 
@@ -100,7 +100,7 @@ const INPUTS: &[Input] = &[
     Input::SourceIdentity,
 ];
 
-/// Calls whose subject is only named in the error message.
+/// Calls whose subject appears only in the error message.
 const BY_MESSAGE: [&str; 5] = [
     "GetAccountSummary",
     "GetUser",
@@ -117,13 +117,14 @@ fn is_by_role(inputs: &Inputs<'_>) -> bool {
     inputs.is(Input::IdentityType, "AssumedRole")
 }
 
-/// Calls of instances, volumes and buckets, and everything that puts something.
+/// Returns true for calls on instances, volumes and buckets, and for all calls that begin with
+/// `Put`.
 fn is_resource_call(event_name: &str) -> bool {
     ["Instances", "Volume", "Bucket"].iter().any(|end| event_name.ends_with(end))
         || event_name.starts_with("Put")
 }
 
-/// What an error message says after `resource:`; the message itself when it does not say that.
+/// Returns the part of an error message after `resource:`, or else the message itself.
 fn named_in_message<'a>(inputs: &Inputs<'a>) -> Text<'a> {
     let message = inputs.text(Input::ErrorMessage)?;
     let named = message.rfind("resource").and_then(|at| {
@@ -134,7 +135,7 @@ fn named_in_message<'a>(inputs: &Inputs<'a>) -> Text<'a> {
     Some(named.map_or(message, Cow::Owned))
 }
 
-/// The user an IAM call is about; the outer option says whether the call is one.
+/// Returns the user that an IAM call acts on; the outer `None` means that it is no such call.
 pub(super) fn subject<'a>(inputs: &Inputs<'a>, event_name: &str) -> Option<Text<'a>> {
     Some(match event_name {
         "CreateLoginProfile" => inputs.text(Input::LoginProfileUserName),

@@ -1,8 +1,9 @@
-//! The fields that Splunk's add-on for AWS gives a CloudTrail event beside those of its JSON text:
-//! other names for members (`src_ip`), calculated fields (`user_arn`) and looked-up ones (`action`).
+//! Derives the fields that Splunk's add-on for AWS gives a CloudTrail event beyond its JSON
+//! members: other names for members (`src_ip`), calculated fields (`user_arn`) and looked-up fields
+//! (`action`).
 //!
-//! The rules are stated here in our own form. Each field names the members it is made of, so that a
-//! search pays only for what it reads. See the add-on's source types and CIM change notes.
+//! The rules are our own formulation. Each field lists the members it is derived from, so that a
+//! search pays only for the members it reads. See the add-on's source types and CIM change notes.
 
 mod actions;
 mod categories;
@@ -19,14 +20,14 @@ use spilltrail_event::Kind;
 
 use inputs::{Input, Inputs};
 
-/// Which version of the add-on the derived fields follow.
+/// The version of the add-on that the derived fields follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Profile {
-    /// The newest add-on, and wherever it leaves the acting user out, the nearest thing to one.
+    /// The newest add-on; where it gives no acting user, the closest available value.
     #[default]
     #[serde(rename = "superset")]
     Superset,
-    /// Version 7.0, its gaps and its table's defect included.
+    /// Version 7.0, including its gaps and the defect in its table.
     #[serde(rename = "ta-7.0")]
     Ta70,
 }
@@ -68,18 +69,18 @@ impl Values<'_> {
     }
 }
 
-/// How a derived field comes about.
+/// How a derived field gets its values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Rule {
     /// Another name for a member.
     Alias(Input),
-    /// Always the same.
+    /// The same text for every event.
     Constant(&'static str),
     /// Calculated from members.
     Eval { inputs: &'static [Input], value: for<'a> fn(&Inputs<'a>) -> Values<'a> },
 }
 
-/// A field that is not in the JSON text by this name.
+/// A field derived from members of the JSON text that have other names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Derived {
     pub(crate) name: &'static str,
@@ -108,7 +109,7 @@ impl Derived {
         Self { kind: Kind::Multi, ..self }
     }
 
-    /// Returns the members it is made of.
+    /// Returns the members that the field is derived from.
     pub(crate) fn inputs(&self) -> &[Input] {
         match &self.rule {
             Rule::Alias(input) => std::slice::from_ref(input),
@@ -136,13 +137,15 @@ pub(crate) fn derived_fields(profile: Profile) -> &'static [Derived] {
     }
 }
 
-/// Returns the derived field of this name, if there is one.
+/// Returns the derived field with a name, or `None` if no field has it.
 pub(crate) fn derived_field(name: &str, profile: Profile) -> Option<&'static Derived> {
     derived_fields(profile).iter().find(|field| field.name == name)
 }
 
-/// Returns the kind of a field of CloudTrail events: names with `{}` are multivalue, so are derived
-/// fields that stand for lists (the instances of a call, say); any other is text.
+/// Returns the kind of a field of CloudTrail events.
+///
+/// Names with `{}` and derived fields that list things (such as the instances of a call) are
+/// multivalue, `_time` is a number, and any other field is text.
 #[must_use]
 pub fn kind_of(name: &str, profile: Profile) -> Kind {
     match derived_field(name, profile) {
@@ -153,7 +156,7 @@ pub fn kind_of(name: &str, profile: Profile) -> Kind {
     }
 }
 
-/// The newest rules; the order is the order in which fields without any other are listed.
+/// The newest rules; fields without any other order are listed in this order.
 static SUPERSET: &[Derived] = &[
     ACTION,
     APP,
@@ -287,8 +290,9 @@ const VENDOR_REGION: Derived = Derived::alias("vendor_region", Input::AwsRegion)
 const ERROR_INPUTS: &[Input] = &[Input::ErrorCode, Input::ConsoleLogin];
 const OUTCOME_INPUTS: &[Input] = &[Input::EventName, Input::ErrorCode, Input::ConsoleLogin];
 
-/// Returns the calculated `errorCode`, which every event has: a failed console login has none of its
-/// own.
+/// Returns the calculated `errorCode`, which every event has.
+///
+/// A failed console login has no code of its own, so it gets `failure`.
 fn error_code<'a>(inputs: &Inputs<'a>) -> Option<Cow<'a, str>> {
     let failed = inputs.is(Input::ConsoleLogin, "Failure");
     let otherwise = if failed { "failure" } else { "success" };

@@ -1,4 +1,5 @@
-//! Rules of security groups and network ACLs: `direction`, `protocol`, address and port ranges.
+//! Derives the fields of rules of security groups and network ACLs: `direction`, `protocol`,
+//! address and port ranges.
 
 use std::borrow::Cow;
 
@@ -19,7 +20,7 @@ pub(super) const INPUTS: &[Input] = &[
     Input::PermissionTo,
 ];
 
-/// What kind of rule a call changes.
+/// The kind of rule that a call changes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RuleOf {
     NetworkAcl,
@@ -49,7 +50,7 @@ pub(super) fn direction<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     rule_of(inputs).map(direction).into()
 }
 
-/// `rule_action`: what an entry of a network ACL does.
+/// `rule_action`: whether an entry of a network ACL allows or denies traffic.
 pub(super) fn rule_action<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     match rule_of(inputs) {
         Some((RuleOf::NetworkAcl, _)) => inputs.text(Input::AclRuleAction).into(),
@@ -65,11 +66,11 @@ fn protocols<'a>(inputs: &Inputs<'a>) -> Vec<Cow<'a, str>> {
     }
 }
 
-/// Protocol numbers of IANA and their names; `-1` is EC2's way to say all of them.
+/// IANA protocol numbers and their names; EC2 uses `-1` for all protocols.
 const PROTOCOLS: [(&str, &str); 5] =
     [("-1", "all"), ("1", "icmp"), ("6", "tcp"), ("17", "udp"), ("58", "icmpv6")];
 
-/// `protocol`: by name where it has a usual one.
+/// `protocol`: the name, for protocols with a usual name.
 pub(super) fn protocol<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     let name = |code: Cow<'a, str>| {
         let known = PROTOCOLS.iter().find(|(number, _)| *number == code);
@@ -78,7 +79,7 @@ pub(super) fn protocol<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     protocols(inputs).into_iter().map(name).collect::<Vec<_>>().into()
 }
 
-/// `protocol_code`: by number.
+/// `protocol_code`: the number.
 pub(super) fn protocol_code<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     let code = |name: Cow<'a, str>| {
         let known = PROTOCOLS.iter().find(|(_, known)| *known == name);
@@ -99,12 +100,12 @@ fn addresses<'a>(inputs: &Inputs<'a>, inbound: bool) -> Values<'a> {
     }
 }
 
-/// `src_ip_range`: whom an inbound rule is about.
+/// `src_ip_range`: the addresses that an inbound rule applies to.
 pub(super) fn src_ip_range<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     addresses(inputs, true)
 }
 
-/// `dest_ip_range`: whom an outbound rule is about.
+/// `dest_ip_range`: the addresses that an outbound rule applies to.
 pub(super) fn dest_ip_range<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     addresses(inputs, false)
 }
@@ -120,12 +121,12 @@ fn ports<'a>(inputs: &Inputs<'a>, inbound: bool) -> Values<'a> {
     pairs.map(|(from, to)| Cow::Owned(format!("{from}-{to}"))).collect::<Vec<_>>().into()
 }
 
-/// `dest_port_range`: the ports an inbound rule opens.
+/// `dest_port_range`: the ports that an inbound rule applies to.
 pub(super) fn dest_port_range<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     ports(inputs, true)
 }
 
-/// `src_port_range`: the ports an outbound rule opens.
+/// `src_port_range`: the ports that an outbound rule applies to.
 pub(super) fn src_port_range<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     ports(inputs, false)
 }

@@ -1,4 +1,4 @@
-//! What a call acted on: `dest`, `object` and `object_id`.
+//! Derives `dest`, `object` and `object_id`: what a call acted on.
 
 use std::borrow::Cow;
 
@@ -47,7 +47,7 @@ fn first_list<'a>(inputs: &Inputs<'a>, candidates: &[Input]) -> Vec<Cow<'a, str>
     candidates.iter().map(|input| inputs.all(*input)).find(|l| !l.is_empty()).unwrap_or_default()
 }
 
-/// `dest`: the host or the instances a call went to; the service by default.
+/// `dest`: the host or the instances that a call acted on; the service by default.
 pub(super) fn dest<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     use Input::{
         BucketHost, BucketHostItem, EventSource, InstanceItem, InstanceItemCreated, InstanceNamed,
@@ -60,7 +60,7 @@ pub(super) fn dest<'a>(inputs: &Inputs<'a>) -> Values<'a> {
         "RunInstances" => &[InstanceItemCreated, EventSource],
         "StartInstances" => &[InstanceItem, EventSource],
         "StopInstances" | "TerminateInstances" | "RebootInstances" => &[InstanceItem],
-        // Deleting an entry of a network ACL is given no destination.
+        // The add-on gives no destination for deleting an entry of a network ACL.
         "DeleteNetworkAclEntry" => &[],
         "DeleteLoginProfile" => &[RequestUserName],
         "ConsoleLogin" | "CheckMfa" | "ListAliases" => &[LoginTo, EventSource],
@@ -75,7 +75,7 @@ pub(super) fn dest<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     first_list(inputs, candidates).into()
 }
 
-/// `object` and `object_id`: the name or id of what a call made, changed or removed.
+/// `object` and `object_id`: the name or id of the object that a call created, changed or deleted.
 pub(super) fn object<'a>(inputs: &Inputs<'a>) -> Values<'a> {
     use Input::{
         BucketName, CreatedUserName, FunctionName, GroupIdCreated, GroupIdNamed, InstanceItem,
@@ -90,7 +90,7 @@ pub(super) fn object<'a>(inputs: &Inputs<'a>) -> Values<'a> {
             &[InstanceItem]
         }
         "CreateVolume" => &[VolumeCreated],
-        // Entries are removed by number; the add-on names no object for that.
+        // The call names an entry by its number; the add-on gives no object for it.
         "DeleteNetworkAclEntry" => &[],
         "CreateUser" => &[CreatedUserName],
         "DeleteUser" | "DeleteLoginProfile" | "CreateLoginProfile" => &[RequestUserName],

@@ -1,9 +1,9 @@
-//! The add-on's fields, record by record.
+//! Tests the add-on's fields, record by record.
 
 use super::*;
 use crate::paths::{Arrays, Paths, Slots};
 
-/// Evaluates a field on a record, with just these inputs picked.
+/// Evaluates a field on a record, with only these inputs picked.
 fn value(record: &str, field: &Derived, inputs: &[Input]) -> Option<String> {
     let mut paths = Paths::new();
     let mut slot_of = [usize::MAX; Input::COUNT];
@@ -167,7 +167,7 @@ fn instances_are_multivalue() {
     assert_eq!(kind_of("_time", Profile::Superset), Kind::Number);
 }
 
-/// Every field has to give the same with only the inputs it names as with all of them.
+/// Every field must give the same value with only its declared inputs as with all inputs.
 #[test]
 fn named_inputs_are_all_that_is_read() {
     let names = derived_fields(Profile::Superset).iter().chain(derived_fields(Profile::Ta70));

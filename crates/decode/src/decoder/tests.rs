@@ -1,4 +1,4 @@
-//! Whole files: compression, forms, damage.
+//! Tests whole files: compression, formats, damage.
 
 use std::io::{Cursor, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -69,7 +69,7 @@ fn discovery(predicate: &Predicate, demand: &Demand) -> Discovery {
     Discovery::new(predicate, demand, Profile::Superset, None, StopToken::default(), in_memory)
 }
 
-/// Decodes and prints: rows as `a,b|c` with `-` for null, and the report.
+/// Decodes an input; returns its rows as `a,b|c`, with `-` for null, and its report.
 fn decode(options: &DecodeOptions, input: Input) -> (Vec<String>, FileReport) {
     let mut decoder = Decoder::new(options);
     let mut rows = Vec::new();
@@ -368,7 +368,7 @@ fn a_consumer_can_stop() {
     assert_eq!((rows.len(), report.matched), (2, 2));
 }
 
-/// Decodes several requests in one pass, the whole way; rows by request.
+/// Decodes several requests in one pass over a whole file; returns the rows by request.
 fn decode_whole(options: &DecodeOptions, bytes: Vec<u8>) -> (Vec<Vec<String>>, FileReport) {
     let mut rows = vec![Vec::new(); options.requests.len()];
     let mut decoder = Decoder::new(options);
@@ -382,7 +382,7 @@ fn decode_whole(options: &DecodeOptions, bytes: Vec<u8>) -> (Vec<Vec<String>>, F
     (rows, report)
 }
 
-/// Decodes one event after the other, all of them the long way.
+/// Decodes one event after another, all of them through the splitter.
 fn decode_events(options: &DecodeOptions, text: &str) -> Vec<String> {
     let mut decoder = Decoder::new(options);
     let mut rows = Vec::new();
@@ -400,7 +400,7 @@ fn decode_events(options: &DecodeOptions, text: &str) -> Vec<String> {
     rows
 }
 
-/// Searches of every kind that share some of their comparisons.
+/// Returns searches of every kind, some with comparisons in common.
 fn requests() -> Vec<ScanRequest> {
     let and = |parts: Vec<Predicate>| Predicate::And(parts);
     let or = |parts: Vec<Predicate>| Predicate::Or(parts);
@@ -414,7 +414,7 @@ fn requests() -> Vec<ScanRequest> {
         ))
     };
     let bounds = TimeBounds { earliest: Some(1_714_979_289.0), latest: None };
-    // Enough alternatives to be looked up.
+    // These are enough alternatives for a lookup.
     let others = |field: &'static str| (0..9).map(move |n| equals(field, &format!("none{n}")));
     let among = |field: &'static str, texts: &[&str]| {
         let wanted = texts.iter().map(|text| equals(field, text));
@@ -453,7 +453,7 @@ fn requests() -> Vec<ScanRequest> {
     ]
 }
 
-/// Records of which some are not quite what they should be.
+/// Returns records, some of which are slightly malformed.
 fn record() -> impl Strategy<Value = String> {
     let member = prop::sample::select(vec![
         r#""eventName":"A""#,
@@ -489,8 +489,8 @@ fn record() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// One pass for all requests finds for each what it finds alone: on the short way, by the part, and
-    /// one event after the other, in whatever frame the records are.
+    /// One pass for all requests finds the same rows for each as a pass for it alone: for a whole
+    /// file, by parts, and event by event, for every frame around the records.
     #[test]
     fn together_as_alone(
         records in prop::collection::vec(record(), 0..6),
@@ -536,7 +536,7 @@ fn the_short_way_is_taken() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Whatever happens to the bytes: nothing panics, and what is found is what discovery saw.
+    /// Changed bytes never cause a panic, and decoding and discovery see the same events.
     #[test]
     fn changed_bytes_never_panic(
         form in 0..4usize,

@@ -1,29 +1,29 @@
-//! Where strings and brackets are in sixty-four bytes of JSON, as one bit a byte.
+//! Finds the strings and brackets in 64 bytes of JSON, as one bit for each byte.
 //!
-//! The method is that of Langdale and Lemire, "Parsing Gigabytes of JSON per Second" (2019): quotes
-//! that no backslash takes away, and between them everything is text.
+//! The method is that of Langdale and Lemire, "Parsing Gigabytes of JSON per Second" (2019): find
+//! the quotes that no backslash escapes; every byte between a pair of them belongs to a string.
 
 use wide::i8x16;
 
-/// Bytes of a block.
+/// The number of bytes in a block.
 pub(super) const BLOCK: usize = 64;
 
-/// What the next block has to know of the blocks before it.
+/// The state that the blocks so far pass to the next one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Carry {
-    /// All ones if the last block ended inside of a string.
+    /// All ones if the last block ended inside a string.
     in_text: u64,
     /// One if the first byte of the next block is escaped.
     escaped: u64,
 }
 
-/// One block's bits; the lowest is its first byte.
+/// The bits of one block; the lowest bit belongs to its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Bits {
     /// Quotes that begin or end a string.
     pub(super) quotes: u64,
     pub(super) backslashes: u64,
-    /// Brackets and braces that are not in strings.
+    /// Brackets and braces outside strings.
     pub(super) brackets: u64,
     /// Control characters in strings, which JSON forbids.
     pub(super) control: u64,
@@ -32,22 +32,22 @@ pub(super) struct Bits {
 }
 
 impl Carry {
-    /// Returns true if what was read so far ends inside of a string.
+    /// Returns true if the text so far ends inside a string.
     pub(super) fn is_in_text(self) -> bool {
         self.in_text != 0
     }
 
-    /// Reads a block.
+    /// Returns the bits of the next block.
     #[inline]
     pub(super) fn read(&mut self, block: &[u8; BLOCK]) -> Bits {
         let (mut quotes, mut brackets, mut rare) = (0u64, 0u64, 0u64);
         for (part, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
             let bytes = i8x16::new(bytes.map(|byte| byte as i8));
-            // `[` and `{`, `]` and `}` differ in this one bit.
+            // `[` and `{`, and likewise `]` and `}`, differ only in this bit.
             let lowered = bytes | i8x16::splat(0x20);
             let opens = lowered.simd_eq(i8x16::splat(0x7b));
             let closes = lowered.simd_eq(i8x16::splat(0x7d));
-            // Compared with a sign, bytes above 0x7f are below the controls.
+            // In a signed comparison, bytes above 0x7f are negative and thus also below 0x20.
             let odd = bytes.simd_lt(i8x16::splat(0x20)) | bytes.simd_eq(i8x16::splat(0x5c));
             let shift = part * 16;
             quotes |= u64::from(bytes.simd_eq(i8x16::splat(0x22)).to_bitmask()) << shift;
@@ -62,7 +62,8 @@ impl Carry {
         Bits { quotes, brackets: brackets & !in_text, ..Bits::default() }
     }
 
-    /// The rest of [`Carry::read`] for a block with backslashes, controls, or bytes that are not ASCII.
+    /// Completes [`Carry::read`] for a block with backslashes, control characters or non-ASCII
+    /// bytes.
     fn read_rare(&mut self, block: &[u8; BLOCK], quotes: u64, brackets: u64) -> Bits {
         let (mut backslashes, mut control, mut high) = (0u64, 0u64, 0u64);
         for (at, byte) in block.iter().enumerate() {
@@ -77,7 +78,7 @@ impl Carry {
         Bits { quotes, backslashes, brackets, control, high }
     }
 
-    /// Returns the bytes that a backslash before them escapes.
+    /// Returns the bytes that a preceding backslash escapes.
     fn escaped(&mut self, backslashes: u64) -> u64 {
         let mut escaped = self.escaped;
         let mut rest = backslashes & !escaped;
@@ -89,14 +90,14 @@ impl Carry {
                 break;
             }
             escaped |= 1 << (at + 1);
-            // The escaped byte may be a backslash itself, which then escapes nothing.
+            // An escaped backslash does not escape the byte after it.
             rest &= !(0b11 << at);
         }
         escaped
     }
 }
 
-/// Returns for each bit the parity of the bits up to it.
+/// Returns, for each bit, the parity of all bits up to and including it.
 #[inline]
 fn prefix_xor(mut bits: u64) -> u64 {
     bits ^= bits << 1;
@@ -113,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    /// The same, one byte after the other.
+    /// Computes the same bits one byte at a time.
     fn slowly(text: &[u8]) -> (Vec<usize>, Vec<usize>, bool) {
         let (mut brackets, mut control) = (Vec::new(), Vec::new());
         let (mut in_text, mut escaped) = (false, false);
@@ -124,7 +125,8 @@ mod tests {
                 b'\\' if !was_escaped => escaped = true,
                 _ => {}
             }
-            // The closing quote is no longer text, the opening one is; neither is any of these.
+            // The opening quote belongs to the string and the closing one does not; no bracket is a
+            // quote.
             match byte {
                 b'[' | b'{' | b']' | b'}' if !in_text => brackets.push(at),
                 0..0x20 if in_text => control.push(at),

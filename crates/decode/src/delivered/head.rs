@@ -1,4 +1,4 @@
-//! The few members of a record that decide what becomes of it.
+//! Reads the few members of a record that decide how it is handled.
 
 use std::ops::Range;
 
@@ -7,34 +7,36 @@ use super::records::{Piece, wide};
 use crate::json::is_number;
 use crate::json::{skip_space, word_end};
 
-/// Where a record's first members are; positions in the whole text.
+/// The byte ranges of a record's first members, as offsets in the whole text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Head {
-    /// The text of `eventName`: none if there is none, more than one, or one that has escapes.
+    /// The text of `eventName`; `None` if the member is missing, repeated or contains escapes.
     pub(crate) name: Option<Range<u32>>,
-    /// The text of `eventTime`.
+    /// The text of `eventTime`; `None` if the member is missing or contains escapes.
     pub(crate) time: Option<Range<u32>>,
 }
 
-/// Returns the head of a record, or none if it is not one of CloudTrail's, or its outermost members are
-/// not written as JSON wants it. `is_plain` says that there are no escapes in it.
+/// Returns the head of a record, or `None` if the record is not a CloudTrail record or its
+/// outermost members are not valid JSON.
+///
+/// `is_plain` means that the record contains no escapes.
 pub(super) fn head(text: &[u8], marks: &Marks, pieces: &[Piece], is_plain: bool) -> Option<Head> {
     let quick = if is_plain { quickly(text, marks, pieces) } else { None };
     quick.or_else(|| carefully(text, marks, pieces))?.head(text)
 }
 
-/// The members that count, while they are collected.
+/// The members relevant to the head, while they are collected.
 #[derive(Debug, Default, PartialEq)]
 struct Members {
     head: Head,
     has_version: bool,
     source: Option<Range<usize>>,
-    /// How many keys may be `eventName`.
+    /// The number of keys that may be `eventName`.
     names: usize,
 }
 
 impl Members {
-    /// Takes note of a member; `plain` is the place of its value if that is a string without escapes.
+    /// Records a member; `plain` is the range of its value if that is a string without escapes.
     #[inline]
     fn see(&mut self, key: &[u8], value: Range<usize>, plain: Option<Range<u32>>) {
         match key {
@@ -56,7 +58,7 @@ impl Members {
         if known < 2 || source.is_some_and(|source| text[source] == *b"aws:s3") {
             return None;
         }
-        // A key of which a part is escaped may be a name, too: such a record is read whole.
+        // A key with escapes may also be `eventName`: the name of such a record is unknown.
         if names != 1 {
             head.name = None;
         }
@@ -64,8 +66,9 @@ impl Members {
     }
 }
 
-/// Reads the members of a record without escapes from quote to quote, or returns none if they are not
-/// written without any white space, as CloudTrail does.
+/// Reads the members of a record without escapes by jumping from quote to quote.
+///
+/// Returns `None` unless the members are written without white space, as CloudTrail writes them.
 fn quickly(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Members> {
     let mut members = Members::default();
     let mut quotes = marks.quotes(pieces.first()?.start as usize);
@@ -110,7 +113,8 @@ fn quickly(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Members> {
                 }
                 members.see(key, value..at, None);
             }
-            // After the last member there is the brace; before that, a value is nested.
+            // The closing brace follows the last member; any other piece ends with the key of a
+            // nested value.
             match text[at] {
                 b',' => at += 1,
                 _ if at == end && is_last => break,
@@ -121,7 +125,8 @@ fn quickly(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Members> {
     Some(members)
 }
 
-/// As [`quickly`], however the members are written; none if that is not as JSON wants it.
+/// Works like [`quickly`] for members with any white space; returns `None` if they are not valid
+/// JSON.
 fn carefully(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Members> {
     let mut members = Members::default();
     for (number, piece) in pieces.iter().enumerate() {
@@ -131,7 +136,7 @@ fn carefully(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Members> {
         let mut needs_comma = !is_first;
         loop {
             if at >= end {
-                // Before a nested value there is its key, after the last comma another member.
+                // A nested value needs a key before it, and a comma needs another member after it.
                 let is_whole = needs_comma || (is_first && pieces.len() == 1);
                 if !is_whole {
                     return None;

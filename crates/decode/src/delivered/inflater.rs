@@ -1,17 +1,17 @@
-//! Inflates a gzip file at once.
+//! Inflates a gzip file in a single step.
 
 use libdeflater::Decompressor;
 use memchr::memmem;
 
-/// Bytes after inflating that are held at once; a larger file is streamed.
+/// The maximum size of a file that is inflated in a single step; a larger file is streamed.
 pub const MAX_WHOLE: usize = 4 * 1024 * 1024;
 
-/// Every gzip member begins like this; the third byte is the only method there is.
+/// The first bytes of every gzip member; the third is the only compression method.
 const MAGIC: &[u8] = &[0x1f, 0x8b, 0x08];
-/// Header and trailer of the shortest member.
+/// The size of the header and trailer of the shortest member.
 const LEAST: usize = 18;
 
-/// Memory for one file at a time, used again for the next.
+/// Inflates one file at a time into a buffer that is reused.
 pub(crate) struct Inflater {
     decompressor: Decompressor,
     text: Vec<u8>,
@@ -28,15 +28,15 @@ impl Inflater {
         Self { decompressor: Decompressor::new(), text: Vec::new() }
     }
 
-    /// Returns the text of a file that is plain or one sound gzip member, and at most [`MAX_WHOLE`]
-    /// long.
+    /// Returns the text of a file that is plain JSON or a single valid gzip member, and at most
+    /// [`MAX_WHOLE`] long.
     pub(crate) fn text<'a>(&'a mut self, file: &'a [u8]) -> Option<&'a [u8]> {
         if !file.starts_with(MAGIC) {
             let is_json = matches!(file.first(), Some(b'{' | b'[' | b' ' | b'\n' | b'\r' | b'\t'));
             return (is_json && file.len() <= MAX_WHOLE).then_some(file);
         }
-        // A member ends with the length of its text. That it is the only one is sure if no other
-        // can begin after it.
+        // A member ends with the length of its text. It is certainly the only member if the magic
+        // bytes do not occur again.
         let length = u32::from_le_bytes(*file.last_chunk::<4>()?) as usize;
         if file.len() < LEAST || length > MAX_WHOLE || memmem::find(&file[1..], MAGIC).is_some() {
             return None;
@@ -44,7 +44,7 @@ impl Inflater {
         if self.text.len() < length {
             self.text.resize(length, 0);
         }
-        // The checksum is compared, too.
+        // This call also verifies the checksum.
         let written = self.decompressor.gzip_decompress(file, &mut self.text[..length]).ok()?;
         (written == length).then(|| &self.text[..length])
     }

@@ -1,12 +1,12 @@
-//! Where the strings and brackets of a text are, a bit for each byte.
+//! Stores the positions of the strings and brackets of a text, as one bit for each byte.
 
 use super::blocks::{BLOCK, Bits};
 
-/// The marks of a text.
+/// The marks of a text, block by block.
 #[derive(Debug, Default)]
 pub(crate) struct Marks(Vec<Block>);
 
-/// What is kept of the [`Bits`] of a block.
+/// The part of a block's [`Bits`] that is stored.
 #[derive(Debug)]
 struct Block {
     quotes: u64,
@@ -15,7 +15,7 @@ struct Block {
 }
 
 impl Marks {
-    /// Forgets the last text, and makes room for one of this many bytes.
+    /// Discards the marks of the previous text and reserves memory for a text of this many bytes.
     pub(super) fn clear(&mut self, bytes: usize) {
         self.0.clear();
         self.0.reserve(bytes / BLOCK + 1);
@@ -28,7 +28,7 @@ impl Marks {
         self.0.push(Block { quotes, backslashes, brackets });
     }
 
-    /// Returns the quotes from a position on, but for those that are escaped.
+    /// Returns the unescaped quotes from an offset on.
     #[inline]
     pub(crate) fn quotes(&self, at: usize) -> Quotes<'_> {
         let mut quotes = Quotes { blocks: &self.0, block: 0, bits: 0 };
@@ -36,8 +36,8 @@ impl Marks {
         quotes
     }
 
-    /// Returns the position of the quote that ends the string whose contents begin at `at`, and whether
-    /// there are escapes in it.
+    /// Returns the offset of the quote that ends the string whose contents begin at `at`, and
+    /// whether the string has escapes.
     #[inline]
     pub(crate) fn string_end(&self, at: usize) -> Option<(usize, bool)> {
         let mut block = at / BLOCK;
@@ -57,7 +57,8 @@ impl Marks {
         }
     }
 
-    /// Returns the end of the object or array whose contents begin at `at`; `text` is the whole text.
+    /// Returns the end of the object or array whose contents begin at `at`; `text` is the whole
+    /// text.
     #[inline]
     pub(crate) fn nested_end(&self, text: &[u8], at: usize) -> Option<usize> {
         let mut block = at / BLOCK;
@@ -83,17 +84,17 @@ impl Marks {
     }
 }
 
-/// The places of quotes, one after the other.
+/// Iterates over the offsets of quotes.
 #[derive(Debug)]
 pub(crate) struct Quotes<'a> {
     blocks: &'a [Block],
     block: usize,
-    /// Those of the block that are still to come.
+    /// The quotes of the current block that have not been returned yet.
     bits: u64,
 }
 
 impl Quotes<'_> {
-    /// Goes on at a position, which is not before the last quote that was returned.
+    /// Continues at an offset, which must not lie before the last returned quote.
     #[inline]
     pub(crate) fn seek(&mut self, at: usize) {
         self.block = at / BLOCK;
@@ -135,7 +136,7 @@ mod tests {
         marks
     }
 
-    /// A JSON value with strings of all kinds.
+    /// Returns a JSON value with strings of all kinds.
     fn value() -> impl Strategy<Value = serde_json::Value> {
         let text = prop_oneof!["[a-z\\\\\"{}\\[\\]\u{e9}]{0,90}", "[a-z]{60,70}"];
         let leaf = prop_oneof![text.prop_map(Into::into), any::<i32>().prop_map(Into::into)];
@@ -150,7 +151,7 @@ mod tests {
     }
 
     proptest! {
-        /// What the marks say is what looking at every byte says.
+        /// The marks give the same ends as a check of every byte.
         #[test]
         fn ends(value in value()) {
             let text = format!("{{\"a\":{value}}}");
@@ -167,7 +168,7 @@ mod tests {
             }
             prop_assert_eq!(marks.nested_end(bytes, 1), Some(bytes.len()));
             prop_assert_eq!(marks.string_end(bytes.len()), None);
-            // From quote to quote: every second one ends a string.
+            // The quotes alternate: every second one ends a string.
             let mut at = 1;
             let mut quotes = marks.quotes(at);
             while let Some(open) = memchr::memchr(b'"', &bytes[at..]) {

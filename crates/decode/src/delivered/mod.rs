@@ -1,9 +1,8 @@
-//! The short way through a file that fits into memory and is just what CloudTrail delivers.
+//! Reads files that fit into memory and are exactly what CloudTrail delivers, by a faster way.
 //!
-//! The file is inflated at once ([`Inflater`]) and cut into records by its brackets alone
-//! ([`records::Records`]); what no search asks for is never looked at again. It is a short cut and no
-//! more: a file that is not exactly as expected is read from the beginning by the
-//! [splitter](crate::Splitter).
+//! The file is inflated in a single step ([`Inflater`]) and cut into records by its brackets alone
+//! ([`records::Records`]); values that no search asks for are never parsed. A file of any other
+//! form is read from the beginning by the [splitter](crate::Splitter), with the same results.
 
 mod blocks;
 mod head;

@@ -1,9 +1,9 @@
-//! Cuts a whole text into its records without looking at what is in them.
+//! Cuts a whole text into its records by brackets alone, without parsing nested values.
 //!
-//! Only what CloudTrail itself writes is taken: `{"Records":[…]}`, an array of records, records in a
-//! row; or, of a text that is read in parts, as many records as one part has. Anything that is not
-//! exactly so, damage above all, is left to the [splitter](crate::Splitter), which tells what is wrong
-//! and where.
+//! Accepts only what CloudTrail itself writes: `{"Records":[…]}`, an array of records, or
+//! consecutive records; in a text that is read in parts, as many records as one part holds. Any
+//! other text, especially damaged text, goes to the [splitter](crate::Splitter), which reports what
+//! is wrong and at which offset.
 
 use std::ops::Range;
 
@@ -14,16 +14,18 @@ use crate::json::skip_space;
 use crate::record::MAX_DEPTH;
 use crate::record::{Format, MAX_RECORD, RawRecord};
 
-/// A text's records.
+/// The records of a text, as byte ranges.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     records: Vec<Record>,
-    /// Of every record the pieces between its outermost braces that are not in nested values.
+    /// The pieces of all records: the ranges between the outermost braces that lie outside nested
+    /// values.
     pieces: Vec<Piece>,
     marks: Marks,
 }
 
-/// From a brace or the end of a nested value to the beginning of the next one or the last brace.
+/// Runs from a brace or the end of a nested value to the start of the next nested value or the last
+/// brace.
 pub(crate) type Piece = Range<u32>;
 
 #[derive(Debug)]
@@ -34,41 +36,41 @@ struct Record {
     head: Head,
 }
 
-/// One record of a text.
+/// One record, with its pieces and head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WholeRecord<'a> {
     /// The record's own text.
     pub(crate) text: &'a str,
-    /// Where it begins in the whole text.
+    /// The record's offset in the whole text.
     pub(crate) start: u32,
-    /// Positions in the whole text.
+    /// The record's pieces, as offsets in the whole text.
     pub(crate) pieces: &'a [Piece],
-    /// Whether there are no escapes in it.
+    /// True if the record contains no escapes.
     pub(crate) is_plain: bool,
-    /// Positions in the whole text.
+    /// The record's first members, as offsets in the whole text.
     pub(crate) head: &'a Head,
     /// The marks of the whole text.
     pub(crate) marks: &'a Marks,
 }
 
 impl<'a> WholeRecord<'a> {
-    /// Returns the record as the splitter would; `base` is where the text begins.
+    /// Returns the record in the splitter's form; `base` is the offset of the text in the stream.
     pub(crate) fn raw(&self, base: u64) -> RawRecord<'a> {
         let offset = base + u64::from(self.start);
         RawRecord { text: self.text, offset, format: Format::CloudTrail }
     }
 }
 
-/// What lies around the records.
+/// The brackets that surround the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Frame {
     /// `{"Records":[…]}`
     Envelope,
     /// `[…]`
     Array,
-    /// Nothing.
+    /// No brackets: consecutive records.
     Row,
-    /// Whatever the splitter passed already: what is here is a part of the text.
+    /// Brackets that the splitter has already read: this text is one part of a larger one.
     Passed,
 }
 
@@ -91,7 +93,7 @@ impl Frame {
         }
     }
 
-    /// Returns how many brackets are open around a record.
+    /// Returns the number of open brackets around a record.
     fn depth(self) -> usize {
         match self {
             Self::Envelope => 2,
@@ -102,7 +104,7 @@ impl Frame {
 }
 
 impl Records {
-    /// Reads a text; returns false, and holds nothing of use, if it is not what this can read.
+    /// Reads a text; returns false, with unusable contents, if the text has another form.
     pub(crate) fn read(&mut self, text: &[u8]) -> bool {
         let Some(frame) = Frame::of(text) else { return false };
         self.clear(text);
@@ -112,9 +114,11 @@ impl Records {
         is_whole && (high == 0 || std::str::from_utf8(text).is_ok())
     }
 
-    /// Reads the records at the beginning of a part of a text, with commas and white space before and
-    /// between them; returns where the last one ends, and whether what comes next is something else
-    /// than more of the same. That they are UTF-8 is for others to see.
+    /// Reads the records at the start of a part of a text, with commas and white space before and
+    /// between them.
+    ///
+    /// Returns the end of the last record, and whether something other than more records follows
+    /// it. The caller checks that the records are UTF-8.
     pub(crate) fn read_part(&mut self, text: &[u8]) -> (usize, bool) {
         self.clear(text);
         let mut cutter = Cutter::new(text, Frame::Passed, self);
@@ -122,7 +126,7 @@ impl Records {
         (cutter.last_end, is_stuck)
     }
 
-    /// Forgets the records that do not end before `end`; returns where the last one ends.
+    /// Drops the records that end after `end`; returns the end of the last record kept.
     pub(crate) fn keep_before(&mut self, end: usize) -> usize {
         self.records.retain(|record| record.text.end as usize <= end);
         self.records.last().map_or(0, |record| record.text.end as usize)
@@ -158,27 +162,27 @@ fn narrow(range: Range<usize>) -> Range<u32> {
     range.start as u32..range.end as u32
 }
 
-/// Follows the brackets of a text.
+/// Cuts records by tracking the depth of brackets.
 struct Cutter<'a> {
     text: &'a [u8],
     records: &'a mut Records,
     frame: Frame,
-    /// Brackets around a record.
+    /// The number of brackets around a record.
     around: usize,
     depth: usize,
-    /// Where the record begins.
+    /// The offset of the current record.
     start: usize,
-    /// Where the piece begins.
+    /// The offset of the current piece.
     piece: usize,
     first_piece: usize,
     /// The bracket that opened the nested value.
     nested: u8,
-    /// After the last record or bracket around records.
+    /// The end of the last record or of the last bracket around the records.
     last_end: usize,
-    /// Whether a bracket around the records was closed.
+    /// True once a bracket around the records has closed.
     is_closed: bool,
     carry: Carry,
-    /// Where the last block ends that has a backslash.
+    /// The end of the last block that contains a backslash.
     escapes_end: usize,
 }
 
@@ -201,8 +205,8 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// Cuts the whole text as far as it is as expected; returns whether there is something in it that
-    /// is not ASCII.
+    /// Cuts the text; returns nonzero if it contains bytes that are not ASCII, or `None` if it has
+    /// another form.
     fn cut(&mut self) -> Option<u64> {
         let mut high = 0;
         let (blocks, rest) = self.text.as_chunks::<BLOCK>();
@@ -253,7 +257,8 @@ impl<'a> Cutter<'a> {
             self.piece = at;
             self.first_piece = self.records.pieces.len();
         } else if self.depth < self.around {
-            // The brackets around the records open once; what is before them was looked at.
+            // The brackets around the records open only once; [`Frame::of`] has checked the text
+            // before them.
             if self.is_closed {
                 return None;
             }
@@ -267,7 +272,7 @@ impl<'a> Cutter<'a> {
     fn close(&mut self, at: usize, byte: u8) -> Option<()> {
         self.depth = self.depth.checked_sub(1)?;
         if self.depth == self.around + 1 {
-            // `{` and `}`, `[` and `]` are two apart.
+            // The codes of `{` and `}`, and of `[` and `]`, differ by two.
             if byte != self.nested + 2 {
                 return None;
             }
@@ -294,13 +299,14 @@ impl<'a> Cutter<'a> {
         Some(())
     }
 
-    /// Returns true if the object whose brace is at `at` is where a record may be.
+    /// Returns true if a record may start at the brace at `at`.
     fn may_begin(&self, at: usize) -> bool {
         let is_first = self.records.records.is_empty();
         match self.frame {
             Frame::Row => self.is_between(at, 0),
             Frame::Envelope | Frame::Array => self.is_between(at, usize::from(!is_first)),
-            // Such an envelope would have to be read to its end to know that it is no record.
+            // Only the end of an envelope would show that it is not a record, so the splitter reads
+            // it.
             Frame::Passed => {
                 let key = skip_space(self.text, at + 1);
                 let is_envelope = self.text[key..].starts_with(b"\"Records\"");
@@ -309,7 +315,7 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// Returns true if since the last end there is white space only, and this many commas.
+    /// Returns true if only white space and exactly this many commas follow the last end.
     fn is_between(&self, at: usize, commas: usize) -> bool {
         let between = &self.text[self.last_end..at];
         if between.len() == commas && commas == 1 {

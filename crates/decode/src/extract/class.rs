@@ -1,4 +1,4 @@
-//! Events that the same searches may take: what is read of them, tested and kept.
+//! Groups the searches that may match the same events: the fields they read, test and keep.
 
 use std::collections::HashMap;
 
@@ -12,15 +12,15 @@ use crate::needles::Needles;
 use crate::paths::Slots;
 use crate::record::Format;
 
-/// How events that the same searches may take are read.
+/// Describes how to read events that the same searches may match.
 #[derive(Debug)]
 pub(super) struct Class {
-    /// Text of which an event must contain some.
+    /// Words of which an event must contain at least one.
     pub(super) needles: Option<Needles>,
     pub(super) set: FieldSet,
-    /// Where each value comes from.
+    /// The source of each value.
     sources: Vec<FieldSource>,
-    /// Of each value whether it repeats itself.
+    /// For each value, whether it repeats from event to event.
     repeats: Vec<Repeats>,
     pub(super) tests: Tests,
     pub(super) searches: Vec<ClassSearch>,
@@ -29,15 +29,15 @@ pub(super) struct Class {
 /// One search of a class.
 #[derive(Debug)]
 pub(super) struct ClassSearch {
-    /// Its place among all searches.
+    /// Its index among all searches.
     pub(super) place: usize,
     pub(super) condition: Condition,
-    /// Of each column the place among the values, or none for `_time` as a number.
+    /// For each column, the index of its value, or `None` for `_time` as a number.
     pub(super) columns: Vec<Option<usize>>,
 }
 
 impl Class {
-    /// Prepares the reading of events of one format for the searches at `places`.
+    /// Prepares to read events of one format for the searches with the indices `places`.
     pub(super) fn new<'k>(
         requests: &[ScanRequest],
         places: &[usize],
@@ -66,7 +66,7 @@ impl Class {
         Self { needles, set: fields.set, sources: fields.sources, repeats, tests, searches }
     }
 
-    /// Returns how many values its searches read of an event.
+    /// Returns the number of values that the searches read from an event.
     pub(super) fn values(&self) -> usize {
         self.sources.len()
     }
@@ -76,7 +76,7 @@ impl Class {
 struct Fields {
     set: FieldSet,
     sources: Vec<FieldSource>,
-    /// Where the source of each field is.
+    /// The index in `sources` of each field.
     indices: HashMap<String, usize>,
 }
 
@@ -92,15 +92,16 @@ impl Fields {
     }
 }
 
-/// Returns words of which a CloudTrail event contains at least one, in lower case, if a search takes it;
-/// none if that cannot be said of the search.
+/// Returns lowercase words of which a CloudTrail event must contain at least one to match a search.
+///
+/// Returns `None` if the search may match events that contain none of a known set of words.
 #[must_use]
 pub fn needed_words(request: &ScanRequest, profile: Profile) -> Option<Vec<String>> {
     let needles = needles(std::slice::from_ref(request), &[0], Format::CloudTrail, profile);
     needles.map(|needles| needles.words().collect())
 }
 
-/// Returns what an event must contain for any of the searches, if that can be said of all of them.
+/// Returns the words required by any of the searches, or `None` if one of them requires no word.
 fn needles(
     requests: &[ScanRequest],
     places: &[usize],
@@ -119,7 +120,7 @@ fn needles(
     Needles::any(all)
 }
 
-/// One event of a class while it is read.
+/// Reads one event of a class.
 pub(super) struct Reading<'a> {
     class: &'a Class,
     view: EventView<'a>,
@@ -139,7 +140,7 @@ impl<'a> Reading<'a> {
         Self { class, view, time: None }
     }
 
-    /// Returns when the event happened.
+    /// Returns the time of the event.
     pub(super) fn time(&mut self) -> EventTime {
         *self.time.get_or_insert_with(|| {
             let time = EventTime::of(self.view.record, self.view.set, self.view.slots);
@@ -148,7 +149,7 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// Returns the values of the field at a place.
+    /// Returns the values of the field with an index.
     pub(super) fn values(&mut self, place: usize) -> Values<'a> {
         let source = self.class.sources[place];
         if matches!(source, FieldSource::Builtin(builtin) if needs_time(builtin)) {
@@ -157,12 +158,12 @@ impl<'a> Reading<'a> {
         self.view.values(source)
     }
 
-    /// Returns whether the values at a place repeat themselves.
+    /// Returns the repeat statistics of the value with an index.
     pub(super) fn repeats(&self, place: usize) -> &Repeats {
         &self.class.repeats[place]
     }
 
-    /// Returns true if a search takes the event.
+    /// Returns true if a search matches the event.
     pub(super) fn satisfies(&mut self, search: &ClassSearch, outcomes: &mut Outcomes) -> bool {
         let class = self.class;
         class.tests.holds(&search.condition, self, outcomes)

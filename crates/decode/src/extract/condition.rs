@@ -1,7 +1,7 @@
-//! A leading search made ready for many events and for many searches at a time.
+//! Prepares leading searches to be tested on many events, for many searches at a time.
 //!
-//! The comparisons of all searches that may take an event stand in one table, so that each is made
-//! once, however many searches have it.
+//! The comparisons of all searches that may match an event share one table, so that each distinct
+//! comparison runs once, however many searches contain it.
 
 use std::cell::RefCell;
 
@@ -11,7 +11,7 @@ use spilltrail_event::{
 
 use super::class::Reading;
 
-/// A search's expression over the comparisons of a table.
+/// A search's expression; its leaves are indices into a table of comparisons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Condition {
     Certain(bool),
@@ -24,7 +24,7 @@ pub(super) enum Condition {
 /// One comparison.
 #[derive(Debug, Clone, PartialEq)]
 struct Test {
-    /// Which of the class's values; those of a time or a keyword are not used.
+    /// The index of the compared value in the class; not used for times.
     value: usize,
     kind: TestKind,
 }
@@ -34,36 +34,38 @@ enum TestKind {
     Exists,
     Compare(Comparison, Pattern),
     In(ValueSet),
-    /// The cases, and where the fields of their conditions are among the class's values.
+    /// The cases, and the index in the class's values of each field that their conditions read.
     Cases(Cases, Vec<(String, usize)>),
     Keyword(Keyword),
     Time(TimeBounds),
 }
 
-/// The comparisons of several searches.
+/// The distinct comparisons of several searches.
 #[derive(Debug, Default)]
 pub(super) struct Tests {
     tests: Vec<Test>,
 }
 
-/// How long a comparison takes.
+/// How expensive a comparison is, from cheapest to most expensive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Cost {
-    /// A value is compared with another.
+    /// Compares one value with another.
     Word,
-    /// A value is matched with a pattern.
+    /// Matches a value against a pattern.
     Pattern,
-    /// The whole event is searched.
+    /// Searches the text of the whole event.
     Event,
 }
 
-/// What the comparisons came to for one event.
+/// The results of the comparisons for one event, by index; `None` until a comparison runs.
 #[derive(Debug, Default)]
 pub(super) struct Outcomes(Vec<Option<bool>>);
 
 impl Tests {
-    /// Adds an expression's comparisons; `known` gives the values that are the same for all events,
-    /// `value` the place of a field among the values of an event.
+    /// Adds an expression's comparisons to the table and returns its condition.
+    ///
+    /// `known` returns the values that are the same for all events; `value` returns a field's index
+    /// among the values of an event.
     pub(super) fn add<'k>(
         &mut self,
         predicate: &Predicate,
@@ -102,7 +104,7 @@ impl Tests {
         }))
     }
 
-    /// Adds expressions, in the order in which they are best looked at: what takes longest comes last.
+    /// Adds expressions and sorts them so that the cheapest are tested first.
     fn add_all<'k>(
         &mut self,
         parts: &[Predicate],
@@ -178,7 +180,7 @@ impl Test {
     }
 }
 
-/// An event as the conditions of cases see it.
+/// Gives the conditions of cases access to the fields of an event.
 struct CaseRecord<'e, 'r, 'a> {
     event: RefCell<&'e mut Reading<'r>>,
     places: &'a [(String, usize)],
@@ -189,7 +191,7 @@ impl Record for CaseRecord<'_, '_, '_> {
         let Some((_, place)) = self.places.iter().find(|(name, _)| name == field) else {
             return false;
         };
-        // Conditions may be nested: the event is free again before `visit` looks at it.
+        // The borrow ends before `visit` runs, because a nested condition borrows the event again.
         let values = self.event.borrow_mut().values(*place);
         values.any(visit)
     }
@@ -200,7 +202,7 @@ impl Record for CaseRecord<'_, '_, '_> {
 }
 
 impl Outcomes {
-    /// Forgets the last event.
+    /// Discards the results of the previous event.
     pub(super) fn reset(&mut self, tests: &Tests) {
         self.0.clear();
         self.0.resize(tests.tests.len(), None);

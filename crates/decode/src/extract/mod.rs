@@ -1,8 +1,9 @@
-//! Events in, Arrow batches of the wanted fields out, for one search or for many at a time.
+//! Turns events into Arrow batches of the wanted fields, for one search or for many at a time.
 //!
-//! An event's `eventName` alone tells most searches that it is not theirs. The searches that remain
-//! are its *class*: what these read is picked out of the event in one walk, their comparisons are made
-//! once each, and the values go to the columns of every search that takes the event.
+//! An event's `eventName` alone rules out most searches. The searches that remain form the event's
+//! An event's `eventName` alone rules out most searches. The searches that remain form the event's
+//! *class*: one walk over the event picks all the values that they read, each distinct comparison
+//! runs once, and the values go to the columns of every search that matches the event.
 
 mod class;
 mod condition;
@@ -27,12 +28,12 @@ use class::{Class, Reading};
 use condition::Outcomes;
 use output::Outputs;
 
-/// Rows of one search after which those of all are handed on.
+/// When one search has this many rows, the rows of all searches are handed on.
 pub const BATCH_ROWS: usize = 8192;
-/// Names of which is remembered who may want them; there are some thousand in all of AWS.
+/// The maximum number of event names whose class is cached; all of AWS has a few thousand names.
 const MAX_NAMES: usize = 16 * 1024;
 
-/// How a sourcetype that the user named is read.
+/// A sourcetype named by the user, with the format in which its events are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sourcetype {
     pub(crate) name: String,
@@ -60,27 +61,27 @@ pub(crate) fn sourcetype_of(format: Format) -> &'static str {
     }
 }
 
-/// An event to be tested.
+/// An event to test against the searches.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Event<'a> {
     pub(crate) text: &'a str,
     pub(crate) format: Format,
-    /// Its name, if that is known to be the only one and plain text.
+    /// Its `eventName`, if the event has exactly one and it is plain text.
     pub(crate) name: Option<&'a str>,
-    /// Where its outermost members are, if that is known.
+    /// The pieces of its outermost object, if they are known.
     pub(crate) outer: Option<Outer<'a>>,
 }
 
-/// What became of the events so far.
+/// Counts of the events seen so far, by how far they were processed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extraction {
-    /// Events whose name told that no search wants them.
+    /// Events rejected by their name: no search can match it.
     pub by_name: u64,
-    /// Further ones that have none of the words that some search asks for.
+    /// Further events rejected because they contain none of the words that their searches require.
     pub by_needle: u64,
-    /// Events that were taken apart.
+    /// Events whose fields were read.
     pub read: u64,
-    /// Rows that searches took.
+    /// Rows added to the results of searches.
     pub rows: u64,
 }
 
@@ -93,7 +94,7 @@ impl std::ops::AddAssign for Extraction {
     }
 }
 
-/// Tests events and collects for each search the wanted fields of those that match.
+/// Tests events and collects the wanted fields of matching events for each search.
 #[derive(Debug)]
 pub(crate) struct Extractor {
     requests: Arc<[ScanRequest]>,
@@ -101,12 +102,12 @@ pub(crate) struct Extractor {
     sourcetype: Option<Sourcetype>,
     outputs: Outputs,
     classes: Vec<Class>,
-    /// The class of each name of CloudTrail events; none if nobody may want them.
+    /// The class of each `eventName` of CloudTrail events; `None` if no search can match the name.
     by_name: HashMap<Box<str>, Option<usize>, RandomState>,
-    /// The class of events of each format whose name is not known.
+    /// For each format, the class of events whose name is not known.
     unnamed: [Option<Option<usize>>; 4],
     by_searches: HashMap<(Format, Vec<usize>), usize>,
-    /// What the classes hold to be the same for all events.
+    /// The index that the classes assume for all events.
     index: Option<Arc<str>>,
     host: Option<Arc<str>>,
     slots: Slots,
@@ -115,8 +116,11 @@ pub(crate) struct Extractor {
 }
 
 impl Extractor {
-    /// Prepares for requests. A `sourcetype` that the user named is used in place of the recognised
-    /// one: `aws:cloudtrail` and `json` are read as such, any other as JSON with `{}` names.
+    /// Returns an extractor for the requests.
+    ///
+    /// A `sourcetype` given by the user replaces the detected one: `aws:cloudtrail`,
+    /// `aws:cloudtrail:lake` and `json` select their own format, any other is read as JSON with
+    /// `{}` names.
     #[must_use]
     pub(crate) fn new(
         requests: Arc<[ScanRequest]>,
@@ -140,13 +144,13 @@ impl Extractor {
         }
     }
 
-    /// Returns what became of the events so far.
+    /// Returns the counts of the events seen so far.
     #[must_use]
     pub(crate) fn counts(&self) -> Extraction {
         self.counts
     }
 
-    /// Makes ready for events of this index and host.
+    /// Prepares for events of this index and host, dropping cached classes if either has changed.
     pub(crate) fn begin(&mut self, origin: &Origin) {
         let is_same =
             self.index.as_ref() == Some(&origin.index) && self.host.as_ref() == Some(&origin.host);
@@ -160,7 +164,8 @@ impl Extractor {
         }
     }
 
-    /// As [`Extractor::push`], of an event that was cut out and not looked into; tells its time, too.
+    /// Works like [`Extractor::push`] for an event that has not been parsed yet; also returns its
+    /// time.
     pub(crate) fn push_raw(&mut self, event: &RawRecord<'_>, origin: &Origin) -> Extracted {
         let RawRecord { text, format, .. } = *event;
         let name = if format == Format::CloudTrail { name_of(text) } else { None };
@@ -168,8 +173,10 @@ impl Extractor {
         Extracted { matched, time: quick_time(text, self.format_of(format)) }
     }
 
-    /// Tests an event and keeps its wanted fields for each request that takes it; returns whether any
-    /// does. [`Extractor::begin`] was called with the same index and host.
+    /// Tests an event and stores its wanted fields for each request that matches it; returns
+    /// whether any matches.
+    ///
+    /// Call [`Extractor::begin`] with the same index and host first.
     pub(crate) fn push(&mut self, event: &Event<'_>, origin: &Origin) -> bool {
         let format = self.format_of(event.format);
         let Some(class) = self.class_of(event, format) else {
@@ -202,7 +209,7 @@ impl Extractor {
         is_taken
     }
 
-    /// Returns how events that were recognised as of this format are read.
+    /// Returns the format in which events of the detected format are read.
     pub(crate) fn format_of(&self, recognised: Format) -> Format {
         self.sourcetype.as_ref().map_or(recognised, |named| named.format)
     }
@@ -229,7 +236,7 @@ impl Extractor {
         (!places.is_empty()).then(|| self.class(format, places))
     }
 
-    /// Returns the requests that may take events of this format and name.
+    /// Returns the indices of the requests that may match events of this format and name.
     fn candidates(&self, format: Format, name: Option<&str>) -> Vec<usize> {
         let known = self.known(format);
         let known = |field: &str| if field == "eventName" { name } else { known(field) };
@@ -252,7 +259,9 @@ impl Extractor {
         self.classes.len() - 1
     }
 
-    /// Returns the fields that are the same for all events of a format. Rows may have such fields of
+    /// Returns the values of fields that are the same for all events of a format.
+    ///
+    /// Formats other than CloudTrail's return `None`, because their events may have such fields of
     /// their own.
     fn known<'s>(&'s self, format: Format) -> impl Fn(&str) -> Option<&'s str> + 's {
         move |field: &str| {
@@ -270,32 +279,34 @@ impl Extractor {
         }
     }
 
-    /// Returns true if it is time to take the rows.
+    /// Returns true if enough rows have collected to take them.
     pub(crate) fn is_full(&self) -> bool {
         self.outputs.are_full()
     }
 
-    /// Calls `take` with the rows of each request that has any.
+    /// Passes the rows of each request that has any to `take`, with the request's index.
     ///
     /// # Errors
-    /// Never for columns of the request's own kinds; Arrow's error type is kept.
+    /// Does not fail for columns of the request's own kinds; the error is Arrow's.
     pub(crate) fn take(&mut self, take: &mut dyn FnMut(usize, Rows)) -> Result<(), ArrowError> {
         self.outputs.take(take)
     }
 }
 
-/// Returns the name of an event that was not looked into yet.
+/// Returns the `eventName` of an event that has not been parsed yet, if it has only one and it is
+/// plain.
 fn name_of(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     let mut names = memchr::memmem::find_iter(bytes, b"eventName");
     let is_single = names.next().is_some() && names.next().is_none();
+    // An escape such as `\u0065` could hide another `eventName` key.
     let is_plain = memchr::memmem::find(bytes, b"\\u").is_none();
     let value = member(bytes, b"eventName").filter(|_| is_single && is_plain)?;
     let name = text.get(value)?.strip_prefix('"')?.strip_suffix('"')?;
     (!name.contains('\\')).then_some(name)
 }
 
-// Extractors are moved between threads.
+// Extractors move between threads.
 const _: fn() = || {
     fn is_send<T: Send>() {}
     is_send::<Extractor>();

@@ -1,4 +1,4 @@
-//! The rows of all searches while they are collected. A value is written down once for all of them.
+//! Collects the rows of all searches; stores each value of an event once for all of them.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -15,24 +15,26 @@ use crate::columns::{Column, NO_TEXT, schema_of};
 use crate::rows::{Rows, coded_schema};
 use crate::texts::Texts;
 
-/// Memory of texts and of lists that wait in all columns together, in bytes.
+/// Rows are taken once the texts and lists of all columns hold this many bytes.
 const WAITING_BYTES: usize = 4 * 1024 * 1024;
 
-/// Cells of one search that wait. Also one without a value takes a view when a search reads it, so that
-/// rows with thousands of columns are few.
+/// Rows are taken once one search has this many cells.
+///
+/// A cell without a value also takes memory when a search reads it, so searches with thousands of
+/// columns collect fewer rows.
 const WAITING_CELLS: usize = 512 * 1024;
 
-/// The rows of all searches.
+/// The collected rows of all searches.
 #[derive(Debug)]
 pub(super) struct Outputs {
     outputs: Vec<Output>,
     texts: Texts,
-    /// The texts of each value of the event at hand, by their places in `numbers`.
+    /// For each value of the current event, the range of its text numbers in `numbers`.
     values: Vec<Option<Range<usize>>>,
     numbers: Vec<u32>,
-    /// How many rows the search has that has most.
+    /// The number of rows of the search with the most rows.
     most: usize,
-    /// How many cells the search has that has most.
+    /// The number of cells of the search with the most cells.
     cells: usize,
     listed: usize,
 }
@@ -63,15 +65,16 @@ impl Outputs {
         }
     }
 
-    /// Forgets the last event; the next one has this many values.
+    /// Discards the previous event and prepares for one with this many values.
     pub(super) fn begin(&mut self, values: usize) {
         self.numbers.clear();
         self.values.clear();
         self.values.resize(values, None);
     }
 
-    /// Adds the event at hand to the rows of a search. Where there is room for one value only, the last
-    /// one stays.
+    /// Adds the current event to the rows of a search.
+    ///
+    /// A column with a single value per row stores the last of several values.
     pub(super) fn add(&mut self, search: &ClassSearch, event: &mut Reading<'_>) {
         let output = &mut self.outputs[search.place];
         for (column, place) in output.columns.iter_mut().zip(&search.columns) {
@@ -97,7 +100,8 @@ impl Outputs {
                     column.append(!numbers.is_empty());
                     self.listed += size_of_val(numbers);
                 }
-                // Only a number has no place: the time.
+                // Only `_time` as a number has no value index, so these two arms are not reached in
+                // practice.
                 (Column::Text(column), None) => column.push(NO_TEXT),
                 (Column::Multi(column), None) => column.append(false),
             }
@@ -107,17 +111,17 @@ impl Outputs {
         self.cells = self.cells.max(output.rows * output.columns.len());
     }
 
-    /// Returns true if it is time to take the rows.
+    /// Returns true if enough rows have collected to take them.
     pub(super) fn are_full(&self) -> bool {
         self.most >= BATCH_ROWS
             || self.cells >= WAITING_CELLS
             || self.texts.size() + self.listed >= WAITING_BYTES
     }
 
-    /// Calls `take` with the rows of each search that has any.
+    /// Passes the rows of each search that has any to `take`, with the search's index.
     ///
     /// # Errors
-    /// Never for columns of the request's own kinds; Arrow's error type is kept.
+    /// Does not fail for columns of the request's own kinds; the error is Arrow's.
     pub(super) fn take(&mut self, take: &mut dyn FnMut(usize, Rows)) -> Result<(), ArrowError> {
         if self.most == 0 {
             return Ok(());
@@ -134,7 +138,8 @@ impl Outputs {
 }
 
 impl Output {
-    /// Returns the rows so far, and begins anew. Without columns it is only a number of rows.
+    /// Returns the rows collected so far and starts over; a batch without columns keeps its row
+    /// count.
     fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         let columns = self.columns.iter_mut().map(Column::finish).collect();
         let rows = std::mem::take(&mut self.rows);
@@ -151,7 +156,7 @@ fn last<'v>(values: &'v Values<'_>) -> Option<&'v str> {
     }
 }
 
-/// Gives the texts of a value their numbers.
+/// Appends the text numbers of a value to `numbers` and returns their range.
 fn write_down(
     event: &mut Reading<'_>,
     place: usize,
@@ -161,7 +166,7 @@ fn write_down(
     let start = numbers.len();
     match event.values(place) {
         Values::None => {}
-        // Ids do not come again: there is nothing to look for.
+        // Values such as ids do not repeat, so looking for an earlier copy would be wasted work.
         Values::One(value) if event.repeats(place).is_unique() => numbers.push(texts.add(&value)),
         Values::One(value) => {
             let count = texts.count();
@@ -173,7 +178,7 @@ fn write_down(
     start..numbers.len()
 }
 
-/// Whether the values of a field repeat themselves.
+/// Counts how often the values of a field repeat.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Repeats {
     looked_for: Cell<u32>,
@@ -181,7 +186,7 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
-    /// Values after which it is looked whether they do.
+    /// The number of looked-up values after which the field is judged.
     const TRIAL: u32 = 512;
 
     fn note(&self, is_new: bool) {

@@ -1,21 +1,21 @@
-//! Every value of a record with its name, for searches that want all fields.
+//! Lists every value of a record with its name, for searches that want all fields.
 
 use super::{Arrays, Span, is_scalar_array, scalar};
 use crate::json::{for_each_member, skip_space, string_end, unescape, value_end};
 
-/// Names longer than this are left out when all fields are wanted.
+/// Values with longer names (in bytes) are dropped when all fields are wanted.
 const MAX_NAME: usize = 4096;
 
-/// Calls `visit` with the name and the place of every value in a record, in the order of the text.
+/// Calls `visit` with the name and the span of every value in a record, in the order of the text.
 ///
-/// Empty objects and arrays give no field; `null` is the text `null`.
+/// Empty objects and arrays give no field; `null` becomes the text `null`.
 pub(crate) fn flatten(record: &str, arrays: Arrays, visit: &mut dyn FnMut(&str, Span)) {
     let mut name = String::new();
     let start = skip_space(record.as_bytes(), 0);
     flatten_object(record, start, Some(arrays), &mut name, visit);
 }
 
-/// `outermost` is how arrays are named, in the outermost object only.
+/// Walks an object; `outermost` is the naming of arrays, set for the outermost object only.
 fn flatten_object(
     record: &str,
     start: usize,

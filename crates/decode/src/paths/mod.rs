@@ -1,7 +1,7 @@
-//! Field names as paths into JSON, and the walk that picks their values out of a record.
+//! Parses field names as paths into JSON and picks the values at those paths out of a record.
 //!
-//! Names follow Splunk's JSON extraction: keys joined by a point, `{}` after the name of an array.
-//! A key that has a point in it gives the same name as two nested keys.
+//! Names follow Splunk's JSON extraction: keys joined by a dot, with `{}` after the name of an
+//! array. A key that contains a dot gives the same name as two nested keys.
 
 mod flatten;
 mod quick;
@@ -13,7 +13,7 @@ use crate::delivered::Marks;
 use crate::json::{skip_space, string_end, unescape, value_end, word_end};
 pub(crate) use flatten::flatten;
 
-/// Where a value lies in its record.
+/// The byte range of a value in its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     start: u32,
@@ -22,7 +22,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// Returns the value as it is written, quotes included.
+    /// Returns the value as written in the record, including its quotes.
     pub(crate) fn written(self, record: &str) -> &str {
         let (start, end) = (self.start as usize, self.end as usize);
         let quoted = record.get(start.wrapping_sub(1)..end + 1);
@@ -30,7 +30,8 @@ impl Span {
         quoted.or_else(|| record.get(start..end)).unwrap_or_default()
     }
 
-    /// Returns the value's text: of a string its contents, of anything else its own spelling.
+    /// Returns the value's text: the unescaped contents of a string, the literal text of any other
+    /// scalar.
     pub(crate) fn text(self, record: &str) -> Cow<'_, str> {
         let text = record.get(self.start as usize..self.end as usize).unwrap_or_default();
         if self.has_escapes { unescape(text) } else { Cow::Borrowed(text) }
@@ -46,20 +47,20 @@ pub(crate) enum Arrays {
     PlainRows,
 }
 
-/// The values of each wanted path in one record, in the order of the text.
+/// The values found for each wanted path in one record, in the order of the text.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
     values: Vec<Vec<Span>>,
-    /// What is known of each node.
+    /// How often the walk visited each node of the path tree, indexed by node.
     visits: Vec<Visits>,
 }
 
-/// How the values at a node were come by.
+/// How many values the walk found at a node, and whether it reached them by plain keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Visits {
     None,
     One,
-    /// Several values, or one that is not just at its keys: one of them has a point or an escape in it.
+    /// Several values, or a single value whose key contains a dot, a brace or an escape.
     Odd,
 }
 
@@ -69,7 +70,8 @@ impl Slots {
         self.values.get(slot).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns what is at a path, as far as that can be said without looking once more.
+    /// Returns the value at a path, or [`At::Unknown`] if only a second walk of the record can
+    /// decide it.
     pub(crate) fn at(&self, path: &PlainPath) -> At {
         for node in &path.nodes {
             match self.visits.get(*node) {
@@ -97,16 +99,16 @@ impl Slots {
     }
 }
 
-/// What is at a path.
+/// The result of looking up a path in the [`Slots`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum At {
     Nothing,
-    /// Just this.
+    /// Exactly one scalar value.
     Scalar(Span),
     Unknown,
 }
 
-/// A path of keys only, and its slot.
+/// A path that consists only of keys (no arrays), with its slot.
 #[derive(Debug)]
 pub(crate) struct PlainPath {
     nodes: Vec<usize>,
@@ -116,7 +118,8 @@ pub(crate) struct PlainPath {
 #[derive(Debug)]
 struct Node {
     children: Vec<Child>,
-    /// By the bits of a key the first child that may have it, counted from one.
+    /// For each result of [`key_bits`], the one-based index of the first child in the chain of
+    /// children with that result; zero if the chain is empty.
     first: [u32; KEY_BITS],
     array: Option<usize>,
     slot: Option<usize>,
@@ -126,7 +129,7 @@ struct Node {
 struct Child {
     key: Box<[u8]>,
     node: usize,
-    /// The next child whose key has the same bits, counted from one.
+    /// The one-based index of the next child whose key has the same bits; zero ends the chain.
     next: u32,
 }
 
@@ -162,20 +165,25 @@ pub(crate) struct Paths {
     names: Vec<String>,
 }
 
-/// How many keys are told apart without being compared.
+/// The number of hash values of [`key_bits`].
 const KEY_BITS: usize = 64;
 
-/// Returns what tells most keys of an object apart: most that nobody asked for are not looked at any
-/// further.
+/// Returns a cheap hash of a key, so that most unwanted keys of an object are rejected without a
+/// comparison.
 fn key_bits(key: &[u8]) -> usize {
     let byte = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
     (key.len() + byte(key.first()) * 5 + byte(key.last()) * 11) % KEY_BITS
 }
 
-/// Returns true if there is a point or a brace in a key, which may then stand for several steps. Eight
-/// bytes are looked at together: most keys are short, and every one is looked at.
+/// Returns true if a key contains a dot or an opening brace, so that it may span several path
+/// steps.
+///
+/// Checks eight bytes at a time, because this runs for every key of every record.
 fn has_steps(key: &[u8]) -> bool {
     const ONES: u64 = u64::MAX / 255;
+    // XOR turns each matching byte into zero; the subtraction then borrows into the high bit of
+    // every zero byte. It may also flag a byte after a match, which does not change whether any bit
+    // is set.
     let flags = |word: u64| {
         let (point, brace) = (word ^ (ONES * 0x2e), word ^ (ONES * 0x7b));
         (point.wrapping_sub(ONES) & !point | brace.wrapping_sub(ONES) & !brace) & (ONES * 0x80)
@@ -189,7 +197,7 @@ fn has_steps(key: &[u8]) -> bool {
     if rest.is_empty() {
         return found != 0;
     }
-    // The last eight may be looked at twice.
+    // The last eight bytes may overlap the words checked above; checking a byte twice is harmless.
     match key.last_chunk() {
         Some(word) => found | flags(u64::from_le_bytes(*word)) != 0,
         None => rest.iter().any(|byte| matches!(byte, b'.' | b'{')),
@@ -202,7 +210,7 @@ enum Part<'a> {
     Array,
 }
 
-/// Splits a name, or a key with points in it, into steps.
+/// Splits a name, or a key that contains dots, into path steps.
 fn parts(name: &[u8]) -> impl Iterator<Item = Part<'_>> {
     name.split(|b| *b == b'.').flat_map(|segment| {
         let mut key = segment;
@@ -252,7 +260,7 @@ impl Paths {
         self.nodes[node].child(key)
     }
 
-    /// Follows a key with escapes, points or brackets in it, which may stand for several steps.
+    /// Follows a key that contains escapes, dots or braces, which may span several path steps.
     #[cold]
     fn steps_of(
         &self,
@@ -264,12 +272,13 @@ impl Paths {
         let text = std::str::from_utf8(key).ok()?;
         let key = if has_escapes { unescape(text) } else { text.into() };
         let child = self.steps(node, key.as_bytes())?;
-        // The value that is to come makes it odd.
+        // The walk counts the value it reads next as a second visit, which marks the node as odd.
         slots.visits[child] = Visits::One;
         Some(child)
     }
 
-    /// Returns the slot of a path, which is added if it is new, if all that it has is keys.
+    /// Returns the slot of a path, adding the path if it is new, or `None` unless it consists of
+    /// plain keys only.
     pub(crate) fn add_plain(&mut self, keys: &[String]) -> Option<PlainPath> {
         let is_plain = |key: &String| !key.is_empty() && !has_steps(key.as_bytes());
         if !keys.iter().all(is_plain) {
@@ -290,8 +299,10 @@ impl Paths {
         })
     }
 
-    /// Picks the values of all paths out of a record. Where it is known what lies in the outermost
-    /// object, nested values that nobody wants are passed over without being looked at.
+    /// Picks the values of all paths out of a record.
+    ///
+    /// If `outer` lists the pieces of the outermost object, the walk skips unwanted nested values
+    /// without reading them.
     pub(crate) fn pick(
         &self,
         record: &str,
@@ -319,17 +330,19 @@ impl Paths {
     }
 }
 
-/// The pieces of a record's outermost object that are not in nested values: from its brace or the end
-/// of a nested value to the beginning of the next one or its last brace.
+/// The pieces of a record's outermost object that lie outside nested values.
+///
+/// Each piece runs from the opening brace or the end of a nested value to the start of the next
+/// nested value or the closing brace.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outer<'a> {
     pub(crate) pieces: &'a [Range<u32>],
-    /// The record's own place in the text that the pieces' places are in.
+    /// The record's offset in `text`, to which the offsets of the pieces refer.
     pub(crate) start: u32,
     pub(crate) text: &'a [u8],
-    /// Whether there are no escapes in the record.
+    /// True if the record contains no escapes.
     pub(crate) is_plain: bool,
-    /// The marks of that text.
+    /// The marks of `text`.
     pub(crate) marks: &'a Marks,
 }
 
@@ -341,8 +354,8 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Reads the key whose quote is at `at`: returns the child of the node that it leads to, and the end
-    /// of the key with its quote.
+    /// Reads the key whose opening quote is at `at`; returns the child node it leads to, if any,
+    /// and the offset after the closing quote.
     fn key(&self, at: usize, node: usize, slots: &mut Slots) -> (Option<usize>, usize) {
         let (end, has_escapes) = self.string_end(at + 1);
         let after = (end + 1).min(self.bytes.len());
@@ -353,7 +366,7 @@ impl Walk<'_> {
         (self.paths.child(node, key), after)
     }
 
-    /// As [`string_end`].
+    /// Works like [`string_end`], but uses the marks if the walk has them.
     fn string_end(&self, at: usize) -> (usize, bool) {
         let Some(Outer { start, marks, .. }) = self.outer else {
             return string_end(self.bytes, at);
@@ -365,7 +378,7 @@ impl Walk<'_> {
         }
     }
 
-    /// As [`value_end`].
+    /// Works like [`value_end`], but uses the marks if the walk has them.
     fn value_end(&self, at: usize) -> usize {
         let Some(Outer { start, marks, text, .. }) = self.outer else {
             return value_end(self.bytes, at);
@@ -382,14 +395,14 @@ impl Walk<'_> {
         end.min(self.bytes.len())
     }
 
-    /// Returns the span and the end of the scalar that begins at `at`.
+    /// Returns the span of the scalar that begins at `at`, and the offset after it.
     fn scalar(&self, at: usize) -> (Span, usize) {
         let is_text = self.bytes.get(at) == Some(&b'"');
         let end = is_text.then(|| self.string_end(at + 1));
         scalar(self.bytes, at, end)
     }
 
-    /// Walks the members in the pieces of the outermost object.
+    /// Walks the members of the outermost object, piece by piece.
     fn pieces(&self, outer: Outer<'_>, slots: &mut Slots) {
         let bytes = self.bytes;
         for (number, piece) in outer.pieces.iter().enumerate() {
@@ -407,6 +420,7 @@ impl Walk<'_> {
                 let (child, key_end) = self.key(at, 0, slots);
                 let colon = skip_space(bytes, key_end);
                 let value = skip_space(bytes, colon + 1);
+                // A key at the end of a piece belongs to the nested value that follows the piece.
                 if value >= end {
                     if let Some(child) = child {
                         self.value(value, child, true, slots);
@@ -421,7 +435,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Walks the object that begins at `at`; returns its end.
+    /// Walks the object that begins at `at`; returns the offset after it.
     fn object(&self, at: usize, node: usize, is_outermost: bool, slots: &mut Slots) -> usize {
         let bytes = self.bytes;
         let mut at = skip_space(bytes, at + 1);
@@ -467,7 +481,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Walks the array that begins at `at`; returns its end.
+    /// Walks the array that begins at `at`; returns the offset after it.
     fn items(&self, at: usize, node: usize, slots: &mut Slots) -> usize {
         let bytes = self.bytes;
         let mut at = skip_space(bytes, at + 1);
@@ -481,8 +495,9 @@ impl Walk<'_> {
     }
 }
 
-/// Returns the span and the end of the scalar that begins at `at`. Of a string it is known where it ends,
-/// and whether it has escapes.
+/// Returns the span of the scalar that begins at `at`, and the offset after it.
+///
+/// For a string, `string` holds the offset of its closing quote and whether it has escapes.
 fn scalar(bytes: &[u8], at: usize, string: Option<(usize, bool)>) -> (Span, usize) {
     let (start, end, has_escapes, after) = match string {
         Some((end, has_escapes)) => (at + 1, end, has_escapes, end + 1),

@@ -1,5 +1,6 @@
-//! The walk through a record without escapes that is written without white space, as CloudTrail does:
-//! from quote to quote.
+//! Picks values by jumping from quote to quote.
+//!
+//! This works for a record without escapes and white space, as CloudTrail writes it.
 
 use std::ops::Range;
 
@@ -7,8 +8,10 @@ use super::{Outer, Paths, Slots, Span, has_steps};
 use crate::delivered::{Marks, Quotes};
 use crate::json::word_end;
 
-/// Picks the values of all paths out of a record, or returns none if the record is not so written, or
-/// has a key that stands for several steps. What is in the slots then is of no use.
+/// Picks the values of all paths out of a record.
+///
+/// Returns `None` if the record is written differently or has a key that spans several steps; the
+/// contents of `slots` are then unusable.
 pub(super) fn walk(paths: &Paths, outer: Outer<'_>, slots: &mut Slots) -> Option<()> {
     let Outer { pieces, start, text, marks, .. } = outer;
     let mut walk = Walk { paths, text, marks, start, quotes: marks.quotes(start as usize), slots };
@@ -25,7 +28,7 @@ pub(super) fn walk(paths: &Paths, outer: Outer<'_>, slots: &mut Slots) -> Option
             walk.quotes.seek(start);
         }
         let mut at = start + 1;
-        // The end of a piece is a nested value, or the brace after the last member.
+        // A piece ends at a nested value or at the brace after the last member.
         while at < end {
             let (child, value) = walk.key(0, at)?;
             if value >= end {
@@ -47,15 +50,15 @@ struct Walk<'a> {
     paths: &'a Paths,
     text: &'a [u8],
     marks: &'a Marks,
-    /// Where the record begins.
+    /// The offset of the record.
     start: u32,
     quotes: Quotes<'a>,
     slots: &'a mut Slots,
 }
 
 impl Walk<'_> {
-    /// Reads the key whose quote is at `at`; returns the child of the node that it leads to, and where
-    /// its value begins.
+    /// Reads the key whose opening quote is at `at`; returns the child node it leads to, if any,
+    /// and the offset of its value.
     #[inline]
     fn key(&mut self, node: usize, at: usize) -> Option<(Option<usize>, usize)> {
         if self.quotes.next()? != at {
@@ -73,13 +76,13 @@ impl Walk<'_> {
         Some((child, end + 2))
     }
 
-    /// Moves over a comma.
+    /// Returns the offset after the comma at `at`, or `None` if another byte is there.
     #[inline]
     fn comma(&self, at: usize) -> Option<usize> {
         (self.text.get(at) == Some(&b',')).then_some(at + 1)
     }
 
-    /// Reads the value at `at`, which somebody may want; returns its end.
+    /// Reads the value at `at` if it has a node, otherwise skips it; returns its end.
     #[inline]
     fn value_of(&mut self, node: Option<usize>, at: usize) -> Option<usize> {
         match node {
@@ -88,7 +91,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Moves over the value at `at`.
+    /// Skips the value at `at`; returns its end.
     #[inline]
     fn pass(&mut self, at: usize) -> Option<usize> {
         match self.text.get(at)? {
@@ -106,7 +109,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Reads the value at `at`, which is that of a node; returns its end.
+    /// Reads the value at `at` for a node; returns its end.
     fn value(&mut self, node: usize, at: usize) -> Option<usize> {
         let found = &self.paths.nodes[node];
         self.slots.visit(node);
@@ -127,7 +130,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Walks the object whose brace is at `at`; returns its end.
+    /// Walks the object whose opening brace is at `at`; returns its end.
     fn object(&mut self, node: usize, at: usize) -> Option<usize> {
         let mut at = at + 1;
         if self.text.get(at) == Some(&b'}') {
@@ -143,7 +146,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Walks the array whose bracket is at `at`; returns its end.
+    /// Walks the array whose opening bracket is at `at`; returns its end.
     fn items(&mut self, node: usize, at: usize) -> Option<usize> {
         let mut at = at + 1;
         if self.text.get(at) == Some(&b']') {

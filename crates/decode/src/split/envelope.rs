@@ -1,4 +1,4 @@
-//! Takes the event out of an object that is an envelope around it.
+//! Extracts the event from an envelope object.
 
 use std::io::Read;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use crate::record::Format;
 use crate::report::SkipKind;
 
 impl<R: Read> Splitter<R> {
-    /// Takes the event out of an object of this shape.
+    /// Extracts the event from an object of this shape.
     pub(super) fn unwrap(&mut self, shape: Shape, range: Range<usize>) -> Option<Found> {
         let bytes = &self.window.bytes()[range.clone()];
         let row = || Some(Found::Text { range: range.clone(), format: Format::Json });
@@ -37,7 +37,7 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// Goes on with the object under `key`; without one, the whole is a row.
+    /// Continues with the object under `key`; without one, the whole object is a row.
     fn inner_object(&mut self, range: Range<usize>, key: &[u8]) -> Option<Found> {
         let bytes = &self.window.bytes()[range.clone()];
         let Some(inner) = json::member(bytes, key).filter(|inner| bytes[inner.start] == b'{')
@@ -54,7 +54,7 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// Takes the event that is written as a string under `key`, if there is one.
+    /// Extracts the event written as a string under `key`, or returns `None` if it has none.
     fn inner_text(&mut self, range: &Range<usize>, key: &[u8]) -> Option<Found> {
         let offset = self.window.offset(range.start);
         let bytes = &self.window.bytes()[range.clone()];

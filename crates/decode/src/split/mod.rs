@@ -1,9 +1,9 @@
 //! Splits the text of a file into events while it is read.
 //!
-//! The forms are told by content: `{"Records":[…]}`, objects in a row (on lines or not), an array of
-//! objects, and the envelopes of LookupEvents, EventBridge, CloudWatch Logs and Splunk exports. A
-//! damage costs the record it is in: reading goes on at the next thing that looks like the beginning
-//! of one.
+//! The format is detected from the content: `{"Records":[…]}`, consecutive objects (on lines or
+//! not), an array of objects, and the envelopes of LookupEvents, EventBridge, CloudWatch Logs and
+//! Splunk exports. Damage costs only the record that contains it: the splitter continues at the
+//! next text that looks like the start of a record.
 
 mod envelope;
 mod part;
@@ -24,14 +24,14 @@ use scan::{Scanner, Step};
 use shape::{Keys, holds_events};
 use window::Window;
 
-/// How deep envelopes may lie in each other.
+/// The maximum nesting depth of envelopes.
 const MAX_FRAMES: usize = 4;
-/// How much of a file that does not begin like JSON is looked at before it is left alone.
+/// The number of bytes searched for records before a file that does not begin like JSON is skipped.
 const SNIFF: usize = 64 * 1024;
-/// White space that may lie between an envelope's key and its first event.
+/// The maximum white space between an envelope's key and its first event.
 const MAX_GAP: usize = 1024;
 
-/// What the splitter found next.
+/// The next item in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item<'a> {
     /// An event.
@@ -48,12 +48,12 @@ enum Frame {
     Envelope,
 }
 
-/// What the value is that is being read.
+/// The role of the value being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// An object that may be an event: all of it is kept in memory.
+    /// An object that may be an event; its whole text is kept in memory.
     Object,
-    /// An object that grew too large: nothing of it is kept.
+    /// An object that grew too large; its text is discarded.
     Oversized,
     /// The members of an envelope after its events.
     Tail,
@@ -65,7 +65,7 @@ struct Document {
     scanner: Scanner,
     keys: Keys,
     role: Role,
-    /// Where the scanner goes on, counted from `Splitter::at`.
+    /// The offset at which the scanner continues, relative to `Splitter::at`.
     scanned: usize,
     first_key: Option<Range<usize>>,
 }
@@ -97,14 +97,14 @@ pub struct Splitter<R> {
     at: usize,
     phase: Phase,
     frames: Vec<Frame>,
-    /// Whether the last item was a record of CloudTrail's, which is how its files go on.
+    /// True if the last item was a CloudTrail record, since more of them usually follow.
     is_usual: bool,
-    /// Set after a damage: brackets that do not fit are passed over.
+    /// True after damage: unmatched brackets are then skipped.
     is_loose: bool,
     scratch: String,
     waiting: VecDeque<Found>,
     first_keys: resync::FirstKeys,
-    /// How often bytes were looked at again after damages.
+    /// The number of bytes scanned again after damage.
     rescanned: u64,
     inflated: u64,
 }
@@ -116,7 +116,7 @@ impl<R> std::fmt::Debug for Splitter<R> {
 }
 
 impl<R: Read> Splitter<R> {
-    /// Returns a splitter of the text that `reader` gives.
+    /// Returns a splitter for the text of `reader`.
     pub fn new(reader: R) -> Self {
         Self {
             window: Window::new(reader),
@@ -133,19 +133,19 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// Sets how much is read at a time.
+    /// Sets the size of reads.
     #[cfg(test)]
     fn with_chunk(mut self, chunk: usize) -> Self {
         self.window = self.window.with_chunk(chunk);
         self
     }
 
-    /// Returns how many bytes of the uncompressed text were read so far.
+    /// Returns the number of bytes of uncompressed text read so far.
     pub fn bytes(&self) -> u64 {
         self.inflated
     }
 
-    /// Returns what comes next, or none at the end.
+    /// Returns the next item, or `None` at the end of the text.
     pub fn next_item(&mut self) -> Option<Item<'_>> {
         let found = match self.waiting.pop_front() {
             Some(found) => found,
@@ -196,7 +196,7 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// Reads more, and keeps what is not used up yet.
+    /// Reads more input, keeping the unused bytes; returns false at the end of the input.
     fn refill(&mut self) -> bool {
         if self.window.has_ended() {
             return false;
@@ -221,7 +221,7 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// Leaves a file alone that neither begins like JSON nor shows a record soon after.
+    /// Starts a file; skips it unless it begins like JSON or contains a record soon after.
     fn start(&mut self) -> Option<Found> {
         if self.starts_with_mark() {
             self.at += 3;
@@ -279,7 +279,7 @@ impl<R: Read> Splitter<R> {
         self.window.bytes()[self.at..].starts_with(&[0xef, 0xbb, 0xbf])
     }
 
-    /// Reads on in a value.
+    /// Continues scanning a value.
     fn inside(&mut self, mut document: Box<Document>) -> Option<Found> {
         loop {
             let bytes = &self.window.bytes()[self.at..];
@@ -334,7 +334,7 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// The value is wrong at `at`, counted from `self.at`.
+    /// Handles a syntax error at `at`, relative to `self.at`.
     fn invalid(&mut self, role: Role, at: usize, expected: &str) -> Option<Found> {
         let failed = self.at + at;
         match role {
@@ -344,7 +344,7 @@ impl<R: Read> Splitter<R> {
                 Some(damage)
             }
             Role::Object => self.lose(self.at, failed, expected),
-            // This record is reported already.
+            // This record has already been reported as too large.
             Role::Oversized => {
                 self.give_up(failed, failed);
                 None
@@ -353,13 +353,14 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// Enters the array of events under the key that ends before `from`, if there is one.
+    /// Enters the array of events under the key that ends before `from`; returns false if it has
+    /// none.
     fn enter_envelope(&mut self, from: usize) -> bool {
         if self.frames.len() >= MAX_FRAMES {
             if !self.is_loose {
                 return false;
             }
-            // What lies open since the damage will never be closed.
+            // The frames opened before the damage will never be closed.
             self.frames.clear();
         }
         let Some(first) = self.first_event(from) else { return false };
@@ -368,8 +369,10 @@ impl<R: Read> Splitter<R> {
         true
     }
 
-    /// Returns where the first event of an envelope begins, if the key that ends at `from` has an
-    /// array of objects. Positions count from `self.at`.
+    /// Returns the offset of the first event of an envelope if the key that ends at `from` has an
+    /// array of objects.
+    ///
+    /// Offsets are relative to `self.at`.
     fn first_event(&mut self, from: usize) -> Option<usize> {
         loop {
             let bytes = &self.window.bytes()[self.at..];
@@ -402,7 +405,7 @@ impl<R: Read> Splitter<R> {
         })
     }
 
-    /// Handles a whole value that lies between `start` and `self.at`.
+    /// Handles a complete value between `start` and `self.at`.
     fn complete(&mut self, document: &Document, start: usize) -> Option<Found> {
         match document.role {
             Role::Object => {}
@@ -416,7 +419,7 @@ impl<R: Read> Splitter<R> {
         self.unwrap(document.keys.shape(), start..self.at)
     }
 
-    /// The text ends inside of a value.
+    /// Handles the end of the text inside a value.
     fn cut_short(&mut self, document: &Document) -> Option<Found> {
         if document.role == Role::Tail {
             return self.end_with(true);
@@ -434,7 +437,7 @@ impl<R: Read> Splitter<R> {
         Some(Found::Damage(damage))
     }
 
-    /// The text ends between two values.
+    /// Handles the end of the text between two values.
     fn end(&mut self) -> Option<Found> {
         self.end_with(!self.frames.is_empty() && !self.is_loose)
     }
@@ -451,7 +454,7 @@ impl<R: Read> Splitter<R> {
         Some(Found::Damage(damage))
     }
 
-    /// Gives up the value that begins at `start` and is wrong at `failed`.
+    /// Abandons the value that begins at `start` because of the error at `failed`.
     fn lose(&mut self, start: usize, failed: usize, expected: &str) -> Option<Found> {
         let found = self.window.bytes().get(failed).map(|byte| match byte {
             b' '..=b'~' => format!("`{}`", char::from(*byte)),
@@ -467,11 +470,13 @@ impl<R: Read> Splitter<R> {
         Some(Found::Damage(damage))
     }
 
-    /// Begins the search for the next record right after `start`, unless too much was searched
-    /// twice already: then at `failed`.
+    /// Starts searching for the next record right after `start`, or at `failed` if too many bytes
+    /// have already been searched twice.
     fn give_up(&mut self, start: usize, failed: usize) {
         let end = self.window.bytes().len();
         let again = (failed - start) as u64;
+        // The damaged value may have swallowed whole records, so the search starts just after its
+        // beginning. The limit keeps the total cost proportional to the length of the text.
         let allowed = self.window.offset(failed).saturating_mul(4).saturating_add(1 << 20);
         let mut from = failed.max(start + 1);
         if self.rescanned + again <= allowed {
@@ -483,7 +488,7 @@ impl<R: Read> Splitter<R> {
         self.phase = Phase::Lost(Resync::default());
     }
 
-    /// Looks for the beginning of the next record.
+    /// Searches for the start of the next record.
     fn search(&mut self, mut resync: Resync) -> Option<Found> {
         loop {
             let rest = &self.window.bytes()[self.at..];

@@ -1,7 +1,7 @@
-//! The short way through the records of a file of any size: many at a time, cut by their brackets alone.
+//! Cuts many records at a time out of a file of any size, by their brackets alone.
 //!
-//! Wherever a record may begin, those that the memory at hand has are cut at once. Anything that is not
-//! as it is expected is left where it is, and the splitter goes on from there.
+//! Wherever a record may begin, all records that are completely in memory are cut in one pass. At
+//! any other text the pass stops, and the splitter continues from there.
 
 use std::io::Read;
 
@@ -9,21 +9,22 @@ use super::{Phase, Splitter};
 use crate::delivered::Records;
 use crate::json::{skip_space, string_end};
 
-/// A record that is not at its end after so many bytes goes the long way.
+/// A record that is still unfinished after this many bytes is left to the splitter.
 const PATIENCE: usize = 1024 * 1024;
 
-/// A part of a text that is nothing but records.
+/// A part of a text that contains only records.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part<'a> {
     pub(crate) text: &'a str,
-    /// Where it begins in the uncompressed stream.
+    /// The part's offset in the uncompressed stream.
     pub(crate) offset: u64,
 }
 
 impl<R: Read> Splitter<R> {
-    /// Cuts the records that come next, if the last one was CloudTrail's and these are, too; `records`
-    /// has them then, with their places in the part. They are what [`Splitter::next_item`] would have
-    /// returned, but that what is nested in them is not looked at.
+    /// Cuts the next records into `records` if they and the previous one are CloudTrail records.
+    ///
+    /// Offsets count from the start of the part. The records are those that [`Splitter::next_item`]
+    /// would have returned, except that their nested values are not validated.
     pub(crate) fn next_part(&mut self, records: &mut Records) -> Option<Part<'_>> {
         let is_between = matches!(self.phase, Phase::Between) && self.waiting.is_empty();
         if !self.is_usual || !is_between || self.is_loose {
@@ -47,7 +48,7 @@ impl<R: Read> Splitter<R> {
         for record in records.iter(text) {
             self.first_keys.remember(first_key(record.text));
         }
-        // Where nothing was cut, or something else follows, the splitter says what it is.
+        // If no record was cut or something else follows, the splitter reads on and reports it.
         self.is_usual = length > 0 && !is_stuck;
         self.at += length;
         (length > 0).then(|| Part { text, offset: self.window.offset(start) })

@@ -1,16 +1,16 @@
-//! Finds the next record after a damage.
+//! Finds the next record after damage.
 
 use memchr::memmem;
 
-/// White space that may lie between a record's brace and its first key.
+/// The maximum white space between a record's brace and its first key.
 const MAX_INDENT: usize = 64;
-/// Bytes that are looked at again when more has come: a brace, white space and a key.
+/// The bytes searched again after each read, enough for a brace, white space and a key.
 const OVERLAP: usize = 256;
 
-/// First keys of the records read so far: what a record of this file begins with.
+/// The first keys of the records read so far, which later records of the file probably share.
 #[derive(Debug, Default)]
 pub(crate) struct FirstKeys {
-    /// Each with its quotes.
+    /// The keys, each including its quotes.
     needles: Vec<Vec<u8>>,
 }
 
@@ -31,17 +31,18 @@ impl FirstKeys {
     }
 }
 
-/// A search that goes on when more has been read.
+/// A search that can continue after more input has been read.
 #[derive(Debug, Default)]
 pub(crate) struct Resync {
     searched: usize,
 }
 
 impl Resync {
-    /// Returns where the next record or line of records begins in `rest`.
+    /// Returns the offset in `rest` of the next record or line of records.
     ///
-    /// That is a brace at the beginning of a line, or one that is followed by the first key of a
-    /// record. The text is searched in pieces, so that the work is in proportion to the distance.
+    /// A record starts at a brace at the beginning of a line, or at one followed by the first key
+    /// of a known record. The search proceeds in pieces, so that its cost is proportional to the
+    /// distance.
     pub(crate) fn search(
         &mut self,
         rest: &[u8],
@@ -58,8 +59,9 @@ impl Resync {
             let by_key = known.filter_map(|key| first_opening(text, key)).min();
             let by_line = memmem::find(text, b"\n{").map(|at| at + 1);
             let first = by_key.into_iter().chain(by_line).min();
-            // One that begins in the overlap is found again with all of its text; but one right at its
-            // beginning may be known by the end of a line that is gone then.
+            // A record that begins in the overlap is found again with the next piece. One exactly
+            // at the start of the overlap is returned now, because the line end before it is not
+            // part of the next piece.
             if let Some(at) = first.filter(|at| self.searched + at <= end) {
                 return Some(self.searched + at);
             }
@@ -69,7 +71,7 @@ impl Resync {
         None
     }
 
-    /// Returns how many of `length` bytes are done with.
+    /// Returns how many of `length` bytes need no further search.
     pub(crate) fn forget(&mut self, length: usize) -> usize {
         let done = self.searched.min(length);
         self.searched -= done;
@@ -77,12 +79,12 @@ impl Resync {
     }
 }
 
-/// Returns true if a text that does not begin like JSON has CloudTrail records further on.
+/// Returns true if a text that does not begin like JSON contains CloudTrail records further on.
 pub(crate) fn shows_records(text: &[u8]) -> bool {
     [&b"\"eventVersion\""[..], b"\"Records\""].iter().any(|key| first_opening(text, key).is_some())
 }
 
-/// Returns the first brace that is followed by `key`, white space between them.
+/// Returns the offset of the first brace that is followed by white space and `key`.
 fn first_opening(text: &[u8], key: &[u8]) -> Option<usize> {
     memmem::find_iter(text, key).find_map(|at| {
         let before = &text[at.saturating_sub(MAX_INDENT)..at];

@@ -1,25 +1,25 @@
-//! A strict JSON scanner that can stop at any byte and go on when more has come.
+//! Scans JSON strictly; it can stop at any byte and continue when more input arrives.
 //!
-//! It finds the end of one value and checks the grammar on the way, so that everything after it may
-//! trust its input. It keeps a stack of bits and nothing of the text: memory is constant, and no
-//! byte is read twice however the input is cut.
+//! The scanner finds the end of one value and checks its grammar, so that later steps can trust
+//! their input. It keeps a stack of bits but none of the text: its memory is constant, and it reads
+//! no byte twice, however the input is divided.
 
 use crate::json::{is_number, plain_end};
 use crate::record::MAX_DEPTH;
 
-/// Longest number that is still a number; its text has to be in one piece to be checked.
+/// The maximum length of a number, whose text must be contiguous to be checked.
 const MAX_NUMBER: usize = 1024;
 
-/// What a run of the scanner came to. Positions are in the bytes given to that run.
+/// The result of a run of the scanner; offsets refer to the bytes given to that run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// The value ends before this position.
+    /// The value ends before this offset.
     Done(usize),
-    /// The bytes are used up; the next run has to begin with the byte at this position.
+    /// All bytes are used; the next run must begin with the byte at this offset.
     More(usize),
-    /// A key of the outermost object lies between these positions, quotes left out.
+    /// A key of the outermost object, between these offsets, without its quotes.
     Key { start: usize, end: usize },
-    /// The byte at `at` cannot be there.
+    /// A byte that the grammar does not allow at `at`.
     Invalid { at: usize, expected: &'static str },
 }
 
@@ -40,9 +40,9 @@ enum State {
 pub(crate) struct Scanner {
     state: State,
     depth: usize,
-    /// One bit a level: set for an array.
+    /// One bit for each level: set for an array.
     arrays: [u64; MAX_DEPTH / 64],
-    /// Whether keys of the outermost object are reported.
+    /// True if keys of the outermost object are reported.
     pub(crate) reports_keys: bool,
     key_start: usize,
 }
@@ -67,7 +67,7 @@ impl Scanner {
         scanner
     }
 
-    /// Goes on at `at`; `is_last` says that nothing comes after `bytes`.
+    /// Continues at `at`; `is_last` means that no input follows `bytes`.
     pub(crate) fn run(&mut self, bytes: &[u8], mut at: usize, is_last: bool) -> Step {
         loop {
             if matches!(self.state, State::Text | State::KeyText) {
@@ -173,7 +173,7 @@ impl Scanner {
         self.state = if is_array { State::FirstItem } else { State::FirstKey };
     }
 
-    /// Leaves a level; returns true if it was the outermost one.
+    /// Closes a level; returns true if it was the outermost one.
     fn close(&mut self) -> bool {
         self.depth -= 1;
         self.state = State::After;
@@ -186,7 +186,7 @@ impl Scanner {
     }
 }
 
-/// Returns true if `bytes` are one JSON value, with white space around it at most.
+/// Returns true if `bytes` is exactly one JSON value, optionally surrounded by white space.
 pub(crate) fn is_valid(bytes: &[u8]) -> bool {
     match Scanner::new(false).run(bytes, 0, true) {
         Step::Done(end) => bytes[end..].iter().all(u8::is_ascii_whitespace),
@@ -200,8 +200,9 @@ enum Text {
     Invalid(usize, &'static str),
 }
 
-/// Finds the end of a string whose contents go on at `at`. An escape is only left as a whole, so
-/// that the next run can begin where this one stopped.
+/// Finds the end of a string whose contents continue at `at`.
+///
+/// Never stops inside an escape, so that the next run can begin where this one stopped.
 fn string_end(bytes: &[u8], mut at: usize) -> Text {
     loop {
         at = plain_end(bytes, at);

@@ -1,12 +1,12 @@
-//! What an object is, told by its outermost keys.
+//! Recognizes the kind of an object by its outermost keys.
 
 use crate::json::{for_each_member, value_end};
 
-/// The outermost keys that tell objects apart.
+/// The set of known keys that an object has at its outermost level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Keys(u32);
 
-/// What a whole object is.
+/// The kind of a whole object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// A CloudTrail record.
@@ -93,18 +93,18 @@ const AWS_ACCOUNT: u32 = bit(24);
 const OTHER: u32 = bit(25);
 
 impl Keys {
-    /// Takes note of a key as it stands in the text.
+    /// Adds a key, given as written in the text.
     pub(crate) fn add(&mut self, key: &[u8]) {
         let known = NAMES.iter().position(|name| *name == key);
         self.0 |= known.map_or(OTHER, bit);
     }
 
-    /// Returns true once it is known that the object is a CloudTrail record.
+    /// Returns true once the keys show that the object is a CloudTrail record.
     pub(crate) fn is_cloudtrail(self) -> bool {
         (self.0 & (EVENT_VERSION | EVENT_SOURCE | EVENT_NAME)).count_ones() >= 2
     }
 
-    /// Returns true if one of the keys of a CloudTrail record was seen.
+    /// Returns true if the object has at least one key of a CloudTrail record.
     pub(crate) fn may_be_cloudtrail(self) -> bool {
         self.0 & (EVENT_VERSION | EVENT_SOURCE | EVENT_NAME) != 0
     }
@@ -113,7 +113,7 @@ impl Keys {
         self.0 & all == all
     }
 
-    /// Returns what an object with these keys is.
+    /// Returns the kind of an object with these keys.
     pub(crate) fn shape(self) -> Shape {
         let log_event = MESSAGE | TIMESTAMP | ID | EVENT_ID | EXTRACTED_FIELDS | INGESTION_TIME;
         if self.is_cloudtrail() {

@@ -1,4 +1,4 @@
-//! Cutting text into records, whole and damaged.
+//! Tests cutting text into records, intact and damaged.
 
 use std::fmt::Write as _;
 
@@ -7,12 +7,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::delivered::Records;
 
-/// Lists what a splitter finds, an item a line; `chunk` is how much it reads at a time.
+/// Lists the items that a splitter returns, one per line; `chunk` is the size of its reads.
 fn split_in(text: &[u8], chunk: usize) -> String {
     list(text, chunk, None).0
 }
 
-/// As [`split_in`], by parts where that is possible; returns how many records they had, too.
+/// Works like [`split_in`], by parts where possible; also returns the number of records in parts.
 fn split_by_parts(text: &[u8], chunk: usize) -> (String, usize) {
     list(text, chunk, Some(Records::default()))
 }
@@ -47,7 +47,7 @@ fn list(text: &[u8], chunk: usize, mut records: Option<Records>) -> (String, usi
     }
 }
 
-/// Checks what is found, and that it does not depend on how the text is cut.
+/// Checks the items found, and that they do not depend on the size of the reads.
 fn check(text: impl AsRef<[u8]>, expected: &[&str]) {
     let text = text.as_ref();
     let found = split_in(text, 1 << 16);
@@ -142,7 +142,7 @@ fn rows_and_what_is_left_out() {
 fn damage_costs_only_itself() {
     let at =
         |text: &str, record: &str| format!("{} CloudTrail {record}", text.rfind(record).unwrap());
-    // A bracket, a quote, a comma too few; and text that is no JSON at all.
+    // One bracket, quote or comma is missing; or the text is not JSON at all.
     for (wrong, message) in [
         (r#"{"eventVersion":"1.08","x":{"y":1}"#, "a key, found `{`"),
         (r#"{"eventVersion":"1.08","x":"y}"#, "a comma or the end of the value, found `e`"),
@@ -264,7 +264,7 @@ fn hostile_text_takes_time_in_proportion() {
     }
 }
 
-/// A record that is as CloudTrail's are, or nearly.
+/// Returns records in CloudTrail's form, or nearly so.
 fn record() -> impl Strategy<Value = Vec<u8>> {
     let member = prop::sample::select(vec![
         r#""eventName":"A""#,
@@ -294,7 +294,7 @@ fn records_come_by_the_part() {
     for chunk in [100, 1 << 16] {
         assert_eq!(split_by_parts(text.as_bytes(), chunk).1, 999, "all but the first");
     }
-    // What is no record goes the long way, and the short one is taken again after it.
+    // The splitter reads a value that is not a record; parts are cut again after it.
     let text = format!("{A}\n{A}\n{{\"a\":1}}\n{A}\n{A}\n{{\"Records\":[{many}]}}{A}");
     assert_eq!(split_by_parts(text.as_bytes(), 1 << 16).1, 1001);
 }
@@ -346,7 +346,7 @@ proptest! {
         prop_assert_eq!(split_in(&text, chunk), split_in(&text, 1 << 16));
     }
 
-    /// Records by the part are the records one by one, whatever stands between them.
+    /// Records cut by parts equal the records read one by one, whatever separates them.
     #[test]
     fn parts_are_what_is_in_them(
         pieces in prop::collection::vec(prop_oneof![3 => record(), 1 => piece()], 0..30),
@@ -367,7 +367,7 @@ proptest! {
     fn good_records_survive_whatever_stands_on_lines_between(
         lines in prop::collection::vec(prop::option::of("[a-z{}\\[\\]\",0-9]{0,20}"), 0..12),
     ) {
-        // What begins like other services' text is left alone as a whole.
+        // A text that begins like another service's log would be skipped entirely.
         let lines: Vec<_> = std::iter::once(None).chain(lines).collect();
         let text: String = lines.iter().map(|line| format!("{}\n", line.as_deref().unwrap_or(A))).collect();
         let good = lines.iter().filter(|line| line.is_none()).count();

@@ -1,17 +1,18 @@
-//! The piece of the input that is in memory.
+//! Holds the part of the input that is in memory.
 
 use std::io::{ErrorKind, Read};
 
 use crate::inflate::ReadFailure;
 use crate::report::{Damage, DamageKind};
 
-/// How much is read at first: many files are small.
+/// The size of the first read, which is small because many files are.
 const FIRST_CHUNK: usize = 64 * 1024;
-/// How much is read at a time in the end.
+/// The largest size of a read.
 const CHUNK: usize = 256 * 1024;
 
-/// Bytes of a stream from some offset on. What lies before the position that is kept goes away when
-/// more is read.
+/// The bytes of a stream from some offset on.
+///
+/// A refill drops the bytes before the position that the caller keeps.
 pub(crate) struct Window<R> {
     reader: R,
     data: Vec<u8>,
@@ -36,7 +37,7 @@ impl<R: Read> Window<R> {
         }
     }
 
-    /// Sets how much is read at a time.
+    /// Sets the size of reads, for tests.
     #[cfg(test)]
     pub(crate) fn with_chunk(mut self, chunk: usize) -> Self {
         self.chunk = chunk.max(1);
@@ -51,20 +52,20 @@ impl<R: Read> Window<R> {
         self.ended
     }
 
-    /// Returns the offset in the stream of a position.
+    /// Returns the offset in the stream of a position in the window.
     pub(crate) fn offset(&self, at: usize) -> u64 {
         self.base + at as u64
     }
 
-    /// Returns why the stream ended, once, if it should not have.
+    /// Returns the failure that ended the stream early, if any; later calls return `None`.
     pub(crate) fn take_failure(&mut self) -> Option<Damage> {
         self.failure.take()
     }
 
-    /// Forgets what is before `keep` and reads more; returns how far everything moved to the front.
+    /// Drops the bytes before `keep` and reads more; returns how far the remaining bytes moved.
     ///
-    /// At least as much is read as is kept, so that reading a record costs time in proportion to
-    /// its length however little the reader gives at once.
+    /// Each refill reads at least as many bytes as it keeps. The cost of reading a record is thus
+    /// proportional to its length, however few bytes the reader returns at a time.
     pub(crate) fn refill(&mut self, keep: usize) -> usize {
         self.data.copy_within(keep..self.filled, 0);
         self.filled -= keep;

@@ -1,4 +1,4 @@
-//! `target = expression, …` of `eval`.
+//! Parses the `target = expression, …` list of `eval`.
 
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 
@@ -7,14 +7,13 @@ use crate::Assignment;
 use crate::cursor::{Cursor, unescape};
 
 impl Arguments<'_> {
-    /// Takes `target = expression` pairs that commas separate; at least one.
+    /// Takes one or more `target = expression` pairs, separated by commas.
     ///
-    /// A target is bare (`low-user`, `v_{p}`) or in quotes of either kind.
-    ///
-    /// One that is malformed is reported, if another follows it, and reading goes on there.
+    /// A target is bare (`low-user`, `v_{p}`) or in single or double quotes. If another pair
+    /// follows a malformed one, the malformed pair is reported and parsing continues.
     ///
     /// # Errors
-    /// A target, its `=` or its expression is missing or malformed.
+    /// Fails if the target, the `=` or the expression of the last pair is missing or malformed.
     pub fn assignments(&mut self) -> Result<Vec<Assignment>, Diagnostic> {
         self.expected = "an operator, `,` or the end of the command";
         let mut assignments = Vec::new();
@@ -43,7 +42,7 @@ fn assignment(cursor: &mut Cursor<'_>) -> Result<Assignment, Diagnostic> {
     Ok(Assignment { target, value })
 }
 
-/// Skips to behind the next comma that is in no quotes and brackets; returns false if there is none.
+/// Skips past the next comma outside quotes and brackets; returns false if none follows.
 fn skip_past_comma(cursor: &mut Cursor<'_>) -> bool {
     loop {
         match cursor.peek() {

@@ -1,28 +1,28 @@
-//! What a command declares about its arguments: one table that its parser, its documentation, `help`,
-//! completion and the tests read.
+//! Declares the arguments of commands, in one table for the parser, the documentation, `help`,
+//! completion and the tests.
 
 use serde::Serialize;
 
 /// An argument of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Argument {
-    /// Name in lower case; that of a keyword in upper case.
+    /// The name in lowercase, or in uppercase for a keyword.
     pub name: &'static str,
-    /// How it is written.
+    /// The notation of the argument.
     pub form: Form,
-    /// What it takes.
+    /// The type of its value.
     pub takes: Takes,
-    /// The value that counts where it is not written, as text.
+    /// The value used if the argument is absent, as text.
     pub default: Option<&'static str>,
-    /// The least and the greatest number that it takes, if it takes a number.
+    /// The smallest and the largest number it takes, if it takes a number.
     pub range: Option<(u64, u64)>,
-    /// What becomes of it here.
+    /// Whether the argument is supported here.
     pub support: Support,
-    /// What it means; whole sentences.
+    /// The meaning of the argument, in whole sentences.
     pub doc: &'static str,
 }
 
-/// How an argument is written.
+/// The notation of an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
@@ -36,21 +36,21 @@ pub enum Form {
     Call,
 }
 
-/// What an argument takes.
+/// The type of an argument's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Takes {
     /// `true` or `false`, also `t`, `f`, `1`, `0`, `yes`, `no`, `y`, `n`.
     Bool,
-    /// A whole number that is not negative.
+    /// A nonnegative integer.
     Count,
     /// A number.
     Number,
     /// Any text.
     Text,
-    /// A field's name.
+    /// A field name.
     Field,
-    /// Names of fields.
+    /// Field names.
     Fields,
     /// A span of time such as `10m`.
     Span,
@@ -60,11 +60,11 @@ pub enum Takes {
     Time,
     /// A regular expression.
     Regex,
-    /// One of these words.
+    /// One of the listed words.
     OneOf(&'static [&'static str]),
     /// An eval expression in parentheses.
     Condition,
-    /// Eval expressions, as far as they go.
+    /// One or more eval expressions.
     Expression,
     /// A search expression.
     Search,
@@ -76,15 +76,15 @@ pub enum Takes {
     Lookup,
 }
 
-/// What becomes of an argument.
+/// How an argument is supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Support {
-    /// It does what Splunk documents.
+    /// The argument works as Splunk documents it.
     Honored,
-    /// Any value but the default is refused; says what to do instead.
+    /// Any value other than the default is an error; the text says what to do instead.
     Refused(&'static str),
-    /// Any value but the default gives a warning; says why it changes nothing here.
+    /// Any value other than the default gives a warning; the text says why it has no effect here.
     NoEffect(&'static str),
 }
 
@@ -95,19 +95,20 @@ impl Argument {
         Self::of(Form::Option, name, takes)
     }
 
-    /// Returns an argument that is known by its position.
+    /// Returns an argument identified by its position.
     #[must_use]
     pub const fn positional(name: &'static str, takes: Takes) -> Self {
         Self::of(Form::Positional, name, takes)
     }
 
-    /// Returns an argument that follows a keyword; `name` is in upper case.
+    /// Returns an argument that follows a keyword; `name` is in uppercase.
     #[must_use]
     pub const fn keyword(name: &'static str, takes: Takes) -> Self {
         Self::of(Form::Keyword, name, takes)
     }
 
-    /// Returns a function of the command's own, such as `ctime(<field>)` of `convert`.
+    /// Returns an argument in the form of a call that only this command has, such as
+    /// `ctime(<field>)` of `convert`.
     #[must_use]
     pub const fn call(name: &'static str, takes: Takes) -> Self {
         Self::of(Form::Call, name, takes)
@@ -118,42 +119,42 @@ impl Argument {
         Self { name, form, takes, default: None, range: None, support, doc: "" }
     }
 
-    /// Sets the value that counts where the argument is not written.
+    /// Sets the value that is used if the argument is absent.
     #[must_use]
     pub const fn default(mut self, text: &'static str) -> Self {
         self.default = Some(text);
         self
     }
 
-    /// Sets the least and the greatest number.
+    /// Sets the smallest and the largest number.
     #[must_use]
     pub const fn between(mut self, least: u64, greatest: u64) -> Self {
         self.range = Some((least, greatest));
         self
     }
 
-    /// Refuses every value but the default; `instead` says what to do, as the help line of an error.
+    /// Makes any value other than the default an error; `instead` is its help line.
     #[must_use]
     pub const fn refused(mut self, instead: &'static str) -> Self {
         self.support = Support::Refused(instead);
         self
     }
 
-    /// Warns of every value but the default; `why` says why it changes nothing.
+    /// Makes any value other than the default a warning; `why` says why it has no effect.
     #[must_use]
     pub const fn no_effect(mut self, why: &'static str) -> Self {
         self.support = Support::NoEffect(why);
         self
     }
 
-    /// Sets what it means.
+    /// Sets the meaning of the argument.
     #[must_use]
     pub const fn doc(mut self, doc: &'static str) -> Self {
         self.doc = doc;
         self
     }
 
-    /// Returns how the argument is written: `limit=<int>`, `<field> …`, `BY <field> …`.
+    /// Returns the notation of the argument: `limit=<int>`, `<field> …`, `BY <field> …`.
     #[must_use]
     pub fn shown(&self) -> String {
         let value = self.takes.shown();
@@ -171,7 +172,7 @@ impl Argument {
         }
     }
 
-    /// Returns what the argument means, its range and default, and what becomes of it here.
+    /// Returns the meaning of the argument, its range and default, and how it is supported here.
     #[must_use]
     pub fn meaning(&self) -> String {
         let mut text = self.doc.to_owned();
@@ -198,7 +199,7 @@ impl Argument {
 }
 
 impl Takes {
-    /// Returns the value as grammars write it: `<int>`, `<field>`, `inner|left`.
+    /// Returns the value in grammar notation: `<int>`, `<field>`, `inner|left`.
     #[must_use]
     pub fn shown(self) -> String {
         match self {

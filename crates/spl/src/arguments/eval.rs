@@ -1,7 +1,7 @@
-//! The expression grammar of `eval` and `where`.
+//! Parses the expressions of `eval` and `where`.
 //!
-//! From loose to tight: XOR, OR, AND, NOT, comparisons (which do not chain), `+ - .`, `* / %`, signs.
-//! Keywords and function names may be written in any case.
+//! From loosest to tightest, the operators are XOR, OR, AND, NOT, comparisons (which do not chain),
+//! `+ - .`, `* / %`, and signs. Keywords and function names match in any case.
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 
@@ -18,20 +18,20 @@ const SIGN: u8 = 8;
 
 const OPERAND: &str = "an expression";
 
-/// Parses a text that is one eval expression; spans are places in `text`.
+/// Parses a text that is one eval expression; spans are byte ranges of `text`.
 ///
 /// # Errors
-/// The text is no expression, or something follows it.
+/// Fails if the text is not an expression, or if other text follows it.
 pub fn parse_eval(text: &str) -> Result<EvalExpr, Diagnostic> {
     let mut cursor = Cursor::new(text, 0);
     let expr = expression(&mut cursor)?;
     if cursor.at_end() { Ok(expr) } else { Err(cursor.expected("an operator or the end")) }
 }
 
-/// Replaces `\t`, `\n` and `\r` in a text whose other escapes are already removed.
+/// Replaces `\t`, `\n` and `\r` in a text whose other escapes have already been removed.
 ///
-/// String literals of eval come out of the parser with this done; texts that were read as something else
-/// (an option's value, say) may need it.
+/// The parser already does this for string literals of eval. Text parsed in another way, such as an
+/// option's value, may need it.
 #[must_use]
 pub fn unescape_controls(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
@@ -49,27 +49,27 @@ pub fn unescape_controls(text: &str) -> String {
     result
 }
 
-/// Takes one expression, as far as it goes.
+/// Takes the longest possible expression.
 pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<EvalExpr, Diagnostic> {
     Ok(Parser { cursor, literals: Literals::Text }.operators(0)?.expr)
 }
 
-/// What backslashes in a string literal mean.
+/// The meaning of backslashes in a string literal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Literals {
     /// `\t`, `\n` and `\r` are control characters.
     Text,
-    /// They stay as written, because the literal is a regular expression or a search.
+    /// Escapes stay as written, because the literal is a regular expression or a search.
     Pattern,
 }
 
-/// An expression with the height of its tree, which bounds the recursion of everything that walks it.
+/// An expression with the height of its tree, which limits the recursion of all code that walks it.
 struct Tree {
     expr: EvalExpr,
     height: usize,
 }
 
-/// An infix operator as it was written.
+/// An infix operator as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Infix {
     Binary(BinaryOp),
@@ -85,7 +85,7 @@ struct Parser<'c, 'a> {
 impl<'a> Parser<'_, 'a> {
     /// Takes operands joined by operators that bind at least as tightly as `minimum`.
     ///
-    /// The steps of the recursion are small functions, because their frames add up with the nesting.
+    /// The recursion is divided into small functions to keep its stack frames small.
     fn operators(&mut self, minimum: u8) -> Result<Tree, Diagnostic> {
         self.cursor.enter()?;
         let left = self.prefix(minimum)?;
@@ -132,10 +132,10 @@ impl<'a> Parser<'_, 'a> {
         self.binary(left, op, right)
     }
 
-    /// Takes the rest of a chain `left op … op …` and builds it as a balanced tree.
+    /// Takes the rest of a chain `left op … op …` and builds a balanced tree.
     ///
-    /// AND, OR and XOR are associative, so a list of a thousand alternatives need not nest a thousand
-    /// levels deep.
+    /// AND, OR and XOR are associative, so a list of a thousand alternatives does not need a
+    /// thousand levels of nesting.
     fn logical(&mut self, left: Tree, op: BinaryOp) -> Result<Tree, Diagnostic> {
         let level = precedence(Infix::Binary(op));
         let mut operands = vec![left, self.operators(level + 1)?];
@@ -179,7 +179,7 @@ impl<'a> Parser<'_, 'a> {
         Ok(Tree { expr: EvalExpr { node, span }, height: below + 1 })
     }
 
-    /// Takes an operand with the prefix operators before it.
+    /// Takes an operand with its prefix operators.
     fn prefix(&mut self, minimum: u8) -> Result<Tree, Diagnostic> {
         match self.prefix_ahead() {
             None => self.primary(),
@@ -259,7 +259,7 @@ impl<'a> Parser<'_, 'a> {
         Ok(Tree { expr, height: inner.height })
     }
 
-    /// Takes the `)` that belongs to the `(` at `open`.
+    /// Takes the `)` that closes the `(` at `open`.
     fn close(&mut self, open: Span) -> Result<Span, Diagnostic> {
         if let Some(close) = self.cursor.eat(")") {
             return Ok(close);
@@ -326,7 +326,8 @@ impl<'a> Parser<'_, 'a> {
         self.tree(EvalNode::Call { name, arguments }, word.span.to(close), height)
     }
 
-    /// Takes a call's arguments up to its `)`; returns them with the height of the highest.
+    /// Takes a call's arguments up to its `)`; returns them with the height of the tallest
+    /// argument.
     fn arguments(
         &mut self,
         function: &str,
@@ -462,7 +463,8 @@ fn precedence(infix: Infix) -> u8 {
     }
 }
 
-/// Returns what string literals mean in a function's argument number `index`, counted from zero.
+/// Returns the meaning of backslashes in string literals in argument `index` (from zero) of a
+/// function.
 fn literals_of(function: &str, index: usize) -> Literals {
     match (function, index) {
         ("match" | "replace" | "mvfind", 1) | ("searchmatch", 0) => Literals::Pattern,
@@ -479,7 +481,7 @@ fn control(escaped: char) -> Option<char> {
     }
 }
 
-/// Returns the index after the ASCII digits that begin at `start`.
+/// Returns the offset after the ASCII digits that begin at `start`.
 fn digits(text: &str, start: usize) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     start + rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())
@@ -569,7 +571,8 @@ mod tests {
     #[test]
     fn backslashes_in_texts() {
         check(r#""a\tb\\tc\"d\w""#, r#""a\tb\\tc\"d\\w""#);
-        // The regular expression's engine gets `\t` itself; the replacement is a text again.
+        // The pattern keeps `\t` for the regular expression engine; the replacement is ordinary
+        // text.
         check(r#"replace(x, "\t\\\\", "\n\1")"#, r#"(replace! x "\\t\\\\" "\n\\1")"#);
         check(r#"match(lower("\t"), "\t")"#, r#"(match! (lower! "\t") "\\t")"#);
         assert_eq!(unescape_controls(r"a\tb\d"), "a\tb\\d");

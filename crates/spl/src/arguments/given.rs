@@ -1,8 +1,8 @@
-//! Options read by the table that a command declares, and what is wrong with them.
+//! Reads options by the table that a command declares, and reports what is wrong with them.
 //!
-//! A command's parser does not look at options: [`Arguments::more`] takes those that come next, wherever
-//! they stand, and checks them against the table. What is wrong with one is reported and does not end
-//! reading, so that every mistake of a command is found at once.
+//! A command's parser does not handle options itself: [`Arguments::more`] takes the options that
+//! come next, wherever they appear, and checks them against the table. A wrong option is reported
+//! without ending the parse, so that all mistakes of a command are found at once.
 
 use spilltrail_diagnostic::{Code, Diagnostic, Severity, Span, Spanned, similar};
 
@@ -12,17 +12,17 @@ use crate::EvalExpr;
 use crate::cursor::Cursor;
 use crate::time;
 
-/// An option that was written.
+/// An option as written in the search.
 #[derive(Debug, Clone)]
 pub(super) struct Given {
     argument: &'static Argument,
-    /// Name and value.
+    /// The span of the name and the value.
     span: Span,
-    /// The value; `None` if it is not one that the option takes.
+    /// The value; `None` if the option does not accept it.
     value: Option<Spanned<OptionValue>>,
 }
 
-/// The value of an option, by what its declaration takes.
+/// The value of an option, with the type that its declaration takes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OptionValue {
     /// [`Takes::Bool`]
@@ -33,17 +33,17 @@ pub enum OptionValue {
     Number(f64),
     /// [`Takes::Span`]
     Span(time::Span),
-    /// [`Takes::OneOf`], as the declaration writes it.
+    /// [`Takes::OneOf`], in the declaration's spelling.
     Word(&'static str),
     /// [`Takes::Condition`]
     Condition(EvalExpr),
-    /// Everything else, as it is written, without quotes.
+    /// Any other value, as written but without quotes.
     Text(String),
 }
 
-/// A type that options have.
+/// A type that an option's value can have.
 pub trait FromOption: Sized {
-    /// Returns the value, or `None` if it is of another type.
+    /// Returns the value, or `None` if it has another type.
     fn from_option(value: &OptionValue) -> Option<Self>;
 }
 
@@ -71,13 +71,13 @@ from_option! {
 }
 
 impl Arguments<'_> {
-    /// Takes the options that come next, and returns true if something else follows.
+    /// Takes the options that come next; returns true if any other text follows.
     pub fn more(&mut self) -> bool {
         self.options();
         !self.is_empty()
     }
 
-    /// Takes the options that come next; a comma after one is skipped.
+    /// Takes the options that come next, each with an optional comma after it.
     pub fn options(&mut self) {
         while let Some(name) = self.option_name() {
             self.take_option(&name);
@@ -85,36 +85,36 @@ impl Arguments<'_> {
         }
     }
 
-    /// Takes options up to the end, where nothing else may stand.
+    /// Takes options up to the end of the arguments.
     ///
     /// # Errors
-    /// A syntax error at anything else.
+    /// Fails with a syntax error at any other text.
     pub fn finish_with_options(&mut self) -> Result<(), Diagnostic> {
         self.options();
         self.finish()
     }
 
-    /// Reports something that is wrong, or doubtful, and does not end reading.
+    /// Reports an error or a warning without ending the parse.
     pub fn report(&mut self, diagnostic: Diagnostic) {
         self.reported.push(diagnostic);
     }
 
-    /// Returns what was reported.
+    /// Returns the reported problems.
     #[must_use]
     pub fn into_reported(self) -> Vec<Diagnostic> {
         self.reported
     }
 
-    /// Returns true if what was reported keeps the command from running.
+    /// Returns true if a reported problem prevents the command from running.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.reported.iter().any(|diagnostic| diagnostic.severity > Severity::Warning)
     }
 
-    /// Returns the value of an option: what is written, or the declared default.
+    /// Returns the value of an option: the written value or else the declared default.
     ///
     /// # Panics
-    /// The command does not declare the option, or not with a default of this type.
+    /// Panics if the command does not declare the option with a default of this type.
     #[must_use]
     pub fn value<T: FromOption>(&self, name: &str) -> T {
         if let Some(given) = self.given::<T>(name) {
@@ -127,7 +127,8 @@ impl Arguments<'_> {
         T::from_option(&value).expect("the option is read as what it takes")
     }
 
-    /// Returns what is written as the value of an option; `None` if it is not there, or wrong.
+    /// Returns the written value of an option; `None` if the option is absent or its value is
+    /// wrong.
     #[must_use]
     pub fn given<T: FromOption>(&self, name: &str) -> Option<Spanned<T>> {
         debug_assert!(self.declaration(name).is_some(), "the command declares `{name}`");
@@ -135,14 +136,14 @@ impl Arguments<'_> {
         Some(Spanned::new(T::from_option(&value.value)?, value.span))
     }
 
-    /// Returns where an option is written, name and value, also if its value is wrong.
+    /// Returns the span of an option's name and value, even if the value is wrong.
     #[must_use]
     pub fn given_at(&self, name: &str) -> Option<Span> {
         debug_assert!(self.declaration(name).is_some(), "the command declares `{name}`");
         self.written(name).map(|given| given.span)
     }
 
-    /// Warns that an option, if it is written, changes nothing in this search.
+    /// Warns that an option, if written, has no effect in this search.
     pub fn without_effect(&mut self, name: &str, why: &str) {
         if let Some(span) = self.given_at(name) {
             let command = &self.command.name.value;
@@ -151,7 +152,7 @@ impl Arguments<'_> {
         }
     }
 
-    /// Takes a number of rows and the like, written by its position; a negative one is reported.
+    /// Takes a count, such as a number of rows, by its position; reports a negative number.
     pub fn count(&mut self) -> Option<Spanned<usize>> {
         let number = self.integer()?;
         let count = usize::try_from(number.value).unwrap_or_else(|_| {
@@ -181,7 +182,7 @@ impl Arguments<'_> {
         Some(name)
     }
 
-    /// Takes the value of the option `name` and checks both.
+    /// Takes the value of the option `name` and checks the name and the value.
     fn take_option(&mut self, name: &Spanned<String>) {
         let Some(argument) = self.declaration(&name.value) else {
             let value = option_value(&mut self.cursor);
@@ -218,7 +219,8 @@ impl Arguments<'_> {
         self.given.push(Given { argument, span, value });
     }
 
-    /// Reports an option that is not honored, unless its value is the default, which is what happens.
+    /// Reports an option that is not supported, unless its value is the default, which is the
+    /// actual behavior.
     fn judge(
         &mut self,
         argument: &Argument,
@@ -271,7 +273,7 @@ impl Arguments<'_> {
     }
 }
 
-/// Reads the value of an option.
+/// Parses the value of an option by its declared type.
 fn typed(argument: &Argument, text: &Spanned<String>) -> Result<OptionValue, Diagnostic> {
     let written = text.value.as_str();
     let is_within = |number: f64| match argument.range {
@@ -280,7 +282,7 @@ fn typed(argument: &Argument, text: &Spanned<String>) -> Result<OptionValue, Dia
         None => true,
     };
     let value = match argument.takes {
-        // Nothing at all is written; the empty text has quotes.
+        // The option has no value at all; an empty text would have quotes.
         _ if text.span.start == text.span.end => None,
         Takes::Bool => boolean(written).map(OptionValue::Bool),
         #[expect(clippy::cast_precision_loss, reason = "ranges are small numbers")]
@@ -317,7 +319,7 @@ fn typed(argument: &Argument, text: &Spanned<String>) -> Result<OptionValue, Dia
     })
 }
 
-/// Returns what an option takes, in words.
+/// Returns a description of the values that an option takes.
 fn expected(argument: &Argument) -> String {
     let mut words = match argument.takes {
         Takes::Bool => "`true` or `false`".to_owned(),
@@ -339,7 +341,7 @@ fn expected(argument: &Argument) -> String {
     words
 }
 
-/// Reads a truth value.
+/// Parses a truth value.
 fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "t" | "true" | "1" | "yes" | "y" => Some(true),
@@ -348,9 +350,9 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Reads a condition: `(expr)`, `"(expr)"`, or `"("expr")"` as Splunk's documentation prints it.
+/// Parses a condition: `(expr)`, `"(expr)"`, or `"("expr")"` as Splunk's documentation prints it.
 ///
-/// `start` is where the value begins, `cursor` where `text`, the value, ends.
+/// `start` is at the beginning of the value `text`, and `cursor` is after its end.
 fn condition(
     text: &Spanned<String>,
     start: Cursor<'_>,
@@ -376,7 +378,7 @@ fn condition(
     whole(&text.value, text.span.start + quote)
 }
 
-/// Reads a text that is one expression and begins at `base`.
+/// Parses a text that is exactly one expression and begins at offset `base`.
 fn whole(text: &str, base: usize) -> Result<EvalExpr, Diagnostic> {
     let mut cursor = Cursor::new(text, base);
     let expr = eval::expression(&mut cursor)?;
@@ -410,7 +412,7 @@ mod tests {
         }
     }
 
-    /// Returns code, span and message of everything that is reported.
+    /// Returns the code, span and message of every reported diagnostic.
     fn reported(text: &str) -> Vec<(String, (usize, usize), String)> {
         let command = command(text);
         let mut arguments = Arguments::of(&command, DECLARED);
@@ -449,7 +451,7 @@ mod tests {
         assert_eq!(span, time::parse_span("5m"));
     }
 
-    /// Code, marked place and message.
+    /// The code, span and message of a diagnostic.
     type Reported<'a> = (&'a str, (usize, usize), &'a str);
 
     #[test]

@@ -1,8 +1,8 @@
-//! A command's arguments, read piece by piece by the command itself.
+//! Reads a command's arguments piece by piece, as the command asks for them.
 //!
-//! There is no token list: in `search`, `a-b` is one name, in `eval` it is a subtraction. A command asks
-//! for what its grammar has at this place, and [`Arguments`] reads it there. All spans are places in the
-//! expanded text.
+//! SPL has no common token list: `a-b` is one name in `search` but a subtraction in `eval`. A
+//! command asks for what its grammar allows at the current position, and [`Arguments`] reads it
+//! there. All spans are byte ranges of the expanded text.
 
 mod assignments;
 mod declared;
@@ -26,29 +26,29 @@ pub use eval::{parse_eval, unescape_controls};
 pub use given::{FromOption, OptionValue};
 pub use search::{is_time_bound, parse_search};
 
-/// A reading position in a command's arguments.
+/// A position in a command's arguments, from which the command reads on.
 #[derive(Debug, Clone)]
 pub struct Arguments<'a> {
     command: &'a Command,
     cursor: Cursor<'a>,
-    /// What [`Arguments::finish`] says that it expected.
+    /// The text that the error of [`Arguments::finish`] names as expected.
     expected: &'static str,
-    /// What the command declares.
+    /// The arguments that the command declares.
     declared: &'static [Argument],
-    /// The options so far, in the order of the text.
+    /// The options read so far, in the order of the text.
     given: Vec<Given>,
-    /// What is wrong so far.
+    /// The problems found so far.
     reported: Vec<Diagnostic>,
 }
 
 impl<'a> Arguments<'a> {
-    /// Starts at the beginning of `command`'s arguments.
+    /// Returns a reader at the beginning of `command`'s arguments, without declared arguments.
     #[must_use]
     pub fn new(command: &'a Command) -> Self {
         Self::of(command, &[])
     }
 
-    /// Starts at the beginning of `command`'s arguments, of which it declares these.
+    /// Returns a reader at the beginning of `command`'s arguments, with its declared arguments.
     #[must_use]
     pub fn of(command: &'a Command, declared: &'static [Argument]) -> Self {
         let cursor = Cursor::new(&command.arguments.value, command.arguments.span.start);
@@ -56,13 +56,13 @@ impl<'a> Arguments<'a> {
         Self { command, cursor, expected: "the end of the command", declared, given, reported }
     }
 
-    /// Returns the command whose arguments these are.
+    /// Returns the command that the arguments belong to.
     #[must_use]
     pub fn command(&self) -> &'a Command {
         self.command
     }
 
-    /// Returns the place of all arguments, or of the command's name when there are none.
+    /// Returns the span of all arguments, or of the command's name if it has none.
     #[must_use]
     pub fn span(&self) -> Span {
         if self.command.arguments.value.is_empty() {
@@ -72,18 +72,18 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Returns true if nothing but blanks is left.
+    /// Returns true if only blanks are left.
     pub fn is_empty(&mut self) -> bool {
         self.cursor.at_end()
     }
 
-    /// Returns the place of the next character, blanks included.
+    /// Returns the offset of the next character, which may be a blank.
     #[must_use]
     pub fn position(&self) -> usize {
         self.cursor.position()
     }
 
-    /// Takes `symbol` if it comes next. `=` does not match the first half of `==`.
+    /// Takes `symbol` if it comes next; `=` does not match the first half of `==`.
     pub fn symbol(&mut self, symbol: &str) -> Option<Span> {
         self.cursor.skip_blanks();
         if symbol == "=" && self.cursor.rest().starts_with("==") {
@@ -92,7 +92,9 @@ impl<'a> Arguments<'a> {
         self.cursor.eat(symbol)
     }
 
-    /// Takes a text in double quotes; only `\"` and `\\` are replaced, as regular expressions want it.
+    /// Takes a text in double quotes.
+    ///
+    /// Only `\"` and `\\` are unescaped, because regular expressions need all other backslashes.
     pub fn quoted(&mut self) -> Option<Spanned<String>> {
         self.cursor.skip_blanks();
         let mut ahead = self.cursor.clone();
@@ -101,45 +103,46 @@ impl<'a> Arguments<'a> {
         Some(Spanned::new(unescape(raw.value), raw.span))
     }
 
-    /// Takes one eval expression, as far as it goes.
+    /// Takes the longest possible eval expression.
     ///
     /// # Errors
-    /// What comes next is no expression.
+    /// Fails if no expression comes next.
     pub fn eval(&mut self) -> Result<EvalExpr, Diagnostic> {
         self.expected = "an operator or the end of the command";
         eval::expression(&mut self.cursor)
     }
 
-    /// Takes a search expression up to the end.
+    /// Takes a search expression up to the end of the arguments.
     ///
     /// # Errors
-    /// The text does not follow the grammar of `search`.
+    /// Fails if the text does not follow the grammar of `search`.
     pub fn search(&mut self) -> Result<SearchExpr, Diagnostic> {
         self.search_until(&[])
     }
 
-    /// Takes a search expression up to one of the keywords in `stop`, which may be written in any case.
+    /// Takes a search expression up to one of the keywords in `stop`, which match in any case.
     ///
     /// # Errors
-    /// The text does not follow the grammar of `search`.
+    /// Fails if the text does not follow the grammar of `search`.
     pub fn search_until(&mut self, stop: &[&str]) -> Result<SearchExpr, Diagnostic> {
         search::expression(&mut self.cursor, stop)
     }
 
-    /// Takes a pipeline in square brackets.
+    /// Takes a pipeline in square brackets, or returns `None` if the next character is no bracket.
     ///
-    /// A leading word is a command there, with or without a pipe before it. The result's first error is
-    /// returned as the error.
+    /// A leading word in brackets is a command, with or without a pipe before it. If the pipeline
+    /// has errors, the first one is returned.
     pub fn subsearch(&mut self) -> Option<Result<Pipeline, Diagnostic>> {
         subsearch(&mut self.cursor)
     }
 
-    /// Takes a text in square brackets as it stands, brackets excluded: a template of `foreach`.
+    /// Takes the literal text in square brackets, without the brackets: a template of `foreach`.
     pub fn bracketed(&mut self) -> Option<Result<Spanned<&'a str>, Diagnostic>> {
         bracketed(&mut self.cursor)
     }
 
-    /// Takes the text up to `end`, and `end` itself, if it is there; returns the text.
+    /// Takes the text up to and including `end`; returns it without `end`, or `None` if `end` is
+    /// missing.
     pub fn until(&mut self, end: &str) -> Option<Spanned<&'a str>> {
         let text = self.cursor.rest();
         let text = &text[..text.find(end)?];
@@ -148,7 +151,7 @@ impl<'a> Arguments<'a> {
         Some(Spanned::new(text, span))
     }
 
-    /// Takes everything that is left, without the blanks at its ends.
+    /// Takes all remaining text and returns it without surrounding blanks.
     pub fn rest(&mut self) -> Spanned<&'a str> {
         self.cursor.skip_blanks();
         let text = self.cursor.rest().trim_end();
@@ -156,10 +159,10 @@ impl<'a> Arguments<'a> {
         Spanned::new(text, span)
     }
 
-    /// Checks that nothing is left.
+    /// Checks that no text is left.
     ///
     /// # Errors
-    /// A syntax error at what is left.
+    /// Fails with a syntax error at the remaining text.
     pub fn finish(&mut self) -> Result<(), Diagnostic> {
         if self.cursor.at_end() {
             return Ok(());
@@ -176,7 +179,7 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Takes a text in square brackets as it stands, brackets excluded.
+/// Takes the literal text in square brackets, without the brackets.
 fn bracketed<'a>(cursor: &mut Cursor<'a>) -> Option<Result<Spanned<&'a str>, Diagnostic>> {
     cursor.skip_blanks();
     if cursor.peek() != Some('[') {

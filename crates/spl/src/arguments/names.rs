@@ -1,4 +1,4 @@
-//! Field names as `stats`, `table`, `rename` and their like write them: bare, dotted, braced or quoted.
+//! Parses field names as in `stats`, `table` and `rename`: bare, dotted, braced or quoted.
 
 use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
 
@@ -7,22 +7,24 @@ use super::options::keyword_ahead;
 use crate::cursor::{Cursor, unescape};
 
 impl Arguments<'_> {
-    /// Takes a field's name: bare (`a.b{}.c`, wildcards allowed), `"in double"` or `'in single'` quotes.
+    /// Takes a field name: bare (`a.b{}.c`, wildcards allowed), or in double or single quotes.
     ///
-    /// A bare name may end in parentheses, because `stats` names its columns so: `sum(bytes)`.
+    /// A bare name may end in parentheses, because `stats` names its columns that way:
+    /// `sum(bytes)`.
     ///
     /// # Errors
-    /// What comes next is no name.
+    /// Fails if no field name comes next.
     pub fn field(&mut self) -> Result<Spanned<String>, Diagnostic> {
         field(&mut self.cursor)
     }
 
-    /// Takes fields that blanks or commas separate, up to something else or the end; at least one.
+    /// Takes one or more fields separated by blanks or commas.
     ///
-    /// An option (`name=value`) and a square bracket are something else.
+    /// The list ends at an option (`name=value`), at a square bracket, or at any other text that is
+    /// not a field.
     ///
     /// # Errors
-    /// There is no field at all, or a quote is not closed.
+    /// Fails if no field comes next, or if a quote is not closed.
     pub fn fields(&mut self) -> Result<Vec<Spanned<String>>, Diagnostic> {
         self.fields_until(&[])
     }
@@ -30,7 +32,7 @@ impl Arguments<'_> {
     /// Takes fields as [`Arguments::fields`] does, up to one of the keywords in `stop` (any case).
     ///
     /// # Errors
-    /// There is no field before it, or a quote is not closed.
+    /// Fails if no field comes before the keyword, or if a quote is not closed.
     pub fn fields_until(&mut self, stop: &[&str]) -> Result<Vec<Spanned<String>>, Diagnostic> {
         self.expected = "a field or the end of the command";
         fields(&mut self.cursor, stop)
@@ -52,7 +54,7 @@ pub(super) fn fields(
     if fields.is_empty() { Err(cursor.expected("a field")) } else { Ok(fields) }
 }
 
-/// Returns true if a field's name comes next that is not the name of an option.
+/// Returns true if a field name comes next that does not begin an option.
 fn field_ahead(cursor: &mut Cursor<'_>) -> bool {
     cursor.skip_blanks();
     match cursor.peek() {

@@ -1,4 +1,4 @@
-//! `name=value` options, keywords and plain words.
+//! Parses `name=value` options, keywords and plain words.
 
 use spilltrail_diagnostic::{Span, Spanned};
 
@@ -8,9 +8,9 @@ use crate::cursor::{Cursor, is_word, unescape};
 impl Arguments<'_> {
     /// Takes the option `name` (in any case) if it comes next, and returns its value.
     ///
-    /// Blanks around `=` are allowed. The value is a bare word, a quoted text, returned without its
-    /// quotes, or text in balanced parentheses or brackets, returned with them (`eval(x=1)` too). A
-    /// missing value is returned as empty text.
+    /// Blanks around `=` are allowed. The value is a bare word, a quoted text, or text in balanced
+    /// parentheses or brackets (including `eval(x=1)`). Quotes are removed, parentheses and
+    /// brackets are kept. A missing value is returned as empty text.
     pub fn option(&mut self, name: &str) -> Option<Spanned<String>> {
         let mut ahead = self.cursor.clone();
         let written = option_name(&mut ahead)?;
@@ -22,7 +22,7 @@ impl Arguments<'_> {
         Some(value)
     }
 
-    /// Takes the next option, whatever its name; returns name and value.
+    /// Takes the next option, whatever its name; returns its name and value.
     pub fn any_option(&mut self) -> Option<(Spanned<String>, Spanned<String>)> {
         let mut ahead = self.cursor.clone();
         let name = option_name(&mut ahead)?;
@@ -43,8 +43,9 @@ impl Arguments<'_> {
         keyword_ahead(&mut self.cursor, word)
     }
 
-    /// Takes a quoted text without its quotes, or a bare run up to a blank, a comma, a parenthesis, a
-    /// square bracket or a pipe.
+    /// Takes a quoted text without its quotes, or a bare word.
+    ///
+    /// A bare word ends at a blank, a comma, a parenthesis, a square bracket or a pipe.
     pub fn word(&mut self) -> Option<Spanned<String>> {
         self.cursor.skip_blanks();
         match self.cursor.peek()? {
@@ -58,7 +59,8 @@ impl Arguments<'_> {
         }
     }
 
-    /// Takes a whole number with an optional sign; a number with more behind it (`5m`) is none.
+    /// Takes an integer with an optional sign; a number followed by other characters (`5m`) is not
+    /// taken.
     pub fn integer(&mut self) -> Option<Spanned<i64>> {
         let mut ahead = self.clone();
         let word = ahead.word()?;
@@ -71,7 +73,7 @@ impl Arguments<'_> {
     }
 }
 
-/// Returns true if the unquoted word `word` comes next as a word of its own.
+/// Returns true if the unquoted word `word` comes next as a whole word.
 pub(super) fn keyword_ahead(cursor: &mut Cursor<'_>, word: &str) -> bool {
     cursor.skip_blanks();
     let rest = cursor.rest();

@@ -1,8 +1,8 @@
-//! The expression grammar of `search`, which `tstats where` and lookups' `where` share.
+//! Parses the expressions of `search`, `tstats where` and the `where` of lookups.
 //!
-//! From loose to tight: AND (written or implied by adjacency), OR, NOT: not the order of `eval`. Only
-//! upper-case AND, OR and NOT are operators; in lower case they are terms like any other. The right side of
-//! a comparison is always a literal.
+//! From loosest to tightest, the operators are AND (written or implied by adjacency), OR, and NOT;
+//! this differs from `eval`. Only uppercase AND, OR and NOT are operators; in lowercase they are
+//! ordinary terms. The right side of a comparison is always a literal.
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 
@@ -13,7 +13,7 @@ use crate::{CompareOp, SearchExpr, SearchLiteral, TermForm};
 
 const OPERAND: &str = "a search term";
 
-/// Fields that bound the time of a search instead of being compared.
+/// Fields that set the time bounds of a search instead of being compared.
 const TIME_BOUNDS: &[&str] = &[
     "earliest",
     "latest",
@@ -42,18 +42,18 @@ const TIME_BOUNDS: &[&str] = &[
     "searchtimespanmonths",
 ];
 
-/// Returns true if a comparison with this field by `=`, in any case, bounds the time of a search.
+/// Returns true if a comparison of this field by `=`, in any case, sets a time bound of a search.
 #[must_use]
 pub fn is_time_bound(field: &str) -> bool {
     TIME_BOUNDS.iter().any(|bound| bound.eq_ignore_ascii_case(field))
 }
 
-/// Parses a text that is one search expression; spans are places in `text`.
+/// Parses a text that is one search expression; spans are byte ranges of `text`.
 ///
 /// Empty text and a lone `*` are [`SearchExpr::All`].
 ///
 /// # Errors
-/// The text does not follow the grammar of `search`.
+/// Fails if the text does not follow the grammar of `search`.
 pub fn parse_search(text: &str) -> Result<SearchExpr, Diagnostic> {
     expression(&mut Cursor::new(text, 0), &[])
 }
@@ -83,7 +83,7 @@ struct Parser<'c, 'a, 's> {
 }
 
 impl Parser<'_, '_, '_> {
-    /// Returns true at the end and before a keyword that ends the expression.
+    /// Returns true at the end of the text or before a keyword that ends the expression.
     fn stops(&mut self) -> bool {
         self.cursor.at_end() || self.stop.iter().any(|word| keyword_ahead(self.cursor, word))
     }
@@ -102,7 +102,7 @@ impl Parser<'_, '_, '_> {
 
     /// Skips a comma between terms, which separates them like a blank.
     ///
-    /// A comma in front of text belongs to a value that should have been quoted, and is an error.
+    /// A comma directly before text is an error, because it belongs to a value that needs quotes.
     fn skip_comma(&mut self) {
         self.cursor.skip_blanks();
         let mut after = self.cursor.rest().chars();
@@ -163,7 +163,7 @@ impl Parser<'_, '_, '_> {
         Err(self.cursor.expected("a search term, AND, OR or `)`").label(open, "to close this"))
     }
 
-    /// Takes a phrase, or a comparison whose field is in quotes.
+    /// Takes a phrase, or a comparison with a quoted field.
     fn quoted(&mut self) -> Result<SearchExpr, Diagnostic> {
         let raw = match self.cursor.quoted('"') {
             Some(raw) => raw?,
@@ -210,7 +210,7 @@ impl Parser<'_, '_, '_> {
         Ok(SearchExpr::Term { text, form: TermForm::Word })
     }
 
-    /// Takes an operator and its right side, if they follow the name that was just taken.
+    /// Takes an operator and its right side if they follow the name taken before.
     fn comparison(&mut self, field: &Spanned<String>) -> Result<Option<SearchExpr>, Diagnostic> {
         let mut ahead = self.cursor.clone();
         if keyword_ahead(&mut ahead, "IN") {
@@ -306,7 +306,7 @@ impl Parser<'_, '_, '_> {
         Ok(Spanned::new(text, span))
     }
 
-    /// Takes the `(…)` of `TERM` or `CASE`, whose name stands at `name`.
+    /// Takes the `(…)` of `TERM` or `CASE`; `name` is the span of that word.
     fn directive(&mut self, name: Span) -> Result<Spanned<String>, Diagnostic> {
         let whole = self.cursor.balanced()?;
         let inner = whole.value[1..whole.value.len() - 1].trim();
@@ -357,22 +357,23 @@ impl Parser<'_, '_, '_> {
         ahead
     }
 
-    /// Returns true if `word` comes next, in upper case and as a word of its own.
+    /// Returns true if `word` comes next in uppercase and as a whole word.
     fn operator_ahead(&mut self, word: &str) -> bool {
         keyword_ahead(self.cursor, word) && self.cursor.rest().starts_with(word)
     }
 }
 
-/// Where a bare piece ends, apart from blanks, commas, quotes, parentheses and square brackets.
+/// The characters that end a bare piece, besides blanks, commas, quotes, parentheses and square
+/// brackets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ends {
-    /// Nowhere else: the right side of a comparison.
+    /// No others: for the right side of a comparison.
     AtBlanks,
-    /// At `=`, `<`, `>` and `!=`: a term, which may be the left side of a comparison.
+    /// Also `=`, `<`, `>` and `!=`: for a term, which may be the left side of a comparison.
     AtOperators,
 }
 
-/// Takes a bare piece, escapes not yet removed; it may be empty.
+/// Takes a bare piece, which may be empty and keeps its escapes.
 fn take_bare<'a>(cursor: &mut Cursor<'a>, ends: Ends) -> Spanned<&'a str> {
     let rest = cursor.rest();
     let mut characters = rest.char_indices().peekable();
@@ -383,7 +384,7 @@ fn take_bare<'a>(cursor: &mut Cursor<'a>, ends: Ends) -> Spanned<&'a str> {
             '=' | '<' | '>' => ends == Ends::AtOperators,
             '!' => ends == Ends::AtOperators && rest[index..].starts_with("!="),
             '\\' => {
-                // A backslash takes the meaning of the next quote, pipe or backslash away.
+                // A backslash escapes the quote, pipe or backslash after it.
                 characters.next_if(|(_, next)| matches!(next, '"' | '\\' | '|'));
                 false
             }
@@ -398,8 +399,9 @@ fn take_bare<'a>(cursor: &mut Cursor<'a>, ends: Ends) -> Spanned<&'a str> {
     Spanned::new(&rest[..length], span)
 }
 
-/// Returns true for a bare value that is an operator, or begins with `=` or `>` as the second half of
-/// one: `a = = 1`, `a<>1`. Such text needs quotes.
+/// Returns true for a bare value that is an operator or begins with the second half of one.
+///
+/// In `a = = 1` and `a<>1`, such text is probably a mistake, so it needs quotes.
 fn is_operator(value: &str) -> bool {
     value.starts_with(['=', '>']) || matches!(value, "<" | "<=" | "!=")
 }
@@ -434,7 +436,7 @@ fn operator_after(cursor: &mut Cursor<'_>) -> Option<CompareOp> {
     Some(op)
 }
 
-/// `field::value` compares a field that was indexed, which for us is a field like any other.
+/// Returns the comparison for `field::value`; indexed fields are compared like any other field.
 fn indexed_field(field: &str, value: &str, span: Span) -> SearchExpr {
     let middle = span.start + field.len();
     let literal = SearchLiteral { text: unescape_literal(value), exact_case: false, quoted: false };

@@ -1,5 +1,5 @@
-//! The arguments that `stats`, `eventstats`, `streamstats`, `chart`, `timechart` and `tstats` share:
-//! aggregates with their names, and BY fields.
+//! Parses the arguments shared by `stats`, `eventstats`, `streamstats`, `chart`, `timechart` and
+//! `tstats`: aggregates with their names, and BY fields.
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 
@@ -14,10 +14,10 @@ const EXPRESSION_HELP: &str =
     "an expression in a statistics function is written `sum(eval(…))`, with a name after AS";
 
 impl Arguments<'_> {
-    /// Takes aggregates and, after `BY`, fields. Options stand before or after them and are the caller's.
+    /// Takes aggregates and, after `BY`, fields; the caller takes options before and after them.
     ///
     /// # Errors
-    /// There is no aggregate, or one is malformed, or no field follows `BY`.
+    /// Fails if an aggregate is missing or malformed, or if no field follows `BY`.
     pub fn stats(&mut self) -> Result<StatsArguments, Diagnostic> {
         let aggregates = self.aggregates_until(&["by"])?;
         let by = match self.keyword("by") {
@@ -27,10 +27,11 @@ impl Arguments<'_> {
         Ok(StatsArguments { aggregates, by })
     }
 
-    /// Takes aggregates that blanks or commas separate, up to the end or a keyword in `stop` (any case).
+    /// Takes aggregates separated by blanks or commas, up to the end or a keyword in `stop` (any
+    /// case).
     ///
     /// # Errors
-    /// There is none, or one is malformed.
+    /// Fails if an aggregate is missing or malformed.
     pub fn aggregates_until(&mut self, stop: &[&str]) -> Result<Vec<Aggregate>, Diagnostic> {
         self.expected = "a statistics function, AS, BY or the end of the command";
         let mut aggregates = Vec::new();
@@ -83,7 +84,7 @@ fn aggregate(cursor: &mut Cursor<'_>) -> Result<Aggregate, Diagnostic> {
     Ok(Aggregate { function, argument, rest, output, renamed })
 }
 
-/// Takes what an aggregate is applied to; returns it and how a default name shows it.
+/// Takes the argument of an aggregate; returns it and its text in the default output name.
 fn first_argument(
     cursor: &mut Cursor<'_>,
     open: Span,
@@ -128,7 +129,7 @@ fn default_name(function: &str, argument: &str, rest: &[Spanned<String>]) -> Str
     name
 }
 
-/// Takes the `)` that belongs to the `(` at `open`.
+/// Takes the `)` that closes the `(` at `open`.
 fn close(cursor: &mut Cursor<'_>, open: Span) -> Result<Span, Diagnostic> {
     if let Some(span) = cursor.eat(")") {
         return Ok(span);
@@ -248,7 +249,7 @@ mod tests {
 
     #[test]
     fn errors_show_the_place() {
-        // Places count from the pipe; the arguments begin at byte 8.
+        // Offsets count from the pipe; the arguments begin at byte 8.
         let cases = [
             (
                 "by a",

@@ -1,8 +1,9 @@
-//! Macros that Splunk's Common Information Model and content apps bring along.
+//! Defines the macros of Splunk's Common Information Model and content apps.
 
 use super::definition::MacroDefinition;
 
-/// Data models whose events may be limited to some indexes by a macro `cim_<model>_indexes`.
+/// The data models that have a macro `cim_<model>_indexes`, which may limit their events to some
+/// indexes.
 const DATA_MODELS: &[&str] = &[
     "Alerts",
     "Application_State",
@@ -32,11 +33,11 @@ const DATA_MODELS: &[&str] = &[
     "Web",
 ];
 
-/// Name, argument names, text.
+/// The name, argument names and text of each macro.
 const MACROS: &[(&str, &[&str], &str)] = &[
-    // Data models name their fields `Model.field`; searches go on without the prefix.
+    // A data model names its fields `Model.field`; later commands use the names without the prefix.
     ("drop_dm_object_name", &["object_name"], "rename $object_name$.* as *"),
-    // There are no accelerated summaries here: a data model is evaluated over the events.
+    // Data models have no accelerated summaries here; they are evaluated over the events.
     ("summariesonly_config", &[], "false"),
     ("oldsummaries_config", &[], "true"),
     ("fillnull_config", &[], "null"),
@@ -66,7 +67,7 @@ const MACROS: &[(&str, &[&str], &str)] = &[
 ];
 
 pub(super) fn definitions() -> impl Iterator<Item = MacroDefinition> {
-    // `()` is a search for everything.
+    // `()` is a search that matches everything.
     let indexes =
         DATA_MODELS.iter().map(|model| definition(&format!("cim_{model}_indexes"), &[], "()"));
     MACROS.iter().map(|(name, arguments, text)| definition(name, arguments, text)).chain(indexes)

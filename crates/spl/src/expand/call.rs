@@ -1,20 +1,20 @@
-//! A macro call: its name, its arguments, and how they fill a definition.
+//! Parses macro calls and fills a definition with their arguments.
 
 use spilltrail_diagnostic::{Code, Diagnostic};
 
 use super::definition::MacroDefinition;
 use crate::cursor::{closing_quote, unescape};
 
-/// What stands between two backticks.
+/// The contents of a pair of backticks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Call {
     pub(super) name: String,
-    /// The arguments as they were written, blanks at their ends removed.
+    /// The arguments as written, without surrounding blanks.
     pub(super) arguments: Vec<String>,
 }
 
 impl Call {
-    /// Reads `name` or `name(argument, …)`.
+    /// Parses `name` or `name(argument, …)`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let (name, arguments) = match text.split_once('(') {
@@ -26,7 +26,8 @@ impl Call {
         is_name.then(|| Self { name: name.to_owned(), arguments })
     }
 
-    /// Pairs the definition's argument names with the call's values, given in order or as `name=value`.
+    /// Pairs the definition's argument names with the call's values, given in order or as
+    /// `name=value`.
     pub(super) fn bind<'d>(
         &self,
         definition: &'d MacroDefinition,
@@ -54,7 +55,7 @@ impl Call {
     }
 }
 
-/// Returns the length of a call's text, up to its closing backtick; one in quotes does not count.
+/// Returns the length of a call's text up to its closing backtick; backticks in quotes are skipped.
 pub(super) fn closing_backtick(text: &str) -> Option<usize> {
     let mut index = 0;
     while let Some(found) = text[index..].find(['`', '"']) {
@@ -93,7 +94,7 @@ pub(super) fn fill(text: &str, arguments: &[(&str, String)]) -> String {
     filled
 }
 
-/// Splits at the commas outside quotes and brackets; nothing at all is no argument.
+/// Splits at commas outside quotes and brackets; blank text gives an empty list.
 fn split(text: &str) -> Vec<String> {
     if text.trim().is_empty() {
         return Vec::new();
@@ -117,14 +118,14 @@ fn split(text: &str) -> Vec<String> {
     arguments
 }
 
-/// Returns name and value of `name=value`, if the definition has an argument of that name.
+/// Returns the name and value of `name=value` if the definition has an argument with that name.
 fn named<'d>(argument: &str, definition: &'d MacroDefinition) -> Option<(&'d str, String)> {
     let (name, text) = argument.split_once('=')?;
     let name = definition.arguments.iter().find(|known| *known == name.trim())?;
     Some((name, value(text.trim())))
 }
 
-/// Returns an argument without the double quotes around the whole of it.
+/// Returns an argument without the double quotes that enclose all of it, if it has them.
 fn value(argument: &str) -> String {
     let inner = argument.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     match inner {

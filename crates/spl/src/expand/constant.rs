@@ -1,5 +1,7 @@
-//! Eval expressions that are known before a search runs: macro definitions with `iseval`, and macro
-//! validation. There are no events, so every field is null.
+//! Evaluates the eval expressions of macros before a search runs: `iseval` definitions and
+//! validation.
+//!
+//! No events exist at that time, so every field is null.
 
 use spilltrail_diagnostic::{Code, Diagnostic};
 
@@ -14,7 +16,7 @@ enum Constant {
     Text(String),
 }
 
-/// Evaluates a macro's definition to the text that takes the call's place.
+/// Evaluates a macro's definition to the text that replaces the call.
 pub(super) fn text(definition: &MacroDefinition, expression: &str) -> Result<String, Diagnostic> {
     match evaluate_text(definition, expression)? {
         Constant::Text(text) => Ok(text),
@@ -27,9 +29,10 @@ pub(super) fn text(definition: &MacroDefinition, expression: &str) -> Result<Str
     }
 }
 
-/// Checks a macro's arguments.
+/// Checks a macro's arguments with its validation expression.
 ///
-/// A Boolean expression must be true. Any other must be null; a text is the message to show.
+/// A Boolean expression must be true. Any other expression must be null; if it returns text, that
+/// text is the error message.
 pub(super) fn validate(definition: &MacroDefinition, expression: &str) -> Result<(), Diagnostic> {
     let expr = parse(definition, expression)?;
     let default = || format!("arguments of `{}` are not valid", definition.title());
@@ -73,7 +76,7 @@ fn unsupported(definition: &MacroDefinition, what: &str) -> Diagnostic {
     .help("write the macro's text without `iseval` or `validation`")
 }
 
-/// Returns true if the expression's value is a Boolean whatever its operands are.
+/// Returns true if the expression is Boolean for any values of its operands.
 fn is_boolean(expr: &EvalExpr) -> bool {
     match &expr.node {
         EvalNode::Unary(UnaryOp::Not, _) | EvalNode::In(..) => true,
@@ -91,7 +94,7 @@ fn is_boolean(expr: &EvalExpr) -> bool {
     }
 }
 
-/// Evaluates the expression; the error names what is not supported.
+/// Evaluates the expression; the error names the part that is not supported.
 fn evaluate(expr: &EvalExpr) -> Result<Constant, String> {
     match &expr.node {
         EvalNode::Number(text) => Ok(text.parse().map_or(Constant::Null, Constant::Number)),
@@ -169,7 +172,7 @@ fn compare(op: CompareOp, left: &Constant, right: &Constant) -> Constant {
 
 fn call(name: &str, arguments: &[EvalExpr]) -> Result<Constant, String> {
     use Constant::{Bool, Null, Number, Text};
-    // These two must not look at the branches that they do not take.
+    // These functions must not evaluate the arguments that they do not return.
     match (name, arguments) {
         ("if", [condition, yes, no]) => {
             let taken = if evaluate(condition)? == Bool(true) { yes } else { no };
@@ -221,9 +224,10 @@ fn as_text(value: &Constant) -> String {
     }
 }
 
-/// Returns a number as SPL shows it: a whole number without a fraction.
+/// Returns a number as SPL prints it, without a fraction if it is whole.
 fn shown(number: f64) -> String {
-    // `{}` gives the shortest digits that read back, and no exponent; adding zero turns -0 into 0.
+    // `{}` prints the fewest digits that parse to the same number, without an exponent; adding zero
+    // turns -0 into 0.
     format!("{}", number + 0.0)
 }
 

@@ -1,35 +1,36 @@
-//! Macro definitions and the set that a search may use.
+//! Defines macros and the set of macros that a search may use.
 
 use indexmap::IndexMap;
 
 /// A macro: a named piece of search text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MacroDefinition {
-    /// The name, without the number of arguments that `macros.conf` puts behind it.
+    /// The name, without the argument count that `macros.conf` appends to it.
     pub name: String,
     /// The arguments' names, in order.
     pub arguments: Vec<String>,
-    /// The text, with `$argument$` where an argument goes.
+    /// The text, with `$argument$` in the positions of arguments.
     pub definition: String,
-    /// True if the definition is an eval expression whose result is the text.
+    /// True if the definition is an eval expression that returns the text.
     pub is_eval: bool,
-    /// An eval expression over the arguments: a Boolean that must be true, or a message that must be null.
+    /// An eval expression over the arguments: a Boolean that must be true, or a message that must
+    /// be null.
     pub validation: Option<String>,
-    /// What to say when a Boolean validation is not true.
+    /// The error message for a Boolean validation that is not true.
     pub error_message: Option<String>,
-    /// The file that it comes from, or `built-in`.
+    /// The file that defines the macro, or `built-in`.
     pub origin: String,
 }
 
 impl MacroDefinition {
-    /// Returns the name with the number of arguments, as in `rename_to(2)`.
+    /// Returns the name with the argument count, as in `rename_to(2)`.
     #[must_use]
     pub fn title(&self) -> String {
         title(&self.name, self.arguments.len())
     }
 }
 
-/// Macros by name and number of arguments: one name may have several definitions.
+/// Macros by name and argument count; a name may have several definitions.
 #[derive(Default, Clone, Debug)]
 pub struct MacroSet {
     macros: IndexMap<(String, usize), MacroDefinition>,
@@ -42,7 +43,8 @@ impl MacroSet {
         Self::default()
     }
 
-    /// Adds a macro and returns the one of the same name and number of arguments that it replaces.
+    /// Adds a macro; returns the macro with the same name and argument count that it replaces, if
+    /// any.
     pub fn insert(&mut self, definition: MacroDefinition) -> Option<MacroDefinition> {
         self.macros.insert((definition.name.clone(), definition.arguments.len()), definition)
     }
@@ -53,12 +55,13 @@ impl MacroSet {
         self.macros.get(&(name.to_owned(), arity))
     }
 
-    /// Returns all macros, in the order in which they came.
+    /// Returns all macros, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &MacroDefinition> {
         self.macros.values()
     }
 
-    /// Returns the macros that searches expect of Splunk's own apps, which no content folder defines.
+    /// Returns the macros of Splunk's own apps, which searches expect but no content folder
+    /// defines.
     #[must_use]
     pub fn builtin() -> Self {
         let mut set = Self::new();
@@ -69,7 +72,7 @@ impl MacroSet {
     }
 }
 
-/// Returns a macro's name with its number of arguments, if it has any.
+/// Returns a macro's name, with its argument count if it has arguments.
 pub(super) fn title(name: &str, arity: usize) -> String {
     if arity == 0 { name.to_owned() } else { format!("{name}({arity})") }
 }

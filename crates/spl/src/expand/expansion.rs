@@ -1,8 +1,8 @@
-//! Expanded text and the way back to what the user wrote.
+//! Maps positions in expanded text back to the text that the user wrote.
 
 use spilltrail_diagnostic::{Diagnostic, Span};
 
-/// How much of a macro's text a note repeats.
+/// The maximum length of a macro's text in a note.
 const NOTE_LENGTH: usize = 120;
 
 /// A search with its macros expanded.
@@ -10,7 +10,7 @@ const NOTE_LENGTH: usize = 120;
 pub struct Expansion {
     /// The expanded text.
     pub text: String,
-    /// Where each part of the text came from, in order and without gaps.
+    /// The origin of each part of the text, in order and without gaps.
     segments: Vec<Segment>,
     calls: Vec<ExpandedCall>,
     used: Vec<String>,
@@ -18,27 +18,27 @@ pub struct Expansion {
 
 #[derive(Debug, Clone)]
 struct Segment {
-    /// The end of the part in the expanded text.
+    /// The offset in the expanded text where the part ends.
     end: usize,
-    /// The place in the written text; the call's place for text from a macro.
+    /// The span in the written text; for text from a macro, the span of the call.
     original: Span,
-    /// True if the part stands in the written text byte for byte.
+    /// True if the part is an exact copy of written text.
     written: bool,
-    /// The innermost macro call that gave the part.
+    /// The index of the innermost macro call that produced the part.
     call: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
 struct ExpandedCall {
     title: String,
-    /// The call's text in the expanded text.
+    /// The span of the call's text in the expanded text.
     span: Span,
 }
 
 impl Expansion {
-    /// Returns the place in the written text that `span` of the expanded text came from.
+    /// Returns the span in the written text that produced `span` of the expanded text.
     ///
-    /// For text from a macro that is the whole call.
+    /// For text from a macro, this is the span of the whole call.
     #[must_use]
     pub fn original_span(&self, span: Span) -> Span {
         let Some(last) = self.segments.last() else { return span };
@@ -47,14 +47,14 @@ impl Expansion {
         }
         let first = self.original_byte(span.start);
         if span.end <= span.start {
-            // An empty place in written text stays empty.
+            // An empty span in written text stays empty.
             let written = self.segment_at(span.start).is_some_and(|(_, segment)| segment.written);
             return if written { Span::new(first.start, first.start) } else { first };
         }
         first.to(self.original_byte(span.end - 1))
     }
 
-    /// Returns the place in the written text that the byte at `index` came from.
+    /// Returns the span in the written text that produced the byte at `index`.
     fn original_byte(&self, index: usize) -> Span {
         match self.segment_at(index) {
             Some((start, segment)) if segment.written => {
@@ -66,13 +66,14 @@ impl Expansion {
         }
     }
 
-    /// Returns the innermost macro that the text at the start of `span` came from, as in `rename_to(2)`.
+    /// Returns the innermost macro that produced the text at the start of `span`, as in
+    /// `rename_to(2)`.
     #[must_use]
     pub fn macro_at(&self, span: Span) -> Option<&str> {
         Some(&self.call_at(span)?.title)
     }
 
-    /// Moves a diagnostic's places to the written text; inside a macro it also gets a note.
+    /// Moves a diagnostic's spans to the written text, adding a note if it is inside a macro.
     #[must_use]
     pub fn relocate(&self, mut diagnostic: Diagnostic) -> Diagnostic {
         let call = diagnostic.span().and_then(|span| self.call_at(span));
@@ -88,23 +89,23 @@ impl Expansion {
         }
     }
 
-    /// Returns every macro that was called, in order of first use, as in `rename_to(2)`.
+    /// Returns every macro called, in the order of first use, as in `rename_to(2)`.
     #[must_use]
     pub fn macros_used(&self) -> &[String] {
         &self.used
     }
 
-    /// Appends text that stands at `original` in the written text.
+    /// Appends a copy of the written text at `original`.
     pub(super) fn push_written(&mut self, text: &str, original: Span) {
         self.push(text, original, true, None);
     }
 
-    /// Appends text that stands for `original` in the written text.
+    /// Appends text that replaces the written text at `original`.
     pub(super) fn push_replaced(&mut self, text: &str, original: Span, call: Option<usize>) {
         self.push(text, original, false, call);
     }
 
-    /// Notes that a macro's text begins here; returns the call's number.
+    /// Marks the start of a macro's text; returns the index of the call.
     pub(super) fn begin(&mut self, title: String) -> usize {
         if !self.used.contains(&title) {
             self.used.push(title.clone());
@@ -114,12 +115,12 @@ impl Expansion {
         self.calls.len() - 1
     }
 
-    /// Notes that the text of the macro call with that number ends here.
+    /// Marks the end of the text of the macro call with that index.
     pub(super) fn end(&mut self, call: usize) {
         self.calls[call].span.end = self.text.len();
     }
 
-    /// Returns the name of the macro call with that number.
+    /// Returns the title of the macro call with that index, as in `rename_to(2)`.
     pub(super) fn title(&self, call: usize) -> &str {
         &self.calls[call].title
     }
@@ -143,7 +144,7 @@ impl Expansion {
         }
     }
 
-    /// Returns the segment that contains the byte at `index`, or the last one, and where it begins.
+    /// Returns the segment that contains the byte at `index` (or the last segment) and its start.
     fn segment_at(&self, index: usize) -> Option<(usize, &Segment)> {
         let found = self.segments.partition_point(|segment| segment.end <= index);
         let found = found.min(self.segments.len().checked_sub(1)?);

@@ -1,8 +1,9 @@
-//! Macros and comments: the text that users write becomes the text that [`crate::parse()`] reads.
+//! Expands macros and removes comments, to turn the user's text into the text for
+//! [`crate::parse()`].
 //!
-//! Expansion is textual and comes before all parsing, so a macro may hold any fragment: a term, half a
-//! clause, several commands. [`Expansion`] knows for each byte where it came from, which lets every later
-//! diagnostic point into the text that the user wrote.
+//! Expansion is textual and precedes all parsing, so a macro may contain any fragment: a term, half
+//! a clause, or several commands. [`Expansion`] records the origin of each byte, so that every
+//! later diagnostic can point into the text that the user wrote.
 
 mod builtin;
 mod call;
@@ -18,9 +19,10 @@ use call::Call;
 pub use definition::{MacroDefinition, MacroSet};
 pub use expansion::Expansion;
 
-/// How deeply macros may nest; Splunk's default for `max_macro_depth`.
+/// The maximum nesting depth of macros; Splunk's default for `max_macro_depth`.
 const MAX_DEPTH: usize = 100;
-/// How many calls one search may make, and how much text they may give; both far above real searches.
+/// The maximum number of macro calls and bytes of text in one search, far above those of real
+/// searches.
 const MAX_CALLS: usize = 10_000;
 const MAX_LENGTH: usize = 4 << 20;
 
@@ -28,10 +30,10 @@ const COMMENT: &str = "```";
 
 /// Expands the macros of `text` and replaces each comment by one blank.
 ///
-/// Neither happens inside double quotes, with one exception that published detections need: a quoted text
-/// that is nothing but a call of a known macro is expanded within its quotes. A call of an unknown macro
-/// whose name ends in `_filter` and that has no arguments is `search *`. The diagnostics' places are in
-/// `text`; what cannot be expanded is left out.
+/// Neither happens inside double quotes, with one exception that published detections need: a
+/// quoted text that consists of a single call of a known macro is expanded within its quotes. A
+/// call without arguments of an unknown macro whose name ends in `_filter` becomes `search *`. The
+/// spans of the diagnostics refer to `text`; calls that cannot be expanded are removed.
 #[must_use]
 pub fn expand_macros(text: &str, macros: &MacroSet) -> (Expansion, Vec<Diagnostic>) {
     let mut expander =
@@ -40,12 +42,12 @@ pub fn expand_macros(text: &str, macros: &MacroSet) -> (Expansion, Vec<Diagnosti
     (expander.expansion, expander.diagnostics)
 }
 
-/// Where a scanned text comes from.
+/// The origin of a text being scanned.
 #[derive(Debug, Clone, Copy)]
 enum Source {
-    /// It is the user's own text.
+    /// The user's own text.
     Written,
-    /// It is the text of the macro call with this number, which `span` of the user's text led to.
+    /// The text of the macro call with this index, produced by `span` of the user's text.
     Macro { span: Span, call: usize },
 }
 
@@ -89,7 +91,7 @@ impl Expander<'_> {
         self.copy(text, start, text.len(), source);
     }
 
-    /// Replaces the comment at the start of `rest` by a blank; returns its length.
+    /// Replaces the comment at the start of `rest` by a blank; returns the comment's length.
     fn comment(&mut self, rest: &str, at: usize, source: Source) -> usize {
         let end = rest[COMMENT.len()..].find(COMMENT);
         let length = end.map_or(rest.len(), |end| end + 2 * COMMENT.len());
@@ -105,7 +107,7 @@ impl Expander<'_> {
         length
     }
 
-    /// Expands the call at the start of `rest`; returns its length.
+    /// Expands the call at the start of `rest`; returns the call's length.
     fn call(&mut self, rest: &str, at: usize, source: Source, depth: usize) -> usize {
         let Some(length) = call::closing_backtick(&rest[1..]) else {
             let open = place(source, Span::new(at, at + 1));
@@ -130,7 +132,7 @@ impl Expander<'_> {
         length + 2
     }
 
-    /// Returns the call that a quoted text consists of, if it calls a known macro.
+    /// Returns the call if a quoted text consists of a single call of a known macro.
     fn whole_call(&self, inner: &str) -> Option<Call> {
         let body = inner.strip_prefix('`')?.strip_suffix('`')?;
         if body.contains('`') {
@@ -140,7 +142,7 @@ impl Expander<'_> {
         self.macros.get(&call.name, call.arguments.len()).is_some().then_some(call)
     }
 
-    /// Expands a call within the double quotes around it; a definition's own quotes take their place.
+    /// Expands a call within double quotes; quotes in the definition replace the surrounding ones.
     fn quoted_call(&mut self, call: &Call, whole: Span, source: Source, depth: usize) {
         let span = place(source, whole);
         let before = self.expansion.text.len();
@@ -154,13 +156,13 @@ impl Expander<'_> {
         }
     }
 
-    /// Appends the text that `call`, to which `span` of the user's text led, stands for.
+    /// Appends the expansion of `call`, which `span` of the user's text produced.
     fn expand(&mut self, call: &Call, span: Span, source: Source, depth: usize) {
         let title = definition::title(&call.name, call.arguments.len());
         self.calls += 1;
         let too_much = self.calls > MAX_CALLS || self.expansion.text.len() > MAX_LENGTH;
         if depth >= MAX_DEPTH || too_much {
-            // One message is enough: the calls on the way here all end the same way.
+            // One message is enough, because the enclosing calls fail for the same reason.
             if !self.diagnostics.iter().any(|diagnostic| diagnostic.code == Code::MACRO_DEPTH) {
                 self.diagnostics.push(too_deep(&title, span, too_much));
             }
@@ -183,7 +185,8 @@ impl Expander<'_> {
         self.expansion.end(number);
     }
 
-    /// Returns the text of `call` with its arguments filled in, its own macros not yet expanded.
+    /// Returns the text of `call` with its arguments inserted and its own macro calls not yet
+    /// expanded.
     fn body(&self, call: &Call) -> Result<String, Diagnostic> {
         let Some(definition) = self.macros.get(&call.name, call.arguments.len()) else {
             if call.arguments.is_empty() && call.name.ends_with("_filter") {
@@ -218,7 +221,7 @@ impl Expander<'_> {
         }
     }
 
-    /// Appends a part of the scanned text as it stands.
+    /// Appends an unchanged part of the scanned text.
     fn copy(&mut self, text: &str, start: usize, end: usize, source: Source) {
         let part = &text[start..end];
         match source {
@@ -228,7 +231,7 @@ impl Expander<'_> {
     }
 }
 
-/// Returns the place in the user's text that `span` of a scanned text belongs to.
+/// Returns the span of the user's text that produced `span` of a scanned text.
 fn place(source: Source, span: Span) -> Span {
     match source {
         Source::Written => span,

@@ -1,7 +1,7 @@
-//! Steps on the calendar of a time zone.
+//! Moves times along the calendar of a time zone.
 //!
-//! Seconds, minutes and hours are fixed lengths; days and longer follow the calendar, so that midnight
-//! plus one day is midnight again when clocks change in between.
+//! Seconds, minutes and hours have fixed lengths. Days and longer units follow the calendar, so
+//! that midnight plus one day is midnight again even if clocks change in between.
 
 use jiff::civil::{Date, DateTime, Time, date};
 use jiff::tz::TimeZone;
@@ -9,14 +9,14 @@ use jiff::{Span as JiffSpan, Timestamp};
 
 use super::unit::{Span, Unit};
 
-/// Day 0 of bins that are some days long.
+/// Day 0 of bins whose length is a number of days.
 const EPOCH: Date = date(1970, 1, 1);
 
 /// Returns the start of the bin of length `span` that contains `time`.
 ///
-/// Bins up to hours begin at multiples of their length since 1970 in UTC; bins of days and longer begin
-/// at local midnight and count from 1970-01-01, so weeks begin on Thursdays and months on the first.
-/// A time that the calendar does not have gives NaN.
+/// Bins of up to hours begin at multiples of their length since 1970 in UTC. Bins of days and
+/// longer begin at local midnight and count from 1970-01-01, so weeks begin on Thursdays and months
+/// on the first. A time outside the calendar gives NaN.
 #[must_use]
 pub fn floor(time: f64, span: Span, zone: &TimeZone) -> f64 {
     let count = i64::from(span.count);
@@ -36,8 +36,8 @@ pub fn floor(time: f64, span: Span, zone: &TimeZone) -> f64 {
 
 /// Returns `time` moved by `count` units, backwards if `count` is negative.
 ///
-/// A month later on a day that the month lacks is the month's last day. A time that the calendar does
-/// not have gives NaN.
+/// If the target month lacks the day, the result is the month's last day. A time outside the
+/// calendar gives NaN.
 #[must_use]
 pub fn add(time: f64, count: i64, unit: Unit, zone: &TimeZone) -> f64 {
     match unit.seconds() {
@@ -46,7 +46,7 @@ pub fn add(time: f64, count: i64, unit: Unit, zone: &TimeZone) -> f64 {
     }
 }
 
-/// Returns the local date and time of the whole second that `time` lies in, and the rest of a second.
+/// Returns the local date and time of the whole second that contains `time`, and the fraction.
 pub(super) fn local(time: f64, zone: &TimeZone) -> Option<(DateTime, f64)> {
     let second = time.floor();
     Some((zone.to_datetime(timestamp(second)?), time - second))
@@ -54,22 +54,23 @@ pub(super) fn local(time: f64, zone: &TimeZone) -> Option<(DateTime, f64)> {
 
 /// Returns the time of a local date and time.
 ///
-/// A time that the zone skips is the time as long after the gap; of a repeated time it is the first.
+/// A local time that the zone skips is moved forward by the length of the gap; a repeated local
+/// time means its first occurrence.
 pub(super) fn instant(local: DateTime, zone: &TimeZone) -> Option<f64> {
     Some(seconds(zone.to_timestamp(local).ok()?))
 }
 
-/// Returns the instant, rounded to microseconds.
+/// Returns the timestamp of a time, rounded to microseconds, or `None` outside the calendar.
 pub(super) fn timestamp(time: f64) -> Option<Timestamp> {
     let microseconds = (time * 1e6).round();
-    // Beyond this a conversion to an integer would saturate; no calendar goes that far.
+    // Larger values would saturate in the conversion to an integer; no calendar extends that far.
     if !microseconds.is_finite() || microseconds.abs() > 9e18 {
         return None;
     }
     Timestamp::from_microsecond(microseconds as i64).ok()
 }
 
-/// Returns the start of the local hour, minute or second, or of the calendar unit, that `time` lies in.
+/// Returns the start of the local hour, minute, second or calendar unit that contains `time`.
 pub(super) fn snap(time: f64, unit: Unit, zone: &TimeZone) -> Option<f64> {
     let length = match unit {
         Unit::Microsecond | Unit::Millisecond => return Some(time),
@@ -86,7 +87,7 @@ pub(super) fn snap(time: f64, unit: Unit, zone: &TimeZone) -> Option<f64> {
     Some(multiple(time + offset, length) - offset)
 }
 
-/// Returns the latest local midnight of a weekday (0 is Sunday) that is not after `time`.
+/// Returns the latest local midnight of a weekday (0 is Sunday) at or before `time`.
 pub(super) fn weekday(time: f64, weekday: i8, zone: &TimeZone) -> Option<f64> {
     let (local, _) = local(time, zone)?;
     let back = (local.weekday().to_sunday_zero_offset() - weekday).rem_euclid(7);
@@ -102,7 +103,7 @@ fn multiple(time: f64, length: i64) -> f64 {
     (time / length as f64).floor() * length as f64
 }
 
-/// Floors in parts of a second, on whole numbers, so that `0.3` is a multiple of `0.1`.
+/// Rounds down in parts of a second, using whole numbers, so that `0.3` is a multiple of `0.1`.
 fn floor_to(time: f64, parts: f64, count: i64) -> f64 {
     multiple((time * 1e6).round() / 1e6 * parts, count) / parts
 }
@@ -158,7 +159,7 @@ mod tests {
         check_floor("2024-03-05T17:48:09.5Z", "4h", "Europe/Berlin", "2024-03-05T16:00:00Z");
         check_floor("2024-03-05T17:48:09.5Z", "250ms", "UTC", "2024-03-05T17:48:09.5Z");
         check_floor("2024-03-05T03:00:00Z", "1d", "America/New_York", "2024-03-04T05:00:00Z");
-        // The day on which clocks went forward began at the old offset.
+        // Clocks went forward on this day, so its midnight has the old offset.
         check_floor("2024-03-10T20:00:00Z", "1d", "America/New_York", "2024-03-10T05:00:00Z");
         check_floor("2024-03-05T00:00:00Z", "1w", "UTC", "2024-02-29T00:00:00Z");
         check_floor("2024-03-05T00:00:00Z", "2mon", "UTC", "2024-03-01T00:00:00Z");

@@ -1,11 +1,11 @@
-//! Time modifiers of old searches: `starthoursago=168`, `daysago=2`.
+//! Resolves the time modifiers of old searches: `starthoursago=168`, `daysago=2`.
 
 /// Resolves a deprecated time modifier to `(is_earliest, seconds since 1970)`.
 ///
-/// `daysago`, `hoursago` and `minutesago` and their forms with `start` set the earliest time, those with
-/// `end` the latest. A month counts 30 days here, as these modifiers are lengths and no calendar steps.
-/// `starttimeu` and `endtimeu` are seconds since 1970. `None` if `bound` is none of them, or `value` is
-/// not a number.
+/// `daysago`, `hoursago`, `minutesago` and their forms with `start` set the earliest time; the
+/// forms with `end` set the latest. A month has 30 days here, because these modifiers are fixed
+/// lengths, not calendar steps. `starttimeu` and `endtimeu` are seconds since 1970. Returns `None`
+/// if `bound` is none of these modifiers or `value` is not a number.
 #[must_use]
 pub fn deprecated(bound: &str, value: &str, now: f64) -> Option<(bool, f64)> {
     let number: f64 = value.trim().parse().ok().filter(|number: &f64| number.is_finite())?;

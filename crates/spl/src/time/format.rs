@@ -1,4 +1,4 @@
-//! `strftime`: Splunk's date and time format variables.
+//! Implements `strftime` with Splunk's date and time format variables.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,10 @@ use jiff::tz::TimeZone;
 
 use super::calendar::timestamp;
 
-/// Formats a time; `format` holds text and the variables of Splunk's "Date and time format variables".
+/// Formats a time; `format` contains text and Splunk's "Date and time format variables".
 ///
-/// A variable that Splunk does not document stays as written. A time outside the calendar gives empty
-/// text.
+/// A variable that Splunk does not document stays as written. A time outside the calendar gives
+/// empty text.
 #[must_use]
 pub fn strftime(time: f64, format: &str, zone: &TimeZone) -> String {
     let Some(instant) = timestamp(time) else { return String::new() };
@@ -26,7 +26,7 @@ pub fn strftime(time: f64, format: &str, zone: &TimeZone) -> String {
     out
 }
 
-/// Returns the format that a variable is short for.
+/// Returns the format that a variable abbreviates.
 pub(super) fn composite(variable: char) -> Option<&'static str> {
     Some(match variable {
         'c' => "%a %b %e %H:%M:%S %Y",
@@ -39,13 +39,13 @@ pub(super) fn composite(variable: char) -> Option<&'static str> {
     })
 }
 
-/// A variable of a format, split from what follows it.
+/// A variable of a format, separated from the text after it.
 pub(super) struct Variable<'a> {
     /// Its letter.
     pub(super) letter: char,
     /// The digit before the letter, as in `%3N`.
     pub(super) width: Option<usize>,
-    /// How many colons stand before the letter, as in `%::z`.
+    /// The number of colons before the letter, as in `%::z`.
     pub(super) colons: usize,
     /// True for `%Ez`.
     pub(super) extended: bool,
@@ -53,7 +53,7 @@ pub(super) struct Variable<'a> {
     pub(super) text: &'a str,
 }
 
-/// Splits the variable off `format`, which begins with `%`; `None` if there is no letter.
+/// Splits the variable off `format`, which begins with `%`; returns `None` if it has no letter.
 pub(super) fn variable(format: &str) -> Option<Variable<'_>> {
     let body = format.strip_prefix('%')?;
     let width = body.chars().next().and_then(|c| c.to_digit(10)).map(|digit| digit as usize);
@@ -67,7 +67,7 @@ pub(super) fn variable(format: &str) -> Option<Variable<'_>> {
     Some(Variable { letter, width, colons, extended, text })
 }
 
-/// A time with all that a format may show.
+/// A time with all values that a format may print.
 struct Moment {
     local: DateTime,
     /// Seconds east of UTC.
@@ -91,7 +91,7 @@ fn write(out: &mut String, format: &str, moment: &Moment) {
     out.push_str(rest);
 }
 
-/// Writes the variable's value; returns false if it is not known.
+/// Writes the variable's value; returns false for an unknown variable.
 fn write_variable(out: &mut String, variable: &Variable<'_>, moment: &Moment) -> bool {
     let local = &moment.local;
     let hour = local.hour();
@@ -118,7 +118,7 @@ fn write_variable(out: &mut String, variable: &Variable<'_>, moment: &Moment) ->
         'd' => push(out, format_args!("{:02}", local.day())),
         'e' => push(out, format_args!("{:2}", local.day())),
         'j' => push(out, format_args!("{:03}", local.day_of_year())),
-        // Splunk documents %V as another name of %U: weeks begin on Sunday.
+        // Splunk documents %V as another name for %U, whose weeks begin on Sunday.
         'U' | 'V' => push(out, format_args!("{:02}", sunday_week(local))),
         'B' => out.push_str(month_name(local)),
         'b' => out.push_str(&month_name(local)[..3]),
@@ -170,7 +170,8 @@ fn write_subseconds(out: &mut String, local: &DateTime, digits: usize) {
     out.push_str(text.get(..digits).unwrap_or(&text));
 }
 
-/// Writes `+0200`, `+02:00`, `+02:00:00` or the shortest of them, by the number of colons.
+/// Writes `+0200`, `+02:00`, `+02:00:00` or the shortest of these, depending on the number of
+/// colons.
 fn write_offset(out: &mut String, offset: i32, colons: usize) {
     let sign = if offset < 0 { '-' } else { '+' };
     let offset = offset.unsigned_abs();

@@ -1,7 +1,7 @@
-//! Time: modifiers such as `-70m@m`, calendar steps, `strftime` and `strptime`.
+//! Handles times: modifiers such as `-70m@m`, calendar steps, `strftime` and `strptime`.
 //!
-//! Times are seconds since 1970 as `f64`, as everywhere in SPL; resolution is a microsecond. Nothing here
-//! asks for the current time or zone: both are arguments.
+//! Times are seconds since 1970 as `f64`, as everywhere in SPL, with a resolution of a microsecond.
+//! The functions take the current time and zone as arguments and never query them.
 
 mod calendar;
 mod deprecated;

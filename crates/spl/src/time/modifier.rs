@@ -1,7 +1,8 @@
-//! Time modifiers: `-70m@m`, `@d+2h`, `now`, `1644413825`, `10/19/2026:00:00:00`.
+//! Parses and resolves time modifiers: `-70m@m`, `@d+2h`, `now`, `1644413825`,
+//! `10/19/2026:00:00:00`.
 //!
-//! A relative modifier is a list of steps that are taken from left to right: offsets and snaps. A snap
-//! always goes backwards, in the user's time zone.
+//! A relative modifier is a list of offsets and snaps that apply from left to right. A snap always
+//! moves back in time, in the user's time zone.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
@@ -11,7 +12,7 @@ use super::calendar::{add, instant, snap, timestamp, weekday};
 use super::parse::strptime;
 use super::unit::Unit;
 
-/// Steps that one modifier may have; far more than anybody writes.
+/// The maximum number of steps in a modifier, far more than any user writes.
 const MAX_STEPS: usize = 64;
 
 /// A parsed time modifier.
@@ -25,7 +26,7 @@ pub enum Modifier {
     Epoch(f64),
     /// A date and time in the user's zone.
     Local(DateTime),
-    /// Steps from now, in the order in which they are taken.
+    /// Steps from the current time, in the order in which they apply.
     Relative(Vec<Step>),
 }
 
@@ -38,29 +39,29 @@ pub enum Step {
     Snap(Snap),
 }
 
-/// What a modifier snaps to.
+/// The target of a snap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Snap {
-    /// The start of the unit; for weeks that is Sunday.
+    /// The start of the unit; weeks start on Sunday.
     Unit(Unit),
     /// The latest midnight of a weekday; 0 is Sunday.
     Weekday(i8),
 }
 
-/// A text that is no time modifier.
+/// The error for a text that is not a time modifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a time modifier: {reason}")]
 pub struct TimeError {
     /// The text.
     pub text: String,
-    /// What is wrong with it, in one line.
+    /// The reason, in one line.
     pub reason: String,
 }
 
-/// Parses a time modifier of `earliest`, `latest` and their like.
+/// Parses a time modifier, such as the value of `earliest` or `latest`.
 ///
 /// # Errors
-/// The text is none of the forms of [`Modifier`].
+/// Fails if the text has none of the forms of [`Modifier`].
 pub fn parse_modifier(text: &str) -> Result<Modifier, TimeError> {
     let trimmed = text.trim();
     let error = |reason: String| TimeError { text: text.to_owned(), reason };
@@ -84,10 +85,10 @@ pub fn parse_modifier(text: &str) -> Result<Modifier, TimeError> {
     })
 }
 
-/// Resolves a time modifier to seconds since 1970; `None` means no bound.
+/// Resolves a time modifier to seconds since 1970; returns `None` for no bound.
 ///
 /// # Errors
-/// The text is no modifier, or leads to a time that the calendar does not have.
+/// Fails if the text is not a modifier, or if the result is outside the calendar.
 pub fn resolve(modifier: &str, now: f64, zone: &TimeZone) -> Result<Option<f64>, TimeError> {
     let beyond = || TimeError {
         text: modifier.to_owned(),
@@ -104,7 +105,7 @@ pub fn resolve(modifier: &str, now: f64, zone: &TimeZone) -> Result<Option<f64>,
 
 /// Returns `now` moved by a relative modifier, as eval's `relative_time` does.
 ///
-/// `None` if the modifier is not a relative one, or leads outside the calendar.
+/// Returns `None` if the modifier is not relative, or if the result is outside the calendar.
 #[must_use]
 pub fn relative_time(now: f64, modifier: &str, zone: &TimeZone) -> Option<f64> {
     match parse_modifier(modifier) {
@@ -115,7 +116,7 @@ pub fn relative_time(now: f64, modifier: &str, zone: &TimeZone) -> Option<f64> {
 }
 
 fn walk(now: f64, steps: &[Step], zone: &TimeZone) -> Option<f64> {
-    // A time outside the calendar stays outside, even if only seconds are added to it.
+    // A time outside the calendar gives no result, even if only seconds are added to it.
     timestamp(now)?;
     let mut time = now;
     for step in steps {
@@ -128,7 +129,7 @@ fn walk(now: f64, steps: &[Step], zone: &TimeZone) -> Option<f64> {
     timestamp(time).map(|_| time)
 }
 
-/// Parses `[+|-][count]unit` and `@unit`, one after the other; the error is its reason.
+/// Parses consecutive steps of the forms `[+|-][count]unit` and `@unit`; the error is the reason.
 fn steps(text: &str) -> Result<Vec<Step>, String> {
     let mut steps = Vec::new();
     let mut rest = text;
@@ -190,9 +191,9 @@ fn absolute(text: &str) -> Option<Modifier> {
     text.parse().ok().map(Modifier::Local)
 }
 
-/// Parses `text` in UTC, which must have nothing after the format.
+/// Parses all of `text` in UTC; returns `None` if any text follows the date.
 fn strptime_whole(text: &str, format: &str) -> Option<f64> {
-    // A final mark in both catches text after the date, which strptime alone lets pass.
+    // `strptime` ignores text after the date; a final mark in both strings makes such text fail.
     strptime(&format!("{text}\u{1}"), &format!("{format}\u{1}"), &TimeZone::UTC)
 }
 

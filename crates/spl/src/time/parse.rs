@@ -1,4 +1,4 @@
-//! `strptime`: text to time by Splunk's date and time format variables.
+//! Implements `strptime`: parses times by Splunk's date and time format variables.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
@@ -6,13 +6,13 @@ use jiff::tz::{Offset, TimeZone};
 use super::calendar::instant;
 use super::format::{MONTHS, WEEKDAYS, composite, variable};
 
-/// The first year that Splunk's `strptime` knows.
+/// The first year that Splunk's `strptime` accepts.
 const FIRST_YEAR: i16 = 1971;
 
-/// Parses a time; `None` if the text does not fit or does not name a day.
+/// Parses a time; returns `None` if the text does not match the format or does not specify a day.
 ///
-/// Text after the part that the format describes is ignored. Names are recognised in any case, a blank in
-/// the format stands for any number of blanks, and leading zeros are optional. Without a zone in the text
+/// Text after the part that matches the format is ignored. Names match in any case, a blank in the
+/// format matches any number of blanks, and leading zeros are optional. If the text has no zone,
 /// the time is in `zone`. The year is required, and years before 1971 give `None`.
 #[must_use]
 pub fn strptime(text: &str, format: &str, zone: &TimeZone) -> Option<f64> {
@@ -21,7 +21,7 @@ pub fn strptime(text: &str, format: &str, zone: &TimeZone) -> Option<f64> {
     parts.time(zone)
 }
 
-/// What a text said about a time.
+/// The values read from a text.
 #[derive(Debug, Default)]
 struct Parts {
     epoch: Option<i64>,
@@ -32,9 +32,9 @@ struct Parts {
     hour: i8,
     minute: i8,
     second: i8,
-    /// True for PM, if the text says so.
+    /// True for PM, false for AM, `None` if the text has neither.
     afternoon: Option<bool>,
-    /// Below one second.
+    /// The fraction of the second, in nanoseconds.
     nanosecond: i32,
     zone: Option<TimeZone>,
 }
@@ -55,7 +55,7 @@ impl Parts {
             Some(_) if !(1..=12).contains(&self.hour) => return None,
             Some(afternoon) => self.hour % 12 + if afternoon { 12 } else { 0 },
         };
-        // A leap second is the next second, which the calendar has.
+        // A leap second is read as the next second, which the calendar has.
         let leap = i8::from(self.second == 60);
         let clock = Time::new(hour, self.minute, self.second - leap, 0).ok()?;
         let local = DateTime::from_parts(day, clock);
@@ -64,7 +64,7 @@ impl Parts {
     }
 }
 
-/// Reads what `format` describes from the start of `text` and returns the rest.
+/// Reads the start of `text` that matches `format`; returns the rest of `text`.
 fn read<'t>(text: &'t str, format: &str, parts: &mut Parts) -> Option<&'t str> {
     let (mut text, mut format) = (text, format);
     while let Some(c) = format.chars().next() {
@@ -126,7 +126,7 @@ fn read_variable<'t>(
     };
     match letter {
         'Y' => parts.year = Some(value),
-        // The usual pivot: 69 to 99 are in the last century.
+        // The usual two-digit rule: 69 to 99 are in the previous century.
         'y' => parts.year = Some(value + if value < 69 { 2000 } else { 1900 }),
         'j' => parts.day_of_year = Some(value),
         'm' => parts.month = i8::try_from(value).ok(),
@@ -134,13 +134,13 @@ fn read_variable<'t>(
         'H' | 'k' | 'I' => parts.hour = i8::try_from(value).ok()?,
         'M' => parts.minute = i8::try_from(value).ok()?,
         'S' => parts.second = i8::try_from(value).ok()?,
-        // A weekday or a week's number adds nothing to a date.
+        // A weekday or week number adds nothing to a date.
         _ => {}
     }
     Some(rest)
 }
 
-/// Reads up to `digits` digits, blanks before them skipped.
+/// Reads up to `digits` digits after optional blanks.
 fn number(text: &str, digits: usize, low: i16, high: i16) -> Option<(i16, &str)> {
     let text = text.trim_start();
     let length = text.bytes().take(digits).take_while(u8::is_ascii_digit).count();
@@ -148,7 +148,7 @@ fn number(text: &str, digits: usize, low: i16, high: i16) -> Option<(i16, &str)>
     (low..=high).contains(&value).then_some((value, &text[length..]))
 }
 
-/// Reads a name in full or its first three letters, and returns its index.
+/// Reads a full name or its first three letters; returns the name's index.
 fn name<'t>(text: &'t str, names: &[&str]) -> Option<(usize, &'t str)> {
     let text = text.trim_start();
     let matches = |length: usize, name: &str| {
@@ -186,7 +186,7 @@ fn read_epoch<'t>(text: &'t str, parts: &mut Parts) -> Option<&'t str> {
     let text = text.trim_start();
     let sign = usize::from(text.starts_with('-'));
     let digits = text[sign..].bytes().take_while(u8::is_ascii_digit).count();
-    // Fifteen digits are exact in an f64; no date has more.
+    // An `f64` represents fifteen digits exactly; no date has more.
     if digits > 15 {
         return None;
     }
@@ -238,7 +238,7 @@ fn read_minutes<'t>(text: &'t str, parts: &mut Parts) -> Option<&'t str> {
     Some(&text[sign + digits..])
 }
 
-/// Reads a zone by its tz database name or by an abbreviation that is not ambiguous in the US.
+/// Reads a zone's tz database name, or an abbreviation that is unambiguous in the US.
 fn read_zone<'t>(text: &'t str, parts: &mut Parts) -> Option<&'t str> {
     let text = text.trim_start();
     if text.starts_with(['+', '-']) {

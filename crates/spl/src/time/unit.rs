@@ -1,11 +1,11 @@
-//! Units of time and lengths such as `10m`.
+//! Defines units of time and lengths of time such as `10m`.
 
 /// A unit of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Unit {
     /// `us`
     Microsecond,
-    /// `ms`; `cs` and `ds` are ten and a hundred of them.
+    /// `ms`; `cs` and `ds` are ten and a hundred milliseconds.
     Millisecond,
     /// `s`
     Second,
@@ -13,9 +13,9 @@ pub enum Unit {
     Minute,
     /// `h`
     Hour,
-    /// `d`: a day of the calendar, which is 23 or 25 hours long when clocks change.
+    /// `d`: a calendar day, which has 23 or 25 hours when clocks change.
     Day,
-    /// `w`: seven days of the calendar.
+    /// `w`: seven calendar days.
     Week,
     /// `mon`
     Month,
@@ -26,7 +26,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// Returns the length in seconds, or `None` for a unit whose length the calendar decides.
+    /// Returns the length in seconds, or `None` for a unit whose length depends on the calendar.
     #[must_use]
     pub fn seconds(self) -> Option<f64> {
         match self {
@@ -39,7 +39,7 @@ impl Unit {
         }
     }
 
-    /// Returns the unit that `name` means in a time modifier: seconds and longer.
+    /// Returns the unit with this name in a time modifier, which allows seconds and longer units.
     pub(super) fn of_modifier(name: &str) -> Option<Self> {
         Some(match name {
             "s" | "sec" | "secs" | "second" | "seconds" => Self::Second,
@@ -58,7 +58,7 @@ impl Unit {
 /// A length of time such as `10m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Span {
-    /// How many units; at least one.
+    /// The number of units, at least one.
     pub count: u32,
     /// The unit.
     pub unit: Unit,
@@ -66,7 +66,8 @@ pub struct Span {
 
 /// Parses the value of a `span` option, such as `10m`, `1d`, `mon` or `250ms`.
 ///
-/// A number without unit counts seconds. `None` for anything else, a count of zero included.
+/// A number without a unit is in seconds. Returns `None` for any other text and for a count of
+/// zero.
 #[must_use]
 pub fn parse_span(text: &str) -> Option<Span> {
     let text = text.trim();
