@@ -1,7 +1,7 @@
-//! MITRE ATT&CK techniques, their tactics, and the kill chain phases these stand for.
+//! MITRE ATT&CK techniques with their tactics, and the kill chain phases of the tactics.
 //!
-//! The table holds the enterprise techniques that cloud detections use. A sub-technique without a
-//! row of its own has its parent's tactics, and an unknown technique has none.
+//! The table contains the enterprise techniques that cloud detections use. A sub-technique without
+//! its own entry has the tactics of its parent, and an unknown technique has no tactics.
 
 /// An ATT&CK tactic of the enterprise matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,7 +43,7 @@ use Tactic::{
 };
 
 impl Tactic {
-    /// Returns the name as it stands in `annotations.mitre_attack.mitre_tactic`.
+    /// Returns the name used in `annotations.mitre_attack.mitre_tactic`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -64,7 +64,7 @@ impl Tactic {
         }
     }
 
-    /// Returns the phase of the kill chain that content generated for Enterprise Security names.
+    /// Returns the kill chain phase, as named in content generated for Enterprise Security.
     #[must_use]
     pub fn kill_chain_phase(self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl Tactic {
     }
 }
 
-/// Returns the tactics of a technique such as `T1537` or `T1562.008`; none when it is unknown.
+/// Returns the tactics of a technique such as `T1537` or `T1562.008`; empty if it is unknown.
 #[must_use]
 pub fn tactics(technique: &str) -> &'static [Tactic] {
     let row = |id: &str| {
@@ -90,7 +90,7 @@ pub fn tactics(technique: &str) -> &'static [Tactic] {
     row(technique).or_else(|| row(parent)).unwrap_or_default()
 }
 
-/// Returns the kill chain phases of some techniques, each once, by name.
+/// Returns the kill chain phases of the techniques, without duplicates and sorted by name.
 #[must_use]
 pub fn kill_chain_phases<T: AsRef<str>>(techniques: &[T]) -> Vec<String> {
     let mut phases: Vec<String> = techniques
@@ -106,7 +106,7 @@ pub fn kill_chain_phases<T: AsRef<str>>(techniques: &[T]) -> Vec<String> {
 const ACCOUNTS: &[Tactic] = &[DefenseEvasion, Persistence, PrivilegeEscalation, InitialAccess];
 const STARTUP: &[Tactic] = &[Persistence, PrivilegeEscalation];
 
-/// In the order of their ids.
+/// The techniques, sorted by id.
 static TECHNIQUES: &[(&str, &[Tactic])] = &[
     ("T1005", &[Collection]),
     ("T1007", &[Discovery]),

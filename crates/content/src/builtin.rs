@@ -1,13 +1,13 @@
-//! The detection pack that is part of the program.
+//! The detection pack that is embedded in the program.
 
-/// Names files of the pack; the compiler reads them.
+/// Embeds files of the pack at compile time.
 macro_rules! pack {
     ($($path:literal,)*) => {
         &[$(($path, include_str!(concat!("../../../packs/aws-exfiltration/", $path))),)*]
     };
 }
 
-/// The files of `packs/aws-exfiltration/`: path within the pack, and text.
+/// The files of `packs/aws-exfiltration/`, as paths within the pack and texts.
 pub static BUILTIN: &[(&str, &str)] = pack![
     "detections/cloud/aws_ami_attribute_modification_for_exfiltration.yml",
     "detections/cloud/aws_bulk_decryption_of_parameter_store_parameters.yml",
@@ -90,7 +90,7 @@ mod tests {
     use crate::set::TestLogs;
     use crate::{ContentSet, DetectionType, Expectation, Status};
 
-    /// The first searches of the pack, for the pack has no other commands than these.
+    /// The commands that the searches of the pack may use.
     const COMMANDS: &[&str] = &[
         "search",
         "stats",
@@ -192,7 +192,7 @@ mod tests {
         }
     }
 
-    /// Reads the arguments of the commands whose grammar the parser knows.
+    /// Parses the arguments of commands whose grammar the parser knows.
     fn read_arguments(command: &spilltrail_spl::Command) -> Result<(), Diagnostic> {
         let mut arguments = spilltrail_spl::Arguments::new(command);
         match command.name.value.as_str() {

@@ -1,4 +1,4 @@
-//! Deployments: when a type of detection runs and what its results become.
+//! Deployments: when detections of a type run, and whether results raise notables and risk.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -7,40 +7,40 @@ use spilltrail_diagnostic::Diagnostic;
 use crate::detection::DetectionType;
 use crate::yaml::{self, Flag, Text, Texts};
 
-/// Schedule and outcome of the detections of one type, or of one detection.
+/// The schedule and the actions for the detections of one type, or for one detection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Deployment {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// When to run and over which range.
+    /// The schedule and the time range.
     pub scheduling: Scheduling,
-    /// The notable to raise; `None` for none.
+    /// The notable that results raise; `None` if they raise none.
     pub notable: Option<NotableAction>,
     /// Whether results raise risk.
     pub risk: bool,
 }
 
-/// When a search runs and over which range.
+/// The schedule of a search and the time range it covers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Scheduling {
-    /// Five fields, no names.
+    /// The cron schedule: five fields, without names of months or days.
     pub cron_schedule: String,
-    /// Time modifier, resolved against the scheduled time.
+    /// Start of the range: a time modifier relative to the scheduled time.
     pub earliest_time: String,
-    /// Time modifier, resolved against the scheduled time.
+    /// End of the range: a time modifier relative to the scheduled time.
     pub latest_time: String,
-    /// Minutes, or `auto`.
+    /// The schedule window: minutes, or `auto`.
     pub schedule_window: String,
 }
 
-/// Texts of a notable; `%name%` and the like stand for the detection's keys.
+/// The text of a notable; placeholders such as `%name%` are replaced by keys of the detection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotableAction {
     /// The title.
     pub rule_title: String,
     /// The description.
     pub rule_description: String,
-    /// Fields that an analyst suppresses by.
+    /// Fields by which an analyst can suppress similar notables.
     pub nes_fields: Vec<String>,
 }
 
@@ -49,9 +49,9 @@ pub struct NotableAction {
 pub struct Deployments(IndexMap<String, Deployment>);
 
 impl Default for Deployments {
-    /// The defaults of Splunk's Enterprise Security Content Update: every hour over the hour that
-    /// ended ten minutes ago, a baseline every day; a notable for TTP and Correlation, risk for TTP
-    /// and Anomaly.
+    /// Returns the defaults of Splunk's Enterprise Security Content Update. Detections run hourly
+    /// over the hour that ended ten minutes before; baselines run daily. TTP and Correlation raise
+    /// a notable, TTP and Anomaly raise risk.
     fn default() -> Self {
         let notable = || {
             Some(NotableAction {
@@ -96,24 +96,24 @@ impl Default for Scheduling {
 }
 
 impl Deployments {
-    /// Returns the deployment of a type.
+    /// Returns the deployment for a type.
     #[must_use]
     pub fn get(&self, detection_type: &DetectionType) -> Option<&Deployment> {
         self.0.get(&detection_type.to_string().to_lowercase())
     }
 
-    /// Sets the deployment of a type, whose name counts in any case.
+    /// Sets the deployment for a type; the case of its name is ignored. Returns the previous one.
     pub fn insert(&mut self, detection_type: &str, deployment: Deployment) -> Option<Deployment> {
         self.0.insert(detection_type.to_lowercase(), deployment)
     }
 
-    /// Returns types in lower case with their deployments.
+    /// Iterates over the types, in lowercase, and their deployments.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Deployment)> {
         self.0.iter().map(|(name, deployment)| (name.as_str(), deployment))
     }
 }
 
-/// A deployment's keys as written, in its own file or inside a detection.
+/// The keys of a deployment as written, in its own file or in a detection.
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "the keys of a deployment")]
 pub(crate) struct RawDeployment {
@@ -156,7 +156,7 @@ struct RawRba {
 }
 
 impl RawDeployment {
-    /// What is not written is the default of an hourly search; an action not written is off.
+    /// Fills missing keys with the defaults of an hourly search; a missing action is off.
     pub(crate) fn into_deployment(self) -> Deployment {
         let default = Scheduling::default();
         let or = |text: Option<Text>, default: String| text.map_or(default, |text| text.0);
@@ -183,7 +183,7 @@ impl RawDeployment {
     }
 }
 
-/// Reads a deployment file: the type it is for, and the deployment.
+/// Reads a deployment file and returns the type it applies to, with the deployment.
 pub(crate) fn read(text: &str) -> Result<(String, Deployment), Diagnostic> {
     let raw: RawDeployment = yaml::read(text)?;
     let Some(detection_type) = raw.detection_type.clone().filter(|text| !text.0.is_empty()) else {

@@ -1,4 +1,4 @@
-//! A detection in one shape, whichever schema its file has.
+//! Detections in one form, independent of the schema of the file.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,44 +13,44 @@ use crate::risk::{NotableSeverity, Risk};
 /// A detection.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Detection {
-    /// Its UUID in lower case; the file's stem when the file gives none.
+    /// The UUID in lowercase, or the stem of the file name if the file has none.
     pub id: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its version.
+    /// The version.
     pub version: u64,
-    /// Who wrote it.
+    /// The author.
     pub author: String,
-    /// The day it was written, where the schema tells it from the day of the last change.
+    /// The creation date, if the schema distinguishes it from the date of the last change.
     pub created: Option<String>,
-    /// The day of the last change.
+    /// The date of the last change.
     pub modified: Option<String>,
-    /// TTP, Anomaly and so on.
+    /// The type, such as TTP or Anomaly.
     #[serde(rename = "type")]
     pub detection_type: DetectionType,
-    /// Production, experimental and so on.
+    /// The status, such as production or experimental.
     pub status: Status,
-    /// What it finds.
+    /// The description of the behavior that is detected.
     pub description: String,
-    /// Its SPL, as written.
+    /// The search in SPL, as written.
     pub search: String,
-    /// What must be in place for it to work.
+    /// The requirements for using the detection.
     pub how_to_implement: String,
-    /// When it is wrong.
+    /// Cases in which a result is a false positive.
     pub known_false_positives: String,
-    /// Links.
+    /// Links to more information.
     pub references: Vec<String>,
-    /// The data sources it reads.
+    /// The data sources that the search reads.
     pub data_source: Vec<String>,
-    /// What it says about risk; `None` when it says nothing.
+    /// The risk settings; `None` if the detection has none.
     pub risk: Option<Risk>,
-    /// ATT&CK techniques.
+    /// Ids of ATT&CK techniques.
     pub mitre_attack_id: Vec<String>,
-    /// Names of its stories.
+    /// Names of the analytic stories.
     pub analytic_story: Vec<String>,
-    /// What kind of asset is at risk.
+    /// The kind of asset at risk.
     pub asset_type: String,
-    /// `access`, `endpoint`, `network`, `threat`, `identity` or `audit`.
+    /// The security domain: `access`, `endpoint`, `network`, `threat`, `identity` or `audit`.
     pub security_domain: String,
     /// Functions of the NIST Cybersecurity Framework.
     pub nist: Vec<String>,
@@ -58,44 +58,44 @@ pub struct Detection {
     pub cis20: Vec<String>,
     /// Kill chain phases.
     pub kill_chain_phases: Vec<String>,
-    /// Searches to open from a finding.
+    /// Drilldown searches for findings.
     pub drilldowns: Vec<Drilldown>,
-    /// Its own tests.
+    /// The tests in the detection file.
     pub tests: Vec<DetectionTest>,
-    /// How long, and by which fields, repeated results are held back.
+    /// How long repeated results are suppressed, and by which fields.
     pub throttling: Option<Throttling>,
-    /// The deployment written into the detection itself.
+    /// The deployment in the detection file itself.
     pub deployment: Option<Deployment>,
-    /// Its file; for the built-in pack a path within the pack.
+    /// The path of the file; for the built-in pack, a path within the pack.
     #[serde(skip)]
     pub path: PathBuf,
-    /// The content folder it is from; `None` for the built-in pack.
+    /// The content folder of the file; `None` for the built-in pack.
     #[serde(skip)]
     pub root: Option<PathBuf>,
-    /// The file's name without extension; its filter macro is `<file_stem>_filter`.
+    /// The file name without extension; the filter macro is `<file_stem>_filter`.
     #[serde(skip)]
     pub file_stem: String,
 }
 
-/// What a detection's results are taken for.
+/// The type of a detection, which decides whether results raise risk and notables.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum DetectionType {
-    /// Known attacker behaviour: a notable and risk.
+    /// Known attacker behavior: raises a notable and risk.
     Ttp,
-    /// Something unusual: risk only.
+    /// Unusual behavior: raises risk only.
     Anomaly,
-    /// A starting point for people: neither.
+    /// A starting point for analysts: raises neither.
     Hunting,
-    /// A search over other detections' risk: a notable only.
+    /// A search over the risk of other detections: raises a notable only.
     Correlation,
     /// A search that fills a lookup.
     Baseline,
-    /// A type that content names and Splunk does not.
+    /// A type that Splunk does not have.
     Other(String),
 }
 
 impl DetectionType {
-    /// Reads a type in any case.
+    /// Parses a type, ignoring case.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         match text.to_ascii_lowercase().as_str() {
@@ -134,21 +134,21 @@ impl<'de> Deserialize<'de> for DetectionType {
     }
 }
 
-/// How far a detection is trusted.
+/// The maturity of a detection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// In use.
+    /// Ready for use.
     Production,
-    /// On trial.
+    /// Under trial.
     Experimental,
-    /// Kept, not to be used.
+    /// Retained, but not for use.
     Deprecated,
-    /// A status that content names and Splunk does not.
+    /// A status that Splunk does not have.
     Other(String),
 }
 
 impl Status {
-    /// Reads a status in any case; none is `production`.
+    /// Parses a status, ignoring case; an empty text is `production`.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         match text.to_ascii_lowercase().as_str() {
@@ -177,66 +177,66 @@ impl Serialize for Status {
     }
 }
 
-/// A test that a detection brings along.
+/// A test in a detection file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DetectionTest {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The logs to run it on.
+    /// The logs that the test runs on.
     pub attack_data: Vec<AttackData>,
-    /// What must come out.
+    /// The expected outcome.
     pub expect: Expectation,
 }
 
-/// What a test expects.
+/// The expected outcome of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Expectation {
-    /// At least one result.
+    /// The search must return at least one result.
     Results,
-    /// No result: the logs look like the attack and are none.
+    /// No result: the logs resemble the attack but contain none.
     None,
 }
 
-/// Logs for a test.
+/// Logs that a test runs on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttackData {
     /// A URL, or a path within the content folder.
     pub data: String,
-    /// The events' `source`.
+    /// The `source` of the events.
     pub source: Option<String>,
-    /// The events' `sourcetype`.
+    /// The `sourcetype` of the events.
     pub sourcetype: Option<String>,
-    /// The index they go to, when not the default one.
+    /// The index of the events, if it is not the default.
     pub custom_index: Option<String>,
-    /// The events' `host`.
+    /// The `host` of the events.
     pub host: Option<String>,
 }
 
-/// Holding back repeated results.
+/// Suppression of repeated results.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Throttling {
-    /// Results with the same values of these fields count as repeated.
+    /// Results with equal values in these fields are repeated.
     pub fields: Vec<String>,
-    /// As written, such as `60m`.
+    /// The period as written, such as `60m`.
     pub period: String,
     /// The period in seconds.
     pub period_seconds: u64,
 }
 
-/// What a detection's results become.
+/// Whether the results of a detection raise notables and risk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Outcome {
-    /// Each result is a notable.
+    /// Whether each result raises a notable.
     pub notable: bool,
-    /// Each result raises risk.
+    /// Whether each result raises risk.
     pub risk: bool,
 }
 
 /// Annotations of a finding.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotations {
-    /// ATT&CK techniques.
+    /// Ids of ATT&CK techniques.
     pub mitre_attack: Vec<String>,
     /// Kill chain phases.
     pub kill_chain_phases: Vec<String>,
@@ -244,41 +244,41 @@ pub struct Annotations {
     pub nist: Vec<String>,
     /// Controls of the Center for Internet Security.
     pub cis20: Vec<String>,
-    /// Stories.
+    /// Names of analytic stories.
     pub analytic_story: Vec<String>,
 }
 
-/// What a notable of a detection says, before the row's values are filled in.
+/// The text of a detection's notables, before the row's values are inserted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotableText {
-    /// Title with `$field$` tokens.
+    /// The title, with `$field$` tokens.
     pub rule_title: crate::Template,
-    /// Description with `$field$` tokens.
+    /// The description, with `$field$` tokens.
     pub rule_description: crate::Template,
-    /// Fields that an analyst suppresses by.
+    /// Fields by which an analyst can suppress similar notables.
     pub nes_fields: Vec<String>,
-    /// Security domain, `threat` by default.
+    /// The security domain, by default `threat`.
     pub security_domain: String,
-    /// Severity by the risk score.
+    /// The severity, derived from the risk score.
     pub severity: NotableSeverity,
 }
 
 impl Detection {
-    /// Returns the name of the macro that users tune the detection with.
+    /// Returns the name of the macro with which users filter the detection's results.
     #[must_use]
     pub fn filter_macro(&self) -> String {
         format!("{}_filter", self.file_stem)
     }
 
-    /// Returns the deployment that applies: the detection's own, else its type's.
+    /// Returns the deployment of the detection, or else the deployment of its type.
     #[must_use]
     pub fn deployment<'a>(&'a self, deployments: &'a Deployments) -> Option<&'a Deployment> {
         self.deployment.as_ref().or_else(|| deployments.get(&self.detection_type))
     }
 
-    /// Returns what results become.
+    /// Returns whether results raise notables and risk.
     ///
-    /// A detection that names no risk object raises no risk, whatever the deployment says.
+    /// A detection without risk objects raises no risk, even if the deployment does.
     #[must_use]
     pub fn outcome(&self, deployments: &Deployments) -> Outcome {
         let deployment = self.deployment(deployments);
@@ -289,15 +289,15 @@ impl Detection {
         }
     }
 
-    /// Returns the severity that a notable has.
+    /// Returns the severity of the detection's notables.
     #[must_use]
     pub fn severity(&self) -> NotableSeverity {
         NotableSeverity::of_score(self.risk.as_ref().and_then(Risk::score))
     }
 
-    /// Returns what a notable says; `None` when the type raises none.
+    /// Returns the text of the notables; `None` if the deployment raises none.
     ///
-    /// Placeholders such as `%name%` are filled in; a correlation's title begins with `RBA: `.
+    /// Placeholders such as `%name%` are replaced; the title of a correlation starts with `RBA: `.
     #[must_use]
     pub fn notable(&self, deployments: &Deployments) -> Option<NotableText> {
         let notable = self.deployment(deployments)?.notable.as_ref()?;
@@ -317,7 +317,7 @@ impl Detection {
         })
     }
 
-    /// Returns the annotations as Enterprise Security has them.
+    /// Returns the annotations in the form of Enterprise Security.
     #[must_use]
     pub fn annotations(&self) -> Annotations {
         Annotations {
@@ -329,7 +329,7 @@ impl Detection {
         }
     }
 
-    /// Fills in `%name%` and the like, once: a value's own `%…%` stays.
+    /// Replaces placeholders such as `%name%` once; a `%…%` inside an inserted value is kept.
     fn fill_placeholders(&self, text: &str) -> String {
         let mut filled = String::new();
         let mut rest = text;

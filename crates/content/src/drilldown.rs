@@ -1,46 +1,46 @@
-//! Drilldowns: searches that an analyst opens from a finding, filled in from its row.
+//! Drilldowns: searches that an analyst opens from a finding, with values of its row inserted.
 //!
-//! The row's values come from logs, so an attacker may have written them. Each one is put into the
-//! search as a quoted string, and nothing in it can end the string, add a command or call a macro.
+//! An attacker may have written the values, since they come from logs. So each value is inserted as
+//! a quoted string, and cannot end the string, add a command or call a macro.
 
 use serde::{Deserialize, Serialize};
 
 use crate::template::{NO_VALUE, Segment, Template};
 
-/// Stands for the detection's own search.
+/// The placeholder for the detection's own search.
 const ORIGINAL: &str = "%original_detection_search%";
 
-/// A drilldown as content has it.
+/// A drilldown as written in content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Drilldown {
-    /// Its title.
+    /// The title.
     pub name: Template,
-    /// SPL with `$field$` tokens and perhaps `%original_detection_search%`.
+    /// The SPL, which may contain `$field$` tokens and `%original_detection_search%`.
     pub search: String,
-    /// A time modifier or span, or `$info_min_time$`; empty when content gives none.
+    /// A time modifier or span, or `$info_min_time$`; empty if content has none.
     pub earliest_offset: String,
-    /// A time modifier or span, or `$info_max_time$`; empty when content gives none.
+    /// A time modifier or span, or `$info_max_time$`; empty if content has none.
     pub latest_offset: String,
 }
 
-/// A drilldown of one finding.
+/// A drilldown of one finding, with the values inserted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilledDrilldown {
-    /// Its title.
+    /// The title.
     pub name: String,
-    /// SPL without tokens.
+    /// The SPL, without tokens.
     pub search: String,
-    /// Start of the range as content gives it, tokens left as they are.
+    /// Start of the time range as written in content, with its tokens unchanged.
     pub earliest_offset: String,
-    /// End of the range as content gives it, tokens left as they are.
+    /// End of the time range as written in content, with its tokens unchanged.
     pub latest_offset: String,
 }
 
 impl Drilldown {
-    /// Returns the drilldown of a row.
+    /// Returns the drilldown with the values of a row inserted.
     ///
-    /// `original` is the detection's search; it is put in unchanged, and a `$` in it is no token.
-    /// `value` gives a field's values as for [`Template::render`].
+    /// `original` is the detection's search; it is inserted unchanged, and a `$` in it does not
+    /// start a token. `value` returns the values of a field, as for [`Template::render`].
     pub fn fill(
         &self,
         original: &str,
@@ -62,10 +62,11 @@ impl Drilldown {
     }
 }
 
-/// Returns `text` as a double-quoted SPL string that holds it and nothing else.
+/// Returns a double-quoted SPL string that contains exactly `text`, apart from the replacements
+/// below.
 ///
-/// SPL has no way to write a backtick that is sure not to call a macro, so a backtick becomes `*`:
-/// the search may match more, never do something else. Control characters become blanks.
+/// SPL has no escape for a backtick that reliably prevents a macro call, so a backtick becomes `*`:
+/// the search may match more, but never runs anything else. Control characters become blanks.
 #[must_use]
 pub fn quote(text: &str) -> String {
     format!("\"{}\"", escape(text))
@@ -84,11 +85,11 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// Fills the tokens of a piece of SPL.
+/// Replaces the tokens in a piece of SPL.
 ///
-/// A token, bare or alone within quotes, becomes a quoted string; among other text within quotes it
-/// becomes the inside of one. Several values become a list, for which `field=$token$` turns into
-/// `field IN (…)`.
+/// A bare token, or one alone within quotes, becomes a quoted string; a token among other text
+/// within quotes becomes the inside of one. Several values become a list, and `field=$token$` then
+/// becomes `field IN (…)`.
 fn fill_search(text: &str, value: &impl Fn(&str) -> Option<Vec<String>>) -> String {
     let segments = Template::parse(text).segments;
     let mut filled = String::new();
@@ -149,7 +150,7 @@ fn push_values(filled: &mut String, values: &[String]) {
     }
 }
 
-/// Returns whether the end of `literal` is within quotes.
+/// Returns true if the end of `literal` is within quotes.
 fn quoted_after(literal: &str, mut in_quotes: bool) -> bool {
     let mut escaped = false;
     for c in literal.chars() {

@@ -1,8 +1,9 @@
 //! Detections, macros, lookups, stories and deployments from `security_content` folders.
 //!
-//! [`ContentSet::load`] reads folders of YAML in any of the three schemas in use and normalises them;
-//! what cannot be used is a [`ContentProblem`] with its place, and never stops the rest. Nothing here
-//! runs a search; reading the folders is the only IO.
+//! [`ContentSet::load`] reads folders of YAML in any of the three schemas in use, and converts them
+//! to one form. An item that cannot be used is reported as a [`ContentProblem`] with its location,
+//! and loading continues with the rest. This crate runs no searches; reading the folders is its
+//! only IO.
 
 pub mod attack;
 mod builtin;

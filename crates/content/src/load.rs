@@ -14,10 +14,10 @@ use crate::set::{BuiltinPack, ContentProblem, ContentSet};
 use crate::yaml::MAX_YAML_BYTES;
 use crate::{deployment, lookup, macros, schema, story, yaml};
 
-/// How deep a content folder is walked.
+/// Maximum depth to which a content folder is walked.
 const MAX_DEPTH: usize = 32;
 
-/// What a file holds.
+/// The kind of content in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Detection,
@@ -28,7 +28,7 @@ enum Kind {
     Deployment,
 }
 
-/// The subfolders of the layout.
+/// The subfolders of the `security_content` layout, with the kind of their files.
 const LAYOUT: &[(&str, Kind)] = &[
     ("detections", Kind::Detection),
     ("baselines", Kind::Baseline),
@@ -61,11 +61,11 @@ pub(crate) fn load_embedded(
 struct Loader {
     set: ContentSet,
     problems: Vec<ContentProblem>,
-    /// The macros, lookups, stories and deployments that the folder at hand has defined, and where.
+    /// The macros, lookups, stories and deployments of the current folder, with the file of each.
     defined: Vec<(Kind, String, PathBuf)>,
-    /// How many items came from the folder at hand.
+    /// Number of items loaded from the current folder.
     used: usize,
-    /// Detections before this index are from earlier folders.
+    /// Index of the first detection of the current folder.
     first_detection: usize,
 }
 
@@ -113,6 +113,7 @@ impl Loader {
             let path = entry.path();
             let inside = path.strip_prefix(root).unwrap_or(path);
             let kind = layout_kind(inside);
+            // A folder with the layout may also hold files that are not content.
             if has_layout && kind.is_none() {
                 continue;
             }
@@ -124,6 +125,7 @@ impl Loader {
                 _ => {}
             }
         }
+        // An empty folder is reported only if no other problem explains why nothing was loaded.
         if self.used == 0 && self.problems.iter().all(|problem| !problem.path.starts_with(root)) {
             let message = format!("no content in `{}`", root.display());
             let diagnostic = Diagnostic::error(Code::NO_CONTENT, message)
@@ -138,7 +140,7 @@ impl Loader {
         self.first_detection = self.set.detections.len();
     }
 
-    /// Reads a file of a known kind, or of the kind that its keys tell.
+    /// Reads a file of a known kind, or of the kind that its keys indicate.
     fn add_file(&mut self, path: &Path, root: &Path, kind: Option<Kind>) {
         let bytes = match read_bounded(path, MAX_YAML_BYTES) {
             Ok(bytes) => bytes,
@@ -157,7 +159,7 @@ impl Loader {
                 Err(diagnostic) => return self.problem(path, diagnostic, text),
             },
         };
-        // A single file's own folder is the root of what it names.
+        // The root of a single file is its parent folder, where the files it refers to are found.
         let root = if root == path { path.parent().unwrap_or(root) } else { root };
         let sibling = |name: &str| {
             let file = path.with_file_name(name);
@@ -223,8 +225,9 @@ impl Loader {
         Ok(())
     }
 
-    /// Two files of a folder with one id or name are probably a slip; a later folder that replaces
-    /// an earlier one's detection is not, unless the names differ.
+    /// Returns a warning if the same folder has this id or name already, which is probably a
+    /// mistake. A detection of an earlier folder may be replaced, so it causes a warning only if
+    /// the names differ.
     fn duplicate(&self, detection: &Detection, text: &str) -> Option<Diagnostic> {
         let (index, other) = self.set.detections.iter().enumerate().find(|(index, other)| {
             let same_folder = *index >= self.first_detection;
@@ -254,8 +257,8 @@ impl Loader {
         })
     }
 
-    /// A detection replaces the one with its id, and those of its name from earlier folders: the
-    /// same detection in two packs would report everything twice.
+    /// Adds a detection and removes those with the same id, and those of earlier folders with the
+    /// same name. Otherwise a detection that is in two packs would report everything twice.
     fn replace(&mut self, detection: Detection) {
         let before = self.set.detections.len();
         let mut index = 0;
@@ -296,7 +299,7 @@ impl Loader {
         Ok(())
     }
 
-    /// Remembers where something is defined, and warns when the folder has it already.
+    /// Records where an item is defined, and warns if the folder has defined it already.
     fn note_defined(&mut self, kind: Kind, key: String, path: &Path, text: &str) {
         let earlier = self.defined.iter_mut().find(|item| item.0 == kind && item.1 == key);
         let Some(earlier) = earlier else {
@@ -332,7 +335,7 @@ fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().to_string_lossy().starts_with('.')
 }
 
-/// Tells what a file holds by its keys; `None` for YAML that is no content.
+/// Returns the kind of a file according to its keys; `None` if the YAML is not content.
 fn kind_by_keys(text: &str) -> Result<Option<Kind>, Diagnostic> {
     #[derive(Deserialize)]
     #[serde(expecting = "a map of keys")]

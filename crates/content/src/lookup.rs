@@ -1,4 +1,5 @@
-//! Lookups: how a table is matched and where its rows are. The rows are read when a search asks.
+//! Lookups: how fields are matched and where the rows are. Rows are read only when a search needs
+//! them.
 
 use std::borrow::Cow;
 use std::fs;
@@ -10,65 +11,65 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 
 use crate::yaml::{self, Count, Flag, Text, Texts};
 
-/// Largest CSV that is read, in bytes.
+/// Maximum size of a CSV file, in bytes.
 pub const MAX_CSV_BYTES: u64 = 64 << 20;
 
-/// A lookup as content defines it.
+/// A lookup definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
-    /// The name that searches use; a CSV without a definition has its file's name.
+    /// The name in searches; a CSV file without a definition has the name of the file.
     pub name: String,
-    /// What it holds.
+    /// The description of the lookup.
     pub description: String,
-    /// Where the rows are.
+    /// The location of the rows.
     pub source: LookupSource,
-    /// The fields that the definition names; a collection has these.
+    /// The fields in the definition, which are the fields of a collection.
     pub fields: Vec<String>,
-    /// How single fields are matched; all others exactly.
+    /// How fields are matched; fields that are not listed are matched exactly.
     pub match_type: IndexMap<String, MatchType>,
-    /// Whether case counts in matching; it does by default.
+    /// Whether matching is case-sensitive, which is the default.
     pub case_sensitive_match: bool,
-    /// Fewest matches; below it `default_match` is given.
+    /// Minimum number of matches; with fewer, `default_match` is used.
     pub min_matches: Option<u64>,
-    /// Most matches that one event gets.
+    /// Maximum number of matches per event.
     pub max_matches: Option<u64>,
-    /// The value of the output fields when there are too few matches.
+    /// The value of the output fields if the event has too few matches.
     pub default_match: Option<String>,
-    /// The file that defines it.
+    /// The path of the file with the definition.
     pub path: PathBuf,
 }
 
-/// Where a lookup's rows are.
+/// The location of a lookup's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookupSource {
     /// A CSV file.
     File(PathBuf),
-    /// A CSV within the program.
+    /// A CSV file embedded in the program.
     Embedded(&'static str),
-    /// A collection of this name, which starts empty.
+    /// A collection with this name, initially empty.
     Collection(String),
-    /// A file that content names and does not have: it reads as empty.
+    /// A file that is named in content but missing; it reads as empty.
     Missing(String),
 }
 
-/// How a field is matched.
+/// How the values of a field are matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum MatchType {
-    /// The same text.
+    /// The values are equal.
     Exact,
-    /// The table's value is a pattern with `*`.
+    /// The value in the table is a pattern with `*`.
     Wildcard,
-    /// The table's value is an address block.
+    /// The value in the table is a CIDR block.
     Cidr,
 }
 
-/// A lookup's rows.
+/// The rows of a lookup.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LookupRows {
-    /// Column names in order.
+    /// Names of the columns, in order.
     pub fields: Vec<String>,
-    /// Cells, as many in each row as there are columns.
+    /// The rows; each has one cell per column.
     pub rows: Vec<Vec<String>>,
 }
 
@@ -92,7 +93,7 @@ struct RawLookup {
 }
 
 impl Lookup {
-    /// Returns the lookup that a CSV without a definition is.
+    /// Creates the lookup for a CSV file without a definition.
     #[must_use]
     pub fn of_csv(name: &str, source: LookupSource, path: &Path) -> Self {
         Self {
@@ -109,17 +110,17 @@ impl Lookup {
         }
     }
 
-    /// Returns how a field is matched.
+    /// Returns how the values of a field are matched.
     #[must_use]
     pub fn match_type(&self, field: &str) -> MatchType {
         self.match_type.get(field).copied().unwrap_or(MatchType::Exact)
     }
 
-    /// Reads the rows. A collection, and a lookup without data, has none.
+    /// Reads the rows. A collection or a lookup without data has no rows.
     ///
-    /// Short rows are filled with empty cells, longer ones cut. Bytes that are not UTF-8 are
-    /// replaced. The diagnostic is an error: the file could not be read or is larger than
-    /// [`MAX_CSV_BYTES`].
+    /// Short rows are padded with empty cells, and long rows are truncated. Bytes that are not
+    /// UTF-8 are replaced. The diagnostic is an error: the file could not be read, or it is larger
+    /// than [`MAX_CSV_BYTES`].
     pub fn rows(&self) -> Result<LookupRows, Diagnostic> {
         match &self.source {
             LookupSource::Embedded(text) => parse_csv(text.as_bytes(), &self.name),
@@ -134,7 +135,7 @@ impl Lookup {
     }
 }
 
-/// Reads a file that must not be larger than `limit`.
+/// Reads a file of at most `limit` bytes.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Diagnostic> {
     let unreadable = |error: std::io::Error| {
         Diagnostic::error(Code::UNREADABLE, format!("`{}`: {error}", path.display()))
@@ -167,7 +168,7 @@ fn parse_csv(bytes: &[u8], name: &str) -> Result<LookupRows, Diagnostic> {
     Ok(LookupRows { fields, rows })
 }
 
-/// Reads a lookup's definition. `find` gives the CSV of a file name beside the definition.
+/// Reads a lookup definition. `find` returns the CSV with a file name in the definition's folder.
 pub(crate) fn read(
     text: &str,
     path: &Path,
@@ -208,7 +209,7 @@ pub(crate) fn read(
     Ok((lookup, warning))
 }
 
-/// A file's name may not lead out of the folder that its definition is in.
+/// Returns true if the name cannot lead out of the folder that contains the definition.
 fn is_plain(file: &str) -> bool {
     Path::new(file).components().all(|part| matches!(part, Component::Normal(_)))
 }
@@ -224,7 +225,7 @@ fn missing(name: &str, file: &str, text: &str) -> Diagnostic {
     }
 }
 
-/// Reads `WILDCARD(a), CIDR(b)`, in one text or in a list.
+/// Parses match types such as `WILDCARD(a), CIDR(b)`, in a single text or a list.
 fn match_types(texts: &[String], source: &str) -> Result<IndexMap<String, MatchType>, Diagnostic> {
     let mut types = IndexMap::new();
     for part in texts.iter().flat_map(|text| text.split(',')).map(str::trim) {

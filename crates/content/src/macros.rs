@@ -20,7 +20,7 @@ struct RawMacro {
     errormsg: Option<Text>,
 }
 
-/// Reads a macro file. An empty definition is one: it expands to nothing.
+/// Reads a macro file. An empty definition is valid and expands to nothing.
 pub(crate) fn read(text: &str, origin: &str) -> Result<MacroDefinition, Diagnostic> {
     let raw: RawMacro = yaml::read(text)?;
     build(raw, origin, text)
@@ -68,10 +68,10 @@ fn split_name(written: &str) -> (&str, Option<usize>) {
     }
 }
 
-/// Reads `name=definition`, `name(a,b)=definition` or `name(2)=definition`.
+/// Parses `name=definition`, `name(a,b)=definition` or `name(2)=definition`.
 ///
-/// With a number of arguments instead of their names, the names are those of the macro that `known`
-/// has, else `1`, `2` and so on (`$1$`).
+/// If only the number of arguments is given, their names are those of the same macro in `known`, or
+/// else `1`, `2` and so on (`$1$`).
 pub(crate) fn parse_override(
     text: &str,
     origin: &str,
@@ -92,7 +92,7 @@ pub(crate) fn parse_override(
         let message = format!("`{written}` is not a macro's name");
         return Err(Diagnostic::error(Code::MACRO_ARGUMENT, message).help(example));
     }
-    // Splunk allows far fewer; the bound only keeps a slip of the finger from filling memory.
+    // Splunk allows far fewer; this limit only prevents a typing error from filling memory.
     let arguments = match list.parse::<usize>() {
         Ok(arity) if arity <= 100 => known.get(name, arity).map_or_else(
             || (1..=arity).map(|number| number.to_string()).collect(),
@@ -112,8 +112,8 @@ pub(crate) fn parse_override(
     })
 }
 
-/// Reads a file of overrides: a map from name to definition, a macro as content writes it, or a list
-/// of such macros.
+/// Reads a file of overrides: a map from names to definitions, a macro in the form that content
+/// uses, or a list of such macros.
 pub(crate) fn read_overrides(
     text: &str,
     origin: &str,

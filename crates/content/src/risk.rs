@@ -1,5 +1,5 @@
-//! What a detection says about risk: message, risk objects, threat objects, and the severity that
-//! follows from the score.
+//! The risk settings of a detection: message, risk objects, threat objects, and the severity
+//! derived from the score.
 
 use std::fmt;
 
@@ -7,48 +7,48 @@ use serde::{Deserialize, Serialize};
 
 use crate::template::Template;
 
-/// Risk of a detection's results.
+/// The risk settings of a detection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Risk {
-    /// What happened, with `$field$` tokens.
+    /// The risk message, with `$field$` tokens.
     pub message: Template,
-    /// Whom or what the risk is counted against; one entry for a field and type.
+    /// The fields whose values receive risk; one entry per field and type.
     pub risk_objects: Vec<RiskObject>,
-    /// What threatens.
+    /// The fields whose values indicate a threat.
     pub threat_objects: Vec<ThreatObject>,
 }
 
-/// A field whose values get risk.
+/// A field whose values receive risk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RiskObject {
     /// The field of the results.
     pub field: String,
-    /// `user`, `system` or `other`.
+    /// The type: `user`, `system` or `other`.
     #[serde(rename = "type")]
     pub object_type: String,
-    /// From 0 to 100.
+    /// The score, from 0 to 100.
     pub score: u32,
 }
 
-/// A field whose values are a threat.
+/// A field whose values indicate a threat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ThreatObject {
     /// The field of the results.
     pub field: String,
-    /// Such as `ip_address`.
+    /// The type, such as `ip_address`.
     #[serde(rename = "type")]
     pub object_type: String,
 }
 
 impl Risk {
-    /// Returns the highest score of the risk objects; `None` when there is no risk object.
+    /// Returns the highest score of the risk objects; `None` if the detection has no risk object.
     #[must_use]
     pub fn score(&self) -> Option<u32> {
         self.risk_objects.iter().map(|object| object.score).max()
     }
 }
 
-/// Severity of a notable.
+/// The severity of a notable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NotableSeverity {
@@ -58,14 +58,14 @@ pub enum NotableSeverity {
     Low,
     /// Score up to 60.
     Medium,
-    /// Score up to 80, and detections without a score.
+    /// Score up to 80, or no score.
     High,
     /// Score above 80.
     Critical,
 }
 
 impl NotableSeverity {
-    /// Returns the severity of a risk score.
+    /// Returns the severity for a risk score.
     #[must_use]
     pub fn of_score(score: Option<u32>) -> Self {
         match score {
@@ -90,7 +90,7 @@ impl fmt::Display for NotableSeverity {
     }
 }
 
-/// What an observable of 2024's schema becomes.
+/// The object that an observable of the 2024 schema is converted to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ObservableObject {
     /// A risk object of this type.
@@ -99,10 +99,10 @@ pub(crate) enum ObservableObject {
     Threat(String),
 }
 
-/// Returns what an observable becomes, by the table that contentctl 4 built its searches with.
+/// Converts an observable like the table with which contentctl 4 built its searches.
 ///
-/// Only victims that are users or machines are told apart; a victim of type `User Name` is `other`,
-/// and so is everything that is neither victim nor attacker.
+/// Only victims that are users or machines have their own types. A victim of type `User Name` is
+/// `other`, and so is everything that is neither victim nor attacker.
 pub(crate) fn observable_object(observable_type: &str, roles: &[String]) -> ObservableObject {
     let observable_type = observable_type.to_lowercase();
     let is = |role: &str| roles.iter().any(|name| name.eq_ignore_ascii_case(role));
@@ -120,7 +120,7 @@ pub(crate) fn observable_object(observable_type: &str, roles: &[String]) -> Obse
     }
 }
 
-/// Returns the score that impact and confidence make, ties rounded to even as contentctl does.
+/// Returns the score for an impact and a confidence; ties are rounded to even, as in contentctl.
 pub(crate) fn score(impact: u32, confidence: u32) -> u32 {
     let product = impact * confidence;
     let (whole, rest) = (product / 100, product % 100);

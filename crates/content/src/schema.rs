@@ -1,7 +1,8 @@
-//! The three schemas of detection files, normalised to [`Detection`].
+//! Reads the three schemas of detection files into [`Detection`].
 //!
-//! 2024 keeps risk in `tags` (impact, confidence, message, observable), 2025 in `rba`, and 2026 in
-//! `finding` with everything of `tags` moved to the top. A file may mix them; the newest form wins.
+//! The 2024 schema has risk in `tags` (impact, confidence, message, observable), the 2025 schema in
+//! `rba`, and the 2026 schema in `finding`, with all keys of `tags` moved to the top level. A file
+//! may mix them; the newest form wins.
 
 use std::path::Path;
 
@@ -49,8 +50,8 @@ struct RawDetection {
     tests: Vec<RawTest>,
     deployment: Option<RawDeployment>,
     tags: Option<RawTags>,
-    // The five keys that 2026 moved here from `tags`; flattening one struct into both would lose the
-    // place of mistakes.
+    // The 2026 schema moved these five keys here from `tags`. Flattening one struct into both
+    // levels would lose the location of errors.
     #[serde(default)]
     analytic_story: Texts,
     #[serde(default)]
@@ -114,7 +115,7 @@ struct RawObject {
     #[serde(rename = "type")]
     object_type: Text,
     score: Option<Percentage>,
-    /// An entity of 2026 may bring its own message.
+    /// The message of the entity, which only the 2026 schema has.
     message: Option<Text>,
 }
 
@@ -165,7 +166,7 @@ struct RawThrottling {
     period: Text,
 }
 
-/// Reads a detection file; diagnostics that come with a detection are warnings.
+/// Reads a detection file; diagnostics returned with a detection are warnings.
 pub(crate) fn read(
     text: &str,
     path: &Path,
@@ -241,7 +242,7 @@ fn assumed(text: &str, key: &str, value: &str) -> Diagnostic {
     diagnostic.note(format!("`{value}` is taken for it"))
 }
 
-/// Fills the keys that `tags` may hold instead; the top's own win.
+/// Moves keys from `tags` to the top level, unless the top level has them already.
 fn lift(raw: &mut RawDetection, tags: &mut RawTags) {
     for (top, below) in [
         (&mut raw.analytic_story, &mut tags.analytic_story),
@@ -257,6 +258,7 @@ fn lift(raw: &mut RawDetection, tags: &mut RawTags) {
 }
 
 fn risk(raw: &mut RawDetection, tags: RawTags, name: &str) -> Option<Risk> {
+    // The forms are tried from newest to oldest.
     let findings: Vec<RawFinding> =
         raw.finding.take().into_iter().chain(raw.intermediate_findings.take()).collect();
     if !findings.is_empty() {
@@ -273,7 +275,7 @@ fn risk(raw: &mut RawDetection, tags: RawTags, name: &str) -> Option<Risk> {
     observable_risk(tags, name)
 }
 
-/// 2026: a finding's title is the message, and its entity the risk object.
+/// Converts findings of the 2026 schema: the title is the message, and the entity the risk object.
 fn finding_risk(findings: Vec<RawFinding>, threats: Vec<RawObject>, name: &str) -> Risk {
     let mut message = None;
     let mut objects: Vec<RawObject> = Vec::new();
@@ -294,7 +296,7 @@ fn finding_risk(findings: Vec<RawFinding>, threats: Vec<RawObject>, name: &str) 
     }
 }
 
-/// 2024: observables, one score for all.
+/// Converts observables of the 2024 schema, which all have the same score.
 fn observable_risk(tags: RawTags, name: &str) -> Option<Risk> {
     if tags.observable.is_empty() && tags.message.is_none() {
         return None;

@@ -1,4 +1,4 @@
-//! Everything that content folders bring, by name.
+//! All content of the loaded folders, by name.
 
 use std::path::PathBuf;
 
@@ -12,53 +12,53 @@ use crate::lookup::Lookup;
 use crate::story::Story;
 use crate::{load, macros};
 
-/// Detections and all they refer to.
+/// Detections, with the macros, lookups, stories and deployments they refer to.
 #[derive(Debug, Clone)]
 pub struct ContentSet {
-    /// Detections, in the order of folders and of files within a folder.
+    /// Detections, in the order of the folders and of the files in each folder.
     pub detections: Vec<Detection>,
     /// Searches that fill lookups.
     pub baselines: Vec<Detection>,
-    /// Macros of Splunk's own apps and of the folders.
+    /// Macros of Splunk's own apps and of the loaded folders.
     pub macros: MacroSet,
-    /// Lookups by name; a CSV also by its file's name.
+    /// Lookups by name; a CSV is also stored under its file name.
     pub lookups: IndexMap<String, Lookup>,
     /// Stories by name.
     pub stories: IndexMap<String, Story>,
-    /// Deployments by type.
+    /// Deployments by type of detection.
     pub deployments: Deployments,
-    /// Files of the built-in pack, for its tests' data.
+    /// Files of the built-in pack, which include the logs of its tests.
     pub(crate) embedded: &'static [(&'static str, &'static str)],
 }
 
 /// Whether the built-in pack is part of the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BuiltinPack {
-    /// It comes first; folders may replace its detections and macros.
+    /// The pack is loaded first, so folders can replace its detections and macros.
     Included,
-    /// Only the folders count.
+    /// Only the folders are loaded.
     LeftOut,
 }
 
-/// What is wrong with a file of a content folder.
+/// A problem with a file of a content folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentProblem {
-    /// The file, or the folder itself.
+    /// The path of the file, or of the folder.
     pub path: PathBuf,
-    /// What is wrong; its places are in `source_text`.
+    /// The diagnostic; its spans refer to `source_text`.
     pub diagnostic: Diagnostic,
-    /// The file's text; empty when it could not be read.
+    /// The text of the file; empty if it could not be read.
     pub source_text: String,
 }
 
 impl ContentProblem {
-    /// Returns whether something could not be used, as opposed to a warning.
+    /// Returns true if content could not be used; a warning returns false.
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.diagnostic.severity == Severity::Error
     }
 
-    /// Returns the line of the primary place, counted from one.
+    /// Returns the line of the primary span, counted from one.
     #[must_use]
     pub fn line(&self) -> Option<usize> {
         let before = self.source_text.get(..self.diagnostic.span()?.start)?;
@@ -66,21 +66,21 @@ impl ContentProblem {
     }
 }
 
-/// Where a test's logs are.
+/// The location of a test's logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestLogs {
-    /// In a file.
+    /// In a file on disk.
     File(PathBuf),
-    /// Within the program.
+    /// Embedded in the program.
     Embedded(&'static str),
     /// At a URL, which is not fetched.
     Remote(String),
-    /// Named by the built-in pack and not part of it.
+    /// Named in the built-in pack but not part of it.
     Missing(String),
 }
 
 impl Default for ContentSet {
-    /// Returns the set without content of any folder: Splunk's own macros and default deployments.
+    /// Creates a set without any folder: Splunk's own macros and the default deployments.
     fn default() -> Self {
         Self {
             detections: Vec::new(),
@@ -95,17 +95,19 @@ impl Default for ContentSet {
 }
 
 impl ContentSet {
-    /// Reads content folders in order; later content wins on the same id, macro or name.
+    /// Loads content folders in order; later content replaces earlier content with the same id or
+    /// name.
     ///
-    /// A folder has the `security_content` layout, or is a plain folder of YAML files, which are
-    /// then told apart by their keys; a single YAML file will do. What cannot be used is a problem
-    /// and stops nothing else.
+    /// A folder either has the `security_content` layout or contains YAML files whose kinds are
+    /// determined by their keys; a single YAML file is also accepted. Content that cannot be used
+    /// is returned as a problem, and loading continues.
     #[must_use]
     pub fn load(folders: &[PathBuf], builtin: BuiltinPack) -> (Self, Vec<ContentProblem>) {
         load::load(folders, builtin)
     }
 
-    /// Reads content that is part of the program: paths within a content folder, and texts.
+    /// Loads content that is embedded in the program, given as paths within a content folder and
+    /// texts.
     #[must_use]
     pub fn from_embedded(
         files: &'static [(&'static str, &'static str)],
@@ -113,7 +115,8 @@ impl ContentSet {
         load::load_embedded(files)
     }
 
-    /// Returns the detection with this id, name or file stem, in any case; an id wins over a name.
+    /// Returns the detection with this id, name or file stem, ignoring case; an id takes
+    /// precedence.
     #[must_use]
     pub fn detection(&self, name_or_id: &str) -> Option<&Detection> {
         let wanted = name_or_id.trim();
@@ -128,22 +131,22 @@ impl ContentSet {
             .or_else(|| find(|detection| &detection.file_stem))
     }
 
-    /// Returns the lookup of this name; the name of a CSV may lack its extension.
+    /// Returns the lookup with this name; the extension of a CSV may be omitted.
     #[must_use]
     pub fn lookup(&self, name: &str) -> Option<&Lookup> {
         self.lookups.get(name).or_else(|| self.lookups.get(&format!("{name}.csv")))
     }
 
-    /// Defines a macro from `name=definition`, over whatever content says.
+    /// Defines a macro from `name=definition`, replacing any definition in content.
     pub fn override_macro(&mut self, text: &str) -> Result<(), Diagnostic> {
         let definition = macros::parse_override(text, "--macro", &self.macros)?;
         self.macros.insert(definition);
         Ok(())
     }
 
-    /// Defines the macros of a YAML file, over whatever content says.
+    /// Defines the macros of a YAML file, replacing any definitions in content.
     ///
-    /// The file is a map from name to definition, or macros as content writes them.
+    /// The file maps names to definitions, or contains macros in the form that content uses.
     pub fn override_macros(&mut self, text: &str, origin: &str) -> Result<(), Diagnostic> {
         let definitions: Vec<MacroDefinition> = macros::read_overrides(text, origin, &self.macros)?;
         for definition in definitions {
@@ -152,7 +155,7 @@ impl ContentSet {
         Ok(())
     }
 
-    /// Returns where the logs of a detection's test are.
+    /// Returns the location of the logs of a detection's test.
     #[must_use]
     pub fn test_logs(&self, detection: &Detection, data: &AttackData) -> TestLogs {
         if data.data.contains("://") {

@@ -1,4 +1,4 @@
-//! Analytic stories: what a group of detections is about.
+//! Analytic stories, which group detections by topic.
 
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::Diagnostic;
@@ -8,19 +8,19 @@ use crate::yaml::{self, Text, Texts};
 /// An analytic story.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Story {
-    /// Its UUID; empty when the file gives none.
+    /// The UUID; empty if the file has none.
     pub id: String,
-    /// Its name, by which detections refer to it.
+    /// The name that detections use to refer to the story.
     pub name: String,
-    /// In short.
+    /// The short description.
     pub description: String,
-    /// At length.
+    /// The long description.
     pub narrative: String,
-    /// Links.
+    /// Links to more information.
     pub references: Vec<String>,
-    /// Such as `Adversary Tactics`.
+    /// The categories, such as `Adversary Tactics`.
     pub category: Vec<String>,
-    /// Such as `Advanced Threat Detection`.
+    /// The use case, such as `Advanced Threat Detection`.
     pub usecase: String,
 }
 

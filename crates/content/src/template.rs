@@ -1,13 +1,13 @@
-//! Text with `$field$` tokens, filled in from a result row.
+//! Text with `$field$` tokens, which are replaced by the values of a result row.
 //!
-//! Enterprise Security replaces the tokens of risk messages, finding titles and drilldowns from the
-//! row's fields. A value is put in as it stands: tokens inside a value are not tokens.
+//! Enterprise Security replaces the tokens in risk messages, finding titles and drilldowns. Values
+//! are inserted literally: a token inside a value is not replaced.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// What stands for a field that the row does not have.
+/// The text that replaces the token of a field that the row lacks.
 pub const NO_VALUE: &str = "(no value)";
 
 /// A parsed template.
@@ -25,10 +25,11 @@ pub(crate) enum Segment {
 }
 
 impl Template {
-    /// Reads a template; every text is one.
+    /// Parses a template; every text is valid.
     ///
-    /// A token is `$name$` without blanks or quotes in the name; `$name|s$` and the other filters of
-    /// dashboards are the same token. `$$` is a literal `$`, and so is any other `$`.
+    /// A token is `$name$`, with no blanks or quotes in the name; `$name|s$` and the other
+    /// dashboard filters are treated like `$name$`. `$$` is a literal `$`, and so is a `$` outside
+    /// a token.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut segments = Vec::new();
@@ -65,7 +66,7 @@ impl Template {
         &self.source
     }
 
-    /// Returns the names of the fields, each once, in order of appearance.
+    /// Returns the names of the fields, without duplicates, in order of first appearance.
     #[must_use]
     pub fn fields(&self) -> Vec<&str> {
         let mut fields: Vec<&str> = Vec::new();
@@ -79,10 +80,10 @@ impl Template {
         fields
     }
 
-    /// Returns the text with values in place of the tokens.
+    /// Returns the text with the tokens replaced by values.
     ///
-    /// `value` gives a field's values: none or `None` shows as [`NO_VALUE`], several are joined
-    /// with `, `.
+    /// `value` returns the values of a field: [`NO_VALUE`] replaces `None` or an empty list, and
+    /// several values are joined with `, `.
     pub fn render(&self, value: impl Fn(&str) -> Option<Vec<String>>) -> String {
         let mut text = String::new();
         for segment in &self.segments {
@@ -116,7 +117,7 @@ impl Serialize for Template {
     }
 }
 
-/// Splits `name$rest` or `name|s$rest`.
+/// Splits `name$rest` or `name|s$rest` into name and rest.
 fn token(after: &str) -> Option<(&str, &str)> {
     let (inside, rest) = after.split_once('$')?;
     let name = match inside.rsplit_once('|') {

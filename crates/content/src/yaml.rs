@@ -1,8 +1,8 @@
-//! YAML from outside, read with bounds: file size, what aliases may expand to, and nesting.
+//! Reads untrusted YAML with limits on file size, alias expansion and nesting.
 //!
-//! Content folders are other people's files, so scalars are read leniently (`1`, `'1'` and `1.0` are
-//! all a number; one text stands for a list of one), and a mistake is a [`Diagnostic`] that names
-//! the key and its place.
+//! Users get content folders from other people, so scalars are read leniently: `1`, `'1'` and `1.0`
+//! are all numbers, and a single text is a list with one item. An error is a [`Diagnostic`] that
+//! names the key and its location.
 
 use std::cell::Cell;
 use std::fmt;
@@ -11,21 +11,21 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 
-/// Largest YAML file that is read, in bytes.
+/// Maximum size of a YAML file, in bytes.
 pub const MAX_YAML_BYTES: u64 = 4 << 20;
 
-/// Most scalars, and most bytes of scalars, that a document may expand to through its aliases.
+/// Maximum number of scalars, and of bytes in scalars, after a document's aliases are expanded.
 const MAX_EXPANDED_NODES: usize = 200_000;
 const MAX_EXPANDED_BYTES: usize = 16 << 20;
 
-/// Most brackets that may be open at a time, in values too. The library's time grows with the square
-/// of it; no honest file comes near.
+/// Maximum number of open brackets, including brackets in values. The library's time grows with the
+/// square of this number; no legitimate file has nearly as many.
 const MAX_OPEN_BRACKETS: usize = 1000;
 
-/// Reads one YAML document as a `T`.
+/// Parses one YAML document into a `T`.
 ///
-/// The diagnostic is an error at the place where reading stopped, and its message holds the path of
-/// the key (`tags.observable[0].name: …`).
+/// The diagnostic is an error at the location where parsing stopped. Its message contains the path
+/// of the key, such as `tags.observable[0].name: …`.
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Diagnostic> {
     if let Some(start) = deepest_beyond(text, MAX_OPEN_BRACKETS) {
         let message = format!("more than {MAX_OPEN_BRACKETS} brackets are open here");
@@ -41,7 +41,7 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Diagnostic> {
     serde_yaml_ng::from_str(text).map_err(|error| diagnose(&error, text))
 }
 
-/// Returns an error about a key that must be there and is not.
+/// Returns an error about a missing required key.
 pub(crate) fn missing_key(text: &str, key: &str, help: &str) -> Diagnostic {
     let place = key_span(text, "name").unwrap_or_else(|| first_line(text));
     Diagnostic::error(Code::YAML, format!("missing key `{key}`"))
@@ -49,7 +49,7 @@ pub(crate) fn missing_key(text: &str, key: &str, help: &str) -> Diagnostic {
         .help(help)
 }
 
-/// Returns the place of the first line that sets `key`, at any depth.
+/// Returns the span of the first line that sets `key`, at any depth.
 pub(crate) fn key_span(text: &str, key: &str) -> Option<Span> {
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -68,7 +68,7 @@ fn first_line(text: &str) -> Span {
     Span::new(0, text.lines().next().map_or(0, str::len))
 }
 
-/// Returns where more than `limit` brackets are open.
+/// Returns the offset at which more than `limit` brackets are open.
 fn deepest_beyond(text: &str, limit: usize) -> Option<usize> {
     let mut open = 0usize;
     text.bytes().position(|byte| {
@@ -81,8 +81,8 @@ fn deepest_beyond(text: &str, limit: usize) -> Option<usize> {
     })
 }
 
-/// An anchor is an `&` that begins a token; `ATT&CK` has none. Only documents with anchors can
-/// expand, so all others are spared the measuring pass.
+/// Returns true if the document may contain an anchor: an `&` that starts a token, unlike the one
+/// in `ATT&CK`. Only anchors can make a document expand, so other documents need no measuring pass.
 fn may_have_anchor(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.iter().enumerate().any(|(index, byte)| {
@@ -93,7 +93,7 @@ fn may_have_anchor(text: &str) -> bool {
 }
 
 fn diagnose(error: &serde_yaml_ng::Error, text: &str) -> Diagnostic {
-    // The library ends its messages with the place, which the label shows.
+    // The library appends the location to its message, but the diagnostic's label shows it already.
     let whole = error.to_string();
     let message = whole.split(" at line ").next().unwrap_or(&whole);
     let diagnostic = Diagnostic::error(Code::YAML, message.to_owned());
@@ -103,7 +103,8 @@ fn diagnose(error: &serde_yaml_ng::Error, text: &str) -> Diagnostic {
     }
 }
 
-/// Returns the rest of a line from a column; both count from one, columns in characters.
+/// Returns the span from a column to the end of its line. Both count from one; columns are
+/// characters.
 fn line_span(text: &str, line: usize, column: usize) -> Span {
     let mut start = 0;
     for (index, content) in text.split_inclusive('\n').enumerate() {
@@ -136,7 +137,7 @@ impl Budget {
     }
 }
 
-/// Walks a document as a reader would, aliases followed, and only counts.
+/// Deserializes a document, following aliases, only to count its scalars.
 #[derive(Clone, Copy)]
 struct Measure<'a>(&'a Budget);
 
@@ -192,8 +193,8 @@ impl<'de> Visitor<'de> for Measure<'_> {
     }
 }
 
-/// Reads a scalar from its text as written, so that `1.0` is not `1`. Errors are made inside the
-/// visitor: only there does the library add the key and the place.
+/// Parses a scalar from its text as written, because `1.0` must not become `1`. Errors are created
+/// inside the visitor, since only there does the library add the key and the location.
 struct Scalar<T>(fn(&str) -> Result<T, String>);
 
 impl<T> Visitor<'_> for Scalar<T> {
@@ -210,7 +211,7 @@ impl<T> Visitor<'_> for Scalar<T> {
     }
 }
 
-/// A scalar as text, whatever YAML takes it for: `1`, `'1'`, `true`.
+/// A scalar as text, whatever its YAML type: `1`, `'1'`, `true`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Text(pub(crate) String);
 
@@ -220,7 +221,7 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// A list of texts; one text stands for a list of one, and nothing for none.
+/// A list of texts; a single text becomes a list with one item, and null an empty list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Texts(pub(crate) Vec<String>);
 
@@ -274,7 +275,7 @@ impl<'de> Visitor<'de> for TextsVisitor {
     }
 }
 
-/// A yes or no, also as `1`, `'true'`, `on`.
+/// A boolean, also written as `1`, `'true'` or `on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flag(pub(crate) bool);
 
@@ -288,7 +289,7 @@ impl<'de> Deserialize<'de> for Flag {
     }
 }
 
-/// A number from 0 to 100, also as text or with a fraction, which is rounded away.
+/// A number from 0 to 100, also written as text or with a fraction, which is rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Percentage(pub(crate) u32);
 
@@ -308,7 +309,7 @@ impl<'de> Deserialize<'de> for Percentage {
     }
 }
 
-/// A whole number, also as text.
+/// An integer, also written as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Count(pub(crate) u64);
 
@@ -365,7 +366,7 @@ mod tests {
             laughs.push_str(&format!("a{level}: &a{level} [{items}]\n"));
         }
         assert!(read::<Sample>(&laughs).is_err());
-        // Flat: one long text named very often.
+        // Not nested: one long text with many aliases.
         let flat = format!("x: &x {}\ntags: [{}]\n", "y".repeat(100_000), "*x,".repeat(50_000));
         assert!(read::<Sample>(&flat).is_err());
     }

@@ -1,4 +1,4 @@
-//! Content with what is known of its searches before they run.
+//! Content with the analyses of its searches, which need no events.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -6,35 +6,35 @@ use std::sync::{Arc, OnceLock};
 use spilltrail_content::{ContentSet, Detection, LookupSource};
 use spilltrail_search::analysis::{Analysis, analyze};
 
-/// A content set, and the analyses of its searches, each made when it is asked for, and once.
+/// A content set with the analyses of its searches, each computed once, on first use.
 #[derive(Debug)]
 pub struct AnalyzedContent {
-    /// The content.
+    /// The content set.
     pub set: Arc<ContentSet>,
     detections: Vec<OnceLock<Arc<Analysis>>>,
-    /// The lookups that any search of the content writes, without extensions.
+    /// Names without extensions of the lookups that any search of the content writes.
     written: OnceLock<BTreeSet<String>>,
 }
 
 impl AnalyzedContent {
-    /// Returns the content with nothing analyzed yet.
+    /// Creates the content with no search analyzed yet.
     #[must_use]
     pub fn new(set: Arc<ContentSet>) -> Self {
         let detections = set.detections.iter().map(|_| OnceLock::new()).collect();
         Self { set, detections, written: OnceLock::new() }
     }
 
-    /// Returns the analysis of the detection at this index of the content.
+    /// Returns the analysis of the detection at index `index` of the content.
     ///
     /// # Panics
-    /// If the content has no such detection.
+    /// Panics if the content has no such detection.
     #[must_use]
     pub fn detection(&self, index: usize) -> &Arc<Analysis> {
         let search = &self.set.detections[index].search;
         self.detections[index].get_or_init(|| Arc::new(analyze(search, &self.set.macros)))
     }
 
-    /// Returns whether a detection or a baseline writes this lookup, by any of its names.
+    /// Returns true if a detection or a baseline writes this lookup, under any of its names.
     #[must_use]
     pub fn fills_lookup(&self, name: &str) -> bool {
         let written = self.written.get_or_init(|| self.written());
@@ -49,7 +49,7 @@ impl AnalyzedContent {
         };
         let writers = |detection: &Detection| analyze(&detection.search, &self.set.macros);
         for (detection, known) in self.set.detections.iter().zip(&self.detections) {
-            // Detections that are not run are looked at once, and not kept.
+            // Other detections may never run, so their analyses are not stored.
             match known.get() {
                 Some(known) => add(known),
                 None => add(&writers(detection)),
@@ -60,7 +60,7 @@ impl AnalyzedContent {
     }
 }
 
-/// Returns the names that a lookup goes by: its own and its file's, without the extension.
+/// Returns all names of a lookup, without extensions: its own name and its file name.
 fn names_of<'a>(name: &'a str, content: &'a ContentSet) -> Vec<&'a str> {
     let mut names = vec![stem(name)];
     for lookup in content.lookups.values() {

@@ -1,15 +1,15 @@
-//! Which empty lookups make the rows of a detection mean nothing.
+//! Finds the empty lookups that make the rows of a detection meaningless.
 //!
-//! A detection that asks what it has not seen before finds everything while its lookup of what was
-//! seen is empty. One that leaves out exceptions finds the right things while there are none. Both
-//! read an empty lookup; the second one only does so under a `NOT`, from a table that somebody gave
-//! and that no search fills.
+//! A detection of things not seen before reports everything while its lookup of seen things is
+//! empty. A detection with a lookup of exceptions is correct while that lookup is empty. Both read
+//! an empty lookup. The second kind is recognized because it excludes the lookup's rows with `NOT`,
+//! the table was provided, and no search fills it.
 
 use spilltrail_search::context::{LookupObservation, Purpose};
 
 use crate::analyzed::AnalyzedContent;
 
-/// Returns the names of the empty lookups that the rows of a search depend on.
+/// Returns the names of the empty lookups on which the rows of a search depend.
 pub(crate) fn missing(lookups: &[LookupObservation], content: &AnalyzedContent) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for lookup in lookups {

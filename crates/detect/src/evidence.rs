@@ -1,8 +1,8 @@
 //! The events behind a row: their ids, and a search that finds them.
 //!
-//! A row of `stats … by user` says whom, not which events. [`Gatherer`] runs the search once more as far
-//! as its first transforming command, for many rows together, and gives each row the events that share
-//! its values.
+//! A row of `stats … by user` contains the user but not the events. [`Gatherer`] runs the search
+//! again, only up to its first transforming command, for many rows at once, and assigns to each row
+//! the events that share its values.
 
 use std::sync::Arc;
 
@@ -22,16 +22,16 @@ use spilltrail_search::run::outline::{Origin, Outline};
 
 use crate::trails::Trails;
 
-/// Events of a finding that are named.
+/// Most event ids in a finding.
 pub const MAX_EVENT_IDS: usize = 20;
 
-/// Values of one field that the search of a row lists.
+/// Most values of one field in the search of a row.
 const MAX_LISTED: usize = 50;
 
-/// Rows whose events are looked for together: each time, the search of the events runs once more.
+/// Number of rows whose events are found with one run of the events' search.
 const ROWS_AT_A_TIME: usize = 4_096;
 
-/// As [`ROWS_AT_A_TIME`] where no search runs.
+/// Number of rows per batch if no search has to run.
 const EVENTS_AT_A_TIME: usize = 512;
 
 /// The events behind a finding.
@@ -39,24 +39,24 @@ const EVENTS_AT_A_TIME: usize = 512;
 pub struct Evidence {
     /// A search that finds the events.
     pub search: String,
-    /// Their ids, at most [`MAX_EVENT_IDS`].
+    /// The ids of the events, at most [`MAX_EVENT_IDS`].
     pub event_ids: Vec<String>,
-    /// How many there are; `None` if that is not known.
+    /// The number of events; `None` if it is not known.
     pub events: Option<u64>,
 }
 
-/// What was learned of the events behind one row.
+/// The evidence and the time range of the events behind one row.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Gathered {
     pub(crate) evidence: Evidence,
-    /// The time of the oldest of them.
+    /// The time of the oldest event.
     pub(crate) oldest: Option<f64>,
-    /// The time of the newest of them.
+    /// The time of the newest event.
     pub(crate) newest: Option<f64>,
 }
 
 impl Gathered {
-    /// Returns what is known of events that only a search can find.
+    /// Returns evidence that has only a search, for events that are not looked up.
     fn of_search(search: &str) -> Self {
         let evidence = Evidence { search: search.to_owned(), ..Evidence::default() };
         Self { evidence, ..Self::default() }
@@ -66,21 +66,22 @@ impl Gathered {
 /// Finds the events behind the rows of a detection's search.
 #[derive(Debug)]
 pub(crate) struct Gatherer {
-    /// The search up to its first transforming command; `None` if the events cannot be found.
+    /// The outline of the search up to its first transforming command; `None` if events cannot be
+    /// found.
     outline: Option<Outline>,
-    /// The plan of the search of the events, where rows are groups.
+    /// The planned search for the events; `None` if no search is run for them.
     events: Option<Prepared>,
-    /// The whole search, macros expanded.
+    /// The text of the whole search after macro expansion.
     whole: String,
     context: SearchContext,
-    /// Why events could not be found.
+    /// Why the events could not be found.
     problem: Option<String>,
 }
 
 impl Gatherer {
-    /// Plans the search of the events of the detection's search.
+    /// Creates a gatherer and plans the search for the events.
     pub(crate) async fn new(analysis: &Analysis, context: &SearchContext) -> Self {
-        // What this second reading observes is not the detection's own.
+        // Observations of this second search must not count as the detection's own.
         let context = SearchContext { observations: Arc::default(), ..context.clone() };
         let (outline, whole) = (Outline::of(analysis), analysis.expansion.text.clone());
         let mut gatherer = Self { outline, events: None, whole, context, problem: None };
@@ -95,12 +96,12 @@ impl Gatherer {
         gatherer
     }
 
-    /// Returns how many rows to gather for at a time.
+    /// Returns the number of rows for each call of [`Gatherer::gather`].
     pub(crate) fn rows_at_a_time(&self) -> usize {
         if self.events.is_some() { ROWS_AT_A_TIME } else { EVENTS_AT_A_TIME }
     }
 
-    /// Returns what is known of the events behind each row.
+    /// Returns the evidence of each row.
     pub(crate) async fn gather(&mut self, rows: &[Row]) -> Vec<Gathered> {
         if let (Some(outline), Some(events)) = (&self.outline, &self.events) {
             match follow(outline, events, rows, &self.context).await {
@@ -116,7 +117,7 @@ impl Gatherer {
         rows.iter().map(gathered).collect()
     }
 
-    /// Returns why events could not be found, if they should have been.
+    /// Returns why the events could not be found, if finding them failed.
     pub(crate) fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }
@@ -124,11 +125,12 @@ impl Gatherer {
     fn give_up(&mut self, diagnostics: Vec<Diagnostic>) {
         let reasons: Vec<String> = diagnostics.into_iter().map(|d| d.message).collect();
         self.problem = Some(reasons.join("; "));
+        // Later rows would fail in the same way, so they get only the whole search.
         (self.outline, self.events) = (None, None);
     }
 }
 
-/// Runs the search of the events and gives each row those that share its values.
+/// Runs the search for the events and assigns each event to the rows that share its values.
 async fn follow(
     outline: &Outline,
     events: &Prepared,
@@ -155,13 +157,13 @@ fn of_event(row: &Row, leading: &str) -> Gathered {
     Gathered { evidence, oldest: time, newest: time }
 }
 
-/// Returns the members of a field's value in a row.
+/// Returns the members of a field of a row; an absent field has none.
 pub(crate) fn members(row: &Row, name: &str) -> Vec<String> {
     let members = row.get(name).map(Value::members).unwrap_or_default();
     members.into_iter().map(std::borrow::Cow::into_owned).collect()
 }
 
-/// Returns a search with further terms.
+/// Returns `leading` with further search terms.
 pub(crate) fn with_terms(leading: &str, terms: &[String]) -> String {
     let mut search = leading.trim().to_owned();
     for term in terms {
@@ -173,7 +175,7 @@ pub(crate) fn with_terms(leading: &str, terms: &[String]) -> String {
     search
 }
 
-/// Returns the comparison that events with one of these values satisfy.
+/// Returns a comparison that matches events with one of these values, or `None` if there is none.
 pub(crate) fn term(field: &str, values: &[String]) -> Option<String> {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | ':' | '{' | '}');
     let is_plain =
@@ -190,7 +192,7 @@ pub(crate) fn term(field: &str, values: &[String]) -> Option<String> {
     }
 }
 
-/// Quotes a value so that the search for it finds it: what cannot be written becomes a wildcard.
+/// Quotes a value for a search; control characters cannot be written there and become wildcards.
 fn literal(value: &str) -> String {
     quote(&value.replace(char::is_control, "*"))
 }

@@ -1,4 +1,4 @@
-//! A finding: what one row of a detection's search amounts to.
+//! Findings: rows of a detection's search, with risk, notable and evidence.
 
 use serde::{Deserialize, Serialize};
 use spilltrail_content::{
@@ -11,107 +11,110 @@ use spilltrail_search::rows::Row;
 use crate::evidence::Gathered;
 use crate::{Evidence, identity, serial};
 
-/// The version of [`Finding`] and [`DetectionRun`](crate::DetectionRun) as they are written. It changes
-/// when a field goes, or means something else; a field that is added does not change it.
+/// The version of the serialized [`Finding`] and [`DetectionRun`](crate::DetectionRun). It changes
+/// when a field is removed or changes its meaning, not when a field is added.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// One row of a detection's search, with what follows from it. Serialized, it is the object that
-/// `hunt` prints, as `docs/schema/finding.schema.json` describes it.
+/// One row of a detection's search, with the risk, notable and evidence derived from it.
+/// Serialized, it is the object that `hunt` prints, as `docs/schema/finding.schema.json` describes
+/// it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// [`SCHEMA_VERSION`].
+    /// The schema version, [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// The same whenever the same detection finds the same thing, in whatever range of events.
+    /// The id, which is the same in every run in which the detection finds the same values.
     pub id: String,
-    /// The run that found it.
+    /// The id of the run.
     pub run_id: String,
-    /// Time of its first event, epoch seconds; `None` if neither its events nor the row say.
+    /// Time of the first event in seconds since the epoch; `None` if neither events nor row have
+    /// it.
     #[serde(with = "serial::time")]
     pub first_seen: Option<f64>,
-    /// Time of its last event, likewise.
+    /// Time of the last event in seconds since the epoch; `None` if neither events nor row have it.
     #[serde(with = "serial::time")]
     pub last_seen: Option<f64>,
-    /// The detection.
+    /// The detection that found the row.
     pub detection: DetectionRef,
-    /// The row.
+    /// The row of the search.
     #[serde(with = "serial::row")]
     pub result: Row,
-    /// When it happened, epoch seconds; `None` if neither the row nor its events say.
+    /// Time of the row in seconds since the epoch; `None` if neither the row nor its events have
+    /// it.
     #[serde(with = "serial::time")]
     pub time: Option<f64>,
-    /// The highest score of the detection's risk objects; `None` where the type raises no risk.
+    /// The highest score of the risk objects; `None` if the type of detection raises no risk.
     pub risk_score: Option<u32>,
-    /// What happened, with the row's values; `None` if the detection has no message.
+    /// The risk message with the row's values; `None` if the detection has none.
     pub risk_message: Option<String>,
-    /// Whom or what the risk is counted against: one for each value of each risk field.
+    /// The entities that receive risk: one for each value of each risk field.
     pub risk_objects: Vec<RiskObjectValue>,
-    /// What threatens.
+    /// The threat objects, such as IP addresses: one for each value of each threat field.
     pub threat_objects: Vec<ThreatObjectValue>,
-    /// Techniques, stories and so on.
+    /// Annotations, such as techniques and stories.
     pub annotations: Annotations,
-    /// True if it is a notable.
+    /// True if the finding is a notable.
     pub notable: bool,
-    /// What the notable says.
+    /// The text of the notable.
     #[serde(flatten)]
     pub notable_text: Option<Notable>,
-    /// The events behind it.
+    /// The events behind the row.
     pub evidence: Evidence,
 }
 
-/// Which detection found it.
+/// A reference to the detection of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DetectionRef {
-    /// Its id.
+    /// The id of the detection.
     pub id: String,
-    /// Its name.
+    /// The name of the detection.
     pub name: String,
-    /// TTP, Anomaly and so on.
+    /// The type, such as TTP or Anomaly.
     #[serde(rename = "type")]
     pub detection_type: DetectionType,
-    /// Its version.
+    /// The version of the detection.
     pub version: u64,
 }
 
-/// A value that gets risk.
+/// A value that receives risk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RiskObjectValue {
-    /// The field it is from.
+    /// The field of the value.
     pub field: String,
-    /// `user`, `system` or `other`.
+    /// The type: `user`, `system` or `other`.
     #[serde(rename = "type")]
     pub object_type: String,
-    /// The value.
+    /// The value of the field.
     pub value: String,
-    /// The risk it gets.
+    /// The score that is added.
     pub score: u32,
 }
 
-/// A value that is a threat.
+/// A value that indicates a threat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreatObjectValue {
-    /// The field it is from.
+    /// The field of the value.
     pub field: String,
-    /// Such as `ip_address`.
+    /// The type, such as `ip_address`.
     #[serde(rename = "type")]
     pub object_type: String,
-    /// The value.
+    /// The value of the field.
     pub value: String,
 }
 
-/// What a notable says, with the row's values.
+/// The text of a notable, with the row's values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notable {
-    /// Its title.
+    /// The title.
     pub rule_title: String,
-    /// Its description.
+    /// The description.
     pub rule_description: String,
-    /// Its security domain.
+    /// The security domain.
     pub security_domain: String,
-    /// Its severity.
+    /// The severity.
     pub severity: NotableSeverity,
-    /// Searches to open from it.
+    /// Drilldown searches with the row's values.
     pub drilldowns: Vec<FilledDrilldown>,
-    /// Fields that an analyst suppresses by.
+    /// Fields by which an analyst can suppress similar notables.
     pub nes_fields: Vec<String>,
 }
 
@@ -128,7 +131,7 @@ impl DetectionRef {
     }
 }
 
-/// What every finding of one detection shares, prepared once.
+/// The parts that all findings of a detection share, prepared once.
 #[derive(Debug)]
 pub(crate) struct Form<'a> {
     detection: &'a Detection,
@@ -155,7 +158,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// Returns the fields that the risk and threat objects name and the row does not have.
+    /// Returns the risk and threat fields that the row lacks.
     pub(crate) fn absent_fields(&self, row: &Row) -> Vec<&'a str> {
         let Some(risk) = self.detection.risk.as_ref().filter(|_| self.raises_risk) else {
             return Vec::new();
@@ -165,7 +168,7 @@ impl<'a> Form<'a> {
         risk_fields.chain(threat_fields).filter(|field| values(row, field).is_empty()).collect()
     }
 
-    /// Returns the finding of a row with these events behind it.
+    /// Creates the finding of a row from the events behind it.
     pub(crate) fn fill(
         &self,
         id: String,
@@ -227,7 +230,7 @@ impl<'a> Form<'a> {
     }
 }
 
-/// Returns a field's values; an absent field has none.
+/// Returns the values of a field; an absent field has none.
 fn values(row: &Row, field: &str) -> Vec<String> {
     let members = row.get(field).map(Value::members).unwrap_or_default();
     members.into_iter().map(std::borrow::Cow::into_owned).collect()

@@ -18,7 +18,7 @@ use crate::run::{DetectionRun, Planned};
 /// A detection of a hunt, ready to run.
 #[derive(Debug)]
 pub struct Job {
-    /// Its place among the content's detections.
+    /// The index of the detection in the content.
     pub place: usize,
     context: SearchContext,
     view: Arc<SharedView>,
@@ -27,17 +27,17 @@ pub struct Job {
 
 #[derive(Debug)]
 enum State {
-    /// It needs events before it can be planned.
+    /// The detection needs events before it can be planned.
     Waiting,
     Planned(Box<Planned>),
     Stopped(Vec<Diagnostic>),
 }
 
-/// Plans the detections at `places`, as far as that is possible before events are read. `context`
-/// makes the surroundings of one detection; its events are replaced by the shared ones.
+/// Plans the detections with the indexes `places`, as far as possible before events are read.
+/// `context` creates the context of one detection; its events are replaced by the shared ones.
 ///
 /// # Errors
-/// Fails if nothing can be said of the events.
+/// Fails if the fields of the shared events cannot be determined.
 pub async fn plan(
     content: &AnalyzedContent,
     places: &[usize],
@@ -59,8 +59,8 @@ pub async fn plan(
     Ok(jobs)
 }
 
-/// As [`plan`], and has the events that the detections need read: all in one pass, and in one more for
-/// what could only be asked for when a subsearch was answered.
+/// Plans like [`plan`], then reads the events that the detections need. One pass reads them all;
+/// another pass reads the events of requests that depend on the results of a subsearch.
 ///
 /// # Errors
 /// Fails if matched events cannot be kept.
@@ -74,7 +74,7 @@ pub async fn prepare(
     while shared.read().await.map_err(|error| from_engine(&error))? {
         plan_waiting(&mut jobs, content, context).await;
     }
-    // Whoever still waits asked for nothing that a pass could read.
+    // The jobs that still wait requested nothing that another pass could read.
     shared.settle();
     plan_waiting(&mut jobs, content, context).await;
     Ok(jobs)
@@ -87,7 +87,7 @@ async fn plan_waiting(
 ) {
     for job in jobs {
         if job.is_waiting() {
-            // What was observed and written while it could not be planned does not count.
+            // A new context drops what the incomplete plan observed and wrote.
             job.context = SearchContext { events: job.view.clone(), ..context() };
             job.plan(content.detection(job.place)).await;
         }
@@ -98,14 +98,15 @@ impl Job {
     async fn plan(&mut self, analysis: &Arc<Analysis>) {
         let planned = Planned::new(analysis.clone(), &self.context).await;
         self.state = match planned {
+            // A plan made while events were missing is incomplete, even if planning succeeded.
             _ if self.view.take_waiting() => State::Waiting,
             Ok(planned) => State::Planned(Box::new(planned)),
             Err(diagnostics) => State::Stopped(diagnostics),
         };
     }
 
-    /// Runs the detection and sends its findings; `run_id` names the run in each of them. A detection
-    /// whose events are missing is not run. Otherwise as [`run`](crate::run()).
+    /// Runs the detection and sends its findings, like [`run`](crate::run()); each finding names
+    /// the run `run_id`. A detection whose events are missing is not run.
     pub async fn run(
         &self,
         content: &AnalyzedContent,
@@ -116,6 +117,7 @@ impl Job {
         match &self.state {
             State::Planned(planned) => {
                 let has_events = self.view.has_events().unwrap_or(true);
+                // Without events the search returns no rows, so it need not run.
                 if !has_events && planned.needs_events() {
                     return planned.concluded(detection, content, &self.context, run_id, 0);
                 }
@@ -131,14 +133,14 @@ impl Job {
         }
     }
 
-    /// Returns true if it cannot be planned before events are read: it has a subsearch over them, or
-    /// wants all of their fields.
+    /// Returns true if the detection cannot be planned before events are read, because it has a
+    /// subsearch over them or needs all of their fields.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting)
     }
 
-    /// Returns what the detection asked of the events.
+    /// Returns the requests for events that planning the detection made.
     #[must_use]
     pub fn requests(&self) -> Vec<ScanRequest> {
         self.view.requests()

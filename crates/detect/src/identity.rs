@@ -1,4 +1,4 @@
-//! What tells the rows of a detection apart: identifying values, ids, times.
+//! Identifies the rows of a detection: identifying values, ids and times.
 
 use sha2::{Digest, Sha256};
 use spilltrail_event::Value;
@@ -7,7 +7,7 @@ use spilltrail_search::context::SearchContext;
 use spilltrail_search::lineage::Lineage;
 use spilltrail_search::rows::Row;
 
-/// Fields that say who acted, best first.
+/// Fields that name the actor, in order of preference.
 const IDENTITIES: &[&str] = &[
     "user_arn",
     "userIdentity.arn",
@@ -22,10 +22,10 @@ const IDENTITIES: &[&str] = &[
     "accessKeyId",
 ];
 
-/// Fields that say when the events of a row were, best first; compared without case.
+/// Fields with the time of a row's last event, in order of preference; names are case-insensitive.
 const TIMES: &[&str] = &["lasttime", "last_time", "lastseen", "last_seen", "latest", "endtime"];
 
-/// As [`TIMES`], for rows that only say when it began.
+/// Fields with the time of a row's first event, in order of preference.
 const FIRST_TIMES: &[&str] = &[
     "firsttime",
     "first_time",
@@ -37,7 +37,7 @@ const FIRST_TIMES: &[&str] = &[
     "time",
 ];
 
-/// Returns who acted in a row: the first value of the best field that it has.
+/// Returns the actor of a row: the first value of the preferred field that it has.
 #[must_use]
 pub fn identity(row: &Row) -> Option<String> {
     let value =
@@ -45,19 +45,19 @@ pub fn identity(row: &Row) -> Option<String> {
     value.members().first().map(|member| member.clone().into_owned())
 }
 
-/// Returns when a row happened by its own fields.
+/// Returns the time of a row, according to its own fields.
 pub(crate) fn time(row: &Row, context: &SearchContext) -> Option<f64> {
     instant(row.get(TIME), context)
         .or_else(|| instant(named(TIMES, row), context))
         .or_else(|| instant(named(FIRST_TIMES, row), context))
 }
 
-/// Returns the time of a row's first event by its own fields.
+/// Returns the time of a row's first event, according to its own fields.
 pub(crate) fn first_time(row: &Row, context: &SearchContext) -> Option<f64> {
     instant(named(FIRST_TIMES, row).or_else(|| row.get(TIME)), context)
 }
 
-/// Returns the time of a row's last event by its own fields.
+/// Returns the time of a row's last event, according to its own fields.
 pub(crate) fn last_time(row: &Row, context: &SearchContext) -> Option<f64> {
     instant(named(TIMES, row).or_else(|| row.get(TIME)), context)
 }
@@ -67,17 +67,17 @@ fn named<'a>(names: &[&str], row: &'a Row) -> Option<&'a Value<'static>> {
     names.iter().find_map(named).map(|(_, value)| value)
 }
 
-/// Returns the instant that a value stands for, the latest of several.
+/// Parses a value as a time; for a multivalue, returns the latest.
 fn instant(value: Option<&Value<'_>>, context: &SearchContext) -> Option<f64> {
     let instants = value?.members().into_iter().filter_map(|text| context.instant(&text));
     instants.filter(|time| time.is_finite()).reduce(f64::max)
 }
 
-/// Gives the rows of a detection's run their ids.
+/// Assigns ids to the rows of a detection's run.
 ///
-/// A row's id follows from the detection and the values that identify the row, so that another run,
-/// over another range, gives it again. Rows that share these values are numbered by what else they
-/// contain, whatever order they come in.
+/// The id of a row is derived from the detection and the values that identify the row, so another
+/// run over another time range assigns the same id. Rows that share these values are numbered by
+/// their other values, regardless of the order of the rows.
 #[derive(Debug)]
 pub(crate) struct Ids<'a> {
     detection: &'a str,
@@ -85,16 +85,16 @@ pub(crate) struct Ids<'a> {
     rows: Vec<Fingerprint>,
 }
 
-/// A row in short; rows in order of their fingerprints are in order of their contents.
+/// Hashes of a row. Sorting by them makes the numbering independent of the order of the rows.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Fingerprint {
-    /// What identifies the row.
+    /// Hash of the values that identify the row.
     identity: [u8; 16],
-    /// What else it has that does not move with the range.
+    /// Hash of the values that do not change with the time range.
     stable: [u8; 16],
-    /// All that it has.
+    /// Hash of all values.
     whole: [u8; 16],
-    /// Which of the run's rows it is.
+    /// Index of the row in the run.
     index: usize,
 }
 
@@ -103,7 +103,7 @@ impl<'a> Ids<'a> {
         Self { detection, lineage, rows: Vec::new() }
     }
 
-    /// Adds the next row.
+    /// Adds the next row of the run.
     pub(crate) fn add(&mut self, row: &Row) {
         let present: Vec<&str> = row
             .iter()
@@ -129,6 +129,7 @@ impl<'a> Ids<'a> {
         let mut ids = vec![String::new(); self.rows.len()];
         for same in self.rows.chunk_by(|a, b| a.identity == b.identity) {
             for (number, row) in same.iter().enumerate() {
+                // The first row has the plain id; the others get a number as suffix.
                 let id = hex(&row.identity);
                 ids[row.index] = if number == 0 { id } else { format!("{id}-{}", number + 1) };
             }
@@ -138,7 +139,8 @@ impl<'a> Ids<'a> {
 
     fn digest(&self, row: &Row, names: &[&str]) -> [u8; 16] {
         let mut hash = Sha256::new();
-        // Every part is preceded by its length, so that no two lists of parts hash alike.
+        // Each part is preceded by its length, so that different lists of parts have different
+        // hashes.
         let mut add = |part: &str| {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn ids_follow_the_group_and_nothing_else() {
-        // The field that is counted, the field that it is counted by, and both by any name.
+        // The counted field, the field to group by, and both with any name.
         for (statistic, by) in [
             ("count", "account"),
             ("count", "count(x)"),
@@ -211,7 +213,7 @@ mod tests {
         assert_eq!(forward, [backward[1].as_str(), backward[0].as_str()]);
         let same = ids("d", search, &[&one, &one]);
         assert_ne!(same[0], same[1]);
-        // Each value is a row of its own, and has its id whether or not there are others.
+        // Each value is a separate row, whose id does not depend on the other rows.
         let search = "* | stats values(x) as x by user | mvexpand x";
         assert_eq!(ids("d", search, &[&one, &two])[1], ids("d", search, &[&two])[0]);
     }

@@ -1,11 +1,11 @@
-//! Results of a detection to findings.
+//! Runs detections and turns their rows into findings.
 //!
-//! [`hunt::prepare`] plans many detections and has their events read once; [`run()`] runs one detection
-//! by itself. Either sends a [`Finding`] for each row as it is made, with risk, notable and
-//! drilldowns as the detection's type and deployment decide and the events behind it, and then says
-//! what came of the detection: a [`DetectionRun`] with its [`Status`]. Both can be written down and read
-//! back. The searches run in the caller's `SearchContext`; nothing here reads a clock but to say how long a
-//! search took.
+//! [`hunt::prepare`] plans many detections and reads their events once; [`run()`] runs one
+//! detection by itself. Either sends a [`Finding`] for each row as soon as it is built, with risk,
+//! notable and drilldowns according to the detection's type and deployment, and with the events
+//! behind it. Then it returns a [`DetectionRun`] with its [`Status`]. Both types can be serialized
+//! and deserialized. The searches run in the caller's `SearchContext`; this crate reads the clock
+//! only to measure how long a search took.
 
 mod analyzed;
 mod baseline;

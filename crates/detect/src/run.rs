@@ -1,4 +1,4 @@
-//! Running one detection.
+//! Runs one detection.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,37 +19,37 @@ use crate::finding::{DetectionRef, Finding, Form, SCHEMA_VERSION};
 use crate::identity::Ids;
 use crate::{Status, baseline, serial};
 
-/// Findings of one detection that are kept; further rows are only counted.
+/// Most findings of one detection; further rows are only counted.
 pub const MAX_FINDINGS: usize = 10_000;
 
-/// What running a detection came to. Serialized, it is the object that
+/// The result of running a detection, apart from its findings. Serialized, it is the object that
 /// `docs/schema/detection-run.schema.json` describes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DetectionRun {
-    /// [`SCHEMA_VERSION`].
+    /// The schema version, [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// The run that it was part of.
+    /// The id of the run that the detection was part of.
     pub run_id: String,
-    /// The detection.
+    /// The detection that was run.
     pub detection: DetectionRef,
-    /// What became of it.
+    /// The status after the run.
     #[serde(flatten)]
     pub status: Status,
-    /// Findings that were sent: one for each row, at most [`MAX_FINDINGS`].
+    /// Number of findings that were sent: one for each row, at most [`MAX_FINDINGS`].
     pub findings: u64,
-    /// The highest risk score of its findings; `None` if none has one.
+    /// The highest risk score of the findings; `None` if no finding has one.
     pub risk_score: Option<u32>,
-    /// Rows that the search gave.
+    /// Number of rows that the search returned.
     pub rows: u64,
-    /// Events that its first search matched; `None` if it does not begin by finding events.
+    /// Number of events that the first search matched; `None` if the search starts in another way.
     pub matched_events: Option<u64>,
-    /// How long it took.
+    /// The elapsed time.
     #[serde(rename = "seconds", with = "serial::seconds")]
     pub elapsed: Duration,
-    /// Processor time that was its own: planning and running, not reading. The caller measures it.
+    /// Processor time for planning and running, without reading. The caller measures it.
     #[serde(rename = "cpu_seconds", with = "serial::seconds")]
     pub cpu: Duration,
-    /// What is to say about it; places are in the detection's search as written.
+    /// Diagnostics; their locations refer to the detection's search as written.
     pub messages: Vec<Diagnostic>,
 }
 
@@ -70,7 +70,7 @@ impl DetectionRun {
         }
     }
 
-    /// Returns the run of a search that was not run to its end, for the reasons that the messages say.
+    /// Returns the result for a search that could not run to its end; `messages` has the reasons.
     #[must_use]
     pub fn stopped(detection: &Detection, run_id: &str, messages: Vec<Diagnostic>) -> Self {
         let is_error = messages.iter().any(|message| message.severity == Severity::Error);
@@ -79,9 +79,9 @@ impl DetectionRun {
     }
 }
 
-/// Runs a detection's search and sends the findings that its rows make, one by one, in the order of the
-/// rows. `run_id` names the run in each of them. Sending waits for the receiver; the channel closes
-/// when the last is sent, and a receiver that is gone ends the sending.
+/// Runs a detection's search and sends one finding for each row, in the order of the rows. Each
+/// finding names the run `run_id`. Sending waits for the receiver. The channel closes after the
+/// last finding, and sending ends early if the receiver is dropped.
 pub async fn run(
     detection: &Detection,
     content: &AnalyzedContent,
@@ -96,7 +96,7 @@ pub async fn run(
     }
 }
 
-/// A detection's search, planned.
+/// The planned search of a detection.
 #[derive(Debug)]
 pub(crate) struct Planned {
     analysis: Arc<Analysis>,
@@ -107,7 +107,7 @@ impl Planned {
     /// Plans a detection's search.
     ///
     /// # Errors
-    /// All diagnostics of the search.
+    /// Returns all diagnostics of the search.
     pub(crate) async fn new(
         analysis: Arc<Analysis>,
         context: &SearchContext,
@@ -116,12 +116,12 @@ impl Planned {
         Ok(Self { analysis, prepared })
     }
 
-    /// Returns true if the search gives nothing when it finds no event.
+    /// Returns true if the search returns no rows when it matches no event.
     pub(crate) fn needs_events(&self) -> bool {
         self.prepared.needs_events()
     }
 
-    /// Runs the search and sends its findings. `context` is the one it was planned in.
+    /// Runs the search and sends its findings. `context` must be the one in which it was planned.
     pub(crate) async fn run(
         &self,
         detection: &Detection,
@@ -148,7 +148,7 @@ impl Planned {
         result
     }
 
-    /// Returns the run of a search that gave so many rows.
+    /// Returns the result for a search that returned this many rows.
     pub(crate) fn concluded(
         &self,
         detection: &Detection,
@@ -166,7 +166,7 @@ impl Planned {
         }
     }
 
-    /// Turns rows into findings and sends them, a few at a time.
+    /// Converts rows into findings and sends them, a batch of rows at a time.
     async fn judge(
         &self,
         rows: &Rows,
@@ -186,6 +186,8 @@ impl Planned {
         let lineage = self.analysis.lineage();
         let mut ids = Ids::new(&detection.id, &lineage);
         let mut absent: IndexMap<&str, usize> = IndexMap::new();
+        // Rows that share their identifying values are numbered, so all ids are computed before the
+        // first finding is sent.
         for row in rows.iter() {
             ids.add(&row);
             for field in form.absent_fields(&row) {
@@ -218,10 +220,11 @@ impl Planned {
     }
 }
 
-/// Returns what a search that ran to its end came to.
+/// Returns the status of a search that ran to its end.
 fn status(observations: &Observations, content: &AnalyzedContent, rows: u64) -> Status {
     let has_events = observations.matched().is_none_or(|matched| matched > 0);
     let missing = baseline::missing(&observations.lookups(), content);
+    // An empty baseline makes any rows meaningless, so it is checked before them.
     if !missing.is_empty() && (rows > 0 || has_events) {
         return Status::NoBaseline(missing);
     }
@@ -235,7 +238,8 @@ fn status(observations: &Observations, content: &AnalyzedContent, rows: u64) -> 
     if missing.is_empty() { Status::Clean } else { Status::CannotFire(missing) }
 }
 
-/// Returns a warning for each risk or threat field that rows do not have, given how many lack it.
+/// Returns a warning for each risk or threat field that some rows lack, given the number of such
+/// rows.
 fn absences(absent: &IndexMap<&str, usize>, rows: usize) -> Vec<Diagnostic> {
     absent
         .iter()

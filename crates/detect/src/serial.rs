@@ -1,10 +1,10 @@
-//! How values of findings are written and read, where their types do not say.
+//! Serialization of values in findings whose types have no suitable one.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 use spilltrail_search::rows::{Row, json};
 
-/// A row as a JSON object.
+/// Serializes a row as a JSON object.
 pub(crate) mod row {
     use super::{Deserialize, Deserializer, Row, Serialize, Serializer, json};
 
@@ -17,7 +17,7 @@ pub(crate) mod row {
     }
 }
 
-/// Epoch seconds, whole ones without a fraction; null if the time is not known.
+/// Serializes seconds since the epoch, without a fraction if whole; null if the time is not known.
 pub(crate) mod time {
     use super::{Deserialize, Deserializer, Json, Serialize, Serializer, json};
 
@@ -34,14 +34,14 @@ pub(crate) mod time {
     ) -> Result<Option<f64>, D::Error> {
         Ok(match Json::deserialize(deserializer)? {
             Json::Number(number) => number.as_f64(),
-            // A number that JSON would change is a text.
+            // Numbers that JSON would change are written as strings.
             Json::String(text) => spilltrail_event::parse_number(&text),
             _ => None,
         })
     }
 }
 
-/// A duration in seconds.
+/// Serializes a duration in seconds.
 pub(crate) mod seconds {
     use std::time::Duration;
 

@@ -1,34 +1,34 @@
-//! What became of a detection.
+//! The status of a detection after its run.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What became of a detection.
+/// The status of a detection after its run.
 ///
-/// Serialized, it is an object: `status` is its name, `missing_fields` and `empty_lookups` are what it
-/// names, left out where there is none.
+/// It is serialized as an object: `status` is the name, and `missing_fields` and `empty_lookups`
+/// are present only in the statuses that have them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Record", try_from = "Record")]
 pub enum Status {
-    /// It has findings.
+    /// The detection has findings.
     Fired,
-    /// There were events to look at, and nothing to find.
+    /// The first search matched events, but the detection returned no rows.
     Clean,
-    /// Its first search matched no event.
+    /// The first search matched no event.
     NoSuchEvents,
-    /// Its first search matched events, but none has these fields, which it groups by.
+    /// The first search matched events, but none has these fields, by which the detection groups.
     CannotFire(Vec<String>),
-    /// It compares with these lookups, which are empty: its rows mean nothing.
+    /// These lookups of known values are empty, so the rows of the detection are meaningless.
     NoBaseline(Vec<String>),
-    /// It uses SPL that is not there yet.
+    /// The detection uses SPL that is not supported yet.
     Unsupported,
-    /// Its search is wrong, or failed.
+    /// The search is invalid, or it failed.
     Failed,
 }
 
 impl Status {
-    /// Returns its name, as output has it.
+    /// Returns the name of the status in the output.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// A status as it is written down.
+/// The serialized form of a status.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
     status: String,

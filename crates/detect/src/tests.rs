@@ -1,4 +1,4 @@
-//! Detections over rows in memory: statuses, outcomes, evidence.
+//! Tests of detections over rows in memory: statuses, outcomes, evidence.
 
 mod checker;
 mod ranges;
@@ -26,14 +26,14 @@ const EVENTS: &str = r#"
 {"_time":400,"eventID":"e4","eventName":"Put","user":"cyd","src_ip":"192.0.2.4"}
 "#;
 
-/// What a test's detection says beside its search.
+/// The settings of a test's detection, apart from its search.
 struct Written {
     detection_type: &'static str,
     search: &'static str,
     message: &'static str,
 }
 
-/// A run, and the findings that it handed on.
+/// A run and the findings that it sent.
 #[derive(Debug)]
 struct Ran {
     outcome: DetectionRun,
@@ -90,7 +90,7 @@ impl Written {
     fn run_in(&self, context: &SearchContext) -> Ran {
         let (content, detection) = self.load();
         let content = AnalyzedContent::new(Arc::new(content));
-        // One finding at a time: a run waits for the receiver.
+        // The channel holds one finding, so this also tests that a run waits for the receiver.
         let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
         let (outcome, findings) = block_on(async {
             let running = run(&detection, &content, context, "run-1", sender);
@@ -108,7 +108,8 @@ impl Written {
     }
 }
 
-/// Lookups of the tests, their rows, and whether somebody gave them: one with a row, two without.
+/// The lookups of the tests: their rows (one has a row, two are empty), and whether they were
+/// provided.
 #[derive(Debug)]
 struct Lookups(HashMap<&'static str, (usize, bool)>);
 
@@ -191,7 +192,7 @@ fn found<'a>(run: &'a Ran, user: &str) -> &'a Finding {
     run.findings.iter().find(is_it).unwrap_or_else(|| panic!("no finding about {user}: {run:?}"))
 }
 
-/// Returns the ids of the events that a search finds.
+/// Returns the ids of the events that match a search.
 fn events_of(text: &str, events: &str) -> Vec<String> {
     let context = context(events);
     let rows = block_on(async {
@@ -246,7 +247,7 @@ fn every_status() {
             "eventName=Get | search NOT [| inputlookup empty | fields user] | lookup empty user OUTPUT known",
             Status::NoBaseline(vec!["empty".into()]),
         ),
-        // Nobody gave these: that they are empty says nothing.
+        // Nobody provided these tables, so they are not empty on purpose.
         (
             "eventName=Get | search NOT [| inputlookup collection | fields user]",
             Status::NoBaseline(vec!["collection".into()]),
@@ -255,7 +256,7 @@ fn every_status() {
             "eventName=Get | search NOT [| inputlookup gone | fields user]",
             Status::NoBaseline(vec!["gone".into()]),
         ),
-        // A search that fills the list makes it one of what was seen before.
+        // A search fills this lookup, so it lists things seen before rather than exceptions.
         (
             "eventName=Get | search NOT [| inputlookup empty | fields user] | fields user | outputlookup append=t empty.csv",
             Status::NoBaseline(vec!["empty".into()]),

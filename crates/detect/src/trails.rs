@@ -1,4 +1,4 @@
-//! Finds the rows of a search that events belong to, and keeps what is to say of these.
+//! Matches events to the rows of a search that they belong to, and collects ids, counts and times.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -13,33 +13,33 @@ use spilltrail_search::run::outline::{EVENT_ID, EVENT_TIME, original_column};
 
 use crate::evidence::{Evidence, Gathered, MAX_EVENT_IDS, members, term, with_terms};
 
-/// Combinations of multivalue members that are tried for one event or row.
+/// Most combinations of multivalue members that are tried for one event or row.
 const MAX_COMBINATIONS: usize = 64;
 
-/// The rows of a run, found by the values that their events share with them.
+/// The rows of a run, indexed by the values of the grouping fields, which their events share.
 pub(crate) struct Trails<'a> {
     grouping: &'a [String],
     originals: Vec<String>,
     trails: Vec<Trail>,
-    /// The trail of each row; rows with the same values have one.
+    /// For each row, the index of its trail. Rows with the same values share one trail.
     of_row: Vec<usize>,
     by_values: HashMap<Vec<Vec<String>>, usize, RandomState>,
-    /// One for each set of fields that rows have of the grouping.
+    /// One entry for each set of grouping fields that are present in some row.
     index: Vec<Keyed>,
-    /// True if rows are told apart by time, so that a search for their events has to be.
+    /// True if the grouping contains the time, so the search for a row's events needs time bounds.
     is_timed: bool,
-    /// True if an event may come as several rows, one after the other.
+    /// True if an event may appear as several consecutive rows.
     repeats_events: bool,
 }
 
-/// The rows that have certain fields of the grouping, by their values of these.
+/// The rows in which exactly `fields` are present, by the values of those fields.
 #[derive(Debug)]
 struct Keyed {
     fields: Vec<usize>,
     rows: HashMap<Key, Vec<usize>, RandomState>,
 }
 
-/// Values in a row, each with its length before it.
+/// The values of a row, each preceded by its length, so that different lists have different keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 struct Key(Vec<u8>);
 
@@ -56,7 +56,7 @@ impl Key {
     }
 }
 
-/// The columns of events that say whom they belong to.
+/// The columns of the events that are needed to find the rows they belong to.
 struct EventColumns<'a> {
     grouping: Vec<Option<&'a ColumnReader>>,
     originals: Vec<Option<&'a ColumnReader>>,
@@ -64,24 +64,24 @@ struct EventColumns<'a> {
     time: Option<&'a ColumnReader>,
 }
 
-/// What is known of one row's events.
+/// The events found so far for all rows with the same values.
 #[derive(Debug)]
 struct Trail {
-    /// The row's values of each field of the grouping.
+    /// The values of each grouping field in the row.
     values: Vec<Vec<String>>,
     ids: Vec<String>,
-    /// Whether each field had the row's value in all events, before the search changed anything.
+    /// For each field, whether all events had the row's value before the search changed the field.
     is_original: Vec<bool>,
-    /// How many there are.
+    /// Number of events.
     events: u64,
-    /// The id of the newest event that was counted, where events repeat.
+    /// The hash of the id of the last counted event, if events repeat.
     counted: Option<u64>,
     oldest: f64,
     newest: f64,
 }
 
 impl<'a> Trails<'a> {
-    /// Prepares for the rows of a search that groups by these fields.
+    /// Creates the index for the rows of a search that groups by the fields `grouping`.
     pub(crate) fn new(grouping: &'a [String], rows: &[Row], repeats_events: bool) -> Self {
         let mut trails = Self {
             grouping,
@@ -110,7 +110,7 @@ impl<'a> Trails<'a> {
         self.of_row.push(number);
         self.by_values.insert(values.clone(), number);
         let present: Vec<usize> = (0..values.len()).filter(|i| !values[*i].is_empty()).collect();
-        // A row that has lost all that it was grouped by says nothing about its events.
+        // A row without any value of its grouping fields does not identify its events.
         if !present.is_empty() || self.grouping.is_empty() {
             let known = self.index.iter().position(|keyed| keyed.fields == present);
             let place = known.unwrap_or_else(|| {
@@ -133,7 +133,7 @@ impl<'a> Trails<'a> {
         });
     }
 
-    /// Adds events to the rows that they belong to.
+    /// Adds events to the trails of the rows that they belong to.
     pub(crate) fn follow_all(&mut self, events: &Columns) {
         let columns = EventColumns {
             grouping: self.grouping.iter().map(|name| events.get(name)).collect(),
@@ -146,7 +146,7 @@ impl<'a> Trails<'a> {
         let mut memo = events.memo(&names);
         let (mut found, mut key) = (Vec::new(), Key::default());
         for row in 0..events.rows() {
-            // Events with the same values belong to the same rows.
+            // Events with the same values belong to the same rows, so the result is reused.
             let places = memo.get_or(row, || {
                 let start = found.len();
                 self.find(&columns, row, &mut key, &mut found);
@@ -165,7 +165,7 @@ impl<'a> Trails<'a> {
         }
     }
 
-    /// Adds the rows that an event belongs to. `key` is memory to use again.
+    /// Appends the indexes of the trails that an event belongs to. `key` is a reusable buffer.
     fn find(&self, events: &EventColumns<'_>, row: usize, key: &mut Key, found: &mut Vec<usize>) {
         let start = found.len();
         let value = |field: &usize| events.grouping[*field].map(|column| column.value(row));
@@ -201,12 +201,14 @@ impl<'a> Trails<'a> {
             }
         }
         let mut own = found.split_off(start);
+        // Several combinations may lead to the same row.
         own.sort_unstable();
         own.dedup();
         found.append(&mut own);
     }
 
-    /// Returns the evidence of each row. A search that has bounds of time gets no others.
+    /// Returns the evidence of each row. Time bounds are not added to a search that already has
+    /// some.
     pub(crate) fn finish(self, leading: &str, has_own_times: bool) -> Vec<Gathered> {
         let grouping = self.grouping;
         let bounded = self.is_timed && !has_own_times;
@@ -218,7 +220,7 @@ impl<'a> Trails<'a> {
 }
 
 impl EventColumns<'_> {
-    /// Returns the event's id in short, if it has one.
+    /// Returns a hash of the event's id, if it has one.
     fn event(&self, row: usize) -> Option<u64> {
         let id = self.id?.value(row);
         let id = id.to_text()?;
@@ -231,7 +233,7 @@ impl Trail {
         self.ids.len() >= MAX_EVENT_IDS
     }
 
-    /// Looks whether the event itself has the row's values.
+    /// Checks for each field whether the unchanged event has one of the row's values.
     fn compare(&mut self, events: &EventColumns<'_>, row: usize) {
         for (index, column) in events.originals.iter().enumerate() {
             if self.is_original[index] {
@@ -246,7 +248,7 @@ impl Trail {
         }
     }
 
-    /// Adds an event; `event` tells it from the one before, where events repeat.
+    /// Adds an event. If events repeat, `event` is its hash, so that it is counted once.
     fn add(&mut self, events: &EventColumns<'_>, row: usize, event: Option<u64>) {
         if event.is_none() || event != self.counted {
             self.events += 1;
@@ -292,7 +294,7 @@ impl Trail {
     }
 }
 
-/// Returns every choice of one member of each value, at most [`MAX_COMBINATIONS`] of them.
+/// Returns all combinations of one member from each value, at most [`MAX_COMBINATIONS`].
 fn combinations<'a>(values: impl Iterator<Item = &'a [String]>) -> Vec<Vec<String>> {
     let mut chosen: Vec<Vec<String>> = vec![Vec::new()];
     for members in values {

@@ -1,9 +1,9 @@
-//! Work that waits for a disk, where tasks run.
+//! Blocking disk access on threads that also run async tasks.
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// Does work that may wait for a disk. On a runtime of several threads, another thread goes on with the
-/// tasks of this one meanwhile; elsewhere the thread is the caller's own, and nobody waits for it.
+/// Runs work that may block on a disk. On a multi-threaded runtime, another thread takes over the
+/// other tasks of this thread meanwhile; elsewhere, the work runs directly.
 pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
     match flavor {
@@ -27,7 +27,7 @@ mod tests {
         assert_eq!(several.block_on(async { blocking(|| 3) }), 3);
         let (sender, waiting) = std::sync::mpsc::channel();
         let other = several.spawn(async move {
-            // Another task of the only thread ends this wait.
+            // Another task on the only thread sends the value that ends this wait.
             blocking(|| waiting.recv().unwrap())
         });
         several.spawn(async move { sender.send(4).unwrap() });

@@ -1,4 +1,4 @@
-//! A scan of logs as plain data, for another process to make the same.
+//! A scan of logs as plain data, from which another process can create the same scan.
 
 use std::sync::Arc;
 
@@ -12,32 +12,32 @@ use crate::logs::{Duplicates, Logs, ReadOptions};
 use crate::s3::{Buckets, S3Options, split_name};
 use crate::wanted::Wanted;
 
-/// What is read, of which files, and how. There are no secrets in it: of S3 it has what the user said,
-/// and keys come from where it is read.
+/// The files, fields and options of a scan. It holds no secrets: it has the user's S3 options, and
+/// credentials are looked up by the process that reads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScanDescription {
-    /// Which events and which of their fields.
+    /// The events and the fields to read.
     pub request: ScanRequest,
-    /// The files in order, without those that hold nothing that is asked for.
+    /// The files in order, without those that are ruled out by their paths.
     pub files: Vec<FileDescription>,
-    /// Which rules derived fields follow.
+    /// The rules by which derived fields are computed.
     pub profile: Profile,
-    /// The sourcetype in place of the recognized one.
+    /// The sourcetype of all events, instead of the recognized one.
     pub sourcetype: Option<String>,
-    /// The value of `index`, if it is not the default.
+    /// The value of the field `index`, if it is not the default.
     pub index: Option<String>,
-    /// What becomes of events with the same `eventID`.
+    /// How events with the same `eventID` are treated.
     pub duplicates: Duplicates,
-    /// How S3 is reached.
+    /// Connection options for S3.
     pub s3: S3Options,
 }
 
 /// A file of a scan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileDescription {
-    /// Its path, or `s3://bucket/key`; the value of `source`.
+    /// The path, or `s3://bucket/key`; also the value of the field `source`.
     pub name: Arc<str>,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
@@ -88,7 +88,7 @@ fn describe(file: &LogFile) -> Result<FileDescription> {
         Place::Named | Place::Object(_) => {
             Ok(FileDescription { name: file.name.clone(), size: file.size })
         }
-        // A path that is not text, or bytes that come once.
+        // The path is not valid text, or the bytes can be read only once.
         Place::Disk(_) | Place::Pipe(_) => {
             Err(exec_datafusion_err!("{} cannot be read by another process", file.name))
         }

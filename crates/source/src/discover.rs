@@ -1,4 +1,4 @@
-//! Which fields events have, learnt by reading the logs.
+//! Discovers the fields of events by reading the logs.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,16 +15,17 @@ use crate::pass::{End, Finder, Give, Pass, Taker};
 use crate::scan::ScanError;
 use crate::wanted::Wanted;
 
-/// Objects on S3 that are looked into for what kind of events they hold: each costs a request.
+/// Most objects on S3 that are opened to detect JSON rows, since each costs a request.
 const OBJECTS_PEEKED: usize = 16;
 
 impl Logs {
-    /// Returns the fields of the events matching `predicate` that are wanted: those named whether
-    /// they occur or not, and of the patterns what occurs, in first-seen order. Reads all files if
-    /// there is a pattern, and else those that hold JSON rows, whose multivalues do not show in the name.
+    /// Returns the fields that `demand` asks for among events that match `predicate`: all fields
+    /// that it names, and those matching its patterns that occur, in first-seen order. If it has a
+    /// pattern, all files are read; otherwise only files of JSON rows, since names do not show
+    /// which of their fields are multivalued.
     ///
     /// # Errors
-    /// Fails if it is told to stop. What of the files cannot be read is in [`Logs::report`].
+    /// Fails if reading is canceled. [`Logs::report`] has the files that cannot be read.
     pub fn discover(
         &self,
         predicate: &Predicate,
@@ -36,7 +37,8 @@ impl Logs {
             if kinds_are_known || *predicate == Predicate::Nothing {
                 return Ok(self.complete(Vec::new(), demand));
             }
-            // The kinds of CloudTrail's fields show in their names: only rows need be read.
+            // The kinds of CloudTrail fields follow from their names, so only JSON rows must be
+            // read.
             let rows = self.files_of_rows();
             files.retain(|index| rows.binary_search(index).is_ok());
         }
@@ -55,7 +57,7 @@ impl Logs {
             None | Some(End::Enough) => {
                 let mut found = outcome.taker.0.fields();
                 if !demand.is_open() && self.files_of_rows().len() < self.files().len() {
-                    // Other files have CloudTrail's fields under the same names.
+                    // The other files may have CloudTrail fields with the same names.
                     for field in &mut found {
                         field.kind = field.kind.or(kind_of(&field.name, self.options().profile));
                     }
@@ -78,7 +80,7 @@ impl Logs {
         Discovery::new(predicate, demand, options.profile, sourcetype, stop.clone(), scratch)
     }
 
-    /// Returns the fields that were found, and those that are wanted by name.
+    /// Returns the discovered fields, and the fields that `demand` names.
     pub(crate) fn complete(&self, found: Vec<Field>, demand: &Demand) -> Vec<Field> {
         let found = found.into_iter().map(|field| (field.name, field.kind));
         let mut fields: IndexMap<String, Kind> = found.collect();
@@ -88,8 +90,8 @@ impl Logs {
         fields.into_iter().map(|(name, kind)| Field { name, kind }).collect()
     }
 
-    /// Returns the indexes of the files that hold JSON rows rather than CloudTrail, in order, as far as
-    /// their first events say. Files in CloudTrail's own folders do not.
+    /// Returns the indexes of the files that hold JSON rows instead of CloudTrail events, in order,
+    /// judged by their first events. Files in CloudTrail's own folders hold no JSON rows.
     fn files_of_rows(&self) -> &[usize] {
         self.known_rows(|| {
             let all = 0..self.files().len();
@@ -128,7 +130,7 @@ impl Logs {
     }
 }
 
-/// Learns the fields of the files that one thread reads.
+/// Discovers the fields of the files that one thread reads.
 struct FieldFinder<'a> {
     logs: &'a Logs,
     discovery: Discovery,

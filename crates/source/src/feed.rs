@@ -1,7 +1,8 @@
-//! Files in order, for several threads that take them.
+//! Hands out files in order to several threads.
 //!
-//! Files on disk are opened by the thread that takes them. Objects of S3 are fetched ahead, so that
-//! nobody waits for the network as long as it is fast enough, with a bound on what is held.
+//! Each thread opens the files on disk that it receives. Objects on S3 are fetched ahead, so that
+//! threads rarely wait for the network; the bytes and the number of objects fetched ahead are
+//! bounded.
 
 use std::io::{self, Cursor, Read};
 use std::path::Path;
@@ -17,27 +18,27 @@ use crate::logs::Logs;
 use crate::pipe::Pipe;
 use crate::s3::{Bucket, MAX_HELD, ObjectReader, Part};
 
-/// The largest file of a disk that is held in memory, in bytes. A larger one is read as it is decoded, which
-/// costs the same.
+/// Largest file on disk that is read into memory, in bytes. A larger one is read while it is
+/// decoded, at the same cost.
 const MAX_OF_DISK: u64 = 2 * 1024 * 1024;
 
-/// Bytes of objects that are being fetched, or were and nobody took them yet.
+/// Most bytes of objects that are being fetched or were fetched but not handed out.
 const BYTES_AHEAD: usize = 16 * 1024 * 1024;
 
-/// Objects fetched ahead, at most: small ones cost more than their bytes.
+/// Most objects fetched ahead. Small objects cost more than their bytes, so their number counts.
 const OBJECTS_AHEAD: usize = 64;
 
-/// The bytes of a file.
+/// The content of a file.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// All of them; at most [`MAX_HELD`].
+    /// All bytes of the file, at most [`MAX_HELD`].
     Held(Vec<u8>),
-    /// One after the other.
+    /// A reader of the bytes.
     Stream(Input),
 }
 
 impl Content {
-    /// Returns the bytes as the decoder takes them.
+    /// Converts the content into the decoder's input.
     pub(crate) fn into_input(self) -> Input {
         match self {
             Self::Held(bytes) => Input::Seekable(Box::new(Cursor::new(bytes))),
@@ -45,7 +46,8 @@ impl Content {
         }
     }
 
-    /// Returns bytes that an error ends; nothing but the error if there are none.
+    /// Returns content that ends with an error after `bytes`, or only the error if `bytes` is
+    /// empty.
     fn broken(bytes: Vec<u8>, error: io::Error) -> Result<Self, FileReport> {
         if bytes.is_empty() {
             return Err(unreadable(error.to_string()));
@@ -54,7 +56,7 @@ impl Content {
         Ok(Self::Stream(Input::Stream(Box::new(broken))))
     }
 
-    /// Returns the content of a file; bytes go into `spare` if they are held.
+    /// Opens a file; if its bytes are held in memory, they reuse the allocation of `spare`.
     pub(crate) fn open(file: &LogFile, spare: Vec<u8>) -> Result<Self, FileReport> {
         match &file.place {
             Place::Named => Self::of_disk(Path::new(&*file.name), spare),
@@ -70,7 +72,7 @@ impl Content {
         }
     }
 
-    /// Returns the bytes of a file of which no more than the beginning is wanted.
+    /// Opens a file of which only the first bytes will be read.
     pub(crate) fn peek(file: &LogFile) -> Result<Input, FileReport> {
         match file.path() {
             Some(path) => match std::fs::File::open(path) {
@@ -95,8 +97,9 @@ impl Content {
         if size > MAX_OF_DISK {
             return Ok(Self::Stream(Input::Seekable(Box::new(file))));
         }
+        // With one spare byte, the read that finds the end of the file does not grow the buffer.
         bytes.reserve(size as usize + 1);
-        // A file may grow while it is read.
+        // The file may have grown since its size was read, so the limit is checked again.
         match file.by_ref().take(MAX_OF_DISK + 1).read_to_end(&mut bytes) {
             Ok(_) if bytes.len() as u64 > MAX_OF_DISK => {
                 Ok(Self::Stream(Input::Stream(Box::new(Cursor::new(bytes).chain(file)))))
@@ -119,7 +122,7 @@ impl Content {
     }
 }
 
-/// A reader that fails, each time.
+/// A reader whose every read fails with this message.
 struct Broken(String);
 
 impl Read for Broken {
@@ -128,13 +131,13 @@ impl Read for Broken {
     }
 }
 
-/// Returns the report on a file of which nothing could be read.
+/// Returns the report on a file that could not be read at all.
 fn unreadable(message: String) -> FileReport {
     let damage = Damage { offset: 0, kind: DamageKind::Io, message };
     FileReport { damages: vec![damage], damage_count: 1, ..FileReport::default() }
 }
 
-/// Gives out files in order. Dropping it ends what is still being fetched.
+/// Hands out files in order. Dropping it cancels pending requests.
 #[derive(Debug)]
 pub(crate) struct Feed {
     files: Arc<[LogFile]>,
@@ -147,15 +150,16 @@ pub(crate) struct Feed {
 #[derive(Debug)]
 struct Position {
     next: usize,
-    /// The objects among the files, in order.
+    /// One message for each object among the files, in order.
     objects: mpsc::Receiver<Ahead>,
 }
 
-/// An object that comes, or that its reader will fetch.
+/// The channel on which a fetched object arrives, or `None` if the object is too large to fetch
+/// ahead.
 type Ahead = Option<oneshot::Receiver<(Part, OwnedSemaphorePermit)>>;
 
 impl Feed {
-    /// Begins to fetch; `order` has the places of the files in `logs`.
+    /// Starts fetching; `order` has the indexes of the files in `logs`.
     pub(crate) fn new(logs: &Logs, order: Vec<usize>) -> Self {
         let files = logs.shared_files();
         let (sender, objects) = mpsc::channel(OBJECTS_AHEAD);
@@ -169,13 +173,14 @@ impl Feed {
         Self { files, order, position, fetching, stop: logs.stop().clone() }
     }
 
-    /// Returns the next file, or `None` after the last, or when it was told to stop. Waits for the network,
-    /// so that it must not be called from a task.
+    /// Returns the next file, or `None` after the last one or when the run is canceled. It blocks
+    /// on the network, so it must not be called from an async task.
     pub(crate) fn next(&self) -> Option<(usize, Result<Content, FileReport>)> {
         self.next_into(Vec::new())
     }
 
-    /// Returns the next file like [`Feed::next`]; `spare` is used again if it can be.
+    /// Returns the next file like [`Feed::next`]; its bytes reuse the allocation of `spare` if
+    /// possible.
     pub(crate) fn next_into(&self, spare: Vec<u8>) -> Option<(usize, Result<Content, FileReport>)> {
         let mut position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
         let index = *self.order.get(position.next)?;
@@ -189,14 +194,15 @@ impl Feed {
         drop(position);
         let content = match ahead {
             Some(Some(coming)) => match coming.blocking_recv() {
-                // With the permit goes the room: the bytes are the caller's now.
+                // Dropping the permit frees its bytes in the budget: they belong to the caller now.
                 Ok((part, _room)) => Content::of_part(part),
                 Err(_) => Err(unreadable("a bug ended the request".to_owned())),
             },
-            // A large one; or whoever fetches is gone, which its reader will find out.
+            // The object is too large to fetch ahead, or the fetching task ended; in both cases it
+            // is opened here, and a failure shows as it is read.
             Some(None) | None => Content::open(file, spare),
         };
-        // What was being fetched did not come, which says nothing about the file.
+        // The stop canceled the request, so its failure says nothing about the file.
         if self.stop.is_set() {
             return None;
         }
@@ -212,7 +218,8 @@ impl Drop for Feed {
     }
 }
 
-/// Fetches the objects among the files. What it spawns ends with it.
+/// Fetches the objects among the files in order. Requests it spawned are canceled when it is
+/// dropped.
 async fn fetch(files: Arc<[LogFile]>, order: Vec<usize>, sender: mpsc::Sender<Ahead>) {
     let room = Arc::new(Semaphore::new(BYTES_AHEAD));
     let mut requests = JoinSet::new();
@@ -226,7 +233,7 @@ async fn fetch(files: Arc<[LogFile]>, order: Vec<usize>, sender: mpsc::Sender<Ah
             continue;
         }
         while requests.try_join_next().is_some() {}
-        // In order: what is taken next has its room before what is taken later, and cannot wait for it.
+        // Permits are acquired in order, so an object never waits for bytes held by a later object.
         let Ok(held) = room.clone().acquire_many_owned(file.size as u32).await else { return };
         let (done, coming) = oneshot::channel();
         if sender.send(Some(coming)).await.is_err() {
@@ -235,7 +242,7 @@ async fn fetch(files: Arc<[LogFile]>, order: Vec<usize>, sender: mpsc::Sender<Ah
         let (bucket, name, size) = (bucket.clone(), file.name.clone(), file.size);
         requests.spawn(async move {
             let part = bucket.read(bucket.key_of(&name), size).await;
-            // Nobody waits any more when a search has its rows.
+            // The receiver may be gone if the search ended early.
             let _ = done.send((part, held));
         });
     }

@@ -1,4 +1,4 @@
-//! What a user names as logs, as a list of files.
+//! Turns the names that a user gives for logs into a list of files.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -20,32 +20,33 @@ use crate::wanted::Wanted;
 #[derive(Debug, Clone)]
 pub struct LogFile {
     pub(crate) place: Place,
-    /// Its name in messages and in the field `source`: a path, or `s3://bucket/key`.
+    /// The name of the file in messages and in the field `source`: a path, or `s3://bucket/key`.
     pub name: Arc<str>,
-    /// Its size in bytes.
+    /// The size of the file in bytes.
     pub size: u64,
 }
 
-/// Where a file is. There may be millions, so that a path which is the file's name is there once.
+/// The location of a file. Since there may be millions of files, a path that equals the name is not
+/// stored again.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
-    /// On disk; its name is its path.
+    /// On disk; the path is the name of the file.
     Named,
-    /// On disk, at a path that its name does not tell.
+    /// On disk, at a path that is not valid text and so differs from the name.
     Disk(Box<Path>),
-    /// Standard input, or something on disk that is not a regular file.
+    /// Standard input, or a path that is not a regular file, such as a named pipe.
     Pipe(Arc<Pipe>),
-    /// In this bucket, under the key that is in the file's name.
+    /// In this S3 bucket; the name of the file contains the key.
     Object(Arc<Bucket>),
 }
 
 impl LogFile {
-    /// Returns true if the file comes over a network.
+    /// Returns true if the file is read over a network.
     pub(crate) fn is_remote(&self) -> bool {
         matches!(self.place, Place::Object(_))
     }
 
-    /// Returns the path of a regular file on disk.
+    /// Returns the path of a regular file on disk, or `None` for other files.
     pub(crate) fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::Named => Some(Path::new(self.name.as_ref())),
@@ -55,21 +56,21 @@ impl LogFile {
     }
 }
 
-/// What was not read because of its path.
+/// Files and folders that were skipped because of their paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PathSkips {
-    /// Files and folders, by reason.
+    /// The counts for each reason.
     pub by_reason: BTreeMap<Reason, SkippedCount>,
 }
 
-/// How much was not read.
+/// Counts of skipped files and folders.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct SkippedCount {
-    /// Files.
+    /// Number of files.
     pub files: u64,
-    /// Their size.
+    /// Total size of the files in bytes.
     pub bytes: u64,
-    /// Folders on S3, which were not even listed.
+    /// Number of folders on S3 that were not listed.
     pub folders: u64,
 }
 
@@ -90,7 +91,7 @@ impl PathSkips {
         self.by_reason.is_empty()
     }
 
-    /// Returns all reasons together.
+    /// Returns the sum over all reasons.
     #[must_use]
     pub fn total(&self) -> SkippedCount {
         self.by_reason.values().fold(SkippedCount::default(), |sum, count| SkippedCount {
@@ -101,13 +102,13 @@ impl PathSkips {
     }
 }
 
-/// Something named as logs that cannot be read.
+/// A name that cannot be read as logs.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: {reason}")]
 pub struct InputProblem {
-    /// What was named, or the file in a named folder.
+    /// The name that the user gave, or the path of a file in a named folder.
     pub name: String,
-    /// Why it cannot be read.
+    /// Why the name cannot be read.
     pub reason: String,
 }
 
@@ -117,22 +118,22 @@ impl InputProblem {
     }
 }
 
-/// The files that were named, in the order named; those of a folder sorted by path.
+/// The listed files, in the order of the names; the files of a folder are sorted by path.
 pub(crate) struct Inputs<'a> {
     wanted: &'a Wanted,
     stop: &'a StopToken,
     buckets: Buckets,
     pub(crate) files: Vec<LogFile>,
     pub(crate) problems: Vec<InputProblem>,
-    /// Files and folders that are not wanted, by their paths.
+    /// Files and folders that no search needs, according to their paths.
     pub(crate) skips: PathSkips,
-    /// Until it is named: it is there once, however often it is.
+    /// `None` once a name used it, so standard input is listed only once even if `-` is repeated.
     standard_input: Option<Box<dyn Read + Send>>,
 }
 
 impl<'a> Inputs<'a> {
-    /// Lists what `names` stand for: files, folders, patterns, `s3://bucket/prefix`, and `-` for
-    /// standard input; without what the options rule out.
+    /// Lists the files that `names` match: files, folders, patterns, `s3://bucket/prefix`, and `-`
+    /// for standard input. Files that the options rule out are only counted.
     pub(crate) fn list(
         names: &[String],
         standard_input: Box<dyn Read + Send>,
@@ -211,7 +212,8 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// Adds something that was named. In folders only regular files count.
+    /// Adds a path that the user named. A named path may be a pipe; in folders, only regular files
+    /// are added.
     fn add_found(&mut self, path: &Path, metadata: &Metadata) {
         if metadata.is_dir() {
             self.walk(path);

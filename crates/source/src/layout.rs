@@ -1,9 +1,9 @@
-//! The paths under which CloudTrail delivers, and which files a search can do without reading.
+//! The paths to which CloudTrail delivers files, and the reasons not to read a file.
 //!
-//! A delivered file says in its path which account and region its events are of, and when it was
-//! delivered: `AWSLogs/111122223333/CloudTrail/eu-west-1/2026/03/17/…_20260317T1510Z_….json.gz`. What
-//! is concluded from that is about files whose path is such a one to the last part; all others are
-//! read. Nothing here touches a disk or a network.
+//! The path of a delivered file contains the account and region of its events and its delivery
+//! time: `AWSLogs/111122223333/CloudTrail/eu-west-1/2026/03/17/…_20260317T1510Z_….json.gz`. A file
+//! is ruled out only if its whole path has this form; all others are read. This module performs no
+//! IO.
 
 use std::fmt;
 
@@ -11,45 +11,45 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-/// How much older than its delivery an event may be, in seconds. CloudTrail delivers within minutes
-/// as a rule, but promises no time; a day is far beyond that. (A bucket that refused deliveries gets
-/// them later still: see docs/compatibility.md.)
+/// How much older than its delivery an event may be, in seconds. CloudTrail usually delivers within
+/// minutes but guarantees no time; a day is far longer. (A bucket that refused deliveries receives
+/// them even later: see docs/compatibility.md.)
 pub const LATE_DELIVERY: f64 = 24.0 * 3600.0;
 
-/// How much newer than its delivery an event may seem, in seconds: clocks differ, and the time in the
-/// name has no seconds.
+/// How much newer than its delivery an event may appear, in seconds: clocks differ, and the time in
+/// the file name may have no seconds.
 pub const CLOCK_SKEW: f64 = 15.0 * 60.0;
 
-/// What the path of a file says about the events in it.
+/// The facts about a file's events that its path contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout<'a> {
-    /// The organization, for trails of one.
+    /// The organization, if the trail belongs to one.
     pub organization: Option<&'a str>,
     /// The account whose events the file holds.
     pub account: &'a str,
-    /// What the file holds.
+    /// The kind of content of the file.
     pub service: Service,
-    /// The region where it happened.
+    /// The region of the events.
     pub region: &'a str,
     /// The day of delivery (UTC).
     pub day: Date,
-    /// When the file was delivered, epoch seconds, by the name of the file.
+    /// The delivery time in the file name, in seconds since the epoch.
     pub delivered: i64,
 }
 
-/// The folders of CloudTrail below an account's.
+/// The CloudTrail folders of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
     /// `CloudTrail`: management and data events.
     Events,
     /// `CloudTrail-Digest`: hashes of files, no events.
     Digest,
-    /// `CloudTrail-Insight` and whatever else there will be.
+    /// `CloudTrail-Insight` and any other folder whose name starts with `CloudTrail-`.
     Other,
 }
 
 impl Service {
-    /// Returns what a folder of this name holds, if it is one of CloudTrail's.
+    /// Returns the service of a folder name, or `None` if the folder does not belong to CloudTrail.
     pub(crate) fn of_folder(name: &str) -> Option<Self> {
         match name {
             "CloudTrail" => Some(Self::Events),
@@ -60,7 +60,7 @@ impl Service {
 }
 
 impl<'a> Layout<'a> {
-    /// Takes a path or object key apart; none unless all of it is as CloudTrail makes it.
+    /// Parses a path or object key; returns `None` unless all of it follows CloudTrail's layout.
     #[must_use]
     pub fn parse(path: &'a str) -> Option<Self> {
         let mut parts = path.rsplit(['/', '\\']);
@@ -83,7 +83,7 @@ impl<'a> Layout<'a> {
             .strip_prefix('_')?
             .strip_prefix(region)?
             .strip_prefix('_')?;
-        // The name of a digest ends with its time; before it stand the trail's name and region.
+        // The name of a digest ends with its time, after the trail's name and region.
         let time = match service {
             Service::Digest => named.rsplit_once('_')?.1,
             _ => named.split_once('_').filter(|(_, id)| is_id(id))?.0,
@@ -100,7 +100,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// The folder that CloudTrail and other services of AWS deliver into.
+/// The folder to which CloudTrail and other services of AWS deliver files.
 pub(crate) const AWS_LOGS: &str = "AWSLogs";
 
 pub(crate) fn is_account(text: &str) -> bool {
@@ -120,13 +120,13 @@ fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// Returns the number that `text` is, if it has just so many digits.
+/// Parses `text` as a number if it has exactly `digits` digits.
 pub(crate) fn number(text: &str, digits: usize) -> Option<u16> {
     let is_number = text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
     is_number.then(|| text.parse().ok()).flatten()
 }
 
-/// Reads `20260317T1510Z`, or with seconds.
+/// Parses a time such as `20260317T1510Z` or `20260317T151030Z`.
 fn delivery_time(text: &str) -> Option<DateTime> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     if date.len() != 8 || !text.is_ascii() {
@@ -149,21 +149,21 @@ fn delivery_time(text: &str) -> Option<DateTime> {
     .ok()
 }
 
-/// Why a file is not read.
+/// Why a file is skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// It was delivered before the first wanted instant.
+    /// The file was delivered before the time range begins.
     TooEarly,
-    /// It was delivered so long after the last wanted instant that its events are newer.
+    /// The file was delivered so long after the time range that all its events are newer.
     TooLate,
-    /// It is of an account that is not wanted.
+    /// The file belongs to an account that no search needs.
     Account,
-    /// It is of a region that is not wanted.
+    /// The file belongs to a region that no search needs.
     Region,
-    /// It holds hashes of files.
+    /// The file is a digest: it holds hashes of files.
     Digest,
-    /// It is in the folder of another service.
+    /// The file is in the folder of another service.
     OtherService,
 }
 
@@ -237,7 +237,7 @@ mod tests {
             NAME.to_owned(),
             format!("111122223333/CloudTrail/eu-west-1/2026/03/17/{NAME}"),
             format!("Logs/111122223333/CloudTrail/eu-west-1/2026/03/17/{NAME}"),
-            // Another account, region or day in the folder than in the name.
+            // The folders have another account, region or day than the file name.
             format!("AWSLogs/444455556666/CloudTrail/eu-west-1/2026/03/17/{NAME}"),
             format!("AWSLogs/111122223333/CloudTrail/eu-west-2/2026/03/17/{NAME}"),
             format!("AWSLogs/111122223333/CloudTrail/eu-west-1/2026/03/18/{NAME}"),

@@ -1,9 +1,9 @@
-//! Where logs are: files, folders, patterns, objects on S3 and standard input, and how they are read.
+//! Log files, folders, patterns, objects on S3 and standard input: how they are listed and read.
 //!
-//! [`Logs::open`] lists. All reading is the same pass (`pass`): threads decode runs of files, and what they
-//! find is taken in the order of the files. [`Logs::scan`] makes one for many searches and keeps their
-//! rows; [`Logs::table`] is the table of one search, which streams them; [`Logs::discover`] learns the
-//! names of fields. What could not be read is in [`Logs::report`].
+//! [`Logs::open`] lists the files. All reading uses the same pass (`pass`): threads decode runs of
+//! files, and their results are consumed in file order. [`Logs::scan`] reads once for many searches
+//! and keeps the matched rows; [`Logs::table`] streams the rows of one search; [`Logs::discover`]
+//! finds the names of fields. [`Logs::report`] lists the files that could not be read.
 
 mod blocking;
 mod description;

@@ -1,4 +1,4 @@
-//! A set of log files with what reading them has shown.
+//! A set of log files, with the reports of the reads so far.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -18,46 +18,48 @@ use crate::s3::S3Options;
 use crate::table::LogTable;
 use crate::wanted::Wanted;
 
-/// Threads that read logs at most, unless it is said how many; each holds a file.
+/// Default limit on the number of reading threads; each holds one file in memory.
 const MAX_THREADS: usize = 4;
 
-/// Bytes of an archive in an archive that are held in memory, for each thread.
+/// Bytes of a nested archive that each thread holds in memory before it uses a temporary file.
 const MAX_ARCHIVE_IN_MEMORY: usize = 4 * 1024 * 1024;
 
-/// How logs are read.
+/// Options for reading logs.
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
-    /// Which rules derived fields follow.
+    /// The rules by which derived fields are computed.
     pub profile: Profile,
-    /// The sourcetype in place of the recognised one.
+    /// The sourcetype of all events, instead of the recognized one.
     pub sourcetype: Option<String>,
-    /// The value of `index`; `main` if none.
+    /// The value of the field `index`; `None` means `main`.
     pub index: Option<String>,
-    /// Whether an event that was delivered twice is left out the second time.
+    /// Whether the second delivery of the same event is dropped.
     pub duplicates: Duplicates,
-    /// Called with the number of bytes of each file read, for progress.
+    /// Called with the size in bytes of each file after it is read.
     pub progress: Option<Progress>,
-    /// How S3 is reached.
+    /// Connection options for S3.
     pub s3: S3Options,
-    /// What any search of the run can find something in; the rest is not even listed.
+    /// The times, accounts and regions that any search of the run can match. Files and folders
+    /// outside them are not even listed.
     pub wanted: Wanted,
-    /// Threads that read, for whoever does not say how many; `None` for one a processor, up to four.
+    /// Number of reading threads for callers that do not pass one. `None` means one per processor,
+    /// up to four.
     pub threads: Option<usize>,
-    /// Ends whatever lists or reads these logs; reading ends between two events.
+    /// Cancels listing and reading; a reader stops between two events.
     pub stop: StopToken,
 }
 
-/// What becomes of events with the same `eventID`.
+/// How events with the same `eventID` are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Duplicates {
-    /// They stay, as in Splunk.
+    /// All are kept, as in Splunk.
     #[default]
     Keep,
-    /// The first stays. Costs about 24 bytes an event.
+    /// Only the first is kept. Costs about 24 bytes of memory per event.
     Drop,
 }
 
-/// A listener to progress.
+/// A callback for progress.
 #[derive(Clone)]
 pub struct Progress(pub Arc<dyn Fn(u64) + Send + Sync>);
 
@@ -67,49 +69,49 @@ impl std::fmt::Debug for Progress {
     }
 }
 
-/// Files of logs.
+/// Log files, and the reports about those that were read.
 #[derive(Debug)]
 pub struct Logs {
     files: Arc<[LogFile]>,
     problems: Vec<InputProblem>,
     options: ReadOptions,
     reports: Mutex<Reports>,
-    /// Files and folders that were not listed.
+    /// Files and folders that were skipped while listing.
     skips: PathSkips,
-    /// Why files were ruled out; later ones may have been read for another search.
+    /// Why each file was ruled out, by index. A later search may still have read the file.
     ruled_out: Mutex<BTreeMap<usize, Reason>>,
-    /// Indexes of the files that hold JSON rows, once they were asked for.
+    /// Indexes of the files that hold JSON rows, computed on first use.
     rows: OnceLock<Vec<usize>>,
 }
 
-/// What reading came to so far.
+/// Totals and problems of all reads so far.
 #[derive(Debug, Default)]
 pub struct ReadReport {
-    /// Files read.
+    /// Number of files read.
     pub files: u64,
-    /// All counts together.
+    /// The sum of the counts of all files.
     pub total: FileReport,
     /// Files with damage, and files that are not logs.
     pub problems: Vec<FileProblem>,
-    /// Files and folders that no search had to read, by their paths.
+    /// Files and folders that were skipped because their paths rule them out.
     pub skips: PathSkips,
 }
 
-/// A file that was not read whole.
+/// A file that could not be read completely.
 #[derive(Debug, Clone)]
 pub struct FileProblem {
-    /// The file.
+    /// The name of the file.
     pub name: Arc<str>,
-    /// What was found.
+    /// The damage and the counts of the file.
     pub report: FileReport,
 }
 
 impl Logs {
-    /// Lists the files that `names` stand for; what cannot be listed is in [`Logs::problems`].
-    /// `standard_input` is read where a name is `-`, when its events are wanted.
+    /// Lists the files that `names` match; [`Logs::problems`] has the names that cannot be listed.
+    /// Standard input is read for the name `-`, and only when a search needs its events.
     ///
-    /// Requests to S3 run on the runtime from which this is called, which must have its drivers of time
-    /// and IO enabled.
+    /// Requests to S3 run on the tokio runtime of the caller, which must have its time and IO
+    /// drivers enabled.
     pub fn open(
         names: &[String],
         standard_input: Box<dyn Read + Send>,
@@ -119,7 +121,7 @@ impl Logs {
         Self { problems, skips, ..Self::of_files(files, options) }
     }
 
-    /// Returns logs of these files.
+    /// Creates logs from a list of files.
     pub(crate) fn of_files(files: Vec<LogFile>, options: ReadOptions) -> Self {
         Self {
             files: files.into(),
@@ -132,7 +134,7 @@ impl Logs {
         }
     }
 
-    /// Returns the files in order.
+    /// Returns the files in the order in which they were listed.
     #[must_use]
     pub fn files(&self) -> &[LogFile] {
         &self.files
@@ -142,13 +144,13 @@ impl Logs {
         self.files.clone()
     }
 
-    /// Returns what was named and cannot be read.
+    /// Returns the names that cannot be read, with the reasons.
     #[must_use]
     pub fn problems(&self) -> &[InputProblem] {
         &self.problems
     }
 
-    /// Returns the table of the events that `request` asks for.
+    /// Returns the table of the events that match `request`.
     #[must_use]
     pub fn table(self: &Arc<Self>, request: &ScanRequest) -> LogTable {
         LogTable::new(self.clone(), request.clone())
@@ -162,27 +164,30 @@ impl Logs {
         &self.options.stop
     }
 
-    /// Returns how many threads read for whoever does not say how many.
+    /// Returns the number of reading threads for callers that do not pass one.
     pub(crate) fn threads(&self) -> usize {
         let available = || std::thread::available_parallelism().map_or(1, usize::from);
         self.options.threads.unwrap_or_else(|| available().min(MAX_THREADS))
     }
 
-    /// Returns how many of these threads may decode.
+    /// Returns how many of `threads` may decode.
     pub(crate) fn threads_of(&self, threads: usize) -> usize {
         match self.options.duplicates {
             Duplicates::Keep => threads.max(1),
-            // Which of two equal events is the first is a question of order.
+            // Which of two equal events comes first depends on their order, so only one thread
+            // decodes.
             Duplicates::Drop => 1,
         }
     }
 
-    /// Returns the indexes of the files that hold JSON rows; `look` finds out, once.
+    /// Returns the indexes of the files that hold JSON rows; `look` computes them on the first
+    /// call.
     pub(crate) fn known_rows(&self, look: impl FnOnce() -> Vec<usize>) -> &[usize] {
         self.rows.get_or_init(look)
     }
 
-    /// Returns the indexes of the files that may hold what is wanted, and notes why the others do not.
+    /// Returns the indexes of the files that may hold wanted events, and records why the others are
+    /// ruled out.
     pub(crate) fn files_for(&self, wanted: &Wanted) -> Vec<usize> {
         let mut ruled_out = self.ruled_out.lock().unwrap_or_else(PoisonError::into_inner);
         let mut kept = Vec::new();
@@ -197,7 +202,7 @@ impl Logs {
         kept
     }
 
-    /// Returns a decoder for requests; one decodes any number of files.
+    /// Creates a decoder for `requests`, which can decode any number of files.
     pub(crate) fn decoder(
         &self,
         requests: Arc<[ScanRequest]>,
@@ -214,12 +219,13 @@ impl Logs {
         })
     }
 
-    /// Returns the bytes of a file; they go into `spare` if they are held.
+    /// Opens a file; if its bytes are held in memory, they reuse the allocation of `spare`.
     pub(crate) fn content(&self, index: usize, spare: Vec<u8>) -> Result<Content, FileReport> {
         Content::open(&self.files[index], spare)
     }
 
-    /// Decodes one file; full batches go to `sink` until it breaks. Returns memory to use again, too.
+    /// Decodes one file and passes full batches to `sink` until it breaks. Returns the report, and
+    /// a buffer to reuse.
     pub(crate) fn read(
         &self,
         index: usize,
@@ -238,7 +244,7 @@ impl Logs {
         }
     }
 
-    /// Returns what one scan remembers of the events it saw, if it is to drop duplicates.
+    /// Returns an empty set of seen events for one scan, or `None` if duplicates are kept.
     pub(crate) fn seen_events(&self) -> Option<Arc<Mutex<SeenEvents>>> {
         match self.options.duplicates {
             Duplicates::Keep => None,
@@ -246,7 +252,7 @@ impl Logs {
         }
     }
 
-    /// Returns where the events of a file are from.
+    /// Returns the origin (`source` and `index`) of the events of a file.
     pub(crate) fn origin(&self, index: usize) -> Origin {
         self.origin_of(self.files[index].name.clone())
     }
@@ -259,7 +265,7 @@ impl Logs {
         }
     }
 
-    /// Takes note of a file that was read to its end; breaks if it was not.
+    /// Records the report of a file; breaks if reading it was canceled.
     pub(crate) fn note(&self, index: usize, report: FileReport) -> ControlFlow<()> {
         if report.stopped {
             return ControlFlow::Break(());
@@ -273,7 +279,7 @@ impl Logs {
         ControlFlow::Continue(())
     }
 
-    /// Returns what reading came to so far.
+    /// Returns the totals and problems of all reads so far.
     #[must_use]
     pub fn report(&self) -> ReadReport {
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
@@ -295,14 +301,14 @@ impl Logs {
     }
 }
 
-/// Makes room for an archive in an archive: in memory while it is small, then in a temporary file without
-/// a name.
+/// Returns a buffer for a nested archive: in memory while it is small, then in an unnamed temporary
+/// file.
 pub(crate) fn scratch() -> Box<dyn Scratch> {
     Box::new(tempfile::SpooledTempFile::new(MAX_ARCHIVE_IN_MEMORY))
 }
 
-/// What the first reading of each file came to; later ones find the same. Only of files with problems
-/// more is kept than a bit.
+/// The report of the first read of each file, since later reads find the same. Reports are kept
+/// only for files with problems; other files cost one bit each.
 #[derive(Debug, Default)]
 struct Reports {
     read: Vec<u64>,

@@ -1,4 +1,4 @@
-//! When the newest event of the logs happened, for searches that relate to the present.
+//! Finds the time of the newest event, for searches relative to the present.
 
 use spilltrail_decode::FileReport;
 
@@ -6,12 +6,12 @@ use crate::layout::{CLOCK_SKEW, Layout};
 use crate::logs::Logs;
 
 impl Logs {
-    /// Returns the time of the newest event, epoch seconds, or `None` if there is no event, or if it was
-    /// told to stop.
+    /// Returns the time of the newest event in seconds since the epoch, or `None` if the logs have
+    /// no event or reading was canceled.
     ///
-    /// No event is newer than its delivery. So of the files that CloudTrail delivered, the newest are
-    /// read, until all others are older than what was found; files that say nothing in their paths are
-    /// all read.
+    /// No event is newer than its delivery. So files delivered by CloudTrail are read from the
+    /// newest backward, until all remaining files are older than the newest event found. Files
+    /// whose paths have no delivery time are all read.
     #[must_use]
     pub fn newest_event(&self) -> Option<f64> {
         let mut files: Vec<(f64, usize)> = self
@@ -20,6 +20,7 @@ impl Logs {
             .enumerate()
             .map(|(index, file)| {
                 let delivered = Layout::parse(&file.name).map(|layout| layout.delivered as f64);
+                // Files without a delivery time sort first, so they are always read.
                 (delivered.map_or(f64::INFINITY, |time| time + CLOCK_SKEW), index)
             })
             .collect();
@@ -31,6 +32,7 @@ impl Logs {
             if self.stop().is_set() {
                 return None;
             }
+            // Files are sorted by the latest time their events can have, so the rest is older too.
             if found.newest.is_some_and(|newest| newest > latest) {
                 break;
             }
@@ -84,7 +86,7 @@ mod tests {
                 vec![(&*early, "2026-03-16T11:59:00Z"), (&*late, "2026-03-17T11:58:00Z")],
                 1_773_748_680.0,
             ),
-            // The newest file holds an old event only.
+            // The newest file contains only an old event.
             (
                 vec![(&*early, "2026-03-16T11:59:00Z"), (&*late, "2026-03-16T11:00:00Z")],
                 1_773_662_340.0,
@@ -97,7 +99,7 @@ mod tests {
             assert_eq!(newest(&files).0, Some(time), "{files:?}");
         }
         assert_eq!(newest(&[]), (None, 0));
-        // It is no reading of the logs: progress and reports know nothing of it.
+        // Finding the newest event does not count as reading: progress and reports are unchanged.
         assert_eq!(newest(&[("events.json", "2026-03-18T00:00:00Z")]).1, 0);
     }
 }

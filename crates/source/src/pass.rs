@@ -1,9 +1,9 @@
-//! One pass over files: several threads read them, and what they find is taken in the order of the files,
-//! so that the outcome does not depend on which thread was faster.
+//! One pass over files: several threads read them, and their results are consumed in file order, so
+//! the outcome does not depend on which thread is faster.
 //!
-//! Threads take runs of files. Whoever has the first run that is not done hands over what is found at
-//! once; others keep theirs until it is their turn, and wait when that becomes too much. So memory is
-//! bounded by how fast the taker is.
+//! Each thread takes a run of files. The thread that has the earliest unfinished run hands over its
+//! results immediately. The others keep theirs until it is their turn, and block when those exceed
+//! [`WAITING`]. So the results that are kept stay bounded even if the consumer is slow.
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
@@ -17,23 +17,23 @@ use spilltrail_event::StopToken;
 use crate::feed::{Content, Feed};
 use crate::logs::Logs;
 
-/// Files of one run at most.
+/// Most files in one run.
 const RUN_FILES: usize = 256;
-/// Bytes of one run's files, together, before inflating.
+/// Most bytes of the files of one run, before decompression; its first file may be larger.
 const RUN_BYTES: u64 = 2 * 1024 * 1024;
-/// Bytes of the first run. The runs after it have twice as many each, until they have all: the first rows
-/// come soon, and a search that needs no more of them ends soon.
+/// Bytes of the first run. Each run after it may have twice as many, up to [`RUN_BYTES`]. A small
+/// first run returns the first rows early, so a search that needs only a few rows ends early.
 const FIRST_RUN_BYTES: u64 = 64 * 1024;
-/// Memory of what waits for its turn, for each thread.
+/// Bytes of results that each thread keeps before it blocks until its turn.
 const WAITING: usize = 4 * 1024 * 1024;
 
 /// Reads files for one thread of a pass.
 pub(crate) trait Finder: Send {
-    /// What is found in files.
+    /// The results of reading, such as rows.
     type Found: Send;
 
-    /// Reads one file, and gives what it finds with the memory that this takes, in bytes. Breaks if `give`
-    /// does, or if it was told to stop.
+    /// Reads one file, and passes each result to `give` with its size in bytes. Breaks if `give`
+    /// breaks or if the pass is canceled.
     fn read(
         &mut self,
         index: usize,
@@ -41,45 +41,46 @@ pub(crate) trait Finder: Send {
         give: Give<'_, Self::Found>,
     ) -> ControlFlow<()>;
 
-    /// Gives what it still has of a run of files.
+    /// Passes the remaining results of a run of files to `give`.
     fn finish_run(&mut self, give: Give<'_, Self::Found>) -> ControlFlow<()>;
 
-    /// Returns memory that the next file may be read into.
+    /// Returns an allocation that the next file may reuse.
     fn spare(&mut self) -> Vec<u8> {
         Vec::new()
     }
 }
 
-/// Who is given what a thread finds.
+/// The callback for results and their size in bytes.
 pub(crate) type Give<'a, F> = &'a mut dyn FnMut(F, usize) -> ControlFlow<()>;
 
-/// Takes what is found, in the order of the files.
+/// Consumes results in the order of the files.
 pub(crate) trait Taker<F>: Send {
-    /// Takes something; breaks if no more is wanted. It may wait, which makes the threads wait.
+    /// Consumes one result; breaks if no more are needed. If it blocks, the reading threads block
+    /// too.
     fn take(&mut self, found: F) -> ControlFlow<()>;
 }
 
-/// Why a pass did not read all files.
+/// Why a pass ended before it had read all files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The taker wants no more.
+    /// The taker needs no more results.
     Enough,
-    /// It was told to stop.
+    /// The pass was canceled.
     Stopped,
-    /// A thread died of a bug.
+    /// A thread panicked because of a bug.
     Broken,
 }
 
-/// What a pass came to.
+/// The state of a pass after it ended.
 pub(crate) struct Outcome<R, T> {
-    /// What the threads read with, and the processor time of each.
+    /// The finder of each thread, with the processor time of the thread.
     pub(crate) finders: Vec<(R, Duration)>,
     pub(crate) taker: T,
-    /// `None` if all files were read.
+    /// Why the pass ended early; `None` if all files were read.
     pub(crate) end: Option<End>,
 }
 
-/// Which run's turn it is, and what waits for its own.
+/// The number of the run whose turn it is, and the results of finished runs after it.
 struct Turn<F> {
     next: usize,
     done: BTreeMap<usize, Vec<F>>,
@@ -89,12 +90,12 @@ struct Turn<F> {
 /// A pass over files.
 pub(crate) struct Pass<'a, F, T> {
     logs: &'a Logs,
-    /// Indexes of the files.
+    /// Indexes of the files in `logs`.
     files: Vec<usize>,
-    /// Ranges of `files`.
+    /// The runs, as ranges of `files`.
     runs: Vec<Range<usize>>,
     begun: Mutex<usize>,
-    /// Gives the files in order, where they come over a network.
+    /// Fetches the files in order; `None` if all of them are local.
     feed: Option<Feed>,
     turn: Mutex<Turn<F>>,
     changed: Condvar,
@@ -104,14 +105,14 @@ pub(crate) struct Pass<'a, F, T> {
     stop: StopToken,
 }
 
-/// A file whose turn it is.
+/// A file of a run: its index, or also its content if that was fetched.
 enum Next {
     Index(usize),
     Read((usize, Result<Content, FileReport>)),
 }
 
 impl<'a, F: Send, T: Taker<F>> Pass<'a, F, T> {
-    /// Prepares a pass over the files at these indexes.
+    /// Creates a pass over the files at the indexes `files`.
     pub(crate) fn new(
         logs: &'a Logs,
         files: Vec<usize>,
@@ -135,7 +136,8 @@ impl<'a, F: Send, T: Taker<F>> Pass<'a, F, T> {
         }
     }
 
-    /// Reads the files, each thread with a finder of its own; returns when all threads are done.
+    /// Reads the files on several threads, each with its own finder, and returns when all have
+    /// ended.
     pub(crate) fn run<R>(self, finder: impl Fn() -> R + Sync) -> Outcome<R, T>
     where
         R: Finder<Found = F>,
@@ -156,7 +158,8 @@ impl<'a, F: Send, T: Taker<F>> Pass<'a, F, T> {
 
     fn work<R: Finder<Found = F>>(&self, mut finder: R) -> (R, Duration) {
         let started = ThreadTime::now();
-        // Whatever ends this thread, the others must not wait for it.
+        // If this thread panics, the guard ends the pass, so that no other thread waits for its
+        // run.
         let guard = Leave(self);
         while !self.is_stopped()
             && let Some((number, files)) = self.next_run()
@@ -178,14 +181,14 @@ impl<'a, F: Send, T: Taker<F>> Pass<'a, F, T> {
         is_stopped
     }
 
-    /// Returns the number and the files of the next run; those from a network have their bytes.
+    /// Returns the number and the files of the next run; fetched files come with their content.
     fn next_run(&self) -> Option<(usize, Vec<Next>)> {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let number = *begun;
         let files = &self.files[self.runs.get(number)?.clone()];
         *begun += 1;
         let files = match &self.feed {
-            // The order of the feed is that of the runs as long as the lock is held.
+            // The lock on `begun` is held here, so each run receives its own files from the feed.
             Some(feed) => files.iter().map_while(|_| feed.next()).map(Next::Read).collect(),
             None => files.iter().map(|index| Next::Index(*index)).collect(),
         };
@@ -200,6 +203,8 @@ impl<'a, F: Send, T: Taker<F>> Pass<'a, F, T> {
     ) -> ControlFlow<()> {
         let mut held = Vec::new();
         let mut size = 0;
+        // Results that exceed the limit wait here for their turn. Smaller ones are handed over if
+        // it is already this run's turn, and are otherwise kept without blocking the thread.
         let mut give = |found: F, bytes: usize| {
             held.push(found);
             size += bytes;
@@ -245,19 +250,24 @@ impl<'a, F: Send, T: Taker<F>> Pass<'a, F, T> {
         if turn.end.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(turn) }
     }
 
-    /// Hands over what was found in the run whose turn it is.
+    /// Passes the results of the current run to the taker.
     fn take(&self, found: Vec<F>) -> ControlFlow<()> {
-        // The lock of the turn is free, so that others can go on while the taker makes this one wait.
+        // The lock on `turn` is not held, so other threads can continue while the taker blocks this
+        // one.
         let mut taker = self.taker.lock().unwrap_or_else(PoisonError::into_inner);
         found.into_iter().try_for_each(|found| taker.take(found))
     }
 
-    /// Hands over the last of a run, and of the runs after it that are done, when it is their turn.
+    /// Hands over the last results of a run, then those of the finished runs that directly follow
+    /// it.
     fn finish_run(&self, number: usize, found: Vec<F>) -> ControlFlow<()> {
         let ahead = self.threads * 2;
+        // A thread may finish a run before its turn, but only so many finished runs are kept in
+        // memory.
         let mut turn = self.wait_for(|turn| turn.next == number || turn.done.len() < ahead)?;
         turn.done.insert(number, found);
-        // Only the thread that finds the run of the turn comes here: nobody else takes meanwhile.
+        // Only the thread that removes the current run enters the loop, so no other thread calls
+        // `take`.
         while turn.end.is_none()
             && let next = turn.next
             && let Some(found) = turn.done.remove(&next)
@@ -271,14 +281,14 @@ impl<'a, F: Send, T: Taker<F>> Pass<'a, F, T> {
         ControlFlow::Continue(())
     }
 
-    /// Makes all threads end.
+    /// Ends the pass for all threads; the first reason is kept.
     fn end(&self, end: End) {
         self.turn().end.get_or_insert(end);
         self.changed.notify_all();
     }
 }
 
-/// Ends the pass if the thread dies before its end.
+/// Ends the pass if the thread panics.
 struct Leave<'p, 'a, F: Send, T: Taker<F>>(&'p Pass<'a, F, T>);
 
 impl<F: Send, T: Taker<F>> Leave<'_, '_, F, T> {
@@ -293,7 +303,7 @@ impl<F: Send, T: Taker<F>> Drop for Leave<'_, '_, F, T> {
     }
 }
 
-/// Cuts the files into runs.
+/// Divides the files into runs, given their sizes.
 fn runs(sizes: impl Iterator<Item = u64>) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     let mut bytes = FIRST_RUN_BYTES;

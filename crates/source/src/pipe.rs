@@ -1,26 +1,27 @@
-//! Bytes that can be had only once: standard input, named pipes, what a shell substitutes for a command.
+//! Input that can be read only once: standard input, named pipes, process substitution of a shell.
 //!
-//! They are read as they are wanted, and kept in a temporary file as they are read, because logs may be
-//! read more than once: for their fields, for the newest event, for a subsearch.
+//! Bytes are read on demand and copied to a temporary file, because logs may be read several times:
+//! for their fields, for the newest event, for a subsearch.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bytes that come once.
+/// Input that can be read only once, with a copy of the bytes read so far.
 #[derive(Debug)]
 pub(crate) struct Pipe(Mutex<State>);
 
 struct State {
     source: Source,
-    /// What was read so far; the file has no name, so that it is gone with the program.
+    /// The copy of the bytes read so far. The file is unnamed, so it is deleted when the program
+    /// ends.
     kept: Option<File>,
     length: u64,
 }
 
 enum Source {
-    /// Opened by the first who reads: opening a named pipe waits for its writer.
+    /// Opened on the first read, since opening a named pipe blocks until a writer opens it.
     Path(PathBuf),
     Open(Box<dyn Read + Send>),
     Ended,
@@ -34,12 +35,12 @@ impl std::fmt::Debug for State {
 }
 
 impl Pipe {
-    /// Returns the bytes of a file that is not a regular one.
+    /// Returns a pipe that reads the file at `path`.
     pub(crate) fn at(path: &Path) -> Arc<Self> {
         Self::new(Source::Path(path.to_owned()))
     }
 
-    /// Returns the bytes of a reader.
+    /// Returns a pipe that reads from `reader`.
     pub(crate) fn of(reader: Box<dyn Read + Send>) -> Arc<Self> {
         Self::new(Source::Open(reader))
     }
@@ -48,14 +49,14 @@ impl Pipe {
         Arc::new(Self(Mutex::new(State { source, kept: None, length: 0 })))
     }
 
-    /// Returns a reader of all bytes from the first on.
+    /// Returns a reader that starts at the first byte.
     pub(crate) fn reader(self: &Arc<Self>) -> PipeReader {
         PipeReader { pipe: self.clone(), position: 0 }
     }
 }
 
 impl State {
-    /// Reads into `buffer` from a position up to which everything was read before.
+    /// Reads into `buffer` at `position`, which is at most the number of bytes read so far.
     fn read(&mut self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
         if position < self.length {
             let Some(kept) = &mut self.kept else { return Ok(0) };
@@ -68,14 +69,14 @@ impl State {
             Ok(count) => Ok(count),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(error) => {
-                // Whoever reads it again finds the same.
+                // Later reads fail with the same error.
                 self.source = Source::Failed(error.to_string());
                 Err(error)
             }
         }
     }
 
-    /// Reads what was not read before, and keeps it.
+    /// Reads new bytes from the source and copies them to the temporary file.
     fn read_on(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if let Source::Path(path) = &self.source {
             self.source = Source::Open(Box::new(File::open(path)?));
@@ -108,7 +109,7 @@ impl State {
     }
 }
 
-/// Reads the bytes of a pipe, whoever read them before.
+/// A reader of all bytes of a pipe, including those that other readers have read.
 #[derive(Debug)]
 pub(crate) struct PipeReader {
     pipe: Arc<Pipe>,
@@ -130,14 +131,14 @@ impl Seek for PipeReader {
             SeekFrom::Start(position) => Some(position),
             SeekFrom::Current(by) => self.position.checked_add_signed(by),
             SeekFrom::End(by) => {
-                // Where the end is shows when everything was read.
+                // The length is known only after everything was read.
                 io::copy(self, &mut io::sink())?;
                 self.position.checked_add_signed(by)
             }
         };
         let position = position.ok_or(io::ErrorKind::InvalidInput)?;
         if position > self.position {
-            // What is skipped is kept, too.
+            // Skipped bytes are read too, because other readers need the copy.
             let skipped = position - self.position;
             io::copy(&mut self.by_ref().take(skipped), &mut io::sink())?;
         }
@@ -152,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    /// Gives a byte at a time and counts how often it was asked.
+    /// Returns one byte per read and counts the reads.
     struct Slow(Vec<u8>, Arc<AtomicUsize>);
 
     impl Read for Slow {

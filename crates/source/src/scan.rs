@@ -1,4 +1,4 @@
-//! One pass over all logs for many searches, whose rows are kept for later.
+//! One pass over all logs for many searches, whose matched rows are kept.
 
 use std::error::Error;
 use std::io;
@@ -20,38 +20,38 @@ use crate::pass::{End, Finder, Give, Pass, Taker};
 use crate::spool::Spool;
 use crate::wanted::Wanted;
 
-/// How a pass is made.
+/// Options for one pass.
 #[derive(Debug, Clone, Copy)]
 pub struct ScanOptions {
-    /// Threads that decode.
+    /// Number of decoding threads.
     pub threads: usize,
-    /// Memory that the rows found may take before they go to disk, in bytes.
+    /// Bytes of matched rows that are kept in memory before they are written to disk.
     pub memory: usize,
 }
 
-/// Why logs could not be read to their end. What is wrong with single files is in [`Logs::report`].
+/// Why reading logs ended early. [`Logs::report`] has the problems of single files.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
-    /// The rows found cannot be kept.
+    /// The matched rows cannot be written to disk.
     #[error("cannot write matched events to {}: {cause}", .folder.display())]
     Write {
         /// The temporary folder.
         folder: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         cause: String,
     },
-    /// The rows that were kept cannot be read.
+    /// The matched rows cannot be read back from disk.
     #[error("cannot read matched events back from {}: {cause}", .folder.display())]
     ReadBack {
         /// The temporary folder.
         folder: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         cause: String,
     },
-    /// It was told to stop.
+    /// Reading was canceled.
     #[error("reading the logs was stopped")]
     Stopped,
-    /// A bug in decoding.
+    /// Reading ended because of a bug in decoding.
     #[error("a bug in decoding ended the reading of the logs")]
     Bug,
 }
@@ -65,7 +65,7 @@ impl ScanError {
         Self::ReadBack { folder: std::env::temp_dir(), cause: cause_of(error) }
     }
 
-    /// Returns it in the words of a search, with what the user can do about it.
+    /// Returns the diagnostic for this error, with advice for the user.
     #[must_use]
     pub fn diagnostic(&self) -> Diagnostic {
         let message = self.to_string();
@@ -80,13 +80,14 @@ impl ScanError {
         }
     }
 
-    /// Returns the engine's error, which carries the diagnostic.
+    /// Returns the DataFusion error, which carries the diagnostic.
     pub(crate) fn into_engine(self) -> DataFusionError {
         DataFusionError::External(Box::new(self.diagnostic()))
     }
 }
 
-/// Returns what the system says, in the words of a message: without its number, in lower case.
+/// Returns the message of the innermost error, without its number and with a lowercase first
+/// letter.
 fn cause_of(error: &ArrowError) -> String {
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     let mut text = error.to_string();
@@ -102,7 +103,7 @@ fn cause_of(error: &ArrowError) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-/// What a pass found, and what it did.
+/// The rows that a pass kept, and its costs.
 #[derive(Debug)]
 pub struct Scanned {
     pub(crate) logs: Arc<Logs>,
@@ -111,27 +112,27 @@ pub struct Scanned {
     costs: ScanCosts,
 }
 
-/// What a pass did.
+/// Counts, time and memory of one pass.
 #[derive(Debug, Clone, Default)]
 pub struct ScanCosts {
-    /// What became of the events.
+    /// Counts of the events that were filtered out and decoded.
     pub extraction: Extraction,
-    /// Processor time of the threads.
+    /// Processor time of all threads together.
     pub cpu: Duration,
-    /// Memory of the rows that were kept, in bytes.
+    /// Bytes of the kept rows in memory.
     pub held: usize,
-    /// Bytes of them on disk.
+    /// Bytes of the kept rows on disk.
     pub spilled: u64,
 }
 
 impl Scanned {
-    /// Returns how many events a search took.
+    /// Returns the number of rows that matched a search.
     #[must_use]
     pub fn rows(&self, search: usize) -> u64 {
         self.spool.rows(search)
     }
 
-    /// Returns what the pass did.
+    /// Returns the costs of the pass.
     #[must_use]
     pub fn costs(&self) -> &ScanCosts {
         &self.costs
@@ -139,11 +140,11 @@ impl Scanned {
 }
 
 impl Logs {
-    /// Reads all files once and keeps what each search asks for.
+    /// Reads all files once and keeps the rows that match each request.
     ///
     /// # Errors
-    /// Fails if rows cannot be kept, or if it is told to stop. What of the files cannot be read is in
-    /// [`Logs::report`].
+    /// Fails if rows cannot be written to disk, or if reading is canceled. Files that cannot be
+    /// read are no error: [`Logs::report`] has them.
     pub fn scan(
         self: &Arc<Self>,
         requests: Vec<ScanRequest>,
@@ -163,10 +164,11 @@ impl Logs {
         Ok(Scanned { logs: self.clone(), requests, spool, costs })
     }
 
-    /// Makes a pass whose rows go to `taker`.
+    /// Reads the files in one pass and hands the matched rows to `taker`.
     ///
     /// # Errors
-    /// As [`Logs::scan`], but that it is no error if the taker wants no more.
+    /// Fails if reading is canceled or a thread panics. A taker that needs no more rows is no
+    /// error.
     pub(crate) fn read_rows<T: Taker<FoundRows>>(
         &self,
         requests: &Arc<[ScanRequest]>,
@@ -198,7 +200,7 @@ impl Logs {
     }
 }
 
-/// Rows that a thread found, and which request they are for.
+/// Rows that a thread found, with the index of their request.
 pub(crate) type FoundRows = (usize, Rows);
 
 /// Decodes the files that one thread reads.
@@ -206,11 +208,12 @@ struct RowFinder<'a> {
     logs: &'a Logs,
     decoder: Decoder,
     spare: Vec<u8>,
-    /// The texts that the last rows shared.
+    /// The text array of the last rows, to count memory that several batches share only once.
     shared: Option<Arc<LargeStringArray>>,
 }
 
-/// Returns the memory that rows take, with the texts that they are the first to share.
+/// Returns the bytes that `rows` occupy; a shared text array counts only for the first rows in a
+/// series that share it.
 fn memory_of(rows: &Rows, shared: &mut Option<Arc<LargeStringArray>>) -> usize {
     let mut size = rows.memory();
     if let Some(texts) = rows.shared()
@@ -256,7 +259,7 @@ impl Finder for RowFinder<'_> {
     }
 }
 
-/// Keeps rows until all are there.
+/// Keeps all rows in a spool.
 struct Keeper {
     spool: Spool,
     failure: Option<ArrowError>,

@@ -1,4 +1,4 @@
-//! Rows put by for searches that run later: in memory, and beyond a bound on disk.
+//! Rows kept for searches that run later: in memory, and on disk beyond a limit.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
@@ -16,25 +16,25 @@ use spilltrail_decode::{CodedRows, Rows};
 
 use crate::blocking::blocking;
 
-/// Rows that are put together into one batch.
+/// Number of waiting rows after which they are merged into one batch.
 const ROWS: usize = 8192;
-/// Memory of batches that wait to be put together, for each search.
+/// Bytes of waiting batches, per search, after which they are merged.
 const WAITING: usize = 512 * 1024;
 
-/// Rows that were put by.
+/// Kept rows, in memory or on disk.
 #[derive(Debug, Clone)]
 enum Entry {
     Memory(Rows),
     /// A batch on disk.
     Disk(Offset),
-    /// Rows with numbers in place of texts on disk, and the texts.
+    /// Rows on disk that hold indexes into a text array, and the text array, also on disk.
     Coded {
         codes: Offset,
         texts: Offset,
     },
 }
 
-/// Where a whole IPC stream begins in the spill file.
+/// The offset in the spill file at which a complete IPC stream begins.
 type Offset = u64;
 
 /// The rows of one search.
@@ -48,21 +48,21 @@ struct Slot {
     rows: u64,
 }
 
-/// The rows of several searches, each in the order in which they came.
+/// The rows of several searches, each in the order in which they were added.
 #[derive(Debug)]
 pub(crate) struct Spool {
     slots: Vec<Slot>,
-    /// Memory that rows may take.
+    /// Bytes of rows that are kept in memory; further rows are written to disk.
     bound: usize,
     held: usize,
-    /// The texts that the last rows shared, and where they were written to if they were.
+    /// The text array of the last coded rows, and its offset if it was written to disk.
     shared: Option<(Arc<LargeStringArray>, Option<Offset>)>,
     spill: Option<Spill>,
 }
 
 #[derive(Debug)]
 struct Spill {
-    /// Has no name: it is gone with the last handle.
+    /// An unnamed file, which is deleted when its last handle is closed.
     file: Arc<Mutex<File>>,
     end: Offset,
 }
@@ -81,10 +81,11 @@ impl Spool {
         Self { slots, bound, held: 0, shared: None, spill: None }
     }
 
-    /// Adds rows of a search. Rows that share their texts come one after the other.
+    /// Adds rows of a search. Rows that share a text array must be added directly one after
+    /// another.
     ///
     /// # Errors
-    /// Fails if the temporary folder cannot be written to.
+    /// Fails if the temporary file cannot be written.
     pub(crate) fn push(&mut self, search: usize, rows: Rows) -> Result<(), ArrowError> {
         self.slots[search].rows += rows.count() as u64;
         match rows {
@@ -99,7 +100,7 @@ impl Spool {
                 Ok(())
             }
             Rows::Coded(rows) => {
-                // In order: what came before goes before.
+                // Merging the waiting rows first keeps the order of rows.
                 self.settle(search)?;
                 self.push_coded(search, rows)
             }
@@ -126,7 +127,8 @@ impl Spool {
             }
         };
         let entry = match texts {
-            // Rows are of no use without their texts, and smaller: they stay together.
+            // The codes are small and useless without their texts, so they stay in memory with
+            // them, even beyond the limit.
             None => {
                 self.held += rows.codes.get_array_memory_size();
                 Entry::Memory(Rows::Coded(rows))
@@ -137,10 +139,10 @@ impl Spool {
         Ok(())
     }
 
-    /// Puts the waiting batches of all searches together.
+    /// Merges the waiting batches of each search.
     ///
     /// # Errors
-    /// As [`Spool::push`].
+    /// Fails like [`Spool::push`].
     pub(crate) fn finish(&mut self) -> Result<(), ArrowError> {
         self.shared = None;
         (0..self.slots.len()).try_for_each(|search| self.settle(search))
@@ -179,12 +181,13 @@ impl Spool {
         self.slots[search].rows
     }
 
-    /// Returns how many bytes are held in memory and on disk.
+    /// Returns the number of bytes kept in memory and on disk.
     pub(crate) fn size(&self) -> (usize, u64) {
         (self.held, self.spill.as_ref().map_or(0, |spill| spill.end))
     }
 
-    /// Returns these columns of a search's rows, batch by batch, read as they are wanted.
+    /// Returns an iterator over the rows of a search, limited to `columns`; batches on disk are
+    /// read on demand.
     pub(crate) fn batches(
         &self,
         search: usize,
@@ -246,8 +249,8 @@ fn gone() -> ArrowError {
     ArrowError::IpcError("the spilled rows are gone".to_owned())
 }
 
-/// Returns the batch with every text once, in buffers of just their size: those that it came in may be
-/// shared with rows of others, and logs repeat themselves.
+/// Copies the batch so that each text is stored once, in buffers of exactly the needed size: the
+/// original buffers may be shared with rows of other searches, and logs repeat many texts.
 fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let columns = batch.columns().iter().map(|column| match column.as_string_view_opt() {
         Some(texts) => {
@@ -271,7 +274,8 @@ mod tests {
 
     use super::*;
 
-    /// Two searches: one with rows of its own and rows of both, in turn, one with rows of both only.
+    /// Fills two searches: the first has rows of its own and rows that both share, in turn; the
+    /// second has only shared rows.
     fn filled(bound: usize) -> (Spool, Vec<String>, Vec<String>) {
         let field = |name| Field::new(name, DataType::Utf8View, true);
         let schema = Arc::new(Schema::new(vec![field("a"), field("b")]));

@@ -16,10 +16,10 @@ use spilltrail_event::Field;
 use crate::scan::{ScanError, Scanned};
 
 impl Scanned {
-    /// Returns the rows of a search, with these of its fields in this order.
+    /// Returns a table of the rows of a search, with the given fields in this order.
     ///
     /// # Errors
-    /// Fails if the pass was not asked for one of the fields.
+    /// Fails if the request of the search did not ask for one of the fields.
     pub fn table(
         self: &Arc<Self>,
         search: usize,
@@ -39,7 +39,7 @@ impl Scanned {
     }
 }
 
-/// Returns the engine's error for rows that cannot be read back.
+/// Returns the DataFusion error for rows that cannot be read back.
 pub(crate) fn read_back(error: &ArrowError) -> DataFusionError {
     ScanError::read_back(error).into_engine()
 }

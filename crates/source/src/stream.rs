@@ -1,8 +1,8 @@
-//! The events of one search as a stream, read as they are taken.
+//! The events of one search as a stream.
 //!
-//! The pass runs on threads of its own, not on those of the runtime: a read of a pipe may wait for ever,
-//! and neither other work nor the end of the program must wait with it. Threads wait when rows are not
-//! taken, and end when the stream is dropped.
+//! The pass runs on its own threads, not on those of the runtime: reading a pipe may block forever,
+//! and must not hold up other work or the end of the program. The threads block while batches are
+//! not consumed, and end when the stream is dropped.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use crate::logs::Logs;
 use crate::pass::Taker;
 use crate::scan::{FoundRows, ScanError};
 
-/// Batches that are ready and were not taken yet.
+/// Number of batches that are ready before they are consumed.
 const BATCHES_AHEAD: usize = 2;
 
-/// What the reading side sends: batches, then how it ended.
+/// A message of the reading thread: a batch, or the final result.
 enum Message {
     Batch(RecordBatch),
     End(Result<()>),
 }
 
-/// Returns the events that a request asks for, in the order of the files. Nothing is read before the
-/// stream is polled.
+/// Returns the events that match a request, in the order of the files. Reading starts on the first
+/// poll.
 pub(crate) fn stream(
     logs: Arc<Logs>,
     request: ScanRequest,
@@ -50,7 +50,8 @@ pub(crate) fn stream(
             Some(Message::Batch(batch)) => Some((Ok(batch), Reading::Begun(reader))),
             Some(Message::End(Ok(()))) => None,
             Some(Message::End(Err(error))) => Some((Err(error), Reading::Ended)),
-            // A thread that dies must not look like the end of the logs.
+            // The channel closed without a final result, so a thread panicked. This must be an
+            // error, not the normal end of the stream.
             None => Some((Err(ScanError::Bug.into_engine()), Reading::Ended)),
         }
     })
@@ -62,7 +63,7 @@ enum Reading {
     Ended,
 }
 
-/// The taking side. Dropping it ends the threads.
+/// The receiving side of the stream. Dropping it ends the threads.
 struct Reader {
     batches: Receiver<Message>,
     stop: StopToken,
@@ -71,6 +72,7 @@ struct Reader {
 impl Reader {
     fn begin(logs: Arc<Logs>, request: ScanRequest, counts: ReadCounts) -> Result<Self> {
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
+        // A child token: dropping this stream stops only its own threads.
         let stop = logs.stop().child();
         let of_thread = stop.clone();
         std::thread::Builder::new()
@@ -86,7 +88,7 @@ impl Drop for Reader {
     }
 }
 
-/// Reads all that is asked for and sends it.
+/// Reads the events that match the request and sends them.
 fn read(
     logs: &Logs,
     request: ScanRequest,
@@ -104,11 +106,11 @@ fn read(
         }
         Err(error) => Err(error.into_engine()),
     };
-    // If nobody takes it, nobody needs it.
+    // Sending fails only if the stream was dropped, and then the result is not needed.
     let _ = sender.blocking_send(Message::End(end));
 }
 
-/// Sends rows; waits as long as they are not taken.
+/// Sends batches, and blocks while the channel is full.
 struct BatchSender {
     sender: Sender<Message>,
     failure: Option<DataFusionError>,
@@ -127,7 +129,7 @@ impl Taker<FoundRows> for BatchSender {
     }
 }
 
-/// What a scan did, as metrics of the engine.
+/// Counts of a scan, as DataFusion metrics.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadCounts {
     ruled_out_by_name: Count,

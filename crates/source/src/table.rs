@@ -1,4 +1,4 @@
-//! Logs as a DataFusion table, and the leaf of a plan that reads them.
+//! Logs as a DataFusion table, and the plan node that reads them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -65,9 +65,10 @@ impl TableProvider for LogTable {
 
 /// Reads the events of one leading search, in the order of the files.
 ///
-/// It has one partition, which is all of its files: reading is parallel inside of it. A planner that
-/// spreads the files over several machines gives each a scan of its own, of a part of the files that
-/// [`LogScan::describe`] returns. With several partitions in one scan, each machine would read them all.
+/// The scan has a single partition with all of its files, and reads them in parallel internally. A
+/// planner that spreads files over several machines creates one scan per machine, with a part of
+/// the files that [`LogScan::describe`] returns. With several partitions in one scan, each machine
+/// would read all files.
 #[derive(Debug)]
 pub struct LogScan {
     logs: Arc<Logs>,
@@ -84,30 +85,30 @@ impl LogScan {
             EmissionType::Incremental,
             Boundedness::Bounded,
         )
-        // Waiting for a batch is waiting for a channel of the runtime, which takes turns by itself.
+        // The stream waits on a tokio channel, which already yields to other tasks.
         .with_scheduling_type(SchedulingType::Cooperative);
         let metrics = ExecutionPlanMetricsSet::new();
         Self { logs, request, properties: Arc::new(properties), metrics }
     }
 
-    /// Returns what another process needs to read the same.
+    /// Returns a description from which another process can create the same scan.
     ///
     /// # Errors
-    /// Fails if a file cannot be read by anybody else, such as standard input.
+    /// Fails if another process cannot read a file, such as standard input.
     pub fn describe(&self) -> Result<ScanDescription> {
         ScanDescription::of(&self.logs, &self.request)
     }
 
-    /// Returns the scan that is described. Requests to S3 run on the runtime from which this is called.
+    /// Creates a scan from its description. Requests to S3 run on the runtime of the caller.
     ///
     /// # Errors
-    /// Fails if a bucket cannot be reached as it is described.
+    /// Fails if a bucket cannot be reached with the options of the description.
     pub fn of_description(description: ScanDescription) -> Result<Self> {
         let request = description.request.clone();
         Ok(Self::new(Arc::new(description.into_logs()?), request))
     }
 
-    /// Returns the logs, which know what could not be read.
+    /// Returns the logs, whose report lists the files that could not be read.
     #[must_use]
     pub fn logs(&self) -> &Arc<Logs> {
         &self.logs

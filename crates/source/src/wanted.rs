@@ -1,7 +1,7 @@
-//! What searches can find something in, as far as paths tell: times, accounts and regions.
+//! Times, accounts and regions that searches can match, which paths are compared with.
 //!
-//! [`Wanted::of`] concludes from a leading search only what holds for every event that it matches;
-//! [`Wanted::rules_out`] is then true of files without such an event.
+//! [`Wanted::of`] derives from a predicate only conditions that hold for every event it matches. So
+//! [`Wanted::rules_out`] returns a reason only for files without such an event.
 
 use std::collections::BTreeSet;
 
@@ -9,43 +9,43 @@ use spilltrail_event::{Comparison, Pattern, Predicate, TimeBounds};
 
 use crate::layout::{CLOCK_SKEW, LATE_DELIVERY, Layout, Reason, Service};
 
-/// The field with the account that a file is of. (`aws_account_id` may be the caller's.)
+/// The field with the account of the file. `aws_account_id` is missing: it may be the caller's.
 const ACCOUNT_FIELDS: &[&str] = &["recipientAccountId"];
 
-/// The fields with the region.
+/// The fields with the region of the file.
 const REGION_FIELDS: &[&str] = &["awsRegion", "region", "vendor_region"];
 
-/// The regions that global services name. Their events may lie with any region: until 2021, trails of
-/// one region got them too.
+/// The regions that events of global services name. A trail of any single region received such
+/// events until 2021, so these regions rule out no file.
 const GLOBAL_REGIONS: &[&str] =
     &["us-east-1", "us-gov-west-1", "cn-north-1", "us-iso-east-1", "us-isob-east-1"];
 
-/// Where events that are looked for can be: in this time, these accounts, these regions.
+/// Bounds on the events that searches can match: time, accounts and regions.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Wanted {
-    /// The time of the events.
+    /// The time range of the events.
     pub time: TimeBounds,
-    /// The accounts, if only some.
+    /// The accounts; `None` means all.
     pub accounts: Option<BTreeSet<String>>,
-    /// The regions, in lower case, if only some.
+    /// The regions, in lowercase; `None` means all.
     pub regions: Option<BTreeSet<String>>,
 }
 
 impl Wanted {
-    /// Returns what no event satisfies: the neutral element of [`Wanted::union`].
+    /// Returns bounds that no event satisfies, the neutral element of [`Wanted::union`].
     #[must_use]
     pub fn nothing() -> Self {
         let time = TimeBounds { earliest: Some(f64::INFINITY), latest: Some(f64::NEG_INFINITY) };
         Self { time, accounts: Some(BTreeSet::new()), regions: Some(BTreeSet::new()) }
     }
 
-    /// Returns everything in this time.
+    /// Returns bounds on the time only.
     #[must_use]
     pub fn in_time(time: TimeBounds) -> Self {
         Self { time, ..Self::default() }.normalized()
     }
 
-    /// Returns what every event that `predicate` matches satisfies.
+    /// Returns bounds that every event matched by `predicate` satisfies.
     #[must_use]
     pub fn of(predicate: &Predicate) -> Self {
         match predicate {
@@ -80,7 +80,7 @@ impl Wanted {
         if value.is_wild() {
             return Self::default();
         }
-        // Paths are in lower case, so that this holds whether case counts or not.
+        // Paths are in lowercase, so this holds whether or not the comparison is case-sensitive.
         let values = || Some(BTreeSet::from([value.text.to_lowercase()]));
         if ACCOUNT_FIELDS.contains(&field) {
             return Self { accounts: values(), ..Self::default() };
@@ -93,7 +93,7 @@ impl Wanted {
         Self::default()
     }
 
-    /// Returns what satisfies both.
+    /// Returns the bounds of events that satisfy both `self` and `other`.
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
         let both = |a: Option<BTreeSet<String>>, b: Option<BTreeSet<String>>| match (a, b) {
@@ -108,7 +108,8 @@ impl Wanted {
         .normalized()
     }
 
-    /// Returns what contains both, and perhaps more: accounts of the one with times of the other.
+    /// Returns bounds that contain both, and perhaps more, such as the accounts of one with the
+    /// times of the other.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         let either = |a: Option<BTreeSet<String>>, b: Option<BTreeSet<String>>| {
@@ -127,7 +128,8 @@ impl Wanted {
         }
     }
 
-    /// Where one part is empty there is nothing, whatever the others are.
+    /// Returns [`Wanted::nothing`] if the time range or a set is empty, since then no event
+    /// satisfies all bounds.
     fn normalized(self) -> Self {
         let is_empty =
             |set: &Option<BTreeSet<String>>| set.as_ref().is_some_and(BTreeSet::is_empty);
@@ -141,7 +143,7 @@ impl Wanted {
         self
     }
 
-    /// Returns why a file with this path holds nothing that is wanted; none if it has to be read.
+    /// Returns why a file with this path holds no wanted event, or `None` if it must be read.
     #[must_use]
     pub fn rules_out(&self, path: &str) -> Option<Reason> {
         let layout = Layout::parse(path)?;
@@ -164,7 +166,7 @@ impl Wanted {
         (!regions.contains(region)).then_some(Reason::Region)
     }
 
-    /// Returns why files that were delivered from `first` to `last` hold no event of the time wanted.
+    /// Returns why files delivered from `first` to `last` hold no event in the time range, if so.
     pub(crate) fn rules_out_delivery(&self, first: f64, last: f64) -> Option<Reason> {
         if self.time.earliest.is_some_and(|earliest| last + CLOCK_SKEW < earliest) {
             Some(Reason::TooEarly)
@@ -175,7 +177,7 @@ impl Wanted {
         }
     }
 
-    /// Returns true if of files delivered from `first` to `last`, none is ruled out by its time.
+    /// Returns true if the time range rules out no file delivered from `first` to `last`.
     pub(crate) fn takes_all_delivered(&self, first: f64, last: f64) -> bool {
         self.rules_out_delivery(first, first).is_none()
             && self.rules_out_delivery(last, last).is_none()
@@ -211,12 +213,12 @@ mod tests {
         }
     }
 
-    /// A list of ten values of a field.
+    /// Matches ten values of a field.
     fn among(field: &str, prefix: &str) -> Predicate {
         Predicate::any((0..10).map(|digit| is(field, &format!("{prefix}{digit}"))).collect())
     }
 
-    /// Ten rows of two fields, of which one has the account.
+    /// Matches ten rows of two fields, one of which is the account.
     fn rows(prefix: &str) -> Predicate {
         let row = |digit| {
             let account = is("recipientAccountId", &format!("{prefix}{digit}"));
@@ -235,10 +237,10 @@ mod tests {
         for (earliest, latest, reason) in [
             (None, None, None),
             (Some(DELIVERED), None, None),
-            // Events up to a quarter of an hour after the delivery may be in the file.
+            // Events up to 15 minutes after the delivery may be in the file.
             (Some(DELIVERED + 900.0), None, None),
             (Some(DELIVERED + 901.0), None, Some(Reason::TooEarly)),
-            // Events of a day before the delivery may be in it.
+            // Events up to a day before the delivery may be in the file.
             (None, Some(DELIVERED - 23.0 * HOUR), None),
             (None, Some(DELIVERED - 24.0 * HOUR), Some(Reason::TooLate)),
             (Some(DELIVERED - 2.0 * HOUR), Some(DELIVERED - HOUR), None),
@@ -274,7 +276,8 @@ mod tests {
             (compare("recipientAccountId", Comparison::Gt, "2"), None),
             (is("awsRegion", "us-*"), None),
             (is("recipientAccountId", "4444*"), None),
-            // The caller's account, and events of global services, may lie elsewhere.
+            // The caller's account, and events of global services, may be in files of another
+            // account or region.
             (is("aws_account_id", "444455556666"), None),
             (is("awsRegion", "us-east-1"), None),
             (Predicate::Nothing, Some(Reason::Account)),
@@ -301,7 +304,7 @@ mod tests {
         let both = early.clone().union(late);
         assert_eq!(both.time, TimeBounds { earliest: Some(1.0), latest: None });
         assert_eq!(Wanted::nothing().union(early.clone()), early);
-        // A search that can match nothing does not widen another one.
+        // A search that can match nothing does not widen the bounds of another search.
         let never = Wanted::of(&between(Some(2.0), Some(1.0)));
         assert_eq!(never.union(early.clone()), early);
     }

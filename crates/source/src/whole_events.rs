@@ -1,4 +1,4 @@
-//! Whole events that a pass put by, read once more for fields that were not known before it.
+//! Decodes the whole events kept by a pass again, for fields that were not known before the pass.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::scan::Scanned;
 use crate::spool_table::read_back;
 
 impl Scanned {
-    /// Returns the fields of the whole events of a search that are wanted, as
+    /// Returns the fields that `demand` asks for among the whole events of a search, as
     /// [`Logs::discover`](crate::Logs::discover) does.
     ///
     /// # Errors
@@ -34,10 +34,10 @@ impl Scanned {
         Ok(self.logs.complete(discovery.fields(), demand))
     }
 
-    /// Returns the whole events of a search with these fields.
+    /// Returns a table of the whole events of a search, with these fields.
     ///
     /// # Errors
-    /// Fails if the search did not ask for whole events.
+    /// Fails if the request of the search did not ask for whole events.
     pub fn table_of_whole(
         self: &Arc<Self>,
         search: usize,
@@ -94,7 +94,7 @@ impl Scanned {
             ControlFlow::Continue(())
         };
         self.for_each(search, batch, |event, origin| {
-            // Nobody breaks off.
+            // `keep` never breaks, so the result can be ignored.
             let _ = decoder.decode_event(event, origin, &mut keep);
         })?;
         let _ = decoder.finish(&mut keep);
@@ -106,7 +106,7 @@ impl Scanned {
     }
 }
 
-/// The whole events of a search, taken apart as they are wanted.
+/// The whole events of a search, decoded on demand.
 #[derive(Debug)]
 struct WholeEvents {
     scanned: Arc<Scanned>,

@@ -1,8 +1,8 @@
-//! Checks JSON against the JSON Schemas of `docs/schema`: the keywords that these use, and no others.
+//! Validates JSON against the schemas in `docs/schema`. It supports only the keywords they use.
 
 use serde_json::Value as Json;
 
-/// Returns what is wrong with a value, and which of its members the schema does not describe.
+/// Returns the violations in a value, and the members that the schema does not describe.
 pub(crate) fn problems(schema: &Json, value: &Json) -> Vec<String> {
     let mut problems = Vec::new();
     check(schema, schema, value, "$", &mut problems);
@@ -91,7 +91,7 @@ fn is_of_type(value: &Json, name: &str) -> bool {
     }
 }
 
-/// Returns true if a text satisfies one of the patterns that the schemas have.
+/// Returns true if `text` matches a pattern; only the patterns of the schemas are supported.
 fn is_like(pattern: &Json, text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     match pattern.as_str().unwrap() {

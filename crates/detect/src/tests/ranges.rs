@@ -1,4 +1,4 @@
-//! Runs over several ranges: they find the same things again.
+//! Runs over several time ranges, which must assign the same ids to the same things.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use spilltrail_event::TimeBounds;
 
 use super::{Ran, Written, context};
 
-/// A day of events, one every minute, each from one of a few users and accounts.
+/// Returns the events of one day: one per minute, from a few users and accounts.
 fn events() -> String {
     (0..300)
         .map(|n| {
@@ -23,7 +23,7 @@ fn events() -> String {
         .collect()
 }
 
-/// Runs a search over the events from one minute to another, which is how a source bounds them.
+/// Runs a search over the events of a range of minutes, as a source would limit them.
 fn found(search: &'static str, minutes: std::ops::Range<usize>) -> Ran {
     let lines: Vec<String> = events().lines().map(str::to_owned).collect();
     let mut context = context(&lines[minutes.clone()].join("\n"));
@@ -32,7 +32,7 @@ fn found(search: &'static str, minutes: std::ops::Range<usize>) -> Ran {
     Written { search, ..Written::default() }.run_in(&context)
 }
 
-/// Returns the ids of findings by the values of a row's fields that say what was found.
+/// Returns the ids of findings, keyed by the values of the fields `subject`.
 fn ids(run: &Ran, subject: &[&str]) -> BTreeMap<Vec<String>, String> {
     let mut ids = BTreeMap::new();
     for finding in &run.findings {
@@ -118,7 +118,7 @@ fn the_times_and_the_number_of_events_are_those_of_the_events() {
 
 #[test]
 fn many_findings_are_sent_in_the_order_of_their_rows() {
-    // More rows than are gathered for at a time.
+    // The search returns more rows than one batch of the gatherer.
     let search = "| makeresults count=5000 | streamstats count as n | stats count by n";
     let run = Written { search, ..Written::default() }.run("");
     let numbers: Vec<f64> =

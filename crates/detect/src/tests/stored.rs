@@ -1,4 +1,4 @@
-//! Findings and runs that are written down and read back.
+//! Findings and runs that are serialized and deserialized.
 
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ fn texts() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec("\\PC{0,6}", 0..3)
 }
 
-/// A number of at most 15 digits, as times of events are: longer ones are read to their last bit or
-/// the one beside it.
+/// A number of at most 15 digits, like the times of events. Longer numbers may be read back with an
+/// error in the last bit.
 fn number() -> impl Strategy<Value = f64> {
     (any::<i32>(), 0..7i32).prop_map(|(digits, places)| f64::from(digits) / 10f64.powi(places))
 }

@@ -1,4 +1,4 @@
-//! Files of disk and S3 in order, with faults, and with bounds on what is fetched ahead.
+//! Files on disk and S3 in order, with faults, and with limits on fetching ahead.
 
 use super::*;
 use crate::logs::ReadOptions;
@@ -76,7 +76,7 @@ fn requests_run_together_and_no_more_than_may() {
     let objects = (0..48).map(|n| (format!("a/{n:02}"), vec![n; MEBIBYTE]));
     let server = Server::new(objects);
     let logs = logs(&server, &["s3://logs/a/"]);
-    // Nothing is answered before so many requests are there at once.
+    // The server answers no request before this many are pending.
     server.gather(crate::s3::MAX_REQUESTS);
     let feed = Feed::new(&logs, all(&logs));
     for taken in 1..=48_usize {
@@ -98,10 +98,10 @@ fn small_objects_are_bounded_by_their_number() {
     for taken in 1..=100 {
         feed.next().unwrap().1.unwrap();
         let asked = server.log().gets.len();
-        // One more than the queue holds waits to be put into it.
+        // One more request than the queue holds waits to be queued.
         assert!(asked <= OBJECTS_AHEAD + 1 + taken, "{asked} asked for, {taken} taken");
     }
-    // What is left ends with the feed.
+    // Dropping the feed cancels the pending requests.
     drop(feed);
 }
 

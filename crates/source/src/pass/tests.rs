@@ -1,4 +1,4 @@
-//! Order, bounds and ends of a pass, whoever is faster.
+//! Order, limits and ends of a pass, regardless of which thread is faster.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ fn runs_are_bounded_and_begin_small() {
     assert!(runs(std::iter::empty()).is_empty());
 }
 
-/// Logs of this many files, each larger than a run.
+/// Creates this many files, each larger than a run.
 fn logs(files: usize) -> (tempfile::TempDir, Logs) {
     let folder = tempfile::tempdir().unwrap();
     for file in 0..files {
@@ -27,11 +27,11 @@ fn logs(files: usize) -> (tempfile::TempDir, Logs) {
     (folder, Logs::open(&names, Box::new(std::io::empty()), ReadOptions::default()))
 }
 
-/// Finds the index of each file a few times, and counts what was read.
+/// Reports the index of each file zero to three times, and counts the files read.
 struct Indexes {
     read: Arc<AtomicUsize>,
     memory: usize,
-    /// The file at which it dies.
+    /// The index of the file at which the thread panics.
     dies_at: Option<usize>,
 }
 
@@ -57,7 +57,7 @@ impl Finder for Indexes {
     }
 }
 
-/// Takes so many.
+/// Takes `room` results, then breaks.
 struct Room {
     taken: Vec<usize>,
     room: usize,
@@ -92,7 +92,7 @@ fn pass(files: usize, threads: usize, memory: usize, room: usize, dies_at: Optio
 fn what_is_found_is_taken_in_the_order_of_the_files() {
     let expected: Vec<usize> = (0..50).flat_map(|file| vec![file; file % 4]).collect();
     for threads in [1, 2, 5] {
-        // Nothing has to wait; all of it; what comes second.
+        // No result, every result, or every second result must wait for its turn.
         for memory in [0, WAITING, WAITING / 2] {
             let done = pass(50, threads, memory, usize::MAX, None);
             assert_eq!(done.taken, expected, "{threads} {memory}");
@@ -106,7 +106,7 @@ fn a_pass_ends_when_no_more_is_wanted() {
     for threads in [1, 3] {
         let done = pass(200, threads, 1, 5, None);
         assert_eq!((done.taken.as_slice(), done.end), (&[1, 2, 2, 3, 3][..], Some(End::Enough)));
-        // Each thread may be in a run, and a few are done and wait.
+        // Each thread may be in a run, and a few finished runs wait.
         assert!(done.read <= 5 + 3 * threads, "{threads} {}", done.read);
     }
 }

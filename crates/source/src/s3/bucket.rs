@@ -1,4 +1,4 @@
-//! A bucket, and the one way in which requests to it are tried again.
+//! A bucket, and the retry loop for all requests to it.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,13 +37,13 @@ impl Bucket {
         Ok(Self { name: name.to_owned(), settled, store: Mutex::new(store), io, patience })
     }
 
-    /// Returns the key of an object of this bucket by its name.
+    /// Returns the key of the object with this name.
     pub(crate) fn key_of<'a>(&self, name: &'a str) -> &'a str {
         let key = name.strip_prefix(SCHEME).and_then(|rest| rest.strip_prefix(&self.name));
         key.and_then(|key| key.strip_prefix('/')).unwrap_or(name)
     }
 
-    /// Returns the name of an object of this bucket, or of all that begin so, by its key.
+    /// Returns the name of an object, or of a prefix, with this key.
     pub(crate) fn name_of(&self, key: &str) -> String {
         format!("{SCHEME}{}/{key}", self.name)
     }
@@ -62,7 +62,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// Makes a request until it succeeds, or is not worth another attempt.
+    /// Repeats a request until it succeeds or a retry would be useless.
     pub(super) async fn persist<T, F>(
         &self,
         mut request: impl FnMut(Arc<AmazonS3>) -> F,
@@ -89,22 +89,22 @@ fn build(settled: &Settled, name: &str, region: Option<&str>) -> Result<Arc<Amaz
     store.map(Arc::new).map_err(|error| Failure::Unusable(error.to_string()))
 }
 
-/// Why an attempt came to nothing.
+/// Why one attempt failed.
 #[derive(Debug)]
 pub(super) enum Setback {
     Error(object_store::Error),
-    /// The body ended too soon, without an error.
+    /// The body ended early, without an error.
     Cut {
         got: u64,
         size: u64,
     },
 }
 
-/// The attempts at one thing.
+/// The state of the attempts at one request.
 #[derive(Debug)]
 pub(super) struct Attempts<'a> {
     bucket: &'a Bucket,
-    /// Failures since anything was gained.
+    /// Failures since an attempt last received data.
     failures: u32,
     has_moved: bool,
 }
@@ -114,17 +114,17 @@ impl<'a> Attempts<'a> {
         Self { bucket, failures: 0, has_moved: false }
     }
 
-    /// Waits for the turn of the next attempt.
+    /// Waits for a slot for the next attempt.
     pub(super) async fn begin(&self) -> Slot<'a> {
         self.bucket.io.throttle.enter().await
     }
 
-    /// Something was gained: what fails from now on is a new failure.
+    /// Resets the count of failures, because data has arrived.
     pub(super) fn progressed(&mut self) {
         self.failures = 0;
     }
 
-    /// Waits until the next attempt, or returns the failure if there shall be none.
+    /// Waits before the next attempt, or returns the failure if no retry is allowed.
     pub(super) async fn failed(&mut self, slot: Slot<'_>, setback: Setback) -> Result<(), Failure> {
         let failure = match setback {
             Setback::Cut { got, size } => {
@@ -138,6 +138,8 @@ impl<'a> Attempts<'a> {
                     Some(refusal) if refusal.is_throttling() => slot.throttled(),
                     _ => drop(slot),
                 }
+                // A bucket in another region is requested there, but only once, so that two regions
+                // cannot redirect to each other forever.
                 if let Failure::Region { region: Some(region) } = &failure
                     && !self.has_moved
                 {

@@ -1,70 +1,70 @@
-//! Why something on S3 could not be had, and how often it is tried.
+//! Reasons why a request to S3 fails, and the limits on retries.
 
 use std::error::Error as StdError;
 use std::time::Duration;
 
 use super::refusal::{NoCredentials, Refusal, find};
 
-/// Why a request came to nothing.
+/// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The bucket is not there.
+    /// The bucket does not exist.
     #[error("the bucket does not exist")]
     NoBucket,
-    /// The object is not there.
+    /// The object does not exist.
     #[error("the object does not exist")]
     NoObject,
-    /// Nothing has the name, and nothing is below it.
+    /// No object has this key, and the folder of this name is empty.
     #[error("no object has this name or one that begins with it and a slash")]
     NothingThere,
-    /// There are no credentials to sign with.
+    /// No credentials are configured, so requests cannot be signed.
     #[error(
         "no credentials for S3: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with \
          --s3-profile, or read a public bucket with --s3-anonymous"
     )]
     NoCredentials,
-    /// The bucket is in a region that it cannot be reached from.
+    /// The bucket is in a region other than the one of the request.
     #[error("the bucket is in another region{}", in_region(region))]
     Region {
-        /// That region, if the server said so.
+        /// The region of the bucket, if the server reported it.
         region: Option<String>,
     },
-    /// The server refuses.
+    /// The server refused the request.
     #[error("refused with status {status}{}", in_words(code, message))]
     Refused {
-        /// The status of HTTP.
+        /// The HTTP status.
         status: u16,
-        /// S3's name for the reason.
+        /// The error code of S3, such as `AccessDenied`.
         code: String,
-        /// The server's words.
+        /// The message of the server.
         message: String,
     },
-    /// The object is another one than when it was listed, or when its first part was read.
+    /// The object changed after it was listed or after its first bytes were read.
     #[error("the object was replaced while it was read")]
     Replaced,
-    /// The body ended before its end.
+    /// The body ended early.
     #[error("the answer ended after {got} of {size} bytes")]
     Cut {
-        /// Bytes that came.
+        /// Number of bytes received.
         got: u64,
-        /// Bytes of the object.
+        /// Number of bytes expected.
         size: u64,
     },
     /// The server could not be reached, or the connection broke.
     #[error("{0}")]
     Connection(String),
-    /// What is asked for cannot be asked for in this way.
+    /// The request is invalid, so a retry cannot succeed.
     #[error("{0}")]
     Unusable(String),
-    /// The run was told to stop.
+    /// The run was canceled.
     #[error("it was told to stop")]
     Stopped,
-    /// It failed each time that it was tried.
+    /// Every attempt failed.
     #[error("{last}; tried {attempts} times")]
     Exhausted {
-        /// The attempts.
+        /// Number of attempts.
         attempts: u32,
-        /// What the last one came to.
+        /// The failure of the last attempt.
         last: Box<Failure>,
     },
 }
@@ -83,12 +83,12 @@ fn in_words(code: &str, message: &str) -> String {
 }
 
 impl Failure {
-    /// The task of a request is gone without an answer.
+    /// Returns the failure for a task that ended without a result.
     pub(crate) fn ended() -> Self {
         Self::Unusable("a bug ended the request".to_owned())
     }
 
-    /// Puts an error of the client library into our words.
+    /// Converts an error of the client library into a failure.
     pub(crate) fn of(error: &object_store::Error) -> Self {
         if let Some(refusal) = Refusal::of(error) {
             return Self::of_refusal(refusal);
@@ -118,7 +118,7 @@ impl Failure {
     }
 }
 
-/// Returns the innermost words of an error: those around it repeat the request.
+/// Returns the message of the innermost error, since the outer ones only repeat the request.
 fn root(error: &(dyn StdError + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -129,13 +129,13 @@ fn root(error: &(dyn StdError + 'static)) -> String {
     format!("the connection failed: {}", text.chars().filter(is_fit).take(300).collect::<String>())
 }
 
-/// How often something is tried, and how long is waited between.
+/// Limits on the number of attempts and on the waits between them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
     pub(crate) attempts: u32,
-    /// The first wait, at most; each further one is twice as long.
+    /// The upper bound of the first wait; it doubles with every further failure.
     pub(crate) first: Duration,
-    /// The longest wait.
+    /// The largest upper bound of a wait.
     pub(crate) longest: Duration,
 }
 
@@ -146,8 +146,9 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// Returns how long to wait after so many failures in a row: some time between none and twice as
-    /// long as before, so that many clients do not come back together.
+    /// Returns how long to wait after this many consecutive failures. The wait is random, from zero
+    /// to a bound that doubles with every failure, so that many clients do not retry at the same
+    /// moment.
     pub(crate) fn wait(&self, failures: u32) -> Duration {
         let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
         self.first.saturating_mul(doubled).min(self.longest).mul_f64(fastrand::f64())

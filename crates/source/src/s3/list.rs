@@ -1,8 +1,8 @@
-//! Which objects a name stands for, without listing what nobody wants.
+//! Lists the objects that a name matches, and skips folders that no search needs.
 //!
-//! Where a folder is part of CloudTrail's layout, its subfolders are asked for first, and only those
-//! of accounts, regions and days that are wanted are gone into. A folder of which everything is wanted
-//! is listed at once, however deep it is.
+//! If a folder is part of CloudTrail's layout, its subfolders are listed first, and only those of
+//! wanted accounts, regions and days are listed further. A folder whose whole content is wanted is
+//! listed with a single recursive listing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,20 +22,20 @@ use super::failure::Failure;
 use crate::layout::{self, Reason, Service};
 use crate::wanted::Wanted;
 
-/// How many folders above `AWSLogs` are gone into, looking for it.
+/// Number of folder levels below the given name that are searched for `AWSLogs`.
 const MAX_DEPTH: usize = 3;
 
-/// A folder with more subfolders than this is no way to `AWSLogs`, and is listed at once.
+/// A folder with more subfolders than this is not searched for `AWSLogs`, but listed recursively.
 const MAX_FOLDERS: usize = 100;
 
-/// What was found.
+/// The result of listing.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
-    /// Keys and sizes, in order of the keys.
+    /// Keys and sizes, sorted by key.
     pub(crate) objects: Vec<(String, u64)>,
-    /// Folders that were not gone into.
+    /// Number of skipped folders, by reason.
     pub(crate) passed: BTreeMap<Reason, u64>,
-    /// What could not be listed: the key and why.
+    /// Keys and folders that could not be listed, with the reason.
     pub(crate) failures: Vec<(String, Failure)>,
 }
 
@@ -49,10 +49,11 @@ impl Listing {
     }
 }
 
-/// Where in the layout a folder is: what its subfolders are.
+/// The level of a folder in CloudTrail's layout, named after the folder; each variant says which
+/// subfolders it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
-    /// Anything; so many folders below the name that was given.
+    /// Any folders; the number counts the levels below the name that the user gave.
     Open(usize),
     /// Organizations and accounts.
     Logs,
@@ -68,11 +69,11 @@ enum Level {
     Year(i16),
     /// Days of a month.
     Month(i16, i8),
-    /// Nothing of the layout.
+    /// Folders outside or below the layout.
     Beyond,
 }
 
-/// What to do with a subfolder.
+/// How a subfolder is listed.
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     Pass(Reason),
@@ -81,7 +82,7 @@ enum Step {
 }
 
 impl Level {
-    /// Returns where a subfolder is.
+    /// Returns the level of the subfolder `name`.
     fn below(self, name: &str) -> Self {
         let known = match self {
             Self::Open(_) if name == layout::AWS_LOGS => Some(Self::Logs),
@@ -100,7 +101,7 @@ impl Level {
         known.unwrap_or(Self::Beyond)
     }
 
-    /// Returns what to do with a subfolder.
+    /// Returns how to list the subfolder `name`.
     fn step(self, name: &str, wanted: &Wanted) -> Step {
         let below = self.below(name);
         let reason = match (self, below) {
@@ -132,8 +133,8 @@ impl Level {
         }
     }
 
-    /// Returns the first and last instant of delivery of what is in a subfolder for a year, month or
-    /// day.
+    /// Returns the first and last possible delivery time of files in a subfolder for a year, month
+    /// or day.
     fn days(self, name: &str) -> Option<(f64, f64)> {
         let (first, after) = match self {
             Self::Region => {
@@ -159,7 +160,7 @@ impl Level {
 }
 
 impl Bucket {
-    /// Lists what `key` stands for while the calling thread waits: one object, or all below a folder.
+    /// Lists the object `key`, or all objects below the folder `key`; blocks the calling thread.
     pub(crate) fn list(self: &Arc<Self>, key: &str, wanted: &Wanted) -> Listing {
         let (bucket, key, wanted) = (self.clone(), key.to_owned(), wanted.clone());
         let name = key.clone();
@@ -174,7 +175,7 @@ impl Bucket {
 
     async fn find(&self, key: &str, wanted: &Wanted) -> Listing {
         if !key.is_empty() && !key.ends_with('/') {
-            // Whatever the answer is but an object: perhaps it is a folder, and listing says more.
+            // Any failure here is ignored: the key may be a folder, and listing it reports more.
             if let Ok(path) = Path::parse(key)
                 && let Ok(meta) = self
                     .persist(|store| {
@@ -195,7 +196,7 @@ impl Bucket {
         };
         let start = folder.split_terminator('/').fold(Level::Open(0), |level, name| {
             match level {
-                // What the user named does not count as searched.
+                // Folders in the name that the user gave do not count toward the maximum depth.
                 Level::Open(_) if name != layout::AWS_LOGS => Level::Open(0),
                 level => level.below(name),
             }
@@ -211,7 +212,7 @@ impl Bucket {
         listing
     }
 
-    /// Lists a folder that is part of the layout, or may lead to it.
+    /// Lists a folder that is part of the layout or may contain it.
     fn explore<'a>(
         &'a self,
         folder: String,
@@ -249,7 +250,7 @@ impl Bucket {
         .boxed()
     }
 
-    /// Lists everything below a folder.
+    /// Lists all objects below a folder.
     async fn list_all(&self, folder: String) -> Listing {
         match self.pages(&folder, false).await {
             Ok((objects, _)) => Listing { objects, ..Listing::default() },
@@ -257,7 +258,8 @@ impl Bucket {
         }
     }
 
-    /// Returns all objects, and if wanted the folders, that a folder has.
+    /// Returns all objects of a folder; with `by_folder`, only its direct objects, and its
+    /// subfolders.
     async fn pages(
         &self,
         folder: &str,
@@ -279,7 +281,7 @@ impl Bucket {
                     }
                 })
                 .await?;
-            // Empty objects are how consoles make folders.
+            // Consoles create folders as empty objects, so empty objects are skipped.
             let found = page.result.objects.into_iter().filter(|meta| meta.size > 0);
             objects.extend(found.map(|meta| (meta.location.to_string(), meta.size)));
             folders.extend(page.result.common_prefixes.into_iter().map(|path| format!("{path}/")));
@@ -331,7 +333,7 @@ mod tests {
             (Level::Year(2026), "04", &wanted, Step::Pass(Reason::TooLate)),
             (Level::Month(2026, 3), "16", &wanted, Step::Pass(Reason::TooEarly)),
             (Level::Month(2026, 3), "17", &wanted, Step::ListAll),
-            // The day after the range may have events that came late.
+            // The folder of the day after the range may have events that were delivered late.
             (Level::Month(2026, 3), "20", &wanted, Step::ListAll),
             (Level::Month(2026, 3), "21", &wanted, Step::Pass(Reason::TooLate)),
         ] {

@@ -1,8 +1,8 @@
-//! Objects on S3, as blocking reads.
+//! Objects on S3, with blocking reads.
 //!
-//! [`Bucket`] is what the rest of this crate sees: it lists, and it reads objects whole or in parts.
-//! Requests are tasks of the program's runtime ([`Io`]) and are tried again here, not by the client
-//! library, so that a server that asks to slow down is heard ([`Throttle`]).
+//! The rest of this crate uses [`Bucket`], which lists objects and reads them whole or in parts.
+//! Requests are tasks on the program's runtime ([`Io`]). They are retried here instead of in the
+//! client library, so that [`Throttle`] can react when a server asks for fewer requests.
 
 mod bucket;
 mod failure;
@@ -35,13 +35,13 @@ use options::{Settled, Variables};
 pub(crate) use throttle::MAX_REQUESTS;
 use throttle::Throttle;
 
-/// What a name of an object, or of many, begins with.
+/// The prefix of names of objects and folders on S3.
 pub(crate) const SCHEME: &str = "s3://";
 
-/// How often a request that waits for its server looks whether it should stop.
+/// Interval at which a pending request checks whether the run was canceled.
 const STOP_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Where requests run, and how many may.
+/// The runtime for requests, and the limit on concurrent requests.
 #[derive(Debug)]
 pub(crate) struct Io {
     runtime: Handle,
@@ -54,7 +54,7 @@ impl Io {
         Self { runtime, stop, throttle: Throttle::new() }
     }
 
-    /// Runs a request, which is dropped if it is aborted or told to stop.
+    /// Spawns a request, which is dropped when it is aborted or the run is canceled.
     pub(crate) fn spawn(&self, request: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         let stop = self.stop.clone();
         let request = async move {
@@ -66,7 +66,7 @@ impl Io {
         self.runtime.spawn(request).abort_handle()
     }
 
-    /// Runs a request to its end while the calling thread waits.
+    /// Runs a request and blocks the calling thread until it ends.
     fn wait<T, F>(&self, request: F) -> Result<T, Failure>
     where
         T: Send + 'static,
@@ -74,19 +74,19 @@ impl Io {
     {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         self.spawn(async move {
-            // The receiver is there until this is sent.
+            // Sending cannot fail, because the calling thread waits with the receiver.
             let _ = sender.send(request.await);
         });
         receiver.recv().unwrap_or_else(|_| Err(self.ended()))
     }
 
-    /// Returns why the task of a request is gone without an answer.
+    /// Returns why a task ended without a result.
     fn ended(&self) -> Failure {
         if self.stop.is_set() { Failure::Stopped } else { Failure::ended() }
     }
 }
 
-/// Waits until a token is set.
+/// Waits until the token is set.
 async fn stopped(stop: &StopToken) {
     while !stop.is_set() {
         tokio::time::sleep(STOP_INTERVAL).await;
@@ -99,7 +99,7 @@ pub(crate) struct Buckets {
     options: S3Options,
     stop: StopToken,
     patience: Patience,
-    /// Made when the first name of S3 comes.
+    /// Created when the first bucket is requested.
     shared: Option<(Arc<Io>, Settled)>,
     buckets: BTreeMap<String, Arc<Bucket>>,
 }
@@ -110,7 +110,7 @@ impl Buckets {
         Self { options, stop, patience, shared: None, buckets: BTreeMap::new() }
     }
 
-    /// Returns the bucket with this name.
+    /// Returns the bucket with this name, and creates it on first use.
     pub(crate) fn get(&mut self, name: &str) -> Result<Arc<Bucket>, Failure> {
         if let Some(bucket) = self.buckets.get(name) {
             return Ok(bucket.clone());
@@ -132,7 +132,7 @@ impl Buckets {
     }
 }
 
-/// Splits `s3://bucket/key` into bucket and key; none if the name is no such one.
+/// Splits `s3://bucket/key` into bucket and key; returns `None` for other names.
 pub(crate) fn split_name(name: &str) -> Option<(&str, &str)> {
     let rest = name.strip_prefix(SCHEME)?;
     Some(rest.split_once('/').unwrap_or((rest, "")))

@@ -1,4 +1,4 @@
-//! Reading an object: whole if it is small, in parts if not; from where it broke off if it does.
+//! Reads objects: small ones whole, large ones in parts; a broken read resumes where it broke off.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -16,28 +16,28 @@ use super::failure::Failure;
 /// Objects up to this size are read with one request and held in memory; larger ones are streamed.
 pub(crate) const MAX_HELD: u64 = 4 * 1024 * 1024;
 
-/// The parts in which larger objects are read; two of them are in memory.
+/// Size of the parts in which larger objects are read; up to two parts are in memory.
 pub(crate) const PART: u64 = 4 * 1024 * 1024;
 
-/// A part of an object, as far as it came.
+/// The bytes of a part of an object that have arrived.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     pub(crate) bytes: Vec<u8>,
-    /// Why the rest is missing.
+    /// Why bytes are missing; `None` if the part is complete.
     pub(crate) failure: Option<Failure>,
-    /// Which version of the object this is of.
+    /// The version of the object. Later requests require it, so that versions are never mixed.
     etag: Option<String>,
 }
 
 impl Bucket {
-    /// Reads all of an object.
+    /// Reads a whole object.
     pub(crate) async fn read(&self, key: &str, size: u64) -> Part {
         let mut part = Part::default();
         self.read_range(key, 0..size, size, &mut part).await;
         part
     }
 
-    /// Reads all of an object while the calling thread waits.
+    /// Reads a whole object and blocks the calling thread.
     pub(crate) fn read_blocking(self: &Arc<Self>, key: &str, size: u64) -> Part {
         let (bucket, key) = (self.clone(), key.to_owned());
         let part = self.io.wait(async move { Ok(bucket.read(&key, size).await) });
@@ -63,7 +63,7 @@ impl Bucket {
         };
     }
 
-    /// Asks for what is still missing; returns true if nothing is any more.
+    /// Requests the missing bytes of `range`; returns true if none are missing.
     async fn attempt(
         &self,
         path: &Path,
@@ -90,6 +90,7 @@ impl Bucket {
                 return Ok(false);
             }
         };
+        // A different size means that the object was replaced after it was listed.
         if result.meta.size != size {
             return Err(Failure::Replaced);
         }
@@ -101,7 +102,7 @@ impl Bucket {
         while let Some(next) = stream.next().await {
             match next {
                 Ok(bytes) => {
-                    // A server that sends more than it was asked for.
+                    // The server sent more bytes than requested.
                     if part.bytes.len() + bytes.len() > whole {
                         return Err(Failure::Replaced);
                     }
@@ -124,21 +125,21 @@ impl Bucket {
     }
 }
 
-/// A large object as a stream, one part ahead of its reader.
+/// A reader of a large object that requests one part ahead.
 #[derive(Debug)]
 pub(crate) struct ObjectReader {
     bucket: Arc<Bucket>,
     key: String,
     size: u64,
-    /// Where the part begins that nobody asked for yet.
+    /// The offset of the first byte that was not requested yet.
     unasked: u64,
     current: Part,
-    /// What of the current part was given out.
+    /// Number of bytes of the current part that were read.
     given: usize,
     coming: Option<Coming>,
 }
 
-/// A part that was asked for.
+/// A requested part.
 #[derive(Debug)]
 struct Coming {
     receiver: Receiver<Part>,
@@ -170,7 +171,7 @@ impl ObjectReader {
         let (sender, receiver) = sync_channel(1);
         let request = self.bucket.io.spawn(async move {
             bucket.read_range(&key, range, size, &mut part).await;
-            // Nobody waits for a part whose reader is gone.
+            // The receiver is gone if the reader was dropped.
             let _ = sender.send(part);
         });
         self.coming = Some(Coming { receiver, request });

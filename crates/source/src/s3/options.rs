@@ -1,4 +1,4 @@
-//! How S3 is reached: what the user says, the environment, and the profiles of the AWS command line.
+//! Settings for S3, merged from the user's options, the environment and AWS CLI profiles.
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::{ClientOptions, RetryConfig};
@@ -8,30 +8,31 @@ use url::Url;
 use super::profile::{Profile, ProfileCredentials, ProfileError, ProfileFiles};
 use super::refusal::Connector;
 
-/// What the user says about S3.
+/// The user's options for S3.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct S3Options {
-    /// The profile whose keys sign.
+    /// The AWS CLI profile whose credentials sign requests.
     pub profile: Option<String>,
-    /// The bucket's region.
+    /// The region of the buckets.
     pub region: Option<String>,
-    /// The server, in place of AWS.
+    /// The address of an S3-compatible server to use instead of AWS.
     pub endpoint: Option<String>,
-    /// Whether requests are not signed.
+    /// Whether requests are sent unsigned.
     pub anonymous: bool,
-    /// Whether we pay for requests to buckets whose owner does not.
+    /// Whether the user pays for requests to requester-pays buckets.
     pub requester_pays: bool,
 }
 
-/// An endpoint that is not the address of a server.
+/// The error for an endpoint that is not the address of a server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected the address of a server, such as http://127.0.0.1:9000")]
 pub struct EndpointError;
 
-/// Checks that S3 can be asked for at this address.
+/// Checks that `endpoint` is a usable address of an S3 server.
 ///
 /// # Errors
-/// Fails unless it is a URL of HTTP that names a server, of characters that need no escape.
+/// Fails unless it is an HTTP or HTTPS URL with a host and without query or fragment, in characters
+/// that need no escaping.
 pub fn check_endpoint(endpoint: &str) -> Result<(), EndpointError> {
     let is_plain = |b: u8| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b);
     let url = Url::parse(endpoint).map_err(|_| EndpointError)?;
@@ -44,7 +45,7 @@ pub fn check_endpoint(endpoint: &str) -> Result<(), EndpointError> {
     }
 }
 
-/// The variables of the environment that matter.
+/// The environment variables that affect S3.
 #[derive(Debug, Default)]
 pub(crate) struct Variables(pub(crate) Vec<(String, String)>);
 
@@ -64,22 +65,21 @@ impl Variables {
     }
 }
 
-/// Everything settled but the bucket.
+/// All settings except the bucket.
 #[derive(Debug, Clone)]
 pub(crate) struct Settled {
     builder: AmazonS3Builder,
 }
 
 impl Settled {
-    /// Puts options, environment and profiles together, in the order in which the AWS command line
-    /// lets one go before the other.
+    /// Merges options, environment and profiles, with the precedence of the AWS CLI.
     pub(crate) fn new(options: &S3Options, variables: &Variables) -> Result<Self, ProfileError> {
         let profile =
             if options.anonymous { Profile::default() } else { profile(options, variables)? };
         let mut builder = AmazonS3Builder::default();
         for (name, value) in &variables.0 {
             if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
-                // A named profile stands in place of the environment's keys.
+                // The credentials of a profile replace those of the environment.
                 let is_replaced = profile.credentials.is_some() && is_credential(key);
                 if !is_replaced && !value.is_empty() {
                     builder = builder.with_config(key, value);
@@ -116,7 +116,7 @@ impl Settled {
             .or(profile.endpoint);
         let mut client = ClientOptions::new();
         if let Some(endpoint) = endpoint {
-            // The client library panics on one that is not.
+            // The client library panics on an invalid endpoint, so it is checked first.
             check_endpoint(&endpoint)
                 .map_err(|error| ProfileError::Endpoint { endpoint: endpoint.clone(), error })?;
             client = client.with_allow_http(endpoint.starts_with("http://"));
@@ -128,7 +128,7 @@ impl Settled {
         if options.requester_pays {
             builder = builder.with_request_payer(true);
         }
-        // What fails is tried again here, where a server that asks to slow down is heard.
+        // The client library does not retry: this crate does, so that it can react to throttling.
         let never = RetryConfig { max_retries: 0, ..RetryConfig::default() };
         let builder = builder
             .with_client_options(client)
@@ -137,7 +137,7 @@ impl Settled {
         Ok(Self { builder })
     }
 
-    /// Returns how to reach a bucket, in another region than was settled if `region` is one.
+    /// Returns the settings for a bucket; `region` overrides the configured region.
     pub(crate) fn bucket(&self, name: &str, region: Option<&str>) -> AmazonS3Builder {
         let builder = self.builder.clone().with_bucket_name(name);
         match region {
@@ -147,7 +147,7 @@ impl Settled {
     }
 }
 
-/// Returns what of the profiles counts; nothing if there is none.
+/// Returns the profile that applies, or an empty one if none does.
 fn profile(options: &S3Options, variables: &Variables) -> Result<Profile, ProfileError> {
     let files = ProfileFiles::read(&|name| variables.get(name));
     let usable = |name: &str| match files.profile(name)? {
@@ -162,7 +162,8 @@ fn profile(options: &S3Options, variables: &Variables) -> Result<Profile, Profil
     match variables.get("AWS_PROFILE").filter(|_| !has_keys) {
         Some(name) => usable(&name),
         None => match files.profile("default") {
-            // With keys of its own, the environment takes only the region from there.
+            // The environment has its own credentials, so only the other settings of the profile
+            // apply.
             Ok(profile) if has_keys || has_role => Ok(Profile { credentials: None, ..profile }),
             Ok(profile) => Ok(profile),
             Err(ProfileError::Missing(_)) => Ok(Profile::default()),
@@ -187,7 +188,7 @@ fn is_credential(key: AmazonS3ConfigKey) -> bool {
 mod tests {
     use super::*;
 
-    /// Returns what of the builder can be seen.
+    /// Returns the settings that can be read back from the builder.
     fn settled(options: &S3Options, variables: &[(&str, &str)]) -> Vec<Option<String>> {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let variables = Variables(variables.iter().map(own).collect());

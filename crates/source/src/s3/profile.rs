@@ -1,14 +1,14 @@
-//! The profiles of the AWS command line: its files of credentials and configuration.
+//! Profiles of the AWS CLI, from its credentials and config files.
 //!
-//! Keys that stand there are used; so is a role that comes with a file of a token. What needs a dialog
-//! with another service first, such as single sign-on, is refused by name rather than passed over.
+//! Access keys are supported, and roles with a web identity token file. Settings that need another
+//! service first, such as single sign-on, are reported by name instead of ignored.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::options::EndpointError;
 
-/// What a profile has for us.
+/// The settings of a profile that this crate uses.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Profile {
     pub(crate) credentials: Option<ProfileCredentials>,
@@ -16,7 +16,7 @@ pub(crate) struct Profile {
     pub(crate) endpoint: Option<String>,
 }
 
-/// How a profile signs.
+/// How requests of a profile are signed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum ProfileCredentials {
     Keys { id: String, secret: String, token: Option<String> },
@@ -32,7 +32,7 @@ impl std::fmt::Debug for ProfileCredentials {
     }
 }
 
-/// Why a profile, or an endpoint from wherever it is, cannot be used.
+/// Why a profile or an endpoint, from any source, cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProfileError {
     #[error("the endpoint of S3 is `{endpoint}`: {error}")]
@@ -50,7 +50,7 @@ pub(crate) enum ProfileError {
     Unsupported { profile: String, setting: &'static str },
 }
 
-/// Settings that need more than reading a file.
+/// Settings that need more than the two files.
 const UNSUPPORTED: &[&str] = &[
     "sso_session",
     "sso_start_url",
@@ -63,7 +63,7 @@ const UNSUPPORTED: &[&str] = &[
     "role_arn",
 ];
 
-/// The two files, as text; empty where there is none.
+/// The text of the two files; empty for a missing file.
 #[derive(Debug, Default)]
 pub(crate) struct ProfileFiles {
     pub(crate) credentials: String,
@@ -71,7 +71,7 @@ pub(crate) struct ProfileFiles {
 }
 
 impl ProfileFiles {
-    /// Reads them from where the environment says, or from the home folder.
+    /// Reads the files at the paths in the environment, or in `.aws` of the home folder.
     pub(crate) fn read(variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let home = variable("HOME").or_else(|| variable("USERPROFILE")).map(PathBuf::from);
         let text = |name: &str, file: &str| {
@@ -86,7 +86,7 @@ impl ProfileFiles {
         }
     }
 
-    /// Returns a profile; of a setting in both files, the one of the credentials counts.
+    /// Returns a profile; settings of the credentials file override those of the config file.
     pub(crate) fn profile(&self, name: &str) -> Result<Profile, ProfileError> {
         let config = match name {
             "default" => section(&self.config, &["default", "profile default"]),
@@ -103,7 +103,7 @@ impl ProfileFiles {
         let credentials = match keys {
             (Some(id), Some(secret)) => {
                 let token = setting("aws_session_token").filter(|token| !token.is_empty());
-                // A role on top of keys would be another identity than the keys alone.
+                // With a role, requests would have another identity than the keys.
                 match setting("role_arn") {
                     Some(_) => return Err(unsupported(name, "role_arn")),
                     None => Some(ProfileCredentials::Keys { id, secret, token }),
@@ -128,8 +128,8 @@ fn unsupported(profile: &str, setting: &'static str) -> ProfileError {
     ProfileError::Unsupported { profile: profile.to_owned(), setting }
 }
 
-/// Returns the settings of the first section with one of these names. Indented lines belong to the
-/// setting above them.
+/// Returns the settings of the first section with one of these names. Indented lines are nested
+/// settings and are skipped.
 fn section<'a>(text: &'a str, names: &[&str]) -> Option<BTreeMap<&'a str, &'a str>> {
     let mut found = None;
     let mut is_inside = false;

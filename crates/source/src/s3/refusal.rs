@@ -1,8 +1,9 @@
-//! What an S3 server answers instead of what was asked for.
+//! Error responses of S3 servers.
 //!
-//! The client library keeps its errors to itself. Here every answer that is no success becomes an
-//! error of ours below theirs, so that the reason can be found again: whether to try once more, to
-//! slow down, to go to another region, or what to tell the user.
+//! The errors of the client library do not expose the response. Therefore every unsuccessful
+//! response becomes a [`Refusal`], stored as the source of the library's error, and is found again
+//! by callers that must decide whether to retry, slow down, change the region or report the
+//! failure.
 
 use std::error::Error as StdError;
 
@@ -14,32 +15,32 @@ use object_store::client::{
     ReqwestConnector,
 };
 
-/// Bytes of an error's text that are read.
+/// Most bytes of an error response that are read.
 const MAX_TEXT: usize = 64 * 1024;
 
-/// Where machines of AWS ask for their own credentials.
+/// Prefix of the addresses from which machines of AWS request their credentials.
 const METADATA_HOSTS: &str = "169.254.";
 
-/// An answer that is no success.
+/// An unsuccessful response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("status {status}{}", if code.is_empty() { String::new() } else { format!(" {code}") })]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
-    /// S3's name for it, such as `NoSuchKey`; empty if it gave none.
+    /// The error code of S3, such as `NoSuchKey`; empty if the response has none.
     pub(crate) code: String,
-    /// Its words.
+    /// The message of the server.
     pub(crate) message: String,
-    /// The region that the bucket is in, if the server said so.
+    /// The region of the bucket, if the server reported it.
     pub(crate) region: Option<String>,
 }
 
-/// No credentials were configured, and the machine has none of its own.
+/// No credentials are configured, and the machine provides none.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("no credentials")]
 pub(crate) struct NoCredentials;
 
 impl Refusal {
-    /// Returns true if the server is overloaded or asks for fewer requests.
+    /// Returns true if the server is overloaded or requests a lower rate.
     pub(crate) fn is_throttling(&self) -> bool {
         matches!(self.status, 429 | 503)
             || matches!(
@@ -53,13 +54,13 @@ impl Refusal {
         self.is_throttling() || self.status >= 500 || matches!(self.status, 408 | 425)
     }
 
-    /// Finds the answer in an error of the client library.
+    /// Returns the response that caused an error of the client library, if any.
     pub(crate) fn of<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         find(error)
     }
 }
 
-/// Finds an error of a type in what caused an error.
+/// Returns the first error of type `E` in the chain of sources of `error`.
 pub(crate) fn find<'a, E: StdError + 'static>(
     error: &'a (dyn StdError + 'static),
 ) -> Option<&'a E> {
@@ -73,7 +74,7 @@ pub(crate) fn find<'a, E: StdError + 'static>(
     None
 }
 
-/// Makes HTTP clients that answer with refusals.
+/// Creates HTTP clients that turn unsuccessful responses into [`Refusal`] errors.
 #[derive(Debug, Default)]
 pub(crate) struct Connector(ReqwestConnector);
 
@@ -94,7 +95,7 @@ impl HttpService for Service {
         if asks_machine {
             return match self.0.execute(request).await {
                 Ok(response) if !has_no_credentials(response.status().as_u16()) => Ok(response),
-                // Nobody there, or a proxy instead, is how a machine outside of AWS shows.
+                // Outside of AWS this address is unreachable, or a proxy answers.
                 Ok(_) | Err(_) => Err(HttpError::new(HttpErrorKind::Unknown, NoCredentials)),
             };
         }
@@ -119,13 +120,13 @@ impl HttpService for Service {
     }
 }
 
-/// Returns true if an answer of the machine's own service means that it has nothing to sign with, and
-/// will not have it soon.
+/// Returns true if a response of the machine's metadata service means that it has no credentials,
+/// so that a retry would not help.
 fn has_no_credentials(status: u16) -> bool {
     (400..500).contains(&status) && status != 429
 }
 
-/// Returns the text of an answer as far as it came.
+/// Returns the text of a response, up to the point where reading fails.
 async fn text(response: HttpResponse) -> String {
     let mut text = Vec::new();
     let mut stream = response.into_body().bytes_stream();
@@ -139,11 +140,11 @@ async fn text(response: HttpResponse) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Returns the text of an element. Errors of S3 are flat, so that a parser would find nothing more.
+/// Returns the text of an XML element. Error responses of S3 are flat, so no XML parser is needed.
 fn element(xml: &str, name: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
-    // A server's words go to a terminal.
+    // The text is printed on a terminal, so control characters are removed.
     let is_fit = |c: &char| !c.is_control();
     Some(text.chars().filter(is_fit).take(300).collect())
 }

@@ -1,13 +1,13 @@
-//! How many requests run at a time: fewer when the server asks for it, slowly more again after.
+//! Limits concurrent requests: the limit is halved when the server asks for it, then slowly rises.
 
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Requests to S3 at a time, at most.
+/// Most concurrent requests to S3.
 pub(crate) const MAX_REQUESTS: usize = 16;
 
-/// Gives out slots for requests.
+/// Hands out slots for requests.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     state: Mutex<Pace>,
@@ -16,18 +16,18 @@ pub(crate) struct Throttle {
 
 #[derive(Debug)]
 struct Pace {
-    /// How many may run; its fraction grows with every success.
+    /// Number of requests that may run, rounded down; every success adds a fraction.
     limit: f64,
     running: usize,
-    /// How often the limit was cut.
+    /// Number of times the limit was cut.
     cuts: u64,
 }
 
-/// The right to one request, until dropped.
+/// The permission to run one request, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Slot<'a> {
     throttle: &'a Throttle,
-    /// The cuts there were when the request began.
+    /// Number of cuts when the request began.
     cuts: u64,
 }
 
@@ -41,10 +41,11 @@ impl Throttle {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until one more request may run.
+    /// Waits until another request may run.
     pub(crate) async fn enter(&self) -> Slot<'_> {
         loop {
-            // Whoever leaves after this line is heard, also before the wait begins.
+            // Registering before the check ensures that a slot freed between check and wait wakes
+            // this task.
             let freed = self.freed.notified();
             if let Some(slot) = self.try_enter() {
                 return slot;
@@ -69,13 +70,14 @@ impl Throttle {
 }
 
 impl Slot<'_> {
-    /// The request succeeded: after a round of these, one more may run.
+    /// Records a success: about one success for each running request raises the limit by one.
     pub(crate) fn succeeded(self) {
         let mut state = self.throttle.state();
         state.limit = (state.limit + 1.0 / state.limit).min(MAX_REQUESTS as f64);
     }
 
-    /// The server asked to slow down. Requests that ran together are told together, and count once.
+    /// Halves the limit because the server throttled. Requests that began before the last cut do
+    /// not cut the limit again.
     pub(crate) fn throttled(self) {
         let mut state = self.throttle.state();
         if state.cuts == self.cuts {

@@ -1,4 +1,4 @@
-//! A scan streams, stops when nobody wants more, and can be described.
+//! A scan streams, stops when no more rows are needed, and can be described.
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use futures::StreamExt;
@@ -8,7 +8,7 @@ use spilltrail_event::{CaseRule, Comparison, Field, Kind, Pattern, Predicate, fi
 use super::*;
 use crate::logs::ReadOptions;
 
-/// A folder of files of one event each, which are so large that each is a run.
+/// Creates files with one event each, so large that each file is a run.
 fn folder(files: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for file in 0..files {
@@ -64,7 +64,7 @@ async fn rows_come_in_order_and_what_was_done_is_counted() {
     let count = |name: &str| metrics.sum_by_name(name).map(|metric| metric.as_usize());
     assert_eq!((count("events_matched"), count("events_ruled_out_by_name")), (Some(10), Some(10)));
     assert_eq!(logs.report().total.events, 20);
-    // Once more: it can be executed again.
+    // The scan can be executed again.
     assert_eq!(all(&scan).await, expected);
 }
 
@@ -76,7 +76,7 @@ async fn a_stream_reads_ahead_a_little_and_stops_when_it_is_dropped() {
     let mut stream = scan.execute(0, Arc::default()).unwrap();
     assert_eq!(texts(&stream.next().await.unwrap().unwrap()), ["0"]);
     drop(stream);
-    // The threads have each a file at hand, and some are done and wait: they hold the logs until they end.
+    // Threads that still hold a file, or wait with a finished run, hold the logs until they end.
     while Arc::strong_count(&logs) > 2 {
         std::thread::yield_now();
     }

@@ -1,4 +1,4 @@
-//! Against a server of our own: listing, faults, bounds. `real` is the same against somebody else's.
+//! Tests against the server in `server`: listing, faults, limits. `real` uses another server.
 
 mod real;
 pub(crate) mod server;
@@ -18,7 +18,7 @@ use crate::layout::Reason;
 use crate::wanted::Wanted;
 use server::{Fault, Server, read_all};
 
-/// A bucket of a server, tried again without waiting long.
+/// Returns a bucket on a server, with short waits between retries.
 pub(crate) fn bucket(server: &Server) -> Arc<Bucket> {
     let options =
         S3Options { endpoint: Some(server.endpoint()), anonymous: true, ..S3Options::default() };
@@ -32,7 +32,7 @@ pub(crate) fn bucket_with(options: &S3Options) -> Arc<Bucket> {
     Arc::new(Bucket::new("logs", io(StopToken::new()), settled, patience).unwrap())
 }
 
-/// Returns the runtime of all tests.
+/// Returns the runtime that all tests share.
 pub(crate) fn runtime() -> &'static Handle {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
@@ -52,7 +52,7 @@ pub(crate) fn key(account: &str, region: &str, day: &str, hour: &str) -> String 
     )
 }
 
-/// An account in two regions, another account, digests, and another service's files.
+/// Returns an account in two regions, another account, digests, and files of another service.
 fn trail() -> Vec<(String, Vec<u8>)> {
     let mut keys = vec![
         "AWSLogs/111122223333/CloudTrail-Digest/eu-west-1/2026/03/17/digest.json.gz".to_owned(),
@@ -80,7 +80,7 @@ fn everything_of_cloudtrail_is_listed() {
     assert!(listing.objects.is_sorted());
     assert_eq!(listing.failures, []);
     assert_eq!(listing.passed, [(Reason::Digest, 1), (Reason::OtherService, 1)].into());
-    // Regions are not gone into when all days are wanted.
+    // The folders of regions are listed recursively, because all days are wanted.
     let listed = server.log().listed;
     assert!(listed.contains(&"AWSLogs/111122223333/CloudTrail/eu-west-1/**".to_owned()));
     assert!(!listed.iter().any(|prefix| prefix.contains("2026")), "{listed:?}");
@@ -172,7 +172,7 @@ fn faults_are_overcome_from_where_they_came() {
     let part = bucket(&server).read_blocking("a", bytes.len() as u64);
     assert_eq!(part.failure, None);
     assert_eq!(part.bytes, bytes);
-    // How much of a broken body arrives is up to the network; the last request asks for the rest.
+    // The network decides how much of a broken body arrives; the last request asks for the rest.
     let gets = server.log().gets;
     assert_eq!(gets.len(), 6);
     assert!(gets[3].starts_with("a bytes=") && gets[5].ends_with("-99999"), "{gets:?}");
@@ -251,7 +251,7 @@ fn a_stop_ends_what_waits_for_a_server_that_never_answers() {
         let bucket = silent_bucket.clone();
         std::thread::spawn(move || bucket.read_blocking("a", 100).failure)
     };
-    // The requests have arrived when their connections can be taken.
+    // The requests have arrived once their connections are accepted.
     let _connections = [silent.accept().unwrap(), silent.accept().unwrap()];
     stop.set();
     assert_eq!(waiting.join().unwrap(), Some(Failure::Stopped));

@@ -1,4 +1,4 @@
-//! Against a server that others made, when the environment names one.
+//! Tests against an existing S3 server, if the environment names one.
 
 use super::super::Bucket;
 use super::super::options::{S3Options, Settled, Variables};

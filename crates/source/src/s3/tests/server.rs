@@ -1,24 +1,24 @@
-//! An S3 server for tests: lists and gives objects, and fails as it is told to.
+//! An S3 server for tests, which lists and returns objects and fails on request.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 
-/// How a request for an object goes wrong.
+/// A failure of a request for an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// 503, asking for fewer requests.
+    /// Status 503, which asks the client for fewer requests.
     SlowDown,
-    /// Any other status.
+    /// Another status.
     Status(u16),
-    /// The connection ends without an answer.
+    /// The connection is closed without a response.
     Reset,
-    /// The body ends after so many bytes of those asked for.
+    /// The body ends after this many bytes of the requested ones.
     CutAfter(usize),
 }
 
-/// A running server; it ends when dropped.
+/// A running server, which stops when it is dropped.
 pub(crate) struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -33,32 +33,32 @@ struct Shared {
 #[derive(Default)]
 struct State {
     objects: BTreeMap<String, Vec<u8>>,
-    /// What goes wrong with the next requests for a key; the last one again and again if `forever`.
+    /// Failures of the next requests for each key; if the flag is true, the last failure repeats.
     faults: HashMap<String, (Vec<Fault>, bool)>,
     page: usize,
-    /// Requests are not answered before so many wait; then this is 0.
+    /// Responses are held back until this many requests wait; then this is 0.
     gather: usize,
     running: usize,
     log: Log,
     is_over: bool,
 }
 
-/// What the server saw.
+/// The requests that the server received.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
-    /// The prefixes that were listed, with their delimiter.
+    /// The listed prefixes, with their delimiter.
     pub(crate) listed: Vec<String>,
-    /// The keys that were asked for, with the range.
+    /// The requested keys, with the range.
     pub(crate) gets: Vec<String>,
-    /// Requests for objects at a time, at most.
+    /// The highest number of concurrent requests for objects.
     pub(crate) most_running: usize,
-    /// The header of those who pay, and whether the request was signed.
+    /// Number of requests with the requester-pays header. `signed` counts the signed requests.
     pub(crate) payers: usize,
     pub(crate) signed: usize,
 }
 
 impl Server {
-    /// Serves the bucket `logs` with these objects.
+    /// Starts a server with these objects in the bucket `logs`.
     pub(crate) fn new(objects: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -73,7 +73,7 @@ impl Server {
                 }
                 let (Ok(stream), shared) = (stream, accepting.clone()) else { continue };
                 std::thread::spawn(move || {
-                    // A client that goes away is none of the server's business.
+                    // Errors of the connection are expected when a client disconnects.
                     let _ = serve(&stream, &shared);
                     let _ = stream.shutdown(Shutdown::Both);
                 });
@@ -86,7 +86,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Makes the next requests for a key fail, one after the other.
+    /// Makes the next requests for a key fail, one request for each fault.
     pub(crate) fn fail(&self, key: &str, faults: &[Fault]) {
         self.set_faults(key, faults, false);
     }
@@ -101,12 +101,12 @@ impl Server {
         self.shared.state.lock().unwrap().faults.insert(key.to_owned(), faults);
     }
 
-    /// Lists so many keys at a time.
+    /// Sets the number of keys in one page of a listing.
     pub(crate) fn set_page(&self, page: usize) {
         self.shared.state.lock().unwrap().page = page;
     }
 
-    /// Answers no request for an object before so many wait.
+    /// Holds back responses for objects until `requests` requests wait.
     pub(crate) fn gather(&self, requests: usize) {
         self.shared.state.lock().unwrap().gather = requests;
     }
@@ -119,7 +119,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.state.lock().unwrap().is_over = true;
-        // Wakes the thread that accepts, so that it sees the end.
+        // Wakes the accepting thread, so that it sees that the server is over.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -239,7 +239,7 @@ fn next_fault(state: &mut State, key: &str) -> Option<Fault> {
     if *forever { faults.last().copied() } else { faults.pop() }
 }
 
-/// Answers a request for an object; returns false if the connection must end.
+/// Responds to a request for an object; returns false if the connection must be closed.
 fn object(stream: &TcpStream, shared: &Shared, request: &Request) -> std::io::Result<bool> {
     let is_head = request.method == "HEAD";
     let mut state = shared.state.lock().unwrap();
