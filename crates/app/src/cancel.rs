@@ -1,4 +1,4 @@
-//! How a run is ended before its end, and what had been done of it by then.
+//! Cancels a run, and records its progress up to that point.
 
 use std::sync::Arc;
 
@@ -9,29 +9,29 @@ use tokio_util::sync::CancellationToken;
 use crate::error::AppError;
 use crate::unread::Unread;
 
-/// What had been done of a run when it was ended.
+/// Progress of a run at the moment when it was stopped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Done {
-    /// Files that were to be read; zero if they had not been listed.
+    /// Number of files to read; zero if they had not been listed yet.
     pub files: u64,
-    /// Files of these that were read to their end.
+    /// Number of these files that were read completely.
     pub files_read: u64,
-    /// Events in the files that were read.
+    /// Number of events in the files that were read.
     pub events: u64,
-    /// Rows that were handed on; zero for a hunt.
+    /// Number of rows returned to the caller; zero for a hunt.
     pub rows: u64,
-    /// Detections that were to be run; zero for a search.
+    /// Number of detections to run; zero for a search.
     pub detections: u64,
-    /// Detections of these that were finished.
+    /// Number of these detections that finished.
     pub finished: u64,
-    /// Findings of them, whether the last one could be handed on or not.
+    /// Number of findings, including the last one even if the sink rejected it.
     pub findings: u64,
-    /// Input that was not read, or not whole, although it should have been by then.
+    /// Input that was skipped, damaged or not found up to that point.
     pub unread: Vec<Unread>,
 }
 
 impl Done {
-    /// Returns what had been done of a run that does nothing but read.
+    /// Returns the reading progress of a run, with zero rows, detections and findings.
     pub(crate) fn of_reading(logs: Option<&Arc<Logs>>) -> Self {
         let Some(logs) = logs else { return Self::default() };
         let read = logs.report();
@@ -45,7 +45,7 @@ impl Done {
     }
 }
 
-/// Stops the threads that read for a run when the run is dropped.
+/// Stops the reader threads of a run when it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct StopWhenDropped(StopToken);
 
@@ -61,13 +61,14 @@ impl Drop for StopWhenDropped {
     }
 }
 
-/// Runs work until it is done, or dropped because the run is cancelled.
+/// Runs `work` until it completes, or drops it when the run is cancelled.
 pub(crate) async fn until_cancelled<T>(
     cancel: &CancellationToken,
     work: impl Future<Output = Result<T, AppError>>,
 ) -> Result<T, AppError> {
     tokio::select! {
-        // Whoever cancels wants no more, also if there is more already.
+        // Check for cancellation first: after cancelling, the caller wants no result, even one that
+        // is ready.
         biased;
         () = cancel.cancelled() => Err(AppError::Cancelled(Box::default())),
         outcome = work => outcome,

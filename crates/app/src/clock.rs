@@ -1,4 +1,4 @@
-//! When and where in time a run is.
+//! The current time, time zone and time range of a run.
 
 use jiff::tz::TimeZone;
 use spilltrail_event::TimeBounds;
@@ -7,27 +7,27 @@ use spilltrail_spl::time;
 use crate::error::AppError;
 use crate::options::TimeOptions;
 
-/// A change of the clock, in seconds, that moves any bound which moves with the clock.
+/// Clock change in seconds, large enough to move every relative time bound.
 const LONG_AGO: f64 = 1e8;
 
-/// When and where in time a run is.
+/// The current time, time zone and time range of a run.
 #[derive(Debug, Clone)]
 pub struct Clock {
-    /// What `now()` is, epoch seconds.
+    /// Value of `now()`, in epoch seconds.
     pub now: f64,
-    /// True if the caller said what counts as now.
+    /// True if the caller set the current time.
     pub is_fixed: bool,
-    /// The zone of snapping, formatting and parsing.
+    /// Time zone used to snap, format and parse times.
     pub zone: TimeZone,
-    /// The range of time.
+    /// Time range of the run.
     pub range: TimeBounds,
 }
 
 impl Clock {
-    /// Resolves the options against the wall clock, unless they fix the instant.
+    /// Resolves the options against their `now`, or against the wall clock if they set none.
     ///
     /// # Errors
-    /// Fails if the zone is not known, or a bound is not a time.
+    /// Fails if the time zone is unknown, or if a bound cannot be parsed as a time.
     pub fn new(options: &TimeOptions) -> Result<Self, AppError> {
         let zone = options.time_zone()?;
         let wall = jiff::Timestamp::now().as_duration().as_secs_f64();
@@ -36,7 +36,7 @@ impl Clock {
         Ok(Self { is_fixed: fixed.is_some(), ..clock })
     }
 
-    /// Resolves the options against an instant.
+    /// Resolves the options with `now` as the current time.
     ///
     /// # Errors
     /// As [`Clock::new`].
@@ -49,7 +49,8 @@ impl Clock {
         Ok(Self { now, is_fixed: false, zone, range })
     }
 
-    /// Returns whether a bound of the range moves with the clock. `options` are those of this clock.
+    /// Returns true if a bound of the range is relative to the current time. `options` must be
+    /// those that this clock was built from.
     ///
     /// # Errors
     /// As [`Clock::new`].
@@ -62,7 +63,7 @@ impl TimeOptions {
     /// Returns the time zone.
     ///
     /// # Errors
-    /// Fails if no zone has the name.
+    /// Fails if the name of the time zone is unknown.
     pub fn time_zone(&self) -> Result<TimeZone, AppError> {
         TimeZone::get(&self.zone).map_err(|_| AppError::Zone { name: self.zone.clone() })
     }

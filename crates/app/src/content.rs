@@ -1,4 +1,4 @@
-//! Content for a run: what folders and the built-in pack define, overridden by the caller.
+//! Content for a run: definitions from folders and the built-in pack, with the caller's overrides.
 
 use std::sync::Arc;
 
@@ -7,21 +7,22 @@ use spilltrail_content::{ContentProblem, ContentSet, Detection};
 use crate::error::AppError;
 use crate::options::ContentOptions;
 
-/// Detections and what they refer to, and what of it cannot be used. It is loaded once, and serves any
-/// number of runs.
+/// Detections, the macros and lookups that they use, and the problems found while loading them.
+/// Load it once and use it for any number of runs.
 #[derive(Debug, Clone)]
 pub struct Content {
-    /// The content.
+    /// The loaded detections, macros and lookups.
     pub set: Arc<ContentSet>,
-    /// What is wrong with its files.
+    /// Problems in the content files.
     pub problems: Vec<ContentProblem>,
 }
 
 impl Content {
-    /// Loads what the options name. Files that cannot be used are among the problems.
+    /// Loads the content that the options select. Files that cannot be used are reported in
+    /// [`problems`](Self::problems), and loading continues with the rest.
     ///
     /// # Errors
-    /// Fails if a macro of the options is wrong.
+    /// Fails if a macro definition in the options is invalid.
     pub fn load(options: &ContentOptions) -> Result<Self, AppError> {
         let (mut set, problems) = ContentSet::load(&options.folders, options.builtin);
         for text in &options.macros {
@@ -31,16 +32,16 @@ impl Content {
         Ok(Self { set: Arc::new(set), problems })
     }
 
-    /// Returns whether some content could not be used.
+    /// Returns true if any content file could not be used.
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.problems.iter().any(ContentProblem::is_error)
     }
 
-    /// Returns the detection of this name, id or file name.
+    /// Returns the detection with this name, id or file name.
     ///
     /// # Errors
-    /// Fails if there is none, with the nearest name.
+    /// Fails if no detection matches; the error suggests the most similar name.
     pub fn detection(&self, name: &str) -> Result<&Detection, AppError> {
         self.set.detection(name).ok_or_else(|| {
             let known = self.set.detections.iter().map(|detection| detection.name.as_str());
@@ -49,10 +50,11 @@ impl Content {
         })
     }
 
-    /// Returns the indexes of the named detections, each once; of all if none is named.
+    /// Returns the indexes of the named detections without duplicates, or all indexes if `names` is
+    /// empty.
     ///
     /// # Errors
-    /// Fails if a name is not known, or there is no detection at all.
+    /// Fails if a name is unknown, or if the content contains no detections.
     pub(crate) fn choose(&self, names: &[String]) -> Result<Vec<usize>, AppError> {
         let all = &self.set.detections;
         if names.is_empty() {

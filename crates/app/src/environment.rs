@@ -1,4 +1,4 @@
-//! What every search of a run shares.
+//! The clock, events, lookups, memory and engine that all searches of a run share.
 
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ use crate::lookups::RunLookups;
 use crate::memory::RunMemory;
 use crate::options::RunOptions;
 
-/// Threads that read logs; each holds a file.
+/// Maximum number of reader threads. Each thread keeps one file in memory.
 const MAX_THREADS: usize = 4;
-/// From this much memory for operators, two detections run at a time, in bytes.
+/// Memory limit for operators, in bytes, from which two detections run at the same time.
 const MEMORY_OF_TWO: usize = 256 << 20;
 
 /// Events, lookups, clock and engine of a run.
@@ -34,10 +34,11 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Puts a run together; without a limit, its searches may hold `default_memory` bytes.
+    /// Builds the environment of a run. `default_memory` is the memory limit in bytes, used if the
+    /// options set no limit.
     ///
     /// # Errors
-    /// Fails if the GeoIP database cannot be used, or there is no folder for temporary files.
+    /// Fails if the GeoIP database cannot be used, or if no folder for temporary files exists.
     pub(crate) fn new(
         content: &Arc<ContentSet>,
         events: Arc<dyn EventSource>,
@@ -63,23 +64,24 @@ impl Environment {
         })
     }
 
-    /// Returns how the logs are read for many searches at a time.
+    /// Returns the thread count and the spool memory for reading logs for many searches at once.
     pub(crate) fn scan_options(&self) -> ScanOptions {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         ScanOptions { threads: threads.min(MAX_THREADS), memory: self.memory.spool() }
     }
 
-    /// Returns the memory of all searches.
+    /// Returns the memory budget that all searches share.
     pub(crate) fn memory(&self) -> &RunMemory {
         &self.memory
     }
 
-    /// Returns how many detections run at a time; each has its own operators in memory.
+    /// Returns how many detections run at the same time. More of them need more memory, because
+    /// each has its own operators.
     pub(crate) fn at_a_time(&self) -> usize {
         if self.memory.limit() >= MEMORY_OF_TWO { 2 } else { 1 }
     }
 
-    /// Returns the surroundings of one search, with nothing observed and no lookup written yet.
+    /// Returns the context of one search, with no observations and no written lookups yet.
     pub(crate) fn context(&self) -> SearchContext {
         SearchContext {
             session: run::session_with(&self.session, self.memory.share(self.at_a_time())),

@@ -1,4 +1,4 @@
-//! Why something could not be run.
+//! Errors of hunts and searches.
 
 use std::path::PathBuf;
 
@@ -9,86 +9,86 @@ use crate::cancel::Done;
 use crate::hunt::sink::SinkError;
 use crate::unread::Unread;
 
-/// Why something could not be run.
+/// The error of a hunt, a search, or an option that they were given.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// A name that is not a time zone.
+    /// The name of the time zone is unknown.
     #[error("`{name}` is not a time zone")]
     Zone {
-        /// The name.
+        /// The name as the caller gave it.
         name: String,
     },
-    /// A bound of the range, or now, is not a time.
+    /// A time option (`earliest`, `latest` or `now`) cannot be parsed.
     #[error("{option}: {source}")]
     Time {
-        /// `earliest`, `latest` or `now`.
+        /// Name of the option: `earliest`, `latest` or `now`.
         option: &'static str,
-        /// What is wrong with it.
+        /// Reason that the time cannot be parsed.
         source: TimeError,
     },
-    /// A macro that a caller defined cannot be used.
+    /// A macro definition from the options is invalid.
     #[error("the macro `{text}` cannot be used")]
     Macro {
-        /// The definition as it was given.
+        /// The definition as the caller gave it.
         text: String,
-        /// What is wrong with it; its places are in `text`.
+        /// The problem; its spans are byte offsets in `text`.
         diagnostic: Diagnostic,
     },
     /// No detection has this name.
     #[error("there is no detection `{name}`{}", similar.as_ref().map(|similar| format!("; did you mean `{similar}`?")).unwrap_or_default())]
     NoSuchDetection {
-        /// The name, id or file name.
+        /// The name, id or file name that was requested.
         name: String,
-        /// The name of a detection that is written almost so.
+        /// The most similar name of an existing detection, as a suggestion.
         similar: Option<String>,
     },
-    /// The content has no detection.
+    /// The content contains no detections.
     #[error("there is no detection to run")]
     NoDetections,
-    /// Nothing that was named as logs could be found or opened.
+    /// None of the named logs could be found or opened.
     #[error("there is no log to read")]
     NoLogs {
-        /// What was named, and why it cannot be read.
+        /// The inputs that could not be read, each with the reason.
         unread: Vec<Unread>,
     },
-    /// A search does not parse or plan, or failed while it ran.
+    /// A search could not be parsed or planned, or it failed while it ran.
     #[error("{}", summary(diagnostics))]
     Search {
-        /// All that is wrong; places are in the text of the search as it was written.
+        /// All problems; their spans are byte offsets in the search as the user wrote it.
         diagnostics: Vec<Diagnostic>,
     },
     /// The logs cannot be read for a hunt.
     #[error("the logs cannot be read: {}", .0.message)]
     Reading(Diagnostic),
-    /// The file of rows, or the GeoIP database, cannot be used.
+    /// The file of JSON rows or the GeoIP database cannot be opened or parsed.
     #[error("{}: {reason}", path.display())]
     File {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why it cannot be used.
+        /// Reason that the file cannot be used.
         reason: String,
     },
-    /// The engine cannot be set up.
+    /// The search engine could not be initialized.
     #[error("the search engine cannot start: {0}")]
     Engine(String),
-    /// Whoever takes the findings cannot take more.
+    /// The [`HuntSink`](crate::HuntSink) rejected an event.
     #[error("the findings cannot be handed on")]
     Sink {
-        /// Why not.
+        /// The error that the sink returned.
         source: SinkError,
-        /// What had been done by then.
+        /// Progress of the hunt up to that point.
         done: Box<Done>,
     },
-    /// The run was cancelled; it has what had been done by then.
+    /// The caller cancelled the run; holds the progress up to that point.
     #[error("the run was cancelled")]
     Cancelled(Box<Done>),
-    /// A bug.
+    /// A bug in Spilltrail ended the run.
     #[error("a bug ended the run: {0}")]
     Bug(String),
 }
 
 impl AppError {
-    /// Returns what kind of trouble it is.
+    /// Returns the class of the error, from which the exit status is chosen.
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
@@ -116,7 +116,7 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
     messages.join("; ")
 }
 
-/// Runs work that blocks away from the threads that run searches.
+/// Runs blocking work on Tokio's blocking pool, so that it does not stall searches.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, AppError> {

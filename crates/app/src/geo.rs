@@ -1,4 +1,4 @@
-//! A MaxMind database for iplocation.
+//! Opens the MaxMind database that `iplocation` uses.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::error::AppError;
 #[derive(Debug)]
 struct MaxMind(Reader<Vec<u8>>);
 
-/// Opens a City or Country database.
+/// Opens a MaxMind City or Country database.
 ///
 /// # Errors
-/// Fails if the file cannot be read, or is none.
+/// Fails if the file cannot be read, or is not such a database.
 pub(crate) fn open(path: &Path) -> Result<Arc<dyn GeoDatabase>, AppError> {
     let reader = Reader::open_readfile(path).map_err(|error| AppError::File {
         path: path.to_owned(),

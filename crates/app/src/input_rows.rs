@@ -1,4 +1,4 @@
-//! Rows from a file of JSON objects, one a line.
+//! Reads rows from a file with one JSON object per line.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -8,7 +8,7 @@ use spilltrail_search::rows::Row;
 
 use crate::error::AppError;
 
-/// Reads the rows of a file. A number keeps its own text; null is absent.
+/// Reads the rows of a file. Numbers keep their original text, and null fields are omitted.
 ///
 /// # Errors
 /// Fails if the file cannot be read, or a line is not a JSON object.

@@ -1,9 +1,9 @@
-//! What a program with detections does, for any edge: a command line, a server, a test.
+//! The operations of Spilltrail as a library, for a command line, a server or a test.
 //!
-//! [`Content::load`] reads detections and what they refer to. [`hunt`](hunt()) runs detections over
-//! logs and hands what it finds to a [`HuntSink`]; [`search`](search()) opens logs for one search, whose
-//! rows the caller takes. Everything is asked for with plain options and answered with plain values;
-//! nothing here prints, reads arguments, or knows exit statuses.
+//! [`Content::load`] loads detections with their macros and lookups. [`hunt`](hunt()) runs
+//! detections over logs and passes the findings to a [`HuntSink`]. [`search`](search()) opens logs
+//! for one search and returns its rows. Options and results are plain structs; this crate does not
+//! print, read command-line arguments, or choose exit statuses.
 
 mod cancel;
 mod clock;

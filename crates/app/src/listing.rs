@@ -1,4 +1,4 @@
-//! Which logs a run reads: the files that were named, without those whose paths rule them out.
+//! Lists the log files of a run, without files whose paths rule them out.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::error::{AppError, blocking};
 use crate::options::ReadOptions;
 use crate::unread::Unread;
 
-/// Returns what searches can find something in, as far as it is known before they are planned: the
-/// range of the options, unless a search has times of its own, which go before it.
+/// Returns the part of the logs in which the searches can match events, as far as it is known
+/// before planning. `range` applies unless a search sets its own times, which take precedence.
 pub(crate) fn wanted<'a>(
     range: TimeBounds,
     mut searches: impl Iterator<Item = &'a Analysis>,
@@ -20,11 +20,11 @@ pub(crate) fn wanted<'a>(
     if has_own_times { Wanted::default() } else { Wanted::in_time(range) }
 }
 
-/// Lists the logs that `names` stand for. Standard input is read to its end. `stop` ends listing, and all
-/// later reading.
+/// Lists the log files that match `names`. Standard input is read to its end. `stop` stops the
+/// listing and all later reading.
 ///
 /// # Errors
-/// Fails if there is nothing to read, unless that is because every file is of another time.
+/// Fails if no file is left to read, unless all files were skipped because of their time.
 pub(crate) async fn list(
     names: &[String],
     read: &ReadOptions,

@@ -1,4 +1,4 @@
-//! Logs as the events of a search.
+//! Connects log files to searches: implements the event traits of `search` for `source`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +12,8 @@ use spilltrail_search::events::EventSource;
 use spilltrail_search::events::shared::{EventReader, EventsRead};
 use spilltrail_source::{Logs, ScanCosts, ScanOptions, Scanned};
 
-/// No logs were named: searches that make their own rows run, others say so.
+/// The event source when no logs were named. Searches that generate their own rows still run;
+/// others fail with a diagnostic.
 #[derive(Debug)]
 pub(crate) struct NoEvents;
 
@@ -40,7 +41,8 @@ impl EventSource for NoEvents {
     }
 }
 
-/// The wiring between `source`, which knows no searches, and `search`, which knows no files.
+/// Adapts [`Logs`] to the [`EventSource`] of a search: `source` does not depend on `search`, and
+/// `search` does not depend on files.
 #[derive(Debug)]
 pub(crate) struct LogEvents(pub(crate) Arc<Logs>);
 
@@ -76,7 +78,7 @@ impl EventSource for LogEvents {
     }
 }
 
-/// Reads logs once for all searches of a run, and keeps account of it.
+/// Reads logs for all searches of a run, and records the costs of each pass.
 #[derive(Debug)]
 pub(crate) struct LogReader {
     logs: Arc<Logs>,
@@ -89,7 +91,7 @@ impl LogReader {
         Self { logs, options, costs: Mutex::default() }
     }
 
-    /// Returns what each pass did, in order.
+    /// Returns the costs of each pass, in order.
     pub(crate) fn costs(&self) -> Vec<ScanCosts> {
         self.costs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

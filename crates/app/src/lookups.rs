@@ -1,4 +1,4 @@
-//! The lookups of a run: what content defines, and what searches wrote.
+//! Lookups of a run: those that the content defines, and those that searches wrote.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 use spilltrail_content::{ContentSet, Lookup, LookupSource, MatchType as ContentMatch};
 use spilltrail_search::context::{LookupStore, LookupTable, MatchType};
 
-/// The lookups of a run. Writing goes to the run's own copy, or to a folder given for it.
+/// The lookups of a run. `outputlookup` writes to a copy in memory, and also to a folder if one is
+/// set.
 #[derive(Debug)]
 pub(crate) struct RunLookups {
     defined: Arc<IndexMap<String, Lookup>>,
@@ -20,13 +21,13 @@ impl RunLookups {
         Self { defined: Arc::new(set.lookups.clone()), kept, written: Mutex::default() }
     }
 
-    /// Returns the same lookups without what was written, so that one detection does not see what
-    /// another wrote.
+    /// Returns the same lookups without the writes in memory, so that one detection does not see
+    /// what another wrote there.
     pub(crate) fn fresh(&self) -> Self {
         Self { defined: self.defined.clone(), kept: self.kept.clone(), written: Mutex::default() }
     }
 
-    /// Finds a definition by its name, or by that of its CSV file.
+    /// Returns the definition with this name, or whose CSV file has this name.
     fn definition(&self, name: &str) -> Option<&Lookup> {
         let stem = name.strip_suffix(".csv").unwrap_or(name);
         self.defined.get(name).or_else(|| self.defined.get(stem)).or_else(|| {

@@ -1,59 +1,59 @@
-//! How much memory a run may hold, and how much it held.
+//! Memory limit of a run, and the peak memory that it used.
 
 use std::sync::Arc;
 
 use spilltrail_search::pool::{self, ProcessMemory, SearchMemory};
 
-/// The spool of waiting events takes this fraction of the memory that operators may hold, beside it;
-/// more events wait on disk.
+/// Divisor that sets the size of the event spool: it may hold 1/16 of the operators' limit, in
+/// addition to that limit. Events that do not fit wait on disk.
 const SPOOL_PART: usize = 16;
-/// The most memory that waiting events may take, in bytes.
+/// Upper bound of the event spool in memory, in bytes.
 const MAX_SPOOL: usize = 64 << 20;
 
-/// What all searches of a run may hold, and the most that they held at a time, in bytes.
+/// Memory limit and peak memory use of all searches of a run, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemoryUse {
-    /// What they may hold.
+    /// The limit.
     pub limit: usize,
-    /// The most that they held.
+    /// The most memory that the searches held at the same time.
     pub peak: usize,
 }
 
-/// The memory of a run.
+/// Memory budget that the searches of a run share.
 #[derive(Debug, Clone)]
 pub(crate) struct RunMemory {
-    /// What the operators of all searches may hold, in bytes.
+    /// Limit for the operators of all searches together, in bytes.
     limit: usize,
     process: Arc<ProcessMemory>,
 }
 
 impl RunMemory {
-    /// Returns the memory of a run whose searches may hold `limit` bytes.
+    /// Returns the budget of a run whose searches may hold `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
         let limit = limit.max(1);
-        // Events that wait are bounded where they wait.
+        // The spool enforces its own bound, so its share is reserved up front.
         let spool = spool(limit);
         let process = ProcessMemory::new(limit.saturating_add(spool));
         process.set_aside(spool);
         Self { limit, process }
     }
 
-    /// Returns what all searches may hold, in bytes.
+    /// Returns the limit for all searches together, in bytes.
     pub(crate) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Returns what events may take while they wait for their searches, in bytes.
+    /// Returns the memory that events may use while they wait for their searches, in bytes.
     pub(crate) fn spool(&self) -> usize {
         spool(self.limit)
     }
 
-    /// Returns the memory of a search, if so many run at a time.
+    /// Returns the budget of one search when `searches` of them run at the same time.
     pub(crate) fn share(&self, searches: usize) -> Arc<SearchMemory> {
         self.process.search(self.limit / searches)
     }
 
-    /// Returns what was held so far.
+    /// Returns the limit and the peak so far, without the memory reserved for the spool.
     pub(crate) fn used(&self) -> MemoryUse {
         let peak = self.process.peak().saturating_sub(self.spool());
         MemoryUse { limit: self.limit, peak }
@@ -64,13 +64,13 @@ fn spool(limit: usize) -> usize {
     (limit / SPOOL_PART).min(MAX_SPOOL)
 }
 
-/// Returns what a single search may hold if nobody says otherwise, in bytes.
+/// Returns the default memory limit of a single search, in bytes.
 pub(crate) fn of_search() -> usize {
     pool::search_limit(of_machine())
 }
 
-/// Returns the bytes of memory that the machine has, or the control group that the process is in if that
-/// is less; `None` where neither is known.
+/// Returns the memory of the machine in bytes, or the limit in `/sys/fs/cgroup/memory.max` if
+/// that is lower. Returns `None` if neither can be read.
 fn of_machine() -> Option<u64> {
     let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_of(&text));
     let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
@@ -78,7 +78,7 @@ fn of_machine() -> Option<u64> {
     machine.into_iter().chain(group).min()
 }
 
-/// Returns the bytes of memory that the system's text names.
+/// Returns the value of `MemTotal` in the text of `/proc/meminfo`, in bytes.
 fn total_of(text: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)

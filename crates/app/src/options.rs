@@ -1,4 +1,4 @@
-//! What a caller can ask for, as plain values.
+//! Options of hunts and searches, as plain structs that the caller fills in.
 
 use std::path::PathBuf;
 
@@ -7,14 +7,14 @@ use spilltrail_decode::Profile;
 use spilltrail_source::{Duplicates, S3Options};
 use tokio_util::sync::CancellationToken;
 
-/// Which detections, macros and lookups there are.
+/// Selects the detections, macros and lookups that a run can use.
 #[derive(Debug, Clone)]
 pub struct ContentOptions {
-    /// Folders laid out as `security_content`; later ones win.
+    /// Content folders laid out like `security_content`. A later folder overrides an earlier one.
     pub folders: Vec<PathBuf>,
-    /// Whether the built-in pack is part of the content.
+    /// Whether the built-in pack is loaded too.
     pub builtin: BuiltinPack,
-    /// Macros as `name=definition`, which win over those of the folders.
+    /// Macros as `name=definition`; they override macros from the folders.
     pub macros: Vec<String>,
 }
 
@@ -24,17 +24,18 @@ impl Default for ContentOptions {
     }
 }
 
-/// The range of time, and what counts as now.
+/// The time range, the current time, and the time zone of a run.
 #[derive(Debug, Clone)]
 pub struct TimeOptions {
-    /// Start of the range: a time modifier, epoch seconds, or ISO 8601; unbounded if `None`.
+    /// Start of the range, inclusive: a time modifier, epoch seconds, or ISO 8601. Unbounded if
+    /// `None`.
     pub earliest: Option<String>,
-    /// End of the range, in the same forms; the instant itself is outside.
+    /// End of the range, exclusive, in the same forms. Unbounded if `None`.
     pub latest: Option<String>,
-    /// The instant that counts as now. If `None`, a search takes the wall clock, and a hunt the
-    /// newest event's time plus one second.
+    /// The current time. If `None`, a search uses the wall clock, and a hunt uses one second after
+    /// its newest event.
     pub now: Option<String>,
-    /// Name of the time zone in which times are snapped, formatted and parsed.
+    /// Name of the time zone used to snap, format and parse times.
     pub zone: String,
 }
 
@@ -44,35 +45,35 @@ impl Default for TimeOptions {
     }
 }
 
-/// How logs are read.
+/// Options for reading logs.
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
-    /// Which rules the fields of the AWS add-on follow.
+    /// Which rules of the Splunk add-on for AWS determine the extracted fields.
     pub profile: Profile,
-    /// The sourcetype of all events, in place of the recognized one.
+    /// Sourcetype of all events; recognized from the logs if `None`.
     pub sourcetype: Option<String>,
-    /// Whether an event that was delivered twice is left out the second time.
+    /// Whether the second copy of an event that was delivered twice is skipped.
     pub duplicates: Duplicates,
-    /// How S3 is reached.
+    /// Profile, region and endpoint for reading from S3.
     pub s3: S3Options,
 }
 
-/// What a hunt and a search have in common.
+/// Options that hunts and searches share.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
-    /// The range of time, and what counts as now.
+    /// The time range, the current time, and the time zone of a run.
     pub time: TimeOptions,
-    /// How logs are read.
+    /// Options for reading logs.
     pub read: ReadOptions,
-    /// The folder that keeps what `outputlookup` writes, and from which lookups are read first. If
-    /// `None`, what is written lasts as long as the run.
+    /// Folder to which `outputlookup` writes, and which is searched first when a lookup is read. If
+    /// `None`, written lookups are discarded when the run ends.
     pub lookups: Option<PathBuf>,
-    /// A MaxMind database for `iplocation`.
+    /// Path of a MaxMind database for `iplocation`.
     pub geoip: Option<PathBuf>,
-    /// Memory that all searches together may hold, in bytes. If `None`, a hunt has 56 MiB, and a search a
-    /// quarter of the machine's memory, at least 256 MiB and at most 2 GiB.
+    /// Memory limit for all searches together, in bytes. If `None`, a hunt gets 56 MiB. A search
+    /// gets a quarter of the machine's memory, at least 256 MiB and at most 2 GiB.
     pub memory_limit: Option<usize>,
-    /// Ends the run when it is cancelled.
+    /// Token that stops the run when the caller cancels it.
     pub cancel: CancellationToken,
 }
 
@@ -89,38 +90,38 @@ impl Default for RunOptions {
     }
 }
 
-/// What a hunt runs, and over what.
+/// Selects the detections of a hunt and the logs that it reads.
 #[derive(Debug, Clone, Default)]
 pub struct HuntOptions {
-    /// Files, folders, patterns, `s3://bucket/prefix`, and `-` for standard input.
+    /// Logs to read: files, folders, patterns, `s3://bucket/prefix`, or `-` for standard input.
     pub logs: Vec<String>,
-    /// Names, ids or file names of the detections to run; all of the content if empty.
+    /// Names, ids or file names of the detections to run. If empty, all detections run.
     pub detections: Vec<String>,
-    /// The id of the run, which each finding and the summary name; a random one if `None`.
+    /// Id of the run, recorded in every finding and in the summary. Random if `None`.
     pub run_id: Option<String>,
-    /// Clock, reading and limits.
+    /// Time, reading and memory options.
     pub run: RunOptions,
 }
 
-/// What a search runs, and over what.
+/// Selects the search to run and the input that it reads.
 #[derive(Debug, Clone, Default)]
 pub struct SearchOptions {
-    /// The search.
+    /// The SPL text, or the name of a detection whose search runs.
     pub search: SearchText,
-    /// The command before whose first use the pipeline ends.
+    /// Name of a command: the pipeline is cut off before its first occurrence.
     pub until: Option<String>,
-    /// Where events come from.
+    /// Source of the events.
     pub input: Input,
-    /// Clock, reading and limits.
+    /// Time, reading and memory options.
     pub run: RunOptions,
 }
 
-/// A search, or where it is written.
+/// A search as SPL text, or as the name of the detection that contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SearchText {
-    /// SPL.
+    /// SPL text.
     Spl(String),
-    /// Name, id or file name of a detection.
+    /// Name, id or file name of a detection, whose search runs.
     Detection(String),
 }
 
@@ -130,12 +131,13 @@ impl Default for SearchText {
     }
 }
 
-/// Where the events of a search come from.
+/// Source of the events of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// Logs, named as in [`HuntOptions::logs`]; with none, only searches that make their own rows run.
+    /// Logs, named as in [`HuntOptions::logs`]. If the list is empty, only searches that generate
+    /// their own rows can run.
     Logs(Vec<String>),
-    /// A file of JSON rows, one a line.
+    /// Path of a file with one JSON row per line.
     Rows(PathBuf),
 }
 

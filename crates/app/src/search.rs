@@ -1,4 +1,4 @@
-//! A search over logs or rows: opened, then run row by row.
+//! Opens the input of a search, then runs the search and returns its rows in batches.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ use crate::{input_rows, listing, memory};
 #[derive(Debug)]
 pub struct Search {
     analysis: Analysis,
-    /// The name of the detection that it is of.
+    /// Name of the detection that contains the search, if any.
     detection: Option<String>,
     until: Option<String>,
     context: SearchContext,
@@ -40,7 +40,7 @@ pub struct Search {
     memory: RunMemory,
 }
 
-/// What a search reads, for as long as the search or its rows are wanted.
+/// The input of a search, kept open while the search or its rows are in use.
 #[derive(Debug, Clone)]
 struct Reading {
     logs: Option<Arc<Logs>>,
@@ -49,7 +49,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// Runs work until it is done, or dropped because the search is cancelled.
+    /// Runs `work` until it completes, or drops it when the search is cancelled.
     async fn until_cancelled<T>(
         &self,
         work: impl Future<Output = Result<T, AppError>>,
@@ -63,10 +63,11 @@ impl Reading {
     }
 }
 
-/// Opens what a search reads. [`Search::run`] runs it.
+/// Opens the input of a search. [`Search::run`] then runs the search.
 ///
 /// # Errors
-/// Fails if a detection or a time is not known, or there is nothing to read, or if it is cancelled.
+/// Fails if the detection is unknown, a time is invalid, no input can be read, or the run is
+/// cancelled.
 pub async fn search(content: &Content, options: &SearchOptions) -> Result<Search, AppError> {
     let stop = StopWhenDropped::default();
     let cancel = options.run.cancel.clone();
@@ -77,7 +78,7 @@ pub async fn search(content: &Content, options: &SearchOptions) -> Result<Search
     Ok(Search { analysis, detection, until, context, reading, memory })
 }
 
-/// What of a search was opened.
+/// The parts of a search after its input was opened.
 struct Opened {
     analysis: Analysis,
     detection: Option<String>,
@@ -121,22 +122,23 @@ async fn open(
 }
 
 impl Search {
-    /// Returns the search as it was written; places of diagnostics are in it.
+    /// Returns the search as the user wrote it; the spans of diagnostics are byte offsets in it.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.analysis.text
     }
 
-    /// Returns the name of the detection that the search is of.
+    /// Returns the name of the detection that contains the search; `None` if it was given as SPL.
     #[must_use]
     pub fn detection(&self) -> Option<&str> {
         self.detection.as_deref()
     }
 
-    /// Plans the search and starts it. Subsearches run now.
+    /// Plans and starts the search. Subsearches run during this call.
     ///
     /// # Errors
-    /// All diagnostics of the search, or that it is cancelled.
+    /// Returns all diagnostics if the search cannot be planned or started, or an error if it is
+    /// cancelled.
     pub async fn run(&self) -> Result<FoundRows, AppError> {
         self.reading.until_cancelled(self.start()).await
     }
@@ -156,26 +158,26 @@ impl Search {
         }
     }
 
-    /// Returns what the search held in memory so far.
+    /// Returns the memory limit and the peak of the search so far.
     #[must_use]
     pub fn memory(&self) -> MemoryUse {
         self.memory.used()
     }
 
-    /// Returns what of the logs was not read so far.
+    /// Returns the input that could not be read completely so far.
     #[must_use]
     pub fn unread(&self) -> Vec<Unread> {
         self.reading.logs.as_ref().map(|logs| Unread::of(logs)).unwrap_or_default()
     }
 }
 
-/// The rows of a search that runs; dropping them ends it.
+/// The rows of a running search. Dropping this value stops the search.
 pub struct FoundRows {
     prepared: Prepared,
     context: SearchContext,
     stream: SendableRecordBatchStream,
     reading: Reading,
-    /// Rows that were handed on.
+    /// Number of rows returned so far.
     given: u64,
 }
 
@@ -186,16 +188,16 @@ impl std::fmt::Debug for FoundRows {
 }
 
 impl FoundRows {
-    /// Returns the columns of the rows in order.
+    /// Returns the fields of the rows in column order.
     #[must_use]
     pub fn fields(&self) -> Vec<Field> {
         self.prepared.fields()
     }
 
-    /// Returns the next rows; `None` after the last.
+    /// Returns the next batch of rows; `None` after the last.
     ///
     /// # Errors
-    /// What the search fails with, or that it is cancelled; then there are no more rows.
+    /// Fails if the search fails or is cancelled; no rows follow.
     pub async fn next(&mut self) -> Result<Option<RowBatch>, AppError> {
         let Self { prepared, stream, reading, given, .. } = self;
         let next = async {
@@ -228,12 +230,12 @@ impl FoundRows {
     }
 }
 
-/// Some rows of a search, as they came.
+/// A batch of rows of a search.
 #[derive(Debug)]
 pub struct RowBatch(RecordBatch);
 
 impl RowBatch {
-    /// Returns the rows in order, each with the fields that it has, in column order.
+    /// Returns the rows in order. Each row contains only the fields that it has, in column order.
     pub fn rows(&self) -> impl Iterator<Item = Row> {
         rows::batch_rows(&self.0)
     }

@@ -1,38 +1,39 @@
-//! Input that was not read, or not whole.
+//! Reports input that was not read, or only read in part.
 
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use spilltrail_source::Logs;
 
-/// Damages of one file that are named; the rest is counted.
+/// Number of damaged parts that are described per file; further ones are only counted.
 const NAMED_DAMAGES: usize = 3;
 
-/// Input that was not read, or not whole.
+/// An input that was not read, or only read in part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
-    /// What was named, or the file in a named folder.
+    /// The name that the caller gave, or the path of a file in a folder that the caller named.
     pub name: String,
-    /// How far it was read.
+    /// Whether the input is missing, damaged or not a log.
     pub kind: UnreadKind,
-    /// Why, each by itself; at least one.
+    /// Reasons, one per problem; never empty.
     pub reasons: Vec<String>,
-    /// Damages beyond those in `reasons`.
+    /// Number of damaged parts that are not described in `reasons`.
     pub more: u64,
 }
 
-/// How far input was read.
+/// Why input was not read completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnreadKind {
-    /// It could not be found or listed.
+    /// The input could not be found or listed.
     NotFound,
-    /// Parts of it are damaged; what surrounds them was read.
+    /// Parts of the file are damaged; the rest was read.
     Damaged,
-    /// It holds no JSON, and was skipped.
+    /// The file contains no JSON and was skipped.
     Foreign,
 }
 
 impl Unread {
-    /// Returns what of the logs was not read so far, in their order.
+    /// Returns the inputs of `logs` that were not read completely so far: first those that were not
+    /// found, then damaged and skipped files.
     pub(crate) fn of(logs: &Logs) -> Vec<Self> {
         let not_found = logs.problems().iter().map(|problem| Self {
             name: problem.name.clone(),
@@ -54,14 +55,14 @@ impl Unread {
         not_found.chain(files).collect()
     }
 
-    /// Returns true if that is a failure, false if the file only is no log.
+    /// Returns true if this is a failure, and false if the file is simply not a log.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         self.kind != UnreadKind::Foreign
     }
 }
 
-/// As an object with `name`, `reason` and `is_damage`.
+/// Serializes to an object with `name`, `reason` and `is_damage`.
 impl Serialize for Unread {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut reason = self.reasons.join("; ");

@@ -1,4 +1,4 @@
-//! Content for a command, with what is wrong with it on standard error.
+//! Loads content for a command and reports its problems on standard error.
 
 use anyhow::Result;
 use spilltrail_app::Content;
@@ -6,7 +6,7 @@ use spilltrail_app::Content;
 use crate::arguments::ContentOptions;
 use crate::report;
 
-/// Loads what the options name, and prints what cannot be used.
+/// Loads the content that the options select, and reports files that cannot be used.
 pub(crate) fn load(options: &ContentOptions) -> Result<Content> {
     let content = Content::load(&options.content())?;
     report::content(&content.problems);

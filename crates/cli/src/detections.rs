@@ -1,4 +1,4 @@
-//! `detections`: lists what there is to run, and shows one detection.
+//! The `detections` command: lists the detections, or shows one of them.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -58,7 +58,7 @@ fn show(options: &DetectionsShowOptions) -> Result<ExitCode> {
     Ok(status::of_content(&content))
 }
 
-/// Returns all of a detection as text.
+/// Returns the full description of a detection as text.
 fn describe(detection: &Detection, set: &ContentSet) -> String {
     let mut text = format!("{}\n", detection.name);
     facts(&mut text, detection);
@@ -142,8 +142,8 @@ fn section(text: &mut String, title: &str, body: &str) {
     }
 }
 
-/// Returns a search with each command on a line of its own. The text is taken as it stands, calls of
-/// macros included, so it need not parse.
+/// Returns a search with one command per line. The text is split without parsing it and macro
+/// calls are not expanded, so invalid searches can be shown too.
 fn one_command_a_line(search: &str) -> String {
     let stages = stages(search);
     let mut lines = Vec::new();
@@ -160,7 +160,7 @@ fn one_command_a_line(search: &str) -> String {
     lines.join("\n")
 }
 
-/// Splits a search at the pipes outside quotes, brackets and calls of macros.
+/// Splits a search at the pipes that are outside quotes, brackets and macro calls.
 fn stages(search: &str) -> Vec<String> {
     let mut stages = vec![String::new()];
     let mut depth = 0_usize;

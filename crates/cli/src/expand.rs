@@ -1,4 +1,4 @@
-//! `expand`: prints a search with its macros expanded.
+//! The `expand` command: prints a search with its macros expanded.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `help`: what a command, a function or a diagnostic code is.
+//! The `help` command: explains a command, a function or a diagnostic code.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use spilltrail_search::stats::{self, FUNCTIONS as STATS_FUNCTIONS};
 use crate::arguments::Arguments;
 use crate::output;
 
-/// Prints help about a topic, or the topics there are.
+/// Prints help about a topic, or the list of topics if none is given.
 pub(crate) fn run(topic: Option<&str>) -> Result<ExitCode> {
     let Some(topic) = topic else {
         Arguments::command().print_long_help()?;
@@ -45,7 +45,7 @@ fn known() -> impl Iterator<Item = &'static str> {
     all.flat_map(|(name, aliases)| std::iter::once(name).chain(aliases.iter().copied()))
 }
 
-/// Returns the names of all topics.
+/// Returns the list of all topics as text.
 fn topics() -> String {
     let mut text = "\nTopics of `spilltrail help <TOPIC>`:\n".to_owned();
     names(&mut text, "SPL commands", COMMANDS.iter().map(|entry| entry.doc.name));
@@ -55,8 +55,8 @@ fn topics() -> String {
     text
 }
 
-/// Returns what there is to say about a topic of SPL; nothing if it is none. `name` is the topic in
-/// lower case.
+/// Returns the help about an SPL topic, or an empty string if the topic is unknown. `name` is the
+/// topic in lower case.
 fn explain(topic: &str, name: &str) -> String {
     let mut text = String::new();
     if let Some(entry) = command(name) {

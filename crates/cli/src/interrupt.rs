@@ -1,5 +1,5 @@
-//! SIGINT and SIGTERM: the first ends the run in order, and the program ends anyway if the run does not,
-//! or if another signal comes.
+//! Handles SIGINT and SIGTERM. The first signal cancels the run. If the run does not end in time,
+//! or a second signal arrives, the program exits.
 
 use std::io::Result;
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use spilltrail_app::CancellationToken;
 
 use crate::status;
 
-/// Listens for signals until it is dropped. Where there are none, nothing is heard.
+/// Listens for signals until it is dropped. Does nothing on systems without signals.
 #[derive(Debug)]
 pub(crate) struct Interrupts {
-    /// The first signal; zero if there was none.
+    /// Number of the first signal; zero if none was received.
     received: Arc<AtomicI32>,
     #[cfg(unix)]
     listening: signal_hook::iterator::Handle,
@@ -23,12 +23,12 @@ pub(crate) struct Interrupts {
 }
 
 impl Interrupts {
-    /// Returns the status of a run that a signal ended.
+    /// Returns the exit status of a run that a signal stopped.
     pub(crate) fn status(&self) -> ExitCode {
         status::of_signal(self.received.load(Ordering::Relaxed))
     }
 
-    /// Returns the name of the signal that ended the run.
+    /// Returns the name of the signal that stopped the run.
     pub(crate) fn name(&self) -> &'static str {
         name(self.received.load(Ordering::Relaxed))
     }
@@ -47,17 +47,17 @@ impl Drop for Interrupts {
         #[cfg(unix)]
         self.listening.close();
         for thread in self.threads.drain(..) {
-            // A thread that panicked has printed so.
+            // If the thread panicked, the panic hook has already printed the message.
             let _ = thread.join();
         }
     }
 }
 
-/// Begins to listen: a signal sets `cancel`. If the program has to be ended before the run has ended,
-/// `temporary` is removed.
+/// Starts listening: the first signal cancels `cancel`. If the program must exit before the run
+/// has ended, the folder `temporary` is removed first.
 ///
 /// # Errors
-/// Fails if the system refuses a handler or a thread.
+/// Fails if the signal handler or the thread cannot be created.
 #[cfg(unix)]
 pub(crate) fn listen(cancel: CancellationToken, temporary: Option<PathBuf>) -> Result<Interrupts> {
     use signal_hook::consts::{SIGINT, SIGTERM};
@@ -70,7 +70,7 @@ pub(crate) fn listen(cancel: CancellationToken, temporary: Option<PathBuf>) -> R
         Interrupts { received: received.clone(), listening: signals.handle(), threads: Vec::new() };
     interrupts.threads.push(Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
-            // The receiver is gone once the program ends.
+            // Sending fails only after the receiver was dropped, when the program is ending.
             let _ = sender.send(signal);
         }
     })?);
@@ -80,10 +80,10 @@ pub(crate) fn listen(cancel: CancellationToken, temporary: Option<PathBuf>) -> R
     Ok(interrupts)
 }
 
-/// As on systems with signals, where nothing comes.
+/// Returns a value that never receives a signal, for systems without them.
 ///
 /// # Errors
-/// Never.
+/// Never fails; the signature matches that of systems with signals.
 #[cfg(not(unix))]
 pub(crate) fn listen(_: CancellationToken, _: Option<PathBuf>) -> Result<Interrupts> {
     Ok(Interrupts { received: Arc::default(), threads: Vec::new() })
@@ -101,12 +101,12 @@ mod unix {
     use super::name;
     use crate::{report, status, temporary};
 
-    /// How long a run may take to end after a signal.
+    /// Time that a run may take to end after the first signal.
     const PATIENCE: Duration = Duration::from_millis(800);
-    /// How long writing to standard error may take, which may be what the run waits for.
+    /// Time that writing the last message may take. The run itself may be blocked on standard error.
     const LAST_WORDS: Duration = Duration::from_millis(100);
 
-    /// Waits for signals until no more can come.
+    /// Waits for signals until the sender is dropped.
     pub(super) fn watch(
         signals: &Receiver<i32>,
         received: &AtomicI32,
@@ -129,7 +129,7 @@ mod unix {
         let (sender, said) = sync_channel(1);
         std::thread::spawn(move || {
             report::line(format_args!("error: {message}"));
-            // Nobody listens any more if that took too long.
+            // Sending fails if the write took too long and the receiver stopped waiting.
             let _ = sender.send(());
         });
         let _ = said.recv_timeout(LAST_WORDS);

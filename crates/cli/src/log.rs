@@ -1,8 +1,8 @@
-//! What is known of bugs and of answers from elsewhere, on standard error where `SPILLTRAIL_LOG` is set.
+//! Logs details of bugs and of remote responses to standard error if `SPILLTRAIL_LOG` is set.
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-/// Prints what the program itself has to say; what its libraries say is for those who develop them.
+/// Logger that prints the records of Spilltrail's own crates and ignores those of other libraries.
 struct StandardError;
 
 impl Log for StandardError {
@@ -20,7 +20,7 @@ impl Log for StandardError {
     fn flush(&self) {}
 }
 
-/// Has the log printed, if the environment asks for it.
+/// Installs the logger if the environment variable `SPILLTRAIL_LOG` is set and not `0`.
 pub(crate) fn start() {
     let is_wanted = std::env::var_os("SPILLTRAIL_LOG").is_some_and(|value| value != "0");
     if is_wanted && log::set_logger(&StandardError).is_ok() {

@@ -1,4 +1,4 @@
-//! `spilltrail`: runs Splunk's detections over CloudTrail logs.
+//! The `spilltrail` program: runs Splunk's detections over CloudTrail logs.
 
 mod arguments;
 mod content;
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(code) => code,
-        // The reader of a pipe went away, which is no failure: `… | head`.
+        // The reader of the pipe closed it, for example `… | head`; this is not a failure.
         Err(error) if output::is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<AppError>() {
             Some(error) => {

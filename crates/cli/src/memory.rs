@@ -1,32 +1,33 @@
-//! The allocator, and memory that goes back to the system.
+//! Configures the allocator and returns freed memory to the system.
 //!
-//! Passes and searches follow each other, on several threads, and need memory of different sizes: what one
-//! keeps free in case it needs it again would add to the peak of the next.
+//! Passes and searches run one after the other, on several threads, with allocations of different
+//! sizes. Free memory that the allocator keeps after one of them would add to the peak of the next.
 
-/// glibc's own takes the least here, in time and in memory, if all threads share one heap; C libraries
-/// that are made to be small have a slow one.
+/// Replaces the allocator except with glibc, whose allocator uses the least time and memory here
+/// if all threads share one heap. Small C libraries have slow allocators.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Has all threads share one heap, where that is up to the program. Small blocks are each thread's own
-/// anyway.
+/// Makes all threads share one heap, if the allocator is glibc's. Small blocks still come from
+/// caches of each thread.
 pub(crate) fn share_one_heap() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[expect(unsafe_code, reason = "there is no safe call for it")]
-    // SAFETY: takes two integers, and sets an option of the allocator, which may be done while no other
-    // thread is there: this is the first thing that the program does.
+    // SAFETY: `mallopt` takes two integers and sets an option of the allocator, which is allowed
+    // while no other thread exists. The program calls this function before anything else.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }
 
-/// Gives memory that is free back to the system, where the allocator does not by itself; takes
+/// Returns free memory to the system, if the allocator does not do so by itself. Takes
 /// milliseconds.
 pub(crate) fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[expect(unsafe_code, reason = "there is no safe call for it")]
-    // SAFETY: takes an integer, may be called at any time from any thread, and touches free memory only.
+    // SAFETY: `malloc_trim` takes an integer, may be called at any time from any thread, and
+    // changes only free memory.
     unsafe {
         libc::malloc_trim(0);
     }

@@ -1,4 +1,4 @@
-//! What goes to standard output: text, and rows as a table, lines of JSON, a JSON array, CSV.
+//! Writes to standard output: text, and rows as a table, JSON lines, a JSON array, or CSV.
 
 use std::error::Error;
 use std::io::{BufWriter, ErrorKind, IsTerminal, Result, Stdout, Write};
@@ -13,23 +13,24 @@ use spilltrail_search::rows::json::object;
 use crate::arguments::Format;
 use crate::{report, status};
 
-/// What is wrong when standard output takes no more.
+/// Message of the error when writing to standard output fails.
 pub(crate) const CANNOT_WRITE: &str = "cannot write to standard output";
 
-/// Rows of a table that are laid out together; a longer result comes in several tables.
+/// Maximum number of rows in one table. A longer result is printed as several tables.
 const TABLE_ROWS: usize = 1000;
 
-/// Prints text.
+/// Prints text to standard output.
 ///
 /// # Errors
-/// Fails if standard output takes no more.
+/// Fails if standard output cannot be written to.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context(CANNOT_WRITE)
 }
 
-/// Prints help and the version to standard output, and what is wrong with arguments to standard error;
-/// returns the status that the program ends with.
+/// Prints help and version to standard output, or an argument error to standard error.
+///
+/// Returns the exit status of the program.
 pub(crate) fn refusal(refusal: &clap::Error) -> ExitCode {
     let printed = refusal.print().and_then(|()| std::io::stdout().flush());
     match printed {
@@ -41,7 +42,7 @@ pub(crate) fn refusal(refusal: &clap::Error) -> ExitCode {
     }
 }
 
-/// Returns whether an error is that the reader of a pipe went away.
+/// Returns true if the error, or one of its causes, is a closed pipe.
 pub(crate) fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -56,7 +57,7 @@ pub(crate) fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// Writes rows to standard output.
+/// Writes rows to standard output in one of the formats.
 pub(crate) struct RowWriter {
     format: Format,
     columns: Vec<String>,
@@ -66,8 +67,8 @@ pub(crate) struct RowWriter {
 }
 
 impl RowWriter {
-    /// Returns a writer for rows with these fields; without a format, a table on a terminal and lines
-    /// of JSON elsewhere.
+    /// Returns a writer for rows with these fields. If `format` is `None`, the format is that of
+    /// [`default_format`].
     pub(crate) fn new(format: Option<Format>, fields: &[Field]) -> Self {
         Self {
             format: format.unwrap_or_else(default_format),
@@ -110,7 +111,7 @@ impl RowWriter {
         Ok(())
     }
 
-    /// Writes what is left.
+    /// Writes buffered rows and the end of the output.
     pub(crate) fn finish(&mut self) -> Result<()> {
         match self.format {
             Format::Json => {
@@ -143,12 +144,12 @@ impl RowWriter {
     }
 }
 
-/// Returns the format for a result without one given.
+/// Returns the default format: a table on a terminal, otherwise JSON lines.
 pub(crate) fn default_format() -> Format {
     if std::io::stdout().is_terminal() { Format::Table } else { Format::Ndjson }
 }
 
-/// Replaces control characters, so that a log cannot move a terminal's cursor.
+/// Replaces control characters except newlines, so that log data cannot control the terminal.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
@@ -158,7 +159,8 @@ fn cell(row: &Row, name: &str) -> String {
     members.join("\n")
 }
 
-/// Returns a line of CSV. A cell that a spreadsheet would take for a formula gets an apostrophe.
+/// Returns a line of CSV. A cell that a spreadsheet would run as a formula is prefixed with an
+/// apostrophe.
 pub(crate) fn csv_record<'a>(cells: impl Iterator<Item = &'a str>) -> Result<String> {
     let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
     let cells: Vec<String> = cells.map(defused).collect();

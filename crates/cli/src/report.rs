@@ -1,4 +1,4 @@
-//! What goes to standard error: diagnostics, and what could not be read.
+//! Writes to standard error: diagnostics, errors, and input that could not be read.
 
 use std::fmt::{Arguments, Write as _};
 use std::io::{IsTerminal, Write as _};
@@ -7,25 +7,25 @@ use spilltrail_app::{AppError, Done, Unread, UnreadKind};
 use spilltrail_content::ContentProblem;
 use spilltrail_diagnostic::{Color, Diagnostic, render};
 
-/// Returns whether standard error takes colors.
+/// Returns whether to use colors on standard error.
 pub(crate) fn color() -> Color {
     let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     if is_wanted && std::io::stderr().is_terminal() { Color::Always } else { Color::Never }
 }
 
-/// Prints a line. Nothing can be said about standard error taking no more.
+/// Prints a line. Errors are ignored, because there is nowhere left to report them.
 pub(crate) fn line(text: Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Prints diagnostics about `source`, which is called `origin`.
+/// Prints diagnostics about the text `source`; `origin` is its name in the output.
 pub(crate) fn diagnostics(diagnostics: &[Diagnostic], origin: &str, source: &str) {
     for diagnostic in diagnostics {
         line(format_args!("{}", render(diagnostic, origin, source, color())));
     }
 }
 
-/// Prints what is wrong with content.
+/// Prints the problems of content files.
 pub(crate) fn content(problems: &[ContentProblem]) {
     for problem in problems {
         let path = problem.path.display().to_string();
@@ -33,7 +33,7 @@ pub(crate) fn content(problems: &[ContentProblem]) {
     }
 }
 
-/// Prints what of the logs could not be read.
+/// Prints the inputs that could not be read, with the reasons.
 pub(crate) fn unread(unread: &[Unread]) {
     for Unread { name, kind, reasons, more } in unread {
         let severity = match kind {
@@ -51,7 +51,7 @@ pub(crate) fn unread(unread: &[Unread]) {
     }
 }
 
-/// Prints why something could not be run, in the words of the command line.
+/// Prints an error, with hints that name command-line options.
 pub(crate) fn error(error: &AppError) {
     match error {
         AppError::Macro { text, diagnostic } => {
@@ -75,7 +75,7 @@ pub(crate) fn error(error: &AppError) {
     }
 }
 
-/// Prints that a signal ended a run, and what had been done by then.
+/// Prints that a signal stopped a run, and the progress up to that point.
 pub(crate) fn stopped(signal: &str, done: &Done) {
     line(format_args!("error: stopped by {signal}; {}", what_was_done(done)));
 }
@@ -99,7 +99,7 @@ fn what_was_done(done: &Done) -> String {
     text
 }
 
-/// Returns what an error says, with its causes.
+/// Returns the message of an error followed by those of its causes.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! Runs a command that reads logs: with a runtime, a folder for temporary files, and an ear for signals.
+//! Runs a command that reads logs, with a runtime, a temporary folder and signal handling.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use crate::interrupt::{self, Interrupts};
 use crate::report;
 use crate::temporary::TemporaryFolder;
 
-/// How long work that blocks may take to end once nobody waits for it: a read of a pipe that is not
-/// written to never does.
+/// Time that blocking tasks may take to end when the program exits. The limit is needed because a
+/// read from a pipe to which nothing is written never ends.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Runs a command to its end, or until a signal cancels its token.
+/// Runs a command until it ends, or until a signal cancels its token.
 ///
 /// # Errors
-/// What the command fails with, but that it was cancelled, which is reported here.
+/// Returns the error of the command. Cancellation is not returned but reported here.
 pub(crate) fn run<F>(command: impl FnOnce(CancellationToken) -> F) -> Result<ExitCode>
 where
     F: Future<Output = Result<ExitCode>>,

@@ -1,4 +1,4 @@
-//! `search`: runs a search and prints its rows.
+//! The `search` command: runs a search and prints its rows.
 
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
     let content = content::load(&options.content)?;
     let search = spilltrail_app::search(&content, &asked).await?;
     let printed = match print(&search, options.format).await {
-        // Whoever reads the rows has enough, which is no failure.
+        // The reader of the pipe closed it, for example `… | head`; this is not a failure.
         Err(error) if is_broken_pipe(error.as_ref()) => Ok(()),
         printed => printed?,
     };
@@ -33,7 +33,7 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
     })
 }
 
-/// Prints the rows of a search; returns why it failed, with the reasons printed.
+/// Prints the rows of a search. If the search fails, prints the reasons and returns the error.
 async fn print(search: &Search, format: Option<Format>) -> Result<Result<(), AppError>> {
     let origin = search.detection().unwrap_or("<search>");
     let fail = |error: AppError| {
@@ -41,7 +41,7 @@ async fn print(search: &Search, format: Option<Format>) -> Result<Result<(), App
             AppError::Search { diagnostics } => {
                 report::diagnostics(diagnostics, origin, search.text());
             }
-            // Whoever ended it knows; what was done is reported at the very end.
+            // The search was cancelled by a signal; the progress is reported at the very end.
             AppError::Cancelled(_) => {}
             other => report::error(other),
         }

@@ -1,26 +1,27 @@
-//! The folder of a run's temporary files, which goes with the run.
+//! The temporary folder of a run, which is removed when the run ends.
 
 use std::path::Path;
 
 use tempfile::TempDir;
 
-/// Attempts to remove the folder: a thread that has not ended yet may add a file meanwhile.
+/// Number of attempts to remove the folder: a thread that is still running may create a file in it
+/// in the meantime.
 const ATTEMPTS: usize = 3;
 
-/// A folder for all temporary files of the program, removed when dropped.
+/// The folder for all temporary files of the program, removed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct TemporaryFolder(Option<TempDir>);
 
 impl TemporaryFolder {
-    /// Makes the folder in the system's folder for temporary files. Without room for it, whatever needs
-    /// a file fails by itself and says so; most runs need none.
+    /// Creates the folder in the system's temporary folder. If this fails, the run goes on: most
+    /// runs need no temporary file, and an operation that does need one reports its own error.
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("spilltrail-").tempdir().ok();
-        // Only the first folder of a program counts, and this is the only one.
+        // `override_temp_dir` takes effect only once per process, and this is the only call.
         Self(folder.filter(|folder| tempfile::env::override_temp_dir(folder.path()).is_ok()))
     }
 
-    /// Returns where it is, if there is one.
+    /// Returns the path of the folder; `None` if it could not be created.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.0.as_ref().map(TempDir::path)
     }
@@ -34,7 +35,7 @@ impl Drop for TemporaryFolder {
     }
 }
 
-/// Removes the folder and what is in it, as far as the system lets it.
+/// Removes the folder and its contents, and ignores errors.
 pub(crate) fn remove(folder: &Path) {
     for _ in 0..ATTEMPTS {
         if std::fs::remove_dir_all(folder).is_ok() {

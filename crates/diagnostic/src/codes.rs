@@ -1,8 +1,8 @@
-//! The one registry of diagnostic codes. A number is never reused: those of codes that are gone are in
-//! [`RETIRED`].
+//! The registry of diagnostic codes. Numbers are never reused: [`RETIRED`] lists those of removed
+//! codes.
 //!
-//! 1xxx lex and parse, 2xxx names and planning, 3xxx execution, 4xxx content, 5xxx reading and
-//! decoding, 6xxx findings.
+//! The first digit is the topic: 1xxx lexing and parsing, 2xxx names and planning, 3xxx execution,
+//! 4xxx content, 5xxx reading and decoding, 6xxx findings.
 
 use std::fmt;
 
@@ -34,10 +34,10 @@ impl TryFrom<String> for Code {
 }
 
 impl Code {
-    /// Returns what kind of trouble it is.
+    /// Returns the class of problems that the code reports.
     #[must_use]
     pub fn class(self) -> Class {
-        // Codes are made by the registry alone.
+        // Only the registry creates codes, so every code has an entry.
         REGISTRY
             .iter()
             .find(|entry| entry.code == self)
@@ -45,27 +45,26 @@ impl Code {
     }
 }
 
-/// What kind of trouble a diagnostic is about: who can do something about it. Exit statuses and the
-/// like follow from it.
+/// The class of a problem: its cause, and so who can fix it. Exit statuses depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// A search, an option or content is wrong; whoever wrote it can change it.
+    /// A search, an option or a content file is wrong, and its author can correct it.
     User,
-    /// Splunk can do it and this version cannot.
+    /// Splunk supports it, but this version does not.
     Unsupported,
-    /// The events or lookups are damaged, or more than a documented limit takes.
+    /// Events or lookups are damaged, or exceed a documented limit.
     Data,
-    /// Memory, disk, files or the network are not as they need to be.
+    /// Memory, disk, files or the network are insufficient or unavailable.
     Environment,
     /// A bug in Spilltrail.
     Internal,
-    /// Somebody ended it.
+    /// The run was canceled.
     Canceled,
 }
 
 impl Class {
-    /// Returns the class in a word, and what can be done about its diagnostics.
+    /// Returns the name of the class, and advice on how to resolve its diagnostics.
     #[must_use]
     pub fn meaning(self) -> (&'static str, &'static str) {
         match self {
@@ -89,16 +88,16 @@ impl fmt::Display for Class {
     }
 }
 
-/// What is known of a code.
+/// The registry's entry for a code.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
     /// The code.
     pub code: Code,
-    /// What kind of trouble it is.
+    /// Class of the problem.
     pub class: Class,
-    /// What is wrong, in a few words.
+    /// Short description of the problem.
     pub title: &'static str,
-    /// What it means and what to do about it.
+    /// Meaning of the code, and how to resolve the problem.
     pub explanation: &'static str,
 }
 
@@ -108,7 +107,7 @@ pub fn by_name(name: &str) -> Option<&'static Entry> {
     REGISTRY.iter().find(|entry| entry.code.to_string().eq_ignore_ascii_case(name))
 }
 
-/// Numbers of codes that are gone.
+/// Numbers of removed codes, which must not be reused.
 pub const RETIRED: &[u16] = &[1002, 3002, 5001, 5002];
 
 macro_rules! codes {

@@ -1,5 +1,5 @@
-//! What is wrong with something a user wrote: plain data with spans, one registry of codes, one
-//! renderer for the terminal.
+//! Diagnostics about searches, options, content and input: plain structs with source spans, a
+//! registry of codes, and a terminal renderer.
 
 mod codes;
 mod render;
@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 pub use codes::{Class, Code, Entry, REGISTRY, RETIRED, by_name};
 pub use render::{Color, render};
 
-/// Byte range in a source text; `start <= end`.
+/// A byte range in a source text, with `start <= end`.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
 pub struct Span {
-    /// First byte.
+    /// Offset of the first byte.
     pub start: usize,
-    /// One past the last byte.
+    /// Offset just past the last byte.
     pub end: usize,
 }
 
@@ -29,66 +29,67 @@ impl Span {
         Self { start, end }
     }
 
-    /// Returns the smallest range that covers both.
+    /// Returns the smallest span that covers both spans.
     #[must_use]
     pub fn to(self, other: Self) -> Self {
         Self { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 }
 
-/// A value and where it was written.
+/// A value with its span in the source text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// Where it stands in the expanded source text.
+    /// Span of the value in the source text after macro expansion.
     pub span: Span,
 }
 
 impl<T> Spanned<T> {
-    /// Returns `value` placed at `span`.
+    /// Returns `value` with `span` as its location.
     pub const fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }
 }
 
-/// How bad a diagnostic is.
+/// The severity of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The search runs, but probably not as meant, or a behaviour is approximated.
+    /// The search runs, but probably not as intended, or Splunk's behavior is only approximated.
     Warning,
-    /// Valid SPL that this version cannot run; counted apart from errors.
+    /// The SPL is valid, but this version cannot run it. Counted separately from errors.
     Unsupported,
     /// The search cannot run.
     Error,
 }
 
-/// A marked place with what is to say about it.
+/// A span of the source text that is marked in the output, with a comment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Label {
-    /// The place, in the text that the diagnostic is rendered against.
+    /// The span in the text that is passed to [`render`].
     pub span: Span,
-    /// What is to say; may be empty.
+    /// Text that is printed at the span; may be empty.
     pub text: String,
 }
 
-/// One finding about something a user wrote.
+/// One problem in something that a user wrote.
 ///
-/// Messages start in lower case, have no final stop, and put backticks around the user's own text.
+/// Messages start with a lower-case letter, do not end with a period, and put backticks around
+/// the user's own text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Diagnostic {
-    /// Code from the registry.
+    /// Code from the [`REGISTRY`].
     pub code: Code,
-    /// How bad it is.
+    /// Severity of the problem.
     pub severity: Severity,
-    /// What is wrong, in one line.
+    /// Description of the problem in one line.
     pub message: String,
-    /// Places; the first is the primary one.
+    /// Marked spans; the first is the primary one.
     pub labels: Vec<Label>,
-    /// One concrete next step.
+    /// One concrete step that the user can take next.
     pub help: Option<String>,
-    /// Further facts, such as the macro the text came from.
+    /// Further facts, such as the macro that the text came from.
     pub notes: Vec<String>,
 }
 
@@ -101,22 +102,22 @@ impl fmt::Display for Diagnostic {
 impl std::error::Error for Diagnostic {}
 
 impl Diagnostic {
-    /// Returns an error with `code` that says `message`.
+    /// Returns an error with this code and message.
     pub fn error(code: Code, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, code, message)
     }
 
-    /// Returns a warning with `code` that says `message`.
+    /// Returns a warning with this code and message.
     pub fn warning(code: Code, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, message)
     }
 
-    /// Returns an `unsupported` diagnostic with `code` that says `message`.
+    /// Returns a diagnostic of severity [`Severity::Unsupported`] with this code and message.
     pub fn unsupported(code: Code, message: impl Into<String>) -> Self {
         Self::new(Severity::Unsupported, code, message)
     }
 
-    /// Returns the diagnostic of a bug: `what` happened, and must not.
+    /// Returns the diagnostic of a bug; `what` describes the event that must not happen.
     pub fn bug(what: &str) -> Self {
         Self::error(Code::INTERNAL, format!("a bug in Spilltrail: {what}"))
             .help("please report it with the search; `SPILLTRAIL_LOG=1` prints what is known of it")
@@ -127,13 +128,13 @@ impl Diagnostic {
         Self { code, severity, message, labels: Vec::new(), help: None, notes: Vec::new() }
     }
 
-    /// Adds a place without words.
+    /// Adds a marked span without text.
     #[must_use]
     pub fn at(self, span: Span) -> Self {
         self.label(span, "")
     }
 
-    /// Adds a place with words.
+    /// Adds a marked span with text.
     #[must_use]
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label { span, text: text.into() });
@@ -147,31 +148,32 @@ impl Diagnostic {
         self
     }
 
-    /// Adds a note.
+    /// Adds a note, printed before the help line.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
     }
 
-    /// Returns the class of the gravest of these, the first of several.
+    /// Returns the class of the diagnostic with the highest severity, or of the first such one.
+    /// Returns `None` if the slice is empty.
     #[must_use]
     pub fn class_of(diagnostics: &[Self]) -> Option<Class> {
         let gravest = diagnostics.iter().rev().max_by_key(|diagnostic| diagnostic.severity)?;
         Some(gravest.code.class())
     }
 
-    /// Returns the primary place, if there is one.
+    /// Returns the primary span; `None` if the diagnostic has no label.
     #[must_use]
     pub fn span(&self) -> Option<Span> {
         self.labels.first().map(|label| label.span)
     }
 }
 
-/// Returns the candidate that `name` was most probably meant to be.
+/// Returns the candidate that is most similar to `name`, as a suggestion for a misspelled name.
 ///
-/// Only names within a third of the length in edit distance count, so that a suggestion is worth
-/// reading.
+/// Ignores candidates whose edit distance exceeds a third of the length of `name` (but at least
+/// one), so that suggestions are plausible.
 pub fn similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).max(1);
     candidates

@@ -1,21 +1,21 @@
-//! The terminal form of a diagnostic.
+//! Renders a diagnostic as text for the terminal.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::{Diagnostic, Severity};
 
-/// Whether the terminal form has colours.
+/// Whether the rendered text contains colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Color {
-    /// ANSI colours.
+    /// Use ANSI color codes.
     Always,
-    /// Plain text.
+    /// Use plain text.
     Never,
 }
 
-/// Returns the diagnostic as text for a terminal, with the marked lines of `source`.
+/// Returns the diagnostic as text for a terminal, including the marked lines of `source`.
 ///
-/// `origin` names the text: `<search>`, a file's path, a detection's name.
+/// `origin` is the name of `source`: `<search>`, the path of a file, or the name of a detection.
 #[must_use]
 pub fn render(diagnostic: &Diagnostic, origin: &str, source: &str, color: Color) -> String {
     let level = match diagnostic.severity {

@@ -1,4 +1,4 @@
-//! How the logs would be read for all detections of a hunt.
+//! Explains how a hunt would read the logs for its detections, without reading them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,41 +20,41 @@ use crate::listing;
 use crate::logs::{LogEvents, LogReader};
 use crate::options::HuntOptions;
 
-/// What the first pass over the logs looks for.
+/// The event sets that the first pass over the logs collects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanPlan {
-    /// What each detection asks for, in their order.
+    /// The requests of each detection, in the order in which detections run.
     pub detections: Vec<DetectionScan>,
-    /// Sets of events that they ask for in all; the same set counts once.
+    /// Number of distinct event sets that the detections request together.
     pub sets: usize,
 }
 
-/// What a detection asks of the events.
+/// The event sets that one detection requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetectionScan {
-    /// The detection's name.
+    /// Name of the detection.
     pub name: String,
-    /// The sets of events that it asks for in the first pass.
+    /// Event sets that the detection requests in the first pass.
     pub asked: Vec<EventsAsked>,
-    /// True if it can be planned only when these events are read; what it asks for then and was not
-    /// read takes another pass.
+    /// True if the detection can be planned only after these events are read. Events that the plan
+    /// then requests and the first pass did not collect need another pass.
     pub is_waiting: bool,
 }
 
-/// A set of events that is asked for.
+/// A requested set of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventsAsked {
-    /// Names, or patterns of names, that the events have; `None` if they can have any.
+    /// Event names, or patterns for them, that the set is limited to; `None` if it is not limited.
     pub event_names: Option<BTreeSet<String>>,
-    /// Words of which an event contains at least one; `None` if that cannot be said.
+    /// Words of which each event in the set contains at least one; `None` if no such list exists.
     pub needles: Option<Vec<String>>,
-    /// Fields that are read of each event.
+    /// Fields that are extracted from each event.
     pub fields: Vec<String>,
-    /// True if these make up the whole event.
+    /// True if `fields` covers the whole event.
     pub is_whole: bool,
 }
 
-/// Returns what the first pass of a hunt would look for; no log is read.
+/// Returns the event sets that the first pass of a hunt would collect; reads no log.
 ///
 /// # Errors
 /// As [`hunt`](crate::hunt()).
@@ -100,7 +100,8 @@ fn scan(request: &ScanRequest, profile: Profile) -> EventsAsked {
     }
 }
 
-/// Returns the names, or patterns of names, that matching events have; `None` if they can have any.
+/// Returns the event names, or patterns for them, that `predicate` requires; `None` if an event
+/// of any name can match.
 fn event_names(predicate: &Predicate) -> Option<BTreeSet<String>> {
     match predicate {
         Predicate::Compare { field, op: Comparison::Eq, value } if field == "eventName" => {

@@ -30,14 +30,14 @@ use sink::{HuntEvent, HuntSink};
 use summary::{Report, Summary};
 use workers::Step;
 
-/// Runs detections over logs, and hands each finding to `sink` as it is made.
+/// Runs detections over logs, and passes each finding to `sink` as soon as it is available.
 ///
-/// They run on threads of the runtime from which this is called, whose stacks need room for the largest
-/// search, as [`spilltrail_search::stack::runtime`] makes them.
+/// Detections run on threads of the calling Tokio runtime. Their stacks must be large enough for
+/// the largest search; [`spilltrail_search::stack::runtime`] builds such a runtime.
 ///
 /// # Errors
-/// Fails if what is asked for is wrong, nothing can be read, the sink takes no more, or the hunt is
-/// cancelled. A detection that cannot run is no error: its report says why.
+/// Fails if an option is invalid, nothing can be read, the sink returns an error, or the hunt is
+/// cancelled. A detection that cannot run is not an error: its report says why.
 pub async fn hunt(
     content: &Content,
     options: &HuntOptions,
@@ -54,7 +54,7 @@ pub async fn hunt(
     })
 }
 
-/// What a hunt has done so far.
+/// Progress of a hunt, kept outside its future so that it survives cancellation.
 #[derive(Default)]
 struct Tally {
     logs: Option<Arc<Logs>>,
@@ -84,7 +84,8 @@ async fn run(
     let time = &options.run.time;
     let mut clock = Clock::new(time)?;
 
-    // List the logs. Any file may hold the newest event, where that is what now depends on.
+    // List the logs. If the current time depends on the newest event, list all files, because any
+    // of them may contain it.
     let depends_on_newest = !clock.is_fixed
         && (clock.is_range_relative(time)? || ask_for_the_present(&chosen, &analyzed));
     let wanted =
@@ -101,7 +102,7 @@ async fn run(
     let bytes = logs.files().iter().map(|file| file.size).sum();
     tell(sink, HuntEvent::Listed { files: logs.files().len() as u64, bytes }).await?;
 
-    // Plan all detections, and read the logs once for all of them.
+    // Plan all detections, and read the logs once for all of them together.
     let events = Arc::new(LogEvents(logs.clone()));
     let environment =
         Environment::new(&content.set, events, clock, &options.run, pool::HUNT_LIMIT)?;
@@ -113,7 +114,8 @@ async fn run(
         .map_err(AppError::Reading)?;
     tell(sink, HuntEvent::LogsRead).await?;
 
-    // Run them. Each finding is dropped once it is handed on: the next one needs the memory.
+    // Run the detections. Each finding is dropped after the sink took it, to free its memory for
+    // the next one.
     let run_id = options.run_id.clone().unwrap_or_else(new_run_id);
     let mut finished = workers::run(&environment, analyzed, jobs, &run_id);
     let mut reports = Vec::new();
@@ -136,7 +138,7 @@ async fn run(
     Ok(Summary::new(&environment.clock, &logs, run_id, reports, &costs, newest_cost, memory))
 }
 
-/// Returns a random id, written as a UUID of version 4.
+/// Returns a random run id in the form of a version 4 UUID.
 fn new_run_id() -> String {
     let mut bytes = fastrand::u128(..).to_be_bytes();
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
@@ -150,19 +152,20 @@ async fn tell(sink: &mut dyn HuntSink, event: HuntEvent<'_>) -> Result<(), AppEr
     sink.event(event).await.map_err(failed)
 }
 
-/// Returns what the detections can find something in.
+/// Returns the part of the logs in which the detections can match events.
 fn wanted(clock: &Clock, chosen: &[usize], content: &AnalyzedContent) -> Wanted {
     let searches = chosen.iter().map(|index| content.detection(*index).as_ref());
     listing::wanted(clock.range, searches)
 }
 
-/// Returns whether the result of a detection may depend on the present.
+/// Returns true if the result of any chosen detection may depend on the current time.
 fn ask_for_the_present(chosen: &[usize], content: &AnalyzedContent) -> bool {
     chosen.iter().any(|index| content.detection(*index).facts.asks_for_present())
 }
 
-/// Sets now to just after the newest event, if there is one; returns the processor time that looking
-/// for it took, too.
+/// Sets the clock to one second after the newest event, if the logs contain any event.
+///
+/// Also returns the CPU time spent finding that event.
 async fn at_newest_event(
     clock: Clock,
     options: &TimeOptions,

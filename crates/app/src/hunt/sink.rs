@@ -1,4 +1,4 @@
-//! What a hunt tells its caller while it runs.
+//! Events that a hunt reports to its caller while it runs.
 
 use async_trait::async_trait;
 use spilltrail_content::Detection;
@@ -7,44 +7,48 @@ use spilltrail_source::Progress;
 
 use super::summary::Report;
 
-/// Why a sink cannot take more.
+/// The error with which a sink stops a hunt.
 pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Something that happened in a hunt, in the order in which it happens.
+/// A step of a hunt. Events are reported in the order in which they happen.
 #[derive(Debug)]
 pub enum HuntEvent<'a> {
-    /// The logs are listed, and will be read.
+    /// The logs were listed and will be read next.
     Listed {
-        /// Files to read.
+        /// Number of files to read.
         files: u64,
-        /// Their size in bytes, as they are stored.
+        /// Total size of the files as stored, in bytes.
         bytes: u64,
     },
-    /// The logs are read; detections run next.
+    /// The logs were read; the detections run next.
     LogsRead,
-    /// A detection found something. Detections come in their order, and so do their findings.
+    /// A detection produced a finding. Findings are ordered by detection, then as the search
+    /// returned them.
     Finding(Box<Finding>),
-    /// A detection has run, and all its findings were handed on.
+    /// A detection finished, and all its findings were reported.
     DetectionFinished {
-        /// The detection.
+        /// The detection that finished.
         detection: &'a Detection,
-        /// What became of it.
+        /// The outcome of the detection.
         report: &'a Report,
     },
 }
 
-/// Takes what a hunt has to say. The hunt waits for it, so that a slow sink slows the hunt down and
-/// nothing piles up.
+/// Receives the events of a hunt.
+///
+/// The hunt waits for each call to return, so a slow sink slows the hunt down instead of letting
+/// findings accumulate in memory.
 #[async_trait]
 pub trait HuntSink: Send {
-    /// Returns a listener that is called with the size of each file that was read, from any thread.
+    /// Returns a callback that is called, from any thread, with the size of each file after it was
+    /// read.
     fn progress(&self) -> Option<Progress> {
         None
     }
 
-    /// Takes note of an event.
+    /// Handles one event.
     ///
     /// # Errors
-    /// Fails if it cannot take more, which ends the hunt.
+    /// An error stops the hunt.
     async fn event(&mut self, event: HuntEvent<'_>) -> Result<(), SinkError>;
 }

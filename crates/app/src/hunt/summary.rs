@@ -1,4 +1,4 @@
-//! What a hunt came to: what was read, what was skipped, what became of each detection.
+//! Summary of a hunt: the input read, the input skipped, and the outcome of each detection.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,20 +15,22 @@ use crate::clock::Clock;
 use crate::memory::MemoryUse;
 use crate::unread::Unread;
 
-/// What a hunt came to. Serialized, it is the last object of a hunt's output; times are epoch seconds.
+/// The totals of a hunt and the outcome of each detection.
+///
+/// Serialized, it is the last object of a hunt's output. Times are epoch seconds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
-    /// [`SCHEMA_VERSION`].
+    /// Version of the output format: [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// The run, as each finding names it.
+    /// Id of the run, the same as in each finding.
     pub run_id: String,
-    /// Files named, whether they could be read or not.
+    /// Number of files, readable or not.
     pub files: u64,
-    /// Their size in bytes, as they are stored.
+    /// Total size of the files as stored, in bytes.
     pub bytes: u64,
-    /// Their size in bytes after decompression.
+    /// Total size of the files after decompression, in bytes.
     pub bytes_uncompressed: u64,
-    /// Events in them.
+    /// Number of events in the files.
     pub events: u64,
     /// Time of the oldest event.
     #[serde(serialize_with = "time")]
@@ -36,89 +38,90 @@ pub struct Summary {
     /// Time of the newest event.
     #[serde(serialize_with = "time")]
     pub last_event: Option<f64>,
-    /// Start of the range searched, if it was bounded.
+    /// Start of the searched time range, if it has one.
     #[serde(serialize_with = "time")]
     pub earliest: Option<f64>,
-    /// End of the range searched, if it was bounded.
+    /// End of the searched time range, if it has one.
     #[serde(serialize_with = "time")]
     pub latest: Option<f64>,
-    /// What `now()` was, or would have been where no search asked for it.
+    /// Value of `now()`, also if no search called it.
     #[serde(serialize_with = "time")]
     pub now: Option<f64>,
-    /// True if the caller set it.
+    /// True if the caller set `now`.
     pub now_is_given: bool,
-    /// Processor time that looking for the newest event took.
+    /// CPU time spent finding the newest event.
     pub now_cpu_seconds: f64,
-    /// What each pass over the logs did.
+    /// Counts and costs of each pass over the logs.
     pub passes: Vec<Pass>,
-    /// Findings of all detections.
+    /// Number of findings of all detections.
     pub findings: u64,
-    /// What became of each detection, in their order.
+    /// Outcome of each detection, in the order in which they ran.
     pub detections: Vec<Report>,
-    /// Records recognized and left out, by kind.
+    /// Number of records that were recognized and skipped, by kind.
     pub skipped: BTreeMap<SkipKind, u64>,
-    /// What no search had to read, by its path.
+    /// Files that no search had to read because of their path, by reason.
     pub skipped_by_path: BTreeMap<Reason, SkippedCount>,
-    /// Input that was not read, or not whole.
+    /// Input that was not read, or only read in part.
     pub unread: Vec<Unread>,
-    /// What searches held in memory; no part of the output.
+    /// Memory limit and peak of the searches; not part of the output.
     #[serde(skip)]
     pub memory: MemoryUse,
 }
 
-/// What became of a detection.
+/// The outcome of one detection.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// The detection's id.
+    /// Id of the detection.
     pub id: String,
-    /// Its name.
+    /// Name of the detection.
     pub name: String,
-    /// TTP, Anomaly and so on.
+    /// Type of the detection, such as `TTP` or `Anomaly`.
     #[serde(rename = "type")]
     pub detection_type: String,
-    /// What became of it.
+    /// Whether the detection ran, and if not, why.
     #[serde(serialize_with = "name")]
     pub status: Status,
-    /// Its findings; at most [`MAX_FINDINGS`](spilltrail_detect::MAX_FINDINGS).
+    /// Number of findings, at most [`MAX_FINDINGS`](spilltrail_detect::MAX_FINDINGS).
     pub findings: u64,
-    /// Rows that its search gave.
+    /// Number of rows that the search returned.
     pub rows: u64,
-    /// Events that its first search matched; `None` if it does not begin by finding events.
+    /// Number of events that the first search matched; `None` if the detection does not start with
+    /// an event search.
     pub matched_events: Option<u64>,
-    /// How long it ran, in seconds.
+    /// Wall-clock time that the detection ran, in seconds.
     pub seconds: f64,
-    /// Processor time of its own, in seconds: running, not reading.
+    /// CPU time of running the detection, in seconds; reading the logs is not included.
     pub cpu_seconds: f64,
-    /// The highest score of its findings.
+    /// Highest risk score among the findings.
     #[serde(skip)]
     pub risk_score: Option<u32>,
-    /// Fields that it groups by and no event has.
+    /// Fields that the search groups by and that no event has.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub missing_fields: Vec<String>,
-    /// Lookups that it reads and that are empty.
+    /// Empty lookups that the search reads.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub empty_lookups: Vec<String>,
-    /// What is to say about it; places are in the detection's search as it was written.
+    /// Diagnostics of the detection; their spans are byte offsets in the search as written.
     #[serde(skip_serializing_if = "<[Diagnostic]>::is_empty")]
     pub messages: Vec<Diagnostic>,
 }
 
-/// What a pass over the logs did.
+/// Counts and costs of one pass over the logs.
 #[derive(Debug, Clone, Serialize)]
 pub struct Pass {
-    /// Processor time of all its threads, in seconds.
+    /// CPU time of all reader threads, in seconds.
     pub cpu_seconds: f64,
-    /// Events whose name no search asks for.
+    /// Number of events skipped because no search asks for their name.
     pub events_left_by_name: u64,
-    /// Further events that lack the words that searches need.
+    /// Number of further events skipped because they lack the words that searches require.
     pub events_left_by_needle: u64,
-    /// Events that were taken apart.
+    /// Number of events that were parsed.
     pub events_read: u64,
-    /// Rows kept for the searches.
+    /// Number of rows kept for the searches.
     pub rows: u64,
-    /// Memory that they took, in bytes.
+    /// Memory that the rows used, in bytes.
     pub bytes_held: u64,
-    /// Bytes of them that went to disk.
+    /// Number of these bytes that were spilled to disk.
     pub bytes_spilled: u64,
 }
 
@@ -136,7 +139,7 @@ impl Pass {
     }
 }
 
-/// Returns seconds to the tenth of a millisecond.
+/// Returns the time in seconds, rounded to 0.1 milliseconds.
 fn rounded(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10_000.0
 }
@@ -165,7 +168,8 @@ impl Report {
         }
     }
 
-    /// Returns why the detection has no findings, where that is not because the logs hold nothing to find.
+    /// Returns why the detection has no findings, unless the reason is that nothing in the logs
+    /// matched.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match &self.status {
@@ -196,7 +200,7 @@ impl Summary {
         memory: MemoryUse,
     ) -> Self {
         let read = logs.report();
-        // Where no search asked for now, the newest event was not looked for before it was read.
+        // If no search asked for the current time, the newest event is known only from reading.
         let newest = || read.total.newest.map(|newest| newest + 1.0);
         Self {
             schema_version: SCHEMA_VERSION,
@@ -222,31 +226,31 @@ impl Summary {
         }
     }
 
-    /// Returns the reports with this status, in the order of the detections.
+    /// Returns the reports whose status satisfies `is`, in the order of the detections.
     #[must_use]
     pub fn with(&self, is: impl Fn(&Status) -> bool) -> Vec<&Report> {
         self.detections.iter().filter(|report| is(&report.status)).collect()
     }
 
-    /// Returns whether some detection could not be run.
+    /// Returns true if any detection is unsupported or failed.
     #[must_use]
     pub fn has_unusable_detections(&self) -> bool {
         !self.with(|status| matches!(status, Status::Unsupported | Status::Failed)).is_empty()
     }
 
-    /// Returns the number of files that are damaged or could not be opened.
+    /// Returns the number of inputs that are damaged or could not be opened.
     #[must_use]
     pub fn damaged(&self) -> usize {
         self.unread.iter().filter(|unread| unread.is_damage()).count()
     }
 
-    /// Returns the number of files that are no logs.
+    /// Returns the number of files that are not logs.
     #[must_use]
     pub fn foreign(&self) -> usize {
         self.unread.len() - self.damaged()
     }
 
-    /// Returns whether there was input and nothing of it could be read.
+    /// Returns true if the hunt had input files and none of them could be read.
     #[must_use]
     pub fn is_all_unreadable(&self) -> bool {
         self.events == 0 && self.files > 0 && self.damaged() as u64 >= self.files
@@ -258,7 +262,7 @@ fn time<S: Serializer>(time: &Option<f64>, serializer: S) -> Result<S::Ok, S::Er
     time.map(json::number).serialize(serializer)
 }
 
-/// The fields and lookups that a status names are fields of the report.
+/// Serializes only the name of a status: its fields and lookups are fields of the report.
 fn name<S: Serializer>(status: &Status, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(status.name())
 }

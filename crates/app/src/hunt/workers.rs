@@ -1,4 +1,5 @@
-//! Threads that run detections, each one at a time, so that its processor time can be measured.
+//! Worker threads that run detections. Each thread runs one detection at a time, so that the CPU
+//! time of the thread is that of the detection.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,42 +16,42 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::environment::Environment;
 
-/// Detections that may be ahead of the one that is handed on, for each thread.
+/// Number of detections per thread that may run ahead of the one whose findings are delivered.
 const AHEAD: usize = 1;
 
-/// Findings of a detection that may wait to be handed on.
+/// Number of findings of one detection that may wait in its channel.
 const WAITING: usize = 16;
 
-/// What comes of a detection.
+/// One output of a detection.
 pub(super) enum Step {
-    /// One of its findings.
+    /// One finding.
     Finding(Box<Finding>),
-    /// It is done; all its findings came before.
+    /// The detection is done; all its findings were returned before.
     Done(Box<DetectionRun>),
 }
 
-/// A detection's findings as they come, and then what became of it. The permit is room for a detection
-/// that has begun and is not handed on yet.
+/// The receiving ends of a detection: its findings, then its outcome. The permit limits how many
+/// detections have started but are not delivered yet; it is released with the outcome.
 struct Running {
     place: usize,
     findings: mpsc::Receiver<Finding>,
     run: oneshot::Receiver<(DetectionRun, OwnedSemaphorePermit)>,
 }
 
-/// The other ends of [`Running`].
+/// A job that waits for a thread, with the sending ends of its [`Running`].
 struct Queued {
     job: Job,
     findings: mpsc::Sender<Finding>,
     run: oneshot::Sender<(DetectionRun, OwnedSemaphorePermit)>,
 }
 
-/// The detections in their order, while they run.
+/// The running detections, whose outputs are returned in the order of the jobs.
 pub(super) struct Finished {
     content: Arc<AnalyzedContent>,
     run_id: Arc<str>,
     running: VecDeque<Running>,
     workers: JoinSet<()>,
-    /// Ends what the workers run when it is dropped.
+    /// Cancels the workers when it is dropped.
     _cancel: DropGuard,
 }
 
@@ -62,7 +63,7 @@ struct Queue {
     cancel: CancellationToken,
 }
 
-/// Runs the jobs on threads for work that blocks, of the runtime from which this is called.
+/// Starts the jobs on the blocking threads of the calling Tokio runtime.
 pub(super) fn run(
     environment: &Environment,
     content: Arc<AnalyzedContent>,
@@ -89,7 +90,7 @@ pub(super) fn run(
     let mut workers = JoinSet::new();
     for _ in 0..at_a_time {
         let queue = queue.clone();
-        // Ends with the jobs, or when nobody takes what it sends.
+        // Ends when no jobs remain, or when the receivers are dropped.
         workers.spawn_blocking(move || queue.work());
     }
     Finished { content, run_id, running, workers, _cancel: cancel.drop_guard() }
@@ -99,13 +100,13 @@ impl Queue {
     fn work(&self) {
         loop {
             let Ok(room) = block_on(self.room.clone().acquire_owned()) else { return };
-            // Jobs are begun in their order, so that the one whose findings are handed on is running.
+            // Jobs start in order, so the detection whose findings are delivered next has started.
             let next = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some(Queued { job, findings, run }) = next else { return };
-            // A bug in one detection must not take the others with it.
+            // A panic in one detection must not stop the others.
             let result = catch_unwind(AssertUnwindSafe(|| self.run(&job, findings)));
             let result = result.unwrap_or_else(|_| Some(Err("it panicked".to_owned())));
-            // It is cancelled, and so are the others.
+            // `None` means cancelled, and all jobs are cancelled together.
             let Some(result) = result else { return };
             let result = result
                 .unwrap_or_else(|reason| broken(&self.content, job.place, &self.run_id, &reason));
@@ -115,8 +116,9 @@ impl Queue {
         }
     }
 
-    /// Runs a job; returns `None` if it is cancelled. All of its tasks run on this thread, so that the
-    /// thread's processor time is the job's.
+    /// Runs a job, or returns `None` if it is cancelled.
+    ///
+    /// All tasks of the job run on this thread, so the CPU time of the thread is that of the job.
     fn run(
         &self,
         job: &Job,
@@ -140,8 +142,9 @@ impl Queue {
 }
 
 impl Finished {
-    /// Returns what comes next, and the place of the detection that it is about: the findings of a
-    /// detection, then what became of it, one detection after the other.
+    /// Returns the next output and the index of its detection; `None` after the last.
+    ///
+    /// Each detection's findings are followed by its outcome, one detection after the other.
     pub(super) async fn next(&mut self) -> Option<(usize, Step)> {
         let Some(mut next) = self.running.pop_front() else {
             while self.workers.join_next().await.is_some() {}
@@ -160,7 +163,7 @@ impl Finished {
     }
 }
 
-/// Returns the run of a detection that a bug ended.
+/// Returns the outcome of a detection that a bug stopped.
 fn broken(content: &AnalyzedContent, place: usize, run_id: &str, reason: &str) -> DetectionRun {
     let detection = &content.set.detections[place];
     let bug = Diagnostic::bug(&format!("the detection was not run to its end: {reason}"));

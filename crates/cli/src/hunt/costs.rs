@@ -1,10 +1,10 @@
-//! What a hunt cost, for a person.
+//! Renders the time and memory costs of a hunt as text.
 
 use std::fmt::Write;
 
 use spilltrail_app::{MemoryUse, Summary};
 
-/// Returns the costs of reading, and of each detection, the dearest first.
+/// Returns the costs of reading the logs, then those of each detection, most expensive first.
 pub(super) fn render(summary: &Summary) -> String {
     let mut text = String::new();
     let reading: f64 = summary.passes.iter().map(|pass| pass.cpu_seconds).sum();
@@ -63,7 +63,7 @@ pub(super) fn render(summary: &Summary) -> String {
     text
 }
 
-/// Returns what searches may hold in memory and the most that they held, in bytes.
+/// Returns the memory limit and the peak memory use of the searches as text.
 pub(crate) fn memory(used: MemoryUse) -> String {
     let mebibytes = |bytes: usize| bytes as f64 / f64::from(1 << 20);
     format!(

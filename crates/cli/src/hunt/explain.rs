@@ -1,11 +1,11 @@
-//! How the logs are read for all detections of a hunt, in words.
+//! Renders as text how a hunt would read the logs for its detections.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use spilltrail_app::ScanPlan;
 
-/// Returns the scan of the first pass as text.
+/// Returns the plan of the first pass over the logs as text.
 pub(super) fn render(plan: &ScanPlan) -> String {
     let mut text =
         format!("{} detections ask for {} sets of events\n", plan.detections.len(), plan.sets);

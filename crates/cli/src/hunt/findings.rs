@@ -1,4 +1,4 @@
-//! Findings on standard output.
+//! Writes findings to standard output.
 
 use std::io::{BufWriter, Result, Stdout, Write};
 
@@ -34,7 +34,7 @@ const CSV_COLUMNS: &[&str] = &[
     "events",
 ];
 
-/// Writes findings as they come, but for the text, which is in order of risk.
+/// Writes findings as they arrive, except in text format, which sorts them by risk at the end.
 pub(super) struct FindingWriter {
     format: Format,
     zone: TimeZone,
@@ -77,7 +77,7 @@ impl FindingWriter {
         Ok(())
     }
 
-    /// Writes what is left, and the summary.
+    /// Writes the remaining findings and the summary.
     pub(super) fn finish(mut self, summary: &Summary, options: &HuntOptions) -> Result<()> {
         match self.format {
             Format::Ndjson if options.summary => {
@@ -108,7 +108,7 @@ impl FindingWriter {
         Ok(())
     }
 
-    /// Writes what is left of a hunt that does not come to its end: the findings up to there.
+    /// Writes the remaining findings of a hunt that was stopped before its end.
     pub(super) fn give_up(mut self) -> Result<()> {
         match self.format {
             Format::Json if self.written > 0 => self.out.write_all(b"\n]\n")?,
@@ -131,7 +131,8 @@ fn header() -> Result<String> {
     csv_record(CSV_COLUMNS.iter().copied())
 }
 
-/// Returns the cells of a finding in the order of [`CSV_COLUMNS`]; lists are joined by semicolons.
+/// Returns the CSV cells of a finding in the order of [`CSV_COLUMNS`], with lists joined by
+/// semicolons.
 fn cells(finding: &Finding, zone: &TimeZone) -> Vec<String> {
     let risk_objects: Vec<&str> =
         finding.risk_objects.iter().map(|object| object.value.as_str()).collect();

@@ -1,4 +1,4 @@
-//! `hunt`: runs detections over logs and prints what they find.
+//! The `hunt` command: runs detections over logs and prints their findings.
 
 pub(crate) mod costs;
 mod explain;
@@ -32,7 +32,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
     let mut printer = Printer::new(FindingWriter::new(format, options.all, &zone));
     let summary = match spilltrail_app::hunt(&content, &asked, &mut printer).await {
         Ok(summary) => summary,
-        // Whoever reads the findings has enough.
+        // The reader of the pipe closed it, for example `… | head`; this is not a failure.
         Err(AppError::Sink { source, done }) if is_broken_pipe(source.as_ref()) => {
             report::unread(&done.unread);
             return Ok(status::of_cut_hunt(&content, &done, options.fail_on_finding));

@@ -1,4 +1,4 @@
-//! A hunt on the terminal: progress and complaints on standard error, findings on standard output.
+//! Prints a hunt: progress and diagnostics to standard error, findings to standard output.
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::{memory, report};
 /// After a detection with this many matched events, freed memory is returned to the system.
 const MANY_EVENTS: u64 = 10_000;
 
-/// Prints what a hunt has to say.
+/// Prints the events of a hunt as they happen.
 pub(super) struct Printer {
     bar: ProgressBar,
     writer: FindingWriter,
@@ -29,15 +29,15 @@ impl Printer {
         Self { bar: progress(), writer }
     }
 
-    /// Prints what is left, and the summary.
+    /// Prints the remaining findings and the summary.
     pub(super) fn finish(self, summary: &Summary, options: &HuntOptions) -> io::Result<()> {
         self.writer.finish(summary, options)
     }
 
-    /// Prints what is left of a hunt that does not come to its end.
+    /// Prints the remaining findings of a hunt that was stopped before its end.
     pub(super) fn give_up(self) {
         self.bar.finish_and_clear();
-        // The hunt has failed with something else already.
+        // The hunt already failed with an error of its own, which is the one to report.
         let _ = self.writer.give_up();
     }
 }
@@ -68,7 +68,7 @@ impl HuntSink for Printer {
     }
 }
 
-/// Returns a bar of the bytes read, on a terminal.
+/// Returns a progress bar that counts bytes, hidden if standard error is not a terminal.
 fn progress() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -81,8 +81,8 @@ fn progress() -> ProgressBar {
     bar
 }
 
-/// Prints what is wrong with a detection that could not run, in full, and warnings about findings in a
-/// line each.
+/// Prints the diagnostics of a detection: in full if it failed, and one line each if it is
+/// unsupported or has findings.
 fn complain(detection: &Detection, report: &Report) {
     match report.status {
         Status::Failed => {

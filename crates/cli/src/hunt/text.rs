@@ -1,4 +1,4 @@
-//! Findings and summary for a person.
+//! Renders findings and the summary of a hunt as text for people.
 
 use std::fmt::Write;
 
@@ -11,33 +11,33 @@ use spilltrail_spl::time::strftime;
 
 use crate::output::printable;
 
-/// Columns where the output's width is not known.
+/// Line width in columns if the width of the output is unknown.
 const WIDTH: usize = 100;
 
-/// Detections of one status that are named before the others are only counted.
+/// Number of detections of one status that are listed by name; the others are only counted.
 const NAMED: usize = 5;
 
-/// Clean detections that are still named rather than counted.
+/// Maximum number of clean detections that are listed by name instead of counted.
 const FEW: usize = 3;
 
-/// Fields that say where a call came from, best first.
+/// Fields that contain the source address of a call, in order of preference.
 const ADDRESSES: &[&str] =
     &["src_ip", "src", "sourceIPAddress", "src_endpoint.ip", "source_ip", "clientip"];
 
-/// The detections of one status: a title, which ones they are, how many may be named.
+/// The detections of one status: title, status test, and how many may be listed by name.
 type Group = (&'static str, fn(&Status) -> bool, usize);
 
-/// The findings as they will be shown.
+/// The findings grouped into the lines that will be shown.
 #[derive(Debug, Default)]
 pub(super) struct Digest {
     unfolded: bool,
     lines: Vec<Line>,
-    /// Where the findings of the current detection begin.
+    /// Id of the current detection, and the index of its first line.
     detection: String,
     start: usize,
 }
 
-/// One finding, or several of one detection and identity.
+/// A line of output: one finding, or several findings with the same detection and identity.
 #[derive(Debug)]
 struct Line {
     score: Option<u32>,
@@ -56,7 +56,7 @@ impl Digest {
         Self { unfolded, ..Self::default() }
     }
 
-    /// Adds a finding; those of one detection come one after the other.
+    /// Adds a finding. All findings of one detection must be added consecutively.
     pub(super) fn add(&mut self, finding: &Finding) {
         if self.detection != finding.detection.id {
             self.detection.clone_from(&finding.detection.id);
@@ -102,7 +102,7 @@ impl Line {
         }
     }
 
-    /// The order of findings: highest risk first, then oldest, then by name.
+    /// Returns the sort key: highest risk first, then oldest, then by name.
     fn rank(&self) -> (i64, f64, &str, &str) {
         let score = self.score.map_or(1, |score| -i64::from(score));
         let time = self.time.unwrap_or(f64::MAX);
@@ -121,7 +121,7 @@ fn address(row: &Row) -> Option<String> {
     })
 }
 
-/// Returns the row itself, where nothing else says what was found.
+/// Returns the first fields of a row, to describe a finding that has no other description.
 fn values(row: &Row) -> String {
     let shown = row.iter().filter(|(name, _)| !name.starts_with('_')).take(8);
     let pairs: Vec<String> =
@@ -129,7 +129,7 @@ fn values(row: &Row) -> String {
     pairs.join(" ")
 }
 
-/// Returns everything as text.
+/// Returns the findings and the summary as text.
 pub(super) fn render(
     digest: Digest,
     summary: &Summary,
@@ -148,7 +148,7 @@ pub(super) fn render_findings(digest: Digest, zone: &TimeZone) -> String {
     lines.iter().map(|line| render_line(line, width, zone) + "\n").collect()
 }
 
-/// Returns the width to lay out for: the terminal's, or COLUMNS.
+/// Returns the line width to use, from the terminal or from `COLUMNS`.
 fn width() -> usize {
     let terminal = Table::new().width().map(usize::from);
     let columns = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
@@ -185,7 +185,7 @@ fn printable_line(text: &str) -> String {
     printable(&text.replace('\n', " "))
 }
 
-/// Breaks text into lines at blanks; a word longer than a line is cut.
+/// Wraps text at spaces. A word longer than a line is split.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -280,7 +280,7 @@ fn group(
 ) {
     let _ = writeln!(text, "{:>5}  {title}", reports.len());
     let is_few = reports.len() <= named;
-    // Where a status has reasons some are shown; names alone say nothing as examples.
+    // If the status has reasons, show a few of them. Bare names are no help as examples.
     let shown = if is_detailed || is_few {
         reports.len()
     } else if named == NAMED {
@@ -330,7 +330,7 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
         .skipped
         .iter()
         .filter_map(|(kind, count)| {
-            // Files that hold no JSON at all are counted below, as files.
+            // Files without any JSON are counted below, as files rather than records.
             let name = serde_json::to_value(kind).ok()?.as_str()?.replace('_', " ");
             (name != "not json").then(|| format!("{count} {name}"))
         })
@@ -364,7 +364,7 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
     }
 }
 
-/// Returns a count with its noun, thousands separated.
+/// Returns a count followed by its noun, with thousands separators.
 fn plural(count: u64, noun: &str) -> String {
     let digits = count.to_string();
     let mut number = String::new();
