@@ -1,4 +1,4 @@
-//! Every registered code is raised by something that a user can do, or that happens to a run.
+//! Tests that every registered code is raised by some user input or by some failure of a run.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -21,15 +21,15 @@ use spilltrail_search::rows::Row;
 use spilltrail_search::run;
 use spilltrail_spl::{MacroDefinition, MacroSet};
 
-/// Something that raises a code.
+/// An input that raises a code.
 enum Input {
     /// A search over two events.
     Search(&'static str),
-    /// The search of a detection whose events can be read so many times.
+    /// The search of a detection, and how many times its events can be read.
     Detection(&'static str, usize),
     /// Files of a content folder.
     Content(&'static [(&'static str, &'static str)]),
-    /// A content folder that is empty.
+    /// An empty content folder.
     EmptyFolder,
     /// A failure of the engine.
     Engine(DataFusionError),
@@ -121,7 +121,7 @@ fn problems(problems: Vec<spilltrail_content::ContentProblem>) -> Vec<Diagnostic
     problems.into_iter().map(|problem| problem.diagnostic).collect()
 }
 
-/// Returns all that a search says.
+/// Returns all diagnostics of a search.
 async fn search(text: &str) -> Vec<Diagnostic> {
     let context = context(usize::MAX);
     let mut found = match run::prepare(text, None, &context).await {
@@ -132,7 +132,7 @@ async fn search(text: &str) -> Vec<Diagnostic> {
     found
 }
 
-/// Returns all that the run of a detection says.
+/// Returns all diagnostics of the run of a detection.
 async fn detection(text: &str, reads: usize) -> Vec<Diagnostic> {
     let yaml = format!(
         "name: D\nid: 0f8fad5b-d9cb-469f-a165-70867728950e\nversion: 1\ndate: '2026-01-01'\n\
@@ -153,7 +153,7 @@ async fn detection(text: &str, reads: usize) -> Vec<Diagnostic> {
     run.messages
 }
 
-/// Events that can be read so many times.
+/// Events that can be read a limited number of times.
 #[derive(Debug)]
 struct Events {
     events: MemoryEvents,
@@ -186,7 +186,7 @@ impl EventSource for Events {
     }
 }
 
-/// Lookups of which none is there, one cannot be read, and one cannot be written.
+/// A store without lookups: reading fails for `unreadable…`, and writing fails for `readonly…`.
 #[derive(Debug)]
 struct Lookups;
 

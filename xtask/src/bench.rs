@@ -1,4 +1,5 @@
-//! Benchmarks are a crate of their own, because they must be optimized and this one is not.
+//! Runs the benchmarks, which are a separate crate because they must be built with optimizations
+//! and this crate is not.
 
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use crate::ci::cargo;
 
 const PACKAGE: &str = "spilltrail-bench";
 
-/// Builds what is measured and what measures, and hands the arguments on.
+/// Builds the program and the benchmarks, then runs the benchmarks with the arguments.
 pub(crate) fn run(repository: &Path, arguments: &[&str]) -> Result<()> {
     if needs_program(arguments) {
         cargo(repository, &["build", "--release", "--package", "spilltrail"], None)?;
@@ -18,7 +19,8 @@ pub(crate) fn run(repository: &Path, arguments: &[&str]) -> Result<()> {
     cargo(repository, &command, None)
 }
 
-/// The program is built if no other one is named and something is measured.
+/// Returns true if the program must be built: something is measured, and the arguments name no
+/// other program.
 fn needs_program(arguments: &[&str]) -> bool {
     let measures = match arguments.first() {
         Some(first) => first.starts_with("--") && *first != "--help",

@@ -1,4 +1,5 @@
-//! The gate: every step named and timed, the fastest first, the first failure ends it.
+//! Runs the CI checks in order, fastest first, and prints the time of each. The first failure stops
+//! the run.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,30 +9,30 @@ use anyhow::{Context, Result, bail};
 
 use crate::tidy;
 
-/// Whether the release build is part of the run; it takes longer than all the rest.
+/// Whether to build the release program, which takes longer than all other steps together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Release {
-    /// Build it, and run the README's first command with it.
+    /// Build it, and use it to run the first command of the README.
     Built,
-    /// Leave it out.
+    /// Skip the release build.
     Skipped,
 }
 
-/// One step of the gate.
+/// One step of the checks.
 struct Step {
     name: &'static str,
     action: Action,
 }
 
 enum Action {
-    /// The checks of [`tidy`].
+    /// Run the checks of [`tidy`].
     Tidy,
-    /// Arguments for cargo, with an environment variable.
+    /// Run cargo with these arguments, and optionally with an environment variable.
     Cargo(&'static [&'static str], Option<(&'static str, &'static str)>),
 }
 
-/// The gate's steps, the fastest first. That the generated pages are fresh, and that the commands of
-/// README and book do what is written there, is checked by tests.
+/// The steps, fastest first. The tests also check that the generated pages are up to date, and that
+/// the commands in README and book print the output shown there.
 const STEPS: &[Step] = &[
     Step { name: "format", action: Action::Cargo(&["fmt", "--all", "--check"], None) },
     Step { name: "tidy", action: Action::Tidy },
@@ -57,7 +58,7 @@ const RELEASE_STEP: Step = Step {
     action: Action::Cargo(&["run", "--release", "--", "hunt", "samples"], None),
 };
 
-/// Runs the gate.
+/// Runs all steps until one fails.
 pub(crate) fn run(repository: &Path, release: Release) -> Result<()> {
     let mut times: Vec<(&str, Duration)> = Vec::new();
     let last = (release == Release::Built).then_some(&RELEASE_STEP);
@@ -78,21 +79,21 @@ pub(crate) fn run(repository: &Path, release: Release) -> Result<()> {
     Ok(())
 }
 
-/// Writes the generated pages: the test that checks them writes them where `BLESS` is set. The whole
-/// workspace is named, so that the engine is built with the same features as for all the tests.
+/// Writes the generated pages, by running the test that checks them with `BLESS` set. The test runs
+/// with `--workspace`, so that the engine is built with the same features as for all tests.
 pub(crate) fn generate(repository: &Path) -> Result<()> {
     let test = ["test", "--workspace", "--test", "runner", "--", "generated"];
     cargo(repository, &test, Some(("BLESS", "1")))
 }
 
-/// Runs cargo in the repository, and shows how.
+/// Prints a cargo command and runs it in the repository.
 pub(crate) fn cargo(
     repository: &Path,
     arguments: &[&str],
     variable: Option<(&str, &str)>,
 ) -> Result<()> {
     let prefix = variable.map(|(name, value)| format!("{name}='{value}' ")).unwrap_or_default();
-    // Standard output belongs to the command.
+    // Print to standard error, because standard output is for the output of the command.
     eprintln!("$ {prefix}cargo {}", arguments.join(" "));
     let status = Command::new("cargo")
         .args(arguments)

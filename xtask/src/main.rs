@@ -65,8 +65,8 @@ fn write_samples(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Returns the folder of the clone that this is run in. The program may have been built in another one,
-/// which has its builds in the same place.
+/// Returns the root of the repository in which the task runs. The program may have been built in
+/// another clone that shares the same target folder.
 fn repository() -> PathBuf {
     let told = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let task = told.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());

@@ -61,13 +61,13 @@ impl Drop for StopWhenDropped {
     }
 }
 
-/// Runs `work` until it completes, or drops it when the run is cancelled.
+/// Runs `work` until it completes, or drops it when the run is canceled.
 pub(crate) async fn until_cancelled<T>(
     cancel: &CancellationToken,
     work: impl Future<Output = Result<T, AppError>>,
 ) -> Result<T, AppError> {
     tokio::select! {
-        // Check for cancellation first: after cancelling, the caller wants no result, even one that
+        // Check for cancellation first: after canceling, the caller wants no result, even one that
         // is ready.
         biased;
         () = cancel.cancelled() => Err(AppError::Cancelled(Box::default())),

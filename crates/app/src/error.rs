@@ -79,7 +79,7 @@ pub enum AppError {
         /// Progress of the hunt up to that point.
         done: Box<Done>,
     },
-    /// The caller cancelled the run; holds the progress up to that point.
+    /// The caller canceled the run; holds the progress up to that point.
     #[error("the run was cancelled")]
     Cancelled(Box<Done>),
     /// A bug in Spilltrail ended the run.

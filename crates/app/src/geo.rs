@@ -15,7 +15,7 @@ struct MaxMind(Reader<Vec<u8>>);
 /// Opens a MaxMind City or Country database.
 ///
 /// # Errors
-/// Fails if the file cannot be read, or is not such a database.
+/// Fails if the file cannot be read or is not a valid MaxMind database.
 pub(crate) fn open(path: &Path) -> Result<Arc<dyn GeoDatabase>, AppError> {
     let reader = Reader::open_readfile(path).map_err(|error| AppError::File {
         path: path.to_owned(),

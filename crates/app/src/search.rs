@@ -49,7 +49,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// Runs `work` until it completes, or drops it when the search is cancelled.
+    /// Runs `work` until it completes, or drops it when the search is canceled.
     async fn until_cancelled<T>(
         &self,
         work: impl Future<Output = Result<T, AppError>>,
@@ -67,7 +67,7 @@ impl Reading {
 ///
 /// # Errors
 /// Fails if the detection is unknown, a time is invalid, no input can be read, or the run is
-/// cancelled.
+/// canceled.
 pub async fn search(content: &Content, options: &SearchOptions) -> Result<Search, AppError> {
     let stop = StopWhenDropped::default();
     let cancel = options.run.cancel.clone();
@@ -138,7 +138,7 @@ impl Search {
     ///
     /// # Errors
     /// Returns all diagnostics if the search cannot be planned or started, or an error if it is
-    /// cancelled.
+    /// canceled.
     pub async fn run(&self) -> Result<FoundRows, AppError> {
         self.reading.until_cancelled(self.start()).await
     }
@@ -197,7 +197,7 @@ impl FoundRows {
     /// Returns the next batch of rows; `None` after the last.
     ///
     /// # Errors
-    /// Fails if the search fails or is cancelled; no rows follow.
+    /// Fails if the search fails or is canceled; no rows follow.
     pub async fn next(&mut self) -> Result<Option<RowBatch>, AppError> {
         let Self { prepared, stream, reading, given, .. } = self;
         let next = async {

@@ -248,7 +248,7 @@ fn endpoint(text: &str) -> Result<String, EndpointError> {
     spilltrail_source::check_endpoint(text).map(|()| text.to_owned())
 }
 
-/// Returns what a run needs of the options that `search` and `hunt` have in common.
+/// Returns the run options from the arguments that `search` and `hunt` share.
 fn run_options(
     content: &ContentOptions,
     time: &TimeOptions,
@@ -285,7 +285,7 @@ fn run_options(
 }
 
 impl ContentOptions {
-    /// Returns the content that is asked for.
+    /// Returns the content options.
     pub(crate) fn content(&self) -> app::ContentOptions {
         app::ContentOptions {
             folders: self.content.clone(),
@@ -296,7 +296,7 @@ impl ContentOptions {
 }
 
 impl HuntOptions {
-    /// Returns the hunt that is asked for.
+    /// Returns the hunt options.
     pub(crate) fn hunt(&self, cancel: CancellationToken) -> app::HuntOptions {
         app::HuntOptions {
             logs: self.logs.clone(),
@@ -308,7 +308,7 @@ impl HuntOptions {
 }
 
 impl SearchOptions {
-    /// Returns the search that is asked for; `None` if there is none.
+    /// Returns the search options; `None` if the arguments contain no search.
     pub(crate) fn search(&self, cancel: CancellationToken) -> Option<app::SearchOptions> {
         let (search, logs) = match (&self.detection, self.positionals.split_first()) {
             (Some(name), _) => (app::SearchText::Detection(name.clone()), &self.positionals[..]),

@@ -103,7 +103,7 @@ mod unix {
 
     /// Time that a run may take to end after the first signal.
     const PATIENCE: Duration = Duration::from_millis(800);
-    /// Time that writing the last message may take. The run itself may be blocked on standard error.
+    /// Time that writing the last message may take. The run may itself be blocked on that output.
     const LAST_WORDS: Duration = Duration::from_millis(100);
 
     /// Waits for signals until the sender is dropped.

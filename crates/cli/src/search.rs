@@ -41,7 +41,7 @@ async fn print(search: &Search, format: Option<Format>) -> Result<Result<(), App
             AppError::Search { diagnostics } => {
                 report::diagnostics(diagnostics, origin, search.text());
             }
-            // The search was cancelled by a signal; the progress is reported at the very end.
+            // The search was canceled by a signal; the progress is reported at the very end.
             AppError::Cancelled(_) => {}
             other => report::error(other),
         }

@@ -67,7 +67,7 @@ pub enum Severity {
 /// A span of the source text that is marked in the output, with a comment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Label {
-    /// The span in the text that is passed to [`render`].
+    /// The span in the text that is passed to [`render()`].
     pub span: Span,
     /// Text that is printed at the span; may be empty.
     pub text: String,

@@ -1,4 +1,5 @@
-//! Many literals that a value may equal, found without comparing it with each.
+//! A hash table of literals, to test whether a value equals any of them without comparing it with
+//! each one.
 
 use std::collections::HashMap;
 
@@ -7,19 +8,20 @@ use spilltrail_spl::CompareOp;
 
 use super::operators;
 
-/// Literals from which on they are looked up.
+/// Minimum number of literals for which a hash table is used.
 pub(crate) const FEWEST: usize = 8;
 
-/// Literals that values are compared with.
+/// A list of literals, indexed by key.
 #[derive(Debug)]
 pub(crate) struct Literals {
     literals: Vec<Value<'static>>,
     by_key: HashMap<Key, Vec<usize>>,
-    /// Indexes of literals that have no key.
+    /// Indexes of literals without a key, which are compared one by one.
     others: Vec<usize>,
 }
 
-/// What equal values have in common. Values that have it in common need not be equal.
+/// A hash key. If two equal values both have keys, these are equal; values with equal keys need
+/// not be equal.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Key {
     /// The bits of a finite number.
@@ -33,9 +35,10 @@ impl Key {
             return None;
         }
         match value.as_number() {
-            // Both zeros are equal.
+            // Adding 0.0 converts -0.0 to 0.0, because the two zeros are equal.
             Some(number) if number.is_finite() => Some(Self::Number((number + 0.0).to_bits())),
-            // It equals texts that are numbers as well as its own name, which is none.
+            // NaN and infinity have no key: they equal numeric texts, and also their own names,
+            // which are not numeric.
             Some(_) => None,
             None => {
                 let text = value.to_text()?;
@@ -59,7 +62,7 @@ impl Literals {
         Self { literals, by_key, others }
     }
 
-    /// Returns whether the value equals some of the literals; `None` if it is null.
+    /// Returns whether the value equals any of the literals; `None` if the value is null.
     pub(crate) fn equal(&self, value: &Value<'_>) -> Option<bool> {
         let equals = |literal| operators::compare(CompareOp::Eq, value, literal) == Some(true);
         match value {
@@ -120,7 +123,7 @@ mod tests {
     }
 
     proptest! {
-        /// Looking a value up says what comparing it with each literal says.
+        /// A lookup returns the same result as a comparison with each literal.
         #[test]
         fn looked_up_as_compared(literals in prop::collection::vec(value(), 0..20), value in value()) {
             let compared = any_equal(&value, literals.iter().cloned());

@@ -1,4 +1,4 @@
-//! From the syntax tree to nodes: names are resolved, arguments checked, literals parsed.
+//! Compiles the syntax tree to nodes: resolves names, checks arguments and parses literals.
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
 use spilltrail_event::{Field, Value, parse_number};
@@ -11,7 +11,7 @@ use crate::regex::RegexCache;
 use crate::typing::{self, Type};
 use crate::{EvalContext, Expression, Scope};
 
-/// How deep an expression may nest; chains of one operator count once.
+/// Maximum nesting depth of an expression. A chain of one operator counts as one level.
 const MAX_DEPTH: usize = 200;
 
 /// The state of one compilation.
@@ -25,7 +25,7 @@ pub(super) struct Compiler<'a> {
     depth: usize,
 }
 
-/// A node and what is known about its results.
+/// A node and the inferred type of its results.
 type Typed = (Node, Type);
 
 impl<'a> Compiler<'a> {
@@ -178,11 +178,11 @@ impl<'a> Compiler<'a> {
         let (mut arguments, types): (Vec<_>, Vec<_>) =
             trees.iter().map(|argument| self.node(argument)).unzip();
         if self.errors.len() > errors {
-            // What the function would say about arguments that failed is of no use.
+            // An argument failed to compile, so errors of the function about it would be noise.
             return (Node::Constant(Value::Null), Type::Untyped);
         }
         if name == "in" {
-            // The operator of this name does the same.
+            // The function `in` does the same as the operator `IN`.
             let value = arguments.remove(0);
             return (Node::among(value, arguments), Type::Bool);
         }
@@ -208,7 +208,8 @@ impl<'a> Compiler<'a> {
         (Node::Call(Box::new(Call { function, arguments, strings, prepared })), result)
     }
 
-    /// Warns of `a.b` when `a.b` is a field: in eval it joins the fields `a` and `b`.
+    /// Warns about `a.b` if a field has that name, because eval concatenates the fields `a` and
+    /// `b`.
     fn warn_of_dotted_names(&mut self, operands: &[&EvalExpr]) {
         let mut index = 0;
         while index < operands.len() {
@@ -238,8 +239,8 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// A call whose arguments are compiled, before the first row: what a function may look at to check
-/// and prepare its literal arguments.
+/// A call with compiled arguments, passed to a function at compile time so that it can check and
+/// prepare its literal arguments.
 pub(crate) struct Preparation<'a> {
     pub(crate) function: &'static EvalFunction,
     pub(crate) span: Span,
@@ -257,7 +258,7 @@ impl Preparation<'_> {
         self.warnings.push(warning);
     }
 
-    /// Returns the text of an argument that is a string literal, and its place.
+    /// Returns the text and the span of an argument if it is a string literal.
     pub(crate) fn literal_text(&self, argument: usize) -> Option<(&str, Span)> {
         match self.arguments.get(argument)?.literal()? {
             Value::Text(text) => Some((text, self.trees[argument].span)),
@@ -265,12 +266,12 @@ impl Preparation<'_> {
         }
     }
 
-    /// Returns the field's slot, or none if it is not in scope.
+    /// Returns the slot of the field; `None` if the field is not in scope.
     pub(crate) fn slot(&mut self, field: &str) -> Option<usize> {
         slot(self.fields, self.scope, field).map(|(slot, _)| slot)
     }
 
-    /// Returns the names of the fields in the argument, each once.
+    /// Returns the names of the fields in the argument, without duplicates.
     pub(crate) fn fields_in(&self, argument: usize) -> Vec<&str> {
         let mut names = Vec::new();
         if let Some(tree) = self.trees.get(argument) {
@@ -279,7 +280,7 @@ impl Preparation<'_> {
         names
     }
 
-    /// Returns an error about one of the arguments.
+    /// Returns an error about one argument.
     pub(crate) fn refuse(&self, argument: usize, label: impl Into<String>) -> Diagnostic {
         let name = self.function.doc.name;
         let span = self.trees.get(argument).map_or(self.span, |tree| tree.span);
@@ -302,7 +303,7 @@ fn arithmetic(operator: Arithmetic, operands: Box<(Node, Node)>) -> Typed {
     (Node::Arithmetic(operator, operands), Type::Number)
 }
 
-/// Returns the operands of a chain of one operator, left to right.
+/// Returns the operands of a chain of one operator, from left to right.
 fn chain(tree: &EvalExpr, operator: BinaryOp) -> Vec<&EvalExpr> {
     let mut operands = Vec::new();
     let mut rest = tree;
@@ -319,7 +320,7 @@ fn chain(tree: &EvalExpr, operator: BinaryOp) -> Vec<&EvalExpr> {
 
 fn bare_name(tree: &EvalExpr) -> Option<&str> {
     match &tree.node {
-        // A quoted name is longer in the text than its name.
+        // A quoted name has a longer span than its name, so equal lengths mean no quotes.
         EvalNode::Field(name) if tree.span.end - tree.span.start == name.len() => Some(name),
         _ => None,
     }

@@ -1,5 +1,5 @@
-//! What an expression is compiled against: the fields in scope, the search's clock and zone, and
-//! what only the planner can provide.
+//! The context in which expressions are compiled: the fields in scope, the clock and time zone of
+//! the search, and services that the planner provides.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use jiff::tz::TimeZone;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Kind, Predicate};
 
-/// The fields that an expression may read.
+/// The fields that an expression can read.
 pub trait Scope {
-    /// Returns the field's kind, or none if there is no such field.
+    /// Returns the kind of the field; `None` if no such field is in scope.
     fn kind(&self, field: &str) -> Option<Kind>;
 }
 
@@ -20,15 +20,15 @@ impl Scope for Vec<Field> {
     }
 }
 
-/// Compiles the text of searchmatch().
+/// Compiles the search expression that is the argument of `searchmatch`.
 pub type CompileSearch = dyn Fn(&str) -> Result<Predicate, Diagnostic> + Send + Sync;
 
-/// Lookup tables, as the eval function lookup() reads them.
+/// Provides lookup tables to the eval function `lookup`.
 pub trait LookupProvider: fmt::Debug + Send + Sync {
-    /// Returns true if there is a table of this name.
+    /// Returns true if a table with this name exists.
     fn contains(&self, table: &str) -> bool;
 
-    /// Returns the wanted columns of each row that matches the input, in the table's order.
+    /// Returns the requested columns of each row that matches the input, in table order.
     fn rows(
         &self,
         table: &str,
@@ -37,21 +37,21 @@ pub trait LookupProvider: fmt::Debug + Send + Sync {
     ) -> Vec<Vec<Option<String>>>;
 }
 
-/// The same for all expressions of one search.
+/// Context that all expressions of one search share.
 #[derive(Clone)]
 pub struct EvalContext {
-    /// When the search started, epoch seconds: now().
+    /// Start time of the search in epoch seconds, which `now` returns.
     pub now: f64,
     /// The user's time zone.
     pub zone: TimeZone,
-    /// What searchmatch() needs.
+    /// Compiler for the argument of `searchmatch`.
     pub compile_search: Option<Arc<CompileSearch>>,
-    /// What lookup() needs.
+    /// Tables for `lookup`.
     pub lookups: Option<Arc<dyn LookupProvider>>,
 }
 
 impl EvalContext {
-    /// Returns a context with this clock and zone, without lookups and searches.
+    /// Returns a context with this clock and time zone, without support for lookups and searches.
     #[must_use]
     pub fn new(now: f64, zone: TimeZone) -> Self {
         Self { now, zone, compile_search: None, lookups: None }

@@ -1,11 +1,11 @@
-//! Eval expressions: from the syntax tree to a program that gives a value for a row, and the functions
-//! they are made of ([`functions::FUNCTIONS`]).
+//! Compiles eval expressions and evaluates them on rows. [`functions::FUNCTIONS`] lists the
+//! functions.
 //!
-//! SPL is dynamically typed and lazy, so an expression is not lowered to many Arrow kernels but runs
-//! as one function over the columns that it reads: a small interpreter, [`Expression`], goes
-//! row by row over borrowed values. What can be done once is done once, in
-//! [`Expression::compile`]: functions are resolved, arguments checked, patterns compiled, fields
-//! numbered, and the kind of the results inferred.
+//! SPL is dynamically typed and lazy, so an expression is not lowered to many Arrow kernels.
+//! Instead, a small interpreter, [`Expression`], evaluates it row by row on borrowed values of the
+//! columns that it reads. [`Expression::compile`] does the work that is the same for all rows: it
+//! resolves functions, checks arguments, compiles patterns, assigns a slot to each field, and
+//! infers the kind of the results.
 
 mod among;
 mod compile;
@@ -49,12 +49,12 @@ pub struct Expression {
 }
 
 impl Expression {
-    /// Compiles an expression over the fields in `scope`; a field that is not there is null.
+    /// Compiles an expression over the fields in `scope`. A field that is not in scope is null.
     ///
     /// # Errors
     ///
-    /// Returns everything that is wrong with the expression: unknown functions, wrong numbers of
-    /// arguments, literals that the functions refuse.
+    /// Returns all problems of the expression, such as unknown functions, wrong numbers of
+    /// arguments, and literals that a function does not accept.
     pub fn compile(
         expr: &EvalExpr,
         scope: &dyn Scope,
@@ -63,20 +63,21 @@ impl Expression {
         Compiler::new(scope, context).compile(expr)
     }
 
-    /// Returns the names of the fields that it reads, each once, in the order of first use. Fields
-    /// that are not in scope are left out.
+    /// Returns the names of the fields that the expression reads, without duplicates, in the order
+    /// of first use. Fields that are not in scope are omitted.
     #[must_use]
     pub fn fields(&self) -> &[String] {
         &self.names
     }
 
-    /// Returns the fields that it reads with their kinds, in the order of [`Expression::fields`].
+    /// Returns the fields that the expression reads with their kinds, in the order of
+    /// [`Expression::fields`].
     #[must_use]
     pub fn columns(&self) -> &[spilltrail_event::Field] {
         &self.fields
     }
 
-    /// Returns the field that it just gives the value of, if it does nothing else.
+    /// Returns the field if the expression is only a reference to that field.
     #[must_use]
     pub fn as_field(&self) -> Option<&spilltrail_event::Field> {
         match (&self.node, self.fields.as_slice()) {
@@ -85,19 +86,19 @@ impl Expression {
         }
     }
 
-    /// Returns the syntax tree.
+    /// Returns the syntax tree of the expression.
     #[must_use]
     pub fn tree(&self) -> &EvalExpr {
         &self.tree
     }
 
-    /// Returns true if two evaluations of one row may differ.
+    /// Returns true if two evaluations on the same row may return different values.
     #[must_use]
     pub fn is_volatile(&self) -> bool {
         self.volatile
     }
 
-    /// Returns when the search started, epoch seconds.
+    /// Returns the start time of the search, in epoch seconds.
     #[must_use]
     pub fn now(&self) -> f64 {
         self.runtime.now
@@ -109,35 +110,35 @@ impl Expression {
         &self.runtime.zone
     }
 
-    /// Returns what the results are.
+    /// Returns the kind of the results.
     #[must_use]
     pub fn kind(&self) -> ResultKind {
         self.result.result_kind()
     }
 
-    /// Returns true if the result is null whatever the row: storing it removes the field.
+    /// Returns true if the result is null for every row, so that storing it removes the field.
     #[must_use]
     pub fn is_always_null(&self) -> bool {
         self.result == Type::Null
     }
 
-    /// Returns what is doubtful about the expression.
+    /// Returns the warnings about the expression.
     #[must_use]
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings
     }
 
-    /// Returns where the expression stands.
+    /// Returns the span of the expression in the source text.
     #[must_use]
     pub fn span(&self) -> Span {
         self.tree.span
     }
 
-    /// Returns the kind of the field that the results may be stored in.
+    /// Returns the kind of the field in which the results can be stored.
     ///
     /// # Errors
     ///
-    /// A Boolean may not be stored (Splunk, `eval`).
+    /// Fails if the result is a Boolean, which cannot be stored in a field (Splunk, `eval`).
     pub fn storable(&self) -> Result<Kind, Diagnostic> {
         self.kind().stored().ok_or_else(|| {
             Diagnostic::error(Code::BAD_ARGUMENT, "a field cannot hold a Boolean")
@@ -150,7 +151,8 @@ impl Expression {
     ///
     /// # Errors
     ///
-    /// `where` and its like take a Boolean; text and multivalues that can never be one are refused.
+    /// Fails if the result is text or a multivalue that can never be a Boolean, which `where` and
+    /// similar commands require.
     pub fn require_condition(&self) -> Result<(), Diagnostic> {
         match self.result {
             Type::String | Type::Multi => {
@@ -162,13 +164,13 @@ impl Expression {
         }
     }
 
-    /// Returns the value for a row whose slots are in the order of [`Expression::fields`].
+    /// Evaluates the expression on a row, whose slots are in the order of [`Expression::fields`].
     #[must_use]
     pub fn evaluate<'a>(&'a self, row: &'a dyn Row) -> Value<'a> {
         self.node.evaluate(Evaluation { row, runtime: &self.runtime })
     }
 
-    /// Returns whether the expression holds for the row; none for null.
+    /// Returns whether the condition is true for the row; `None` if it is null.
     #[must_use]
     pub fn holds(&self, row: &dyn Row) -> Option<bool> {
         self.node.truth(Evaluation { row, runtime: &self.runtime })
@@ -186,7 +188,7 @@ mod tests {
 
     use super::*;
 
-    /// The fields of all cases: text, a number as text, a true number, several values.
+    /// Fields for all test cases: text, a number as text, a number, and a multivalue.
     fn fields() -> Vec<(Field, Value<'static>)> {
         let values = ["b", "10", "9"].map(Cow::Borrowed).to_vec();
         vec![

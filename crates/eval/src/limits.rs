@@ -1,29 +1,31 @@
-//! The bound on what an expression may make of small inputs.
+//! Limits the size of the values that expressions return.
 //!
-//! A function can return far more than it takes: `replace` on half a megabyte of digits would return
-//! 125 gigabytes. No value may be larger than [`MAX_VALUE`], so that whoever makes one asks
-//! [`allows`] first and returns null if it may not. The refusal is kept for the thread, because most
-//! functions have no other result than a value, and [`watch`] turns it into an error of the search.
+//! A result can be far larger than the input: `replace` on half a megabyte of digits could return
+//! 125 gigabytes. No value may be larger than [`MAX_VALUE`]. A function calls [`allows`] before it
+//! builds a large value, and returns null if that is refused. Most functions can return only a
+//! value and no error, so the refusal is stored per thread, and [`watch`] converts it to an error
+//! of the search.
 
 use std::cell::Cell;
 
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Value;
 
-/// Bytes of the largest value that an expression or a command may make. A member of a multivalue
-/// counts its text and [`MEMBER`].
+/// Maximum size in bytes of a value that an expression or a command builds. A member of a
+/// multivalue counts the size of its text plus [`MEMBER`].
 pub const MAX_VALUE: usize = 16 << 20;
 
-/// Bytes that a member of a multivalue counts besides its text. It takes more than that; but an array of
-/// the largest event that is read must not be refused for its short members.
+/// Size in bytes that a member of a multivalue counts in addition to its text. The real overhead
+/// is larger, but an array from the largest readable event must not be refused because it has many
+/// short members.
 pub const MEMBER: usize = 8;
 
 thread_local! {
-    /// The function that was refused a value on this thread, since [`watch`] began.
+    /// Name of the function whose value was refused on this thread since [`watch`] started.
     static REFUSED: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
-/// Returns whether `function` may make a value of so many bytes. If not, the search fails.
+/// Returns whether `function` may build a value of this size in bytes. If not, the search fails.
 #[must_use]
 pub fn allows(function: &'static str, bytes: usize) -> bool {
     if bytes > MAX_VALUE && !is_refused() {
@@ -32,13 +34,13 @@ pub fn allows(function: &'static str, bytes: usize) -> bool {
     bytes <= MAX_VALUE
 }
 
-/// Returns the value if `function` may make it, and else null.
+/// Returns the value if its size is allowed, otherwise null.
 #[must_use]
 pub fn bounded<'a>(function: &'static str, value: Value<'a>) -> Value<'a> {
     if allows(function, size(&value)) { value } else { Value::Null }
 }
 
-/// Returns the bytes of a value.
+/// Returns the size of a value in bytes, as the limit counts it.
 #[must_use]
 pub fn size(value: &Value<'_>) -> usize {
     match value {
@@ -48,16 +50,16 @@ pub fn size(value: &Value<'_>) -> usize {
     }
 }
 
-/// Returns whether a value was refused, so that going on is of no use.
+/// Returns true if a value was refused on this thread, so that further work is useless.
 #[must_use]
 pub fn is_refused() -> bool {
     REFUSED.get().is_some()
 }
 
-/// Runs `work`, which evaluates rows.
+/// Runs `work`, which evaluates rows, and checks whether a value was refused.
 ///
 /// # Errors
-/// Fails if a value would have been too large; the diagnostic names the function.
+/// Fails if a value would exceed the limit. The diagnostic names the function.
 pub fn watch<T>(work: impl FnOnce() -> T) -> Result<T, Diagnostic> {
     REFUSED.set(None);
     let result = work();

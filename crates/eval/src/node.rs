@@ -16,10 +16,10 @@ use crate::limits;
 use crate::operators::{self, Arithmetic};
 use crate::regex::{Regex, RegexCache};
 
-/// Something that has the values of an expression's fields, by their position in
-/// [`Expression::fields`](crate::Expression::fields).
+/// A row from which an expression reads its fields. A field is identified by its slot, which is
+/// its index in [`Expression::fields`](crate::Expression::fields).
 pub trait Row {
-    /// Returns the field's value.
+    /// Returns the value of the field with this slot.
     fn value(&self, slot: usize) -> Value<'_>;
 }
 
@@ -47,7 +47,7 @@ impl<const N: usize> Row for [Value<'_>; N] {
     }
 }
 
-/// One operation; literals are parsed and fields numbered.
+/// One operation of a compiled expression, with parsed literals and with slots for fields.
 #[derive(Debug)]
 pub(crate) enum Node {
     Constant(Value<'static>),
@@ -55,14 +55,14 @@ pub(crate) enum Node {
     Not(Box<Node>),
     Negate(Box<Node>),
     Plus(Box<Node>),
-    /// Operands, and whether each is a string by nature.
+    /// Addition or concatenation: the operands, and whether each always has type string.
     Add(Box<(Node, Node)>, (bool, bool)),
     Arithmetic(Arithmetic, Box<(Node, Node)>),
     Concat(Vec<Node>),
     Compare(CompareOp, Box<(Node, Node)>),
     Like(Box<(Node, Node)>),
     In(Box<Node>, Vec<Node>),
-    /// As `In`, with many literals.
+    /// Like `In`, with many literals that are looked up in a hash table.
     Among(Box<Node>, Literals),
     And(Vec<Node>),
     Or(Vec<Node>),
@@ -70,11 +70,11 @@ pub(crate) enum Node {
     Call(Box<Call>),
 }
 
-/// A call of a function.
+/// A function call with compiled arguments.
 pub(crate) struct Call {
     pub(crate) function: &'static EvalFunction,
     pub(crate) arguments: Vec<Node>,
-    /// Which arguments are strings by nature, one bit each.
+    /// Bit set of the arguments that always have type string.
     pub(crate) strings: u64,
     pub(crate) prepared: Constants,
 }
@@ -85,24 +85,25 @@ impl fmt::Debug for Call {
     }
 }
 
-/// What a function made of its literal arguments when the expression was compiled.
+/// Data that a function prepared from its literal arguments at compile time.
 #[derive(Debug)]
 pub(crate) enum Constants {
-    /// Nothing.
+    /// No prepared data.
     Nothing,
-    /// A pattern.
+    /// A compiled regular expression.
     Regex(Regex),
-    /// A block of addresses.
+    /// A block of IP addresses.
     Network(IpNet),
-    /// The field that stands for the current member.
+    /// Slot of the field that is bound to the current member; `None` if there is no such field.
     Binding(Option<usize>),
-    /// The least number of significant figures of the literals, and the fields in the argument.
+    /// The lowest number of significant figures among the literals, and the slots of the fields in
+    /// the argument.
     Figures(Option<usize>, Vec<usize>),
-    /// A search, and where its fields are.
+    /// A compiled search, and the names and slots of its fields.
     Search(Predicate, Vec<(String, usize)>),
 }
 
-/// What evaluation needs besides the row: the same for all rows of a search.
+/// State that evaluation needs in addition to the row, shared by all rows of a search.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     pub(crate) now: f64,
@@ -111,7 +112,7 @@ pub(crate) struct Runtime {
     pub(crate) patterns: RegexCache,
 }
 
-/// What a function is called with besides its arguments.
+/// Information that a function receives in addition to its arguments.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CallContext<'a> {
     pub(crate) runtime: &'a Runtime,
@@ -120,17 +121,17 @@ pub(crate) struct CallContext<'a> {
 }
 
 impl<'a> CallContext<'a> {
-    /// Returns true if the argument is a string by nature, so never a number.
+    /// Returns true if the argument always has type string and is never converted to a number.
     pub(crate) fn is_string(&self, argument: usize) -> bool {
         argument < 64 && self.strings & (1 << argument) != 0
     }
 
-    /// Returns the argument as a number, unless it is a string by nature.
+    /// Returns the argument as a number; `None` if it is not a number or always has type string.
     pub(crate) fn number(&self, argument: usize, value: &Value<'_>) -> Option<f64> {
         if self.is_string(argument) { None } else { operators::number(value) }
     }
 
-    /// Calls `apply` with the compiled pattern; none if the pattern is invalid.
+    /// Calls `apply` with the compiled pattern; returns `None` if the pattern is invalid.
     pub(crate) fn with_regex<T>(
         &self,
         pattern: &str,
@@ -143,14 +144,14 @@ impl<'a> CallContext<'a> {
     }
 }
 
-/// One row under evaluation.
+/// A row that is being evaluated, with the state that all rows share.
 #[derive(Clone, Copy)]
 pub(crate) struct Evaluation<'a> {
     pub(crate) row: &'a dyn Row,
     pub(crate) runtime: &'a Runtime,
 }
 
-/// A row in which one field has another value, as in mvmap().
+/// A row in which the value of one field is replaced, as in `mvmap`.
 pub(crate) struct Bound<'a> {
     pub(crate) row: &'a dyn Row,
     pub(crate) slot: usize,
@@ -163,7 +164,7 @@ impl Row for Bound<'_> {
     }
 }
 
-/// A row as a search sees it.
+/// Presents a row to a compiled search.
 pub(crate) struct RowRecord<'a> {
     pub(crate) row: &'a dyn Row,
     pub(crate) slots: &'a [(String, usize)],
@@ -179,7 +180,7 @@ impl Record for RowRecord<'_> {
 }
 
 impl Node {
-    /// Returns the value for the row.
+    /// Evaluates the node on a row and returns the result.
     pub(crate) fn evaluate<'a>(&'a self, evaluation: Evaluation<'a>) -> Value<'a> {
         let on = |node: &'a Node| node.evaluate(evaluation);
         match self {
@@ -221,7 +222,7 @@ impl Node {
         }
     }
 
-    /// Returns the test whether a value equals one of a list.
+    /// Returns a node that tests whether a value equals any member of a list.
     pub(crate) fn among(value: Node, list: Vec<Node>) -> Self {
         let are_literals = list.iter().all(|member| member.literal().is_some());
         if list.len() < among::FEWEST || !are_literals {
@@ -231,8 +232,10 @@ impl Node {
         Self::Among(Box::new(value), Literals::new(literals.collect()))
     }
 
-    /// Returns the disjunction. Many comparisons of one field with literals, as a subsearch gives, become
-    /// one lookup: both are null where the field is, and else true or false.
+    /// Returns the disjunction of the parts.
+    ///
+    /// Many comparisons of one field with literals, as a subsearch returns them, become one hash
+    /// lookup. The result is the same: null if the field is null, otherwise true or false.
     pub(crate) fn any(parts: Vec<Node>) -> Self {
         let field_of = |part: &Node| match part {
             Self::Compare(CompareOp::Eq, operands) => match &**operands {
@@ -267,12 +270,12 @@ impl Node {
         Self::Or(lists.chain(rest).collect())
     }
 
-    /// Returns the truth for the row; none for null.
+    /// Evaluates the node on a row as a condition; returns `None` for null.
     pub(crate) fn truth(&self, evaluation: Evaluation<'_>) -> Option<bool> {
         operators::truth(&self.evaluate(evaluation))
     }
 
-    /// Returns the value of a literal.
+    /// Returns the value if the node is a literal.
     pub(crate) fn literal(&self) -> Option<&Value<'static>> {
         match self {
             Self::Constant(value) => Some(value),
@@ -283,8 +286,8 @@ impl Node {
 
 impl Call {
     fn evaluate<'a>(&'a self, evaluation: Evaluation<'a>) -> Value<'a> {
-        // Functions whose result may be many times what they take ask by themselves before they make
-        // it; this catches what grows step by step.
+        // Functions whose result can be many times the size of their input check the limit before
+        // they build it. This check catches values that grow step by step.
         limits::bounded(self.function.doc.name, self.unbounded(evaluation))
     }
 
@@ -302,7 +305,7 @@ impl Call {
             prepared: &self.prepared,
             strings: self.strings,
         };
-        // Most calls have few arguments: these need no allocation.
+        // Most calls have at most four arguments, which fit on the stack without an allocation.
         let mut few: [Value<'a>; 4] = [const { Value::Null }; 4];
         if let Some(few) = few.get_mut(..self.arguments.len()) {
             for (value, argument) in few.iter_mut().zip(&self.arguments) {
@@ -316,17 +319,17 @@ impl Call {
     }
 }
 
-/// Returns a Boolean, or null for none.
+/// Returns a Boolean value, or null for `None`.
 pub(crate) fn boolean<'a>(truth: Option<bool>) -> Value<'a> {
     truth.map_or(Value::Null, Value::Bool)
 }
 
-/// Returns a number, or null for none.
+/// Returns a number value, or null for `None`.
 pub(crate) fn number<'a>(number: Option<f64>) -> Value<'a> {
     number.map_or(Value::Null, Value::Number)
 }
 
-/// Returns whether the value equals some of the others; null if it is null.
+/// Returns whether the value equals any of the others; null if the value is null.
 pub(crate) fn any_equal<'a>(
     value: &Value<'_>,
     others: impl IntoIterator<Item = Value<'a>>,
@@ -338,13 +341,13 @@ pub(crate) fn any_equal<'a>(
     Some(others.any(|other| operators::compare(CompareOp::Eq, value, &other) == Some(true)))
 }
 
-/// Returns whether the text is like the pattern; null if either is null.
+/// Returns whether the text matches the `LIKE` pattern; null if either is null.
 pub(crate) fn like<'a>(text: &Value<'_>, pattern: &Value<'_>) -> Value<'a> {
     let Some(pattern) = pattern.to_text() else { return Value::Null };
     boolean(operators::any_text(text, |text| operators::like(&pattern, text)))
 }
 
-/// Returns a value that borrows from a literal.
+/// Returns a value that borrows from the literal.
 fn constant<'a>(value: &'a Value<'static>) -> Value<'a> {
     match value {
         Value::Text(text) => Value::text(text.as_ref()),
@@ -352,7 +355,7 @@ fn constant<'a>(value: &'a Value<'static>) -> Value<'a> {
     }
 }
 
-/// Conjunction in three-valued logic; stops at the first false.
+/// Returns the conjunction in three-valued logic. Stops at the first false.
 fn all(truths: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
     let mut result = Some(true);
     for truth in truths {

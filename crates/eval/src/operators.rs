@@ -1,6 +1,7 @@
-//! The operators of eval over values: one place for SPL's coercions.
+//! The operators of eval on values. This module implements SPL's type coercions.
 //!
-//! Null in, null out. Text that looks like a number is one; see [`number`].
+//! An operator returns null if an operand is null. Text that looks like a number counts as a
+//! number; see [`number`].
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -10,7 +11,7 @@ use spilltrail_spl::CompareOp;
 
 use crate::limits;
 
-/// An arithmetic operator that takes numbers only.
+/// An arithmetic operator that accepts only numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arithmetic {
     Subtract,
@@ -20,7 +21,7 @@ pub(crate) enum Arithmetic {
 }
 
 impl Arithmetic {
-    /// Returns the result; dividing by zero gives null, also for `%`.
+    /// Returns the result. Division by zero and `%` by zero return null.
     pub(crate) fn apply(self, left: &Value<'_>, right: &Value<'_>) -> Value<'static> {
         let (Some(left), Some(right)) = (number(left), number(right)) else { return Value::Null };
         match self {
@@ -33,8 +34,8 @@ impl Arithmetic {
     }
 }
 
-/// Returns the number that a value is or looks like. Text `NaN` counts, as Splunk documents for
-/// fields that hold it (isnum).
+/// Returns the value as a number, if it is one or looks like one. The text `NaN` counts as a
+/// number, as Splunk documents for fields that contain it (`isnum`).
 pub(crate) fn number(value: &Value<'_>) -> Option<f64> {
     match value {
         Value::Text(text) if text == "NaN" => Some(f64::NAN),
@@ -42,7 +43,7 @@ pub(crate) fn number(value: &Value<'_>) -> Option<f64> {
     }
 }
 
-/// Returns the truth of a condition: none for null and for text that is no number.
+/// Returns the truth of a condition; `None` for null and for text that is not a number.
 pub(crate) fn truth(value: &Value<'_>) -> Option<bool> {
     match value {
         Value::Bool(truth) => Some(*truth),
@@ -50,8 +51,9 @@ pub(crate) fn truth(value: &Value<'_>) -> Option<bool> {
     }
 }
 
-/// Returns `left + right`: the sum of two numbers, or two strings joined. A number and text that is
-/// none gives null, unless the text is a string by nature (`*_string`), such as a literal.
+/// Returns `left + right`: the sum of two numbers, or the concatenation of two strings. A number
+/// plus text that is not a number is null, unless the text always has type string (`*_string`), as
+/// a literal does.
 pub(crate) fn add<'a>(
     left: Value<'a>,
     right: Value<'a>,
@@ -75,7 +77,7 @@ fn is_text(value: &Value<'_>) -> bool {
     matches!(value, Value::Text(_))
 }
 
-/// Returns the printed forms joined; null if any is null.
+/// Returns the concatenation of the values as text; null if any value is null.
 pub(crate) fn concat<'a>(parts: &[Value<'_>]) -> Value<'a> {
     let texts: Option<Vec<_>> = parts.iter().map(Value::to_text).collect();
     let Some(texts) = texts else { return Value::Null };
@@ -83,8 +85,8 @@ pub(crate) fn concat<'a>(parts: &[Value<'_>]) -> Value<'a> {
     if limits::allows(".", bytes) { Value::text(texts.concat()) } else { Value::Null }
 }
 
-/// Compares: as numbers if both look like numbers, else by bytes. A multivalue satisfies a
-/// comparison if any of its members does.
+/// Compares two values: as numbers if both look like numbers, otherwise by bytes. A multivalue
+/// satisfies a comparison if any of its members does.
 pub(crate) fn compare(op: CompareOp, left: &Value<'_>, right: &Value<'_>) -> Option<bool> {
     match (left, right) {
         (Value::Null, _) | (_, Value::Null) => None,
@@ -94,7 +96,7 @@ pub(crate) fn compare(op: CompareOp, left: &Value<'_>, right: &Value<'_>) -> Opt
         (other, Value::Multi(members)) => {
             any(members, |member| compare(op, other, &Value::Text(Cow::Borrowed(member))))
         }
-        // A Boolean meets the number 1 or 0, or the words that tostring() gives.
+        // A Boolean equals the number 1 or 0, or the words that `tostring` returns for it.
         (Value::Bool(truth), Value::Text(text)) | (Value::Text(text), Value::Bool(truth)) => {
             let spelled = match text.to_ascii_lowercase().as_str() {
                 "true" | "1" => Some(true),
@@ -146,7 +148,8 @@ fn holds(op: CompareOp, order: Ordering) -> bool {
     }
 }
 
-/// Calls `test` with the printed form, or with each member until one passes; null gives null.
+/// Calls `test` with the text of the value, or with each member until one passes. Returns `None`
+/// for null.
 pub(crate) fn any_text(value: &Value<'_>, test: impl Fn(&str) -> bool) -> Option<bool> {
     match value {
         Value::Null => None,
@@ -155,8 +158,8 @@ pub(crate) fn any_text(value: &Value<'_>, test: impl Fn(&str) -> bool) -> Option
     }
 }
 
-/// Returns true if `text` as a whole is like `pattern`: `%` is any run, `_` one character, all else
-/// itself, a backslash too.
+/// Returns true if the whole `text` matches the `LIKE` pattern: `%` matches any run of characters,
+/// `_` matches one character, and everything else, including a backslash, matches itself.
 pub(crate) fn like(pattern: &str, text: &str) -> bool {
     if pattern.contains('_') {
         return like_by_characters(pattern, text);
@@ -172,7 +175,8 @@ pub(crate) fn like(pattern: &str, text: &str) -> bool {
     true
 }
 
-/// As [`like`], for patterns with `_`: after a mismatch the last `%` takes one character more.
+/// Implements [`like`] for patterns with `_`. After a mismatch, it backtracks to the last `%` and
+/// lets it match one more character.
 fn like_by_characters(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     let mut retry = None;

@@ -1,7 +1,7 @@
-//! Regular expressions as Splunk has them: PCRE over UTF-8, with limits.
+//! Regular expressions compatible with Splunk: PCRE on UTF-8 text, with limits.
 //!
-//! A pattern that needs more steps on a value than the limit allows does not match that value;
-//! [`exceeded`] counts how often that happened.
+//! If matching a value exceeds a limit, the pattern does not match that value. [`exceeded`] returns
+//! how often that happened.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,19 +13,19 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span};
 
 use super::limits;
 
-/// How many steps and how much heap (KiB) one match may take; Splunk's own limits in limits.conf
-/// are `match_limit` 100000 and `depth_limit` 1000 for extractions.
+/// Limits of one match: number of steps, and heap in KiB. For comparison, Splunk's limits for
+/// extractions in `limits.conf` are `match_limit` 100000 and `depth_limit` 1000.
 const LIMITS: &str = "(*LIMIT_MATCH=1000000)(*LIMIT_HEAP=20000)";
-/// How much stack compiled code may use for one match.
+/// Maximum stack size in bytes of JIT-compiled code during one match.
 const JIT_STACK: usize = 1 << 20;
-/// How many patterns that come from data are kept compiled.
+/// Maximum number of patterns from data whose compiled form is cached.
 const CACHED: usize = 128;
-/// Longest pattern taken from data.
+/// Maximum length in bytes of a pattern from data.
 const LONGEST: usize = 64 * 1024;
 
 static EXCEEDED: AtomicU64 = AtomicU64::new(0);
 
-/// Returns how many matches of this process were given up because of the limits.
+/// Returns the number of matches in this process that were abandoned because of a limit.
 #[must_use]
 pub fn exceeded() -> u64 {
     EXCEEDED.load(Ordering::Relaxed)
@@ -42,7 +42,7 @@ impl Regex {
     ///
     /// # Errors
     ///
-    /// Returns what PCRE2 says about the pattern, and the byte of the pattern where it stopped.
+    /// Returns PCRE2's message and the byte offset of the problem in the pattern.
     pub fn new(pattern: &str) -> Result<Self, RegexError> {
         let limited = format!("{LIMITS}{pattern}");
         let regex = RegexBuilder::new()
@@ -58,7 +58,7 @@ impl Regex {
     ///
     /// # Errors
     ///
-    /// Returns a diagnostic at `span` with PCRE2's own words.
+    /// Returns a diagnostic at `span` that contains PCRE2's message.
     pub fn compile(pattern: &str, span: Span) -> Result<Self, Diagnostic> {
         Self::new(pattern).map_err(|error| {
             Diagnostic::error(Code::BAD_REGEX, format!("invalid regular expression `{pattern}`"))
@@ -73,14 +73,13 @@ impl Regex {
         settle(self.regex.is_match(text.as_bytes())).unwrap_or(false)
     }
 
-    /// Returns the names of the groups by number; group 0 is the whole match.
+    /// Returns the names of the groups, indexed by group number. Group 0 is the whole match.
     #[must_use]
     pub fn group_names(&self) -> &[Option<String>] {
         self.regex.capture_names()
     }
 
-    /// Calls `visit` with each match in `text` that does not overlap the one before, until it
-    /// returns false.
+    /// Calls `visit` with each non-overlapping match in `text`, until `visit` returns false.
     pub fn each_match(&self, text: &str, mut visit: impl FnMut(&Captures<'_>) -> bool) {
         let mut locations = self.regex.capture_locations();
         let mut from = 0;
@@ -89,7 +88,7 @@ impl Regex {
             let found = self.regex.captures_read_at(&mut locations, text.as_bytes(), from);
             let Some(Some(found)) = settle(found) else { return };
             let (start, end) = (found.start(), found.end());
-            // An empty match right behind the last match is not a new one.
+            // An empty match directly after the previous match is not a match of its own.
             let repeated = start == end && last_end == Some(end);
             if !repeated && !visit(&Captures { text, locations: &locations }) {
                 return;
@@ -99,8 +98,9 @@ impl Regex {
         }
     }
 
-    /// Returns `text` with every match replaced; `\1` … `\9` in `replacement` are groups, `\0` the
-    /// whole match. `None` if nothing matched, or `function` may not make what it would become.
+    /// Returns `text` with every match replaced. In `replacement`, `\1` … `\9` are groups, and `\0`
+    /// is the whole match. Returns `None` if nothing matched. `function` is the name to report if
+    /// the result exceeds the size limit.
     #[must_use]
     pub fn replace_all(
         &self,
@@ -111,8 +111,8 @@ impl Regex {
         self.replace_matches(function, text, replacement, 0..usize::MAX)
     }
 
-    /// Replaces, as [`Regex::replace_all`] does, the matches whose numbers, counted from 0, are in
-    /// `numbers`. `None` if there is no such match, too.
+    /// Replaces only the matches whose 0-based numbers are in `numbers`, otherwise like
+    /// [`Regex::replace_all`]. Returns `None` if no match has such a number.
     #[must_use]
     pub fn replace_matches(
         &self,
@@ -147,13 +147,13 @@ pub struct Captures<'a> {
 }
 
 impl<'a> Captures<'a> {
-    /// Returns the text of the group, if it took part in the match.
+    /// Returns the text of the group; `None` if the group did not participate in the match.
     #[must_use]
     pub fn get(&self, group: usize) -> Option<&'a str> {
         self.text.get(self.range(group)?)
     }
 
-    /// Returns where the group matched, if it took part in the match.
+    /// Returns the byte range of the group; `None` if the group did not participate in the match.
     #[must_use]
     pub fn range(&self, group: usize) -> Option<Range<usize>> {
         let (start, end) = self.locations.get(group)?;
@@ -161,13 +161,13 @@ impl<'a> Captures<'a> {
     }
 }
 
-/// Why a pattern was refused.
+/// The error of a pattern that does not compile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}{}", .offset.map(|at| format!(" at character {at}")).unwrap_or_default())]
 pub struct RegexError {
     /// PCRE2's message.
     pub message: String,
-    /// Byte of the pattern.
+    /// Byte offset of the problem in the pattern, if known.
     pub offset: Option<usize>,
 }
 
@@ -181,14 +181,14 @@ impl RegexError {
     }
 }
 
-/// A bounded store of compiled patterns that come from data.
+/// A bounded cache of compiled patterns that come from data.
 #[derive(Debug, Default)]
 pub(crate) struct RegexCache {
     compiled: Mutex<HashMap<String, Option<Arc<Regex>>>>,
 }
 
 impl RegexCache {
-    /// Returns the compiled pattern, or none if it is invalid or overlong.
+    /// Returns the compiled pattern; `None` if it is invalid or too long.
     pub(crate) fn get(&self, pattern: &str) -> Option<Arc<Regex>> {
         if pattern.len() > LONGEST {
             return None;
@@ -197,7 +197,7 @@ impl RegexCache {
         if let Some(known) = compiled.get(pattern) {
             return known.clone();
         }
-        // Forgetting everything is cheap and rare: data seldom holds that many patterns.
+        // Clearing the whole cache is simple and rare: data seldom contains that many patterns.
         if compiled.len() >= CACHED {
             compiled.clear();
         }

@@ -1,23 +1,24 @@
-//! What is known about an expression's results before it runs.
+//! Infers the types of expressions before they run.
 
 use serde::{Deserialize, Serialize};
 use spilltrail_event::Kind;
 
-/// What an expression yields, as far as its text and the kinds of its fields tell.
+/// The kind of an expression's results, inferred from its text and the kinds of its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ResultKind {
-    /// True, false or null; it may not be stored in a field.
+    /// True, false or null. Cannot be stored in a field.
     Bool,
-    /// Every result that is not null is a number.
+    /// A number or null.
     Number,
-    /// A single value, of which some may be numbers.
+    /// A single value; some rows may have numbers.
     Text,
     /// Possibly several values.
     Multi,
 }
 
 impl ResultKind {
-    /// Returns the kind of the field that the results are stored in; Booleans may not be stored.
+    /// Returns the kind of the field that stores the results; `None` for Booleans, which cannot be
+    /// stored.
     #[must_use]
     pub fn stored(self) -> Option<Kind> {
         match self {
@@ -29,28 +30,28 @@ impl ResultKind {
     }
 }
 
-/// The finer classes that inference works with.
+/// Types used during inference, finer than [`ResultKind`].
 ///
-/// Text of a field is untyped: it is a number if it looks like one. A string literal, and what a
-/// text function returns, is a string whatever it looks like.
+/// The text of a field is untyped: it counts as a number if it looks like one. String literals and
+/// results of text functions are strings, even if they look like numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Type {
-    /// Certainly null.
+    /// Always null.
     Null,
     /// True, false or null.
     Bool,
     /// A number or null.
     Number,
-    /// A string or null, never taken for a number by `+`, `isnum` and their like.
+    /// A string or null, which `+`, `isnum` and similar functions never treat as a number.
     String,
-    /// A single value of any class.
+    /// A single value of any type.
     Untyped,
     /// Possibly several values.
     Multi,
 }
 
 impl Type {
-    /// Returns the type of a field of this kind.
+    /// Returns the type of the values of a field of this kind.
     pub(crate) fn of_field(kind: Kind) -> Self {
         match kind {
             Kind::Number => Self::Number,
@@ -59,7 +60,7 @@ impl Type {
         }
     }
 
-    /// Returns the type of a value that is of this type or of the other.
+    /// Returns the type of a value that has either this type or the other.
     pub(crate) fn or(self, other: Self) -> Self {
         match (self, other) {
             (left, right) if left == right => left,
@@ -69,12 +70,12 @@ impl Type {
         }
     }
 
-    /// Returns the type of any of the values.
+    /// Returns the type of a value that has any one of these types.
     pub(crate) fn any(types: impl IntoIterator<Item = Self>) -> Self {
         types.into_iter().fold(Self::Null, Self::or)
     }
 
-    /// Returns what callers need to know.
+    /// Returns the result kind of this type.
     pub(crate) fn result_kind(self) -> ResultKind {
         match self {
             Self::Bool => ResultKind::Bool,

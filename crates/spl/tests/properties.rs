@@ -88,7 +88,7 @@ const PIECES: &[&str] = &[
     "\\|",
 ];
 
-/// A small random number generator with a fixed sequence, so that a failure is reproducible.
+/// A small deterministic random number generator, so that a failure is reproducible.
 struct Random(u64);
 
 impl Random {

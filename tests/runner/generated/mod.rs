@@ -1,7 +1,7 @@
-//! The generated pages of the book: written where `BLESS` is set, compared otherwise.
+//! Tests that the generated pages of the book are up to date. With `BLESS` set, writes them.
 //!
-//! Documentation of commands, functions and diagnostics stands beside their code as data; [`pages`]
-//! makes Markdown of it. A few hand-written files have a generated part between two markers.
+//! The documentation of commands, functions and diagnostics is data next to their code. [`pages`]
+//! converts it to Markdown. A few hand-written files contain a generated part between two markers.
 
 mod pages;
 
@@ -11,17 +11,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// Folders whose Markdown files are generated, all of them.
+/// Folders in which all Markdown files are generated.
 const FOLDERS: &[&str] = &["docs/src/reference/commands", "docs/src/errors"];
 
 const BEGIN: &str = "<!-- generated: cargo xtask codegen -->";
 const END: &str = "<!-- end of the generated part -->";
 
-/// What stands in a file.
+/// The generated content of a file.
 enum Content {
-    /// All of it is generated.
+    /// The whole file is generated.
     Whole(String),
-    /// Only what is between the markers.
+    /// Only the part between the markers is generated.
     Part(String),
 }
 
@@ -66,7 +66,7 @@ fn write(file: &Path, text: &str) -> Result<()> {
     fs::write(file, text).with_context(|| file.display().to_string())
 }
 
-/// Returns `text` with what is between the markers replaced.
+/// Returns `text` with the part between the markers replaced by `part`.
 fn with_part(text: &str, part: &str) -> Result<String> {
     let (before, rest) =
         text.split_once(BEGIN).context("the marker of the beginning is missing")?;
@@ -74,7 +74,7 @@ fn with_part(text: &str, part: &str) -> Result<String> {
     Ok(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", part.trim()))
 }
 
-/// Returns the files of generated folders that nothing generates any more.
+/// Returns the files in generated folders that are no longer generated.
 fn left_over(repository: &Path, pages: &BTreeMap<PathBuf, Content>) -> Result<Vec<PathBuf>> {
     let mut left_over = Vec::new();
     for folder in FOLDERS {

@@ -1,4 +1,4 @@
-//! Markdown from the registries of commands, functions and diagnostics.
+//! Generates Markdown from the registries of commands, functions and diagnostics.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use spilltrail_search::stats::{self, StatsFunction};
 
 use super::Content;
 
-/// Returns all pages by their paths below the repository.
+/// Returns all pages by their paths relative to the repository.
 pub(super) fn all() -> BTreeMap<PathBuf, Content> {
     let mut pages = BTreeMap::new();
     let mut whole = |path: String, text: String| {
@@ -36,7 +36,7 @@ pub(super) fn all() -> BTreeMap<PathBuf, Content> {
     pages
 }
 
-/// What is there, in figures and names.
+/// Returns the numbers of commands and functions, and the names of the commands.
 fn coverage() -> String {
     let commands: Vec<&str> = COMMANDS.iter().map(|entry| entry.doc.name).collect();
     format!(
@@ -215,7 +215,7 @@ fn summary() -> String {
     text
 }
 
-/// Every difference that is written beside its code.
+/// Returns every documented difference from Splunk.
 fn differences() -> String {
     let mut text = String::new();
     let mut add = |name: &str, differs: &[&str]| {

@@ -1,4 +1,4 @@
-//! Files as CloudTrail delivers them: an account's and region's events of an hour in one object.
+//! Packs events into files as CloudTrail delivers them: one object per account, region and hour.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -11,11 +11,11 @@ use super::Day;
 
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// Returns paths below the samples' folder with the files' bytes.
+/// Returns the paths of the files, relative to the samples folder, and their bytes.
 ///
-/// An object is named for the time of its delivery, a few minutes after the hour, so that the day's
-/// last events are in the next day's folder. Within an object the order is as good as random, as it
-/// is with CloudTrail.
+/// The name of an object contains its delivery time, a few minutes after the hour, so the last
+/// events of the day are in the folder of the next day. Events in an object are in random order, as
+/// in CloudTrail.
 pub(super) fn pack(day: &mut Day) -> Result<Vec<(String, Vec<u8>)>> {
     let mut objects: BTreeMap<(&str, &str, u64), Vec<&Value>> = BTreeMap::new();
     for event in &day.events {
@@ -37,7 +37,7 @@ pub(super) fn pack(day: &mut Day) -> Result<Vec<(String, Vec<u8>)>> {
     Ok(files)
 }
 
-/// Compresses without a time, so that equal logs make equal files.
+/// Compresses a document without a timestamp, so that equal logs produce equal files.
 fn compress(document: &Value) -> Result<Vec<u8>> {
     let mut encoder =
         GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::best());

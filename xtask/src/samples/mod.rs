@@ -1,8 +1,9 @@
-//! Sample logs: one day of two AWS accounts as CloudTrail delivers it, with a theft of data in it.
+//! Generates sample logs: one day of two AWS accounts as CloudTrail delivers it, including a data
+//! theft.
 //!
-//! All of it is made up, and the same on every run. [`write()`] makes the events ([`traffic`] the
-//! ordinary ones, [`theft`] the planted ones), packs them into files ([`delivery`]) and writes the
-//! story with the places to look at into a README ([`readme`]).
+//! All data is fictional, and identical on every run. [`write()`] generates the ordinary events
+//! ([`traffic`]) and the planted ones ([`theft`]), packs them into files ([`delivery`]), and
+//! describes them in a README that says where to find the planted events ([`readme`]).
 
 mod delivery;
 mod random;
@@ -20,17 +21,17 @@ use serde_json::Value;
 use random::Random;
 use record::Call;
 
-/// The shop: applications, their data, their builds.
+/// Account of the shop: its applications, their data and their builds.
 const SHOP: &str = "111122223333";
-/// Reports and data pipelines.
+/// Account for reports and data pipelines.
 const ANALYTICS: &str = "444455556666";
-/// An account that is nobody's here.
+/// Account that does not belong to the organization.
 const STRANGER: &str = "123456789012";
 
 const HOME_REGION: &str = "eu-central-1";
 const GLOBAL_REGION: &str = "us-east-1";
 
-/// What was written.
+/// Numbers of the files, events and bytes that were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Written {
     pub(super) files: usize,
@@ -38,7 +39,7 @@ pub(super) struct Written {
     pub(super) bytes: usize,
 }
 
-/// The day as it grows.
+/// The events and notes generated so far.
 #[derive(Debug)]
 struct Day {
     random: Random,
@@ -46,7 +47,7 @@ struct Day {
     notes: Vec<Note>,
 }
 
-/// An event and where it is delivered.
+/// An event with its time and the account and region where it is delivered.
 #[derive(Debug)]
 struct Event {
     at: u64,
@@ -55,14 +56,14 @@ struct Event {
     record: Value,
 }
 
-/// Something for the README.
+/// An entry of the README about one planted event or group of events.
 #[derive(Debug)]
 struct Note {
     kind: NoteKind,
     what: String,
-    /// The detection that must report it, or the reason why none does.
+    /// Name of the detection that must report the event, or the reason why none does.
     verdict: String,
-    /// The index of its event, or of the first one.
+    /// Index of the event, or of the first event of the group.
     event: usize,
 }
 
@@ -79,7 +80,7 @@ impl Day {
         self.events.push(Event { at, account, region, record });
     }
 
-    /// Adds a call that the README names.
+    /// Adds a call that the README mentions.
     fn noted(&mut self, call: Call<'_>, kind: NoteKind, what: &str, verdict: &str) {
         let event = self.events.len();
         self.notes.push(Note { kind, what: what.into(), verdict: verdict.into(), event });
@@ -94,7 +95,7 @@ fn make() -> Day {
     day
 }
 
-/// Writes the samples into a folder, which is emptied of older ones first.
+/// Writes the samples into a folder, after deleting older samples from it.
 pub(super) fn write(folder: &Path) -> Result<Written> {
     let mut day = make();
     let text = readme::text(&day);
@@ -124,7 +125,8 @@ mod tests {
 
     use super::*;
 
-    /// Files by path within the folder, logs inflated: the compressor may change, the logs not.
+    /// Returns files by relative path, with decompressed logs: the output of the compressor may
+    /// change, but the logs must not.
     fn read(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
         let mut folders = vec![folder.to_owned()];

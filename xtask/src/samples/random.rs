@@ -1,6 +1,6 @@
-//! Random numbers that are the same on every machine, for ever: SplitMix64.
+//! A random number generator (SplitMix64) that returns the same numbers on every machine.
 
-/// A generator; equal seeds give equal sequences.
+/// A generator. Equal seeds produce equal sequences.
 #[derive(Debug)]
 pub(super) struct Random(u64);
 
@@ -17,12 +17,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Returns a number from `low` to `high`, both included.
+    /// Returns a number from `low` to `high`, inclusive.
     pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)
     }
 
-    /// Returns true once in `n` times.
+    /// Returns true with a probability of 1 in `n`.
     pub(super) fn one_in(&mut self, n: u64) -> bool {
         self.next().is_multiple_of(n)
     }

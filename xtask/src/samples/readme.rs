@@ -1,4 +1,5 @@
-//! The README beside the samples: what is in them and where, taken from the events themselves.
+//! Generates the README of the samples from the events, with the contents of the logs and where
+//! to find them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -6,7 +7,7 @@ use std::fmt::Write;
 use super::record::time;
 use super::{ANALYTICS, Day, Note, NoteKind, SHOP, STRANGER};
 
-/// Returns the README's text.
+/// Returns the text of the README.
 pub(super) fn text(day: &Day) -> String {
     let mut text = format!(
         "# Sample logs\n\n\

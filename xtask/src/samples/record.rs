@@ -1,13 +1,13 @@
-//! CloudTrail records: who calls, what is called, and the JSON that CloudTrail would deliver.
+//! CloudTrail records: the caller, the call, and the JSON that CloudTrail would deliver.
 
 use serde_json::{Map, Value, json};
 
 use super::random::Random;
 
-/// The day of the samples.
+/// Date of the sample events.
 pub(super) const DAY: &str = "2026-03-17";
 
-/// Somebody who calls.
+/// The identity that makes a call.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) account: &'static str,
@@ -17,7 +17,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Returns an IAM user with a long-lived key.
+    /// Returns an IAM user with a long-term access key.
     pub(super) fn user(
         account: &'static str,
         name: &str,
@@ -35,7 +35,7 @@ impl Caller {
         Self { account, identity, source_ip: source_ip.into(), user_agent: user_agent.into() }
     }
 
-    /// Returns a session of a role.
+    /// Returns a session of an IAM role.
     pub(super) fn role(
         account: &'static str,
         (role, session): (&str, &str),
@@ -71,7 +71,7 @@ impl Caller {
         Self { account, identity, source_ip: source_ip.into(), user_agent: user_agent.into() }
     }
 
-    /// Returns a service of AWS that acts for itself.
+    /// Returns an AWS service that acts on its own behalf.
     pub(super) fn service(account: &'static str, name: &str) -> Self {
         let host = format!("{name}.amazonaws.com");
         let identity = json!({ "type": "AWSService", "invokedBy": host });
@@ -79,14 +79,14 @@ impl Caller {
     }
 }
 
-/// One call; what is not set has the usual value of a management call that succeeded.
+/// One call. Fields that are not set have the usual values of a successful management call.
 #[derive(Debug, Clone)]
 pub(super) struct Call<'a> {
     pub(super) caller: &'a Caller,
     /// Seconds since midnight.
     pub(super) at: u64,
     pub(super) region: &'a str,
-    /// The service, without `.amazonaws.com`.
+    /// Name of the service, without `.amazonaws.com`.
     pub(super) service: &'a str,
     pub(super) name: &'a str,
     pub(super) request: Value,
@@ -127,7 +127,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Returns a call that only reads; CloudTrail does not log what it returned.
+    /// Returns a call that only reads. CloudTrail does not log the response of such calls.
     pub(super) fn read(
         caller: &'a Caller,
         at: u64,
@@ -137,12 +137,12 @@ impl<'a> Call<'a> {
         Self { read_only: true, ..Self::write(caller, at, name, request, Value::Null) }
     }
 
-    /// Returns the same call, refused.
+    /// Returns the same call with an error instead of a response.
     pub(super) fn refused(self, code: &'a str, message: &'a str) -> Self {
         Self { response: Value::Null, error: Some((code, message)), ..self }
     }
 
-    /// Returns the record in the order of keys that CloudTrail has.
+    /// Returns the record as JSON, with keys in CloudTrail's order.
     pub(super) fn record(self, random: &mut Random) -> Value {
         let caller = self.caller;
         let mut record = Map::new();
@@ -195,7 +195,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Returns the id of a role, which is the same wherever the role appears.
+/// Returns the id of a role, which is always the same for the same account and role.
 pub(super) fn role_id(account: &str, role: &str) -> String {
     format!("AROAEXAMPLE{}", fixed(&[account, role]).upper(10))
 }
@@ -204,21 +204,21 @@ fn user_id(account: &str, name: &str) -> String {
     format!("AIDAEXAMPLE{}", fixed(&[account, name]).upper(10))
 }
 
-/// Returns a generator that depends on some names only.
+/// Returns a generator whose seed depends only on the names.
 fn fixed(names: &[&str]) -> Random {
     let bytes = names.iter().flat_map(|name| name.bytes().chain([0]));
-    // FNV-1a.
+    // The seed is the FNV-1a hash of the names.
     Random::new(bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     }))
 }
 
-/// Returns seconds since midnight as CloudTrail writes the time.
+/// Returns a time, given in seconds since midnight, in CloudTrail's format.
 pub(super) fn time(at: u64) -> String {
     format!("{DAY}T{:02}:{:02}:{:02}Z", at / 3600, at / 60 % 60, at % 60)
 }
 
-/// Services raise the version of their records at their own pace.
+/// Returns the record version of a service: services update their versions independently.
 fn version(service: &str) -> &'static str {
     match service {
         "ec2" | "s3" => "1.10",

@@ -1,4 +1,4 @@
-//! The planted theft, and what looks like it and is none.
+//! The planted theft, and harmless events that look similar.
 
 use serde_json::{Value, json};
 
@@ -8,9 +8,9 @@ use super::{ANALYTICS, Day, GLOBAL_REGION, SHOP, STRANGER, traffic};
 
 const CLI: &str = "aws-cli/2.15.30 Python/3.11.8 Linux/6.5.0-26-generic exe/x86_64.ubuntu.22";
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:124.0) Gecko/20100101 Firefox/124.0";
-/// Where the thief comes from.
+/// Source address of the thief.
 const THIEF: &str = "203.0.113.200";
-/// How many objects the burst takes.
+/// Number of objects that the burst reads.
 const BURST: u64 = 400;
 
 pub(super) const GET_OBJECT: &str = "AWS Exfiltration via Anomalous GetObject API Activity";
@@ -30,9 +30,9 @@ fn hms(hours: u64, minutes: u64, seconds: u64) -> u64 {
     hours * 3600 + minutes * 60 + seconds
 }
 
-/// A stolen key looks around and then reads a bucket empty.
+/// Adds the use of a stolen key: it explores the account, then reads all objects of a bucket.
 fn burst(day: &mut Day) {
-    // The user of the ordinary traffic, from elsewhere and with another tool.
+    // The same user as in the ordinary traffic, with another address and another tool.
     let thief =
         Caller { source_ip: THIEF.into(), user_agent: CLI.into(), ..traffic::report_sync() };
     let mut hello = Call::read(&thief, hms(13, 4, 11), ("sts", "GetCallerIdentity"), Value::Null);
@@ -62,7 +62,7 @@ fn burst(day: &mut Day) {
     });
 }
 
-/// An administrator's session, taken over, hands out disks.
+/// Adds the hijacked session of an administrator, which shares disks with other accounts.
 fn shares(day: &mut Day) {
     let admin = Caller::role(SHOP, ("infrastructure-admin", "ops-session"), THIEF, CLI);
     let image = json!("ami-0c4f7a1d92be83560");
@@ -126,7 +126,7 @@ fn shares(day: &mut Day) {
     );
 }
 
-/// In the other account, DataSync is set to copy the curated data.
+/// Adds a DataSync task in the other account that copies the curated data.
 fn datasync(day: &mut Day) {
     let analyst = Caller::role(ANALYTICS, ("data-engineer", "notebook-7"), THIEF, CLI);
     let location =

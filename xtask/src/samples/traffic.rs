@@ -1,5 +1,5 @@
-//! An ordinary day: applications that read and write objects, services that take roles, a monitoring
-//! tool that lists everything, a build server that deploys, people who log in and look around.
+//! Ordinary traffic of a day: applications read and write objects, services assume roles, a
+//! monitoring tool lists resources, a build server deploys, and people log in and look around.
 
 use serde_json::{Value, json};
 
@@ -13,15 +13,15 @@ const GO: &str = "aws-sdk-go-v2/1.26.0 os/linux lang/go#1.22.1 md/GOARCH#amd64 a
 const TERRAFORM: &str =
     "APN/1.0 HashiCorp/1.0 Terraform/1.7.5 (+https://www.terraform.io) aws-sdk-go-v2/1.26.0";
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:124.0) Gecko/20100101 Firefox/124.0";
-/// A bin of the detection that counts reads, in seconds.
+/// Length in seconds of the time bins of the detection that counts reads.
 const TEN_MINUTES: u64 = 600;
 
-/// An application that reads objects all day.
+/// An application that reads objects throughout the day.
 struct Reader {
     caller: Caller,
     bucket: &'static str,
     key: &'static str,
-    /// Fewest and most reads in ten minutes.
+    /// Minimum and maximum number of reads in ten minutes.
     reads: (u64, u64),
 }
 
@@ -39,7 +39,8 @@ pub(super) fn add(day: &mut Day) {
     cross_account(day);
 }
 
-/// The identity whose key is stolen later; until then it copies a few reports in each interval.
+/// Returns the identity whose key is stolen later. Before that, it copies a few reports in each
+/// interval.
 pub(super) fn report_sync() -> Caller {
     Caller::user(SHOP, "report-sync", "198.51.100.40", PYTHON)
 }
@@ -405,7 +406,7 @@ fn instances(day: &mut Day) {
     }
 }
 
-/// Services read the few secrets that they need.
+/// Adds services that read the few secrets that they need.
 fn secrets(day: &mut Day) {
     let caller = Caller::role(SHOP, ("order-service", "order-service"), "198.51.100.13", GO);
     for hour in 0..24 {
@@ -417,7 +418,8 @@ fn secrets(day: &mut Day) {
     }
 }
 
-/// The analytics account takes a role in the shop: each account logs it, with the same shared id.
+/// Adds the analytics account assuming a role in the shop account. Both accounts log the call, with
+/// the same shared id.
 fn cross_account(day: &mut Day) {
     let runner = Caller::role(ANALYTICS, ("report-runner", "hourly"), "198.51.100.51", PYTHON);
     let id = runner.identity["principalId"].clone();

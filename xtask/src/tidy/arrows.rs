@@ -1,5 +1,5 @@
-//! Which crate may use which: data flows one way, the language builds without the engine, and the edge
-//! does not know it.
+//! Checks the dependencies between crates: data flows in one direction, and neither the language
+//! crates nor the edge depend on the engine.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,22 +7,23 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// What a crate of ours may use.
+/// The dependencies that a workspace crate may have.
 struct Rule {
     name: &'static str,
-    /// Crates of ours.
+    /// Workspace crates that it may use.
     uses: &'static [&'static str],
     engine: Engine,
 }
 
-/// What a crate may use of what is not ours.
+/// The external crates that a crate may use.
 #[derive(Clone, Copy)]
 enum Engine {
-    /// Anything.
+    /// Any external crate.
     Allowed,
-    /// A runtime, but neither DataFusion nor Arrow nor a client of S3: an edge asks, and prints.
+    /// An async runtime, but not DataFusion, Arrow or an S3 client: an edge only sends requests and
+    /// prints results.
     RuntimeOnly,
-    /// Nothing that builds slowly: Arrow's arrays at most.
+    /// No crates that are slow to build; Arrow's array crates are the only exception.
     None,
 }
 
@@ -30,8 +31,8 @@ const fn rule(name: &'static str, uses: &'static [&'static str], engine: Engine)
     Rule { name, uses, engine }
 }
 
-/// The rules in the direction of the data. Tests, benchmarks and tasks are not listed: they may use
-/// anything, and no other crate uses them.
+/// The rules, in the order of the data flow. Tests, benchmarks and tasks are not listed: they may
+/// use any crate, and no other crate uses them.
 const RULES: &[Rule] = &[
     rule("spilltrail-diagnostic", &[], Engine::None),
     rule("spilltrail-event", &[], Engine::None),
@@ -89,7 +90,7 @@ const RULES: &[Rule] = &[
     ),
 ];
 
-/// Crates that may use anything.
+/// Crates that may use any crate.
 const ENDS: &[&str] = &["spilltrail-bench", "spilltrail-tests", "xtask"];
 
 impl Engine {
@@ -103,7 +104,7 @@ impl Engine {
     }
 }
 
-/// Asks cargo what every crate uses, and returns the arrows that are not allowed.
+/// Reads the dependencies of all crates from cargo, and returns those that are not allowed.
 pub(super) fn check(repository: &Path) -> Result<Vec<String>> {
     let output = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--no-deps"])
@@ -117,7 +118,7 @@ pub(super) fn check(repository: &Path) -> Result<Vec<String>> {
     Ok(forbidden(&metadata))
 }
 
-/// Returns the arrows of `cargo metadata` that no rule allows.
+/// Returns the dependencies in the output of `cargo metadata` that no rule allows.
 fn forbidden(metadata: &Value) -> Vec<String> {
     let mut findings = Vec::new();
     for package in list(metadata, "packages") {
@@ -132,7 +133,7 @@ fn forbidden(metadata: &Value) -> Vec<String> {
         for dependency in list(package, "dependencies") {
             let used = text(dependency, "name");
             let ours = used.starts_with("spilltrail") || used == "xtask";
-            // Tests may use more, as long as they build without the engine too.
+            // Tests may use more workspace crates, but must also build without the engine.
             let for_tests = text(dependency, "kind") == "dev";
             if ours && !for_tests && !rule.uses.contains(&used) {
                 findings.push(format!("{name}: must not use {used}"));

@@ -1,10 +1,10 @@
-//! Links between documents lead somewhere.
+//! Checks that links between documents point to existing files.
 
 use std::path::Path;
 
 use super::SourceFile;
 
-/// Returns the relative links of Markdown files to nothing.
+/// Returns the relative links in Markdown files whose target does not exist.
 pub(super) fn check(repository: &Path, files: &[SourceFile]) -> Vec<String> {
     let mut findings = Vec::new();
     for file in files.iter().filter(|file| file.path.ends_with(".md")) {
@@ -18,7 +18,7 @@ pub(super) fn check(repository: &Path, files: &[SourceFile]) -> Vec<String> {
     findings
 }
 
-/// Returns the files that a document links to; anchors are cut off, addresses left out.
+/// Returns the files that a document links to, without anchors; skips links with a web address.
 fn targets(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices("](").filter_map(|(start, _)| {
         let link = text[start + 2..].split(')').next()?;

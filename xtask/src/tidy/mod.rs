@@ -1,7 +1,8 @@
-//! What no other tool checks: the arrows between crates and inside one, the shape of files, links.
+//! Checks that no other tool does: dependencies between and inside crates, structure of files, and
+//! links.
 //!
-//! A finding is one line with its place. All of them are collected before the task fails, so that one
-//! run is enough to mend everything.
+//! A finding is one line that names its location. All findings are collected before the task fails,
+//! so that one run shows everything to fix.
 
 mod arrows;
 mod links;
@@ -15,9 +16,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// A file of the repository as text.
+/// A text file of the repository.
 struct SourceFile {
-    /// Path below the repository, with `/` between its parts.
+    /// Path relative to the repository, with `/` as the separator.
     path: String,
     text: String,
 }
@@ -42,7 +43,7 @@ pub(crate) fn run(repository: &Path) -> Result<()> {
     bail!("{} untidy places", findings.len())
 }
 
-/// Reads every text file of the repository, in order of their paths.
+/// Reads all text files of the repository, sorted by path.
 fn read_files(repository: &Path) -> Result<Vec<SourceFile>> {
     let mut files = Vec::new();
     let mut folders = vec![repository.to_owned()];
@@ -69,7 +70,7 @@ fn read_files(repository: &Path) -> Result<Vec<SourceFile>> {
     Ok(files)
 }
 
-/// Git's own, and what builds leave behind.
+/// Returns true for Git's own files and for build output.
 fn is_left_out(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     name == ".git" || name == "target" || name == "book"

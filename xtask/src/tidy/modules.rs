@@ -1,5 +1,5 @@
-//! Every source file is declared as a module: rustc says nothing about a file that nobody declares,
-//! and a command in such a file would just not be there.
+//! Checks that every source file is declared as a module. rustc does not report undeclared files,
+//! so a command in such a file would be missing without an error.
 
 use super::SourceFile;
 
@@ -19,8 +19,8 @@ pub(super) fn check(files: &[SourceFile]) -> Vec<String> {
     findings
 }
 
-/// Returns the files that may declare this one, and the module's name; none for the roots of crates
-/// and for anything that is not below `src`.
+/// Returns the files that may declare this one, and the name of the module. Returns `None` for
+/// crate roots and for files outside `src`.
 fn parents_of(path: &str) -> Option<(Vec<String>, String)> {
     let (folder, file) = path.rsplit_once('/')?;
     let stem = file.strip_suffix(".rs")?;

@@ -1,11 +1,11 @@
-//! Which folder of a crate may use which: inside `search`, nothing uses what calls it.
+//! Checks the dependencies between the folders of `search`: no folder uses one that calls it.
 
 use super::SourceFile;
 
-/// The folder that the rules are about.
+/// The folder to which the rules apply.
 const SOURCE: &str = "crates/search/src/";
 
-/// What a room, which is a folder or a file in the root, may use of the others.
+/// The other rooms that a room may use. A room is a folder or a file in the root of the crate.
 struct Room {
     name: &'static str,
     uses: &'static [&'static str],
@@ -15,7 +15,7 @@ const fn room(name: &'static str, uses: &'static [&'static str]) -> Room {
     Room { name, uses }
 }
 
-/// The rooms, each after those that it uses.
+/// The rooms, each listed after the rooms that it uses.
 const ROOMS: &[Room] = &[
     room("pool", &[]),
     room("error", &["pool"]),
@@ -52,10 +52,11 @@ const ROOMS: &[Room] = &[
     ),
 ];
 
-/// Rooms that may use anything: the root, and tests.
+/// Rooms that may use any room: the root and the tests.
 const ENDS: &[&str] = &["lib", "testing"];
 
-/// Returns the references from a room to one that it may not use. The tests of a module may use anything.
+/// Returns the references from a room to a room that it may not use. The tests of a module may use
+/// any room.
 pub(super) fn check(files: &[SourceFile]) -> Vec<String> {
     files
         .iter()
@@ -64,7 +65,7 @@ pub(super) fn check(files: &[SourceFile]) -> Vec<String> {
         .collect()
 }
 
-/// Returns the room that a file is in.
+/// Returns the room that contains a file.
 fn room_of(path: &str) -> Option<&str> {
     let inside = path.strip_prefix(SOURCE)?;
     Some(inside.split_once('/').map_or_else(|| inside.trim_end_matches(".rs"), |(room, _)| room))
@@ -90,14 +91,14 @@ fn check_file((file, name): (&SourceFile, &str)) -> Vec<String> {
     findings
 }
 
-/// Files that are only built for tests.
+/// Returns true for files that are built only for tests.
 fn is_test(file: &SourceFile) -> bool {
     ["commands/registry.rs", "stats/spilling.rs"]
         .iter()
         .any(|name| file.path.strip_prefix(SOURCE) == Some(name))
 }
 
-/// Returns the rooms that a line names: what follows `crate::`, alone or in braces.
+/// Returns the rooms that a line refers to: the names after `crate::`, alone or in braces.
 fn used_in(line: &str) -> Vec<&str> {
     let mut rooms = Vec::new();
     if line.trim_start().starts_with("//") {

@@ -1,18 +1,19 @@
-//! Rust files: a module doc on top, one concept a file, nothing unfinished.
+//! Checks Rust files: they start with a module doc, are not too long, and contain no unfinished
+//! code.
 
 use super::SourceFile;
 
-/// Lines before the tests of a file, at most.
+/// Maximum number of lines before the tests of a file.
 const MAX_CODE_LINES: usize = 600;
 
-/// Lines of a file with its tests, at most.
+/// Maximum number of lines of a file, including its tests.
 const MAX_LINES: usize = 700;
 
-/// Macros that mark something unfinished, or left over from a look inside. The names stand without
-/// their exclamation mark, so that this file is no finding itself.
+/// Macros that mark unfinished code or leftover debugging. The names omit the exclamation mark, so
+/// that this file is not a finding itself.
 const UNFINISHED: &[&str] = &["todo", "unimplemented", "dbg"];
 
-/// Returns what is wrong with a Rust file; nothing for others.
+/// Returns the findings about a Rust file; an empty list for other files.
 pub(super) fn check(file: &SourceFile) -> Vec<String> {
     if !file.path.ends_with(".rs") {
         return Vec::new();

@@ -1,12 +1,13 @@
-//! All text files: no paths of somebody's machine, and a changelog with a place for what comes next.
+//! Checks all text files for paths of private machines, and the changelog for a section of
+//! unreleased changes.
 
 use super::SourceFile;
 
-/// Top folders that only a private machine has. They stand without slashes, so that this file is no
+/// Top-level folders of private machines. The names omit the slashes, so that this file is not a
 /// finding itself.
 const PRIVATE: &[&str] = &["home", "root", "Users", "work", "farm"];
 
-/// Returns the lines that name a path of a private machine.
+/// Returns the lines that contain a path of a private machine.
 pub(super) fn check(file: &SourceFile) -> Vec<String> {
     let mut findings = Vec::new();
     for (index, line) in file.text.lines().enumerate() {
@@ -30,7 +31,8 @@ pub(super) fn check_changelog(files: &[SourceFile]) -> Option<String> {
     (!unreleased).then(|| "CHANGELOG.md: no section `## Unreleased`".to_owned())
 }
 
-/// An absolute path begins at a space, a quote or a bracket; `a/home/b` is a path below a folder.
+/// Returns true if a line contains an absolute path in the folder. Such a path starts after a
+/// space, a quote or a bracket; `a/home/b` is a relative path.
 fn names_folder(line: &str, folder: &str) -> bool {
     let path = format!("/{folder}/");
     line.match_indices(&path).any(|(start, _)| {

@@ -37,7 +37,7 @@ use workers::Step;
 ///
 /// # Errors
 /// Fails if an option is invalid, nothing can be read, the sink returns an error, or the hunt is
-/// cancelled. A detection that cannot run is not an error: its report says why.
+/// canceled. A detection that cannot run is not an error: its report says why.
 pub async fn hunt(
     content: &Content,
     options: &HuntOptions,

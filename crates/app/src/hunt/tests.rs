@@ -1,4 +1,4 @@
-//! Hunts over a folder of logs and content, without a terminal.
+//! Tests of hunts over a folder of logs and content, without a terminal.
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -10,14 +10,14 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::options::{ContentOptions, RunOptions};
 
-/// Takes down what a hunt says.
+/// A sink that records the events of a hunt.
 #[derive(Default)]
 struct Notes {
     said: Vec<String>,
     findings: Vec<Value>,
-    /// Findings after which it takes no more.
+    /// Number of findings after which the sink returns an error.
     limit: Option<usize>,
-    /// Cancelled after the first finding.
+    /// Token that the sink cancels after the first finding.
     cancel: Option<CancellationToken>,
 }
 
@@ -46,7 +46,7 @@ impl HuntSink for Notes {
     }
 }
 
-/// A folder with `logs/` and `content/`.
+/// A temporary folder that contains `logs/` and `content/`.
 struct Folder(TempDir);
 
 impl Folder {
@@ -116,7 +116,7 @@ impl Folder {
     }
 }
 
-/// Runs a future as a server does: on a thread of the runtime.
+/// Runs a future on a thread of a multi-threaded runtime, as a server does.
 fn run<T: Send>(future: impl Future<Output = T> + Send) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
     runtime.block_on(future)
@@ -179,7 +179,7 @@ fn a_hunt_that_is_cancelled_says_what_was_done() {
     assert_eq!((done.detections, done.finished, done.findings), (2, 0, 1));
     assert_eq!(notes.said, ["1 files", "read"]);
 
-    // What is cancelled before it begins does nothing.
+    // A hunt that is canceled before it starts does nothing.
     let error = folder.hunt(&options, &mut notes).unwrap_err();
     let AppError::Cancelled(done) = error else { panic!("{error}") };
     assert_eq!(*done, Done::default());
@@ -223,7 +223,8 @@ fn bins_that_are_aligned_to_now_are_aligned_to_the_newest_event() {
     let options = HuntOptions { detections, ..folder.options(None) };
     let mut notes = Notes::default();
     folder.hunt(&options, &mut notes).unwrap();
-    // Bins begin 30 minutes before one second after the newest event, and every ten minutes from there.
+    // The current time is one second after the newest event. Bins start 30 minutes before it, and
+    // every ten minutes from there.
     assert_eq!(notes.findings.len(), 1);
     assert_eq!(notes.findings[0]["result"], json!({"_time": 1_773_132_721, "count": 2}));
 }
@@ -249,8 +250,8 @@ fn times_that_a_subsearch_returns_go_before_the_range_of_the_run() {
             &format!("eventName=CreateKey [{search}] | stats count by user_arn"),
         );
         let detections = vec!["Key Times".to_owned()];
-        // A month later than the events, and so than what the file's path says of them; now is given, so
-        // that the files are not looked through for the newest event.
+        // The range starts a month after the events and the date in the path of the file. The
+        // current time is set, so that the files are not searched for the newest event.
         let mut options = HuntOptions { detections, ..folder.options(Some("1775800000")) };
         options.run.time.now = Some("1775900000".to_owned());
         let mut notes = Notes::default();

@@ -106,7 +106,7 @@ impl Queue {
             // A panic in one detection must not stop the others.
             let result = catch_unwind(AssertUnwindSafe(|| self.run(&job, findings)));
             let result = result.unwrap_or_else(|_| Some(Err("it panicked".to_owned())));
-            // `None` means cancelled, and all jobs are cancelled together.
+            // `None` means canceled, and all jobs are canceled together.
             let Some(result) = result else { return };
             let result = result
                 .unwrap_or_else(|reason| broken(&self.content, job.place, &self.run_id, &reason));
@@ -116,7 +116,7 @@ impl Queue {
         }
     }
 
-    /// Runs a job, or returns `None` if it is cancelled.
+    /// Runs a job, or returns `None` if it is canceled.
     ///
     /// All tasks of the job run on this thread, so the CPU time of the thread is that of the job.
     fn run(

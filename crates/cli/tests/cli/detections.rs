@@ -1,4 +1,4 @@
-//! `detections`.
+//! Tests of the `detections` command.
 
 use serde_json::json;
 

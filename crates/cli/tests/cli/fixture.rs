@@ -1,4 +1,4 @@
-//! A folder with logs and content, and the binary run in it.
+//! A temporary folder with logs and content, in which tests run the binary.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// What a run of the binary came to.
+/// Exit status and output of a run of the binary.
 pub(crate) struct Run {
     pub(crate) status: i32,
     pub(crate) out: String,
@@ -26,7 +26,7 @@ impl Run {
         }
     }
 
-    /// Returns the lines of standard output as JSON.
+    /// Parses each line of standard output as JSON.
     pub(crate) fn lines(&self) -> Vec<Value> {
         let read =
             |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
@@ -34,11 +34,11 @@ impl Run {
     }
 }
 
-/// A folder with `logs/` and `content/`.
+/// A temporary folder that contains `logs/` and `content/`.
 pub(crate) struct Fixture(TempDir);
 
 impl Fixture {
-    /// Makes the folder: four events, and a detection for each thing that can become of one.
+    /// Creates the folder with four events, and one detection for each possible status.
     pub(crate) fn new() -> Self {
         let fixture = Self::empty();
         let records = [
@@ -117,21 +117,22 @@ impl Fixture {
         self.run_builtin(&[arguments, &["--content", "content", "--no-builtin"]].concat())
     }
 
-    /// Starts the binary as [`Fixture::run`] does, with pipes for its input and outputs, and `temporary/`
-    /// for its temporary files.
+    /// Starts the binary like [`Fixture::run`], with pipes for its input and outputs, and with
+    /// `temporary/` as its folder for temporary files.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
     }
 
-    /// Returns the names of what is in `temporary/`.
+    /// Returns the names of the entries of `temporary/`.
     pub(crate) fn temporary_files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.path("temporary")).unwrap();
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
-    /// Returns a run of the binary that was not started. Content is added where the command takes it.
+    /// Returns a command that runs the binary, not started yet. Adds the content options if the
+    /// subcommand accepts them.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         std::fs::create_dir_all(self.path("temporary")).unwrap();
         let mut command = self.bare(arguments);
@@ -158,8 +159,8 @@ impl Fixture {
         Run::of(self.bare(arguments).output().unwrap())
     }
 
-    /// Runs the binary in the folder, with `content/` as its only content and a text in a pipe as its
-    /// standard input.
+    /// Runs the binary in the folder, with `content/` as its only content and with `input` piped to
+    /// its standard input.
     pub(crate) fn run_piped(&self, arguments: &[&str], input: &str) -> Run {
         let mut command =
             self.bare(&[arguments, &["--content", "content", "--no-builtin"]].concat());
@@ -167,7 +168,7 @@ impl Fixture {
         let mut child = command.spawn().unwrap();
         let pipe = child.stdin.take();
         let output = std::thread::scope(|scope| {
-            // The program may end before it has read all.
+            // The program may end before it has read all input.
             scope.spawn(|| pipe.map(|mut pipe| pipe.write_all(input.as_bytes())));
             child.wait_with_output().unwrap()
         });

@@ -1,4 +1,4 @@
-//! `help`.
+//! Tests of the `help` command.
 
 use crate::fixture::Fixture;
 

@@ -1,4 +1,4 @@
-//! `hunt`.
+//! Tests of the `hunt` command.
 
 use serde_json::json;
 
@@ -172,7 +172,8 @@ fn time_bounds_are_relative_to_the_newest_event() {
     assert_eq!(users, ["\"192.0.2.2\""]);
 }
 
-/// The one pass of a hunt must give every detection what it finds by itself.
+/// The shared pass of a hunt must return the same findings for each detection as a hunt that runs
+/// only this detection.
 #[test]
 fn each_detection_finds_what_it_finds_alone() {
     let fixture = Fixture::empty();
@@ -197,14 +198,14 @@ fn each_detection_finds_what_it_finds_alone() {
     let searches = [
         "eventName=GetObject | stats count values(requestParameters.bucketName) as b by user_arn",
         "eventName=Create* | rename requestParameters.* as * | stats count by bucketName user_arn",
-        // Whole events, all of their fields.
+        // Reads all fields of whole events.
         "eventName=CreateTask requestParameters.n<20",
-        // A subsearch over the same events, before and after the search that it is in.
+        // A subsearch over the same logs: in the first search, and in a later command.
         "eventSource=s3.amazonaws.com [search eventName=CreateTask requestParameters.bucketName=b1 \
          | table user_arn] | stats count by eventName user_arn",
         "eventName=ListBuckets | search NOT [search eventName=GetObject requestParameters.n=0 \
          | fields user_arn] | stats count by user_arn",
-        // One that tells its fields only when it runs.
+        // A subsearch whose fields are known only when it runs.
         "eventName=GetObject [search eventName=CreateTask requestParameters.n=1 | stats values(user_arn) \
          as user_arn] | stats count by user_arn",
         "eventName=* | spath output=arn path=userIdentity.arn | stats count by arn",
@@ -226,7 +227,7 @@ fn each_detection_finds_what_it_finds_alone() {
         let alone = fixture.run(&["search", "--detection", &name, "logs"]).lines();
         assert!(!alone.is_empty(), "{search}");
         assert_eq!(together, alone, "{search}");
-        // Rows that are grouped by something say which events they are from.
+        // Rows that are grouped by a field report the events that they came from.
         if search.contains(" by user_arn") {
             let has_ids = |finding: &serde_json::Value| {
                 !finding["evidence"]["event_ids"].as_array().unwrap().is_empty()

@@ -1,4 +1,5 @@
-//! A run that a signal ends: its status, its last words, and nothing left behind.
+//! Tests that a run stopped by a signal returns the right status, prints a message, and removes its
+//! temporary files.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
@@ -8,7 +9,7 @@ use std::process::{Child, Command};
 
 use crate::fixture::{Fixture, Run};
 
-/// A search whose rows are more than a pipe holds.
+/// A search whose rows exceed the capacity of a pipe.
 const MANY_ROWS: &str = "| makeresults count=200000 | eval text=\"some text in every row\"";
 
 fn signal(child: &Child, name: &str) {
@@ -16,7 +17,7 @@ fn signal(child: &Child, name: &str) {
     assert!(sent.unwrap().success());
 }
 
-/// Asserts what every run that a signal ended has in common.
+/// Asserts the properties that all runs stopped by a signal share.
 fn assert_stopped(fixture: &Fixture, run: &Run, name: &str) {
     let status = if name == "INT" { 130 } else { 143 };
     assert_eq!(run.status, status, "{}", run.err);
@@ -37,7 +38,7 @@ fn a_run_that_waits_for_a_pipe_ends() {
         (&["search", "a=b | table *", "pipe"], "TERM"),
     ] {
         let child = fixture.spawn(arguments);
-        // Opens when the run has opened its end, and what is read from it never comes.
+        // Blocks until the run has opened the pipe for reading. Nothing is ever written to it.
         let _writer = File::options().write(true).open(fixture.path("pipe")).unwrap();
         signal(&child, name);
         let run = Run::of(child.wait_with_output().unwrap());
@@ -51,7 +52,7 @@ fn a_run_that_reads_standard_input_leaves_no_copy() {
     let fixture = Fixture::new();
     for name in ["INT", "TERM"] {
         let mut child = fixture.spawn(&["hunt", "-"]);
-        // More than a pipe holds: when all is written, the run has read some.
+        // This exceeds the capacity of a pipe, so the run has read some input when all is written.
         let mut input = child.stdin.take().unwrap();
         input.write_all(&[b' '; 200_000]).unwrap();
         signal(&child, name);

@@ -1,4 +1,4 @@
-//! The binary from the outside: what it prints and the status it ends with.
+//! Tests of the binary: its output and its exit status.
 
 mod detections;
 mod fixture;

@@ -1,4 +1,4 @@
-//! The built-in pack over the logs that it must find, and over those that it must not.
+//! Runs the built-in pack over logs that its detections must report, and over harmless logs.
 
 #![expect(clippy::unwrap_used, reason = "a finding without what it must have fails the test")]
 
@@ -7,7 +7,7 @@ use spilltrail_content::{BuiltinPack, ContentSet, Detection, Expectation, NO_VAL
 
 use crate::fixture::Fixture;
 
-/// Each detection's risk score, and how many findings its logs hold.
+/// Name, risk score and expected number of findings of each detection.
 const EXPECTED: &[(&str, u64, usize)] = &[
     ("aws_ami_attribute_modification_for_exfiltration", 80, 2),
     ("aws_bulk_decryption_of_parameter_store_parameters", 64, 2),

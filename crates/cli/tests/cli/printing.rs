@@ -1,4 +1,4 @@
-//! Standard output that takes nothing, and arguments that are refused.
+//! Tests of standard output that cannot be written to, and of invalid arguments.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
@@ -16,7 +16,7 @@ const COMMANDS: &[&[&str]] = &[
     &["hunt", "logs"],
 ];
 
-/// Runs the binary with a reader of standard output that goes away at once.
+/// Runs the binary with a standard output whose reader closes it immediately.
 fn run_unread(fixture: &Fixture, arguments: &[&str]) -> Run {
     let mut child = fixture.spawn(arguments);
     drop(child.stdout.take());

@@ -1,4 +1,4 @@
-//! Where events come from: folders of several kinds, pipes, many files; and how they are looked for.
+//! Tests of reading events from folders, pipes and many files, and of searching them.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn a_folder_of_cloudtrail_and_of_rows() {
     }
 }
 
-/// What can be read once only is read once, however often its events are wanted.
+/// Input that can be read only once is read once, however many searches need its events.
 #[cfg(unix)]
 #[test]
 fn pipes() {
@@ -51,7 +51,7 @@ fn pipes() {
     }
 }
 
-/// Long lists, of subsearches and of `IN`, find what comparing with each value finds.
+/// Long lists in `IN` and from subsearches return the same rows as comparing with each value.
 #[test]
 fn long_lists_of_values() {
     let fixture = Fixture::empty();
@@ -78,7 +78,7 @@ fn long_lists_of_values() {
     }
 }
 
-/// Of many files each is read, in order.
+/// All of many files are read, in order.
 #[test]
 fn many_files() {
     let fixture = Fixture::empty();

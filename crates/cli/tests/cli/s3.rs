@@ -1,4 +1,4 @@
-//! Logs on S3, from the outside.
+//! Tests of the binary on logs in S3.
 
 use serde_json::json;
 
@@ -61,7 +61,7 @@ fn a_bucket_is_searched_and_what_cannot_be_read_is_named() {
     let log = server.log();
     assert!(!log.gets.iter().any(|key| key.contains("20260301")), "{:?}", log.gets);
 
-    // A search for one account does not read the others.
+    // A search for one account does not read the logs of other accounts.
     let one = format!("recipientAccountId=111122223333 {search}");
     let run = Fixture::new().run(&[&["search", &one, "s3://logs/AWSLogs"], &options[..]].concat());
     assert_eq!((run.status, run.lines().len()), (0, 2), "{}", run.err);

@@ -1,4 +1,5 @@
-//! One pass for all detections must give each what it finds by itself: over generated events and searches.
+//! Tests with generated events and searches that a pass shared by all detections returns the same
+//! findings for each detection as a run of its own.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
 
-/// Terms of leading and later searches.
+/// Terms of the first search and of later ones.
 const TERMS: &[&str] = &[
     "eventName=GetObject",
     "eventName=Create*",
@@ -119,7 +120,7 @@ fn event() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Writes the events into several files, of the forms in which they are delivered.
+/// Writes the events into several files, in the formats in which they are delivered.
 fn write(fixture: &Fixture, events: &[Value]) {
     for (number, events) in events.chunks(17).enumerate() {
         let events: Vec<Value> = events
@@ -134,7 +135,7 @@ fn write(fixture: &Fixture, events: &[Value]) {
         let text = match number % 3 {
             0 => json!({ "Records": events }).to_string(),
             1 => events.iter().map(|event| format!("{event}\n")).collect(),
-            // Not what CloudTrail writes: this goes the strict way.
+            // CloudTrail does not write this form, so the strict parser reads it.
             _ => format!("{{\"Records\":{},\"more\":1}}", json!(events)),
         };
         fixture.write(&format!("logs/{number:02}.json"), &text);

@@ -1,18 +1,18 @@
-//! Fenced blocks of Markdown, and the commands in them.
+//! Extracts fenced code blocks from Markdown, and the commands in them.
 
-/// What is done with the commands of a block.
+/// Whether the commands of a block are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shell {
-    /// `console`: they are run, and their output is below them.
+    /// `console`: the commands are run, and the block contains their output.
     Console,
-    /// `sh`: they are for the reader's own files.
+    /// `sh`: the commands are not run, because they use files of the reader.
     NotRun,
 }
 
 /// A fenced block.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Block<'a> {
-    /// What is between the fences, its last line break included.
+    /// The text between the fences, including the last newline.
     pub(crate) text: &'a str,
 }
 
@@ -32,12 +32,12 @@ pub(crate) fn of(markdown: &str, shell: Shell) -> Vec<Block<'_>> {
     blocks
 }
 
-/// Returns the commands of a console block, without their `$ `.
+/// Returns the commands of a console block, without the `$ ` prefix.
 pub(crate) fn commands(block: &str) -> Vec<String> {
     block.lines().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect()
 }
 
-/// Returns the long options of a command, as far as they are not in quotes.
+/// Returns the long options of a command that are not in quotes.
 pub(crate) fn options(command: &str) -> Vec<&str> {
     let mut options = Vec::new();
     let mut quote = None;
@@ -50,7 +50,7 @@ pub(crate) fn options(command: &str) -> Vec<&str> {
     options
 }
 
-/// Returns whether the output goes to another command or a file.
+/// Returns true if the output is redirected to another command or a file.
 pub(crate) fn is_redirected(command: &str) -> bool {
     let mut quote = None;
     command.chars().any(|c| {

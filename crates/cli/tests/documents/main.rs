@@ -1,8 +1,9 @@
-//! The commands in README and book do what is written there.
+//! Tests that the commands in README and book print the output shown there.
 //!
-//! A `console` block has commands after `$ ` and below each one what it prints: they are run in the
-//! repository's folder, and their output is compared. With `BLESS` set it is written instead. An `sh`
-//! block has commands on files that the reader has: there every option must be one that exists.
+//! A `console` block contains commands after `$ `, each followed by its output. The test runs them
+//! in the root of the repository and compares the output; with `BLESS` set, it updates the
+//! documents instead. An `sh` block contains commands on files of the reader; the test checks only
+//! that their options exist.
 #![cfg(unix)]
 
 mod blocks;
@@ -80,7 +81,7 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The README, and the book's pages written by hand.
+/// Returns the README and the hand-written pages of the book.
 fn documents() -> Result<Vec<PathBuf>> {
     let book = repository().join("docs/src");
     let mut documents =
@@ -97,7 +98,7 @@ fn documents() -> Result<Vec<PathBuf>> {
     Ok(documents)
 }
 
-/// Returns the block as it should be shown.
+/// Runs the commands of a block, and returns the block with their current output.
 fn run_block(block: &Block<'_>) -> Result<String> {
     let mut shown = String::new();
     for command in blocks::commands(block.text) {
@@ -118,7 +119,7 @@ fn run_block(block: &Block<'_>) -> Result<String> {
     Ok(shown)
 }
 
-/// Returns the command for a shell without a terminal that prints what it prints on one.
+/// Returns a command that, without a terminal, prints the same output as on a terminal.
 fn as_on_a_terminal(command: &str) -> String {
     let command = command.replace("cargo run --release -- ", "spilltrail ");
     let prints_rows =
@@ -140,7 +141,7 @@ fn help_of(subcommand: &str) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Returns the text with every time that something took as `0 s`.
+/// Returns the text with every duration replaced by `0 s`.
 fn without_times(text: &str) -> String {
     let mut words: Vec<&str> = text.split(' ').collect();
     for index in 1..words.len() {

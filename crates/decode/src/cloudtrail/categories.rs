@@ -110,7 +110,8 @@ static CHANGES_BY_SOURCE: &[(&str, &str)] = &[
     ("sqs", "messaging"),
 ];
 
-/// Further change types of version 7.0; newer add-ons do not count all calls to these sources.
+/// Change types by source in version 7.0 only; newer add-ons do not treat every call to these
+/// services as a change.
 static CHANGES_BY_SOURCE_TA70: &[(&str, &str)] = &[("s3", "storage"), ("logs", "logging")];
 
 /// Returns `object_category`, which is `unknown` for calls in no group.

@@ -10,9 +10,10 @@ use crate::json::{skip_space, word_end};
 /// The byte ranges of a record's first members, as offsets in the whole text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Head {
-    /// The text of `eventName`; `None` if the member is missing, repeated or contains escapes.
+    /// The text of `eventName`; `None` unless exactly one member has the name, with a string
+    /// without escapes as its value.
     pub(crate) name: Option<Range<u32>>,
-    /// The text of `eventTime`; `None` if the member is missing or contains escapes.
+    /// The text of the first `eventTime` whose value is a string without escapes.
     pub(crate) time: Option<Range<u32>>,
 }
 

@@ -97,6 +97,8 @@ impl Tests {
             Predicate::Time(bounds) => (value(fields::TIME), TestKind::Time(*bounds)),
         };
         let test = Test { value: kind.0, kind: kind.1 };
+        // A comparison that another search already contains is shared, so that it runs once per
+        // event.
         let place = self.tests.iter().position(|other| *other == test);
         Condition::Test(place.unwrap_or_else(|| {
             self.tests.push(test);

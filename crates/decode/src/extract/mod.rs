@@ -184,6 +184,7 @@ impl Extractor {
             return false;
         };
         let class = &self.classes[class];
+        // Searching the text for a few words is much cheaper than reading the event's fields.
         if class.needles.as_ref().is_some_and(|needles| !needles.may_match(event.text)) {
             self.counts.by_needle += 1;
             return false;

@@ -318,6 +318,7 @@ impl Paths {
             if quick::walk(self, outer, slots).is_some() {
                 return;
             }
+            // The quick walk may have filled some slots before it gave up.
             slots.reset(self);
         }
         let walk = Walk { paths: self, bytes: record.as_bytes(), arrays, outer };

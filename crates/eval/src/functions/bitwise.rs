@@ -1,4 +1,4 @@
-//! Bits of integers from 0 to 2^53 - 1; anything else gives null.
+//! Bitwise functions on integers from 0 to 2^53 - 1. They return null for any other value.
 
 use spilltrail_event::Value;
 
@@ -6,7 +6,7 @@ use super::Category::Bitwise;
 use super::{Arity, EvalFunction, doc, returns};
 use crate::CallContext;
 
-/// All bits that a double holds exactly.
+/// Mask of the 53 bits that a double stores exactly.
 const ALL: u64 = (1 << 53) - 1;
 
 pub(super) static BIT_AND: EvalFunction = EvalFunction::row(
@@ -115,7 +115,7 @@ fn shift<'a>(
     let count = integer(context, 1, &arguments[1]);
     value(bits.zip(count).map(|(bits, count)| {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        // From 53 bits on nothing is left, whatever the direction.
+        // A shift by 53 or more bits leaves zero in either direction.
         if count >= 53 { 0 } else { operator(bits, count).unwrap_or(0) & ALL }
     }))
 }

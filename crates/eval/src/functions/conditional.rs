@@ -1,4 +1,4 @@
-//! Functions that choose: case, coalesce, if, nullif, validate, and the constants true, false, null.
+//! Conditional functions: case, coalesce, if, nullif, validate; the constants true, false, null.
 
 use spilltrail_event::Value;
 use spilltrail_spl::CompareOp;

@@ -1,4 +1,4 @@
-//! Conversions between numbers, texts and addresses.
+//! Conversions between numbers, text and IP addresses.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -214,14 +214,14 @@ fn formatted(number: f64, format: &str) -> Option<String> {
     }
 }
 
-/// Returns the number with thousands grouped, and two decimals if it has any.
+/// Returns the number with commas between thousands, and with two decimals if it has any.
 fn commas(number: f64) -> String {
     let rounded = round(number, 2);
     let text = if number.fract() == 0.0 { format_number(rounded) } else { format!("{rounded:.2}") };
     group_thousands(&text)
 }
 
-/// Puts commas between the thousands of a printed number.
+/// Inserts commas between the thousands of a number in text form.
 pub(super) fn group_thousands(text: &str) -> String {
     let start = text.len() - text.trim_start_matches(['-', '+', ' ']).len();
     let digits = text[start..].bytes().take_while(u8::is_ascii_digit).count();
@@ -235,7 +235,7 @@ pub(super) fn group_thousands(text: &str) -> String {
     grouped + &text[start + digits..]
 }
 
-/// Returns seconds as `[D+]HH:MM:SS`, and six decimals if they are not whole.
+/// Returns seconds as `[D+]HH:MM:SS`, with six decimals if they are not a whole number.
 fn duration(seconds: f64) -> String {
     let sign = if seconds < 0.0 { "-" } else { "" };
     let mut micros = (seconds.abs().fract() * 1e6).round() as u64;

@@ -1,4 +1,4 @@
-//! Hashes of text, as lower-case hexadecimal digits.
+//! Hash functions on text, which return lower-case hexadecimal digits.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -65,7 +65,7 @@ pub(super) static SHA512: EvalFunction = EvalFunction::row(
 fn hash<H: Digest>(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let mut digits = String::new();
     for byte in &H::digest(text.as_bytes()) {
-        // Writing to a String does not fail.
+        // Writing to a `String` never fails.
         let _ = write!(digits, "{byte:02x}");
     }
     Some(Cow::Owned(digits))

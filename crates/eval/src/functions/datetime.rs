@@ -1,4 +1,5 @@
-//! Times: epoch seconds, texts, and steps, in the user's time zone.
+//! Date and time functions: epoch seconds, formatted times, and relative times, in the user's time
+//! zone.
 
 use spilltrail_event::Value;
 use spilltrail_spl::time;
@@ -93,7 +94,7 @@ pub(super) static TIME: EvalFunction = EvalFunction::row(
 )
 .asks(Asks::Present);
 
-/// Applies `apply` to the number and the text; none if either is missing.
+/// Applies `apply` to the number and the text; returns `None` if either is missing.
 fn with_text<T>(arguments: &[Value<'_>], apply: impl FnOnce(f64, &str) -> Option<T>) -> Option<T> {
     let time = number(&arguments[0])?;
     apply(time, &arguments[1].to_text()?)

@@ -1,4 +1,5 @@
-//! What a value is. A field's value that looks like a number is one; a string literal never is.
+//! Functions that return the type of a value. The value of a field counts as a number if it looks
+//! like one; a string literal never does.
 
 use serde_json::Value as Json;
 use spilltrail_event::Value;

@@ -1,4 +1,4 @@
-//! lookup: rows of a lookup table as JSON.
+//! The function lookup: returns rows of a lookup table as JSON.
 
 use serde_json::{Map, Value as Json};
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
@@ -66,7 +66,8 @@ fn lookup<'a>(context: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<'
     found().map_or(Value::Null, |object| Value::text(object.to_string()))
 }
 
-/// Returns the columns by name: a string if there is one row, else an array.
+/// Returns an object with the columns as keys: each value is a string for one row, otherwise an
+/// array.
 fn object(output: &[String], rows: &[Vec<Option<String>>]) -> Json {
     let column = |index: usize| {
         let cell = |row: &Vec<Option<String>>| row.get(index).cloned().flatten();

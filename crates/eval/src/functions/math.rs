@@ -1,4 +1,4 @@
-//! Mathematics of one or two numbers.
+//! Mathematical functions of one or two numbers.
 
 use spilltrail_event::Value;
 
@@ -127,11 +127,11 @@ pub(super) static ROUND: EvalFunction = EvalFunction::row(
     },
 );
 
-/// Rounds the decimal number that is meant, which is the double's first 15 digits: 1.005 is a bit
-/// less in binary, and yet rounds up.
+/// Rounds the decimal number that the user most likely wrote, which is given by the first 15 digits
+/// of the double: 1.005 is slightly less in binary, but must round up.
 pub(super) fn round(number: f64, decimals: usize) -> f64 {
     let Some((negative, digits, point)) = decimal(number, 15) else { return number };
-    // The digits that stay: those before the point and `decimals` after it.
+    // Keep the digits before the decimal point and `decimals` digits after it.
     let keep = point + decimals as i64;
     if keep >= digits.len() as i64 {
         return number;
@@ -148,7 +148,8 @@ pub(super) fn round_to_figures(number: f64, figures: usize) -> f64 {
     rounded(negative, &digits, point, figures as i64)
 }
 
-/// Returns sign, decimal digits and the place of the point in them; none for zero, nan and inf.
+/// Returns the sign, the decimal digits, and the index of the decimal point in them. Returns `None`
+/// for zero, NaN and infinity.
 fn decimal(number: f64, figures: usize) -> Option<(bool, Vec<u8>, i64)> {
     if number == 0.0 || !number.is_finite() {
         return None;

@@ -1,5 +1,5 @@
-//! mvfilter and mvmap: an expression for each value of a field. Inside it, the field is the current
-//! value.
+//! mvfilter and mvmap: evaluate an expression for each value of a field. In the expression, the
+//! field has the current value.
 
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Value;
@@ -55,8 +55,8 @@ pub(super) static MVMAP: EvalFunction = EvalFunction::special(
 )
 .prepared(prepare_mvmap);
 
-/// The field that stands for the current value is the one of the first argument. If that has
-/// several, it is the first of them that the second argument reads too.
+/// Binds the field of the first argument to the current value. If the first argument has several
+/// fields, binds the first of them that the second argument also reads.
 fn prepare_mvmap(preparation: &mut Preparation<'_>) -> Result<Constants, Diagnostic> {
     let names = preparation.fields_in(0);
     let inside = preparation.fields_in(1);
@@ -64,7 +64,7 @@ fn prepare_mvmap(preparation: &mut Preparation<'_>) -> Result<Constants, Diagnos
     Ok(binding(preparation, place))
 }
 
-/// Binds the field of the first argument that is at `place` among its fields.
+/// Binds the field with index `place` among the fields of the first argument.
 fn binding(preparation: &mut Preparation<'_>, place: usize) -> Constants {
     let name = preparation.fields_in(0).get(place).map(|name| (*name).to_owned());
     Constants::Binding(name.and_then(|name| preparation.slot(&name)))
@@ -90,7 +90,8 @@ fn mvmap<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
     Value::multi(results)
 }
 
-/// Evaluates on a row that does not outlive this function's caller.
+/// Evaluates the node and returns an owned value, because the row does not live long enough to
+/// borrow from.
 fn owned(node: &Node, evaluation: Evaluation<'_>) -> Value<'static> {
     node.evaluate(evaluation).into_owned()
 }

@@ -1,7 +1,7 @@
-//! The functions of `eval` and `where`: their registry.
+//! The registry of the functions of `eval` and `where`.
 //!
-//! A file holds one function or a family that belongs together; its documentation is data beside
-//! its code. [`FUNCTIONS`] is the table of contents.
+//! Each file contains one function or a family of related functions, with their documentation as
+//! data next to the code. [`FUNCTIONS`] lists all of them.
 
 mod bitwise;
 mod conditional;
@@ -31,61 +31,61 @@ use spilltrail_event::Value;
 
 use crate::{Call, CallContext, Constants, Evaluation, Preparation, Type};
 
-/// A function of eval.
+/// An eval function.
 #[derive(Debug)]
 pub struct EvalFunction {
-    /// What users read about it.
+    /// Documentation for users.
     pub doc: FunctionDoc,
-    /// How many arguments it takes.
+    /// Number of arguments that the function accepts.
     pub arity: Arity,
-    /// What it returns for arguments of these types.
+    /// Returns the result type for these argument types.
     pub(crate) kind: fn(&[Type]) -> Type,
-    /// Checks literal arguments and does what can be done before the first row.
+    /// Checks literal arguments, and prepares data from them at compile time.
     pub(crate) prepare: fn(&mut Preparation<'_>) -> Result<Constants, Diagnostic>,
     /// True if two calls with the same arguments may differ.
     pub(crate) volatile: bool,
-    /// What it takes from its surroundings.
+    /// What the function reads in addition to its arguments.
     pub asks: Asks,
     pub(crate) body: Body,
 }
 
-/// What a function takes from the surroundings of a search, beside the values of its arguments.
+/// What a function reads from the search in addition to the values of its arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asks {
-    /// Nothing: its arguments decide.
+    /// Nothing: the result depends only on the arguments.
     Nothing,
-    /// The instant when the search started.
+    /// The start time of the search.
     Present,
     /// The rows of the lookup that its first argument names.
     Lookup,
-    /// What a search expression takes: its only argument is one.
+    /// Whatever a search expression reads: the only argument is such an expression.
     Search,
 }
 
-/// A function's documentation.
+/// The documentation of a function.
 #[derive(Debug)]
 pub struct FunctionDoc {
-    /// The name.
+    /// Name of the function.
     pub name: &'static str,
-    /// Further names.
+    /// Alternative names of the function.
     pub aliases: &'static [&'static str],
-    /// The chapter it stands in.
+    /// Chapter of the documentation that describes the function.
     pub category: Category,
-    /// One line, third person, full stop.
+    /// Summary: one line in the third person that ends with a period.
     pub summary: &'static str,
-    /// How it is written.
+    /// Syntax of a call.
     pub syntax: &'static str,
-    /// Expressions and their printed results; members of a multivalue are joined by ` | `, null is
-    /// `null`.
+    /// Expressions with their results as text. Members of a multivalue are joined by ` | `; null is
+    /// written `null`.
     pub examples: &'static [(&'static str, &'static str)],
-    /// Every known difference from Splunk, one sentence each.
+    /// Known differences from Splunk, one sentence each.
     pub differs: &'static [&'static str],
 }
 
-/// The chapters of the eval functions.
+/// The chapters of the documentation of eval functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Category {
-    /// Bits of integers.
+    /// Bitwise functions on integers.
     Bitwise,
     /// Comparison and conditions.
     Conditional,
@@ -95,13 +95,13 @@ pub enum Category {
     Cryptographic,
     /// Date and time.
     DateTime,
-    /// What a value is.
+    /// Type and other properties of a value.
     Informational,
     /// JSON.
     Json,
     /// Mathematics.
     Mathematical,
-    /// Several values.
+    /// Multivalues.
     Multivalue,
     /// Statistics over the arguments.
     Statistical,
@@ -111,31 +111,31 @@ pub enum Category {
     Trigonometric,
 }
 
-/// How many arguments a function takes.
+/// The number of arguments that a function accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arity {
-    /// So many.
+    /// Exactly this number.
     Exactly(usize),
-    /// From, to.
+    /// Any number from the first to the second, inclusive.
     Between(usize, usize),
-    /// So many or more.
+    /// This number or more.
     AtLeast(usize),
-    /// One pair or more.
+    /// One or more pairs.
     Pairs,
-    /// So many or more, an even number.
+    /// An even number of arguments, at least this many.
     EvenAtLeast(usize),
-    /// So many or more, an odd number.
+    /// An odd number of arguments, at least this many.
     OddAtLeast(usize),
 }
 
-/// How a function is run.
+/// The implementation of a function.
 #[derive(Clone, Copy)]
 pub(crate) enum Body {
-    /// On the values of all arguments, in a slice that the function may take them from.
+    /// Called with the values of all arguments, in a slice from which it may move them.
     Row(RowBody),
-    /// On one number; null for anything else.
+    /// Called with one number. The result is null for any other value.
     Math(fn(f64) -> f64),
-    /// On the call itself, for functions that do not evaluate all arguments just once.
+    /// Called with the call itself, for functions that do not evaluate each argument exactly once.
     Special(SpecialBody),
 }
 
@@ -152,7 +152,7 @@ impl std::fmt::Debug for Body {
     }
 }
 
-/// Returns the documentation of a function without aliases and differences.
+/// Returns documentation without aliases and differences.
 const fn doc(
     name: &'static str,
     category: Category,
@@ -164,13 +164,13 @@ const fn doc(
 }
 
 impl FunctionDoc {
-    /// Adds further names.
+    /// Sets the alternative names.
     const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
         self
     }
 
-    /// Adds differences from Splunk.
+    /// Sets the differences from Splunk.
     const fn differs(mut self, differs: &'static [&'static str]) -> Self {
         self.differs = differs;
         self
@@ -178,13 +178,13 @@ impl FunctionDoc {
 }
 
 impl EvalFunction {
-    /// Returns a function of the values of its arguments.
+    /// Returns a function that is called with the values of its arguments.
     const fn row(doc: FunctionDoc, arity: Arity, kind: fn(&[Type]) -> Type, body: RowBody) -> Self {
         let body = Body::Row(body);
         Self { doc, arity, kind, prepare: nothing, volatile: false, asks: Asks::Nothing, body }
     }
 
-    /// Returns a function of one number.
+    /// Returns a function that is called with one number.
     const fn math(doc: FunctionDoc, body: fn(f64) -> f64) -> Self {
         let (arity, kind, body) = (Arity::Exactly(1), returns::number, Body::Math(body));
         Self { doc, arity, kind, prepare: nothing, volatile: false, asks: Asks::Nothing, body }
@@ -201,7 +201,7 @@ impl EvalFunction {
         Self { doc, arity, kind, prepare: nothing, volatile: false, asks: Asks::Nothing, body }
     }
 
-    /// Adds a look at the literal arguments before the first row.
+    /// Sets the check and preparation of literal arguments at compile time.
     const fn prepared(
         mut self,
         prepare: fn(&mut Preparation<'_>) -> Result<Constants, Diagnostic>,
@@ -210,13 +210,13 @@ impl EvalFunction {
         self
     }
 
-    /// Says what the function takes from its surroundings.
+    /// Sets what the function reads in addition to its arguments.
     const fn asks(mut self, asks: Asks) -> Self {
         self.asks = asks;
         self
     }
 
-    /// Says that two calls with the same arguments may differ.
+    /// Marks the function as volatile: calls with the same arguments may return different values.
     const fn volatile(mut self) -> Self {
         self.volatile = true;
         self
@@ -224,7 +224,7 @@ impl EvalFunction {
 }
 
 impl Arity {
-    /// Returns an error if the function does not take so many arguments.
+    /// Returns an error if the function does not accept this number of arguments.
     pub(crate) fn check(
         self,
         function: &EvalFunction,
@@ -263,7 +263,7 @@ impl Arity {
     }
 }
 
-/// Returns the function of this name or alias.
+/// Returns the function with this name or alias.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static EvalFunction> {
     FUNCTIONS
@@ -272,14 +272,14 @@ pub fn find(name: &str) -> Option<&'static EvalFunction> {
         .copied()
 }
 
-/// Returns all names, aliases too.
+/// Returns the names of all functions, including aliases.
 pub fn names() -> impl Iterator<Item = &'static str> {
     FUNCTIONS
         .iter()
         .flat_map(|function| function.doc.aliases.iter().copied().chain([function.doc.name]))
 }
 
-/// The types that functions return.
+/// Functions that infer the result type of an eval function from its argument types.
 mod returns {
     use crate::Type;
 
@@ -307,7 +307,8 @@ mod returns {
         Type::Null
     }
 
-    /// For functions that work on each member: a string, or several if the first argument is.
+    /// Result type of functions that apply to each member: a string, or a multivalue if the first
+    /// argument is one.
     pub(super) fn string_per_member(arguments: &[Type]) -> Type {
         match arguments.first() {
             Some(Type::Multi) => Type::Multi,
@@ -315,12 +316,12 @@ mod returns {
         }
     }
 
-    /// For functions that return one of their arguments.
+    /// Result type of functions that return one of their arguments.
     pub(super) fn any_argument(arguments: &[Type]) -> Type {
         Type::any(arguments.iter().copied())
     }
 
-    /// For functions that return one of the second arguments of their pairs.
+    /// Result type of functions that return the second argument of one of their pairs.
     pub(super) fn any_second(arguments: &[Type]) -> Type {
         Type::any(arguments.iter().skip(1).step_by(2).copied())
     }
@@ -330,13 +331,13 @@ fn nothing(_: &mut Preparation<'_>) -> Result<Constants, Diagnostic> {
     Ok(Constants::Nothing)
 }
 
-/// Takes the argument out of the slice; null if it was not given.
+/// Moves the argument out of the slice; returns null if the argument was omitted.
 fn take<'a>(arguments: &mut [Value<'a>], index: usize) -> Value<'a> {
     arguments.get_mut(index).map_or(Value::Null, |value| std::mem::replace(value, Value::Null))
 }
 
-/// Applies `change` to the printed form, or to each member; members for which it returns none drop
-/// out.
+/// Applies `change` to the text of the value, or to each member. Members for which it returns
+/// `None` are removed.
 fn each_member<'a>(
     value: Value<'a>,
     mut change: impl FnMut(Cow<'a, str>) -> Option<Cow<'a, str>>,

@@ -1,4 +1,4 @@
-//! Functions that take several values, or return them, without looking into them one by one.
+//! Functions that accept or return multivalues and do not evaluate an expression for each member.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

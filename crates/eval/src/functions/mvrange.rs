@@ -1,4 +1,4 @@
-//! mvrange: a series of numbers, or of times.
+//! The function mvrange: returns a series of numbers or of times.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::{Arity, EvalFunction, doc, returns};
 use crate::CallContext;
 use crate::operators::number;
 
-/// How many values one call may return: a guard against filling memory.
+/// Maximum number of values that one call returns, to limit memory use.
 const LONGEST: usize = 100_000;
 
 pub(super) static MVRANGE: EvalFunction = EvalFunction::row(
@@ -54,7 +54,7 @@ fn mvrange<'a>(context: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<
                 let count = i64::try_from(index).unwrap_or(i64::MAX);
                 let count = count.saturating_mul(i64::from(span.count));
                 let value = time::add(start, count, span.unit, &context.runtime.zone);
-                // A step that does not move would never end.
+                // Stop if a step does not advance; otherwise the loop would never end.
                 (value, value >= end || (index > 0 && value <= start))
             }
         };

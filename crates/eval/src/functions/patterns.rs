@@ -1,4 +1,4 @@
-//! Tests of text: in, like, match, cidrmatch, searchmatch.
+//! Functions that test text: in, like, match, cidrmatch, searchmatch.
 
 use std::net::IpAddr;
 
@@ -48,7 +48,7 @@ fn cidrmatch<'a>(context: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Valu
     }))
 }
 
-/// Returns the block; an address alone is a block of one.
+/// Parses an IP block; a single address is a block of one address.
 fn network(text: &str) -> Option<IpNet> {
     let text = text.trim();
     text.parse().ok().or_else(|| text.parse().ok().map(|address: IpAddr| IpNet::from(address)))

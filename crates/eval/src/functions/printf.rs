@@ -1,4 +1,4 @@
-//! printf: C's formats over the arguments.
+//! The function printf: formats its arguments with the format syntax of C.
 
 use spilltrail_event::Value;
 
@@ -7,7 +7,7 @@ use super::conversion::group_thousands;
 use super::{Arity, EvalFunction, doc, returns, take};
 use crate::operators::number;
 
-/// Greatest width and precision; a guard against filling memory.
+/// Maximum width and precision, to limit memory use.
 const WIDEST: usize = 1000;
 
 pub(super) static PRINTF: EvalFunction = EvalFunction::row(
@@ -34,7 +34,7 @@ pub(super) static PRINTF: EvalFunction = EvalFunction::row(
     },
 );
 
-/// What stands between `%` and the letter.
+/// The flags, width and precision between `%` and the conversion letter.
 #[derive(Debug, Default, Clone, Copy)]
 struct Spec {
     left: bool,
@@ -47,8 +47,8 @@ struct Spec {
     precision: Option<usize>,
 }
 
-/// Returns the text, or none if the format is invalid, or an argument is missing or not of the kind
-/// that its conversion takes.
+/// Returns the formatted text; `None` if the format is invalid, or if an argument is missing or has
+/// the wrong type for its conversion.
 fn print(format: &str, arguments: &[Value<'_>]) -> Option<String> {
     let mut arguments = arguments.iter();
     let mut printed = String::new();
@@ -92,7 +92,7 @@ fn spec(chars: &mut Chars<'_>, arguments: &mut Arguments<'_, '_>) -> Option<Spec
     spec.width = usize::try_from(width.unsigned_abs()).ok().filter(|width| *width <= WIDEST)?;
     if chars.next_if_eq(&'.').is_some() {
         let precision = size(chars, arguments)?.unwrap_or(0);
-        // A negative precision counts as none.
+        // A negative precision is treated as if it were omitted.
         spec.precision = usize::try_from(precision).ok();
         if spec.precision.is_some_and(|precision| precision > WIDEST) {
             return None;
@@ -101,7 +101,8 @@ fn spec(chars: &mut Chars<'_>, arguments: &mut Arguments<'_, '_>) -> Option<Spec
     Some(spec)
 }
 
-/// Reads a number, or takes it from the arguments for `*`; the inner none is for neither.
+/// Parses a number, or for `*` takes it from the arguments. The inner `None` means that the format
+/// contains neither.
 fn size(chars: &mut Chars<'_>, arguments: &mut Arguments<'_, '_>) -> Option<Option<i64>> {
     if chars.next_if_eq(&'*').is_some() {
         return Some(Some(number(arguments.next()?)? as i64));
@@ -145,7 +146,7 @@ fn conversion(spec: Spec, letter: char, argument: &Value<'_>) -> Option<String> 
     })
 }
 
-/// Puts the sign before the digits of the magnitude.
+/// Adds the sign in front of the digits of the magnitude.
 fn signed(spec: Spec, number: f64, digits: String) -> String {
     let sign = match number {
         negative if negative.is_sign_negative() && !negative.is_nan() => "-",
@@ -161,12 +162,12 @@ fn integer(spec: Spec, number: f64) -> String {
 }
 
 fn unsigned(spec: Spec, number: f64, print: fn(u64) -> String) -> String {
-    // C reads a negative number as its two's complement.
+    // C interprets a negative number as its two's complement.
     let bits = if number < 0.0 { (number as i64) as u64 } else { number as u64 };
     with_digits(spec, print(bits))
 }
 
-/// For integers the precision is the least number of digits.
+/// Pads the digits with zeros: for integers, the precision is the minimum number of digits.
 fn with_digits(spec: Spec, digits: String) -> String {
     let wanted = spec.precision.unwrap_or(1);
     "0".repeat(wanted.saturating_sub(digits.len())) + &digits
@@ -176,7 +177,7 @@ fn grouped(spec: Spec, digits: String) -> String {
     if spec.grouped { group_thousands(&digits) } else { digits }
 }
 
-/// Returns the magnitude in C's notation.
+/// Formats the magnitude of a floating-point number as C does.
 fn float(spec: Spec, letter: char, number: f64) -> String {
     let magnitude = number.abs();
     if !magnitude.is_finite() {
@@ -193,7 +194,7 @@ fn float(spec: Spec, letter: char, number: f64) -> String {
     if letter.is_uppercase() { text.to_uppercase() } else { text }
 }
 
-/// `d.dde+XX`: Rust writes the exponent without sign and padding.
+/// Formats as `d.dde+XX`. Rust prints the exponent without sign and padding, so both are added.
 fn exponential(magnitude: f64, precision: usize) -> String {
     let text = format!("{magnitude:.precision$e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
@@ -202,7 +203,8 @@ fn exponential(magnitude: f64, precision: usize) -> String {
     format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
 }
 
-/// `%g`: exponential for very small or large numbers, else fixed; without trailing zeros.
+/// Formats `%g`: exponential notation for very small or large numbers, otherwise fixed notation,
+/// without trailing zeros.
 fn shortest(spec: Spec, magnitude: f64, precision: usize) -> String {
     let scientific = exponential(magnitude, precision - 1);
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -220,7 +222,7 @@ fn shortest(spec: Spec, magnitude: f64, precision: usize) -> String {
     grouped(spec, strip(&format!("{magnitude:.decimals$}")))
 }
 
-/// `0x1.8p+1`: the bits of the number.
+/// Formats as `0x1.8p+1`, from the bits of the number.
 fn hexadecimal(magnitude: f64, precision: Option<usize>) -> String {
     let bits = magnitude.to_bits();
     let (mut mantissa, biased) = (bits & ((1 << 52) - 1), (bits >> 52) & 0x7ff);
@@ -234,7 +236,7 @@ fn hexadecimal(magnitude: f64, precision: Option<usize>) -> String {
         let unit = 1_u64 << (4 * (13 - precision));
         let (half, rest) = (unit / 2, mantissa % unit);
         mantissa -= rest;
-        // Halves go to the even neighbour.
+        // Round half to even.
         if rest > half || (rest == half && mantissa / unit % 2 == 1) {
             mantissa += unit;
         }
@@ -248,7 +250,7 @@ fn hexadecimal(magnitude: f64, precision: Option<usize>) -> String {
     format!("0x{}{point}{digits}p{exponent:+}", mantissa >> 52)
 }
 
-/// Fills up to the width: with blanks, or with zeros behind the prefix.
+/// Pads the text to the width, with spaces or with zeros after the prefix.
 fn pad(spec: Spec, prefix: &str, text: String, zeros: bool) -> String {
     let length = prefix.len() + text.chars().count();
     let fill = spec.width.saturating_sub(length);

@@ -1,4 +1,4 @@
-//! sigfig: rounds a product to the significant figures of its factors.
+//! The function sigfig: rounds a result to the significant figures of its operands.
 
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Value;
@@ -59,7 +59,8 @@ fn collect(tree: &EvalExpr, figures: &mut Option<usize>) {
     }
 }
 
-/// Counts the significant figures of a number as written: from the first digit that is not zero.
+/// Returns the number of significant figures of a number as written, starting at the first nonzero
+/// digit.
 fn significant(text: &str) -> Option<usize> {
     spilltrail_event::parse_number(text)?;
     let mantissa = text.split(['e', 'E']).next()?;

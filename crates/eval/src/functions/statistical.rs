@@ -1,4 +1,4 @@
-//! avg, max, min and sum over the arguments of one row.
+//! The functions avg, max, min and sum over the arguments of one row.
 
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Value;
@@ -96,7 +96,7 @@ pub(super) static MIN: EvalFunction = EvalFunction::row(
     |context, arguments| extreme(context, arguments, |candidate, best| candidate < best),
 );
 
-/// A value as max and min rank it.
+/// A value in the order that max and min use.
 #[derive(PartialEq, PartialOrd)]
 enum Ranked<'a> {
     Number(f64),

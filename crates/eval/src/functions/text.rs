@@ -1,6 +1,6 @@
-//! Functions of text: case, length, pieces, replacement, decoding.
+//! Text functions: case, length, substrings, replacement, decoding.
 //!
-//! Where Splunk says nothing of multivalues, these functions work on each value; `len` does not.
+//! Where Splunk does not document multivalues, these functions apply to each value, except `len`.
 
 use std::borrow::Cow;
 
@@ -131,7 +131,7 @@ fn trim<'a>(arguments: &mut [Value<'a>], side: Side) -> Value<'a> {
     })
 }
 
-/// Returns a part of a text, borrowed if the text is.
+/// Returns a slice of the text, borrowed if the text is borrowed.
 fn slice(text: Cow<'_, str>, start: usize, end: usize) -> Cow<'_, str> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.get(start..end).unwrap_or_default()),
@@ -171,7 +171,7 @@ fn replace<'a>(context: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<
     replaced.unwrap_or(Value::Null)
 }
 
-/// Compiles the pattern in the argument if it is a literal.
+/// Compiles the argument as a regular expression if it is a string literal.
 pub(super) fn literal_regex(
     preparation: &mut Preparation<'_>,
     argument: usize,
@@ -221,7 +221,7 @@ fn substr<'a>(_: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<'a> {
     })
 }
 
-/// Returns the range of characters by SQLite's rules, which Splunk names as its model.
+/// Returns the character range by the rules of SQLite, which Splunk names as its model.
 fn sqlite_range(start: i64, length: i64, count: i64) -> (i64, i64) {
     let limit = i64::from(u32::MAX);
     let (start, length) = (start.clamp(-limit, limit), length.clamp(-limit, limit));

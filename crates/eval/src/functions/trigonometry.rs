@@ -1,4 +1,4 @@
-//! Trigonometric and hyperbolic functions, in radians, as C's library has them.
+//! Trigonometric and hyperbolic functions in radians, as in the C library.
 
 use super::Category::Trigonometric;
 use super::{Arity, EvalFunction, doc, returns};

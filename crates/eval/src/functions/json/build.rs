@@ -1,4 +1,4 @@
-//! json_array, json_object: documents from values.
+//! Functions that build JSON documents from values: json_array, json_object.
 
 use serde_json::{Map, Value as Json};
 use spilltrail_event::Value;

@@ -1,4 +1,5 @@
-//! json_append, json_delete, json_extend, json_set, json_set_exact: documents with changes.
+//! Functions that return a changed JSON document: json_append, json_delete, json_extend, json_set,
+//! json_set_exact.
 
 use serde_json::Value as Json;
 use spilltrail_event::Value;
@@ -118,8 +119,8 @@ pub(in super::super) static JSON_SET_EXACT: EvalFunction = EvalFunction::row(
     },
 );
 
-/// Applies `apply` to the document with each pair of path and value; null if the first argument is
-/// no JSON.
+/// Applies `apply` to the document with each pair of path and value. Returns null if the first
+/// argument is not JSON.
 fn change<'a>(
     context: &CallContext<'_>,
     arguments: &[Value<'_>],
@@ -129,7 +130,7 @@ fn change<'a>(
     let mut bytes = limits::size(&arguments[0]);
     for (index, pair) in arguments[1..].chunks_exact(2).enumerate() {
         let Some(path) = pair[0].to_text() else { return Value::Null };
-        // A path that leads to every element of an array puts the value there as many times.
+        // A path that selects every element of an array inserts the value once per element.
         bytes += limits::size(&pair[1]) * targets(&document, &path);
         if !limits::allows("json_set", bytes) {
             return Value::Null;
@@ -140,7 +141,7 @@ fn change<'a>(
     to_text(&document)
 }
 
-/// Returns in how many places of the document a path may end.
+/// Returns an upper bound of the number of values in the document that a path selects.
 fn targets(document: &Json, path: &str) -> usize {
     let steps = path::parse(path);
     match steps.iter().rposition(|step| *step == Step::Each) {

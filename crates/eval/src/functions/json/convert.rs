@@ -1,4 +1,5 @@
-//! Between JSON and multivalues: json_array_to_mv, mv_to_json_array, toarray, tomv, toobject.
+//! Conversions between JSON and multivalues: json_array_to_mv, mv_to_json_array, toarray, tomv,
+//! toobject.
 
 use std::borrow::Cow;
 

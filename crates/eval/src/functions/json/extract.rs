@@ -1,4 +1,4 @@
-//! json_extract, json_extract_exact, spath: values out of documents.
+//! Functions that extract values from JSON documents: json_extract, json_extract_exact, spath.
 
 use serde_json::Value as Json;
 use spilltrail_event::Value;

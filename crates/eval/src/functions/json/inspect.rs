@@ -1,4 +1,5 @@
-//! json, json_entries, json_has_key_exact, json_keys, json_valid: what a document is and has.
+//! Functions that inspect JSON documents: json, json_entries, json_has_key_exact, json_keys,
+//! json_valid.
 
 use serde_json::{Value as Json, json};
 use spilltrail_event::Value;

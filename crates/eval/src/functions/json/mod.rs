@@ -1,4 +1,5 @@
-//! JSON functions. JSON is text between calls; what a function returns is compact, keys in order.
+//! JSON functions. Between calls, a JSON document is text. Functions return compact JSON that keeps
+//! the order of keys.
 
 pub(super) mod build;
 pub(super) mod change;
@@ -10,7 +11,7 @@ pub mod path;
 use serde_json::{Number, Value as Json};
 use spilltrail_event::{Value, format_number};
 
-/// Returns the document that a value is.
+/// Parses a value as a JSON document; returns `None` if it is not JSON.
 fn parse(value: &Value<'_>) -> Option<Json> {
     match value {
         Value::Text(text) => serde_json::from_str(text).ok(),
@@ -20,13 +21,13 @@ fn parse(value: &Value<'_>) -> Option<Json> {
     }
 }
 
-/// Returns the document as text.
+/// Returns the document as compact text.
 fn to_text<'a>(json: &Json) -> Value<'a> {
     Value::text(json.to_string())
 }
 
-/// Returns a JSON value as a field holds it: a string without quotes, null as no value, arrays and
-/// objects as text.
+/// Returns a JSON value as a field value: strings without quotes, arrays and objects as text, and
+/// null as null.
 fn native<'a>(json: Json) -> Value<'a> {
     match json {
         Json::Null => Value::Null,
@@ -35,8 +36,8 @@ fn native<'a>(json: Json) -> Value<'a> {
     }
 }
 
-/// Returns the JSON form of an argument. Text that is an object or array is nested as such; other
-/// text of a field that is a JSON number is that number; string literals stay strings.
+/// Returns an argument as JSON. Text that is a JSON object or array is nested as such. Field text
+/// that is a JSON number becomes that number. String literals stay strings.
 fn element(value: &Value<'_>, is_string: bool) -> Json {
     match value {
         Value::Null => Json::Null,
@@ -53,7 +54,7 @@ fn element(value: &Value<'_>, is_string: bool) -> Json {
 }
 
 fn from_number(number: f64) -> Option<Json> {
-    // Printed without a point if it is whole, as everywhere in SPL.
+    // Whole numbers are printed without a decimal point, as everywhere in SPL.
     let text = format_number(number);
     text.parse::<i64>()
         .map(Number::from)

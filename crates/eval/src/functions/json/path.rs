@@ -1,20 +1,20 @@
-//! Paths into JSON: `a.b`, `a{}`, `a{0}`, `{}.b`. Dots always separate keys.
+//! Paths into JSON documents, such as `a.b`, `a{}`, `a{0}` or `{}.b`. Dots always separate keys.
 
 use serde_json::{Map, Value as Json};
 
-/// One step down.
+/// One step of a path, from a value to its children.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// The value of this key.
+    /// The value of this key of an object.
     Key(String),
-    /// The element at this place.
+    /// The element of an array at this index.
     Index(usize),
-    /// Every element.
+    /// Every element of an array.
     Each,
 }
 
 impl Step {
-    /// Returns the key, if it is one that can stand in a path between dots.
+    /// Returns the key, if it can be written in a path between dots.
     pub fn plain_key(&self) -> Option<&str> {
         match self {
             Self::Key(key) if !key.contains(['.', '(', ')', '{', '*']) => Some(key),
@@ -23,10 +23,11 @@ impl Step {
     }
 }
 
-/// How deep a document may be made; readers of JSON stop at 128.
+/// Maximum depth to which a document is extended. JSON parsers stop at a depth of 128.
 const DEEPEST: usize = 100;
 
-/// Returns the steps of a path; the empty path has none. A `{…}` that is no number is a key.
+/// Returns the steps of a path. The empty path has no steps. Braces around text that is not a
+/// number are a key, including the braces.
 pub fn parse(path: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     for part in path.split('.') {
@@ -50,13 +51,13 @@ pub fn parse(path: &str) -> Vec<Step> {
     steps
 }
 
-/// Returns every value that the steps lead to.
+/// Returns every value that the steps select.
 pub fn find<'a>(json: &'a Json, steps: &[Step]) -> Vec<&'a Json> {
     walk(json, steps, false)
 }
 
-/// Returns every value that the steps lead to as `spath` has it: `{}` of a value that is no array is
-/// the value itself.
+/// Returns every value that the steps select by the rules of `spath`: `{}` applied to a value that
+/// is not an array selects the value itself.
 pub fn find_in_document<'a>(json: &'a Json, steps: &[Step]) -> Vec<&'a Json> {
     walk(json, steps, true)
 }
@@ -78,7 +79,7 @@ fn walk<'a>(json: &'a Json, steps: &[Step], each_of_single: bool) -> Vec<&'a Jso
     found
 }
 
-/// Calls `change` with every value that the steps lead to.
+/// Calls `change` with every value that the steps select.
 pub fn each_mut(json: &mut Json, steps: &[Step], change: &mut dyn FnMut(&mut Json)) {
     let Some((step, rest)) = steps.split_first() else { return change(json) };
     match (step, json) {
@@ -99,8 +100,10 @@ pub fn each_mut(json: &mut Json, steps: &[Step], change: &mut dyn FnMut(&mut Jso
     }
 }
 
-/// Sets the value at the end of the steps. Missing keys are made; a step into a value of another
-/// type, or to an element that is not there, changes nothing, nor does a path of over 100 steps.
+/// Sets the value that the steps select, and creates missing keys.
+///
+/// Changes nothing if a step does not fit the type of a value, an element does not exist, or the
+/// path has more than 100 steps.
 pub fn set(json: &mut Json, steps: &[Step], value: &Json) {
     if steps.len() > DEEPEST {
         return;
@@ -129,7 +132,7 @@ pub fn set(json: &mut Json, steps: &[Step], value: &Json) {
     }
 }
 
-/// Returns nested objects down to the value; none if a step is not a key.
+/// Returns nested objects that contain the value; `None` if a step is not a key.
 fn chain(steps: &[Step], value: &Json) -> Option<Json> {
     steps.iter().rev().try_fold(value.clone(), |inner, step| match step {
         Step::Key(key) => Some(Json::Object(Map::from_iter([(key.clone(), inner)]))),
@@ -137,7 +140,7 @@ fn chain(steps: &[Step], value: &Json) -> Option<Json> {
     })
 }
 
-/// Removes the value at the end of the keys.
+/// Removes the value that the keys select.
 pub fn delete(json: &mut Json, steps: &[Step]) {
     let Some((Step::Key(last), parents)) = steps.split_last() else { return };
     each_mut(json, parents, &mut |parent| {
