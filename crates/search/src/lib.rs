@@ -3,7 +3,7 @@
 //! [`analysis::analyze`] takes a search's text through expansion and parsing, and says what is known of it;
 //! [`run::plan`] plans it; [`run::Prepared`] runs it. Commands are in [`commands`], eval functions in `spilltrail_eval`, statistics in [`stats`];
 //! each is one file and one line in a registry. Where events come from is the business of an
-//! [`context::EventSource`].
+//! [`events::EventSource`].
 
 pub mod analysis;
 pub mod commands;

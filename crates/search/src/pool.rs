@@ -13,18 +13,18 @@
 //!
 //! So here the limit is not reached by what can wait on disk:
 //!
-//! - Who can spill is refused beyond [`SHARE`] for itself, or as soon as all together have [`SOFT`]. Two
+//! - Who can spill is refused beyond `SHARE` for itself, or as soon as all together have `SOFT`. Two
 //!   such operators fit, and more are not at work at a time: one gives what it has, the next takes it.
 //! - Who was refused is about to spill. Until it holds half of what it held then, it gets what it asks
-//!   for, up to the whole limit. So does who holds less than [`FLOOR`], whoever has the rest: with
+//!   for, up to the whole limit. So does who holds less than `FLOOR`, whoever has the rest: with
 //!   nothing in hand there is nothing to spill.
 //! - A sort spills by merging what it holds, for which it needs as much and half as much again, under
-//!   another name, and fails if it does not get that. So it is refused beyond [`SORT`], or when what it
+//!   another name, and fails if it does not get that. So it is refused beyond `SORT`, or when what it
 //!   holds could not be merged any more. While it spills it is given little: the rows that are merged wait
 //!   to be written, and a refusal has them written.
-//! - What merges gets [`MERGE`], which is enough for what a sort holds. Of files it merges as many as it
+//! - What merges gets `MERGE`, which is enough for what a sort holds. Of files it merges as many as it
 //!   has room for.
-//! - Who cannot spill gets all up to [`FIXED`]; what is above is left to those that are spilling.
+//! - Who cannot spill gets all up to `FIXED`; what is above is left to those that are spilling.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;

@@ -64,7 +64,7 @@ impl Operator for Pack {
         self.keys.to_string()
     }
 
-    /// The columns are no fields; see [`Pack::schema`].
+    /// The columns are no fields; see `Pack::schema`.
     fn output(&self, input: &[Field]) -> Vec<Field> {
         input.to_vec()
     }
