@@ -13,7 +13,7 @@ use crate::planning::plan::{Needs, Plan};
 use crate::rows::Rows;
 
 /// Rows that one `makeresults` makes, at most.
-const MAX_ROWS: usize = 1_000_000;
+const MAX_ROWS: u64 = 1_000_000;
 
 static DOC: CommandDoc = CommandDoc {
     name: "makeresults",
@@ -22,10 +22,12 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Makes rows with the current time, or the rows written in `data`.",
     syntax: "makeresults [count=<int>] [annotate=<bool>] [splunk_server=<text>] [splunk_server_group=<text>] [format=csv|json data=<text>]",
     arguments: &[
-        Argument::positional("count", Takes::Count).doc("How many rows, in place of `count=`."),
+        Argument::positional("count", Takes::Count)
+            .between(0, MAX_ROWS)
+            .doc("How many rows, in place of `count=`."),
         Argument::option("count", Takes::Count)
             .default("1")
-            .between(0, MAX_ROWS as u64)
+            .between(0, MAX_ROWS)
             .doc("How many rows."),
         Argument::option("annotate", Takes::Bool)
             .default("false")
@@ -75,11 +77,16 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                 arguments.without_effect("count", "the number of rows is given without a name too");
             }
             let count = number.map_or_else(|| arguments.value("count"), |number| number.value);
-            MakeResults::Count { count: count.min(MAX_ROWS), annotate: arguments.value("annotate") }
+            MakeResults::Count { count, annotate: arguments.value("annotate") }
         }
         (Some(_), Some(_)) => {
             for name in ["count", "annotate"] {
                 arguments.without_effect(name, "`data` has the rows");
+            }
+            if let Some(number) = &number {
+                let message = "the number of rows has no effect here";
+                let warning = Diagnostic::warning(Code::NO_EFFECT, message).at(number.span);
+                arguments.report(warning.help("`data` has the rows"));
             }
             match (arguments.given("format"), arguments.given("data")) {
                 (Some(format), Some(data)) => MakeResults::Data(read(format.value, &data)?),

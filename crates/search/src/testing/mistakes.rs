@@ -17,6 +17,19 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     ("| head n=3", &[("SPL2004", "n", "`head` has no option `n`")]),
     ("| stats count vals=x by u", &[("SPL2004", "vals", "`stats` has no option `vals`")]),
     ("| lookup t u updat=t", &[("SPL2004", "updat", "`lookup` has no option `updat`")]),
+    // A number of rows has a limit, with and without a name.
+    (
+        "| makeresults count=1000001",
+        &[(
+            "SPL2004",
+            "1000001",
+            "expected a whole number from 0 to 1000000 for `count`, found `1000001`",
+        )],
+    ),
+    (
+        "| makeresults 1000001",
+        &[("SPL2005", "1000001", "expected a number from 0 to 1000000, found `1000001`")],
+    ),
     // What `head` takes is a number or a condition in parentheses.
     (
         "| head foo",
@@ -182,6 +195,7 @@ async fn what_changes_nothing_is_a_warning() {
         ("| append maxtime=5 [| makeresults]", "maxtime=5"),
         ("| stats partitions=4 count", "partitions=4"),
         ("| head 5 keeplast=t", "keeplast=t"),
+        ("| makeresults 3 format=csv data=\"a\n1\"", "3"),
         ("| bin n span=10 bins=5", "bins=5"),
         ("| bin _time span=1d aligntime=latest", "aligntime=latest"),
         ("| rex mode=sed field=n max_match=2 \"s/a/b/\"", "max_match=2"),

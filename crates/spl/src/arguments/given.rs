@@ -152,12 +152,24 @@ impl Arguments<'_> {
         }
     }
 
-    /// Takes a count, such as a number of rows, by its position; reports a negative number.
+    /// Takes a count, such as a number of rows, by its position; reports a negative number and one
+    /// outside the declared range.
     pub fn count(&mut self) -> Option<Spanned<usize>> {
         let number = self.integer()?;
-        let count = usize::try_from(number.value).unwrap_or_else(|_| {
-            let message =
-                format!("expected a number that is not negative, found `{}`", number.value);
+        let is_count = |argument: &&Argument| {
+            argument.form == Form::Positional && argument.takes == Takes::Count
+        };
+        let range = self.declared.iter().find(is_count).and_then(|argument| argument.range);
+        let is_within = |count: &u64| {
+            range.is_none_or(|(least, greatest)| (least..=greatest).contains(count))
+        };
+        let count = u64::try_from(number.value).ok().filter(is_within);
+        let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or_else(|| {
+            let expected = match range {
+                Some((least, greatest)) => format!("from {least} to {greatest}"),
+                None => "that is not negative".to_owned(),
+            };
+            let message = format!("expected a number {expected}, found `{}`", number.value);
             self.report(Diagnostic::error(Code::BAD_ARGUMENT, message).at(number.span));
             0
         });
