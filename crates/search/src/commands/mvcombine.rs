@@ -85,7 +85,8 @@ impl Command for Combine {
         if input.kind(&self.field).is_none() {
             return Ok(input);
         }
-        let mut plan = input.operator(Arc::new(CombineRows { column: self.field.clone() }));
+        let rows = Arc::new(CombineRows { column: self.field.clone() });
+        let mut plan = input.forgetting([self.field.as_str()]).operator(rows);
         if let Some(delimiter) = &self.delimiter {
             plan.set_delimiter(&self.field, delimiter);
         }

@@ -88,13 +88,14 @@ impl Derive {
         outputs: impl IntoIterator<Item = Field>,
         function: Arc<dyn RowFunction>,
     ) -> Plan {
-        let outputs = outputs
+        let outputs: Vec<Field> = outputs
             .into_iter()
             .map(|field| {
                 let kind = plan.kind(&field.name).map_or(field.kind, |kind| kind.or(field.kind));
                 Field::new(field.name, kind)
             })
             .collect();
+        let plan = plan.forgetting(outputs.iter().map(|field| field.name.as_str()));
         plan.operator(Arc::new(Self { inputs, outputs, function }))
     }
 }

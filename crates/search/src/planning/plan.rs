@@ -272,26 +272,39 @@ impl Plan {
     /// Replaces the plan by one over other columns.
     #[must_use]
     pub fn replaced(self, logical: LogicalPlan, fields: IndexMap<String, Kind>) -> Self {
-        Self { logical, fields, steps: self.steps + 1, ..self }
+        let (steps, delimiters) = (self.steps + 1, IndexMap::new());
+        Self { logical, fields, steps, delimiters, ..self }
     }
 
-    /// Puts one of our own operators on top.
+    /// Puts one of our own operators on top. A column keeps its delimiter as long as it can have
+    /// several values; an operator that sets a column anew comes after [`Plan::forgetting`].
     #[must_use]
     pub fn operator(self, operator: Arc<dyn Operator>) -> Self {
         let input: Vec<Field> =
             self.fields.iter().map(|(name, kind)| Field::new(name, *kind)).collect();
         let output = operator.output(&input);
-        let fields = output.iter().map(|field| (field.name.clone(), field.kind)).collect();
+        let fields: IndexMap<String, Kind> =
+            output.iter().map(|field| (field.name.clone(), field.kind)).collect();
         let node = OperatorNode::new(operator, self.logical, &output);
         let logical = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-        let steps = self.steps + 1;
-        Self { logical, fields, steps, delimiters: IndexMap::new(), ..self }
+        let (steps, mut delimiters) = (self.steps + 1, self.delimiters);
+        delimiters.retain(|name, _| fields.get(name) == Some(&Kind::Multi));
+        Self { logical, fields, steps, delimiters, ..self }
     }
 
     /// Returns what the values of the field are joined by, if a command said.
     #[must_use]
     pub fn delimiter(&self, name: &str) -> Option<&str> {
         self.delimiters.get(name).map(String::as_str)
+    }
+
+    /// Forgets what the values of fields are joined by, because they get other values.
+    #[must_use]
+    pub fn forgetting<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        for name in names {
+            self.delimiters.shift_remove(name);
+        }
+        self
     }
 
     /// Says what the values of the field are joined by.

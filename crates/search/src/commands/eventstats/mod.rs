@@ -89,10 +89,9 @@ impl Command for EventStats {
             names.insert(aggregate.output.clone());
         }
         let names: Vec<String> = names.into_iter().collect();
-        let operator = EventStatistics { aggregates: preparation.aggregates, by };
-        preparation
-            .plan
-            .operator(Arc::new(operator))
+        let aggregates = preparation.aggregates;
+        let plan = preparation.plan.forgetting(aggregates.iter().map(|made| made.output.as_str()));
+        plan.operator(Arc::new(EventStatistics { aggregates, by }))
             .select(&names)
             .map_err(|error| stage.refused(error))
     }

@@ -228,6 +228,7 @@ impl Command for StreamStats {
         }
         let names: Vec<String> = names.into_iter().collect();
         let resets = self.resets(&preparation.plan, &aggregates, stage)?;
+        let plan = preparation.plan.forgetting(aggregates.iter().map(|made| made.output.as_str()));
         let operator = StreamStatistics {
             aggregates,
             by,
@@ -235,11 +236,7 @@ impl Command for StreamStats {
             with_current: self.options.with_current,
             resets,
         };
-        preparation
-            .plan
-            .operator(Arc::new(operator))
-            .select(&names)
-            .map_err(|error| stage.refused(error))
+        plan.operator(Arc::new(operator)).select(&names).map_err(|error| stage.refused(error))
     }
 
     fn trace(&self, lineage: &mut Lineage) {
