@@ -267,6 +267,8 @@ mod tests {
     const STABLE: &str = "_time account count country discount eventName first_count n user who x";
     const STABLE_WITHOUT_USER: &str =
         "_time account count country discount eventName first_count n who x";
+    const STABLE_WITHOUT_N: &str =
+        "_time account count country discount eventName first_count user who x";
     const STABLE_WITHOUT_COUNT: &str =
         "_time account country discount eventName first_count n user who x";
 
@@ -289,6 +291,11 @@ mod tests {
                 "* | eval x=random()",
                 "_time account count country discount eventName first_count n user who",
             ),
+            ("* | outlier n", STABLE_WITHOUT_N),
+            ("* | outlier action=remove n", STABLE),
+            ("* | anomalydetection method=iqr n", STABLE_WITHOUT_N),
+            ("* | bin n", STABLE_WITHOUT_N),
+            ("* | bin n span=5", STABLE),
             (
                 "| makeresults | eval user=\"ann\"",
                 "account count country discount eventName first_count n user who x",

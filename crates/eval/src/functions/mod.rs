@@ -43,7 +43,7 @@ pub struct EvalFunction {
     /// Checks literal arguments, and prepares data from them at compile time.
     pub(crate) prepare: fn(&mut Preparation<'_>) -> Result<Constants, Diagnostic>,
     /// True if two calls with the same arguments may differ.
-    pub(crate) volatile: bool,
+    pub volatile: bool,
     /// What the function reads in addition to its arguments.
     pub asks: Asks,
     pub(crate) body: Body,

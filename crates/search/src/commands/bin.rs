@@ -299,6 +299,12 @@ impl Command for Bin {
     }
 
     fn trace(&self, lineage: &mut Lineage) {
-        lineage.assign(&self.output, std::slice::from_ref(&self.field));
+        match self.width {
+            // Other rows decide how wide the bins are.
+            Width::Range { .. } => lineage.measure([self.output.clone()]),
+            Width::Time { .. } | Width::Number(_) => {
+                lineage.assign(&self.output, std::slice::from_ref(&self.field));
+            }
+        }
     }
 }

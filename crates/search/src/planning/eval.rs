@@ -111,7 +111,8 @@ pub fn differs_between_runs(expr: &EvalExpr) -> bool {
     let mut differs = false;
     expr.walk(&mut |expr| {
         if let EvalNode::Call { name, .. } = &expr.node {
-            differs |= matches!(name.value.as_str(), "now" | "time" | "random");
+            differs |= functions::find(&name.value)
+                .is_some_and(|function| function.volatile || function.asks == Asks::Present);
         }
     });
     differs

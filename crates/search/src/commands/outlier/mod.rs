@@ -10,6 +10,7 @@ use spilltrail_spl::Arguments;
 
 use self::operator::{OutlierAction, Outliers};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, table};
+use crate::lineage::Lineage;
 use crate::planning::plan::{Needs, Plan};
 
 /// How far outside the quartiles outliers are.
@@ -137,5 +138,13 @@ impl Command for Outlier {
                 OutlierAction::Truncate { is_marked: self.is_marked }
             },
         })))
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        // Other rows decide what is truncated. Without a list, which fields these are shows only in
+        // the rows.
+        if !self.is_removing {
+            lineage.measure(self.fields.iter().cloned());
+        }
     }
 }
