@@ -1,4 +1,7 @@
 //! Blocking disk access on threads that also run async tasks.
+//!
+//! `search::operators::blocking` is the same function: neither crate may use the other, and the
+//! crates that both use do without tokio.
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 

@@ -1,4 +1,7 @@
 //! Work that waits for a disk, where tasks run.
+//!
+//! `source::blocking` is the same function: neither crate may use the other, and the crates that both
+//! use do without tokio.
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
