@@ -1,7 +1,6 @@
 //! Turns events into Arrow batches of the wanted fields, for one search or for many at a time.
 //!
 //! An event's `eventName` alone rules out most searches. The searches that remain form the event's
-//! An event's `eventName` alone rules out most searches. The searches that remain form the event's
 //! *class*: one walk over the event picks all the values that they read, each distinct comparison
 //! runs once, and the values go to the columns of every search that matches the event.
 
