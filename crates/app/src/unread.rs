@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use serde_json::json;
+use spilltrail_decode::MAX_FIELDS;
 use spilltrail_source::Logs;
 
 /// Number of damaged parts that are described per file; further ones are only counted.
@@ -29,11 +30,13 @@ pub enum UnreadKind {
     Damaged,
     /// The file contains no JSON and was skipped.
     Foreign,
+    /// The events were read, but searches did not get all of their fields or values.
+    LeftOut,
 }
 
 impl Unread {
     /// Returns the inputs of `logs` that were not read completely so far: first those that were not
-    /// found, then damaged and skipped files.
+    /// found, then damaged and skipped files, then those whose fields or values were left out.
     pub(crate) fn of(logs: &Logs) -> Vec<Self> {
         let not_found = logs.problems().iter().map(|problem| Self {
             name: problem.name.clone(),
@@ -41,7 +44,24 @@ impl Unread {
             reasons: vec![problem.reason.clone()],
             more: 0,
         });
-        let files = logs.report().problems.into_iter().map(|file| {
+        let read = logs.report();
+        let left_out = |name: &str, reason: String| Self {
+            name: name.to_owned(),
+            kind: UnreadKind::LeftOut,
+            reasons: vec![reason],
+            more: 0,
+        };
+        let values = read.values_left_out.iter().map(|name| {
+            let reason = "events have several values of a field, of which only the last was used: \
+                          the file was not recognized as JSON rows by its first event";
+            left_out(name, reason.to_owned())
+        });
+        let values: Vec<Self> = values.collect();
+        let fields = (read.fields_left_out > 0).then(|| {
+            let reason = format!("the events have more than {MAX_FIELDS}; the others are left out");
+            left_out("fields", reason)
+        });
+        let files = read.problems.into_iter().map(|file| {
             let name = file.name.to_string();
             if file.report.damage_count == 0 {
                 let reasons = vec!["holds no JSON".to_owned()];
@@ -52,7 +72,7 @@ impl Unread {
             let more = file.report.damage_count.saturating_sub(reasons.len() as u64);
             Self { name, kind: UnreadKind::Damaged, reasons, more }
         });
-        not_found.chain(files).collect()
+        not_found.chain(files).chain(values).chain(fields).collect()
     }
 
     /// Returns true if this is a failure, and false if the file is simply not a log.

@@ -38,7 +38,7 @@ pub(crate) fn unread(unread: &[Unread]) {
     for Unread { name, kind, reasons, more } in unread {
         let severity = match kind {
             UnreadKind::NotFound => "error",
-            UnreadKind::Damaged => "warning",
+            UnreadKind::Damaged | UnreadKind::LeftOut => "warning",
             UnreadKind::Foreign => "note",
         };
         let ending = if *kind == UnreadKind::Foreign { ", skipped" } else { "" };

@@ -55,6 +55,7 @@ impl Logs {
         let outcome = Pass::new(self, files, self.threads(), taker, stop.clone()).run(finder);
         match outcome.end {
             None | Some(End::Enough) => {
+                self.note_fields_left_out(outcome.taker.0.left_out());
                 let mut found = outcome.taker.0.fields();
                 if !demand.is_open() && self.files_of_rows().len() < self.files().len() {
                     // The other files may have CloudTrail fields with the same names.

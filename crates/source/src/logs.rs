@@ -1,6 +1,6 @@
 //! A set of log files, with the reports of the reads so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -95,6 +95,11 @@ pub struct ReadReport {
     pub problems: Vec<FileProblem>,
     /// Files and folders that were skipped because their paths rule them out.
     pub skips: PathSkips,
+    /// Occurrences of fields that a search did not get, because the events have more than
+    /// [`MAX_FIELDS`](spilltrail_decode::MAX_FIELDS) names of fields.
+    pub fields_left_out: u64,
+    /// Files with events that have several values of a field of which a search got only the last.
+    pub values_left_out: Vec<Arc<str>>,
 }
 
 /// A file that could not be read completely.
@@ -279,6 +284,18 @@ impl Logs {
         ControlFlow::Continue(())
     }
 
+    /// Records how many occurrences of fields a search did not get.
+    pub(crate) fn note_fields_left_out(&self, count: u64) {
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        reports.fields_left_out = reports.fields_left_out.max(count);
+    }
+
+    /// Records that a search got only the last of several values in a file.
+    pub(crate) fn note_values_left_out(&self, index: usize) {
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        reports.values_left_out.insert(index);
+    }
+
     /// Returns the totals and problems of all reads so far.
     #[must_use]
     pub fn report(&self) -> ReadReport {
@@ -293,6 +310,9 @@ impl Logs {
         drop(ruled_out);
         read.files = reports.files;
         read.total = reports.total.clone();
+        read.fields_left_out = reports.fields_left_out;
+        read.values_left_out =
+            reports.values_left_out.iter().map(|index| self.files[*index].name.clone()).collect();
         for (index, report) in &reports.problems {
             let name = self.files[*index].name.clone();
             read.problems.push(FileProblem { name, report: report.clone() });
@@ -315,6 +335,8 @@ struct Reports {
     files: u64,
     total: FileReport,
     problems: BTreeMap<usize, FileReport>,
+    fields_left_out: u64,
+    values_left_out: BTreeSet<usize>,
 }
 
 impl Reports {

@@ -239,8 +239,12 @@ impl Finder for RowFinder<'_> {
             let memory = memory_of(&rows, shared);
             give((request, rows), memory)
         };
+        let before = self.decoder.counts().values_left_out;
         let report;
         (report, self.spare) = self.logs.read(index, content, &mut self.decoder, &mut sink);
+        if self.decoder.counts().values_left_out > before {
+            self.logs.note_values_left_out(index);
+        }
         self.logs.note(index, report)
     }
 
@@ -326,6 +330,43 @@ mod tests {
             assert_eq!((scanned.rows(0), scanned.rows(1)), (0, expected.len() as u64));
             assert_eq!(scanned.costs().extraction.by_name, expected.len() as u64);
             assert_eq!(logs.report().total.events, 2 * expected.len() as u64);
+        }
+    }
+
+    #[test]
+    fn values_that_a_search_does_not_get_are_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let event = r#"{"eventVersion":"1","eventSource":"s","eventName":"E"}"#;
+        let row = r#"{"user":"ann","tags":["a","b"]}"#;
+        for (name, text, is_reported) in
+            [("rows", format!("{row}\n"), false), ("mixed", format!("{event}\n{row}\n"), true)]
+        {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let names = [path.display().to_string()];
+            let logs = Logs::open(&names, Box::new(std::io::empty()), ReadOptions::default());
+            let logs = Arc::new(logs);
+            let demand = spilltrail_event::Demand::of(vec!["tags".to_owned()]);
+            let fields = logs.discover(&Predicate::All, &demand).unwrap();
+            let request = ScanRequest { predicate: Predicate::All, fields };
+            logs.scan(vec![request], ScanOptions { threads: 1, memory: usize::MAX }).unwrap();
+            let reported: Vec<String> =
+                logs.report().values_left_out.iter().map(|name| name.to_string()).collect();
+            assert_eq!(reported, if is_reported { names.to_vec() } else { Vec::new() });
+        }
+    }
+
+    #[test]
+    fn names_beyond_the_limit_are_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        for (count, is_reported) in [(10, false), (spilltrail_decode::MAX_FIELDS + 1, true)] {
+            let members: Vec<String> = (0..count).map(|key| format!("\"k{key}\":1")).collect();
+            let path = folder.path().join("row");
+            std::fs::write(&path, format!("{{{}}}", members.join(","))).unwrap();
+            let names = [path.display().to_string()];
+            let logs = Logs::open(&names, Box::new(std::io::empty()), ReadOptions::default());
+            logs.discover(&Predicate::All, &spilltrail_event::Demand::all()).unwrap();
+            assert_eq!(logs.report().fields_left_out > 0, is_reported, "{count}");
         }
     }
 

@@ -31,6 +31,7 @@ impl Scanned {
                 discovery.see_event(event, origin);
             })?;
         }
+        self.logs.note_fields_left_out(discovery.left_out());
         Ok(self.logs.complete(discovery.fields(), demand))
     }
 

@@ -13,7 +13,7 @@ use spilltrail_source::{Logs, Reason, ScanCosts, SkippedCount};
 
 use crate::clock::Clock;
 use crate::memory::MemoryUse;
-use crate::unread::Unread;
+use crate::unread::{Unread, UnreadKind};
 
 /// The totals of a hunt and the outcome of each detection.
 ///
@@ -241,13 +241,17 @@ impl Summary {
     /// Returns the number of inputs that are damaged or could not be opened.
     #[must_use]
     pub fn damaged(&self) -> usize {
-        self.unread.iter().filter(|unread| unread.is_damage()).count()
+        self.unread_as(&[UnreadKind::NotFound, UnreadKind::Damaged])
     }
 
     /// Returns the number of files that are not logs.
     #[must_use]
     pub fn foreign(&self) -> usize {
-        self.unread.len() - self.damaged()
+        self.unread_as(&[UnreadKind::Foreign])
+    }
+
+    fn unread_as(&self, kinds: &[UnreadKind]) -> usize {
+        self.unread.iter().filter(|unread| kinds.contains(&unread.kind)).count()
     }
 
     /// Returns true if the hunt had input files and none of them could be read.

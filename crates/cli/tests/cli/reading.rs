@@ -21,6 +21,23 @@ fn a_folder_of_cloudtrail_and_of_rows() {
     }
 }
 
+/// A file that begins with a CloudTrail event is not looked at for multivalues. The run says so if
+/// that costs a value.
+#[test]
+fn values_that_are_left_out() {
+    let fixture = Fixture::new();
+    let row = r#"{"id":"z","tags":["b","c"]}"#;
+    let event = r#"{"eventVersion":"1.08","eventSource":"s","eventName":"E"}"#;
+    fixture.write("mixed.ndjson", &format!("{event}\n{row}\n"));
+    for (search, status) in
+        [("id=z | table tags", 1), ("id=z tags=b | table id", 0), ("id=z | table *", 0)]
+    {
+        let run = fixture.run(&["search", search, "mixed.ndjson"]);
+        let is_reported = run.err.contains("mixed.ndjson: events have several values of a field");
+        assert_eq!((run.status, is_reported), (status, status == 1), "{search} {}", run.err);
+    }
+}
+
 /// Input that can be read only once is read once, however many searches need its events.
 #[cfg(unix)]
 #[test]

@@ -82,6 +82,9 @@ pub struct Extraction {
     pub read: u64,
     /// Rows added to the results of searches.
     pub rows: u64,
+    /// Values missing from these rows: an event had several of a field that was requested as one
+    /// with a single value.
+    pub values_left_out: u64,
 }
 
 impl std::ops::AddAssign for Extraction {
@@ -90,6 +93,7 @@ impl std::ops::AddAssign for Extraction {
         self.by_needle += other.by_needle;
         self.read += other.read;
         self.rows += other.rows;
+        self.values_left_out += other.values_left_out;
     }
 }
 
@@ -204,7 +208,11 @@ impl Extractor {
             }
             is_taken = true;
             self.counts.rows += 1;
-            self.outputs.add(search, &mut reading);
+            let left_out = self.outputs.add(search, &mut reading);
+            // If a CloudTrail record repeats a key, only the last value counts.
+            if format != Format::CloudTrail {
+                self.counts.values_left_out += left_out;
+            }
         }
         is_taken
     }

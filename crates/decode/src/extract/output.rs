@@ -72,10 +72,11 @@ impl Outputs {
         self.values.resize(values, None);
     }
 
-    /// Adds the current event to the rows of a search.
+    /// Adds the current event to the rows of a search and returns the number of values left out.
     ///
     /// A column with a single value per row stores the last of several values.
-    pub(super) fn add(&mut self, search: &ClassSearch, event: &mut Reading<'_>) {
+    pub(super) fn add(&mut self, search: &ClassSearch, event: &mut Reading<'_>) -> u64 {
+        let mut left_out = 0;
         let output = &mut self.outputs[search.place];
         for (column, place) in output.columns.iter_mut().zip(&search.columns) {
             match (column, place) {
@@ -88,8 +89,9 @@ impl Outputs {
                     let numbers = self.values[*place].get_or_insert_with(|| {
                         write_down(event, *place, &mut self.texts, &mut self.numbers)
                     });
-                    let number = self.numbers[numbers.clone()].last();
-                    column.push(number.copied().unwrap_or(NO_TEXT));
+                    let numbers = &self.numbers[numbers.clone()];
+                    left_out += numbers.len().saturating_sub(1) as u64;
+                    column.push(numbers.last().copied().unwrap_or(NO_TEXT));
                 }
                 (Column::Multi(column), Some(place)) => {
                     let numbers = self.values[*place].get_or_insert_with(|| {
@@ -109,6 +111,7 @@ impl Outputs {
         output.rows += 1;
         self.most = self.most.max(output.rows);
         self.cells = self.cells.max(output.rows * output.columns.len());
+        left_out
     }
 
     /// Returns true if enough rows have collected to take them.
