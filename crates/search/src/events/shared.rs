@@ -256,7 +256,8 @@ impl EventSource for SharedView {
         }
         let mut wanted = request.clone();
         for field in lock(&self.carried).iter() {
-            if !wanted.fields.contains(field) {
+            // The search may have asked for the field as a multivalue, which its name does not show.
+            if !wanted.fields.iter().any(|known| known.name == field.name) {
                 wanted.fields.push(field.clone());
             }
         }
