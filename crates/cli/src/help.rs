@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use spilltrail_diagnostic::{Entry, REGISTRY, by_name, similar};
 use spilltrail_eval::functions::{self as eval, FUNCTIONS as EVAL_FUNCTIONS};
@@ -11,12 +11,12 @@ use spilltrail_search::commands::{COMMANDS, CommandDoc, command};
 use spilltrail_search::stats::{self, FUNCTIONS as STATS_FUNCTIONS};
 
 use crate::arguments::Arguments;
-use crate::output;
+use crate::output::{self, CANNOT_WRITE};
 
 /// Prints help about a topic, or the list of topics if none is given.
 pub(crate) fn run(topic: Option<&str>) -> Result<ExitCode> {
     let Some(topic) = topic else {
-        Arguments::command().print_long_help()?;
+        Arguments::command().print_long_help().context(CANNOT_WRITE)?;
         output::print(&topics())?;
         return Ok(ExitCode::SUCCESS);
     };
@@ -30,7 +30,7 @@ pub(crate) fn run(topic: Option<&str>) -> Result<ExitCode> {
         }
     }
     if let Some(mut command) = of_program {
-        command.print_long_help()?;
+        command.print_long_help().context(CANNOT_WRITE)?;
     }
     output::print(&explained)?;
     Ok(ExitCode::SUCCESS)
