@@ -119,8 +119,8 @@ pub(crate) struct ReadOptions {
     /// Memory that searches may hold in all; beyond it they spill to disk. Default: 56 for `hunt`, which
     /// from 256 on runs two detections at a time; else a quarter of the machine's memory, at least 256 and
     /// at most 2048.
-    #[arg(long, value_name = "MIB")]
-    pub(crate) memory_limit: Option<usize>,
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) memory_limit: Option<u64>,
     #[command(flatten)]
     pub(crate) s3: S3Options,
 }
@@ -279,7 +279,9 @@ fn run_options(
         },
         lookups: content.lookups.clone(),
         geoip: read.geoip.clone(),
-        memory_limit: read.memory_limit.map(|mebibytes| mebibytes.max(1) << 20),
+        memory_limit: read.memory_limit.map(|mebibytes| {
+            usize::try_from(mebibytes).unwrap_or(usize::MAX).saturating_mul(1 << 20)
+        }),
         cancel,
     }
 }
