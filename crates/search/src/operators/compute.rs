@@ -18,8 +18,9 @@ use datafusion::physical_planner::PhysicalPlanner;
 use spilltrail_event::Field;
 
 use super::node::schema_of_fields;
+use super::parts::InParts;
 use super::{Operator, OperatorExec, Running, gather};
-use crate::rows::cut::{self, Cutter};
+use crate::rows::cut;
 
 /// Where a column comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Hash)]
@@ -159,7 +160,8 @@ impl Operator for Compute {
 
     fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
         let (sources, expressions) = (self.sources.clone(), self.expressions.clone());
-        Ok(Box::new(Computing { output, sources, expressions, cutter: Cutter::default() }))
+        let computing = Computing { output, sources, expressions };
+        Ok(InParts::start(move |batch| computing.computed(batch)))
     }
 }
 
@@ -167,21 +169,6 @@ struct Computing {
     output: SchemaRef,
     sources: Vec<Source>,
     expressions: Vec<Arc<dyn PhysicalExpr>>,
-    cutter: Cutter,
-}
-
-impl Running for Computing {
-    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
-        self.cutter.put(batch);
-        self.more()
-    }
-
-    fn more(&mut self) -> Result<Option<RecordBatch>> {
-        let mut cutter = std::mem::take(&mut self.cutter);
-        let computed = cutter.next(|part| self.computed(&part));
-        self.cutter = cutter;
-        computed
-    }
 }
 
 impl Computing {

@@ -10,10 +10,11 @@ use datafusion::execution::TaskContext;
 use spilltrail_eval::limits;
 use spilltrail_event::{Field, Value};
 
+use super::parts::InParts;
 use super::{Operator, Running, gather};
 use crate::error::to_engine;
 use crate::rows::arrow::ColumnReader;
-use crate::rows::cut::{BoundedColumn, Cutter};
+use crate::rows::cut::BoundedColumn;
 use crate::rows::row_memo;
 
 /// What a command does to a row, apart from the columns that it does it to: the same to rows that are the
@@ -66,13 +67,13 @@ impl Operator for Derive {
     ) -> Result<Box<dyn Running>> {
         let indices = gather::indices(&input);
         let place = |name: &str| indices.get(name).copied();
-        Ok(Box::new(Deriving {
+        let deriving = Deriving {
             inputs: self.inputs.iter().map(|name| place(name)).collect(),
             outputs: self.outputs.iter().map(|field| (field.clone(), place(&field.name))).collect(),
             function: self.function.clone(),
             output,
-            cutter: Cutter::default(),
-        }))
+        };
+        Ok(InParts::start(move |batch| deriving.computed(batch)))
     }
 }
 
@@ -81,21 +82,6 @@ struct Deriving {
     inputs: Vec<Option<usize>>,
     outputs: Vec<(Field, Option<usize>)>,
     function: Arc<dyn RowFunction>,
-    cutter: Cutter,
-}
-
-impl Running for Deriving {
-    fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
-        self.cutter.put(batch);
-        self.more()
-    }
-
-    fn more(&mut self) -> Result<Option<RecordBatch>> {
-        let mut cutter = std::mem::take(&mut self.cutter);
-        let computed = cutter.next(|part| self.computed(&part));
-        self.cutter = cutter;
-        computed
-    }
 }
 
 impl Deriving {

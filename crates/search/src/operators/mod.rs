@@ -20,6 +20,7 @@ pub(crate) mod key;
 mod node;
 mod ordered;
 mod pack;
+mod parts;
 mod project;
 mod range_bins;
 mod select;
