@@ -193,7 +193,7 @@ impl KeyedWork for Combining {
         Self { output: self.output.clone(), index: self.index, groups: Combinations::default() }
     }
 
-    fn entries(&self, batch: &RecordBatch) -> EngineResult<Vec<KeyedRow>> {
+    fn entries(&mut self, batch: &RecordBatch) -> EngineResult<Vec<KeyedRow>> {
         let readers = rows::readers(columns(batch)?.0)?;
         let entry = |row: usize| {
             let others = readers.iter().enumerate().filter(|(index, _)| *index != self.index);

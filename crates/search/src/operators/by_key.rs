@@ -49,13 +49,20 @@ pub(crate) struct KeyedRow {
     pub(crate) is_own: bool,
 }
 
-/// What an operator does with the rows of keys. What a row gets depends on rows of the same key only.
+/// What an operator does with the rows of keys. What a row gets depends on rows of the same key only, unless
+/// [`KeyedWork::may_wait`] says otherwise.
 pub(crate) trait KeyedWork: Send + Sized {
     /// Returns the same work with nothing known.
     fn fresh(&self) -> Self;
 
     /// Returns the entries of each row in turn.
-    fn entries(&self, batch: &RecordBatch) -> Result<Vec<KeyedRow>>;
+    /// Called once for every row, in the order in which rows come.
+    fn entries(&mut self, batch: &RecordBatch) -> Result<Vec<KeyedRow>>;
+
+    /// Returns whether some keys may wait for others. If not, what is known must fit into memory.
+    fn may_wait(&self) -> bool {
+        true
+    }
 
     /// Returns whether the key is known.
     fn knows(&self, key: &[u8]) -> bool;
@@ -259,7 +266,7 @@ impl<W: KeyedWork> Stage<W> {
             return Ok(());
         }
         self.account(held)?;
-        if self.level == LEVELS {
+        if self.level == LEVELS || !self.work.may_wait() {
             return Ok(());
         }
         let done = HeldRows::on_disk(self.name, self.output.clone(), &self.room);

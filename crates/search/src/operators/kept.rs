@@ -88,11 +88,14 @@ impl KeptRows {
         let mut left = self.count;
         let replay = lock(&self.rows).replay()?;
         Ok(replay
-            .map(move |batch| {
-                let batch = batch?;
-                let rows = batch.num_rows().min(left);
-                left -= rows;
-                Ok(batch.slice(0, rows))
+            .map_while(move |batch| {
+                // What is left out is not read from disk either.
+                (left > 0).then(|| {
+                    let batch = batch?;
+                    let rows = batch.num_rows().min(left);
+                    left -= rows;
+                    Ok(batch.slice(0, rows))
+                })
             })
             .filter(|batch| batch.as_ref().map_or(true, |batch| batch.num_rows() > 0)))
     }

@@ -45,7 +45,8 @@ fn rows(plan: &Arc<dyn ExecutionPlan>, statistics: &mut BTreeSet<&'static str>) 
     if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
         let functions = aggregate.aggr_expr().iter();
         let names: Vec<_> = functions.flat_map(|one| udaf::keeps_values(one.fun())).collect();
-        if !names.is_empty() {
+        // Without BY there is one group, and nothing to merge.
+        if !names.is_empty() && !aggregate.group_expr().is_empty() {
             rows = rows.min(ROWS_OF_VALUES);
         }
         statistics.extend(names);

@@ -7,6 +7,7 @@
 //! [`limits::MAX_VALUE`].
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::ColumnarValue;
@@ -15,7 +16,6 @@ use spilltrail_eval::limits;
 use spilltrail_event::{Kind, Value};
 
 use super::arrow::ColumnBuilder;
-use super::row_memo;
 use crate::error::{SearchError, to_engine};
 
 /// A column that is being made, unless it becomes too large for a batch.
@@ -46,24 +46,32 @@ impl BoundedColumn {
         self.builder.push(value);
     }
 
-    /// Returns the column with a value for each row, as [`row_memo::spread`] does.
+    /// Returns the column with a value for each row of those that `row_memo::once_each` computed.
     ///
     /// # Errors
     /// Fails with what [`is_too_large`] recognizes if the batch has to be cut.
     pub(crate) fn spread(self, numbers: Option<&UInt32Array>) -> Result<ArrayRef> {
-        let (bytes, rows) = (self.builder.bytes(), self.rows);
-        if rows > 1 && bytes > BATCH_BYTES {
+        if self.is_too_large(self.builder.bytes()) {
             return Err(too_large());
         }
         let column = self.builder.finish();
-        // Equal texts of several rows lie in one place, but members of lists are copied.
-        let copied = numbers.map_or(0, |numbers| bytes_of_lists(&column, numbers));
-        if rows > 1 && copied > BATCH_BYTES {
-            Err(too_large())
-        } else {
-            row_memo::spread(column, numbers)
+        match numbers {
+            Some(numbers) => taken(&column, numbers),
+            None => Ok(column),
         }
     }
+}
+
+/// Returns for each row the value of the column that its number is of.
+///
+/// # Errors
+/// Fails with what [`is_too_large`] recognizes if the batch has to be cut. Equal texts of several rows
+/// lie in one place, but members of lists are copied.
+pub(crate) fn taken(column: &ArrayRef, numbers: &UInt32Array) -> Result<ArrayRef> {
+    if numbers.len() > 1 && bytes_of_lists(column, numbers) > BATCH_BYTES {
+        return Err(too_large());
+    }
+    Ok(take(column, numbers, None)?)
 }
 
 /// Returns a value that an expression gave as a column of so many rows.
@@ -87,8 +95,8 @@ fn bytes_of_lists(column: &ArrayRef, rows: &UInt32Array) -> usize {
         return 0;
     }
     let lists = column.as_list::<i32>();
-    let members = |row: &u32| lists.value_length(*row as usize) as usize;
-    rows.values().iter().map(members).sum::<usize>() * VIEW
+    let members = |row: u32| lists.value_length(row as usize) as usize;
+    rows.iter().flatten().map(members).sum::<usize>() * VIEW
 }
 
 /// Bytes of one column of a batch from which on the batch is cut into smaller ones. A single row is

@@ -74,7 +74,7 @@ impl KeyedWork for Deduplicating {
         Self { dedup: self.dedup.clone(), indices: self.indices.clone(), counts }
     }
 
-    fn entries(&self, batch: &RecordBatch) -> Result<Vec<KeyedRow>> {
+    fn entries(&mut self, batch: &RecordBatch) -> Result<Vec<KeyedRow>> {
         let readers = self
             .indices
             .iter()
@@ -87,6 +87,11 @@ impl KeyedWork for Deduplicating {
             is_own: true,
         };
         Ok((0..batch.num_rows()).map(entry).collect())
+    }
+
+    /// With `consecutive`, a row of another key forgets the last one, so that none can wait.
+    fn may_wait(&self) -> bool {
+        !self.dedup.is_consecutive
     }
 
     fn knows(&self, key: &[u8]) -> bool {

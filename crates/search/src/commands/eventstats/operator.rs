@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
-use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef, UInt32Type};
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
@@ -16,6 +15,7 @@ use crate::operators::by_key::{self, ByKey, KeyedRow, KeyedWork};
 use crate::operators::gather::{self, Given, HeldRows, Room};
 use crate::operators::{Operator, Running, key};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
+use crate::rows::cut::{self, Cutter};
 use crate::stats::{GroupStatistics, PlannedAggregate};
 
 /// Computes aggregates over all rows and gives every row those of its group. A row without one of the
@@ -164,7 +164,7 @@ impl KeyedWork for Grouping {
         Self::new(self.operator.clone(), input, output, self.room.clone())
     }
 
-    fn entries(&self, batch: &RecordBatch) -> Result<Vec<KeyedRow>> {
+    fn entries(&mut self, batch: &RecordBatch) -> Result<Vec<KeyedRow>> {
         let readers = key::readers(batch, &self.operator.by)?;
         by_key::entries_of_groups(&readers, batch.num_rows())
     }
@@ -211,21 +211,38 @@ impl KeyedWork for Grouping {
             statistics.values(statistics.count(), &mut values);
             results.push((aggregate.output.clone(), values.finish()));
         }
-        let output = self.output.clone();
-        Ok(Box::new(held.give()?.map(move |batch| {
-            let batch = batch?;
-            let groups = batch
-                .columns()
-                .last()
-                .ok_or_else(|| {
-                    internal_datafusion_err!("rows that were held have lost their group")
-                })?
-                .as_primitive::<UInt32Type>();
-            let set = results
-                .iter()
-                .map(|(name, values)| Ok((name.clone(), take(values.as_ref(), groups, None)?)))
-                .collect::<Result<Vec<_>>>()?;
-            gather::batch_with(&batch, &output, &set)
+        let (output, mut held) = (self.output.clone(), held.give()?);
+        // Each row gets a copy of its group's list, and 512 copies of a long one take gigabytes.
+        let mut cutter = Cutter::default();
+        Ok(Box::new(std::iter::from_fn(move || {
+            loop {
+                let done = cutter.next(|rows| with_results(&rows, &results, &output)).transpose();
+                if done.is_some() {
+                    return done;
+                }
+                match held.next()? {
+                    Ok(batch) => cutter.put(batch),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
         })))
     }
+}
+
+/// Returns rows that were held with the results of their groups.
+fn with_results(
+    rows: &RecordBatch,
+    results: &[(String, ArrayRef)],
+    output: &SchemaRef,
+) -> Result<RecordBatch> {
+    let groups = rows
+        .columns()
+        .last()
+        .ok_or_else(|| internal_datafusion_err!("rows that were held have lost their group"))?
+        .as_primitive::<UInt32Type>();
+    let set = results
+        .iter()
+        .map(|(name, values)| Ok((name.clone(), cut::taken(values, groups)?)))
+        .collect::<Result<Vec<_>>>()?;
+    gather::batch_with(rows, output, &set)
 }

@@ -8,8 +8,8 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use spilltrail_diagnostic::{Code, Diagnostic};
-use spilltrail_eval::{Expression, Row};
-use spilltrail_event::{Field, Value};
+use spilltrail_eval::{Expression, Row, limits};
+use spilltrail_event::{Field, Value, fields};
 
 use super::window::{Counted, WindowOfRows};
 use crate::commands::eventstats::operator::{Inputs, output_fields};
@@ -160,9 +160,18 @@ impl KeyedWork for Grouped {
         }
     }
 
-    fn entries(&self, batch: &RecordBatch) -> Result<Vec<KeyedRow>> {
+    fn entries(&mut self, batch: &RecordBatch) -> Result<Vec<KeyedRow>> {
         let readers = key::readers(batch, &self.operator.by)?;
-        by_key::entries_of_groups(&readers, batch.num_rows())
+        let entries = by_key::entries_of_groups(&readers, batch.num_rows())?;
+        // Here, because rows are taken key by key once some had to wait.
+        if let Window::Seconds(_) = self.operator.window {
+            let times = gather::reader(batch, fields::TIME)?;
+            for entry in entries.iter().filter(|entry| entry.is_own && entry.key.is_some()) {
+                let time = times.as_ref().map(|times| times.value(entry.row as usize));
+                self.order.check(time.and_then(|time| time.as_number()))?;
+            }
+        }
+        Ok(entries)
     }
 
     fn knows(&self, key: &[u8]) -> bool {
@@ -182,9 +191,6 @@ impl KeyedWork for Grouped {
             let results = match &entry.key {
                 Some(key) => {
                     let time = inputs.time(row);
-                    if let Window::Seconds(_) = operator.window {
-                        self.order.check(time)?;
-                    }
                     let groups = vec![key.clone(); entry.times as usize];
                     let counted = Counted { groups, values: operator.values(&inputs, row), time };
                     self.state.add(&operator, counted, key)
@@ -247,16 +253,23 @@ impl Running for Streaming {
         let after = operator.resets.after.as_ref();
         let after = after.map(|c| Condition::new(c, &batch, &operator.aggregates)).transpose()?;
         let mut columns = operator.columns();
-        for row in 0..batch.num_rows() {
-            if before.as_ref().is_some_and(|condition| condition.holds(row, &[])) {
-                self.state = History::default();
-            }
-            let results = self.results(&inputs, &by, row)?;
-            if after.as_ref().is_some_and(|condition| condition.holds(row, &results)) {
-                self.state = History::default();
-            }
-            columns.iter_mut().zip(results).for_each(|(column, value)| column.push(value));
-        }
+        // A value that a condition may not build is null, and whatever that means to the condition must
+        // not be taken for an answer.
+        let mut rows = 0..batch.num_rows();
+        limits::watch(|| {
+            rows.try_for_each(|row| -> Result<()> {
+                if before.as_ref().is_some_and(|condition| condition.holds(row, &[])) {
+                    self.state = History::default();
+                }
+                let results = self.results(&inputs, &by, row)?;
+                if after.as_ref().is_some_and(|condition| condition.holds(row, &results)) {
+                    self.state = History::default();
+                }
+                columns.iter_mut().zip(results).for_each(|(column, value)| column.push(value));
+                Ok(())
+            })
+        })
+        .map_err(to_engine)??;
         operator.with_results(&batch, &self.output, columns).map(Some)
     }
 
