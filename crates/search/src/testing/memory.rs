@@ -49,6 +49,40 @@ async fn what_does_not_fit_is_told() {
 }
 
 #[tokio::test]
+async fn a_condition_that_cannot_be_computed_is_no_answer() {
+    let long = "a".repeat(10_000);
+    let lines = format!("{{\"n\":\"1\",\"long\":\"{long}\"}}\n{{\"n\":\"2\",\"long\":\"a\"}}\n");
+    for (option, code) in [
+        ("reset_before=(isnull(replace(long,\"a\",long)))", Some(Code::LIMIT)),
+        ("reset_after=(isnull(replace(long,\"a\",long)))", Some(Code::LIMIT)),
+        ("reset_before=(isnull(replace(long,\"a\",n)))", None),
+    ] {
+        let search = format!("* | streamstats {option} count | table n count");
+        let context = context(rows(&lines), 256 << 20);
+        let prepared = run::prepare(&search, None, &context).await.unwrap();
+        let failure = prepared.collect(&context).await.err();
+        assert_eq!(failure.map(|failure| failure.code), code, "{search}");
+    }
+}
+
+/// Times are checked in the order of the rows, also of rows that wait because memory is short.
+#[tokio::test]
+async fn times_out_of_order_are_refused_under_any_limit() {
+    let pad = "pad ".repeat(200);
+    let search = format!(
+        "| makeresults count=20000 | streamstats count as n \
+         | eval s=\"{pad}\".n, _time=if(n=19000,1,1000+n) \
+         | streamstats time_window=10s count by s"
+    );
+    for memory in [4 << 20, 1 << 30] {
+        let context = context(Vec::new(), memory);
+        let prepared = run::prepare(&search, None, &context).await.unwrap();
+        let failure = prepared.collect(&context).await.err();
+        assert_eq!(failure.map(|failure| failure.code), Some(Code::UNORDERED), "{memory}");
+    }
+}
+
+#[tokio::test]
 async fn fields_of_documents_are_those_of_any_row() {
     let lines = r#"{"doc":"{\"a\":1,\"b\":[1,2]}","a":"kept"}
 {"doc":"{\"c\":{\"d\":\"x\"},\"b\":[3]}","a":"kept"}
