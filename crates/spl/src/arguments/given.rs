@@ -160,9 +160,8 @@ impl Arguments<'_> {
             argument.form == Form::Positional && argument.takes == Takes::Count
         };
         let range = self.declared.iter().find(is_count).and_then(|argument| argument.range);
-        let is_within = |count: &u64| {
-            range.is_none_or(|(least, greatest)| (least..=greatest).contains(count))
-        };
+        let is_within =
+            |count: &u64| range.is_none_or(|(least, greatest)| (least..=greatest).contains(count));
         let count = u64::try_from(number.value).ok().filter(is_within);
         let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or_else(|| {
             let expected = match range {
