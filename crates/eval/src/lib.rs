@@ -116,12 +116,6 @@ impl Expression {
         self.result.result_kind()
     }
 
-    /// Returns true if the result is null for every row, so that storing it removes the field.
-    #[must_use]
-    pub fn is_always_null(&self) -> bool {
-        self.result == Type::Null
-    }
-
     /// Returns the warnings about the expression.
     #[must_use]
     pub fn warnings(&self) -> &[Diagnostic] {

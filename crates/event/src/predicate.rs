@@ -255,18 +255,6 @@ impl Predicate {
             }
         }
     }
-
-    /// Returns bounds that contain the time of every matching event.
-    #[must_use]
-    pub fn time_bounds(&self) -> TimeBounds {
-        match self {
-            Self::Time(bounds) => *bounds,
-            Self::And(parts) => parts
-                .iter()
-                .fold(TimeBounds::default(), |bounds, part| bounds.and(part.time_bounds())),
-            _ => TimeBounds::default(),
-        }
-    }
 }
 
 /// Returns whether any outcome is true, or `None` if that is uncertain.

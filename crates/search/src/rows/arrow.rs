@@ -206,11 +206,8 @@ pub fn to_array<'a>(kind: Kind, values: impl IntoIterator<Item = Value<'a>>) -> 
 }
 
 /// Returns the column's values, borrowing nothing.
-///
-/// # Errors
-///
-/// Fails as [`ColumnReader::new`] does.
-pub fn from_array(array: &ArrayRef) -> Result<Vec<Value<'static>>, DataFusionError> {
+#[cfg(test)]
+pub(crate) fn from_array(array: &ArrayRef) -> Result<Vec<Value<'static>>, DataFusionError> {
     let reader = ColumnReader::new(array)?;
     Ok((0..array.len()).map(|row| reader.value(row).into_owned()).collect())
 }
