@@ -230,25 +230,31 @@ fn bins_that_are_aligned_to_now_are_aligned_to_the_newest_event() {
 }
 
 #[test]
-fn times_that_a_subsearch_returns_go_before_the_range_of_the_run() {
+fn times_of_a_search_go_before_the_range_of_the_run() {
     let folder = Folder::new();
     let file = "123456789012_CloudTrail_us-east-1_20260310T0910Z_AbCdEfGhIjKlMnOp.json";
     let path = folder.0.path().join("logs");
     let inside = path.join("AWSLogs/123456789012/CloudTrail/us-east-1/2026/03/10");
     std::fs::create_dir_all(&inside).unwrap();
     std::fs::rename(path.join("a.json"), inside.join(file)).unwrap();
-    for (search, count) in [
-        ("| makeresults | eval earliest=1773133200, latest=1773133320 | fields earliest latest", 2),
-        ("| makeresults | eval earliest=1773133200, latest=1773133260 | fields earliest latest", 1),
-        ("| makeresults | eval latest=1773133260 | return latest", 1),
-        ("| makeresults | eval latest=1773133260 | table latest | format", 1),
-        ("| makeresults | eval user_arn=\"*\" | fields user_arn", 0),
+    for (term, count) in [
+        ("earliest=1773133200 latest=1773133320", 2),
+        ("latest=1773133260", 1),
+        (
+            "[| makeresults | eval earliest=1773133200, latest=1773133320 | fields earliest latest]",
+            2,
+        ),
+        (
+            "[| makeresults | eval earliest=1773133200, latest=1773133260 | fields earliest latest]",
+            1,
+        ),
+        ("[| makeresults | eval latest=1773133260 | return latest]", 1),
+        ("[| makeresults | eval latest=1773133260 | table latest | format]", 1),
+        ("[| makeresults | eval user_arn=\"*\" | fields user_arn]", 0),
+        ("user_arn=*", 0),
     ] {
-        folder.detection(
-            3,
-            "Key Times",
-            &format!("eventName=CreateKey [{search}] | stats count by user_arn"),
-        );
+        let search = format!("eventName=CreateKey {term} | stats count by user_arn");
+        folder.detection(3, "Key Times", &search);
         let detections = vec!["Key Times".to_owned()];
         // The range starts a month after the events and the date in the path of the file. The
         // current time is set, so that the files are not searched for the newest event.

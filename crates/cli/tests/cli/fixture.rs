@@ -162,10 +162,7 @@ impl Fixture {
     /// Runs the binary in the folder, with `content/` as its only content and with `input` piped to
     /// its standard input.
     pub(crate) fn run_piped(&self, arguments: &[&str], input: &str) -> Run {
-        let mut command =
-            self.bare(&[arguments, &["--content", "content", "--no-builtin"]].concat());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut child = self.spawn(arguments);
         let pipe = child.stdin.take();
         let output = std::thread::scope(|scope| {
             // The program may end before it has read all input.

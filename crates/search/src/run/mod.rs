@@ -18,6 +18,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
+use indexmap::IndexSet;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Field;
 use spilltrail_spl::{Expansion, Pipeline};
@@ -190,11 +191,10 @@ fn truncate(pipeline: &mut Pipeline, until: &str) -> Result<(), Diagnostic> {
         pipeline.commands.truncate(end);
         return Ok(());
     }
-    let mut known: Vec<&str> = names().collect();
-    known.dedup();
+    let known: IndexSet<&str> = names().collect();
+    let known = known.into_iter().collect::<Vec<_>>().join("`, `");
     let message = format!("the search has no command `{until}` to stop at");
-    Err(Diagnostic::error(Code::BAD_ARGUMENT, message)
-        .help(format!("its commands are `{}`", known.join("`, `"))))
+    Err(Diagnostic::error(Code::BAD_ARGUMENT, message).help(format!("its commands are `{known}`")))
 }
 
 /// Returns true if a plan gives nothing for tables without rows.

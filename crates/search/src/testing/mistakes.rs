@@ -1,6 +1,7 @@
 //! Searches with mistakes in them, and what is said about them: all of them, each at its place.
 
 use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::Value;
 
 use super::{context, rows};
 use crate::run;
@@ -216,14 +217,18 @@ async fn what_changes_nothing_is_a_warning() {
 #[tokio::test]
 async fn a_search_stops_only_at_a_command_that_it_has() {
     let context = context(rows("{\"n\":\"1\"}"), MEMORY);
-    let search = "| bucket n span=10 | stats count by n";
-    for until in ["stats", "STATS", "bucket", "bin"] {
-        let prepared = run::prepare(search, Some(until), &context).await;
-        // Nothing is left before the first command.
-        assert_eq!(prepared.is_ok(), until.eq_ignore_ascii_case("stats"), "{until}");
+    let search = "* | bucket n span=10 | stats count by n | bucket n span=5";
+    for (until, n) in [("stats", "0-10"), ("STATS", "0-10"), ("bucket", "1"), ("bin", "1")] {
+        let prepared = run::prepare(search, Some(until), &context).await.unwrap();
+        let found = prepared.collect(&context).await.unwrap();
+        let row = found.iter().next().unwrap();
+        assert_eq!((&row["n"], row.contains_key("count")), (&Value::text(n), false), "{until}");
     }
+    // Nothing is left before the first command.
+    let nothing = run::prepare("| bucket n span=10", Some("bin"), &context).await.err();
+    assert_eq!(nothing.expect("no command is left")[0].message, "the search is empty");
     let diagnostics = run::prepare(search, Some("nosuch"), &context).await.err();
     let diagnostic = &diagnostics.expect("no such command")[0];
     assert_eq!(diagnostic.message, "the search has no command `nosuch` to stop at");
-    assert_eq!(diagnostic.help.as_deref(), Some("its commands are `bucket`, `stats`"));
+    assert_eq!(diagnostic.help.as_deref(), Some("its commands are `search`, `bucket`, `stats`"));
 }
