@@ -25,6 +25,11 @@ pub(crate) fn open(path: &Path) -> Result<Arc<dyn GeoDatabase>, AppError> {
 }
 
 impl GeoDatabase for MaxMind {
+    fn build(&self) -> String {
+        let metadata = self.0.metadata();
+        format!("{} {}", metadata.database_type, metadata.build_epoch)
+    }
+
     fn locate(&self, address: &str, all: bool, language: &str) -> Vec<(&'static str, String)> {
         let mut found = Vec::new();
         let Ok(address) = address.trim().parse::<IpAddr>() else { return found };

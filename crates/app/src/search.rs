@@ -134,6 +134,12 @@ impl Search {
         self.detection.as_deref()
     }
 
+    /// Returns what the search runs in.
+    #[must_use]
+    pub fn context(&self) -> &SearchContext {
+        &self.context
+    }
+
     /// Plans and starts the search. Subsearches run during this call.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The context in which expressions are compiled: the fields in scope, the clock and time zone of
 //! the search, and services that the planner provides.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ impl Scope for Vec<Field> {
 pub type CompileSearch = dyn Fn(&str) -> Result<Predicate, Diagnostic> + Send + Sync;
 
 /// Provides lookup tables to the eval function `lookup`.
-pub trait LookupProvider: fmt::Debug + Send + Sync {
+pub trait LookupProvider: Any + fmt::Debug + Send + Sync {
     /// Returns true if a table with this name exists.
     fn contains(&self, table: &str) -> bool;
 

@@ -110,6 +110,12 @@ impl Expression {
         &self.runtime.zone
     }
 
+    /// Returns what lookup() reads, if there is anything.
+    #[must_use]
+    pub fn lookups(&self) -> Option<&(dyn LookupProvider + 'static)> {
+        self.runtime.lookups.as_deref()
+    }
+
     /// Returns the kind of the results.
     #[must_use]
     pub fn kind(&self) -> ResultKind {

@@ -3,6 +3,7 @@
 //!
 //! The crate contains plain data and does no IO.
 
+pub mod exact;
 pub mod fields;
 mod keyword;
 mod lookups;

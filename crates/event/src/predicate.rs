@@ -82,8 +82,10 @@ impl Eq for Predicate {}
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct TimeBounds {
     /// The first instant of the range, or `None` if it is unbounded.
+    #[serde(with = "crate::exact::option", default)]
     pub earliest: Option<f64>,
     /// The first instant after the range, or `None` if it is unbounded.
+    #[serde(with = "crate::exact::option", default)]
     pub latest: Option<f64>,
 }
 

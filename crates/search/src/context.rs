@@ -1,21 +1,27 @@
 //! What a search runs in: the clock, the zone, the events, the lookups, the engine.
 
 use std::fmt::{self, Debug};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use datafusion::common::{Result as EngineResult, internal_datafusion_err};
+use datafusion::execution::TaskContext;
 use datafusion::execution::context::SessionContext;
+use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::TimeBounds;
 use spilltrail_spl::{MacroSet, time};
 
 use crate::error::lock;
 use crate::events::EventSource;
+use crate::rows::observed::Observed;
 
 /// The rows of a lookup and how they are matched.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct LookupTable {
     /// Column names in order.
     pub columns: Vec<String>,
@@ -36,8 +42,20 @@ pub struct LookupTable {
     pub is_given: bool,
 }
 
+impl LookupTable {
+    /// Returns a number that is the same for tables that are the same.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = FixedState::default().build_hasher();
+        (&self.columns, &self.rows, self.case_sensitive).hash(&mut hasher);
+        (self.min_matches, self.max_matches, &self.default_match).hash(&mut hasher);
+        self.match_types.iter().for_each(|column| column.hash(&mut hasher));
+        hasher.finish()
+    }
+}
+
 /// How a lookup's column is matched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MatchType {
     /// `WILDCARD(column)`: `*` in the table's cell.
     Wildcard,
@@ -62,9 +80,41 @@ pub trait LookupStore: Debug + Send + Sync {
 
 /// A GeoIP database.
 pub trait GeoDatabase: Debug + Send + Sync {
+    /// Returns which database it is: its type and when it was built. Two with the same text know the
+    /// same of an address.
+    fn build(&self) -> String;
+
     /// Returns the fields known for an address (`City`, `Country`, `Region`, `lat`, `lon`, and with
     /// `all` `Continent`, `MetroCode`, `Timezone`), in the language asked for.
     fn locate(&self, address: &str, all: bool, language: &str) -> Vec<(&'static str, String)>;
+}
+
+/// What operators find where they run, beside the engine's own: what no plan carries.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// The lookups, for writing.
+    pub lookups: Arc<dyn LookupStore>,
+    /// The GeoIP database, if there is one.
+    pub geo: Option<Arc<dyn GeoDatabase>>,
+}
+
+impl Surroundings {
+    /// Returns the task in these surroundings.
+    #[must_use]
+    pub fn around(self, task: TaskContext) -> Arc<TaskContext> {
+        let config = task.session_config().clone().with_extension(Arc::new(self));
+        Arc::new(task.with_session_config(config))
+    }
+
+    /// Returns the surroundings of a task.
+    ///
+    /// # Errors
+    /// Fails if the task was made without.
+    pub fn of_task(task: &TaskContext) -> EngineResult<Arc<Self>> {
+        task.session_config()
+            .get_extension()
+            .ok_or_else(|| internal_datafusion_err!("a task without surroundings"))
+    }
 }
 
 /// What a search runs in. One context is one run: its observations and messages are that run's.
@@ -108,6 +158,12 @@ impl SearchContext {
         Self { observations: Arc::new(self.observations.nested(purpose)), ..self.clone() }
     }
 
+    /// Returns what operators of the search's plans find where they run.
+    #[must_use]
+    pub fn surroundings(&self) -> Surroundings {
+        Surroundings { lookups: self.lookups.clone(), geo: self.geo.clone() }
+    }
+
     /// Returns the instant that a result's value stands for: epoch seconds, or a date in the user's
     /// zone as `convert` and `strftime` write it. Relative times are none.
     #[must_use]
@@ -126,8 +182,10 @@ impl SearchContext {
 pub struct Observations {
     /// What subsearches add to.
     shared: Arc<Shared>,
-    grouped: Mutex<Vec<Arc<GroupObservation>>>,
-    scans: Mutex<Vec<Arc<AtomicU64>>>,
+    /// What was noticed while plans ran.
+    ran: Mutex<Observed>,
+    /// Whether the search looks for events.
+    has_scan: AtomicBool,
     /// What the rows are for.
     purpose: Purpose,
 }
@@ -146,15 +204,6 @@ pub enum Purpose {
 struct Shared {
     messages: Mutex<Vec<Diagnostic>>,
     lookups: Mutex<Vec<LookupObservation>>,
-}
-
-/// Which BY fields of a `stats` had values: a field that never has one makes every group vanish.
-#[derive(Debug)]
-pub struct GroupObservation {
-    /// The BY fields.
-    pub fields: Vec<String>,
-    /// Rows that came in, and per field those that had a value.
-    pub counts: Mutex<(u64, Vec<u64>)>,
 }
 
 /// A lookup that was read.
@@ -183,21 +232,23 @@ impl Observations {
         self.purpose
     }
 
-    /// Returns a new counter of the events that a search for events finds.
-    #[must_use]
-    pub fn scan(&self) -> Arc<AtomicU64> {
-        let counter = Arc::new(AtomicU64::new(0));
-        lock(&self.scans).push(counter.clone());
-        counter
+    /// Notes that the search looks for events.
+    pub fn scan(&self) {
+        self.has_scan.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes what was noticed while a plan of the search ran.
+    pub fn add(&self, observed: Observed) {
+        let mut ran = lock(&self.ran);
+        ran.matched += observed.matched;
+        ran.groups.extend(observed.groups);
     }
 
     /// Returns how many events the search itself found, subsearches left out; none if it looked for
     /// none.
     #[must_use]
     pub fn matched(&self) -> Option<u64> {
-        let scans = lock(&self.scans);
-        let counts = scans.iter().map(|counter| counter.load(Ordering::Relaxed));
-        (!scans.is_empty()).then(|| counts.sum())
+        self.has_scan.load(Ordering::Relaxed).then(|| lock(&self.ran).matched)
     }
 
     /// Adds a message for the user.
@@ -214,23 +265,13 @@ impl Observations {
         lock(&self.shared.messages).clone()
     }
 
-    /// Returns a new observation of the BY fields of a `stats`.
-    #[must_use]
-    pub fn group(&self, fields: Vec<String>) -> Arc<GroupObservation> {
-        let counts = Mutex::new((0, vec![0; fields.len()]));
-        let observation = Arc::new(GroupObservation { fields, counts });
-        lock(&self.grouped).push(observation.clone());
-        observation
-    }
-
     /// Returns the BY fields that had no value in any row of a `stats` that had rows.
     #[must_use]
     pub fn never_present(&self) -> Vec<String> {
         let mut missing = Vec::new();
-        for group in lock(&self.grouped).iter() {
-            let (rows, counts) = &*lock(&group.counts);
-            let absent = group.fields.iter().zip(counts).filter(|(_, count)| **count == 0);
-            if *rows > 0 {
+        for group in &lock(&self.ran).groups {
+            let absent = group.present.iter().filter(|(_, count)| **count == 0);
+            if group.rows > 0 {
                 missing.extend(absent.map(|(field, _)| field.clone()));
             }
         }

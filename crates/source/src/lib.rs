@@ -6,6 +6,7 @@
 //! finds the names of fields. [`Logs::report`] lists the files that could not be read.
 
 mod blocking;
+pub mod codec;
 mod description;
 mod discover;
 mod feed;

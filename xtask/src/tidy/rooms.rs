@@ -22,7 +22,7 @@ const ROOMS: &[Room] = &[
     room("stack", &[]),
     room("rows", &["error"]),
     room("events", &["error", "rows"]),
-    room("context", &["error", "events"]),
+    room("context", &["error", "rows", "events"]),
     room("lookups", &["error", "context"]),
     room("stats", &["error", "rows"]),
     room("operators", &["error", "rows", "stats"]),
@@ -48,7 +48,17 @@ const ROOMS: &[Room] = &[
     room("analysis", &["lineage", "planning", "commands"]),
     room(
         "run",
-        &["error", "pool", "rows", "context", "operators", "planning", "commands", "analysis"],
+        &[
+            "error",
+            "pool",
+            "rows",
+            "context",
+            "stats",
+            "operators",
+            "planning",
+            "commands",
+            "analysis",
+        ],
     ),
 ];
 

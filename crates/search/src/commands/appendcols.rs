@@ -8,6 +8,7 @@ use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result as EngineResult;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Value};
 use spilltrail_spl::{Arguments, Pipeline};
@@ -18,10 +19,11 @@ use super::{
 };
 use crate::lineage::Lineage;
 use crate::operators::gather::{self, Given};
-use crate::operators::{KeptRows, Operator, Running};
+use crate::operators::{CarriedRows, Codec, Operator, Running};
 use crate::planning::plan::{Needs, Plan, kind_of};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::rows::cut::BATCH_ROWS;
+use crate::rows::state::state_of;
 
 static DOC: CommandDoc = CommandDoc {
     name: "appendcols",
@@ -56,6 +58,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::operator::<Beside>("appendcols");
 
 #[derive(Debug)]
 struct AppendColumns {
@@ -94,7 +98,7 @@ impl Command for AppendColumns {
                 Field::new(&field.name, wide)
             })
             .collect();
-        let rows = Arc::new(rows);
+        let rows = CarriedRows::new(rows).map_err(|error| stage.refused(error))?;
         Ok(input.operator(Arc::new(Beside { fields, rows, overrides: self.overrides })))
     }
 
@@ -106,10 +110,10 @@ impl Command for AppendColumns {
 }
 
 /// Puts the fields of kept rows beside those of the stream.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Beside {
     fields: Vec<Field>,
-    rows: Arc<KeptRows>,
+    rows: CarriedRows,
     overrides: bool,
 }
 
@@ -119,8 +123,11 @@ impl Operator for Beside {
     }
 
     fn state(&self) -> String {
-        // The same memory is the same rows.
-        format!("{} {:p}", self.overrides, Arc::as_ptr(&self.rows))
+        state_of(self)
+    }
+
+    fn identity(&self) -> String {
+        format!("{:?} {} {}", self.fields, self.rows.identity(), self.overrides)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Value;
 use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
-use crate::operators::{Summarize, Summary};
+use crate::operators::{Codec, Summarize, Summary};
 use crate::planning::plan::{Needs, Plan};
+use crate::rows::state::state_of;
 
 static DOC: CommandDoc = CommandDoc {
     name: "format",
@@ -50,13 +52,15 @@ static DOC: CommandDoc = CommandDoc {
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
+pub(super) const CODEC: Codec = Codec::summary::<Expression>("format");
+
 #[derive(Debug)]
 struct Format {
     text: Arc<Expression>,
 }
 
 /// The words that an expression is put together with.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Expression {
     between_values: String,
     limit: usize,
@@ -127,7 +131,7 @@ impl Summary for Expression {
     }
 
     fn state(&self) -> String {
-        format!("{self:?}")
+        state_of(self)
     }
 
     fn limit(&self) -> usize {

@@ -5,14 +5,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::common::{Result as EngineResult, exec_err};
+use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
-use crate::context::GeoDatabase;
-use crate::operators::{Derive, RowFunction};
+use crate::context::{GeoDatabase, Surroundings};
+use crate::operators::{Codec, Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan};
+use crate::rows::state::state_of;
 
 /// The fields that are always added.
 const FIELDS: [&str; 5] = ["City", "Country", "Region", "lat", "lon"];
@@ -57,6 +61,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::derive::<Locate>("iplocation");
 
 #[derive(Debug)]
 struct IpLocation {
@@ -103,27 +109,29 @@ impl Command for IpLocation {
             );
             return Ok(input);
         };
-        let more: &[&str] = if self.all { &MORE_FIELDS } else { &[] };
-        let names: Vec<&'static str> = FIELDS.iter().chain(more).copied().collect();
+        let (database, language) = (database.build(), self.language.clone());
+        let locate = Locate { database, all: self.all, language };
         let kind = input.kind(&self.field).unwrap_or(Kind::Text).or(Kind::Text);
         let outputs: Vec<Field> =
-            names.iter().map(|name| Field::new(format!("{}{name}", self.prefix), kind)).collect();
-        let locate = Locate { database, names, all: self.all, language: self.language.clone() };
+            locate.names().map(|name| Field::new(format!("{}{name}", self.prefix), kind)).collect();
         Ok(Derive::on(input, vec![self.field.clone()], outputs, Arc::new(locate)))
     }
 }
 
-/// Looks addresses up.
+/// Looks addresses up, in the database of where it runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Locate {
-    database: Arc<dyn GeoDatabase>,
-    names: Vec<&'static str>,
+    /// Which database it must be.
+    database: String,
     all: bool,
     language: String,
 }
 
-impl fmt::Debug for Locate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Locate").field("all", &self.all).field("language", &self.language).finish()
+impl Locate {
+    /// Returns the names of the fields that are set, in order.
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        let more: &[&str] = if self.all { &MORE_FIELDS } else { &[] };
+        FIELDS.iter().chain(more).copied()
     }
 }
 
@@ -133,14 +141,49 @@ impl RowFunction for Locate {
     }
 
     fn state(&self) -> String {
-        format!("{} {}", self.all, self.language)
+        state_of(self)
+    }
+
+    fn at_work(&self, context: &TaskContext) -> EngineResult<Option<Arc<dyn RowFunction>>> {
+        let database = Surroundings::of_task(context)?.geo.clone();
+        match database.filter(|database| database.build() == self.database) {
+            Some(database) => Ok(Some(Arc::new(Locating { locate: self.clone(), database }))),
+            None => exec_err!("the GeoIP database `{}` is not here", self.database),
+        }
+    }
+
+    /// Without a database nothing is known of an address.
+    fn compute<'a>(&'a self, _: &[Value<'a>], _: &mut [Value<'a>]) {}
+}
+
+/// [`Locate`] with its database.
+struct Locating {
+    locate: Locate,
+    database: Arc<dyn GeoDatabase>,
+}
+
+impl fmt::Debug for Locating {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.locate.fmt(f)
+    }
+}
+
+impl RowFunction for Locating {
+    fn name(&self) -> &'static str {
+        self.locate.name()
+    }
+
+    fn state(&self) -> String {
+        self.locate.state()
     }
 
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
-        let mut found: Vec<Vec<Cow<'a, str>>> = vec![Vec::new(); self.names.len()];
+        let Locate { all, language, .. } = &self.locate;
+        let names: Vec<&str> = self.locate.names().collect();
+        let mut found: Vec<Vec<Cow<'a, str>>> = vec![Vec::new(); names.len()];
         for address in inputs[0].members() {
-            for (name, text) in self.database.locate(address.trim(), self.all, &self.language) {
-                if let Some(slot) = self.names.iter().position(|known| *known == name) {
+            for (name, text) in self.database.locate(address.trim(), *all, language) {
+                if let Some(slot) = names.iter().position(|known| *known == name) {
                     found[slot].push(Cow::Owned(text));
                 }
             }
@@ -161,6 +204,10 @@ mod tests {
     struct OneCity;
 
     impl GeoDatabase for OneCity {
+        fn build(&self) -> String {
+            "one city".to_owned()
+        }
+
         fn locate(&self, address: &str, all: bool, language: &str) -> Vec<(&'static str, String)> {
             if address != "192.0.2.1" {
                 return Vec::new();
@@ -171,17 +218,37 @@ mod tests {
         }
     }
 
+    fn located(
+        address: &'static str,
+        geo: Option<Arc<dyn GeoDatabase>>,
+    ) -> Option<[Value<'static>; 8]> {
+        let context = crate::testing::context(Vec::new(), 1 << 20);
+        let surroundings = Surroundings { lookups: context.lookups.clone(), geo };
+        let task = surroundings.around(TaskContext::default());
+        let (database, language) = ("one city".to_owned(), "de".to_owned());
+        let locate = Locate { database, all: true, language };
+        assert_eq!(locate.names().last(), Some("Timezone"));
+        let locate = locate.at_work(&task).ok()??;
+        let mut outputs = [const { Value::Null }; 8];
+        outputs[0] = Value::text("old");
+        locate.compute(&[Value::text(address)], &mut outputs);
+        Some(outputs.map(Value::into_owned))
+    }
+
     #[test]
     fn known_addresses_set_fields() {
-        let names = vec!["City", "Country", "Timezone"];
-        let locate =
-            Locate { database: Arc::new(OneCity), names, all: true, language: "de".to_owned() };
-        let old = Value::text("old");
-        let mut outputs = [old.clone(), old.clone(), Value::Null];
-        locate.compute(&[Value::text(" 192.0.2.1")], &mut outputs);
-        assert_eq!(outputs, [Value::text("City in de"), old.clone(), Value::text("UTC")]);
-        let mut outputs = [old.clone(), Value::Null, Value::Null];
-        locate.compute(&[Value::text("10.0.0.1")], &mut outputs);
-        assert_eq!(outputs, [old, Value::Null, Value::Null]);
+        for (address, city, zone) in [
+            (" 192.0.2.1", Value::text("City in de"), Value::text("UTC")),
+            ("10.0.0.1", Value::text("old"), Value::Null),
+        ] {
+            let outputs = located(address, Some(Arc::new(OneCity))).unwrap();
+            assert_eq!((&outputs[0], &outputs[7]), (&city, &zone), "{address}");
+            assert!(outputs[1..7].iter().all(Value::is_null), "{address}");
+        }
+    }
+
+    #[test]
+    fn without_its_database_a_plan_does_not_run() {
+        assert!(located("192.0.2.1", None).is_none());
     }
 }

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use indexmap::IndexSet;
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::context::{LookupTable, Purpose};
-use crate::lookups::{self, Index};
-use crate::operators::{Derive, RowFunction};
+use crate::lookups::{self, CarriedTable, Index};
+use crate::operators::{Codec, Derive, RowFunction};
 use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
+use crate::rows::state::state_of;
 
 static DOC: CommandDoc = CommandDoc {
     name: "lookup",
@@ -62,6 +64,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::derive::<AddFields>("lookup");
 
 #[derive(Debug)]
 struct Lookup {
@@ -183,26 +187,43 @@ impl Command for Lookup {
             .map(|output| self.place(&output.pair.column, &table))
             .collect::<Result<Vec<_>, _>>()?;
         let inputs: Vec<String> = self.keys.iter().map(|key| key.field.clone()).collect();
-        let index = Index::new(table, keys);
+        let only_new = outputs.iter().map(|output| output.only_new).collect();
+        let (name, table) = (self.table.value.clone(), CarriedTable::from(table));
+        let added = AddFields::from(State { name, table, keys, columns, only_new });
         let takes_several = inputs.iter().any(|name| input.kind(name) == Some(Kind::Multi));
-        let kind = if takes_several || index.gives_several() { Kind::Multi } else { Kind::Text };
+        let kind =
+            if takes_several || added.index.gives_several() { Kind::Multi } else { Kind::Text };
         let fields: Vec<Field> =
             outputs.iter().map(|output| Field::new(&output.pair.field, kind)).collect();
-        let only_new = outputs.iter().map(|output| output.only_new).collect();
-        let name = self.table.value.clone();
-        let added = Arc::new(AddFields { name, index, columns, only_new });
-        Ok(Derive::on(input, inputs, fields, added))
+        Ok(Derive::on(input, inputs, fields, Arc::new(added)))
     }
 }
 
 /// Sets fields from the matching rows of a table.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(from = "State")]
 struct AddFields {
-    name: String,
     index: Index,
+    state: State,
+}
+
+/// What the fields are added by.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    name: String,
+    table: CarriedTable,
+    /// The columns that are compared with the inputs.
+    keys: Vec<usize>,
     /// For each output its column, and whether only rows without the field get it.
     columns: Vec<usize>,
     only_new: Vec<bool>,
+}
+
+impl From<State> for AddFields {
+    fn from(state: State) -> Self {
+        let index = Index::new(state.table.table().clone(), state.keys.clone());
+        Self { index, state }
+    }
 }
 
 impl RowFunction for AddFields {
@@ -211,10 +232,12 @@ impl RowFunction for AddFields {
     }
 
     fn state(&self) -> String {
-        // The table is too long a text; tables of one name do not change while a search is planned
-        // and run, save by an `outputlookup`, which makes a new one.
-        let table: *const LookupTable = self.index.table();
-        format!("{} {:?} {:?} {table:p}", self.name, self.columns, self.only_new)
+        state_of(&self.state)
+    }
+
+    fn identity(&self) -> String {
+        let State { name, table, keys, columns, only_new } = &self.state;
+        format!("{name} {} {keys:?} {columns:?} {only_new:?}", table.identity())
     }
 
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
@@ -226,7 +249,7 @@ impl RowFunction for AddFields {
             return;
         }
         for ((output, column), only_new) in
-            outputs.iter_mut().zip(&self.columns).zip(&self.only_new)
+            outputs.iter_mut().zip(&self.state.columns).zip(&self.state.only_new)
         {
             if *only_new && !output.is_null() {
                 continue;

@@ -4,14 +4,16 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use spilltrail_diagnostic::{Code, Diagnostic};
+use serde::{Deserialize, Serialize};
+use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_eval::regex::Regex;
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
-use crate::operators::{Derive, RowFunction};
+use crate::operators::{Codec, Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan};
+use crate::rows::state::state_of;
 
 static DOC: CommandDoc = CommandDoc {
     name: "makemv",
@@ -51,13 +53,16 @@ static DOC: CommandDoc = CommandDoc {
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
+pub(super) const CODEC: Codec = Codec::derive::<Split>("makemv");
+
 #[derive(Debug)]
 struct MakeMultivalue {
     field: String,
     split: Arc<Split>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "State")]
 struct Split {
     at: Separator,
     allow_empty: bool,
@@ -67,6 +72,28 @@ struct Split {
 enum Separator {
     Delimiter(String),
     Tokenizer { pattern: String, regex: Regex },
+}
+
+/// What values are split by, as it is written.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    text: String,
+    is_tokenizer: bool,
+    allow_empty: bool,
+}
+
+impl TryFrom<State> for Split {
+    type Error = String;
+
+    fn try_from(State { text, is_tokenizer, allow_empty }: State) -> Result<Self, String> {
+        let at = if is_tokenizer {
+            let regex = Regex::compile(&text, Span::default()).map_err(|error| error.message)?;
+            Separator::Tokenizer { pattern: text, regex }
+        } else {
+            Separator::Delimiter(text)
+        };
+        Ok(Self { at, allow_empty })
+    }
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
@@ -137,12 +164,12 @@ impl RowFunction for Split {
     }
 
     fn state(&self) -> String {
-        match &self.at {
-            Separator::Delimiter(text) => format!("delim {text:?} {}", self.allow_empty),
-            Separator::Tokenizer { pattern, .. } => {
-                format!("tokenizer {pattern:?} {}", self.allow_empty)
-            }
-        }
+        let (text, is_tokenizer) = match &self.at {
+            Separator::Delimiter(text) => (text, false),
+            Separator::Tokenizer { pattern, .. } => (pattern, true),
+        };
+        let (text, allow_empty) = (text.clone(), self.allow_empty);
+        state_of(&State { text, is_tokenizer, allow_empty })
     }
 
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {

@@ -56,9 +56,11 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_spl::{Arguments, EvalExpr, Pipeline, SearchExpr};
 
 use crate::lineage::Lineage;
+use crate::operators::Codec;
 use crate::planning::facts::{Facts, Role};
 use crate::planning::plan::{Needs, Plan};
 pub use crate::planning::stage::Stage;
+use crate::rows::state::FunctionCodec;
 
 pub use self::catalog::{CatalogEntry, catalog};
 pub use spilltrail_spl::{Argument, Form, Support, Takes};
@@ -106,6 +108,35 @@ pub static COMMANDS: &[Entry] = &[
     tstats::ENTRY,
     r#where::ENTRY,
 ];
+
+/// How the operators of commands are read back from a plan that travelled.
+pub(crate) const OPERATORS: &[&[Codec]] = &[
+    &[anomalydetection::CODEC],
+    &[appendcols::CODEC],
+    &[convert::CODEC],
+    &[dedup::CODEC],
+    &[eventstats::CODEC],
+    &[fillnull::CODEC],
+    &[format::CODEC],
+    &[head::CODEC],
+    &[iplocation::CODEC],
+    &[join::CODEC],
+    &[lookup::CODEC],
+    &[makemv::CODEC],
+    &[mvcombine::CODEC],
+    &[nomv::CODEC],
+    &[outlier::CODEC],
+    &[outputlookup::CODEC],
+    &[r#return::CODEC],
+    &rex::CODECS,
+    &spath::CODECS,
+    &[stats::CODEC],
+    &[streamstats::CODEC],
+    &[trendline::CODEC],
+];
+
+/// How the functions of commands are written and read back.
+pub(crate) const FUNCTIONS: &[FunctionCodec] = &[convert::FUNCTION, replace::FUNCTION];
 
 /// A command's documentation, parser and planner.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{Result as EngineResult, internal_datafusion_err};
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
@@ -16,11 +17,12 @@ use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, T
 use crate::lineage::Lineage;
 use crate::operators::by_key::{self, ByKey, KeyedRow, KeyedWork};
 use crate::operators::gather::{Given, Room};
-use crate::operators::{Operator, Running};
+use crate::operators::{Codec, Operator, Running};
 use crate::planning::plan::{Needs, Plan, kind_of};
 use crate::rows;
 use crate::rows::arrow::ColumnBuilder;
 use crate::rows::cut::BATCH_ROWS;
+use crate::rows::state::state_of;
 
 static DOC: CommandDoc = CommandDoc {
     name: "mvcombine",
@@ -54,6 +56,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::operator::<CombineRows>("mvcombine");
 
 #[derive(Debug)]
 struct Combine {
@@ -100,7 +104,7 @@ impl Command for Combine {
 }
 
 /// Makes one row of those that are the same apart from `column`.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct CombineRows {
     column: String,
 }
@@ -111,7 +115,7 @@ impl Operator for CombineRows {
     }
 
     fn state(&self) -> String {
-        self.column.clone()
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

@@ -4,14 +4,16 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
-use crate::operators::{Derive, RowFunction};
+use crate::operators::{Codec, Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::convert;
+use crate::rows::state::state_of;
 
 /// What joins the values where no command before said something else.
 const DELIMITER: &str = "\n";
@@ -41,6 +43,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::derive::<Join>("nomv");
 
 #[derive(Debug)]
 struct NoMultivalue {
@@ -74,7 +78,7 @@ impl Command for NoMultivalue {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Join {
     delimiter: String,
 }
@@ -85,7 +89,7 @@ impl RowFunction for Join {
     }
 
     fn state(&self) -> String {
-        format!("{:?}", self.delimiter)
+        state_of(self)
     }
 
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {

@@ -1,6 +1,5 @@
 //! `outputlookup`: writes the rows to a lookup table, and passes them on.
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,19 +9,21 @@ use datafusion::common::Result as EngineResult;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use indexmap::{IndexMap, IndexSet};
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, fields};
 use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
-use crate::context::{LookupStore, LookupTable};
+use crate::context::{LookupStore, LookupTable, Surroundings};
 use crate::error::to_engine;
 use crate::lookups;
 use crate::operators::gather::{Given, HeldRows, Room};
-use crate::operators::{Operator, Running};
+use crate::operators::{Codec, Operator, Running};
 use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
 use crate::rows;
+use crate::rows::state::state_of;
 
 static DOC: CommandDoc = CommandDoc {
     name: "outputlookup",
@@ -83,6 +84,8 @@ static DOC: CommandDoc = CommandDoc {
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
+pub(super) const CODEC: Codec = Codec::operator::<WriteLookup>("outputlookup");
+
 #[derive(Debug)]
 struct OutputLookup {
     table: Spanned<String>,
@@ -90,7 +93,7 @@ struct OutputLookup {
 }
 
 /// How rows are put into a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct How {
     append: bool,
     /// Whether no rows make an empty table where there is none.
@@ -136,24 +139,17 @@ impl Command for OutputLookup {
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let found = lookups::find(&self.table, stage.context)?;
-        let lookups = stage.context.lookups.clone();
-        let operator = WriteLookup { name: found.name, how: self.how.clone(), lookups };
+        let operator = WriteLookup { name: found.name, how: self.how.clone() };
         Ok(input.operator(Arc::new(operator)))
     }
 }
 
 /// Writes all rows when the last has come, then gives them: what follows, be it `head`, must not
 /// keep rows from being written.
+#[derive(Debug, Serialize, Deserialize)]
 struct WriteLookup {
     name: String,
     how: How,
-    lookups: Arc<dyn LookupStore>,
-}
-
-impl fmt::Debug for WriteLookup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteLookup").field("name", &self.name).field("how", &self.how).finish()
-    }
 }
 
 impl Operator for WriteLookup {
@@ -162,7 +158,7 @@ impl Operator for WriteLookup {
     }
 
     fn state(&self) -> String {
-        format!("{} {:?}", self.name, self.how)
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
@@ -179,7 +175,7 @@ impl Operator for WriteLookup {
         Ok(Box::new(Writing {
             name: self.name.clone(),
             how: self.how.clone(),
-            lookups: self.lookups.clone(),
+            lookups: Surroundings::of_task(context)?.lookups.clone(),
             held: Some(HeldRows::new("outputlookup", output.clone(), &room)),
             output,
             memory: MemoryConsumer::new("outputlookup").register(&room.pool),

@@ -1,6 +1,7 @@
 //! `replace`: replaces whole values.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Kind, Value, parse_number, wildcard_capture};
 use spilltrail_spl::Arguments;
@@ -9,7 +10,8 @@ use super::{
     Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, rename, table,
 };
 use crate::planning::plan::{Needs, Plan, column};
-use crate::rows::mapped::{ValueFunction, mapped};
+use crate::rows::mapped::{Mapped, ValueFunction, mapped};
+use crate::rows::state::FunctionCodec;
 
 static DOC: CommandDoc = CommandDoc {
     name: "replace",
@@ -44,6 +46,8 @@ static DOC: CommandDoc = CommandDoc {
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
+pub(super) const FUNCTION: FunctionCodec = FunctionCodec::of::<Mapped<Pairs>>("replace");
+
 #[derive(Debug)]
 struct Replace {
     pairs: Pairs,
@@ -51,8 +55,8 @@ struct Replace {
 }
 
 /// Old and new values.
-#[derive(Debug, Clone)]
-struct Pairs(Vec<(String, String)>);
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Pairs(Vec<(String, String)>);
 
 impl ValueFunction for Pairs {
     fn name(&self) -> &'static str {

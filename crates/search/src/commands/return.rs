@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Value;
 use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
-use crate::operators::{Summarize, Summary};
+use crate::operators::{Codec, Summarize, Summary};
 use crate::planning::plan::{Needs, Plan};
+use crate::rows::state::state_of;
 
 static DOC: CommandDoc = CommandDoc {
     name: "return",
@@ -42,20 +44,22 @@ static DOC: CommandDoc = CommandDoc {
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
+pub(super) const CODEC: Codec = Codec::summary::<RowsAsText>("return");
+
 #[derive(Debug)]
 struct Return {
     text: Arc<RowsAsText>,
 }
 
 /// The first rows as one text.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct RowsAsText {
     count: usize,
     parts: Vec<Part>,
 }
 
 /// A field and the name that its value is given under; none is the value alone.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Part {
     name: Option<String>,
     field: String,
@@ -111,7 +115,7 @@ impl Summary for RowsAsText {
     }
 
     fn state(&self) -> String {
-        format!("{} {:?}", self.count, self.parts)
+        state_of(self)
     }
 
     fn limit(&self) -> usize {

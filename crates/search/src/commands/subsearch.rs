@@ -14,7 +14,7 @@ use spilltrail_spl::{
 use super::pipeline;
 use crate::context::{Purpose, SearchContext};
 use crate::operators::KeptRows;
-use crate::planning::batch_rows;
+use crate::planning::execution;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::{self, Position};
 
@@ -73,10 +73,9 @@ pub(crate) async fn collect(
 ) -> Result<KeptRows, DataFusionError> {
     let fields: Vec<Field> = plan.fields().map(|(name, kind)| Field::new(name, kind)).collect();
     let mut rows = KeptRows::new(fields, plan.transformed, &context.session.runtime_env());
-    let physical = context.session.state().create_physical_plan(plan.logical()).await?;
+    let physical = execution::physical(plan.logical(), context).await?;
     debug_assert_eq!(physical.output_partitioning().partition_count(), 1);
-    let task = batch_rows::task_context(&context.session, &physical);
-    let mut stream = datafusion::physical_plan::execute_stream(physical, task)?;
+    let mut stream = execution::stream(physical, context)?;
     while let Some(batch) = stream.next().await {
         rows.push(&batch?)?;
         if limit.is_some_and(|limit| rows.len() >= limit) {

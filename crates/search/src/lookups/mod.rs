@@ -1,5 +1,6 @@
 //! Lookups by the names that searches use, and which of their rows match.
 
+mod carried;
 mod matching;
 mod provider;
 
@@ -9,6 +10,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 
 use crate::context::{LookupTable, Purpose, SearchContext};
 
+pub(crate) use carried::CarriedTable;
 pub(crate) use matching::Index;
 pub(crate) use provider::Lookups;
 

@@ -1,30 +1,61 @@
 //! Lookups for the eval function lookup().
 
-use std::collections::HashMap;
-use std::fmt;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use spilltrail_diagnostic::{Span, Spanned};
 use spilltrail_eval::LookupProvider;
 use spilltrail_event::Value;
+use spilltrail_spl::{EvalExpr, EvalNode};
 
-use super::{Index, find};
+use super::{CarriedTable, Index, find};
 use crate::context::{Purpose, SearchContext};
 use crate::error::lock;
 
 /// A lookup's name and the columns that are matched.
 type Key = (String, Vec<String>);
 
-/// The lookups of a search, each prepared once for the columns that are matched.
+/// The tables that an expression names, each prepared once for the columns that are matched. They are
+/// as they were when the search was planned.
+#[derive(Debug)]
 pub(crate) struct Lookups {
-    context: SearchContext,
+    tables: BTreeMap<String, CarriedTable>,
     prepared: Mutex<HashMap<Key, Option<Arc<Index>>>>,
 }
 
 impl Lookups {
-    /// Returns the lookups of the search.
-    pub(crate) fn new(context: &SearchContext) -> Self {
-        Self { context: context.clone(), prepared: Mutex::default() }
+    /// Returns these tables.
+    pub(crate) fn new(tables: BTreeMap<String, CarriedTable>) -> Self {
+        Self { tables, prepared: Mutex::default() }
+    }
+
+    /// Returns the tables that an expression names, and notes that they were read.
+    pub(crate) fn of(expression: &EvalExpr, context: &SearchContext) -> Self {
+        let lookups = Self::named_in(expression, context);
+        for (name, table) in &lookups.tables {
+            context.observations.lookup(name, table.table(), Purpose::Used);
+        }
+        lookups
+    }
+
+    /// Returns the tables that an expression names.
+    pub(crate) fn named_in(expression: &EvalExpr, context: &SearchContext) -> Self {
+        let mut names = Vec::new();
+        named(expression, &mut names);
+        let mut tables = BTreeMap::new();
+        for name in names {
+            let name = Spanned::new(name.to_owned(), Span::default());
+            let Some(table) = find(&name, context).ok().and_then(|found| found.table) else {
+                continue;
+            };
+            tables.insert(name.value, CarriedTable::from(table));
+        }
+        Self::new(tables)
+    }
+
+    /// Returns the tables by name.
+    pub(crate) fn tables(&self) -> &BTreeMap<String, CarriedTable> {
+        &self.tables
     }
 
     fn prepared(&self, table: &str, columns: Vec<String>) -> Option<Arc<Index>> {
@@ -39,27 +70,43 @@ impl Lookups {
     }
 
     fn index(&self, table: &str, columns: &[String]) -> Option<Index> {
-        let name = Spanned::new(table.to_owned(), Span::default());
-        let table = find(&name, &self.context).ok()?.table?;
-        self.context.observations.lookup(&name.value, &table, Purpose::Used);
+        let table = self.tables.get(table)?;
         let places = columns
             .iter()
             .map(|column| table.columns.iter().position(|known| known == column))
             .collect::<Option<Vec<usize>>>()?;
-        Some(Index::new(table, places))
+        Some(Index::new(table.table().clone(), places))
     }
 }
 
-impl fmt::Debug for Lookups {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lookups").finish_non_exhaustive()
+/// Adds the tables that calls of lookup() name; each is a literal.
+fn named<'a>(expression: &'a EvalExpr, names: &mut Vec<&'a str>) {
+    match &expression.node {
+        EvalNode::Number(_) | EvalNode::Text(_) | EvalNode::Field(_) | EvalNode::Subsearch(_) => {}
+        EvalNode::Call { name, arguments } => {
+            if name.value == "lookup"
+                && let Some(EvalExpr { node: EvalNode::Text(table), .. }) = arguments.first()
+                && !names.contains(&table.as_str())
+            {
+                names.push(table);
+            }
+            arguments.iter().for_each(|argument| named(argument, names));
+        }
+        EvalNode::Unary(_, inner) => named(inner, names),
+        EvalNode::Binary(_, left, right) => {
+            named(left, names);
+            named(right, names);
+        }
+        EvalNode::In(left, members) => {
+            named(left, names);
+            members.iter().for_each(|member| named(member, names));
+        }
     }
 }
 
 impl LookupProvider for Lookups {
     fn contains(&self, table: &str) -> bool {
-        let name = Spanned::new(table.to_owned(), Span::default());
-        find(&name, &self.context).is_ok_and(|found| found.table.is_some())
+        self.tables.contains_key(table)
     }
 
     fn rows(

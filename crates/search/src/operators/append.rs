@@ -1,21 +1,21 @@
 //! Rows that are kept, after the rows of the stream.
 
-use std::sync::Arc;
-
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Value};
 
 use super::gather::{self, Given};
-use super::{KeptRows, Operator, Running};
+use super::{CarriedRows, Operator, Running};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader, kind_of};
+use crate::rows::state::state_of;
 
 /// Gives the rows of the stream, then `rows`.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Append {
-    pub(crate) rows: Arc<KeptRows>,
+    pub(crate) rows: CarriedRows,
     /// The columns of both.
     pub(crate) fields: Vec<Field>,
 }
@@ -47,8 +47,11 @@ impl Operator for Append {
     }
 
     fn state(&self) -> String {
-        // The rows themselves would be too long a text; the same memory is the same rows.
-        format!("{} rows at {:p}", self.rows.len(), Arc::as_ptr(&self.rows))
+        state_of(self)
+    }
+
+    fn identity(&self) -> String {
+        format!("{:?} {}", self.fields, self.rows.identity())
     }
 
     fn output(&self, _: &[Field]) -> Vec<Field> {
@@ -64,7 +67,7 @@ impl Operator for Append {
 struct Appending {
     output: SchemaRef,
     /// `None` once they are being given.
-    rows: Option<Arc<KeptRows>>,
+    rows: Option<CarriedRows>,
     left: Given,
 }
 

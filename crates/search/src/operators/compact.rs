@@ -17,13 +17,15 @@ use datafusion::arrow::compute::{concat_batches, take};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::Field;
 
 use super::{Operator, Running, gather};
 use crate::rows::cut::BATCH_BYTES;
+use crate::rows::state::state_of;
 
 /// Cuts batches that are large, and copies rows that take less than half of what a sort counts for them.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Compact;
 
 impl Operator for Compact {
@@ -32,7 +34,7 @@ impl Operator for Compact {
     }
 
     fn state(&self) -> String {
-        String::new()
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

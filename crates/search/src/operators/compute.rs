@@ -15,15 +15,17 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion::physical_planner::PhysicalPlanner;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::Field;
 
 use super::node::schema_of_fields;
 use super::parts::InParts;
-use super::{Operator, OperatorExec, Running, gather};
+use super::{Codec, Operator, OperatorExec, Running, gather};
 use crate::rows::cut;
+use crate::rows::state::state_of;
 
 /// Where a column comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Hash, Serialize, Deserialize)]
 pub enum Source {
     /// It is the input's column of this index.
     Input(usize),
@@ -129,12 +131,22 @@ impl UserDefinedLogicalNodeCore for ComputeNode {
 }
 
 /// What runs a [`ComputeNode`].
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Compute {
     sources: Vec<Source>,
+    #[serde(skip)]
     expressions: Vec<Arc<dyn PhysicalExpr>>,
     fields: Vec<Field>,
 }
+
+/// The expressions come beside the state.
+pub(super) const CODEC: Codec = Codec {
+    name: "compute",
+    read: |state, expressions| {
+        let compute: Compute = serde_json::from_str(state)?;
+        Ok(Arc::new(Compute { expressions, ..compute }))
+    },
+};
 
 impl Operator for Compute {
     fn name(&self) -> &'static str {
@@ -142,6 +154,14 @@ impl Operator for Compute {
     }
 
     fn state(&self) -> String {
+        state_of(self)
+    }
+
+    fn expressions(&self) -> &[Arc<dyn PhysicalExpr>] {
+        &self.expressions
+    }
+
+    fn identity(&self) -> String {
         let expressions: Vec<String> = self.expressions.iter().map(ToString::to_string).collect();
         format!("{:?} {}", self.sources, expressions.join(", "))
     }

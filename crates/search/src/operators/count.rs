@@ -1,21 +1,31 @@
 //! Counts the rows on the way; they go through unchanged.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet};
+use serde::{Deserialize, Serialize};
 use spilltrail_event::Field;
 
+use super::observed::{self, MATCHED, TOTAL};
 use super::{Operator, Running};
+use crate::rows::state::state_of;
 
-/// Adds the number of rows to a counter.
-#[derive(Debug)]
+/// What rows are counted as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CountAs {
+    /// Events that a search for events found.
+    Matched,
+    /// All rows of a search of which only the first are given.
+    Total,
+}
+
+/// Counts rows, in a metric of the plan.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct CountRows {
-    /// Where the rows are counted.
-    pub counter: Arc<AtomicU64>,
+    /// What they are counted as.
+    pub count_as: CountAs,
 }
 
 impl Operator for CountRows {
@@ -24,7 +34,7 @@ impl Operator for CountRows {
     }
 
     fn state(&self) -> String {
-        String::new()
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
@@ -36,18 +46,27 @@ impl Operator for CountRows {
     }
 
     fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
-        Ok(Box::new(Counting { output, counter: self.counter.clone() }))
+        Ok(Box::new(Counting { output, count_as: self.count_as, count: Count::new() }))
     }
 }
 
 struct Counting {
     output: SchemaRef,
-    counter: Arc<AtomicU64>,
+    count_as: CountAs,
+    count: Count,
 }
 
 impl Running for Counting {
+    fn observe(&mut self, metrics: &ExecutionPlanMetricsSet) {
+        let name = match self.count_as {
+            CountAs::Matched => MATCHED,
+            CountAs::Total => TOTAL,
+        };
+        self.count = observed::counter(metrics, name);
+    }
+
     fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
-        self.counter.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        self.count.add(batch.num_rows());
         Ok(Some(batch.with_schema(self.output.clone())?))
     }
 }

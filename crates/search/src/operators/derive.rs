@@ -10,6 +10,7 @@ use datafusion::execution::TaskContext;
 use spilltrail_eval::limits;
 use spilltrail_event::{Field, Value};
 
+use super::codec::derived_state;
 use super::parts::InParts;
 use super::{Operator, Running, gather};
 use crate::error::to_engine;
@@ -20,11 +21,25 @@ use crate::rows::row_memo;
 /// What a command does to a row, apart from the columns that it does it to: the same to rows that are the
 /// same.
 pub trait RowFunction: Debug + Send + Sync {
-    /// Returns the function's name, for `EXPLAIN`.
+    /// Returns the function's name, for `EXPLAIN` and for finding its codec.
     fn name(&self) -> &'static str;
 
-    /// Returns the function's whole state as text.
+    /// Returns the function's whole state as JSON.
     fn state(&self) -> String;
+
+    /// Returns a short text for `EXPLAIN`, and for comparing plans: two functions with the same name and
+    /// identity do the same.
+    fn identity(&self) -> String {
+        self.state()
+    }
+
+    /// Returns the function with what it needs from where it runs, if it needs anything.
+    ///
+    /// # Errors
+    /// Fails if that is not there.
+    fn at_work(&self, _: &TaskContext) -> Result<Option<Arc<dyn RowFunction>>> {
+        Ok(None)
+    }
 
     /// Sets the outputs of one row. They come with the values that the row has in those fields, so
     /// what is left alone stays as it is.
@@ -48,7 +63,11 @@ impl Operator for Derive {
     }
 
     fn state(&self) -> String {
-        format!("{:?} {:?} {}", self.inputs, self.outputs, self.function.state())
+        derived_state(self)
+    }
+
+    fn identity(&self) -> String {
+        format!("{:?} {:?} {}", self.inputs, self.outputs, self.function.identity())
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
@@ -63,14 +82,15 @@ impl Operator for Derive {
         &self,
         input: SchemaRef,
         output: SchemaRef,
-        _: &TaskContext,
+        context: &TaskContext,
     ) -> Result<Box<dyn Running>> {
         let indices = gather::indices(&input);
         let place = |name: &str| indices.get(name).copied();
+        let at_work = self.function.at_work(context)?;
         let deriving = Deriving {
             inputs: self.inputs.iter().map(|name| place(name)).collect(),
             outputs: self.outputs.iter().map(|field| (field.clone(), place(&field.name))).collect(),
-            function: self.function.clone(),
+            function: at_work.unwrap_or_else(|| self.function.clone()),
             output,
         };
         Ok(InParts::start(move |batch| deriving.computed(batch)))

@@ -13,6 +13,7 @@ use datafusion::physical_expr::{
     EquivalenceProperties, LexOrdering, OrderingRequirements, Partitioning,
 };
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties,
@@ -30,6 +31,7 @@ pub struct OperatorExec {
     /// The order that the input was planned with. The engine may change the input, but must keep it.
     ordering: Option<LexOrdering>,
     properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl OperatorExec {
@@ -56,13 +58,20 @@ impl OperatorExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { operator, input, ordering, properties: Arc::new(properties) }
+        let metrics = ExecutionPlanMetricsSet::new();
+        Self { operator, input, ordering, properties: Arc::new(properties), metrics }
+    }
+
+    /// Returns the operator.
+    #[must_use]
+    pub fn operator(&self) -> &Arc<dyn Operator> {
+        &self.operator
     }
 }
 
 impl DisplayAs for OperatorExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OperatorExec: {} {}", self.operator.name(), self.operator.state())
+        write!(f, "OperatorExec: {} {}", self.operator.name(), self.operator.identity())
     }
 }
 
@@ -119,9 +128,11 @@ impl ExecutionPlan for OperatorExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
+        let mut operator = self.operator.start(self.input.schema(), self.schema(), &context)?;
+        operator.observe(&self.metrics);
         let state = Running {
             input: self.input.execute(partition, context.clone())?,
-            operator: self.operator.start(self.input.schema(), self.schema(), &context)?,
+            operator,
             reservation: MemoryConsumer::new(self.operator.name()).register(context.memory_pool()),
             is_reading: true,
         };
@@ -129,6 +140,10 @@ impl ExecutionPlan for OperatorExec {
             Ok(state.next().await?.map(|batch| (batch, state)))
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 }
 

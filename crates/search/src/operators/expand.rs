@@ -7,15 +7,17 @@ use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Kind};
 
 use super::{Operator, Running};
 use crate::error::to_engine;
 use crate::rows::cut::{BATCH_BYTES, BATCH_ROWS, VIEW};
+use crate::rows::state::state_of;
 
 /// Which rows a value becomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Whole {
     /// One for each member; none for an absent value.
     Members,
@@ -26,7 +28,7 @@ pub enum Whole {
 }
 
 /// Gives a row for each member of `column`, which becomes single-valued.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Expand {
     /// The multivalue column.
     pub column: String,
@@ -45,7 +47,7 @@ impl Operator for Expand {
     }
 
     fn state(&self) -> String {
-        format!("{} {:?} {} {:?}", self.column, self.whole, self.limit, self.product)
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

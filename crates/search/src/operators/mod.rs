@@ -1,12 +1,14 @@
 //! Operators of our own, for what DataFusion has no equivalent.
 //!
-//! An [`Operator`] is plain data (its name and its state as JSON identify it, so that a plan can be
-//! compared and sent elsewhere); [`Operator::start`] makes the running half, which takes batches in
+//! An [`Operator`] is plain data: its name and its state as JSON are all of it, so that a plan can be
+//! compared and sent elsewhere ([`Codec`]). [`Operator::start`] makes the running half, which takes batches in
 //! order and gives batches in order. One logical node and one execution plan carry them all.
 
 mod append;
 mod blocking;
 pub(crate) mod by_key;
+mod carried;
+pub(crate) mod codec;
 mod compact;
 mod compute;
 mod count;
@@ -18,6 +20,7 @@ pub(crate) mod held;
 mod kept;
 pub(crate) mod key;
 mod node;
+pub(crate) mod observed;
 mod ordered;
 mod pack;
 mod parts;
@@ -28,22 +31,28 @@ mod serial;
 mod summarize;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use datafusion::physical_plan::PhysicalExpr;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use spilltrail_event::Field;
 
 pub use append::Append;
+pub(crate) use carried::CarriedRows;
+pub use codec::Codec;
 pub use compact::Compact;
 pub use compute::{ComputeNode, Source};
-pub use count::CountRows;
+pub use count::{CountAs, CountRows};
 pub use derive::{Derive, RowFunction};
 pub use exec::OperatorExec;
 pub use expand::{Expand, Whole};
 pub(crate) use kept::KeptRows;
 pub use node::{OperatorNode, OperatorPlanner};
+pub use observed::observed;
 pub use ordered::Ordered;
 pub(crate) use pack::{KEY, VALUES};
 pub use pack::{Pack, Unpack};
@@ -58,9 +67,21 @@ pub trait Operator: Debug + Send + Sync {
     /// Returns the operator's name, for `EXPLAIN` and for finding its codec.
     fn name(&self) -> &'static str;
 
-    /// Returns the operator's whole state as text: two operators with the same name and state do the
-    /// same.
+    /// Returns the operator's whole state as JSON: what its [`Codec`] makes the same operator of,
+    /// wherever that is.
     fn state(&self) -> String;
+
+    /// Returns the expressions of the engine that the operator evaluates. They are not in its state: they
+    /// travel beside it, in the engine's own form.
+    fn expressions(&self) -> &[Arc<dyn PhysicalExpr>] {
+        &[]
+    }
+
+    /// Returns a short text for `EXPLAIN`, and for comparing plans: two operators with the same name and
+    /// identity do the same.
+    fn identity(&self) -> String {
+        self.state()
+    }
 
     /// Returns the columns it gives for these columns.
     fn output(&self, input: &[Field]) -> Vec<Field>;
@@ -86,6 +107,9 @@ pub trait Operator: Debug + Send + Sync {
 
 /// The running half of an operator over one ordered stream of rows.
 pub trait Running: Send {
+    /// Lets the operator count what it notices in metrics of the plan; called once, before its rows come.
+    fn observe(&mut self, _: &ExecutionPlanMetricsSet) {}
+
     /// Takes the next batch and returns what can be given now.
     ///
     /// # Errors

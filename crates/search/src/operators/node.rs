@@ -57,7 +57,7 @@ impl OperatorNode {
     }
 
     fn key(&self) -> (&'static str, String) {
-        (self.operator.name(), self.operator.state())
+        (self.operator.name(), self.operator.identity())
     }
 }
 
@@ -114,7 +114,7 @@ impl UserDefinedLogicalNodeCore for OperatorNode {
     }
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.operator.name(), self.operator.state())
+        write!(f, "{}: {}", self.operator.name(), self.operator.identity())
     }
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {

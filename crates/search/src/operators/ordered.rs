@@ -8,12 +8,14 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::Field;
 
 use super::{Operator, Running};
+use crate::rows::state::state_of;
 
 /// Gives the rows as they are.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Ordered;
 
 impl Operator for Ordered {
@@ -22,7 +24,7 @@ impl Operator for Ordered {
     }
 
     fn state(&self) -> String {
-        String::new()
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

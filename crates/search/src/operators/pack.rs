@@ -13,10 +13,12 @@ use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind};
 
 use super::{Operator, Running, gather};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader, data_type, schema_of};
+use crate::rows::state::state_of;
 use crate::stats::group_key;
 
 /// The column of the key.
@@ -26,7 +28,7 @@ pub(crate) const VALUES: &str = "\u{4}";
 
 /// Puts the first columns together as a key and the others as values. Rows that miss a part of the key
 /// are dropped.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Pack {
     /// How many columns make the key.
     pub keys: usize,
@@ -61,7 +63,7 @@ impl Operator for Pack {
     }
 
     fn state(&self) -> String {
-        self.keys.to_string()
+        state_of(self)
     }
 
     /// The columns are no fields; see `Pack::schema`.
@@ -130,7 +132,7 @@ fn joint(keys: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
 }
 
 /// Takes the key and the results of an aggregation apart again.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Unpack {
     /// The columns of the key.
     pub keys: Vec<Field>,
@@ -144,7 +146,7 @@ impl Operator for Unpack {
     }
 
     fn state(&self) -> String {
-        serde_json::to_string(&(&self.keys, &self.results)).unwrap_or_default()
+        state_of(self)
     }
 
     fn output(&self, _: &[Field]) -> Vec<Field> {

@@ -32,6 +32,24 @@ impl ProjectInParts {
         let computes = projection.expr().iter().any(is_computed);
         computes.then(|| Self { projection: Arc::new(projection.clone()) })
     }
+
+    /// Returns the plan of expressions by their names over an input.
+    ///
+    /// # Errors
+    /// Fails if the input has not the columns of the expressions.
+    pub(crate) fn new(
+        expressions: impl IntoIterator<Item = (String, Arc<dyn PhysicalExpr>)>,
+        input: Arc<dyn ExecutionPlan>,
+    ) -> Result<Self> {
+        let named = |(alias, expr)| ProjectionExpr { expr, alias };
+        let projection = ProjectionExec::try_new(expressions.into_iter().map(named), input)?;
+        Ok(Self { projection: Arc::new(projection) })
+    }
+
+    /// Returns the expressions and their names.
+    pub(crate) fn expressions(&self) -> &[ProjectionExpr] {
+        self.projection.expr()
+    }
 }
 
 impl DisplayAs for ProjectInParts {

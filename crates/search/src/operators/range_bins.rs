@@ -4,6 +4,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind};
 
 use super::gather::{self, Gather, Given, HeldRows};
@@ -12,9 +13,11 @@ use crate::rows::arrow::ColumnBuilder;
 use crate::rows::arrow::kind_of;
 use crate::rows::bins::{self, NumberBins, TimeBins};
 use crate::rows::mapped::{self, ValueFunction};
+use crate::rows::state::state_of;
+use crate::rows::zone;
 
 /// Puts the values of a column into at most `count` bins of a round width.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RangeBins {
     /// The column.
     pub column: String,
@@ -23,12 +26,16 @@ pub struct RangeBins {
     /// How many bins there may be.
     pub count: usize,
     /// The smallest width; for times in seconds.
+    #[serde(with = "spilltrail_event::exact")]
     pub minimum: f64,
     /// A value that the range begins with, if no row has a lower one.
+    #[serde(with = "spilltrail_event::exact::option")]
     pub start: Option<f64>,
     /// A value that the range ends with, if no row has a higher one.
+    #[serde(with = "spilltrail_event::exact::option")]
     pub end: Option<f64>,
     /// The zone, if the values are times.
+    #[serde(with = "zone::option")]
     pub zone: Option<TimeZone>,
 }
 
@@ -57,7 +64,7 @@ impl Operator for RangeBins {
     }
 
     fn state(&self) -> String {
-        format!("{self:?}")
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

@@ -7,12 +7,14 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::Field;
 
 use super::{Operator, Running, gather};
+use crate::rows::state::state_of;
 
 /// Gives columns of the input under other names.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Select {
     /// The name of each column given, and the index of the column of the input that it is.
     pub columns: Vec<(String, usize)>,
@@ -24,7 +26,7 @@ impl Operator for Select {
     }
 
     fn state(&self) -> String {
-        serde_json::to_string(&self.columns).unwrap_or_default()
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

@@ -6,12 +6,14 @@ use datafusion::arrow::array::{Array, Float64Array, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind};
 
 use super::{Operator, Running};
+use crate::rows::state::state_of;
 
 /// Adds a column with the row's number, from 0.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SerialNumbers {
     /// The column's name; it must not exist yet.
     pub column: String,
@@ -23,7 +25,7 @@ impl Operator for SerialNumbers {
     }
 
     fn state(&self) -> String {
-        self.column.clone()
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

@@ -18,10 +18,10 @@ const COLUMN: &str = "search";
 
 /// How rows become a text.
 pub trait Summary: Debug + Send + Sync {
-    /// Returns the name, for `EXPLAIN`.
+    /// Returns the name, for `EXPLAIN` and for finding its codec.
     fn name(&self) -> &'static str;
 
-    /// Returns the whole state as text.
+    /// Returns the whole state as JSON.
     fn state(&self) -> String;
 
     /// Returns how many rows are taken.

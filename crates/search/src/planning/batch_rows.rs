@@ -20,21 +20,18 @@ use crate::stats::udaf;
 const ROWS_OF_VALUES: usize = 32;
 
 /// Returns what a plan runs in.
-pub(crate) fn task_context(
-    session: &SessionContext,
-    plan: &Arc<dyn ExecutionPlan>,
-) -> Arc<TaskContext> {
+pub(crate) fn task_context(session: &SessionContext, plan: &Arc<dyn ExecutionPlan>) -> TaskContext {
     let mut statistics = BTreeSet::new();
     let rows = rows(plan, &mut statistics);
     if let Some(memory) = session.runtime_env().memory_pool.downcast_ref::<SearchMemory>() {
         memory.name_statistics(statistics);
     }
     if rows == BATCH_ROWS {
-        return session.task_ctx();
+        return TaskContext::from(&session.state());
     }
     let mut state = session.state();
     *state.config_mut() = session.copied_config().with_batch_size(rows);
-    state.task_ctx()
+    TaskContext::from(&state)
 }
 
 /// Returns the rows of a batch; adds the names of functions that keep values.

@@ -1,6 +1,9 @@
 //! Eval expressions over a plan's columns.
 
+use std::sync::Arc;
+
 use datafusion::logical_expr::Expr;
+use jiff::tz::TimeZone;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_eval::functions::{self, Asks};
 use spilltrail_eval::{EvalContext, Expression, ResultKind, Scope};
@@ -51,24 +54,24 @@ pub fn expression(
     scope: &dyn Scope,
     context: &SearchContext,
 ) -> Result<Expression, Diagnostic> {
-    let compiled =
-        Expression::compile(expr, scope, &self::context(context)).map_err(|diagnostics| {
-            diagnostics.into_iter().max_by_key(|diagnostic| diagnostic.severity).unwrap_or_else(
-                || Diagnostic::bug("an expression was refused without a reason").at(expr.span),
-            )
-        })?;
+    let eval_context = eval_context(context.now, context.zone.clone(), Lookups::of(expr, context));
+    let compiled = Expression::compile(expr, scope, &eval_context).map_err(|diagnostics| {
+        diagnostics.into_iter().max_by_key(|diagnostic| diagnostic.severity).unwrap_or_else(|| {
+            Diagnostic::bug("an expression was refused without a reason").at(expr.span)
+        })
+    })?;
     for warning in compiled.warnings() {
         context.observations.message(warning.clone());
     }
     Ok(compiled)
 }
 
-/// Returns what expressions are compiled in.
-pub(crate) fn context(context: &SearchContext) -> EvalContext {
-    let mut eval_context = EvalContext::new(context.now, context.zone.clone());
-    eval_context.compile_search = Some(predicate::searchmatch(context));
-    eval_context.lookups = Some(std::sync::Arc::new(Lookups::new(context)));
-    eval_context
+/// Returns what an expression is compiled in.
+pub(crate) fn eval_context(now: f64, zone: TimeZone, lookups: Lookups) -> EvalContext {
+    let mut context = EvalContext::new(now, zone.clone());
+    context.compile_search = Some(predicate::searchmatch(now, zone));
+    context.lookups = Some(Arc::new(lookups));
+    context
 }
 
 /// Compiles a condition over the columns of `plan`.

@@ -1,7 +1,6 @@
 //! An expression as a function of DataFusion: `spl_eval` over the columns that it reads.
 //!
-//! The function's state is the syntax tree, the fields, and the search's clock and zone: plain data
-//! that travels with a distributed plan. The compiled form is rebuilt from it.
+//! The function's state is [`ExpressionState`]: plain data that travels with a distributed plan.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -9,18 +8,17 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, BooleanBuilder};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Column;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
     Volatility,
 };
-use jiff::tz::{Offset, TimeZone};
 use serde::{Deserialize, Serialize};
-use spilltrail_eval::{EvalContext, Expression, ResultKind, Row, limits};
-use spilltrail_event::{Field, Kind, Value};
-use spilltrail_spl::EvalExpr;
+use spilltrail_eval::{Expression, ResultKind, Row, limits};
+use spilltrail_event::{Kind, Value};
 
 use crate::error::to_engine;
+use crate::planning::expression::ExpressionState;
 use crate::rows::arrow::{ColumnReader, data_type};
 use crate::rows::cut::{self, BoundedColumn};
 use crate::rows::row_memo;
@@ -30,7 +28,7 @@ const NAME: &str = "spl_eval";
 
 /// What a column of results holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-enum Output {
+pub(crate) enum Output {
     /// Values to be stored in a field.
     Field(Kind),
     /// Arrow Booleans, for a filter.
@@ -38,42 +36,33 @@ enum Output {
 }
 
 /// The state of the function, from which all else follows.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Definition {
-    tree: EvalExpr,
-    fields: Vec<Field>,
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct State {
+    expression: ExpressionState,
     output: Output,
-    now: f64,
-    zone: String,
-}
-
-impl PartialEq for Definition {
-    fn eq(&self, other: &Self) -> bool {
-        self.tree == other.tree
-            && self.fields == other.fields
-            && self.output == other.output
-            && self.now.to_bits() == other.now.to_bits()
-            && self.zone == other.zone
-    }
-}
-
-impl Eq for Definition {}
-
-impl Hash for Definition {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.tree.hash(state);
-        self.fields.hash(state);
-        self.output.hash(state);
-        self.now.to_bits().hash(state);
-    }
 }
 
 /// The DataFusion function that evaluates one expression.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "State", into = "State")]
 pub struct EvalUdf {
-    state: Definition,
+    state: State,
     signature: Signature,
     expression: Arc<Expression>,
+}
+
+impl TryFrom<State> for EvalUdf {
+    type Error = String;
+
+    fn try_from(state: State) -> std::result::Result<Self, String> {
+        Ok(Self::new(state.expression.compile()?, state.output))
+    }
+}
+
+impl From<EvalUdf> for State {
+    fn from(function: EvalUdf) -> Self {
+        function.state
+    }
 }
 
 impl PartialEq for EvalUdf {
@@ -128,13 +117,7 @@ impl EvalUdf {
             0 => TypeSignature::Nullary,
             count => TypeSignature::Any(count),
         };
-        let state = Definition {
-            tree: expression.tree().clone(),
-            fields: expression.columns().to_vec(),
-            output,
-            now: expression.now(),
-            zone: zone_name(expression.zone(), expression.now()),
-        };
+        let state = State { expression: ExpressionState::of(&expression), output };
         let signature = Signature::new(types, volatility);
         Self { state, signature, expression: Arc::new(expression) }
     }
@@ -144,32 +127,6 @@ impl EvalUdf {
     pub fn expression(&self) -> &Expression {
         &self.expression
     }
-}
-
-/// Returns the function's state for a plan that travels; none for other functions.
-///
-/// # Errors
-///
-/// Fails if the state cannot be written as JSON.
-pub fn encode(function: &ScalarUDF) -> Result<Option<Vec<u8>>> {
-    let implementation: &dyn std::any::Any = function.inner().as_ref();
-    let Some(function) = implementation.downcast_ref::<EvalUdf>() else { return Ok(None) };
-    serde_json::to_vec(&function.state).map(Some).map_err(external)
-}
-
-/// Returns the function from its state. Clock and zone are those of the state; lookups and searches
-/// come from `context`.
-///
-/// # Errors
-///
-/// Fails if the state is damaged, or the expression does not compile here.
-pub fn decode(state: &[u8], context: &EvalContext) -> Result<ScalarUDF> {
-    let state: Definition = serde_json::from_slice(state).map_err(external)?;
-    let zone = zone_of(&state.zone).map_err(external)?;
-    let context = EvalContext { now: state.now, zone, ..context.clone() };
-    let expression = Expression::compile(&state.tree, &state.fields, &context)
-        .map_err(|errors| DataFusionError::Plan(messages(&errors)))?;
-    Ok(ScalarUDF::new_from_impl(EvalUdf::new(expression, state.output)))
 }
 
 impl ScalarUDFImpl for EvalUdf {
@@ -239,42 +196,20 @@ impl Row for BatchRow<'_> {
     }
 }
 
-/// Returns the zone's IANA name, or its offset in seconds if it has none.
-fn zone_name(zone: &TimeZone, now: f64) -> String {
-    zone.iana_name().map_or_else(
-        || {
-            let time = jiff::Timestamp::from_second(now as i64).unwrap_or_default();
-            zone.to_offset(time).seconds().to_string()
-        },
-        str::to_owned,
-    )
-}
-
-fn zone_of(name: &str) -> std::result::Result<TimeZone, jiff::Error> {
-    match name.parse() {
-        Ok(seconds) => Offset::from_seconds(seconds).map(TimeZone::fixed),
-        Err(_) => TimeZone::get(name),
-    }
-}
-
-fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
-}
-
-fn messages(errors: &[spilltrail_diagnostic::Diagnostic]) -> String {
-    errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ")
-}
-
 #[cfg(test)]
 mod tests {
     use datafusion::arrow::array::{Array, RecordBatch};
     use datafusion::arrow::datatypes::{Field as ArrowField, Schema};
     use datafusion::common::{DFSchema, ScalarValue};
     use datafusion::prelude::SessionContext;
+    use jiff::tz::{Offset, TimeZone};
+    use spilltrail_eval::EvalContext;
+    use spilltrail_event::Field;
     use spilltrail_spl::parse_eval;
 
     use super::*;
     use crate::rows::arrow::{from_array, to_array};
+    use crate::rows::state::FunctionCodec;
 
     fn compile(text: &str, zone: TimeZone) -> Expression {
         let scope = vec![Field::new("a.b", Kind::Text), Field::new("n", Kind::Number)];
@@ -325,14 +260,14 @@ mod tests {
         let text = r#"strftime(n * 3600, "%H") . mvcount('a.b')"#;
         for zone in [TimeZone::get("Asia/Tokyo").unwrap(), TimeZone::fixed(Offset::constant(9))] {
             let Expr::ScalarFunction(call) = into_expr(compile(text, zone)) else { panic!() };
-            let state = encode(&call.func).unwrap().unwrap();
-            let context = EvalContext::new(0.0, TimeZone::UTC);
-            let decoded = decode(&state, &context).unwrap();
+            let codec = FunctionCodec::of::<EvalUdf>(NAME);
+            let state = (codec.write)(call.func.inner().as_ref()).unwrap();
+            let decoded = (codec.read)(&state).unwrap();
             assert_eq!(decoded, *call.func);
             let expr = decoded.call(call.args);
             assert_eq!(run(&expr), [Value::text("101"), Value::Null]);
         }
-        assert!(decode(b"{}", &EvalContext::new(0.0, TimeZone::UTC)).is_err());
+        assert!((FunctionCodec::of::<EvalUdf>(NAME).read)("{}").is_err());
     }
 
     #[test]

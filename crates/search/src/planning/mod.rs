@@ -5,6 +5,8 @@ pub mod aggregate;
 pub(crate) mod batch_rows;
 pub mod eval;
 pub mod eval_udf;
+pub(crate) mod execution;
+pub(crate) mod expression;
 pub mod facts;
 pub(crate) mod order;
 pub mod placed;

@@ -9,7 +9,7 @@ use datafusion::logical_expr::{LogicalPlanBuilder, lit};
 use indexmap::IndexMap;
 use spilltrail_event::{Field, Kind};
 
-use crate::operators::{Append, Derive, KeptRows, RowFunction, Summarize, Summary};
+use crate::operators::{Append, CarriedRows, Derive, KeptRows, RowFunction, Summarize, Summary};
 use crate::planning::plan::{Plan, column};
 use crate::rows::arrow::data_type;
 use crate::rows::{Rows, convert};
@@ -71,7 +71,7 @@ impl Append {
         let fields: Vec<Field> =
             kinds.into_iter().map(|(name, kind)| Field::new(name, kind)).collect();
         let transformed = plan.transformed || rows.transformed;
-        let append = Self { rows: Arc::new(rows), fields };
+        let append = Self { rows: CarriedRows::new(rows)?, fields };
         let mut plan = plan.project(columns)?.operator(Arc::new(append));
         plan.transformed = transformed;
         Ok(plan)

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_eval::CompileSearch;
 use spilltrail_event::{
@@ -33,7 +34,7 @@ pub(crate) fn compile(
     position: Position,
     context: &SearchContext,
 ) -> Result<Predicate, Diagnostic> {
-    let predicate = Compiler { context }.compile(expression)?;
+    let predicate = Compiler { now: context.now, zone: &context.zone }.compile(expression)?;
     let range = context.range;
     if position == Position::Later || range == TimeBounds::default() || has_bounds(expression) {
         return Ok(predicate);
@@ -43,7 +44,7 @@ pub(crate) fn compile(
 
 /// Returns what is wrong with a time modifier, if anything.
 pub(crate) fn wrong_time(modifier: &SearchExpr, context: &SearchContext) -> Option<Diagnostic> {
-    Compiler { context }.bounds(&[modifier]).err()
+    Compiler { now: context.now, zone: &context.zone }.bounds(&[modifier]).err()
 }
 
 /// Returns the names of the fields that an expression reads. `output` gives the fields that the rows
@@ -106,15 +107,14 @@ fn has_bounds(expression: &SearchExpr) -> bool {
 }
 
 /// Returns the compiler of `searchmatch()`'s text: a search expression without subsearches.
-pub(crate) fn searchmatch(context: &SearchContext) -> Arc<CompileSearch> {
-    let context = context.clone();
+pub(crate) fn searchmatch(now: f64, zone: TimeZone) -> Arc<CompileSearch> {
     Arc::new(move |text: &str| {
         let expression = parse_search(text)?;
         if has_subsearch(&expression) {
             let message = "searchmatch() cannot run a subsearch";
             return Err(Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message));
         }
-        compile(&expression, Position::Later, &context)
+        Compiler { now, zone: &zone }.compile(&expression)
     })
 }
 
@@ -123,7 +123,8 @@ fn has_subsearch(expression: &SearchExpr) -> bool {
 }
 
 struct Compiler<'a> {
-    context: &'a SearchContext,
+    now: f64,
+    zone: &'a TimeZone,
 }
 
 impl Compiler<'_> {
@@ -171,7 +172,7 @@ impl Compiler<'_> {
         let mut bounds = TimeBounds::default();
         for expression in times {
             let SearchExpr::Time { bound, modifier } = expression else { continue };
-            let now = self.context.now;
+            let now = self.now;
             match bound.value.as_str() {
                 "earliest" => bounds.earliest = self.instant(modifier)?,
                 "latest" => bounds.latest = self.instant(modifier)?,
@@ -190,13 +191,13 @@ impl Compiler<'_> {
             }
         }
         if bounds.latest.is_none() && bounds.earliest.is_some() {
-            bounds.latest = Some(self.context.now);
+            bounds.latest = Some(self.now);
         }
         Ok(Predicate::Time(bounds))
     }
 
     fn instant(&self, modifier: &Spanned<String>) -> Result<Option<f64>, Diagnostic> {
-        time::resolve(&modifier.value, self.context.now, &self.context.zone).map_err(|error| {
+        time::resolve(&modifier.value, self.now, self.zone).map_err(|error| {
             Diagnostic::error(Code::BAD_TIME_MODIFIER, error.to_string())
                 .at(modifier.span)
                 .help("examples: `-24h@h`, `@d`, `now`, `1700000000`, `10/19/2026:00:00:00`")

@@ -7,13 +7,15 @@ use datafusion::arrow::array::BooleanArray;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, lit,
 };
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Predicate, Record, Value};
 
 use crate::planning::plan::{Plan, column};
 use crate::rows::arrow::ColumnReader;
 use crate::rows::row_memo::RowMemo;
+use crate::rows::state::{any_arguments, state_of};
 
 /// Returns the condition that a row of `plan` satisfies `predicate`; fields that are no columns are
 /// absent.
@@ -30,13 +32,7 @@ pub(crate) fn condition(predicate: Predicate, plan: &Plan) -> Expr {
         return lit(predicate.matches(&NoFields));
     }
     let columns = fields.iter().map(|name| column(name)).collect();
-    let state = serde_json::to_string(&predicate).unwrap_or_default();
-    let function = SearchPredicate {
-        signature: Signature::variadic_any(Volatility::Immutable),
-        predicate,
-        fields,
-        state,
-    };
+    let function = SearchPredicate::from(State { predicate, fields });
     ScalarUDF::new_from_impl(function).call(columns)
 }
 
@@ -49,13 +45,32 @@ impl Record for NoFields {
     }
 }
 
-#[derive(Debug)]
-struct SearchPredicate {
+/// The function that says whether a row satisfies a predicate.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "State")]
+pub(crate) struct SearchPredicate {
+    predicate: Predicate,
+    /// What the columns are called in the predicate.
+    fields: Vec<String>,
+    #[serde(skip)]
     signature: Signature,
+    /// The predicate as JSON: what equality and hashing go by.
+    #[serde(skip)]
+    state: String,
+}
+
+/// What the function is made of.
+#[derive(Deserialize)]
+struct State {
     predicate: Predicate,
     fields: Vec<String>,
-    /// The predicate as JSON: what equality, hashing and a codec go by.
-    state: String,
+}
+
+impl From<State> for SearchPredicate {
+    fn from(State { predicate, fields }: State) -> Self {
+        let state = state_of(&predicate);
+        Self { predicate, fields, signature: any_arguments(), state }
+    }
 }
 
 impl PartialEq for SearchPredicate {

@@ -9,7 +9,7 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest};
 
 use crate::context::SearchContext;
-use crate::operators::CountRows;
+use crate::operators::{CountAs, CountRows};
 use crate::planning::plan::Plan;
 use crate::planning::predicate_udf;
 
@@ -86,6 +86,6 @@ fn scanned(table: Arc<dyn TableProvider>, fields: Vec<Field>) -> Result<Plan, Da
 }
 
 fn counted(context: &SearchContext, plan: Plan) -> Result<Plan, DataFusionError> {
-    let counter = context.observations.scan();
-    Ok(plan.operator(Arc::new(CountRows { counter })))
+    context.observations.scan();
+    Ok(plan.operator(Arc::new(CountRows { count_as: CountAs::Matched })))
 }

@@ -1,21 +1,25 @@
 //! Bins of times and numbers: the ranges that `bin` and its like put values into.
 
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Kind, Value, format_number};
 use spilltrail_spl::time::{self, Span, Unit};
 
 use crate::rows::mapped::ValueFunction;
+use crate::rows::zone;
 
 /// Bins of time; a value becomes the start of its bin, in epoch seconds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TimeBins {
     /// The length of a bin.
     pub span: Span,
     /// An instant at which a bin begins; without effect on bins of days and more.
+    #[serde(with = "spilltrail_event::exact::option")]
     pub align: Option<f64>,
     /// The weekday (0 is Sunday) that bins of one week begin on; 1970-01-01 decides without.
     pub weekday: Option<u8>,
     /// The zone whose midnights bins of days and more begin at.
+    #[serde(with = "zone")]
     pub zone: TimeZone,
 }
 
@@ -61,18 +65,21 @@ impl ValueFunction for TimeBins {
 }
 
 /// Bins of numbers; a value becomes the text `low-high`, low inclusive. What is no number stays.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum NumberBins {
     /// All of the same width.
     Linear {
         /// The width.
+        #[serde(with = "spilltrail_event::exact")]
         width: f64,
     },
     /// Between neighbouring `coefficient * base^n`; numbers that are not positive stay.
     Logarithmic {
         /// From 1 to below the base.
+        #[serde(with = "spilltrail_event::exact")]
         coefficient: f64,
         /// Greater than 1.
+        #[serde(with = "spilltrail_event::exact")]
         base: f64,
     },
 }

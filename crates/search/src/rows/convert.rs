@@ -5,12 +5,14 @@ use std::borrow::Cow;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, lit,
 };
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Kind, Value};
 
 use crate::rows::arrow::ColumnBuilder;
 use crate::rows::arrow::data_type;
+use crate::rows::state::{any_arguments, one_argument};
 
 /// Returns `expr`, which is of kind `from`, as a column of kind `to`. Text that is no number becomes
 /// null in a number column; members become one text joined by blanks.
@@ -19,8 +21,7 @@ pub fn to_kind(expr: Expr, from: Kind, to: Kind) -> Expr {
     if from == to {
         return expr;
     }
-    let signature = Signature::any(1, Volatility::Immutable);
-    ScalarUDF::new_from_impl(ToKind { signature, to }).call(vec![expr])
+    ScalarUDF::new_from_impl(ToKind { signature: one_argument(), to }).call(vec![expr])
 }
 
 /// Returns the expression that reads a field.
@@ -38,12 +39,12 @@ pub fn text(text: &str) -> Expr {
 /// Returns the parts joined; null if one of them is.
 #[must_use]
 pub fn concat(parts: Vec<Expr>) -> Expr {
-    let signature = Signature::variadic_any(Volatility::Immutable);
-    ScalarUDF::new_from_impl(Concat { signature }).call(parts)
+    ScalarUDF::new_from_impl(Concat { signature: any_arguments() }).call(parts)
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ToKind {
+#[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct ToKind {
+    #[serde(skip, default = "one_argument")]
     signature: Signature,
     to: Kind,
 }
@@ -82,8 +83,9 @@ impl ScalarUDFImpl for ToKind {
     }
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Concat {
+#[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Concat {
+    #[serde(skip, default = "any_arguments")]
     signature: Signature,
 }
 

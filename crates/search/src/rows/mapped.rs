@@ -6,12 +6,14 @@ use std::hash::{Hash, Hasher};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use spilltrail_event::{Kind, Value};
 
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::rows::arrow::{data_type, kind_of};
+use crate::rows::state::one_argument;
 
 /// What happens to each value of a column; plain data, whose `Debug` form is its whole state.
 pub trait ValueFunction: Debug + Send + Sync + 'static {
@@ -29,17 +31,34 @@ pub trait ValueFunction: Debug + Send + Sync + 'static {
 /// Returns `function` applied to a column.
 #[must_use]
 pub fn mapped<F: ValueFunction>(function: F, argument: Expr) -> Expr {
-    let signature = Signature::any(1, Volatility::Immutable);
-    let state = format!("{function:?}");
-    ScalarUDF::new_from_impl(Mapped { signature, state, function }).call(vec![argument])
+    ScalarUDF::new_from_impl(Mapped::new(function)).call(vec![argument])
 }
 
+/// The DataFusion function that applies a function to each value of a column.
 #[derive(Debug)]
-struct Mapped<F> {
+pub(crate) struct Mapped<F> {
     signature: Signature,
     /// What equality and hashing go by.
     state: String,
     function: F,
+}
+
+impl<F: ValueFunction> Mapped<F> {
+    fn new(function: F) -> Self {
+        Self { signature: one_argument(), state: format!("{function:?}"), function }
+    }
+}
+
+impl<F: Serialize> Serialize for Mapped<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        self.function.serialize(serializer)
+    }
+}
+
+impl<'de, F: ValueFunction + Deserialize<'de>> Deserialize<'de> for Mapped<F> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        F::deserialize(deserializer).map(Self::new)
+    }
 }
 
 impl<F: ValueFunction> PartialEq for Mapped<F> {

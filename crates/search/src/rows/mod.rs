@@ -4,10 +4,14 @@ pub mod arrow;
 pub mod bins;
 pub mod convert;
 pub(crate) mod cut;
+pub mod ipc;
 pub mod json;
 pub mod mapped;
+pub mod observed;
 pub mod row_memo;
 pub(crate) mod sort_key;
+pub(crate) mod state;
+pub(crate) mod zone;
 
 use std::sync::Arc;
 

@@ -8,14 +8,16 @@ use datafusion::arrow::array::{ArrayRef, BinaryBuilder};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
+use serde::{Deserialize, Serialize};
 use spilltrail_event::Value;
 
 use crate::rows::arrow::ColumnReader;
+use crate::rows::state::one_argument;
 
 /// How values of a field are ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum SortAs {
     /// Numbers by value and before text; text by bytes.
     Auto,
@@ -30,8 +32,7 @@ pub(crate) enum SortAs {
 /// Returns the expression whose bytes order as SPL orders the values; absent stays null.
 #[must_use]
 pub(crate) fn sort_key(value: Expr, sort_as: SortAs) -> Expr {
-    let signature = Signature::any(1, Volatility::Immutable);
-    ScalarUDF::new_from_impl(SortKey { signature, sort_as }).call(vec![value])
+    ScalarUDF::new_from_impl(SortKey { signature: one_argument(), sort_as }).call(vec![value])
 }
 
 /// Returns the key of one value.
@@ -101,8 +102,9 @@ fn number_bytes(number: f64) -> [u8; 8] {
     flipped.to_be_bytes()
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct SortKey {
+#[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct SortKey {
+    #[serde(skip, default = "one_argument")]
     signature: Signature,
     sort_as: SortAs,
 }

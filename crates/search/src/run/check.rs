@@ -5,17 +5,18 @@
 //! commands, functions and options, wrong arguments, regular expressions and times.
 
 use spilltrail_diagnostic::Diagnostic;
-use spilltrail_eval::{EvalContext, Expression, Scope};
+use spilltrail_eval::{Expression, Scope};
 use spilltrail_event::Kind;
 use spilltrail_spl::{EvalExpr, EvalNode, Pipeline, SearchExpr};
 
 use crate::commands::{self, Parts};
 use crate::context::SearchContext;
+use crate::lookups::Lookups;
 use crate::planning::{eval, predicate};
 
 /// Returns what is wrong and what is doubtful about a pipeline, in the order of the text.
 pub(crate) fn check(pipeline: &Pipeline, context: &SearchContext) -> Vec<Diagnostic> {
-    let mut check = Check { context, eval: eval::context(context), found: Vec::new() };
+    let mut check = Check { context, found: Vec::new() };
     check.pipeline(pipeline);
     check.found.sort_by_key(|diagnostic| diagnostic.span());
     check.found
@@ -23,7 +24,6 @@ pub(crate) fn check(pipeline: &Pipeline, context: &SearchContext) -> Vec<Diagnos
 
 struct Check<'a> {
     context: &'a SearchContext,
-    eval: EvalContext,
     found: Vec<Diagnostic>,
 }
 
@@ -76,7 +76,9 @@ impl Check<'_> {
     ) {
         let mut expr = expr.clone();
         self.take_subsearches(&mut expr);
-        match Expression::compile(&expr, &AnyField, &self.eval) {
+        let (now, zone) = (self.context.now, self.context.zone.clone());
+        let eval = eval::eval_context(now, zone, Lookups::named_in(&expr, self.context));
+        match Expression::compile(&expr, &AnyField, &eval) {
             Ok(compiled) => self.found.extend(is_usable(&compiled).err()),
             Err(diagnostics) => self.found.extend(diagnostics),
         }

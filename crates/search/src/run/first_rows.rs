@@ -5,17 +5,17 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Extension, LogicalPlan, Sort};
+use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Field;
 
 use crate::error::from_engine;
-use crate::operators::{ComputeNode, CountRows, OperatorNode};
+use crate::operators::{ComputeNode, CountAs, CountRows, OperatorNode, observed};
 use crate::rows::arrow::kind_of;
 
 /// The first rows of a search, while it runs.
@@ -23,8 +23,8 @@ pub struct FirstRows {
     stream: SendableRecordBatchStream,
     room: usize,
     seen: u64,
-    /// Where all rows were counted if they do not come this far.
-    counter: Option<Arc<AtomicU64>>,
+    /// Counts all rows if they do not come this far.
+    plan: Arc<dyn ExecutionPlan>,
 }
 
 impl fmt::Debug for FirstRows {
@@ -37,9 +37,9 @@ impl FirstRows {
     pub(crate) fn new(
         stream: SendableRecordBatchStream,
         room: usize,
-        counter: Option<Arc<AtomicU64>>,
+        plan: Arc<dyn ExecutionPlan>,
     ) -> Self {
-        Self { stream, room, seen: 0, counter }
+        Self { stream, room, seen: 0, plan }
     }
 
     /// Returns the next of the first rows; none when the search is at its end.
@@ -62,21 +62,17 @@ impl FirstRows {
     /// Returns how many rows the search has, when it is at its end.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.counter.as_ref().map_or(self.seen, |counter| counter.load(Ordering::Relaxed))
+        observed(&self.plan).total.unwrap_or(self.seen)
     }
 }
 
-/// Returns a plan for the first `rows` rows of `plan`, and where it counts all; the plan itself if they
-/// cannot be told before they are sorted.
-pub(crate) fn limited(plan: &LogicalPlan, rows: usize) -> (LogicalPlan, Option<Arc<AtomicU64>>) {
-    let counter = Arc::new(AtomicU64::new(0));
-    match rewritten(plan, rows, &counter) {
-        Some(limited) => (limited, Some(counter)),
-        None => (plan.clone(), None),
-    }
+/// Returns a plan for the first `rows` rows of `plan`, which counts all; the plan itself if they cannot
+/// be counted before they are sorted.
+pub(crate) fn limited(plan: &LogicalPlan, rows: usize) -> LogicalPlan {
+    rewritten(plan, rows).unwrap_or_else(|| plan.clone())
 }
 
-fn rewritten(plan: &LogicalPlan, rows: usize, counter: &Arc<AtomicU64>) -> Option<LogicalPlan> {
+fn rewritten(plan: &LogicalPlan, rows: usize) -> Option<LogicalPlan> {
     match plan {
         LogicalPlan::Extension(extension) => {
             let node = extension.node.as_any();
@@ -85,7 +81,7 @@ fn rewritten(plan: &LogicalPlan, rows: usize, counter: &Arc<AtomicU64>) -> Optio
             if !keeps_rows {
                 return None;
             }
-            let inputs = plan.inputs().into_iter().map(|input| rewritten(input, rows, counter));
+            let inputs = plan.inputs().into_iter().map(|input| rewritten(input, rows));
             plan.with_new_exprs(plan.expressions(), inputs.collect::<Option<_>>()?).ok()
         }
         LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
@@ -93,7 +89,7 @@ fn rewritten(plan: &LogicalPlan, rows: usize, counter: &Arc<AtomicU64>) -> Optio
             let columns: Vec<Field> = columns
                 .map(|column| Field::new(column.name(), kind_of(column.data_type())))
                 .collect();
-            let operator = Arc::new(CountRows { counter: counter.clone() });
+            let operator = Arc::new(CountRows { count_as: CountAs::Total });
             let node = OperatorNode::new(operator, (*sort.input).clone(), &columns);
             let input = Arc::new(LogicalPlan::Extension(Extension { node: Arc::new(node) }));
             Some(LogicalPlan::Sort(Sort { expr: sort.expr.clone(), input, fetch: Some(rows) }))
@@ -104,6 +100,7 @@ fn rewritten(plan: &LogicalPlan, rows: usize, counter: &Arc<AtomicU64>) -> Optio
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::run;
     use crate::testing::{context, rows};
 
@@ -131,11 +128,12 @@ mod tests {
             let prepared = run::prepare(search, None, &context).await.unwrap();
             let all = prepared.collect(&context).await.unwrap();
             let mut first = prepared.first(10, &context).await.unwrap();
-            assert_eq!(first.counter.is_some(), is_counted_early, "{search}");
             let mut found = Vec::new();
             while let Some(batch) = first.next().await.unwrap() {
                 found.extend(crate::rows::batch_rows(&batch));
             }
+            let total = observed(&first.plan).total;
+            assert_eq!(total.is_some(), is_counted_early, "{search}");
             assert_eq!(first.count(), all.len() as u64, "{search}");
             assert_eq!(found, all.truncated(10).iter().collect::<Vec<_>>(), "{search}");
         }

@@ -1,6 +1,7 @@
 //! A search from text to rows.
 
 mod check;
+pub mod codec;
 pub mod first_rows;
 pub(crate) mod optimizer;
 pub mod outline;
@@ -28,8 +29,9 @@ use self::optimizer::{CutProjections, FilterAtOnce};
 use crate::analysis::{Analysis, analyze, has_errors};
 use crate::commands::{self, pipeline};
 use crate::context::SearchContext;
+use crate::error::from_engine;
 use crate::operators::{ComputeNode, OperatorNode, OperatorPlanner, gather};
-use crate::planning::batch_rows;
+use crate::planning::execution;
 use crate::planning::plan::{Needs, Plan};
 use crate::pool::{ProcessMemory, SearchMemory};
 use crate::rows::Rows;
@@ -222,16 +224,6 @@ fn needs_rows(plan: &LogicalPlan) -> bool {
     needs && plan.inputs().into_iter().all(needs_rows)
 }
 
-async fn execute(
-    plan: &LogicalPlan,
-    context: &SearchContext,
-) -> Result<SendableRecordBatchStream, Diagnostic> {
-    let failed = |error: DataFusionError| crate::error::from_engine(&error);
-    let physical = context.session.state().create_physical_plan(plan).await.map_err(failed)?;
-    let task = batch_rows::task_context(&context.session, &physical);
-    datafusion::physical_plan::execute_stream(physical, task).map_err(failed)
-}
-
 impl Prepared {
     /// Returns the columns of the result in order.
     #[must_use]
@@ -254,7 +246,20 @@ impl Prepared {
         &self,
         context: &SearchContext,
     ) -> Result<SendableRecordBatchStream, Diagnostic> {
-        execute(self.plan.logical(), context).await
+        let plan = self.physical(context).await?;
+        execution::stream(plan, context).map_err(|error| from_engine(&error))
+    }
+
+    /// Returns the physical plan: data that can be sent elsewhere ([`codec`]).
+    ///
+    /// # Errors
+    /// Fails if no physical plan can be made.
+    pub async fn physical(
+        &self,
+        context: &SearchContext,
+    ) -> Result<Arc<dyn ExecutionPlan>, Diagnostic> {
+        let plan = execution::physical(self.plan.logical(), context).await;
+        plan.map_err(|error| from_engine(&error))
     }
 
     /// Runs the search as far as its first rows are concerned, and counts them all.
@@ -266,8 +271,11 @@ impl Prepared {
         rows: usize,
         context: &SearchContext,
     ) -> Result<FirstRows, Diagnostic> {
-        let (plan, counter) = first_rows::limited(self.plan.logical(), rows);
-        Ok(FirstRows::new(execute(&plan, context).await?, rows, counter))
+        let failed = |error: DataFusionError| from_engine(&error);
+        let plan = first_rows::limited(self.plan.logical(), rows);
+        let plan = execution::physical(&plan, context).await.map_err(failed)?;
+        let stream = execution::stream(plan.clone(), context).map_err(failed)?;
+        Ok(FirstRows::new(stream, rows, plan))
     }
 
     /// Runs the search and keeps its first rows in memory; returns them, and how many there are in all.
@@ -296,7 +304,7 @@ impl Prepared {
         let mut stream = self.stream(context).await?;
         let mut batches = Vec::new();
         while let Some(batch) = stream.next().await {
-            batches.push(batch.map_err(|error| crate::error::from_engine(&error))?);
+            batches.push(batch.map_err(|error| from_engine(&error))?);
         }
         Ok(Rows::new(self.fields(), batches, self.plan.transformed))
     }

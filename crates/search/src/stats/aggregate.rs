@@ -13,6 +13,7 @@ pub struct PlannedAggregate {
     /// The function's listed name.
     pub function: String,
     /// The number in its name.
+    #[serde(with = "spilltrail_event::exact")]
     pub parameter: f64,
     /// True if one value that is no number suppresses the statistic.
     pub all_numbers: bool,

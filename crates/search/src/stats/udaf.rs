@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, Expr, GroupsAccumulator, Signature,
     Volatility,
 };
+use serde::{Deserialize, Serialize};
 
 /// Returns the aggregate expression of all `aggregates` over a struct of the columns that they take; it
 /// gives a struct of their results. `columns` are the names of the struct's members, the time of the rows
@@ -42,8 +43,19 @@ pub(crate) fn expression(
             aggregate: aggregate.clone(),
         })
         .collect();
+    function(aggregates).call(vec![argument])
+}
+
+/// Returns what the function is made of; `None` for other functions.
+pub(crate) fn aggregates_of(function: &AggregateUDF) -> Option<&Vec<Taking>> {
+    let implementation: &dyn std::any::Any = function.inner().as_ref();
+    implementation.downcast_ref::<StatsUdaf>().map(|function| &function.aggregates)
+}
+
+/// Returns the function of aggregates.
+pub(crate) fn function(aggregates: Vec<Taking>) -> AggregateUDF {
     let signature = Signature::any(1, Volatility::Immutable);
-    AggregateUDF::new_from_impl(StatsUdaf { signature, aggregates }).call(vec![argument])
+    AggregateUDF::new_from_impl(StatsUdaf { signature, aggregates })
 }
 
 /// Functions whose statistic of a group is as large as the group has values.
@@ -60,8 +72,8 @@ pub(crate) fn keeps_values(function: &AggregateUDF) -> Vec<&'static str> {
 }
 
 /// An aggregate and which members of the struct it takes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Taking {
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Taking {
     aggregate: PlannedAggregate,
     /// The values; none if it counts rows.
     input: Option<usize>,

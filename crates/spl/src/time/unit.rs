@@ -1,7 +1,9 @@
 //! Defines units of time and lengths of time such as `10m`.
 
+use serde::{Deserialize, Serialize};
+
 /// A unit of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Unit {
     /// `us`
     Microsecond,
@@ -56,7 +58,7 @@ impl Unit {
 }
 
 /// A length of time such as `10m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Span {
     /// The number of units, at least one.
     pub count: u32,

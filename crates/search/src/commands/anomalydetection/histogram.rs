@@ -10,6 +10,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use spilltrail_event::Value;
 
 use super::values::Values;
@@ -22,14 +23,14 @@ const MAX_BINS: f64 = 100_000.0;
 const CUTOFF: f64 = 0.05;
 
 /// How the threshold is found.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) enum Threshold {
     /// From the quartiles, as they are.
     Quartiles,
     /// From the quartiles, lowered so that few rows are below: `cutoff=true`.
     Cutoff,
     /// Given as a probability: `pthresh`.
-    Probability(f64),
+    Probability(#[serde(with = "spilltrail_event::exact")] f64),
 }
 
 /// What is known of a row.

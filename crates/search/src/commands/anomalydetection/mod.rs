@@ -16,6 +16,7 @@ use self::operator::{Action, Anomalies, HISTOGRAM_COLUMNS, Method, score_columns
 use super::outlier::{MARK, Outlier, PARAM, USELOWER};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, table};
 use crate::lineage::Lineage;
+use crate::operators::Codec;
 use crate::planning::plan::{Needs, Plan};
 
 /// The probability below which `method=zscore` finds a value anomalous.
@@ -99,6 +100,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::operator::<operator::Anomalies>("anomalies");
 
 #[derive(Debug)]
 struct AnomalyDetection {

@@ -5,6 +5,7 @@ use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind, Value};
 
 use super::histogram::{self, Frequencies, Score, Scores, Threshold};
@@ -13,9 +14,10 @@ use super::zscore::{self, FieldScores};
 use crate::operators::gather::{self, Gather, Given, HeldRows};
 use crate::operators::{Operator, Running};
 use crate::rows::arrow::to_array;
+use crate::rows::state::state_of;
 
 /// What comes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Action {
     /// Anomalies.
     Filter,
@@ -26,15 +28,15 @@ pub(super) enum Action {
 }
 
 /// How anomalies are found.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) enum Method {
     Histogram(Threshold),
     /// With the probability below which a value is anomalous.
-    ZScore(f64),
+    ZScore(#[serde(with = "spilltrail_event::exact")] f64),
 }
 
 /// Finds improbable rows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Anomalies {
     /// The fields looked at.
     pub(super) fields: Vec<String>,
@@ -87,7 +89,7 @@ impl Operator for Anomalies {
     }
 
     fn state(&self) -> String {
-        format!("{self:?}")
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

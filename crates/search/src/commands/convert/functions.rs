@@ -1,13 +1,15 @@
 //! The conversions of `convert`, each for one value.
 
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Kind, Value, parse_number};
 use spilltrail_spl::time;
 
 use crate::rows::mapped::ValueFunction;
+use crate::rows::zone;
 
 /// A conversion of one value. Except for [`Conversion::Num`], a value that it does not fit stays.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Conversion {
     /// Epoch seconds to text.
     Ctime(TimeFormat),
@@ -28,9 +30,10 @@ pub(super) enum Conversion {
 }
 
 /// How times are written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TimeFormat {
     pub(super) format: String,
+    #[serde(with = "zone")]
     pub(super) zone: TimeZone,
 }
 

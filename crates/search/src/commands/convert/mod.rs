@@ -15,8 +15,10 @@ use self::operator::ConvertColumns;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::context::SearchContext;
 use crate::lineage::Lineage;
+use crate::operators::Codec;
 use crate::planning::plan::{Needs, Plan, column};
-use crate::rows::mapped::{ValueFunction, mapped};
+use crate::rows::mapped::{Mapped, ValueFunction, mapped};
+use crate::rows::state::FunctionCodec;
 
 /// The functions, sorted.
 const FUNCTIONS: [&str; 10] =
@@ -69,6 +71,10 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const FUNCTION: FunctionCodec = FunctionCodec::of::<Mapped<Conversion>>("convert");
+
+pub(super) const CODEC: Codec = Codec::operator::<operator::ConvertColumns>("convert_columns");
 
 #[derive(Debug)]
 struct Convert {

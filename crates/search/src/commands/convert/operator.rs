@@ -4,24 +4,32 @@ use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind, Value, format_number};
 
+use super::functions::AUTOMATIC;
 use crate::operators::gather::{self, Gather, Given, HeldRows};
 use crate::operators::{Operator, Running};
 use crate::rows::arrow::kind_of;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
+use crate::rows::state::state_of;
 
 /// Converts a text; none if it does not fit.
 pub(super) type ConvertText = fn(&str) -> Option<f64>;
 
 /// Converts columns to numbers by the first conversion that fits all their values; one that none fits
 /// stays as it is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ConvertColumns {
     /// Columns, and those that get the result.
     pub(super) pairs: Vec<(String, String)>,
     /// The conversions, in the order in which they are tried.
+    #[serde(skip, default = "automatic")]
     pub(super) conversions: &'static [ConvertText],
+}
+
+fn automatic() -> &'static [ConvertText] {
+    &AUTOMATIC
 }
 
 impl Operator for ConvertColumns {
@@ -30,7 +38,7 @@ impl Operator for ConvertColumns {
     }
 
     fn state(&self) -> String {
-        format!("{:?}", self.pairs)
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

@@ -11,6 +11,7 @@ use spilltrail_spl::Arguments;
 use self::operator::Dedup;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, sort};
 use crate::lineage::Lineage;
+use crate::operators::Codec;
 use crate::planning::order::stable_sort;
 use crate::planning::plan::{Needs, Plan};
 
@@ -72,6 +73,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::operator::<Dedup>("dedup");
 
 #[derive(Debug)]
 struct DedupCommand {

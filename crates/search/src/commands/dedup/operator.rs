@@ -7,15 +7,17 @@ use datafusion::arrow::compute::{filter_record_batch, nullif};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::Field;
 
 use crate::operators::by_key::{self, ByKey, KeyedRow, KeyedWork};
 use crate::operators::gather::{self, Room};
 use crate::operators::{Operator, Running, key};
 use crate::rows::arrow::ColumnReader;
+use crate::rows::state::state_of;
 
 /// Removes the rows that repeat a combination of values; the first ones are kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Dedup {
     /// The fields that are compared; multivalues as whole lists.
     pub(super) fields: Vec<String>,
@@ -35,10 +37,7 @@ impl Operator for Dedup {
     }
 
     fn state(&self) -> String {
-        format!(
-            "{:?} {} {} {} {}",
-            self.fields, self.keep, self.is_consecutive, self.keep_events, self.keep_empty
-        )
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

@@ -12,6 +12,7 @@ use spilltrail_spl::{Arguments, StatsArguments};
 use self::operator::EventStatistics;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::lineage::Lineage;
+use crate::operators::Codec;
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::plan::{Needs, Plan};
 
@@ -55,6 +56,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::operator::<operator::EventStatistics>("event_statistics");
 
 #[derive(Debug)]
 struct EventStats {

@@ -7,6 +7,7 @@ use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
 use datafusion::arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef, UInt32Type};
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Value, fields};
 
@@ -16,12 +17,13 @@ use crate::operators::gather::{self, Given, HeldRows, Room};
 use crate::operators::{Operator, Running, key};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::rows::cut::{self, Cutter};
+use crate::rows::state::state_of;
 use crate::stats::{GroupStatistics, PlannedAggregate};
 
 /// Computes aggregates over all rows and gives every row those of its group. A row without one of the
 /// BY fields gets nothing; one with a multivalue counts for the group of each member and gets what
 /// the group of the first member has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::commands) struct EventStatistics {
     /// The aggregates.
     pub(in crate::commands) aggregates: Vec<PlannedAggregate>,
@@ -35,7 +37,7 @@ impl Operator for EventStatistics {
     }
 
     fn state(&self) -> String {
-        serde_json::to_string(&(&self.aggregates, &self.by)).unwrap_or_default()
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

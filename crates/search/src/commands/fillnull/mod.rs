@@ -12,6 +12,7 @@ use spilltrail_spl::Arguments;
 
 use self::operator::Fill;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, table};
+use crate::operators::Codec;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::convert::{text, to_kind};
 
@@ -50,6 +51,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::operator::<operator::Fill>("fill");
 
 #[derive(Debug)]
 struct FillNull {

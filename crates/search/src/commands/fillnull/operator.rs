@@ -6,6 +6,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Value};
 
 use crate::operators::gather::{self, HeldRows, Room};
@@ -13,10 +14,11 @@ use crate::operators::held::Replay;
 use crate::operators::{Operator, Running};
 use crate::rows::arrow::kind_of;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
+use crate::rows::state::state_of;
 
 /// Puts a value where a column has none. Columns without any value at all, and internal ones, stay
 /// as they are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Fill {
     /// The value.
     pub(super) value: String,
@@ -43,7 +45,7 @@ impl Operator for Fill {
     }
 
     fn state(&self) -> String {
-        self.value.clone()
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

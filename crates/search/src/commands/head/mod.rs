@@ -11,6 +11,7 @@ use spilltrail_spl::{Arguments, EvalExpr};
 use self::operator::While;
 use super::subsearch;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
+use crate::operators::Codec;
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan};
 
@@ -51,6 +52,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::operator::<operator::While>("while");
 
 #[derive(Debug)]
 struct Head {

@@ -4,12 +4,14 @@ use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{Float64Type, SchemaRef};
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::Field;
 
 use crate::operators::{Operator, Running};
+use crate::rows::state::state_of;
 
 /// Gives rows until `column` is not 1.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct While {
     /// A number column: 1 where the condition holds.
     pub(super) column: String,
@@ -23,7 +25,7 @@ impl Operator for While {
     }
 
     fn state(&self) -> String {
-        format!("{} {}", self.column, self.keep_last)
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

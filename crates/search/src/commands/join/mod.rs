@@ -16,7 +16,7 @@ use super::append::{SUBSEARCH, required};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::commands::subsearch::{self, MAX_APPENDED_ROWS};
 use crate::lineage::Lineage;
-use crate::operators::gather::Room;
+use crate::operators::Codec;
 use crate::planning::plan::{Needs, Plan, column};
 
 static DOC: CommandDoc = CommandDoc {
@@ -77,6 +77,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::operator::<operator::Join>("join");
 
 #[derive(Debug)]
 struct JoinRows {
@@ -270,8 +272,7 @@ impl Command for JoinRows {
                 (format!("{left}.{}", fields::TIME), format!("{right}.{}", fields::TIME))
             }
         };
-        let room = Room::in_environment(&stage.context.session.runtime_env());
-        let join = Join::new(&rows, keys, self.matching.clone(), times, &room)
+        let join = Join::new(rows, keys, self.matching.clone(), times)
             .map_err(|error| stage.refused(error))?;
         Ok(input.operator(Arc::new(join)))
     }

@@ -1,25 +1,26 @@
 //! Rows of the stream joined with rows that are kept.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Value};
 
 use super::indexed::IndexedRows;
 use crate::operators::gather::{self, Room};
-use crate::operators::{KeptRows, Operator, Running};
+use crate::operators::{CarriedRows, KeptRows, Operator, Running};
 use crate::planning::plan::{kind_of, schema_of};
 use crate::rows;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::rows::cut::BATCH_ROWS;
+use crate::rows::state::state_of;
 
 /// How rows are matched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Matching {
     /// Whether rows without a partner are kept.
     pub(super) keeps_all: bool,
@@ -32,19 +33,21 @@ pub(super) struct Matching {
 }
 
 /// Which partners count by their time; those of the same time always do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Time {
     Earlier,
     Later,
 }
 
 /// Joins the stream with held rows.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Join {
-    held: Arc<Held>,
-    keys: Vec<String>,
+    rows: CarriedRows,
+    /// The names of the keys on the left and on the right.
+    keys: (Vec<String>, Vec<String>),
     matching: Matching,
-    time: String,
+    /// The names of the time on the left and on the right.
+    times: (String, String),
 }
 
 /// The held rows by their keys.
@@ -61,17 +64,26 @@ impl Join {
     /// right that has another name than on the left is a field of the result too.
     ///
     /// # Errors
-    /// Fails at a column that SPL has no values of, and if there is no room for the rows.
+    /// Fails at a column that SPL has no values of, and if what is on disk cannot be read.
     pub(super) fn new(
-        rows: &KeptRows,
+        rows: KeptRows,
         keys: (Vec<String>, Vec<String>),
         matching: Matching,
-        (time, other_time): (String, String),
-        room: &Room,
+        times: (String, String),
     ) -> Result<Self> {
+        Ok(Self { rows: CarriedRows::new(rows)?, keys, matching, times })
+    }
+}
+
+impl Held {
+    /// Returns the rows by these keys and this time.
+    ///
+    /// # Errors
+    /// Fails if there is no room for the rows.
+    fn new(rows: &KeptRows, keys: &[String], time: &String, room: &Room) -> Result<Self> {
         let place = |name: &String| rows.fields.iter().position(|field| field.name == *name);
-        let key_places: Vec<Option<usize>> = keys.1.iter().map(place).collect();
-        let time_place = place(&other_time);
+        let key_places: Vec<Option<usize>> = keys.iter().map(place).collect();
+        let time_place = place(time);
         let schema = schema_of(rows.fields.iter().map(|field| (field.name.as_str(), field.kind)));
         let mut indexed = IndexedRows::new(schema.clone(), room);
         let mut by_key: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
@@ -94,8 +106,7 @@ impl Join {
             indexed.push(&batch)?;
         }
         indexed.finish()?;
-        let held = Held { fields: rows.fields.clone(), rows: indexed, by_key, times };
-        Ok(Self { held: Arc::new(held), keys: keys.0, matching, time })
+        Ok(Self { fields: rows.fields.clone(), rows: indexed, by_key, times })
     }
 }
 
@@ -111,12 +122,15 @@ impl Operator for Join {
     }
 
     fn state(&self) -> String {
-        // The same memory is the same rows.
-        format!("{:?} {:?} {:p}", self.keys, self.matching, Arc::as_ptr(&self.held))
+        state_of(self)
+    }
+
+    fn identity(&self) -> String {
+        format!("{:?} {:?} {}", self.keys, self.matching, self.rows.identity())
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
-        let held = &self.held.fields;
+        let held = &self.rows.fields;
         let mut output: Vec<Field> = input
             .iter()
             .map(|field| {
@@ -138,11 +152,11 @@ impl Operator for Join {
         &self,
         input: SchemaRef,
         output: SchemaRef,
-        _: &TaskContext,
+        context: &TaskContext,
     ) -> Result<Box<dyn Running>> {
-        let keys = self.keys.iter().map(|key| input.index_of(key).ok()).collect();
-        let time = input.index_of(&self.time).ok();
-        let held = self.held.clone();
+        let keys = self.keys.0.iter().map(|key| input.index_of(key).ok()).collect();
+        let time = input.index_of(&self.times.0).ok();
+        let held = Held::new(&self.rows, &self.keys.1, &self.times.1, &Room::of(context))?;
         let places = output
             .fields()
             .iter()
@@ -158,7 +172,7 @@ type Pair = (u32, Option<usize>);
 
 struct Joining {
     output: SchemaRef,
-    held: Arc<Held>,
+    held: Held,
     keys: Vec<Option<usize>>,
     /// For each column of the output its place in the held rows.
     places: Vec<Option<usize>>,
@@ -291,9 +305,8 @@ mod tests {
         let names = || vec!["k".to_owned()];
         let times = ("t".to_owned(), "_time".to_owned());
         let context = context(Vec::new(), 1 << 20);
-        let room = Room::in_environment(&context.session.runtime_env());
         let rows = KeptRows::of(rows, &context.session.runtime_env()).unwrap();
-        let join = Join::new(&rows, (names(), names()), matching, times, &room).unwrap();
+        let join = Join::new(rows, (names(), names()), matching, times).unwrap();
         let input = [Field::new("k", Kind::Text), Field::new("t", Kind::Number)];
         let schema = |fields: &[Field]| schema_of(fields.iter().map(|f| (f.name.as_str(), f.kind)));
         let mut columns: Vec<ColumnBuilder> =

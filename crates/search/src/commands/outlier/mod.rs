@@ -11,6 +11,7 @@ use spilltrail_spl::Arguments;
 use self::operator::{OutlierAction, Outliers};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, table};
 use crate::lineage::Lineage;
+use crate::operators::Codec;
 use crate::planning::plan::{Needs, Plan};
 
 /// How far outside the quartiles outliers are.
@@ -75,6 +76,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::operator::<operator::Outliers>("outliers");
 
 /// `outlier` as it is written; `anomalydetection method=iqr` is the same.
 #[derive(Debug)]

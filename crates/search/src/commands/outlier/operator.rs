@@ -5,16 +5,18 @@ use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind, Value, format_number};
 
 use crate::operators::gather::{self, Gather, Given, HeldRows};
 use crate::operators::{Operator, Running};
 use crate::rows::arrow::kind_of;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
+use crate::rows::state::state_of;
 use crate::stats::functions::percentiles::interpolated;
 
 /// What happens to an outlier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum OutlierAction {
     /// Its row is removed.
     Remove,
@@ -26,11 +28,12 @@ pub(super) enum OutlierAction {
 }
 
 /// Finds numbers above the third quartile by more than `factor` times the distance of the quartiles.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Outliers {
     /// The columns; values that are no numbers never are outliers.
     pub(super) columns: Vec<String>,
     /// How far outside.
+    #[serde(with = "spilltrail_event::exact")]
     pub(super) factor: f64,
     /// Whether numbers as far below the first quartile are outliers too.
     pub(super) use_lower: bool,
@@ -54,7 +57,7 @@ impl Operator for Outliers {
     }
 
     fn state(&self) -> String {
-        format!("{self:?}")
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

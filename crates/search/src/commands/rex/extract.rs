@@ -2,14 +2,18 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+use spilltrail_diagnostic::Span;
 use spilltrail_eval::limits;
 use spilltrail_eval::regex::{Captures, Regex};
 use spilltrail_event::Value;
 
 use crate::operators::RowFunction;
+use crate::rows::state::state_of;
 
 /// A regular expression with named groups, each a field.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "State")]
 pub(super) struct Extract {
     pattern: String,
     regex: Regex,
@@ -18,6 +22,23 @@ pub(super) struct Extract {
     fields: Vec<String>,
     max_matches: usize,
     has_offsets: bool,
+}
+
+/// What is extracted, as it is written.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    pattern: String,
+    max_matches: usize,
+    offset_field: Option<String>,
+}
+
+impl TryFrom<State> for Extract {
+    type Error = String;
+
+    fn try_from(State { pattern, max_matches, offset_field }: State) -> Result<Self, String> {
+        let regex = Regex::compile(&pattern, Span::default()).map_err(|error| error.message)?;
+        Ok(Self::new(pattern, regex, max_matches, offset_field))
+    }
 }
 
 impl Extract {
@@ -99,7 +120,9 @@ impl RowFunction for Extract {
     }
 
     fn state(&self) -> String {
-        format!("{:?} {} {}", self.pattern, self.max_matches, self.has_offsets)
+        let offset_field = self.fields.last().filter(|_| self.has_offsets).cloned();
+        let (pattern, max_matches) = (self.pattern.clone(), self.max_matches);
+        state_of(&State { pattern, max_matches, offset_field })
     }
 
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {

@@ -14,7 +14,7 @@ use spilltrail_spl::Arguments;
 use self::extract::Extract;
 use self::sed::Script;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
-use crate::operators::Derive;
+use crate::operators::{Codec, Derive};
 use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
@@ -64,6 +64,9 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODECS: [Codec; 2] =
+    [Codec::derive::<Extract>("rex"), Codec::derive::<Script>("sed")];
 
 #[derive(Debug)]
 struct Rex {

@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use serde::Deserialize;
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_eval::regex::Regex;
 use spilltrail_event::Value;
 
 use crate::operators::RowFunction;
+use crate::rows::state::state_of;
 
 /// One `sed` expression.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
 pub(super) struct Script {
     text: String,
     edit: Edit,
@@ -22,6 +25,14 @@ enum Edit {
     Substitute { regex: Regex, replacement: String, matches: Range<usize> },
     /// Replaces characters one by one.
     Translate(Vec<(char, char)>),
+}
+
+impl TryFrom<String> for Script {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&Spanned::new(text, Span::default())).map_err(|error| error.message)
+    }
 }
 
 impl Script {
@@ -79,7 +90,7 @@ impl RowFunction for Script {
     }
 
     fn state(&self) -> String {
-        self.text.clone()
+        state_of(&self.text)
     }
 
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_eval::functions::path::{self, Step};
 use spilltrail_event::fields::{RAW, TIME, part_of_raw};
@@ -16,9 +17,10 @@ use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::commands::subsearch;
-use crate::operators::{Derive, RowFunction};
+use crate::operators::{Codec, Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::arrow::ColumnReader;
+use crate::rows::state::state_of;
 
 /// Characters that are read where no path is given (limits.conf `[spath] extraction_cutoff`).
 const CUTOFF: usize = 5000;
@@ -67,6 +69,9 @@ static DOC: CommandDoc = CommandDoc {
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
+pub(super) const CODECS: [Codec; 2] =
+    [Codec::derive::<AtPath>("spath"), Codec::derive::<DemandedFields>("spath_fields")];
+
 #[derive(Debug)]
 struct Spath {
     input: String,
@@ -103,7 +108,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         }
         (Some(path), output) => Some(Target {
             output: output.map_or_else(|| path.clone(), |output| output.value),
-            path: Arc::new(AtPath { steps: path::parse(&path), path }),
+            path: Arc::new(AtPath::from(path)),
         }),
     };
     Ok(Box::new(Spath { input: arguments.value("input"), target, part: None }))
@@ -205,10 +210,17 @@ fn leaves(document: &str) -> Vec<(String, String)> {
 }
 
 /// Sets a field to the values at a path.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(from = "String")]
 struct AtPath {
     path: String,
     steps: Vec<Step>,
+}
+
+impl From<String> for AtPath {
+    fn from(path: String) -> Self {
+        Self { steps: path::parse(&path), path }
+    }
 }
 
 impl AtPath {
@@ -227,7 +239,7 @@ impl RowFunction for AtPath {
     }
 
     fn state(&self) -> String {
-        self.path.clone()
+        state_of(&self.path)
     }
 
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
@@ -241,18 +253,18 @@ impl RowFunction for AtPath {
 }
 
 /// Sets the fields that are wanted and that the document has.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct DemandedFields {
     names: Vec<String>,
 }
 
 impl RowFunction for DemandedFields {
     fn name(&self) -> &'static str {
-        "spath"
+        "spath_fields"
     }
 
     fn state(&self) -> String {
-        self.names.join(" ")
+        state_of(self)
     }
 
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {

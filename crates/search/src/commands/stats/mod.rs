@@ -15,7 +15,7 @@ use spilltrail_spl::{AggregateArgument, Arguments, StatsArguments};
 use self::operator::CountPresent;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::lineage::Lineage;
-use crate::operators::{Expand, KEY, Operator, OperatorNode, Pack, Unpack, VALUES, Whole};
+use crate::operators::{Codec, Expand, KEY, Operator, OperatorNode, Pack, Unpack, VALUES, Whole};
 use crate::planning::aggregate::{self, Grouping, Preparation};
 use crate::planning::order;
 use crate::planning::plan::{Needs, Plan, column, null_text};
@@ -67,6 +67,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::operator::<operator::CountPresent>("count_present");
 
 #[derive(Debug)]
 struct Stats {
@@ -167,8 +169,8 @@ pub(super) fn grouped(
     let values = taken(&aggregates);
     let mut plan = prepared_columns(plan, by, &keys, &values).map_err(refused)?;
     if !by.is_empty() {
-        let observation = stage.context.observations.group(by.to_vec());
-        plan = plan.operator(Arc::new(CountPresent { columns: keys.clone(), observation }));
+        let (columns, fields) = (keys.clone(), by.to_vec());
+        plan = plan.operator(Arc::new(CountPresent { columns, fields }));
     }
     let is_multi = |key: &&String| plan.kind(key) == Some(Kind::Multi);
     let mut product: Vec<String> = keys.iter().filter(is_multi).cloned().collect();

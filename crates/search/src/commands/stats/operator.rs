@@ -1,25 +1,25 @@
 //! Counts which columns have values, on the way; the rows go through unchanged.
 
-use std::sync::Arc;
-
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet};
+use serde::{Deserialize, Serialize};
 use spilltrail_event::Field;
 
-use crate::context::GroupObservation;
-use crate::error::lock;
+use crate::operators::observed::{self, GROUPED, PRESENT};
 use crate::operators::{Operator, Running};
 use crate::rows::arrow::ColumnReader;
+use crate::rows::state::state_of;
 
 /// Notes how many rows came through, and in how many each column had a value.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CountPresent {
     /// The columns.
     pub(super) columns: Vec<String>,
-    /// Where the counts go; its fields are in the order of `columns`.
-    pub(super) observation: Arc<GroupObservation>,
+    /// The fields that they have the values of.
+    pub(super) fields: Vec<String>,
 }
 
 impl Operator for CountPresent {
@@ -28,7 +28,7 @@ impl Operator for CountPresent {
     }
 
     fn state(&self) -> String {
-        self.observation.fields.join(" ")
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
@@ -50,36 +50,42 @@ impl Operator for CountPresent {
             .iter()
             .map(|column| input.index_of(column))
             .collect::<std::result::Result<_, _>>()?;
-        Ok(Box::new(Counting { output, indices, observation: self.observation.clone() }))
+        let present = self.fields.iter().map(|field| (field.clone(), Count::new())).collect();
+        Ok(Box::new(Counting { output, indices, rows: Count::new(), present }))
     }
 }
 
 struct Counting {
     output: SchemaRef,
     indices: Vec<usize>,
-    observation: Arc<GroupObservation>,
+    rows: Count,
+    /// For each column its field, and the rows that have a value.
+    present: Vec<(String, Count)>,
 }
 
 impl Running for Counting {
+    fn observe(&mut self, metrics: &ExecutionPlanMetricsSet) {
+        self.rows = observed::counter(metrics, GROUPED);
+        for (field, count) in &mut self.present {
+            *count = observed::field_counter(metrics, PRESENT, field);
+        }
+    }
+
     fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
-        let rows = batch.num_rows();
-        {
-            let mut counts = lock(&self.observation.counts);
-            counts.0 += rows as u64;
-            for (slot, index) in self.indices.iter().enumerate() {
-                counts.1[slot] += present(batch.column(*index))?;
-            }
+        self.rows.add(batch.num_rows());
+        for (index, (_, count)) in self.indices.iter().zip(&self.present) {
+            count.add(present(batch.column(*index))?);
         }
         Ok(Some(batch.with_schema(self.output.clone())?))
     }
 }
 
 /// Returns how many rows of a column have a value; an empty list is none.
-fn present(column: &ArrayRef) -> Result<u64> {
+fn present(column: &ArrayRef) -> Result<usize> {
     let rows = column.len();
     if !matches!(column.data_type(), DataType::List(_) | DataType::Null) {
-        return Ok((rows - column.null_count()) as u64);
+        return Ok(rows - column.null_count());
     }
     let reader = ColumnReader::new(column)?;
-    Ok((0..rows).filter(|row| !reader.value(*row).is_null()).count() as u64)
+    Ok((0..rows).filter(|row| !reader.value(*row).is_null()).count())
 }

@@ -16,8 +16,10 @@ use self::operator::{Resets, StreamStatistics, Window};
 use self::window::MAX_WINDOW;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::lineage::Lineage;
+use crate::operators::Codec;
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::eval;
+use crate::planning::expression::CarriedExpression;
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::bins;
 use crate::stats::PlannedAggregate;
@@ -95,6 +97,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::operator::<operator::StreamStatistics>("stream_statistics");
 
 #[derive(Debug)]
 struct StreamStats {
@@ -177,7 +181,7 @@ impl StreamStats {
         let compile = |expr: &EvalExpr, scope: &dyn spilltrail_eval::Scope| {
             let compiled = eval::expression(expr, scope, stage.context)?;
             compiled.require_condition()?;
-            Ok::<_, Diagnostic>(Arc::new(compiled))
+            Ok::<_, Diagnostic>(CarriedExpression::from(compiled))
         };
         Ok(Resets {
             on_change: self.options.on_change,

@@ -7,6 +7,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_eval::{Expression, Row, limits};
 use spilltrail_event::{Field, Value, fields};
@@ -17,12 +18,14 @@ use crate::error::to_engine;
 use crate::operators::by_key::{self, ByKey, KeyedRow, KeyedWork};
 use crate::operators::gather::{self, Room};
 use crate::operators::{Operator, Running, key};
+use crate::planning::expression::CarriedExpression;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
+use crate::rows::state::state_of;
 use crate::stats::groups::feed;
 use crate::stats::{PlannedAggregate, Statistic};
 
 /// Which rows count beside the current one.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) enum Window {
     /// All so far.
     All,
@@ -34,23 +37,23 @@ pub(super) enum Window {
         is_global: bool,
     },
     /// Those less than so many seconds away; the rows must be in order of time.
-    Seconds(f64),
+    Seconds(#[serde(with = "spilltrail_event::exact")] f64),
 }
 
 /// When everything so far is forgotten.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Resets {
     /// Before a row whose BY fields differ from those of the row before.
     pub(super) on_change: bool,
     /// Before a row for which this holds.
-    pub(super) before: Option<Arc<Expression>>,
+    pub(super) before: Option<CarriedExpression>,
     /// After a row for which this holds; it sees the results of the row.
-    pub(super) after: Option<Arc<Expression>>,
+    pub(super) after: Option<CarriedExpression>,
 }
 
 /// Computes running aggregates. A row without one of the BY fields gets nothing and does not count;
 /// one with a multivalue counts for each member and gets what the first member's group has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct StreamStatistics {
     /// The aggregates.
     pub(super) aggregates: Vec<PlannedAggregate>,
@@ -70,9 +73,7 @@ impl Operator for StreamStatistics {
     }
 
     fn state(&self) -> String {
-        let aggregates = serde_json::to_string(&(&self.aggregates, &self.by)).unwrap_or_default();
-        let (window, resets) = (&self.window, &self.resets);
-        format!("{aggregates} {window:?} {} {resets:?}", self.with_current)
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

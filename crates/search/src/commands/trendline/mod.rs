@@ -11,6 +11,7 @@ use spilltrail_spl::Arguments;
 use self::operator::{Trend, TrendKind, Trends};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::lineage::Lineage;
+use crate::operators::Codec;
 use crate::planning::plan::{Needs, Plan};
 
 static DOC: CommandDoc = CommandDoc {
@@ -53,6 +54,8 @@ static DOC: CommandDoc = CommandDoc {
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::operator::<operator::Trends>("trends");
 
 #[derive(Debug)]
 struct Trendline {

@@ -6,13 +6,15 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind, Value};
 
 use crate::operators::{Operator, Running, gather};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
+use crate::rows::state::state_of;
 
 /// How the numbers of a window are weighed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum TrendKind {
     /// All alike.
     Simple,
@@ -24,7 +26,7 @@ pub(super) enum TrendKind {
 }
 
 /// A moving average.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Trend {
     /// The column.
     pub(super) column: String,
@@ -37,7 +39,7 @@ pub(super) struct Trend {
 }
 
 /// Adds moving averages; a row without a number does not count and gets nothing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Trends(pub Vec<Trend>);
 
 impl Operator for Trends {
@@ -46,7 +48,7 @@ impl Operator for Trends {
     }
 
     fn state(&self) -> String {
-        format!("{:?}", self.0)
+        state_of(self)
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

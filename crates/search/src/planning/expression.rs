@@ -1,0 +1,114 @@
+//! Expressions as data: what a plan that travels has of them. The compiled form is rebuilt from it.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_eval::Expression;
+use spilltrail_event::Field;
+use spilltrail_spl::EvalExpr;
+
+use crate::lookups::{CarriedTable, Lookups};
+use crate::planning::eval::eval_context;
+use crate::rows::zone;
+
+/// All that an expression is compiled of: its syntax tree, the fields that it reads, the search's clock
+/// and zone, and the lookups that it names.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ExpressionState {
+    tree: EvalExpr,
+    fields: Vec<Field>,
+    #[serde(with = "spilltrail_event::exact")]
+    now: f64,
+    zone: String,
+    lookups: BTreeMap<String, CarriedTable>,
+}
+
+impl ExpressionState {
+    /// Returns the state of a compiled expression.
+    pub(crate) fn of(expression: &Expression) -> Self {
+        let lookups = expression.lookups().and_then(|lookups| {
+            let lookups: &dyn Any = lookups;
+            lookups.downcast_ref::<Lookups>()
+        });
+        Self {
+            tree: expression.tree().clone(),
+            fields: expression.columns().to_vec(),
+            now: expression.now(),
+            zone: zone::name(expression.zone()),
+            lookups: lookups.map(|lookups| lookups.tables().clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Compiles the expression.
+    ///
+    /// # Errors
+    /// Says what is wrong with it here, in one line.
+    pub(crate) fn compile(&self) -> Result<Expression, String> {
+        let zone = zone::of(&self.zone).map_err(|error| error.to_string())?;
+        let context = eval_context(self.now, zone, Lookups::new(self.lookups.clone()));
+        Expression::compile(&self.tree, &self.fields, &context).map_err(|errors| messages(&errors))
+    }
+}
+
+fn messages(errors: &[Diagnostic]) -> String {
+    errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+impl PartialEq for ExpressionState {
+    fn eq(&self, other: &Self) -> bool {
+        self.tree == other.tree
+            && self.fields == other.fields
+            && self.now.to_bits() == other.now.to_bits()
+            && self.zone == other.zone
+            && self.lookups == other.lookups
+    }
+}
+
+impl Eq for ExpressionState {}
+
+impl Hash for ExpressionState {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.tree.hash(state);
+        self.fields.hash(state);
+        self.now.to_bits().hash(state);
+        self.lookups.hash(state);
+    }
+}
+
+/// A compiled expression that is part of what an operator is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "ExpressionState", into = "ExpressionState")]
+pub(crate) struct CarriedExpression(Arc<Expression>);
+
+impl From<Expression> for CarriedExpression {
+    fn from(expression: Expression) -> Self {
+        Self(Arc::new(expression))
+    }
+}
+
+impl TryFrom<ExpressionState> for CarriedExpression {
+    type Error = String;
+
+    fn try_from(state: ExpressionState) -> Result<Self, String> {
+        state.compile().map(Self::from)
+    }
+}
+
+impl From<CarriedExpression> for ExpressionState {
+    fn from(carried: CarriedExpression) -> Self {
+        Self::of(&carried)
+    }
+}
+
+impl Deref for CarriedExpression {
+    type Target = Expression;
+
+    fn deref(&self) -> &Expression {
+        &self.0
+    }
+}
