@@ -158,12 +158,6 @@ impl SearchContext {
         Self { observations: Arc::new(self.observations.nested(purpose)), ..self.clone() }
     }
 
-    /// Returns what operators of the search's plans find where they run.
-    #[must_use]
-    pub fn surroundings(&self) -> Surroundings {
-        Surroundings { lookups: self.lookups.clone(), geo: self.geo.clone() }
-    }
-
     /// Returns the instant that a result's value stands for: epoch seconds, or a date in the user's
     /// zone as `convert` and `strftime` write it. Relative times are none.
     #[must_use]

@@ -3,15 +3,24 @@
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
-use crate::context::{Observations, SearchContext};
+use crate::context::{Observations, SearchContext, Surroundings};
 use crate::operators::observed;
 use crate::planning::batch_rows;
+
+impl SearchContext {
+    /// Returns the task that a plan of the search runs in.
+    #[must_use]
+    pub fn task(&self, plan: &Arc<dyn ExecutionPlan>) -> Arc<TaskContext> {
+        let surroundings = Surroundings { lookups: self.lookups.clone(), geo: self.geo.clone() };
+        surroundings.around(batch_rows::task_context(&self.session, plan))
+    }
+}
 
 /// Returns the physical plan of a plan.
 ///
@@ -33,8 +42,7 @@ pub(crate) fn stream(
     plan: Arc<dyn ExecutionPlan>,
     context: &SearchContext,
 ) -> Result<SendableRecordBatchStream> {
-    let task = batch_rows::task_context(&context.session, &plan);
-    let stream = execute_stream(plan.clone(), context.surroundings().around(task))?;
+    let stream = execute_stream(plan.clone(), context.task(&plan))?;
     let schema = stream.schema();
     let watch = Watch { plan, observations: context.observations.clone() };
     let watched = futures::stream::unfold((stream, watch), async |(mut stream, watch)| {
