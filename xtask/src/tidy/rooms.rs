@@ -53,6 +53,7 @@ const ROOMS: &[Room] = &[
             "pool",
             "rows",
             "context",
+            "lookups",
             "stats",
             "operators",
             "planning",

@@ -14,13 +14,16 @@ use super::{
 };
 use crate::rows::state::state_of;
 
+/// Reads [`Operator::state`], and takes [`Operator::expressions`].
+type ReadOperator = fn(&str, Vec<Arc<dyn PhysicalExpr>>) -> serde_json::Result<Arc<dyn Operator>>;
+
 /// How an operator is read back from its state.
 #[derive(Debug, Clone, Copy)]
 pub struct Codec {
     /// [`Operator::name`].
     pub name: &'static str,
-    /// Reads [`Operator::state`], and takes [`Operator::expressions`].
-    pub read: fn(&str, Vec<Arc<dyn PhysicalExpr>>) -> serde_json::Result<Arc<dyn Operator>>,
+    /// Reads the operator.
+    pub read: ReadOperator,
 }
 
 impl Codec {

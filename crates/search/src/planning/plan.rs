@@ -273,7 +273,7 @@ impl Plan {
     #[must_use]
     pub fn replaced(self, logical: LogicalPlan, fields: IndexMap<String, Kind>) -> Self {
         let (steps, delimiters) = (self.steps + 1, IndexMap::new());
-        Self { logical, fields, steps, delimiters, ..self }
+        Self { logical, steps, fields, delimiters, ..self }
     }
 
     /// Puts one of our own operators on top. A column keeps its delimiter as long as it can have
@@ -289,7 +289,7 @@ impl Plan {
         let logical = LogicalPlan::Extension(Extension { node: Arc::new(node) });
         let (steps, mut delimiters) = (self.steps + 1, self.delimiters);
         delimiters.retain(|name, _| fields.get(name) == Some(&Kind::Multi));
-        Self { logical, fields, steps, delimiters, ..self }
+        Self { logical, steps, fields, delimiters, ..self }
     }
 
     /// Returns what the values of the field are joined by, if a command said.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands;
 use crate::operators::codec::{self, SHARED};
-use crate::operators::{Codec, OperatorExec, ProjectInParts};
+use crate::operators::{Codec, OperatorExec};
 use crate::planning::eval_udf::EvalUdf;
 use crate::planning::predicate_udf::SearchPredicate;
 use crate::rows::bins::{NumberBins, TimeBins};
@@ -25,7 +25,7 @@ use crate::rows::convert::{Concat, ToKind};
 use crate::rows::ipc::{of_hexadecimal, to_hexadecimal, to_ipc};
 use crate::rows::mapped::Mapped;
 use crate::rows::sort_key::SortKey;
-use crate::rows::state::{FunctionCodec, state_of};
+use crate::rows::state::FunctionCodec;
 use crate::stats::udaf;
 
 /// The functions that no single command owns.
@@ -38,9 +38,6 @@ static FUNCTIONS: [FunctionCodec; 7] = [
     FunctionCodec::of::<Mapped<TimeBins>>("bin_time"),
     FunctionCodec::of::<Mapped<NumberBins>>("bin_number"),
 ];
-
-/// The name of [`ProjectInParts`], which is no operator: its state is the names of its expressions.
-const PROJECTION: &str = "project_in_parts";
 
 /// An operator or a function as it is written.
 #[derive(Serialize, Deserialize)]
@@ -74,23 +71,16 @@ pub fn encode_operator(
     plan: &dyn ExecutionPlan,
     write_expression: &WriteExpression<'_>,
 ) -> Result<Option<Vec<u8>>> {
-    let (name, state, expressions) = if let Some(exec) = plan.downcast_ref::<OperatorExec>() {
-        let operator = exec.operator();
-        (operator.name(), operator.state(), operator.expressions().to_vec())
-    } else if let Some(projection) = plan.downcast_ref::<ProjectInParts>() {
-        let expressions = projection.expressions().iter();
-        let (names, expressions): (Vec<_>, Vec<_>) =
-            expressions.map(|one| (one.alias.as_str(), one.expr.clone())).unzip();
-        (PROJECTION, state_of(&names), expressions)
-    } else {
-        return Ok(None);
-    };
-    let expressions = expressions
+    let Some(exec) = plan.downcast_ref::<OperatorExec>() else { return Ok(None) };
+    let operator = exec.operator();
+    let expressions = operator
+        .expressions()
         .iter()
         .map(|expression| Ok(to_hexadecimal(&write_expression(expression)?)))
         .collect::<Result<_>>()?;
     let output = to_hexadecimal(&to_ipc(plan.schema(), &[])?);
-    write(&Written { output, expressions, ..Written::new(name, state) }).map(Some)
+    write(&Written { output, expressions, ..Written::new(operator.name(), operator.state()) })
+        .map(Some)
 }
 
 /// Returns the operator over an input.
@@ -109,10 +99,6 @@ pub fn decode_operator(
     let columns = input.schema();
     let expressions = expressions.iter().map(|text| read_expression(&digits(text)?, &columns));
     let expressions: Vec<_> = expressions.collect::<Result<_>>()?;
-    if name == PROJECTION {
-        let names: Vec<String> = serde_json::from_str(&state).map_err(external)?;
-        return Ok(Arc::new(ProjectInParts::new(names.into_iter().zip(expressions), input)?));
-    }
     let operator = codec::read(operators(), &name, &state, expressions)?;
     let schema = StreamReader::try_new(Cursor::new(digits(&output)?), None)?.schema();
     Ok(Arc::new(OperatorExec::new(operator, input, schema)))

@@ -25,7 +25,7 @@ use spilltrail_event::Field;
 use spilltrail_spl::{Expansion, Pipeline};
 
 use self::first_rows::FirstRows;
-use self::optimizer::{CutProjections, FilterAtOnce};
+use self::optimizer::FilterAtOnce;
 use crate::analysis::{Analysis, analyze, has_errors};
 use crate::commands::{self, pipeline};
 use crate::context::SearchContext;
@@ -99,7 +99,6 @@ pub fn session_of(memory: Arc<SearchMemory>) -> Result<SessionContext, DataFusio
         .with_default_features()
         .with_optimizer_rules(optimizer::rules())
         .with_physical_optimizer_rule(Arc::new(FilterAtOnce))
-        .with_physical_optimizer_rule(Arc::new(CutProjections))
         .with_query_planner(Arc::new(OperatorQueryPlanner))
         .build();
     Ok(SessionContext::new_with_state(state))

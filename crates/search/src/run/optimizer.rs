@@ -12,9 +12,6 @@ use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
-use datafusion::physical_plan::projection::ProjectionExec;
-
-use crate::operators::ProjectInParts;
 
 type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 
@@ -103,35 +100,6 @@ impl PhysicalOptimizerRule for FilterAtOnce {
 
     fn name(&self) -> &'static str {
         "filter_at_once"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
-}
-
-/// Has projections cut batches whose results would be too large, which the engine's own cannot.
-#[derive(Debug)]
-pub(crate) struct CutProjections;
-
-impl PhysicalOptimizerRule for CutProjections {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        _: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|plan| {
-            let projection = plan.downcast_ref::<ProjectionExec>();
-            Ok(match projection.and_then(ProjectInParts::of) {
-                Some(cut) => Transformed::yes(Arc::new(cut) as _),
-                None => Transformed::no(plan),
-            })
-        })
-        .data()
-    }
-
-    fn name(&self) -> &'static str {
-        "cut_projections"
     }
 
     fn schema_check(&self) -> bool {
