@@ -86,6 +86,9 @@ pub(crate) fn generate(repository: &Path) -> Result<()> {
     cargo(repository, &test, Some(("BLESS", "1")))
 }
 
+/// What the names of the variables begin with by which cargo describes a crate to its processes.
+const DESCRIPTION: [&str; 2] = ["CARGO_MANIFEST", "CARGO_PKG"];
+
 /// Prints a cargo command and runs it in the repository.
 pub(crate) fn cargo(
     repository: &Path,
@@ -95,7 +98,15 @@ pub(crate) fn cargo(
     let prefix = variable.map(|(name, value)| format!("{name}='{value}' ")).unwrap_or_default();
     // Print to standard error, because standard output is for the output of the command.
     eprintln!("$ {prefix}cargo {}", arguments.join(" "));
-    let status = Command::new("cargo")
+    let mut command = Command::new("cargo");
+    // `cargo run` describes this crate to its processes, and build scripts that ask for these variables
+    // (ring's does) would run again, and everything after them be compiled again.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| DESCRIPTION.iter().any(|one| name.starts_with(one))) {
+            command.env_remove(name);
+        }
+    }
+    let status = command
         .args(arguments)
         .envs(variable)
         .current_dir(repository)
