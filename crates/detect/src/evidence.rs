@@ -20,6 +20,7 @@ use spilltrail_search::rows::Row;
 use spilltrail_search::run::Prepared;
 use spilltrail_search::run::outline::{Origin, Outline};
 
+use crate::run::MAX_FINDINGS;
 use crate::trails::Trails;
 
 /// Most event ids in a finding.
@@ -28,8 +29,9 @@ pub const MAX_EVENT_IDS: usize = 20;
 /// Most values of one field in the search of a row.
 const MAX_LISTED: usize = 50;
 
-/// Number of rows whose events are found with one run of the events' search.
-const ROWS_AT_A_TIME: usize = 4_096;
+/// Number of rows whose events are found with one run of the events' search. Each run reads all events, so
+/// one run finds those of all findings of a detection; a row takes one or two kilobytes meanwhile.
+const ROWS_AT_A_TIME: usize = MAX_FINDINGS;
 
 /// Number of rows per batch if no search has to run.
 const EVENTS_AT_A_TIME: usize = 512;

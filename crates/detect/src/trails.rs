@@ -23,7 +23,8 @@ pub(crate) struct Trails<'a> {
     trails: Vec<Trail>,
     /// For each row, the index of its trail. Rows with the same values share one trail.
     of_row: Vec<usize>,
-    by_values: HashMap<Vec<Vec<String>>, usize, RandomState>,
+    /// The index of the trail by all values of a row.
+    by_values: HashMap<Key, usize, RandomState>,
     /// One entry for each set of grouping fields that are present in some row.
     index: Vec<Keyed>,
     /// True if the grouping contains the time, so the search for a row's events needs time bounds.
@@ -47,6 +48,15 @@ impl Key {
     fn push(&mut self, value: &str) {
         self.0.extend_from_slice(&(value.len() as u64).to_le_bytes());
         self.0.extend_from_slice(value.as_bytes());
+    }
+
+    fn of_lists(lists: &[Vec<String>]) -> Self {
+        let mut key = Self::default();
+        for values in lists {
+            key.0.extend_from_slice(&(values.len() as u64).to_le_bytes());
+            values.iter().for_each(|value| key.push(value));
+        }
+        key
     }
 
     fn of<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
@@ -102,13 +112,12 @@ impl<'a> Trails<'a> {
     fn add(&mut self, row: &Row) {
         let values: Vec<Vec<String>> =
             self.grouping.iter().map(|name| members(row, name)).collect();
-        if let Some(known) = self.by_values.get(&values) {
-            self.of_row.push(*known);
+        let number = self.trails.len();
+        let known = *self.by_values.entry(Key::of_lists(&values)).or_insert(number);
+        self.of_row.push(known);
+        if known < number {
             return;
         }
-        let number = self.trails.len();
-        self.of_row.push(number);
-        self.by_values.insert(values.clone(), number);
         let present: Vec<usize> = (0..values.len()).filter(|i| !values[*i].is_empty()).collect();
         // A row without any value of its grouping fields does not identify its events.
         if !present.is_empty() || self.grouping.is_empty() {
