@@ -31,17 +31,18 @@ impl Logs {
         predicate: &Predicate,
         demand: &Demand,
     ) -> Result<Vec<Field>, ScanError> {
-        let mut files = self.files_for(&Wanted::of(predicate));
-        if !demand.is_open() {
+        let wanted = Wanted::of(predicate);
+        let files = if demand.is_open() {
+            self.files_for(&wanted)
+        } else {
             let kinds_are_known = demand.names.iter().all(|name| name == fields::TIME);
             if kinds_are_known || *predicate == Predicate::Nothing {
                 return Ok(self.complete(Vec::new(), demand));
             }
             // The kinds of CloudTrail fields follow from their names, so only JSON rows must be
             // read.
-            let rows = self.files_of_rows();
-            files.retain(|index| rows.binary_search(index).is_ok());
-        }
+            self.files_among(self.files_of_rows().iter().copied(), &wanted)
+        };
         if files.is_empty() {
             return Ok(self.complete(Vec::new(), demand));
         }

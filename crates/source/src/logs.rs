@@ -194,10 +194,19 @@ impl Logs {
     /// Returns the indexes of the files that may hold wanted events, and records why the others are
     /// ruled out.
     pub(crate) fn files_for(&self, wanted: &Wanted) -> Vec<usize> {
+        self.files_among(0..self.files.len(), wanted)
+    }
+
+    /// Does what [`Logs::files_for`] does for the files of these indexes.
+    pub(crate) fn files_among(
+        &self,
+        indexes: impl IntoIterator<Item = usize>,
+        wanted: &Wanted,
+    ) -> Vec<usize> {
         let mut ruled_out = self.ruled_out.lock().unwrap_or_else(PoisonError::into_inner);
         let mut kept = Vec::new();
-        for (index, file) in self.files.iter().enumerate() {
-            match wanted.rules_out(&file.name) {
+        for index in indexes {
+            match wanted.rules_out(&self.files[index].name) {
                 Some(reason) => {
                     ruled_out.entry(index).or_insert(reason);
                 }
