@@ -21,7 +21,7 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 
-use super::Operator;
+use super::{BatchRows, Operator};
 
 /// Runs an [`Operator`].
 #[derive(Debug)]
@@ -130,8 +130,9 @@ impl ExecutionPlan for OperatorExec {
     ) -> Result<SendableRecordBatchStream> {
         let mut operator = self.operator.start(self.input.schema(), self.schema(), &context)?;
         operator.observe(&self.metrics);
+        let below = with_batch_rows(&context, self.operator.batches_below());
         let state = Running {
-            input: self.input.execute(partition, context.clone())?,
+            input: self.input.execute(partition, below)?,
             operator,
             reservation: MemoryConsumer::new(self.operator.name()).register(context.memory_pool()),
             is_reading: true,
@@ -145,6 +146,36 @@ impl ExecutionPlan for OperatorExec {
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
+}
+
+/// The number of rows in batches outside of an operator that lowers it.
+#[derive(Debug)]
+struct RowsOutside(usize);
+
+/// Returns the task with another number of rows in batches.
+fn with_batch_rows(task: &Arc<TaskContext>, rows: BatchRows) -> Arc<TaskContext> {
+    let now = task.session_config();
+    let config = match rows {
+        BatchRows::AtMost(rows) if rows < now.batch_size() => {
+            let outside = Arc::new(RowsOutside(now.batch_size()));
+            now.clone().with_batch_size(rows).with_extension(outside)
+        }
+        BatchRows::Restored => match now.get_extension::<RowsOutside>() {
+            Some(outside) => now.clone().with_batch_size(outside.0),
+            None => return task.clone(),
+        },
+        BatchRows::AtMost(_) | BatchRows::Unchanged => return task.clone(),
+    };
+    Arc::new(TaskContext::new(
+        task.task_id(),
+        task.session_id(),
+        config,
+        task.scalar_functions().clone(),
+        task.higher_order_functions().clone(),
+        task.aggregate_functions().clone(),
+        task.window_functions().clone(),
+        task.runtime_env(),
+    ))
 }
 
 /// An operator at work on its input.

@@ -60,6 +60,17 @@ pub use select::Select;
 pub use serial::SerialNumbers;
 pub use summarize::{Summarize, Summary};
 
+/// How many rows the engine's own nodes put into a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchRows {
+    /// As many as above the operator.
+    Unchanged,
+    /// At most this number.
+    AtMost(usize),
+    /// As many as outside of an enclosing [`BatchRows::AtMost`].
+    Restored,
+}
+
 /// What an operator does, as plain data.
 pub trait Operator: Debug + Send + Sync {
     /// Returns the operator's name, for `EXPLAIN` and for finding its codec.
@@ -92,6 +103,11 @@ pub trait Operator: Debug + Send + Sync {
     /// Returns true if it gives nothing, and does nothing else either, when it gets no row.
     fn needs_rows(&self) -> bool {
         false
+    }
+
+    /// Returns the number of rows in the batches that the engine makes below this operator.
+    fn batches_below(&self) -> BatchRows {
+        BatchRows::Unchanged
     }
 
     /// Returns the running half. `input` and `output` are the schemas of the batches taken and given.

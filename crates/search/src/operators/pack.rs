@@ -16,7 +16,7 @@ use datafusion::execution::TaskContext;
 use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind};
 
-use super::{Operator, Running, gather};
+use super::{BatchRows, Operator, Running, gather};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader, data_type, schema_of};
 use crate::rows::state::state_of;
 use crate::stats::group_key;
@@ -73,6 +73,10 @@ impl Operator for Pack {
 
     fn needs_rows(&self) -> bool {
         true
+    }
+
+    fn batches_below(&self) -> BatchRows {
+        BatchRows::Restored
     }
 
     fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {
@@ -138,7 +142,14 @@ pub struct Unpack {
     pub keys: Vec<Field>,
     /// The columns of the results.
     pub results: Vec<Field>,
+    /// Whether a group's statistics can be as large as the group has values.
+    pub keeps_values: bool,
 }
+
+/// Rows of a batch of an aggregation that keeps values. What it spilled is merged from several files, with
+/// a batch or two of each in memory, and the engine counts a batch in rows; a group of `list` has up to
+/// 100 values.
+const ROWS_OF_VALUES: usize = 32;
 
 impl Operator for Unpack {
     fn name(&self) -> &'static str {
@@ -159,6 +170,15 @@ impl Operator for Unpack {
 
     fn needs_rows(&self) -> bool {
         true
+    }
+
+    fn batches_below(&self) -> BatchRows {
+        // Without BY there is one group, and nothing to merge.
+        if self.keeps_values && !self.keys.is_empty() {
+            BatchRows::AtMost(ROWS_OF_VALUES)
+        } else {
+            BatchRows::Unchanged
+        }
     }
 
     fn start(&self, _: SchemaRef, output: SchemaRef, _: &TaskContext) -> Result<Box<dyn Running>> {

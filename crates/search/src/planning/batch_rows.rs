@@ -1,8 +1,8 @@
 //! How many rows the engine's batches have in a plan.
 //!
 //! What was spilled is merged from several files, of each a batch or two in memory, and the engine counts
-//! its batches in rows. Rows with thousands of columns, or with all values of a group, are large, so that
-//! a batch of a plan that has them is of fewer.
+//! its batches in rows. Rows with thousands of columns are large, so that a batch of a plan that has them
+//! is of fewer. What keeps the values of groups sees to itself (`operators::Unpack`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,9 +15,6 @@ use datafusion::physical_plan::aggregates::AggregateExec;
 use crate::pool::SearchMemory;
 use crate::rows::cut::{BATCH_BYTES, BATCH_ROWS, VIEW};
 use crate::stats::udaf;
-
-/// Rows of a batch if statistics keep values: a group of `list` has 100 of them.
-const ROWS_OF_VALUES: usize = 32;
 
 /// Returns what a plan runs in.
 pub(crate) fn task_context(session: &SessionContext, plan: &Arc<dyn ExecutionPlan>) -> TaskContext {
@@ -41,12 +38,7 @@ fn rows(plan: &Arc<dyn ExecutionPlan>, statistics: &mut BTreeSet<&'static str>) 
     let mut rows = (BATCH_BYTES / (columns * VIEW)).clamp(1, BATCH_ROWS);
     if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
         let functions = aggregate.aggr_expr().iter();
-        let names: Vec<_> = functions.flat_map(|one| udaf::keeps_values(one.fun())).collect();
-        // Without BY there is one group, and nothing to merge.
-        if !names.is_empty() && !aggregate.group_expr().is_empty() {
-            rows = rows.min(ROWS_OF_VALUES);
-        }
-        statistics.extend(names);
+        statistics.extend(functions.flat_map(|one| udaf::keeps_values(one.fun())));
     }
     for child in plan.children() {
         rows = rows.min(self::rows(child, statistics));

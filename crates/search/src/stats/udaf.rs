@@ -66,9 +66,16 @@ const KEEP_VALUES: &[&str] =
 pub(crate) fn keeps_values(function: &AggregateUDF) -> Vec<&'static str> {
     let function: &dyn std::any::Any = function.inner().as_ref();
     let Some(function) = function.downcast_ref::<StatsUdaf>() else { return Vec::new() };
-    let functions = function.aggregates.iter().map(|taking| &taking.aggregate.function);
-    let known = |function: &String| KEEP_VALUES.iter().find(|name| *name == function).copied();
-    functions.filter_map(known).collect()
+    function.aggregates.iter().filter_map(|taking| kept_by(&taking.aggregate)).collect()
+}
+
+/// Returns whether the aggregate of a group may be as large as the group has values.
+pub(crate) fn may_keep_values(aggregate: &PlannedAggregate) -> bool {
+    kept_by(aggregate).is_some()
+}
+
+fn kept_by(aggregate: &PlannedAggregate) -> Option<&'static str> {
+    KEEP_VALUES.iter().find(|name| **name == aggregate.function).copied()
 }
 
 /// An aggregate and which members of the struct it takes.

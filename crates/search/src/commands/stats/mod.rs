@@ -184,7 +184,8 @@ pub(super) fn grouped(
     }
     let named = by.iter().zip(&keys);
     let named = named.map(|(name, key)| Field::new(name, plan.kind(key).unwrap_or(Kind::Text)));
-    let unpack = Unpack { keys: named.collect(), results };
+    let keeps_values = aggregates.iter().any(udaf::may_keep_values);
+    let unpack = Unpack { keys: named.collect(), results, keeps_values };
     let mut plan = if by.is_empty() && aggregates.is_empty() {
         // A wildcard that covers no field asks for nothing.
         plan.limit(0).and_then(|plan| plan.project(Vec::new())).map_err(refused)?
