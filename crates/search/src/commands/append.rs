@@ -1,4 +1,4 @@
-//! `append`: adds the rows of a subsearch after the rows that are there.
+//! `append`: adds the rows of a subsearch after the input rows.
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic};
@@ -10,24 +10,24 @@ use crate::lineage::Lineage;
 use crate::operators::Append;
 use crate::planning::plan::{Needs, Plan};
 
-/// How many rows a subsearch may give.
+/// The option that limits the number of rows of a subsearch.
 pub(super) const MAXOUT: Argument = Argument::option("maxout", Takes::Count)
     .default("50000")
     .doc("How many rows the subsearch may give; 0 and more than the default are the default.");
 
-/// How long a subsearch may take.
+/// The option that limits the run time of a subsearch in Splunk; it has no effect here.
 pub(super) const MAXTIME: Argument = Argument::option("maxtime", Takes::Count)
     .default("60")
     .no_effect("a subsearch runs until it has its rows")
     .doc("How many seconds the subsearch may take.");
 
-/// How long to wait for a subsearch.
+/// The option that limits the wait for a subsearch in Splunk; it has no effect here.
 pub(super) const TIMEOUT: Argument = Argument::option("timeout", Takes::Count)
     .default("60")
     .no_effect("a subsearch runs until it has its rows")
     .doc("How many seconds to wait for the subsearch.");
 
-/// The subsearch itself.
+/// The positional argument with the subsearch.
 pub(super) const SUBSEARCH: Argument =
     Argument::positional("subsearch", Takes::Subsearch).doc("The search whose rows are added.");
 
@@ -80,7 +80,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 /// Reads a subsearch, and options before and after it.
 ///
 /// # Errors
-/// There is none, or something else, or it is malformed.
+/// Fails if the subsearch is missing or malformed, or if the command has other arguments.
 pub(super) fn subsearch_and_options(arguments: &mut Arguments<'_>) -> Result<Pipeline, Diagnostic> {
     arguments.options();
     let subsearch = arguments.subsearch().transpose()?;
@@ -88,7 +88,7 @@ pub(super) fn subsearch_and_options(arguments: &mut Arguments<'_>) -> Result<Pip
     required(subsearch, arguments)
 }
 
-/// Returns how many rows the subsearch may give.
+/// Returns the maximum number of rows of the subsearch.
 pub(super) fn maxout(arguments: &Arguments<'_>) -> usize {
     match arguments.value("maxout") {
         0 => MAX_APPENDED_ROWS,
@@ -96,7 +96,7 @@ pub(super) fn maxout(arguments: &Arguments<'_>) -> usize {
     }
 }
 
-/// Returns the subsearch, which must be there.
+/// Returns the subsearch, or an error that asks for one.
 pub(super) fn required(
     subsearch: Option<Pipeline>,
     arguments: &Arguments<'_>,

@@ -1,4 +1,5 @@
-//! `appendcols`: puts the fields of a subsearch's rows beside those of the rows that are there.
+//! `appendcols`: adds the fields of the first subsearch row to the first input row, those of the
+//! second to the second, and so on.
 
 use std::sync::Arc;
 
@@ -88,12 +89,14 @@ impl Command for AppendColumns {
         let input = stage.input(input)?;
         let needs = Needs { order: true, ..stage.after.clone() };
         let rows = subsearch::run(&self.subsearch, stage.context, self.limit, needs).await?;
+        // Internal fields of the subsearch, such as `_time`, are not added.
         let external = |field: &&Field| !field.name.starts_with('_');
         let fields: Vec<Field> = rows
             .fields
             .iter()
             .filter(external)
             .map(|field| {
+                // The output column holds values of both sides, so its kind must cover both.
                 let wide = input.kind(&field.name).map_or(field.kind, |kind| kind.or(field.kind));
                 Field::new(&field.name, wide)
             })
@@ -109,7 +112,7 @@ impl Command for AppendColumns {
     }
 }
 
-/// Puts the fields of kept rows beside those of the stream.
+/// Adds the fields of the stored subsearch rows to the input rows, in order.
 #[derive(Debug, Serialize, Deserialize)]
 struct Beside {
     fields: Vec<Field>,
@@ -150,14 +153,16 @@ impl Operator for Beside {
 
 struct Placing {
     output: SchemaRef,
-    /// The kept rows that are left, after those of `rest`.
+    /// The subsearch rows after those in `rest`.
     left: Given,
+    /// The unused end of the last batch taken from `left`.
     rest: Option<RecordBatch>,
     overrides: bool,
 }
 
 impl Placing {
-    /// Returns the next kept rows, `count` of them if there are so many.
+    /// Returns the next subsearch rows: `count` of them, or fewer at the end, or `None` if all are
+    /// used.
     fn beside(&mut self, count: usize) -> EngineResult<Option<RecordBatch>> {
         let mut parts: Vec<RecordBatch> = Vec::new();
         let mut missing = count;
@@ -180,7 +185,10 @@ impl Placing {
         Ok(Some(concat_batches(&first.schema(), &parts)?))
     }
 
-    /// Returns `count` rows: those of `batch` with what stands beside them.
+    /// Returns `count` rows that combine the fields of `batch` and `beside` row by row.
+    ///
+    /// Either batch may be absent, and `beside` may be shorter than `count`; the missing values are
+    /// null.
     fn rows(
         &self,
         batch: Option<&RecordBatch>,
@@ -217,6 +225,7 @@ impl Running for Placing {
     }
 
     fn finish(&mut self) -> EngineResult<Option<RecordBatch>> {
+        // Subsearch rows that are left over follow the input rows.
         let Some(beside) = self.beside(BATCH_ROWS)? else { return Ok(None) };
         self.rows(None, Some(&beside), beside.num_rows()).map(Some)
     }

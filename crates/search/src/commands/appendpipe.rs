@@ -1,4 +1,4 @@
-//! `appendpipe`: runs commands on the rows that are there, and adds what they give.
+//! `appendpipe`: runs commands on the input rows, and adds the resulting rows after them.
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::Diagnostic;
@@ -62,7 +62,7 @@ impl Command for AppendPipe {
     }
 
     fn needs(&self, after: Needs) -> Needs {
-        // A pipeline in error needs nothing; planning it says what is wrong.
+        // A faulty pipeline adds no needs here; planning it reports the error.
         let Ok(mut needs) = pipeline::needs_of(&self.commands, after.clone()) else { return after };
         needs.fields.extend(&after.fields);
         needs.order |= after.order;
@@ -76,7 +76,8 @@ impl Command for AppendPipe {
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let refused = |error| stage.refused(error);
         let input = stage.input(input)?;
-        // The rows are used twice, and reading them once is cheaper than planning them twice.
+        // Both the output and the commands use the rows. Running the input once and storing its
+        // rows is cheaper than planning the input twice.
         let rows = subsearch::collect(input, stage.context, None).await.map_err(refused)?;
         let plan = rows.into_plan().map_err(refused)?;
         let needs = Needs { order: true, ..stage.after.clone() };

@@ -1,4 +1,4 @@
-//! `bin`: puts times and numbers into ranges.
+//! `bin`: groups times and numbers into bins.
 
 use std::sync::Arc;
 
@@ -94,7 +94,7 @@ enum Width {
         weekday: Option<u8>,
     },
     Number(NumberBins),
-    /// As the range of the values needs.
+    /// Chosen when the search runs, from the range of the values.
     Range {
         count: usize,
         minimum: f64,
@@ -146,7 +146,9 @@ fn width(arguments: &Arguments<'_>, is_time: bool) -> Result<Width, Diagnostic> 
     Ok(Width::Range { count, minimum, start: number("start"), end: number("end") })
 }
 
-/// Returns what `aligntime` says, if it is an instant and the bins can be aligned.
+/// Returns the value of `aligntime` if the bins can be aligned to it.
+///
+/// Reports a value that is not an instant, and an option that has no effect.
 fn align(width: &Width, arguments: &mut Arguments<'_>) -> Option<Spanned<String>> {
     let written = arguments.given::<String>("aligntime")?;
     let is_bound = ["earliest", "latest"].iter().any(|b| written.value.eq_ignore_ascii_case(b));
@@ -170,7 +172,7 @@ fn bad_time(written: &Spanned<String>, error: &time::TimeError) -> Diagnostic {
         .help("use `earliest`, `latest`, epoch seconds, or a time such as `@d+3h`")
 }
 
-/// Reads a span. A bare number is seconds for `_time`, and a width for every other field.
+/// Reads a span. A number without a unit means seconds for `_time`, and a width for other fields.
 fn fixed(span: &Spanned<String>, is_time: bool) -> Result<Width, Diagnostic> {
     if !is_time && let Some(width) = parse_number(&span.value) {
         return if width > 0.0 && width.is_finite() {
@@ -188,6 +190,7 @@ fn fixed(span: &Spanned<String>, is_time: bool) -> Result<Width, Diagnostic> {
     };
     let length = time::parse_span(length).ok_or_else(|| bad_span(span))?;
     let weekday = snap.map(|snap| snapped(snap, length, span)).transpose()?.flatten();
+    // The number of units in a second, for units shorter than a second.
     let parts = match length.unit {
         Unit::Microsecond => 1_000_000,
         Unit::Millisecond => 1_000,
@@ -207,7 +210,10 @@ fn fixed(span: &Spanned<String>, is_time: bool) -> Result<Width, Diagnostic> {
     Ok(Width::Time { span: length, weekday })
 }
 
-/// Reads what a span snaps to: its own unit, or the weekday that weeks begin on.
+/// Returns the weekday that weeks begin on, if the snap unit of a span names one.
+///
+/// # Errors
+/// Fails unless the span snaps to its own unit, or one week snaps to a weekday.
 fn snapped(snap: &str, length: Span, written: &Spanned<String>) -> Result<Option<u8>, Diagnostic> {
     let weekday = snap.strip_prefix('w').and_then(|day| day.parse::<u8>().ok());
     match (length.unit, weekday) {
@@ -233,7 +239,8 @@ fn bad_span(span: &Spanned<String>) -> Diagnostic {
 }
 
 impl Bin {
-    /// Returns the instant that bins are aligned to.
+    /// Returns the instant that bins are aligned to, or `None` without `aligntime` or if its value
+    /// sets no bound.
     fn aligned(&self, context: &SearchContext) -> Result<Option<f64>, Diagnostic> {
         let Some(written) = &self.align else { return Ok(None) };
         match written.value.to_ascii_lowercase().as_str() {
@@ -266,6 +273,7 @@ impl Command for Bin {
     }
 
     fn facts(&self, facts: &mut Facts) {
+        // Only bins of times are aligned. A relative `aligntime` depends on when the search runs.
         let aligns = matches!(self.width, Width::Time { .. });
         if let Some(align) = self.align.as_ref().filter(|_| aligns)
             && let Ok(Modifier::Now | Modifier::Relative(_)) = time::parse_modifier(&align.value)
@@ -300,7 +308,8 @@ impl Command for Bin {
 
     fn trace(&self, lineage: &mut Lineage) {
         match self.width {
-            // Other rows decide how wide the bins are.
+            // The width of the bins depends on the values of all rows, so a row alone does not
+            // decide its bin.
             Width::Range { .. } => lineage.measure([self.output.clone()]),
             Width::Time { .. } | Width::Number(_) => {
                 lineage.assign(&self.output, std::slice::from_ref(&self.field));

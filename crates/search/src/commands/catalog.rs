@@ -1,23 +1,23 @@
-//! The commands as plain data, for whatever completes or explains a search as it is written.
+//! The commands as plain data, for tools that complete or explain a search while the user types it.
 
 use serde::Serialize;
 
 use super::{Argument, COMMANDS, CommandKind};
 
-/// A command and what can be written after its name.
+/// Describes a command and its arguments.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct CatalogEntry {
-    /// Name in lower case.
+    /// The name in lower case.
     pub name: &'static str,
-    /// Other names.
+    /// Other names of the command.
     pub aliases: &'static [&'static str],
-    /// Class.
+    /// The class of the command.
     pub kind: CommandKind,
-    /// One line.
+    /// The description in one line.
     pub summary: &'static str,
-    /// Grammar in one line.
+    /// The grammar in one line.
     pub syntax: &'static str,
-    /// The declared arguments, those that are refused included.
+    /// The declared arguments, including those that are refused as unsupported.
     pub arguments: &'static [Argument],
 }
 

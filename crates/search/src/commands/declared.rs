@@ -1,5 +1,4 @@
-//! Tests over what commands declare about their arguments: the table, the grammar in words and the
-//! parser say the same.
+//! Tests that the declared arguments of each command agree with its grammar and its parser.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +7,12 @@ use spilltrail_spl::parse;
 
 use super::{Argument, COMMANDS, Entry, Form, Support, Takes};
 
-/// The options of a command.
+/// Returns the options of a command.
 fn options(entry: &Entry) -> impl Iterator<Item = &'static Argument> {
     entry.doc.arguments.iter().filter(|argument| argument.form == Form::Option)
 }
 
-/// Returns the words before a `=` in a grammar.
+/// Returns the words that stand directly before a `=` in a grammar.
 fn named_in(syntax: &str) -> BTreeSet<&str> {
     let pieces: Vec<&str> = syntax.split('=').collect();
     pieces[..pieces.len() - 1]
@@ -26,8 +25,8 @@ fn named_in(syntax: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The texts of a command in its examples, each with `option` put before its arguments, unless the
-/// option is there.
+/// Returns the calls of a command in its examples, each with `option` inserted before the other
+/// arguments. Skips calls that set the option already.
 fn texts(entry: &Entry, option: &Argument, value: &str) -> Vec<String> {
     let mut texts = Vec::new();
     for example in entry.doc.examples {
@@ -44,14 +43,14 @@ fn texts(entry: &Entry, option: &Argument, value: &str) -> Vec<String> {
     texts
 }
 
-/// Reads the only command of a text.
+/// Returns the diagnostics from reading the first command of a text.
 fn read(entry: &Entry, text: &str) -> Vec<Diagnostic> {
     let (pipeline, diagnostics) = parse(text);
     assert!(diagnostics.is_empty(), "{text}: {diagnostics:?}");
     entry.read(&pipeline.commands[0]).1
 }
 
-/// A value that an option takes and that is not its default.
+/// Returns a valid value for an option that differs from its default where possible.
 fn valid(option: &Argument) -> &'static str {
     match option.takes {
         Takes::Bool if option.default == Some("true") => "false",
@@ -69,7 +68,7 @@ fn valid(option: &Argument) -> &'static str {
     }
 }
 
-/// A value that an option does not take, if there is one.
+/// Returns an invalid value for an option, or `None` if the option accepts any text.
 fn invalid(option: &Argument) -> Option<&'static str> {
     match option.takes {
         Takes::Text | Takes::Field | Takes::Fields => None,
@@ -120,8 +119,8 @@ fn declarations_are_whole_sentences() {
     }
 }
 
-/// Every option of every command: a valid value does what the declaration says, an invalid one is
-/// marked.
+/// Checks that a valid value of each option is accepted, refused or reported to have no effect, as
+/// declared.
 #[test]
 fn options_are_honored_refused_or_without_effect() {
     for entry in COMMANDS {
@@ -137,6 +136,7 @@ fn options_are_honored_refused_or_without_effect() {
                 .map(|text| (text.clone(), read(entry, &text)))
                 .collect();
             let (code, severity) = match option.support {
+                // It is enough that one call accepts the option, or that an example uses it.
                 Support::Honored => {
                     let is_read = found.iter().any(|(_, found)| {
                         found.iter().all(|one| one.severity == Severity::Warning)
@@ -156,6 +156,7 @@ fn options_are_honored_refused_or_without_effect() {
                     .collect();
                 assert_eq!(said, [(code, severity, Span::new(place, end))], "{text}");
                 assert!(found[0].help.is_some(), "{text}");
+                // A boolean option set to its default changes nothing, so no diagnostic is due.
                 let default =
                     option.default.map(|default| text.replacen(valid(option), default, 1));
                 if let Some(default) = default.filter(|_| option.takes == Takes::Bool) {

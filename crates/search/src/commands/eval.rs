@@ -62,7 +62,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     Ok(Box::new(Eval { assignments }))
 }
 
-/// Returns the fields that stand in braces in a target.
+/// Returns the field names in braces in a target, such as `key` in `{key}`.
 fn named_in(target: &str) -> Vec<String> {
     target
         .split('{')
@@ -85,6 +85,8 @@ impl Command for Eval {
 
     fn needs(&self, after: Needs) -> Needs {
         self.assignments.iter().rev().fold(after, |needs, assignment| {
+            // The assignment replaces its target, so the old values are needed only if an
+            // expression reads them. A target named by a value replaces no field in every row.
             let inner = named_in(&assignment.target.value);
             let needs =
                 if inner.is_empty() { needs.without([&assignment.target.value]) } else { needs };
@@ -95,6 +97,7 @@ impl Command for Eval {
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         let mut names = before?;
         for assignment in &self.assignments {
+            // The values decide the names, so they are unknown before the search runs.
             if !named_in(&assignment.target.value).is_empty() {
                 return None;
             }
@@ -105,7 +108,7 @@ impl Command for Eval {
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let mut plan = stage.input(input)?;
-        // Assignments that do not see one another are one step of the plan.
+        // Assignments that do not depend on each other are combined into one step of the plan.
         let mut together = IndexMap::new();
         let refused = |error| stage.refused(error);
         for assignment in &self.assignments {
@@ -113,6 +116,7 @@ impl Command for Eval {
             let target = &assignment.target.value;
             let is_named_by_value = !named_in(target).is_empty();
             let sees = |name: &String| name.contains('*') || together.contains_key(name);
+            // A target named by a value can be any field, so earlier assignments are applied first.
             if is_named_by_value
                 || together.contains_key(target)
                 || eval::field_names(&value).iter().any(sees)
@@ -145,13 +149,16 @@ impl Command for Eval {
     }
 }
 
-/// Takes the columns that are set together.
+/// Empties `together` and returns the columns that it held.
 fn columns(together: &mut IndexMap<String, (Expr, Kind)>) -> Vec<(String, Expr, Kind)> {
     together.drain(..).map(|(name, (expr, kind))| (name, expr, kind)).collect()
 }
 
-/// Plans `eval {field}=…`: the target's name depends on the row. Where all wanted names are known
-/// each becomes a conditional column; else the rows run now and show which names there are.
+/// Plans `eval {field}=…`, where the name of the target depends on the row.
+///
+/// Each possible name becomes a column that is set where the row's target has that name. If all
+/// fields that later commands need are known, those are the possible names. Otherwise the search up
+/// to here runs now, and the target names found in its rows are used.
 async fn named_by_value(
     plan: Plan,
     target: &str,
@@ -201,6 +208,7 @@ async fn named_by_value(
     plan.with_columns(columns).and_then(|plan| plan.select(&kept)).map_err(refused)
 }
 
+/// Returns the distinct texts in a column of stored rows.
 fn seen_names(rows: &KeptRows, column: &str) -> Result<BTreeSet<String>, DataFusionError> {
     let mut names = BTreeSet::new();
     for batch in rows.batches()? {
@@ -218,8 +226,8 @@ fn seen_names(rows: &KeptRows, column: &str) -> Result<BTreeSet<String>, DataFus
     Ok(names)
 }
 
-/// Returns the expression of a target's name: the pieces outside braces and the values of those in
-/// them; null, so that nothing is set, where one of the fields is absent.
+/// Returns an expression for the name of a target: the text outside braces joined with the values
+/// of the fields inside them. It is null where such a field is absent, so that nothing is set.
 fn target_name(target: &str, plan: &Plan) -> Expr {
     let mut parts = Vec::new();
     let mut rest = target;

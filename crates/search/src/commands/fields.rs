@@ -77,10 +77,13 @@ impl Command for Fields {
         if self.removes {
             return after.without(&self.names);
         }
+        // Of the fields that later commands name, only those that the command keeps are needed.
         let mut needs = Needs { order: after.order, ..Needs::only::<&str>([]) };
         for name in after.fields.names.iter().filter(|name| self.keeps(name)) {
             needs.fields.add(name);
         }
+        // If later commands may need any field, all listed fields are needed. So are `_time` and
+        // `_raw`, because the command keeps internal fields.
         if after.fields.is_open() {
             needs = needs.and(&self.names);
             let internal = [TIME, RAW].into_iter().filter(|name| after.fields.wants(name));
@@ -107,6 +110,7 @@ impl Command for Fields {
         } else {
             let mut named = super::table::spread(&input, &self.names);
             named.retain(|name| input.kind(name).is_some());
+            // The named fields come first, in the order of the list, then the other internal ones.
             let internal = input.names().into_iter().filter(|name| name.starts_with('_'));
             named.extend(internal.filter(|name| !self.names.contains(name)));
             named

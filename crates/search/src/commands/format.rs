@@ -1,4 +1,4 @@
-//! `format`: makes one search expression of all rows.
+//! `format`: combines all rows into one search expression.
 
 use std::sync::Arc;
 
@@ -59,13 +59,17 @@ struct Format {
     text: Arc<Expression>,
 }
 
-/// The words that an expression is put together with.
+/// The texts that surround and separate rows, fields and values in the expression.
 #[derive(Debug, Serialize, Deserialize)]
 struct Expression {
+    /// The text between the values of a multivalue.
     between_values: String,
+    /// The maximum number of rows.
     limit: usize,
+    /// The result without rows.
     empty: String,
-    /// Row begins, fields begin, between fields, fields end, between rows, row ends.
+    /// Six texts in order: row begin, fields begin, between fields, fields end, between rows, row
+    /// end.
     words: [String; 6],
 }
 
@@ -105,7 +109,7 @@ impl Command for Format {
     }
 
     fn compared(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
-        // Words of the user's own may hold any comparison.
+        // With texts set by the user, the expression may contain comparisons of any field.
         self.text.is_plain().then_some(before).flatten()
     }
 
@@ -114,7 +118,7 @@ impl Command for Format {
     }
 }
 
-/// Returns `field="value"`, quotes and backslashes escaped.
+/// Returns the comparison `field="value"` with quotes and backslashes in the value escaped.
 pub(super) fn equals(field: &str, value: &str) -> String {
     let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
     let is_plain = |c: char| c.is_alphanumeric() || "_.-:{}@".contains(c);
@@ -170,7 +174,7 @@ impl Default for Expression {
 }
 
 impl Expression {
-    /// Returns true if it has the words that it has by default.
+    /// Returns true if all texts are the default ones.
     fn is_plain(&self) -> bool {
         let plain = Self::default();
         let own = (&self.between_values, &self.empty, &self.words);
@@ -179,7 +183,7 @@ impl Expression {
 
     fn field(&self, name: &str, value: &Value<'_>) -> String {
         match (name, value) {
-            // As with every subsearch, these stand as they are.
+            // As in every subsearch, these two fields hold search text that is inserted unchanged.
             ("search" | "query", value) => value.to_text().unwrap_or_default().into_owned(),
             (_, Value::Multi(members)) => {
                 let parts: Vec<String> = members.iter().map(|text| equals(name, text)).collect();

@@ -1,4 +1,4 @@
-//! `inputlookup`: gives the rows of a lookup table.
+//! `inputlookup`: returns the rows of a lookup table, or appends them to the pipeline's rows.
 
 use async_trait::async_trait;
 use indexmap::IndexMap;
@@ -114,7 +114,8 @@ impl Command for InputLookup {
         if !self.append {
             stage.must_be_first(input.as_ref())?;
         }
-        // Rows that are added to others are more than what these are for.
+        // The purpose of the search describes a lookup that returns all rows of the pipeline. Rows
+        // appended to other rows always count as used.
         let purpose = match input {
             None => stage.context.observations.purpose(),
             Some(_) => Purpose::Used,
@@ -145,6 +146,7 @@ impl InputLookup {
         let Some(condition) = &self.condition else {
             return Ok(rows_of(&table, self.start, self.max));
         };
+        // `max` counts the rows that satisfy the condition, so the table is filtered first.
         let all = rows_of(&table, 0, usize::MAX);
         let predicate = subsearch::predicate(condition, Position::Later, stage.context).await?;
         let plan = all.into_plan().map_err(|error| stage.refused(error))?;
@@ -159,7 +161,9 @@ impl InputLookup {
     }
 }
 
-/// Returns rows of a table; every column is there, also where it has no value at all.
+/// Returns up to `max` rows of a table after the first `start`.
+///
+/// Every column of the table becomes a field, even a column whose cells are all empty.
 fn rows_of(table: &LookupTable, start: usize, max: usize) -> Rows {
     let records: Vec<IndexMap<String, Value<'_>>> = table
         .rows

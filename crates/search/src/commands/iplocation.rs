@@ -1,4 +1,4 @@
-//! `iplocation`: adds where an address is.
+//! `iplocation`: adds the location of an IP address from a GeoIP database.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,7 +21,7 @@ use crate::rows::state::state_of;
 /// The fields that are always added.
 const FIELDS: [&str; 5] = ["City", "Country", "Region", "lat", "lon"];
 
-/// The fields that `allfields` adds too.
+/// The fields that `allfields=true` adds to [`FIELDS`].
 const MORE_FIELDS: [&str; 3] = ["Continent", "MetroCode", "Timezone"];
 
 static DOC: CommandDoc = CommandDoc {
@@ -118,17 +118,17 @@ impl Command for IpLocation {
     }
 }
 
-/// Looks addresses up, in the database of where it runs.
+/// Looks up addresses in the GeoIP database of the process that runs the plan.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Locate {
-    /// Which database it must be.
+    /// The build of the database that the search was planned with; another build is refused.
     database: String,
     all: bool,
     language: String,
 }
 
 impl Locate {
-    /// Returns the names of the fields that are set, in order.
+    /// Returns the names of the fields to add, in output order and without the prefix.
     fn names(&self) -> impl Iterator<Item = &'static str> {
         let more: &[&str] = if self.all { &MORE_FIELDS } else { &[] };
         FIELDS.iter().chain(more).copied()
@@ -152,11 +152,11 @@ impl RowFunction for Locate {
         }
     }
 
-    /// Without a database nothing is known of an address.
+    /// Sets no field, because this value has no database; [`Locating`] does the work.
     fn compute<'a>(&'a self, _: &[Value<'a>], _: &mut [Value<'a>]) {}
 }
 
-/// [`Locate`] with its database.
+/// A [`Locate`] with the database that it reads.
 struct Locating {
     locate: Locate,
     database: Arc<dyn GeoDatabase>,

@@ -1,4 +1,4 @@
-//! `lookup`: adds fields from the rows of a table that match.
+//! `lookup`: adds fields from the matching rows of a lookup table.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -71,11 +71,11 @@ pub(super) const CODEC: Codec = Codec::derive::<AddFields>("lookup");
 struct Lookup {
     table: Spanned<String>,
     keys: Vec<Pair>,
-    /// None means every column that is no key.
+    /// The columns to add; `None` means every column that is not a key.
     outputs: Option<Vec<Output>>,
 }
 
-/// A column of the table and the field that goes with it.
+/// A column of the table and the field that it is compared with or written to.
 #[derive(Debug, Clone)]
 struct Pair {
     column: Spanned<String>,
@@ -110,7 +110,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     Ok(Box::new(Lookup { table, keys, outputs }))
 }
 
-/// Reads `column [AS field]` up to OUTPUT, OUTPUTNEW or the end.
+/// Parses `column [AS field]` pairs up to `OUTPUT`, `OUTPUTNEW` or the end.
 fn pairs(arguments: &mut Arguments<'_>) -> Result<Vec<Pair>, Diagnostic> {
     let mut pairs = Vec::new();
     loop {
@@ -131,7 +131,7 @@ fn pairs(arguments: &mut Arguments<'_>) -> Result<Vec<Pair>, Diagnostic> {
 }
 
 impl Lookup {
-    /// Returns the place of a column in the table.
+    /// Returns the index of a column in the table, or the diagnostic for a column it lacks.
     fn place(&self, column: &Spanned<String>, table: &LookupTable) -> Result<usize, Diagnostic> {
         let place = table.columns.iter().position(|known| *known == column.value);
         place.ok_or_else(|| {
@@ -162,7 +162,7 @@ impl Lookup {
 #[async_trait]
 impl Command for Lookup {
     fn needs(&self, after: Needs) -> Needs {
-        // Outputs stay needed: a row without a match keeps what it has.
+        // Outputs stay needed: a row without a match keeps the values it has.
         after.and(self.keys.iter().map(|key| key.field.as_str()))
     }
 
@@ -199,7 +199,7 @@ impl Command for Lookup {
     }
 }
 
-/// Sets fields from the matching rows of a table.
+/// Sets fields of a row from the matching rows of a table.
 #[derive(Debug, Deserialize)]
 #[serde(from = "State")]
 struct AddFields {
@@ -207,15 +207,16 @@ struct AddFields {
     state: State,
 }
 
-/// What the fields are added by.
+/// The serialized form of [`AddFields`]: everything but the index, which is built from the table.
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
     name: String,
     table: CarriedTable,
-    /// The columns that are compared with the inputs.
+    /// The indices of the columns that are compared with the inputs, in the order of the inputs.
     keys: Vec<usize>,
-    /// For each output its column, and whether only rows without the field get it.
+    /// The index of the column that each output is read from.
     columns: Vec<usize>,
+    /// For each output, whether it is set only in rows that lack the field (`OUTPUTNEW`).
     only_new: Vec<bool>,
 }
 
@@ -243,6 +244,7 @@ impl RowFunction for AddFields {
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
         let table = self.index.table();
         let rows = self.index.matches(inputs);
+        // Matches that are missing up to `min_matches` are replaced by the default value.
         let missing = table.min_matches.saturating_sub(rows.len());
         let fill = table.default_match.as_deref().filter(|_| missing > 0);
         if rows.is_empty() && fill.is_none() {

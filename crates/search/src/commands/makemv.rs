@@ -1,4 +1,4 @@
-//! `makemv`: splits a field's text into several values.
+//! `makemv`: splits the text of a field into several values.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -74,7 +74,7 @@ enum Separator {
     Tokenizer { pattern: String, regex: Regex },
 }
 
-/// What values are split by, as it is written.
+/// The serialized form of [`Split`]: a delimiter or an uncompiled regular expression, and options.
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
     text: String,

@@ -1,4 +1,4 @@
-//! `makeresults`: makes rows out of nothing.
+//! `makeresults`: creates rows without reading events.
 
 use async_trait::async_trait;
 use indexmap::IndexMap;
@@ -12,7 +12,7 @@ use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::Rows;
 
-/// Rows that one `makeresults` makes, at most.
+/// The maximum number of rows that one `makeresults` creates.
 const MAX_ROWS: u64 = 1_000_000;
 
 static DOC: CommandDoc = CommandDoc {
@@ -90,7 +90,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             }
             match (arguments.given("format"), arguments.given("data")) {
                 (Some(format), Some(data)) => MakeResults::Data(read(format.value, &data)?),
-                // What is wrong with one of them is reported.
+                // An option whose value cannot be used is `None` and is already reported.
                 _ => MakeResults::Data(Vec::new()),
             }
         }
@@ -170,7 +170,7 @@ impl Command for MakeResults {
 
     fn facts(&self, facts: &mut Facts) {
         if matches!(self, Self::Count { .. }) {
-            // The time of its rows.
+            // The rows get the current time as `_time`.
             facts.present("makeresults");
         }
     }

@@ -1,4 +1,4 @@
-//! SPL commands: one file each, one line each in [`COMMANDS`].
+//! The SPL commands: each has one file or folder, and one line in [`COMMANDS`].
 
 mod anomalydetection;
 mod append;
@@ -109,7 +109,7 @@ pub static COMMANDS: &[Entry] = &[
     r#where::ENTRY,
 ];
 
-/// How the operators of commands are read back from a plan that travelled.
+/// The codecs that restore the commands' operators when a serialized plan is read.
 pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[anomalydetection::CODEC],
     &[appendcols::CODEC],
@@ -135,22 +135,22 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[trendline::CODEC],
 ];
 
-/// How the functions of commands are written and read back.
+/// The codecs that serialize and restore the commands' scalar functions.
 pub(crate) const FUNCTIONS: &[FunctionCodec] = &[convert::FUNCTION, replace::FUNCTION];
 
 /// A command's documentation, parser and planner.
 #[derive(Debug)]
 pub struct Entry {
-    /// What it is.
+    /// Name, syntax, options and examples.
     pub doc: &'static CommandDoc,
-    /// Reads its arguments. What ends reading is returned as the error; all else that is wrong is
-    /// reported to the arguments, so that it is found together.
+    /// Parses the arguments. A mistake that ends parsing is returned as the error. Every other
+    /// mistake is reported to the arguments, so that users see all of them at once.
     pub parse: fn(&mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic>,
 }
 
 impl Entry {
-    /// Reads a command; returns it, unless it is in error, and everything that is wrong or doubtful
-    /// about its text.
+    /// Parses a command; returns the command, or `None` if it has errors, and all errors and
+    /// warnings about its text.
     pub(crate) fn read(
         &self,
         written: &spilltrail_spl::Command,
@@ -169,15 +169,17 @@ impl Entry {
     }
 }
 
-/// The expressions and searches that are written in a command. They are checked before anything is
-/// planned, so that the mistakes of all commands are found together.
+/// The expressions, searches and subsearches written in a command.
+///
+/// They are checked before planning begins, so that the mistakes of all commands are reported
+/// together.
 #[derive(Debug, Default)]
 pub struct Parts<'a> {
     /// Eval expressions whose values are stored in fields.
     pub values: Vec<&'a EvalExpr>,
-    /// Eval expressions that decide about rows.
+    /// Eval expressions whose results select rows.
     pub conditions: Vec<&'a EvalExpr>,
-    /// Eval expressions that functions of the command's own take.
+    /// Eval expressions that are arguments of the command's own functions, such as aggregates.
     pub operands: Vec<&'a EvalExpr>,
     /// Search expressions.
     pub searches: Vec<&'a SearchExpr>,
@@ -186,8 +188,8 @@ pub struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// Adds what is known of the parts, where searches are about what the command finds or keeps, and
-    /// pipelines are subsearches that give rows.
+    /// Adds the facts of the parts. Searches are taken as conditions on the rows that the command
+    /// finds or keeps, and pipelines as subsearches that return rows.
     fn add_facts(&self, facts: &mut Facts) {
         let expressions = self.values.iter().chain(&self.conditions).chain(&self.operands);
         expressions.for_each(|expr| facts.eval(expr));
@@ -197,105 +199,118 @@ impl Parts<'_> {
     }
 }
 
-/// A command with its arguments read.
+/// A command with parsed arguments.
 #[async_trait]
 pub trait Command: Debug + Send + Sync {
-    /// Returns the expressions and searches that are written in the command.
+    /// Returns the expressions, searches and subsearches written in the command.
     fn parts(&self) -> Parts<'_> {
         Parts::default()
     }
 
-    /// Returns what the command needs of the rows before it, given what comes after needs.
+    /// Returns what the command needs of its input rows, given the needs of the commands after it.
     fn needs(&self, after: Needs) -> Needs;
 
-    /// Puts the command on top of `input`, which is none for the first command of a pipeline.
+    /// Plans the command on top of `input`, which is `None` for the first command of a pipeline
+    /// that gets no rows from elsewhere.
     ///
     /// # Errors
-    /// Says what cannot be planned, with its place.
+    /// Returns the diagnostic for a command that cannot be planned, with its position in the text.
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic>;
 
-    /// Called where the rows before the command are events as their source gives them, and the source
-    /// can give parts of `_raw`: returns true if the command leaves them so, having taken note of it.
+    /// Lets the command read parts of `_raw`; returns whether its output still comes straight from
+    /// the source.
+    ///
+    /// Called only if the input rows are unchanged events of a source that can return parts of
+    /// `_raw` as fields.
     fn follows_source(&mut self) -> bool {
         false
     }
 
-    /// Returns the names that fields of its rows can have, given those of the rows before it; none if
-    /// that cannot be said, which is right for any command.
+    /// Returns the field names that its output rows can have, given those of its input rows.
+    ///
+    /// `None` means that the names are not known, which is a correct answer for any command.
     fn output(&self, _before: Option<Vec<String>>) -> Option<Vec<String>> {
         None
     }
 
-    /// Returns the names that stand in the expression which its rows become where it ends a subsearch,
-    /// given the names of the fields of the rows before it; `None` if they are not known.
+    /// Returns the field names that a search expression made from its rows compares.
+    ///
+    /// The rows become such an expression if the command ends a subsearch. `before` has the field
+    /// names of its input rows. `None` means that the names are not known.
     fn compared(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         self.output(before)
     }
 
-    /// Adds what is known of the command before the search runs. The default adds what is known of its
-    /// [parts](Command::parts), which is right for commands that use neither lookups nor the clock.
+    /// Adds the facts that are known about the command before the search runs.
+    ///
+    /// The default adds the facts of its [parts](Command::parts), which is correct for commands
+    /// that use neither lookups nor the clock.
     fn facts(&self, facts: &mut Facts) {
         self.parts().add_facts(facts);
     }
 
-    /// Returns the fields whose values a row that a transforming command gives shares with each of
-    /// the rows it was made of: no field if all rows become one, none if that cannot be said.
+    /// Returns the fields by which a transforming command groups its input rows.
+    ///
+    /// An output row has the same values of these fields as every input row of its group. The list
+    /// is empty if all rows become one; `None` means that the grouping is not known.
     fn grouping(&self) -> Option<Vec<String>> {
         None
     }
 
-    /// Follows what identifies a row through the command. A command that keeps rows and their fields,
-    /// or adds fields computed from the row's own, has nothing to say.
+    /// Updates the lineage: which fields identify a row after the command.
+    ///
+    /// The default changes nothing. It is correct for a command that keeps rows and their fields,
+    /// or adds fields computed from fields of the same row.
     fn trace(&self, _lineage: &mut Lineage) {}
 }
 
-/// Splunk's classes of commands; they decide where a distributed plan can be cut.
+/// Splunk's classes of commands, which decide where a distributed plan can be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommandKind {
-    /// Makes rows of its own; must come first.
+    /// Creates or reads rows; must be the first command.
     Generating,
-    /// Row by row, anywhere.
+    /// Processes each row alone, on any machine.
     DistributableStreaming,
-    /// Row by row, but in order in one place.
+    /// Processes row by row, in order and on one machine.
     CentralizedStreaming,
-    /// Turns rows into a table.
+    /// Turns its input rows into a table of results.
     Transforming,
-    /// Needs all rows before it gives one.
+    /// Needs all input rows before it returns the first.
     Dataset,
 }
 
 /// A command's documentation.
 #[derive(Debug)]
 pub struct CommandDoc {
-    /// Name in lower case.
+    /// The name, in lower case.
     pub name: &'static str,
-    /// Other names.
+    /// Other names of the command.
     pub aliases: &'static [&'static str],
-    /// Class.
+    /// The class of the command.
     pub kind: CommandKind,
-    /// One line, third person, full stop.
+    /// What the command does: one line in the third person, with a period at the end.
     pub summary: &'static str,
-    /// Grammar in one line.
+    /// The grammar, in one line.
     pub syntax: &'static str,
-    /// Everything that Splunk documents for the command, and what becomes of it here.
+    /// All arguments that Splunk documents for the command, and how each is supported here.
     pub arguments: &'static [Argument],
-    /// Runnable examples; at least one.
+    /// Examples that tests run; at least one.
     pub examples: &'static [Example],
-    /// Every known difference from Splunk, one sentence each.
+    /// The known differences from Splunk, one sentence each.
     pub differs: &'static [&'static str],
 }
 
-/// A runnable example.
+/// An example that users can run and tests check.
 #[derive(Debug)]
 pub struct Example {
-    /// What it shows.
+    /// The point that the example shows.
     pub title: &'static str,
-    /// Events or rows, one JSON object a line.
+    /// The events or rows to search, one JSON object per line.
     pub events: &'static str,
-    /// The search; it begins with a pipe if it takes the rows as they are.
+    /// The search. It begins with a pipe if it takes `events` as rows, in their order.
     pub search: &'static str,
-    /// The rows it gives, one JSON object a line, in order.
+    /// The expected rows in order, one JSON object per line.
     pub results: &'static str,
 }
 
@@ -305,7 +320,7 @@ pub fn command(name: &str) -> Option<&'static Entry> {
     COMMANDS.iter().find(|entry| entry.doc.name == name || entry.doc.aliases.contains(&name))
 }
 
-/// Returns the diagnostic for a command that does not exist here.
+/// Returns the diagnostic for a command that Spilltrail does not support.
 pub(crate) fn unknown(name: &str, span: Span) -> Diagnostic {
     let known = COMMANDS.iter().map(|entry| entry.doc.name);
     let diagnostic = Diagnostic::unsupported(

@@ -1,4 +1,4 @@
-//! `mvcombine`: makes one row of those that differ in one field only.
+//! `mvcombine`: merges rows that differ in one field only and keeps its values as a multivalue.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 #[async_trait]
 impl Command for Combine {
     fn needs(&self, _: Needs) -> Needs {
-        // Every field decides whether two rows are the same.
+        // All other fields are compared to decide which rows are merged.
         Needs::everything()
     }
 
@@ -103,7 +103,7 @@ impl Command for Combine {
     }
 }
 
-/// Makes one row of those that are the same apart from `column`.
+/// Merges rows that are equal in every column but `column`.
 #[derive(Debug, Serialize, Deserialize)]
 struct CombineRows {
     column: String,
@@ -144,14 +144,14 @@ impl Operator for CombineRows {
     }
 }
 
-/// Rows that are the same apart from one field, made one.
+/// Merged rows: one row of the result.
 #[derive(Debug)]
 struct Combined {
-    /// The number of the first of them.
+    /// The row number of the first merged row.
     serial: u64,
-    /// The other values.
+    /// The values that all of the rows share, in column order.
     others: Vec<Value<'static>>,
-    /// The values that are combined.
+    /// The values of the combined field, in row order.
     values: Vec<String>,
 }
 
@@ -163,7 +163,7 @@ struct Combinations {
 }
 
 impl Combinations {
-    /// Adds a row with this key.
+    /// Merges a row into the rows with the same key, or starts a new group with it.
     fn add(&mut self, key: &[u8], row: Combined) {
         self.held += row.values.iter().map(|value| value.len() + 40).sum::<usize>();
         if let Some(index) = self.indices.get(key) {
@@ -183,7 +183,7 @@ struct Combining {
     groups: Combinations,
 }
 
-/// Returns a batch's own columns, and the numbers of its rows.
+/// Splits a numbered batch into its columns and the row numbers, which are its last column.
 fn columns(batch: &RecordBatch) -> EngineResult<(&[ArrayRef], &UInt64Array)> {
     let (serials, columns) = batch
         .columns()
@@ -204,7 +204,7 @@ impl KeyedWork for Combining {
             let others: Vec<Value<'_>> = others.map(|(_, reader)| reader.value(row)).collect();
             KeyedRow {
                 row: u32::try_from(row).unwrap_or(u32::MAX),
-                // The debug form tells all values apart, also absent ones from empty texts.
+                // The `Debug` text distinguishes all values, even an absent one from an empty text.
                 key: Some(format!("{others:?}").into_bytes()),
                 times: 1,
                 is_own: true,
@@ -256,7 +256,7 @@ impl KeyedWork for Combining {
     }
 }
 
-/// Returns the batch of combined rows, whose combined field is at `index`.
+/// Returns a batch of merged rows with their numbers; `index` is the column of the combined field.
 fn batch_of(rows: Vec<Combined>, output: &SchemaRef, index: usize) -> EngineResult<RecordBatch> {
     let own = output.fields().iter().take(output.fields().len() - 1);
     let mut builders: Vec<ColumnBuilder> =

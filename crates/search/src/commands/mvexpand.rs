@@ -1,4 +1,4 @@
-//! `mvexpand`: gives a row for each value of a multivalue.
+//! `mvexpand`: returns a row for each value of a multivalue field.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `nomv`: joins the values of a multivalue into one.
+//! `nomv`: joins the values of a multivalue field into one text.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::convert;
 use crate::rows::state::state_of;
 
-/// What joins the values where no command before said something else.
+/// The text between joined values if no earlier command set a delimiter for the field.
 const DELIMITER: &str = "\n";
 
 static DOC: CommandDoc = CommandDoc {

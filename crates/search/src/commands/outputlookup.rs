@@ -1,4 +1,4 @@
-//! `outputlookup`: writes the rows to a lookup table, and passes them on.
+//! `outputlookup`: writes the rows to a lookup table and passes them on.
 
 use std::sync::Arc;
 
@@ -92,13 +92,13 @@ struct OutputLookup {
     how: How,
 }
 
-/// How rows are put into a table.
+/// The options that decide how rows are written to a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct How {
     append: bool,
-    /// Whether no rows make an empty table where there is none.
+    /// Whether a search without results creates an empty table if the table does not exist.
     creates: bool,
-    /// Whether no rows empty a table that is there.
+    /// Whether a search without results empties an existing table.
     empties: bool,
     key: Option<String>,
     max: usize,
@@ -144,8 +144,8 @@ impl Command for OutputLookup {
     }
 }
 
-/// Writes all rows when the last has come, then gives them: what follows, be it `head`, must not
-/// keep rows from being written.
+/// Writes all rows after the last has arrived, and only then passes them on. A later command that
+/// stops early, such as `head`, therefore cannot keep rows from being written.
 #[derive(Debug, Serialize, Deserialize)]
 struct WriteLookup {
     name: String,
@@ -189,9 +189,9 @@ struct Writing {
     name: String,
     how: How,
     lookups: Arc<dyn LookupStore>,
-    /// The rows so far; `None` once they are written.
+    /// The rows received so far; `None` once they are written.
     held: Option<HeldRows>,
-    /// What the table takes, which is in memory as all lookups are.
+    /// The memory reserved for the table, which is held in memory like every lookup table.
     memory: MemoryReservation,
     given: Given,
 }
@@ -237,7 +237,7 @@ impl Writing {
                 }
                 let cells = readers.iter().map(|reader| reader.value(row).members().join("\n"));
                 let cells: Vec<String> = cells.collect();
-                // The rows are there twice while they are put into the table.
+                // `merged` copies the rows into the table, so twice their size is reserved.
                 let size: usize =
                     cells.iter().map(|cell| 2 * (cell.len() + size_of::<String>())).sum();
                 self.memory.try_grow(size + 2 * size_of::<Vec<String>>())?;
@@ -252,7 +252,8 @@ impl Writing {
     }
 }
 
-/// Returns whether a field is written to a table.
+/// Returns whether a field is written to the table: internal fields are not, apart from `_time`
+/// and `_key`.
 fn is_written(name: &str) -> bool {
     !name.starts_with('_') || matches!(name, fields::TIME | "_key")
 }
@@ -261,19 +262,22 @@ fn new_table() -> LookupTable {
     LookupTable { case_sensitive: true, ..LookupTable::default() }
 }
 
-/// Returns the table with the rows put in; none if it stays as it is.
+/// Returns the table after writing the rows, or `None` if it is not changed.
 fn merged(
     old: Option<&LookupTable>,
     columns: Vec<String>,
     mut rows: Vec<Vec<String>>,
     how: &How,
 ) -> Option<LookupTable> {
+    // Without rows, the table changes only if it is to be replaced and the options allow it to
+    // become empty.
     let stays = !how.empties || how.append || how.key.is_some() || old.is_none() && !how.creates;
     if rows.is_empty() && stays {
         return None;
     }
     let old = old.cloned().unwrap_or_else(new_table);
     rows.truncate(how.max);
+    // Appended rows and rows with a key are added to the old rows, and the columns stay the same.
     let keeps = (how.append || how.key.is_some()) && !old.columns.is_empty();
     let columns_written: IndexSet<String> = if keeps || rows.is_empty() && !old.columns.is_empty() {
         old.columns.iter().cloned().collect()
@@ -297,7 +301,8 @@ fn merged(
     Some(LookupTable { columns: columns_written.into_iter().collect(), rows, ..old })
 }
 
-/// Keeps the last row of each key, in the place of the first; rows without a key all stay.
+/// Returns the last row of each key, at the position of the key's first row. All rows without a
+/// key are kept.
 fn by_key(rows: impl Iterator<Item = Vec<String>>, key: usize) -> Vec<Vec<String>> {
     let mut places: IndexMap<String, usize> = IndexMap::new();
     let mut kept: Vec<Vec<String>> = Vec::new();

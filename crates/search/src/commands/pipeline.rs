@@ -1,4 +1,5 @@
-//! Pipeline to plan: commands are read, then asked backwards what they need, then planned forwards.
+//! Planning of pipelines in three steps: parse all commands, collect their needs from the last to
+//! the first, then plan them from the first to the last.
 
 use datafusion::common::DataFusionError;
 use spilltrail_diagnostic::{Code, Diagnostic};
@@ -11,19 +12,19 @@ use crate::lineage::Lineage;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::scan::scan;
 
-/// One command of a pipeline, its arguments read.
+/// One command of a pipeline, with parsed arguments.
 pub(crate) struct Step {
     pub(crate) entry: &'static Entry,
     pub(crate) command: Box<dyn Command>,
-    /// Which command of the pipeline it is.
+    /// The index of the command in the pipeline.
     pub(crate) index: usize,
     span: spilltrail_diagnostic::Span,
 }
 
-/// Plans a pipeline whose rows must satisfy `needs`.
+/// Plans a pipeline whose rows must have the fields and the order in `needs`.
 ///
 /// # Errors
-/// Every diagnostic of the pipeline's commands, or the one that stopped planning.
+/// Returns all diagnostics of the pipeline's commands, or the one that stopped planning.
 pub(crate) async fn plan_pipeline(
     pipeline: &Pipeline,
     context: &SearchContext,
@@ -42,10 +43,10 @@ pub(crate) async fn plan_pipeline(
     plan_steps(&steps, input, context, needs).await.map_err(|diagnostic| vec![diagnostic])
 }
 
-/// Plans commands on top of rows that exist already, as `appendpipe` does.
+/// Plans a pipeline on top of the rows of an existing plan, for commands such as `appendpipe`.
 ///
 /// # Errors
-/// As [`plan_pipeline`].
+/// Returns the same diagnostics as [`plan_pipeline`].
 pub(crate) async fn plan_on(
     input: Plan,
     pipeline: &Pipeline,
@@ -56,27 +57,28 @@ pub(crate) async fn plan_on(
     plan_steps(&steps, Some(input), context, needs).await.map_err(|diagnostic| vec![diagnostic])
 }
 
-/// Returns what a pipeline on top of existing rows needs of them.
+/// Returns what a pipeline needs of the rows it is planned on.
 ///
 /// # Errors
-/// Every diagnostic of the pipeline's commands.
+/// Returns all diagnostics of the pipeline's commands.
 pub(crate) fn needs_of(pipeline: &Pipeline, after: Needs) -> Result<Needs, Vec<Diagnostic>> {
     let steps = read(pipeline)?;
     Ok(steps.iter().rev().fold(after, |needs, step| step.command.needs(needs)))
 }
 
 impl Lineage {
-    /// Follows the fields through a pipeline. A command that cannot be read changes nothing.
+    /// Updates the lineage for all commands of a pipeline. Commands with errors are skipped.
     pub(crate) fn follow(&mut self, pipeline: &Pipeline) {
         let (steps, _) = read_all(pipeline);
         steps.iter().for_each(|step| step.command.trace(self));
     }
 }
 
-/// Tells the commands right after a leading search that they may read parts of `_raw`.
+/// Lets the commands right after a leading search read parts of `_raw`, if the source has them.
 fn follow_source(steps: &mut [Step], context: &SearchContext) {
     let Some((first, rest)) = steps.split_first_mut() else { return };
     if is_search(first) && context.events.gives_parts_of_raw() {
+        // Stops after the first command whose output no longer comes straight from the source.
         let _ = rest.iter_mut().all(|step| step.command.follows_source());
     }
 }
@@ -84,7 +86,7 @@ fn follow_source(steps: &mut [Step], context: &SearchContext) {
 /// Returns what the commands after a leading search need of the events.
 ///
 /// # Errors
-/// Every diagnostic of the pipeline's commands.
+/// Returns all diagnostics of the pipeline's commands.
 pub(crate) fn needs_of_events(
     pipeline: &Pipeline,
     context: &SearchContext,
@@ -95,8 +97,8 @@ pub(crate) fn needs_of_events(
     Ok(steps.iter().skip(1).rev().fold(after, |needs, step| step.command.needs(needs)))
 }
 
-/// Returns the names that stand in the expression which the rows of a pipeline become, if they are known
-/// before it runs.
+/// Returns the field names that a search expression made from a pipeline's rows compares, or
+/// `None` if they are not known before the pipeline runs.
 pub(crate) fn compared_of(pipeline: &Pipeline) -> Option<Vec<String>> {
     let steps = read(pipeline).ok()?;
     let (last, before) = steps.split_last()?;
@@ -113,7 +115,7 @@ fn read(pipeline: &Pipeline) -> Result<Vec<Step>, Vec<Diagnostic>> {
     if diagnostics.is_empty() { Ok(steps) } else { Err(diagnostics) }
 }
 
-/// Reads the arguments of all commands, and says what is wrong with those that cannot be read.
+/// Parses all commands; returns those without errors, and the diagnostics of the others.
 pub(crate) fn read_all(pipeline: &Pipeline) -> (Vec<Step>, Vec<Diagnostic>) {
     let mut steps = Vec::new();
     let mut diagnostics = Vec::new();
@@ -138,12 +140,14 @@ async fn plan_steps(
     context: &SearchContext,
     needs: Needs,
 ) -> Result<Plan, Diagnostic> {
+    // The needs of the rest of the pipeline after each command, collected from the last command.
     let mut after = vec![needs];
     for step in steps.iter().rev() {
         let needs = step.command.needs(after[after.len() - 1].clone());
         after.push(needs);
     }
     after.reverse();
+    // `after[0]` has the needs of the first command, so the needs after it begin at index 1.
     let mut plan = input;
     for (step, after) in steps.iter().zip(&after[1..]) {
         let stage = Stage { context, after, span: step.span };
@@ -156,7 +160,8 @@ async fn plan_steps(
     })
 }
 
-/// Returns the rows that a pipeline beginning with a pipe works on, where the source has such.
+/// Returns the input of a pipeline that begins with a pipe and an ordinary command, or `None` if
+/// the source provides no rows for it.
 async fn pipeline_input(context: &SearchContext) -> Result<Option<Plan>, DataFusionError> {
     if !context.events.is_pipeline_input() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! `regex`: keeps the rows whose field matches a regular expression, or those whose field does not.
+//! `regex`: keeps the rows whose field matches a regular expression, or does not match it.
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
@@ -105,8 +105,8 @@ impl Command for KeepMatching {
 }
 
 impl KeepMatching {
-    /// Returns the condition as eval writes it: `match(field, pattern)`, or
-    /// `NOT coalesce(match(field, pattern), false())`, which keeps rows without the field.
+    /// Returns the condition as an eval expression: `match(field, pattern)`, or if negated
+    /// `NOT coalesce(match(field, pattern), false())`, which keeps rows that lack the field.
     fn condition(&self) -> EvalExpr {
         let span = self.pattern.span;
         let expr = |node| EvalExpr { node, span };

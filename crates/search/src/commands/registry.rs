@@ -1,4 +1,5 @@
-//! Tests over the registry of commands: names, files, and every example run.
+//! Tests of the registry of commands: they check names, files and documentation, and run all
+//! examples.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +12,8 @@ use crate::rows::Row;
 use crate::run;
 use crate::testing::{context, rows};
 
-/// The row as the results of an example write it: text and numbers apart, columns by name.
+/// Returns a row as JSON in the form of an example's results: numbers are distinct from texts, and
+/// columns are sorted by name.
 fn printed(row: &Row) -> serde_json::Map<String, serde_json::Value> {
     let mut names: Vec<&String> = row.keys().collect();
     names.sort();
@@ -24,7 +26,7 @@ fn printed(row: &Row) -> serde_json::Map<String, serde_json::Value> {
     names.into_iter().map(|name| (name.clone(), json(&row[name]))).collect()
 }
 
-/// The wanted rows, with all numbers as doubles and columns by name.
+/// Parses the expected rows, with all numbers as doubles and columns sorted by name.
 fn wanted(lines: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
     let double = |json: serde_json::Value| match json.as_f64() {
         Some(number) => serde_json::Number::from_f64(number).map_or(json, Into::into),
@@ -38,7 +40,7 @@ fn wanted(lines: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
     lines.lines().filter(|line| !line.trim().is_empty()).map(row).collect()
 }
 
-/// Runs an example; returns how its rows differ from those that it states.
+/// Runs an example; returns a text about the difference if its rows are not the stated ones.
 async fn difference(example: &Example) -> Option<String> {
     let context = context(rows(example.events), 64 << 20);
     let found: Result<Vec<Row>, Vec<Diagnostic>> = async {
@@ -95,7 +97,7 @@ async fn an_order_lasts_until_the_next_sort() {
 {\"_time\":9,\"n\":\"2\",\"u\":\"a\"}
 {\"_time\":7,\"n\":\"3\",\"u\":\"b\"}";
     for (search, results) in [
-        // Events come newest first, whatever sorts them later: 2, 3, 1.
+        // Events arrive newest first, even if a later command sorts them: `n` is 2, 3, 1.
         ("* | stats first(n) as f", r#"{"f":"2"}"#),
         ("* | stats list(n) as l", r#"{"l":["2","3","1"]}"#),
         ("* | dedup u | sort n | fields - u _time", "{\"n\":\"2\"}\n{\"n\":\"3\"}"),
@@ -141,7 +143,7 @@ fn commands_are_documented() {
 
 #[test]
 fn every_file_is_registered() {
-    /// Files that are no commands.
+    /// Files in the folder that do not define a command.
     const HELPERS: [&str; 6] = ["mod", "catalog", "declared", "pipeline", "registry", "subsearch"];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands");
     let files: BTreeSet<String> = std::fs::read_dir(folder)

@@ -1,4 +1,4 @@
-//! `rename`: gives fields other names.
+//! `rename`: renames fields.
 
 use std::collections::HashSet;
 
@@ -97,7 +97,7 @@ impl Pair {
         self.from.contains('*')
     }
 
-    /// Returns the name that the pair gives to `name`, or none if it does not concern it.
+    /// Returns the new name of the field `name`, or `None` if the pair does not rename it.
     fn renamed(&self, name: &str) -> Option<String> {
         if !self.is_wild() {
             return (name == self.from).then(|| self.to.clone());
@@ -109,12 +109,13 @@ impl Pair {
         Some(fill(&self.to, parts)).filter(|to| to != TIME)
     }
 
-    /// Returns the name that becomes `name` by this pair, or none if none does.
+    /// Returns the field that the pair renames to `name`, or `None` if there is no such field.
     fn origin(&self, name: &str) -> Option<String> {
         if !self.is_wild() {
             return (name == self.to).then(|| self.from.clone());
         }
-        // A document's member could make it text, and a row's time is always a number.
+        // A wildcard never sets `_time`: a member of a document may be text, and `_time` must be
+        // a number.
         if name == TIME {
             return None;
         }
@@ -123,7 +124,7 @@ impl Pair {
     }
 }
 
-/// Puts the parts in the places of the `*` of a template.
+/// Replaces each `*` of a template by the next part.
 pub(super) fn fill(template: &str, parts: Vec<String>) -> String {
     let mut parts = parts.into_iter();
     let mut filled = String::new();
@@ -147,7 +148,8 @@ impl Command for Rename {
                     if !pair.is_wild() {
                         needs.fields.names.remove(&name);
                         needs.fields.add(&origin);
-                        // The target must be known to exist, so that it can be removed.
+                        // The target is still read: if the source is missing, an existing target is
+                        // removed.
                         needs.fields.add(&name);
                     }
                 }
@@ -194,7 +196,7 @@ fn rename(plan: Plan, pair: &Pair) -> datafusion::common::Result<Plan> {
         .filter(|(from, to)| from != to)
         .collect();
     if moved.is_empty() && !pair.is_wild() && pair.from != pair.to {
-        // The source exists nowhere: a target of that name goes too.
+        // The source does not exist, so renaming it removes an existing field with the new name.
         let kept: Vec<String> =
             fields.into_iter().map(|(name, _)| name).filter(|name| *name != pair.to).collect();
         return plan.select(&kept);
@@ -215,7 +217,10 @@ fn rename(plan: Plan, pair: &Pair) -> datafusion::common::Result<Plan> {
     plan.project(columns.into_iter().map(|(name, (expr, kind))| (name, expr, kind)).collect())
 }
 
-/// Returns the value of `from`; of `to` where `from` is absent and a wildcard moved it.
+/// Returns the value of a renamed field: `from`, or where that is absent, the old value of `to`.
+///
+/// `under` is the kind of `to`, or `None` if its old value is dropped, as it always is without a
+/// wildcard.
 fn overlaid(
     from: &str,
     kind: Kind,

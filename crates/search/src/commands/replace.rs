@@ -1,4 +1,4 @@
-//! `replace`: replaces whole values.
+//! `replace`: replaces whole values of fields.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ struct Replace {
     fields: Vec<String>,
 }
 
-/// Old and new values.
+/// Pairs of old and new values, which may have wildcards; the first matching pair applies.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Pairs(Vec<(String, String)>);
 

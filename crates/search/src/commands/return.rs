@@ -1,4 +1,4 @@
-//! `return`: makes one text of the first rows, for the search around a subsearch.
+//! `return`: turns the first rows of a subsearch into a text that the outer search contains.
 
 use std::sync::Arc;
 
@@ -51,14 +51,14 @@ struct Return {
     text: Arc<RowsAsText>,
 }
 
-/// The first rows as one text.
+/// The summary that turns the first `count` rows into one text.
 #[derive(Debug, Serialize, Deserialize)]
 struct RowsAsText {
     count: usize,
     parts: Vec<Part>,
 }
 
-/// A field and the name that its value is given under; none is the value alone.
+/// A field, and the name in `name=value`; `None` returns the value alone.
 #[derive(Debug, Serialize, Deserialize)]
 struct Part {
     name: Option<String>,
@@ -100,7 +100,7 @@ impl Command for Return {
     }
 
     fn compared(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
-        // A value alone may be any comparison.
+        // A value without a name may contain any comparison, so the names are not known.
         self.text.parts.iter().map(|part| part.name.clone()).collect()
     }
 

@@ -1,4 +1,4 @@
-//! `reverse`: turns the order of the rows around.
+//! `reverse`: reverses the order of the rows.
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::Diagnostic;

@@ -1,4 +1,4 @@
-//! `search`: finds events, or keeps the rows that satisfy a search expression.
+//! `search`: finds events, or filters rows, with a search expression.
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::Diagnostic;
@@ -86,8 +86,11 @@ impl Command for Search {
     }
 }
 
-/// Plans a leading search of which a part has subsearches: what the other part finds is asked for
-/// before they run.
+/// Plans a leading search that has subsearches in one part.
+///
+/// The events that match `certain`, the other part, are requested before the subsearches run.
+/// They are a superset of the wanted events, which the results of the subsearches then filter.
+/// Without a usable superset, the source is asked for the events of the complete predicate.
 async fn find_within(
     certain: &SearchExpr,
     subsearches: &SearchExpr,
@@ -101,7 +104,7 @@ async fn find_within(
     let superset = scan::Superset::of(context, outer.clone(), &demand)
         .await
         .map_err(|error| stage.refused(error))?;
-    // Only what finds events has a range of time.
+    // The time range is already part of `outer`, which finds the events; `inner` only filters.
     let inner = subsearch::predicate(subsearches, Position::Later, context).await?;
     if let Some(superset) = superset {
         let narrowed = superset.narrowed(context, inner.clone(), &wanted);
@@ -120,8 +123,8 @@ fn filter(input: Plan, predicate: Predicate, stage: &Stage<'_>) -> Result<Plan, 
     input.filter(condition).map_err(|error| stage.refused(error))
 }
 
-/// Plans the leading search: the source applies the predicate; events come newest first where the
-/// rest of the pipeline can see the order.
+/// Plans the leading search. The source applies the predicate, and the events are sorted newest
+/// first if the order can affect the result of the pipeline.
 pub(super) async fn find(predicate: Predicate, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
     let plan = scan::scan(stage.context, predicate, &demand(stage))
         .await
@@ -129,7 +132,8 @@ pub(super) async fn find(predicate: Predicate, stage: &Stage<'_>) -> Result<Plan
     ordered(plan, stage)
 }
 
-/// Returns what is read of the events.
+/// Returns the fields to read from the events: those that later commands need, and `_time` if the
+/// events must be sorted.
 fn demand(stage: &Stage<'_>) -> Demand {
     let mut demand = stage.after.fields.clone();
     if stage.after.order {

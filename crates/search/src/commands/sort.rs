@@ -1,4 +1,4 @@
-//! `sort`: orders rows.
+//! `sort`: sorts rows by fields.
 
 use async_trait::async_trait;
 use datafusion::logical_expr::SortExpr;
@@ -53,7 +53,7 @@ struct Sort {
     is_reversed: bool,
 }
 
-/// A field to sort by.
+/// A field to sort by, with its type and direction.
 #[derive(Debug)]
 pub(super) struct Key {
     pub(super) field: String,
@@ -92,7 +92,8 @@ fn key(arguments: &mut Arguments<'_>) -> Result<Key, Diagnostic> {
     if !is_descending {
         arguments.symbol("+");
     }
-    // A field's name may end in parentheses, as `sum(bytes)` does, so `num(n)` is read as one too.
+    // Field names such as `sum(bytes)` may have parentheses, so `num(n)` is first parsed as a
+    // name.
     let field = arguments.field()?.value;
     let (field, sort_as) = match typed(&field) {
         Some((inner, sort_as)) => (inner.to_owned(), sort_as),
@@ -101,7 +102,8 @@ fn key(arguments: &mut Arguments<'_>) -> Result<Key, Diagnostic> {
     Ok(Key { field, sort_as, is_descending })
 }
 
-/// Returns the field and the order that `auto(f)`, `num(f)`, `str(f)` and `ip(f)` ask for.
+/// Parses `auto(f)`, `num(f)`, `str(f)` and `ip(f)`; returns the field and the kind of order, or
+/// `None` for any other text.
 fn typed(text: &str) -> Option<(&str, SortAs)> {
     let (name, inner) = text.strip_suffix(')')?.split_once('(')?;
     let sort_as = match name {
@@ -114,7 +116,7 @@ fn typed(text: &str) -> Option<(&str, SortAs)> {
     Some((inner.trim(), sort_as))
 }
 
-/// Reads the fields to sort by up to an option or the end; at least one.
+/// Parses one or more fields to sort by, up to an option or the end.
 pub(super) fn keys(arguments: &mut Arguments<'_>) -> Result<Vec<Key>, Diagnostic> {
     let mut keys = vec![key(arguments)?];
     arguments.symbol(",");
@@ -125,8 +127,9 @@ pub(super) fn keys(arguments: &mut Arguments<'_>) -> Result<Vec<Key>, Diagnostic
     Ok(keys)
 }
 
-/// Returns the sort keys over the columns of `plan`; a field that is no column does not count, and a
-/// row without the field comes last either way.
+/// Returns the sort expressions over the columns of `plan`.
+///
+/// Fields that are not columns are skipped. Rows without the field are last in both directions.
 pub(super) fn expressions(keys: &[Key], plan: &Plan, is_reversed: bool) -> Vec<SortExpr> {
     keys.iter()
         .filter_map(|key| {
@@ -143,7 +146,8 @@ pub(super) fn expressions(keys: &[Key], plan: &Plan, is_reversed: bool) -> Vec<S
 #[async_trait]
 impl Command for Sort {
     fn needs(&self, after: Needs) -> Needs {
-        // Equal rows keep their order, so it matters wherever the order of the result does.
+        // Rows with equal keys keep their order, so the input's order is needed wherever the
+        // output's is.
         after.and(self.keys.iter().map(|key| key.field.as_str()))
     }
 

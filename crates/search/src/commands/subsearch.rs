@@ -1,4 +1,5 @@
-//! Subsearches: they run first, and their rows become an expression, a text, or rows to add.
+//! Subsearches: they run before the outer search, and their rows become a search expression, a
+//! text, or rows for a command such as `append`.
 
 use async_trait::async_trait;
 use datafusion::common::DataFusionError;
@@ -18,18 +19,21 @@ use crate::planning::execution;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::{self, Position};
 
-/// Rows of a subsearch that become an expression, at most (limits.conf `[subsearch] maxout`).
+/// The maximum number of a subsearch's rows that become an expression (limits.conf `[subsearch]
+/// maxout`).
 pub(crate) const MAX_EXPRESSION_ROWS: usize = 10_000;
 
-/// Rows of a subsearch that `append` and `join` take, at most (limits.conf `[searchresults]`).
+/// The maximum number of a subsearch's rows that `append` and `join` read (limits.conf
+/// `[searchresults]`).
 pub(crate) const MAX_APPENDED_ROWS: usize = 50_000;
 
-/// Runs a subsearch and returns its rows.
+/// Runs a subsearch and returns its first `limit` rows.
 ///
-/// `needs` is what is used of the rows. A result cut off at `limit` is told in the search's messages.
+/// The rows have the fields and the order in `needs`. If there are more rows than `limit`, a
+/// message of the search reports it.
 ///
 /// # Errors
-/// What the subsearch fails with.
+/// Returns the error of the subsearch.
 pub(crate) async fn run(
     subsearch: &Pipeline,
     context: &SearchContext,
@@ -46,6 +50,7 @@ async fn run_nested(
     needs: Needs,
 ) -> Result<KeptRows, Diagnostic> {
     let plan = pipeline::plan_pipeline(subsearch, context, needs).await.map_err(first)?;
+    // One row more than the limit shows whether rows are left out.
     let rows = collect(plan, context, Some(limit + 1))
         .await
         .map_err(|error| crate::error::from_engine(&error).at(subsearch.span))?;
@@ -62,10 +67,11 @@ async fn run_nested(
     Ok(rows)
 }
 
-/// Runs a plan and keeps its rows, at most `limit` of them and what else their batch has.
+/// Runs a plan and returns its rows. Stops reading once there are `limit` rows; more rows of the
+/// last batch are kept.
 ///
 /// # Errors
-/// What the engine fails with.
+/// Returns the error of the engine.
 pub(crate) async fn collect(
     plan: Plan,
     context: &SearchContext,
@@ -85,13 +91,17 @@ pub(crate) async fn collect(
     Ok(rows)
 }
 
-/// Runs a subsearch and returns the expression that its rows stand for: rows are alternatives, the
-/// fields of a row all hold, a multivalue is an alternative of its members, a field named `search` or
-/// `query` is spliced in as written, one named like a time modifier bounds the time of the search around,
-/// and no rows match nothing.
+/// Runs a subsearch and returns the search expression that its rows become.
+///
+/// - Rows are joined with `OR`, the fields of a row with `AND`, and the values of a multivalue with
+///   `OR`.
+/// - The text of a field named `search` or `query` is parsed as an expression.
+/// - A field named like a time modifier bounds the time of the outer search.
+/// - Other fields whose names begin with `_` are ignored.
+/// - An expression made from no rows matches nothing.
 ///
 /// # Errors
-/// What the subsearch fails with, or the parser for a spliced text.
+/// Returns the error of the subsearch, or of parsing the text of a field.
 pub(crate) async fn as_expression(
     subsearch: &Pipeline,
     purpose: Purpose,
@@ -124,36 +134,38 @@ pub(crate) async fn as_expression(
         }
     }
     if alternatives.is_empty() {
-        // `NOT ( )`: nothing satisfies it.
+        // `NOT ( )` matches nothing.
         return Ok(SearchExpr::Not(Box::new(SearchExpr::All)));
     }
     if alternatives.len() == 1 {
-        // Its time modifiers belong to the conjunction around it.
+        // Without an `OR` around it, its time modifiers apply to the outer conjunction.
         return Ok(alternatives.remove(0));
     }
     Ok(SearchExpr::Or(alternatives))
 }
 
-/// Returns the names of the fields that the expression of a subsearch reads, if they are known before it
-/// runs.
+/// Returns the fields that the expression made from a subsearch reads, or `None` if they are not
+/// known before it runs.
 pub(crate) fn output_names(subsearch: &Pipeline) -> Option<Vec<String>> {
     let read = |name: String| if is_time_bound(&name) { fields::TIME.to_owned() } else { name };
     Some(compared(subsearch)?.into_iter().map(read).collect())
 }
 
-/// Returns true if the expression of a subsearch may bound the time of the search around it.
+/// Returns true if the expression made from a subsearch may bound the time of the outer search.
 pub(crate) fn may_bound_time(subsearch: &Pipeline) -> bool {
     compared(subsearch).is_none_or(|names| names.iter().any(|name| is_time_bound(name)))
 }
 
-/// Returns the names that stand in the expression of a subsearch, if they are known before it runs.
+/// Returns the names of the fields and time modifiers in the expression made from a subsearch, or
+/// `None` if they are not known before it runs.
 fn compared(subsearch: &Pipeline) -> Option<Vec<String>> {
     let names = pipeline::compared_of(subsearch)?;
+    // The text of these fields may be any expression.
     let is_spliced = |name: &String| name == "search" || name == "query";
     (!names.iter().any(is_spliced)).then_some(names)
 }
 
-/// Returns the time modifier that a field of a subsearch's row stands for.
+/// Returns the expression for a field whose name is a time modifier, such as `earliest`.
 fn bounds(bound: &str, value: &Value<'_>, span: Span) -> SearchExpr {
     let modifier = |member: std::borrow::Cow<'_, str>| SearchExpr::Time {
         bound: Spanned::new(bound.to_ascii_lowercase(), span),
@@ -163,7 +175,8 @@ fn bounds(bound: &str, value: &Value<'_>, span: Span) -> SearchExpr {
     if members.len() == 1 { members.remove(0) } else { SearchExpr::Or(members) }
 }
 
-/// Spans of a spliced text mean nothing outside it: they all become the subsearch's.
+/// Sets all spans of a parsed text to the span of the subsearch, because offsets in that text do
+/// not exist in the search.
 fn place(expression: &mut SearchExpr, span: Span) {
     expression.walk_mut(&mut |part| match part {
         SearchExpr::Compare { field, value, .. } => {
@@ -199,7 +212,7 @@ fn equals(field: &str, value: &Value<'_>, span: Span) -> SearchExpr {
     if members.len() == 1 { members.remove(0) } else { SearchExpr::Or(members) }
 }
 
-/// Returns the gravest diagnostic.
+/// Returns the most severe diagnostic, and the first of several equally severe ones.
 pub(crate) fn first(mut diagnostics: Vec<Diagnostic>) -> Diagnostic {
     diagnostics.sort_by_key(|diagnostic| std::cmp::Reverse(diagnostic.severity));
     diagnostics
@@ -208,11 +221,13 @@ pub(crate) fn first(mut diagnostics: Vec<Diagnostic>) -> Diagnostic {
         .unwrap_or_else(|| Diagnostic::bug("a subsearch was refused without a reason"))
 }
 
-/// Runs a subsearch and returns its text for an eval expression: what `return` or `format` made, or
-/// the only value.
+/// Runs a subsearch and returns its rows as text for an eval expression.
+///
+/// The text of a row is that of its field `search` or `query`, as `return` and `format` set it, or
+/// else that of all fields whose names do not begin with `_`. Texts are joined by spaces.
 ///
 /// # Errors
-/// What the subsearch fails with.
+/// Returns the error of the subsearch.
 pub(crate) async fn as_text(
     subsearch: &Pipeline,
     context: &SearchContext,
@@ -237,7 +252,7 @@ pub(crate) async fn as_text(
 /// Runs the subsearches of a search expression and returns its predicate.
 ///
 /// # Errors
-/// Fails at a time modifier that is none, and where a subsearch fails.
+/// Fails if a time modifier is invalid or a subsearch fails.
 pub(crate) async fn predicate(
     expression: &SearchExpr,
     position: Position,
@@ -248,8 +263,10 @@ pub(crate) async fn predicate(
     predicate::compile(&resolved, position, context)
 }
 
-/// Returns the names of the fields that a search expression reads; a subsearch counts with those that
-/// its rows can have, and with `*` if that cannot be said.
+/// Returns the names of the fields that a search expression reads.
+///
+/// These include the fields that the expressions made from subsearches read, or `*` if those are
+/// not known.
 #[must_use]
 pub(crate) fn field_names(expression: &SearchExpr) -> Vec<String> {
     predicate::field_names(expression, &output_names)
@@ -259,11 +276,11 @@ struct Resolver<'a> {
     context: &'a SearchContext,
 }
 
-/// Boxes the recursion of an async function over a tree.
+/// Makes the recursion over a tree possible: `async_trait` boxes the future of each call.
 #[async_trait]
 trait Resolve {
-    /// Puts what subsearches return in their places; `purpose` is what becomes of what the expression
-    /// matches.
+    /// Replaces each subsearch by the expression made from its rows. `purpose` says how the matches
+    /// of `expression` are used; `NOT` reverses it.
     async fn resolve(
         &self,
         expression: &mut SearchExpr,
@@ -288,7 +305,7 @@ impl Resolve for Resolver<'_> {
             }
             SearchExpr::Subsearch(subsearch) => {
                 *expression = as_expression(subsearch, purpose, self.context).await?;
-                // A result's own text may have a subsearch, too.
+                // The parsed text of a result may contain a subsearch too.
                 self.resolve(expression, purpose).await?;
             }
             _ => {
@@ -301,10 +318,10 @@ impl Resolve for Resolver<'_> {
     }
 }
 
-/// Runs the subsearches of an expression and puts what they return in their places.
+/// Runs the subsearches of an eval expression, and replaces each by its text, parsed as eval.
 ///
 /// # Errors
-/// What a subsearch fails with, or the parser for what it returns.
+/// Returns the error of a subsearch, or of parsing its text.
 pub(crate) async fn splice(
     expr: &EvalExpr,
     context: &SearchContext,
@@ -318,7 +335,7 @@ struct Splicer<'a> {
     context: &'a SearchContext,
 }
 
-/// Boxes the recursion of an async function over a tree.
+/// Makes the recursion over a tree possible: `async_trait` boxes the future of each call.
 #[async_trait]
 trait Splice {
     async fn splice(&self, expr: &mut EvalExpr) -> Result<(), Diagnostic>;

@@ -1,4 +1,4 @@
-//! `table`: keeps fields in the order given.
+//! `table`: keeps only the named fields, in the order in which they are named.
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic};
@@ -80,7 +80,7 @@ impl Command for Table {
     }
 }
 
-/// Returns the names, each once, wildcards replaced by the columns that they cover.
+/// Returns the names without duplicates, with wildcards replaced by the columns that they match.
 pub(super) fn spread(plan: &Plan, names: &[String]) -> Vec<String> {
     let mut spread: indexmap::IndexSet<String> = indexmap::IndexSet::new();
     for name in names {

@@ -1,4 +1,4 @@
-//! `tail`: keeps the last rows, the last one first.
+//! `tail`: returns the last rows in reverse order.
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::Diagnostic;
@@ -8,7 +8,7 @@ use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, T
 use crate::planning::order;
 use crate::planning::plan::{Needs, Plan};
 
-/// Rows kept when no number is given (Search Reference, `tail`).
+/// Rows returned if no number is given (Search Reference, `tail`).
 const DEFAULT_COUNT: usize = 10;
 
 static DOC: CommandDoc = CommandDoc {

@@ -1,4 +1,4 @@
-//! `tstats`: statistics over indexed fields, straight from the source of events.
+//! `tstats`: computes statistics over indexed fields, directly from the source of events.
 
 use std::sync::Arc;
 
@@ -21,10 +21,11 @@ use crate::planning::predicate::Position;
 use crate::rows::bins::{TimeBins, time_step};
 use crate::rows::mapped::mapped;
 
-/// Bins of `_time` at most when no span is given (limits.conf, `[discretize] default_time_bins`).
+/// The maximum number of `_time` bins if no span is given (limits.conf, `[discretize]
+/// default_time_bins`).
 const DEFAULT_BINS: usize = 100;
 
-/// Why options about summaries change nothing.
+/// The reason reported for options about summaries, which have no effect.
 const NO_SUMMARIES: &str = "there are no summaries, events are read";
 
 static DOC: CommandDoc = CommandDoc {
@@ -164,7 +165,7 @@ fn from(arguments: &mut Arguments<'_>, span: Span) -> Diagnostic {
 }
 
 impl Tstats {
-    /// Reports what `tstats` takes less of than `stats` (Search Reference, `tstats`).
+    /// Reports arguments that `stats` accepts and `tstats` does not (Search Reference, `tstats`).
     fn check(&self, arguments: &mut Arguments<'_>) {
         for aggregate in &self.aggregates {
             let message = match &aggregate.argument {
@@ -192,7 +193,7 @@ impl Tstats {
         }
     }
 
-    /// Returns every field that is read, where it is written.
+    /// Returns all fields that the command reads, with their positions in the search.
     fn read_fields(&self) -> Vec<Spanned<String>> {
         let mut read = self.by.clone();
         for aggregate in &self.aggregates {
@@ -235,6 +236,7 @@ impl Tstats {
                 .zip(range.latest)
                 .map(|(earliest, latest)| time_step(earliest, latest, DEFAULT_BINS, 0.0))
         });
+        // Without a time range, the span is chosen from the times of the events.
         let Some(span) = span else {
             return Ok(plan.operator(Arc::new(RangeBins {
                 column: fields::TIME.to_owned(),
@@ -266,7 +268,7 @@ impl Tstats {
     }
 }
 
-/// Adds the fields that a condition compares.
+/// Appends the fields that a condition compares to `read`.
 fn compared(condition: &SearchExpr, read: &mut Vec<Spanned<String>>) {
     condition.walk(&mut |part| {
         if let SearchExpr::Compare { field, .. } | SearchExpr::In { field, .. } = part {

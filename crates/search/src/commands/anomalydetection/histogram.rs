@@ -1,11 +1,16 @@
-//! `method=histogram`: how probable a row is, from how frequent its values are.
+//! `method=histogram`: computes the probability of a row from the frequencies of its values.
 //!
-//! Documented (Search Reference, `anomalydetection`): a row's probability is the product over its
-//! fields of the frequency of the field's value; of a number, of the bin of a histogram; the
-//! threshold is the first quartile of the logarithms minus 1.5 times the distance of the quartiles;
-//! `cutoff=true` lowers it to get fewer anomalies. The command's own description in Splunk adds that
-//! an absent value counts as a value of its own, and that bins are as wide as Scott's rule says.
-//! Everything else is our choice and listed in the command's documentation.
+//! Splunk's Search Reference (`anomalydetection`) documents these rules:
+//!
+//! - The probability of a row is the product of the frequencies of its field values. For a number,
+//!   the frequency of its histogram bin counts.
+//! - The threshold is the first quartile of the log probabilities minus 1.5 times the interquartile
+//!   range.
+//! - `cutoff=true` lowers the threshold to find fewer anomalies.
+//!
+//! The description of the command inside Splunk adds that an absent value counts as a separate
+//! value, and that Scott's rule sets the width of the bins. Every other detail is our choice and is
+//! listed in the command's documentation.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -16,40 +21,40 @@ use spilltrail_event::Value;
 use super::values::Values;
 use crate::stats::functions::percentiles::interpolated;
 
-/// Bins of one histogram at most, whatever Scott's rule says.
+/// The maximum number of bins in a histogram; caps the result of Scott's rule.
 const MAX_BINS: f64 = 100_000.0;
 
-/// The part of all rows that `cutoff=true` lets be anomalies.
+/// The fraction of all rows that may be anomalies with `cutoff=true`.
 const CUTOFF: f64 = 0.05;
 
-/// How the threshold is found.
+/// Selects how the threshold is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) enum Threshold {
-    /// From the quartiles, as they are.
+    /// Computed from the quartiles: `cutoff=false`.
     Quartiles,
-    /// From the quartiles, lowered so that few rows are below: `cutoff=true`.
+    /// Computed from the quartiles, then lowered so that few rows are below it: `cutoff=true`.
     Cutoff,
-    /// Given as a probability: `pthresh`.
+    /// Set by the user as a probability: `pthresh`.
     Probability(#[serde(with = "spilltrail_event::exact")] f64),
 }
 
-/// What is known of a row.
+/// The score of one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Score {
-    /// Natural logarithm of the row's probability.
+    /// The natural logarithm of the row's probability.
     pub(super) log_probability: f64,
-    /// The field with the rarest value, by its place in the list of fields.
+    /// The index of the field with the rarest value in the list of fields.
     pub(super) cause: usize,
-    /// The frequency of that value.
+    /// The frequency of the rarest value.
     pub(super) cause_frequency: f64,
     /// The frequency of the row's most frequent value.
     pub(super) max_frequency: f64,
 }
 
-/// What is known of all rows.
+/// The threshold, and statistics of the log probabilities of all rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scores {
-    /// Rows with a logarithm below this are anomalies.
+    /// A row is an anomaly if its log probability is below this value.
     pub(super) threshold: f64,
     pub(super) anomalies: usize,
     pub(super) first_quartile: f64,
@@ -64,15 +69,15 @@ impl Scores {
     }
 }
 
-/// A field's values, and how frequent they are.
+/// The values of a field and their frequencies.
 #[derive(Debug)]
 pub(super) struct Frequencies {
     values: Values,
-    /// Of each distinct value, by its place.
+    /// The frequency of each distinct value, indexed as in `values`.
     by_place: Vec<f64>,
 }
 
-/// A value as a histogram counts it.
+/// The unit that a histogram counts: all values in one cell have the same frequency.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Cell {
     Missing,
@@ -81,7 +86,7 @@ enum Cell {
 }
 
 impl Frequencies {
-    /// Counts the values of a field.
+    /// Computes the frequencies of the values of a field.
     #[expect(clippy::cast_precision_loss, reason = "row numbers stay below 2^53")]
     pub(super) fn of(values: Values) -> Self {
         let bins = Bins::of(&values);
@@ -89,6 +94,8 @@ impl Frequencies {
             (Some(bins), Some(number)) => Cell::Bin(bins.index(number)),
             _ => category(value),
         };
+        // Each cell maps to its index and the number of rows in it. Different values can share a
+        // cell, such as two numbers in the same bin.
         let mut cells: HashMap<Cell, (usize, usize)> = HashMap::new();
         let mut cell_of = Vec::new();
         for (value, count) in values.distinct() {
@@ -117,7 +124,7 @@ fn category(value: &Value<'_>) -> Cell {
     Cell::Text(value.members().into_iter().map(Cow::into_owned).collect())
 }
 
-/// Equal bins from the smallest to the greatest number; the last one includes its end.
+/// Bins of equal width from the smallest to the largest number; the last bin includes its end.
 struct Bins {
     low: f64,
     width: f64,
@@ -125,7 +132,8 @@ struct Bins {
 }
 
 impl Bins {
-    /// Returns the bins of a field; none if it has a value that is no finite number.
+    /// Returns the bins of a field, or `None` if the field has no value or one that is not a finite
+    /// number.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -141,9 +149,11 @@ impl Bins {
         let deviation = if rows > 1 { (squares / (count - 1.0)).sqrt() } else { 0.0 };
         let low = numbers.clone().fold(f64::INFINITY, f64::min);
         let high = numbers.fold(f64::NEG_INFINITY, f64::max);
-        // Scott 1979: 3.49 standard deviations by the cube root of the number of values.
+        // Scott 1979: 3.49 times the standard deviation, divided by the cube root of the number of
+        // values.
         let width = 3.49 * deviation * count.powf(-1.0 / 3.0);
         let range = high - low;
+        // One bin holds everything if all numbers are equal or the arithmetic overflows.
         let is_one = !(width > 0.0 && range > 0.0 && (width + range).is_finite());
         let bins = if is_one { 1.0 } else { (range / width).ceil().clamp(1.0, MAX_BINS) };
         let width = if bins > 1.0 { range / bins } else { 0.0 };
@@ -164,7 +174,7 @@ impl Bins {
     }
 }
 
-/// Scores all rows; there is at least one field. None if there are no rows.
+/// Returns the threshold and the statistics of all rows, or `None` without fields or rows.
 pub(super) fn score(fields: &[Frequencies], threshold: Threshold) -> Option<Scores> {
     let count = fields.first()?.values.count();
     let logarithms = (0..count).map(|row| of_row(fields, row).log_probability);
@@ -183,7 +193,7 @@ pub(super) fn score(fields: &[Frequencies], threshold: Threshold) -> Option<Scor
     Some(Scores { threshold, anomalies, first_quartile, third_quartile, least, greatest })
 }
 
-/// Scores one row.
+/// Returns the score of one row.
 pub(super) fn of_row(fields: &[Frequencies], row: usize) -> Score {
     let mut score = Score {
         log_probability: 0.0,
@@ -202,8 +212,10 @@ pub(super) fn of_row(fields: &[Frequencies], row: usize) -> Score {
     score
 }
 
-/// Lowers a threshold until no more than [`CUTOFF`] of the rows are below it. Rows of the same
-/// probability stay together, and the rarest ones stay in any case.
+/// Returns a threshold lowered until no more than [`CUTOFF`] of the rows are below it.
+///
+/// Rows with the same probability end up on the same side of the threshold. The rows with the
+/// lowest probability stay below it even if they are more than [`CUTOFF`] allows.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -217,6 +229,7 @@ fn lowered(fence: f64, sorted: &[f64]) -> f64 {
     if below <= allowed {
         return fence;
     }
+    // Keep whole groups of equal probability, rarest first, while they fit.
     let mut kept = 0;
     while kept < allowed && kept < below {
         let group = candidates[kept];
@@ -226,10 +239,11 @@ fn lowered(fence: f64, sorted: &[f64]) -> f64 {
         }
         kept += size;
     }
+    // The first row that does not fit becomes the threshold: only the kept rows are below it.
     candidates.get(kept).copied().unwrap_or(fence)
 }
 
-/// Returns true if `value` is below `limit` by more than rounding errors.
+/// Returns true if `value` is below `limit` by more than a rounding error.
 fn is_below(value: f64, limit: f64) -> bool {
     value < limit - 1e-12 * limit.abs().max(1.0)
 }
@@ -247,7 +261,7 @@ mod tests {
         (0..values.len()).map(|row| frequencies.of_row(row)).collect()
     }
 
-    /// A field of which each row has a value of its own, of the frequency given.
+    /// Returns a field with a different value in each row and the given frequencies.
     fn given(by_place: Vec<f64>) -> Frequencies {
         let values = (0..by_place.len()).map(|row| Value::text(row.to_string())).collect();
         Frequencies { values, by_place }
@@ -259,7 +273,8 @@ mod tests {
         let mut with_absent = texts(&["x", "x"]);
         with_absent.extend([Value::Null, Value::multi(vec!["x".into(), "y".into()])]);
         assert_eq!(frequencies(&with_absent), [0.5, 0.5, 0.25, 0.25]);
-        // A number as text is a number; one value that is none makes categories of all.
+        // Numbers may be written as text. One value that is not a number makes all values
+        // categories.
         assert_eq!(frequencies(&texts(&["1", "1.0", "1"])), [1.0, 1.0, 1.0]);
         let category = frequencies(&texts(&["1", "1.0", "x"]));
         assert!(category.iter().all(|frequency| (frequency - 1.0 / 3.0).abs() < 1e-15));
@@ -267,8 +282,8 @@ mod tests {
 
     #[test]
     fn numbers_are_binned_by_scotts_rule() {
-        // Mean 2.75, standard deviation 3.5, width 3.49 * 3.5 / cbrt(4) = 7.69: ceil(7 / 7.69) is one
-        // bin; with more values the same two clumps separate.
+        // Mean 2.75, standard deviation 3.5, width 3.49 * 3.5 / cbrt(4) = 7.69: ceil(7 / 7.69) is
+        // one bin. With more values the bins are narrower and separate the two numbers.
         let few = [1.0, 1.0, 1.0, 8.0].map(Value::Number);
         assert_eq!(frequencies(&few), [1.0; 4]);
         let mut many = vec![Value::Number(1.0); 30];
@@ -306,7 +321,7 @@ mod tests {
             let limit = lowered(-1.0, &sorted);
             sorted.iter().filter(|value| is_below(**value, limit)).count()
         };
-        // Two of forty rows are allowed.
+        // Two of the forty rows may be anomalies.
         assert_eq!(below(&[-3.0, -2.0]), 2);
         assert_eq!(below(&[-4.0, -3.0, -2.0]), 2);
         assert_eq!(below(&[-4.0, -3.0, -3.0]), 1, "rows of the same probability stay together");

@@ -19,10 +19,10 @@ use crate::lineage::Lineage;
 use crate::operators::Codec;
 use crate::planning::plan::{Needs, Plan};
 
-/// The probability below which `method=zscore` finds a value anomalous.
+/// The default threshold of `method=zscore`: values with a lower probability are anomalous.
 const ZSCORE_THRESHOLD: f64 = 0.01;
 
-/// The actions of all methods; the last four are those of `method=iqr`.
+/// The actions of all methods: first the three of `histogram` and `zscore`, then the four of `iqr`.
 const ACTIONS: &[&str] = &["filter", "annotate", "summary", "tf", "transform", "rm", "remove"];
 
 static DOC: CommandDoc = CommandDoc {
@@ -152,7 +152,7 @@ fn zscore(arguments: &mut Arguments<'_>) -> Method {
     Method::ZScore(threshold.unwrap_or(ZSCORE_THRESHOLD))
 }
 
-/// Reports options that only other methods have.
+/// Reports the given `options` as errors because only `methods` have them.
 fn only_with(options: &[&str], methods: &str, arguments: &mut Arguments<'_>) {
     for option in options {
         if let Some(span) = arguments.given_at(option) {
@@ -162,7 +162,7 @@ fn only_with(options: &[&str], methods: &str, arguments: &mut Arguments<'_>) {
     }
 }
 
-/// Returns the action, which must be one that the method has; the first is the default.
+/// Returns the action, by default the first of `known`. Reports an action that is not in `known`.
 fn action(known: &[&'static str], arguments: &mut Arguments<'_>) -> &'static str {
     match arguments.given::<&'static str>("action") {
         None => known[0],
@@ -195,6 +195,7 @@ impl Command for AnomalyDetection {
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
+        // Without a list, `covered("*")` returns the fields that are not internal.
         let is_listed = !self.fields.is_empty();
         let fields =
             if is_listed { table::spread(&input, &self.fields) } else { input.covered("*") };

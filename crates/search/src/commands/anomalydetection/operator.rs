@@ -1,4 +1,5 @@
-//! The operator: it holds all rows, scores them, and adds the scores or sums them up.
+//! The operator of `anomalydetection`: holds all rows, scores them, and returns the rows with their
+//! scores or a summary.
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
@@ -16,31 +17,32 @@ use crate::operators::{Operator, Running};
 use crate::rows::arrow::to_array;
 use crate::rows::state::state_of;
 
-/// What comes out.
+/// Selects the rows that the operator returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Action {
-    /// Anomalies.
+    /// Returns the anomalies with their scores.
     Filter,
-    /// All rows.
+    /// Returns all rows with their scores.
     Annotate,
-    /// What the scores are like.
+    /// Returns statistics of the scores.
     Summary,
 }
 
-/// How anomalies are found.
+/// Selects how anomalies are found.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) enum Method {
+    /// Scores whole rows by the frequencies of their values.
     Histogram(Threshold),
-    /// With the probability below which a value is anomalous.
+    /// Scores each value separately; a value with a probability below this number is anomalous.
     ZScore(#[serde(with = "spilltrail_event::exact")] f64),
 }
 
 /// Finds improbable rows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Anomalies {
-    /// The fields looked at.
+    /// The fields to score.
     pub(super) fields: Vec<String>,
-    /// Whether they were listed; of those that were not, a field without any value does not count.
+    /// Whether the user listed the fields. Unless listed, a field that no row has is not scored.
     pub(super) is_listed: bool,
     pub(super) method: Method,
     pub(super) action: Action,
@@ -74,7 +76,8 @@ const ZSCORE_SUMMARY: [(&str, Kind); 12] = [
     ("isNum", Kind::Text),
 ];
 
-/// Returns the columns that `method=zscore` adds for a field: as a category, as a number.
+/// Returns the columns that `method=zscore` adds for a field: the score of its value as a category,
+/// and as a number.
 pub(super) fn score_columns(field: &str) -> [String; 2] {
     [format!("Anomaly_Score_Cat({field})"), format!("Anomaly_Score_Num({field})")]
 }
@@ -126,7 +129,7 @@ impl Operator for Anomalies {
 }
 
 impl Anomalies {
-    /// Returns the values of the fields that count, by the fields' places.
+    /// Returns the values of each field to score, with the index of the field in the list.
     fn values(&self, rows: &mut HeldRows) -> Result<Vec<(usize, Values)>> {
         let mut columns: Vec<Values> = self.fields.iter().map(|_| Values::default()).collect();
         let mut known = 0;
@@ -138,6 +141,7 @@ impl Anomalies {
                     values.push(&reader.as_ref().map_or(Value::Null, |reader| reader.value(row)));
                 }
             }
+            // Account for the memory of the values after each batch.
             let size = columns.iter().map(Values::size).sum();
             rows.learn(size - known)?;
             known = size;
@@ -153,7 +157,7 @@ impl Anomalies {
         output: SchemaRef,
     ) -> Result<Given> {
         let values = self.values(&mut rows)?;
-        // A logarithm of each row is sorted.
+        // Scoring sorts one logarithm for each row, so reserve that memory too.
         rows.learn(rows.count() * size_of::<f64>())?;
         let names: Vec<String> =
             values.iter().map(|(place, _)| self.fields[*place].clone()).collect();
@@ -169,6 +173,7 @@ impl Anomalies {
             let batch = batch?;
             let rows = offset..offset + batch.num_rows();
             offset = rows.end;
+            // There are no scores if no field is scored. No row is an anomaly then.
             let Some(scores) = scores else {
                 let columns = HISTOGRAM_COLUMNS
                     .map(|(_, kind)| to_array(kind, vec![Value::Null; batch.num_rows()]));
@@ -211,7 +216,7 @@ impl Anomalies {
             let mut columns: Vec<(String, ArrayRef)> = Vec::new();
             let number = |score: Option<f64>| score.map_or(Value::Null, Value::Number);
             for (place, field) in self.fields.iter().enumerate() {
-                // A field that no row has is not scored, but its columns are there.
+                // A field that was not scored still gets its columns, with null values.
                 let known = scored.iter().find(|(other, ..)| *other == place);
                 let score = |row: usize| {
                     known.map_or((None, None), |(_, values, found)| found.scores[values.place(row)])
@@ -230,7 +235,7 @@ impl Anomalies {
         })))
     }
 
-    /// Returns the rows asked for, with their new columns.
+    /// Returns the rows that the action selects, with their new columns.
     fn given(
         &self,
         batch: &RecordBatch,
@@ -256,8 +261,7 @@ fn named(columns: [ArrayRef; 4]) -> Vec<(String, ArrayRef)> {
     HISTOGRAM_COLUMNS.iter().map(|(name, _)| (*name).to_owned()).zip(columns).collect()
 }
 
-/// Returns the added columns. The cause is shown of anomalies only, so that `probable_cause=*` finds
-/// them.
+/// Returns the added columns. Only anomalies get a cause, so that `probable_cause=*` finds them.
 fn annotations(scores: &[Score], is_anomaly: &[bool], names: &[String]) -> [ArrayRef; 4] {
     let rows = || scores.iter().zip(is_anomaly);
     let of_anomaly = |is_anomaly: &bool, value: Value<'static>| {

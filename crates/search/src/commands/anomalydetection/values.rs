@@ -1,4 +1,4 @@
-//! The values of a field in all rows, each kept once.
+//! The values of a field in all rows; equal values are stored once.
 
 use std::hash::{Hash, Hasher};
 
@@ -6,20 +6,21 @@ use foldhash::fast::RandomState;
 use indexmap::{Equivalent, IndexMap};
 use spilltrail_event::Value;
 
-/// A field's values, row by row.
+/// The value of a field in each row.
 #[derive(Debug, Default)]
 pub(super) struct Values {
-    /// Of each row the place of its value.
+    /// The index in `distinct` of the value of each row.
     rows: Vec<u32>,
-    /// The distinct values, and how many rows have them.
+    /// Each distinct value with the number of rows that have it.
     distinct: IndexMap<Kept, usize, RandomState>,
     bytes: usize,
 }
 
-/// A value that is equal to others as it is stored: numbers by their bits.
+/// A stored value, as a map key. Numbers are equal if their bits are, so that `NaN` equals itself.
 #[derive(Debug)]
 struct Kept(Value<'static>);
 
+/// Looks up a [`Kept`] value without making an owned copy.
 struct Probe<'a>(&'a Value<'a>);
 
 impl Values {
@@ -37,7 +38,7 @@ impl Values {
                 self.distinct.insert_full(Kept(owned), 1).0
             }
         };
-        // There are fewer rows than 2^32 wherever they fit into memory.
+        // Fewer than 2^32 rows fit into memory, so the conversion does not fail.
         self.rows.push(u32::try_from(place).unwrap_or(u32::MAX));
     }
 
@@ -46,12 +47,12 @@ impl Values {
         self.rows.len()
     }
 
-    /// Returns the place of a row's value.
+    /// Returns the index of a row's value among the distinct values.
     pub(super) fn place(&self, row: usize) -> usize {
         self.rows[row] as usize
     }
 
-    /// Returns the distinct values by their places, with the number of rows that have them.
+    /// Returns the distinct values in index order, with the number of rows that have each.
     pub(super) fn distinct(&self) -> impl Iterator<Item = (&Value<'static>, usize)> {
         self.distinct.iter().map(|(value, count)| (&value.0, *count))
     }
@@ -61,8 +62,8 @@ impl Values {
         self.distinct().all(|(value, _)| value.is_null())
     }
 
-    /// Returns the numbers of the rows that have the field, in order; none if there is no such row, or
-    /// one whose value is no finite number.
+    /// Returns the numbers of the rows that have the field, in row order. Returns `None` if no row
+    /// has the field, or if a value is not a finite number.
     pub(super) fn numbers(&self) -> Option<impl Iterator<Item = f64> + Clone> {
         let mut by_place = Vec::with_capacity(self.distinct.len());
         for (value, _) in self.distinct() {
@@ -75,11 +76,12 @@ impl Values {
         if self.are_absent() {
             return None;
         }
+        // Shared, so that the returned iterator is cheap to clone.
         let by_place = std::rc::Rc::new(by_place);
         Some(self.rows.iter().filter_map(move |place| by_place[*place as usize]))
     }
 
-    /// Returns the memory that they take, in bytes.
+    /// Returns the approximate memory use of the values in bytes.
     pub(super) fn size(&self) -> usize {
         self.bytes + self.rows.capacity() * size_of::<u32>()
     }

@@ -1,48 +1,50 @@
-//! `method=zscore`: values that are improbable by themselves, as Splunk's `anomalousvalue` finds them.
+//! `method=zscore`: finds single improbable values, as Splunk's `anomalousvalue` does.
 //!
-//! A number is improbable if a normal distribution with the field's mean and deviation has it, or one
-//! farther off, with a probability below the threshold; any other value if it is rarer than that.
-//! Fields whose values are too often anomalous, too seldom normal, or too seldom there, do not count
-//! (Search Reference, `anomalousvalue`).
+//! As a category, a value is improbable if its frequency is below the threshold. As a number, it is
+//! improbable if a normal distribution with the field's mean and standard deviation yields a number
+//! at least as far from the mean with a probability below the threshold. A field is ignored if its
+//! values are too often anomalous, too seldom normal, or present in too few rows (Splunk's Search
+//! Reference, `anomalousvalue`).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::values::Values;
 
-/// The part of a field's rows that may be anomalous (`maxanofreq`).
+/// The maximum fraction of the rows with a field that may be anomalous (`maxanofreq`).
 const MAX_ANOMALOUS: f64 = 0.05;
-/// The part of a field's rows that must be normal (`minnormfreq`).
+/// The minimum fraction of the rows with a field that must be normal (`minnormfreq`).
 const MIN_NORMAL: f64 = 0.01;
-/// Rows with the field that there must be more than (`minsupcount`).
+/// More rows than this must have the field (`minsupcount`).
 const MIN_SUPPORT: usize = 100;
-/// The part of all rows that must have the field (`minsupfreq`).
+/// The minimum fraction of all rows that must have the field (`minsupfreq`).
 const MIN_SUPPORT_PART: f64 = 0.05;
 
-/// What is known of a field.
+/// The scores of a field's values, and statistics of the field.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct FieldScores {
-    /// Rows that have the field.
+    /// The number of rows that have the field.
     pub(super) count: usize,
-    /// Distinct values.
+    /// The number of distinct values.
     pub(super) distinct: usize,
-    /// Mean and standard deviation, if all values are numbers.
+    /// The mean and standard deviation; `None` unless all values are finite numbers.
     pub(super) moments: Option<(f64, f64)>,
-    /// Of the rows with the field, the part that is improbable as a category, and as a number.
+    /// The fraction of the rows with the field whose value is improbable as a category, and as a
+    /// number.
     pub(super) anomalous: (f64, f64),
-    /// Of all rows, the part that has the field.
+    /// The fraction of all rows that have the field.
     pub(super) support: f64,
-    /// Whether scores as a category and as a number count.
+    /// Whether the scores as a category are used, and those as a number.
     pub(super) uses: (bool, bool),
-    /// The probability of each distinct value, by its place, as a category and as a number, where it is
-    /// below the threshold and counts.
+    /// The probability of each distinct value as a category, and as a number, in index order. It is
+    /// `None` where it is not below the threshold or the score is not used.
     pub(super) scores: Vec<(Option<f64>, Option<f64>)>,
 }
 
-/// Scores the values of a field.
+/// Returns the scores of the values of a field.
 #[expect(clippy::cast_precision_loss, reason = "row numbers stay below 2^53")]
 pub(super) fn score(values: &Values, threshold: f64) -> FieldScores {
-    // What is written alike is the same category.
+    // Values with the same text are one category, such as the number 1 and the text `1`.
     let mut counts: HashMap<Vec<Cow<'_, str>>, usize> = HashMap::new();
     let mut count = 0;
     for (value, rows) in values.distinct().filter(|(value, _)| !value.is_null()) {
@@ -81,7 +83,8 @@ pub(super) fn score(values: &Values, threshold: f64) -> FieldScores {
     FieldScores { count, distinct: counts.len(), moments, anomalous, support, uses, scores }
 }
 
-/// Returns mean and sample standard deviation; none if there is a value that is no finite number.
+/// Returns the mean and sample standard deviation, or `None` if the field has no value or one that
+/// is not a finite number.
 #[expect(clippy::cast_precision_loss, reason = "row numbers stay below 2^53")]
 fn moments(values: &Values) -> Option<(f64, f64)> {
     let numbers = values.numbers()?;
@@ -98,7 +101,7 @@ fn moments(values: &Values) -> Option<(f64, f64)> {
 fn tails(distance: f64) -> f64 {
     let x = distance.abs() / std::f64::consts::SQRT_2;
     if x < 2.5 {
-        // Maclaurin series of erf; it converges fast here and loses few digits.
+        // The Maclaurin series of erf converges fast for small `x` and loses few digits.
         let mut term = x;
         let mut sum = x;
         for n in 1..80 {
@@ -108,7 +111,7 @@ fn tails(distance: f64) -> f64 {
         }
         return 1.0 - sum * std::f64::consts::FRAC_2_SQRT_PI;
     }
-    // Continued fraction of erfc, from the far end.
+    // Evaluate the continued fraction of erfc from its innermost term outward.
     let mut fraction = x;
     for n in (1..60).rev() {
         fraction = x + f64::from(n) / 2.0 / fraction;

@@ -1,4 +1,4 @@
-//! The conversions of `convert`, each for one value.
+//! The conversions of `convert` that work on one value at a time.
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -8,28 +8,29 @@ use spilltrail_spl::time;
 use crate::rows::mapped::ValueFunction;
 use crate::rows::zone;
 
-/// A conversion of one value. Except for [`Conversion::Num`], a value that it does not fit stays.
+/// A conversion of one value. All conversions but [`Conversion::Num`] keep a value that they cannot
+/// convert.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Conversion {
-    /// Epoch seconds to text.
+    /// Converts epoch seconds to text.
     Ctime(TimeFormat),
-    /// Text to epoch seconds.
+    /// Converts text to epoch seconds.
     Mktime(TimeFormat),
-    /// `[D+]HH:MM:SS` to seconds.
+    /// Converts `[D+]HH:MM:SS` to seconds.
     Dur2sec,
-    /// `[MM:]SS.SSS` to seconds.
+    /// Converts `[MM:]SS.SSS` to seconds.
     Mstime,
-    /// A number with `k`, `m` or `g` to kilobytes.
+    /// Converts a number with `k`, `m` or `g` to kilobytes.
     Memk,
     /// Removes commas.
     Rmcomma,
-    /// Keeps the number that the text begins with.
+    /// Keeps only the number at the beginning of the text.
     Rmunit,
-    /// Any of [`AUTOMATIC`]; removes what fits none.
+    /// Applies the first of [`AUTOMATIC`] that fits; removes a value that none of them fits.
     Num,
 }
 
-/// How times are written.
+/// The text format and time zone of times.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TimeFormat {
     pub(super) format: String,
@@ -37,11 +38,11 @@ pub(super) struct TimeFormat {
     pub(super) zone: TimeZone,
 }
 
-/// The conversions that `auto` and `num` try, in this order.
+/// The conversions that `auto` and `num` try, in order.
 pub(super) const AUTOMATIC: [fn(&str) -> Option<f64>; 5] =
     [parse_number, duration, minutes, kilobytes, without_commas];
 
-/// Returns the first automatic conversion that fits.
+/// Returns the result of the first automatic conversion that fits.
 fn automatic(text: &str) -> Option<f64> {
     AUTOMATIC.iter().find_map(|convert| convert(text))
 }
@@ -89,7 +90,7 @@ impl ValueFunction for Conversion {
     }
 }
 
-/// Returns the seconds of `[D+]HH:MM:SS`.
+/// Converts `[D+]HH:MM:SS` to seconds.
 fn duration(text: &str) -> Option<f64> {
     let (days, clock) = match text.split_once('+') {
         Some((days, clock)) => (whole(days)?, clock),
@@ -102,7 +103,7 @@ fn duration(text: &str) -> Option<f64> {
     is_all.then_some(((days * 24.0 + hours) * 60.0 + minutes) * 60.0 + seconds)
 }
 
-/// Returns the seconds of `[MM:]SS.SSS`.
+/// Converts `[MM:]SS.SSS` to seconds.
 fn minutes(text: &str) -> Option<f64> {
     match text.split_once(':') {
         Some((minutes, seconds)) => Some(whole(minutes)? * 60.0 + unsigned(seconds)?),
@@ -110,7 +111,7 @@ fn minutes(text: &str) -> Option<f64> {
     }
 }
 
-/// Returns the kilobytes of a number with `k` (which is understood), `m` or `g`.
+/// Converts a number with `k`, `m` or `g` to kilobytes. A number without a unit means kilobytes.
 fn kilobytes(text: &str) -> Option<f64> {
     let (number, factor) = match text.char_indices().next_back()? {
         (end, 'k' | 'K') => (&text[..end], 1.0),
@@ -125,21 +126,24 @@ fn without_commas(text: &str) -> Option<f64> {
     parse_number(&text.replace(',', ""))
 }
 
+/// Parses digits only; rejects signs, fractions and exponents, which [`parse_number`] accepts.
 fn whole(text: &str) -> Option<f64> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { parse_number(text) } else { None }
 }
 
+/// Parses a number that begins with a digit; rejects signs.
 fn unsigned(text: &str) -> Option<f64> {
     if text.starts_with(|c: char| c.is_ascii_digit()) { parse_number(text) } else { None }
 }
 
-/// Returns the longest beginning that is a number.
+/// Returns the longest prefix that is a decimal number, or `None` if the text begins with none.
 fn leading_number(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     let digits =
         |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count() + from;
     let sign = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
     let mut end = digits(sign);
+    // A point belongs to the number only if a digit follows.
     if bytes.get(end) == Some(&b'.') && digits(end + 1) > end + 1 {
         end = digits(end + 1);
     }

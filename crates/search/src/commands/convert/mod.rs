@@ -20,7 +20,7 @@ use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::mapped::{Mapped, ValueFunction, mapped};
 use crate::rows::state::FunctionCodec;
 
-/// The functions, sorted.
+/// The functions of `convert`, sorted by name.
 const FUNCTIONS: [&str; 10] =
     ["auto", "ctime", "dur2sec", "memk", "mktime", "mstime", "none", "num", "rmcomma", "rmunit"];
 
@@ -151,7 +151,7 @@ fn expected(what: &str, arguments: &mut Arguments<'_>) -> Diagnostic {
 }
 
 impl Convert {
-    /// Returns the conversion of a function that works value by value.
+    /// Returns the conversion for a function, or `None` if the function needs the whole column.
     fn conversion(&self, function: &str, context: &SearchContext) -> Option<Conversion> {
         let time = || TimeFormat { format: self.format.clone(), zone: context.zone.clone() };
         Some(match function {
@@ -173,7 +173,7 @@ impl Command for Convert {
     fn needs(&self, after: Needs) -> Needs {
         self.calls.iter().rev().fold(after, |needs, call| match &call.output {
             Some(output) => needs.without([output]).and([&call.field]),
-            // A wildcard converts the fields that are there anyway.
+            // A wildcard converts the fields that other commands need; it adds none.
             None if call.field.contains('*') => needs,
             None => needs.and([&call.field]),
         })
@@ -181,6 +181,7 @@ impl Command for Convert {
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let mut plan = stage.input(input)?;
+        // `none(...)` excludes fields from the wildcards of all other calls, before and after it.
         let excluded: BTreeSet<String> = self
             .calls
             .iter()

@@ -1,4 +1,5 @@
-//! Whole columns converted at once, because the values together decide how.
+//! The operator of `convert auto`: converts whole columns, since all values of a column decide
+//! which conversion fits.
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -14,16 +15,18 @@ use crate::rows::arrow::kind_of;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::rows::state::state_of;
 
-/// Converts a text; none if it does not fit.
+/// Converts a text to a number, or returns `None` if the conversion does not fit.
 pub(super) type ConvertText = fn(&str) -> Option<f64>;
 
-/// Converts columns to numbers by the first conversion that fits all their values; one that none fits
-/// stays as it is.
+/// Converts columns to numbers with the first conversion that fits all values of the column.
+///
+/// A column that no conversion fits keeps its values.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ConvertColumns {
-    /// Columns, and those that get the result.
+    /// Pairs of an input column and the column that gets the result.
     pub(super) pairs: Vec<(String, String)>,
-    /// The conversions, in the order in which they are tried.
+    /// The conversions, in the order in which they are tried. Function pointers cannot be
+    /// serialized, so a deserialized operator gets the automatic ones.
     #[serde(skip, default = "automatic")]
     pub(super) conversions: &'static [ConvertText],
 }
@@ -70,7 +73,7 @@ impl Operator for ConvertColumns {
 
 impl ConvertColumns {
     fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
-        // Of each column the conversions that have fitted so far.
+        // First pass: drop from each column's list the conversions that fail on a value.
         let mut fitting = vec![self.conversions.to_vec(); self.pairs.len()];
         for batch in rows.replay()? {
             let batch = batch?;
@@ -85,6 +88,7 @@ impl ConvertColumns {
                 }
             }
         }
+        // Second pass: convert with the first one left.
         Ok(Box::new(rows.give()?.map(move |batch| {
             let batch = batch?;
             let mut set: Vec<(String, ArrayRef)> = Vec::new();
@@ -111,7 +115,7 @@ impl ConvertColumns {
     }
 }
 
-/// Returns a value converted; none if it, or one of its members, does not fit.
+/// Returns the converted value, or `None` if the conversion does not fit it or one of its members.
 fn converted<'a>(value: &Value<'a>, convert: ConvertText) -> Option<Value<'a>> {
     let one = |text: &str| convert(text.trim());
     match value {

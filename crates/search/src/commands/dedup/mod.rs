@@ -139,6 +139,7 @@ impl Command for DedupCommand {
 
     fn trace(&self, lineage: &mut Lineage) {
         let Dedup { fields, keep, is_consecutive, keep_events, .. } = &self.dedup;
+        // Only then does each combination of values identify at most one row of the output.
         if *keep == 1 && !is_consecutive && !keep_events {
             lineage.keep_first_of(fields);
         }

@@ -1,4 +1,4 @@
-//! Rows whose key has not come too often yet.
+//! The operator of `dedup`: keeps a limited number of rows with the same key.
 
 use std::collections::HashMap;
 
@@ -16,18 +16,19 @@ use crate::operators::{Operator, Running, key};
 use crate::rows::arrow::ColumnReader;
 use crate::rows::state::state_of;
 
-/// Removes the rows that repeat a combination of values; the first ones are kept.
+/// Removes rows that repeat a combination of values, and keeps the first ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Dedup {
-    /// The fields that are compared; multivalues as whole lists.
+    /// The fields to compare. Multivalues are equal if their whole lists are.
     pub(super) fields: Vec<String>,
-    /// How many rows of a combination are kept.
+    /// The number of rows to keep for each combination of values.
     pub(super) keep: usize,
-    /// Whether only rows right after each other count as repeated.
+    /// Whether rows count as repeated only within a run of equal rows. Rows that lack a field do
+    /// not interrupt a run.
     pub(super) is_consecutive: bool,
-    /// Whether repeated rows stay and lose the fields instead.
+    /// Whether repeated rows are kept without the compared fields instead of being removed.
     pub(super) keep_events: bool,
-    /// Whether rows without one of the fields stay.
+    /// Whether rows that lack one of the fields are kept.
     pub(super) keep_empty: bool,
 }
 
@@ -88,7 +89,8 @@ impl KeyedWork for Deduplicating {
         Ok((0..batch.num_rows()).map(entry).collect())
     }
 
-    /// With `consecutive`, a row of another key forgets the last one, so that none can wait.
+    /// Returns false with `consecutive`: each row depends on the row before it, whatever its key.
+    /// Rows must then be processed in order and cannot be set aside by key.
     fn may_wait(&self) -> bool {
         !self.dedup.is_consecutive
     }
@@ -106,6 +108,7 @@ impl KeyedWork for Deduplicating {
         let mut kept = Vec::with_capacity(entries.len());
         let mut repeated = Vec::with_capacity(entries.len());
         for entry in entries {
+            // A row that lacks one of the fields has no key and is not counted.
             let count = entry.key.as_ref().map(|key| self.counts.add(key));
             let is_repeated = count.is_some_and(|count| count > self.dedup.keep);
             repeated.push(is_repeated);
@@ -125,6 +128,7 @@ impl KeyedWork for Deduplicating {
 }
 
 impl Deduplicating {
+    /// Returns the batch with the compared fields of repeated rows set to null.
     fn blanked(&self, batch: &RecordBatch, repeated: &BooleanArray) -> Result<RecordBatch> {
         let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
         for index in self.indices.iter().flatten() {
@@ -134,21 +138,24 @@ impl Deduplicating {
     }
 }
 
-/// How often each key has come.
+/// The number of rows seen for each key.
 #[derive(Debug, Default)]
 struct Counts {
     is_consecutive: bool,
     counts: HashMap<Vec<u8>, usize>,
+    /// The approximate memory use of `counts` in bytes.
     held: usize,
 }
 
 impl Counts {
-    /// Returns how often `key` has come, this time included; with `is_consecutive`, in a row.
+    /// Counts another row of `key` and returns the new count. With `is_consecutive`, the count
+    /// covers only the current run of equal keys.
     fn add(&mut self, key: &[u8]) -> usize {
         if let Some(count) = self.counts.get_mut(key) {
             *count += 1;
             return *count;
         }
+        // A different key ends the run of the last one.
         if self.is_consecutive {
             self.counts.clear();
             self.held = 0;

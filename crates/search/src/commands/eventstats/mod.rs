@@ -1,4 +1,4 @@
-//! `eventstats`: adds the statistics of its group to every row.
+//! `eventstats`: adds to each row the statistics of its group.
 
 pub(super) mod operator;
 
@@ -92,6 +92,7 @@ impl Command for EventStats {
             names.insert(aggregate.output.clone());
         }
         let names: Vec<String> = names.into_iter().collect();
+        // A delimiter set for the old values of a field does not apply to the new results.
         let aggregates = preparation.aggregates;
         let plan = preparation.plan.forgetting(aggregates.iter().map(|made| made.output.as_str()));
         plan.operator(Arc::new(EventStatistics { aggregates, by }))

@@ -1,4 +1,4 @@
-//! The statistics of a row's group, added to the row.
+//! The operator of `eventstats`: adds to each row the statistics of its group.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,14 +20,15 @@ use crate::rows::cut::{self, Cutter};
 use crate::rows::state::state_of;
 use crate::stats::{GroupStatistics, PlannedAggregate};
 
-/// Computes aggregates over all rows and gives every row those of its group. A row without one of the
-/// BY fields gets nothing; one with a multivalue counts for the group of each member and gets what
-/// the group of the first member has.
+/// Computes aggregates for each group of rows, and adds to each row the results of its group.
+///
+/// A row that lacks a BY field gets no results. A row with a multivalue BY field counts in the
+/// group of each member and gets the results of the first member's group.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::commands) struct EventStatistics {
-    /// The aggregates.
+    /// The aggregates to compute.
     pub(in crate::commands) aggregates: Vec<PlannedAggregate>,
-    /// The BY fields.
+    /// The fields whose values form the groups.
     pub(in crate::commands) by: Vec<String>,
 }
 
@@ -65,7 +66,7 @@ impl Operator for EventStatistics {
     }
 }
 
-/// Returns the columns that aggregates make.
+/// Returns the output fields of aggregates.
 pub(in crate::commands) fn output_fields(aggregates: &[PlannedAggregate]) -> Vec<Field> {
     aggregates.iter().map(|aggregate| Field::new(&aggregate.output, aggregate.kind)).collect()
 }
@@ -97,7 +98,8 @@ impl Inputs {
         })
     }
 
-    /// Returns what aggregate number `index` takes of a row; every row has something to count.
+    /// Returns the input value of the aggregate with this index. An aggregate without a column to
+    /// read, such as `count`, gets 1 for each row.
     pub(in crate::commands) fn value(&self, index: usize, row: usize) -> Value<'_> {
         self.columns[index].as_ref().map_or(Value::Number(1.0), |column| column.value(row))
     }
@@ -107,7 +109,7 @@ impl Inputs {
     }
 }
 
-/// The column that a row's group is kept in while it is held.
+/// The column that stores the group number of a row while the operator holds it.
 const GROUP: &str = "\u{4}group";
 
 struct Grouping {
@@ -115,12 +117,13 @@ struct Grouping {
     input: SchemaRef,
     output: SchemaRef,
     room: Room,
+    /// The number of each group by its key.
     groups: HashMap<Vec<u8>, u32>,
-    /// Of each aggregate the statistics of all groups.
+    /// For each aggregate, the statistics of all groups.
     statistics: Vec<Box<dyn GroupStatistics>>,
-    /// The bytes of the groups' keys.
+    /// The approximate memory use of `groups` in bytes.
     keys: usize,
-    /// The rows with their groups; `None` once they are given.
+    /// The rows with their group numbers; `None` once [`KeyedWork::finish`] has returned them.
     held: Option<HeldRows>,
 }
 
@@ -146,6 +149,7 @@ impl Grouping {
         }
     }
 
+    /// Returns the number of the group with this key; adds a group for a new key.
     fn group(&mut self, key: &[u8]) -> Result<u32> {
         if let Some(group) = self.groups.get(key) {
             return Ok(*group);
@@ -190,6 +194,7 @@ impl KeyedWork for Grouping {
             }
             let Some(group) = group else { continue };
             let row = entry.row as usize;
+            // A member that a multivalue holds twice counts twice: `times` says how often.
             for (index, statistics) in self.statistics.iter_mut().enumerate() {
                 let (value, time) = (inputs.value(index, row), inputs.time(row));
                 (0..entry.times).for_each(|_| statistics.feed(group as usize, &value, time));
@@ -204,7 +209,7 @@ impl KeyedWork for Grouping {
         Ok(None)
     }
 
-    /// Returns the rows with the results of their groups.
+    /// Returns the held rows with the results of their groups.
     fn finish(&mut self) -> Result<Given> {
         let Some(held) = self.held.take() else { return Ok(Box::new(std::iter::empty())) };
         let mut results: Vec<(String, ArrayRef)> = Vec::new();
@@ -214,7 +219,8 @@ impl KeyedWork for Grouping {
             results.push((aggregate.output.clone(), values.finish()));
         }
         let (output, mut held) = (self.output.clone(), held.give()?);
-        // Each row gets a copy of its group's list, and 512 copies of a long one take gigabytes.
+        // Each row gets a copy of its group's results. 512 copies of a long list take gigabytes, so
+        // large batches are cut.
         let mut cutter = Cutter::default();
         Ok(Box::new(std::iter::from_fn(move || {
             loop {
@@ -231,7 +237,7 @@ impl KeyedWork for Grouping {
     }
 }
 
-/// Returns rows that were held with the results of their groups.
+/// Returns the given rows with the results of their groups added.
 fn with_results(
     rows: &RecordBatch,
     results: &[(String, ArrayRef)],

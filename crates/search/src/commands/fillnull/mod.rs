@@ -1,4 +1,4 @@
-//! `fillnull`: puts a value where a field has none.
+//! `fillnull`: replaces absent field values with a fixed value.
 
 mod operator;
 
@@ -76,6 +76,7 @@ impl Command for FillNull {
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
+        // Without a list, only the rows show which columns have a value, so an operator reads them.
         if self.fields.is_empty() {
             return Ok(input.operator(Arc::new(Fill { value: self.value.clone() })));
         }
@@ -91,7 +92,7 @@ impl Command for FillNull {
     }
 }
 
-/// Returns the column `name` with `value` where it has none.
+/// Returns an expression and kind for the column `name` with nulls replaced by `value`.
 ///
 /// # Errors
 /// Fails if DataFusion refuses the expression.

@@ -1,4 +1,5 @@
-//! Absent values filled in every column that has some value somewhere.
+//! The operator of `fillnull` without a list of fields: fills each column that has a value in some
+//! row.
 
 use std::collections::BTreeSet;
 
@@ -16,11 +17,11 @@ use crate::rows::arrow::kind_of;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::rows::state::state_of;
 
-/// Puts a value where a column has none. Columns without any value at all, and internal ones, stay
-/// as they are.
+/// Replaces nulls with a fixed value. Columns that are null in every row, and internal columns, are
+/// not changed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Fill {
-    /// The value.
+    /// The replacement for nulls.
     pub(super) value: String,
 }
 
@@ -29,7 +30,7 @@ impl Fill {
         !name.starts_with('_')
     }
 
-    /// Returns the kind of a column that may hold `value` beside its own.
+    /// Returns the kind for a column of `kind` that also holds `value`.
     #[must_use]
     pub(super) fn kind(value: &str, kind: spilltrail_event::Kind) -> spilltrail_event::Kind {
         match spilltrail_event::parse_number(value) {
@@ -84,19 +85,23 @@ impl Operator for Fill {
     }
 }
 
-/// Holds rows only until every column has had a value.
+/// Holds rows until each column has had a value. Until then, a null may have to stay, because a
+/// column without any value is not changed.
 struct Filling {
     value: String,
     output: SchemaRef,
+    /// The indices of columns to fill that have had no value yet.
     unseen: BTreeSet<usize>,
-    /// None once they are released.
+    /// The rows to hold; `None` once they are released.
     held: Option<HeldRows>,
+    /// The released rows that are not yet returned.
     released: Option<Replay>,
-    /// The batch that came when they were released.
+    /// The newest batch, to return after the released rows.
     last: Option<RecordBatch>,
 }
 
 impl Filling {
+    /// Returns the batch with nulls replaced, except in columns that have had no value.
     fn filled(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let mut columns = batch.columns().to_vec();
         for (index, field) in self.output.fields().iter().enumerate() {
@@ -125,7 +130,7 @@ impl Filling {
         Ok(())
     }
 
-    /// Returns the next of the rows that were released, in their order.
+    /// Returns the next released rows in input order, or `None` if all are returned.
     fn next(&mut self) -> Result<Option<RecordBatch>> {
         if let Some(batch) = self.released.as_mut().and_then(Iterator::next) {
             return Ok(Some(self.filled(&batch?)?));
@@ -147,6 +152,7 @@ impl Running for Filling {
             held.push(&batch)?;
             return Ok(None);
         }
+        // All columns have had a value. Held rows, if any, go out before this batch.
         self.release()?;
         self.last = Some(batch);
         self.next()

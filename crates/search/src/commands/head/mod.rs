@@ -57,7 +57,7 @@ pub(super) const CODEC: Codec = Codec::operator::<operator::While>("while");
 
 #[derive(Debug)]
 struct Head {
-    /// None keeps every row for which the condition holds.
+    /// The maximum number of rows to keep; `None` keeps all rows until the condition fails.
     limit: Option<usize>,
     condition: Option<EvalExpr>,
     null_is_true: bool,
@@ -128,6 +128,7 @@ impl Command for Head {
         if let Some(condition) = &self.condition {
             let condition = subsearch::splice(condition, stage.context).await?;
             let condition = eval::condition(&condition, &plan, stage.context)?;
+            // The operator reads 1 or 0 from an extra column, which the plan removes afterward.
             let holds = datafusion::logical_expr::when(
                 condition.clone().is_null(),
                 datafusion::logical_expr::lit(if self.null_is_true { 1.0 } else { 0.0 }),

@@ -1,4 +1,4 @@
-//! Rows as long as a condition holds.
+//! The operator of `head` with a condition: returns rows until the condition fails.
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{Float64Type, SchemaRef};
@@ -10,12 +10,12 @@ use spilltrail_event::Field;
 use crate::operators::{Operator, Running};
 use crate::rows::state::state_of;
 
-/// Gives rows until `column` is not 1.
+/// Returns rows until `column` is not 1.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct While {
-    /// A number column: 1 where the condition holds.
+    /// The name of a number column that is 1 where the condition holds.
     pub(super) column: String,
-    /// Whether the row that ends it is given too.
+    /// Whether the first row where the condition fails is returned too.
     pub(super) keep_last: bool,
 }
 
@@ -45,6 +45,7 @@ impl Operator for While {
 struct Holding {
     index: usize,
     keep_last: bool,
+    /// Whether the condition has failed, so that no more input is needed.
     is_done: bool,
 }
 

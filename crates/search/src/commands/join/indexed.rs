@@ -1,4 +1,4 @@
-//! Rows that are asked for by their numbers: in memory if they are small, else in a file.
+//! Rows that are read by row number, held in memory while they are small and else in a file.
 
 use std::fmt;
 use std::fs::File;
@@ -16,31 +16,31 @@ use datafusion::execution::{SpillFile, SpillWriter};
 
 use crate::operators::gather::{self, Room};
 
-/// Rows that are read at a time: for each that is asked for, its neighbors are read, too.
+/// Rows in a stored batch. A read of one row from disk reads its whole batch.
 const TOGETHER: usize = 16;
 
-/// Rows that are put together before what they do not need is forgotten.
+/// Rows gathered at a time. After each chunk, the batches read from disk are dropped.
 const CHUNK: usize = 64;
 
-/// The part of the limit that rows may have in memory.
+/// Divisor of the memory limit: rows that take more than this part of it move to disk.
 const PART: usize = 8;
 
-/// Rows by their numbers.
+/// The rows of a subsearch, indexed by row number.
 pub(super) struct IndexedRows {
     schema: SchemaRef,
     room: Room,
     memory: MemoryReservation,
     place: Place,
-    /// Rows that do not fill a batch yet.
+    /// Rows that do not fill a batch of [`TOGETHER`] rows yet.
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
 }
 
 enum Place {
-    /// Batches of [`TOGETHER`] rows.
+    /// Batches of [`TOGETHER`] rows each; the last may have fewer.
     Memory(Vec<RecordBatch>),
     Writing(Mutex<FileWriter<Box<dyn SpillWriter>>>, Arc<dyn SpillFile>),
-    /// The file is there as long as somebody has it.
+    /// The reader, and the file's handle, which keeps the file from being deleted.
     Disk(Mutex<FileReader<BufReader<File>>>, #[expect(dead_code)] Arc<dyn SpillFile>),
 }
 
@@ -51,7 +51,7 @@ impl fmt::Debug for IndexedRows {
 }
 
 impl IndexedRows {
-    /// Returns no rows yet.
+    /// Returns an empty collection of rows with this schema.
     pub(super) fn new(schema: SchemaRef, room: &Room) -> Self {
         Self {
             schema,
@@ -63,10 +63,10 @@ impl IndexedRows {
         }
     }
 
-    /// Adds rows.
+    /// Appends the rows of a batch.
     ///
     /// # Errors
-    /// Fails if there is room neither in memory nor on disk.
+    /// Fails if the rows fit neither in memory nor on disk.
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         self.waiting_rows += batch.num_rows();
         self.waiting.push(batch.clone());
@@ -88,6 +88,7 @@ impl IndexedRows {
         match &mut self.place {
             Place::Memory(batches) => {
                 let size = batch.get_array_memory_size();
+                // The batch is stored before memory is checked, so `write` moves it to disk too.
                 batches.push(batch);
                 let most = self.room.limit() / PART;
                 if self.memory.size() + size > most || self.memory.try_grow(size).is_err() {
@@ -103,7 +104,7 @@ impl IndexedRows {
         }
     }
 
-    /// Moves the rows to disk.
+    /// Moves all rows from memory to a new file, which later batches are appended to.
     fn write(&mut self) -> Result<()> {
         let file = self.room.file("rows of a join")?;
         let mut writer = FileWriter::try_new(file.open_writer()?, &self.schema)?;
@@ -115,10 +116,10 @@ impl IndexedRows {
         Ok(())
     }
 
-    /// Ends the rows; then they can be asked for.
+    /// Stores the last, partly filled batch and prepares the rows for [`IndexedRows::get`].
     ///
     /// # Errors
-    /// As [`IndexedRows::push`].
+    /// Fails as [`IndexedRows::push`] does, and if the file cannot be read back.
     pub(super) fn finish(&mut self) -> Result<()> {
         if self.waiting_rows > 0 {
             let rows = concat_batches(&self.schema, &std::mem::take(&mut self.waiting))?;
@@ -139,10 +140,10 @@ impl IndexedRows {
         Ok(())
     }
 
-    /// Returns rows in the order of the numbers, which may repeat themselves.
+    /// Returns the rows with these row numbers, in this order; a number may occur repeatedly.
     ///
     /// # Errors
-    /// Fails if what is on disk cannot be read.
+    /// Fails if the file cannot be read.
     pub(super) fn get(&self, rows: &[usize]) -> Result<RecordBatch> {
         let chunks =
             rows.chunks(CHUNK).map(|chunk| self.chunk(chunk)).collect::<Result<Vec<_>>>()?;
@@ -163,6 +164,7 @@ impl IndexedRows {
         let indices: Vec<(usize, usize)> = rows.iter().map(at).collect();
         let rows = interleave_record_batch(&batches, &indices)?;
         match self.place {
+            // Uncopied texts would keep the batches read from disk in memory.
             Place::Disk(..) => gather::compacted(&rows),
             _ => Ok(rows),
         }

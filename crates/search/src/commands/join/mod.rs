@@ -1,4 +1,4 @@
-//! `join`: adds the fields of a subsearch's rows with the same keys.
+//! `join`: adds the fields of a subsearch's rows to the rows with the same keys.
 
 mod indexed;
 mod operator;
@@ -87,12 +87,13 @@ struct JoinRows {
     subsearch: Pipeline,
 }
 
-/// What must be the same on both sides.
+/// The fields that must have the same value on both sides.
 #[derive(Debug)]
 enum Keys {
-    /// These fields; none means all that both have.
+    /// Fields with the same name on both sides. If the list is empty, the keys are all fields that
+    /// both sides have.
     Fields(Vec<String>),
-    /// Pairs of fields, and the aliases that all fields get.
+    /// Pairs of a left and a right field, and the aliases that prefix every field of their side.
     Aliased { left: String, right: String, pairs: Vec<(String, String)> },
 }
 
@@ -110,7 +111,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         } else if has_aliases && arguments.keyword("where").is_some() {
             pairs = conditions(arguments)?;
         } else {
-            // Without aliases, `where` is a field like any other.
+            // `where` is a keyword only after both aliases; otherwise it is the name of a field.
             let stop: &[&str] = if has_aliases { &["where"] } else { &[] };
             names.extend(arguments.fields_until(stop)?);
         }
@@ -147,7 +148,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     Ok(Box::new(JoinRows { matching, keys, subsearch }))
 }
 
-/// Reads `L.a=R.a M.b=R.b …` after `where`.
+/// Parses the conditions after `where`, such as `L.a=R.a L.b=R.b`; `and` between them is optional.
 fn conditions(arguments: &mut Arguments<'_>) -> Result<Vec<(Spanned<String>, String)>, Diagnostic> {
     let mut pairs = Vec::new();
     while let Some((one, other)) = arguments.any_option() {
@@ -165,7 +166,7 @@ fn conditions(arguments: &mut Arguments<'_>) -> Result<Vec<(Spanned<String>, Str
     Ok(pairs)
 }
 
-/// Returns the keys without their aliases, the left side's first.
+/// Returns the pairs of key fields without their aliases, each with the left field first.
 fn aliased(
     left: String,
     right: String,
@@ -195,7 +196,7 @@ fn aliased(
     Ok(Keys::Aliased { left, right, pairs })
 }
 
-/// Returns what of the demand has the alias, without it.
+/// Returns the demanded fields of one side: those with the prefix `alias.`, which is removed.
 fn behind(alias: &str, demand: &Demand) -> Demand {
     let strip = |names: &BTreeSet<String>| -> Vec<String> {
         names
@@ -208,7 +209,7 @@ fn behind(alias: &str, demand: &Demand) -> Demand {
 }
 
 impl JoinRows {
-    /// Returns what is needed of one side, `is_left` telling which.
+    /// Returns the fields and the order that the join needs from its left or its right input.
     fn side(&self, after: &Needs, is_left: bool) -> Needs {
         let mut needs = match &self.keys {
             Keys::Fields(names) if names.is_empty() => Needs::everything(),
@@ -219,11 +220,14 @@ impl JoinRows {
                 Needs { fields: behind(alias, &after.fields), order: after.order }.and(keys)
             }
         };
+        // Each row gets the first `max` partners, so the order of the subsearch's rows counts.
         needs.order |= !is_left;
         if self.matching.time.is_some() { needs.and([fields::TIME]) } else { needs }
     }
 
-    /// Returns the keys as they are named on the left and on the right.
+    /// Returns the names of the key columns of the left and of the right input.
+    ///
+    /// Without keys in the search, these are the fields of both sides that do not begin with `_`.
     fn key_names(&self, plan: &Plan, right: &[String]) -> (Vec<String>, Vec<String>) {
         match &self.keys {
             Keys::Fields(names) if names.is_empty() => {

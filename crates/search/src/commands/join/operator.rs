@@ -1,4 +1,4 @@
-//! Rows of the stream joined with rows that are kept.
+//! The operator of `join`: joins streamed rows with the rows of the subsearch, which it holds.
 
 use std::collections::HashMap;
 
@@ -19,38 +19,38 @@ use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::rows::cut::BATCH_ROWS;
 use crate::rows::state::state_of;
 
-/// How rows are matched.
+/// Options that decide which rows are joined and which values are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Matching {
-    /// Whether rows without a partner are kept.
+    /// Whether rows of the stream without a partner are kept.
     pub(super) keeps_all: bool,
-    /// Partners of a row at most; 0 is all.
+    /// The maximum number of partners of a row; 0 means all.
     pub(super) max: usize,
-    /// Whether a partner's value replaces one that is there.
+    /// Whether a partner's value replaces the row's own value of the same field.
     pub(super) overwrites: bool,
-    /// Whether a partner's time counts.
+    /// Which partners are accepted by time; `None` accepts all.
     pub(super) time: Option<Time>,
 }
 
-/// Which partners count by their time; those of the same time always do.
+/// The side of a row's time on which its partners must lie. Equal times are always accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Time {
     Earlier,
     Later,
 }
 
-/// Joins the stream with held rows.
+/// Joins streamed rows (left) with the rows of the subsearch (right).
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Join {
     rows: CarriedRows,
-    /// The names of the keys on the left and on the right.
+    /// The names of the key fields on the left and on the right, in the same order.
     keys: (Vec<String>, Vec<String>),
     matching: Matching,
-    /// The names of the time on the left and on the right.
+    /// The names of the time field on the left and on the right.
     times: (String, String),
 }
 
-/// The held rows by their keys.
+/// The rows of the subsearch, indexed by key.
 #[derive(Debug)]
 struct Held {
     fields: Vec<Field>,
@@ -60,11 +60,11 @@ struct Held {
 }
 
 impl Join {
-    /// Returns the operator. `keys` and `times` are names on the left and on the right; a key on the
-    /// right that has another name than on the left is a field of the result too.
+    /// Returns the operator. `keys` and `times` name fields on the left and on the right. A right
+    /// key whose name differs from its left key's is a field of the result too.
     ///
     /// # Errors
-    /// Fails at a column that SPL has no values of, and if what is on disk cannot be read.
+    /// Fails if a column has a type without an SPL equivalent, or if rows on disk cannot be read.
     pub(super) fn new(
         rows: KeptRows,
         keys: (Vec<String>, Vec<String>),
@@ -76,10 +76,10 @@ impl Join {
 }
 
 impl Held {
-    /// Returns the rows by these keys and this time.
+    /// Reads the rows and indexes them by these key fields; `time` names their time field.
     ///
     /// # Errors
-    /// Fails if there is no room for the rows.
+    /// Fails if the rows fit neither in memory nor on disk.
     fn new(rows: &KeptRows, keys: &[String], time: &String, room: &Room) -> Result<Self> {
         let place = |name: &String| rows.fields.iter().position(|field| field.name == *name);
         let key_places: Vec<Option<usize>> = keys.iter().map(place).collect();
@@ -90,7 +90,8 @@ impl Held {
         let mut times = Vec::with_capacity(rows.len());
         for batch in rows.batches()? {
             let batch = batch?;
-            // Columns have other names here if the search gives its rows an alias.
+            // `rows.fields` may carry an alias that the columns of the batch do not have, so the
+            // columns get the names of `schema`.
             let (columns, count) = (batch.columns().to_vec(), batch.num_rows());
             let batch = gather::of_columns(&schema, columns, count)?;
             let readers = rows::readers(batch.columns())?;
@@ -110,7 +111,7 @@ impl Held {
     }
 }
 
-/// Returns the text by which a key is compared; none if it is absent.
+/// Returns the text that a key is compared by, or `None` if the key has no value.
 fn key_text(value: &Value<'_>) -> Option<String> {
     let members = value.members();
     (!members.is_empty()).then(|| members.join("\n"))
@@ -167,18 +168,18 @@ impl Operator for Join {
     }
 }
 
-/// A row of the batch, and its partner's place among the held rows.
+/// A row of the batch, and the index of its partner among the held rows.
 type Pair = (u32, Option<usize>);
 
 struct Joining {
     output: SchemaRef,
     held: Held,
     keys: Vec<Option<usize>>,
-    /// For each column of the output its place in the held rows.
+    /// For each column of the output, the index of the held field with its name.
     places: Vec<Option<usize>>,
     time: Option<usize>,
     matching: Matching,
-    /// The last batch, and its first row that is not joined yet.
+    /// The latest batch and the index of its first row that is not joined yet.
     pending: Option<(RecordBatch, usize)>,
 }
 
@@ -200,8 +201,9 @@ impl Running for Joining {
 }
 
 impl Joining {
-    /// Returns the next rows of the result: row of the batch, and held row if it has a partner; and
-    /// the row of the batch that comes next.
+    /// Returns the next pairs of the result, and the index of the batch's row to continue with.
+    ///
+    /// A pair without a held row is a row that has no partner and is kept.
     fn pairs(&self, batch: &RecordBatch, from: usize) -> Result<(Vec<Pair>, usize)> {
         let reader = |index: &Option<usize>| {
             index.map(|index| ColumnReader::new(batch.column(index))).transpose()
@@ -210,6 +212,7 @@ impl Joining {
         let time = reader(&self.time)?;
         let mut pairs: Vec<Pair> = Vec::new();
         for row in from..batch.num_rows() {
+            // One row can have many partners, so a batch may give several batches of output.
             if pairs.len() >= BATCH_ROWS {
                 return Ok((pairs, row));
             }
@@ -253,7 +256,7 @@ impl Joining {
         for (field, place) in self.output.fields().iter().zip(&self.places) {
             let own = batch.column_by_name(field.name());
             let Some(place) = place else {
-                // Every column of the output is of the batch or of the held rows.
+                // Every output column that the held rows lack is a column of the batch.
                 if let Some(own) = own {
                     columns.push(take(own, &rows, None)?);
                 }
@@ -262,6 +265,7 @@ impl Joining {
             let reader = own.map(ColumnReader::new).transpose()?;
             let other_reader = ColumnReader::new(partners.column(*place))?;
             let mut builder = ColumnBuilder::new(kind_of(field.data_type()));
+            // `partners` has no rows for pairs without a partner, so it is counted separately.
             let mut next_partner = 0;
             for (row, partner) in pairs {
                 let own = reader.as_ref().map_or(Value::Null, |own| own.value(*row as usize));
@@ -299,7 +303,8 @@ mod tests {
         Rows::from_records(&records)
     }
 
-    /// Joins rows with these keys at time 5; returns key and partner's time of each row.
+    /// Joins rows that have these keys and the time 5; returns the key and the partner's time of
+    /// each row of the result.
     fn join(keys: &[&'static str], matching: Matching) -> Vec<(String, Option<f64>)> {
         let rows = held(&[("a", 9.0), ("b", 1.0), ("a", 2.0), ("a", 5.0)]);
         let names = || vec!["k".to_owned()];

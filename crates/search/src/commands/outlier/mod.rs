@@ -1,4 +1,4 @@
-//! `outlier`: removes or truncates numbers far outside the quartiles.
+//! `outlier`: removes rows with numbers far outside the quartiles, or truncates the numbers.
 
 mod operator;
 
@@ -14,17 +14,17 @@ use crate::lineage::Lineage;
 use crate::operators::Codec;
 use crate::planning::plan::{Needs, Plan};
 
-/// How far outside the quartiles outliers are.
+/// `param`: how many interquartile ranges outside the quartiles an outlier lies.
 pub(super) const PARAM: Argument = Argument::option("param", Takes::Number)
     .default("2.5")
     .doc("How many distances of the quartiles outside.");
 
-/// Whether low numbers count.
+/// `uselower`: whether numbers far below the first quartile are outliers too.
 pub(super) const USELOWER: Argument = Argument::option("uselower", Takes::Bool)
     .default("false")
     .doc("Whether numbers far below the first quartile count too.");
 
-/// Whether truncated numbers are marked.
+/// `mark`: whether truncated numbers get the prefix `000`.
 pub(super) const MARK: Argument = Argument::option("mark", Takes::Bool)
     .default("false")
     .doc("Whether truncated numbers begin with `000`.");
@@ -79,7 +79,7 @@ pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
 pub(super) const CODEC: Codec = Codec::operator::<operator::Outliers>("outliers");
 
-/// `outlier` as it is written; `anomalydetection method=iqr` is the same.
+/// A parsed `outlier`; `anomalydetection method=iqr` is planned as the same command.
 #[derive(Debug)]
 pub(super) struct Outlier {
     fields: Vec<String>,
@@ -90,7 +90,7 @@ pub(super) struct Outlier {
 }
 
 impl Outlier {
-    /// Returns the command over these fields, as the options say; `action` is that option's value.
+    /// Returns the command for these fields; `action` is the value of the option with that name.
     pub(super) fn new(fields: Vec<String>, action: &str, arguments: &mut Arguments<'_>) -> Self {
         let is_removing = matches!(action, "rm" | "remove");
         if is_removing {
@@ -118,7 +118,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 #[async_trait]
 impl Command for Outlier {
     fn needs(&self, after: Needs) -> Needs {
-        // Without a list, a row with an outlier anywhere is removed, whatever is looked at later.
+        // Without a list, an outlier in any field can remove its row, so all fields are needed.
         if self.fields.is_empty() { after.and(["*"]) } else { after.and(&self.fields) }
     }
 
@@ -144,8 +144,8 @@ impl Command for Outlier {
     }
 
     fn trace(&self, lineage: &mut Lineage) {
-        // Other rows decide what is truncated. Without a list, which fields these are shows only in
-        // the rows.
+        // Truncated values depend on all rows. Without a list, the truncated fields are not known
+        // before the search runs, so none are marked.
         if !self.is_removing {
             lineage.measure(self.fields.iter().cloned());
         }

@@ -1,4 +1,4 @@
-//! Numbers far outside the middle half of their column.
+//! The operator of `outlier`: finds numbers far outside the quartiles of their column.
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
@@ -15,33 +15,34 @@ use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::rows::state::state_of;
 use crate::stats::functions::percentiles::interpolated;
 
-/// What happens to an outlier.
+/// The treatment of an outlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum OutlierAction {
     /// Its row is removed.
     Remove,
-    /// It is moved to the fence.
+    /// Its value becomes the bound that it exceeds.
     Truncate {
-        /// Whether moved values begin with `000`.
+        /// Whether truncated values get the prefix `000`.
         is_marked: bool,
     },
 }
 
-/// Finds numbers above the third quartile by more than `factor` times the distance of the quartiles.
+/// Treats numbers as outliers if they exceed the third quartile by more than `factor` times the
+/// interquartile range.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Outliers {
-    /// The columns; values that are no numbers never are outliers.
+    /// The columns to check. Values that are not numbers are never outliers.
     pub(super) columns: Vec<String>,
-    /// How far outside.
+    /// The distance from the quartile, in interquartile ranges.
     #[serde(with = "spilltrail_event::exact")]
     pub(super) factor: f64,
     /// Whether numbers as far below the first quartile are outliers too.
     pub(super) use_lower: bool,
-    /// What happens to them.
+    /// The treatment of the outliers.
     pub(super) action: OutlierAction,
 }
 
-/// Returns the bounds beyond which numbers are outliers; none if there are no numbers.
+/// Returns the bounds beyond which numbers are outliers, or `None` if `numbers` is empty.
 #[must_use]
 pub(crate) fn fences(mut numbers: Vec<f64>, factor: f64, use_lower: bool) -> Option<(f64, f64)> {
     numbers.sort_by(f64::total_cmp);
@@ -90,6 +91,8 @@ impl Operator for Outliers {
 impl Outliers {
     fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
         rows.learn(size_of::<f64>() * rows.count())?;
+        // The fences depend on all numbers of a column, so every row is read before the first is
+        // returned.
         let mut all_fences = Vec::new();
         for name in &self.columns {
             let mut numbers = Vec::new();
@@ -112,7 +115,7 @@ impl Outliers {
         })))
     }
 
-    /// Returns the columns that have numbers, and their fences.
+    /// Returns the columns of the batch that have fences, that is, that have numbers.
     fn fenced<'a>(
         &'a self,
         batch: &'a RecordBatch,

@@ -1,4 +1,4 @@
-//! Extraction with the named groups of a regular expression.
+//! Extraction of fields with the named groups of a regular expression.
 
 use std::borrow::Cow;
 
@@ -11,20 +11,20 @@ use spilltrail_event::Value;
 use crate::operators::RowFunction;
 use crate::rows::state::state_of;
 
-/// A regular expression with named groups, each a field.
+/// A regular expression whose named groups become fields.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "State")]
 pub(super) struct Extract {
     pattern: String,
     regex: Regex,
-    /// Group numbers of each field; alternatives may name a group twice.
+    /// The group numbers of each field: with `(?J)`, several groups may have the same name.
     groups: Vec<Vec<usize>>,
     fields: Vec<String>,
     max_matches: usize,
     has_offsets: bool,
 }
 
-/// What is extracted, as it is written.
+/// The serialized form of [`Extract`].
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
     pattern: String,
@@ -42,7 +42,7 @@ impl TryFrom<State> for Extract {
 }
 
 impl Extract {
-    /// Returns the extraction; `max_matches` of 0 is without limit.
+    /// Returns the extraction. At most `max_matches` matches of a value are used; 0 means all.
     pub(super) fn new(
         pattern: String,
         regex: Regex,
@@ -67,20 +67,22 @@ impl Extract {
         Self { pattern, regex, groups, fields, max_matches, has_offsets }
     }
 
-    /// Returns the fields that it sets: the groups, then the one for offsets if there is one.
+    /// Returns the fields that the extraction sets: those of the groups, then the offset field if
+    /// there is one.
     pub(super) fn fields(&self) -> &[String] {
         &self.fields
     }
 
-    /// Returns true if a single value can give several.
+    /// Returns true if one input value can give several values of a field.
     pub(super) fn is_multiple(&self) -> bool {
         self.max_matches != 1
     }
 
-    /// Returns what each field gets from the values: nothing where no match has the group.
+    /// Returns the values of each field, which has none if no match includes its group.
     fn found<'a>(&self, values: &[Cow<'a, str>]) -> Vec<Vec<Cow<'a, str>>> {
         let mut found: Vec<Vec<Cow<'a, str>>> = vec![Vec::new(); self.fields.len()];
-        // Groups that look ahead may each take the rest of the text.
+        // Groups in lookaheads may overlap, so the extracted texts can be far larger than the input
+        // and their size is limited.
         let mut bytes = 0;
         for value in values {
             let mut left = if self.max_matches == 0 { usize::MAX } else { self.max_matches };
@@ -102,7 +104,7 @@ impl Extract {
         found
     }
 
-    /// Returns `name=first-last&…` for the groups of a match, in characters from 0.
+    /// Returns the positions of a match's groups as `name=first-last&…`, in characters from 0.
     fn offsets(&self, value: &str, groups: &Captures<'_>) -> String {
         let characters = |end: usize| value.get(..end).map_or(0, |before| before.chars().count());
         let places = self.fields.iter().zip(&self.groups).filter_map(|(name, numbers)| {

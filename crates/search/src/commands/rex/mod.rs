@@ -130,7 +130,7 @@ fn extraction(
 #[async_trait]
 impl Command for Rex {
     fn needs(&self, after: Needs) -> Needs {
-        // A row that does not match keeps the values of the groups' fields, so they stay needed.
+        // A row that does not match keeps its values of the extracted fields, so they stay needed.
         after.and([&self.field])
     }
 

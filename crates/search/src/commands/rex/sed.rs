@@ -11,7 +11,7 @@ use spilltrail_event::Value;
 use crate::operators::RowFunction;
 use crate::rows::state::state_of;
 
-/// One `sed` expression.
+/// A parsed `sed` expression.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Script {
@@ -21,9 +21,9 @@ pub(super) struct Script {
 
 #[derive(Debug)]
 enum Edit {
-    /// Replaces the matches with these numbers, counted from 0.
+    /// Replaces the matches whose numbers, counted from 0, are in `matches`.
     Substitute { regex: Regex, replacement: String, matches: Range<usize> },
-    /// Replaces characters one by one.
+    /// Replaces each character that is the first of a pair by the second.
     Translate(Vec<(char, char)>),
 }
 
@@ -36,10 +36,11 @@ impl TryFrom<String> for Script {
 }
 
 impl Script {
-    /// Reads an expression; the character after `s` or `y` is the delimiter.
+    /// Parses an expression; the character after `s` or `y` is the delimiter.
     ///
     /// # Errors
-    /// Fails at anything but one `s` or `y` expression, and at a bad regular expression.
+    /// Fails if the text is not a single `s` or `y` expression, or if the regular expression is
+    /// invalid.
     pub(super) fn parse(text: &Spanned<String>) -> Result<Self, Diagnostic> {
         let malformed = || {
             Diagnostic::error(Code::BAD_ARGUMENT, format!("`{}` is no sed expression", text.value))
@@ -70,7 +71,7 @@ impl Script {
         Ok(Self { text: script.to_owned(), edit })
     }
 
-    /// Returns the text after the edit; none if it stays the same.
+    /// Returns the edited text, or `None` if a substitution replaces no match.
     fn apply(&self, text: &str) -> Option<String> {
         match &self.edit {
             Edit::Substitute { regex, replacement, matches } => {
@@ -102,7 +103,7 @@ impl RowFunction for Script {
     }
 }
 
-/// Splits at delimiters without a backslash; the backslash of an escaped one is taken off.
+/// Splits the text at unescaped delimiters, and removes the backslash before escaped ones.
 fn parts(text: &str, delimiter: char) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut characters = text.chars();
@@ -126,8 +127,10 @@ fn parts(text: &str, delimiter: char) -> Vec<String> {
     parts
 }
 
-/// Reads the flags of `s`: `g` all matches, a number that match, both from that match on, `i`
-/// without case. Returns what stands before the pattern, and the matches.
+/// Parses the flags of `s`; returns the prefix for the pattern and the matches to replace.
+///
+/// `g` replaces all matches, a number only that match, and both together that match and all
+/// later ones. `i` ignores case. Other flags return `None`.
 fn which(flags: &str) -> Option<(&'static str, Range<usize>)> {
     let ignores_case = flags.contains(['i', 'I']);
     let is_global = flags.contains('g');
@@ -143,7 +146,8 @@ fn which(flags: &str) -> Option<(&'static str, Range<usize>)> {
     Some((if ignores_case { "(?i)" } else { "" }, first..end))
 }
 
-/// Replaces `\n` and `\t`, which a replacement may hold; `\1` and `\\` stay for later.
+/// Replaces `\n` and `\t` by a line feed and a tab; other escapes, such as `\1` and `\\`, are
+/// kept, because the replacement of matches interprets them.
 fn controls(text: &str) -> String {
     let mut replaced = String::with_capacity(text.len());
     let mut characters = text.chars();

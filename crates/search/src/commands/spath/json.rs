@@ -1,4 +1,4 @@
-//! Values of JSON documents.
+//! Extraction of values from JSON documents.
 
 use spilltrail_eval::functions::path::{self, Step};
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value as Json};
 
-/// Returns the values that the steps lead to; objects and arrays as compact JSON.
+/// Returns the values at a path; objects and arrays are returned as compact JSON.
 pub(super) fn at_path(document: &str, steps: &[Step]) -> Vec<String> {
     let Ok(json) = serde_json::from_str::<Json>(document) else { return Vec::new() };
     path::find_in_document(&json, steps)
@@ -18,8 +18,11 @@ pub(super) fn at_path(document: &str, steps: &[Step]) -> Vec<String> {
         .collect()
 }
 
-/// Returns the values at the ends of all paths, in order: `a.b` under a key, `a{}` in an array; null
-/// is the text `null`. Of a document that is cut off, those before the cut; of one in error, none.
+/// Returns the scalar values of a document with their paths, in document order.
+///
+/// A path is written `a.b` for a key in an object and `a{}` for an array element. `null` becomes
+/// the text `null`. A document that is cut off has the values before the cut; an invalid document
+/// has none.
 pub(super) fn leaves(document: &str, is_cut: bool) -> Vec<(String, String)> {
     let mut leaves = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_str(document);
@@ -31,7 +34,7 @@ pub(super) fn leaves(document: &str, is_cut: bool) -> Vec<(String, String)> {
     leaves
 }
 
-/// Collects the values below `name`.
+/// Collects the scalar values of the JSON value whose path is `name`.
 struct Walk<'l> {
     name: String,
     leaves: &'l mut Vec<(String, String)>,

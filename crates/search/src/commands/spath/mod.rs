@@ -1,4 +1,4 @@
-//! `spath`: takes values out of JSON and XML.
+//! `spath`: extracts values from JSON and XML.
 
 mod json;
 mod xml;
@@ -22,7 +22,8 @@ use crate::planning::plan::{Needs, Plan};
 use crate::rows::arrow::ColumnReader;
 use crate::rows::state::state_of;
 
-/// Characters that are read where no path is given (limits.conf `[spath] extraction_cutoff`).
+/// Characters of a document that are read if no path is given (limits.conf `[spath]
+/// extraction_cutoff`).
 const CUTOFF: usize = 5000;
 
 static DOC: CommandDoc = CommandDoc {
@@ -76,11 +77,11 @@ pub(super) const CODECS: [Codec; 2] =
 struct Spath {
     input: String,
     target: Option<Target>,
-    /// The field with just the part of `_raw` that is read, where the source can give it.
+    /// The field that has only the part of `_raw` at the path, if the source can provide it.
     part: Option<String>,
 }
 
-/// A path, and the field that gets what is there.
+/// A path, and the field that gets the values at the path.
 #[derive(Debug)]
 struct Target {
     path: Arc<AtPath>,
@@ -148,7 +149,8 @@ impl Command for Spath {
 }
 
 impl Spath {
-    /// Returns the field that is read. Where all fields are wanted, `_raw` is there anyway.
+    /// Returns the field to read. If later commands need all fields, `_raw` is read in any case, so
+    /// reading a part of it saves nothing.
     fn input(&self, after: &Needs) -> &str {
         match &self.part {
             Some(part) if !after.fields.is_open() => part,
@@ -156,8 +158,10 @@ impl Spath {
         }
     }
 
-    /// Runs the rows now, because only they tell which fields there will be. The rows are held, what
-    /// is in their documents is not: it is read once more as the rows go by.
+    /// Plans `spath` without a path where all fields of the documents are wanted.
+    ///
+    /// Runs the plan so far, because the names of the new fields are known only from the documents.
+    /// The rows are kept, but the values are not: they are extracted again when the rows are read.
     async fn everything(&self, plan: Plan, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let refused = |error| stage.refused(error);
         let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
@@ -181,12 +185,12 @@ impl Spath {
     }
 }
 
-/// Returns false for the fields that a document may not replace.
+/// Returns false for `_time` and `_raw`, which values of a document must not replace.
 fn may_be_set(name: &str) -> bool {
     name != TIME && name != RAW
 }
 
-/// Returns every value of the documents by name, in order of first appearance.
+/// Returns all values of the documents by path, in the order in which the paths first occur.
 fn every_value(documents: &Value<'_>) -> IndexMap<String, Vec<String>> {
     let mut values: IndexMap<String, Vec<String>> = IndexMap::new();
     for document in documents.members() {
@@ -197,8 +201,8 @@ fn every_value(documents: &Value<'_>) -> IndexMap<String, Vec<String>> {
     values
 }
 
-/// Returns the values at the ends of a document's paths, of its first [`CUTOFF`] characters. A
-/// document in error has none.
+/// Returns the scalar values in the first [`CUTOFF`] characters of a document, with their paths.
+/// An invalid document has none.
 fn leaves(document: &str) -> Vec<(String, String)> {
     let cut = document.char_indices().nth(CUTOFF).map(|(at, _)| at);
     let text = document.get(..cut.unwrap_or(document.len())).unwrap_or_default();
@@ -252,7 +256,7 @@ impl RowFunction for AtPath {
     }
 }
 
-/// Sets the fields that are wanted and that the document has.
+/// Sets those of the needed fields that the document has values for.
 #[derive(Debug, Serialize, Deserialize)]
 struct DemandedFields {
     names: Vec<String>,

@@ -1,24 +1,25 @@
-//! Values of XML documents: elements, attributes, texts; no namespaces, no document types.
+//! Extraction of values from XML documents: elements, attributes and texts. Namespaces and document
+//! types are not interpreted.
 
 use spilltrail_eval::functions::path::Step;
 use std::ops::Range;
 
-/// Elements within elements, at most.
+/// The maximum depth of nested elements; a deeper document is not well-formed here.
 const MAX_DEPTH: usize = 128;
 
-/// An element; the first of a document is the document itself.
+/// An element. The first element of a list is the document itself.
 #[derive(Debug, Default)]
 struct Element {
     name: String,
     attributes: Vec<(String, String)>,
     children: Vec<usize>,
-    /// What is between its tags.
+    /// The byte range between its tags.
     inner: Range<usize>,
     is_closed: bool,
 }
 
-/// Returns the values that the steps lead to: the text of an element, its inner XML if it has
-/// elements, or an attribute. Indices count from 1, as Splunk has them for XML.
+/// Returns the values at a path: the text of an element, its inner XML if it has child elements,
+/// or an attribute. Indices count from 1, as in Splunk for XML.
 pub(super) fn at_path(document: &str, steps: &[Step]) -> Vec<String> {
     let (elements, true) = read(document) else { return Vec::new() };
     let mut found = vec![0];
@@ -28,7 +29,7 @@ pub(super) fn at_path(document: &str, steps: &[Step]) -> Vec<String> {
                 if let Some(attribute) = attribute_name(key) {
                     return attributes(&elements, &found, attribute);
                 }
-                // An index belongs to the key before it and counts within each parent.
+                // An index applies to the preceding key and is counted within each parent.
                 let index = match steps.get(number + 1) {
                     Some(Step::Index(index)) => Some(*index),
                     _ => None,
@@ -69,8 +70,10 @@ fn content(document: &str, element: &Element) -> String {
     if element.children.is_empty() { text(inner) } else { inner.trim().to_owned() }
 }
 
-/// Returns the values at the ends of all paths: texts of elements without elements, and attributes as
-/// `path{@name}`. Of a document that is cut off, those before the cut; of one in error, none.
+/// Returns the texts of elements without child elements, and all attributes, with their paths.
+///
+/// The path of an attribute is written `path{@name}`. A document that is cut off has the values
+/// before the cut; a document that is not well-formed has none.
 pub(super) fn leaves(document: &str, is_cut: bool) -> Vec<(String, String)> {
     let (elements, is_whole) = read(document);
     if !is_whole && !is_cut {
@@ -78,7 +81,7 @@ pub(super) fn leaves(document: &str, is_cut: bool) -> Vec<(String, String)> {
     }
     let mut leaves = Vec::new();
     let mut names = vec![String::new(); elements.len()];
-    // Children come after their parents, in the order of the document.
+    // Elements are in document order, so a parent's path is known before its children's.
     for (number, element) in elements.iter().enumerate() {
         let name = names[number].clone();
         for (attribute, value) in &element.attributes {
@@ -98,7 +101,7 @@ pub(super) fn leaves(document: &str, is_cut: bool) -> Vec<(String, String)> {
     leaves
 }
 
-/// Reads a document as far as it is well-formed; returns its elements and whether it is so to its end.
+/// Parses a document as far as it is well-formed; returns the elements, and whether all of it is.
 fn read(document: &str) -> (Vec<Element>, bool) {
     let mut elements = vec![Element::default()];
     let mut open = vec![0];
@@ -113,7 +116,8 @@ fn read(document: &str) -> (Vec<Element>, bool) {
     (elements, is_whole)
 }
 
-/// Reads what begins with the `<` at `start` and returns where it ends.
+/// Parses the tag, comment or other markup whose `<` is at `start`; returns the offset after its
+/// end, or `None` if it is not well-formed.
 fn tag(
     document: &str,
     start: usize,
@@ -121,6 +125,7 @@ fn tag(
     open: &mut Vec<usize>,
 ) -> Option<usize> {
     let rest = document.get(start..)?;
+    // Comments, CDATA, processing instructions and document types contain no elements.
     for (begin, end) in [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>"), ("<!", ">")] {
         if let Some(inside) = rest.strip_prefix(begin) {
             return Some(start + begin.len() + inside.find(end)? + end.len());
@@ -162,7 +167,7 @@ fn tag(
     Some(next)
 }
 
-/// Returns where the `>` of a tag is; one in quotes is none.
+/// Returns the offset of the `>` that ends a tag, skipping any in quotes.
 fn tag_end(tag: &str) -> Option<usize> {
     let mut quote = None;
     for (at, c) in tag.char_indices() {
@@ -190,7 +195,8 @@ fn read_attributes(text: &str) -> Option<Vec<(String, String)>> {
     Some(attributes)
 }
 
-/// Returns the text of an element without elements: comments left out, entities replaced.
+/// Returns the text of an element without child elements: comments are removed and entities are
+/// replaced.
 fn text(inner: &str) -> String {
     let mut result = String::new();
     let mut rest = inner;

@@ -74,7 +74,7 @@ pub(super) const CODEC: Codec = Codec::operator::<operator::CountPresent>("count
 struct Stats {
     arguments: StatsArguments,
     grouping: Grouping,
-    /// What a later `nomv` joins the values of a statistic by.
+    /// The text that a later `nomv` puts between the values of a statistic.
     delimiter: Option<String>,
     whole: Whole,
 }
@@ -146,8 +146,10 @@ impl Command for Stats {
     }
 }
 
-/// Plans the aggregation of prepared aggregates: rows without a BY field dropped, multivalue BY
-/// fields spread, rows sorted by the BY fields.
+/// Plans the aggregation of prepared aggregates.
+///
+/// Rows that lack a BY field are dropped, a row with a multivalue BY field counts for each of its
+/// values, and the results are sorted by the BY fields.
 ///
 /// # Errors
 /// Fails if DataFusion refuses the plan.
@@ -159,12 +161,12 @@ pub(super) fn grouped(
 ) -> Result<Plan, Diagnostic> {
     let refused = |error| stage.refused(error);
     let Preparation { plan, aggregates } = preparation;
-    // A field that is named twice groups once.
+    // A BY field that is named twice is grouped by only once.
     let distinct: IndexSet<String> = by.iter().cloned().collect();
     let by: &[String] = &Vec::from_iter(distinct);
     let results: Vec<Field> =
         aggregates.iter().map(|aggregate| Field::new(&aggregate.output, aggregate.kind)).collect();
-    // A field may be grouped by and aggregated at once, so the keys are columns of their own.
+    // A field may be both grouped by and aggregated, so the keys are separate columns.
     let keys: Vec<String> = (0..by.len()).map(|index| format!("\u{2}{index}")).collect();
     let values = taken(&aggregates);
     let mut plan = prepared_columns(plan, by, &keys, &values).map_err(refused)?;
@@ -176,7 +178,8 @@ pub(super) fn grouped(
     let mut product: Vec<String> = keys.iter().filter(is_multi).cloned().collect();
     for key in &keys {
         if plan.kind(key) == Some(Kind::Multi) {
-            // The first one sees all members that a row has, and refuses it if they are too many.
+            // Only the first expansion sees all values of a row, so it alone checks `product`
+            // and refuses a row with too many combinations.
             let product = std::mem::take(&mut product);
             let expand = Expand { column: key.clone(), whole, limit: 0, product };
             plan = plan.operator(Arc::new(expand)).within_limits().map_err(refused)?;
@@ -187,7 +190,7 @@ pub(super) fn grouped(
     let keeps_values = aggregates.iter().any(udaf::may_keep_values);
     let unpack = Unpack { keys: named.collect(), results, keeps_values };
     let mut plan = if by.is_empty() && aggregates.is_empty() {
-        // A wildcard that covers no field asks for nothing.
+        // Every aggregate had a wildcard that matches no field, so the result has no row.
         plan.limit(0).and_then(|plan| plan.project(Vec::new())).map_err(refused)?
     } else {
         aggregated(plan, &aggregates, &values, unpack).map_err(refused)?
@@ -196,7 +199,7 @@ pub(super) fn grouped(
     if by.is_empty() { Ok(plan) } else { order::by_fields(plan, by).map_err(refused) }
 }
 
-/// Returns the names of the columns that aggregates take, each once.
+/// Returns the names of the columns that the aggregates read, without duplicates.
 fn taken(aggregates: &[PlannedAggregate]) -> Vec<String> {
     let inputs = aggregates.iter().filter_map(|aggregate| aggregate.input.clone());
     let mut names: IndexSet<String> = inputs.collect();
@@ -206,7 +209,8 @@ fn taken(aggregates: &[PlannedAggregate]) -> Vec<String> {
     names.into_iter().collect()
 }
 
-/// Leaves the columns that an aggregation reads: copies of the BY fields as `keys`, then `values`.
+/// Reduces a plan to the columns that an aggregation reads: the BY fields, renamed to `keys`, and
+/// then `values`. Columns that the plan lacks are null.
 fn prepared_columns(
     plan: Plan,
     by: &[String],
@@ -229,7 +233,7 @@ fn prepared_columns(
     if columns.is_empty() { Ok(plan) } else { plan.project(columns) }
 }
 
-/// Plans the aggregation of columns that are in the order of [`prepared_columns`].
+/// Plans the aggregation of columns in the order that [`prepared_columns`] gives them.
 fn aggregated(
     plan: Plan,
     aggregates: &[PlannedAggregate],
@@ -239,7 +243,8 @@ fn aggregated(
     let keys = unpack.keys.len();
     let columns: Vec<Field> = plan.fields().map(|(name, kind)| Field::new(name, kind)).collect();
     let mut input = plan.logical().clone();
-    // Without both, `columns` are whatever the rows have, and only the rows count.
+    // Without keys and values, `prepared_columns` keeps the plan's columns and only rows are
+    // counted, so no column is packed.
     if keys > 0 || !values.is_empty() {
         let pack = Pack { keys };
         let schema = pack.schema(&columns);

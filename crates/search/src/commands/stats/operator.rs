@@ -1,4 +1,4 @@
-//! Counts which columns have values, on the way; the rows go through unchanged.
+//! An operator that counts values per column for the search's metrics and returns rows unchanged.
 
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -13,12 +13,12 @@ use crate::operators::{Operator, Running};
 use crate::rows::arrow::ColumnReader;
 use crate::rows::state::state_of;
 
-/// Notes how many rows came through, and in how many each column had a value.
+/// Counts the rows that pass, and for each column the rows that have a value.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CountPresent {
-    /// The columns.
+    /// The names of the columns to count.
     pub(super) columns: Vec<String>,
-    /// The fields that they have the values of.
+    /// The fields that the columns are copies of, in the same order; metrics use these names.
     pub(super) fields: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ struct Counting {
     output: SchemaRef,
     indices: Vec<usize>,
     rows: Count,
-    /// For each column its field, and the rows that have a value.
+    /// For each column, its field and the number of rows that have a value.
     present: Vec<(String, Count)>,
 }
 
@@ -80,7 +80,7 @@ impl Running for Counting {
     }
 }
 
-/// Returns how many rows of a column have a value; an empty list is none.
+/// Returns how many rows of a column have a value; an empty list is not a value.
 fn present(column: &ArrayRef) -> Result<usize> {
     let rows = column.len();
     if !matches!(column.data_type(), DataType::List(_) | DataType::Null) {

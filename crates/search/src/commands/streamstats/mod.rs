@@ -1,4 +1,4 @@
-//! `streamstats`: running statistics, row by row.
+//! `streamstats`: adds running statistics to each row.
 
 mod operator;
 mod window;
@@ -34,7 +34,7 @@ static DOC: CommandDoc = CommandDoc {
         Argument::option("current", Takes::Bool)
             .default("true")
             .doc("Whether the row itself counts."),
-        // Splunk's default limit holds, because each row costs as much as its window.
+        // The maximum is Splunk's default limit: the cost of a row grows with its window.
         Argument::option("window", Takes::Count)
             .default("0")
             .between(0, MAX_WINDOW as u64)
@@ -106,7 +106,7 @@ struct StreamStats {
     options: Options,
 }
 
-/// The options.
+/// The options of `streamstats`.
 #[derive(Debug)]
 struct Options {
     grouping: Grouping,
@@ -154,7 +154,8 @@ fn window(arguments: &mut Arguments<'_>) -> Window {
     Window::Rows { count, is_global: arguments.value("global") }
 }
 
-/// Returns the length of a time window; a span of a calendar's units is reported.
+/// Returns the length of a time window in seconds. Reports a span of months, quarters or years,
+/// whose length varies.
 fn seconds(span: &Spanned<time::Span>, arguments: &mut Arguments<'_>) -> f64 {
     if matches!(span.value.unit, Unit::Month | Unit::Quarter | Unit::Year) {
         let message = "expected a span of seconds to weeks for `time_window`";
@@ -168,7 +169,7 @@ fn seconds(span: &Spanned<time::Span>, arguments: &mut Arguments<'_>) -> f64 {
 }
 
 impl StreamStats {
-    /// Compiles the conditions; the one for after a row sees its results.
+    /// Compiles the reset conditions. The condition checked after a row can read the row's results.
     fn resets(
         &self,
         plan: &Plan,

@@ -1,4 +1,4 @@
-//! Running statistics: each row gets those of the rows up to it.
+//! The operator of `streamstats`: adds to each row the statistics of the rows up to it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,46 +24,49 @@ use crate::rows::state::state_of;
 use crate::stats::groups::feed;
 use crate::stats::{PlannedAggregate, Statistic};
 
-/// Which rows count beside the current one.
+/// The rows that count for the results of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) enum Window {
-    /// All so far.
+    /// All rows so far.
     All,
-    /// The last ones, the current one included if it counts.
+    /// The most recent rows, including the current one if `with_current` is set.
     Rows {
-        /// How many.
+        /// The number of rows.
         count: usize,
-        /// Whether they are counted over all groups, or in each group by itself.
+        /// Whether the window holds rows of all groups; else each group has a window of its own.
         is_global: bool,
     },
-    /// Those less than so many seconds away; the rows must be in order of time.
+    /// Rows less than this many seconds away from the current one. The rows must be sorted by
+    /// time, in either direction.
     Seconds(#[serde(with = "spilltrail_event::exact")] f64),
 }
 
-/// When everything so far is forgotten.
+/// The conditions under which all rows so far are forgotten.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Resets {
     /// Before a row whose BY fields differ from those of the row before.
     pub(super) on_change: bool,
     /// Before a row for which this holds.
     pub(super) before: Option<CarriedExpression>,
-    /// After a row for which this holds; it sees the results of the row.
+    /// After a row for which this holds; the condition can read the results of the row.
     pub(super) after: Option<CarriedExpression>,
 }
 
-/// Computes running aggregates. A row without one of the BY fields gets nothing and does not count;
-/// one with a multivalue counts for each member and gets what the first member's group has.
+/// Computes running aggregates.
+///
+/// A row that lacks a BY field gets no results and does not count. A row with a multivalue BY field
+/// counts for each of its values, and gets the results of the first value's group.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct StreamStatistics {
-    /// The aggregates.
+    /// The aggregates to compute.
     pub(super) aggregates: Vec<PlannedAggregate>,
     /// The BY fields.
     pub(super) by: Vec<String>,
-    /// Which rows count.
+    /// The rows that count.
     pub(super) window: Window,
-    /// Whether the current row counts.
+    /// Whether the current row counts for its own results.
     pub(super) with_current: bool,
-    /// When everything is forgotten.
+    /// The conditions under which all rows so far are forgotten.
     pub(super) resets: Resets,
 }
 
@@ -112,14 +115,14 @@ impl Operator for StreamStatistics {
 }
 
 impl StreamStatistics {
-    /// Returns whether the results of a row depend on rows of its own groups only.
+    /// Returns whether the results of a row depend only on rows of its own groups.
     fn is_by_key(&self) -> bool {
         let resets = &self.resets;
         let is_reset = resets.on_change || resets.before.is_some() || resets.after.is_some();
         !is_reset && !matches!(self.window, Window::Rows { is_global: true, .. })
     }
 
-    /// Returns what each aggregate takes of a row.
+    /// Returns the value of a row that each aggregate reads.
     fn values(&self, inputs: &Inputs, row: usize) -> Vec<Value<'static>> {
         (0..self.aggregates.len()).map(|index| inputs.value(index, row).into_owned()).collect()
     }
@@ -129,7 +132,7 @@ impl StreamStatistics {
         aggregates.map(|aggregate| ColumnBuilder::new(aggregate.kind)).collect()
     }
 
-    /// Returns the batch with the columns of results.
+    /// Returns the batch with the result columns added, or replaced if it has them already.
     fn with_results(
         &self,
         batch: &RecordBatch,
@@ -143,7 +146,7 @@ impl StreamStatistics {
     }
 }
 
-/// Statistics of groups that have nothing to do with each other.
+/// Running statistics of independent groups, which can be computed group by group.
 struct Grouped {
     operator: Arc<StreamStatistics>,
     output: SchemaRef,
@@ -164,7 +167,7 @@ impl KeyedWork for Grouped {
     fn entries(&mut self, batch: &RecordBatch) -> Result<Vec<KeyedRow>> {
         let readers = key::readers(batch, &self.operator.by)?;
         let entries = by_key::entries_of_groups(&readers, batch.num_rows())?;
-        // Here, because rows are taken key by key once some had to wait.
+        // Times are checked here because `take` gets rows that waited on disk out of order.
         if let Window::Seconds(_) = self.operator.window {
             let times = gather::reader(batch, fields::TIME)?;
             for entry in entries.iter().filter(|entry| entry.is_own && entry.key.is_some()) {
@@ -207,10 +210,10 @@ impl KeyedWork for Grouped {
     }
 }
 
-/// Sees to it that times only go up, or only down.
+/// Checks that times never change direction: they must only ascend or only descend.
 #[derive(Debug, Default)]
 struct TimeOrder {
-    /// 1 if times ascend, -1 if they descend, 0 as long as they are equal.
+    /// 1 if times ascend, -1 if they descend, 0 while all have been equal.
     direction: f64,
     last: Option<f64>,
 }
@@ -234,7 +237,8 @@ impl TimeOrder {
     }
 }
 
-/// Statistics whose groups depend on each other: all are reset together, or share a window.
+/// Running statistics of groups that depend on each other, because they are reset together or
+/// share a window.
 struct Streaming {
     operator: Arc<StreamStatistics>,
     output: SchemaRef,
@@ -254,8 +258,8 @@ impl Running for Streaming {
         let after = operator.resets.after.as_ref();
         let after = after.map(|c| Condition::new(c, &batch, &operator.aggregates)).transpose()?;
         let mut columns = operator.columns();
-        // A value that a condition may not build is null, and whatever that means to the condition must
-        // not be taken for an answer.
+        // In a condition, a value that exceeds a limit becomes null. `watch` returns an error then,
+        // because the result of the condition would be wrong.
         let mut rows = 0..batch.num_rows();
         limits::watch(|| {
             rows.try_for_each(|row| -> Result<()> {
@@ -305,20 +309,20 @@ impl Streaming {
     }
 }
 
-/// What is known of the rows so far: running statistics, or windows.
+/// The state of the rows so far: running statistics or windows, by group.
 #[derive(Debug, Default)]
 struct History {
     running: HashMap<Vec<u8>, Vec<Box<dyn Statistic>>>,
     windows: HashMap<Vec<u8>, WindowOfRows>,
-    /// The bytes of all of it.
+    /// The estimated size of all of it in bytes.
     held: usize,
 }
 
-/// Bytes of a statistic besides what it holds itself.
+/// Estimated bytes of a statistic in addition to the size that it reports itself.
 const STATISTIC: usize = 64;
 
 impl History {
-    /// Counts a row and returns its results: those of the group `own`.
+    /// Counts a row and returns the results of the group `own`.
     fn add(
         &mut self,
         operator: &StreamStatistics,
@@ -345,6 +349,7 @@ impl History {
             }
             window.shrink(operator.window, time);
             results.get_or_insert_with(|| window.results(&operator.aggregates, own));
+            // A row that does not count for itself is added after its results are read.
             if !operator.with_current {
                 window.push(&entry, &operator.aggregates);
             }
@@ -391,7 +396,8 @@ impl History {
     }
 }
 
-/// A condition over the columns of a batch and the results of a row.
+/// A condition that reads columns of a batch and results of a row. Results hide columns with the
+/// same name.
 struct Condition<'a> {
     expression: &'a Expression,
     slots: Vec<Slot>,
@@ -471,7 +477,8 @@ mod tests {
         }
     }
 
-    /// Adds rows of (group, time) whose numbers are 1, 2, 4, 8 …; a sum shows which rows counted.
+    /// Adds rows of (group, time) with the numbers 1, 2, 4, 8 …, so that a sum shows which rows
+    /// counted; returns the sums.
     fn sums(window: Window, with_current: bool, rows: &[(u8, f64)]) -> Vec<Option<f64>> {
         let operator = operator(window, with_current);
         let mut state = History::default();

@@ -1,8 +1,9 @@
-//! The rows of a window that moves on with the stream, and the statistics of its groups.
+//! The rows of a window that moves with the stream, and the statistics of its groups.
 //!
-//! A row that leaves is taken back from the statistics that can forget it exactly. One that cannot is
-//! made anew from the rows of the window when it is asked for, so that a result never depends on how
-//! the window came to be.
+//! When a row leaves the window, it is subtracted from the statistics that can forget it exactly.
+//! A statistic that cannot is discarded, and computed again from the rows of the window when its
+//! value is needed. A result therefore depends only on the rows of the window, never on earlier
+//! ones.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,17 +14,17 @@ use super::operator::Window;
 use crate::stats::groups::{feed, forget};
 use crate::stats::{PlannedAggregate, Statistic};
 
-/// Rows that a window holds at most (limits.conf, `[stats] max_stream_window`).
+/// The maximum number of rows in a window (limits.conf, `[stats] max_stream_window`).
 pub(crate) const MAX_WINDOW: usize = 10_000;
 
-/// A row as far as it counts.
+/// The parts of a row that statistics need.
 #[derive(Debug)]
 pub(super) struct Counted {
-    /// The groups that it belongs to.
+    /// The keys of the groups that the row belongs to: several if a BY field is a multivalue.
     pub(super) groups: Vec<Vec<u8>>,
-    /// What each aggregate takes.
+    /// The value that each aggregate reads.
     pub(super) values: Vec<Value<'static>>,
-    /// Its `_time`.
+    /// The `_time` of the row.
     pub(super) time: Option<f64>,
 }
 
@@ -39,21 +40,21 @@ impl Counted {
     }
 }
 
-/// A window's rows.
+/// The rows of a window, with the statistics of their groups.
 #[derive(Debug)]
 pub(super) struct WindowOfRows {
-    /// The only group whose rows are here; none if those of all groups are.
+    /// The group whose rows the window holds; `None` if it holds the rows of all groups.
     group: Option<Vec<u8>>,
     rows: VecDeque<Arc<Counted>>,
     groups: HashMap<Vec<u8>, GroupInWindow>,
     held: usize,
 }
 
-/// The statistics of a group's rows in the window.
+/// The statistics of one group over its rows in the window.
 #[derive(Debug)]
 struct GroupInWindow {
     rows: usize,
-    /// One for each aggregate; none where it could not forget a row.
+    /// One for each aggregate; `None` if it could not forget a row and is not computed again yet.
     statistics: Vec<Option<Box<dyn Statistic>>>,
 }
 
@@ -62,7 +63,7 @@ impl WindowOfRows {
         Self { group, rows: VecDeque::new(), groups: HashMap::new(), held: 0 }
     }
 
-    /// Counts a row.
+    /// Adds a row to the window and to the statistics of its groups.
     pub(super) fn push(&mut self, row: &Arc<Counted>, aggregates: &[PlannedAggregate]) {
         for group in groups_of(self.group.as_ref(), row) {
             let known = self.groups.entry(group.clone()).or_insert_with(|| GroupInWindow {
@@ -80,7 +81,7 @@ impl WindowOfRows {
         self.rows.push_back(row.clone());
     }
 
-    /// Drops the rows that there is no room for, or that are too far from the current time.
+    /// Drops the oldest rows while there are too many, or while they are too far from `now`.
     pub(super) fn shrink(&mut self, window: Window, now: Option<f64>) {
         let limit = match window {
             Window::Rows { count, .. } => count,
@@ -113,7 +114,7 @@ impl WindowOfRows {
         }
     }
 
-    /// Returns the statistics of a group.
+    /// Returns the results of a group; discarded statistics are computed again.
     pub(super) fn results(
         &mut self,
         aggregates: &[PlannedAggregate],
@@ -138,7 +139,7 @@ impl WindowOfRows {
             .collect()
     }
 
-    /// Returns the bytes held, about.
+    /// Returns the estimated size in bytes.
     pub(super) fn held(&self) -> usize {
         let statistics = self.groups.iter().map(|(key, group)| {
             let held = group.statistics.iter().flatten().map(|statistic| statistic.held() + 64);
@@ -148,7 +149,8 @@ impl WindowOfRows {
     }
 }
 
-/// Returns the groups of a row that are counted in a window, each once.
+/// Returns the groups of a row that a window counts, without duplicates: only the group `only`, or
+/// all groups of the row if that is `None`.
 fn groups_of<'a>(only: Option<&'a Vec<u8>>, row: &'a Counted) -> impl Iterator<Item = &'a Vec<u8>> {
     let all =
         row.groups.iter().enumerate().filter(|(at, group)| !row.groups[..*at].contains(group));
@@ -163,7 +165,8 @@ mod tests {
     use super::*;
     use crate::stats::FUNCTIONS;
 
-    /// Values that come and go: integers, fractions, text, equal ones, infinities, none.
+    /// Values that enter and leave the window: integers, fractions, texts, equal values, an
+    /// infinity and an absent value.
     const VALUES: &[Option<&str>] = &[
         Some("5"),
         Some("3"),

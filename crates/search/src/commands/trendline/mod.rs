@@ -1,4 +1,4 @@
-//! `trendline`: moving averages.
+//! `trendline`: adds moving averages of fields.
 
 mod operator;
 

@@ -1,4 +1,4 @@
-//! Moving averages, row by row.
+//! The operator of `trendline`: computes moving averages row by row.
 
 use std::collections::VecDeque;
 
@@ -13,32 +13,32 @@ use crate::operators::{Operator, Running, gather};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::rows::state::state_of;
 
-/// How the numbers of a window are weighed.
+/// The kind of a moving average: how the numbers of its window are weighted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum TrendKind {
-    /// All alike.
+    /// All numbers have the same weight.
     Simple,
-    /// The oldest 1, the next 2, and so on.
+    /// The oldest number has the weight 1, the next one 2, and so on.
     Weighted,
-    /// The newest by 2 / (period + 1), the average before it by the rest; it begins with the first
-    /// number.
+    /// The newest number has the weight 2 / (period + 1), and the previous average has the rest.
+    /// The first number starts the average.
     Exponential,
 }
 
-/// A moving average.
+/// A moving average of a column.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Trend {
-    /// The column.
+    /// The column to average.
     pub(super) column: String,
     /// The column that gets the average.
     pub(super) output: String,
-    /// How it is weighed.
+    /// The kind of average.
     pub(super) kind: TrendKind,
-    /// How many numbers; a row gets nothing before so many have come.
+    /// The number of values in the window. Rows get no average before this many have been read.
     pub(super) period: usize,
 }
 
-/// Adds moving averages; a row without a number does not count and gets nothing.
+/// Adds moving averages. A row whose column has no number gets no average and does not count.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Trends(pub Vec<Trend>);
 
@@ -93,7 +93,7 @@ impl Running for Trending {
     }
 }
 
-/// A moving average at work.
+/// The state of a moving average.
 #[derive(Debug)]
 struct Average {
     kind: TrendKind,
@@ -107,7 +107,7 @@ impl Average {
         Self { kind, period, window: VecDeque::new(), exponential: None }
     }
 
-    /// Takes the next number; returns the average once there are enough.
+    /// Adds the next number; returns the average, or `None` while there are too few numbers.
     #[expect(clippy::cast_precision_loss, reason = "periods are small")]
     fn add(&mut self, number: f64) -> Option<f64> {
         self.window.push_back(number);
