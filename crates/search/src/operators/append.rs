@@ -1,4 +1,4 @@
-//! Rows that are kept, after the rows of the stream.
+//! Appends kept rows to the rows of a stream.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -12,15 +12,17 @@ use super::{CarriedRows, Operator, Running};
 use crate::rows::arrow::{ColumnBuilder, ColumnReader, kind_of};
 use crate::rows::state::state_of;
 
-/// Gives the rows of the stream, then `rows`.
+/// Returns the rows of the stream, then `rows`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Append {
     pub(crate) rows: CarriedRows,
-    /// The columns of both.
+    /// The output columns: those of the stream and those of `rows`.
     pub(crate) fields: Vec<Field>,
 }
 
-/// Returns the batch with exactly the columns of `schema`, each as wide as it is there.
+/// Returns the batch with exactly the columns and column types of `schema`.
+///
+/// A column that the batch does not have is absent in every row.
 fn widened(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let mut columns = Vec::with_capacity(schema.fields().len());
     let own_schema = batch.schema();
@@ -66,7 +68,7 @@ impl Operator for Append {
 
 struct Appending {
     output: SchemaRef,
-    /// `None` once they are being given.
+    /// The rows to append; `None` once `left` reads them.
     rows: Option<CarriedRows>,
     left: Given,
 }

@@ -1,12 +1,14 @@
-//! Work that waits for a disk, where tasks run.
+//! Runs work that waits for a disk on a thread that also runs async tasks.
 //!
-//! `source::blocking` is the same function: neither crate may use the other, and the crates that both
-//! use do without tokio.
+//! `source::blocking` is a copy of this function: neither crate may depend on the other, and the
+//! crates that both depend on do not use tokio.
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// Does work that may wait for a disk. On a runtime of several threads, another thread goes on with the
-/// tasks of this one meanwhile; elsewhere the thread is the caller's own, and nobody waits for it.
+/// Runs work that may wait for a disk, and returns its result.
+///
+/// On a multi-threaded runtime, another thread takes over this thread's tasks in the meantime.
+/// Elsewhere the work just runs: the thread belongs to the caller, and no other task needs it.
 pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
     match flavor {
@@ -30,7 +32,7 @@ mod tests {
         assert_eq!(several.block_on(async { blocking(|| 3) }), 3);
         let (sender, waiting) = std::sync::mpsc::channel();
         let other = several.spawn(async move {
-            // Another task of the only thread ends this wait.
+            // Another task of the only worker thread ends this wait.
             blocking(|| waiting.recv().unwrap())
         });
         several.spawn(async move { sender.send(4).unwrap() });

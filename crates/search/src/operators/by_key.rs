@@ -1,10 +1,12 @@
-//! Operators that know something of each key: how often it came, the statistics of its group.
+//! Operators that keep state for each key, such as its number of rows or its group's statistics.
 //!
-//! There may be more keys than memory holds. Then those that came first stay, and go on as before. Rows
-//! of other keys wait on disk, in partitions by the hash of the key, and each partition is done by itself
-//! when all rows have come, in the same way: it may have too many keys, too, and is partitioned again.
+//! If memory cannot hold the state of all keys, the keys seen so far stay in memory, and their rows
+//! are processed as before. Rows of other keys are written to disk, partitioned by the key's hash.
+//! After the last row, each partition is processed separately in the same way; if it has too many
+//! keys, it is partitioned again.
 //!
-//! The rows of all parts are put in order again by their numbers, so that nobody sees any of this.
+//! The rows of all partitions are then merged by their serial numbers, so the output has the same
+//! order as without partitions.
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -25,62 +27,69 @@ use super::{Running, key};
 use crate::rows::arrow::ColumnReader;
 use crate::rows::cut::BATCH_ROWS;
 
-/// Partitions of one level.
+/// The number of partitions per level.
 const PARTITIONS: usize = 16;
 
-/// Levels of partitions; what is still too large at the last one must fit into memory.
+/// The maximum number of levels of partitions; a partition of the last level must fit into memory.
 const LEVELS: usize = 6;
 
-/// The part of the limit that is kept of keys before others wait on disk.
+/// New keys are written to disk once the state takes more than the memory limit divided by this.
 const PART: usize = 4;
 
-/// The column that rows are numbered in, the last one of every batch.
+/// The column of serial numbers, which is the last column of every batch.
 const SERIAL: &str = "\u{4}serial";
 
-/// A row, and one of the keys that it counts for.
+/// A row with one of its keys.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyedRow {
     pub(crate) row: u32,
-    /// `None` if the row has no key, and counts for none.
+    /// The key; `None` if the row has no key and counts for no group.
     pub(crate) key: Option<Vec<u8>>,
-    /// How many times it counts.
+    /// How many times the row counts for the key.
     pub(crate) times: u32,
-    /// Whether it is by this key that the row gets its result: true once for each row.
+    /// True if this key determines the row's result; exactly one entry of each row has it set.
     pub(crate) is_own: bool,
 }
 
-/// What an operator does with the rows of keys. What a row gets depends on rows of the same key only, unless
-/// [`KeyedWork::may_wait`] says otherwise.
+/// An operator's work on rows with keys.
+///
+/// A row's result must depend only on rows with the same key, unless [`KeyedWork::may_wait`]
+/// returns false.
 pub(crate) trait KeyedWork: Send + Sized {
-    /// Returns the same work with nothing known.
+    /// Returns the same work without any state.
     fn fresh(&self) -> Self;
 
-    /// Returns the entries of each row in turn.
-    /// Called once for every row, in the order in which rows come.
+    /// Returns the entries of each row, in row order.
+    ///
+    /// Called once for every batch, in input order.
     fn entries(&mut self, batch: &RecordBatch) -> Result<Vec<KeyedRow>>;
 
-    /// Returns whether some keys may wait for others. If not, what is known must fit into memory.
+    /// Returns true if the rows of some keys may be processed after those of others.
+    ///
+    /// If false, the state of all keys must fit into memory.
     fn may_wait(&self) -> bool {
         true
     }
 
-    /// Returns whether the key is known.
+    /// Returns true if the work has state for the key.
     fn knows(&self, key: &[u8]) -> bool;
 
-    /// Returns the bytes of what is known of all keys.
+    /// Returns the size of the state of all keys, in bytes.
     fn held(&self) -> usize;
 
-    /// Takes entries, and returns what rows that are their own become now, in order. Rows of the batch
-    /// without an entry are not looked at.
+    /// Processes entries and returns the output rows that are ready, in order.
+    ///
+    /// Only entries with [`KeyedRow::is_own`] produce output rows. Rows without an entry are
+    /// ignored.
     fn take(&mut self, batch: &RecordBatch, entries: &[KeyedRow]) -> Result<Option<RecordBatch>>;
 
-    /// Returns what else rows become, in order, when all have come.
+    /// Returns the remaining output rows in order; called after the last row.
     fn finish(&mut self) -> Result<Given> {
         Ok(Box::new(std::iter::empty()))
     }
 }
 
-/// Returns the rows of a batch that have an entry of their own.
+/// Returns the rows of a batch whose own entry ([`KeyedRow::is_own`]) is among `entries`.
 pub(crate) fn own_rows(batch: &RecordBatch, entries: &[KeyedRow]) -> Result<RecordBatch> {
     let own = || entries.iter().filter(|entry| entry.is_own);
     if own().count() == batch.num_rows() {
@@ -90,7 +99,7 @@ pub(crate) fn own_rows(batch: &RecordBatch, entries: &[KeyedRow]) -> Result<Reco
     Ok(take_record_batch(batch, &rows)?)
 }
 
-/// Returns an entry for each group of each row, the first one being its own.
+/// Returns one entry for each group of each row; the row's first entry is its own.
 pub(crate) fn entries_of_groups(
     columns: &[Option<ColumnReader>],
     rows: usize,
@@ -106,7 +115,7 @@ pub(crate) fn entries_of_groups(
                 entries.push(KeyedRow { row: number, key: keys.pop(), times: 1, is_own: true });
             }
             _ => {
-                // A member that is there twice counts twice.
+                // A member that occurs twice in a value counts twice.
                 let mut times: IndexMap<Vec<u8>, u32> = IndexMap::new();
                 keys.into_iter().for_each(|key| *times.entry(key).or_default() += 1);
                 entries.extend(times.into_iter().map(|(key, times)| KeyedRow {
@@ -122,7 +131,7 @@ pub(crate) fn entries_of_groups(
     Ok(entries)
 }
 
-/// Returns a schema with the column of row numbers.
+/// Returns the schema with the column of serial numbers appended.
 pub(crate) fn numbered(schema: &SchemaRef) -> SchemaRef {
     with_fields(schema, [Field::new(SERIAL, DataType::UInt64, false)])
 }
@@ -141,7 +150,7 @@ fn with_columns<const N: usize>(
     Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }
 
-/// The running half of an operator with [`KeyedWork`], over rows that it numbers.
+/// The running half of an operator with [`KeyedWork`]; it numbers the rows itself.
 pub(crate) struct ByKey<W> {
     name: &'static str,
     room: Room,
@@ -153,8 +162,10 @@ pub(crate) struct ByKey<W> {
 }
 
 impl<W: KeyedWork> ByKey<W> {
-    /// Returns the running half. The work takes batches of [`numbered`] `input`, and gives those of
-    /// numbered `output`.
+    /// Returns the running half.
+    ///
+    /// The work reads batches of the [`numbered`] `input` schema and returns batches of the
+    /// numbered `output` schema.
     pub(crate) fn start(
         name: &'static str,
         input: &SchemaRef,
@@ -174,7 +185,7 @@ impl<W: KeyedWork> ByKey<W> {
         }
     }
 
-    /// Returns the batch without row numbers.
+    /// Returns the batch without serial numbers.
     fn plain(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let columns = batch.columns().split_last().map(|(_, columns)| columns.to_vec());
         super::gather::of_columns(&self.output, columns.unwrap_or_default(), batch.num_rows())
@@ -213,11 +224,11 @@ impl<W> std::fmt::Debug for ByKey<W> {
     }
 }
 
-/// One pass over rows: those of all keys, or of a partition.
+/// One pass over the rows of all keys or of one partition.
 struct Stage<W> {
     name: &'static str,
     work: W,
-    /// The schema of what is given, row numbers included.
+    /// The schema of the output, including serial numbers.
     output: SchemaRef,
     room: Room,
     level: usize,
@@ -225,11 +236,11 @@ struct Stage<W> {
     overflow: Option<Overflow>,
 }
 
-/// What waits once there is no room for more keys.
+/// The rows that are held once memory has no room for more keys.
 struct Overflow {
-    /// Rows that are done, in order.
+    /// Output rows, in order.
     done: HeldRows,
-    /// Entries of keys that are not known; `None` as long as there is none.
+    /// Entries of keys without state, by partition; `None` for a partition without entries.
     partitions: [Option<HeldRows>; PARTITIONS],
 }
 
@@ -239,13 +250,14 @@ impl<W: KeyedWork> Stage<W> {
         Self { name, work, output, room, level, memory, overflow: None }
     }
 
-    /// Takes entries; returns rows that are done and go on at once.
+    /// Processes entries and returns the output rows that need not wait for others.
     fn take(&mut self, batch: &RecordBatch, entries: Vec<KeyedRow>) -> Result<Option<RecordBatch>> {
         let Some(overflow) = &mut self.overflow else {
             let done = self.work.take(batch, &entries)?;
             self.make_room()?;
             return Ok(done);
         };
+        // Once rows are on disk, output rows are held, too, because rows on disk may precede them.
         let work = &self.work;
         let is_known = |entry: &KeyedRow| entry.key.as_deref().is_none_or(|key| work.knows(key));
         let (now, later): (Vec<KeyedRow>, Vec<KeyedRow>) = entries.into_iter().partition(is_known);
@@ -253,12 +265,13 @@ impl<W: KeyedWork> Stage<W> {
         if let Some(done) = self.work.take(batch, &now)? {
             overflow.done.push(&done)?;
         }
-        // What is known of a key may still grow.
+        // The state of a key may still grow.
         self.account(self.work.held())?;
         Ok(None)
     }
 
-    /// Has other keys wait if there is no room for more.
+    /// Reserves memory for the state; if the state is too large, rows of new keys are written to
+    /// disk from now on.
     fn make_room(&mut self) -> Result<()> {
         let held = self.work.held();
         let fits = held <= self.room.limit() / PART && self.memory.try_resize(held).is_ok();
@@ -274,23 +287,27 @@ impl<W: KeyedWork> Stage<W> {
         Ok(())
     }
 
-    /// Accounts for what is held already. The pool first refuses, so that the stage has others wait, and
-    /// then gives what there is.
+    /// Reserves memory for state that is already held.
+    ///
+    /// The pool refuses a consumer once to make it spill. After the refusal it grants the consumer
+    /// more memory, up to the search's limit, so the request is repeated once.
     fn account(&self, held: usize) -> Result<()> {
         self.memory.try_resize(held).or_else(|_| self.memory.try_resize(held))
     }
 
-    /// Returns the rest of what rows become, if no key had to wait. What is known stays accounted for
-    /// until all is given.
+    /// Returns the remaining output rows if no rows are on disk.
+    ///
+    /// The memory of the state stays reserved until the iterator is dropped.
     fn finish_alone(mut self) -> Result<Given> {
         let given = self.work.finish()?;
         let memory = self.memory;
+        // The closure owns the reservation, which therefore lives as long as the iterator.
         Ok(Box::new(given.inspect(move |_| {
             let _ = memory.size();
         })))
     }
 
-    /// Returns all that rows become, in order.
+    /// Returns all output rows that are not returned yet, in order.
     fn finish(mut self) -> Result<HeldRows> {
         let Some(Overflow { mut done, partitions }) = self.overflow.take() else {
             let mut done = HeldRows::on_disk(self.name, self.output.clone(), &self.room);
@@ -303,6 +320,7 @@ impl<W: KeyedWork> Stage<W> {
         for batch in self.work.finish()? {
             done.push(&batch?)?;
         }
+        // The state is no longer needed, and its memory is available to the partitions.
         drop(self.work);
         drop(self.memory);
         let mut parts = vec![done.give()?];
@@ -329,7 +347,7 @@ impl<W: KeyedWork> Stage<W> {
 }
 
 impl Overflow {
-    /// Puts entries into their partitions.
+    /// Appends entries to their partitions.
     fn put(
         &mut self,
         name: &'static str,
@@ -356,16 +374,18 @@ impl Overflow {
     }
 }
 
-/// Returns the partition of a key. The hash differs between levels, or all keys of a partition would be
-/// in one again.
+/// Returns the index of the key's partition.
+///
+/// The hash's seed differs between levels; with the same hash, all keys of a partition would be in
+/// the same partition of the next level.
 fn partition(key: &[u8], level: usize) -> usize {
     let mut hasher = FixedState::with_seed(level as u64).build_hasher();
     hasher.write(key);
-    // The upper bits are the better ones.
+    // The upper bits of the hash are distributed better.
     (hasher.finish() >> 32) as usize % PARTITIONS
 }
 
-/// Returns the rows of entries, with what the entries say in columns of their own.
+/// Returns the rows of the entries with the entries' other fields as additional columns.
 fn write_entries(batch: &RecordBatch, entries: &[&KeyedRow]) -> Result<RecordBatch> {
     let rows = UInt32Array::from_iter_values(entries.iter().map(|entry| entry.row));
     let rows = take_record_batch(batch, &rows)?;
@@ -390,7 +410,7 @@ fn write_entries(batch: &RecordBatch, entries: &[&KeyedRow]) -> Result<RecordBat
     )
 }
 
-/// Returns what [`write_entries`] wrote.
+/// Returns the rows and the entries that [`write_entries`] combined.
 fn read_entries(written: &RecordBatch) -> Result<(RecordBatch, Vec<KeyedRow>)> {
     let [rows @ .., keys, times, own] = written.columns() else {
         return Err(internal_datafusion_err!("rows that waited have lost their entries"));
@@ -408,17 +428,18 @@ fn read_entries(written: &RecordBatch) -> Result<(RecordBatch, Vec<KeyedRow>)> {
     Ok((written.project(&columns)?, entries))
 }
 
-/// Rows in the order of their numbers, from parts that are each in that order.
+/// Merges parts that are each in the order of serial numbers.
 struct Merge {
     schema: SchemaRef,
     parts: Vec<Part>,
-    /// The batches that rows of the next batch are of.
+    /// The input batches that the rows of the next output batch are read from.
     batches: Vec<RecordBatch>,
 }
 
 struct Part {
     rest: Replay,
-    /// The index of its batch among the batches, the next row, and the numbers of the batch's rows; `None` at its end.
+    /// The index of the part's current batch in [`Merge::batches`], the index of its next row, and
+    /// the batch's serial numbers; `None` at the end of the part.
     at: Option<(usize, usize, UInt64Array)>,
 }
 
@@ -459,7 +480,7 @@ impl Merge {
         Ok(Some(merged.with_schema(self.schema.clone())?))
     }
 
-    /// Forgets batches of which no row is left.
+    /// Drops batches whose rows have all been merged.
     fn forget(&mut self) {
         let old = std::mem::take(&mut self.batches);
         for part in &mut self.parts {
@@ -471,7 +492,7 @@ impl Merge {
     }
 }
 
-/// Adds the next batch of a part to the batches; returns where it is.
+/// Appends the next batch of a part to `batches`, and returns the part's new [`Part::at`].
 fn next_of(
     rest: &mut Replay,
     batches: &mut Vec<RecordBatch>,

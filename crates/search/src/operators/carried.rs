@@ -1,4 +1,5 @@
-//! Rows that are part of what an operator is: found by a subsearch while its search was planned.
+//! Rows that are part of an operator's state: the results of a subsearch that ran while the search
+//! was planned.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::Deref;
@@ -15,11 +16,11 @@ use crate::rows::arrow::{schema_of, to_array};
 use crate::rows::ipc::{of_hexadecimal, of_ipc, to_hexadecimal, to_ipc};
 use crate::rows::{Rows, readers};
 
-/// Rows that travel with a plan.
+/// Rows that a plan contains.
 #[derive(Debug, Clone)]
 pub(crate) struct CarriedRows {
     rows: Arc<KeptRows>,
-    /// The same for rows that are the same.
+    /// A hash of the rows; equal rows have equal hashes.
     fingerprint: u64,
 }
 
@@ -27,13 +28,13 @@ impl CarriedRows {
     /// Returns the rows as part of a plan.
     ///
     /// # Errors
-    /// Fails at a column that SPL has no values of, and if what is on disk cannot be read.
+    /// Fails if a column's type is not one of SPL's, or if rows on disk cannot be read.
     pub(crate) fn new(rows: KeptRows) -> Result<Self> {
         let fingerprint = fingerprint(&rows)?;
         Ok(Self { rows: Arc::new(rows), fingerprint })
     }
 
-    /// Returns a short text that is the same for rows that are the same.
+    /// Returns a short text that is equal for equal rows.
     #[must_use]
     pub(crate) fn identity(&self) -> String {
         format!("{} rows {:016x}", self.rows.len(), self.fingerprint)
@@ -69,7 +70,7 @@ fn hash(value: &Value<'_>, hasher: &mut impl Hasher) {
     }
 }
 
-/// Rows as JSON.
+/// The JSON form of the rows.
 #[derive(Serialize, Deserialize)]
 struct Written {
     fields: Vec<Field>,
@@ -85,8 +86,9 @@ impl CarriedRows {
         let batches = self.rows.batches()?.map(|batch| {
             let batch = batch?;
             let readers = readers(batch.columns())?;
-            // Columns are built anew, so that the same rows are the same bytes, and have other names here
-            // if the search gives its rows an alias.
+            // Columns are rebuilt, so that equal rows are written as equal bytes. The names are
+            // taken from `fields`: `join` with aliases renames the fields, but not the batches'
+            // columns.
             let columns = fields.iter().zip(&readers).map(|(field, reader)| {
                 to_array(field.kind, (0..batch.num_rows()).map(|row| reader.value(row)))
             });
@@ -111,7 +113,8 @@ impl<'de> Deserialize<'de> for CarriedRows {
             .ok_or_else(|| de::Error::custom("rows that are not hexadecimal digits"))?;
         let batches = of_ipc(&bytes).map_err(de::Error::custom)?;
         let rows = Rows::new(fields, batches, transformed);
-        // They are in memory already, and no search's environment is known yet.
+        // The search's environment is not known here. The default one has no memory limit, which is
+        // acceptable because the rows are in memory already.
         let rows = KeptRows::of(rows, &RuntimeEnv::default()).map_err(de::Error::custom)?;
         Self::new(rows).map_err(de::Error::custom)
     }

@@ -1,4 +1,4 @@
-//! Operators as text and back: what a plan that travels has of them.
+//! Converts operators to text and back, for plans that are sent to another process.
 
 use std::sync::Arc;
 
@@ -14,20 +14,20 @@ use super::{
 };
 use crate::rows::state::state_of;
 
-/// Reads [`Operator::state`], and takes [`Operator::expressions`].
+/// Builds an operator from its [`Operator::state`] and its [`Operator::expressions`].
 type ReadOperator = fn(&str, Vec<Arc<dyn PhysicalExpr>>) -> serde_json::Result<Arc<dyn Operator>>;
 
-/// How an operator is read back from its state.
+/// Reads the operator of one name back from its state.
 #[derive(Debug, Clone, Copy)]
 pub struct Codec {
-    /// [`Operator::name`].
+    /// The operator's name, as [`Operator::name`] returns it.
     pub name: &'static str,
-    /// Reads the operator.
+    /// Builds the operator.
     pub read: ReadOperator,
 }
 
 impl Codec {
-    /// Returns the codec of an operator whose state is its JSON.
+    /// Returns the codec of an operator whose state is its serialized JSON.
     pub(crate) const fn operator<T>(name: &'static str) -> Self
     where
         T: Operator + DeserializeOwned + 'static,
@@ -35,7 +35,7 @@ impl Codec {
         Self { name, read: |state, _| Ok(Arc::new(serde_json::from_str::<T>(state)?)) }
     }
 
-    /// Returns the codec of [`Derive`] with a function whose state is its JSON.
+    /// Returns the codec of [`Derive`] with a function whose state is its serialized JSON.
     pub(crate) const fn derive<T>(name: &'static str) -> Self
     where
         T: RowFunction + DeserializeOwned + 'static,
@@ -50,7 +50,7 @@ impl Codec {
         }
     }
 
-    /// Returns the codec of [`Summarize`] with a summary whose state is its JSON.
+    /// Returns the codec of [`Summarize`] with a summary whose state is its serialized JSON.
     pub(crate) const fn summary<T>(name: &'static str) -> Self
     where
         T: Summary + DeserializeOwned + 'static,
@@ -65,7 +65,7 @@ impl Codec {
     }
 }
 
-/// [`Derive`] as JSON.
+/// The JSON form of [`Derive`].
 #[derive(Deserialize)]
 struct Derived<T> {
     inputs: Vec<String>,
@@ -73,7 +73,7 @@ struct Derived<T> {
     function: T,
 }
 
-/// The operators that no single command owns.
+/// The codecs of the operators that belong to no single command.
 pub(crate) static SHARED: [Codec; 11] = [
     Codec::operator::<Append>("append"),
     Codec::operator::<Compact>("compact"),
@@ -88,7 +88,7 @@ pub(crate) static SHARED: [Codec; 11] = [
     Codec::operator::<Unpack>("unpack"),
 ];
 
-/// Returns the state of a [`Derive`], whose function's state is JSON already.
+/// Returns the state of a [`Derive`] as JSON, with the function's JSON state inserted unchanged.
 #[must_use]
 pub(crate) fn derived_state(derive: &Derive) -> String {
     let (inputs, outputs) = (state_of(&derive.inputs), state_of(&derive.outputs));
@@ -96,10 +96,10 @@ pub(crate) fn derived_state(derive: &Derive) -> String {
     format!(r#"{{"inputs":{inputs},"outputs":{outputs},"function":{function}}}"#)
 }
 
-/// Reads an operator back.
+/// Builds the operator with this name from its state and expressions.
 ///
 /// # Errors
-/// Fails if no operator has the name, or if the state is not one of its.
+/// Fails if no codec has the name, or if its operator cannot be built from the state.
 pub(crate) fn read<'a>(
     mut codecs: impl Iterator<Item = &'a Codec>,
     name: &str,

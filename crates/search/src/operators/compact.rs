@@ -1,12 +1,13 @@
-//! Batches as a sort needs them: small, and counted for what they are.
+//! Prepares batches for a sort: small batches that do not keep more memory alive than they use.
 //!
-//! A sort asks the memory pool for twice what a batch keeps alive, and that is far more than its rows take
-//! where buffers are shared: what an aggregation gives are slices of one large batch, each of which counts
-//! as all of it; and the text columns of events share one buffer, which counts once for each column. The
-//! sort could not hold the first of such batches, and has nothing yet that it could write to disk instead.
+//! A sort reserves twice the memory that a batch keeps alive. If buffers are shared, that is far
+//! more than the batch's rows use: an aggregation returns slices of one large batch, and each slice
+//! counts as the whole batch; the text columns of events share one buffer, which counts once per
+//! column. The sort could not reserve memory for the first such batch, and it has no earlier rows
+//! that it could write to disk to free memory.
 //!
-//! What was written to disk is merged from several files at a time, of each a batch or two in memory.
-//! Batches of large rows therefore have fewer of them.
+//! Rows on disk are merged from several files at once, with a batch or two of each file in memory.
+//! Batches of large rows therefore have fewer rows.
 
 use std::collections::HashSet;
 
@@ -24,7 +25,8 @@ use super::{Operator, Running, gather};
 use crate::rows::cut::BATCH_BYTES;
 use crate::rows::state::state_of;
 
-/// Cuts batches that are large, and copies rows that take less than half of what a sort counts for them.
+/// Cuts large batches, and copies rows that use less than half of the memory that a sort counts for
+/// them.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Compact;
 
@@ -61,11 +63,12 @@ impl Operator for Compact {
 
 struct Compacting {
     output: SchemaRef,
-    /// Rows of a batch. A sort cuts larger ones into slices, each of which counts as all.
+    /// The maximum number of rows in a batch. A sort cuts a larger batch into slices, each of which
+    /// counts as the whole batch.
     batch_rows: usize,
-    /// What is not given yet of the last batch, the next rows last.
+    /// The rest of the last batch as a stack: the next rows are at the end.
     parts: Vec<RecordBatch>,
-    /// Small batches, which are given as one.
+    /// Small batches that will be returned as one.
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
     waiting_bytes: usize,
@@ -81,7 +84,7 @@ impl Running for Compacting {
         while let Some(batch) = self.parts.pop() {
             let (rows, memory) = (batch.num_rows(), memory(&batch));
             if rows > self.batch_rows || rows > 1 && memory.used > BATCH_BYTES {
-                // Rows differ in size, so that halves are weighed again.
+                // Rows differ in size, so each half is measured again.
                 let half = if rows > 2 * self.batch_rows { self.batch_rows } else { rows / 2 };
                 self.parts.push(batch.slice(half, rows - half));
                 self.parts.push(batch.slice(0, half));
@@ -123,7 +126,7 @@ impl Compacting {
         Self { output, batch_rows, parts, waiting, waiting_rows: 0, waiting_bytes: 0 }
     }
 
-    /// Returns the batches that wait as one; `None` if there is none.
+    /// Returns the waiting batches as one, or `None` if no batch is waiting.
     fn together(&mut self) -> Result<Option<RecordBatch>> {
         (self.waiting_rows, self.waiting_bytes) = (0, 0);
         let mut waiting = std::mem::take(&mut self.waiting);
@@ -141,14 +144,14 @@ fn copied(batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
     columns.map(|column| gather::compact(&take(column, &all, None)?)).collect()
 }
 
-/// Bytes of a batch's columns.
+/// Sizes of a batch's columns, in bytes.
 #[derive(Debug, Default)]
 struct Memory {
-    /// Of the buffers, each counted once however many columns have it.
+    /// The size of all buffers; a buffer that several columns share is counted once.
     alive: usize,
-    /// Of the buffers, each counted for every column that has it.
+    /// The size of all buffers; a buffer that several columns share is counted for each of them.
     alive_by_column: usize,
-    /// Of what the rows have in them, as if each had its own.
+    /// The size of the rows' values; a text that several rows share is counted for each of them.
     used: usize,
 }
 
@@ -176,8 +179,11 @@ fn memory(batch: &RecordBatch) -> Memory {
 }
 
 impl Memory {
-    /// Returns what a sort counts for the batch, in terms of what it counts for one that is compact: the
-    /// mean of what the batch keeps alive, and of what its columns would keep alive each by itself.
+    /// Returns the bytes that a sort counts for the batch, scaled so that they equal `used` for a
+    /// compact batch.
+    ///
+    /// That is the mean of the memory that the batch keeps alive and the sum of the memory that
+    /// each column would keep alive alone.
     fn counted(&self) -> usize {
         self.alive.midpoint(self.alive_by_column)
     }
@@ -213,7 +219,7 @@ mod tests {
         let numbers = Arc::new(Float64Array::from_iter_values((0..500).map(f64::from)));
         let schema = Arc::new(Schema::new(vec![
             ArrowField::new("text", DataType::Utf8View, true),
-            // The same buffers once more, which take nothing.
+            // The same buffers again, which use no more memory.
             ArrowField::new("again", DataType::Utf8View, true),
             ArrowField::new("number", DataType::Float64, true),
         ]));

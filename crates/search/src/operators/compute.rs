@@ -1,6 +1,7 @@
-//! Columns computed by expressions, beside columns of the input that go through by their index.
+//! Columns computed by expressions, next to input columns that are passed through by index.
 //!
-//! Only the expressions are resolved by name; see [`Select`](super::Select) for why the rest is not.
+//! Only the expressions refer to columns by name. [`Select`](super::Select) explains why the other
+//! columns do not.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -24,18 +25,18 @@ use super::{Codec, Operator, OperatorExec, Running, gather};
 use crate::rows::cut;
 use crate::rows::state::state_of;
 
-/// Where a column comes from.
+/// The source of an output column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Hash, Serialize, Deserialize)]
 pub enum Source {
-    /// It is the input's column of this index.
+    /// The input column with this index.
     Input(usize),
-    /// It is the result of the expression of this index.
+    /// The result of the expression with this index.
     Computed(usize),
-    /// It has no value in any row.
+    /// No value in any row.
     Absent,
 }
 
-/// The logical node: a column for each source.
+/// The logical node; it has one output column for each source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ComputeNode {
     sources: Vec<Source>,
@@ -46,7 +47,8 @@ pub struct ComputeNode {
 }
 
 impl ComputeNode {
-    /// Returns the node over `input` that gives `fields`, one from each of `sources`.
+    /// Returns the node over `input` with the output columns `fields`, each read from the source at
+    /// its index in `sources`.
     #[must_use]
     pub fn new(
         input: LogicalPlan,
@@ -61,7 +63,7 @@ impl ComputeNode {
     /// Returns the physical plan over `input`.
     ///
     /// # Errors
-    /// Fails if the engine refuses an expression.
+    /// Fails if DataFusion rejects an expression.
     pub(super) fn plan(
         &self,
         planner: &dyn PhysicalPlanner,
@@ -89,7 +91,8 @@ impl PartialOrd for ComputeNode {
             Some(Ordering::Equal) => self.input.partial_cmp(&other.input),
             order => order,
         }
-        // Names and kinds are no part of the order, and equal nodes have equal ones.
+        // The names and kinds of the output columns are not compared above. Nodes that differ only
+        // in them are not equal, so they have no order.
         .filter(|order| *order != Ordering::Equal || self == other)
     }
 }
@@ -130,7 +133,7 @@ impl UserDefinedLogicalNodeCore for ComputeNode {
     }
 }
 
-/// What runs a [`ComputeNode`].
+/// The operator that runs a [`ComputeNode`].
 #[derive(Debug, Serialize, Deserialize)]
 struct Compute {
     sources: Vec<Source>,
@@ -139,7 +142,7 @@ struct Compute {
     fields: Vec<Field>,
 }
 
-/// The expressions come beside the state.
+/// Reads the operator from its state and from the expressions, which are not part of the state.
 pub(super) const CODEC: Codec = Codec {
     name: "compute",
     read: |state, expressions| {

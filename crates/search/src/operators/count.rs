@@ -1,4 +1,4 @@
-//! Counts the rows on the way; they go through unchanged.
+//! Counts the rows of a stream and passes them on unchanged.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -12,19 +12,19 @@ use super::observed::{self, MATCHED, TOTAL};
 use super::{Operator, Running};
 use crate::rows::state::state_of;
 
-/// What rows are counted as.
+/// The count that rows are added to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CountAs {
-    /// Events that a search for events found.
+    /// Matched events: the events that a scan selected.
     Matched,
-    /// All rows of a search of which only the first are given.
+    /// All result rows of a search that returns only the first ones.
     Total,
 }
 
-/// Counts rows, in a metric of the plan.
+/// Counts rows in a metric of the plan.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CountRows {
-    /// What they are counted as.
+    /// The count that the rows are added to.
     pub count_as: CountAs,
 }
 

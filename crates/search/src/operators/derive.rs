@@ -1,4 +1,4 @@
-//! Columns computed row by row from other columns.
+//! Computes columns row by row from other columns.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -18,42 +18,49 @@ use crate::rows::arrow::ColumnReader;
 use crate::rows::cut::BoundedColumn;
 use crate::rows::row_memo;
 
-/// What a command does to a row, apart from the columns that it does it to: the same to rows that are the
-/// same.
+/// A command's computation on one row, independent of the columns' names.
+///
+/// Equal rows must give equal results, because the result is computed once and reused for them.
 pub trait RowFunction: Debug + Send + Sync {
-    /// Returns the function's name, for `EXPLAIN` and for finding its codec.
+    /// Returns the function's name, which `EXPLAIN` prints and which selects its codec.
     fn name(&self) -> &'static str;
 
     /// Returns the function's whole state as JSON.
     fn state(&self) -> String;
 
-    /// Returns a short text for `EXPLAIN`, and for comparing plans: two functions with the same name and
-    /// identity do the same.
+    /// Returns a short text for `EXPLAIN` and for comparing plans.
+    ///
+    /// Two functions with the same name and identity do the same.
     fn identity(&self) -> String {
         self.state()
     }
 
-    /// Returns the function with what it needs from where it runs, if it needs anything.
+    /// Returns the function bound to resources of the process that runs it, or `None` if it needs
+    /// none.
     ///
     /// # Errors
-    /// Fails if that is not there.
+    /// Fails if a resource is missing.
     fn at_work(&self, _: &TaskContext) -> Result<Option<Arc<dyn RowFunction>>> {
         Ok(None)
     }
 
-    /// Sets the outputs of one row. They come with the values that the row has in those fields, so
-    /// what is left alone stays as it is.
+    /// Sets the outputs of one row.
+    ///
+    /// `outputs` initially holds the row's values of those fields, so an output that is not set
+    /// keeps its value.
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]);
 }
 
-/// Computes the columns `outputs` from the columns `inputs`; an input that is no column is absent.
+/// Computes the columns `outputs` from the columns `inputs`.
+///
+/// An input column that does not exist has no value in any row.
 #[derive(Debug)]
 pub struct Derive {
-    /// What is read.
+    /// The columns that the function reads.
     pub inputs: Vec<String>,
-    /// What is set, with the kinds of the resulting columns.
+    /// The columns that the function sets, with their resulting kinds.
     pub outputs: Vec<Field>,
-    /// How.
+    /// The computation.
     pub function: Arc<dyn RowFunction>,
 }
 
@@ -120,6 +127,7 @@ impl Deriving {
         let read: Vec<ArrayRef> =
             places.flatten().map(|index| batch.column(*index).clone()).collect();
         let compute = |row| {
+            // Once a column is too large, the batch is cut and computed again in parts.
             if !columns.iter().all(BoundedColumn::takes_more) {
                 return;
             }

@@ -28,14 +28,15 @@ use super::{BatchRows, Operator};
 pub struct OperatorExec {
     operator: Arc<dyn Operator>,
     input: Arc<dyn ExecutionPlan>,
-    /// The order that the input was planned with. The engine may change the input, but must keep it.
+    /// The row order that the input was planned with. DataFusion may replace the input, but the
+    /// replacement must have this order, too.
     ordering: Option<LexOrdering>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl OperatorExec {
-    /// Returns the plan of `operator` over `input`, which gives batches of `schema`.
+    /// Returns the plan that runs `operator` over `input` and returns batches of `schema`.
     #[must_use]
     pub fn new(
         operator: Arc<dyn Operator>,
@@ -75,7 +76,7 @@ impl DisplayAs for OperatorExec {
     }
 }
 
-#[allow(deprecated)] // DataFusion 55 asks for `with_new_children` and for the old distribution method.
+#[allow(deprecated)] // DataFusion 55 requires `with_new_children` and the old distribution method.
 impl ExecutionPlan for OperatorExec {
     fn name(&self) -> &'static str {
         "OperatorExec"
@@ -93,8 +94,8 @@ impl ExecutionPlan for OperatorExec {
         vec![self.ordering.clone().map(OrderingRequirements::from)]
     }
 
-    /// Operators do keep the order, but if they said so, DataFusion would move a later sort below
-    /// them, where they see it.
+    /// Returns false although operators keep the order: otherwise DataFusion would move a later
+    /// sort below the operator, which would then read its rows in the wrong order.
     fn maintains_input_order(&self) -> Vec<bool> {
         vec![false]
     }
@@ -178,7 +179,7 @@ fn with_batch_rows(task: &Arc<TaskContext>, rows: BatchRows) -> Arc<TaskContext>
     ))
 }
 
-/// An operator at work on its input.
+/// A running operator with its input stream and its memory reservation.
 struct Running {
     input: SendableRecordBatchStream,
     operator: Box<dyn super::Running>,

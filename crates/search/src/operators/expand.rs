@@ -1,4 +1,4 @@
-//! One row for each member of a multivalue.
+//! Expands each row into one row for each member of a multivalue.
 
 use std::collections::HashSet;
 
@@ -16,28 +16,28 @@ use crate::error::to_engine;
 use crate::rows::cut::{BATCH_BYTES, BATCH_ROWS, VIEW};
 use crate::rows::state::state_of;
 
-/// Which rows a value becomes.
+/// Selects the rows that a value is expanded into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Whole {
-    /// One for each member; none for an absent value.
+    /// One row for each member; no row for an absent value.
     Members,
-    /// One for each distinct member; none for an absent value.
+    /// One row for each distinct member; no row for an absent value.
     DistinctMembers,
-    /// One for each member; an absent value keeps its row.
+    /// One row for each member; an absent value keeps its row.
     MembersOrAbsent,
 }
 
-/// Gives a row for each member of `column`, which becomes single-valued.
+/// Returns one row for each member of `column`, which becomes single-valued.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Expand {
     /// The multivalue column.
     pub column: String,
-    /// What absent and repeated members become.
+    /// The rows for absent values and for repeated members.
     pub whole: Whole,
-    /// Members taken of one value at most; 0 is all.
+    /// The maximum number of members used of one value; 0 means all.
     pub limit: usize,
-    /// All multivalue columns by which one row becomes several, if they are more than this: a row with
-    /// too many combinations is refused.
+    /// The multivalue columns that this and later operators expand. If two or more are listed, a
+    /// row whose members have too many combinations is an error.
     pub product: Vec<String>,
 }
 
@@ -80,9 +80,10 @@ impl Operator for Expand {
 /// A batch that is being expanded.
 struct Rest {
     batch: RecordBatch,
-    /// The row whose members are next.
+    /// The index of the row being expanded.
     row: usize,
-    /// Where among all members those of the row are that are wanted, and how many of them are given.
+    /// The indices of the row's selected members among the members of all rows, and how many of
+    /// them have been returned.
     members: Vec<u32>,
     given: usize,
 }
@@ -92,14 +93,13 @@ struct Expanding {
     index: usize,
     whole: Whole,
     limit: usize,
-    /// The multivalue columns that the rows are expanded by in all; one that is expanded later counts,
-    /// too.
+    /// The indices of the multivalue columns that this and later operators expand.
     product: Vec<usize>,
     rest: Option<Rest>,
 }
 
 impl Expanding {
-    /// Returns where the wanted members of a row are.
+    /// Returns the indices of a row's selected members among the members of all rows.
     fn members(&self, lists: &ListArray, row: usize) -> Vec<u32> {
         if lists.is_null(row) {
             return Vec::new();
@@ -115,11 +115,11 @@ impl Expanding {
         if self.limit > 0 {
             places.truncate(self.limit);
         }
-        // Offsets of lists have 31 bits.
+        // List offsets are nonnegative `i32`, so they fit into `u32`.
         places.into_iter().map(|place| place as u32).collect()
     }
 
-    /// Fails if a row has too many combinations of members.
+    /// Fails if the row's members have too many combinations.
     fn check(&self, batch: &RecordBatch, row: usize) -> Result<()> {
         if self.product.len() < 2 {
             return Ok(());
@@ -130,10 +130,10 @@ impl Expanding {
     }
 }
 
-/// Groups that one row may count in, at most.
+/// The maximum number of groups that one row may count in.
 const MAX_COMBINATIONS: usize = 100_000;
 
-/// Fails if these numbers of members have too many combinations for one row to count in.
+/// Fails if fields with these numbers of members have too many combinations for one row.
 pub(super) fn check_combinations(members: impl Iterator<Item = usize>) -> Result<()> {
     let combinations = members.fold(1_usize, usize::saturating_mul);
     if combinations <= MAX_COMBINATIONS {
@@ -151,7 +151,8 @@ pub(super) fn check_combinations(members: impl Iterator<Item = usize>) -> Result
     ))
 }
 
-/// Returns about how many bytes a copy of each row takes, apart from texts, which are shared.
+/// Returns the approximate size in bytes of a copy of each row, without its texts, which copies
+/// share. The column `without` is not counted.
 fn sizes(batch: &RecordBatch, without: usize) -> Vec<usize> {
     let mut sizes = vec![batch.num_columns() * VIEW; batch.num_rows()];
     for (_, column) in batch.columns().iter().enumerate().filter(|(index, _)| *index != without) {
@@ -187,6 +188,7 @@ impl Running for Expanding {
                 rows.push(number);
                 values.push(None);
             }
+            // At least one member fits, so that a row larger than a batch is expanded, too.
             let room = (BATCH_ROWS - rows.len().min(BATCH_ROWS))
                 .min((BATCH_BYTES - bytes) / sizes[rest.row] + 1);
             let members = &rest.members[rest.given..];

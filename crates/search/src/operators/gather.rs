@@ -1,5 +1,5 @@
-//! Operators that must see every row before they give one: the rows are held until the last has come,
-//! and then looked at as often as it takes.
+//! Operators that must read every row before they return one: the rows are held until the last one
+//! has been read, and can then be iterated any number of times.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,21 +17,21 @@ use super::Running;
 pub(crate) use super::held::{HeldRows, Room};
 use crate::rows::arrow::ColumnReader;
 
-/// What is given, batch by batch.
+/// An operator's output, batch by batch.
 pub(crate) type Given = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 
-/// What is done with the rows once they are all there.
+/// The function that turns all rows into the output.
 type Finish = Box<dyn FnOnce(HeldRows) -> Result<Given> + Send>;
 
-/// Holds all rows, then gives what a function makes of them.
+/// Holds all rows, then returns the output of a function over them.
 pub(crate) struct Gather {
-    /// None once they are given.
+    /// `None` once `given` reads the rows.
     held: Option<(HeldRows, Finish)>,
     given: Given,
 }
 
 impl Gather {
-    /// Returns the running half of the operator `name`, which gets batches of the schema `input`.
+    /// Returns the running half of the operator `name`, which reads batches of the schema `input`.
     pub(crate) fn start(
         name: &str,
         input: SchemaRef,
@@ -59,14 +59,17 @@ impl Running for Gather {
     }
 }
 
-/// Returns the batch with its texts copied together: views after a filter or a sort keep far larger
-/// buffers alive than they need.
+/// Returns the batch with its texts copied into buffers of their own.
+///
+/// After a filter or a sort, text views keep far larger buffers alive than they use.
 pub(crate) fn compacted(batch: &RecordBatch) -> Result<RecordBatch> {
     let columns = batch.columns().iter().map(compact).collect::<Result<Vec<_>>>()?;
     of_columns(&batch.schema(), columns, batch.num_rows())
 }
 
-/// Returns the batch of these columns. Rows without any column are rows too: `stats count` needs none.
+/// Returns a batch with these columns and this number of rows.
+///
+/// The number is needed because a batch may have rows but no columns, as for `stats count`.
 pub(crate) fn of_columns(
     schema: &SchemaRef,
     columns: Vec<ArrayRef>,
@@ -76,7 +79,7 @@ pub(crate) fn of_columns(
     Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
 }
 
-/// Returns a column with its texts in buffers of its own.
+/// Returns the column with its texts copied into buffers of its own.
 pub(crate) fn compact(column: &ArrayRef) -> Result<ArrayRef> {
     Ok(match column.data_type() {
         DataType::Utf8View => Arc::new(column.as_string_view().gc()),
@@ -90,13 +93,18 @@ pub(crate) fn compact(column: &ArrayRef) -> Result<ArrayRef> {
     })
 }
 
-/// Returns where the columns of a schema are. A schema itself looks through all of them for each name.
+/// Returns the index of each column by name.
+///
+/// [`Schema::index_of`] compares the names of all columns in each lookup, which is slow for
+/// thousands of columns.
 pub(crate) fn indices(schema: &Schema) -> HashMap<&str, usize> {
     let names = schema.fields().iter().enumerate();
     names.map(|(index, field)| (field.name().as_str(), index)).collect()
 }
 
-/// Returns the columns with these set: an existing one keeps its place, a new one comes last.
+/// Returns the `input` columns with the columns `set` replaced or added.
+///
+/// A replaced column keeps its index; a new one is appended.
 pub(crate) fn fields_with(input: &[Field], set: &[Field]) -> Vec<Field> {
     let named = |field: &Field| (field.name.clone(), field.kind);
     let mut fields: IndexMap<String, Kind> = input.iter().map(named).collect();
@@ -104,7 +112,7 @@ pub(crate) fn fields_with(input: &[Field], set: &[Field]) -> Vec<Field> {
     fields.into_iter().map(|(name, kind)| Field::new(name, kind)).collect()
 }
 
-/// Returns the batch with columns set.
+/// Returns the batch with the columns `set` replaced or added, in the order of `output`.
 pub(crate) fn batch_with(
     batch: &RecordBatch,
     output: &SchemaRef,
@@ -127,7 +135,7 @@ pub(crate) fn batch_with(
     of_columns(output, columns, batch.num_rows())
 }
 
-/// Returns a reader of a column; none if there is no such column.
+/// Returns a reader of the column, or `None` if the batch has no such column.
 pub(crate) fn reader(batch: &RecordBatch, name: &str) -> Result<Option<ColumnReader>> {
     batch.column_by_name(name).map(ColumnReader::new).transpose()
 }

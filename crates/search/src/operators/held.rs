@@ -1,4 +1,4 @@
-//! Rows that wait until the last one has come: in memory as long as there is room, then on disk.
+//! Rows that are held until the last one has been read: in memory up to a limit, then on disk.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
@@ -22,7 +22,7 @@ use super::blocking::blocking;
 use super::gather::compacted;
 use crate::rows::cut::BATCH_ROWS;
 
-/// Where rows are held.
+/// The memory pool and the disk manager that held rows use.
 #[derive(Debug, Clone)]
 pub(crate) struct Room {
     pub(crate) pool: Arc<dyn MemoryPool>,
@@ -30,17 +30,17 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Returns the room that a search has.
+    /// Returns the memory pool and disk manager of a search.
     pub(crate) fn of(context: &TaskContext) -> Self {
         Self::in_environment(&context.runtime_env())
     }
 
-    /// Returns the room that the searches of an environment have.
+    /// Returns the memory pool and disk manager of a runtime environment.
     pub(crate) fn in_environment(environment: &RuntimeEnv) -> Self {
         Self { pool: environment.memory_pool.clone(), disk: environment.disk_manager.clone() }
     }
 
-    /// Returns a new temporary file; `purpose` is what an error names.
+    /// Creates a temporary file and returns it; error messages mention `purpose`.
     ///
     /// # Errors
     /// Fails if the temporary folder cannot be written to.
@@ -48,7 +48,7 @@ impl Room {
         self.disk.create_tmp_file(purpose)
     }
 
-    /// Returns the bytes that may be held in memory.
+    /// Returns the memory limit in bytes, or `usize::MAX` if memory is unlimited.
     pub(crate) fn limit(&self) -> usize {
         match self.pool.memory_limit() {
             MemoryLimit::Finite(bytes) => bytes,
@@ -57,30 +57,30 @@ impl Room {
     }
 }
 
-/// Batches in their order, each compact.
+/// Held batches in their order, each with buffers of its own size ([`compacted`]).
 pub(crate) struct HeldRows {
     schema: SchemaRef,
     rows: usize,
     batches: Vec<RecordBatch>,
     name: String,
     room: Room,
-    /// What the batches take; none before the first one, because the pool divides memory among all that
-    /// have a part in it, and who comes before needs it first.
+    /// The memory of the batches; `None` if no batch is in memory, so that the pool does not count
+    /// this consumer.
     memory: Option<MemoryReservation>,
-    /// What is known of the rows, which cannot go to disk.
+    /// The memory of what the operator has learned about the rows, which cannot be written to disk.
     knowledge: MemoryReservation,
-    /// More is not held in memory, so that other operators get some.
+    /// The most bytes of rows held in memory; the rest is left to other operators.
     most: usize,
     spill: Option<Spill>,
 }
 
-/// The part of all memory that rows may take before they go to disk.
+/// Rows are written to disk when they take more than the memory limit divided by this.
 const PART: usize = 4;
 
-/// Bytes of rows that are collected before they are written to disk.
+/// The most bytes of rows that [`HeldRows::on_disk`] collects before it writes them to disk.
 const FEW: usize = 256 << 10;
 
-/// The rows that came first.
+/// The first rows, which were written to disk.
 struct Spill {
     batches: usize,
     file: Arc<dyn SpillFile>,
@@ -88,7 +88,7 @@ struct Spill {
 }
 
 impl HeldRows {
-    /// Returns no rows yet; `name` is whose they are.
+    /// Returns an empty list of rows; `name` is the operator that holds them.
     pub(crate) fn new(name: &str, schema: SchemaRef, room: &Room) -> Self {
         let most = room.limit() / PART;
         Self {
@@ -104,22 +104,24 @@ impl HeldRows {
         }
     }
 
-    /// Returns no rows yet, which stay for as long as a search runs: only few of them in memory.
+    /// Returns an empty list for rows that are kept while a search runs.
+    ///
+    /// It holds only a few rows in memory.
     pub(crate) fn kept(name: &str, schema: SchemaRef, room: &Room) -> Self {
         let rows = Self::new(name, schema, room);
         Self { most: rows.most / PART, ..rows }
     }
 
-    /// Returns no rows yet, which wait on disk unless they are few.
+    /// Returns an empty list for rows that are held on disk unless they are few.
     pub(crate) fn on_disk(name: &str, schema: SchemaRef, room: &Room) -> Self {
         let rows = Self::new(name, schema, room);
         Self { most: rows.most.min(FEW), ..rows }
     }
 
-    /// Keeps a batch.
+    /// Appends a batch.
     ///
     /// # Errors
-    /// Fails if there is neither room in memory nor on disk.
+    /// Fails if neither memory nor disk has room for it.
     pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         let batch = compacted(batch)?;
         self.rows += batch.num_rows();
@@ -139,15 +141,17 @@ impl HeldRows {
         &self.schema
     }
 
-    /// Returns how many rows there are.
+    /// Returns the number of rows.
     pub(crate) fn count(&self) -> usize {
         self.rows
     }
 
-    /// Takes room for what is known of the rows; they go to disk if there is none otherwise.
+    /// Reserves memory for what the operator has learned about the rows.
+    ///
+    /// If the pool refuses, the rows are written to disk first.
     ///
     /// # Errors
-    /// Fails if there is no room for it either without the rows.
+    /// Fails if the pool still refuses once the rows are on disk.
     pub(crate) fn learn(&mut self, bytes: usize) -> Result<()> {
         if self.knowledge.try_grow(bytes).is_ok() {
             return Ok(());
@@ -177,14 +181,15 @@ impl HeldRows {
             }
             Ok::<(), DataFusionError>(())
         })?;
+        // Dropping the reservation unregisters the consumer, so the pool no longer counts it.
         *memory = None;
         Ok(())
     }
 
-    /// Returns the rows in their order; that can be had as often as it is needed.
+    /// Returns the rows in order; may be called any number of times.
     ///
     /// # Errors
-    /// Fails if what is on disk cannot be read.
+    /// Fails if the rows on disk cannot be read.
     pub(crate) fn replay(&mut self) -> Result<Replay> {
         let on_disk = match &mut self.spill {
             Some(Spill { batches, file, writer }) => {
@@ -200,8 +205,9 @@ impl HeldRows {
         Ok(Replay { on_disk, in_memory: self.batches.clone().into_iter(), memory: (None, None) })
     }
 
-    /// Returns the rows in their order for the last time. What is known of them stays accounted for
-    /// until all are given.
+    /// Returns the rows in order for the last time.
+    ///
+    /// The memory reserved by [`HeldRows::learn`] stays reserved until the iterator is dropped.
     ///
     /// # Errors
     /// As [`HeldRows::replay`].
@@ -211,8 +217,9 @@ impl HeldRows {
     }
 }
 
-/// Takes the batches, those together that are one batch's worth of rows: small ones take more room on disk
-/// than their rows.
+/// Drains the batches and returns them in groups that each have at most one batch's worth of rows.
+///
+/// Small batches are combined because each batch on disk takes space besides its rows.
 fn few_batches(batches: &mut Vec<RecordBatch>) -> Vec<Vec<RecordBatch>> {
     let mut together: Vec<Vec<RecordBatch>> = Vec::new();
     let mut rows = 0;
@@ -231,19 +238,20 @@ fn few_batches(batches: &mut Vec<RecordBatch>) -> Vec<Vec<RecordBatch>> {
     together
 }
 
-/// Held rows, batch by batch.
+/// An iterator over held rows, batch by batch.
 pub(crate) struct Replay {
     on_disk: Option<OnDisk>,
     in_memory: std::vec::IntoIter<RecordBatch>,
-    /// What is held for the batches, and for what is known of them.
+    /// The reservations for the batches and for what the operator has learned about them.
     memory: (Option<MemoryReservation>, Option<MemoryReservation>),
 }
 
 struct OnDisk {
     reader: StreamReader<BufReader<File>>,
-    /// What is written later is in memory, too.
+    /// The batches still to read. Those written to the file after this replay began are not read
+    /// from it, because the replay has them in memory.
     left: usize,
-    /// Is there as long as somebody has it.
+    /// Keeps the file: it is deleted when the last reference is dropped.
     _file: Arc<dyn SpillFile>,
 }
 
@@ -310,7 +318,7 @@ mod tests {
             }
             assert_eq!((held.count(), held.spill.is_some()), (5000, spills), "{memory}");
             let early = held.replay().unwrap();
-            // What is learnt takes the place of rows.
+            // Memory for what is learned is freed by writing rows to disk.
             let learnt = held.learn(memory.saturating_sub(1 << 10));
             assert!(learnt.is_ok() && held.spill.is_some(), "{memory}");
             assert_eq!(texts(early), want, "a replay that began before, {memory}");
@@ -319,7 +327,7 @@ mod tests {
         }
     }
 
-    /// Searches whose operators see all rows before they give one.
+    /// Searches whose operators read all rows before they return one.
     const SEARCHES: [&str; 9] = [
         "| anomalydetection n user action=annotate",
         "| anomalydetection n user",

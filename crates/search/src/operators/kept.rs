@@ -1,5 +1,7 @@
-//! Rows that are kept while a search is planned and runs, because they are needed more than once, or show
-//! what the rest of the plan is: few of them in memory, the others on disk.
+//! Rows that are kept while a search is planned and runs, a few in memory and the others on disk.
+//!
+//! They are kept because they are needed more than once, or because the rest of the plan depends on
+//! them.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -20,14 +22,14 @@ use crate::error::lock;
 use crate::rows::Rows;
 use crate::rows::arrow::schema_of;
 
-/// Rows with SPL's view of their columns.
+/// Kept rows with their columns as SPL fields.
 pub(crate) struct KeptRows {
     /// The columns in order.
     pub(crate) fields: Vec<Field>,
-    /// True if a transforming command made them.
+    /// True if a transforming command produced the rows.
     pub(crate) transformed: bool,
     rows: Mutex<HeldRows>,
-    /// How many rows are given; the others are left out.
+    /// The number of rows returned; later rows are left out.
     count: usize,
 }
 
@@ -38,7 +40,7 @@ impl fmt::Debug for KeptRows {
 }
 
 impl KeptRows {
-    /// Returns no rows yet.
+    /// Returns an empty list of rows.
     pub(crate) fn new(fields: Vec<Field>, transformed: bool, environment: &RuntimeEnv) -> Self {
         let schema = schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind)));
         let room = Room::in_environment(environment);
@@ -46,7 +48,7 @@ impl KeptRows {
         Self { fields, transformed, rows, count: 0 }
     }
 
-    /// Returns rows that are in memory.
+    /// Returns kept rows with the content of `rows`.
     ///
     /// # Errors
     /// Fails if the temporary folder cannot be written to.
@@ -56,16 +58,16 @@ impl KeptRows {
         Ok(kept)
     }
 
-    /// Keeps a batch.
+    /// Appends a batch.
     ///
     /// # Errors
-    /// Fails if there is room neither in memory nor on disk.
+    /// Fails if neither memory nor disk has room for it.
     pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<(), DataFusionError> {
         self.count += batch.num_rows();
         lock(&self.rows).push(batch)
     }
 
-    /// Returns how many rows there are.
+    /// Returns the number of rows.
     pub(crate) fn len(&self) -> usize {
         self.count
     }
@@ -75,10 +77,10 @@ impl KeptRows {
         Self { count: self.count.min(count), ..self }
     }
 
-    /// Returns the rows in order; they can be had as often as they are needed.
+    /// Returns the rows in order; may be called any number of times.
     ///
     /// # Errors
-    /// Fails if what is on disk cannot be read.
+    /// Fails if the rows on disk cannot be read.
     pub(crate) fn batches(
         &self,
     ) -> Result<
@@ -89,7 +91,8 @@ impl KeptRows {
         let replay = lock(&self.rows).replay()?;
         Ok(replay
             .map_while(move |batch| {
-                // What is left out is not read from disk either.
+                // Rows after the first `count` are not used. They are not read from disk, except
+                // for the one batch that `map_while` reads before it stops.
                 (left > 0).then(|| {
                     let batch = batch?;
                     let rows = batch.num_rows().min(left);
@@ -100,7 +103,7 @@ impl KeptRows {
             .filter(|batch| batch.as_ref().map_or(true, |batch| batch.num_rows() > 0)))
     }
 
-    /// Returns the rows in memory; for few rows.
+    /// Returns the rows in memory; meant for few rows.
     ///
     /// # Errors
     /// As [`KeptRows::batches`].
@@ -109,10 +112,10 @@ impl KeptRows {
         Ok(Rows::new(self.fields.clone(), batches, self.transformed))
     }
 
-    /// Returns the table of these rows in order.
+    /// Returns a table that contains these rows in order.
     ///
     /// # Errors
-    /// Fails if DataFusion refuses the table.
+    /// Fails if DataFusion rejects the table.
     pub(crate) fn into_table(self) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         let schema = schema_of(self.fields.iter().map(|field| (field.name.as_str(), field.kind)));
         let partition = Arc::new(Partition { schema: schema.clone(), rows: self });

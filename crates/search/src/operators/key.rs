@@ -1,4 +1,4 @@
-//! Values of several fields as one key that is equal exactly where they are.
+//! Encodes the values of several fields as one key; keys are equal exactly if all values are.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::Result;
@@ -8,12 +8,14 @@ use super::expand::check_combinations;
 use super::gather;
 use crate::rows::arrow::ColumnReader;
 
-/// Bytes of a key in a table besides its own: its slot, with the room that a table leaves, and what its
-/// allocation is rounded up by.
+/// Bytes per key in a hash table, besides the key's own bytes: its slot, a share of the table's
+/// empty slots, and the rounding of the key's allocation.
 pub(crate) const HELD: usize = 96;
 
-/// Returns the key of the values in a row; none if one of them is absent. A column that does not
-/// exist is absent everywhere. Multivalues are equal as whole lists.
+/// Returns the key of a row's values, or `None` if one of them is absent.
+///
+/// A column that does not exist has no value in any row. Multivalues are equal if their whole lists
+/// are.
 pub(crate) fn whole(columns: &[Option<ColumnReader>], row: usize) -> Option<Vec<u8>> {
     let mut key = Vec::new();
     for column in columns {
@@ -28,7 +30,7 @@ pub(crate) fn whole(columns: &[Option<ColumnReader>], row: usize) -> Option<Vec<
     Some(key)
 }
 
-/// Returns readers of the columns that make keys; a column that does not exist is absent everywhere.
+/// Returns readers of the key columns; `None` for a column that does not exist.
 pub(crate) fn readers(batch: &RecordBatch, names: &[String]) -> Result<Vec<Option<ColumnReader>>> {
     let schema = batch.schema();
     let indices = gather::indices(&schema);
@@ -37,11 +39,11 @@ pub(crate) fn readers(batch: &RecordBatch, names: &[String]) -> Result<Vec<Optio
     names.iter().map(reader).collect()
 }
 
-/// Returns the keys of the groups that a row belongs to: one for each combination of members, none
-/// if a value is absent.
+/// Returns the keys of the groups that a row belongs to: one for each combination of members, and
+/// no key if a value is absent.
 ///
 /// # Errors
-/// Fails if there are too many combinations of several fields.
+/// Fails if the members of several fields have too many combinations.
 pub(crate) fn groups(columns: &[Option<ColumnReader>], row: usize) -> Result<Vec<Vec<u8>>> {
     let values: Vec<Value<'_>> = columns
         .iter()

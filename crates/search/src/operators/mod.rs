@@ -1,8 +1,10 @@
-//! Operators of our own, for what DataFusion has no equivalent.
+//! Operators for the steps that DataFusion has no equivalent of.
 //!
-//! An [`Operator`] is plain data: its name and its state as JSON are all of it, so that a plan can be
-//! compared and sent elsewhere ([`Codec`]). [`Operator::start`] makes the running half, which takes batches in
-//! order and gives batches in order. One logical node and one execution plan carry them all.
+//! An [`Operator`] is plain data: its name and its JSON state describe it completely, so plans can
+//! be compared and sent to another process ([`Codec`]). [`Operator::start`] creates the running
+//! half, which reads batches in order and returns batches in order. All operators share one logical
+//! node ([`OperatorNode`]; [`ComputeNode`] adds expressions) and one execution plan
+//! ([`OperatorExec`]).
 
 mod append;
 mod blocking;
@@ -71,36 +73,40 @@ pub enum BatchRows {
     Restored,
 }
 
-/// What an operator does, as plain data.
+/// An operator's description, as plain data.
 pub trait Operator: Debug + Send + Sync {
-    /// Returns the operator's name, for `EXPLAIN` and for finding its codec.
+    /// Returns the operator's name, which `EXPLAIN` prints and which selects its codec.
     fn name(&self) -> &'static str;
 
-    /// Returns the operator's whole state as JSON: what its [`Codec`] makes the same operator of,
-    /// wherever that is.
+    /// Returns the operator's whole state as JSON, from which its [`Codec`] rebuilds an equal
+    /// operator, also in another process.
     fn state(&self) -> String;
 
-    /// Returns the expressions of the engine that the operator evaluates. They are not in its state: they
-    /// travel beside it, in the engine's own form.
+    /// Returns the DataFusion expressions that the operator evaluates.
+    ///
+    /// They are not part of the state: a plan carries them separately, in DataFusion's own format.
     fn expressions(&self) -> &[Arc<dyn PhysicalExpr>] {
         &[]
     }
 
-    /// Returns a short text for `EXPLAIN`, and for comparing plans: two operators with the same name and
-    /// identity do the same.
+    /// Returns a short text for `EXPLAIN` and for comparing plans.
+    ///
+    /// Two operators with the same name and identity do the same.
     fn identity(&self) -> String {
         self.state()
     }
 
-    /// Returns the columns it gives for these columns.
+    /// Returns the output columns for the given input columns.
     fn output(&self, input: &[Field]) -> Vec<Field>;
 
-    /// Returns true if the output's rows are the input's, one for one, so that a limit may come first.
+    /// Returns true if each input row becomes exactly one output row, in order.
+    ///
+    /// DataFusion may then apply a later limit to the input instead of the output.
     fn keeps_rows(&self) -> bool {
         false
     }
 
-    /// Returns true if it gives nothing, and does nothing else either, when it gets no row.
+    /// Returns true if the operator, given no rows, returns no rows and has no other effect.
     fn needs_rows(&self) -> bool {
         false
     }
@@ -110,7 +116,9 @@ pub trait Operator: Debug + Send + Sync {
         BatchRows::Unchanged
     }
 
-    /// Returns the running half. `input` and `output` are the schemas of the batches taken and given.
+    /// Returns the running half.
+    ///
+    /// `input` and `output` are the schemas of the batches that it reads and returns.
     fn start(
         &self,
         input: SchemaRef,
@@ -121,17 +129,20 @@ pub trait Operator: Debug + Send + Sync {
 
 /// The running half of an operator over one ordered stream of rows.
 pub trait Running: Send {
-    /// Lets the operator count what it notices in metrics of the plan; called once, before its rows come.
+    /// Lets the operator register counters in the plan's metrics; called once, before the first
+    /// batch.
     fn observe(&mut self, _: &ExecutionPlanMetricsSet) {}
 
-    /// Takes the next batch and returns what can be given now.
+    /// Reads the next batch and returns the output that is ready, if any.
     ///
     /// # Errors
-    /// Fails if the rows break a limit that the operator states.
+    /// Fails if the rows exceed one of the operator's limits.
     fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>>;
 
-    /// Returns what else the last batch gives; called after each [`Running::push`] until it returns
-    /// none, so that an operator need not hold all that one batch becomes.
+    /// Returns the next part of the last batch's output.
+    ///
+    /// Called after each [`Running::push`] until it returns `None`, so an operator does not have to
+    /// hold the whole output of one batch in memory.
     ///
     /// # Errors
     /// As [`Running::push`].
@@ -139,7 +150,8 @@ pub trait Running: Send {
         Ok(None)
     }
 
-    /// Returns what is left to give after the last batch; called until it returns none.
+    /// Returns the next part of the remaining output; called after the last batch until it returns
+    /// `None`.
     ///
     /// # Errors
     /// As [`Running::push`].
@@ -147,12 +159,12 @@ pub trait Running: Send {
         Ok(None)
     }
 
-    /// Returns true when no further input can change the output, so that reading may stop.
+    /// Returns true if no further input can change the output, so that reading may stop.
     fn is_done(&self) -> bool {
         false
     }
 
-    /// Returns the bytes held, for the memory pool.
+    /// Returns the bytes that the operator holds, to be reserved in the memory pool.
     fn held(&self) -> usize {
         0
     }

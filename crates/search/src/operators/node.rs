@@ -1,4 +1,4 @@
-//! The logical node of an operator, and its way into a physical plan.
+//! The logical node of an operator, and the planner that turns it into a physical plan.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -30,16 +30,18 @@ pub struct OperatorNode {
 }
 
 impl OperatorNode {
-    /// Returns the node of `operator` over `input`, which gives the columns `output`.
+    /// Returns the node that applies `operator` to `input` and has the columns `output`.
     #[must_use]
     pub fn new(operator: Arc<dyn Operator>, input: LogicalPlan, output: &[Field]) -> Self {
         Self { operator, input, schema: schema_of_fields(output) }
     }
 
-    /// Returns the node of `operator` over `input`, which gives columns that are no fields of SPL.
+    /// Returns the node that applies `operator` to `input` and has the columns of `schema`.
+    ///
+    /// Use it for columns whose types are not those of SPL fields, such as structs.
     ///
     /// # Errors
-    /// Fails if two columns have one name.
+    /// Fails if two columns have the same name.
     pub fn with_schema(
         operator: Arc<dyn Operator>,
         input: LogicalPlan,
@@ -61,7 +63,7 @@ impl OperatorNode {
     }
 }
 
-/// Returns the engine's schema of fields.
+/// Returns the DataFusion schema of SPL fields.
 pub(super) fn schema_of_fields(fields: &[Field]) -> DFSchemaRef {
     let schema = schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind)));
     let schema = DFSchema::from_unqualified_fields(schema.fields().clone(), HashMap::default());

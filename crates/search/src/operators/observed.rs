@@ -1,5 +1,6 @@
-//! What operators notice of their rows, as metrics of the engine: so that it comes back from wherever a
-//! plan runs.
+//! Row counts that operators report as DataFusion metrics.
+//!
+//! Metrics belong to the plan, so the counts are available wherever the plan runs.
 
 use std::sync::Arc;
 
@@ -10,23 +11,24 @@ use datafusion::physical_plan::metrics::{
 
 use crate::rows::observed::{GroupObserved, Observed};
 
-/// The metric of events that a search for events found.
+/// The metric that counts the events that a scan selected.
 pub(crate) const MATCHED: &str = "matched_events";
-/// The metric of all rows of a search of which only the first are given.
+/// The metric that counts all result rows of a search that returns only the first ones.
 pub(crate) const TOTAL: &str = "total_rows";
-/// The metric of the rows that came to be grouped.
+/// The metric that counts the rows that are grouped.
 pub(crate) const GROUPED: &str = "grouped_rows";
-/// The metric of those among them that have a value in the field of the label [`FIELD`].
+/// The metric that counts the grouped rows with a value in the field that the label [`FIELD`]
+/// names.
 pub(crate) const PRESENT: &str = "present_values";
-/// The label of [`PRESENT`].
+/// The name of the label of [`PRESENT`], whose value is a field's name.
 const FIELD: &str = "field";
 
-/// Returns a new counter.
+/// Registers a new counter and returns it.
 pub(crate) fn counter(metrics: &ExecutionPlanMetricsSet, name: &'static str) -> Count {
     MetricBuilder::new(metrics).counter(name, 0)
 }
 
-/// Returns a new counter for a field.
+/// Registers a new counter labeled with a field and returns it.
 pub(crate) fn field_counter(
     metrics: &ExecutionPlanMetricsSet,
     name: &'static str,
@@ -36,7 +38,7 @@ pub(crate) fn field_counter(
     MetricBuilder::new(metrics).with_label(label).counter(name, 0)
 }
 
-/// Returns what was noticed while a plan ran.
+/// Returns the counts that the operators of a plan have reported so far.
 #[must_use]
 pub fn observed(plan: &Arc<dyn ExecutionPlan>) -> Observed {
     let mut observed = Observed::default();

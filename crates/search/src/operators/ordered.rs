@@ -1,8 +1,9 @@
-//! Rows whose order the engine must keep.
+//! Prevents DataFusion from removing a sort.
 //!
-//! SQL knows an order of rows only at the end, so DataFusion drops a sort that another one follows,
-//! however many steps lie between. In SPL each step sees the rows in the order that they have. This
-//! operator stands on every sort and, as all operators do, asks for the order that it was planned on.
+//! In SQL only the order of the final rows matters, so DataFusion removes a sort if another sort
+//! follows, even with other steps in between. In SPL each step reads the rows in their current
+//! order. This operator is planned directly after every sort and, like all operators, requires the
+//! order that its input was planned with, so the sort stays.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -14,7 +15,7 @@ use spilltrail_event::Field;
 use super::{Operator, Running};
 use crate::rows::state::state_of;
 
-/// Gives the rows as they are.
+/// Returns the rows unchanged.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Ordered;
 

@@ -1,8 +1,9 @@
-//! The columns of an aggregation as two, whatever their number: the key and the values.
+//! Packs any number of columns of an aggregation into two: the key and the values.
 //!
-//! The engine looks the columns of each aggregate up by name, and plans each aggregate by itself; with
-//! thousands of them planning takes minutes. So one aggregate takes the values of all together, as a
-//! struct, and gives a struct of all results. The values of several BY fields are one key ([`group_key`]).
+//! DataFusion looks up each aggregate's columns by name and plans each aggregate separately; with
+//! thousands of aggregates, planning takes minutes. Therefore a single aggregate reads all values
+//! as one struct and returns all results as one struct. The values of several BY fields are encoded
+//! as one key ([`group_key`]).
 
 use std::sync::Arc;
 
@@ -21,21 +22,22 @@ use crate::rows::arrow::{ColumnBuilder, ColumnReader, data_type, schema_of};
 use crate::rows::state::state_of;
 use crate::stats::group_key;
 
-/// The column of the key.
+/// The name of the key column.
 pub(crate) const KEY: &str = "\u{3}";
-/// The column of the values, and of the results.
+/// The name of the values column, and of the results column.
 pub(crate) const VALUES: &str = "\u{4}";
 
-/// Puts the first columns together as a key and the others as values. Rows that miss a part of the key
-/// are dropped.
+/// Packs the first columns into the key and the other columns into the values.
+///
+/// Rows without a value in one of the key columns are dropped.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Pack {
-    /// How many columns make the key.
+    /// The number of key columns.
     pub keys: usize,
 }
 
 impl Pack {
-    /// Returns the schema of what it makes of these columns.
+    /// Returns the output schema for the given input columns.
     pub(crate) fn schema(&self, input: &[Field]) -> Schema {
         let (keys, values) = input.split_at(self.keys);
         let mut columns = Vec::new();
@@ -51,7 +53,7 @@ impl Pack {
     }
 }
 
-/// Returns the type of a struct of fields.
+/// Returns the Arrow struct type with one member for each field.
 pub(crate) fn struct_of(fields: &[Field]) -> DataType {
     let schema = schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind)));
     DataType::Struct(schema.fields().clone())
@@ -66,7 +68,7 @@ impl Operator for Pack {
         state_of(self)
     }
 
-    /// The columns are no fields; see `Pack::schema`.
+    /// Returns the input columns, because the packed columns have no SPL type; see `Pack::schema`.
     fn output(&self, input: &[Field]) -> Vec<Field> {
         input.to_vec()
     }
@@ -110,7 +112,7 @@ impl Running for Packing {
     }
 }
 
-/// Returns the rows that have all of the first columns.
+/// Returns the rows that have a value in each of the first `columns` columns.
 fn with_all(batch: RecordBatch, columns: usize) -> Result<RecordBatch> {
     let keys = &batch.columns()[..columns];
     let has_nulls = |column: &ArrayRef| column.logical_null_count() > 0;
@@ -135,12 +137,12 @@ fn joint(keys: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
     Ok(Arc::new(joint.finish()))
 }
 
-/// Takes the key and the results of an aggregation apart again.
+/// Unpacks the key and the results of an aggregation into separate columns.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Unpack {
-    /// The columns of the key.
+    /// The key columns.
     pub keys: Vec<Field>,
-    /// The columns of the results.
+    /// The result columns.
     pub results: Vec<Field>,
     /// Whether a group's statistics can be as large as the group has values.
     pub keeps_values: bool,
@@ -212,7 +214,7 @@ impl Running for Unpacking {
     }
 }
 
-/// Returns the columns that keys were made of.
+/// Returns the columns whose values were encoded as keys.
 fn parts(keys: &ArrayRef, kinds: &[Kind]) -> Result<Vec<ArrayRef>> {
     let damaged = || internal_datafusion_err!("a key of groups is damaged");
     let keys = keys.as_binary_view_opt().ok_or_else(damaged)?;

@@ -1,4 +1,4 @@
-//! Work that is done on a part of a batch where all of it would become too large.
+//! Work on a batch in parts, for when the result of the whole batch would be too large.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::Result;
@@ -6,7 +6,7 @@ use datafusion::common::Result;
 use super::Running;
 use crate::rows::cut::Cutter;
 
-/// The running half of an operator that makes a batch of each part.
+/// The running half of an operator that turns each part of a batch into one output batch.
 pub(super) struct InParts<F> {
     cutter: Cutter,
     work: F,
@@ -16,7 +16,9 @@ impl<F> InParts<F>
 where
     F: FnMut(&RecordBatch) -> Result<RecordBatch> + Send + 'static,
 {
-    /// Returns the running half that does `work`, which fails as [`Cutter::next`] needs it.
+    /// Returns the running half that applies `work` to each part.
+    ///
+    /// If a part is too large, `work` must fail with the error that [`Cutter::next`] recognizes.
     pub(super) fn start(work: F) -> Box<dyn Running> {
         Box::new(Self { cutter: Cutter::default(), work })
     }

@@ -1,4 +1,4 @@
-//! Bins whose width depends on the range of the values, so that all rows must be seen first.
+//! Bins whose width depends on the range of the values, so all rows must be read first.
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
@@ -19,22 +19,22 @@ use crate::rows::zone;
 /// Puts the values of a column into at most `count` bins of a round width.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RangeBins {
-    /// The column.
+    /// The column whose values are put into bins.
     pub column: String,
-    /// The column that gets the bins.
+    /// The column that receives the bins.
     pub output: String,
-    /// How many bins there may be.
+    /// The maximum number of bins.
     pub count: usize,
-    /// The smallest width; for times in seconds.
+    /// The minimum width of a bin; for times, in seconds.
     #[serde(with = "spilltrail_event::exact")]
     pub minimum: f64,
-    /// A value that the range begins with, if no row has a lower one.
+    /// The start of the range, unless a row has a lower value.
     #[serde(with = "spilltrail_event::exact::option")]
     pub start: Option<f64>,
-    /// A value that the range ends with, if no row has a higher one.
+    /// The end of the range, unless a row has a higher value.
     #[serde(with = "spilltrail_event::exact::option")]
     pub end: Option<f64>,
-    /// The zone, if the values are times.
+    /// The time zone if the values are times.
     #[serde(with = "zone::option")]
     pub zone: Option<TimeZone>,
 }
@@ -93,7 +93,7 @@ impl Operator for RangeBins {
 impl RangeBins {
     fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
         let Ok(field) = output.field_with_name(&self.output) else {
-            // There is no such column.
+            // The input column does not exist, so the rows stay as they are.
             return Ok(Box::new(rows.give()?));
         };
         let kind = kind_of(field.data_type());

@@ -1,7 +1,7 @@
-//! Columns chosen, ordered and named anew, by their index.
+//! Selects, reorders and renames columns by their index.
 //!
-//! A projection of the engine names every column, and finds each name by looking through all of them,
-//! several times for each projection. With thousands of columns that takes minutes.
+//! DataFusion's projection refers to each column by name and finds it by comparing all names,
+//! several times per projection. With thousands of columns, that takes minutes.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -13,10 +13,10 @@ use spilltrail_event::Field;
 use super::{Operator, Running, gather};
 use crate::rows::state::state_of;
 
-/// Gives columns of the input under other names.
+/// Returns columns of the input under the given names.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Select {
-    /// The name of each column given, and the index of the column of the input that it is.
+    /// The name of each output column and the index of its input column.
     pub columns: Vec<(String, usize)>,
 }
 

@@ -1,4 +1,4 @@
-//! Numbers the rows as they come, so that a later sort can keep equal rows in order.
+//! Numbers the rows in their current order, so that a later sort can keep equal rows in it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! One row with one text, made of all rows.
+//! Summarizes all rows as one row with one text.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,31 +13,33 @@ use super::{Operator, Running};
 use crate::rows;
 use crate::rows::arrow::to_array;
 
-/// The column that the text is in; a subsearch's `search` is taken as it is written.
+/// The name of the text column. A subsearch's field `search` is inserted into the outer search
+/// unchanged.
 const COLUMN: &str = "search";
 
-/// How rows become a text.
+/// Turns rows into a text.
 pub trait Summary: Debug + Send + Sync {
-    /// Returns the name, for `EXPLAIN` and for finding its codec.
+    /// Returns the name, which `EXPLAIN` prints and which selects the codec.
     fn name(&self) -> &'static str;
 
     /// Returns the whole state as JSON.
     fn state(&self) -> String;
 
-    /// Returns how many rows are taken.
+    /// Returns the maximum number of rows that are summarized; later rows are ignored.
     fn limit(&self) -> usize;
 
-    /// Returns the text of one row, or none if it has none.
+    /// Returns the text of one row, or `None` if the row adds nothing.
     fn row(&self, row: &[(String, Value<'_>)]) -> Option<String>;
 
-    /// Returns the text of all rows.
+    /// Returns the text of all rows, given the text of each.
     fn text(&self, rows: Vec<String>) -> String;
 }
 
-/// Gives one row, whose only field `search` is the text of all rows; none if the text is empty.
+/// Returns one row whose only field `search` is the text of all rows, or no row if the text is
+/// empty.
 #[derive(Debug)]
 pub struct Summarize {
-    /// How.
+    /// Turns the rows into the text.
     pub summary: Arc<dyn Summary>,
 }
 
@@ -77,7 +79,7 @@ struct Summing {
     names: Vec<String>,
     summary: Arc<dyn Summary>,
     taken: usize,
-    /// The rows' texts; none once they are given.
+    /// The rows' texts; `None` once the output row has been returned.
     texts: Option<Vec<String>>,
     held: usize,
 }
