@@ -1,4 +1,4 @@
-//! An aggregate as plans have it.
+//! Aggregates as part of a plan.
 
 use std::hash::{Hash, Hasher};
 
@@ -7,47 +7,48 @@ use spilltrail_event::Kind;
 
 use super::{AllNumbers, Feed, GroupStatistics, Start, Statistic, StatsFunction, functions};
 
-/// An aggregate ready to run. Plain data.
+/// A resolved aggregate, as plain data.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlannedAggregate {
-    /// The function's listed name.
+    /// The function's name as listed in [`functions::FUNCTIONS`].
     pub function: String,
-    /// The number in its name.
+    /// The number in the function's name, such as 95 in `perc95`.
     #[serde(with = "spilltrail_event::exact")]
     pub parameter: f64,
-    /// True if one value that is no number suppresses the statistic.
+    /// True if the result is null once a value is not a number.
     pub all_numbers: bool,
-    /// The column it takes; none counts rows.
+    /// The input column; `None` if the aggregate counts rows.
     pub input: Option<String>,
-    /// The column it makes.
+    /// The output column.
     pub output: String,
-    /// That column's kind.
+    /// The output column's kind.
     pub kind: Kind,
 }
 
 impl PlannedAggregate {
     fn definition(&self) -> &'static StatsFunction {
+        // A function with a number in its name is found only with a number; any valid one does.
         functions::find(&self.function)
             .or_else(|| functions::find(&format!("{}0", self.function)))
             .map(|(function, _)| function)
             .expect("planned aggregates name listed functions")
     }
 
-    /// Returns a fresh statistic.
+    /// Returns a new statistic without values.
     #[must_use]
     pub fn start(&self) -> Box<dyn Statistic> {
         let statistic = (self.definition().start.one)(self.parameter);
         if self.all_numbers { Box::new(AllNumbers::new(statistic)) } else { statistic }
     }
 
-    /// Returns statistics for groups.
+    /// Returns statistics of groups, initially without groups.
     #[must_use]
     pub fn start_groups(&self) -> Box<dyn GroupStatistics> {
         let Start { groups, all_numbers, .. } = self.definition().start;
         if self.all_numbers { all_numbers(self.parameter) } else { groups(self.parameter) }
     }
 
-    /// Returns what the function is fed with.
+    /// Returns the function's input.
     #[must_use]
     pub fn feed(&self) -> Feed {
         self.definition().feed

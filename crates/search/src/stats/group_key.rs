@@ -1,8 +1,8 @@
-//! The values that a group is made by, as one value.
+//! Encodes the values of all BY fields as one key of bytes.
 //!
-//! The engine keeps each column of a key by itself, in blocks of two megabytes, and takes them apart and
-//! together again wherever groups are merged: ten fields would need more than a search may have. As one
-//! text of bytes they take what they are long.
+//! DataFusion stores each key column separately, in blocks of two megabytes, and splits and
+//! combines the columns wherever groups are merged; ten BY fields would need more memory than a
+//! search may use. An encoded key takes little more than the bytes of its values.
 
 use datafusion::common::Result;
 use spilltrail_diagnostic::{Code, Diagnostic};
@@ -10,17 +10,20 @@ use spilltrail_event::Value;
 
 use crate::error::to_engine;
 
-/// Before a number in a key; what is before a text is its length.
+/// The tag before a number in a key. The tag before a text is its length.
 const NUMBER: u32 = u32::MAX;
-/// In place of a value that is absent.
+/// The tag of an absent value, which nothing follows.
 const ABSENT: u32 = u32::MAX - 1;
 
 /// Appends a value to a key.
+///
+/// # Errors
+/// Fails if the value is a text of about four gigabytes or more.
 pub(crate) fn append(key: &mut Vec<u8>, value: &Value<'_>) -> Result<()> {
     match value {
         Value::Null => key.extend_from_slice(&ABSENT.to_le_bytes()),
         Value::Number(number) => {
-            // What is printed the same is one key: both zeros, and whatever is no number.
+            // Numbers that are printed the same have the same key: both zeros, and all NaNs.
             let number = if number.is_nan() { f64::NAN } else { number + 0.0 };
             key.extend_from_slice(&NUMBER.to_le_bytes());
             key.extend_from_slice(&number.to_le_bytes());
@@ -41,7 +44,7 @@ pub(crate) fn append(key: &mut Vec<u8>, value: &Value<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Returns the value at the start of a key, and what is behind it.
+/// Returns the value at the start of a key and the rest of the key; `None` if the key is damaged.
 pub(crate) fn split(key: &[u8]) -> Option<(Value<'_>, &[u8])> {
     let (tag, rest) = key.split_first_chunk()?;
     Some(match u32::from_le_bytes(*tag) {

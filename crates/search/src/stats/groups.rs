@@ -1,8 +1,8 @@
-//! The statistics of many groups, side by side in memory.
+//! The statistics of many groups, stored contiguously in memory.
 //!
-//! An aggregation has one statistic for each group, and hundreds of thousands of groups. They lie in one
-//! vector of their own type, and what they hold is added up as they change: the engine asks after each
-//! batch.
+//! An aggregation has one statistic per group and may have hundreds of thousands of groups. The
+//! statistics of one function are stored in one vector of their concrete type. The total size of
+//! their heap memory is updated with each change, because DataFusion asks for it after each batch.
 
 use datafusion::arrow::array::{Array, BinaryBuilder, BooleanArray};
 use spilltrail_event::Value;
@@ -10,18 +10,21 @@ use spilltrail_event::Value;
 use super::Statistic;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 
-/// Makes the statistics of one function; written with `start!`.
+/// The constructors of one function's statistics; the `start!` macro writes them.
+///
+/// The argument of each is the number in the function's name.
 #[derive(Debug, Clone, Copy)]
 pub struct Start {
-    /// Makes one.
+    /// Creates one statistic.
     pub one: fn(f64) -> Box<dyn Statistic>,
-    /// Makes those of groups.
+    /// Creates the statistics of groups.
     pub groups: fn(f64) -> Box<dyn GroupStatistics>,
-    /// Makes those of groups with `allnum=true`.
+    /// Creates the statistics of groups with `allnum=true`.
     pub all_numbers: fn(f64) -> Box<dyn GroupStatistics>,
 }
 
-/// Says how a statistic is made from the number in its function's name: `start!(percent => …)`.
+/// Returns the `Start` of a function, given the expression that creates one statistic from the
+/// number in the function's name: `start!(percent => …)`.
 macro_rules! start {
     ($parameter:pat => $statistic:expr) => {
         $crate::stats::Start {
@@ -42,16 +45,16 @@ pub(crate) use start;
 /// The group that each row of a batch belongs to.
 #[derive(Debug, Clone, Copy)]
 pub enum GroupOf<'a> {
-    /// As listed.
+    /// The group at the row's index in this list.
     Listed(&'a [usize]),
-    /// All to the only group.
+    /// Group 0 for all rows.
     Only,
-    /// Each to a group of its own.
+    /// A separate group for each row.
     Own,
 }
 
 impl GroupOf<'_> {
-    /// Returns the group of a row.
+    /// Returns the index of the row's group.
     #[must_use]
     pub fn row(self, row: usize) -> usize {
         match self {
@@ -62,21 +65,21 @@ impl GroupOf<'_> {
     }
 }
 
-/// The values of a batch that statistics take.
+/// The values of a batch that are added to statistics.
 #[derive(Debug)]
 pub struct Taken<'a> {
     /// The values.
     pub values: &'a ColumnReader,
-    /// The rows' times, for functions that ask for them.
+    /// The rows' times, for functions that need them.
     pub times: Option<&'a ColumnReader>,
-    /// The rows that count, if not all do.
+    /// True for the rows that count; `None` if all rows do.
     pub filter: Option<&'a BooleanArray>,
-    /// How many rows there are.
+    /// The number of rows.
     pub rows: usize,
 }
 
 impl Taken<'_> {
-    /// Returns the rows that count.
+    /// Returns the indices of the rows that count.
     pub fn counting(&self) -> impl Iterator<Item = usize> {
         let counts = |row: &usize| {
             self.filter.is_none_or(|filter| filter.is_valid(*row) && filter.value(*row))
@@ -85,18 +88,19 @@ impl Taken<'_> {
     }
 }
 
-/// The statistics of groups that are numbered from 0.
+/// The statistics of one function for groups that are numbered from 0.
 pub trait GroupStatistics: Send + Sync {
-    /// Returns how many groups there are.
+    /// Returns the number of groups.
     fn count(&self) -> usize;
 
-    /// Sees to it that there are at least so many groups.
+    /// Adds empty groups until there are at least `count`.
     fn grow(&mut self, count: usize);
 
-    /// Takes a value, member by member; `time` is the row's, for functions that ask for it.
+    /// Adds a value to a group, member by member; `time` is the row's `_time` if the function needs
+    /// it.
     fn feed(&mut self, group: usize, value: &Value<'_>, time: Option<f64>);
 
-    /// Takes the values of a batch.
+    /// Adds the values of a batch.
     fn update(&mut self, taken: &Taken<'_>, group_of: GroupOf<'_>) {
         for row in taken.counting() {
             let time = taken.times.and_then(|times| times.value(row).as_number());
@@ -104,29 +108,32 @@ pub trait GroupStatistics: Send + Sync {
         }
     }
 
-    /// Takes what another statistic of the same kind saved, as [`Statistic::merge`].
+    /// Adds a saved state to a group, as [`Statistic::merge`] does.
     fn merge(&mut self, group: usize, saved: &[u8]);
 
-    /// Appends the values of the first groups.
+    /// Appends the results of the first `count` groups to `column`.
     fn values(&self, count: usize, column: &mut ColumnBuilder);
 
-    /// Appends what [`Statistic::save`] gives for the first groups, each behind a `prefix`. There are as
-    /// many as fit into memory, when there is no more of it: none is held twice.
+    /// Appends the states of the first `count` groups, as [`Statistic::save`] returns them, each
+    /// after `prefix`.
+    ///
+    /// Called when the groups fill the memory, so the states must be written to `column` directly
+    /// and not be collected first.
     fn states(&self, count: usize, prefix: &[u8], column: &mut BinaryBuilder);
 
-    /// Forgets the first groups; those behind them move up.
+    /// Removes the first `count` groups; the numbers of the other groups decrease by `count`.
     fn remove_first(&mut self, count: usize);
 
-    /// Returns the bytes that they take, about.
+    /// Returns the approximate size of all statistics, in bytes.
     fn size(&self) -> usize;
 }
 
-/// The statistics of groups, of one type.
+/// The statistics of groups as values of the type `S`.
 pub(crate) struct Groups<S> {
     parameter: f64,
     make: fn(f64) -> S,
     statistics: Vec<S>,
-    /// What all of them hold.
+    /// The sum of [`Statistic::held`] over all statistics.
     held: usize,
 }
 
@@ -188,12 +195,13 @@ impl<S: Statistic> GroupStatistics for Groups<S> {
     }
 }
 
-/// Appends a state behind its prefix.
+/// Appends a prefix and a state as one value.
 pub(crate) fn append(column: &mut BinaryBuilder, prefix: &[u8], state: &[u8]) {
     column.append_value([prefix, state].concat());
 }
 
-/// Calls `take` with each member of a value; a single value is its only one, null has none.
+/// Calls `take` with each member of a value; a single value is its own only member, and null has no
+/// members.
 pub(crate) fn each_member(value: &Value<'_>, mut take: impl FnMut(&Value<'_>)) {
     match value {
         Value::Null => {}
@@ -204,12 +212,14 @@ pub(crate) fn each_member(value: &Value<'_>, mut take: impl FnMut(&Value<'_>)) {
     }
 }
 
-/// Feeds a value member by member.
+/// Adds a value to a statistic, member by member.
 pub(crate) fn feed<S: Statistic + ?Sized>(statistic: &mut S, value: &Value<'_>, time: Option<f64>) {
     each_member(value, |member| statistic.update(member, time));
 }
 
-/// Takes a value back member by member; false if the statistic has to be made anew from what is left.
+/// Removes a value from a statistic, member by member.
+///
+/// Returns false if the statistic must be recomputed from the remaining values.
 pub(crate) fn forget(statistic: &mut dyn Statistic, value: &Value<'_>, time: Option<f64>) -> bool {
     match value {
         Value::Null => true,

@@ -1,7 +1,7 @@
-//! The statistics of the `stats` family: functions, and how an aggregate is planned.
+//! The statistics functions of the `stats` family, and the planning of aggregates.
 //!
-//! A [`Statistic`] takes values and gives one; it is the same whether a hash aggregation, `eventstats`
-//! or `streamstats` feeds it.
+//! A [`Statistic`] reads values and returns one; the same implementation is used by hash
+//! aggregations, `eventstats` and `streamstats`.
 
 pub mod aggregate;
 pub mod functions;
@@ -23,76 +23,83 @@ pub use groups::{GroupStatistics, Start};
 
 /// A running statistic over the values of one group.
 pub trait Statistic: Debug + Send + Sync {
-    /// Takes one value. It is never null, and never a multivalue unless the function takes whole
-    /// values; `time` is the row's `_time`, where the function asks for it.
+    /// Adds one value.
+    ///
+    /// The value is never null, and never a multivalue unless the function reads whole values.
+    /// `time` is the row's `_time` if the function needs it.
     fn update(&mut self, value: &Value<'_>, time: Option<f64>);
 
-    /// Returns the statistic of what was taken so far.
+    /// Returns the statistic of the values added so far.
     fn value(&self) -> Value<'static>;
 
-    /// Returns what was taken so far, in a form that [`Statistic::merge`] reads.
+    /// Returns the current state in the form that [`Statistic::merge`] reads.
     fn save(&self) -> Vec<u8>;
 
-    /// Takes what another statistic of the same kind saved; what it took comes after what this one
-    /// took.
+    /// Adds the values of another statistic of the same function, given its saved state.
+    ///
+    /// Its values count as added after those of this statistic.
     fn merge(&mut self, saved: &[u8]);
 
-    /// Takes back a value that was taken, the oldest of those still there, and returns true; or
-    /// returns false, and is as it was, if what is left cannot be told exactly.
+    /// Removes the oldest value still included and returns true, or returns false and changes
+    /// nothing if the statistic of the other values cannot be computed exactly.
+    ///
+    /// The arguments are those that the value was added with.
     fn forget(&mut self, _: &Value<'_>, _: Option<f64>) -> bool {
         false
     }
 
-    /// Returns the bytes held on the heap, about.
+    /// Returns the approximate number of bytes held on the heap.
     fn held(&self) -> usize {
         0
     }
 }
 
-/// What a function is fed with.
+/// The input of a statistics function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feed {
-    /// Each member of the value by itself.
+    /// Each member of the value separately.
     Members,
     /// Each member, with the row's `_time`.
     MembersWithTime,
-    /// The value as a whole; only whether it is there counts.
+    /// The value as a whole; only its presence matters.
     Rows,
 }
 
 /// A statistics function.
 #[derive(Debug)]
 pub struct StatsFunction {
-    /// Name in lower case; those with a number (`perc95`) are listed without it.
+    /// The name in lower case, without a number: `perc` for `perc95`.
     pub name: &'static str,
-    /// Other names.
+    /// Alternative names.
     pub aliases: &'static [&'static str],
-    /// What it gives, one line with a full stop.
+    /// One sentence about its result, ending with a period.
     pub summary: &'static str,
     /// True if a number is part of the name, as in `p95`.
     pub has_parameter: bool,
-    /// True if the order of the rows matters.
+    /// True if the result depends on the order of the rows.
     pub sees_order: bool,
-    /// What it is fed with.
+    /// The input.
     pub feed: Feed,
-    /// The kind of what it gives, for the kind of what it takes.
+    /// Returns the kind of the result for the kind of the input.
     pub kind: fn(Kind) -> Kind,
-    /// Makes them.
+    /// Creates the function's statistics.
     pub start: Start,
     /// Every known difference from Splunk.
     pub differs: &'static [&'static str],
 }
 
 impl StatsFunction {
-    /// Returns the name as it is written, with a placeholder for the number: `perc<number>`.
+    /// Returns the name as documentation shows it, with a placeholder for the number:
+    /// `perc<number>`.
     #[must_use]
     pub fn shown(&self) -> String {
         format!("{}{}", self.name, if self.has_parameter { "<number>" } else { "" })
     }
 }
 
-/// A number in a saved state. States are JSON, which has no infinities and no NaN, so that its bits
-/// are written.
+/// A number in a saved state, written as its bits.
+///
+/// States are JSON, which cannot represent infinities and NaN as numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Exact(pub(crate) f64);
 
@@ -108,21 +115,23 @@ impl<'de> Deserialize<'de> for Exact {
     }
 }
 
-/// Saves a statistic's state; all states are plain data, their numbers [`Exact`].
+/// Returns a statistic's state as JSON.
+///
+/// All states are plain data, and their floating-point numbers are [`Exact`].
 pub(crate) fn save<T: Serialize>(state: &T) -> Vec<u8> {
     serde_json::to_vec(state).unwrap_or_default()
 }
 
-/// Reads a state that [`save`] wrote.
+/// Returns the state that [`save`] wrote, or `None` if it cannot be read.
 pub(crate) fn load<T: serde::de::DeserializeOwned>(saved: &[u8]) -> Option<T> {
     serde_json::from_slice(saved).ok()
 }
 
-/// Suppresses the statistic once a value was no number: `allnum=true`.
+/// A statistic that is null if any value is not a number, for `allnum=true`.
 #[derive(Debug)]
 pub(crate) struct AllNumbers {
     inner: Box<dyn Statistic>,
-    /// How many values were no numbers.
+    /// The number of values that are not numbers.
     others: u64,
 }
 

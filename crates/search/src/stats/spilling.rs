@@ -1,4 +1,5 @@
-//! Every statistic gives the same whether its groups fit into memory or were spilled.
+//! Tests that every statistic has the same result whether its groups fit into memory or are
+//! spilled.
 
 use std::sync::Arc;
 
@@ -15,19 +16,19 @@ use crate::testing::context;
 
 const GROUPS: usize = 1500;
 
-/// Too little for the groups, and enough for those of a batch.
+/// A memory limit in bytes: too low for all groups, but high enough for the groups of one batch.
 const MEMORY: usize = 8 << 20;
 
-/// Values of a group, in the order in which they come: numbers whose sum depends on the order, text
-/// among numbers, infinities.
+/// The values of a group, in input order: numbers whose sum depends on the order, texts among
+/// numbers, and infinities.
 const VALUES: &[&str] = &["3", "0.1", "b", "1e17", "7", "-2.5", "a", "1e999", "12", "-1e999", "7"];
 
-/// Rows of all groups in turn, so that a group is in every spill.
+/// Returns rows of all groups in turn, so that each group is part of every spill.
 fn events() -> Vec<Row> {
     let mut rows = Vec::new();
     for (turn, value) in VALUES.iter().enumerate() {
         for group in 0..GROUPS {
-            // Infinities only in some groups: they hide what else is in a sum.
+            // Only some groups have infinities, because an infinite sum hides the other values.
             let value = if value.len() > 4 && group % 3 > 0 { "5" } else { value };
             #[expect(clippy::cast_precision_loss, reason = "small numbers")]
             let time = ((turn * 7) % VALUES.len()) as f64;
@@ -48,10 +49,10 @@ fn spills(plan: &Arc<dyn ExecutionPlan>) -> usize {
     below + if is_aggregate { own } else { 0 }
 }
 
-/// Runs a search; returns its rows, and how many times an aggregation spilled.
+/// Runs a search and returns its rows and the number of times that an aggregation spilled.
 async fn rows_and_spills(search: &str, rows: &[Row], memory: usize) -> (Vec<Row>, usize) {
     let context = context(rows.to_vec(), memory);
-    // What a single batch needs must fit, and the groups of a small batch are few.
+    // The groups of one batch must fit into memory, so the batches are small.
     let state = context.session.state_ref();
     let size = "datafusion.execution.batch_size";
     state.write().config_mut().options_mut().set(size, "512").unwrap();
@@ -65,7 +66,7 @@ async fn rows_and_spills(search: &str, rows: &[Row], memory: usize) -> (Vec<Row>
     (rows.iter().collect(), spills(&plan))
 }
 
-/// The column of a function's results.
+/// Returns the name of the column with a function's results.
 fn column(function: &StatsFunction) -> String {
     format!("x_{}", function.name)
 }
@@ -115,7 +116,8 @@ async fn many_long_fields_to_group_by_need_little() {
     assert!(whole == spilled && whole.iter().all(|row| row["count"] == Value::Number(2.0)));
 }
 
-/// Sums of parts may differ in the last digit from the sum in one go.
+/// Returns true if two results are equal, up to rounding: a sum of partial sums may differ from a
+/// sequential sum in the last digits.
 fn is_same(one: &Value<'_>, other: &Value<'_>) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => {

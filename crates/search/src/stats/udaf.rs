@@ -1,4 +1,4 @@
-//! All statistics of a search as one aggregate function of DataFusion.
+//! All statistics of an aggregation as one aggregate function of DataFusion.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -22,9 +22,11 @@ use datafusion::logical_expr::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Returns the aggregate expression of all `aggregates` over a struct of the columns that they take; it
-/// gives a struct of their results. `columns` are the names of the struct's members, the time of the rows
-/// among them under the name `time`; without any, `argument` is whatever has the rows.
+/// Returns the expression that computes all `aggregates` and returns a struct of their results.
+///
+/// `argument` is a struct of the input columns, and `columns` are the names of its members. The
+/// member `time` has the rows' times. If `columns` is empty, `argument` may be any column with the
+/// right number of rows.
 #[must_use]
 pub(crate) fn expression(
     aggregates: &[PlannedAggregate],
@@ -46,23 +48,24 @@ pub(crate) fn expression(
     function(aggregates).call(vec![argument])
 }
 
-/// Returns what the function is made of; `None` for other functions.
+/// Returns the aggregates of the function, or `None` if it is another aggregate function.
 pub(crate) fn aggregates_of(function: &AggregateUDF) -> Option<&Vec<Taking>> {
     let implementation: &dyn std::any::Any = function.inner().as_ref();
     implementation.downcast_ref::<StatsUdaf>().map(|function| &function.aggregates)
 }
 
-/// Returns the function of aggregates.
+/// Returns the aggregate function that computes these aggregates.
 pub(crate) fn function(aggregates: Vec<Taking>) -> AggregateUDF {
     let signature = Signature::any(1, Volatility::Immutable);
     AggregateUDF::new_from_impl(StatsUdaf { signature, aggregates })
 }
 
-/// Functions whose statistic of a group is as large as the group has values.
+/// The functions whose statistics may grow with the number of a group's values.
 const KEEP_VALUES: &[&str] =
     &["dc", "estdc", "exactperc", "list", "median", "mode", "perc", "upperperc", "values"];
 
-/// Returns the names of the functions whose statistic of a group may be as large as the group has values.
+/// Returns the names of the functions in the aggregate whose statistics may grow with the number of
+/// a group's values.
 pub(crate) fn keeps_values(function: &AggregateUDF) -> Vec<&'static str> {
     let function: &dyn std::any::Any = function.inner().as_ref();
     let Some(function) = function.downcast_ref::<StatsUdaf>() else { return Vec::new() };
@@ -78,18 +81,18 @@ fn kept_by(aggregate: &PlannedAggregate) -> Option<&'static str> {
     KEEP_VALUES.iter().find(|name| **name == aggregate.function).copied()
 }
 
-/// An aggregate and which members of the struct it takes.
+/// An aggregate and the indices of its inputs among the struct's members.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Taking {
     aggregate: PlannedAggregate,
-    /// The values; none if it counts rows.
+    /// The index of the values; `None` if the aggregate counts rows.
     input: Option<usize>,
-    /// The times, for functions that ask for them.
+    /// The index of the times, for functions that need them.
     time: Option<usize>,
 }
 
 impl Taking {
-    /// Returns the columns that it takes of a batch.
+    /// Returns the aggregate's input columns: the values, then the times if it needs them.
     fn of(&self, columns: &Columns) -> Vec<ArrayRef> {
         let values =
             self.input.map_or_else(|| columns.ones.clone(), |at| columns.members[at].clone());
@@ -98,10 +101,10 @@ impl Taking {
     }
 }
 
-/// The columns of a batch that aggregates take.
+/// The input columns of the aggregates in a batch.
 struct Columns {
     members: Vec<ArrayRef>,
-    /// Something to count in each row.
+    /// A number in each row, which aggregates without an input column count.
     ones: ArrayRef,
 }
 
@@ -177,7 +180,8 @@ impl AggregateUDFImpl for StatsUdaf {
     }
 }
 
-/// Aggregates that are computed together: each by itself over its columns, the results in one struct.
+/// Accumulators that DataFusion sees as one: each reads its own columns, and the results form one
+/// struct.
 struct Together<A> {
     parts: Vec<(Taking, A)>,
     results: Fields,
@@ -280,26 +284,28 @@ impl Accumulator for Together<SingleGroup> {
     }
 }
 
-/// One statistic a group.
+/// The accumulator of one aggregate, with one statistic per group.
 struct GroupAccumulator {
     aggregate: PlannedAggregate,
     statistics: Box<dyn GroupStatistics>,
-    /// For each group, what was saved of it and is not merged yet.
+    /// For each group, the saved states that are not merged yet.
     saved: Vec<Vec<SavedState>>,
-    /// The bytes of `saved`.
+    /// The size of `saved` in bytes.
     saved_bytes: usize,
-    /// How many times states were taken from here.
+    /// The number of times that this accumulator has saved states.
     savings: u64,
 }
 
-/// A saved state and the number of the saving that it is from. States come back in any order, and the
-/// order is part of what `first`, `list` and of the last digits of a sum are.
+/// A saved state and the serial number of the save operation that wrote it.
+///
+/// DataFusion returns states in any order. They are merged in the order in which they were saved,
+/// because the order determines the results of `first` and `list` and the last digits of sums.
 struct SavedState {
     saving: u64,
     state: Vec<u8>,
 }
 
-/// The bytes of the number before a state.
+/// The size in bytes of the serial number before a state.
 const SAVING_BYTES: usize = size_of::<u64>();
 
 impl GroupAccumulator {
@@ -313,7 +319,7 @@ impl GroupAccumulator {
         }
     }
 
-    /// Keeps the saved state of a group until all of the group's have come.
+    /// Keeps a saved state of a group until all states of the group have been read.
     fn keep(&mut self, group: usize, bytes: &[u8]) -> Result<()> {
         let (saving, state) = bytes
             .split_first_chunk::<SAVING_BYTES>()
@@ -327,7 +333,7 @@ impl GroupAccumulator {
         Ok(())
     }
 
-    /// Merges what was saved of the first `count` groups, and forgets it.
+    /// Merges the saved states of the first `count` groups and drops them.
     fn settle(&mut self, count: usize) {
         let count = count.min(self.saved.len());
         for (group, mut states) in self.saved.drain(..count).enumerate() {
@@ -339,7 +345,8 @@ impl GroupAccumulator {
         }
     }
 
-    /// Returns the first groups' states, each with the number of this saving.
+    /// Removes the first `count` groups and returns their states, each after the serial number of
+    /// this save operation.
     fn save(&mut self, count: usize) -> BinaryArray {
         let saving = self.savings.to_le_bytes();
         self.savings += 1;
@@ -350,7 +357,7 @@ impl GroupAccumulator {
         states.finish()
     }
 
-    /// Returns the first groups' values.
+    /// Returns the results of the first `count` groups.
     fn values(&mut self, count: usize) -> ArrayRef {
         self.settle(count);
         let mut column = ColumnBuilder::new(self.aggregate.kind);
@@ -425,6 +432,7 @@ impl GroupsAccumulator for GroupAccumulator {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
+        // Each row becomes the state of a group with only that row.
         let mut rows = Self::new(&self.aggregate);
         rows.statistics.grow(values[0].len());
         rows.update(values, GroupOf::Own, filter)?;
@@ -436,7 +444,7 @@ impl GroupsAccumulator for GroupAccumulator {
     }
 }
 
-/// The statistic of a search without BY.
+/// The accumulator of an aggregate without BY fields, which has a single group.
 struct SingleGroup {
     groups: GroupAccumulator,
 }

@@ -1,4 +1,5 @@
-//! What small inputs could make large: it comes in small batches, or is refused by name.
+//! Tests that searches with small inputs and large results return small batches, or fail with an
+//! error that names the cause.
 
 use futures::StreamExt;
 use spilltrail_diagnostic::{Code, Diagnostic};
@@ -7,10 +8,10 @@ use super::context;
 use crate::rows::batch_rows;
 use crate::run;
 
-/// Larger than any batch has to be.
+/// The size in bytes that every batch must stay below.
 const LARGE_BATCH: usize = 16 << 20;
 
-/// Returns the only cell of the only row, or what the search fails with.
+/// Returns the value of the field `x` in the only row, or the search's error.
 async fn cell(search: &str) -> Result<String, Diagnostic> {
     let context = context(Vec::new(), 64 << 20);
     let prepared = run::prepare(search, None, &context).await.map_err(|mut all| all.remove(0))?;

@@ -1,4 +1,5 @@
-//! Long pipelines and deep nesting: they run, or are refused with the limit and the place.
+//! Tests that long pipelines and deep nesting run, or are rejected with an error that states the
+//! limit and marks the position.
 
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::{MAX_COMMANDS, MAX_SUBSEARCHES};
@@ -6,7 +7,7 @@ use spilltrail_spl::{MAX_COMMANDS, MAX_SUBSEARCHES};
 use super::{context, rows};
 use crate::{run, stack};
 
-/// Runs a search on a stack like the program's; returns how many rows it gives, or what refused it.
+/// Runs a search on a stack like the program's and returns the number of its rows, or its error.
 fn outcome(search: String) -> Result<usize, Diagnostic> {
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -35,7 +36,7 @@ fn what_is_within_the_limits_runs() {
         pipeline("eval a=1", most),
         pipeline("rename a as b", most),
         pipeline("streamstats count", most),
-        // These make several steps of the plan each, and planning them takes a while.
+        // These commands add several plan nodes each, so planning more of them would take long.
         pipeline("sort - _time", 200),
         pipeline("stats count as n by _time count", 200),
         format!("| makeresults {}", nested("| append [| makeresults ", MAX_SUBSEARCHES)),

@@ -1,8 +1,9 @@
-//! Every command that holds rows or knows of keys gives the same rows however little memory it has.
+//! Tests that every command that holds rows or state per key returns the same rows with little
+//! memory as with much.
 //!
-//! The test as it always runs has little memory and few rows. `SPILLTRAIL_MEMORY_MATRIX=1` has it run with
-//! the limits that are promised, and up to twenty times as much data; that takes an hour without
-//! optimizations.
+//! The default test uses low memory limits and few rows. With `SPILLTRAIL_MEMORY_MATRIX=1`, another
+//! test uses the promised memory limits and data of up to twenty times the limit; it takes an hour
+//! in a build without optimizations.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -12,8 +13,10 @@ use super::context;
 use crate::rows::batch_rows;
 use crate::run;
 
-/// Commands over rows with a number `n`, a text `s` that two rows have each, a number `g` out of 53, and a
-/// text `pad` that is short or long.
+/// Commands over the rows of [`generator`].
+///
+/// Each row has a unique number `n`, a unique number `k` in another order, a text `s` that two rows
+/// share, a number `g` from 0 to 52, and a text `pad` that is short or long.
 const SEARCHES: &[&str] = &[
     "sort 0 s",
     "sort 0 - k",
@@ -57,11 +60,11 @@ const SEARCHES: &[&str] = &[
     "stats count by s | sort 0 - count, s | streamstats count as rank by count",
 ];
 
-/// Returns the search that makes so many rows, a multiple of ten; those that are wide take 3 kB each.
+/// Returns the search that generates `rows` rows, a multiple of ten; a wide row takes 3 kB.
 fn generator(rows: usize, is_wide: bool) -> String {
     let pad = "pad ".repeat(if is_wide { 700 } else { 1 });
-    // `makeresults` makes a million rows at most. 7919 is prime, so that the numbers come in no order and
-    // each once.
+    // `makeresults` generates at most a million rows, so each is expanded into ten. 7919 is prime
+    // and does not divide `rows`, so `k` takes each value once, in no simple order.
     format!(
         "| makeresults count={} | eval n=mvrange(0,10) | mvexpand n | streamstats count as n \
          | eval k=(n*7919)%{rows}, s=\"user/\".floor(k/2).\"/of/some/length\", g=k%53, \
@@ -70,15 +73,15 @@ fn generator(rows: usize, is_wide: bool) -> String {
     )
 }
 
-/// What a search gives.
+/// The number and the hash of a search's rows.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
     rows: usize,
-    /// A hash of all rows in order, and of the lookup that the search writes.
+    /// A hash of all rows in order and of the lookup that the search writes.
     hash: u64,
 }
 
-/// Returns what a search gives, or what it fails with.
+/// Runs a search with a memory limit and returns its outcome or its error.
 async fn outcome(search: &str, memory: usize) -> Result<Outcome, String> {
     let context = &context(Vec::new(), memory);
     let prepared = run::prepare(search, None, context).await.map_err(|e| format!("{e:?}"))?;
@@ -101,7 +104,8 @@ async fn outcome(search: &str, memory: usize) -> Result<Outcome, String> {
     Ok(Outcome { rows, hash: hasher.finish() })
 }
 
-/// Compares what all commands give over `rows` rows under a limit and without one; returns what differs.
+/// Runs all commands over `rows` rows with the memory limit `limit` and with a limit that is never
+/// reached, and returns a description of each difference.
 async fn differences(rows: usize, is_wide: bool, limit: usize) -> Vec<String> {
     let mut differences = Vec::new();
     for command in SEARCHES {
@@ -128,7 +132,8 @@ async fn the_promised_limits_give_the_same_rows() {
     if std::env::var_os("SPILLTRAIL_MEMORY_MATRIX").is_none() {
         return;
     }
-    // Rows take about 100 bytes, or 3 kB: half of the limit, five and twenty times as much.
+    // A row takes about 100 bytes, a wide row 3 kB. The data is half of the limit, or about five or
+    // twenty times the limit.
     let mut found = Vec::new();
     for (limit, rows, is_wide) in [
         (32 << 20, 160_000, false),

@@ -1,11 +1,13 @@
-//! What holds rows says so when there is no memory for them.
+//! Tests that a command that cannot spill its rows reports when memory is exhausted, and other
+//! tests of commands that hold rows.
 
 use spilltrail_diagnostic::Code;
 
 use super::{context, rows};
 use crate::run;
 
-/// Rows with a document each, some kilobytes long.
+/// Returns rows as JSON lines, each with a JSON document of about three kilobytes in the field
+/// `doc`.
 fn documents(count: usize) -> String {
     let row = |number: usize| {
         let pad = format!("{number:05}").repeat(600);
@@ -27,7 +29,8 @@ async fn what_does_not_fit_is_told() {
         ("| eventstats values(doc) as docs | stats count", Some("`eventstats`")),
         ("| streamstats window=2000 values(doc) as docs | stats count", Some("`streamstats`")),
     ] {
-        // Whatever can spill completes from 32 MiB on; of the others, some rows fit and all do not.
+        // A search that can spill must complete with 32 MiB. For the others, the lower limit has
+        // room for some rows, but not for all.
         let least = if who.is_some() { 5 << 20 } else { 32 << 20 };
         for (memory, is_refused) in [(256 << 20, false), (least, true)] {
             let context = context(rows(&lines), memory);
@@ -65,7 +68,7 @@ async fn a_condition_that_cannot_be_computed_is_no_answer() {
     }
 }
 
-/// Times are checked in the order of the rows, also of rows that wait because memory is short.
+/// Tests that `_time` is checked in row order, also for rows that are held on disk.
 #[tokio::test]
 async fn times_out_of_order_are_refused_under_any_limit() {
     let pad = "pad ".repeat(200);

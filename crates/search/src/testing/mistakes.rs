@@ -1,4 +1,4 @@
-//! Searches with mistakes in them, and what is said about them: all of them, each at its place.
+//! Tests that every mistake in a search is reported, with the text it refers to marked.
 
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::Value;
@@ -8,17 +8,17 @@ use crate::run;
 
 const MEMORY: usize = 64 << 20;
 
-/// Code, marked text and message of a diagnostic.
+/// The code, the marked text and the start of the message of a diagnostic.
 type Said<'a> = (&'a str, &'a str, &'a str);
 
-/// Searches, and everything that is said about each.
+/// Searches with all diagnostics reported for each.
 const CASES: &[(&str, &[Said<'_>])] = &[
-    // An option that does not exist is no condition and no field.
+    // A nonexistent option is not parsed as a condition or as a field.
     ("| head limt=2", &[("SPL2004", "limt", "`head` has no option `limt`")]),
     ("| head n=3", &[("SPL2004", "n", "`head` has no option `n`")]),
     ("| stats count vals=x by u", &[("SPL2004", "vals", "`stats` has no option `vals`")]),
     ("| lookup t u updat=t", &[("SPL2004", "updat", "`lookup` has no option `updat`")]),
-    // A number of rows has a limit, with and without a name.
+    // The number of rows is limited, both as a named and as an unnamed argument.
     (
         "| makeresults count=1000001",
         &[(
@@ -31,7 +31,7 @@ const CASES: &[(&str, &[Said<'_>])] = &[
         "| makeresults 1000001",
         &[("SPL2005", "1000001", "expected a number from 0 to 1000000, found `1000001`")],
     ),
-    // What `head` takes is a number or a condition in parentheses.
+    // The argument of `head` is a number or a condition in parentheses.
     (
         "| head foo",
         &[("SPL1008", "foo", "expected a number or a condition in parentheses, found `foo`")],
@@ -44,7 +44,7 @@ const CASES: &[(&str, &[Said<'_>])] = &[
         "| head n<3",
         &[("SPL1008", "n<3", "expected a number or a condition in parentheses, found `n<3`")],
     ),
-    // Several mistakes of one command.
+    // Several mistakes in one command.
     (
         "| eval a=foo(1), b=bar(2)",
         &[
@@ -85,7 +85,7 @@ const CASES: &[(&str, &[Said<'_>])] = &[
             ("SPL2002", "other", "the statistics function `other` is not supported"),
         ],
     ),
-    // Mistakes of several commands, subsearches among them.
+    // Mistakes in several commands, including commands of subsearches.
     (
         "| eval a=foo(1) | where match(a, \"(\") | nosuch | stats sum(eval(bar(n))) | sort limit=x a",
         &[
@@ -126,7 +126,7 @@ const CASES: &[(&str, &[Said<'_>])] = &[
             ("SPL2002", "nosuch", "unsupported eval function `nosuch`"),
         ],
     ),
-    // Two columns of one name.
+    // Two columns with the same name.
     ("| stats sum(n) as u by u", &[("SPL2005", "u", "`u` is both a statistic and a BY field")]),
     ("| eventstats count as u by u", &[("SPL2005", "u", "`u` is both a statistic and a BY field")]),
     (
@@ -140,12 +140,12 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     ("| stats values(u) as x values(v) as x", &[("SPL2005", "x", "two statistics are named `x`")]),
     ("| eventstats dc(u) as x dc(v) as x", &[("SPL2005", "x", "two statistics are named `x`")]),
     ("| streamstats sum(u) as x avg(u) as x", &[("SPL2005", "x", "two statistics are named `x`")]),
-    // A second operator is no value.
+    // A second operator is not a value.
     ("search a = = 1", &[("SPL1008", "=", "expected a value to compare `a` with, found `=`")]),
     ("search a > = 1", &[("SPL1008", "=", "expected a value to compare `a` with, found `=`")]),
     ("search a<>1", &[("SPL1008", ">", "expected a value to compare `a` with, found `>`")]),
     ("search a IN (=, b)", &[("SPL1008", "=", "expected a value, found `=`")]),
-    // What is refused, and what changes nothing.
+    // Unsupported options and misplaced arguments.
     ("| makemv setsv=t a", &[("SPL2003", "setsv=t", "`makemv setsv=t` is not supported")]),
     (
         "| join left=L right=R a where L.a=R.a [| makeresults]",
@@ -153,7 +153,7 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     ),
 ];
 
-/// Returns code, marked text and message of diagnostics.
+/// Returns the code, the marked text and the message of each diagnostic.
 fn shown(search: &str, diagnostics: &[Diagnostic]) -> Vec<(String, String, String)> {
     let one = |diagnostic: &Diagnostic| {
         let span = diagnostic.span().unwrap_or_default();
@@ -178,7 +178,7 @@ async fn every_mistake_is_found_at_its_place() {
                 ((*code).to_owned(), (*marked).to_owned(), (*message).to_owned())
             })
             .collect();
-        // Only the beginning of a message that quotes another program is ours.
+        // Some messages end with text from another library, so only the start is compared.
         let is_same = found.len() == wanted.len()
             && found.iter().zip(&wanted).all(|(found, wanted)| {
                 found.0 == wanted.0 && found.1 == wanted.1 && found.2.starts_with(&wanted.2)
@@ -224,7 +224,7 @@ async fn a_search_stops_only_at_a_command_that_it_has() {
         let row = found.iter().next().unwrap();
         assert_eq!((&row["n"], row.contains_key("count")), (&Value::text(n), false), "{until}");
     }
-    // Nothing is left before the first command.
+    // No command remains before the first one.
     let nothing = run::prepare("| bucket n span=10", Some("bin"), &context).await.err();
     assert_eq!(nothing.expect("no command is left")[0].message, "the search is empty");
     let diagnostics = run::prepare(search, Some("nosuch"), &context).await.err();

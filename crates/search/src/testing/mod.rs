@@ -1,5 +1,5 @@
-//! What the tests of this crate share: a context over rows in memory; and the tests that are about the
-//! whole way from a search to its rows.
+//! A search context over rows in memory, which this crate's tests share, and the tests that run
+//! whole searches.
 
 mod bounds;
 mod cases;
@@ -40,7 +40,7 @@ impl LookupStore for Lookups {
     }
 }
 
-/// Returns the surroundings of a search over these rows that may hold so many bytes.
+/// Returns the context of a search over these rows with a memory limit of `memory` bytes.
 pub(crate) fn context(rows: Vec<Row>, memory: usize) -> SearchContext {
     SearchContext {
         session: run::session(memory).expect("a session"),
@@ -55,7 +55,9 @@ pub(crate) fn context(rows: Vec<Row>, memory: usize) -> SearchContext {
     }
 }
 
-/// Reads rows, one JSON object a line. Numbers are text, as in events; only `_time` is a number.
+/// Reads rows from lines with one JSON object each.
+///
+/// Numbers become text, as in events; only `_time` stays a number.
 pub(crate) fn rows(lines: &str) -> Vec<Row> {
     let row = |line: &str| {
         let object: serde_json::Map<String, serde_json::Value> =

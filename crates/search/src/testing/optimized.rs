@@ -1,5 +1,5 @@
-//! What a plan leaves out changes no row: neither what the optimizer changes, nor the fields that
-//! nothing after a command reads.
+//! Tests that optimizations change no row: neither the optimizer's rules, nor the omission of
+//! fields that no later command reads.
 
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::session_state::SessionStateBuilder;
@@ -14,7 +14,7 @@ use crate::run;
 
 const MEMORY: usize = 64 << 20;
 
-/// Commands over the fields `_time`, `a`, `b` and `c` and those that they make.
+/// Commands over the fields `_time`, `a`, `b` and `c` and the fields that the commands add.
 const COMMANDS: &[&str] = &[
     "search a=1",
     "search NOT b=x",
@@ -114,10 +114,10 @@ const COMMANDS: &[&str] = &[
 const NUMBERS: &[&str] = &["", "1", "2", "10", "3.5", "word"];
 const WORDS: &[&str] = &["", "x", "y", "z", "X"];
 const MEMBERS: &[&[&str]] = &[&[], &["p"], &["q", "p"], &["p", "p"], &["r"]];
-/// Rows in their own order, and events, which come newest first.
+/// Starts of a search: rows in input order, or events, which are sorted newest first.
 const BEGINNINGS: &[&str] = &["| ", "search * | "];
 
-/// The fields that are looked at where not all are.
+/// The fields that are compared if only some fields are.
 const SHOWN: [&str; 4] = ["a", "b", "n", "d"];
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
@@ -143,7 +143,7 @@ fn search() -> impl Strategy<Value = String> {
         .prop_map(|(begin, commands)| format!("{begin}{}", commands.join(" | ")))
 }
 
-/// Returns the context with nothing that changes a plan but what makes it executable.
+/// Returns the context without DataFusion's logical and physical optimizer rules.
 fn unoptimized(context: &SearchContext) -> SearchContext {
     let state = SessionStateBuilder::new_from_existing(context.session.state())
         .with_optimizer_rules(Vec::new())
@@ -152,7 +152,7 @@ fn unoptimized(context: &SearchContext) -> SearchContext {
     SearchContext { session: SessionContext::new_with_state(state), ..context.clone() }
 }
 
-/// Returns the rows of a search, or what it fails with.
+/// Returns the rows of a search, or its error.
 async fn outcome(search: &str, context: &SearchContext) -> Result<Vec<Row>, String> {
     let failed = |diagnostics: Vec<_>| format!("{diagnostics:?}");
     let prepared = run::prepare(search, None, context).await.map_err(failed)?;
@@ -170,7 +170,7 @@ proptest! {
         let optimized = runtime.block_on(outcome(&search, &context));
         let plain = runtime.block_on(outcome(&search, &unoptimized(&context)));
         prop_assert_eq!(format!("{optimized:?}"), format!("{plain:?}"), "{}", search);
-        // A pipeline that never runs would prove nothing.
+        // A failing pipeline would prove nothing.
         prop_assert!(optimized.is_ok(), "{}: {:?}", search, optimized);
     }
 

@@ -1,4 +1,4 @@
-//! Rows of thousands of fields: nothing is looked up by name for each of them.
+//! Tests that rows with thousands of fields need no lookup by name for each field.
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::LogicalPlan;
@@ -9,7 +9,8 @@ use crate::run;
 
 const COLUMNS: usize = 3000;
 
-/// Two rows of so many fields: `k0` is `a`, the others are their numbers.
+/// Returns two equal rows as JSON lines, with `_time` and `columns` fields: the value of `k0` is
+/// `a`, and the value of each other field is its number.
 fn events(columns: usize) -> String {
     let field = |number: usize| format!(",\"k{number}\":{number}");
     let row =
@@ -17,7 +18,9 @@ fn events(columns: usize) -> String {
     row.repeat(2)
 }
 
-/// Returns how many expressions a plan has in all of its nodes. Each costs a look through all columns.
+/// Returns the number of expressions in all nodes of a plan.
+///
+/// Each expression costs planning time in proportion to the number of columns.
 fn expressions(plan: &LogicalPlan) -> usize {
     let mut count = 0;
     let walk = plan.apply(|node| {
@@ -31,10 +34,10 @@ fn expressions(plan: &LogicalPlan) -> usize {
 /// The name and value of a field of the first row.
 type Field = (&'static str, &'static str);
 
-/// How many fields the first row has, by the number of columns.
+/// Returns the number of fields of the first row for the number of columns in the input.
 type Count = fn(usize) -> usize;
 
-/// Searches, how many fields their first row has, and one of these fields.
+/// Searches, the number of fields in their first row, and one of these fields.
 const SEARCHES: &[(&str, Count, Field)] = &[
     ("* | stats sum(*)", |columns| columns - 1, ("sum(k7)", "14")),
     ("* | stats values(*) as *", |columns| columns, ("k2999", "2999")),

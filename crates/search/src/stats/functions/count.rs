@@ -1,4 +1,4 @@
-//! `count`: rows, values of a field, or rows for which an expression is true.
+//! `count`: counts rows, the values of a field, or the rows for which an expression is true.
 
 use spilltrail_event::{Kind, Value};
 

@@ -1,5 +1,6 @@
-//! Distinct values: how many, estimated, and the most frequent. Values are text: `1` and `1.0` are
-//! two.
+//! `dc`, `estdc`, `estdc_error` and `mode`: statistics of distinct values.
+//!
+//! Values are compared as text: `1` and `1.0` are two values.
 
 use std::collections::HashMap;
 
@@ -56,7 +57,7 @@ pub(super) static MODE: StatsFunction = StatsFunction {
     ..DC
 };
 
-/// What is told of the values.
+/// The result that is computed from the distinct values.
 #[derive(Debug)]
 pub(super) enum Give {
     Count,
@@ -65,7 +66,7 @@ pub(super) enum Give {
     Values,
 }
 
-/// The distinct values, and how often each came.
+/// The distinct values and how often each occurred.
 #[derive(Debug)]
 pub(super) struct Distinct {
     give: Give,
@@ -73,7 +74,9 @@ pub(super) struct Distinct {
     held: usize,
 }
 
-/// Values with their numbers. Most groups have few, for which a table is too large.
+/// Values with their counts.
+///
+/// Most groups have few values, for which a hash table would take too much memory.
 #[derive(Debug)]
 enum Counts {
     Few(Vec<(Box<str>, u64)>),
@@ -83,7 +86,7 @@ enum Counts {
 impl Counts {
     const FEW: usize = 8;
 
-    /// Returns a value's number.
+    /// Returns a value's count.
     fn get_mut(&mut self, text: &str) -> Option<&mut u64> {
         match self {
             Self::Few(few) => few.iter_mut().find(|(known, _)| **known == *text).map(|(_, n)| n),
@@ -91,7 +94,7 @@ impl Counts {
         }
     }
 
-    /// Adds a value that is not there yet.
+    /// Adds a value that is not included yet.
     fn insert(&mut self, text: &str, count: u64) {
         match self {
             Self::Few(few) if few.len() < Self::FEW => {
@@ -127,7 +130,7 @@ impl Counts {
         }
     }
 
-    /// Returns the values in order.
+    /// Returns the values and their counts in byte order of the values.
     fn sorted(&self) -> Vec<(&str, u64)> {
         let mut sorted: Vec<(&str, u64)> = match self {
             Self::Few(few) => few.iter().map(|(text, count)| (&**text, *count)).collect(),

@@ -1,7 +1,7 @@
-//! Distinct values of many groups: `dc` and `values` of an aggregation.
+//! Distinct values of many groups, for `dc`, `estdc` and `values` in an aggregation.
 //!
-//! Groups have much the same values, such as the names of calls. Each text is there once for all of them,
-//! and a group has numbers.
+//! Different groups often have the same values, such as the names of API calls. Therefore each text
+//! is stored once for all groups, and a group stores the numbers of its texts.
 
 use std::collections::HashSet;
 
@@ -21,22 +21,23 @@ pub(super) struct DistinctGroups {
     gives_values: bool,
     texts: Texts,
     groups: Vec<Numbers>,
-    /// What the groups hold besides themselves.
+    /// The bytes that the groups hold on the heap.
     held: usize,
-    /// What their values will take when they are given, each text with its group again.
+    /// The bytes of the results, in which each text is repeated for each of its groups.
     given: usize,
-    /// The size of the texts from which on it is looked whether they are still in use.
+    /// Unused texts are searched for once the texts are larger than this, in bytes.
     tidied: usize,
 }
 
-/// What a text takes in a column besides itself, with some room for the column to grow.
+/// Bytes per text in a column, besides the text itself: its view, and a share of the column's spare
+/// capacity.
 const VIEW: usize = 24;
 
-/// Up to this size texts that are not in use may stay.
+/// Unused texts are kept while all texts together are not larger than this, in bytes.
 const TIDY: usize = 64 * 1024;
 
 impl DistinctGroups {
-    /// Returns no groups; `give` is what is told of the values.
+    /// Returns statistics without groups; `give` selects the result.
     pub(super) fn new(give: &Give) -> Self {
         let gives_values = matches!(give, Give::Values);
         let texts = Texts::default();
@@ -51,7 +52,7 @@ impl DistinctGroups {
         }
     }
 
-    /// Returns what a value takes when it is given.
+    /// Returns the size of a value in the results, in bytes.
     fn size_given(&self, text: &str) -> usize {
         if self.gives_values { VIEW + text.len() } else { 0 }
     }
@@ -62,12 +63,13 @@ impl DistinctGroups {
         texts
     }
 
-    /// Forgets the texts that no group has, if they may be many.
+    /// Drops the texts that no group has, if all texts together are large.
     fn tidy(&mut self) {
         if self.groups.is_empty() {
             (self.texts, self.groups) = (Texts::default(), Vec::new());
             self.tidied = TIDY;
         } else if self.texts.size() > self.tidied {
+            // Only texts that a group has are copied into the new table, under new numbers.
             let old = std::mem::take(&mut self.texts);
             self.held = 0;
             for group in &mut self.groups {
@@ -136,17 +138,17 @@ impl GroupStatistics for DistinctGroups {
 
     fn size(&self) -> usize {
         let groups = self.groups.capacity() * size_of::<Numbers>() + self.held;
-        // The groups go when their values are given. That both are there for a moment is what the engine
-        // has a margin for.
+        // The groups are removed once their results are returned, so the larger of both counts.
+        // DataFusion has a margin for the moment in which both exist.
         (groups + self.texts.size()).max(self.given)
     }
 }
 
-/// Texts, each of which has a number.
+/// Distinct texts, numbered from 0.
 #[derive(Default)]
 struct Texts {
     texts: IndexSet<Box<str>, RandomState>,
-    /// The bytes of all of them.
+    /// The total length of the texts in bytes.
     bytes: usize,
 }
 
@@ -160,17 +162,19 @@ impl Texts {
             self.bytes += text.len();
             self.texts.insert_full(text.into()).0
         });
-        // There are fewer than 2^32 wherever they fit into memory.
+        // Memory cannot hold 2^32 texts.
         u32::try_from(number).unwrap_or(u32::MAX)
     }
 
     fn size(&self) -> usize {
-        // Of each a pointer, a length, a hash and a place, and what its allocation rounds up.
+        // Per entry: pointer, length, hash and index, and the rounding of the text's allocation.
         self.bytes + self.texts.capacity() * 6 * size_of::<usize>()
     }
 }
 
-/// Different numbers. Most groups have few, for which a table is too large.
+/// A set of numbers.
+///
+/// Most groups have few numbers, for which a hash table would take too much memory.
 enum Numbers {
     Few { count: u8, numbers: [u32; Self::FEW] },
     Many(HashSet<u32, RandomState>),
@@ -185,7 +189,8 @@ impl Default for Numbers {
 impl Numbers {
     const FEW: usize = 8;
 
-    /// Adds a number; returns how many more bytes are held, or none if it was there.
+    /// Adds a number and returns the increase in held bytes, or `None` if the number was already
+    /// included.
     fn insert(&mut self, number: u32) -> Option<usize> {
         match self {
             Self::Few { count, numbers } => {
@@ -202,7 +207,7 @@ impl Numbers {
                 Some(self.held())
             }
             Self::Many(many) => {
-                // A table that is full may grow also where the number is there already.
+                // `insert` may grow a full table even if the number is already included.
                 if many.contains(&number) {
                     return None;
                 }
@@ -236,7 +241,7 @@ impl Numbers {
     }
 }
 
-/// What a number takes in a table, with the room that a table leaves.
+/// Bytes per number in a hash table, with a share of the table's empty slots.
 const SLOT: usize = 6;
 
 #[cfg(test)]
@@ -259,7 +264,7 @@ mod tests {
     #[test]
     fn a_number_that_is_there_changes_nothing() {
         let (mut numbers, mut held) = (Numbers::default(), 0);
-        // Some of these many fill their table.
+        // At some of these sizes the table is full.
         for number in 0..1000 {
             held += numbers.insert(number).unwrap_or_default();
             assert_eq!((numbers.insert(number), numbers.held()), (None, held), "{number}");
@@ -269,7 +274,7 @@ mod tests {
     #[test]
     fn texts_that_no_group_has_are_forgotten() {
         let mut groups = DistinctGroups::new(&Give::Values);
-        // A window of ten groups that moves on, each with texts of its own and one that all have.
+        // A sliding window of ten groups; each has one text of its own and one that all share.
         for turn in 0..20_000 {
             groups.grow(10);
             groups.add(9, &format!("of turn {turn}"));

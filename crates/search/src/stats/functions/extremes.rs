@@ -1,5 +1,7 @@
-//! `min`, `max`, `range`. Numbers compare by value and come before text, so that the smallest of a
-//! mixture is a number and the greatest a text.
+//! `min`, `max` and `range`.
+//!
+//! Numbers are compared by value and sort before text. Among numbers and texts, the smallest value
+//! is therefore a number and the greatest a text.
 
 use std::cmp::Ordering;
 
@@ -49,7 +51,7 @@ impl Best {
     }
 }
 
-/// A value as it is saved.
+/// A value in a saved state.
 #[derive(Debug, Serialize, Deserialize)]
 enum Saved {
     Number(Exact),
@@ -68,7 +70,7 @@ impl Statistic for Extreme {
         let better = if self.is_max { Ordering::Greater } else { Ordering::Less };
         if self.best.as_ref().is_none_or(|best| key.cmp(&best.key) == better) {
             let value = match value {
-                // Both zeros are one value; what is not finite has a printed form only.
+                // Adding 0.0 turns -0.0 into 0.0. Infinities and NaN are returned as text.
                 Value::Number(number) if number.is_finite() => Value::Number(number + 0.0),
                 other => Value::text(other.to_text().unwrap_or_default().into_owned()),
             };
@@ -95,7 +97,7 @@ impl Statistic for Extreme {
         }
     }
 
-    /// What is not the best is not missed.
+    /// Returns true if the removed value is not the extreme, which then stays the same.
     fn forget(&mut self, value: &Value<'_>, _: Option<f64>) -> bool {
         let Some(key) = AutoKey::of(value) else { return true };
         self.best.as_ref().is_some_and(|best| key != best.key)

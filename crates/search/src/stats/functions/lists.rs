@@ -1,4 +1,4 @@
-//! `values` and `list`: the values themselves.
+//! `values` and `list`: return the values themselves.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::distinct::{Distinct, Give};
 use super::distinct_groups::DistinctGroups;
 use crate::stats::{Feed, Start, Statistic, StatsFunction, load, save, start};
 
-/// Values that `list` keeps (limits.conf `[stats] list_maxsize`).
+/// The maximum number of values that `list` returns (limits.conf `[stats] list_maxsize`).
 const LIST_LIMIT: usize = 100;
 
 pub(super) static VALUES: StatsFunction = StatsFunction {
@@ -41,7 +41,7 @@ pub(super) fn members(texts: impl Iterator<Item = impl AsRef<str>>) -> Value<'st
 #[derive(Debug, Default)]
 struct List {
     texts: Vec<String>,
-    /// The bytes of `texts`, about.
+    /// The approximate size of `texts` in bytes.
     held: usize,
 }
 
@@ -76,7 +76,8 @@ impl Statistic for List {
         more.into_iter().for_each(|text| self.add(text));
     }
 
-    /// A list that is full may have left out what takes the place of the forgotten value.
+    /// Returns false if the list is full: it may have ignored a later value, which would now have
+    /// room.
     fn forget(&mut self, value: &Value<'_>, _: Option<f64>) -> bool {
         if value.is_null() {
             return true;

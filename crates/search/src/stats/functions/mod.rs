@@ -1,4 +1,4 @@
-//! Statistics functions: one family a file, one line each in [`FUNCTIONS`].
+//! The statistics functions: one file per family, and one line per function in [`FUNCTIONS`].
 
 mod count;
 mod distinct;
@@ -43,7 +43,9 @@ pub static FUNCTIONS: &[&StatsFunction] = &[
     &moments::VARP,
 ];
 
-/// Returns the function that `name` stands for, and the number in the name.
+/// Returns the function that `name` refers to and the number in the name, or 0 if it has none.
+///
+/// The number must be from 0 to 100. A function that needs a number is not found without one.
 #[must_use]
 pub fn find(name: &str) -> Option<(&'static StatsFunction, f64)> {
     let named = |wanted: &str, with_parameter: bool| {
@@ -61,8 +63,10 @@ pub fn find(name: &str) -> Option<(&'static StatsFunction, f64)> {
     named(stem, true).map(|function| (function, number))
 }
 
-/// Returns the function that a reader means by `name`: also a family by its name alone, as `perc`, or
-/// with a placeholder for the number, as `p<N>`.
+/// Returns the function that `name` refers to in documentation.
+///
+/// A function that needs a number is also found by its name alone (`perc`) or with a placeholder
+/// for the number (`p<N>`).
 #[must_use]
 pub fn named(name: &str) -> Option<&'static StatsFunction> {
     let stem = name.split_once('<').map_or(name, |(stem, _)| stem);

@@ -1,7 +1,7 @@
-//! Sums and what follows from them: `sum`, `avg`, `sumsq`, variances and deviations.
+//! `sum`, `avg`, `sumsq`, variances and standard deviations: statistics computed from sums.
 //!
-//! Plain sequential sums of doubles, and `(sumsq - mean * sum) / (n - 1)`: the last digits of the
-//! published examples come out only this way.
+//! Doubles are summed sequentially, and the variance is `(sumsq - mean * sum) / (n - 1)`: only this
+//! reproduces the last digits of the published examples.
 
 use spilltrail_event::{Kind, Value};
 
@@ -81,8 +81,8 @@ impl Sums {
         }
         let mean = self.sum / self.count;
         let variance = (self.squares - mean * self.sum) / (self.count - lost);
-        // Rounding may leave a tiny negative rest where all numbers are equal; `max` would turn the
-        // NaN of an infinity into 0.
+        // Rounding may give a tiny negative variance if all numbers are equal. `max(0.0)` is not
+        // used, because it would turn the NaN that an infinity causes into 0.
         if variance < 0.0 { 0.0 } else { variance }
     }
 }
@@ -90,12 +90,12 @@ impl Sums {
 #[derive(Debug)]
 struct Moments {
     sums: Sums,
-    /// Whether the sums are exact, so that a number can be taken back.
+    /// True if the sums are exact, so that a number can be removed.
     is_exact: bool,
     give: fn(&Sums) -> f64,
 }
 
-/// Integers up to here are exact.
+/// 2^53: doubles represent all integers up to this value exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Moments {
@@ -110,7 +110,8 @@ impl Statistic for Moments {
             self.sums.count += 1.0;
             self.sums.sum += number;
             self.sums.squares += number * number;
-            // The squares of integers are at least as large as their sum.
+            // The sum of integers is at most as large as the sum of their squares, so checking the
+            // squares is enough.
             self.is_exact &= number.fract() == 0.0 && self.sums.squares < EXACT;
         }
     }
@@ -129,6 +130,7 @@ impl Statistic for Moments {
         self.sums.count += count.0;
         self.sums.sum += sum.0;
         self.sums.squares += squares.0;
+        // A saved state does not say whether its sums are exact.
         self.is_exact = false;
     }
 

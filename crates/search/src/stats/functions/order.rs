@@ -1,4 +1,5 @@
-//! Values by order of arrival and by time: `first`, `last`, `earliest`, `latest`, their times, `rate`.
+//! `first`, `last`, `earliest`, `latest`, `earliest_time`, `latest_time` and `rate`: statistics
+//! that depend on the order of the rows or on their times.
 
 use serde::{Deserialize, Serialize};
 use spilltrail_event::{Kind, Value, parse_number};
@@ -67,7 +68,7 @@ pub(super) static RATE: StatsFunction = StatsFunction {
 struct Arrival {
     keeps_first: bool,
     text: Option<String>,
-    /// How many values were taken.
+    /// The number of values included.
     count: u64,
 }
 
@@ -94,7 +95,9 @@ impl Statistic for Arrival {
         }
     }
 
-    /// The oldest value is the first one, and it is the last one where there is no other.
+    /// Removes the oldest value, which is the first one.
+    ///
+    /// Returns false for `first` if other values remain, because the next value is not known.
     fn forget(&mut self, _: &Value<'_>, _: Option<f64>) -> bool {
         if self.count > 1 && self.keeps_first {
             return false;
@@ -124,7 +127,9 @@ struct Span {
 }
 
 impl Span {
-    /// Of equal times the first to arrive stays. Few moments do, and only their text is asked for.
+    /// Adds a value; among values with equal times, the first one added is kept.
+    ///
+    /// `text` is called only if the value is kept, because few values are.
     fn add(&mut self, time: f64, text: impl Fn() -> String) {
         let moment = || Some(Moment { time: Exact(time), text: text() });
         if self.earliest.as_ref().is_none_or(|known| time < known.time.0) {
@@ -187,7 +192,7 @@ impl Statistic for Chronology {
     }
 }
 
-/// Keeps the points, because a restart of the counter shows only in the order of time.
+/// Keeps all points, because restarts of the counter can be recognized only in time order.
 #[derive(Debug, Default)]
 struct Rate {
     points: Vec<(Exact, Exact)>,

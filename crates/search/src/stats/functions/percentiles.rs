@@ -1,5 +1,5 @@
-//! Percentiles: linear interpolation over the sorted numbers, at `p / 100 * (n - 1)`, as every
-//! example of the documentation comes out.
+//! Percentiles: linear interpolation over the sorted numbers at the index `p / 100 * (n - 1)`,
+//! which reproduces every example in Splunk's documentation.
 
 use spilltrail_event::{Kind, Value};
 
@@ -49,7 +49,8 @@ impl Percentile {
     }
 }
 
-/// Returns the value at the fraction `at` of the way through sorted numbers, interpolated.
+/// Returns the interpolated number at the fraction `at` of the sorted numbers, or `None` if there
+/// are no numbers.
 #[must_use]
 pub fn interpolated(sorted: &[f64], at: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
@@ -64,7 +65,8 @@ pub fn interpolated(sorted: &[f64], at: f64) -> Option<f64> {
     let above = (below + 1).min(last);
     let (low, high) = (sorted[below], sorted[above]);
     let way = position - position.floor();
-    // On a number itself nothing is interpolated: an infinite distance times 0 is no number.
+    // At the index of a number, or between equal numbers, nothing is interpolated: an infinite
+    // distance times 0 is NaN.
     Some(if way == 0.0 || low.total_cmp(&high).is_eq() { low } else { low + (high - low) * way })
 }
 

@@ -1,7 +1,7 @@
-//! Tables of cases: expressions and searches, and what they give.
+//! Tests of expressions and searches against the expected values in `eval.txt` and `searches.txt`.
 //!
-//! The wanted values follow from Splunk's documentation, or were counted by hand; none was taken from
-//! what the program gives.
+//! The expected values follow from Splunk's documentation or were counted by hand; none was copied
+//! from this program's output.
 
 use spilltrail_event::{Value, parse_number};
 
@@ -11,7 +11,7 @@ use crate::run;
 
 const MEMORY: usize = 64 << 20;
 
-/// Runs a search over rows.
+/// Runs a search over rows given as JSON lines, and returns its rows or its first error message.
 async fn rows_of(search: &str, lines: &str) -> Result<Vec<Row>, String> {
     let context = context(rows(lines), MEMORY);
     let failed = |diagnostics: Vec<spilltrail_diagnostic::Diagnostic>| {
@@ -22,8 +22,9 @@ async fn rows_of(search: &str, lines: &str) -> Result<Vec<Row>, String> {
     Ok(rows.iter().collect())
 }
 
-/// Returns true if a value is the wanted one. A number is one however it is written, and a list of one
-/// is the value.
+/// Returns true if a value equals the expected one.
+///
+/// Numbers are compared by value, and a list with one member equals the member.
 fn is_wanted(got: &Value<'_>, wanted: &serde_json::Value) -> bool {
     let same = |got: &str, wanted: &str| match (parse_number(got), parse_number(wanted)) {
         (Some(got), Some(wanted)) => got.total_cmp(&wanted).is_eq(),
@@ -68,8 +69,10 @@ async fn expressions() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// A case of `searches.txt`: `@` and a row for each of the rows, `>` and the search, then the wanted
-/// rows, all of their fields but `_time` and `_raw`.
+/// Runs the cases of `searches.txt`.
+///
+/// A case has one line with `@` and a row for each input row, a line with `>` and the search, and
+/// one line for each expected row with all its fields except `_time` and `_raw`.
 #[tokio::test]
 async fn searches() {
     let mut input = String::new();
