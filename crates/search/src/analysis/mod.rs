@@ -1,7 +1,7 @@
-//! What is known of a search before it runs.
+//! Analyzes a search before it runs.
 //!
-//! [`analyze`] expands macros, parses, and asks each command, once for each search; everything that has
-//! to know something of a search before it runs asks the [`Analysis`].
+//! [`analyze`] expands macros, parses the text, and collects the facts of each command, once per
+//! search. Code that needs facts about a search before it runs reads them from its [`Analysis`].
 
 #[cfg(test)]
 mod tests;
@@ -18,52 +18,55 @@ use crate::planning::facts::{Nested, Role};
 use crate::planning::plan::Needs;
 use crate::planning::predicate::Position;
 
-/// Commands of Splunk that give what other searches found. None of them runs here, so that only their
-/// names are known.
+/// Splunk commands that read the results of other searches. They are not implemented here, so they
+/// can be recognized only by name.
 const READERS_OF_OUTPUTS: &[&str] = &["datamodel", "from", "loadjob", "pivot", "savedsearch"];
 
-/// A search, expanded and parsed, and what is known of it before it runs. A search that cannot be read
-/// has one too, with what is known of the rest.
+/// An expanded and parsed search, with the facts that are known before it runs.
+///
+/// A search with errors has an analysis, too; its facts are those of the parts that can be read.
 #[derive(Debug, Clone)]
 pub struct Analysis {
-    /// The text as it was written.
+    /// The text as the user wrote it.
     pub text: String,
-    /// The text with its macros expanded, and the way back.
+    /// The text with its macros expanded, and the mapping back to the original text.
     pub expansion: Expansion,
-    /// What the commands know, those of subsearches too.
+    /// The facts of all commands, including those in subsearches.
     pub facts: Facts,
-    /// The expression of the leading search, macros expanded; `None` if the search does not begin by
-    /// finding events.
+    /// The expression of the leading search, with macros expanded. `None` if the first command does
+    /// not search for events.
     pub leading: Option<String>,
-    /// What the rows of the search have of the events that they are made of.
+    /// How the rows of the search relate to its events.
     pub rows: Origin,
-    /// True if the first command makes rows of its own.
+    /// Whether the first command is a generating command, which creates its own rows.
     pub is_generating: bool,
-    /// True if a command turns rows into a table.
+    /// Whether the search has a transforming command, which turns rows into a table.
     pub is_transforming: bool,
-    /// The fields that the commands after the leading search read of its events, as far as they are known
-    /// by name; empty if the search does not begin by finding events.
+    /// The fields of the events that the commands after the leading search read, as far as they are
+    /// known by name. Empty if the first command does not search for events.
     pub demand: Demand,
     pipeline: Pipeline,
-    /// Messages of the expansion, then of the parser.
+    /// The diagnostics of the macro expansion, and those of the parser.
     problems: (Vec<Diagnostic>, Vec<Diagnostic>),
-    /// What is wrong with the arguments of commands.
+    /// The diagnostics about the arguments of commands.
     unread: Vec<Diagnostic>,
 }
 
-/// What the rows of a search have of the events they were made of.
+/// How the rows of a search relate to its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// They are events: nothing transforms them.
+    /// The rows are events; the search has no transforming command.
     Events,
-    /// Each has the values that its events share in these fields.
+    /// Each row represents a group of events with the same values in these fields.
     Groups(Vec<String>),
-    /// It cannot be said.
+    /// The relation is not known.
     Unknown,
 }
 
-/// Expands and parses a search, and asks its commands what they know. What is wrong with it is in
-/// [`Analysis::diagnostics`], and its facts are those of the parts that can be read.
+/// Expands and parses a search, and collects the facts of its commands.
+///
+/// Errors do not stop the analysis. They are in [`Analysis::diagnostics`], and the facts are those
+/// of the parts that can be read.
 #[must_use]
 pub fn analyze(text: &str, macros: &MacroSet) -> Analysis {
     let (expansion, messages) = expand_macros(text, macros);
@@ -89,13 +92,14 @@ pub fn analyze(text: &str, macros: &MacroSet) -> Analysis {
     }
 }
 
-/// Adds the facts of the pipelines inside commands, and of those inside them.
+/// Adds the facts of the pipelines inside commands, at any depth.
 fn add_nested(facts: &mut Facts, unread: &mut Vec<Diagnostic>) {
     let mut waiting: Vec<(usize, Nested)> = Vec::new();
     let mut depth = 0;
     loop {
         waiting.extend(facts.take_nested().into_iter().map(|nested| (depth + 1, nested)));
         let Some((own_depth, nested)) = waiting.pop() else { return };
+        // Pipelines that this one adds are one level deeper.
         depth = own_depth;
         facts.nesting = facts.nesting.max(depth);
         let (steps, diagnostics) = pipeline::read_all(&nested.pipeline);
@@ -119,7 +123,7 @@ fn add_facts(facts: &mut Facts, pipeline: &Pipeline, steps: &[Step], role: Role)
     if let Role::Expression(position) = role
         && subsearch::may_bound_time(pipeline)
     {
-        // Which bounds these are is known only when the subsearch has run.
+        // The bounds are known only after the subsearch has run.
         facts.present("a subsearch that may return bounds of time");
         if position == Position::Leading {
             facts.times.push(OwnTime::Returned);
@@ -127,7 +131,7 @@ fn add_facts(facts: &mut Facts, pipeline: &Pipeline, steps: &[Step], role: Role)
     }
 }
 
-/// Returns what the rows of a pipeline have of its events.
+/// Returns how the rows of a pipeline relate to its events.
 fn origin(pipeline: &Pipeline, steps: &[Step]) -> Origin {
     let Some(end) = pipeline.commands.iter().position(is_transforming) else {
         return Origin::Events;
@@ -142,7 +146,7 @@ fn demand(steps: &[Step]) -> Demand {
     after.fold(Needs::everything(), |needs, step| step.command.needs(needs)).fields
 }
 
-/// Returns true if a command turns rows into a table.
+/// Returns true for a transforming command, which turns rows into a table.
 pub(crate) fn is_transforming(command: &Command) -> bool {
     commands::command(&command.name.value)
         .is_some_and(|entry| entry.doc.kind == CommandKind::Transforming)
@@ -154,13 +158,13 @@ pub(crate) fn has_errors(diagnostics: &[Diagnostic]) -> bool {
 }
 
 impl Analysis {
-    /// Returns the commands.
+    /// Returns the pipeline of commands.
     #[must_use]
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
     }
 
-    /// Returns the lineage of the rows. Where a command cannot be read, it is that of the other commands.
+    /// Returns the lineage of the rows. Commands that cannot be read are skipped.
     #[must_use]
     pub fn lineage(&self) -> Lineage {
         let mut lineage = Lineage::default();
@@ -168,7 +172,8 @@ impl Analysis {
         lineage
     }
 
-    /// Returns all that is wrong or doubtful about the text, placed in it as it was written.
+    /// Returns all errors and warnings, or only those of expansion and parsing if these have
+    /// errors. Their positions refer to the text as the user wrote it.
     #[must_use]
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         match self.check() {
@@ -181,11 +186,12 @@ impl Analysis {
         }
     }
 
-    /// Returns the warnings of the expansion.
+    /// Returns the warnings of the macro expansion.
     ///
     /// # Errors
-    /// Why the text is no pipeline of commands, placed in it as it was written. What its commands refuse
-    /// is not among it.
+    /// Returns the diagnostics of the expansion or the parser if the text is not a pipeline of
+    /// commands. Their positions refer to the text as the user wrote it. Errors in the arguments of
+    /// commands are not included.
     pub(crate) fn check(&self) -> Result<&[Diagnostic], Vec<Diagnostic>> {
         let (messages, problems) = &self.problems;
         if has_errors(messages) {
@@ -198,8 +204,10 @@ impl Analysis {
         Ok(messages)
     }
 
-    /// Returns true if the commands are where they seem to be: macros could be expanded, and every quote
-    /// and bracket is closed. Then the arguments of commands can be checked, whatever else is wrong.
+    /// Returns true if macros were expanded and every quote and bracket is closed.
+    ///
+    /// The boundaries of commands are then reliable, and the arguments of commands can be checked
+    /// despite other errors.
     pub(crate) fn is_balanced(&self) -> bool {
         let (messages, problems) = &self.problems;
         !has_errors(messages) && problems.iter().all(|problem| problem.code != Code::UNBALANCED)

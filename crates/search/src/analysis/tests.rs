@@ -1,4 +1,4 @@
-//! Searches, and what is known of them.
+//! Tests of the facts about searches.
 
 use spilltrail_spl::{MacroDefinition, MacroSet};
 
@@ -38,7 +38,7 @@ fn what_depends_on_the_present() {
         ("x | bin _time span=1h aligntime=-30m", "aligntime=-30m"),
         ("x | bin _time span=1h aligntime=@d+3h", "aligntime=@d+3h"),
         ("x | bin _time span=1h aligntime=1700000000", ""),
-        // The range of the run, which is the run's matter.
+        // This aligns to the time range of the run, which the caller sets.
         ("x | bin _time span=1h aligntime=earliest", ""),
         ("x | bin bytes span=10 aligntime=-30m", ""),
         ("x | stats min(_time) as firstTime max(_time) as t", ""),
@@ -95,7 +95,7 @@ fn times_of_its_own() {
         ("x | append [search latest=now y]", "latest=now"),
         ("x | where a=[search latest=5 y | return $a]", "latest=5"),
         ("| tstats count where latest=5", "latest=5"),
-        // These take rows that were found away again, and find no others.
+        // A later time bound only removes rows; it does not change which events are read.
         ("x | search earliest=-7d", ""),
         ("x | appendpipe [search earliest=-7d]", ""),
         ("x \"earliest=1\"", ""),

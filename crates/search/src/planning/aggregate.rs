@@ -1,5 +1,5 @@
-//! From written aggregates to planned ones: functions looked up, wildcards spread over the columns,
-//! eval arguments put into columns.
+//! Plans the aggregates of a command: looks up functions, expands wildcards to columns, and adds a
+//! column for each eval argument.
 
 use datafusion::logical_expr::{Expr, when};
 use indexmap::IndexMap;
@@ -13,26 +13,26 @@ use crate::planning::plan::{Needs, Plan, null_text};
 use crate::planning::stage::Stage;
 use crate::stats::{Feed, PlannedAggregate, StatsFunction, functions};
 
-/// Aggregates and the plan whose columns they take.
+/// Planned aggregates and the plan that provides their input columns.
 #[derive(Debug)]
 pub struct Preparation {
-    /// The input with a column for every argument.
+    /// The input plan, extended by a column for each argument that had none.
     pub plan: Plan,
-    /// The aggregates, one a column made.
+    /// The aggregates, one per output column.
     pub aggregates: Vec<PlannedAggregate>,
 }
 
-/// Options that the whole family has.
+/// Options common to all commands of the `stats` family.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Grouping {
     /// `allnum=true`
     pub all_numbers: bool,
 }
 
-/// Takes aggregates, `BY` and fields, with options before, between and after them.
+/// Parses aggregates and an optional `BY` clause, with options before, between and after them.
 ///
 /// # Errors
-/// There is no aggregate, or one is malformed; what else is wrong is reported.
+/// Fails if an aggregate is missing or malformed. Other mistakes are reported through `arguments`.
 pub fn arguments(arguments: &mut Arguments<'_>) -> Result<StatsArguments, Diagnostic> {
     arguments.options();
     let mut parsed = arguments.stats()?;
@@ -45,7 +45,7 @@ pub fn arguments(arguments: &mut Arguments<'_>) -> Result<StatsArguments, Diagno
     Ok(parsed)
 }
 
-/// Reports unknown functions, arguments too many, and names that two columns would have.
+/// Reports unknown functions, surplus arguments, and names that two output columns would share.
 pub fn check(aggregates: &[Aggregate], by: &[Spanned<String>], arguments: &mut Arguments<'_>) {
     for (index, aggregate) in aggregates.iter().enumerate() {
         match lookup(aggregate) {
@@ -84,7 +84,7 @@ fn named_twice(message: String, place: Span, other: Span) -> Diagnostic {
         .help("give it a name of its own with `AS`")
 }
 
-/// Returns true if both compute the same, so that nothing is lost if one of them is left out.
+/// Returns true if both aggregates compute the same value, so that one of them can be omitted.
 fn is_same(one: &Aggregate, other: &Aggregate) -> bool {
     let field = |aggregate: &Aggregate| match &aggregate.argument {
         Some(AggregateArgument::Field(field)) => Some(field.value.clone()),
@@ -101,7 +101,7 @@ fn is_same(one: &Aggregate, other: &Aggregate) -> bool {
         && function(one) == function(other)
 }
 
-/// Returns the expressions that aggregates are applied to.
+/// Returns the eval expressions among the aggregates' arguments.
 #[must_use]
 pub fn expressions(aggregates: &[Aggregate]) -> Vec<&EvalExpr> {
     let mut expressions = Vec::new();
@@ -113,7 +113,7 @@ pub fn expressions(aggregates: &[Aggregate]) -> Vec<&EvalExpr> {
     expressions
 }
 
-/// Returns what aggregates need of the rows.
+/// Returns what aggregates need from their input rows.
 #[must_use]
 pub fn needs(aggregates: &[Aggregate], by: &[String]) -> Needs {
     let mut needs = Needs::only(by);
@@ -137,7 +137,8 @@ pub fn needs(aggregates: &[Aggregate], by: &[String]) -> Needs {
     needs
 }
 
-/// Returns what aggregates need of the rows when the rows stay and get the results as further fields.
+/// Returns what a command needs from its input rows if it keeps the rows and adds the aggregates to
+/// them as fields.
 #[must_use]
 pub fn needs_beside(after: Needs, arguments: &StatsArguments) -> Needs {
     let own = needs(&arguments.aggregates, &names(&arguments.by));
@@ -154,13 +155,13 @@ pub fn names(fields: &[Spanned<String>]) -> Vec<String> {
     fields.iter().map(|field| field.value.clone()).collect()
 }
 
-/// Returns the names and patterns of the columns that aggregates make.
+/// Returns the names and wildcard patterns of the aggregates' output columns.
 pub fn outputs(aggregates: &[Aggregate]) -> Vec<String> {
     aggregates.iter().map(|aggregate| aggregate.output.value.clone()).collect()
 }
 
-/// Returns those of [`outputs`] that move with the range of events. What `values` and `list` give are
-/// values of the events themselves.
+/// Returns the [`outputs`] whose values depend on which range of events is read. The outputs of
+/// `values` and `list` are excluded, because they are values of the events themselves.
 pub fn measures(aggregates: &[Aggregate]) -> Vec<String> {
     let moves =
         |aggregate: &&Aggregate| !matches!(aggregate.function.value.as_str(), "values" | "list");
@@ -171,11 +172,14 @@ fn is_count(aggregate: &Aggregate) -> bool {
     matches!(aggregate.function.value.as_str(), "count" | "c")
 }
 
-/// Looks functions up, spreads wildcards over the columns of `input`, and adds a column for each
-/// argument that is an expression.
+/// Plans aggregates over the columns of `input`.
+///
+/// Looks up functions, expands wildcards to columns, and adds a column for each argument that is an
+/// expression or names an absent field.
 ///
 /// # Errors
-/// Fails at a function that does not exist, an argument it cannot take, a wrong number of wildcards.
+/// Fails if a function does not exist or cannot take its argument, if two outputs share a name, or
+/// if `AS` has another number of wildcards than the argument.
 pub fn prepare(
     input: Plan,
     written: &[Aggregate],
@@ -198,7 +202,7 @@ pub fn prepare(
             };
             let is_wild = aggregate.output.value.contains('*');
             let is_named = |other: &Aggregate| other.output.value == output;
-            // A statistic that is named wins over one that a wildcard makes.
+            // An aggregate written with this output name takes precedence over a wildcard's.
             if by.contains(&output) || is_wild && written.iter().any(is_named) {
                 return Ok(());
             }
@@ -217,6 +221,7 @@ pub fn prepare(
             }
             Some(AggregateArgument::Field(field)) if !field.value.contains('*') => {
                 let kind = input.kind(&field.value);
+                // A field without a column is absent from every row.
                 if kind.is_none() {
                     columns.push((field.value.clone(), null_text(), Kind::Text));
                 }
@@ -224,6 +229,7 @@ pub fn prepare(
                 add(Some(field.value.clone()), aggregate.output.value.clone(), kind)?;
             }
             Some(AggregateArgument::Eval(expr)) => {
+                // The control character keeps the name distinct from the names of fields.
                 let name = format!("\u{1}{}", columns.len());
                 let (expr, kind) = argument(expr, function, &input, stage)?;
                 columns.push((name.clone(), expr, kind));
@@ -273,6 +279,8 @@ fn argument(
 ) -> Result<(Expr, Kind), Diagnostic> {
     let compiled = eval::compile(expr, input, stage.context)?;
     match compiled.kind {
+        // `count(eval(…))` counts the rows for which the condition is true: they get a 1, and other
+        // rows get null, which is not counted.
         ResultKind::Bool if function.name == "count" => {
             let counted = when(compiled.expr, datafusion::logical_expr::lit(1.0))
                 .end()

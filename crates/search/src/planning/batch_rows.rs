@@ -1,8 +1,9 @@
-//! How many rows the engine's batches have in a plan.
+//! Chooses the number of rows per batch for a plan.
 //!
-//! What was spilled is merged from several files, of each a batch or two in memory, and the engine counts
-//! its batches in rows. Rows with thousands of columns are large, so that a batch of a plan that has them
-//! is of fewer. What keeps the values of groups sees to itself (`operators::Unpack`).
+//! A merge of spilled files holds one or two batches of each file in memory, and the engine limits
+//! its batches only by rows. Rows with thousands of columns are large, so plans with such rows use
+//! smaller batches. An aggregation that keeps values lowers the number by itself
+//! (`operators::Unpack`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +17,10 @@ use crate::pool::SearchMemory;
 use crate::rows::cut::{BATCH_BYTES, BATCH_ROWS, VIEW};
 use crate::stats::udaf;
 
-/// Returns what a plan runs in.
+/// Returns the task context for a plan, with the plan's batch size.
+///
+/// Also reports to the session's memory pool which aggregate functions of the plan keep values, so
+/// that the message of a refusal can name them.
 pub(crate) fn task_context(session: &SessionContext, plan: &Arc<dyn ExecutionPlan>) -> TaskContext {
     let mut statistics = BTreeSet::new();
     let rows = rows(plan, &mut statistics);
@@ -31,9 +35,9 @@ pub(crate) fn task_context(session: &SessionContext, plan: &Arc<dyn ExecutionPla
     TaskContext::from(&state)
 }
 
-/// Returns the rows of a batch; adds the names of functions that keep values.
+/// Returns the rows per batch, and adds the aggregate functions that keep values to `statistics`.
 fn rows(plan: &Arc<dyn ExecutionPlan>, statistics: &mut BTreeSet<&'static str>) -> usize {
-    // A cell without a value takes a view, too.
+    // A null takes the memory of a string view, too.
     let columns = plan.schema().fields().len().max(1);
     let mut rows = (BATCH_BYTES / (columns * VIEW)).clamp(1, BATCH_ROWS);
     if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {

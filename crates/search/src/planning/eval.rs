@@ -1,4 +1,4 @@
-//! Eval expressions over a plan's columns.
+//! Compiles eval expressions over a plan's columns.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use crate::planning::eval_udf;
 use crate::planning::plan::Plan;
 use crate::planning::predicate;
 
-/// An expression of DataFusion and what it gives.
+/// A compiled eval expression: a DataFusion expression and the kind of its result.
 #[derive(Debug)]
 pub struct Compiled {
-    /// The expression.
+    /// The DataFusion expression.
     pub expr: Expr,
-    /// What it gives.
+    /// The kind of the result.
     pub kind: ResultKind,
 }
 
@@ -31,10 +31,10 @@ impl Scope for Plan {
     }
 }
 
-/// Compiles an expression over the columns of `plan`; its warnings go to the search's messages.
+/// Compiles an expression over the columns of `plan`; its warnings become messages of the search.
 ///
 /// # Errors
-/// The first thing wrong with the expression.
+/// Returns a diagnostic of the highest severity if the expression is not valid.
 pub fn compile(
     expr: &EvalExpr,
     plan: &Plan,
@@ -45,7 +45,7 @@ pub fn compile(
     Ok(Compiled { expr: eval_udf::into_expr(compiled), kind })
 }
 
-/// Compiles an expression for evaluation row by row.
+/// Compiles an expression that the caller evaluates row by row.
 ///
 /// # Errors
 /// As [`compile`].
@@ -66,7 +66,8 @@ pub fn expression(
     Ok(compiled)
 }
 
-/// Returns what an expression is compiled in.
+/// Returns the context for compiling an expression: clock, time zone, lookups, and the compiler of
+/// `searchmatch()`.
 pub(crate) fn eval_context(now: f64, zone: TimeZone, lookups: Lookups) -> EvalContext {
     let mut context = EvalContext::new(now, zone.clone());
     context.compile_search = Some(predicate::searchmatch(now, zone));
@@ -77,7 +78,7 @@ pub(crate) fn eval_context(now: f64, zone: TimeZone, lookups: Lookups) -> EvalCo
 /// Compiles a condition over the columns of `plan`.
 ///
 /// # Errors
-/// As [`compile`], and if the expression is no condition.
+/// As [`compile`]; fails also if the expression is not a condition.
 pub fn condition(
     expr: &EvalExpr,
     plan: &Plan,
@@ -88,7 +89,7 @@ pub fn condition(
     Ok(eval_udf::into_condition(compiled))
 }
 
-/// Returns the names of the fields that an expression reads, `*` where that is not known.
+/// Returns the names of the fields that an expression reads; `*` means that any field may be read.
 #[must_use]
 pub fn field_names(expr: &EvalExpr) -> Vec<String> {
     let mut names = Vec::new();
@@ -107,8 +108,8 @@ pub fn field_names(expr: &EvalExpr) -> Vec<String> {
     names
 }
 
-/// Returns true if an expression has another value in another run over the same row: it asks for the
-/// present or for a random number.
+/// Returns true if an expression may give different results for the same row in different runs,
+/// because it uses the current time or a random number.
 #[must_use]
 pub fn differs_between_runs(expr: &EvalExpr) -> bool {
     let mut differs = false;

@@ -1,6 +1,6 @@
-//! An expression as a function of DataFusion: `spl_eval` over the columns that it reads.
+//! Wraps an eval expression as the DataFusion function `spl_eval` over the columns that it reads.
 //!
-//! The function's state is [`ExpressionState`]: plain data that travels with a distributed plan.
+//! The function's state is an [`ExpressionState`], plain data that is sent with a distributed plan.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -23,19 +23,19 @@ use crate::rows::arrow::{ColumnReader, data_type};
 use crate::rows::cut::{self, BoundedColumn};
 use crate::rows::row_memo;
 
-/// The name that plans show.
+/// The function's name in plans.
 const NAME: &str = "spl_eval";
 
-/// What a column of results holds.
+/// The type of the function's output column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Output {
-    /// Values to be stored in a field.
+    /// Values of a field.
     Field(Kind),
     /// Arrow Booleans, for a filter.
     Condition,
 }
 
-/// The state of the function, from which all else follows.
+/// The function's state, from which its other fields are computed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct State {
     expression: ExpressionState,
@@ -79,8 +79,9 @@ impl Hash for EvalUdf {
     }
 }
 
-/// Returns the expression over the columns of its fields, of the Arrow type of
-/// [`Expression::kind`]. A Boolean result gives Arrow Booleans.
+/// Returns the expression as a DataFusion expression over the columns of its fields.
+///
+/// Its Arrow type follows from [`Expression::kind`]; a Boolean result becomes Arrow Booleans.
 #[must_use]
 pub fn into_expr(expression: Expression) -> Expr {
     if let Some(field) = expression.as_field()
@@ -97,7 +98,7 @@ pub fn into_expr(expression: Expression) -> Expr {
     into_call(expression, output)
 }
 
-/// Returns the expression as a filter: Arrow Booleans, null where the result is null.
+/// Returns the expression as a filter condition: Arrow Booleans, null if the result is null.
 #[must_use]
 pub fn into_condition(expression: Expression) -> Expr {
     into_call(expression, Output::Condition)
@@ -152,6 +153,7 @@ impl ScalarUDFImpl for EvalUdf {
         let rows = args.number_rows;
         let each = |visit: &mut dyn FnMut(&BatchRow<'_>)| {
             let mut visit = |index| visit(&BatchRow { columns: &columns, index });
+            // Equal rows may have different results if the expression is volatile.
             if self.expression.is_volatile() {
                 (0..rows).for_each(visit);
                 return None;
@@ -217,7 +219,7 @@ mod tests {
         Expression::compile(&parse_eval(text).unwrap(), &scope, &context).unwrap()
     }
 
-    /// Runs an expression on two rows: `10`, 1 and null, 2.
+    /// Evaluates an expression on two rows, (`10`, 1) and (null, 2).
     fn run(expr: &Expr) -> Vec<Value<'static>> {
         let columns = vec![
             to_array(Kind::Text, [Value::text("10"), Value::Null]),

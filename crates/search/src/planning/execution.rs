@@ -1,4 +1,4 @@
-//! Running plans, and noticing what happens.
+//! Runs plans and collects the counts of their operators.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::operators::observed;
 use crate::planning::batch_rows;
 
 impl SearchContext {
-    /// Returns the task that a plan of the search runs in.
+    /// Returns the task context in which a plan of the search runs.
     #[must_use]
     pub fn task(&self, plan: &Arc<dyn ExecutionPlan>) -> Arc<TaskContext> {
         let surroundings = Surroundings { lookups: self.lookups.clone(), geo: self.geo.clone() };
@@ -22,10 +22,10 @@ impl SearchContext {
     }
 }
 
-/// Returns the physical plan of a plan.
+/// Returns the physical plan of a logical plan.
 ///
 /// # Errors
-/// Fails if there is none.
+/// Fails if DataFusion cannot create one.
 pub(crate) async fn physical(
     plan: &LogicalPlan,
     context: &SearchContext,
@@ -33,17 +33,18 @@ pub(crate) async fn physical(
     context.session.state().create_physical_plan(plan).await
 }
 
-/// Runs a plan. What it noticed is among the observations of `context` once the stream is at its end or
-/// is dropped.
+/// Runs a plan and returns the stream of its batches. The plan's counts are added to the
+/// observations of `context` when the stream ends or is dropped.
 ///
 /// # Errors
-/// What the engine fails with.
+/// Returns the engine's error if the plan cannot be started.
 pub(crate) fn stream(
     plan: Arc<dyn ExecutionPlan>,
     context: &SearchContext,
 ) -> Result<SendableRecordBatchStream> {
     let stream = execute_stream(plan.clone(), context.task(&plan))?;
     let schema = stream.schema();
+    // The stream owns `watch`, so that it is dropped with the stream.
     let watch = Watch { plan, observations: context.observations.clone() };
     let watched = futures::stream::unfold((stream, watch), async |(mut stream, watch)| {
         stream.next().await.map(|batch| (batch, (stream, watch)))
@@ -51,7 +52,8 @@ pub(crate) fn stream(
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, watched)))
 }
 
-/// Notes what a plan noticed when it has run.
+/// Adds a plan's counts to the observations when it is dropped, even if the stream was not read to
+/// its end.
 struct Watch {
     plan: Arc<dyn ExecutionPlan>,
     observations: Arc<Observations>,

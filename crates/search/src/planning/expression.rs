@@ -1,4 +1,4 @@
-//! Expressions as data: what a plan that travels has of them. The compiled form is rebuilt from it.
+//! Expressions as plain data, for plans that are sent elsewhere; the receiver compiles them again.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -16,8 +16,8 @@ use crate::lookups::{CarriedTable, Lookups};
 use crate::planning::eval::eval_context;
 use crate::rows::zone;
 
-/// All that an expression is compiled of: its syntax tree, the fields that it reads, the search's clock
-/// and zone, and the lookups that it names.
+/// Everything needed to compile an expression: its syntax tree, the fields that it reads, the
+/// search's clock and time zone, and the lookups that it names.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ExpressionState {
     tree: EvalExpr,
@@ -47,7 +47,7 @@ impl ExpressionState {
     /// Compiles the expression.
     ///
     /// # Errors
-    /// Says what is wrong with it here, in one line.
+    /// Returns one line that says why the expression does not compile here.
     pub(crate) fn compile(&self) -> Result<Expression, String> {
         let zone = zone::of(&self.zone).map_err(|error| error.to_string())?;
         let context = eval_context(self.now, zone, Lookups::new(self.lookups.clone()));
@@ -80,7 +80,7 @@ impl Hash for ExpressionState {
     }
 }
 
-/// A compiled expression that is part of what an operator is.
+/// A compiled expression in an operator, serialized as its [`ExpressionState`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "ExpressionState", into = "ExpressionState")]
 pub(crate) struct CarriedExpression(Arc<Expression>);

@@ -1,4 +1,4 @@
-//! What is known of a search before it runs: each command adds what it knows.
+//! Facts about a search that are known before it runs; each command adds its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,60 +11,62 @@ use spilltrail_spl::{
 
 use crate::planning::predicate::{Position, conjuncts};
 
-/// Indexes that hold what other searches found.
+/// Indexes that contain the findings of other searches.
 const INDEXES_OF_FINDINGS: &[&str] = &["risk", "notable"];
 
-/// What is known of a search before it runs, its subsearches included.
+/// Facts about a search and its subsearches that are known before it runs.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// What the leading searches compare `index`, `sourcetype` and `eventName` with, in lower case,
-    /// wildcards as written; not what stands under a `NOT`.
+    /// The values with which leading searches compare `index`, `sourcetype` and `eventName`, by
+    /// field, in lower case and with wildcards as written. Comparisons under a `NOT` are omitted.
     pub names: BTreeMap<String, BTreeSet<String>>,
-    /// The bounds of time that leading searches have, which go before the range of the run.
+    /// The time bounds of leading searches, which override the time range of the run.
     pub times: Vec<OwnTime>,
-    /// What makes the result depend on the present, as a user would write it.
+    /// The parts, as written in SPL, that make the result depend on the current time.
     pub present: BTreeSet<String>,
-    /// Lookups that are read, as they are named.
+    /// The names of the lookups that the search reads.
     pub lookups_read: BTreeSet<String>,
-    /// Lookups that are written, as they are named.
+    /// The names of the lookups that the search writes.
     pub lookups_written: BTreeSet<String>,
-    /// Outputs of other searches that are read: an index of findings, or what a command names.
+    /// The outputs of other searches that this search reads: an index of findings, or a command
+    /// with its arguments.
     pub other_outputs: BTreeSet<String>,
-    /// How deep subsearches are nested; 0 without any.
+    /// The depth of nested subsearches; 0 if the search has none.
     pub nesting: usize,
     position: Position,
     nested: Vec<Nested>,
 }
 
-/// A bound of time that a leading search has.
+/// A time bound of a leading search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnTime {
-    /// One that is written.
+    /// A bound written in the search.
     Written {
         /// The modifier's name in lower case, such as `earliest`.
         bound: String,
-        /// Its value.
+        /// The modifier's value.
         modifier: String,
     },
-    /// One that a subsearch may return.
+    /// A bound that a subsearch may return.
     Returned,
 }
 
-/// A subsearch, or a pipeline on rows that are there.
+/// A pipeline inside a command: a subsearch, or a pipeline over the rows of the outer search.
 #[derive(Debug, Clone)]
 pub(crate) struct Nested {
     pub(crate) pipeline: Pipeline,
     pub(crate) role: Role,
 }
 
-/// What becomes of the rows of a nested pipeline.
+/// How the outer search uses the rows of a nested pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// They become an expression of a search in this position.
+    /// The rows become part of a search expression in this position.
     Expression(Position),
-    /// They become rows or a text of the search around.
+    /// The rows become rows or a text of the outer search.
     Rows,
-    /// They are made of the rows of the search around: the pipeline does not begin by finding events.
+    /// The pipeline takes the rows of the outer search as its input, so its first command does not
+    /// search for events.
     Piped,
 }
 
@@ -85,30 +87,30 @@ impl Default for Facts {
 }
 
 impl Facts {
-    /// Returns true if the result may depend on when the search runs.
+    /// Returns true if the result may depend on the time at which the search runs.
     #[must_use]
     pub fn asks_for_present(&self) -> bool {
         !self.present.is_empty()
     }
 
-    /// Returns true if a leading search has, or may get, bounds of time of its own, so that the range
-    /// of the run does not say which events it finds.
+    /// Returns true if a leading search has time bounds of its own or may get them from a
+    /// subsearch. The time range of the run then does not determine which events it finds.
     #[must_use]
     pub fn has_own_times(&self) -> bool {
         !self.times.is_empty()
     }
 
-    /// Returns where the command that adds its facts stands.
+    /// Returns the position of the command that is adding its facts.
     pub(crate) fn position(&self) -> Position {
         self.position
     }
 
-    /// Says where the command stands that adds its facts next.
+    /// Sets the position of the command that adds its facts next.
     pub(crate) fn stand(&mut self, position: Position) {
         self.position = position;
     }
 
-    /// Adds something that depends on the present.
+    /// Adds a part of the search that depends on the current time.
     pub(crate) fn present(&mut self, by: impl Into<String>) {
         self.present.insert(by.into());
     }
@@ -118,12 +120,12 @@ impl Facts {
         self.nested.push(Nested { pipeline: pipeline.clone(), role });
     }
 
-    /// Returns the pipelines that commands added since this was called last.
+    /// Returns the nested pipelines that commands added since the last call.
     pub(crate) fn take_nested(&mut self) -> Vec<Nested> {
         std::mem::take(&mut self.nested)
     }
 
-    /// Adds what is known of a search expression.
+    /// Adds the facts of a search expression.
     pub(crate) fn search(&mut self, expression: &SearchExpr, position: Position) {
         self.times_of(expression, position);
         if position == Position::Leading {
@@ -136,7 +138,7 @@ impl Facts {
         });
     }
 
-    /// Adds what is known of an eval expression.
+    /// Adds the facts of an eval expression.
     pub(crate) fn eval(&mut self, expr: &EvalExpr) {
         expr.walk(&mut |part| match &part.node {
             EvalNode::Subsearch(pipeline) => self.nested(pipeline, Role::Rows),
@@ -161,12 +163,12 @@ impl Facts {
                     self.search(&expression, Position::Later);
                 }
             }
-            // Without a literal these are refused when the expression is compiled.
+            // Compiling the expression fails if these have no literal argument.
             (Asks::Lookup | Asks::Search, None) | (Asks::Nothing, _) => {}
         }
     }
 
-    /// Adds the values of the fields that say where events come from and what they are.
+    /// Adds the values with which the expression compares `index`, `sourcetype` and `eventName`.
     fn names_of(&mut self, expression: &SearchExpr) {
         match expression {
             SearchExpr::Not(_) => {}
@@ -191,7 +193,7 @@ impl Facts {
         }
     }
 
-    /// Adds the bounds of time; those of one conjunction belong together.
+    /// Adds the time bounds; the bounds in one conjunction form one range.
     fn times_of(&mut self, expression: &SearchExpr, position: Position) {
         let single = [expression];
         let parts = match expression {
@@ -217,12 +219,13 @@ impl Facts {
             }
         }
         if starts && !ends {
-            // Such a search ends now.
+            // Without `latest`, the range ends at the current time.
             self.present("`earliest` without `latest`");
         }
     }
 
-    /// Adds a bound of time, and returns whether it is the earliest; `None` if it sets no bound.
+    /// Adds a time bound. Returns true for an earliest bound, false for a latest one, and `None` if
+    /// the modifier sets no bound.
     fn bound(&mut self, bound: &str, modifier: &str) -> Option<bool> {
         let written = format!("{bound}={modifier}");
         if let Some(end) = ["earliest", "latest"].iter().find(|end| bound.ends_with(**end)) {
@@ -234,7 +237,7 @@ impl Facts {
             return Some(*end == "earliest");
         }
         let (is_earliest, instant) = time::deprecated(bound, modifier, 0.0)?;
-        // Those that count back from now move with it.
+        // If another `now` gives another instant, the modifier depends on the current time.
         if time::deprecated(bound, modifier, 1.0) != Some((is_earliest, instant)) {
             self.present(written);
         }

@@ -1,5 +1,5 @@
-//! What commands plan with: the plan so far and what the rest needs of it, orders, conditions,
-//! aggregates, and the plan that reads events.
+//! Tools with which commands build plans: the plan so far, the needs of later commands, sort
+//! orders, conditions, aggregates, and the plan that reads events.
 
 pub mod aggregate;
 pub(crate) mod batch_rows;

@@ -1,4 +1,4 @@
-//! Orders of rows: newest first, SPL's sort keys, and sorting that keeps equal rows in place.
+//! Orders of rows: newest first, SPL's sort keys, and stable sorting.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use crate::operators::SerialNumbers;
 use crate::planning::plan::{Plan, column};
 use crate::rows::sort_key::{SortAs, sort_key};
 
-/// The column that [`stable_sort`] numbers rows in; Splunk has an internal field of this name too.
+/// The column of row numbers that [`stable_sort`] adds; an internal field of Splunk has this name.
 const SERIAL: &str = "_serial";
 
-/// Sorts by the keys; equal rows keep their order.
+/// Sorts rows by the keys; rows with equal keys keep their order.
 ///
 /// # Errors
-/// Fails if DataFusion refuses the plan.
+/// Fails if DataFusion rejects the plan.
 pub(crate) fn stable_sort(plan: Plan, mut keys: Vec<SortExpr>) -> Result<Plan> {
     let names = plan.names();
     let plan = plan.operator(Arc::new(SerialNumbers { column: SERIAL.to_owned() }));
@@ -24,10 +24,10 @@ pub(crate) fn stable_sort(plan: Plan, mut keys: Vec<SortExpr>) -> Result<Plan> {
     plan.sort(keys)?.select(&names)
 }
 
-/// Turns the rows around.
+/// Reverses the rows, and keeps the first `limit` of the reversed rows if it is set.
 ///
 /// # Errors
-/// Fails if DataFusion refuses the plan.
+/// Fails if DataFusion rejects the plan.
 pub(crate) fn reversed(plan: Plan, limit: Option<usize>) -> Result<Plan> {
     let names = plan.names();
     let plan = plan.operator(Arc::new(SerialNumbers { column: SERIAL.to_owned() }));
@@ -39,19 +39,19 @@ pub(crate) fn reversed(plan: Plan, limit: Option<usize>) -> Result<Plan> {
     plan.select(&names)
 }
 
-/// Sorts events newest first; those of the same time keep the order of the input.
+/// Sorts events newest first; events with the same time keep their input order.
 ///
 /// # Errors
-/// Fails if DataFusion refuses the plan.
+/// Fails if DataFusion rejects the plan.
 pub(crate) fn newest_first(plan: Plan) -> Result<Plan> {
     let key = column(fields::TIME).sort(false, false);
     stable_sort(plan, vec![key])
 }
 
-/// Sorts ascending by fields, as the stats family gives its rows: numbers by value, before text.
+/// Sorts rows ascending by fields as the `stats` family does: numbers by value, before text.
 ///
 /// # Errors
-/// Fails if DataFusion refuses the plan.
+/// Fails if DataFusion rejects the plan.
 pub(crate) fn by_fields(plan: Plan, names: &[String]) -> Result<Plan> {
     let keys = names
         .iter()

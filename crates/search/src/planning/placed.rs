@@ -1,4 +1,4 @@
-//! Operators that several commands put on top of a plan, and rows as a plan.
+//! Adds operators that several commands share to a plan, and turns rows into plans.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::rows::arrow::data_type;
 use crate::rows::{Rows, convert};
 
 impl Rows {
-    /// Returns the plan that gives these rows in order.
+    /// Returns a plan of these rows, in order.
     ///
     /// # Errors
-    /// Fails if DataFusion refuses the table.
+    /// Fails if DataFusion rejects the table.
     pub fn into_plan(self) -> Result<Plan, DataFusionError> {
         let (fields, transformed) = (self.fields.clone(), self.transformed);
         scan(self.into_table()?, fields, transformed)
@@ -26,10 +26,10 @@ impl Rows {
 }
 
 impl KeptRows {
-    /// Returns the plan that gives these rows in order.
+    /// Returns a plan of these rows, in order.
     ///
     /// # Errors
-    /// Fails if DataFusion refuses the table.
+    /// Fails if DataFusion rejects the table.
     pub(crate) fn into_plan(self) -> Result<Plan, DataFusionError> {
         let (fields, transformed) = (self.fields.clone(), self.transformed);
         scan(self.into_table()?, fields, transformed)
@@ -44,11 +44,12 @@ fn scan(table: Arc<dyn TableProvider>, fields: Vec<Field>, transformed: bool) ->
 }
 
 impl Append {
-    /// Returns the plan that gives the rows of `plan`, then `rows`; the columns are those of both,
-    /// each as wide as both need.
+    /// Returns a plan of the rows of `plan`, followed by `rows`.
+    ///
+    /// It has the columns of both inputs. The kind of each column can represent the values of both.
     ///
     /// # Errors
-    /// Fails if DataFusion refuses the plan.
+    /// Fails if DataFusion rejects the plan.
     pub(crate) fn on(plan: Plan, rows: KeptRows) -> Result<Plan> {
         let mut kinds: IndexMap<String, Kind> =
             plan.fields().map(|(name, kind)| (name.to_owned(), kind)).collect();
@@ -79,8 +80,10 @@ impl Append {
 }
 
 impl Derive {
-    /// Puts the function on top of `plan`. An output that is a column already keeps its place and
-    /// becomes as wide as both need.
+    /// Adds an operator to `plan` that computes `outputs` with `function`.
+    ///
+    /// An output that is already a column keeps its index, and its kind can represent the old and
+    /// the new values.
     #[must_use]
     pub fn on(
         plan: Plan,
@@ -101,7 +104,7 @@ impl Derive {
 }
 
 impl Summarize {
-    /// Puts the summary on top of `plan`.
+    /// Adds an operator to `plan` that summarizes its rows.
     #[must_use]
     pub fn on(plan: Plan, summary: Arc<dyn Summary>) -> Plan {
         let mut plan = plan.operator(Arc::new(Self { summary }));

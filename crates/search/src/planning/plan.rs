@@ -1,4 +1,4 @@
-//! A search being planned: a DataFusion logical plan, and SPL's view of its columns.
+//! A search being planned: a DataFusion logical plan and the SPL kinds of its columns.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,39 +14,40 @@ use crate::operators::{Compact, ComputeNode, Operator, OperatorNode, Ordered, Se
 pub use crate::rows::arrow::{data_type, kind_of, schema_of};
 pub use crate::rows::convert::column;
 
-/// How many nodes a plan may have on top of one another.
+/// The maximum depth of a plan, in nodes.
 ///
-/// Enough for [`MAX_COMMANDS`](spilltrail_spl::MAX_COMMANDS) of the commands that take most, and few enough
-/// for the stack that [`stack`](crate::stack) gives to threads.
+/// It allows [`MAX_COMMANDS`](spilltrail_spl::MAX_COMMANDS) commands, even of those that add the
+/// most nodes, and fits the thread stacks that [`stack`](crate::stack) allocates.
 pub const MAX_STEPS: usize = 6_000;
 
-/// A search up to some command: rows in order, columns with SPL kinds.
+/// The plan of a search up to some command: ordered rows, and columns with SPL kinds.
 ///
-/// Every column is nullable, unqualified, and named exactly as the field; null means absent.
+/// Every column is nullable, unqualified, and named exactly as its field. Null means that the row
+/// does not have the field.
 #[derive(Debug, Clone)]
 pub struct Plan {
     logical: LogicalPlan,
-    /// How many nodes have been put on top of one another.
+    /// The depth of the plan in nodes.
     steps: usize,
     fields: IndexMap<String, Kind>,
-    /// True once a transforming command made the rows: they are results, not events, and the output
-    /// shows the columns in this order.
+    /// Whether a transforming command produced the rows. They are then results, not events, and the
+    /// output shows the columns in this order.
     pub transformed: bool,
-    /// What `nomv` joins the values of a field by, where a command said.
+    /// The delimiter with which `nomv` joins the values of a field, if a command set one.
     delimiters: IndexMap<String, String>,
 }
 
-/// What the rest of a pipeline needs of the rows before it.
+/// What the rest of a pipeline needs from its input rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needs {
-    /// The fields it can read.
+    /// The fields that it may read.
     pub fields: Demand,
-    /// True if it can see the rows' order.
+    /// Whether its result may depend on the order of the rows.
     pub order: bool,
 }
 
 impl Needs {
-    /// Returns what the output needs: everything, in order.
+    /// Returns the needs of the output: all fields, in order.
     #[must_use]
     pub fn everything() -> Self {
         Self { fields: Demand::all(), order: true }
@@ -61,7 +62,7 @@ impl Needs {
         self
     }
 
-    /// Returns the needs without these fields, because the command sets them anew.
+    /// Returns the needs without these fields, which the command overwrites.
     #[must_use]
     pub fn without<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         for name in names {
@@ -70,17 +71,17 @@ impl Needs {
         self
     }
 
-    /// Returns the needs of a command that reads just these fields and sees no order.
+    /// Returns the needs of a command that reads only these fields and ignores the order.
     pub fn only<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
         Self { fields: Demand::of(names), order: false }
     }
 }
 
 impl Plan {
-    /// Wraps a plan whose columns are `fields`, whatever they are qualified with.
+    /// Wraps a DataFusion plan, and reduces its columns to `fields`, without their qualifiers.
     ///
     /// # Errors
-    /// Fails if the plan has no column of a field's name.
+    /// Fails if the plan lacks a column with a field's name.
     pub fn new(logical: LogicalPlan, fields: Vec<Field>) -> Result<Self, DataFusionError> {
         let names = logical.schema().fields().iter().enumerate();
         let indices: HashMap<&str, usize> =
@@ -105,10 +106,10 @@ impl Plan {
         &self.logical
     }
 
-    /// Returns the plan unless it has more than [`MAX_STEPS`] nodes on top of one another.
+    /// Returns the plan if its depth is at most [`MAX_STEPS`].
     ///
     /// # Errors
-    /// Refuses the search.
+    /// Fails if the plan is deeper.
     pub(crate) fn within_limits(self) -> Result<Self, DataFusionError> {
         if self.steps <= MAX_STEPS {
             return Ok(self);
@@ -129,13 +130,13 @@ impl Plan {
         self.fields.keys().cloned().collect()
     }
 
-    /// Returns the field's kind, or none if there is no such column.
+    /// Returns the field's kind, or `None` if the plan has no such column.
     #[must_use]
     pub fn kind(&self, name: &str) -> Option<Kind> {
         self.fields.get(name).copied()
     }
 
-    /// Returns the names that a name or wildcard covers, in column order.
+    /// Returns the columns that a name or wildcard pattern matches, in column order.
     #[must_use]
     pub fn covered(&self, pattern: &str) -> Vec<String> {
         if pattern.contains('*') {
@@ -146,23 +147,24 @@ impl Plan {
         }
     }
 
-    /// Keeps the rows where `condition` is true.
+    /// Keeps the rows for which `condition` is true.
     ///
     /// # Errors
-    /// Fails if DataFusion refuses the plan.
+    /// Fails if DataFusion rejects the plan.
     pub fn filter(mut self, condition: Expr) -> Result<Self, DataFusionError> {
         self.logical = LogicalPlan::Filter(Filter::try_new(condition, Arc::new(self.logical))?);
         self.steps += 1;
         self.within_limits()
     }
 
-    /// Replaces all columns. A column that is one of the input's goes through by its index.
+    /// Replaces all columns. Expressions that are just input columns are not computed, but copied.
     ///
     /// # Errors
-    /// Fails if two columns have one name.
+    /// Fails if two columns have the same name.
     pub fn project(self, mut columns: Vec<(String, Expr, Kind)>) -> Result<Self, DataFusionError> {
         if columns.is_empty() {
-            // A row without fields still is a row, but later operators read its batches by column.
+            // A row without fields still counts as a row, but later operators need at least one
+            // column to read its batches.
             columns.push(("_".to_owned(), null_text(), Kind::Text));
         }
         let delimiters = self.delimiters_of(&columns);
@@ -188,6 +190,7 @@ impl Plan {
                 return plan_err!("the column `{name}` is made twice");
             }
         }
+        // If every column is an input column, nothing has to be computed.
         if indices.len() == kinds.len() {
             let plan = self.operator(Arc::new(Select { columns: indices }));
             return Self { delimiters, ..plan }.within_limits();
@@ -198,8 +201,8 @@ impl Plan {
         Self { delimiters, ..self.replaced(logical, kinds) }.within_limits()
     }
 
-    /// Returns the delimiters of columns: a field that gets another value loses its delimiter, one that
-    /// is renamed takes it along.
+    /// Returns the delimiters of new columns. A renamed field keeps its delimiter; a field with a
+    /// new value loses it.
     fn delimiters_of(&self, columns: &[(String, Expr, Kind)]) -> IndexMap<String, String> {
         let kept = columns.iter().filter_map(|(name, expr, _)| {
             let Expr::Column(source) = expr else { return None };
@@ -208,13 +211,13 @@ impl Plan {
         kept.collect()
     }
 
-    /// Returns the index and kind of the column that an expression is.
+    /// Returns an input column's index and kind, or `None` if the expression is not a column.
     fn input_column(&self, expr: &Expr) -> Option<(usize, Kind)> {
         let Expr::Column(Column { relation: None, name, .. }) = expr else { return None };
         self.fields.get_full(name.as_str()).map(|(index, _, kind)| (index, *kind))
     }
 
-    /// Sets columns: an existing one keeps its place, a new one comes last.
+    /// Sets columns. An existing column keeps its index; new columns are added at the end.
     ///
     /// # Errors
     /// As [`Plan::project`].
@@ -230,7 +233,7 @@ impl Plan {
         self.project(all.into_iter().map(|(name, (expr, kind))| (name, expr, kind)).collect())
     }
 
-    /// Keeps these columns, in this order; those that do not exist become empty columns.
+    /// Keeps these columns, in this order; names without a column become columns of nulls.
     ///
     /// # Errors
     /// As [`Plan::project`].
@@ -245,22 +248,25 @@ impl Plan {
         self.project(columns)
     }
 
-    /// Sorts the rows; equal rows may change places.
+    /// Sorts the rows; rows with equal keys may change their order.
     ///
     /// # Errors
-    /// Fails if DataFusion refuses the plan.
+    /// Fails if DataFusion rejects the plan.
     pub fn sort(self, keys: Vec<SortExpr>) -> Result<Self, DataFusionError> {
+        // `Compact` copies batches that share buffers, because the sort would count the buffers
+        // again for each batch.
         let mut plan = self.operator(Arc::new(Compact));
         let input = Arc::new(plan.logical);
         plan.logical = LogicalPlan::Sort(Sort { expr: keys, input, fetch: None });
         plan.steps += 1;
+        // Without `Ordered`, DataFusion would remove this sort if a later one follows.
         plan.operator(Arc::new(Ordered)).within_limits()
     }
 
     /// Keeps the first `count` rows.
     ///
     /// # Errors
-    /// Fails if DataFusion refuses the plan.
+    /// Fails if DataFusion rejects the plan.
     pub fn limit(mut self, count: usize) -> Result<Self, DataFusionError> {
         let fetch = lit(i64::try_from(count).unwrap_or(i64::MAX));
         let (input, fetch) = (Arc::new(self.logical), Some(Box::new(fetch)));
@@ -269,15 +275,17 @@ impl Plan {
         self.within_limits()
     }
 
-    /// Replaces the plan by one over other columns.
+    /// Replaces the DataFusion plan and its columns, and drops all delimiters.
     #[must_use]
     pub fn replaced(self, logical: LogicalPlan, fields: IndexMap<String, Kind>) -> Self {
         let (steps, delimiters) = (self.steps + 1, IndexMap::new());
         Self { logical, steps, fields, delimiters, ..self }
     }
 
-    /// Puts one of our own operators on top. A column keeps its delimiter as long as it can have
-    /// several values; an operator that sets a column anew comes after [`Plan::forgetting`].
+    /// Adds one of our own operators to the plan.
+    ///
+    /// A column keeps its delimiter as long as it can have several values. Before adding an
+    /// operator that overwrites a column, call [`Plan::forgetting`].
     #[must_use]
     pub fn operator(self, operator: Arc<dyn Operator>) -> Self {
         let input: Vec<Field> =
@@ -292,13 +300,13 @@ impl Plan {
         Self { logical, steps, fields, delimiters, ..self }
     }
 
-    /// Returns what the values of the field are joined by, if a command said.
+    /// Returns the delimiter that joins the field's values, if a command set one.
     #[must_use]
     pub fn delimiter(&self, name: &str) -> Option<&str> {
         self.delimiters.get(name).map(String::as_str)
     }
 
-    /// Forgets what the values of fields are joined by, because they get other values.
+    /// Removes the delimiters of fields that get new values.
     #[must_use]
     pub fn forgetting<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         for name in names {
@@ -307,7 +315,7 @@ impl Plan {
         self
     }
 
-    /// Says what the values of the field are joined by.
+    /// Sets the delimiter that joins the field's values.
     pub fn set_delimiter(&mut self, name: &str, delimiter: &str) {
         self.delimiters.insert(name.to_owned(), delimiter.to_owned());
     }
@@ -317,7 +325,7 @@ fn is_absent(expr: &Expr) -> bool {
     matches!(expr, Expr::Literal(value, _) if value.is_null())
 }
 
-/// Returns the expression of an absent field.
+/// Returns the expression of an absent field: a null of the text type.
 #[must_use]
 pub fn null_text() -> Expr {
     datafusion::logical_expr::lit(datafusion::common::ScalarValue::Utf8View(None))

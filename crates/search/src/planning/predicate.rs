@@ -1,5 +1,6 @@
-//! Search expression to predicate: literals become patterns, time modifiers instants. Subsearches
-//! have run by then ([`crate::commands`] puts what they return in their place).
+//! Compiles a search expression into a predicate: literals become patterns, and time modifiers
+//! become instants. Subsearches have already run; [`crate::commands`] replaces them with their
+//! results.
 
 use std::sync::Arc;
 
@@ -15,20 +16,23 @@ use spilltrail_spl::{
 
 use crate::context::SearchContext;
 
-/// Where a search expression stands.
+/// The position of a search expression in its pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Position {
-    /// It finds events: the search's time range applies unless it has bounds of its own.
+    /// The expression finds events. The search's time range applies, unless the expression has its
+    /// own time bounds.
     Leading,
-    /// It filters rows.
+    /// The expression filters rows.
     Later,
 }
 
-/// Returns the predicate of an expression without subsearches. If it has time modifiers, written or
-/// returned by a subsearch, the search's time range does not apply.
+/// Returns the predicate of an expression without subsearches.
+///
+/// If the expression has time modifiers, written or returned by a subsearch, the search's time
+/// range does not apply.
 ///
 /// # Errors
-/// Fails at a time modifier that is none, and at a subsearch.
+/// Fails if a time modifier is not valid, or if the expression has a subsearch.
 pub(crate) fn compile(
     expression: &SearchExpr,
     position: Position,
@@ -42,13 +46,15 @@ pub(crate) fn compile(
     Ok(Predicate::and(vec![Predicate::Time(range), predicate]))
 }
 
-/// Returns what is wrong with a time modifier, if anything.
+/// Returns the diagnostic of a time modifier, or `None` if it is valid.
 pub(crate) fn wrong_time(modifier: &SearchExpr, context: &SearchContext) -> Option<Diagnostic> {
     Compiler { now: context.now, zone: &context.zone }.bounds(&[modifier]).err()
 }
 
-/// Returns the names of the fields that an expression reads. `output` gives the fields that the rows
-/// of a subsearch can have, or `None` if that cannot be said, which counts as `*`.
+/// Returns the names of the fields that an expression reads.
+///
+/// `output` returns the fields that the rows of a subsearch can have, or `None` if they are
+/// unknown; that counts as `*`.
 #[must_use]
 pub(crate) fn field_names(
     expression: &SearchExpr,
@@ -70,9 +76,11 @@ pub(crate) fn field_names(
     names
 }
 
-/// Cuts a conjunction into what is known at once and what has subsearches; `None` unless there is both,
-/// and if the second part has, or `may_bound` says that it may get, time modifiers: they belong to the
-/// conjunction as a whole.
+/// Splits a conjunction into its parts without subsearches and its parts with subsearches.
+///
+/// Returns `None` if one of them is empty. It also returns `None` if the parts with subsearches
+/// have time modifiers, or `may_bound` reports that a subsearch may return some, because time
+/// modifiers apply to the whole conjunction.
 pub(crate) fn split(
     expression: &SearchExpr,
     may_bound: &dyn Fn(&Pipeline) -> bool,
@@ -89,7 +97,7 @@ pub(crate) fn split(
     has_both.then_some((SearchExpr::And(certain), SearchExpr::And(later)))
 }
 
-/// Returns the parts of a conjunction, those of conjunctions in it in their places.
+/// Returns the parts of a conjunction in order, with nested conjunctions flattened.
 pub(crate) fn conjuncts(parts: &[SearchExpr]) -> Vec<&SearchExpr> {
     let mut found = Vec::new();
     for part in parts {
@@ -106,7 +114,7 @@ fn has_bounds(expression: &SearchExpr) -> bool {
     expression.any(&|part| matches!(part, SearchExpr::Time { .. }))
 }
 
-/// Returns the compiler of `searchmatch()`'s text: a search expression without subsearches.
+/// Returns the compiler of `searchmatch()`'s argument, a search expression without subsearches.
 pub(crate) fn searchmatch(now: f64, zone: TimeZone) -> Arc<CompileSearch> {
     Arc::new(move |text: &str| {
         let expression = parse_search(text)?;
@@ -166,8 +174,8 @@ impl Compiler<'_> {
         })
     }
 
-    /// Returns the range that time modifiers of one conjunction give; with an earliest alone, latest
-    /// is now (Search Reference, "Time modifiers").
+    /// Returns the time range that the modifiers of one conjunction set. If only the earliest bound
+    /// is set, the range ends now (Splunk's Search Reference, "Time modifiers").
     fn bounds(&self, times: &[&SearchExpr]) -> Result<Predicate, Diagnostic> {
         let mut bounds = TimeBounds::default();
         for expression in times {
@@ -207,6 +215,7 @@ impl Compiler<'_> {
 
 fn comparison(field: &str, op: CompareOp, literal: &SearchLiteral) -> Predicate {
     let is_star = !literal.text.is_empty() && literal.text.bytes().all(|byte| byte == b'*');
+    // `field=*` matches the rows that have the field, and `field!=*` matches none.
     let op = match op {
         CompareOp::Eq if is_star => return Predicate::Exists(field.to_owned()),
         CompareOp::Ne if is_star => return Predicate::Nothing,

@@ -1,4 +1,4 @@
-//! A predicate over columns, as a scalar function of DataFusion.
+//! Wraps a predicate as a DataFusion scalar function over columns.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::rows::arrow::ColumnReader;
 use crate::rows::row_memo::RowMemo;
 use crate::rows::state::{any_arguments, state_of};
 
-/// Returns the condition that a row of `plan` satisfies `predicate`; fields that are no columns are
-/// absent.
+/// Returns the condition that a row of `plan` satisfies `predicate`. Fields without a column count
+/// as absent.
 #[must_use]
 pub(crate) fn condition(predicate: Predicate, plan: &Plan) -> Expr {
     let fields: Vec<String> = predicate
@@ -28,7 +28,7 @@ pub(crate) fn condition(predicate: Predicate, plan: &Plan) -> Expr {
         .map(str::to_owned)
         .collect();
     if fields.is_empty() {
-        // Every row gives the same, and DataFusion has no functions without arguments.
+        // The result is the same for every row, so a literal replaces the function.
         return lit(predicate.matches(&NoFields));
     }
     let columns = fields.iter().map(|name| column(name)).collect();
@@ -45,21 +45,21 @@ impl Record for NoFields {
     }
 }
 
-/// The function that says whether a row satisfies a predicate.
+/// The function that returns whether a row satisfies a predicate.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(from = "State")]
 pub(crate) struct SearchPredicate {
     predicate: Predicate,
-    /// What the columns are called in the predicate.
+    /// The names of the argument columns in the predicate, in argument order.
     fields: Vec<String>,
     #[serde(skip)]
     signature: Signature,
-    /// The predicate as JSON: what equality and hashing go by.
+    /// The predicate as JSON, used for equality and hashing.
     #[serde(skip)]
     state: String,
 }
 
-/// What the function is made of.
+/// The serialized form of the function.
 #[derive(Deserialize)]
 struct State {
     predicate: Predicate,

@@ -1,4 +1,4 @@
-//! The plan that reads events.
+//! Plans that read events.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::operators::{CountAs, CountRows};
 use crate::planning::plan::Plan;
 use crate::planning::predicate_udf;
 
-/// Returns the plan that reads the events matching `predicate`, in no order, and counts them.
+/// Returns a plan that reads and counts the events matching `predicate`, in no particular order.
 ///
 /// # Errors
-/// Fails if the source does.
+/// Fails if the event source fails.
 pub(crate) async fn scan(
     context: &SearchContext,
     predicate: Predicate,
@@ -28,17 +28,21 @@ pub(crate) async fn scan(
     counted(context, scanned(table, fields)?)
 }
 
-/// Events of which some will be wanted; see [`EventSource::superset`](crate::events::EventSource).
+/// A superset of the wanted events, available before subsearches have run; see
+/// [`EventSource::superset`](crate::events::EventSource).
 pub(crate) struct Superset {
     table: Arc<dyn TableProvider>,
     fields: Vec<Field>,
 }
 
 impl Superset {
-    /// Asks for the events, if the source gives such and what is wanted of them is known.
+    /// Requests the events that match `predicate`.
+    ///
+    /// Returns `None` if the source does not offer supersets, or if the wanted fields are not all
+    /// known by name.
     ///
     /// # Errors
-    /// Fails if the source does.
+    /// Fails if the event source fails.
     pub(crate) async fn of(
         context: &SearchContext,
         predicate: Predicate,
@@ -53,11 +57,11 @@ impl Superset {
         Ok(table.map(|table| Self { table, fields }))
     }
 
-    /// Returns the plan of those events that `predicate` takes too; none if it reads what was not
-    /// asked for.
+    /// Returns a plan of the events that also match `predicate`, or `None` if the predicate reads a
+    /// field that was not requested.
     ///
     /// # Errors
-    /// Fails if no plan can be made.
+    /// Fails if DataFusion rejects the plan.
     pub(crate) fn narrowed(
         self,
         context: &SearchContext,

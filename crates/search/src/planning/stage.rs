@@ -1,26 +1,26 @@
-//! What a command is planned in.
+//! The information that a command gets while it is planned.
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 
 use crate::context::SearchContext;
 use crate::planning::plan::{Needs, Plan};
 
-/// What a command is planned in.
+/// The information that a command gets while it is planned.
 #[derive(Debug)]
 pub struct Stage<'a> {
-    /// The search's surroundings.
+    /// The context of the search.
     pub context: &'a SearchContext,
-    /// What comes after needs.
+    /// The needs of the commands after this one.
     pub after: &'a Needs,
-    /// The command's name in the text.
+    /// The position of the command's name in the text.
     pub span: Span,
 }
 
 impl Stage<'_> {
-    /// Returns the input of a command that is not generating.
+    /// Returns the input of a command that is not a generating command.
     ///
     /// # Errors
-    /// Fails with NOT_GENERATING if there is none.
+    /// Fails with NOT_GENERATING if the command has no input.
     pub fn input(&self, input: Option<Plan>) -> Result<Plan, Diagnostic> {
         input.ok_or_else(|| {
             Diagnostic::error(Code::NOT_GENERATING, "this command needs the rows of an earlier one")
@@ -29,10 +29,10 @@ impl Stage<'_> {
         })
     }
 
-    /// Checks that a generating command has nothing before it.
+    /// Checks that a generating command is the first of its pipeline.
     ///
     /// # Errors
-    /// Fails with NOT_GENERATING if it has.
+    /// Fails with NOT_GENERATING if it is not.
     pub fn must_be_first(&self, input: Option<&Plan>) -> Result<(), Diagnostic> {
         match input {
             None => Ok(()),
@@ -45,7 +45,7 @@ impl Stage<'_> {
         }
     }
 
-    /// Turns DataFusion's refusal into a diagnostic at the command.
+    /// Converts DataFusion's error into a diagnostic at the command.
     pub fn refused(&self, error: datafusion::common::DataFusionError) -> Diagnostic {
         crate::error::from_engine(&error).at(self.span)
     }

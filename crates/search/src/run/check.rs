@@ -1,8 +1,9 @@
-//! Everything that is wrong with a search, found before any of it is planned.
+//! Finds the mistakes in a search before it is planned.
 //!
-//! Planning stops at the first mistake, because what comes after it has no input. So the mistakes that
-//! show without an input are looked for first, in all commands and in their subsearches: unknown
-//! commands, functions and options, wrong arguments, regular expressions and times.
+//! Planning stops at the first mistake, because the commands after it have no input. The mistakes
+//! that can be found without an input are therefore collected first, from all commands and
+//! subsearches: unknown commands, functions and options, and invalid arguments, regular expressions
+//! and times.
 
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_eval::{Expression, Scope};
@@ -14,7 +15,7 @@ use crate::context::SearchContext;
 use crate::lookups::Lookups;
 use crate::planning::{eval, predicate};
 
-/// Returns what is wrong and what is doubtful about a pipeline, in the order of the text.
+/// Returns the errors and warnings of a pipeline, in the order of the text.
 pub(crate) fn check(pipeline: &Pipeline, context: &SearchContext) -> Vec<Diagnostic> {
     let mut check = Check { context, found: Vec::new() };
     check.pipeline(pipeline);
@@ -27,7 +28,8 @@ struct Check<'a> {
     found: Vec<Diagnostic>,
 }
 
-/// The fields are not known yet: every name may be one, with a value of any kind.
+/// A scope for expressions whose input fields are not known yet. It accepts every name as a text
+/// field, which may hold any value.
 struct AnyField;
 
 impl Scope for AnyField {
@@ -84,7 +86,8 @@ impl Check<'_> {
         }
     }
 
-    /// Checks the subsearches of an expression; in their places stand fields, which may be anything.
+    /// Checks the subsearches of an expression, and replaces each with a field, whose value is
+    /// unknown like the subsearch's result.
     fn take_subsearches(&mut self, expr: &mut EvalExpr) {
         if let EvalNode::Subsearch(pipeline) = &expr.node {
             self.pipeline(pipeline);

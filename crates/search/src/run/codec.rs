@@ -1,8 +1,9 @@
-//! What a physical plan has of ours, as bytes and back.
+//! Encodes our operators and functions in a physical plan as bytes, and decodes them.
 //!
-//! The engine has its own form for its own nodes; whoever sends plans writes and reads ours with these
-//! functions. Nothing in them refers to the process that wrote them: what an operator needs of the place
-//! where it runs, it finds in [`Surroundings`](crate::context::Surroundings).
+//! The engine encodes its own nodes. Code that sends plans to other processes encodes and decodes
+//! our nodes with these functions. The bytes do not refer to the process that wrote them: an
+//! operator gets the resources that it needs where it runs from
+//! [`Surroundings`](crate::context::Surroundings).
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use crate::rows::sort_key::SortKey;
 use crate::rows::state::FunctionCodec;
 use crate::stats::udaf;
 
-/// The functions that no single command owns.
+/// The functions that do not belong to a single command.
 static FUNCTIONS: [FunctionCodec; 7] = [
     FunctionCodec::of::<EvalUdf>("eval"),
     FunctionCodec::of::<SearchPredicate>("search"),
@@ -39,15 +40,16 @@ static FUNCTIONS: [FunctionCodec; 7] = [
     FunctionCodec::of::<Mapped<NumberBins>>("bin_number"),
 ];
 
-/// An operator or a function as it is written.
+/// The encoded form of an operator or a function.
 #[derive(Serialize, Deserialize)]
 struct Written {
     name: String,
     state: String,
-    /// The columns that an operator gives, as a stream of Arrow IPC without rows, in hexadecimal digits.
+    /// The output schema of an operator: an Arrow IPC stream without rows, as hexadecimal digits.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     output: String,
-    /// [`Operator::expressions`](crate::operators::Operator::expressions), in hexadecimal digits.
+    /// The operator's [`expressions`](crate::operators::Operator::expressions), as hexadecimal
+    /// digits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     expressions: Vec<String>,
 }
@@ -58,15 +60,15 @@ impl Written {
     }
 }
 
-/// Writes an expression of the engine, which may call functions of ours.
+/// Encodes an expression of the engine, which may call our functions.
 pub type WriteExpression<'a> = dyn Fn(&Arc<dyn PhysicalExpr>) -> Result<Vec<u8>> + 'a;
-/// Reads an expression of the engine over columns of a schema.
+/// Decodes an expression of the engine over the columns of a schema.
 pub type ReadExpression<'a> = dyn Fn(&[u8], &Schema) -> Result<Arc<dyn PhysicalExpr>> + 'a;
 
-/// Returns an operator without its input; `None` for a node that is not ours.
+/// Encodes an operator without its input; returns `None` for a node that is not ours.
 ///
 /// # Errors
-/// Fails if the operator cannot be written.
+/// Fails if the operator cannot be encoded.
 pub fn encode_operator(
     plan: &dyn ExecutionPlan,
     write_expression: &WriteExpression<'_>,
@@ -83,10 +85,10 @@ pub fn encode_operator(
         .map(Some)
 }
 
-/// Returns the operator over an input.
+/// Decodes an operator, and attaches it to its input.
 ///
 /// # Errors
-/// Fails if the bytes are not of an operator, or of one that is unknown here.
+/// Fails if the bytes are not an encoded operator, or if this version does not know the operator.
 pub fn decode_operator(
     bytes: &[u8],
     input: Arc<dyn ExecutionPlan>,
@@ -104,10 +106,10 @@ pub fn decode_operator(
     Ok(Arc::new(OperatorExec::new(operator, input, schema)))
 }
 
-/// Returns a scalar function; `None` for one that is not ours.
+/// Encodes a scalar function; returns `None` for a function that is not ours.
 ///
 /// # Errors
-/// Fails if the function cannot be written.
+/// Fails if the function cannot be encoded.
 pub fn encode_function(function: &ScalarUDF) -> Result<Option<Vec<u8>>> {
     let implementation: &dyn std::any::Any = function.inner().as_ref();
     let found = functions().find_map(|codec| Some((codec.name, (codec.write)(implementation)?)));
@@ -115,10 +117,10 @@ pub fn encode_function(function: &ScalarUDF) -> Result<Option<Vec<u8>>> {
     write(&Written::new(name, state)).map(Some)
 }
 
-/// Returns the scalar function.
+/// Decodes a scalar function.
 ///
 /// # Errors
-/// Fails if the bytes are not of a function, or of one that is unknown here.
+/// Fails if the bytes are not an encoded function, or if this version does not know the function.
 pub fn decode_function(bytes: &[u8]) -> Result<ScalarUDF> {
     let Written { name, state, .. } = read(bytes)?;
     let codec = functions().find(|codec| codec.name == name);
@@ -128,18 +130,18 @@ pub fn decode_function(bytes: &[u8]) -> Result<ScalarUDF> {
         .map_err(|error| internal_datafusion_err!("the state of the function `{name}`: {error}"))
 }
 
-/// Returns an aggregate function; `None` for one that is not ours.
+/// Encodes an aggregate function; returns `None` for a function that is not ours.
 ///
 /// # Errors
-/// Fails if the function cannot be written.
+/// Fails if the function cannot be encoded.
 pub fn encode_aggregate(function: &AggregateUDF) -> Result<Option<Vec<u8>>> {
     udaf::aggregates_of(function).map(write).transpose()
 }
 
-/// Returns the aggregate function.
+/// Decodes an aggregate function.
 ///
 /// # Errors
-/// Fails if the bytes are not of an aggregate function.
+/// Fails if the bytes are not an encoded aggregate function.
 pub fn decode_aggregate(bytes: &[u8]) -> Result<AggregateUDF> {
     read(bytes).map(udaf::function)
 }
@@ -178,7 +180,7 @@ mod tests {
     use crate::run;
     use crate::testing::{context, rows};
 
-    /// Searches for what no example of a command has.
+    /// Searches with operators that no example of a command uses.
     const MORE: [&str; 4] = [
         "search a=* | sort a | streamstats count reset_before=\"(a==1)\" window=3",
         "search a=* | eval b=if(searchmatch(\"a=1\"), 1, 0) | bin a bins=3",
@@ -199,7 +201,7 @@ mod tests {
                 let Some(exec) = node.downcast_ref::<OperatorExec>() else {
                     return Ok(TreeNodeRecursion::Continue);
                 };
-                // The engine's form of expressions is not what is tested: their indices stand for them.
+                // Indices replace the engine's encoding of expressions, which is not under test.
                 let expressions = exec.operator().expressions();
                 let index = |expression: &Arc<dyn PhysicalExpr>| {
                     let index = expressions.iter().position(|known| known == expression).unwrap();
@@ -217,7 +219,7 @@ mod tests {
             })
             .unwrap();
         }
-        // These need a table or a database that examples do not have.
+        // These operators need a table or a database that the examples do not have.
         seen.extend(["lookup", "iplocation", "expand"]);
         let known: BTreeSet<&str> = operators().map(|codec| codec.name).collect();
         assert_eq!(seen, known);

@@ -1,7 +1,7 @@
-//! The first rows of a search that may have very many.
+//! The first rows of a search that may have very many rows.
 //!
-//! Where the rows are in order because they were sorted, only the first need be: the others are counted
-//! before they are sorted, and forgotten.
+//! If a sort determines the order of the rows, only the first rows have to be kept. The rows are
+//! counted before the sort, which can then discard all others.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::error::from_engine;
 use crate::operators::{ComputeNode, CountAs, CountRows, OperatorNode, observed};
 use crate::rows::arrow::kind_of;
 
-/// The first rows of a search, while it runs.
+/// The first rows of a running search.
 pub struct FirstRows {
     stream: SendableRecordBatchStream,
     room: usize,
     seen: u64,
-    /// Counts all rows if they do not come this far.
+    /// The plan, which counts all rows itself if it discards some of them.
     plan: Arc<dyn ExecutionPlan>,
 }
 
@@ -42,14 +42,15 @@ impl FirstRows {
         Self { stream, room, seen: 0, plan }
     }
 
-    /// Returns the next of the first rows; none when the search is at its end.
+    /// Returns the next batch of the first rows, or `None` at the end of the search.
     ///
     /// # Errors
-    /// What the engine fails with.
+    /// Fails if the search fails.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, Diagnostic> {
         while let Some(batch) = self.stream.next().await {
             let batch = batch.map_err(|error| from_engine(&error))?;
             self.seen += batch.num_rows() as u64;
+            // After the first rows, the loop continues only to count the rest.
             let rows = batch.num_rows().min(self.room);
             self.room -= rows;
             if rows > 0 {
@@ -59,15 +60,15 @@ impl FirstRows {
         Ok(None)
     }
 
-    /// Returns how many rows the search has, when it is at its end.
+    /// Returns the total number of rows; it is complete only at the end of the search.
     #[must_use]
     pub fn count(&self) -> u64 {
         observed(&self.plan).total.unwrap_or(self.seen)
     }
 }
 
-/// Returns a plan for the first `rows` rows of `plan`, which counts all; the plan itself if they cannot
-/// be counted before they are sorted.
+/// Returns a plan that returns the first `rows` rows of `plan` and counts all of its rows. If the
+/// rows cannot be counted before a sort, returns the plan unchanged.
 pub(crate) fn limited(plan: &LogicalPlan, rows: usize) -> LogicalPlan {
     rewritten(plan, rows).unwrap_or_else(|| plan.clone())
 }
@@ -76,6 +77,8 @@ fn rewritten(plan: &LogicalPlan, rows: usize) -> Option<LogicalPlan> {
     match plan {
         LogicalPlan::Extension(extension) => {
             let node = extension.node.as_any();
+            // Above the sort, only nodes that return exactly their input rows are allowed.
+            // Otherwise more than the first rows of the sort could be needed.
             let keeps_rows = node.is::<ComputeNode>()
                 || node.downcast_ref::<OperatorNode>()?.operator().keeps_rows();
             if !keeps_rows {
@@ -85,6 +88,7 @@ fn rewritten(plan: &LogicalPlan, rows: usize) -> Option<LogicalPlan> {
             plan.with_new_exprs(plan.expressions(), inputs.collect::<Option<_>>()?).ok()
         }
         LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
+            // Rows are counted below the sort, because with a `fetch` it returns only some rows.
             let columns = sort.input.schema().fields().iter();
             let columns: Vec<Field> = columns
                 .map(|column| Field::new(column.name(), kind_of(column.data_type())))
@@ -104,7 +108,7 @@ mod tests {
     use crate::run;
     use crate::testing::{context, rows};
 
-    /// Rows with times in no order.
+    /// Returns rows with unordered times.
     fn lines() -> String {
         let row =
             |n: u32| format!("{{\"_time\":{},\"a\":\"{}\",\"n\":\"{n}\"}}\n", n * 7 % 1000, n % 9);

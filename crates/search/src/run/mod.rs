@@ -1,4 +1,4 @@
-//! A search from text to rows.
+//! Runs a search, from its text to its rows.
 
 mod check;
 pub mod codec;
@@ -37,12 +37,12 @@ use crate::pool::{ProcessMemory, SearchMemory};
 use crate::rows::Rows;
 use crate::rows::cut::BATCH_ROWS;
 
-/// Files that are merged at a time; what was spilled to more is merged in several rounds. Each takes a few
-/// batches of memory, without which the operator that merges may have too little for its own.
+/// The number of spilled files that are merged at a time; more files are merged in several rounds.
+/// Each file takes a few batches of memory; too many would leave the merging operator too little.
 const FAN_IN: usize = 8;
 
-/// Makes DataFusion's session of one search: `memory` bytes in all, spilling to the system's temporary
-/// folder.
+/// Creates the DataFusion session of one search, which may hold `memory` bytes and spills to the
+/// system's temporary folder.
 ///
 /// # Errors
 /// Fails if the temporary folder cannot be used.
@@ -50,7 +50,8 @@ pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
     session_of(ProcessMemory::new(memory).search(memory))
 }
 
-/// Returns the session of another search, which may hold what `memory` says. All else is shared.
+/// Returns a session for another search with its own memory pool; it shares everything else with
+/// `session`.
 #[must_use]
 pub fn session_with(session: &SessionContext, memory: Arc<SearchMemory>) -> SessionContext {
     let limit = memory.limit();
@@ -64,26 +65,27 @@ pub fn session_with(session: &SessionContext, memory: Arc<SearchMemory>) -> Sess
     SessionContext::new_with_state(state)
 }
 
-/// Returns what a sort sets aside for merging what it spilled. The engine's own 10 MiB would not leave
-/// anything of a small limit.
+/// Returns the bytes that a sort reserves for merging its spilled files. The engine's default of 10
+/// MiB would take all of a small limit.
 fn merge_memory(limit: usize) -> usize {
     (limit / 16).min(10 << 20)
 }
 
-/// Makes the session of one search.
+/// Creates the session of one search with the given memory pool.
 ///
 /// # Errors
 /// As [`session`].
 pub fn session_of(memory: Arc<SearchMemory>) -> Result<SessionContext, DataFusionError> {
-    // Rows are in order, and one partition keeps them so; reading is parallel inside the source.
+    // One partition keeps the rows in order. Reading is parallel inside the event source.
     let mut config = SessionConfig::new()
         .with_target_partitions(1)
         .with_batch_size(BATCH_ROWS)
         .with_sort_spill_reservation_bytes(merge_memory(memory.limit()))
-        // Batches that are sorted as one come out as slices of it, each of which counts as all.
+        // Batches sorted in place are concatenated, and the results are slices of the whole. The
+        // memory pool counts the whole for each slice, so only small inputs are sorted in place.
         .with_sort_in_place_threshold_bytes((memory.limit() / 256).min(1 << 20))
         .with_information_schema(false);
-    // The rules stand in an order in which none waits for what a later one does.
+    // One pass is enough, because no rule depends on the result of a later one.
     config.options_mut().optimizer.max_passes = 1;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(memory)
@@ -120,16 +122,17 @@ impl datafusion::execution::context::QueryPlanner for OperatorQueryPlanner {
     }
 }
 
-/// A search that is ready to run.
+/// A planned search that is ready to run.
 #[derive(Debug)]
 pub struct Prepared {
     /// The plan.
     pub plan: Plan,
-    /// The text after macro expansion, and the way back.
+    /// The text after macro expansion, and the mapping back to the original text.
     pub expansion: Expansion,
 }
 
-/// Analyzes and plans a search: [`plan`] for a text that nothing else has to be known of.
+/// Analyzes and plans a search, for callers that do not need its [`Analysis`]; otherwise use
+/// [`plan`].
 ///
 /// # Errors
 /// As [`plan`].
@@ -141,11 +144,11 @@ pub async fn prepare(
     plan(&analyze(text, &context.macros), until, context).await
 }
 
-/// Plans a search. Subsearches run now. With `until`, the pipeline ends before the first use of that
-/// command.
+/// Plans a search, and runs its subsearches. If `until` is set, the pipeline ends before the first
+/// use of that command.
 ///
 /// # Errors
-/// All diagnostics, placed in the text as it was written.
+/// Returns all diagnostics that were found; their positions refer to the text as the user wrote it.
 pub async fn plan(
     analysis: &Analysis,
     until: Option<&str>,
@@ -158,6 +161,7 @@ pub async fn plan(
     let warnings = match analysis.check() {
         Ok(warnings) => warnings,
         Err(mut diagnostics) => {
+            // If the boundaries of commands are reliable, their arguments are checked, too.
             if analysis.is_balanced() {
                 diagnostics.extend(relocate(check::check(analysis.pipeline(), context)));
             }
@@ -179,7 +183,7 @@ pub async fn plan(
     Ok(Prepared { plan, expansion })
 }
 
-/// Ends a pipeline before the first use of the command `until`, which may go by an alias.
+/// Ends a pipeline before the first use of the command `until`; either may be written as an alias.
 fn truncate(pipeline: &mut Pipeline, until: &str) -> Result<(), Diagnostic> {
     let until = until.to_ascii_lowercase();
     let listed = |name: &str| commands::command(name).map(|entry| entry.doc.name);
@@ -198,7 +202,7 @@ fn truncate(pipeline: &mut Pipeline, until: &str) -> Result<(), Diagnostic> {
     Err(Diagnostic::error(Code::BAD_ARGUMENT, message).help(format!("its commands are `{known}`")))
 }
 
-/// Returns true if a plan gives nothing for tables without rows.
+/// Returns true if a plan returns no rows when its tables have none.
 fn needs_rows(plan: &LogicalPlan) -> bool {
     let needs = match plan {
         LogicalPlan::TableScan(_)
@@ -209,7 +213,7 @@ fn needs_rows(plan: &LogicalPlan) -> bool {
         | LogicalPlan::Unnest(_)
         | LogicalPlan::Window(_)
         | LogicalPlan::SubqueryAlias(_) => true,
-        // Without groups there is a row for nothing, too.
+        // Without BY fields, an aggregate returns one row even without input.
         LogicalPlan::Aggregate(aggregate) => !aggregate.group_expr.is_empty(),
         LogicalPlan::Extension(extension) => {
             let node = extension.node.as_any();
@@ -224,23 +228,23 @@ fn needs_rows(plan: &LogicalPlan) -> bool {
 }
 
 impl Prepared {
-    /// Returns the columns of the result in order.
+    /// Returns the columns of the result, in order.
     #[must_use]
     pub fn fields(&self) -> Vec<Field> {
         self.plan.fields().map(|(name, kind)| Field::new(name, kind)).collect()
     }
 
-    /// Returns true if the search gives no row, and does nothing else, when it finds no event: then
-    /// it need not run.
+    /// Returns true if the search has no rows and no other effects when no events match. Such a
+    /// search need not run then.
     #[must_use]
     pub fn needs_events(&self) -> bool {
         needs_rows(self.plan.logical())
     }
 
-    /// Runs the search; rows come as they are ready.
+    /// Runs the search, and returns a stream of its rows as they become available.
     ///
     /// # Errors
-    /// Fails if no physical plan can be made.
+    /// Fails if the engine cannot create or start a physical plan.
     pub async fn stream(
         &self,
         context: &SearchContext,
@@ -249,10 +253,10 @@ impl Prepared {
         execution::stream(plan, context).map_err(|error| from_engine(&error))
     }
 
-    /// Returns the physical plan: data that can be sent elsewhere ([`codec`]).
+    /// Returns the physical plan, which can be encoded and sent to another process; see [`codec`].
     ///
     /// # Errors
-    /// Fails if no physical plan can be made.
+    /// Fails if the engine cannot create a physical plan.
     pub async fn physical(
         &self,
         context: &SearchContext,
@@ -261,7 +265,7 @@ impl Prepared {
         plan.map_err(|error| from_engine(&error))
     }
 
-    /// Runs the search as far as its first rows are concerned, and counts them all.
+    /// Runs the search, and returns a stream of its first `rows` rows that also counts all rows.
     ///
     /// # Errors
     /// As [`Prepared::stream`].
@@ -277,10 +281,10 @@ impl Prepared {
         Ok(FirstRows::new(stream, rows, plan))
     }
 
-    /// Runs the search and keeps its first rows in memory; returns them, and how many there are in all.
+    /// Runs the search, and returns its first `rows` rows and the total number of rows.
     ///
     /// # Errors
-    /// What the engine fails with.
+    /// Fails if the search fails.
     pub async fn first_rows(
         &self,
         rows: usize,
@@ -295,10 +299,10 @@ impl Prepared {
         Ok((Rows::new(self.fields(), batches, self.plan.transformed), first.count()))
     }
 
-    /// Runs the search and keeps its rows in memory.
+    /// Runs the search, and returns its rows in memory.
     ///
     /// # Errors
-    /// What the engine fails with.
+    /// Fails if the search fails.
     pub async fn collect(&self, context: &SearchContext) -> Result<Rows, Diagnostic> {
         let mut stream = self.stream(context).await?;
         let mut batches = Vec::new();
@@ -308,7 +312,7 @@ impl Prepared {
         Ok(Rows::new(self.fields(), batches, self.plan.transformed))
     }
 
-    /// Returns a diagnostic moved to the text as it was written.
+    /// Returns a diagnostic whose positions refer to the text as the user wrote it.
     #[must_use]
     pub fn relocate(&self, diagnostic: Diagnostic) -> Diagnostic {
         self.expansion.relocate(diagnostic)

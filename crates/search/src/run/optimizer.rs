@@ -1,4 +1,4 @@
-//! The rules that plans are optimized by: those of DataFusion's that apply to SPL, one of them held back.
+//! The optimizer rules for plans: the DataFusion rules that apply to SPL, one of them restricted.
 
 use std::sync::Arc;
 
@@ -15,8 +15,9 @@ use datafusion::physical_plan::filter::FilterExec;
 
 type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 
-/// The rules that have something to do. The others are for joins, unions and subqueries of SQL, which
-/// plans of SPL do not have; looking for them takes most of the time that planning takes.
+/// The names of the DataFusion rules that can change plans of SPL. The other rules are for joins,
+/// unions and subqueries of SQL, which plans of SPL do not contain. Searching plans for them would
+/// take most of the planning time.
 const RULES: &[&str] = &[
     "simplify_expressions",
     "eliminate_filter",
@@ -28,7 +29,7 @@ const RULES: &[&str] = &[
     "optimize_projections",
 ];
 
-/// Returns the rules.
+/// Returns the optimizer rules in DataFusion's order.
 pub(crate) fn rules() -> Vec<Rule> {
     let rules = Optimizer::new().rules.into_iter();
     rules
@@ -40,11 +41,11 @@ pub(crate) fn rules() -> Vec<Rule> {
         .collect()
 }
 
-/// DataFusion's rule that moves conditions towards the source.
+/// DataFusion's rule that moves filter conditions toward the source, restricted for SPL.
 ///
-/// A condition on no column, such as what is left of `eval x=5 | where x=6`, is allowed to pass
-/// everything, because whatever it empties would have been emptied later. Not so where rows come from
-/// nothing: statistics without BY, appended rows, a summary. There it stays.
+/// DataFusion moves a condition without columns, such as the rest of `eval x=5 | where x=6`, below
+/// any node, because a node without input rows usually returns no rows. Some nodes return rows even
+/// then: statistics without BY fields, appended rows, a summary. A condition must stay above them.
 #[derive(Debug)]
 struct PushDownFilter(Rule);
 
@@ -77,11 +78,13 @@ fn must_stay(plan: &LogicalPlan) -> bool {
         && split_conjunction(&filter.predicate).iter().any(|part| part.column_refs().is_empty())
 }
 
-/// Has conditions hand on what is left of each batch.
+/// Makes filters return the remaining rows of each batch at once.
 ///
-/// The engine waits until there is a whole batch again. The few rows that wait then keep the texts of
-/// thousands of others alive, which nobody accounts for: of five million events, as much as the limit.
-/// A batch of more than half of the rows to wait for is handed on as it is, so that with one row all are.
+/// By default, the engine's filter collects rows until it has a full batch. The few collected rows
+/// keep the text buffers of thousands of other rows alive, and no memory pool counts these: for
+/// five million events, they took as much memory as the limit. The engine returns a batch at once
+/// if it has more than half of the rows to collect, so collecting one row returns every batch at
+/// once.
 #[derive(Debug)]
 pub(crate) struct FilterAtOnce;
 

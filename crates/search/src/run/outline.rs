@@ -1,8 +1,8 @@
-//! The events that a search's rows are made of.
+//! Finds the events behind the rows of a search.
 //!
-//! Rows of a transforming command no longer say which events they came from. An [`Outline`] is the
-//! search up to that command; run with each event's identity carried along in fields of its own, it
-//! tells which events share a row's values.
+//! The rows of a transforming command do not show from which events they were computed. An
+//! [`Outline`] is the search up to that command. It is run with the identity of each event in
+//! additional fields, and so shows which events share the values of a row.
 
 use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
 use spilltrail_event::fields::TIME;
@@ -15,34 +15,34 @@ use crate::context::SearchContext;
 use crate::planning::plan::Needs;
 use crate::run::Prepared;
 
-/// The column of [`Outline::events`] with the event's `eventID`.
+/// The column of [`Outline::events`] that contains the event's `eventID`.
 pub const EVENT_ID: &str = "_event_id";
 
-/// The column of [`Outline::events`] with the event's `_time`, whatever the search makes of `_time`.
+/// The column of [`Outline::events`] that contains the event's `_time`, unchanged by the search.
 pub const EVENT_TIME: &str = "_event_time";
 
-/// A search that begins by finding events, as far as its first transforming command.
+/// The part of an event search before its first transforming command.
 #[derive(Debug)]
 pub struct Outline {
-    /// The leading search, macros expanded.
+    /// The expression of the leading search, with macros expanded.
     pub leading: String,
-    /// True if the search has, or may get, bounds of time of its own.
+    /// Whether the search has time bounds of its own, or may get them from a subsearch.
     pub has_own_times: bool,
-    /// What its rows have of the events.
+    /// How the rows of the whole search relate to its events.
     pub rows: Origin,
     streaming: Pipeline,
     expansion: Expansion,
 }
 
-/// Returns the column of [`Outline::events`] with the value that the `index`th field of the grouping
-/// has in the event itself.
+/// Returns the name of the column of [`Outline::events`] that contains the original value, in the
+/// event, of the grouping field at `index`.
 #[must_use]
 pub fn original_column(index: usize) -> String {
     format!("_event_field_{index}")
 }
 
 impl Outline {
-    /// Returns the outline of a search; `None` if it does not begin by finding events.
+    /// Returns the outline of a search, or `None` if its first command does not search for events.
     #[must_use]
     pub fn of(analysis: &Analysis) -> Option<Self> {
         let leading = analysis.leading.clone()?;
@@ -54,7 +54,8 @@ impl Outline {
         Some(Self { leading, has_own_times, rows, streaming, expansion })
     }
 
-    /// Returns the fields that tell rows apart, as far as they are known.
+    /// Returns the fields by which the rows are grouped; empty if they are not grouped or the
+    /// grouping is unknown.
     #[must_use]
     pub fn grouping(&self) -> &[String] {
         match &self.rows {
@@ -63,14 +64,14 @@ impl Outline {
         }
     }
 
-    /// Returns true if [`Outline::events`] may give several rows for one event, one after the other.
+    /// Returns true if [`Outline::events`] may return several consecutive rows for one event.
     #[must_use]
     pub fn repeats_events(&self) -> bool {
         self.streaming.commands.iter().any(|command| command.name.value == "mvexpand")
     }
 
-    /// Returns the fields of the events that [`Outline::events`] reads, as far as they are known by
-    /// name.
+    /// Returns the names of the event fields that [`Outline::events`] reads, except fields it reads
+    /// by a wildcard. Empty if the rows are not groups.
     #[must_use]
     pub fn carried(&self, context: &SearchContext) -> Vec<String> {
         if !matches!(self.rows, Origin::Groups(_)) {
@@ -82,18 +83,20 @@ impl Outline {
         needs.unwrap_or_default().into_iter().collect()
     }
 
-    /// Plans the search of the events: [`EVENT_ID`], [`EVENT_TIME`], the fields of the grouping as the
-    /// transforming command sees them, and as the event has them in [`original_column`].
+    /// Plans the search for the events.
+    ///
+    /// Its columns are [`EVENT_ID`], [`EVENT_TIME`], the grouping fields as the transforming
+    /// command sees them, and their original values in the events, named by [`original_column`].
     ///
     /// # Errors
-    /// As for the whole search.
+    /// Returns the same diagnostics as planning the whole search.
     pub async fn events(&self, context: &SearchContext) -> Result<Prepared, Vec<Diagnostic>> {
         let (tracing, needs) = self.tracing();
         let plan = pipeline::plan_pipeline(&tracing, context, needs).await?;
         Ok(Prepared { plan, expansion: self.expansion.clone() })
     }
 
-    /// Returns the search of the events, and what is needed of its rows.
+    /// Returns the search for the events, and the fields needed from its rows.
     fn tracing(&self) -> (Pipeline, Needs) {
         let grouping = self.grouping();
         let mut carried = vec![
@@ -111,7 +114,8 @@ impl Outline {
     }
 }
 
-/// Returns the command that copies fields. Names that eval cannot quote give empty columns.
+/// Returns an `eval` command that copies fields; it sets null if `eval` cannot quote a field's
+/// name.
 fn carry(copies: &[(String, String)]) -> Command {
     let assignments: Vec<String> = copies
         .iter()
