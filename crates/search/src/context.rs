@@ -1,4 +1,4 @@
-//! What a search runs in: the clock, the zone, the events, the lookups, the engine.
+//! The context in which a search runs: clock, time zone, events, lookups and engine session.
 
 use std::fmt::{self, Debug};
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -20,30 +20,30 @@ use crate::error::lock;
 use crate::events::EventSource;
 use crate::rows::observed::Observed;
 
-/// The rows of a lookup and how they are matched.
+/// The rows of a lookup and the rules for matching them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct LookupTable {
-    /// Column names in order.
+    /// The column names in order.
     pub columns: Vec<String>,
-    /// Rows; a missing cell is empty text.
+    /// The rows; a missing cell counts as empty text.
     pub rows: Vec<Vec<String>>,
-    /// Columns matched other than exactly.
+    /// The match types of columns that are not matched exactly, by column name.
     pub match_types: IndexMap<String, MatchType>,
-    /// Whether case counts; Splunk's default is that it does.
+    /// Whether matching is case-sensitive, which is Splunk's default.
     pub case_sensitive: bool,
-    /// Below this number of matches, `default_match` fills up.
+    /// The minimum number of matches; `default_match` replaces matches that are missing.
     pub min_matches: usize,
-    /// Matches taken at most; Splunk's default is 1000.
+    /// The maximum number of matches; 0 means Splunk's default, 1000.
     pub max_matches: usize,
-    /// The value that fills up.
+    /// The value that replaces missing matches.
     pub default_match: Option<String>,
-    /// True if somebody gave this table, so that it may be empty on purpose; false for a collection
-    /// that starts empty, and for what a search wrote.
+    /// Whether the user provided this table, so that it may be empty on purpose. False for a
+    /// collection that starts empty, and for a table that a search wrote.
     pub is_given: bool,
 }
 
 impl LookupTable {
-    /// Returns a number that is the same for tables that are the same.
+    /// Returns a hash of the table; equal tables have equal fingerprints.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = FixedState::default().build_hasher();
@@ -54,62 +54,64 @@ impl LookupTable {
     }
 }
 
-/// How a lookup's column is matched.
+/// How a column of a lookup is matched, if not exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MatchType {
-    /// `WILDCARD(column)`: `*` in the table's cell.
+    /// `WILDCARD(column)`: the table's cell may contain `*` as a wildcard.
     Wildcard,
-    /// `CIDR(column)`: the table's cell is a block.
+    /// `CIDR(column)`: the table's cell is a block of IP addresses.
     Cidr,
 }
 
-/// Lookups by name; writing goes to the run's own copy.
+/// A store of lookups by name. Writing changes only the run's own copy.
 pub trait LookupStore: Debug + Send + Sync {
-    /// Returns the table, or none if no lookup has this name.
+    /// Returns the table of a lookup, or `None` if no lookup has this name.
     ///
     /// # Errors
-    /// Says why a table that exists cannot be read.
+    /// Returns the reason if the table exists but cannot be read.
     fn read(&self, name: &str) -> Result<Option<Arc<LookupTable>>, String>;
 
-    /// Replaces the rows of a lookup, or makes a new one.
+    /// Replaces the table of a lookup, or creates a new lookup.
     ///
     /// # Errors
-    /// Says why the table cannot be kept.
+    /// Returns the reason if the table cannot be stored.
     fn write(&self, name: &str, table: LookupTable) -> Result<(), String>;
 }
 
 /// A GeoIP database.
 pub trait GeoDatabase: Debug + Send + Sync {
-    /// Returns which database it is: its type and when it was built. Two with the same text know the
-    /// same of an address.
+    /// Returns text that identifies the database: its type and build time. Databases with the same
+    /// text return the same fields for an address.
     fn build(&self) -> String;
 
-    /// Returns the fields known for an address (`City`, `Country`, `Region`, `lat`, `lon`, and with
-    /// `all` `Continent`, `MetroCode`, `Timezone`), in the language asked for.
+    /// Returns the fields known for an address, with place names in the given language.
+    ///
+    /// They are `City`, `Country`, `Region`, `lat` and `lon`; with `all` also `Continent`,
+    /// `MetroCode` and `Timezone`.
     fn locate(&self, address: &str, all: bool, language: &str) -> Vec<(&'static str, String)>;
 }
 
-/// What operators find where they run, beside the engine's own: what no plan carries.
+/// The resources that operators use where they run, because a plan cannot contain them.
 #[derive(Debug)]
 pub struct Surroundings {
-    /// The lookups, for writing.
+    /// The lookups, to which operators write.
     pub lookups: Arc<dyn LookupStore>,
-    /// The GeoIP database, if there is one.
+    /// The GeoIP database, if one was given.
     pub geo: Option<Arc<dyn GeoDatabase>>,
 }
 
 impl Surroundings {
-    /// Returns the task in these surroundings.
+    /// Returns the task context with these surroundings added.
     #[must_use]
     pub fn around(self, task: TaskContext) -> Arc<TaskContext> {
         let config = task.session_config().clone().with_extension(Arc::new(self));
         Arc::new(task.with_session_config(config))
     }
 
-    /// Returns the surroundings of a task.
+    /// Returns the surroundings of a task context.
     ///
     /// # Errors
-    /// Fails if the task was made without.
+    /// Fails if the task context was created without surroundings.
     pub fn of_task(task: &TaskContext) -> EngineResult<Arc<Self>> {
         task.session_config()
             .get_extension()
@@ -117,10 +119,10 @@ impl Surroundings {
     }
 }
 
-/// What a search runs in. One context is one run: its observations and messages are that run's.
+/// The context of one run of a search, with the run's own observations and messages.
 #[derive(Clone)]
 pub struct SearchContext {
-    /// DataFusion's session: memory pool, spill folder, our planner extension.
+    /// The DataFusion session, with its memory pool, spill folder and our planner extension.
     pub session: SessionContext,
     /// The events.
     pub events: Arc<dyn EventSource>,
@@ -130,13 +132,13 @@ pub struct SearchContext {
     pub geo: Option<Arc<dyn GeoDatabase>>,
     /// The macros.
     pub macros: Arc<MacroSet>,
-    /// The instant that `now()` and time modifiers refer to, epoch seconds.
+    /// The current time for `now()` and time modifiers, in epoch seconds.
     pub now: f64,
     /// The user's time zone.
     pub zone: TimeZone,
     /// The time range of the whole search; inline `earliest` and `latest` override it.
     pub range: TimeBounds,
-    /// What was seen while the search ran.
+    /// The observations collected while the search runs.
     pub observations: Arc<Observations>,
 }
 
@@ -151,15 +153,17 @@ impl fmt::Debug for SearchContext {
 }
 
 impl SearchContext {
-    /// Returns the surroundings of a subsearch: the same, but what it finds and groups is not
-    /// observed as the search's own.
+    /// Returns the context of a subsearch. It differs only in its observations: the events and
+    /// groups of a subsearch are not counted as those of the search.
     #[must_use]
     pub fn nested(&self, purpose: Purpose) -> Self {
         Self { observations: Arc::new(self.observations.nested(purpose)), ..self.clone() }
     }
 
-    /// Returns the instant that a result's value stands for: epoch seconds, or a date in the user's
-    /// zone as `convert` and `strftime` write it. Relative times are none.
+    /// Returns the instant of a value in a result, or `None` if it is not an absolute time.
+    ///
+    /// It reads epoch seconds, and dates in the user's time zone in the form of `convert` and
+    /// `strftime`.
     #[must_use]
     pub fn instant(&self, text: &str) -> Option<f64> {
         let text = text.trim();
@@ -171,26 +175,26 @@ impl SearchContext {
     }
 }
 
-/// What was seen while a search ran, beside its rows.
+/// Information about a run of a search, collected in addition to its rows.
 #[derive(Debug, Default)]
 pub struct Observations {
-    /// What subsearches add to.
+    /// The part that subsearches share.
     shared: Arc<Shared>,
-    /// What was noticed while plans ran.
+    /// The counts of the plans that ran.
     ran: Mutex<Observed>,
-    /// Whether the search looks for events.
+    /// Whether the search reads events.
     has_scan: AtomicBool,
-    /// What the rows are for.
+    /// The purpose of the rows.
     purpose: Purpose,
 }
 
-/// What the rows of a search, or of a lookup in it, are for.
+/// The purpose of the rows of a search, or of a lookup in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Purpose {
-    /// They are results, or results are compared with them.
+    /// The rows are results, or results are compared with them.
     #[default]
     Used,
-    /// What is like them is left out: `NOT [| inputlookup …]`.
+    /// Results that match the rows are excluded, as by `NOT [| inputlookup …]`.
     Excluded,
 }
 
@@ -200,52 +204,52 @@ struct Shared {
     lookups: Mutex<Vec<LookupObservation>>,
 }
 
-/// A lookup that was read.
+/// A record that a lookup was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookupObservation {
-    /// Its name.
+    /// The lookup's name.
     pub name: String,
-    /// Its number of rows when it was read.
+    /// The number of its rows when it was read.
     pub rows: usize,
-    /// What they were read for.
+    /// The purpose for which it was read.
     pub purpose: Purpose,
-    /// [`LookupTable::is_given`].
+    /// The value of [`LookupTable::is_given`].
     pub is_given: bool,
 }
 
 impl Observations {
-    /// Returns observations whose messages and lookups are these too, and whose events and groups
-    /// are not.
+    /// Returns observations that share messages and lookups with these, but have their own counts
+    /// of events and groups.
     fn nested(&self, purpose: Purpose) -> Self {
         Self { shared: self.shared.clone(), purpose, ..Self::default() }
     }
 
-    /// Returns what the rows of this search are for.
+    /// Returns the purpose of the rows of this search.
     #[must_use]
     pub fn purpose(&self) -> Purpose {
         self.purpose
     }
 
-    /// Notes that the search looks for events.
+    /// Records that the search reads events.
     pub fn scan(&self) {
         self.has_scan.store(true, Ordering::Relaxed);
     }
 
-    /// Notes what was noticed while a plan of the search ran.
+    /// Adds the counts of a plan of the search that ran.
     pub fn add(&self, observed: Observed) {
         let mut ran = lock(&self.ran);
         ran.matched += observed.matched;
         ran.groups.extend(observed.groups);
     }
 
-    /// Returns how many events the search itself found, subsearches left out; none if it looked for
-    /// none.
+    /// Returns the number of events that matched, without those of subsearches, or `None` if the
+    /// search reads no events.
     #[must_use]
     pub fn matched(&self) -> Option<u64> {
         self.has_scan.load(Ordering::Relaxed).then(|| lock(&self.ran).matched)
     }
 
-    /// Adds a message for the user.
+    /// Adds a message for the user, unless the same message was added before.
     pub fn message(&self, diagnostic: Diagnostic) {
         let mut messages = lock(&self.shared.messages);
         if !messages.contains(&diagnostic) {
@@ -259,7 +263,7 @@ impl Observations {
         lock(&self.shared.messages).clone()
     }
 
-    /// Returns the BY fields that had no value in any row of a `stats` that had rows.
+    /// Returns the BY fields that had no value in any input row of a `stats` with input rows.
     #[must_use]
     pub fn never_present(&self) -> Vec<String> {
         let mut missing = Vec::new();
@@ -273,7 +277,7 @@ impl Observations {
         missing
     }
 
-    /// Notes that a lookup was read.
+    /// Records that a lookup was read.
     pub fn lookup(&self, name: &str, table: &LookupTable, purpose: Purpose) {
         lock(&self.shared.lookups).push(LookupObservation {
             name: name.to_owned(),

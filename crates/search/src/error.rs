@@ -1,5 +1,4 @@
-//! Failures: those of the engine as diagnostics in the words of those who search, and locks that outlive
-//! a panic.
+//! Converts engine errors to diagnostics in the user's words, and locks mutexes despite panics.
 
 use std::error::Error;
 use std::io;
@@ -12,19 +11,21 @@ use tokio::task::JoinError;
 
 use crate::pool;
 
-/// An error that one of our operators raises inside the engine and that keeps its diagnostic.
+/// An error that one of our operators raises inside the engine, with its diagnostic.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.message)]
 pub struct SearchError(pub Diagnostic);
 
-/// Returns the engine error that carries `diagnostic`.
+/// Returns an engine error that contains `diagnostic`.
 #[must_use]
 pub fn to_engine(diagnostic: Diagnostic) -> DataFusionError {
     DataFusionError::External(Box::new(SearchError(diagnostic)))
 }
 
-/// Returns the diagnostic of an engine error: our own one if it carries one, else one of its kind. The
-/// engine's words say nothing to those who search, and go to the log.
+/// Returns the diagnostic of an engine error.
+///
+/// If the error contains one of our diagnostics, that is returned; otherwise a diagnostic for its
+/// kind of error. The engine's own message would not help the user, so it goes to the log.
 #[must_use]
 pub fn from_engine(error: &DataFusionError) -> Diagnostic {
     match error {
@@ -32,7 +33,7 @@ pub fn from_engine(error: &DataFusionError) -> Diagnostic {
             from_engine(inner)
         }
         DataFusionError::Shared(inner) => from_engine(inner),
-        // The first is what happened; the others follow from it.
+        // The first error is the cause; the others follow from it.
         DataFusionError::Collection(errors) => {
             errors.first().map_or_else(|| bug("the search failed", error), from_engine)
         }
@@ -46,7 +47,7 @@ pub fn from_engine(error: &DataFusionError) -> Diagnostic {
             Diagnostic::error(Code::EVENTS_UNREADABLE, "the events of the search cannot be read")
                 .help("look at the access to the logs; `SPILLTRAIL_LOG=1` prints what was answered")
         }
-        // The engine is given plans of ours, so that it refuses none but by a mistake of ours.
+        // The engine gets only plans that we build, so if it rejects one, that is our bug.
         DataFusionError::Plan(_)
         | DataFusionError::SchemaError(..)
         | DataFusionError::NotImplemented(_)
@@ -56,12 +57,12 @@ pub fn from_engine(error: &DataFusionError) -> Diagnostic {
     }
 }
 
-/// As [`from_engine`], for an error that came into the engine from elsewhere.
+/// As [`from_engine`], for an error from outside the engine.
 fn from_other(error: &(dyn Error + Send + Sync + 'static)) -> Diagnostic {
     if let Some(SearchError(diagnostic)) = error.downcast_ref() {
         diagnostic.clone()
     } else if let Some(diagnostic) = error.downcast_ref::<Diagnostic>() {
-        // A source of events, which knows no searches, says so itself.
+        // Event sources do not know `SearchError`, so they raise a bare diagnostic.
         diagnostic.clone()
     } else if let Some(inner) = error.downcast_ref::<DataFusionError>() {
         from_engine(inner)
@@ -89,11 +90,11 @@ fn from_arrow(error: &ArrowError) -> Diagnostic {
     }
 }
 
-/// Returns the diagnostic of files that fail. Logs and lookups report their own failures, so that the
-/// files that the engine itself writes and reads are left.
+/// Returns the diagnostic of an IO error. Logs and lookups report their own errors, so the error is
+/// about a temporary file of the engine.
 fn from_io(error: &io::Error) -> Diagnostic {
     if let Some(inner) = error.get_ref() {
-        // What is ours keeps its diagnostic, also in here.
+        // One of our errors keeps its diagnostic even if it is wrapped in an IO error.
         if inner.is::<SearchError>() || inner.is::<DataFusionError>() || inner.is::<ArrowError>() {
             return from_other(inner);
         }
@@ -113,6 +114,7 @@ fn from_join(error: &JoinError) -> Diagnostic {
 
 fn exhausted(message: &str) -> Diagnostic {
     log::warn!("{message}");
+    // The engine wraps the pool's message in text of its own. Only the pool's line is for the user.
     if let Some((_, rest)) = message.split_once(pool::REFUSED) {
         let message = format!("{}{}", pool::REFUSED, rest.lines().next().unwrap_or_default());
         return Diagnostic::error(Code::MEMORY_LIMIT, message).help(
@@ -135,7 +137,8 @@ fn bug(what: &str, error: &(impl Error + ?Sized)) -> Diagnostic {
     Diagnostic::bug(what)
 }
 
-/// Locks a mutex; a panic elsewhere does not make the data unusable, because every update is whole.
+/// Locks a mutex, even if a thread panicked while it held the lock. The data is still consistent,
+/// because no update can be interrupted halfway.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -148,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    /// Words that only those know who know the engine.
+    /// Terms that only someone who knows the engine understands.
     const ENGINE_WORDS: &[&str] = &[
         "arrow",
         "datafusion",

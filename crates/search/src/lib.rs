@@ -1,9 +1,9 @@
-//! SPL tree to DataFusion plan to rows.
+//! Plans SPL searches on DataFusion and runs them.
 //!
-//! [`analysis::analyze`] takes a search's text through expansion and parsing, and says what is known of it;
-//! [`run::plan`] plans it; [`run::Prepared`] runs it. Commands are in [`commands`], eval functions in `spilltrail_eval`, statistics in [`stats`];
-//! each is one file and one line in a registry. Where events come from is the business of an
-//! [`events::EventSource`].
+//! [`analysis::analyze`] expands and parses a search's text and collects the facts known before it
+//! runs, [`run::plan`] plans the search, and [`run::Prepared`] runs it. Commands are in
+//! [`commands`], eval functions in `spilltrail_eval` and aggregate functions in [`stats`]; each is
+//! one file and one line in a registry. An [`events::EventSource`] provides the events.
 
 pub mod analysis;
 pub mod commands;

@@ -1,8 +1,9 @@
-//! What tells the rows of a search apart in every run, whatever range of events it reads.
+//! Determines which fields identify a row in every run, whatever range of events the run reads.
 //!
-//! A row of `stats … by user` is about a user: its counts and times move with the range, `user` does
-//! not. [`Lineage`] follows the fields through a pipeline and keeps which of them rows were grouped
-//! by and which were computed from many rows, so that no field is judged by its name.
+//! A row of `stats … by user` is about a user. Its counts and times change with the range; `user`
+//! does not. [`Lineage`] follows the fields through a pipeline, and records the fields by which
+//! rows were grouped and the fields computed from many rows. So no field has to be judged by its
+//! name.
 
 use std::collections::BTreeSet;
 
@@ -11,27 +12,27 @@ use spilltrail_event::fields::{self, covers};
 /// The field that identifies a CloudTrail event.
 const EVENT_ID: &str = "eventID";
 
-/// Fields that say how an event was read, not what it is: the same event may be in another file.
+/// Fields that depend on where an event was read; the same event may be in two files.
 const PROVENANCE: &[&str] =
     &[fields::SOURCE, fields::INDEX, "_indextime", "linecount", "splunk_server"];
 
-/// Which fields of a search's rows identify a row.
+/// The fields that identify the rows of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lineage {
-    /// What rows stand for; several after `append` and its like.
+    /// The units that rows represent; several after commands such as `append`.
     units: BTreeSet<Unit>,
-    /// Fields of which `mvexpand` gave each value a row of its own.
+    /// The fields that `mvexpand` expanded to one row per value.
     expanded: BTreeSet<String>,
-    /// Names and patterns of fields that were computed from many rows, or from the clock.
+    /// The names and patterns of fields that were computed from many rows, or from the clock.
     measures: BTreeSet<String>,
 }
 
-/// What a row stands for.
+/// The unit that a row represents.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Unit {
-    /// An event, or a row that has lost what it was grouped by.
+    /// An event, or a row that has lost a field by which it was grouped.
     Row,
-    /// All rows with the same values of these fields; no field means that all rows became one.
+    /// All rows with the same values of these fields; without fields, all rows together.
     Group(Vec<String>),
 }
 
@@ -46,10 +47,11 @@ impl Default for Lineage {
 }
 
 impl Lineage {
-    /// Returns the fields that identify a row among those it has, in a fixed order.
+    /// Returns the fields among `present` that identify a row, in a fixed order.
     ///
-    /// They are the fields it was grouped by. A row that is an event has its `eventID`, or all fields
-    /// but those that were computed from many rows or that say where the event was read.
+    /// They are the fields by which the row was grouped. An event is identified by its `eventID`.
+    /// An event without one is identified by all fields, except those computed from many rows and
+    /// those that depend on where the event was read. Fields expanded by `mvexpand` are added.
     #[must_use]
     pub fn identifying<'a>(&self, present: &[&'a str]) -> Vec<&'a str> {
         let has = |name: &str| present.contains(&name);
@@ -65,8 +67,8 @@ impl Lineage {
         identifying
     }
 
-    /// Returns the fields that are the same in every run that gives the row: those that were computed
-    /// from no other rows.
+    /// Returns the fields whose values are the same in every run that returns the row, because they
+    /// were computed from this row alone.
     fn stable<'a>(&self, present: &[&'a str]) -> BTreeSet<&'a str> {
         let is_stable = |name: &&str| !self.is_measure(name) && !PROVENANCE.contains(name);
         present.iter().copied().filter(is_stable).collect()
@@ -80,11 +82,12 @@ impl Lineage {
             .any(|measure| measure == name || (measure.contains('*') && covers(measure, name)))
     }
 
-    /// Returns the fields that a row was grouped by: of the groupings whose fields it has, the one
-    /// with the most. `None` if it stands for itself.
+    /// Returns the fields by which a row was grouped, or `None` if the row represents only itself.
+    ///
+    /// If the row has the fields of several groupings, the grouping with the most fields is used.
     fn group_of(&self, has: &dyn Fn(&str) -> bool) -> Option<&[String]> {
         let stands_for_itself = self.units.contains(&Unit::Row);
-        // Where events and groups are mixed, only an event has an id.
+        // If events and groups are mixed, only events have an id.
         if stands_for_itself && has(EVENT_ID) && !self.is_measure(EVENT_ID) {
             return None;
         }
@@ -96,7 +99,7 @@ impl Lineage {
         (!group.is_empty() || !stands_for_itself).then_some(group)
     }
 
-    /// Rows become one for each group; `measures` are the names of its statistics.
+    /// Records that rows are grouped; `measures` are the names of the statistics of each group.
     pub(crate) fn group(
         &mut self,
         by: impl IntoIterator<Item = String>,
@@ -108,9 +111,10 @@ impl Lineage {
         self.units = BTreeSet::from([Unit::Group(by)]);
     }
 
-    /// Of the rows with the same values of these fields, one is left.
+    /// Records that only one row is kept for each combination of values of these fields.
     pub(crate) fn keep_first_of(&mut self, fields: &[String]) {
-        // A statistic moves with the range, so it identifies nothing; what did before still does.
+        // Statistics change with the range, so they cannot identify rows. If a field is one, the
+        // fields that identified rows before still do.
         let identifies = |name: &String| !self.is_measure(name) && !name.contains('*');
         if fields.iter().all(identifies) {
             self.units = BTreeSet::from([Unit::Group(fields.to_vec())]);
@@ -118,7 +122,7 @@ impl Lineage {
         }
     }
 
-    /// Fields are added, or replaced, by values computed from many rows or from the clock.
+    /// Records that fields are set to values computed from many rows or from the clock.
     pub(crate) fn measure(&mut self, names: impl IntoIterator<Item = String>) {
         for name in names {
             self.lose(|field| *field == name);
@@ -126,7 +130,7 @@ impl Lineage {
         }
     }
 
-    /// A field gets a value computed from fields of its row.
+    /// Records that a field is set to a value computed from the fields `reads` of its row.
     pub(crate) fn assign(&mut self, name: &str, reads: &[String]) {
         if reads.iter().any(|read| self.is_measure(read)) {
             self.measure([name.to_owned()]);
@@ -135,10 +139,12 @@ impl Lineage {
         }
     }
 
-    /// Fields get new names; a pattern has as many `*` on both sides. `renamed` gives the new name
-    /// of a field that is concerned.
+    /// Records that fields are renamed.
+    ///
+    /// `to` is the new name, or a pattern with as many `*` as the old one. `renamed` returns the
+    /// new name of a field, or `None` if the field keeps its name.
     pub(crate) fn rename(&mut self, to: &str, renamed: &dyn Fn(&str) -> Option<String>) {
-        // A field that had the name before is replaced.
+        // An existing field with the new name is overwritten.
         if !to.contains('*') && renamed(to).is_none() {
             self.lose(|field| field == to);
             self.measures.remove(to);
@@ -158,30 +164,30 @@ impl Lineage {
             .collect();
     }
 
-    /// Fields other than these are dropped.
+    /// Records that only the fields accepted by `keeps` are kept.
     pub(crate) fn retain(&mut self, keeps: impl Fn(&str) -> bool) {
         self.lose(|field| !keeps(field));
         self.expanded.retain(|field| keeps(field));
     }
 
-    /// Each value of a field becomes a row.
+    /// Records that each value of a field becomes a row of its own.
     pub(crate) fn expand(&mut self, name: &str) {
         self.expanded.insert(name.to_owned());
     }
 
-    /// Rows of another lineage are added.
+    /// Records that rows of another lineage are appended.
     pub(crate) fn append(&mut self, other: Self) {
         self.units.extend(other.units);
         self.expanded.extend(other.expanded);
         self.measures.extend(other.measures);
     }
 
-    /// Fields of another lineage's rows are put beside those of these rows.
+    /// Records that fields of another lineage's rows are joined to these rows.
     pub(crate) fn join(&mut self, other: &Self) {
         self.measures.extend(other.measures.iter().cloned());
     }
 
-    /// Rows whose grouping has lost one of these fields stand for themselves from here on.
+    /// Turns groups with a field for which `is_lost` is true into rows that represent themselves.
     fn lose(&mut self, is_lost: impl Fn(&str) -> bool) {
         self.units = std::mem::take(&mut self.units)
             .into_iter()
@@ -199,7 +205,7 @@ mod tests {
 
     use crate::analysis::analyze;
 
-    /// Fields that the rows of the cases have.
+    /// The fields of the rows in the cases.
     const FIELDS: &[&str] = &[
         "_time",
         "account",
@@ -231,21 +237,21 @@ mod tests {
             ("* | bin _time span=1h | stats count by _time user", "_time user"),
             ("* | stats count by user x | stats dc(x) as n by user", "user"),
             ("| tstats count where user=ann by user _time span=1h", "_time user"),
-            // Names that the group gets later.
+            // The fields of the group are renamed later.
             ("* | stats count by arn | rename arn as who", "who"),
             ("* | stats count by a.user | rename a.* as *", "user"),
             ("* | stats count by user | rename count as n", "user"),
             ("* | stats count by user | eval user=lower(user), n=count*2", "user"),
             ("* | stats count by user | fields user n | table user n", "user"),
-            // A statistic takes the name of the group.
+            // A statistic overwrites the field of the group.
             ("* | stats count by user | rename count as user", STABLE_WITHOUT_USER),
-            // The group is lost: what was not counted is left.
+            // The field of the group is lost, so all fields that are not statistics identify a row.
             ("* | stats count by bucket | eval who=bucket | fields - bucket", STABLE_WITHOUT_COUNT),
             (
                 "* | stats values(user) as user count as n by ip | eval x=n | table user n x",
                 "_time account count country discount eventName first_count user who",
             ),
-            // Rows are multiplied, or some are left out.
+            // Rows are expanded, or some are removed.
             ("* | stats values(x) as x by user | mvexpand x", "user x"),
             ("* | stats count by user x | dedup user", "user"),
             ("* | stats count by user | dedup count", "user"),

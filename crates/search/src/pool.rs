@@ -1,30 +1,33 @@
-//! The memory of a process, and what each search may hold of it.
+//! The memory of a process, and how much of it each search may hold.
 //!
-//! [`ProcessMemory`] is the whole; a [`SearchMemory`] is what one search sees of it, with a limit of its
-//! own. The engine's operators and ours ask it for what they hold.
+//! [`ProcessMemory`] is the memory of the whole process. A [`SearchMemory`] is the memory pool of
+//! one search, with a limit of its own. The engine's operators and ours request from it the memory
+//! that they hold.
 //!
-//! # Why the policy is our own
+//! # Why we have our own policy
 //!
-//! An operator that can spill starts to when it is refused, and spilling needs memory: a sort must hold
-//! the batch that it was refused for, and merges at least two of its files; groups are sorted before they
-//! are written. The engine's own pools refuse that, too, and the search fails. They also divide what
-//! there is among all operators of a plan, those that have not begun included, so that with many of them
-//! no share holds a batch.
+//! An operator that can spill starts to spill when a request is refused, but spilling needs memory,
+//! too. A sort must hold the batch for which it was refused, and must merge at least two of its
+//! files; groups are sorted before they are written. The engine's own pools refuse this memory as
+//! well, and the search fails. They also divide the memory among all operators of a plan, including
+//! those that have not started, so that with many operators no share is large enough for a batch.
 //!
-//! So here the limit is not reached by what can wait on disk:
+//! Here, operators that can spill must leave part of the limit free:
 //!
-//! - Who can spill is refused beyond `SHARE` for itself, or as soon as all together have `SOFT`. Two
-//!   such operators fit, and more are not at work at a time: one gives what it has, the next takes it.
-//! - Who was refused is about to spill. Until it holds half of what it held then, it gets what it asks
-//!   for, up to the whole limit. So does who holds less than `FLOOR`, whoever has the rest: with
-//!   nothing in hand there is nothing to spill.
-//! - A sort spills by merging what it holds, for which it needs as much and half as much again, under
-//!   another name, and fails if it does not get that. So it is refused beyond `SORT`, or when what it
-//!   holds could not be merged any more. While it spills it is given little: the rows that are merged wait
-//!   to be written, and a refusal has them written.
-//! - What merges gets `MERGE`, which is enough for what a sort holds. Of files it merges as many as it
-//!   has room for.
-//! - Who cannot spill gets all up to `FIXED`; what is above is left to those that are spilling.
+//! - An operator that can spill is refused if it would hold more than `SHARE`, or if all operators
+//!   together would hold more than `SOFT`. Two such operators fit, and no more than two work at a
+//!   time: one returns its rows while the next one takes them.
+//! - A refused operator is about to spill. Until it holds only half of what it held at the refusal,
+//!   its requests are granted up to the whole limit. The same is true for an operator that holds
+//!   less than `FLOOR`, whatever the others hold, because it has nothing to spill.
+//! - A sort spills by merging the rows that it holds. The merge is a consumer of its own, needs one
+//!   and a half times their memory, and fails if it is refused. So a sort is refused beyond `SORT`,
+//!   or when its rows could no longer be merged. While it spills, it is granted only little more:
+//!   the merged rows wait in memory to be written, and a refusal makes the sort write them.
+//! - A merge may hold `MERGE`, which is enough for the rows of a sort. It merges as many spilled
+//!   files at a time as this allows.
+//! - An operator that cannot spill is granted memory until all operators together hold `FIXED`. The
+//!   rest is reserved for operators that are spilling.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -36,42 +39,43 @@ use datafusion::execution::memory_pool::{
     MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
 };
 
-/// A part of the limit, in sixteenths.
+/// A fraction of the limit, in sixteenths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Part(usize);
 
 impl Part {
     fn of(self, limit: usize) -> usize {
-        // The limit may be `usize::MAX`.
+        // Dividing first avoids an overflow, because the limit may be `usize::MAX`.
         limit / 16 * self.0
     }
 }
 
-/// What one operator that can spill may hold before it does.
+/// The most that one operator that can spill may hold before it spills.
 const SHARE: Part = Part(6);
-/// What all hold when those that can spill have to.
+/// The most that all operators together may hold before those that can spill have to.
 const SOFT: Part = Part(12);
-/// What everybody gets.
+/// The amount that every operator may hold, as long as the whole limit is not exceeded.
 const FLOOR: Part = Part(1);
-/// What a sort may hold before it spills.
+/// The most that a sort may hold before it spills.
 const SORT: Part = Part(4);
-/// What merging may hold: half as much again as a sort.
+/// The most that a merge may hold: one and a half times as much as a sort.
 const MERGE: Part = Part(6);
-/// What all may hold when one that cannot spill asks.
+/// The most that all operators together may hold when one that cannot spill requests memory.
 const FIXED: Part = Part(14);
 
-/// What a hunt may hold where nobody says: its detections run one after the other, and most need little.
+/// The default memory limit of a hunt, in bytes. Its detections run one after the other, and most
+/// need little memory.
 pub const HUNT_LIMIT: usize = 56 << 20;
 
-/// Returns what a single search may hold where nobody says: a quarter of the machine's memory, at least
-/// 256 MiB and at most 2 GiB.
+/// Returns the default memory limit of a single search in bytes: a quarter of the machine's memory,
+/// but at least 256 MiB and at most 2 GiB.
 #[must_use]
 pub fn search_limit(machine: Option<u64>) -> usize {
     let quarter = machine.and_then(|bytes| usize::try_from(bytes / 4).ok());
     quarter.unwrap_or_default().clamp(256 << 20, 2 << 30)
 }
 
-/// All memory of a process that its searches may hold.
+/// The memory of a process that all of its searches together may hold.
 #[derive(Debug)]
 pub struct ProcessMemory {
     limit: usize,
@@ -80,30 +84,30 @@ pub struct ProcessMemory {
 }
 
 impl ProcessMemory {
-    /// Returns so many bytes.
+    /// Creates a process memory of `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { limit, used: AtomicUsize::new(0), peak: AtomicUsize::new(0) })
     }
 
-    /// Returns the bytes that there are.
+    /// Returns the limit in bytes.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Returns the most bytes that were held at a time.
+    /// Returns the most bytes that were held at one time.
     #[must_use]
     pub fn peak(&self) -> usize {
         self.peak.load(Ordering::Relaxed)
     }
 
-    /// Sets bytes aside for something that bounds itself.
+    /// Reserves bytes for a component that limits its own memory.
     pub fn set_aside(&self, bytes: usize) {
         self.grow(bytes);
     }
 
-    /// Returns what one search sees of it, `limit` bytes at most.
+    /// Returns the memory pool of one search, which may hold at most `limit` bytes.
     #[must_use]
     pub fn search(self: &Arc<Self>, limit: usize) -> Arc<SearchMemory> {
         let limit = limit.min(self.limit);
@@ -130,13 +134,13 @@ impl ProcessMemory {
     }
 }
 
-/// The memory of a process as one search sees it.
+/// The memory pool of one search, as part of a process's memory.
 #[derive(Debug)]
 pub struct SearchMemory {
     process: Arc<ProcessMemory>,
     limit: usize,
     held: Mutex<Held>,
-    /// The statistics functions of the plans whose groups may be large.
+    /// The aggregate functions of the search's plans that keep values; their groups may be large.
     statistics: Mutex<BTreeSet<&'static str>>,
 }
 
@@ -149,16 +153,16 @@ struct Held {
 #[derive(Debug, Clone, Copy, Default)]
 struct Consumer {
     held: usize,
-    /// What it held when it was refused, while it spills.
+    /// The bytes that it held when it was refused, as long as it is spilling.
     refused_at: Option<usize>,
 }
 
-/// How a consumer takes a refusal.
+/// How a consumer reacts to a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Manner {
     /// It spills.
     Spills,
-    /// It spills, which needs memory for merging.
+    /// It spills, which needs memory for a merge.
     Sorts,
     /// It merges fewer files at a time.
     Merges,
@@ -181,18 +185,18 @@ impl Manner {
 }
 
 impl SearchMemory {
-    /// Returns the bytes that the search may hold.
+    /// Returns the limit of the search in bytes.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Adds statistics functions that a refusal names.
+    /// Adds aggregate functions that the message of a refusal names.
     pub(crate) fn name_statistics(&self, names: BTreeSet<&'static str>) {
         self.statistics.lock().unwrap_or_else(PoisonError::into_inner).extend(names);
     }
 
-    /// Returns the error of a refusal, in words that may reach the user.
+    /// Returns the error of a refusal; its message is written for the user.
     fn refusal(&self, consumer: &str) -> DataFusionError {
         let known = DOINGS.iter().find(|(name, _)| consumer.starts_with(name));
         let doing = match known {
@@ -217,8 +221,10 @@ impl SearchMemory {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns whether a consumer may have `bytes` more. `is_part` says that it holds something in another
-    /// reservation, too: groups that are put together while their files are merged, which cannot spill.
+    /// Returns whether a consumer may hold `bytes` more.
+    ///
+    /// `is_part` means that the consumer also holds memory in another reservation. Those are groups
+    /// that are combined while their files are merged, and they cannot spill.
     fn allows(
         &self,
         manner: Manner,
@@ -310,13 +316,13 @@ impl fmt::Display for SearchMemory {
     }
 }
 
-/// The engine's name of a sort.
+/// The beginning of the engine's consumer name of a sort.
 const SORTER: &str = "ExternalSorter[";
-/// The engine's name of what merges what a sort holds or has written.
+/// The beginning of the engine's consumer name of a merge of a sort's rows, in memory or in files.
 const SORT_MERGE: &str = "ExternalSorterMerge";
 
-/// What consumers do, in a user's words. A name is the beginning of the consumer's; other names are those
-/// of commands.
+/// The activities of consumers in the user's words, each with the beginning of the consumer's name.
+/// Consumers that are not listed have the name of a command.
 const DOINGS: &[(&str, &str)] = &[
     ("ExternalSorter", "sorting"),
     ("TopK", "sorting"),
@@ -331,7 +337,7 @@ const DOINGS: &[(&str, &str)] = &[
 
 const STATISTICS: &str = "statistics";
 
-/// The beginning of the message of a refusal; `error` recognizes it.
+/// The beginning of a refusal's message, by which [`crate::error`] recognizes it.
 pub(crate) const REFUSED: &str = "the search may hold";
 
 #[cfg(test)]
@@ -355,7 +361,7 @@ mod tests {
         let sort = consumer("sort", true, &memory);
         assert!(sort.try_grow(sixteenths(6)).is_ok());
         assert!(sort.try_grow(1).is_err());
-        // While it spills.
+        // While it spills, further requests are granted.
         assert!(sort.try_grow(sixteenths(4)).is_ok());
         sort.shrink(sixteenths(8));
         assert!(sort.try_grow(sixteenths(4)).is_ok() && sort.try_grow(1).is_err());
@@ -371,7 +377,7 @@ mod tests {
         while sort.try_grow(100).is_ok() {}
         let held = sort.size();
         assert!(held > sixteenths(3) && held <= sixteenths(4), "{held}");
-        // Rows that wait to be written do not take what merging needs.
+        // Rows that wait to be written do not take the memory that the merge needs.
         while sort.try_grow(100).is_ok() {}
         assert!(merge.try_grow(held).is_ok(), "{}", memory.reserved());
     }

@@ -1,4 +1,4 @@
-//! Events given as rows, for trying searches and for tests.
+//! An event source of rows in memory, for trying out searches and for tests.
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ use crate::rows::arrow::{schema_of, to_array};
 use crate::rows::cut::{BATCH_BYTES, BATCH_ROWS, VIEW};
 use crate::rows::{Row, Rows};
 
-/// Rows that stand for the events of the only index.
+/// Rows used as the events of a single index, `main`.
 ///
-/// Nothing is added to a row. Every key counts as an indexed field.
+/// No fields are added to a row. Every field of a row counts as an indexed field.
 #[derive(Debug)]
 pub struct MemoryEvents {
     rows: Arc<Vec<Row>>,
@@ -29,8 +29,10 @@ pub struct MemoryEvents {
 }
 
 impl MemoryEvents {
-    /// Returns the source of these rows. Text in a number column stays text, so the kinds are text or
-    /// multivalue; only `_time` is a number.
+    /// Creates an event source of these rows.
+    ///
+    /// Only `_time` is a number column. All other columns are text or multivalue, so that text
+    /// among numbers stays text.
     #[must_use]
     pub fn new(rows: Vec<Row>) -> Self {
         let mut kinds: IndexMap<String, Kind> = IndexMap::new();
@@ -97,11 +99,11 @@ impl EventSource for MemoryEvents {
     }
 }
 
-/// The rows that match, made into columns a batch at a time.
+/// The matching rows, converted to columns one batch at a time.
 #[derive(Debug)]
 struct MatchingRows {
     rows: Arc<Vec<Row>>,
-    /// Their places among the rows.
+    /// The indices of the matching rows.
     matching: Arc<[usize]>,
     fields: Vec<Field>,
     schema: SchemaRef,
@@ -115,7 +117,7 @@ impl PartitionStream for MatchingRows {
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (rows, matching) = (self.rows.clone(), self.matching.clone());
         let (fields, schema) = (self.fields.clone(), self.schema.clone());
-        // A cell without a value takes a view, too.
+        // A null takes the memory of a string view, too.
         let size = (BATCH_BYTES / (fields.len().max(1) * VIEW)).clamp(1, BATCH_ROWS);
         let batches = (0..matching.len()).step_by(size).map(move |start| {
             let places = &matching[start..matching.len().min(start + size)];
@@ -143,7 +145,7 @@ struct MemoryRecord<'a>(&'a Row);
 impl Record for MemoryRecord<'_> {
     fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool {
         match self.0.get(field) {
-            // Rows without an index are in the only one.
+            // Rows without an `index` field belong to `main`.
             None if field == fields::INDEX => visit("main"),
             None => false,
             Some(value) => value.members().iter().any(|member| visit(member)),

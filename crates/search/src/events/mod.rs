@@ -1,4 +1,4 @@
-//! Where the events of a search come from.
+//! Sources of the events that searches read.
 
 pub mod memory;
 pub mod shared;
@@ -11,31 +11,34 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest};
 
-/// Where events are: a folder of logs, rows in memory, later the lake.
+/// A source of events, such as a folder of logs or rows in memory.
 #[async_trait]
 pub trait EventSource: Debug + Send + Sync {
-    /// Returns the fields that the events matching `predicate` have, of those wanted: the exact names
-    /// with their kinds whether they occur or not, and of the patterns what occurs, in first-seen
-    /// order.
+    /// Returns the demanded fields of the events that match `predicate`, with their kinds.
+    ///
+    /// Fields demanded by name are always returned. A wildcard pattern returns the matching fields
+    /// that occur in the events, in the order of their first occurrence.
     ///
     /// # Errors
-    /// Fails if nothing at all can be read.
+    /// Fails if no events can be read at all.
     async fn fields(
         &self,
         predicate: &Predicate,
         demand: &Demand,
     ) -> Result<Vec<Field>, DataFusionError>;
 
-    /// Returns the table of exactly the events that `request` asks for, in any order that keeps the
-    /// events of one file in the order of the file.
+    /// Returns a table of exactly the requested events. Events of the same file keep the file's
+    /// order; the order is otherwise unspecified.
     ///
     /// # Errors
     /// As [`EventSource::fields`].
     async fn table(&self, request: &ScanRequest)
     -> Result<Arc<dyn TableProvider>, DataFusionError>;
 
-    /// Returns the table of events of which some are wanted, if it can be had before it is known which:
-    /// so that a search with a subsearch needs no reading of its own.
+    /// Returns a superset of the wanted events, available before subsearches have run, or `None` if
+    /// the source does not offer one.
+    ///
+    /// With a superset, a search with a subsearch needs no separate pass over the logs.
     ///
     /// # Errors
     /// As [`EventSource::fields`].
@@ -46,18 +49,19 @@ pub trait EventSource: Debug + Send + Sync {
         Ok(None)
     }
 
-    /// Returns the fields that `tstats` may use: those known without opening events. None means
-    /// every field.
+    /// Returns the fields that `tstats` may use, which are known without reading the events. `None`
+    /// means that it may use every field.
     fn indexed_fields(&self) -> Option<Vec<String>>;
 
-    /// Returns true if a field named by [`part_of_raw`](spilltrail_event::fields::part_of_raw) gives
-    /// that part.
+    /// Returns true if the source provides parts of `_raw` as fields with names from
+    /// [`part_of_raw`](spilltrail_event::fields::part_of_raw).
     fn gives_parts_of_raw(&self) -> bool {
         false
     }
 
-    /// Returns true if a pipeline that begins with a pipe and an ordinary command reads the events
-    /// as its input, in their own order; so do rows given for trying things.
+    /// Returns true if a pipeline that begins with a pipe and a command that is not generating
+    /// reads the source's events as its input, in their own order. This lets users try out commands
+    /// on rows.
     fn is_pipeline_input(&self) -> bool {
         false
     }

@@ -1,10 +1,12 @@
-//! The events of many searches, read together.
+//! Reads the events of many searches together.
 //!
-//! While searches are planned, each asks its own [`SharedView`] for events and is handed a promise; the
-//! [`SharedEvents`] remember what was asked for. [`SharedEvents::read`] then reads it all in one pass,
-//! and the plans can run. A search that needs events *while* it is planned, as one with a subsearch
-//! does, is stopped, and planned once more after the pass: by then its events are there. When all passes
-//! are made ([`SharedEvents::settle`]), what is still asked for is read for that search alone.
+//! While searches are planned, each requests events from its own [`SharedView`] and receives a
+//! table that has no events yet. [`SharedEvents`] collects the requests, and [`SharedEvents::read`]
+//! reads all of them in one pass. Then the plans can run.
+//!
+//! A search with a subsearch needs events *while* it is planned. Its planning fails, and is
+//! repeated after the pass, when the events have been read. After the last pass
+//! ([`SharedEvents::settle`]), any further request is read for that search alone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,68 +25,68 @@ use crate::error::to_engine;
 use crate::events::EventSource;
 use crate::rows::arrow::schema_of;
 
-/// Who can read the events of several searches in one pass.
+/// Reads the events of several searches in one pass.
 #[async_trait]
 pub trait EventReader: std::fmt::Debug + Send + Sync {
-    /// Reads all events once, and keeps what each request asks for.
+    /// Reads all events once and keeps the events that each request matches.
     ///
     /// # Errors
-    /// Fails if matched events cannot be kept.
+    /// Fails if the matched events cannot be stored.
     async fn read(&self, requests: Vec<ScanRequest>) -> Result<Arc<dyn EventsRead>>;
 }
 
-/// The events of one pass.
+/// The events that one pass has read.
 pub trait EventsRead: std::fmt::Debug + Send + Sync {
-    /// Returns how many events a request took.
+    /// Returns the number of events that matched a request.
     fn rows(&self, request: usize) -> u64;
 
-    /// Returns a request's events, with these of its fields.
+    /// Returns a table of a request's events with the given fields.
     ///
     /// # Errors
-    /// Fails if a field was not asked for.
+    /// Fails if the request did not include one of the fields.
     fn table(&self, request: usize, fields: &[Field]) -> Result<Arc<dyn TableProvider>>;
 
-    /// Returns the fields that the events of a request for [`whole_events`] have, as
+    /// Returns the demanded fields of the events of a request for [`whole_events`], as
     /// [`EventSource::fields`] does.
     ///
     /// # Errors
     /// Fails if the events cannot be read back.
     fn fields(&self, request: usize, demand: &Demand) -> Result<Vec<Field>>;
 
-    /// Returns the events of a request for [`whole_events`], with any fields.
+    /// Returns a table of the events of a request for [`whole_events`], with any fields.
     ///
     /// # Errors
     /// As [`EventsRead::fields`].
     fn table_of_whole(&self, request: usize, fields: &[Field]) -> Result<Arc<dyn TableProvider>>;
 }
 
-/// Returns the fields that make up a whole event, from which all others can be read later.
+/// Returns the fields of a whole event, from which all other fields can be extracted later.
 #[must_use]
 pub fn whole_events() -> Vec<Field> {
     let fields = [fields::RAW, fields::SOURCE, fields::SOURCETYPE];
     fields.map(|name| Field::new(name, Kind::Text)).to_vec()
 }
 
-/// What all searches of a run want of the events, and what was read of it.
+/// The event requests of all searches of a run, and the events read for them.
 #[derive(Debug)]
 pub struct SharedEvents {
-    /// For what cannot be read together: names of fields.
+    /// The source for everything that a shared pass does not provide, such as the names of fields.
     alone: Arc<dyn EventSource>,
     reader: Arc<dyn EventReader>,
     wanted: Mutex<Vec<Asked>>,
-    /// Whether no pass will follow.
+    /// Whether no further pass will follow.
     is_settled: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Asked {
     request: ScanRequest,
-    /// The pass, and the request's number in it.
+    /// The pass that read the request, and the request's index in that pass; `None` until then.
     read: Option<(Arc<dyn EventsRead>, usize)>,
 }
 
 impl SharedEvents {
-    /// Returns events of which nothing was asked for yet.
+    /// Creates shared events without any requests.
     #[must_use]
     pub fn new(alone: Arc<dyn EventSource>, reader: Arc<dyn EventReader>) -> Arc<Self> {
         Arc::new(Self {
@@ -95,7 +97,7 @@ impl SharedEvents {
         })
     }
 
-    /// Returns the events as one search sees them.
+    /// Returns the event source for one search.
     #[must_use]
     pub fn view(self: &Arc<Self>) -> Arc<SharedView> {
         Arc::new(SharedView {
@@ -106,7 +108,7 @@ impl SharedEvents {
         })
     }
 
-    /// Reads what was asked for and not read yet, in one pass; returns false if there is nothing.
+    /// Reads all unread requests in one pass; returns false if there are none.
     ///
     /// # Errors
     /// As [`EventReader::read`].
@@ -127,7 +129,7 @@ impl SharedEvents {
         Ok(true)
     }
 
-    /// Says that no pass will follow: nobody is made to wait any more.
+    /// Declares that no further pass will follow, so that later requests are read at once.
     pub fn settle(&self) {
         self.is_settled.store(true, Ordering::Relaxed);
     }
@@ -136,14 +138,16 @@ impl SharedEvents {
         self.is_settled.load(Ordering::Relaxed)
     }
 
-    /// Returns what was asked for.
+    /// Returns the requests of all searches.
     #[must_use]
     pub fn requests(&self) -> Vec<ScanRequest> {
         lock(&self.wanted).iter().map(|wanted| wanted.request.clone()).collect()
     }
 
-    /// Takes note of a request, and returns its place. Requests for the same events are one, and have
-    /// the fields of all.
+    /// Adds a request and returns its index.
+    ///
+    /// Requests with the same predicate are merged into one with the fields of all. A request that
+    /// has already been read cannot get more fields, so a new one is added instead.
     fn want(&self, request: &ScanRequest) -> usize {
         let mut wanted = lock(&self.wanted);
         for (place, known) in wanted.iter_mut().enumerate() {
@@ -166,20 +170,19 @@ impl SharedEvents {
     }
 }
 
-/// The events as one search sees them.
+/// The shared events as the event source of one search.
 #[derive(Debug)]
 pub struct SharedView {
     shared: Arc<SharedEvents>,
-    /// Places of what it asked for.
+    /// The indices of the search's requests.
     wanted: Mutex<Vec<usize>>,
-    /// Read with whatever the search asks for.
+    /// The fields that are added to every request of the search.
     carried: Mutex<Vec<Field>>,
     is_waiting: Arc<AtomicBool>,
 }
 
 impl SharedView {
-    /// Has these fields read of all events that the search asks for, because they will be asked for
-    /// later.
+    /// Adds these fields to every later request of the search, because they will be needed.
     ///
     /// # Errors
     /// As [`EventSource::fields`].
@@ -189,7 +192,7 @@ impl SharedView {
         Ok(())
     }
 
-    /// Asks for events; returns the place of what was asked for.
+    /// Adds a request of this search and returns its index.
     fn want(&self, request: &ScanRequest) -> usize {
         let place = self.shared.want(request);
         let mut wanted = lock(&self.wanted);
@@ -199,7 +202,8 @@ impl SharedView {
         place
     }
 
-    /// Returns the pass and the number in it of whole events that were read for a predicate.
+    /// Returns the pass that read whole events for `predicate` and the request's index in that
+    /// pass, or `None` if no pass did.
     fn whole(&self, predicate: &Predicate) -> Option<(Arc<dyn EventsRead>, usize)> {
         let whole = whole_events();
         let wanted = lock(&self.shared.wanted);
@@ -210,14 +214,14 @@ impl SharedView {
         wanted.iter().filter(is_it).find_map(|wanted| wanted.read.clone())
     }
 
-    /// Returns whether events were wanted that are not read yet, and forgets it.
+    /// Returns whether the search needed events that are not read yet, and resets this flag.
     #[must_use]
     pub fn take_waiting(&self) -> bool {
         self.is_waiting.swap(false, Ordering::Relaxed)
     }
 
-    /// Returns whether any event was found of all that the search asked for; none if it asked for
-    /// nothing.
+    /// Returns whether any of the search's requests may have events, or `None` if it has no
+    /// requests. A request that has not been read counts as having events.
     #[must_use]
     pub fn has_events(&self) -> Option<bool> {
         let places = lock(&self.wanted);
@@ -228,7 +232,7 @@ impl SharedView {
         (!places.is_empty()).then(|| places.iter().any(has))
     }
 
-    /// Returns what the search asked for.
+    /// Returns the search's requests.
     #[must_use]
     pub fn requests(&self) -> Vec<ScanRequest> {
         let wanted = lock(&self.shared.wanted);
@@ -256,7 +260,7 @@ impl EventSource for SharedView {
         }
         let mut wanted = request.clone();
         for field in lock(&self.carried).iter() {
-            // The search may have asked for the field as a multivalue, which its name does not show.
+            // Only names are compared, because the search may have requested another kind.
             if !wanted.fields.iter().any(|known| known.name == field.name) {
                 wanted.fields.push(field.clone());
             }
@@ -292,7 +296,7 @@ fn not_read(is_waiting: &AtomicBool) -> DataFusionError {
     to_engine(Diagnostic::bug("the events are not read yet"))
 }
 
-/// Events that are there once they were read.
+/// A table whose events become available once a pass has read them.
 #[derive(Debug)]
 struct Promise {
     shared: Arc<SharedEvents>,
@@ -331,6 +335,7 @@ impl TableProvider for Promise {
             if !self.shared.is_settled() {
                 return Err(not_read(&self.is_waiting));
             }
+            // No pass will read this request, so its events are read for this search alone.
             let request = ScanRequest { predicate, fields };
             let table = self.shared.alone.table(&request).await?;
             return table.scan(session, None, filters, limit).await;

@@ -1,4 +1,4 @@
-//! Tables that are part of a plan.
+//! Lookup tables inside a plan.
 
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::LookupTable;
 
-/// A table that travels with a plan.
+/// A lookup table that is sent with a plan.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "Arc<LookupTable>", into = "Arc<LookupTable>")]
 pub(crate) struct CarriedTable {
     table: Arc<LookupTable>,
-    /// [`LookupTable::fingerprint`], by which tables are compared.
+    /// The table's [`LookupTable::fingerprint`], used to compare tables.
     fingerprint: u64,
 }
 
 impl CarriedTable {
-    /// Returns a short text that is the same for tables that are the same.
+    /// Returns a short text that is equal for equal tables.
     pub(crate) fn identity(&self) -> String {
         format!("{} rows {:016x}", self.table.rows.len(), self.fingerprint)
     }

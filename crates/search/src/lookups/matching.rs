@@ -1,4 +1,4 @@
-//! Which rows of a lookup table match.
+//! Finds the rows of a lookup table that match given values.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,26 +10,26 @@ use spilltrail_event::{Value, wildcard_match};
 
 use crate::context::{LookupTable, MatchType};
 
-/// Matches taken where the definition says nothing (transforms.conf `max_matches`).
+/// The default maximum number of matches (transforms.conf `max_matches`).
 const MAX_MATCHES: usize = 1000;
 
-/// Combinations of several multivalue keys tried for one row, at most.
+/// The maximum number of combinations of multivalue keys that are tried for one row.
 const MAX_COMBINATIONS: usize = 10_000;
 
-/// A table prepared for matching on some columns.
+/// An index of a lookup table for matching on some of its columns.
 #[derive(Debug)]
 pub(crate) struct Index {
     table: Arc<LookupTable>,
-    /// The columns, in the order of the keys, and how each is matched.
+    /// The index and match type of each key column; `None` means an exact match.
     keys: Vec<(usize, Option<MatchType>)>,
-    /// Rows by the cells of the exactly matched columns.
+    /// The indices of rows, by the cells of their exactly matched columns.
     exact: HashMap<Vec<String>, Vec<usize>>,
-    /// The address block of each row, for each key that has them.
+    /// For each key, the address block of each row; empty for keys that are not matched by CIDR.
     blocks: Vec<Vec<Option<IpNet>>>,
 }
 
 impl Index {
-    /// Prepares the table for keys in these columns.
+    /// Creates an index of the table for keys in these columns.
     pub(crate) fn new(table: Arc<LookupTable>, columns: Vec<usize>) -> Self {
         let keys: Vec<(usize, Option<MatchType>)> = columns
             .into_iter()
@@ -62,7 +62,7 @@ impl Index {
         &self.table
     }
 
-    /// Returns true if single keys can match several rows.
+    /// Returns true if a key with single values may match several rows.
     pub(crate) fn gives_several(&self) -> bool {
         let limit = self.limit().max(self.table.min_matches);
         limit > 1
@@ -75,16 +75,20 @@ impl Index {
         if self.table.max_matches == 0 { MAX_MATCHES } else { self.table.max_matches }
     }
 
-    /// Returns the rows that match the values, one for each key, in the order of the table; none if
-    /// a value is absent. The values of multivalues are tried one by one.
+    /// Returns the indices of the rows that match `values`, which has one value per key.
+    ///
+    /// The rows of one combination of values are in the order of the table. The members of
+    /// multivalues are tried one by one. If a value is null, no rows match.
     pub(crate) fn matches(&self, values: &[Value<'_>]) -> Vec<usize> {
         let members: Vec<Vec<Cow<'_, str>>> = values.iter().map(Value::members).collect();
         let combinations: usize =
             members.iter().fold(1, |count, list| count.saturating_mul(list.len()));
         let mut found = Vec::new();
+        // A null has no members, so with a null there are no combinations.
         for combination in 0..combinations.min(MAX_COMBINATIONS) {
+            // The number's digits, in a mixed radix, are indices into the members of the keys.
             let mut rest = combination;
-            // The first key varies slowest, so the order of its values is the order of the result.
+            // The first key varies slowest, so the results are in the order of its values.
             let mut picked: Vec<&str> = Vec::with_capacity(members.len());
             for list in members.iter().rev() {
                 picked.push(&list[rest % list.len()]);
@@ -118,7 +122,9 @@ impl Index {
         }
     }
 
-    /// Returns true if the value fits the row's cell of a key that is not matched exactly.
+    /// Returns true if `value` matches the row's cell for this key.
+    ///
+    /// An exactly matched key always fits, because the rows were selected by it.
     fn fits(&self, key: usize, row: usize, value: &str) -> bool {
         let (column, how) = self.keys[key];
         let cell = self.table.rows[row].get(column).map_or("", String::as_str);
@@ -141,7 +147,7 @@ fn folded(text: &str, case_sensitive: bool) -> Cow<'_, str> {
     if case_sensitive { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
 }
 
-/// Reads an address block or a single address.
+/// Parses an address block, or a single address as a block.
 fn block(cell: &str) -> Option<IpNet> {
     let cell = cell.trim();
     cell.parse().ok().or_else(|| cell.parse::<IpAddr>().ok().map(IpNet::from))

@@ -1,4 +1,4 @@
-//! Lookups by the names that searches use, and which of their rows match.
+//! Finds lookups by the names that searches use, and matches their rows.
 
 mod carried;
 mod matching;
@@ -14,19 +14,19 @@ pub(crate) use carried::CarriedTable;
 pub(crate) use matching::Index;
 pub(crate) use provider::Lookups;
 
-/// A lookup as it is now.
+/// The current state of a lookup.
 #[derive(Debug)]
 pub(crate) struct Found {
-    /// The name that the store knows it by.
+    /// The lookup's name in the store.
     pub(crate) name: String,
-    /// Its rows, or none if there is no such lookup yet.
+    /// The lookup's table, or `None` if the lookup does not exist yet.
     pub(crate) table: Option<Arc<LookupTable>>,
 }
 
-/// Finds a lookup by its name; the name of a CSV may have its extension or lack it.
+/// Finds a lookup by its name, with or without the extension `.csv`.
 ///
 /// # Errors
-/// Fails if the table exists and cannot be read.
+/// Fails if the table exists but cannot be read.
 pub(crate) fn find(name: &Spanned<String>, context: &SearchContext) -> Result<Found, Diagnostic> {
     let other = match name.value.strip_suffix(".csv") {
         Some(stem) => stem.to_owned(),
@@ -44,7 +44,7 @@ pub(crate) fn find(name: &Spanned<String>, context: &SearchContext) -> Result<Fo
     Ok(Found { name: name.value.clone(), table: None })
 }
 
-/// Reads a lookup; one that does not exist reads as empty, with a warning.
+/// Reads a lookup. If it does not exist, returns an empty table and adds a warning.
 ///
 /// # Errors
 /// As [`find`].

@@ -1,4 +1,4 @@
-//! Lookups for the eval function lookup().
+//! Provides lookup tables to the eval function `lookup()`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -12,11 +12,11 @@ use super::{CarriedTable, Index, find};
 use crate::context::{Purpose, SearchContext};
 use crate::error::lock;
 
-/// A lookup's name and the columns that are matched.
+/// A lookup's name and the names of the columns to match.
 type Key = (String, Vec<String>);
 
-/// The tables that an expression names, each prepared once for the columns that are matched. They are
-/// as they were when the search was planned.
+/// The tables that an expression names, as they were when the search was planned. Each table is
+/// indexed once per set of columns to match.
 #[derive(Debug)]
 pub(crate) struct Lookups {
     tables: BTreeMap<String, CarriedTable>,
@@ -24,12 +24,12 @@ pub(crate) struct Lookups {
 }
 
 impl Lookups {
-    /// Returns these tables.
+    /// Creates lookups from tables by name.
     pub(crate) fn new(tables: BTreeMap<String, CarriedTable>) -> Self {
         Self { tables, prepared: Mutex::default() }
     }
 
-    /// Returns the tables that an expression names, and notes that they were read.
+    /// Returns the tables that an expression names, and adds them to the observed lookups.
     pub(crate) fn of(expression: &EvalExpr, context: &SearchContext) -> Self {
         let lookups = Self::named_in(expression, context);
         for (name, table) in &lookups.tables {
@@ -38,7 +38,7 @@ impl Lookups {
         lookups
     }
 
-    /// Returns the tables that an expression names.
+    /// Returns the tables that an expression names; missing or unreadable tables are skipped.
     pub(crate) fn named_in(expression: &EvalExpr, context: &SearchContext) -> Self {
         let mut names = Vec::new();
         named(expression, &mut names);
@@ -79,7 +79,7 @@ impl Lookups {
     }
 }
 
-/// Adds the tables that calls of lookup() name; each is a literal.
+/// Adds the table names in calls of `lookup()`, which are literals.
 fn named<'a>(expression: &'a EvalExpr, names: &mut Vec<&'a str>) {
     match &expression.node {
         EvalNode::Number(_) | EvalNode::Text(_) | EvalNode::Field(_) | EvalNode::Subsearch(_) => {}

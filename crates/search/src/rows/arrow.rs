@@ -1,4 +1,4 @@
-//! Between Arrow columns and SPL values: a reader that borrows, a builder that fills.
+//! Conversion between Arrow columns and SPL values: a borrowing reader and a column builder.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use datafusion::error::DataFusionError;
 use spilltrail_eval::limits;
 use spilltrail_event::{Kind, Value};
 
-/// Bytes of a value besides its text: a view, or a number with its share of the rest.
+/// Bytes counted for a value besides its text: a string view, or a number with its overhead.
 const CELL: usize = 16;
 
-/// Returns the Arrow type of columns of this kind.
+/// Returns the Arrow type of a column of the given kind.
 #[must_use]
 pub fn data_type(kind: Kind) -> DataType {
     match kind {
@@ -26,7 +26,7 @@ pub fn data_type(kind: Kind) -> DataType {
     }
 }
 
-/// Returns the kind that a column of this Arrow type has in SPL.
+/// Returns the SPL kind of a column of the given Arrow type.
 #[must_use]
 pub fn kind_of(data_type: &DataType) -> Kind {
     match data_type {
@@ -36,7 +36,7 @@ pub fn kind_of(data_type: &DataType) -> Kind {
     }
 }
 
-/// Returns the Arrow schema of fields.
+/// Returns the Arrow schema of the given fields; every field is nullable.
 pub fn schema_of<'a>(fields: impl IntoIterator<Item = (&'a str, Kind)>) -> SchemaRef {
     let fields: Vec<Field> =
         fields.into_iter().map(|(name, kind)| Field::new(name, data_type(kind), true)).collect();
@@ -61,16 +61,16 @@ enum Column {
 }
 
 impl ColumnReader {
-    /// Returns a reader of `array`.
+    /// Creates a reader of `array`.
     ///
     /// # Errors
     ///
-    /// Fails if the array is of a type that has neither a text nor a number form.
+    /// Fails if Arrow can cast the array's type neither to a number nor to text.
     pub fn new(array: &ArrayRef) -> Result<Self, DataFusionError> {
         Ok(Self { column: Column::new(array)? })
     }
 
-    /// Returns the value at `row`; null if the row is past the end, or the list there is empty.
+    /// Returns the value at `row`, or null if the row is past the end or its list is empty.
     #[must_use]
     pub fn value(&self, row: usize) -> Value<'_> {
         self.column.value(row)
@@ -105,7 +105,7 @@ impl Column {
             Self::Text(array) => if_valid(array, row, |row| Value::text(array.value(row))),
             Self::PlainText(array) => if_valid(array, row, |row| Value::text(array.value(row))),
             Self::Number(array) => if_valid(array, row, |row| Value::Number(array.value(row))),
-            // SPL has doubles only; beyond 2^53 neighbours collapse there as they do here.
+            // SPL has only doubles, so it too cannot tell neighboring integers beyond 2^53 apart.
             Self::Integer(array) => {
                 if_valid(array, row, |row| Value::Number(array.value(row) as f64))
             }
@@ -127,7 +127,7 @@ impl Column {
     }
 }
 
-/// Returns the value at `row`; null if there is none.
+/// Returns the value at `row`, or null if the row is past the end or its entry is null.
 fn if_valid<'a, A: Array>(
     array: &A,
     row: usize,
@@ -136,7 +136,7 @@ fn if_valid<'a, A: Array>(
     if row < array.len() && array.is_valid(row) { value(row) } else { Value::Null }
 }
 
-/// Builds a column of one kind from values.
+/// Builds a column of one kind from SPL values.
 #[derive(Debug)]
 pub struct ColumnBuilder {
     builder: Builder,
@@ -151,7 +151,7 @@ enum Builder {
 }
 
 impl ColumnBuilder {
-    /// Returns a builder of a column of this kind.
+    /// Creates an empty builder for a column of the given kind.
     #[must_use]
     pub fn new(kind: Kind) -> Self {
         let builder = match kind {
@@ -162,14 +162,16 @@ impl ColumnBuilder {
         Self { builder, bytes: 0 }
     }
 
-    /// Returns the bytes of what was appended, about.
+    /// Returns the approximate size of the appended values in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Appends a value. A number column takes what looks like a number and else null; a text column
-    /// takes the printed form.
+    /// Appends a value, converted to the column's kind.
+    ///
+    /// A number column stores null for a value that does not read as a number. A text column stores
+    /// the value's printed form.
     pub fn push(&mut self, value: Value<'_>) {
         self.bytes += CELL + limits::size(&value);
         match &mut self.builder {
@@ -185,7 +187,7 @@ impl ColumnBuilder {
         }
     }
 
-    /// Returns the column.
+    /// Returns the finished column.
     #[must_use]
     pub fn finish(self) -> ArrayRef {
         match self.builder {
@@ -196,7 +198,7 @@ impl ColumnBuilder {
     }
 }
 
-/// Returns a column of this kind with these values.
+/// Returns a column of the given kind that contains `values`.
 pub fn to_array<'a>(kind: Kind, values: impl IntoIterator<Item = Value<'a>>) -> ArrayRef {
     let mut builder = ColumnBuilder::new(kind);
     for value in values {
@@ -205,7 +207,7 @@ pub fn to_array<'a>(kind: Kind, values: impl IntoIterator<Item = Value<'a>>) -> 
     builder.finish()
 }
 
-/// Returns the column's values, borrowing nothing.
+/// Returns owned copies of the column's values.
 #[cfg(test)]
 pub(crate) fn from_array(array: &ArrayRef) -> Result<Vec<Value<'static>>, DataFusionError> {
     let reader = ColumnReader::new(array)?;

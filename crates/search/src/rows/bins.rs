@@ -1,4 +1,4 @@
-//! Bins of times and numbers: the ranges that `bin` and its like put values into.
+//! Bins of times and numbers: the ranges into which commands such as `bin` group values.
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -8,23 +8,24 @@ use spilltrail_spl::time::{self, Span, Unit};
 use crate::rows::mapped::ValueFunction;
 use crate::rows::zone;
 
-/// Bins of time; a value becomes the start of its bin, in epoch seconds.
+/// Time bins; each value is replaced by the start of its bin, in epoch seconds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TimeBins {
     /// The length of a bin.
     pub span: Span,
-    /// An instant at which a bin begins; without effect on bins of days and more.
+    /// An instant, in epoch seconds, at which a bin begins. Bins of days or longer ignore it.
     #[serde(with = "spilltrail_event::exact::option")]
     pub align: Option<f64>,
-    /// The weekday (0 is Sunday) that bins of one week begin on; 1970-01-01 decides without.
+    /// The weekday (0 is Sunday) on which bins of one week begin. If it is `None`, weeks are
+    /// counted from 1970-01-01.
     pub weekday: Option<u8>,
-    /// The zone whose midnights bins of days and more begin at.
+    /// The time zone at whose midnight bins of days or longer begin.
     #[serde(with = "zone")]
     pub zone: TimeZone,
 }
 
 impl TimeBins {
-    /// Returns bins of this length.
+    /// Returns bins of length `span`, without an alignment or a first weekday.
     #[must_use]
     pub fn new(span: Span, zone: TimeZone) -> Self {
         Self { span, align: None, weekday: None, zone }
@@ -39,6 +40,8 @@ impl TimeBins {
         }
         match self.align {
             Some(align) if self.span.unit.seconds().is_some() => {
+                // The shift moves `align` to the start of an unaligned bin, so that after shifting
+                // back, an aligned bin begins at `align`.
                 let shift = time::floor(align, self.span, &self.zone) - align;
                 time::floor(time + shift, self.span, &self.zone) - shift
             }
@@ -64,18 +67,19 @@ impl ValueFunction for TimeBins {
     }
 }
 
-/// Bins of numbers; a value becomes the text `low-high`, low inclusive. What is no number stays.
+/// Number bins; each number is replaced by the text `low-high`, where `low` is inclusive. Values
+/// that are not numbers stay unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum NumberBins {
-    /// All of the same width.
+    /// Bins of equal width.
     Linear {
-        /// The width.
+        /// The width of each bin.
         #[serde(with = "spilltrail_event::exact")]
         width: f64,
     },
-    /// Between neighbouring `coefficient * base^n`; numbers that are not positive stay.
+    /// Bins between consecutive values of `coefficient * base^n`; numbers up to 0 stay unchanged.
     Logarithmic {
-        /// From 1 to below the base.
+        /// At least 1 and less than the base.
         #[serde(with = "spilltrail_event::exact")]
         coefficient: f64,
         /// Greater than 1.
@@ -85,7 +89,7 @@ pub enum NumberBins {
 }
 
 impl NumberBins {
-    /// Parses a logarithmic span: `[<coefficient>]log[<base>]`.
+    /// Parses a logarithmic span, `[<coefficient>]log[<base>]`; returns `None` if it is not valid.
     #[must_use]
     pub fn logarithmic(text: &str) -> Option<Self> {
         let (coefficient, base) = text.trim().split_once("log")?;
@@ -98,7 +102,7 @@ impl NumberBins {
         is_valid.then_some(Self::Logarithmic { coefficient, base })
     }
 
-    /// Returns the bounds of the bin that contains `number`.
+    /// Returns the bounds of the bin that contains `number`, or `None` if no bin contains it.
     #[must_use]
     pub fn bounds(&self, number: f64) -> Option<(f64, f64)> {
         let (low, high) = match *self {
@@ -137,18 +141,19 @@ impl ValueFunction for NumberBins {
     }
 }
 
-/// Rounds down, but to the nearest whole number where only rounding errors keep it from being one.
+/// Rounds down, except that a number within rounding error of an integer becomes that integer.
 fn whole(number: f64) -> f64 {
     let nearest = number.round();
     if (number - nearest).abs() < 1e-9 * number.abs().max(1.0) { nearest } else { number.floor() }
 }
 
-/// Rounds to 14 digits, so that three times 0.1 prints as 0.3.
+/// Rounds to 14 significant digits, so that three times 0.1 prints as 0.3.
 fn tidy(number: f64) -> f64 {
     format!("{number:.13e}").parse().unwrap_or(number)
 }
 
-/// The lengths that bins of time may get when none is asked for (Search Reference, `timechart`).
+/// The bin lengths to choose from when a search gives no span, each with its approximate length in
+/// seconds (Splunk's Search Reference, `timechart`).
 const TIME_STEPS: [(Span, f64); 12] = [
     step(1, Unit::Second, 1.0),
     step(5, Unit::Second, 5.0),
@@ -168,7 +173,7 @@ const fn step(count: u32, unit: Unit, seconds: f64) -> (Span, f64) {
     (Span { count, unit }, seconds)
 }
 
-/// Returns about how long a span is.
+/// Returns the approximate length of a span in seconds.
 #[must_use]
 pub fn seconds(span: Span) -> f64 {
     let unit = match span.unit {
@@ -182,8 +187,8 @@ pub fn seconds(span: Span) -> f64 {
     f64::from(span.count) * unit
 }
 
-/// Returns the shortest step with which the range has no more than `bins` bins, and that is no shorter
-/// than `minimum` seconds.
+/// Returns the shortest standard span of at least `minimum` seconds that divides the range into at
+/// most `bins` bins, or a year if no span does.
 #[must_use]
 pub fn time_step(earliest: f64, latest: f64, bins: usize, minimum: f64) -> Span {
     let fits = |length: f64| bin_count(earliest, latest, length) <= limit(bins);
@@ -194,14 +199,15 @@ pub fn time_step(earliest: f64, latest: f64, bins: usize, minimum: f64) -> Span 
         .map_or(TIME_STEPS[TIME_STEPS.len() - 1].0, |(span, _)| *span)
 }
 
-/// Returns the smallest width of 1, 2 or 5 times a power of ten with which the range has no more than
-/// `bins` bins, and that is no smaller than `minimum`.
+/// Returns the smallest width that divides the range into at most `bins` bins, is at least
+/// `minimum`, and is 1, 2 or 5 times a power of ten.
 #[must_use]
 pub fn number_step(low: f64, high: f64, bins: usize, minimum: f64) -> f64 {
     let range = high - low;
     if !(range > 0.0 && range.is_finite()) {
         return if minimum > 0.0 { minimum } else { 1.0 };
     }
+    // Starts at or just below the ideal width, and tries wider steps until the range fits.
     let mut power = (range / limit(bins)).max(minimum).log10().floor();
     loop {
         for factor in [1.0, 2.0, 5.0] {

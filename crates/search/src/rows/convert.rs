@@ -1,4 +1,4 @@
-//! Expressions over columns: a field, a column of one kind as one of another, joined text.
+//! Expressions over columns: reading a field, converting its kind, joining text.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,10 @@ use crate::rows::arrow::ColumnBuilder;
 use crate::rows::arrow::data_type;
 use crate::rows::state::{any_arguments, one_argument};
 
-/// Returns `expr`, which is of kind `from`, as a column of kind `to`. Text that is no number becomes
-/// null in a number column; members become one text joined by blanks.
+/// Returns an expression that converts `expr` from kind `from` to kind `to`.
+///
+/// Text that does not read as a number becomes null in a number column. The members of a multivalue
+/// become one text, joined by spaces, in a text column.
 #[must_use]
 pub fn to_kind(expr: Expr, from: Kind, to: Kind) -> Expr {
     if from == to {
@@ -30,13 +32,13 @@ pub fn column(name: &str) -> Expr {
     Expr::Column(Column::new_unqualified(name))
 }
 
-/// Returns the text literal.
+/// Returns a text literal.
 #[must_use]
 pub fn text(text: &str) -> Expr {
     lit(ScalarValue::Utf8View(Some(text.to_owned())))
 }
 
-/// Returns the parts joined; null if one of them is.
+/// Returns an expression that concatenates the parts; its value is null if any part is null.
 #[must_use]
 pub fn concat(parts: Vec<Expr>) -> Expr {
     ScalarUDF::new_from_impl(Concat { signature: any_arguments() }).call(parts)

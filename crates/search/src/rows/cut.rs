@@ -1,10 +1,10 @@
-//! Batches are cut by what their rows take, not only by how many they are.
+//! Limits a batch by the memory its rows take, not only by their number.
 //!
-//! 512 rows of a batch are little or much: after `eval a=mvrange(0,100000)` they would take a gigabyte.
-//! Whoever makes columns out of columns does so in a [`BoundedColumn`], which gives up as soon as the
-//! column is larger than [`BATCH_BYTES`]. The caller then takes half of the rows: [`Cutter`] remembers
-//! how many went well. A single row always goes, and what it may take is bounded by
-//! [`limits::MAX_VALUE`].
+//! A batch of 512 rows is usually small, but after `eval a=mvrange(0,100000)` it would take a
+//! gigabyte. Code that computes columns from columns builds them in a [`BoundedColumn`], which
+//! stops as soon as the column is larger than [`BATCH_BYTES`]. The caller then retries with half of
+//! the rows, and [`Cutter`] remembers how many rows succeeded. A single row is never cut;
+//! [`limits::MAX_VALUE`] bounds the memory of its values.
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
@@ -18,21 +18,21 @@ use spilltrail_event::{Kind, Value};
 use super::arrow::ColumnBuilder;
 use crate::error::{SearchError, to_engine};
 
-/// A column that is being made, unless it becomes too large for a batch.
+/// A column under construction that reports when it becomes too large for a batch.
 #[derive(Debug)]
 pub(crate) struct BoundedColumn {
     builder: ColumnBuilder,
-    /// The rows of the batch.
+    /// The number of rows in the batch.
     rows: usize,
 }
 
 impl BoundedColumn {
-    /// Returns a column of a batch of so many rows.
+    /// Creates an empty column for a batch of `rows` rows.
     pub(crate) fn new(kind: Kind, rows: usize) -> Self {
         Self { builder: ColumnBuilder::new(kind), rows }
     }
 
-    /// Returns false if the column is not going to be used, so that nothing more need be computed.
+    /// Returns false once the column will be discarded; the caller then stops computing values.
     pub(crate) fn takes_more(&self) -> bool {
         !self.is_too_large(self.builder.bytes()) && !limits::is_refused()
     }
@@ -46,10 +46,10 @@ impl BoundedColumn {
         self.builder.push(value);
     }
 
-    /// Returns the column with a value for each row of those that `row_memo::once_each` computed.
+    /// Returns the column, expanded from the rows that `row_memo::once_each` computed to all rows.
     ///
     /// # Errors
-    /// Fails with what [`is_too_large`] recognizes if the batch has to be cut.
+    /// Fails with an error that [`is_too_large`] recognizes if the batch has to be cut.
     pub(crate) fn spread(self, numbers: Option<&UInt32Array>) -> Result<ArrayRef> {
         if self.is_too_large(self.builder.bytes()) {
             return Err(too_large());
@@ -62,11 +62,11 @@ impl BoundedColumn {
     }
 }
 
-/// Returns for each row the value of the column that its number is of.
+/// Returns, for each index in `numbers`, the column's value at that index.
 ///
 /// # Errors
-/// Fails with what [`is_too_large`] recognizes if the batch has to be cut. Equal texts of several rows
-/// lie in one place, but members of lists are copied.
+/// Fails with an error that [`is_too_large`] recognizes if the batch has to be cut. Only lists can
+/// cause this: rows with equal text share its bytes, but the members of a list are copied per row.
 pub(crate) fn taken(column: &ArrayRef, numbers: &UInt32Array) -> Result<ArrayRef> {
     if numbers.len() > 1 && bytes_of_lists(column, numbers) > BATCH_BYTES {
         return Err(too_large());
@@ -74,11 +74,11 @@ pub(crate) fn taken(column: &ArrayRef, numbers: &UInt32Array) -> Result<ArrayRef
     Ok(take(column, numbers, None)?)
 }
 
-/// Returns a value that an expression gave as a column of so many rows.
+/// Returns an expression's result as a column of `rows` rows.
 ///
 /// # Errors
-/// Fails with what [`is_too_large`] recognizes if the batch has to be cut: a constant list is copied for
-/// each row.
+/// Fails with an error that [`is_too_large`] recognizes if the batch has to be cut, because a
+/// constant list is copied for each row.
 pub(crate) fn array_of(value: &ColumnarValue, rows: usize) -> Result<ArrayRef> {
     if let ColumnarValue::Scalar(ScalarValue::List(list)) = value
         && rows > 1
@@ -89,7 +89,7 @@ pub(crate) fn array_of(value: &ColumnarValue, rows: usize) -> Result<ArrayRef> {
     value.to_array(rows)
 }
 
-/// Returns the bytes of the lists that these rows of a column would be copied into.
+/// Returns the bytes that copies of these rows' lists would take; 0 if the column has no lists.
 fn bytes_of_lists(column: &ArrayRef, rows: &UInt32Array) -> usize {
     if !matches!(column.data_type(), DataType::List(_)) {
         return 0;
@@ -99,18 +99,18 @@ fn bytes_of_lists(column: &ArrayRef, rows: &UInt32Array) -> usize {
     rows.iter().flatten().map(members).sum::<usize>() * VIEW
 }
 
-/// Bytes of one column of a batch from which on the batch is cut into smaller ones. A single row is
-/// never cut.
+/// Largest size of one column of a batch in bytes; a batch with a larger column is cut. A single
+/// row is never cut.
 pub(crate) const BATCH_BYTES: usize = 1 << 20;
 
-/// Rows in a batch. Merging takes memory by the batch, and smaller ones cost no more time.
+/// Rows in a batch. A merge holds whole batches in memory, and smaller batches take no more time.
 pub(crate) const BATCH_ROWS: usize = 512;
 
-/// Bytes of a text in a column besides itself.
+/// Bytes that a text in a column takes besides its own: its string view.
 pub(crate) const VIEW: usize = 16;
 
-/// The error of a batch that must be cut. A search shows it only if nobody between its function and its
-/// output can cut.
+/// Returns the error of a batch that must be cut. The user sees it only if no operator between the
+/// function and the output can cut batches.
 fn too_large() -> DataFusionError {
     to_engine(
         Diagnostic::error(Code::LIMIT, TOO_LARGE)
@@ -121,7 +121,7 @@ fn too_large() -> DataFusionError {
 const TOO_LARGE: &str =
     "the values that an expression makes of a batch of rows take too much memory";
 
-/// Returns whether an error says that a batch must be cut.
+/// Returns whether an error means that the batch must be cut.
 pub(crate) fn is_too_large(error: &DataFusionError) -> bool {
     match error.find_root() {
         DataFusionError::External(inner) => inner
@@ -131,17 +131,17 @@ pub(crate) fn is_too_large(error: &DataFusionError) -> bool {
     }
 }
 
-/// Parts after which a larger one is tried.
+/// Number of successful parts after which a larger part is tried.
 const PARTS_BEFORE_MORE: u32 = 16;
 
-/// Cuts a batch into parts that an operation can do.
+/// Cuts a batch into parts small enough for an operation.
 #[derive(Debug)]
 pub(crate) struct Cutter {
-    /// How many rows the next part has.
+    /// The largest number of rows of the next part.
     rows: usize,
-    /// How many parts in a row went well.
+    /// The number of consecutive parts that succeeded.
     done: u32,
-    /// The batch, and its first row that is not done.
+    /// The current batch and the index of its first row still to be processed.
     rest: Option<(RecordBatch, usize)>,
 }
 
@@ -152,16 +152,16 @@ impl Default for Cutter {
 }
 
 impl Cutter {
-    /// Takes the next batch, once all of the last one is done.
+    /// Sets the next batch; the previous batch must be finished.
     pub(crate) fn put(&mut self, batch: RecordBatch) {
         debug_assert!(self.rest.is_none(), "the batch before must be done");
         self.rest = Some((batch, 0));
     }
 
-    /// Returns what `operation` makes of the next part; `None` at the end of the batch.
+    /// Applies `operation` to the next part, and returns its result; `None` at the batch's end.
     ///
     /// # Errors
-    /// What the operation fails with, unless it can be done with fewer rows.
+    /// Returns the operation's error, unless fewer rows can avoid it.
     pub(crate) fn next<T>(
         &mut self,
         mut operation: impl FnMut(RecordBatch) -> Result<T>,
@@ -174,7 +174,8 @@ impl Cutter {
                 if rows == batch.num_rows() { batch.clone() } else { batch.slice(from, rows) };
             match operation(part) {
                 Ok(done) => {
-                    // Values may become small again, but trying costs as much as doing it.
+                    // Later values may be small again. A failed try costs as much as a successful
+                    // one, so larger parts are tried only after several successes.
                     self.done += 1;
                     if self.done == PARTS_BEFORE_MORE {
                         (self.rows, self.done) = (self.rows.saturating_mul(2), 0);

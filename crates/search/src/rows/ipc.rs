@@ -1,4 +1,4 @@
-//! Batches as bytes, and bytes as text.
+//! Converts batches to bytes and bytes to hexadecimal text, and back.
 
 use std::io::Cursor;
 
@@ -8,10 +8,10 @@ use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::common::Result;
 
-/// Returns batches as a stream of Arrow IPC. `schema` is theirs if there are none.
+/// Returns batches as an Arrow IPC stream; `schema` is used only if `batches` is empty.
 ///
 /// # Errors
-/// Fails if the batches differ in their columns.
+/// Fails if the batches have different columns.
 pub fn to_ipc(schema: SchemaRef, batches: &[RecordBatch]) -> Result<Vec<u8>> {
     let schema = batches.first().map_or(schema, RecordBatch::schema);
     let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
@@ -37,7 +37,7 @@ pub(crate) fn to_hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// Returns the bytes of [`to_hexadecimal`]; `None` for other texts.
+/// Decodes text from [`to_hexadecimal`]; returns `None` if it is not hexadecimal.
 pub(crate) fn of_hexadecimal(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
     let pairs = text.as_bytes().chunks(2);

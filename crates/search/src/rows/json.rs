@@ -1,12 +1,13 @@
-//! Rows as JSON.
+//! Converts rows to JSON and back.
 
 use serde_json::{Map, Value as Json};
 use spilltrail_event::{Value, format_number};
 
 use crate::rows::Row;
 
-/// Returns a row as a JSON object: one value is text or a number, several an array, absent fields are
-/// left out.
+/// Returns a row as a JSON object.
+///
+/// Single values become strings or numbers, multivalues become arrays, and nulls are omitted.
 #[must_use]
 pub fn object(row: &Row) -> Json {
     let mut object = Map::new();
@@ -30,8 +31,10 @@ fn json(value: &Value<'_>) -> Option<Json> {
     })
 }
 
-/// Returns the row of a JSON object that [`object`] made. Texts that stand for numbers stay texts, and
-/// members that are no text become their JSON.
+/// Returns the row of a JSON object written by [`object`].
+///
+/// Strings stay text even if they look like numbers. Array members that are not strings become
+/// their JSON text.
 #[must_use]
 pub fn row(object: Map<String, Json>) -> Row {
     let text = |json: Json| match json {
@@ -49,7 +52,10 @@ pub fn row(object: Map<String, Json>) -> Row {
     object.into_iter().map(|(name, json)| (name, value(json))).collect()
 }
 
-/// Returns a number as JSON. One whose printed form is not JSON's, or that a double cannot hold exactly, is a string.
+/// Returns a number as JSON.
+///
+/// NaN and infinity, which JSON cannot write, and numbers of 2^53 or more in magnitude, which a
+/// double may not hold exactly, become strings.
 pub fn number(number: f64) -> Json {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() < EXACT {

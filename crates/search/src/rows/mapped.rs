@@ -1,4 +1,4 @@
-//! A function of one value, as a scalar function of DataFusion over a column.
+//! Wraps a function of one value as a DataFusion scalar function over a column.
 
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
@@ -15,30 +15,33 @@ use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::rows::arrow::{data_type, kind_of};
 use crate::rows::state::one_argument;
 
-/// What happens to each value of a column; plain data, whose `Debug` form is its whole state.
+/// A function applied to each value of a column. Implementations are plain data whose `Debug` form
+/// contains their whole state.
 pub trait ValueFunction: Debug + Send + Sync + 'static {
     /// Returns the function's name in plans.
     fn name(&self) -> &'static str;
 
-    /// Returns the kind of the resulting column.
+    /// Returns the kind of the output column for an input column of kind `input`.
     fn kind(&self, input: Kind) -> Kind;
 
-    /// Returns the value for a value that is neither absent nor a multivalue; absent values stay
-    /// absent, and each member of a multivalue is a value by itself.
+    /// Returns the result for a single value.
+    ///
+    /// It is never called with null, which stays null, or with a multivalue, whose members are
+    /// passed one at a time.
     fn apply(&self, value: &Value<'_>) -> Value<'static>;
 }
 
-/// Returns `function` applied to a column.
+/// Returns an expression that applies `function` to each value of `argument`.
 #[must_use]
 pub fn mapped<F: ValueFunction>(function: F, argument: Expr) -> Expr {
     ScalarUDF::new_from_impl(Mapped::new(function)).call(vec![argument])
 }
 
-/// The DataFusion function that applies a function to each value of a column.
+/// The DataFusion scalar function that applies a [`ValueFunction`] to each value of a column.
 #[derive(Debug)]
 pub(crate) struct Mapped<F> {
     signature: Signature,
-    /// What equality and hashing go by.
+    /// The function's `Debug` form, which equality and hashing use.
     state: String,
     function: F,
 }
@@ -102,7 +105,7 @@ impl<F: ValueFunction> ScalarUDFImpl for Mapped<F> {
     }
 }
 
-/// Applies a function to a value of any shape.
+/// Applies a function to a value that may be null or a multivalue.
 pub(crate) fn value(function: &dyn ValueFunction, value: &Value<'_>) -> Value<'static> {
     match value {
         Value::Null => Value::Null,

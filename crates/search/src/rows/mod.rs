@@ -1,4 +1,4 @@
-//! Rows held in memory: results, subsearch results, rows given for trying things.
+//! Rows in memory: results of searches and subsearches, and rows given to try out a search.
 
 pub mod arrow;
 pub mod bins;
@@ -26,29 +26,31 @@ use self::arrow::{ColumnBuilder, ColumnReader, schema_of};
 use self::cut::BATCH_ROWS;
 use self::row_memo::RowMemo;
 
-/// One row: its fields in order.
+/// One row: its fields by name, in order.
 pub type Row = IndexMap<String, Value<'static>>;
 
-/// Rows with SPL's view of their columns.
+/// Rows as record batches, with the SPL kinds of their columns.
 #[derive(Debug, Clone)]
 pub struct Rows {
     /// The columns in order.
     pub fields: Vec<Field>,
-    /// The rows in order; every batch has just these columns.
+    /// The rows in order; every batch has exactly these columns.
     pub batches: Vec<RecordBatch>,
-    /// True if a transforming command made them.
+    /// Whether a transforming command produced the rows.
     pub transformed: bool,
 }
 
 impl Rows {
-    /// Returns rows of these columns.
+    /// Creates rows from their columns and batches.
     #[must_use]
     pub fn new(fields: Vec<Field>, batches: Vec<RecordBatch>, transformed: bool) -> Self {
         Self { fields, batches, transformed }
     }
 
-    /// Returns rows made of records; the columns are in first-seen order, each as wide as its values
-    /// need.
+    /// Creates rows from records.
+    ///
+    /// The columns are in the order in which the records first name them. The kind of each column
+    /// can represent all of its values.
     #[must_use]
     pub fn from_records(records: &[IndexMap<String, Value<'_>>]) -> Self {
         let mut kinds: IndexMap<&str, Kind> = IndexMap::new();
@@ -67,7 +69,7 @@ impl Rows {
         Self::with_fields(fields, records)
     }
 
-    /// Returns rows made of records, with exactly these columns.
+    /// Creates rows from records, with exactly the given columns.
     #[must_use]
     pub fn with_fields(fields: Vec<Field>, records: &[IndexMap<String, Value<'_>>]) -> Self {
         let mut builders: Vec<ColumnBuilder> =
@@ -85,7 +87,7 @@ impl Rows {
         Self::new(fields, batch.into_iter().collect(), false)
     }
 
-    /// Returns rows that are all the same record. Their batches share their memory.
+    /// Returns `count` copies of one record, in batches that share their memory.
     #[must_use]
     pub(crate) fn repeated(record: IndexMap<String, Value<'_>>, count: usize) -> Self {
         let one = vec![record; count.min(BATCH_ROWS)];
@@ -124,7 +126,7 @@ impl Rows {
         self
     }
 
-    /// Returns the rows behind the first `count`.
+    /// Returns the rows after the first `count`.
     #[must_use]
     pub fn without_first(mut self, count: usize) -> Self {
         let mut left = count;
@@ -136,31 +138,31 @@ impl Rows {
         self
     }
 
-    /// Returns the table of these rows in order.
+    /// Returns a table provider of these rows, in order.
     ///
     /// # Errors
-    /// Fails if DataFusion refuses the table.
+    /// Fails if DataFusion rejects the table.
     pub fn into_table(self) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         let schema = schema_of(self.fields.iter().map(|field| (field.name.as_str(), field.kind)));
         let table = MemTable::try_new(schema, vec![self.batches])?;
         Ok(Arc::new(table))
     }
 
-    /// Returns the rows one by one, each with the fields that it has, in column order.
+    /// Iterates over the rows, each with its non-null fields in column order.
     pub fn iter(&self) -> impl Iterator<Item = IndexMap<String, Value<'static>>> {
         self.batches.iter().flat_map(batch_rows)
     }
 }
 
-/// Returns readers of these columns.
+/// Returns one reader per column.
 ///
 /// # Errors
-/// Fails at a column of a type that SPL has no values of.
+/// Fails if SPL cannot represent the type of a column.
 pub fn readers(columns: &[ArrayRef]) -> Result<Vec<ColumnReader>, DataFusionError> {
     columns.iter().map(ColumnReader::new).collect()
 }
 
-/// A batch's columns by name, to be read without copying anything.
+/// Reads a batch's columns by name without copying them.
 #[derive(Debug)]
 pub struct Columns {
     batch: RecordBatch,
@@ -185,20 +187,20 @@ impl Columns {
         self.batch.num_rows()
     }
 
-    /// Returns a memory of what is found out about rows by these columns.
+    /// Creates a memo of results that depend only on the named columns.
     pub fn memo<T: Clone>(&self, names: &[impl AsRef<str>]) -> RowMemo<'_, T> {
         let columns = names.iter().filter_map(|name| self.batch.column_by_name(name.as_ref()));
         RowMemo::new(columns)
     }
 
-    /// Returns the column of a field, if there is one.
+    /// Returns the reader of a field's column, or `None` if the batch lacks it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&ColumnReader> {
         self.batch.schema_ref().index_of(name).ok().map(|index| &self.readers[index])
     }
 }
 
-/// Returns the rows of a batch, each with the fields that it has.
+/// Iterates over the rows of a batch, each with its non-null fields in column order.
 pub fn batch_rows(batch: &RecordBatch) -> impl Iterator<Item = IndexMap<String, Value<'static>>> {
     let readers = readers(batch.columns()).expect("the planner makes columns of SPL's kinds only");
     let schema = batch.schema();

@@ -1,24 +1,24 @@
-//! What was noticed of the rows of a search while it ran.
+//! Counts of rows that a search collects while it runs.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-/// What was noticed while a plan ran. Plain data, that comes back from wherever it ran.
+/// Counts collected while a plan ran, as plain data that a remote run can send back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
-    /// How many events the searches for events found.
+    /// The number of events that matched, over all event searches of the plan.
     pub matched: u64,
-    /// How many rows there are in all, where only the first are given.
+    /// The total number of rows, if only the first rows are returned.
     pub total: Option<u64>,
-    /// For each `stats` with BY fields what it grouped.
+    /// The counts of each `stats` with BY fields.
     pub groups: Vec<GroupObserved>,
 }
 
-/// Which BY fields of a `stats` had values: a field that never has one makes every group vanish.
+/// How often the BY fields of a `stats` had values. A field without values means no groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupObserved {
-    /// Rows that came in.
+    /// The number of input rows.
     pub rows: u64,
-    /// For each BY field the rows that had a value.
+    /// The number of rows with a value, by BY field.
     pub present: IndexMap<String, u64>,
 }

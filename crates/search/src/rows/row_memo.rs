@@ -1,7 +1,8 @@
-//! What was found out about a row, kept for the rows that are the same.
+//! A memo that computes a result once for equal rows of a batch.
 //!
-//! Logs repeat themselves, and the texts of a pass are shared: most rows of a batch can be told to equal
-//! an earlier one by where their texts lie, without looking at them.
+//! Log values repeat, and equal texts of one pass over the events share their bytes. For most rows
+//! it is therefore enough to compare string views, without reading the text, to see that a row
+//! equals an earlier one.
 
 use std::collections::HashMap;
 
@@ -13,24 +14,25 @@ use datafusion::arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::Result;
 use foldhash::fast::RandomState;
 
-/// Rows after which it is looked whether they repeat themselves.
+/// Number of rows after which the memo checks whether rows repeat often enough to continue.
 const TRIAL: usize = 256;
 
-/// Stands for no value. No text is so long, and no number has so many bits.
+/// The key of null. No text is long enough to have this view, and numbers have only 64 bits.
 const NULL: u128 = u128::MAX;
 
-/// Remembers what was found out about the rows of one batch.
+/// Remembers the results of equal rows in one batch.
 #[derive(Debug)]
 pub struct RowMemo<'a, T> {
-    /// The columns that make a row what it is; none if that cannot be told or is not worth it.
+    /// The columns that identify a row. `None` if the type of a column does not allow comparison,
+    /// or if rows repeat too rarely; then every row is computed.
     columns: Option<Vec<Cells<'a>>>,
     known: HashMap<Box<[u128]>, T, RandomState>,
     key: Vec<u128>,
     asked: usize,
 }
 
-/// A column whose equal cells are mostly told apart by a few bytes: those that are the same are equal,
-/// others may be, too.
+/// A column whose cells are compared by a 16-byte key. Cells with the same key are equal; cells
+/// with different keys may be equal, too.
 #[derive(Debug)]
 enum Cells<'a> {
     Text(&'a StringViewArray),
@@ -39,7 +41,7 @@ enum Cells<'a> {
 }
 
 impl<'a, T: Clone> RowMemo<'a, T> {
-    /// Returns a memory of rows with these columns.
+    /// Creates an empty memo for rows identified by these columns.
     pub fn new(columns: impl IntoIterator<Item = &'a ArrayRef>) -> Self {
         Self {
             columns: columns.into_iter().map(Cells::of).collect(),
@@ -49,8 +51,12 @@ impl<'a, T: Clone> RowMemo<'a, T> {
         }
     }
 
-    /// Returns what `find` said of a row with the same values, or says now.
+    /// Returns the stored result of an equal row, or calls `find` and stores its result.
+    ///
+    /// It may also call `find` for a row that equals an earlier one, because not every pair of
+    /// equal rows is recognized.
     pub fn get_or(&mut self, row: usize, find: impl FnOnce() -> T) -> T {
+        // If more than half of the first rows were different, the memo is not worth its cost.
         if self.asked == TRIAL && self.known.len() > TRIAL / 2 {
             self.columns = None;
         }
@@ -67,8 +73,9 @@ impl<'a, T: Clone> RowMemo<'a, T> {
     }
 }
 
-/// Calls `compute` with rows that are not the same as earlier ones, and returns for each row which of
-/// those it is the same as, counted from 0; none if every row was computed.
+/// Calls `compute` for each row that does not equal an earlier one.
+///
+/// Returns the index of each row's result among the computed ones; `None` if all were computed.
 pub(crate) fn once_each(
     columns: &[ArrayRef],
     rows: usize,
@@ -88,10 +95,10 @@ pub(crate) fn once_each(
     ((computed as usize) < rows).then(|| numbers.into())
 }
 
-/// Returns a column that was computed by [`once_each`] with a value for each row.
+/// Expands a column computed by [`once_each`] to one value per row.
 ///
 /// # Errors
-/// Fails if the column has another number of values than were computed.
+/// Fails if an index is past the end of the column.
 pub(crate) fn spread(column: ArrayRef, numbers: Option<&UInt32Array>) -> Result<ArrayRef> {
     Ok(match numbers {
         Some(numbers) => take(&column, numbers, None)?,
@@ -159,7 +166,7 @@ mod tests {
         let mut memo = RowMemo::new(&unique);
         (0..2000).for_each(|row| assert_eq!(memo.get_or(row, || row), row));
         assert_eq!(memo.known.len(), TRIAL);
-        // Whichever row the trial ends with.
+        // The memo stops even if the last row of the trial repeats an earlier one.
         let mut memo = RowMemo::new(&unique);
         (0..TRIAL - 1).chain([0]).chain(TRIAL..2000).for_each(|row| {
             memo.get_or(row, || row);

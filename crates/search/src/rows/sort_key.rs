@@ -1,4 +1,4 @@
-//! SPL's order of values, as bytes that compare the same way.
+//! Encodes values as bytes whose order is SPL's sort order.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -16,26 +16,26 @@ use spilltrail_event::Value;
 use crate::rows::arrow::ColumnReader;
 use crate::rows::state::one_argument;
 
-/// How values of a field are ordered.
+/// How the values of a field are compared for sorting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum SortAs {
-    /// Numbers by value and before text; text by bytes.
+    /// Numbers by value, before text; text by bytes.
     Auto,
-    /// Numbers by value; what is no number counts as absent.
+    /// Numbers by value; other values count as null.
     Number,
-    /// Addresses by value, IPv4 before IPv6 before other text.
+    /// IP addresses by value, IPv4 before IPv6 before other text.
     Address,
     /// Text by bytes.
     Text,
 }
 
-/// Returns the expression whose bytes order as SPL orders the values; absent stays null.
+/// Returns an expression for the sort key of `value`; null stays null.
 #[must_use]
 pub(crate) fn sort_key(value: Expr, sort_as: SortAs) -> Expr {
     ScalarUDF::new_from_impl(SortKey { signature: one_argument(), sort_as }).call(vec![value])
 }
 
-/// Returns the key of one value.
+/// Returns the sort key of one value, or `None` for null.
 #[must_use]
 pub(crate) fn key_bytes(value: &Value<'_>, sort_as: SortAs) -> Option<Vec<u8>> {
     let tagged = |tag: u8, bytes: &[u8]| [&[tag], bytes].concat();
@@ -51,19 +51,19 @@ pub(crate) fn key_bytes(value: &Value<'_>, sort_as: SortAs) -> Option<Vec<u8>> {
     }
 }
 
-/// A value's key by [`SortAs::Auto`], to be compared without being written down. The order of the variants
-/// is that of values.
+/// A value's sort key for [`SortAs::Auto`], which can be compared without encoding it as bytes. The
+/// order of the variants is significant: numbers sort before text.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum AutoKey<'a> {
     Number([u8; 9]),
     Text(Cow<'a, str>),
 }
 
-/// Before the text of keys; numbers have a smaller one.
+/// First byte of a text's key. A number's key starts with 0, so that numbers sort first.
 const TEXT: u8 = 1;
 
 impl<'a> AutoKey<'a> {
-    /// Returns the key of a value, or none for null.
+    /// Returns the key of a value, or `None` for null.
     pub(crate) fn of(value: &'a Value<'_>) -> Option<Self> {
         match value.as_number() {
             Some(number) => Some(Self::Number(number_key(number))),
@@ -71,7 +71,7 @@ impl<'a> AutoKey<'a> {
         }
     }
 
-    /// Returns the key with text of its own.
+    /// Returns the key with an owned copy of its text.
     pub(crate) fn into_owned(self) -> AutoKey<'static> {
         match self {
             Self::Number(key) => AutoKey::Number(key),
@@ -79,7 +79,7 @@ impl<'a> AutoKey<'a> {
         }
     }
 
-    /// Returns the key as it is written down.
+    /// Returns the key encoded as bytes.
     pub(crate) fn to_vec(&self) -> Vec<u8> {
         match self {
             Self::Number(key) => key.to_vec(),
@@ -94,10 +94,12 @@ fn number_key(number: f64) -> [u8; 9] {
     key
 }
 
-/// Flips a double's bits so that unsigned byte order is numeric order.
+/// Encodes a double so that the order of the bytes is numeric order.
 fn number_bytes(number: f64) -> [u8; 8] {
-    // Both zeros are one value.
+    // Adding 0.0 turns -0.0 into 0.0, so that both zeros have the same key.
     let bits = (number + 0.0).to_bits();
+    // Positive numbers get the sign bit, so that they sort after negative ones. Negative numbers
+    // have all bits inverted, because their bit patterns grow as the number becomes smaller.
     let flipped = if bits >> 63 == 1 { !bits } else { bits | (1 << 63) };
     flipped.to_be_bytes()
 }

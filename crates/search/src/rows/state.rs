@@ -1,4 +1,4 @@
-//! What a plan that travels has of functions: their state as JSON, and how they are read back.
+//! Serialization of functions in plans that are sent elsewhere: their state as JSON.
 
 use std::any::Any;
 
@@ -6,28 +6,29 @@ use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Returns data as the text of a state.
+/// Returns a function's state as JSON text.
 ///
 /// # Panics
-/// Never: states are data whose maps have texts as keys.
+/// Never: states are plain data, and the keys of their maps are text, as JSON requires.
 #[must_use]
 pub(crate) fn state_of<T: Serialize>(data: &T) -> String {
     serde_json::to_string(data).expect("states are data whose maps have texts as keys")
 }
 
-/// How a scalar function is written and read back.
+/// Serializes and deserializes one scalar function.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FunctionCodec {
-    /// What it is found by. Plans show the function under a name that may depend on its state.
+    /// The name that selects the codec. Printed plans may show the function under another name,
+    /// which can depend on its state.
     pub name: &'static str,
-    /// Returns the state of a function, or `None` if it is another one.
+    /// Returns a function's state, or `None` if the function is not of this codec's type.
     pub write: fn(&dyn Any) -> Option<String>,
-    /// Reads a state.
+    /// Creates the function from its state.
     pub read: fn(&str) -> serde_json::Result<ScalarUDF>,
 }
 
 impl FunctionCodec {
-    /// Returns the codec of a function whose state is its JSON.
+    /// Returns a codec that uses the function's `serde` form as its state.
     pub(crate) const fn of<T>(name: &'static str) -> Self
     where
         T: ScalarUDFImpl + Serialize + DeserializeOwned + 'static,
@@ -40,12 +41,12 @@ impl FunctionCodec {
     }
 }
 
-/// Returns the signature of a function of one argument of any type.
+/// Returns the signature of a function with one argument of any type.
 pub(crate) fn one_argument() -> Signature {
     Signature::any(1, Volatility::Immutable)
 }
 
-/// Returns the signature of a function of any arguments.
+/// Returns the signature of a function with any number of arguments of any type.
 pub(crate) fn any_arguments() -> Signature {
     Signature::variadic_any(Volatility::Immutable)
 }

@@ -1,10 +1,10 @@
-//! Time zones as text: the IANA name, or the offset from UTC in seconds.
+//! Serializes time zones as text: the IANA name, or the offset from UTC in seconds.
 
 use jiff::tz::{Offset, TimeZone};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serializer};
 
-/// Returns the zone's text. A zone without a name has one offset.
+/// Returns the zone's text form. A zone without a name is assumed to have one fixed offset.
 #[must_use]
 pub(crate) fn name(zone: &TimeZone) -> String {
     zone.iana_name().map_or_else(
@@ -13,10 +13,10 @@ pub(crate) fn name(zone: &TimeZone) -> String {
     )
 }
 
-/// Returns the zone of a text.
+/// Returns the zone of a text form.
 ///
 /// # Errors
-/// Fails if there is no such zone.
+/// Fails if no zone has this name, or the offset is out of range.
 pub(crate) fn of(name: &str) -> Result<TimeZone, jiff::Error> {
     match name.parse() {
         Ok(seconds) => Offset::from_seconds(seconds).map(TimeZone::fixed),
@@ -34,7 +34,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     of(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-/// Zones that may be absent.
+/// The same for optional zones.
 pub(crate) mod option {
     use jiff::tz::TimeZone;
     use serde::de::Error;
