@@ -151,7 +151,7 @@ pub struct Unpack {
 /// Rows of a batch of an aggregation that keeps values. What it spilled is merged from several files, with
 /// a batch or two of each in memory, and the engine counts a batch in rows; a group of `list` has up to
 /// 100 values.
-const ROWS_OF_VALUES: usize = 32;
+const ROWS_OF_VALUES: usize = 128;
 
 impl Operator for Unpack {
     fn name(&self) -> &'static str {
