@@ -25,7 +25,7 @@ use spilltrail_event::Field;
 use spilltrail_spl::{Expansion, Pipeline};
 
 use self::first_rows::FirstRows;
-use self::optimizer::FilterAtOnce;
+use self::optimizer::{FilterAtOnce, SpillingSorts};
 use crate::analysis::{Analysis, analyze, has_errors};
 use crate::commands::{self, pipeline};
 use crate::context::SearchContext;
@@ -87,6 +87,7 @@ pub fn session_of(memory: Arc<SearchMemory>) -> Result<SessionContext, DataFusio
         .with_information_schema(false);
     // One pass is enough, because no rule depends on the result of a later one.
     config.options_mut().optimizer.max_passes = 1;
+    let sorts = SpillingSorts::new(memory.limit());
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(memory)
         .with_disk_manager_builder(
@@ -101,6 +102,7 @@ pub fn session_of(memory: Arc<SearchMemory>) -> Result<SessionContext, DataFusio
         .with_default_features()
         .with_optimizer_rules(optimizer::rules())
         .with_physical_optimizer_rule(Arc::new(FilterAtOnce))
+        .with_physical_optimizer_rule(Arc::new(sorts))
         .with_query_planner(Arc::new(OperatorQueryPlanner))
         .build();
     Ok(SessionContext::new_with_state(state))

@@ -12,6 +12,10 @@ use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
+
+use crate::rows::cut::BATCH_BYTES;
 
 type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 
@@ -103,6 +107,53 @@ impl PhysicalOptimizerRule for FilterAtOnce {
 
     fn name(&self) -> &'static str {
         "filter_at_once"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Makes sorts that keep many rows spill.
+///
+/// A sort with a limit keeps its first rows on a heap, with all of every batch that one of them is
+/// from, and cannot spill. Above a number of rows it is therefore a sort of all rows, which spills,
+/// followed by the limit.
+#[derive(Debug)]
+pub(crate) struct SpillingSorts {
+    /// The most rows that a sort may keep on a heap.
+    most: usize,
+}
+
+impl SpillingSorts {
+    /// Returns the rule for a limit on memory in bytes: half of it suffices for the heap.
+    pub(crate) fn new(memory: usize) -> Self {
+        Self { most: memory / 2 / BATCH_BYTES }
+    }
+}
+
+impl PhysicalOptimizerRule for SpillingSorts {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        plan.transform_up(|plan| {
+            let sort = plan.downcast_ref::<SortExec>();
+            let fetch = sort.and_then(ExecutionPlan::fetch).filter(|fetch| *fetch > self.most);
+            Ok(match (sort, fetch) {
+                (Some(sort), Some(fetch)) => {
+                    let all = Arc::new(sort.with_fetch(None));
+                    Transformed::yes(Arc::new(GlobalLimitExec::new(all, 0, Some(fetch))) as _)
+                }
+                _ => Transformed::no(plan),
+            })
+        })
+        .data()
+    }
+
+    fn name(&self) -> &'static str {
+        "spilling_sorts"
     }
 
     fn schema_check(&self) -> bool {
