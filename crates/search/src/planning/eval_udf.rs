@@ -1,6 +1,6 @@
 //! Wraps an eval expression as the DataFusion function `spl_eval` over the columns that it reads.
 //!
-//! The function's state is an [`ExpressionState`], plain data that is sent with a distributed plan.
+//! The function's state is an `ExpressionState`, plain data that is sent with a distributed plan.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
