@@ -19,8 +19,8 @@ use crate::options::RunOptions;
 
 /// Maximum number of reader threads. Each thread keeps one file in memory.
 const MAX_THREADS: usize = 4;
-/// Memory limit for operators, in bytes, from which two detections run at the same time.
-const MEMORY_OF_TWO: usize = 256 << 20;
+/// Memory limit for operators, in bytes, from which several searches run at the same time.
+const MEMORY_OF_SEVERAL: usize = 256 << 20;
 
 /// Events, lookups, clock and engine of a run.
 pub(crate) struct Environment {
@@ -31,11 +31,13 @@ pub(crate) struct Environment {
     macros: Arc<MacroSet>,
     geo: Option<Arc<dyn GeoDatabase>>,
     session: SessionContext,
+    at_a_time: usize,
 }
 
 impl Environment {
     /// Builds the environment of a run. `default_memory` is the memory limit in bytes, used if the
-    /// options set no limit.
+    /// options set no limit. `most_at_a_time` is the most searches that run at the same time; they
+    /// share the memory.
     ///
     /// # Errors
     /// Fails if the GeoIP database cannot be used, or if no folder for temporary files exists.
@@ -45,12 +47,15 @@ impl Environment {
         clock: Clock,
         options: &RunOptions,
         default_memory: usize,
+        most_at_a_time: usize,
     ) -> Result<Self, AppError> {
         let geo = match &options.geoip {
             Some(path) => Some(geo::open(path)?),
             None => None,
         };
         let memory = RunMemory::new(options.memory_limit.unwrap_or(default_memory));
+        // More of them need more memory, because each has its own operators.
+        let at_a_time = if memory.limit() >= MEMORY_OF_SEVERAL { most_at_a_time } else { 1 };
         let session = run::session_of(memory.share(1))
             .map_err(|error| AppError::Engine(error.strip_backtrace()))?;
         Ok(Self {
@@ -61,6 +66,7 @@ impl Environment {
             memory,
             geo,
             session,
+            at_a_time,
         })
     }
 
@@ -75,10 +81,9 @@ impl Environment {
         &self.memory
     }
 
-    /// Returns how many detections run at the same time. More of them need more memory, because
-    /// each has its own operators.
+    /// Returns how many searches run at the same time.
     pub(crate) fn at_a_time(&self) -> usize {
-        if self.memory.limit() >= MEMORY_OF_TWO { 2 } else { 1 }
+        self.at_a_time
     }
 
     /// Returns the context of one search, with no observations and no written lookups yet.

@@ -116,7 +116,7 @@ async fn open(
         }
     };
     let environment =
-        Environment::new(&content.set, events, clock, &options.run, memory::of_search())?;
+        Environment::new(&content.set, events, clock, &options.run, memory::of_search(), 1)?;
     let (context, memory) = (environment.context(), environment.memory().clone());
     Ok(Opened { analysis, detection, context, logs, memory })
 }

@@ -326,6 +326,7 @@ const SORT_MERGE: &str = "ExternalSorterMerge";
 const DOINGS: &[(&str, &str)] = &[
     ("ExternalSorter", "sorting"),
     ("TopK", "sorting"),
+    ("compact", "sorting"),
     ("SingleHashAggregateStream", STATISTICS),
     ("OrderedFinalAggregateStream", STATISTICS),
     ("GroupedHashAggregateStream", STATISTICS),

@@ -10,7 +10,7 @@ use spilltrail_event::{Comparison, Predicate, ScanRequest, StopToken};
 use spilltrail_search::events::shared::{SharedEvents, whole_events};
 use spilltrail_search::pool;
 
-use super::wanted;
+use super::{AT_A_TIME, wanted};
 use crate::cancel::{StopWhenDropped, until_cancelled};
 use crate::clock::Clock;
 use crate::content::Content;
@@ -75,7 +75,7 @@ async fn explain(
     let logs = listing::list(&options.logs, &options.run.read, wanted, None, stop).await?;
     let events = Arc::new(LogEvents(logs.clone()));
     let environment =
-        Environment::new(&content.set, events, clock, &options.run, pool::HUNT_LIMIT)?;
+        Environment::new(&content.set, events, clock, &options.run, pool::HUNT_LIMIT, AT_A_TIME)?;
     let reader = Arc::new(LogReader::new(logs, environment.scan_options()));
     let shared = SharedEvents::new(environment.events.clone(), reader);
     let jobs = plan(&analyzed, &chosen, &shared, &|| environment.context())

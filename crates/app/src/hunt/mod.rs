@@ -30,6 +30,9 @@ use sink::{HuntEvent, HuntSink};
 use summary::{Report, Summary};
 use workers::Step;
 
+/// The most detections that run at the same time.
+const AT_A_TIME: usize = 2;
+
 /// Runs detections over logs, and passes each finding to `sink` as soon as it is available.
 ///
 /// Detections run on threads of the calling Tokio runtime. Their stacks must be large enough for
@@ -105,7 +108,7 @@ async fn run(
     // Plan all detections, and read the logs once for all of them together.
     let events = Arc::new(LogEvents(logs.clone()));
     let environment =
-        Environment::new(&content.set, events, clock, &options.run, pool::HUNT_LIMIT)?;
+        Environment::new(&content.set, events, clock, &options.run, pool::HUNT_LIMIT, AT_A_TIME)?;
     let environment = Arc::new(environment);
     let reader = Arc::new(LogReader::new(logs.clone(), environment.scan_options()));
     let shared = SharedEvents::new(environment.events.clone(), reader.clone());

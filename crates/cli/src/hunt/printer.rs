@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use spilltrail_app::{HuntEvent, HuntSink, Report, SinkError, Summary};
 use spilltrail_content::Detection;
 use spilltrail_detect::Status;
-use spilltrail_diagnostic::Severity;
+use spilltrail_diagnostic::{Diagnostic, Severity};
 use spilltrail_source::Progress;
 
 use super::findings::FindingWriter;
@@ -86,7 +86,16 @@ fn progress() -> ProgressBar {
 fn complain(detection: &Detection, report: &Report) {
     match report.status {
         Status::Failed => {
-            report::diagnostics(&report.messages, &detection.name, &detection.search);
+            // A message without a location in the search would not say whose it is.
+            let named = |message: &Diagnostic| match message.labels.as_slice() {
+                [] => Diagnostic {
+                    message: format!("{}: {}", detection.name, message.message),
+                    ..message.clone()
+                },
+                _ => message.clone(),
+            };
+            let messages: Vec<Diagnostic> = report.messages.iter().map(named).collect();
+            report::diagnostics(&messages, &detection.name, &detection.search);
         }
         Status::Unsupported | Status::Fired => {
             for message in &report.messages {

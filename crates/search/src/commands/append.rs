@@ -104,7 +104,7 @@ pub(super) fn required(
     subsearch.ok_or_else(|| {
         Diagnostic::error(Code::MISSING_ARGUMENT, "expected a subsearch in square brackets")
             .at(arguments.span())
-            .help("for example `append [search eventName=GetObject]`")
+            .help("for example `[search eventName=GetObject | table user_arn]`")
     })
 }
 
