@@ -241,6 +241,12 @@ impl FoundRows {
 pub struct RowBatch(RecordBatch);
 
 impl RowBatch {
+    /// Returns the number of rows.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.num_rows()
+    }
+
     /// Returns the rows in order. Each row contains only the fields that it has, in column order.
     pub fn rows(&self) -> impl Iterator<Item = Row> {
         rows::batch_rows(&self.0)

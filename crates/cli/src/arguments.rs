@@ -165,6 +165,9 @@ pub(crate) struct SearchOptions {
     /// How results are written.
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
+    /// The most rows to print, 0 for all. Default: 100 on a terminal, else all.
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<u64>,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
     #[command(flatten)]

@@ -12,6 +12,7 @@ mod memory;
 mod output;
 mod report;
 mod run;
+mod screen;
 mod search;
 mod status;
 mod temporary;

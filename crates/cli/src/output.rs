@@ -5,16 +5,19 @@ use std::io::{BufWriter, ErrorKind, IsTerminal, Result, Stdout, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use comfy_table::{ContentArrangement, Table, presets};
+use jiff::tz::TimeZone;
 use spilltrail_event::{Field, Value};
 use spilltrail_search::rows::Row;
 use spilltrail_search::rows::json::object;
 
 use crate::arguments::Format;
-use crate::{report, status};
+use crate::{report, screen, status};
 
 /// Message of the error when writing to standard output fails.
 pub(crate) const CANNOT_WRITE: &str = "cannot write to standard output";
+
+/// Rows that a table on a terminal has at most, unless the user asks for more.
+const SCREEN_ROWS: u64 = 100;
 
 /// Maximum number of rows in one table. A longer result is printed as several tables.
 const TABLE_ROWS: usize = 1000;
@@ -64,6 +67,10 @@ pub(crate) struct RowWriter {
     out: BufWriter<Stdout>,
     held: Vec<Row>,
     written: u64,
+    /// The most rows to write; the others are counted.
+    limit: u64,
+    left_out: u64,
+    zone: TimeZone,
 }
 
 impl RowWriter {
@@ -76,10 +83,36 @@ impl RowWriter {
             out: BufWriter::new(std::io::stdout()),
             held: Vec::new(),
             written: 0,
+            limit: u64::MAX,
+            left_out: 0,
+            zone: TimeZone::UTC,
         }
     }
 
-    /// Writes a row.
+    /// Sets the most rows to write, 0 for all; without one, a table on a terminal has
+    /// [`SCREEN_ROWS`]. Times of tables are in `zone`.
+    pub(crate) fn for_screen(self, limit: Option<u64>, zone: TimeZone) -> Self {
+        let is_screen = self.format == Format::Table && std::io::stdout().is_terminal();
+        let limit = match limit {
+            Some(0) => u64::MAX,
+            Some(limit) => limit,
+            None if is_screen => SCREEN_ROWS,
+            None => u64::MAX,
+        };
+        Self { limit, zone, ..self }
+    }
+
+    /// Returns how many rows may still be written.
+    pub(crate) fn room(&self) -> usize {
+        usize::try_from(self.limit - self.written).unwrap_or(usize::MAX)
+    }
+
+    /// Counts rows that are not written because there is no room.
+    pub(crate) fn leave_out(&mut self, rows: usize) {
+        self.left_out += rows as u64;
+    }
+
+    /// Writes a row. There must be room for it.
     pub(crate) fn write(&mut self, row: &Row) -> Result<()> {
         match self.format {
             Format::Ndjson => {
@@ -102,12 +135,14 @@ impl RowWriter {
             }
             Format::Table => {
                 self.held.push(row.clone());
-                if self.held.len() == TABLE_ROWS {
-                    self.lay_out()?;
-                }
             }
         }
         self.written += 1;
+        // The last row is shown at once: counting the others may take long.
+        if self.held.len() == TABLE_ROWS || self.written == self.limit {
+            self.lay_out()?;
+            self.out.flush()?;
+        }
         Ok(())
     }
 
@@ -125,6 +160,10 @@ impl RowWriter {
             Format::Csv | Format::Ndjson => {}
         }
         self.out.flush()?;
+        if self.left_out > 0 {
+            let more = self.left_out;
+            report::line(format_args!("… {more} more rows; --limit 0 prints all"));
+        }
         Ok(())
     }
 
@@ -132,15 +171,10 @@ impl RowWriter {
         if self.held.is_empty() {
             return Ok(());
         }
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(&self.columns);
-        for row in self.held.drain(..) {
-            table.add_row(self.columns.iter().map(|name| printable(&cell(&row, name))));
-        }
-        writeln!(self.out, "{table}")?;
-        Ok(())
+        let held = std::mem::take(&mut self.held);
+        let first = self.written + 1 - held.len() as u64;
+        let text = screen::lay_out(&self.columns, &held, first, screen::width(), &self.zone);
+        self.out.write_all(text.as_bytes())
     }
 }
 

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use jiff::tz::TimeZone;
 use spilltrail_app::{AppError, CancellationToken, Search};
 
-use crate::arguments::{Format, SearchOptions};
+use crate::arguments::SearchOptions;
 use crate::hunt::costs;
 use crate::output::{CANNOT_WRITE, RowWriter, is_broken_pipe};
 use crate::{content, report, status};
@@ -16,7 +17,8 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
     };
     let content = content::load(&options.content)?;
     let search = spilltrail_app::search(&content, &asked).await?;
-    let printed = match print(&search, options.format).await {
+    let zone = asked.run.time.time_zone()?;
+    let printed = match print(&search, &options, zone).await {
         // The reader of the pipe closed it, for example `… | head`; this is not a failure.
         Err(error) if is_broken_pipe(error.as_ref()) => Ok(()),
         printed => printed?,
@@ -34,7 +36,11 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
 }
 
 /// Prints the rows of a search. If the search fails, prints the reasons and returns the error.
-async fn print(search: &Search, format: Option<Format>) -> Result<Result<(), AppError>> {
+async fn print(
+    search: &Search,
+    options: &SearchOptions,
+    zone: TimeZone,
+) -> Result<Result<(), AppError>> {
     let origin = search.detection().unwrap_or("<search>");
     let fail = |error: AppError| {
         match &error {
@@ -51,13 +57,16 @@ async fn print(search: &Search, format: Option<Format>) -> Result<Result<(), App
         Ok(found) => found,
         Err(error) => return fail(error),
     };
-    let mut writer = RowWriter::new(format, &found.fields());
+    let writer = RowWriter::new(options.format, &found.fields());
+    let mut writer = writer.for_screen(options.limit, zone);
     loop {
         match found.next().await {
             Ok(Some(batch)) => {
-                for row in batch.rows() {
+                let room = writer.room();
+                for row in batch.rows().take(room) {
                     writer.write(&row).context(CANNOT_WRITE)?;
                 }
+                writer.leave_out(batch.count().saturating_sub(room));
             }
             Ok(None) => break,
             Err(error) => {

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use comfy_table::Table;
 use jiff::tz::TimeZone;
 use spilltrail_app::{Report, Summary};
 use spilltrail_detect::{Finding, Status, identity};
@@ -10,9 +9,10 @@ use spilltrail_search::rows::Row;
 use spilltrail_spl::time::strftime;
 
 use crate::output::printable;
+use crate::screen::{self, wrap};
 
-/// Line width in columns if the width of the output is unknown.
-const WIDTH: usize = 100;
+/// The longest lines, however wide the terminal is.
+const WIDEST: usize = 160;
 
 /// Number of detections of one status that are listed by name; the others are only counted.
 const NAMED: usize = 5;
@@ -148,11 +148,9 @@ pub(super) fn render_findings(digest: Digest, zone: &TimeZone) -> String {
     lines.iter().map(|line| render_line(line, width, zone) + "\n").collect()
 }
 
-/// Returns the line width to use, from the terminal or from `COLUMNS`.
+/// Returns the line width to use.
 fn width() -> usize {
-    let terminal = Table::new().width().map(usize::from);
-    let columns = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
-    terminal.or_else(columns).unwrap_or(WIDTH).clamp(40, 160)
+    screen::width().min(WIDEST)
 }
 
 fn instant(time: f64, zone: &TimeZone) -> String {
@@ -183,33 +181,6 @@ fn render_line(line: &Line, width: usize, zone: &TimeZone) -> String {
 
 fn printable_line(text: &str) -> String {
     printable(&text.replace('\n', " "))
-}
-
-/// Wraps text at spaces. A word longer than a line is split.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut length = 0;
-    for word in text.split(' ') {
-        let mut word: Vec<char> = word.chars().collect();
-        if length > 0 && length + 1 + word.len() > width {
-            lines.push(std::mem::take(&mut line));
-            length = 0;
-        }
-        if length > 0 {
-            line.push(' ');
-            length += 1;
-        }
-        while word.len() > width {
-            lines.push(word.drain(..width).collect());
-        }
-        length += word.len();
-        line.extend(word);
-    }
-    if !line.is_empty() || lines.is_empty() {
-        lines.push(line);
-    }
-    lines
 }
 
 fn render_summary(summary: &Summary, is_detailed: bool, width: usize, zone: &TimeZone) -> String {
