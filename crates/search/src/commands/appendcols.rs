@@ -86,7 +86,7 @@ impl Command for AppendColumns {
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
-        let input = stage.input(input)?;
+        let mut input = stage.input(input)?;
         let needs = Needs { order: true, ..stage.after.clone() };
         let rows = subsearch::run(&self.subsearch, stage.context, self.limit, needs).await?;
         // Internal fields of the subsearch, such as `_time`, are not added.
@@ -101,6 +101,9 @@ impl Command for AppendColumns {
                 Field::new(&field.name, wide)
             })
             .collect();
+        if self.overrides {
+            input = input.forgetting(fields.iter().map(|field| field.name.as_str()));
+        }
         let rows = CarriedRows::new(rows).map_err(|error| stage.refused(error))?;
         Ok(input.operator(Arc::new(Beside { fields, rows, overrides: self.overrides })))
     }

@@ -270,6 +270,11 @@ impl Command for JoinRows {
         }
         let right: Vec<String> = rows.fields.iter().map(|field| field.name.clone()).collect();
         let keys = self.key_names(&input, &right);
+        if self.matching.overwrites {
+            // A key has the same values on both sides.
+            let set = right.iter().filter(|name| !keys.1.contains(name));
+            input = input.forgetting(set.map(String::as_str));
+        }
         let times = match &self.keys {
             Keys::Fields(_) => (fields::TIME.to_owned(), fields::TIME.to_owned()),
             Keys::Aliased { left, right, .. } => {
