@@ -56,7 +56,8 @@ impl Environment {
         let memory = RunMemory::new(options.memory_limit.unwrap_or(default_memory));
         // More of them need more memory, because each has its own operators.
         let at_a_time = if memory.limit() >= MEMORY_OF_SEVERAL { most_at_a_time } else { 1 };
-        let session = run::session_of(memory.share(1))
+        // The sessions of the searches take over what was chosen for the limit of this one.
+        let session = run::session_of(memory.share(at_a_time))
             .map_err(|error| AppError::Engine(error.strip_backtrace()))?;
         Ok(Self {
             lookups: RunLookups::new(content, options.lookups.clone()),

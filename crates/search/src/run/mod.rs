@@ -51,7 +51,8 @@ pub fn session(memory: usize) -> Result<SessionContext, DataFusionError> {
 }
 
 /// Returns a session for another search with its own memory pool; it shares everything else with
-/// `session`.
+/// `session`. Both should have the same limit, because the rule that decides which sorts spill is
+/// among what they share.
 #[must_use]
 pub fn session_with(session: &SessionContext, memory: Arc<SearchMemory>) -> SessionContext {
     let limit = memory.limit();
