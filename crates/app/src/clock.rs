@@ -49,6 +49,19 @@ impl Clock {
         Ok(Self { now, is_fixed: false, zone, range })
     }
 
+    /// Checks that the range contains a moment.
+    ///
+    /// # Errors
+    /// Fails if it ends before it begins, because nothing could be found in it.
+    pub(crate) fn check_range(&self) -> Result<(), AppError> {
+        match self.range {
+            TimeBounds { earliest: Some(earliest), latest: Some(latest) } if earliest >= latest => {
+                Err(AppError::EmptyRange)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Returns true if a bound of the range is relative to the current time. `options` must be
     /// those that this clock was built from.
     ///

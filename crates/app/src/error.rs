@@ -26,6 +26,9 @@ pub enum AppError {
         /// Reason that the time cannot be parsed.
         source: TimeError,
     },
+    /// The time range of the options ends before it begins.
+    #[error("the time range is empty: latest is not after earliest")]
+    EmptyRange,
     /// A macro definition from the options is invalid.
     #[error("the macro `{text}` cannot be used")]
     Macro {
@@ -94,6 +97,7 @@ impl AppError {
         match self {
             Self::Zone { .. }
             | Self::Time { .. }
+            | Self::EmptyRange
             | Self::Macro { .. }
             | Self::NoSuchDetection { .. }
             | Self::NoDetections

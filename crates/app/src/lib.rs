@@ -34,7 +34,7 @@ pub use options::{
     ContentOptions, HuntOptions, Input, ReadOptions, RunOptions, SearchOptions, SearchText,
     TimeOptions,
 };
-pub use search::{FoundRows, RowBatch, Search, search};
+pub use search::{AbsentField, FoundRows, RowBatch, Search, search};
 pub use spilltrail_decode::Profile;
 pub use spilltrail_diagnostic::Class;
 pub use tokio_util::sync::CancellationToken;

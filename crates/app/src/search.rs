@@ -5,8 +5,9 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
-use spilltrail_diagnostic::Diagnostic;
-use spilltrail_event::{Field, StopToken};
+use spilltrail_decode::FileReport;
+use spilltrail_diagnostic::{Diagnostic, similar};
+use spilltrail_event::{Demand, Field, Predicate, StopToken};
 use spilltrail_search::analysis::{Analysis, analyze};
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::events::EventSource;
@@ -101,6 +102,7 @@ async fn open(
     };
     let analysis = analyze(&text, &content.set.macros);
     let clock = Clock::new(&options.run.time)?;
+    clock.check_range()?;
     let mut logs = None;
     let events: Arc<dyn EventSource> = match &options.input {
         Input::Rows(path) => {
@@ -170,12 +172,64 @@ impl Search {
         self.memory.used()
     }
 
+    /// Returns the events read so far, whether they matched or not; `None` if no logs were named.
+    #[must_use]
+    pub fn read(&self) -> Option<FileReport> {
+        self.reading.logs.as_ref().map(|logs| logs.report().total)
+    }
+
+    /// Returns the fields that the search names and no event has. All events are read again for this,
+    /// so that large logs, and what is not on disk, are not looked through.
+    ///
+    /// # Errors
+    /// Fails if reading is canceled.
+    pub async fn absent_fields(&self) -> Result<Vec<AbsentField>, AppError> {
+        let Some(logs) = self.reading.logs.clone() else { return Ok(Vec::new()) };
+        if logs.bytes_on_disk().is_none_or(|bytes| bytes > MOST_BYTES) {
+            return Ok(Vec::new());
+        }
+        let look = async move {
+            let found = blocking(move || logs.discover(&Predicate::All, &Demand::all())).await?;
+            found.map_err(|error| AppError::Reading(error.diagnostic()))
+        };
+        let found = self.reading.until_cancelled(look).await?;
+        let known = |name: &str| found.iter().any(|field| field.name == name);
+        let named = self.analysis.facts.fields.union(&self.analysis.demand.names);
+        // Fields of Splunk's own, such as `punct`, are asked for without being in any event.
+        let absent = named.filter(|name| !name.starts_with('_') && !known(name));
+        let candidates = || found.iter().map(|field| field.name.as_str());
+        Ok(absent
+            .map(|name| AbsentField {
+                name: name.clone(),
+                similar: similar(name, candidates()).map(str::to_owned),
+            })
+            .collect())
+    }
+
+    /// Returns the number of events that the leading search matched, if it searches for events.
+    #[must_use]
+    pub fn matched(&self) -> Option<u64> {
+        self.context.observations.matched()
+    }
+
     /// Returns the input that could not be read completely so far.
     #[must_use]
     pub fn unread(&self) -> Vec<Unread> {
         self.reading.logs.as_ref().map(|logs| Unread::of(logs)).unwrap_or_default()
     }
 }
+
+/// A field that a search names and no event has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AbsentField {
+    /// The name in the search.
+    pub name: String,
+    /// The most similar name of a field that events have.
+    pub similar: Option<String>,
+}
+
+/// The largest logs that are read again to find out which fields events have, in bytes.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// The rows of a running search. Dropping this value stops the search.
 pub struct FoundRows {

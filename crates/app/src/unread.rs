@@ -28,15 +28,20 @@ pub enum UnreadKind {
     NotFound,
     /// Parts of the file are damaged; the rest was read.
     Damaged,
-    /// The file contains no JSON and was skipped.
+    /// The file was found in a folder, contains no JSON, and was skipped.
     Foreign,
+    /// The user named the file, and it contains no JSON.
+    NoLog,
+    /// No file has an event.
+    NoEvents,
     /// The events were read, but searches did not get all of their fields or values.
     LeftOut,
 }
 
 impl Unread {
     /// Returns the inputs of `logs` that were not read completely so far: first those that were not
-    /// found, then damaged and skipped files, then those whose fields or values were left out.
+    /// found, then damaged and skipped files, then those whose fields or values were left out, and at
+    /// last that nothing was read at all.
     pub(crate) fn of(logs: &Logs) -> Vec<Self> {
         let not_found = logs.problems().iter().map(|problem| Self {
             name: problem.name.clone(),
@@ -64,15 +69,28 @@ impl Unread {
         let files = read.problems.into_iter().map(|file| {
             let name = file.name.to_string();
             if file.report.damage_count == 0 {
+                let kind = if file.is_named { UnreadKind::NoLog } else { UnreadKind::Foreign };
                 let reasons = vec!["holds no JSON".to_owned()];
-                return Self { name, kind: UnreadKind::Foreign, reasons, more: 0 };
+                return Self { name, kind, reasons, more: 0 };
             }
             let damages = file.report.damages.iter().take(NAMED_DAMAGES);
             let reasons: Vec<String> = damages.map(ToString::to_string).collect();
             let more = file.report.damage_count.saturating_sub(reasons.len() as u64);
             Self { name, kind: UnreadKind::Damaged, reasons, more }
         });
-        not_found.chain(files).chain(values).chain(fields).collect()
+        let no_events = logs.hold_nothing().then(|| Self {
+            name: "logs".to_owned(),
+            kind: UnreadKind::NoEvents,
+            reasons: vec!["no event was read; nothing can be said about them".to_owned()],
+            more: 0,
+        });
+        not_found.chain(files).chain(values).chain(fields).chain(no_events).collect()
+    }
+
+    /// Returns true if nothing was read at all.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.kind == UnreadKind::NoEvents
     }
 
     /// Returns true if this is a failure, and false if the file is simply not a log.

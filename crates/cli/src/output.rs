@@ -71,6 +71,8 @@ pub(crate) struct RowWriter {
     limit: u64,
     left_out: u64,
     zone: TimeZone,
+    /// The columns without a value so far.
+    empty: Vec<String>,
 }
 
 impl RowWriter {
@@ -86,6 +88,7 @@ impl RowWriter {
             limit: u64::MAX,
             left_out: 0,
             zone: TimeZone::UTC,
+            empty: fields.iter().map(|field| field.name.clone()).collect(),
         }
     }
 
@@ -100,6 +103,16 @@ impl RowWriter {
             None => u64::MAX,
         };
         Self { limit, zone, ..self }
+    }
+
+    /// Returns true if there was a row or none, and no row has a value in one of the columns.
+    pub(crate) fn misses_values(&self) -> bool {
+        self.written == 0 || !self.empty.is_empty()
+    }
+
+    /// Returns true if there was no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.written == 0
     }
 
     /// Returns how many rows may still be written.
@@ -137,6 +150,7 @@ impl RowWriter {
                 self.held.push(row.clone());
             }
         }
+        self.empty.retain(|name| !row.contains_key(name));
         self.written += 1;
         // The last row is shown at once: counting the others may take long.
         if self.held.len() == TABLE_ROWS || self.written == self.limit {

@@ -37,7 +37,7 @@ pub(crate) fn content(problems: &[ContentProblem]) {
 pub(crate) fn unread(unread: &[Unread]) {
     for Unread { name, kind, reasons, more } in unread {
         let severity = match kind {
-            UnreadKind::NotFound => "error",
+            UnreadKind::NotFound | UnreadKind::NoLog | UnreadKind::NoEvents => "error",
             UnreadKind::Damaged | UnreadKind::LeftOut => "warning",
             UnreadKind::Foreign => "note",
         };

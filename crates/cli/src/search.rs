@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use jiff::tz::TimeZone;
-use spilltrail_app::{AppError, CancellationToken, Search};
+use spilltrail_app::{AbsentField, AppError, CancellationToken, Search};
+use spilltrail_spl::time::strftime;
 
 use crate::arguments::SearchOptions;
 use crate::hunt::costs;
@@ -77,5 +78,34 @@ async fn print(
     }
     writer.finish().context(CANNOT_WRITE)?;
     report::diagnostics(&found.messages(), origin, search.text());
-    Ok(Ok(()))
+    match explain(search, &writer).await {
+        Ok(()) => Ok(Ok(())),
+        Err(error) => fail(error),
+    }
+}
+
+/// Says why there are no rows, or no values in a column, as far as the logs tell.
+async fn explain(search: &Search, writer: &RowWriter) -> Result<(), AppError> {
+    let Some(read) = search.read().filter(|read| read.events > 0) else { return Ok(()) };
+    if !writer.misses_values() {
+        return Ok(());
+    }
+    if writer.is_empty() {
+        let time = |time: f64| strftime(time, "%Y-%m-%d %H:%M:%S UTC", &TimeZone::UTC);
+        let range = match (read.oldest, read.newest) {
+            (Some(oldest), Some(newest)) => format!(" from {} to {}", time(oldest), time(newest)),
+            _ => String::new(),
+        };
+        let matched = search.matched().map(|matched| format!(", {matched} of them matched"));
+        let matched = matched.unwrap_or_default();
+        report::line(format_args!(
+            "note: no rows; {} events were read{range}{matched}",
+            read.events
+        ));
+    }
+    for AbsentField { name, similar } in search.absent_fields().await? {
+        let similar = similar.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+        report::line(format_args!("note: no event has the field `{name}`{similar}"));
+    }
+    Ok(())
 }

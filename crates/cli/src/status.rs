@@ -51,35 +51,35 @@ pub(crate) fn of_content(content: &Content) -> ExitCode {
 
 /// Returns the status of a search that completed.
 pub(crate) fn of_search(content: &Content, unread: &[Unread]) -> ExitCode {
-    let is_partial = content.is_partial() || unread.iter().any(Unread::is_damage);
-    ExitCode::from(if is_partial { PARTIAL } else { 0 })
+    ExitCode::from(of_reading(content.is_partial(), unread))
 }
 
 /// Returns the status of a hunt whose output pipe was closed, as in `hunt … | head`.
 pub(crate) fn of_cut_hunt(content: &Content, done: &Done, fail_on_finding: bool) -> ExitCode {
-    let is_partial = content.is_partial() || done.unread.iter().any(Unread::is_damage);
     ExitCode::from(if fail_on_finding && done.findings > 0 {
         FOUND
-    } else if is_partial {
-        PARTIAL
     } else {
-        0
+        of_reading(content.is_partial(), &done.unread)
     })
 }
 
 /// Returns the status of a hunt that completed. If `fail_on_finding` is set, findings count as a
 /// failure.
 pub(crate) fn of_hunt(content: &Content, summary: &Summary, fail_on_finding: bool) -> ExitCode {
-    let is_partial = content.is_partial()
-        || summary.has_unusable_detections()
-        || summary.unread.iter().any(Unread::is_damage);
     ExitCode::from(if fail_on_finding && summary.findings > 0 {
         FOUND
-    } else if summary.is_all_unreadable() {
+    } else {
+        of_reading(content.is_partial() || summary.has_unusable_detections(), &summary.unread)
+    })
+}
+
+/// Returns the status of a run whose input was read so far as `unread` does not say otherwise.
+fn of_reading(is_partial: bool, unread: &[Unread]) -> u8 {
+    if unread.iter().any(Unread::is_all) {
         FAILED
-    } else if is_partial {
+    } else if is_partial || unread.iter().any(Unread::is_damage) {
         PARTIAL
     } else {
         0
-    })
+    }
 }

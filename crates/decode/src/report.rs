@@ -31,6 +31,8 @@ pub enum DamageKind {
     /// A part of an archive cannot be read: it is encrypted, uses an unknown method, or is too
     /// large for memory.
     UnreadableEntry,
+    /// The file is an archive, or compressed, in a format that is not read.
+    UnknownArchive,
 }
 
 /// One damaged part of the input; it costs only the event that contains it.

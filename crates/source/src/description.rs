@@ -67,7 +67,7 @@ impl ScanDescription {
                 })?),
                 None => Place::Named,
             };
-            Ok(LogFile { place, name: file.name, size: file.size })
+            Ok(LogFile { place, name: file.name, size: file.size, is_named: false })
         };
         let files = self.files.into_iter().map(file).collect::<Result<_>>()?;
         let options = ReadOptions {

@@ -24,6 +24,8 @@ pub struct LogFile {
     pub name: Arc<str>,
     /// The size of the file in bytes.
     pub size: u64,
+    /// Whether the user named this very file, not a folder or a pattern that it was found by.
+    pub is_named: bool,
 }
 
 /// The location of a file. Since there may be millions of files, a path that equals the name is not
@@ -155,6 +157,7 @@ impl<'a> Inputs<'a> {
                     place: Place::Pipe(Pipe::of(reader)),
                     name: "-".into(),
                     size: 0,
+                    is_named: true,
                 }));
             } else if let Some((bucket, key)) = split_name(name) {
                 inputs.add_objects(name, bucket, key);
@@ -165,14 +168,16 @@ impl<'a> Inputs<'a> {
         inputs
     }
 
-    fn add_objects(&mut self, name: &str, bucket: &str, key: &str) {
+    fn add_objects(&mut self, given: &str, bucket: &str, key: &str) {
         let bucket = match self.buckets.get(bucket) {
             Ok(bucket) => bucket,
-            Err(failure) => return self.problems.push(InputProblem::new(name, failure)),
+            Err(failure) => return self.problems.push(InputProblem::new(given, failure)),
         };
         let listing = bucket.list(key, self.wanted);
         for (key, size) in listing.objects {
-            self.take(Place::Object(bucket.clone()), bucket.name_of(&key), size);
+            let name = bucket.name_of(&key);
+            let is_named = name == given;
+            self.take(Place::Object(bucket.clone()), name, size, is_named);
         }
         for (reason, folders) in listing.passed {
             self.skips.add_folders(reason, folders);
@@ -185,7 +190,7 @@ impl<'a> Inputs<'a> {
     fn add(&mut self, name: &str) {
         let path = Path::new(name);
         match path.metadata() {
-            Ok(metadata) => self.add_found(path, &metadata),
+            Ok(metadata) => self.add_found(path, &metadata, true),
             Err(_) if name.contains(['*', '?', '[']) => self.add_pattern(name),
             Err(error) => self.problems.push(InputProblem::new(name, error)),
         }
@@ -201,7 +206,7 @@ impl<'a> Inputs<'a> {
             found = true;
             match path {
                 Ok(path) => match path.metadata() {
-                    Ok(metadata) => self.add_found(&path, &metadata),
+                    Ok(metadata) => self.add_found(&path, &metadata, false),
                     Err(error) => self.problem(&path, error),
                 },
                 Err(error) => self.problem(error.path(), &error),
@@ -212,16 +217,16 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// Adds a path that the user named. A named path may be a pipe; in folders, only regular files
-    /// are added.
-    fn add_found(&mut self, path: &Path, metadata: &Metadata) {
+    /// Adds a path that the user named, or that a pattern matches. It may be a pipe; in folders, only
+    /// regular files are added.
+    fn add_found(&mut self, path: &Path, metadata: &Metadata, is_named: bool) {
         if metadata.is_dir() {
             self.walk(path);
         } else if metadata.is_file() {
-            self.push(path, metadata.len());
+            self.push(path, metadata.len(), is_named);
         } else {
             let name = path.display().to_string();
-            self.take(Place::Pipe(Pipe::at(path)), name, 0);
+            self.take(Place::Pipe(Pipe::at(path)), name, 0, is_named);
         }
     }
 
@@ -232,7 +237,7 @@ impl<'a> Inputs<'a> {
             }
             match entry {
                 Ok(entry) if entry.file_type().is_file() => match entry.metadata() {
-                    Ok(metadata) => self.push(entry.path(), metadata.len()),
+                    Ok(metadata) => self.push(entry.path(), metadata.len(), false),
                     Err(error) => self.problem(entry.path(), error),
                 },
                 Ok(_) => {}
@@ -244,17 +249,19 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    fn push(&mut self, path: &Path, size: u64) {
+    fn push(&mut self, path: &Path, size: u64, is_named: bool) {
         match path.to_str() {
-            Some(name) => self.take(Place::Named, name.to_owned(), size),
-            None => self.take(Place::Disk(path.into()), path.display().to_string(), size),
+            Some(name) => self.take(Place::Named, name.to_owned(), size, is_named),
+            None => {
+                self.take(Place::Disk(path.into()), path.display().to_string(), size, is_named);
+            }
         }
     }
 
-    fn take(&mut self, place: Place, name: String, size: u64) {
+    fn take(&mut self, place: Place, name: String, size: u64, is_named: bool) {
         match self.wanted.rules_out(&name) {
             Some(reason) => self.skips.add_file(reason, size),
-            None => self.files.push(LogFile { place, name: name.into(), size }),
+            None => self.files.push(LogFile { place, name: name.into(), size, is_named }),
         }
     }
 

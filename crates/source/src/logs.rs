@@ -107,6 +107,8 @@ pub struct ReadReport {
 pub struct FileProblem {
     /// The name of the file.
     pub name: Arc<str>,
+    /// Whether the user named this very file.
+    pub is_named: bool,
     /// The damage and the counts of the file.
     pub report: FileReport,
 }
@@ -305,6 +307,20 @@ impl Logs {
         reports.values_left_out.insert(index);
     }
 
+    /// Returns the size in bytes of all files together; `None` if one of them is not a regular file on
+    /// disk, which can be read again at little cost.
+    #[must_use]
+    pub fn bytes_on_disk(&self) -> Option<u64> {
+        self.files.iter().map(|file| file.path().map(|_| file.size)).sum()
+    }
+
+    /// Returns true if files were read, none was left out, and no event was in them.
+    #[must_use]
+    pub fn hold_nothing(&self) -> bool {
+        let read = self.report();
+        read.files > 0 && read.total.events == 0 && read.skips.is_empty()
+    }
+
     /// Returns the totals and problems of all reads so far.
     #[must_use]
     pub fn report(&self) -> ReadReport {
@@ -323,8 +339,9 @@ impl Logs {
         read.values_left_out =
             reports.values_left_out.iter().map(|index| self.files[*index].name.clone()).collect();
         for (index, report) in &reports.problems {
-            let name = self.files[*index].name.clone();
-            read.problems.push(FileProblem { name, report: report.clone() });
+            let LogFile { name, is_named, .. } = &self.files[*index];
+            let (name, is_named) = (name.clone(), *is_named);
+            read.problems.push(FileProblem { name, is_named, report: report.clone() });
         }
         read
     }

@@ -102,6 +102,7 @@ async fn run(
     if depends_on_newest {
         (clock, newest_cost) = at_newest_event(clock, time, &logs).await?;
     }
+    clock.check_range()?;
     let bytes = logs.files().iter().map(|file| file.size).sum();
     tell(sink, HuntEvent::Listed { files: logs.files().len() as u64, bytes }).await?;
 

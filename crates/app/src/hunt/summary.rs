@@ -241,7 +241,7 @@ impl Summary {
     /// Returns the number of inputs that are damaged or could not be opened.
     #[must_use]
     pub fn damaged(&self) -> usize {
-        self.unread_as(&[UnreadKind::NotFound, UnreadKind::Damaged])
+        self.unread_as(&[UnreadKind::NotFound, UnreadKind::Damaged, UnreadKind::NoLog])
     }
 
     /// Returns the number of files that are not logs.
@@ -252,12 +252,6 @@ impl Summary {
 
     fn unread_as(&self, kinds: &[UnreadKind]) -> usize {
         self.unread.iter().filter(|unread| kinds.contains(&unread.kind)).count()
-    }
-
-    /// Returns true if the hunt had input files and none of them could be read.
-    #[must_use]
-    pub fn is_all_unreadable(&self) -> bool {
-        self.events == 0 && self.files > 0 && self.damaged() as u64 >= self.files
     }
 }
 

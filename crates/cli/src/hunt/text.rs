@@ -217,8 +217,13 @@ fn headline(text: &mut String, summary: &Summary) {
             plural(count, "finding"),
             plural(ran as u64, "detection")
         );
+    } else if summary.events == 0 && !summary.skipped_by_path.is_empty() {
+        let _ = writeln!(text, "No findings: no file is of the time, account or region looked for");
     } else if summary.events == 0 {
-        let _ = writeln!(text, "No findings: the logs hold no events");
+        let _ = writeln!(
+            text,
+            "No findings, because no event was read: nothing can be said about these logs"
+        );
     } else {
         let looked = summary.with(|status| *status == Status::Clean).len();
         let _ = writeln!(

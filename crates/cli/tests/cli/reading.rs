@@ -38,6 +38,68 @@ fn values_that_are_left_out() {
     }
 }
 
+/// Nothing that was not read looks like logs in which nothing was found.
+#[test]
+fn what_is_no_log_is_never_an_all_clear() {
+    let fixture = Fixture::new();
+    let mut tar = vec![b'a'; 1024];
+    tar[257..262].copy_from_slice(b"ustar");
+    std::fs::write(fixture.path("logs.tar"), &tar).unwrap();
+    fixture.write("notes.txt", "no log\n");
+    fixture.write("folder/notes.txt", "no log\n");
+    fixture.write("none.json", "{\"Records\":[]}");
+    let nothing = "error: logs: no event was read";
+    for (logs, status, message) in [
+        (&["logs.tar"][..], 2, "logs.tar: byte 0: nothing was read: this is a tar archive"),
+        (&["logs", "logs.tar"], 1, "logs.tar: byte 0: nothing was read: this is a tar archive"),
+        (&["notes.txt"], 2, "error: notes.txt: holds no JSON"),
+        (&["logs", "notes.txt"], 1, "error: notes.txt: holds no JSON"),
+        (&["folder"], 2, "note: folder/notes.txt: holds no JSON, skipped"),
+        (&["logs", "folder"], 0, "note: folder/notes.txt: holds no JSON, skipped"),
+        (&["none.json"], 2, nothing),
+        (&["-"], 2, nothing),
+    ] {
+        for command in [&["hunt"][..], &["search", "* | stats count"]] {
+            let run = fixture.run(&[command, logs].concat());
+            assert_eq!(run.status, status, "{command:?} {logs:?} {}", run.err);
+            assert!(run.err.contains(message), "{command:?} {logs:?} {}", run.err);
+            assert_eq!(run.err.contains(nothing), status == 2, "{command:?} {logs:?} {}", run.err);
+        }
+    }
+    for (range, status) in [(["2026-03-18", "2026-03-19"], 0), (["2026-03-19", "2026-03-18"], 2)] {
+        for command in [&["hunt"][..], &["search", "*"]] {
+            let range = ["logs", "--earliest", range[0], "--latest", range[1]];
+            let run = fixture.run(&[command, &range].concat());
+            assert_eq!(run.status, status, "{command:?} {range:?} {}", run.err);
+        }
+    }
+}
+
+/// A search without rows, or without values in a column, says which field no event has.
+#[test]
+fn a_field_that_no_event_has_is_named() {
+    let fixture = Fixture::new();
+    for (search, notes) in [
+        (
+            "eventname=*",
+            &["no rows; ", "no event has the field `eventname`; did you mean `eventName`?"][..],
+        ),
+        ("* | stats count by nosuch", &["no rows; ", "no event has the field `nosuch`"]),
+        ("* | table eventName nosuch", &["no event has the field `nosuch`"]),
+        ("eventName=NoSuchEvent", &["no rows; "]),
+        ("* | stats count by eventName", &[]),
+    ] {
+        let run = fixture.run(&["search", search, "logs"]);
+        let said: Vec<&str> =
+            run.err.lines().filter(|line| line.starts_with("note: no ")).collect();
+        assert_eq!((run.status, said.len()), (0, notes.len()), "{search} {}", run.err);
+        assert!(
+            said.iter().zip(notes).all(|(said, note)| said.contains(note)),
+            "{search} {said:?}"
+        );
+    }
+}
+
 /// Input that can be read only once is read once, however many searches need its events.
 #[cfg(unix)]
 #[test]

@@ -20,6 +20,8 @@ pub struct Facts {
     /// The values with which leading searches compare `index`, `sourcetype` and `eventName`, by
     /// field, in lower case and with wildcards as written. Comparisons under a `NOT` are omitted.
     pub names: BTreeMap<String, BTreeSet<String>>,
+    /// The fields that leading searches compare.
+    pub fields: BTreeSet<String>,
     /// The time bounds of leading searches, which override the time range of the run.
     pub times: Vec<OwnTime>,
     /// The parts, as written in SPL, that make the result depend on the current time.
@@ -73,6 +75,7 @@ pub(crate) enum Role {
 impl Default for Facts {
     fn default() -> Self {
         Self {
+            fields: BTreeSet::new(),
             names: BTreeMap::new(),
             times: Vec::new(),
             present: BTreeSet::new(),
@@ -131,10 +134,14 @@ impl Facts {
         if position == Position::Leading {
             self.names_of(expression);
         }
-        expression.walk(&mut |part| {
-            if let SearchExpr::Subsearch(pipeline) = part {
-                self.nested(pipeline, Role::Expression(position));
+        expression.walk(&mut |part| match part {
+            SearchExpr::Subsearch(pipeline) => self.nested(pipeline, Role::Expression(position)),
+            SearchExpr::Compare { field, .. } | SearchExpr::In { field, .. }
+                if position == Position::Leading =>
+            {
+                self.fields.insert(field.value.clone());
             }
+            _ => {}
         });
     }
 
