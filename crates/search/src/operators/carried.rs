@@ -119,3 +119,31 @@ impl<'de> Deserialize<'de> for CarriedRows {
         Self::new(rows).map_err(de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+
+    use super::*;
+    use crate::rows::state::{of_state, state_of};
+
+    fn carried(values: [Value<'static>; 2]) -> CarriedRows {
+        let records = values.map(|value| IndexMap::from([("a".to_owned(), value)]));
+        let rows = Rows::from_records(&records);
+        CarriedRows::new(KeptRows::of(rows, &RuntimeEnv::default()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn rows_travel_and_are_compared_by_their_content() {
+        let rows = carried([Value::text("1"), Value::text("2")]);
+        let read: CarriedRows = of_state(&state_of(&rows)).unwrap();
+        assert_eq!(read.identity(), rows.identity());
+        for other in [
+            [Value::text("2"), Value::text("1")],
+            [Value::text("1"), Value::Null],
+            [Value::Number(1.0), Value::Number(2.0)],
+        ] {
+            assert_ne!(carried(other.clone()).identity(), rows.identity(), "{other:?}");
+        }
+    }
+}

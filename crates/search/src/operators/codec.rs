@@ -12,7 +12,7 @@ use super::{
     Append, Compact, CountRows, Derive, Expand, Operator, Ordered, Pack, RangeBins, RowFunction,
     Select, SerialNumbers, Summarize, Summary, Unpack, compute,
 };
-use crate::rows::state::state_of;
+use crate::rows::state::{of_state, state_of};
 
 /// Builds an operator from its [`Operator::state`] and its [`Operator::expressions`].
 type ReadOperator = fn(&str, Vec<Arc<dyn PhysicalExpr>>) -> serde_json::Result<Arc<dyn Operator>>;
@@ -32,7 +32,7 @@ impl Codec {
     where
         T: Operator + DeserializeOwned + 'static,
     {
-        Self { name, read: |state, _| Ok(Arc::new(serde_json::from_str::<T>(state)?)) }
+        Self { name, read: |state, _| Ok(Arc::new(of_state::<T>(state)?)) }
     }
 
     /// Returns the codec of [`Derive`] with a function whose state is its serialized JSON.
@@ -43,7 +43,7 @@ impl Codec {
         Self {
             name,
             read: |state, _| {
-                let derived: Derived<T> = serde_json::from_str(state)?;
+                let derived: Derived<T> = of_state(state)?;
                 let Derived { inputs, outputs, function } = derived;
                 Ok(Arc::new(Derive { inputs, outputs, function: Arc::new(function) }))
             },
@@ -58,7 +58,7 @@ impl Codec {
         Self {
             name,
             read: |state, _| {
-                let summary = Arc::new(serde_json::from_str::<T>(state)?);
+                let summary = Arc::new(of_state::<T>(state)?);
                 Ok(Arc::new(Summarize { summary }))
             },
         }

@@ -23,7 +23,7 @@ use super::node::schema_of_fields;
 use super::parts::InParts;
 use super::{Codec, Operator, OperatorExec, Running, gather};
 use crate::rows::cut;
-use crate::rows::state::state_of;
+use crate::rows::state::{of_state, state_of};
 
 /// The source of an output column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Hash, Serialize, Deserialize)]
@@ -146,7 +146,7 @@ struct Compute {
 pub(super) const CODEC: Codec = Codec {
     name: "compute",
     read: |state, expressions| {
-        let compute: Compute = serde_json::from_str(state)?;
+        let compute: Compute = of_state(state)?;
         Ok(Arc::new(Compute { expressions, ..compute }))
     },
 };

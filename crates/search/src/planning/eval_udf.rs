@@ -273,6 +273,15 @@ mod tests {
     }
 
     #[test]
+    fn deep_expressions_travel() {
+        let text = ["n"; 50].join(" + ");
+        let Expr::ScalarFunction(call) = into_expr(compile(&text, TimeZone::UTC)) else { panic!() };
+        let codec = FunctionCodec::of::<EvalUdf>(NAME);
+        let state = (codec.write)(call.func.inner().as_ref()).unwrap();
+        assert_eq!((codec.read)(&state).unwrap(), *call.func);
+    }
+
+    #[test]
     fn equal_expressions_are_equal_functions() {
         let call = |text: &str| into_expr(compile(text, TimeZone::UTC));
         assert_eq!(call("n + 1"), call("n + 1"));

@@ -3,8 +3,8 @@
 use std::any::Any;
 
 use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl, Signature, Volatility};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Returns a function's state as JSON text.
 ///
@@ -13,6 +13,20 @@ use serde::de::DeserializeOwned;
 #[must_use]
 pub(crate) fn state_of<T: Serialize>(data: &T) -> String {
     serde_json::to_string(data).expect("states are data whose maps have texts as keys")
+}
+
+/// Reads back what [`state_of`] wrote.
+///
+/// # Errors
+/// Fails if the text is not the state of a `T`.
+pub(crate) fn of_state<T: DeserializeOwned>(state: &str) -> serde_json::Result<T> {
+    let mut json = serde_json::Deserializer::from_str(state);
+    // One level of an expression is several levels of JSON, so an expression within the parser's
+    // limit can exceed the default limit of JSON.
+    json.disable_recursion_limit();
+    let data = T::deserialize(&mut json)?;
+    json.end()?;
+    Ok(data)
 }
 
 /// Serializes and deserializes one scalar function.
@@ -36,7 +50,7 @@ impl FunctionCodec {
         Self {
             name,
             write: |function| function.downcast_ref::<T>().map(state_of),
-            read: |state| serde_json::from_str::<T>(state).map(ScalarUDF::new_from_impl),
+            read: |state| of_state::<T>(state).map(ScalarUDF::new_from_impl),
         }
     }
 }
