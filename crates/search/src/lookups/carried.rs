@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,26 +13,30 @@ use crate::context::LookupTable;
 #[serde(from = "Arc<LookupTable>", into = "Arc<LookupTable>")]
 pub(crate) struct CarriedTable {
     table: Arc<LookupTable>,
-    /// The table's [`LookupTable::fingerprint`], used to compare tables.
-    fingerprint: u64,
+    /// The table's [`LookupTable::fingerprint`], computed when it is first needed, because it reads
+    /// the whole table.
+    fingerprint: OnceLock<u64>,
 }
 
 impl CarriedTable {
     /// Returns a short text that is equal for equal tables.
     pub(crate) fn identity(&self) -> String {
-        format!("{} rows {:016x}", self.table.rows.len(), self.fingerprint)
+        format!("{} rows {:016x}", self.table.rows.len(), self.fingerprint())
     }
 
     /// Returns the table.
     pub(crate) fn table(&self) -> &Arc<LookupTable> {
         &self.table
     }
+
+    fn fingerprint(&self) -> u64 {
+        *self.fingerprint.get_or_init(|| self.table.fingerprint())
+    }
 }
 
 impl From<Arc<LookupTable>> for CarriedTable {
     fn from(table: Arc<LookupTable>) -> Self {
-        let fingerprint = table.fingerprint();
-        Self { table, fingerprint }
+        Self { table, fingerprint: OnceLock::new() }
     }
 }
 
@@ -52,7 +56,7 @@ impl Deref for CarriedTable {
 
 impl PartialEq for CarriedTable {
     fn eq(&self, other: &Self) -> bool {
-        self.fingerprint == other.fingerprint
+        Arc::ptr_eq(&self.table, &other.table) || self.fingerprint() == other.fingerprint()
     }
 }
 
@@ -60,6 +64,32 @@ impl Eq for CarriedTable {}
 
 impl Hash for CarriedTable {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        self.fingerprint.hash(hasher);
+        // Equal tables have equal columns, and hashing the cells takes long.
+        (&self.table.columns, self.table.rows.len()).hash(hasher);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn carried(cell: &str, case_sensitive: bool) -> CarriedTable {
+        CarriedTable::from(Arc::new(LookupTable {
+            columns: vec!["a".to_owned()],
+            rows: vec![vec![cell.to_owned()]],
+            case_sensitive,
+            ..LookupTable::default()
+        }))
+    }
+
+    #[test]
+    fn tables_are_compared_by_their_content() {
+        let table = carried("x", true);
+        assert_eq!(table, carried("x", true));
+        assert_eq!(table.identity(), carried("x", true).identity());
+        for other in [carried("y", true), carried("x", false)] {
+            assert_ne!(table, other);
+            assert_ne!(table.identity(), other.identity());
+        }
     }
 }

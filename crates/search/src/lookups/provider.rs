@@ -40,16 +40,20 @@ impl Lookups {
 
     /// Returns the tables that an expression names; missing or unreadable tables are skipped.
     pub(crate) fn named_in(expression: &EvalExpr, context: &SearchContext) -> Self {
-        let mut names = Vec::new();
-        named(expression, &mut names);
-        let mut tables = BTreeMap::new();
-        for name in names {
-            let name = Spanned::new(name.to_owned(), Span::default());
-            let Some(table) = find(&name, context).ok().and_then(|found| found.table) else {
-                continue;
-            };
-            tables.insert(name.value, CarriedTable::from(table));
-        }
+        let mut tables: BTreeMap<String, CarriedTable> = BTreeMap::new();
+        expression.walk(&mut |part| {
+            // The name of the table is always a literal.
+            if let EvalNode::Call { name, arguments } = &part.node
+                && name.value == "lookup"
+                && let Some(EvalExpr { node: EvalNode::Text(table), .. }) = arguments.first()
+                && !tables.contains_key(table)
+            {
+                let name = Spanned::new(table.clone(), Span::default());
+                if let Some(table) = find(&name, context).ok().and_then(|found| found.table) {
+                    tables.insert(name.value, CarriedTable::from(table));
+                }
+            }
+        });
         Self::new(tables)
     }
 
@@ -76,31 +80,6 @@ impl Lookups {
             .map(|column| table.columns.iter().position(|known| known == column))
             .collect::<Option<Vec<usize>>>()?;
         Some(Index::new(table.table().clone(), places))
-    }
-}
-
-/// Adds the table names in calls of `lookup()`, which are literals.
-fn named<'a>(expression: &'a EvalExpr, names: &mut Vec<&'a str>) {
-    match &expression.node {
-        EvalNode::Number(_) | EvalNode::Text(_) | EvalNode::Field(_) | EvalNode::Subsearch(_) => {}
-        EvalNode::Call { name, arguments } => {
-            if name.value == "lookup"
-                && let Some(EvalExpr { node: EvalNode::Text(table), .. }) = arguments.first()
-                && !names.contains(&table.as_str())
-            {
-                names.push(table);
-            }
-            arguments.iter().for_each(|argument| named(argument, names));
-        }
-        EvalNode::Unary(_, inner) => named(inner, names),
-        EvalNode::Binary(_, left, right) => {
-            named(left, names);
-            named(right, names);
-        }
-        EvalNode::In(left, members) => {
-            named(left, names);
-            members.iter().for_each(|member| named(member, names));
-        }
     }
 }
 
