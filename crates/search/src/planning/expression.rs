@@ -85,6 +85,16 @@ impl Hash for ExpressionState {
 #[serde(try_from = "ExpressionState", into = "ExpressionState")]
 pub(crate) struct CarriedExpression(Arc<Expression>);
 
+impl CarriedExpression {
+    /// Returns a short text for comparing plans, with identities in place of lookup tables.
+    pub(crate) fn identity(&self) -> String {
+        let ExpressionState { tree, fields, now, zone, lookups } = ExpressionState::of(self);
+        let lookups: BTreeMap<&String, String> =
+            lookups.iter().map(|(name, table)| (name, table.identity())).collect();
+        format!("{tree:?} {fields:?} {now:?} {zone} {lookups:?}")
+    }
+}
+
 impl From<Expression> for CarriedExpression {
     fn from(expression: Expression) -> Self {
         Self(Arc::new(expression))

@@ -127,7 +127,8 @@ impl Operator for Join {
     }
 
     fn identity(&self) -> String {
-        format!("{:?} {:?} {}", self.keys, self.matching, self.rows.identity())
+        let Self { rows, keys, matching, times } = self;
+        format!("{keys:?} {matching:?} {times:?} {}", rows.identity())
     }
 
     fn output(&self, input: &[Field]) -> Vec<Field> {

@@ -79,6 +79,17 @@ impl Operator for StreamStatistics {
         state_of(self)
     }
 
+    fn identity(&self) -> String {
+        let Self { aggregates, by, window, with_current, resets } = self;
+        let identity = |reset: &Option<CarriedExpression>| {
+            reset.as_ref().map(CarriedExpression::identity).unwrap_or_default()
+        };
+        let (before, after) = (identity(&resets.before), identity(&resets.after));
+        let aggregates = state_of(&(aggregates, by));
+        let on_change = resets.on_change;
+        format!("{aggregates} {window:?} {with_current} {on_change} {before:?} {after:?}")
+    }
+
     fn output(&self, input: &[Field]) -> Vec<Field> {
         gather::fields_with(input, &output_fields(&self.aggregates))
     }
