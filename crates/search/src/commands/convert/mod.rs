@@ -208,10 +208,7 @@ impl Command for Convert {
                         .collect();
                     plan.with_columns(columns).map_err(|error| stage.refused(error))?
                 }
-                None => plan.operator(Arc::new(ConvertColumns {
-                    pairs,
-                    conversions: &functions::AUTOMATIC,
-                })),
+                None => plan.operator(Arc::new(ConvertColumns { pairs })),
             };
         }
         Ok(plan)

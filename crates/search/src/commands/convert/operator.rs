@@ -16,23 +16,15 @@ use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 use crate::rows::state::state_of;
 
 /// Converts a text to a number, or returns `None` if the conversion does not fit.
-pub(super) type ConvertText = fn(&str) -> Option<f64>;
+type ConvertText = fn(&str) -> Option<f64>;
 
-/// Converts columns to numbers with the first conversion that fits all values of the column.
+/// Converts columns to numbers with the first of `AUTOMATIC` that fits all values of the column.
 ///
 /// A column that no conversion fits keeps its values.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ConvertColumns {
     /// Pairs of an input column and the column that gets the result.
     pub(super) pairs: Vec<(String, String)>,
-    /// The conversions, in the order in which they are tried. Function pointers cannot be
-    /// serialized, so a deserialized operator gets the automatic ones.
-    #[serde(skip, default = "automatic")]
-    pub(super) conversions: &'static [ConvertText],
-}
-
-fn automatic() -> &'static [ConvertText] {
-    &AUTOMATIC
 }
 
 impl Operator for ConvertColumns {
@@ -74,7 +66,7 @@ impl Operator for ConvertColumns {
 impl ConvertColumns {
     fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
         // First pass: drop from each column's list the conversions that fail on a value.
-        let mut fitting = vec![self.conversions.to_vec(); self.pairs.len()];
+        let mut fitting = vec![AUTOMATIC.to_vec(); self.pairs.len()];
         for batch in rows.replay()? {
             let batch = batch?;
             let schema = batch.schema();
