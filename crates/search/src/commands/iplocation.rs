@@ -201,11 +201,13 @@ mod tests {
     use super::*;
 
     #[derive(Debug)]
-    struct OneCity;
+    struct OneCity {
+        build: &'static str,
+    }
 
     impl GeoDatabase for OneCity {
         fn build(&self) -> String {
-            "one city".to_owned()
+            self.build.to_owned()
         }
 
         fn locate(&self, address: &str, all: bool, language: &str) -> Vec<(&'static str, String)> {
@@ -218,11 +220,9 @@ mod tests {
         }
     }
 
-    fn located(
-        address: &'static str,
-        geo: Option<Arc<dyn GeoDatabase>>,
-    ) -> Option<[Value<'static>; 8]> {
+    fn located(address: &'static str, build: Option<&'static str>) -> Option<[Value<'static>; 8]> {
         let context = crate::testing::context(Vec::new(), 1 << 20);
+        let geo = build.map(|build| Arc::new(OneCity { build }) as Arc<dyn GeoDatabase>);
         let surroundings = Surroundings { lookups: context.lookups.clone(), geo };
         let task = surroundings.around(TaskContext::default());
         let (database, language) = ("one city".to_owned(), "de".to_owned());
@@ -241,7 +241,7 @@ mod tests {
             (" 192.0.2.1", Value::text("City in de"), Value::text("UTC")),
             ("10.0.0.1", Value::text("old"), Value::Null),
         ] {
-            let outputs = located(address, Some(Arc::new(OneCity))).unwrap();
+            let outputs = located(address, Some("one city")).unwrap();
             assert_eq!((&outputs[0], &outputs[7]), (&city, &zone), "{address}");
             assert!(outputs[1..7].iter().all(Value::is_null), "{address}");
         }
@@ -249,6 +249,8 @@ mod tests {
 
     #[test]
     fn without_its_database_a_plan_does_not_run() {
-        assert!(located("192.0.2.1", None).is_none());
+        for build in [None, Some("another build")] {
+            assert!(located("192.0.2.1", build).is_none(), "{build:?}");
+        }
     }
 }
