@@ -28,7 +28,7 @@ pub(crate) fn task_context(session: &SessionContext, plan: &Arc<dyn ExecutionPla
         memory.name_statistics(statistics);
     }
     if rows == BATCH_ROWS {
-        return TaskContext::from(&session.state());
+        return TaskContext::from(session);
     }
     let mut state = session.state();
     *state.config_mut() = session.copied_config().with_batch_size(rows);
