@@ -20,12 +20,16 @@ pub fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S:
 /// Fails at anything but the text of a number.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-    text.parse().map_err(|_| D::Error::custom(format!("`{text}` is no number")))
+    parsed(&text)
+}
+
+fn parsed<E: Error>(text: &str) -> Result<f64, E> {
+    text.parse().map_err(|_| E::custom(format!("`{text}` is no number")))
 }
 
 /// Numbers that may be absent.
 pub mod option {
-    use super::{Deserialize, Deserializer, Error, Serializer};
+    use super::{Deserialize, Deserializer, Serializer};
 
     /// Writes a number, or null.
     ///
@@ -49,9 +53,6 @@ pub mod option {
         deserializer: D,
     ) -> Result<Option<f64>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
-        let parse = |text: String| {
-            text.parse().map_err(|_| D::Error::custom(format!("`{text}` is no number")))
-        };
-        text.map(parse).transpose()
+        text.map(|text| super::parsed(&text)).transpose()
     }
 }
