@@ -3,8 +3,8 @@
 use std::any::Any;
 
 use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 /// Returns a function's state as JSON text.
 ///
