@@ -82,9 +82,10 @@ pub fn session_of(memory: Arc<SearchMemory>) -> Result<SessionContext, DataFusio
         .with_target_partitions(1)
         .with_batch_size(BATCH_ROWS)
         .with_sort_spill_reservation_bytes(merge_memory(memory.limit()))
-        // Batches sorted in place are concatenated, and the results are slices of the whole. The
-        // memory pool counts the whole for each slice, so only small inputs are sorted in place.
-        .with_sort_in_place_threshold_bytes((memory.limit() / 256).min(1 << 20))
+        // Batches are sorted one by one and merged. Sorted together, they become several batches
+        // that share their text buffers. The memory pool counts these buffers for each batch, so
+        // rows that just fitted into memory would need several times as much after sorting.
+        .with_sort_in_place_threshold_bytes(0)
         .with_information_schema(false);
     // One pass is enough, because no rule depends on the result of a later one.
     config.options_mut().optimizer.max_passes = 1;

@@ -129,6 +129,26 @@ async fn little_memory_gives_the_same_rows() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// Sorts that fit in memory just so: their rows must not need more once they are sorted.
+#[tokio::test]
+async fn sorts_near_their_share_of_the_limit_give_the_same_rows() {
+    let rows = "| makeresults count=150000 | streamstats count as n \
+        | eval s=\"in/tiny/\".(n%1000).\"/\".n.\".json\"";
+    let mut found = Vec::new();
+    for search in ["fields s | stats count by s | stats count", "sort 0 - n | fields n"] {
+        let search = format!("{rows} | {search}");
+        let want = outcome(&search, 1 << 40).await;
+        assert!(want.is_ok(), "{want:?}");
+        for limit in [56, 72, 96] {
+            let got = outcome(&search, limit << 20).await;
+            if got != want {
+                found.push(format!("{limit} MiB: {search}: {got:?} instead of {want:?}"));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 #[tokio::test]
 async fn the_promised_limits_give_the_same_rows() {
     if std::env::var_os("SPILLTRAIL_MEMORY_MATRIX").is_none() {
