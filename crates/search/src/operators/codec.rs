@@ -10,7 +10,7 @@ use spilltrail_event::Field;
 
 use super::{
     Append, Compact, CountRows, Derive, Expand, Operator, Ordered, Pack, RangeBins, RowFunction,
-    Select, SerialNumbers, Summarize, Summary, Unpack, compute,
+    Select, SerialNumbers, Summarize, Summary, Unpack, compute, leading,
 };
 use crate::rows::state::{of_state, state_of};
 
@@ -74,12 +74,13 @@ struct Derived<T> {
 }
 
 /// The codecs of the operators that belong to no single command.
-pub(crate) static SHARED: [Codec; 11] = [
+pub(crate) static SHARED: [Codec; 12] = [
     Codec::operator::<Append>("append"),
     Codec::operator::<Compact>("compact"),
     compute::CODEC,
     Codec::operator::<CountRows>("count_rows"),
     Codec::operator::<Expand>("expand"),
+    leading::CODEC,
     Codec::operator::<Ordered>("ordered"),
     Codec::operator::<Pack>("pack"),
     Codec::operator::<RangeBins>("range_bins"),

@@ -15,6 +15,7 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 
+use crate::operators::{Leading, OperatorExec};
 use crate::rows::cut::BATCH_BYTES;
 
 type Rule = Arc<dyn OptimizerRule + Send + Sync>;
@@ -117,8 +118,8 @@ impl PhysicalOptimizerRule for FilterAtOnce {
 /// Makes sorts that keep many rows spill.
 ///
 /// A sort with a limit keeps its first rows on a heap, with all of every batch that one of them is
-/// from, and cannot spill. Above a number of rows it is therefore a sort of all rows, which spills,
-/// followed by the limit.
+/// from, and cannot spill. Above a number of rows it is therefore a sort without a limit, which
+/// spills, between [`Leading`], which drops most of the rows, and the limit.
 #[derive(Debug)]
 pub(crate) struct SpillingSorts {
     /// The most rows that a sort may keep on a heap.
@@ -143,7 +144,10 @@ impl PhysicalOptimizerRule for SpillingSorts {
             let fetch = sort.and_then(ExecutionPlan::fetch).filter(|fetch| *fetch > self.most);
             Ok(match (sort, fetch) {
                 (Some(sort), Some(fetch)) => {
-                    let all = Arc::new(sort.with_fetch(None));
+                    let (input, schema) = (sort.input().clone(), sort.schema());
+                    let leading = Arc::new(Leading::new(sort.expr(), fetch));
+                    let leading = Arc::new(OperatorExec::new(leading, input, schema));
+                    let all = Arc::new(SortExec::new(sort.expr().clone(), leading));
                     Transformed::yes(Arc::new(GlobalLimitExec::new(all, 0, Some(fetch))) as _)
                 }
                 _ => Transformed::no(plan),
