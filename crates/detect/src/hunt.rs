@@ -111,7 +111,7 @@ impl Job {
         &self,
         content: &AnalyzedContent,
         run_id: &str,
-        findings: Sender<Finding>,
+        findings: Sender<Vec<Finding>>,
     ) -> DetectionRun {
         let detection = &content.set.detections[self.place];
         match &self.state {

@@ -22,6 +22,10 @@ use crate::{Status, baseline, serial};
 /// Most findings of one detection; further rows are only counted.
 pub const MAX_FINDINGS: usize = 10_000;
 
+/// Most findings that are sent together. Waking the receiver for each one would cost as much as
+/// making it.
+const FINDINGS_AT_A_TIME: usize = 32;
+
 /// The result of running a detection, apart from its findings. Serialized, it is the object that
 /// `docs/schema/detection-run.schema.json` describes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,15 +83,15 @@ impl DetectionRun {
     }
 }
 
-/// Runs a detection's search and sends one finding for each row, in the order of the rows. Each
-/// finding names the run `run_id`. Sending waits for the receiver. The channel closes after the
-/// last finding, and sending ends early if the receiver is dropped.
+/// Runs a detection's search and sends one finding for each row, a few at a time, in the order of
+/// the rows. Each finding names the run `run_id`. Sending waits for the receiver. The channel closes
+/// after the last finding, and sending ends early if the receiver is dropped.
 pub async fn run(
     detection: &Detection,
     content: &AnalyzedContent,
     context: &SearchContext,
     run_id: &str,
-    findings: Sender<Finding>,
+    findings: Sender<Vec<Finding>>,
 ) -> DetectionRun {
     let analysis = Arc::new(analyze(&detection.search, &context.macros));
     match Planned::new(analysis, context).await {
@@ -128,7 +132,7 @@ impl Planned {
         content: &AnalyzedContent,
         context: &SearchContext,
         run_id: &str,
-        findings: Sender<Finding>,
+        findings: Sender<Vec<Finding>>,
     ) -> DetectionRun {
         let started = Instant::now();
         let found = self.prepared.first_rows(MAX_FINDINGS, context).await;
@@ -174,7 +178,7 @@ impl Planned {
         content: &AnalyzedContent,
         context: &SearchContext,
         result: &mut DetectionRun,
-        findings: &Sender<Finding>,
+        findings: &Sender<Vec<Finding>>,
     ) {
         if result.rows > rows.len() as u64 {
             result.messages.push(Diagnostic::warning(
@@ -204,11 +208,18 @@ impl Planned {
                 break;
             }
             let gathered = gatherer.gather(&rows).await;
-            for ((row, id), events) in rows.into_iter().zip(ids).zip(gathered) {
+            let mut filled = rows.into_iter().zip(ids).zip(gathered).map(|((row, id), events)| {
                 let finding = form.fill(id, row, events, context);
                 result.findings += 1;
                 result.risk_score = result.risk_score.max(finding.risk_score);
-                if findings.send(finding).await.is_err() {
+                finding
+            });
+            loop {
+                let few: Vec<Finding> = filled.by_ref().take(FINDINGS_AT_A_TIME).collect();
+                if few.is_empty() {
+                    break;
+                }
+                if findings.send(few).await.is_err() {
                     return;
                 }
             }

@@ -90,14 +90,14 @@ impl Written {
     fn run_in(&self, context: &SearchContext) -> Ran {
         let (content, detection) = self.load();
         let content = AnalyzedContent::new(Arc::new(content));
-        // The channel holds one finding, so this also tests that a run waits for the receiver.
+        // The channel holds one message, so this also tests that a run waits for the receiver.
         let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
         let (outcome, findings) = block_on(async {
             let running = run(&detection, &content, context, "run-1", sender);
             let receiving = async {
                 let mut findings = Vec::new();
-                while let Some(finding) = receiver.recv().await {
-                    findings.push(finding);
+                while let Some(few) = receiver.recv().await {
+                    findings.extend(few);
                 }
                 findings
             };

@@ -19,8 +19,8 @@ use crate::environment::Environment;
 /// Number of detections per thread that may run ahead of the one whose findings are delivered.
 const AHEAD: usize = 1;
 
-/// Number of findings of one detection that may wait in its channel.
-const WAITING: usize = 16;
+/// Number of messages of one detection that may wait in its channel; each has a few findings.
+const WAITING: usize = 2;
 
 /// One output of a detection.
 pub(super) enum Step {
@@ -34,14 +34,16 @@ pub(super) enum Step {
 /// detections have started but are not delivered yet; it is released with the outcome.
 struct Running {
     place: usize,
-    findings: mpsc::Receiver<Finding>,
+    findings: mpsc::Receiver<Vec<Finding>>,
+    /// Received findings that are not returned yet.
+    received: std::vec::IntoIter<Finding>,
     run: oneshot::Receiver<(DetectionRun, OwnedSemaphorePermit)>,
 }
 
 /// A job that waits for a thread, with the sending ends of its [`Running`].
 struct Queued {
     job: Job,
-    findings: mpsc::Sender<Finding>,
+    findings: mpsc::Sender<Vec<Finding>>,
     run: oneshot::Sender<(DetectionRun, OwnedSemaphorePermit)>,
 }
 
@@ -76,7 +78,8 @@ pub(super) fn run(
     for job in jobs {
         let (findings, found) = mpsc::channel(WAITING);
         let (run, done) = oneshot::channel();
-        running.push_back(Running { place: job.place, findings: found, run: done });
+        let received = Vec::new().into_iter();
+        running.push_back(Running { place: job.place, findings: found, received, run: done });
         queued.push_back(Queued { job, findings, run });
     }
     let cancel = CancellationToken::new();
@@ -122,7 +125,7 @@ impl Queue {
     fn run(
         &self,
         job: &Job,
-        findings: mpsc::Sender<Finding>,
+        findings: mpsc::Sender<Vec<Finding>>,
     ) -> Option<Result<DetectionRun, String>> {
         let started = ThreadTime::now();
         let runtime = match tokio::runtime::Builder::new_current_thread().build() {
@@ -151,9 +154,15 @@ impl Finished {
             return None;
         };
         let place = next.place;
-        if let Some(finding) = next.findings.recv().await {
-            self.running.push_front(next);
-            return Some((place, Step::Finding(Box::new(finding))));
+        loop {
+            if let Some(finding) = next.received.next() {
+                self.running.push_front(next);
+                return Some((place, Step::Finding(Box::new(finding))));
+            }
+            match next.findings.recv().await {
+                Some(findings) => next.received = findings.into_iter(),
+                None => break,
+            }
         }
         let run = match next.run.await {
             Ok((run, _)) => run,
