@@ -1,11 +1,13 @@
 //! Collects the fields of the matching events, for searches that want all fields.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest, StopToken};
 
-use crate::cloudtrail::{Derived, Profile, Values, derived_field, derived_fields};
+use crate::cloudtrail::{Derived, Profile, Values, derived_fields};
 use crate::decoder::{Consumer, Extracted, FileReader, event_of};
 use crate::delivered::WholeRecord;
 use crate::event_view::{
@@ -29,6 +31,12 @@ struct Seen {
     event: u64,
 }
 
+impl Seen {
+    fn again(&mut self, kind: Kind, event: u64) {
+        *self = Self { kind: self.kind.or(kind), event };
+    }
+}
+
 /// Collects the names and kinds of fields, in the order in which they first appear.
 #[derive(Debug)]
 pub struct Discovery {
@@ -39,7 +47,7 @@ pub struct Discovery {
 /// Fields found in a part of the logs.
 #[derive(Debug, Default)]
 pub struct FoundFields {
-    seen: IndexMap<String, Seen>,
+    seen: IndexMap<String, Seen, RandomState>,
     left_out: u64,
 }
 
@@ -52,9 +60,15 @@ impl FoundFields {
     }
 
     fn see(&mut self, name: &str, kind: Kind, event: u64) {
-        if let Some(seen) = self.seen.get_mut(name) {
-            *seen = Seen { kind: seen.kind.or(kind), event };
-        } else if self.seen.len() < MAX_FIELDS {
+        match self.seen.get_mut(name) {
+            Some(seen) => seen.again(kind, event),
+            None => self.add(name, kind, event),
+        }
+    }
+
+    /// Adds a field that has not been seen yet.
+    fn add(&mut self, name: &str, kind: Kind, event: u64) {
+        if self.seen.len() < MAX_FIELDS {
             self.seen.insert(name.to_owned(), Seen { kind, event });
         } else {
             self.left_out += 1;
@@ -136,12 +150,15 @@ struct Collector {
     /// Decides which events match; its request contains no fields.
     extractor: Extractor,
     demand: Demand,
-    profile: Profile,
     /// The values to read from matching events, by format: the time and, for CloudTrail, the inputs
     /// of derived fields.
     sets: [FieldSet; 4],
     /// The derived fields that the demand covers.
     derived: Vec<&'static Derived>,
+    /// The names of all derived fields, which replace members of CloudTrail events.
+    replaced: HashSet<&'static str, RandomState>,
+    /// The names of fields that every event has, whatever its members.
+    builtin: HashSet<&'static str, RandomState>,
     found: FoundFields,
     events: u64,
     slots: Slots,
@@ -170,9 +187,10 @@ impl Collector {
         Self {
             extractor: Extractor::new([request].into(), profile, sourcetype),
             demand: demand.clone(),
-            profile,
             sets,
             derived,
+            replaced: derived_fields(profile).iter().map(|field| field.name).collect(),
+            builtin: BUILTINS.iter().map(|(name, _)| *name).collect(),
             found: FoundFields::default(),
             events: 0,
             slots: Slots::default(),
@@ -219,15 +237,23 @@ impl Collector {
     fn see_members(&mut self, record: &str, format: Format) {
         let is_cloudtrail = format == Format::CloudTrail;
         flatten(record, arrays(format), &mut |name, _| {
-            let is_builtin = BUILTINS.iter().any(|(builtin, _)| *builtin == name);
             // A derived field replaces the member of the same name, even where it has no value.
-            if is_builtin || (is_cloudtrail && derived_field(name, self.profile).is_some()) {
+            if self.builtin.contains(name) || (is_cloudtrail && self.replaced.contains(name)) {
                 return;
             }
-            // If a CloudTrail record repeats a key, only the last value counts.
-            let again = self.found.seen.get(name).is_some_and(|seen| seen.event == self.events);
-            let is_multi = name.contains("{}") || (!is_cloudtrail && again);
-            self.see(name, if is_multi { Kind::Multi } else { Kind::Text });
+            let is_multi = name.contains("{}");
+            let kind = |is_multi| if is_multi { Kind::Multi } else { Kind::Text };
+            match self.found.seen.get_mut(name) {
+                Some(seen) => {
+                    // If a CloudTrail record repeats a key, only the last value counts.
+                    let is_repeated = !is_cloudtrail && seen.event == self.events;
+                    seen.again(kind(is_multi || is_repeated), self.events);
+                }
+                None if self.demand.wants(name) => {
+                    self.found.add(name, kind(is_multi), self.events);
+                }
+                None => {}
+            }
         });
     }
 
