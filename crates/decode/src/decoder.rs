@@ -11,7 +11,7 @@ use crate::dedup::SeenEvents;
 use crate::delivered::{Inflater, Records, WholeRecord, wide};
 use crate::event_view::{EventTime, Origin};
 use crate::extract::{Event, Extraction as Counts, Extractor};
-use crate::inflate::{Input, MakeScratch, Parts, Scratch, for_each_part, in_memory};
+use crate::inflate::{Input, MakeScratch, Parts, Scratch, for_each_part, in_memory, shown};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
 use crate::report::{Damage, FileReport, SkipKind};
@@ -370,7 +370,12 @@ impl Parts for Texts<'_> {
             match splitter.next_item() {
                 Some(Item::Record(event)) => flow = self.file.event(&event, origin),
                 Some(Item::Damage(damage)) => self.damage(name, damage),
-                Some(Item::Skipped(kind)) => self.file.report.skip(kind),
+                Some(Item::Skipped(kind)) => {
+                    self.file.report.skip(kind);
+                    if kind == SkipKind::NotJson && !name.is_empty() {
+                        self.file.report.skip_entry(name);
+                    }
+                }
                 None => break,
             }
         }
@@ -381,7 +386,7 @@ impl Parts for Texts<'_> {
 
     fn damage(&mut self, name: &str, mut damage: Damage) {
         if !name.is_empty() {
-            damage.message = format!("{name}: {}", damage.message);
+            damage.message = format!("{}: {}", shown(name), damage.message);
         }
         self.file.report.damage(damage);
     }

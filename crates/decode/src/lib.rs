@@ -1,6 +1,6 @@
 //! Decodes the bytes of log files into events and Arrow columns.
 //!
-//! The steps are: decompress the file (`inflate`), cut the text into events (`split`), pick the
+//! The steps are: undo compressions and archives (`inflate`), cut the text into events (`split`), pick the
 //! wanted members out of each event (`paths`), derive the fields that Splunk's add-on for AWS gives
 //! it (`cloudtrail`), and collect the fields of the events that match a request (`extract`).
 //! Formats are detected from the content. Damage costs only the event that contains it; it is
@@ -40,6 +40,6 @@ pub use extract::{BATCH_ROWS, Extraction, needed_words};
 pub use inflate::{Input, MAX_HELD_ZIP, MakeScratch, ReadSeek, Scratch};
 pub use peek::holds_rows;
 pub use record::{Format, MAX_RECORD, RawRecord};
-pub use report::{Damage, DamageKind, FileReport, KEPT_DAMAGES, SkipKind};
+pub use report::{Damage, DamageKind, FileReport, KEPT_DAMAGES, NAMED_ENTRIES, SkipKind};
 pub use rows::{CodedRows, Rows, coded_schema};
 pub use split::{Item, Splitter};

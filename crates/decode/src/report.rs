@@ -5,16 +5,21 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::inflate::shown;
+
 /// The number of damages of a file that are kept in full; further ones are only counted.
 pub const KEPT_DAMAGES: usize = 20;
+
+/// The number of entries without JSON that are named.
+pub const NAMED_ENTRIES: usize = 3;
 
 /// The reason why a part of the input could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DamageKind {
-    /// The compressed data ends early.
+    /// The compressed data, or an archive, ends early.
     TruncatedCompression,
-    /// The compressed data or its checksum is wrong.
+    /// The compressed data or its checksum, or a header of an archive, is wrong.
     CorruptCompression,
     /// The compressed data expands far more than logs ever do.
     DecompressionBomb,
@@ -28,10 +33,11 @@ pub enum DamageKind {
     InvalidJson,
     /// The text is not UTF-8; the event is kept, with U+FFFD instead of the invalid bytes.
     InvalidUtf8,
-    /// A part of an archive cannot be read: it is encrypted, uses an unknown method, or is too
-    /// large for memory.
+    /// A part of an archive cannot be read: it is encrypted, uses an unknown method, or needs too
+    /// much memory.
     UnreadableEntry,
-    /// The file is an archive, or compressed, in a format that is not read.
+    /// The file, or an entry of it, is an archive or compressed in a format that is not read, or
+    /// nested too deeply.
     UnknownArchive,
 }
 
@@ -85,6 +91,13 @@ pub struct FileReport {
     pub bytes_inflated: u64,
     /// The number of skipped items, by kind.
     pub skipped: BTreeMap<SkipKind, u64>,
+    /// The number of entries of archives that hold no JSON.
+    #[serde(default)]
+    pub foreign_entries: u64,
+    /// The names of the first of these entries, fit for messages, at most [`NAMED_ENTRIES`]; what
+    /// macOS adds to archives is not among them.
+    #[serde(default)]
+    pub foreign_names: Vec<String>,
     /// The first damages, at most [`KEPT_DAMAGES`].
     pub damages: Vec<Damage>,
     /// The number of all damages.
@@ -107,6 +120,9 @@ impl FileReport {
         for (kind, count) in &other.skipped {
             *self.skipped.entry(*kind).or_default() += count;
         }
+        self.foreign_entries += other.foreign_entries;
+        let room = NAMED_ENTRIES.saturating_sub(self.foreign_names.len());
+        self.foreign_names.extend(other.foreign_names.iter().take(room).cloned());
         let room = KEPT_DAMAGES.saturating_sub(self.damages.len());
         self.damages.extend(other.damages.iter().take(room).cloned());
         self.damage_count += other.damage_count;
@@ -125,10 +141,25 @@ impl FileReport {
         *self.skipped.entry(kind).or_default() += 1;
     }
 
+    /// Counts an entry of an archive that holds no JSON.
+    pub(crate) fn skip_entry(&mut self, name: &str) {
+        self.foreign_entries += 1;
+        if self.foreign_names.len() < NAMED_ENTRIES && !is_of_macos(name) {
+            self.foreign_names.push(shown(name));
+        }
+    }
+
     pub(crate) fn damage(&mut self, damage: Damage) {
         self.damage_count += 1;
         if self.damages.len() < KEPT_DAMAGES {
             self.damages.push(damage);
         }
     }
+}
+
+/// Returns true for the attributes of files that macOS puts beside them.
+fn is_of_macos(entry: &str) -> bool {
+    let entry = entry.rsplit(':').next().unwrap_or(entry);
+    let file = entry.rsplit('/').next().unwrap_or(entry);
+    entry.starts_with("__MACOSX/") || file.starts_with("._") || file == ".DS_Store"
 }

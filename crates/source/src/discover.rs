@@ -115,7 +115,8 @@ impl Logs {
                 while !self.stop().is_set()
                     && let Some(index) = untold.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    if Content::peek(&self.files()[*index]).is_ok_and(holds_rows) {
+                    let content = Content::peek(&self.files()[*index]);
+                    if content.is_ok_and(|input| holds_rows(input, scratch)) {
                         found.lock().unwrap_or_else(PoisonError::into_inner).push(*index);
                     }
                 }

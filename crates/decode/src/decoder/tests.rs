@@ -14,6 +14,8 @@ use spilltrail_event::{
 
 use proptest::prelude::*;
 
+mod archives;
+
 use super::*;
 use crate::discover::Discovery;
 use crate::report::DamageKind;

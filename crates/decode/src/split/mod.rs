@@ -5,7 +5,6 @@
 //! Splunk exports. Damage costs only the record that contains it: the splitter continues at the
 //! next text that looks like the start of a record.
 
-mod archive;
 mod envelope;
 mod part;
 mod resync;
@@ -234,14 +233,6 @@ impl<R: Read> Splitter<R> {
         while self.window.bytes().len() - self.at < SNIFF && self.refill() {}
         let rest = &self.window.bytes()[self.at..];
         let head = &rest[..rest.len().min(SNIFF)];
-        if let Some(format) = archive::format(head) {
-            self.phase = Phase::Ended;
-            return Some(Found::Damage(Damage {
-                offset: 0,
-                kind: DamageKind::UnknownArchive,
-                message: format!("nothing was read: this is {format}; unpack it first"),
-            }));
-        }
         if resync::shows_records(head) {
             return None;
         }

@@ -1,0 +1,62 @@
+//! Names of entries of archives, which are text from strangers.
+
+use std::fmt::Write as _;
+
+/// The longest name of an entry in bytes; a longer one is cut.
+const MAX_NAME: usize = 4096;
+/// The number of characters of a name that a message shows.
+const SHOWN: usize = 200;
+
+/// Returns the name of an entry in an archive that is called `archive`, or has no name if it is the
+/// file itself.
+pub(super) fn join(archive: &str, entry: &str) -> String {
+    let entry = entry.strip_prefix("./").filter(|rest| !rest.is_empty()).unwrap_or(entry);
+    let end = entry.floor_char_boundary(MAX_NAME);
+    let entry = &entry[..end];
+    if archive.is_empty() { entry.to_owned() } else { format!("{archive}:{entry}") }
+}
+
+/// Returns a name as a message shows it: on one line, without control characters or those that
+/// change the direction of text, and not longer than a line or two.
+pub(crate) fn shown(name: &str) -> String {
+    let mut shown = String::new();
+    for (index, character) in name.chars().enumerate() {
+        if index == SHOWN {
+            shown.push('…');
+            break;
+        }
+        if is_unsafe(character) {
+            let _ = write!(shown, "{}", character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+fn is_unsafe(character: char) -> bool {
+    let is_invisible = matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    character.is_control() || is_invisible
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_on_one_line_without_controls() {
+        assert_eq!(shown("a b/é.json"), "a b/é.json");
+        assert_eq!(shown("a\u{1b}[31m\n\u{9b}\u{202e}\0"), r"a\u{1b}[31m\u{a}\u{9b}\u{202e}\u{0}");
+        assert_eq!(shown(&"a".repeat(5000)).chars().count(), SHOWN + 1);
+    }
+
+    #[test]
+    fn names_are_joined() {
+        assert_eq!(join("", "./a.json"), "a.json");
+        assert_eq!(join("b.zip", "a.json"), "b.zip:a.json");
+        assert_eq!(join("", "./"), "./");
+        assert_eq!(join("", &"é".repeat(5000)).len(), MAX_NAME);
+    }
+}
