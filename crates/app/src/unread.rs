@@ -2,11 +2,13 @@
 
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use spilltrail_decode::MAX_FIELDS;
-use spilltrail_source::Logs;
+use spilltrail_decode::{FileReport, MAX_FIELDS};
+use spilltrail_source::{FileProblem, Logs};
 
 /// Number of damaged parts that are described per file; further ones are only counted.
 const NAMED_DAMAGES: usize = 3;
+/// Number of archives whose entries without JSON are described; those of more are only counted.
+const NAMED_ARCHIVES: usize = 3;
 
 /// An input that was not read, or only read in part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub enum UnreadKind {
     Damaged,
     /// The file was found in a folder, contains no JSON, and was skipped.
     Foreign,
+    /// Entries of an archive contain no JSON, and were skipped.
+    ForeignEntries,
     /// The user named the file, and it contains no JSON.
     NoLog,
     /// No file has an event.
@@ -66,18 +70,27 @@ impl Unread {
             let reason = format!("the events have more than {MAX_FIELDS}; the others are left out");
             left_out("fields", reason)
         });
-        let files = read.problems.into_iter().map(|file| {
+        let mut entries = Vec::new();
+        let mut files = Vec::new();
+        for file in read.problems {
             let name = file.name.to_string();
-            if file.report.damage_count == 0 {
+            let is_damaged = file.report.damage_count > 0;
+            if !is_damaged && file.report.events == 0 {
                 let kind = if file.is_named { UnreadKind::NoLog } else { UnreadKind::Foreign };
-                let reasons = vec!["holds no JSON".to_owned()];
-                return Self { name, kind, reasons, more: 0 };
+                files.push(Self { name, kind, reasons: vec!["holds no JSON".to_owned()], more: 0 });
+                continue;
             }
-            let damages = file.report.damages.iter().take(NAMED_DAMAGES);
-            let reasons: Vec<String> = damages.map(ToString::to_string).collect();
-            let more = file.report.damage_count.saturating_sub(reasons.len() as u64);
-            Self { name, kind: UnreadKind::Damaged, reasons, more }
-        });
+            if file.report.foreign_entries > 0 {
+                entries.push(file.clone());
+            }
+            if is_damaged {
+                let damages = file.report.damages.iter().take(NAMED_DAMAGES);
+                let reasons: Vec<String> = damages.map(ToString::to_string).collect();
+                let more = file.report.damage_count.saturating_sub(reasons.len() as u64);
+                files.push(Self { name, kind: UnreadKind::Damaged, reasons, more });
+            }
+        }
+        files.extend(foreign_entries(&entries));
         let no_events = logs.hold_nothing().then(|| Self {
             name: "logs".to_owned(),
             kind: UnreadKind::NoEvents,
@@ -93,11 +106,41 @@ impl Unread {
         self.kind == UnreadKind::NoEvents
     }
 
-    /// Returns true if this is a failure, and false if the file is simply not a log.
+    /// Returns true if this is a failure, and false if a file or an entry is simply not a log.
     #[must_use]
     pub fn is_damage(&self) -> bool {
-        self.kind != UnreadKind::Foreign
+        !matches!(self.kind, UnreadKind::Foreign | UnreadKind::ForeignEntries)
     }
+}
+
+/// Returns the entries without JSON of archives that were read: a line for each archive, or a single
+/// one if there are many archives.
+fn foreign_entries(archives: &[FileProblem]) -> Vec<Unread> {
+    let unread = |name: &str, reason: String| Unread {
+        name: name.to_owned(),
+        kind: UnreadKind::ForeignEntries,
+        reasons: vec![reason],
+        more: 0,
+    };
+    if archives.len() > NAMED_ARCHIVES {
+        let count: u64 = archives.iter().map(|archive| archive.report.foreign_entries).sum();
+        let reason = format!("{count} entries of {} archives hold no JSON", archives.len());
+        return vec![unread("logs", reason)];
+    }
+    let line = |archive: &FileProblem| {
+        let FileReport { foreign_entries: count, foreign_names: names, .. } = &archive.report;
+        let what = match count {
+            1 => "1 entry holds no JSON".to_owned(),
+            _ => format!("{count} entries hold no JSON"),
+        };
+        let more = if (names.len() as u64) < *count { ", …" } else { "" };
+        let names = match names.join(", ") {
+            names if names.is_empty() => names,
+            names => format!(" ({names}{more})"),
+        };
+        unread(&archive.name, what + &names)
+    };
+    archives.iter().map(line).collect()
 }
 
 /// Serializes to an object with `name`, `reason` and `is_damage`.

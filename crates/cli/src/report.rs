@@ -39,9 +39,9 @@ pub(crate) fn unread(unread: &[Unread]) {
         let severity = match kind {
             UnreadKind::NotFound | UnreadKind::NoLog | UnreadKind::NoEvents => "error",
             UnreadKind::Damaged | UnreadKind::LeftOut => "warning",
-            UnreadKind::Foreign => "note",
+            UnreadKind::Foreign | UnreadKind::ForeignEntries => "note",
         };
-        let ending = if *kind == UnreadKind::Foreign { ", skipped" } else { "" };
+        let ending = if severity == "note" { ", skipped" } else { "" };
         for reason in reasons {
             line(format_args!("{severity}: {name}: {reason}{ending}"));
         }

@@ -380,7 +380,7 @@ impl Reports {
         self.files += 1;
         self.total.merge(&report);
         let is_foreign = report.events == 0 && report.skipped.contains_key(&SkipKind::NotJson);
-        if report.damage_count > 0 || is_foreign {
+        if report.damage_count > 0 || is_foreign || report.foreign_entries > 0 {
             self.problems.insert(index, report);
         }
     }

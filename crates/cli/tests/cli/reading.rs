@@ -42,16 +42,14 @@ fn values_that_are_left_out() {
 #[test]
 fn what_is_no_log_is_never_an_all_clear() {
     let fixture = Fixture::new();
-    let mut tar = vec![b'a'; 1024];
-    tar[257..262].copy_from_slice(b"ustar");
-    std::fs::write(fixture.path("logs.tar"), &tar).unwrap();
+    std::fs::write(fixture.path("logs.7z"), b"7z\xbc\xaf\x27\x1c and more").unwrap();
     fixture.write("notes.txt", "no log\n");
     fixture.write("folder/notes.txt", "no log\n");
     fixture.write("none.json", "{\"Records\":[]}");
     let nothing = "error: logs: no event was read";
     for (logs, status, message) in [
-        (&["logs.tar"][..], 2, "logs.tar: byte 0: nothing was read: this is a tar archive"),
-        (&["logs", "logs.tar"], 1, "logs.tar: byte 0: nothing was read: this is a tar archive"),
+        (&["logs.7z"][..], 2, "logs.7z: byte 0: nothing was read: this is a 7-Zip archive"),
+        (&["logs", "logs.7z"], 1, "logs.7z: byte 0: nothing was read: this is a 7-Zip archive"),
         (&["notes.txt"], 2, "error: notes.txt: holds no JSON"),
         (&["logs", "notes.txt"], 1, "error: notes.txt: holds no JSON"),
         (&["folder"], 2, "note: folder/notes.txt: holds no JSON, skipped"),
@@ -73,6 +71,65 @@ fn what_is_no_log_is_never_an_all_clear() {
             assert_eq!(run.status, status, "{command:?} {range:?} {}", run.err);
         }
     }
+}
+
+/// Returns a tar archive.
+fn tar(entries: &[(&str, &str)]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for (name, text) in entries {
+        let mut header = [0_u8; 512];
+        header[..name.len()].copy_from_slice(name.as_bytes());
+        header[124..135].copy_from_slice(format!("{:011o}", text.len()).as_bytes());
+        header[148..156].fill(b' ');
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        archive.extend_from_slice(&header);
+        archive.extend_from_slice(text.as_bytes());
+        archive.resize(archive.len().next_multiple_of(512), 0);
+    }
+    archive.resize(archive.len() + 1024, 0);
+    archive
+}
+
+/// Entries of an archive are reported as files are: by name if damaged, counted if they hold no JSON.
+#[test]
+fn entries_of_archives() {
+    let fixture = Fixture::new();
+    let event = r#"{"eventVersion":"1.08","eventSource":"s","eventName":"E"}"#;
+    let notes = ["1.md", "2.md", "3.md", "4.md"].map(|name| (name, "no log"));
+    let cases: [(&str, &[(&str, &str)], i32, &str); 4] = [
+        (
+            "sound.tar",
+            &[("a.json", event), ("._a.json", "\0\u{5}")],
+            0,
+            "1 entry holds no JSON, skipped",
+        ),
+        ("one.tar", &[("a.json", event), notes[0]], 0, "1 entry holds no JSON (1.md), skipped"),
+        (
+            "four.tar",
+            &[("a.json", event), notes[0], notes[1], notes[2], notes[3]],
+            0,
+            "4 entries hold no JSON (1.md, 2.md, 3.md, …), skipped",
+        ),
+        (
+            "hostile.tar",
+            &[("a.json", event), ("\u{1b}[2J\nerror: forged", "Rar!\u{1a}\u{7}")],
+            1,
+            r"byte 0: \u{1b}[2J\u{a}error: forged: nothing was read: this is a RAR archive",
+        ),
+    ];
+    for (name, entries, status, message) in cases {
+        std::fs::write(fixture.path(name), tar(entries)).unwrap();
+        let run = fixture.run(&["search", "eventName=E | table source", name]);
+        assert_eq!(run.lines(), [json!({ "source": format!("{name}:a.json") })], "{}", run.err);
+        let severity = if status == 0 { "note" } else { "warning" };
+        let expected = format!("{severity}: {name}: {message}");
+        assert!(run.err.contains(&expected), "{expected}\n{}", run.err);
+        assert_eq!(run.status, status, "{}", run.err);
+    }
+    std::fs::write(fixture.path("folder.tar"), tar(cases[1].1)).unwrap();
+    let run = fixture.run(&["search", "eventName=E", "*.tar"]);
+    assert!(run.err.contains("note: logs: 7 entries of 4 archives hold no JSON"), "{}", run.err);
 }
 
 /// A search without rows, or without values in a column, says which field no event has.
