@@ -9,12 +9,12 @@ use spilltrail_event::{ScanRequest, StopToken};
 use crate::cloudtrail::Profile;
 use crate::dedup::SeenEvents;
 use crate::delivered::{Inflater, Records, WholeRecord, wide};
-use crate::event_view::{EventTime, Origin};
+use crate::event_view::{EventTime, Origin, quick_time};
 use crate::extract::{Event, Extraction as Counts, Extractor};
 use crate::inflate::{Input, MakeScratch, Parts, Scratch, for_each_part, in_memory, shown};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
-use crate::report::{Damage, FileReport, SkipKind};
+use crate::report::{Damage, FileReport, SkipKind, count_place};
 use crate::rows::Rows;
 use crate::split::{Item, Part, Splitter};
 
@@ -192,15 +192,14 @@ struct Times<'a> {
 }
 
 impl<'a> Times<'a> {
-    fn see(&mut self, time: Option<&'a str>) {
-        let Some(time) = time else { return };
-        let is_usual = time.len() == 20 && time.ends_with('Z');
-        if is_usual {
-            let (oldest, newest) = self.range.unwrap_or((time, time));
-            self.range = Some((oldest.min(time), newest.max(time)));
-        } else if let Some(epoch) = EventTime::read(time, Format::CloudTrail).epoch {
-            self.others.push(epoch);
-        }
+    /// Records a time in CloudTrail's own format; returns false for any other.
+    fn see(&mut self, time: Option<&'a str>) -> bool {
+        let Some(time) = time.filter(|time| time.len() == 20 && time.ends_with('Z')) else {
+            return false;
+        };
+        let (oldest, newest) = self.range.unwrap_or((time, time));
+        self.range = Some((oldest.min(time), newest.max(time)));
+        true
     }
 
     fn tell(self, report: &mut FileReport) {
@@ -329,7 +328,10 @@ impl File<'_> {
                 continue;
             }
             self.report.events += 1;
-            times.see(record.head.time.as_ref().and_then(|time| part.text.get(wide(time))));
+            let time = record.head.time.as_ref().and_then(|time| part.text.get(wide(time)));
+            if !times.see(time) {
+                times.others.extend(quick_time(record.text, Format::CloudTrail));
+            }
             let matched;
             (matched, flow) = self.consumer.record(&record, part, origin);
             self.report.matched += u64::from(matched);
@@ -381,6 +383,9 @@ impl Parts for Texts<'_> {
         }
         self.file.report.stopped |= flow.is_break();
         self.file.report.bytes_inflated += splitter.bytes();
+        for (place, count) in splitter.unwrapped() {
+            count_place(&mut self.file.report.unwrapped, place, *count);
+        }
         flow
     }
 

@@ -13,7 +13,7 @@ use crate::delivered::WholeRecord;
 use crate::event_view::{
     BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Origin, arrays,
 };
-use crate::extract::{Extractor, sourcetype_of};
+use crate::extract::{Extractor, FORMATS, sourcetype_of};
 use crate::inflate::{Input, MakeScratch};
 use crate::paths::{Outer, Slots, flatten};
 use crate::record::{Format, RawRecord};
@@ -152,7 +152,7 @@ struct Collector {
     demand: Demand,
     /// The values to read from matching events, by format: the time and, for CloudTrail, the inputs
     /// of derived fields.
-    sets: [FieldSet; 4],
+    sets: [FieldSet; FORMATS],
     /// The derived fields that the demand covers.
     derived: Vec<&'static Derived>,
     /// The names of all derived fields, which replace members of CloudTrail events.
@@ -173,7 +173,13 @@ impl Collector {
     ) -> Self {
         let derived: Vec<_> =
             derived_fields(profile).iter().filter(|field| demand.wants(field.name)).collect();
-        let formats = [Format::CloudTrail, Format::Lake, Format::Json, Format::Other];
+        let formats = [
+            Format::CloudTrail,
+            Format::Lake,
+            Format::ModelInvocation,
+            Format::Json,
+            Format::Other,
+        ];
         let sets = formats.map(|format| {
             let mut set = FieldSet::new(format, profile);
             if format == Format::CloudTrail {

@@ -9,6 +9,7 @@ use spilltrail_event::{Record, fields};
 
 use crate::cloudtrail::inputs::{Input, Inputs};
 use crate::cloudtrail::{Derived, Profile, Values, derived_field};
+use crate::extract::LAKE_SOURCETYPES;
 use crate::json::{self, member, unescape};
 use crate::paths::{Arrays, At, Paths, PlainPath, Slots};
 use crate::record::Format;
@@ -166,10 +167,18 @@ fn time_paths(format: Format) -> &'static [&'static str] {
     match format {
         Format::CloudTrail => &["eventTime"],
         Format::Lake => &["time"],
+        Format::ModelInvocation => &["timestamp"],
         Format::Json => &[fields::TIME],
         Format::Other => &[fields::TIME, "eventTime", "timestamp", "time"],
     }
 }
+
+/// The members that may hold the time of a CloudTrail record that came through another tool.
+///
+/// They are looked up only in records without `eventTime`.
+const OTHER_TIMES: [&str; 4] = ["@timestamp", "timestamp", "time", fields::TIME];
+/// Numbers below this one, in the year 1973, are no times of events.
+const FIRST_TIME: f64 = 1e8;
 
 /// An event and the values that were picked from it.
 pub(crate) struct EventView<'a> {
@@ -199,7 +208,21 @@ impl EventTime {
         spans
             .map(|span| Self::read(&span.text(record), set.format))
             .find(|time| time.epoch.is_some())
+            .or_else(|| Self::of_other_member(record, set.format))
             .unwrap_or_default()
+    }
+
+    /// Returns the time of a CloudTrail record without `eventTime`.
+    fn of_other_member(record: &str, format: Format) -> Option<Self> {
+        if format != Format::CloudTrail {
+            return None;
+        }
+        let bytes = record.as_bytes();
+        OTHER_TIMES.iter().find_map(|key| {
+            let text = record.get(member(bytes, key.as_bytes())?)?.trim_matches('"');
+            let time = Self::read(&unescape(text), Format::Other);
+            time.epoch.is_some_and(|epoch| epoch >= FIRST_TIME).then_some(time)
+        })
     }
 
     /// Parses the text of a time: epoch seconds, epoch milliseconds or a date.
@@ -208,7 +231,8 @@ impl EventTime {
             let written = WrittenTime::parse(text);
             return Self { epoch: written.map(|time| time.epoch), written };
         };
-        let in_millis = matches!(format, Format::Lake | Format::Other) && number > FIRST_MILLIS;
+        let in_millis =
+            !matches!(format, Format::CloudTrail | Format::Json) && number > FIRST_MILLIS;
         let epoch = if in_millis { number / 1000.0 } else { number };
         Self { epoch: Some(epoch).filter(|epoch| epoch.is_finite()), written: None }
     }
@@ -219,11 +243,12 @@ impl EventTime {
 /// If the event repeats the time's key, the first value counts, so that the search can stop there.
 pub(crate) fn quick_time(record: &str, format: Format) -> Option<f64> {
     let bytes = record.as_bytes();
-    time_paths(format).iter().find_map(|path| {
+    let usual = time_paths(format).iter().find_map(|path| {
         let range = member(bytes, path.as_bytes())?;
         let text = record.get(range)?.trim_matches('"');
         EventTime::read(&unescape(text), format).epoch
-    })
+    });
+    usual.or_else(|| EventTime::of_other_member(record, format)?.epoch)
 }
 
 impl<'a> EventView<'a> {
@@ -244,6 +269,22 @@ impl<'a> EventView<'a> {
             FieldSource::Raw(slot) => self.raw(slot),
             FieldSource::Part(part) => self.part(&self.set.parts[part]).map(Cow::Owned).into(),
         }
+    }
+
+    /// Returns the values of a field that a search compares.
+    ///
+    /// An OCSF event answers to both of its sourcetypes, whichever the field shows.
+    pub(crate) fn compared_values(&self, source: FieldSource) -> Values<'a> {
+        if self.has_several_names(source) {
+            return Values::Many(LAKE_SOURCETYPES.map(Cow::Borrowed).to_vec());
+        }
+        self.values(source)
+    }
+
+    /// Returns true for the sourcetype of an event that answers to several.
+    pub(crate) fn has_several_names(&self, source: FieldSource) -> bool {
+        let is_sourcetype = matches!(source, FieldSource::Builtin(Builtin::Sourcetype));
+        is_sourcetype && self.set.format == Format::Lake
     }
 
     fn part(&self, part: &RawPart) -> Option<String> {
@@ -298,7 +339,7 @@ impl<'a> EventView<'a> {
 impl Record for EventView<'_> {
     fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool {
         let source = self.set.by_name.get(field);
-        source.is_some_and(|source| self.values(*source).any(visit))
+        source.is_some_and(|source| self.compared_values(*source).any(visit))
     }
 
     fn time(&self) -> Option<f64> {

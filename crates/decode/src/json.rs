@@ -158,6 +158,19 @@ pub(crate) fn for_each_member(
     }
 }
 
+/// Calls `visit` with the offset of each element of an array; `visit` returns the end of the element.
+pub(crate) fn for_each_element(bytes: &[u8], mut visit: impl FnMut(usize) -> usize) {
+    let mut at = skip_space(bytes, 0) + 1;
+    loop {
+        at = skip_space(bytes, at);
+        match bytes.get(at) {
+            Some(b',') => at += 1,
+            Some(b']') | None => return,
+            Some(_) => at = visit(at).max(at + 1),
+        }
+    }
+}
+
 /// Returns the range of the value of an outermost member; of repeated keys, the first one counts.
 pub(crate) fn member(bytes: &[u8], key: &[u8]) -> Option<Range<usize>> {
     let mut found = None;
@@ -213,6 +226,11 @@ pub(crate) fn part(text: &str, keys: &[String]) -> Option<String> {
 pub(crate) fn is_s3_notification(bytes: &[u8]) -> bool {
     memmem::find(bytes, b"\"aws:s3\"").is_some()
         && member(bytes, b"eventSource").is_some_and(|value| bytes[value] == *b"\"aws:s3\"")
+}
+
+/// Returns true for a record of Bedrock's model invocation log.
+pub(crate) fn is_model_invocation(bytes: &[u8]) -> bool {
+    member(bytes, b"schemaType").is_some_and(|value| bytes[value] == *b"\"ModelInvocationLog\"")
 }
 
 /// Returns true for the message that S3 sends to test the target of notifications.

@@ -13,6 +13,8 @@ pub enum Format {
     CloudTrail,
     /// An OCSF event, sourcetype `aws:cloudtrail:lake`.
     Lake,
+    /// A record of Bedrock's model invocation log, sourcetype `json_no_timestamp`.
+    ModelInvocation,
     /// Any other JSON object, sourcetype `json`.
     Json,
     /// A JSON object of a sourcetype that the user named.

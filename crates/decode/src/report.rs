@@ -12,6 +12,11 @@ pub const KEPT_DAMAGES: usize = 20;
 
 /// The number of entries without JSON that are named.
 pub const NAMED_ENTRIES: usize = 3;
+/// The number of different places of unwrapped events that are counted; further ones are counted
+/// together.
+const KEPT_PLACES: usize = 8;
+/// The name of all further places.
+const OTHER_PLACES: &str = "other members";
 
 /// The reason why a part of the input could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -98,6 +103,10 @@ pub struct FileReport {
     /// macOS adds to archives is not among them.
     #[serde(default)]
     pub foreign_names: Vec<String>,
+    /// The number of events found inside other values, by where they were: the keys around them, such
+    /// as `Events[].CloudTrailEvent`, or a description.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unwrapped: BTreeMap<String, u64>,
     /// The first damages, at most [`KEPT_DAMAGES`].
     pub damages: Vec<Damage>,
     /// The number of all damages.
@@ -123,6 +132,9 @@ impl FileReport {
         self.foreign_entries += other.foreign_entries;
         let room = NAMED_ENTRIES.saturating_sub(self.foreign_names.len());
         self.foreign_names.extend(other.foreign_names.iter().take(room).cloned());
+        for (place, count) in &other.unwrapped {
+            count_place(&mut self.unwrapped, place, *count);
+        }
         let room = KEPT_DAMAGES.saturating_sub(self.damages.len());
         self.damages.extend(other.damages.iter().take(room).cloned());
         self.damage_count += other.damage_count;
@@ -162,4 +174,11 @@ fn is_of_macos(entry: &str) -> bool {
     let entry = entry.rsplit(':').next().unwrap_or(entry);
     let file = entry.rsplit('/').next().unwrap_or(entry);
     entry.starts_with("__MACOSX/") || file.starts_with("._") || file == ".DS_Store"
+}
+
+/// Adds to the number of events at a place; a file with a key for each event has many places.
+pub(crate) fn count_place(places: &mut BTreeMap<String, u64>, place: &str, count: u64) {
+    let is_known = places.contains_key(place);
+    let place = if is_known || places.len() < KEPT_PLACES { place } else { OTHER_PLACES };
+    *places.entry(place.to_owned()).or_default() += count;
 }

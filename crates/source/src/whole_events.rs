@@ -73,7 +73,8 @@ impl Scanned {
             }
             let format = match sourcetypes.value(row) {
                 "aws:cloudtrail" => Format::CloudTrail,
-                "aws:cloudtrail:lake" => Format::Lake,
+                "aws:cloudtrail:lake" | "aws:asl" => Format::Lake,
+                "json_no_timestamp" => Format::ModelInvocation,
                 _ => Format::Json,
             };
             visit(&RawRecord { text: texts.value(row), offset: 0, format }, &origin);

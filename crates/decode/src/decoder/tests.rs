@@ -20,6 +20,8 @@ use super::*;
 use crate::discover::Discovery;
 use crate::report::DamageKind;
 
+mod kinds;
+
 fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text).unwrap();

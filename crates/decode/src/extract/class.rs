@@ -140,6 +140,11 @@ impl<'a> Reading<'a> {
         Self { class, view, time: None }
     }
 
+    /// Returns true if the field with an index is a sourcetype of which the event has several.
+    pub(super) fn has_several_names(&self, place: usize) -> bool {
+        self.view.has_several_names(self.class.sources[place])
+    }
+
     /// Returns the time of the event.
     pub(super) fn time(&mut self) -> EventTime {
         *self.time.get_or_insert_with(|| {
@@ -151,11 +156,23 @@ impl<'a> Reading<'a> {
 
     /// Returns the values of the field with an index.
     pub(super) fn values(&mut self, place: usize) -> Values<'a> {
+        let source = self.source(place);
+        self.view.values(source)
+    }
+
+    /// Returns the values with which a search compares.
+    pub(super) fn compared_values(&mut self, place: usize) -> Values<'a> {
+        let source = self.source(place);
+        self.view.compared_values(source)
+    }
+
+    /// Returns the source of the field with an index, with everything known that it needs.
+    fn source(&mut self, place: usize) -> FieldSource {
         let source = self.class.sources[place];
         if matches!(source, FieldSource::Builtin(builtin) if needs_time(builtin)) {
             self.time();
         }
-        self.view.values(source)
+        source
     }
 
     /// Returns the repeat statistics of the value with an index.

@@ -164,13 +164,19 @@ impl Tests {
 impl Test {
     fn holds(&self, event: &mut Reading<'_>) -> bool {
         match &self.kind {
+            // An event with several sourcetypes is of another one only if none of them is compared.
+            TestKind::Compare(Comparison::Ne, pattern) if event.has_several_names(self.value) => {
+                !event.compared_values(self.value).any(&mut |text| pattern.matches(text))
+            }
             TestKind::Exists => event.values(self.value).any(&mut |_| true),
             TestKind::Compare(op, pattern) => {
-                event.values(self.value).any(&mut |text| compare(text, *op, pattern))
+                event.compared_values(self.value).any(&mut |text| compare(text, *op, pattern))
             }
-            TestKind::In(values) => event.values(self.value).any(&mut |text| values.matches(text)),
+            TestKind::In(values) => {
+                event.compared_values(self.value).any(&mut |text| values.matches(text))
+            }
             TestKind::Cases(cases, places) => {
-                let values = event.values(self.value);
+                let values = event.compared_values(self.value);
                 let record = CaseRecord { event: RefCell::new(event), places };
                 values.any(&mut |text| cases.any_of(text, |condition| condition.matches(&record)))
             }
@@ -194,7 +200,7 @@ impl Record for CaseRecord<'_, '_, '_> {
             return false;
         };
         // The borrow ends before `visit` runs, because a nested condition borrows the event again.
-        let values = self.event.borrow_mut().values(*place);
+        let values = self.event.borrow_mut().compared_values(*place);
         values.any(visit)
     }
 

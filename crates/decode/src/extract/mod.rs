@@ -43,7 +43,7 @@ impl Sourcetype {
     pub(crate) fn named(name: &str) -> Self {
         let format = match name {
             "aws:cloudtrail" => Format::CloudTrail,
-            "aws:cloudtrail:lake" => Format::Lake,
+            name if LAKE_SOURCETYPES.contains(&name) => Format::Lake,
             "json" => Format::Json,
             _ => Format::Other,
         };
@@ -51,11 +51,20 @@ impl Sourcetype {
     }
 }
 
+/// The sourcetypes to which OCSF events answer; the field shows the first one.
+///
+/// CloudTrail Lake and Security Lake deliver the same events, and content asks for either.
+pub(crate) const LAKE_SOURCETYPES: [&str; 2] = ["aws:cloudtrail:lake", "aws:asl"];
+
+/// The number of formats.
+pub(crate) const FORMATS: usize = Format::Other as usize + 1;
+
 /// Returns the sourcetype of events of this format.
 pub(crate) fn sourcetype_of(format: Format) -> &'static str {
     match format {
         Format::CloudTrail => "aws:cloudtrail",
-        Format::Lake => "aws:cloudtrail:lake",
+        Format::Lake => LAKE_SOURCETYPES[0],
+        Format::ModelInvocation => "json_no_timestamp",
         Format::Json | Format::Other => "json",
     }
 }
@@ -108,7 +117,7 @@ pub(crate) struct Extractor {
     /// The class of each `eventName` of CloudTrail events; `None` if no search can match the name.
     by_name: HashMap<Box<str>, Option<usize>, RandomState>,
     /// For each format, the class of events whose name is not known.
-    unnamed: [Option<Option<usize>>; 4],
+    unnamed: [Option<Option<usize>>; FORMATS],
     by_searches: HashMap<(Format, Vec<usize>), usize>,
     /// The index that the classes assume for all events.
     index: Option<Arc<str>>,
@@ -137,7 +146,7 @@ impl Extractor {
             sourcetype: sourcetype.map(Sourcetype::named),
             classes: Vec::new(),
             by_name: HashMap::default(),
-            unnamed: [None; 4],
+            unnamed: [None; FORMATS],
             by_searches: HashMap::new(),
             index: None,
             host: None,
@@ -162,7 +171,7 @@ impl Extractor {
             self.host = Some(origin.host.clone());
             self.classes.clear();
             self.by_name.clear();
-            self.unnamed = [None; 4];
+            self.unnamed = [None; FORMATS];
             self.by_searches.clear();
         }
     }
@@ -248,8 +257,18 @@ impl Extractor {
     fn candidates(&self, format: Format, name: Option<&str>) -> Vec<usize> {
         let known = self.known(format);
         let known = |field: &str| if field == "eventName" { name } else { known(field) };
-        let may_match =
-            |place: &usize| self.requests[*place].predicate.outcome(&known) != Some(false);
+        let may_match = |place: &usize| {
+            let predicate = &self.requests[*place].predicate;
+            let as_sourcetype = |name: &'static str| {
+                predicate.outcome(&|field: &str| {
+                    if field == fields::SOURCETYPE { Some(name) } else { known(field) }
+                }) != Some(false)
+            };
+            match format {
+                Format::Lake => LAKE_SOURCETYPES.into_iter().any(as_sourcetype),
+                _ => predicate.outcome(&known) != Some(false),
+            }
+        };
         (0..self.requests.len()).filter(may_match).collect()
     }
 
@@ -273,11 +292,13 @@ impl Extractor {
     /// their own.
     fn known<'s>(&'s self, format: Format) -> impl Fn(&str) -> Option<&'s str> + 's {
         move |field: &str| {
-            let is_fixed = matches!(format, Format::CloudTrail | Format::Lake);
+            let is_fixed = !matches!(format, Format::Json | Format::Other);
             match field {
                 _ if !is_fixed => None,
                 fields::INDEX => self.index.as_deref(),
                 fields::HOST => self.host.as_deref(),
+                // OCSF events answer to several, so that they are compared one by one.
+                fields::SOURCETYPE if format == Format::Lake => None,
                 fields::SOURCETYPE => match &self.sourcetype {
                     Some(named) => Some(&named.name),
                     None => Some(sourcetype_of(format)),

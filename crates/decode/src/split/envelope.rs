@@ -1,32 +1,41 @@
-//! Extracts the event from an envelope object.
+//! Extracts the events from an object that is not one itself.
 
 use std::io::Read;
 use std::ops::Range;
 
+use super::frames::Frame;
+use super::inside::{self, InnerPlace, event_format, events_inside};
 use super::shape::{self, Shape};
-use super::{Found, Splitter, scan};
+use super::{Document, Found, Splitter, scan};
 use crate::json;
-use crate::record::Format;
-use crate::report::SkipKind;
+use crate::record::{Format, MAX_RECORD};
+use crate::report::{SkipKind, count_place};
+
+/// Where events are said to be that are strings without a key.
+const STRINGS: &str = "strings of JSON";
 
 impl<R: Read> Splitter<R> {
     /// Extracts the event from an object of this shape.
     pub(super) fn unwrap(&mut self, shape: Shape, range: Range<usize>) -> Option<Found> {
         let bytes = &self.window.bytes()[range.clone()];
         let row = || Some(Found::Text { range: range.clone(), format: Format::Json });
+        if let Some(format) = event_format(shape, bytes) {
+            return Some(Found::Text { range, format });
+        }
         match shape {
-            Shape::CloudTrail if json::is_s3_notification(bytes) => {
-                Some(Found::Skipped(SkipKind::S3Notification))
-            }
-            Shape::CloudTrail => Some(Found::Text { range, format: Format::CloudTrail }),
-            Shape::Lake => Some(Found::Text { range, format: Format::Lake }),
-            Shape::Row => row(),
-            Shape::Digest => Some(Found::Skipped(SkipKind::Digest)),
-            Shape::Config => Some(Found::Skipped(SkipKind::OtherService)),
+            Shape::CloudTrail => return Some(Found::Skipped(SkipKind::S3Notification)),
+            Shape::Digest => return Some(Found::Skipped(SkipKind::Digest)),
+            Shape::Config => return Some(Found::Skipped(SkipKind::OtherService)),
             Shape::S3Test if json::is_s3_test(bytes) => {
-                Some(Found::Skipped(SkipKind::S3Notification))
+                return Some(Found::Skipped(SkipKind::S3Notification));
             }
-            Shape::S3Test => row(),
+            _ => {}
+        }
+        let inner = self.take_inner(range.clone());
+        if inner.is_some() {
+            return inner;
+        }
+        match shape {
             Shape::EventBridge => self.inner_object(range, b"detail"),
             Shape::SplunkResult => self.inner_object(range, b"result"),
             Shape::SplunkRow => self.inner_text(&range, b"_raw").or_else(row),
@@ -34,7 +43,78 @@ impl<R: Read> Splitter<R> {
             Shape::LogEvent => {
                 self.inner_text(&range, b"message").or(Some(Found::Skipped(SkipKind::LogMessage)))
             }
+            _ => row(),
         }
+    }
+
+    /// Takes the events inside a value; the first one is returned, and the others wait.
+    pub(super) fn take_inner(&mut self, range: Range<usize>) -> Option<Found> {
+        let start = range.start;
+        let inside = events_inside(&self.window.bytes()[range], &self.frames.path());
+        if inside.events.is_empty() {
+            return None;
+        }
+        for event in inside.events {
+            let is_unnamed = event.path.trim_matches(['[', ']']).is_empty();
+            match event.place {
+                // An array in an array is nothing that has to be said.
+                InnerPlace::Range(_) if is_unnamed => {}
+                _ if is_unnamed => self.count_unwrapped(STRINGS),
+                _ => self.count_unwrapped(&event.path),
+            }
+            let format = event.format;
+            self.waiting.push_back(match event.place {
+                InnerPlace::Range(range) => {
+                    Found::Inner { range: start + range.start..start + range.end, format }
+                }
+                InnerPlace::Text { holder, text } => {
+                    Found::Decoded { offset: self.window.offset(start + holder), text, format }
+                }
+            });
+        }
+        for _ in 0..inside.others {
+            self.waiting.push_back(Found::Skipped(SkipKind::LogMessage));
+        }
+        self.waiting.pop_front()
+    }
+
+    /// Counts an event inside another value.
+    pub(super) fn count_unwrapped(&mut self, place: &str) {
+        count_place(&mut self.unwrapped, place, 1);
+    }
+
+    /// Returns true if the next bytes may hold an event.
+    pub(super) fn may_hold_events(&self, length: usize) -> bool {
+        inside::may_hold_events(&self.window.bytes()[self.at..self.at + length])
+    }
+
+    /// Opens an object that is too large for memory, damaged or cut off, to read the events inside it
+    /// one by one; returns false if that is not possible.
+    ///
+    /// `length` bytes of it have been read. A record is never opened.
+    pub(super) fn open(&mut self, document: &Document, length: usize, is_large: bool) -> bool {
+        let may_open = document.prefix == 0
+            && !document.keys.may_be_cloudtrail()
+            && self.frames.have_room()
+            && self.may_hold_events(length.min(MAX_RECORD))
+            && self.may_rescan(self.at, self.at + length);
+        if may_open {
+            self.at += 1;
+            // After damage, brackets may be missing.
+            self.is_loose |= !is_large;
+            self.frames.open(is_large, self.unwrapped.values().sum());
+        }
+        may_open
+    }
+
+    /// Leaves an opened object; one that was too large and held no event is reported.
+    pub(super) fn leave_opened(&mut self) -> Option<Found> {
+        let frame = self.frames.pop();
+        let found: u64 = self.unwrapped.values().sum();
+        let is_lost = matches!(frame, Some(Frame::Opened { is_large: true, found: before }) if before == found);
+        let damage = is_lost.then(|| self.too_large());
+        self.at += 1;
+        damage
     }
 
     /// Continues with the object under `key`; without one, the whole object is a row.
@@ -66,14 +146,11 @@ impl<R: Read> Splitter<R> {
         if !trimmed.starts_with('{') || !scan::is_valid(trimmed.as_bytes()) {
             return None;
         }
-        let format = match shape::outer_keys(trimmed.as_bytes()).shape() {
-            Shape::CloudTrail => Format::CloudTrail,
-            Shape::Lake => Format::Lake,
+        match shape::outer_keys(trimmed.as_bytes()).shape() {
             Shape::Digest => return Some(Found::Skipped(SkipKind::Digest)),
             _ if key == b"_raw" => return None,
-            _ => Format::Json,
-        };
-        self.scratch = trimmed.to_owned();
-        Some(Found::Scratch { offset, format })
+            _ => {}
+        }
+        Some(Found::Decoded { offset, text: trimmed.to_owned(), format: Format::Json })
     }
 }

@@ -1,31 +1,38 @@
 //! Splits the text of a file into events while it is read.
 //!
 //! The format is detected from the content: `{"Records":[…]}`, consecutive objects (on lines or
-//! not), an array of objects, and the envelopes of LookupEvents, EventBridge, CloudWatch Logs and
-//! Splunk exports. Damage costs only the record that contains it: the splitter continues at the
-//! next text that looks like the start of a record.
+//! not), an array of objects, strings of JSON, lines with a text before their JSON, and any other
+//! object with events inside it. Damage costs only the record that contains it: the splitter
+//! continues at the next text that looks like the start of a record.
 
+mod cells;
+mod complete;
 mod envelope;
+mod frames;
+mod inside;
 mod part;
+mod prefix;
+mod recover;
 mod resync;
 pub(crate) mod scan;
 pub(crate) mod shape;
 mod window;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
 use std::ops::Range;
 
 use crate::record::{Format, MAX_RECORD, RawRecord};
 use crate::report::{Damage, DamageKind, SkipKind};
+use frames::{Frame, Frames};
 pub(crate) use part::Part;
 use resync::Resync;
 use scan::{Scanner, Step};
 use shape::{Keys, holds_events};
 use window::Window;
 
-/// The maximum nesting depth of envelopes.
-const MAX_FRAMES: usize = 4;
+/// The maximum length of a string that may be an event: escapes make it longer than the event.
+const MAX_STRING: usize = 2 * MAX_RECORD;
 /// The number of bytes searched for records before a file that does not begin like JSON is skipped.
 const SNIFF: usize = 64 * 1024;
 /// The maximum white space between an envelope's key and its first event.
@@ -42,12 +49,6 @@ pub enum Item<'a> {
     Skipped(SkipKind),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Frame {
-    Array,
-    Envelope,
-}
-
 /// The role of the value being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -55,9 +56,13 @@ enum Role {
     Object,
     /// An object that grew too large; its text is discarded.
     Oversized,
+    /// An array in another array, which may be a row of cells; its text is kept in memory.
+    List,
+    /// A string, which may be an event written as text; its text is kept in memory.
+    String,
     /// The members of an envelope after its events.
     Tail,
-    /// A number, text or word in an array.
+    /// A number or word in an array, or a string that is too large for an event.
     Scalar,
 }
 
@@ -65,6 +70,8 @@ struct Document {
     scanner: Scanner,
     keys: Keys,
     role: Role,
+    /// The length of the text before the value that is not JSON; 0 for most values.
+    prefix: usize,
     /// The offset at which the scanner continues, relative to `Splitter::at`.
     scanned: usize,
     first_key: Option<Range<usize>>,
@@ -72,7 +79,7 @@ struct Document {
 
 impl Document {
     fn new(role: Role, scanner: Scanner) -> Self {
-        Self { scanner, keys: Keys::default(), role, scanned: 0, first_key: None }
+        Self { scanner, keys: Keys::default(), role, prefix: 0, scanned: 0, first_key: None }
     }
 }
 
@@ -85,8 +92,21 @@ enum Phase {
 }
 
 enum Found {
-    Text { range: Range<usize>, format: Format },
-    Scratch { offset: u64, format: Format },
+    Text {
+        range: Range<usize>,
+        format: Format,
+    },
+    /// An event inside another value.
+    Inner {
+        range: Range<usize>,
+        format: Format,
+    },
+    /// An event that was written as text inside another value.
+    Decoded {
+        offset: u64,
+        text: String,
+        format: Format,
+    },
     Damage(Damage),
     Skipped(SkipKind),
 }
@@ -96,7 +116,7 @@ pub struct Splitter<R> {
     window: Window<R>,
     at: usize,
     phase: Phase,
-    frames: Vec<Frame>,
+    frames: Frames,
     /// True if the last item was a CloudTrail record, since more of them usually follow.
     is_usual: bool,
     /// True after damage: unmatched brackets are then skipped.
@@ -107,6 +127,8 @@ pub struct Splitter<R> {
     /// The number of bytes scanned again after damage.
     rescanned: u64,
     inflated: u64,
+    /// The number of events inside other values, by where they were.
+    unwrapped: BTreeMap<String, u64>,
 }
 
 impl<R> std::fmt::Debug for Splitter<R> {
@@ -122,7 +144,7 @@ impl<R: Read> Splitter<R> {
             window: Window::new(reader),
             at: 0,
             phase: Phase::Start,
-            frames: Vec::new(),
+            frames: Frames::default(),
             is_usual: false,
             is_loose: false,
             scratch: String::new(),
@@ -130,6 +152,7 @@ impl<R: Read> Splitter<R> {
             first_keys: resync::FirstKeys::default(),
             rescanned: 0,
             inflated: 0,
+            unwrapped: BTreeMap::new(),
         }
     }
 
@@ -145,6 +168,12 @@ impl<R: Read> Splitter<R> {
         self.inflated
     }
 
+    /// Returns the number of events found so far inside other values, by where they were: the keys
+    /// around them, such as `Events[].CloudTrailEvent`, or a description.
+    pub fn unwrapped(&self) -> &BTreeMap<String, u64> {
+        &self.unwrapped
+    }
+
     /// Returns the next item, or `None` at the end of the text.
     pub fn next_item(&mut self) -> Option<Item<'_>> {
         let found = match self.waiting.pop_front() {
@@ -155,10 +184,11 @@ impl<R: Read> Splitter<R> {
         Some(match found {
             Found::Damage(damage) => Item::Damage(damage),
             Found::Skipped(kind) => Item::Skipped(kind),
-            Found::Scratch { offset, format } => {
+            Found::Decoded { offset, text, format } => {
+                self.scratch = text;
                 Item::Record(RawRecord { text: &self.scratch, offset, format })
             }
-            Found::Text { range, format } => {
+            Found::Text { range, format } | Found::Inner { range, format } => {
                 let offset = self.window.offset(range.start);
                 let bytes = &self.window.bytes()[range];
                 match std::str::from_utf8(bytes) {
@@ -233,7 +263,7 @@ impl<R: Read> Splitter<R> {
         while self.window.bytes().len() - self.at < SNIFF && self.refill() {}
         let rest = &self.window.bytes()[self.at..];
         let head = &rest[..rest.len().min(SNIFF)];
-        if resync::shows_records(head) {
+        if resync::shows_records(head) || prefix::shows_events(head) {
             return None;
         }
         if let Some(damage) = self.window.take_failure() {
@@ -245,28 +275,53 @@ impl<R: Read> Splitter<R> {
 
     fn between(&mut self) -> Option<Found> {
         let Some(byte) = self.skip_space() else { return self.end() };
-        match (byte, self.frames.last().copied()) {
+        match (byte, self.frames.top()) {
             (b'{', _) => self.begin(Role::Object, Scanner::new(true)),
-            (b'[', _) if self.frames.len() < MAX_FRAMES => {
-                self.at += 1;
-                self.frames.push(Frame::Array);
-            }
-            (b',', _) => self.at += 1,
-            (b']', Some(frame)) => {
+            (b'[', Some(_)) => self.begin(Role::List, Scanner::new(false)),
+            (b'[', None) if !self.begins_in_brackets() => self.enter_array(),
+            (b'"', _) => self.begin(Role::String, Scanner::new(false)),
+            (b',', _) | (b':', Some(Frame::Opened { .. })) => self.at += 1,
+            (b']', Some(frame @ (Frame::Array | Frame::Envelope))) => {
                 self.at += 1;
                 self.frames.pop();
                 if frame == Frame::Envelope {
                     self.begin(Role::Tail, Scanner::after_member());
                 }
             }
+            (b'}', Some(Frame::Opened { .. })) => return self.leave_opened(),
             (b']' | b'}', _) if self.is_loose => self.at += 1,
             (0xef, _) if self.starts_with_mark() => self.at += 3,
-            (b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n', Some(_)) => {
+            (b'-' | b'0'..=b'9' | b't' | b'f' | b'n', Some(_)) => {
                 self.begin(Role::Scalar, Scanner::new(false));
             }
+            (_, None) => match self.prefix() {
+                Some(prefix) => {
+                    let mut document = Document::new(Role::Object, Scanner::new(true));
+                    (document.prefix, document.scanned) = (prefix, prefix);
+                    self.phase = Phase::Inside(Box::new(document));
+                }
+                None => return self.lose(self.at, self.at, "an event"),
+            },
             _ => return self.lose(self.at, self.at, "an event"),
         }
         None
+    }
+
+    /// Enters an array whose elements may be events.
+    fn enter_array(&mut self) {
+        self.at += 1;
+        self.frames.enter_array();
+    }
+
+    /// Returns the length of a text before the object on this line, if there is such a text.
+    fn prefix(&mut self) -> Option<usize> {
+        while prefix::needs_more(&self.window.bytes()[self.at..]) && self.refill() {}
+        prefix::end(&self.window.bytes()[self.at..])
+    }
+
+    /// Returns true if the bracket that comes next belongs to a text before an object.
+    fn begins_in_brackets(&mut self) -> bool {
+        self.prefix().is_some() && prefix::begins_in_brackets(&self.window.bytes()[self.at..])
     }
 
     fn begin(&mut self, role: Role, scanner: Scanner) {
@@ -299,6 +354,9 @@ impl<R: Read> Splitter<R> {
                     }
                 }
                 Step::Done(end) if is_object && end > MAX_RECORD => {
+                    if self.open(&document, end, true) {
+                        return None;
+                    }
                     let damage = self.too_large();
                     self.at += end;
                     return Some(damage);
@@ -310,63 +368,74 @@ impl<R: Read> Splitter<R> {
                 }
                 Step::More(at) => {
                     document.scanned = at;
-                    let damage = (is_object && at > MAX_RECORD).then(|| self.too_large());
-                    if damage.is_some() {
-                        document.role = Role::Oversized;
-                        document.scanner.reports_keys = false;
+                    if !self.keep_reading(&mut document, at) {
+                        return None;
                     }
-                    if document.role != Role::Object {
+                    if matches!(document.role, Role::Oversized | Role::Tail | Role::Scalar) {
                         self.at += document.scanned;
                         document.scanned = 0;
                     }
-                    if damage.is_some() {
+                    if let Some(found) = self.waiting.pop_front() {
                         self.phase = Phase::Inside(document);
-                        return damage;
+                        return Some(found);
                     }
                     if !self.refill() {
                         return self.cut_short(&document);
                     }
                 }
                 Step::Invalid { at, expected } => {
-                    return self.invalid(document.role, at, expected);
+                    return self.invalid(&document, at, expected);
                 }
             }
         }
     }
 
-    /// Handles a syntax error at `at`, relative to `self.at`.
-    fn invalid(&mut self, role: Role, at: usize, expected: &str) -> Option<Found> {
-        let failed = self.at + at;
-        match role {
-            Role::Object if at > MAX_RECORD => {
-                let damage = self.too_large();
-                self.give_up(failed, failed);
-                Some(damage)
-            }
-            Role::Object => self.lose(self.at, failed, expected),
-            // This record has already been reported as too large.
-            Role::Oversized => {
-                self.give_up(failed, failed);
-                None
-            }
-            Role::Tail | Role::Scalar => self.lose(failed, failed, expected),
+    /// Decides what becomes of a value that does not end within its first `length` bytes; returns
+    /// false if its contents are read one by one instead.
+    fn keep_reading(&mut self, document: &mut Document, length: usize) -> bool {
+        let limit = if document.role == Role::String { MAX_STRING } else { MAX_RECORD };
+        if length <= limit {
+            return true;
         }
+        match document.role {
+            Role::Object if self.open(document, length, true) => return false,
+            Role::Object => {
+                self.waiting.push_back(self.too_large());
+                document.role = Role::Oversized;
+                document.scanner.reports_keys = false;
+            }
+            Role::List if self.frames.have_room() => {
+                self.enter_array();
+                return false;
+            }
+            Role::List | Role::String => document.role = Role::Scalar,
+            Role::Oversized | Role::Tail | Role::Scalar => {}
+        }
+        true
     }
 
     /// Enters the array of events under the key that ends before `from`; returns false if it has
     /// none.
     fn enter_envelope(&mut self, from: usize) -> bool {
-        if self.frames.len() >= MAX_FRAMES {
+        if !self.frames.have_room() {
             if !self.is_loose {
                 return false;
             }
             // The frames opened before the damage will never be closed.
             self.frames.clear();
         }
+        let Some(key) = self.key_before(from) else { return false };
         let Some(first) = self.first_event(from) else { return false };
         self.at += first;
-        self.frames.push(Frame::Envelope);
+        self.frames.enter_envelope(&key);
         true
+    }
+
+    /// Returns the key whose closing quote is before `from`, relative to `self.at`.
+    fn key_before(&self, from: usize) -> Option<Vec<u8>> {
+        let before = self.window.bytes()[self.at..].get(..from.checked_sub(1)?)?;
+        let start = memchr::memrchr(b'"', before)? + 1;
+        Some(before[start..].to_vec())
     }
 
     /// Returns the offset of the first event of an envelope if the key that ends at `from` has an
@@ -393,114 +462,6 @@ impl<R: Read> Splitter<R> {
             }
             if !self.refill() {
                 return None;
-            }
-        }
-    }
-
-    fn too_large(&self) -> Found {
-        Found::Damage(Damage {
-            offset: self.window.offset(self.at),
-            kind: DamageKind::RecordTooLarge,
-            message: format!("a record of more than {} MiB is left out", MAX_RECORD / 1024 / 1024),
-        })
-    }
-
-    /// Handles a complete value between `start` and `self.at`.
-    fn complete(&mut self, document: &Document, start: usize) -> Option<Found> {
-        match document.role {
-            Role::Object => {}
-            Role::Scalar => return Some(Found::Skipped(SkipKind::Scalar)),
-            Role::Tail | Role::Oversized => return None,
-        }
-        if let Some(key) = &document.first_key {
-            let bytes = &self.window.bytes()[start..];
-            self.first_keys.remember(&bytes[key.clone()]);
-        }
-        self.unwrap(document.keys.shape(), start..self.at)
-    }
-
-    /// Handles the end of the text inside a value.
-    fn cut_short(&mut self, document: &Document) -> Option<Found> {
-        if document.role == Role::Tail {
-            return self.end_with(true);
-        }
-        let damage = self.window.take_failure().unwrap_or_else(|| Damage {
-            offset: self.window.offset(self.at),
-            kind: DamageKind::TruncatedDocument,
-            message: "the text ends in the middle of a value".to_owned(),
-        });
-        if document.role == Role::Object {
-            self.give_up(self.at, self.window.bytes().len());
-        } else {
-            self.phase = Phase::Ended;
-        }
-        Some(Found::Damage(damage))
-    }
-
-    /// Handles the end of the text between two values.
-    fn end(&mut self) -> Option<Found> {
-        self.end_with(!self.frames.is_empty() && !self.is_loose)
-    }
-
-    fn end_with(&mut self, is_unfinished: bool) -> Option<Found> {
-        self.phase = Phase::Ended;
-        let damage = self.window.take_failure().or_else(|| {
-            is_unfinished.then(|| Damage {
-                offset: self.window.offset(self.at),
-                kind: DamageKind::TruncatedDocument,
-                message: "the text ends before its last bracket".to_owned(),
-            })
-        })?;
-        Some(Found::Damage(damage))
-    }
-
-    /// Abandons the value that begins at `start` because of the error at `failed`.
-    fn lose(&mut self, start: usize, failed: usize, expected: &str) -> Option<Found> {
-        let found = self.window.bytes().get(failed).map(|byte| match byte {
-            b' '..=b'~' => format!("`{}`", char::from(*byte)),
-            byte => format!("byte 0x{byte:02x}"),
-        });
-        let found = found.as_deref().unwrap_or("the end");
-        let damage = Damage {
-            offset: self.window.offset(failed),
-            kind: DamageKind::InvalidJson,
-            message: format!("expected {expected}, found {found}"),
-        };
-        self.give_up(start, failed);
-        Some(Found::Damage(damage))
-    }
-
-    /// Starts searching for the next record right after `start`, or at `failed` if too many bytes
-    /// have already been searched twice.
-    fn give_up(&mut self, start: usize, failed: usize) {
-        let end = self.window.bytes().len();
-        let again = (failed - start) as u64;
-        // The damaged value may have swallowed whole records, so the search starts just after its
-        // beginning. The limit keeps the total cost proportional to the length of the text.
-        let allowed = self.window.offset(failed).saturating_mul(4).saturating_add(1 << 20);
-        let mut from = failed.max(start + 1);
-        if self.rescanned + again <= allowed {
-            self.rescanned += again;
-            from = start + 1;
-        }
-        self.at = from.min(end);
-        self.is_loose = true;
-        self.phase = Phase::Lost(Resync::default());
-    }
-
-    /// Searches for the start of the next record.
-    fn search(&mut self, mut resync: Resync) -> Option<Found> {
-        loop {
-            let rest = &self.window.bytes()[self.at..];
-            if let Some(start) = resync.search(rest, &self.first_keys, self.window.has_ended()) {
-                self.at += start;
-                self.phase = Phase::Between;
-                return None;
-            }
-            self.at += resync.forget(rest.len());
-            if !self.refill() {
-                self.at = self.window.bytes().len();
-                return self.end();
             }
         }
     }

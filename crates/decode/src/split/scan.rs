@@ -194,6 +194,14 @@ pub(crate) fn is_valid(bytes: &[u8]) -> bool {
     }
 }
 
+/// Returns the end of the JSON value at the start of `bytes`, or `None` if it is not valid.
+pub(crate) fn end_of(bytes: &[u8]) -> Option<usize> {
+    match Scanner::new(false).run(bytes, 0, true) {
+        Step::Done(end) => Some(end),
+        _ => None,
+    }
+}
+
 enum Text {
     Closed(usize),
     Open(usize),

@@ -13,6 +13,8 @@ pub(crate) enum Shape {
     CloudTrail,
     /// An OCSF event of Security Lake or CloudTrail Lake.
     Lake,
+    /// A record of Bedrock's model invocation log, if `schemaType` says so.
+    ModelInvocation,
     /// Any other object: a row.
     Row,
     /// An EventBridge envelope; the event is the object under `detail`.
@@ -33,32 +35,46 @@ pub(crate) enum Shape {
     Config,
 }
 
-const NAMES: [&[u8]; 25] = [
-    b"eventVersion",
-    b"eventSource",
-    b"eventName",
-    b"class_uid",
-    b"category_uid",
-    b"metadata",
-    b"detail-type",
-    b"detail",
-    b"CloudTrailEvent",
-    b"message",
-    b"timestamp",
-    b"id",
-    b"eventId",
-    b"extractedFields",
-    b"ingestionTime",
-    b"result",
-    b"preview",
-    b"offset",
-    b"_raw",
-    b"digestStartTime",
-    b"logFiles",
-    b"Event",
-    b"configurationItems",
-    b"configSnapshotId",
-    b"awsAccountId",
+/// The known keys and their bits; keys that mean the same share a bit.
+const NAMES: [(&[u8], u32); 38] = [
+    (b"eventVersion", EVENT_VERSION),
+    (b"eventSource", EVENT_SOURCE),
+    (b"eventName", EVENT_NAME),
+    (b"userIdentity", CLOUDTRAIL_OBJECT),
+    (b"requestParameters", CLOUDTRAIL_OBJECT),
+    (b"responseElements", CLOUDTRAIL_OBJECT),
+    (b"recipientAccountId", CLOUDTRAIL_OBJECT),
+    (b"awsRegion", AWS_REGION),
+    (b"sourceIPAddress", SOURCE_ADDRESS),
+    (b"eventID", EVENT_ID),
+    (b"requestID", REQUEST_ID),
+    (b"insightDetails", INSIGHT),
+    (b"class_uid", CLASS_UID),
+    (b"category_uid", CLASS_DETAILS),
+    (b"metadata", CLASS_DETAILS),
+    (b"schemaType", SCHEMA_TYPE),
+    (b"modelId", MODEL),
+    (b"detail-type", DETAIL_TYPE),
+    (b"detail", DETAIL),
+    (b"CloudTrailEvent", CLOUDTRAIL_EVENT),
+    (b"message", MESSAGE),
+    (b"timestamp", TIMESTAMP),
+    (b"id", LOG_ID),
+    (b"eventId", LOG_ID),
+    (b"extractedFields", LOG_DETAILS),
+    (b"ingestionTime", LOG_DETAILS),
+    (b"logStreamName", LOG_DETAILS),
+    (b"result", RESULT),
+    (b"preview", RESULT_DETAILS),
+    (b"offset", RESULT_DETAILS),
+    (b"_raw", RAW),
+    (b"digestStartTime", DIGEST),
+    (b"logFiles", DIGEST),
+    (b"Event", EVENT),
+    (b"configurationItems", CONFIG),
+    (b"configSnapshotId", CONFIG),
+    (b"awsAccountId", AWS_ACCOUNT),
+    (b"eventType", EVENT_TYPE),
 ];
 
 const fn bit(index: usize) -> u32 {
@@ -68,35 +84,42 @@ const fn bit(index: usize) -> u32 {
 const EVENT_VERSION: u32 = bit(0);
 const EVENT_SOURCE: u32 = bit(1);
 const EVENT_NAME: u32 = bit(2);
-const CLASS_UID: u32 = bit(3);
-const CATEGORY_UID: u32 = bit(4);
-const METADATA: u32 = bit(5);
-const DETAIL_TYPE: u32 = bit(6);
-const DETAIL: u32 = bit(7);
-const CLOUDTRAIL_EVENT: u32 = bit(8);
-const MESSAGE: u32 = bit(9);
-const TIMESTAMP: u32 = bit(10);
-const ID: u32 = bit(11);
-const EVENT_ID: u32 = bit(12);
-const EXTRACTED_FIELDS: u32 = bit(13);
-const INGESTION_TIME: u32 = bit(14);
-const RESULT: u32 = bit(15);
-const PREVIEW: u32 = bit(16);
-const OFFSET: u32 = bit(17);
-const RAW: u32 = bit(18);
-const DIGEST_START: u32 = bit(19);
-const LOG_FILES: u32 = bit(20);
-const EVENT: u32 = bit(21);
-const CONFIG_ITEMS: u32 = bit(22);
-const CONFIG_SNAPSHOT: u32 = bit(23);
-const AWS_ACCOUNT: u32 = bit(24);
-const OTHER: u32 = bit(25);
+/// A member that only CloudTrail records have.
+const CLOUDTRAIL_OBJECT: u32 = bit(3);
+const AWS_REGION: u32 = bit(4);
+const SOURCE_ADDRESS: u32 = bit(5);
+const EVENT_ID: u32 = bit(6);
+const REQUEST_ID: u32 = bit(7);
+const INSIGHT: u32 = bit(8);
+const CLASS_UID: u32 = bit(9);
+const CLASS_DETAILS: u32 = bit(10);
+const SCHEMA_TYPE: u32 = bit(11);
+const MODEL: u32 = bit(12);
+const DETAIL_TYPE: u32 = bit(13);
+const DETAIL: u32 = bit(14);
+const CLOUDTRAIL_EVENT: u32 = bit(15);
+const MESSAGE: u32 = bit(16);
+const TIMESTAMP: u32 = bit(17);
+const LOG_ID: u32 = bit(18);
+const LOG_DETAILS: u32 = bit(19);
+const RESULT: u32 = bit(20);
+const RESULT_DETAILS: u32 = bit(21);
+const RAW: u32 = bit(22);
+const DIGEST: u32 = bit(23);
+const EVENT: u32 = bit(24);
+const CONFIG: u32 = bit(25);
+const AWS_ACCOUNT: u32 = bit(26);
+const EVENT_TYPE: u32 = bit(27);
+const OTHER: u32 = bit(28);
+
+/// The members of which two, beside `eventName`, show a CloudTrail record: other rows may have one.
+const CLOUDTRAIL_DETAILS: u32 = AWS_REGION | SOURCE_ADDRESS | EVENT_ID | REQUEST_ID | EVENT_TYPE;
 
 impl Keys {
     /// Adds a key, given as written in the text.
     pub(crate) fn add(&mut self, key: &[u8]) {
-        let known = NAMES.iter().position(|name| *name == key);
-        self.0 |= known.map_or(OTHER, bit);
+        let known = NAMES.iter().find(|(name, _)| *name == key);
+        self.0 |= known.map_or(OTHER, |(_, bit)| *bit);
     }
 
     /// Returns true once the keys show that the object is a CloudTrail record.
@@ -109,33 +132,49 @@ impl Keys {
         self.0 & (EVENT_VERSION | EVENT_SOURCE | EVENT_NAME) != 0
     }
 
+    /// Returns true if an object without most of a record's usual keys is a CloudTrail record.
+    ///
+    /// Other tools drop members of records, and Insight events have their name one level deeper.
+    fn is_partial_cloudtrail(self) -> bool {
+        let details = (self.0 & CLOUDTRAIL_DETAILS).count_ones();
+        let has_details = self.has(CLOUDTRAIL_OBJECT) || details >= 2;
+        let is_insight = self.has(INSIGHT) && self.0 & (EVENT_VERSION | CLOUDTRAIL_DETAILS) != 0;
+        (self.may_be_cloudtrail() && has_details) || is_insight
+    }
+
+    /// Returns true if the object has the original text of an event beside its extracted fields.
+    pub(crate) fn has_raw(self) -> bool {
+        self.has(RAW)
+    }
+
     fn has(self, all: u32) -> bool {
         self.0 & all == all
     }
 
     /// Returns the kind of an object with these keys.
     pub(crate) fn shape(self) -> Shape {
-        let log_event = MESSAGE | TIMESTAMP | ID | EVENT_ID | EXTRACTED_FIELDS | INGESTION_TIME;
+        let log_event = MESSAGE | TIMESTAMP | LOG_ID | LOG_DETAILS;
         if self.is_cloudtrail() {
             Shape::CloudTrail
-        } else if self.has(CLASS_UID) && self.0 & (METADATA | CATEGORY_UID) != 0 {
+        } else if self.has(CLASS_UID | CLASS_DETAILS) {
             Shape::Lake
+        } else if self.is_partial_cloudtrail() {
+            Shape::CloudTrail
+        } else if self.has(SCHEMA_TYPE | MODEL) {
+            Shape::ModelInvocation
         } else if self.has(DETAIL_TYPE | DETAIL) {
             Shape::EventBridge
         } else if self.has(CLOUDTRAIL_EVENT) {
             Shape::LookupEvent
         } else if self.has(RAW) {
             Shape::SplunkRow
-        } else if self.has(RESULT) && (self.0 & (PREVIEW | OFFSET) != 0 || self.0 == RESULT) {
+        } else if self.has(RESULT) && (self.has(RESULT_DETAILS) || self.0 == RESULT) {
             Shape::SplunkResult
-        } else if self.has(MESSAGE | TIMESTAMP)
-            && self.0 & (ID | EVENT_ID) != 0
-            && self.0 & !log_event == 0
-        {
+        } else if self.has(MESSAGE | TIMESTAMP | LOG_ID) && self.0 & !log_event == 0 {
             Shape::LogEvent
-        } else if self.has(AWS_ACCOUNT) && self.0 & (DIGEST_START | LOG_FILES) != 0 {
+        } else if self.has(AWS_ACCOUNT | DIGEST) {
             Shape::Digest
-        } else if self.has(CONFIG_ITEMS) || self.has(CONFIG_SNAPSHOT) {
+        } else if self.has(CONFIG) {
             Shape::Config
         } else if self.has(EVENT) {
             Shape::S3Test
@@ -169,11 +208,23 @@ mod tests {
         for (keys, shape) in [
             ("eventVersion eventSource", Shape::CloudTrail),
             ("eventName _time", Shape::Row),
+            ("eventName userIdentity", Shape::CloudTrail),
+            ("@timestamp eventName recipientAccountId", Shape::CloudTrail),
+            ("@timestamp eventSource requestParameters", Shape::CloudTrail),
+            ("eventName awsRegion sourceIPAddress", Shape::CloudTrail),
+            ("eventName awsRegion count", Shape::Row),
+            ("eventName eventID user", Shape::Row),
+            ("eventSource awsRegion messageId body", Shape::Row),
+            ("userIdentity requestParameters", Shape::Row),
+            ("eventVersion eventTime eventID insightDetails", Shape::CloudTrail),
+            ("insightDetails a", Shape::Row),
+            ("schemaType modelId timestamp", Shape::ModelInvocation),
             ("class_uid metadata time", Shape::Lake),
             ("version detail-type detail", Shape::EventBridge),
             ("EventId CloudTrailEvent", Shape::LookupEvent),
             ("id timestamp message", Shape::LogEvent),
             ("id timestamp message level", Shape::Row),
+            ("logStreamName timestamp message ingestionTime eventId", Shape::LogEvent),
             ("preview result", Shape::SplunkResult),
             ("result", Shape::SplunkResult),
             ("result user", Shape::Row),

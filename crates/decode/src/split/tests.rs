@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::delivered::Records;
 
+mod wrapped;
+
 /// Lists the items that a splitter returns, one per line; `chunk` is the size of its reads.
 fn split_in(text: &[u8], chunk: usize) -> String {
     list(text, chunk, None).0
@@ -328,6 +330,9 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
             "{\"_raw\":\"{\\\"a\\\":1}\"}",
             "\n{",
             " ",
+            "{\"m\":",
+            "\"{\\\"eventVersion\\\":1,\\\"eventName\\\":2}\"",
+            "2026 ",
         ])
         .prop_map(|piece| piece.as_bytes().to_vec()),
         prop::collection::vec(any::<u8>(), 0..4),

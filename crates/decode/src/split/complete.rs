@@ -1,0 +1,90 @@
+//! Handles values that have been read to their end.
+
+use std::io::Read;
+use std::ops::Range;
+
+use super::frames::Frame;
+use super::{Document, Found, Role, Splitter};
+use crate::record::Format;
+use crate::report::SkipKind;
+
+/// Where the events are said to be that follow another text on a line.
+const LINE: &str = "lines after another text";
+
+impl<R: Read> Splitter<R> {
+    /// Handles a complete value between `start` and `self.at`.
+    pub(super) fn complete(&mut self, document: &Document, start: usize) -> Option<Found> {
+        match document.role {
+            Role::Object => {}
+            Role::List => return self.complete_list(start),
+            Role::String => return self.complete_string(start),
+            Role::Scalar if self.frames.is_opened() => return None,
+            Role::Scalar => return Some(Found::Skipped(SkipKind::Scalar)),
+            Role::Tail | Role::Oversized => return None,
+        }
+        if let Some(key) = &document.first_key {
+            let bytes = &self.window.bytes()[start..];
+            self.first_keys.remember(&bytes[key.clone()]);
+        }
+        let found = self.unwrap(document.keys.shape(), start + document.prefix..self.at);
+        match found {
+            Some(Found::Text { range, format }) if document.prefix > 0 => {
+                if format == Format::Json {
+                    return self.lose(start, start, "an event");
+                }
+                self.count_unwrapped(LINE);
+                Some(Found::Inner { range, format })
+            }
+            Some(Found::Text { range, format }) if self.frames.is_opened() => {
+                self.complete_among_others(range, format)
+            }
+            found => found,
+        }
+    }
+
+    /// Handles a complete object inside an opened one, of which only the events are wanted.
+    pub(super) fn complete_among_others(
+        &mut self,
+        range: Range<usize>,
+        format: Format,
+    ) -> Option<Found> {
+        if format == Format::Json {
+            let is_element = self.frames.top() == Some(Frame::Array);
+            return is_element.then_some(Found::Skipped(SkipKind::LogMessage));
+        }
+        self.count_unwrapped(&self.frames.path());
+        Some(Found::Inner { range, format })
+    }
+
+    /// Handles a complete array in another one: its events, or its elements as if there were no
+    /// array around them.
+    pub(super) fn complete_list(&mut self, start: usize) -> Option<Found> {
+        let found = self.take_inner(start..self.at);
+        if found.is_some() || self.frames.is_opened() {
+            return found;
+        }
+        if !self.frames.have_room() {
+            return self.lose(start, start, "an event");
+        }
+        self.at = start;
+        self.enter_array();
+        None
+    }
+
+    /// Handles a complete string: the events in it.
+    pub(super) fn complete_string(&mut self, start: usize) -> Option<Found> {
+        let found = self.take_inner(start..self.at);
+        if found.is_some() {
+            return found;
+        }
+        if self.frames.is_empty() {
+            return self.lose(start, start, "an event");
+        }
+        if self.frames.is_opened() {
+            let key = &self.window.bytes()[start + 1..self.at - 1];
+            self.frames.set_key(key);
+            return None;
+        }
+        Some(Found::Skipped(SkipKind::Scalar))
+    }
+}

@@ -1,0 +1,302 @@
+//! Finds the events inside a value that is not an event itself: the exports and envelopes of other
+//! tools.
+//!
+//! There is one rule instead of a list of tools: an object that is an event by its keys is taken,
+//! wherever it is, as an object or written as text, at most [`MAX_LEVELS`] levels deep.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::shape::{Shape, outer_keys};
+use super::{cells, prefix, scan};
+use crate::json::{self, for_each_element, for_each_member, value_end};
+use crate::record::Format;
+
+/// The maximum number of members and texts around an event: five members and one text for the line
+/// that Filebeat keeps in `hits.hits[]._source.event.original`.
+pub(super) const MAX_LEVELS: usize = 6;
+/// The maximum length of a key in a path, in characters.
+const MAX_KEY: usize = 64;
+
+/// An event inside a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct InnerEvent {
+    pub(super) place: InnerPlace,
+    pub(super) format: Format,
+    /// The keys around the event, such as `Events[].CloudTrailEvent`.
+    pub(super) path: String,
+}
+
+/// Where the text of an inner event is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum InnerPlace {
+    /// This range of the value.
+    Range(Range<usize>),
+    /// A text of its own; `holder` is the offset in the value of the object that holds it.
+    Text { holder: usize, text: String },
+}
+
+/// What a value holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Inside {
+    pub(super) events: Vec<InnerEvent>,
+    /// The number of elements without an event in an array whose other elements have some.
+    pub(super) others: u64,
+}
+
+/// The texts of which an event has at least one: the start of most of CloudTrail's keys, a key of OCSF,
+/// and the value that marks a model invocation.
+static EVENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("event"));
+static CLASS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("class_uid"));
+static INVOCATION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("ModelInvocationLog"));
+
+/// Returns true if a text may hold an event: it contains a key that only events have.
+///
+/// Most rows do not, and are not looked at any further.
+pub(super) fn may_hold_events(text: &[u8]) -> bool {
+    let follows = |at: usize| {
+        let rest = &text[at + EVENT.needle().len()..];
+        [&b"Name"[..], b"Source", b"Version"].iter().any(|end| rest.starts_with(end))
+    };
+    EVENT.find_iter(text).any(follows)
+        || CLASS.find(text).is_some()
+        || INVOCATION.find(text).is_some()
+}
+
+/// Returns the format of an object that is an event, or `None` for any other object.
+pub(super) fn event_format(shape: Shape, object: &[u8]) -> Option<Format> {
+    match shape {
+        Shape::CloudTrail if !json::is_s3_notification(object) => Some(Format::CloudTrail),
+        Shape::Lake => Some(Format::Lake),
+        Shape::ModelInvocation if json::is_model_invocation(object) => {
+            Some(Format::ModelInvocation)
+        }
+        _ => None,
+    }
+}
+
+/// Returns the events inside a valid JSON value; `path` is the path of the value.
+pub(super) fn events_inside(value: &[u8], path: &str) -> Inside {
+    let mut walk =
+        Walk { inside: Inside::default(), path: path.to_owned(), is_among_elements: false };
+    if may_hold_events(value) {
+        walk.value(value, Place::Outer(0), 0, MAX_LEVELS);
+    }
+    walk.inside
+}
+
+/// Adds a key to a path.
+pub(super) fn join(path: &mut String, key: &[u8]) {
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.extend(String::from_utf8_lossy(key).chars().take(MAX_KEY));
+}
+
+/// Where a text of the walk comes from.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// It begins at this offset of the outermost value.
+    Outer(usize),
+    /// It was written as text.
+    Decoded,
+}
+
+impl Place {
+    fn plus(self, offset: usize) -> Self {
+        match self {
+            Self::Outer(start) => Self::Outer(start + offset),
+            Self::Decoded => Self::Decoded,
+        }
+    }
+}
+
+struct Walk {
+    inside: Inside,
+    path: String,
+    /// True inside the outermost array, whose elements are the rows of an export.
+    is_among_elements: bool,
+}
+
+impl Walk {
+    /// Looks for events in a value; returns true if there are any.
+    ///
+    /// `holder` is the offset of the innermost object of the outermost text.
+    fn value(&mut self, text: &[u8], place: Place, holder: usize, levels: usize) -> bool {
+        match text.first() {
+            Some(b'{') => self.object(text, place, holder, levels),
+            Some(b'[') => self.array(text, place, holder, levels),
+            Some(b'"') => self.text(text, holder, levels),
+            _ => false,
+        }
+    }
+
+    fn object(&mut self, text: &[u8], place: Place, holder: usize, levels: usize) -> bool {
+        let holder = if let Place::Outer(start) = place { start } else { holder };
+        let keys = outer_keys(text);
+        // Fields extracted from an event are less than the event itself.
+        if keys.has_raw() && levels > 0 && self.raw_member(text, holder, levels - 1) {
+            return true;
+        }
+        if let Some(format) = event_format(keys.shape(), text) {
+            self.push(text, place, holder, format);
+            return true;
+        }
+        if levels == 0 || !may_hold_events(text) {
+            return false;
+        }
+        let mut found = false;
+        for_each_member(text, |name, value| {
+            let end = value_end(text, value);
+            let length = self.path.len();
+            join(&mut self.path, &text[name]);
+            found |= self.value(&text[value..end], place.plus(value), holder, levels - 1);
+            self.path.truncate(length);
+            Some(end)
+        });
+        found
+    }
+
+    /// Looks for events in the original text that an object has.
+    fn raw_member(&mut self, text: &[u8], holder: usize, levels: usize) -> bool {
+        let Some(raw) = json::member(text, b"_raw") else { return false };
+        let length = self.path.len();
+        join(&mut self.path, b"_raw");
+        let found = text[raw.start..].starts_with(b"\"") && self.text(&text[raw], holder, levels);
+        self.path.truncate(length);
+        found
+    }
+
+    fn array(&mut self, text: &[u8], place: Place, holder: usize, levels: usize) -> bool {
+        if !may_hold_events(text) {
+            return false;
+        }
+        let counts_others = !std::mem::replace(&mut self.is_among_elements, true);
+        let length = self.path.len();
+        self.path.push_str("[]");
+        let (mut found, mut others) = (false, 0);
+        for_each_element(text, |element| {
+            let end = value_end(text, element);
+            // Arrays in arrays count as levels, so that the walk is never deeper than its limit.
+            let is_array = text.get(element) == Some(&b'[');
+            let below = if is_array { levels.checked_sub(1) } else { Some(levels) };
+            let value = &text[element..end];
+            let has_event =
+                below.is_some_and(|below| self.value(value, place.plus(element), holder, below));
+            found |= has_event;
+            others += u64::from(!has_event);
+            end
+        });
+        if !found && let Some((record, format)) = cells::record(text) {
+            self.inside.events.push(InnerEvent {
+                place: InnerPlace::Text { holder, text: record },
+                format,
+                path: self.path.clone(),
+            });
+            found = true;
+            others = 0;
+        }
+        self.path.truncate(length);
+        if counts_others {
+            self.is_among_elements = false;
+            self.inside.others += if found { others } else { 0 };
+        }
+        found
+    }
+
+    /// Looks for events in the JSON that a string holds, one document or several, after a text that
+    /// is not JSON if there is any.
+    fn text(&mut self, quoted: &[u8], holder: usize, levels: usize) -> bool {
+        if levels == 0 || !may_hold_events(quoted) {
+            return false;
+        }
+        let contents = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+        let contents = String::from_utf8_lossy(contents);
+        let text = json::unescape(&contents);
+        let mut found = false;
+        let mut rest = text.as_bytes();
+        while let Some(document) = next_document(rest) {
+            found |= self.value(&rest[document.clone()], Place::Decoded, holder, levels - 1);
+            rest = &rest[document.end..];
+        }
+        found
+    }
+
+    fn push(&mut self, text: &[u8], place: Place, holder: usize, format: Format) {
+        let place = match place {
+            Place::Outer(start) => InnerPlace::Range(start..start + text.len()),
+            Place::Decoded => {
+                InnerPlace::Text { holder, text: String::from_utf8_lossy(text).into_owned() }
+            }
+        };
+        self.inside.events.push(InnerEvent { place, format, path: self.path.clone() });
+    }
+}
+
+/// Returns the range of the next JSON value of a text.
+fn next_document(text: &[u8]) -> Option<Range<usize>> {
+    let start = json::skip_space(text, 0);
+    let at_start = matches!(text.get(start), Some(b'{' | b'[' | b'"')).then_some(start);
+    let after_text = || prefix::end(&text[start..]).map(|end| start + end);
+    let document = |start: usize| scan::end_of(&text[start..]).map(|end| start..start + end);
+    at_start.and_then(document).or_else(|| document(after_text()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_known_by_their_keys() {
+        let record = r#"{"eventVersion":"1","eventName":"A"}"#;
+        let quoted = serde_json::Value::from(record).to_string();
+        let twice = serde_json::Value::from(quoted.as_str()).to_string();
+        for (value, paths) in [
+            (format!(r#"{{"a":{record}}}"#), "a"),
+            (format!(r#"{{"a":{quoted}}}"#), "a"),
+            (format!(r#"{{"a":{twice}}}"#), "a"),
+            (format!(r#"{{"a":[{record},{quoted},{{"b":{record}}}]}}"#), "a[] a[] a[].b"),
+            (format!("[[{record}]]"), "[][]"),
+            (quoted.clone(), ""),
+            (format!(r#"{{"a":{{"b":{{"c":{{"d":{{"e":{quoted}}}}}}}}}}}"#), "a.b.c.d.e"),
+            (
+                format!(r#"{{"a":{{"b":{{"c":{{"d":{{"e":{{"f":{{"g":{record}}}}}}}}}}}}}}}"#),
+                "none",
+            ),
+            (r#"{"a":{"eventName":"x","user":"y"}}"#.to_owned(), "none"),
+            (r#"{"a":"eventName eventSource"}"#.to_owned(), "none"),
+            (r#"{"a":{"eventVersion":"2","eventSource":"aws:s3"}}"#.to_owned(), "none"),
+            (r#"{"a":{"schemaType":"Other","modelId":"m"}}"#.to_owned(), "none"),
+            (r#"{"a":{"schemaType":"ModelInvocationLog","modelId":"m"}}"#.to_owned(), "a"),
+            (r#"{"a":{"class_uid":1,"metadata":{}}}"#.to_owned(), "a"),
+            (
+                format!(r#"{{"result":{{"_raw":{quoted},"eventName":"A","eventSource":"s"}}}}"#),
+                "result._raw",
+            ),
+        ] {
+            let inside = events_inside(value.as_bytes(), "");
+            let found: Vec<_> = inside.events.iter().map(|event| event.path.as_str()).collect();
+            let found = if found.is_empty() { "none".to_owned() } else { found.join(" ") };
+            assert_eq!(found, paths, "{value}");
+        }
+    }
+
+    #[test]
+    fn elements_without_an_event_are_counted_once() {
+        let row = r#"[{"eventVersion":"1","eventName":"A"},{"x":1}]"#;
+        let value = format!(r#"{{"rows":[{row},{row},[{{"y":1}}],"z"]}}"#);
+        let inside = events_inside(value.as_bytes(), "");
+        assert_eq!((inside.events.len(), inside.others), (2, 2));
+        let none = events_inside(br#"{"rows":[{"eventName":1},2]}"#, "");
+        assert_eq!(none, Inside::default());
+    }
+
+    #[test]
+    fn a_text_may_hold_several_documents() {
+        let value = r#"{"m":"<13>app[1]: {\"eventName\":\"A\",\"eventSource\":\"s\"}\n {\"eventName\":\"B\",\"eventSource\":\"s\"}\n"}"#;
+        let inside = events_inside(value.as_bytes(), "");
+        assert_eq!(inside.events.len(), 2);
+    }
+}
