@@ -1,11 +1,14 @@
 //! Writes to standard error: diagnostics, errors, and input that could not be read.
 
+use std::collections::BTreeMap;
 use std::fmt::{Arguments, Write as _};
 use std::io::{IsTerminal, Write as _};
 
 use spilltrail_app::{AppError, Done, Unread, UnreadKind};
 use spilltrail_content::ContentProblem;
 use spilltrail_diagnostic::{Color, Diagnostic, render};
+
+use crate::output::printable;
 
 /// Returns whether to use colors on standard error.
 pub(crate) fn color() -> Color {
@@ -49,6 +52,31 @@ pub(crate) fn unread(unread: &[Unread]) {
             line(format_args!("{severity}: {name}: {more} more damaged places"));
         }
     }
+}
+
+/// Prints where events were that were inside something else, if there were any.
+pub(crate) fn unwrapped(places: &BTreeMap<String, u64>) {
+    if let Some(text) = inside(places) {
+        line(format_args!("note: {text}"));
+    }
+}
+
+/// Says where events were, such as "5 events were inside `Events[].CloudTrailEvent`".
+pub(crate) fn inside(places: &BTreeMap<String, u64>) -> Option<String> {
+    let mut parts = Vec::new();
+    for (place, count) in places {
+        let events = match (parts.is_empty(), *count) {
+            (true, 1) => "1 event was".to_owned(),
+            (true, count) => format!("{count} events were"),
+            (false, count) => count.to_string(),
+        };
+        // A path is text from the input; a description has blanks.
+        let place = printable(&place.replace('\n', " "));
+        let is_path = !place.contains(' ');
+        let place = if is_path { format!("`{place}`") } else { place };
+        parts.push(format!("{events} inside {place}"));
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Prints an error, with hints that name command-line options.
@@ -108,4 +136,24 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_events_were() {
+        for (places, text) in [
+            (&[][..], None),
+            (&[("message", 1)], Some("1 event was inside `message`")),
+            (
+                &[("a[].b\u{1b}", 5), ("strings of JSON", 2)],
+                Some("5 events were inside `a[].b\u{fffd}`, 2 inside strings of JSON"),
+            ),
+        ] {
+            let places = places.iter().map(|(place, count)| ((*place).to_owned(), *count));
+            assert_eq!(inside(&places.collect()).as_deref(), text);
+        }
+    }
 }

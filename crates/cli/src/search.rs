@@ -27,6 +27,9 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
     if options.costs {
         report::line(format_args!("{}", costs::memory(search.memory()).trim_end()));
     }
+    if let Some(read) = search.read() {
+        report::unwrapped(&read.unwrapped);
+    }
     let unread = search.unread();
     report::unread(&unread);
     Ok(match printed {

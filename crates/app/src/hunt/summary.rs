@@ -59,6 +59,10 @@ pub struct Summary {
     pub detections: Vec<Report>,
     /// Number of records that were recognized and skipped, by kind.
     pub skipped: BTreeMap<SkipKind, u64>,
+    /// Number of events found inside other values, by where they were: the keys around them, such as
+    /// `Events[].CloudTrailEvent`, or a description.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unwrapped: BTreeMap<String, u64>,
     /// Files that no search had to read because of their path, by reason.
     pub skipped_by_path: BTreeMap<Reason, SkippedCount>,
     /// Input that was not read, or only read in part.
@@ -220,6 +224,7 @@ impl Summary {
             findings: detections.iter().map(|report| report.findings).sum(),
             detections,
             skipped: read.total.skipped,
+            unwrapped: read.total.unwrapped,
             skipped_by_path: read.skips.by_reason,
             unread: Unread::of(logs),
             memory,

@@ -9,6 +9,7 @@ use spilltrail_search::rows::Row;
 use spilltrail_spl::time::strftime;
 
 use crate::output::printable;
+use crate::report;
 use crate::screen::{self, wrap};
 
 /// The longest lines, however wide the terminal is.
@@ -301,6 +302,9 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
     if let Some(now) = summary.now {
         let why = if summary.now_is_given { "as given" } else { "just after the newest event" };
         let _ = writeln!(text, "Now is {}, {why}", instant(now, zone));
+    }
+    if let Some(inside) = report::inside(&summary.unwrapped) {
+        let _ = writeln!(text, "Unwrapped: {inside}");
     }
     let mut left_out: Vec<String> = summary
         .skipped
