@@ -51,8 +51,8 @@ impl<R: Read> Splitter<R> {
     pub(super) fn take_inner(&mut self, range: Range<usize>) -> Option<Found> {
         let start = range.start;
         let inside = events_inside(&self.window.bytes()[range], &self.frames.path());
-        if inside.events.is_empty() {
-            return None;
+        if inside.is_cut {
+            self.waiting.push_back(self.too_large());
         }
         for event in inside.events {
             let is_unnamed = event.path.trim_matches(['[', ']']).is_empty();

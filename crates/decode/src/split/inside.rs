@@ -9,14 +9,17 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use super::base64::{self, Decoded};
 use super::shape::{Shape, outer_keys};
 use super::{cells, prefix, scan};
 use crate::json::{self, for_each_element, for_each_member, value_end};
-use crate::record::Format;
+use crate::record::{Format, MAX_RECORD};
 
 /// The maximum number of members and texts around an event: five members and one text for the line
 /// that Filebeat keeps in `hits.hits[]._source.event.original`.
 pub(super) const MAX_LEVELS: usize = 6;
+/// The maximum length of the texts in base64 of one value.
+const MAX_DECODED: usize = 8 * MAX_RECORD;
 /// The maximum length of a key in a path, in characters.
 const MAX_KEY: usize = 64;
 
@@ -44,6 +47,8 @@ pub(super) struct Inside {
     pub(super) events: Vec<InnerEvent>,
     /// The number of elements without an event in an array whose other elements have some.
     pub(super) others: u64,
+    /// True if texts in base64 were left out because they are too large.
+    pub(super) is_cut: bool,
 }
 
 /// The texts of which an event has at least one: the start of most of CloudTrail's keys, a key of OCSF,
@@ -63,6 +68,7 @@ pub(super) fn may_hold_events(text: &[u8]) -> bool {
     EVENT.find_iter(text).any(follows)
         || CLASS.find(text).is_some()
         || INVOCATION.find(text).is_some()
+        || base64::may_be_in(text)
 }
 
 /// Returns the format of an object that is an event, or `None` for any other object.
@@ -79,8 +85,12 @@ pub(super) fn event_format(shape: Shape, object: &[u8]) -> Option<Format> {
 
 /// Returns the events inside a valid JSON value; `path` is the path of the value.
 pub(super) fn events_inside(value: &[u8], path: &str) -> Inside {
-    let mut walk =
-        Walk { inside: Inside::default(), path: path.to_owned(), is_among_elements: false };
+    let mut walk = Walk {
+        inside: Inside::default(),
+        path: path.to_owned(),
+        is_among_elements: false,
+        room: MAX_DECODED,
+    };
     if may_hold_events(value) {
         walk.value(value, Place::Outer(0), 0, MAX_LEVELS);
     }
@@ -118,6 +128,8 @@ struct Walk {
     path: String,
     /// True inside the outermost array, whose elements are the rows of an export.
     is_among_elements: bool,
+    /// The bytes of text in base64 that may still be decoded.
+    room: usize,
 }
 
 impl Walk {
@@ -215,10 +227,24 @@ impl Walk {
         let contents = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
         let contents = String::from_utf8_lossy(contents);
         let text = json::unescape(&contents);
+        match base64::decode(&text, self.room) {
+            Some(Decoded::Text(decoded)) => {
+                self.room -= decoded.len();
+                self.documents(&decoded, holder, levels - 1)
+            }
+            Some(Decoded::TooLarge) => {
+                self.inside.is_cut = true;
+                false
+            }
+            None => self.documents(text.as_bytes(), holder, levels - 1),
+        }
+    }
+
+    fn documents(&mut self, text: &[u8], holder: usize, levels: usize) -> bool {
         let mut found = false;
-        let mut rest = text.as_bytes();
+        let mut rest = text;
         while let Some(document) = next_document(rest) {
-            found |= self.value(&rest[document.clone()], Place::Decoded, holder, levels - 1);
+            found |= self.value(&rest[document.clone()], Place::Decoded, holder, levels);
             rest = &rest[document.end..];
         }
         found

@@ -5,6 +5,7 @@
 //! object with events inside it. Damage costs only the record that contains it: the splitter
 //! continues at the next text that looks like the start of a record.
 
+mod base64;
 mod cells;
 mod complete;
 mod envelope;

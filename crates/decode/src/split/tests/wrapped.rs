@@ -88,6 +88,12 @@ fn events_inside_something_else() {
             "CloudTrail",
             "1 Records[].Sns.Message",
         ),
+        (
+            r#"{"Records":[{"Data":"eyJldmVudE5hbWUiOiJBIiwiZXZlbnRTb3VyY2UiOiJzIn0=","PartitionKey":"1"}]}"#.to_owned(),
+            "CloudTrail",
+            "1 Records[].Data",
+        ),
+        (r#"{"token":"eyJhIjoiZXZlbnROYW1lIn0=","a":1}"#.to_owned(), "Json", ""),
         // Other collectors.
         (format!(r#"{{"records":[{A},{B}]}}"#), two, "2 records[]"),
         (
