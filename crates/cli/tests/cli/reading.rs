@@ -38,6 +38,27 @@ fn values_that_are_left_out() {
     }
 }
 
+/// Events inside something else are read without a warning, and the run says where they were.
+#[test]
+fn events_inside_something_else() {
+    let fixture = Fixture::new();
+    let event = r#"{\"eventVersion\":\"1.08\",\"eventSource\":\"s\",\"eventName\":\"E\"}"#;
+    let lookup = format!(r#"{{"Events":[{{"EventId":"1","CloudTrailEvent":"{event}"}}]}}"#);
+    fixture.write("lookup.json", &lookup);
+    fixture.write("query.json", &format!("[\n  \"{event}\",\n  \"{event}\"\n]\n"));
+    fixture.write("tail.txt", &format!("2026 stream {}\n", event.replace('\\', "")));
+    let places = "1 event was inside `Events[].CloudTrailEvent`, 1 inside lines after another text, \
+                  2 inside strings of JSON";
+    let logs = ["lookup.json", "query.json", "tail.txt"];
+    let run = fixture.run(
+        &[&["search", "sourcetype=aws:cloudtrail eventName=E | stats count"], &logs[..]].concat(),
+    );
+    assert_eq!(run.lines(), [json!({"count": 4})], "{}", run.err);
+    assert_eq!((run.status, run.err), (0, format!("note: {places}\n")));
+    let run = fixture.run(&[&["hunt", "--format", "table"], &logs[..]].concat());
+    assert!(run.out.contains(&format!("Unwrapped: {places}\n")), "{}", run.out);
+}
+
 /// Nothing that was not read looks like logs in which nothing was found.
 #[test]
 fn what_is_no_log_is_never_an_all_clear() {
