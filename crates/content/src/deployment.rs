@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::Diagnostic;
 
 use crate::detection::DetectionType;
+use crate::keys;
 use crate::yaml::{self, Flag, Text, Texts};
 
 /// The schedule and the actions for the detections of one type, or for one detection.
@@ -183,9 +184,13 @@ impl RawDeployment {
     }
 }
 
-/// Reads a deployment file and returns the type it applies to, with the deployment.
-pub(crate) fn read(text: &str) -> Result<(String, Deployment), Diagnostic> {
-    let raw: RawDeployment = yaml::read(text)?;
+/// Reads a deployment file and returns the type it applies to, with the deployment. Adds warnings
+/// about the file.
+pub(crate) fn read(
+    text: &str,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<(String, Deployment), Diagnostic> {
+    let raw: RawDeployment = keys::read(text, keys::DEPLOYMENT, warnings)?;
     let Some(detection_type) = raw.detection_type.clone().filter(|text| !text.0.is_empty()) else {
         return Err(yaml::missing_key(text, "type", "name the type of detection, such as `TTP`"));
     };
@@ -211,12 +216,12 @@ mod tests {
     fn a_file_sets_what_it_says() {
         let text = "name: ours\ntype: Hunting\nscheduling: {cron_schedule: '5 * * * *'}\n\
                     alert_action: {notable: {rule_title: 'Seen: %name%'}, rba: {enabled: 'false'}}\n";
-        let (detection_type, deployment) = read(text).unwrap();
+        let (detection_type, deployment) = read(text, &mut Vec::new()).unwrap();
         assert_eq!(detection_type, "Hunting");
         assert_eq!(deployment.scheduling.cron_schedule, "5 * * * *");
         assert_eq!(deployment.scheduling.earliest_time, "-70m@m");
         assert_eq!(deployment.notable.unwrap().rule_title, "Seen: %name%");
         assert!(!deployment.risk);
-        assert!(read("name: x\n").unwrap_err().message.contains("`type`"));
+        assert!(read("name: x\n", &mut Vec::new()).unwrap_err().message.contains("`type`"));
     }
 }

@@ -10,6 +10,8 @@ mod builtin;
 mod deployment;
 mod detection;
 mod drilldown;
+mod files;
+mod keys;
 mod load;
 mod lookup;
 mod macros;
@@ -18,6 +20,9 @@ mod schema;
 mod set;
 mod story;
 mod template;
+mod tokens;
+mod values;
+mod walk;
 mod yaml;
 
 pub use builtin::BUILTIN;

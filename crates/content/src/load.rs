@@ -5,17 +5,15 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use spilltrail_diagnostic::{Code, Diagnostic};
-use walkdir::{DirEntry, WalkDir};
 
 use crate::builtin::BUILTIN;
-use crate::detection::Detection;
-use crate::lookup::{Lookup, LookupSource, read_bounded};
+use crate::detection::{Detection, DetectionType};
+use crate::files::{Boundary, check_regular, read_bounded};
+use crate::lookup::{Lookup, LookupSource};
 use crate::set::{BuiltinPack, ContentProblem, ContentSet};
+use crate::walk::{self, extension};
 use crate::yaml::MAX_YAML_BYTES;
 use crate::{deployment, lookup, macros, schema, story, yaml};
-
-/// Maximum depth to which a content folder is walked.
-const MAX_DEPTH: usize = 32;
 
 /// The kind of content in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +55,12 @@ pub(crate) fn load_embedded(
     (loader.set, loader.problems)
 }
 
+/// A content folder that is being loaded.
+struct Folder<'a> {
+    root: &'a Path,
+    boundary: Boundary,
+}
+
 #[derive(Default)]
 struct Loader {
     set: ContentSet,
@@ -91,37 +95,37 @@ impl Loader {
 
     fn add_folder(&mut self, root: &Path) {
         self.begin_folder();
-        let has_layout = LAYOUT.iter().any(|(name, _)| root.join(name).is_dir());
-        let walk = WalkDir::new(root)
-            .max_depth(MAX_DEPTH)
-            .sort_by_file_name()
-            .into_iter()
-            .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
-        for entry in walk {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    let path = error.path().unwrap_or(root).to_owned();
-                    let diagnostic = Diagnostic::error(Code::UNREADABLE, error.to_string());
-                    self.problem(&path, diagnostic, "");
-                    continue;
-                }
-            };
-            if entry.file_type().is_dir() {
-                continue;
+        let is_file = root.is_file();
+        // The folder of a single file is where the files it refers to are found.
+        let folder = if is_file { root.parent().unwrap_or(root) } else { root };
+        let boundary = match Boundary::of(folder) {
+            Ok(boundary) => boundary,
+            Err(error) => {
+                let message = format!("`{}`: {error}", root.display());
+                return self.problem(root, Diagnostic::error(Code::UNREADABLE, message), "");
             }
-            let path = entry.path();
-            let inside = path.strip_prefix(root).unwrap_or(path);
+        };
+        let folder = Folder { root: folder, boundary };
+        let has_layout = LAYOUT.iter().any(|(name, _)| root.join(name).is_dir());
+        let (files, refused) = walk::files(root, &folder.boundary);
+        for (path, diagnostic) in refused {
+            self.problem(&path, diagnostic, "");
+        }
+        for path in files {
+            let inside = path.strip_prefix(root).unwrap_or(&path);
             let kind = layout_kind(inside);
             // A folder with the layout may also hold files that are not content.
             if has_layout && kind.is_none() {
                 continue;
             }
-            match extension(path) {
+            match extension(&path) {
                 "csv" if kind.is_none_or(|kind| kind == Kind::Lookup) => {
-                    self.add_csv(path, LookupSource::File(path.to_owned()));
+                    match check_regular(&path) {
+                        Ok(()) => self.add_csv(&path, LookupSource::File(path.clone())),
+                        Err(diagnostic) => self.problem(&path, diagnostic, ""),
+                    }
                 }
-                "yml" | "yaml" => self.add_file(path, root, kind.filter(|_| has_layout)),
+                "yml" | "yaml" => self.add_file(&path, &folder, kind.filter(|_| has_layout)),
                 _ => {}
             }
         }
@@ -141,7 +145,7 @@ impl Loader {
     }
 
     /// Reads a file of a known kind, or of the kind that its keys indicate.
-    fn add_file(&mut self, path: &Path, root: &Path, kind: Option<Kind>) {
+    fn add_file(&mut self, path: &Path, folder: &Folder<'_>, kind: Option<Kind>) {
         let bytes = match read_bounded(path, MAX_YAML_BYTES) {
             Ok(bytes) => bytes,
             Err(diagnostic) => return self.problem(path, diagnostic, ""),
@@ -159,13 +163,12 @@ impl Loader {
                 Err(diagnostic) => return self.problem(path, diagnostic, text),
             },
         };
-        // The root of a single file is its parent folder, where the files it refers to are found.
-        let root = if root == path { path.parent().unwrap_or(root) } else { root };
         let sibling = |name: &str| {
             let file = path.with_file_name(name);
-            file.is_file().then_some(LookupSource::File(file))
+            let is_usable = check_regular(&file).and_then(|()| folder.boundary.check(&file));
+            is_usable.is_ok().then_some(LookupSource::File(file))
         };
-        self.add_text(kind, path, text, Some(root), &sibling);
+        self.add_text(kind, path, text, Some(folder.root), &sibling);
     }
 
     fn add_csv(&mut self, path: &Path, source: LookupSource) {
@@ -183,19 +186,27 @@ impl Loader {
         root: Option<&Path>,
         sibling: &dyn Fn(&str) -> Option<LookupSource>,
     ) {
+        let mut warnings = Vec::new();
         let added = match kind {
-            Kind::Detection | Kind::Baseline => self.add_detection(kind, path, text, root),
-            Kind::Macro => self.add_macro(path, text),
-            Kind::Lookup => self.add_lookup(path, text, sibling),
-            Kind::Story => story::read(text).map(|story| {
+            Kind::Detection | Kind::Baseline => {
+                self.add_detection(kind, path, text, root, &mut warnings)
+            }
+            Kind::Macro => self.add_macro(path, text, &mut warnings),
+            Kind::Lookup => self.add_lookup(path, text, sibling, &mut warnings),
+            Kind::Story => story::read(text, &mut warnings).map(|story| {
                 self.note_defined(kind, story.name.clone(), path, text);
                 self.set.stories.insert(story.name.clone(), story);
             }),
-            Kind::Deployment => deployment::read(text).map(|(detection_type, deployment)| {
-                self.note_defined(kind, detection_type.to_lowercase(), path, text);
-                self.set.deployments.insert(&detection_type, deployment);
-            }),
+            Kind::Deployment => {
+                deployment::read(text, &mut warnings).map(|(detection_type, deployment)| {
+                    self.note_defined(kind, detection_type.to_lowercase(), path, text);
+                    self.set.deployments.insert(&detection_type, deployment);
+                })
+            }
         };
+        for warning in warnings {
+            self.problem(path, warning, text);
+        }
         match added {
             Ok(()) => self.used += 1,
             Err(diagnostic) => self.problem(path, diagnostic, text),
@@ -208,19 +219,15 @@ impl Loader {
         path: &Path,
         text: &str,
         root: Option<&Path>,
+        warnings: &mut Vec<Diagnostic>,
     ) -> Result<(), Diagnostic> {
-        let (detection, warnings) = schema::read(text, path, root)?;
-        for warning in warnings {
-            self.problem(path, warning, text);
-        }
+        let detection = schema::read(text, path, root, warnings)?;
         if kind == Kind::Baseline {
             self.set.baselines.retain(|other| other.id != detection.id);
             self.set.baselines.push(detection);
             return Ok(());
         }
-        if let Some(warning) = self.duplicate(&detection, text) {
-            self.problem(path, warning, text);
-        }
+        warnings.extend(self.duplicate(&detection, text));
         self.replace(detection);
         Ok(())
     }
@@ -276,8 +283,13 @@ impl Loader {
         self.set.detections.push(detection);
     }
 
-    fn add_macro(&mut self, path: &Path, text: &str) -> Result<(), Diagnostic> {
-        let definition = macros::read(text, &path.to_string_lossy())?;
+    fn add_macro(
+        &mut self,
+        path: &Path,
+        text: &str,
+        warnings: &mut Vec<Diagnostic>,
+    ) -> Result<(), Diagnostic> {
+        let definition = macros::read(text, &path.to_string_lossy(), warnings)?;
         let key = format!("{}({})", definition.name, definition.arguments.len());
         self.note_defined(Kind::Macro, key, path, text);
         self.set.macros.insert(definition);
@@ -289,11 +301,9 @@ impl Loader {
         path: &Path,
         text: &str,
         sibling: &dyn Fn(&str) -> Option<LookupSource>,
+        warnings: &mut Vec<Diagnostic>,
     ) -> Result<(), Diagnostic> {
-        let (lookup, warning) = lookup::read(text, path, sibling)?;
-        if let Some(warning) = warning {
-            self.problem(path, warning, text);
-        }
+        let lookup = lookup::read(text, path, sibling, warnings)?;
         self.note_defined(Kind::Lookup, lookup.name.clone(), path, text);
         self.set.lookups.insert(lookup.name.clone(), lookup);
         Ok(())
@@ -327,14 +337,6 @@ fn layout_kind(inside: &Path) -> Option<Kind> {
     LAYOUT.iter().find(|(name, _)| first == *name).map(|(_, kind)| *kind)
 }
 
-fn extension(path: &Path) -> &str {
-    path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
-}
-
-fn is_hidden(entry: &DirEntry) -> bool {
-    entry.file_name().to_string_lossy().starts_with('.')
-}
-
 /// Returns the kind of a file according to its keys; `None` if the YAML is not content.
 fn kind_by_keys(text: &str) -> Result<Option<Kind>, Diagnostic> {
     #[derive(Deserialize)]
@@ -353,10 +355,11 @@ fn kind_by_keys(text: &str) -> Result<Option<Kind>, Diagnostic> {
         detection_type: Option<yaml::Text>,
     }
     let keys: Keys = yaml::read(text)?;
-    let is_baseline = keys
-        .detection_type
-        .as_ref()
-        .is_some_and(|detection_type| detection_type.0.eq_ignore_ascii_case("baseline"));
+    let detection_type = keys.detection_type.as_ref().map(|text| DetectionType::parse(&text.0));
+    let is_baseline = detection_type == Some(DetectionType::Baseline);
+    // A detection whose `search` is misspelled is still one, so that the mistake is reported.
+    let has_known_type =
+        detection_type.is_some_and(|known| !matches!(known, DetectionType::Other(_)));
     Ok(if keys.search.is_some() || (keys.name.is_some() && keys.how_to_implement.is_some()) {
         Some(if is_baseline { Kind::Baseline } else { Kind::Detection })
     } else if keys.definition.is_some() {
@@ -367,6 +370,8 @@ fn kind_by_keys(text: &str) -> Result<Option<Kind>, Diagnostic> {
         Some(Kind::Deployment)
     } else if keys.filename.or(keys.collection).or(keys.lookup_type).is_some() {
         Some(Kind::Lookup)
+    } else if keys.name.is_some() && has_known_type {
+        Some(if is_baseline { Kind::Baseline } else { Kind::Detection })
     } else {
         None
     })
@@ -458,7 +463,7 @@ mod tests {
         assert_eq!(found.len(), 3, "{found:?}");
         assert_eq!(found[0], "c.yml: found unexpected end of stream");
         assert_eq!(found[1], "a.yml: missing key `search`");
-        assert!(problems[0].line().is_some() && problems[0].is_error());
+        assert!(problems[0].place().is_some() && problems[0].is_error());
         assert!(!problems[2].is_error(), "{found:?}");
     }
 
@@ -557,5 +562,36 @@ mod tests {
         fs::write(&path, b"\xff\xfe").unwrap();
         let (_, problems) = load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
         assert!(problems[0].diagnostic.message.contains("UTF-8"));
+    }
+
+    #[test]
+    fn a_mistake_in_a_detection_is_a_warning_with_its_line() {
+        let folder = Folder::new(
+            "mistakes",
+            &[
+                ("detections/a.yml", "name: A\nid: '1'\ntype: TTP\nserach: x\n"),
+                (
+                    "detections/b.yml",
+                    "name: B\nid: '2'\ntype: Anomoly\nsearch: x\ntags:\n  mitre_attack_id: [T99]\n",
+                ),
+            ],
+        );
+        let (_, problems) = load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
+        let found: Vec<_> = problems
+            .iter()
+            .map(|problem| {
+                let message = problem.diagnostic.message.split(':').next().unwrap();
+                (message, problem.place(), problem.is_error())
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("unknown key `serach`", Some((4, 1)), false),
+                ("missing key `search`", Some((1, 1)), true),
+                ("unknown type `Anomoly`", Some((3, 7)), false),
+                ("`T99` is not the id of an ATT&CK technique", Some((6, 21)), false),
+            ]
+        );
     }
 }

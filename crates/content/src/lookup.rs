@@ -2,13 +2,14 @@
 //! them.
 
 use std::borrow::Cow;
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
 
+use crate::files::read_bounded;
+use crate::keys;
 use crate::yaml::{self, Count, Flag, Text, Texts};
 
 /// Maximum size of a CSV file, in bytes.
@@ -135,20 +136,6 @@ impl Lookup {
     }
 }
 
-/// Reads a file of at most `limit` bytes.
-pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Diagnostic> {
-    let unreadable = |error: std::io::Error| {
-        Diagnostic::error(Code::UNREADABLE, format!("`{}`: {error}", path.display()))
-    };
-    let size = fs::metadata(path).map_err(unreadable)?.len();
-    if size > limit {
-        let message = format!("`{}` has {size} bytes", path.display());
-        let help = format!("at most {limit} bytes of such a file are read");
-        return Err(Diagnostic::error(Code::UNREADABLE, message).help(help));
-    }
-    fs::read(path).map_err(unreadable)
-}
-
 fn parse_csv(bytes: &[u8], name: &str) -> Result<LookupRows, Diagnostic> {
     let unreadable = |error: csv::Error| {
         Diagnostic::error(Code::UNREADABLE, format!("lookup `{name}`: {error}"))
@@ -168,13 +155,15 @@ fn parse_csv(bytes: &[u8], name: &str) -> Result<LookupRows, Diagnostic> {
     Ok(LookupRows { fields, rows })
 }
 
-/// Reads a lookup definition. `find` returns the CSV with a file name in the definition's folder.
+/// Reads a lookup definition, and adds warnings about it. `find` returns the CSV with a file name in
+/// the definition's folder.
 pub(crate) fn read(
     text: &str,
     path: &Path,
     find: impl Fn(&str) -> Option<LookupSource>,
-) -> Result<(Lookup, Option<Diagnostic>), Diagnostic> {
-    let raw: RawLookup = yaml::read(text)?;
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Lookup, Diagnostic> {
+    let raw: RawLookup = keys::read(text, keys::LOOKUP, warnings)?;
     let filled = |text: Option<Text>| text.map(|text| text.0).filter(|text| !text.is_empty());
     let Some(name) = filled(raw.name) else {
         return Err(yaml::missing_key(text, "name", "name the lookup"));
@@ -189,10 +178,9 @@ pub(crate) fn read(
         (None, Some(file)) => LookupSource::Missing(file),
         (None, None) => find(&beside).unwrap_or(LookupSource::Missing(beside)),
     };
-    let warning = match &source {
-        LookupSource::Missing(file) => Some(missing(&name, file, text)),
-        _ => None,
-    };
+    if let LookupSource::Missing(file) = &source {
+        warnings.push(missing(&name, file, text));
+    }
     let fields = raw.fields_list.0.iter().flat_map(|list| list.split(','));
     let lookup = Lookup {
         name,
@@ -206,7 +194,7 @@ pub(crate) fn read(
         default_match: filled(raw.default_match),
         path: path.to_owned(),
     };
-    Ok((lookup, warning))
+    Ok(lookup)
 }
 
 /// Returns true if the name cannot lead out of the folder that contains the definition.
@@ -264,7 +252,9 @@ mod tests {
         let find = |file: &str| {
             (file == "here.csv").then_some(LookupSource::Embedded("a,b\n1,2\n3\n4,5,6\n"))
         };
-        read(text, Path::new("lookups/here.yml"), find).unwrap()
+        let mut warnings = Vec::new();
+        let lookup = read(text, Path::new("lookups/here.yml"), find, &mut warnings).unwrap();
+        (lookup, warnings.pop())
     }
 
     #[test]
@@ -303,7 +293,8 @@ mod tests {
     fn match_type_as_a_list_and_in_error() {
         let (lookup, _) = load("name: l\nmatch_type:\n- CIDR(a)\n- EXACT(b)\n");
         assert_eq!(lookup.match_type.len(), 2);
-        let bad = read("name: l\nmatch_type: FUZZY(a)\n", Path::new("x.yml"), |_| None);
+        let bad =
+            read("name: l\nmatch_type: FUZZY(a)\n", Path::new("x.yml"), |_| None, &mut Vec::new());
         assert!(bad.unwrap_err().message.contains("`FUZZY(a)`"));
     }
 

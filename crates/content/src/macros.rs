@@ -5,6 +5,7 @@ use serde::de::IgnoredAny;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::{MacroDefinition, MacroSet};
 
+use crate::keys;
 use crate::yaml::{self, Flag, Text, Texts};
 
 #[derive(Debug, Deserialize)]
@@ -20,9 +21,14 @@ struct RawMacro {
     errormsg: Option<Text>,
 }
 
-/// Reads a macro file. An empty definition is valid and expands to nothing.
-pub(crate) fn read(text: &str, origin: &str) -> Result<MacroDefinition, Diagnostic> {
-    let raw: RawMacro = yaml::read(text)?;
+/// Reads a macro file, and adds warnings about it. An empty definition is valid and expands to
+/// nothing.
+pub(crate) fn read(
+    text: &str,
+    origin: &str,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<MacroDefinition, Diagnostic> {
+    let raw: RawMacro = keys::read(text, keys::MACRO, warnings)?;
     build(raw, origin, text)
 }
 
@@ -135,7 +141,7 @@ pub(crate) fn read_overrides(
             many.into_iter().map(|raw| build(raw, origin, text)).collect()
         }
         Some(Overrides::Pairs(keys)) if keys.contains_key("definition") => {
-            Ok(vec![read(text, origin)?])
+            Ok(vec![build(yaml::read(text)?, origin, text)?])
         }
         Some(Overrides::Pairs(_)) => {
             let pairs: indexmap::IndexMap<String, Text> = yaml::read(text)?;
@@ -158,26 +164,41 @@ mod tests {
             ("name: a\ndefinition: ''\n", "a", 0),
         ];
         for (text, name, arity) in cases {
-            let definition = read(text, "m.yml").unwrap();
+            let definition = read(text, "m.yml", &mut Vec::new()).unwrap();
             assert_eq!((&*definition.name, definition.arguments.len()), (name, arity), "{text}");
         }
-        let eval =
-            read("name: a\ndefinition: '\"x\"'\niseval: 1\nerrormsg: no\n", "m.yml").unwrap();
+        let eval = read(
+            "name: a\ndefinition: '\"x\"'\niseval: 1\nerrormsg: no\n",
+            "m.yml",
+            &mut Vec::new(),
+        )
+        .unwrap();
         assert!(eval.is_eval);
         assert_eq!(eval.error_message.as_deref(), Some("no"));
     }
 
     #[test]
     fn a_macro_file_in_error_says_why() {
-        assert!(read("definition: x\n", "m").unwrap_err().message.contains("`name`"));
-        assert!(read("name: x\n", "m").unwrap_err().message.contains("`definition`"));
-        assert!(read("name: x(2)\ndefinition: y\n", "m").unwrap_err().message.contains("x(2)"));
+        assert!(
+            read("definition: x\n", "m", &mut Vec::new()).unwrap_err().message.contains("`name`")
+        );
+        assert!(
+            read("name: x\n", "m", &mut Vec::new()).unwrap_err().message.contains("`definition`")
+        );
+        assert!(
+            read("name: x(2)\ndefinition: y\n", "m", &mut Vec::new())
+                .unwrap_err()
+                .message
+                .contains("x(2)")
+        );
     }
 
     #[test]
     fn overrides_from_the_command_line() {
         let mut known = MacroSet::new();
-        known.insert(read("name: c(1)\narguments: [field]\ndefinition: x\n", "m").unwrap());
+        known.insert(
+            read("name: c(1)\narguments: [field]\ndefinition: x\n", "m", &mut Vec::new()).unwrap(),
+        );
         let parse = |text: &str| parse_override(text, "--macro", &known);
         let plain = parse("cloudtrail=index=aws").unwrap();
         assert_eq!((&*plain.name, &*plain.definition), ("cloudtrail", "index=aws"));

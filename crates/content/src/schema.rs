@@ -17,6 +17,7 @@ use crate::drilldown::Drilldown;
 use crate::risk::{ObservableObject, Risk, RiskObject, ThreatObject, observable_object, score};
 use crate::template::Template;
 use crate::yaml::{self, Count, Percentage, Text, Texts};
+use crate::{keys, tokens, values};
 
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "the keys of a detection")]
@@ -166,14 +167,14 @@ struct RawThrottling {
     period: Text,
 }
 
-/// Reads a detection file; diagnostics returned with a detection are warnings.
+/// Reads a detection file, and adds warnings about it.
 pub(crate) fn read(
     text: &str,
     path: &Path,
     root: Option<&Path>,
-) -> Result<(Detection, Vec<Diagnostic>), Diagnostic> {
-    let mut raw: RawDetection = yaml::read(text)?;
-    let mut warnings = Vec::new();
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Detection, Diagnostic> {
+    let mut raw: RawDetection = keys::read(text, keys::DETECTION, warnings)?;
     let file_stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = required(raw.name.take(), text, "name", "name the detection")?;
     let search = required(raw.search.take(), text, "search", "write the detection's SPL here")?;
@@ -225,7 +226,9 @@ pub(crate) fn read(
         root: root.map(Path::to_owned),
         file_stem,
     };
-    Ok((detection, warnings))
+    warnings.extend(values::warnings(&detection, text));
+    warnings.extend(tokens::warnings(&detection, text));
+    Ok(detection)
 }
 
 fn optional(text: Option<Text>) -> Option<String> {
@@ -405,11 +408,11 @@ mod tests {
 
     fn load(rest: &str) -> Detection {
         let path = Path::new("detections/cloud/watch.yml");
-        read(&format!("{HEAD}{rest}"), path, None).unwrap().0
+        read(&format!("{HEAD}{rest}"), path, None, &mut Vec::new()).unwrap()
     }
 
     fn fails(text: &str) -> Diagnostic {
-        read(text, Path::new("x.yml"), None).unwrap_err()
+        read(text, Path::new("x.yml"), None, &mut Vec::new()).unwrap_err()
     }
 
     #[test]
@@ -486,7 +489,7 @@ mod tests {
         let deployments = Deployments::default();
         for (name, notable, risk) in cases.into_iter().chain([("Correlation", true, false)]) {
             let text = format!("name: 100% %name%\nid: 1\ntype: {name}\nsearch: x\n{tail}");
-            let detection = read(&text, Path::new("x.yml"), None).unwrap().0;
+            let detection = read(&text, Path::new("x.yml"), None, &mut Vec::new()).unwrap();
             let outcome = detection.outcome(&deployments);
             assert_eq!((outcome.notable, outcome.risk), (notable, risk), "{name}");
             assert_eq!(detection.notable(&deployments).is_some(), notable);
@@ -512,8 +515,9 @@ mod tests {
         assert!(fails("").message.contains("missing key"), "{}", fails("").message);
         let period = fails("name: x\nsearch: y\nthrottling: {fields: [a], period: soon}\n");
         assert!(period.message.contains("`soon`"));
-        let (detection, warnings) =
-            read("name: x\nsearch: y\n", Path::new("a/b.yml"), None).unwrap();
+        let mut warnings = Vec::new();
+        let path = Path::new("a/b.yml");
+        let detection = read("name: x\nsearch: y\n", path, None, &mut warnings).unwrap();
         assert_eq!(detection.id, "b");
         assert_eq!(warnings.len(), 2);
     }

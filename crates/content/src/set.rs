@@ -1,6 +1,6 @@
 //! All content of the loaded folders, by name.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use indexmap::IndexMap;
 use spilltrail_diagnostic::{Diagnostic, Severity};
@@ -58,11 +58,13 @@ impl ContentProblem {
         self.diagnostic.severity == Severity::Error
     }
 
-    /// Returns the line of the primary span, counted from one.
+    /// Returns the line and the column of the primary span, counted from one; columns are
+    /// characters.
     #[must_use]
-    pub fn line(&self) -> Option<usize> {
+    pub fn place(&self) -> Option<(usize, usize)> {
         let before = self.source_text.get(..self.diagnostic.span()?.start)?;
-        Some(before.matches('\n').count() + 1)
+        let in_line = before.rsplit('\n').next().unwrap_or_default();
+        Some((before.matches('\n').count() + 1, in_line.chars().count() + 1))
     }
 }
 
@@ -75,7 +77,7 @@ pub enum TestLogs {
     Embedded(&'static str),
     /// At a URL, which is not fetched.
     Remote(String),
-    /// Named in the built-in pack but not part of it.
+    /// Named in the built-in pack but not part of it, or outside the content folder.
     Missing(String),
 }
 
@@ -161,7 +163,10 @@ impl ContentSet {
         if data.data.contains("://") {
             return TestLogs::Remote(data.data.clone());
         }
-        if let Some(root) = &detection.root {
+        // A path that leads out of the content folder is not followed.
+        let is_plain =
+            Path::new(&data.data).components().all(|part| matches!(part, Component::Normal(_)));
+        if let Some(root) = detection.root.as_ref().filter(|_| is_plain) {
             return TestLogs::File(root.join(&data.data));
         }
         match self.embedded.iter().find(|file| file.0 == data.data) {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::Diagnostic;
 
+use crate::keys;
 use crate::yaml::{self, Text, Texts};
 
 /// An analytic story.
@@ -52,9 +53,9 @@ struct RawTags {
     usecase: Text,
 }
 
-/// Reads a story file.
-pub(crate) fn read(text: &str) -> Result<Story, Diagnostic> {
-    let raw: RawStory = yaml::read(text)?;
+/// Reads a story file, and adds warnings about it.
+pub(crate) fn read(text: &str, warnings: &mut Vec<Diagnostic>) -> Result<Story, Diagnostic> {
+    let raw: RawStory = keys::read(text, keys::STORY, warnings)?;
     let Some(name) = raw.name.filter(|name| !name.0.is_empty()) else {
         return Err(yaml::missing_key(text, "name", "name the story"));
     };
@@ -82,11 +83,11 @@ mod tests {
 
     #[test]
     fn a_story_needs_only_a_name() {
-        let story = read("name: S\ntags: {category: [A], usecase: U}\n").unwrap();
+        let story = read("name: S\ntags: {category: [A], usecase: U}\n", &mut Vec::new()).unwrap();
         assert_eq!(
             (story.category.as_slice(), story.usecase.as_str()),
             (&["A".to_owned()][..], "U")
         );
-        assert!(read("id: x\n").unwrap_err().message.contains("`name`"));
+        assert!(read("id: x\n", &mut Vec::new()).unwrap_err().message.contains("`name`"));
     }
 }

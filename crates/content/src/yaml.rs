@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 
-/// Maximum size of a YAML file, in bytes.
-pub const MAX_YAML_BYTES: u64 = 4 << 20;
+/// Maximum size of a YAML file, in bytes. The parser needs up to a hundred times as much memory.
+pub const MAX_YAML_BYTES: u64 = 1 << 20;
 
 /// Maximum number of scalars, and of bytes in scalars, after a document's aliases are expanded.
 const MAX_EXPANDED_NODES: usize = 200_000;
@@ -27,18 +27,51 @@ const MAX_OPEN_BRACKETS: usize = 1000;
 /// The diagnostic is an error at the location where parsing stopped. Its message contains the path
 /// of the key, such as `tags.observable[0].name: …`.
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Diagnostic> {
+    check(text)?;
+    serde_yaml_ng::from_str(text).map_err(|error| diagnose(&error, text))
+}
+
+/// Parses one YAML document like [`read`], and passes the path of every key that `T` does not have.
+/// In a path, `*` stands for an item of a list.
+pub(crate) fn read_noting<T: DeserializeOwned>(
+    text: &str,
+    mut ignored: impl FnMut(&[&str]),
+) -> Result<T, Diagnostic> {
+    check(text)?;
+    let mut note = |path: serde_ignored::Path<'_>| ignored(&segments(&path));
+    serde_ignored::deserialize(serde_yaml_ng::Deserializer::from_str(text), &mut note)
+        .map_err(|error| diagnose(&error, text))
+}
+
+fn segments<'a>(path: &'a serde_ignored::Path<'_>) -> Vec<&'a str> {
+    use serde_ignored::Path;
+    let (parent, segment) = match path {
+        Path::Root => return Vec::new(),
+        Path::Map { parent, key } => (parent, Some(key.as_str())),
+        Path::Seq { parent, .. } => (parent, Some("*")),
+        Path::Some { parent }
+        | Path::NewtypeStruct { parent }
+        | Path::NewtypeVariant { parent } => (parent, None),
+    };
+    let mut segments = segments(parent);
+    segments.extend(segment);
+    segments
+}
+
+/// Refuses documents whose nesting or aliases would need too much time or memory.
+fn check(text: &str) -> Result<(), Diagnostic> {
     if let Some(start) = deepest_beyond(text, MAX_OPEN_BRACKETS) {
         let message = format!("more than {MAX_OPEN_BRACKETS} brackets are open here");
         return Err(Diagnostic::error(Code::YAML, message).at(Span::new(start, start + 1)));
     }
-    if may_have_anchor(text) {
+    if may_expand(text) {
         let budget =
             Budget { nodes: Cell::new(MAX_EXPANDED_NODES), bytes: Cell::new(MAX_EXPANDED_BYTES) };
         Measure(&budget)
             .deserialize(serde_yaml_ng::Deserializer::from_str(text))
             .map_err(|error| diagnose(&error, text))?;
     }
-    serde_yaml_ng::from_str(text).map_err(|error| diagnose(&error, text))
+    Ok(())
 }
 
 /// Returns an error about a missing required key.
@@ -64,6 +97,40 @@ pub(crate) fn key_span(text: &str, key: &str) -> Option<Span> {
     None
 }
 
+/// Returns the span from a key to the end of its line. In `path`, the last segment is the key, and
+/// those before it are the keys that contain it; `*` stands for an item of a list.
+///
+/// Returns the innermost containing key that is found if the key itself is not.
+pub(crate) fn path_span(text: &str, path: &[&str]) -> Span {
+    let mut found = first_line(text);
+    let mut start = 0;
+    for key in path.iter().filter(|key| **key != "*") {
+        let rest = text.get(start..).unwrap_or_default();
+        let Some(span) = key_span(rest, key).or_else(|| flow_key_span(rest, key)) else { break };
+        found = Span::new(start + span.start, start + span.end);
+        start = found.start + key.len();
+    }
+    found
+}
+
+/// Returns the span of a value of `key`, at any depth; `None` if it is written in another way.
+pub(crate) fn value_span(text: &str, key: &str, value: &str) -> Option<Span> {
+    let from = key_span(text, key)?.start;
+    let start = from + text.get(from..)?.find(value)?;
+    Some(Span::new(start, start + value.len()))
+}
+
+/// Returns the span of a key in flow style, such as `{key: value}`, to the end of its line.
+fn flow_key_span(text: &str, key: &str) -> Option<Span> {
+    text.match_indices(key).find_map(|(start, _)| {
+        let before = text[..start].trim_end_matches(['"', '\'', ' ']);
+        let after = text[start + key.len()..].trim_start_matches(['"', '\'']);
+        let is_key = before.ends_with(['{', ',']) && after.trim_start().starts_with(':');
+        let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
+        is_key.then(|| Span::new(start, end))
+    })
+}
+
 fn first_line(text: &str) -> Span {
     Span::new(0, text.lines().next().map_or(0, str::len))
 }
@@ -81,15 +148,19 @@ fn deepest_beyond(text: &str, limit: usize) -> Option<usize> {
     })
 }
 
-/// Returns true if the document may contain an anchor: an `&` that starts a token, unlike the one
-/// in `ATT&CK`. Only anchors can make a document expand, so other documents need no measuring pass.
-fn may_have_anchor(text: &str) -> bool {
+/// Returns true if the document may contain an anchor and an alias. Only aliases can make a document
+/// expand, so other documents need no measuring pass.
+///
+/// In flow style an anchor needs no blank before it (`"a":&a`), so every `&` counts that does not
+/// follow a letter or digit, as the one in `AT&T` does.
+fn may_expand(text: &str) -> bool {
     let bytes = text.as_bytes();
-    bytes.iter().enumerate().any(|(index, byte)| {
-        let begins = index == 0 || matches!(bytes[index - 1], b' ' | b'\t' | b'\n' | b'[' | b',');
+    let has_anchor = bytes.iter().enumerate().any(|(index, byte)| {
+        let begins = index == 0 || !bytes[index - 1].is_ascii_alphanumeric();
         let named = bytes.get(index + 1).is_some_and(|next| !next.is_ascii_whitespace());
         *byte == b'&' && begins && named
-    })
+    });
+    has_anchor && bytes.contains(&b'*')
 }
 
 fn diagnose(error: &serde_yaml_ng::Error, text: &str) -> Diagnostic {
@@ -366,6 +437,11 @@ mod tests {
             laughs.push_str(&format!("a{level}: &a{level} [{items}]\n"));
         }
         assert!(read::<Sample>(&laughs).is_err());
+        // Flow style, in which no blank stands before the anchor.
+        let (items, aliases) = ("x,".repeat(2000), "*a,".repeat(1000));
+        let flow = format!("{{\"a\":&a [{items}],\"tags\":[{aliases}]}}");
+        let message = read::<Sample>(&flow).unwrap_err().message;
+        assert!(message.contains("aliases expand"), "{message}");
         // Not nested: one long text with many aliases.
         let flat = format!("x: &x {}\ntags: [{}]\n", "y".repeat(100_000), "*x,".repeat(50_000));
         assert!(read::<Sample>(&flat).is_err());

@@ -196,6 +196,10 @@ codes! {
         "A risk object, threat object or message token names a field that the search's results do not have.";
     NO_CONTENT = 4004, User, "no content in the folder",
         "A content folder has YAML files in `detections/`, `macros/`, `lookups/`, `stories/` and `deployments/`, or is a plain folder of such files.";
+    UNKNOWN_KEY = 4005, User, "unknown key in content",
+        "No content file of this kind has the key, so nothing reads it; it is probably misspelled.";
+    UNKNOWN_VALUE = 4006, User, "unknown value in content",
+        "The type of a detection or the id of an ATT&CK technique is not one that Splunk or ATT&CK has.";
     UNREADABLE = 5003, Environment, "unreadable file",
         "The file could not be opened or read.";
     EVENTS_UNREADABLE = 5004, Environment, "events cannot be read",

@@ -1,0 +1,194 @@
+//! Warns of `$field$` tokens, in messages and drilldowns, that no result can fill.
+//!
+//! The fields of the results are known only if a command such as `stats` or `table` names all of
+//! them and every later command names what it adds. A token is then wrong if its name occurs
+//! nowhere from that command on. Any other search, and any field that may come from a pattern, a
+//! macro or a lookup, causes no warning.
+
+use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
+use spilltrail_spl::{Command, parse};
+
+use crate::detection::Detection;
+
+/// Commands after which rows have only the fields that the command names.
+const CLOSING: &[&str] = &["stats", "table", "tstats"];
+
+/// Commands that add only fields that they name, or none.
+const NAMING: &[&str] = &[
+    "bin",
+    "bucket",
+    "convert",
+    "dedup",
+    "eval",
+    "eventstats",
+    "fields",
+    "fillnull",
+    "head",
+    "lookup",
+    "makemv",
+    "mvexpand",
+    "nomv",
+    "regex",
+    "rename",
+    "replace",
+    "reverse",
+    "rex",
+    "search",
+    "sort",
+    "stats",
+    "streamstats",
+    "table",
+    "tail",
+    "where",
+];
+
+/// Returns warnings about the tokens of a detection, whose file is `text`.
+pub(crate) fn warnings(detection: &Detection, text: &str) -> Vec<Diagnostic> {
+    let message = detection.risk.as_ref().map(|risk| &risk.message);
+    let drilldowns: Vec<crate::Template> = detection
+        .drilldowns
+        .iter()
+        .flat_map(|drilldown| [drilldown.name.clone(), drilldown.search.as_str().into()])
+        .collect();
+    let mut tokens: Vec<&str> = Vec::new();
+    for token in message.into_iter().chain(&drilldowns).flat_map(crate::Template::fields) {
+        if !tokens.contains(&token) && !is_of_the_finding(token) {
+            tokens.push(token);
+        }
+    }
+    if tokens.is_empty() {
+        return Vec::new();
+    }
+    let Some(named) = named_fields(&detection.search) else { return Vec::new() };
+    tokens.retain(|token| !named.iter().any(|text| mentions(text, token)));
+    tokens.into_iter().map(|token| warning(token, &named, text)).collect()
+}
+
+/// Returns true for fields that a finding has in addition to those of its row.
+fn is_of_the_finding(token: &str) -> bool {
+    token.starts_with("info_") || token.starts_with("risk_") || token.starts_with('_')
+}
+
+/// Returns the texts in which every field of the results is named; `None` if the results may have
+/// other fields.
+fn named_fields(search: &str) -> Option<Vec<String>> {
+    // Macros are not expanded: those at the end of searches are known by name.
+    let (pipeline, diagnostics) = parse(&search.replace('`', " "));
+    if !diagnostics.is_empty() {
+        return None;
+    }
+    let closing = pipeline
+        .commands
+        .iter()
+        .rposition(|command| CLOSING.contains(&command.name.value.as_str()))?;
+    let commands = &pipeline.commands[closing..];
+    commands.iter().skip(1).all(names_its_fields).then_some(())?;
+    let texts: Vec<String> =
+        commands.iter().map(|command| command.arguments.value.clone()).collect();
+    // With a pattern such as `values(*) as *`, the fields depend on the events. A blank or bracket
+    // before the asterisk tells it from a wildcard in a value, and from a product.
+    let has_pattern = commands.iter().zip(&texts).any(|(command, text)| {
+        !matches!(command.name.value.as_str(), "eval" | "where" | "search" | "rex" | "regex")
+            && !is_macro(command)
+            && text.contains('*')
+    });
+    (!has_pattern).then_some(texts)
+}
+
+fn names_its_fields(command: &Command) -> bool {
+    let (name, arguments) = (command.name.value.as_str(), command.arguments.value.as_str());
+    let has_subsearch =
+        arguments.contains('[') && !matches!(name, "rex" | "regex" | "eval" | "where");
+    if is_macro(command) {
+        return true;
+    }
+    // A lookup without OUTPUT adds all of its columns.
+    let is_open = name == "lookup" && !arguments.to_ascii_uppercase().contains("OUTPUT");
+    NAMING.contains(&name) && !has_subsearch && !is_open
+}
+
+/// Returns true for the macros of Splunk's content that add no field.
+fn is_macro(command: &Command) -> bool {
+    let name = command.name.value.as_str();
+    name.ends_with("_filter") || name == "security_content_ctime" || name == "drop_dm_object_name"
+}
+
+/// Returns true if `text` has the name, not as a part of a longer one.
+fn mentions(text: &str, name: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(start, _)| {
+        let before = text.get(..start).and_then(|before| before.chars().next_back());
+        let after = text.get(start + name.len()..).and_then(|after| after.chars().next());
+        !before.is_some_and(is_word) && !after.is_some_and(is_word)
+    })
+}
+
+fn warning(token: &str, named: &[String], text: &str) -> Diagnostic {
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '{' | '}');
+    let names =
+        named.iter().flat_map(|text| text.split(|c| !is_name(c))).filter(|name| !name.is_empty());
+    let help = match similar(token, names) {
+        Some(similar) => format!("did you mean `{similar}`?"),
+        None => format!("let the search return `{token}`, or take the token out"),
+    };
+    let message = format!("no result has the field of the token `${token}$`");
+    let diagnostic = Diagnostic::warning(Code::RISK_FIELD, message).help(help);
+    let written = format!("${token}");
+    match text.find(&written) {
+        Some(start) => diagnostic.at(Span::new(start, start + written.len())),
+        None => diagnostic,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::schema;
+
+    /// Returns the tokens that are warned of, each with its column and the help.
+    fn warned(search: &str, message: &str) -> Vec<String> {
+        let text = format!(
+            "name: n\nid: i\ntype: TTP\nsearch: '{search}'\nrba:\n  message: {message}\n\
+             drilldown_searches:\n- name: of $user$\n  search: '%original_detection_search% | \
+             search user=$user$'\n"
+        );
+        let mut warnings = Vec::new();
+        schema::read(&text, Path::new("n.yml"), None, &mut warnings).unwrap();
+        let words = |warning: &spilltrail_diagnostic::Diagnostic| {
+            let span = warning.span().unwrap();
+            let help = warning.help.as_deref().unwrap_or_default();
+            format!("{} {help}", &text[span.start..span.end])
+        };
+        warnings.iter().map(words).collect()
+    }
+
+    #[test]
+    fn a_token_that_the_results_cannot_have() {
+        let closed = "`cloudtrail` x=y | stats count min(_time) as first by user | `n_filter`";
+        assert_eq!(warned(closed, "$user$ at $first$"), Vec::<String>::new());
+        assert_eq!(warned(closed, "$usr$ did it"), ["$usr did you mean `user`?"]);
+        assert_eq!(
+            warned(closed, "from $dest$"),
+            ["$dest let the search return `dest`, or take the token out"]
+        );
+        let renamed = "x=y | stats count by user | eval a=1 | rename a as b | table user b";
+        assert_eq!(warned(renamed, "$b$ $user$ $info_min_time$"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn fields_that_may_come_from_elsewhere_are_no_mistakes() {
+        for search in [
+            "x=y | stats count by user",
+            "x=y | stats count values(*) as *",
+            "x=y | eval a=1",
+            "x=y | stats count by user | lookup people user",
+            "x=y | stats count by user | `enrich(user)`",
+            "x=y | stats count by user | iplocation src",
+            "x=y | stats count by user | join user [search z]",
+        ] {
+            let message = if search.ends_with("by user") { "$user$" } else { "$dest$" };
+            assert_eq!(warned(search, message), Vec::<String>::new(), "{search}");
+        }
+    }
+}
