@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use spilltrail_content::BuiltinPack;
 use spilltrail_decode::Profile;
-use spilltrail_source::{Duplicates, S3Options};
+use spilltrail_source::{Duplicates, Notice, S3Options};
 use tokio_util::sync::CancellationToken;
 
 /// Selects the detections, macros and lookups that a run can use.
@@ -54,6 +54,8 @@ pub struct ReadOptions {
     pub sourcetype: Option<String>,
     /// Whether the second copy of an event that was delivered twice is skipped.
     pub duplicates: Duplicates,
+    /// Called with a line of text while a server does not answer.
+    pub notice: Option<Notice>,
     /// Profile, region and endpoint for reading from S3.
     pub s3: S3Options,
 }

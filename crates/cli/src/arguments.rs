@@ -7,6 +7,8 @@ use spilltrail_app::{self as app, CancellationToken};
 use spilltrail_content::BuiltinPack;
 use spilltrail_source::{Duplicates, EndpointError};
 
+use crate::report;
+
 /// What the program ends with.
 const STATUSES: &str = "\
 Exit status:
@@ -272,6 +274,7 @@ fn run_options(
             },
             sourcetype: read.sourcetype.clone(),
             duplicates: if read.dedup { Duplicates::Drop } else { Duplicates::Keep },
+            notice: Some(report::notice()),
             s3: spilltrail_source::S3Options {
                 profile: read.s3.s3_profile.clone(),
                 region: read.s3.s3_region.clone(),

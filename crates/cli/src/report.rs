@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::{Arguments, Write as _};
 use std::io::{IsTerminal, Write as _};
+use std::sync::Arc;
 
 use spilltrail_app::{AppError, Done, Unread, UnreadKind};
 use spilltrail_content::ContentProblem;
 use spilltrail_diagnostic::{Color, Diagnostic, render};
+use spilltrail_source::Notice;
 
 use crate::output::printable;
 
@@ -34,6 +36,11 @@ pub(crate) fn content(problems: &[ContentProblem]) {
         let path = problem.path.display().to_string();
         diagnostics(std::slice::from_ref(&problem.diagnostic), &path, &problem.source_text);
     }
+}
+
+/// Returns a callback that prints what a run waits for.
+pub(crate) fn notice() -> Notice {
+    Notice(Arc::new(|text: &str| line(format_args!("note: {text}"))))
 }
 
 /// Prints the inputs that could not be read, with the reasons.

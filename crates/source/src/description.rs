@@ -59,7 +59,7 @@ impl ScanDescription {
 
     pub(crate) fn into_logs(self) -> Result<Logs> {
         let stop = StopToken::new();
-        let mut buckets = Buckets::new(self.s3.clone(), stop.clone());
+        let mut buckets = Buckets::new(self.s3.clone(), stop.clone(), None);
         let file = |file: FileDescription| {
             let place = match split_name(&file.name) {
                 Some((bucket, _)) => Place::Object(buckets.get(bucket).map_err(|failure| {

@@ -144,7 +144,7 @@ impl<'a> Inputs<'a> {
         let mut inputs = Self {
             wanted: &options.wanted,
             stop: &options.stop,
-            buckets: Buckets::new(options.s3.clone(), options.stop.clone()),
+            buckets: Buckets::new(options.s3.clone(), options.stop.clone(), options.notice.clone()),
             files: Vec::new(),
             problems: Vec::new(),
             skips: PathSkips::default(),

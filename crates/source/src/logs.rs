@@ -37,6 +37,8 @@ pub struct ReadOptions {
     pub duplicates: Duplicates,
     /// Called with the size in bytes of each file after it is read.
     pub progress: Option<Progress>,
+    /// Called with a line of text while a server does not answer.
+    pub notice: Option<Notice>,
     /// Connection options for S3.
     pub s3: S3Options,
     /// The times, accounts and regions that any search of the run can match. Files and folders
@@ -66,6 +68,16 @@ pub struct Progress(pub Arc<dyn Fn(u64) + Send + Sync>);
 impl std::fmt::Debug for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Progress")
+    }
+}
+
+/// A callback for lines of text that tell the user what is being waited for.
+#[derive(Clone)]
+pub struct Notice(pub Arc<dyn Fn(&str) + Send + Sync>);
+
+impl std::fmt::Debug for Notice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Notice")
     }
 }
 

@@ -8,6 +8,7 @@ use object_store::aws::AmazonS3;
 use super::failure::{Failure, Patience};
 use super::options::Settled;
 use super::refusal::{NoCredentials, Refusal, find};
+use super::silence::Listener;
 use super::throttle::Slot;
 use super::{Io, SCHEME};
 
@@ -73,8 +74,9 @@ impl Bucket {
         let mut attempts = Attempts::new(self);
         loop {
             let slot = attempts.begin().await;
-            match request(self.store()).await {
+            match attempts.wait(request(self.store())).await? {
                 Ok(result) => {
+                    attempts.heard();
                     slot.succeeded();
                     return Ok(result);
                 }
@@ -107,11 +109,12 @@ pub(super) struct Attempts<'a> {
     /// Failures since an attempt last received data.
     failures: u32,
     has_moved: bool,
+    listener: Listener,
 }
 
 impl<'a> Attempts<'a> {
     pub(super) fn new(bucket: &'a Bucket) -> Self {
-        Self { bucket, failures: 0, has_moved: false }
+        Self { bucket, failures: 0, has_moved: false, listener: Listener::default() }
     }
 
     /// Waits for a slot for the next attempt.
@@ -119,8 +122,20 @@ impl<'a> Attempts<'a> {
         self.bucket.io.throttle.enter().await
     }
 
+    /// Waits for the server, which may have been silent for too long.
+    pub(super) async fn wait<T>(&mut self, answer: impl Future<Output = T>) -> Result<T, Failure> {
+        let bucket = self.bucket;
+        bucket.io.silence.wait(&mut self.listener, &bucket.name, answer).await
+    }
+
+    /// Records that the server answered.
+    pub(super) fn heard(&mut self) {
+        self.bucket.io.silence.heard(&mut self.listener);
+    }
+
     /// Resets the count of failures, because data has arrived.
     pub(super) fn progressed(&mut self) {
+        self.heard();
         self.failures = 0;
     }
 
@@ -134,6 +149,9 @@ impl<'a> Attempts<'a> {
             Setback::Error(error) => {
                 let failure = Failure::of(&error);
                 let refusal = Refusal::of(&error);
+                if refusal.is_some() {
+                    self.heard();
+                }
                 match refusal {
                     Some(refusal) if refusal.is_throttling() => slot.throttled(),
                     _ => drop(slot),

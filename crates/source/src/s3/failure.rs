@@ -59,6 +59,12 @@ pub(crate) enum Failure {
     /// The run was canceled.
     #[error("it was told to stop")]
     Stopped,
+    /// The server accepted requests and did not answer.
+    #[error("no answer for {seconds} seconds; check the network, --s3-endpoint and proxies")]
+    Silent {
+        /// How long the server was waited for.
+        seconds: u64,
+    },
     /// Every attempt failed.
     #[error("{last}; tried {attempts} times")]
     Exhausted {

@@ -11,6 +11,7 @@ mod object;
 mod options;
 mod profile;
 mod refusal;
+mod silence;
 mod throttle;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ use spilltrail_event::StopToken;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+use crate::logs::Notice;
 pub(crate) use bucket::Bucket;
 use failure::{Failure, Patience};
 #[cfg(test)]
@@ -32,6 +34,7 @@ use list::Listing;
 pub(crate) use object::{MAX_HELD, ObjectReader, Part};
 pub use options::{EndpointError, S3Options, check_endpoint};
 use options::{Settled, Variables};
+use silence::{Limits, Silence};
 pub(crate) use throttle::MAX_REQUESTS;
 use throttle::Throttle;
 
@@ -47,11 +50,12 @@ pub(crate) struct Io {
     runtime: Handle,
     stop: StopToken,
     throttle: Throttle,
+    silence: Silence,
 }
 
 impl Io {
-    fn new(runtime: Handle, stop: StopToken) -> Self {
-        Self { runtime, stop, throttle: Throttle::new() }
+    fn new(runtime: Handle, stop: StopToken, silence: Silence) -> Self {
+        Self { runtime, stop, throttle: Throttle::new(), silence }
     }
 
     /// Spawns a request, which is dropped when it is aborted or the run is canceled.
@@ -98,6 +102,7 @@ async fn stopped(stop: &StopToken) {
 pub(crate) struct Buckets {
     options: S3Options,
     stop: StopToken,
+    notice: Option<Notice>,
     patience: Patience,
     /// Created when the first bucket is requested.
     shared: Option<(Arc<Io>, Settled)>,
@@ -105,9 +110,9 @@ pub(crate) struct Buckets {
 }
 
 impl Buckets {
-    pub(crate) fn new(options: S3Options, stop: StopToken) -> Self {
+    pub(crate) fn new(options: S3Options, stop: StopToken, notice: Option<Notice>) -> Self {
         let patience = Patience::default();
-        Self { options, stop, patience, shared: None, buckets: BTreeMap::new() }
+        Self { options, stop, notice, patience, shared: None, buckets: BTreeMap::new() }
     }
 
     /// Returns the bucket with this name, and creates it on first use.
@@ -122,7 +127,11 @@ impl Buckets {
                     .map_err(|error| Failure::Unusable(error.to_string()))?;
                 let runtime = Handle::try_current()
                     .map_err(|_| Failure::Unusable("S3 needs a runtime of tasks".to_owned()))?;
-                let io = Arc::new(Io::new(runtime, self.stop.clone()));
+                let io = Arc::new(Io::new(
+                    runtime,
+                    self.stop.clone(),
+                    Silence::new(Limits::default(), self.notice.clone()),
+                ));
                 self.shared.insert((io, settled)).clone()
             }
         };

@@ -83,7 +83,8 @@ impl Bucket {
             if_match: part.etag.clone(),
             ..GetOptions::default()
         };
-        let result = match self.store().get_opts(path, options).await {
+        let store = self.store();
+        let result = match attempts.wait(store.get_opts(path, options)).await? {
             Ok(result) => result,
             Err(error) => {
                 attempts.failed(slot, Setback::Error(error)).await?;
@@ -99,7 +100,8 @@ impl Bucket {
         }
         let mut stream = result.into_stream();
         let whole = (range.end - range.start) as usize;
-        while let Some(next) = stream.next().await {
+        attempts.heard();
+        while let Some(next) = attempts.wait(stream.next()).await? {
             match next {
                 Ok(bytes) => {
                     // The server sent more bytes than requested.

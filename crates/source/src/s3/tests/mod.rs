@@ -4,7 +4,7 @@ mod real;
 pub(crate) mod server;
 
 use std::net::TcpListener;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use spilltrail_event::{StopToken, TimeBounds};
@@ -13,8 +13,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use super::failure::{Failure, Patience};
 use super::object::{MAX_HELD, ObjectReader, PART};
 use super::options::{S3Options, Settled, Variables};
+use super::silence::{Limits, Silence};
 use super::{Bucket, Io, Listing};
 use crate::layout::Reason;
+use crate::logs::Notice;
 use crate::wanted::Wanted;
 use server::{Fault, Server, read_all};
 
@@ -41,7 +43,7 @@ pub(crate) fn runtime() -> &'static Handle {
 }
 
 pub(crate) fn io(stop: StopToken) -> Arc<Io> {
-    Arc::new(Io::new(runtime().clone(), stop))
+    Arc::new(Io::new(runtime().clone(), stop, Silence::new(Limits::default(), None)))
 }
 
 pub(crate) fn key(account: &str, region: &str, day: &str, hour: &str) -> String {
@@ -259,4 +261,54 @@ fn a_stop_ends_what_waits_for_a_server_that_never_answers() {
     assert_eq!(error.to_string(), Failure::Stopped.to_string());
     let listing = silent_bucket.list("", &Wanted::default());
     assert_eq!(listing.failures, [(String::new(), Failure::Stopped)]);
+}
+
+/// Returns a bucket that waits for a silent server for a short time, and the notices of the wait.
+fn impatient_bucket(server: &Server) -> (Arc<Bucket>, Arc<Mutex<Vec<String>>>) {
+    let options =
+        S3Options { endpoint: Some(server.endpoint()), anonymous: true, ..S3Options::default() };
+    let settled = Settled::new(&options, &Variables::default()).unwrap();
+    let notices: Arc<Mutex<Vec<String>>> = Arc::default();
+    let taken = notices.clone();
+    let notice = Notice(Arc::new(move |line: &str| taken.lock().unwrap().push(line.to_owned())));
+    let limits = Limits { notice: Duration::from_millis(10), longest: Duration::from_millis(900) };
+    let io = Io::new(runtime().clone(), StopToken::new(), Silence::new(limits, Some(notice)));
+    let bucket = Bucket::new("logs", Arc::new(io), settled, Patience::default()).unwrap();
+    (Arc::new(bucket), notices)
+}
+
+#[test]
+fn a_silent_server_is_given_up_on_for_all_later_requests() {
+    let server = Server::new([("a.json".to_owned(), b"{}".to_vec())]);
+    server.fail_always("list ", Fault::Silence);
+    let (bucket, notices) = impatient_bucket(&server);
+    let listing = bucket.list("", &Wanted::default());
+    assert_eq!(listing.failures, [(String::new(), Failure::Silent { seconds: 0 })]);
+    let told = notices.lock().unwrap().clone();
+    assert!(told.iter().all(|line| line.starts_with("s3://logs: no answer for")), "{told:?}");
+    assert!(!told.is_empty());
+    // The server is known to be silent, so the next request does not even begin.
+    let part = bucket.read_blocking("a.json", 2);
+    assert_eq!(part.failure, Some(Failure::Silent { seconds: 0 }));
+    assert!(server.log().gets.is_empty());
+}
+
+#[test]
+fn one_silent_object_does_not_end_the_others() {
+    let server = Server::new(["a.json", "b.json"].map(|key| (key.to_owned(), b"{}".to_vec())));
+    server.fail_always("a.json", Fault::Silence);
+    let (bucket, _) = impatient_bucket(&server);
+    // Something is heard after the request for the silent object begins.
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let other = bucket.clone();
+    let silent = std::thread::spawn(move || {
+        sender.send(()).unwrap();
+        other.read_blocking("a.json", 2)
+    });
+    receiver.recv().unwrap();
+    while !silent.is_finished() {
+        assert_eq!(bucket.read_blocking("b.json", 2).failure, None);
+    }
+    assert!(matches!(silent.join().unwrap().failure, Some(Failure::Silent { .. })));
+    assert_eq!(bucket.read_blocking("b.json", 2).failure, None);
 }

@@ -14,6 +14,8 @@ pub(crate) enum Fault {
     Status(u16),
     /// The connection is closed without a response.
     Reset,
+    /// The request is read and never answered.
+    Silence,
     /// The body ends after this many bytes of the requested ones.
     CutAfter(usize),
 }
@@ -213,6 +215,9 @@ fn list(stream: &TcpStream, shared: &Shared, request: &Request) -> std::io::Resu
     if let Some(Fault::Status(status)) = fault {
         return respond_error(stream, status, false);
     }
+    if fault == Some(Fault::Silence) {
+        return wait_for_end(stream).map(|_| ());
+    }
     if fault == Some(Fault::SlowDown) {
         return respond_error(stream, 503, false);
     }
@@ -268,6 +273,7 @@ fn object(stream: &TcpStream, shared: &Shared, request: &Request) -> std::io::Re
         Some(Fault::Status(status)) => {
             return respond_error(stream, status, is_head).map(|()| true);
         }
+        Some(Fault::Silence) => return wait_for_end(stream),
         Some(Fault::CutAfter(_)) | None => {}
     }
     let Some(bytes) = bytes else { return respond_error(stream, 404, is_head).map(|()| true) };
@@ -289,6 +295,11 @@ fn object(stream: &TcpStream, shared: &Shared, request: &Request) -> std::io::Re
     };
     respond(stream, status, &head, sent, body.len(), is_head)?;
     Ok(sent.len() == body.len())
+}
+
+/// Waits until the client closes the connection, and returns false.
+fn wait_for_end(mut stream: &TcpStream) -> std::io::Result<bool> {
+    std::io::copy(&mut stream, &mut std::io::sink()).map(|_| false)
 }
 
 fn respond_error(stream: &TcpStream, status: u16, is_head: bool) -> std::io::Result<()> {

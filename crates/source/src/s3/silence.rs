@@ -1,0 +1,132 @@
+//! Gives up on a server that accepts requests and never answers.
+//!
+//! Each request counts the time since it last heard from the server, over all of its attempts.
+//! While it waits, a notice is given now and then. After a minute it fails, and if no other request
+//! has heard anything either, those that follow fail at once.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::SCHEME;
+use super::failure::Failure;
+use crate::logs::Notice;
+
+/// How long a silent server is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// The interval of the notices.
+    pub(crate) notice: Duration,
+    /// The silence after which a request fails.
+    pub(crate) longest: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { notice: Duration::from_secs(10), longest: Duration::from_secs(60) }
+    }
+}
+
+/// The silence of a server.
+#[derive(Debug)]
+pub(crate) struct Silence {
+    limits: Limits,
+    notice: Option<Notice>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// When any request last heard from the server.
+    heard: Option<Instant>,
+    /// When the last notice was given.
+    noticed: Option<Instant>,
+    /// Whether a request gave up while no other one heard anything.
+    is_gone: bool,
+}
+
+/// The silence that one request has met with.
+#[derive(Debug, Default)]
+pub(crate) struct Listener {
+    /// When the request began, or last heard from the server.
+    since: Option<Instant>,
+    /// How long it has waited since then, without the pauses between attempts.
+    quiet: Duration,
+}
+
+impl Silence {
+    pub(crate) fn new(limits: Limits, notice: Option<Notice>) -> Self {
+        Self { limits, notice, state: Mutex::default() }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for an answer about a bucket.
+    ///
+    /// # Errors
+    /// Fails if the server has been silent for too long.
+    pub(crate) async fn wait<T>(
+        &self,
+        listener: &mut Listener,
+        bucket: &str,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        let since = *listener.since.get_or_insert_with(Instant::now);
+        let mut answer = std::pin::pin!(answer);
+        loop {
+            let left = self.limits.longest.saturating_sub(listener.quiet);
+            if self.state().is_gone || left.is_zero() {
+                return Err(self.give_up(since));
+            }
+            let began = Instant::now();
+            let answered = tokio::select! {
+                biased;
+                answer = &mut answer => Some(answer),
+                () = tokio::time::sleep(self.limits.notice.min(left)) => None,
+            };
+            listener.quiet += began.elapsed();
+            match answered {
+                Some(answer) => return Ok(answer),
+                None => self.remind(bucket, listener.quiet),
+            }
+        }
+    }
+
+    /// Records that the server answered a request.
+    pub(crate) fn heard(&self, listener: &mut Listener) {
+        let now = Instant::now();
+        *listener = Listener { since: Some(now), quiet: Duration::ZERO };
+        self.state().heard = Some(now);
+    }
+
+    fn give_up(&self, since: Instant) -> Failure {
+        let mut state = self.state();
+        // A server that answers other requests is not gone; only this request is stuck.
+        state.is_gone |= state.heard.is_none_or(|heard| heard <= since);
+        Failure::Silent { seconds: self.limits.longest.as_secs() }
+    }
+
+    /// Gives a notice, unless another request just did.
+    fn remind(&self, bucket: &str, quiet: Duration) {
+        let Some(notice) = self.notice.as_ref().filter(|_| quiet < self.limits.longest) else {
+            return;
+        };
+        let now = Instant::now();
+        let mut state = self.state();
+        // Requests that wait at the same time are due within moments of each other.
+        let interval = self.limits.notice.mul_f64(0.9);
+        if state.noticed.is_some_and(|last| now.duration_since(last) < interval) {
+            return;
+        }
+        state.noticed = Some(now);
+        drop(state);
+        let (quiet, longest) = (quiet.as_secs(), self.limits.longest.as_secs());
+        (notice.0)(&format!(
+            "{SCHEME}{bucket}: no answer for {quiet} seconds; waiting for up to {longest}"
+        ));
+    }
+}
