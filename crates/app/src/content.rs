@@ -22,8 +22,15 @@ impl Content {
     /// [`problems`](Self::problems), and loading continues with the rest.
     ///
     /// # Errors
-    /// Fails if a macro definition in the options is invalid.
+    /// Fails if a folder does not exist, because the run would then be one without its detections,
+    /// or if a macro definition in the options is invalid.
     pub fn load(options: &ContentOptions) -> Result<Self, AppError> {
+        for path in &options.folders {
+            std::fs::metadata(path).map_err(|error| AppError::NoContentFolder {
+                path: path.clone(),
+                reason: error.to_string(),
+            })?;
+        }
         let (mut set, problems) = ContentSet::load(&options.folders, options.builtin);
         for text in &options.macros {
             set.override_macro(text)

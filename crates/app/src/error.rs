@@ -29,6 +29,14 @@ pub enum AppError {
     /// The time range of the options ends before it begins.
     #[error("the time range is empty: latest is not after earliest")]
     EmptyRange,
+    /// A content folder does not exist or cannot be opened.
+    #[error("{}: {reason}", path.display())]
+    NoContentFolder {
+        /// Path of the folder, as the caller gave it.
+        path: PathBuf,
+        /// Reason that the folder cannot be opened.
+        reason: String,
+    },
     /// A macro definition from the options is invalid.
     #[error("the macro `{text}` cannot be used")]
     Macro {
@@ -98,6 +106,7 @@ impl AppError {
             Self::Zone { .. }
             | Self::Time { .. }
             | Self::EmptyRange
+            | Self::NoContentFolder { .. }
             | Self::Macro { .. }
             | Self::NoSuchDetection { .. }
             | Self::NoDetections

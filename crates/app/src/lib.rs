@@ -13,6 +13,7 @@ mod error;
 mod geo;
 mod hunt;
 mod input_rows;
+mod kept_file;
 mod listing;
 mod logs;
 mod lookups;

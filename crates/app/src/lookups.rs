@@ -7,6 +7,8 @@ use indexmap::IndexMap;
 use spilltrail_content::{ContentSet, Lookup, LookupSource, MatchType as ContentMatch};
 use spilltrail_search::context::{LookupStore, LookupTable, MatchType};
 
+use crate::kept_file;
+
 /// The lookups of a run. `outputlookup` writes to a copy in memory, and also to a folder if one is
 /// set.
 #[derive(Debug)]
@@ -107,13 +109,8 @@ impl LookupStore for RunLookups {
 
     fn write(&self, name: &str, table: LookupTable) -> Result<(), String> {
         if let Some(path) = self.kept_path(name)? {
-            let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-            let mut writer = csv::Writer::from_path(&path).map_err(|error| failed(&error))?;
-            writer.write_record(&table.columns).map_err(|error| failed(&error))?;
-            for row in &table.rows {
-                writer.write_record(row).map_err(|error| failed(&error))?;
-            }
-            writer.flush().map_err(|error| failed(&error))?;
+            let written = kept_file::replace(&path, &table.columns, &table.rows);
+            written.map_err(|error| format!("{}: {error}", path.display()))?;
         }
         let stem = name.strip_suffix(".csv").unwrap_or(name);
         let how = table_of(self.definition(name));

@@ -23,7 +23,7 @@ pub(crate) fn run(command: &DetectionsCommand) -> Result<ExitCode> {
 }
 
 fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
-    let content = content::load(&options.content)?;
+    let content = content::load_for_review(&options.content)?;
     let fields: Vec<Field> = COLUMNS.iter().map(|name| Field::new(*name, Kind::Text)).collect();
     let mut writer = RowWriter::new(options.format, &fields);
     let mut detections: Vec<&Detection> = content.set.detections.iter().collect();
@@ -51,7 +51,7 @@ fn row(detection: &Detection) -> Row {
 }
 
 fn show(options: &DetectionsShowOptions) -> Result<ExitCode> {
-    let content = content::load(&options.content)?;
+    let content = content::load_for_review(&options.content)?;
     let detection = content.detection(&options.name)?;
     let text = describe(detection, &content.set);
     output::print(&printable(&text))?;

@@ -30,11 +30,43 @@ pub(crate) fn diagnostics(diagnostics: &[Diagnostic], origin: &str, source: &str
     }
 }
 
-/// Prints the problems of content files.
-pub(crate) fn content(problems: &[ContentProblem]) {
+/// Number of warnings about content that a command prints whose purpose is another.
+const FEW_WARNINGS: usize = 3;
+
+/// Prints the problems of content files in full.
+pub(crate) fn content<'a>(problems: impl IntoIterator<Item = &'a ContentProblem>) {
     for problem in problems {
         let path = problem.path.display().to_string();
         diagnostics(std::slice::from_ref(&problem.diagnostic), &path, &problem.source_text);
+    }
+}
+
+/// Prints the problems of content files: errors in full, and warnings in a line each, up to a few.
+///
+/// Warnings are for the author of the content. Whoever runs a hunt with a thousand detections looks
+/// for findings.
+pub(crate) fn content_in_short(problems: &[ContentProblem]) {
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        problems.iter().partition(|problem| problem.is_error());
+    content(errors);
+    for problem in warnings.iter().take(FEW_WARNINGS) {
+        let ContentProblem { path, diagnostic, .. } = problem;
+        let place = problem.place().map(|(line, column)| format!(":{line}:{column}"));
+        let help = diagnostic.help.as_ref().map(|help| format!("; {help}"));
+        let text = format!(
+            "warning[{}]: {}{}: {}{}",
+            diagnostic.code,
+            path.display(),
+            place.unwrap_or_default(),
+            diagnostic.message,
+            help.unwrap_or_default(),
+        );
+        line(format_args!("{}", printable(&text.replace('\n', " "))));
+    }
+    if let Some(more) = warnings.len().checked_sub(FEW_WARNINGS).filter(|more| *more > 0) {
+        line(format_args!(
+            "warning: {more} more warnings about content; `spilltrail detections list` prints all"
+        ));
     }
 }
 
@@ -98,6 +130,9 @@ pub(crate) fn error(error: &AppError) {
         }
         AppError::NoSuchDetection { similar: None, .. } => {
             line(format_args!("error: {error}; `spilltrail detections list` names all"));
+        }
+        AppError::NoContentFolder { .. } => {
+            line(format_args!("error: the content folder {error}; check `--content`"));
         }
         AppError::NoDetections => {
             line(format_args!("error: {error}; name a folder with `--content DIR`"));

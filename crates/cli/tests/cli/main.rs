@@ -1,5 +1,6 @@
 //! Tests of the binary: its output and its exit status.
 
+mod content;
 mod detections;
 mod fixture;
 mod help;

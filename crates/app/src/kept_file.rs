@@ -1,0 +1,96 @@
+//! Replaces a kept lookup as a whole, so that a reader sees the old rows or the new ones.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::path::Path;
+
+/// Writes rows to a CSV file. Creates its folder if there is none.
+///
+/// The rows go to a temporary file in the same folder, which takes the file's name once it is
+/// complete and on disk. If anything fails, the file keeps its old rows.
+///
+/// # Errors
+/// Fails if the file cannot be written, or if it is a symbolic link: the file that it leads to may
+/// belong to something else.
+pub(crate) fn replace(path: &Path, columns: &[String], rows: &[Vec<String>]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    match fs::symlink_metadata(path) {
+        Ok(existing) if !existing.is_file() => {
+            let reason = "expected a file to replace, found a link, a folder or a device";
+            return Err(io::Error::other(reason));
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // Hidden, so that nothing takes it for a lookup; unique, so that two runs do not mix.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = folder.join(format!(".{name}.{:016x}.tmp", fastrand::u64(..)));
+    let outcome = write(&temporary, columns, rows).and_then(|()| fs::rename(&temporary, path));
+    if outcome.is_err() {
+        // The first error is the one to report.
+        let _ = fs::remove_file(&temporary);
+        return outcome;
+    }
+    sync_folder(folder)
+}
+
+fn write(path: &Path, columns: &[String], rows: &[Vec<String>]) -> io::Result<()> {
+    let file = File::create_new(path)?;
+    let mut writer = csv::Writer::from_writer(BufWriter::new(&file));
+    writer.write_record(columns)?;
+    for row in rows {
+        writer.write_record(row)?;
+    }
+    writer.flush()?;
+    drop(writer);
+    file.sync_all()
+}
+
+/// Makes a rename last. Only Unix can sync a folder.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(cells: &[&str]) -> Vec<String> {
+        cells.iter().map(|cell| (*cell).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_folder_is_made_and_the_file_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/kept.csv");
+        for value in ["1", "2"] {
+            replace(&path, &row(&["a", "b"]), &[row(&[value, "x,y"])]).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), format!("a,b\n{value},\"x,y\"\n"));
+        }
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failure_keeps_the_old_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kept.csv");
+        replace(&path, &row(&["a"]), &[row(&["1"])]).unwrap();
+        // Rows must have as many cells as there are columns.
+        assert!(replace(&path, &row(&["a"]), &[row(&["1", "2"])]).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\n1\n");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, path) = (folder.path().join("precious"), folder.path().join("kept.csv"));
+        fs::write(&target, "old").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        let error = replace(&path, &row(&["a"]), &[]).unwrap_err();
+        assert!(error.to_string().contains("found a link"), "{error}");
+        assert_eq!(fs::read_to_string(&target).unwrap(), "old");
+    }
+}
