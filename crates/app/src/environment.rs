@@ -17,7 +17,7 @@ use crate::lookups::RunLookups;
 use crate::memory::RunMemory;
 use crate::options::RunOptions;
 
-/// Maximum number of reader threads. Each thread keeps one file in memory.
+/// Maximum number of reader threads, unless the options set it. Each thread keeps one file in memory.
 const MAX_THREADS: usize = 4;
 /// Memory limit for operators, in bytes, from which several searches run at the same time.
 const MEMORY_OF_SEVERAL: usize = 256 << 20;
@@ -32,6 +32,7 @@ pub(crate) struct Environment {
     geo: Option<Arc<dyn GeoDatabase>>,
     session: SessionContext,
     at_a_time: usize,
+    threads: Option<usize>,
 }
 
 impl Environment {
@@ -68,13 +69,16 @@ impl Environment {
             geo,
             session,
             at_a_time,
+            threads: options.read.threads,
         })
     }
 
     /// Returns the thread count and the spool memory for reading logs for many searches at once.
     pub(crate) fn scan_options(&self) -> ScanOptions {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        ScanOptions { threads: threads.min(MAX_THREADS), memory: self.memory.spool() }
+        let threads = self.threads.unwrap_or_else(|| {
+            std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS)
+        });
+        ScanOptions { threads, memory: self.memory.spool() }
     }
 
     /// Returns the memory budget that all searches share.

@@ -5,6 +5,7 @@
 //! for one search and returns its rows. Options and results are plain structs; this crate does not
 //! print, read command-line arguments, or choose exit statuses.
 
+mod allow;
 mod cancel;
 mod clock;
 mod content;
@@ -22,6 +23,7 @@ mod options;
 mod search;
 mod unread;
 
+pub use allow::{AllowEntry, AllowReport, AllowedValues};
 pub use cancel::Done;
 pub use clock::Clock;
 pub use content::Content;

@@ -37,6 +37,7 @@ pub(crate) async fn list(
         sourcetype: read.sourcetype.clone(),
         duplicates: read.duplicates,
         progress,
+        threads: read.threads,
         notice: read.notice.clone(),
         wanted,
         s3: read.s3.clone(),

@@ -7,6 +7,8 @@ use spilltrail_decode::Profile;
 use spilltrail_source::{Duplicates, Notice, S3Options};
 use tokio_util::sync::CancellationToken;
 
+use crate::allow::AllowEntry;
+
 /// Selects the detections, macros and lookups that a run can use.
 #[derive(Debug, Clone)]
 pub struct ContentOptions {
@@ -54,6 +56,9 @@ pub struct ReadOptions {
     pub sourcetype: Option<String>,
     /// Whether the second copy of an event that was delivered twice is skipped.
     pub duplicates: Duplicates,
+    /// Number of threads that read logs; each keeps one file in memory. If `None`, one per
+    /// processor, up to four.
+    pub threads: Option<usize>,
     /// Called with a line of text while a server does not answer.
     pub notice: Option<Notice>,
     /// Profile, region and endpoint for reading from S3.
@@ -99,6 +104,8 @@ pub struct HuntOptions {
     pub logs: Vec<String>,
     /// Names, ids or file names of the detections to run. If empty, all detections run.
     pub detections: Vec<String>,
+    /// Findings that are counted and not handed on.
+    pub allow: Vec<AllowEntry>,
     /// Id of the run, recorded in every finding and in the summary. Random if `None`.
     pub run_id: Option<String>,
     /// Time, reading and memory options.

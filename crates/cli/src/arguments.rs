@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use spilltrail_app::{self as app, CancellationToken};
+use spilltrail_app::{self as app, AllowEntry, CancellationToken};
 use spilltrail_content::BuiltinPack;
 use spilltrail_source::{Duplicates, EndpointError};
 
 use crate::report;
+
+/// The most threads that read logs.
+pub(crate) const MAX_THREADS: u64 = 256;
 
 /// What the program ends with.
 const STATUSES: &str = "\
@@ -23,6 +26,10 @@ Exit status:
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100, disable_help_subcommand = true, after_help = STATUSES)]
 pub(crate) struct Arguments {
+    /// Configuration file, instead of SPILLTRAIL_CONFIG or the one in the user's configuration
+    /// folder.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -38,6 +45,8 @@ pub(crate) enum Command {
     Detections(DetectionsCommand),
     /// Print a search with its macros expanded.
     Expand(ExpandOptions),
+    /// Print the settings in force, and where each comes from.
+    Config(ConfigOptions),
     /// Explain an SPL command, a function, a diagnostic code such as SPL2001, or a command of this program.
     Help {
         /// What to explain; without it, everything there is to explain is listed.
@@ -118,13 +127,23 @@ pub(crate) struct ReadOptions {
     /// MaxMind database for iplocation.
     #[arg(long, value_name = "FILE")]
     pub(crate) geoip: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
+    #[command(flatten)]
+    pub(crate) s3: S3Options,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitOptions {
     /// Memory that searches may hold in all; beyond it they spill to disk. Default: 56 for `hunt`, which
     /// from 256 on runs two detections at a time; else a quarter of the machine's memory, at least 256 and
     /// at most 2048.
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) memory_limit: Option<u64>,
-    #[command(flatten)]
-    pub(crate) s3: S3Options,
+    /// Threads that read logs; each holds one file in memory. Default: one per processor, up to 4.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=MAX_THREADS))]
+    pub(crate) threads: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -215,12 +234,26 @@ pub(crate) struct HuntOptions {
     /// The id of this run, named in each finding and in the summary. Default: a random one.
     #[arg(long, value_name = "ID")]
     pub(crate) run_id: Option<String>,
+    /// Findings that the configuration file allows.
+    #[arg(skip)]
+    pub(crate) allow: Vec<AllowEntry>,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
     #[command(flatten)]
     pub(crate) time: TimeOptions,
     #[command(flatten)]
     pub(crate) read: ReadOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigOptions {
+    /// How the settings are written.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) content: ContentOptions,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -274,6 +307,7 @@ fn run_options(
             },
             sourcetype: read.sourcetype.clone(),
             duplicates: if read.dedup { Duplicates::Drop } else { Duplicates::Keep },
+            threads: read.limits.threads.map(|threads| usize::try_from(threads).unwrap_or(1)),
             notice: Some(report::notice()),
             s3: spilltrail_source::S3Options {
                 profile: read.s3.s3_profile.clone(),
@@ -285,7 +319,7 @@ fn run_options(
         },
         lookups: content.lookups.clone(),
         geoip: read.geoip.clone(),
-        memory_limit: read.memory_limit.map(|mebibytes| {
+        memory_limit: read.limits.memory_limit.map(|mebibytes| {
             usize::try_from(mebibytes).unwrap_or(usize::MAX).saturating_mul(1 << 20)
         }),
         cancel,
@@ -309,6 +343,7 @@ impl HuntOptions {
         app::HuntOptions {
             logs: self.logs.clone(),
             detections: self.detection.clone(),
+            allow: self.allow.clone(),
             run_id: self.run_id.clone(),
             run: run_options(&self.content, &self.time, &self.read, cancel),
         }

@@ -1,6 +1,7 @@
 //! The `spilltrail` program: runs Splunk's detections over CloudTrail logs.
 
 mod arguments;
+mod config;
 mod content;
 mod detections;
 mod expand;
@@ -24,13 +25,14 @@ use clap::Parser;
 use spilltrail_app::AppError;
 use spilltrail_search::stack;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, DetectionsCommand};
+use config::Settings;
 
 fn main() -> ExitCode {
     memory::share_one_heap();
     log::start();
     let outcome = match Arguments::try_parse() {
-        Ok(arguments) => match stack::call(|| run(arguments.command)) {
+        Ok(arguments) => match stack::call(|| run(arguments)) {
             Ok(outcome) => outcome,
             Err(error) => Err(error).context("the program cannot start its threads"),
         },
@@ -53,8 +55,30 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<ExitCode> {
+fn run(arguments: Arguments) -> Result<ExitCode> {
+    let mut command = arguments.command;
+    let settings = match &command {
+        // What explains the program must work even if the configuration file is wrong.
+        Command::Help { .. } => Settings::default(),
+        _ => Settings::load(arguments.config.as_deref(), &config::variable)?,
+    };
+    match &mut command {
+        Command::Search(options) => settings.apply(&mut options.content, &mut options.read.limits),
+        Command::Hunt(options) => {
+            settings.apply(&mut options.content, &mut options.read.limits);
+            options.allow = settings.allow_list();
+        }
+        Command::Detections(DetectionsCommand::List(options)) => {
+            settings.apply_to_content(&mut options.content);
+        }
+        Command::Detections(DetectionsCommand::Show(options)) => {
+            settings.apply_to_content(&mut options.content);
+        }
+        Command::Expand(options) => settings.apply_to_content(&mut options.content),
+        Command::Config(_) | Command::Help { .. } => {}
+    }
     match command {
+        Command::Config(options) => config::run(&settings, &options),
         Command::Search(options) => run::run(|cancel| search::run(options, cancel)),
         Command::Hunt(options) => run::run(|cancel| hunt::run(options, cancel)),
         Command::Detections(command) => detections::run(&command),

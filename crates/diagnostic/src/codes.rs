@@ -200,6 +200,8 @@ codes! {
         "No content file of this kind has the key, so nothing reads it; it is probably misspelled.";
     UNKNOWN_VALUE = 4006, User, "unknown value in content",
         "The type of a detection or the id of an ATT&CK technique is not one that Splunk or ATT&CK has.";
+    CONFIGURATION = 4007, User, "invalid configuration",
+        "The configuration file is not valid TOML, or a key or value is not one that Spilltrail has. The page on the configuration file lists the keys.";
     UNREADABLE = 5003, Environment, "unreadable file",
         "The file could not be opened or read.";
     EVENTS_UNREADABLE = 5004, Environment, "events cannot be read",

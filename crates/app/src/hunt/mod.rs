@@ -7,6 +7,7 @@ pub(crate) mod summary;
 mod tests;
 mod workers;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use spilltrail_search::events::shared::SharedEvents;
 use spilltrail_search::pool;
 use spilltrail_source::{Logs, Wanted};
 
+use crate::allow::AllowList;
 use crate::cancel::{Done, StopWhenDropped, until_cancelled};
 use crate::clock::Clock;
 use crate::content::Content;
@@ -27,7 +29,7 @@ use crate::listing;
 use crate::logs::{LogEvents, LogReader};
 use crate::options::{HuntOptions, TimeOptions};
 use sink::{HuntEvent, HuntSink};
-use summary::{Report, Summary};
+use summary::{Report, Shown, Summary};
 use workers::Step;
 
 /// The most detections that run at the same time.
@@ -86,6 +88,8 @@ async fn run(
     let analyzed = Arc::new(AnalyzedContent::new(content.set.clone()));
     let time = &options.run.time;
     let mut clock = Clock::new(time)?;
+    // Entries expire by the time of the run, not by that of the events.
+    let mut allowed = AllowList::new(&options.allow, clock.now, &clock.zone);
 
     // List the logs. If the current time depends on the newest event, list all files, because any
     // of them may contain it.
@@ -123,15 +127,22 @@ async fn run(
     let run_id = options.run_id.clone().unwrap_or_else(new_run_id);
     let mut finished = workers::run(&environment, analyzed, jobs, &run_id);
     let mut reports = Vec::new();
+    let mut shown: BTreeMap<usize, Shown> = BTreeMap::new();
     while let Some((index, step)) = finished.next().await {
         match step {
             Step::Finding(finding) => {
+                let counts = shown.entry(index).or_default();
+                if allowed.hides(&finding) {
+                    counts.hidden += 1;
+                    continue;
+                }
+                counts.risk_score = counts.risk_score.max(finding.risk_score);
                 tally.findings += 1;
                 tell(sink, HuntEvent::Finding(finding)).await?;
             }
             Step::Done(run) => {
                 let detection = &content.set.detections[index];
-                let report = Report::new(detection, &run);
+                let report = Report::new(detection, &run, shown.remove(&index).unwrap_or_default());
                 tally.finished += 1;
                 tell(sink, HuntEvent::DetectionFinished { detection, report: &report }).await?;
                 reports.push(report);
@@ -139,7 +150,9 @@ async fn run(
         }
     }
     let (costs, memory) = (reader.costs(), environment.memory().used());
-    Ok(Summary::new(&environment.clock, &logs, run_id, reports, &costs, newest_cost, memory))
+    let summary =
+        Summary::new(&environment.clock, &logs, run_id, reports, &costs, newest_cost, memory);
+    Ok(summary.with_allow_list(allowed.into_reports()))
 }
 
 /// Returns a random run id in the form of a version 4 UUID.

@@ -11,6 +11,7 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_search::rows::json;
 use spilltrail_source::{Logs, Reason, ScanCosts, SkippedCount};
 
+use crate::allow::AllowReport;
 use crate::clock::Clock;
 use crate::memory::MemoryUse;
 use crate::unread::{Unread, UnreadKind};
@@ -53,8 +54,14 @@ pub struct Summary {
     pub now_cpu_seconds: f64,
     /// Counts and costs of each pass over the logs.
     pub passes: Vec<Pass>,
-    /// Number of findings of all detections.
+    /// Number of findings of all detections, without hidden ones.
     pub findings: u64,
+    /// Number of findings that the allow-list hid.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hidden: u64,
+    /// What each entry of the allow-list did.
+    #[serde(skip_serializing_if = "<[AllowReport]>::is_empty")]
+    pub allow_list: Vec<AllowReport>,
     /// Outcome of each detection, in the order in which they ran.
     pub detections: Vec<Report>,
     /// Number of records that were recognized and skipped, by kind.
@@ -85,8 +92,12 @@ pub struct Report {
     /// Whether the detection ran, and if not, why.
     #[serde(serialize_with = "name")]
     pub status: Status,
-    /// Number of findings, at most [`MAX_FINDINGS`](spilltrail_detect::MAX_FINDINGS).
+    /// Number of findings, at most [`MAX_FINDINGS`](spilltrail_detect::MAX_FINDINGS), without hidden
+    /// ones.
     pub findings: u64,
+    /// Number of findings that the allow-list hid.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hidden: u64,
     /// Number of rows that the search returned.
     pub rows: u64,
     /// Number of events that the first search matched; `None` if the detection does not start with
@@ -129,6 +140,14 @@ pub struct Pass {
     pub bytes_spilled: u64,
 }
 
+/// The findings of a detection that were handed on, and those that the allow-list hid.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shown {
+    pub(crate) hidden: u64,
+    /// Highest risk score among the findings that were handed on.
+    pub(crate) risk_score: Option<u32>,
+}
+
 impl Pass {
     fn new(costs: &ScanCosts) -> Self {
         Self {
@@ -149,7 +168,7 @@ fn rounded(time: Duration) -> f64 {
 }
 
 impl Report {
-    pub(crate) fn new(detection: &Detection, run: &DetectionRun) -> Self {
+    pub(crate) fn new(detection: &Detection, run: &DetectionRun, shown: Shown) -> Self {
         let (missing_fields, empty_lookups) = match &run.status {
             Status::CannotFire(fields) => (fields.clone(), Vec::new()),
             Status::NoBaseline(lookups) => (Vec::new(), lookups.clone()),
@@ -160,12 +179,14 @@ impl Report {
             name: detection.name.clone(),
             detection_type: detection.detection_type.to_string(),
             status: run.status.clone(),
-            findings: run.findings,
+            findings: run.findings.saturating_sub(shown.hidden),
+            hidden: shown.hidden,
             rows: run.rows,
             matched_events: run.matched_events,
             seconds: rounded(run.elapsed),
             cpu_seconds: rounded(run.cpu),
-            risk_score: run.risk_score,
+            // The highest score may be that of a hidden finding.
+            risk_score: if shown.hidden == 0 { run.risk_score } else { shown.risk_score },
             missing_fields,
             empty_lookups,
             messages: run.messages.clone(),
@@ -222,6 +243,8 @@ impl Summary {
             now_cpu_seconds: rounded(newest_cost),
             passes: costs.iter().map(Pass::new).collect(),
             findings: detections.iter().map(|report| report.findings).sum(),
+            hidden: detections.iter().map(|report| report.hidden).sum(),
+            allow_list: Vec::new(),
             detections,
             skipped: read.total.skipped,
             unwrapped: read.total.unwrapped,
@@ -229,6 +252,11 @@ impl Summary {
             unread: Unread::of(logs),
             memory,
         }
+    }
+
+    /// Adds what the entries of the allow-list did.
+    pub(crate) fn with_allow_list(self, allow_list: Vec<AllowReport>) -> Self {
+        Self { allow_list, ..self }
     }
 
     /// Returns the reports whose status satisfies `is`, in the order of the detections.
@@ -258,6 +286,11 @@ impl Summary {
     fn unread_as(&self, kinds: &[UnreadKind]) -> usize {
         self.unread.iter().filter(|unread| kinds.contains(&unread.kind)).count()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference to the field")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[expect(clippy::ref_option, reason = "serde hands out a reference to the field")]

@@ -1,5 +1,6 @@
 //! The `hunt` command: runs detections over logs and prints their findings.
 
+mod allowed;
 pub(crate) mod costs;
 mod explain;
 mod findings;
@@ -50,6 +51,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
         let memory = costs::memory(summary.memory);
         report::line(format_args!("{}{}", costs::render(&summary), memory.trim_end()));
     }
+    allowed::complain(&summary, format == Format::Table);
     report::unread(&summary.unread);
     Ok(status::of_hunt(&content, &summary, options.fail_on_finding))
 }

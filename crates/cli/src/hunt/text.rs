@@ -8,6 +8,7 @@ use spilltrail_detect::{Finding, Status, identity};
 use spilltrail_search::rows::Row;
 use spilltrail_spl::time::strftime;
 
+use super::allowed;
 use crate::output::printable;
 use crate::report;
 use crate::screen::{self, wrap};
@@ -187,6 +188,9 @@ fn printable_line(text: &str) -> String {
 fn render_summary(summary: &Summary, is_detailed: bool, width: usize, zone: &TimeZone) -> String {
     let mut text = String::new();
     headline(&mut text, summary);
+    if let Some(hidden) = allowed::hidden(summary) {
+        let _ = writeln!(text, "{}", printable_line(&hidden));
+    }
     fired(&mut text, summary);
     let groups: [Group; 6] = [
         ("clean: events seen, nothing found", |s| *s == Status::Clean, FEW),
@@ -218,6 +222,8 @@ fn headline(text: &mut String, summary: &Summary) {
             plural(count, "finding"),
             plural(ran as u64, "detection")
         );
+    } else if summary.hidden > 0 {
+        let _ = writeln!(text, "Every finding is hidden by the allow-list");
     } else if summary.events == 0 && !summary.skipped_by_path.is_empty() {
         let _ = writeln!(text, "No findings: no file is of the time, account or region looked for");
     } else if summary.events == 0 {
@@ -242,8 +248,16 @@ fn fired(text: &mut String, summary: &Summary) {
     });
     for report in fired {
         let score = report.risk_score.map_or_else(|| "-".to_owned(), |score| score.to_string());
-        let _ =
-            writeln!(text, "{score:>5}  {:>6}  {}", report.findings, printable_line(&report.name));
+        let hidden = match report.hidden {
+            0 => String::new(),
+            count => format!(" ({count} more hidden)"),
+        };
+        let _ = writeln!(
+            text,
+            "{score:>5}  {:>6}  {}{hidden}",
+            report.findings,
+            printable_line(&report.name)
+        );
     }
 }
 

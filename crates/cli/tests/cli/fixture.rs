@@ -150,6 +150,7 @@ impl Fixture {
             .current_dir(self.0.path())
             .env("COLUMNS", "80")
             .env("NO_COLOR", "1")
+            .env("SPILLTRAIL_CONFIG", "")
             .stdin(Stdio::null());
         command
     }

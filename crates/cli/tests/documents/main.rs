@@ -107,6 +107,7 @@ fn run_block(block: &Block<'_>) -> Result<String> {
             .current_dir(repository())
             .env("PATH", path_with_program()?)
             .env("NO_COLOR", "1")
+            .env("SPILLTRAIL_CONFIG", "")
             .env("COLUMNS", "100")
             .output()?;
         let printed = String::from_utf8(output.stdout)?;

@@ -1,0 +1,160 @@
+//! Allow-lists: findings that somebody has judged to be harmless, and that a hunt counts but does
+//! not hand on.
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use spilltrail_detect::Finding;
+use spilltrail_event::{CaseRule, Pattern};
+
+/// One entry of an allow-list: hides the findings of some detections in which a field has a value
+/// that is known to be harmless.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowEntry {
+    /// Name or id of the detection, ignoring case; `*` stands for any text.
+    pub detection: String,
+    /// The field of the finding's result. A result without it is never hidden.
+    pub field: String,
+    /// The harmless values. If a field has several values, all of them must be harmless.
+    pub values: AllowedValues,
+    /// Who answers for the entry.
+    pub owner: String,
+    /// Why the values are harmless.
+    pub reason: String,
+    /// The last day on which the entry hides anything; `None` if it does not expire.
+    pub expires: Option<Date>,
+    /// Where the entry is written, such as `config.toml:12`.
+    pub origin: String,
+}
+
+/// Values that an entry of an allow-list takes for harmless.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowedValues {
+    /// Exactly this text.
+    Exact(String),
+    /// A text in which `*` stands for any text.
+    Pattern(String),
+    /// The addresses of a network.
+    Network(IpNet),
+}
+
+/// What an entry of an allow-list did in a hunt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AllowReport {
+    /// The detection of the entry, as written.
+    pub detection: String,
+    /// The field of the entry.
+    pub field: String,
+    /// Who answers for the entry.
+    pub owner: String,
+    /// Why the values are harmless.
+    pub reason: String,
+    /// The last day on which the entry hides anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// True if that day is over: the entry hides nothing.
+    pub is_expired: bool,
+    /// Where the entry is written.
+    pub origin: String,
+    /// Number of findings that the entry hid.
+    pub hidden: u64,
+}
+
+/// The entries of a hunt, with the number of findings that each has hidden so far.
+pub(crate) struct AllowList {
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    written: AllowEntry,
+    detection: Pattern,
+    values: Matcher,
+    is_expired: bool,
+    hidden: u64,
+}
+
+enum Matcher {
+    Exact(String),
+    Pattern(Pattern),
+    Network(IpNet),
+}
+
+impl AllowList {
+    /// Prepares the entries for a hunt at `now`, in epoch seconds. Days are those of `zone`.
+    pub(crate) fn new(entries: &[AllowEntry], now: f64, zone: &TimeZone) -> Self {
+        let today = day(now, zone);
+        let prepare = |written: &AllowEntry| Entry {
+            detection: Pattern::new(&*written.detection, CaseRule::Ignore),
+            values: Matcher::new(&written.values),
+            is_expired: written.expires.is_some_and(|last| last < today),
+            hidden: 0,
+            written: written.clone(),
+        };
+        Self { entries: entries.iter().map(prepare).collect() }
+    }
+
+    /// Returns true if an entry hides the finding, and counts it. The first such entry counts.
+    pub(crate) fn hides(&mut self, finding: &Finding) -> bool {
+        let hiding = self.entries.iter_mut().find(|entry| entry.hides(finding));
+        hiding.map(|entry| entry.hidden += 1).is_some()
+    }
+
+    /// Returns what the entries did, in their order.
+    pub(crate) fn into_reports(self) -> Vec<AllowReport> {
+        self.entries.into_iter().map(Entry::into_report).collect()
+    }
+}
+
+impl Entry {
+    fn hides(&self, finding: &Finding) -> bool {
+        let names = [&finding.detection.name, &finding.detection.id];
+        if self.is_expired || !names.iter().any(|name| self.detection.matches(name)) {
+            return false;
+        }
+        let Some(value) = finding.result.get(&self.written.field) else { return false };
+        let members = value.members();
+        !members.is_empty() && members.iter().all(|member| self.values.matches(member))
+    }
+
+    fn into_report(self) -> AllowReport {
+        AllowReport {
+            detection: self.written.detection,
+            field: self.written.field,
+            owner: self.written.owner,
+            reason: self.written.reason,
+            expires: self.written.expires.map(|date| date.to_string()),
+            is_expired: self.is_expired,
+            origin: self.written.origin,
+            hidden: self.hidden,
+        }
+    }
+}
+
+impl Matcher {
+    fn new(values: &AllowedValues) -> Self {
+        match values {
+            AllowedValues::Exact(text) => Self::Exact(text.clone()),
+            AllowedValues::Pattern(text) => Self::Pattern(Pattern::new(&**text, CaseRule::Exact)),
+            AllowedValues::Network(network) => Self::Network(*network),
+        }
+    }
+
+    fn matches(&self, value: &str) -> bool {
+        match self {
+            Self::Exact(text) => text == value,
+            Self::Pattern(pattern) => pattern.matches(value),
+            Self::Network(network) => value.parse().is_ok_and(|address| {
+                let address: std::net::IpAddr = address;
+                network.contains(&address)
+            }),
+        }
+    }
+}
+
+fn day(now: f64, zone: &TimeZone) -> Date {
+    #[expect(clippy::cast_possible_truncation, reason = "a day needs no fractions of seconds")]
+    let time = Timestamp::from_second(now as i64).unwrap_or(Timestamp::MAX);
+    time.to_zoned(zone.clone()).date()
+}

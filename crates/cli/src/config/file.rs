@@ -1,0 +1,221 @@
+//! Reads a configuration file.
+
+use std::fs::File as OsFile;
+use std::io::Read;
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use indexmap::IndexMap;
+use jiff::civil::Date;
+use serde::Deserialize;
+use spilltrail_app::{AllowEntry, AllowedValues};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
+use toml::Spanned;
+use toml::value::Datetime;
+
+use crate::report;
+
+/// Maximum size of a configuration file, in bytes.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// A configuration file, with its text for the lines of its keys.
+#[derive(Debug)]
+pub(crate) struct ConfigFile {
+    pub(crate) path: PathBuf,
+    text: String,
+    pub(crate) keys: Keys,
+    pub(crate) allow: Vec<AllowEntry>,
+}
+
+/// The keys of the file, except the allow-list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Keys {
+    pub(crate) content: Option<Spanned<Vec<PathBuf>>>,
+    pub(crate) builtin: Option<Spanned<bool>>,
+    pub(crate) lookups: Option<Spanned<PathBuf>>,
+    pub(crate) memory_limit: Option<Spanned<NonZeroU64>>,
+    pub(crate) threads: Option<Spanned<NonZeroU64>>,
+    #[serde(default)]
+    pub(crate) macros: IndexMap<String, Spanned<String>>,
+    #[serde(default)]
+    allow: Vec<Spanned<RawAllow>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAllow {
+    detection: String,
+    field: String,
+    value: Option<String>,
+    pattern: Option<String>,
+    cidr: Option<String>,
+    owner: String,
+    reason: String,
+    expires: Option<Datetime>,
+}
+
+impl ConfigFile {
+    /// Reads the file at `path`. Mistakes are printed, with their lines.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read or has a mistake: a run without some of its settings could
+    /// hide or miss findings.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let mut text = String::new();
+        OsFile::open(path)
+            .and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
+            .with_context(|| format!("the configuration file {name} cannot be read"))?;
+        ensure!(
+            text.len() as u64 <= MAX_BYTES,
+            "the configuration file {name} has more than {MAX_BYTES} bytes"
+        );
+        Self::parse(path, text).or_else(|(diagnostic, text)| {
+            report::diagnostics(std::slice::from_ref(&diagnostic), &name, &text);
+            bail!("the configuration file {name} cannot be used")
+        })
+    }
+
+    fn parse(path: &Path, text: String) -> Result<Self, (Diagnostic, String)> {
+        let keys: Keys = match toml::from_str(&text) {
+            Ok(keys) => keys,
+            Err(error) => return Err((diagnose(&error), text)),
+        };
+        let mut allow = Vec::new();
+        for entry in &keys.allow {
+            let origin = format!("{}:{}", path.display(), line(&text, entry.span().start));
+            match entry.get_ref().clone().into_entry(origin) {
+                Ok(entry) => allow.push(entry),
+                Err(message) => {
+                    let diagnostic = Diagnostic::error(Code::CONFIGURATION, message);
+                    let span = Span::new(entry.span().start, entry.span().end);
+                    return Err((diagnostic.at(span), text));
+                }
+            }
+        }
+        Ok(Self { path: path.to_owned(), text, keys, allow })
+    }
+
+    /// Returns the location of a key's value, such as `config.toml:3`.
+    pub(crate) fn place<T>(&self, value: &Spanned<T>) -> String {
+        format!("{}:{}", self.path.display(), line(&self.text, value.span().start))
+    }
+
+    /// Returns a path of the file, which is relative to the file's folder.
+    pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
+        match self.path.parent() {
+            Some(folder) => folder.join(path),
+            None => path.to_owned(),
+        }
+    }
+}
+
+impl RawAllow {
+    fn into_entry(self, origin: String) -> Result<AllowEntry, String> {
+        for (key, text) in [("owner", &self.owner), ("reason", &self.reason)] {
+            if text.trim().is_empty() {
+                return Err(format!("`{key}` of an allow-list entry is empty"));
+            }
+        }
+        let values = match (self.value, self.pattern, self.cidr) {
+            (Some(value), None, None) => AllowedValues::Exact(value),
+            (None, Some(pattern), None) => AllowedValues::Pattern(pattern),
+            (None, None, Some(cidr)) => match cidr.parse() {
+                Ok(network) => AllowedValues::Network(network),
+                Err(_) => return Err(format!("expected a CIDR block, found `{cidr}`")),
+            },
+            _ => {
+                let message = "an allow-list entry needs one of `value`, `pattern` and `cidr`";
+                return Err(message.to_owned());
+            }
+        };
+        let expires = self.expires.map(|time| date(&time)).transpose()?;
+        let (detection, field) = (self.detection, self.field);
+        let (owner, reason) = (self.owner, self.reason);
+        Ok(AllowEntry { detection, field, values, owner, reason, expires, origin })
+    }
+}
+
+fn date(time: &Datetime) -> Result<Date, String> {
+    let wrong = || format!("expected a day such as `2027-01-31`, found `{time}`");
+    match (time.date, time.time) {
+        (Some(_), None) => time.to_string().parse().map_err(|_| wrong()),
+        _ => Err(wrong()),
+    }
+}
+
+fn line(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// Converts an error of the library, and suggests the nearest key for an unknown one.
+fn diagnose(error: &toml::de::Error) -> Diagnostic {
+    let message = error.message().trim();
+    let diagnostic = Diagnostic::error(Code::CONFIGURATION, message.to_owned());
+    let diagnostic = match error.span() {
+        Some(span) => diagnostic.at(Span::new(span.start, span.end)),
+        None => diagnostic,
+    };
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    match (message.starts_with("unknown field"), quoted.next()) {
+        (true, Some(name)) => match similar(name, quoted) {
+            Some(similar) => diagnostic.help(format!("did you mean `{similar}`?")),
+            None => diagnostic,
+        },
+        _ => diagnostic,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<ConfigFile, Diagnostic> {
+        ConfigFile::parse(Path::new("folder/c.toml"), text.to_owned()).map_err(|error| error.0)
+    }
+
+    const ALLOW: &str = "[[allow]]\ndetection = 'AWS*'\nfield = 'user'\nowner = 'me'\n\
+                         reason = 'backup'\n";
+
+    #[test]
+    fn keys_with_their_places() {
+        let text = format!(
+            "content = ['a', '/b']\nmemory_limit = 64\n[macros]\n'm(1)' = 'x=$1$'\n\
+             {ALLOW}value = 'backup'\nexpires = 2027-01-31\n"
+        );
+        let file = parse(&text).unwrap();
+        let content = file.keys.content.as_ref().unwrap();
+        assert_eq!(file.place(content), "folder/c.toml:1");
+        let paths: Vec<PathBuf> = content.get_ref().iter().map(|path| file.resolve(path)).collect();
+        assert_eq!(paths, [Path::new("folder/a"), Path::new("/b")]);
+        assert_eq!(file.keys.macros["m(1)"].get_ref(), "x=$1$");
+        let entry = &file.allow[0];
+        assert_eq!(entry.origin, "folder/c.toml:5");
+        assert_eq!(entry.values, AllowedValues::Exact("backup".to_owned()));
+        assert_eq!(entry.expires.unwrap().to_string(), "2027-01-31");
+    }
+
+    #[test]
+    fn mistakes_name_their_place_and_the_nearest_key() {
+        let cases = [
+            ("contnt = []\n", "unknown field `contnt`", "did you mean `content`?"),
+            ("threads = 0\n", "invalid value", ""),
+            ("threads = 'two'\n", "invalid type", ""),
+            ("threads = \n", "", ""),
+            (&format!("{ALLOW}vlaue = 'x'\n"), "unknown field `vlaue`", "did you mean `value`?"),
+            (ALLOW, "an allow-list entry needs one of", ""),
+            (&format!("{ALLOW}value = 'x'\ncidr = '::/0'\n"), "an allow-list entry needs", ""),
+            (&format!("{ALLOW}cidr = '10.0.0.0/99'\n"), "expected a CIDR block", ""),
+            (&format!("{ALLOW}value = 'x'\nexpires = 10:00:00\n"), "expected a day", ""),
+            ("[[allow]]\nfield = 'x'\n", "missing field `detection`", ""),
+        ];
+        for (text, message, help) in cases {
+            let diagnostic = parse(text).unwrap_err();
+            assert!(diagnostic.message.starts_with(message), "{text}: {}", diagnostic.message);
+            assert_eq!(diagnostic.help.as_deref().unwrap_or_default(), help, "{text}");
+            assert!(diagnostic.span().is_some(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The `config` command: prints the settings in force, and where each comes from.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+use spilltrail_app::{AllowEntry, AllowedValues};
+
+use super::{Setting, Settings};
+use crate::arguments::{ConfigOptions, Format};
+use crate::output::{self, default_format};
+
+/// The origin of a setting that nothing sets.
+const DEFAULT: &str = "default";
+
+/// A key, its value and its origin, for printing.
+struct Line {
+    key: String,
+    value: Value,
+    origin: String,
+}
+
+/// Prints the settings in force, given the flags of the command.
+pub(crate) fn run(settings: &Settings, options: &ConfigOptions) -> Result<ExitCode> {
+    let lines = lines(settings, options);
+    let text = match options.format.unwrap_or_else(default_format) {
+        Format::Table => text(settings, &lines),
+        Format::Ndjson => format!("{}\n", json_of(settings, &lines)),
+        Format::Json => format!("{:#}\n", json_of(settings, &lines)),
+        Format::Csv => bail!("settings are no table; use `--format table` or `--format json`"),
+    };
+    output::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lines(settings: &Settings, options: &ConfigOptions) -> Vec<Line> {
+    let content = &options.content;
+    let folders = (!content.content.is_empty()).then(|| json!(content.content));
+    let builtin = content.no_builtin.then(|| json!(false));
+    let lookups = content.lookups.as_ref().map(|path| json!(path));
+    let limits = &options.limits;
+    let mut lines = vec![
+        line("content", folders.map(flag("--content")), settings.content.as_ref(), json!([])),
+        line("builtin", builtin.map(flag("--no-builtin")), settings.builtin.as_ref(), json!(true)),
+        line("lookups", lookups.map(flag("--lookups")), settings.lookups.as_ref(), Value::Null),
+        line(
+            "memory_limit",
+            limits.memory_limit.map(|value| json!(value)).map(flag("--memory-limit")),
+            settings.memory_limit.as_ref(),
+            Value::Null,
+        ),
+        line(
+            "threads",
+            limits.threads.map(|value| json!(value)).map(flag("--threads")),
+            settings.threads.as_ref(),
+            Value::Null,
+        ),
+    ];
+    let from_flags = content.macros.iter().map(|text| (text, "--macro".to_owned()));
+    let of_settings =
+        settings.macros.iter().map(|setting| (&setting.value, setting.origin.clone()));
+    for (text, origin) in of_settings.chain(from_flags) {
+        let (name, definition) = text.split_once('=').unwrap_or((text, ""));
+        let key = format!("macros.{name}");
+        lines.retain(|line| line.key != key);
+        lines.push(Line { key, value: json!(definition), origin });
+    }
+    lines
+}
+
+fn flag(name: &'static str) -> impl Fn(Value) -> (Value, String) {
+    move |value| (value, name.to_owned())
+}
+
+fn line<T: serde::Serialize>(
+    key: &str,
+    flag: Option<(Value, String)>,
+    setting: Option<&Setting<T>>,
+    default: Value,
+) -> Line {
+    let set = setting.map(|setting| (json!(setting.value), setting.origin.clone()));
+    let (value, origin) = flag.or(set).unwrap_or_else(|| (default, DEFAULT.to_owned()));
+    Line { key: key.to_owned(), value, origin }
+}
+
+fn text(settings: &Settings, lines: &[Line]) -> String {
+    let file = match &settings.file {
+        Some(path) => format!("Configuration file: {}\n", path.display()),
+        None => "No configuration file\n".to_owned(),
+    };
+    let shown: Vec<[String; 3]> = lines
+        .iter()
+        .map(|line| {
+            let value = if line.value.is_null() { "-".to_owned() } else { line.value.to_string() };
+            [line.key.clone(), value, line.origin.clone()]
+        })
+        .collect();
+    let width = |column: usize| {
+        shown.iter().map(|cells| cells[column].chars().count()).max().unwrap_or_default()
+    };
+    let (keys, values) = (width(0), width(1));
+    let mut text = file;
+    for [key, value, origin] in &shown {
+        let _ = writeln!(text, "{key:keys$}  {value:values$}  {origin}");
+    }
+    for entry in &settings.allow {
+        let values = match &entry.values {
+            AllowedValues::Exact(value) => format!("is `{value}`"),
+            AllowedValues::Pattern(pattern) => format!("matches `{pattern}`"),
+            AllowedValues::Network(network) => format!("is in {network}"),
+        };
+        let until = entry.expires.map(|date| format!(", until {date}")).unwrap_or_default();
+        let AllowEntry { detection, field, owner, reason, origin, .. } = entry;
+        let _ = writeln!(
+            text,
+            "allow `{detection}` if `{field}` {values}{until}: {reason} (owner {owner})  {origin}"
+        );
+    }
+    output::printable(&text)
+}
+
+fn json_of(settings: &Settings, lines: &[Line]) -> Value {
+    let keys: serde_json::Map<String, Value> = lines
+        .iter()
+        .map(|line| (line.key.clone(), json!({ "value": line.value, "from": line.origin })))
+        .collect();
+    let allow: Vec<Value> = settings.allow.iter().map(allow_json).collect();
+    json!({ "file": settings.file, "settings": keys, "allow": allow })
+}
+
+fn allow_json(entry: &AllowEntry) -> Value {
+    let (kind, values) = match &entry.values {
+        AllowedValues::Exact(value) => ("value", value.clone()),
+        AllowedValues::Pattern(pattern) => ("pattern", pattern.clone()),
+        AllowedValues::Network(network) => ("cidr", network.to_string()),
+    };
+    json!({
+        "detection": entry.detection,
+        "field": entry.field,
+        kind: values,
+        "owner": entry.owner,
+        "reason": entry.reason,
+        "expires": entry.expires.map(|date| date.to_string()),
+        "from": entry.origin,
+    })
+}

@@ -1,0 +1,102 @@
+//! Tests of the configuration file.
+
+use crate::fixture::{Fixture, Run};
+
+fn configured(fixture: &Fixture, text: &str, arguments: &[&str]) -> Run {
+    fixture.write("settings/c.toml", text);
+    fixture.run_builtin(&[arguments, &["--config", "settings/c.toml"]].concat())
+}
+
+const CONTENT: &str = "content = ['../content']\nbuiltin = false\n";
+
+fn allow(more: &str) -> String {
+    format!(
+        "{CONTENT}[[allow]]\ndetection = 'Key *'\nfield = 'user_arn'\nowner = 'ops'\n\
+         reason = 'rotation'\n{more}\n"
+    )
+}
+
+#[test]
+fn settings_come_from_the_file_and_flags_win() {
+    let fixture = Fixture::new();
+    let listed = configured(&fixture, CONTENT, &["detections", "list", "--format", "ndjson"]);
+    assert_eq!((listed.status, listed.lines().len()), (0, 4), "{}", listed.err);
+    let macros = format!("{CONTENT}[macros]\nm = 'from file'\nn = 'from file'\n");
+    let arguments = ["expand", "`m` `n`", "--macro", "m=from flag"];
+    assert_eq!(configured(&fixture, &macros, &arguments).out.trim(), "from flag from file");
+    let shown = configured(&fixture, &macros, &["config", "--threads", "2", "--format", "ndjson"]);
+    let settings = &shown.lines()[0]["settings"];
+    assert_eq!(settings["builtin"]["from"], "settings/c.toml:2");
+    assert_eq!(settings["threads"]["from"], "--threads");
+    assert_eq!(settings["threads"]["value"], 2);
+    assert_eq!(settings["lookups"]["from"], "default");
+}
+
+#[test]
+fn a_mistake_in_the_file_stops_the_run() {
+    let fixture = Fixture::new();
+    let run = configured(&fixture, "contnt = []\n", &["hunt", "logs"]);
+    assert_eq!((run.status, run.out.as_str()), (2, ""));
+    assert!(run.err.contains("settings/c.toml:1:1"), "{}", run.err);
+    assert!(run.err.contains("did you mean `content`?"), "{}", run.err);
+    let gone = fixture.run_builtin(&["hunt", "logs", "--config", "gone.toml"]);
+    assert_eq!(gone.status, 2, "{}", gone.err);
+    assert!(gone.err.contains("gone.toml"), "{}", gone.err);
+}
+
+#[test]
+fn a_file_in_the_working_directory_is_not_read() {
+    let fixture = Fixture::new();
+    let text = allow("pattern = '*'");
+    for name in ["config.toml", "spilltrail.toml", "logs/config.toml", "spilltrail/config.toml"] {
+        fixture.write(name, &text);
+    }
+    let run = fixture.run(&["hunt", "logs"]);
+    assert_eq!(run.out.lines().count(), 2, "{}", run.err);
+}
+
+#[test]
+fn what_an_allow_list_hides_is_counted() {
+    let fixture = Fixture::new();
+    let one = allow("value = 'arn:aws:iam::111122223333:user/ann'");
+    let run = configured(&fixture, &one, &["hunt", "logs", "--summary"]);
+    let lines = run.lines();
+    assert_eq!(lines.len(), 2, "{}", run.out);
+    let summary = &lines[1]["summary"];
+    assert_eq!((&summary["findings"], &summary["hidden"]), (&1.into(), &1.into()));
+    assert_eq!(summary["allow_list"][0]["owner"], "ops");
+    assert_eq!(summary["allow_list"][0]["hidden"], 1);
+    assert!(run.err.contains("hidden by allow-list: 1 (owner ops)"), "{}", run.err);
+
+    let all = allow("pattern = 'arn:*:user/*'");
+    let arguments = ["hunt", "logs", "--format", "table", "--fail-on-finding"];
+    let run = configured(&fixture, &all, &arguments);
+    assert_eq!(run.status, 0, "{}", run.err);
+    assert!(!run.out.contains("No findings"), "{}", run.out);
+    assert!(run.out.contains("hidden by allow-list: 2 (owner ops)"), "{}", run.out);
+    assert!(run.out.contains("     0  Key Made (2 more hidden)"), "{}", run.out);
+}
+
+#[test]
+fn an_expired_entry_hides_nothing_and_is_named() {
+    let fixture = Fixture::new();
+    let text = allow("pattern = '*'\nexpires = 2026-03-09");
+    let now = ["--now", "2026-03-10T10:00:00Z"];
+    let run = configured(&fixture, &text, &[&["hunt", "logs"][..], &now].concat());
+    assert_eq!(run.out.lines().count(), 2, "{}", run.err);
+    assert!(run.err.contains("settings/c.toml:3: this allow-list entry expired after 2026-03-09"));
+    let valid = text.replace("03-09", "03-10");
+    let run = configured(&fixture, &valid, &[&["hunt", "logs"][..], &now].concat());
+    assert_eq!(run.out, "", "{}", run.err);
+}
+
+#[test]
+fn networks_are_allowed_by_their_addresses() {
+    let fixture = Fixture::new();
+    let text = allow("cidr = '192.0.2.0/24'").replace("user_arn", "src");
+    let run = configured(&fixture, &text, &["hunt", "logs"]);
+    assert_eq!(run.out, "", "{}", run.err);
+    let other = text.replace("192.0.2.0", "198.51.100.0");
+    let run = configured(&fixture, &other, &["hunt", "logs"]);
+    assert_eq!(run.out.lines().count(), 2, "{}", run.err);
+}
