@@ -58,7 +58,7 @@ static DOC: CommandDoc = CommandDoc {
     ],
     differs: &[
         "A row without a match keeps the fields that it has.",
-        "A multivalue is looked up value by value; several multivalue keys in every combination.",
+        "A multivalue is looked up value by value; several multivalue keys in every combination. `max_matches`, `min_matches` and `default_match` apply to each value.",
         "Empty cells of the table give no value.",
     ],
 };
@@ -244,10 +244,7 @@ impl RowFunction for AddFields {
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
         let table = self.index.table();
         let rows = self.index.matches(inputs);
-        // Matches that are missing up to `min_matches` are replaced by the default value.
-        let missing = table.min_matches.saturating_sub(rows.len());
-        let fill = table.default_match.as_deref().filter(|_| missing > 0);
-        if rows.is_empty() && fill.is_none() {
+        if rows.is_empty() {
             return;
         }
         for ((output, column), only_new) in
@@ -256,14 +253,11 @@ impl RowFunction for AddFields {
             if *only_new && !output.is_null() {
                 continue;
             }
-            let cells = rows.iter().filter_map(|row| table.rows[*row].get(*column));
-            let mut members: Vec<Cow<'_, str>> = cells
-                .filter(|cell| !cell.is_empty())
-                .map(|cell| Cow::Borrowed(cell.as_str()))
-                .collect();
-            if let Some(fill) = fill {
-                members.extend(std::iter::repeat_n(Cow::Borrowed(fill), missing));
-            }
+            let cells = rows.iter().filter_map(|row| match row {
+                Some(row) => table.rows[*row].get(*column).filter(|cell| !cell.is_empty()),
+                None => table.default_match.as_ref(),
+            });
+            let members = cells.map(|cell| Cow::Borrowed(cell.as_str())).collect();
             *output = Value::multi(members);
         }
     }

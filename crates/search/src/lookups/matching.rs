@@ -16,6 +16,9 @@ const MAX_MATCHES: usize = 1000;
 /// The maximum number of combinations of multivalue keys that are tried for one row.
 const MAX_COMBINATIONS: usize = 10_000;
 
+/// The maximum number of matches for one row, over all values of its multivalue keys.
+const MAX_FOUND: usize = 100_000;
+
 /// An index of a lookup table for matching on some of its columns.
 #[derive(Debug)]
 pub(crate) struct Index {
@@ -75,16 +78,21 @@ impl Index {
         if self.table.max_matches == 0 { MAX_MATCHES } else { self.table.max_matches }
     }
 
-    /// Returns the indices of the rows that match `values`, which has one value per key.
+    /// Returns the indices of the rows that match `values`, which has one value per key. `None`
+    /// stands for a missing match that the table replaces by its default value.
     ///
-    /// The rows of one combination of values are in the order of the table. The members of
-    /// multivalues are tried one by one. If a value is null, no rows match.
-    pub(crate) fn matches(&self, values: &[Value<'_>]) -> Vec<usize> {
+    /// The members of multivalues are looked up one by one. `max_matches` and `min_matches` count
+    /// the matches of each (Splunk's Knowledge Manager Manual, "Add field matching rules"). The
+    /// rows of one combination are in the order of the table. A null matches no row.
+    pub(crate) fn matches(&self, values: &[Value<'_>]) -> Vec<Option<usize>> {
         let members: Vec<Vec<Cow<'_, str>>> = values.iter().map(Value::members).collect();
         let combinations: usize =
             members.iter().fold(1, |count, list| count.saturating_mul(list.len()));
         let mut found = Vec::new();
-        // A null has no members, so with a null there are no combinations.
+        if combinations == 0 {
+            // A null has no members; the row counts as one value without a match.
+            self.fill(0, &mut found);
+        }
         for combination in 0..combinations.min(MAX_COMBINATIONS) {
             // The number's digits, in a mixed radix, are indices into the members of the keys.
             let mut rest = combination;
@@ -95,15 +103,26 @@ impl Index {
                 rest /= list.len();
             }
             picked.reverse();
+            let before = found.len();
             self.add_matches(&picked, &mut found);
-            if found.len() >= self.limit() {
+            self.fill(found.len() - before, &mut found);
+            if found.len() >= MAX_FOUND {
+                found.truncate(MAX_FOUND);
                 break;
             }
         }
         found
     }
 
-    fn add_matches(&self, values: &[&str], found: &mut Vec<usize>) {
+    /// Adds the matches that one value with this number of matches is missing.
+    fn fill(&self, matches: usize, found: &mut Vec<Option<usize>>) {
+        if self.table.default_match.is_some() {
+            let missing = self.table.min_matches.min(MAX_MATCHES).saturating_sub(matches);
+            found.extend(std::iter::repeat_n(None, missing));
+        }
+    }
+
+    fn add_matches(&self, values: &[&str], found: &mut Vec<Option<usize>>) {
         let is_exact = |(_, key): &(&&str, &(usize, Option<MatchType>))| key.1.is_none();
         let cells: Vec<String> = values
             .iter()
@@ -112,14 +131,8 @@ impl Index {
             .map(|(value, _)| folded(value, self.table.case_sensitive).into_owned())
             .collect();
         let Some(rows) = self.exact.get(&cells) else { return };
-        for row in rows {
-            if found.len() >= self.limit() {
-                return;
-            }
-            if (0..values.len()).all(|key| self.fits(key, *row, values[key])) {
-                found.push(*row);
-            }
-        }
+        let fits = |row: &&usize| (0..values.len()).all(|key| self.fits(key, **row, values[key]));
+        found.extend(rows.iter().filter(fits).take(self.limit()).map(|row| Some(*row)));
     }
 
     /// Returns true if `value` matches the row's cell for this key.
@@ -168,7 +181,8 @@ mod tests {
     }
 
     fn matches(table: &LookupTable, keys: &[usize], values: &[Value<'_>]) -> Vec<usize> {
-        Index::new(Arc::new(table.clone()), keys.to_vec()).matches(values)
+        let found = Index::new(Arc::new(table.clone()), keys.to_vec()).matches(values);
+        found.into_iter().flatten().collect()
     }
 
     fn multi(members: &[&'static str]) -> Value<'static> {
@@ -201,6 +215,30 @@ mod tests {
         assert_eq!(matches(&table, &[1], &[Value::text("2001:db8::7")]), [1]);
         assert_eq!(matches(&table, &[1], &[Value::text("192.0.2.1")]), [2]);
         assert!(matches(&table, &[1, 0], &[Value::text("10.1.2.3"), Value::text("e")]).is_empty());
+    }
+
+    /// The limits and the default value apply to each value of a multivalue.
+    #[test]
+    fn limits_count_for_each_value() {
+        let rows: &[&[&str]] = &[&["a*", "10.0.0.0/8"], &["ab*", "10.1.0.0/16"], &["z", "::1"]];
+        let mut table = table(&["word", "net"], rows);
+        table.match_types.insert("word".to_owned(), MatchType::Wildcard);
+        table.match_types.insert("net".to_owned(), MatchType::Cidr);
+        table.default_match = Some("none".to_owned());
+        let words = multi(&["abc", "q", "z"]);
+        let addresses = multi(&["10.1.2.3", "192.0.2.1", "::1"]);
+        for (max, min, found) in [
+            (0, 0, vec![Some(0), Some(1), Some(2)]),
+            (1, 0, vec![Some(0), Some(2)]),
+            (1, 1, vec![Some(0), None, Some(2)]),
+            (0, 2, vec![Some(0), Some(1), None, None, Some(2), None]),
+        ] {
+            (table.max_matches, table.min_matches) = (max, min);
+            for (key, values) in [(0, &words), (1, &addresses)] {
+                let index = Index::new(Arc::new(table.clone()), vec![key]);
+                assert_eq!(index.matches(std::slice::from_ref(values)), found, "{max} {min} {key}");
+            }
+        }
     }
 
     #[test]

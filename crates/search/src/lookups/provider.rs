@@ -104,6 +104,7 @@ impl LookupProvider for Lookups {
         index
             .matches(&values)
             .into_iter()
+            .flatten()
             .map(|row| {
                 let cell = |place: &Option<usize>| table.rows[row].get((*place)?).cloned();
                 places.iter().map(cell).collect()
