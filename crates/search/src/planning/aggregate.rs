@@ -77,11 +77,13 @@ pub fn check(aggregates: &[Aggregate], by: &[Spanned<String>], arguments: &mut A
     }
 }
 
+const NAME_OF_ITS_OWN: &str = "give it a name of its own with `AS`";
+
 fn named_twice(message: String, place: Span, other: Span) -> Diagnostic {
     Diagnostic::error(Code::BAD_ARGUMENT, message)
         .at(place)
         .label(other, "the name is taken here")
-        .help("give it a name of its own with `AS`")
+        .help(NAME_OF_ITS_OWN)
 }
 
 /// Returns true if both aggregates compute the same value, so that one of them can be omitted.
@@ -202,15 +204,27 @@ pub fn prepare(
             };
             let is_wild = aggregate.output.value.contains('*');
             let is_named = |other: &Aggregate| other.output.value == output;
-            // An aggregate written with this output name takes precedence over a wildcard's.
-            if by.contains(&output) || is_wild && written.iter().any(is_named) {
+            let named = if is_wild { written.iter().find(|other| is_named(other)) } else { None };
+            // `values(*) as *` means the other fields, so that BY fields and aggregates written
+            // with one of the names take precedence. The same goes for names that nobody chose.
+            let yields = aggregate.output.value == "*" || !aggregate.renamed;
+            if by.contains(&output) && !yields {
+                let message = format!("`{output}` is both a statistic and a BY field");
+                let refused = Diagnostic::error(Code::BAD_ARGUMENT, message);
+                return Err(refused.at(aggregate.output.span).help(NAME_OF_ITS_OWN));
+            }
+            if let Some(named) = named.filter(|_| !yields) {
+                let message = format!("two statistics are named `{output}`");
+                return Err(named_twice(message, aggregate.output.span, named.output.span));
+            }
+            if by.contains(&output) || named.is_some() {
                 return Ok(());
             }
             if planned.get(&output).is_some_and(|earlier| *earlier != planned_aggregate) {
                 let message = format!("two statistics are named `{output}`");
                 return Err(Diagnostic::error(Code::BAD_ARGUMENT, message)
                     .at(aggregate.output.span)
-                    .help("give each a name of its own with `AS`"));
+                    .help(NAME_OF_ITS_OWN));
             }
             planned.insert(output, planned_aggregate);
             Ok(())

@@ -140,6 +140,15 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     ("| stats values(u) as x values(v) as x", &[("SPL2005", "x", "two statistics are named `x`")]),
     ("| eventstats dc(u) as x dc(v) as x", &[("SPL2005", "x", "two statistics are named `x`")]),
     ("| streamstats sum(u) as x avg(u) as x", &[("SPL2005", "x", "two statistics are named `x`")]),
+    ("| stats values(n*) as x* max(n) as x", &[("SPL2005", "x*", "two statistics are named `x`")]),
+    (
+        "| eventstats values(n*) as x* max(n) as x",
+        &[("SPL2005", "x*", "two statistics are named `x`")],
+    ),
+    (
+        "| streamstats values(n*) as u* by u",
+        &[("SPL2005", "u*", "`u` is both a statistic and a BY field")],
+    ),
     // A second operator is not a value.
     ("search a = = 1", &[("SPL1008", "=", "expected a value to compare `a` with, found `=`")]),
     ("search a > = 1", &[("SPL1008", "=", "expected a value to compare `a` with, found `=`")]),
