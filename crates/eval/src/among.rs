@@ -64,7 +64,12 @@ impl Literals {
 
     /// Returns whether the value equals any of the literals; `None` if the value is null.
     pub(crate) fn equal(&self, value: &Value<'_>) -> Option<bool> {
-        let equals = |literal| operators::compare(CompareOp::Eq, value, literal) == Some(true);
+        let equals = |literal: &Value<'static>| {
+            // Text in a list is a quoted literal.
+            let is_text = matches!(literal, Value::Text(_));
+            let compare = if is_text { operators::compare_text } else { operators::compare };
+            compare(CompareOp::Eq, value, literal) == Some(true)
+        };
         match value {
             Value::Null => None,
             Value::Multi(members) => {
@@ -126,7 +131,9 @@ mod tests {
         /// A lookup returns the same result as a comparison with each literal.
         #[test]
         fn looked_up_as_compared(literals in prop::collection::vec(value(), 0..20), value in value()) {
-            let compared = any_equal(&value, literals.iter().cloned());
+            let as_compared =
+                |literal: &Value<'static>| (literal.clone(), matches!(literal, Value::Text(_)));
+            let compared = any_equal(&value, literals.iter().map(as_compared));
             prop_assert_eq!(Literals::new(literals).equal(&value), compared);
         }
     }

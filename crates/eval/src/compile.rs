@@ -1,6 +1,6 @@
 //! Compiles the syntax tree to nodes: resolves names, checks arguments and parses literals.
 
-use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned, similar};
 use spilltrail_event::{Field, Value, parse_number};
 use spilltrail_spl::{BinaryOp, EvalExpr, EvalNode, UnaryOp};
 
@@ -92,8 +92,8 @@ impl<'a> Compiler<'a> {
             EvalNode::Unary(operator, operand) => self.unary(*operator, operand),
             EvalNode::Binary(operator, left, right) => self.binary(*operator, tree, left, right),
             EvalNode::In(value, list) => {
-                let value = self.node(value).0;
-                let list = list.iter().map(|member| self.node(member).0).collect();
+                let value = self.comparand(value);
+                let list = list.iter().map(|member| self.comparand(member)).collect();
                 (Node::among(value, list), Type::Bool)
             }
             EvalNode::Subsearch(_) => self.fail(
@@ -142,24 +142,43 @@ impl<'a> Compiler<'a> {
             }
             BinaryOp::And => (Node::And(self.nodes(&chain(tree, BinaryOp::And))), Type::Bool),
             BinaryOp::Or => (Node::any(self.nodes(&chain(tree, BinaryOp::Or))), Type::Bool),
+            BinaryOp::Compare(operator) => {
+                let operands = Box::new((self.comparand(left), self.comparand(right)));
+                (Node::Compare(operator, operands), Type::Bool)
+            }
             _ => {
                 let (left, left_type) = self.node(left);
                 let (right, right_type) = self.node(right);
                 let operands = Box::new((left, right));
                 match operator {
-                    BinaryOp::Compare(operator) => (Node::Compare(operator, operands), Type::Bool),
                     BinaryOp::Like => (Node::Like(operands), Type::Bool),
                     BinaryOp::Xor => (Node::Xor(operands), Type::Bool),
                     BinaryOp::Subtract => arithmetic(Arithmetic::Subtract, operands),
                     BinaryOp::Multiply => arithmetic(Arithmetic::Multiply, operands),
                     BinaryOp::Divide => arithmetic(Arithmetic::Divide, operands),
                     BinaryOp::Modulo => arithmetic(Arithmetic::Modulo, operands),
-                    BinaryOp::Add | BinaryOp::Concat | BinaryOp::And | BinaryOp::Or => {
+                    BinaryOp::Add
+                    | BinaryOp::Compare(_)
+                    | BinaryOp::Concat
+                    | BinaryOp::And
+                    | BinaryOp::Or => {
                         let strings = (left_type == Type::String, right_type == Type::String);
                         (Node::Add(operands, strings), typing::sum(left_type, right_type))
                     }
                 }
             }
+        }
+    }
+
+    /// Compiles an operand of a comparison, in which no digit of a number is lost.
+    fn comparand(&mut self, tree: &EvalExpr) -> Node {
+        match &tree.node {
+            EvalNode::Number(text)
+                if text.len() > f64::DIGITS as usize && parse_number(text).is_some() =>
+            {
+                Node::Digits(text.clone())
+            }
+            _ => self.node(tree).0,
         }
     }
 
@@ -211,24 +230,9 @@ impl<'a> Compiler<'a> {
     /// Warns about `a.b` if a field has that name, because eval concatenates the fields `a` and
     /// `b`.
     fn warn_of_dotted_names(&mut self, operands: &[&EvalExpr]) {
-        let mut index = 0;
-        while index < operands.len() {
-            let Some(mut joined) = bare_name(operands[index]).map(str::to_owned) else {
-                index += 1;
-                continue;
-            };
-            let mut span = operands[index].span;
-            index += 1;
-            while let Some(next) = operands.get(index)
-                && next.span.start == span.end + 1
-                && let Some(name) = bare_name(next)
-            {
-                joined = format!("{joined}.{name}");
-                span = span.to(next.span);
-                index += 1;
-            }
-            if joined.contains('.') && self.scope.kind(&joined).is_some() {
-                self.warnings.push(dotted_name(&joined, span));
+        for name in joined_names(operands) {
+            if self.scope.kind(&name.value).is_some() || is_in_object(&name.value) {
+                self.warnings.push(dotted_name(&name.value, name.span));
             }
         }
     }
@@ -348,7 +352,66 @@ fn unknown_function(name: &str, span: Span) -> Diagnostic {
     }
 }
 
-fn dotted_name(name: &str, span: Span) -> Diagnostic {
+/// Objects of a CloudTrail event. They hold fields and have no value of their own, so that joining
+/// one with another field gives null. The scope does not tell: it has only the fields that the
+/// search reads, and not the one that is meant.
+const OBJECTS: &[&str] = &[
+    "additionalEventData",
+    "requestParameters",
+    "responseElements",
+    "serviceEventDetails",
+    "tlsDetails",
+    "userIdentity",
+];
+
+fn is_in_object(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(object, _)| OBJECTS.contains(&object))
+}
+
+/// Returns the names such as `a.b` that an expression writes without quotes, so that they join the
+/// fields `a` and `b`.
+#[must_use]
+pub fn dotted_names(tree: &EvalExpr) -> Vec<Spanned<String>> {
+    let mut names: Vec<Spanned<String>> = Vec::new();
+    tree.walk(&mut |part| {
+        if let EvalNode::Binary(BinaryOp::Concat, ..) = &part.node {
+            let found = joined_names(&chain(part, BinaryOp::Concat));
+            // The parts of a longer name are walked, too.
+            let is_new = |name: &Spanned<String>| {
+                !names.iter().any(|known| known.span.start == name.span.start)
+            };
+            let new: Vec<_> = found.into_iter().filter(is_new).collect();
+            names.extend(new);
+        }
+    });
+    names
+}
+
+/// Returns the names that adjacent operands of a concatenation form together with their dots.
+fn joined_names(operands: &[&EvalExpr]) -> Vec<Spanned<String>> {
+    let mut names = Vec::new();
+    let mut operands = operands.iter().peekable();
+    while let Some(first) = operands.next() {
+        let Some(name) = bare_name(first) else { continue };
+        let mut joined = Spanned::new(name.to_owned(), first.span);
+        while let Some(next) = operands.peek()
+            && next.span.start == joined.span.end + 1
+            && let Some(name) = bare_name(next)
+        {
+            joined.value = format!("{}.{name}", joined.value);
+            joined.span = joined.span.to(next.span);
+            operands.next();
+        }
+        if joined.value.contains('.') {
+            names.push(joined);
+        }
+    }
+    names
+}
+
+/// Returns the warning about a name such as `a.b` that is meant as a field.
+#[must_use]
+pub fn dotted_name(name: &str, span: Span) -> Diagnostic {
     Diagnostic::warning(Code::DOTTED_NAME, format!("`{name}` is not the field of that name here"))
         .label(span, "in eval and where, a dot joins the values of two fields")
         .help(format!("write `'{name}'` to mean the field"))

@@ -23,6 +23,7 @@ use spilltrail_event::{Kind, Value};
 use spilltrail_spl::EvalExpr;
 
 pub(crate) use compile::Preparation;
+pub use compile::{dotted_name, dotted_names};
 pub use context::{CompileSearch, EvalContext, LookupProvider, Scope};
 pub use node::Row;
 pub(crate) use node::{
@@ -355,6 +356,24 @@ mod tests {
         assert!(warnings("user . name").is_empty());
         assert!(warnings("user.port").is_empty());
         assert!(warnings("'user.name'").is_empty());
+        // The scope has only the fields that the search reads; an object of an event has no value.
+        assert_eq!(warnings("userIdentity.type").len(), 1);
+        assert!(warnings("userIdentity . type").is_empty());
+    }
+
+    #[test]
+    fn names_with_dots() {
+        for (text, names) in [
+            ("a.b.c", "a.b.c"),
+            ("if(a.b=\"x\", c.d, 1) . e", "a.b c.d"),
+            ("a . b", ""),
+            ("a.\":\".b", ""),
+            ("'a.b'", ""),
+        ] {
+            let found = dotted_names(&parse_eval(text).unwrap());
+            let found: Vec<_> = found.into_iter().map(|name| name.value).collect();
+            assert_eq!(found.join(" "), names, "{text}");
+        }
     }
 
     #[test]

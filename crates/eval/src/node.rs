@@ -50,7 +50,10 @@ impl<const N: usize> Row for [Value<'_>; N] {
 /// One operation of a compiled expression, with parsed literals and with slots for fields.
 #[derive(Debug)]
 pub(crate) enum Node {
+    /// A literal. Text stands for a quoted literal, which is never a number.
     Constant(Value<'static>),
+    /// A number as it is written, for comparisons: it has more digits than a double holds.
+    Digits(String),
     Field(usize),
     Not(Box<Node>),
     Negate(Box<Node>),
@@ -185,6 +188,7 @@ impl Node {
         let on = |node: &'a Node| node.evaluate(evaluation);
         match self {
             Self::Constant(value) => constant(value),
+            Self::Digits(digits) => Value::text(digits.as_str()),
             Self::Field(slot) => evaluation.row.value(*slot),
             Self::Not(operand) => boolean(operators::truth(&on(operand)).map(|truth| !truth)),
             Self::Negate(operand) => number(operators::number(&on(operand)).map(|n| -n)),
@@ -200,12 +204,20 @@ impl Node {
                 operators::concat(&parts)
             }
             Self::Compare(operator, operands) => {
-                boolean(operators::compare(*operator, &on(&operands.0), &on(&operands.1)))
+                let (left, right) = &**operands;
+                // Only equality depends on how a value is written; an order is one of numbers.
+                let is_equality = matches!(operator, CompareOp::Eq | CompareOp::Ne);
+                let has_text = is_equality && (left.is_quoted() || right.is_quoted());
+                let compare = if has_text { operators::compare_text } else { operators::compare };
+                boolean(compare(*operator, &on(left), &on(right)))
             }
             Self::Like(operands) => like(&on(&operands.0), &on(&operands.1)),
             Self::In(value, list) => {
-                let value = on(value);
-                boolean(any_equal(&value, list.iter().map(on)))
+                let (value, is_quoted) = (on(value), value.is_quoted());
+                boolean(any_equal(
+                    &value,
+                    list.iter().map(|member| (on(member), is_quoted || member.is_quoted())),
+                ))
             }
             Self::Among(value, literals) => boolean(literals.equal(&on(value))),
             Self::And(parts) => boolean(all(parts.iter().map(|part| operators::truth(&on(part))))),
@@ -275,6 +287,11 @@ impl Node {
         operators::truth(&self.evaluate(evaluation))
     }
 
+    /// Returns true if the node is a quoted literal, with which other values compare as text.
+    fn is_quoted(&self) -> bool {
+        matches!(self, Self::Constant(Value::Text(_)))
+    }
+
     /// Returns the value if the node is a literal.
     pub(crate) fn literal(&self) -> Option<&Value<'static>> {
         match self {
@@ -329,16 +346,20 @@ pub(crate) fn number<'a>(number: Option<f64>) -> Value<'a> {
     number.map_or(Value::Null, Value::Number)
 }
 
-/// Returns whether the value equals any of the others; null if the value is null.
+/// Returns whether the value equals any of the others, each of which says whether it compares as
+/// text; null if the value is null.
 pub(crate) fn any_equal<'a>(
     value: &Value<'_>,
-    others: impl IntoIterator<Item = Value<'a>>,
+    others: impl IntoIterator<Item = (Value<'a>, bool)>,
 ) -> Option<bool> {
     if value.is_null() {
         return None;
     }
     let mut others = others.into_iter();
-    Some(others.any(|other| operators::compare(CompareOp::Eq, value, &other) == Some(true)))
+    Some(others.any(|(other, as_text)| {
+        let compare = if as_text { operators::compare_text } else { operators::compare };
+        compare(CompareOp::Eq, value, &other) == Some(true)
+    }))
 }
 
 /// Returns whether the text matches the `LIKE` pattern; null if either is null.

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use spilltrail_event::Value;
+use spilltrail_event::{Value, compare_numbers};
 use spilltrail_spl::CompareOp;
 
 use crate::limits;
@@ -105,8 +105,9 @@ pub(crate) fn compare(op: CompareOp, left: &Value<'_>, right: &Value<'_>) -> Opt
             };
             Some(holds(op, spelled.as_ref().map_or(Ordering::Less, |spelled| spelled.cmp(truth))))
         }
-        (Value::Text(left), Value::Text(right)) if left == right => {
-            Some(holds(op, Ordering::Equal))
+        (Value::Text(left), Value::Text(right)) => {
+            let numbers = if left == right { None } else { compare_numbers(left, right) };
+            Some(holds(op, numbers.unwrap_or_else(|| left.as_bytes().cmp(right.as_bytes()))))
         }
         _ => match (comparable(left), comparable(right)) {
             (Some(left), Some(right)) => Some(match left.partial_cmp(&right) {
@@ -115,6 +116,23 @@ pub(crate) fn compare(op: CompareOp, left: &Value<'_>, right: &Value<'_>) -> Opt
             }),
             _ => Some(holds(op, left.to_text()?.as_bytes().cmp(right.to_text()?.as_bytes()))),
         },
+    }
+}
+
+/// Compares a value with a quoted literal by bytes. A quoted literal is text, so that `001` does
+/// not equal `"1"`; a number is compared by its printed form. A multivalue satisfies a comparison if
+/// any of its members does.
+pub(crate) fn compare_text(op: CompareOp, left: &Value<'_>, right: &Value<'_>) -> Option<bool> {
+    match (left, right) {
+        // A Boolean has no printed form of its own.
+        (Value::Bool(_), _) | (_, Value::Bool(_)) => compare(op, left, right),
+        (Value::Multi(members), other) => {
+            any(members, |member| compare_text(op, &Value::Text(Cow::Borrowed(member)), other))
+        }
+        (other, Value::Multi(members)) => {
+            any(members, |member| compare_text(op, other, &Value::Text(Cow::Borrowed(member))))
+        }
+        _ => Some(holds(op, left.to_text()?.as_bytes().cmp(right.to_text()?.as_bytes()))),
     }
 }
 
@@ -233,6 +251,13 @@ mod tests {
             (Value::text("10"), CompareOp::Gt, Value::text("9"), Some(true)),
             (Value::text("10"), CompareOp::Gt, Value::text("9x"), Some(false)),
             (Value::text("1.0"), CompareOp::Eq, Value::Number(1.0), Some(true)),
+            (Value::text("1.0"), CompareOp::Eq, Value::text("+1"), Some(true)),
+            (
+                Value::text("12345678901234567890"),
+                CompareOp::Eq,
+                Value::text("12345678901234567891"),
+                Some(false),
+            ),
             (Value::text("A"), CompareOp::Eq, Value::text("a"), Some(false)),
             (Value::Null, CompareOp::Ne, Value::text("a"), None),
             (multi(&["a", "b"]), CompareOp::Eq, Value::text("b"), Some(true)),
@@ -244,6 +269,24 @@ mod tests {
             (Value::Number(f64::NAN), CompareOp::Le, Value::Number(1.0), Some(false)),
         ] {
             assert_eq!(compare(op, &left, &right), holds, "{left:?} {op:?} {right:?}");
+        }
+    }
+
+    #[test]
+    fn comparisons_with_quoted_literals() {
+        let one = Value::text("1");
+        for (left, op, right, holds) in [
+            (Value::text("1"), CompareOp::Eq, &one, Some(true)),
+            (Value::Number(1.0), CompareOp::Eq, &one, Some(true)),
+            (Value::text("001"), CompareOp::Eq, &one, Some(false)),
+            (Value::text("+1"), CompareOp::Ne, &one, Some(true)),
+            (Value::text("1."), CompareOp::Eq, &one, Some(false)),
+            (multi(&["01", "1"]), CompareOp::Eq, &one, Some(true)),
+            (multi(&["01", "+1"]), CompareOp::Eq, &one, Some(false)),
+            (Value::Bool(true), CompareOp::Eq, &Value::text("True"), Some(true)),
+            (Value::Null, CompareOp::Eq, &one, None),
+        ] {
+            assert_eq!(compare_text(op, &left, right), holds, "{left:?} {op:?} {right:?}");
         }
     }
 

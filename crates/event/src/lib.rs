@@ -16,7 +16,7 @@ mod values;
 
 pub use fields::{Demand, Field, Kind, ScanRequest};
 pub use keyword::{Keyword, KeywordKind};
-pub use number::{format_number, parse_number};
+pub use number::{compare_numbers, format_number, parse_number};
 pub use pattern::{CaseRule, Pattern, wildcard_capture, wildcard_match};
 pub use predicate::{Comparison, Predicate, Record, TimeBounds, compare};
 pub use stop::StopToken;

@@ -1,4 +1,6 @@
-//! Parses and prints SPL's numbers, which are doubles.
+//! Parses, prints and compares SPL's numbers, which are doubles.
+
+use std::cmp::Ordering;
 
 /// Parses `text` as a number: a sign, digits, one decimal point and an exponent, with nothing
 /// around it.
@@ -18,6 +20,66 @@ pub fn parse_number(text: &str) -> Option<f64> {
         return None;
     }
     text.parse().ok()
+}
+
+/// Compares two texts as numbers; returns `None` if one of them is not a number.
+///
+/// Texts with more digits than a double holds are compared digit by digit, so that two account or
+/// transaction numbers that differ in their last digit are not equal.
+#[must_use]
+pub fn compare_numbers(left: &str, right: &str) -> Option<Ordering> {
+    let order = parse_number(left)?.partial_cmp(&parse_number(right)?)?;
+    let is_exact = left.len().max(right.len()) <= f64::DIGITS as usize;
+    if order.is_ne() || is_exact {
+        // Rounding to a double never reverses an order.
+        return Some(order);
+    }
+    match (Decimal::parse(left), Decimal::parse(right)) {
+        (Some(left), Some(right)) => Some(left.compare(&right)),
+        _ => Some(order),
+    }
+}
+
+/// A number without an exponent, as its digits.
+struct Decimal<'t> {
+    is_negative: bool,
+    /// The digits before the point, without leading zeros.
+    whole: &'t str,
+    /// The digits after the point, without trailing zeros.
+    fraction: &'t str,
+}
+
+impl<'t> Decimal<'t> {
+    /// Reads the text of a number; returns `None` if it has an exponent.
+    fn parse(text: &'t str) -> Option<Self> {
+        if text.contains(['e', 'E']) {
+            return None;
+        }
+        let digits = text.trim_start_matches(['+', '-']);
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+        // Zero has no sign, so that `-0` equals `0`.
+        let is_zero = whole.is_empty() && fraction.is_empty();
+        Some(Self { is_negative: text.starts_with('-') && !is_zero, whole, fraction })
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        let order = |left: &Self, right: &Self| {
+            let whole = (left.whole.len(), left.whole).cmp(&(right.whole.len(), right.whole));
+            whole.then_with(|| left.fraction.cmp(right.fraction))
+        };
+        match (self.is_negative, other.is_negative) {
+            (false, false) => order(self, other),
+            (true, true) => order(other, self),
+            (is_negative, _) => {
+                if is_negative {
+                    Ordering::Less
+                } else {
+                    Ordering::Greater
+                }
+            }
+        }
+    }
 }
 
 /// Returns the text that SPL prints for a number.
@@ -48,6 +110,23 @@ mod tests {
         }
         for text in ["", "-", ".", "nan", "inf", "0x10", " 1", "1 ", "1e", "1.2.3", "10.0.0.1"] {
             assert_eq!(parse_number(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn order_of_numbers() {
+        for (left, right, order) in [
+            ("10", "9", Some(Ordering::Greater)),
+            ("1.0", "1", Some(Ordering::Equal)),
+            ("1", "x", None),
+            ("12345678901234567890", "12345678901234567891", Some(Ordering::Less)),
+            ("-12345678901234567890", "-12345678901234567891", Some(Ordering::Greater)),
+            ("012345678901234567890", "+12345678901234567890.0", Some(Ordering::Equal)),
+            ("0.12345678901234567891", "0.1234567890123456789", Some(Ordering::Greater)),
+            ("-0.00000000000000000", "0", Some(Ordering::Equal)),
+            ("1e20", "100000000000000000000", Some(Ordering::Equal)),
+        ] {
+            assert_eq!(compare_numbers(left, right), order, "{left} {right}");
         }
     }
 

@@ -3,7 +3,6 @@
 //! `search` has two-valued logic: a comparison with an absent field is false, even `!=`; `NOT`
 //! negates that result (Splunk, "Difference between NOT and !=").
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::fields::{RAW, TIME};
 use crate::keyword::Keyword;
 use crate::lookups;
-use crate::number::parse_number;
+use crate::number::{compare_numbers, parse_number};
 use crate::pattern::Pattern;
 use crate::values::{Cases, ValueSet};
 
@@ -282,17 +281,15 @@ pub fn compare(text: &str, op: Comparison, value: &Pattern) -> bool {
         Comparison::Eq => value.matches(text),
         Comparison::Ne => !value.matches(text),
         _ => {
-            let order = match (parse_number(text), parse_number(&value.text)) {
-                (Some(left), Some(right)) => left.partial_cmp(&right),
-                _ => Some(Cow::Borrowed(text).cmp(&Cow::Borrowed(value.text.as_str()))),
-            };
-            order.is_some_and(|order| match op {
+            let numbers = compare_numbers(text, &value.text);
+            let order = numbers.unwrap_or_else(|| text.cmp(value.text.as_str()));
+            match op {
                 Comparison::Lt => order.is_lt(),
                 Comparison::Le => order.is_le(),
                 Comparison::Gt => order.is_gt(),
                 Comparison::Ge => order.is_ge(),
                 Comparison::Eq | Comparison::Ne => false,
-            })
+            }
         }
     }
 }

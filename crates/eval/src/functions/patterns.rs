@@ -66,7 +66,9 @@ pub(super) static IN: EvalFunction = EvalFunction::row(
     returns::boolean,
     |_, arguments| {
         let value = take(arguments, 0);
-        boolean(any_equal(&value, (1..arguments.len()).map(|index| take(arguments, index))))
+        // Only the compiler knows literals, so it compiles calls to the operator `IN`.
+        let others = (1..arguments.len()).map(|index| (take(arguments, index), false));
+        boolean(any_equal(&value, others))
     },
 );
 
