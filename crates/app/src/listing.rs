@@ -35,6 +35,7 @@ pub(crate) async fn list(
     let options = LogOptions {
         profile: read.profile,
         sourcetype: read.sourcetype.clone(),
+        index: read.index.clone(),
         duplicates: read.duplicates,
         progress,
         threads: read.threads,

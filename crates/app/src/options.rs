@@ -54,6 +54,9 @@ pub struct ReadOptions {
     pub profile: Profile,
     /// Sourcetype of all events; recognized from the logs if `None`.
     pub sourcetype: Option<String>,
+    /// Value of the field `index` of all events. If `None`, events of files have no index, and any
+    /// log index that a search names matches them.
+    pub index: Option<String>,
     /// Whether the second copy of an event that was delivered twice is skipped.
     pub duplicates: Duplicates,
     /// Number of threads that read logs; each keeps one file in memory. If `None`, one per

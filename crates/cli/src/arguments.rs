@@ -121,6 +121,9 @@ pub(crate) struct ReadOptions {
     /// Take all events as this sourcetype instead of recognising them.
     #[arg(long, value_name = "NAME")]
     pub(crate) sourcetype: Option<String>,
+    /// The index of all events. Without it files have none, and any log index matches them.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) index: Option<String>,
     /// Leave out events that were delivered before, known by their eventID.
     #[arg(long)]
     pub(crate) dedup: bool,
@@ -306,6 +309,7 @@ fn run_options(
                 Profile::Ta70 => app::Profile::Ta70,
             },
             sourcetype: read.sourcetype.clone(),
+            index: read.index.clone(),
             duplicates: if read.dedup { Duplicates::Drop } else { Duplicates::Keep },
             threads: read.limits.threads.map(|threads| usize::try_from(threads).unwrap_or(1)),
             notice: Some(report::notice()),

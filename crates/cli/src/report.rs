@@ -118,6 +118,18 @@ pub(crate) fn inside(places: &BTreeMap<String, u64>) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
+/// Prints comparisons with an index that hold for every event, because files have no index.
+pub(crate) fn met_indexes(comparisons: &[String]) {
+    let Some(first) = comparisons.first() else { return };
+    let others = match comparisons.len() - 1 {
+        0 => String::new(),
+        n => format!(" (and {n} more)"),
+    };
+    line(format_args!(
+        "note: files have no index: `{first}`{others} matches all of them; `--index NAME` sets one"
+    ));
+}
+
 /// Prints an error, with hints that name command-line options.
 pub(crate) fn error(error: &AppError) {
     match error {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
-use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest, StopToken};
+use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest, StopToken, fields};
 
 use crate::cloudtrail::{Derived, Profile, Values, derived_fields};
 use crate::decoder::{Consumer, Extracted, FileReader, event_of};
@@ -219,17 +219,18 @@ impl Collector {
         let set = &self.sets[format as usize];
         set.paths.pick(record, arrays(format), outer, &mut self.slots);
         let time = EventTime::of(record, set, &self.slots);
-        self.see_builtins(time);
-        self.see_members(record, format);
+        self.see_builtins(time, origin);
+        self.see_members(record, format, origin);
         if format == Format::CloudTrail {
             self.see_derived(record, origin, time);
         }
     }
 
-    fn see_builtins(&mut self, time: EventTime) {
+    fn see_builtins(&mut self, time: EventTime, origin: &Origin) {
         for (name, builtin) in BUILTINS {
             let is_there = match builtin {
                 Builtin::Time => time.epoch.is_some(),
+                Builtin::Index => origin.index.is_some(),
                 _ if name.starts_with("date_") => time.written.is_some(),
                 _ => true,
             };
@@ -240,11 +241,14 @@ impl Collector {
         }
     }
 
-    fn see_members(&mut self, record: &str, format: Format) {
+    fn see_members(&mut self, record: &str, format: Format, origin: &Origin) {
         let is_cloudtrail = format == Format::CloudTrail;
+        let has_own_index = format == Format::Json && origin.index.is_none();
         flatten(record, arrays(format), &mut |name, _| {
+            let is_builtin =
+                self.builtin.contains(name) && !(name == fields::INDEX && has_own_index);
             // A derived field replaces the member of the same name, even where it has no value.
-            if self.builtin.contains(name) || (is_cloudtrail && self.replaced.contains(name)) {
+            if is_builtin || (is_cloudtrail && self.replaced.contains(name)) {
                 return;
             }
             let is_multi = name.contains("{}");

@@ -22,14 +22,15 @@ pub struct Origin {
     pub source: Arc<str>,
     /// The host; for the add-on's events, the collector's host.
     pub host: Arc<str>,
-    /// The index, by default `main`.
-    pub index: Arc<str>,
+    /// The index of all events of the origin. If `None`, events have no index, except rows with a
+    /// field `index` of their own.
+    pub index: Option<Arc<str>>,
 }
 
 impl Origin {
-    /// Returns the origin for a file or stream, in the default index.
+    /// Returns the origin for a file or stream, without an index.
     pub fn new(source: impl Into<Arc<str>>) -> Self {
-        Self { source: source.into(), host: "localhost".into(), index: "main".into() }
+        Self { source: source.into(), host: "localhost".into(), index: None }
     }
 }
 
@@ -259,6 +260,10 @@ impl<'a> EventView<'a> {
                 Values::None => self.builtin(builtin),
                 // A row's own `_time` is returned as the parsed time, not as its text.
                 _ if builtin == Builtin::Time => self.builtin(builtin),
+                // An index that the user named replaces a row's own.
+                _ if builtin == Builtin::Index && self.origin.index.is_some() => {
+                    self.builtin(builtin)
+                }
                 own => own,
             },
             FieldSource::Derived(derived) => derived.values(&Inputs {
@@ -316,7 +321,7 @@ impl<'a> EventView<'a> {
                 epoch.map(|t| Cow::Owned(spilltrail_event::format_number(t))).into()
             }
             Builtin::Raw => Values::One(Cow::Borrowed(self.record)),
-            Builtin::Index => Values::One(Cow::Borrowed(&self.origin.index)),
+            Builtin::Index => self.origin.index.as_deref().map(Cow::Borrowed).into(),
             Builtin::Host => Values::One(Cow::Borrowed(&self.origin.host)),
             Builtin::Source => Values::One(Cow::Borrowed(&self.origin.source)),
             Builtin::Sourcetype => Values::One(Cow::Borrowed(self.sourcetype)),

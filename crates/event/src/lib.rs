@@ -18,7 +18,7 @@ pub use fields::{Demand, Field, Kind, ScanRequest};
 pub use keyword::{Keyword, KeywordKind};
 pub use number::{compare_numbers, format_number, parse_number};
 pub use pattern::{CaseRule, Pattern, wildcard_capture, wildcard_match};
-pub use predicate::{Comparison, Predicate, Record, TimeBounds, compare};
+pub use predicate::{Comparison, Known, Predicate, Record, TimeBounds, compare};
 pub use stop::StopToken;
 pub use value::Value;
 pub use values::{Cases, ValueSet};

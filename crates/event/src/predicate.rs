@@ -110,6 +110,25 @@ impl TimeBounds {
     }
 }
 
+/// What all events of a kind have in common in one field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known<'k> {
+    /// Every event has this value, and no other.
+    Value(&'k str),
+    /// No event has the field.
+    Absent,
+}
+
+impl Known<'_> {
+    /// Returns whether the value satisfies `test`; an absent field satisfies nothing.
+    fn is_some_and(self, test: impl FnOnce(&str) -> bool) -> bool {
+        match self {
+            Self::Value(text) => test(text),
+            Self::Absent => false,
+        }
+    }
+}
+
 /// A record with fields: an event during decoding, or a row of a batch.
 pub trait Record {
     /// Calls `visit` with each value of the field, in order, until it returns true; returns whether
@@ -183,9 +202,9 @@ impl Predicate {
 
     /// Returns the result of the expression if the known fields determine it, else `None`.
     ///
-    /// `known` returns the only value of a known field, and `None` for any other field.
+    /// `known` returns what is known of a field, and `None` if events differ in it.
     #[must_use]
-    pub fn outcome<'k>(&self, known: &dyn Fn(&str) -> Option<&'k str>) -> Option<bool> {
+    pub fn outcome<'k>(&self, known: &dyn Fn(&str) -> Option<Known<'k>>) -> Option<bool> {
         match self {
             Self::All => Some(true),
             Self::Nothing => Some(false),
@@ -202,13 +221,16 @@ impl Predicate {
             }
             Self::Or(parts) => some(parts.iter().map(|part| part.outcome(known))),
             Self::Not(part) => part.outcome(known).map(|outcome| !outcome),
-            Self::Exists(field) => known(field).map(|_| true),
+            Self::Exists(field) => known(field).map(|known| known.is_some_and(|_| true)),
             Self::Compare { field, op, value } => {
-                known(field).map(|text| compare(text, *op, value))
+                known(field).map(|known| known.is_some_and(|text| compare(text, *op, value)))
             }
-            Self::In { field, values } => known(field).map(|text| values.matches(text)),
+            Self::In { field, values } => {
+                known(field).map(|known| known.is_some_and(|text| values.matches(text)))
+            }
             Self::Cases { field, cases } => match known(field) {
-                Some(text) => {
+                Some(Known::Absent) => Some(false),
+                Some(Known::Value(text)) => {
                     let mut outcomes = Vec::new();
                     cases.any_of(text, |condition| {
                         outcomes.push(condition.outcome(known));
@@ -318,7 +340,11 @@ mod tests {
             value: Pattern::new(text, CaseRule::Ignore),
         };
         let not = |part: Predicate| Predicate::Not(Box::new(part));
-        let known = |field: &str| (field == "name").then_some("GetObject");
+        let known = |field: &str| match field {
+            "name" => Some(Known::Value("GetObject")),
+            "index" => Some(Known::Absent),
+            _ => None,
+        };
         for (predicate, outcome) in [
             (equals("name", "get*"), Some(true)),
             (equals("other", "get*"), None),
@@ -330,6 +356,9 @@ mod tests {
             (not(equals("other", "b")), None),
             (Predicate::Exists("name".to_owned()), Some(true)),
             (Predicate::Exists("other".to_owned()), None),
+            (Predicate::Exists("index".to_owned()), Some(false)),
+            (equals("index", "*"), Some(false)),
+            (not(equals("index", "b")), Some(true)),
             (Predicate::Time(TimeBounds::default()), None),
             (Predicate::And(vec![]), Some(true)),
             (Predicate::Or(vec![]), Some(false)),

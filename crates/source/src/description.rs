@@ -24,7 +24,7 @@ pub struct ScanDescription {
     pub profile: Profile,
     /// The sourcetype of all events, instead of the recognized one.
     pub sourcetype: Option<String>,
-    /// The value of the field `index`, if it is not the default.
+    /// The value of the field `index`, if the user named one.
     pub index: Option<String>,
     /// How events with the same `eventID` are treated.
     pub duplicates: Duplicates,

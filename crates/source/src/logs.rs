@@ -31,7 +31,7 @@ pub struct ReadOptions {
     pub profile: Profile,
     /// The sourcetype of all events, instead of the recognized one.
     pub sourcetype: Option<String>,
-    /// The value of the field `index`; `None` means `main`.
+    /// The value of the field `index`; if `None`, files have no index.
     pub index: Option<String>,
     /// Whether the second delivery of the same event is dropped.
     pub duplicates: Duplicates,
@@ -288,7 +288,7 @@ impl Logs {
     pub(crate) fn origin_of(&self, source: impl Into<Arc<str>>) -> Origin {
         let origin = Origin::new(source);
         match &self.options.index {
-            Some(index) => Origin { index: index.as_str().into(), ..origin },
+            Some(index) => Origin { index: Some(index.as_str().into()), ..origin },
             None => origin,
         }
     }

@@ -7,7 +7,7 @@ pub(crate) mod summary;
 mod tests;
 mod workers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,9 +125,10 @@ async fn run(
     // Run the detections. Each finding is dropped after the sink took it, to free its memory for
     // the next one.
     let run_id = options.run_id.clone().unwrap_or_else(new_run_id);
-    let mut finished = workers::run(&environment, analyzed, jobs, &run_id);
+    let mut finished = workers::run(&environment, analyzed.clone(), jobs, &run_id);
     let mut reports = Vec::new();
     let mut shown: BTreeMap<usize, Shown> = BTreeMap::new();
+    let mut met_indexes = BTreeSet::new();
     while let Some((index, step)) = finished.next().await {
         match step {
             Step::Finding(finding) => {
@@ -144,6 +145,10 @@ async fn run(
                 let detection = &content.set.detections[index];
                 let report = Report::new(detection, &run, shown.remove(&index).unwrap_or_default());
                 tally.finished += 1;
+                if read.index.is_none() && run.matched_events.is_some_and(|matched| matched > 0) {
+                    let facts = &analyzed.detection(index).facts;
+                    met_indexes.extend(facts.log_indexes.iter().cloned());
+                }
                 tell(sink, HuntEvent::DetectionFinished { detection, report: &report }).await?;
                 reports.push(report);
             }
@@ -152,7 +157,8 @@ async fn run(
     let (costs, memory) = (reader.costs(), environment.memory().used());
     let summary =
         Summary::new(&environment.clock, &logs, run_id, reports, &costs, newest_cost, memory);
-    Ok(summary.with_allow_list(allowed.into_reports()))
+    let summary = summary.with_allow_list(allowed.into_reports());
+    Ok(Summary { met_indexes: met_indexes.into_iter().collect(), ..summary })
 }
 
 /// Returns a random run id in the form of a version 4 UUID.

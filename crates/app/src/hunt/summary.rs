@@ -74,6 +74,10 @@ pub struct Summary {
     pub skipped_by_path: BTreeMap<Reason, SkippedCount>,
     /// Input that was not read, or only read in part.
     pub unread: Vec<Unread>,
+    /// Comparisons with a log index, such as `index=aws`, that hold for every event because files
+    /// have no index; not part of the output.
+    #[serde(skip)]
+    pub met_indexes: Vec<String>,
     /// Memory limit and peak of the searches; not part of the output.
     #[serde(skip)]
     pub memory: MemoryUse,
@@ -250,6 +254,7 @@ impl Summary {
             unwrapped: read.total.unwrapped,
             skipped_by_path: read.skips.by_reason,
             unread: Unread::of(logs),
+            met_indexes: Vec::new(),
             memory,
         }
     }

@@ -5,7 +5,7 @@ pub(crate) mod costs;
 mod explain;
 mod findings;
 mod printer;
-mod text;
+pub(crate) mod text;
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -52,6 +52,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
         report::line(format_args!("{}{}", costs::render(&summary), memory.trim_end()));
     }
     allowed::complain(&summary, format == Format::Table);
+    report::met_indexes(&summary.met_indexes);
     report::unread(&summary.unread);
     Ok(status::of_hunt(&content, &summary, options.fail_on_finding))
 }

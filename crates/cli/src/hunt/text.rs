@@ -359,7 +359,7 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
 }
 
 /// Returns a count followed by its noun, with thousands separators.
-fn plural(count: u64, noun: &str) -> String {
+pub(crate) fn plural(count: u64, noun: &str) -> String {
     let digits = count.to_string();
     let mut number = String::new();
     for (index, digit) in digits.chars().enumerate() {

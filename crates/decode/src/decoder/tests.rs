@@ -148,7 +148,7 @@ fn compressions() {
 fn entries_of_archives_have_their_own_source() {
     let options = DecodeOptions::new([request(Predicate::All, &["source", "index", "sourcetype"])]);
     let (rows, _) = decode(&options, seekable(zip_of(&[("x/y", event("A").as_bytes())])));
-    assert_eq!(rows, ["f:x/y,main,aws:cloudtrail"]);
+    assert_eq!(rows, ["f:x/y,-,aws:cloudtrail"]);
 }
 
 #[test]
@@ -210,8 +210,11 @@ fn predicates_on_members_derived_fields_and_time() {
         (equals("eventName", "getobject"), "GetObject"),
         (equals("eventName", "*Object"), "GetObject PutObject"),
         (equals("action", "deleted"), "DeleteRole"),
-        (equals("index", "main"), "GetObject DeleteRole PutObject"),
-        (equals("index", "other"), ""),
+        (equals("index", "*"), ""),
+        (
+            Predicate::Not(Box::new(Predicate::Exists("index".into()))),
+            "GetObject DeleteRole PutObject",
+        ),
         (equals("date_hour", "7"), "GetObject DeleteRole PutObject"),
         (Predicate::Not(Box::new(Predicate::Exists("errorCode".into()))), ""),
         (time(1_714_979_289.0), "GetObject DeleteRole PutObject"),
@@ -222,6 +225,32 @@ fn predicates_on_members_derived_fields_and_time() {
         assert_eq!(rows.join(" "), names, "{predicate:?}");
         assert_eq!((report.events, report.matched), (3, rows.len() as u64));
         assert_eq!(report.newest, Some(1_714_979_289.0));
+    }
+}
+
+/// An index that the user names belongs to all events; otherwise only rows may have one.
+#[test]
+fn the_index_of_an_origin() {
+    let text = format!("{}\n{}\n{}", event("A"), r#"{"a":1,"index":"web"}"#, r#"{"a":2}"#);
+    let no_index = Predicate::Not(Box::new(Predicate::Exists("index".into())));
+    for (index, predicate, values) in [
+        (None, Predicate::All, "- web -"),
+        (None, equals("index", "web"), "web"),
+        (None, no_index, "- -"),
+        (Some("aws"), Predicate::All, "aws aws aws"),
+        (Some("aws"), equals("index", "web"), ""),
+    ] {
+        let options = DecodeOptions::new([request(predicate.clone(), &["index"])]);
+        let mut decoder = Decoder::new(&options);
+        let origin = Origin { index: index.map(Into::into), ..Origin::new("f") };
+        let mut rows = Vec::new();
+        let mut sink = |_, found: Rows| {
+            rows.extend(printed(&found.into_batch().unwrap()));
+            ControlFlow::Continue(())
+        };
+        decoder.decode(seekable(text.clone().into_bytes()), &origin, &mut sink);
+        assert!(decoder.finish(&mut sink).is_continue());
+        assert_eq!(rows.join(" "), values, "{index:?} {predicate:?}");
     }
 }
 

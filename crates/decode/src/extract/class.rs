@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use spilltrail_event::{Kind, ScanRequest};
+use spilltrail_event::{Kind, Known, ScanRequest};
 
 use super::condition::{Condition, Outcomes, Tests};
 use super::output::Repeats;
@@ -43,7 +43,7 @@ impl Class {
         places: &[usize],
         format: Format,
         profile: Profile,
-        known: &dyn Fn(&str) -> Option<&'k str>,
+        known: &dyn Fn(&str) -> Option<Known<'k>>,
     ) -> Self {
         let set = FieldSet::new(format, profile);
         let mut fields = Fields { set, sources: Vec::new(), indices: HashMap::new() };

@@ -6,7 +6,8 @@
 use std::cell::RefCell;
 
 use spilltrail_event::{
-    Cases, Comparison, Keyword, Pattern, Predicate, Record, TimeBounds, ValueSet, compare, fields,
+    Cases, Comparison, Keyword, Known, Pattern, Predicate, Record, TimeBounds, ValueSet, compare,
+    fields,
 };
 
 use super::class::Reading;
@@ -69,7 +70,7 @@ impl Tests {
     pub(super) fn add<'k>(
         &mut self,
         predicate: &Predicate,
-        known: &dyn Fn(&str) -> Option<&'k str>,
+        known: &dyn Fn(&str) -> Option<Known<'k>>,
         value: &mut dyn FnMut(&str) -> usize,
     ) -> Condition {
         if let Some(certain) = predicate.outcome(known) {
@@ -110,7 +111,7 @@ impl Tests {
     fn add_all<'k>(
         &mut self,
         parts: &[Predicate],
-        known: &dyn Fn(&str) -> Option<&'k str>,
+        known: &dyn Fn(&str) -> Option<Known<'k>>,
         value: &mut dyn FnMut(&str) -> usize,
     ) -> Vec<Condition> {
         let mut parts: Vec<_> = parts.iter().map(|part| self.add(part, known, value)).collect();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use arrow_schema::ArrowError;
 use foldhash::fast::RandomState;
-use spilltrail_event::{ScanRequest, fields};
+use spilltrail_event::{Known, ScanRequest, fields};
 
 use crate::cloudtrail::Profile;
 use crate::decoder::Extracted;
@@ -119,9 +119,8 @@ pub(crate) struct Extractor {
     /// For each format, the class of events whose name is not known.
     unnamed: [Option<Option<usize>>; FORMATS],
     by_searches: HashMap<(Format, Vec<usize>), usize>,
-    /// The index that the classes assume for all events.
-    index: Option<Arc<str>>,
-    host: Option<Arc<str>>,
+    /// The origin whose index and host the classes assume for all events.
+    origin: Option<Origin>,
     slots: Slots,
     outcomes: Outcomes,
     counts: Extraction,
@@ -148,8 +147,7 @@ impl Extractor {
             by_name: HashMap::default(),
             unnamed: [None; FORMATS],
             by_searches: HashMap::new(),
-            index: None,
-            host: None,
+            origin: None,
             slots: Slots::default(),
             outcomes: Outcomes::default(),
             counts: Extraction::default(),
@@ -164,11 +162,9 @@ impl Extractor {
 
     /// Prepares for events of this index and host, dropping cached classes if either has changed.
     pub(crate) fn begin(&mut self, origin: &Origin) {
-        let is_same =
-            self.index.as_ref() == Some(&origin.index) && self.host.as_ref() == Some(&origin.host);
-        if !is_same {
-            self.index = Some(origin.index.clone());
-            self.host = Some(origin.host.clone());
+        let assumed = self.origin.as_ref().map(|known| (&known.index, &known.host));
+        if assumed != Some((&origin.index, &origin.host)) {
+            self.origin = Some(origin.clone());
             self.classes.clear();
             self.by_name.clear();
             self.unnamed = [None; FORMATS];
@@ -256,12 +252,16 @@ impl Extractor {
     /// Returns the indices of the requests that may match events of this format and name.
     fn candidates(&self, format: Format, name: Option<&str>) -> Vec<usize> {
         let known = self.known(format);
-        let known = |field: &str| if field == "eventName" { name } else { known(field) };
+        let known = |field: &str| match field {
+            "eventName" => name.map(Known::Value),
+            _ => known(field),
+        };
         let may_match = |place: &usize| {
             let predicate = &self.requests[*place].predicate;
             let as_sourcetype = |name: &'static str| {
-                predicate.outcome(&|field: &str| {
-                    if field == fields::SOURCETYPE { Some(name) } else { known(field) }
+                predicate.outcome(&|field: &str| match field {
+                    fields::SOURCETYPE => Some(Known::Value(name)),
+                    _ => known(field),
                 }) != Some(false)
             };
             match format {
@@ -286,23 +286,25 @@ impl Extractor {
         self.classes.len() - 1
     }
 
-    /// Returns the values of fields that are the same for all events of a format.
+    /// Returns what all events of a format have in common, by field.
     ///
-    /// Formats other than CloudTrail's return `None`, because their events may have such fields of
-    /// their own.
-    fn known<'s>(&'s self, format: Format) -> impl Fn(&str) -> Option<&'s str> + 's {
+    /// For formats other than CloudTrail's, only an index that the user named is known, because
+    /// their events may have such fields of their own.
+    fn known<'s>(&'s self, format: Format) -> impl Fn(&str) -> Option<Known<'s>> + 's {
         move |field: &str| {
             let is_fixed = !matches!(format, Format::Json | Format::Other);
-            match field {
+            let index = self.origin.as_ref().and_then(|origin| origin.index.as_deref());
+            match (field, index) {
+                (fields::INDEX, Some(index)) => Some(Known::Value(index)),
                 _ if !is_fixed => None,
-                fields::INDEX => self.index.as_deref(),
-                fields::HOST => self.host.as_deref(),
+                (fields::INDEX, None) => Some(Known::Absent),
+                (fields::HOST, _) => self.origin.as_ref().map(|origin| Known::Value(&origin.host)),
                 // OCSF events answer to several, so that they are compared one by one.
-                fields::SOURCETYPE if format == Format::Lake => None,
-                fields::SOURCETYPE => match &self.sourcetype {
-                    Some(named) => Some(&named.name),
-                    None => Some(sourcetype_of(format)),
-                },
+                (fields::SOURCETYPE, _) if format == Format::Lake => None,
+                (fields::SOURCETYPE, _) => Some(Known::Value(match &self.sourcetype {
+                    Some(named) => &named.name,
+                    None => sourcetype_of(format),
+                })),
                 _ => None,
             }
         }

@@ -7,6 +7,7 @@
 mod tests;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
+use spilltrail_eval::dotted_name;
 use spilltrail_event::Demand;
 use spilltrail_spl::{Command, Expansion, MacroSet, Pipeline, expand_macros, parse};
 
@@ -184,6 +185,23 @@ impl Analysis {
                 warnings.iter().cloned().chain(unread).collect()
             }
         }
+    }
+
+    /// Returns warnings about names such as `a.b` in eval expressions that `is_field` says are
+    /// fields, without those that are among the `reported` messages of the run. Their positions
+    /// refer to the text as the user wrote it.
+    #[must_use]
+    pub fn dotted_fields(
+        &self,
+        is_field: &dyn Fn(&str) -> bool,
+        reported: &[Diagnostic],
+    ) -> Vec<Diagnostic> {
+        let meant = self.facts.dotted.iter().filter(|name| is_field(&name.value));
+        meant
+            .map(|name| dotted_name(&name.value, name.span))
+            .filter(|warning| !reported.contains(warning))
+            .map(|warning| self.expansion.relocate(warning))
+            .collect()
     }
 
     /// Returns the warnings of the macro expansion.

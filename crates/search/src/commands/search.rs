@@ -104,8 +104,7 @@ async fn find_within(
     let superset = scan::Superset::of(context, outer.clone(), &demand)
         .await
         .map_err(|error| stage.refused(error))?;
-    // The time range is already part of `outer`, which finds the events; `inner` only filters.
-    let inner = subsearch::predicate(subsearches, Position::Later, context).await?;
+    let inner = subsearch::predicate(subsearches, Position::Narrowing, context).await?;
     if let Some(superset) = superset {
         let narrowed = superset.narrowed(context, inner.clone(), &wanted);
         if let Some(plan) = narrowed.map_err(|error| stage.refused(error))? {

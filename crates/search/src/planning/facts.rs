@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use spilltrail_diagnostic::Spanned;
+use spilltrail_eval::dotted_names;
 use spilltrail_eval::functions::{self, Asks};
+use spilltrail_event::fields;
 use spilltrail_spl::time::{self, Modifier, parse_modifier};
 use spilltrail_spl::{
     CompareOp, EvalExpr, EvalNode, Pipeline, SearchExpr, SearchLiteral, parse_search,
 };
 
+use crate::planning::index;
 use crate::planning::predicate::{Position, conjuncts};
 
-/// Indexes that contain the findings of other searches.
-const INDEXES_OF_FINDINGS: &[&str] = &["risk", "notable"];
+/// Fields that say where an event is from, or how Splunk's configuration classifies it.
+const ORIGINS: &[&str] =
+    &[fields::INDEX, fields::SOURCETYPE, fields::SOURCE, fields::HOST, "eventtype", "tag"];
 
 /// Facts about a search and its subsearches that are known before it runs.
 #[derive(Debug, Clone)]
@@ -20,6 +24,14 @@ pub struct Facts {
     /// The values with which leading searches compare `index`, `sourcetype` and `eventName`, by
     /// field, in lower case and with wildcards as written. Comparisons under a `NOT` are omitted.
     pub names: BTreeMap<String, BTreeSet<String>>,
+    /// The comparisons of leading searches with a log index, as in `index=aws`, without those that
+    /// hold for every index.
+    pub log_indexes: BTreeSet<String>,
+    /// The values with which leading searches compare fields that say where an event is from or
+    /// how Splunk classifies it, as written, by field. Comparisons under a `NOT` are omitted.
+    pub origins: BTreeMap<String, BTreeSet<String>>,
+    /// Names such as `a.b` in eval expressions, without quotes: they join the fields `a` and `b`.
+    pub dotted: Vec<Spanned<String>>,
     /// The fields that leading searches compare.
     pub fields: BTreeSet<String>,
     /// The time bounds of leading searches, which override the time range of the run.
@@ -76,6 +88,9 @@ impl Default for Facts {
     fn default() -> Self {
         Self {
             fields: BTreeSet::new(),
+            log_indexes: BTreeSet::new(),
+            origins: BTreeMap::new(),
+            dotted: Vec::new(),
             names: BTreeMap::new(),
             times: Vec::new(),
             present: BTreeSet::new(),
@@ -140,6 +155,7 @@ impl Facts {
                 if position == Position::Leading =>
             {
                 self.fields.insert(field.value.clone());
+                self.index_of(part);
             }
             _ => {}
         });
@@ -147,6 +163,7 @@ impl Facts {
 
     /// Adds the facts of an eval expression.
     pub(crate) fn eval(&mut self, expr: &EvalExpr) {
+        self.dotted.extend(dotted_names(expr));
         expr.walk(&mut |part| match &part.node {
             EvalNode::Subsearch(pipeline) => self.nested(pipeline, Role::Rows),
             EvalNode::Call { name, arguments } => self.call(&name.value, arguments),
@@ -175,6 +192,25 @@ impl Facts {
         }
     }
 
+    /// Adds a comparison of `index` with the name or pattern of log indexes.
+    fn index_of(&mut self, comparison: &SearchExpr) {
+        let (field, op, values) = match comparison {
+            SearchExpr::Compare { field, op, value } => (field, *op, std::slice::from_ref(value)),
+            SearchExpr::In { field, values } => (field, CompareOp::Eq, values.as_slice()),
+            _ => return,
+        };
+        if field.value != fields::INDEX {
+            return;
+        }
+        let sign = if op == CompareOp::Ne { "!=" } else { "=" };
+        for value in values {
+            let name = &value.value.text;
+            if !index::is_splunks_own(name) && name.bytes().any(|byte| byte != b'*') {
+                self.log_indexes.insert(format!("index{sign}{name}"));
+            }
+        }
+    }
+
     /// Adds the values with which the expression compares `index`, `sourcetype` and `eventName`.
     fn names_of(&mut self, expression: &SearchExpr) {
         match expression {
@@ -188,12 +224,16 @@ impl Facts {
     }
 
     fn name(&mut self, field: &str, values: &[Spanned<SearchLiteral>]) {
+        if ORIGINS.contains(&field) {
+            let written = values.iter().map(|value| value.value.text.clone());
+            self.origins.entry(field.to_owned()).or_default().extend(written);
+        }
         if !["index", "sourcetype", "eventName"].contains(&field) {
             return;
         }
         for value in values {
             let value = value.value.text.to_ascii_lowercase();
-            if field == "index" && INDEXES_OF_FINDINGS.contains(&value.as_str()) {
+            if field == "index" && index::OF_FINDINGS.contains(&value.as_str()) {
                 self.other_outputs.insert(format!("index={value}"));
             }
             self.names.entry(field.to_owned()).or_default().insert(value);

@@ -8,6 +8,7 @@ pub mod eval_udf;
 pub(crate) mod execution;
 pub(crate) mod expression;
 pub mod facts;
+pub mod index;
 pub(crate) mod order;
 pub mod placed;
 pub mod plan;

@@ -15,6 +15,7 @@ use spilltrail_spl::{
 };
 
 use crate::context::SearchContext;
+use crate::planning::index;
 
 /// The position of a search expression in its pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,9 @@ pub(crate) enum Position {
     /// The expression finds events. The search's time range applies, unless the expression has its
     /// own time bounds.
     Leading,
+    /// The expression is the rest of a leading search and filters the events that its first part
+    /// found, which has applied the time range.
+    Narrowing,
     /// The expression filters rows.
     Later,
 }
@@ -38,9 +42,10 @@ pub(crate) fn compile(
     position: Position,
     context: &SearchContext,
 ) -> Result<Predicate, Diagnostic> {
-    let predicate = Compiler { now: context.now, zone: &context.zone }.compile(expression)?;
+    let compiler = Compiler { now: context.now, zone: &context.zone, position };
+    let predicate = compiler.compile(expression, Polarity::Wanted)?;
     let range = context.range;
-    if position == Position::Later || range == TimeBounds::default() || has_bounds(expression) {
+    if position != Position::Leading || range == TimeBounds::default() || has_bounds(expression) {
         return Ok(predicate);
     }
     Ok(Predicate::and(vec![Predicate::Time(range), predicate]))
@@ -48,7 +53,8 @@ pub(crate) fn compile(
 
 /// Returns the diagnostic of a time modifier, or `None` if it is valid.
 pub(crate) fn wrong_time(modifier: &SearchExpr, context: &SearchContext) -> Option<Diagnostic> {
-    Compiler { now: context.now, zone: &context.zone }.bounds(&[modifier]).err()
+    let (now, zone) = (context.now, &context.zone);
+    Compiler { now, zone, position: Position::Later }.bounds(&[modifier]).err()
 }
 
 /// Returns the names of the fields that an expression reads.
@@ -122,7 +128,8 @@ pub(crate) fn searchmatch(now: f64, zone: TimeZone) -> Arc<CompileSearch> {
             let message = "searchmatch() cannot run a subsearch";
             return Err(Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message));
         }
-        Compiler { now, zone: &zone }.compile(&expression)
+        let compiler = Compiler { now, zone: &zone, position: Position::Later };
+        compiler.compile(&expression, Polarity::Wanted)
     })
 }
 
@@ -133,10 +140,31 @@ fn has_subsearch(expression: &SearchExpr) -> bool {
 struct Compiler<'a> {
     now: f64,
     zone: &'a TimeZone,
+    position: Position,
+}
+
+/// Whether events that satisfy a part of an expression are wanted, or are excluded by a `NOT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Polarity {
+    Wanted,
+    Excluded,
+}
+
+impl Polarity {
+    fn reversed(self) -> Self {
+        match self {
+            Self::Wanted => Self::Excluded,
+            Self::Excluded => Self::Wanted,
+        }
+    }
 }
 
 impl Compiler<'_> {
-    fn compile(&self, expression: &SearchExpr) -> Result<Predicate, Diagnostic> {
+    fn compile(
+        &self,
+        expression: &SearchExpr,
+        polarity: Polarity,
+    ) -> Result<Predicate, Diagnostic> {
         Ok(match expression {
             SearchExpr::All => Predicate::All,
             SearchExpr::And(parts) => {
@@ -148,19 +176,23 @@ impl Compiler<'_> {
                     compiled.push(self.bounds(&times)?);
                 }
                 for part in others {
-                    compiled.push(self.compile(part)?);
+                    compiled.push(self.compile(part, polarity)?);
                 }
                 Predicate::and(compiled)
             }
             SearchExpr::Or(parts) => Predicate::any(
-                parts.iter().map(|part| self.compile(part)).collect::<Result<_, _>>()?,
+                parts.iter().map(|part| self.compile(part, polarity)).collect::<Result<_, _>>()?,
             ),
-            SearchExpr::Not(part) => Predicate::Not(Box::new(self.compile(part)?)),
-            SearchExpr::Compare { field, op, value } => comparison(&field.value, *op, &value.value),
+            SearchExpr::Not(part) => {
+                Predicate::Not(Box::new(self.compile(part, polarity.reversed())?))
+            }
+            SearchExpr::Compare { field, op, value } => {
+                self.compare(&field.value, *op, &value.value, polarity)
+            }
             SearchExpr::In { field, values } => Predicate::any(
                 values
                     .iter()
-                    .map(|value| comparison(&field.value, CompareOp::Eq, &value.value))
+                    .map(|value| self.compare(&field.value, CompareOp::Eq, &value.value, polarity))
                     .collect(),
             ),
             SearchExpr::Term { text, form } => term(&text.value, *form),
@@ -172,6 +204,33 @@ impl Compiler<'_> {
                 );
             }
         })
+    }
+
+    /// Returns the predicate of a comparison.
+    ///
+    /// An event without an index, as those of files are, may be in any log index: wherever a
+    /// leading search asks for its index, the answer is the one with which the event matches.
+    fn compare(
+        &self,
+        field: &str,
+        op: CompareOp,
+        literal: &SearchLiteral,
+        polarity: Polarity,
+    ) -> Predicate {
+        let compared = comparison(field, op, literal);
+        let finds_events = matches!(self.position, Position::Leading | Position::Narrowing);
+        if field != fields::INDEX || !finds_events {
+            return compared;
+        }
+        let has_none = || Predicate::Not(Box::new(Predicate::Exists(field.to_owned())));
+        let is_own = index::is_splunks_own(&literal.text);
+        match (op, &compared) {
+            (CompareOp::Eq, Predicate::Exists(_)) => Predicate::All,
+            (CompareOp::Ne, Predicate::Nothing) => compared,
+            (CompareOp::Ne, _) if is_own => Predicate::any(vec![has_none(), compared]),
+            _ if is_own || polarity == Polarity::Excluded => compared,
+            _ => Predicate::any(vec![has_none(), compared]),
+        }
     }
 
     /// Returns the time range that the modifiers of one conjunction set. If only the earliest bound
