@@ -38,6 +38,8 @@ pub enum UnreadKind {
     NoLog,
     /// No file has an event.
     NoEvents,
+    /// A hunt read events, and none of them is CloudTrail's.
+    NoTrail,
     /// The events were read, but searches did not get all of their fields or values.
     LeftOut,
 }
@@ -98,6 +100,15 @@ impl Unread {
             more: 0,
         });
         not_found.chain(files).chain(values).chain(fields).chain(no_events).collect()
+    }
+
+    /// Returns the problem that a hunt read JSON rows alone, in which no detection of CloudTrail
+    /// finds anything.
+    pub(crate) fn rows_alone(rows: u64) -> Self {
+        let reason = format!(
+            "no CloudTrail event was read, only {rows} other JSON rows; no finding means nothing here"
+        );
+        Self { name: "logs".to_owned(), kind: UnreadKind::NoTrail, reasons: vec![reason], more: 0 }
     }
 
     /// Returns true if nothing was read at all.

@@ -79,7 +79,10 @@ pub(crate) fn notice() -> Notice {
 pub(crate) fn unread(unread: &[Unread]) {
     for Unread { name, kind, reasons, more } in unread {
         let severity = match kind {
-            UnreadKind::NotFound | UnreadKind::NoLog | UnreadKind::NoEvents => "error",
+            UnreadKind::NotFound
+            | UnreadKind::NoLog
+            | UnreadKind::NoEvents
+            | UnreadKind::NoTrail => "error",
             UnreadKind::Damaged | UnreadKind::LeftOut => "warning",
             UnreadKind::Foreign | UnreadKind::ForeignEntries => "note",
         };

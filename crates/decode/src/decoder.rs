@@ -303,6 +303,8 @@ impl File<'_> {
             return ControlFlow::Continue(());
         }
         self.report.events += 1;
+        let is_row = matches!(event.format, Format::Json | Format::Other);
+        self.report.rows += u64::from(is_row);
         let (extracted, flow) = self.consumer.event(event, origin);
         self.report.matched += u64::from(extracted.matched);
         if let Some(time) = extracted.time {

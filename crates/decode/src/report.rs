@@ -88,6 +88,8 @@ pub enum SkipKind {
 pub struct FileReport {
     /// The number of events found.
     pub events: u64,
+    /// The number of these events that were recognized as JSON rows, and not as CloudTrail.
+    pub rows: u64,
     /// The number of events that matched the request's predicate.
     pub matched: u64,
     /// The number of bytes read from the input.
@@ -123,6 +125,7 @@ impl FileReport {
     /// Adds another input's report; keeps at most [`KEPT_DAMAGES`] damages.
     pub fn merge(&mut self, other: &Self) {
         self.events += other.events;
+        self.rows += other.rows;
         self.matched += other.matched;
         self.bytes_read += other.bytes_read;
         self.bytes_inflated += other.bytes_inflated;

@@ -326,6 +326,12 @@ impl Logs {
         self.files.iter().map(|file| file.path().map(|_| file.size)).sum()
     }
 
+    /// Returns true if the user named the sourcetype of all events.
+    #[must_use]
+    pub fn has_named_sourcetype(&self) -> bool {
+        self.options.sourcetype.is_some()
+    }
+
     /// Returns true if files were read, none was left out, and no event was in them.
     #[must_use]
     pub fn hold_nothing(&self) -> bool {

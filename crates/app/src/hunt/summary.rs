@@ -231,6 +231,14 @@ impl Summary {
         let read = logs.report();
         // If no search asked for the current time, the newest event is known only from reading.
         let newest = || read.total.newest.map(|newest| newest + 1.0);
+        let mut unread = Unread::of(logs);
+        let total = &read.total;
+        let is_matched = |report: &Report| report.matched_events.is_some_and(|matched| matched > 0);
+        // Detections that match rows, or a sourcetype that the user names, make rows worth hunting.
+        let are_wanted = logs.has_named_sourcetype() || detections.iter().any(is_matched);
+        if total.rows > 0 && total.rows == total.events && !are_wanted {
+            unread.push(Unread::rows_alone(total.rows));
+        }
         Self {
             schema_version: SCHEMA_VERSION,
             run_id,
@@ -253,7 +261,7 @@ impl Summary {
             skipped: read.total.skipped,
             unwrapped: read.total.unwrapped,
             skipped_by_path: read.skips.by_reason,
-            unread: Unread::of(logs),
+            unread,
             met_indexes: Vec::new(),
             memory,
         }
