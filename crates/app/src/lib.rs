@@ -19,6 +19,7 @@ mod listing;
 mod logs;
 mod lookups;
 mod memory;
+mod missing;
 mod options;
 mod search;
 mod unread;
@@ -33,11 +34,12 @@ pub use hunt::hunt;
 pub use hunt::sink::{HuntEvent, HuntSink, SinkError};
 pub use hunt::summary::{Pass, Report, Summary};
 pub use memory::MemoryUse;
+pub use missing::Missing;
 pub use options::{
     ContentOptions, HuntOptions, Input, ReadOptions, RunOptions, SearchOptions, SearchText,
     TimeOptions,
 };
-pub use search::{AbsentField, FoundRows, RowBatch, Search, search};
+pub use search::{FoundRows, RowBatch, Search, search};
 pub use spilltrail_decode::Profile;
 pub use spilltrail_diagnostic::Class;
 pub use tokio_util::sync::CancellationToken;

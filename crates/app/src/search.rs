@@ -6,8 +6,8 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use spilltrail_decode::FileReport;
-use spilltrail_diagnostic::{Diagnostic, similar};
-use spilltrail_event::{Demand, Field, Predicate, StopToken};
+use spilltrail_diagnostic::Diagnostic;
+use spilltrail_event::{Field, StopToken};
 use spilltrail_search::analysis::{Analysis, analyze};
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::events::EventSource;
@@ -32,26 +32,28 @@ use crate::{input_rows, listing, memory};
 /// A search whose input is open.
 #[derive(Debug)]
 pub struct Search {
-    analysis: Analysis,
+    pub(crate) analysis: Analysis,
     /// Name of the detection that contains the search, if any.
     detection: Option<String>,
     until: Option<String>,
-    context: SearchContext,
-    reading: Reading,
+    /// The index of all events, if the user named one.
+    pub(crate) index: Option<String>,
+    pub(crate) context: SearchContext,
+    pub(crate) reading: Reading,
     memory: RunMemory,
 }
 
 /// The input of a search, kept open while the search or its rows are in use.
 #[derive(Debug, Clone)]
-struct Reading {
-    logs: Option<Arc<Logs>>,
+pub(crate) struct Reading {
+    pub(crate) logs: Option<Arc<Logs>>,
     cancel: CancellationToken,
     _stop: Arc<StopWhenDropped>,
 }
 
 impl Reading {
     /// Runs `work` until it completes, or drops it when the search is canceled.
-    async fn until_cancelled<T>(
+    pub(crate) async fn until_cancelled<T>(
         &self,
         work: impl Future<Output = Result<T, AppError>>,
     ) -> Result<T, AppError> {
@@ -75,8 +77,8 @@ pub async fn search(content: &Content, options: &SearchOptions) -> Result<Search
     let opened = until_cancelled(&cancel, open(content, options, stop.token())).await?;
     let Opened { analysis, detection, context, logs, memory } = opened;
     let reading = Reading { logs, cancel, _stop: Arc::new(stop) };
-    let until = options.until.clone();
-    Ok(Search { analysis, detection, until, context, reading, memory })
+    let (until, index) = (options.until.clone(), options.run.read.index.clone());
+    Ok(Search { analysis, detection, until, index, context, reading, memory })
 }
 
 /// The parts of a search after its input was opened.
@@ -178,34 +180,6 @@ impl Search {
         self.reading.logs.as_ref().map(|logs| logs.report().total)
     }
 
-    /// Returns the fields that the search names and no event has. All events are read again for this,
-    /// so that large logs, and what is not on disk, are not looked through.
-    ///
-    /// # Errors
-    /// Fails if reading is canceled.
-    pub async fn absent_fields(&self) -> Result<Vec<AbsentField>, AppError> {
-        let Some(logs) = self.reading.logs.clone() else { return Ok(Vec::new()) };
-        if logs.bytes_on_disk().is_none_or(|bytes| bytes > MOST_BYTES) {
-            return Ok(Vec::new());
-        }
-        let look = async move {
-            let found = blocking(move || logs.discover(&Predicate::All, &Demand::all())).await?;
-            found.map_err(|error| AppError::Reading(error.diagnostic()))
-        };
-        let found = self.reading.until_cancelled(look).await?;
-        let known = |name: &str| found.iter().any(|field| field.name == name);
-        let named = self.analysis.facts.fields.union(&self.analysis.demand.names);
-        // Fields of Splunk's own, such as `punct`, are asked for without being in any event.
-        let absent = named.filter(|name| !name.starts_with('_') && !known(name));
-        let candidates = || found.iter().map(|field| field.name.as_str());
-        Ok(absent
-            .map(|name| AbsentField {
-                name: name.clone(),
-                similar: similar(name, candidates()).map(str::to_owned),
-            })
-            .collect())
-    }
-
     /// Returns the number of events that the leading search matched, if it searches for events.
     #[must_use]
     pub fn matched(&self) -> Option<u64> {
@@ -218,18 +192,6 @@ impl Search {
         self.reading.logs.as_ref().map(|logs| Unread::of(logs)).unwrap_or_default()
     }
 }
-
-/// A field that a search names and no event has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AbsentField {
-    /// The name in the search.
-    pub name: String,
-    /// The most similar name of a field that events have.
-    pub similar: Option<String>,
-}
-
-/// The largest logs that are read again to find out which fields events have, in bytes.
-const MOST_BYTES: u64 = 64 << 20;
 
 /// The rows of a running search. Dropping this value stops the search.
 pub struct FoundRows {

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use jiff::tz::TimeZone;
-use spilltrail_app::{AbsentField, AppError, CancellationToken, Search};
+use spilltrail_app::{AppError, CancellationToken, Input, Missing, Search};
 use spilltrail_spl::time::strftime;
 
 use crate::arguments::SearchOptions;
 use crate::hunt::costs;
+use crate::hunt::text::plural;
 use crate::output::{CANNOT_WRITE, RowWriter, is_broken_pipe};
 use crate::{content, report, status};
 
@@ -16,6 +17,17 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
     let Some(asked) = options.search(cancel) else {
         bail!("no search given; example: spilltrail search 'eventName=CreateTask' ./AWSLogs")
     };
+    let has_logs = match &asked.input {
+        Input::Rows(_) => options.positionals.len() > usize::from(options.detection.is_none()),
+        Input::Logs(_) => false,
+    };
+    if has_logs {
+        let logs = options.positionals.last().map_or("", String::as_str);
+        bail!(
+            "`--rows` and logs cannot be searched together, found `{logs}`; \
+             leave out `--rows`, or the logs"
+        );
+    }
     let content = content::load(&options.content)?;
     let search = spilltrail_app::search(&content, &asked).await?;
     let zone = asked.run.time.time_zone()?;
@@ -81,34 +93,83 @@ async fn print(
     }
     writer.finish().context(CANNOT_WRITE)?;
     report::diagnostics(&found.messages(), origin, search.text());
-    match explain(search, &writer).await {
+    match explain(search, &writer, origin).await {
         Ok(()) => Ok(Ok(())),
         Err(error) => fail(error),
     }
 }
 
 /// Says why there are no rows, or no values in a column, as far as the logs tell.
-async fn explain(search: &Search, writer: &RowWriter) -> Result<(), AppError> {
+async fn explain(search: &Search, writer: &RowWriter, origin: &str) -> Result<(), AppError> {
     let Some(read) = search.read().filter(|read| read.events > 0) else { return Ok(()) };
-    if !writer.misses_values() {
+    report::met_indexes(&search.met_indexes());
+    report::diagnostics(&search.dotted_fields().await?, origin, search.text());
+    let found_nothing = writer.is_empty() || search.matched() == Some(0);
+    if !found_nothing && !writer.misses_values() {
         return Ok(());
     }
-    if writer.is_empty() {
+    if found_nothing {
         let time = |time: f64| strftime(time, "%Y-%m-%d %H:%M:%S UTC", &TimeZone::UTC);
         let range = match (read.oldest, read.newest) {
             (Some(oldest), Some(newest)) => format!(" from {} to {}", time(oldest), time(newest)),
             _ => String::new(),
         };
         let matched = search.matched().map(|matched| format!(", {matched} of them matched"));
-        let matched = matched.unwrap_or_default();
+        let what = if writer.is_empty() { "no rows" } else { "no events" };
         report::line(format_args!(
-            "note: no rows; {} events were read{range}{matched}",
-            read.events
+            "note: {what}; {} events were read{range}{}",
+            read.events,
+            matched.unwrap_or_default()
         ));
     }
-    for AbsentField { name, similar } in search.absent_fields().await? {
-        let similar = similar.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-        report::line(format_args!("note: no event has the field `{name}`{similar}"));
+    for missing in search.missing().await? {
+        report::line(format_args!("note: {}", what_is_missing(&missing)));
     }
     Ok(())
+}
+
+/// The most values that are named where a search names one that is not there.
+const MOST_VALUES: usize = 3;
+
+/// Says what a search names and the logs do not have, and what they have instead.
+fn what_is_missing(missing: &Missing) -> String {
+    match missing {
+        Missing::Field { name, .. } if name == "index" => {
+            "no event has the field `index`; `--index NAME` sets one".to_owned()
+        }
+        Missing::Field { name, similar } => {
+            let similar = similar
+                .as_ref()
+                .map(|name| format!("; did you mean `{name}`?"))
+                .unwrap_or_default();
+            format!("no event has the field `{name}`{similar}")
+        }
+        Missing::Value { field, value, known } if known.is_empty() => {
+            format!("no event has the {field} `{value}`, nor any other")
+        }
+        Missing::Value { field, value, known } => {
+            let named = known
+                .iter()
+                .take(MOST_VALUES)
+                .map(|(value, events)| format!("`{value}` ({})", plural(*events, "event")));
+            let named: Vec<String> = named.collect();
+            let more = match known.len().saturating_sub(MOST_VALUES) {
+                0 => String::new(),
+                n => format!(" and {n} more"),
+            };
+            format!(
+                "no event has the {field} `{value}`; these logs have {}{more}",
+                named.join(", ")
+            )
+        }
+        Missing::Configured { field, value } => format!(
+            "no event has `{field}={value}`: Splunk's configuration adds {}, and logs do not have \
+             them; name the sourcetype and fields of the events instead",
+            if field == "tag" { "tags" } else { "event types" }
+        ),
+        Missing::SplunksOwn { index } => format!(
+            "no event is in `index={index}`: Splunk writes this index itself, and files of logs do \
+             not belong to it"
+        ),
+    }
 }

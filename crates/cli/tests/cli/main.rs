@@ -6,6 +6,7 @@ mod detections;
 mod fixture;
 mod help;
 mod hunt;
+mod indexes;
 #[cfg(unix)]
 mod interrupt;
 mod pack;

@@ -178,6 +178,88 @@ fn a_field_that_no_event_has_is_named() {
     }
 }
 
+/// A search that finds nothing says what it names and the logs do not have, and what they have.
+#[test]
+fn a_value_that_no_event_has_is_named() {
+    let fixture = Fixture::new();
+    let here = |value: &str| format!("these logs have `{value}` (4 events)");
+    let (sourcetype, host) = (here("aws:cloudtrail"), here("localhost"));
+    let source = here(&["logs", "a.json"].join(std::path::MAIN_SEPARATOR_STR));
+    for (search, notes) in [
+        ("sourcetype=aws:cloudtrial | stats count by user", vec!["`aws:cloudtrial`", &*sourcetype]),
+        ("sourcetype=nosuch | stats count", vec!["no events; 4 events were read", &*sourcetype]),
+        ("sourcetype IN (a, b)", vec!["sourcetype `a`", "sourcetype `b`"]),
+        ("source=*.gz", vec!["no event has the source `*.gz`", &*source]),
+        ("host=web", vec![&*host]),
+        ("eventtype=aws_errors", vec!["no event has `eventtype=aws_errors`: ", "event types"]),
+        ("tag=change", vec!["no event has `tag=change`: ", "tags"]),
+        ("index=risk", vec!["no event is in `index=risk`: "]),
+        ("* | where nosuch=1 | stats count by user", vec!["no event has the field `nosuch`"]),
+        ("* | eval a=nosuch | table a", vec!["no event has the field `nosuch`"]),
+    ] {
+        let run = fixture.run(&["search", search, "logs"]);
+        assert_eq!(run.status, 0, "{search} {}", run.err);
+        for note in notes {
+            assert!(run.err.contains(note), "{search}: {note}\n{}", run.err);
+        }
+    }
+    let run = fixture.run(&["search", "sourcetype=aws:cloudtrail eventName=None", "logs"]);
+    assert!(!run.err.contains("these logs have"), "{}", run.err);
+}
+
+/// A dotted name without quotes joins two fields. The warning does not depend on what later
+/// commands keep.
+#[test]
+fn dotted_names_in_expressions() {
+    let fixture = Fixture::new();
+    fixture.write("rows.ndjson", "{\"user\":{\"name\":\"ann\"}}\n");
+    for (logs, name) in [("logs", "userIdentity.arn"), ("rows.ndjson", "user.name")] {
+        for search in ["where NAME=\"ann\"", "eval u=NAME | table u", "stats count(eval(NAME=1))"] {
+            for end in ["", " | stats count", " | table eventName"] {
+                let search = format!("* | {}{end}", search.replace("NAME", name));
+                let run = fixture.run(&["search", &search, logs]);
+                let count = run.err.matches("SPL2008").count();
+                assert_eq!((run.status, count), (0, 1), "{search} {}", run.err);
+            }
+        }
+    }
+    for search in ["where 'user.name'=\"ann\"", "eval x=a.b | table x", "eval x=user.\":\".name"] {
+        let run = fixture.run(&["search", &format!("* | {search}"), "rows.ndjson"]);
+        assert!(!run.err.contains("SPL2008"), "{search} {}", run.err);
+    }
+}
+
+/// A hunt over rows that are not CloudTrail ends with an error instead of "No findings" alone.
+#[test]
+fn a_hunt_without_a_cloudtrail_event() {
+    let fixture = Fixture::new();
+    let wrapper = "{\"Events\":[{\"EventId\":\"1\",\"EventName\":\"CreateKey\"}]}\n";
+    fixture.write("rows/a.ndjson", "{\"a\":1}\n{\"b\":2}\n");
+    fixture.write("wrapper/a.ndjson", wrapper);
+    let message = "no CloudTrail event was read";
+    for (arguments, status) in [
+        (&["rows"][..], 1),
+        (&["wrapper"], 1),
+        (&["rows", "wrapper", "--fail-on-finding"], 1),
+        (&["rows", "logs"], 0),
+        (&["rows", "--sourcetype", "json"], 0),
+    ] {
+        let run = fixture.run(&[&["hunt", "--detection", "Key Gone"], arguments].concat());
+        assert_eq!(run.status, status, "{arguments:?} {}", run.err);
+        let last = run.err.lines().last().unwrap_or_default();
+        assert_eq!(last.contains(message), status == 1, "{arguments:?} {}", run.err);
+    }
+}
+
+#[test]
+fn rows_and_logs_are_not_searched_together() {
+    let fixture = Fixture::new();
+    fixture.write("rows.ndjson", "{\"a\":1}\n");
+    let run = fixture.run(&["search", "*", "logs", "--rows", "rows.ndjson"]);
+    assert_eq!((run.status, run.out.as_str()), (2, ""), "{}", run.err);
+    assert!(run.err.contains("`--rows`") && run.err.contains("`logs`"), "{}", run.err);
+}
+
 /// Input that can be read only once is read once, however many searches need its events.
 #[cfg(unix)]
 #[test]

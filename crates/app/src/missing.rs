@@ -1,0 +1,209 @@
+//! Finds out why a search has no results: which fields, sourcetypes and other values it names that
+//! the logs do not have.
+
+use std::collections::BTreeSet;
+
+use futures::StreamExt;
+use spilltrail_diagnostic::{Diagnostic, similar};
+use spilltrail_event::{
+    CaseRule, Demand, Field, Pattern, Predicate, TimeBounds, Value, fields, parse_number,
+};
+use spilltrail_search::analysis::analyze;
+use spilltrail_search::context::{Purpose, SearchContext};
+use spilltrail_search::planning::index::is_splunks_own;
+use spilltrail_search::{error, rows, run};
+use spilltrail_spl::MacroSet;
+
+use crate::error::{AppError, blocking};
+use crate::search::Search;
+
+/// The largest logs that are read again to find out what events have, in bytes.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Fields that say where an event is from; for these, the values that are there are counted.
+const ORIGINS: [&str; 3] = [fields::SOURCETYPE, fields::HOST, fields::SOURCE];
+
+/// Fields that Splunk's configuration adds to events, and logs do not contain.
+const CONFIGURED: [&str; 2] = ["eventtype", "tag"];
+
+/// Something that a search names and the logs do not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// No event has the field.
+    Field {
+        /// The name in the search.
+        name: String,
+        /// The most similar name of a field that events have.
+        similar: Option<String>,
+    },
+    /// Events have the field, and none has the value.
+    Value {
+        /// The field: `index`, `sourcetype`, `host` or `source`.
+        field: String,
+        /// The value or pattern in the search.
+        value: String,
+        /// The values that events have and their numbers of events, most frequent first.
+        known: Vec<(String, u64)>,
+    },
+    /// Splunk's configuration gives events this field, which no log contains.
+    Configured {
+        /// The field: `eventtype` or `tag`.
+        field: String,
+        /// The value in the search.
+        value: String,
+    },
+    /// The index holds what Splunk itself writes, so that no event of a file is in it.
+    SplunksOwn {
+        /// The index or pattern in the search.
+        index: String,
+    },
+}
+
+impl Search {
+    /// Returns what the search names and the logs do not have. All events are read again for this;
+    /// large logs, and logs that are not on disk, are not read again, and only what is known without
+    /// is returned.
+    ///
+    /// # Errors
+    /// Fails if reading is canceled.
+    pub async fn missing(&self) -> Result<Vec<Missing>, AppError> {
+        let mut missing = self.missing_indexes();
+        let compared = |field: &&&str| self.values(field).next().is_some();
+        for field in CONFIGURED.iter().filter(compared) {
+            missing.extend(self.values(field).map(|value| Missing::Configured {
+                field: (*field).to_owned(),
+                value: value.to_owned(),
+            }));
+        }
+        if !self.can_be_read_again() {
+            return Ok(missing);
+        }
+        for field in ORIGINS.iter().filter(compared) {
+            let known = self.reading.until_cancelled(count(&self.context, field)).await?;
+            missing.extend(self.values(field).filter_map(|value| absent(field, value, &known)));
+        }
+        missing.extend(self.missing_fields().await?);
+        Ok(missing)
+    }
+
+    /// Returns warnings about names such as `a.b` in eval expressions, where events have the field
+    /// `a.b`: the dot joins two other fields. All events are read again for this, as by
+    /// [`Search::missing`], if there is such a name.
+    ///
+    /// # Errors
+    /// Fails if reading is canceled.
+    pub async fn dotted_fields(&self) -> Result<Vec<Diagnostic>, AppError> {
+        if self.analysis.facts.dotted.is_empty() || !self.can_be_read_again() {
+            return Ok(Vec::new());
+        }
+        let found = self.fields().await?;
+        let is_field = |name: &str| found.iter().any(|field| field.name == name);
+        Ok(self.analysis.dotted_fields(&is_field, &self.context.observations.messages()))
+    }
+
+    /// Returns the comparisons of leading searches with a log index, such as `index=aws`, that hold
+    /// for every event because files have no index.
+    #[must_use]
+    pub fn met_indexes(&self) -> Vec<String> {
+        match (&self.index, &self.reading.logs) {
+            (None, Some(_)) => self.analysis.facts.log_indexes.iter().cloned().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the values with which leading searches compare a field.
+    fn values<'s>(&'s self, field: &str) -> impl Iterator<Item = &'s str> + use<'s> {
+        let values = self.analysis.facts.origins.get(field);
+        values.into_iter().flatten().map(String::as_str)
+    }
+
+    fn missing_indexes(&self) -> Vec<Missing> {
+        let missing = self.values(fields::INDEX).filter_map(|value| match &self.index {
+            // The number of events is that of all that were read, because all are in the index.
+            Some(index) => {
+                let events = self.read().map_or(0, |read| read.events);
+                absent(fields::INDEX, value, &[(index.clone(), events)])
+            }
+            None => is_splunks_own(value).then(|| Missing::SplunksOwn { index: value.to_owned() }),
+        });
+        missing.collect()
+    }
+
+    async fn missing_fields(&self) -> Result<Vec<Missing>, AppError> {
+        let found = self.fields().await?;
+        let known = |name: &str| found.iter().any(|field| field.name == name);
+        let is_explained = |name: &str| CONFIGURED.contains(&name) || self.is_log_index(name);
+        let candidates = || found.iter().map(|field| field.name.as_str());
+        let named: BTreeSet<&String> =
+            self.analysis.facts.fields.union(&self.analysis.demand.names).collect();
+        // Internal fields, such as `_indextime`, are asked for without being in any event.
+        let absent = named
+            .into_iter()
+            .filter(|name| !name.starts_with('_') && !known(name) && !is_explained(name));
+        Ok(absent
+            .map(|name| Missing::Field {
+                name: name.clone(),
+                similar: similar(name, candidates()).map(str::to_owned),
+            })
+            .collect())
+    }
+
+    /// Returns true if the field is `index` and only leading searches read it, for which every file
+    /// is in the index.
+    fn is_log_index(&self, name: &str) -> bool {
+        name == fields::INDEX && !self.analysis.demand.names.contains(name)
+    }
+
+    /// Returns the fields of all events.
+    pub(crate) async fn fields(&self) -> Result<Vec<Field>, AppError> {
+        let Some(logs) = self.reading.logs.clone() else { return Ok(Vec::new()) };
+        let look = async move {
+            let found = blocking(move || logs.discover(&Predicate::All, &Demand::all())).await?;
+            found.map_err(|error| AppError::Reading(error.diagnostic()))
+        };
+        self.reading.until_cancelled(look).await
+    }
+
+    /// Returns true if the logs are small and on disk.
+    pub(crate) fn can_be_read_again(&self) -> bool {
+        let bytes = self.reading.logs.as_ref().and_then(|logs| logs.bytes_on_disk());
+        bytes.is_some_and(|bytes| bytes <= MOST_BYTES)
+    }
+}
+
+fn absent(field: &str, value: &str, known: &[(String, u64)]) -> Option<Missing> {
+    let pattern = Pattern::new(value, CaseRule::Ignore);
+    let is_there = known.iter().any(|(known, _)| pattern.matches(known));
+    (!is_there).then(|| Missing::Value {
+        field: field.to_owned(),
+        value: value.to_owned(),
+        known: known.to_vec(),
+    })
+}
+
+/// Counts the events by the values of a field, most frequent first.
+async fn count(context: &SearchContext, field: &str) -> Result<Vec<(String, u64)>, AppError> {
+    let mut context = context.nested(Purpose::Used);
+    context.range = TimeBounds::default();
+    let analysis = analyze(&format!("search * | stats count by {field}"), &MacroSet::default());
+    let failed = |diagnostics| AppError::Search { diagnostics };
+    let prepared = run::plan(&analysis, None, &context).await.map_err(failed)?;
+    let mut stream = prepared.stream(&context).await.map_err(|error| failed(vec![error]))?;
+    let mut counts = Vec::new();
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(|failure| failed(vec![error::from_engine(&failure)]))?;
+        counts.extend(rows::batch_rows(&batch).filter_map(|row| {
+            let text = |name: &str| row.get(name).and_then(Value::to_text);
+            let count = parse_number(&text("count")?)?;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "counts are whole numbers"
+            )]
+            let count = count as u64;
+            Some((text(field)?.into_owned(), count))
+        }));
+    }
+    counts.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+    Ok(counts)
+}
