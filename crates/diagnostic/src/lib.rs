@@ -3,6 +3,7 @@
 
 mod codes;
 mod render;
+mod visible;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use codes::{Class, Code, Entry, REGISTRY, RETIRED, by_name};
 pub use render::{Color, render};
+pub use visible::{visible, visible_lines};
 
 /// A byte range in a source text, with `start <= end`.
 #[derive(

@@ -2,7 +2,8 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::{Diagnostic, Severity};
+use crate::visible::masked;
+use crate::{Diagnostic, Severity, visible};
 
 /// Whether the rendered text contains colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,7 @@ pub enum Color {
 /// Returns the diagnostic as text for a terminal, including the marked lines of `source`.
 ///
 /// `origin` is the name of `source`: `<search>`, the path of a file, or the name of a detection.
+/// Characters that a terminal would obey are shown and not sent to it.
 #[must_use]
 pub fn render(diagnostic: &Diagnostic, origin: &str, source: &str, color: Color) -> String {
     let level = match diagnostic.severity {
@@ -24,30 +26,50 @@ pub fn render(diagnostic: &Diagnostic, origin: &str, source: &str, color: Color)
         Severity::Warning => Level::WARNING,
     };
     let code = diagnostic.code.to_string();
-    let mut group = Group::with_title(level.primary_title(&diagnostic.message).id(&code));
+    let message = visible(&diagnostic.message);
+    let mut group = Group::with_title(level.primary_title(message).id(&code));
     let in_range = |end: usize| end <= source.len();
     if diagnostic.labels.iter().any(|label| in_range(label.span.end)) {
-        let mut snippet = Snippet::source(source).path(origin).fold(true);
+        let mut snippet = Snippet::source(masked(source)).path(visible(origin)).fold(true);
         for (index, label) in diagnostic.labels.iter().enumerate() {
             if !in_range(label.span.end) {
                 continue;
             }
             let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
             let mark = kind.span(label.span.start..label.span.end);
-            let text = (!label.text.is_empty()).then_some(label.text.as_str());
+            let text = (!label.text.is_empty()).then_some(visible(&label.text));
             snippet = snippet.annotation(mark.label(text));
         }
         group = group.element(snippet);
     }
     for note in &diagnostic.notes {
-        group = group.element(Level::NOTE.message(note));
+        group = group.element(Level::NOTE.message(visible(note)));
     }
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(help));
+        group = group.element(Level::HELP.message(visible(help)));
     }
     let renderer = match color {
         Color::Always => Renderer::styled(),
         Color::Never => Renderer::plain(),
     };
     renderer.render(&[group])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Code, Span};
+
+    #[test]
+    fn nothing_hostile_reaches_the_terminal() {
+        let hostile = "a\u{1b}[31m\u{200f}\u{2028}\nerror: b\u{9b}2J\u{202e}\0";
+        let diagnostic = Diagnostic::error(Code::BAD_REGEX, hostile)
+            .label(Span::new(0, 3), hostile)
+            .help(hostile)
+            .note(hostile);
+        let text = render(&diagnostic, hostile, hostile, Color::Never);
+        assert!(text.lines().all(|line| visible(line) == line), "{text:?}");
+        assert!(!text.lines().any(|line| line.starts_with("error: b")), "{text}");
+        assert!(text.contains(" --> a\\u001b[31m\\u200f\\u2028\\nerror: b"), "{text}");
+    }
 }
