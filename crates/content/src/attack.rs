@@ -64,6 +64,16 @@ impl Tactic {
         }
     }
 
+    /// Returns the name for people, such as `Credential Access`.
+    #[must_use]
+    pub fn title(self) -> String {
+        let capital = |word: &str| match word {
+            "and" => word.to_owned(),
+            word => word[..1].to_uppercase() + &word[1..],
+        };
+        self.name().split('-').map(capital).collect::<Vec<_>>().join(" ")
+    }
+
     /// Returns the kill chain phase, as named in content generated for Enterprise Security.
     #[must_use]
     pub fn kill_chain_phase(self) -> &'static str {
@@ -90,6 +100,29 @@ pub fn tactics(technique: &str) -> &'static [Tactic] {
     row(technique).or_else(|| row(parent)).unwrap_or_default()
 }
 
+/// Returns the name of a technique such as `T1537` or of a sub-technique such as `T1562.008`; `None`
+/// if it is unknown.
+#[must_use]
+pub fn name(technique: &str) -> Option<&'static str> {
+    let rows = NAMES.lines().filter_map(|line| line.split_once(','));
+    rows.into_iter().find_map(|(id, name)| (id == technique).then_some(name))
+}
+
+/// Returns a technique for people: its id, name and tactics, as far as they are known, such as
+/// `T1537 Transfer Data to Cloud Account (Exfiltration)`.
+#[must_use]
+pub fn described(technique: &str) -> String {
+    let tactics: Vec<String> = tactics(technique).iter().map(|tactic| tactic.title()).collect();
+    let mut text = technique.to_owned();
+    if let Some(name) = name(technique) {
+        text = format!("{text} {name}");
+    }
+    if !tactics.is_empty() {
+        text = format!("{text} ({})", tactics.join(", "));
+    }
+    text
+}
+
 /// Returns the kill chain phases of the techniques, without duplicates and sorted by name.
 #[must_use]
 pub fn kill_chain_phases<T: AsRef<str>>(techniques: &[T]) -> Vec<String> {
@@ -102,6 +135,9 @@ pub fn kill_chain_phases<T: AsRef<str>>(techniques: &[T]) -> Vec<String> {
     phases.dedup();
     phases
 }
+
+/// Lines of `id,name`, after comments.
+const NAMES: &str = include_str!("techniques.csv");
 
 const ACCOUNTS: &[Tactic] = &[DefenseEvasion, Persistence, PrivilegeEscalation, InitialAccess];
 const STARTUP: &[Tactic] = &[Persistence, PrivilegeEscalation];
@@ -274,6 +310,21 @@ mod tests {
         assert_eq!(tactics("T1537"), [Exfiltration]);
         assert_eq!(tactics("T1562.008"), [DefenseEvasion]);
         assert_eq!(tactics("T9999"), []);
+    }
+
+    #[test]
+    fn techniques_have_names() {
+        for (technique, shown) in [
+            ("T1537", "T1537 Transfer Data to Cloud Account (Exfiltration)"),
+            ("T1562.008", "T1562.008 Disable or Modify Cloud Logs (Defense Evasion)"),
+            ("T1562.999", "T1562.999 (Defense Evasion)"),
+            ("T9999", "T9999"),
+        ] {
+            assert_eq!(described(technique), shown);
+        }
+        for (technique, _) in TECHNIQUES {
+            assert!(name(technique).is_some(), "{technique} has no name");
+        }
     }
 
     #[test]
