@@ -99,7 +99,12 @@ fn from_io(error: &io::Error) -> Diagnostic {
             return from_other(inner);
         }
     }
-    let message = format!("temporary files cannot be written or read: {}", error.kind());
+    let folder = std::env::temp_dir();
+    let message = format!(
+        "temporary files in `{}` cannot be written or read: {}",
+        folder.display(),
+        error.kind()
+    );
     Diagnostic::error(Code::DISK, message)
         .help("free some space, or let `TMPDIR` name a folder that has more")
 }
@@ -125,7 +130,8 @@ fn exhausted(message: &str) -> Diagnostic {
     if message.contains("disk") {
         let message = "the search needs more room for temporary files than it may have";
         return Diagnostic::error(Code::DISK, message)
-            .help("set TMPDIR to a folder with more room, or narrow the search");
+            .note(format!("they are in `{}`", std::env::temp_dir().display()))
+            .help("let `TMPDIR` name a folder that has more room, or narrow the search");
     }
     let message = "a row is larger than what the search may hold in memory";
     Diagnostic::error(Code::MEMORY_LIMIT, message)

@@ -91,7 +91,10 @@ impl State {
         }
         self.keep(&buffer[..count]).map_err(|error| {
             let folder = std::env::temp_dir();
-            io::Error::other(format!("cannot keep a copy in {}: {error}", folder.display()))
+            io::Error::other(format!(
+                "cannot keep a copy in {}: {error}; let `TMPDIR` name a folder that has more room",
+                folder.display()
+            ))
         })?;
         Ok(count)
     }

@@ -70,11 +70,10 @@ impl ScanError {
     pub fn diagnostic(&self) -> Diagnostic {
         let message = self.to_string();
         match self {
-            Self::Write { .. } => {
-                Diagnostic::error(Code::DISK, message).help("set TMPDIR or raise `--memory-limit`")
-            }
+            Self::Write { .. } => Diagnostic::error(Code::DISK, message)
+                .help("let `TMPDIR` name a folder that has more room, or raise `--memory-limit`"),
             Self::ReadBack { .. } => Diagnostic::error(Code::DISK, message)
-                .help("set TMPDIR to a folder that keeps its files"),
+                .help("let `TMPDIR` name a folder that keeps its files"),
             Self::Stopped => Diagnostic::error(Code::CANCELED, message),
             Self::Bug => Diagnostic::bug("decoding ended early"),
         }
@@ -398,7 +397,10 @@ mod tests {
         assert_eq!(error.to_string(), expected);
         let diagnostic = error.diagnostic();
         assert_eq!(diagnostic.code, Code::DISK);
-        assert_eq!(diagnostic.help.as_deref(), Some("set TMPDIR or raise `--memory-limit`"));
+        assert_eq!(
+            diagnostic.help.as_deref(),
+            Some("let `TMPDIR` name a folder that has more room, or raise `--memory-limit`")
+        );
         assert!(ScanError::read_back(&full()).to_string().ends_with("no space left on device"));
     }
 }
