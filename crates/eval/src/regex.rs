@@ -1,11 +1,10 @@
 //! Regular expressions compatible with Splunk: PCRE on UTF-8 text, with limits.
 //!
-//! If matching a value exceeds a limit, the pattern does not match that value. [`exceeded`] returns
-//! how often that happened.
+//! If matching a value exceeds a limit, the pattern does not match that value. [`given_up`] returns
+//! the patterns to which that happened.
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pcre2::bytes::{CaptureLocations, RegexBuilder};
@@ -23,12 +22,17 @@ const CACHED: usize = 128;
 /// Maximum length in bytes of a pattern from data.
 const LONGEST: usize = 64 * 1024;
 
-static EXCEEDED: AtomicU64 = AtomicU64::new(0);
+/// Maximum number of patterns that are remembered because they gave up.
+const REMEMBERED: usize = 16;
 
-/// Returns the number of matches in this process that were abandoned because of a limit.
+/// The patterns that gave up on values, with the numbers of values.
+static GIVEN_UP: Mutex<Vec<(String, u64)>> = Mutex::new(Vec::new());
+
+/// Returns the patterns that gave up on values in this process because of a limit, at most
+/// sixteen, each with the number of these values.
 #[must_use]
-pub fn exceeded() -> u64 {
-    EXCEEDED.load(Ordering::Relaxed)
+pub fn given_up() -> Vec<(String, u64)> {
+    GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// A compiled pattern.
@@ -70,7 +74,7 @@ impl Regex {
     /// Returns true if the pattern matches somewhere in `text`.
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
-        settle(self.regex.is_match(text.as_bytes())).unwrap_or(false)
+        self.settle(self.regex.is_match(text.as_bytes())).unwrap_or(false)
     }
 
     /// Returns the names of the groups, indexed by group number. Group 0 is the whole match.
@@ -86,7 +90,7 @@ impl Regex {
         let mut last_end = None;
         while from <= text.len() {
             let found = self.regex.captures_read_at(&mut locations, text.as_bytes(), from);
-            let Some(Some(found)) = settle(found) else { return };
+            let Some(Some(found)) = self.settle(found) else { return };
             let (start, end) = (found.start(), found.end());
             // An empty match directly after the previous match is not a match of its own.
             let repeated = start == end && last_end == Some(end);
@@ -136,6 +140,14 @@ impl Regex {
         });
         replaced.push_str(text.get(copied?..).unwrap_or_default());
         Some(replaced)
+    }
+
+    fn settle<T>(&self, result: Result<T, pcre2::Error>) -> Option<T> {
+        if result.is_err() {
+            let pattern = self.regex.as_str();
+            give_up(pattern.strip_prefix(LIMITS).unwrap_or(pattern));
+        }
+        result.ok()
     }
 }
 
@@ -207,11 +219,13 @@ impl RegexCache {
     }
 }
 
-fn settle<T>(result: Result<T, pcre2::Error>) -> Option<T> {
-    if result.is_err() {
-        EXCEEDED.fetch_add(1, Ordering::Relaxed);
+fn give_up(pattern: &str) {
+    let mut known = GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, values)) = known.iter_mut().find(|(other, _)| other == pattern) {
+        *values += 1;
+    } else if known.len() < REMEMBERED {
+        known.push((pattern.to_owned(), 1));
     }
-    result.ok()
 }
 
 fn next_char(text: &str, at: usize) -> usize {
@@ -269,9 +283,10 @@ mod tests {
     #[test]
     fn limits_end_catastrophes() {
         let regex = Regex::new("^(a+)+$").unwrap();
-        let before = exceeded();
-        assert!(!regex.is_match(&format!("{}b", "a".repeat(40))));
-        assert!(exceeded() > before);
+        for _ in 0..2 {
+            assert!(!regex.is_match(&format!("{}b", "a".repeat(40))));
+        }
+        assert!(given_up().contains(&("^(a+)+$".to_owned(), 2)));
     }
 
     #[test]
