@@ -2,7 +2,7 @@
 //!
 //! [`Content::load`] loads detections with their macros and lookups. [`hunt`](hunt()) runs
 //! detections over logs and passes the findings to a [`HuntSink`]. [`search`](search()) opens logs
-//! for one search and returns its rows. Options and results are plain structs; this crate does not
+//! for one search and returns its rows, and [`fields`](fields()) counts the fields of its events. Options and results are plain structs; this crate does not
 //! print, read command-line arguments, or choose exit statuses.
 
 mod allow;
@@ -11,6 +11,7 @@ mod clock;
 mod content;
 mod environment;
 mod error;
+mod fields;
 mod geo;
 mod hunt;
 mod input_rows;
@@ -29,6 +30,7 @@ pub use cancel::Done;
 pub use clock::Clock;
 pub use content::Content;
 pub use error::AppError;
+pub use fields::{FieldList, FieldUse, fields};
 pub use hunt::explain::{DetectionScan, EventsAsked, ScanPlan, explain_scan};
 pub use hunt::hunt;
 pub use hunt::sink::{HuntEvent, HuntSink, SinkError};
