@@ -30,8 +30,22 @@ pub(crate) struct Arguments {
     /// folder.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// When to use colors.
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub(crate) color: Colors,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// When to use colors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colors {
+    /// On a terminal, unless NO_COLOR is set; elsewhere if CLICOLOR_FORCE is set.
+    Auto,
+    /// Always, for example for `less -R`.
+    Always,
+    /// Never.
+    Never,
 }
 
 #[derive(Debug, Subcommand)]
@@ -65,6 +79,17 @@ pub(crate) enum Format {
     Json,
     /// Comma-separated values; cells that begin like formulas are defused.
     Csv,
+}
+
+/// How one detection is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowFormat {
+    /// Text for a person.
+    #[value(alias = "table")]
+    Text,
+    /// One JSON object.
+    #[value(alias = "ndjson")]
+    Json,
 }
 
 /// Which rules the fields of the AWS add-on follow.
@@ -281,6 +306,9 @@ pub(crate) struct DetectionsShowOptions {
     /// Name, id or file name of the detection.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
+    /// How the detection is written: text for a person, or one JSON object.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: ShowFormat,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
 }

@@ -1,19 +1,32 @@
 //! The `detections` command: lists the detections, or shows one of them.
 
 use std::fmt::Write;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use spilltrail_content::{ContentSet, Detection, Risk};
+use serde_json::json;
+use spilltrail_content::{ContentSet, Detection, Risk, attack};
+use spilltrail_diagnostic::{visible, visible_lines};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_search::rows::Row;
 use spilltrail_spl::expand_macros;
 
-use crate::arguments::{DetectionsCommand, DetectionsListOptions, DetectionsShowOptions};
-use crate::output::{self, CANNOT_WRITE, RowWriter, printable};
-use crate::{content, status};
+use crate::arguments::{
+    DetectionsCommand, DetectionsListOptions, DetectionsShowOptions, Format, ShowFormat,
+};
+use crate::output::{self, CANNOT_WRITE, RowWriter, default_format, is_broken_pipe};
+use crate::screen::{self, wrap};
+use crate::{content, json, paint, status};
 
+/// The columns of the list. On a narrow screen, the last ones are left out.
 const COLUMNS: &[&str] = &["name", "type", "risk_score", "techniques", "stories", "status", "id"];
+
+/// Number of columns that a list has at least, on however narrow a screen.
+const LEAST_COLUMNS: usize = 3;
+
+/// Width of the names of facts.
+const FACT: usize = 12;
 
 pub(crate) fn run(command: &DetectionsCommand) -> Result<ExitCode> {
     match command {
@@ -24,15 +37,30 @@ pub(crate) fn run(command: &DetectionsCommand) -> Result<ExitCode> {
 
 fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
     let content = content::load_for_review(&options.content)?;
-    let fields: Vec<Field> = COLUMNS.iter().map(|name| Field::new(*name, Kind::Text)).collect();
-    let mut writer = RowWriter::new(options.format, &fields);
     let mut detections: Vec<&Detection> = content.set.detections.iter().collect();
     detections.sort_by(|a, b| a.name.cmp(&b.name));
-    for detection in detections {
-        writer.write(&row(detection)).context(CANNOT_WRITE)?;
+    let rows: Vec<Row> = detections.into_iter().map(row).collect();
+    let format = options.format.unwrap_or_else(default_format);
+    let columns = if format == Format::Table { columns_that_fit(&rows) } else { COLUMNS };
+    let fields: Vec<Field> = columns.iter().map(|name| Field::new(*name, Kind::Text)).collect();
+    let mut writer = RowWriter::new(Some(format), &fields);
+    match rows.iter().try_for_each(|row| writer.write(row)).and_then(|()| writer.finish()) {
+        // The reader of the pipe closed it, for example `… | head`; this is not a failure.
+        Err(error) if is_broken_pipe(&error) => {}
+        printed => printed.context(CANNOT_WRITE)?,
     }
-    writer.finish().context(CANNOT_WRITE)?;
     Ok(status::of_content(&content))
+}
+
+/// Returns the first columns that fit the screen beside each other; all if not even the least do.
+fn columns_that_fit(rows: &[Row]) -> &'static [&'static str] {
+    let fit = |count: &usize| {
+        let columns: Vec<String> =
+            COLUMNS[..*count].iter().map(|name| (*name).to_owned()).collect();
+        screen::fits(&columns, rows, screen::width())
+    };
+    let count = (LEAST_COLUMNS..=COLUMNS.len()).rev().find(fit).unwrap_or(COLUMNS.len());
+    &COLUMNS[..count]
 }
 
 fn row(detection: &Detection) -> Row {
@@ -53,39 +81,75 @@ fn row(detection: &Detection) -> Row {
 fn show(options: &DetectionsShowOptions) -> Result<ExitCode> {
     let content = content::load_for_review(&options.content)?;
     let detection = content.detection(&options.name)?;
-    let text = describe(detection, &content.set);
-    output::print(&printable(&text))?;
+    match options.format {
+        ShowFormat::Text => {
+            output::print_painted(&describe(detection, &content.set, line_width()))?;
+        }
+        ShowFormat::Json => output::print(&object(detection, &content.set)?)?,
+    }
     Ok(status::of_content(&content))
 }
 
+/// Returns the width at which text is wrapped. A program that reads the text gets whole lines.
+fn line_width() -> usize {
+    let has_width = std::io::stdout().is_terminal() || std::env::var_os("COLUMNS").is_some();
+    if has_width { screen::width() } else { usize::MAX }
+}
+
+/// Returns a detection as a JSON object: what its file says, the search with its macros expanded, and
+/// what its results become.
+fn object(detection: &Detection, set: &ContentSet) -> Result<String> {
+    let mut value = serde_json::to_value(detection)?;
+    let outcome = detection.outcome(&set.deployments);
+    let (expansion, problems) = expand_macros(&detection.search, &set.macros);
+    if let Some(object) = value.as_object_mut() {
+        let expanded = problems.is_empty().then_some(expansion.text);
+        object.insert("expanded_search".to_owned(), json!(expanded));
+        object.insert("notable".to_owned(), json!(outcome.notable));
+        object.insert("raises_risk".to_owned(), json!(outcome.risk));
+        object.insert("from".to_owned(), json!(origin(detection)));
+    }
+    let mut text = Vec::new();
+    json::write(&mut text, &value)?;
+    Ok(String::from_utf8(text)? + "\n")
+}
+
 /// Returns the full description of a detection as text.
-fn describe(detection: &Detection, set: &ContentSet) -> String {
-    let mut text = format!("{}\n", detection.name);
-    facts(&mut text, detection);
-    section(&mut text, "Description", detection.description.trim());
-    section(&mut text, "Search", &one_command_a_line(&detection.search));
+fn describe(detection: &Detection, set: &ContentSet, width: usize) -> String {
+    let mut text = format!("{}\n", paint::bold(&visible(&detection.name)));
+    facts(&mut text, detection, width);
+    let mut section = |title: &str, body: &str| section(&mut text, title, body, width);
+    section("Description", detection.description.trim());
+    section("Search", &one_command_a_line(&detection.search));
     let (expansion, problems) = expand_macros(&detection.search, &set.macros);
     if problems.is_empty() && expansion.text != detection.search {
-        section(&mut text, "Search with its macros expanded", &one_command_a_line(&expansion.text));
+        section("Search with its macros expanded", &one_command_a_line(&expansion.text));
     }
     for problem in &problems {
-        section(&mut text, "Macros", &problem.message);
+        section("Macros", &problem.message);
     }
-    outcome(&mut text, detection, set);
+    section("Findings", &outcome(detection, set));
     for drilldown in &detection.drilldowns {
-        section(&mut text, &format!("Drilldown: {}", drilldown.name), drilldown.search.trim());
+        let search = one_command_a_line(drilldown.search.trim());
+        section(&format!("Drilldown: {}", drilldown.name), &search);
     }
-    section(&mut text, "Known false positives", detection.known_false_positives.trim());
-    section(&mut text, "How to implement", detection.how_to_implement.trim());
-    section(&mut text, "References", &detection.references.join("\n"));
+    section("Known false positives", detection.known_false_positives.trim());
+    section("How to implement", detection.how_to_implement.trim());
+    section("References", &detection.references.join("\n"));
     text
 }
 
-fn facts(text: &mut String, detection: &Detection) {
-    let from = match &detection.root {
+/// Returns where a detection is from: the path of its file, or that it is built in.
+fn origin(detection: &Detection) -> String {
+    match &detection.root {
         Some(_) => detection.path.display().to_string(),
         None => "built in".to_owned(),
-    };
+    }
+}
+
+fn facts(text: &mut String, detection: &Detection, width: usize) {
+    let techniques: Vec<String> =
+        detection.mitre_attack_id.iter().map(|technique| attack::described(technique)).collect();
     let changed = detection.modified.clone().or_else(|| detection.created.clone());
     let facts = [
         ("id", detection.id.clone()),
@@ -94,20 +158,24 @@ fn facts(text: &mut String, detection: &Detection) {
         ("version", detection.version.to_string()),
         ("date", changed.unwrap_or_default()),
         ("author", detection.author.clone()),
-        ("techniques", detection.mitre_attack_id.join(", ")),
+        ("techniques", techniques.join("; ")),
         ("kill chain", detection.kill_chain_phases.join(", ")),
         ("stories", detection.analytic_story.join(", ")),
         ("asset", detection.asset_type.clone()),
         ("domain", detection.security_domain.clone()),
         ("data", detection.data_source.join(", ")),
-        ("from", from),
+        ("from", origin(detection)),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
-        let _ = writeln!(text, "  {name:<12}{value}");
+        let mut margin = format!("  {name:<FACT$}");
+        for line in wrap(&visible(value), width.saturating_sub(2 + FACT)) {
+            let _ = writeln!(text, "{margin}{line}");
+            margin = " ".repeat(2 + FACT);
+        }
     }
 }
 
-fn outcome(text: &mut String, detection: &Detection, set: &ContentSet) {
+fn outcome(detection: &Detection, set: &ContentSet) -> String {
     let outcome = detection.outcome(&set.deployments);
     let mut lines = Vec::new();
     if let Some(risk) = &detection.risk {
@@ -129,16 +197,24 @@ fn outcome(text: &mut String, detection: &Detection, set: &ContentSet) {
         (false, false) => "results raise neither a notable nor risk",
     };
     lines.push(becomes.to_owned());
-    section(text, "Findings", &lines.join("\n"));
+    lines.join("\n")
 }
 
-fn section(text: &mut String, title: &str, body: &str) {
+/// Adds a title and lines of text. What a line is too long for the width goes on under it, indented.
+fn section(text: &mut String, title: &str, body: &str, width: usize) {
     if body.is_empty() {
         return;
     }
-    let _ = writeln!(text, "\n{title}");
-    for line in body.lines() {
-        let _ = writeln!(text, "  {}", line.trim_end());
+    let _ = writeln!(text, "\n{}", paint::bold(&visible(title)));
+    for line in visible_lines(body).lines() {
+        let own = line.len() - line.trim_start().len();
+        let is_command = line.trim_start().starts_with('|');
+        let more = if is_command { own + 4 } else { own };
+        let mut margin = " ".repeat(2 + own);
+        for wrapped in wrap(line.trim(), width.saturating_sub(2 + more)) {
+            let _ = writeln!(text, "{margin}{wrapped}");
+            margin = " ".repeat(2 + more);
+        }
     }
 }
 

@@ -8,9 +8,11 @@ mod expand;
 mod help;
 mod hunt;
 mod interrupt;
+mod json;
 mod log;
 mod memory;
 mod output;
+mod paint;
 mod report;
 mod run;
 mod screen;
@@ -32,11 +34,14 @@ fn main() -> ExitCode {
     memory::share_one_heap();
     log::start();
     let outcome = match Arguments::try_parse() {
-        Ok(arguments) => match stack::call(|| run(arguments)) {
-            Ok(outcome) => outcome,
-            Err(error) => Err(error).context("the program cannot start its threads"),
-        },
-        Err(refusal) => return output::refusal(&refusal),
+        Ok(arguments) => {
+            paint::choose(arguments.color);
+            match stack::call(|| run(arguments)) {
+                Ok(outcome) => outcome,
+                Err(error) => Err(error).context("the program cannot start its threads"),
+            }
+        }
+        Err(refusal) => return output::refusal(refusal),
     };
     match outcome {
         Ok(code) => code,

@@ -1,17 +1,20 @@
 //! Writes to standard output: text, and rows as a table, JSON lines, a JSON array, or CSV.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::{BufWriter, ErrorKind, IsTerminal, Result, Stdout, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::Parser;
 use jiff::tz::TimeZone;
+use spilltrail_diagnostic::{visible, visible_lines};
 use spilltrail_event::{Field, Value};
 use spilltrail_search::rows::Row;
 use spilltrail_search::rows::json::object;
 
-use crate::arguments::Format;
-use crate::{report, screen, status};
+use crate::arguments::{Arguments, Format};
+use crate::{json, report, screen, status};
 
 /// Message of the error when writing to standard output fails.
 pub(crate) const CANNOT_WRITE: &str = "cannot write to standard output";
@@ -22,11 +25,19 @@ const SCREEN_ROWS: u64 = 100;
 /// Maximum number of rows in one table. A longer result is printed as several tables.
 const TABLE_ROWS: usize = 1000;
 
-/// Prints text to standard output.
+/// Prints text of several lines to standard output. Characters that a terminal would obey are shown.
 ///
 /// # Errors
 /// Fails if standard output cannot be written to.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    print_painted(&visible_lines(text))
+}
+
+/// As [`print()`], for text whose parts from outside are visible already, and which has colors.
+///
+/// # Errors
+/// Fails if standard output cannot be written to.
+pub(crate) fn print_painted(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context(CANNOT_WRITE)
 }
@@ -34,7 +45,8 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 /// Prints help and version to standard output, or an argument error to standard error.
 ///
 /// Returns the exit status of the program.
-pub(crate) fn refusal(refusal: &clap::Error) -> ExitCode {
+pub(crate) fn refusal(refusal: clap::Error) -> ExitCode {
+    let refusal = if refusal.use_stderr() { of_visible_arguments(refusal) } else { refusal };
     let printed = refusal.print().and_then(|()| std::io::stdout().flush());
     match printed {
         Err(error) if !refusal.use_stderr() && !is_broken_pipe(&error) => {
@@ -43,6 +55,13 @@ pub(crate) fn refusal(refusal: &clap::Error) -> ExitCode {
         }
         _ => ExitCode::from(u8::try_from(refusal.exit_code()).unwrap_or(u8::MAX)),
     }
+}
+
+/// Returns the refusal of the same arguments without characters that a terminal would obey: the
+/// message of a refusal repeats arguments, and a pattern of the shell makes arguments of file names.
+fn of_visible_arguments(refusal: clap::Error) -> clap::Error {
+    let shown = |argument: OsString| visible(&argument.to_string_lossy()).into_owned();
+    Arguments::try_parse_from(std::env::args_os().map(shown)).err().unwrap_or(refusal)
 }
 
 /// Returns true if the error, or one of its causes, is a closed pipe.
@@ -129,18 +148,17 @@ impl RowWriter {
     pub(crate) fn write(&mut self, row: &Row) -> Result<()> {
         match self.format {
             Format::Ndjson => {
-                serde_json::to_writer(&mut self.out, &object(row))?;
+                json::write(&mut self.out, &object(row))?;
                 self.out.write_all(b"\n")?;
             }
             Format::Json => {
                 self.out.write_all(if self.written == 0 { b"[\n" } else { b",\n" })?;
-                serde_json::to_writer(&mut self.out, &object(row))?;
+                json::write(&mut self.out, &object(row))?;
             }
             Format::Csv => {
                 if self.written == 0 {
-                    self.out.write_all(
-                        csv_record(self.columns.iter().map(String::as_str))?.as_bytes(),
-                    )?;
+                    self.out
+                        .write_all(csv_line(self.columns.iter().map(String::as_str))?.as_bytes())?;
                 }
                 let cells: Vec<String> = self.columns.iter().map(|name| cell(row, name)).collect();
                 let record = csv_record(cells.iter().map(String::as_str))?;
@@ -168,15 +186,15 @@ impl RowWriter {
             }
             Format::Csv if self.written == 0 && !self.columns.is_empty() => {
                 self.out
-                    .write_all(csv_record(self.columns.iter().map(String::as_str))?.as_bytes())?;
+                    .write_all(csv_line(self.columns.iter().map(String::as_str))?.as_bytes())?;
             }
             Format::Table => self.lay_out()?,
             Format::Csv | Format::Ndjson => {}
         }
         self.out.flush()?;
         if self.left_out > 0 {
-            let more = self.left_out;
-            report::line(format_args!("… {more} more rows; --limit 0 prints all"));
+            let more = report::counted(self.left_out, "more row");
+            report::line(format_args!("… {more}; --limit 0 prints all"));
         }
         Ok(())
     }
@@ -197,29 +215,37 @@ pub(crate) fn default_format() -> Format {
     if std::io::stdout().is_terminal() { Format::Table } else { Format::Ndjson }
 }
 
-/// Replaces control characters except newlines, so that log data cannot control the terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
-}
-
 fn cell(row: &Row, name: &str) -> String {
     let members = row.get(name).map(Value::members).unwrap_or_default();
     members.join("\n")
 }
 
 /// Returns a line of CSV. A cell that a spreadsheet would run as a formula is prefixed with an
-/// apostrophe.
+/// apostrophe, and characters that a terminal would obey are written as in JSON. Line ends stay: the
+/// values of a multivalue are lines of its cell.
 pub(crate) fn csv_record<'a>(cells: impl Iterator<Item = &'a str>) -> Result<String> {
     let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
-    let cells: Vec<String> = cells.map(defused).collect();
-    writer.write_record(&cells)?;
+    for cell in cells {
+        writer.write_field(visible_lines(&defused(cell)).as_bytes())?;
+    }
+    writer.write_record(None::<&[u8]>)?;
     let line = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
     String::from_utf8(line).map_err(std::io::Error::other)
 }
 
+/// As [`csv_record`], for cells such as names, in which line ends are written out too.
+pub(crate) fn csv_line<'a>(cells: impl Iterator<Item = &'a str>) -> Result<String> {
+    let cells: Vec<_> = cells.map(visible).collect();
+    csv_record(cells.iter().map(AsRef::as_ref))
+}
+
+/// What a spreadsheet takes for the beginning of a formula, in its two widths.
+const FORMULA: [char; 10] =
+    ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\t', '\r'];
+
 fn defused(cell: &str) -> String {
-    let looks_like_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r'])
-        && spilltrail_event::parse_number(cell).is_none();
+    let looks_like_formula =
+        cell.starts_with(FORMULA) && spilltrail_event::parse_number(cell).is_none();
     if looks_like_formula { format!("'{cell}") } else { cell.to_owned() }
 }
 
@@ -234,7 +260,8 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_cannot_reach_a_terminal() {
-        assert_eq!(printable("a\u{1b}[31mb"), "a\u{fffd}[31mb");
+    fn cells_have_no_control_characters_but_line_ends() {
+        let record = csv_record(["a\u{1b}[2J", "b\nc", "\u{9b}\0", ""].into_iter()).unwrap();
+        assert_eq!(record, "a\\u001b[2J,\"b\nc\",\\u009b\\u0000,\n");
     }
 }

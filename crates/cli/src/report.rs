@@ -2,31 +2,39 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{Arguments, Write as _};
-use std::io::{IsTerminal, Write as _};
+use std::io::Write as _;
 use std::sync::Arc;
 
 use spilltrail_app::{AppError, Done, Unread, UnreadKind};
 use spilltrail_content::ContentProblem;
-use spilltrail_diagnostic::{Color, Diagnostic, render};
+use spilltrail_diagnostic::{Color, Diagnostic, render, similar, visible};
+use spilltrail_eval::regex;
 use spilltrail_source::Notice;
 
-use crate::output::printable;
+use crate::paint;
 
-/// Returns whether to use colors on standard error.
-pub(crate) fn color() -> Color {
-    let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    if is_wanted && std::io::stderr().is_terminal() { Color::Always } else { Color::Never }
+fn color() -> Color {
+    if paint::on_standard_error() { Color::Always } else { Color::Never }
 }
 
-/// Prints a line. Errors are ignored, because there is nowhere left to report them.
+/// Prints one line, in which characters that a terminal would obey are shown. Errors are ignored,
+/// because there is nowhere left to report them.
 pub(crate) fn line(text: Arguments<'_>) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", visible(&text.to_string()));
+}
+
+/// Prints text of several lines, in which characters that a terminal would obey are shown.
+pub(crate) fn lines(text: &str) {
+    for text in text.lines() {
+        line(format_args!("{text}"));
+    }
 }
 
 /// Prints diagnostics about the text `source`; `origin` is its name in the output.
 pub(crate) fn diagnostics(diagnostics: &[Diagnostic], origin: &str, source: &str) {
     for diagnostic in diagnostics {
-        line(format_args!("{}", render(diagnostic, origin, source, color())));
+        // The colors are the only escapes: `render` shows those of the texts.
+        let _ = writeln!(std::io::stderr(), "{}", render(diagnostic, origin, source, color()));
     }
 }
 
@@ -61,7 +69,7 @@ pub(crate) fn content_in_short(problems: &[ContentProblem]) {
             diagnostic.message,
             help.unwrap_or_default(),
         );
-        line(format_args!("{}", printable(&text.replace('\n', " "))));
+        line(format_args!("{text}"));
     }
     if let Some(more) = warnings.len().checked_sub(FEW_WARNINGS).filter(|more| *more > 0) {
         line(format_args!(
@@ -91,7 +99,7 @@ pub(crate) fn unread(unread: &[Unread]) {
             line(format_args!("{severity}: {name}: {reason}{ending}"));
         }
         if *more > 0 {
-            line(format_args!("{severity}: {name}: {more} more damaged places"));
+            line(format_args!("{severity}: {name}: {} more damaged places", separated(*more)));
         }
     }
 }
@@ -109,13 +117,13 @@ pub(crate) fn inside(places: &BTreeMap<String, u64>) -> Option<String> {
     for (place, count) in places {
         let events = match (parts.is_empty(), *count) {
             (true, 1) => "1 event was".to_owned(),
-            (true, count) => format!("{count} events were"),
-            (false, count) => count.to_string(),
+            (true, count) => format!("{} events were", separated(count)),
+            (false, count) => separated(count),
         };
         // A path is text from the input; a description has blanks.
-        let place = printable(&place.replace('\n', " "));
+        let place = visible(place);
         let is_path = !place.contains(' ');
-        let place = if is_path { format!("`{place}`") } else { place };
+        let place = if is_path { format!("`{place}`") } else { place.into_owned() };
         parts.push(format!("{events} inside {place}"));
     }
     (!parts.is_empty()).then(|| parts.join(", "))
@@ -133,6 +141,17 @@ pub(crate) fn met_indexes(comparisons: &[String]) {
     ));
 }
 
+/// Prints the regular expressions that gave up, one line each.
+pub(crate) fn regular_expressions() {
+    for (pattern, values) in regex::given_up() {
+        let values = counted(values, "value");
+        line(format_args!(
+            "warning: the regular expression `{pattern}` gave up on {values}, which count as not \
+             matching; repetitions within repetitions, such as `(a+)+`, take too many steps"
+        ));
+    }
+}
+
 /// Prints an error, with hints that name command-line options.
 pub(crate) fn error(error: &AppError) {
     match error {
@@ -142,6 +161,15 @@ pub(crate) fn error(error: &AppError) {
         }
         AppError::Time { option, source } => {
             line(format_args!("error: --{option} {}: {source}", source.text));
+        }
+        AppError::Zone { name } => {
+            let known: Vec<String> =
+                jiff::tz::db().available().map(|zone| zone.to_string()).collect();
+            let hint = match similar(name, known.iter().map(String::as_str)) {
+                Some(similar) => format!("did you mean `{similar}`?"),
+                None => "expected a name such as `Europe/Berlin`".to_owned(),
+            };
+            line(format_args!("error: {error}; {hint}"));
         }
         AppError::NoSuchDetection { similar: None, .. } => {
             line(format_args!("error: {error}; `spilltrail detections list` names all"));
@@ -165,20 +193,44 @@ pub(crate) fn stopped(signal: &str, done: &Done) {
     line(format_args!("error: stopped by {signal}; {}", what_was_done(done)));
 }
 
+/// Returns a count followed by its noun, with thousands separators.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", separated(count))
+}
+
+/// Returns a count with thousands separators.
+pub(crate) fn separated(count: u64) -> String {
+    let digits = count.to_string();
+    let mut number = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            number.push(',');
+        }
+        number.push(digit);
+    }
+    number
+}
+
 fn what_was_done(done: &Done) -> String {
     let mut text = match done.files {
         0 => "nothing had been read".to_owned(),
-        1 => format!("{} of 1 file had been read ({} events)", done.files_read, done.events),
-        n => format!("{} of {n} files had been read ({} events)", done.files_read, done.events),
+        files => format!(
+            "{} of {} had been read ({})",
+            separated(done.files_read),
+            counted(files, "file"),
+            counted(done.events, "event"),
+        ),
     };
     if done.rows > 0 {
-        let _ = write!(text, ", {} rows printed", done.rows);
+        let _ = write!(text, ", {} printed", counted(done.rows, "row"));
     }
     if done.detections > 0 {
         let Done { detections, finished, findings, .. } = done;
         let _ = write!(
             text,
-            ", {finished} of {detections} detections finished ({findings} findings printed)"
+            ", {finished} of {detections} detections finished ({} printed)",
+            counted(*findings, "finding"),
         );
     }
     text

@@ -3,17 +3,18 @@
 use std::fmt::Write;
 
 use comfy_table::{
-    ColumnConstraint, ContentArrangement, LineStyle, Table, Width, presets::UTF8_HORIZONTAL_ONLY,
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, Width,
+    presets::UTF8_HORIZONTAL_ONLY,
 };
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 use jiff::tz::TimeZone;
+use spilltrail_diagnostic::{visible, visible_lines};
 use spilltrail_event::Value;
 use spilltrail_event::fields::{RAW, TIME};
 use spilltrail_search::rows::Row;
 use spilltrail_spl::time::strftime;
-
-use crate::output::printable;
+use terminal_size::terminal_size_of;
 
 /// Most lines of one value in a record. A raw event alone can take fifty.
 const VALUE_LINES: usize = 3;
@@ -28,6 +29,9 @@ const MANY_FIELDS: usize = 20;
 /// equal by chance.
 const TELLING: usize = 6;
 
+/// What a tab of a value is shown as: its own width depends on where it stands.
+const TAB: &str = "    ";
+
 /// Spaces around a column, besides the one between two.
 const PADDING: usize = 2;
 
@@ -37,11 +41,17 @@ const WIDTH: usize = 100;
 /// Least line width.
 const LEAST_WIDTH: usize = 40;
 
-/// Returns the line width of the terminal, or that of `COLUMNS`.
+/// Returns the line width: that of the terminal, or that of `COLUMNS`. With a pager, standard output is
+/// a pipe, and the terminal is that of standard error.
 pub(crate) fn width() -> usize {
-    let terminal = Table::new().width().map(usize::from);
-    let columns = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
-    terminal.or_else(columns).unwrap_or(WIDTH).max(LEAST_WIDTH)
+    let wide = |size: Option<(terminal_size::Width, terminal_size::Height)>| {
+        size.map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0)
+    };
+    wide(terminal_size_of(std::io::stdout()))
+        .or_else(|| std::env::var("COLUMNS").ok()?.trim().parse().ok())
+        .or_else(|| wide(terminal_size_of(std::io::stderr())))
+        .unwrap_or(WIDTH)
+        .max(LEAST_WIDTH)
 }
 
 /// Returns the text of rows with these columns. If they do not fit into `width` without breaking a
@@ -63,6 +73,11 @@ pub(crate) fn lay_out(
     }
 }
 
+/// Returns true if rows with these columns fit into `width` beside each other.
+pub(crate) fn fits(columns: &[String], rows: &[Row], width: usize) -> bool {
+    least_widths(columns, rows, width, &TimeZone::UTC).is_some()
+}
+
 /// Returns for each column the length of its longest part that stays on one line; `None` if these do
 /// not fit beside each other.
 fn least_widths(
@@ -75,7 +90,7 @@ fn least_widths(
     let mut least = Vec::new();
     for name in columns {
         let cells = rows.iter().map(|row| cell(row, name, zone));
-        let words = cells.chain([name.clone()]).map(|text| unbroken(&text));
+        let words = cells.chain([visible(name).into_owned()]).map(|text| unbroken(&text));
         let column = words.max().unwrap_or_default();
         left = left.checked_sub(column + PADDING + 1)?;
         least.push(column);
@@ -103,7 +118,7 @@ fn table(
     table.load_style(UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
-    table.set_header(columns.iter().map(|name| printable(name)));
+    table.set_header(columns.iter().map(|name| visible(name)));
     for row in rows {
         table.add_row(columns.iter().map(|name| cell(row, name, zone)));
     }
@@ -111,21 +126,41 @@ fn table(
         let least = u16::try_from(least + PADDING).unwrap_or(u16::MAX);
         column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
     }
+    for (column, name) in table.column_iter_mut().zip(columns) {
+        if is_numeric(rows, name) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
     format!("{table}\n")
+}
+
+/// Returns true if all values of a column are numbers, which are easier to compare when their last
+/// digits are below each other.
+fn is_numeric(rows: &[Row], name: &str) -> bool {
+    let mut values = rows.iter().filter_map(|row| row.get(name)).peekable();
+    name != TIME
+        && values.peek().is_some()
+        && values.all(|value| matches!(value, Value::Number(_) | Value::Null))
 }
 
 fn record(columns: &[String], row: &Row, number: u64, width: usize, zone: &TimeZone) -> String {
     let title = format!("── {number} ");
     let mut text = format!("{title}{}\n", "─".repeat(width.saturating_sub(title.chars().count())));
     let fields = fields(columns, row, zone);
-    let longest = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    let longest =
+        fields.iter().map(|(name, _)| visible(name).chars().count()).max().unwrap_or_default();
     // Values begin in one column. A longer name has a line of its own.
     let start = longest.min(width / 3) + PADDING;
     for (name, value) in fields {
+        let mut margin = visible(&name).into_owned();
+        // A word that fits into a line, but not behind the name, stays whole below it.
+        let words = value.split_whitespace().map(|word| word.chars().count());
+        let word = words.max().unwrap_or_default();
+        let is_below = word > width - start && word <= width - PADDING;
+        let start = if is_below { PADDING } else { start };
         let mut lines = value.split('\n').flat_map(|line| wrap(line, width - start));
         let shown: Vec<String> = lines.by_ref().take(VALUE_LINES).collect();
         let more = lines.count();
-        let mut margin = printable(&name);
         if margin.chars().count() + PADDING > start {
             let _ = writeln!(text, "{margin}");
             margin.clear();
@@ -185,12 +220,13 @@ fn fields(columns: &[String], row: &Row, zone: &TimeZone) -> Vec<(String, String
 fn cell(row: &Row, name: &str, zone: &TimeZone) -> String {
     match row.get(name) {
         Some(Value::Number(time)) if name == TIME => strftime(*time, "%Y-%m-%d %H:%M:%S %Z", zone),
-        Some(value) => printable(&value.members().join("\n")),
+        Some(value) => visible_lines(&value.members().join("\n")).replace('\t', TAB),
         None => String::new(),
     }
 }
 
-/// Wraps text at spaces. A word longer than a line is split.
+/// Wraps text at spaces. A word longer than a line is split, if possible behind a separator such as
+/// those in an ARN.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -206,7 +242,7 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
             length += 1;
         }
         while word.len() > width {
-            lines.push(word.drain(..width).collect());
+            lines.push(word.drain(..split_at(&word[..width])).collect());
         }
         length += word.len();
         line.extend(word);
@@ -215,6 +251,13 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+/// Returns the length of what a line shows of the beginning of a longer word: up to the last separator,
+/// unless that would leave most of the line empty.
+fn split_at(start: &[char]) -> usize {
+    let separator = start.iter().rposition(|c| matches!(c, '/' | ':' | ',' | ';' | '&' | '?'));
+    separator.map(|at| at + 1).filter(|at| *at > start.len() / 2).unwrap_or(start.len()).max(1)
 }
 
 #[cfg(test)]
@@ -245,7 +288,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
         assert!(lines[1].starts_with(" _time "), "{text}");
         assert!(lines[3].contains("2026-03-17 10:00:00 UTC") && lines[3].ends_with("user/anna"));
-        assert!(lines[4].contains("bob\u{fffd}[31m"), "no rule between rows: {text}");
+        assert!(lines[4].contains("bob\\u001b[31m"), "no rule between rows: {text}");
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 
@@ -259,7 +302,7 @@ mod tests {
              user   anna\n\
              arn    arn:aws:iam::111122223333:user/anna\n\
              ── 2 ────────────────────────────────────────\n\
-             user  bob\u{fffd}[31m\n"
+             user  bob\\u001b[31m\n"
         );
     }
 
@@ -280,6 +323,32 @@ mod tests {
         assert!(text.contains("src    192.0.2.14 (also src_ip)\n"), "{text}");
         assert!(text.contains("a      false\nb      false\n"), "{text}");
         assert!(!text.contains("date_hour") && text.ends_with("_raw   the _raw\n"), "{text}");
+    }
+
+    #[test]
+    fn a_word_longer_than_a_line_is_split_behind_a_separator() {
+        assert_eq!(wrap("by arn:aws:iam::1:user/anna", 20), ["by", "arn:aws:iam::1:user/", "anna"]);
+        assert_eq!(wrap("aaa/aaaaaaaaaa", 10), ["aaa/aaaaaa", "aaaa"]);
+    }
+
+    #[test]
+    fn numbers_end_below_each_other() {
+        let row = |count: f64| row(&[("user", Value::text("a")), ("arn", Value::Number(count))]);
+        let text = text(80, &[row(5.0), row(1200.0)]);
+        let ends: Vec<usize> =
+            text.lines().skip(3).take(2).map(|line| line.trim_end().len()).collect();
+        assert_eq!(ends[0], ends[1], "{text}");
+    }
+
+    #[test]
+    fn a_word_that_fits_into_a_line_is_not_split() {
+        let arn = "arn:aws:iam::111122223333:user/anna";
+        let columns = ["a_name_of_some_length", "b"].map(str::to_owned);
+        let row = row(&[("a_name_of_some_length", Value::text(arn)), ("b", Value::text("c"))]);
+        let text = lay_out(&columns, &[row], 1, 40, &TimeZone::UTC);
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        let below = format!("  {arn}");
+        assert_eq!(lines, ["a_name_of_some_length", &below, "b              c"], "{text}");
     }
 
     #[test]

@@ -9,7 +9,6 @@ use spilltrail_spl::time::strftime;
 
 use crate::arguments::SearchOptions;
 use crate::hunt::costs;
-use crate::hunt::text::plural;
 use crate::output::{CANNOT_WRITE, RowWriter, is_broken_pipe};
 use crate::{content, report, status};
 
@@ -37,8 +36,9 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
         printed => printed?,
     };
     if options.costs {
-        report::line(format_args!("{}", costs::memory(search.memory()).trim_end()));
+        report::lines(&costs::memory(search.memory()));
     }
+    report::regular_expressions();
     if let Some(read) = search.read() {
         report::unwrapped(&read.unwrapped);
     }
@@ -114,11 +114,13 @@ async fn explain(search: &Search, writer: &RowWriter, origin: &str) -> Result<()
             (Some(oldest), Some(newest)) => format!(" from {} to {}", time(oldest), time(newest)),
             _ => String::new(),
         };
-        let matched = search.matched().map(|matched| format!(", {matched} of them matched"));
+        let matched = search
+            .matched()
+            .map(|matched| format!(", {} of them matched", report::separated(matched)));
         let what = if writer.is_empty() { "no rows" } else { "no events" };
         report::line(format_args!(
             "note: {what}; {} events were read{range}{}",
-            read.events,
+            report::separated(read.events),
             matched.unwrap_or_default()
         ));
     }
@@ -148,10 +150,9 @@ fn what_is_missing(missing: &Missing) -> String {
             format!("no event has the {field} `{value}`, nor any other")
         }
         Missing::Value { field, value, known } => {
-            let named = known
-                .iter()
-                .take(MOST_VALUES)
-                .map(|(value, events)| format!("`{value}` ({})", plural(*events, "event")));
+            let named = known.iter().take(MOST_VALUES).map(|(value, events)| {
+                format!("`{value}` ({})", report::counted(*events, "event"))
+            });
             let named: Vec<String> = named.collect();
             let more = match known.len().saturating_sub(MOST_VALUES) {
                 0 => String::new(),

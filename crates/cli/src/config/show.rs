@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use spilltrail_app::{AllowEntry, AllowedValues};
+use spilltrail_diagnostic::visible_lines;
 
 use super::{Setting, Settings};
 use crate::arguments::{ConfigOptions, Format};
@@ -117,7 +118,7 @@ fn text(settings: &Settings, lines: &[Line]) -> String {
             "allow `{detection}` if `{field}` {values}{until}: {reason} (owner {owner})  {origin}"
         );
     }
-    output::printable(&text)
+    visible_lines(&text).into_owned()
 }
 
 fn json_of(settings: &Settings, lines: &[Line]) -> Value {

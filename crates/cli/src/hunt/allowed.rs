@@ -3,7 +3,6 @@
 use indexmap::IndexMap;
 use spilltrail_app::Summary;
 
-use crate::output::printable;
 use crate::report;
 
 /// Returns how many findings were hidden and who answers for it; `None` if none was.
@@ -30,9 +29,9 @@ pub(super) fn complain(summary: &Summary, is_shown: bool) {
             "{}: this allow-list entry expired after {expires} and hides nothing (`{}`, owner {})",
             entry.origin, entry.detection, entry.owner
         );
-        report::line(format_args!("warning: {}", printable(&text)));
+        report::line(format_args!("warning: {text}"));
     }
     if let Some(hidden) = hidden(summary).filter(|_| !is_shown) {
-        report::line(format_args!("note: {}", printable(&hidden)));
+        report::line(format_args!("note: {hidden}"));
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use spilltrail_app::{MemoryUse, Summary};
+use spilltrail_diagnostic::visible;
 
 /// Returns the costs of reading the logs, then those of each detection, most expensive first.
 pub(super) fn render(summary: &Summary) -> String {
@@ -51,7 +52,7 @@ pub(super) fn render(summary: &Summary) -> String {
             report.cpu_seconds,
             share(report.cpu_seconds),
             report.rows,
-            report.name,
+            visible(&report.name),
         );
     }
     let read = summary.bytes_uncompressed as f64 / 1e6;

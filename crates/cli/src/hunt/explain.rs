@@ -1,19 +1,21 @@
 //! Renders as text how a hunt would read the logs for its detections.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use spilltrail_app::ScanPlan;
+use spilltrail_diagnostic::visible;
 
 /// Returns the plan of the first pass over the logs as text.
 pub(super) fn render(plan: &ScanPlan) -> String {
     let mut text =
         format!("{} detections ask for {} sets of events\n", plan.detections.len(), plan.sets);
-    let mut by_name: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut by_name: BTreeMap<Cow<'_, str>, BTreeSet<Cow<'_, str>>> = BTreeMap::new();
     let mut fields: BTreeSet<&str> = BTreeSet::new();
     let mut each = String::new();
     for detection in &plan.detections {
-        let name = detection.name.as_str();
+        let name = visible(&detection.name);
         let _ = writeln!(each, "\n{name}");
         if detection.asked.is_empty() {
             let _ = writeln!(each, "  reads no events in this pass");
@@ -22,11 +24,11 @@ pub(super) fn render(plan: &ScanPlan) -> String {
             match &asked.event_names {
                 Some(events) => {
                     for event in events {
-                        by_name.entry(event).or_default().insert(name);
+                        by_name.entry(visible(event)).or_default().insert(name.clone());
                     }
                 }
                 None => {
-                    by_name.entry("(any)").or_default().insert(name);
+                    by_name.entry("(any)".into()).or_default().insert(name.clone());
                 }
             }
             let _ =
@@ -56,6 +58,7 @@ pub(super) fn render(plan: &ScanPlan) -> String {
 }
 
 fn joined(texts: impl IntoIterator<Item = impl AsRef<str>>, none: &str) -> String {
-    let texts: Vec<String> = texts.into_iter().map(|text| text.as_ref().to_owned()).collect();
+    let texts: Vec<String> =
+        texts.into_iter().map(|text| visible(text.as_ref()).into_owned()).collect();
     if texts.is_empty() { none.to_owned() } else { texts.join(", ") }
 }

@@ -10,7 +10,8 @@ use spilltrail_spl::time::strftime;
 
 use super::text::Digest;
 use crate::arguments::{Format, HuntOptions};
-use crate::output::csv_record;
+use crate::json;
+use crate::output::{csv_line, csv_record};
 
 const CSV_COLUMNS: &[&str] = &[
     "id",
@@ -57,12 +58,12 @@ impl FindingWriter {
     pub(super) fn write(&mut self, finding: &Finding) -> Result<()> {
         match self.format {
             Format::Ndjson => {
-                serde_json::to_writer(&mut self.out, finding)?;
+                json::write(&mut self.out, finding)?;
                 self.out.write_all(b"\n")?;
             }
             Format::Json => {
                 self.begin_element()?;
-                serde_json::to_writer(&mut self.out, finding)?;
+                json::write(&mut self.out, finding)?;
             }
             Format::Csv => {
                 if self.written == 0 {
@@ -81,14 +82,14 @@ impl FindingWriter {
     pub(super) fn finish(mut self, summary: &Summary, options: &HuntOptions) -> Result<()> {
         match self.format {
             Format::Ndjson if options.summary => {
-                serde_json::to_writer(&mut self.out, &json!({ "summary": summary }))?;
+                json::write(&mut self.out, &json!({ "summary": summary }))?;
                 self.out.write_all(b"\n")?;
             }
             Format::Ndjson => {}
             Format::Json => {
                 if options.summary {
                     self.begin_element()?;
-                    serde_json::to_writer(&mut self.out, &json!({ "summary": summary }))?;
+                    json::write(&mut self.out, &json!({ "summary": summary }))?;
                     self.written += 1;
                 }
                 self.out.write_all(if self.written == 0 { b"[]\n" } else { b"\n]\n" })?;
@@ -128,7 +129,7 @@ impl FindingWriter {
 }
 
 fn header() -> Result<String> {
-    csv_record(CSV_COLUMNS.iter().copied())
+    csv_line(CSV_COLUMNS.iter().copied())
 }
 
 /// Returns the CSV cells of a finding in the order of [`CSV_COLUMNS`], with lists joined by

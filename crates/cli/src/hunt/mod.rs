@@ -48,11 +48,12 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
         printed => printed.context(CANNOT_WRITE)?,
     }
     if options.costs {
-        let memory = costs::memory(summary.memory);
-        report::line(format_args!("{}{}", costs::render(&summary), memory.trim_end()));
+        report::lines(&costs::render(&summary));
+        report::lines(&costs::memory(summary.memory));
     }
     allowed::complain(&summary, format == Format::Table);
     report::met_indexes(&summary.met_indexes);
+    report::regular_expressions();
     report::unread(&summary.unread);
     Ok(status::of_hunt(&content, &summary, options.fail_on_finding))
 }

@@ -4,17 +4,25 @@ use std::fmt::Write;
 
 use jiff::tz::TimeZone;
 use spilltrail_app::{Report, Summary};
+use spilltrail_content::attack;
 use spilltrail_detect::{Finding, Status, identity};
+use spilltrail_diagnostic::visible;
 use spilltrail_search::rows::Row;
 use spilltrail_spl::time::strftime;
 
 use super::allowed;
-use crate::output::printable;
-use crate::report;
+use crate::paint;
+use crate::report::{self, counted, separated};
 use crate::screen::{self, wrap};
 
 /// The longest lines, however wide the terminal is.
 const WIDEST: usize = 160;
+
+/// Width of the scores, with the spaces behind them.
+const MARGIN: usize = 5;
+
+/// Width of the scores and counts of the detections that fired, with the spaces around them.
+const LISTED: usize = 15;
 
 /// Number of detections of one status that are listed by name; the others are only counted.
 const NAMED: usize = 5;
@@ -163,7 +171,7 @@ fn render_line(line: &Line, width: usize, zone: &TimeZone) -> String {
     let score = line.score.map_or_else(|| "  -".to_owned(), |score| format!("{score:>3}"));
     let time = line.time.map_or_else(|| "time not known".to_owned(), |time| instant(time, zone));
     let mut tags = vec![line.detection_type.clone()];
-    tags.extend(line.techniques.iter().cloned());
+    tags.extend(line.techniques.iter().map(|technique| attack::described(technique)));
     let mut who = line.identity.clone().unwrap_or_else(|| "identity not known".to_owned());
     if let Some(address) = &line.address {
         who.push_str(" from ");
@@ -172,26 +180,36 @@ fn render_line(line: &Line, width: usize, zone: &TimeZone) -> String {
     if line.more > 0 {
         let _ = write!(who, "  + {} more", line.more);
     }
-    let mut text = format!("{score}  {time}  {}\n", printable_line(&line.detection));
-    for part in [&who, &line.message, &tags.join(" ")] {
-        for wrapped in wrap(&printable_line(part), width.saturating_sub(5)) {
-            let _ = writeln!(text, "     {wrapped}");
+    let mut text = String::new();
+    let title = format!("{time}  {}", printable_line(&line.detection));
+    let mut margin = format!("{}  ", paint::by_score(line.score, &score));
+    for wrapped in wrap(&title, width.saturating_sub(MARGIN)) {
+        let _ = writeln!(text, "{margin}{}", paint::bold(wrapped.trim_end()));
+        margin = " ".repeat(MARGIN);
+    }
+    for part in [&who, &line.message] {
+        for wrapped in wrap(&printable_line(part), width.saturating_sub(MARGIN)) {
+            let _ = writeln!(text, "{margin}{wrapped}");
         }
+    }
+    for wrapped in wrap(&printable_line(&tags.join("; ")), width.saturating_sub(MARGIN)) {
+        let _ = writeln!(text, "{margin}{}", paint::faint(&wrapped));
     }
     text
 }
 
 fn printable_line(text: &str) -> String {
-    printable(&text.replace('\n', " "))
+    visible(&text.replace('\n', " ")).into_owned()
 }
 
 fn render_summary(summary: &Summary, is_detailed: bool, width: usize, zone: &TimeZone) -> String {
-    let mut text = String::new();
-    headline(&mut text, summary);
+    let mut head = String::new();
+    headline(&mut head, summary);
+    let mut text = wrap(head.trim_end(), width).join("\n") + "\n";
     if let Some(hidden) = allowed::hidden(summary) {
-        let _ = writeln!(text, "{}", printable_line(&hidden));
+        text += &(wrap(&printable_line(&hidden), width).join("\n") + "\n");
     }
-    fired(&mut text, summary);
+    fired(&mut text, summary, width);
     let groups: [Group; 6] = [
         ("clean: events seen, nothing found", |s| *s == Status::Clean, FEW),
         ("no such events in the logs", |s| *s == Status::NoSuchEvents, 0),
@@ -207,7 +225,11 @@ fn render_summary(summary: &Summary, is_detailed: bool, width: usize, zone: &Tim
         }
     }
     text.push('\n');
-    read(&mut text, summary, zone);
+    let mut facts = String::new();
+    read(&mut facts, summary, zone);
+    for line in facts.lines().flat_map(|line| wrap(&visible(line), width)) {
+        let _ = writeln!(text, "{line}");
+    }
     text
 }
 
@@ -219,8 +241,8 @@ fn headline(text: &mut String, summary: &Summary) {
         let _ = writeln!(
             text,
             "{}; {fired} of {} fired",
-            plural(count, "finding"),
-            plural(ran as u64, "detection")
+            counted(count, "finding"),
+            counted(ran as u64, "detection")
         );
     } else if summary.hidden > 0 {
         let _ = writeln!(text, "Every finding is hidden by the allow-list");
@@ -236,12 +258,12 @@ fn headline(text: &mut String, summary: &Summary) {
         let _ = writeln!(
             text,
             "No findings: of {}, {looked} had events to look at and found nothing in them",
-            plural(ran as u64, "detection"),
+            counted(ran as u64, "detection"),
         );
     }
 }
 
-fn fired(text: &mut String, summary: &Summary) {
+fn fired(text: &mut String, summary: &Summary, width: usize) {
     let mut fired = summary.with(|status| *status == Status::Fired);
     fired.sort_by_key(|report| {
         (std::cmp::Reverse(report.risk_score), std::cmp::Reverse(report.findings))
@@ -250,14 +272,15 @@ fn fired(text: &mut String, summary: &Summary) {
         let score = report.risk_score.map_or_else(|| "-".to_owned(), |score| score.to_string());
         let hidden = match report.hidden {
             0 => String::new(),
-            count => format!(" ({count} more hidden)"),
+            count => format!(" ({} more hidden)", separated(count)),
         };
-        let _ = writeln!(
-            text,
-            "{score:>5}  {:>6}  {}{hidden}",
-            report.findings,
-            printable_line(&report.name)
-        );
+        let score = paint::by_score(report.risk_score, &format!("{score:>5}"));
+        let mut margin = format!("{score}  {:>6}  ", separated(report.findings));
+        let name = printable_line(&report.name).to_string() + &hidden;
+        for line in wrap(&name, width.saturating_sub(LISTED)) {
+            let _ = writeln!(text, "{margin}{line}");
+            margin = " ".repeat(LISTED);
+        }
     }
 }
 
@@ -296,9 +319,9 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
     let _ = writeln!(
         text,
         "Read {}, {}, {}",
-        plural(summary.files, "file"),
+        counted(summary.files, "file"),
         bytes(summary.bytes),
-        plural(summary.events, "event"),
+        counted(summary.events, "event"),
     );
     if let (Some(first), Some(last)) = (summary.first_event, summary.last_event) {
         let _ = writeln!(text, "Events from {} to {}", instant(first, zone), instant(last, zone));
@@ -330,7 +353,7 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
         })
         .collect();
     if summary.foreign() > 0 {
-        left_out.push(format!("{} without JSON", plural(summary.foreign() as u64, "file")));
+        left_out.push(format!("{} without JSON", counted(summary.foreign() as u64, "file")));
     }
     if !left_out.is_empty() {
         let _ = writeln!(text, "Left out: {}", left_out.join(", "));
@@ -339,10 +362,10 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
         .skipped_by_path
         .iter()
         .map(|(reason, count)| match (count.files, count.folders) {
-            (0, folders) => format!("{} {reason}", plural(folders, "folder")),
-            (files, 0) => format!("{} {reason}", plural(files, "file")),
+            (0, folders) => format!("{} {reason}", counted(folders, "folder")),
+            (files, 0) => format!("{} {reason}", counted(files, "file")),
             (files, folders) => {
-                format!("{} and {} {reason}", plural(files, "file"), plural(folders, "folder"))
+                format!("{} and {} {reason}", counted(files, "file"), counted(folders, "folder"))
             }
         })
         .collect();
@@ -353,23 +376,9 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
         let _ = writeln!(
             text,
             "Damaged or unreadable: {}, named on standard error; findings may be missing",
-            plural(summary.damaged() as u64, "file"),
+            counted(summary.damaged() as u64, "file"),
         );
     }
-}
-
-/// Returns a count followed by its noun, with thousands separators.
-pub(crate) fn plural(count: u64, noun: &str) -> String {
-    let digits = count.to_string();
-    let mut number = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            number.push(',');
-        }
-        number.push(digit);
-    }
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{number} {noun}{ending}")
 }
 
 fn bytes(count: u64) -> String {
@@ -398,8 +407,8 @@ mod tests {
 
     #[test]
     fn counts_and_sizes_read_well() {
-        assert_eq!(plural(1, "file"), "1 file");
-        assert_eq!(plural(1_234_567, "event"), "1,234,567 events");
+        assert_eq!(counted(1, "file"), "1 file");
+        assert_eq!(counted(1_234_567, "event"), "1,234,567 events");
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(2_500_000), "2.5 MB");
     }

@@ -1,5 +1,7 @@
 //! Tests of the `detections` command.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use serde_json::json;
 
 use crate::fixture::Fixture;
@@ -27,4 +29,35 @@ fn the_list_and_one_of_them() {
     let unknown = fixture.run(&["detections", "show", "Key Maid"]);
     assert_eq!(unknown.status, 2);
     assert!(unknown.err.contains("did you mean `Key Made`"), "{}", unknown.err);
+}
+
+#[test]
+fn one_detection_as_an_object() {
+    let fixture = Fixture::new();
+    let run = fixture.run(&["detections", "show", "key made", "--format", "json"]);
+    let shown = &run.lines()[0];
+    assert_eq!((&shown["name"], &shown["type"]), (&json!("Key Made"), &json!("TTP")));
+    assert_eq!((&shown["notable"], &shown["raises_risk"]), (&json!(true), &json!(true)));
+    assert_eq!(shown["expanded_search"], shown["search"]);
+}
+
+#[test]
+fn text_fits_the_screen() {
+    let fixture = Fixture::new();
+    for width in ["60", "80", "100"] {
+        for arguments in [
+            &["detections", "list", "--format", "table"][..],
+            &["detections", "show", "AWS Exfiltration via DataSync Task"],
+        ] {
+            let run = fixture.run_at_width(width, arguments);
+            assert_eq!(run.status, 0, "{}", run.err);
+            let limit: usize = width.parse().unwrap();
+            let is_long = |line: &&str| line.chars().count() > limit;
+            assert_eq!(run.out.lines().find(is_long), None, "{width} {arguments:?}");
+        }
+    }
+    let list = fixture.run_at_width("60", &["detections", "list", "--format", "table"]).out;
+    assert!(list.lines().count() < 50, "one line a detection or two: {list}");
+    let wide = fixture.run_at_width("300", &["detections", "list", "--format", "table"]).out;
+    assert!(wide.contains("stories") && !list.contains("stories"), "{wide}{list}");
 }

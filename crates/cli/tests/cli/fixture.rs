@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Exit status and output of a run of the binary.
+#[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) status: i32,
     pub(crate) out: String,
@@ -136,7 +137,7 @@ impl Fixture {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         std::fs::create_dir_all(self.path("temporary")).unwrap();
         let mut command = self.bare(arguments);
-        if !matches!(arguments[0], "help" | "--help") {
+        if !matches!(arguments[0], "help" | "--help" | "man" | "completions") {
             command.args(["--content", "content", "--no-builtin"]);
         }
         command.env("TMPDIR", self.path("temporary"));
@@ -158,6 +159,11 @@ impl Fixture {
     /// Runs the binary in the folder, with the built-in pack.
     pub(crate) fn run_builtin(&self, arguments: &[&str]) -> Run {
         Run::of(self.bare(arguments).output().unwrap())
+    }
+
+    /// Runs the binary in the folder, with the built-in pack, on a screen of this width.
+    pub(crate) fn run_at_width(&self, width: &str, arguments: &[&str]) -> Run {
+        Run::of(self.bare(arguments).env("COLUMNS", width).output().unwrap())
     }
 
     /// Runs the binary in the folder, with `content/` as its only content and with `input` piped to

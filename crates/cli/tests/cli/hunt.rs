@@ -14,12 +14,12 @@ fn text_for_a_person() {
     let expected = " 56  2026-03-10 09:01:00 UTC  Key Made
      arn:aws:iam::111122223333:user/ann from 192.0.2.1
      arn:aws:iam::111122223333:user/ann made 2 keys from 192.0.2.1
-     TTP T1098
+     TTP; T1098 Account Manipulation (Persistence, Privilege Escalation)
 
  56  2026-03-10 09:02:00 UTC  Key Made
      arn:aws:iam::111122223333:user/bob from 192.0.2.2
      arn:aws:iam::111122223333:user/bob made 1 keys from 192.0.2.2
-     TTP T1098
+     TTP; T1098 Account Manipulation (Persistence, Privilege Escalation)
 
 2 findings; 1 of 4 detections fired
    56       2  Key Made

@@ -1,0 +1,60 @@
+//! Colors on standard output, if the user wants them there.
+//!
+//! `--color` decides. By default, a terminal gets colors, unless `NO_COLOR` is set; with
+//! `CLICOLOR_FORCE`, everything else gets them too.
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+
+use crate::arguments::Colors;
+
+const HIGH: Style = AnsiColor::Red.on_default().bold();
+const MEDIUM: Style = AnsiColor::Yellow.on_default().bold();
+const LOW: Style = AnsiColor::Cyan.on_default();
+const BOLD: Style = Style::new().bold();
+const FAINT: Style = Style::new().dimmed();
+
+/// Sets what the user chose, before anything is printed.
+pub(crate) fn choose(colors: Colors) {
+    match colors {
+        Colors::Auto => ColorChoice::Auto,
+        Colors::Always => ColorChoice::AlwaysAnsi,
+        Colors::Never => ColorChoice::Never,
+    }
+    .write_global();
+}
+
+/// Returns true if standard error gets colors.
+pub(crate) fn on_standard_error() -> bool {
+    AutoStream::choice(&std::io::stderr()) != ColorChoice::Never
+}
+
+/// Returns text in the color of a risk score. From 75 on, a finding cannot wait; from 50 on, it should
+/// not.
+pub(crate) fn by_score(score: Option<u32>, text: &str) -> String {
+    let style = match score {
+        Some(75..) => HIGH,
+        Some(50..) => MEDIUM,
+        Some(_) => LOW,
+        None => FAINT,
+    };
+    paint(style, text)
+}
+
+/// Returns text as a heading.
+pub(crate) fn bold(text: &str) -> String {
+    paint(BOLD, text)
+}
+
+/// Returns text that matters less than what surrounds it.
+pub(crate) fn faint(text: &str) -> String {
+    paint(FAINT, text)
+}
+
+fn paint(style: Style, text: &str) -> String {
+    if AutoStream::choice(&std::io::stdout()) == ColorChoice::Never {
+        text.to_owned()
+    } else {
+        format!("{style}{text}{style:#}")
+    }
+}
