@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use spilltrail_app::{self as app, AllowEntry, CancellationToken};
 use spilltrail_content::BuiltinPack;
 use spilltrail_source::{Duplicates, EndpointError};
 
-use crate::report;
+use crate::{examples, report};
 
 /// The most threads that read logs.
 pub(crate) const MAX_THREADS: u64 = 256;
@@ -22,9 +23,14 @@ Exit status:
   130  SIGINT ended it (Ctrl-C)
   143  SIGTERM ended it";
 
+/// Returns what follows the options in the help of the program.
+fn program_help() -> String {
+    format!("{}\n\n{STATUSES}", examples::PROGRAM)
+}
+
 /// Runs Splunk's published detections over AWS CloudTrail logs, without Splunk.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, disable_help_subcommand = true, after_help = STATUSES)]
+#[command(version, about, max_term_width = 100, disable_help_subcommand = true, after_help = program_help())]
 pub(crate) struct Arguments {
     /// Configuration file, instead of SPILLTRAIL_CONFIG or the one in the user's configuration
     /// folder.
@@ -55,16 +61,31 @@ pub(crate) enum Command {
     /// Run detections over logs and print what they find.
     Hunt(HuntOptions),
     /// List detections, or show one.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::DETECTIONS)]
     Detections(DetectionsCommand),
+    /// List the fields that the events of logs have, with their most frequent values.
+    Fields(FieldsOptions),
     /// Print a search with its macros expanded.
     Expand(ExpandOptions),
     /// Print the settings in force, and where each comes from.
     Config(ConfigOptions),
     /// Explain an SPL command, a function, a diagnostic code such as SPL2001, or a command of this program.
+    #[command(after_help = examples::HELP)]
     Help {
         /// What to explain; without it, everything there is to explain is listed.
         topic: Option<String>,
+    },
+    /// Print a script that completes commands and options in a shell.
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page of the program, or of one of its commands.
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// The command.
+        command: Option<String>,
     },
 }
 
@@ -195,6 +216,7 @@ pub(crate) struct S3Options {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::SEARCH)]
 pub(crate) struct SearchOptions {
     /// The search (not with --detection), then logs: files, folders, patterns, s3://bucket/prefix, `-`.
     #[arg(value_name = "SPL LOGS")]
@@ -226,6 +248,27 @@ pub(crate) struct SearchOptions {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::FIELDS)]
+pub(crate) struct FieldsOptions {
+    /// Files, folders, patterns, s3://bucket/prefix, or `-` for standard input.
+    #[arg(required = true, value_name = "LOGS")]
+    pub(crate) logs: Vec<String>,
+    /// Count only the events that this search finds.
+    #[arg(long, value_name = "SPL", default_value = "*")]
+    pub(crate) search: String,
+    /// How the list is written.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) content: ContentOptions,
+    #[command(flatten)]
+    pub(crate) time: TimeOptions,
+    #[command(flatten)]
+    pub(crate) read: ReadOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::EXPAND)]
 pub(crate) struct ExpandOptions {
     /// The search.
     pub(crate) spl: String,
@@ -234,6 +277,7 @@ pub(crate) struct ExpandOptions {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::HUNT)]
 pub(crate) struct HuntOptions {
     /// Files, folders, patterns, s3://bucket/prefix, or `-` for standard input.
     #[arg(required = true, value_name = "LOGS")]
@@ -293,6 +337,7 @@ pub(crate) enum DetectionsCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::LIST)]
 pub(crate) struct DetectionsListOptions {
     /// How the list is written.
     #[arg(long, value_enum)]
@@ -302,6 +347,7 @@ pub(crate) struct DetectionsListOptions {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::SHOW)]
 pub(crate) struct DetectionsShowOptions {
     /// Name, id or file name of the detection.
     #[arg(value_name = "NAME")]
@@ -377,6 +423,18 @@ impl HuntOptions {
             detections: self.detection.clone(),
             allow: self.allow.clone(),
             run_id: self.run_id.clone(),
+            run: run_options(&self.content, &self.time, &self.read, cancel),
+        }
+    }
+}
+
+impl FieldsOptions {
+    /// Returns the options of the search whose fields are counted.
+    pub(crate) fn search(&self, cancel: CancellationToken) -> app::SearchOptions {
+        app::SearchOptions {
+            search: app::SearchText::Spl(self.search.clone()),
+            until: None,
+            input: app::Input::Logs(self.logs.clone()),
             run: run_options(&self.content, &self.time, &self.read, cancel),
         }
     }

@@ -24,7 +24,12 @@ pub(crate) fn run(topic: Option<&str>) -> Result<ExitCode> {
     let of_program = Arguments::command().find_subcommand(&name).cloned();
     let explained = explain(topic, &name);
     if of_program.is_none() && explained.is_empty() {
-        match similar(&name, known()) {
+        let program = Arguments::command();
+        let codes: Vec<String> = REGISTRY.iter().map(|entry| entry.code.to_string()).collect();
+        let mut known: Vec<&str> = known().collect();
+        known.extend(program.get_subcommands().map(|command| command.get_name()));
+        known.extend(codes.iter().map(String::as_str));
+        match similar(&name, known) {
             Some(similar) => bail!("there is no help about `{topic}`; did you mean `{similar}`?"),
             None => bail!("there is no help about `{topic}`; `spilltrail help` lists the topics"),
         }

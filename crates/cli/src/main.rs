@@ -4,7 +4,10 @@ mod arguments;
 mod config;
 mod content;
 mod detections;
+mod examples;
 mod expand;
+mod fields;
+mod generate;
 mod help;
 mod hunt;
 mod interrupt;
@@ -64,11 +67,14 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     let mut command = arguments.command;
     let settings = match &command {
         // What explains the program must work even if the configuration file is wrong.
-        Command::Help { .. } => Settings::default(),
+        Command::Help { .. } | Command::Completions { .. } | Command::Man { .. } => {
+            Settings::default()
+        }
         _ => Settings::load(arguments.config.as_deref(), &config::variable)?,
     };
     match &mut command {
         Command::Search(options) => settings.apply(&mut options.content, &mut options.read.limits),
+        Command::Fields(options) => settings.apply(&mut options.content, &mut options.read.limits),
         Command::Hunt(options) => {
             settings.apply(&mut options.content, &mut options.read.limits);
             options.allow = settings.allow_list();
@@ -80,7 +86,10 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             settings.apply_to_content(&mut options.content);
         }
         Command::Expand(options) => settings.apply_to_content(&mut options.content),
-        Command::Config(_) | Command::Help { .. } => {}
+        Command::Config(_)
+        | Command::Help { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. } => {}
     }
     match command {
         Command::Config(options) => config::run(&settings, &options),
@@ -88,6 +97,9 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Hunt(options) => run::run(|cancel| hunt::run(options, cancel)),
         Command::Detections(command) => detections::run(&command),
         Command::Expand(options) => expand::run(&options),
+        Command::Fields(options) => run::run(|cancel| fields::run(options, cancel)),
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man { command } => generate::man(command.as_deref()),
         Command::Help { topic } => help::run(topic.as_deref()),
     }
 }

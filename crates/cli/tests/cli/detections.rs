@@ -6,6 +6,8 @@ use serde_json::json;
 
 use crate::fixture::Fixture;
 
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples");
+
 #[test]
 fn the_list_and_one_of_them() {
     let fixture = Fixture::new();
@@ -48,6 +50,10 @@ fn text_fits_the_screen() {
         for arguments in [
             &["detections", "list", "--format", "table"][..],
             &["detections", "show", "AWS Exfiltration via DataSync Task"],
+            &["hunt", SAMPLES, "--format", "table"],
+            &["search", "eventName=CreateTask", SAMPLES, "--format", "table"],
+            &["search", "* | stats count by eventName", SAMPLES, "--format", "table"],
+            &["fields", SAMPLES, "--format", "table"],
         ] {
             let run = fixture.run_at_width(width, arguments);
             assert_eq!(run.status, 0, "{}", run.err);

@@ -5,6 +5,7 @@ mod content;
 mod detections;
 mod fixture;
 mod help;
+mod hostile;
 mod hunt;
 mod indexes;
 #[cfg(unix)]

@@ -14,6 +14,9 @@ const COMMANDS: &[&[&str]] = &[
     &["detections", "show", "Key Made"],
     &["search", "| makeresults count=10000"],
     &["hunt", "logs"],
+    &["fields", "logs"],
+    &["man"],
+    &["completions", "bash"],
 ];
 
 /// Runs the binary with a standard output whose reader closes it immediately.
@@ -63,4 +66,50 @@ fn an_endpoint_that_is_no_address_is_refused() {
     assert_eq!(run.status, 2);
     let message = "error: invalid value 'not a url' for '--s3-endpoint <URL>'";
     assert!(run.err.starts_with(message), "{}", run.err);
+}
+
+#[test]
+fn a_run_without_room_for_temporary_files_names_the_folder() {
+    let fixture = Fixture::new();
+    let rows = "| makeresults count=300000 | streamstats count as n | eval s=md5(n) | sort 0 s";
+    let missing = fixture.path("missing");
+    let mut command = fixture.command(&["search", rows, "--memory-limit", "4"]);
+    let run = Run::of(command.env("TMPDIR", &missing).output().unwrap());
+    assert_eq!(run.status, 2, "{}", run.err);
+    for part in [&missing.display().to_string(), "`TMPDIR`"] {
+        assert!(run.err.contains(part), "{}", run.err);
+    }
+}
+
+#[test]
+fn a_regular_expression_that_gives_up_says_so_once() {
+    let fixture = Fixture::new();
+    let search = format!(
+        "| makeresults count=3 | eval a=\"{}!\" | where match(a, \"(a+)+$\")",
+        "a".repeat(80)
+    );
+    let run = fixture.run(&["search", &search]);
+    assert_eq!((run.status, run.out.as_str()), (0, ""));
+    let warnings: Vec<&str> = run.err.lines().filter(|line| line.contains("gave up")).collect();
+    assert_eq!(warnings.len(), 1, "{}", run.err);
+    assert!(warnings[0].contains("`(a+)+$`"), "{}", run.err);
+}
+
+#[test]
+fn colors_are_for_who_wants_them() {
+    let fixture = Fixture::new();
+    let painted = |color: &str, no_color: &str, force: &str| {
+        let mut command = fixture.command(&["hunt", "logs", "--format", "table", "--color", color]);
+        command.env("NO_COLOR", no_color).env("CLICOLOR_FORCE", force);
+        Run::of(command.output().unwrap()).out.contains('\u{1b}')
+    };
+    for (color, no_color, force, expected) in [
+        ("auto", "", "", false),
+        ("auto", "", "1", true),
+        ("auto", "1", "1", false),
+        ("always", "1", "", true),
+        ("never", "", "1", false),
+    ] {
+        assert_eq!(painted(color, no_color, force), expected, "{color} {no_color} {force}");
+    }
 }

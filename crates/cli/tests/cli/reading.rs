@@ -330,3 +330,27 @@ fn many_files() {
     let run = fixture.run(&["search", "n=* | stats count first(n) as a last(n) as z", "logs"]);
     assert_eq!(run.lines(), [json!({"count": 700, "a": "0", "z": "692"})], "{}", run.err);
 }
+
+#[test]
+fn fields_are_counted() {
+    let fixture = Fixture::new();
+    let run = fixture.run(&["fields", "logs", "--format", "ndjson"]);
+    let fields = run.lines();
+    let named = |name: &str| fields.iter().find(|field| field["field"] == name);
+    let expected = json!({
+        "field": "eventName", "events": 4, "values": 2,
+        "top": [{"value": "CreateKey", "events": 3}, {"value": "ListKeys", "events": 1}],
+    });
+    assert_eq!(named("eventName"), Some(&expected));
+    assert_eq!(named("_raw"), None);
+
+    let some =
+        fixture.run(&["fields", "logs", "--search", "eventName=ListKeys", "--format", "csv"]);
+    assert!(some.out.contains("\neventName,1,1,ListKeys\n"), "{}", some.out);
+    let table = fixture.run(&["fields", "logs", "--format", "table"]).out;
+    assert!(table.contains("CreateKey (3), ListKeys (1)\n"), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    let wrong = fixture.run(&["fields", "logs", "--search", "a=("]);
+    assert_eq!(wrong.status, 2);
+    assert_eq!(fixture.run(&["fields", "nosuch"]).status, 2);
+}

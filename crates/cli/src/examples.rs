@@ -1,0 +1,64 @@
+//! The examples at the end of each `--help`.
+
+pub(crate) const PROGRAM: &str = "\
+Examples:
+  spilltrail hunt ./AWSLogs
+  spilltrail search 'eventName=GetObject | stats count by user_arn' ./AWSLogs
+  spilltrail fields ./AWSLogs
+  spilltrail help stats";
+
+pub(crate) const SEARCH: &str = "\
+Examples:
+  spilltrail search 'eventName=CreateUser | table _time user_arn src_ip' ./AWSLogs
+  spilltrail search 'errorCode=AccessDenied | stats count by user_arn' logs.json.gz --earliest -7d@d
+  zcat *.json.gz | spilltrail search 'eventName=Get* | stats count by eventName' - --format csv
+  spilltrail search --detection 'AWS Exfiltration via DataSync Task' ./AWSLogs";
+
+pub(crate) const HUNT: &str = "\
+Examples:
+  spilltrail hunt ./AWSLogs
+  spilltrail hunt ./AWSLogs --content ./security_content --format table --color always | less -R
+  spilltrail hunt s3://trail-bucket/AWSLogs --earliest -7d@d --summary > findings.ndjson
+  spilltrail hunt ./AWSLogs --fail-on-finding || echo 'findings, or it could not run'";
+
+pub(crate) const FIELDS: &str = "\
+Examples:
+  spilltrail fields ./AWSLogs
+  spilltrail fields ./AWSLogs --search 'eventName=CreateTask'
+  spilltrail fields ./AWSLogs --format ndjson";
+
+pub(crate) const EXPAND: &str = "\
+Example:
+  spilltrail expand '`cloudtrail` eventName=CreateTask'";
+
+pub(crate) const DETECTIONS: &str = "\
+Examples:
+  spilltrail detections list
+  spilltrail detections show 'AWS Exfiltration via DataSync Task'";
+
+pub(crate) const LIST: &str = "\
+Examples:
+  spilltrail detections list
+  spilltrail detections list --content ./security_content --format csv > detections.csv";
+
+pub(crate) const SHOW: &str = "\
+Examples:
+  spilltrail detections show 'AWS Exfiltration via DataSync Task'
+  spilltrail detections show aws_s3_bucket_acl_opened --format json";
+
+pub(crate) const HELP: &str = "\
+Examples:
+  spilltrail help stats
+  spilltrail help strftime
+  spilltrail help SPL2001
+  spilltrail help hunt";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  spilltrail completions bash > ~/.local/share/bash-completion/completions/spilltrail
+  spilltrail completions fish > ~/.config/fish/completions/spilltrail.fish";
+
+pub(crate) const MAN: &str = "\
+Examples:
+  spilltrail man > spilltrail.1
+  spilltrail man hunt > spilltrail-hunt.1";

@@ -1,0 +1,183 @@
+//! The `fields` command: lists the fields that the events of logs have.
+
+use std::fmt::Write;
+use std::io::BufWriter;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use spilltrail_app::{AppError, CancellationToken, FieldList, FieldUse};
+use spilltrail_diagnostic::visible;
+use spilltrail_event::fields::TIME;
+use spilltrail_spl::time::strftime;
+
+use crate::arguments::{FieldsOptions, Format};
+use crate::output::{self, CANNOT_WRITE, csv_line, default_format};
+use crate::report::{counted, separated};
+use crate::{content, json as lines, report, screen, status};
+
+/// Number of values that are named for each field.
+const TOP: usize = 10;
+
+const COLUMNS: [&str; 4] = ["field", "events", "values", "top"];
+
+pub(crate) async fn run(options: FieldsOptions, cancel: CancellationToken) -> Result<ExitCode> {
+    let content = content::load(&options.content)?;
+    let asked = options.search(cancel);
+    let list = match spilltrail_app::fields(&content, &asked, TOP).await {
+        Ok(list) => list,
+        Err(error) => {
+            if let AppError::Search { diagnostics } = &error {
+                report::diagnostics(diagnostics, "<search>", &options.search);
+                return Ok(status::of_error(&error));
+            }
+            return Err(error.into());
+        }
+    };
+    let zone = asked.run.time.time_zone()?;
+    match print(&list, options.format.unwrap_or_else(default_format), &zone) {
+        // The reader of the pipe closed it, for example `… | head`; this is not a failure.
+        Err(error) if output::is_broken_pipe(error.as_ref()) => {}
+        printed => printed?,
+    }
+    report::diagnostics(&list.messages, "<search>", list.search.text());
+    report::regular_expressions();
+    let unread = list.search.unread();
+    report::unread(&unread);
+    Ok(status::of_search(&content, &unread))
+}
+
+fn print(list: &FieldList, format: Format, zone: &TimeZone) -> Result<()> {
+    let text = match format {
+        Format::Table => table(list, screen::width(), zone),
+        Format::Csv => csv(list).context(CANNOT_WRITE)?,
+        Format::Json => {
+            let fields: Vec<Value> = list.fields.iter().map(object).collect();
+            as_json(&fields)? + "\n"
+        }
+        Format::Ndjson => {
+            let mut text = String::new();
+            for field in &list.fields {
+                let _ = writeln!(text, "{}", as_json(&object(field))?);
+            }
+            text
+        }
+    };
+    output::print(&text)
+}
+
+fn as_json(value: &impl serde::Serialize) -> Result<String> {
+    let mut out = BufWriter::new(Vec::new());
+    lines::write(&mut out, value)?;
+    Ok(String::from_utf8(out.into_inner()?)?)
+}
+
+/// Returns a field as an object for programs. `values` is null if there are too many to count.
+fn object(field: &FieldUse) -> Value {
+    let top: Vec<Value> = field
+        .top
+        .iter()
+        .map(|(value, events)| json!({ "value": value, "events": events }))
+        .collect();
+    json!({
+        "field": field.name,
+        "events": field.events,
+        "values": field.values,
+        "top": top,
+    })
+}
+
+fn csv(list: &FieldList) -> std::io::Result<String> {
+    let mut text = csv_line(COLUMNS.into_iter())?;
+    for field in &list.fields {
+        let cells = [
+            field.name.clone(),
+            field.events.to_string(),
+            field.values.map(|values| values.to_string()).unwrap_or_default(),
+            field.top.iter().map(|(value, _)| value.as_str()).collect::<Vec<_>>().join("; "),
+        ];
+        // A name or value is part of a list here, and a line end in it would be misleading.
+        text.push_str(&csv_line(cells.iter().map(String::as_str))?);
+    }
+    Ok(text)
+}
+
+/// Returns the fields one a line: name, number of events, number of values, and as many of the most
+/// frequent values as fit.
+fn table(list: &FieldList, width: usize, zone: &TimeZone) -> String {
+    let names: Vec<String> =
+        list.fields.iter().map(|field| visible(&field.name).into_owned()).collect();
+    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+    let start = longest.clamp(COLUMNS[0].len(), width * 2 / 5);
+    let digits = separated(list.events).len().max(COLUMNS[1].len());
+    let mut text =
+        format!("{:start$}  {:>digits$}  {:>6}  most frequent\n", "field", "events", "values");
+    let left = width.saturating_sub(start + digits + 12);
+    for (field, mut name) in list.fields.iter().zip(names) {
+        // A longer name has a line of its own.
+        if name.chars().count() > start {
+            let _ = writeln!(text, "{name}");
+            name.clear();
+        }
+        let events = separated(field.events);
+        let values = field.values.map_or_else(|| "many".to_owned(), separated);
+        let line =
+            format!("{name:start$}  {events:>digits$}  {values:>6}  {}", top(field, left, zone));
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    let _ = writeln!(
+        text,
+        "\n{} in {}",
+        counted(list.fields.len() as u64, "field"),
+        counted(list.events, "event")
+    );
+    text
+}
+
+/// Returns the most frequent values that fit into a line; the first is cut if it does not.
+fn top(field: &FieldUse, width: usize, zone: &TimeZone) -> String {
+    let mut text = String::new();
+    let shown = |value: &str| match value.parse() {
+        Ok(time) if field.name == TIME => strftime(time, "%Y-%m-%d %H:%M:%S %Z", zone),
+        _ => visible(value).into_owned(),
+    };
+    for (value, events) in &field.top {
+        let mut shown = shown(value);
+        if let Some(events) = events {
+            let _ = write!(shown, " ({})", separated(*events));
+        }
+        let separator = if text.is_empty() { "" } else { ", " };
+        if text.chars().count() + separator.len() + shown.chars().count() > width {
+            break;
+        }
+        text.push_str(separator);
+        text.push_str(&shown);
+    }
+    match field.top.first() {
+        Some((value, _)) if text.is_empty() => {
+            let cut: String = shown(value).chars().take(width.saturating_sub(1)).collect();
+            format!("{cut}…")
+        }
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(top: &[(&str, Option<u64>)]) -> FieldUse {
+        let top = top.iter().map(|(value, events)| ((*value).to_owned(), *events)).collect();
+        FieldUse { name: "a".to_owned(), events: 3, values: Some(2), top }
+    }
+
+    #[test]
+    fn values_are_named_as_far_as_they_fit() {
+        let values = field(&[("GetObject", Some(1200)), ("PutObject", Some(3)), ("x", Some(1))]);
+        assert_eq!(top(&values, 80, &TimeZone::UTC), "GetObject (1,200), PutObject (3), x (1)");
+        assert_eq!(top(&values, 33, &TimeZone::UTC), "GetObject (1,200), PutObject (3)");
+        assert_eq!(top(&values, 10, &TimeZone::UTC), "GetObject…");
+        assert_eq!(top(&field(&[("a\nb", None)]), 10, &TimeZone::UTC), "a\\nb");
+    }
+}
