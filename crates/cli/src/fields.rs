@@ -15,7 +15,8 @@ use spilltrail_spl::time::strftime;
 use crate::arguments::{FieldsOptions, Format};
 use crate::output::{self, CANNOT_WRITE, csv_line, default_format};
 use crate::report::{counted, separated};
-use crate::{content, json as lines, report, screen, status};
+use crate::screen::{self, wrap};
+use crate::{content, json as lines, report, status};
 
 /// Number of values that are named for each field.
 const TOP: usize = 10;
@@ -117,7 +118,9 @@ fn table(list: &FieldList, width: usize, zone: &TimeZone) -> String {
     for (field, mut name) in list.fields.iter().zip(names) {
         // A longer name has a line of its own.
         if name.chars().count() > start {
-            let _ = writeln!(text, "{name}");
+            for line in wrap(&name, width) {
+                let _ = writeln!(text, "{line}");
+            }
             name.clear();
         }
         let events = separated(field.events);

@@ -181,7 +181,8 @@ fn record(columns: &[String], row: &Row, number: u64, width: usize, zone: &TimeZ
 /// out, fields with an equal value are named behind it, and the raw text comes last: it repeats the
 /// fields.
 fn fields(columns: &[String], row: &Row, zone: &TimeZone) -> Vec<(String, String)> {
-    let present = columns.iter().filter(|name| row.contains_key(*name));
+    let present =
+        columns.iter().filter(|name| row.get(*name).is_some_and(|value| !value.is_null()));
     let fields = present.map(|name| (name.clone(), cell(row, name, zone)));
     if row.len() < MANY_FIELDS {
         return fields.collect();
