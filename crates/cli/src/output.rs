@@ -90,7 +90,7 @@ pub(crate) struct RowWriter {
     limit: u64,
     left_out: u64,
     zone: TimeZone,
-    /// The columns without a value so far.
+    /// The columns without a value other than 0 so far.
     empty: Vec<String>,
 }
 
@@ -124,7 +124,7 @@ impl RowWriter {
         Self { limit, zone, ..self }
     }
 
-    /// Returns true if there was a row or none, and no row has a value in one of the columns.
+    /// Returns true if there was no row, or no row has a value other than 0 in one of the columns.
     pub(crate) fn misses_values(&self) -> bool {
         self.written == 0 || !self.empty.is_empty()
     }
@@ -168,7 +168,13 @@ impl RowWriter {
                 self.held.push(row.clone());
             }
         }
-        self.empty.retain(|name| !row.contains_key(name));
+        // A count of nothing is 0, which needs the same explanation as no value.
+        let is_nothing = |name: &String| match row.get(name) {
+            None => true,
+            Some(Value::Number(number)) => *number == 0.0,
+            Some(_) => false,
+        };
+        self.empty.retain(is_nothing);
         self.written += 1;
         // The last row is shown at once: counting the others may take long.
         if self.held.len() == TABLE_ROWS || self.written == self.limit {

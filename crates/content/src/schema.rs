@@ -183,6 +183,10 @@ pub(crate) fn read(
         file_stem.clone()
     });
     let detection_type = optional(raw.detection_type.take()).unwrap_or_else(|| {
+        // Baselines of the 2026 schema have no type: their folder says what they are.
+        if path.strip_prefix(root.unwrap_or(path)).is_ok_and(|path| path.starts_with("baselines")) {
+            return "Baseline".to_owned();
+        }
         warnings.push(assumed(text, "type", "TTP"));
         "TTP".to_owned()
     });
@@ -413,6 +417,16 @@ mod tests {
 
     fn fails(text: &str) -> Diagnostic {
         read(text, Path::new("x.yml"), None, &mut Vec::new()).unwrap_err()
+    }
+
+    #[test]
+    fn a_baseline_needs_no_type() {
+        let mut warnings = Vec::new();
+        let path = Path::new("pack/baselines/b.yml");
+        let text = "name: x\nid: i\nsearch: y\n";
+        let detection = read(text, path, Some(Path::new("pack")), &mut warnings).unwrap();
+        assert_eq!(detection.detection_type, DetectionType::Baseline);
+        assert_eq!(warnings, []);
     }
 
     #[test]

@@ -272,7 +272,7 @@ fn fired(text: &mut String, summary: &Summary, width: usize) {
         let score = report.risk_score.map_or_else(|| "-".to_owned(), |score| score.to_string());
         let hidden = match report.hidden {
             0 => String::new(),
-            count => format!(" ({} more hidden)", separated(count)),
+            count => format!(" ({} hidden)", separated(count)),
         };
         let score = paint::by_score(report.risk_score, &format!("{score:>5}"));
         let mut margin = format!("{score}  {:>6}  ", separated(report.findings));

@@ -74,7 +74,7 @@ fn what_an_allow_list_hides_is_counted() {
     assert_eq!(run.status, 0, "{}", run.err);
     assert!(!run.out.contains("No findings"), "{}", run.out);
     assert!(run.out.contains("hidden by allow-list: 2 (owner ops)"), "{}", run.out);
-    assert!(run.out.contains("     0  Key Made (2 more hidden)"), "{}", run.out);
+    assert!(run.out.contains("     0  Key Made (2 hidden)"), "{}", run.out);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn an_expired_entry_hides_nothing_and_is_named() {
 #[test]
 fn networks_are_allowed_by_their_addresses() {
     let fixture = Fixture::new();
-    let text = allow("cidr = '192.0.2.0/24'").replace("user_arn", "src");
+    let text = allow("cidr = '192.0.2.0/24'").replace("user_arn", "src_ip");
     let run = configured(&fixture, &text, &["hunt", "logs"]);
     assert_eq!(run.out, "", "{}", run.err);
     let other = text.replace("192.0.2.0", "198.51.100.0");

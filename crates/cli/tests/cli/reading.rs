@@ -195,6 +195,7 @@ fn a_value_that_no_event_has_is_named() {
         ("tag=change", vec!["no event has `tag=change`: ", "tags"]),
         ("index=risk", vec!["no event is in `index=risk`: "]),
         ("* | where nosuch=1 | stats count by user", vec!["no event has the field `nosuch`"]),
+        ("* | where nosuch=1 | stats count", vec!["no event has the field `nosuch`"]),
         ("* | eval a=nosuch | table a", vec!["no event has the field `nosuch`"]),
     ] {
         let run = fixture.run(&["search", search, "logs"]);
@@ -312,7 +313,7 @@ fn long_lists_of_values() {
         (format!("m=* NOT {both} | stats count"), 3000 - 1287),
         (format!("{list} {both} | stats count"), 644),
     ] {
-        let run = fixture.run(&["search", &search, "rows.ndjson"]);
+        let run = fixture.run_builtin(&["search", &search, "rows.ndjson"]);
         assert_eq!(run.lines(), [json!({ "count": count })], "{:.60} {}", search, run.err);
     }
 }
@@ -327,7 +328,8 @@ fn many_files() {
             &format!("{{\"n\":\"{file}\"}}"),
         );
     }
-    let run = fixture.run(&["search", "n=* | stats count first(n) as a last(n) as z", "logs"]);
+    let run =
+        fixture.run_builtin(&["search", "n=* | stats count first(n) as a last(n) as z", "logs"]);
     assert_eq!(run.lines(), [json!({"count": 700, "a": "0", "z": "692"})], "{}", run.err);
 }
 

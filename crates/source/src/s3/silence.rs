@@ -82,6 +82,10 @@ impl Silence {
             if self.state().is_gone || left.is_zero() {
                 return Err(self.give_up(since));
             }
+            // Here, so that the notice is also given if an attempt ends when it is due.
+            if listener.quiet >= self.limits.notice {
+                self.remind(bucket, listener.quiet);
+            }
             let began = Instant::now();
             let answered = tokio::select! {
                 biased;
@@ -89,9 +93,8 @@ impl Silence {
                 () = tokio::time::sleep(self.limits.notice.min(left)) => None,
             };
             listener.quiet += began.elapsed();
-            match answered {
-                Some(answer) => return Ok(answer),
-                None => self.remind(bucket, listener.quiet),
+            if let Some(answer) = answered {
+                return Ok(answer);
             }
         }
     }
