@@ -205,7 +205,7 @@ impl<'a> Times<'a> {
     fn tell(self, report: &mut FileReport) {
         let (oldest, newest) = self.range.unzip();
         let usual = [oldest, newest].into_iter().flatten();
-        let usual = usual.filter_map(|time| EventTime::read(time, Format::CloudTrail).epoch);
+        let usual = usual.filter_map(|time| EventTime::read(time).epoch);
         usual.chain(self.others).for_each(|time| report.see_time(time));
     }
 }

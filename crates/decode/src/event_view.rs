@@ -191,7 +191,8 @@ pub(crate) struct EventView<'a> {
     pub(crate) time: EventTime,
 }
 
-/// Times from this number on are in milliseconds; as seconds, this number is in the year 5138.
+/// Times from this number on are in milliseconds, from a thousand times this number on in
+/// microseconds, and so on; as seconds, this number is in the year 5138.
 const FIRST_MILLIS: f64 = 1e11;
 
 /// The time of an event.
@@ -207,7 +208,7 @@ impl EventTime {
     pub(crate) fn of(record: &str, set: &FieldSet, slots: &Slots) -> Self {
         let spans = set.time_slots.iter().filter_map(|slot| slots.get(*slot).last());
         spans
-            .map(|span| Self::read(&span.text(record), set.format))
+            .map(|span| Self::read(&span.text(record)))
             .find(|time| time.epoch.is_some())
             .or_else(|| Self::of_other_member(record, set.format))
             .unwrap_or_default()
@@ -221,21 +222,21 @@ impl EventTime {
         let bytes = record.as_bytes();
         OTHER_TIMES.iter().find_map(|key| {
             let text = record.get(member(bytes, key.as_bytes())?)?.trim_matches('"');
-            let time = Self::read(&unescape(text), Format::Other);
+            let time = Self::read(&unescape(text));
             time.epoch.is_some_and(|epoch| epoch >= FIRST_TIME).then_some(time)
         })
     }
 
-    /// Parses the text of a time: epoch seconds, epoch milliseconds or a date.
-    pub(crate) fn read(text: &str, format: Format) -> Self {
+    /// Parses the text of a time: a date, or seconds since 1970 or a thousandth, millionth or
+    /// billionth of them, which is told from the size of the number.
+    pub(crate) fn read(text: &str) -> Self {
         let Some(number) = spilltrail_event::parse_number(text.trim()) else {
             let written = WrittenTime::parse(text);
             return Self { epoch: written.map(|time| time.epoch), written };
         };
-        let in_millis =
-            !matches!(format, Format::CloudTrail | Format::Json) && number > FIRST_MILLIS;
-        let epoch = if in_millis { number / 1000.0 } else { number };
-        Self { epoch: Some(epoch).filter(|epoch| epoch.is_finite()), written: None }
+        let units = [1e6, 1e3, 1.0].into_iter().find(|unit| number.abs() > FIRST_MILLIS * unit);
+        let epoch = units.map_or(number, |unit| number / (unit * 1000.0));
+        Self { epoch: Some(epoch).filter(|epoch| epoch.abs() <= FIRST_MILLIS), written: None }
     }
 }
 
@@ -247,7 +248,7 @@ pub(crate) fn quick_time(record: &str, format: Format) -> Option<f64> {
     let usual = time_paths(format).iter().find_map(|path| {
         let range = member(bytes, path.as_bytes())?;
         let text = record.get(range)?.trim_matches('"');
-        EventTime::read(&unescape(text), format).epoch
+        EventTime::read(&unescape(text)).epoch
     });
     usual.or_else(|| EventTime::of_other_member(record, format)?.epoch)
 }

@@ -34,50 +34,19 @@ const WEEKDAYS: [&str; 7] =
     ["thursday", "friday", "saturday", "sunday", "monday", "tuesday", "wednesday"];
 
 impl WrittenTime {
-    /// Parses ISO 8601: a date, `T` or a blank, a time with an optional fraction, and `Z` or an
-    /// offset.
+    /// Parses a date and time as events and exports write them.
     ///
-    /// A time without an offset is UTC. A date alone means its midnight.
+    /// The forms are ISO 8601 (`2026-03-17T10:00:00.25+01:00`, also with a blank instead of the
+    /// `T`, with slashes, without separators as `20260317T100000Z`, or as a date alone, which means
+    /// its midnight) and dates with the name of the month (`Mar 17, 2026, 10:00:00 AM`, `Tue, 17
+    /// Mar 2026 10:00:00 +0000`). A time without an offset is UTC. Dates such as `03/04/2026`, whose
+    /// month cannot be told from their day, are not read.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let bytes = text.trim().as_bytes();
-        let number = |range: std::ops::Range<usize>| {
-            let digits = bytes.get(range)?;
-            digits.iter().try_fold(0u32, |sum, digit| {
-                digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0'))
-            })
-        };
-        let at = |index: usize, byte: u8| (bytes.get(index) == Some(&byte)).then_some(());
-        let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-        at(4, b'-').and(at(7, b'-'))?;
-        let (mut hour, mut minute, mut second, mut fraction, mut zone) = (0, 0, 0, 0.0, 0);
-        if bytes.len() > 10 {
-            at(10, b'T').or(at(10, b't')).or(at(10, b' '))?;
-            (hour, minute) = (number(11..13)?, number(14..16)?);
-            at(13, b':')?;
-            let mut rest = &bytes[16..];
-            if rest.first() == Some(&b':') {
-                second = number(17..19)?;
-                rest = &bytes[19..];
-            }
-            if let Some((b'.' | b',', digits)) = rest.split_first() {
-                let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();
-                let text = std::str::from_utf8(&digits[..count]).ok()?;
-                fraction = format!("0.{text}").parse().ok()?;
-                rest = &digits[count..];
-            }
-            zone = parse_zone(rest)?;
-        }
-        let valid = (1..=12).contains(&month) && (1..=31).contains(&day);
-        if !valid || hour > 24 || minute > 59 || second > 60 {
-            return None;
-        }
-        let year = i64::from(year);
-        let days = days_from_civil(year, i64::from(month), i64::from(day));
-        let seconds =
-            days * 86_400 + i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second)
-                - zone * 60;
-        let epoch = seconds as f64 + fraction;
-        Some(Self { epoch, year, month, day, hour, minute, second, zone })
+        let text = text.trim();
+        let parts = Parts::separated(text)
+            .or_else(|| Parts::compact(text))
+            .or_else(|| Parts::with_month_name(text))?;
+        parts.time()
     }
 
     pub(crate) fn month_name(&self) -> &'static str {
@@ -91,7 +60,173 @@ impl WrittenTime {
     }
 }
 
+/// What was read of a time, before it is checked.
+#[derive(Debug, Default)]
+struct Parts {
+    year: u32,
+    month: u32,
+    day: u32,
+    hour: u32,
+    minute: u32,
+    second: u32,
+    fraction: f64,
+    /// Minutes east of UTC.
+    zone: i64,
+}
+
+impl Parts {
+    /// Reads `2026-03-17T10:00:00.25+01:00`; seconds, fraction, offset and the time are optional.
+    fn separated(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let separator = *bytes.get(4).filter(|byte| matches!(byte, b'-' | b'/'))?;
+        let (year, month, day) =
+            (number(bytes, 0..4)?, number(bytes, 5..7)?, number(bytes, 8..10)?);
+        if bytes[7] != separator {
+            return None;
+        }
+        let mut parts = Self { year, month, day, ..Self::default() };
+        if let [between, clock @ ..] = &bytes[10..] {
+            if !matches!(between, b'T' | b't' | b' ') || *clock.get(2)? != b':' {
+                return None;
+            }
+            (parts.hour, parts.minute) = (number(clock, 0..2)?, number(clock, 3..5)?);
+            let mut rest = &clock[5..];
+            if rest.first() == Some(&b':') {
+                parts.second = number(rest, 1..3)?;
+                rest = &rest[3..];
+            }
+            parts.ending(rest)?;
+        }
+        Some(parts)
+    }
+
+    /// Reads `20260317T100000Z`; fraction and offset are optional.
+    fn compact(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        if !matches!(bytes.get(8)?, b'T' | b't') {
+            return None;
+        }
+        let mut parts = Self {
+            year: number(bytes, 0..4)?,
+            month: number(bytes, 4..6)?,
+            day: number(bytes, 6..8)?,
+            hour: number(bytes, 9..11)?,
+            minute: number(bytes, 11..13)?,
+            second: number(bytes, 13..15)?,
+            ..Self::default()
+        };
+        parts.ending(&bytes[15..])?;
+        Some(parts)
+    }
+
+    /// Reads the fraction and the offset that follow the seconds.
+    fn ending(&mut self, rest: &[u8]) -> Option<()> {
+        let mut rest = rest;
+        if let Some((b'.' | b',', digits)) = rest.split_first() {
+            let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            self.fraction = fraction(&digits[..count])?;
+            rest = &digits[count..];
+        }
+        self.zone = parse_zone(rest.trim_ascii_start())?;
+        Some(())
+    }
+
+    /// Reads a date with the name of its month, whose parts may come in any order, because none of
+    /// them can be taken for another.
+    fn with_month_name(text: &str) -> Option<Self> {
+        let mut parts = Self::default();
+        let mut has_clock = false;
+        let mut afternoon = None;
+        let words = text.split([' ', ',', '(', ')', '\u{a0}', '\u{202f}']);
+        for word in words.filter(|word| !word.is_empty()) {
+            let bytes = word.as_bytes();
+            let is_digits = bytes.iter().all(u8::is_ascii_digit);
+            match bytes.len() {
+                1 | 2 if is_digits && parts.day == 0 => parts.day = number(bytes, 0..bytes.len())?,
+                4 if is_digits && parts.year == 0 => parts.year = number(bytes, 0..4)?,
+                _ if bytes[0].is_ascii_digit() && !has_clock => {
+                    has_clock = true;
+                    parts.clock(word)?;
+                }
+                _ if word.eq_ignore_ascii_case("am") => afternoon = Some(false),
+                _ if word.eq_ignore_ascii_case("pm") => afternoon = Some(true),
+                _ if word.eq_ignore_ascii_case("at") => {}
+                _ => match (named(word, &MONTHS), named(word, &WEEKDAYS)) {
+                    (Some(month), _) if parts.month == 0 => parts.month = month + 1,
+                    (None, Some(_)) => {}
+                    _ => parts.zone = parse_zone(bytes)?,
+                },
+            }
+        }
+        if let Some(afternoon) = afternoon {
+            if !(1..=12).contains(&parts.hour) {
+                return None;
+            }
+            parts.hour = parts.hour % 12 + if afternoon { 12 } else { 0 };
+        }
+        (parts.year > 0).then_some(parts)
+    }
+
+    /// Reads `9:05`, `09:05:03` or `09:05:03.250`.
+    fn clock(&mut self, word: &str) -> Option<()> {
+        let (whole, part) = word.split_once('.').unwrap_or((word, "0"));
+        let mut numbers = [0; 3];
+        let mut count = 0;
+        for text in whole.split(':') {
+            *numbers.get_mut(count)? = number(text.as_bytes(), 0..text.len())?;
+            count += 1;
+        }
+        [self.hour, self.minute, self.second] = numbers;
+        self.fraction = fraction(part.as_bytes())?;
+        (count >= 2).then_some(())
+    }
+
+    fn time(self) -> Option<WrittenTime> {
+        let Self { month, day, hour, minute, second, zone, .. } = self;
+        let valid = (1..=12).contains(&month) && (1..=31).contains(&day);
+        if !valid || hour > 24 || minute > 59 || second > 60 {
+            return None;
+        }
+        let year = i64::from(self.year);
+        let days = days_from_civil(year, i64::from(month), i64::from(day));
+        let seconds =
+            days * 86_400 + i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second)
+                - zone * 60;
+        let epoch = seconds as f64 + self.fraction;
+        Some(WrittenTime { epoch, year, month, day, hour, minute, second, zone })
+    }
+}
+
+fn number(bytes: &[u8], range: std::ops::Range<usize>) -> Option<u32> {
+    let digits = bytes.get(range).filter(|digits| (1..=4).contains(&digits.len()))?;
+    digits.iter().try_fold(0u32, |sum, digit| {
+        digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0'))
+    })
+}
+
+/// Returns the value of the digits after a decimal point; `None` if they are not all digits.
+fn fraction(digits: &[u8]) -> Option<f64> {
+    let digits = std::str::from_utf8(digits).ok()?;
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { format!("0.{digits}").parse().ok() } else { None }
+}
+
+/// Returns the index of a name, given in full or as its first three letters.
+fn named(word: &str, names: &[&str]) -> Option<u32> {
+    let word = word.trim_end_matches('.');
+    let is_name =
+        |name: &&str| word.eq_ignore_ascii_case(name) || word.eq_ignore_ascii_case(&name[..3]);
+    names.iter().position(is_name).and_then(|index| u32::try_from(index).ok())
+}
+
+/// Returns the minutes east of UTC of an offset such as `Z`, `+0100`, `UTC` or `UTC+01:00`.
 fn parse_zone(rest: &[u8]) -> Option<i64> {
+    let rest = match rest.get(..3) {
+        Some(name) if name.eq_ignore_ascii_case(b"UTC") || name.eq_ignore_ascii_case(b"GMT") => {
+            rest[3..].trim_ascii_start()
+        }
+        _ => rest,
+    };
     let digit = |byte: u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
     let (sign, digits) = match rest {
         [] | [b'Z' | b'z'] => return Some(0),
@@ -100,6 +235,7 @@ fn parse_zone(rest: &[u8]) -> Option<i64> {
         _ => return None,
     };
     let minutes = match *digits {
+        [a] => digit(a)? * 60,
         [a, b] => digit(a)? * 600 + digit(b)? * 60,
         [a, b, c, d] | [a, b, b':', c, d] => {
             digit(a)? * 600 + digit(b)? * 60 + digit(c)? * 10 + digit(d)?
@@ -131,6 +267,27 @@ mod tests {
             ("2024-03-01", Some(1_709_251_200.0)),
             ("2024-03-01T01:00:00.250+01:00", Some(1_709_251_200.25)),
             ("2024-02-29 19:00:00-0500", Some(1_709_251_200.0)),
+            ("2024-03-01 00:00:00", Some(1_709_251_200.0)),
+            ("2024-03-01 00:00:00 UTC", Some(1_709_251_200.0)),
+            ("2024-03-01 01:00:00.5 +0100", Some(1_709_251_200.5)),
+            ("2024/03/01 00:00:00", Some(1_709_251_200.0)),
+            ("20240301T000000Z", Some(1_709_251_200.0)),
+            ("20240301T010000.25+0100", Some(1_709_251_200.25)),
+            ("Mar 1, 2024, 12:00:00 AM", Some(1_709_251_200.0)),
+            ("Mar 1, 2024, 1:05:03\u{202f}PM", Some(1_709_298_303.0)),
+            ("March 01, 2024, 00:00:00 (UTC)", Some(1_709_251_200.0)),
+            ("March 01, 2024, 01:00:00 (UTC+01:00)", Some(1_709_251_200.0)),
+            ("Fri, 01 Mar 2024 00:00:00 +0000", Some(1_709_251_200.0)),
+            ("Fri Mar  1 00:00:00 UTC 2024", Some(1_709_251_200.0)),
+            ("1 march 2024", Some(1_709_251_200.0)),
+            // The month cannot be told from the day, or a part is missing or there twice.
+            ("03/04/2024 00:00:00", None),
+            ("Mar 2024", None),
+            ("Mar 1 00:00:00", None),
+            ("Mar 1, 2, 2024", None),
+            ("Mar 1, 2024, 13:00:00 PM", None),
+            ("20240301T0000", None),
+            ("2024-03/01", None),
             ("2024-13-01T00:00:00Z", None),
             ("2024-01-01T00:00:00X", None),
             ("soon", None),
