@@ -13,10 +13,10 @@ use crate::delivered::WholeRecord;
 use crate::event_view::{
     BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Origin, arrays,
 };
-use crate::extract::{Extractor, FORMATS, sourcetype_of};
+use crate::extract::{Extractor, sourcetype_of};
 use crate::inflate::{Input, MakeScratch};
 use crate::paths::{Outer, Slots, flatten};
-use crate::record::{Format, RawRecord};
+use crate::record::{FORMATS, Format, RawRecord};
 use crate::report::FileReport;
 use crate::split::Part;
 
@@ -179,6 +179,7 @@ impl Collector {
             Format::ModelInvocation,
             Format::Json,
             Format::Other,
+            Format::Csv,
         ];
         let sets = formats.map(|format| {
             let mut set = FieldSet::new(format, profile);

@@ -135,7 +135,7 @@ impl FieldSet {
         }
         let builtin = BUILTINS.iter().find(|(builtin, _)| *builtin == name);
         let source = if let Some((_, builtin)) = builtin {
-            if self.format == Format::Json {
+            if matches!(self.format, Format::Json | Format::Csv) {
                 self.own[*builtin as usize] = self.paths.add(name);
             }
             FieldSource::Builtin(*builtin)
@@ -161,7 +161,7 @@ impl FieldSet {
 
 /// Returns how outermost arrays are named in a format.
 pub(crate) fn arrays(format: Format) -> Arrays {
-    if format == Format::Json { Arrays::PlainRows } else { Arrays::Braced }
+    if matches!(format, Format::Json | Format::Csv) { Arrays::PlainRows } else { Arrays::Braced }
 }
 
 fn time_paths(format: Format) -> &'static [&'static str] {
@@ -170,6 +170,7 @@ fn time_paths(format: Format) -> &'static [&'static str] {
         Format::Lake => &["time"],
         Format::ModelInvocation => &["timestamp"],
         Format::Json => &[fields::TIME],
+        Format::Csv => &[fields::TIME, "@timestamp", "timestamp", "eventTime"],
         Format::Other => &[fields::TIME, "eventTime", "timestamp", "time"],
     }
 }

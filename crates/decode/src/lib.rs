@@ -9,6 +9,7 @@
 
 mod cloudtrail;
 mod columns;
+mod csv;
 mod decoder;
 mod dedup;
 mod delivered;

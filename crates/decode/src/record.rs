@@ -19,7 +19,12 @@ pub enum Format {
     Json,
     /// A JSON object of a sourcetype that the user named.
     Other,
+    /// A row of a table of separated values, as a JSON object of texts, sourcetype `csv`.
+    Csv,
 }
+
+/// The number of formats.
+pub(crate) const FORMATS: usize = Format::Csv as usize + 1;
 
 /// The text of one event, which is valid JSON and valid UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,6 +41,10 @@ pub enum DamageKind {
     /// A part of an archive cannot be read: it is encrypted, uses an unknown method, or needs too
     /// much memory.
     UnreadableEntry,
+    /// A row of a table has more or fewer cells than the header; the row is kept.
+    RaggedRow,
+    /// A cell of a table holds less than its column promises; the row is kept.
+    UnreadableCell,
     /// The file, or an entry of it, is an archive or compressed in a format that is not read, or
     /// nested too deeply.
     UnknownArchive,

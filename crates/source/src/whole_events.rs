@@ -75,6 +75,7 @@ impl Scanned {
                 "aws:cloudtrail" => Format::CloudTrail,
                 "aws:cloudtrail:lake" | "aws:asl" => Format::Lake,
                 "json_no_timestamp" => Format::ModelInvocation,
+                "csv" => Format::Csv,
                 _ => Format::Json,
             };
             visit(&RawRecord { text: texts.value(row), offset: 0, format }, &origin);

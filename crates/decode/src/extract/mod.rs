@@ -20,7 +20,7 @@ use crate::decoder::Extracted;
 use crate::event_view::{Origin, arrays, quick_time};
 use crate::json::member;
 use crate::paths::{Outer, Slots};
-use crate::record::{Format, RawRecord};
+use crate::record::{FORMATS, Format, RawRecord};
 use crate::rows::Rows;
 pub use class::needed_words;
 use class::{Class, Reading};
@@ -45,6 +45,7 @@ impl Sourcetype {
             "aws:cloudtrail" => Format::CloudTrail,
             name if LAKE_SOURCETYPES.contains(&name) => Format::Lake,
             "json" => Format::Json,
+            "csv" => Format::Csv,
             _ => Format::Other,
         };
         Self { name: name.to_owned(), format }
@@ -56,9 +57,6 @@ impl Sourcetype {
 /// CloudTrail Lake and Security Lake deliver the same events, and content asks for either.
 pub(crate) const LAKE_SOURCETYPES: [&str; 2] = ["aws:cloudtrail:lake", "aws:asl"];
 
-/// The number of formats.
-pub(crate) const FORMATS: usize = Format::Other as usize + 1;
-
 /// Returns the sourcetype of events of this format.
 pub(crate) fn sourcetype_of(format: Format) -> &'static str {
     match format {
@@ -66,6 +64,7 @@ pub(crate) fn sourcetype_of(format: Format) -> &'static str {
         Format::Lake => LAKE_SOURCETYPES[0],
         Format::ModelInvocation => "json_no_timestamp",
         Format::Json | Format::Other => "json",
+        Format::Csv => "csv",
     }
 }
 

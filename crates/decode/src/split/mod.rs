@@ -1,9 +1,9 @@
 //! Splits the text of a file into events while it is read.
 //!
 //! The format is detected from the content: `{"Records":[…]}`, consecutive objects (on lines or
-//! not), an array of objects, strings of JSON, lines with a text before their JSON, and any other
-//! object with events inside it. Damage costs only the record that contains it: the splitter
-//! continues at the next text that looks like the start of a record.
+//! not), an array of objects, strings of JSON, lines with a text before their JSON, any other object
+//! with events inside it, and tables of separated values. Damage costs only the record that contains
+//! it: the splitter continues at the next text that looks like the start of a record.
 
 mod base64;
 mod cells;
@@ -17,12 +17,14 @@ mod recover;
 mod resync;
 pub(crate) mod scan;
 pub(crate) mod shape;
+mod table;
 mod window;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
 use std::ops::Range;
 
+use crate::csv::Table;
 use crate::record::{Format, MAX_RECORD, RawRecord};
 use crate::report::{Damage, DamageKind, SkipKind};
 use frames::{Frame, Frames};
@@ -89,6 +91,7 @@ enum Phase {
     Between,
     Inside(Box<Document>),
     Lost(Resync),
+    Table(Box<Table>),
     Ended,
 }
 
@@ -216,6 +219,7 @@ impl<R: Read> Splitter<R> {
                 Phase::Between => self.between(),
                 Phase::Inside(document) => self.inside(document),
                 Phase::Lost(resync) => self.search(resync),
+                Phase::Table(table) => self.table_row(table),
                 Phase::Ended => {
                     self.phase = Phase::Ended;
                     return None;
@@ -264,7 +268,8 @@ impl<R: Read> Splitter<R> {
         while self.window.bytes().len() - self.at < SNIFF && self.refill() {}
         let rest = &self.window.bytes()[self.at..];
         let head = &rest[..rest.len().min(SNIFF)];
-        if resync::shows_records(head) || prefix::shows_events(head) {
+        let shows_records = resync::shows_records(head) || prefix::shows_events(head);
+        if self.starts_table() || shows_records {
             return None;
         }
         if let Some(damage) = self.window.take_failure() {

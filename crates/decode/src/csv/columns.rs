@@ -1,0 +1,167 @@
+//! Knows what the columns of a table become.
+
+use std::collections::HashSet;
+
+/// How the text of a cell becomes JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A string.
+    Text,
+    /// `true` or `false`, else a string.
+    Flag,
+    /// A time, written as CloudTrail does.
+    Time,
+    /// A JSON document, or a struct as Athena and CloudTrail Lake print it.
+    Struct,
+    /// A JSON document with keys of its own.
+    Document,
+}
+
+/// What a column becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    /// The keys at which its value stands in the event.
+    pub(super) path: Vec<String>,
+    pub(super) kind: Kind,
+    /// True once a value that could not be read as JSON has been reported.
+    pub(super) is_reported: bool,
+}
+
+/// What the columns of a table become.
+#[derive(Debug)]
+pub(super) struct Columns {
+    pub(super) columns: Vec<Column>,
+    /// The column whose cells hold whole events, if its name says so.
+    pub(super) whole: Option<usize>,
+    /// True if rows become CloudTrail records.
+    pub(super) are_cloudtrail: bool,
+}
+
+/// Names of columns whose cells hold whole events, without case: those of Splunk, CloudTrail Lake,
+/// LookupEvents and CloudWatch Logs Insights. The first one that a table has counts.
+const WHOLE: [&str; 4] = ["_raw", "eventjson", "cloudtrailevent", "@message"];
+
+/// The outermost members of CloudTrail records.
+const MEMBERS: [(&str, Kind); 31] = [
+    ("eventVersion", Kind::Text),
+    ("userIdentity", Kind::Struct),
+    ("eventTime", Kind::Time),
+    ("eventSource", Kind::Text),
+    ("eventName", Kind::Text),
+    ("awsRegion", Kind::Text),
+    ("sourceIPAddress", Kind::Text),
+    ("userAgent", Kind::Text),
+    ("errorCode", Kind::Text),
+    ("errorMessage", Kind::Text),
+    ("requestParameters", Kind::Document),
+    ("responseElements", Kind::Document),
+    ("additionalEventData", Kind::Document),
+    ("requestID", Kind::Text),
+    ("eventID", Kind::Text),
+    ("readOnly", Kind::Flag),
+    ("resources", Kind::Struct),
+    ("resourceType", Kind::Text),
+    ("resourceName", Kind::Text),
+    ("eventType", Kind::Text),
+    ("apiVersion", Kind::Text),
+    ("managementEvent", Kind::Flag),
+    ("recipientAccountId", Kind::Text),
+    ("serviceEventDetails", Kind::Document),
+    ("sharedEventID", Kind::Text),
+    ("vpcEndpointId", Kind::Text),
+    ("vpcEndpointAccountId", Kind::Text),
+    ("eventCategory", Kind::Text),
+    ("insightDetails", Kind::Document),
+    ("tlsDetails", Kind::Struct),
+    ("sessionCredentialFromConsole", Kind::Flag),
+];
+
+/// Columns that are deeper inside a record.
+const INNER: [(&str, [&str; 2]); 4] = [
+    ("username", ["userIdentity", "userName"]),
+    ("awsaccesskey", ["userIdentity", "accessKeyId"]),
+    ("accesskey", ["userIdentity", "accessKeyId"]),
+    ("accesskeyid", ["userIdentity", "accessKeyId"]),
+];
+
+/// Members whose presence beside `eventName` shows that rows are events, and not counts of them.
+const SHOWING: [&str; 6] =
+    ["eventVersion", "eventSource", "eventTime", "eventID", "userIdentity", "requestParameters"];
+
+impl Columns {
+    /// Returns what the columns of these names become.
+    pub(super) fn new(names: &[String]) -> Self {
+        let has = |member: &str| names.iter().any(|name| plain(name) == plain(member));
+        let are_cloudtrail = has("eventName") && SHOWING.iter().any(|member| has(member));
+        let position =
+            |wanted: &&str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
+        let mut taken = HashSet::new();
+        let columns = names.iter().enumerate().map(|(index, name)| {
+            let member = if are_cloudtrail { member(name, &has) } else { None };
+            let (mut path, kind) = member.unwrap_or_else(|| (vec![name.clone()], Kind::Text));
+            if name.is_empty() {
+                path = vec![unnamed(index)];
+            }
+            // Of equal names, the later ones get a number.
+            let mut number = 1;
+            while !taken.insert(path.clone()) {
+                number += 1;
+                path = vec![format!("{}_{number}", path_name(name, index))];
+            }
+            Column { path, kind, is_reported: false }
+        });
+        let columns = columns.collect();
+        Self { columns, whole: WHOLE.iter().find_map(position), are_cloudtrail }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Returns true if the names alone show what the table holds.
+    pub(super) fn are_known(&self) -> bool {
+        self.are_cloudtrail || self.whole.is_some()
+    }
+}
+
+/// Returns the name of a column without one.
+pub(super) fn unnamed(index: usize) -> String {
+    format!("column_{}", index + 1)
+}
+
+fn path_name(name: &str, index: usize) -> String {
+    if name.is_empty() { unnamed(index) } else { name.to_owned() }
+}
+
+/// Returns a name in lower case without what separates words, by which `Event name`, `event_name`
+/// and `eventname` are the same.
+fn plain(name: &str) -> String {
+    let is_kept = |c: &char| !matches!(c, ' ' | '_' | '-');
+    name.chars().filter(is_kept).flat_map(char::to_lowercase).collect()
+}
+
+/// Returns the keys of a column that is a member of CloudTrail records; `has` tells whether the
+/// table has a column of a name.
+fn member(name: &str, has: &dyn Fn(&str) -> bool) -> Option<(Vec<String>, Kind)> {
+    let known = |name: &str| MEMBERS.iter().find(|(member, _)| plain(member) == plain(name));
+    if let Some((member, kind)) = known(name) {
+        return Some((vec![(*member).to_owned()], *kind));
+    }
+    if let Some((_, path)) = INNER.iter().find(|(inner, _)| *inner == plain(name))
+        && !has(path[0])
+    {
+        return Some((path.map(str::to_owned).to_vec(), Kind::Text));
+    }
+    if matches!(name, "_time" | "@timestamp") && !has("eventTime") {
+        return Some((vec!["eventTime".to_owned()], Kind::Time));
+    }
+    // `userIdentity.arn`, unless the table has the whole object or the name goes through an array.
+    let (outer, inner) = name.split_once('.')?;
+    let (member, kind) = known(outer).filter(|_| !has(outer) && !name.contains('{'))?;
+    let canonical = |key: &str| match kind {
+        Kind::Struct => super::structs::canonical(key, member).unwrap_or(key).to_owned(),
+        _ => key.to_owned(),
+    };
+    let path = std::iter::once((*member).to_owned()).chain(inner.split('.').map(canonical));
+    Some((path.collect(), Kind::Text))
+}

@@ -1,0 +1,184 @@
+//! Makes the JSON text of an event out of a row.
+
+use super::cells::Cells;
+use super::columns::{Column, Columns, Kind, unnamed};
+use super::structs;
+use crate::event_view::EventTime;
+use crate::json::is_s3_notification;
+use crate::record::Format;
+use crate::report::SkipKind;
+use crate::split::scan::is_valid;
+use crate::split::shape::{Shape, outer_keys};
+use crate::time;
+
+/// What a row is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// An event, and what could not be read of it.
+    Event { text: String, format: Format, remarks: Vec<String> },
+    /// Something that is no event.
+    Skipped(SkipKind),
+}
+
+/// Makes an event of a row; `None` if all of its cells are empty.
+pub(super) fn make(columns: &mut Columns, cells: &Cells) -> Option<Made> {
+    let mut remarks = Vec::new();
+    if let Some(whole) = columns.whole {
+        let text = cells.get(whole);
+        if let Some(made) = whole_event(&text) {
+            return Some(made);
+        }
+        if text.trim_start().starts_with('{') && !is_valid(text.trim().as_bytes()) {
+            let name = columns.columns[whole].path.join(".");
+            remarks.push(format!("the event in `{name}` is not valid JSON; kept as fields"));
+        }
+    } else if !columns.are_cloudtrail {
+        // Any other table may have its events in a column of any name.
+        let found = (0..columns.len()).find_map(|index| whole_event(&cells.get(index)));
+        if found.is_some() {
+            return found;
+        }
+    }
+    let mut members = Members::default();
+    for (index, column) in columns.columns.iter_mut().enumerate() {
+        let cell = cells.get(index);
+        if cell.is_empty() {
+            continue;
+        }
+        if let Some(json) = value(&cell, column, &mut remarks) {
+            members.insert(&column.path, json);
+        }
+    }
+    for index in columns.len()..cells.count(columns.len()) {
+        members.insert(&[unnamed(index)], quoted(&cells.get(index)));
+    }
+    if members.0.is_empty() {
+        return None;
+    }
+    let format = if columns.are_cloudtrail { Format::CloudTrail } else { Format::Csv };
+    let mut text = String::new();
+    members.write(&mut text);
+    Some(Made::Event { text, format, remarks })
+}
+
+/// Returns the event that is all of a cell.
+fn whole_event(cell: &str) -> Option<Made> {
+    let text = cell.trim();
+    let bytes = text.as_bytes();
+    if bytes.first() != Some(&b'{') || !is_valid(bytes) {
+        return None;
+    }
+    let format = match outer_keys(bytes).shape() {
+        Shape::CloudTrail if is_s3_notification(bytes) => {
+            return Some(Made::Skipped(SkipKind::S3Notification));
+        }
+        Shape::CloudTrail => Format::CloudTrail,
+        Shape::Lake => Format::Lake,
+        Shape::Digest => return Some(Made::Skipped(SkipKind::Digest)),
+        _ => return None,
+    };
+    Some(Made::Event { text: text.to_owned(), format, remarks: Vec::new() })
+}
+
+/// Returns a cell as JSON; `None` if it holds no value.
+fn value(cell: &str, column: &mut Column, remarks: &mut Vec<String>) -> Option<String> {
+    match column.kind {
+        Kind::Text => {}
+        Kind::Flag => {
+            let flag = cell.trim().to_ascii_lowercase();
+            if matches!(flag.as_str(), "true" | "false") {
+                return Some(flag);
+            }
+        }
+        Kind::Time => {
+            if let Some(epoch) = EventTime::read(cell).epoch {
+                return Some(quoted(&time::written(epoch)));
+            }
+        }
+        Kind::Struct | Kind::Document => return document(cell.trim(), column, remarks),
+    }
+    Some(quoted(cell))
+}
+
+/// Returns the value of a column that holds documents.
+///
+/// A text in brackets that cannot be read stays text and is reported, once for each column: what
+/// is inside it cannot be searched by name.
+fn document(cell: &str, column: &mut Column, remarks: &mut Vec<String>) -> Option<String> {
+    if matches!(cell, "" | "null") {
+        return None;
+    }
+    let opens = cell.starts_with(['{', '[']);
+    if opens && is_valid(cell.as_bytes()) {
+        return Some(cell.to_owned());
+    }
+    if column.kind == Kind::Struct
+        && let Some(json) = structs::to_json(cell, &column.path[0])
+    {
+        return Some(json);
+    }
+    // A document that was made a string once more.
+    if cell.starts_with('"') && is_valid(cell.as_bytes()) {
+        return Some(cell.to_owned());
+    }
+    if opens && !column.is_reported {
+        column.is_reported = true;
+        let name = column.path.join(".");
+        remarks.push(format!(
+            "`{name}` is not JSON, and its parts cannot be told apart for certain; it is kept as \
+             text, and so are others like it in this file"
+        ));
+    }
+    Some(quoted(cell))
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// The members of an object, in order.
+#[derive(Debug, Default)]
+struct Members(Vec<(String, Member)>);
+
+#[derive(Debug)]
+enum Member {
+    Json(String),
+    Object(Members),
+}
+
+impl Members {
+    /// Sets the value at these keys; what stands in the way stays.
+    fn insert(&mut self, path: &[String], json: String) {
+        let Some((key, inner)) = path.split_first() else { return };
+        let place = self.0.iter().position(|(name, _)| name == key);
+        if inner.is_empty() {
+            if place.is_none() {
+                self.0.push((key.clone(), Member::Json(json)));
+            }
+            return;
+        }
+        let place = place.unwrap_or_else(|| {
+            self.0.push((key.clone(), Member::Object(Self::default())));
+            self.0.len() - 1
+        });
+        if let Member::Object(members) = &mut self.0[place].1 {
+            members.insert(inner, json);
+        }
+    }
+
+    fn write(&self, text: &mut String) {
+        text.push('{');
+        for (index, (key, member)) in self.0.iter().enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            text.push_str(&quoted(key));
+            text.push(':');
+            match member {
+                Member::Json(json) => text.push_str(json),
+                Member::Object(members) => members.write(text),
+            }
+        }
+        text.push('}');
+    }
+}
