@@ -9,6 +9,7 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
 use super::calendar::{add, instant, snap, timestamp, weekday};
+use super::format::strftime;
 use super::parse::strptime;
 use super::unit::Unit;
 
@@ -94,6 +95,9 @@ pub fn resolve(modifier: &str, now: f64, zone: &TimeZone) -> Result<Option<f64>,
         text: modifier.to_owned(),
         reason: "it leads to a time outside the calendar".to_owned(),
     };
+    if let Some(time) = printed(modifier, zone) {
+        return Ok(Some(time));
+    }
     match parse_modifier(modifier)? {
         Modifier::Unbounded => Ok(None),
         Modifier::Now => Ok(Some(now)),
@@ -101,6 +105,17 @@ pub fn resolve(modifier: &str, now: f64, zone: &TimeZone) -> Result<Option<f64>,
         Modifier::Local(local) => instant(local, zone).map(Some).ok_or_else(beyond),
         Modifier::Relative(steps) => walk(now, &steps, zone).map(Some).ok_or_else(beyond),
     }
+}
+
+/// Resolves a date and time with the abbreviation of `zone`, as times are printed.
+///
+/// An abbreviation such as `CST` means different zones in different countries, so that the one that
+/// `zone` itself has at this time counts first.
+fn printed(text: &str, zone: &TimeZone) -> Option<f64> {
+    let (local, name) = text.trim().rsplit_once(' ')?;
+    let Modifier::Local(local) = absolute(local.trim_end())? else { return None };
+    let time = instant(local, zone)?;
+    (strftime(time, "%Z", zone) == name).then_some(time)
 }
 
 /// Returns `now` moved by a relative modifier, as eval's `relative_time` does.
@@ -184,6 +199,12 @@ fn absolute(text: &str) -> Option<Modifier> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(Modifier::Epoch(instant.as_microsecond() as f64 / 1e6));
     }
+    // A time as it is printed, with the name of its zone.
+    for format in ["%Y-%m-%d %H:%M:%S %Z", "%Y-%m-%d %H:%M:%S.%Q %Z"] {
+        if let Some(time) = strptime_whole(text, format) {
+            return Some(Modifier::Epoch(time));
+        }
+    }
     if text.len() <= "2026-10-19".len() {
         let day: Date = text.parse().ok()?;
         return Some(Modifier::Local(day.to_datetime(Time::midnight())));
@@ -259,6 +280,21 @@ mod tests {
         check("2024-04-09 08:00:00", "Europe/Berlin", "2024-04-09T06:00:00Z");
         check("2024-04-09", "Europe/Berlin", "2024-04-08T22:00:00Z");
         assert_eq!(resolve("", NOW, &TimeZone::UTC), Ok(None));
+    }
+
+    #[test]
+    fn a_printed_time_is_a_modifier() {
+        for zone in ["UTC", "Europe/Berlin", "America/New_York", "Asia/Shanghai", "Asia/Kolkata"] {
+            let zone = TimeZone::get(zone).unwrap();
+            for format in ["%Y-%m-%d %H:%M:%S %Z", "%Y-%m-%dT%H:%M:%S%:z"] {
+                let text = strftime(NOW, format, &zone);
+                assert_eq!(resolve(&text, 0.0, &zone), Ok(Some(NOW)), "{text}");
+            }
+        }
+        check("2024-05-15 10:20:30 UTC", "Asia/Tokyo", "2024-05-15T10:20:30Z");
+        check("2024-05-15 10:20:30.25 UTC", "UTC", "2024-05-15T10:20:30.25Z");
+        check("2024-05-15 06:20:30 EDT", "UTC", "2024-05-15T10:20:30Z");
+        assert!(resolve("2024-05-15 10:20:30 NOWHERE", NOW, &TimeZone::UTC).is_err());
     }
 
     #[test]
