@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use spilltrail_event::TimeBounds;
-use spilltrail_spl::time;
+use spilltrail_spl::time::{self, TimeError};
 
 use crate::error::AppError;
 use crate::options::TimeOptions;
@@ -89,12 +89,63 @@ fn resolve(
     zone: &TimeZone,
 ) -> Result<Option<f64>, AppError> {
     let Some(text) = text else { return Ok(None) };
-    time::resolve(text, now, zone).map_err(|source| AppError::Time { option, source })
+    let time = time::resolve(text, now, zone).and_then(|time| in_seconds(text, time));
+    time.map_err(|source| AppError::Time { option, source })
+}
+
+/// Checks that an epoch is not in milliseconds or in a smaller unit.
+///
+/// As seconds it would be thousands of years ahead, and no event would be in the range.
+fn in_seconds(text: &str, time: Option<f64>) -> Result<Option<f64>, TimeError> {
+    let is_number = text.trim().bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let units = [(1e17, 1e9, "nano"), (1e14, 1e6, "micro"), (1e11, 1e3, "milli")];
+    let unit = |epoch: f64| units.into_iter().find(|(first, ..)| epoch >= *first);
+    match time.filter(|_| is_number).and_then(|epoch| Some((epoch, unit(epoch)?))) {
+        None => Ok(time),
+        Some((epoch, (_, parts, name))) => Err(TimeError {
+            text: text.to_owned(),
+            reason: format!(
+                "expected seconds since 1970, found {name}seconds by its size; in seconds it is \
+                 `{}`",
+                epoch / parts
+            ),
+        }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_epoch_in_milliseconds_is_refused() {
+        for (text, seconds) in [
+            ("1773741600", None),
+            ("9999999999", None),
+            ("9999-12-31T00:00:00Z", None),
+            ("1773741600000", Some("`1773741600`")),
+            ("1773741600250", Some("`1773741600.25`")),
+            ("1773741600000000", Some("`1773741600`")),
+        ] {
+            for option in ["earliest", "latest", "now"] {
+                let given = |name: &str| (name == option).then(|| text.to_owned());
+                let options = TimeOptions {
+                    earliest: given("earliest"),
+                    latest: given("latest"),
+                    now: given("now"),
+                    ..TimeOptions::default()
+                };
+                let error = Clock::new(&options).err().map(|error| error.to_string());
+                match (error, seconds) {
+                    (None, None) => {}
+                    (Some(error), Some(seconds)) => {
+                        assert!(error.starts_with(option) && error.ends_with(seconds), "{error}");
+                    }
+                    (error, _) => panic!("{text}: {error:?}"),
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_bound_that_moves_with_the_clock_is_relative() {
