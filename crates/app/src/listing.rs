@@ -49,7 +49,7 @@ pub(crate) async fn list(
     let listed = move || Logs::open(&names, Box::new(std::io::stdin()), options);
     let logs = blocking(listed).await?;
     if logs.files().is_empty() && logs.report().skips.is_empty() {
-        return Err(AppError::NoLogs { unread: Unread::of(&logs) });
+        return Err(AppError::NoLogs { unread: Unread::of(&logs, TimeBounds::default()) });
     }
     Ok(Arc::new(logs))
 }

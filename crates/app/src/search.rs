@@ -189,7 +189,8 @@ impl Search {
     /// Returns the input that could not be read completely so far.
     #[must_use]
     pub fn unread(&self) -> Vec<Unread> {
-        self.reading.logs.as_ref().map(|logs| Unread::of(logs)).unwrap_or_default()
+        let range = self.context.range;
+        self.reading.logs.as_ref().map(|logs| Unread::of(logs, range)).unwrap_or_default()
     }
 }
 

@@ -1,9 +1,12 @@
 //! Reports input that was not read, or only read in part.
 
+use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use spilltrail_decode::{FileReport, MAX_FIELDS};
-use spilltrail_source::{FileProblem, Logs};
+use spilltrail_event::TimeBounds;
+use spilltrail_source::{Beyond, FileProblem, Logs, ReadReport};
+use spilltrail_spl::time::strftime;
 
 /// Number of damaged parts that are described per file; further ones are only counted.
 const NAMED_DAMAGES: usize = 3;
@@ -42,13 +45,21 @@ pub enum UnreadKind {
     NoTrail,
     /// The events were read, but searches did not get all of their fields or values.
     LeftOut,
+    /// Events have no time that can be read, so that they are outside of the time range.
+    Untimed,
+    /// Rows that are not CloudTrail, in files that the user did not name, have no time, so that they
+    /// are outside of the time range.
+    UntimedRows,
+    /// Events are dated later than they can have happened; they were read, but do not count as the
+    /// newest.
+    Future,
 }
 
 impl Unread {
     /// Returns the inputs of `logs` that were not read completely so far: first those that were not
-    /// found, then damaged and skipped files, then those whose fields or values were left out, and at
-    /// last that nothing was read at all.
-    pub(crate) fn of(logs: &Logs) -> Vec<Self> {
+    /// found, then damaged and skipped files, then those whose fields or values were left out, then
+    /// events without a time if the run has a `range`, and at last that nothing was read at all.
+    pub(crate) fn of(logs: &Logs, range: TimeBounds) -> Vec<Self> {
         let not_found = logs.problems().iter().map(|problem| Self {
             name: problem.name.clone(),
             kind: UnreadKind::NotFound,
@@ -56,6 +67,7 @@ impl Unread {
             more: 0,
         });
         let read = logs.report();
+        let untimed = Self::untimed(&read).filter(|_| range != TimeBounds::default());
         let left_out = |name: &str, reason: String| Self {
             name: name.to_owned(),
             kind: UnreadKind::LeftOut,
@@ -99,7 +111,43 @@ impl Unread {
             reasons: vec!["no event was read; nothing can be said about them".to_owned()],
             more: 0,
         });
-        not_found.chain(files).chain(values).chain(fields).chain(no_events).collect()
+        let left_out = values.into_iter().chain(fields).chain(untimed);
+        not_found.chain(files).chain(left_out).chain(no_events).collect()
+    }
+
+    /// Returns the events that no range of time contains because their time cannot be read.
+    fn untimed(read: &ReadReport) -> Option<Self> {
+        let (name, is_named) = read.untimed.as_ref()?;
+        let untimed = &read.total.untimed;
+        let count = untimed.events + untimed.rows;
+        let (events, have) = if count == 1 { ("event", "has") } else { ("events", "have") };
+        let reason = match &untimed.first {
+            Some(text) => format!(
+                "{count} {events} {have} no time that can be read (first: {text:?}) and so {have} no \
+                 place in the time range"
+            ),
+            None => {
+                format!("{count} {events} {have} no time and so {have} no place in the time range")
+            }
+        };
+        let is_certain = untimed.events > 0 || *is_named;
+        let kind = if is_certain { UnreadKind::Untimed } else { UnreadKind::UntimedRows };
+        Some(Self { name: name.to_string(), kind, reasons: vec![reason], more: 0 })
+    }
+
+    /// Returns the events that are dated later than they can have happened.
+    pub(crate) fn future(beyond: &Beyond, zone: &TimeZone) -> Self {
+        let Beyond { events, file, farthest } = beyond;
+        let time = strftime(*farthest, "%Y-%m-%d %H:%M:%S %Z", zone);
+        let what = match events {
+            1 => "an event is dated".to_owned(),
+            _ => format!("{events} events are dated, the last of them"),
+        };
+        let reason = format!(
+            "{what} {time}, which cannot be; relative times do not count from it (`--now` sets what \
+             they count from)"
+        );
+        Self { name: file.to_string(), kind: UnreadKind::Future, reasons: vec![reason], more: 0 }
     }
 
     /// Returns the problem that a hunt read JSON rows alone, in which no detection of CloudTrail
@@ -117,10 +165,17 @@ impl Unread {
         self.kind == UnreadKind::NoEvents
     }
 
-    /// Returns true if this is a failure, and false if a file or an entry is simply not a log.
+    /// Returns true if this is a failure, and false if nothing is missing from the results, as where
+    /// a file or an entry is simply not a log.
     #[must_use]
     pub fn is_damage(&self) -> bool {
-        !matches!(self.kind, UnreadKind::Foreign | UnreadKind::ForeignEntries)
+        !matches!(
+            self.kind,
+            UnreadKind::Foreign
+                | UnreadKind::ForeignEntries
+                | UnreadKind::UntimedRows
+                | UnreadKind::Future
+        )
     }
 }
 

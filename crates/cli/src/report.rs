@@ -91,8 +91,11 @@ pub(crate) fn unread(unread: &[Unread]) {
             | UnreadKind::NoLog
             | UnreadKind::NoEvents
             | UnreadKind::NoTrail => "error",
-            UnreadKind::Damaged | UnreadKind::LeftOut => "warning",
-            UnreadKind::Foreign | UnreadKind::ForeignEntries => "note",
+            UnreadKind::Damaged | UnreadKind::LeftOut | UnreadKind::Untimed => "warning",
+            UnreadKind::Foreign
+            | UnreadKind::ForeignEntries
+            | UnreadKind::UntimedRows
+            | UnreadKind::Future => "note",
         };
         let ending = if severity == "note" { ", skipped" } else { "" };
         for reason in reasons {

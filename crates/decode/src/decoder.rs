@@ -9,14 +9,15 @@ use spilltrail_event::{ScanRequest, StopToken};
 use crate::cloudtrail::Profile;
 use crate::dedup::SeenEvents;
 use crate::delivered::{Inflater, Records, WholeRecord, wide};
-use crate::event_view::{EventTime, Origin, quick_time};
+use crate::event_view::{EventTime, Origin, quick_time, unread_time};
 use crate::extract::{Event, Extraction as Counts, Extractor};
 use crate::inflate::{Input, MakeScratch, Parts, Scratch, for_each_part, in_memory, shown};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
-use crate::report::{Damage, FileReport, SkipKind, count_place};
+use crate::report::{Damage, FileReport, SkipKind, Untimed, count_place};
 use crate::rows::Rows;
 use crate::split::{Item, Part, Splitter};
+use crate::time;
 
 /// Options of a [`Decoder`].
 #[derive(Debug, Clone)]
@@ -103,6 +104,11 @@ impl Decoder {
         self.reader.read_whole(file, origin, &mut extraction)
     }
 
+    /// Sets the time in epoch seconds after which events do not count as the newest of a file.
+    pub fn set_horizon(&mut self, horizon: f64) {
+        self.reader.horizon = horizon;
+    }
+
     /// Decodes an already separated event.
     pub fn decode_event(
         &mut self,
@@ -127,6 +133,7 @@ pub(crate) struct FileReader {
     seen: Option<Arc<Mutex<SeenEvents>>>,
     stop: StopToken,
     scratch: MakeScratch,
+    horizon: f64,
     inflater: Inflater,
     records: Records,
 }
@@ -137,7 +144,8 @@ impl FileReader {
         stop: StopToken,
         scratch: MakeScratch,
     ) -> Self {
-        Self { seen, stop, scratch, inflater: Inflater::new(), records: Records::default() }
+        let (inflater, records) = (Inflater::new(), Records::default());
+        Self { seen, stop, scratch, horizon: f64::INFINITY, inflater, records }
     }
 
     /// Passes the events of a file to `consumer`, which can stop early.
@@ -148,7 +156,8 @@ impl FileReader {
         consumer: &mut dyn Consumer,
     ) -> FileReport {
         let (seen, stop) = (self.seen.as_deref(), &self.stop);
-        let file = File { origin, seen, stop, consumer, report: FileReport::default() };
+        let (horizon, report) = (self.horizon, FileReport::default());
+        let file = File { origin, seen, stop, horizon, consumer, report };
         let mut texts = Texts { file, records: &mut self.records, scratch: self.scratch };
         let bytes_read = for_each_part(input, &mut texts);
         let mut report = texts.file.report;
@@ -176,7 +185,7 @@ impl FileReader {
             ..FileReport::default()
         };
         let (seen, stop) = (self.seen.as_deref(), &self.stop);
-        let mut whole = File { origin, seen, stop, consumer, report };
+        let mut whole = File { origin, seen, stop, horizon: self.horizon, consumer, report };
         let _ = whole.records(&self.records, Part { text, offset: 0 }, origin);
         let report = whole.report;
         file.clear();
@@ -185,28 +194,44 @@ impl FileReader {
 }
 
 /// Finds the oldest and newest of many times; compares times in CloudTrail's own format as text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Times<'a> {
     range: Option<(&'a str, &'a str)>,
     others: Vec<f64>,
+    untimed: Untimed,
+    horizon: f64,
+    /// The horizon in CloudTrail's own format, if there is one.
+    last: Option<String>,
 }
 
 impl<'a> Times<'a> {
-    /// Records a time in CloudTrail's own format; returns false for any other.
-    fn see(&mut self, time: Option<&'a str>) -> bool {
-        let Some(time) = time.filter(|time| time.len() == 20 && time.ends_with('Z')) else {
-            return false;
-        };
-        let (oldest, newest) = self.range.unwrap_or((time, time));
-        self.range = Some((oldest.min(time), newest.max(time)));
-        true
+    fn new(horizon: f64) -> Self {
+        let last = horizon.is_finite().then(|| time::written(horizon.floor()));
+        Self { range: None, others: Vec::new(), untimed: Untimed::default(), horizon, last }
+    }
+
+    /// Records the time of a record; `other` returns that of a record without a readable
+    /// `eventTime`.
+    fn see(&mut self, time: Option<&'a str>, other: impl FnOnce() -> Option<f64>) {
+        let is_late = |time: &str| self.last.as_ref().is_some_and(|last| time > last.as_str());
+        if let Some(time) = time.filter(|time| time::is_usual(time) && !is_late(time)) {
+            let (oldest, newest) = self.range.unwrap_or((time, time));
+            self.range = Some((oldest.min(time), newest.max(time)));
+            return;
+        }
+        match time.and_then(|time| EventTime::read(time).epoch).or_else(other) {
+            Some(epoch) => self.others.push(epoch),
+            None => self.untimed.see(Format::CloudTrail, time),
+        }
     }
 
     fn tell(self, report: &mut FileReport) {
         let (oldest, newest) = self.range.unzip();
         let usual = [oldest, newest].into_iter().flatten();
         let usual = usual.filter_map(|time| EventTime::read(time).epoch);
-        usual.chain(self.others).for_each(|time| report.see_time(time));
+        let all = usual.chain(self.others);
+        all.for_each(|time| report.see_time_until(time, self.horizon));
+        report.untimed.merge(&self.untimed);
     }
 }
 
@@ -287,6 +312,8 @@ struct File<'a> {
     origin: &'a Origin,
     seen: Option<&'a Mutex<SeenEvents>>,
     stop: &'a StopToken,
+    /// Events after this time do not count as the newest.
+    horizon: f64,
     consumer: &'a mut dyn Consumer,
     report: FileReport,
 }
@@ -307,15 +334,19 @@ impl File<'_> {
         self.report.rows += u64::from(is_row);
         let (extracted, flow) = self.consumer.event(event, origin);
         self.report.matched += u64::from(extracted.matched);
-        if let Some(time) = extracted.time {
-            self.report.see_time(time);
+        match extracted.time {
+            Some(time) => self.report.see_time_until(time, self.horizon),
+            None => {
+                let time = unread_time(event.text, event.format);
+                self.report.untimed.see(event.format, time.as_deref());
+            }
         }
         flow
     }
 
     /// Handles the records that a part was cut into.
     fn records(&mut self, records: &Records, part: Part<'_>, origin: &Origin) -> ControlFlow<()> {
-        let mut times = Times::default();
+        let mut times = Times::new(self.horizon);
         let mut flow = ControlFlow::Continue(());
         for record in records.iter(part.text) {
             if self.stop.is_set() {
@@ -331,9 +362,7 @@ impl File<'_> {
             }
             self.report.events += 1;
             let time = record.head.time.as_ref().and_then(|time| part.text.get(wide(time)));
-            if !times.see(time) {
-                times.others.extend(quick_time(record.text, Format::CloudTrail));
-            }
+            times.see(time, || quick_time(record.text, Format::CloudTrail));
             let matched;
             (matched, flow) = self.consumer.record(&record, part, origin);
             self.report.matched += u64::from(matched);

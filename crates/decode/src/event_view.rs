@@ -254,6 +254,15 @@ pub(crate) fn quick_time(record: &str, format: Format) -> Option<f64> {
     usual.or_else(|| EventTime::of_other_member(record, format)?.epoch)
 }
 
+/// Returns the text of an event's time, which [`quick_time`] could not read.
+pub(crate) fn unread_time(record: &str, format: Format) -> Option<String> {
+    let bytes = record.as_bytes();
+    time_paths(format).iter().find_map(|path| {
+        let text = record.get(member(bytes, path.as_bytes())?)?;
+        (text != "null").then(|| unescape(text.trim_matches('"')).into_owned())
+    })
+}
+
 impl<'a> EventView<'a> {
     /// Returns the values of a field that was added to the set.
     pub(crate) fn values(&self, source: FieldSource) -> Values<'a> {

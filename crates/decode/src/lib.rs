@@ -41,6 +41,6 @@ pub use extract::{BATCH_ROWS, Extraction, needed_words};
 pub use inflate::{Input, MAX_HELD_ZIP, MakeScratch, ReadSeek, Scratch};
 pub use peek::holds_rows;
 pub use record::{Format, MAX_RECORD, RawRecord};
-pub use report::{Damage, DamageKind, FileReport, KEPT_DAMAGES, NAMED_ENTRIES, SkipKind};
+pub use report::{Damage, DamageKind, FileReport, KEPT_DAMAGES, NAMED_ENTRIES, SkipKind, Untimed};
 pub use rows::{CodedRows, Rows, coded_schema};
 pub use split::{Item, Splitter};

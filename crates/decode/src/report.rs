@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::inflate::shown;
+use crate::record::Format;
 
 /// The number of damages of a file that are kept in full; further ones are only counted.
 pub const KEPT_DAMAGES: usize = 20;
@@ -121,8 +122,57 @@ pub struct FileReport {
     pub oldest: Option<f64>,
     /// The time of the newest event in epoch seconds, matched or not.
     pub newest: Option<f64>,
+    /// The events whose time cannot be read.
+    pub untimed: Untimed,
+    /// The number of events later than the decoder's horizon, which `newest` leaves out.
+    pub beyond: u64,
+    /// The latest time of these events in epoch seconds.
+    pub farthest: Option<f64>,
     /// True if the consumer stopped before the end.
     pub stopped: bool,
+}
+
+/// Events whose time cannot be read, so that no range of time contains them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Untimed {
+    /// The number of events of a format that has times, and of rows with a time that is none.
+    pub events: u64,
+    /// The number of rows that have no time at all.
+    pub rows: u64,
+    /// The text of the first time that cannot be read, cut if it is long.
+    pub first: Option<String>,
+}
+
+impl Untimed {
+    /// The maximum length of the text that is kept, in characters.
+    const LONGEST: usize = 80;
+
+    /// Returns true if every event has a time.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events + self.rows == 0
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.events += other.events;
+        self.rows += other.rows;
+        if self.first.is_none() {
+            self.first.clone_from(&other.first);
+        }
+    }
+
+    /// Counts an event of a format, with the text of its time if it has any.
+    pub(crate) fn see(&mut self, format: Format, time: Option<&str>) {
+        let is_row = matches!(format, Format::Json | Format::Csv | Format::Other);
+        if is_row && time.is_none() {
+            self.rows += 1;
+            return;
+        }
+        self.events += 1;
+        if self.first.is_none() {
+            self.first = time.map(|time| time.chars().take(Self::LONGEST).collect());
+        }
+    }
 }
 
 impl FileReport {
@@ -148,7 +198,20 @@ impl FileReport {
         for time in [other.oldest, other.newest].into_iter().flatten() {
             self.see_time(time);
         }
+        self.untimed.merge(&other.untimed);
+        self.beyond += other.beyond;
+        self.farthest = [self.farthest, other.farthest].into_iter().flatten().reduce(f64::max);
         self.stopped |= other.stopped;
+    }
+
+    /// Notes the time of an event; one after `horizon` does not count as the newest.
+    pub(crate) fn see_time_until(&mut self, time: f64, horizon: f64) {
+        if time > horizon {
+            self.beyond += 1;
+            self.farthest = Some(self.farthest.map_or(time, |farthest| farthest.max(time)));
+        } else {
+            self.see_time(time);
+        }
     }
 
     pub(crate) fn see_time(&mut self, time: f64) {

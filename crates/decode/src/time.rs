@@ -255,6 +255,29 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// Returns true for a valid time in CloudTrail's own format, `2026-03-17T10:00:00Z`.
+///
+/// Such times have the order of their texts.
+pub(crate) fn is_usual(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let shape = b"0000-00-00T00:00:00Z";
+    let has_shape = bytes.len() == shape.len()
+        && bytes.iter().zip(shape).all(|(byte, shape)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            mark => byte == mark,
+        });
+    let is_in = |start: usize, least: &[u8], most: &[u8]| {
+        let digits = &bytes[start..start + 2];
+        least <= digits && digits <= most
+    };
+    has_shape
+        && is_in(5, b"01", b"12")
+        && is_in(8, b"01", b"31")
+        && is_in(11, b"00", b"24")
+        && is_in(14, b"00", b"59")
+        && is_in(17, b"00", b"60")
+}
+
 /// Writes a time as CloudTrail does: ISO 8601 in UTC, with milliseconds if it has any.
 pub(crate) fn written(epoch: f64) -> String {
     // A double holds every millisecond of the calendar exactly enough to round to it.

@@ -29,6 +29,7 @@ pub use description::{FileDescription, ScanDescription};
 pub use inputs::{InputProblem, LogFile, PathSkips, SkippedCount};
 pub use layout::{CLOCK_SKEW, LATE_DELIVERY, Layout, Reason, Service};
 pub use logs::{Duplicates, FileProblem, Logs, Notice, Progress, ReadOptions, ReadReport};
+pub use newest::{Beyond, MAX_AHEAD, Newest};
 pub use s3::{EndpointError, S3Options, check_endpoint};
 pub use scan::{ScanCosts, ScanError, ScanOptions, Scanned};
 pub use table::{LogScan, LogTable};

@@ -110,6 +110,9 @@ pub struct ReadReport {
     /// Occurrences of fields that a search did not get, because the events have more than
     /// [`MAX_FIELDS`](spilltrail_decode::MAX_FIELDS) names of fields.
     pub fields_left_out: u64,
+    /// The first file, in the order of listing, with events that have no time, and whether the user
+    /// named this very file.
+    pub untimed: Option<(Arc<str>, bool)>,
     /// Files with events that have several values of a field of which a search got only the last.
     pub values_left_out: Vec<Arc<str>>,
 }
@@ -354,6 +357,11 @@ impl Logs {
         read.files = reports.files;
         read.total = reports.total.clone();
         read.fields_left_out = reports.fields_left_out;
+        if let Some((index, first)) = &reports.untimed {
+            let file = &self.files[*index];
+            read.untimed = Some((file.name.clone(), file.is_named));
+            read.total.untimed.first.clone_from(first);
+        }
         read.values_left_out =
             reports.values_left_out.iter().map(|index| self.files[*index].name.clone()).collect();
         for (index, report) in &reports.problems {
@@ -381,6 +389,8 @@ struct Reports {
     problems: BTreeMap<usize, FileReport>,
     fields_left_out: u64,
     values_left_out: BTreeSet<usize>,
+    /// The first file with events that have no time, and the text of the first such time.
+    untimed: Option<(usize, Option<String>)>,
 }
 
 impl Reports {
@@ -397,6 +407,10 @@ impl Reports {
         self.read[index / 64] |= 1 << (index % 64);
         self.files += 1;
         self.total.merge(&report);
+        let is_first = self.untimed.as_ref().is_none_or(|(first, _)| index < *first);
+        if !report.untimed.is_empty() && is_first {
+            self.untimed = Some((index, report.untimed.first.clone()));
+        }
         let is_foreign = report.events == 0 && report.skipped.contains_key(&SkipKind::NotJson);
         if report.damage_count > 0 || is_foreign || report.foreign_entries > 0 {
             self.problems.insert(index, report);

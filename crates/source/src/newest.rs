@@ -1,19 +1,51 @@
 //! Finds the time of the newest event, for searches relative to the present.
 
+use std::sync::Arc;
+
 use spilltrail_decode::FileReport;
 
 use crate::layout::{CLOCK_SKEW, Layout};
 use crate::logs::Logs;
 
+/// How far an event may be ahead of the wall clock and still count as the newest, in seconds. Clocks
+/// differ, and a time without a zone may be that of a zone ahead of UTC.
+pub const MAX_AHEAD: f64 = 24.0 * 3600.0;
+
+/// The end of the calendar that time modifiers can use, 9999-01-01.
+const CALENDAR_END: f64 = 253_370_764_800.0;
+
+/// The newest event of logs.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Newest {
+    /// Its time in seconds since the epoch; `None` if there is none.
+    pub time: Option<f64>,
+    /// The events that are too late to be the newest.
+    pub beyond: Option<Beyond>,
+}
+
+/// Events whose time is later than it can have been.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beyond {
+    /// The number of these events.
+    pub events: u64,
+    /// The first file, in the order in which they were listed, that has one.
+    pub file: Arc<str>,
+    /// The latest time, in seconds since the epoch.
+    pub farthest: f64,
+}
+
 impl Logs {
-    /// Returns the time of the newest event in seconds since the epoch, or `None` if the logs have
-    /// no event or reading was canceled.
+    /// Returns the newest event; without a time if the logs have no event or reading was canceled.
     ///
     /// No event is newer than its delivery. So files delivered by CloudTrail are read from the
     /// newest backward, until all remaining files are older than the newest event found. Files
     /// whose paths have no delivery time are all read.
+    ///
+    /// An event does not count if it is newer than its file's delivery or later than a day after
+    /// the wall clock, `wall`, in seconds since the epoch. If all events are, the clock is wrong or
+    /// the logs are made up, and all of them count.
     #[must_use]
-    pub fn newest_event(&self) -> Option<f64> {
+    pub fn newest_event(&self, wall: f64) -> Newest {
         let mut files: Vec<(f64, usize)> = self
             .files()
             .iter()
@@ -27,23 +59,37 @@ impl Logs {
         files.sort_by(|(one, at), (other, index)| other.total_cmp(one).then(at.cmp(index)));
         let mut decoder = self.decoder([].into(), None, self.stop().clone());
         let mut found = FileReport::default();
+        let mut first_beyond: Option<usize> = None;
         let mut spare = Vec::new();
         for (latest, index) in files {
             if self.stop().is_set() {
-                return None;
+                return Newest::default();
             }
             // Files are sorted by the latest time their events can have, so the rest is older too.
             if found.newest.is_some_and(|newest| newest > latest) {
                 break;
             }
+            decoder.set_horizon(latest.min(wall + MAX_AHEAD));
             let content = self.content(index, spare);
             let report;
             (report, spare) = self.read(index, content, &mut decoder, &mut |_, _| {
                 std::ops::ControlFlow::Continue(())
             });
+            if report.beyond > 0 {
+                first_beyond = Some(first_beyond.map_or(index, |first| first.min(index)));
+            }
             found.merge(&report);
         }
-        found.newest
+        let farthest = found.farthest.filter(|time| *time < CALENDAR_END);
+        if let (None, Some(time)) = (found.newest, farthest) {
+            return Newest { time: Some(time), beyond: None };
+        }
+        let beyond = first_beyond.zip(found.farthest).map(|(index, farthest)| Beyond {
+            events: found.beyond,
+            file: self.files()[index].name.clone(),
+            farthest,
+        });
+        Newest { time: found.newest, beyond }
     }
 }
 
@@ -52,9 +98,13 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    use super::Newest;
     use crate::logs::{Logs, Progress, ReadOptions};
 
-    fn newest(files: &[(&str, &str)]) -> (Option<f64>, u64) {
+    /// 2026-11-01T00:00:00Z.
+    const WALL: f64 = 1_793_491_200.0;
+
+    fn newest(files: &[(&str, &str)]) -> (Newest, u64) {
         let folder = tempfile::tempdir().unwrap();
         for (name, time) in files {
             let path = folder.path().join(name);
@@ -70,7 +120,7 @@ mod tests {
         let options = ReadOptions { progress: Some(progress_of), ..ReadOptions::default() };
         let names = [folder.path().display().to_string()];
         let logs = Logs::open(&names, Box::new(std::io::empty()), options);
-        (logs.newest_event(), progress.load(Ordering::Relaxed))
+        (logs.newest_event(WALL), progress.load(Ordering::Relaxed))
     }
 
     #[test]
@@ -96,10 +146,31 @@ mod tests {
                 1_773_792_000.0,
             ),
         ] {
-            assert_eq!(newest(&files).0, Some(time), "{files:?}");
+            let expected = Newest { time: Some(time), beyond: None };
+            assert_eq!(newest(&files).0, expected, "{files:?}");
         }
-        assert_eq!(newest(&[]), (None, 0));
+        assert_eq!(newest(&[]), (Newest::default(), 0));
         // Finding the newest event does not count as reading: progress and reports are unchanged.
         assert_eq!(newest(&[("events.json", "2026-03-18T00:00:00Z")]).1, 0);
+    }
+
+    #[test]
+    fn a_time_that_cannot_have_been_is_not_the_newest() {
+        let delivered = "AWSLogs/111122223333/CloudTrail/eu-west-1/2026/03/17/111122223333_CloudTrail_eu-west-1_20260317T1200Z_0123456789abcdef.json.gz";
+        let good = ("good.json", "2026-03-17T10:00:00Z");
+        for (files, time, beyond) in [
+            (vec![good, ("x.json", "9999-12-31T23:59:59Z")], Some(1_773_741_600.0), 1),
+            (vec![good, ("x.json", "2099-01-01T00:00:00.5Z")], Some(1_773_741_600.0), 1),
+            (vec![good, ("x.json", "2026-11-01T23:00:00Z")], Some(1_793_574_000.0), 0),
+            // It is dated after its delivery.
+            (vec![good, (delivered, "2026-05-01T00:00:00Z")], Some(1_773_741_600.0), 1),
+            // There is nothing else.
+            (vec![("x.json", "2099-01-01T00:00:00Z")], Some(4_070_908_800.0), 0),
+            (vec![("x.json", "9999-12-31T23:59:59Z")], None, 1),
+        ] {
+            let found = newest(&files).0;
+            assert_eq!(found.time, time, "{files:?}");
+            assert_eq!(found.beyond.map_or(0, |beyond| beyond.events), beyond, "{files:?}");
+        }
     }
 }

@@ -384,7 +384,7 @@ mod tests {
         assert!(matches!(logs.scan(vec![request], options), Err(ScanError::Stopped)));
         let demand = spilltrail_event::Demand::all();
         assert!(matches!(logs.discover(&Predicate::All, &demand), Err(ScanError::Stopped)));
-        assert_eq!(logs.newest_event(), None);
+        assert_eq!(logs.newest_event(0.0).time, None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use spilltrail_detect::hunt::prepare;
 use spilltrail_event::StopToken;
 use spilltrail_search::events::shared::SharedEvents;
 use spilltrail_search::pool;
-use spilltrail_source::{Logs, Wanted};
+use spilltrail_source::{Beyond, Logs, Newest, Wanted};
 
 use crate::allow::AllowList;
 use crate::cancel::{Done, StopWhenDropped, until_cancelled};
@@ -28,6 +28,7 @@ use crate::error::{AppError, blocking};
 use crate::listing;
 use crate::logs::{LogEvents, LogReader};
 use crate::options::{HuntOptions, TimeOptions};
+use crate::unread::Unread;
 use sink::{HuntEvent, HuntSink};
 use summary::{Report, Shown, Summary};
 use workers::Step;
@@ -103,8 +104,9 @@ async fn run(
 
     // Set the clock.
     let mut newest_cost = Duration::ZERO;
+    let mut beyond = None;
     if depends_on_newest {
-        (clock, newest_cost) = at_newest_event(clock, time, &logs).await?;
+        (clock, beyond, newest_cost) = at_newest_event(clock, time, &logs).await?;
     }
     clock.check_range()?;
     let bytes = logs.files().iter().map(|file| file.size).sum();
@@ -155,10 +157,12 @@ async fn run(
         }
     }
     let (costs, memory) = (reader.costs(), environment.memory().used());
-    let summary =
-        Summary::new(&environment.clock, &logs, run_id, reports, &costs, newest_cost, memory);
-    let summary = summary.with_allow_list(allowed.into_reports());
-    Ok(Summary { met_indexes: met_indexes.into_iter().collect(), ..summary })
+    let clock = &environment.clock;
+    let summary = Summary::new(clock, &logs, run_id, reports, &costs, newest_cost, memory);
+    let mut summary = summary.with_allow_list(allowed.into_reports());
+    summary.met_indexes = met_indexes.into_iter().collect();
+    summary.unread.extend(beyond.map(|beyond| Unread::future(&beyond, &clock.zone)));
+    Ok(summary)
 }
 
 /// Returns a random run id in the form of a version 4 UUID.
@@ -188,20 +192,22 @@ fn ask_for_the_present(chosen: &[usize], content: &AnalyzedContent) -> bool {
 
 /// Sets the clock to one second after the newest event, if the logs contain any event.
 ///
-/// Also returns the CPU time spent finding that event.
+/// Also returns the events that are too late to be the newest, and the CPU time spent finding it.
 async fn at_newest_event(
     clock: Clock,
     options: &TimeOptions,
     logs: &Arc<Logs>,
-) -> Result<(Clock, Duration), AppError> {
+) -> Result<(Clock, Option<Beyond>, Duration), AppError> {
     let logs = logs.clone();
+    let wall = clock.now;
     let look = move || {
         let started = ThreadTime::now();
-        (logs.newest_event(), started.elapsed())
+        (logs.newest_event(wall), started.elapsed())
     };
-    let (newest, cost) = blocking(look).await?;
-    Ok(match newest {
-        Some(newest) => (Clock::at(options, newest + 1.0)?, cost),
-        None => (clock, cost),
-    })
+    let (Newest { time, beyond }, cost) = blocking(look).await?;
+    let clock = match time {
+        Some(newest) => Clock::at(options, newest + 1.0)?,
+        None => clock,
+    };
+    Ok((clock, beyond, cost))
 }

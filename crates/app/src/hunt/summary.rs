@@ -9,7 +9,7 @@ use spilltrail_decode::SkipKind;
 use spilltrail_detect::{DetectionRun, SCHEMA_VERSION, Status};
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_search::rows::json;
-use spilltrail_source::{Logs, Reason, ScanCosts, SkippedCount};
+use spilltrail_source::{Logs, MAX_AHEAD, Reason, ScanCosts, SkippedCount};
 
 use crate::allow::AllowReport;
 use crate::clock::Clock;
@@ -231,7 +231,7 @@ impl Summary {
         let read = logs.report();
         // If no search asked for the current time, the newest event is known only from reading.
         let newest = || read.total.newest.map(|newest| newest + 1.0);
-        let mut unread = Unread::of(logs);
+        let mut unread = Unread::of(logs, clock.range);
         let total = &read.total;
         let is_matched = |report: &Report| report.matched_events.is_some_and(|matched| matched > 0);
         // Detections that match rows, or a sourcetype that the user names, make rows worth hunting.
@@ -239,6 +239,8 @@ impl Summary {
         if total.rows > 0 && total.rows == total.events && !are_wanted {
             unread.push(Unread::rows_alone(total.rows));
         }
+        // Neither then is an event the present if it is dated later than it can have happened.
+        let not_ahead = |time: f64| if time > clock.now + MAX_AHEAD { clock.now } else { time };
         Self {
             schema_version: SCHEMA_VERSION,
             run_id,
@@ -250,7 +252,7 @@ impl Summary {
             last_event: read.total.newest,
             earliest: clock.range.earliest,
             latest: clock.range.latest,
-            now: if clock.is_fixed { Some(clock.now) } else { newest() },
+            now: if clock.is_fixed { Some(clock.now) } else { newest().map(not_ahead) },
             now_is_given: clock.is_fixed,
             now_cpu_seconds: rounded(newest_cost),
             passes: costs.iter().map(Pass::new).collect(),

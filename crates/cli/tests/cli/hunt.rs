@@ -172,6 +172,27 @@ fn time_bounds_are_relative_to_the_newest_event() {
     assert_eq!(users, ["\"192.0.2.2\""]);
 }
 
+/// An event dated later than it can have happened does not move the present.
+#[test]
+fn an_event_of_the_far_future_hides_nothing() {
+    let fixture = Fixture::new();
+    for (time, shown) in [
+        ("9999-12-31T23:59:59Z", "9999-12-31 23:59:59 UTC"),
+        ("2099-01-01T00:00:00Z", "2099-01-01 00:00:00 UTC"),
+    ] {
+        let event = json!({
+            "eventVersion": "1.08", "eventSource": "s", "eventName": "Other", "eventTime": time,
+        });
+        fixture.write("future.json", &event.to_string());
+        let run = fixture.run(&["hunt", "logs", "future.json", "--earliest", "-70s"]);
+        let found: Vec<String> =
+            run.lines().iter().map(|finding| finding["result"]["src_ip"].to_string()).collect();
+        assert_eq!(found, ["\"192.0.2.2\""], "{}", run.err);
+        let note = format!("note: future.json: an event is dated {shown}, which cannot be");
+        assert!(run.err.contains(&note), "{}", run.err);
+    }
+}
+
 /// The shared pass of a hunt must return the same findings for each detection as a hunt that runs
 /// only this detection.
 #[test]

@@ -356,3 +356,58 @@ fn fields_are_counted() {
     assert_eq!(wrong.status, 2);
     assert_eq!(fixture.run(&["fields", "nosuch"]).status, 2);
 }
+
+/// Events that no range of time can contain are named when there is a range.
+#[test]
+fn events_without_a_time_are_named_when_there_is_a_range() {
+    let fixture = Fixture::new();
+    let record = |time: &str| {
+        format!(
+            r#"{{"eventVersion":"1.08","eventSource":"s","eventName":"E","eventTime":"{time}"}}"#
+        )
+    };
+    fixture.write("bad.ndjson", &format!("{}\n", record("not a time")));
+    fixture.write("good.ndjson", &format!("{}\n", record("20260317T100000Z")));
+    fixture.write("rows/rows.ndjson", "{\"user\":\"ann\"}\n");
+    let bad = "warning: bad.ndjson: 1 event has no time that can be read (first: \"not a time\")";
+    let rows = "note: rows/rows.ndjson: 1 event has no time and so";
+    for (arguments, status, message) in [
+        (&["bad.ndjson"][..], 0, ""),
+        (&["bad.ndjson", "--earliest", "2020-01-01"], 1, bad),
+        (&["good.ndjson", "--earliest", "2026-03-17 10:00:00 UTC"], 0, ""),
+        (&["good.ndjson", "rows", "--latest", "2027-01-01"], 0, rows),
+    ] {
+        let run = fixture.run(&[&["search", "* | stats count"], arguments].concat());
+        assert_eq!((run.status, run.err.contains(message)), (status, true), "{}", run.err);
+    }
+}
+
+#[test]
+fn an_export_as_csv_is_searched_as_cloudtrail() {
+    let fixture = Fixture::new();
+    fixture.write(
+        "history.csv",
+        "Event name,Event time,User name,Event source\r\n\
+         ListBuckets,\"March 17, 2026, 10:00:00 (UTC)\",ann,s3.amazonaws.com\r\n\
+         GetObject,\"March 17, 2026, 10:01:00 (UTC)\",bob\r\n",
+    );
+    fixture.write("users.csv", "name,team\nann,red\nbob,blue\n");
+    let ragged = "history.csv: byte 113: line 3: expected 4 cells as in the header, found 3";
+    for (search, file, status, message, expected) in [
+        (
+            "sourcetype=aws:cloudtrail | table _time userIdentity.userName",
+            "history.csv",
+            1,
+            ragged,
+            json!([
+                {"_time": 1_773_741_660, "userIdentity.userName": "bob"},
+                {"_time": 1_773_741_600, "userIdentity.userName": "ann"},
+            ]),
+        ),
+        ("sourcetype=csv team=red | table name", "users.csv", 0, "", json!([{"name": "ann"}])),
+    ] {
+        let run = fixture.run(&["search", search, file]);
+        assert_eq!(Value::from(run.lines()), expected, "{search}\n{}", run.err);
+        assert_eq!((run.status, run.err.contains(message)), (status, true), "{}", run.err);
+    }
+}
