@@ -174,26 +174,27 @@ impl Bucket {
     }
 
     async fn find(&self, key: &str, wanted: &Wanted) -> Listing {
-        if !key.is_empty() && !key.ends_with('/') {
-            if let Ok(path) = Path::parse(key) {
-                let found = self
-                    .persist(|store| {
-                        let path = path.clone();
-                        async move { store.head(&path).await }
-                    })
-                    .await;
-                match found {
-                    Ok(meta) => {
-                        let objects = vec![(key.to_owned(), meta.size)];
-                        return Listing { objects, ..Listing::default() };
-                    }
-                    Err(failure @ Failure::Silent { .. }) => {
-                        let failures = vec![(key.to_owned(), failure)];
-                        return Listing { failures, ..Listing::default() };
-                    }
-                    // The key may be a folder, and listing it reports more.
-                    Err(_) => {}
+        if !key.is_empty()
+            && !key.ends_with('/')
+            && let Ok(path) = Path::parse(key)
+        {
+            let found = self
+                .persist(|store| {
+                    let path = path.clone();
+                    async move { store.head(&path).await }
+                })
+                .await;
+            match found {
+                Ok(meta) => {
+                    let objects = vec![(key.to_owned(), meta.size)];
+                    return Listing { objects, ..Listing::default() };
                 }
+                Err(failure @ Failure::Silent { .. }) => {
+                    let failures = vec![(key.to_owned(), failure)];
+                    return Listing { failures, ..Listing::default() };
+                }
+                // The key may be a folder, and listing it reports more.
+                Err(_) => {}
             }
         }
         let folder = match key.trim_end_matches('/') {

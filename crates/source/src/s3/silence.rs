@@ -25,7 +25,7 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { notice: Duration::from_secs(10), longest: Duration::from_secs(60) }
+        Self { notice: Duration::from_secs(10), longest: Duration::from_mins(1) }
     }
 }
 
