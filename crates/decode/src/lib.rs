@@ -37,7 +37,7 @@ pub use dedup::SeenEvents;
 pub use delivered::MAX_WHOLE;
 pub use discover::{Discovery, FoundFields, MAX_FIELDS};
 pub use event_view::Origin;
-pub use extract::{BATCH_ROWS, Extraction, needed_words};
+pub use extract::{BATCH_ROWS, Extraction, SOURCETYPES, needed_words};
 pub use inflate::{Input, MAX_HELD_ZIP, MakeScratch, ReadSeek, Scratch};
 pub use peek::holds_rows;
 pub use record::{Format, MAX_RECORD, RawRecord};

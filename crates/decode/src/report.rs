@@ -128,6 +128,10 @@ pub struct FileReport {
     pub beyond: u64,
     /// The latest time of these events in epoch seconds.
     pub farthest: Option<f64>,
+    /// True if a row of plain JSON may have a field of its own that says where it comes from, such
+    /// as `sourcetype`, `source` or `eventtype`.
+    #[serde(default)]
+    pub has_foreign_names: bool,
     /// True if the consumer stopped before the end.
     pub stopped: bool,
 }
@@ -201,6 +205,7 @@ impl FileReport {
         self.untimed.merge(&other.untimed);
         self.beyond += other.beyond;
         self.farthest = [self.farthest, other.farthest].into_iter().flatten().reduce(f64::max);
+        self.has_foreign_names |= other.has_foreign_names;
         self.stopped |= other.stopped;
     }
 

@@ -20,6 +20,12 @@ pub const SOURCE: &str = "source";
 /// The format of the event.
 pub const SOURCETYPE: &str = "sourcetype";
 
+/// Fields that no event of CloudTrail or of Security Lake has, and by which searches pick the events
+/// of other products: those that Splunk adds to events, and those of Windows events.
+///
+/// A row of plain JSON may have them.
+pub const OF_OTHER_PRODUCTS: &[&str] = &["eventtype", "tag", "Channel", "EventCode", "EventID"];
+
 /// Returns the name of the field that holds the part of `_raw` at these keys.
 ///
 /// The part is a document that holds only the value at these keys. `spath` reads it instead of a

@@ -113,6 +113,21 @@ fn names_in(input: Input) -> (String, FileReport) {
 }
 
 #[test]
+fn rows_that_may_name_their_origin_are_reported() {
+    for (text, expected) in [
+        (events(&["A"]).replace("\"s\"", "\"tag\""), false),
+        (r#"{"user":"sourcetype","x":"a tag"}"#.to_owned(), false),
+        (r#"{"user":"a","sourcetype":"linux"}"#.to_owned(), true),
+        (r#"{"user":"a","EventCode":1}"#.to_owned(), true),
+        (r#"{"user":"a","t\u0061g":"x"}"#.to_owned(), true),
+        (events(&["A"]) + r#"{"source":"WinEventLog:Security"}"#, true),
+    ] {
+        let (_, report) = names_in(seekable(text.clone().into_bytes()));
+        assert_eq!(report.has_foreign_names, expected, "{text}");
+    }
+}
+
+#[test]
 fn compressions() {
     let text = events(&["A", "B"]).into_bytes();
     let twice = [gzip(&text), gzip(&text)].concat();
