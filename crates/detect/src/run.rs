@@ -245,7 +245,7 @@ fn status(observations: &Observations, content: &AnalyzedContent, rows: u64) -> 
     if !has_events {
         return Status::NoSuchEvents;
     }
-    let missing = observations.never_present();
+    let (missing, _) = observations.never_present();
     if missing.is_empty() { Status::Clean } else { Status::CannotFire(missing) }
 }
 

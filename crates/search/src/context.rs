@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug};
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use datafusion::common::{Result as EngineResult, internal_datafusion_err};
@@ -18,7 +18,7 @@ use spilltrail_spl::{MacroSet, time};
 
 use crate::error::lock;
 use crate::events::EventSource;
-use crate::rows::observed::Observed;
+use crate::rows::observed::{GroupObserved, Observed};
 
 /// The rows of a lookup and the rules for matching them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -186,6 +186,8 @@ pub struct Observations {
     has_scan: AtomicBool,
     /// The purpose of the rows.
     purpose: Purpose,
+    /// Whether the search is a subsearch.
+    is_nested: bool,
 }
 
 /// The purpose of the rows of a search, or of a lookup in it.
@@ -202,6 +204,10 @@ pub enum Purpose {
 struct Shared {
     messages: Mutex<Vec<Diagnostic>>,
     lookups: Mutex<Vec<LookupObservation>>,
+    /// The number of events that subsearches matched.
+    matched: AtomicU64,
+    /// Whether a subsearch without rows left the leading search nothing to look for.
+    had_nothing_to_find: AtomicBool,
 }
 
 /// A record that a lookup was read.
@@ -221,7 +227,7 @@ impl Observations {
     /// Returns observations that share messages and lookups with these, but have their own counts
     /// of events and groups.
     fn nested(&self, purpose: Purpose) -> Self {
-        Self { shared: self.shared.clone(), purpose, ..Self::default() }
+        Self { shared: self.shared.clone(), purpose, is_nested: true, ..Self::default() }
     }
 
     /// Returns the purpose of the rows of this search.
@@ -238,6 +244,9 @@ impl Observations {
     /// Adds the counts of a plan of the search that ran.
     pub fn add(&self, observed: Observed) {
         let mut ran = lock(&self.ran);
+        if self.is_nested {
+            self.shared.matched.fetch_add(observed.matched, Ordering::Relaxed);
+        }
         ran.matched += observed.matched;
         ran.groups.extend(observed.groups);
     }
@@ -247,6 +256,37 @@ impl Observations {
     #[must_use]
     pub fn matched(&self) -> Option<u64> {
         self.has_scan.load(Ordering::Relaxed).then(|| lock(&self.ran).matched)
+    }
+
+    /// Returns true if the search reads events and none matched, in its subsearches neither.
+    #[must_use]
+    pub fn found_no_event(&self) -> bool {
+        self.matched() == Some(0) && self.matched_by_subsearches() == 0
+    }
+
+    /// Returns true if the search reads events, and a `stats` without BY fields made its row from no
+    /// rows.
+    #[must_use]
+    pub fn summarized_nothing(&self) -> bool {
+        let is_of_nothing = |group: &GroupObserved| group.present.is_empty() && group.rows == 0;
+        self.has_scan.load(Ordering::Relaxed) && lock(&self.ran).groups.iter().any(is_of_nothing)
+    }
+
+    /// Returns the number of events that subsearches matched.
+    fn matched_by_subsearches(&self) -> u64 {
+        self.shared.matched.load(Ordering::Relaxed)
+    }
+
+    /// Records that the expression of the leading search cannot match, because a subsearch in it
+    /// returned no rows.
+    pub fn nothing_to_find(&self) {
+        self.shared.had_nothing_to_find.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns true if a subsearch without rows left the leading search nothing to look for.
+    #[must_use]
+    pub fn had_nothing_to_find(&self) -> bool {
+        self.shared.had_nothing_to_find.load(Ordering::Relaxed)
     }
 
     /// Adds a message for the user, unless the same message was added before.
@@ -263,18 +303,21 @@ impl Observations {
         lock(&self.shared.messages).clone()
     }
 
-    /// Returns the BY fields that had no value in any input row of a `stats` with input rows.
+    /// Returns the BY fields that had no value in any input row of a `stats` with input rows, and
+    /// the number of these rows.
     #[must_use]
-    pub fn never_present(&self) -> Vec<String> {
-        let mut missing = Vec::new();
+    pub fn never_present(&self) -> (Vec<String>, u64) {
+        let (mut missing, mut rows) = (Vec::new(), 0);
         for group in &lock(&self.ran).groups {
             let absent = group.present.iter().filter(|(_, count)| **count == 0);
-            if group.rows > 0 {
-                missing.extend(absent.map(|(field, _)| field.clone()));
+            let absent: Vec<String> = absent.map(|(field, _)| field.clone()).collect();
+            if group.rows > 0 && !absent.is_empty() {
+                missing.extend(absent);
+                rows = rows.max(group.rows);
             }
         }
         missing.dedup();
-        missing
+        (missing, rows)
     }
 
     /// Records that a lookup was read.

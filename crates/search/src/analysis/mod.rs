@@ -3,6 +3,7 @@
 //! [`analyze`] expands macros, parses the text, and collects the facts of each command, once per
 //! search. Code that needs facts about a search before it runs reads them from its [`Analysis`].
 
+mod need;
 #[cfg(test)]
 mod tests;
 
@@ -18,10 +19,14 @@ pub use crate::planning::facts::{Facts, OwnTime};
 use crate::planning::facts::{Nested, Role};
 use crate::planning::plan::Needs;
 use crate::planning::predicate::Position;
+pub use need::{Need, NeedKind, Offer};
 
 /// Splunk commands that read the results of other searches. They are not implemented here, so they
 /// can be recognized only by name.
 const READERS_OF_OUTPUTS: &[&str] = &["datamodel", "from", "loadjob", "pivot", "savedsearch"];
+
+/// Commands that add the rows or fields of another pipeline.
+const ADD_ROWS: &[&str] = &["append", "appendcols", "appendpipe", "join", "multisearch", "union"];
 
 /// An expanded and parsed search, with the facts that are known before it runs.
 ///
@@ -117,6 +122,7 @@ fn add_facts(facts: &mut Facts, pipeline: &Pipeline, steps: &[Step], role: Role)
     }
     for command in &pipeline.commands {
         let name = command.name.value.as_str();
+        facts.data_models.extend(need::data_model(command));
         if READERS_OF_OUTPUTS.contains(&name) {
             facts.other_outputs.insert(format!("{name} {}", command.arguments.value));
         }
@@ -163,6 +169,13 @@ impl Analysis {
     #[must_use]
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
+    }
+
+    /// Returns true if a command adds the rows or fields of another pipeline to those of the search.
+    #[must_use]
+    pub fn adds_rows(&self) -> bool {
+        let adds = |command: &Command| ADD_ROWS.contains(&command.name.value.as_str());
+        self.pipeline.commands.iter().any(adds)
     }
 
     /// Returns the lineage of the rows. Commands that cannot be read are skipped.

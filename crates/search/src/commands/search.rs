@@ -8,6 +8,7 @@ use spilltrail_spl::{Arguments, SearchExpr};
 use super::{
     Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, subsearch,
 };
+use crate::context::SearchContext;
 use crate::planning::order;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::{self, Position};
@@ -82,7 +83,17 @@ impl Command for Search {
         }
         let predicate =
             subsearch::predicate(&self.expression, Position::Leading, stage.context).await?;
+        if self.expression.any(&|part| matches!(part, SearchExpr::Subsearch(_))) {
+            observe_nothing(&predicate, stage.context);
+        }
         find(predicate, stage).await
+    }
+}
+
+/// Records it if the results of subsearches made an expression that no event can match.
+fn observe_nothing(predicate: &Predicate, context: &SearchContext) {
+    if predicate.outcome(&|_| None) == Some(false) {
+        context.observations.nothing_to_find();
     }
 }
 
@@ -105,6 +116,7 @@ async fn find_within(
         .await
         .map_err(|error| stage.refused(error))?;
     let inner = subsearch::predicate(subsearches, Position::Narrowing, context).await?;
+    observe_nothing(&inner, context);
     if let Some(superset) = superset {
         let narrowed = superset.narrowed(context, inner.clone(), &wanted);
         if let Some(plan) = narrowed.map_err(|error| stage.refused(error))? {

@@ -45,6 +45,8 @@ pub struct Facts {
     /// The outputs of other searches that this search reads: an index of findings, or a command
     /// with its arguments.
     pub other_outputs: BTreeSet<String>,
+    /// The names of the data models that the search reads, without those of their datasets.
+    pub data_models: BTreeSet<String>,
     /// The depth of nested subsearches; 0 if the search has none.
     pub nesting: usize,
     position: Position,
@@ -97,6 +99,7 @@ impl Default for Facts {
             lookups_read: BTreeSet::new(),
             lookups_written: BTreeSet::new(),
             other_outputs: BTreeSet::new(),
+            data_models: BTreeSet::new(),
             nesting: 0,
             position: Position::Later,
             nested: Vec::new(),

@@ -10,7 +10,7 @@ pub struct Observed {
     pub matched: u64,
     /// The total number of rows, if only the first rows are returned.
     pub total: Option<u64>,
-    /// The counts of each `stats` with BY fields.
+    /// The counts of each `stats`.
     pub groups: Vec<GroupObserved>,
 }
 
@@ -19,6 +19,6 @@ pub struct Observed {
 pub struct GroupObserved {
     /// The number of input rows.
     pub rows: u64,
-    /// The number of rows with a value, by BY field.
+    /// The number of rows with a value, by BY field; empty if there are no BY fields.
     pub present: IndexMap<String, u64>,
 }

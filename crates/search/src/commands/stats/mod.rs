@@ -170,10 +170,8 @@ pub(super) fn grouped(
     let keys: Vec<String> = (0..by.len()).map(|index| format!("\u{2}{index}")).collect();
     let values = taken(&aggregates);
     let mut plan = prepared_columns(plan, by, &keys, &values).map_err(refused)?;
-    if !by.is_empty() {
-        let (columns, fields) = (keys.clone(), by.to_vec());
-        plan = plan.operator(Arc::new(CountPresent { columns, fields }));
-    }
+    let (columns, fields) = (keys.clone(), by.to_vec());
+    plan = plan.operator(Arc::new(CountPresent { columns, fields }));
     let is_multi = |key: &&String| plan.kind(key) == Some(Kind::Multi);
     let mut product: Vec<String> = keys.iter().filter(is_multi).cloned().collect();
     for key in &keys {

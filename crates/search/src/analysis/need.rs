@@ -1,0 +1,235 @@
+//! What a search needs that the events of a run may lack: a data model, or the events of a product.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use spilltrail_event::{CaseRule, Pattern, fields};
+use spilltrail_spl::{Command, CompareOp, SearchExpr, SearchLiteral, parse_search};
+
+use super::Analysis;
+
+/// Indexes that Splunk fills itself; logs are never in one of them.
+const INDEXES_OF_SPLUNK: &[&str] = &["risk", "notable", "summary"];
+
+/// Something that a search needs and that the events of a run lack.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Need {
+    /// The kind of what is needed.
+    pub kind: NeedKind,
+    /// Its name, as the search writes it.
+    pub name: String,
+}
+
+/// The kind of something that a search needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NeedKind {
+    /// A data model.
+    DataModel,
+    /// Events with this `sourcetype`.
+    Sourcetype,
+    /// Events with this `source`.
+    Source,
+    /// Events with this `eventtype`.
+    EventType,
+    /// Events with this `tag`.
+    Tag,
+    /// An index that Splunk fills.
+    Index,
+    /// Events with this field, which only other products have.
+    Field,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            NeedKind::DataModel => "data model",
+            NeedKind::Sourcetype => "sourcetype",
+            NeedKind::Source => "source",
+            NeedKind::EventType => "event type",
+            NeedKind::Tag => "tag",
+            NeedKind::Index => "index",
+            NeedKind::Field => "field",
+        };
+        write!(f, "the {kind} `{}`", self.name)
+    }
+}
+
+/// What is known about the events of a run before they are read.
+#[derive(Debug, Clone, Default)]
+pub struct Offer {
+    /// The sourcetypes that events can have.
+    pub sourcetypes: Vec<String>,
+    /// The names of the logs as the user gave them: files, folders or patterns. The `source` of an
+    /// event begins with one of them.
+    pub logs: Vec<String>,
+}
+
+impl Analysis {
+    /// Returns the data model that the search or one of its subsearches reads. Such a search cannot
+    /// run over any logs.
+    #[must_use]
+    pub fn data_model(&self) -> Option<Need> {
+        let name = self.facts.data_models.first()?;
+        Some(Need { kind: NeedKind::DataModel, name: name.clone() })
+    }
+
+    /// Returns what the leading search needs and the offer lacks, so that no event can match it.
+    ///
+    /// Returns `None` if an event may match. Rows with fields of their own, such as `sourcetype`
+    /// or `eventtype`, are not part of the offer.
+    #[must_use]
+    pub fn unmet(&self, offer: &Offer) -> Option<Need> {
+        let expression = parse_search(self.leading.as_ref()?).ok()?;
+        unmet(&expression, offer)
+    }
+}
+
+/// Returns why no event of the offer can match, or `None` if one may.
+fn unmet(expression: &SearchExpr, offer: &Offer) -> Option<Need> {
+    match expression {
+        SearchExpr::And(parts) => parts.iter().find_map(|part| unmet(part, offer)),
+        SearchExpr::Or(parts) => {
+            let needs: Option<Vec<Need>> = parts.iter().map(|part| unmet(part, offer)).collect();
+            needs?.into_iter().next()
+        }
+        SearchExpr::Compare { field, op: CompareOp::Eq, value } => {
+            unmet_value(&field.value, &value.value, offer)
+        }
+        SearchExpr::In { field, values } => {
+            let needs = values.iter().map(|value| unmet_value(&field.value, &value.value, offer));
+            needs.collect::<Option<Vec<Need>>>()?.into_iter().next()
+        }
+        // A comparison other than `=` fails on an absent field, too, but is not what picks a source.
+        _ => None,
+    }
+}
+
+fn unmet_value(field: &str, literal: &SearchLiteral, offer: &Offer) -> Option<Need> {
+    let text = literal.text.as_str();
+    let of = |kind, name: &str| Some(Need { kind, name: name.to_owned() });
+    match field {
+        fields::SOURCETYPE => {
+            let pattern = Pattern::new(text, CaseRule::Ignore);
+            let is_met = offer.sourcetypes.iter().any(|name| pattern.matches(name));
+            if is_met { None } else { of(NeedKind::Sourcetype, text) }
+        }
+        fields::SOURCE if !may_be_log(text, offer) => of(NeedKind::Source, text),
+        fields::INDEX if is_of_splunk(text) => of(NeedKind::Index, text),
+        "eventtype" => of(NeedKind::EventType, text),
+        "tag" => of(NeedKind::Tag, text),
+        _ if fields::OF_OTHER_PRODUCTS.contains(&field) => of(NeedKind::Field, field),
+        _ => None,
+    }
+}
+
+/// Returns true if an event of the logs may have a `source` that matches the literal.
+fn may_be_log(literal: &str, offer: &Offer) -> bool {
+    let fixed = |text: &str| -> String {
+        let text = text.trim_start_matches("./");
+        text.split(['*', '?', '[', '{']).next().unwrap_or_default().to_ascii_lowercase()
+    };
+    let wanted = fixed(literal);
+    // Files are seldom named with a colon, but the sources of other products are, as in
+    // `WinEventLog:Security`.
+    if !wanted.contains(':') {
+        return true;
+    }
+    offer.logs.iter().map(|name| fixed(name)).any(|log| {
+        // The literal may name a file below the log, and a pattern may cover the log.
+        wanted.starts_with(&log) || (literal.contains('*') && log.starts_with(&wanted))
+    })
+}
+
+fn is_of_splunk(index: &str) -> bool {
+    let is_listed = INDEXES_OF_SPLUNK.iter().any(|name| name.eq_ignore_ascii_case(index));
+    is_listed || index.starts_with('_')
+}
+
+/// Returns the name of the data model that a command reads.
+pub(super) fn data_model(command: &Command) -> Option<String> {
+    let text = &command.arguments.value;
+    let separates = |c: char| c.is_whitespace() || matches!(c, '=' | ':' | '"' | '\'' | ',');
+    let words: Vec<&str> = text.split(separates).filter(|word| !word.is_empty()).collect();
+    let is = |word: &&str, name: &str| word.eq_ignore_ascii_case(name);
+    let name = match command.name.value.as_str() {
+        "datamodel" | "pivot" => words.first(),
+        "from" => words.first().filter(|word| is(word, "datamodel")).and(words.get(1)),
+        "tstats" => {
+            let from = words.windows(3).find(|w| is(&w[0], "from") && is(&w[1], "datamodel"));
+            from.map(|words| &words[2])
+        }
+        _ => None,
+    }?;
+    name.split('.').next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_spl::MacroSet;
+
+    use super::*;
+    use crate::analysis::analyze;
+
+    fn need(search: &str) -> Option<String> {
+        let offer = Offer {
+            sourcetypes: vec!["aws:cloudtrail".into(), "json".into()],
+            logs: vec!["./logs".into(), "s3://trail".into()],
+        };
+        let analysis = analyze(search, &MacroSet::builtin());
+        analysis.data_model().or_else(|| analysis.unmet(&offer)).map(|need| need.to_string())
+    }
+
+    #[test]
+    fn what_no_event_can_meet() {
+        let cases = [
+            (
+                "sourcetype=xmlwineventlog EventID=1 | stats count",
+                "the sourcetype `xmlwineventlog`",
+            ),
+            ("(sourcetype=a OR sourcetype=b*) user=x", "the sourcetype `a`"),
+            ("sourcetype IN (a, b)", "the sourcetype `a`"),
+            ("user=x eventtype=okta", "the event type `okta`"),
+            ("tag=authentication tag=cloud", "the tag `authentication`"),
+            (
+                "(eventtype=w OR Channel=security OR source=XmlWinEventLog:Security) EventCode=4625",
+                "the event type `w`",
+            ),
+            ("source=WinEventLog:*", "the source `WinEventLog:*`"),
+            ("EventCode=4104", "the field `EventCode`"),
+            ("index=_internal", "the index `_internal`"),
+            ("| tstats count from datamodel=Endpoint.Processes by x", "the data model `Endpoint`"),
+            ("| tstats `m` count FROM datamodel = \"Web\" where a=b", "the data model `Web`"),
+            ("| from datamodel:Risk.All | stats count", "the data model `Risk`"),
+            ("| datamodel Change All search", "the data model `Change`"),
+            ("a=1 | append [| tstats count from datamodel=Web]", "the data model `Web`"),
+        ];
+        for (search, expected) in cases {
+            assert_eq!(need(search).as_deref(), Some(expected), "{search}");
+        }
+    }
+
+    #[test]
+    fn what_an_event_may_meet() {
+        for search in [
+            "sourcetype=aws:cloudtrail eventName=x",
+            "sourcetype=AWS:* eventName=x",
+            "sourcetype=linux OR eventName=x",
+            "NOT sourcetype=linux",
+            "sourcetype!=linux",
+            "sourcetype IN (linux, json)",
+            "eventType=AwsApiCall",
+            "source=*cloudtrail*",
+            "source=\"logs/a:b.json\"",
+            "source=\"s3://trail/AWSLogs/x\"",
+            "source=s3:*",
+            "index=aws eventName=x",
+            "[search sourcetype=linux | fields user]",
+            "eventName=x | search sourcetype=linux",
+            "| tstats count where sourcetype=linux",
+            "| makeresults",
+        ] {
+            assert_eq!(need(search), None, "{search}");
+        }
+    }
+}
