@@ -56,27 +56,4 @@ impl Content {
             AppError::NoSuchDetection { name: name.to_owned(), similar }
         })
     }
-
-    /// Returns the indexes of the named detections without duplicates, or all indexes if `names` is
-    /// empty.
-    ///
-    /// # Errors
-    /// Fails if a name is unknown, or if the content contains no detections.
-    pub(crate) fn choose(&self, names: &[String]) -> Result<Vec<usize>, AppError> {
-        let all = &self.set.detections;
-        if names.is_empty() {
-            return if all.is_empty() {
-                Err(AppError::NoDetections)
-            } else {
-                Ok((0..all.len()).collect())
-            };
-        }
-        let mut chosen = Vec::new();
-        for name in names {
-            let detection = self.detection(name)?;
-            let index = all.iter().position(|other| std::ptr::eq(other, detection));
-            chosen.extend(index.filter(|index| !chosen.contains(index)));
-        }
-        Ok(chosen)
-    }
 }

@@ -53,6 +53,14 @@ pub enum AppError {
         /// The most similar name of an existing detection, as a suggestion.
         similar: Option<String>,
     },
+    /// A filter selects no detection.
+    #[error("{what}; {help}")]
+    NothingSelected {
+        /// The filter that no detection meets.
+        what: String,
+        /// The nearest values that detections have.
+        help: String,
+    },
     /// The content contains no detections.
     #[error("there is no detection to run")]
     NoDetections,
@@ -109,6 +117,7 @@ impl AppError {
             | Self::NoContentFolder { .. }
             | Self::Macro { .. }
             | Self::NoSuchDetection { .. }
+            | Self::NothingSelected { .. }
             | Self::NoDetections
             | Self::NoLogs { .. } => Class::User,
             Self::Search { diagnostics } => {

@@ -23,6 +23,7 @@ mod memory;
 mod missing;
 mod options;
 mod search;
+mod select;
 mod unread;
 
 pub use allow::{AllowEntry, AllowReport, AllowedValues};
@@ -34,7 +35,7 @@ pub use fields::{FieldList, FieldUse, fields};
 pub use hunt::explain::{DetectionScan, EventsAsked, ScanPlan, explain_scan};
 pub use hunt::hunt;
 pub use hunt::sink::{HuntEvent, HuntSink, SinkError};
-pub use hunt::summary::{Pass, Report, Summary};
+pub use hunt::summary::{Cause, Pass, Report, Summary};
 pub use memory::MemoryUse;
 pub use missing::Missing;
 pub use options::{
@@ -42,6 +43,7 @@ pub use options::{
     TimeOptions,
 };
 pub use search::{FoundRows, RowBatch, Search, search};
+pub use select::Selection;
 pub use spilltrail_decode::Profile;
 pub use spilltrail_diagnostic::Class;
 pub use tokio_util::sync::CancellationToken;

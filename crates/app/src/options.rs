@@ -8,6 +8,7 @@ use spilltrail_source::{Duplicates, Notice, S3Options};
 use tokio_util::sync::CancellationToken;
 
 use crate::allow::AllowEntry;
+use crate::select::Selection;
 
 /// Selects the detections, macros and lookups that a run can use.
 #[derive(Debug, Clone)]
@@ -105,8 +106,8 @@ impl Default for RunOptions {
 pub struct HuntOptions {
     /// Logs to read: files, folders, patterns, `s3://bucket/prefix`, or `-` for standard input.
     pub logs: Vec<String>,
-    /// Names, ids or file names of the detections to run. If empty, all detections run.
-    pub detections: Vec<String>,
+    /// Which detections run.
+    pub select: Selection,
     /// Findings that are counted and not handed on.
     pub allow: Vec<AllowEntry>,
     /// Id of the run, recorded in every finding and in the summary. Random if `None`.

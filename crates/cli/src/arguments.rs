@@ -276,15 +276,52 @@ pub(crate) struct ExpandOptions {
     pub(crate) content: ContentOptions,
 }
 
+/// Which detections; a detection must meet all filters that are given.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Detections")]
+pub(crate) struct FilterOptions {
+    /// Only this detection, by name, id or file name; `*` stands for any characters. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) detection: Vec<String>,
+    /// Only detections of this type: TTP, Anomaly, Hunting or Correlation. Repeatable.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) types: Vec<String>,
+    /// Only detections with at least this risk score.
+    #[arg(long, value_name = "SCORE")]
+    pub(crate) min_score: Option<u32>,
+    /// Only detections of this analytic story; `*` stands for any characters. Repeatable.
+    #[arg(long, value_name = "STORY")]
+    pub(crate) story: Vec<String>,
+    /// Only detections of this ATT&CK technique, such as T1078, with its subtechniques. Repeatable.
+    #[arg(long, value_name = "ID")]
+    pub(crate) technique: Vec<String>,
+    /// Leave this detection out, named as with --detection. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) exclude: Vec<String>,
+}
+
+impl FilterOptions {
+    /// Returns the selection of detections.
+    pub(crate) fn selection(&self) -> app::Selection {
+        app::Selection {
+            detections: self.detection.clone(),
+            types: self.types.clone(),
+            min_score: self.min_score,
+            stories: self.story.clone(),
+            techniques: self.technique.clone(),
+            exclude: self.exclude.clone(),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = examples::HUNT)]
 pub(crate) struct HuntOptions {
     /// Files, folders, patterns, s3://bucket/prefix, or `-` for standard input.
     #[arg(required = true, value_name = "LOGS")]
     pub(crate) logs: Vec<String>,
-    /// Run only this detection, by name, id or file name. Repeatable.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) detection: Vec<String>,
+    #[command(flatten)]
+    pub(crate) filters: FilterOptions,
     /// How findings are written: for a person on a terminal, else one JSON object a line.
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
@@ -300,6 +337,9 @@ pub(crate) struct HuntOptions {
     /// Show every finding and every detection, none folded into a count.
     #[arg(long)]
     pub(crate) all: bool,
+    /// End with status 1 if a detection uses what is not supported.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// End with status 3 if there are findings.
     #[arg(long)]
     pub(crate) fail_on_finding: bool,
@@ -339,6 +379,8 @@ pub(crate) enum DetectionsCommand {
 #[derive(Debug, Args)]
 #[command(after_help = examples::LIST)]
 pub(crate) struct DetectionsListOptions {
+    #[command(flatten)]
+    pub(crate) filters: FilterOptions,
     /// How the list is written.
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
@@ -420,7 +462,7 @@ impl HuntOptions {
     pub(crate) fn hunt(&self, cancel: CancellationToken) -> app::HuntOptions {
         app::HuntOptions {
             logs: self.logs.clone(),
-            detections: self.detection.clone(),
+            select: self.filters.selection(),
             allow: self.allow.clone(),
             run_id: self.run_id.clone(),
             run: run_options(&self.content, &self.time, &self.read, cancel),

@@ -4,20 +4,17 @@ use anyhow::Result;
 use spilltrail_app::Content;
 
 use crate::arguments::ContentOptions;
-use crate::report;
+use crate::report::{self, Detail};
 
-/// Loads the content that the options select. Reports files that cannot be used, and the first of
-/// the warnings about others.
+/// Loads the content that the options select, and reports files that cannot be used. Warnings about
+/// others are reported if they are few, else counted.
 pub(crate) fn load(options: &ContentOptions) -> Result<Content> {
-    let content = Content::load(&options.content())?;
-    report::content_in_short(&content.problems);
-    Ok(content)
+    load_for(options, Detail::Counted)
 }
 
-/// Loads the content that the options select, for a command about content, and reports every
-/// problem in full.
-pub(crate) fn load_for_review(options: &ContentOptions) -> Result<Content> {
+/// Works like [`load`]; `detail` says whether all warnings are reported.
+pub(crate) fn load_for(options: &ContentOptions, detail: Detail) -> Result<Content> {
     let content = Content::load(&options.content())?;
-    report::content(&content.problems);
+    report::content(&content.problems, detail);
     Ok(content)
 }

@@ -16,6 +16,7 @@ use crate::arguments::{
     DetectionsCommand, DetectionsListOptions, DetectionsShowOptions, Format, ShowFormat,
 };
 use crate::output::{self, CANNOT_WRITE, RowWriter, default_format, is_broken_pipe};
+use crate::report::Detail;
 use crate::screen::{self, wrap};
 use crate::{content, json, paint, status};
 
@@ -36,8 +37,14 @@ pub(crate) fn run(command: &DetectionsCommand) -> Result<ExitCode> {
 }
 
 fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
-    let content = content::load_for_review(&options.content)?;
-    let mut detections: Vec<&Detection> = content.set.detections.iter().collect();
+    let content = content::load_for(&options.content, Detail::Full)?;
+    let all = &content.set.detections;
+    let chosen = if all.is_empty() {
+        Vec::new()
+    } else {
+        options.filters.selection().choose(&content.set)?
+    };
+    let mut detections: Vec<&Detection> = chosen.iter().map(|index| &all[*index]).collect();
     detections.sort_by(|a, b| a.name.cmp(&b.name));
     let rows: Vec<Row> = detections.into_iter().map(row).collect();
     let format = options.format.unwrap_or_else(default_format);
@@ -79,7 +86,7 @@ fn row(detection: &Detection) -> Row {
 }
 
 fn show(options: &DetectionsShowOptions) -> Result<ExitCode> {
-    let content = content::load_for_review(&options.content)?;
+    let content = content::load_for(&options.content, Detail::Full)?;
     let detection = content.detection(&options.name)?;
     match options.format {
         ShowFormat::Text => {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use spilltrail_app::{AppError, Done, Unread, UnreadKind};
 use spilltrail_content::ContentProblem;
-use spilltrail_diagnostic::{Color, Diagnostic, render, similar, visible};
+use spilltrail_diagnostic::{Code, Color, Diagnostic, render, similar, visible};
 use spilltrail_eval::regex;
 use spilltrail_source::Notice;
 
@@ -38,44 +38,58 @@ pub(crate) fn diagnostics(diagnostics: &[Diagnostic], origin: &str, source: &str
     }
 }
 
-/// Number of warnings about content that a command prints whose purpose is another.
-const FEW_WARNINGS: usize = 3;
-
-/// Prints the problems of content files in full.
-pub(crate) fn content<'a>(problems: impl IntoIterator<Item = &'a ContentProblem>) {
-    for problem in problems {
-        let path = problem.path.display().to_string();
-        diagnostics(std::slice::from_ref(&problem.diagnostic), &path, &problem.source_text);
-    }
+/// How much is printed about things that do not affect the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Each is printed in full.
+    Full,
+    /// They are counted, unless they are few.
+    Counted,
 }
 
-/// Prints the problems of content files: errors in full, and warnings in a line each, up to a few.
+/// Number of warnings about content that are printed, one line each, instead of counted.
+const FEW_WARNINGS: usize = 2;
+
+/// Prints the problems of content files: errors in full, and warnings as `detail` says.
 ///
 /// Warnings are for the author of the content. Whoever runs a hunt with a thousand detections looks
 /// for findings.
-pub(crate) fn content_in_short(problems: &[ContentProblem]) {
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        problems.iter().partition(|problem| problem.is_error());
-    content(errors);
-    for problem in warnings.iter().take(FEW_WARNINGS) {
-        let ContentProblem { path, diagnostic, .. } = problem;
-        let place = problem.place().map(|(line, column)| format!(":{line}:{column}"));
-        let help = diagnostic.help.as_ref().map(|help| format!("; {help}"));
-        let text = format!(
-            "warning[{}]: {}{}: {}{}",
-            diagnostic.code,
-            path.display(),
-            place.unwrap_or_default(),
-            diagnostic.message,
-            help.unwrap_or_default(),
-        );
-        line(format_args!("{text}"));
+pub(crate) fn content(problems: &[ContentProblem], detail: Detail) {
+    let is_full = |problem: &&ContentProblem| detail == Detail::Full || problem.is_error();
+    let (full, warnings): (Vec<_>, Vec<_>) = problems.iter().partition(is_full);
+    for problem in full {
+        let path = problem.path.display().to_string();
+        diagnostics(std::slice::from_ref(&problem.diagnostic), &path, &problem.source_text);
     }
-    if let Some(more) = warnings.len().checked_sub(FEW_WARNINGS).filter(|more| *more > 0) {
-        line(format_args!(
-            "warning: {more} more warnings about content; `spilltrail detections list` prints all"
-        ));
+    if warnings.len() <= FEW_WARNINGS {
+        warnings.into_iter().for_each(in_a_line);
+        return;
     }
+    let mut counts: BTreeMap<Code, usize> = BTreeMap::new();
+    for problem in &warnings {
+        *counts.entry(problem.diagnostic.code).or_default() += 1;
+    }
+    let counts: Vec<String> = counts.iter().map(|(code, n)| format!("{n} {code}")).collect();
+    line(format_args!(
+        "note: {} about the content ({}); `spilltrail detections list` shows them",
+        counted(warnings.len() as u64, "warning"),
+        counts.join(", ")
+    ));
+}
+
+/// Prints a warning about a content file in one line.
+fn in_a_line(problem: &ContentProblem) {
+    let ContentProblem { path, diagnostic, .. } = problem;
+    let place = problem.place().map(|(line, column)| format!(":{line}:{column}"));
+    let help = diagnostic.help.as_ref().map(|help| format!("; {help}"));
+    line(format_args!(
+        "warning[{}]: {}{}: {}{}",
+        diagnostic.code,
+        path.display(),
+        place.unwrap_or_default(),
+        diagnostic.message,
+        help.unwrap_or_default(),
+    ));
 }
 
 /// Returns a callback that prints what a run waits for.

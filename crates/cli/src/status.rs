@@ -63,13 +63,21 @@ pub(crate) fn of_cut_hunt(content: &Content, done: &Done, fail_on_finding: bool)
     })
 }
 
-/// Returns the status of a hunt that completed. If `fail_on_finding` is set, findings count as a
-/// failure.
-pub(crate) fn of_hunt(content: &Content, summary: &Summary, fail_on_finding: bool) -> ExitCode {
+/// Returns the status of a hunt that completed. With `fail_on_finding`, findings count as a failure;
+/// with `strict`, so does a detection that this version does not support.
+pub(crate) fn of_hunt(
+    content: &Content,
+    summary: &Summary,
+    fail_on_finding: bool,
+    strict: bool,
+) -> ExitCode {
+    let is_partial = content.is_partial()
+        || summary.has_failed_detections()
+        || (strict && summary.has_unsupported_detections());
     ExitCode::from(if fail_on_finding && summary.findings > 0 {
         FOUND
     } else {
-        of_reading(content.is_partial() || summary.has_unusable_detections(), &summary.unread)
+        of_reading(is_partial, &summary.unread)
     })
 }
 

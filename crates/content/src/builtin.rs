@@ -174,7 +174,9 @@ mod tests {
         for detection in &set.detections {
             let drilldowns = detection.drilldowns.iter().map(|drilldown| {
                 drilldown
-                    .fill(&detection.search, |_| Some(vec!["a\" | delete `x` [".to_owned()]))
+                    .fill(&detection.search, crate::DrilldownTimes::default(), |_| {
+                        Some(vec!["a\" | delete `x` [".to_owned()])
+                    })
                     .search
             });
             for search in std::iter::once(detection.search.clone()).chain(drilldowns) {

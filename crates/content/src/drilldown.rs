@@ -10,6 +10,10 @@ use crate::template::{NO_VALUE, Segment, Template};
 /// The placeholder for the detection's own search.
 const ORIGINAL: &str = "%original_detection_search%";
 
+/// The offsets that stand for the bounds of the detection's own search.
+const MIN_TIME: &str = "$info_min_time$";
+const MAX_TIME: &str = "$info_max_time$";
+
 /// A drilldown as written in content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Drilldown {
@@ -30,10 +34,70 @@ pub struct FilledDrilldown {
     pub name: String,
     /// The SPL, without tokens.
     pub search: String,
-    /// Start of the time range as written in content, with its tokens unchanged.
+    /// Start of the time range as written in content, with its tokens replaced.
     pub earliest_offset: String,
-    /// End of the time range as written in content, with its tokens unchanged.
+    /// End of the time range as written in content, with its tokens replaced.
     pub latest_offset: String,
+    /// Start of the time range in seconds since the epoch; `None` if it is not bounded.
+    #[serde(default)]
+    pub earliest: Option<i64>,
+    /// End of the time range, exclusive, in seconds since the epoch; `None` if it is not bounded.
+    #[serde(default)]
+    pub latest: Option<i64>,
+}
+
+/// The times from which the time range of a drilldown is computed, in seconds since the epoch.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DrilldownTimes {
+    /// Start of the time range of the detection's search, `$info_min_time$`; `None` if it has none.
+    pub earliest: Option<f64>,
+    /// End of the time range of the detection's search, `$info_max_time$`; `None` if it has none.
+    pub latest: Option<f64>,
+    /// Time of the finding, from which offsets count; `None` if it is not known.
+    pub finding: Option<f64>,
+}
+
+impl DrilldownTimes {
+    /// Returns the start that an offset denotes; `None` if it sets no bound.
+    fn earliest(&self, offset: &str) -> Option<i64> {
+        match offset.trim() {
+            MIN_TIME | "" => self.earliest.map(whole),
+            offset => Some(whole(self.finding? - seconds(offset)?)),
+        }
+    }
+
+    /// Returns the end that an offset denotes; `None` if it sets no bound.
+    ///
+    /// An end that would fall on the finding's last event comes just after it. A search without a
+    /// range has seen nothing that the finding does not cover, so `$info_max_time$` ends there, too.
+    fn latest(&self, offset: &str) -> Option<i64> {
+        let after = |time: f64| whole(time) + 1;
+        match offset.trim() {
+            MAX_TIME | "" => self.latest.map(whole).or(self.finding.map(after)),
+            offset => Some(after(self.finding? + seconds(offset)?)),
+        }
+    }
+}
+
+/// Returns the last whole second that is not after the time.
+fn whole(time: f64) -> i64 {
+    time.floor() as i64
+}
+
+/// Parses an offset, such as `7d` or `300`, in seconds; `None` if it is not one.
+fn seconds(offset: &str) -> Option<f64> {
+    let offset = offset.trim_start_matches(['-', '+']);
+    let end = offset.find(|c: char| !c.is_ascii_digit()).unwrap_or(offset.len());
+    let (count, unit) = offset.split_at(end);
+    let scale = match unit.trim() {
+        "" | "s" | "sec" | "secs" | "second" | "seconds" => 1,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3600,
+        "d" | "day" | "days" => 86_400,
+        "w" | "week" | "weeks" => 7 * 86_400,
+        _ => return None,
+    };
+    Some(f64::from(count.parse::<u32>().ok()?) * f64::from(scale))
 }
 
 impl Drilldown {
@@ -44,8 +108,21 @@ impl Drilldown {
     pub fn fill(
         &self,
         original: &str,
+        times: DrilldownTimes,
         value: impl Fn(&str) -> Option<Vec<String>>,
     ) -> FilledDrilldown {
+        let (earliest, latest) =
+            (times.earliest(&self.earliest_offset), times.latest(&self.latest_offset));
+        // `addinfo` gives 0 for the start of a search without a range.
+        let info = |name: &str| match name {
+            "info_min_time" => Some(times.earliest(MIN_TIME).unwrap_or(0).to_string()),
+            "info_max_time" => {
+                Some(times.latest(MAX_TIME).map_or_else(|| "now".to_owned(), |t| t.to_string()))
+            }
+            _ => None,
+        };
+        let value = |name: &str| value(name).or_else(|| Some(vec![info(name)?]));
+        let offset = |offset: &str| Template::parse(offset).render(value);
         let mut search = String::new();
         for (index, part) in self.search.split(ORIGINAL).enumerate() {
             if index > 0 {
@@ -54,10 +131,12 @@ impl Drilldown {
             search.push_str(&fill_search(part, &value));
         }
         FilledDrilldown {
-            name: self.name.render(&value),
+            name: self.name.render(value),
             search,
-            earliest_offset: self.earliest_offset.clone(),
-            latest_offset: self.latest_offset.clone(),
+            earliest_offset: offset(&self.earliest_offset),
+            latest_offset: offset(&self.latest_offset),
+            earliest,
+            latest,
         }
     }
 }
@@ -65,8 +144,8 @@ impl Drilldown {
 /// Returns a double-quoted SPL string that contains exactly `text`, apart from the replacements
 /// below.
 ///
-/// SPL has no escape for a backtick that reliably prevents a macro call, so a backtick becomes `*`:
-/// the search may match more, but never runs anything else. Control characters become blanks.
+/// SPL has no escape for a backtick that reliably prevents a macro call, and none for a control
+/// character, so these become `*`: the search may match more, but never runs anything else.
 #[must_use]
 pub fn quote(text: &str) -> String {
     format!("\"{}\"", escape(text))
@@ -78,7 +157,7 @@ fn escape(text: &str) -> String {
         match c {
             '"' | '\\' => escaped.extend(['\\', c]),
             '`' => escaped.push('*'),
-            c if c.is_control() => escaped.push(' '),
+            c if c.is_control() => escaped.push('*'),
             c => escaped.push(c),
         }
     }
@@ -87,7 +166,8 @@ fn escape(text: &str) -> String {
 
 /// Replaces the tokens in a piece of SPL.
 ///
-/// A bare token, or one alone within quotes, becomes a quoted string; a token among other text
+/// A bare token becomes a number if the value is one, so that `where` compares it as a number. Any
+/// other bare token, or one alone within quotes, becomes a quoted string; a token among other text
 /// within quotes becomes the inside of one. Several values become a list, and `field=$token$` then
 /// becomes `field IN (…)`.
 fn fill_search(text: &str, value: &impl Fn(&str) -> Option<Vec<String>>) -> String {
@@ -124,6 +204,8 @@ fn fill_search(text: &str, value: &impl Fn(&str) -> Option<Vec<String>>) -> Stri
         }
         if in_quotes {
             filled.push_str(&escape(&values.join(", ")));
+        } else if !quote_taken && values.len() == 1 && is_number(&values[0]) {
+            filled.push_str(&values[0]);
         } else {
             push_values(&mut filled, &values);
         }
@@ -150,6 +232,15 @@ fn push_values(filled: &mut String, values: &[String]) {
     }
 }
 
+/// Returns true for plain decimal digits, which mean the same with and without quotes in `search`.
+fn is_number(text: &str) -> bool {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    // A number with leading zeros is an id, which `where` would change.
+    let is_padded = whole.len() > 1 && whole.starts_with('0');
+    text.len() <= 15 && !is_padded && is_digits(whole) && is_digits(fraction)
+}
+
 /// Returns true if the end of `literal` is within quotes.
 fn quoted_after(literal: &str, mut in_quotes: bool) -> bool {
     let mut escaped = false;
@@ -164,6 +255,9 @@ fn quoted_after(literal: &str, mut in_quotes: bool) -> bool {
 mod tests {
     use super::*;
 
+    const TIMES: DrilldownTimes =
+        DrilldownTimes { earliest: None, latest: None, finding: Some(1_000_000.5) };
+
     fn fill(search: &str) -> String {
         let drilldown = Drilldown {
             name: Template::parse("for $user$"),
@@ -171,12 +265,16 @@ mod tests {
             earliest_offset: "$info_min_time$".into(),
             latest_offset: String::new(),
         };
-        let filled = drilldown.fill("`cloudtrail` x=y$ | rex \"^$user$\"", |field| match field {
-            "user" => Some(vec!["ann".into()]),
-            "many" => Some(vec!["a".into(), "b".into()]),
-            "evil" => Some(vec!["x\" | delete [search `all`] \\".into()]),
-            _ => None,
-        });
+        let filled =
+            drilldown.fill("`cloudtrail` x=y$ | rex \"^$user$\"", TIMES, |field| match field {
+                "user" => Some(vec!["ann".into()]),
+                "many" => Some(vec!["a".into(), "b".into()]),
+                "n" => Some(vec!["12.5".into()]),
+                "id" => Some(vec!["0012".into()]),
+                "lines" => Some(vec!["a\nb".into()]),
+                "evil" => Some(vec!["x\" | delete [search `all`] \\".into()]),
+                _ => None,
+            });
         assert_eq!(filled.name, "for ann");
         filled.search
     }
@@ -195,9 +293,55 @@ mod tests {
             ("search m=\"all of $many$\"", "search m=\"all of a, b\""),
             ("search f=$gone$", "search f=\"(no value)\""),
             ("search f=\"\\\"$user$\"", "search f=\"\\\"ann\""),
+            ("where count>$n$ AND id=$id$", "where count>12.5 AND id=\"0012\""),
+            ("search n=\"$n$\"", "search n=\"12.5\""),
+            ("search f=$lines$", "search f=\"a*b\""),
+            (
+                "search earliest=$info_min_time$ latest=$info_max_time$",
+                "search earliest=0 latest=1000001",
+            ),
         ];
         for (search, expected) in cases {
             assert_eq!(fill(search), expected, "{search}");
+        }
+    }
+
+    #[test]
+    fn time_ranges_are_instants() {
+        let bounded = DrilldownTimes { earliest: Some(10.0), latest: Some(2_000_000.0), ..TIMES };
+        let unknown = DrilldownTimes::default();
+        let cases = [
+            (
+                TIMES,
+                "$info_min_time$",
+                "$info_max_time$",
+                (None, Some(1_000_001)),
+                ("0", "1000001"),
+            ),
+            (
+                bounded,
+                "$info_min_time$",
+                "$info_max_time$",
+                (Some(10), Some(2_000_000)),
+                ("10", "2000000"),
+            ),
+            (TIMES, "7d", "0", (Some(395_200), Some(1_000_001)), ("7d", "0")),
+            (TIMES, "300", "1h", (Some(999_700), Some(1_003_601)), ("300", "1h")),
+            (unknown, "$info_min_time$", "$info_max_time$", (None, None), ("0", "now")),
+            (unknown, "7d", "0", (None, None), ("7d", "0")),
+            (TIMES, "a week", "", (None, Some(1_000_001)), ("a week", "")),
+        ];
+        for (times, earliest, latest, range, texts) in cases {
+            let drilldown = Drilldown {
+                name: Template::parse("x"),
+                search: String::new(),
+                earliest_offset: earliest.into(),
+                latest_offset: latest.into(),
+            };
+            let filled = drilldown.fill("", times, |_| None);
+            assert_eq!((filled.earliest, filled.latest), range, "{earliest} {latest}");
+            let offsets = (filled.earliest_offset.as_str(), filled.latest_offset.as_str());
+            assert_eq!(offsets, texts, "{earliest} {latest}");
         }
     }
 

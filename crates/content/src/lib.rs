@@ -31,7 +31,7 @@ pub use detection::{
     Annotations, AttackData, Detection, DetectionTest, DetectionType, Expectation, NotableText,
     Outcome, Status, Throttling,
 };
-pub use drilldown::{Drilldown, FilledDrilldown, quote};
+pub use drilldown::{Drilldown, DrilldownTimes, FilledDrilldown, quote};
 pub use lookup::{Lookup, LookupRows, LookupSource, MAX_CSV_BYTES, MatchType};
 pub use risk::{NotableSeverity, Risk, RiskObject, ThreatObject};
 pub use set::{BuiltinPack, ContentProblem, ContentSet, TestLogs};

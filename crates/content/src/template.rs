@@ -10,6 +10,9 @@ use serde::{Serialize, Serializer};
 /// The text that replaces the token of a field that the row lacks.
 pub const NO_VALUE: &str = "(no value)";
 
+/// The most values of a field that a text lists.
+pub(crate) const MOST_VALUES: usize = 10;
+
 /// A parsed template.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Template {
@@ -83,19 +86,28 @@ impl Template {
     /// Returns the text with the tokens replaced by values.
     ///
     /// `value` returns the values of a field: [`NO_VALUE`] replaces `None` or an empty list, and
-    /// several values are joined with `, `.
+    /// several values are joined with `, `. Of more than ten values, the first ten are listed, with
+    /// the number of the others.
     pub fn render(&self, value: impl Fn(&str) -> Option<Vec<String>>) -> String {
         let mut text = String::new();
         for segment in &self.segments {
             match segment {
                 Segment::Text(literal) => text.push_str(literal),
                 Segment::Field(name) => match value(name) {
-                    Some(values) if !values.is_empty() => text.push_str(&values.join(", ")),
+                    Some(values) if !values.is_empty() => text.push_str(&listed(&values)),
                     _ => text.push_str(NO_VALUE),
                 },
             }
         }
         text
+    }
+}
+
+/// Returns the first values with the number of the others.
+fn listed(values: &[String]) -> String {
+    match values.len().saturating_sub(MOST_VALUES) {
+        0 => values.join(", "),
+        more => format!("{} … and {more} more", values[..MOST_VALUES].join(", ")),
     }
 }
 
@@ -161,6 +173,14 @@ mod tests {
         for (template, expected) in cases {
             assert_eq!(render(template), expected, "{template}");
         }
+    }
+
+    #[test]
+    fn a_long_list_is_cut_with_its_number() {
+        let many = |count: usize| Some((0..count).map(|n| n.to_string()).collect());
+        let text = |count| Template::parse("to $n$.").render(|_| many(count));
+        assert_eq!(text(10), "to 0, 1, 2, 3, 4, 5, 6, 7, 8, 9.");
+        assert_eq!(text(22), "to 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 … and 12 more.");
     }
 
     #[test]

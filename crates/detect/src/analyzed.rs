@@ -34,6 +34,26 @@ impl AnalyzedContent {
         self.detections[index].get_or_init(|| Arc::new(analyze(search, &self.set.macros)))
     }
 
+    /// Returns the analysis of the detection at index `index`, which is not stored, unless it was
+    /// before. There may be thousands of detections that never run.
+    ///
+    /// # Panics
+    /// As [`AnalyzedContent::detection`].
+    #[must_use]
+    pub fn look_at(&self, index: usize) -> Arc<Analysis> {
+        let search = &self.set.detections[index].search;
+        let known = self.detections[index].get().cloned();
+        known.unwrap_or_else(|| Arc::new(analyze(search, &self.set.macros)))
+    }
+
+    /// Stores the analysis that [`AnalyzedContent::look_at`] returned.
+    pub fn keep(&self, index: usize, analysis: Arc<Analysis>) {
+        if let Some(place) = self.detections.get(index) {
+            // An analysis that is already there is the same.
+            let _ = place.set(analysis);
+        }
+    }
+
     /// Returns true if a detection or a baseline writes this lookup, under any of its names.
     #[must_use]
     pub fn fills_lookup(&self, name: &str) -> bool {

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use spilltrail_content::{
-    Annotations, Detection, DetectionType, FilledDrilldown, NotableSeverity, NotableText,
+    Annotations, Detection, DetectionType, DrilldownTimes, FilledDrilldown, NotableSeverity,
+    NotableText,
 };
 use spilltrail_event::Value;
 use spilltrail_search::context::SearchContext;
@@ -196,6 +197,14 @@ impl<'a> Form<'a> {
                 })
             });
         let message = risk.map(|risk| risk.message.render(value));
+        let first_seen = events.oldest.or_else(|| identity::first_time(&row, context));
+        let last_seen = events.newest.or_else(|| identity::last_time(&row, context));
+        let time = identity::time(&row, context).or(events.newest);
+        let times = DrilldownTimes {
+            earliest: context.range.earliest,
+            latest: context.range.latest,
+            finding: last_seen.or(time),
+        };
         let notable = self.notable.as_ref().map(|text| Notable {
             rule_title: text.rule_title.render(value),
             rule_description: text.rule_description.render(value),
@@ -205,7 +214,7 @@ impl<'a> Form<'a> {
                 .detection
                 .drilldowns
                 .iter()
-                .map(|drilldown| drilldown.fill(&self.detection.search, value))
+                .map(|drilldown| drilldown.fill(&self.detection.search, times, value))
                 .collect(),
             nes_fields: text.nes_fields.clone(),
         });
@@ -213,10 +222,10 @@ impl<'a> Form<'a> {
             schema_version: SCHEMA_VERSION,
             id,
             run_id: self.run_id.clone(),
-            first_seen: events.oldest.or_else(|| identity::first_time(&row, context)),
-            last_seen: events.newest.or_else(|| identity::last_time(&row, context)),
+            first_seen,
+            last_seen,
             detection: self.reference.clone(),
-            time: identity::time(&row, context).or(events.newest),
+            time,
             risk_score: raised.and_then(spilltrail_content::Risk::score),
             risk_message: message.filter(|message| !message.is_empty()),
             risk_objects: risk_objects.collect(),

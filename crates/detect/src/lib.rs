@@ -25,7 +25,7 @@ pub use finding::{
 };
 pub use identity::identity;
 pub use run::{DetectionRun, MAX_FINDINGS, run};
-pub use status::Status;
+pub use status::{Missing, Status};
 
 #[cfg(test)]
 mod tests;

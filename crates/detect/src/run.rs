@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use spilltrail_content::Detection;
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
-use spilltrail_search::analysis::{Analysis, analyze};
+use spilltrail_search::analysis::{Analysis, Need, analyze};
 use spilltrail_search::context::{Observations, SearchContext};
 use spilltrail_search::rows::{Row, Rows};
 use spilltrail_search::run::{self as search, Prepared};
@@ -17,7 +17,7 @@ use crate::analyzed::AnalyzedContent;
 use crate::evidence::Gatherer;
 use crate::finding::{DetectionRef, Finding, Form, SCHEMA_VERSION};
 use crate::identity::Ids;
-use crate::{Status, baseline, serial};
+use crate::{Missing, Status, baseline, serial};
 
 /// Most findings of one detection; further rows are only counted.
 pub const MAX_FINDINGS: usize = 10_000;
@@ -72,6 +72,12 @@ impl DetectionRun {
             cpu: Duration::ZERO,
             messages: Vec::new(),
         }
+    }
+
+    /// Returns the result for a detection that was not run, because the logs lack what it needs.
+    #[must_use]
+    pub fn held(detection: &Detection, run_id: &str, need: Need) -> Self {
+        Self::new(detection, run_id, Status::NeedsSource(need))
     }
 
     /// Returns the result for a search that could not run to its end; `messages` has the reasons.
@@ -166,8 +172,43 @@ impl Planned {
             rows,
             matched_events: context.observations.matched(),
             messages: messages.into_iter().map(|message| self.prepared.relocate(message)).collect(),
-            ..DetectionRun::new(detection, run_id, status(&context.observations, content, rows))
+            ..DetectionRun::new(
+                detection,
+                run_id,
+                self.status(&context.observations, content, rows),
+            )
         }
+    }
+
+    /// Returns the status of a search that ran to its end.
+    fn status(&self, observations: &Observations, content: &AnalyzedContent, rows: u64) -> Status {
+        let has_events = observations.matched().is_none_or(|matched| matched > 0);
+        let had_nothing_to_find = !has_events && observations.had_nothing_to_find();
+        let missing = baseline::missing(&observations.lookups(), content);
+        // An empty baseline makes any rows meaningless, and events that were looked for by it cannot
+        // be found, so it is checked before them.
+        if !missing.is_empty() && (rows > 0 || has_events || had_nothing_to_find) {
+            return Status::NoBaseline(missing);
+        }
+        if rows > 0 && !self.is_without_events(observations) {
+            return Status::Fired;
+        }
+        if had_nothing_to_find {
+            return Status::EmptySubsearch;
+        }
+        if !has_events {
+            return Status::NoSuchEvents;
+        }
+        let (fields, rows) = observations.never_present();
+        if fields.is_empty() { Status::Clean } else { Status::CannotFire(Missing { fields, rows }) }
+    }
+
+    /// Returns true if no event is behind the rows: no event matched, or a `stats` without BY fields
+    /// made its row from no rows. Such a row says nothing about the logs.
+    fn is_without_events(&self, observations: &Observations) -> bool {
+        // Rows that another pipeline adds do not come from that `stats`.
+        let is_summary = !self.analysis.adds_rows() && observations.summarized_nothing();
+        is_summary || observations.found_no_event()
     }
 
     /// Converts rows into findings and sends them, a batch of rows at a time.
@@ -229,24 +270,6 @@ impl Planned {
             result.messages.push(Diagnostic::warning(Code::EVIDENCE, message));
         }
     }
-}
-
-/// Returns the status of a search that ran to its end.
-fn status(observations: &Observations, content: &AnalyzedContent, rows: u64) -> Status {
-    let has_events = observations.matched().is_none_or(|matched| matched > 0);
-    let missing = baseline::missing(&observations.lookups(), content);
-    // An empty baseline makes any rows meaningless, so it is checked before them.
-    if !missing.is_empty() && (rows > 0 || has_events) {
-        return Status::NoBaseline(missing);
-    }
-    if rows > 0 {
-        return Status::Fired;
-    }
-    if !has_events {
-        return Status::NoSuchEvents;
-    }
-    let (missing, _) = observations.never_present();
-    if missing.is_empty() { Status::Clean } else { Status::CannotFire(missing) }
 }
 
 /// Returns a warning for each risk or threat field that some rows lack, given the number of such

@@ -17,7 +17,7 @@ use spilltrail_search::events::memory::MemoryEvents;
 use spilltrail_search::rows::Row;
 use spilltrail_search::run as search;
 
-use crate::{AnalyzedContent, DetectionRun, Finding, Status, run};
+use crate::{AnalyzedContent, DetectionRun, Finding, Missing, Status, run};
 
 const EVENTS: &str = r#"
 {"_time":100,"eventID":"e1","eventName":"Get","user":"ann","src_ip":"192.0.2.1","bucket":"b1"}
@@ -217,8 +217,38 @@ fn every_status() {
         ),
         (
             "eventName=Get | stats count by user arn zone",
-            Status::CannotFire(vec!["arn".into(), "zone".into()]),
+            Status::CannotFire(Missing { fields: vec!["arn".into(), "zone".into()], rows: 3 }),
         ),
+        // Only the rows that are grouped lack the field.
+        (
+            "eventName=* | where isnull(bucket) | stats count by bucket",
+            Status::CannotFire(Missing { fields: vec!["bucket".into()], rows: 1 }),
+        ),
+        // A row that no event is behind is no finding.
+        ("eventName=Gone | stats count", Status::NoSuchEvents),
+        ("eventName=Gone | stats count | eval user=\"ann\"", Status::NoSuchEvents),
+        ("eventName=Get | where user=\"dan\" | stats count", Status::Clean),
+        ("eventName=Get | stats count by user | where count>5 | stats count", Status::Clean),
+        ("eventName=Get | stats count", Status::Fired),
+        ("| tstats count where eventName=Gone", Status::NoSuchEvents),
+        (
+            "eventName=Gone | stats count | appendcols [search eventName=Get | stats count as gets]",
+            Status::Fired,
+        ),
+        (
+            "eventName=Get | stats count by user | appendpipe [where user=\"dan\" | stats count] | where isnotnull(user)",
+            Status::Fired,
+        ),
+        // The subsearch found nothing to look for.
+        (
+            "eventName=Put [search eventName=Gone | fields user] | stats count by user",
+            Status::EmptySubsearch,
+        ),
+        (
+            "eventName=Put [| inputlookup empty | fields user] | stats count by user",
+            Status::NoBaseline(vec!["empty".into()]),
+        ),
+        ("eventName=Gone | search [search eventName=Gone | fields user]", Status::NoSuchEvents),
         ("eventName=Get | lookup full user OUTPUT known | stats count by user", Status::Fired),
         (
             "eventName=Get | lookup empty user OUTPUT known | stats count by user",

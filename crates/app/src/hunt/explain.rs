@@ -10,6 +10,7 @@ use spilltrail_event::{Comparison, Predicate, ScanRequest, StopToken};
 use spilltrail_search::events::shared::{SharedEvents, whole_events};
 use spilltrail_search::pool;
 
+use super::held::{self, Chosen};
 use super::{AT_A_TIME, wanted};
 use crate::cancel::{StopWhenDropped, until_cancelled};
 use crate::clock::Clock;
@@ -68,8 +69,9 @@ async fn explain(
     options: &HuntOptions,
     stop: StopToken,
 ) -> Result<ScanPlan, AppError> {
-    let chosen = content.choose(&options.detections)?;
+    let selected = options.select.choose(&content.set)?;
     let analyzed = AnalyzedContent::new(content.set.clone());
+    let chosen = Chosen::new(&selected, &analyzed, held::offer(options).as_ref()).run;
     let clock = Clock::new(&options.run.time)?;
     let wanted = wanted(&clock, &chosen, &analyzed);
     let logs = listing::list(&options.logs, &options.run.read, wanted, None, stop).await?;

@@ -1,6 +1,7 @@
 //! Runs detections over logs.
 
 pub(crate) mod explain;
+mod held;
 pub(crate) mod sink;
 pub(crate) mod summary;
 #[cfg(test)]
@@ -12,10 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
-use spilltrail_detect::AnalyzedContent;
-use spilltrail_detect::hunt::prepare;
-use spilltrail_event::StopToken;
-use spilltrail_search::events::shared::SharedEvents;
+use spilltrail_detect::hunt::{Job, prepare};
+use spilltrail_detect::{AnalyzedContent, DetectionRun};
+use spilltrail_event::{Predicate, ScanRequest, StopToken};
+use spilltrail_search::error::from_engine;
+use spilltrail_search::events::shared::{EventReader, SharedEvents};
 use spilltrail_search::pool;
 use spilltrail_source::{Beyond, Logs, Newest, Wanted};
 
@@ -29,6 +31,7 @@ use crate::listing;
 use crate::logs::{LogEvents, LogReader};
 use crate::options::{HuntOptions, TimeOptions};
 use crate::unread::Unread;
+use held::Chosen;
 use sink::{HuntEvent, HuntSink};
 use summary::{Report, Shown, Summary};
 use workers::Step;
@@ -84,9 +87,11 @@ async fn run(
     stop: StopToken,
     tally: &mut Tally,
 ) -> Result<Summary, AppError> {
-    let chosen = content.choose(&options.detections)?;
-    tally.detections = chosen.len() as u64;
+    let selected = options.select.choose(&content.set)?;
+    tally.detections = selected.len() as u64;
     let analyzed = Arc::new(AnalyzedContent::new(content.set.clone()));
+    let offer = held::offer(options);
+    let mut chosen = Chosen::new(&selected, &analyzed, offer.as_ref());
     let time = &options.run.time;
     let mut clock = Clock::new(time)?;
     // Entries expire by the time of the run, not by that of the events.
@@ -95,9 +100,9 @@ async fn run(
     // List the logs. If the current time depends on the newest event, list all files, because any
     // of them may contain it.
     let depends_on_newest = !clock.is_fixed
-        && (clock.is_range_relative(time)? || ask_for_the_present(&chosen, &analyzed));
+        && (clock.is_range_relative(time)? || ask_for_the_present(&chosen.run, &analyzed));
     let wanted =
-        if depends_on_newest { Wanted::default() } else { wanted(&clock, &chosen, &analyzed) };
+        if depends_on_newest { Wanted::default() } else { wanted(&clock, &chosen.run, &analyzed) };
     let (names, read) = (&options.logs, &options.run.read);
     let logs = listing::list(names, read, wanted, sink.progress(), stop).await?;
     tally.logs = Some(logs.clone());
@@ -112,16 +117,22 @@ async fn run(
     let bytes = logs.files().iter().map(|file| file.size).sum();
     tell(sink, HuntEvent::Listed { files: logs.files().len() as u64, bytes }).await?;
 
-    // Plan all detections, and read the logs once for all of them together.
-    let events = Arc::new(LogEvents(logs.clone()));
-    let environment =
-        Environment::new(&content.set, events, clock, &options.run, pool::HUNT_LIMIT, AT_A_TIME)?;
-    let environment = Arc::new(environment);
-    let reader = Arc::new(LogReader::new(logs.clone(), environment.scan_options()));
-    let shared = SharedEvents::new(environment.events.clone(), reader.clone());
-    let jobs = prepare(&analyzed, &chosen, &shared, &|| environment.context())
-        .await
-        .map_err(AppError::Reading)?;
+    let mut pass = Shared::new(content, options, clock, &logs)?;
+    let mut jobs = pass.prepare(&analyzed, &chosen.run).await?;
+    if !chosen.held.is_empty() && logs.report().total.has_foreign_names {
+        // A row may say itself where it comes from, so the detections that were held back for that
+        // may match it, too.
+        chosen = Chosen::new(&selected, &analyzed, None);
+        let mut clock = pass.environment.clock.clone();
+        if !clock.is_fixed && ask_for_the_present(&chosen.run, &analyzed) {
+            let cost;
+            (clock, beyond, cost) = at_newest_event(clock, time, &logs).await?;
+            newest_cost += cost;
+        }
+        pass = Shared::new(content, options, clock, &logs)?;
+        jobs = pass.prepare(&analyzed, &chosen.run).await?;
+    }
+    let Shared { environment, reader } = pass;
     tell(sink, HuntEvent::LogsRead).await?;
 
     // Run the detections. Each finding is dropped after the sink took it, to free its memory for
@@ -156,6 +167,14 @@ async fn run(
             }
         }
     }
+    for (index, need) in chosen.held {
+        let detection = &content.set.detections[index];
+        let run = DetectionRun::held(detection, &run_id, need);
+        let report = Report::new(detection, &run, Shown::default());
+        tally.finished += 1;
+        tell(sink, HuntEvent::DetectionFinished { detection, report: &report }).await?;
+        reports.push(report);
+    }
     let (costs, memory) = (reader.costs(), environment.memory().used());
     let clock = &environment.clock;
     let summary = Summary::new(clock, &logs, run_id, reports, &costs, newest_cost, memory);
@@ -163,6 +182,48 @@ async fn run(
     summary.met_indexes = met_indexes.into_iter().collect();
     summary.unread.extend(beyond.map(|beyond| Unread::future(&beyond, &clock.zone)));
     Ok(summary)
+}
+
+/// What all detections of a hunt share: the environment, and one reader of the logs.
+struct Shared {
+    environment: Arc<Environment>,
+    reader: Arc<LogReader>,
+}
+
+impl Shared {
+    fn new(
+        content: &Content,
+        options: &HuntOptions,
+        clock: Clock,
+        logs: &Arc<Logs>,
+    ) -> Result<Self, AppError> {
+        let events = Arc::new(LogEvents(logs.clone()));
+        let (limit, set) = (pool::HUNT_LIMIT, &content.set);
+        let environment = Environment::new(set, events, clock, &options.run, limit, AT_A_TIME)?;
+        let reader = Arc::new(LogReader::new(logs.clone(), environment.scan_options()));
+        Ok(Self { environment: Arc::new(environment), reader })
+    }
+
+    /// Plans detections, and reads the logs once for all of them together.
+    async fn prepare(
+        &self,
+        content: &AnalyzedContent,
+        detections: &[usize],
+    ) -> Result<Vec<Job>, AppError> {
+        if detections.is_empty() {
+            // What the logs are is told even if no detection can look at them.
+            let nothing = ScanRequest { predicate: Predicate::Nothing, fields: Vec::new() };
+            let read = self.reader.read(vec![nothing]).await;
+            return match read {
+                Ok(_) => Ok(Vec::new()),
+                Err(error) => Err(AppError::Reading(from_engine(&error))),
+            };
+        }
+        let environment = &self.environment;
+        let shared = SharedEvents::new(environment.events.clone(), self.reader.clone());
+        let context = || environment.context();
+        prepare(content, detections, &shared, &context).await.map_err(AppError::Reading)
+    }
 }
 
 /// Returns a random run id in the form of a version 4 UUID.

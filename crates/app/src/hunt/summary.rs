@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use spilltrail_content::Detection;
 use spilltrail_decode::SkipKind;
-use spilltrail_detect::{DetectionRun, SCHEMA_VERSION, Status};
+use spilltrail_detect::{DetectionRun, Missing, SCHEMA_VERSION, Status};
 use spilltrail_diagnostic::Diagnostic;
+use spilltrail_search::analysis::Need;
 use spilltrail_search::rows::json;
 use spilltrail_source::{Logs, MAX_AHEAD, Reason, ScanCosts, SkippedCount};
 
@@ -62,8 +63,10 @@ pub struct Summary {
     /// What each entry of the allow-list did.
     #[serde(skip_serializing_if = "<[AllowReport]>::is_empty")]
     pub allow_list: Vec<AllowReport>,
-    /// Outcome of each detection, in the order in which they ran.
+    /// Outcome of each detection, in the order in which they ran; those that were not run are last.
     pub detections: Vec<Report>,
+    /// Why detections were not run, and how many each cause held back, the most first.
+    pub causes: Vec<Cause>,
     /// Number of records that were recognized and skipped, by kind.
     pub skipped: BTreeMap<SkipKind, u64>,
     /// Number of events found inside other values, by where they were: the keys around them, such as
@@ -81,6 +84,17 @@ pub struct Summary {
     /// Memory limit and peak of the searches; not part of the output.
     #[serde(skip)]
     pub memory: MemoryUse,
+}
+
+/// A cause that kept detections from running.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// The status of these detections.
+    pub status: &'static str,
+    /// The cause, as a predicate of several detections: "need the data model `Endpoint`".
+    pub cause: String,
+    /// Number of detections.
+    pub detections: u64,
 }
 
 /// The outcome of one detection.
@@ -114,9 +128,15 @@ pub struct Report {
     /// Highest risk score among the findings.
     #[serde(skip)]
     pub risk_score: Option<u32>,
-    /// Fields that the search groups by and that no event has.
+    /// Fields that the search groups by and that none of the events that it groups has.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub missing_fields: Vec<String>,
+    /// Number of these events, or of rows made from them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing_in: Option<u64>,
+    /// What the detection needs and the logs cannot have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Need>,
     /// Empty lookups that the search reads.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub empty_lookups: Vec<String>,
@@ -173,11 +193,14 @@ fn rounded(time: Duration) -> f64 {
 
 impl Report {
     pub(crate) fn new(detection: &Detection, run: &DetectionRun, shown: Shown) -> Self {
-        let (missing_fields, empty_lookups) = match &run.status {
-            Status::CannotFire(fields) => (fields.clone(), Vec::new()),
-            Status::NoBaseline(lookups) => (Vec::new(), lookups.clone()),
-            _ => (Vec::new(), Vec::new()),
-        };
+        let (mut missing, mut empty_lookups, mut needs) = (None, Vec::new(), None);
+        match &run.status {
+            Status::CannotFire(fields) => missing = Some(fields.clone()),
+            Status::NoBaseline(lookups) => empty_lookups.clone_from(lookups),
+            Status::NeedsSource(need) => needs = Some(need.clone()),
+            _ => {}
+        }
+        let missing_in = missing.as_ref().map(|missing| missing.rows);
         Self {
             id: detection.id.clone(),
             name: detection.name.clone(),
@@ -191,7 +214,9 @@ impl Report {
             cpu_seconds: rounded(run.cpu),
             // The highest score may be that of a hidden finding.
             risk_score: if shown.hidden == 0 { run.risk_score } else { shown.risk_score },
-            missing_fields,
+            missing_fields: missing.map(|missing| missing.fields).unwrap_or_default(),
+            missing_in,
+            needs,
             empty_lookups,
             messages: run.messages.clone(),
         }
@@ -202,8 +227,21 @@ impl Report {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match &self.status {
-            Status::CannotFire(fields) => Some(format!("no event has {}", list(fields))),
-            Status::NoBaseline(lookups) => Some(format!("empty lookup {}", list(lookups))),
+            Status::CannotFire(Missing { fields, rows: 1 }) => {
+                Some(format!("the one event that it groups has no {}", list(fields)))
+            }
+            Status::CannotFire(Missing { fields, rows }) => {
+                Some(format!("none of the {rows} events that it groups has {}", list(fields)))
+            }
+            Status::NoBaseline(lookups) => {
+                let held = match self.rows {
+                    0 => "it has no results".to_owned(),
+                    1 => "its one result is held back".to_owned(),
+                    rows => format!("its {rows} results are held back"),
+                };
+                Some(format!("{held}: empty lookup {}", list(lookups)))
+            }
+            Status::NeedsSource(need) => Some(format!("needs {need}")),
             Status::Unsupported | Status::Failed => {
                 let worst = self.messages.iter().max_by_key(|message| message.severity);
                 worst.map(|message| message.message.clone())
@@ -211,6 +249,34 @@ impl Report {
             _ => None,
         }
     }
+}
+
+/// The end of the messages about parts of SPL that are not supported.
+const NOT_SUPPORTED: &str = " is not supported";
+
+/// Returns the causes that kept detections from running, the one of most detections first.
+fn causes(reports: &[Report]) -> Vec<Cause> {
+    let mut counts: BTreeMap<(&'static str, String), u64> = BTreeMap::new();
+    for report in reports {
+        let cause = match &report.status {
+            Status::NeedsSource(need) => format!("need {need}"),
+            Status::Unsupported => {
+                let reason = report.reason().unwrap_or_default();
+                match reason.strip_suffix(NOT_SUPPORTED) {
+                    Some(part) => format!("use {part}"),
+                    None => format!("are not supported: {reason}"),
+                }
+            }
+            _ => continue,
+        };
+        *counts.entry((report.status.name(), cause)).or_default() += 1;
+    }
+    let mut causes: Vec<Cause> = counts
+        .into_iter()
+        .map(|((status, cause), detections)| Cause { status, cause, detections })
+        .collect();
+    causes.sort_by_key(|cause| std::cmp::Reverse(cause.detections));
+    causes
 }
 
 fn list(names: &[String]) -> String {
@@ -259,6 +325,7 @@ impl Summary {
             findings: detections.iter().map(|report| report.findings).sum(),
             hidden: detections.iter().map(|report| report.hidden).sum(),
             allow_list: Vec::new(),
+            causes: causes(&detections),
             detections,
             skipped: read.total.skipped,
             unwrapped: read.total.unwrapped,
@@ -280,10 +347,25 @@ impl Summary {
         self.detections.iter().filter(|report| is(&report.status)).collect()
     }
 
-    /// Returns true if any detection is unsupported or failed.
+    /// Returns true if a detection failed.
     #[must_use]
-    pub fn has_unusable_detections(&self) -> bool {
-        !self.with(|status| matches!(status, Status::Unsupported | Status::Failed)).is_empty()
+    pub fn has_failed_detections(&self) -> bool {
+        !self.with(|status| *status == Status::Failed).is_empty()
+    }
+
+    /// Returns true if this version cannot run a detection, whatever the logs are.
+    #[must_use]
+    pub fn has_unsupported_detections(&self) -> bool {
+        !self.with(Status::is_unsupported).is_empty()
+    }
+
+    /// Returns true if no detection could look at the logs.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        let is_blind = |status: &Status| {
+            matches!(status, Status::NeedsSource(_) | Status::Unsupported | Status::Failed)
+        };
+        self.with(is_blind).len() == self.detections.len()
     }
 
     /// Returns the number of inputs that are damaged or could not be opened.

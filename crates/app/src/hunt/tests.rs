@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::options::{ContentOptions, RunOptions};
+use crate::select::Selection;
 
 /// A sink that records the events of a hunt.
 #[derive(Default)]
@@ -116,6 +117,10 @@ impl Folder {
     }
 }
 
+fn named(name: &str) -> Selection {
+    Selection { detections: vec![name.to_owned()], ..Selection::default() }
+}
+
 /// Runs a future on a thread of a multi-threaded runtime, as a server does.
 fn run<T: Send>(future: impl Future<Output = T> + Send) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
@@ -189,7 +194,7 @@ fn a_hunt_that_is_cancelled_says_what_was_done() {
 fn what_is_asked_for_wrongly_is_an_error_of_the_user() {
     let folder = Folder::new();
     let plain = folder.options(None);
-    let unknown = HuntOptions { detections: vec!["Key Maid".to_owned()], ..plain.clone() };
+    let unknown = HuntOptions { select: named("Key Maid"), ..plain.clone() };
     let nowhere = HuntOptions { logs: vec!["/nowhere/at/all".to_owned()], ..plain.clone() };
     for (options, message) in [
         (unknown, "there is no detection `Key Maid`; did you mean `Key Made`?"),
@@ -219,8 +224,7 @@ fn bins_that_are_aligned_to_now_are_aligned_to_the_newest_event() {
     let folder = Folder::new();
     let search = "eventName=CreateKey | bin _time span=10m aligntime=-30m | stats count by _time";
     folder.detection(3, "Key Times", search);
-    let detections = vec!["Key Times".to_owned()];
-    let options = HuntOptions { detections, ..folder.options(None) };
+    let options = HuntOptions { select: named("Key Times"), ..folder.options(None) };
     let mut notes = Notes::default();
     folder.hunt(&options, &mut notes).unwrap();
     // The current time is one second after the newest event. Bins start 30 minutes before it, and
@@ -255,10 +259,10 @@ fn times_of_a_search_go_before_the_range_of_the_run() {
     ] {
         let search = format!("eventName=CreateKey {term} | stats count by user_arn");
         folder.detection(3, "Key Times", &search);
-        let detections = vec!["Key Times".to_owned()];
         // The range starts a month after the events and the date in the path of the file. The
         // current time is set, so that the files are not searched for the newest event.
-        let mut options = HuntOptions { detections, ..folder.options(Some("1775800000")) };
+        let mut options =
+            HuntOptions { select: named("Key Times"), ..folder.options(Some("1775800000")) };
         options.run.time.now = Some("1775900000".to_owned());
         let mut notes = Notes::default();
         let result = folder.hunt(&options, &mut notes);

@@ -8,7 +8,7 @@ use spilltrail_app::Summary;
 use spilltrail_detect::Finding;
 use spilltrail_spl::time::strftime;
 
-use super::text::Digest;
+use super::digest::Digest;
 use crate::arguments::{Format, HuntOptions};
 use crate::json;
 use crate::output::{csv_line, csv_record};
@@ -53,6 +53,11 @@ impl FindingWriter {
             digest: Digest::new(unfolded),
             written: 0,
         }
+    }
+
+    /// Returns true if the output ends with a summary that says which detections were not run.
+    pub(super) fn shows_causes(&self) -> bool {
+        matches!(self.format, Format::Table)
     }
 
     pub(super) fn write(&mut self, finding: &Finding) -> Result<()> {

@@ -2,8 +2,10 @@
 
 mod allowed;
 pub(crate) mod costs;
+mod digest;
 mod explain;
 mod findings;
+mod notes;
 mod printer;
 pub(crate) mod text;
 
@@ -15,6 +17,7 @@ use spilltrail_app::{AppError, CancellationToken, Content, explain_scan};
 
 use crate::arguments::{Format, HuntOptions};
 use crate::output::{self, CANNOT_WRITE, default_format, is_broken_pipe};
+use crate::report::Detail;
 use crate::{content, report, status};
 use findings::FindingWriter;
 use printer::Printer;
@@ -24,13 +27,14 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
     if format == Format::Csv && options.summary {
         bail!("CSV has no place for the summary; use `--format ndjson` or `--format json`");
     }
-    let content = content::load(&options.content)?;
+    let detail = if options.all { Detail::Full } else { Detail::Counted };
+    let content = content::load_for(&options.content, detail)?;
     if options.explain_scan {
         return explain(&content, &options, cancel).await;
     }
     let asked = options.hunt(cancel);
     let zone = asked.run.time.time_zone()?;
-    let mut printer = Printer::new(FindingWriter::new(format, options.all, &zone));
+    let mut printer = Printer::new(FindingWriter::new(format, options.all, &zone), detail);
     let summary = match spilltrail_app::hunt(&content, &asked, &mut printer).await {
         Ok(summary) => summary,
         // The reader of the pipe closed it, for example `… | head`; this is not a failure.
@@ -55,7 +59,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
     report::met_indexes(&summary.met_indexes);
     report::regular_expressions();
     report::unread(&summary.unread);
-    Ok(status::of_hunt(&content, &summary, options.fail_on_finding))
+    Ok(status::of_hunt(&content, &summary, options.fail_on_finding, options.strict))
 }
 
 async fn explain(

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use indicatif::{ProgressBar, ProgressStyle};
-use spilltrail_app::{HuntEvent, HuntSink, Report, SinkError, Summary};
-use spilltrail_content::Detection;
-use spilltrail_detect::Status;
-use spilltrail_diagnostic::{Diagnostic, Severity};
+use spilltrail_app::{HuntEvent, HuntSink, SinkError, Summary};
 use spilltrail_source::Progress;
 
 use super::findings::FindingWriter;
+use super::notes::Notes;
 use crate::arguments::HuntOptions;
-use crate::{memory, report};
+use crate::memory;
+use crate::report::Detail;
 
 /// After a detection with this many matched events, freed memory is returned to the system.
 const MANY_EVENTS: u64 = 10_000;
@@ -22,15 +21,17 @@ const MANY_EVENTS: u64 = 10_000;
 pub(super) struct Printer {
     bar: ProgressBar,
     writer: FindingWriter,
+    notes: Notes,
 }
 
 impl Printer {
-    pub(super) fn new(writer: FindingWriter) -> Self {
-        Self { bar: progress(), writer }
+    pub(super) fn new(writer: FindingWriter, detail: Detail) -> Self {
+        Self { bar: progress(), writer, notes: Notes::new(detail) }
     }
 
-    /// Prints the remaining findings and the summary.
+    /// Prints the notes about detections, the remaining findings and the summary.
     pub(super) fn finish(self, summary: &Summary, options: &HuntOptions) -> io::Result<()> {
+        self.notes.print(&summary.causes, self.writer.shows_causes());
         self.writer.finish(summary, options)
     }
 
@@ -58,7 +59,7 @@ impl HuntSink for Printer {
             }
             HuntEvent::Finding(finding) => self.writer.write(&finding)?,
             HuntEvent::DetectionFinished { detection, report } => {
-                complain(detection, report);
+                self.notes.add(detection, report);
                 if report.matched_events.unwrap_or_default() > MANY_EVENTS {
                     memory::give_back();
                 }
@@ -79,35 +80,4 @@ fn progress() -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-/// Prints the diagnostics of a detection: in full if it failed, and one line each if it is
-/// unsupported or has findings.
-fn complain(detection: &Detection, report: &Report) {
-    match report.status {
-        Status::Failed => {
-            // A message without a location in the search would not say whose it is.
-            let named = |message: &Diagnostic| match message.labels.as_slice() {
-                [] => Diagnostic {
-                    message: format!("{}: {}", detection.name, message.message),
-                    ..message.clone()
-                },
-                _ => message.clone(),
-            };
-            let messages: Vec<Diagnostic> = report.messages.iter().map(named).collect();
-            report::diagnostics(&messages, &detection.name, &detection.search);
-        }
-        Status::Unsupported | Status::Fired => {
-            for message in &report.messages {
-                let severity = match message.severity {
-                    Severity::Unsupported => "unsupported",
-                    Severity::Warning => "warning",
-                    Severity::Error => "error",
-                };
-                let (code, text) = (message.code, &message.message);
-                report::line(format_args!("{severity}[{code}]: {}: {text}", detection.name));
-            }
-        }
-        _ => {}
-    }
 }

@@ -5,12 +5,13 @@ use std::fmt::Write;
 use jiff::tz::TimeZone;
 use spilltrail_app::{Report, Summary};
 use spilltrail_content::attack;
-use spilltrail_detect::{Finding, Status, identity};
+use spilltrail_detect::Status;
 use spilltrail_diagnostic::visible;
-use spilltrail_search::rows::Row;
 use spilltrail_spl::time::strftime;
 
 use super::allowed;
+use super::digest::{Digest, Line};
+use super::notes::counted_cause;
 use crate::paint;
 use crate::report::{self, counted, separated};
 use crate::screen::{self, wrap};
@@ -27,117 +28,14 @@ const LISTED: usize = 15;
 /// Number of detections of one status that are listed by name; the others are only counted.
 const NAMED: usize = 5;
 
+/// Number of causes for which detections were not run that are listed; the others are only counted.
+const CAUSES: usize = 10;
+
 /// Maximum number of clean detections that are listed by name instead of counted.
 const FEW: usize = 3;
 
-/// Fields that contain the source address of a call, in order of preference.
-const ADDRESSES: &[&str] =
-    &["src_ip", "src", "sourceIPAddress", "src_endpoint.ip", "source_ip", "clientip"];
-
 /// The detections of one status: title, status test, and how many may be listed by name.
 type Group = (&'static str, fn(&Status) -> bool, usize);
-
-/// The findings grouped into the lines that will be shown.
-#[derive(Debug, Default)]
-pub(super) struct Digest {
-    unfolded: bool,
-    lines: Vec<Line>,
-    /// Id of the current detection, and the index of its first line.
-    detection: String,
-    start: usize,
-}
-
-/// A line of output: one finding, or several findings with the same detection and identity.
-#[derive(Debug)]
-struct Line {
-    score: Option<u32>,
-    time: Option<f64>,
-    detection: String,
-    detection_type: String,
-    identity: Option<String>,
-    address: Option<String>,
-    message: String,
-    techniques: Vec<String>,
-    more: u64,
-}
-
-impl Digest {
-    pub(super) fn new(unfolded: bool) -> Self {
-        Self { unfolded, ..Self::default() }
-    }
-
-    /// Adds a finding. All findings of one detection must be added consecutively.
-    pub(super) fn add(&mut self, finding: &Finding) {
-        if self.detection != finding.detection.id {
-            self.detection.clone_from(&finding.detection.id);
-            self.start = self.lines.len();
-        }
-        let line = Line::new(finding);
-        let same = |other: &&mut Line| other.identity == line.identity;
-        let folded = self.lines[self.start..].iter_mut().find(same).filter(|_| !self.unfolded);
-        match folded {
-            None => self.lines.push(line),
-            Some(shown) => {
-                let more = shown.more + 1;
-                if line.rank() < shown.rank() {
-                    *shown = line;
-                }
-                shown.more = more;
-            }
-        }
-    }
-
-    fn sorted(mut self) -> Vec<Line> {
-        self.lines
-            .sort_by(|a, b| a.rank().partial_cmp(&b.rank()).unwrap_or(std::cmp::Ordering::Equal));
-        self.lines
-    }
-}
-
-impl Line {
-    fn new(finding: &Finding) -> Self {
-        let row = &finding.result;
-        let title = finding.notable_text.as_ref().map(|notable| notable.rule_title.clone());
-        let title = title.filter(|title| *title != finding.detection.name);
-        Self {
-            score: finding.risk_score,
-            time: finding.time,
-            detection: finding.detection.name.clone(),
-            detection_type: finding.detection.detection_type.to_string(),
-            identity: identity(row),
-            address: address(row),
-            message: finding.risk_message.clone().or(title).unwrap_or_else(|| values(row)),
-            techniques: finding.annotations.mitre_attack.clone(),
-            more: 0,
-        }
-    }
-
-    /// Returns the sort key: highest risk first, then oldest, then by name.
-    fn rank(&self) -> (i64, f64, &str, &str) {
-        let score = self.score.map_or(1, |score| -i64::from(score));
-        let time = self.time.unwrap_or(f64::MAX);
-        (score, time, &self.detection, self.identity.as_deref().unwrap_or_default())
-    }
-}
-
-fn address(row: &Row) -> Option<String> {
-    let value =
-        ADDRESSES.iter().find_map(|name| row.get(*name).filter(|value| !value.is_null()))?;
-    let members = value.members();
-    let first = members.first()?;
-    Some(match members.len() {
-        1 => first.to_string(),
-        count => format!("{first} and {} more", count - 1),
-    })
-}
-
-/// Returns the first fields of a row, to describe a finding that has no other description.
-fn values(row: &Row) -> String {
-    let shown = row.iter().filter(|(name, _)| !name.starts_with('_')).take(8);
-    let pairs: Vec<String> =
-        shown.filter_map(|(name, value)| Some(format!("{name}={}", value.to_text()?))).collect();
-    pairs.join(" ")
-}
 
 /// Returns the findings and the summary as text.
 pub(super) fn render(
@@ -169,9 +67,7 @@ fn instant(time: f64, zone: &TimeZone) -> String {
 
 fn render_line(line: &Line, width: usize, zone: &TimeZone) -> String {
     let score = line.score.map_or_else(|| "  -".to_owned(), |score| format!("{score:>3}"));
-    let time = line.time.map_or_else(|| "time not known".to_owned(), |time| instant(time, zone));
-    let mut tags = vec![line.detection_type.clone()];
-    tags.extend(line.techniques.iter().map(|technique| attack::described(technique)));
+    let time = line.first.map_or_else(|| "time not known".to_owned(), |time| instant(time, zone));
     let mut who = line.identity.clone().unwrap_or_else(|| "identity not known".to_owned());
     if let Some(address) = &line.address {
         who.push_str(" from ");
@@ -180,22 +76,46 @@ fn render_line(line: &Line, width: usize, zone: &TimeZone) -> String {
     if line.more > 0 {
         let _ = write!(who, "  + {} more", line.more);
     }
+    let mut title = format!("{time}  {}", printable_line(&line.detection));
+    if line.message.is_none() {
+        let _ = write!(title, ": {}", printable_line(&who));
+    }
     let mut text = String::new();
-    let title = format!("{time}  {}", printable_line(&line.detection));
     let mut margin = format!("{}  ", paint::by_score(line.score, &score));
     for wrapped in wrap(&title, width.saturating_sub(MARGIN)) {
         let _ = writeln!(text, "{margin}{}", paint::bold(wrapped.trim_end()));
         margin = " ".repeat(MARGIN);
     }
-    for part in [&who, &line.message] {
+    let Some(message) = &line.message else { return text };
+    let differing = line.differing();
+    if !differing.is_empty() {
+        let _ = write!(who, ", which differ in {differing}");
+    }
+    for part in [&who, message] {
         for wrapped in wrap(&printable_line(part), width.saturating_sub(MARGIN)) {
             let _ = writeln!(text, "{margin}{wrapped}");
         }
     }
-    for wrapped in wrap(&printable_line(&tags.join("; ")), width.saturating_sub(MARGIN)) {
+    for wrapped in wrap(&printable_line(&tags(line, zone).join("; ")), width.saturating_sub(MARGIN))
+    {
         let _ = writeln!(text, "{margin}{}", paint::faint(&wrapped));
     }
     text
+}
+
+/// Returns the type, the techniques, and until when there were events.
+fn tags(line: &Line, zone: &TimeZone) -> Vec<String> {
+    let mut tags = vec![line.detection_type.clone()];
+    tags.extend(line.techniques.iter().map(|technique| attack::described(technique)));
+    if let (Some(first), Some(last)) = (line.first, line.last)
+        && last.floor() > first.floor()
+    {
+        let day = |time| strftime(time, "%Y-%m-%d", zone);
+        let is_same_day = day(first) == day(last);
+        let form = if is_same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S %Z" };
+        tags.push(format!("until {}", strftime(last, form, zone)));
+    }
+    tags
 }
 
 fn printable_line(text: &str) -> String {
@@ -214,8 +134,8 @@ fn render_summary(summary: &Summary, is_detailed: bool, width: usize, zone: &Tim
         ("clean: events seen, nothing found", |s| *s == Status::Clean, FEW),
         ("no such events in the logs", |s| *s == Status::NoSuchEvents, 0),
         ("cannot fire on these logs", |s| matches!(s, Status::CannotFire(_)), NAMED),
+        ("a subsearch found nothing to look for", |s| *s == Status::EmptySubsearch, 0),
         ("no baseline to compare with", |s| matches!(s, Status::NoBaseline(_)), NAMED),
-        ("unsupported", |s| *s == Status::Unsupported, NAMED),
         ("failed", |s| *s == Status::Failed, NAMED),
     ];
     for (title, is, named) in groups {
@@ -224,6 +144,7 @@ fn render_summary(summary: &Summary, is_detailed: bool, width: usize, zone: &Tim
             group(&mut text, title, &reports, named, is_detailed, width);
         }
     }
+    not_run(&mut text, summary, is_detailed, width);
     text.push('\n');
     let mut facts = String::new();
     read(&mut facts, summary, zone);
@@ -231,6 +152,34 @@ fn render_summary(summary: &Summary, is_detailed: bool, width: usize, zone: &Tim
         let _ = writeln!(text, "{line}");
     }
     text
+}
+
+/// Adds the detections that were not run: by name if the text is detailed, else a line for each
+/// cause.
+fn not_run(text: &mut String, summary: &Summary, is_detailed: bool, width: usize) {
+    let groups: [Group; 2] = [
+        ("need what these logs do not have", |s| matches!(s, Status::NeedsSource(_)), 0),
+        ("unsupported", |s| *s == Status::Unsupported, 0),
+    ];
+    for (title, is, named) in groups {
+        let reports = summary.with(is);
+        let Some(first) = reports.first() else { continue };
+        group(text, title, &reports, named, is_detailed, width);
+        if is_detailed {
+            continue;
+        }
+        let causes = summary.causes.iter().filter(|cause| cause.status == first.status.name());
+        let causes: Vec<String> = causes.map(counted_cause).collect();
+        for cause in causes.iter().take(CAUSES) {
+            for line in wrap(&printable_line(cause), width.saturating_sub(9)) {
+                let _ = writeln!(text, "         {line}");
+            }
+        }
+        if causes.len() > CAUSES {
+            let more = causes.len() - CAUSES;
+            let _ = writeln!(text, "         and {more} more causes; --all names the detections");
+        }
+    }
 }
 
 fn headline(text: &mut String, summary: &Summary) {
@@ -246,6 +195,12 @@ fn headline(text: &mut String, summary: &Summary) {
         );
     } else if summary.hidden > 0 {
         let _ = writeln!(text, "Every finding is hidden by the allow-list");
+    } else if summary.is_blind() {
+        let _ = writeln!(
+            text,
+            "Nothing was looked for: none of {} can run on these logs",
+            counted(ran as u64, "detection")
+        );
     } else if summary.events == 0 && !summary.skipped_by_path.is_empty() {
         let _ = writeln!(text, "No findings: no file is of the time, account or region looked for");
     } else if summary.events == 0 {

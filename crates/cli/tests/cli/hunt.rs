@@ -11,10 +11,10 @@ mod checker;
 #[test]
 fn text_for_a_person() {
     let run = Fixture::new().run(&["hunt", "logs", "--format", "table"]);
-    let expected = " 56  2026-03-10 09:01:00 UTC  Key Made
+    let expected = " 56  2026-03-10 09:00:00 UTC  Key Made
      arn:aws:iam::111122223333:user/ann from 192.0.2.1
      arn:aws:iam::111122223333:user/ann made 2 keys from 192.0.2.1
-     TTP; T1098 Account Manipulation (Persistence, Privilege Escalation)
+     TTP; T1098 Account Manipulation (Persistence, Privilege Escalation); until 09:01:00
 
  56  2026-03-10 09:02:00 UTC  Key Made
      arn:aws:iam::111122223333:user/bob from 192.0.2.2
@@ -27,7 +27,7 @@ fn text_for_a_person() {
          Many Lists
     1  no such events in the logs
     1  cannot fire on these logs
-         Key Shared: no event has `grantee`
+         Key Shared: none of the 3 events that it groups has `grantee`
 
 ";
     assert!(run.out.starts_with(expected), "{}", run.out);
@@ -158,9 +158,153 @@ fn a_detection_that_cannot_run_is_named_with_its_reason() {
     let fixture = Fixture::new();
     fixture.detection(5, "Odd", "TTP", "eventName=CreateKey | frobnicate", "");
     let run = fixture.run(&["hunt", "logs", "--format", "table"]);
+    assert_eq!((run.status, run.err.as_str()), (0, ""));
+    let line = "    1  unsupported\n         1 uses the command `frobnicate`\n";
+    assert!(run.out.contains(line), "{}", run.out);
+    let run = fixture.run(&["hunt", "logs", "--format", "table", "--all", "--strict"]);
     assert_eq!(run.status, 1);
     assert!(run.err.contains("Odd: the command `frobnicate` is not supported"), "{}", run.err);
     assert!(run.out.contains("unsupported\n         Odd: the command `frobnicate`"), "{}", run.out);
+}
+
+/// A content folder in which most detections look for the events of other products.
+fn mixed_content() -> Fixture {
+    let fixture = Fixture::new();
+    for (number, search) in [
+        (5, "sourcetype=xmlwineventlog EventID=1 | stats count"),
+        (6, "(eventtype=logins OR Channel=security) EventCode=4625 | stats count by user"),
+        (7, "| tstats count from datamodel=Endpoint.Processes by Processes.user"),
+        (8, "| tstats count from datamodel=Endpoint.Registry by Registry.user"),
+        (9, "eventName=CreateKey | apply model"),
+    ] {
+        fixture.detection(number, &format!("Other {number}"), "TTP", search, "");
+    }
+    fixture
+}
+
+#[test]
+fn only_what_can_find_something_is_told() {
+    let fixture = mixed_content();
+    let run = fixture.run(&["hunt", "logs", "--format", "table"]);
+    assert_eq!((run.status, run.err.as_str()), (0, ""));
+    let causes = "    4  need what these logs do not have
+         2 need the data model `Endpoint`
+         1 needs the event type `logins`
+         1 needs the sourcetype `xmlwineventlog`
+    1  unsupported
+         1 uses the command `apply`
+";
+    assert!(run.out.contains(causes), "{}", run.out);
+
+    let run = fixture.run(&["hunt", "logs", "--summary"]);
+    let notes = "note: 4 detections were not run (needs another source): \
+                 2 need the data model `Endpoint`, 1 needs the event type `logins`, \
+                 1 needs the sourcetype `xmlwineventlog`; --all names them\n\
+                 note: 1 detection was not run (unsupported): 1 uses the command `apply`; \
+                 --all names them\n";
+    assert_eq!((run.status, run.err.as_str()), (0, notes));
+    let summary = &run.lines().pop().unwrap()["summary"];
+    let causes = json!([
+        {"status": "needs another source", "cause": "need the data model `Endpoint`", "detections": 2},
+        {"status": "needs another source", "cause": "need the event type `logins`", "detections": 1},
+        {"status": "needs another source", "cause": "need the sourcetype `xmlwineventlog`", "detections": 1},
+        {"status": "unsupported", "cause": "use the command `apply`", "detections": 1},
+    ]);
+    assert_eq!(summary["causes"], causes);
+    let reports = summary["detections"].as_array().unwrap();
+    let held = reports.iter().find(|report| report["name"] == "Other 7").unwrap();
+    assert_eq!(held["needs"], json!({"kind": "data_model", "name": "Endpoint"}));
+
+    let run = fixture.run(&["hunt", "logs", "--all"]);
+    assert!(run.err.contains("Other 5: needs the sourcetype `xmlwineventlog`\n"), "{}", run.err);
+    assert_eq!(fixture.run(&["hunt", "logs", "--strict"]).status, 1);
+    let run = fixture.run(&["hunt", "logs", "--format", "table", "--detection", "Other 5"]);
+    assert!(
+        run.out.starts_with("Nothing was looked for: none of 1 detection can run"),
+        "{}",
+        run.out
+    );
+    assert!(run.out.contains("4 events"), "{}", run.out);
+}
+
+/// A row of plain JSON may say itself that it is of another product.
+#[test]
+fn rows_that_name_their_own_source_are_looked_at() {
+    let fixture = mixed_content();
+    let row = json!({"_time": 1_773_133_200, "sourcetype": "xmlwineventlog", "EventID": 1});
+    fixture.write("logs/windows.json", &row.to_string());
+    let run = fixture.run(&["hunt", "logs", "--detection", "Other 5", "--detection", "Key Made"]);
+    let names: Vec<_> = run.lines().iter().map(|line| line["detection"]["name"].clone()).collect();
+    assert_eq!(names, ["Other 5", "Key Made", "Key Made"], "{}", run.err);
+    let run = fixture.run(&["hunt", "logs", "--detection", "Other 5"]);
+    assert_eq!(run.lines().len(), 1, "{}", run.err);
+}
+
+#[test]
+fn filters_choose_detections() {
+    let fixture = Fixture::new();
+    for (filters, expected) in [
+        (&["--type", "anomaly"][..], &["Key Gone", "Key Shared"][..]),
+        (&["--min-score", "50"], &["Key Made"]),
+        (&["--detection", "key*", "--exclude", "*shared"], &["Key Gone", "Key Made"]),
+        (&["--story", "k*", "--technique", "T1098", "--type", "Hunting"], &["Many Lists"]),
+    ] {
+        let listed = fixture.run(&[&["detections", "list"], filters].concat()).lines();
+        let names: Vec<_> = listed.iter().map(|line| line["name"].clone()).collect();
+        assert_eq!(names, expected, "{filters:?}");
+        let run = fixture.run(&[&["hunt", "logs", "--summary"], filters].concat());
+        let summary = &run.lines().pop().unwrap()["summary"];
+        assert_eq!(summary["detections"].as_array().unwrap().len(), expected.len(), "{filters:?}");
+    }
+    let run = fixture.run(&["hunt", "logs", "--type", "TTPs"]);
+    let message = "error: no detection has the type `TTPs`; did you mean `TTP`?\n";
+    assert_eq!((run.status, run.err.as_str()), (2, message));
+}
+
+#[test]
+fn the_most_improbable_comes_first_and_folds_hide_no_message() {
+    let fixture = Fixture::empty();
+    let records: Vec<_> = (0..6)
+        .map(|number| {
+            json!({
+                "eventVersion": "1.10",
+                "eventTime": format!("2026-03-10T09:0{number}:00Z"),
+                "eventSource": "s3.amazonaws.com",
+                "eventName": "GetObject",
+                "eventID": format!("event-{number}"),
+                "userIdentity": {"type": "IAMUser", "arn": format!("arn:user/{}", number % 2)},
+                "requestParameters": {"bucketName": format!("b{number}")},
+            })
+        })
+        .collect();
+    fixture.write("logs/a.json", &json!({ "Records": records }).to_string());
+    let rba = "rba:\n  message: $user_arn$ read $kind$\n  risk_objects:\n  \
+               - {field: user_arn, type: user, score: 40}\n  threat_objects: []\n";
+    let by = "eventName=GetObject | rename requestParameters.bucketName as bucket \
+              | stats count by bucket user_arn | eval log_event_prob=0-len(bucket)-tonumber(substr(bucket,2)), \
+              kind=if(bucket=\"b3\",\"three\",\"much\")";
+    fixture.detection(1, "Much Read", "Anomaly", by, rba);
+    fixture.detection(2, "Looked", "Hunting", "eventName=GetObject | stats count by user_arn", "");
+    let run = fixture.run(&["hunt", "logs", "--format", "table"]);
+    let expected = " 40  2026-03-10 09:05:00 UTC  Much Read
+     arn:user/1  + 1 more, which differ in bucket, log_event_prob
+     arn:user/1 read much
+     Anomaly T1098
+
+ 40  2026-03-10 09:04:00 UTC  Much Read
+     arn:user/0  + 2 more, which differ in bucket, log_event_prob
+     arn:user/0 read much
+     Anomaly T1098
+
+ 40  2026-03-10 09:03:00 UTC  Much Read
+     arn:user/1
+     arn:user/1 read three
+     Anomaly T1098
+
+  -  2026-03-10 09:00:00 UTC  Looked: arn:user/0  + 1 more
+
+";
+    assert!(run.out.starts_with(expected), "{}", run.out);
 }
 
 #[test]
@@ -231,7 +375,7 @@ fn each_detection_finds_what_it_finds_alone() {
          as user_arn] | stats count by user_arn",
         "eventName=* | spath output=arn path=userIdentity.arn | stats count by arn",
         "eventName=* | eval a=1 | spath output=arn path=userIdentity.arn | stats count by arn",
-        "eventName=Nothing | stats count",
+        "eventName=List* | stats count",
         "eventName=GetObject | append [search eventName=CreateTask | head 2] | stats count by eventName",
         "eventName=GetObject | sort - requestParameters.n | head 3 | table requestParameters.n user_arn",
     ];

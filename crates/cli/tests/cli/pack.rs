@@ -66,6 +66,7 @@ fn every_detection_fires_on_its_logs_and_on_no_others() {
             } else {
                 assert_eq!(status, "fired", "{stem}");
                 check(detection, &findings);
+                findings.iter().for_each(|finding| drill_down(&logs, "logs", finding));
                 tested.push(stem);
             }
         }
@@ -73,6 +74,36 @@ fn every_detection_fires_on_its_logs_and_on_no_others() {
     tested.sort_unstable();
     let expected: Vec<&str> = EXPECTED.iter().map(|(stem, ..)| *stem).collect();
     assert_eq!(tested, expected);
+}
+
+#[test]
+fn drilldowns_run_over_the_samples() {
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples");
+    let fixture = Fixture::empty();
+    for range in [&[][..], &["--earliest", "2026-03-17", "--latest", "2026-03-18"]] {
+        let findings = fixture.run_builtin(&[&["hunt", samples], range].concat()).lines();
+        assert!(findings.len() > 3);
+        findings.iter().for_each(|finding| drill_down(&fixture, samples, finding));
+    }
+}
+
+/// Runs the drilldowns of a finding as they are; each must have rows.
+fn drill_down(fixture: &Fixture, logs: &str, finding: &Value) {
+    let Some(drilldowns) = finding["drilldowns"].as_array() else { return };
+    for drilldown in drilldowns {
+        let search = drilldown["search"].as_str().unwrap();
+        let mut arguments = vec!["search".to_owned(), search.to_owned(), logs.to_owned()];
+        for bound in ["earliest", "latest"] {
+            if let Some(time) = drilldown[bound].as_i64() {
+                arguments.push(format!("--{bound}={time}"));
+            }
+            let offset = drilldown[format!("{bound}_offset")].as_str().unwrap();
+            assert!(!offset.contains('$'), "{drilldown}");
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let run = fixture.run_builtin(&arguments);
+        assert!(run.status == 0 && !run.out.is_empty(), "{drilldown}: {}", run.err);
+    }
 }
 
 /// Everything that a finding says must be filled in from its row.

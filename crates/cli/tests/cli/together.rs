@@ -167,7 +167,9 @@ proptest! {
             let together: Vec<_> = own.map(|finding| finding["result"].clone()).collect();
             let alone = fixture.run(&["search", "--detection", &name, "logs"]);
             // Where one of them cannot run, neither can.
-            let rows = if alone.status <= 1 { alone.lines() } else { Vec::new() };
+            let mut rows = if alone.status <= 1 { alone.lines() } else { Vec::new() };
+            // The row that `stats` makes from no events is a result, but not a finding.
+            rows.retain(|row| row["count"] != json!(0));
             prop_assert_eq!(together, rows, "{}\n{}", search, alone.err);
         }
     }

@@ -7,12 +7,13 @@ use serde_json::Value as Json;
 use spilltrail_content::{Annotations, DetectionType, FilledDrilldown, NotableSeverity};
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_event::Value;
+use spilltrail_search::analysis::{Need, NeedKind};
 use spilltrail_search::rows::Row;
 
 use super::{EVENTS, Written, checker::problems};
 use crate::{
-    DetectionRef, DetectionRun, Evidence, Finding, Notable, RiskObjectValue, SCHEMA_VERSION,
-    Status, ThreatObjectValue,
+    DetectionRef, DetectionRun, Evidence, Finding, Missing, Notable, RiskObjectValue,
+    SCHEMA_VERSION, Status, ThreatObjectValue,
 };
 
 fn finding_schema() -> Json {
@@ -63,8 +64,10 @@ fn notable() -> impl Strategy<Value = Notable> {
         drilldowns: vec![FilledDrilldown {
             name: text.clone(),
             search: text,
-            earliest_offset: "$info_min_time$".to_owned(),
+            earliest_offset: "7d".to_owned(),
             latest_offset: "0".to_owned(),
+            earliest: (score > 9).then_some(1_773_000_000),
+            latest: Some(1_773_700_000),
         }],
         nes_fields,
     })
@@ -124,7 +127,11 @@ fn status() -> impl Strategy<Value = Status> {
         Just(Status::Fired),
         Just(Status::Clean),
         Just(Status::NoSuchEvents),
-        texts().prop_map(Status::CannotFire),
+        Just(Status::EmptySubsearch),
+        (texts(), any::<u32>()).prop_map(|(fields, rows)| {
+            Status::CannotFire(Missing { fields, rows: rows.into() })
+        }),
+        "\\PC{0,9}".prop_map(|name| Status::NeedsSource(Need { kind: NeedKind::EventType, name })),
         texts().prop_map(Status::NoBaseline),
         Just(Status::Unsupported),
         Just(Status::Failed),

@@ -1,0 +1,50 @@
+//! Holds back detections that cannot find anything in the logs, before anything is planned or read.
+
+use spilltrail_decode::SOURCETYPES;
+use spilltrail_detect::AnalyzedContent;
+use spilltrail_search::analysis::{Need, Offer};
+
+use crate::options::HuntOptions;
+
+/// The chosen detections, divided into those that run and those that are held back.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    /// The indexes of the detections that run.
+    pub(super) run: Vec<usize>,
+    /// The indexes of the detections that are held back, with what each needs.
+    pub(super) held: Vec<(usize, Need)>,
+}
+
+impl Chosen {
+    /// Divides the detections by what they need. `offer` is what the logs can have; without it,
+    /// only what no logs can have holds a detection back.
+    pub(super) fn new(chosen: &[usize], content: &AnalyzedContent, offer: Option<&Offer>) -> Self {
+        let (mut run, mut held) = (Vec::new(), Vec::new());
+        for index in chosen {
+            let analysis = content.look_at(*index);
+            let unmet = || offer.and_then(|offer| analysis.unmet(offer));
+            match analysis.data_model().or_else(unmet) {
+                Some(need) => held.push((*index, need)),
+                None => {
+                    content.keep(*index, analysis);
+                    run.push(*index);
+                }
+            }
+        }
+        Self { run, held }
+    }
+}
+
+/// Returns what the logs of a hunt can have, as far as it is known before they are read; `None` if
+/// nothing is known.
+///
+/// Rows of plain JSON are not covered: each may have a sourcetype of its own.
+pub(super) fn offer(options: &HuntOptions) -> Option<Offer> {
+    let sourcetypes = match options.run.read.sourcetype.as_deref() {
+        // All events are then plain rows, CloudTrail included.
+        Some("json") => return None,
+        Some(named) => vec![named.to_owned()],
+        None => SOURCETYPES.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    Some(Offer { sourcetypes, logs: options.logs.clone() })
+}

@@ -1,0 +1,248 @@
+//! Selects detections by name, type, score, story and technique.
+
+use std::collections::BTreeSet;
+
+use spilltrail_content::{ContentSet, Detection, Risk};
+use spilltrail_event::wildcard_match;
+
+use crate::error::AppError;
+
+/// Most existing values that an error lists.
+const MOST_LISTED: usize = 12;
+
+/// Conditions that a detection must meet; an empty list sets none.
+///
+/// Texts ignore case, and `*` stands for any characters. A detection meets a list if it meets any
+/// of its members.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Names, ids or file names.
+    pub detections: Vec<String>,
+    /// Types, such as `TTP`.
+    pub types: Vec<String>,
+    /// The lowest risk score, which is that of the detection's riskiest risk object. A detection
+    /// without risk objects has none and does not meet it.
+    pub min_score: Option<u32>,
+    /// Names of analytic stories.
+    pub stories: Vec<String>,
+    /// Ids of ATT&CK techniques; a technique includes its subtechniques.
+    pub techniques: Vec<String>,
+    /// Names, ids or file names of detections to leave out.
+    pub exclude: Vec<String>,
+}
+
+/// A list of conditions: how the values that meet it are called, and what a detection has of them.
+type Condition<'a> = (&'static str, &'a [String], fn(&Detection) -> Vec<String>);
+
+impl Selection {
+    /// Returns the indexes of the detections that meet the conditions, in the order of the content,
+    /// or of the names if there are any.
+    ///
+    /// # Errors
+    /// Fails if a value meets no detection, if no detection meets all conditions, or if the content
+    /// has no detections.
+    pub fn choose(&self, set: &ContentSet) -> Result<Vec<usize>, AppError> {
+        if set.detections.is_empty() {
+            return Err(AppError::NoDetections);
+        }
+        let mut chosen = named(&self.detections, set)?;
+        let conditions: [Condition<'_>; 3] = [
+            ("type", &self.types, |detection| vec![detection.detection_type.to_string()]),
+            ("story", &self.stories, |detection| detection.analytic_story.clone()),
+            ("technique", &self.techniques, |detection| with_parents(&detection.mitre_attack_id)),
+        ];
+        for (what, wanted, values) in conditions {
+            check(what, wanted, values, set)?;
+            let meets = |detection: &Detection| {
+                let values = values(detection);
+                wanted.iter().any(|wanted| values.iter().any(|value| matches(wanted, value)))
+            };
+            chosen.retain(|index| wanted.is_empty() || meets(&set.detections[*index]));
+        }
+        if let Some(least) = self.min_score {
+            chosen.retain(|index| score(&set.detections[*index]) >= Some(least));
+        }
+        if !self.exclude.is_empty() {
+            let left_out = named(&self.exclude, set)?;
+            chosen.retain(|index| !left_out.contains(index));
+        }
+        if chosen.is_empty() { Err(self.nothing_left(set)) } else { Ok(chosen) }
+    }
+
+    fn nothing_left(&self, set: &ContentSet) -> AppError {
+        let highest = set.detections.iter().filter_map(score).max();
+        let help = match (self.min_score, highest) {
+            (Some(least), Some(highest)) if highest < least => {
+                format!("the highest score is {highest}")
+            }
+            _ => "each of the filters is met, but not by the same detection".to_owned(),
+        };
+        AppError::NothingSelected { what: "no detection meets all filters".to_owned(), help }
+    }
+}
+
+fn score(detection: &Detection) -> Option<u32> {
+    detection.risk.as_ref().and_then(Risk::score)
+}
+
+/// Returns techniques with those that they are subtechniques of.
+fn with_parents(techniques: &[String]) -> Vec<String> {
+    let parents = techniques.iter().filter_map(|id| Some(id.split_once('.')?.0.to_owned()));
+    techniques.iter().cloned().chain(parents).collect()
+}
+
+fn matches(pattern: &str, value: &str) -> bool {
+    wildcard_match(&pattern.trim().to_lowercase(), &value.to_lowercase())
+}
+
+/// Returns the indexes of the named detections without duplicates; those of all if there is no name.
+fn named(names: &[String], set: &ContentSet) -> Result<Vec<usize>, AppError> {
+    let all = &set.detections;
+    if names.is_empty() {
+        return Ok((0..all.len()).collect());
+    }
+    let mut chosen = Vec::new();
+    for name in names {
+        let found: Vec<usize> = if name.contains('*') {
+            let is_named = |detection: &Detection| {
+                let known = [&detection.name, &detection.id, &detection.file_stem];
+                known.into_iter().any(|known| matches(name, known))
+            };
+            (0..all.len()).filter(|index| is_named(&all[*index])).collect()
+        } else {
+            let found = set.detection(name);
+            let is_found =
+                |other: &Detection| found.is_some_and(|found| std::ptr::eq(other, found));
+            all.iter().position(is_found).into_iter().collect()
+        };
+        if found.is_empty() {
+            let known = all.iter().map(|detection| detection.name.as_str());
+            let similar = spilltrail_diagnostic::similar(name, known).map(str::to_owned);
+            return Err(AppError::NoSuchDetection { name: name.clone(), similar });
+        }
+        for index in found {
+            if !chosen.contains(&index) {
+                chosen.push(index);
+            }
+        }
+    }
+    Ok(chosen)
+}
+
+/// Checks that each wanted value is one that a detection has.
+fn check(
+    what: &str,
+    wanted: &[String],
+    values: fn(&Detection) -> Vec<String>,
+    set: &ContentSet,
+) -> Result<(), AppError> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let known: BTreeSet<String> = set.detections.iter().flat_map(values).collect();
+    for wanted in wanted {
+        if known.iter().any(|value| matches(wanted, value)) {
+            continue;
+        }
+        let similar = spilltrail_diagnostic::similar(wanted, known.iter().map(String::as_str));
+        let help = match similar {
+            Some(similar) => format!("did you mean `{similar}`?"),
+            None => format!("there are {}", listed(&known)),
+        };
+        let what = format!("no detection has the {what} `{wanted}`");
+        return Err(AppError::NothingSelected { what, help });
+    }
+    Ok(())
+}
+
+/// Returns the first values of a list, with the number of the others.
+fn listed(values: &BTreeSet<String>) -> String {
+    let shown: Vec<String> =
+        values.iter().take(MOST_LISTED).map(|value| format!("`{value}`")).collect();
+    match values.len().saturating_sub(MOST_LISTED) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_content::BuiltinPack;
+
+    use super::*;
+
+    fn names(selection: &Selection) -> Result<Vec<String>, String> {
+        let (set, _) = ContentSet::load(&[], BuiltinPack::Included);
+        let chosen = selection.choose(&set).map_err(|error| error.to_string())?;
+        Ok(chosen.iter().map(|index| set.detections[*index].name.clone()).collect())
+    }
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn filters_are_met_together() {
+        let all = names(&Selection::default()).unwrap();
+        let snapshots =
+            names(&Selection { detections: texts(&["*snapshot*"]), ..Selection::default() })
+                .unwrap();
+        assert!(snapshots.len() > 1 && snapshots.len() < all.len(), "{snapshots:?}");
+        assert!(snapshots.iter().all(|name| name.contains("Snapshot")), "{snapshots:?}");
+        let exclude = texts(&["AWS EBS*"]);
+        let fewer = names(&Selection {
+            detections: texts(&["*snapshot*"]),
+            exclude: exclude.clone(),
+            types: texts(&["ttp"]),
+            min_score: Some(1),
+            ..Selection::default()
+        })
+        .unwrap();
+        assert!(fewer.len() < snapshots.len(), "{fewer:?}");
+        let parents = Selection { techniques: texts(&["t1555"]), ..Selection::default() };
+        let with_parents = names(&parents).unwrap();
+        assert!(with_parents.contains(&"AWS Bulk Retrieval of Secrets Manager Secrets".to_owned()));
+    }
+
+    #[test]
+    fn a_filter_that_nothing_meets_names_what_is_near() {
+        let none = Selection::default;
+        let cases = [
+            (
+                Selection { types: texts(&["TPT"]), ..none() },
+                "no detection has the type `TPT`; there are `Anomaly`, `TTP`",
+            ),
+            (
+                Selection { techniques: texts(&["T1538"]), ..none() },
+                "no detection has the technique `T1538`; did you mean `T1530`?",
+            ),
+            (
+                Selection { min_score: Some(101), ..none() },
+                "no detection meets all filters; the highest score is ",
+            ),
+            (
+                Selection { exclude: texts(&["*"]), ..none() },
+                "no detection meets all filters; each of the filters is met",
+            ),
+            (
+                Selection {
+                    detections: texts(&["AWS EBS Snapshot Shared Outside the Acount"]),
+                    ..none()
+                },
+                "there is no detection `AWS EBS Snapshot Shared Outside the Acount`; did you mean `AWS EBS",
+            ),
+            (
+                Selection { exclude: texts(&["nothing*"]), ..none() },
+                "there is no detection `nothing*`",
+            ),
+            (
+                Selection { stories: texts(&["Zzz"]), ..none() },
+                "no detection has the story `Zzz`; there are `",
+            ),
+        ];
+        for (selection, expected) in cases {
+            let error = names(&selection).unwrap_err();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What a hunt says about its detections on standard error: what failed, what could not run, and
+//! what is doubtful about findings.
+//!
+//! There may be thousands of detections, so these are counted unless everything is asked for.
+
+use std::collections::BTreeMap;
+
+use spilltrail_app::{Cause, Report};
+use spilltrail_content::Detection;
+use spilltrail_detect::Status;
+use spilltrail_diagnostic::{Code, Diagnostic, Severity};
+
+use crate::report::{self, Detail};
+
+/// Most causes that the line about detections that were not run names.
+const MOST_CAUSES: usize = 3;
+
+/// Most warnings of one hunt that are printed instead of counted.
+const FEW_WARNINGS: usize = 2;
+
+/// Collects the diagnostics of detections until the hunt ends.
+pub(super) struct Notes {
+    detail: Detail,
+    /// The failed detections: name, search, and diagnostics.
+    failed: Vec<(String, String, Vec<Diagnostic>)>,
+    /// Lines about detections that are unsupported, with `--all`.
+    unsupported: Vec<String>,
+    /// Lines about detections with findings, with the codes of the diagnostics.
+    warnings: Vec<(Code, String)>,
+}
+
+impl Notes {
+    pub(super) fn new(detail: Detail) -> Self {
+        Self { detail, failed: Vec::new(), unsupported: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// Adds what is to be said about a detection.
+    pub(super) fn add(&mut self, detection: &Detection, report: &Report) {
+        let lines = || report.messages.iter().map(|message| line(detection, message));
+        match &report.status {
+            Status::Failed => {
+                let (name, search) = (detection.name.clone(), detection.search.clone());
+                self.failed.push((name, search, report.messages.clone()));
+            }
+            Status::Unsupported if self.detail == Detail::Full => self.unsupported.extend(lines()),
+            Status::NeedsSource(need) if self.detail == Detail::Full => {
+                self.unsupported.push(format!("note: {}: needs {need}", detection.name));
+            }
+            Status::Fired => {
+                let codes = report.messages.iter().map(|message| message.code);
+                self.warnings.extend(codes.zip(lines()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Prints the notes. `are_causes_shown` says whether the causes are shown with the findings.
+    pub(super) fn print(self, causes: &[Cause], are_causes_shown: bool) {
+        let print = |text: &String| report::line(format_args!("{text}"));
+        self.unsupported.iter().for_each(print);
+        if self.detail == Detail::Counted && !are_causes_shown {
+            not_run(causes).iter().for_each(print);
+        }
+        if self.detail == Detail::Full || self.warnings.len() <= FEW_WARNINGS {
+            self.warnings.iter().map(|(_, line)| line).for_each(print);
+        } else {
+            print(&counted(&self.warnings));
+        }
+        failures(&self.failed, self.detail);
+    }
+}
+
+/// Returns a diagnostic of a detection as one line.
+fn line(detection: &Detection, message: &Diagnostic) -> String {
+    let severity = match message.severity {
+        Severity::Unsupported => "unsupported",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    };
+    format!("{severity}[{}]: {}: {}", message.code, detection.name, message.message)
+}
+
+/// Returns a line for each status that kept detections from running.
+fn not_run(causes: &[Cause]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut left: Vec<&Cause> = causes.iter().collect();
+    while let Some(first) = left.first() {
+        let status = first.status;
+        let (of, others): (Vec<&Cause>, Vec<&Cause>) =
+            left.iter().partition(|cause| cause.status == status);
+        let total: u64 = of.iter().map(|cause| cause.detections).sum();
+        let named: Vec<String> =
+            of.iter().take(MOST_CAUSES).map(|cause| counted_cause(cause)).collect();
+        let more = match of.len().saturating_sub(MOST_CAUSES) {
+            0 => String::new(),
+            1 => ", and one more cause".to_owned(),
+            more => format!(", and {more} more causes"),
+        };
+        let noun = if total == 1 { "detection was" } else { "detections were" };
+        lines.push(format!(
+            "note: {total} {noun} not run ({status}): {}{more}; --all names them",
+            named.join(", ")
+        ));
+        left = others;
+    }
+    lines
+}
+
+/// Returns a cause with its number of detections: "12 use the command `apply`".
+pub(super) fn counted_cause(cause: &Cause) -> String {
+    let Cause { cause: text, detections, .. } = cause;
+    match (*detections, text.split_once(' ')) {
+        (1, Some(("are", rest))) => format!("1 is {rest}"),
+        (1, Some((verb, rest))) => format!("1 {verb}s {rest}"),
+        _ => format!("{detections} {text}"),
+    }
+}
+
+/// Returns a line that counts warnings.
+fn counted(warnings: &[(Code, String)]) -> String {
+    let mut counts: BTreeMap<Code, usize> = BTreeMap::new();
+    warnings.iter().for_each(|(code, _)| *counts.entry(*code).or_default() += 1);
+    let counts: Vec<String> =
+        counts.iter().map(|(code, count)| format!("{count} {code}")).collect();
+    format!(
+        "note: {} warnings about detections with findings ({}); --all shows them",
+        warnings.len(),
+        counts.join(", ")
+    )
+}
+
+/// Prints the failed detections: in full if there is only one or everything is asked for, else one
+/// line each for the first of them.
+fn failures(failed: &[(String, String, Vec<Diagnostic>)], detail: Detail) {
+    const FEW: usize = 2;
+    if failed.len() <= 1 || detail == Detail::Full {
+        for (name, search, messages) in failed {
+            // A message without a location in the search would not say whose it is.
+            let named = |message: &Diagnostic| match message.labels.as_slice() {
+                [] => Diagnostic {
+                    message: format!("{name}: {}", message.message),
+                    ..message.clone()
+                },
+                _ => message.clone(),
+            };
+            let messages: Vec<Diagnostic> = messages.iter().map(named).collect();
+            report::diagnostics(&messages, name, search);
+        }
+        return;
+    }
+    for (name, _, messages) in failed.iter().take(FEW) {
+        let worst = messages.iter().max_by_key(|message| message.severity);
+        if let Some(Diagnostic { code, message, .. }) = worst {
+            report::line(format_args!("error[{code}]: {name}: {message}"));
+        }
+    }
+    let more = failed.len().saturating_sub(FEW);
+    if more > 0 {
+        report::line(format_args!("error: {more} more detections failed; --all shows them"));
+    }
+}
