@@ -37,6 +37,15 @@ enum Input {
 
 use Input::{Content, Detection, EmptyFolder, Engine, Search};
 
+const ANOMOLY: &str = "name: D\nid: 0f8fad5b-d9cb-469f-a165-70867728950e\nversion: 1\n\
+    date: '2026-01-01'\nauthor: us\nstatus: production\ntype: Anomoly\ndescription: Finds.\n\
+    search: '*'\nhow_to_implement: no\nknown_false_positives: no\nreferences: []\n\
+    tags: {analytic_story: [S], asset_type: A, mitre_attack_id: [T1530], \
+    security_domain: threat, product: [Splunk Enterprise]}\n";
+
+/// The codes that only the command line raises, whose own tests raise them.
+const OF_THE_COMMAND_LINE: [Code; 1] = [Code::CONFIGURATION];
+
 const MACRO: &str = "name: m\ndefinition: index=a\n";
 
 async fn cases() -> Vec<(Code, Input)> {
@@ -80,6 +89,11 @@ async fn cases() -> Vec<(Code, Input)> {
         (Code::DUPLICATE_CONTENT, Content(&[("macros/m.yml", MACRO), ("macros/n.yml", MACRO)])),
         (Code::RISK_FIELD, Detection("* | stats count", usize::MAX)),
         (Code::NO_CONTENT, EmptyFolder),
+        (
+            Code::UNKNOWN_KEY,
+            Content(&[("macros/m.yml", "name: m\ndefinition: a\nargumnets: [b]\n")]),
+        ),
+        (Code::UNKNOWN_VALUE, Content(&[("detections/d.yml", ANOMOLY)])),
         (Code::UNREADABLE, Search("| inputlookup unreadable")),
         (
             Code::EVENTS_UNREADABLE,
@@ -113,6 +127,7 @@ async fn every_code_is_raised() {
         assert!(codes.contains(&code), "{code}: {found:?}");
         raised.insert(code);
     }
+    raised.extend(OF_THE_COMMAND_LINE);
     let registered = REGISTRY.iter().map(|entry| entry.code).collect();
     assert_eq!(raised, registered);
 }

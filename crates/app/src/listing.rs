@@ -43,7 +43,6 @@ pub(crate) async fn list(
         wanted,
         s3: read.s3.clone(),
         stop,
-        ..LogOptions::default()
     };
     let names = names.to_vec();
     let listed = move || Logs::open(&names, Box::new(std::io::stdin()), options);

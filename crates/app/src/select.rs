@@ -210,7 +210,7 @@ mod tests {
         let cases = [
             (
                 Selection { types: texts(&["TPT"]), ..none() },
-                "no detection has the type `TPT`; there are `Anomaly`, `TTP`",
+                "no detection has the type `TPT`; did you mean `TTP`?",
             ),
             (
                 Selection { techniques: texts(&["T1538"]), ..none() },

@@ -138,7 +138,11 @@ impl Unread {
     /// Returns the events that are dated later than they can have happened.
     pub(crate) fn future(beyond: &Beyond, zone: &TimeZone) -> Self {
         let Beyond { events, file, farthest } = beyond;
-        let time = strftime(*farthest, "%Y-%m-%d %H:%M:%S %Z", zone);
+        let time = match strftime(*farthest, "%Y-%m-%d %H:%M:%S %Z", zone) {
+            // The calendar of times ends within the last days of that year.
+            none if none.is_empty() => "at the end of the year 9999 or later".to_owned(),
+            time => time,
+        };
         let what = match events {
             1 => "an event is dated".to_owned(),
             _ => format!("{events} events are dated, the last of them"),

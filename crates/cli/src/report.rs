@@ -111,7 +111,8 @@ pub(crate) fn unread(unread: &[Unread]) {
             | UnreadKind::UntimedRows
             | UnreadKind::Future => "note",
         };
-        let ending = if severity == "note" { ", skipped" } else { "" };
+        let is_skipped = matches!(kind, UnreadKind::Foreign | UnreadKind::ForeignEntries);
+        let ending = if is_skipped { ", skipped" } else { "" };
         for reason in reasons {
             line(format_args!("{severity}: {name}: {reason}{ending}"));
         }
@@ -275,7 +276,7 @@ mod tests {
             (&[("message", 1)], Some("1 event was inside `message`")),
             (
                 &[("a[].b\u{1b}", 5), ("strings of JSON", 2)],
-                Some("5 events were inside `a[].b\u{fffd}`, 2 inside strings of JSON"),
+                Some("5 events were inside `a[].b\\u001b`, 2 inside strings of JSON"),
             ),
         ] {
             let places = places.iter().map(|(place, count)| ((*place).to_owned(), *count));

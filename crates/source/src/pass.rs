@@ -108,7 +108,7 @@ pub(crate) struct Pass<'a, F, T> {
 /// A file of a run: its index, or also its content if that was fetched.
 enum Next {
     Index(usize),
-    Read((usize, Result<Content, FileReport>)),
+    Read(Box<(usize, Result<Content, FileReport>)>),
 }
 
 impl<'a, F: Send, T: Taker<F>> Pass<'a, F, T> {
@@ -189,7 +189,10 @@ impl<'a, F: Send, T: Taker<F>> Pass<'a, F, T> {
         *begun += 1;
         let files = match &self.feed {
             // The lock on `begun` is held here, so each run receives its own files from the feed.
-            Some(feed) => files.iter().map_while(|_| feed.next()).map(Next::Read).collect(),
+            Some(feed) => {
+                let read = files.iter().map_while(|_| feed.next());
+                read.map(|read| Next::Read(Box::new(read))).collect()
+            }
             None => files.iter().map(|index| Next::Index(*index)).collect(),
         };
         Some((number, files))
@@ -219,7 +222,7 @@ impl<'a, F: Send, T: Taker<F>> Pass<'a, F, T> {
         for file in files {
             let (index, content) = match file {
                 Next::Index(index) => (index, self.logs.content(index, finder.spare())),
-                Next::Read(read) => read,
+                Next::Read(read) => *read,
             };
             finder.read(index, content, &mut give)?;
         }

@@ -231,7 +231,7 @@ fn fired(text: &mut String, summary: &Summary, width: usize) {
         };
         let score = paint::by_score(report.risk_score, &format!("{score:>5}"));
         let mut margin = format!("{score}  {:>6}  ", separated(report.findings));
-        let name = printable_line(&report.name).to_string() + &hidden;
+        let name = printable_line(&report.name) + &hidden;
         for line in wrap(&name, width.saturating_sub(LISTED)) {
             let _ = writeln!(text, "{margin}{line}");
             margin = " ".repeat(LISTED);

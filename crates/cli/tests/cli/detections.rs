@@ -1,7 +1,5 @@
 //! Tests of the `detections` command.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use serde_json::json;
 
 use crate::fixture::Fixture;

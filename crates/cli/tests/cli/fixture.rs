@@ -103,9 +103,11 @@ impl Fixture {
         self.write(&format!("content/detections/d{number}.yml"), &yaml);
     }
 
-    /// Returns an empty folder.
+    /// Returns a folder without logs, and with an empty content folder.
     pub(crate) fn empty() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        let fixture = Self(tempfile::tempdir().unwrap());
+        std::fs::create_dir(fixture.path("content")).unwrap();
+        fixture
     }
 
     /// Returns the path of a file in the folder.

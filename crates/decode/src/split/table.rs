@@ -179,13 +179,13 @@ impl<R: Read> Splitter<R> {
         }
         self.pass(table, length);
         match made {
-            Some(Made::Event { text, format, .. }) => self.event_of_row(text, offset, format),
+            Some(Made::Event { text, format, .. }) => Self::event_of_row(text, offset, format),
             Some(Made::Skipped(kind)) => Some(Found::Skipped(kind)),
             None => self.waiting.pop_front(),
         }
     }
 
-    fn event_of_row(&mut self, text: String, offset: u64, format: Format) -> Option<Found> {
+    fn event_of_row(text: String, offset: u64, format: Format) -> Option<Found> {
         if text.len() > MAX_RECORD {
             let limit = MAX_RECORD / 1024 / 1024;
             return Some(Found::Damage(Damage {
