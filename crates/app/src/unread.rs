@@ -43,6 +43,8 @@ pub enum UnreadKind {
     NoEvents,
     /// A hunt read events, and none of them is CloudTrail's.
     NoTrail,
+    /// JSON rows that are not CloudTrail were read beside events.
+    OtherRows,
     /// The events were read, but searches did not get all of their fields or values.
     LeftOut,
     /// Events have no time that can be read, so that they are outside of the time range.
@@ -154,6 +156,19 @@ impl Unread {
         Self { name: file.to_string(), kind: UnreadKind::Future, reasons: vec![reason], more: 0 }
     }
 
+    /// Returns the remark that a hunt read JSON rows beside events of CloudTrail.
+    pub(crate) fn rows_beside(rows: u64, events: u64) -> Self {
+        let reason = format!(
+            "{rows} of {events} events are other JSON rows, which no detection of CloudTrail matches"
+        );
+        Self {
+            name: "logs".to_owned(),
+            kind: UnreadKind::OtherRows,
+            reasons: vec![reason],
+            more: 0,
+        }
+    }
+
     /// Returns the problem that a hunt read JSON rows alone, in which no detection of CloudTrail
     /// finds anything.
     pub(crate) fn rows_alone(rows: u64) -> Self {
@@ -178,6 +193,7 @@ impl Unread {
             UnreadKind::Foreign
                 | UnreadKind::ForeignEntries
                 | UnreadKind::UntimedRows
+                | UnreadKind::OtherRows
                 | UnreadKind::Future
         )
     }

@@ -5,11 +5,13 @@ use std::fmt::{Arguments, Write as _};
 use std::io::Write as _;
 use std::sync::Arc;
 
-use spilltrail_app::{AppError, Done, Unread, UnreadKind};
+use jiff::tz::TimeZone;
+use spilltrail_app::{AppError, Done, Summary, Unread, UnreadKind};
 use spilltrail_content::ContentProblem;
 use spilltrail_diagnostic::{Code, Color, Diagnostic, render, similar, visible};
 use spilltrail_eval::regex;
 use spilltrail_source::Notice;
+use spilltrail_spl::time::strftime;
 
 use crate::paint;
 
@@ -109,6 +111,7 @@ pub(crate) fn unread(unread: &[Unread]) {
             UnreadKind::Foreign
             | UnreadKind::ForeignEntries
             | UnreadKind::UntimedRows
+            | UnreadKind::OtherRows
             | UnreadKind::Future => "note",
         };
         let is_skipped = matches!(kind, UnreadKind::Foreign | UnreadKind::ForeignEntries);
@@ -145,6 +148,22 @@ pub(crate) fn inside(places: &BTreeMap<String, u64>) -> Option<String> {
         parts.push(format!("{events} inside {place}"));
     }
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// Says that nothing was searched if no event is in the range, or no file can have one.
+pub(crate) fn nothing_in_range(summary: &Summary) {
+    if summary.events == 0 && !summary.skipped_by_path.is_empty() {
+        line(format_args!("note: no file is of the time, account or region looked for"));
+    }
+    let time = |time: f64| strftime(time, "%Y-%m-%d %H:%M:%S UTC", &TimeZone::UTC);
+    if let (true, Some(first), Some(last)) =
+        (summary.is_beside_range(), summary.first_event, summary.last_event)
+    {
+        let (first, last) = (time(first), time(last));
+        line(format_args!(
+            "note: no event is in the range that was searched; the logs are from {first} to {last}"
+        ));
+    }
 }
 
 /// Prints comparisons with an index that hold for every event, because files have no index.

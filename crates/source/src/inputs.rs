@@ -1,9 +1,11 @@
 //! Turns the names that a user gives for logs into a list of files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::Metadata;
 use std::io::Read;
 use std::path::Path;
+#[cfg(not(unix))]
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -129,6 +131,9 @@ pub(crate) struct Inputs<'a> {
     pub(crate) problems: Vec<InputProblem>,
     /// Files and folders that no search needs, according to their paths.
     pub(crate) skips: PathSkips,
+    /// The files listed so far, so that one that several names match is read once; `None` if there
+    /// is only one name.
+    seen: Option<HashSet<FileId>>,
     /// `None` once a name used it, so standard input is listed only once even if `-` is repeated.
     standard_input: Option<Box<dyn Read + Send>>,
 }
@@ -148,6 +153,7 @@ impl<'a> Inputs<'a> {
             files: Vec::new(),
             problems: Vec::new(),
             skips: PathSkips::default(),
+            seen: (names.len() > 1).then(HashSet::new),
             standard_input: Some(standard_input),
         };
         for name in names {
@@ -223,7 +229,7 @@ impl<'a> Inputs<'a> {
         if metadata.is_dir() {
             self.walk(path);
         } else if metadata.is_file() {
-            self.push(path, metadata.len(), is_named);
+            self.push(path, metadata, is_named);
         } else {
             let name = path.display().to_string();
             self.take(Place::Pipe(Pipe::at(path)), name, 0, is_named);
@@ -237,7 +243,7 @@ impl<'a> Inputs<'a> {
             }
             match entry {
                 Ok(entry) if entry.file_type().is_file() => match entry.metadata() {
-                    Ok(metadata) => self.push(entry.path(), metadata.len(), false),
+                    Ok(metadata) => self.push(entry.path(), &metadata, false),
                     Err(error) => self.problem(entry.path(), error),
                 },
                 Ok(_) => {}
@@ -249,7 +255,12 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    fn push(&mut self, path: &Path, size: u64, is_named: bool) {
+    fn push(&mut self, path: &Path, metadata: &Metadata, is_named: bool) {
+        let id = file_id(path, metadata);
+        if self.seen.as_mut().is_some_and(|seen| !seen.insert(id)) {
+            return;
+        }
+        let size = metadata.len();
         match path.to_str() {
             Some(name) => self.take(Place::Named, name.to_owned(), size, is_named),
             None => {
@@ -268,6 +279,23 @@ impl<'a> Inputs<'a> {
     fn problem(&mut self, path: &Path, reason: impl ToString) {
         self.problems.push(InputProblem::new(path.display().to_string(), reason));
     }
+}
+
+/// What two names of the same file have in common.
+#[cfg(unix)]
+type FileId = (u64, u64);
+#[cfg(not(unix))]
+type FileId = PathBuf;
+
+#[cfg(unix)]
+fn file_id(_: &Path, metadata: &Metadata) -> FileId {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn file_id(path: &Path, _: &Metadata) -> FileId {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]
@@ -294,6 +322,8 @@ mod tests {
         };
         assert_eq!(names(std::slice::from_ref(&root)).0, ["/a.gz", "/b/1.json", "/b/2.json"]);
         assert_eq!(names(&[format!("{root}/b/*.json")]).0, ["/b/1.json", "/b/2.json"]);
+        let twice = [format!("{root}/b/2.json"), root.clone(), format!("{root}/*.gz")];
+        assert_eq!(names(&twice).0, ["/b/2.json", "/a.gz", "/b/1.json"]);
         assert_eq!(names(&["-".to_owned(), "-".to_owned()]).0, ["-"]);
         assert_eq!(names(&[format!("{root}/none"), format!("{root}/none*")]), (vec![], 2));
     }

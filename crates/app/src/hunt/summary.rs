@@ -285,6 +285,14 @@ fn list(names: &[String]) -> String {
 }
 
 impl Summary {
+    /// Returns true if events were read, and none of them is in the range that was searched.
+    #[must_use]
+    pub fn is_beside_range(&self) -> bool {
+        let is_before = self.last_event.zip(self.earliest).is_some_and(|(last, from)| last < from);
+        let is_after = self.first_event.zip(self.latest).is_some_and(|(first, to)| first >= to);
+        is_before || is_after
+    }
+
     pub(crate) fn new(
         clock: &Clock,
         logs: &Logs,
@@ -304,6 +312,8 @@ impl Summary {
         let are_wanted = logs.has_named_sourcetype() || detections.iter().any(is_matched);
         if total.rows > 0 && total.rows == total.events && !are_wanted {
             unread.push(Unread::rows_alone(total.rows));
+        } else if total.rows > 0 && total.rows < total.events {
+            unread.push(Unread::rows_beside(total.rows, total.events));
         }
         // Neither then is an event the present if it is dated later than it can have happened.
         let not_ahead = |time: f64| if time > clock.now + MAX_AHEAD { clock.now } else { time };

@@ -413,3 +413,47 @@ fn an_export_as_csv_is_searched_as_cloudtrail() {
         assert_eq!((run.status, run.err.contains(message)), (status, true), "{}", run.err);
     }
 }
+
+/// Records after a long text are read, and the text is reported.
+#[test]
+fn records_after_a_long_text() {
+    let fixture = Fixture::new();
+    let event = r#"{"eventVersion":"1.08","eventSource":"s","eventName":"E"}"#;
+    let text = "a line of the log of another program\n".repeat(3_000);
+    fixture.write("late.log", &format!("{text}{event}\n{event}\n"));
+    let run = fixture.run(&["search", "eventName=E | stats count", "late.log"]);
+    assert_eq!((run.lines(), run.status), (vec![json!({"count": 2})], 1), "{}", run.err);
+    assert!(run.err.contains("late.log: byte "), "{}", run.err);
+}
+
+/// Members that are written although the record lacks them do not hide a success.
+#[test]
+fn an_error_code_without_a_value_is_a_success() {
+    let fixture = Fixture::new();
+    let record = |code: &str| {
+        format!(r#"{{"eventVersion":"1","eventSource":"s","eventName":"E"{code}}}"#) + "\n"
+    };
+    let codes = ["", r#","errorCode":null"#, r#","errorCode":"""#, r#","errorCode":"Denied""#];
+    fixture.write("codes.ndjson", &codes.map(record).concat());
+    let run = fixture.run(&["search", "errorCode=success | stats count", "codes.ndjson"]);
+    assert_eq!(run.lines(), [json!({"count": 3})], "{}", run.err);
+}
+
+/// A hunt that could not find anything says so, whatever its format.
+#[test]
+fn a_hunt_beside_the_logs_says_so() {
+    let fixture = Fixture::new();
+    fixture.write("rows.ndjson", "{\"user\":\"ann\"}\n");
+    let beside = "note: no event is in the range that was searched; the logs are from 2026-03-10";
+    let rows = "note: logs: 1 of 5 events are other JSON rows";
+    for (arguments, message) in [
+        (&["hunt", "logs", "--earliest", "2027-01-01"][..], beside),
+        (&["hunt", "logs", "--latest", "2026-01-01"], beside),
+        (&["hunt", "logs", "rows.ndjson"], rows),
+    ] {
+        let run = fixture.run(arguments);
+        assert!(run.err.contains(message), "{}", run.err);
+    }
+    let run = fixture.run(&["hunt", "logs", "--earliest", "2026-01-01"]);
+    assert_eq!(run.err, "");
+}

@@ -296,7 +296,9 @@ const OUTCOME_INPUTS: &[Input] = &[Input::EventName, Input::ErrorCode, Input::Co
 fn error_code<'a>(inputs: &Inputs<'a>) -> Option<Cow<'a, str>> {
     let failed = inputs.is(Input::ConsoleLogin, "Failure");
     let otherwise = if failed { "failure" } else { "success" };
-    inputs.text(Input::ErrorCode).or(Some(Cow::Borrowed(otherwise)))
+    // Programs that write all members of a record write `null` or nothing for those that it lacks.
+    let code = inputs.text(Input::ErrorCode).filter(|code| !matches!(&**code, "" | "null"));
+    code.or(Some(Cow::Borrowed(otherwise)))
 }
 
 fn outcome(inputs: &Inputs<'_>, profile: Profile) -> Option<(&'static str, &'static str)> {

@@ -36,8 +36,10 @@ use window::Window;
 
 /// The maximum length of a string that may be an event: escapes make it longer than the event.
 const MAX_STRING: usize = 2 * MAX_RECORD;
-/// The number of bytes searched for records before a file that does not begin like JSON is skipped.
+/// The number of bytes searched for records at a time in a file that does not begin like JSON.
 const SNIFF: usize = 64 * 1024;
+/// The number of bytes searched for records before such a file is skipped.
+const MAX_SNIFF: u64 = 64 * 1024 * 1024;
 /// The maximum white space between an envelope's key and its first event.
 const MAX_GAP: usize = 1024;
 
@@ -265,12 +267,23 @@ impl<R: Read> Splitter<R> {
         if matches!(byte, Some(b'{' | b'[') | None) {
             return None;
         }
-        while self.window.bytes().len() - self.at < SNIFF && self.refill() {}
-        let rest = &self.window.bytes()[self.at..];
-        let head = &rest[..rest.len().min(SNIFF)];
-        let shows_records = resync::shows_records(head) || prefix::shows_events(head);
-        if self.starts_table() || shows_records {
-            return None;
+        let mut is_first = true;
+        loop {
+            while self.window.bytes().len() - self.at < SNIFF && self.refill() {}
+            let rest = &self.window.bytes()[self.at..];
+            let head = &rest[..rest.len().min(SNIFF)];
+            let shows_records = resync::shows_records(head) || prefix::shows_events(head);
+            // Records may begin after a long text, such as the log of the program that wrote them.
+            let next = head.len().saturating_sub(MAX_GAP).max(1);
+            let is_last = head.len() < SNIFF || self.window.offset(self.at) > MAX_SNIFF;
+            if (is_first && self.starts_table()) || shows_records {
+                return None;
+            }
+            if is_last {
+                break;
+            }
+            self.at += next;
+            is_first = false;
         }
         if let Some(damage) = self.window.take_failure() {
             self.waiting.push_back(Found::Damage(damage));
