@@ -1,6 +1,6 @@
 //! Reads rows from a file with one JSON object per line.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 use spilltrail_event::{Value, fields};
@@ -8,16 +8,24 @@ use spilltrail_search::rows::Row;
 
 use crate::error::AppError;
 
+/// The most bytes of rows that are read; all of them are held in memory.
+const MAX_BYTES: u64 = 64 << 20;
+
 /// Reads the rows of a file. Numbers keep their original text, and null fields are omitted.
 ///
 /// # Errors
-/// Fails if the file cannot be read, or a line is not a JSON object.
+/// Fails if the file cannot be read, is too large, or has a line that is not a JSON object.
 pub(crate) fn read(path: &Path) -> Result<Vec<Row>, AppError> {
     let failed = |reason: String| AppError::File { path: path.to_owned(), reason };
     let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
     let mut rows = Vec::new();
-    for (number, line) in std::io::BufReader::new(file).lines().enumerate() {
+    let mut room = MAX_BYTES;
+    for (number, line) in std::io::BufReader::new(file.take(MAX_BYTES + 1)).lines().enumerate() {
         let line = line.map_err(|error| failed(error.to_string()))?;
+        room = room.checked_sub(line.len() as u64).ok_or_else(|| {
+            let most = MAX_BYTES >> 20;
+            failed(format!("it has more than {most} MiB; name it as logs instead of with `--rows`"))
+        })?;
         if line.trim().is_empty() {
             continue;
         }

@@ -1,5 +1,6 @@
 //! Lays rows out for a person: in columns if they fit the screen, else field by field.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use comfy_table::{
@@ -207,6 +208,7 @@ fn fields(columns: &[String], row: &Row, zone: &TimeZone) -> Vec<(String, String
     for (_, value) in &mut shown {
         match by_value.get(value) {
             Some(others) if !others.is_empty() => {
+                let others: Vec<Cow<'_, str>> = others.iter().map(|name| visible(name)).collect();
                 let others = format!(" (also {})", others.join(", "));
                 value.push_str(&others);
             }

@@ -244,7 +244,7 @@ impl Collector {
 
     fn see_members(&mut self, record: &str, format: Format, origin: &Origin) {
         let is_cloudtrail = format == Format::CloudTrail;
-        let has_own_index = format == Format::Json && origin.index.is_none();
+        let has_own_index = matches!(format, Format::Json | Format::Csv) && origin.index.is_none();
         flatten(record, arrays(format), &mut |name, _| {
             let is_builtin =
                 self.builtin.contains(name) && !(name == fields::INDEX && has_own_index);

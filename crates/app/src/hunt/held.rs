@@ -40,6 +40,10 @@ impl Chosen {
 ///
 /// Rows of plain JSON are not covered: each may have a sourcetype of its own.
 pub(super) fn offer(options: &HuntOptions) -> Option<Offer> {
+    if options.run.read.index.is_some() {
+        // The user says what the logs are, and any name may be that of an index.
+        return None;
+    }
     let sourcetypes = match options.run.read.sourcetype.as_deref() {
         // All events are then plain rows, CloudTrail included.
         Some("json") => return None,

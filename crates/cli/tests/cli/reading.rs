@@ -457,3 +457,30 @@ fn a_hunt_beside_the_logs_says_so() {
     let run = fixture.run(&["hunt", "logs", "--earliest", "2026-01-01"]);
     assert_eq!(run.err, "");
 }
+
+/// An event that is cut off inside something else is reported like one that is cut off in a file.
+#[test]
+fn an_event_that_is_cut_off_inside_something_else() {
+    let fixture = Fixture::new();
+    let event = r#"{\"eventVersion\":\"1.08\",\"eventSource\":\"s\",\"eventName\":\"E\"}"#;
+    let message = |text: &str| format!(r#"{{"id":"1","timestamp":1,"message":"{text}"}}"#);
+    let cut = event.trim_end_matches('}');
+    let text = format!(r#"{{"logEvents":[{},{}]}}"#, message(event), message(cut));
+    fixture.write("cut.json", &text);
+    let run = fixture.run(&["search", "eventName=E | stats count", "cut.json"]);
+    assert_eq!((run.lines(), run.status), (vec![json!({"count": 1})], 1), "{}", run.err);
+    assert!(run.err.contains("the event in `message` is damaged or cut off"), "{}", run.err);
+}
+
+/// Columns of a table that say where its rows come from are compared like those of JSON rows.
+#[test]
+fn a_table_names_its_own_origin() {
+    let fixture = Fixture::new();
+    fixture.write("rows.csv", "x,sourcetype,index\n1,linux:audit,web\n2,other,web\n");
+    for (search, count) in
+        [("sourcetype=linux:audit", 1), ("NOT sourcetype=other", 1), ("index=nosuch", 0)]
+    {
+        let run = fixture.run(&["search", &format!("{search} | stats count"), "rows.csv"]);
+        assert_eq!(run.lines(), [json!({ "count": count })], "{search} {}", run.err);
+    }
+}

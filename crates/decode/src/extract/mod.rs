@@ -317,7 +317,7 @@ impl Extractor {
     /// their events may have such fields of their own.
     fn known<'s>(&'s self, format: Format) -> impl Fn(&str) -> Option<Known<'s>> + 's {
         move |field: &str| {
-            let is_fixed = !matches!(format, Format::Json | Format::Other);
+            let is_fixed = !matches!(format, Format::Json | Format::Other | Format::Csv);
             let index = self.origin.as_ref().and_then(|origin| origin.index.as_deref());
             match (field, index) {
                 (fields::INDEX, Some(index)) => Some(Known::Value(index)),

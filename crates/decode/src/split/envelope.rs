@@ -9,7 +9,7 @@ use super::shape::{self, Shape};
 use super::{Document, Found, Splitter, scan};
 use crate::json;
 use crate::record::{Format, MAX_RECORD};
-use crate::report::{SkipKind, count_place};
+use crate::report::{Damage, DamageKind, SkipKind, count_place};
 
 /// Where events are said to be that are strings without a key.
 const STRINGS: &str = "strings of JSON";
@@ -41,7 +41,9 @@ impl<R: Read> Splitter<R> {
             Shape::SplunkRow => self.inner_text(&range, b"_raw").or_else(row),
             Shape::LookupEvent => self.inner_text(&range, b"CloudTrailEvent").or_else(row),
             Shape::LogEvent => {
-                self.inner_text(&range, b"message").or(Some(Found::Skipped(SkipKind::LogMessage)))
+                let event = self.inner_text(&range, b"message");
+                let event = event.or_else(|| self.cut_event(&range, b"message"));
+                event.or(Some(Found::Skipped(SkipKind::LogMessage)))
             }
             _ => row(),
         }
@@ -132,6 +134,28 @@ impl<R: Read> Splitter<R> {
             }
             shape => self.unwrap(shape, inner),
         }
+    }
+
+    /// Returns the damage if the string under `key` begins an event that does not end in it, as
+    /// where CloudWatch Logs cuts a long message.
+    fn cut_event(&self, range: &Range<usize>, key: &[u8]) -> Option<Found> {
+        let bytes = &self.window.bytes()[range.clone()];
+        let quoted = bytes[json::member(bytes, key)?].strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        let quoted = String::from_utf8_lossy(quoted);
+        let text = json::unescape(&quoted);
+        let text = text.trim().as_bytes();
+        let is_cut =
+            text.starts_with(b"{") && inside::may_hold_events(text) && !scan::is_valid(text);
+        is_cut.then(|| {
+            Found::Damage(Damage {
+                offset: self.window.offset(range.start),
+                kind: DamageKind::TruncatedDocument,
+                message: format!(
+                    "the event in `{}` is damaged or cut off",
+                    String::from_utf8_lossy(key)
+                ),
+            })
+        })
     }
 
     /// Extracts the event written as a string under `key`, or returns `None` if it has none.
