@@ -22,6 +22,10 @@ pub(crate) const CANNOT_WRITE: &str = "cannot write to standard output";
 /// Rows that a table on a terminal has at most, unless the user asks for more.
 const SCREEN_ROWS: u64 = 100;
 
+/// Lines after which no further record begins on a terminal, unless the user asks for more rows. A
+/// whole event takes more than a screen.
+const SCREEN_LINES: usize = 500;
+
 /// Maximum number of rows in one table. A longer result is printed as several tables.
 const TABLE_ROWS: usize = 1000;
 
@@ -88,6 +92,8 @@ pub(crate) struct RowWriter {
     written: u64,
     /// The most rows to write; the others are counted.
     limit: u64,
+    /// The lines after which no further record begins.
+    lines: usize,
     left_out: u64,
     zone: TimeZone,
     /// The columns without a value other than 0 so far.
@@ -105,6 +111,7 @@ impl RowWriter {
             held: Vec::new(),
             written: 0,
             limit: u64::MAX,
+            lines: usize::MAX,
             left_out: 0,
             zone: TimeZone::UTC,
             empty: fields.iter().map(|field| field.name.clone()).collect(),
@@ -112,16 +119,16 @@ impl RowWriter {
     }
 
     /// Sets the most rows to write, 0 for all; without one, a table on a terminal has
-    /// [`SCREEN_ROWS`]. Times of tables are in `zone`.
+    /// [`SCREEN_ROWS`], or records of [`SCREEN_LINES`]. Times of tables are in `zone`.
     pub(crate) fn for_screen(self, limit: Option<u64>, zone: TimeZone) -> Self {
         let is_screen = self.format == Format::Table && std::io::stdout().is_terminal();
-        let limit = match limit {
-            Some(0) => u64::MAX,
-            Some(limit) => limit,
-            None if is_screen => SCREEN_ROWS,
-            None => u64::MAX,
+        let (limit, lines) = match limit {
+            Some(0) => (u64::MAX, usize::MAX),
+            Some(limit) => (limit, usize::MAX),
+            None if is_screen => (SCREEN_ROWS, SCREEN_LINES),
+            None => (u64::MAX, usize::MAX),
         };
-        Self { limit, zone, ..self }
+        Self { limit, lines, zone, ..self }
     }
 
     /// Returns true if there was no row, or no row has a value other than 0 in one of the columns.
@@ -211,7 +218,9 @@ impl RowWriter {
         }
         let held = std::mem::take(&mut self.held);
         let first = self.written + 1 - held.len() as u64;
-        let text = screen::lay_out(&self.columns, &held, first, screen::width(), &self.zone);
+        let room = (screen::width(), self.lines);
+        let (text, shown) = screen::lay_out(&self.columns, &held, first, room, &self.zone);
+        self.leave_out(held.len() - shown);
         self.out.write_all(text.as_bytes())
     }
 }

@@ -55,23 +55,30 @@ pub(crate) fn width() -> usize {
         .max(LEAST_WIDTH)
 }
 
-/// Returns the text of rows with these columns. If they do not fit into `width` without breaking a
-/// word, each row is a record of its fields, numbered from `first`, without those it does not have.
+/// Returns the text of rows with these columns, and the number of rows in it. If they do not fit
+/// into `width` without breaking a word, each row is a record of its fields, numbered from `first`,
+/// without those it does not have; after `lines` lines, no further record begins.
 pub(crate) fn lay_out(
     columns: &[String],
     rows: &[Row],
     first: u64,
-    width: usize,
+    (width, lines): (usize, usize),
     zone: &TimeZone,
-) -> String {
-    match least_widths(columns, rows, width, zone) {
-        Some(least) => table(columns, rows, &least, width, zone),
-        None => rows
-            .iter()
-            .zip(first..)
-            .map(|(row, number)| record(columns, row, number, width, zone))
-            .collect(),
+) -> (String, usize) {
+    if let Some(least) = least_widths(columns, rows, width, zone) {
+        return (table(columns, rows, &least, width, zone), rows.len());
     }
+    let mut text = String::new();
+    let mut left = lines;
+    for (shown, (row, number)) in rows.iter().zip(first..).enumerate() {
+        if left == 0 {
+            return (text, shown);
+        }
+        let record = record(columns, row, number, width, zone);
+        left = left.saturating_sub(record.lines().count());
+        text.push_str(&record);
+    }
+    (text, rows.len())
 }
 
 /// Returns true if rows with these columns fit into `width` beside each other.
@@ -273,7 +280,7 @@ mod tests {
 
     fn text(width: usize, rows: &[Row]) -> String {
         let columns = ["_time", "user", "arn"].map(str::to_owned);
-        lay_out(&columns, rows, 1, width, &TimeZone::UTC)
+        lay_out(&columns, rows, 1, (width, usize::MAX), &TimeZone::UTC).0
     }
 
     fn rows() -> Vec<Row> {
@@ -310,6 +317,16 @@ mod tests {
     }
 
     #[test]
+    fn no_record_begins_after_the_last_line() {
+        let columns = ["_time", "user", "arn"].map(str::to_owned);
+        for (lines, expected) in [(0, 0), (1, 1), (4, 1), (5, 2), (usize::MAX, 2)] {
+            let (text, shown) = lay_out(&columns, &rows(), 1, (45, lines), &TimeZone::UTC);
+            assert_eq!(shown, expected, "{lines}: {text}");
+            assert_eq!(text.contains("bob"), expected == 2, "{text}");
+        }
+    }
+
+    #[test]
     fn an_event_has_each_value_once_and_its_text_last() {
         let names = ["_raw", "date_hour", "src", "src_ip", "a", "b"].map(str::to_owned);
         let numbers = (0..15).map(|number| format!("f{number}"));
@@ -322,7 +339,7 @@ mod tests {
         };
         let row: Row =
             columns.iter().map(|name| (name.clone(), Value::text(value(name)))).collect();
-        let text = lay_out(&columns, &[row], 1, 40, &TimeZone::UTC);
+        let text = lay_out(&columns, &[row], 1, (40, usize::MAX), &TimeZone::UTC).0;
         assert!(text.contains("src    192.0.2.14 (also src_ip)\n"), "{text}");
         assert!(text.contains("a      false\nb      false\n"), "{text}");
         assert!(!text.contains("date_hour") && text.ends_with("_raw   the _raw\n"), "{text}");
@@ -348,7 +365,7 @@ mod tests {
         let arn = "arn:aws:iam::111122223333:user/anna";
         let columns = ["a_name_of_some_length", "b"].map(str::to_owned);
         let row = row(&[("a_name_of_some_length", Value::text(arn)), ("b", Value::text("c"))]);
-        let text = lay_out(&columns, &[row], 1, 40, &TimeZone::UTC);
+        let text = lay_out(&columns, &[row], 1, (40, usize::MAX), &TimeZone::UTC).0;
         let lines: Vec<&str> = text.lines().skip(1).collect();
         let below = format!("  {arn}");
         assert_eq!(lines, ["a_name_of_some_length", &below, "b              c"], "{text}");
