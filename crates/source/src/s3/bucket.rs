@@ -130,7 +130,7 @@ impl<'a> Attempts<'a> {
 
     /// Records that the server answered.
     pub(super) fn heard(&mut self) {
-        self.bucket.io.silence.heard(&mut self.listener);
+        self.bucket.io.silence.heard(&mut self.listener, &self.bucket.name);
     }
 
     /// Resets the count of failures, because data has arrived.

@@ -2,8 +2,10 @@
 //!
 //! Each request counts the time since it last heard from the server, over all of its attempts.
 //! While it waits, a notice is given now and then. After a minute it fails, and if no other request
-//! has heard anything either, those that follow fail at once.
+//! to the bucket has heard anything either, those that follow fail at once, until one that still
+//! waits is answered.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -29,12 +31,12 @@ impl Default for Limits {
     }
 }
 
-/// The silence of a server.
+/// The silence of a server. Buckets may be in different regions, so each has a server of its own.
 #[derive(Debug)]
 pub(crate) struct Silence {
     limits: Limits,
     notice: Option<Notice>,
-    state: Mutex<State>,
+    buckets: Mutex<HashMap<String, State>>,
 }
 
 #[derive(Debug, Default)]
@@ -58,11 +60,13 @@ pub(crate) struct Listener {
 
 impl Silence {
     pub(crate) fn new(limits: Limits, notice: Option<Notice>) -> Self {
-        Self { limits, notice, state: Mutex::default() }
+        Self { limits, notice, buckets: Mutex::default() }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Applies a function to what is known of a bucket.
+    fn of<T>(&self, bucket: &str, apply: impl FnOnce(&mut State) -> T) -> T {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        apply(buckets.entry(bucket.to_owned()).or_default())
     }
 
     /// Waits for an answer about a bucket.
@@ -79,8 +83,8 @@ impl Silence {
         let mut answer = std::pin::pin!(answer);
         loop {
             let left = self.limits.longest.saturating_sub(listener.quiet);
-            if self.state().is_gone || left.is_zero() {
-                return Err(self.give_up(since));
+            if left.is_zero() || self.of(bucket, |state| state.is_gone) {
+                return Err(self.give_up(bucket, since));
             }
             // Here, so that the notice is also given if an attempt ends when it is due.
             if listener.quiet >= self.limits.notice {
@@ -100,16 +104,18 @@ impl Silence {
     }
 
     /// Records that the server answered a request.
-    pub(crate) fn heard(&self, listener: &mut Listener) {
+    pub(crate) fn heard(&self, listener: &mut Listener, bucket: &str) {
         let now = Instant::now();
         *listener = Listener { since: Some(now), quiet: Duration::ZERO };
-        self.state().heard = Some(now);
+        self.of(bucket, |state| {
+            state.heard = Some(now);
+            state.is_gone = false;
+        });
     }
 
-    fn give_up(&self, since: Instant) -> Failure {
-        let mut state = self.state();
+    fn give_up(&self, bucket: &str, since: Instant) -> Failure {
         // A server that answers other requests is not gone; only this request is stuck.
-        state.is_gone |= state.heard.is_none_or(|heard| heard <= since);
+        self.of(bucket, |state| state.is_gone |= state.heard.is_none_or(|heard| heard <= since));
         Failure::Silent { seconds: self.limits.longest.as_secs() }
     }
 
@@ -119,17 +125,43 @@ impl Silence {
             return;
         };
         let now = Instant::now();
-        let mut state = self.state();
         // Requests that wait at the same time are due within moments of each other.
         let interval = self.limits.notice.mul_f64(0.9);
-        if state.noticed.is_some_and(|last| now.duration_since(last) < interval) {
+        let is_due = self.of(bucket, |state| {
+            let is_due = state.noticed.is_none_or(|last| now.duration_since(last) >= interval);
+            if is_due {
+                state.noticed = Some(now);
+            }
+            is_due
+        });
+        if !is_due {
             return;
         }
-        state.noticed = Some(now);
-        drop(state);
         let (quiet, longest) = (quiet.as_secs(), self.limits.longest.as_secs());
         (notice.0)(&format!(
             "{SCHEME}{bucket}: no answer for {quiet} seconds; waiting for up to {longest}"
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_silent_bucket_is_given_up_and_it_may_come_back() {
+        let limits =
+            Limits { notice: Duration::from_millis(5), longest: Duration::from_millis(20) };
+        let silence = Silence::new(limits, None);
+        let listener = Listener::default;
+        let silent = silence.wait(&mut listener(), "silent", pending::<()>()).await;
+        assert!(matches!(silent, Err(Failure::Silent { .. })), "{silent:?}");
+        let next = silence.wait(&mut listener(), "silent", ready(())).await;
+        assert!(next.is_err(), "those that follow fail at once");
+        assert!(silence.wait(&mut listener(), "other", ready(())).await.is_ok());
+        silence.heard(&mut listener(), "silent");
+        assert!(silence.wait(&mut listener(), "silent", ready(())).await.is_ok());
     }
 }
