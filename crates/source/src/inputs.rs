@@ -1,6 +1,7 @@
 //! Turns the names that a user gives for logs into a list of files.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata;
 use std::io::Read;
 use std::path::Path;
@@ -131,9 +132,9 @@ pub(crate) struct Inputs<'a> {
     pub(crate) problems: Vec<InputProblem>,
     /// Files and folders that no search needs, according to their paths.
     pub(crate) skips: PathSkips,
-    /// The files listed so far, so that one that several names match is read once; `None` if there
-    /// is only one name.
-    seen: Option<HashSet<FileId>>,
+    /// The indexes of the files listed so far, so that one that several names match is read once;
+    /// `None` if no two names can match the same file.
+    seen: Option<HashMap<FileId, usize>>,
     /// `None` once a name used it, so standard input is listed only once even if `-` is repeated.
     standard_input: Option<Box<dyn Read + Send>>,
 }
@@ -153,7 +154,7 @@ impl<'a> Inputs<'a> {
             files: Vec::new(),
             problems: Vec::new(),
             skips: PathSkips::default(),
-            seen: (names.len() > 1).then(HashSet::new),
+            seen: (names.len() > 1 || names.iter().any(|name| is_pattern(name))).then(HashMap::new),
             standard_input: Some(standard_input),
         };
         for name in names {
@@ -197,7 +198,7 @@ impl<'a> Inputs<'a> {
         let path = Path::new(name);
         match path.metadata() {
             Ok(metadata) => self.add_found(path, &metadata, true),
-            Err(_) if name.contains(['*', '?', '[']) => self.add_pattern(name),
+            Err(_) if is_pattern(name) => self.add_pattern(name),
             Err(error) => self.problems.push(InputProblem::new(name, error)),
         }
     }
@@ -256,8 +257,7 @@ impl<'a> Inputs<'a> {
     }
 
     fn push(&mut self, path: &Path, metadata: &Metadata, is_named: bool) {
-        let id = file_id(path, metadata);
-        if self.seen.as_mut().is_some_and(|seen| !seen.insert(id)) {
+        if self.has_seen(file_id(path, metadata), is_named) {
             return;
         }
         let size = metadata.len();
@@ -265,6 +265,23 @@ impl<'a> Inputs<'a> {
             Some(name) => self.take(Place::Named, name.to_owned(), size, is_named),
             None => {
                 self.take(Place::Disk(path.into()), path.display().to_string(), size, is_named);
+            }
+        }
+    }
+
+    /// Returns true if the file is listed already, and else expects it to be listed next.
+    fn has_seen(&mut self, id: FileId, is_named: bool) -> bool {
+        let Some(seen) = &mut self.seen else { return false };
+        match seen.entry(id) {
+            Entry::Vacant(free) => {
+                free.insert(self.files.len());
+                false
+            }
+            Entry::Occupied(known) => {
+                if let Some(file) = self.files.get_mut(*known.get()).filter(|_| is_named) {
+                    file.is_named = true;
+                }
+                true
             }
         }
     }
@@ -279,6 +296,10 @@ impl<'a> Inputs<'a> {
     fn problem(&mut self, path: &Path, reason: impl ToString) {
         self.problems.push(InputProblem::new(path.display().to_string(), reason));
     }
+}
+
+fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '['])
 }
 
 /// What two names of the same file have in common.
