@@ -280,7 +280,10 @@ impl Observations {
     /// Records that the expression of the leading search cannot match, because a subsearch in it
     /// returned no rows.
     pub fn nothing_to_find(&self) {
-        self.shared.had_nothing_to_find.store(true, Ordering::Relaxed);
+        // A search in a subsearch is not the leading one.
+        if !self.is_nested {
+            self.shared.had_nothing_to_find.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Returns true if a subsearch without rows left the leading search nothing to look for.

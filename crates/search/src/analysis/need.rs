@@ -7,9 +7,7 @@ use spilltrail_event::{CaseRule, Pattern, fields};
 use spilltrail_spl::{Command, CompareOp, SearchExpr, SearchLiteral, parse_search};
 
 use super::Analysis;
-
-/// Indexes that Splunk fills itself; logs are never in one of them.
-const INDEXES_OF_SPLUNK: &[&str] = &["risk", "notable", "summary"];
+use crate::planning::index::is_splunks_own;
 
 /// Something that a search needs and that the events of a run lack.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -115,7 +113,7 @@ fn unmet_value(field: &str, literal: &SearchLiteral, offer: &Offer) -> Option<Ne
             if is_met { None } else { of(NeedKind::Sourcetype, text) }
         }
         fields::SOURCE if !may_be_log(text, offer) => of(NeedKind::Source, text),
-        fields::INDEX if is_of_splunk(text) => of(NeedKind::Index, text),
+        fields::INDEX if is_splunks_own(text) => of(NeedKind::Index, text),
         "eventtype" => of(NeedKind::EventType, text),
         "tag" => of(NeedKind::Tag, text),
         _ if fields::OF_OTHER_PRODUCTS.contains(&field) => of(NeedKind::Field, field),
@@ -139,11 +137,6 @@ fn may_be_log(literal: &str, offer: &Offer) -> bool {
         // The literal may name a file below the log, and a pattern may cover the log.
         wanted.starts_with(&log) || (literal.contains('*') && log.starts_with(&wanted))
     })
-}
-
-fn is_of_splunk(index: &str) -> bool {
-    let is_listed = INDEXES_OF_SPLUNK.iter().any(|name| name.eq_ignore_ascii_case(index));
-    is_listed || index.starts_with('_')
 }
 
 /// Returns the name of the data model that a command reads.

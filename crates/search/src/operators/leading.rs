@@ -145,9 +145,8 @@ impl Running for Choosing {
         self.rows += batch.num_rows();
         let is_full = !self.reserve(batch.get_array_memory_size());
         self.batches.push(batch);
-        if is_full || self.rows >= 2 * self.count + BATCH_ROWS {
-            self.choose()?;
-            let left: usize = self.batches.iter().map(RecordBatch::get_array_memory_size).sum();
+        if is_full || self.rows >= self.count.saturating_mul(2).saturating_add(BATCH_ROWS) {
+            let left = self.choose()?;
             // If little was dropped, the same would be chosen from again and again.
             if left > self.most / 4 * 3 || !self.resize(left) {
                 self.given.extend(self.batches.drain(..));
@@ -169,9 +168,13 @@ impl Running for Choosing {
     }
 
     fn finish(&mut self) -> Result<Option<RecordBatch>> {
-        self.choose()?;
-        self.given.extend(self.batches.drain(..));
-        self.rows = 0;
+        if !self.batches.is_empty() {
+            // The rows get smaller, so that the memory is always granted.
+            let left = self.choose()?;
+            self.resize(left);
+            self.given.extend(self.batches.drain(..));
+            self.rows = 0;
+        }
         self.more()
     }
 }
@@ -210,14 +213,24 @@ impl Choosing {
         bytes <= self.most && memory.try_resize(bytes).is_ok()
     }
 
-    /// Drops all rows after the first ones.
-    fn choose(&mut self) -> Result<()> {
+    /// Drops all rows after the first ones, unless their keys do not fit into memory, and returns
+    /// the bytes of those that are left.
+    fn choose(&mut self) -> Result<usize> {
+        let held = |batches: &[RecordBatch]| -> usize {
+            batches.iter().map(RecordBatch::get_array_memory_size).sum()
+        };
         if self.rows <= self.count {
-            return Ok(());
+            return Ok(held(&self.batches));
         }
         let mut keys = self.converter.empty_rows(self.rows, 0);
         for batch in &self.batches {
             self.append_keys(batch, &mut keys)?;
+        }
+        // The keys and the numbers of the rows are there until the rows are chosen.
+        let beside = keys.size() + self.rows * size_of::<usize>();
+        let reservation = self.memory.as_ref().map(MemoryReservation::new_empty);
+        if reservation.as_ref().is_some_and(|memory| memory.try_grow(beside).is_err()) {
+            return Ok(usize::MAX);
         }
         let mut first: Vec<usize> = (0..self.rows).collect();
         let (_, last, _) =
@@ -238,7 +251,7 @@ impl Choosing {
         }
         self.batches = chosen.finish()?;
         self.rows = self.count;
-        Ok(())
+        Ok(held(&self.batches))
     }
 }
 
