@@ -234,6 +234,8 @@ impl Walk {
             }
             Some(Decoded::TooLarge) => {
                 self.inside.is_cut = true;
+                // The rest of a record of bombs is not decoded either.
+                self.room = 0;
                 false
             }
             None => self.documents(text.as_bytes(), holder, levels - 1),

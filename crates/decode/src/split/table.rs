@@ -144,14 +144,8 @@ impl<R: Read> Splitter<R> {
         if !table.fits(next) && !bytes[line..].trim_ascii().is_empty() {
             return None;
         }
-        // All after the first line is read again, which is limited in proportion to the text.
-        let again = (length - line) as u64;
-        let end = self.window.offset(self.at + length);
-        if self.rescanned + again > end.saturating_mul(4).saturating_add(1 << 20) {
-            return None;
-        }
-        self.rescanned += again;
-        Some(line)
+        // All after the first line is read again.
+        self.may_rescan(self.at + line, self.at + length).then_some(line)
     }
 
     /// Returns the event of a row and moves on by so many bytes.
