@@ -128,13 +128,12 @@ fn count_values(counts: &mut Counts, value: &Value<'_>, size: &mut usize) {
         if members[..index].contains(member) {
             continue;
         }
-        let text: String = member.chars().take(MAX_LENGTH).collect();
-        if let Some(count) = counts.values.get_mut(&text) {
+        if let Some(count) = counts.values.get_mut(&**member) {
             *count += 1;
             continue;
         }
-        *size += text.len() + OVERHEAD;
-        counts.values.insert(text, 1);
+        *size += member.len() + OVERHEAD;
+        counts.values.insert(member.to_string(), 1);
         if counts.values.len() > MAX_VALUES || *size > BUDGET {
             let dropped = std::mem::take(&mut counts.values);
             *size -= dropped.keys().map(|text| text.len() + OVERHEAD).sum::<usize>();
@@ -147,18 +146,26 @@ fn count_values(counts: &mut Counts, value: &Value<'_>, size: &mut usize) {
     }
 }
 
+/// Returns a value as it is shown: a long one is cut, and says so.
+fn shown(text: String) -> String {
+    match text.char_indices().nth(MAX_LENGTH) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 impl Counts {
     fn finish(self, name: String, top: usize) -> FieldUse {
         let events = self.events;
         if let Some(examples) = self.examples {
-            let top = examples.into_iter().map(|text| (text, None)).collect();
+            let top = examples.into_iter().map(|text| (shown(text), None)).collect();
             return FieldUse { name, events, values: None, top };
         }
         let distinct = self.values.len() as u64;
         let mut values: Vec<(String, u64)> = self.values.into_iter().collect();
         values.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         values.truncate(top);
-        let top = values.into_iter().map(|(text, count)| (text, Some(count))).collect();
+        let top = values.into_iter().map(|(text, count)| (shown(text), Some(count))).collect();
         FieldUse { name, events, values: Some(distinct), top }
     }
 }

@@ -27,6 +27,17 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
              leave out `--rows`, or the logs"
         );
     }
+    let read = &options.read;
+    let changed = [
+        ("--index", read.index.is_some()),
+        ("--sourcetype", read.sourcetype.is_some()),
+        ("--dedup", read.dedup),
+    ];
+    if let (Input::Rows(_), Some((name, _))) =
+        (&asked.input, changed.into_iter().find(|(_, is_given)| *is_given))
+    {
+        bail!("`--rows` takes rows as they are, so `{name}` would change nothing; leave it out");
+    }
     let content = content::load(&options.content)?;
     let search = spilltrail_app::search(&content, &asked).await?;
     let zone = asked.run.time.time_zone()?;

@@ -12,7 +12,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use spilltrail_decode::{Decoder, Extraction, FileReport, Rows, schema_of};
 use spilltrail_diagnostic::{Code, Diagnostic};
-use spilltrail_event::{ScanRequest, StopToken};
+use spilltrail_event::{Predicate, ScanRequest, StopToken};
 
 use crate::feed::Content;
 use crate::logs::Logs;
@@ -175,7 +175,11 @@ impl Logs {
         taker: T,
         stop: &StopToken,
     ) -> Result<(T, ScanCosts), ScanError> {
-        let wanted = requests.iter().map(|request| Wanted::of(&request.predicate));
+        // Requests for nothing alone ask what the logs are.
+        let wanted = requests
+            .iter()
+            .filter(|request| !matches!(request.predicate, Predicate::Nothing))
+            .map(|request| Wanted::of(&request.predicate));
         let files = self.files_for(&wanted.reduce(Wanted::union).unwrap_or_default());
         let seen = self.seen_events();
         let finder = || RowFinder {

@@ -11,7 +11,7 @@ use spilltrail_search::events::shared::{SharedEvents, whole_events};
 use spilltrail_search::pool;
 
 use super::held::{self, Chosen};
-use super::{AT_A_TIME, wanted};
+use super::AT_A_TIME;
 use crate::cancel::{StopWhenDropped, until_cancelled};
 use crate::clock::Clock;
 use crate::content::Content;
@@ -71,16 +71,17 @@ async fn explain(
 ) -> Result<ScanPlan, AppError> {
     let selected = options.select.choose(&content.set)?;
     let analyzed = AnalyzedContent::new(content.set.clone());
-    let chosen = Chosen::new(&selected, &analyzed, held::offer(options).as_ref()).run;
+    let chosen = Chosen::new(&selected, &analyzed, held::offer(options).as_ref());
     let clock = Clock::new(&options.run.time)?;
-    let wanted = wanted(&clock, &chosen, &analyzed);
+    clock.check_range()?;
+    let wanted = chosen.wanted(&clock);
     let logs = listing::list(&options.logs, &options.run.read, wanted, None, stop).await?;
     let events = Arc::new(LogEvents(logs.clone()));
     let environment =
         Environment::new(&content.set, events, clock, &options.run, pool::HUNT_LIMIT, AT_A_TIME)?;
     let reader = Arc::new(LogReader::new(logs, environment.scan_options()));
     let shared = SharedEvents::new(environment.events.clone(), reader);
-    let jobs = plan(&analyzed, &chosen, &shared, &|| environment.context())
+    let jobs = plan(&analyzed, &chosen.run, &shared, &|| environment.context())
         .await
         .map_err(AppError::Reading)?;
     let name = |job: &Job| content.set.detections[job.place].name.clone();

@@ -3,7 +3,9 @@
 use spilltrail_decode::SOURCETYPES;
 use spilltrail_detect::AnalyzedContent;
 use spilltrail_search::analysis::{Need, Offer};
+use spilltrail_source::Wanted;
 
+use crate::clock::Clock;
 use crate::options::HuntOptions;
 
 /// The chosen detections, divided into those that run and those that are held back.
@@ -13,6 +15,11 @@ pub(super) struct Chosen {
     pub(super) run: Vec<usize>,
     /// The indexes of the detections that are held back, with what each needs.
     pub(super) held: Vec<(usize, Need)>,
+    /// Whether any of them may depend on the current time. Detections that are held back count,
+    /// because rows may bring them back after the logs are listed.
+    pub(super) ask_for_the_present: bool,
+    /// Whether any of them has bounds of time of its own.
+    pub(super) have_own_times: bool,
 }
 
 impl Chosen {
@@ -20,8 +27,13 @@ impl Chosen {
     /// only what no logs can have holds a detection back.
     pub(super) fn new(chosen: &[usize], content: &AnalyzedContent, offer: Option<&Offer>) -> Self {
         let (mut run, mut held) = (Vec::new(), Vec::new());
+        let (mut ask_for_the_present, mut have_own_times) = (false, false);
         for index in chosen {
             let analysis = content.look_at(*index);
+            if analysis.data_model().is_none() {
+                ask_for_the_present |= analysis.facts.asks_for_present();
+                have_own_times |= analysis.facts.has_own_times();
+            }
             let unmet = || offer.and_then(|offer| analysis.unmet(offer));
             match analysis.data_model().or_else(unmet) {
                 Some(need) => held.push((*index, need)),
@@ -31,7 +43,14 @@ impl Chosen {
                 }
             }
         }
-        Self { run, held }
+        Self { run, held, ask_for_the_present, have_own_times }
+    }
+}
+
+impl Chosen {
+    /// Returns the files that the detections may need, going by their paths.
+    pub(super) fn wanted(&self, clock: &Clock) -> Wanted {
+        if self.have_own_times { Wanted::default() } else { Wanted::in_time(clock.range) }
     }
 }
 
@@ -47,6 +66,8 @@ pub(super) fn offer(options: &HuntOptions) -> Option<Offer> {
     let sourcetypes = match options.run.read.sourcetype.as_deref() {
         // All events are then plain rows, CloudTrail included.
         Some("json") => return None,
+        // Any row may be an event of the product that the user names.
+        Some(named) if !SOURCETYPES.contains(&named) => return None,
         Some(named) => vec![named.to_owned()],
         None => SOURCETYPES.iter().map(|name| (*name).to_owned()).collect(),
     };

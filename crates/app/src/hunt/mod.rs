@@ -99,10 +99,9 @@ async fn run(
 
     // List the logs. If the current time depends on the newest event, list all files, because any
     // of them may contain it.
-    let depends_on_newest = !clock.is_fixed
-        && (clock.is_range_relative(time)? || ask_for_the_present(&chosen.run, &analyzed));
-    let wanted =
-        if depends_on_newest { Wanted::default() } else { wanted(&clock, &chosen.run, &analyzed) };
+    let depends_on_newest =
+        !clock.is_fixed && (clock.is_range_relative(time)? || chosen.ask_for_the_present);
+    let wanted = if depends_on_newest { Wanted::default() } else { chosen.wanted(&clock) };
     let (names, read) = (&options.logs, &options.run.read);
     let logs = listing::list(names, read, wanted, sink.progress(), stop).await?;
     tally.logs = Some(logs.clone());
@@ -123,12 +122,7 @@ async fn run(
         // A row may say itself where it comes from, so the detections that were held back for that
         // may match it, too.
         chosen = Chosen::new(&selected, &analyzed, None);
-        let mut clock = pass.environment.clock.clone();
-        if !clock.is_fixed && ask_for_the_present(&chosen.run, &analyzed) {
-            let cost;
-            (clock, beyond, cost) = at_newest_event(clock, time, &logs).await?;
-            newest_cost += cost;
-        }
+        let clock = pass.environment.clock.clone();
         pass = Shared::new(content, options, clock, &logs)?;
         jobs = pass.prepare(&analyzed, &chosen.run).await?;
     }
@@ -238,17 +232,6 @@ fn new_run_id() -> String {
 async fn tell(sink: &mut dyn HuntSink, event: HuntEvent<'_>) -> Result<(), AppError> {
     let failed = |source| AppError::Sink { source, done: Box::default() };
     sink.event(event).await.map_err(failed)
-}
-
-/// Returns the part of the logs in which the detections can match events.
-fn wanted(clock: &Clock, chosen: &[usize], content: &AnalyzedContent) -> Wanted {
-    let searches = chosen.iter().map(|index| content.detection(*index).as_ref());
-    listing::wanted(clock.range, searches)
-}
-
-/// Returns true if the result of any chosen detection may depend on the current time.
-fn ask_for_the_present(chosen: &[usize], content: &AnalyzedContent) -> bool {
-    chosen.iter().any(|index| content.detection(*index).facts.asks_for_present())
 }
 
 /// Sets the clock to one second after the newest event, if the logs contain any event.

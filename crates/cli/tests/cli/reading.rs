@@ -484,3 +484,15 @@ fn a_table_names_its_own_origin() {
         assert_eq!(run.lines(), [json!({ "count": count })], "{search} {}", run.err);
     }
 }
+
+/// Options that rows do not honor are refused.
+#[test]
+fn rows_take_no_options_of_logs() {
+    let fixture = Fixture::new();
+    fixture.write("rows.ndjson", "{\"a\":1}\n");
+    for option in [&["--index", "a"][..], &["--sourcetype", "a"], &["--dedup"]] {
+        let run = fixture.run(&[&["search", "*", "--rows", "rows.ndjson"], option].concat());
+        let refused = format!("so `{}` would change nothing", option[0]);
+        assert!(run.status == 2 && run.err.contains(&refused), "{}", run.err);
+    }
+}
