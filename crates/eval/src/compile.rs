@@ -172,12 +172,14 @@ impl<'a> Compiler<'a> {
 
     /// Compiles an operand of a comparison, in which no digit of a number is lost.
     fn comparand(&mut self, tree: &EvalExpr) -> Node {
+        let is_long =
+            |text: &str| text.len() > f64::DIGITS as usize && parse_number(text).is_some();
         match &tree.node {
-            EvalNode::Number(text)
-                if text.len() > f64::DIGITS as usize && parse_number(text).is_some() =>
-            {
-                Node::Digits(text.clone())
-            }
+            EvalNode::Number(text) if is_long(text) => Node::Digits(text.clone()),
+            EvalNode::Unary(UnaryOp::Minus, operand) => match &operand.node {
+                EvalNode::Number(text) if is_long(text) => Node::Digits(format!("-{text}")),
+                _ => self.node(tree).0,
+            },
             _ => self.node(tree).0,
         }
     }
