@@ -19,6 +19,7 @@ mod extract;
 mod gzip;
 mod inflate;
 mod json;
+mod members;
 mod needles;
 mod paths;
 mod peek;

@@ -4,9 +4,10 @@ use super::cells::Cells;
 use super::columns::{Column, Columns, Kind, unnamed};
 use super::structs;
 use crate::event_view::EventTime;
-use crate::json::is_s3_notification;
+use crate::members::{Members, quoted};
 use crate::record::Format;
 use crate::report::SkipKind;
+use crate::split::inside::event_format;
 use crate::split::scan::is_valid;
 use crate::split::shape::{Shape, outer_keys};
 use crate::time;
@@ -52,7 +53,7 @@ pub(super) fn make(columns: &mut Columns, cells: &Cells) -> Option<Made> {
     for index in columns.len()..cells.count(columns.len()) {
         members.insert(&[unnamed(index)], quoted(&cells.get(index)));
     }
-    if members.0.is_empty() {
+    if members.is_empty() {
         return None;
     }
     let format = if columns.are_cloudtrail { Format::CloudTrail } else { Format::Csv };
@@ -68,16 +69,15 @@ fn whole_event(cell: &str) -> Option<Made> {
     if bytes.first() != Some(&b'{') || !is_valid(bytes) {
         return None;
     }
-    let format = match outer_keys(bytes).shape() {
-        Shape::CloudTrail if is_s3_notification(bytes) => {
-            return Some(Made::Skipped(SkipKind::S3Notification));
-        }
-        Shape::CloudTrail => Format::CloudTrail,
-        Shape::Lake => Format::Lake,
-        Shape::Digest => return Some(Made::Skipped(SkipKind::Digest)),
-        _ => return None,
-    };
-    Some(Made::Event { text: text.to_owned(), format, remarks: Vec::new() })
+    let shape = outer_keys(bytes).shape();
+    if let Some(format) = event_format(shape, bytes) {
+        return Some(Made::Event { text: text.to_owned(), format, remarks: Vec::new() });
+    }
+    match shape {
+        Shape::CloudTrail => Some(Made::Skipped(SkipKind::S3Notification)),
+        Shape::Digest => Some(Made::Skipped(SkipKind::Digest)),
+        _ => None,
+    }
 }
 
 /// Returns a cell as JSON; `None` if it holds no value.
@@ -130,55 +130,4 @@ fn document(cell: &str, column: &mut Column, remarks: &mut Vec<String>) -> Optio
         ));
     }
     Some(quoted(cell))
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// The members of an object, in order.
-#[derive(Debug, Default)]
-struct Members(Vec<(String, Member)>);
-
-#[derive(Debug)]
-enum Member {
-    Json(String),
-    Object(Members),
-}
-
-impl Members {
-    /// Sets the value at these keys; what stands in the way stays.
-    fn insert(&mut self, path: &[String], json: String) {
-        let Some((key, inner)) = path.split_first() else { return };
-        let place = self.0.iter().position(|(name, _)| name == key);
-        if inner.is_empty() {
-            if place.is_none() {
-                self.0.push((key.clone(), Member::Json(json)));
-            }
-            return;
-        }
-        let place = place.unwrap_or_else(|| {
-            self.0.push((key.clone(), Member::Object(Self::default())));
-            self.0.len() - 1
-        });
-        if let Member::Object(members) = &mut self.0[place].1 {
-            members.insert(inner, json);
-        }
-    }
-
-    fn write(&self, text: &mut String) {
-        text.push('{');
-        for (index, (key, member)) in self.0.iter().enumerate() {
-            if index > 0 {
-                text.push(',');
-            }
-            text.push_str(&quoted(key));
-            text.push(':');
-            match member {
-                Member::Json(json) => text.push_str(json),
-                Member::Object(members) => members.write(text),
-            }
-        }
-        text.push('}');
-    }
 }

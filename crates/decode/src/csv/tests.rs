@@ -111,6 +111,10 @@ fn a_cell_may_hold_the_whole_event() {
             r#"CloudTrail {{"eventName":"Put","eventTime":"1970-01-01T00:00:00Z","requestParameters":{event}}}"#
         )],
     );
+    let invocation =
+        r#"{"schemaType":"ModelInvocationLog","modelId":"m","timestamp":"2026-03-17T10:00:00Z"}"#;
+    let cell = invocation.replace('"', "\"\"");
+    check(&format!("@message,x\n\"{cell}\",1\n"), &[&format!("ModelInvocation {invocation}")]);
     check("_raw,host\nsome text,h\n", &[r#"Csv {"_raw":"some text","host":"h"}"#]);
     check(
         "_raw,host\n\"{\"\"eventVersion\"\":\"\"1\",h\n",

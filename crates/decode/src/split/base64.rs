@@ -3,6 +3,9 @@
 use std::io::Read;
 use std::sync::LazyLock;
 
+use base64::Engine;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem::Finder;
 
 use crate::gzip::GzipReader;
@@ -23,52 +26,37 @@ pub(super) fn may_be_in(text: &[u8]) -> bool {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Decoded {
     Text(Vec<u8>),
+    /// What came out of compressed data before it is damaged or ends.
+    Damaged(Vec<u8>),
     /// The text is longer than the room for it.
     TooLarge,
 }
 
+/// Either alphabet, with or without padding: each program writes its own.
+const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const ENGINES: [GeneralPurpose; 2] =
+    [GeneralPurpose::new(&STANDARD, CONFIG), GeneralPurpose::new(&URL_SAFE, CONFIG)];
+
 /// Returns the text that a string holds in base64, or `None` if it holds none; `room` is the longest
-/// text that is returned.
+/// text that is returned. Line ends within the string do not count.
 pub(super) fn decode(string: &str, room: usize) -> Option<Decoded> {
-    if string.starts_with(PLAIN) {
-        let text = bytes(string)?;
-        return Some(if text.len() > room { Decoded::TooLarge } else { Decoded::Text(text) });
-    }
-    if !string.starts_with(GZIP) {
+    if ![PLAIN, GZIP].iter().any(|start| string.starts_with(start)) {
         return None;
     }
-    let packed = bytes(string)?;
-    let mut text = Vec::new();
-    let reader = GzipReader::new(&packed[..]);
-    reader.take(room as u64 + 1).read_to_end(&mut text).ok()?;
-    Some(if text.len() > room { Decoded::TooLarge } else { Decoded::Text(text) })
-}
-
-/// Returns the bytes that a text in base64 stands for.
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim_end_matches('=').as_bytes();
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
-    for group in text.chunks(4) {
-        let mut bits = 0u32;
-        for character in group {
-            bits = bits << 6 | u32::from(sextet(*character)?);
-        }
-        // The last group may be shorter; its missing characters stand for zeros.
-        bits <<= 6 * (4 - group.len());
-        let length = group.len() * 6 / 8;
-        bytes.extend_from_slice(&bits.to_be_bytes()[1..=length]);
+    let characters: Vec<u8> = string.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let bytes = ENGINES.iter().find_map(|engine| engine.decode(&characters).ok())?;
+    if string.starts_with(PLAIN) {
+        return Some(if bytes.len() > room { Decoded::TooLarge } else { Decoded::Text(bytes) });
     }
-    Some(bytes)
-}
-
-fn sextet(character: u8) -> Option<u8> {
-    Some(match character {
-        b'A'..=b'Z' => character - b'A',
-        b'a'..=b'z' => character - b'a' + 26,
-        b'0'..=b'9' => character - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
+    let mut text = Vec::new();
+    let read = GzipReader::new(&bytes[..]).take(room as u64 + 1).read_to_end(&mut text);
+    Some(match read {
+        _ if text.len() > room => Decoded::TooLarge,
+        Ok(_) => Decoded::Text(text),
+        Err(_) if text.is_empty() => return None,
+        Err(_) => Decoded::Damaged(text),
     })
 }
 
@@ -78,22 +66,6 @@ mod tests {
 
     use super::*;
 
-    fn encode(bytes: &[u8]) -> String {
-        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut text = String::new();
-        for group in bytes.chunks(3) {
-            let mut padded = [0; 4];
-            padded[1..=group.len()].copy_from_slice(group);
-            let bits = u32::from_be_bytes(padded);
-            for index in 0..4u32 {
-                let is_there = index as usize <= group.len();
-                let sextet = (bits >> (18 - 6 * index) & 63) as usize;
-                text.push(if is_there { char::from(ALPHABET[sextet]) } else { '=' });
-            }
-        }
-        text
-    }
-
     #[test]
     fn plain_and_compressed_text() {
         for text in [r#"{"a":1}"#, r#"{"a":12}"#, r#"{"a":123}"#, "{\"a\":\"\u{ffff}~?>é\"}"] {
@@ -102,18 +74,23 @@ mod tests {
             encoder.write_all(text.as_bytes()).unwrap();
             let packed = encoder.finish().unwrap();
             for bytes in [text.as_bytes(), &packed] {
-                let encoded = encode(bytes);
-                assert!(may_be_in(format!("\"{encoded}\"").as_bytes()), "{encoded}");
-                let found = decode(&encoded, 100);
-                assert_eq!(found, Some(Decoded::Text(text.into())), "{encoded}");
-                assert_eq!(decode(&encoded, 5), Some(Decoded::TooLarge));
+                for engine in &ENGINES {
+                    let mut encoded = engine.encode(bytes);
+                    assert!(may_be_in(format!("\"{encoded}\"").as_bytes()), "{encoded}");
+                    encoded.insert(6, '\n');
+                    let found = decode(&encoded, 100);
+                    assert_eq!(found, Some(Decoded::Text(text.into())), "{encoded}");
+                    assert_eq!(decode(&encoded, 5), Some(Decoded::TooLarge));
+                }
             }
+            let cut = ENGINES[0].encode(&packed[..packed.len() - 4]);
+            assert_eq!(decode(&cut, 100), Some(Decoded::Damaged(text.into())), "{cut}");
         }
     }
 
     #[test]
     fn anything_else_is_no_base64() {
-        for text in ["", "eyJ ", "eyJhbGci.eyJ", "H4sI", "H4sIAAAA", "x"] {
+        for text in ["", "eyJ!", "eyJhbGci.eyJ", "H4sI", "H4sIAAAA", "x"] {
             assert_eq!(decode(text, 100), None, "{text}");
         }
     }

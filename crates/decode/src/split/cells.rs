@@ -3,65 +3,81 @@
 //! CloudTrail Lake writes a row as `[{"eventName":"A"},{"eventTime":"…"}]`, Logs Insights as
 //! `[{"field":"eventName","value":"A"},…]`. If the columns suffice, they are a record.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use super::inside::event_format;
+use super::scan;
 use super::shape::outer_keys;
+use crate::json::{for_each_element, for_each_member, unescape, value_end};
+use crate::members::Members;
 use crate::record::Format;
 
 /// Returns the record that an array of cells makes, with its format; `None` if it is no event.
+///
+/// The array must be valid JSON.
 pub(super) fn record(array: &[u8]) -> Option<(String, Format)> {
-    let Ok(Value::Array(cells)) = serde_json::from_slice(array) else { return None };
-    let mut record = Map::new();
-    for cell in cells {
-        let (name, value) = column(cell)?;
-        if !value.is_null() {
-            insert(&mut record, &name, value);
-        }
+    let mut members = Members::default();
+    let mut is_row = array.first() == Some(&b'[');
+    for_each_element(array, |at| {
+        let end = value_end(array, at);
+        is_row = is_row && add(&mut members, &array[at..end]).is_some();
+        // Nothing after the first element that is no cell is looked at.
+        if is_row { end } else { array.len() }
+    });
+    if !is_row {
+        return None;
     }
-    let text = Value::Object(record).to_string();
+    let mut text = String::new();
+    members.write(&mut text);
     let format = event_format(outer_keys(text.as_bytes()).shape(), text.as_bytes())?;
     Some((text, format))
 }
 
-/// Returns the name and value of a cell.
-fn column(cell: Value) -> Option<(String, Value)> {
-    let Value::Object(mut members) = cell else { return None };
-    let named = match (members.len(), members.get("field"), members.contains_key("value")) {
-        (2, Some(Value::String(name)), true) => {
-            let name = name.clone();
-            (name, members.remove("value")?)
+/// Adds a cell; `None` if the element is none. The dots of a column's name separate the keys of
+/// nested objects.
+fn add(members: &mut Members, cell: &[u8]) -> Option<()> {
+    let (name, value) = column(cell)?;
+    if let Some(json) = json_of(value) {
+        let path: Vec<String> = name.split('.').map(str::to_owned).collect();
+        members.insert(&path, json.into_owned());
+    }
+    Some(())
+}
+
+/// Returns the name of a cell, and its value as written.
+fn column(cell: &[u8]) -> Option<(String, &str)> {
+    if cell.first() != Some(&b'{') {
+        return None;
+    }
+    let mut found: Vec<(&[u8], &[u8])> = Vec::new();
+    for_each_member(cell, |name, value| {
+        let end = value_end(cell, value);
+        found.push((&cell[name], &cell[value..end]));
+        (found.len() <= 2).then_some(end)
+    });
+    let (name, value) = match *found.as_slice() {
+        [(name, value)] => (name, value),
+        [(b"field", name), (b"value", value)] | [(b"value", value), (b"field", name)] => {
+            (name.strip_prefix(b"\"")?.strip_suffix(b"\"")?, value)
         }
-        (1, ..) => members.into_iter().next()?,
         _ => return None,
     };
-    Some((named.0, value_of(named.1)))
+    let name = unescape(std::str::from_utf8(name).ok()?).into_owned();
+    Some((name, std::str::from_utf8(value).ok()?))
 }
 
-/// Returns the value of a cell: all are written as text, nested ones as the JSON that they were.
-fn value_of(value: Value) -> Value {
-    match value {
-        Value::String(text) if text.is_empty() => Value::Null,
-        Value::String(text) if text.starts_with(['{', '[']) => {
-            serde_json::from_str(&text).unwrap_or(Value::String(text))
-        }
-        value => value,
+/// Returns the JSON of a cell, or `None` if it is empty: exports write all values as text, nested
+/// ones as the JSON that they were.
+fn json_of(value: &str) -> Option<Cow<'_, str>> {
+    let Some(text) = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+        return (value != "null").then_some(Cow::Borrowed(value));
+    };
+    if text.is_empty() {
+        return None;
     }
-}
-
-/// Adds a column; the dots of its name separate the keys of nested objects.
-fn insert(record: &mut Map<String, Value>, name: &str, value: Value) {
-    match name.split_once('.') {
-        Some((first, rest)) => {
-            let nested = record.entry(first).or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(nested) = nested {
-                insert(nested, rest, value);
-            }
-        }
-        None => {
-            record.insert(name.to_owned(), value);
-        }
-    }
+    let inner = unescape(text);
+    let is_nested = inner.starts_with(['{', '[']) && scan::is_valid(inner.as_bytes());
+    Some(if is_nested { inner } else { Cow::Borrowed(value) })
 }
 
 #[cfg(test)]
@@ -82,6 +98,12 @@ mod tests {
             (r#"[{"eventName":"A"},{"count":"5"}]"#, None),
             (r#"[{"eventName":"A","eventID":"1"},{"eventSource":"s"}]"#, None),
             (r#"["eventName","eventSource"]"#, None),
+            (
+                r#"[{"eventName":"A"},{"eventSource":"s"},{"requestParameters":"{\"n\":123456789012345678901234.10}"}]"#,
+                Some(
+                    r#"{"eventName":"A","eventSource":"s","requestParameters":{"n":123456789012345678901234.10}}"#,
+                ),
+            ),
             ("[]", None),
         ] {
             let record = record(cells.as_bytes());

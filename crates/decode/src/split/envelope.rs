@@ -56,6 +56,13 @@ impl<R: Read> Splitter<R> {
         if inside.is_cut {
             self.waiting.push_back(self.too_large());
         }
+        if inside.is_damaged {
+            self.waiting.push_back(Found::Damage(Damage {
+                offset: self.window.offset(start),
+                kind: DamageKind::TruncatedCompression,
+                message: "compressed data in base64 is damaged or ends early".to_owned(),
+            }));
+        }
         for event in inside.events {
             let is_unnamed = event.path.trim_matches(['[', ']']).is_empty();
             match event.place {

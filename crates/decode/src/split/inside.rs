@@ -49,6 +49,8 @@ pub(super) struct Inside {
     pub(super) others: u64,
     /// True if texts in base64 were left out because they are too large.
     pub(super) is_cut: bool,
+    /// True if compressed texts in base64 end early or are damaged.
+    pub(super) is_damaged: bool,
 }
 
 /// The texts of which an event has at least one: the start of most of CloudTrail's keys, a key of OCSF,
@@ -72,7 +74,7 @@ pub(super) fn may_hold_events(text: &[u8]) -> bool {
 }
 
 /// Returns the format of an object that is an event, or `None` for any other object.
-pub(super) fn event_format(shape: Shape, object: &[u8]) -> Option<Format> {
+pub(crate) fn event_format(shape: Shape, object: &[u8]) -> Option<Format> {
     match shape {
         Shape::CloudTrail if !json::is_s3_notification(object) => Some(Format::CloudTrail),
         Shape::Lake => Some(Format::Lake),
@@ -229,6 +231,11 @@ impl Walk {
         let text = json::unescape(&contents);
         match base64::decode(&text, self.room) {
             Some(Decoded::Text(decoded)) => {
+                self.room -= decoded.len();
+                self.documents(&decoded, holder, levels - 1)
+            }
+            Some(Decoded::Damaged(decoded)) => {
+                self.inside.is_damaged = true;
                 self.room -= decoded.len();
                 self.documents(&decoded, holder, levels - 1)
             }

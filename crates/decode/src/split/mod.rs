@@ -10,7 +10,7 @@ mod cells;
 mod complete;
 mod envelope;
 mod frames;
-mod inside;
+pub(crate) mod inside;
 mod part;
 mod prefix;
 mod recover;
