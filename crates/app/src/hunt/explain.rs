@@ -10,8 +10,8 @@ use spilltrail_event::{Comparison, Predicate, ScanRequest, StopToken};
 use spilltrail_search::events::shared::{SharedEvents, whole_events};
 use spilltrail_search::pool;
 
-use super::held::{self, Chosen};
 use super::AT_A_TIME;
+use super::held::{self, Chosen};
 use crate::cancel::{StopWhenDropped, until_cancelled};
 use crate::clock::Clock;
 use crate::content::Content;

@@ -239,6 +239,29 @@ fn rows_that_name_their_own_source_are_looked_at() {
     assert_eq!(names, ["Other 5", "Key Made", "Key Made"], "{}", run.err);
     let run = fixture.run(&["hunt", "logs", "--detection", "Other 5"]);
     assert_eq!(run.lines().len(), 1, "{}", run.err);
+    // What rows of a sourcetype that the user names have is not known.
+    fixture.write(
+        "named.json",
+        &json!({"EventCode": 4625, "Channel": "security", "user": "ann"}).to_string(),
+    );
+    let search = "sourcetype=xmlwineventlog Channel=security EventCode=4625 | stats count by user";
+    fixture.detection(11, "Other 11", "TTP", search, "");
+    let named = ["--sourcetype", "xmlwineventlog", "--detection", "Other 11"];
+    let run = fixture.run(&[&["hunt", "named.json"], &named[..]].concat());
+    assert_eq!(run.lines().len(), 1, "{}", run.err);
+}
+
+/// A hunt that holds all detections back still reads the logs, whatever their paths say.
+#[test]
+fn logs_are_read_even_if_no_detection_can_run() {
+    let fixture = mixed_content();
+    let path = "AWSLogs/111122223333/CloudTrail/eu-central-1/2026/03/10/\
+                111122223333_CloudTrail_eu-central-1_20260310T0905Z_aaaaaaaaaaaaaaaa.json";
+    let event = json!({"eventVersion": "1", "eventSource": "s", "eventName": "E"});
+    fixture.write(path, &json!({ "Records": [event] }).to_string());
+    let run = fixture.run(&["hunt", "AWSLogs", "--detection", "Other 5", "--summary"]);
+    let summary = &run.lines().pop().unwrap()["summary"];
+    assert_eq!((&summary["events"], &summary["skipped_by_path"]), (&json!(1), &json!({})));
 }
 
 #[test]

@@ -191,6 +191,7 @@ mod tests {
             ("source=WinEventLog:*", "the source `WinEventLog:*`"),
             ("EventCode=4104", "the field `EventCode`"),
             ("index=_internal", "the index `_internal`"),
+            ("index=notable*", "the index `notable*`"),
             ("| tstats count from datamodel=Endpoint.Processes by x", "the data model `Endpoint`"),
             ("| tstats `m` count FROM datamodel = \"Web\" where a=b", "the data model `Web`"),
             ("| from datamodel:Risk.All | stats count", "the data model `Risk`"),
