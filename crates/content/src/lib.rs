@@ -20,6 +20,8 @@ mod schema;
 mod set;
 mod story;
 mod template;
+#[cfg(test)]
+mod test_folder;
 mod tokens;
 mod values;
 mod walk;

@@ -383,6 +383,7 @@ mod tests {
 
     use super::*;
     use crate::set::TestLogs;
+    use crate::test_folder::TestFolder;
 
     const PACK: &[(&str, &str)] = &[
         (
@@ -396,27 +397,6 @@ mod tests {
         ("deployments/d.yml", "name: d\ntype: Hunting\nalert_action: {notable: {}}\n"),
         ("t.json", "{}"),
     ];
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str, files: &[(&str, &str)]) -> Self {
-            let root = std::env::temp_dir().join(format!("content-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&root);
-            for (path, text) in files {
-                let path = root.join(path);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, text).unwrap();
-            }
-            Self(root)
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
 
     fn messages(problems: &[ContentProblem]) -> Vec<String> {
         problems
@@ -444,7 +424,7 @@ mod tests {
 
     #[test]
     fn one_bad_file_stops_no_other() {
-        let folder = Folder::new(
+        let folder = TestFolder::new(
             "bad",
             &[
                 ("detections/cloud/a.yml", "name: A\nid: '1'\ntype: TTP\n"),
@@ -469,7 +449,7 @@ mod tests {
 
     #[test]
     fn later_folders_win() {
-        let first = Folder::new(
+        let first = TestFolder::new(
             "first",
             &[
                 ("detections/a.yml", "name: A\nid: '1'\ntype: TTP\nsearch: old\n"),
@@ -478,7 +458,7 @@ mod tests {
                 ("macros/m.yml", "name: m\ndefinition: old\n"),
             ],
         );
-        let second = Folder::new(
+        let second = TestFolder::new(
             "second",
             &[
                 ("detections/a.yml", "name: A\nid: '1'\ntype: TTP\nsearch: new\n"),
@@ -502,7 +482,7 @@ mod tests {
 
     #[test]
     fn the_same_thing_twice_in_a_folder() {
-        let folder = Folder::new(
+        let folder = TestFolder::new(
             "twice",
             &[
                 ("detections/a.yml", "name: A\nid: '1'\ntype: TTP\nsearch: one\n"),
@@ -522,7 +502,7 @@ mod tests {
 
     #[test]
     fn a_plain_folder_is_told_apart_by_keys() {
-        let folder = Folder::new(
+        let folder = TestFolder::new(
             "plain",
             &[
                 ("one.yml", "name: A\nid: '1'\ntype: TTP\nsearch: x\n"),
@@ -543,7 +523,7 @@ mod tests {
 
     #[test]
     fn folders_without_content_are_problems() {
-        let folder = Folder::new("empty", &[("readme.txt", "x")]);
+        let folder = TestFolder::new("empty", &[("readme.txt", "x")]);
         let (_, problems) = load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
         assert_eq!(problems[0].diagnostic.code, Code::NO_CONTENT);
         let (_, problems) = load(&[folder.0.join("gone")], BuiltinPack::LeftOut);
@@ -553,7 +533,8 @@ mod tests {
 
     #[test]
     fn a_file_beyond_the_limit_is_not_read() {
-        let folder = Folder::new("large", &[("detections/a.yml", "name: A\nid: '1'\nsearch: x\n")]);
+        let folder =
+            TestFolder::new("large", &[("detections/a.yml", "name: A\nid: '1'\nsearch: x\n")]);
         let path = folder.0.join("detections/a.yml");
         fs::write(&path, vec![b'#'; MAX_YAML_BYTES as usize + 1]).unwrap();
         let (_, problems) = load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
@@ -566,7 +547,7 @@ mod tests {
 
     #[test]
     fn a_mistake_in_a_detection_is_a_warning_with_its_line() {
-        let folder = Folder::new(
+        let folder = TestFolder::new(
             "mistakes",
             &[
                 ("detections/a.yml", "name: A\nid: '1'\ntype: TTP\nserach: x\n"),

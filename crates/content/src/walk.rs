@@ -70,38 +70,19 @@ fn is_hidden(path: &Path) -> bool {
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::symlink;
     use std::process::Command;
 
     use super::*;
     use crate::files::read_bounded;
+    use crate::test_folder::TestFolder;
     use crate::{BuiltinPack, ContentProblem, ContentSet};
 
     const DETECTION: &str = "name: A\nid: '1'\ntype: TTP\nsearch: x\n";
 
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str, files: &[(&str, &str)]) -> Self {
-            let root = std::env::temp_dir().join(format!("walk-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&root);
-            for (path, text) in files {
-                let path = root.join(path);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, text).unwrap();
-            }
-            Self(root)
-        }
-
+    impl TestFolder {
         fn load(&self, name: &str) -> (ContentSet, Vec<ContentProblem>) {
             ContentSet::load(&[self.0.join(name)], BuiltinPack::LeftOut)
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
         }
     }
 
@@ -111,8 +92,8 @@ mod tests {
 
     #[test]
     fn links_stay_within_the_folder() {
-        let outside = Folder::new("outside", &[("secret.csv", "a\n1\n"), ("x.yml", DETECTION)]);
-        let folder = Folder::new(
+        let outside = TestFolder::new("outside", &[("secret.csv", "a\n1\n"), ("x.yml", DETECTION)]);
+        let folder = TestFolder::new(
             "links",
             &[
                 ("detections/a.yml", DETECTION),
@@ -137,7 +118,8 @@ mod tests {
 
     #[test]
     fn devices_and_pipes_are_never_opened() {
-        let folder = Folder::new("devices", &[("detections/a.yml", DETECTION), ("lookups/x", "")]);
+        let folder =
+            TestFolder::new("devices", &[("detections/a.yml", DETECTION), ("lookups/x", "")]);
         for pipe in ["detections/pipe.yml", "lookups/pipe.csv"] {
             let made = Command::new("mkfifo").arg(folder.0.join(pipe)).status().unwrap();
             assert!(made.success());
