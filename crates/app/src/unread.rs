@@ -33,7 +33,7 @@ pub enum UnreadKind {
     NotFound,
     /// Parts of the file are damaged; the rest was read.
     Damaged,
-    /// The file was found in a folder, contains no JSON, and was skipped.
+    /// The file was found in a folder, contains no JSON or is a device, and was skipped.
     Foreign,
     /// Entries of an archive contain no JSON, and were skipped.
     ForeignEntries,
@@ -64,7 +64,7 @@ impl Unread {
     pub(crate) fn of(logs: &Logs, range: TimeBounds) -> Vec<Self> {
         let not_found = logs.problems().iter().map(|problem| Self {
             name: problem.name.clone(),
-            kind: UnreadKind::NotFound,
+            kind: if problem.is_foreign { UnreadKind::Foreign } else { UnreadKind::NotFound },
             reasons: vec![problem.reason.clone()],
             more: 0,
         });

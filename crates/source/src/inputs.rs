@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::Metadata;
+use std::fs::{FileType, Metadata};
 use std::io::Read;
 use std::path::Path;
 #[cfg(not(unix))]
@@ -13,6 +13,7 @@ use serde::Serialize;
 use spilltrail_event::StopToken;
 use walkdir::WalkDir;
 
+use crate::file_kind;
 use crate::layout::Reason;
 use crate::logs::ReadOptions;
 use crate::pipe::Pipe;
@@ -115,11 +116,14 @@ pub struct InputProblem {
     pub name: String,
     /// Why the name cannot be read.
     pub reason: String,
+    /// Whether this is a socket or a device that was found in a folder or by a pattern. Logs are
+    /// never in one, so nothing is missing.
+    pub is_foreign: bool,
 }
 
 impl InputProblem {
     fn new(name: impl Into<String>, reason: impl ToString) -> Self {
-        Self { name: name.into(), reason: reason.to_string() }
+        Self { name: name.into(), reason: reason.to_string(), is_foreign: false }
     }
 }
 
@@ -224,17 +228,33 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// Adds a path that the user named, or that a pattern matches. It may be a pipe; in folders, only
-    /// regular files are added.
+    /// Adds a path that the user named, or that a pattern matches. It may be a pipe only if it is
+    /// named: reading one that nobody writes to never ends.
     fn add_found(&mut self, path: &Path, metadata: &Metadata, is_named: bool) {
         if metadata.is_dir() {
             self.walk(path);
         } else if metadata.is_file() {
             self.push(path, metadata, is_named);
-        } else {
+        } else if !is_named {
+            self.pass_over(path, metadata.file_type());
+        } else if file_kind::can_be_read_once(path, metadata.file_type()) {
             let name = path.display().to_string();
             self.take(Place::Pipe(Pipe::at(path)), name, 0, is_named);
+        } else {
+            let found = file_kind::name(metadata.file_type());
+            let reason = format!("expected a file, a folder, a pattern or a pipe, found {found}");
+            self.problem(path, reason);
         }
+    }
+
+    /// Reports what was found beside files, and is neither a file nor a folder.
+    fn pass_over(&mut self, path: &Path, kind: FileType) {
+        if file_kind::is_pipe(kind) {
+            return self.problem(path, "a named pipe is read only if its own name is given");
+        }
+        let reason = format!("is {}", file_kind::name(kind));
+        let problem = InputProblem::new(path.display().to_string(), reason);
+        self.problems.push(InputProblem { is_foreign: true, ..problem });
     }
 
     fn walk(&mut self, folder: &Path) {
@@ -247,7 +267,8 @@ impl<'a> Inputs<'a> {
                     Ok(metadata) => self.push(entry.path(), &metadata, false),
                     Err(error) => self.problem(entry.path(), error),
                 },
-                Ok(_) => {}
+                Ok(entry) if entry.file_type().is_dir() => {}
+                Ok(entry) => self.pass_over(entry.path(), entry.file_type()),
                 Err(error) => {
                     let path = error.path().unwrap_or(folder).to_owned();
                     self.problem(&path, error);
@@ -347,5 +368,39 @@ mod tests {
         assert_eq!(names(&twice).0, ["/b/2.json", "/a.gz", "/b/1.json"]);
         assert_eq!(names(&["-".to_owned(), "-".to_owned()]).0, ["-"]);
         assert_eq!(names(&[format!("{root}/none"), format!("{root}/none*")]), (vec![], 2));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn only_pipes_that_are_named_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::write(path("a.json"), "{}").unwrap();
+        let made = std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap();
+        assert!(made.success());
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", path("zero")).unwrap();
+        for (given, files, problems) in [
+            (path(""), &["a.json"][..], &[("pipe", false), ("socket", true), ("zero", true)][..]),
+            (path("*"), &["a.json"], &[("pipe", false), ("socket", true), ("zero", true)]),
+            (path("pipe"), &["pipe"], &[]),
+            (path("socket"), &[], &[("socket", false)]),
+            (path("zero"), &[], &[("zero", false)]),
+            ("/dev/null".to_owned(), &["/dev/null"], &[]),
+        ] {
+            let options = ReadOptions::default();
+            let listed =
+                Inputs::list(std::slice::from_ref(&given), Box::new(std::io::empty()), &options);
+            let root = path("");
+            let read: Vec<&str> =
+                listed.files.iter().map(|file| file.name.trim_start_matches(&*root)).collect();
+            assert_eq!(read, files, "{given}");
+            let told: Vec<(&str, bool)> = listed
+                .problems
+                .iter()
+                .map(|problem| (problem.name.trim_start_matches(&*root), problem.is_foreign))
+                .collect();
+            assert_eq!(told, problems, "{given}");
+        }
     }
 }

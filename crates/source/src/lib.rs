@@ -10,6 +10,7 @@ pub mod codec;
 mod description;
 mod discover;
 mod feed;
+pub mod file_kind;
 mod inputs;
 mod layout;
 mod logs;
