@@ -5,6 +5,7 @@ use std::sync::Arc;
 use spilltrail_content::{ContentProblem, ContentSet, Detection};
 
 use crate::error::AppError;
+use crate::option_file;
 use crate::options::ContentOptions;
 
 /// Detections, the macros and lookups that they use, and the problems found while loading them.
@@ -22,14 +23,19 @@ impl Content {
     /// [`problems`](Self::problems), and loading continues with the rest.
     ///
     /// # Errors
-    /// Fails if a folder does not exist, because the run would then be one without its detections,
+    /// Fails if a folder does not exist or cannot be opened, because the run would then be one without its detections,
     /// or if a macro definition in the options is invalid.
     pub fn load(options: &ContentOptions) -> Result<Self, AppError> {
         for path in &options.folders {
-            std::fs::metadata(path).map_err(|error| AppError::NoContentFolder {
-                path: path.clone(),
-                reason: error.to_string(),
-            })?;
+            let opened = if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+                std::fs::read_dir(path).map(drop)
+            } else {
+                option_file::open(path).map(drop)
+            };
+            let reason = |error: std::io::Error| error.to_string();
+            opened
+                .map_err(reason)
+                .map_err(|reason| AppError::NoContentFolder { path: path.clone(), reason })?;
         }
         let (mut set, problems) = ContentSet::load(&options.folders, options.builtin);
         for text in &options.macros {

@@ -41,7 +41,7 @@ impl Environment {
     /// share the memory.
     ///
     /// # Errors
-    /// Fails if the GeoIP database cannot be used, or if no folder for temporary files exists.
+    /// Fails if the GeoIP database or the folder of lookups cannot be used, or if no folder for temporary files exists.
     pub(crate) fn new(
         content: &Arc<ContentSet>,
         events: Arc<dyn EventSource>,
@@ -61,7 +61,7 @@ impl Environment {
         let session = run::session_of(memory.share(at_a_time))
             .map_err(|error| AppError::Engine(error.strip_backtrace()))?;
         Ok(Self {
-            lookups: RunLookups::new(content, options.lookups.clone()),
+            lookups: RunLookups::new(content, options.lookups.clone())?,
             macros: Arc::new(content.macros.clone()),
             clock,
             events,

@@ -8,6 +8,10 @@ use maxminddb::{Reader, geoip2};
 use spilltrail_search::context::GeoDatabase;
 
 use crate::error::AppError;
+use crate::option_file;
+
+/// Maximum size of a database; it is held in memory. The largest that MaxMind sells has a tenth of it.
+const MAX_BYTES: u64 = 2 << 30;
 
 #[derive(Debug)]
 struct MaxMind(Reader<Vec<u8>>);
@@ -15,12 +19,12 @@ struct MaxMind(Reader<Vec<u8>>);
 /// Opens a MaxMind City or Country database.
 ///
 /// # Errors
-/// Fails if the file cannot be read or is not a valid MaxMind database.
+/// Fails if the file cannot be read, has more than [`MAX_BYTES`], or is not a valid MaxMind database.
 pub(crate) fn open(path: &Path) -> Result<Arc<dyn GeoDatabase>, AppError> {
-    let reader = Reader::open_readfile(path).map_err(|error| AppError::File {
-        path: path.to_owned(),
-        reason: format!("not a MaxMind database: {error}"),
-    })?;
+    let failed = |reason: String| AppError::File { path: path.to_owned(), reason };
+    let bytes = option_file::read(path, MAX_BYTES).map_err(|error| failed(error.to_string()))?;
+    let reader = Reader::from_source(bytes)
+        .map_err(|error| failed(format!("not a MaxMind database: {error}")))?;
     Ok(Arc::new(MaxMind(reader)))
 }
 

@@ -7,6 +7,7 @@ use spilltrail_event::{Value, fields};
 use spilltrail_search::rows::Row;
 
 use crate::error::AppError;
+use crate::option_file;
 
 /// The most bytes of rows that are read; all of them are held in memory.
 const MAX_BYTES: u64 = 64 << 20;
@@ -17,7 +18,7 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Fails if the file cannot be read, is too large, or has a line that is not a JSON object.
 pub(crate) fn read(path: &Path) -> Result<Vec<Row>, AppError> {
     let failed = |reason: String| AppError::File { path: path.to_owned(), reason };
-    let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
+    let file = option_file::open(path).map_err(|error| failed(error.to_string()))?;
     let mut rows = Vec::new();
     let mut room = MAX_BYTES;
     for (number, line) in std::io::BufReader::new(file.take(MAX_BYTES + 1)).lines().enumerate() {

@@ -2,8 +2,9 @@
 //!
 //! [`Content::load`] loads detections with their macros and lookups. [`hunt`](hunt()) runs
 //! detections over logs and passes the findings to a [`HuntSink`]. [`search`](search()) opens logs
-//! for one search and returns its rows, and [`fields`](fields()) counts the fields of its events. Options and results are plain structs; this crate does not
-//! print, read command-line arguments, or choose exit statuses.
+//! for one search and returns its rows, and [`fields`](fields()) counts the fields of its events.
+//! Options and results are plain structs; this crate does not print, read command-line arguments, or
+//! choose exit statuses.
 
 mod allow;
 mod cancel;
@@ -21,6 +22,7 @@ mod logs;
 mod lookups;
 mod memory;
 mod missing;
+pub mod option_file;
 mod options;
 mod search;
 mod select;

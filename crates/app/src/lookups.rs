@@ -1,5 +1,7 @@
 //! Lookups of a run: those that the content defines, and those that searches wrote.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,6 +9,7 @@ use indexmap::IndexMap;
 use spilltrail_content::{ContentSet, Lookup, LookupSource, MatchType as ContentMatch};
 use spilltrail_search::context::{LookupStore, LookupTable, MatchType};
 
+use crate::error::AppError;
 use crate::kept_file;
 
 /// The lookups of a run. `outputlookup` writes to a copy in memory, and also to a folder if one is
@@ -19,8 +22,20 @@ pub(crate) struct RunLookups {
 }
 
 impl RunLookups {
-    pub(crate) fn new(set: &ContentSet, kept: Option<PathBuf>) -> Self {
-        Self { defined: Arc::new(set.lookups.clone()), kept, written: Mutex::default() }
+    /// Returns the lookups of the content and those of the folder `kept`, which may be missing.
+    ///
+    /// # Errors
+    /// Fails if `kept` is something other than a folder, or cannot be opened: the run would be one
+    /// without the lookups of earlier runs.
+    pub(crate) fn new(set: &ContentSet, kept: Option<PathBuf>) -> Result<Self, AppError> {
+        if let Some(path) = &kept
+            && let Err(error) = fs::read_dir(path)
+            && error.kind() != ErrorKind::NotFound
+        {
+            let reason = format!("lookups cannot be kept there: {error}");
+            return Err(AppError::File { path: path.clone(), reason });
+        }
+        Ok(Self { defined: Arc::new(set.lookups.clone()), kept, written: Mutex::default() })
     }
 
     /// Returns the same lookups without the writes in memory, so that one detection does not see
