@@ -5,8 +5,8 @@ use std::sync::Arc;
 use spilltrail_content::{ContentProblem, ContentSet, Detection};
 
 use crate::error::AppError;
-use crate::option_file;
 use crate::options::ContentOptions;
+use crate::{option_file, select};
 
 /// Detections, the macros and lookups that they use, and the problems found while loading them.
 /// Load it once and use it for any number of runs.
@@ -56,10 +56,28 @@ impl Content {
     /// # Errors
     /// Fails if no detection matches; the error suggests the most similar name.
     pub fn detection(&self, name: &str) -> Result<&Detection, AppError> {
-        self.set.detection(name).ok_or_else(|| {
-            let known = self.set.detections.iter().map(|detection| detection.name.as_str());
-            let similar = spilltrail_diagnostic::similar(name, known).map(str::to_owned);
-            AppError::NoSuchDetection { name: name.to_owned(), similar }
-        })
+        self.set.detection(name).ok_or_else(|| select::no_such_detection(name, &self.set))
+    }
+
+    /// Returns the detection with this name, id or file name, or else the only one of which it is a
+    /// part, or which it fits as a pattern with `*`.
+    ///
+    /// # Errors
+    /// Fails if it fits no detection, or several; the error suggests names.
+    pub fn find_detection(&self, text: &str) -> Result<&Detection, AppError> {
+        if let Some(detection) = self.set.detection(text) {
+            return Ok(detection);
+        }
+        let found = select::fitting(text, &self.set);
+        match found.as_slice() {
+            [] => Err(select::no_such_detection(text, &self.set)),
+            [detection] => Ok(detection),
+            _ => {
+                let mut names: Vec<String> =
+                    found.iter().map(|detection| detection.name.clone()).collect();
+                names.sort();
+                Err(AppError::SeveralDetections { text: text.to_owned(), found: names })
+            }
+        }
     }
 }

@@ -53,6 +53,14 @@ pub enum AppError {
         /// The most similar name of an existing detection, as a suggestion.
         similar: Option<String>,
     },
+    /// A part of a name, or a pattern, fits several detections.
+    #[error("`{text}` fits {} detections", found.len())]
+    SeveralDetections {
+        /// The text as the caller gave it.
+        text: String,
+        /// The names of the detections, sorted.
+        found: Vec<String>,
+    },
     /// A filter selects no detection.
     #[error("{what}; {help}")]
     NothingSelected {
@@ -79,7 +87,7 @@ pub enum AppError {
     /// The logs cannot be read for a hunt.
     #[error("the logs cannot be read: {}", .0.message)]
     Reading(Diagnostic),
-    /// The file of JSON rows or the GeoIP database cannot be opened or parsed.
+    /// The file of JSON rows, the GeoIP database or the folder of lookups cannot be used.
     #[error("{}: {reason}", path.display())]
     File {
         /// Path of the file.
@@ -117,6 +125,7 @@ impl AppError {
             | Self::NoContentFolder { .. }
             | Self::Macro { .. }
             | Self::NoSuchDetection { .. }
+            | Self::SeveralDetections { .. }
             | Self::NothingSelected { .. }
             | Self::NoDetections
             | Self::NoLogs { .. } => Class::User,

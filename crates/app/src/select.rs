@@ -104,11 +104,7 @@ fn named(names: &[String], set: &ContentSet) -> Result<Vec<usize>, AppError> {
     let mut chosen = Vec::new();
     for name in names {
         let found: Vec<usize> = if name.contains('*') {
-            let is_named = |detection: &Detection| {
-                let known = [&detection.name, &detection.id, &detection.file_stem];
-                known.into_iter().any(|known| matches(name, known))
-            };
-            (0..all.len()).filter(|index| is_named(&all[*index])).collect()
+            (0..all.len()).filter(|index| is_named(&all[*index], name)).collect()
         } else {
             let found = set.detection(name);
             let is_found =
@@ -116,9 +112,7 @@ fn named(names: &[String], set: &ContentSet) -> Result<Vec<usize>, AppError> {
             all.iter().position(is_found).into_iter().collect()
         };
         if found.is_empty() {
-            let known = all.iter().map(|detection| detection.name.as_str());
-            let similar = spilltrail_diagnostic::similar(name, known).map(str::to_owned);
-            return Err(AppError::NoSuchDetection { name: name.clone(), similar });
+            return Err(no_such_detection(name, set));
         }
         for index in found {
             if !chosen.contains(&index) {
@@ -127,6 +121,46 @@ fn named(names: &[String], set: &ContentSet) -> Result<Vec<usize>, AppError> {
         }
     }
     Ok(chosen)
+}
+
+/// Returns true if the name, the id or the file name of a detection fits a pattern.
+pub(crate) fn is_named(detection: &Detection, pattern: &str) -> bool {
+    let known = [&detection.name, &detection.id, &detection.file_stem];
+    known.into_iter().any(|known| matches(pattern, known))
+}
+
+/// Returns the detections of whose name, id or file name a text is a part, or which it fits as a
+/// pattern. The words of the text may be apart.
+pub(crate) fn fitting<'a>(text: &str, set: &'a ContentSet) -> Vec<&'a Detection> {
+    let words: Vec<String> = text.split_whitespace().map(|word| format!("*{word}*")).collect();
+    let fits = |detection: &&Detection| {
+        let is_pattern = text.contains('*');
+        is_named(detection, text)
+            || (!is_pattern
+                && !words.is_empty()
+                && words.iter().all(|word| is_named(detection, word)))
+    };
+    set.detections.iter().filter(fits).collect()
+}
+
+/// Returns the error that no detection has a name, with the nearest name: one with few other
+/// letters, or the shortest that has all of the words.
+pub(crate) fn no_such_detection(name: &str, set: &ContentSet) -> AppError {
+    let known = || set.detections.iter().map(|detection| detection.name.as_str());
+    let plain = name.replace('*', " ");
+    let similar = spilltrail_diagnostic::similar(name, known()).or_else(|| {
+        let fitting = fitting(&plain, set).into_iter().map(|detection| detection.name.as_str());
+        fitting.min_by_key(|name| (name.len(), *name))
+    });
+    // At last, one with a word that differs in few letters.
+    let similar = similar.or_else(|| {
+        let word = plain.split_whitespace().max_by_key(|word| word.len())?.to_lowercase();
+        let words: Vec<String> =
+            known().flat_map(str::split_whitespace).map(str::to_lowercase).collect();
+        let word = spilltrail_diagnostic::similar(&word, words.iter().map(String::as_str))?;
+        known().find(|name| name.to_lowercase().split_whitespace().any(|other| other == word))
+    });
+    AppError::NoSuchDetection { name: name.to_owned(), similar: similar.map(str::to_owned) }
 }
 
 /// Checks that each wanted value is one that a detection has.
