@@ -6,8 +6,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use spilltrail_content::{ContentSet, Detection};
 use spilltrail_detect::Finding;
-use spilltrail_event::{CaseRule, Pattern};
+use spilltrail_event::{CaseRule, Pattern, Value};
+
+use crate::error::AppError;
+use crate::select;
 
 /// One entry of an allow-list: hides the findings of some detections in which a field has a value
 /// that is known to be harmless.
@@ -60,6 +64,66 @@ pub struct AllowReport {
     pub origin: String,
     /// Number of findings that the entry hid.
     pub hidden: u64,
+    /// Number of findings of its detections that no earlier entry hid; not part of the output.
+    #[serde(skip)]
+    pub findings: u64,
+    /// Number of those that do not have the field; not part of the output.
+    #[serde(skip)]
+    pub without_field: u64,
+}
+
+impl AllowReport {
+    /// Returns true if the entry could have hidden a finding, and hid none.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !self.is_expired && self.hidden == 0
+    }
+}
+
+/// What is doubtful about an entry of an allow-list, before anything is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowDoubt {
+    /// Where the entry is written.
+    pub origin: String,
+    /// What is doubtful about it, and what may be meant.
+    pub message: String,
+}
+
+/// Returns the entries that can hide nothing, because the content has no such detection, or no result
+/// of the detection has the field.
+#[must_use]
+pub fn doubts(entries: &[AllowEntry], set: &ContentSet) -> Vec<AllowDoubt> {
+    let doubt = |entry: &AllowEntry| {
+        let message = doubt(entry, set)?;
+        Some(AllowDoubt { origin: entry.origin.clone(), message })
+    };
+    entries.iter().filter_map(doubt).collect()
+}
+
+fn doubt(entry: &AllowEntry, set: &ContentSet) -> Option<String> {
+    let AllowEntry { detection: name, field, .. } = entry;
+    let pattern = Pattern::new(&**name, CaseRule::Ignore);
+    let is_meant =
+        |detection: &&Detection| pattern.matches(&detection.name) || pattern.matches(&detection.id);
+    let meant: Vec<&Detection> = set.detections.iter().filter(is_meant).collect();
+    let did_you_mean = |similar: Option<String>| {
+        similar.map(|similar| format!("; did you mean `{similar}`?")).unwrap_or_default()
+    };
+    if meant.is_empty() {
+        let similar = match set.detection(name) {
+            Some(detection) => Some(detection.name.clone()),
+            None => match select::no_such_detection(name, set) {
+                AppError::NoSuchDetection { similar, .. } => similar,
+                _ => None,
+            },
+        };
+        return Some(format!("there is no detection `{name}`{}", did_you_mean(similar)));
+    }
+    if !meant.iter().all(|detection| detection.lacks_field(field)) {
+        return None;
+    }
+    let similar = meant.iter().find_map(|detection| detection.similar_field(field));
+    Some(format!("no result of `{name}` has the field `{field}`{}", did_you_mean(similar)))
 }
 
 /// The entries of a hunt, with the number of findings that each has hidden so far.
@@ -73,6 +137,8 @@ struct Entry {
     values: Matcher,
     is_expired: bool,
     hidden: u64,
+    findings: u64,
+    without_field: u64,
 }
 
 enum Matcher {
@@ -90,6 +156,8 @@ impl AllowList {
             values: Matcher::new(&written.values),
             is_expired: written.expires.is_some_and(|last| last < today),
             hidden: 0,
+            findings: 0,
+            without_field: 0,
             written: written.clone(),
         };
         Self { entries: entries.iter().map(prepare).collect() }
@@ -97,7 +165,8 @@ impl AllowList {
 
     /// Returns true if an entry hides the finding, and counts it. The first such entry counts.
     pub(crate) fn hides(&mut self, finding: &Finding) -> bool {
-        let hiding = self.entries.iter_mut().find(|entry| entry.hides(finding));
+        let hiding =
+            self.entries.iter_mut().find_map(|entry| entry.hides(finding).then_some(entry));
         hiding.map(|entry| entry.hidden += 1).is_some()
     }
 
@@ -108,14 +177,19 @@ impl AllowList {
 }
 
 impl Entry {
-    fn hides(&self, finding: &Finding) -> bool {
+    fn hides(&mut self, finding: &Finding) -> bool {
         let names = [&finding.detection.name, &finding.detection.id];
         if self.is_expired || !names.iter().any(|name| self.detection.matches(name)) {
             return false;
         }
-        let Some(value) = finding.result.get(&self.written.field) else { return false };
-        let members = value.members();
-        !members.is_empty() && members.iter().all(|member| self.values.matches(member))
+        self.findings += 1;
+        let members =
+            finding.result.get(&self.written.field).map(Value::members).unwrap_or_default();
+        if members.is_empty() {
+            self.without_field += 1;
+            return false;
+        }
+        members.iter().all(|member| self.values.matches(member))
     }
 
     fn into_report(self) -> AllowReport {
@@ -128,6 +202,8 @@ impl Entry {
             is_expired: self.is_expired,
             origin: self.written.origin,
             hidden: self.hidden,
+            findings: self.findings,
+            without_field: self.without_field,
         }
     }
 }

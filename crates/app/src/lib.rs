@@ -28,7 +28,7 @@ mod search;
 mod select;
 mod unread;
 
-pub use allow::{AllowEntry, AllowReport, AllowedValues};
+pub use allow::{AllowDoubt, AllowEntry, AllowReport, AllowedValues, doubts};
 pub use cancel::Done;
 pub use clock::Clock;
 pub use content::Content;

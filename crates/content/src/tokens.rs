@@ -64,6 +64,23 @@ pub(crate) fn warnings(detection: &Detection, text: &str) -> Vec<Diagnostic> {
     tokens.into_iter().map(|token| warning(token, &named, text)).collect()
 }
 
+impl Detection {
+    /// Returns true if no result of the detection has the field, as far as its search tells: false
+    /// if the fields of its results are not known.
+    #[must_use]
+    pub fn lacks_field(&self, field: &str) -> bool {
+        let named = named_fields(&self.search);
+        named.is_some_and(|named| !named.iter().any(|text| mentions(text, field)))
+    }
+
+    /// Returns the field of the results with the most similar name, if their fields are known.
+    #[must_use]
+    pub fn similar_field(&self, field: &str) -> Option<String> {
+        let named = named_fields(&self.search)?;
+        similar(field, names(&named)).map(str::to_owned)
+    }
+}
+
 /// Returns true for fields that a finding has in addition to those of its row.
 fn is_of_the_finding(token: &str) -> bool {
     token.starts_with("info_") || token.starts_with("risk_") || token.starts_with('_')
@@ -123,11 +140,17 @@ fn mentions(text: &str, name: &str) -> bool {
     })
 }
 
-fn warning(token: &str, named: &[String], text: &str) -> Diagnostic {
+/// Returns the words of texts that may be names of fields.
+fn names(texts: &[String]) -> impl Iterator<Item = &str> {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '{' | '}');
-    let names =
-        named.iter().flat_map(|text| text.split(|c| !is_name(c))).filter(|name| !name.is_empty());
-    let help = match similar(token, names) {
+    texts
+        .iter()
+        .flat_map(move |text| text.split(move |c| !is_name(c)))
+        .filter(|name| !name.is_empty())
+}
+
+fn warning(token: &str, named: &[String], text: &str) -> Diagnostic {
+    let help = match similar(token, names(named)) {
         Some(similar) => format!("did you mean `{similar}`?"),
         None => format!("let the search return `{token}`, or take the token out"),
     };
@@ -189,6 +212,22 @@ mod tests {
         ] {
             let message = if search.ends_with("by user") { "$user$" } else { "$dest$" };
             assert_eq!(warned(search, message), Vec::<String>::new(), "{search}");
+        }
+    }
+
+    #[test]
+    fn fields_that_no_result_has() {
+        let detection = |search: &str| crate::Detection {
+            search: search.to_owned(),
+            ..crate::ContentSet::load(&[], crate::BuiltinPack::Included).0.detections[0].clone()
+        };
+        let counted = detection("a=b | stats count by user_arn | where count>3");
+        assert!(!counted.lacks_field("user_arn") && !counted.lacks_field("count"));
+        assert!(counted.lacks_field("user_arm") && counted.lacks_field("a"));
+        assert_eq!(counted.similar_field("user_arm").as_deref(), Some("user_arn"));
+        for open in ["a=b", "a=b | stats values(*) as *", "a=b | stats count by x | lookup l x"] {
+            assert!(!detection(open).lacks_field("user_arm"), "{open}");
+            assert_eq!(detection(open).similar_field("user_arm"), None, "{open}");
         }
     }
 }
