@@ -1,4 +1,4 @@
-//! Handles SIGINT and SIGTERM. The first signal cancels the run. If the run does not end in time,
+//! Handles the signals that end a program. The first signal cancels the run. If the run does not end in time,
 //! or a second signal arrives, the program exits.
 
 use std::io::Result;
@@ -60,10 +60,13 @@ impl Drop for Interrupts {
 /// Fails if the signal handler or the thread cannot be created.
 #[cfg(unix)]
 pub(crate) fn listen(cancel: CancellationToken, temporary: Option<PathBuf>) -> Result<Interrupts> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     use std::thread::Builder;
 
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    // With `nohup`, the program starts with an ignored SIGHUP, and is to run on.
+    let hangups = [SIGHUP, SIGQUIT].into_iter().filter(|signal| !unix::is_ignored(*signal));
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM].into_iter().chain(hangups))?;
     let received = Arc::new(AtomicI32::new(0));
     let (sender, receiver) = std::sync::mpsc::channel();
     let mut interrupts =
@@ -105,6 +108,18 @@ mod unix {
     const PATIENCE: Duration = Duration::from_millis(800);
     /// Time that writing the last message may take. The run may itself be blocked on that output.
     const LAST_WORDS: Duration = Duration::from_millis(100);
+
+    /// Returns true if the program ignores a signal, because whoever started it wants that.
+    pub(super) fn is_ignored(signal: i32) -> bool {
+        #[expect(unsafe_code, reason = "there is no safe call for it")]
+        // SAFETY: Without a new action, `sigaction` only fills in the present one, a plain structure
+        // of C, of which all zeros is a value.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+                && action.sa_sigaction == libc::SIG_IGN
+        }
+    }
 
     /// Waits for signals until the sender is dropped.
     pub(super) fn watch(

@@ -39,7 +39,7 @@ pub(crate) fn of_signal(signal: i32) -> ExitCode {
     ExitCode::from(number_of_signal(signal))
 }
 
-/// Returns the status of [`of_signal`] as a number: 130 for SIGINT, 143 for SIGTERM.
+/// Returns the status of [`of_signal`] as a number: 130 for SIGINT.
 pub(crate) fn number_of_signal(signal: i32) -> u8 {
     u8::try_from(signal).map_or(FAILED, |signal| SIGNALED.saturating_add(signal))
 }

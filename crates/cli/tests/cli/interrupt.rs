@@ -19,7 +19,12 @@ fn signal(child: &Child, name: &str) {
 
 /// Asserts the properties that all runs stopped by a signal share.
 fn assert_stopped(fixture: &Fixture, run: &Run, name: &str) {
-    let status = if name == "INT" { 130 } else { 143 };
+    let status = match name {
+        "HUP" => 129,
+        "INT" => 130,
+        "QUIT" => 131,
+        _ => 143,
+    };
     assert_eq!(run.status, status, "{}", run.err);
     let words = format!("error: stopped by SIG{name}");
     assert!(run.err.starts_with(&words), "{}", run.err);
@@ -50,7 +55,7 @@ fn a_run_that_waits_for_a_pipe_ends() {
 #[test]
 fn a_run_that_reads_standard_input_leaves_no_copy() {
     let fixture = Fixture::new();
-    for name in ["INT", "TERM"] {
+    for name in ["HUP", "INT", "QUIT", "TERM"] {
         let mut child = fixture.spawn(&["hunt", "-"]);
         // This exceeds the capacity of a pipe, so the run has read some input when all is written.
         let mut input = child.stdin.take().unwrap();
@@ -88,4 +93,26 @@ fn a_run_that_nobody_reads_from_ends() {
     signal(&child, "TERM");
     let run = Run::of(child.wait_with_output().unwrap());
     assert_stopped(&fixture, &run, "TERM");
+}
+
+#[test]
+fn a_run_that_was_started_to_survive_its_terminal_does() {
+    let fixture = Fixture::new();
+    let mut command = Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_spilltrail");
+    // An ignored signal stays ignored in what the shell starts, as with `nohup`.
+    let script = format!("trap '' HUP; exec {program} search '{MANY_ROWS}'");
+    let mut child = command
+        .args(["-c", &script])
+        .env("TMPDIR", fixture.path(""))
+        .env("SPILLTRAIL_CONFIG", "")
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut rows = BufReader::new(child.stdout.take().unwrap());
+    rows.read_line(&mut String::new()).unwrap();
+    signal(&child, "HUP");
+    let rest = rows.lines().count();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(rest, 199_999);
 }
