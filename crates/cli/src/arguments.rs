@@ -20,7 +20,9 @@ Exit status:
     1  it ran, but part of the logs or content could not be used
     2  it could not run
     3  --fail-on-finding, and there are findings
+  129  SIGHUP ended it (its terminal was closed)
   130  SIGINT ended it (Ctrl-C)
+  131  SIGQUIT ended it (Ctrl-\\)
   143  SIGTERM ended it";
 
 /// Returns what follows the options in the help of the program.
@@ -73,7 +75,7 @@ pub(crate) enum Command {
     #[command(after_help = examples::HELP)]
     Help {
         /// What to explain; without it, everything there is to explain is listed.
-        topic: Option<String>,
+        topic: Vec<String>,
     },
     /// Print a script that completes commands and options in a shell.
     #[command(after_help = examples::COMPLETIONS)]
@@ -123,7 +125,7 @@ pub(crate) enum Profile {
     Ta70,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Content")]
 pub(crate) struct ContentOptions {
     /// Folder laid out as security_content: detections/, macros/, lookups/, stories/. Repeatable;
@@ -136,9 +138,6 @@ pub(crate) struct ContentOptions {
     /// Define or replace a macro, for example to tune a `*_filter`. Repeatable.
     #[arg(long = "macro", value_name = "NAME=DEFINITION")]
     pub(crate) macros: Vec<String>,
-    /// Keep what outputlookup writes in this folder, and read lookups from there first.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) lookups: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -211,8 +210,22 @@ pub(crate) struct S3Options {
     #[arg(long)]
     pub(crate) s3_anonymous: bool,
     /// Pay for the requests to buckets whose owner does not.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "s3_anonymous")]
     pub(crate) s3_requester_pays: bool,
+}
+
+/// Options of the commands that read logs.
+#[derive(Debug, Args)]
+pub(crate) struct SharedOptions {
+    #[command(flatten)]
+    pub(crate) content: ContentOptions,
+    /// Keep what outputlookup writes in this folder, and read lookups from there first.
+    #[arg(long, value_name = "DIR", help_heading = "Content")]
+    pub(crate) lookups: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) time: TimeOptions,
+    #[command(flatten)]
+    pub(crate) read: ReadOptions,
 }
 
 #[derive(Debug, Args)]
@@ -241,11 +254,7 @@ pub(crate) struct SearchOptions {
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<u64>,
     #[command(flatten)]
-    pub(crate) content: ContentOptions,
-    #[command(flatten)]
-    pub(crate) time: TimeOptions,
-    #[command(flatten)]
-    pub(crate) read: ReadOptions,
+    pub(crate) shared: SharedOptions,
 }
 
 #[derive(Debug, Args)]
@@ -261,11 +270,7 @@ pub(crate) struct FieldsOptions {
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
     #[command(flatten)]
-    pub(crate) content: ContentOptions,
-    #[command(flatten)]
-    pub(crate) time: TimeOptions,
-    #[command(flatten)]
-    pub(crate) read: ReadOptions,
+    pub(crate) shared: SharedOptions,
 }
 
 #[derive(Debug, Args)]
@@ -333,7 +338,7 @@ pub(crate) struct HuntOptions {
     #[arg(long)]
     pub(crate) costs: bool,
     /// Print how the logs would be read for all detections in one pass, and read nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["format", "summary", "costs", "all", "strict", "fail_on_finding", "run_id"])]
     pub(crate) explain_scan: bool,
     /// Show every finding and every detection, none folded into a count.
     #[arg(long)]
@@ -351,20 +356,20 @@ pub(crate) struct HuntOptions {
     #[arg(skip)]
     pub(crate) allow: Vec<AllowEntry>,
     #[command(flatten)]
-    pub(crate) content: ContentOptions,
-    #[command(flatten)]
-    pub(crate) time: TimeOptions,
-    #[command(flatten)]
-    pub(crate) read: ReadOptions,
+    pub(crate) shared: SharedOptions,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::CONFIG)]
 pub(crate) struct ConfigOptions {
-    /// How the settings are written.
+    /// How the settings are written: as text on a terminal, else as one JSON object. Not as CSV.
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
+    /// Keep what outputlookup writes in this folder, and read lookups from there first.
+    #[arg(long, value_name = "DIR", help_heading = "Content")]
+    pub(crate) lookups: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
 }
@@ -392,7 +397,7 @@ pub(crate) struct DetectionsListOptions {
 #[derive(Debug, Args)]
 #[command(after_help = examples::SHOW)]
 pub(crate) struct DetectionsShowOptions {
-    /// Name, id or file name of the detection.
+    /// Name, id or file name of the detection, a part of it, or a pattern with `*`.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     /// How the detection is written: text for a person, or one JSON object.
@@ -406,44 +411,42 @@ fn endpoint(text: &str) -> Result<String, EndpointError> {
     spilltrail_source::check_endpoint(text).map(|()| text.to_owned())
 }
 
-/// Returns the run options from the arguments that `search` and `hunt` share.
-fn run_options(
-    content: &ContentOptions,
-    time: &TimeOptions,
-    read: &ReadOptions,
-    cancel: CancellationToken,
-) -> app::RunOptions {
-    app::RunOptions {
-        time: app::TimeOptions {
-            earliest: time.earliest.clone(),
-            latest: time.latest.clone(),
-            now: time.now.clone(),
-            zone: time.tz.clone(),
-        },
-        read: app::ReadOptions {
-            profile: match read.profile {
-                Profile::Superset => app::Profile::Superset,
-                Profile::Ta70 => app::Profile::Ta70,
+impl SharedOptions {
+    /// Returns the options of a run that `cancel` stops.
+    fn run(&self, cancel: CancellationToken) -> app::RunOptions {
+        let Self { time, read, lookups, .. } = self;
+        app::RunOptions {
+            time: app::TimeOptions {
+                earliest: time.earliest.clone(),
+                latest: time.latest.clone(),
+                now: time.now.clone(),
+                zone: time.tz.clone(),
             },
-            sourcetype: read.sourcetype.clone(),
-            index: read.index.clone(),
-            duplicates: if read.dedup { Duplicates::Drop } else { Duplicates::Keep },
-            threads: read.limits.threads.map(|threads| usize::try_from(threads).unwrap_or(1)),
-            notice: Some(report::notice()),
-            s3: spilltrail_source::S3Options {
-                profile: read.s3.s3_profile.clone(),
-                region: read.s3.s3_region.clone(),
-                endpoint: read.s3.s3_endpoint.clone(),
-                anonymous: read.s3.s3_anonymous,
-                requester_pays: read.s3.s3_requester_pays,
+            read: app::ReadOptions {
+                profile: match read.profile {
+                    Profile::Superset => app::Profile::Superset,
+                    Profile::Ta70 => app::Profile::Ta70,
+                },
+                sourcetype: read.sourcetype.clone(),
+                index: read.index.clone(),
+                duplicates: if read.dedup { Duplicates::Drop } else { Duplicates::Keep },
+                threads: read.limits.threads.map(|threads| usize::try_from(threads).unwrap_or(1)),
+                notice: Some(report::notice()),
+                s3: spilltrail_source::S3Options {
+                    profile: read.s3.s3_profile.clone(),
+                    region: read.s3.s3_region.clone(),
+                    endpoint: read.s3.s3_endpoint.clone(),
+                    anonymous: read.s3.s3_anonymous,
+                    requester_pays: read.s3.s3_requester_pays,
+                },
             },
-        },
-        lookups: content.lookups.clone(),
-        geoip: read.geoip.clone(),
-        memory_limit: read.limits.memory_limit.map(|mebibytes| {
-            usize::try_from(mebibytes).unwrap_or(usize::MAX).saturating_mul(1 << 20)
-        }),
-        cancel,
+            lookups: lookups.clone(),
+            geoip: read.geoip.clone(),
+            memory_limit: read.limits.memory_limit.map(|mebibytes| {
+                usize::try_from(mebibytes).unwrap_or(usize::MAX).saturating_mul(1 << 20)
+            }),
+            cancel,
+        }
     }
 }
 
@@ -466,7 +469,7 @@ impl HuntOptions {
             select: self.filters.selection(),
             allow: self.allow.clone(),
             run_id: self.run_id.clone(),
-            run: run_options(&self.content, &self.time, &self.read, cancel),
+            run: self.shared.run(cancel),
         }
     }
 }
@@ -478,7 +481,7 @@ impl FieldsOptions {
             search: app::SearchText::Spl(self.search.clone()),
             until: None,
             input: app::Input::Logs(self.logs.clone()),
-            run: run_options(&self.content, &self.time, &self.read, cancel),
+            run: self.shared.run(cancel),
         }
     }
 }
@@ -495,7 +498,7 @@ impl SearchOptions {
             Some(path) => app::Input::Rows(path.clone()),
             None => app::Input::Logs(logs.to_vec()),
         };
-        let run = run_options(&self.content, &self.time, &self.read, cancel);
+        let run = self.shared.run(cancel);
         Some(app::SearchOptions { search, until: self.until.clone(), input, run })
     }
 }

@@ -87,7 +87,7 @@ fn row(detection: &Detection) -> Row {
 
 fn show(options: &DetectionsShowOptions) -> Result<ExitCode> {
     let content = content::load_for(&options.content, Detail::Full)?;
-    let detection = content.detection(&options.name)?;
+    let detection = content.find_detection(&options.name)?;
     match options.format {
         ShowFormat::Text => {
             output::print_painted(&describe(detection, &content.set, line_width()))?;

@@ -31,6 +31,11 @@ pub(crate) const EXPAND: &str = "\
 Example:
   spilltrail expand '`cloudtrail` eventName=CreateTask'";
 
+pub(crate) const CONFIG: &str = "\
+Examples:
+  spilltrail config
+  spilltrail config --config ./hunt.toml --format json";
+
 pub(crate) const DETECTIONS: &str = "\
 Examples:
   spilltrail detections list
@@ -39,11 +44,13 @@ Examples:
 pub(crate) const LIST: &str = "\
 Examples:
   spilltrail detections list
+  spilltrail detections list --type TTP --min-score 50 --detection '*snapshot*'
   spilltrail detections list --content ./security_content --format csv > detections.csv";
 
 pub(crate) const SHOW: &str = "\
 Examples:
   spilltrail detections show 'AWS Exfiltration via DataSync Task'
+  spilltrail detections show datasync
   spilltrail detections show aws_s3_bucket_acl_opened --format json";
 
 pub(crate) const HELP: &str = "\
@@ -51,7 +58,8 @@ Examples:
   spilltrail help stats
   spilltrail help strftime
   spilltrail help SPL2001
-  spilltrail help hunt";
+  spilltrail help hunt
+  spilltrail help detections list";
 
 pub(crate) const COMPLETIONS: &str = "\
 Examples:

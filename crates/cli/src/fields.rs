@@ -24,7 +24,7 @@ const TOP: usize = 10;
 const COLUMNS: [&str; 4] = ["field", "events", "values", "top"];
 
 pub(crate) async fn run(options: FieldsOptions, cancel: CancellationToken) -> Result<ExitCode> {
-    let content = content::load(&options.content)?;
+    let content = content::load(&options.shared.content)?;
     let asked = options.search(cancel);
     let list = match spilltrail_app::fields(&content, &asked, TOP).await {
         Ok(list) => list,

@@ -13,18 +13,22 @@ use spilltrail_search::stats::{self, FUNCTIONS as STATS_FUNCTIONS};
 use crate::arguments::Arguments;
 use crate::output::{self, CANNOT_WRITE};
 
-/// Prints help about a topic, or the list of topics if none is given.
-pub(crate) fn run(topic: Option<&str>) -> Result<ExitCode> {
-    let Some(topic) = topic else {
-        Arguments::command().print_long_help().context(CANNOT_WRITE)?;
+/// Prints help about a topic, or the list of topics if it is empty.
+pub(crate) fn run(topic: &str) -> Result<ExitCode> {
+    // Only after building do the commands know the name of the program.
+    let mut program = Arguments::command();
+    program.build();
+    let name = topic.to_lowercase();
+    if name.trim().is_empty() {
+        program.print_long_help().context(CANNOT_WRITE)?;
         output::print(&topics())?;
         return Ok(ExitCode::SUCCESS);
-    };
-    let name = topic.to_lowercase();
-    let of_program = Arguments::command().find_subcommand(&name).cloned();
+    }
+    let words = name.split_whitespace();
+    let of_program =
+        words.clone().try_fold(&program, |command, word| command.find_subcommand(word)).cloned();
     let explained = explain(topic, &name);
     if of_program.is_none() && explained.is_empty() {
-        let program = Arguments::command();
         let codes: Vec<String> = REGISTRY.iter().map(|entry| entry.code.to_string()).collect();
         let mut known: Vec<&str> = known().collect();
         known.extend(program.get_subcommands().map(|command| command.get_name()));

@@ -20,63 +20,83 @@ mod report;
 mod run;
 mod screen;
 mod search;
+mod standard_output;
 mod status;
 mod temporary;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 use spilltrail_app::AppError;
 use spilltrail_search::stack;
 
 use arguments::{Arguments, Command, DetectionsCommand};
 use config::Settings;
+use output::CANNOT_WRITE;
 
 fn main() -> ExitCode {
     memory::share_one_heap();
     log::start();
-    let outcome = match Arguments::try_parse() {
-        Ok(arguments) => {
-            paint::choose(arguments.color);
-            match stack::call(|| run(arguments)) {
-                Ok(outcome) => outcome,
-                Err(error) => Err(error).context("the program cannot start its threads"),
-            }
-        }
+    paint::choose(paint::asked_for(std::env::args_os()));
+    if standard_output::was_closed() {
+        report::line(format_args!("error: {CANNOT_WRITE}: it is closed"));
+        return status::failed();
+    }
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
         Err(refusal) => return output::refusal(refusal),
     };
-    match outcome {
+    match stack::call(|| run(arguments)) {
         Ok(code) => code,
-        // The reader of the pipe closed it, for example `… | head`; this is not a failure.
-        Err(error) if output::is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
-        Err(error) => match error.downcast_ref::<AppError>() {
-            Some(error) => {
-                report::error(error);
-                status::of_error(error)
-            }
-            None => {
-                report::line(format_args!("error: {error:#}"));
-                status::failed()
-            }
-        },
+        Err(error) => {
+            let error = anyhow::Error::new(error).context("the program cannot start its threads");
+            failure(&error, &Settings::default())
+        }
     }
 }
 
-fn run(arguments: Arguments) -> Result<ExitCode> {
-    let mut command = arguments.command;
-    let settings = match &command {
+/// Runs the command, and reports its error.
+fn run(arguments: Arguments) -> ExitCode {
+    let settings = match &arguments.command {
         // What explains the program must work even if the configuration file is wrong.
         Command::Help { .. } | Command::Completions { .. } | Command::Man { .. } => {
-            Settings::default()
+            Ok(Settings::default())
         }
-        _ => Settings::load(arguments.config.as_deref(), &config::variable)?,
+        _ => Settings::load(arguments.config.as_deref(), &config::variable),
     };
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(error) => return failure(&error, &Settings::default()),
+    };
+    match run_command(arguments.command, &settings) {
+        Ok(code) => code,
+        // The reader of the pipe closed it, for example `… | head`; this is not a failure.
+        Err(error) if output::is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => failure(&error, &settings),
+    }
+}
+
+/// Reports an error, and returns its exit status.
+fn failure(error: &anyhow::Error, settings: &Settings) -> ExitCode {
+    match error.downcast_ref::<AppError>() {
+        Some(error) => {
+            report::error(error, settings.origin_of(error));
+            status::of_error(error)
+        }
+        None => {
+            report::line(format_args!("error: {error:#}"));
+            status::failed()
+        }
+    }
+}
+
+fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
     match &mut command {
-        Command::Search(options) => settings.apply(&mut options.content, &mut options.read.limits),
-        Command::Fields(options) => settings.apply(&mut options.content, &mut options.read.limits),
+        Command::Search(options) => settings.apply(&mut options.shared),
+        Command::Fields(options) => settings.apply(&mut options.shared),
         Command::Hunt(options) => {
-            settings.apply(&mut options.content, &mut options.read.limits);
+            settings.apply(&mut options.shared);
             options.allow = settings.allow_list();
         }
         Command::Detections(DetectionsCommand::List(options)) => {
@@ -92,7 +112,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         | Command::Man { .. } => {}
     }
     match command {
-        Command::Config(options) => config::run(&settings, &options),
+        Command::Config(options) => config::run(settings, &options),
         Command::Search(options) => run::run(|cancel| search::run(options, cancel)),
         Command::Hunt(options) => run::run(|cancel| hunt::run(options, cancel)),
         Command::Detections(command) => detections::run(&command),
@@ -100,6 +120,6 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Fields(options) => run::run(|cancel| fields::run(options, cancel)),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { command } => generate::man(command.as_deref()),
-        Command::Help { topic } => help::run(topic.as_deref()),
+        Command::Help { topic } => help::run(&topic.join(" ")),
     }
 }

@@ -3,8 +3,11 @@
 //! `--color` decides. By default, a terminal gets colors, unless `NO_COLOR` is set; with
 //! `CLICOLOR_FORCE`, everything else gets them too.
 
+use std::ffi::OsString;
+
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
 
 use crate::arguments::Colors;
 
@@ -13,6 +16,24 @@ const MEDIUM: Style = AnsiColor::Yellow.on_default().bold();
 const LOW: Style = AnsiColor::Cyan.on_default();
 const BOLD: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
+
+/// Returns what `--color` says, as far as it can be read. The parser's own messages have colors, too,
+/// and are printed if it could not read the arguments.
+pub(crate) fn asked_for(arguments: impl Iterator<Item = OsString>) -> Colors {
+    let mut colors = Colors::Auto;
+    let mut arguments =
+        arguments.map(|argument| argument.to_string_lossy().into_owned()).take_while(|a| a != "--");
+    while let Some(argument) = arguments.next() {
+        let value = match argument.strip_prefix("--color") {
+            Some("") => arguments.next(),
+            Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+            None => None,
+        };
+        let asked = value.and_then(|value| Colors::from_str(&value, false).ok());
+        colors = asked.unwrap_or(colors);
+    }
+    colors
+}
 
 /// Sets what the user chose, before anything is printed.
 pub(crate) fn choose(colors: Colors) {

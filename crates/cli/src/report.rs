@@ -101,18 +101,15 @@ pub(crate) fn notice() -> Notice {
 
 /// Prints the inputs that could not be read, with the reasons.
 pub(crate) fn unread(unread: &[Unread]) {
-    for Unread { name, kind, reasons, more } in unread {
+    for input in unread {
+        let Unread { name, kind, reasons, more } = input;
         let severity = match kind {
             UnreadKind::NotFound
             | UnreadKind::NoLog
             | UnreadKind::NoEvents
             | UnreadKind::NoTrail => "error",
-            UnreadKind::Damaged | UnreadKind::LeftOut | UnreadKind::Untimed => "warning",
-            UnreadKind::Foreign
-            | UnreadKind::ForeignEntries
-            | UnreadKind::UntimedRows
-            | UnreadKind::OtherRows
-            | UnreadKind::Future => "note",
+            _ if input.is_damage() => "warning",
+            _ => "note",
         };
         let is_skipped = matches!(kind, UnreadKind::Foreign | UnreadKind::ForeignEntries);
         let ending = if is_skipped { ", skipped" } else { "" };
@@ -151,19 +148,23 @@ pub(crate) fn inside(places: &BTreeMap<String, u64>) -> Option<String> {
 }
 
 /// Says that nothing was searched if no event is in the range, or no file can have one.
-pub(crate) fn nothing_in_range(summary: &Summary) {
+pub(crate) fn nothing_in_range(summary: &Summary, zone: &TimeZone) {
     if summary.events == 0 && !summary.skipped_by_path.is_empty() {
         line(format_args!("note: no file is of the time, account or region looked for"));
     }
-    let time = |time: f64| strftime(time, "%Y-%m-%d %H:%M:%S UTC", &TimeZone::UTC);
     if let (true, Some(first), Some(last)) =
         (summary.is_beside_range(), summary.first_event, summary.last_event)
     {
-        let (first, last) = (time(first), time(last));
+        let (first, last) = (instant(first, zone), instant(last, zone));
         line(format_args!(
             "note: no event is in the range that was searched; the logs are from {first} to {last}"
         ));
     }
+}
+
+/// Returns a time as messages and tables show it.
+pub(crate) fn instant(time: f64, zone: &TimeZone) -> String {
+    strftime(time, "%Y-%m-%d %H:%M:%S %Z", zone)
 }
 
 /// Prints comparisons with an index that hold for every event, because files have no index.
@@ -189,12 +190,14 @@ pub(crate) fn regular_expressions() {
     }
 }
 
-/// Prints an error, with hints that name command-line options.
-pub(crate) fn error(error: &AppError) {
+/// Prints an error, with hints that name command-line options. `origin` says where the setting that
+/// it is about comes from, if not from an option.
+pub(crate) fn error(error: &AppError, origin: Option<String>) {
     match error {
         AppError::Macro { text, diagnostic } => {
-            diagnostics(std::slice::from_ref(diagnostic), "--macro", text);
-            line(format_args!("error: `--macro {text}` cannot be used"));
+            let origin = origin.unwrap_or_else(|| "--macro".to_owned());
+            diagnostics(std::slice::from_ref(diagnostic), &origin, text);
+            line(format_args!("error: {origin}: the macro `{text}` cannot be used"));
         }
         AppError::Time { option, source } => {
             line(format_args!("error: --{option} {}: {source}", source.text));
@@ -212,7 +215,12 @@ pub(crate) fn error(error: &AppError) {
             line(format_args!("error: {error}; `spilltrail detections list` names all"));
         }
         AppError::NoContentFolder { .. } => {
-            line(format_args!("error: the content folder {error}; check `--content`"));
+            let origin = origin.unwrap_or_else(|| "`--content`".to_owned());
+            line(format_args!("error: the content folder {error}; check {origin}"));
+        }
+        AppError::SeveralDetections { found, .. } => {
+            line(format_args!("error: {error}; name one of them:"));
+            found.iter().for_each(|name| line(format_args!("  {name}")));
         }
         AppError::NoDetections => {
             line(format_args!("error: {error}; name a folder with `--content DIR`"));
@@ -221,7 +229,10 @@ pub(crate) fn error(error: &AppError) {
             unread(what);
             line(format_args!("error: {error}"));
         }
-        other => line(format_args!("error: {}", chain(other))),
+        other => {
+            let origin = origin.map(|origin| format!("; check {origin}")).unwrap_or_default();
+            line(format_args!("error: {}{origin}", chain(other)));
+        }
     }
 }
 

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use jiff::tz::TimeZone;
 use spilltrail_app::{AppError, CancellationToken, Input, Missing, Search};
-use spilltrail_spl::time::strftime;
 
-use crate::arguments::SearchOptions;
+use crate::arguments::{Profile, SearchOptions};
 use crate::hunt::costs;
 use crate::output::{CANNOT_WRITE, RowWriter, is_broken_pipe};
+use crate::report::instant;
 use crate::{content, report, status};
 
 pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Result<ExitCode> {
@@ -27,18 +27,19 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
              leave out `--rows`, or the logs"
         );
     }
-    let read = &options.read;
+    let read = &options.shared.read;
     let changed = [
         ("--index", read.index.is_some()),
         ("--sourcetype", read.sourcetype.is_some()),
         ("--dedup", read.dedup),
+        ("--profile", read.profile != Profile::Superset),
     ];
     if let (Input::Rows(_), Some((name, _))) =
         (&asked.input, changed.into_iter().find(|(_, is_given)| *is_given))
     {
         bail!("`--rows` takes rows as they are, so `{name}` would change nothing; leave it out");
     }
-    let content = content::load(&options.content)?;
+    let content = content::load(&options.shared.content)?;
     let search = spilltrail_app::search(&content, &asked).await?;
     let zone = asked.run.time.time_zone()?;
     let printed = match print(&search, &options, zone).await {
@@ -76,7 +77,7 @@ async fn print(
             }
             // The search was canceled by a signal; the progress is reported at the very end.
             AppError::Cancelled(_) => {}
-            other => report::error(other),
+            other => report::error(other, None),
         }
         Ok(Err(error))
     };
@@ -85,7 +86,7 @@ async fn print(
         Err(error) => return fail(error),
     };
     let writer = RowWriter::new(options.format, &found.fields());
-    let mut writer = writer.for_screen(options.limit, zone);
+    let mut writer = writer.for_screen(options.limit, zone.clone());
     loop {
         match found.next().await {
             Ok(Some(batch)) => {
@@ -104,14 +105,19 @@ async fn print(
     }
     writer.finish().context(CANNOT_WRITE)?;
     report::diagnostics(&found.messages(), origin, search.text());
-    match explain(search, &writer, origin).await {
+    match explain(search, &writer, origin, &zone).await {
         Ok(()) => Ok(Ok(())),
         Err(error) => fail(error),
     }
 }
 
 /// Says why there are no rows, or no values in a column, as far as the logs tell.
-async fn explain(search: &Search, writer: &RowWriter, origin: &str) -> Result<(), AppError> {
+async fn explain(
+    search: &Search,
+    writer: &RowWriter,
+    origin: &str,
+    zone: &TimeZone,
+) -> Result<(), AppError> {
     let Some(read) = search.read().filter(|read| read.events > 0) else { return Ok(()) };
     report::met_indexes(&search.met_indexes());
     report::diagnostics(&search.dotted_fields().await?, origin, search.text());
@@ -120,9 +126,10 @@ async fn explain(search: &Search, writer: &RowWriter, origin: &str) -> Result<()
         return Ok(());
     }
     if found_nothing {
-        let time = |time: f64| strftime(time, "%Y-%m-%d %H:%M:%S UTC", &TimeZone::UTC);
         let range = match (read.oldest, read.newest) {
-            (Some(oldest), Some(newest)) => format!(" from {} to {}", time(oldest), time(newest)),
+            (Some(oldest), Some(newest)) => {
+                format!(" from {} to {}", instant(oldest, zone), instant(newest, zone))
+            }
             _ => String::new(),
         };
         let matched = search

@@ -1,18 +1,17 @@
 //! Reads a configuration file.
 
-use std::fs::File as OsFile;
-use std::io::Read;
+use std::io::Error;
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use indexmap::IndexMap;
 use jiff::civil::Date;
 use serde::Deserialize;
-use spilltrail_app::{AllowEntry, AllowedValues};
+use spilltrail_app::{AllowEntry, AllowedValues, option_file};
 use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
-use toml::Spanned;
-use toml::value::Datetime;
+use toml::{Spanned, Value};
 
 use crate::report;
 
@@ -50,11 +49,16 @@ struct RawAllow {
     field: String,
     value: Option<String>,
     pattern: Option<String>,
-    cidr: Option<String>,
+    cidr: Option<Spanned<String>>,
     owner: String,
     reason: String,
-    expires: Option<Datetime>,
+    /// A date of TOML, or one in quotes.
+    expires: Option<Spanned<Value>>,
 }
+
+/// What is wrong with an entry of an allow-list: the message, the help, and the place, if it is not
+/// the whole entry.
+type EntryMistake = (String, Option<String>, Option<Range<usize>>);
 
 impl ConfigFile {
     /// Reads the file at `path`. Mistakes are printed, with their lines.
@@ -64,14 +68,9 @@ impl ConfigFile {
     /// hide or miss findings.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        let mut text = String::new();
-        OsFile::open(path)
-            .and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
+        let text = option_file::read(path, MAX_BYTES)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(Error::other))
             .with_context(|| format!("the configuration file {name} cannot be read"))?;
-        ensure!(
-            text.len() as u64 <= MAX_BYTES,
-            "the configuration file {name} has more than {MAX_BYTES} bytes"
-        );
         Self::parse(path, text).or_else(|(diagnostic, text)| {
             report::diagnostics(std::slice::from_ref(&diagnostic), &name, &text);
             bail!("the configuration file {name} cannot be used")
@@ -88,10 +87,12 @@ impl ConfigFile {
             let origin = format!("{}:{}", path.display(), line(&text, entry.span().start));
             match entry.get_ref().clone().into_entry(origin) {
                 Ok(entry) => allow.push(entry),
-                Err(message) => {
+                Err((message, help, span)) => {
                     let diagnostic = Diagnostic::error(Code::CONFIGURATION, message);
-                    let span = Span::new(entry.span().start, entry.span().end);
-                    return Err((diagnostic.at(span), text));
+                    let span = span.unwrap_or_else(|| entry.span());
+                    let diagnostic = diagnostic.at(Span::new(span.start, span.end));
+                    let diagnostic = help.into_iter().fold(diagnostic, Diagnostic::help);
+                    return Err((diagnostic, text));
                 }
             }
         }
@@ -113,37 +114,56 @@ impl ConfigFile {
 }
 
 impl RawAllow {
-    fn into_entry(self, origin: String) -> Result<AllowEntry, String> {
-        for (key, text) in [("owner", &self.owner), ("reason", &self.reason)] {
+    fn into_entry(self, origin: String) -> Result<AllowEntry, EntryMistake> {
+        for (key, text) in [
+            ("detection", &self.detection),
+            ("field", &self.field),
+            ("owner", &self.owner),
+            ("reason", &self.reason),
+        ] {
             if text.trim().is_empty() {
-                return Err(format!("`{key}` of an allow-list entry is empty"));
+                return Err((format!("`{key}` of an allow-list entry is empty"), None, None));
             }
         }
         let values = match (self.value, self.pattern, self.cidr) {
             (Some(value), None, None) => AllowedValues::Exact(value),
             (None, Some(pattern), None) => AllowedValues::Pattern(pattern),
-            (None, None, Some(cidr)) => match cidr.parse() {
+            (None, None, Some(cidr)) => match cidr.get_ref().parse() {
                 Ok(network) => AllowedValues::Network(network),
-                Err(_) => return Err(format!("expected a CIDR block, found `{cidr}`")),
+                Err(_) => {
+                    let message = format!("expected a CIDR block, found `{}`", cidr.get_ref());
+                    let help =
+                        "an example is `10.0.0.0/8`; a single address ends in `/32`, or `/128`";
+                    return Err((message, Some(help.to_owned()), Some(cidr.span())));
+                }
             },
             _ => {
                 let message = "an allow-list entry needs one of `value`, `pattern` and `cidr`";
-                return Err(message.to_owned());
+                return Err((message.to_owned(), None, None));
             }
         };
-        let expires = self.expires.map(|time| date(&time)).transpose()?;
+        let expires = self.expires.map(|value| date(&value)).transpose()?;
         let (detection, field) = (self.detection, self.field);
         let (owner, reason) = (self.owner, self.reason);
         Ok(AllowEntry { detection, field, values, owner, reason, expires, origin })
     }
 }
 
-fn date(time: &Datetime) -> Result<Date, String> {
-    let wrong = || format!("expected a day such as `2027-01-31`, found `{time}`");
-    match (time.date, time.time) {
-        (Some(_), None) => time.to_string().parse().map_err(|_| wrong()),
-        _ => Err(wrong()),
-    }
+/// Reads a day, written as a date of TOML or in quotes.
+fn date(value: &Spanned<Value>) -> Result<Date, EntryMistake> {
+    let written = match value.get_ref() {
+        Value::String(text) => text.clone(),
+        Value::Datetime(time) => time.to_string(),
+        Value::Integer(number) => number.to_string(),
+        other => other.type_str().to_owned(),
+    };
+    let is_day = written.len() == "2027-01-31".len();
+    let day = is_day.then(|| written.parse().ok()).flatten();
+    day.ok_or_else(|| {
+        let message = format!("expected a day such as `2027-01-31`, found `{written}`");
+        let help = "write the last day on which the entry counts: `expires = 2027-01-31`";
+        (message, Some(help.to_owned()), Some(value.span()))
+    })
 }
 
 fn line(text: &str, offset: usize) -> usize {
@@ -198,6 +218,17 @@ mod tests {
     }
 
     #[test]
+    fn a_day_may_be_in_quotes() {
+        for day in ["2027-01-31", "'2027-01-31'", "\"2027-01-31\""] {
+            let file = parse(&format!("{ALLOW}value = 'x'\nexpires = {day}\n")).unwrap();
+            assert_eq!(file.allow[0].expires.unwrap().to_string(), "2027-01-31", "{day}");
+        }
+    }
+
+    const DAY: &str = "write the last day on which the entry counts: `expires = 2027-01-31`";
+    const CIDR: &str = "an example is `10.0.0.0/8`; a single address ends in `/32`, or `/128`";
+
+    #[test]
     fn mistakes_name_their_place_and_the_nearest_key() {
         let cases = [
             ("contnt = []\n", "unknown field `contnt`", "did you mean `content`?"),
@@ -207,8 +238,17 @@ mod tests {
             (&format!("{ALLOW}vlaue = 'x'\n"), "unknown field `vlaue`", "did you mean `value`?"),
             (ALLOW, "an allow-list entry needs one of", ""),
             (&format!("{ALLOW}value = 'x'\ncidr = '::/0'\n"), "an allow-list entry needs", ""),
-            (&format!("{ALLOW}cidr = '10.0.0.0/99'\n"), "expected a CIDR block", ""),
-            (&format!("{ALLOW}value = 'x'\nexpires = 10:00:00\n"), "expected a day", ""),
+            (&format!("{ALLOW}cidr = '10.0.0.0/99'\n"), "expected a CIDR block", CIDR),
+            (&format!("{ALLOW}value = 'x'\nexpires = 10:00:00\n"), "expected a day", DAY),
+            (&format!("{ALLOW}value = 'x'\nexpires = '31.12.2026'\n"), "expected a day", DAY),
+            (&format!("{ALLOW}value = 'x'\nexpires = '2026-02-30'\n"), "expected a day", DAY),
+            (
+                &format!("{ALLOW}value = 'x'\nexpires = 2026-02-03T10:00:00Z\n"),
+                "expected a day",
+                DAY,
+            ),
+            (&format!("{ALLOW}value = 'x'\nexpires = 2026\n"), "expected a day", DAY),
+            (&ALLOW.replace("'user'", "' '"), "`field` of an allow-list entry is empty", ""),
             ("[[allow]]\nfield = 'x'\n", "missing field `detection`", ""),
         ];
         for (text, message, help) in cases {

@@ -9,9 +9,9 @@ mod show;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use spilltrail_app::AllowEntry;
+use spilltrail_app::{AllowEntry, AppError};
 
-use crate::arguments::{ContentOptions, LimitOptions, MAX_THREADS};
+use crate::arguments::{ContentOptions, MAX_THREADS, SharedOptions};
 use file::ConfigFile;
 pub(crate) use show::run;
 
@@ -134,8 +134,12 @@ impl Settings {
     }
 
     /// Fills in the options that no flag sets.
-    pub(crate) fn apply(&self, content: &mut ContentOptions, limits: &mut LimitOptions) {
-        self.apply_to_content(content);
+    pub(crate) fn apply(&self, options: &mut SharedOptions) {
+        self.apply_to_content(&mut options.content);
+        if options.lookups.is_none() {
+            options.lookups = self.lookups.as_ref().map(|lookups| lookups.value.clone());
+        }
+        let limits = &mut options.read.limits;
         let value = |setting: &Option<Setting<u64>>| setting.as_ref().map(|setting| setting.value);
         limits.memory_limit = limits.memory_limit.or(value(&self.memory_limit));
         limits.threads = limits.threads.or(value(&self.threads));
@@ -148,10 +152,28 @@ impl Settings {
             options.content.clone_from(&content.value);
         }
         options.no_builtin |= self.builtin.as_ref().is_some_and(|builtin| !builtin.value);
-        if options.lookups.is_none() {
-            options.lookups = self.lookups.as_ref().map(|lookups| lookups.value.clone());
-        }
         options.macros.splice(0..0, self.macros.iter().map(|setting| setting.value.clone()));
+    }
+
+    /// Returns where the setting that an error is about comes from, such as
+    /// "`content` in config.toml:3"; `None` if it does not come from the file or the environment.
+    pub(crate) fn origin_of(&self, error: &AppError) -> Option<String> {
+        let (key, origin) = match error {
+            AppError::Macro { text, .. } => {
+                let setting = self.macros.iter().find(|setting| setting.value == *text)?;
+                ("macros", &setting.origin)
+            }
+            AppError::NoContentFolder { path, .. } => {
+                let setting = self.content.as_ref()?;
+                setting.value.contains(path).then_some(("content", &setting.origin))?
+            }
+            AppError::File { path, .. } => {
+                let setting = self.lookups.as_ref().filter(|setting| setting.value == *path)?;
+                ("lookups", &setting.origin)
+            }
+            _ => return None,
+        };
+        Some(format!("`{key}` in {origin}"))
     }
 
     /// Returns the entries of the allow-list.
@@ -187,7 +209,10 @@ fn path_of_file(
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::arguments::{Arguments, Command, HuntOptions};
 
     #[test]
     fn the_file_is_never_that_of_the_working_directory() {
@@ -225,18 +250,17 @@ mod tests {
             _ => None,
         };
         let settings = Settings::load(Some(&path), &variable).unwrap();
-        let mut content = ContentOptions {
-            content: Vec::new(),
-            no_builtin: false,
-            macros: vec!["m=flag".to_owned()],
-            lookups: None,
+        let arguments = ["spilltrail", "hunt", "logs", "--macro", "m=flag", "--memory-limit", "32"];
+        let arguments = Arguments::try_parse_from(arguments).unwrap();
+        let Command::Hunt(HuntOptions { mut shared, .. }) = arguments.command else {
+            panic!("expected a hunt");
         };
-        let mut limits = LimitOptions { memory_limit: Some(32), threads: None };
-        settings.apply(&mut content, &mut limits);
-        assert_eq!(content.content, [folder.path().join("here")]);
-        assert_eq!(content.lookups, Some(folder.path().join("kept")));
-        assert_eq!(content.macros, ["m=file", "m=flag"]);
-        assert!(content.no_builtin);
+        settings.apply(&mut shared);
+        assert_eq!(shared.content.content, [folder.path().join("here")]);
+        assert_eq!(shared.lookups, Some(folder.path().join("kept")));
+        assert_eq!(shared.content.macros, ["m=file", "m=flag"]);
+        assert!(shared.content.no_builtin);
+        let limits = shared.read.limits;
         assert_eq!((limits.memory_limit, limits.threads), (Some(32), Some(2)));
     }
 

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
-use spilltrail_app::{AllowEntry, AllowedValues};
+use spilltrail_app::{AllowEntry, AllowedValues, Content};
 use spilltrail_diagnostic::visible_lines;
 
 use super::{Setting, Settings};
 use crate::arguments::{ConfigOptions, Format};
+use crate::hunt::allowed;
 use crate::output::{self, default_format};
+use crate::report::Detail;
 
 /// The origin of a setting that nothing sets.
 const DEFAULT: &str = "default";
@@ -32,14 +34,28 @@ pub(crate) fn run(settings: &Settings, options: &ConfigOptions) -> Result<ExitCo
         Format::Csv => bail!("settings are no table; use `--format table` or `--format json`"),
     };
     output::print(&text)?;
+    doubts(settings, options);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Warns of entries of the allow-list that can hide nothing. Content that cannot be loaded is left to
+/// the commands that use it.
+fn doubts(settings: &Settings, options: &ConfigOptions) {
+    if settings.allow.is_empty() {
+        return;
+    }
+    let mut content = options.content.clone();
+    settings.apply_to_content(&mut content);
+    if let Ok(content) = Content::load(&content.content()) {
+        allowed::doubts(&settings.allow, &content, Detail::Full);
+    }
 }
 
 fn lines(settings: &Settings, options: &ConfigOptions) -> Vec<Line> {
     let content = &options.content;
     let folders = (!content.content.is_empty()).then(|| json!(content.content));
     let builtin = content.no_builtin.then(|| json!(false));
-    let lookups = content.lookups.as_ref().map(|path| json!(path));
+    let lookups = options.lookups.as_ref().map(|path| json!(path));
     let limits = &options.limits;
     let mut lines = vec![
         line("content", folders.map(flag("--content")), settings.content.as_ref(), json!([])),

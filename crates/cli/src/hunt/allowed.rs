@@ -1,9 +1,9 @@
 //! Says what an allow-list did in a hunt.
 
 use indexmap::IndexMap;
-use spilltrail_app::Summary;
+use spilltrail_app::{AllowDoubt, AllowEntry, AllowReport, Content, Summary};
 
-use crate::report;
+use crate::report::{self, Detail};
 
 /// Returns how many findings were hidden and who answers for it; `None` if none was.
 pub(super) fn hidden(summary: &Summary) -> Option<String> {
@@ -21,17 +21,85 @@ pub(super) fn hidden(summary: &Summary) -> Option<String> {
     Some(format!("hidden by allow-list: {} ({})", summary.hidden, owners.join(", ")))
 }
 
-/// Prints the entries that have expired and, unless the output says so, what was hidden.
+/// Number of entries that are named where the entries of a kind are counted.
+const FEW: usize = 2;
+
+/// Prints a warning for each entry that can hide nothing, or counts them if they are many: content
+/// that is left out of a hunt takes all of its entries with it.
+pub(crate) fn doubts(entries: &[AllowEntry], content: &Content, detail: Detail) {
+    let doubts = spilltrail_app::doubts(entries, &content.set);
+    if detail == Detail::Full || doubts.len() <= FEW {
+        for AllowDoubt { origin, message } in doubts {
+            report::line(format_args!("warning: {origin}: {message}"));
+        }
+        return;
+    }
+    let origins: Vec<&str> = doubts.iter().map(|doubt| doubt.origin.as_str()).collect();
+    report::line(format_args!(
+        "warning: {} allow-list entries can hide nothing, as no detection or field has their names \
+         ({}); `spilltrail config` shows why",
+        origins.len(),
+        named(&origins)
+    ));
+}
+
+/// Prints the entries that have expired, those that hid nothing and, unless the output says so, what
+/// was hidden.
 pub(super) fn complain(summary: &Summary, is_shown: bool) {
-    for entry in summary.allow_list.iter().filter(|entry| entry.is_expired) {
-        let expires = entry.expires.as_deref().unwrap_or_default();
-        let text = format!(
-            "{}: this allow-list entry expired after {expires} and hides nothing (`{}`, owner {})",
+    let all = &summary.allow_list;
+    let expired: Vec<&AllowReport> = all.iter().filter(|entry| entry.is_expired).collect();
+    match expired.as_slice() {
+        few if few.len() <= FEW => few.iter().for_each(|entry| {
+            let expires = entry.expires.as_deref().unwrap_or_default();
+            report::line(format_args!(
+                "warning: {}: this allow-list entry expired after {expires} and hides nothing \
+                 (`{}`, owner {})",
+                entry.origin, entry.detection, entry.owner
+            ));
+        }),
+        many => report::line(format_args!(
+            "warning: {} allow-list entries have expired and hide nothing ({})",
+            many.len(),
+            named(&origins(many))
+        )),
+    }
+    let idle: Vec<&AllowReport> = all.iter().filter(|entry| entry.is_idle()).collect();
+    let (lacking, idle): (Vec<&AllowReport>, Vec<&AllowReport>) = idle
+        .into_iter()
+        .partition(|entry| entry.findings > 0 && entry.findings == entry.without_field);
+    for entry in lacking.iter().take(FEW) {
+        report::line(format_args!(
+            "warning: {}: this allow-list entry hid nothing: no finding of `{}` has the field `{}`",
+            entry.origin, entry.detection, entry.field
+        ));
+    }
+    let idle: Vec<&AllowReport> = lacking.into_iter().skip(FEW).chain(idle).collect();
+    match idle.as_slice() {
+        [] => {}
+        [entry] => report::line(format_args!(
+            "note: {}: this allow-list entry hid nothing (`{}`, owner {})",
             entry.origin, entry.detection, entry.owner
-        );
-        report::line(format_args!("warning: {text}"));
+        )),
+        many => report::line(format_args!(
+            "note: {} allow-list entries hid nothing ({})",
+            many.len(),
+            named(&origins(many))
+        )),
     }
     if let Some(hidden) = hidden(summary).filter(|_| !is_shown) {
         report::line(format_args!("note: {hidden}"));
+    }
+}
+
+fn origins<'a>(entries: &[&'a AllowReport]) -> Vec<&'a str> {
+    entries.iter().map(|entry| entry.origin.as_str()).collect()
+}
+
+/// Returns the first places, with the number of the others.
+fn named(origins: &[&str]) -> String {
+    let shown = origins.iter().take(FEW).copied().collect::<Vec<_>>().join(", ");
+    match origins.len().saturating_sub(FEW) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }

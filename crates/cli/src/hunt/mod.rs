@@ -1,6 +1,6 @@
 //! The `hunt` command: runs detections over logs and prints their findings.
 
-mod allowed;
+pub(crate) mod allowed;
 pub(crate) mod costs;
 mod digest;
 mod explain;
@@ -28,7 +28,8 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
         bail!("CSV has no place for the summary; use `--format ndjson` or `--format json`");
     }
     let detail = if options.all { Detail::Full } else { Detail::Counted };
-    let content = content::load_for(&options.content, detail)?;
+    let content = content::load_for(&options.shared.content, detail)?;
+    allowed::doubts(&options.allow, &content, detail);
     if options.explain_scan {
         return explain(&content, &options, cancel).await;
     }
@@ -57,7 +58,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
     }
     allowed::complain(&summary, format == Format::Table);
     report::met_indexes(&summary.met_indexes);
-    report::nothing_in_range(&summary);
+    report::nothing_in_range(&summary, &zone);
     report::regular_expressions();
     report::unread(&summary.unread);
     Ok(status::of_hunt(&content, &summary, options.fail_on_finding, options.strict))

@@ -13,7 +13,7 @@ use super::allowed;
 use super::digest::{Digest, Line};
 use super::notes::counted_cause;
 use crate::paint;
-use crate::report::{self, counted, separated};
+use crate::report::{self, counted, instant, separated};
 use crate::screen::{self, wrap};
 
 /// The longest lines, however wide the terminal is.
@@ -59,10 +59,6 @@ pub(super) fn render_findings(digest: Digest, zone: &TimeZone) -> String {
 /// Returns the line width to use.
 fn width() -> usize {
     screen::width().min(WIDEST)
-}
-
-fn instant(time: f64, zone: &TimeZone) -> String {
-    strftime(time, "%Y-%m-%d %H:%M:%S %Z", zone)
 }
 
 fn render_line(line: &Line, width: usize, zone: &TimeZone) -> String {

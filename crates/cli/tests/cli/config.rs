@@ -100,3 +100,71 @@ fn networks_are_allowed_by_their_addresses() {
     let run = configured(&fixture, &other, &["hunt", "logs"]);
     assert_eq!(run.out.lines().count(), 2, "{}", run.err);
 }
+
+#[test]
+fn an_entry_that_can_hide_nothing_is_warned_of() {
+    let fixture = Fixture::new();
+    let entry = allow("pattern = '*'");
+    let of = |name: &str| entry.replace("Key *", name);
+    for (text, expected) in [
+        (of("Key Maed"), &["there is no detection `Key Maed`; did you mean `Key Made`?"][..]),
+        (of("d1"), &["there is no detection `d1`; did you mean `Key Made`?"]),
+        (of("Door *"), &["there is no detection `Door *`"]),
+        (
+            entry.replace("user_arn", "user_arm"),
+            &["no result of `Key *` has the field `user_arm`; did you mean `user_arn`?"],
+        ),
+        (entry.clone(), &[]),
+    ] {
+        let expected: Vec<String> =
+            expected.iter().map(|text| format!("warning: settings/c.toml:3: {text}")).collect();
+        let run = configured(&fixture, &text, &["config"]);
+        assert_eq!(run.err.lines().collect::<Vec<_>>(), expected, "{text}");
+        let run = configured(&fixture, &text, &["hunt", "logs"]);
+        assert_eq!(run.err.lines().next(), expected.first().map(String::as_str), "{text}");
+    }
+    let many = CONTENT.to_owned()
+        + &allow("pattern = '*'").replace(CONTENT, "").replace("Key *", "gone").repeat(3);
+    let run = configured(&fixture, &many, &["hunt", "logs"]);
+    let counted = "warning: 3 allow-list entries can hide nothing, as no detection or field has their \
+                   names (settings/c.toml:3, settings/c.toml:9 and 1 more)";
+    assert!(run.err.contains(counted), "{}", run.err);
+    let run = configured(&fixture, &many, &["config"]);
+    assert_eq!(run.err.matches("there is no detection `gone`").count(), 3, "{}", run.err);
+}
+
+#[test]
+fn an_entry_that_hid_nothing_is_mentioned_once() {
+    let fixture = Fixture::new();
+    let text = allow("value = 'nobody'");
+    let note = "note: settings/c.toml:3: this allow-list entry hid nothing (`Key *`, owner ops)";
+    for format in ["table", "ndjson"] {
+        let run = configured(&fixture, &text, &["hunt", "logs", "--format", format]);
+        assert_eq!(run.err.lines().filter(|line| *line == note).count(), 1, "{}", run.err);
+    }
+    let twice = text.clone() + &text.replace(CONTENT, "");
+    let run = configured(&fixture, &twice, &["hunt", "logs"]);
+    let note = "note: 2 allow-list entries hid nothing (settings/c.toml:3, settings/c.toml:9)";
+    assert!(run.err.contains(note), "{}", run.err);
+    // An entry that hides something is not mentioned.
+    let run = configured(&fixture, &allow("pattern = 'arn:*'"), &["hunt", "logs"]);
+    assert!(!run.err.contains("hid nothing"), "{}", run.err);
+}
+
+#[test]
+fn a_setting_in_error_is_named_with_its_place() {
+    let fixture = Fixture::new();
+    for (text, message) in [
+        ("content = ['../gone']\n", "check `content` in settings/c.toml:1"),
+        ("[macros]\na = '1'\n'm(' = 'x'\n", "`macros` in settings/c.toml:3: the macro `m(=x`"),
+        ("lookups = 'c.toml'\n", "check `lookups` in settings/c.toml:1"),
+        ("threads = 1000\n", "settings/c.toml:1: expected 1 to 256 threads"),
+    ] {
+        let run = configured(&fixture, text, &["search", "| makeresults"]);
+        assert_eq!(run.status, 2, "{text}: {}", run.err);
+        assert!(run.err.contains(message), "{text}: {}", run.err);
+        assert!(!run.err.contains("--content") && !run.err.contains("--macro"), "{}", run.err);
+    }
+    let run = fixture.run_builtin(&["search", "| makeresults", "--content", "gone"]);
+    assert!(run.err.contains("check `--content`"), "{}", run.err);
+}

@@ -32,6 +32,61 @@ fn the_list_and_one_of_them() {
 }
 
 #[test]
+fn the_list_takes_the_filters_of_a_hunt() {
+    let fixture = Fixture::new();
+    let all: &[&str] = &["Key Gone", "Key Made", "Key Shared", "Many Lists"];
+    for (filters, expected) in [
+        (&["--detection", "key *"][..], &all[..3]),
+        (&["--detection", "d2"], &["Many Lists"]),
+        (&["--type", "ttp", "--min-score", "50"], &["Key Made"]),
+        (&["--technique", "T1098", "--exclude", "*e"], &["Many Lists"]),
+        (&["--story", "Keys"], all),
+    ] {
+        let run = fixture.run(&[&["detections", "list"][..], filters].concat());
+        let lines = run.lines();
+        let names: Vec<&str> =
+            lines.iter().map(|detection| detection["name"].as_str().unwrap()).collect();
+        assert_eq!(names, expected, "{filters:?}: {}", run.err);
+    }
+    for (filters, message) in [
+        (["--type", "TPT"], "did you mean `TTP`?"),
+        (["--story", "Kees"], "did you mean `Keys`?"),
+        (["--min-score", "101"], "the highest score is 56"),
+    ] {
+        let run = fixture.run(&[&["detections", "list"][..], &filters].concat());
+        assert_eq!((run.status, run.err.contains(message)), (2, true), "{}", run.err);
+    }
+}
+
+#[test]
+fn one_is_shown_by_a_part_of_its_name() {
+    let fixture = Fixture::new();
+    for text in ["made", "key made", "*made", "MADE key", "Key M"] {
+        let run = fixture.run(&["detections", "show", text]);
+        assert!(run.out.starts_with("Key Made\n"), "{text}: {}{}", run.out, run.err);
+    }
+    for text in ["key", "Key *", "k*"] {
+        let run = fixture.run(&["detections", "show", text]);
+        assert_eq!((run.status, run.out.as_str()), (2, ""), "{text}");
+        let expected = format!(
+            "error: `{text}` fits 3 detections; name one of them:\n  Key Gone\n  Key Made\n  \
+             Key Shared\n"
+        );
+        assert_eq!(run.err, expected);
+    }
+    for (text, similar) in [("Key Maid", "Key Made"), ("mad", "Key Made"), ("Shaerd", "Key Shared")]
+    {
+        let run = fixture.run(&["hunt", "logs", "--detection", text]);
+        let message = format!("error: there is no detection `{text}`; did you mean `{similar}`?\n");
+        assert_eq!((run.status, run.err), (2, message));
+    }
+    let run = fixture.run(&["detections", "show", "Shaerd"]);
+    assert!(run.err.contains("did you mean `Key Shared`?"), "{}", run.err);
+    let none = fixture.run(&["detections", "show", "zzzzzz"]);
+    assert!(none.err.contains("`spilltrail detections list` names all"), "{}", none.err);
+}
+
+#[test]
 fn one_detection_as_an_object() {
     let fixture = Fixture::new();
     let run = fixture.run(&["detections", "show", "key made", "--format", "json"]);

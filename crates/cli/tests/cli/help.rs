@@ -37,6 +37,7 @@ fn every_level_has_examples() {
         &["detections", "list"],
         &["detections", "show"],
         &["expand"],
+        &["config"],
         &["help"],
         &["completions"],
         &["man"],
@@ -72,6 +73,53 @@ fn a_misspelt_word_is_recognized() {
         };
         assert_eq!(run.status, 2, "{arguments:?}");
         assert!(run.err.contains(similar), "{arguments:?}: {}", run.err);
+    }
+}
+
+#[test]
+fn commands_of_the_program_are_topics() {
+    let fixture = Fixture::empty();
+    for (topic, usage) in [
+        (&["hunt"][..], "Usage: spilltrail hunt [OPTIONS] <LOGS>..."),
+        (&["detections", "list"], "Usage: spilltrail detections list [OPTIONS]"),
+        (&["detections"], "Usage: spilltrail detections [OPTIONS] <COMMAND>"),
+    ] {
+        let shown = fixture.run_builtin(&[&["help"], topic].concat());
+        assert_eq!(shown.status, 0, "{topic:?}: {}", shown.err);
+        assert!(shown.out.contains(usage), "{topic:?}: {}", shown.out);
+        let same = fixture.run_builtin(&[topic, &["--help"]].concat());
+        assert_eq!(shown.out, same.out, "{topic:?}");
+    }
+    let unknown = fixture.run_builtin(&["help", "detections", "lst"]);
+    assert_eq!(unknown.status, 2);
+    assert!(unknown.err.contains("there is no help about `detections lst`"), "{}", unknown.err);
+}
+
+#[test]
+fn options_that_cannot_work_together_are_refused() {
+    let fixture = Fixture::new();
+    fixture.write("rows.ndjson", "{\"a\":1}\n");
+    let rows = ["search", "*", "--rows", "rows.ndjson"];
+    let plan = ["hunt", "logs", "--explain-scan"];
+    for (arguments, more, named) in [
+        (&plan[..], &["--format", "json"][..], "--format"),
+        (&plan, &["--summary"], "--summary"),
+        (&plan, &["--fail-on-finding"], "--fail-on-finding"),
+        (&plan, &["--strict"], "--strict"),
+        (&plan, &["--costs"], "--costs"),
+        (&plan, &["--run-id", "a"], "--run-id"),
+        (&["hunt", "logs"], &["--summary", "--format", "csv"], "CSV has no place"),
+        (&["hunt", "logs"], &["--s3-anonymous", "--s3-profile", "a"], "--s3-profile"),
+        (&["hunt", "logs"], &["--s3-anonymous", "--s3-requester-pays"], "--s3-requester-pays"),
+        (&rows, &["--index", "a"], "`--index`"),
+        (&rows, &["--sourcetype", "a"], "`--sourcetype`"),
+        (&rows, &["--dedup"], "`--dedup`"),
+        (&rows, &["--profile", "ta-7.0"], "`--profile`"),
+        (&["config"], &["--format", "csv"], "--format json"),
+    ] {
+        let run = fixture.run(&[arguments, more].concat());
+        assert_eq!((run.status, run.out.as_str()), (2, ""), "{arguments:?} {more:?}");
+        assert!(run.err.contains(named), "{arguments:?} {more:?}: {}", run.err);
     }
 }
 

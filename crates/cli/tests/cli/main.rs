@@ -14,4 +14,6 @@ mod pack;
 mod printing;
 mod reading;
 mod s3;
+#[cfg(unix)]
+mod special_files;
 mod together;

@@ -11,11 +11,19 @@ const COMMANDS: &[&[&str]] = &[
     &["--help"],
     &["expand", "a=b"],
     &["detections", "list"],
+    &["detections", "list", "--format", "table"],
     &["detections", "show", "Key Made"],
+    &["detections", "show", "Key Made", "--format", "json"],
+    &["config"],
+    &["hunt", "--help"],
+    &["--version"],
+    &["hunt", "logs", "--format", "table"],
+    &["hunt", "logs", "--explain-scan"],
     &["search", "| makeresults count=10000"],
     &["hunt", "logs"],
     &["fields", "logs"],
     &["man"],
+    &["man", "hunt"],
     &["completions", "bash"],
 ];
 
@@ -56,6 +64,40 @@ fn a_full_disk_is_a_failure_without_a_panic() {
         assert_eq!(run.status, 2, "{arguments:?}: {}", run.err);
         assert!(run.err.starts_with("error: "), "{arguments:?}: {}", run.err);
         assert!(run.err.contains("No space left on device"), "{arguments:?}: {}", run.err);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_standard_output_that_is_closed_is_a_failure() {
+    let fixture = Fixture::new();
+    for arguments in COMMANDS {
+        let command = fixture.command(arguments);
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "exec \"$@\" >&-", "sh"]).args(words);
+        shell.current_dir(fixture.path("")).env("SPILLTRAIL_CONFIG", "");
+        let run = Run::of(shell.output().unwrap());
+        let message = "error: cannot write to standard output: it is closed\n";
+        assert_eq!((run.status, run.err.as_str()), (2, message), "{arguments:?}");
+        // A device that takes everything is somebody's choice.
+        let mut command = fixture.command(arguments);
+        let null = std::fs::File::options().read(true).write(true).open("/dev/null").unwrap();
+        let run = Run::of(command.stdout(null).output().unwrap());
+        assert_eq!(run.status, 0, "{arguments:?}: {}", run.err);
+    }
+}
+
+#[test]
+fn a_standard_error_that_nobody_reads_changes_nothing() {
+    let fixture = Fixture::new();
+    fixture.write("content/detections/broken.yml", "name: [");
+    for arguments in [&["hunt", "logs"][..], &["search", "| makeresults count=1000"]] {
+        let expected = fixture.run(arguments);
+        let mut child = fixture.spawn(arguments);
+        drop(child.stderr.take());
+        let run = Run::of(child.wait_with_output().unwrap());
+        assert_eq!((run.status, run.out.len()), (1, expected.out.len()), "{arguments:?}");
     }
 }
 
@@ -111,5 +153,22 @@ fn colors_are_for_who_wants_them() {
         ("never", "", "1", false),
     ] {
         assert_eq!(painted(color, no_color, force), expected, "{color} {no_color} {force}");
+    }
+    // What the parser prints, too, wherever the option stands.
+    let painted = |arguments: &[&str]| {
+        let mut command = fixture.command(arguments);
+        let run = Run::of(command.env("NO_COLOR", "").output().unwrap());
+        (run.out + &run.err).contains('\u{1b}')
+    };
+    for (arguments, expected) in [
+        (&["--help", "--color", "always"][..], true),
+        (&["--color=always", "hunt", "--help"], true),
+        (&["help", "hunt", "--color", "always"], true),
+        (&["hunt", "--color", "always", "--formt", "x"], true),
+        (&["hunt", "logs", "--color", "sometimes"], false),
+        (&["hunt", "--formt", "x", "--", "--color", "always"], false),
+        (&["hunt", "--help"], false),
+    ] {
+        assert_eq!(painted(arguments), expected, "{arguments:?}");
     }
 }
