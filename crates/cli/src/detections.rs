@@ -15,9 +15,10 @@ use spilltrail_spl::expand_macros;
 use crate::arguments::{
     DetectionsCommand, DetectionsListOptions, DetectionsShowOptions, Format, ShowFormat,
 };
+use crate::lines::wrap;
 use crate::output::{self, CANNOT_WRITE, RowWriter, default_format, is_broken_pipe};
 use crate::report::Detail;
-use crate::screen::{self, wrap};
+use crate::screen;
 use crate::{content, json, paint, status};
 
 /// The columns of the list. On a narrow screen, the last ones are left out.

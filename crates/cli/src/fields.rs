@@ -13,9 +13,10 @@ use spilltrail_event::fields::TIME;
 use spilltrail_spl::time::strftime;
 
 use crate::arguments::{FieldsOptions, Format};
+use crate::lines::{cut, measure, pad, wrap};
 use crate::output::{self, CANNOT_WRITE, csv_line, default_format};
 use crate::report::{counted, separated};
-use crate::screen::{self, wrap};
+use crate::screen;
 use crate::{content, json as lines, report, status};
 
 /// Number of values that are named for each field.
@@ -109,7 +110,7 @@ fn csv(list: &FieldList) -> std::io::Result<String> {
 fn table(list: &FieldList, width: usize, zone: &TimeZone) -> String {
     let names: Vec<String> =
         list.fields.iter().map(|field| visible(&field.name).into_owned()).collect();
-    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+    let longest = names.iter().map(|name| measure(name)).max().unwrap_or_default();
     let start = longest.clamp(COLUMNS[0].len(), width * 2 / 5);
     let digits = separated(list.events).len().max(COLUMNS[1].len());
     let mut text =
@@ -117,7 +118,7 @@ fn table(list: &FieldList, width: usize, zone: &TimeZone) -> String {
     let left = width.saturating_sub(start + digits + 12);
     for (field, mut name) in list.fields.iter().zip(names) {
         // A longer name has a line of its own.
-        if name.chars().count() > start {
+        if measure(&name) > start {
             for line in wrap(&name, width) {
                 let _ = writeln!(text, "{line}");
             }
@@ -125,8 +126,11 @@ fn table(list: &FieldList, width: usize, zone: &TimeZone) -> String {
         }
         let events = separated(field.events);
         let values = field.values.map_or_else(|| "many".to_owned(), separated);
-        let line =
-            format!("{name:start$}  {events:>digits$}  {values:>6}  {}", top(field, left, zone));
+        let line = format!(
+            "{}  {events:>digits$}  {values:>6}  {}",
+            pad(&name, start),
+            top(field, left, zone)
+        );
         let _ = writeln!(text, "{}", line.trim_end());
     }
     let _ = writeln!(
@@ -151,7 +155,7 @@ fn top(field: &FieldUse, width: usize, zone: &TimeZone) -> String {
             let _ = write!(shown, " ({})", separated(*events));
         }
         let separator = if text.is_empty() { "" } else { ", " };
-        if text.chars().count() + separator.len() + shown.chars().count() > width {
+        if measure(&text) + separator.len() + measure(&shown) > width {
             break;
         }
         text.push_str(separator);
@@ -159,8 +163,7 @@ fn top(field: &FieldUse, width: usize, zone: &TimeZone) -> String {
     }
     match field.top.first() {
         Some((value, _)) if text.is_empty() => {
-            let cut: String = shown(value).chars().take(width.saturating_sub(1)).collect();
-            format!("{cut}…")
+            format!("{}…", cut(&shown(value), width.saturating_sub(1)))
         }
         _ => text,
     }

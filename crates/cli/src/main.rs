@@ -12,6 +12,7 @@ mod help;
 mod hunt;
 mod interrupt;
 mod json;
+mod lines;
 mod log;
 mod memory;
 mod output;

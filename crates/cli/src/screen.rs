@@ -17,6 +17,8 @@ use spilltrail_search::rows::Row;
 use spilltrail_spl::time::strftime;
 use terminal_size::terminal_size_of;
 
+use crate::lines::{measure, pad, wrap};
+
 /// Most lines of one value in a record. A raw event alone can take fifty.
 const VALUE_LINES: usize = 3;
 
@@ -108,9 +110,9 @@ fn least_widths(
 
 /// Returns the length of the longest part of a cell that stays on one line: a short line, or a word.
 fn unbroken(text: &str) -> usize {
-    let part = |line: &str| match line.chars().count() {
+    let part = |line: &str| match measure(line) {
         length if length <= SHORT => length,
-        _ => line.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default(),
+        _ => line.split_whitespace().map(measure).max().unwrap_or_default(),
     };
     text.lines().map(part).max().unwrap_or_default()
 }
@@ -153,28 +155,28 @@ fn is_numeric(rows: &[Row], name: &str) -> bool {
 
 fn record(columns: &[String], row: &Row, number: u64, width: usize, zone: &TimeZone) -> String {
     let title = format!("── {number} ");
-    let mut text = format!("{title}{}\n", "─".repeat(width.saturating_sub(title.chars().count())));
+    let mut text = format!("{title}{}\n", "─".repeat(width.saturating_sub(measure(&title))));
     let fields = fields(columns, row, zone);
-    let longest =
-        fields.iter().map(|(name, _)| visible(name).chars().count()).max().unwrap_or_default();
+    let longest = fields.iter().map(|(name, _)| measure(&visible(name))).max().unwrap_or_default();
     // Values begin in one column. A longer name has a line of its own.
     let start = longest.min(width / 3) + PADDING;
     for (name, value) in fields {
         let mut margin = visible(&name).into_owned();
         // A word that fits into a line, but not behind the name, stays whole below it.
-        let words = value.split_whitespace().map(|word| word.chars().count());
-        let word = words.max().unwrap_or_default();
+        let word = value.split_whitespace().map(measure).max().unwrap_or_default();
         let is_below = word > width - start && word <= width - PADDING;
         let start = if is_below { PADDING } else { start };
         let mut lines = value.split('\n').flat_map(|line| wrap(line, width - start));
         let shown: Vec<String> = lines.by_ref().take(VALUE_LINES).collect();
         let more = lines.count();
-        if margin.chars().count() + PADDING > start {
-            let _ = writeln!(text, "{margin}");
+        if measure(&margin) + PADDING > start {
+            for line in wrap(&margin, width) {
+                let _ = writeln!(text, "{line}");
+            }
             margin.clear();
         }
         for line in shown {
-            let _ = writeln!(text, "{margin:start$}{line}");
+            let _ = writeln!(text, "{}{line}", pad(&margin, start));
             margin.clear();
         }
         if more > 0 {
@@ -233,41 +235,6 @@ fn cell(row: &Row, name: &str, zone: &TimeZone) -> String {
         Some(value) => visible_lines(&value.members().join("\n")).replace('\t', TAB),
         None => String::new(),
     }
-}
-
-/// Wraps text at spaces. A word longer than a line is split, if possible behind a separator such as
-/// those in an ARN.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut length = 0;
-    for word in text.split(' ') {
-        let mut word: Vec<char> = word.chars().collect();
-        if length > 0 && length + 1 + word.len() > width {
-            lines.push(std::mem::take(&mut line));
-            length = 0;
-        }
-        if length > 0 {
-            line.push(' ');
-            length += 1;
-        }
-        while word.len() > width {
-            lines.push(word.drain(..split_at(&word[..width])).collect());
-        }
-        length += word.len();
-        line.extend(word);
-    }
-    if !line.is_empty() || lines.is_empty() {
-        lines.push(line);
-    }
-    lines
-}
-
-/// Returns the length of what a line shows of the beginning of a longer word: up to the last separator,
-/// unless that would leave most of the line empty.
-fn split_at(start: &[char]) -> usize {
-    let separator = start.iter().rposition(|c| matches!(c, '/' | ':' | ',' | ';' | '&' | '?'));
-    separator.map(|at| at + 1).filter(|at| *at > start.len() / 2).unwrap_or(start.len()).max(1)
 }
 
 #[cfg(test)]
@@ -343,12 +310,6 @@ mod tests {
         assert!(text.contains("src    192.0.2.14 (also src_ip)\n"), "{text}");
         assert!(text.contains("a      false\nb      false\n"), "{text}");
         assert!(!text.contains("date_hour") && text.ends_with("_raw   the _raw\n"), "{text}");
-    }
-
-    #[test]
-    fn a_word_longer_than_a_line_is_split_behind_a_separator() {
-        assert_eq!(wrap("by arn:aws:iam::1:user/anna", 20), ["by", "arn:aws:iam::1:user/", "anna"]);
-        assert_eq!(wrap("aaa/aaaaaaaaaa", 10), ["aaa/aaaaaa", "aaaa"]);
     }
 
     #[test]

@@ -6,16 +6,24 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use spilltrail_app::{AllowEntry, AllowedValues, Content};
-use spilltrail_diagnostic::visible_lines;
+use spilltrail_diagnostic::visible;
 
 use super::{Setting, Settings};
 use crate::arguments::{ConfigOptions, Format};
 use crate::hunt::allowed;
+use crate::lines::{measure, pad, wrap};
 use crate::output::{self, default_format};
 use crate::report::Detail;
+use crate::screen;
 
 /// The origin of a setting that nothing sets.
 const DEFAULT: &str = "default";
+
+/// Width of the longest key without macros.
+const KEY: usize = 12;
+
+/// Indentation of what goes on below a line.
+const INDENT: usize = 4;
 
 /// A key, its value and its origin, for printing.
 struct Line {
@@ -28,7 +36,7 @@ struct Line {
 pub(crate) fn run(settings: &Settings, options: &ConfigOptions) -> Result<ExitCode> {
     let lines = lines(settings, options);
     let text = match options.format.unwrap_or_else(default_format) {
-        Format::Table => text(settings, &lines),
+        Format::Table => text(settings, &lines, screen::width()),
         Format::Ndjson => format!("{}\n", json_of(settings, &lines)),
         Format::Json => format!("{:#}\n", json_of(settings, &lines)),
         Format::Csv => bail!("settings are no table; use `--format table` or `--format json`"),
@@ -101,40 +109,63 @@ fn line<T: serde::Serialize>(
     Line { key: key.to_owned(), value, origin }
 }
 
-fn text(settings: &Settings, lines: &[Line]) -> String {
-    let file = match &settings.file {
-        Some(path) => format!("Configuration file: {}\n", path.display()),
+fn text(settings: &Settings, lines: &[Line], width: usize) -> String {
+    let mut text = match &settings.file {
+        Some(path) => format!("Configuration file: {}\n", visible(&path.display().to_string())),
         None => "No configuration file\n".to_owned(),
     };
     let shown: Vec<[String; 3]> = lines
         .iter()
         .map(|line| {
             let value = if line.value.is_null() { "-".to_owned() } else { line.value.to_string() };
-            [line.key.clone(), value, line.origin.clone()]
+            [&*line.key, &*value, &*line.origin].map(|part| visible(part).into_owned())
         })
         .collect();
-    let width = |column: usize| {
-        shown.iter().map(|cells| cells[column].chars().count()).max().unwrap_or_default()
+    // A long value has its origin below it, and does not move those of the others.
+    let fits = |[key, value, origin]: &&[String; 3]| {
+        measure(key).max(KEY) + measure(value) + measure(origin) + 4 <= width
     };
-    let (keys, values) = (width(0), width(1));
-    let mut text = file;
-    for [key, value, origin] in &shown {
-        let _ = writeln!(text, "{key:keys$}  {value:values$}  {origin}");
+    let longest = |column: usize| {
+        shown.iter().filter(fits).map(|cells| measure(&cells[column])).max().unwrap_or_default()
+    };
+    let (keys, values) = (longest(0), longest(1));
+    for cells in &shown {
+        let [key, value, origin] = cells;
+        let line = format!("{}  {}  {origin}", pad(key, keys), pad(value, values));
+        if fits(&cells) && measure(&line) <= width {
+            let _ = writeln!(text, "{line}");
+        } else {
+            entry(&mut text, &format!("{key}  {value}"), origin, width);
+        }
     }
-    for entry in &settings.allow {
-        let values = match &entry.values {
+    for allowed in &settings.allow {
+        let values = match &allowed.values {
             AllowedValues::Exact(value) => format!("is `{value}`"),
             AllowedValues::Pattern(pattern) => format!("matches `{pattern}`"),
             AllowedValues::Network(network) => format!("is in {network}"),
         };
-        let until = entry.expires.map(|date| format!(", until {date}")).unwrap_or_default();
-        let AllowEntry { detection, field, owner, reason, origin, .. } = entry;
-        let _ = writeln!(
-            text,
-            "allow `{detection}` if `{field}` {values}{until}: {reason} (owner {owner})  {origin}"
-        );
+        let until = allowed.expires.map(|date| format!(", until {date}")).unwrap_or_default();
+        let AllowEntry { detection, field, owner, reason, origin, .. } = allowed;
+        let what =
+            format!("allow `{detection}` if `{field}` {values}{until}: {reason} (owner {owner})");
+        entry(&mut text, &visible(&what), &visible(origin), width);
     }
-    visible_lines(&text).into_owned()
+    text
+}
+
+/// Adds a text with its origin, wrapped and indented below the first line.
+fn entry(text: &mut String, what: &str, origin: &str, width: usize) {
+    for (line, margin) in wrap(what, width - INDENT).iter().zip(margins()) {
+        let _ = writeln!(text, "{margin}{line}");
+    }
+    for line in wrap(origin, width - INDENT) {
+        let _ = writeln!(text, "{}{line}", " ".repeat(INDENT));
+    }
+}
+
+/// Returns the margins of the lines of an entry.
+fn margins() -> impl Iterator<Item = String> {
+    std::iter::once(String::new()).chain(std::iter::repeat(" ".repeat(INDENT)))
 }
 
 fn json_of(settings: &Settings, lines: &[Line]) -> Value {

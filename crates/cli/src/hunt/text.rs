@@ -12,9 +12,10 @@ use spilltrail_spl::time::strftime;
 use super::allowed;
 use super::digest::{Digest, Line};
 use super::notes::counted_cause;
+use crate::lines::wrap;
 use crate::paint;
 use crate::report::{self, counted, instant, separated};
-use crate::screen::{self, wrap};
+use crate::screen;
 
 /// The longest lines, however wide the terminal is.
 const WIDEST: usize = 160;
@@ -348,13 +349,6 @@ fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_is_wrapped_at_blanks_and_long_words_are_cut() {
-        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrap("a abcdefgh", 4), ["a", "abcd", "efgh"]);
-        assert_eq!(wrap("", 4), [""]);
-    }
 
     #[test]
     fn counts_and_sizes_read_well() {

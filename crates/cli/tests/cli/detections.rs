@@ -96,6 +96,10 @@ fn one_detection_as_an_object() {
     assert_eq!(shown["expanded_search"], shown["search"]);
 }
 
+/// A setting that is longer than a line, and has no place to break it at.
+const LONG: &str = "m=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\
+                    aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
 #[test]
 fn text_fits_the_screen() {
     let fixture = Fixture::new();
@@ -107,6 +111,7 @@ fn text_fits_the_screen() {
             &["search", "eventName=CreateTask", SAMPLES, "--format", "table"],
             &["search", "* | stats count by eventName", SAMPLES, "--format", "table"],
             &["fields", SAMPLES, "--format", "table"],
+            &["config", "--format", "table", "--macro", LONG, "--content", LONG],
         ] {
             let run = fixture.run_at_width(width, arguments);
             assert_eq!(run.status, 0, "{}", run.err);
