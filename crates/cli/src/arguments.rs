@@ -18,7 +18,7 @@ const STATUSES: &str = "\
 Exit status:
     0  it ran
     1  it ran, but part of the logs or content could not be used
-    2  it could not run
+    2  it could not run, or no event was read
     3  --fail-on-finding, and there are findings
   129  SIGHUP ended it (its terminal was closed)
   130  SIGINT ended it (Ctrl-C)
@@ -104,7 +104,7 @@ pub(crate) enum Format {
     Csv,
 }
 
-/// How one detection is written.
+/// How a detection, or the settings, are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ShowFormat {
     /// Text for a person.
@@ -163,7 +163,7 @@ pub(crate) struct ReadOptions {
     /// Which rules the fields of the AWS add-on follow.
     #[arg(long, value_enum, default_value = "superset")]
     pub(crate) profile: Profile,
-    /// Take all events as this sourcetype instead of recognising them.
+    /// Take all events as this sourcetype instead of recognizing them.
     #[arg(long, value_name = "NAME")]
     pub(crate) sourcetype: Option<String>,
     /// The index of all events. Without it files have none, and any log index matches them.
@@ -362,9 +362,9 @@ pub(crate) struct HuntOptions {
 #[derive(Debug, Args)]
 #[command(after_help = examples::CONFIG)]
 pub(crate) struct ConfigOptions {
-    /// How the settings are written: as text on a terminal, else as one JSON object. Not as CSV.
+    /// How the settings are written. Default: text on a terminal, else JSON.
     #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
+    pub(crate) format: Option<ShowFormat>,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
     /// Keep what outputlookup writes in this folder, and read lookups from there first.

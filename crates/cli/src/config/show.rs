@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde_json::{Value, json};
 use spilltrail_app::{AllowEntry, AllowedValues, Content};
 use spilltrail_diagnostic::visible;
 
 use super::{Setting, Settings};
-use crate::arguments::{ConfigOptions, Format};
+use crate::arguments::{ConfigOptions, Format, ShowFormat};
 use crate::hunt::allowed;
 use crate::lines::{measure, pad, wrap};
 use crate::output::{self, default_format};
@@ -35,11 +35,13 @@ struct Line {
 /// Prints the settings in force, given the flags of the command.
 pub(crate) fn run(settings: &Settings, options: &ConfigOptions) -> Result<ExitCode> {
     let lines = lines(settings, options);
-    let text = match options.format.unwrap_or_else(default_format) {
-        Format::Table => text(settings, &lines, screen::width()),
-        Format::Ndjson => format!("{}\n", json_of(settings, &lines)),
-        Format::Json => format!("{:#}\n", json_of(settings, &lines)),
-        Format::Csv => bail!("settings are no table; use `--format table` or `--format json`"),
+    let format = options.format.unwrap_or_else(|| match default_format() {
+        Format::Table => ShowFormat::Text,
+        _ => ShowFormat::Json,
+    });
+    let text = match format {
+        ShowFormat::Text => text(settings, &lines, screen::width()),
+        ShowFormat::Json => format!("{}\n", json_of(settings, &lines)),
     };
     output::print(&text)?;
     doubts(settings, options);

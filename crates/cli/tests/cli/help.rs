@@ -115,7 +115,7 @@ fn options_that_cannot_work_together_are_refused() {
         (&rows, &["--sourcetype", "a"], "`--sourcetype`"),
         (&rows, &["--dedup"], "`--dedup`"),
         (&rows, &["--profile", "ta-7.0"], "`--profile`"),
-        (&["config"], &["--format", "csv"], "--format json"),
+        (&["config"], &["--format", "csv"], "possible values: text, json"),
     ] {
         let run = fixture.run(&[arguments, more].concat());
         assert_eq!((run.status, run.out.as_str()), (2, ""), "{arguments:?} {more:?}");

@@ -425,3 +425,28 @@ fn each_detection_finds_what_it_finds_alone() {
         }
     }
 }
+
+#[test]
+fn the_status_says_how_a_hunt_ended() {
+    let fixture = Fixture::new();
+    fixture.write("empty/a.json", "{\"Records\":[]}");
+    fixture.write("damaged/a.json", "{\"Records\":[{\"eventTime\":");
+    let quiet = ["--detection", "Many Lists"];
+    for (logs, filters, plain, failing) in [
+        (&["logs"][..], &[][..], 0, 3),
+        (&["logs"], &quiet, 0, 0),
+        (&["logs", "missing"], &[], 1, 3),
+        (&["logs", "missing"], &quiet, 1, 1),
+        (&["logs", "damaged"], &[], 1, 3),
+        (&["logs", "damaged"], &quiet, 1, 1),
+        (&["empty"], &[], 2, 2),
+        (&["missing"], &[], 2, 2),
+    ] {
+        for (option, expected) in [(&[][..], plain), (&["--fail-on-finding"], failing)] {
+            let run = fixture.run(&[&["hunt"], logs, filters, option].concat());
+            assert_eq!(run.status, expected, "{logs:?} {filters:?} {option:?}: {}", run.err);
+            let is_whole = matches!(expected, 0 | 3) && logs.len() == 1;
+            assert!(is_whole || !run.err.is_empty(), "{logs:?}: nothing is said");
+        }
+    }
+}
