@@ -1,12 +1,16 @@
 //! Content for a run: definitions from folders and the built-in pack, with the caller's overrides.
 
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use spilltrail_content::{ContentProblem, ContentSet, Detection};
+use spilltrail_source::file_kind;
 
 use crate::error::AppError;
 use crate::options::ContentOptions;
-use crate::{option_file, select};
+use crate::select;
 
 /// Detections, the macros and lookups that they use, and the problems found while loading them.
 /// Load it once and use it for any number of runs.
@@ -23,19 +27,14 @@ impl Content {
     /// [`problems`](Self::problems), and loading continues with the rest.
     ///
     /// # Errors
-    /// Fails if a folder does not exist or cannot be opened, because the run would then be one without its detections,
-    /// or if a macro definition in the options is invalid.
+    /// Fails if a folder does not exist or cannot be opened, because the run would then be one without
+    /// its detections, or if a macro definition in the options is invalid.
     pub fn load(options: &ContentOptions) -> Result<Self, AppError> {
         for path in &options.folders {
-            let opened = if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
-                std::fs::read_dir(path).map(drop)
-            } else {
-                option_file::open(path).map(drop)
-            };
-            let reason = |error: std::io::Error| error.to_string();
-            opened
-                .map_err(reason)
-                .map_err(|reason| AppError::NoContentFolder { path: path.clone(), reason })?;
+            open(path).map_err(|error| AppError::NoContentFolder {
+                path: path.clone(),
+                reason: error.to_string(),
+            })?;
         }
         let (mut set, problems) = ContentSet::load(&options.folders, options.builtin);
         for text in &options.macros {
@@ -79,5 +78,17 @@ impl Content {
                 Err(AppError::SeveralDetections { text: text.to_owned(), found: names })
             }
         }
+    }
+}
+
+/// Opens a folder, or a single file of content, to see whether that is possible.
+fn open(path: &Path) -> io::Result<()> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_dir() {
+        fs::read_dir(path).map(drop)
+    } else if kind.is_file() {
+        File::open(path).map(drop)
+    } else {
+        Err(io::Error::other(format!("expected a folder, found {}", file_kind::name(kind))))
     }
 }

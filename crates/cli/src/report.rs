@@ -195,8 +195,12 @@ pub(crate) fn regular_expressions() {
 pub(crate) fn error(error: &AppError, origin: Option<String>) {
     match error {
         AppError::Macro { text, diagnostic } => {
+            let mut diagnostic = diagnostic.clone();
+            if origin.is_some() {
+                diagnostic.help = Some("write `NAME = 'DEFINITION'` under `[macros]`".to_owned());
+            }
             let origin = origin.unwrap_or_else(|| "--macro".to_owned());
-            diagnostics(std::slice::from_ref(diagnostic), &origin, text);
+            diagnostics(std::slice::from_ref(&diagnostic), &origin, text);
             line(format_args!("error: {origin}: the macro `{text}` cannot be used"));
         }
         AppError::Time { option, source } => {

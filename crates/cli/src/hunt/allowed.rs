@@ -25,14 +25,14 @@ pub(super) fn hidden(summary: &Summary) -> Option<String> {
 const FEW: usize = 2;
 
 /// Prints a warning for each entry that can hide nothing, or counts them if they are many: content
-/// that is left out of a hunt takes all of its entries with it.
-pub(crate) fn doubts(entries: &[AllowEntry], content: &Content, detail: Detail) {
+/// that is left out of a hunt takes all of its entries with it. Returns them.
+pub(crate) fn doubts(entries: &[AllowEntry], content: &Content, detail: Detail) -> Vec<AllowDoubt> {
     let doubts = spilltrail_app::doubts(entries, &content.set);
     if detail == Detail::Full || doubts.len() <= FEW {
-        for AllowDoubt { origin, message } in doubts {
+        for AllowDoubt { origin, message } in &doubts {
             report::line(format_args!("warning: {origin}: {message}"));
         }
-        return;
+        return doubts;
     }
     let origins: Vec<&str> = doubts.iter().map(|doubt| doubt.origin.as_str()).collect();
     report::line(format_args!(
@@ -41,11 +41,12 @@ pub(crate) fn doubts(entries: &[AllowEntry], content: &Content, detail: Detail) 
         origins.len(),
         named(&origins)
     ));
+    doubts
 }
 
-/// Prints the entries that have expired, those that hid nothing and, unless the output says so, what
-/// was hidden.
-pub(super) fn complain(summary: &Summary, is_shown: bool) {
+/// Prints the entries that have expired, those that hid nothing and are not among the `doubted`, and,
+/// unless the output says so, what was hidden.
+pub(super) fn complain(summary: &Summary, doubted: &[AllowDoubt], is_shown: bool) {
     let all = &summary.allow_list;
     let expired: Vec<&AllowReport> = all.iter().filter(|entry| entry.is_expired).collect();
     match expired.as_slice() {
@@ -63,7 +64,9 @@ pub(super) fn complain(summary: &Summary, is_shown: bool) {
             named(&origins(many))
         )),
     }
-    let idle: Vec<&AllowReport> = all.iter().filter(|entry| entry.is_idle()).collect();
+    let is_doubted = |entry: &AllowReport| doubted.iter().any(|doubt| doubt.origin == entry.origin);
+    let idle: Vec<&AllowReport> =
+        all.iter().filter(|entry| entry.is_idle() && !is_doubted(entry)).collect();
     let (lacking, idle): (Vec<&AllowReport>, Vec<&AllowReport>) = idle
         .into_iter()
         .partition(|entry| entry.findings > 0 && entry.findings == entry.without_field);

@@ -29,7 +29,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
     }
     let detail = if options.all { Detail::Full } else { Detail::Counted };
     let content = content::load_for(&options.shared.content, detail)?;
-    allowed::doubts(&options.allow, &content, detail);
+    let doubted = allowed::doubts(&options.allow, &content, detail);
     if options.explain_scan {
         return explain(&content, &options, cancel).await;
     }
@@ -56,7 +56,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
         report::lines(&costs::render(&summary));
         report::lines(&costs::memory(summary.memory));
     }
-    allowed::complain(&summary, format == Format::Table);
+    allowed::complain(&summary, &doubted, format == Format::Table);
     report::met_indexes(&summary.met_indexes);
     report::nothing_in_range(&summary, &zone);
     report::regular_expressions();

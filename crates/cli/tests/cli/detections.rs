@@ -39,7 +39,7 @@ fn the_list_takes_the_filters_of_a_hunt() {
         (&["--detection", "key *"][..], &all[..3]),
         (&["--detection", "d2"], &["Many Lists"]),
         (&["--type", "ttp", "--min-score", "50"], &["Key Made"]),
-        (&["--technique", "T1098", "--exclude", "*e"], &["Many Lists"]),
+        (&["--technique", "T1098", "--exclude", "*e"], &["Key Shared", "Many Lists"]),
         (&["--story", "Keys"], all),
     ] {
         let run = fixture.run(&[&["detections", "list"][..], filters].concat());
