@@ -16,3 +16,4 @@ pub(crate) mod predicate;
 pub(crate) mod predicate_udf;
 pub(crate) mod scan;
 pub mod stage;
+mod worlds;

@@ -16,6 +16,7 @@ use spilltrail_spl::{
 
 use crate::context::SearchContext;
 use crate::planning::index;
+use crate::planning::worlds::{self, World};
 
 /// The position of a search expression in its pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +43,8 @@ pub(crate) fn compile(
     position: Position,
     context: &SearchContext,
 ) -> Result<Predicate, Diagnostic> {
-    let compiler = Compiler { now: context.now, zone: &context.zone, position };
-    let predicate = compiler.compile(expression, Polarity::Wanted)?;
+    let compiler = Compiler::new(context.now, &context.zone, position);
+    let predicate = compiler.whole(expression)?;
     let range = context.range;
     if position != Position::Leading || range == TimeBounds::default() || has_bounds(expression) {
         return Ok(predicate);
@@ -54,7 +55,7 @@ pub(crate) fn compile(
 /// Returns the diagnostic of a time modifier, or `None` if it is valid.
 pub(crate) fn wrong_time(modifier: &SearchExpr, context: &SearchContext) -> Option<Diagnostic> {
     let (now, zone) = (context.now, &context.zone);
-    Compiler { now, zone, position: Position::Later }.bounds(&[modifier]).err()
+    Compiler::new(now, zone, Position::Later).bounds(&[modifier]).err()
 }
 
 /// Returns the names of the fields that an expression reads.
@@ -86,7 +87,8 @@ pub(crate) fn field_names(
 ///
 /// Returns `None` if one of them is empty. It also returns `None` if the parts with subsearches
 /// have time modifiers, or `may_bound` reports that a subsearch may return some, because time
-/// modifiers apply to the whole conjunction.
+/// modifiers apply to the whole conjunction. So do comparisons of `index` of which some ask for an
+/// index and others exclude one.
 pub(crate) fn split(
     expression: &SearchExpr,
     may_bound: &dyn Fn(&Pipeline) -> bool,
@@ -100,7 +102,8 @@ pub(crate) fn split(
     };
     let has_both =
         !later.is_empty() && !certain.is_empty() && !later.iter().any(|part| part.any(&bounds));
-    has_both.then_some((SearchExpr::And(certain), SearchExpr::And(later)))
+    (has_both && !worlds::are_mixed(expression))
+        .then_some((SearchExpr::And(certain), SearchExpr::And(later)))
 }
 
 /// Returns the parts of a conjunction in order, with nested conjunctions flattened.
@@ -128,7 +131,7 @@ pub(crate) fn searchmatch(now: f64, zone: TimeZone) -> Arc<CompileSearch> {
             let message = "searchmatch() cannot run a subsearch";
             return Err(Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message));
         }
-        let compiler = Compiler { now, zone: &zone, position: Position::Later };
+        let compiler = Compiler::new(now, &zone, Position::Later);
         compiler.compile(&expression, Polarity::Wanted)
     })
 }
@@ -141,6 +144,18 @@ struct Compiler<'a> {
     now: f64,
     zone: &'a TimeZone,
     position: Position,
+    indexes: Indexes,
+}
+
+/// The events for which comparisons of `index` in a leading search are compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Indexes {
+    /// All: those without an index answer so that they match.
+    All,
+    /// Those that have an index.
+    Own,
+    /// Those without an index, taken to be in this one.
+    In(World),
 }
 
 /// Whether events that satisfy a part of an expression are wanted, or are excluded by a `NOT`.
@@ -159,7 +174,46 @@ impl Polarity {
     }
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    fn new(now: f64, zone: &'a TimeZone, position: Position) -> Self {
+        Self { now, zone, position, indexes: Indexes::All }
+    }
+
+    fn finds_events(&self) -> bool {
+        matches!(self.position, Position::Leading | Position::Narrowing)
+    }
+
+    /// Returns the predicate of a whole expression.
+    fn whole(&self, expression: &SearchExpr) -> Result<Predicate, Diagnostic> {
+        if !self.finds_events() || !worlds::are_mixed(expression) {
+            return self.compile(expression, Polarity::Wanted);
+        }
+        let Some(indexes) = worlds::of(expression) else {
+            let message = format!(
+                "a search that asks for an index and excludes another names more than {} indexes",
+                worlds::MOST
+            );
+            return Err(Diagnostic::unsupported(Code::UNSUPPORTED_OPTION, message)
+                .help("leave out the indexes: files have none"));
+        };
+        let compile = |indexes: Indexes| {
+            let compiler =
+                Compiler { now: self.now, zone: self.zone, position: self.position, indexes };
+            compiler.compile(expression, Polarity::Wanted)
+        };
+        let mut without = Vec::new();
+        for index in indexes {
+            let predicate = compile(Indexes::In(index))?;
+            if !without.contains(&predicate) {
+                without.push(predicate);
+            }
+        }
+        let has_index = || Predicate::Exists(fields::INDEX.to_owned());
+        let own = worlds::all(vec![has_index(), compile(Indexes::Own)?]);
+        let without = worlds::all(vec![worlds::not(has_index()), worlds::any(without)]);
+        Ok(worlds::any(vec![own, without]))
+    }
+
     fn compile(
         &self,
         expression: &SearchExpr,
@@ -178,18 +232,25 @@ impl Compiler<'_> {
                 for part in others {
                     compiled.push(self.compile(part, polarity)?);
                 }
-                Predicate::and(compiled)
+                match self.indexes {
+                    Indexes::In(_) => worlds::all(compiled),
+                    _ => Predicate::and(compiled),
+                }
             }
-            SearchExpr::Or(parts) => Predicate::any(
+            SearchExpr::Or(parts) => self.any(
                 parts.iter().map(|part| self.compile(part, polarity)).collect::<Result<_, _>>()?,
             ),
             SearchExpr::Not(part) => {
-                Predicate::Not(Box::new(self.compile(part, polarity.reversed())?))
+                let part = self.compile(part, polarity.reversed())?;
+                match self.indexes {
+                    Indexes::In(_) => worlds::not(part),
+                    _ => Predicate::Not(Box::new(part)),
+                }
             }
             SearchExpr::Compare { field, op, value } => {
                 self.compare(&field.value, *op, &value.value, polarity)
             }
-            SearchExpr::In { field, values } => Predicate::any(
+            SearchExpr::In { field, values } => self.any(
                 values
                     .iter()
                     .map(|value| self.compare(&field.value, CompareOp::Eq, &value.value, polarity))
@@ -206,10 +267,18 @@ impl Compiler<'_> {
         })
     }
 
+    fn any(&self, parts: Vec<Predicate>) -> Predicate {
+        match self.indexes {
+            Indexes::In(_) => worlds::any(parts),
+            _ => Predicate::any(parts),
+        }
+    }
+
     /// Returns the predicate of a comparison.
     ///
     /// An event without an index, as those of files are, may be in any log index: wherever a
-    /// leading search asks for its index, the answer is the one with which the event matches.
+    /// leading search asks for its index, the answer is the one with which the event matches. See
+    /// [`worlds`] for searches in which no single answer does.
     fn compare(
         &self,
         field: &str,
@@ -218,9 +287,13 @@ impl Compiler<'_> {
         polarity: Polarity,
     ) -> Predicate {
         let compared = comparison(field, op, literal);
-        let finds_events = matches!(self.position, Position::Leading | Position::Narrowing);
-        if field != fields::INDEX || !finds_events {
+        if field != fields::INDEX || !self.finds_events() {
             return compared;
+        }
+        match &self.indexes {
+            Indexes::All => {}
+            Indexes::Own => return compared,
+            Indexes::In(index) => return index.outcome(&compared),
         }
         let has_none = || Predicate::Not(Box::new(Predicate::Exists(field.to_owned())));
         let is_own = index::is_splunks_own(&literal.text);
