@@ -173,15 +173,7 @@ impl Collector {
     ) -> Self {
         let derived: Vec<_> =
             derived_fields(profile).iter().filter(|field| demand.wants(field.name)).collect();
-        let formats = [
-            Format::CloudTrail,
-            Format::Lake,
-            Format::ModelInvocation,
-            Format::Json,
-            Format::Other,
-            Format::Csv,
-        ];
-        let sets = formats.map(|format| {
+        let sets = Format::ALL.map(|format| {
             let mut set = FieldSet::new(format, profile);
             if format == Format::CloudTrail {
                 for field in &derived {

@@ -10,7 +10,7 @@ use spilltrail_event::{Record, fields};
 use crate::cloudtrail::inputs::{Input, Inputs};
 use crate::cloudtrail::{Derived, Profile, Values, derived_field};
 use crate::extract::LAKE_SOURCETYPES;
-use crate::json::{self, member, unescape};
+use crate::json::{self, text_member};
 use crate::paths::{Arrays, At, Paths, PlainPath, Slots};
 use crate::record::Format;
 use crate::time::WrittenTime;
@@ -81,6 +81,26 @@ pub(crate) enum FieldSource {
     Raw(usize),
     /// A part of `_raw`, by its index in the set.
     Part(usize),
+    Whole(Whole),
+}
+
+/// What a whole event is kept with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whole {
+    Text,
+    Source,
+    Format,
+}
+
+impl Whole {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            fields::EVENT_TEXT => Some(Self::Text),
+            fields::EVENT_SOURCE => Some(Self::Source),
+            fields::EVENT_FORMAT => Some(Self::Format),
+            _ => None,
+        }
+    }
 }
 
 /// A set of fields of one format, with everything needed to pick their values.
@@ -139,6 +159,8 @@ impl FieldSet {
                 self.own[*builtin as usize] = self.paths.add(name);
             }
             FieldSource::Builtin(*builtin)
+        } else if let Some(whole) = Whole::named(name) {
+            FieldSource::Whole(whole)
         } else if let Some(keys) = fields::keys_of_part(name) {
             let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
             let path = self.paths.add_plain(&keys);
@@ -220,10 +242,8 @@ impl EventTime {
         if format != Format::CloudTrail {
             return None;
         }
-        let bytes = record.as_bytes();
         OTHER_TIMES.iter().find_map(|key| {
-            let text = record.get(member(bytes, key.as_bytes())?)?.trim_matches('"');
-            let time = Self::read(&unescape(text));
+            let time = Self::read(&text_member(record, key)?);
             time.epoch.is_some_and(|epoch| epoch >= FIRST_TIME).then_some(time)
         })
     }
@@ -245,22 +265,16 @@ impl EventTime {
 ///
 /// If the event repeats the time's key, the first value counts, so that the search can stop there.
 pub(crate) fn quick_time(record: &str, format: Format) -> Option<f64> {
-    let bytes = record.as_bytes();
-    let usual = time_paths(format).iter().find_map(|path| {
-        let range = member(bytes, path.as_bytes())?;
-        let text = record.get(range)?.trim_matches('"');
-        EventTime::read(&unescape(text)).epoch
-    });
+    let usual = time_paths(format)
+        .iter()
+        .find_map(|path| EventTime::read(&text_member(record, path)?).epoch);
     usual.or_else(|| EventTime::of_other_member(record, format)?.epoch)
 }
 
 /// Returns the text of an event's time, which [`quick_time`] could not read.
 pub(crate) fn unread_time(record: &str, format: Format) -> Option<String> {
-    let bytes = record.as_bytes();
-    time_paths(format).iter().find_map(|path| {
-        let text = record.get(member(bytes, path.as_bytes())?)?;
-        (text != "null").then(|| unescape(text.trim_matches('"')).into_owned())
-    })
+    let texts = time_paths(format).iter().filter_map(|path| text_member(record, path));
+    texts.filter(|text| text != "null").map(Cow::into_owned).next()
 }
 
 impl<'a> EventView<'a> {
@@ -283,6 +297,9 @@ impl<'a> EventView<'a> {
                 slot_of: &self.set.slot_of,
             }),
             FieldSource::Raw(slot) => self.raw(slot),
+            FieldSource::Whole(Whole::Text) => Values::One(Cow::Borrowed(self.record)),
+            FieldSource::Whole(Whole::Source) => Values::One(Cow::Borrowed(&self.origin.source)),
+            FieldSource::Whole(Whole::Format) => Values::One(Cow::Borrowed(self.set.format.name())),
             FieldSource::Part(part) => self.part(&self.set.parts[part]).map(Cow::Owned).into(),
         }
     }

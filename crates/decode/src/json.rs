@@ -185,6 +185,13 @@ pub(crate) fn member(bytes: &[u8], key: &[u8]) -> Option<Range<usize>> {
     found
 }
 
+/// Returns the value of an outermost member as text, without quotes and escapes; of repeated keys,
+/// the first one counts.
+pub(crate) fn text_member<'a>(record: &'a str, key: &str) -> Option<Cow<'a, str>> {
+    let value = record.get(member(record.as_bytes(), key.as_bytes())?)?;
+    Some(unescape(value.trim_matches('"')))
+}
+
 /// Returns the text that precedes a value in a document that holds only this value at these keys.
 pub(crate) fn part_head(keys: &[String]) -> String {
     keys.iter().map(|key| format!("{{{}:", serde_json::Value::from(key.as_str()))).collect()

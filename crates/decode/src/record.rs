@@ -23,6 +23,31 @@ pub enum Format {
     Csv,
 }
 
+impl Format {
+    /// All formats.
+    pub(crate) const ALL: [Self; FORMATS] =
+        [Self::CloudTrail, Self::Lake, Self::ModelInvocation, Self::Json, Self::Other, Self::Csv];
+
+    /// Returns the name of the format, by which [`Format::named`] finds it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::CloudTrail => "cloudtrail",
+            Self::Lake => "lake",
+            Self::ModelInvocation => "model_invocation",
+            Self::Json => "json",
+            Self::Other => "other",
+            Self::Csv => "csv",
+        }
+    }
+
+    /// Returns the format that an event was kept with, from its field
+    /// [`EVENT_FORMAT`](spilltrail_event::fields::EVENT_FORMAT).
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+}
+
 /// The number of formats.
 pub(crate) const FORMATS: usize = Format::Csv as usize + 1;
 

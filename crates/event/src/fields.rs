@@ -20,11 +20,19 @@ pub const SOURCE: &str = "source";
 /// The format of the event.
 pub const SOURCETYPE: &str = "sourcetype";
 
-/// Fields that no event of CloudTrail or of Security Lake has, and by which searches pick the events
-/// of other products: those that Splunk adds to events, and those of Windows events.
+/// Fields that CloudTrail and Security Lake do not write, and by which searches pick the events of
+/// other products: those that Splunk adds to events, and those of Windows events.
 ///
-/// A row of plain JSON may have them.
+/// Any event may have them all the same: another tool may have added a member `tag`.
 pub const OF_OTHER_PRODUCTS: &[&str] = &["eventtype", "tag", "Channel", "EventCode", "EventID"];
+
+/// The text of an event as it was read, whatever the event says its `_raw` is. Events are kept with
+/// it, [`EVENT_SOURCE`] and [`EVENT_FORMAT`] if their fields are to be extracted later.
+pub const EVENT_TEXT: &str = "_event(text)";
+/// The file or stream that an event was read from, whatever the event says its `source` is.
+pub const EVENT_SOURCE: &str = "_event(source)";
+/// The format in which an event was recognized, whatever the event says its `sourcetype` is.
+pub const EVENT_FORMAT: &str = "_event(format)";
 
 /// Returns the name of the field that holds the part of `_raw` at these keys.
 ///

@@ -64,20 +64,15 @@ impl Scanned {
                 .and_then(|place| batch.column(place).as_string_view_opt())
                 .ok_or_else(|| internal_datafusion_err!("the events were not read whole"))
         };
-        let (texts, sources) = (column(fields::RAW)?, column(fields::SOURCE)?);
-        let sourcetypes = column(fields::SOURCETYPE)?;
+        let (texts, sources) = (column(fields::EVENT_TEXT)?, column(fields::EVENT_SOURCE)?);
+        let formats = column(fields::EVENT_FORMAT)?;
         let mut origin = self.logs.origin_of("");
         for row in 0..batch.num_rows() {
             if *origin.source != *sources.value(row) {
                 origin.source = sources.value(row).into();
             }
-            let format = match sourcetypes.value(row) {
-                "aws:cloudtrail" => Format::CloudTrail,
-                "aws:cloudtrail:lake" | "aws:asl" => Format::Lake,
-                "json_no_timestamp" => Format::ModelInvocation,
-                "csv" => Format::Csv,
-                _ => Format::Json,
-            };
+            let format = Format::named(formats.value(row))
+                .ok_or_else(|| internal_datafusion_err!("the events have an unknown format"))?;
             visit(&RawRecord { text: texts.value(row), offset: 0, format }, &origin);
         }
         Ok(())

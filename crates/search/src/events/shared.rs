@@ -63,7 +63,7 @@ pub trait EventsRead: std::fmt::Debug + Send + Sync {
 /// Returns the fields of a whole event, from which all other fields can be extracted later.
 #[must_use]
 pub fn whole_events() -> Vec<Field> {
-    let fields = [fields::RAW, fields::SOURCE, fields::SOURCETYPE];
+    let fields = [fields::EVENT_TEXT, fields::EVENT_SOURCE, fields::EVENT_FORMAT];
     fields.map(|name| Field::new(name, Kind::Text)).to_vec()
 }
 
