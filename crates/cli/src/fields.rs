@@ -44,7 +44,7 @@ pub(crate) async fn run(options: FieldsOptions, cancel: CancellationToken) -> Re
         printed => printed?,
     }
     report::diagnostics(&list.messages, "<search>", list.search.text());
-    report::regular_expressions();
+    report::limits_met();
     let unread = list.search.unread();
     report::unread(&unread);
     Ok(status::of_search(&content, &unread))

@@ -10,6 +10,7 @@ use spilltrail_app::{AppError, Done, Summary, Unread, UnreadKind};
 use spilltrail_content::ContentProblem;
 use spilltrail_diagnostic::{Code, Color, Diagnostic, render, similar, visible};
 use spilltrail_eval::regex;
+use spilltrail_search::lookups::rows_cut_off;
 use spilltrail_source::Notice;
 use spilltrail_spl::time::strftime;
 
@@ -179,14 +180,30 @@ pub(crate) fn met_indexes(comparisons: &[String]) {
     ));
 }
 
-/// Prints the regular expressions that gave up, one line each.
-pub(crate) fn regular_expressions() {
-    for (pattern, values) in regex::given_up() {
+/// Prints what was left out because of limits: the regular expressions that gave up, and the rows for
+/// which a lookup did not look for every match.
+pub(crate) fn limits_met() {
+    let given_up = regex::given_up();
+    for (pattern, values) in given_up.patterns {
         let values = counted(values, "value");
         line(format_args!(
             "warning: the regular expression `{pattern}` gave up on {values}, which count as not \
              matching; repetitions within repetitions, such as `(a+)+`, take too many steps"
         ));
+    }
+    if given_up.other_values > 0 {
+        let values = counted(given_up.other_values, "value");
+        line(format_args!(
+            "warning: further regular expressions gave up on {values}, which count as not matching"
+        ));
+    }
+    match rows_cut_off() {
+        0 => {}
+        rows => line(format_args!(
+            "warning: lookups found only some of the matches of {}, which have too many values; look \
+             up fewer fields with several values at once",
+            counted(rows, "row")
+        )),
     }
 }
 

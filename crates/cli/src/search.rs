@@ -50,7 +50,7 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
     if options.costs {
         report::lines(&costs::memory(search.memory()));
     }
-    report::regular_expressions();
+    report::limits_met();
     if let Some(read) = search.read() {
         report::unwrapped(&read.unwrapped);
     }

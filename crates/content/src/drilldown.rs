@@ -3,7 +3,9 @@
 //! An attacker may have written the values, since they come from logs. So each value is inserted as
 //! a quoted string, and cannot end the string, add a command or call a macro.
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use spilltrail_spl::time::relative_time;
 
 use crate::template::{NO_VALUE, Segment, Template};
 
@@ -62,7 +64,7 @@ impl DrilldownTimes {
     fn earliest(&self, offset: &str) -> Option<i64> {
         match offset.trim() {
             MIN_TIME | "" => self.earliest.map(whole),
-            offset => Some(whole(self.finding? - seconds(offset)?)),
+            offset => Some(whole(moved(self.finding?, '-', offset)?)),
         }
     }
 
@@ -74,7 +76,7 @@ impl DrilldownTimes {
         let after = |time: f64| whole(time) + 1;
         match offset.trim() {
             MAX_TIME | "" => self.latest.map(whole).or(self.finding.map(after)),
-            offset => Some(after(self.finding? + seconds(offset)?)),
+            offset => Some(after(moved(self.finding?, '+', offset)?)),
         }
     }
 }
@@ -84,20 +86,13 @@ fn whole(time: f64) -> i64 {
     time.floor() as i64
 }
 
-/// Parses an offset, such as `7d` or `300`, in seconds; `None` if it is not one.
-fn seconds(offset: &str) -> Option<f64> {
-    let offset = offset.trim_start_matches(['-', '+']);
-    let end = offset.find(|c: char| !c.is_ascii_digit()).unwrap_or(offset.len());
-    let (count, unit) = offset.split_at(end);
-    let scale = match unit.trim() {
-        "" | "s" | "sec" | "secs" | "second" | "seconds" => 1,
-        "m" | "min" | "mins" | "minute" | "minutes" => 60,
-        "h" | "hr" | "hrs" | "hour" | "hours" => 3600,
-        "d" | "day" | "days" => 86_400,
-        "w" | "week" | "weeks" => 7 * 86_400,
-        _ => return None,
-    };
-    Some(f64::from(count.parse::<u32>().ok()?) * f64::from(scale))
+/// Returns the time that an offset, such as `7d`, `-1mon@d` or `300`, leads to: before `time` for a
+/// `-` sign, else after it. `None` if it is no offset.
+fn moved(time: f64, sign: char, offset: &str) -> Option<f64> {
+    let offset: String = offset.trim_start_matches(['-', '+']).split_whitespace().collect();
+    let is_number = !offset.is_empty() && offset.bytes().all(|byte| byte.is_ascii_digit());
+    let unit = if is_number { "s" } else { "" };
+    relative_time(time, &format!("{sign}{offset}{unit}"), &TimeZone::UTC)
 }
 
 impl Drilldown {
@@ -329,6 +324,9 @@ mod tests {
             (TIMES, "300", "1h", (Some(999_700), Some(1_003_601)), ("300", "1h")),
             (unknown, "$info_min_time$", "$info_max_time$", (None, None), ("0", "now")),
             (unknown, "7d", "0", (None, None), ("7d", "0")),
+            // The finding is of 1970-01-12 13:46:40.
+            (TIMES, "1mon", "2q", (Some(-1_678_400), Some(16_638_401)), ("1mon", "2q")),
+            (TIMES, "-1d@d", "1 hour", (Some(864_000), Some(1_003_601)), ("-1d@d", "1 hour")),
             (TIMES, "a week", "", (None, Some(1_000_001)), ("a week", "")),
         ];
         for (times, earliest, latest, range, texts) in cases {

@@ -25,13 +25,32 @@ const LONGEST: usize = 64 * 1024;
 /// Maximum number of patterns that are remembered because they gave up.
 const REMEMBERED: usize = 16;
 
-/// The patterns that gave up on values, with the numbers of values.
-static GIVEN_UP: Mutex<Vec<(String, u64)>> = Mutex::new(Vec::new());
+/// The patterns that gave up on values because of a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GivenUp {
+    /// The first sixteen patterns, each with the number of these values.
+    pub patterns: Vec<(String, u64)>,
+    /// The number of values on which further patterns gave up.
+    pub other_values: u64,
+}
 
-/// Returns the patterns that gave up on values in this process because of a limit, at most
-/// sixteen, each with the number of these values.
+impl GivenUp {
+    fn add(&mut self, pattern: &str) {
+        if let Some((_, values)) = self.patterns.iter_mut().find(|(known, _)| known == pattern) {
+            *values += 1;
+        } else if self.patterns.len() < REMEMBERED {
+            self.patterns.push((pattern.to_owned(), 1));
+        } else {
+            self.other_values += 1;
+        }
+    }
+}
+
+static GIVEN_UP: Mutex<GivenUp> = Mutex::new(GivenUp { patterns: Vec::new(), other_values: 0 });
+
+/// Returns the patterns that gave up on values in this process because of a limit.
 #[must_use]
-pub fn given_up() -> Vec<(String, u64)> {
+pub fn given_up() -> GivenUp {
     GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
@@ -220,12 +239,7 @@ impl RegexCache {
 }
 
 fn give_up(pattern: &str) {
-    let mut known = GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, values)) = known.iter_mut().find(|(other, _)| other == pattern) {
-        *values += 1;
-    } else if known.len() < REMEMBERED {
-        known.push((pattern.to_owned(), 1));
-    }
+    GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner).add(pattern);
 }
 
 fn next_char(text: &str, at: usize) -> usize {
@@ -286,7 +300,18 @@ mod tests {
         for _ in 0..2 {
             assert!(!regex.is_match(&format!("{}b", "a".repeat(40))));
         }
-        assert!(given_up().contains(&("^(a+)+$".to_owned(), 2)));
+        assert!(given_up().patterns.contains(&("^(a+)+$".to_owned(), 2)));
+    }
+
+    #[test]
+    fn patterns_beyond_those_remembered_are_counted() {
+        let mut given_up = GivenUp::default();
+        for number in 0..=REMEMBERED {
+            given_up.add(&format!("a{number}"));
+            given_up.add(&format!("a{number}"));
+        }
+        assert_eq!((given_up.patterns.len(), given_up.other_values), (REMEMBERED, 2));
+        assert!(given_up.patterns.iter().all(|(_, values)| *values == 2));
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub mod context;
 pub mod error;
 pub mod events;
 pub mod lineage;
-mod lookups;
+pub mod lookups;
 pub mod operators;
 pub mod planning;
 pub mod pool;

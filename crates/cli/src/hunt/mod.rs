@@ -59,7 +59,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
     allowed::complain(&summary, &doubted, format == Format::Table);
     report::met_indexes(&summary.met_indexes);
     report::nothing_in_range(&summary, &zone);
-    report::regular_expressions();
+    report::limits_met();
     report::unread(&summary.unread);
     Ok(status::of_hunt(&content, &summary, options.fail_on_finding, options.strict))
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ipnet::IpNet;
 use spilltrail_event::{Value, wildcard_match};
@@ -18,6 +19,16 @@ const MAX_COMBINATIONS: usize = 10_000;
 
 /// The maximum number of matches for one row, over all values of its multivalue keys.
 const MAX_FOUND: usize = 100_000;
+
+/// The number of rows that got only some of their matches.
+static CUT_OFF: AtomicU64 = AtomicU64::new(0);
+
+/// Returns the number of rows, in this process, for which a lookup did not try all combinations of
+/// their values, or did not keep all matches.
+#[must_use]
+pub fn rows_cut_off() -> u64 {
+    CUT_OFF.load(Ordering::Relaxed)
+}
 
 /// An index of a lookup table for matching on some of its columns.
 #[derive(Debug)]
@@ -93,6 +104,7 @@ impl Index {
             // A null has no members; the row counts as one value without a match.
             self.fill(0, &mut found);
         }
+        let mut is_cut_off = combinations > MAX_COMBINATIONS;
         for combination in 0..combinations.min(MAX_COMBINATIONS) {
             // The number's digits, in a mixed radix, are indices into the members of the keys.
             let mut rest = combination;
@@ -107,9 +119,13 @@ impl Index {
             self.add_matches(&picked, &mut found);
             self.fill(found.len() - before, &mut found);
             if found.len() >= MAX_FOUND {
+                is_cut_off |= found.len() > MAX_FOUND || combination + 1 < combinations;
                 found.truncate(MAX_FOUND);
                 break;
             }
+        }
+        if is_cut_off {
+            CUT_OFF.fetch_add(1, Ordering::Relaxed);
         }
         found
     }
@@ -239,6 +255,17 @@ mod tests {
                 assert_eq!(index.matches(std::slice::from_ref(values)), found, "{max} {min} {key}");
             }
         }
+    }
+
+    #[test]
+    fn rows_that_get_only_some_matches_are_counted() {
+        let table = table(&["a", "b"], &[&["x", "y"]]);
+        let many = multi(&vec!["q"; MAX_COMBINATIONS / 2 + 1]);
+        let before = rows_cut_off();
+        assert!(matches(&table, &[0, 1], &[many.clone(), multi(&["y"])]).is_empty());
+        assert_eq!(rows_cut_off(), before);
+        assert!(matches(&table, &[0, 1], &[many, multi(&["y", "z"])]).is_empty());
+        assert_eq!(rows_cut_off(), before + 1);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::context::{LookupTable, Purpose, SearchContext};
 
 pub(crate) use carried::CarriedTable;
 pub(crate) use matching::Index;
+pub use matching::rows_cut_off;
 pub(crate) use provider::Lookups;
 
 /// The current state of a lookup.
