@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use spilltrail_content::{ContentSet, Detection, Risk};
-use spilltrail_event::wildcard_match;
+use spilltrail_event::{CaseRule, Pattern};
 
 use crate::error::AppError;
 
@@ -53,9 +53,10 @@ impl Selection {
         ];
         for (what, wanted, values) in conditions {
             check(what, wanted, values, set)?;
+            let patterns: Vec<Pattern> = wanted.iter().map(|text| pattern(text)).collect();
             let meets = |detection: &Detection| {
                 let values = values(detection);
-                wanted.iter().any(|wanted| values.iter().any(|value| matches(wanted, value)))
+                patterns.iter().any(|pattern| values.iter().any(|value| pattern.matches(value)))
             };
             chosen.retain(|index| wanted.is_empty() || meets(&set.detections[*index]));
         }
@@ -91,8 +92,9 @@ fn with_parents(techniques: &[String]) -> Vec<String> {
     techniques.iter().cloned().chain(parents).collect()
 }
 
-fn matches(pattern: &str, value: &str) -> bool {
-    wildcard_match(&pattern.trim().to_lowercase(), &value.to_lowercase())
+/// Returns the pattern for what a user writes, as in allow-lists.
+fn pattern(text: &str) -> Pattern {
+    Pattern::new(text.trim(), CaseRule::Ignore)
 }
 
 /// Returns the indexes of the named detections without duplicates; those of all if there is no name.
@@ -124,9 +126,10 @@ fn named(names: &[String], set: &ContentSet) -> Result<Vec<usize>, AppError> {
 }
 
 /// Returns true if the name, the id or the file name of a detection fits a pattern.
-pub(crate) fn is_named(detection: &Detection, pattern: &str) -> bool {
+pub(crate) fn is_named(detection: &Detection, text: &str) -> bool {
+    let pattern = pattern(text);
     let known = [&detection.name, &detection.id, &detection.file_stem];
-    known.into_iter().any(|known| matches(pattern, known))
+    known.into_iter().any(|known| pattern.matches(known))
 }
 
 /// Returns the detections of whose name, id or file name a text is a part, or which it fits as a
@@ -175,7 +178,8 @@ fn check(
     }
     let known: BTreeSet<String> = set.detections.iter().flat_map(values).collect();
     for wanted in wanted {
-        if known.iter().any(|value| matches(wanted, value)) {
+        let pattern = pattern(wanted);
+        if known.iter().any(|value| pattern.matches(value)) {
             continue;
         }
         let similar = spilltrail_diagnostic::similar(wanted, known.iter().map(String::as_str));
