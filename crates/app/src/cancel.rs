@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use spilltrail_event::{StopToken, TimeBounds};
+use spilltrail_event::StopToken;
 use spilltrail_source::Logs;
 use tokio_util::sync::CancellationToken;
 
@@ -39,7 +39,7 @@ impl Done {
             files: logs.files().len() as u64,
             files_read: read.files,
             events: read.total.events,
-            unread: Unread::of(logs, TimeBounds::default()),
+            unread: Unread::of(logs, false),
             ..Self::default()
         }
     }

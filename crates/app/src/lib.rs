@@ -37,16 +37,17 @@ pub use fields::{FieldList, FieldUse, fields};
 pub use hunt::explain::{DetectionScan, EventsAsked, ScanPlan, explain_scan};
 pub use hunt::hunt;
 pub use hunt::sink::{HuntEvent, HuntSink, SinkError};
-pub use hunt::summary::{Cause, Pass, Report, Summary};
+pub use hunt::summary::{Cause, NowIs, Pass, Report, Summary};
 pub use memory::MemoryUse;
 pub use missing::Missing;
 pub use options::{
     ContentOptions, HuntOptions, Input, ReadOptions, RunOptions, SearchOptions, SearchText,
     TimeOptions,
 };
-pub use search::{FoundRows, RowBatch, Search, search};
+pub use search::{FoundRows, RowBatch, Search, Untouched, search};
 pub use select::Selection;
 pub use spilltrail_decode::Profile;
 pub use spilltrail_diagnostic::Class;
+pub use spilltrail_search::analysis::Unproduced;
 pub use tokio_util::sync::CancellationToken;
 pub use unread::{Unread, UnreadKind};

@@ -48,7 +48,7 @@ pub(crate) async fn list(
     let listed = move || Logs::open(&names, Box::new(std::io::stdin()), options);
     let logs = blocking(listed).await?;
     if logs.files().is_empty() && logs.report().skips.is_empty() {
-        return Err(AppError::NoLogs { unread: Unread::of(&logs, TimeBounds::default()) });
+        return Err(AppError::NoLogs { unread: Unread::of(&logs, false) });
     }
     Ok(Arc::new(logs))
 }

@@ -1,14 +1,14 @@
 //! Finds out why a search has no results: which fields, sourcetypes and other values it names that
 //! the logs do not have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 use spilltrail_diagnostic::{Diagnostic, similar};
 use spilltrail_event::{
     CaseRule, Demand, Field, Pattern, Predicate, TimeBounds, Value, fields, parse_number,
 };
-use spilltrail_search::analysis::analyze;
+use spilltrail_search::analysis::{Unproduced, analyze};
 use spilltrail_search::context::{Purpose, SearchContext};
 use spilltrail_search::planning::index::is_splunks_own;
 use spilltrail_search::{error, rows, run};
@@ -52,6 +52,8 @@ pub enum Missing {
         /// The value in the search.
         value: String,
     },
+    /// A command chooses rows by a field that no command before it produces.
+    Unproduced(Unproduced),
     /// The index holds what Splunk itself writes, so that no event of a file is in it.
     SplunksOwn {
         /// The index or pattern in the search.
@@ -60,14 +62,15 @@ pub enum Missing {
 }
 
 impl Search {
-    /// Returns what the search names and the logs do not have. All events are read again for this;
-    /// large logs, and logs that are not on disk, are not read again, and only what is known without
-    /// is returned.
+    /// Returns what the search names and the logs, or the rows of a command, do not have. All events
+    /// are read again for this; large logs, and logs that are not on disk, are not read again, and
+    /// only what is known without is returned.
     ///
     /// # Errors
     /// Fails if reading is canceled.
     pub async fn missing(&self) -> Result<Vec<Missing>, AppError> {
         let mut missing = self.missing_indexes();
+        missing.extend(self.analysis.unproduced().into_iter().map(Missing::Unproduced));
         let compared = |field: &&&str| self.values(field).next().is_some();
         for field in CONFIGURED.iter().filter(compared) {
             missing.extend(self.values(field).map(|value| Missing::Configured {
@@ -78,8 +81,9 @@ impl Search {
         if !self.can_be_read_again() {
             return Ok(missing);
         }
-        for field in ORIGINS.iter().filter(compared) {
-            let known = self.reading.until_cancelled(count(&self.context, field)).await?;
+        let origins: Vec<&str> = ORIGINS.iter().filter(compared).copied().collect();
+        let counts = self.reading.until_cancelled(count(&self.context, &origins)).await?;
+        for (field, known) in origins.into_iter().zip(counts) {
             missing.extend(self.values(field).filter_map(|value| absent(field, value, &known)));
         }
         missing.extend(self.missing_fields().await?);
@@ -154,8 +158,13 @@ impl Search {
         name == fields::INDEX && !self.analysis.demand.names.contains(name)
     }
 
-    /// Returns the fields of all events.
-    pub(crate) async fn fields(&self) -> Result<Vec<Field>, AppError> {
+    /// Returns the fields of all events. The events are read for this once, however often it is
+    /// called.
+    pub(crate) async fn fields(&self) -> Result<&[Field], AppError> {
+        self.fields.get_or_try_init(|| self.look_for_fields()).await.map(Vec::as_slice)
+    }
+
+    async fn look_for_fields(&self) -> Result<Vec<Field>, AppError> {
         let Some(logs) = self.reading.logs.clone() else { return Ok(Vec::new()) };
         let look = async move {
             let found = blocking(move || logs.discover(&Predicate::All, &Demand::all())).await?;
@@ -181,29 +190,48 @@ fn absent(field: &str, value: &str, known: &[(String, u64)]) -> Option<Missing> 
     })
 }
 
-/// Counts the events by the values of a field, most frequent first.
-async fn count(context: &SearchContext, field: &str) -> Result<Vec<(String, u64)>, AppError> {
+/// Counts the events by the values of each of these fields, most frequent first. The events are read
+/// once.
+async fn count(
+    context: &SearchContext,
+    fields: &[&str],
+) -> Result<Vec<Vec<(String, u64)>>, AppError> {
+    if fields.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut context = context.nested(Purpose::Used);
     context.range = TimeBounds::default();
-    let analysis = analyze(&format!("search * | stats count by {field}"), &MacroSet::default());
+    let text = format!("search * | stats count by {}", fields.join(", "));
+    let analysis = analyze(&text, &MacroSet::default());
     let failed = |diagnostics| AppError::Search { diagnostics };
     let prepared = run::plan(&analysis, None, &context).await.map_err(failed)?;
     let mut stream = prepared.stream(&context).await.map_err(|error| failed(vec![error]))?;
-    let mut counts = Vec::new();
+    let mut counts: Vec<BTreeMap<String, u64>> = vec![BTreeMap::new(); fields.len()];
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(|failure| failed(vec![error::from_engine(&failure)]))?;
-        counts.extend(rows::batch_rows(&batch).filter_map(|row| {
+        for row in rows::batch_rows(&batch) {
             let text = |name: &str| row.get(name).and_then(Value::to_text);
-            let count = parse_number(&text("count")?)?;
+            let Some(count) = text("count").and_then(|count| parse_number(&count)) else {
+                continue;
+            };
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "counts are whole numbers"
             )]
             let count = count as u64;
-            Some((text(field)?.into_owned(), count))
-        }));
+            for (field, counts) in fields.iter().zip(&mut counts) {
+                if let Some(value) = text(field) {
+                    *counts.entry(value.into_owned()).or_default() += count;
+                }
+            }
+        }
     }
+    Ok(counts.into_iter().map(most_frequent_first).collect())
+}
+
+fn most_frequent_first(counts: BTreeMap<String, u64>) -> Vec<(String, u64)> {
+    let mut counts: Vec<(String, u64)> = counts.into_iter().collect();
     counts.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-    Ok(counts)
+    counts
 }

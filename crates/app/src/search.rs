@@ -7,8 +7,8 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use spilltrail_decode::FileReport;
 use spilltrail_diagnostic::Diagnostic;
-use spilltrail_event::{Field, StopToken};
-use spilltrail_search::analysis::{Analysis, analyze};
+use spilltrail_event::{Field, StopToken, TimeBounds};
+use spilltrail_search::analysis::{Analysis, OwnTime, analyze};
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::events::EventSource;
 use spilltrail_search::events::memory::MemoryEvents;
@@ -16,6 +16,7 @@ use spilltrail_search::rows::Row;
 use spilltrail_search::run::{self, Prepared};
 use spilltrail_search::{error, rows};
 use spilltrail_source::Logs;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::cancel::{Done, StopWhenDropped, until_cancelled};
@@ -41,6 +42,10 @@ pub struct Search {
     pub(crate) context: SearchContext,
     pub(crate) reading: Reading,
     memory: RunMemory,
+    /// The fields of all events, once somebody asks for them.
+    pub(crate) fields: OnceCell<Vec<Field>>,
+    /// Whether the result depends on the time of the run, which the user did not set.
+    depends_on_present: bool,
 }
 
 /// The input of a search, kept open while the search or its rows are in use.
@@ -75,10 +80,21 @@ pub async fn search(content: &Content, options: &SearchOptions) -> Result<Search
     let stop = StopWhenDropped::default();
     let cancel = options.run.cancel.clone();
     let opened = until_cancelled(&cancel, open(content, options, stop.token())).await?;
-    let Opened { analysis, detection, context, logs, memory } = opened;
+    let Opened { analysis, detection, context, logs, memory, depends_on_present } = opened;
     let reading = Reading { logs, cancel, _stop: Arc::new(stop) };
     let (until, index) = (options.until.clone(), options.run.read.index.clone());
-    Ok(Search { analysis, detection, until, index, context, reading, memory })
+    let fields = OnceCell::new();
+    Ok(Search {
+        analysis,
+        detection,
+        until,
+        index,
+        context,
+        reading,
+        memory,
+        fields,
+        depends_on_present,
+    })
 }
 
 /// The parts of a search after its input was opened.
@@ -88,6 +104,7 @@ struct Opened {
     context: SearchContext,
     logs: Option<Arc<Logs>>,
     memory: RunMemory,
+    depends_on_present: bool,
 }
 
 async fn open(
@@ -105,6 +122,8 @@ async fn open(
     let analysis = analyze(&text, &content.set.macros);
     let clock = Clock::new(&options.run.time)?;
     clock.check_range()?;
+    let is_relative = clock.is_range_relative(&options.run.time)?;
+    let depends_on_present = !clock.is_fixed && (is_relative || analysis.facts.asks_for_present());
     let mut logs = None;
     let events: Arc<dyn EventSource> = match &options.input {
         Input::Rows(path) => {
@@ -122,7 +141,7 @@ async fn open(
     let environment =
         Environment::new(&content.set, events, clock, &options.run, memory::of_search(), 1)?;
     let (context, memory) = (environment.context(), environment.memory().clone());
-    Ok(Opened { analysis, detection, context, logs, memory })
+    Ok(Opened { analysis, detection, context, logs, memory, depends_on_present })
 }
 
 impl Search {
@@ -180,18 +199,64 @@ impl Search {
         self.reading.logs.as_ref().map(|logs| logs.report().total)
     }
 
+    /// Returns why no file was read by a search for events, if that is so.
+    #[must_use]
+    pub fn untouched(&self) -> Option<Untouched> {
+        let read = self.reading.logs.as_ref()?.report();
+        if read.files > 0 || self.analysis.leading.is_none() {
+            return None;
+        }
+        Some(if read.skips.is_empty() { Untouched::Condition } else { Untouched::Paths })
+    }
+
+    /// Returns the time range of the run.
+    #[must_use]
+    pub fn range(&self) -> TimeBounds {
+        self.context.range
+    }
+
+    /// Returns the time range that the search itself sets, as it is written.
+    #[must_use]
+    pub fn own_range(&self) -> Vec<String> {
+        let written = self.analysis.facts.times.iter().filter_map(|time| match time {
+            OwnTime::Written { bound, modifier } => Some(format!("{bound}={modifier}")),
+            OwnTime::Returned => None,
+        });
+        written.collect()
+    }
+
+    /// Returns the current time if the result depends on it and the user did not set it.
+    #[must_use]
+    pub fn present(&self) -> Option<f64> {
+        self.depends_on_present.then_some(self.context.now)
+    }
+
     /// Returns the number of events that the leading search matched, if it searches for events.
     #[must_use]
     pub fn matched(&self) -> Option<u64> {
         self.context.observations.matched()
     }
 
+    /// Returns true if the run or the search itself limits the times of events.
+    fn has_range(&self) -> bool {
+        self.context.range != TimeBounds::default() || self.analysis.facts.has_own_times()
+    }
+
     /// Returns the input that could not be read completely so far.
     #[must_use]
     pub fn unread(&self) -> Vec<Unread> {
-        let range = self.context.range;
-        self.reading.logs.as_ref().map(|logs| Unread::of(logs, range)).unwrap_or_default()
+        let has_range = self.has_range();
+        self.reading.logs.as_ref().map(|logs| Unread::of(logs, has_range)).unwrap_or_default()
     }
+}
+
+/// Why a search for events read no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untouched {
+    /// Every file is of another time, account or region, by its path.
+    Paths,
+    /// A condition of the search holds for no row.
+    Condition,
 }
 
 /// The rows of a running search. Dropping this value stops the search.

@@ -4,7 +4,6 @@ use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use spilltrail_decode::{FileReport, MAX_FIELDS};
-use spilltrail_event::TimeBounds;
 use spilltrail_source::{Beyond, FileProblem, Logs, ReadReport};
 use spilltrail_spl::time::strftime;
 
@@ -41,7 +40,7 @@ pub enum UnreadKind {
     NoLog,
     /// No file has an event.
     NoEvents,
-    /// A hunt read events, and none of them is CloudTrail's.
+    /// A hunt read events, and none of them is of the kind that its detections look for.
     NoTrail,
     /// JSON rows that are not CloudTrail were read beside events.
     OtherRows,
@@ -60,8 +59,9 @@ pub enum UnreadKind {
 impl Unread {
     /// Returns the inputs of `logs` that were not read completely so far: first those that were not
     /// found, then damaged and skipped files, then those whose fields or values were left out, then
-    /// events without a time if the run has a `range`, and at last that nothing was read at all.
-    pub(crate) fn of(logs: &Logs, range: TimeBounds) -> Vec<Self> {
+    /// events without a time if a search of the run has a range of time, and at last that nothing was
+    /// read at all.
+    pub(crate) fn of(logs: &Logs, has_range: bool) -> Vec<Self> {
         let not_found = logs.problems().iter().map(|problem| Self {
             name: problem.name.clone(),
             kind: if problem.is_foreign { UnreadKind::Foreign } else { UnreadKind::NotFound },
@@ -69,7 +69,7 @@ impl Unread {
             more: 0,
         });
         let read = logs.report();
-        let untimed = Self::untimed(&read).filter(|_| range != TimeBounds::default());
+        let untimed = Self::untimed(&read).filter(|_| has_range);
         let left_out = |name: &str, reason: String| Self {
             name: name.to_owned(),
             kind: UnreadKind::LeftOut,
@@ -167,15 +167,6 @@ impl Unread {
             reasons: vec![reason],
             more: 0,
         }
-    }
-
-    /// Returns the problem that a hunt read JSON rows alone, in which no detection of CloudTrail
-    /// finds anything.
-    pub(crate) fn rows_alone(rows: u64) -> Self {
-        let reason = format!(
-            "no CloudTrail event was read, only {rows} other JSON rows; no finding means nothing here"
-        );
-        Self { name: "logs".to_owned(), kind: UnreadKind::NoTrail, reasons: vec![reason], more: 0 }
     }
 
     /// Returns true if nothing was read at all.

@@ -17,7 +17,7 @@ use crate::lines::{cut, measure, pad, wrap};
 use crate::output::{self, CANNOT_WRITE, csv_line, default_format};
 use crate::report::{counted, separated};
 use crate::screen;
-use crate::{content, json as lines, report, status};
+use crate::{content, explain, json as lines, report, status};
 
 /// Number of values that are named for each field.
 const TOP: usize = 10;
@@ -44,7 +44,12 @@ pub(crate) async fn run(options: FieldsOptions, cancel: CancellationToken) -> Re
         printed => printed?,
     }
     report::diagnostics(&list.messages, "<search>", list.search.text());
+    let found = explain::Found { is_empty: list.events == 0, misses_values: false };
+    explain::explain(&list.search, found, "<search>").await?;
     report::limits_met();
+    if let Some(read) = list.search.read() {
+        report::unwrapped(&read.unwrapped);
+    }
     let unread = list.search.unread();
     report::unread(&unread);
     Ok(status::of_search(&content, &unread))

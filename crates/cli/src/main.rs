@@ -6,6 +6,7 @@ mod content;
 mod detections;
 mod examples;
 mod expand;
+mod explain;
 mod fields;
 mod generate;
 mod help;

@@ -1,5 +1,6 @@
 //! Writes to standard output: text, and rows as a table, JSON lines, a JSON array, or CSV.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{BufWriter, ErrorKind, IsTerminal, Result, Stdout, Write};
@@ -97,7 +98,7 @@ pub(crate) struct RowWriter {
     left_out: u64,
     zone: TimeZone,
     /// The columns without a value other than 0 so far.
-    empty: Vec<String>,
+    empty: HashSet<String>,
 }
 
 impl RowWriter {
@@ -175,13 +176,14 @@ impl RowWriter {
                 self.held.push(row.clone());
             }
         }
-        // A count of nothing is 0, which needs the same explanation as no value.
-        let is_nothing = |name: &String| match row.get(name) {
-            None => true,
-            Some(Value::Number(number)) => *number == 0.0,
-            Some(_) => false,
-        };
-        self.empty.retain(is_nothing);
+        if !self.empty.is_empty() {
+            // A count of nothing is 0, which needs the same explanation as no value.
+            let is_nothing =
+                |value: &Value<'_>| matches!(value, Value::Number(number) if *number == 0.0);
+            for (name, _) in row.iter().filter(|(_, value)| !is_nothing(value)) {
+                self.empty.remove(name.as_str());
+            }
+        }
         self.written += 1;
         // The last row is shown at once: counting the others may take long.
         if self.held.len() == TABLE_ROWS || self.written == self.limit {

@@ -4,13 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use jiff::tz::TimeZone;
-use spilltrail_app::{AppError, CancellationToken, Input, Missing, Search};
+use spilltrail_app::{AppError, CancellationToken, Input, Search};
 
 use crate::arguments::{Profile, SearchOptions};
 use crate::hunt::costs;
 use crate::output::{CANNOT_WRITE, RowWriter, is_broken_pipe};
-use crate::report::instant;
-use crate::{content, report, status};
+use crate::{content, explain, report, status};
 
 pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Result<ExitCode> {
     let Some(asked) = options.search(cancel) else {
@@ -105,90 +104,10 @@ async fn print(
     }
     writer.finish().context(CANNOT_WRITE)?;
     report::diagnostics(&found.messages(), origin, search.text());
-    match explain(search, &writer, origin, &zone).await {
+    let found =
+        explain::Found { is_empty: writer.is_empty(), misses_values: writer.misses_values() };
+    match explain::explain(search, found, origin, &zone).await {
         Ok(()) => Ok(Ok(())),
         Err(error) => fail(error),
-    }
-}
-
-/// Says why there are no rows, or no values in a column, as far as the logs tell.
-async fn explain(
-    search: &Search,
-    writer: &RowWriter,
-    origin: &str,
-    zone: &TimeZone,
-) -> Result<(), AppError> {
-    let Some(read) = search.read().filter(|read| read.events > 0) else { return Ok(()) };
-    report::met_indexes(&search.met_indexes());
-    report::diagnostics(&search.dotted_fields().await?, origin, search.text());
-    let found_nothing = writer.is_empty() || search.matched() == Some(0);
-    if !found_nothing && !writer.misses_values() {
-        return Ok(());
-    }
-    if found_nothing {
-        let range = match (read.oldest, read.newest) {
-            (Some(oldest), Some(newest)) => {
-                format!(" from {} to {}", instant(oldest, zone), instant(newest, zone))
-            }
-            _ => String::new(),
-        };
-        let matched = search
-            .matched()
-            .map(|matched| format!(", {} of them matched", report::separated(matched)));
-        let what = if writer.is_empty() { "no rows" } else { "no events" };
-        report::line(format_args!(
-            "note: {what}; {} events were read{range}{}",
-            report::separated(read.events),
-            matched.unwrap_or_default()
-        ));
-    }
-    for missing in search.missing().await? {
-        report::line(format_args!("note: {}", what_is_missing(&missing)));
-    }
-    Ok(())
-}
-
-/// The most values that are named where a search names one that is not there.
-const MOST_VALUES: usize = 3;
-
-/// Says what a search names and the logs do not have, and what they have instead.
-fn what_is_missing(missing: &Missing) -> String {
-    match missing {
-        Missing::Field { name, .. } if name == "index" => {
-            "no event has the field `index`; `--index NAME` sets one".to_owned()
-        }
-        Missing::Field { name, similar } => {
-            let similar = similar
-                .as_ref()
-                .map(|name| format!("; did you mean `{name}`?"))
-                .unwrap_or_default();
-            format!("no event has the field `{name}`{similar}")
-        }
-        Missing::Value { field, value, known } if known.is_empty() => {
-            format!("no event has the {field} `{value}`, nor any other")
-        }
-        Missing::Value { field, value, known } => {
-            let named = known.iter().take(MOST_VALUES).map(|(value, events)| {
-                format!("`{value}` ({})", report::counted(*events, "event"))
-            });
-            let named: Vec<String> = named.collect();
-            let more = match known.len().saturating_sub(MOST_VALUES) {
-                0 => String::new(),
-                n => format!(" and {n} more"),
-            };
-            format!(
-                "no event has the {field} `{value}`; these logs have {}{more}",
-                named.join(", ")
-            )
-        }
-        Missing::Configured { field, value } => format!(
-            "no event has `{field}={value}`: Splunk's configuration adds {}, and logs do not have \
-             them; name the sourcetype and fields of the events instead",
-            if field == "tag" { "tags" } else { "event types" }
-        ),
-        Missing::SplunksOwn { index } => format!(
-            "no event is in `index={index}`: Splunk writes this index itself, and files of logs do \
-             not belong to it"
-        ),
     }
 }

@@ -10,7 +10,7 @@ use crate::cloudtrail::Profile;
 use crate::dedup::SeenEvents;
 use crate::delivered::{Inflater, Records, WholeRecord, wide};
 use crate::event_view::{EventTime, Origin, quick_time, unread_time};
-use crate::extract::{Event, Extraction as Counts, Extractor, may_name_its_origin};
+use crate::extract::{Event, Extraction as Counts, Extractor};
 use crate::inflate::{Input, MakeScratch, Parts, Scratch, for_each_part, in_memory, shown};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
@@ -330,11 +330,13 @@ impl File<'_> {
             return ControlFlow::Continue(());
         }
         self.report.events += 1;
-        let is_row = matches!(event.format, Format::Json | Format::Other | Format::Csv);
-        self.report.rows += u64::from(is_row);
-        if is_row && event.format != Format::Other && !self.report.has_foreign_names {
-            self.report.has_foreign_names = may_name_its_origin(event.text);
+        match event.format {
+            Format::CloudTrail => {}
+            Format::Lake => self.report.lake += 1,
+            Format::ModelInvocation => self.report.invocations += 1,
+            Format::Json | Format::Other | Format::Csv => self.report.rows += 1,
         }
+        self.report.own_names.see(event.text, event.format);
         let (extracted, flow) = self.consumer.event(event, origin);
         self.report.matched += u64::from(extracted.matched);
         match extracted.time {
@@ -364,6 +366,7 @@ impl File<'_> {
                 continue;
             }
             self.report.events += 1;
+            self.report.own_names.merge(record.head.own_names);
             let time = record.head.time.as_ref().and_then(|time| part.text.get(wide(time)));
             times.see(time, || quick_time(record.text, Format::CloudTrail));
             let matched;

@@ -21,6 +21,7 @@ mod inflate;
 mod json;
 mod members;
 mod needles;
+mod own_names;
 mod paths;
 mod peek;
 mod record;
@@ -38,10 +39,13 @@ pub use dedup::SeenEvents;
 pub use delivered::MAX_WHOLE;
 pub use discover::{Discovery, FoundFields, MAX_FIELDS};
 pub use event_view::Origin;
-pub use extract::{BATCH_ROWS, Extraction, SOURCETYPES, needed_words};
+pub use extract::{BATCH_ROWS, Extraction, LAKE_SOURCETYPES, SOURCETYPES, needed_words};
 pub use inflate::{Input, MAX_HELD_ZIP, MakeScratch, ReadSeek, Scratch};
+pub use own_names::OwnNames;
 pub use peek::holds_rows;
 pub use record::{Format, MAX_RECORD, RawRecord};
-pub use report::{Damage, DamageKind, FileReport, KEPT_DAMAGES, NAMED_ENTRIES, SkipKind, Untimed};
+pub use report::{
+    CALENDAR_END, Damage, DamageKind, FileReport, KEPT_DAMAGES, NAMED_ENTRIES, SkipKind, Untimed,
+};
 pub use rows::{CodedRows, Rows, coded_schema};
 pub use split::{Item, Splitter};

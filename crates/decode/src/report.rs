@@ -6,10 +6,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::inflate::shown;
+use crate::own_names::OwnNames;
 use crate::record::Format;
 
 /// The number of damages of a file that are kept in full; further ones are only counted.
 pub const KEPT_DAMAGES: usize = 20;
+
+/// The end of the calendar that time modifiers can use, 9999-01-01, in epoch seconds.
+pub const CALENDAR_END: f64 = 253_370_764_800.0;
 
 /// The number of entries without JSON that are named.
 pub const NAMED_ENTRIES: usize = 3;
@@ -95,6 +99,12 @@ pub struct FileReport {
     pub events: u64,
     /// The number of these events that were recognized as JSON rows, and not as CloudTrail.
     pub rows: u64,
+    /// The number of these events that are OCSF events, as those of Security Lake.
+    #[serde(default)]
+    pub lake: u64,
+    /// The number of these events that are records of Bedrock's model invocation log.
+    #[serde(default)]
+    pub invocations: u64,
     /// The number of events that matched the request's predicate.
     pub matched: u64,
     /// The number of bytes read from the input.
@@ -128,10 +138,16 @@ pub struct FileReport {
     pub beyond: u64,
     /// The latest time of these events in epoch seconds.
     pub farthest: Option<f64>,
-    /// True if a row of plain JSON may have a field of its own that says where it comes from, such
-    /// as `sourcetype`, `source` or `eventtype`.
+    /// The number of these events that are at or after [`CALENDAR_END`].
     #[serde(default)]
-    pub has_foreign_names: bool,
+    pub beyond_calendar: u64,
+    /// The latest time, in epoch seconds, of those that are before it.
+    #[serde(default)]
+    pub farthest_in_calendar: Option<f64>,
+    /// The members by which the events themselves say what they are, such as `sourcetype` in a row
+    /// or `eventtype` in any event.
+    #[serde(default)]
+    pub own_names: OwnNames,
     /// True if the consumer stopped before the end.
     pub stopped: bool,
 }
@@ -184,6 +200,8 @@ impl FileReport {
     pub fn merge(&mut self, other: &Self) {
         self.events += other.events;
         self.rows += other.rows;
+        self.lake += other.lake;
+        self.invocations += other.invocations;
         self.matched += other.matched;
         self.bytes_read += other.bytes_read;
         self.bytes_inflated += other.bytes_inflated;
@@ -204,8 +222,10 @@ impl FileReport {
         }
         self.untimed.merge(&other.untimed);
         self.beyond += other.beyond;
-        self.farthest = [self.farthest, other.farthest].into_iter().flatten().reduce(f64::max);
-        self.has_foreign_names |= other.has_foreign_names;
+        self.farthest = latest(self.farthest, other.farthest);
+        self.beyond_calendar += other.beyond_calendar;
+        self.farthest_in_calendar = latest(self.farthest_in_calendar, other.farthest_in_calendar);
+        self.own_names.merge(other.own_names);
         self.stopped |= other.stopped;
     }
 
@@ -213,7 +233,12 @@ impl FileReport {
     pub(crate) fn see_time_until(&mut self, time: f64, horizon: f64) {
         if time > horizon {
             self.beyond += 1;
-            self.farthest = Some(self.farthest.map_or(time, |farthest| farthest.max(time)));
+            self.farthest = latest(self.farthest, Some(time));
+            if time < CALENDAR_END {
+                self.farthest_in_calendar = latest(self.farthest_in_calendar, Some(time));
+            } else {
+                self.beyond_calendar += 1;
+            }
         } else {
             self.see_time(time);
         }
@@ -242,6 +267,10 @@ impl FileReport {
             self.damages.push(damage);
         }
     }
+}
+
+fn latest(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    [one, other].into_iter().flatten().reduce(f64::max)
 }
 
 /// Returns true for the attributes of files that macOS puts beside them.

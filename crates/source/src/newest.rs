@@ -11,9 +11,6 @@ use crate::logs::Logs;
 /// differ, and a time without a zone may be that of a zone ahead of UTC.
 pub const MAX_AHEAD: f64 = 24.0 * 3600.0;
 
-/// The end of the calendar that time modifiers can use, 9999-01-01.
-const CALENDAR_END: f64 = 253_370_764_800.0;
-
 /// The newest event of logs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Newest {
@@ -43,7 +40,7 @@ impl Logs {
     ///
     /// An event does not count if it is newer than its file's delivery or later than a day after
     /// the wall clock, `wall`, in seconds since the epoch. If all events are, the clock is wrong or
-    /// the logs are made up, and all of them count.
+    /// the logs are made up, and all of them count that are in the calendar of time modifiers.
     #[must_use]
     pub fn newest_event(&self, wall: f64) -> Newest {
         let mut files: Vec<(f64, usize)> = self
@@ -59,7 +56,9 @@ impl Logs {
         files.sort_by(|(one, at), (other, index)| other.total_cmp(one).then(at.cmp(index)));
         let mut decoder = self.decoder([].into(), None, self.stop().clone());
         let mut found = FileReport::default();
-        let mut first_beyond: Option<usize> = None;
+        let (mut first_beyond, mut first_beyond_calendar) = (None, None);
+        let first_of =
+            |first: Option<usize>, index: usize| Some(first.map_or(index, |f| f.min(index)));
         let mut spare = Vec::new();
         for (latest, index) in files {
             if self.stop().is_set() {
@@ -76,20 +75,25 @@ impl Logs {
                 std::ops::ControlFlow::Continue(())
             });
             if report.beyond > 0 {
-                first_beyond = Some(first_beyond.map_or(index, |first| first.min(index)));
+                first_beyond = first_of(first_beyond, index);
+            }
+            if report.beyond_calendar > 0 {
+                first_beyond_calendar = first_of(first_beyond_calendar, index);
             }
             found.merge(&report);
         }
-        let farthest = found.farthest.filter(|time| *time < CALENDAR_END);
-        if let (None, Some(time)) = (found.newest, farthest) {
-            return Newest { time: Some(time), beyond: None };
-        }
-        let beyond = first_beyond.zip(found.farthest).map(|(index, farthest)| Beyond {
-            events: found.beyond,
+        let (time, first, events) = match (found.newest, found.farthest_in_calendar) {
+            (None, Some(farthest)) => {
+                (Some(farthest), first_beyond_calendar, found.beyond_calendar)
+            }
+            (newest, _) => (newest, first_beyond, found.beyond),
+        };
+        let beyond = first.zip(found.farthest).map(|(index, farthest)| Beyond {
+            events,
             file: self.files()[index].name.clone(),
             farthest,
         });
-        Newest { time: found.newest, beyond }
+        Newest { time, beyond }
     }
 }
 
@@ -167,6 +171,15 @@ mod tests {
             // There is nothing else.
             (vec![("x.json", "2099-01-01T00:00:00Z")], Some(4_070_908_800.0), 0),
             (vec![("x.json", "9999-12-31T23:59:59Z")], None, 1),
+            (
+                vec![
+                    ("x.json", "9999-12-31T23:59:59Z"),
+                    ("y.json", "2099-01-01T00:00:00Z"),
+                    ("z.json", "2098-01-01T00:00:00Z"),
+                ],
+                Some(4_070_908_800.0),
+                1,
+            ),
         ] {
             let found = newest(&files).0;
             assert_eq!(found.time, time, "{files:?}");

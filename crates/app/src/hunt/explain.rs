@@ -7,6 +7,7 @@ use spilltrail_decode::{Profile, needed_words};
 use spilltrail_detect::AnalyzedContent;
 use spilltrail_detect::hunt::{Job, plan};
 use spilltrail_event::{Comparison, Predicate, ScanRequest, StopToken};
+use spilltrail_search::analysis::Need;
 use spilltrail_search::events::shared::{SharedEvents, whole_events};
 use spilltrail_search::pool;
 
@@ -28,6 +29,9 @@ pub struct ScanPlan {
     pub detections: Vec<DetectionScan>,
     /// Number of distinct event sets that the detections request together.
     pub sets: usize,
+    /// Names of the detections that are held back, with what each needs. Events that turn out to say
+    /// themselves what they are may bring them back.
+    pub held: Vec<(String, Need)>,
 }
 
 /// The event sets that one detection requests.
@@ -90,7 +94,13 @@ async fn explain(
         asked: job.requests().iter().map(|asked| scan(asked, options.run.read.profile)).collect(),
         is_waiting: job.is_waiting(),
     });
-    Ok(ScanPlan { detections: detections.collect(), sets: shared.requests().len() })
+    let held = chosen
+        .held
+        .into_iter()
+        .map(|(index, need)| (content.set.detections[index].name.clone(), need))
+        .collect();
+    let sets = shared.requests().len();
+    Ok(ScanPlan { detections: detections.collect(), sets, held })
 }
 
 fn scan(request: &ScanRequest, profile: Profile) -> EventsAsked {

@@ -1,8 +1,9 @@
 //! Holds back detections that cannot find anything in the logs, before anything is planned or read.
 
-use spilltrail_decode::SOURCETYPES;
+use spilltrail_decode::{FileReport, LAKE_SOURCETYPES, SOURCETYPES};
 use spilltrail_detect::AnalyzedContent;
-use spilltrail_search::analysis::{Need, Offer};
+use spilltrail_event::fields;
+use spilltrail_search::analysis::{Analysis, Need, NeedKind, Offer};
 use spilltrail_source::Wanted;
 
 use crate::clock::Clock;
@@ -20,6 +21,8 @@ pub(super) struct Chosen {
     pub(super) ask_for_the_present: bool,
     /// Whether any of them has bounds of time of its own.
     pub(super) have_own_times: bool,
+    /// Whether one of those that run has, so that events without a time are not found by it.
+    pub(super) run_with_own_times: bool,
 }
 
 impl Chosen {
@@ -28,6 +31,7 @@ impl Chosen {
     pub(super) fn new(chosen: &[usize], content: &AnalyzedContent, offer: Option<&Offer>) -> Self {
         let (mut run, mut held) = (Vec::new(), Vec::new());
         let (mut ask_for_the_present, mut have_own_times) = (false, false);
+        let mut run_with_own_times = false;
         for index in chosen {
             let analysis = content.look_at(*index);
             if analysis.data_model().is_none() {
@@ -38,12 +42,13 @@ impl Chosen {
             match analysis.data_model().or_else(unmet) {
                 Some(need) => held.push((*index, need)),
                 None => {
+                    run_with_own_times |= analysis.facts.has_own_times();
                     content.keep(*index, analysis);
                     run.push(*index);
                 }
             }
         }
-        Self { run, held, ask_for_the_present, have_own_times }
+        Self { run, held, ask_for_the_present, have_own_times, run_with_own_times }
     }
 }
 
@@ -57,12 +62,14 @@ impl Chosen {
 /// Returns what the logs of a hunt can have, as far as it is known before they are read; `None` if
 /// nothing is known.
 ///
-/// Rows of plain JSON are not covered: each may have a sourcetype of its own.
+/// What events have in their own text is known only after they are read: see [`Seen`].
 pub(super) fn offer(options: &HuntOptions) -> Option<Offer> {
-    if options.run.read.index.is_some() {
-        // The user says what the logs are, and any name may be that of an index.
-        return None;
-    }
+    // If the user says what the logs are, any name may be that of an index.
+    if options.run.read.index.is_some() { None } else { recognizable(options) }
+}
+
+/// Returns what events can be recognized to have; `None` if the user says what they are.
+fn recognizable(options: &HuntOptions) -> Option<Offer> {
     let sourcetypes = match options.run.read.sourcetype.as_deref() {
         // All events are then plain rows, CloudTrail included.
         Some("json") => return None,
@@ -71,5 +78,64 @@ pub(super) fn offer(options: &HuntOptions) -> Option<Offer> {
         Some(named) => vec![named.to_owned()],
         None => SOURCETYPES.iter().map(|name| (*name).to_owned()).collect(),
     };
-    Some(Offer { sourcetypes, logs: options.logs.clone() })
+    Some(Offer { sourcetypes, logs: options.logs.clone(), own: Vec::new() })
+}
+
+/// What the logs of a hunt turned out to have.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// The sourcetypes of the events that were read; `None` if it is not known what is there.
+    sourcetypes: Option<Offer>,
+    /// The same without the members by which events say themselves what they are.
+    recognized: Option<Offer>,
+}
+
+impl Seen {
+    /// Returns what the events have; `is_complete` says whether every file was read.
+    pub(super) fn new(options: &HuntOptions, read: &FileReport, is_complete: bool) -> Self {
+        let known = recognizable(options).filter(|_| read.events > 0);
+        let is_read = |name: &String| match name.as_str() {
+            "aws:cloudtrail" => cloudtrail_events(read) > 0,
+            "json_no_timestamp" => read.invocations > 0,
+            name if LAKE_SOURCETYPES.contains(&name) => read.lake > 0,
+            _ => read.rows > 0,
+        };
+        let recognized = known.map(|offer| {
+            // A sourcetype that the user names is that of all events.
+            let sourcetypes = match offer.sourcetypes.as_slice() {
+                [_] => offer.sourcetypes.clone(),
+                all => all.iter().filter(|name| is_read(name)).cloned().collect(),
+            };
+            Offer { sourcetypes, logs: offer.logs.clone(), own: Vec::new() }
+        });
+        let own = own_names(read);
+        // What was not read may have any sourcetype.
+        let complete = recognized.clone().filter(|_| is_complete);
+        let sourcetypes = complete.map(|offer| Offer { own, ..offer });
+        Self { sourcetypes, recognized }
+    }
+
+    /// Returns the sourcetype that a search looks for and that no event has.
+    pub(super) fn lacks(&self, analysis: &Analysis) -> Option<Need> {
+        let need = analysis.unmet(self.sourcetypes.as_ref()?)?;
+        (need.kind == NeedKind::Sourcetype).then_some(need)
+    }
+
+    /// Returns true if a search names a sourcetype that events were recognized to have.
+    pub(super) fn has_what_is_named(&self, analysis: &Analysis) -> bool {
+        let Some(recognized) = &self.recognized else { return false };
+        let named = analysis.facts.origins.get(fields::SOURCETYPE);
+        let is_named = named.is_some_and(|names| names.iter().any(|name| name != "*"));
+        is_named && analysis.unmet(recognized).is_none()
+    }
+}
+
+/// Returns the number of events that are CloudTrail's.
+pub(super) fn cloudtrail_events(read: &FileReport) -> u64 {
+    read.events.saturating_sub(read.rows + read.lake + read.invocations)
+}
+
+/// Returns the members by which events say themselves what they are.
+pub(super) fn own_names(read: &FileReport) -> Vec<String> {
+    read.own_names.names().map(str::to_owned).collect()
 }

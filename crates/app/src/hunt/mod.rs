@@ -1,5 +1,6 @@
 //! Runs detections over logs.
 
+mod blind;
 pub(crate) mod explain;
 mod held;
 pub(crate) mod sink;
@@ -14,8 +15,9 @@ use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use spilltrail_detect::hunt::{Job, prepare};
-use spilltrail_detect::{AnalyzedContent, DetectionRun};
-use spilltrail_event::{Predicate, ScanRequest, StopToken};
+use spilltrail_detect::{AnalyzedContent, DetectionRun, Status};
+use spilltrail_event::{Predicate, ScanRequest, StopToken, TimeBounds};
+use spilltrail_search::analysis::Offer;
 use spilltrail_search::error::from_engine;
 use spilltrail_search::events::shared::{EventReader, SharedEvents};
 use spilltrail_search::pool;
@@ -31,9 +33,9 @@ use crate::listing;
 use crate::logs::{LogEvents, LogReader};
 use crate::options::{HuntOptions, TimeOptions};
 use crate::unread::Unread;
-use held::Chosen;
+use held::{Chosen, Seen};
 use sink::{HuntEvent, HuntSink};
-use summary::{Report, Shown, Summary};
+use summary::{Ran, Report, Shown, Summary};
 use workers::Step;
 
 /// The most detections that run at the same time.
@@ -108,9 +110,12 @@ async fn run(
 
     // Set the clock.
     let mut newest_cost = Duration::ZERO;
-    let mut beyond = None;
+    let (mut beyond, mut newest_is_known) = (None, false);
     if depends_on_newest {
-        (clock, beyond, newest_cost) = at_newest_event(clock, time, &logs).await?;
+        let found;
+        (found, beyond, newest_cost) = at_newest_event(clock.now, time, &logs).await?;
+        newest_is_known = found.is_some();
+        clock = found.unwrap_or(clock);
     }
     clock.check_range()?;
     let bytes = logs.files().iter().map(|file| file.size).sum();
@@ -118,15 +123,25 @@ async fn run(
 
     let mut pass = Shared::new(content, options, clock, &logs)?;
     let mut jobs = pass.prepare(&analyzed, &chosen.run).await?;
-    if !chosen.held.is_empty() && logs.report().total.has_foreign_names {
-        // A row may say itself where it comes from, so the detections that were held back for that
-        // may match it, too.
-        chosen = Chosen::new(&selected, &analyzed, None);
-        let clock = pass.environment.clock.clone();
-        pass = Shared::new(content, options, clock, &logs)?;
-        jobs = pass.prepare(&analyzed, &chosen.run).await?;
+    let mut costs = Vec::new();
+    let own = held::own_names(&logs.report().total);
+    if let Some(offer) = offer.as_ref().filter(|_| !own.is_empty() && !chosen.held.is_empty()) {
+        // Events say themselves what they are, so detections that were held back for that may match
+        // them, too.
+        let offer = Offer { own, ..offer.clone() };
+        let again = Chosen::new(&selected, &analyzed, Some(&offer));
+        if again.run.len() > chosen.run.len() {
+            chosen = again;
+            costs.extend(pass.reader.costs());
+            let clock = pass.environment.clock.clone();
+            pass = Shared::new(content, options, clock, &logs)?;
+            jobs = pass.prepare(&analyzed, &chosen.run).await?;
+        }
     }
     let Shared { environment, reader } = pass;
+    let known = logs.report();
+    let is_complete = known.skips.is_empty() && known.total.damage_count == 0;
+    let seen = Seen::new(options, &known.total, is_complete);
     tell(sink, HuntEvent::LogsRead).await?;
 
     // Run the detections. Each finding is dropped after the sink took it, to free its memory for
@@ -136,6 +151,7 @@ async fn run(
     let mut reports = Vec::new();
     let mut shown: BTreeMap<usize, Shown> = BTreeMap::new();
     let mut met_indexes = BTreeSet::new();
+    let mut are_wanted = false;
     while let Some((index, step)) = finished.next().await {
         match step {
             Step::Finding(finding) => {
@@ -148,13 +164,19 @@ async fn run(
                 tally.findings += 1;
                 tell(sink, HuntEvent::Finding(finding)).await?;
             }
-            Step::Done(run) => {
+            Step::Done(mut run) => {
                 let detection = &content.set.detections[index];
+                let analysis = analyzed.detection(index);
+                are_wanted |= seen.has_what_is_named(analysis);
+                if run.status == Status::NoSuchEvents
+                    && let Some(need) = seen.lacks(analysis)
+                {
+                    run.status = Status::NeedsSource(need);
+                }
                 let report = Report::new(detection, &run, shown.remove(&index).unwrap_or_default());
                 tally.finished += 1;
                 if read.index.is_none() && run.matched_events.is_some_and(|matched| matched > 0) {
-                    let facts = &analyzed.detection(index).facts;
-                    met_indexes.extend(facts.log_indexes.iter().cloned());
+                    met_indexes.extend(analysis.facts.log_indexes.iter().cloned());
                 }
                 tell(sink, HuntEvent::DetectionFinished { detection, report: &report }).await?;
                 reports.push(report);
@@ -169,9 +191,19 @@ async fn run(
         tell(sink, HuntEvent::DetectionFinished { detection, report: &report }).await?;
         reports.push(report);
     }
-    let (costs, memory) = (reader.costs(), environment.memory().used());
+    costs.extend(reader.costs());
     let clock = &environment.clock;
-    let summary = Summary::new(clock, &logs, run_id, reports, &costs, newest_cost, memory);
+    let ran = Ran {
+        clock,
+        run_id: &run_id,
+        costs: &costs,
+        newest_cost,
+        memory: environment.memory().used(),
+        newest_is_known,
+        has_range: clock.range != TimeBounds::default() || chosen.run_with_own_times,
+        are_wanted,
+    };
+    let summary = Summary::new(&logs, reports, &ran);
     let mut summary = summary.with_allow_list(allowed.into_reports());
     summary.met_indexes = met_indexes.into_iter().collect();
     summary.unread.extend(beyond.map(|beyond| Unread::future(&beyond, &clock.zone)));
@@ -234,24 +266,21 @@ async fn tell(sink: &mut dyn HuntSink, event: HuntEvent<'_>) -> Result<(), AppEr
     sink.event(event).await.map_err(failed)
 }
 
-/// Sets the clock to one second after the newest event, if the logs contain any event.
+/// Returns a clock that stands at one second after the newest event, if there is one. `wall` is the
+/// time of the run.
 ///
 /// Also returns the events that are too late to be the newest, and the CPU time spent finding it.
 async fn at_newest_event(
-    clock: Clock,
+    wall: f64,
     options: &TimeOptions,
     logs: &Arc<Logs>,
-) -> Result<(Clock, Option<Beyond>, Duration), AppError> {
+) -> Result<(Option<Clock>, Option<Beyond>, Duration), AppError> {
     let logs = logs.clone();
-    let wall = clock.now;
     let look = move || {
         let started = ThreadTime::now();
         (logs.newest_event(wall), started.elapsed())
     };
     let (Newest { time, beyond }, cost) = blocking(look).await?;
-    let clock = match time {
-        Some(newest) => Clock::at(options, newest + 1.0)?,
-        None => clock,
-    };
+    let clock = time.map(|newest| Clock::at(options, newest + 1.0)).transpose()?;
     Ok((clock, beyond, cost))
 }

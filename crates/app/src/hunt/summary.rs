@@ -12,6 +12,7 @@ use spilltrail_search::analysis::Need;
 use spilltrail_search::rows::json;
 use spilltrail_source::{Logs, MAX_AHEAD, Reason, ScanCosts, SkippedCount};
 
+use super::blind;
 use crate::allow::AllowReport;
 use crate::clock::Clock;
 use crate::memory::MemoryUse;
@@ -51,6 +52,9 @@ pub struct Summary {
     pub now: Option<f64>,
     /// True if the caller set `now`.
     pub now_is_given: bool,
+    /// What `now` is, if the caller did not set it; not part of the output.
+    #[serde(skip)]
+    pub now_is: NowIs,
     /// CPU time spent finding the newest event.
     pub now_cpu_seconds: f64,
     /// Counts and costs of each pass over the logs.
@@ -164,6 +168,24 @@ pub struct Pass {
     pub bytes_spilled: u64,
 }
 
+/// How a hunt ran.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ran<'a> {
+    pub(super) clock: &'a Clock,
+    pub(super) run_id: &'a str,
+    /// The costs of each pass over the logs.
+    pub(super) costs: &'a [ScanCosts],
+    /// CPU time spent finding the newest event.
+    pub(super) newest_cost: Duration,
+    pub(super) memory: MemoryUse,
+    /// Whether the newest event was looked for and found, so that the clock is set to it.
+    pub(super) newest_is_known: bool,
+    /// Whether the hunt or one of its detections limits the times of events.
+    pub(super) has_range: bool,
+    /// Whether a detection names the kind of the events that were read.
+    pub(super) are_wanted: bool,
+}
+
 /// The findings of a detection that were handed on, and those that the allow-list hid.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Shown {
@@ -183,6 +205,38 @@ impl Pass {
             bytes_held: costs.held as u64,
             bytes_spilled: costs.spilled,
         }
+    }
+}
+
+/// Where the current time of a hunt is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NowIs {
+    /// The caller set it.
+    Given,
+    /// It is just after the newest event.
+    AfterNewest,
+    /// It is just after the newest event of those that are not dated later than they can have
+    /// happened.
+    AfterNewestPossible,
+    /// It is the time of the run, because every event is dated later than it can have happened.
+    Run,
+}
+
+/// Returns the current time of a hunt, also if no search asked for it, and where it is from.
+fn present(run: &Ran<'_>, newest: Option<f64>) -> (Option<f64>, NowIs) {
+    let clock = run.clock;
+    if clock.is_fixed {
+        return (Some(clock.now), NowIs::Given);
+    }
+    // If no search asked for the current time, the newest event is known only from reading.
+    let Some(newest) = newest.map(|newest| newest + 1.0) else { return (None, NowIs::AfterNewest) };
+    // An event that is dated later than it can have happened is not the present.
+    if newest <= clock.now + MAX_AHEAD {
+        (Some(newest), NowIs::AfterNewest)
+    } else if run.newest_is_known {
+        (Some(clock.now), NowIs::AfterNewestPossible)
+    } else {
+        (Some(clock.now), NowIs::Run)
     }
 }
 
@@ -293,33 +347,23 @@ impl Summary {
         is_before || is_after
     }
 
-    pub(crate) fn new(
-        clock: &Clock,
-        logs: &Logs,
-        run_id: String,
-        detections: Vec<Report>,
-        costs: &[ScanCosts],
-        newest_cost: Duration,
-        memory: MemoryUse,
-    ) -> Self {
+    /// Creates the summary of a hunt.
+    pub(super) fn new(logs: &Logs, detections: Vec<Report>, run: &Ran<'_>) -> Self {
+        let Ran { clock, costs, has_range, are_wanted, .. } = *run;
         let read = logs.report();
-        // If no search asked for the current time, the newest event is known only from reading.
-        let newest = || read.total.newest.map(|newest| newest + 1.0);
-        let mut unread = Unread::of(logs, clock.range);
+        let mut unread = Unread::of(logs, has_range);
         let total = &read.total;
-        let is_matched = |report: &Report| report.matched_events.is_some_and(|matched| matched > 0);
-        // Detections that match rows, or a sourcetype that the user names, make rows worth hunting.
-        let are_wanted = logs.has_named_sourcetype() || detections.iter().any(is_matched);
-        if total.rows > 0 && total.rows == total.events && !are_wanted {
-            unread.push(Unread::rows_alone(total.rows));
-        } else if total.rows > 0 && total.rows < total.events {
-            unread.push(Unread::rows_beside(total.rows, total.events));
+        match blind::problem(total, &detections, are_wanted || logs.has_named_sourcetype()) {
+            Some(problem) => unread.push(problem),
+            None if total.rows > 0 && total.rows < total.events => {
+                unread.push(Unread::rows_beside(total.rows, total.events));
+            }
+            None => {}
         }
-        // Neither then is an event the present if it is dated later than it can have happened.
-        let not_ahead = |time: f64| if time > clock.now + MAX_AHEAD { clock.now } else { time };
+        let (now, now_is) = present(run, total.newest);
         Self {
             schema_version: SCHEMA_VERSION,
-            run_id,
+            run_id: run.run_id.to_owned(),
             files: logs.files().len() as u64,
             bytes: logs.files().iter().map(|file| file.size).sum(),
             bytes_uncompressed: read.total.bytes_inflated,
@@ -328,9 +372,10 @@ impl Summary {
             last_event: read.total.newest,
             earliest: clock.range.earliest,
             latest: clock.range.latest,
-            now: if clock.is_fixed { Some(clock.now) } else { newest().map(not_ahead) },
+            now,
             now_is_given: clock.is_fixed,
-            now_cpu_seconds: rounded(newest_cost),
+            now_is,
+            now_cpu_seconds: rounded(run.newest_cost),
             passes: costs.iter().map(Pass::new).collect(),
             findings: detections.iter().map(|report| report.findings).sum(),
             hidden: detections.iter().map(|report| report.hidden).sum(),
@@ -342,7 +387,7 @@ impl Summary {
             skipped_by_path: read.skips.by_reason,
             unread,
             met_indexes: Vec::new(),
-            memory,
+            memory: run.memory,
         }
     }
 
@@ -372,10 +417,7 @@ impl Summary {
     /// Returns true if no detection could look at the logs.
     #[must_use]
     pub fn is_blind(&self) -> bool {
-        let is_blind = |status: &Status| {
-            matches!(status, Status::NeedsSource(_) | Status::Unsupported | Status::Failed)
-        };
-        self.with(is_blind).len() == self.detections.len()
+        blind::is_blind(&self.detections)
     }
 
     /// Returns the number of inputs that are damaged or could not be opened.

@@ -7,6 +7,8 @@ use std::fmt::Write;
 use spilltrail_app::ScanPlan;
 use spilltrail_diagnostic::visible;
 
+use crate::report::counted;
+
 /// Returns the plan of the first pass over the logs as text.
 pub(super) fn render(plan: &ScanPlan) -> String {
     let mut text =
@@ -53,6 +55,13 @@ pub(super) fn render(plan: &ScanPlan) -> String {
     let _ = writeln!(text, "{} fields are read of them in all\n", fields.len());
     for (event, names) in &by_name {
         let _ = writeln!(text, "{event:<40} {}", joined(names, ""));
+    }
+    if !plan.held.is_empty() {
+        let count = counted(plan.held.len() as u64, "detection");
+        let _ = writeln!(each, "\n{count} held back, for want of what these logs cannot have:");
+        for (name, need) in &plan.held {
+            let _ = writeln!(each, "  {}: {}", visible(name), visible(&need.to_string()));
+        }
     }
     text + &each
 }

@@ -69,6 +69,18 @@ async fn explain(
     options: &HuntOptions,
     cancel: CancellationToken,
 ) -> Result<ExitCode> {
+    let without_effect = [
+        ("--format", options.format.is_some()),
+        ("--summary", options.summary),
+        ("--costs", options.costs),
+        ("--all", options.all),
+        ("--strict", options.strict),
+        ("--fail-on-finding", options.fail_on_finding),
+        ("--run-id", options.run_id.is_some()),
+    ];
+    if let Some((name, _)) = without_effect.into_iter().find(|(_, is_given)| *is_given) {
+        bail!("`--explain-scan` runs no detection, so `{name}` would change nothing; leave it out");
+    }
     let plan = explain_scan(content, &options.hunt(cancel)).await?;
     output::print(&explain::render(&plan))?;
     Ok(ExitCode::SUCCESS)

@@ -15,6 +15,9 @@ use crate::report::{self, Detail};
 /// Most causes that the line about detections that were not run names.
 const MOST_CAUSES: usize = 3;
 
+/// Most detections without a verdict that are named.
+const MOST_DOUBTFUL: usize = 2;
+
 /// Most warnings of one hunt that are printed instead of counted.
 const FEW_WARNINGS: usize = 2;
 
@@ -25,13 +28,21 @@ pub(super) struct Notes {
     failed: Vec<(String, String, Vec<Diagnostic>)>,
     /// Lines about detections that are unsupported, with `--all`.
     unsupported: Vec<String>,
+    /// The detections that looked at events and could not tell, with their status and the reason.
+    doubtful: Vec<(&'static str, String)>,
     /// Lines about detections with findings, with the codes of the diagnostics.
     warnings: Vec<(Code, String)>,
 }
 
 impl Notes {
     pub(super) fn new(detail: Detail) -> Self {
-        Self { detail, failed: Vec::new(), unsupported: Vec::new(), warnings: Vec::new() }
+        Self {
+            detail,
+            failed: Vec::new(),
+            unsupported: Vec::new(),
+            doubtful: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     /// Adds what is to be said about a detection.
@@ -45,6 +56,10 @@ impl Notes {
             Status::Unsupported if self.detail == Detail::Full => self.unsupported.extend(lines()),
             Status::NeedsSource(need) if self.detail == Detail::Full => {
                 self.unsupported.push(format!("note: {}: needs {need}", detection.name));
+            }
+            Status::CannotFire(_) | Status::NoBaseline(_) => {
+                let reason = report.reason().unwrap_or_default();
+                self.doubtful.push((report.status.name(), format!("{}: {reason}", report.name)));
             }
             Status::Fired => {
                 let codes = report.messages.iter().map(|message| message.code);
@@ -60,6 +75,9 @@ impl Notes {
         self.unsupported.iter().for_each(print);
         if self.detail == Detail::Counted && !are_causes_shown {
             not_run(causes).iter().for_each(print);
+        }
+        if !are_causes_shown {
+            without_verdict(&self.doubtful, self.detail).iter().for_each(print);
         }
         if self.detail == Detail::Full || self.warnings.len() <= FEW_WARNINGS {
             self.warnings.iter().map(|(_, line)| line).for_each(print);
@@ -104,6 +122,27 @@ fn not_run(causes: &[Cause]) -> Vec<String> {
         left = others;
     }
     lines
+}
+
+/// Returns a line for each status of the detections that looked at events and could not tell; with
+/// full detail, a line for each detection.
+fn without_verdict(doubtful: &[(&'static str, String)], detail: Detail) -> Vec<String> {
+    if detail == Detail::Full {
+        return doubtful.iter().map(|(status, text)| format!("note: {text} ({status})")).collect();
+    }
+    let mut by_status: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    doubtful.iter().for_each(|(status, text)| by_status.entry(status).or_default().push(text));
+    let line = |(status, texts): (&str, Vec<&str>)| {
+        let (count, noun) =
+            (texts.len(), if texts.len() == 1 { "detection" } else { "detections" });
+        let named = texts.iter().take(MOST_DOUBTFUL).copied().collect::<Vec<_>>().join("; ");
+        let more = match count.saturating_sub(MOST_DOUBTFUL) {
+            0 => String::new(),
+            more => format!("; {more} more, --all names them"),
+        };
+        format!("note: {count} {noun} cannot tell ({status}): {named}{more}")
+    };
+    by_status.into_iter().map(line).collect()
 }
 
 /// Returns a cause with its number of detections: "12 use the command `apply`".

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use jiff::tz::TimeZone;
-use spilltrail_app::{Report, Summary};
+use spilltrail_app::{NowIs, Report, Summary};
 use spilltrail_content::attack;
 use spilltrail_detect::Status;
 use spilltrail_diagnostic::visible;
@@ -289,7 +289,16 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
         );
     }
     if let Some(now) = summary.now {
-        let why = if summary.now_is_given { "as given" } else { "just after the newest event" };
+        let why = match summary.now_is {
+            NowIs::Given => "as given",
+            NowIs::AfterNewest => "just after the newest event",
+            NowIs::AfterNewestPossible => {
+                "just after the newest event that is not dated later than it can have happened"
+            }
+            NowIs::Run => {
+                "the time of this run: events are dated later than they can have happened"
+            }
+        };
         let _ = writeln!(text, "Now is {}, {why}", instant(now, zone));
     }
     if let Some(inside) = report::inside(&summary.unwrapped) {

@@ -202,7 +202,9 @@ fn only_what_can_find_something_is_told() {
                  2 need the data model `Endpoint`, 1 needs the event type `logins`, \
                  1 needs the sourcetype `xmlwineventlog`; --all names them\n\
                  note: 1 detection was not run (unsupported): 1 uses the command `apply`; \
-                 --all names them\n";
+                 --all names them\n\
+                 note: 1 detection cannot tell (cannot fire): Key Shared: none of the 3 events that \
+                 it groups has `grantee`\n";
     assert_eq!((run.status, run.err.as_str()), (0, notes));
     let summary = &run.lines().pop().unwrap()["summary"];
     let causes = json!([

@@ -1,5 +1,6 @@
 //! Tests of the binary: its output and its exit status.
 
+mod answers;
 mod config;
 mod content;
 mod detections;

@@ -6,6 +6,7 @@ use super::marks::Marks;
 use super::records::{Piece, wide};
 use crate::json::is_number;
 use crate::json::{skip_space, word_end};
+use crate::own_names::OwnNames;
 
 /// The byte ranges of a record's first members, as offsets in the whole text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +16,8 @@ pub(crate) struct Head {
     pub(crate) name: Option<Range<u32>>,
     /// The text of the first `eventTime` whose value is a string without escapes.
     pub(crate) time: Option<Range<u32>>,
+    /// The members by which the record itself says what it is.
+    pub(crate) own_names: OwnNames,
 }
 
 /// Returns the head of a record, or `None` if the record is not a CloudTrail record or its
@@ -48,7 +51,7 @@ impl Members {
             b"eventTime" if self.head.time.is_none() => self.head.time = plain,
             b"eventSource" if self.source.is_none() => self.source = Some(value),
             b"eventVersion" => self.has_version = true,
-            _ => {}
+            _ => self.head.own_names.see_key(key),
         }
     }
 
@@ -156,6 +159,9 @@ fn carefully(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Members> {
             let (key_end, is_escaped) = marks.string_end(at + 1)?;
             let key = &text[at + 1..key_end];
             members.names += usize::from(is_escaped);
+            if is_escaped {
+                members.head.own_names.see_escaped(key);
+            }
             at = skip_space(text, key_end + 1);
             if text.get(at) != Some(&b':') {
                 return None;

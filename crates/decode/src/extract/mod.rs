@@ -55,7 +55,7 @@ impl Sourcetype {
 /// The sourcetypes to which OCSF events answer; the field shows the first one.
 ///
 /// CloudTrail Lake and Security Lake deliver the same events, and content asks for either.
-pub(crate) const LAKE_SOURCETYPES: [&str; 2] = ["aws:cloudtrail:lake", "aws:asl"];
+pub const LAKE_SOURCETYPES: [&str; 2] = ["aws:cloudtrail:lake", "aws:asl"];
 
 /// Returns the sourcetype of events of this format.
 pub(crate) fn sourcetype_of(format: Format) -> &'static str {
@@ -71,28 +71,9 @@ pub(crate) fn sourcetype_of(format: Format) -> &'static str {
 /// The sourcetypes of events whose sourcetype the user does not name.
 ///
 /// A row of plain JSON may have another one, in its own field `sourcetype`; such rows are reported
-/// in [`FileReport::has_foreign_names`](crate::FileReport::has_foreign_names).
+/// in [`FileReport::own_names`](crate::FileReport::own_names).
 pub const SOURCETYPES: &[&str] =
     &["aws:cloudtrail", "aws:cloudtrail:lake", "aws:asl", "json", "json_no_timestamp", "csv"];
-
-/// Returns true if the text of a row may have a field by which a search picks rows of its origin:
-/// one that only other products have, or one that replaces what is known from the row's file.
-pub(crate) fn may_name_its_origin(row: &str) -> bool {
-    let replaced = [fields::INDEX, fields::SOURCE, fields::SOURCETYPE];
-    let mut names = replaced.iter().chain(fields::OF_OTHER_PRODUCTS);
-    // An escape could hide a name.
-    row.contains("\\u") || names.any(|name| has_key(row, name))
-}
-
-/// Returns true if a text of JSON has a key with this name, at any depth.
-fn has_key(row: &str, name: &str) -> bool {
-    let row = row.as_bytes();
-    memchr::memmem::find_iter(row, name).any(|start| {
-        let is_open = start.checked_sub(1).is_some_and(|quote| row[quote] == b'"');
-        let rest = row.get(start + name.len()..).and_then(|rest| rest.strip_prefix(b"\""));
-        is_open && rest.is_some_and(|rest| rest.trim_ascii_start().starts_with(b":"))
-    })
-}
 
 /// An event to test against the searches.
 #[derive(Debug, Clone, Copy)]

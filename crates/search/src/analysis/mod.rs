@@ -6,6 +6,7 @@
 mod need;
 #[cfg(test)]
 mod tests;
+mod unproduced;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use spilltrail_eval::dotted_name;
@@ -20,6 +21,7 @@ use crate::planning::facts::{Nested, Role};
 use crate::planning::plan::Needs;
 use crate::planning::predicate::Position;
 pub use need::{Need, NeedKind, Offer};
+pub use unproduced::Unproduced;
 
 /// Splunk commands that read the results of other searches. They are not implemented here, so they
 /// can be recognized only by name.

@@ -61,6 +61,9 @@ pub struct Offer {
     /// The names of the logs as the user gave them: files, folders or patterns. The `source` of an
     /// event begins with one of them.
     pub logs: Vec<String>,
+    /// The fields among those by which searches pick events that events have in their own text:
+    /// their values are not known.
+    pub own: Vec<String>,
 }
 
 impl Analysis {
@@ -74,8 +77,7 @@ impl Analysis {
 
     /// Returns what the leading search needs and the offer lacks, so that no event can match it.
     ///
-    /// Returns `None` if an event may match. Rows with fields of their own, such as `sourcetype`
-    /// or `eventtype`, are not part of the offer.
+    /// Returns `None` if an event may match.
     #[must_use]
     pub fn unmet(&self, offer: &Offer) -> Option<Need> {
         let expression = parse_search(self.leading.as_ref()?).ok()?;
@@ -106,6 +108,9 @@ fn unmet(expression: &SearchExpr, offer: &Offer) -> Option<Need> {
 fn unmet_value(field: &str, literal: &SearchLiteral, offer: &Offer) -> Option<Need> {
     let text = literal.text.as_str();
     let of = |kind, name: &str| Some(Need { kind, name: name.to_owned() });
+    if offer.own.iter().any(|own| own == field) {
+        return None;
+    }
     match field {
         fields::SOURCETYPE => {
             let pattern = Pattern::new(text, CaseRule::Ignore);
@@ -168,9 +173,29 @@ mod tests {
         let offer = Offer {
             sourcetypes: vec!["aws:cloudtrail".into(), "json".into()],
             logs: vec!["./logs".into(), "s3://trail".into()],
+            own: Vec::new(),
         };
+        need_of(search, &offer)
+    }
+
+    fn need_of(search: &str, offer: &Offer) -> Option<String> {
         let analysis = analyze(search, &MacroSet::builtin());
-        analysis.data_model().or_else(|| analysis.unmet(&offer)).map(|need| need.to_string())
+        analysis.data_model().or_else(|| analysis.unmet(offer)).map(|need| need.to_string())
+    }
+
+    #[test]
+    fn a_field_of_the_events_themselves_may_have_any_value() {
+        let offer = |own: &str| Offer { own: vec![own.to_owned()], ..Offer::default() };
+        for (search, own, expected) in [
+            ("tag=cloud", "tag", None),
+            ("tag=cloud", "EventCode", Some("the tag `cloud`")),
+            ("EventCode=4624 Channel=Security", "EventCode", Some("the field `Channel`")),
+            ("sourcetype=linux tag=x", "sourcetype", Some("the tag `x`")),
+            ("source=WinEventLog:x", "source", None),
+            ("index=notable", "index", None),
+        ] {
+            assert_eq!(need_of(search, &offer(own)).as_deref(), expected, "{search} {own}");
+        }
     }
 
     #[test]

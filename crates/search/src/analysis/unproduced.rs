@@ -1,0 +1,115 @@
+//! Finds fields that a command reads and that no command before it can have made.
+
+use spilltrail_diagnostic::similar;
+
+use super::Analysis;
+use crate::commands::pipeline::{self, Step};
+use crate::planning::plan::Needs;
+
+/// Commands that drop rows without the fields that they read.
+const DROP_ROWS: &[&str] = &["where", "search", "regex", "dedup", "stats"];
+
+/// A field that a command reads and that its rows cannot have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unproduced {
+    /// The field, as the search writes it.
+    pub field: String,
+    /// The name of the command that reads it.
+    pub command: &'static str,
+    /// The most similar name of a field that the rows have.
+    pub similar: Option<String>,
+}
+
+impl Analysis {
+    /// Returns the fields that commands read to choose rows, and that the commands before them do
+    /// not produce, as `count` in `stats count as n | where count > 3`. Such a command may drop every
+    /// row.
+    #[must_use]
+    pub fn unproduced(&self) -> Vec<Unproduced> {
+        let (steps, _) = pipeline::read_all(&self.pipeline);
+        let mut found = Vec::new();
+        // The fields of the rows, while they are known.
+        let mut known: Option<Vec<String>> = None;
+        for (place, step) in steps.iter().enumerate() {
+            // A command that cannot be read may produce anything.
+            if step.index != place {
+                break;
+            }
+            if let Some(known) = &known {
+                found.extend(absent(step, known));
+            }
+            known = step.command.output(known);
+        }
+        found
+    }
+}
+
+fn absent(step: &Step, known: &[String]) -> Vec<Unproduced> {
+    let command = step.entry.doc.name;
+    if !DROP_ROWS.contains(&command) {
+        return Vec::new();
+    }
+    let read = match step.command.grouping() {
+        Some(by) => by,
+        None => {
+            let nothing = Needs::only(std::iter::empty::<String>());
+            step.command.needs(nothing).fields.names.into_iter().collect()
+        }
+    };
+    let is_absent = |name: &String| !name.starts_with('_') && !known.contains(name);
+    let candidates = || known.iter().map(String::as_str);
+    read.into_iter()
+        .filter(is_absent)
+        .map(|field| Unproduced {
+            similar: nearest(&field, known)
+                .or_else(|| similar(&field, candidates()).map(str::to_owned)),
+            field,
+            command,
+        })
+        .collect()
+}
+
+/// Returns the only field that there is beside it, whatever its name is.
+fn nearest(field: &str, known: &[String]) -> Option<String> {
+    match known {
+        [only] if only != field => Some(only.clone()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_spl::MacroSet;
+
+    use crate::analysis::analyze;
+
+    #[test]
+    fn what_no_command_before_produces() {
+        for (search, expected) in [
+            ("* | stats count as n | where count>3", "count of where (n)"),
+            ("* | stats count by user | where cuont>3", "cuont of where (count)"),
+            ("* | stats count as n by user | search usr=a", "usr of search (user)"),
+            ("* | stats count as n by user | stats sum(n) by src", "src of stats"),
+            ("* | table alpha, beta | dedup gamma", "gamma of dedup"),
+            // What is known to be there, or not known.
+            ("* | stats count by user | where count>3 AND user=\"a\"", ""),
+            ("* | stats count by user | eval x=1 | where x>0", ""),
+            ("* | stats count by user | fillnull value=0 other | where other>0", ""),
+            ("* | where count>3", ""),
+            ("* | stats count as n | frobnicate | where count>3", ""),
+            ("* | stats count as n | rename n as count | where count>3", ""),
+            ("* | stats first(*) | where x=1", ""),
+        ] {
+            let found = analyze(search, &MacroSet::builtin()).unproduced();
+            let found: Vec<String> = found
+                .iter()
+                .map(|found| {
+                    let similar =
+                        found.similar.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+                    format!("{} of {}{similar}", found.field, found.command)
+                })
+                .collect();
+            assert_eq!(found.join(", "), expected, "{search}");
+        }
+    }
+}
