@@ -30,7 +30,7 @@ pub fn schema_of(fields: &[Field]) -> SchemaRef {
 #[derive(Debug)]
 pub(crate) enum Column {
     Number(Float64Builder),
-    /// Text numbers; [`NO_TEXT`] in rows without a value.
+    /// Text numbers; [`NO_TEXT`] in rows without a value. Rows after the last value are left out.
     Text(Vec<u32>),
     Multi(ListBuilder<UInt32Builder>),
 }
@@ -47,13 +47,21 @@ impl Column {
         }
     }
 
-    /// Returns the finished column and starts a new one.
-    pub(crate) fn finish(&mut self) -> ArrayRef {
+    /// Returns the finished column of this many rows and starts a new one. `absent` is the column of
+    /// texts without any value, which is made once.
+    ///
+    /// Events with keys of their own, such as ids, make thousands of columns that are mostly empty.
+    pub(crate) fn finish(&mut self, rows: usize, absent: &mut Option<ArrayRef>) -> ArrayRef {
         match self {
             Self::Number(column) => Arc::new(column.finish()),
+            Self::Text(column) if column.is_empty() => {
+                let make = || Arc::new(UInt32Array::new_null(rows)) as ArrayRef;
+                absent.get_or_insert_with(make).clone()
+            }
             Self::Text(column) => {
                 let next = Vec::with_capacity(column.len());
-                let numbers = std::mem::replace(column, next);
+                let mut numbers = std::mem::replace(column, next);
+                numbers.resize(rows, NO_TEXT);
                 let is_there =
                     BooleanBuffer::collect_bool(numbers.len(), |row| numbers[row] != NO_TEXT);
                 let nulls = Some(NullBuffer::new(is_there)).filter(|nulls| nulls.null_count() > 0);

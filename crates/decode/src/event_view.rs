@@ -320,6 +320,11 @@ impl<'a> EventView<'a> {
         is_sourcetype && self.set.format == Format::Lake
     }
 
+    /// Returns true if it is certain at once that a field has no value.
+    pub(crate) fn is_absent(&self, source: FieldSource) -> bool {
+        matches!(source, FieldSource::Raw(slot) if self.slots.get(slot).is_empty())
+    }
+
     fn part(&self, part: &RawPart) -> Option<String> {
         match part.path.as_ref().map_or(At::Unknown, |path| self.slots.at(path)) {
             At::Nothing => None,

@@ -46,7 +46,13 @@ impl Rows {
         if codes.num_rows() > FEW {
             return Ok(Self::Coded(CodedRows { codes, texts: texts.clone() }));
         }
-        let columns = codes.columns().iter().map(|column| copied(column, texts));
+        let mut absent = None;
+        let columns = codes.columns().iter().map(|column| match column.data_type() {
+            DataType::UInt32 if column.null_count() == column.len() => {
+                Ok(absent_texts(column.len(), &mut absent))
+            }
+            _ => copied(column, texts),
+        });
         batch(&codes, columns.collect::<Result<_, _>>()?).map(Self::Plain)
     }
 
@@ -96,9 +102,22 @@ impl CodedRows {
     /// Fails if a number is not the index of a text.
     pub fn batch(&self) -> Result<RecordBatch, ArrowError> {
         let texts = StringViewArray::from(&*self.texts);
-        let columns = self.codes.columns().iter().map(|column| decoded(column, &texts));
+        let mut absent = None;
+        let columns = self.codes.columns().iter().map(|column| match column.data_type() {
+            DataType::UInt32 if column.null_count() == column.len() => {
+                Ok(absent_texts(column.len(), &mut absent))
+            }
+            _ => decoded(column, &texts),
+        });
         batch(&self.codes, columns.collect::<Result<_, _>>()?)
     }
+}
+
+/// Returns the column of texts without any value, which the columns of a batch share: there may be
+/// thousands of them.
+fn absent_texts(rows: usize, absent: &mut Option<ArrayRef>) -> ArrayRef {
+    let make = || Arc::new(StringViewArray::new_null(rows)) as ArrayRef;
+    absent.get_or_insert_with(make).clone()
 }
 
 /// Returns the type of a column of text numbers for a type of column with texts.

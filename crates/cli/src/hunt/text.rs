@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use jiff::tz::TimeZone;
-use spilltrail_app::{NowIs, Report, Summary};
+use spilltrail_app::{NowIs, Report, Summary, UnreadKind};
 use spilltrail_content::attack;
 use spilltrail_detect::Status;
 use spilltrail_diagnostic::visible;
@@ -197,6 +197,12 @@ fn headline(text: &mut String, summary: &Summary) {
             text,
             "Nothing was looked for: none of {} can run on these logs",
             counted(ran as u64, "detection")
+        );
+    } else if summary.unread.iter().any(|unread| unread.kind == UnreadKind::NoTrail) {
+        let _ = writeln!(
+            text,
+            "Nothing was looked at: no event is of the kind that {} for",
+            if ran == 1 { "the detection looks" } else { "the detections look" }
         );
     } else if summary.events == 0 && !summary.skipped_by_path.is_empty() {
         let _ = writeln!(text, "No findings: no file is of the time, account or region looked for");

@@ -90,8 +90,13 @@ fn events_of_another_kind_are_no_all_clear() {
         let told = run.err.contains(&format!("{problem}{error}"));
         assert_eq!(told, !error.is_empty(), "{file} {detection}: {}", run.err);
     }
-    // A single detection looks for CloudTrail alone; the other one had events to look at.
-    let run = fixture.run(&["hunt", "ocsf.json", "--summary"]);
+    fixture.detection(3, "Any", "TTP", "eventName=CreateKey | stats count by user_arn", "");
+    let run = fixture.run(&["hunt", "ocsf.json", "--detection", "Any", "--format", "table"]);
+    let headline = "Nothing was looked at: no event is of the kind that the detection looks for\n";
+    assert!(run.status == 1 && run.out.starts_with(headline), "{}", run.out);
+    // The other detection had events to look at.
+    let both = ["--detection", "Trail", "--detection", "Lake"];
+    let run = fixture.run(&[&["hunt", "ocsf.json", "--summary"], &both[..]].concat());
     let summary = &run.lines()[0]["summary"];
     assert_eq!(run.status, 0, "{}", run.err);
     let causes = json!([{

@@ -154,6 +154,11 @@ impl<'a> Reading<'a> {
         })
     }
 
+    /// Returns true if it is certain at once that the field with an index has no value.
+    pub(super) fn is_absent(&self, place: usize) -> bool {
+        self.view.is_absent(self.class.sources[place])
+    }
+
     /// Returns the values of the field with an index.
     pub(super) fn values(&mut self, place: usize) -> Values<'a> {
         let source = self.source(place);

@@ -85,13 +85,18 @@ impl Outputs {
                     let values = event.values(*place);
                     column.append_option(last(&values).and_then(parse_number));
                 }
+                // Most of thousands of columns have no value in an event.
+                (Column::Text(_), Some(place)) if event.is_absent(*place) => {}
                 (Column::Text(column), Some(place)) => {
                     let numbers = self.values[*place].get_or_insert_with(|| {
                         write_down(event, *place, &mut self.texts, &mut self.numbers)
                     });
                     let numbers = &self.numbers[numbers.clone()];
                     left_out += numbers.len().saturating_sub(1) as u64;
-                    column.push(numbers.last().copied().unwrap_or(NO_TEXT));
+                    if let Some(number) = numbers.last() {
+                        column.resize(output.rows, NO_TEXT);
+                        column.push(*number);
+                    }
                 }
                 (Column::Multi(column), Some(place)) => {
                     let numbers = self.values[*place].get_or_insert_with(|| {
@@ -104,7 +109,7 @@ impl Outputs {
                 }
                 // Only `_time` as a number has no value index, so these two arms are not reached in
                 // practice.
-                (Column::Text(column), None) => column.push(NO_TEXT),
+                (Column::Text(_), None) => {}
                 (Column::Multi(column), None) => column.append(false),
             }
         }
@@ -144,8 +149,10 @@ impl Output {
     /// Returns the rows collected so far and starts over; a batch without columns keeps its row
     /// count.
     fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
-        let columns = self.columns.iter_mut().map(Column::finish).collect();
         let rows = std::mem::take(&mut self.rows);
+        let mut absent = None;
+        let columns =
+            self.columns.iter_mut().map(|column| column.finish(rows, &mut absent)).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
     }

@@ -95,3 +95,34 @@ fn the_report_says_where_events_were() {
     let (_, report) = names_in(seekable(places.into()));
     assert_eq!((report.unwrapped.len(), report.unwrapped["other members"]), (9, 12));
 }
+
+/// Columns without a value in any row of a batch are one column, however many they are.
+#[test]
+fn keys_of_their_own_take_no_memory_in_other_rows() {
+    const ROWS: usize = 1500;
+    let text: String = (0..ROWS).map(|n| format!("{{\"k{n}\":\"v{n}\"}}\n")).collect();
+    let fields = (0..ROWS).map(|n| Field::new(format!("k{n}"), Kind::Text)).collect();
+    let asked = ScanRequest { predicate: Predicate::All, fields };
+    let mut decoder = Decoder::new(&DecodeOptions::new([asked]));
+    let mut row = 0;
+    let mut sink = |_, found: Rows| {
+        let batch = found.into_batch().unwrap();
+        let full: Vec<usize> =
+            (0..ROWS).filter(|n| batch.column(*n).null_count() < batch.num_rows()).collect();
+        assert_eq!(full, (row..row + batch.num_rows()).collect::<Vec<_>>());
+        for at in 0..batch.num_rows() {
+            let column = batch.column(row + at).as_string_view();
+            assert_eq!(
+                (column.value(at), column.null_count()),
+                (&*format!("v{}", row + at), batch.num_rows() - 1)
+            );
+        }
+        let absent: Vec<_> = batch.columns().iter().filter(|c| c.null_count() == c.len()).collect();
+        assert!(absent.iter().all(|column| std::sync::Arc::ptr_eq(column, absent[0])));
+        row += batch.num_rows();
+        ControlFlow::Continue(())
+    };
+    decoder.decode(seekable(text.into_bytes()), &Origin::new("f"), &mut sink);
+    assert!(decoder.finish(&mut sink).is_continue());
+    assert_eq!(row, ROWS);
+}
