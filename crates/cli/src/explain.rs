@@ -90,7 +90,7 @@ fn range(search: &Search, newest: Option<f64>, zone: &TimeZone) {
         Some(newest) => {
             format!(
                 "`--now \"{}\"` counts them from the newest event",
-                instant(newest.floor() + 1.0, zone)
+                instant(newest.floor() + 1.0, &TimeZone::UTC)
             )
         }
         None => "`--now TIME` counts them from another".to_owned(),
