@@ -183,8 +183,8 @@ impl Parts {
 
     fn time(self) -> Option<WrittenTime> {
         let Self { month, day, hour, minute, second, zone, .. } = self;
-        let valid = (1..=12).contains(&month) && (1..=31).contains(&day);
-        if !valid || hour > 24 || minute > 59 || second > 60 {
+        let is_date = (1..=12).contains(&month) && (1..=days_of(self.year, month)).contains(&day);
+        if !is_date || hour > 24 || minute > 59 || second > 60 {
             return None;
         }
         let year = i64::from(self.year);
@@ -245,6 +245,16 @@ fn parse_zone(rest: &[u8]) -> Option<i64> {
     Some(sign * minutes)
 }
 
+/// Returns the number of days of a month of the Gregorian calendar.
+fn days_of(year: u32, month: u32) -> u32 {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        2 => 28 + u32::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
 /// Returns the days from 1970-01-01 to a date of the Gregorian calendar (Hinnant's algorithm).
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -272,7 +282,8 @@ pub(crate) fn is_usual(text: &str) -> bool {
     };
     has_shape
         && is_in(5, b"01", b"12")
-        && is_in(8, b"01", b"31")
+        // Later days are none of some months.
+        && (is_in(8, b"01", b"28") || is_in(8, b"29", b"31") && WrittenTime::parse(text).is_some())
         && is_in(11, b"00", b"24")
         && is_in(14, b"00", b"59")
         && is_in(17, b"00", b"60")
@@ -338,6 +349,13 @@ mod tests {
             ("20240301T0000", None),
             ("2024-03/01", None),
             ("2024-13-01T00:00:00Z", None),
+            // Days that the month does not have.
+            ("2024-02-30T00:00:00Z", None),
+            ("2026-02-29T00:00:00Z", None),
+            ("1900-02-29", None),
+            ("2026-04-31 10:00:00", None),
+            ("Feb 30, 2026, 10:00:00 AM", None),
+            ("20260230T100000Z", None),
             ("2024-01-01T00:00:00X", None),
             ("soon", None),
             ("", None),
@@ -357,6 +375,20 @@ mod tests {
             "9999-12-31T23:59:59Z",
         ] {
             assert_eq!(written(WrittenTime::parse(text).unwrap().epoch), text);
+        }
+    }
+
+    #[test]
+    fn usual_times_are_valid() {
+        for (text, is_valid) in [
+            ("2026-03-31T10:00:00Z", true),
+            ("2024-02-29T10:00:00Z", true),
+            ("2026-02-30T10:00:00Z", false),
+            ("2026-11-31T10:00:00Z", false),
+            ("2026-01-32T10:00:00Z", false),
+            ("2026-03-17T10:00:00.5Z", false),
+        ] {
+            assert_eq!(is_usual(text), is_valid, "{text}");
         }
     }
 

@@ -10,6 +10,7 @@ fn events_without_a_time_are_counted() {
     };
     let good = record(r#""eventTime":"2024-05-06T07:08:09Z","#);
     let bad = record(r#""eventTime":"2024-13-06T07:08:09Z","#);
+    let never = record(r#""eventTime":"2026-02-30T10:00:00Z","#);
     let late = record(r#""eventTime":"9999-12-31T23:59:59Z","#);
     let none = record("");
     let untimed = |events, rows, first: Option<&str>| Untimed {
@@ -21,6 +22,7 @@ fn events_without_a_time_are_counted() {
         (format!("{good}\n{good}"), untimed(0, 0, None)),
         (format!("{good}\n{bad}\n{none}"), untimed(2, 0, Some("2024-13-06T07:08:09Z"))),
         (format!("{none}\n{good}"), untimed(1, 0, None)),
+        (format!("{good}\n{never}"), untimed(1, 0, Some("2026-02-30T10:00:00Z"))),
         (r#"{"user":"ann"} {"user":"bob","_time":5}"#.to_owned(), untimed(0, 1, None)),
         (r#"{"user":"ann","_time":"soon"}"#.to_owned(), untimed(1, 0, Some("soon"))),
         ("user,_time\nann,soon\nbob,\n".to_owned(), untimed(1, 1, Some("soon"))),
