@@ -1,4 +1,4 @@
-//! Decompresses gzip with consecutive members, keeping all output that precedes damage.
+//! Decompresses gzip and zlib with consecutive members, keeping all output that precedes damage.
 
 use std::io::{self, BufRead, Read};
 
@@ -7,9 +7,41 @@ use flate2::{Decompress, FlushDecompress, Status};
 use crate::inflate::ReadFailure;
 use crate::report::DamageKind;
 
-/// Reads consecutive gzip members; zeros after the last one are padding.
+/// What is around deflated data.
+#[derive(Debug, Clone, Copy)]
+enum Container {
+    Gzip,
+    Zlib,
+}
+
+impl Container {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zlib => "zlib",
+        }
+    }
+
+    /// Returns true if a member may begin with this byte.
+    fn begins_with(self, byte: u8) -> bool {
+        match self {
+            Self::Gzip => byte == 0x1f,
+            Self::Zlib => byte & 0x0f == 8,
+        }
+    }
+
+    fn member(self) -> Decompress {
+        match self {
+            Self::Gzip => Decompress::new_gzip(15),
+            Self::Zlib => Decompress::new(true),
+        }
+    }
+}
+
+/// Reads consecutive members of gzip or zlib; zeros after the last one are padding.
 pub(crate) struct GzipReader<R> {
     source: R,
+    container: Container,
     member: Option<Decompress>,
     failure: Option<(DamageKind, String)>,
     is_first: bool,
@@ -17,7 +49,12 @@ pub(crate) struct GzipReader<R> {
 
 impl<R: BufRead> GzipReader<R> {
     pub(crate) fn new(source: R) -> Self {
-        Self { source, member: None, failure: None, is_first: true }
+        Self { source, container: Container::Gzip, member: None, failure: None, is_first: true }
+    }
+
+    /// Returns a reader of zlib streams.
+    pub(crate) fn zlib(source: R) -> Self {
+        Self { container: Container::Zlib, ..Self::new(source) }
     }
 
     /// Begins the next member; returns false at the end of the input.
@@ -30,13 +67,14 @@ impl<R: BufRead> GzipReader<R> {
                     let zeros = buffered.iter().take_while(|b| **b == 0).count();
                     self.source.consume(zeros);
                 }
-                Some(0x1f) => {
-                    self.member = Some(Decompress::new_gzip(15));
+                Some(byte) if self.container.begins_with(*byte) => {
+                    self.member = Some(self.container.member());
                     self.is_first = false;
                     return Ok(true);
                 }
                 Some(_) => {
-                    let message = "there is something else after the gzip data";
+                    let name = self.container.name();
+                    let message = format!("there is something else after the {name} data");
                     return Err(ReadFailure::error(DamageKind::CorruptCompression, message));
                 }
             }
@@ -52,6 +90,7 @@ impl<R: BufRead> Read for GzipReader<R> {
         if let Some((kind, message)) = &self.failure {
             return Err(ReadFailure::error(*kind, message.clone()));
         }
+        let name = self.container.name();
         loop {
             if self.member.is_none() && !self.begin_member()? {
                 return Ok(0);
@@ -68,16 +107,16 @@ impl<R: BufRead> Read for GzipReader<R> {
             match result {
                 Ok(Status::StreamEnd) => self.member = None,
                 Ok(_) if at_end && made == 0 => {
-                    let message = "the gzip data ends early".to_owned();
+                    let message = format!("the {name} data ends early");
                     self.failure = Some((DamageKind::TruncatedCompression, message));
                 }
                 Ok(_) if stuck => {
-                    let message = "the gzip data is damaged".to_owned();
+                    let message = format!("the {name} data is damaged");
                     self.failure = Some((DamageKind::CorruptCompression, message));
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    let message = format!("the gzip data is damaged: {error}");
+                    let message = format!("the {name} data is damaged: {error}");
                     self.failure = Some((DamageKind::CorruptCompression, message));
                 }
             }

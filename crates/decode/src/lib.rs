@@ -31,6 +31,7 @@ mod split;
 mod texts;
 mod time;
 mod utf16;
+mod utf32;
 
 pub use cloudtrail::{Profile, kind_of};
 pub use columns::{data_type, schema_of};

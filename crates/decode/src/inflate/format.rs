@@ -1,6 +1,10 @@
 //! Recognizes compressions, archives and encodings from the first bytes of a file.
 
+use flate2::{Decompress, FlushDecompress};
 use tar::Header;
+
+use super::base64;
+use super::unread::{self, LZMA, Remedy, UnreadFormat};
 
 /// The number of first bytes that are looked at: a tar archive is recognized by its first block.
 pub(crate) const HEAD: usize = 512;
@@ -14,10 +18,16 @@ pub(crate) enum FileFormat {
     Xz,
     Zip,
     Tar,
+    /// Deflated data in zlib's own format.
+    Zlib,
+    /// A text in base64, of JSON or of a compression.
+    Base64,
     /// A format that is not read.
-    Unread(&'static str),
+    Unread(UnreadFormat),
     Utf16Le,
     Utf16Be,
+    Utf32Le,
+    Utf32Be,
     /// Anything else, UTF-8 text above all.
     Other,
 }
@@ -32,11 +42,17 @@ impl FileFormat {
             Self::Xz => "compressed with xz",
             Self::Zip => "a zip archive",
             Self::Tar => "a tar archive",
-            Self::Unread(name) => name,
-            Self::Utf16Le | Self::Utf16Be | Self::Other => return None,
+            Self::Zlib => "compressed with zlib",
+            Self::Base64 => "text in base64",
+            Self::Unread(format) => format.name,
+            Self::Utf16Le | Self::Utf16Be | Self::Utf32Le | Self::Utf32Be | Self::Other => {
+                return None;
+            }
         })
     }
 }
+
+const PARQUET: UnreadFormat = UnreadFormat { name: "a Parquet file", remedy: Remedy::Unpack };
 
 /// The bytes with which files of a format begin.
 const MAGICS: &[(&[u8], FileFormat)] = &[
@@ -45,13 +61,10 @@ const MAGICS: &[(&[u8], FileFormat)] = &[
     (b"\xfd7zXZ\0", FileFormat::Xz),
     (b"PK\x03\x04", FileFormat::Zip),
     (b"PK\x05\x06", FileFormat::Zip),
-    (b"7z\xbc\xaf\x27\x1c", FileFormat::Unread("a 7-Zip archive")),
-    (b"Rar!\x1a\x07", FileFormat::Unread("a RAR archive")),
-    (b"\x04\x22\x4d\x18", FileFormat::Unread("compressed with LZ4")),
-    (b"\x1f\x9d", FileFormat::Unread("compressed with compress")),
-    (b"LZIP\x01", FileFormat::Unread("compressed with lzip")),
-    (b"PAR1", FileFormat::Unread("a Parquet file")),
-    (b"Obj\x01", FileFormat::Unread("an Avro file")),
+    (b"PAR1", FileFormat::Unread(PARQUET)),
+    // Before UTF-16, whose mark this begins with; a text never begins with NUL.
+    (b"\xff\xfe\0\0", FileFormat::Utf32Le),
+    (b"\0\0\xfe\xff", FileFormat::Utf32Be),
     (b"\xff\xfe", FileFormat::Utf16Le),
     (b"\xfe\xff", FileFormat::Utf16Be),
 ];
@@ -66,6 +79,9 @@ pub(crate) fn recognize(head: &[u8]) -> FileFormat {
     if let Some((_, format)) = MAGICS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return *format;
     }
+    if let Some(format) = unread::recognize(head) {
+        return FileFormat::Unread(format);
+    }
     if is_bzip2(head) {
         return FileFormat::Bzip2;
     }
@@ -74,12 +90,18 @@ pub(crate) fn recognize(head: &[u8]) -> FileFormat {
         return FileFormat::Zstd;
     }
     if is_lzma(head) {
-        return FileFormat::Unread("compressed with LZMA");
+        return FileFormat::Unread(LZMA);
     }
     if is_tar(head) {
         return FileFormat::Tar;
     }
-    utf16_without_mark(head).unwrap_or(FileFormat::Other)
+    if is_zlib(head) {
+        return FileFormat::Zlib;
+    }
+    if let Some(format) = wide_without_mark(head) {
+        return format;
+    }
+    if base64::begins(head) { FileFormat::Base64 } else { FileFormat::Other }
 }
 
 /// A bzip2 stream begins with its block size and then with a block, or ends at once.
@@ -87,6 +109,22 @@ fn is_bzip2(head: &[u8]) -> bool {
     let [b'B', b'Z', b'h', b'1'..=b'9', rest @ ..] = head else { return false };
     let rest = &rest[..rest.len().min(6)];
     [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"].iter().any(|magic| magic.starts_with(rest))
+}
+
+/// A zlib stream begins with two bytes of which the second checks the first; since many texts do, too,
+/// its first block is tried.
+fn is_zlib(head: &[u8]) -> bool {
+    let [method, flags, ..] = head else { return false };
+    let is_header = method & 0x0f == 8
+        && method >> 4 <= 7
+        && u16::from_be_bytes([*method, *flags]).is_multiple_of(31)
+        && flags & 0x20 == 0;
+    if !is_header || head.is_ascii() && head.iter().all(|byte| !byte.is_ascii_control()) {
+        return false;
+    }
+    let mut stream = Decompress::new(true);
+    let tried = stream.decompress(head, &mut [0; 64], FlushDecompress::None);
+    tried.is_ok() && stream.total_out() > 0
 }
 
 /// LZMA without a container begins with its usual properties, then the size of its history, which is
@@ -119,21 +157,25 @@ pub(crate) fn has_checksum(block: &[u8; 512]) -> bool {
     header.cksum().is_ok_and(|found| found == expected)
 }
 
-/// Recognizes UTF-16 by its first characters, if they are ASCII.
-fn utf16_without_mark(head: &[u8]) -> Option<FileFormat> {
+/// Recognizes UTF-16 and UTF-32 by their first characters, if they are ASCII.
+fn wide_without_mark(head: &[u8]) -> Option<FileFormat> {
     /// Characters that have to be ASCII; two are the shortest JSON.
     const LOOKED_AT: usize = 4;
-    let units: Vec<[u8; 2]> =
-        head.chunks_exact(2).take(LOOKED_AT).map(|unit| [unit[0], unit[1]]).collect();
     let is_text = |byte: u8| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n');
-    if units.len() < 2 {
-        return None;
-    }
-    if units.iter().all(|[first, second]| is_text(*first) && *second == 0) {
-        return Some(FileFormat::Utf16Le);
-    }
-    let is_big = units.iter().all(|[first, second]| *first == 0 && is_text(*second));
-    is_big.then_some(FileFormat::Utf16Be)
+    let all = |width: usize, place: usize| {
+        let is_ascii = |unit: &[u8]| {
+            let rest = unit.iter().enumerate().filter(|(at, _)| *at != place);
+            is_text(unit[place]) && rest.map(|(_, byte)| *byte).all(|byte| byte == 0)
+        };
+        head.len() >= 2 * width && head.chunks_exact(width).take(LOOKED_AT).all(is_ascii)
+    };
+    let forms = [
+        (2, 0, FileFormat::Utf16Le),
+        (2, 1, FileFormat::Utf16Be),
+        (4, 0, FileFormat::Utf32Le),
+        (4, 3, FileFormat::Utf32Be),
+    ];
+    forms.into_iter().find(|(width, place, _)| all(*width, *place)).map(|(_, _, format)| format)
 }
 
 #[cfg(test)]
@@ -159,14 +201,21 @@ mod tests {
             (b"\xfd7zXZ\0", FileFormat::Xz),
             (b"\x50\x2a\x4d\x18", FileFormat::Zstd),
             (b"PK\x05\x06", FileFormat::Zip),
-            (
-                b"]\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0",
-                FileFormat::Unread("compressed with LZMA"),
-            ),
-            (b"PAR1", FileFormat::Unread("a Parquet file")),
+            (b"]\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0", FileFormat::Unread(LZMA)),
+            (b"PAR1", FileFormat::Unread(PARQUET)),
+            (b"\x78\x9c\xab\x56\x4a\x04\0", FileFormat::Zlib),
+            (b"\x78\x9c and text", FileFormat::Other),
+            (b"x^2 + y^2", FileFormat::Other),
+            (b"ORChards and ORCs", FileFormat::Other),
+            (b"hsqs of text", FileFormat::Other),
             (b"{\0\"\0", FileFormat::Utf16Le),
             (b"\0[\0]", FileFormat::Utf16Be),
-            (b"{\0\0\0\"\0\0\0", FileFormat::Other),
+            (b"{\0\0\0\"\0\0\0", FileFormat::Utf32Le),
+            (b"\0\0\0[\0\0\0{", FileFormat::Utf32Be),
+            (b"\xff\xfe\0\0{\0\0\0", FileFormat::Utf32Le),
+            (b"\0\0\xfe\xff", FileFormat::Utf32Be),
+            (b"\xff\xfe{\0", FileFormat::Utf16Le),
+            (b"eyJldmVudE5hbWUiOiJBIn0=", FileFormat::Base64),
             (b"", FileFormat::Other),
             (b"B", FileFormat::Other),
             (b"version account-id", FileFormat::Other),
@@ -174,6 +223,34 @@ mod tests {
             (&[0; 512], FileFormat::Other),
         ] {
             assert_eq!(recognize(head), format, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn formats_that_are_not_read_have_names() {
+        for (head, name) in [
+            (&b"7z\xbc\xaf\x27\x1c"[..], "a 7-Zip archive"),
+            (b"Rar!\x1a\x07\x01\0", "a RAR archive"),
+            (b"PK\x07\x08PK\x03\x04", "a part of a split zip archive"),
+            (b"ORC\x08\x03\x10\x01", "an ORC file"),
+            (b"Obj\x01\x04\x14avro", "an Avro file"),
+            (b"SQLite format 3\0\x10", "an SQLite database"),
+            (b"\xd4\xc3\xb2\xa1\x02\0", "a capture of network packets"),
+            (b"\x04\x22\x4d\x18\x64", "compressed with LZ4"),
+            (b"\xff\x06\0\0sNaPpY\0", "compressed with Snappy"),
+            (b"Salted__\x01\x02", "encrypted by OpenSSL"),
+            (b"U2FsdGVkX18rAAAA", "encrypted by OpenSSL"),
+            (b"age-encryption.org/v1\n", "encrypted with age"),
+            (b"-----BEGIN PGP MESSAGE-----\n", "encrypted with PGP"),
+            (b"\x8c\x0d\x04\x09\x03\x02", "encrypted with PGP"),
+            (b"\x85\x02\x0c\x03\xaa", "encrypted with PGP"),
+            (b"\xc1\xc0\x4c\x03\xaa", "encrypted with PGP"),
+            (b"\xc3\x0d\x04\x09\x03", "encrypted with PGP"),
+        ] {
+            match recognize(head) {
+                FileFormat::Unread(format) => assert_eq!(format.name, name),
+                other => panic!("{other:?} {head:?}"),
+            }
         }
     }
 }

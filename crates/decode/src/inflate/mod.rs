@@ -1,14 +1,16 @@
 //! Recognizes compressions and archives by their content and undoes them, with bounded memory.
 //!
-//! Supports gzip, zstd, bzip2 and xz, zip and tar, plain text and UTF-16, nested up to
+//! Supports gzip, zlib, zstd, bzip2 and xz, zip and tar, base64, plain text, UTF-16 and UTF-32, nested up to
 //! [`MAX_LAYERS`]. Text that comes before damage is always delivered, and a damaged entry of an
 //! archive costs only itself.
 
+mod base64;
 mod format;
 mod layers;
 mod limits;
 mod names;
 mod tar;
+mod unread;
 mod zip;
 
 use std::fmt;
@@ -18,9 +20,11 @@ use std::ops::ControlFlow;
 use crate::gzip::GzipReader;
 use crate::report::{Damage, DamageKind};
 use crate::utf16::Utf16Reader;
+use crate::utf32::Utf32Reader;
 use format::{FileFormat, HEAD, recognize};
 use limits::{Counted, Counter, Guarded, Total};
 pub(crate) use names::shown;
+use unread::{Remedy, UnreadFormat};
 
 /// A reader that can seek.
 pub trait ReadSeek: Read + Seek {}
@@ -171,9 +175,8 @@ fn undo_dyn(layer: Layer<'_>, reader: &mut dyn Read, parts: &mut dyn Parts) -> C
     let head = &head[..length];
     let format = recognize(head);
     let mut whole = Cursor::new(head).chain(reader);
-    if let Some(name) = unread_name(format, layer.depth) {
-        let message = format!("nothing was read: this is {name}; unpack it first");
-        parts.damage(layer.name, damage(DamageKind::UnknownArchive, message));
+    if let Some(unread) = unread(format, layer.depth) {
+        parts.damage(layer.name, unread);
         return ControlFlow::Continue(());
     }
     let (source, inside) = (layer.source.clone(), layer.inside());
@@ -181,6 +184,10 @@ fn undo_dyn(layer: Layer<'_>, reader: &mut dyn Read, parts: &mut dyn Parts) -> C
         FileFormat::Gzip => {
             undo(inside, Guarded::deflated(GzipReader::new(whole), source, layer.total), parts)
         }
+        FileFormat::Zlib => {
+            undo(inside, Guarded::deflated(GzipReader::zlib(whole), source, layer.total), parts)
+        }
+        FileFormat::Base64 => undo(inside, base64::Base64Reader::new(whole), parts),
         FileFormat::Zstd => match layers::zstd(whole, layer.depth) {
             Ok(zstd) => undo(inside, Guarded::new(zstd, source, layer.total), parts),
             Err(error) => {
@@ -198,21 +205,36 @@ fn undo_dyn(layer: Layer<'_>, reader: &mut dyn Read, parts: &mut dyn Parts) -> C
         FileFormat::Tar => tar::untar(layer, whole, parts),
         FileFormat::Utf16Le => parts.part(layer.name, &mut Utf16Reader::little_endian(whole)),
         FileFormat::Utf16Be => parts.part(layer.name, &mut Utf16Reader::big_endian(whole)),
+        FileFormat::Utf32Le => parts.part(layer.name, &mut Utf32Reader::little_endian(whole)),
+        FileFormat::Utf32Be => parts.part(layer.name, &mut Utf32Reader::big_endian(whole)),
         FileFormat::Unread(_) | FileFormat::Other => parts.part(layer.name, &mut whole),
     }
 }
 
-/// Returns what a file is called that is not undone: one in a format that is not read, or one
-/// inside too many layers.
-fn unread_name(format: FileFormat, depth: usize) -> Option<String> {
-    let name = format.name()?;
+/// Returns the damage of a file that is not undone: one in a format that is not read, or one inside
+/// too many layers.
+fn unread(format: FileFormat, depth: usize) -> Option<Damage> {
     match format {
-        FileFormat::Unread(_) => Some(name.to_owned()),
+        FileFormat::Unread(format) => Some(unread_format(format)),
         _ if depth >= MAX_LAYERS => {
-            Some(format!("{name} inside {MAX_LAYERS} other layers, which is the limit"))
+            let name = format.name()?;
+            let advice = Remedy::Unpack.advice();
+            Some(not_read(
+                &format!("{name} inside {MAX_LAYERS} other layers, which is the limit"),
+                advice,
+            ))
         }
         _ => None,
     }
+}
+
+fn unread_format(format: UnreadFormat) -> Damage {
+    not_read(format.name, format.remedy.advice())
+}
+
+fn not_read(name: &str, advice: &str) -> Damage {
+    let message = format!("nothing was read: this is {name}; {advice}");
+    damage(DamageKind::UnknownArchive, message)
 }
 
 fn damage(kind: DamageKind, message: impl Into<String>) -> Damage {

@@ -13,7 +13,8 @@ use zip::unstable::read::ZipIterable;
 
 use super::layers::Named;
 use super::limits::{Counted, Counter, Guarded};
-use super::{BUFFER, Layer, MAX_HELD_ZIP, Parts, damage, damage_of, names, undo};
+use super::unread::{OFFICE, OFFICE_ENTRY, OPEN_DOCUMENT, OPEN_DOCUMENT_ENTRY};
+use super::{BUFFER, Layer, MAX_HELD_ZIP, Parts, damage, damage_of, names, undo, unread_format};
 use crate::report::{Damage, DamageKind};
 
 /// The size of reads of the directory, which alternate with reads of entries.
@@ -111,6 +112,15 @@ pub(super) fn unzip(
                 break;
             }
         };
+        let document = match entry.name_raw() {
+            name if name == OFFICE_ENTRY.as_bytes() => Some(OFFICE),
+            name if last.is_none() && name == OPEN_DOCUMENT_ENTRY.as_bytes() => Some(OPEN_DOCUMENT),
+            _ => None,
+        };
+        if let Some(format) = document {
+            parts.damage(layer.name, unread_format(format));
+            return ControlFlow::Continue(());
+        }
         let before = entry.header_start().saturating_add(30 + entry.name_raw().len() as u64);
         let end = before.saturating_add(entry.compressed_size());
         last = Some((entry.central_header_start(), end));
