@@ -14,7 +14,7 @@ use crate::extract::{Event, Extraction as Counts, Extractor};
 use crate::inflate::{Input, MakeScratch, Parts, Scratch, for_each_part, in_memory, shown};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
-use crate::report::{Damage, FileReport, SkipKind, Untimed, count_place};
+use crate::report::{Damage, DamageKind, FileReport, SkipKind, Untimed, count_place, is_of_macos};
 use crate::rows::Rows;
 use crate::split::{Item, Part, Splitter};
 use crate::time;
@@ -399,6 +399,7 @@ impl Parts for Texts<'_> {
             named = Origin { source, ..self.file.origin.clone() };
             &named
         };
+        let before = self.file.report.marks();
         let mut splitter = Splitter::new(text);
         let mut flow = ControlFlow::Continue(());
         while flow.is_continue() {
@@ -408,15 +409,19 @@ impl Parts for Texts<'_> {
             }
             match splitter.next_item() {
                 Some(Item::Record(event)) => flow = self.file.event(&event, origin),
-                Some(Item::Damage(damage)) => self.damage(name, damage),
-                Some(Item::Skipped(kind)) => {
-                    self.file.report.skip(kind);
-                    if kind == SkipKind::NotJson && !name.is_empty() {
-                        self.file.report.skip_entry(name);
-                    }
+                // What macOS adds to archives is known by its name.
+                Some(Item::Damage(Damage { kind: DamageKind::UnknownArchive, .. }))
+                    if is_of_macos(name) =>
+                {
+                    self.file.report.skip(SkipKind::NotJson);
                 }
+                Some(Item::Damage(damage)) => self.damage(name, damage),
+                Some(Item::Skipped(kind)) => self.file.report.skip(kind),
                 None => break,
             }
+        }
+        if !name.is_empty() && self.file.report.holds_no_event_since(&before) {
+            self.file.report.skip_entry(name);
         }
         self.file.report.stopped |= flow.is_break();
         self.file.report.bytes_inflated += splitter.bytes();

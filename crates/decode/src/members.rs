@@ -35,6 +35,26 @@ impl Members {
     }
 
     pub(crate) fn write(&self, text: &mut String) {
+        self.write_object(text);
+    }
+
+    /// Writes a nested object: a list if its keys are the places in one.
+    fn write_nested(&self, text: &mut String) {
+        let is_place = |(index, (key, _)): (usize, &(String, Member))| *key == index.to_string();
+        if !self.0.iter().enumerate().all(is_place) {
+            return self.write_object(text);
+        }
+        text.push('[');
+        for (index, (_, member)) in self.0.iter().enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            member.write(text);
+        }
+        text.push(']');
+    }
+
+    fn write_object(&self, text: &mut String) {
         text.push('{');
         for (index, (key, member)) in self.0.iter().enumerate() {
             if index > 0 {
@@ -42,12 +62,18 @@ impl Members {
             }
             text.push_str(&quoted(key));
             text.push(':');
-            match member {
-                Member::Json(json) => text.push_str(json),
-                Member::Object(members) => members.write(text),
-            }
+            member.write(text);
         }
         text.push('}');
+    }
+}
+
+impl Member {
+    fn write(&self, text: &mut String) {
+        match self {
+            Self::Json(json) => text.push_str(json),
+            Self::Object(members) => members.write_nested(text),
+        }
     }
 }
 

@@ -50,6 +50,8 @@ pub enum DamageKind {
     RaggedRow,
     /// A cell of a table holds less than its column promises; the row is kept.
     UnreadableCell,
+    /// What may be an event is inside too many other values.
+    TooDeep,
     /// The file, or an entry of it, is an archive or compressed in a format that is not read, or
     /// nested too deeply.
     UnknownArchive,
@@ -253,6 +255,53 @@ impl FileReport {
         *self.skipped.entry(kind).or_default() += 1;
     }
 
+    /// Returns why an input without an event has none; `None` if there are events, damage, or nothing
+    /// but what stands beside events by design.
+    ///
+    /// What the user named is held to more than what lies in a folder: it must have an event.
+    #[must_use]
+    pub fn why_no_event(&self, is_named: bool) -> Option<&'static str> {
+        let has = |kind: SkipKind| self.skipped.contains_key(&kind);
+        if self.events > 0 || self.damage_count > 0 || has(SkipKind::Duplicate) {
+            return None;
+        }
+        let by_design = [
+            (SkipKind::Digest, "holds a digest of CloudTrail, and no event"),
+            (SkipKind::S3Notification, "holds a notification of S3, and no event"),
+            (SkipKind::OtherService, "holds records of another service, and no event"),
+        ];
+        if has(SkipKind::NotJson) {
+            Some("holds no JSON")
+        } else if has(SkipKind::Scalar) || has(SkipKind::LogMessage) {
+            Some("holds no event: its JSON has texts, numbers or lists alone")
+        } else if !is_named {
+            None
+        } else if let Some((_, reason)) = by_design.iter().find(|(kind, _)| has(*kind)) {
+            Some(reason)
+        } else if self.bytes_inflated == 0 {
+            Some("is empty")
+        } else {
+            Some("holds no event")
+        }
+    }
+
+    /// Returns what tells whether something has been found since.
+    pub(crate) fn marks(&self) -> (u64, u64, u64) {
+        let nothing = [SkipKind::NotJson, SkipKind::Scalar, SkipKind::LogMessage];
+        let nothing = nothing.iter().filter_map(|kind| self.skipped.get(kind)).sum();
+        (
+            self.events + self.skipped.get(&SkipKind::Duplicate).unwrap_or(&0),
+            self.damage_count,
+            nothing,
+        )
+    }
+
+    /// Returns true if something was found since these marks, and it was neither an event nor damage.
+    pub(crate) fn holds_no_event_since(&self, marks: &(u64, u64, u64)) -> bool {
+        let now = self.marks();
+        (now.0, now.1) == (marks.0, marks.1) && now.2 > marks.2
+    }
+
     /// Counts an entry of an archive that holds no JSON.
     pub(crate) fn skip_entry(&mut self, name: &str) {
         self.foreign_entries += 1;
@@ -274,7 +323,7 @@ fn latest(one: Option<f64>, other: Option<f64>) -> Option<f64> {
 }
 
 /// Returns true for the attributes of files that macOS puts beside them.
-fn is_of_macos(entry: &str) -> bool {
+pub(crate) fn is_of_macos(entry: &str) -> bool {
     let entry = entry.rsplit(':').next().unwrap_or(entry);
     let file = entry.rsplit('/').next().unwrap_or(entry);
     entry.starts_with("__MACOSX/") || file.starts_with("._") || file == ".DS_Store"

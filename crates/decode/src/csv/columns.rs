@@ -1,10 +1,11 @@
 //! Knows what the columns of a table become.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 /// How the text of a cell becomes JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A string.
     Text,
     /// `true` or `false`, else a string.
@@ -143,8 +144,7 @@ fn plain(name: &str) -> String {
 /// Returns the keys of a column that is a member of CloudTrail records; `has` tells whether the
 /// table has a column of a name.
 fn member(name: &str, has: &dyn Fn(&str) -> bool) -> Option<(Vec<String>, Kind)> {
-    let known = |name: &str| MEMBERS.iter().find(|(member, _)| plain(member) == plain(name));
-    if let Some((member, kind)) = known(name) {
+    if let Some((member, kind)) = KNOWN.get(&plain(name)) {
         return Some((vec![(*member).to_owned()], *kind));
     }
     if let Some((_, path)) = INNER.iter().find(|(inner, _)| *inner == plain(name))
@@ -156,12 +156,55 @@ fn member(name: &str, has: &dyn Fn(&str) -> bool) -> Option<(Vec<String>, Kind)>
         return Some((vec!["eventTime".to_owned()], Kind::Time));
     }
     // `userIdentity.arn`, unless the table has the whole object or the name goes through an array.
-    let (outer, inner) = name.split_once('.')?;
-    let (member, kind) = known(outer).filter(|_| !has(outer) && !name.contains('{'))?;
-    let canonical = |key: &str| match kind {
-        Kind::Struct => super::structs::canonical(key, member).unwrap_or(key).to_owned(),
-        _ => key.to_owned(),
-    };
-    let path = std::iter::once((*member).to_owned()).chain(inner.split('.').map(canonical));
-    Some((path.collect(), Kind::Text))
+    let (path, kind) = joined(name).filter(|(path, _)| !has(&path[0]) && !name.contains('{'))?;
+    Some((path, kind))
+}
+
+/// The members by their names without case and separators.
+static KNOWN: LazyLock<HashMap<String, (&'static str, Kind)>> =
+    LazyLock::new(|| MEMBERS.iter().map(|(name, kind)| (plain(name), (*name, *kind))).collect());
+
+/// Returns the keys of a member of CloudTrail records whose name is spelled in any way, alone or
+/// joined with the keys inside it.
+pub(crate) fn place_of(name: &str) -> Option<(Vec<String>, Kind)> {
+    match KNOWN.get(&plain(name)) {
+        Some((member, kind)) => Some((vec![(*member).to_owned()], *kind)),
+        None => joined(name),
+    }
+}
+
+/// Returns the keys that a name joins, such as `userIdentity.arn` or `user_identity_arn`.
+fn joined(name: &str) -> Option<(Vec<String>, Kind)> {
+    for (at, separator) in name.match_indices(['.', '_', '/']) {
+        let (outer, inner) = (&name[..at], &name[at + separator.len()..]);
+        let Some((member, kind)) = KNOWN.get(&plain(outer)) else { continue };
+        if !matches!(kind, Kind::Struct | Kind::Document) || inner.is_empty() {
+            continue;
+        }
+        let parts: Vec<&str> = inner.split(separator).collect();
+        let mut path = vec![(*member).to_owned()];
+        path.extend(keys(&parts, member, *kind));
+        return Some((path, Kind::Text));
+    }
+    None
+}
+
+/// Returns the keys of which these are parts: those of a struct are known, even if their own words
+/// are separated like keys are.
+fn keys(parts: &[&str], member: &str, kind: Kind) -> Vec<String> {
+    /// The most words of a key, as in `client_provided_host_header`.
+    const MOST_WORDS: usize = 4;
+    let mut keys = Vec::new();
+    let mut rest = parts;
+    while let Some(first) = rest.first() {
+        let most = if kind == Kind::Struct { rest.len().min(MOST_WORDS) } else { 0 };
+        let known = (1..=most).rev().find_map(|words| {
+            let key = super::structs::canonical(&rest[..words].concat(), member)?;
+            Some((key, words))
+        });
+        let (key, words) = known.unwrap_or((first, 1));
+        keys.push(key.to_owned());
+        rest = &rest[words..];
+    }
+    keys
 }

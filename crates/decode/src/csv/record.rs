@@ -7,7 +7,7 @@ use crate::event_view::EventTime;
 use crate::members::{Members, quoted};
 use crate::record::Format;
 use crate::report::SkipKind;
-use crate::split::inside::event_format;
+use crate::split::dress::{FoundEvent, event_of};
 use crate::split::scan::is_valid;
 use crate::split::shape::{Shape, outer_keys};
 use crate::time;
@@ -70,8 +70,9 @@ fn whole_event(cell: &str) -> Option<Made> {
         return None;
     }
     let shape = outer_keys(bytes).shape();
-    if let Some(format) = event_format(shape, bytes) {
-        return Some(Made::Event { text: text.to_owned(), format, remarks: Vec::new() });
+    if let Some(FoundEvent { format, rewritten }) = event_of(shape, bytes) {
+        let text = rewritten.unwrap_or_else(|| text.to_owned());
+        return Some(Made::Event { text, format, remarks: Vec::new() });
     }
     match shape {
         Shape::CloudTrail => Some(Made::Skipped(SkipKind::S3Notification)),

@@ -48,14 +48,14 @@ const KEYS: [&str; 31] = [
 const RESOURCE_KEYS: [&str; 5] = ["ARN", "accountId", "type", "resourceType", "resourceName"];
 
 /// Returns CloudTrail's spelling of a key inside `member`, given in any case.
-pub(super) fn canonical(key: &str, member: &str) -> Option<&'static str> {
+pub(crate) fn canonical(key: &str, member: &str) -> Option<&'static str> {
     let keys: &[&'static str] = if member == "resources" { &RESOURCE_KEYS } else { &KEYS };
     keys.iter().copied().find(|known| known.eq_ignore_ascii_case(key))
 }
 
 /// Returns the struct or array of structs in `text` as JSON, or `None` if it cannot be read for
 /// certain; `member` names the member of the record that it is.
-pub(super) fn to_json(text: &str, member: &str) -> Option<String> {
+pub(crate) fn to_json(text: &str, member: &str) -> Option<String> {
     let mut parser = Parser { rest: text.trim(), member, json: String::new() };
     parser.value(0)?;
     parser.rest.is_empty().then_some(parser.json)

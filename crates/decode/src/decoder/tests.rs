@@ -18,6 +18,7 @@ mod archives;
 mod compressions;
 mod kinds;
 mod times;
+mod unread;
 
 use super::*;
 use crate::discover::Discovery;

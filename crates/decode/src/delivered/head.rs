@@ -7,6 +7,7 @@ use super::records::{Piece, wide};
 use crate::json::is_number;
 use crate::json::{skip_space, word_end};
 use crate::own_names::OwnNames;
+use crate::split::dress::{is_flat, is_text_of_object};
 
 /// The byte ranges of a record's first members, as offsets in the whole text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,7 +27,16 @@ pub(crate) struct Head {
 /// `is_plain` means that the record contains no escapes.
 pub(super) fn head(text: &[u8], marks: &Marks, pieces: &[Piece], is_plain: bool) -> Option<Head> {
     let quick = if is_plain { quickly(text, marks, pieces) } else { None };
-    quick.or_else(|| carefully(text, marks, pieces))?.head(text)
+    let members = quick.or_else(|| carefully(text, marks, pieces))?;
+    // Records without it are rare; it may be there under joined keys.
+    if !members.has_identity {
+        let (first, last) = (pieces.first()?, pieces.last()?);
+        let record = text.get(first.start as usize..=last.end as usize)?;
+        if is_flat(record) {
+            return None;
+        }
+    }
+    members.head(text)
 }
 
 /// The members relevant to the head, while they are collected.
@@ -35,6 +45,7 @@ struct Members {
     head: Head,
     has_version: bool,
     source: Option<Range<usize>>,
+    has_identity: bool,
     /// The number of keys that may be `eventName`.
     names: usize,
 }
@@ -51,12 +62,13 @@ impl Members {
             b"eventTime" if self.head.time.is_none() => self.head.time = plain,
             b"eventSource" if self.source.is_none() => self.source = Some(value),
             b"eventVersion" => self.has_version = true,
+            b"userIdentity" => self.has_identity = true,
             _ => self.head.own_names.see_key(key),
         }
     }
 
     fn head(self, text: &[u8]) -> Option<Head> {
-        let Self { mut head, has_version, source, names } = self;
+        let Self { mut head, has_version, source, names, .. } = self;
         let known =
             usize::from(names > 0) + usize::from(source.is_some()) + usize::from(has_version);
         if known < 2 || source.is_some_and(|source| text[source] == *b"aws:s3") {
@@ -173,6 +185,9 @@ fn carefully(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Members> {
                 (end..end, end, false)
             } else if is_text {
                 let (value_end, has_escapes) = marks.string_end(at + 1)?;
+                if has_escapes && is_text_of_object(key, &text[at..value_end]) {
+                    return None;
+                }
                 (at + 1..value_end, value_end + 1, has_escapes)
             } else {
                 let value_end = word_end(text, at);

@@ -8,12 +8,12 @@ use super::ReadFailure;
 use crate::report::DamageKind;
 
 /// Output of one layer below this is never a decompression bomb.
-const LAYER_FLOOR: u64 = 64 * 1024 * 1024;
+pub(crate) const LAYER_FLOOR: u64 = 64 * 1024 * 1024;
 /// Output of all layers of a file below this is never a decompression bomb.
 const TOTAL_FLOOR: u64 = 512 * 1024 * 1024;
 /// Output bytes per input byte above which deflated data is a decompression bomb; logs never reach
 /// it.
-const DEFLATE_RATIO: u64 = 250;
+pub(crate) const DEFLATE_RATIO: u64 = 250;
 /// The same for formats that also find what is repeated far apart, and for all layers together: logs
 /// made for a test reach hundreds.
 const RATIO: u64 = 1000;

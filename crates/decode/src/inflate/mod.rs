@@ -23,6 +23,7 @@ use crate::utf16::Utf16Reader;
 use crate::utf32::Utf32Reader;
 use format::{FileFormat, HEAD, recognize};
 use limits::{Counted, Counter, Guarded, Total};
+pub(crate) use limits::{DEFLATE_RATIO, LAYER_FLOOR};
 pub(crate) use names::shown;
 use unread::{Remedy, UnreadFormat};
 

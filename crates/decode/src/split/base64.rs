@@ -9,6 +9,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem::Finder;
 
 use crate::gzip::GzipReader;
+use crate::inflate::{DEFLATE_RATIO, LAYER_FLOOR};
 
 /// The first characters of an object that begins with a key, and of gzip.
 const PLAIN: &str = "eyJ";
@@ -30,6 +31,26 @@ pub(super) enum Decoded {
     Damaged(Vec<u8>),
     /// The text is longer than the room for it.
     TooLarge,
+    /// More comes out of compressed data than ever does of logs.
+    Bomb,
+}
+
+/// What has been decompressed of all strings of a text.
+///
+/// Without it, each string could expand to the limit of a record.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    went_in: u64,
+    came_out: u64,
+}
+
+impl Budget {
+    /// Returns how much may come out of so many further bytes.
+    fn room(&mut self, bytes: usize) -> usize {
+        self.went_in += bytes as u64;
+        let most = LAYER_FLOOR.max(self.went_in.saturating_mul(DEFLATE_RATIO));
+        usize::try_from(most.saturating_sub(self.came_out)).unwrap_or(usize::MAX)
+    }
 }
 
 /// Either alphabet, with or without padding: each program writes its own.
@@ -41,19 +62,32 @@ const ENGINES: [GeneralPurpose; 2] =
 
 /// Returns the text that a string holds in base64, or `None` if it holds none; `room` is the longest
 /// text that is returned. Line ends within the string do not count.
-pub(super) fn decode(string: &str, room: usize) -> Option<Decoded> {
+pub(super) fn decode(string: &str, room: usize, budget: &mut Budget) -> Option<Decoded> {
     if ![PLAIN, GZIP].iter().any(|start| string.starts_with(start)) {
         return None;
     }
     let characters: Vec<u8> = string.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let bytes = ENGINES.iter().find_map(|engine| engine.decode(&characters).ok())?;
+    // A text that is cut off may end with a character that is less than a byte.
+    let is_cut = characters.len() % 4 == 1;
+    let whole = &characters[..characters.len() - usize::from(is_cut)];
+    let bytes = ENGINES.iter().find_map(|engine| engine.decode(whole).ok())?;
     if string.starts_with(PLAIN) {
-        return Some(if bytes.len() > room { Decoded::TooLarge } else { Decoded::Text(bytes) });
+        return Some(match bytes {
+            bytes if bytes.len() > room => Decoded::TooLarge,
+            bytes if is_cut => Decoded::Damaged(bytes),
+            bytes => Decoded::Text(bytes),
+        });
     }
+    let most = budget.room(bytes.len());
     let mut text = Vec::new();
-    let read = GzipReader::new(&bytes[..]).take(room as u64 + 1).read_to_end(&mut text);
+    let limit = room.min(most);
+    let mut reader = GzipReader::new(&bytes[..]).take((limit as u64).saturating_add(1));
+    let read = reader.read_to_end(&mut text);
+    budget.came_out += text.len() as u64;
     Some(match read {
+        _ if text.len() > most => Decoded::Bomb,
         _ if text.len() > room => Decoded::TooLarge,
+        Ok(_) if is_cut => Decoded::Damaged(text),
         Ok(_) => Decoded::Text(text),
         Err(_) if text.is_empty() => return None,
         Err(_) => Decoded::Damaged(text),
@@ -78,20 +112,48 @@ mod tests {
                     let mut encoded = engine.encode(bytes);
                     assert!(may_be_in(format!("\"{encoded}\"").as_bytes()), "{encoded}");
                     encoded.insert(6, '\n');
-                    let found = decode(&encoded, 100);
+                    let found = decode(&encoded, 100, &mut Budget::default());
                     assert_eq!(found, Some(Decoded::Text(text.into())), "{encoded}");
-                    assert_eq!(decode(&encoded, 5), Some(Decoded::TooLarge));
+                    assert_eq!(
+                        decode(&encoded, 5, &mut Budget::default()),
+                        Some(Decoded::TooLarge)
+                    );
                 }
             }
             let cut = ENGINES[0].encode(&packed[..packed.len() - 4]);
-            assert_eq!(decode(&cut, 100), Some(Decoded::Damaged(text.into())), "{cut}");
+            assert_eq!(
+                decode(&cut, 100, &mut Budget::default()),
+                Some(Decoded::Damaged(text.into())),
+                "{cut}"
+            );
         }
+    }
+
+    #[test]
+    fn bombs_are_limited_for_all_strings_together() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&vec![b' '; 30 << 20]).unwrap();
+        let bomb = ENGINES[0].encode(encoder.finish().unwrap());
+        let mut budget = Budget::default();
+        let mut outcomes = (0..4).map(|_| decode(&bomb, 64 << 20, &mut budget));
+        assert!(matches!(outcomes.next(), Some(Some(Decoded::Text(_)))));
+        assert!(matches!(outcomes.next(), Some(Some(Decoded::Text(_)))));
+        assert_eq!(outcomes.next(), Some(Some(Decoded::Bomb)));
+        assert_eq!(outcomes.next(), Some(Some(Decoded::Bomb)));
+        assert!(budget.came_out < 66 << 20, "{}", budget.came_out);
+    }
+
+    #[test]
+    fn what_is_cut_off_is_damaged() {
+        let whole = ENGINES[0].encode(r#"{"eventName":"A"}"#);
+        let found = decode(&whole[..17], 100, &mut Budget::default());
+        assert_eq!(found, Some(Decoded::Damaged(r#"{"eventName""#.into())));
     }
 
     #[test]
     fn anything_else_is_no_base64() {
         for text in ["", "eyJ!", "eyJhbGci.eyJ", "H4sI", "H4sIAAAA", "x"] {
-            assert_eq!(decode(text, 100), None, "{text}");
+            assert_eq!(decode(text, 100, &mut Budget::default()), None, "{text}");
         }
     }
 }

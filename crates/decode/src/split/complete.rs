@@ -4,6 +4,7 @@ use std::io::Read;
 use std::ops::Range;
 
 use super::frames::Frame;
+use super::prefix::{self, MAX_PREFIX};
 use super::{Document, Found, Role, Splitter};
 use crate::record::Format;
 use crate::report::SkipKind;
@@ -20,12 +21,13 @@ impl<R: Read> Splitter<R> {
             Role::String => return self.complete_string(start),
             Role::Scalar if self.frames.is_opened() => return None,
             Role::Scalar => return Some(Found::Skipped(SkipKind::Scalar)),
-            Role::Tail | Role::Oversized => return None,
+            Role::Oversized => return None,
         }
         if let Some(key) = &document.first_key {
             let bytes = &self.window.bytes()[start..];
             self.first_keys.remember(&bytes[key.clone()]);
         }
+        self.is_after_event = self.frames.is_empty();
         let found = self.unwrap(document.keys.shape(), start + document.prefix..self.at);
         match found {
             Some(Found::Text { range, format }) if document.prefix > 0 => {
@@ -39,6 +41,15 @@ impl<R: Read> Splitter<R> {
                 self.complete_among_others(range, format)
             }
             found => found,
+        }
+    }
+
+    /// Passes over the text after an event on its line, as some programs add one.
+    pub(super) fn pass_rest_of_line(&mut self) {
+        let needs_more = |line: &[u8]| line.len() < MAX_PREFIX && !line.contains(&b'\n');
+        while needs_more(&self.window.bytes()[self.at..]) && self.refill() {}
+        if let Some(length) = prefix::rest_of_line(&self.window.bytes()[self.at..]) {
+            self.at += length;
         }
     }
 

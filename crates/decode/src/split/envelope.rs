@@ -3,10 +3,12 @@
 use std::io::Read;
 use std::ops::Range;
 
-use super::frames::Frame;
-use super::inside::{self, InnerPlace, event_format, events_inside};
+use super::dress::{FoundEvent, event_of};
+use super::frames::{Frame, Opening};
+use super::inside::{self, InnerPlace, Inside, MAX_LEVELS, events_inside};
 use super::shape::{self, Shape};
 use super::{Document, Found, Splitter, scan};
+use crate::inflate::DEFLATE_RATIO;
 use crate::json;
 use crate::record::{Format, MAX_RECORD};
 use crate::report::{Damage, DamageKind, SkipKind, count_place};
@@ -19,8 +21,12 @@ impl<R: Read> Splitter<R> {
     pub(super) fn unwrap(&mut self, shape: Shape, range: Range<usize>) -> Option<Found> {
         let bytes = &self.window.bytes()[range.clone()];
         let row = || Some(Found::Text { range: range.clone(), format: Format::Json });
-        if let Some(format) = event_format(shape, bytes) {
-            return Some(Found::Text { range, format });
+        if let Some(FoundEvent { format, rewritten }) = event_of(shape, bytes) {
+            let offset = self.window.offset(range.start);
+            return Some(match rewritten {
+                Some(text) => Found::Decoded { offset, text, format },
+                None => Found::Text { range, format },
+            });
         }
         match shape {
             Shape::CloudTrail => return Some(Found::Skipped(SkipKind::S3Notification)),
@@ -31,9 +37,13 @@ impl<R: Read> Splitter<R> {
             }
             _ => {}
         }
-        let inner = self.take_inner(range.clone());
-        if inner.is_some() {
-            return inner;
+        match self.take_inner(range.clone()) {
+            // What could not be read of a row is said after the row itself.
+            Some(Found::Damage(damage)) if shape != Shape::LogEvent => {
+                self.waiting.push_front(Found::Damage(damage));
+            }
+            None => {}
+            inner => return inner,
         }
         match shape {
             Shape::EventBridge => self.inner_object(range, b"detail"),
@@ -42,7 +52,6 @@ impl<R: Read> Splitter<R> {
             Shape::LookupEvent => self.inner_text(&range, b"CloudTrailEvent").or_else(row),
             Shape::LogEvent => {
                 let event = self.inner_text(&range, b"message");
-                let event = event.or_else(|| self.cut_event(&range, b"message"));
                 event.or(Some(Found::Skipped(SkipKind::LogMessage)))
             }
             _ => row(),
@@ -52,17 +61,12 @@ impl<R: Read> Splitter<R> {
     /// Takes the events inside a value; the first one is returned, and the others wait.
     pub(super) fn take_inner(&mut self, range: Range<usize>) -> Option<Found> {
         let start = range.start;
-        let inside = events_inside(&self.window.bytes()[range], &self.frames.path());
-        if inside.is_cut {
-            self.waiting.push_back(self.too_large());
+        let value = &self.window.bytes()[range];
+        if !inside::may_hold_events(value) {
+            return None;
         }
-        if inside.is_damaged {
-            self.waiting.push_back(Found::Damage(Damage {
-                offset: self.window.offset(start),
-                kind: DamageKind::TruncatedCompression,
-                message: "compressed data in base64 is damaged or ends early".to_owned(),
-            }));
-        }
+        let mut inside = events_inside(value, &self.frames.path(), &mut self.budget);
+        let damages = self.damages_of(&mut inside, start);
         for event in inside.events {
             let is_unnamed = event.path.trim_matches(['[', ']']).is_empty();
             match event.place {
@@ -84,7 +88,43 @@ impl<R: Read> Splitter<R> {
         for _ in 0..inside.others {
             self.waiting.push_back(Found::Skipped(SkipKind::LogMessage));
         }
+        self.waiting.extend(damages);
         self.waiting.pop_front()
+    }
+
+    /// Returns what could not be read of a value that begins at `start`.
+    fn damages_of(&self, inside: &mut Inside, start: usize) -> Vec<Found> {
+        let mut damages = Vec::new();
+        let mut damage = |kind: DamageKind, message: String| {
+            let offset = self.window.offset(start);
+            damages.push(Found::Damage(Damage { offset, kind, message }));
+        };
+        if inside.is_damaged {
+            let message = "compressed data in base64 is damaged or ends early";
+            damage(DamageKind::TruncatedCompression, message.to_owned());
+        }
+        if inside.is_bomb {
+            let message = format!(
+                "more than {DEFLATE_RATIO} bytes came out of each compressed byte in base64; the \
+                 rest is not read"
+            );
+            damage(DamageKind::DecompressionBomb, message);
+        }
+        if inside.is_too_deep {
+            let message = format!(
+                "what may be an event inside more than {MAX_LEVELS} levels of JSON is not read"
+            );
+            damage(DamageKind::TooDeep, message);
+        }
+        if let Some(place) = inside.unfinished.take() {
+            let place = if place.is_empty() { "a string".to_owned() } else { format!("`{place}`") };
+            let message = format!("the event in {place} is damaged or cut off");
+            damage(DamageKind::TruncatedDocument, message);
+        }
+        if inside.is_cut {
+            damages.push(self.too_large());
+        }
+        damages
     }
 
     /// Counts an event inside another value.
@@ -101,7 +141,7 @@ impl<R: Read> Splitter<R> {
     /// one by one; returns false if that is not possible.
     ///
     /// `length` bytes of it have been read. A record is never opened.
-    pub(super) fn open(&mut self, document: &Document, length: usize, is_large: bool) -> bool {
+    pub(super) fn open(&mut self, document: &Document, length: usize, why: Opening) -> bool {
         let may_open = document.prefix == 0
             && !document.keys.may_be_cloudtrail()
             && self.frames.have_room()
@@ -110,18 +150,45 @@ impl<R: Read> Splitter<R> {
         if may_open {
             self.at += 1;
             // After damage, brackets may be missing.
-            self.is_loose |= !is_large;
-            self.frames.open(is_large, self.unwrapped.values().sum());
+            self.is_loose |= why == Opening::Damaged;
+            self.owes_end |= why == Opening::Damaged;
+            self.frames.open(why, self.unwrapped.values().sum());
         }
         may_open
     }
 
-    /// Leaves an opened object; one that was too large and held no event is reported.
+    /// Opens an object whose members before the key at `key` may hold events; the array under the key
+    /// is then one of its members.
+    pub(super) fn opens_before(&mut self, document: &Document, key: usize) -> bool {
+        let may_open = self.frames.have_room()
+            && self.may_hold_events(key)
+            && self.may_rescan(self.at, self.at + key);
+        if may_open {
+            self.at += document.prefix + 1;
+            self.frames.open(Opening::Mixed, 0);
+        }
+        may_open
+    }
+
+    /// Leaves an opened object; one that was too large or damaged and held no event is reported.
     pub(super) fn leave_opened(&mut self) -> Option<Found> {
-        let frame = self.frames.pop();
         let found: u64 = self.unwrapped.values().sum();
-        let is_lost = matches!(frame, Some(Frame::Opened { is_large: true, found: before }) if before == found);
-        let damage = is_lost.then(|| self.too_large());
+        let damage = match self.frames.pop() {
+            Some(Frame::Opened { why: Opening::Large, found: before }) => {
+                (before == found).then(|| self.too_large())
+            }
+            Some(Frame::Opened { why: Opening::Damaged, found: before }) => {
+                let is_owed = std::mem::take(&mut self.owes_end);
+                (is_owed && before == found).then(|| {
+                    Found::Damage(Damage {
+                        offset: self.window.offset(self.at),
+                        kind: DamageKind::InvalidJson,
+                        message: "the object that ends here is damaged and is left out".to_owned(),
+                    })
+                })
+            }
+            _ => None,
+        };
         self.at += 1;
         damage
     }
@@ -141,28 +208,6 @@ impl<R: Read> Splitter<R> {
             }
             shape => self.unwrap(shape, inner),
         }
-    }
-
-    /// Returns the damage if the string under `key` begins an event that does not end in it, as
-    /// where CloudWatch Logs cuts a long message.
-    fn cut_event(&self, range: &Range<usize>, key: &[u8]) -> Option<Found> {
-        let bytes = &self.window.bytes()[range.clone()];
-        let quoted = bytes[json::member(bytes, key)?].strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        let quoted = String::from_utf8_lossy(quoted);
-        let text = json::unescape(&quoted);
-        let text = text.trim().as_bytes();
-        let is_cut =
-            text.starts_with(b"{") && inside::may_hold_events(text) && !scan::is_valid(text);
-        is_cut.then(|| {
-            Found::Damage(Damage {
-                offset: self.window.offset(range.start),
-                kind: DamageKind::TruncatedDocument,
-                message: format!(
-                    "the event in `{}` is damaged or cut off",
-                    String::from_utf8_lossy(key)
-                ),
-            })
-        })
     }
 
     /// Extracts the event written as a string under `key`, or returns `None` if it has none.

@@ -12,12 +12,23 @@ pub(super) enum Frame {
     Array,
     /// An object with an array of events under a known key; the array is being read.
     Envelope,
-    /// An object that is read member by member, since it is too large or damaged.
+    /// An object that is read member by member.
     Opened {
-        is_large: bool,
+        why: Opening,
         /// The number of events that had been unwrapped before it.
         found: u64,
     },
+}
+
+/// Why an object is read member by member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// It is too large for memory.
+    Large,
+    /// It is damaged, or ends early.
+    Damaged,
+    /// It has an array of events and other members.
+    Mixed,
 }
 
 /// The open brackets, outermost first, with the path of what they hold.
@@ -73,9 +84,9 @@ impl Frames {
         self.push(Frame::Envelope, path + "[]");
     }
 
-    pub(super) fn open(&mut self, is_large: bool, found: u64) {
+    pub(super) fn open(&mut self, why: Opening, found: u64) {
         let path = self.path();
-        self.push(Frame::Opened { is_large, found }, path);
+        self.push(Frame::Opened { why, found }, path);
     }
 
     fn push(&mut self, frame: Frame, path: String) {

@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::base64::{self, Decoded};
+use super::base64::{self, Budget, Decoded};
+use super::dress::{FoundEvent, event_of};
 use super::shape::{Shape, outer_keys};
 use super::{cells, prefix, scan};
 use crate::json::{self, for_each_element, for_each_member, value_end};
@@ -49,6 +50,12 @@ pub(super) struct Inside {
     pub(super) others: u64,
     /// True if texts in base64 were left out because they are too large.
     pub(super) is_cut: bool,
+    /// True if compressed texts in base64 were left out because they expand far more than logs do.
+    pub(super) is_bomb: bool,
+    /// True if there may be events at more than [`MAX_LEVELS`] levels.
+    pub(super) is_too_deep: bool,
+    /// Where a text begins an event and ends before it does.
+    pub(super) unfinished: Option<String>,
     /// True if compressed texts in base64 end early or are damaged.
     pub(super) is_damaged: bool,
 }
@@ -65,7 +72,11 @@ static INVOCATION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Mod
 pub(super) fn may_hold_events(text: &[u8]) -> bool {
     let follows = |at: usize| {
         let rest = &text[at + EVENT.needle().len()..];
-        [&b"Name"[..], b"Source", b"Version"].iter().any(|end| rest.starts_with(end))
+        let rest = rest.strip_prefix(b"_").unwrap_or(rest);
+        // Other programs write the keys in lower case.
+        let begins =
+            |end: &&[u8]| rest.get(..end.len()).is_some_and(|rest| rest.eq_ignore_ascii_case(end));
+        [&b"Name"[..], b"Source", b"Version"].iter().any(begins)
     };
     EVENT.find_iter(text).any(follows)
         || CLASS.find(text).is_some()
@@ -85,17 +96,17 @@ pub(crate) fn event_format(shape: Shape, object: &[u8]) -> Option<Format> {
     }
 }
 
-/// Returns the events inside a valid JSON value; `path` is the path of the value.
-pub(super) fn events_inside(value: &[u8], path: &str) -> Inside {
+/// Returns the events inside a valid JSON value that [may hold some](may_hold_events); `path` is the
+/// path of the value, and `budget` counts what is decompressed of the whole text.
+pub(super) fn events_inside(value: &[u8], path: &str, budget: &mut Budget) -> Inside {
     let mut walk = Walk {
         inside: Inside::default(),
         path: path.to_owned(),
         is_among_elements: false,
         room: MAX_DECODED,
+        budget,
     };
-    if may_hold_events(value) {
-        walk.value(value, Place::Outer(0), 0, MAX_LEVELS);
-    }
+    walk.value(value, Place::Outer(0), 0, MAX_LEVELS);
     walk.inside
 }
 
@@ -125,16 +136,17 @@ impl Place {
     }
 }
 
-struct Walk {
+struct Walk<'a> {
     inside: Inside,
     path: String,
     /// True inside the outermost array, whose elements are the rows of an export.
     is_among_elements: bool,
     /// The bytes of text in base64 that may still be decoded.
     room: usize,
+    budget: &'a mut Budget,
 }
 
-impl Walk {
+impl Walk<'_> {
     /// Looks for events in a value; returns true if there are any.
     ///
     /// `holder` is the offset of the innermost object of the outermost text.
@@ -154,11 +166,22 @@ impl Walk {
         if keys.has_raw() && levels > 0 && self.raw_member(text, holder, levels - 1) {
             return true;
         }
-        if let Some(format) = event_format(keys.shape(), text) {
-            self.push(text, place, holder, format);
+        if let Some(FoundEvent { format, rewritten }) = event_of(keys.shape(), text) {
+            match rewritten {
+                Some(text) => self.inside.events.push(InnerEvent {
+                    place: InnerPlace::Text { holder, text },
+                    format,
+                    path: self.path.clone(),
+                }),
+                None => self.push(text, place, holder, format),
+            }
             return true;
         }
-        if levels == 0 || !may_hold_events(text) {
+        if !may_hold_events(text) {
+            return false;
+        }
+        if levels == 0 {
+            self.inside.is_too_deep = true;
             return false;
         }
         let mut found = false;
@@ -197,6 +220,7 @@ impl Walk {
             let is_array = text.get(element) == Some(&b'[');
             let below = if is_array { levels.checked_sub(1) } else { Some(levels) };
             let value = &text[element..end];
+            self.inside.is_too_deep |= below.is_none() && may_hold_events(value);
             let has_event =
                 below.is_some_and(|below| self.value(value, place.plus(element), holder, below));
             found |= has_event;
@@ -223,13 +247,17 @@ impl Walk {
     /// Looks for events in the JSON that a string holds, one document or several, after a text that
     /// is not JSON if there is any.
     fn text(&mut self, quoted: &[u8], holder: usize, levels: usize) -> bool {
-        if levels == 0 || !may_hold_events(quoted) {
+        if !may_hold_events(quoted) {
+            return false;
+        }
+        if levels == 0 {
+            self.inside.is_too_deep |= matches!(quoted, [_, b'{' | b'[', ..]);
             return false;
         }
         let contents = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
         let contents = String::from_utf8_lossy(contents);
         let text = json::unescape(&contents);
-        match base64::decode(&text, self.room) {
+        match base64::decode(&text, self.room, self.budget) {
             Some(Decoded::Text(decoded)) => {
                 self.room -= decoded.len();
                 self.documents(&decoded, holder, levels - 1)
@@ -245,6 +273,11 @@ impl Walk {
                 self.room = 0;
                 false
             }
+            Some(Decoded::Bomb) => {
+                self.inside.is_bomb = true;
+                self.room = 0;
+                false
+            }
             None => self.documents(text.as_bytes(), holder, levels - 1),
         }
     }
@@ -255,6 +288,10 @@ impl Walk {
         while let Some(document) = next_document(rest) {
             found |= self.value(&rest[document.clone()], Place::Decoded, holder, levels);
             rest = &rest[document.end..];
+        }
+        let rest = rest.trim_ascii();
+        if matches!(rest.first(), Some(b'{' | b'[')) && may_hold_events(rest) {
+            self.inside.unfinished.get_or_insert_with(|| self.path.clone());
         }
         found
     }
@@ -282,6 +319,36 @@ fn next_document(text: &[u8]) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn inside_of(value: &str) -> Inside {
+        events_inside(value.as_bytes(), "", &mut Budget::default())
+    }
+
+    #[test]
+    fn what_is_not_read_is_told() {
+        let record = r#"{"eventVersion":"1","eventName":"A"}"#;
+        let quoted = serde_json::Value::from(record).to_string();
+        let cut = serde_json::Value::from(&record[..record.len() - 3]).to_string();
+        let deep = |inner: &str, levels: usize| {
+            format!("{}{inner}{}", r#"{"a":"#.repeat(levels), "}".repeat(levels))
+        };
+        for (value, events, is_too_deep, unfinished) in [
+            (deep(record, 6), 1, false, None),
+            (deep(record, 7), 0, true, None),
+            (deep(&quoted, 6), 0, true, None),
+            (deep(&format!("[[{record}]]"), 6), 0, true, None),
+            (deep("\"an eventName\"", 6), 0, false, None),
+            (format!(r#"{{"m":{cut}}}"#), 0, false, Some("m")),
+            (format!(r#"{{"a":[{quoted},{cut}]}}"#), 1, false, Some("a[]")),
+            (r#"{"m":"{eventName} of {user}"}"#.to_owned(), 0, false, Some("m")),
+            (r#"{"m":"{user} and eventName"}"#.to_owned(), 0, false, Some("m")),
+            (r#"{"m":"eventName {user}"}"#.to_owned(), 0, false, None),
+        ] {
+            let inside = inside_of(&value);
+            let found = (inside.events.len(), inside.is_too_deep, inside.unfinished.as_deref());
+            assert_eq!(found, (events, is_too_deep, unfinished), "{value}");
+        }
+    }
 
     #[test]
     fn events_are_known_by_their_keys() {
@@ -311,7 +378,7 @@ mod tests {
                 "result._raw",
             ),
         ] {
-            let inside = events_inside(value.as_bytes(), "");
+            let inside = inside_of(&value);
             let found: Vec<_> = inside.events.iter().map(|event| event.path.as_str()).collect();
             let found = if found.is_empty() { "none".to_owned() } else { found.join(" ") };
             assert_eq!(found, paths, "{value}");
@@ -322,16 +389,16 @@ mod tests {
     fn elements_without_an_event_are_counted_once() {
         let row = r#"[{"eventVersion":"1","eventName":"A"},{"x":1}]"#;
         let value = format!(r#"{{"rows":[{row},{row},[{{"y":1}}],"z"]}}"#);
-        let inside = events_inside(value.as_bytes(), "");
+        let inside = inside_of(&value);
         assert_eq!((inside.events.len(), inside.others), (2, 2));
-        let none = events_inside(br#"{"rows":[{"eventName":1},2]}"#, "");
+        let none = inside_of(r#"{"rows":[{"eventName":1},2]}"#);
         assert_eq!(none, Inside::default());
     }
 
     #[test]
     fn a_text_may_hold_several_documents() {
         let value = r#"{"m":"<13>app[1]: {\"eventName\":\"A\",\"eventSource\":\"s\"}\n {\"eventName\":\"B\",\"eventSource\":\"s\"}\n"}"#;
-        let inside = events_inside(value.as_bytes(), "");
+        let inside = inside_of(value);
         assert_eq!(inside.events.len(), 2);
     }
 }

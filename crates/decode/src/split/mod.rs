@@ -8,7 +8,9 @@
 mod base64;
 mod cells;
 mod complete;
+pub(crate) mod dress;
 mod envelope;
+mod foreign;
 mod frames;
 pub(crate) mod inside;
 mod part;
@@ -27,7 +29,9 @@ use std::ops::Range;
 use crate::csv::Table;
 use crate::record::{Format, MAX_RECORD, RawRecord};
 use crate::report::{Damage, DamageKind, SkipKind};
-use frames::{Frame, Frames};
+use base64::Budget;
+use foreign::Foreign;
+use frames::{Frame, Frames, Opening};
 pub(crate) use part::Part;
 use resync::Resync;
 use scan::{Scanner, Step};
@@ -65,8 +69,6 @@ enum Role {
     List,
     /// A string, which may be an event written as text; its text is kept in memory.
     String,
-    /// The members of an envelope after its events.
-    Tail,
     /// A number or word in an array, or a string that is too large for an event.
     Scalar,
 }
@@ -135,6 +137,13 @@ pub struct Splitter<R> {
     inflated: u64,
     /// The number of events inside other values, by where they were.
     unwrapped: BTreeMap<String, u64>,
+    /// What has been decompressed inside other values.
+    budget: Budget,
+    /// True if an object is damaged or cut off, is read member by member, and nothing has been said
+    /// about it yet.
+    owes_end: bool,
+    /// True after an event that no bracket surrounds: a text may follow it on its line.
+    is_after_event: bool,
 }
 
 impl<R> std::fmt::Debug for Splitter<R> {
@@ -159,6 +168,9 @@ impl<R: Read> Splitter<R> {
             rescanned: 0,
             inflated: 0,
             unwrapped: BTreeMap::new(),
+            budget: Budget::default(),
+            owes_end: false,
+            is_after_event: false,
         }
     }
 
@@ -178,6 +190,11 @@ impl<R: Read> Splitter<R> {
     /// around them, such as `Events[].CloudTrailEvent`, or a description.
     pub fn unwrapped(&self) -> &BTreeMap<String, u64> {
         &self.unwrapped
+    }
+
+    /// Returns true among the events of an envelope such as `{"Records":[…]}`.
+    pub(crate) fn is_in_envelope(&self) -> bool {
+        self.frames.top() == Some(Frame::Envelope)
     }
 
     /// Returns the next item, or `None` at the end of the text.
@@ -267,18 +284,23 @@ impl<R: Read> Splitter<R> {
         if matches!(byte, Some(b'{' | b'[') | None) {
             return None;
         }
+        let mut foreign = Foreign::default();
         let mut is_first = true;
         loop {
             while self.window.bytes().len() - self.at < SNIFF && self.refill() {}
+            if is_first && self.starts_table() {
+                return None;
+            }
             let rest = &self.window.bytes()[self.at..];
             let head = &rest[..rest.len().min(SNIFF)];
             let shows_records = resync::shows_records(head) || prefix::shows_events(head);
             // Records may begin after a long text, such as the log of the program that wrote them.
             let next = head.len().saturating_sub(MAX_GAP).max(1);
             let is_last = head.len() < SNIFF || self.window.offset(self.at) > MAX_SNIFF;
-            if (is_first && self.starts_table()) || shows_records {
+            if shows_records {
                 return None;
             }
+            foreign.look(head);
             if is_last {
                 break;
             }
@@ -289,10 +311,20 @@ impl<R: Read> Splitter<R> {
             self.waiting.push_back(Found::Damage(damage));
         }
         self.phase = Phase::Ended;
-        Some(Found::Skipped(SkipKind::NotJson))
+        Some(match foreign.reason() {
+            Some(message) => Found::Damage(Damage {
+                offset: 0,
+                kind: DamageKind::UnknownArchive,
+                message: message.to_owned(),
+            }),
+            None => Found::Skipped(SkipKind::NotJson),
+        })
     }
 
     fn between(&mut self) -> Option<Found> {
+        if std::mem::take(&mut self.is_after_event) {
+            self.pass_rest_of_line();
+        }
         let Some(byte) = self.skip_space() else { return self.end() };
         match (byte, self.frames.top()) {
             (b'{', _) => self.begin(Role::Object, Scanner::new(true)),
@@ -304,7 +336,8 @@ impl<R: Read> Splitter<R> {
                 self.at += 1;
                 self.frames.pop();
                 if frame == Frame::Envelope {
-                    self.begin(Role::Tail, Scanner::after_member());
+                    // Its other members are read one by one, since they may hold events, too.
+                    self.frames.open(Opening::Mixed, 0);
                 }
             }
             (b'}', Some(Frame::Opened { .. })) => return self.leave_opened(),
@@ -368,12 +401,14 @@ impl<R: Read> Splitter<R> {
                     document.first_key.get_or_insert(start..end);
                     document.scanner.reports_keys = !document.keys.is_cloudtrail();
                     let may_envelop = holds_events(key) && !document.keys.may_be_cloudtrail();
-                    if may_envelop && self.enter_envelope(end + 1) {
+                    if may_envelop
+                        && (self.opens_before(&document, start) || self.enter_envelope(end + 1))
+                    {
                         return None;
                     }
                 }
                 Step::Done(end) if is_object && end > MAX_RECORD => {
-                    if self.open(&document, end, true) {
+                    if self.open(&document, end, Opening::Large) {
                         return None;
                     }
                     let damage = self.too_large();
@@ -390,7 +425,7 @@ impl<R: Read> Splitter<R> {
                     if !self.keep_reading(&mut document, at) {
                         return None;
                     }
-                    if matches!(document.role, Role::Oversized | Role::Tail | Role::Scalar) {
+                    if matches!(document.role, Role::Oversized | Role::Scalar) {
                         self.at += document.scanned;
                         document.scanned = 0;
                     }
@@ -417,7 +452,7 @@ impl<R: Read> Splitter<R> {
             return true;
         }
         match document.role {
-            Role::Object if self.open(document, length, true) => return false,
+            Role::Object if self.open(document, length, Opening::Large) => return false,
             Role::Object => {
                 self.waiting.push_back(self.too_large());
                 document.role = Role::Oversized;
@@ -428,7 +463,7 @@ impl<R: Read> Splitter<R> {
                 return false;
             }
             Role::List | Role::String => document.role = Role::Scalar,
-            Role::Oversized | Role::Tail | Role::Scalar => {}
+            Role::Oversized | Role::Scalar => {}
         }
         true
     }

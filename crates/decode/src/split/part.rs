@@ -50,6 +50,7 @@ impl<R: Read> Splitter<R> {
         }
         // If no record was cut or something else follows, the splitter reads on and reports it.
         self.is_usual = length > 0 && !is_stuck;
+        self.is_after_event |= length > 0 && self.frames.is_empty();
         self.at += length;
         (length > 0).then(|| Part { text, offset: self.window.offset(start) })
     }

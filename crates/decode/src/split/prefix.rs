@@ -27,6 +27,25 @@ pub(super) fn end(line: &[u8]) -> Option<usize> {
     (!is_json).then_some(end)
 }
 
+/// Returns the length of a text after an event on its line, up to the line's end; `None` if there is
+/// none, or it may be part of JSON.
+///
+/// `line` is what follows the event, and is whole or longer than [`MAX_PREFIX`].
+pub(super) fn rest_of_line(line: &[u8]) -> Option<usize> {
+    let head = &line[..line.len().min(MAX_PREFIX)];
+    let end = match memchr::memchr(b'\n', head) {
+        Some(end) => end,
+        None if head.len() < MAX_PREFIX => head.len(),
+        None => return None,
+    };
+    let text = head[..end].trim_ascii();
+    let is_mark = |byte: &u8| matches!(byte, b'{' | b'}' | b'[' | b']' | b'"' | b',' | b':');
+    let is_text = text.first().is_some_and(|byte| !is_mark(byte) && *byte != 0x1e)
+        && !text.iter().any(|byte| matches!(byte, b'{' | b'}' | b'"'))
+        && !may_hold_events(text);
+    is_text.then_some(end)
+}
+
 /// Returns true if more input is needed to find the end of a prefix.
 pub(super) fn needs_more(line: &[u8]) -> bool {
     let end = memchr2(b'{', b'\n', line);
@@ -87,6 +106,25 @@ mod tests {
             assert_eq!(end(line.as_bytes()), found, "{line}");
         }
         assert_eq!(end(format!("{}{{", "x".repeat(MAX_PREFIX)).as_bytes()), None);
+    }
+
+    #[test]
+    fn texts_after_an_event() {
+        for (line, length) in [
+            (" trailing words\n{}", Some(15)),
+            (" (3 ms) [INFO]", Some(14)),
+            ("\n{}", None),
+            (" \r\n", None),
+            ("", None),
+            (",{}", None),
+            ("}\n", None),
+            ("{}", None),
+            (" x {}\n", None),
+            (" \"a\":1}\n", None),
+            (" eventName\n", None),
+        ] {
+            assert_eq!(rest_of_line(line.as_bytes()), length, "{line:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use super::frames::Opening;
 use super::resync::Resync;
 use super::{Document, Found, Phase, Role, Splitter};
 use crate::record::MAX_RECORD;
@@ -22,7 +23,7 @@ impl<R: Read> Splitter<R> {
                 self.give_up(failed, failed);
                 Some(damage)
             }
-            Role::Object if self.open(document, at, false) => None,
+            Role::Object if self.open(document, at, Opening::Damaged) => None,
             // A line of text that happens to contain a brace is not a damaged event.
             Role::Object if document.prefix > 0 && !self.may_hold_events(at) => {
                 let damage = self.unexpected(self.at, "an event");
@@ -40,9 +41,7 @@ impl<R: Read> Splitter<R> {
                 None
             }
             Role::String if self.frames.is_empty() => self.lose(self.at, failed, expected),
-            Role::List | Role::String | Role::Tail | Role::Scalar => {
-                self.lose(failed, failed, expected)
-            }
+            Role::List | Role::String | Role::Scalar => self.lose(failed, failed, expected),
         }
     }
 
@@ -57,14 +56,15 @@ impl<R: Read> Splitter<R> {
     /// Handles the end of the text inside a value.
     pub(super) fn cut_short(&mut self, document: &Document) -> Option<Found> {
         match document.role {
-            Role::Tail => return self.end_with(true),
-            Role::Object if self.open(document, document.scanned, false) => return None,
+            Role::Object if self.open(document, document.scanned, Opening::Damaged) => return None,
             Role::List if self.frames.have_room() => {
+                self.owes_end = true;
                 self.enter_array();
                 return None;
             }
             _ => {}
         }
+        self.owes_end = false;
         let damage = self.window.take_failure().unwrap_or_else(|| Damage {
             offset: self.window.offset(self.at),
             kind: DamageKind::TruncatedDocument,
@@ -81,10 +81,7 @@ impl<R: Read> Splitter<R> {
 
     /// Handles the end of the text between two values.
     pub(super) fn end(&mut self) -> Option<Found> {
-        self.end_with(!self.frames.is_empty() && !self.is_loose)
-    }
-
-    pub(super) fn end_with(&mut self, is_unfinished: bool) -> Option<Found> {
+        let is_unfinished = self.owes_end || (!self.frames.is_empty() && !self.is_loose);
         self.phase = Phase::Ended;
         let damage = self.window.take_failure().or_else(|| {
             is_unfinished.then(|| Damage {
@@ -126,6 +123,7 @@ impl<R: Read> Splitter<R> {
         let from = if self.may_rescan(start, failed) { start + 1 } else { failed.max(start + 1) };
         self.at = from.min(end);
         self.is_loose = true;
+        self.owes_end = false;
         self.phase = Phase::Lost(Resync::default());
     }
 

@@ -59,14 +59,6 @@ impl Scanner {
         }
     }
 
-    /// Returns a scanner inside an object, after the value of one of its members.
-    pub(crate) fn after_member() -> Self {
-        let mut scanner = Self::new(false);
-        scanner.depth = 1;
-        scanner.state = State::After;
-        scanner
-    }
-
     /// Continues at `at`; `is_last` means that no input follows `bytes`.
     pub(crate) fn run(&mut self, bytes: &[u8], mut at: usize, is_last: bool) -> Step {
         loop {

@@ -17,6 +17,8 @@ pub(crate) enum Shape {
     ModelInvocation,
     /// Any other object: a row.
     Row,
+    /// A row that may be a CloudTrail record whose keys are spelled in another way.
+    Dressed,
     /// An EventBridge envelope; the event is the object under `detail`.
     EventBridge,
     /// An entry of LookupEvents; the event is text under `CloudTrailEvent`.
@@ -111,6 +113,8 @@ const CONFIG: u32 = bit(25);
 const AWS_ACCOUNT: u32 = bit(26);
 const EVENT_TYPE: u32 = bit(27);
 const OTHER: u32 = bit(28);
+/// One of the keys that show a CloudTrail record, spelled in another way.
+const DRESSED: u32 = bit(29);
 
 /// The members of which two, beside `eventName`, show a CloudTrail record: other rows may have one.
 const CLOUDTRAIL_DETAILS: u32 = AWS_REGION | SOURCE_ADDRESS | EVENT_ID | REQUEST_ID | EVENT_TYPE;
@@ -119,7 +123,11 @@ impl Keys {
     /// Adds a key, given as written in the text.
     pub(crate) fn add(&mut self, key: &[u8]) {
         let known = NAMES.iter().find(|(name, _)| *name == key);
-        self.0 |= known.map_or(OTHER, |(_, bit)| *bit);
+        self.0 |= match known {
+            Some((_, bit)) => *bit,
+            None if is_respelled(key) => OTHER | DRESSED,
+            None => OTHER,
+        };
     }
 
     /// Returns true once the keys show that the object is a CloudTrail record.
@@ -178,10 +186,23 @@ impl Keys {
             Shape::Config
         } else if self.has(EVENT) {
             Shape::S3Test
+        } else if self.has(DRESSED) {
+            Shape::Dressed
         } else {
             Shape::Row
         }
     }
+}
+
+/// Returns true for `eventname`, `Event_Source`, `event-version` and the like.
+fn is_respelled(key: &[u8]) -> bool {
+    let Some((start, rest)) = key.split_at_checked(5) else { return false };
+    let rest = match rest {
+        [b'_' | b'-' | b' ', rest @ ..] => rest,
+        rest => rest,
+    };
+    let ends = [&b"name"[..], b"source", b"version"];
+    start.eq_ignore_ascii_case(b"event") && ends.iter().any(|end| rest.eq_ignore_ascii_case(end))
 }
 
 /// Returns true for a key whose array of objects holds the events of an envelope.
@@ -233,6 +254,9 @@ mod tests {
             ("fileVersion configurationItems", Shape::Config),
             ("Service Event Bucket", Shape::S3Test),
             ("a b", Shape::Row),
+            ("eventname a", Shape::Dressed),
+            ("EVENT_SOURCE eventID", Shape::Dressed),
+            ("eventnames event", Shape::Row),
         ] {
             let mut seen = Keys::default();
             keys.split(' ').for_each(|key| seen.add(key.as_bytes()));

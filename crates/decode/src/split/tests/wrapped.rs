@@ -257,3 +257,67 @@ proptest! {
         prop_assert_eq!(event, format!("CloudTrail {record}\n"), "{}", text);
     }
 }
+
+/// Events beside an envelope's own array are read, before and after it.
+#[test]
+fn events_beside_an_envelope() {
+    let (qa, two) = (quote(A), "CloudTrail CloudTrail");
+    for (text, items, places) in [
+        (format!(r#"{{"Records":[{A}],"Events":[{B}]}}"#), two, "1 Events[]"),
+        (format!(r#"{{"Records":[{A}],"event":{B},"n":1}}"#), two, "1 event"),
+        (format!(r#"{{"event":{A},"Records":[{B}]}}"#), two, "1 Records[], 1 event"),
+        (format!(r#"{{"message":{qa},"Records":[{B}]}}"#), two, "1 Records[], 1 message"),
+        (format!(r#"{{"Records":[{A}],"x":[1,"s",{{"y":null}}],"next":"t"}} {B}"#), two, ""),
+        (format!(r#"[{{"Records":[{A}],"n":1}},{{"Records":[{B}]}}]"#), two, ""),
+        (format!(r#"{{"Records":[{A}],"n":1"#), "CloudTrail TruncatedDocument", ""),
+        (format!(r#"{{"Records":[{A}],"n":{{"#), "CloudTrail TruncatedDocument", ""),
+        (format!(r#"{{"Records":[{A}]"#), "CloudTrail TruncatedDocument", ""),
+    ] {
+        let expected = (items.to_owned(), places.to_owned());
+        assert_eq!(unwrapped(&text), expected, "{text}");
+    }
+}
+
+/// What is inside other values and is not read is reported, and the row around it is kept.
+#[test]
+fn what_is_not_unwrapped_is_reported() {
+    let cut = quote(&A[..A.len() - 3]);
+    let deep = |inner: &str| format!("{}{inner}{}", r#"{"a":"#.repeat(7), "}".repeat(7));
+    for (text, items) in [
+        (deep(A), "Json TooDeep"),
+        (format!(r#"{{"x":{A},"y":{}}}"#, deep(B)), "CloudTrail TooDeep"),
+        (deep("\"plain\""), "Json"),
+        (format!(r#"{{"m":{cut}}}"#), "Json TruncatedDocument"),
+        (format!(r#"{{"id":"1","timestamp":1,"message":{cut}}}"#), "TruncatedDocument"),
+        (format!(r#"{{"_raw":{cut},"host":"h"}}"#), "Json TruncatedDocument"),
+        (
+            r#"{"data":"eyJldmVudE5hbWUiOiJBIiwiZXZlbnRTb3VyY2Ui"}"#.to_owned(),
+            "Json TruncatedDocument",
+        ),
+    ] {
+        assert_eq!(unwrapped(&text).0, items, "{text}");
+    }
+}
+
+/// A text after an event on its line is no damage.
+#[test]
+fn texts_after_events() {
+    let a = format!("0 CloudTrail {A}");
+    let b = |at: usize| format!("{at} CloudTrail {B}");
+    for (between, is_damage) in [
+        (" trailing\n", false),
+        (" (3 ms)\r\n", false),
+        ("\t# done\n\n", false),
+        (" x:\"y\"\n", true),
+    ] {
+        let text = format!("{A}{between}{B}{between}");
+        let second = b(A.len() + between.len());
+        let found = split_in(text.as_bytes(), 7);
+        let events: Vec<&str> = found.lines().filter(|line| !line.contains("damage")).collect();
+        assert_eq!(events, [&a, &second], "{text}");
+        assert_eq!(found.contains("damage"), is_damage, "{found}");
+        if !is_damage {
+            check(&text, &[&a, &second]);
+        }
+    }
+}
