@@ -32,11 +32,12 @@ pub enum UnreadKind {
     NotFound,
     /// Parts of the file are damaged; the rest was read.
     Damaged,
-    /// The file was found in a folder, contains no JSON or is a device, and was skipped.
+    /// The file was found in a folder, contains nothing that may be an event or is a device, and was
+    /// skipped.
     Foreign,
     /// Entries of an archive contain no JSON, and were skipped.
     ForeignEntries,
-    /// The user named the file, and it contains no JSON.
+    /// The user named the file, and it contains no event.
     NoLog,
     /// No file has an event.
     NoEvents,
@@ -91,9 +92,9 @@ impl Unread {
         for file in read.problems {
             let name = file.name.to_string();
             let is_damaged = file.report.damage_count > 0;
-            if !is_damaged && file.report.events == 0 {
+            if let Some(reason) = file.report.why_no_event(file.is_named) {
                 let kind = if file.is_named { UnreadKind::NoLog } else { UnreadKind::Foreign };
-                files.push(Self { name, kind, reasons: vec!["holds no JSON".to_owned()], more: 0 });
+                files.push(Self { name, kind, reasons: vec![reason.to_owned()], more: 0 });
                 continue;
             }
             if file.report.foreign_entries > 0 {

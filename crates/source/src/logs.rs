@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use spilltrail_decode::{
-    DecodeOptions, Decoder, FileReport, Origin, Profile, Scratch, SeenEvents, Sink, SkipKind,
+    DecodeOptions, Decoder, FileReport, Origin, Profile, Scratch, SeenEvents, Sink,
 };
 use spilltrail_event::{ScanRequest, StopToken};
 
@@ -302,7 +302,8 @@ impl Logs {
             return ControlFlow::Break(());
         }
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        reports.note(index, report);
+        let is_named = self.files.get(index).is_some_and(|file| file.is_named);
+        reports.note(index, is_named, report);
         drop(reports);
         if let (Some(progress), Some(file)) = (&self.options.progress, self.files.get(index)) {
             (progress.0)(file.size);
@@ -398,7 +399,7 @@ impl Reports {
         self.read.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
-    fn note(&mut self, index: usize, report: FileReport) {
+    fn note(&mut self, index: usize, is_named: bool, report: FileReport) {
         if self.has(index) {
             return;
         }
@@ -411,7 +412,7 @@ impl Reports {
         if !report.untimed.is_empty() && is_first {
             self.untimed = Some((index, report.untimed.first.clone()));
         }
-        let is_foreign = report.events == 0 && report.skipped.contains_key(&SkipKind::NotJson);
+        let is_foreign = report.why_no_event(is_named).is_some();
         if report.damage_count > 0 || is_foreign || report.foreign_entries > 0 {
             self.problems.insert(index, report);
         }
