@@ -43,7 +43,7 @@ pub use event_view::Origin;
 pub use extract::{BATCH_ROWS, Extraction, LAKE_SOURCETYPES, SOURCETYPES, needed_words};
 pub use inflate::{Input, MAX_HELD_ZIP, MakeScratch, ReadSeek, Scratch};
 pub use own_names::OwnNames;
-pub use peek::holds_rows;
+pub use peek::{Look, holds_rows};
 pub use record::{Format, MAX_RECORD, RawRecord};
 pub use report::{
     CALENDAR_END, Damage, DamageKind, FileReport, KEPT_DAMAGES, NAMED_ENTRIES, SkipKind, Untimed,

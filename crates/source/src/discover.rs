@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use indexmap::IndexMap;
-use spilltrail_decode::{Discovery, FileReport, FoundFields, holds_rows, kind_of};
+use spilltrail_decode::{Discovery, FileReport, FoundFields, Look, holds_rows, kind_of};
 use spilltrail_event::{Demand, Field, Kind, Predicate, StopToken, fields};
 
 use crate::feed::Content;
@@ -92,8 +92,8 @@ impl Logs {
         fields.into_iter().map(|(name, kind)| Field { name, kind }).collect()
     }
 
-    /// Returns the indexes of the files that hold JSON rows instead of CloudTrail events, in order,
-    /// judged by their first events. Files in CloudTrail's own folders hold no JSON rows.
+    /// Returns the indexes of the files that hold JSON rows beside or instead of CloudTrail events, in
+    /// order. Files in CloudTrail's own folders, and what CloudTrail delivers, hold no JSON rows.
     fn files_of_rows(&self) -> &[usize] {
         self.known_rows(|| {
             let all = 0..self.files().len();
@@ -115,8 +115,11 @@ impl Logs {
                 while !self.stop().is_set()
                     && let Some(index) = untold.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    let content = Content::peek(&self.files()[*index]);
-                    if content.is_ok_and(|input| holds_rows(input, scratch)) {
+                    let file = &self.files()[*index];
+                    // What is on S3 or comes from a pipe is not read twice.
+                    let look = if file.path().is_some() { Look::AtAll } else { Look::AtFirst };
+                    let content = Content::peek(file);
+                    if content.is_ok_and(|input| holds_rows(input, look, scratch)) {
                         found.lock().unwrap_or_else(PoisonError::into_inner).push(*index);
                     }
                 }

@@ -21,21 +21,42 @@ fn a_folder_of_cloudtrail_and_of_rows() {
     }
 }
 
-/// A file that begins with a CloudTrail event is not looked at for multivalues. The run says so if
-/// that costs a value.
+/// Rows after CloudTrail events have all of their values. A file of the form that CloudTrail delivers
+/// is not looked at for multivalues; the run says so if that costs a value.
 #[test]
-fn values_that_are_left_out() {
+fn values_of_rows_after_events() {
     let fixture = Fixture::new();
     let row = r#"{"id":"z","tags":["b","c"]}"#;
     let event = r#"{"eventVersion":"1.08","eventSource":"s","eventName":"E"}"#;
-    fixture.write("mixed.ndjson", &format!("{event}\n{row}\n"));
+    fixture.write("mixed.ndjson", &format!("{event}\n{event}\n{row}\n"));
+    fixture.write("delivered.json", &format!("{{\"Records\":[{event}]}}\n{row}\n"));
+    let run = fixture.run(&["search", "id=z | table tags", "mixed.ndjson"]);
+    assert_eq!((run.lines(), run.status), (vec![json!({"tags": ["b", "c"]})], 0), "{}", run.err);
     for (search, status) in
         [("id=z | table tags", 1), ("id=z tags=b | table id", 0), ("id=z | table *", 0)]
     {
-        let run = fixture.run(&["search", search, "mixed.ndjson"]);
-        let is_reported = run.err.contains("mixed.ndjson: events have several values of a field");
+        let run = fixture.run(&["search", search, "delivered.json"]);
+        let is_reported = run.err.contains("delivered.json: events have several values of a field");
         assert_eq!((run.status, is_reported), (status, status == 1), "{search} {}", run.err);
     }
+}
+
+/// Records that another program has spelled or nested its own way are found by detections.
+#[test]
+fn records_in_other_dress() {
+    let fixture = Fixture::new();
+    let rows = concat!(
+        r#"{"eventversion":"1.08","eventname":"E","eventsource":"s","useridentity":"{\"arn\":\"x\"}"}"#,
+        "\n",
+        r#"{"eventVersion":"1.08","eventName":"E","eventSource":"s","userIdentity_arn":"x"}"#,
+    );
+    fixture.write("rows.ndjson", rows);
+    let run = fixture.run(&[
+        "search",
+        "sourcetype=aws:cloudtrail eventName=E user_arn=x | stats count",
+        "rows.ndjson",
+    ]);
+    assert_eq!((run.lines(), run.status), (vec![json!({"count": 2})], 0), "{}", run.err);
 }
 
 /// Events inside something else are read without a warning, and the run says where they were.
@@ -68,6 +89,13 @@ fn what_is_no_log_is_never_an_all_clear() {
     fixture.write("notes.txt", "no log\n");
     fixture.write("folder/notes.txt", "no log\n");
     fixture.write("none.json", "{\"Records\":[]}");
+    fixture.write("empty.json", "");
+    fixture.write("list.json", "[1,2]");
+    fixture.write("digest.json", r#"{"awsAccountId":"1","digestStartTime":"x","logFiles":[]}"#);
+    fixture.write("yaml/a.yaml", "- eventVersion: '1.08'\n  eventName: CreateKey\n");
+    fixture.write("lists/a.json", "[1,2]");
+    std::fs::create_dir(fixture.path("unknown")).unwrap();
+    std::fs::write(fixture.path("unknown/a.bin"), b"\x8b\x02\x80\0\x01\x02").unwrap();
     let nothing = "error: logs: no event was read";
     for (logs, status, message) in [
         (&["logs.7z"][..], 2, "logs.7z: byte 0: nothing was read: this is a 7-Zip archive"),
@@ -77,6 +105,13 @@ fn what_is_no_log_is_never_an_all_clear() {
         (&["folder"], 2, "note: folder/notes.txt: holds no JSON, skipped"),
         (&["logs", "folder"], 0, "note: folder/notes.txt: holds no JSON, skipped"),
         (&["none.json"], 2, nothing),
+        (&["logs", "none.json"], 1, "error: none.json: holds no event"),
+        (&["logs", "empty.json"], 1, "error: empty.json: is empty"),
+        (&["logs", "list.json"], 1, "error: list.json: holds no event"),
+        (&["logs", "digest.json"], 1, "error: digest.json: holds a digest of CloudTrail"),
+        (&["logs", "lists"], 0, "note: lists/a.json: holds no event"),
+        (&["logs", "yaml"], 1, "yaml/a.yaml: byte 0: nothing was read: the text has the fields"),
+        (&["logs", "unknown"], 1, "unknown/a.bin: byte 0: nothing was read: this is binary data"),
         (&["-"], 2, nothing),
     ] {
         for command in [&["hunt"][..], &["search", "* | stats count"]] {
