@@ -52,6 +52,8 @@ pub enum UnreadKind {
     /// Rows that are not CloudTrail, in files that the user did not name, have no time, so that they
     /// are outside of the time range.
     UntimedRows,
+    /// Files look like copies of other files.
+    Copies,
     /// Events are dated later than they can have happened; they were read, but do not count as the
     /// newest.
     Future,
@@ -87,6 +89,7 @@ impl Unread {
             let reason = format!("the events have more than {MAX_FIELDS}; the others are left out");
             left_out("fields", reason)
         });
+        let copies = read.copies.as_ref().map(|(count, name)| Self::copies(*count, name));
         let mut entries = Vec::new();
         let mut files = Vec::new();
         for file in read.problems {
@@ -114,8 +117,21 @@ impl Unread {
             reasons: vec!["no event was read; nothing can be said about them".to_owned()],
             more: 0,
         });
-        let left_out = values.into_iter().chain(fields).chain(untimed);
+        let left_out = values.into_iter().chain(fields).chain(untimed).chain(copies);
         not_found.chain(files).chain(left_out).chain(no_events).collect()
+    }
+
+    /// Returns the remark that files look like copies of other files.
+    fn copies(count: u64, name: &str) -> Self {
+        let files = match count {
+            1 => "this file begins".to_owned(),
+            _ => format!("{count} files, the first of them this one, begin"),
+        };
+        let reason = format!(
+            "{files} with the same event as another file of as many events; if these are copies, \
+             `--dedup` counts their events once"
+        );
+        Self { name: name.to_owned(), kind: UnreadKind::Copies, reasons: vec![reason], more: 0 }
     }
 
     /// Returns the events that no range of time contains because their time cannot be read.
@@ -186,6 +202,7 @@ impl Unread {
                 | UnreadKind::ForeignEntries
                 | UnreadKind::UntimedRows
                 | UnreadKind::OtherRows
+                | UnreadKind::Copies
                 | UnreadKind::Future
         )
     }

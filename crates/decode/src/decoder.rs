@@ -331,7 +331,7 @@ impl File<'_> {
         }
         self.report.events += 1;
         match event.format {
-            Format::CloudTrail => {}
+            Format::CloudTrail => self.report.see_record(event.text),
             Format::Lake => self.report.lake += 1,
             Format::ModelInvocation => self.report.invocations += 1,
             Format::Json | Format::Other | Format::Csv => self.report.rows += 1,
@@ -367,6 +367,7 @@ impl File<'_> {
             }
             self.report.events += 1;
             self.report.own_names.merge(record.head.own_names);
+            self.report.see_record(record.text);
             let time = record.head.time.as_ref().and_then(|time| part.text.get(wide(time)));
             times.see(time, || quick_time(record.text, Format::CloudTrail));
             let matched;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +151,10 @@ pub struct FileReport {
     /// or `eventtype` in any event.
     #[serde(default)]
     pub own_names: OwnNames,
+    /// Tells the first CloudTrail event of a file from others, so that copies of the file are found;
+    /// reports that are merged have none.
+    #[serde(default)]
+    pub first_event: Option<u64>,
     /// True if the consumer stopped before the end.
     pub stopped: bool,
 }
@@ -229,6 +234,15 @@ impl FileReport {
         self.farthest_in_calendar = latest(self.farthest_in_calendar, other.farthest_in_calendar);
         self.own_names.merge(other.own_names);
         self.stopped |= other.stopped;
+    }
+
+    /// Notes the text of a CloudTrail event if it is the first one.
+    pub(crate) fn see_record(&mut self, text: &str) {
+        if self.first_event.is_none() {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            self.first_event = Some(hasher.finish());
+        }
     }
 
     /// Notes the time of an event; one after `horizon` does not count as the newest.

@@ -115,6 +115,9 @@ pub struct ReadReport {
     pub untimed: Option<(Arc<str>, bool)>,
     /// Files with events that have several values of a field of which a search got only the last.
     pub values_left_out: Vec<Arc<str>>,
+    /// The number of files with as many events as a file before them, at least two, and the same first
+    /// CloudTrail event, and the name of the first of these copies.
+    pub copies: Option<(u64, Arc<str>)>,
 }
 
 /// A file that could not be read completely.
@@ -346,7 +349,7 @@ impl Logs {
     /// Returns the totals and problems of all reads so far.
     #[must_use]
     pub fn report(&self) -> ReadReport {
-        let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         let mut read = ReadReport { skips: self.skips.clone(), ..ReadReport::default() };
         let ruled_out = self.ruled_out.lock().unwrap_or_else(PoisonError::into_inner);
         for (index, reason) in ruled_out.iter() {
@@ -363,6 +366,8 @@ impl Logs {
             read.untimed = Some((file.name.clone(), file.is_named));
             read.total.untimed.first.clone_from(first);
         }
+        read.copies =
+            reports.copies().map(|(count, index)| (count, self.files[index].name.clone()));
         read.values_left_out =
             reports.values_left_out.iter().map(|index| self.files[*index].name.clone()).collect();
         for (index, report) in &reports.problems {
@@ -390,11 +395,24 @@ struct Reports {
     problems: BTreeMap<usize, FileReport>,
     fields_left_out: u64,
     values_left_out: BTreeSet<usize>,
+    /// For each file with CloudTrail events, a hash of its first event and their number, and its index.
+    first_events: Vec<(u64, usize)>,
     /// The first file with events that have no time, and the text of the first such time.
     untimed: Option<(usize, Option<String>)>,
 }
 
 impl Reports {
+    /// Returns the number of files that are copies of files before them, and the first of them.
+    fn copies(&mut self) -> Option<(u64, usize)> {
+        self.first_events.sort_unstable();
+        let pairs = self.first_events.windows(2);
+        let copies = pairs.filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1);
+        copies.fold(None, |found, index| match found {
+            Some((count, first)) => Some((count + 1, index.min(first))),
+            None => Some((1, index)),
+        })
+    }
+
     fn has(&self, index: usize) -> bool {
         self.read.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
@@ -408,6 +426,10 @@ impl Reports {
         self.read[index / 64] |= 1 << (index % 64);
         self.files += 1;
         self.total.merge(&report);
+        // A single event is too little to call a file a copy.
+        if let Some(first) = report.first_event.filter(|_| report.events > 1) {
+            self.first_events.push((first.wrapping_add(report.events), index));
+        }
         let is_first = self.untimed.as_ref().is_none_or(|(first, _)| index < *first);
         if !report.untimed.is_empty() && is_first {
             self.untimed = Some((index, report.untimed.first.clone()));

@@ -130,6 +130,22 @@ fn what_is_no_log_is_never_an_all_clear() {
     }
 }
 
+/// Files that look like copies of others are noted, once, unless their events are counted once.
+#[test]
+fn copies_of_files() {
+    let fixture = Fixture::new();
+    let events = std::fs::read_to_string(fixture.path("logs/a.json")).unwrap();
+    fixture.write("copies/b.json", &events);
+    fixture.write("copies/c.json", &events);
+    let note = "files, the first of them this one, begin with the same event as another file";
+    for (arguments, count) in
+        [(&["logs"][..], 0), (&["logs", "copies"], 1), (&["logs", "copies", "--dedup"], 0)]
+    {
+        let run = fixture.run(&[&["search", "* | stats count"], arguments].concat());
+        assert_eq!((run.status, run.err.matches(note).count()), (0, count), "{}", run.err);
+    }
+}
+
 /// Returns a tar archive.
 fn tar(entries: &[(&str, &str)]) -> Vec<u8> {
     let mut archive = Vec::new();

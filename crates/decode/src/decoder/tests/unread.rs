@@ -122,6 +122,22 @@ fn an_input_without_an_event_has_a_reason() {
     assert_eq!((report.events, report.damage_count, report.foreign_entries), (1, 0, 1));
 }
 
+/// Copies of a file are told by their first event, whatever is around it.
+#[test]
+fn copies_have_the_same_first_event() {
+    let first = |bytes: Vec<u8>| names_in(seekable(bytes)).1.first_event;
+    let text = events(&["A", "B"]);
+    let known = first(text.clone().into());
+    assert!(known.is_some());
+    for copy in [gzip(text.as_bytes()), zip_of(&[("x", text.as_bytes())])] {
+        assert_eq!(first(copy), known);
+    }
+    let options = DecodeOptions::new([request(Predicate::All, &["eventName"])]);
+    assert_eq!(decode_whole(&options, text.into()).1.first_event, known);
+    assert_ne!(first(events(&["B", "A"]).into()), known);
+    assert_eq!(first(r#"{"a":1}"#.into()), None);
+}
+
 /// Records whose spelling or nesting is another program's have the fields of CloudTrail, whichever
 /// way their file is read.
 #[test]
