@@ -10,6 +10,7 @@ pub(crate) enum Remedy {
     Decrypt,
     Export,
     Join,
+    Attachment,
 }
 
 impl Remedy {
@@ -20,6 +21,7 @@ impl Remedy {
             Self::Decrypt => "decrypt it first",
             Self::Export => "export its events as JSON or CSV first",
             Self::Join => "join its parts first",
+            Self::Attachment => "save its attachments as files first",
         }
     }
 }
@@ -81,6 +83,18 @@ const MAGICS: &[(&[u8], &str, Remedy)] = &[
     (b"$ANSIBLE_VAULT;", "encrypted with Ansible Vault", Remedy::Decrypt),
     (b"\0GITCRYPT\0", "encrypted with git-crypt", Remedy::Decrypt),
     (b"LUKS\xba\xbe", "an encrypted disk", Remedy::Decrypt),
+    // Texts of other bytes.
+    (b"begin 600 ", "uuencoded", Remedy::Unpack),
+    (b"begin 640 ", "uuencoded", Remedy::Unpack),
+    (b"begin 644 ", "uuencoded", Remedy::Unpack),
+    (b"begin 664 ", "uuencoded", Remedy::Unpack),
+    (b"begin-base64 ", "uuencoded", Remedy::Unpack),
+    (b"00000000: ", "a hexadecimal dump", Remedy::Unpack),
+    (b"00000000  ", "a hexadecimal dump", Remedy::Unpack),
+    (b"MIME-Version: ", "an e-mail message", Remedy::Attachment),
+    (b"Received: from ", "an e-mail message", Remedy::Attachment),
+    (b"Return-Path: <", "an e-mail message", Remedy::Attachment),
+    (b"Delivered-To: ", "an e-mail message", Remedy::Attachment),
     // Files of tables, and of other programs that keep events.
     (b"Obj\x01", "an Avro file", Remedy::Export),
     (b"ORC", "an ORC file", Remedy::Export),
@@ -106,6 +120,9 @@ const MAGICS: &[(&[u8], &str, Remedy)] = &[
 pub(super) fn recognize(head: &[u8]) -> Option<UnreadFormat> {
     if is_pgp(head) {
         return Some(UnreadFormat { name: "encrypted with PGP", remedy: Remedy::Decrypt });
+    }
+    if is_hexadecimal(head) {
+        return Some(UnreadFormat { name: "text in hexadecimal", remedy: Remedy::Unpack });
     }
     let found = MAGICS.iter().find(|(magic, ..)| {
         // What begins with a few letters may be a text.
@@ -133,4 +150,17 @@ fn is_pgp(head: &[u8]) -> bool {
         _ => return false,
     };
     matches!((tag, version), (1, 3) | (3, 4..=6))
+}
+
+/// Returns true for the digits of JSON or of gzip.
+fn is_hexadecimal(head: &[u8]) -> bool {
+    /// `{"`, an object or array over several lines, an array of objects, and gzip.
+    const STARTS: [&[u8]; 6] = [b"7b22", b"7b0a", b"7b0d0a", b"5b7b", b"5b0a", b"1f8b08"];
+    const LOOKED_AT: usize = 32;
+    let is_start = |start: &&[u8]| {
+        head.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+    };
+    head.len() >= LOOKED_AT
+        && STARTS.iter().any(is_start)
+        && head[..LOOKED_AT].iter().all(u8::is_ascii_hexdigit)
 }
