@@ -12,7 +12,7 @@ use memchr::memmem::Finder;
 
 use super::inside::event_format;
 use super::scan::is_valid;
-use super::shape::{Shape, outer_keys};
+use super::shape::{Shape, outer_keys, prefix_of_name};
 use crate::csv::{Kind, canonical, place_of, struct_to_json};
 use crate::event_view::EventTime;
 use crate::json::{for_each_element, for_each_member, unescape, value_end};
@@ -102,8 +102,11 @@ fn rewrite(object: &[u8]) -> Option<String> {
     if found.len() > MAX_MEMBERS {
         return None;
     }
+    // The keys of an envelope may be joined with those of its record, as in `detail.eventName`.
+    let prefix = found.iter().find_map(|(key, _)| prefix_of_name(key)).unwrap_or_default();
     let mut members = Members::default();
     for (key, value) in found {
+        let key = key.strip_prefix(prefix).unwrap_or(key);
         let key = unescape(std::str::from_utf8(key).ok()?);
         let value = std::str::from_utf8(value).ok()?;
         match place_of(&key) {
@@ -228,6 +231,10 @@ mod tests {
             (
                 r#"{"eventname":"A","eventsource":"s","useridentity/arn":"x","user_identity_session_context_attributes_mfa_authenticated":"true"}"#,
                 r#"{"eventName":"A","eventSource":"s","userIdentity":{"arn":"x","sessionContext":{"attributes":{"mfaAuthenticated":"true"}}}}"#,
+            ),
+            (
+                r#"{"source":"aws.iam","detail.eventName":"A","detail.eventSource":"s","detail.userIdentity.arn":"x"}"#,
+                r#"{"source":"aws.iam","eventName":"A","eventSource":"s","userIdentity":{"arn":"x"}}"#,
             ),
             (
                 r#"{"eventVersion":"1.08","eventName":"A","userIdentity":{"arn":"x"},"requestParameters":"{\"a\":{\"b\":1}}"}"#,

@@ -194,8 +194,18 @@ impl Keys {
     }
 }
 
+/// Returns what a key joins with `eventName`, such as `detail.`.
+pub(super) fn prefix_of_name(key: &[u8]) -> Option<&[u8]> {
+    let (prefix, name) = key.split_at_checked(key.len().checked_sub(b"eventName".len())?)?;
+    let is_joined = matches!(prefix.last(), Some(b'.' | b'_' | b'/'));
+    (is_joined && name.eq_ignore_ascii_case(b"eventName")).then_some(prefix)
+}
+
 /// Returns true for `eventname`, `Event_Source`, `event-version` and the like.
 fn is_respelled(key: &[u8]) -> bool {
+    if prefix_of_name(key).is_some() {
+        return true;
+    }
     let Some((start, rest)) = key.split_at_checked(5) else { return false };
     let rest = match rest {
         [b'_' | b'-' | b' ', rest @ ..] => rest,
@@ -257,6 +267,8 @@ mod tests {
             ("eventname a", Shape::Dressed),
             ("EVENT_SOURCE eventID", Shape::Dressed),
             ("eventnames event", Shape::Row),
+            ("detail.eventName detail.eventSource", Shape::Dressed),
+            ("myeventName eventName_", Shape::Row),
         ] {
             let mut seen = Keys::default();
             keys.split(' ').for_each(|key| seen.add(key.as_bytes()));
