@@ -11,7 +11,10 @@ use crate::dedup::SeenEvents;
 use crate::delivered::{Inflater, Records, WholeRecord, wide};
 use crate::event_view::{EventTime, Origin, quick_time, unread_time};
 use crate::extract::{Event, Extraction as Counts, Extractor};
-use crate::inflate::{Input, MakeScratch, Parts, Scratch, for_each_part, in_memory, shown};
+use crate::inflate::{
+    Input, MakeScratch, Parts, ReadSeek, Scratch, for_each_part, in_memory, shown,
+};
+use crate::parquet::{Damages, Lines, Need, Parquet, Step};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
 use crate::report::{Damage, DamageKind, FileReport, SkipKind, Untimed, count_place, is_of_macos};
@@ -246,6 +249,9 @@ pub(crate) struct Extracted {
 
 /// Receives the events of a file.
 pub(crate) trait Consumer {
+    /// Returns what is needed of events of a detected format.
+    fn need(&self, format: Format) -> Need;
+
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>);
 
     /// Handles a record of a part; returns whether at least one request matched it.
@@ -263,6 +269,10 @@ struct Extraction<'a> {
 }
 
 impl Consumer for Extraction<'_> {
+    fn need(&self, format: Format) -> Need {
+        self.extractor.need(format)
+    }
+
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>) {
         let extracted = self.extractor.push_raw(event, origin);
         (extracted, take_full(self.extractor, self.sink))
@@ -334,7 +344,7 @@ impl File<'_> {
             Format::CloudTrail => self.report.see_record(event.text),
             Format::Lake => self.report.lake += 1,
             Format::ModelInvocation => self.report.invocations += 1,
-            Format::Json | Format::Other | Format::Csv => self.report.rows += 1,
+            Format::Json | Format::Other | Format::Csv | Format::Parquet => self.report.rows += 1,
         }
         self.report.own_names.see(event.text, event.format);
         let (extracted, flow) = self.consumer.event(event, origin);
@@ -390,26 +400,43 @@ struct Texts<'a> {
     scratch: MakeScratch,
 }
 
-impl Parts for Texts<'_> {
-    fn part(&mut self, name: &str, text: &mut dyn Read) -> ControlFlow<()> {
-        let named;
-        let origin = if name.is_empty() {
-            self.file.origin
-        } else {
-            let source = format!("{}:{name}", self.file.origin.source).into();
-            named = Origin { source, ..self.file.origin.clone() };
-            &named
-        };
+impl Texts<'_> {
+    /// Returns the origin of the events of an entry.
+    fn origin_of(&self, name: &str) -> Origin {
+        let mut origin = self.file.origin.clone();
+        if !name.is_empty() {
+            origin.source = format!("{}:{name}", origin.source).into();
+        }
+        origin
+    }
+
+    /// Passes on the events of a text; `rows` is the format of those that are plain JSON.
+    fn text(
+        &mut self,
+        name: &str,
+        text: &mut dyn Read,
+        rows: Format,
+        damages: Option<&Damages>,
+    ) -> ControlFlow<()> {
+        let origin = &self.origin_of(name);
         let before = self.file.report.marks();
         let mut splitter = Splitter::new(text);
         let mut flow = ControlFlow::Continue(());
         while flow.is_continue() {
+            for damage in damages.map(Damages::take).unwrap_or_default() {
+                self.damage(name, damage);
+            }
             if let Some(part) = splitter.next_part(self.records) {
                 flow = self.file.records(self.records, part, origin);
                 continue;
             }
             match splitter.next_item() {
-                Some(Item::Record(event)) => flow = self.file.event(&event, origin),
+                Some(Item::Record(mut event)) => {
+                    if event.format == Format::Json {
+                        event.format = rows;
+                    }
+                    flow = self.file.event(&event, origin);
+                }
                 // What macOS adds to archives is known by its name.
                 Some(Item::Damage(Damage { kind: DamageKind::UnknownArchive, .. }))
                     if is_of_macos(name) =>
@@ -429,7 +456,65 @@ impl Parts for Texts<'_> {
         for (place, count) in splitter.unwrapped() {
             count_place(&mut self.file.report.unwrapped, place, *count);
         }
+        for damage in damages.map(Damages::take).unwrap_or_default() {
+            self.damage(name, damage);
+        }
         flow
+    }
+
+    /// Passes on the rows of a Parquet file that are all events of one format.
+    fn events(&mut self, name: &str, file: &Parquet, format: Format) -> ControlFlow<()> {
+        let origin = &self.origin_of(name);
+        // What is read of events depends on the searches; these are told by the whole table.
+        self.file.report.own_names.see(&file.names(), format);
+        if format == Format::CloudTrail {
+            self.file.report.see_record(file.identity());
+        }
+        let mut need = self.file.consumer.need(format);
+        // Duplicates are found by their ids, of those events, too, that no search matches.
+        if self.file.seen.is_some() {
+            need = need.everything();
+        }
+        let mut rows = file.rows(Some(need));
+        let mut text = String::new();
+        let mut flow = ControlFlow::Continue(());
+        while flow.is_continue() {
+            match rows.next(&mut text) {
+                Some(Step::Row { offset }) => {
+                    self.file.report.bytes_inflated += text.len() as u64;
+                    flow = self.file.event(&RawRecord { text: &text, offset, format }, origin);
+                }
+                Some(Step::Damage(damage)) => self.damage(name, damage),
+                None => break,
+            }
+        }
+        self.file.report.stopped |= flow.is_break();
+        flow
+    }
+}
+
+impl Parts for Texts<'_> {
+    fn part(&mut self, name: &str, text: &mut dyn Read) -> ControlFlow<()> {
+        self.text(name, text, Format::Json, None)
+    }
+
+    fn table(&mut self, name: &str, file: Box<dyn ReadSeek + Send>) -> (ControlFlow<()>, u64) {
+        let file = match Parquet::open(file) {
+            Ok(file) => file,
+            Err(damage) => {
+                self.damage(name, damage);
+                return (ControlFlow::Continue(()), 0);
+            }
+        };
+        let flow = match file.format() {
+            Some(format) => self.events(name, &file, format),
+            None => {
+                let mut lines = Lines::new(file.rows(None));
+                let damages = lines.damages();
+                self.text(name, &mut lines, Format::Parquet, Some(&damages))
+            }
+        };
+        (flow, file.bytes_read())
     }
 
     fn damage(&mut self, name: &str, mut damage: Damage) {

@@ -15,6 +15,7 @@ use crate::event_view::{
 };
 use crate::extract::{Extractor, sourcetype_of};
 use crate::inflate::{Input, MakeScratch};
+use crate::parquet::Need;
 use crate::paths::{Outer, Slots, flatten};
 use crate::record::{FORMATS, Format, RawRecord};
 use crate::report::FileReport;
@@ -236,7 +237,7 @@ impl Collector {
 
     fn see_members(&mut self, record: &str, format: Format, origin: &Origin) {
         let is_cloudtrail = format == Format::CloudTrail;
-        let has_own_index = matches!(format, Format::Json | Format::Csv) && origin.index.is_none();
+        let has_own_index = format.has_own_names() && origin.index.is_none();
         flatten(record, arrays(format), &mut |name, _| {
             let is_builtin =
                 self.builtin.contains(name) && !(name == fields::INDEX && has_own_index);
@@ -280,6 +281,15 @@ impl Collector {
 }
 
 impl Consumer for Collector {
+    fn need(&self, format: Format) -> Need {
+        let mut need = self.extractor.need(format);
+        if self.demand.is_open() {
+            need.add_all_members();
+        }
+        self.demand.names.iter().for_each(|name| need.add_field(name));
+        need
+    }
+
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>) {
         let extracted = self.extractor.push_raw(event, origin);
         if extracted.matched {

@@ -155,7 +155,7 @@ impl FieldSet {
         }
         let builtin = BUILTINS.iter().find(|(builtin, _)| *builtin == name);
         let source = if let Some((_, builtin)) = builtin {
-            if matches!(self.format, Format::Json | Format::Csv) {
+            if self.format.has_own_names() {
                 self.own[*builtin as usize] = self.paths.add(name);
             }
             FieldSource::Builtin(*builtin)
@@ -181,9 +181,37 @@ impl FieldSet {
     }
 }
 
+/// Returns the members from which a field of a format gets its values, or `None` if it needs the whole
+/// text. The members with the time are not among them.
+pub(crate) fn members_of(name: &str, format: Format, profile: Profile) -> Option<Vec<&str>> {
+    if Whole::named(name).is_some() {
+        return None;
+    }
+    if let Some(keys) = fields::keys_of_part(name) {
+        return Some(keys.into_iter().take(1).collect());
+    }
+    match BUILTINS.iter().find(|(builtin, _)| *builtin == name) {
+        Some((_, Builtin::Raw | Builtin::Linecount)) => return None,
+        Some(_) if !format.has_own_names() => return Some(Vec::new()),
+        _ => {}
+    }
+    match derived_field(name, profile) {
+        Some(derived) if format == Format::CloudTrail => {
+            Some(derived.inputs().iter().map(|input| input.path()).collect())
+        }
+        _ => Some(vec![name]),
+    }
+}
+
+/// Returns all members that may hold the time of an event.
+pub(crate) fn all_time_members(format: Format) -> impl Iterator<Item = &'static str> {
+    let others: &[&str] = if format == Format::CloudTrail { &OTHER_TIMES } else { &[] };
+    time_paths(format).iter().chain(others).copied()
+}
+
 /// Returns how outermost arrays are named in a format.
 pub(crate) fn arrays(format: Format) -> Arrays {
-    if matches!(format, Format::Json | Format::Csv) { Arrays::PlainRows } else { Arrays::Braced }
+    if format.has_own_names() { Arrays::PlainRows } else { Arrays::Braced }
 }
 
 fn time_paths(format: Format) -> &'static [&'static str] {
@@ -193,6 +221,7 @@ fn time_paths(format: Format) -> &'static [&'static str] {
         Format::ModelInvocation => &["timestamp"],
         Format::Json => &[fields::TIME],
         Format::Csv => &[fields::TIME, "@timestamp", "timestamp", "eventTime"],
+        Format::Parquet => &[fields::TIME, "@timestamp", "timestamp", "eventTime", "time"],
         Format::Other => &[fields::TIME, "eventTime", "timestamp", "time"],
     }
 }
@@ -200,7 +229,7 @@ fn time_paths(format: Format) -> &'static [&'static str] {
 /// The members that may hold the time of a CloudTrail record that came through another tool.
 ///
 /// They are looked up only in records without `eventTime`.
-const OTHER_TIMES: [&str; 4] = ["@timestamp", "timestamp", "time", fields::TIME];
+pub(crate) const OTHER_TIMES: [&str; 4] = ["@timestamp", "timestamp", "time", fields::TIME];
 /// Numbers below this one, in the year 1973, are no times of events.
 const FIRST_TIME: f64 = 1e8;
 

@@ -22,6 +22,7 @@ mod json;
 mod members;
 mod needles;
 mod own_names;
+mod parquet;
 mod paths;
 mod peek;
 mod record;

@@ -83,7 +83,7 @@ impl OwnNames {
 
     /// Adds the members of an event.
     pub(crate) fn see(&mut self, event: &str, format: Format) {
-        let is_row = matches!(format, Format::Json | Format::Csv);
+        let is_row = format.has_own_names();
         let first = if is_row { 0 } else { OF_ROWS };
         let bytes = event.as_bytes();
         let is_unknown = |bit: &usize| self.0 >> bit & 1 == 0;

@@ -4,10 +4,14 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use crate::delivered::Records;
-use crate::inflate::{Input, MakeScratch, Parts, Scratch, for_each_part};
+use crate::inflate::{Input, MakeScratch, Parts, ReadSeek, Scratch, for_each_part};
+use crate::parquet::{Lines, Parquet};
 use crate::record::Format;
 use crate::report::Damage;
 use crate::split::{Item, Splitter};
+
+/// The largest Parquet file that is stored only to look at its first event.
+const MAX_TABLE: u64 = 4 * 1024 * 1024;
 
 /// How much of a file is read to tell whether it holds JSON rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +54,21 @@ impl Parts for Peek {
             }
         }
         if self.found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn table(&mut self, name: &str, file: Box<dyn ReadSeek + Send>) -> (ControlFlow<()>, u64) {
+        let flow = match Parquet::open(file) {
+            Ok(file) if file.format().is_none() => {
+                self.part(name, &mut Lines::new(file.rows(None)))
+            }
+            _ => ControlFlow::Continue(()),
+        };
+        // Nobody counts what is read to look at the first event.
+        (flow, 0)
+    }
+
+    fn max_table(&self) -> u64 {
+        MAX_TABLE
     }
 
     fn damage(&mut self, _: &str, _: Damage) {}

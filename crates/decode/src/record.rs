@@ -21,12 +21,31 @@ pub enum Format {
     Other,
     /// A row of a table of separated values, as a JSON object of texts, sourcetype `csv`.
     Csv,
+    /// A row of a Parquet file that is no event of AWS, as a JSON object, sourcetype `parquet`.
+    Parquet,
 }
 
 impl Format {
+    /// Returns true for rows of fields, which are no events of AWS.
+    pub(crate) fn is_row(self) -> bool {
+        matches!(self, Self::Json | Self::Other | Self::Csv | Self::Parquet)
+    }
+
+    /// Returns true for rows whose own fields replace those that every event has, such as `source`.
+    pub(crate) fn has_own_names(self) -> bool {
+        matches!(self, Self::Json | Self::Csv | Self::Parquet)
+    }
+
     /// All formats.
-    pub(crate) const ALL: [Self; FORMATS] =
-        [Self::CloudTrail, Self::Lake, Self::ModelInvocation, Self::Json, Self::Other, Self::Csv];
+    pub(crate) const ALL: [Self; FORMATS] = [
+        Self::CloudTrail,
+        Self::Lake,
+        Self::ModelInvocation,
+        Self::Json,
+        Self::Other,
+        Self::Csv,
+        Self::Parquet,
+    ];
 
     /// Returns the name of the format, by which [`Format::named`] finds it.
     pub(crate) fn name(self) -> &'static str {
@@ -37,6 +56,7 @@ impl Format {
             Self::Json => "json",
             Self::Other => "other",
             Self::Csv => "csv",
+            Self::Parquet => "parquet",
         }
     }
 
@@ -49,7 +69,7 @@ impl Format {
 }
 
 /// The number of formats.
-pub(crate) const FORMATS: usize = Format::Csv as usize + 1;
+pub(crate) const FORMATS: usize = Format::Parquet as usize + 1;
 
 /// The text of one event, which is valid JSON and valid UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,9 +28,10 @@ const OTHER_PLACES: &str = "other members";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DamageKind {
-    /// The compressed data, or an archive, ends early.
+    /// The compressed data, an archive or a Parquet file ends early.
     TruncatedCompression,
-    /// The compressed data or its checksum, or a header of an archive, is wrong.
+    /// The compressed data or its checksum, a header of an archive, or a part of a Parquet file is
+    /// wrong.
     CorruptCompression,
     /// The compressed data expands far more than logs ever do.
     DecompressionBomb,
@@ -44,8 +45,8 @@ pub enum DamageKind {
     InvalidJson,
     /// The text is not UTF-8; the event is kept, with U+FFFD instead of the invalid bytes.
     InvalidUtf8,
-    /// A part of an archive cannot be read: it is encrypted, uses an unknown method, or needs too
-    /// much memory.
+    /// A part of an archive or of a Parquet file cannot be read: it is encrypted, uses an unknown
+    /// method, or needs too much memory.
     UnreadableEntry,
     /// A row of a table has more or fewer cells than the header; the row is kept.
     RaggedRow,
@@ -190,8 +191,7 @@ impl Untimed {
 
     /// Counts an event of a format, with the text of its time if it has any.
     pub(crate) fn see(&mut self, format: Format, time: Option<&str>) {
-        let is_row = matches!(format, Format::Json | Format::Csv | Format::Other);
-        if is_row && time.is_none() {
+        if format.is_row() && time.is_none() {
             self.rows += 1;
             return;
         }

@@ -98,7 +98,8 @@ impl Logs {
         self.known_rows(|| {
             let all = 0..self.files().len();
             if let Some(sourcetype) = &self.options().sourcetype {
-                return all.filter(|_| sourcetype == "json").collect();
+                let has_arrays = matches!(sourcetype.as_str(), "json" | "parquet");
+                return all.filter(|_| has_arrays).collect();
             }
             let mut objects = 0;
             let mut is_peeked = |index: &usize| {

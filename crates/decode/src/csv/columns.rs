@@ -20,22 +20,22 @@ pub(crate) enum Kind {
 
 /// What a column becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Column {
+pub(crate) struct Column {
     /// The keys at which its value stands in the event.
-    pub(super) path: Vec<String>,
-    pub(super) kind: Kind,
+    pub(crate) path: Vec<String>,
+    pub(crate) kind: Kind,
     /// True once a value that could not be read as JSON has been reported.
-    pub(super) is_reported: bool,
+    pub(crate) is_reported: bool,
 }
 
 /// What the columns of a table become.
 #[derive(Debug)]
-pub(super) struct Columns {
-    pub(super) columns: Vec<Column>,
+pub(crate) struct Columns {
+    pub(crate) columns: Vec<Column>,
     /// The column whose cells hold whole events, if its name says so.
-    pub(super) whole: Option<usize>,
+    pub(crate) whole: Option<usize>,
     /// True if rows become CloudTrail records.
-    pub(super) are_cloudtrail: bool,
+    pub(crate) are_cloudtrail: bool,
 }
 
 /// Names of columns whose cells hold whole events, without case: those of Splunk, CloudTrail Lake,
@@ -91,7 +91,7 @@ const SHOWING: [&str; 6] =
 
 impl Columns {
     /// Returns what the columns of these names become.
-    pub(super) fn new(names: &[String]) -> Self {
+    pub(crate) fn new(names: &[String]) -> Self {
         let has = |member: &str| names.iter().any(|name| plain(name) == plain(member));
         let are_cloudtrail = has("eventName") && SHOWING.iter().any(|member| has(member));
         let position =

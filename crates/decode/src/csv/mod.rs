@@ -12,12 +12,10 @@ mod record;
 mod structs;
 
 pub(crate) use cells::{Cells, MAX_CELLS, Quoting, Step, quoting};
-pub(crate) use columns::{Kind, place_of};
+pub(crate) use columns::{Column, Columns, Kind, place_of};
 pub(crate) use header::recognize;
-pub(crate) use record::Made;
+pub(crate) use record::{Made, value};
 pub(crate) use structs::{canonical, to_json as struct_to_json};
-
-use columns::Columns;
 
 /// A table that is being read.
 #[derive(Debug)]

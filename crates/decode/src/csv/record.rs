@@ -82,7 +82,7 @@ fn whole_event(cell: &str) -> Option<Made> {
 }
 
 /// Returns a cell as JSON; `None` if it holds no value.
-fn value(cell: &str, column: &mut Column, remarks: &mut Vec<String>) -> Option<String> {
+pub(crate) fn value(cell: &str, column: &mut Column, remarks: &mut Vec<String>) -> Option<String> {
     match column.kind {
         Kind::Text => {}
         Kind::Flag => {

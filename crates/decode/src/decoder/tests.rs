@@ -17,6 +17,7 @@ use proptest::prelude::*;
 mod archives;
 mod compressions;
 mod kinds;
+mod tables;
 mod times;
 mod unread;
 

@@ -19,6 +19,7 @@ use crate::cloudtrail::Profile;
 use crate::decoder::Extracted;
 use crate::event_view::{Origin, arrays, quick_time};
 use crate::json::member;
+use crate::parquet::Need;
 use crate::paths::{Outer, Slots};
 use crate::record::{FORMATS, Format, RawRecord};
 use crate::rows::Rows;
@@ -46,6 +47,7 @@ impl Sourcetype {
             name if LAKE_SOURCETYPES.contains(&name) => Format::Lake,
             "json" => Format::Json,
             "csv" => Format::Csv,
+            "parquet" => Format::Parquet,
             _ => Format::Other,
         };
         Self { name: name.to_owned(), format }
@@ -65,6 +67,7 @@ pub(crate) fn sourcetype_of(format: Format) -> &'static str {
         Format::ModelInvocation => "json_no_timestamp",
         Format::Json | Format::Other => "json",
         Format::Csv => "csv",
+        Format::Parquet => "parquet",
     }
 }
 
@@ -72,8 +75,15 @@ pub(crate) fn sourcetype_of(format: Format) -> &'static str {
 ///
 /// A row of plain JSON may have another one, in its own field `sourcetype`; such rows are reported
 /// in [`FileReport::own_names`](crate::FileReport::own_names).
-pub const SOURCETYPES: &[&str] =
-    &["aws:cloudtrail", "aws:cloudtrail:lake", "aws:asl", "json", "json_no_timestamp", "csv"];
+pub const SOURCETYPES: &[&str] = &[
+    "aws:cloudtrail",
+    "aws:cloudtrail:lake",
+    "aws:asl",
+    "json",
+    "json_no_timestamp",
+    "csv",
+    "parquet",
+];
 
 /// An event to test against the searches.
 #[derive(Debug, Clone, Copy)]
@@ -233,6 +243,18 @@ impl Extractor {
         self.sourcetype.as_ref().map_or(recognised, |named| named.format)
     }
 
+    /// Returns what the requests need of events of a detected format.
+    pub(crate) fn need(&self, recognised: Format) -> Need {
+        let format = self.format_of(recognised);
+        let mut need = Need::nothing(format, self.profile);
+        for place in self.candidates(format, None) {
+            let request = &self.requests[place];
+            need.add_condition(&request.predicate);
+            request.fields.iter().for_each(|field| need.add_field(&field.name));
+        }
+        need
+    }
+
     fn class_of(&mut self, event: &Event<'_>, format: Format) -> Option<usize> {
         let Some(name) = event.name.filter(|_| format == Format::CloudTrail) else {
             if self.unnamed[format as usize].is_none() {
@@ -298,7 +320,7 @@ impl Extractor {
     /// their events may have such fields of their own.
     fn known<'s>(&'s self, format: Format) -> impl Fn(&str) -> Option<Known<'s>> + 's {
         move |field: &str| {
-            let is_fixed = !matches!(format, Format::Json | Format::Other | Format::Csv);
+            let is_fixed = !format.is_row();
             let index = self.origin.as_ref().and_then(|origin| origin.index.as_deref());
             match (field, index) {
                 (fields::INDEX, Some(index)) => Some(Known::Value(index)),

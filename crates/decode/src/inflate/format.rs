@@ -5,6 +5,7 @@ use tar::Header;
 
 use super::base64;
 use super::unread::{self, LZMA, Remedy, UnreadFormat};
+use crate::parquet::{ENCRYPTED, MAGIC};
 
 /// The number of first bytes that are looked at: a tar archive is recognized by its first block.
 pub(crate) const HEAD: usize = 512;
@@ -22,6 +23,7 @@ pub(crate) enum FileFormat {
     Zlib,
     /// A text in base64, of JSON or of a compression.
     Base64,
+    Parquet,
     /// A format that is not read.
     Unread(UnreadFormat),
     Utf16Le,
@@ -43,6 +45,7 @@ impl FileFormat {
             Self::Zip => "a zip archive",
             Self::Tar => "a tar archive",
             Self::Zlib => "compressed with zlib",
+            Self::Parquet => "a Parquet file",
             Self::Base64 => "text in base64",
             Self::Unread(format) => format.name,
             Self::Utf16Le | Self::Utf16Be | Self::Utf32Le | Self::Utf32Be | Self::Other => {
@@ -52,7 +55,8 @@ impl FileFormat {
     }
 }
 
-const PARQUET: UnreadFormat = UnreadFormat { name: "a Parquet file", remedy: Remedy::Unpack };
+const ENCRYPTED_PARQUET: UnreadFormat =
+    UnreadFormat { name: "an encrypted Parquet file", remedy: Remedy::Decrypt };
 
 /// The bytes with which files of a format begin.
 const MAGICS: &[(&[u8], FileFormat)] = &[
@@ -61,7 +65,8 @@ const MAGICS: &[(&[u8], FileFormat)] = &[
     (b"\xfd7zXZ\0", FileFormat::Xz),
     (b"PK\x03\x04", FileFormat::Zip),
     (b"PK\x05\x06", FileFormat::Zip),
-    (b"PAR1", FileFormat::Unread(PARQUET)),
+    (MAGIC, FileFormat::Parquet),
+    (ENCRYPTED, FileFormat::Unread(ENCRYPTED_PARQUET)),
     // Before UTF-16, whose mark this begins with; a text never begins with NUL.
     (b"\xff\xfe\0\0", FileFormat::Utf32Le),
     (b"\0\0\xfe\xff", FileFormat::Utf32Be),
@@ -202,7 +207,8 @@ mod tests {
             (b"\x50\x2a\x4d\x18", FileFormat::Zstd),
             (b"PK\x05\x06", FileFormat::Zip),
             (b"]\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0", FileFormat::Unread(LZMA)),
-            (b"PAR1", FileFormat::Unread(PARQUET)),
+            (MAGIC, FileFormat::Parquet),
+            (ENCRYPTED, FileFormat::Unread(ENCRYPTED_PARQUET)),
             (b"\x78\x9c\xab\x56\x4a\x04\0", FileFormat::Zlib),
             (b"\x78\x9c and text", FileFormat::Other),
             (b"x^2 + y^2", FileFormat::Other),

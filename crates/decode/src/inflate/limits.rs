@@ -28,6 +28,10 @@ impl Counter {
         Self(Rc::new(Cell::new(count)))
     }
 
+    pub(super) fn add(&self, count: u64) {
+        self.0.set(self.0.get() + count);
+    }
+
     pub(super) fn count(&self) -> u64 {
         self.0.get()
     }

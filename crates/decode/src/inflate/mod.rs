@@ -1,11 +1,12 @@
 //! Recognizes compressions and archives by their content and undoes them, with bounded memory.
 //!
 //! Supports gzip, zlib, zstd, bzip2 and xz, zip and tar, base64, plain text, UTF-16 and UTF-32, nested up to
-//! [`MAX_LAYERS`]. Text that comes before damage is always delivered, and a damaged entry of an
+//! [`MAX_LAYERS`], with Parquet files inside. Text that comes before damage is always delivered, and a damaged entry of an
 //! archive costs only itself.
 
 mod base64;
 mod format;
+mod held;
 mod layers;
 mod limits;
 mod names;
@@ -66,6 +67,9 @@ impl fmt::Debug for Input {
 /// [`MakeScratch`].
 pub const MAX_HELD_ZIP: u64 = 256 * 1024 * 1024;
 
+/// The largest Parquet file that is stored when it comes from a stream or an archive.
+pub(crate) const MAX_HELD_TABLE: u64 = 1024 * 1024 * 1024;
+
 /// The number of layers of compressions and archives that are undone; a `.tar.gz` has two.
 const MAX_LAYERS: usize = 6;
 const BUFFER: usize = 64 * 1024;
@@ -95,12 +99,19 @@ impl std::error::Error for ReadFailure {}
 pub(crate) trait Parts {
     /// Handles one uncompressed text; `name` is its name in an archive, or empty outside one.
     fn part(&mut self, name: &str, text: &mut dyn Read) -> ControlFlow<()>;
+    /// Handles a Parquet file; returns the number of bytes that were read of it, too.
+    fn table(&mut self, name: &str, file: Box<dyn ReadSeek + Send>) -> (ControlFlow<()>, u64);
     /// Records a part that cannot be read.
     fn damage(&mut self, name: &str, damage: Damage);
 
     /// Returns storage for a nested archive.
     fn scratch(&self) -> Box<dyn Scratch> {
         in_memory()
+    }
+
+    /// Returns the size up to which a Parquet file is stored that comes from a stream or archive.
+    fn max_table(&self) -> u64 {
+        MAX_HELD_TABLE
     }
 }
 
@@ -119,6 +130,11 @@ pub(crate) fn for_each_part(input: Input, parts: &mut dyn Parts) -> u64 {
             let length = read_head(&mut reader, &mut head);
             let rewound = reader.seek(SeekFrom::Start(0));
             match (length, rewound) {
+                (Ok(length), Ok(_)) if recognize(&head[..length]) == FileFormat::Parquet => {
+                    let (flow, count) = parts.table("", reader);
+                    read.add(count);
+                    flow
+                }
                 (Ok(length), Ok(_)) => {
                     let counted = Counted { inner: reader, counter: read.clone() };
                     // A zip is read from its end; stored in a file, it need not be copied.
@@ -203,6 +219,7 @@ fn undo_dyn(layer: Layer<'_>, reader: &mut dyn Read, parts: &mut dyn Parts) -> C
             undo(inside, Guarded::new(layers::xz(whole, layer.depth), source, layer.total), parts)
         }
         FileFormat::Zip => zip::unzip_held(layer, whole, parts),
+        FileFormat::Parquet => held::table(layer, whole, parts),
         FileFormat::Tar => tar::untar(layer, whole, parts),
         FileFormat::Utf16Le => parts.part(layer.name, &mut Utf16Reader::little_endian(whole)),
         FileFormat::Utf16Be => parts.part(layer.name, &mut Utf16Reader::big_endian(whole)),

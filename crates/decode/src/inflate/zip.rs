@@ -11,10 +11,11 @@ use zip::read::{Config, ZipFileEntry};
 // The stable reader holds all entries in memory, and of those with the same name only the last one.
 use zip::unstable::read::ZipIterable;
 
+use super::held::copy;
 use super::layers::Named;
 use super::limits::{Counted, Counter, Guarded};
 use super::unread::{OFFICE, OFFICE_ENTRY, OPEN_DOCUMENT, OPEN_DOCUMENT_ENTRY};
-use super::{BUFFER, Layer, MAX_HELD_ZIP, Parts, damage, damage_of, names, undo, unread_format};
+use super::{Layer, MAX_HELD_ZIP, Parts, damage, damage_of, names, undo, unread_format};
 use crate::report::{Damage, DamageKind};
 
 /// The size of reads of the directory, which alternate with reads of entries.
@@ -42,29 +43,6 @@ pub(super) fn unzip_held(
     let source = Counter::default();
     let counted = Counted { inner: held, counter: source.clone() };
     unzip(Layer { source: &source, ..layer }, counted, parts)
-}
-
-/// What a copy came to, since what precedes a failure is of use.
-struct Copied {
-    length: u64,
-    failure: Option<io::Error>,
-}
-
-fn copy(from: &mut impl Read, to: &mut impl io::Write) -> Copied {
-    let mut buffer = vec![0; BUFFER];
-    let mut length = 0;
-    loop {
-        let count = match from.read(&mut buffer) {
-            Ok(0) => return Copied { length, failure: None },
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Copied { length, failure: Some(error) },
-        };
-        if let Err(error) = to.write_all(&buffer[..count]) {
-            return Copied { length, failure: Some(error) };
-        }
-        length += count as u64;
-    }
 }
 
 /// Reads the entries in the order of the archive's directory, one after another, so that memory does
