@@ -43,8 +43,16 @@ const ANOMOLY: &str = "name: D\nid: 0f8fad5b-d9cb-469f-a165-70867728950e\nversio
     tags: {analytic_story: [S], asset_type: A, mitre_attack_id: [T1530], \
     security_domain: threat, product: [Splunk Enterprise]}\n";
 
-/// The codes that only the command line raises, whose own tests raise them.
-const OF_THE_COMMAND_LINE: [Code; 1] = [Code::CONFIGURATION];
+/// The codes that only the command line raises. The examples on their pages raise them, which
+/// `crates/cli/tests/documents/errors.rs` tests.
+const OF_THE_COMMAND_LINE: [Code; 6] = [
+    Code::CONFIGURATION,
+    Code::NO_LOGS,
+    Code::DAMAGED,
+    Code::NO_EVENTS,
+    Code::LEFT_OUT,
+    Code::UNTIMED,
+];
 
 const MACRO: &str = "name: m\ndefinition: index=a\n";
 
@@ -85,6 +93,7 @@ async fn cases() -> Vec<(Code, Input)> {
         (Code::CANCELED, Engine(DataFusionError::ExecutionJoin(canceled))),
         (Code::UNORDERED, Search("* | sort 0 n | streamstats time_window=1m count")),
         (Code::LOOKUP_NOT_WRITTEN, Search("* | outputlookup readonly")),
+        (Code::TOO_LARGE, Search("* | eval a=mvjoin(mvrange(0,100000),printf(\"%900s\",\"\"))")),
         (Code::YAML, Content(&[("macros/m.yml", "name: [")])),
         (Code::DUPLICATE_CONTENT, Content(&[("macros/m.yml", MACRO), ("macros/n.yml", MACRO)])),
         (Code::RISK_FIELD, Detection("* | stats count", usize::MAX)),
@@ -95,15 +104,6 @@ async fn cases() -> Vec<(Code, Input)> {
         ),
         (Code::UNKNOWN_VALUE, Content(&[("detections/d.yml", ANOMOLY)])),
         (Code::UNREADABLE, Search("| inputlookup unreadable")),
-        (
-            Code::EVENTS_UNREADABLE,
-            Engine(DataFusionError::ObjectStore(Box::new(
-                datafusion::object_store::Error::NotImplemented {
-                    operation: String::new(),
-                    implementer: String::new(),
-                },
-            ))),
-        ),
         (Code::EVIDENCE, Detection("* | stats count by user", 1)),
     ]
 }

@@ -20,7 +20,7 @@ pub(crate) struct NoEvents;
 impl NoEvents {
     fn refused() -> DataFusionError {
         to_engine(
-            Diagnostic::error(Code::UNREADABLE, "the search needs events, and no logs were named")
+            Diagnostic::error(Code::NO_LOGS, "the search needs events, and no logs were named")
                 .help("name files, folders, patterns, or `-` for standard input after the search"),
         )
     }

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use spilltrail_decode::{FileReport, MAX_FIELDS};
+use spilltrail_diagnostic::Code;
 use spilltrail_source::{Beyond, FileProblem, Logs, ReadReport};
 use spilltrail_spl::time::strftime;
 
@@ -57,6 +58,27 @@ pub enum UnreadKind {
     /// Events are dated later than they can have happened; they were read, but do not count as the
     /// newest.
     Future,
+}
+
+impl UnreadKind {
+    /// Returns the code whose page explains the problem; `None` if nothing is missing from the
+    /// results.
+    #[must_use]
+    pub fn code(self) -> Option<Code> {
+        match self {
+            Self::NotFound => Some(Code::UNREADABLE),
+            Self::Damaged => Some(Code::DAMAGED),
+            Self::NoLog | Self::NoEvents | Self::NoTrail => Some(Code::NO_EVENTS),
+            Self::LeftOut => Some(Code::LEFT_OUT),
+            Self::Untimed => Some(Code::UNTIMED),
+            Self::Foreign
+            | Self::ForeignEntries
+            | Self::UntimedRows
+            | Self::OtherRows
+            | Self::Copies
+            | Self::Future => None,
+        }
+    }
 }
 
 impl Unread {
@@ -196,15 +218,7 @@ impl Unread {
     /// a file or an entry is simply not a log.
     #[must_use]
     pub fn is_damage(&self) -> bool {
-        !matches!(
-            self.kind,
-            UnreadKind::Foreign
-                | UnreadKind::ForeignEntries
-                | UnreadKind::UntimedRows
-                | UnreadKind::OtherRows
-                | UnreadKind::Copies
-                | UnreadKind::Future
-        )
+        self.kind.code().is_some()
     }
 }
 
@@ -238,14 +252,16 @@ fn foreign_entries(archives: &[FileProblem]) -> Vec<Unread> {
     archives.iter().map(line).collect()
 }
 
-/// Serializes to an object with `name`, `reason` and `is_damage`.
+/// Serializes to an object with `name`, `code`, `reason` and `is_damage`; a problem from which
+/// nothing is missing has no code.
 impl Serialize for Unread {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut reason = self.reasons.join("; ");
         if self.more > 0 {
             reason.push_str(&format!("; {} more", self.more));
         }
-        json!({ "name": self.name, "reason": reason, "is_damage": self.is_damage() })
+        let (name, code) = (&self.name, self.kind.code());
+        json!({ "name": name, "code": code, "reason": reason, "is_damage": self.is_damage() })
             .serialize(serializer)
     }
 }

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
-use spilltrail_diagnostic::{Entry, REGISTRY, by_name, similar};
+use spilltrail_diagnostic::{REGISTRY, by_name, similar};
 use spilltrail_eval::functions::{self as eval, FUNCTIONS as EVAL_FUNCTIONS};
 use spilltrail_search::commands::{COMMANDS, CommandDoc, command};
 use spilltrail_search::stats::{self, FUNCTIONS as STATS_FUNCTIONS};
 
 use crate::arguments::Arguments;
 use crate::output::{self, CANNOT_WRITE};
+use crate::{page, screen};
 
 /// Prints help about a topic, or the list of topics if it is empty.
 pub(crate) fn run(topic: &str) -> Result<ExitCode> {
@@ -81,9 +82,10 @@ fn explain(topic: &str, name: &str) -> String {
         aliases(&mut text, function.aliases);
         differs(&mut text, function.differs);
     }
-    if let Some(Entry { code, class, title, explanation }) = by_name(topic) {
-        let meaning = class.meaning().1;
-        let _ = writeln!(text, "{code}: {title}\n    {explanation}\n    Class: {class}; {meaning}");
+    if let Some(entry) = by_name(topic) {
+        let (class, advice) = entry.class.meaning();
+        let _ = write!(text, "{}", page::text(entry.page, screen::width()));
+        let _ = writeln!(text, "\nClass: {class}; {advice}");
     }
     text
 }

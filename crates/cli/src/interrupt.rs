@@ -100,6 +100,7 @@ mod unix {
     use std::time::Duration;
 
     use spilltrail_app::CancellationToken;
+    use spilltrail_diagnostic::Code;
 
     use super::name;
     use crate::{report, status, temporary};
@@ -143,7 +144,7 @@ mod unix {
         }
         let (sender, said) = sync_channel(1);
         std::thread::spawn(move || {
-            report::line(format_args!("error: {message}"));
+            report::line(format_args!("error[{}]: {message}", Code::CANCELED));
             // Sending fails if the write took too long and the receiver stopped waiting.
             let _ = sender.send(());
         });

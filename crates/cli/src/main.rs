@@ -17,6 +17,7 @@ mod lines;
 mod log;
 mod memory;
 mod output;
+mod page;
 mod paint;
 mod report;
 mod run;

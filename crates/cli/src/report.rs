@@ -104,14 +104,17 @@ pub(crate) fn notice() -> Notice {
 pub(crate) fn unread(unread: &[Unread]) {
     for input in unread {
         let Unread { name, kind, reasons, more } = input;
-        let severity = match kind {
+        let mut severity = match kind {
             UnreadKind::NotFound
             | UnreadKind::NoLog
             | UnreadKind::NoEvents
-            | UnreadKind::NoTrail => "error",
-            _ if input.is_damage() => "warning",
-            _ => "note",
+            | UnreadKind::NoTrail => "error".to_owned(),
+            _ if input.is_damage() => "warning".to_owned(),
+            _ => "note".to_owned(),
         };
+        if let Some(code) = kind.code() {
+            let _ = write!(severity, "[{code}]");
+        }
         let is_skipped = matches!(kind, UnreadKind::Foreign | UnreadKind::ForeignEntries);
         let ending = if is_skipped { ", skipped" } else { "" };
         for reason in reasons {
@@ -259,7 +262,7 @@ pub(crate) fn error(error: &AppError, origin: Option<String>) {
 
 /// Prints that a signal stopped a run, and the progress up to that point.
 pub(crate) fn stopped(signal: &str, done: &Done) {
-    line(format_args!("error: stopped by {signal}; {}", what_was_done(done)));
+    line(format_args!("error[{}]: stopped by {signal}; {}", Code::CANCELED, what_was_done(done)));
 }
 
 /// Returns a count followed by its noun, with thousands separators.

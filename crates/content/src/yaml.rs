@@ -168,6 +168,12 @@ fn diagnose(error: &serde_yaml_ng::Error, text: &str) -> Diagnostic {
     let whole = error.to_string();
     let message = whole.split(" at line ").next().unwrap_or(&whole);
     let diagnostic = Diagnostic::error(Code::YAML, message.to_owned());
+    let diagnostic = match message {
+        "mapping values are not allowed in this context" => {
+            diagnostic.help("put a text with `: ` in quotes, or in lines of its own after `|-`")
+        }
+        _ => diagnostic,
+    };
     match error.location() {
         Some(place) => diagnostic.at(line_span(text, place.line(), place.column())),
         None => diagnostic,

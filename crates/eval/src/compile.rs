@@ -98,7 +98,7 @@ impl<'a> Compiler<'a> {
             }
             EvalNode::Subsearch(_) => self.fail(
                 Diagnostic::unsupported(
-                    Code::UNSUPPORTED_OPTION,
+                    Code::UNSUPPORTED_SYNTAX,
                     "a subsearch inside an eval expression is not supported",
                 )
                 .at(tree.span)

@@ -66,7 +66,7 @@ pub fn watch<T>(work: impl FnOnce() -> T) -> Result<T, Diagnostic> {
     match REFUSED.take() {
         None => Ok(result),
         Some(function) => Err(Diagnostic::error(
-            Code::LIMIT,
+            Code::TOO_LARGE,
             format!("`{function}` would return a value of more than {} MiB", MAX_VALUE >> 20),
         )
         .help("shorten what it takes, for example with `substr` or `mvindex`")),
@@ -82,7 +82,10 @@ mod tests {
         assert_eq!(watch(|| allows("a", MAX_VALUE)), Ok(true));
         let refused = watch(|| allows("a", MAX_VALUE + 1) || allows("b", MAX_VALUE + 1));
         let refused = refused.unwrap_err();
-        assert!(refused.code == Code::LIMIT && refused.message.starts_with("`a` "), "{refused:?}");
+        assert!(
+            refused.code == Code::TOO_LARGE && refused.message.starts_with("`a` "),
+            "{refused:?}"
+        );
         assert_eq!(
             watch(|| size(&Value::multi(vec!["ab".into(), "c".into()]))),
             Ok(3 + 2 * MEMBER)

@@ -42,11 +42,6 @@ pub fn from_engine(error: &DataFusionError) -> Diagnostic {
         DataFusionError::IoError(inner) => from_io(inner),
         DataFusionError::ExecutionJoin(inner) => from_join(inner),
         DataFusionError::ResourcesExhausted(message) => exhausted(message),
-        DataFusionError::ObjectStore(inner) => {
-            log::warn!("{inner}");
-            Diagnostic::error(Code::EVENTS_UNREADABLE, "the events of the search cannot be read")
-                .help("look at the access to the logs; `SPILLTRAIL_LOG=1` prints what was answered")
-        }
         // The engine gets only plans that we build, so if it rejects one, that is our bug.
         DataFusionError::Plan(_)
         | DataFusionError::SchemaError(..)
@@ -82,10 +77,11 @@ fn from_arrow(error: &ArrowError) -> Diagnostic {
         ArrowError::ExternalError(inner) => from_other(inner.as_ref()),
         ArrowError::IoError(_, inner) => from_io(inner),
         ArrowError::MemoryError(message) => exhausted(message),
-        ArrowError::OffsetOverflowError(_) => {
-            Diagnostic::error(Code::LIMIT, "the texts of one column are longer than two gigabytes")
-                .help("narrow the search, or keep fewer fields with `fields`")
-        }
+        ArrowError::OffsetOverflowError(_) => Diagnostic::error(
+            Code::TOO_LARGE,
+            "the texts of one column are longer than two gigabytes",
+        )
+        .help("narrow the search, or keep fewer fields with `fields`"),
         other => bug("the search failed", other),
     }
 }
@@ -216,7 +212,7 @@ mod tests {
             (DataFusionError::IoError(io::Error::other("hidden")), Code::DISK),
             (arrow(ArrowError::IoError(hidden(), disk_full())), Code::DISK),
             (arrow(ArrowError::MemoryError(hidden())), Code::MEMORY_LIMIT),
-            (arrow(ArrowError::OffsetOverflowError(7)), Code::LIMIT),
+            (arrow(ArrowError::OffsetOverflowError(7)), Code::TOO_LARGE),
             (arrow(ArrowError::ComputeError(hidden())), Code::INTERNAL),
             (arrow(ArrowError::DivideByZero), Code::INTERNAL),
             (DataFusionError::ResourcesExhausted(pool.to_owned()), Code::MEMORY_LIMIT),

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 /// Folders in which all Markdown files are generated.
-const FOLDERS: &[&str] = &["docs/src/reference/commands", "docs/src/errors"];
+const FOLDERS: &[&str] = &["docs/src/reference/commands"];
 
 const BEGIN: &str = "<!-- generated: cargo xtask codegen -->";
 const END: &str = "<!-- end of the generated part -->";

@@ -21,17 +21,13 @@ pub(super) fn all() -> BTreeMap<PathBuf, Content> {
         let path = format!("docs/src/reference/commands/{}.md", entry.doc.name);
         whole(path, command(entry.doc));
     }
-    for Entry { code, class, title, explanation } in REGISTRY {
-        let (class, action) = class.meaning();
-        let text = format!("# {code}: {title}\n\n{explanation}\n\nClass: {class}; {action}.\n");
-        whole(format!("docs/src/errors/{code}.md"), text);
-    }
     whole("docs/src/reference/commands.md".to_owned(), command_list());
     whole("docs/src/reference/eval-functions.md".to_owned(), eval_functions());
     whole("docs/src/reference/statistics-functions.md".to_owned(), statistics_functions());
-    whole("docs/src/reference/diagnostics.md".to_owned(), diagnostics());
     pages.insert(PathBuf::from("README.md"), Content::Part(coverage()));
     pages.insert(PathBuf::from("docs/src/SUMMARY.md"), Content::Part(summary()));
+    let path = PathBuf::from("docs/src/reference/diagnostics.md");
+    pages.insert(path, Content::Part(diagnostics()));
     pages.insert(PathBuf::from("docs/compatibility.md"), Content::Part(differences()));
     pages
 }
@@ -177,12 +173,19 @@ fn statistic(function: &StatsFunction) -> String {
     format!("`{}`", function.shown())
 }
 
+/// The topics of codes by their first digit.
+const TOPICS: &[(char, &str)] = &[
+    ('1', "Reading the search"),
+    ('2', "Commands, functions and options"),
+    ('3', "Running the search"),
+    ('4', "Content and configuration"),
+    ('5', "Reading logs and files"),
+    ('6', "Findings"),
+];
+
+/// Returns the classes, and the codes of each topic.
 fn diagnostics() -> String {
-    let mut text = String::from(
-        "# Diagnostics\n\n\
-         Every message about a search or about content has a code, and every code a class, which says \
-         who can do something about it.\n\n| Class | What to do |\n|---|---|\n",
-    );
+    let mut text = String::from("## Classes\n\n| Class | What to do |\n|---|---|\n");
     for class in [
         Class::User,
         Class::Unsupported,
@@ -194,9 +197,14 @@ fn diagnostics() -> String {
         let (name, action) = class.meaning();
         let _ = writeln!(text, "| {name} | {action} |");
     }
-    text.push('\n');
-    for Entry { code, title, .. } in REGISTRY {
-        let _ = writeln!(text, "- [{code}](../errors/{code}.md): {title}");
+    for (digit, topic) in TOPICS {
+        let _ =
+            write!(text, "\n## {digit}xxx: {topic}\n\n| Code | Problem | Class |\n|---|---|---|\n");
+        for Entry { code, title, class, .. } in REGISTRY {
+            if code.to_string().starts_with(&format!("SPL{digit}")) {
+                let _ = writeln!(text, "| [{code}](../errors/{code}.md) | {title} | {class} |");
+            }
+        }
     }
     text
 }

@@ -78,7 +78,7 @@ fn events_of_another_kind_are_no_all_clear() {
     fixture.write("ocsf.json", &ocsf("Y").to_string());
     fixture.write("trail.json", &record("ListKeys", json!({})).to_string());
     fixture.write("rows.json", &json!({"user": "ann"}).to_string());
-    let problem = "error: logs: no CloudTrail event was read, only ";
+    let problem = "error[SPL5006]: logs: no CloudTrail event was read, only ";
     for (file, detection, status, error) in [
         ("ocsf.json", "Trail", 1, "1 event of Security Lake; no finding"),
         ("rows.json", "Trail", 1, "1 other JSON row; no finding"),

@@ -26,7 +26,7 @@ fn assert_stopped(fixture: &Fixture, run: &Run, name: &str) {
         _ => 143,
     };
     assert_eq!(run.status, status, "{}", run.err);
-    let words = format!("error: stopped by SIG{name}");
+    let words = format!("error[SPL3007]: stopped by SIG{name}");
     assert!(run.err.starts_with(&words), "{}", run.err);
     assert_eq!(fixture.temporary_files(), Vec::<String>::new());
 }

@@ -96,19 +96,19 @@ fn what_is_no_log_is_never_an_all_clear() {
     fixture.write("lists/a.json", "[1,2]");
     std::fs::create_dir(fixture.path("unknown")).unwrap();
     std::fs::write(fixture.path("unknown/a.bin"), b"\x8b\x02\x80\0\x01\x02").unwrap();
-    let nothing = "error: logs: no event was read";
+    let nothing = "error[SPL5006]: logs: no event was read";
     for (logs, status, message) in [
         (&["logs.7z"][..], 2, "logs.7z: byte 0: nothing was read: this is a 7-Zip archive"),
         (&["logs", "logs.7z"], 1, "logs.7z: byte 0: nothing was read: this is a 7-Zip archive"),
-        (&["notes.txt"], 2, "error: notes.txt: holds no JSON"),
-        (&["logs", "notes.txt"], 1, "error: notes.txt: holds no JSON"),
+        (&["notes.txt"], 2, "error[SPL5006]: notes.txt: holds no JSON"),
+        (&["logs", "notes.txt"], 1, "error[SPL5006]: notes.txt: holds no JSON"),
         (&["folder"], 2, "note: folder/notes.txt: holds no JSON, skipped"),
         (&["logs", "folder"], 0, "note: folder/notes.txt: holds no JSON, skipped"),
         (&["none.json"], 2, nothing),
-        (&["logs", "none.json"], 1, "error: none.json: holds no event"),
-        (&["logs", "empty.json"], 1, "error: empty.json: is empty"),
-        (&["logs", "list.json"], 1, "error: list.json: holds no event"),
-        (&["logs", "digest.json"], 1, "error: digest.json: holds a digest of CloudTrail"),
+        (&["logs", "none.json"], 1, "error[SPL5006]: none.json: holds no event"),
+        (&["logs", "empty.json"], 1, "error[SPL5006]: empty.json: is empty"),
+        (&["logs", "list.json"], 1, "error[SPL5006]: list.json: holds no event"),
+        (&["logs", "digest.json"], 1, "error[SPL5006]: digest.json: holds a digest of CloudTrail"),
         (&["logs", "lists"], 0, "note: lists/a.json: holds no event"),
         (&["logs", "yaml"], 1, "yaml/a.yaml: byte 0: nothing was read: the text has the fields"),
         (&["logs", "unknown"], 1, "unknown/a.bin: byte 0: nothing was read: this is binary data"),
@@ -196,7 +196,7 @@ fn entries_of_archives() {
         std::fs::write(fixture.path(name), tar(entries)).unwrap();
         let run = fixture.run(&["search", "eventName=E | table source", name]);
         assert_eq!(run.lines(), [json!({ "source": format!("{name}:a.json") })], "{}", run.err);
-        let severity = if status == 0 { "note" } else { "warning" };
+        let severity = if status == 0 { "note" } else { "warning[SPL5005]" };
         let expected = format!("{severity}: {name}: {message}");
         assert!(run.err.contains(&expected), "{expected}\n{}", run.err);
         assert_eq!(run.status, status, "{}", run.err);
@@ -422,7 +422,7 @@ fn events_without_a_time_are_named_when_there_is_a_range() {
     fixture.write("bad.ndjson", &format!("{}\n", record("not a time")));
     fixture.write("good.ndjson", &format!("{}\n", record("20260317T100000Z")));
     fixture.write("rows/rows.ndjson", "{\"user\":\"ann\"}\n");
-    let bad = "warning: bad.ndjson: 1 event has no time that can be read (first: \"not a time\")";
+    let bad = "warning[SPL5008]: bad.ndjson: 1 event has no time that can be read (first: \"not a time\")";
     let rows = "note: rows/rows.ndjson: 1 event has no time and so";
     for (arguments, status, message) in [
         (&["bad.ndjson"][..], 0, ""),

@@ -55,8 +55,9 @@ fn a_bucket_is_searched_and_what_cannot_be_read_is_named() {
     let users: Vec<_> = rows.iter().map(|row| row["userName"].clone()).collect();
     assert_eq!(users, ["ann", "bob", "fay"]);
     assert_eq!(rows[0]["source"], json!(format!("s3://logs/{slow}")));
-    let named =
-        format!("warning: s3://logs/{denied}: byte 0: refused with status 403: AccessDenied");
+    let named = format!(
+        "warning[SPL5005]: s3://logs/{denied}: byte 0: refused with status 403: AccessDenied"
+    );
     assert!(run.err.contains(&named), "{}", run.err);
     let log = server.log();
     assert!(!log.gets.iter().any(|key| key.contains("20260301")), "{:?}", log.gets);
@@ -97,8 +98,11 @@ fn what_is_wrong_with_a_name_is_said() {
     let server = Server::new([]);
     let endpoint = server.endpoint();
     for (name, message) in [
-        ("s3://logs/none", "error: s3://logs/none: no object has this name"),
-        ("s3://no bucket/", "error: s3://no bucket/: `no bucket` is not the name of a bucket"),
+        ("s3://logs/none", "error[SPL5003]: s3://logs/none: no object has this name"),
+        (
+            "s3://no bucket/",
+            "error[SPL5003]: s3://no bucket/: `no bucket` is not the name of a bucket",
+        ),
     ] {
         let options = ["search", "a=b", name, "--s3-endpoint", &endpoint, "--s3-anonymous"];
         let run = Fixture::new().run(&options);

@@ -76,7 +76,8 @@ fn a_folder_and_a_pattern_pass_over_what_is_no_file() {
             let run = run(&fixture, arguments);
             assert_eq!(run.status, 1, "{arguments:?}: {}", run.err);
             assert!(!run.out.is_empty(), "{arguments:?}");
-            let pipe = "error: logs/pipe: a named pipe is read only if its own name is given";
+            let pipe =
+                "error[SPL5003]: logs/pipe: a named pipe is read only if its own name is given";
             for line in [pipe, "note: logs/socket: is a socket, skipped"] {
                 assert!(run.err.lines().any(|told| told == line), "{arguments:?}: {}", run.err);
             }
@@ -86,7 +87,7 @@ fn a_folder_and_a_pattern_pass_over_what_is_no_file() {
     assert_eq!(run.status, 2, "{}", run.err);
     for name in ["/dev/zero", "zero"] {
         let line = format!(
-            "error: {name}: expected a file, a folder, a pattern or a pipe, found a device"
+            "error[SPL5003]: {name}: expected a file, a folder, a pattern or a pipe, found a device"
         );
         assert!(run.err.contains(&line), "{}", run.err);
     }

@@ -7,6 +7,7 @@
 #![cfg(unix)]
 
 mod blocks;
+mod errors;
 
 use std::collections::HashMap;
 use std::fs;
@@ -27,7 +28,7 @@ fn what_is_shown_is_what_is_printed() -> Result<()> {
         let text = fs::read_to_string(&path)?;
         let mut printed = text.clone();
         for block in blocks::of(&text, Shell::Console) {
-            let fresh = run_block(&block).with_context(|| path.display().to_string())?;
+            let fresh = run_block(&block).with_context(|| path.display().to_string())?.shown;
             if without_times(&fresh) != without_times(block.text) {
                 let path = path.display();
                 differences += &format!("{path}:\n--- shown\n{}--- printed\n{fresh}", block.text);
@@ -86,7 +87,8 @@ fn documents() -> Result<Vec<PathBuf>> {
     let book = repository().join("docs/src");
     let mut documents =
         vec![repository().join("README.md"), repository().join("samples/README.md")];
-    for folder in [book.clone(), book.join("guides"), book.join("reference")] {
+    let folders = ["", "guides", "reference", "errors"];
+    for folder in folders.map(|folder| book.join(folder)) {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "md") {
@@ -98,9 +100,17 @@ fn documents() -> Result<Vec<PathBuf>> {
     Ok(documents)
 }
 
-/// Runs the commands of a block, and returns the block with their current output.
-fn run_block(block: &Block<'_>) -> Result<String> {
-    let mut shown = String::new();
+/// The outcome of a block's commands.
+struct Ran {
+    /// The commands, each with its current output.
+    shown: String,
+    /// The exit status of the last command.
+    status: i32,
+}
+
+/// Runs the commands of a block.
+fn run_block(block: &Block<'_>) -> Result<Ran> {
+    let mut ran = Ran { shown: String::new(), status: 0 };
     for command in blocks::commands(block.text) {
         let output = Command::new("sh")
             .args(["-c", &format!("({}) 2>&1", as_on_a_terminal(&command))])
@@ -115,16 +125,18 @@ fn run_block(block: &Block<'_>) -> Result<String> {
             bail!("`{command}` cannot be run: {printed}");
         }
         let lines = printed.lines().map(|line| format!("{}\n", line.trim_end()));
-        shown += &format!("$ {command}\n{}", lines.collect::<String>());
+        ran.shown += &format!("$ {command}\n{}", lines.collect::<String>());
+        ran.status = output.status.code().context("the command was killed")?;
     }
-    Ok(shown)
+    Ok(ran)
 }
 
 /// Returns a command that, without a terminal, prints the same output as on a terminal.
 fn as_on_a_terminal(command: &str) -> String {
     let command = command.replace("cargo run --release -- ", "spilltrail ");
-    let prints_rows =
-        command.starts_with("spilltrail hunt ") || command.starts_with("spilltrail search ");
+    let prints_rows = ["hunt ", "search ", "detections list "].iter().any(|subcommand| {
+        command.strip_prefix("spilltrail ").is_some_and(|rest| rest.starts_with(subcommand))
+    });
     if prints_rows && !command.contains("--format") && !blocks::is_redirected(&command) {
         return format!("{command} --format table");
     }

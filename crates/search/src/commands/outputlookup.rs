@@ -217,7 +217,8 @@ impl Writing {
     fn write(&self, held: &mut HeldRows) -> EngineResult<()> {
         let failed = |error: String| {
             let message = format!("the lookup `{}` cannot be written: {error}", self.name);
-            to_engine(Diagnostic::error(Code::LOOKUP_NOT_WRITTEN, message))
+            let help = "name another folder with `--lookups`; without it the rows stay in the run";
+            to_engine(Diagnostic::error(Code::LOOKUP_NOT_WRITTEN, message).help(help))
         };
         let (places, columns): (Vec<usize>, Vec<String>) = self
             .output

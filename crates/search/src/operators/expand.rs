@@ -141,7 +141,7 @@ pub(super) fn check_combinations(members: impl Iterator<Item = usize>) -> Result
     }
     Err(to_engine(
         Diagnostic::error(
-            Code::LIMIT,
+            Code::TOO_LARGE,
             format!(
                 "the multivalue BY fields of one event have {combinations} combinations; an event \
                  counts in at most {MAX_COMBINATIONS} groups"

@@ -261,7 +261,7 @@ impl<'a> Compiler<'a> {
             SearchExpr::Subsearch(pipeline) => {
                 let message = "a subsearch cannot be run here";
                 return Err(
-                    Diagnostic::unsupported(Code::UNSUPPORTED_OPTION, message).at(pipeline.span)
+                    Diagnostic::unsupported(Code::UNSUPPORTED_SYNTAX, message).at(pipeline.span)
                 );
             }
         })

@@ -113,7 +113,7 @@ pub(crate) const VIEW: usize = 16;
 /// function and the output can cut batches.
 fn too_large() -> DataFusionError {
     to_engine(
-        Diagnostic::error(Code::LIMIT, TOO_LARGE)
+        Diagnostic::error(Code::TOO_LARGE, TOO_LARGE)
             .help("shorten the values, for example with `substr` or `mvindex`"),
     )
 }

@@ -33,7 +33,7 @@ pub(crate) fn append(key: &mut Vec<u8>, value: &Value<'_>) -> Result<()> {
             let length = u32::try_from(text.len()).ok().filter(|length| *length < ABSENT);
             let length = length.ok_or_else(|| {
                 to_engine(Diagnostic::error(
-                    Code::LIMIT,
+                    Code::TOO_LARGE,
                     "a value to group by is longer than four gigabytes",
                 ))
             })?;

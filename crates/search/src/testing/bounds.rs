@@ -67,7 +67,7 @@ async fn values_that_would_be_too_large_are_refused_by_name() {
         let refused = cell(&format!("| makeresults | {commands}")).await;
         let Err(refused) = refused else { panic!("{commands}: {refused:?}") };
         let is_named = refused.message.contains(words);
-        assert!(refused.code == Code::LIMIT && is_named, "{commands}: {refused:?}");
+        assert!(refused.code == Code::TOO_LARGE && is_named, "{commands}: {refused:?}");
     }
 }
 

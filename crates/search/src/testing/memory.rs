@@ -56,8 +56,8 @@ async fn a_condition_that_cannot_be_computed_is_no_answer() {
     let long = "a".repeat(10_000);
     let lines = format!("{{\"n\":\"1\",\"long\":\"{long}\"}}\n{{\"n\":\"2\",\"long\":\"a\"}}\n");
     for (option, code) in [
-        ("reset_before=(isnull(replace(long,\"a\",long)))", Some(Code::LIMIT)),
-        ("reset_after=(isnull(replace(long,\"a\",long)))", Some(Code::LIMIT)),
+        ("reset_before=(isnull(replace(long,\"a\",long)))", Some(Code::TOO_LARGE)),
+        ("reset_after=(isnull(replace(long,\"a\",long)))", Some(Code::TOO_LARGE)),
         ("reset_before=(isnull(replace(long,\"a\",n)))", None),
     ] {
         let search = format!("* | streamstats {option} count | table n count");

@@ -155,7 +155,10 @@ impl Grouping {
             return Ok(*group);
         }
         let number = u32::try_from(self.groups.len()).map_err(|_| {
-            to_engine(Diagnostic::error(Code::LIMIT, "there are more than 4,294,967,296 groups"))
+            to_engine(Diagnostic::error(
+                Code::TOO_LARGE,
+                "there are more than 4,294,967,296 groups",
+            ))
         })?;
         self.keys += key.len() + key::HELD;
         self.groups.insert(key.to_vec(), number);
