@@ -12,6 +12,7 @@ pub(crate) mod inputs;
 mod legacy;
 mod network;
 mod objects;
+mod reference;
 
 use std::borrow::Cow;
 
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use spilltrail_event::Kind;
 
 use inputs::{Input, Inputs};
+pub use reference::{FieldDoc, field_docs};
 
 /// The version of the add-on that the derived fields follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
