@@ -75,11 +75,18 @@ fn explain(topic: &str, name: &str) -> String {
     if let Some(function) = eval::find(name) {
         let _ = writeln!(text, "{}\n    {}", function.doc.syntax, function.doc.summary);
         aliases(&mut text, function.doc.aliases);
+        for (expression, result) in function.doc.examples {
+            let _ = writeln!(text, "    {expression}  →  {result}");
+        }
         differs(&mut text, function.doc.differs);
     }
     if let Some(function) = stats::named(name) {
         let _ = writeln!(text, "{} (statistics)\n    {}", function.shown(), function.summary);
         aliases(&mut text, function.aliases);
+        for (rows, call, result) in function.examples {
+            let rows: Vec<&str> = rows.lines().collect();
+            let _ = writeln!(text, "    {call} over {}  →  {result}", rows.join(" "));
+        }
         differs(&mut text, function.differs);
     }
     if let Some(entry) = by_name(topic) {

@@ -13,7 +13,7 @@ pub(super) static BIT_AND: EvalFunction = EvalFunction::row(
     doc(
         "bit_and",
         Bitwise,
-        "Returns the bits that are set in all values.",
+        "Return the bits that are set in all values.",
         "bit_and(<integer>, <integer>, …)",
         &[("bit_and(12, 10)", "8"), ("bit_and(15, 6, 3)", "2"), ("bit_and(-1, 1)", "null")],
     ),
@@ -26,7 +26,7 @@ pub(super) static BIT_NOT: EvalFunction = EvalFunction::row(
     doc(
         "bit_not",
         Bitwise,
-        "Inverts the 53 bits of a value, or those in the mask.",
+        "Invert the 53 bits of a value, or those in the mask.",
         "bit_not(<integer>[, <mask>])",
         &[("bit_not(0)", "9007199254740991"), ("bit_not(5, 15)", "10"), ("bit_not(0.5)", "null")],
     ),
@@ -45,7 +45,7 @@ pub(super) static BIT_OR: EvalFunction = EvalFunction::row(
     doc(
         "bit_or",
         Bitwise,
-        "Returns the bits that are set in any value.",
+        "Return the bits that are set in any value.",
         "bit_or(<integer>, <integer>, …)",
         &[("bit_or(12, 3)", "15")],
     ),
@@ -58,7 +58,7 @@ pub(super) static BIT_SHIFT_LEFT: EvalFunction = EvalFunction::row(
     doc(
         "bit_shift_left",
         Bitwise,
-        "Shifts bits up; what leaves the 53 bits is lost.",
+        "Shift bits up; bits beyond the 53rd are lost.",
         "bit_shift_left(<integer>, <count>)",
         &[("bit_shift_left(5, 2)", "20"), ("bit_shift_left(1, 53)", "0")],
     ),
@@ -71,7 +71,7 @@ pub(super) static BIT_SHIFT_RIGHT: EvalFunction = EvalFunction::row(
     doc(
         "bit_shift_right",
         Bitwise,
-        "Shifts bits down.",
+        "Shift bits down.",
         "bit_shift_right(<integer>, <count>)",
         &[("bit_shift_right(20, 2)", "5"), ("bit_shift_right(20, -1)", "null")],
     ),
@@ -84,7 +84,7 @@ pub(super) static BIT_XOR: EvalFunction = EvalFunction::row(
     doc(
         "bit_xor",
         Bitwise,
-        "Returns the bits that are set in an odd number of values.",
+        "Return the bits that are set in an odd number of values.",
         "bit_xor(<integer>, <integer>, …)",
         &[("bit_xor(12, 10)", "6")],
     ),

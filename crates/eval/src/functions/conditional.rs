@@ -12,7 +12,7 @@ pub(super) static CASE: EvalFunction = EvalFunction::special(
     doc(
         "case",
         Conditional,
-        "Returns the value behind the first condition that is true, or null.",
+        "Return the value after the first condition that is true, or null.",
         "case(<condition>, <value>, …)",
         &[(r#"case(1>2, "a", 2>1, "b", true(), "c")"#, "b"), (r#"case(missing=1, "a")"#, "null")],
     ),
@@ -32,7 +32,7 @@ pub(super) static COALESCE: EvalFunction = EvalFunction::special(
     doc(
         "coalesce",
         Conditional,
-        "Returns the first value that is not null.",
+        "Return the first value that is not null.",
         "coalesce(<value>, …)",
         &[(r#"coalesce(missing, "other")"#, "other")],
     ),
@@ -47,7 +47,7 @@ fn coalesce<'a>(call: &'a Call, evaluation: Evaluation<'a>) -> Value<'a> {
 }
 
 pub(super) static FALSE: EvalFunction = EvalFunction::row(
-    doc("false", Conditional, "Returns false.", "false()", &[("tostring(false())", "False")]),
+    doc("false", Conditional, "Return false.", "false()", &[("tostring(false())", "False")]),
     Arity::Exactly(0),
     returns::boolean,
     |_, _| Value::Bool(false),
@@ -57,7 +57,7 @@ pub(super) static IF: EvalFunction = EvalFunction::special(
     doc(
         "if",
         Conditional,
-        "Returns the second argument if the first is true, else the third.",
+        "Return the second argument if the first is true, otherwise the third.",
         "if(<condition>, <value>, <value>)",
         &[(r#"if(1<2, "less", "more")"#, "less"), ("if(missing>1, 1, 0)", "0")],
     ),
@@ -75,7 +75,7 @@ pub(super) static NULL: EvalFunction = EvalFunction::row(
     doc(
         "null",
         Conditional,
-        "Returns null; storing it removes the field.",
+        "Return null. A field that is set to null is removed.",
         "null()",
         &[("null()", "null")],
     ),
@@ -88,7 +88,7 @@ pub(super) static NULLIF: EvalFunction = EvalFunction::row(
     doc(
         "nullif",
         Conditional,
-        "Returns the first value, or null if both are equal.",
+        "Return the first value, or null if both are equal.",
         "nullif(<value>, <value>)",
         &[(r#"nullif("a", "a")"#, "null"), (r#"nullif("a", "b")"#, "a")],
     ),
@@ -105,7 +105,7 @@ fn nullif<'a>(_: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<'a> {
 }
 
 pub(super) static TRUE: EvalFunction = EvalFunction::row(
-    doc("true", Conditional, "Returns true.", "true()", &[(r#"if(true(), "a", "b")"#, "a")]),
+    doc("true", Conditional, "Return true.", "true()", &[(r#"if(true(), "a", "b")"#, "a")]),
     Arity::Exactly(0),
     returns::boolean,
     |_, _| Value::Bool(true),
@@ -115,7 +115,7 @@ pub(super) static VALIDATE: EvalFunction = EvalFunction::special(
     doc(
         "validate",
         Conditional,
-        "Returns the value behind the first condition that is not true, or null.",
+        "Return the value after the first condition that is not true, or null.",
         "validate(<condition>, <value>, …)",
         &[
             (r#"validate(1<2, "not less", 2<1, "not less again")"#, "not less again"),

@@ -16,7 +16,7 @@ pub(super) static IPMASK: EvalFunction = EvalFunction::row(
     doc(
         "ipmask",
         Conversion,
-        "Keeps the bits of an address that are set in the mask.",
+        "Keep the bits of an IP address that are set in the mask.",
         "ipmask(<mask>, <address>)",
         &[
             (r#"ipmask("255.255.0.0", "10.1.2.3")"#, "10.1.0.0"),
@@ -46,7 +46,7 @@ pub(super) static TOBOOL: EvalFunction = EvalFunction::row(
     doc(
         "tobool",
         Conversion,
-        "Returns false for 0, `false`, `f`, `no` and `n`, true for another number, `true`, `t`, `yes` and `y`, else null.",
+        "Return false for 0, `false`, `f`, `no` and `n`; true for any other number, `true`, `t`, `yes` and `y`; otherwise null.",
         "tobool(<value>)",
         &[(r#"if(tobool("yes"), 1, 0)"#, "1"), ("if(tobool(0), 1, 0)", "0")],
     ),
@@ -67,7 +67,7 @@ pub(super) static TODOUBLE: EvalFunction = EvalFunction::row(
     doc(
         "todouble",
         Conversion,
-        "Returns the number that a value looks like, or null.",
+        "Return the value as a number, or null if it does not look like one.",
         "todouble(<value>)",
         &[(r#"todouble("2.50")"#, "2.5")],
     ),
@@ -80,7 +80,7 @@ pub(super) static TOINT: EvalFunction = EvalFunction::row(
     doc(
         "toint",
         Conversion,
-        "Returns the number that a value looks like without its fraction, or null.",
+        "Return the value as a number without its fraction, or null if it does not look like a number.",
         "toint(<value>)",
         &[(r#"toint("-2.5")"#, "-2"), (r#"toint("x")"#, "null")],
     ),
@@ -100,7 +100,7 @@ pub(super) static TONUMBER: EvalFunction = EvalFunction::row(
     doc(
         "tonumber",
         Conversion,
-        "Reads a number, in base 10 or another; null if the text is none.",
+        "Parse a number, in base 10 or another base; null if the text is not a number.",
         "tonumber(<text>[, <base>])",
         &[
             (r#"tonumber("1e3")"#, "1000"),
@@ -171,7 +171,7 @@ pub(super) static TOSTRING: EvalFunction = EvalFunction::row(
     doc(
         "tostring",
         Conversion,
-        "Returns the printed form; for numbers in the format `hex`, `binary`, `commas` or `duration`.",
+        "Return the value as text; numbers optionally in the format `hex`, `binary`, `commas` or `duration`.",
         "tostring(<value>[, <format>])",
         &[
             ("tostring(1=1)", "True"),

@@ -14,7 +14,7 @@ pub(super) static MD5: EvalFunction = EvalFunction::row(
     doc(
         "md5",
         Cryptographic,
-        "Returns the MD5 hash of a text.",
+        "Return the MD5 hash of a text.",
         "md5(<text>)",
         &[(r#"md5("")"#, "d41d8cd98f00b204e9800998ecf8427e")],
     ),
@@ -27,7 +27,7 @@ pub(super) static SHA1: EvalFunction = EvalFunction::row(
     doc(
         "sha1",
         Cryptographic,
-        "Returns the SHA-1 hash of a text.",
+        "Return the SHA-1 hash of a text.",
         "sha1(<text>)",
         &[(r#"sha1("")"#, "da39a3ee5e6b4b0d3255bfef95601890afd80709")],
     ),
@@ -40,7 +40,7 @@ pub(super) static SHA256: EvalFunction = EvalFunction::row(
     doc(
         "sha256",
         Cryptographic,
-        "Returns the SHA-256 hash of a text.",
+        "Return the SHA-256 hash of a text.",
         "sha256(<text>)",
         &[(r#"substr(sha256(""), 1, 16)"#, "e3b0c44298fc1c14")],
     ),
@@ -53,7 +53,7 @@ pub(super) static SHA512: EvalFunction = EvalFunction::row(
     doc(
         "sha512",
         Cryptographic,
-        "Returns the SHA-512 hash of a text.",
+        "Return the SHA-512 hash of a text.",
         "sha512(<text>)",
         &[(r#"substr(sha512(""), 1, 16)"#, "cf83e1357eefb8bd")],
     ),

@@ -12,7 +12,7 @@ pub(super) static NOW: EvalFunction = EvalFunction::row(
     doc(
         "now",
         DateTime,
-        "Returns the time when the search started; the same for all rows.",
+        "Return the time that counts as now; the same for all rows.",
         "now()",
         &[("now()-now()", "0")],
     ),
@@ -26,7 +26,7 @@ pub(super) static RELATIVE_TIME: EvalFunction = EvalFunction::row(
     doc(
         "relative_time",
         DateTime,
-        "Applies a time modifier to a time.",
+        "Apply a time modifier to a time.",
         "relative_time(<time>, <modifier>)",
         &[(r#"relative_time(1700000000, "-1h@h")"#, "1699995600")],
     ),
@@ -43,7 +43,7 @@ pub(super) static STRFTIME: EvalFunction = EvalFunction::row(
     doc(
         "strftime",
         DateTime,
-        "Writes a time in a format.",
+        "Format a time.",
         "strftime(<time>, <format>)",
         &[(r#"strftime(1700000000, "%Y-%m-%d %H:%M:%S")"#, "2023-11-14 22:13:20")],
     ),
@@ -61,7 +61,7 @@ pub(super) static STRPTIME: EvalFunction = EvalFunction::row(
     doc(
         "strptime",
         DateTime,
-        "Reads a time in a format; null if the text is not in it.",
+        "Parse a time in a format; null if the text does not have that format.",
         "strptime(<text>, <format>)",
         &[
             (r#"strptime("2023-11-14 22:13:20", "%Y-%m-%d %H:%M:%S")"#, "1700000000"),
@@ -83,11 +83,11 @@ pub(super) static TIME: EvalFunction = EvalFunction::row(
     doc(
         "time",
         DateTime,
-        "Returns the time when the search started.",
+        "Return the time that counts as now, like `now()`.",
         "time()",
         &[("time()-now()", "0")],
     )
-    .differs(&["It does not move on while the search runs, so that results can be repeated."]),
+    .differs(&["The time does not advance while the search runs, so that results are repeatable."]),
     Arity::Exactly(0),
     returns::number,
     |context, _| Value::Number(context.runtime.now),

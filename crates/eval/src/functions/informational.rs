@@ -12,7 +12,7 @@ pub(super) static ISARRAY: EvalFunction = EvalFunction::row(
     doc(
         "isarray",
         Informational,
-        "Returns true if the value is a JSON array.",
+        "Return true if the value is a JSON array.",
         "isarray(<value>)",
         &[(r#"tostring(isarray("[1, 2]"))"#, "True"), (r#"tostring(isarray("[1"))"#, "False")],
     ),
@@ -25,7 +25,7 @@ pub(super) static ISBOOL: EvalFunction = EvalFunction::row(
     doc(
         "isbool",
         Informational,
-        "Returns true if the value is a Boolean.",
+        "Return true if the value is a Boolean.",
         "isbool(<value>)",
         &[("tostring(isbool(1<2))", "True"), (r#"tostring(isbool("true"))"#, "False")],
     ),
@@ -38,7 +38,7 @@ pub(super) static ISDOUBLE: EvalFunction = EvalFunction::row(
     doc(
         "isdouble",
         Informational,
-        "Returns true if the value is a number that is no integer.",
+        "Return true if the value is a number but not an integer.",
         "isdouble(<value>)",
         &[("tostring(isdouble(1.5))", "True"), ("tostring(isdouble(2))", "False")],
     ),
@@ -51,7 +51,7 @@ pub(super) static ISINT: EvalFunction = EvalFunction::row(
     doc(
         "isint",
         Informational,
-        "Returns true if the value is an integer.",
+        "Return true if the value is an integer.",
         "isint(<value>)",
         &[("tostring(isint(2))", "True"), (r#"tostring(isint("2"))"#, "False")],
     ),
@@ -64,7 +64,7 @@ pub(super) static ISMV: EvalFunction = EvalFunction::row(
     doc(
         "ismv",
         Informational,
-        "Returns true if there are several values.",
+        "Return true if the field has several values.",
         "ismv(<value>)",
         &[(r#"tostring(ismv(split("a,b", ",")))"#, "True"), ("tostring(ismv(1))", "False")],
     ),
@@ -77,7 +77,7 @@ pub(super) static ISNOTNULL: EvalFunction = EvalFunction::row(
     doc(
         "isnotnull",
         Informational,
-        "Returns true if there is a value, be it empty text.",
+        "Return true if there is a value, even an empty text.",
         "isnotnull(<value>)",
         &[(r#"tostring(isnotnull(""))"#, "True"), ("tostring(isnotnull(missing))", "False")],
     ),
@@ -90,7 +90,7 @@ pub(super) static ISNULL: EvalFunction = EvalFunction::row(
     doc(
         "isnull",
         Informational,
-        "Returns true if there is no value.",
+        "Return true if there is no value.",
         "isnull(<value>)",
         &[("tostring(isnull(missing))", "True"), ("tostring(isnull(0))", "False")],
     ),
@@ -103,7 +103,7 @@ pub(super) static ISNUM: EvalFunction = EvalFunction::row(
     doc(
         "isnum",
         Informational,
-        "Returns true if the value is a number.",
+        "Return true if the value is a number.",
         "isnum(<value>)",
         &[("tostring(isnum(2.5))", "True"), (r#"tostring(isnum("2.5"))"#, "False")],
     ),
@@ -116,7 +116,7 @@ pub(super) static ISOBJECT: EvalFunction = EvalFunction::row(
     doc(
         "isobject",
         Informational,
-        "Returns true if the value is a JSON object.",
+        "Return true if the value is a JSON object.",
         "isobject(<value>)",
         &[(r#"tostring(isobject("{\"a\": 1}"))"#, "True"), ("tostring(isobject(1))", "False")],
     ),
@@ -129,7 +129,7 @@ pub(super) static ISSTR: EvalFunction = EvalFunction::row(
     doc(
         "isstr",
         Informational,
-        "Returns true if the value is text that is no number.",
+        "Return true if the value is text that is not a number.",
         "isstr(<value>)",
         &[(r#"tostring(isstr("2"))"#, "True"), ("tostring(isstr(2))", "False")],
     ),
@@ -142,7 +142,7 @@ pub(super) static TYPEOF: EvalFunction = EvalFunction::row(
     doc(
         "typeof",
         Informational,
-        "Returns the name of the value's type: Number, String, Boolean, or Invalid for null.",
+        "Return the name of the value's type: Number, String, Boolean, or Invalid for null.",
         "typeof(<value>)",
         &[
             ("typeof(1)", "Number"),
@@ -151,7 +151,7 @@ pub(super) static TYPEOF: EvalFunction = EvalFunction::row(
             ("typeof(missing)", "Invalid"),
         ],
     )
-    .differs(&["A multivalue is a String."]),
+    .differs(&["The type of a multivalue field is String."]),
     Arity::Exactly(1),
     returns::string,
     |context, arguments| {

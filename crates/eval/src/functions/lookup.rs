@@ -12,7 +12,7 @@ pub(super) static LOOKUP: EvalFunction = EvalFunction::row(
     doc(
         "lookup",
         Conditional,
-        "Returns a JSON object of the output columns of the matching rows of a lookup table.",
+        "Return a JSON object of the output columns of the matching rows of a lookup table.",
         "lookup(<table>, json_object(<column>, <value>, …), json_array(<output column>, …))",
         &[],
     ),

@@ -11,7 +11,7 @@ pub(super) static ABS: EvalFunction = EvalFunction::math(
     doc(
         "abs",
         Mathematical,
-        "Returns the number without its sign.",
+        "Return the absolute value.",
         "abs(<number>)",
         &[("abs(-2.5)", "2.5"), (r#"abs("x")"#, "null")],
     ),
@@ -19,7 +19,7 @@ pub(super) static ABS: EvalFunction = EvalFunction::math(
 );
 
 pub(super) static CEILING: EvalFunction = EvalFunction::math(
-    doc("ceiling", Mathematical, "Rounds up.", "ceiling(<number>)", &[("ceiling(-1.5)", "-1")])
+    doc("ceiling", Mathematical, "Round up.", "ceiling(<number>)", &[("ceiling(-1.5)", "-1")])
         .aliases(&["ceil"]),
     f64::ceil,
 );
@@ -28,11 +28,11 @@ pub(super) static EXACT: EvalFunction = EvalFunction::row(
     doc(
         "exact",
         Mathematical,
-        "Returns the number itself, in full precision.",
+        "Return the number in full precision.",
         "exact(<number>)",
         &[("exact(1/4)", "0.25")],
     )
-    .differs(&["All numbers are in full precision, so that this changes nothing."]),
+    .differs(&["All numbers have full precision, so the function changes nothing."]),
     Arity::Exactly(1),
     returns::number,
     |_, arguments| crate::number(number(&take(arguments, 0))),
@@ -42,7 +42,7 @@ pub(super) static EXP: EvalFunction = EvalFunction::math(
     doc(
         "exp",
         Mathematical,
-        "Returns e to the power of a number.",
+        "Return e to the power of a number.",
         "exp(<number>)",
         &[("exp(0)", "1")],
     ),
@@ -50,12 +50,12 @@ pub(super) static EXP: EvalFunction = EvalFunction::math(
 );
 
 pub(super) static FLOOR: EvalFunction = EvalFunction::math(
-    doc("floor", Mathematical, "Rounds down.", "floor(<number>)", &[("floor(-1.5)", "-2")]),
+    doc("floor", Mathematical, "Round down.", "floor(<number>)", &[("floor(-1.5)", "-2")]),
     f64::floor,
 );
 
 pub(super) static LN: EvalFunction = EvalFunction::math(
-    doc("ln", Mathematical, "Returns the natural logarithm.", "ln(<number>)", &[("ln(1)", "0")]),
+    doc("ln", Mathematical, "Return the natural logarithm.", "ln(<number>)", &[("ln(1)", "0")]),
     f64::ln,
 );
 
@@ -63,7 +63,7 @@ pub(super) static LOG: EvalFunction = EvalFunction::row(
     doc(
         "log",
         Mathematical,
-        "Returns the logarithm, to base 10 unless another is given.",
+        "Return the logarithm, to base 10 unless another is given.",
         "log(<number>[, <base>])",
         &[("log(1000)", "3"), ("log(8, 2)", "3")],
     ),
@@ -84,7 +84,7 @@ pub(super) static LOG: EvalFunction = EvalFunction::row(
 );
 
 pub(super) static PI: EvalFunction = EvalFunction::row(
-    doc("pi", Mathematical, "Returns pi.", "pi()", &[("round(pi(), 2)", "3.14")])
+    doc("pi", Mathematical, "Return pi.", "pi()", &[("round(pi(), 2)", "3.14")])
         .differs(&["The number has the full precision of a double."]),
     Arity::Exactly(0),
     returns::number,
@@ -95,7 +95,7 @@ pub(super) static POW: EvalFunction = EvalFunction::row(
     doc(
         "pow",
         Mathematical,
-        "Returns a number to the power of another.",
+        "Return a number to the power of another.",
         "pow(<number>, <exponent>)",
         &[("pow(2, 8)", "256")],
     ),
@@ -111,7 +111,7 @@ pub(super) static ROUND: EvalFunction = EvalFunction::row(
     doc(
         "round",
         Mathematical,
-        "Rounds to a number of decimals, by default none; halves go away from zero.",
+        "Round to a number of decimals, by default none. Halves round away from zero.",
         "round(<number>[, <decimals>])",
         &[("round(2.5)", "3"), ("round(-1.125, 2)", "-1.13"), ("round(1.005, 2)", "1.01")],
     ),
@@ -172,7 +172,7 @@ fn rounded(negative: bool, digits: &[u8], point: i64, keep: i64) -> f64 {
 }
 
 pub(super) static SQRT: EvalFunction = EvalFunction::math(
-    doc("sqrt", Mathematical, "Returns the square root.", "sqrt(<number>)", &[("sqrt(16)", "4")]),
+    doc("sqrt", Mathematical, "Return the square root.", "sqrt(<number>)", &[("sqrt(16)", "4")]),
     f64::sqrt,
 );
 
@@ -180,7 +180,7 @@ pub(super) static RANDOM: EvalFunction = EvalFunction::row(
     doc(
         "random",
         super::Category::Statistical,
-        "Returns a random integer from 0 to 2147483647, another one for each row.",
+        "Return a random integer from 0 to 2147483647, a different one for each row.",
         "random()",
         &[("if(random()>=0, 1, 0)", "1")],
     ),

@@ -12,7 +12,7 @@ pub(super) static MVFILTER: EvalFunction = EvalFunction::special(
     doc(
         "mvfilter",
         Multivalue,
-        "Keeps the values of a field for which a condition on that field is true.",
+        "Keep the values of a field for which a condition on that field is true.",
         "mvfilter(<condition>)",
         &[],
     ),
@@ -45,7 +45,7 @@ pub(super) static MVMAP: EvalFunction = EvalFunction::special(
     doc(
         "mvmap",
         Multivalue,
-        "Returns the results of an expression for each value of a field; nulls drop out.",
+        "Evaluate an expression for each value of a field and return the results without nulls.",
         "mvmap(<multivalue>, <expression>)",
         &[(r#"mvmap(split("a,b", ","), "x")"#, "x | x")],
     ),

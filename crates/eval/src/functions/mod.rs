@@ -71,7 +71,7 @@ pub struct FunctionDoc {
     pub aliases: &'static [&'static str],
     /// Chapter of the documentation that describes the function.
     pub category: Category,
-    /// Summary: one line in the third person that ends with a period.
+    /// Summary: one line in the imperative that ends with a period.
     pub summary: &'static str,
     /// Syntax of a call.
     pub syntax: &'static str,
@@ -519,6 +519,8 @@ mod tests {
             let doc = &function.doc;
             assert!(doc.syntax.starts_with(doc.name), "{}", doc.name);
             assert!(doc.summary.ends_with('.'), "{}", doc.name);
+            let verb = doc.summary.split(' ').next().unwrap_or_default();
+            assert!(!verb.ends_with('s'), "{}: {} is not an imperative", doc.name, doc.summary);
             assert!(doc.differs.iter().all(|differs| differs.ends_with('.')), "{}", doc.name);
         }
     }

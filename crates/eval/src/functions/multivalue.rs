@@ -15,7 +15,7 @@ pub(super) static COMMANDS: EvalFunction = EvalFunction::row(
     doc(
         "commands",
         Multivalue,
-        "Returns the names of the commands of a search.",
+        "Return the names of the commands of a search.",
         "commands(<search>)",
         &[(r#"commands("search a | stats count | head 5")"#, "search | stats | head")],
     ),
@@ -33,7 +33,7 @@ pub(super) static MVAPPEND: EvalFunction = EvalFunction::row(
     doc(
         "mvappend",
         Multivalue,
-        "Returns all values of all arguments; null adds nothing.",
+        "Return all values of all arguments, without nulls.",
         "mvappend(<value>, …)",
         &[(r#"mvappend("a", split("b,c", ","))"#, "a | b | c"), (r#"mvappend(missing, "a")"#, "a")],
     ),
@@ -49,7 +49,7 @@ pub(super) static MVCOUNT: EvalFunction = EvalFunction::row(
     doc(
         "mvcount",
         Multivalue,
-        "Counts the values; null has none, and counts null.",
+        "Count the values; null for a missing field.",
         "mvcount(<multivalue>)",
         &[(r#"mvcount(split("a,b", ","))"#, "2"), ("mvcount(missing)", "null")],
     ),
@@ -66,7 +66,7 @@ pub(super) static MVDEDUP: EvalFunction = EvalFunction::row(
     doc(
         "mvdedup",
         Multivalue,
-        "Keeps the first of equal values.",
+        "Remove repeated values; the first of each stays.",
         "mvdedup(<multivalue>)",
         &[(r#"mvdedup(split("b,a,b", ","))"#, "b | a")],
     ),
@@ -84,7 +84,7 @@ pub(super) static MVFIND: EvalFunction = EvalFunction::row(
     doc(
         "mvfind",
         Multivalue,
-        "Returns the place, from 0, of the first value that a regular expression matches.",
+        "Return the index, from 0, of the first value that matches a regular expression.",
         "mvfind(<multivalue>, <regex>)",
         &[(r#"mvfind(split("ab,bc", ","), "^b")"#, "1"), (r#"mvfind("ab", "x")"#, "null")],
     ),
@@ -104,7 +104,7 @@ pub(super) static MVINDEX: EvalFunction = EvalFunction::row(
     doc(
         "mvindex",
         Multivalue,
-        "Returns the value at a place, or those from one place to another; 0 is the first, -1 the last.",
+        "Return the value at an index, or the values between two indexes; 0 is the first, -1 the last.",
         "mvindex(<multivalue>, <start>[, <end>])",
         &[
             (r#"mvindex(split("a,b,c", ","), 1)"#, "b"),
@@ -112,7 +112,7 @@ pub(super) static MVINDEX: EvalFunction = EvalFunction::row(
             (r#"mvindex(split("a,b,c", ","), 3)"#, "null"),
         ],
     )
-    .differs(&["An end past the last value means the last value."]),
+    .differs(&["An end index beyond the last value means the last value."]),
     Arity::Between(2, 3),
     |arguments| if arguments.len() == 3 { Type::Multi } else { Type::Untyped },
     mvindex,
@@ -143,7 +143,7 @@ pub(super) static MVJOIN: EvalFunction = EvalFunction::row(
     doc(
         "mvjoin",
         Multivalue,
-        "Joins the values with a delimiter.",
+        "Join the values with a delimiter.",
         "mvjoin(<multivalue>, <delimiter>)",
         &[(r#"mvjoin(split("a b", " "), "; ")"#, "a; b")],
     ),
@@ -168,7 +168,7 @@ pub(super) static MVREVERSE: EvalFunction = EvalFunction::row(
     doc(
         "mvreverse",
         Multivalue,
-        "Returns the values from last to first.",
+        "Reverse the order of the values.",
         "mvreverse(<multivalue>)",
         &[(r#"mvreverse(split("a,b,c", ","))"#, "c | b | a")],
     ),
@@ -185,7 +185,7 @@ pub(super) static MVSORT: EvalFunction = EvalFunction::row(
     doc(
         "mvsort",
         Multivalue,
-        "Returns the values in the order of their bytes.",
+        "Sort the values in byte order.",
         "mvsort(<multivalue>)",
         &[(r#"mvsort(split("9,10,B,a", ","))"#, "10 | 9 | B | a")],
     ),
@@ -202,7 +202,7 @@ pub(super) static MVZIP: EvalFunction = EvalFunction::row(
     doc(
         "mvzip",
         Multivalue,
-        "Joins first value with first value and so on, until one side ends.",
+        "Join the values of two fields pair by pair, until one field has no more.",
         "mvzip(<multivalue>, <multivalue>[, <delimiter>])",
         &[
             (r#"mvzip(split("a,b", ","), split("1,2,3", ","))"#, "a,1 | b,2"),
@@ -237,7 +237,7 @@ pub(super) static SPLIT: EvalFunction = EvalFunction::row(
     doc(
         "split",
         Multivalue,
-        "Splits a text at each delimiter; an empty delimiter splits it into characters.",
+        "Split a text at each delimiter; an empty delimiter splits it into characters.",
         "split(<text>, <delimiter>)",
         &[
             (r#"split("arn:aws:iam", ":")"#, "arn | aws | iam"),

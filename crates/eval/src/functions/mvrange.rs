@@ -17,11 +17,11 @@ pub(super) static MVRANGE: EvalFunction = EvalFunction::row(
     doc(
         "mvrange",
         Multivalue,
-        "Returns numbers from a start up to, without, an end; the step may be a span of time.",
+        "Return the numbers from a start to an end, without the end. The step can be a time span.",
         "mvrange(<start>, <end>[, <step>])",
         &[("mvrange(1, 4)", "1 | 2 | 3"), ("mvrange(10, 0, -5)", "10 | 5")],
     )
-    .differs(&["The series ends after 100,000 values."]),
+    .differs(&["The result has at most 100,000 values."]),
     Arity::Between(2, 3),
     returns::multi,
     mvrange,

@@ -18,7 +18,7 @@ pub(super) static CIDRMATCH: EvalFunction = EvalFunction::row(
     doc(
         "cidrmatch",
         Conditional,
-        "Returns true if an address, IPv4 or IPv6, is in a block.",
+        "Return true if an IPv4 or IPv6 address is in a CIDR block.",
         "cidrmatch(<block>, <address>)",
         &[
             (r#"if(cidrmatch("10.0.0.0/8", "10.2.3.4"), "in", "out")"#, "in"),
@@ -58,7 +58,7 @@ pub(super) static IN: EvalFunction = EvalFunction::row(
     doc(
         "in",
         Conditional,
-        "Returns true if the first value equals one of the others.",
+        "Return true if the first value equals one of the others.",
         "in(<value>, <value>, …)",
         &[(r#"if(in("b", "a", "b"), "yes", "no")"#, "yes")],
     ),
@@ -76,7 +76,7 @@ pub(super) static LIKE: EvalFunction = EvalFunction::row(
     doc(
         "like",
         Conditional,
-        "Returns true if the whole text is like a pattern; `%` is any run, `_` one character.",
+        "Return true if the whole text matches a pattern: `%` matches any text, `_` one character.",
         "like(<text>, <pattern>)",
         &[
             (r#"if(like("DescribeInstances", "Describe%"), 1, 0)"#, "1"),
@@ -92,14 +92,14 @@ pub(super) static MATCH: EvalFunction = EvalFunction::row(
     doc(
         "match",
         Conditional,
-        "Returns true if a regular expression matches somewhere in the text, or in some value.",
+        "Return true if a regular expression matches a part of the text, or of any value.",
         "match(<text>, <regex>)",
         &[
             (r#"if(match("AssumeRole", "^Assume|^Get"), 1, 0)"#, "1"),
             (r#"if(match("AssumeRole", "(?i)ROLE$"), 1, 0)"#, "1"),
         ],
     )
-    .differs(&["A match that takes more than a million steps counts as none."]),
+    .differs(&["A match that takes more than a million steps counts as no match."]),
     Arity::Exactly(2),
     returns::boolean,
     |context, arguments| {
@@ -118,7 +118,7 @@ pub(super) static SEARCHMATCH: EvalFunction = EvalFunction::special(
     doc(
         "searchmatch",
         Conditional,
-        "Returns true if the event matches a search, written as for the search command.",
+        "Return true if the event matches a search expression, as in the search command.",
         "searchmatch(<search>)",
         &[],
     ),

@@ -14,7 +14,7 @@ pub(super) static PRINTF: EvalFunction = EvalFunction::row(
     doc(
         "printf",
         Conversion,
-        "Writes the arguments in a format as C's printf does.",
+        "Format the arguments like C's printf.",
         "printf(<format>, <value>, …)",
         &[
             (r#"printf("%05.1f|%-3d|%x", 2.25, 7, 255)"#, "002.2|7  |ff"),
@@ -23,7 +23,7 @@ pub(super) static PRINTF: EvalFunction = EvalFunction::row(
         ],
     )
     .differs(&[
-        "A width or precision above 1000, and a conversion that C does not know, give null.",
+        "The result is null for a width or precision above 1000 and for a conversion that C does not have.",
     ]),
     Arity::AtLeast(1),
     returns::string,

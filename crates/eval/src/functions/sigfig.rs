@@ -14,11 +14,11 @@ pub(super) static SIGFIG: EvalFunction = EvalFunction::special(
     doc(
         "sigfig",
         Mathematical,
-        "Rounds to the least number of significant figures of the numbers in the argument.",
+        "Round to the smallest number of significant figures of the numbers in the argument.",
         "sigfig(<number>)",
         &[("sigfig(1.50*3333)", "5000"), ("sigfig(2.0*1.234)", "2.5")],
     )
-    .differs(&["Sums are rounded as products are, not to their least number of decimals."]),
+    .differs(&["Sums are rounded like products, not to the smallest number of decimals."]),
     Arity::Exactly(1),
     returns::number,
     sigfig,

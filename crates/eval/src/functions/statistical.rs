@@ -12,7 +12,7 @@ pub(super) static AVG: EvalFunction = EvalFunction::row(
     doc(
         "avg",
         Statistical,
-        "Returns the mean of the numbers; what is missing or no number is left out.",
+        "Return the mean of the numbers. Missing values and other text are ignored.",
         "avg(<number>, …)",
         &[("avg(1, 2, missing, 6)", "3")],
     ),
@@ -29,7 +29,7 @@ pub(super) static SUM: EvalFunction = EvalFunction::row(
     doc(
         "sum",
         Statistical,
-        "Returns the sum of the numbers; what is missing or no number is left out.",
+        "Return the sum of the numbers. Missing values and other text are ignored.",
         "sum(<number>, …)",
         &[("sum(1, 2, missing)", "3"), (r#"sum(split("1,2,x", ","))"#, "3")],
     ),
@@ -74,7 +74,7 @@ pub(super) static MAX: EvalFunction = EvalFunction::row(
     doc(
         "max",
         Statistical,
-        "Returns the greatest value; strings are greater than numbers.",
+        "Return the largest value; strings are greater than numbers.",
         "max(<value>, …)",
         &[("max(2, 10, 3)", "10"), (r#"max(2, "b", "a")"#, "b"), ("max(missing, 1)", "1")],
     ),
@@ -87,7 +87,7 @@ pub(super) static MIN: EvalFunction = EvalFunction::row(
     doc(
         "min",
         Statistical,
-        "Returns the least value; numbers are less than strings.",
+        "Return the smallest value; numbers are less than strings.",
         "min(<value>, …)",
         &[("min(2, 10, 3)", "2"), (r#"min("b", "a")"#, "a")],
     ),

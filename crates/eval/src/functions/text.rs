@@ -18,7 +18,7 @@ pub(super) static LEN: EvalFunction = EvalFunction::row(
     doc(
         "len",
         Text,
-        "Counts the characters of a text.",
+        "Count the characters of a text.",
         "len(<text>)",
         &[(r#"len("trail")"#, "5"), (r#"len("né")"#, "2"), (r#"len(split("a,b", ","))"#, "null")],
     ),
@@ -34,7 +34,7 @@ pub(super) static LOWER: EvalFunction = EvalFunction::row(
     doc(
         "lower",
         Text,
-        "Returns the text in lower case.",
+        "Return the text in lower case.",
         "lower(<text>)",
         &[(r#"lower("RunInstances")"#, "runinstances"), (r#"lower(split("A,B", ","))"#, "a | b")],
     ),
@@ -54,7 +54,7 @@ pub(super) static UPPER: EvalFunction = EvalFunction::row(
     doc(
         "upper",
         Text,
-        "Returns the text in upper case.",
+        "Return the text in upper case.",
         "upper(<text>)",
         &[(r#"upper("root")"#, "ROOT")],
     ),
@@ -67,7 +67,7 @@ pub(super) static LTRIM: EvalFunction = EvalFunction::row(
     doc(
         "ltrim",
         Text,
-        "Removes characters of a set from the left; blanks and tabs by default.",
+        "Remove a set of characters from the beginning; by default blanks and tabs.",
         "ltrim(<text>[, <characters>])",
         &[(r#"ltrim("  a ")"#, "a "), (r#"ltrim("xyxa", "xy")"#, "a")],
     ),
@@ -80,7 +80,7 @@ pub(super) static RTRIM: EvalFunction = EvalFunction::row(
     doc(
         "rtrim",
         Text,
-        "Removes characters of a set from the right; blanks and tabs by default.",
+        "Remove a set of characters from the end; by default blanks and tabs.",
         "rtrim(<text>[, <characters>])",
         &[(r#"rtrim("a/b//", "/")"#, "a/b")],
     ),
@@ -93,7 +93,7 @@ pub(super) static TRIM: EvalFunction = EvalFunction::row(
     doc(
         "trim",
         Text,
-        "Removes characters of a set from both ends; blanks and tabs by default.",
+        "Remove a set of characters from both ends; by default blanks and tabs.",
         "trim(<text>[, <characters>])",
         &[(r#"trim("  a b ")"#, "a b"), (r#"trim("[a]", "[]")"#, "a")],
     ),
@@ -143,7 +143,7 @@ pub(super) static REPLACE: EvalFunction = EvalFunction::row(
     doc(
         "replace",
         Text,
-        "Replaces every match of a regular expression; `\\1` … `\\9` stand for its groups.",
+        "Replace every match of a regular expression; `\\1` to `\\9` are its groups.",
         "replace(<text>, <regex>, <replacement>)",
         &[
             (r#"replace("i-0abc", "^i-(.*)$", "instance \1")"#, "instance 0abc"),
@@ -186,7 +186,7 @@ pub(super) static SUBSTR: EvalFunction = EvalFunction::row(
     doc(
         "substr",
         Text,
-        "Returns a part of a text; the first character is 1, the last is -1.",
+        "Return a part of a text; the first character is 1, the last is -1.",
         "substr(<text>, <start>[, <length>])",
         &[
             (r#"substr("spilltrail", 1, 5)"#, "spill"),
@@ -194,7 +194,7 @@ pub(super) static SUBSTR: EvalFunction = EvalFunction::row(
             (r#"substr("abc", 0, 2)"#, "a"),
         ],
     )
-    .differs(&["A start of 0 counts as the place before the first character, as in SQLite."]),
+    .differs(&["A start of 0 is the position before the first character, as in SQLite."]),
     Arity::Between(2, 3),
     returns::string_per_member,
     substr,
@@ -235,11 +235,11 @@ pub(super) static URLDECODE: EvalFunction = EvalFunction::row(
     doc(
         "urldecode",
         Text,
-        "Decodes the `%` escapes of a URL.",
+        "Decode the `%` escapes of a URL.",
         "urldecode(<text>)",
         &[(r#"urldecode("a%20b%2Fc")"#, "a b/c")],
     )
-    .differs(&["A `+` stays a `+`; bytes that are not UTF-8 become U+FFFD."]),
+    .differs(&["A `+` does not become a blank; bytes that are not UTF-8 become U+FFFD."]),
     Arity::Exactly(1),
     returns::string_per_member,
     |_, arguments| {

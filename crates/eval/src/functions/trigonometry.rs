@@ -5,7 +5,7 @@ use super::{Arity, EvalFunction, doc, returns};
 use crate::operators::number;
 
 pub(super) static ACOS: EvalFunction = EvalFunction::math(
-    doc("acos", Trigonometric, "Returns the arc cosine.", "acos(<number>)", &[("acos(1)", "0")]),
+    doc("acos", Trigonometric, "Return the arc cosine.", "acos(<number>)", &[("acos(1)", "0")]),
     f64::acos,
 );
 
@@ -13,7 +13,7 @@ pub(super) static ACOSH: EvalFunction = EvalFunction::math(
     doc(
         "acosh",
         Trigonometric,
-        "Returns the inverse hyperbolic cosine.",
+        "Return the inverse hyperbolic cosine.",
         "acosh(<number>)",
         &[("acosh(1)", "0")],
     ),
@@ -21,7 +21,7 @@ pub(super) static ACOSH: EvalFunction = EvalFunction::math(
 );
 
 pub(super) static ASIN: EvalFunction = EvalFunction::math(
-    doc("asin", Trigonometric, "Returns the arc sine.", "asin(<number>)", &[("asin(0)", "0")]),
+    doc("asin", Trigonometric, "Return the arc sine.", "asin(<number>)", &[("asin(0)", "0")]),
     f64::asin,
 );
 
@@ -29,7 +29,7 @@ pub(super) static ASINH: EvalFunction = EvalFunction::math(
     doc(
         "asinh",
         Trigonometric,
-        "Returns the inverse hyperbolic sine.",
+        "Return the inverse hyperbolic sine.",
         "asinh(<number>)",
         &[("asinh(0)", "0")],
     ),
@@ -37,7 +37,7 @@ pub(super) static ASINH: EvalFunction = EvalFunction::math(
 );
 
 pub(super) static ATAN: EvalFunction = EvalFunction::math(
-    doc("atan", Trigonometric, "Returns the arc tangent.", "atan(<number>)", &[("atan(0)", "0")]),
+    doc("atan", Trigonometric, "Return the arc tangent.", "atan(<number>)", &[("atan(0)", "0")]),
     f64::atan,
 );
 
@@ -45,7 +45,7 @@ pub(super) static ATAN2: EvalFunction = EvalFunction::row(
     doc(
         "atan2",
         Trigonometric,
-        "Returns the angle of the point (x, y).",
+        "Return the angle of the point (x, y).",
         "atan2(<y>, <x>)",
         &[("round(atan2(1, 1)*4, 3)", "3.142")],
     ),
@@ -61,7 +61,7 @@ pub(super) static ATANH: EvalFunction = EvalFunction::math(
     doc(
         "atanh",
         Trigonometric,
-        "Returns the inverse hyperbolic tangent.",
+        "Return the inverse hyperbolic tangent.",
         "atanh(<number>)",
         &[("atanh(0)", "0")],
     ),
@@ -69,7 +69,7 @@ pub(super) static ATANH: EvalFunction = EvalFunction::math(
 );
 
 pub(super) static COS: EvalFunction = EvalFunction::math(
-    doc("cos", Trigonometric, "Returns the cosine.", "cos(<number>)", &[("cos(0)", "1")]),
+    doc("cos", Trigonometric, "Return the cosine.", "cos(<number>)", &[("cos(0)", "1")]),
     f64::cos,
 );
 
@@ -77,7 +77,7 @@ pub(super) static COSH: EvalFunction = EvalFunction::math(
     doc(
         "cosh",
         Trigonometric,
-        "Returns the hyperbolic cosine.",
+        "Return the hyperbolic cosine.",
         "cosh(<number>)",
         &[("cosh(0)", "1")],
     ),
@@ -88,7 +88,7 @@ pub(super) static HYPOT: EvalFunction = EvalFunction::row(
     doc(
         "hypot",
         Trigonometric,
-        "Returns the length of the hypotenuse.",
+        "Return the length of the hypotenuse.",
         "hypot(<x>, <y>)",
         &[("hypot(5, 12)", "13")],
     ),
@@ -101,7 +101,7 @@ pub(super) static HYPOT: EvalFunction = EvalFunction::row(
 );
 
 pub(super) static SIN: EvalFunction = EvalFunction::math(
-    doc("sin", Trigonometric, "Returns the sine.", "sin(<number>)", &[("sin(0)", "0")]),
+    doc("sin", Trigonometric, "Return the sine.", "sin(<number>)", &[("sin(0)", "0")]),
     f64::sin,
 );
 
@@ -109,7 +109,7 @@ pub(super) static SINH: EvalFunction = EvalFunction::math(
     doc(
         "sinh",
         Trigonometric,
-        "Returns the hyperbolic sine.",
+        "Return the hyperbolic sine.",
         "sinh(<number>)",
         &[("sinh(0)", "0")],
     ),
@@ -117,7 +117,7 @@ pub(super) static SINH: EvalFunction = EvalFunction::math(
 );
 
 pub(super) static TAN: EvalFunction = EvalFunction::math(
-    doc("tan", Trigonometric, "Returns the tangent.", "tan(<number>)", &[("tan(0)", "0")]),
+    doc("tan", Trigonometric, "Return the tangent.", "tan(<number>)", &[("tan(0)", "0")]),
     f64::tan,
 );
 
@@ -125,7 +125,7 @@ pub(super) static TANH: EvalFunction = EvalFunction::math(
     doc(
         "tanh",
         Trigonometric,
-        "Returns the hyperbolic tangent.",
+        "Return the hyperbolic tangent.",
         "tanh(<number>)",
         &[("tanh(0)", "0")],
     ),

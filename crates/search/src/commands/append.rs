@@ -35,13 +35,13 @@ static DOC: CommandDoc = CommandDoc {
     name: "append",
     aliases: &[],
     kind: CommandKind::Dataset,
-    summary: "Adds the rows of a subsearch after the rows that are there.",
+    summary: "Append the rows of a subsearch to the results.",
     syntax: "append [maxout=<int>] [extendtimerange=<bool>] [maxtime=<int>] [timeout=<int>] [<subsearch>]",
     arguments: &[
         MAXOUT,
         Argument::option("extendtimerange", Takes::Bool)
             .default("false")
-            .no_effect("the time range of the outer search shows in no command here")
+            .no_effect("no command here reports the time range of a search")
             .doc("Whether the time range of the subsearch widens that of the search."),
         MAXTIME,
         TIMEOUT,
@@ -61,7 +61,7 @@ static DOC: CommandDoc = CommandDoc {
             results: "{\"user\":\"ann\"}\n{\"host\":\"a\"}",
         },
     ],
-    differs: &["There is no limit of time for the subsearch."],
+    differs: &["A subsearch has no time limit."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };

@@ -30,12 +30,12 @@ static DOC: CommandDoc = CommandDoc {
     name: "appendcols",
     aliases: &[],
     kind: CommandKind::Dataset,
-    summary: "Puts the fields of a subsearch's rows beside those of the rows that are there, first to first.",
+    summary: "Add the fields of a subsearch's rows to the results, row by row: the first row to the first, and so on.",
     syntax: "appendcols [override=<bool>] [maxout=<int>] [maxtime=<int>] [timeout=<int>] [<subsearch>]",
     arguments: &[
         Argument::option("override", Takes::Bool)
             .default("false")
-            .doc("Whether the subsearch's value replaces one that is there."),
+            .doc("Whether the subsearch's value replaces an existing value."),
         MAXOUT,
         MAXTIME,
         TIMEOUT,
@@ -55,7 +55,9 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"count":4}"#,
         },
     ],
-    differs: &["Rows of the subsearch without a partner come last, as rows of their own."],
+    differs: &[
+        "If the subsearch has more rows than the results, the extra rows are added at the end.",
+    ],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };

@@ -17,13 +17,13 @@ static DOC: CommandDoc = CommandDoc {
     name: "appendpipe",
     aliases: &[],
     kind: CommandKind::Dataset,
-    summary: "Runs commands on the rows that are there, and adds what they give after them.",
+    summary: "Run commands on the results, and append their output to the results.",
     syntax: "appendpipe [run_in_preview=<bool>] [<commands>]",
     arguments: &[
         Argument::option("run_in_preview", Takes::Bool)
             .default("true")
             .no_effect("there are no previews of results")
-            .doc("Whether the commands run for previews too."),
+            .doc("Whether the commands also run for previews."),
         Argument::positional("commands", Takes::Subsearch).doc("The commands to run."),
     ],
     examples: &[
@@ -34,7 +34,7 @@ static DOC: CommandDoc = CommandDoc {
             results: "{\"user\":\"ann\",\"n\":\"2\"}\n{\"user\":\"bob\",\"n\":\"3\"}\n{\"user\":\"all\",\"n\":\"5\"}",
         },
         Example {
-            title: "Rows of their own below the table",
+            title: "The largest value as a row below the table",
             events: "{\"n\":\"2\"}\n{\"n\":\"3\"}",
             search: "| appendpipe [| stats max(n) as n]",
             results: "{\"n\":\"2\"}\n{\"n\":\"3\"}\n{\"n\":\"3\"}",

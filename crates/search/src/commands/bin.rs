@@ -22,7 +22,7 @@ static DOC: CommandDoc = CommandDoc {
     name: "bin",
     aliases: &["bucket", "discretize"],
     kind: CommandKind::DistributableStreaming,
-    summary: "Puts times into bins that begin at round times, and numbers into ranges `low-high`.",
+    summary: "Group times into intervals that start at round times, and numbers into ranges such as `0-100`.",
     syntax: "bin [span=<span>|bins=<int>] [minspan=<span>] [start=<num>] [end=<num>] [aligntime=earliest|latest|<time>] <field> [AS <name>]",
     arguments: &[
         Argument::option("span", Takes::Width).doc(
@@ -31,19 +31,19 @@ static DOC: CommandDoc = CommandDoc {
         Argument::option("bins", Takes::Count)
             .default("100")
             .between(2, 50_000)
-            .doc("How many bins there may be, if `span` is not given."),
+            .doc("The largest number of bins, if `span` is not given."),
         Argument::option("minspan", Takes::Width)
             .doc("The smallest width that may be chosen, if `span` is not given."),
         Argument::option("start", Takes::Number)
-            .doc("Widens the range that the width is chosen for, if `span` is not given."),
+            .doc("Extend the range from which the width is chosen, if `span` is not given."),
         Argument::option("end", Takes::Number)
-            .doc("Widens the range that the width is chosen for, if `span` is not given."),
+            .doc("Extend the range from which the width is chosen, if `span` is not given."),
         Argument::option("aligntime", Takes::Time).doc(
-            "An instant at which a bin begins: `earliest`, `latest`, or a time; for bins of `_time` that are shorter than a day.",
+            "A time at which a bin starts: `earliest`, `latest`, or a time. For bins of `_time` that are shorter than a day.",
         ),
         Argument::positional("field", Takes::Field).doc("The field with times or numbers."),
         Argument::keyword("AS", Takes::Field)
-            .doc("The field that gets the bin; else it replaces the value."),
+            .doc("The field to write the bin to. Default: the field itself."),
     ],
     examples: &[
         Example {
@@ -64,16 +64,16 @@ static DOC: CommandDoc = CommandDoc {
 {"bytes":"99","size":"0-100"}"#,
         },
         Example {
-            title: "Not more than four bins, as wide as the values need",
+            title: "At most four bins, as wide as the values need",
             events: "{\"n\":\"3\"}\n{\"n\":\"38\"}",
             search: "| bin n bins=4",
             results: "{\"n\":\"0-10\"}\n{\"n\":\"30-40\"}",
         },
     ],
     differs: &[
-        "Without a span, numbers get the smallest width of 1, 2 or 5 times a power of ten that keeps within the number of bins.",
+        "Without a span, the width for numbers is the smallest of 1, 2 or 5 times a power of ten that needs no more bins than allowed.",
         "Bins of several days or weeks are counted from 1970-01-01.",
-        "With a logarithmic span, numbers that are not positive stay as they are.",
+        "With a logarithmic span, zero and negative numbers do not change.",
     ],
 };
 

@@ -25,12 +25,12 @@ static DOC: CommandDoc = CommandDoc {
     name: "eval",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Sets fields to the values of expressions; a null value removes the field.",
+    summary: "Set fields to the values of expressions. A null value removes the field.",
     syntax: "eval <field>=<expression> [, <field>=<expression>] …",
     arguments: &[
         Argument::positional("field", Takes::Field)
-            .doc("The field to set; `{name}` in it stands for the value of that field."),
-        Argument::positional("expression", Takes::Expression).doc("What it is set to."),
+            .doc("The field to set. `{name}` in it is replaced by the value of that field."),
+        Argument::positional("expression", Takes::Expression).doc("The value to set."),
     ],
     examples: &[
         Example {
@@ -40,7 +40,7 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"bytes":"2048","kb":2,"size":"2 kB"}"#,
         },
         Example {
-            title: "A field named by the value of another",
+            title: "A field named after the value of another field",
             events: r#"{"key":"color","value":"red"}"#,
             search: "| eval {key}=value | table color",
             results: r#"{"color":"red"}"#,

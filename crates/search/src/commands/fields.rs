@@ -13,13 +13,14 @@ static DOC: CommandDoc = CommandDoc {
     name: "fields",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Keeps (`+`) or removes (`-`) fields; internal fields stay unless removed by name.",
+    summary: "Keep (`+`) or remove (`-`) fields. Fields whose names begin with `_` stay unless you remove them by name.",
     syntax: "fields [+|-] <field> …",
-    arguments: &[Argument::positional("field", Takes::Fields)
-        .doc("Names, and wildcards for all that they cover.")],
+    arguments: &[
+        Argument::positional("field", Takes::Fields).doc("Field names, with or without wildcards.")
+    ],
     examples: &[
         Example {
-            title: "Keep two",
+            title: "Keep two fields",
             events: r#"{"_time":5,"user":"ann","host":"a","n":"1"}"#,
             search: "| fields user, n",
             results: r#"{"user":"ann","n":"1","_time":5}"#,

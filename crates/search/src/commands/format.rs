@@ -17,31 +17,31 @@ static DOC: CommandDoc = CommandDoc {
     name: "format",
     aliases: &[],
     kind: CommandKind::Transforming,
-    summary: "Makes one search expression of all rows, as a subsearch gives it to the search around it.",
+    summary: "Combine all rows into one search expression, in the form in which a subsearch passes its results to the outer search.",
     syntax: "format [mvsep=<text>] [maxresults=<int>] [emptystr=<text>] [\"<row begins>\" \"<fields begin>\" \"<between fields>\" \"<fields end>\" \"<between rows>\" \"<row ends>\"]",
     arguments: &[
         Argument::option("mvsep", Takes::Text)
             .default("OR")
-            .doc("What stands between the values of a multivalue."),
+            .doc("The operator between the values of a multivalue field."),
         Argument::option("maxresults", Takes::Count)
             .default("0")
-            .doc("How many rows are taken; 0 is all."),
+            .doc("The number of rows to use; 0 means all."),
         Argument::option("emptystr", Takes::Text)
             .default("NOT( )")
-            .doc("The text where there are no rows."),
+            .doc("The text to return if there are no rows."),
         Argument::positional("words", Takes::Text).doc(
-            "Six quoted texts: what begins a row and its fields, stands between them, ends them, stands between rows and ends a row. Default `(` `(` `AND` `)` `OR` `)`.",
+            "Six quoted texts: before the rows, before the fields of a row, between fields, after the fields of a row, between rows, and after the rows. Default: `(` `(` `AND` `)` `OR` `)`.",
         ),
     ],
     examples: &[
         Example {
-            title: "Rows are alternatives, the fields of a row hold together",
+            title: "Rows are joined by OR, the fields of a row by AND",
             events: "{\"user\":\"ann\",\"ip\":\"192.0.2.1\"}\n{\"user\":\"bob\"}",
             search: "| format",
             results: r#"{"search":"( ( ip=\"192.0.2.1\" AND user=\"ann\" ) OR ( user=\"bob\" ) )"}"#,
         },
         Example {
-            title: "No rows match nothing",
+            title: "Without rows, the expression matches nothing",
             events: r#"{"user":"ann"}"#,
             search: "| search user=bob | format | table search",
             results: r#"{"search":"NOT( )"}"#,

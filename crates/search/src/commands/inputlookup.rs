@@ -22,37 +22,39 @@ static DOC: CommandDoc = CommandDoc {
     name: "inputlookup",
     aliases: &[],
     kind: CommandKind::Generating,
-    summary: "Gives the rows of a lookup table, or adds them to the rows that are there.",
+    summary: "Read the rows of a lookup table, or append them to the results.",
     syntax: "inputlookup [append=<bool>] [strict=<bool>] [start=<int>] [max=<int>] <table> [where <search expression>]",
     arguments: &[
         Argument::option("append", Takes::Bool)
             .default("false")
-            .doc("Whether the rows come after those of the pipeline."),
+            .doc("Whether to append the rows to the results."),
         Argument::option("strict", Takes::Bool)
             .default("false")
-            .doc("Whether a lookup that does not exist is an error."),
+            .doc("Whether a missing lookup is an error."),
         Argument::option("start", Takes::Count)
             .default("0")
-            .doc("How many rows are left out at the beginning."),
-        Argument::option("max", Takes::Count).doc("How many rows are given at most."),
-        Argument::positional("table", Takes::Lookup).doc("The lookup's name, or its CSV file's."),
-        Argument::keyword("WHERE", Takes::Search).doc("Which rows, as `search` writes it."),
+            .doc("The number of rows to skip at the beginning."),
+        Argument::option("max", Takes::Count).doc("The largest number of rows to read."),
+        Argument::positional("table", Takes::Lookup)
+            .doc("The name of the lookup, or of its CSV file."),
+        Argument::keyword("WHERE", Takes::Search)
+            .doc("Which rows to read, as a search expression."),
     ],
     examples: &[
         Example {
-            title: "Rows seen before, and those of now",
+            title: "Users seen before, together with today's",
             events: r#"{"user":"ann"}"#,
             search: "search user=* | inputlookup append=true seen_users | stats count by user",
             results: r#"{"user":"ann","count":1}"#,
         },
         Example {
-            title: "Rows of a lookup below those there are",
+            title: "A lookup without rows adds nothing",
             events: r#"{"user":"ann"}"#,
             search: "search user=* | inputlookup append=t seen_addresses | table user",
             results: r#"{"user":"ann"}"#,
         },
     ],
-    differs: &["Empty cells give no value."],
+    differs: &["Empty cells are read as missing values."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };

@@ -28,35 +28,35 @@ static DOC: CommandDoc = CommandDoc {
     name: "iplocation",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Adds city, country, region and coordinates of an address, from a GeoIP database.",
+    summary: "Add the city, country, region and coordinates of an IP address, from a GeoIP database.",
     syntax: "iplocation [prefix=<text>] [allfields=<bool>] [lang=<language>] <field>",
     arguments: &[
         Argument::option("prefix", Takes::Text)
             .default("")
-            .doc("What is put before the names of the new fields."),
+            .doc("A prefix for the names of the new fields."),
         Argument::option("allfields", Takes::Bool)
             .default("false")
-            .doc("Whether `Continent`, `MetroCode` and `Timezone` are added too."),
-        Argument::option("lang", Takes::Text).default("en").doc("The language of the names."),
-        Argument::positional("field", Takes::Field).doc("The field with addresses."),
+            .doc("Whether to add `Continent`, `MetroCode` and `Timezone` as well."),
+        Argument::option("lang", Takes::Text).default("en").doc("The language of the place names."),
+        Argument::positional("field", Takes::Field).doc("The field that holds the address."),
     ],
     examples: &[
         Example {
-            title: "Without a database nothing is added, and a warning says so",
+            title: "Without a database, the command adds nothing and warns",
             events: r#"{"sourceIPAddress":"192.0.2.1"}"#,
             search: "| iplocation sourceIPAddress",
             results: r#"{"sourceIPAddress":"192.0.2.1"}"#,
         },
         Example {
-            title: "Other fields stay",
+            title: "The other fields do not change",
             events: r#"{"src_ip":"10.0.0.1","user":"ann"}"#,
             search: "| iplocation src_ip | table user",
             results: r#"{"user":"ann"}"#,
         },
     ],
     differs: &[
-        "What the database does not know stays absent instead of becoming empty.",
-        "No database comes with the program.",
+        "Values that the database does not have are missing, not empty.",
+        "Spilltrail does not include a database; name one with `--geoip`.",
     ],
 };
 

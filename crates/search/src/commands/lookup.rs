@@ -22,44 +22,44 @@ static DOC: CommandDoc = CommandDoc {
     name: "lookup",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Adds fields from the rows of a lookup table that match the row.",
+    summary: "Add fields from the matching rows of a lookup table.",
     syntax: "lookup [local=<bool>] [update=<bool>] <table> <column> [AS <field>] … [OUTPUT|OUTPUTNEW <column> [AS <field>] …]",
     arguments: &[
         Argument::option("local", Takes::Bool)
             .default("false")
-            .no_effect("there is one machine")
-            .doc("Whether the search head looks the values up."),
+            .no_effect("a search runs on one machine")
+            .doc("Whether the lookup runs on the search head."),
         Argument::option("update", Takes::Bool)
             .default("false")
             .no_effect("tables are read when the search starts")
-            .doc("Whether a real-time search sees changes of the table."),
-        Argument::positional("table", Takes::Lookup).doc("The lookup's name, or its CSV file's."),
+            .doc("Whether a real-time search sees changes to the table."),
+        Argument::positional("table", Takes::Lookup).doc("The name of the lookup, or of its CSV file."),
         Argument::positional("column", Takes::Fields)
-            .doc("The columns that are compared; `AS` names the field of the row, if it has another name."),
+            .doc("The columns to compare. If the field of the event has another name, add it after `AS`."),
         Argument::keyword("OUTPUT", Takes::Fields).doc(
-            "The columns to add; existing fields are replaced. Without it all columns that are not matched.",
+            "The columns to add; existing fields are replaced. Default: all columns that are not compared.",
         ),
         Argument::keyword("OUTPUTNEW", Takes::Fields)
-            .doc("The same for rows that do not have the field yet."),
+            .doc("The columns to add only to events that do not have the field yet."),
     ],
     examples: &[
         Example {
-            title: "A table that is not there adds nothing",
+            title: "A missing table adds nothing",
             events: r#"{"user":"ann"}"#,
             search: "| lookup owners user OUTPUT team",
             results: r#"{"user":"ann"}"#,
         },
         Example {
-            title: "A table that a subsearch has just written",
+            title: "A table that a subsearch wrote just before",
             events: r#"{"who":"ann"}"#,
             search: "| append [| makeresults | eval user=\"ann\", team=\"blue\" | outputlookup owners | where isnull(user)] | lookup owners user AS who OUTPUT team | table who team",
             results: r#"{"who":"ann","team":"blue"}"#,
         },
     ],
     differs: &[
-        "A row without a match keeps the fields that it has.",
-        "A multivalue is looked up value by value; several multivalue keys in every combination. `max_matches`, `min_matches` and `default_match` apply to each value.",
-        "Empty cells of the table give no value.",
+        "A row without a match keeps its fields.",
+        "The values of a multivalue field are looked up one by one, and several multivalue fields in every combination. `max_matches`, `min_matches` and `default_match` apply to each value.",
+        "Empty cells of the table are read as missing values.",
     ],
 };
 

@@ -19,19 +19,19 @@ static DOC: CommandDoc = CommandDoc {
     name: "makemv",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Splits a field's text into several values, at a delimiter or by a regular expression.",
+    summary: "Split a field into several values, at a delimiter or with a regular expression.",
     syntax: "makemv [delim=<text>|tokenizer=<regular expression>] [allowempty=<bool>] <field>",
     arguments: &[
-        Argument::option("delim", Takes::Text).default(" ").doc("What separates the values."),
+        Argument::option("delim", Takes::Text).default(" ").doc("The text between the values."),
         Argument::option("tokenizer", Takes::Regex)
-            .doc("A regular expression; the first group of each match is a value."),
+            .doc("A regular expression. The first group of each match becomes a value."),
         Argument::option("allowempty", Takes::Bool)
             .default("false")
-            .doc("Whether empty values are kept."),
+            .doc("Whether to keep empty values."),
         Argument::option("setsv", Takes::Bool)
             .default("false")
             .refused("use `nomv` for the joined value")
-            .doc("Whether the field has a joined value too."),
+            .doc("Whether to keep a joined value as well."),
         Argument::positional("field", Takes::Field).doc("The field to split."),
     ],
     examples: &[
@@ -42,7 +42,7 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"roles":["admin","audit"]}"#,
         },
         Example {
-            title: "By regular expression",
+            title: "With a regular expression",
             events: r#"{"text":"a1-b2"}"#,
             search: r#"| makemv tokenizer="([a-z])\d" text"#,
             results: r#"{"text":["a","b"]}"#,

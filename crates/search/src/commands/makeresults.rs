@@ -19,32 +19,32 @@ static DOC: CommandDoc = CommandDoc {
     name: "makeresults",
     aliases: &[],
     kind: CommandKind::Generating,
-    summary: "Makes rows with the current time, or the rows written in `data`.",
+    summary: "Create rows with the current time, or the rows given in `data`.",
     syntax: "makeresults [count=<int>] [annotate=<bool>] [splunk_server=<text>] [splunk_server_group=<text>] [format=csv|json data=<text>]",
     arguments: &[
         Argument::positional("count", Takes::Count)
             .between(0, MAX_ROWS)
-            .doc("How many rows, in place of `count=`."),
+            .doc("The number of rows; short for `count=`."),
         Argument::option("count", Takes::Count)
             .default("1")
             .between(0, MAX_ROWS)
-            .doc("How many rows."),
+            .doc("The number of rows."),
         Argument::option("annotate", Takes::Bool)
             .default("false")
-            .doc("Whether empty `_raw`, `host`, `source` and `sourcetype` are added."),
+            .doc("Whether to add empty `_raw`, `host`, `source` and `sourcetype` fields."),
         Argument::option("splunk_server", Takes::Text)
             .default("local")
-            .no_effect("there is one machine")
-            .doc("The server that makes the rows."),
+            .no_effect("a search runs on one machine")
+            .doc("The server that creates the rows."),
         Argument::option("splunk_server_group", Takes::Text)
-            .no_effect("there is one machine")
-            .doc("The servers that make the rows."),
-        Argument::option("format", Takes::OneOf(&["csv", "json"])).doc("How `data` is written."),
-        Argument::option("data", Takes::Text).doc("The rows."),
+            .no_effect("a search runs on one machine")
+            .doc("The servers that create the rows."),
+        Argument::option("format", Takes::OneOf(&["csv", "json"])).doc("The format of `data`."),
+        Argument::option("data", Takes::Text).doc("The rows, as text."),
     ],
     examples: &[
         Example {
-            title: "One row to try an expression on",
+            title: "One row, to try an expression",
             events: "",
             search: "| makeresults | eval n=6*7 | table n",
             results: r#"{"n":42}"#,

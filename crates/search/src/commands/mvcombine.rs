@@ -28,11 +28,12 @@ static DOC: CommandDoc = CommandDoc {
     name: "mvcombine",
     aliases: &[],
     kind: CommandKind::Transforming,
-    summary: "Makes one row of those that differ in one field only; that field gets all their values.",
+    summary: "Merge rows that differ only in one field into one row. The field gets all of their values.",
     syntax: "mvcombine [delim=<text>] <field>",
     arguments: &[
-        Argument::option("delim", Takes::Text).doc("What a later `nomv` joins the values by."),
-        Argument::positional("field", Takes::Field).doc("The field that may differ."),
+        Argument::option("delim", Takes::Text)
+            .doc("The delimiter with which a later `nomv` joins the values."),
+        Argument::positional("field", Takes::Field).doc("The field whose values are merged."),
     ],
     examples: &[
         Example {
@@ -52,7 +53,7 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"ip":"192.0.2.1;192.0.2.3"}"#,
         },
     ],
-    differs: &["The combined row stands where the first of its rows stood."],
+    differs: &["The merged row takes the position of the first of its rows."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };

@@ -16,17 +16,17 @@ static DOC: CommandDoc = CommandDoc {
     name: "mvexpand",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Gives a row for each value of a multivalue field; the other fields are repeated.",
+    summary: "Turn each value of a multivalue field into a row of its own. The other fields are repeated.",
     syntax: "mvexpand <field> [limit=<int>]",
     arguments: &[
         Argument::positional("field", Takes::Field).doc("The multivalue field."),
         Argument::option("limit", Takes::Count)
             .default("0")
-            .doc("How many values of a row are taken; 0 is all."),
+            .doc("The number of values to use from each row; 0 means all."),
     ],
     examples: &[
         Example {
-            title: "One row a value",
+            title: "One row per value",
             events: r#"{"id":"1","tag":["a","b"]}
 {"id":"2"}"#,
             search: "| mvexpand tag",
@@ -42,9 +42,7 @@ static DOC: CommandDoc = CommandDoc {
 {"tag":"b"}"#,
         },
     ],
-    differs: &[
-        "There is no limit of memory for one row's values; a row without the field is kept.",
-    ],
+    differs: &["The values of a row have no memory limit. A row without the field is kept."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };

@@ -22,7 +22,7 @@ static DOC: CommandDoc = CommandDoc {
     name: "nomv",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Joins the values of a multivalue field into one, by newlines or by the `delim` of an earlier `mvcombine` or `stats`.",
+    summary: "Join the values of a multivalue field into one value, with newlines or with the `delim` of an earlier `mvcombine` or `stats`.",
     syntax: "nomv <field>",
     arguments: &[Argument::positional("field", Takes::Field).doc("The multivalue field.")],
     examples: &[
@@ -33,7 +33,7 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"tag":"a\nb"}"#,
         },
         Example {
-            title: "A single value stays as it is",
+            title: "A single value does not change",
             events: r#"{"tag":"a"}"#,
             search: "| nomv tag",
             results: r#"{"tag":"a"}"#,

@@ -29,56 +29,57 @@ static DOC: CommandDoc = CommandDoc {
     name: "outputlookup",
     aliases: &[],
     kind: CommandKind::CentralizedStreaming,
-    summary: "Writes the rows to a lookup table, and passes them on.",
+    summary: "Write the rows to a lookup table, and keep them as results.",
     syntax: "outputlookup [append=<bool>] [create_empty=<bool>] [override_if_empty=<bool>] [key_field=<field>] [max=<int>] [createinapp=<bool>] [create_context=app|user|system] <table>",
     arguments: &[
         Argument::option("append", Takes::Bool)
             .default("false")
-            .doc("Whether the rows come after those of the table; else they replace them."),
+            .doc("Whether to append the rows to the table instead of replacing its rows."),
         Argument::option("create_empty", Takes::Bool)
             .default("true")
-            .doc("Whether no rows make an empty table where there is none."),
+            .doc("Whether to create an empty table if there are no rows and no table."),
         Argument::option("override_if_empty", Takes::Bool)
             .default("true")
-            .doc("Whether no rows empty a table that is there."),
+            .doc("Whether to empty an existing table if there are no rows."),
         Argument::option("key_field", Takes::Field)
-            .doc("A column whose value tells which row of the table is replaced."),
+            .doc("A key column: a row replaces the row of the table with the same key."),
         Argument::option("allow_updates", Takes::Bool)
             .default("true")
             .refused("without `key_field`, no row of the table is replaced")
-            .doc("Whether rows of the table may be replaced."),
-        Argument::option("max", Takes::Count).doc("How many rows are written at most."),
+            .doc("Whether existing rows of the table may be replaced."),
+        Argument::option("max", Takes::Count).doc("The largest number of rows to write."),
         Argument::option("createinapp", Takes::Bool)
             .default("false")
             .no_effect("there are no apps")
-            .doc("Whether the table is made in the current app."),
+            .doc("Whether to create the table in the current app."),
         Argument::option("create_context", Takes::OneOf(&["app", "user", "system"]))
             .default("app")
             .no_effect("there are no apps and users")
-            .doc("Where the table is made."),
+            .doc("Where to create the table."),
         Argument::option("output_format", Takes::OneOf(&["splunk_sv_csv", "splunk_mv_csv"]))
             .default("splunk_sv_csv")
             .refused("the values of a multivalue are joined by newlines")
-            .doc("How multivalues are written."),
-        Argument::positional("table", Takes::Lookup).doc("The lookup's name, or its CSV file's."),
+            .doc("How to write multivalue fields."),
+        Argument::positional("table", Takes::Lookup)
+            .doc("The name of the lookup, or of its CSV file."),
     ],
     examples: &[
         Example {
-            title: "The rows go on",
+            title: "The rows stay results",
             events: r#"{"user":"ann"}"#,
             search: "| outputlookup append=true seen_users",
             results: r#"{"user":"ann"}"#,
         },
         Example {
-            title: "What follows sees the same rows",
+            title: "Later commands see the same rows",
             events: "{\"user\":\"ann\"}\n{\"user\":\"bob\"}",
             search: "| outputlookup seen_users | stats count",
             results: r#"{"count":2}"#,
         },
     ],
     differs: &[
-        "A table that exists keeps its columns when rows are appended; other fields are left out.",
-        "Internal fields other than `_time` and `_key` are not written; values of a multivalue are joined by newlines.",
+        "When you append to an existing table, its columns stay the same, and other fields are not written.",
+        "Fields whose names begin with `_` are not written, except `_time` and `_key`. The values of a multivalue field are joined with newlines.",
     ],
 };
 

@@ -14,24 +14,24 @@ static DOC: CommandDoc = CommandDoc {
     name: "regex",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Keeps the rows whose field matches a regular expression, or those whose field does not.",
+    summary: "Keep the rows whose field matches a regular expression, or with `!=` the rows whose field does not.",
     syntax: "regex [<field>=|<field>!=]\"<regular expression>\"",
     arguments: &[
         Argument::positional("field", Takes::Field)
             .default("_raw")
-            .doc("The field that is looked at, before `=` or `!=`."),
+            .doc("The field to test, before `=` or `!=`."),
         Argument::positional("regular expression", Takes::Regex)
-            .doc("What the field must match, or with `!=` must not."),
+            .doc("The expression that the field must match, or with `!=` must not match."),
     ],
     examples: &[
         Example {
-            title: "Addresses of one network",
+            title: "Addresses in one network",
             events: "{\"ip\":\"192.0.2.7\"}\n{\"ip\":\"198.51.100.7\"}",
             search: r#"| regex ip="^192\.0\.2\.""#,
             results: r#"{"ip":"192.0.2.7"}"#,
         },
         Example {
-            title: "All others, and rows without the field",
+            title: "All other addresses, and rows without the field",
             events: "{\"ip\":\"192.0.2.7\"}\n{\"n\":\"1\"}",
             search: r#"| regex ip != "^192\.""#,
             results: r#"{"n":"1"}"#,

@@ -78,6 +78,20 @@ async fn examples_give_what_they_state() {
 }
 
 #[tokio::test]
+async fn examples_of_statistics_give_what_they_state() {
+    for function in crate::stats::FUNCTIONS {
+        assert!(!function.examples.is_empty(), "{} needs an example", function.name);
+        for (events, call, result) in function.examples {
+            assert!(call.starts_with(function.name), "{}: `{call}`", function.name);
+            let search = format!("| stats {call} as result").leak();
+            let results = format!("{{\"result\":{result}}}").leak();
+            let difference = difference(&Example { title: "", events, search, results }).await;
+            assert_eq!(difference, None, "{search}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_example_is_found() {
     let example = |results| Example {
         title: "",
@@ -128,11 +142,24 @@ fn names_are_sorted_and_unique() {
     }
 }
 
+/// Returns true if a summary is one line that begins with an imperative and ends with a period.
+fn is_imperative(summary: &str) -> bool {
+    let verb = summary.split(' ').next().unwrap_or_default();
+    summary.ends_with('.') && !summary.contains('\n') && !verb.ends_with('s')
+}
+
+#[test]
+fn statistics_are_documented() {
+    for function in crate::stats::FUNCTIONS {
+        assert!(is_imperative(function.summary), "{}: {}", function.name, function.summary);
+    }
+}
+
 #[test]
 fn commands_are_documented() {
     for entry in COMMANDS {
         let doc = entry.doc;
-        assert!(doc.summary.ends_with('.') && !doc.summary.contains('\n'), "{}", doc.name);
+        assert!(is_imperative(doc.summary), "{}: {}", doc.name, doc.summary);
         assert!(doc.syntax.starts_with(doc.name), "{}", doc.name);
         assert!(doc.examples.len() >= 2, "{} needs two examples", doc.name);
         for sentence in doc.differs {

@@ -19,11 +19,11 @@ static DOC: CommandDoc = CommandDoc {
     name: "rename",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Gives fields other names, one by one or by wildcard.",
+    summary: "Rename fields, one by one or with wildcards.",
     syntax: "rename <field> AS <field> [, <field> AS <field>] …",
     arguments: &[
         Argument::positional("field", Takes::Fields)
-            .doc("A name; wildcards stand as often on the right as on the left."),
+            .doc("The current name. A wildcard in it must also be in the new name."),
         Argument::keyword("AS", Takes::Field).doc("The new name."),
     ],
     examples: &[
@@ -34,15 +34,15 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"arn":"arn:aws:iam::1:user/ann"}"#,
         },
         Example {
-            title: "A prefix taken off",
+            title: "Remove a prefix",
             events: r#"{"requestParameters.name":"a","requestParameters.tag.k":"b"}"#,
             search: "| rename requestParameters.* as *",
             results: r#"{"name":"a","tag.k":"b"}"#,
         },
     ],
     differs: &[
-        "Where a wildcard moves a field onto an existing one, rows without the moved field keep the existing value.",
-        "A wildcard moves nothing onto `_time`.",
+        "If a wildcard renames a field to an existing name, rows without the renamed field keep the existing value.",
+        "A wildcard never renames a field to `_time`.",
     ],
 };
 

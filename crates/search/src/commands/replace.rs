@@ -17,15 +17,15 @@ static DOC: CommandDoc = CommandDoc {
     name: "replace",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Replaces whole values; a `*` stands for any text and is taken over.",
+    summary: "Replace whole values. A `*` matches any text, which the new value can repeat.",
     syntax: "replace <old> WITH <new> [, <old> WITH <new>] … [IN <field> …]",
     arguments: &[
         Argument::positional("old", Takes::Text)
-            .doc("The whole value, upper and lower case apart; `*` stands for any text."),
+            .doc("The whole value, case-sensitive; `*` matches any text."),
         Argument::keyword("WITH", Takes::Text)
-            .doc("What comes in its place; its `*` are those of the old value, in order."),
+            .doc("The new value. Each `*` in it repeats what the `*` of the old value matched, in order."),
         Argument::keyword("IN", Takes::Fields)
-            .doc("The fields; without, all that are not internal."),
+            .doc("The fields to change. Default: all fields whose names do not begin with `_`."),
     ],
     examples: &[
         Example {
@@ -35,13 +35,13 @@ static DOC: CommandDoc = CommandDoc {
             results: "{\"code\":\"ok\",\"n\":\"0\"}\n{\"code\":\"denied\",\"n\":\"5\"}",
         },
         Example {
-            title: "A part of the value is taken over",
+            title: "Keep a part of the value",
             events: r#"{"source":"ec2.amazonaws.com"}"#,
             search: "| replace *.amazonaws.com WITH * IN source",
             results: r#"{"source":"ec2"}"#,
         },
     ],
-    differs: &["Of several pairs, the first that matches a value replaces it."],
+    differs: &["If several pairs match a value, the first one replaces it."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };

@@ -17,12 +17,12 @@ static DOC: CommandDoc = CommandDoc {
     name: "return",
     aliases: &[],
     kind: CommandKind::Transforming,
-    summary: "Makes one text of the first rows, for the search around a subsearch.",
+    summary: "Return the first rows of a subsearch to the outer search, as text.",
     syntax: "return [<count>] <field>|<name>=<field>|$<field> …",
     arguments: &[
-        Argument::positional("count", Takes::Count).default("1").doc("How many rows."),
+        Argument::positional("count", Takes::Count).default("1").doc("The number of rows."),
         Argument::positional("field", Takes::Fields).doc(
-            "Given as `field=\"value\"`; with another name before `=`, under that; with `$`, the value alone.",
+            "`field` returns `field=\"value\"`, `name=field` returns `name=\"value\"`, and `$field` returns only the value.",
         ),
     ],
     examples: &[
@@ -33,13 +33,13 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"search":"(who=\"ann\") OR (who=\"bob\")"}"#,
         },
         Example {
-            title: "A value alone",
+            title: "Only the value",
             events: "{\"n\":\"7\"}",
             search: "| return $n",
             results: r#"{"search":"7"}"#,
         },
     ],
-    differs: &["One row stands without parentheses."],
+    differs: &["A single row has no parentheses around it."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };

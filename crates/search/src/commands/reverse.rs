@@ -12,7 +12,7 @@ static DOC: CommandDoc = CommandDoc {
     name: "reverse",
     aliases: &[],
     kind: CommandKind::Dataset,
-    summary: "Turns the order of the rows around.",
+    summary: "Reverse the order of the rows.",
     syntax: "reverse",
     arguments: &[],
     examples: &[

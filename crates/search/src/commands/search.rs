@@ -19,7 +19,7 @@ static DOC: CommandDoc = CommandDoc {
     name: "search",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Finds events, or keeps the rows that satisfy a search expression.",
+    summary: "Find events, or keep the rows that match a search expression.",
     syntax: "search <terms, comparisons, AND, OR, NOT, IN, time modifiers, subsearches>",
     arguments: &[Argument::positional("expression", Takes::Search)
         .doc("Terms, comparisons, `AND`, `OR`, `NOT`, `IN`, time modifiers and subsearches.")],
@@ -37,6 +37,34 @@ static DOC: CommandDoc = CommandDoc {
 {"_time":2,"user":"bob"}"#,
             search: "search NOT code=denied | table user",
             results: r#"{"user":"bob"}"#,
+        },
+        Example {
+            title: "A list of values with a wildcard, and a network",
+            events: r#"{"_time":1,"eventName":"CreateUser","src_ip":"10.1.2.3"}
+{"_time":2,"eventName":"DeleteRole","src_ip":"192.0.2.1"}
+{"_time":3,"eventName":"GetUser","src_ip":"10.1.2.4"}"#,
+            search: "search eventName IN (CreateUser, Delete*) src_ip=10.0.0.0/8 | table eventName",
+            results: r#"{"eventName":"CreateUser"}"#,
+        },
+        Example {
+            title: "Words in the text of the event; `TERM` does not end at a dot",
+            events: r#"{"_time":1,"_raw":"Denied 203.0.113.20"}
+{"_time":2,"_raw":"Denied 203.0.113.20.5"}
+{"_time":3,"_raw":"Allowed 203.0.113.20"}"#,
+            search: "search denied TERM(203.0.113.20) | table _raw",
+            results: r#"{"_raw":"Denied 203.0.113.20"}"#,
+        },
+        Example {
+            title: "A time range; the end is exclusive",
+            events: "{\"_time\":10,\"n\":\"1\"}\n{\"_time\":20,\"n\":\"2\"}\n{\"_time\":30,\"n\":\"3\"}",
+            search: "search earliest=15 latest=30 | table n",
+            results: r#"{"n":"2"}"#,
+        },
+        Example {
+            title: "`CASE` compares case, too",
+            events: "{\"_time\":1,\"user\":\"Ann\"}\n{\"_time\":2,\"user\":\"ann\"}",
+            search: "search user=CASE(Ann) | table user",
+            results: r#"{"user":"Ann"}"#,
         },
     ],
     differs: &[],

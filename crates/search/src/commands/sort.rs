@@ -15,21 +15,21 @@ static DOC: CommandDoc = CommandDoc {
     name: "sort",
     aliases: &[],
     kind: CommandKind::Dataset,
-    summary: "Orders rows by fields; rows without the field come last either way.",
+    summary: "Sort rows by fields. Rows without the field come last, whatever the direction.",
     syntax: "sort [<count>|limit=<int>] [+|-]<field> … [d|desc]",
     arguments: &[
         Argument::positional("count", Takes::Count)
-            .doc("How many rows to keep, in place of `limit`."),
+            .doc("The number of rows to keep; short for `limit=`."),
         Argument::option("limit", Takes::Count)
             .default("10000")
-            .doc("How many rows to keep; 0 is all."),
+            .doc("The number of rows to keep; 0 means all."),
         Argument::positional("field", Takes::Fields)
-            .doc("Names, or `auto(f)`, `num(f)`, `str(f)`, `ip(f)`; `-` sorts descending."),
-        Argument::keyword("DESC", Takes::Bool).doc("Reverses the whole order; also `D`."),
+            .doc("Field names, or `auto(f)`, `num(f)`, `str(f)`, `ip(f)` to set how values compare. `-` sorts in descending order."),
+        Argument::keyword("DESC", Takes::Bool).doc("Reverse the whole order; short: `D`."),
     ],
     examples: &[
         Example {
-            title: "Descending; numbers by value",
+            title: "Descending order; numbers compare by value",
             events: "{\"n\":\"9\"}\n{\"n\":\"10\"}\n{\"x\":\"1\"}",
             search: "| sort - n | table n",
             results: "{\"n\":\"10\"}\n{\"n\":\"9\"}\n{}",
@@ -41,7 +41,7 @@ static DOC: CommandDoc = CommandDoc {
             results: "{\"n\":\"10\"}\n{\"n\":\"9\"}",
         },
     ],
-    differs: &["Where a field holds numbers and other text, the numbers come first."],
+    differs: &["If a field holds both numbers and other text, the numbers come first."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };

@@ -13,19 +13,20 @@ static DOC: CommandDoc = CommandDoc {
     name: "table",
     aliases: &[],
     kind: CommandKind::Transforming,
-    summary: "Keeps just these fields, in this order.",
+    summary: "Keep only these fields, in this order.",
     syntax: "table <field> …",
-    arguments: &[Argument::positional("field", Takes::Fields)
-        .doc("Names, and wildcards for all that they cover.")],
+    arguments: &[
+        Argument::positional("field", Takes::Fields).doc("Field names, with or without wildcards.")
+    ],
     examples: &[
         Example {
-            title: "By name and by wildcard",
+            title: "A name and a wildcard",
             events: r#"{"user":"ann","src_ip":"192.0.2.1","src_port":"99","x":"1"}"#,
             search: "| table src_* user",
             results: r#"{"src_ip":"192.0.2.1","src_port":"99","user":"ann"}"#,
         },
         Example {
-            title: "A field that a row lacks stays absent",
+            title: "A field that a row does not have stays missing",
             events: "{\"user\":\"ann\",\"n\":\"1\"}\n{\"user\":\"bob\"}",
             search: "| table n user",
             results: "{\"n\":\"1\",\"user\":\"ann\"}\n{\"user\":\"bob\"}",

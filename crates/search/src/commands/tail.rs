@@ -15,14 +15,14 @@ static DOC: CommandDoc = CommandDoc {
     name: "tail",
     aliases: &[],
     kind: CommandKind::Dataset,
-    summary: "Keeps the last rows, in reverse order.",
+    summary: "Keep the last rows, in reverse order.",
     syntax: "tail [<count>]",
     arguments: &[Argument::positional("count", Takes::Count)
         .default("10")
-        .doc("How many rows to keep.")],
+        .doc("The number of rows to keep.")],
     examples: &[
         Example {
-            title: "The last two, the last one first",
+            title: "The last two rows, in reverse order",
             events: "{\"n\":\"1\"}\n{\"n\":\"2\"}\n{\"n\":\"3\"}",
             search: "| tail 2",
             results: "{\"n\":\"3\"}\n{\"n\":\"2\"}",

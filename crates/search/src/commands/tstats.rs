@@ -32,48 +32,49 @@ static DOC: CommandDoc = CommandDoc {
     name: "tstats",
     aliases: &[],
     kind: CommandKind::Generating,
-    summary: "Computes statistics over indexed fields of the events that a search finds.",
+    summary: "Compute statistics over indexed fields of the events that a search finds.",
     syntax: "tstats [fillnull_value=<text>] [summariesonly=<bool>] [allow_old_summaries=<bool>] [use_summary_index_values=<bool>] [include_reduced_buckets=<bool>] [local=<bool>] [chunk_size=<int>] <function>(<field>) [AS <name>] … [WHERE <search>] [BY <field>|_time [span=<span>] …]",
     arguments: &[
         Argument::option("fillnull_value", Takes::Text)
-            .doc("What stands for an absent BY field; without it such events are left out."),
+            .doc("The value for a missing BY field. Without it, such events are not counted."),
         Argument::option("prestats", Takes::Bool)
             .default("false")
             .refused("use the results without a second `stats`")
-            .doc("Whether the results are for a later `stats`, `chart` or `timechart`."),
+            .doc("Whether to prepare the results for a later `stats`, `chart` or `timechart`."),
         Argument::option("append", Takes::Bool)
             .default("false")
             .refused("use `append [| tstats …]`")
-            .doc("With `prestats`: whether the results come after those that are there."),
+            .doc("With `prestats`: whether to append to the results."),
         Argument::option("summariesonly", Takes::Bool)
             .default("false")
             .no_effect(NO_SUMMARIES)
-            .doc("Whether only summaries are read."),
+            .doc("Whether to read only summaries."),
         Argument::option("allow_old_summaries", Takes::Bool)
             .default("false")
             .no_effect(NO_SUMMARIES)
-            .doc("Whether summaries of an older data model are read."),
+            .doc("Whether to read summaries of an older data model."),
         Argument::option("use_summary_index_values", Takes::Bool)
             .default("false")
             .no_effect(NO_SUMMARIES)
-            .doc("Whether index-time values of summaries are used."),
+            .doc("Whether to use index-time values of summaries."),
         Argument::option("include_reduced_buckets", Takes::Bool)
             .default("false")
             .no_effect("there are no reduced buckets")
-            .doc("Whether reduced buckets are read."),
+            .doc("Whether to read reduced buckets."),
         Argument::option("local", Takes::Bool)
             .default("false")
-            .no_effect("there is one machine")
-            .doc("Whether the search head does the work."),
+            .no_effect("a search runs on one machine")
+            .doc("Whether to run on the search head."),
         Argument::option("chunk_size", Takes::Count)
             .default("10000000")
             .no_effect("memory is bounded by `--memory-limit`")
-            .doc("How many events are read at a time."),
+            .doc("The number of events to read at a time."),
         Argument::positional("function", Takes::Statistics)
-            .doc("The statistics, of fields; `AS` gives one a name."),
-        Argument::keyword("WHERE", Takes::Search).doc("Which events, as `search` writes it."),
-        Argument::keyword("BY", Takes::Fields).doc("The fields whose values make the groups."),
-        Argument::option("span", Takes::Span).doc("After `BY`: the width of the bins of `_time`."),
+            .doc("Statistics of fields, each with an optional name after `AS`."),
+        Argument::keyword("WHERE", Takes::Search)
+            .doc("Which events to read, as a search expression."),
+        Argument::keyword("BY", Takes::Fields).doc("The fields to group by."),
+        Argument::option("span", Takes::Span).doc("After `BY _time`: the width of the time bins."),
     ],
     examples: &[
         Example {
@@ -96,7 +97,7 @@ static DOC: CommandDoc = CommandDoc {
     ],
     differs: &[
         "Data models and `PREFIX()` are not supported.",
-        "Without a span, `_time` gets the shortest span that gives at most 100 bins.",
+        "Without a span, `_time` is grouped by the shortest span that makes at most 100 bins.",
     ],
 };
 

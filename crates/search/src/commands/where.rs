@@ -13,14 +13,13 @@ static DOC: CommandDoc = CommandDoc {
     name: "where",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Keeps the rows for which an eval expression is true.",
+    summary: "Keep the rows for which an eval expression is true.",
     syntax: "where <expression>",
-    arguments: &[
-        Argument::positional("expression", Takes::Expression).doc("What must be true of a row.")
-    ],
+    arguments: &[Argument::positional("expression", Takes::Expression)
+        .doc("The condition, an eval expression.")],
     examples: &[
         Example {
-            title: "Two fields compared; an absent one drops the row",
+            title: "Compare two fields; a row without one of them is removed",
             events: r#"{"owner":"1","caller":"1"}
 {"owner":"1","caller":"2"}
 {"owner":"1"}"#,
@@ -28,7 +27,7 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"owner":"1","caller":"2"}"#,
         },
         Example {
-            title: "Numbers compare by value, text exactly",
+            title: "Numbers compare by value, text is case-sensitive",
             events: r#"{"n":"10","s":"A"}
 {"n":"9","s":"a"}"#,
             search: "| where n > 9 OR s=\"b\"",

@@ -72,8 +72,10 @@ pub struct StatsFunction {
     pub name: &'static str,
     /// Alternative names.
     pub aliases: &'static [&'static str],
-    /// One sentence about its result, ending with a period.
+    /// What it does, in the imperative, ending with a period.
     pub summary: &'static str,
+    /// Examples: rows as JSON lines, a call, and its result over these rows as JSON.
+    pub examples: &'static [(&'static str, &'static str, &'static str)],
     /// True if a number is part of the name, as in `p95`.
     pub has_parameter: bool,
     /// True if the result depends on the order of the rows.

@@ -12,7 +12,7 @@ pub(in super::super) static JSON_ARRAY: EvalFunction = EvalFunction::row(
     doc(
         "json_array",
         Category::Json,
-        "Returns a JSON array of the values.",
+        "Return a JSON array of the values.",
         "json_array(<value>, …)",
         &[(r#"json_array("a", 1, true(), json_array())"#, r#"["a",1,true,[]]"#)],
     ),
@@ -31,7 +31,7 @@ pub(in super::super) static JSON_OBJECT: EvalFunction = EvalFunction::row(
     doc(
         "json_object",
         Category::Json,
-        "Returns a JSON object of keys and values.",
+        "Return a JSON object of keys and values.",
         "json_object(<key>, <value>, …)",
         &[(r#"json_object("a", 1, "b", "2")"#, r#"{"a":1,"b":"2"}"#), ("json_object()", "{}")],
     ),

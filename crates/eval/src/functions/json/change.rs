@@ -14,7 +14,7 @@ pub(in super::super) static JSON_APPEND: EvalFunction = EvalFunction::row(
     doc(
         "json_append",
         Category::Json,
-        "Appends one element to the array at each path; a scalar there becomes an array first.",
+        "Append one element to the array at each path. A scalar becomes an array first.",
         "json_append(<json>, <path>, <value>, …)",
         &[
             (r#"json_append("{\"a\":[1]}", "a", 2)"#, r#"{"a":[1,2]}"#),
@@ -31,7 +31,7 @@ pub(in super::super) static JSON_EXTEND: EvalFunction = EvalFunction::row(
     doc(
         "json_extend",
         Category::Json,
-        "Appends to the array at each path; the elements of an array are appended one by one.",
+        "Append values to the array at each path. The elements of an array are appended one by one.",
         "json_extend(<json>, <path>, <value>, …)",
         &[(r#"json_extend("{\"a\":1}", "a", json_array(2, 3))"#, r#"{"a":[1,2,3]}"#)],
     ),
@@ -66,7 +66,7 @@ pub(in super::super) static JSON_DELETE: EvalFunction = EvalFunction::row(
     doc(
         "json_delete",
         Category::Json,
-        "Removes keys from an object; dots lead into nested objects.",
+        "Remove keys from an object. Dots separate the keys of nested objects.",
         "json_delete(<json>, <key>, …)",
         &[(r#"json_delete("{\"a\":{\"b\":1,\"c\":2},\"d\":3}", "a.b", "d")"#, r#"{"a":{"c":2}}"#)],
     ),
@@ -86,7 +86,7 @@ pub(in super::super) static JSON_SET: EvalFunction = EvalFunction::row(
     doc(
         "json_set",
         Category::Json,
-        "Sets the value at each path, and makes missing keys; a path through a scalar is skipped.",
+        "Set the value at each path, and create missing keys. A path through a scalar is skipped.",
         "json_set(<json>, <path>, <value>, …)",
         &[
             (r#"json_set("{\"a\":1}", "b.c", "x")"#, r#"{"a":1,"b":{"c":"x"}}"#),
@@ -106,7 +106,7 @@ pub(in super::super) static JSON_SET_EXACT: EvalFunction = EvalFunction::row(
     doc(
         "json_set_exact",
         Category::Json,
-        "Sets the value of each key; dots and braces are part of the key.",
+        "Set the value of each key. Dots and braces are part of the key.",
         "json_set_exact(<json>, <key>, <value>, …)",
         &[(r#"json_set_exact("{}", "a.b", 1)"#, r#"{"a.b":1}"#)],
     ),

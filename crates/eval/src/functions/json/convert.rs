@@ -15,7 +15,7 @@ pub(in super::super) static JSON_ARRAY_TO_MV: EvalFunction = EvalFunction::row(
     doc(
         "json_array_to_mv",
         Category::Json,
-        "Returns the elements of a JSON array as values, strings without their quotes unless asked.",
+        "Return the elements of a JSON array as a multivalue; strings lose their quotes unless you ask to keep them.",
         "json_array_to_mv(<json>[, <keep quotes>])",
         &[
             (r#"json_array_to_mv("[\"a\", 1]")"#, "a | 1"),
@@ -46,7 +46,7 @@ pub(in super::super) static MV_TO_JSON_ARRAY: EvalFunction = EvalFunction::row(
     doc(
         "mv_to_json_array",
         Category::Multivalue,
-        "Returns the values as a JSON array of strings, or of whatever JSON they are.",
+        "Return the values as a JSON array of strings, or of JSON values if you ask for it.",
         "mv_to_json_array(<multivalue>[, <infer types>])",
         &[
             (r#"mv_to_json_array(split("a,1", ","))"#, r#"["a","1"]"#),
@@ -76,7 +76,7 @@ pub(in super::super) static TOARRAY: EvalFunction = EvalFunction::row(
     doc(
         "toarray",
         Category::Conversion,
-        "Returns a JSON array: of several values, or the text itself if it is one; else null.",
+        "Return several values as a JSON array, or a text that is a JSON array unchanged; otherwise null.",
         "toarray(<value>)",
         &[
             (r#"toarray(split("a,1", ","))"#, r#"["a",1]"#),
@@ -99,7 +99,7 @@ pub(in super::super) static TOMV: EvalFunction = EvalFunction::row(
     doc(
         "tomv",
         Category::Conversion,
-        "Returns the elements of a JSON array as values, and any other value as it is.",
+        "Return the elements of a JSON array as a multivalue, and any other value unchanged.",
         "tomv(<value>)",
         &[(r#"tomv("[\"a\", 1]")"#, "a | 1"), (r#"tomv("a")"#, "a")],
     ),
@@ -115,7 +115,7 @@ pub(in super::super) static TOOBJECT: EvalFunction = EvalFunction::row(
     doc(
         "toobject",
         Category::Conversion,
-        "Returns the value if it is a JSON object, else null.",
+        "Return the value if it is a JSON object, otherwise null.",
         "toobject(<value>)",
         &[(r#"toobject("{\"a\": 1}")"#, r#"{"a":1}"#), (r#"toobject("[]")"#, "null")],
     ),

@@ -12,7 +12,7 @@ pub(in super::super) static JSON_EXTRACT: EvalFunction = EvalFunction::row(
     doc(
         "json_extract",
         Category::Json,
-        "Returns the value at a path; of several paths, or of a path with `{}`, a JSON array.",
+        "Return the value at a path, or a JSON array for several paths or a path with `{}`.",
         "json_extract(<json>[, <path>, …])",
         &[
             (r#"json_extract("{\"a\":{\"b\":\"x\"}}", "a.b")"#, "x"),
@@ -20,7 +20,9 @@ pub(in super::super) static JSON_EXTRACT: EvalFunction = EvalFunction::row(
             (r#"json_extract("{\"a\":1}", "b")"#, "null"),
         ],
     )
-    .differs(&["A path that is not found stands as null in the array of several paths."]),
+    .differs(&[
+        "If you name several paths, a path that is not found is null in the resulting array.",
+    ]),
     Arity::AtLeast(1),
     returns::untyped,
     |_, arguments| {
@@ -40,7 +42,7 @@ pub(in super::super) static JSON_EXTRACT_EXACT: EvalFunction = EvalFunction::row
     doc(
         "json_extract_exact",
         Category::Json,
-        "Returns the value of a key; dots and braces are part of the key.",
+        "Return the value of a key. Dots and braces are part of the key.",
         "json_extract_exact(<json>[, <key>, …])",
         &[(r#"json_extract_exact("{\"a.b\":1}", "a.b")"#, "1")],
     ),
@@ -63,14 +65,14 @@ pub(in super::super) static SPATH: EvalFunction = EvalFunction::row(
     doc(
         "spath",
         Category::Text,
-        "Returns the values at a path in a JSON text.",
+        "Return the values at a path in a JSON text.",
         "spath(<text>, <path>)",
         &[
             (r#"spath("{\"a\":[{\"b\":1},{\"b\":2}]}", "a{}.b")"#, "1 | 2"),
             (r#"spath("{\"a\":[5,6]}", "a{1}")"#, "6"),
         ],
     )
-    .differs(&["XML is not read."]),
+    .differs(&["XML is not supported."]),
     Arity::Exactly(2),
     returns::multi,
     |_, arguments| {

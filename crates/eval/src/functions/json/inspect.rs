@@ -12,7 +12,7 @@ pub(in super::super) static JSON: EvalFunction = EvalFunction::row(
     doc(
         "json",
         Category::Json,
-        "Returns the value if it is JSON, else null.",
+        "Return the value if it is JSON, otherwise null.",
         "json(<value>)",
         &[(r#"json("[1]")"#, "[1]"), (r#"json("[1")"#, "null")],
     ),
@@ -27,7 +27,7 @@ pub(in super::super) static JSON_ENTRIES: EvalFunction = EvalFunction::row(
     doc(
         "json_entries",
         Category::Json,
-        "Returns a JSON array with an object of key and value for each key of an object.",
+        "Return a JSON array with one object, of key and value, for each key of an object.",
         "json_entries(<json>)",
         &[(r#"json_entries("{\"a\":1}")"#, r#"[{"key":"a","value":1}]"#)],
     ),
@@ -45,7 +45,7 @@ pub(in super::super) static JSON_HAS_KEY_EXACT: EvalFunction = EvalFunction::row
     doc(
         "json_has_key_exact",
         Category::Json,
-        "Returns true if an object has all the keys; dots are part of a key.",
+        "Return true if an object has all of the keys. Dots are part of a key.",
         "json_has_key_exact(<json>, <key>, …)",
         &[
             (r#"tostring(json_has_key_exact("{\"a.b\":1}", "a.b"))"#, "True"),
@@ -65,7 +65,7 @@ pub(in super::super) static JSON_KEYS: EvalFunction = EvalFunction::row(
     doc(
         "json_keys",
         Category::Json,
-        "Returns a JSON array of the keys of an object.",
+        "Return a JSON array of the keys of an object.",
         "json_keys(<json>)",
         &[(r#"json_keys("{\"b\":1,\"a\":2}")"#, r#"["b","a"]"#), (r#"json_keys("[1]")"#, "null")],
     ),
@@ -83,7 +83,7 @@ pub(in super::super) static JSON_VALID: EvalFunction = EvalFunction::row(
     doc(
         "json_valid",
         Category::Json,
-        "Returns true if the value is JSON.",
+        "Return true if the value is JSON.",
         "json_valid(<value>)",
         &[(r#"if(json_valid("{}"), 1, 0)"#, "1"), (r#"if(json_valid("{a}"), 1, 0)"#, "0")],
     ),

@@ -29,30 +29,30 @@ static DOC: CommandDoc = CommandDoc {
     name: "anomalydetection",
     aliases: &[],
     kind: CommandKind::Dataset,
-    summary: "Finds improbable rows, by how frequent the values of their fields are.",
+    summary: "Find improbable rows, from the frequency of their field values.",
     syntax: "anomalydetection [method=histogram|zscore|iqr] [action=filter|annotate|summary|tf|transform|rm|remove] [pthresh=<num>] [cutoff=<bool>] [param=<num>] [uselower=<bool>] [mark=<bool>] [<field> …]",
     arguments: &[
         Argument::option("method", Takes::OneOf(&["histogram", "zscore", "iqr"]))
             .default("histogram")
-            .doc("How rows are judged; `iqr` is `outlier`."),
+            .doc("How to score rows; `iqr` is the same as `outlier`."),
         Argument::option("action", Takes::OneOf(ACTIONS)).doc(
-            "`filter` (default) gives anomalies, `annotate` all rows, `summary` what the scores are like; with `iqr` as for `outlier`.",
+            "`filter` (default) returns only anomalies, `annotate` all rows, `summary` statistics of the scores; with `iqr`, the actions of `outlier`.",
         ),
         Argument::option("pthresh", Takes::Number)
             .between(0, 1)
-            .doc("A row (with `zscore`, a value) less probable than this is an anomaly."),
+            .doc("The probability below which a row (with `zscore`, a value) is an anomaly."),
         Argument::option("cutoff", Takes::Bool).default("true").doc(
-            "With `histogram` and without `pthresh`: whether the threshold is lowered to get few anomalies.",
+            "With `histogram` and without `pthresh`: whether to lower the threshold to get few anomalies.",
         ),
         PARAM,
         USELOWER,
         MARK,
         Argument::positional("field", Takes::Fields)
-            .doc("The fields to look at. Default: all that are not internal."),
+            .doc("The fields to score. Default: all fields whose names do not begin with `_`."),
     ],
     examples: &[
         Example {
-            title: "The one user that differs",
+            title: "The user that differs from the others",
             events: r#"{"user":"ann"}
 {"user":"ann"}
 {"user":"ann"}
@@ -62,7 +62,7 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"user":"bob","probable_cause":"user","probable_cause_freq":0.2}"#,
         },
         Example {
-            title: "All rows, anomalies with their cause",
+            title: "All rows, with the cause of each anomaly",
             events: r#"{"user":"ann","code":"ok"}
 {"user":"ann","code":"ok"}
 {"user":"ann","code":"ok"}
@@ -74,7 +74,7 @@ static DOC: CommandDoc = CommandDoc {
 {"user":"ann","code":"denied","probable_cause":"code","max_freq":1}"#,
         },
         Example {
-            title: "Numbers far outside the quartiles, truncated and marked",
+            title: "Truncate and mark numbers far outside the quartiles",
             events: r#"{"n":"1"}
 {"n":"2"}
 {"n":"3"}
@@ -89,13 +89,13 @@ static DOC: CommandDoc = CommandDoc {
         },
     ],
     differs: &[
-        "Splunk does not publish the details of its histogram. Here a field is numeric if all its values are finite numbers; it gets equal bins from its smallest to its greatest number, as wide as Scott's rule says, the last one closed.",
+        "Splunk does not document the details of its histogram. In Spilltrail, a field is numeric if all of its values are finite numbers. Its bins have equal widths by Scott's rule, from the smallest to the largest number, and the last bin includes its upper bound.",
         "Quartiles are interpolated, and a row is an anomaly if it is strictly below the threshold.",
-        "`cutoff=true` lowers the threshold until no more than 5 percent of the rows (at least one) are below it; rows of the same probability stay together, and the least probable ones stay in any case.",
-        "Of equally rare values, the first field in the list is the cause. A multivalue counts as one value.",
-        "`annotate` gives `log_event_prob` and `max_freq` to all rows, `probable_cause` and `probable_cause_freq` to anomalies only.",
+        "`cutoff=true` lowers the threshold until at most 5 percent of the rows, but at least one, are below it. Rows of equal probability are kept or dropped together, and the least probable rows are always kept.",
+        "If several fields have equally rare values, the first in the list is the cause. A multivalue field counts as one value.",
+        "`annotate` adds `log_event_prob` and `max_freq` to all rows, and `probable_cause` and `probable_cause_freq` only to anomalies.",
         "`thresh` in the summary is a natural logarithm, as the other columns are.",
-        "`method=zscore` scores a category by its frequency, and a number by the probability that a normal distribution has for numbers as far from the mean.",
+        "`method=zscore` scores a category by its frequency, and a number by how probable a number that far from the mean is in a normal distribution.",
     ],
 };
 

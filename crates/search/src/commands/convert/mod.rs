@@ -28,37 +28,37 @@ static DOC: CommandDoc = CommandDoc {
     name: "convert",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Turns the values of fields into numbers, or times into text.",
+    summary: "Convert field values to numbers, or times to text.",
     syntax: "convert [timeformat=<text>] <function>(<field>) [AS <name>] …",
     arguments: &[
         Argument::option("timeformat", Takes::Text)
             .default("%m/%d/%Y %H:%M:%S")
-            .doc("How `ctime` and `mktime` write times."),
+            .doc("The time format of `ctime` and `mktime`."),
         Argument::call("auto", Takes::Field)
-            .doc("Numbers by the first conversion that fits all values; else nothing changes."),
-        Argument::call("ctime", Takes::Field).doc("Epoch seconds to text."),
-        Argument::call("dur2sec", Takes::Field).doc("`[D+]HH:MM:SS` to seconds."),
-        Argument::call("memk", Takes::Field).doc("A number with `k`, `m` or `g` to kilobytes."),
-        Argument::call("mktime", Takes::Field).doc("Text to epoch seconds."),
-        Argument::call("mstime", Takes::Field).doc("`[MM:]SS.SSS` to seconds."),
+            .doc("Convert with the first conversion that works for all values; if none does, change nothing."),
+        Argument::call("ctime", Takes::Field).doc("Convert epoch seconds to text."),
+        Argument::call("dur2sec", Takes::Field).doc("Convert `[D+]HH:MM:SS` to seconds."),
+        Argument::call("memk", Takes::Field).doc("Convert a number with `k`, `m` or `g` to kilobytes."),
+        Argument::call("mktime", Takes::Field).doc("Convert text to epoch seconds."),
+        Argument::call("mstime", Takes::Field).doc("Convert `[MM:]SS.SSS` to seconds."),
         Argument::call("none", Takes::Field)
-            .doc("Excludes fields from the wildcards of the others."),
+            .doc("Exclude fields from the wildcards of the other functions."),
         Argument::call("num", Takes::Field)
-            .doc("As `auto`, value by value; what is no number is removed."),
-        Argument::call("rmcomma", Takes::Field).doc("Removes commas."),
-        Argument::call("rmunit", Takes::Field).doc("Keeps the number at the beginning."),
+            .doc("Convert like `auto`, but value by value, and remove values that are not numbers."),
+        Argument::call("rmcomma", Takes::Field).doc("Remove commas."),
+        Argument::call("rmunit", Takes::Field).doc("Keep the number at the beginning."),
         Argument::keyword("AS", Takes::Field)
-            .doc("The field that gets the result; else it replaces the value."),
+            .doc("The field to write the result to. Default: the field itself."),
     ],
     examples: &[
         Example {
-            title: "A time for people to read",
+            title: "A readable time",
             events: r#"{"firstTime":"1700000000","n":"3"}"#,
             search: r#"| convert timeformat="%Y-%m-%d %H:%M" ctime(firstTime)"#,
             results: r#"{"firstTime":"2023-11-14 22:13","n":"3"}"#,
         },
         Example {
-            title: "Several functions; AS keeps the original",
+            title: "Several functions; with AS, the original field stays",
             events: r#"{"took":"00:02:05","size":"1,024 kB"}"#,
             search: "| convert dur2sec(took) AS seconds, rmcomma(size)",
             results: r#"{"took":"00:02:05","size":"1024 kB","seconds":"125"}"#,
@@ -66,7 +66,7 @@ static DOC: CommandDoc = CommandDoc {
     ],
     differs: &[
         "`auto` and `num` try plain numbers, `dur2sec`, `mstime`, `memk` and `rmcomma`, in this order.",
-        "A value that a function other than `num` does not fit stays as it is.",
+        "A value that a function cannot convert does not change, except with `num`.",
     ],
 };
 

@@ -19,24 +19,24 @@ static DOC: CommandDoc = CommandDoc {
     name: "dedup",
     aliases: &[],
     kind: CommandKind::CentralizedStreaming,
-    summary: "Removes rows that repeat a combination of field values; the first in order stays.",
+    summary: "Remove rows that repeat a combination of field values. The first row of each combination stays.",
     syntax: "dedup [<count>] <field> … [keepevents=<bool>] [keepempty=<bool>] [consecutive=<bool>] [sortby [+|-]<field> …]",
     arguments: &[
         Argument::positional("count", Takes::Count)
             .default("1")
-            .doc("How many rows of a combination to keep."),
-        Argument::positional("field", Takes::Fields).doc("The fields whose values are compared."),
+            .doc("The number of rows to keep of each combination."),
+        Argument::positional("field", Takes::Fields).doc("The fields to compare."),
         Argument::option("keepevents", Takes::Bool)
             .default("false")
-            .doc("Whether repeated rows stay and lose the fields."),
+            .doc("Whether to keep repeated rows and remove only these fields from them."),
         Argument::option("keepempty", Takes::Bool)
             .default("false")
-            .doc("Whether rows without one of the fields stay."),
+            .doc("Whether to keep rows without one of the fields."),
         Argument::option("consecutive", Takes::Bool)
             .default("false")
-            .doc("Whether only rows right after each other count."),
+            .doc("Whether to remove only rows that follow one another directly."),
         Argument::keyword("SORTBY", Takes::Fields)
-            .doc("Orders the rows first, as `sort` does, which decides what stays."),
+            .doc("Sort the rows first, as `sort` does. This decides which rows stay."),
     ],
     examples: &[
         Example {
@@ -59,7 +59,7 @@ static DOC: CommandDoc = CommandDoc {
 {"user":"ann","n":"3"}"#,
         },
         Example {
-            title: "Repeated rows stay and lose the field",
+            title: "Keep repeated rows, but without the field",
             events: r#"{"user":"ann","n":"1"}
 {"user":"ann","n":"2"}"#,
             search: "| dedup user keepevents=true",

@@ -20,19 +20,19 @@ static DOC: CommandDoc = CommandDoc {
     name: "eventstats",
     aliases: &[],
     kind: CommandKind::Dataset,
-    summary: "Adds statistics over all rows, or over a row's group, to every row.",
+    summary: "Add to every row the statistics of all rows, or of its group.",
     syntax: "eventstats [allnum=<bool>] <function>(<field>|eval(<expr>)) [AS <name>] … [BY <field> …]",
     arguments: &[
         Argument::option("allnum", Takes::Bool)
             .default("false")
-            .doc("Whether one value that is no number suppresses the statistic of its group."),
+            .doc("Whether a value that is not a number suppresses the statistic of its group."),
         Argument::positional("function", Takes::Statistics)
-            .doc("The statistics; `AS` gives one a name."),
-        Argument::keyword("BY", Takes::Fields).doc("The fields whose values make the groups."),
+            .doc("The statistics, each with an optional name after `AS`."),
+        Argument::keyword("BY", Takes::Fields).doc("The fields to group by."),
     ],
     examples: &[
         Example {
-            title: "Each row beside the average of all",
+            title: "Each row with the average of all rows",
             events: r#"{"user":"ann","n":"2"}
 {"user":"bob","n":"4"}"#,
             search: "| eventstats avg(n) as mean",
@@ -40,7 +40,7 @@ static DOC: CommandDoc = CommandDoc {
 {"user":"bob","n":"4","mean":3}"#,
         },
         Example {
-            title: "Each row beside the count of its group; a row without the field gets none",
+            title: "Each row with the count of its group; a row without the field gets no count",
             events: r#"{"user":"ann","n":"2"}
 {"n":"4"}
 {"user":"ann"}"#,
@@ -51,7 +51,7 @@ static DOC: CommandDoc = CommandDoc {
         },
     ],
     differs: &[
-        "A row with a multivalue BY field counts for the group of each value and gets what the group of its first value has.",
+        "A row with a multivalue BY field counts in the group of each value, and gets the statistics of the group of its first value.",
     ],
 };
 

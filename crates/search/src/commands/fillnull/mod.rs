@@ -20,17 +20,17 @@ static DOC: CommandDoc = CommandDoc {
     name: "fillnull",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Puts a value where a field has none.",
+    summary: "Fill in a value where a field is missing.",
     syntax: "fillnull [value=<text>] [<field> …]",
     arguments: &[
         Argument::option("value", Takes::Text).default("0").doc("The value."),
         Argument::positional("field", Takes::Fields).doc(
-            "The fields to fill, made where they do not exist; without, every field that some row has.",
+            "The fields to fill; they are created if they do not exist. Default: every field that any row has.",
         ),
     ],
     examples: &[
         Example {
-            title: "Every field that some row has",
+            title: "Every field that any row has",
             events: r#"{"user":"ann","code":"denied"}
 {"user":"bob"}"#,
             search: "| fillnull value=none",
@@ -38,7 +38,7 @@ static DOC: CommandDoc = CommandDoc {
 {"user":"bob","code":"none"}"#,
         },
         Example {
-            title: "Two fields, one of which no row has",
+            title: "Two fields that no row has",
             events: r#"{"user":"ann"}"#,
             search: "| fillnull code size",
             results: r#"{"user":"ann","code":"0","size":"0"}"#,
@@ -46,7 +46,7 @@ static DOC: CommandDoc = CommandDoc {
     ],
     differs: &[
         "Without a list of fields, fields whose name begins with `_` are not filled.",
-        "The list of fields takes wildcards.",
+        "The list of fields accepts wildcards.",
     ],
 };
 

@@ -19,20 +19,20 @@ static DOC: CommandDoc = CommandDoc {
     name: "head",
     aliases: &[],
     kind: CommandKind::CentralizedStreaming,
-    summary: "Keeps the first rows: a number of them, or as long as a condition holds.",
+    summary: "Keep the first rows: a number of them, or as long as a condition is true.",
     syntax: "head [<count>] [limit=<int>] [(<condition>)] [null=<bool>] [keeplast=<bool>]",
     arguments: &[
         Argument::positional("count", Takes::Count)
-            .doc("How many rows to keep, in place of `limit`."),
-        Argument::option("limit", Takes::Count).default("10").doc("How many rows to keep."),
+            .doc("The number of rows to keep; short for `limit=`."),
+        Argument::option("limit", Takes::Count).default("10").doc("The number of rows to keep."),
         Argument::positional("condition", Takes::Condition)
-            .doc("Rows are kept as long as it holds; without a number, all of them."),
+            .doc("Keep rows as long as this is true; without a number, all of them."),
         Argument::option("null", Takes::Bool)
             .default("false")
             .doc("With a condition: whether null counts as true."),
         Argument::option("keeplast", Takes::Bool)
             .default("false")
-            .doc("With a condition: whether the row that ends it is kept."),
+            .doc("With a condition: whether to keep the row that ends it."),
     ],
     examples: &[
         Example {
@@ -42,7 +42,7 @@ static DOC: CommandDoc = CommandDoc {
             results: "{\"n\":\"1\"}\n{\"n\":\"2\"}",
         },
         Example {
-            title: "As long as a condition holds",
+            title: "As long as a condition is true",
             events: "{\"n\":\"1\"}\n{\"n\":\"5\"}\n{\"n\":\"2\"}",
             search: "| head (n<3)",
             results: "{\"n\":\"1\"}",

@@ -23,56 +23,56 @@ static DOC: CommandDoc = CommandDoc {
     name: "join",
     aliases: &[],
     kind: CommandKind::Dataset,
-    summary: "Adds the fields of a subsearch's rows to the rows with the same keys.",
+    summary: "Add the fields of a subsearch's rows to the rows with the same keys.",
     syntax: "join [type=inner|left|outer] [max=<int>] [overwrite=<bool>] [usetime=<bool>] [earlier=<bool>] [<field> …] [<subsearch>] | join [options] left=<alias> right=<alias> where <alias>.<field>=<alias>.<field> … [<subsearch>]",
     arguments: &[
         Argument::option("type", Takes::OneOf(&["inner", "left", "outer"]))
             .default("inner")
-            .doc("`inner` drops rows without a partner; `left` and `outer` keep them."),
+            .doc("`inner` removes rows without a match; `left` and `outer` keep them."),
         Argument::option("max", Takes::Count)
             .default("1")
-            .doc("How many partners a row gets; 0 is all."),
+            .doc("The number of matches to use for each row; 0 means all."),
         Argument::option("overwrite", Takes::Bool)
             .default("true")
-            .doc("Whether the partner's fields replace those that are there."),
+            .doc("Whether the fields of the match replace existing fields."),
         Argument::option("usetime", Takes::Bool)
             .default("false")
-            .doc("Whether only partners count that are earlier, or later."),
+            .doc("Whether a match must be earlier, or later, than the row."),
         Argument::option("earlier", Takes::Bool)
             .default("true")
-            .doc("With `usetime`: whether partners must be earlier; else they must be later."),
+            .doc("With `usetime`: whether a match must be earlier (true) or later (false)."),
         Argument::positional("field", Takes::Fields)
-            .doc("The keys; without any, all fields that both sides have."),
+            .doc("The fields to compare. Default: all fields that both sides have."),
         Argument::option("left", Takes::Text)
-            .doc("The alias of the rows; every field is then named `alias.field`."),
+            .doc("The alias of the results. Every field is then named `alias.field`."),
         Argument::option("right", Takes::Text).doc("The alias of the subsearch's rows."),
         Argument::keyword("WHERE", Takes::Condition)
-            .doc("With aliases: which fields must be the same, as `L.user=R.user`."),
+            .doc("With aliases: which fields must be equal, such as `L.user=R.user`."),
         SUBSEARCH,
     ],
     examples: &[
         Example {
-            title: "Only rows with a partner",
+            title: "Only rows with a match",
             events: "{\"user\":\"ann\",\"n\":\"1\"}\n{\"user\":\"bob\",\"n\":\"2\"}",
             search: "| join user [| makeresults | eval user=\"bob\", team=\"red\" | table user team]",
             results: r#"{"user":"bob","n":"2","team":"red"}"#,
         },
         Example {
-            title: "All rows",
+            title: "All rows, with or without a match",
             events: "{\"user\":\"ann\"}\n{\"user\":\"bob\"}",
             search: "| join type=left user [| makeresults | eval user=\"bob\", team=\"red\" | table user team]",
             results: "{\"user\":\"ann\"}\n{\"user\":\"bob\",\"team\":\"red\"}",
         },
         Example {
-            title: "Keys of different names, and all fields with the alias of their side",
+            title: "Keys with different names; all fields get the alias of their side",
             events: "{\"user\":\"ann\",\"n\":\"1\"}\n{\"user\":\"bob\",\"n\":\"2\"}",
             search: "| join left=L right=R where L.user=R.name [| makeresults | eval name=\"bob\", team=\"red\" | table name team]",
             results: r#"{"L.user":"bob","L.n":"2","R.name":"bob","R.team":"red"}"#,
         },
     ],
     differs: &[
-        "A multivalue key matches one with the same values in the same order.",
-        "A row that lacks a key has no partner.",
+        "A multivalue key matches a key with the same values in the same order.",
+        "A row without one of the keys has no match.",
     ],
 };
 

@@ -33,7 +33,7 @@ static DOC: CommandDoc = CommandDoc {
     name: "outlier",
     aliases: &[],
     kind: CommandKind::Dataset,
-    summary: "Truncates numbers far above the third quartile to the fence, or removes their rows.",
+    summary: "Reduce numbers far above the third quartile to a limit, or remove their rows.",
     syntax: "outlier [type=iqr] [action=tf|rm] [param=<num>] [uselower=<bool>] [mark=<bool>] [<field> …]",
     arguments: &[
         Argument::option("type", Takes::OneOf(&["iqr"])).default("iqr").doc("The method."),
@@ -44,11 +44,11 @@ static DOC: CommandDoc = CommandDoc {
         USELOWER,
         MARK,
         Argument::positional("field", Takes::Fields)
-            .doc("The fields. Default: all that are not internal."),
+            .doc("The fields to test. Default: all fields whose names do not begin with `_`."),
     ],
     examples: &[
         Example {
-            title: "Truncate to the fence",
+            title: "Reduce to the limit",
             events: r#"{"n":"1"}
 {"n":"2"}
 {"n":"3"}
@@ -72,7 +72,7 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"count":4}"#,
         },
     ],
-    differs: &["Values that are no numbers are left alone; multivalues too."],
+    differs: &["Values that are not numbers, and multivalue fields, do not change."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };

@@ -21,25 +21,25 @@ static DOC: CommandDoc = CommandDoc {
     name: "rex",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Extracts fields with the named groups of a regular expression, or edits a field as `sed` does.",
+    summary: "Extract fields with the named groups of a regular expression, or edit a field like `sed`.",
     syntax: "rex [field=<field>] \"<regular expression>\" [max_match=<int>] [offset_field=<field>] | rex [field=<field>] mode=sed \"<sed expression>\"",
     arguments: &[
-        Argument::option("field", Takes::Field).default("_raw").doc("The field that is read."),
+        Argument::option("field", Takes::Field).default("_raw").doc("The field to read."),
         Argument::positional("regular expression", Takes::Regex)
-            .doc("Its named groups are the fields."),
+            .doc("The expression; each named group becomes a field."),
         Argument::option("max_match", Takes::Count).default("1").doc(
-            "How often the expression is applied; 0 is without limit. More than one match gives multivalues.",
+            "The largest number of matches; 0 means all. Several matches make multivalue fields.",
         ),
         Argument::option("offset_field", Takes::Field).doc(
-            "A field for the places of the groups: `name=first-last`, counted from 0, joined by `&`.",
+            "A field for the positions of the groups: `name=first-last`, counted from 0, joined with `&`.",
         ),
         Argument::option("mode", Takes::OneOf(&["sed"])).doc(
-            "`sed`: the text is `s/regular expression/replacement/flags` or `y/characters/others/`.",
+            "`sed`: the text is `s/regular expression/replacement/flags` or `y/characters/replacements/`.",
         ),
     ],
     examples: &[
         Example {
-            title: "Two fields out of a third",
+            title: "Extract two fields from a third",
             events: r#"{"arn":"arn:aws:iam::111122223333:user/ann"}"#,
             search: r#"| rex field=arn "iam::(?<account>\d+):user/(?<user>.+)" | table account user"#,
             results: r#"{"account":"111122223333","user":"ann"}"#,
@@ -51,15 +51,15 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"number":["1","22","3"]}"#,
         },
         Example {
-            title: "Replacing",
+            title: "Replace a part",
             events: r#"{"key":"AKIAIOSFODNN7EXAMPLE"}"#,
             search: r#"| rex field=key mode=sed "s/^(.{4}).*/\1…/""#,
             results: r#"{"key":"AKIA…"}"#,
         },
     ],
     differs: &[
-        "Each value of a multivalue is tried, and `max_match` counts for each.",
-        "A group that matches the empty text gives an empty value.",
+        "The expression is applied to each value of a multivalue field, and `max_match` counts for each value.",
+        "A group that matches the empty text makes an empty value.",
     ],
 };
 

@@ -30,16 +30,16 @@ static DOC: CommandDoc = CommandDoc {
     name: "spath",
     aliases: &[],
     kind: CommandKind::DistributableStreaming,
-    summary: "Takes values out of JSON or XML: those at a path, or without a path all of them.",
+    summary: "Extract values from JSON or XML: those at a path, or all values.",
     syntax: "spath [input=<field>] [output=<field>] [path=<path>|<path>]",
     arguments: &[
-        Argument::option("input", Takes::Field).default("_raw").doc("The field with the document."),
+        Argument::option("input", Takes::Field).default("_raw").doc("The field that holds the document."),
         Argument::option("output", Takes::Field)
-            .doc("The field that gets the values at the path. Default: the path itself."),
+            .doc("The field to write the values to. Default: a field named like the path."),
         Argument::option("path", Takes::Text).doc(
-            "Keys joined by dots; `{}` all elements of an array, `{0}` its first; in XML `{1}` is the first element and `{@name}` an attribute. Without a path every value becomes a field of its own.",
+            "Keys joined with dots. `{}` is every element of an array, `{0}` the first. In XML, `{1}` is the first element and `{@name}` an attribute. Without a path, every value becomes a field.",
         ),
-        Argument::positional("path", Takes::Text).doc("The path, in place of `path=`."),
+        Argument::positional("path", Takes::Text).doc("The path; short for `path=`."),
     ],
     examples: &[
         Example {
@@ -62,9 +62,9 @@ static DOC: CommandDoc = CommandDoc {
         },
     ],
     differs: &[
-        "Objects and arrays at a path are given as compact JSON.",
-        "`{}` after a key whose value is no array stands for that value.",
-        "Where nothing is found, and where a document without a path names a field that exists, the field keeps its value or gets the document's.",
+        "Objects and arrays at a path are returned as compact JSON.",
+        "`{}` after a key whose value is not an array is that value.",
+        "If nothing is found at the path, an existing field keeps its value. Without a path, values from the document replace existing fields of the same name.",
     ],
 };
 

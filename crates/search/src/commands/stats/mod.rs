@@ -25,28 +25,28 @@ static DOC: CommandDoc = CommandDoc {
     name: "stats",
     aliases: &[],
     kind: CommandKind::Transforming,
-    summary: "Computes statistics over all rows, or over the groups that the BY fields make.",
+    summary: "Compute statistics over all rows, or for each group of the BY fields.",
     syntax: "stats [allnum=<bool>] [partitions=<int>] [delim=<text>] <function>(<field>|eval(<expr>)) [AS <name>] … [BY <field> …] [dedup_splitvals=<bool>]",
     arguments: &[
         Argument::option("partitions", Takes::Count)
             .default("1")
-            .no_effect("work is shared out by itself")
-            .doc("How many parts the rows are worked on in."),
+            .no_effect("Spilltrail decides itself how to divide the work")
+            .doc("The number of parts in which to process the rows."),
         Argument::option("allnum", Takes::Bool)
             .default("false")
-            .doc("Whether one value that is no number suppresses the statistic of its group."),
+            .doc("Whether a value that is not a number suppresses the statistic of its group."),
         Argument::option("delim", Takes::Text)
-            .doc("What a later `nomv` joins the values of a statistic by. Default: a newline."),
+            .doc("The delimiter with which a later `nomv` joins the values of a statistic. Default: a newline."),
         Argument::positional("function", Takes::Statistics)
-            .doc("The statistics; `AS` gives one a name."),
-        Argument::keyword("BY", Takes::Fields).doc("The fields whose values make the groups."),
+            .doc("The statistics, each with an optional name after `AS`."),
+        Argument::keyword("BY", Takes::Fields).doc("The fields to group by."),
         Argument::option("dedup_splitvals", Takes::Bool)
             .default("false")
-            .doc("Whether equal members of a multivalue BY field count once."),
+            .doc("Whether equal values of a multivalue BY field count once."),
     ],
     examples: &[
         Example {
-            title: "Count by two fields; rows without one of them are left out",
+            title: "Count by two fields; rows without one of them are not counted",
             events: r#"{"user":"ann","action":"get"}
 {"user":"ann","action":"get"}
 {"user":"bob","action":"put"}
@@ -63,7 +63,7 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"total":40,"denied":1,"codes":["denied","ok"]}"#,
         },
     ],
-    differs: &["Rows come in natural order of the BY fields: numbers by value, before text."],
+    differs: &["Rows are sorted by the BY fields: numbers by value, before text."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };

@@ -28,36 +28,36 @@ static DOC: CommandDoc = CommandDoc {
     name: "streamstats",
     aliases: &[],
     kind: CommandKind::CentralizedStreaming,
-    summary: "Adds to every row the statistics of the rows up to it.",
+    summary: "Add to every row the statistics of all rows up to it.",
     syntax: "streamstats [current=<bool>] [window=<int>] [global=<bool>] [time_window=<span>] [allnum=<bool>] [reset_on_change=<bool>] [reset_before=(<expr>)] [reset_after=(<expr>)] <function>(<field>|eval(<expr>)) [AS <name>] … [BY <field> …]",
     arguments: &[
         Argument::option("current", Takes::Bool)
             .default("true")
-            .doc("Whether the row itself counts."),
+            .doc("Whether to include the row itself."),
         // The maximum is Splunk's default limit: the cost of a row grows with its window.
         Argument::option("window", Takes::Count)
             .default("0")
             .between(0, MAX_WINDOW as u64)
-            .doc("How many rows count, the row itself included; 0 is all."),
+            .doc("The number of rows to include, counting the row itself; 0 means all."),
         Argument::option("global", Takes::Bool).default("true").doc(
-            "With a window and BY: whether the window is of all rows (true) or of each group.",
+            "With a window and BY: whether the window spans all rows (true) or each group has its own (false).",
         ),
         Argument::option("time_window", Takes::Span)
-            .doc("Only rows less than this away in time count; rows must be in order of `_time`."),
+            .doc("Include only rows less than this far away in time. Rows must be sorted by `_time`."),
         Argument::option("allnum", Takes::Bool)
             .default("false")
-            .doc("Whether one value that is no number suppresses the statistic of its group."),
+            .doc("Whether a value that is not a number suppresses the statistic of its group."),
         Argument::option("reset_on_change", Takes::Bool)
             .default("false")
-            .doc("Whether everything starts anew when the BY fields change."),
+            .doc("Whether to start over when the BY fields change."),
         Argument::option("reset_before", Takes::Condition)
-            .doc("Everything starts anew before a row for which this holds."),
+            .doc("Start over before a row for which this is true."),
         Argument::option("reset_after", Takes::Condition).doc(
-            "Everything starts anew after a row for which this holds; it may use the results.",
+            "Start over after a row for which this is true. The condition may use the statistics.",
         ),
         Argument::positional("function", Takes::Statistics)
-            .doc("The statistics; `AS` gives one a name."),
-        Argument::keyword("BY", Takes::Fields).doc("The fields whose values make the groups."),
+            .doc("The statistics, each with an optional name after `AS`."),
+        Argument::keyword("BY", Takes::Fields).doc("The fields to group by."),
     ],
     examples: &[
         Example {
@@ -69,7 +69,7 @@ static DOC: CommandDoc = CommandDoc {
 {"n":"4","total":7,"count":3}"#,
         },
         Example {
-            title: "The value of the row before, for each user",
+            title: "The previous value of each user",
             events: r#"{"user":"ann","ip":"10.0.0.1"}
 {"user":"bob","ip":"10.0.0.9"}
 {"user":"ann","ip":"10.0.0.2"}"#,
@@ -79,7 +79,7 @@ static DOC: CommandDoc = CommandDoc {
 {"user":"ann","ip":"10.0.0.2","before":"10.0.0.1"}"#,
         },
         Example {
-            title: "Counting anew after each success",
+            title: "Start over after each success",
             events: r#"{"code":"denied"}
 {"code":"ok"}
 {"code":"denied"}"#,
@@ -90,9 +90,9 @@ static DOC: CommandDoc = CommandDoc {
         },
     ],
     differs: &[
-        "A row exactly as old as `time_window` no longer counts.",
-        "A row with a multivalue BY field counts for the group of each value and gets what the group of its first value has.",
-        "`time_window` takes no months, quarters and years.",
+        "A row that is exactly `time_window` away is not included.",
+        "A row with a multivalue BY field counts in the group of each value, and gets the statistics of the group of its first value.",
+        "`time_window` does not accept months, quarters or years.",
     ],
 };
 

@@ -18,12 +18,12 @@ static DOC: CommandDoc = CommandDoc {
     name: "trendline",
     aliases: &[],
     kind: CommandKind::CentralizedStreaming,
-    summary: "Adds moving averages of fields.",
+    summary: "Add moving averages of fields.",
     syntax: "trendline (sma|wma|ema)<period>(<field>) [AS <name>] …",
     arguments: &[
-        Argument::call("sma<period>", Takes::Field).between(2, 10_000).doc(
-            "Simple moving average of as many values as the period says; earlier rows get nothing.",
-        ),
+        Argument::call("sma<period>", Takes::Field)
+            .between(2, 10_000)
+            .doc("Simple moving average over `period` values. The rows before have no average."),
         Argument::call("wma<period>", Takes::Field)
             .between(2, 10_000)
             .doc("Weighted moving average: the newest value counts most."),
@@ -48,8 +48,8 @@ static DOC: CommandDoc = CommandDoc {
         },
     ],
     differs: &[
-        "`ema` weighs the newest value by 2 / (period + 1) and begins with the first value.",
-        "A row without a number does not count and gets nothing.",
+        "`ema` gives the newest value the weight 2 / (period + 1), and starts with the first value.",
+        "A row without a number is skipped and gets no average.",
     ],
 };
 

@@ -2,12 +2,18 @@
 
 use spilltrail_event::{Kind, Value};
 
+use super::CALLS;
 use crate::stats::{Feed, Statistic, StatsFunction, load, save, start};
 
 pub(super) static COUNT: StatsFunction = StatsFunction {
     name: "count",
     aliases: &["c"],
-    summary: "Counts rows, or the values of a field, each member of a multivalue by itself.",
+    summary: "Count the rows, or the values of a field. Each value of a multivalue field counts.",
+    examples: &[
+        (CALLS, "count", "3"),
+        (CALLS, "count(ip)", "2"),
+        (CALLS, "count(eval(ip=\"192.0.2.1\"))", "1"),
+    ],
     has_parameter: false,
     sees_order: false,
     feed: Feed::Members,

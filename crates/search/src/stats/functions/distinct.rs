@@ -9,12 +9,15 @@ use spilltrail_event::{Kind, Value};
 
 use super::distinct_groups::DistinctGroups;
 use super::lists::members;
+
+use super::BYTES;
 use crate::stats::{Feed, Start, Statistic, StatsFunction, load, save, start};
 
 pub(super) static DC: StatsFunction = StatsFunction {
     name: "dc",
     aliases: &["distinct_count"],
-    summary: "Counts distinct values, compared as text.",
+    summary: "Count the distinct values, compared as text.",
+    examples: &[(BYTES, "dc(bytes)", "3")],
     has_parameter: false,
     sees_order: false,
     feed: Feed::Members,
@@ -29,19 +32,21 @@ pub(super) static DC: StatsFunction = StatsFunction {
 pub(super) static ESTDC: StatsFunction = StatsFunction {
     name: "estdc",
     aliases: &[],
-    summary: "Counts distinct values; exact at any number of them.",
+    summary: "Count the distinct values. The result is exact.",
+    examples: &[(BYTES, "estdc(bytes)", "3")],
     start: Start {
         groups: |_| Box::new(DistinctGroups::new(&Give::Count)),
         ..start!(_ => Distinct::new(Give::Count))
     },
-    differs: &["It never estimates: Splunk does from 1,000 distinct values on."],
+    differs: &["The result is always exact; Splunk estimates it from 1,000 distinct values on."],
     ..DC
 };
 
 pub(super) static ESTDC_ERROR: StatsFunction = StatsFunction {
     name: "estdc_error",
     aliases: &[],
-    summary: "Gives the error of `estdc` as a ratio: always 0, because it is exact.",
+    summary: "Return the relative error of `estdc`: always 0, because `estdc` is exact.",
+    examples: &[(BYTES, "estdc_error(bytes)", "0")],
     start: start!(_ => Distinct::new(Give::Error)),
     differs: &["Always 0, because `estdc` is exact."],
     ..DC
@@ -50,10 +55,11 @@ pub(super) static ESTDC_ERROR: StatsFunction = StatsFunction {
 pub(super) static MODE: StatsFunction = StatsFunction {
     name: "mode",
     aliases: &[],
-    summary: "Gives the most frequent value; of equally frequent ones the last in byte order.",
+    summary: "Return the most frequent value. If several are equally frequent, return the last in byte order.",
+    examples: &[(BYTES, "mode(bytes)", "\"4\"")],
     kind: |_| Kind::Text,
     start: start!(_ => Distinct::new(Give::Mode)),
-    differs: &["Splunk does not say which of equally frequent values it gives."],
+    differs: &["Splunk does not document which of several equally frequent values it returns."],
     ..DC
 };
 

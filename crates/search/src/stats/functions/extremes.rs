@@ -8,13 +8,15 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 use spilltrail_event::{Kind, Value};
 
+use super::BYTES;
 use crate::rows::sort_key::AutoKey;
 use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save, start};
 
 pub(super) static MIN: StatsFunction = StatsFunction {
     name: "min",
     aliases: &[],
-    summary: "Gives the smallest value: numbers by value and before text.",
+    summary: "Return the smallest value. Numbers compare by value and come before text.",
+    examples: &[(BYTES, "min(bytes)", "\"2\"")],
     has_parameter: false,
     sees_order: false,
     feed: Feed::Members,
@@ -25,14 +27,16 @@ pub(super) static MIN: StatsFunction = StatsFunction {
 
 pub(super) static MAX: StatsFunction = StatsFunction {
     name: "max",
-    summary: "Gives the greatest value: numbers by value and before text.",
+    summary: "Return the largest value. Numbers compare by value and come before text.",
+    examples: &[(BYTES, "max(bytes)", "\"10\"")],
     start: start!(_ => Extreme { is_max: true, best: None }),
     ..MIN
 };
 
 pub(super) static RANGE: StatsFunction = StatsFunction {
     name: "range",
-    summary: "Gives the difference of the greatest and the smallest number.",
+    summary: "Return the difference between the largest and the smallest number.",
+    examples: &[(BYTES, "range(bytes)", "8")],
     kind: |_| Kind::Number,
     start: start!(_ => Range { bounds: None }),
     ..MIN

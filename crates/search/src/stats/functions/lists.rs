@@ -6,6 +6,8 @@ use spilltrail_event::{Kind, Value};
 
 use super::distinct::{Distinct, Give};
 use super::distinct_groups::DistinctGroups;
+
+use super::BYTES;
 use crate::stats::{Feed, Start, Statistic, StatsFunction, load, save, start};
 
 /// The maximum number of values that `list` returns (limits.conf `[stats] list_maxsize`).
@@ -14,7 +16,8 @@ const LIST_LIMIT: usize = 100;
 pub(super) static VALUES: StatsFunction = StatsFunction {
     name: "values",
     aliases: &[],
-    summary: "Gives the distinct values in byte order.",
+    summary: "Return the distinct values as a multivalue, in byte order.",
+    examples: &[(BYTES, "values(bytes)", "[\"10\",\"2\",\"4\"]")],
     has_parameter: false,
     sees_order: false,
     feed: Feed::Members,
@@ -28,7 +31,8 @@ pub(super) static VALUES: StatsFunction = StatsFunction {
 
 pub(super) static LIST: StatsFunction = StatsFunction {
     name: "list",
-    summary: "Gives the first 100 values in order, duplicates included.",
+    summary: "Return the first 100 values as a multivalue, in the order of the rows, with duplicates.",
+    examples: &[(BYTES, "list(bytes)", "[\"2\",\"4\",\"4\",\"10\"]")],
     sees_order: true,
     start: start!(_ => List::default()),
     ..VALUES

@@ -11,6 +11,21 @@ pub mod percentiles;
 
 use super::StatsFunction;
 
+/// The rows of examples about numbers.
+const BYTES: &str = r#"{"bytes":"2"}
+{"bytes":"4"}
+{"bytes":"4"}
+{"bytes":"10"}"#;
+
+/// The rows of examples about order and time, newest first as events are.
+const CALLS: &str = r#"{"_time":30,"ip":"192.0.2.9"}
+{"_time":20,"ip":"192.0.2.1"}
+{"_time":10}"#;
+
+/// The rows of the example about a counter.
+const COUNTER: &str = r#"{"_time":20,"bytes":"50"}
+{"_time":10,"bytes":"20"}"#;
+
 /// Every statistics function, sorted by name.
 pub static FUNCTIONS: &[&StatsFunction] = &[
     &moments::AVG,

@@ -5,12 +5,14 @@
 
 use spilltrail_event::{Kind, Value};
 
+use super::BYTES;
 use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save, start};
 
 pub(super) static AVG: StatsFunction = StatsFunction {
     name: "avg",
     aliases: &["mean"],
-    summary: "Gives the mean of the numbers.",
+    summary: "Return the mean of the numbers.",
+    examples: &[(BYTES, "avg(bytes)", "5")],
     has_parameter: false,
     sees_order: false,
     feed: Feed::Members,
@@ -22,7 +24,8 @@ pub(super) static AVG: StatsFunction = StatsFunction {
 pub(super) static SUM: StatsFunction = StatsFunction {
     name: "sum",
     aliases: &[],
-    summary: "Adds the numbers.",
+    summary: "Return the sum of the numbers.",
+    examples: &[(BYTES, "sum(bytes)", "20")],
     start: start!(_ => Moments::start(|m| m.sum)),
     ..AVG
 };
@@ -30,7 +33,8 @@ pub(super) static SUM: StatsFunction = StatsFunction {
 pub(super) static SUMSQ: StatsFunction = StatsFunction {
     name: "sumsq",
     aliases: &[],
-    summary: "Adds the squares of the numbers.",
+    summary: "Return the sum of the squares of the numbers.",
+    examples: &[(BYTES, "sumsq(bytes)", "136")],
     start: start!(_ => Moments::start(|m| m.squares)),
     ..AVG
 };
@@ -38,7 +42,8 @@ pub(super) static SUMSQ: StatsFunction = StatsFunction {
 pub(super) static VAR: StatsFunction = StatsFunction {
     name: "var",
     aliases: &[],
-    summary: "Gives the sample variance; of one number 0.",
+    summary: "Return the sample variance; 0 for a single number.",
+    examples: &[(BYTES, "var(bytes)", "12")],
     start: start!(_ => Moments::start(|m| m.variance(1.0))),
     ..AVG
 };
@@ -46,7 +51,8 @@ pub(super) static VAR: StatsFunction = StatsFunction {
 pub(super) static VARP: StatsFunction = StatsFunction {
     name: "varp",
     aliases: &[],
-    summary: "Gives the population variance.",
+    summary: "Return the population variance.",
+    examples: &[(BYTES, "varp(bytes)", "9")],
     start: start!(_ => Moments::start(|m| m.variance(0.0))),
     ..AVG
 };
@@ -54,7 +60,8 @@ pub(super) static VARP: StatsFunction = StatsFunction {
 pub(super) static STDEV: StatsFunction = StatsFunction {
     name: "stdev",
     aliases: &[],
-    summary: "Gives the sample standard deviation; of one number 0.",
+    summary: "Return the sample standard deviation; 0 for a single number.",
+    examples: &[(BYTES, "stdev(bytes)", "3.4641016151377544")],
     start: start!(_ => Moments::start(|m| m.variance(1.0).sqrt())),
     ..AVG
 };
@@ -62,7 +69,8 @@ pub(super) static STDEV: StatsFunction = StatsFunction {
 pub(super) static STDEVP: StatsFunction = StatsFunction {
     name: "stdevp",
     aliases: &[],
-    summary: "Gives the population standard deviation.",
+    summary: "Return the population standard deviation.",
+    examples: &[(BYTES, "stdevp(bytes)", "3")],
     start: start!(_ => Moments::start(|m| m.variance(0.0).sqrt())),
     ..AVG
 };

@@ -4,12 +4,14 @@
 use serde::{Deserialize, Serialize};
 use spilltrail_event::{Kind, Value, parse_number};
 
+use super::{CALLS, COUNTER};
 use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save, start};
 
 pub(super) static FIRST: StatsFunction = StatsFunction {
     name: "first",
     aliases: &[],
-    summary: "Gives the first value in the order of the rows; for events, the newest.",
+    summary: "Return the first value in the order of the rows. Events come newest first, so this is the newest value.",
+    examples: &[(CALLS, "first(ip)", "\"192.0.2.9\"")],
     has_parameter: false,
     sees_order: true,
     feed: Feed::Members,
@@ -20,14 +22,16 @@ pub(super) static FIRST: StatsFunction = StatsFunction {
 
 pub(super) static LAST: StatsFunction = StatsFunction {
     name: "last",
-    summary: "Gives the last value in the order of the rows; for events, the oldest.",
+    summary: "Return the last value in the order of the rows. Events come newest first, so this is the oldest value.",
+    examples: &[(CALLS, "last(ip)", "\"192.0.2.1\"")],
     start: start!(_ => Arrival { keeps_first: false, text: None, count: 0 }),
     ..FIRST
 };
 
 pub(super) static EARLIEST: StatsFunction = StatsFunction {
     name: "earliest",
-    summary: "Gives the value with the smallest `_time`.",
+    summary: "Return the value with the smallest `_time`.",
+    examples: &[(CALLS, "earliest(ip)", "\"192.0.2.1\"")],
     sees_order: false,
     feed: Feed::MembersWithTime,
     start: start!(_ => Chronology::start(|c| c.earliest.as_ref().map(|m| Value::text(m.text.clone())))),
@@ -36,14 +40,16 @@ pub(super) static EARLIEST: StatsFunction = StatsFunction {
 
 pub(super) static LATEST: StatsFunction = StatsFunction {
     name: "latest",
-    summary: "Gives the value with the greatest `_time`.",
+    summary: "Return the value with the largest `_time`.",
+    examples: &[(CALLS, "latest(ip)", "\"192.0.2.9\"")],
     start: start!(_ => Chronology::start(|c| c.latest.as_ref().map(|m| Value::text(m.text.clone())))),
     ..EARLIEST
 };
 
 pub(super) static EARLIEST_TIME: StatsFunction = StatsFunction {
     name: "earliest_time",
-    summary: "Gives the smallest `_time` among rows that have the field.",
+    summary: "Return the smallest `_time` of the rows that have the field.",
+    examples: &[(CALLS, "earliest_time(ip)", "20")],
     kind: |_| Kind::Number,
     start: start!(_ => Chronology::start(|c| c.earliest.as_ref().map(|m| Value::Number(m.time.0)))),
     ..EARLIEST
@@ -51,16 +57,18 @@ pub(super) static EARLIEST_TIME: StatsFunction = StatsFunction {
 
 pub(super) static LATEST_TIME: StatsFunction = StatsFunction {
     name: "latest_time",
-    summary: "Gives the greatest `_time` among rows that have the field.",
+    summary: "Return the largest `_time` of the rows that have the field.",
+    examples: &[(CALLS, "latest_time(ip)", "30")],
     start: start!(_ => Chronology::start(|c| c.latest.as_ref().map(|m| Value::Number(m.time.0)))),
     ..EARLIEST_TIME
 };
 
 pub(super) static RATE: StatsFunction = StatsFunction {
     name: "rate",
-    summary: "Gives the change of a counter a second, between its earliest and latest value.",
+    summary: "Return the change of a counter per second, between its earliest and its latest value.",
+    examples: &[(COUNTER, "rate(bytes)", "3")],
     start: start!(_ => Rate::default()),
-    differs: &["A counter that falls is taken to have restarted from 0."],
+    differs: &["A counter that falls is treated as restarted from 0."],
     ..EARLIEST_TIME
 };
 

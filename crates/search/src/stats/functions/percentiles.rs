@@ -3,35 +3,43 @@
 
 use spilltrail_event::{Kind, Value};
 
+use super::BYTES;
 use crate::stats::{Exact, Feed, Statistic, StatsFunction, load, save, start};
 
 pub(super) static PERC: StatsFunction = StatsFunction {
     name: "perc",
     aliases: &["p"],
-    summary: "Gives the number below which the given percentage of the numbers lies.",
+    summary: "Return the number below which the given percentage of the numbers lies.",
+    examples: &[(BYTES, "perc75(bytes)", "5.5")],
     has_parameter: true,
     sees_order: false,
     feed: Feed::Members,
     kind: |_| Kind::Number,
     start: start!(percent => Percentile::start(percent)),
-    differs: &["It is exact; Splunk approximates above 1,000 values."],
+    differs: &["The result is exact; Splunk approximates it above 1,000 values."],
 };
 
 pub(super) static EXACTPERC: StatsFunction = StatsFunction {
     name: "exactperc",
     aliases: &[],
-    summary: "Gives the exact percentile.",
+    summary: "Return the exact percentile.",
+    examples: &[(BYTES, "exactperc25(bytes)", "3.5")],
     differs: &[],
     ..PERC
 };
 
-pub(super) static UPPERPERC: StatsFunction =
-    StatsFunction { name: "upperperc", aliases: &[], ..PERC };
+pub(super) static UPPERPERC: StatsFunction = StatsFunction {
+    name: "upperperc",
+    aliases: &[],
+    examples: &[(BYTES, "upperperc75(bytes)", "5.5")],
+    ..PERC
+};
 
 pub(super) static MEDIAN: StatsFunction = StatsFunction {
     name: "median",
     aliases: &[],
-    summary: "Gives the 50th percentile.",
+    summary: "Return the median, that is, the 50th percentile.",
+    examples: &[(BYTES, "median(bytes)", "4")],
     has_parameter: false,
     start: start!(_ => Percentile::start(50.0)),
     ..PERC
