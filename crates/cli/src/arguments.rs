@@ -27,7 +27,7 @@ Exit status:
 
 /// Returns what follows the options in the help of the program.
 fn program_help() -> String {
-    format!("{}\n\n{STATUSES}", examples::PROGRAM)
+    format!("{}\n\n{STATUSES}\n\n{}", examples::PROGRAM, examples::ENVIRONMENT)
 }
 
 /// Runs Splunk's published detections over AWS CloudTrail logs, without Splunk.

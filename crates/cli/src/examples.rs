@@ -1,4 +1,4 @@
-//! The examples at the end of each `--help`.
+//! The examples at the end of each `--help`, and the environment variables.
 
 pub(crate) const PROGRAM: &str = "\
 Examples:
@@ -70,3 +70,13 @@ pub(crate) const MAN: &str = "\
 Examples:
   spilltrail man > spilltrail.1
   spilltrail man hunt > spilltrail-hunt.1";
+
+pub(crate) const ENVIRONMENT: &str = "\
+Environment:
+  SPILLTRAIL_CONFIG        configuration file; empty: none
+  SPILLTRAIL_BUILTIN       false: without the built-in detections
+  SPILLTRAIL_LOOKUPS       folder for what outputlookup writes
+  SPILLTRAIL_MEMORY_LIMIT  memory limit of searches, in MiB
+  SPILLTRAIL_THREADS       number of threads that read logs
+  SPILLTRAIL_LOG           1: print details of bugs in Spilltrail
+  NO_COLOR, CLICOLOR_FORCE, COLUMNS, TMPDIR, AWS_...: see the book, \"Exit status and environment\"";

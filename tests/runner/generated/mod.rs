@@ -4,6 +4,7 @@
 //! converts it to Markdown. A few hand-written files contain a generated part between two markers.
 
 mod pages;
+mod reference;
 
 use std::collections::BTreeMap;
 use std::fs;

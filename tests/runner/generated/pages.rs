@@ -9,7 +9,7 @@ use spilltrail_eval::functions::{self, Category, FunctionDoc};
 use spilltrail_search::commands::{COMMANDS, CommandDoc, CommandKind, Example};
 use spilltrail_search::stats::{self, StatsFunction};
 
-use super::Content;
+use super::{Content, reference};
 
 /// Returns all pages by their paths relative to the repository.
 pub(super) fn all() -> BTreeMap<PathBuf, Content> {
@@ -24,6 +24,12 @@ pub(super) fn all() -> BTreeMap<PathBuf, Content> {
     whole("docs/src/reference/commands.md".to_owned(), command_list());
     whole("docs/src/reference/eval-functions.md".to_owned(), eval_functions());
     whole("docs/src/reference/statistics-functions.md".to_owned(), statistics_functions());
+    let mut part = |path: &str, text: String| {
+        pages.insert(PathBuf::from(path), Content::Part(text));
+    };
+    part("docs/src/reference/fields.md", reference::fields());
+    part("docs/src/reference/pack.md", reference::pack());
+    part("docs/src/reference/findings.md", reference::objects());
     pages.insert(PathBuf::from("README.md"), Content::Part(coverage()));
     pages.insert(PathBuf::from("docs/src/SUMMARY.md"), Content::Part(summary()));
     let path = PathBuf::from("docs/src/reference/diagnostics.md");
@@ -37,8 +43,8 @@ fn coverage() -> String {
     let commands: Vec<&str> = COMMANDS.iter().map(|entry| entry.doc.name).collect();
     format!(
         "- {} [commands](docs/src/reference/commands.md): {}\n\
-         - {} [functions of eval and where](docs/src/reference/eval-functions.md)\n\
-         - {} [functions of the stats family](docs/src/reference/statistics-functions.md)\n",
+         - {} [eval functions](docs/src/reference/eval-functions.md)\n\
+         - {} [statistics functions](docs/src/reference/statistics-functions.md)\n",
         commands.len(),
         quoted(&commands),
         functions::FUNCTIONS.len(),
@@ -49,6 +55,9 @@ fn coverage() -> String {
 fn command(doc: &CommandDoc) -> String {
     let mut text = format!("# {}\n\n{}\n\n", doc.name, doc.summary);
     let _ = writeln!(text, "```text\n{}\n```\n", doc.syntax);
+    if doc.name == "search" {
+        text.push_str("[Search syntax](../search-syntax.md) explains what you can write.\n\n");
+    }
     let _ = writeln!(text, "Class: {}.", class(doc.kind));
     if !doc.aliases.is_empty() {
         let _ = writeln!(text, "\nAlso written {}.", quoted(doc.aliases));
@@ -86,11 +95,13 @@ fn command_example(example: &Example) -> String {
 
 fn class(kind: CommandKind) -> &'static str {
     match kind {
-        CommandKind::Generating => "generating; it comes first",
-        CommandKind::DistributableStreaming => "distributable streaming, row by row",
-        CommandKind::CentralizedStreaming => "centralized streaming, row by row in order",
-        CommandKind::Transforming => "transforming, from rows to a table",
-        CommandKind::Dataset => "dataset processing; it needs all rows before it gives one",
+        CommandKind::Generating => "generating; it must be the first command",
+        CommandKind::DistributableStreaming => "distributable streaming; it processes row by row",
+        CommandKind::CentralizedStreaming => {
+            "centralized streaming; it processes row by row, in order"
+        }
+        CommandKind::Transforming => "transforming; it turns rows into a table",
+        CommandKind::Dataset => "dataset processing; it returns rows only after it has read all",
     }
 }
 
@@ -108,7 +119,9 @@ fn eval_functions() -> String {
     for function in functions::FUNCTIONS {
         chapters.entry(function.doc.category).or_default().push(&function.doc);
     }
-    let mut text = String::from("# Functions of eval and where\n");
+    let mut text = String::from(
+        "# Eval functions\n\nUse these functions in `eval`, `where`, and wherever a command takes an expression.\n",
+    );
     for (category, functions) in chapters {
         let _ = write!(text, "\n## {}\n", chapter(category));
         functions.into_iter().for_each(|doc| text.push_str(&eval_function(doc)));
@@ -153,15 +166,25 @@ fn chapter(category: Category) -> &'static str {
 
 fn statistics_functions() -> String {
     let mut text = String::from(
-        "# Functions of the stats family\n\n\
-         They are used by `stats` and its relatives. Functions with a number in their name, such as \
-         `perc95`, are listed without it.\n",
+        "# Statistics functions\n\n\
+         Use these functions with `stats`, `eventstats`, `streamstats` and `tstats`. A function with a \
+         number in its name, such as `perc95`, is listed without the number.\n",
     );
     for function in stats::FUNCTIONS {
         let _ = write!(text, "\n## {}\n\n{}\n", statistic(function), function.summary);
         if !function.aliases.is_empty() {
             let _ = write!(text, "\nAlso written {}.\n", quoted(function.aliases));
         }
+        let mut shown = "";
+        text.push_str("\n```text\n");
+        for (rows, call, result) in function.examples {
+            if *rows != shown {
+                let _ = writeln!(text, "{rows}");
+                shown = rows;
+            }
+            let _ = writeln!(text, "stats {call}  →  {result}");
+        }
+        text.push_str("```\n");
         for difference in function.differs {
             let _ = write!(text, "\nDiffers from Splunk: {difference}\n");
         }
@@ -214,8 +237,8 @@ fn summary() -> String {
     for entry in COMMANDS {
         let _ = writeln!(text, "  - [{0}](reference/commands/{0}.md)", entry.doc.name);
     }
-    text.push_str("- [Functions of eval and where](reference/eval-functions.md)\n");
-    text.push_str("- [Functions of the stats family](reference/statistics-functions.md)\n");
+    text.push_str("- [Eval functions](reference/eval-functions.md)\n");
+    text.push_str("- [Statistics functions](reference/statistics-functions.md)\n");
     text.push_str("- [Diagnostics](reference/diagnostics.md)\n");
     for Entry { code, title, .. } in REGISTRY {
         let _ = writeln!(text, "  - [{code}: {title}](errors/{code}.md)");

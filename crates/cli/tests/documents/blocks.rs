@@ -1,12 +1,12 @@
 //! Extracts fenced code blocks from Markdown, and the commands in them.
 
-/// Whether the commands of a block are run.
+/// The kind of a block of commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shell {
-    /// `console`: the commands are run, and the block contains their output.
+    /// `console`: the block contains the output of the commands.
     Console,
-    /// `sh`: the commands are not run, because they use files of the reader.
-    NotRun,
+    /// `sh`: the commands use files of the reader, and their output is not shown.
+    Sh,
 }
 
 /// A fenced block.
@@ -14,19 +14,24 @@ pub(crate) enum Shell {
 pub(crate) struct Block<'a> {
     /// The text between the fences, including the last newline.
     pub(crate) text: &'a str,
+    /// Why tests do not run the block, from the comment `<!-- not run: … -->` before it.
+    pub(crate) not_run: Option<&'a str>,
 }
 
 /// Returns the blocks of this kind.
 pub(crate) fn of(markdown: &str, shell: Shell) -> Vec<Block<'_>> {
     let fence = match shell {
         Shell::Console => "\n```console\n",
-        Shell::NotRun => "\n```sh\n",
+        Shell::Sh => "\n```sh\n",
     };
     let mut blocks = Vec::new();
     let mut rest = markdown;
-    while let Some((_, after)) = rest.split_once(fence) {
+    while let Some((before, after)) = rest.split_once(fence) {
         let Some(end) = after.find("\n```\n") else { break };
-        blocks.push(Block { text: &after[..=end] });
+        let comment = before.trim_end().lines().last().unwrap_or_default();
+        let not_run =
+            comment.strip_prefix("<!-- not run: ").and_then(|text| text.strip_suffix(" -->"));
+        blocks.push(Block { text: &after[..=end], not_run });
         rest = &after[end + 1..];
     }
     blocks
@@ -74,11 +79,14 @@ mod tests {
 
     #[test]
     fn blocks_and_their_commands_are_found() {
-        let markdown = "A\n\n```console\n$ a b\none\n\n$ c\n```\n\n```sh\nd\n```\n";
+        let markdown = "A\n\n```console\n$ a b\none\n\n$ c\n```\n\n```sh\nd\n```\n\n\
+            <!-- not run: no e -->\n\n```sh\ne\n```\n";
         let console = of(markdown, Shell::Console);
-        assert_eq!(console, [Block { text: "$ a b\none\n\n$ c\n" }]);
+        assert_eq!(console, [Block { text: "$ a b\none\n\n$ c\n", not_run: None }]);
         assert_eq!(commands(console[0].text), ["a b", "c"]);
-        assert_eq!(of(markdown, Shell::NotRun), [Block { text: "d\n" }]);
+        let [run, not_run] =
+            [Block { text: "d\n", not_run: None }, Block { text: "e\n", not_run: Some("no e") }];
+        assert_eq!(of(markdown, Shell::Sh), [run, not_run]);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 //!
 //! A `console` block contains commands after `$ `, each followed by its output. The test runs them
 //! in the root of the repository and compares the output; with `BLESS` set, it updates the
-//! documents instead. An `sh` block contains commands on files of the reader; the test checks only
-//! that their options exist.
+//! documents instead. An `sh` block contains commands on files of the reader: they run in a home folder
+//! with such files (`shell`). Snapshots show the same commands on narrow terminals (`widths`).
 #![cfg(unix)]
 
 mod blocks;
 mod errors;
+mod shell;
+mod widths;
 
 use std::collections::HashMap;
 use std::fs;
@@ -17,6 +19,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use blocks::{Block, Shell};
+
+/// The width of the terminal that the documents show.
+const DOCUMENTED: u16 = 100;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_spilltrail");
 
@@ -48,7 +53,7 @@ fn options_in_documents_exist() -> Result<()> {
     let mut helps: HashMap<String, String> = HashMap::new();
     for path in documents()? {
         let text = fs::read_to_string(&path)?;
-        for block in blocks::of(&text, Shell::NotRun) {
+        for block in blocks::of(&text, Shell::Sh) {
             for line in block.text.lines().filter(|line| line.starts_with("spilltrail ")) {
                 let subcommand = line.split_whitespace().nth(1).unwrap_or_default().to_owned();
                 let help = match helps.get(&subcommand) {
@@ -108,35 +113,43 @@ struct Ran {
     status: i32,
 }
 
-/// Runs the commands of a block.
+/// Runs the commands of a block on a terminal as wide as the documents show it.
 fn run_block(block: &Block<'_>) -> Result<Ran> {
-    let mut ran = Ran { shown: String::new(), status: 0 };
+    let mut all = Ran { shown: String::new(), status: 0 };
     for command in blocks::commands(block.text) {
-        let output = Command::new("sh")
-            .args(["-c", &format!("({}) 2>&1", as_on_a_terminal(&command))])
-            .current_dir(repository())
-            .env("PATH", path_with_program()?)
-            .env("NO_COLOR", "1")
-            .env("SPILLTRAIL_CONFIG", "")
-            .env("COLUMNS", "100")
-            .output()?;
-        let printed = String::from_utf8(output.stdout)?;
-        if printed.contains("not found") || printed.contains("unrecognized subcommand") {
-            bail!("`{command}` cannot be run: {printed}");
-        }
-        let lines = printed.lines().map(|line| format!("{}\n", line.trim_end()));
-        ran.shown += &format!("$ {command}\n{}", lines.collect::<String>());
-        ran.status = output.status.code().context("the command was killed")?;
+        let ran = run_at(&command, DOCUMENTED)?;
+        all.shown += &ran.shown;
+        all.status = ran.status;
     }
-    Ok(ran)
+    Ok(all)
+}
+
+/// Runs a command on a terminal of this width.
+fn run_at(command: &str, columns: u16) -> Result<Ran> {
+    let output = Command::new("sh")
+        .args(["-c", &format!("({}) 2>&1", as_on_a_terminal(command))])
+        .current_dir(repository())
+        .env("PATH", path_with_program()?)
+        .env("NO_COLOR", "1")
+        .env("SPILLTRAIL_CONFIG", "")
+        .env("COLUMNS", columns.to_string())
+        .output()?;
+    let printed = String::from_utf8(output.stdout)?;
+    if printed.contains("not found") || printed.contains("unrecognized subcommand") {
+        bail!("`{command}` cannot be run: {printed}");
+    }
+    let lines = printed.lines().map(|line| format!("{}\n", line.trim_end()));
+    let shown = format!("$ {command}\n{}", lines.collect::<String>());
+    Ok(Ran { shown, status: output.status.code().context("the command was killed")? })
 }
 
 /// Returns a command that, without a terminal, prints the same output as on a terminal.
 fn as_on_a_terminal(command: &str) -> String {
     let command = command.replace("cargo run --release -- ", "spilltrail ");
-    let prints_rows = ["hunt ", "search ", "detections list "].iter().any(|subcommand| {
-        command.strip_prefix("spilltrail ").is_some_and(|rest| rest.starts_with(subcommand))
-    });
+    let prints_rows =
+        ["hunt ", "search ", "fields ", "config ", "detections list"].iter().any(|subcommand| {
+            command.strip_prefix("spilltrail ").is_some_and(|rest| rest.starts_with(subcommand))
+        });
     if prints_rows && !command.contains("--format") && !blocks::is_redirected(&command) {
         return format!("{command} --format table");
     }
