@@ -30,11 +30,10 @@ pub(super) fn all() -> BTreeMap<PathBuf, Content> {
     part("docs/src/reference/fields.md", reference::fields());
     part("docs/src/reference/pack.md", reference::pack());
     part("docs/src/reference/findings.md", reference::objects());
-    pages.insert(PathBuf::from("README.md"), Content::Part(coverage()));
-    pages.insert(PathBuf::from("docs/src/SUMMARY.md"), Content::Part(summary()));
-    let path = PathBuf::from("docs/src/reference/diagnostics.md");
-    pages.insert(path, Content::Part(diagnostics()));
-    pages.insert(PathBuf::from("docs/compatibility.md"), Content::Part(differences()));
+    part("docs/src/reference/diagnostics.md", diagnostics());
+    part("README.md", coverage());
+    part("docs/src/SUMMARY.md", summary());
+    part("docs/compatibility.md", differences());
     pages
 }
 
