@@ -1,6 +1,6 @@
 //! Shows a page of the book on a terminal: the Markdown that error pages use, as plain text.
 
-use crate::screen::wrap;
+use crate::lines::wrap;
 
 /// Indentation of commands and their output.
 const CODE: &str = "    ";
