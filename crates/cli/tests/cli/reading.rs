@@ -505,7 +505,8 @@ fn a_hunt_beside_the_logs_says_so() {
         let run = fixture.run(arguments);
         assert!(run.err.contains(message), "{}", run.err);
     }
-    let run = fixture.run(&["hunt", "logs", "--earliest", "2026-01-01"]);
+    let one = ["--detection", "Key Made"];
+    let run = fixture.run(&[&["hunt", "logs", "--earliest", "2026-01-01"], &one[..]].concat());
     assert_eq!(run.err, "");
 }
 
