@@ -338,7 +338,7 @@ pub(crate) struct HuntOptions {
     #[arg(long)]
     pub(crate) costs: bool,
     /// Print how the logs would be read for all detections in one pass, and read nothing.
-    #[arg(long, conflicts_with_all = ["format", "summary", "costs", "all", "strict", "fail_on_finding", "run_id"])]
+    #[arg(long)]
     pub(crate) explain_scan: bool,
     /// Show every finding and every detection, none folded into a count.
     #[arg(long)]

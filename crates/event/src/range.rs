@@ -152,8 +152,10 @@ mod tests {
             ("createtask", "AbortX", "UpdateY", true),
             ("CreateTask", "DeleteX", "GetY", false),
             ("CreateTask", "CreateTask", "CreateTask", true),
-            ("CreateTask", "CreateTaskX", "D", false),
-            ("CreateTask", "A", "CreateTas", false),
+            // `Createtask` lies between these.
+            ("CreateTask", "CreateTaskX", "D", true),
+            ("CreateTrail", "Createtrailx", "D", false),
+            ("CreateTask", "A", "CREATETAS", false),
             ("Create*", "A", "CreateTas", true),
             ("Create*", "CreateTas", "CreateTas", true),
             ("Create*", "Cs", "D", false),

@@ -341,9 +341,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let event = r#"{"eventVersion":"1","eventSource":"s","eventName":"E"}"#;
         let row = r#"{"user":"ann","tags":["a","b"]}"#;
-        for (name, text, is_reported) in
-            [("rows", format!("{row}\n"), false), ("mixed", format!("{event}\n{row}\n"), true)]
-        {
+        for (name, text, is_reported) in [
+            ("rows", format!("{row}\n"), false),
+            ("mixed", format!("{event}\n{row}\n"), false),
+            // What CloudTrail delivers is judged by its first event.
+            ("delivered", format!("{{\"Records\":[{event}]}}\n{row}\n"), true),
+        ] {
             let path = folder.path().join(name);
             std::fs::write(&path, text).unwrap();
             let names = [path.display().to_string()];

@@ -6,7 +6,7 @@ use crate::fixture::Fixture;
 fn names_and_aliases_are_known() {
     let fixture = Fixture::empty();
     for (topic, part) in [
-        ("head", "limit=<int>: How many rows to keep. Default `10`."),
+        ("head", "limit=<int>: The number of rows to keep. Default `10`."),
         ("bucket", "bin [span=<span>"),
         ("ceil", "ceiling(<"),
         ("dc", "dc (statistics)"),

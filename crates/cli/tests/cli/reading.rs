@@ -521,7 +521,11 @@ fn an_event_that_is_cut_off_inside_something_else() {
     fixture.write("cut.json", &text);
     let run = fixture.run(&["search", "eventName=E | stats count", "cut.json"]);
     assert_eq!((run.lines(), run.status), (vec![json!({"count": 1})], 1), "{}", run.err);
-    assert!(run.err.contains("the event in `message` is damaged or cut off"), "{}", run.err);
+    assert!(
+        run.err.contains("the event in `logEvents[].message` is damaged or cut off"),
+        "{}",
+        run.err
+    );
 }
 
 /// Columns of a table that say where its rows come from are compared like those of JSON rows.

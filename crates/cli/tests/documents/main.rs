@@ -55,7 +55,11 @@ fn options_in_documents_exist() -> Result<()> {
         let text = fs::read_to_string(&path)?;
         for block in blocks::of(&text, Shell::Sh) {
             for line in block.text.lines().filter(|line| line.starts_with("spilltrail ")) {
-                let subcommand = line.split_whitespace().nth(1).unwrap_or_default().to_owned();
+                let words = line.split_whitespace().skip(1);
+                let names = words.take_while(|word| !word.starts_with(['-', '\'', '"', '~', '.']));
+                // `detections list` has options of its own.
+                let count = if line.starts_with("spilltrail detections ") { 2 } else { 1 };
+                let subcommand = names.take(count).collect::<Vec<_>>().join(" ");
                 let help = match helps.get(&subcommand) {
                     Some(help) => help,
                     None => helps.entry(subcommand.clone()).or_insert(help_of(&subcommand)?),
@@ -162,7 +166,8 @@ fn path_with_program() -> Result<String> {
 }
 
 fn help_of(subcommand: &str) -> Result<String> {
-    let output = Command::new(PROGRAM).args([subcommand, "--help"]).output()?;
+    let words = subcommand.split_whitespace().chain(["--help"]);
+    let output = Command::new(PROGRAM).args(words).output()?;
     ensure!(output.status.success(), "there is no command `{subcommand}`");
     Ok(String::from_utf8(output.stdout)?)
 }
