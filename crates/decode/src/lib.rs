@@ -21,6 +21,7 @@ mod inflate;
 mod json;
 mod members;
 mod needles;
+mod nulls;
 mod own_names;
 mod parquet;
 mod paths;

@@ -19,6 +19,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use spilltrail_event::Kind;
 
+use crate::nulls::is_null;
 use inputs::{Input, Inputs};
 pub use reference::{FieldDoc, field_docs};
 
@@ -298,8 +299,8 @@ const OUTCOME_INPUTS: &[Input] = &[Input::EventName, Input::ErrorCode, Input::Co
 fn error_code<'a>(inputs: &Inputs<'a>) -> Option<Cow<'a, str>> {
     let failed = inputs.is(Input::ConsoleLogin, "Failure");
     let otherwise = if failed { "failure" } else { "success" };
-    // Programs that write all members of a record write `null` or nothing for those that it lacks.
-    let code = inputs.text(Input::ErrorCode).filter(|code| !matches!(&**code, "" | "null"));
+    // Programs that write all members of a record have a spelling for those that it lacks.
+    let code = inputs.text(Input::ErrorCode).filter(|code| !is_null(code));
     code.or(Some(Cow::Borrowed(otherwise)))
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+use crate::nulls;
+
 /// How the text of a cell becomes JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -18,12 +20,25 @@ pub(crate) enum Kind {
     Document,
 }
 
+/// Which texts of a column say that there is no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nulls {
+    /// None: the column is not of CloudTrail.
+    Kept,
+    /// Those that the row shows elsewhere: the column may hold what a user wrote.
+    OfRow,
+    /// Every spelling.
+    All,
+}
+
 /// What a column becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
     /// The keys at which its value stands in the event.
     pub(crate) path: Vec<String>,
     pub(crate) kind: Kind,
+    /// What a missing value is written like in it.
+    pub(crate) nulls: Nulls,
     /// True once a value that could not be read as JSON has been reported.
     pub(crate) is_reported: bool,
 }
@@ -99,6 +114,7 @@ impl Columns {
         let mut taken = HashSet::new();
         let columns = names.iter().enumerate().map(|(index, name)| {
             let member = if are_cloudtrail { member(name, &has) } else { None };
+            let is_member = member.is_some();
             let (mut path, kind) = member.unwrap_or_else(|| (vec![name.clone()], Kind::Text));
             if name.is_empty() {
                 path = vec![unnamed(index)];
@@ -109,7 +125,12 @@ impl Columns {
                 number += 1;
                 path = vec![format!("{}_{number}", path_name(name, index))];
             }
-            Column { path, kind, is_reported: false }
+            let nulls = match kind {
+                _ if !are_cloudtrail => Nulls::Kept,
+                Kind::Text if !(is_member && nulls::is_code(&path)) => Nulls::OfRow,
+                _ => Nulls::All,
+            };
+            Column { path, kind, nulls, is_reported: false }
         });
         let columns = columns.collect();
         Self { columns, whole: WHOLE.iter().find_map(position), are_cloudtrail }
@@ -117,6 +138,14 @@ impl Columns {
 
     pub(super) fn len(&self) -> usize {
         self.columns.len()
+    }
+
+    /// Returns the number of columns that are a whole member of CloudTrail records.
+    pub(super) fn count_members(&self) -> usize {
+        let is_member = |column: &&Column| {
+            column.path.len() == 1 && KNOWN.contains_key(&plain(&column.path[0]))
+        };
+        self.columns.iter().filter(is_member).count()
     }
 
     /// Returns true if the names alone show what the table holds.
@@ -136,7 +165,7 @@ fn path_name(name: &str, index: usize) -> String {
 
 /// Returns a name in lower case without what separates words, by which `Event name`, `event_name`
 /// and `eventname` are the same.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     let is_kept = |c: &char| !matches!(c, ' ' | '_' | '-');
     name.chars().filter(is_kept).flat_map(char::to_lowercase).collect()
 }
@@ -163,6 +192,11 @@ fn member(name: &str, has: &dyn Fn(&str) -> bool) -> Option<(Vec<String>, Kind)>
 /// The members by their names without case and separators.
 static KNOWN: LazyLock<HashMap<String, (&'static str, Kind)>> =
     LazyLock::new(|| MEMBERS.iter().map(|(name, kind)| (plain(name), (*name, *kind))).collect());
+
+/// Returns the names of all members, in lower case.
+pub(super) fn member_names() -> impl Iterator<Item = &'static str> {
+    KNOWN.keys().map(String::as_str)
+}
 
 /// Returns the keys of a member of CloudTrail records whose name is spelled in any way, alone or
 /// joined with the keys inside it.

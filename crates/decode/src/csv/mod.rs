@@ -1,16 +1,19 @@
 //! Reads tables of comma-separated values: exports of the console, Athena, CloudTrail Lake, Splunk
 //! and other tools.
 //!
-//! A text is a table if its first line is a header (`header`). Each row becomes JSON, which then
+//! A text is a table if its first line is a header (`header`); where tables follow one another in one
+//! file, each begins with a header of its own (`again`). Each row becomes JSON, which then
 //! goes the way of all events: the event in a cell that holds a whole one, a CloudTrail record if
 //! the columns have CloudTrail's names (`columns`), or else a row of fields.
 
+mod again;
 mod cells;
 mod columns;
 mod header;
 mod record;
 mod structs;
 
+pub(crate) use again::Line;
 pub(crate) use cells::{Cells, MAX_CELLS, Quoting, Step, quoting};
 pub(crate) use columns::{Column, Columns, Kind, place_of};
 pub(crate) use header::recognize;
@@ -21,15 +24,19 @@ pub(crate) use structs::{canonical, to_json as struct_to_json};
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) delimiter: u8,
-    /// The length of the header with its line end.
+    /// The length of the header with its line end, and of all lines above it.
     pub(crate) header: usize,
     /// The number of the line that is read next.
     pub(crate) line: u64,
     pub(crate) cells: Cells,
     /// True while the rest of a row that is too large is discarded.
     pub(crate) is_skipping: bool,
+    /// The number of lines above the header that may be rows.
+    pub(crate) unread_above: u64,
     /// The cells of a line that is looked at ahead of its turn.
     others: Cells,
+    /// The names in the header.
+    names: Vec<String>,
     columns: Columns,
 }
 

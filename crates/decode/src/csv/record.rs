@@ -1,10 +1,11 @@
 //! Makes the JSON text of an event out of a row.
 
 use super::cells::Cells;
-use super::columns::{Column, Columns, Kind, unnamed};
+use super::columns::{Column, Columns, Kind, Nulls, unnamed};
 use super::structs;
 use crate::event_view::EventTime;
 use crate::members::{Members, quoted};
+use crate::nulls::{Spellings, is_null};
 use crate::record::Format;
 use crate::report::SkipKind;
 use crate::split::dress::{FoundEvent, event_of};
@@ -41,9 +42,17 @@ pub(super) fn make(columns: &mut Columns, cells: &Cells) -> Option<Made> {
         }
     }
     let mut members = Members::default();
+    let spellings = spellings_of(columns, cells);
     for (index, column) in columns.columns.iter_mut().enumerate() {
         let cell = cells.get(index);
-        if cell.is_empty() {
+        let is_missing = cell.is_empty()
+            || match column.nulls {
+                Nulls::Kept => false,
+                Nulls::OfRow => spellings.are_of(&cell),
+                // An empty object is a value of a document.
+                Nulls::All => column.kind == Kind::Text && is_null(&cell),
+            };
+        if is_missing {
             continue;
         }
         if let Some(json) = value(&cell, column, &mut remarks) {
@@ -60,6 +69,17 @@ pub(super) fn make(columns: &mut Columns, cells: &Cells) -> Option<Made> {
     let mut text = String::new();
     members.write(&mut text);
     Some(Made::Event { text, format, remarks })
+}
+
+/// Returns how a row writes what it has no value for.
+fn spellings_of(columns: &Columns, cells: &Cells) -> Spellings {
+    let mut spellings = Spellings::default();
+    for (index, column) in columns.columns.iter().enumerate() {
+        if column.nulls == Nulls::All && column.kind != Kind::Document {
+            spellings.see(&cells.get(index));
+        }
+    }
+    spellings
 }
 
 /// Returns the event that is all of a cell.
@@ -90,10 +110,16 @@ pub(crate) fn value(cell: &str, column: &mut Column, remarks: &mut Vec<String>) 
             if matches!(flag.as_str(), "true" | "false") {
                 return Some(flag);
             }
+            if is_null(cell) {
+                return None;
+            }
         }
         Kind::Time => {
             if let Some(epoch) = EventTime::read(cell).epoch {
                 return Some(quoted(&time::written(epoch)));
+            }
+            if is_null(cell) {
+                return None;
             }
         }
         Kind::Struct | Kind::Document => return document(cell.trim(), column, remarks),
@@ -106,12 +132,12 @@ pub(crate) fn value(cell: &str, column: &mut Column, remarks: &mut Vec<String>) 
 /// A text in brackets that cannot be read stays text and is reported, once for each column: what
 /// is inside it cannot be searched by name.
 fn document(cell: &str, column: &mut Column, remarks: &mut Vec<String>) -> Option<String> {
-    if matches!(cell, "" | "null") {
-        return None;
-    }
     let opens = cell.starts_with(['{', '[']);
     if opens && is_valid(cell.as_bytes()) {
         return Some(cell.to_owned());
+    }
+    if is_null(cell) {
+        return None;
     }
     if column.kind == Kind::Struct
         && let Some(json) = structs::to_json(cell, &column.path[0])

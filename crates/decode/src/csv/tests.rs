@@ -143,6 +143,126 @@ fn other_tables_are_rows() {
 }
 
 #[test]
+fn each_file_of_a_table_brings_its_header() {
+    let header = "eventName,eventSource,errorCode,eventID";
+    let rows = |count: usize| {
+        let row = |index| {
+            format!(
+                r#"CloudTrail {{"eventName":"A","eventSource":"s3","errorCode":"No","eventID":"{index}"}}"#
+            )
+        };
+        (1..=count).map(row).collect::<Vec<_>>()
+    };
+    let reordered = |index: usize| {
+        format!(
+            r#"CloudTrail {{"eventID":"{index}","errorCode":"No","eventSource":"s3","eventName":"A"}}"#
+        )
+    };
+    for other in [
+        // The same header: as it is, quoted, in other case, with blanks, and after a mark.
+        "\neventName,eventSource,errorCode,eventID\nA,s3,No,2",
+        "\n\"eventName\",\"eventSource\",\"errorCode\",\"eventID\"\r\nA,s3,No,2",
+        "\n\u{feff}\"eventName\",eventSource,errorCode,eventID\nA,s3,No,2",
+        "\neventname, event source , Error code,EVENT_ID\nA,s3,No,2",
+        "\nsep=,\neventName,eventSource,errorCode,eventID\nA,s3,No,2",
+        // Another order, separator, and a file before it without a line end.
+        "\neventName;eventSource;errorCode;eventID\nA;s3;No;2",
+        "\nsep=;\r\neventName;eventSource;errorCode;eventID\r\nA;s3;No;2",
+        "\n\u{feff}eventName\teventSource\terrorCode\teventID\nA\ts3\tNo\t2",
+        "eventName,eventSource,errorCode,eventID\nA,s3,No,2",
+        "\u{feff}\"eventName\",\"eventSource\",\"errorCode\",\"eventID\"\nA,s3,No,2",
+    ] {
+        let text = format!("{header}\nA,s3,No,1{other}\n");
+        assert_eq!(items(text.as_bytes()), rows(2), "{text}");
+    }
+    for other in [
+        "\neventID,errorCode,eventSource,eventName\n2,No,s3,A",
+        "eventID,errorCode,eventSource,eventName\n2,No,s3,A",
+        "\n\"eventid\"\t\"errorcode\"\t\"eventsource\"\t\"eventname\"\n2\tNo\ts3\tA",
+    ] {
+        let text = format!("{header}\nA,s3,No,1{other}\n");
+        assert_eq!(items(text.as_bytes()), [rows(1)[0].clone(), reordered(2)], "{text}");
+    }
+    // A table of other columns, and one of whole events.
+    let event = r#"{"eventVersion":"1.08","eventName":"B"}"#;
+    let cell = event.replace('"', "\"\"");
+    check(
+        &format!("eventName,eventSource\nA,s3\n_time,_raw\n1,\"{cell}\"\n_raw\n\"{cell}\"\n"),
+        &[
+            r#"CloudTrail {"eventName":"A","eventSource":"s3"}"#,
+            &format!("CloudTrail {event}"),
+            &format!("CloudTrail {event}"),
+        ],
+    );
+    check(
+        "user,count\nann,1\nuser,count\nbob,2\ncount,user\n3,eve\neventName,eventTime,eventID\nA,0,1\n",
+        &[
+            r#"Csv {"user":"ann","count":"1"}"#,
+            r#"Csv {"user":"bob","count":"2"}"#,
+            r#"Csv {"count":"3","user":"eve"}"#,
+            r#"CloudTrail {"eventName":"A","eventTime":"1970-01-01T00:00:00Z","eventID":"1"}"#,
+        ],
+    );
+    // Names of fields may be values.
+    check(
+        "field,type\neventName,string\n_raw,string\n",
+        &[
+            r#"Csv {"field":"eventName","type":"string"}"#,
+            r#"Csv {"field":"_raw","type":"string"}"#,
+        ],
+    );
+}
+
+#[test]
+fn a_missing_value_has_many_spellings() {
+    let header =
+        "eventName,eventTime,eventSource,errorCode,userAgent,requestParameters,readOnly,note";
+    for null in
+        ["\\N", "NULL", "None", "nan", "N/A", "-", "(null)", "<null>", "\"\"\"\"\"\"", "[NULL]"]
+    {
+        check(
+            &format!("{header}\nA,0,s3,{null},{null},{null},{null},{null}\n"),
+            &[
+                r#"CloudTrail {"eventName":"A","eventTime":"1970-01-01T00:00:00Z","eventSource":"s3"}"#,
+            ],
+        );
+    }
+    // Where all codes are there, a user may have chosen the text; no user chooses a loader's.
+    check(
+        "eventName,eventTime,errorCode,userAgent,userIdentity.userName,x\nA,0,No,NULL,None,\\N\n",
+        &[
+            r#"CloudTrail {"eventName":"A","eventTime":"1970-01-01T00:00:00Z","errorCode":"No","userAgent":"NULL","userIdentity":{"userName":"None"}}"#,
+        ],
+    );
+    check(
+        "eventName,eventTime,requestParameters,errorCode\nA,NaT,{},{}\n",
+        &[r#"CloudTrail {"eventName":"A","requestParameters":{}}"#],
+    );
+    // Other tables keep what they have.
+    check("user,errorCode\nNULL,-\n", &[r#"Csv {"user":"NULL","errorCode":"-"}"#]);
+}
+
+#[test]
+fn lines_above_a_header_are_titles_or_reported() {
+    let row = r#"CloudTrail {"eventName":"A","eventTime":"1970-01-01T00:00:00Z","awsRegion":"r"}"#;
+    let table = "eventName,eventTime,awsRegion\nA,0,r\n";
+    let lines = "RaggedRow the header of the table is line 3; 2 lines above it are not read: they may be rows";
+    let line =
+        "RaggedRow the header of the table is line 3; a line above it is not read: it may be a row";
+    for (above, report) in [
+        ("", None),
+        ("sep=,\r\n", None),
+        ("# made by a tool\n\n", None),
+        ("Export of trail, 2026\nby Ann\nsep=,\n", None),
+        ("1,2,3,4,5,6\n7,8,9,10,11,12\n", Some(lines)),
+        ("Title\n1,\"{}\"\n", Some(line)),
+    ] {
+        let expected: Vec<&str> = [row].into_iter().chain(report).collect();
+        check(&format!("{above}{table}"), &expected);
+    }
+}
+
+#[test]
 fn a_bad_row_costs_no_other_row() {
     let first = r#"Csv {"a":"1","b":"2","c":"3"}"#;
     let last = r#"Csv {"a":"7","b":"8","c":"9"}"#;

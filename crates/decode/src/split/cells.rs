@@ -8,8 +8,10 @@ use std::borrow::Cow;
 use super::inside::event_format;
 use super::scan;
 use super::shape::outer_keys;
+use crate::csv::place_of;
 use crate::json::{for_each_element, for_each_member, unescape, value_end};
 use crate::members::Members;
+use crate::nulls::{is_code, is_null};
 use crate::record::Format;
 
 /// Returns the record that an array of cells makes, with its format; `None` if it is no event.
@@ -37,8 +39,8 @@ pub(super) fn record(array: &[u8]) -> Option<(String, Format)> {
 /// nested objects.
 fn add(members: &mut Members, cell: &[u8]) -> Option<()> {
     let (name, value) = column(cell)?;
-    if let Some(json) = json_of(value) {
-        let path: Vec<String> = name.split('.').map(str::to_owned).collect();
+    let path: Vec<String> = name.split('.').map(str::to_owned).collect();
+    if let Some(json) = json_of(value).filter(|json| !is_missing_code(json, &path)) {
         members.insert(&path, json.into_owned());
     }
     Some(())
@@ -80,6 +82,13 @@ fn json_of(value: &str) -> Option<Cow<'_, str>> {
     Some(if is_nested { inner } else { Cow::Borrowed(value) })
 }
 
+/// Returns true for a code of a record that is written as a text that says that there is none.
+fn is_missing_code(json: &str, path: &[String]) -> bool {
+    let text = json.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let is_member = place_of(&path.join(".")).is_some_and(|(known, _)| known == path);
+    text.is_some_and(|text| is_null(&unescape(text))) && is_member && is_code(path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +103,10 @@ mod tests {
             (
                 r#"[{"field":"eventName","value":"A"},{"field":"userIdentity.arn","value":"x"}]"#,
                 Some(r#"{"eventName":"A","userIdentity":{"arn":"x"}}"#),
+            ),
+            (
+                r#"[{"eventName":"A"},{"eventSource":"s"},{"errorCode":"NULL"},{"userAgent":"-"}]"#,
+                Some(r#"{"eventName":"A","eventSource":"s","userAgent":"-"}"#),
             ),
             (r#"[{"eventName":"A"},{"count":"5"}]"#, None),
             (r#"[{"eventName":"A","eventID":"1"},{"eventSource":"s"}]"#, None),

@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use super::{Found, Phase, SNIFF, Splitter};
-use crate::csv::{self, MAX_CELLS, Made, Quoting, Step, Table};
+use crate::csv::{self, Line, MAX_CELLS, Made, Quoting, Step, Table};
 use crate::record::{Format, MAX_RECORD};
 use crate::report::{Damage, DamageKind};
 
@@ -18,6 +18,17 @@ impl<R: Read> Splitter<R> {
         let Some(table) = csv::recognize(&rest[..rest.len().min(SNIFF)], is_whole) else {
             return false;
         };
+        let lines = match table.unread_above {
+            0 => None,
+            1 => Some("a line above it is not read: it may be a row".to_owned()),
+            lines => Some(format!("{lines} lines above it are not read: they may be rows")),
+        };
+        if let Some(lines) = lines {
+            let message = format!("the header of the table is line {}; {lines}", table.line - 1);
+            let kind = DamageKind::RaggedRow;
+            let offset = self.window.offset(self.at);
+            self.waiting.push_back(Found::Damage(Damage { offset, kind, message }));
+        }
         self.at += table.header;
         self.phase = Phase::Table(Box::new(table));
         true
@@ -83,6 +94,20 @@ impl<R: Read> Splitter<R> {
         let is_at_end = self.window.has_ended() && self.at + length == self.window.bytes().len();
         let text = bytes.trim_ascii_end();
         let has_lines = text.contains(&b'\n');
+        if !has_lines {
+            match table.see_line(text) {
+                Line::Row => {}
+                Line::Header => {
+                    self.pass(table, length);
+                    return self.waiting.pop_front();
+                }
+                Line::RowAndHeader(length) => {
+                    table.cells.begin();
+                    let _ = table.cells.run(&bytes[..length], true);
+                    return self.made(table, length);
+                }
+            }
+        }
         // A row of one line may have odd quotes, as where JSON stands in a cell without quotes.
         let quoting = match csv::quoting(text, table.delimiter) {
             Quoting::Odd if !has_lines => Quoting::Good,
