@@ -7,6 +7,7 @@
 //! are only counted (`prune`). A damaged row group costs its own rows. What a file makes its reader
 //! allocate is checked first (`thrift`, `pages`, `delta`); what remains is caught (`guard`).
 
+mod covered;
 mod delta;
 mod guard;
 mod json;
@@ -64,6 +65,8 @@ pub(crate) struct Parquet {
     schema: Schema,
     /// Tells the file from others.
     identity: String,
+    /// What of the file no row group has, if that is more than writers leave.
+    left_out: Option<Damage>,
 }
 
 /// The next item of a file.
@@ -99,7 +102,8 @@ impl Parquet {
                 let mut hasher = DefaultHasher::new();
                 footer.hash(&mut hasher);
                 let identity = format!("{:x}", hasher.finish());
-                Ok(Self { source, metadata, schema, identity })
+                let left_out = covered::what_is_left_out(&source, &metadata, footer.len() as u64);
+                Ok(Self { source, metadata, schema, identity, left_out })
             }
             Some(Err(ParquetError::NYI(reason))) => {
                 let message = format!("the Parquet file cannot be read: {}", shown(&reason));
@@ -139,7 +143,7 @@ impl Parquet {
             next: 0,
             current: None,
             projections: [None, None],
-            waiting: VecDeque::new(),
+            waiting: self.left_out.iter().cloned().collect(),
             written: 0,
             has_ended: false,
         }

@@ -54,6 +54,30 @@ fn what_cannot_be_read_is_named() {
 }
 
 #[test]
+fn files_after_one_another_are_not_taken_for_one() {
+    let one = table(athena());
+    let other = table(vec![("eventName", text("A")), ("eventSource", text("s"))]);
+    let (_, report) = raw(one.clone());
+    assert_eq!(report.damage_count, 0);
+    let none = table_with(
+        vec![("eventName", texts([])), ("eventSource", texts([]))],
+        WriterProperties::new(),
+    );
+    for files in [[&one, &one], [&one, &other], [&other, &one], [&one, &none]] {
+        let (_, report) = raw(files.map(|file| &file[..]).concat());
+        let message = format!(
+            "this is one Parquet file after another, the last of which begins at byte {}, and not \
+             all of their rows are read; split them into files of their own",
+            files[0].len()
+        );
+        assert!(report.damages.iter().any(|damage| damage.message == message), "{report:?}");
+    }
+    let bloom = WriterProperties::builder().set_bloom_filter_enabled(true).build();
+    let (_, report) = raw(table_with(athena(), bloom));
+    assert_eq!(report.damage_count, 0, "{report:?}");
+}
+
+#[test]
 fn a_damaged_row_group_costs_its_own_rows() {
     let mut bytes = large();
     // The first bytes are the header of a page, with its sizes.
