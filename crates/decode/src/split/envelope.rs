@@ -103,6 +103,11 @@ impl<R: Read> Splitter<R> {
             let message = "compressed data in base64 is damaged or ends early";
             damage(DamageKind::TruncatedCompression, message.to_owned());
         }
+        if inside.is_unread {
+            let message = "data in base64 that is compressed with zstd, bzip2 or xz is not read; \
+                           decompress it first";
+            damage(DamageKind::UnreadableEntry, message.to_owned());
+        }
         if inside.is_bomb {
             let message = format!(
                 "more than {DEFLATE_RATIO} bytes came out of each compressed byte in base64; the \

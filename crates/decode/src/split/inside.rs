@@ -58,6 +58,8 @@ pub(super) struct Inside {
     pub(super) unfinished: Option<String>,
     /// True if compressed texts in base64 end early or are damaged.
     pub(super) is_damaged: bool,
+    /// True if texts in base64 are compressed in a format that is not read there.
+    pub(super) is_unread: bool,
 }
 
 /// The texts of which an event has at least one: the start of most of CloudTrail's keys, a key of OCSF,
@@ -271,6 +273,10 @@ impl Walk<'_> {
                 self.inside.is_cut = true;
                 // The rest of a record of bombs is not decoded either.
                 self.room = 0;
+                false
+            }
+            Some(Decoded::Unread) => {
+                self.inside.is_unread = true;
                 false
             }
             Some(Decoded::Bomb) => {
