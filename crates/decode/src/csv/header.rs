@@ -169,13 +169,25 @@ fn split(line: &str, named: Option<u8>) -> Option<(u8, Vec<String>)> {
             continue;
         }
         // A separator at the end of the line does not begin another column.
-        let names = (0..cells.count(1)).map(|index| cells.get(index).trim().to_owned());
+        let names = (0..cells.count(1)).map(|index| name_in(&cells.get(index)));
         let names: Vec<String> = names.collect();
         if best.as_ref().is_none_or(|(_, most)| names.len() > most.len()) {
             best = Some((delimiter, names));
         }
     }
     best
+}
+
+/// Returns the name in a cell without what Excel writes for control characters, as in `name_x000D_`.
+fn name_in(cell: &str) -> String {
+    const CONTROLS: [&str; 5] = ["_x0000_", "_x0009_", "_x000A_", "_x000D_", "\0"];
+    let mut name = cell.to_owned();
+    for control in CONTROLS {
+        if name.contains(control) {
+            name = name.replace(control, "");
+        }
+    }
+    name.trim().to_owned()
 }
 
 pub(super) fn are_plausible(names: &[String]) -> bool {
@@ -223,7 +235,8 @@ mod tests {
             ("user,count\nann,1\n", Some(2)),
             ("user;count;\nann;1;\n", Some(2)),
             ("user,values(x),items{}.id\nann,1,2", Some(3)),
-            // Excel's line, and other separators.
+            // Excel's line and its controls, and other separators.
+            ("eventName_x0000_,event_x000D_Time\nA,0\n", Some(2)),
             ("sep=,\r\nuser,count\r\nann,1\r\n", Some(2)),
             ("SEP=;\na b;c\n1,2;3\n", Some(2)),
             ("\"sep=|\"\neventName|eventTime\n", Some(2)),

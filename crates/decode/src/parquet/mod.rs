@@ -177,7 +177,12 @@ fn footer(source: &Source) -> Result<Vec<u8>, Damage> {
     };
     let start = start.checked_sub(u64::from(length)).ok_or_else(|| wrong(Refusal::Wrong))?;
     if length > MAX_FOOTER {
-        return Err(wrong(Refusal::TooComplex));
+        let message = format!(
+            "the Parquet file cannot be read: what its footer says of its row groups is larger than {} \
+             MiB; write it anew with fewer of them",
+            MAX_FOOTER / 1024 / 1024
+        );
+        return Err(damage(source.len(), DamageKind::UnreadableEntry, message));
     }
     let footer = source.read(start, length as usize).map_err(unread)?;
     thrift::check_footer(&footer).map_err(wrong)?;

@@ -170,10 +170,10 @@ fn from_base64(characters: &[u8]) -> Option<(Vec<u8>, bool)> {
 /// Returns the bytes of a string of hexadecimal digits, and true if the last one is half a byte.
 fn from_digits(characters: &[u8]) -> Option<(Vec<u8>, bool)> {
     let digits = without_prefix(characters);
-    let begins = |start: &&[u8]| {
+    let begins = |start: &[u8]| {
         digits.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
     };
-    if digits.len() < SHORTEST || !DIGITS.iter().any(|start| begins(&start)) {
+    if digits.len() < SHORTEST || !DIGITS.iter().any(|start| begins(start)) {
         return None;
     }
     let value = |digit: u8| char::from(digit).to_digit(16);

@@ -55,6 +55,9 @@ const HEAD: usize = 4096;
 const WHEN: [&[u8]; 2] = [b"eventTime", b"eventVersion"];
 const WHAT: [&[u8]; 2] = [b"eventName", b"eventSource"];
 
+/// What rows of CSV have that are CloudTrail's, by whose doubled quotes they are told from other texts.
+const IN_ROWS: [&[u8]; 2] = [b"\"\"principalId\"\"", b".amazonaws.com"];
+
 /// What has been seen of a text so far.
 #[derive(Debug, Default)]
 pub(super) struct Foreign {
@@ -62,6 +65,7 @@ pub(super) struct Foreign {
     is_binary: bool,
     has_when: bool,
     has_what: bool,
+    has_rows: bool,
 }
 
 impl Foreign {
@@ -70,6 +74,7 @@ impl Foreign {
         if !std::mem::replace(&mut self.is_begun, true) {
             self.is_binary = is_unknown(&piece[..piece.len().min(HEAD)]);
         }
+        self.has_rows |= IN_ROWS.iter().all(|mark| memchr::memmem::find(piece, mark).is_some());
         if !(self.has_when && self.has_what) {
             let is_end = |byte: &u8| {
                 byte.is_ascii_whitespace()
@@ -88,6 +93,12 @@ impl Foreign {
             return Some(
                 "nothing was read: the text has the fields of CloudTrail, but is neither JSON nor a \
                  table; convert it to JSON first",
+            );
+        }
+        if self.has_rows {
+            return Some(
+                "nothing was read: the text has rows of CloudTrail, but no header in its first lines; \
+                 put the names of the columns into the first line",
             );
         }
         let message = "nothing was read: this is binary data in no format that is known; decrypt, \
@@ -135,6 +146,11 @@ mod tests {
             (b"\x1b\x02\x03\x04\0\x05", true),
             (&noise, true),
             (&[0; 700], true),
+            (b"1.08,\"{\"\"principalId\"\":\"\"A\"\"}\",0,s3.amazonaws.com,A\n", true),
+            (
+                b"A user has a `principalId` at iam.amazonaws.com, and rows have \"\"quotes\"\".\n",
+                false,
+            ),
             // Documents, rules and programs.
             (b"", false),
             (b"The field eventName has the name of the call, and eventTime its time.\n", false),

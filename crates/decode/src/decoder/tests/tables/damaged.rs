@@ -40,6 +40,11 @@ fn what_cannot_be_read_is_named() {
             "the Parquet file cannot be read: its footer is damaged",
         ),
         (
+            [&b"PAR1"[..], &vec![0; 17 << 20], &(17_u32 << 20).to_le_bytes(), b"PAR1"].concat(),
+            "the Parquet file cannot be read: what its footer says of its row groups is larger than \
+             16 MiB; write it anew with fewer of them",
+        ),
+        (
             [&b"PAR1"[..], &[0x8c, 0, 0], &[3, 0, 0, 0], b"PAR1"].concat(),
             "the Parquet file cannot be read: its columns are encrypted",
         ),
