@@ -11,7 +11,7 @@ use memchr::memmem::Finder;
 
 use super::base64::{self, Budget, Decoded};
 use super::dress::{FoundEvent, event_of};
-use super::shape::{Shape, outer_keys};
+use super::shape::{Keys, Shape, outer_keys};
 use super::{cells, prefix, scan};
 use crate::json::{self, for_each_element, for_each_member, value_end};
 use crate::record::{Format, MAX_RECORD};
@@ -31,6 +31,8 @@ pub(super) struct InnerEvent {
     pub(super) format: Format,
     /// The keys around the event, such as `Events[].CloudTrailEvent`.
     pub(super) path: String,
+    /// False for a CloudTrail event that does not say which call it is about.
+    is_named: bool,
 }
 
 /// Where the text of an inner event is.
@@ -171,11 +173,12 @@ impl Walk<'_> {
         if let Some(FoundEvent { format, rewritten }) = event_of(keys.shape(), text) {
             match rewritten {
                 Some(text) => self.inside.events.push(InnerEvent {
+                    is_named: is_named(outer_keys(text.as_bytes()), format),
                     place: InnerPlace::Text { holder, text },
                     format,
                     path: self.path.clone(),
                 }),
-                None => self.push(text, place, holder, format),
+                None => self.push(text, place, holder, format, is_named(keys, format)),
             }
             return true;
         }
@@ -187,6 +190,7 @@ impl Walk<'_> {
             return false;
         }
         let mut found = false;
+        let before = self.inside.events.len();
         for_each_member(text, |name, value| {
             let end = value_end(text, value);
             let length = self.path.len();
@@ -195,7 +199,28 @@ impl Walk<'_> {
             self.path.truncate(length);
             Some(end)
         });
+        if self.inside.events.len() > before + 1 {
+            self.drop_extracts(before);
+        }
         found
+    }
+
+    /// Drops events without a name among those of one object, which were found from the index `first`
+    /// on, if the object also has one with a name that is no element of an array.
+    ///
+    /// Such an object has the fields that a program extracted from an event beside the event's text,
+    /// as Filebeat's lines do.
+    fn drop_extracts(&mut self, first: usize) {
+        let depth = self.path.len();
+        let is_single = |event: &InnerEvent| !event.path[depth..].contains("[]");
+        let of_object = &self.inside.events[first..];
+        if of_object.iter().any(|event| event.is_named && is_single(event)) {
+            let mut index = 0;
+            self.inside.events.retain(|event| {
+                index += 1;
+                index <= first || event.is_named || !is_single(event)
+            });
+        }
     }
 
     /// Looks for events in the original text that an object has.
@@ -234,6 +259,7 @@ impl Walk<'_> {
                 place: InnerPlace::Text { holder, text: record },
                 format,
                 path: self.path.clone(),
+                is_named: true,
             });
             found = true;
             others = 0;
@@ -302,15 +328,21 @@ impl Walk<'_> {
         found
     }
 
-    fn push(&mut self, text: &[u8], place: Place, holder: usize, format: Format) {
+    fn push(&mut self, text: &[u8], place: Place, holder: usize, format: Format, is_named: bool) {
         let place = match place {
             Place::Outer(start) => InnerPlace::Range(start..start + text.len()),
             Place::Decoded => {
                 InnerPlace::Text { holder, text: String::from_utf8_lossy(text).into_owned() }
             }
         };
-        self.inside.events.push(InnerEvent { place, format, path: self.path.clone() });
+        self.inside.events.push(InnerEvent { place, format, path: self.path.clone(), is_named });
     }
+}
+
+/// Returns false for a CloudTrail event, given its outermost keys, that has no name of its own or of
+/// an Insight.
+fn is_named(keys: Keys, format: Format) -> bool {
+    format != Format::CloudTrail || keys.has_name()
 }
 
 /// Returns the range of the next JSON value of a text.
@@ -388,6 +420,31 @@ mod tests {
             let found: Vec<_> = inside.events.iter().map(|event| event.path.as_str()).collect();
             let found = if found.is_empty() { "none".to_owned() } else { found.join(" ") };
             assert_eq!(found, paths, "{value}");
+        }
+    }
+
+    #[test]
+    fn fields_extracted_from_an_event_are_no_second_event() {
+        let record = r#"{"eventVersion":"1","eventName":"A"}"#;
+        let quoted = serde_json::Value::from(record).to_string();
+        let extract = r#"{"event_version":"1","user_identity":{"arn":"x"}}"#;
+        for (value, paths) in [
+            (
+                format!(r#"{{"event":{{"original":{quoted}}},"aws":{{"cloudtrail":{extract}}}}}"#),
+                "event.original",
+            ),
+            (
+                format!(r#"{{"aws":{{"cloudtrail":{extract}}},"event":{{"original":{quoted}}}}}"#),
+                "event.original",
+            ),
+            (format!(r#"{{"aws":{{"cloudtrail":{extract}}}}}"#), "aws.cloudtrail"),
+            // Elements of an array are events of their own.
+            (format!(r#"{{"list":[{record},{extract}]}}"#), "list[] list[]"),
+            (format!(r#"[{{"a":{record}}},{{"a":{extract}}}]"#), "[].a [].a"),
+        ] {
+            let inside = inside_of(&value);
+            let found: Vec<_> = inside.events.iter().map(|event| event.path.as_str()).collect();
+            assert_eq!(found.join(" "), paths, "{value}");
         }
     }
 

@@ -150,6 +150,12 @@ impl Keys {
         (self.may_be_cloudtrail() && has_details) || is_insight
     }
 
+    /// Returns true if the object has the name of an event, or the details of an Insight, which have
+    /// it.
+    pub(super) fn has_name(self) -> bool {
+        self.0 & (EVENT_NAME | INSIGHT) != 0
+    }
+
     /// Returns true if the object has the original text of an event beside its extracted fields.
     pub(crate) fn has_raw(self) -> bool {
         self.has(RAW)
