@@ -93,9 +93,12 @@ impl Slots {
         self.visits.resize(paths.nodes.len(), Visits::None);
     }
 
-    fn visit(&mut self, node: usize) {
+    /// Counts a value at a node; returns true if there was one before.
+    fn visit(&mut self, node: usize) -> bool {
         let visits = &mut self.visits[node];
-        *visits = if *visits == Visits::None { Visits::One } else { Visits::Odd };
+        let is_again = *visits != Visits::None;
+        *visits = if is_again { Visits::Odd } else { Visits::One };
+        is_again
     }
 }
 
@@ -123,6 +126,8 @@ struct Node {
     first: [u32; KEY_BITS],
     array: Option<usize>,
     slot: Option<usize>,
+    /// True if a record may have several values here: those of an array, or below one.
+    is_repeated: bool,
 }
 
 #[derive(Debug)]
@@ -135,7 +140,13 @@ struct Child {
 
 impl Default for Node {
     fn default() -> Self {
-        Self { children: Vec::new(), first: [0; KEY_BITS], array: None, slot: None }
+        Self {
+            children: Vec::new(),
+            first: [0; KEY_BITS],
+            array: None,
+            slot: None,
+            is_repeated: false,
+        }
     }
 }
 
@@ -238,7 +249,8 @@ impl Paths {
             };
             node = next.unwrap_or_else(|| {
                 let new = self.nodes.len();
-                self.nodes.push(Node::default());
+                let is_repeated = self.nodes[node].is_repeated || matches!(part, Part::Array);
+                self.nodes.push(Node { is_repeated, ..Node::default() });
                 match part {
                     Part::Key(key) => self.nodes[node].add(key, new),
                     Part::Array => self.nodes[node].array = Some(new),
@@ -290,6 +302,18 @@ impl Paths {
             nodes.push(self.child(nodes.last().copied().unwrap_or(0), key.as_bytes())?);
         }
         Some(PlainPath { nodes, slot })
+    }
+
+    /// Drops the values found at a node and below it: of repeated keys, the last one counts.
+    #[cold]
+    fn forget(&self, node: usize, slots: &mut Slots) {
+        let Node { children, array, slot, .. } = &self.nodes[node];
+        if let Some(slot) = slot {
+            slots.values[*slot].clear();
+        }
+        for below in children.iter().map(|child| child.node).chain(*array) {
+            self.forget(below, slots);
+        }
     }
 
     fn steps(&self, node: usize, key: &[u8]) -> Option<usize> {
@@ -457,9 +481,15 @@ impl Walk<'_> {
     }
 
     fn value(&self, at: usize, node: usize, is_outermost: bool, slots: &mut Slots) -> usize {
+        if slots.visit(node) && !self.paths.nodes[node].is_repeated {
+            self.paths.forget(node, slots);
+        }
+        self.contents(at, node, is_outermost, slots)
+    }
+
+    fn contents(&self, at: usize, node: usize, is_outermost: bool, slots: &mut Slots) -> usize {
         let bytes = self.bytes;
         let Node { children, array, slot, .. } = &self.paths.nodes[node];
-        slots.visit(node);
         match bytes.get(at) {
             Some(b'{') if !children.is_empty() => self.object(at, node, false, slots),
             Some(b'{') => self.value_end(at),
@@ -487,7 +517,9 @@ impl Walk<'_> {
         let bytes = self.bytes;
         let mut at = skip_space(bytes, at + 1);
         while at < bytes.len() && bytes[at] != b']' {
-            at = skip_space(bytes, self.value(at, node, false, slots).max(at + 1));
+            // An outermost array of scalars has its values at the node of the array itself.
+            slots.visit(node);
+            at = skip_space(bytes, self.contents(at, node, false, slots).max(at + 1));
             if bytes.get(at) == Some(&b',') {
                 at = skip_space(bytes, at + 1);
             }
@@ -547,7 +579,7 @@ mod tests {
             ("b.c{}.d", "1.0|null"),
             ("b.c", ""),
             ("b.f{}{}", "true|é"),
-            ("g.h", "dotted|nested"),
+            ("g.h", "nested"),
             ("tags{}", "p|q"),
             ("tags", ""),
             ("i{}", "3"),
@@ -558,6 +590,27 @@ mod tests {
         assert_eq!(picked("tags", Arrays::PlainRows), "p|q");
         assert_eq!(picked("tags{}", Arrays::PlainRows), "");
         assert_eq!(picked("b.f{}{}", Arrays::PlainRows), "true|é");
+    }
+
+    #[test]
+    fn the_last_of_repeated_keys_counts() {
+        for (record, name, values) in [
+            (r#"{"a":1,"a":2}"#, "a", "2"),
+            (r#"{"a":1,"a":null}"#, "a", "null"),
+            (r#"{"a":1,"a":{}}"#, "a", ""),
+            (r#"{"a":{"b":1},"a":{"c":2}}"#, "a.b", ""),
+            (r#"{"a":{"b":1,"b":2}}"#, "a.b", "2"),
+            (r#"{"a":[1,2],"a":[3]}"#, "a{}", "3"),
+            (r#"{"a":1,"\u0061":2}"#, "a", "2"),
+            (r#"{"a":[{"b":1},{"b":2,"b":3}]}"#, "a{}.b", "1|2|3"),
+        ] {
+            let mut paths = Paths::new();
+            let slot = paths.add(name);
+            let mut slots = Slots::default();
+            paths.pick(record, Arrays::Braced, None, &mut slots);
+            let found: Vec<_> = slots.get(slot).iter().map(|span| span.text(record)).collect();
+            assert_eq!(found.join("|"), values, "{name} of {record}");
+        }
     }
 
     #[test]

@@ -112,7 +112,9 @@ impl Walk<'_> {
     /// Reads the value at `at` for a node; returns its end.
     fn value(&mut self, node: usize, at: usize) -> Option<usize> {
         let found = &self.paths.nodes[node];
-        self.slots.visit(node);
+        if self.slots.visit(node) && !found.is_repeated {
+            return None;
+        }
         match (self.text.get(at)?, found.array) {
             (b'{', _) if !found.children.is_empty() => self.object(node, at),
             (b'[', Some(items)) => self.items(items, at),
