@@ -68,9 +68,10 @@ pub(super) fn closing_backtick(text: &str) -> Option<usize> {
     None
 }
 
-/// Replaces each `$name$` in `text` by its value.
-pub(super) fn fill(text: &str, arguments: &[(&str, String)]) -> String {
-    let mut filled = String::with_capacity(text.len());
+/// Replaces each `$name$` in `text` by its value; returns `None` if the result has more than `room`
+/// bytes.
+pub(super) fn fill(text: &str, arguments: &[(&str, String)], room: usize) -> Option<String> {
+    let mut filled = String::with_capacity(text.len().min(room));
     let mut rest = text;
     while let Some(start) = rest.find('$') {
         let (before, token) = rest.split_at(start);
@@ -81,6 +82,9 @@ pub(super) fn fill(text: &str, arguments: &[(&str, String)]) -> String {
         });
         match found {
             Some((value, after)) => {
+                if filled.len() + value.len() > room {
+                    return None;
+                }
                 filled.push_str(value);
                 rest = after;
             }
@@ -91,7 +95,7 @@ pub(super) fn fill(text: &str, arguments: &[(&str, String)]) -> String {
         }
     }
     filled.push_str(rest);
-    filled
+    (filled.len() <= room).then_some(filled)
 }
 
 /// Splits at commas outside quotes and brackets; blank text gives an empty list.

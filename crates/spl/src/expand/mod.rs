@@ -21,8 +21,11 @@ pub use expansion::Expansion;
 
 /// The maximum nesting depth of macros; Splunk's default for `max_macro_depth`.
 const MAX_DEPTH: usize = 100;
-/// The maximum number of macro calls and bytes of text in one search, far above those of real
-/// searches.
+/// The maximum number of macro calls in one search, and of bytes of all their texts together. Both
+/// are far above those of real searches.
+///
+/// The text of a call counts even if it is only the argument of another call: macros that pass an
+/// argument on several times over make it grow without adding to the expanded text.
 const MAX_CALLS: usize = 10_000;
 const MAX_LENGTH: usize = 4 << 20;
 
@@ -36,8 +39,13 @@ const COMMENT: &str = "```";
 /// spans of the diagnostics refer to `text`; calls that cannot be expanded are removed.
 #[must_use]
 pub fn expand_macros(text: &str, macros: &MacroSet) -> (Expansion, Vec<Diagnostic>) {
-    let mut expander =
-        Expander { macros, expansion: Expansion::default(), diagnostics: Vec::new(), calls: 0 };
+    let mut expander = Expander {
+        macros,
+        expansion: Expansion::default(),
+        diagnostics: Vec::new(),
+        calls: 0,
+        filled: 0,
+    };
     expander.scan(text, Source::Written, 0);
     (expander.expansion, expander.diagnostics)
 }
@@ -56,6 +64,8 @@ struct Expander<'m> {
     expansion: Expansion,
     diagnostics: Vec<Diagnostic>,
     calls: usize,
+    /// The bytes of the texts of all calls so far, with their arguments inserted.
+    filled: usize,
 }
 
 impl Expander<'_> {
@@ -162,14 +172,11 @@ impl Expander<'_> {
         self.calls += 1;
         let too_much = self.calls > MAX_CALLS || self.expansion.text.len() > MAX_LENGTH;
         if depth >= MAX_DEPTH || too_much {
-            // One message is enough, because the enclosing calls fail for the same reason.
-            if !self.diagnostics.iter().any(|diagnostic| diagnostic.code == Code::MACRO_DEPTH) {
-                self.diagnostics.push(too_deep(&title, span, too_much));
-            }
-            return;
+            return self.refuse(&title, span, too_much);
         }
         let body = match self.body(call) {
-            Ok(body) => body,
+            Ok(Some(body)) => body,
+            Ok(None) => return self.refuse(&title, span, true),
             Err(diagnostic) => {
                 let diagnostic = diagnostic.at(span);
                 self.diagnostics.push(match owner(source) {
@@ -185,21 +192,37 @@ impl Expander<'_> {
         self.expansion.end(number);
     }
 
+    /// Reports a call that is beyond the limits.
+    fn refuse(&mut self, title: &str, span: Span, too_much: bool) {
+        // One message is enough, because the enclosing calls fail for the same reason.
+        if !self.diagnostics.iter().any(|diagnostic| diagnostic.code == Code::MACRO_DEPTH) {
+            self.diagnostics.push(too_deep(title, span, too_much));
+        }
+    }
+
     /// Returns the text of `call` with its arguments inserted and its own macro calls not yet
-    /// expanded.
-    fn body(&self, call: &Call) -> Result<String, Diagnostic> {
+    /// expanded, or `None` if the texts of all calls are too long.
+    fn body(&mut self, call: &Call) -> Result<Option<String>, Diagnostic> {
         let Some(definition) = self.macros.get(&call.name, call.arguments.len()) else {
             if call.arguments.is_empty() && call.name.ends_with("_filter") {
-                return Ok("search *".to_owned());
+                return Ok(Some("search *".to_owned()));
             }
             return Err(self.unknown(call));
         };
         let arguments = call.bind(definition)?;
+        let room = MAX_LENGTH.saturating_sub(self.filled);
         if let Some(validation) = &definition.validation {
-            constant::validate(definition, &call::fill(validation, &arguments))?;
+            let Some(validation) = call::fill(validation, &arguments, room) else {
+                return Ok(None);
+            };
+            constant::validate(definition, &validation)?;
         }
-        let body = call::fill(&definition.definition, &arguments);
-        if definition.is_eval { constant::text(definition, &body) } else { Ok(body) }
+        let Some(body) = call::fill(&definition.definition, &arguments, room) else {
+            return Ok(None);
+        };
+        let body = if definition.is_eval { constant::text(definition, &body)? } else { body };
+        self.filled += body.len();
+        Ok(Some(body))
     }
 
     fn unknown(&self, call: &Call) -> Diagnostic {
@@ -295,6 +318,12 @@ mod tests {
             set.insert(define(&format!("bomb{level}"), &[], &format!("`bomb{next}` `bomb{next}`")));
         }
         set.insert(define("bomb60", &[], ""));
+        // Each passes its argument on eight times over.
+        for level in 1..60 {
+            let text = format!("`grow{}({})`", level + 1, "$a$".repeat(8));
+            set.insert(define(&format!("grow{level}"), &["a"], &text));
+        }
+        set.insert(define("grow60", &["a"], "$a$"));
         set
     }
 
@@ -400,6 +429,7 @@ mod tests {
             ("`a b`", "expected a macro, found `a b`", None),
             ("`loop`", "macros nest deeper than 100 levels at `loop`", None),
             ("`bomb`", "macros expand to more than 10000 calls or 4 MiB", None),
+            ("a `grow1(x)`", "macros expand to more than 10000 calls or 4 MiB", None),
         ];
         for (text, message, help) in cases {
             let diagnostic = error(text, &macros());
@@ -409,6 +439,23 @@ mod tests {
                 assert_eq!(diagnostic.help.as_deref(), help, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn the_texts_of_calls_stay_within_the_limit() {
+        let set = macros();
+        let mut expander = Expander {
+            macros: &set,
+            expansion: Expansion::default(),
+            diagnostics: Vec::new(),
+            calls: 0,
+            filled: 0,
+        };
+        expander.scan("`grow1(x)`", Source::Written, 0);
+        assert!(expander.filled <= MAX_LENGTH, "{}", expander.filled);
+        assert!(expander.calls < 10, "{}", expander.calls);
+        // One level less than the limit allows is expanded.
+        check("`grow55(x)`", &"x".repeat(8 * 8 * 8 * 8 * 8));
     }
 
     #[test]
