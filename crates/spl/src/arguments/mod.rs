@@ -206,7 +206,7 @@ fn subsearch(cursor: &mut Cursor<'_>) -> Option<Result<Pipeline, Diagnostic>> {
 mod tests {
     use super::*;
 
-    fn command(text: &str) -> Command {
+    pub(super) fn command(text: &str) -> Command {
         let span = Span::new(100, 100 + text.len());
         Command {
             name: Spanned::new("test".to_owned(), Span::new(95, 99)),
