@@ -35,11 +35,19 @@ pub(crate) fn lines(text: &str) {
 
 /// Prints diagnostics about the text `source`; `origin` is its name in the output.
 pub(crate) fn diagnostics(diagnostics: &[Diagnostic], origin: &str, source: &str) {
-    for diagnostic in diagnostics {
+    for diagnostic in diagnostics.iter().take(MOST_DIAGNOSTICS) {
         // The colors are the only escapes: `render` shows those of the texts.
         let _ = writeln!(std::io::stderr(), "{}", render(diagnostic, origin, source, color()));
     }
+    let more = diagnostics.len().saturating_sub(MOST_DIAGNOSTICS);
+    if more > 0 {
+        line(format_args!("{more} more messages about {origin}: correct these first"));
+    }
 }
+
+/// Number of messages about one text that are printed: each shows the line that it is about, and a
+/// search of many thousand mistakes would be printed as often.
+const MOST_DIAGNOSTICS: usize = 20;
 
 /// How much is printed about things that do not affect the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
