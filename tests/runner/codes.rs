@@ -74,6 +74,7 @@ async fn cases() -> Vec<(Code, Input)> {
         (Code::MACRO_ARGUMENT, Search("`twice(a=1, a=2)`")),
         (Code::MACRO_DEPTH, Search("`endless`")),
         (Code::UNSUPPORTED_COMMAND, Search("* | frobnicate")),
+        (Code::UNKNOWN_COMMAND, Search("* | statz count")),
         (Code::UNSUPPORTED_FUNCTION, Search("* | eval a=frobnicate(1)")),
         (Code::UNSUPPORTED_OPTION, Search("| tstats count from datamodel=Web")),
         (Code::BAD_OPTION, Search("* | head limit=few")),

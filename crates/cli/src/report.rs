@@ -174,6 +174,14 @@ pub(crate) fn nothing_in_range(summary: &Summary, zone: &TimeZone) {
     }
 }
 
+/// Says that nothing was looked for if no detection can run.
+pub(crate) fn nothing_ran(summary: &Summary) {
+    if summary.could_not_run() {
+        let detections = counted(summary.detections.len() as u64, "detection");
+        line(format_args!("error: nothing was looked for: none of {detections} can run"));
+    }
+}
+
 /// Returns a time as messages and tables show it.
 pub(crate) fn instant(time: f64, zone: &TimeZone) -> String {
     strftime(time, "%Y-%m-%d %H:%M:%S %Z", zone)

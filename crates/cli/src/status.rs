@@ -64,7 +64,8 @@ pub(crate) fn of_cut_hunt(content: &Content, done: &Done, fail_on_finding: bool)
 }
 
 /// Returns the status of a hunt that completed. With `fail_on_finding`, findings count as a failure;
-/// with `strict`, so does a detection that this version does not support.
+/// with `strict`, so does a detection that this version does not support. A hunt of which no detection
+/// can run looked for nothing.
 pub(crate) fn of_hunt(
     content: &Content,
     summary: &Summary,
@@ -74,7 +75,9 @@ pub(crate) fn of_hunt(
     let is_partial = content.is_partial()
         || summary.has_failed_detections()
         || (strict && summary.has_unsupported_detections());
-    ExitCode::from(if fail_on_finding && summary.findings > 0 {
+    ExitCode::from(if summary.could_not_run() {
+        FAILED
+    } else if fail_on_finding && summary.findings > 0 {
         FOUND
     } else {
         of_reading(is_partial, &summary.unread)

@@ -150,6 +150,7 @@ codes! {
     UNSUPPORTED_SYNTAX = 2011, Unsupported, "unsupported form";
     MISSING_ARGUMENT = 2012, User, "missing argument";
     NO_LOGS = 2013, User, "search without logs";
+    UNKNOWN_COMMAND = 2014, User, "unknown command";
     LIMIT = 3001, Data, "result cut short";
     NO_GEOIP = 3003, Environment, "no GeoIP database";
     MEMORY_LIMIT = 3004, Environment, "memory limit reached";

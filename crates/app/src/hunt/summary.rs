@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use spilltrail_content::Detection;
 use spilltrail_decode::SkipKind;
 use spilltrail_detect::{DetectionRun, Missing, SCHEMA_VERSION, Status};
-use spilltrail_diagnostic::Diagnostic;
+use spilltrail_diagnostic::{Class, Diagnostic, Severity};
 use spilltrail_search::analysis::Need;
 use spilltrail_search::rows::json;
 use spilltrail_source::{Logs, MAX_AHEAD, Reason, ScanCosts, SkippedCount};
@@ -29,6 +29,9 @@ pub struct Summary {
     pub run_id: String,
     /// Number of files, readable or not.
     pub files: u64,
+    /// Number of files that were opened; not part of the output.
+    #[serde(skip)]
+    pub files_opened: u64,
     /// Total size of the files as stored, in bytes.
     pub bytes: u64,
     /// Total size of the files after decompression, in bytes.
@@ -276,6 +279,19 @@ impl Report {
         }
     }
 
+    /// Returns true if the detection cannot run over any logs: it is unsupported, or its search is
+    /// wrong. One that lacked memory, or whose events are damaged, may run another time.
+    fn is_unusable(&self) -> bool {
+        let is_of_the_run = |message: &Diagnostic| {
+            message.severity == Severity::Error
+                && !matches!(message.code.class(), Class::User | Class::Unsupported)
+        };
+        match &self.status {
+            Status::Failed => !self.messages.iter().any(is_of_the_run),
+            status => status.is_unsupported(),
+        }
+    }
+
     /// Returns why the detection has no findings, unless the reason is that nothing in the logs
     /// matched.
     #[must_use]
@@ -365,6 +381,7 @@ impl Summary {
             schema_version: SCHEMA_VERSION,
             run_id: run.run_id.to_owned(),
             files: logs.files().len() as u64,
+            files_opened: read.files,
             bytes: logs.files().iter().map(|file| file.size).sum(),
             bytes_uncompressed: read.total.bytes_inflated,
             events: read.total.events,
@@ -412,6 +429,12 @@ impl Summary {
     #[must_use]
     pub fn has_unsupported_detections(&self) -> bool {
         !self.with(Status::is_unsupported).is_empty()
+    }
+
+    /// Returns true if no detection can run, whatever the logs are, so that nothing was looked for.
+    #[must_use]
+    pub fn could_not_run(&self) -> bool {
+        !self.detections.is_empty() && self.detections.iter().all(Report::is_unusable)
     }
 
     /// Returns true if no detection could look at the logs.

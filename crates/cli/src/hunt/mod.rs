@@ -61,6 +61,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
     report::nothing_in_range(&summary, &zone);
     report::limits_met();
     report::unread(&summary.unread);
+    report::nothing_ran(&summary);
     Ok(status::of_hunt(&content, &summary, options.fail_on_finding, options.strict))
 }
 

@@ -195,8 +195,9 @@ fn headline(text: &mut String, summary: &Summary) {
     } else if summary.is_blind() {
         let _ = writeln!(
             text,
-            "Nothing was looked for: none of {} can run on these logs",
-            counted(ran as u64, "detection")
+            "Nothing was looked for: none of {} can run{}",
+            counted(ran as u64, "detection"),
+            if summary.could_not_run() { "" } else { " on these logs" }
         );
     } else if summary.unread.iter().any(|unread| unread.kind == UnreadKind::NoTrail) {
         let _ = writeln!(
@@ -274,13 +275,12 @@ fn group(
 }
 
 fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
-    let _ = writeln!(
-        text,
-        "Read {}, {}, {}",
-        counted(summary.files, "file"),
-        bytes(summary.bytes),
-        counted(summary.events, "event"),
-    );
+    let (files, size) = (counted(summary.files, "file"), bytes(summary.bytes));
+    if summary.could_not_run() && summary.files_opened == 0 {
+        let _ = writeln!(text, "Read nothing of {files}, {size}");
+    } else {
+        let _ = writeln!(text, "Read {files}, {size}, {}", counted(summary.events, "event"));
+    }
     if let (Some(first), Some(last)) = (summary.first_event, summary.last_event) {
         let _ = writeln!(text, "Events from {} to {}", instant(first, zone), instant(last, zone));
     }

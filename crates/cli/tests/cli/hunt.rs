@@ -170,6 +170,36 @@ fn a_detection_that_cannot_run_is_named_with_its_reason() {
     assert!(run.out.contains("unsupported\n         Odd: the command `frobnicate`"), "{}", run.out);
 }
 
+/// A hunt of which no detection can run looked for nothing, so it is no all-clear.
+#[test]
+fn a_hunt_in_which_nothing_can_run_fails() {
+    let fixture = Fixture::new();
+    fixture.detection(5, "Typo", "TTP", "eventName=CreateKey | statz count by user", "");
+    fixture.detection(6, "Odd", "TTP", "eventName=CreateKey | frobnicate", "");
+    let none = "error: nothing was looked for: none of ";
+    for (names, status, said) in [
+        (&["Typo"][..], 2, "error[SPL2014]: there is no command `statz`"),
+        (&["Odd"], 2, "note: 1 detection was not run (unsupported)"),
+        (&["Typo", "Odd"], 2, "none of 2 detections can run\n"),
+        (&["Typo", "Key Made"], 1, "error[SPL2014]: there is no command `statz`"),
+        (&["Odd", "Key Made"], 0, "note: 1 detection was not run (unsupported)"),
+    ] {
+        let chosen = names.iter().flat_map(|name| ["--detection", *name]);
+        let options: Vec<&str> = ["hunt", "logs"].into_iter().chain(chosen).collect();
+        let run = fixture.run(&options);
+        assert_eq!(run.status, status, "{names:?}: {}", run.err);
+        assert!(run.err.contains(said), "{names:?}: {}", run.err);
+        assert_eq!(run.err.contains(none), status == 2, "{names:?}: {}", run.err);
+        let shown = fixture.run(&[&options[..], &["--format", "table"]].concat());
+        let reads = shown.out.contains("Read nothing of ");
+        assert_eq!((shown.status, reads), (status, status == 2), "{names:?}: {}", shown.out);
+    }
+    let macros = ["--macro", "broken=serch x", "--detection", "Broken"];
+    fixture.detection(7, "Broken", "TTP", "eventName=CreateKey | `broken`", "");
+    let run = fixture.run(&[&["hunt", "logs", "--fail-on-finding"], &macros[..]].concat());
+    assert_eq!(run.status, 2, "{}", run.err);
+}
+
 /// A content folder in which most detections look for the events of other products.
 fn mixed_content() -> Fixture {
     let fixture = Fixture::new();

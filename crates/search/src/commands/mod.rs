@@ -39,6 +39,7 @@ mod rex;
 mod search;
 mod sort;
 mod spath;
+mod splunk;
 mod stats;
 mod streamstats;
 pub(crate) mod subsearch;
@@ -63,6 +64,7 @@ pub use crate::planning::stage::Stage;
 use crate::rows::state::FunctionCodec;
 
 pub use self::catalog::{CatalogEntry, catalog};
+pub use self::splunk::instead_of;
 pub use spilltrail_spl::{Argument, Form, Support, Takes};
 
 /// Every command, sorted by name.
@@ -320,18 +322,25 @@ pub fn command(name: &str) -> Option<&'static Entry> {
     COMMANDS.iter().find(|entry| entry.doc.name == name || entry.doc.aliases.contains(&name))
 }
 
-/// Returns the diagnostic for a command that Spilltrail does not support.
+/// Returns the diagnostic for a command that Spilltrail does not have: an error if the name is nearly
+/// that of a command of Splunk, and else unsupported, because apps add commands to Splunk's.
 pub(crate) fn unknown(name: &str, span: Span) -> Diagnostic {
-    let known = COMMANDS.iter().map(|entry| entry.doc.name);
+    let instead = splunk::instead_of(name);
+    if instead.is_none()
+        && let Some(similar) = spilltrail_diagnostic::similar(name, splunk::names())
+    {
+        let message = format!("there is no command `{name}`");
+        return Diagnostic::error(Code::UNKNOWN_COMMAND, message)
+            .at(span)
+            .help(format!("did you mean `{similar}`?"));
+    }
     let diagnostic = Diagnostic::unsupported(
         Code::UNSUPPORTED_COMMAND,
         format!("the command `{name}` is not supported"),
     )
     .at(span);
-    match spilltrail_diagnostic::similar(name, known) {
-        Some(similar) => {
-            diagnostic.help(format!("a command with a similar name exists: `{similar}`"))
-        }
+    match instead.filter(|instead| !instead.is_empty()) {
+        Some(instead) => diagnostic.help(format!("use {instead} instead")),
         None => diagnostic.help("`spilltrail help` lists the commands that are supported"),
     }
 }

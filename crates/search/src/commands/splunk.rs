@@ -1,0 +1,177 @@
+//! Commands of Splunk's search language that Spilltrail does not have, so that messages can tell a
+//! misspelled name from a command that is merely not supported.
+
+use super::COMMANDS;
+
+/// Names of Splunk's commands that are not supported, each with what to use instead; empty if nothing
+/// here does the same.
+const OTHERS: &[(&str, &str)] = &[
+    ("abstract", ""),
+    ("accum", "`streamstats sum(FIELD) as total`"),
+    ("addcoltotals", "`appendpipe [stats sum(FIELD) as FIELD]`"),
+    ("addinfo", ""),
+    ("addtotals", "`eval total=A+B`"),
+    ("analyzefields", ""),
+    ("anomalies", "`anomalydetection`"),
+    ("anomalousvalue", "`anomalydetection`"),
+    ("arules", ""),
+    ("associate", ""),
+    ("autoregress", "`streamstats current=f window=1 last(FIELD) as before`"),
+    ("bucketdir", ""),
+    ("chart", "`stats count by A, B`"),
+    ("cluster", ""),
+    ("cofilter", ""),
+    ("collect", "`outputlookup`"),
+    ("concurrency", ""),
+    ("contingency", "`stats count by A, B`"),
+    ("correlate", ""),
+    ("ctable", "`stats count by A, B`"),
+    ("datamodel", ""),
+    ("dbinspect", ""),
+    ("delete", ""),
+    ("delta", "`streamstats current=f window=1 last(FIELD) as before`, then `eval`"),
+    ("diff", ""),
+    ("dump", ""),
+    ("erex", "`rex`"),
+    ("eventcount", "`stats count`"),
+    ("extract", "`rex`"),
+    ("fieldformat", "`eval`"),
+    ("fieldsummary", "`spilltrail fields`"),
+    ("filldown", "`streamstats last(FIELD) as FIELD`"),
+    ("findtypes", ""),
+    ("folderize", ""),
+    ("foreach", "an `eval` for each field"),
+    ("from", "`inputlookup`, or a search for the events"),
+    ("gauge", ""),
+    ("gentimes", "`makeresults`"),
+    ("geom", ""),
+    ("geomfilter", ""),
+    ("geostats", "`iplocation` and `stats`"),
+    ("highlight", ""),
+    ("history", ""),
+    ("iconify", ""),
+    ("inputcsv", "`inputlookup`"),
+    ("inputintelligence", "`inputlookup`"),
+    ("kmeans", ""),
+    ("kv", "`rex`"),
+    ("kvform", "`rex`"),
+    ("loadjob", ""),
+    ("localize", ""),
+    ("localop", ""),
+    ("makecontinuous", ""),
+    ("map", "a subsearch, or `join`"),
+    ("mcatalog", ""),
+    ("mcollect", ""),
+    ("metadata", "`stats count max(_time) by sourcetype`"),
+    ("metasearch", "`search`"),
+    ("meventcollect", ""),
+    ("mpreview", ""),
+    ("msearch", ""),
+    ("mstats", ""),
+    ("multikv", "`rex`"),
+    ("multisearch", "`append`"),
+    ("outputcsv", "`outputlookup`"),
+    ("outputtext", ""),
+    ("overlap", ""),
+    ("pivot", ""),
+    ("predict", ""),
+    ("rangemap", "`eval` with `case`"),
+    ("rare", "`stats count by FIELD | sort count | head 10`"),
+    ("redistribute", ""),
+    ("relevancy", ""),
+    ("reltime", "`eval` with `now()`"),
+    ("require", ""),
+    ("rest", ""),
+    ("rtorder", "`sort`"),
+    ("run", ""),
+    ("savedsearch", "the search itself"),
+    ("script", ""),
+    ("scrub", ""),
+    ("searchtxn", ""),
+    ("selfjoin", "`stats values(FIELD) by KEY`"),
+    ("sendalert", ""),
+    ("sendemail", ""),
+    ("set", "`append` and `stats`"),
+    ("setfields", "`eval`"),
+    ("sichart", ""),
+    ("sirare", ""),
+    ("sistats", "`stats`"),
+    ("sitimechart", ""),
+    ("sitop", ""),
+    ("strcat", "`eval` with `.`"),
+    ("tags", ""),
+    ("timechart", "`bin _time span=1h | stats count by _time`"),
+    ("timewrap", ""),
+    ("tojson", ""),
+    ("top", "`stats count by FIELD | sort - count | head 10`"),
+    ("transaction", "`stats range(_time) as duration count by FIELD`"),
+    ("transpose", ""),
+    ("tscollect", ""),
+    ("typeahead", ""),
+    ("typelearner", ""),
+    ("typer", ""),
+    ("union", "`append`"),
+    ("uniq", "`dedup`"),
+    ("untable", ""),
+    ("walklex", ""),
+    ("x11", ""),
+    ("xmlkv", "`spath`"),
+    ("xmlunescape", "`replace`"),
+    ("xpath", "`spath`"),
+    ("xyseries", ""),
+];
+
+/// Returns what to use instead of a command of Splunk that is not supported; `None` if Splunk has no
+/// such command or it is supported, and an empty text if nothing here does the same.
+#[must_use]
+pub fn instead_of(name: &str) -> Option<&'static str> {
+    OTHERS.iter().find(|(other, _)| *other == name).map(|(_, instead)| *instead)
+}
+
+/// Returns the names of Splunk's commands, supported or not.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    let own = COMMANDS.iter().flat_map(|entry| {
+        std::iter::once(entry.doc.name).chain(entry.doc.aliases.iter().copied())
+    });
+    own.chain(OTHERS.iter().map(|(name, _)| *name))
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_diagnostic::{Severity, Span};
+
+    use super::*;
+    use crate::commands::{command, unknown};
+
+    #[test]
+    fn the_other_commands_are_sorted_and_not_supported() {
+        assert!(OTHERS.is_sorted_by(|one, next| one.0 < next.0));
+        for (name, instead) in OTHERS {
+            assert!(command(name).is_none(), "{name} is supported");
+            // What is used instead begins with a command that exists, or with plain words.
+            let first = instead.strip_prefix('`').and_then(|text| text.split([' ', '`']).next());
+            if let Some(first) = first.filter(|first| *first != "spilltrail") {
+                assert!(command(first).is_some(), "{name}: {first}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_misspelled_command_is_an_error_and_another_one_is_not_supported() {
+        for (name, severity, help) in [
+            ("statz", Severity::Error, "did you mean `stats`?"),
+            ("serch", Severity::Error, "did you mean `search`?"),
+            ("timechrat", Severity::Error, "did you mean `timechart`?"),
+            ("timechart", Severity::Unsupported, "use `bin _time span=1h | stats count by _time`"),
+            ("x11", Severity::Unsupported, "`spilltrail help` lists the commands"),
+            // Commands of apps.
+            ("apply", Severity::Unsupported, "`spilltrail help` lists the commands"),
+            ("frobnicate", Severity::Unsupported, "`spilltrail help` lists the commands"),
+        ] {
+            let diagnostic = unknown(name, Span::new(0, 1));
+            assert_eq!(diagnostic.severity, severity, "{name}");
+            let is_said = diagnostic.help.as_ref().is_some_and(|text| text.starts_with(help));
+            assert!(is_said, "{name}: {:?}", diagnostic.help);
+        }
+    }
+}
