@@ -9,6 +9,15 @@ use spilltrail_search::context::{LookupObservation, Purpose};
 
 use crate::analyzed::AnalyzedContent;
 
+/// Returns true if nothing defines a lookup: neither the content nor the store has it, and no search
+/// fills it. Its name is then most likely wrong.
+pub(crate) fn is_undefined(lookup: &LookupObservation, content: &AnalyzedContent) -> bool {
+    let is_defined = lookup.exists
+        || content.set.lookup(&lookup.name).is_some()
+        || content.fills_lookup(&lookup.name);
+    !is_defined
+}
+
 /// Returns the names of the empty lookups on which the rows of a search depend.
 pub(crate) fn missing(lookups: &[LookupObservation], content: &AnalyzedContent) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();

@@ -167,16 +167,18 @@ impl Planned {
         run_id: &str,
         rows: u64,
     ) -> DetectionRun {
-        let messages = context.observations.messages();
+        let mut messages = context.observations.messages();
+        let mut status = self.status(&context.observations, content, rows);
+        if let Status::NoBaseline(missing) = &status
+            && raise_undefined(&mut messages, missing, &context.observations, content)
+        {
+            status = Status::Failed;
+        }
         DetectionRun {
             rows,
             matched_events: context.observations.matched(),
             messages: messages.into_iter().map(|message| self.prepared.relocate(message)).collect(),
-            ..DetectionRun::new(
-                detection,
-                run_id,
-                self.status(&context.observations, content, rows),
-            )
+            ..DetectionRun::new(detection, run_id, status)
         }
     }
 
@@ -270,6 +272,30 @@ impl Planned {
             result.messages.push(Diagnostic::warning(Code::EVIDENCE, message));
         }
     }
+}
+
+/// Turns the warnings about those of the `missing` lookups that nothing defines into errors; returns
+/// true if there is one.
+fn raise_undefined(
+    messages: &mut [Diagnostic],
+    missing: &[String],
+    observations: &Observations,
+    content: &AnalyzedContent,
+) -> bool {
+    let lookups = observations.lookups();
+    let names: Vec<String> = lookups
+        .iter()
+        .filter(|lookup| missing.contains(&lookup.name) && baseline::is_undefined(lookup, content))
+        .map(|lookup| format!("`{}`", lookup.name))
+        .collect();
+    let mut found = false;
+    for message in messages.iter_mut().filter(|message| message.code == Code::MISSING_LOOKUP) {
+        if names.iter().any(|name| message.message.contains(name)) {
+            message.severity = Severity::Error;
+            found = true;
+        }
+    }
+    found
 }
 
 /// Returns a warning for each risk or threat field that some rows lack, given the number of such

@@ -282,9 +282,17 @@ fn every_status() {
             "eventName=Get | search NOT [| inputlookup collection | fields user]",
             Status::NoBaseline(vec!["collection".into()]),
         ),
+        // Nothing defines this lookup, so its name is wrong.
+        ("eventName=Get | search NOT [| inputlookup gone | fields user]", Status::Failed),
+        ("eventName=Get | lookup gone user OUTPUT known | stats count by user", Status::Failed),
         (
-            "eventName=Get | search NOT [| inputlookup gone | fields user]",
-            Status::NoBaseline(vec!["gone".into()]),
+            "eventName=Gone | lookup gone user OUTPUT known | stats count by user",
+            Status::NoSuchEvents,
+        ),
+        // The detection itself fills it later.
+        (
+            "eventName=Get | search NOT [| inputlookup later | fields user] | outputlookup append=t later",
+            Status::NoBaseline(vec!["later".into()]),
         ),
         // A search fills this lookup, so it lists things seen before rather than exceptions.
         (

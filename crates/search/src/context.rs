@@ -215,6 +215,8 @@ struct Shared {
 pub struct LookupObservation {
     /// The lookup's name.
     pub name: String,
+    /// Whether the store has it; one that it does not have reads as empty.
+    pub exists: bool,
     /// The number of its rows when it was read.
     pub rows: usize,
     /// The purpose for which it was read.
@@ -323,13 +325,14 @@ impl Observations {
         (missing, rows)
     }
 
-    /// Records that a lookup was read.
-    pub fn lookup(&self, name: &str, table: &LookupTable, purpose: Purpose) {
+    /// Records that a lookup was read; `table` is `None` if the store does not have it.
+    pub fn lookup(&self, name: &str, table: Option<&LookupTable>, purpose: Purpose) {
         lock(&self.shared.lookups).push(LookupObservation {
             name: name.to_owned(),
-            rows: table.rows.len(),
+            exists: table.is_some(),
+            rows: table.map_or(0, |table| table.rows.len()),
             purpose,
-            is_given: table.is_given,
+            is_given: table.is_some_and(|table| table.is_given),
         });
     }
 

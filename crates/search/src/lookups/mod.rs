@@ -54,15 +54,15 @@ pub(crate) fn read(
     context: &SearchContext,
     purpose: Purpose,
 ) -> Result<Arc<LookupTable>, Diagnostic> {
-    let table = find(name, context)?.table.unwrap_or_else(|| {
+    let table = find(name, context)?.table;
+    if table.is_none() {
         let message = format!("there is no lookup `{}`; it reads as empty", name.value);
         context.observations.message(
             Diagnostic::warning(Code::MISSING_LOOKUP, message)
                 .at(name.span)
                 .help("put its CSV and its definition into the content folder's `lookups/`"),
         );
-        Arc::default()
-    });
-    context.observations.lookup(&name.value, &table, purpose);
-    Ok(table)
+    }
+    context.observations.lookup(&name.value, table.as_deref(), purpose);
+    Ok(table.unwrap_or_default())
 }
