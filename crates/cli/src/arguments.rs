@@ -95,6 +95,7 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Columns for a person; the default on a terminal.
+    #[value(alias = "text")]
     Table,
     /// One JSON object a line; the default elsewhere.
     Ndjson,

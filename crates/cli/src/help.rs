@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use spilltrail_diagnostic::{REGISTRY, by_name, similar};
 use spilltrail_eval::functions::{self as eval, FUNCTIONS as EVAL_FUNCTIONS};
-use spilltrail_search::commands::{COMMANDS, CommandDoc, command};
+use spilltrail_search::commands::{COMMANDS, CommandDoc, command, instead_of};
 use spilltrail_search::stats::{self, FUNCTIONS as STATS_FUNCTIONS};
 
 use crate::arguments::Arguments;
@@ -71,6 +71,12 @@ fn explain(topic: &str, name: &str) -> String {
     let mut text = String::new();
     if let Some(entry) = command(name) {
         explain_command(&mut text, entry.doc);
+    }
+    if let Some(instead) = instead_of(name) {
+        let _ = writeln!(text, "{name}\n    A command of Splunk that is not supported.");
+        if !instead.is_empty() {
+            let _ = writeln!(text, "    Use {instead} instead.");
+        }
     }
     if let Some(function) = eval::find(name) {
         let _ = writeln!(text, "{}\n    {}", function.doc.syntax, function.doc.summary);

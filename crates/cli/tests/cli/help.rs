@@ -77,6 +77,20 @@ fn a_misspelt_word_is_recognized() {
 }
 
 #[test]
+fn commands_of_splunk_that_are_not_supported_are_topics() {
+    let fixture = Fixture::empty();
+    for (topic, shown) in [
+        ("timechart", "timechart\n    A command of Splunk that is not supported.\n    Use `bin "),
+        ("Top", "top\n    A command of Splunk that is not supported.\n    Use `stats count by "),
+        ("x11", "x11\n    A command of Splunk that is not supported.\n"),
+    ] {
+        let run = fixture.run_builtin(&["help", topic]);
+        assert_eq!((run.status, run.err.as_str()), (0, ""), "{topic}");
+        assert!(run.out.starts_with(shown), "{topic}: {}", run.out);
+    }
+}
+
+#[test]
 fn commands_of_the_program_are_topics() {
     let fixture = Fixture::empty();
     for (topic, usage) in [

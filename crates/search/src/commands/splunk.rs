@@ -130,9 +130,9 @@ pub fn instead_of(name: &str) -> Option<&'static str> {
 
 /// Returns the names of Splunk's commands, supported or not.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    let own = COMMANDS.iter().flat_map(|entry| {
-        std::iter::once(entry.doc.name).chain(entry.doc.aliases.iter().copied())
-    });
+    let own = COMMANDS
+        .iter()
+        .flat_map(|entry| std::iter::once(entry.doc.name).chain(entry.doc.aliases.iter().copied()));
     own.chain(OTHERS.iter().map(|(name, _)| *name))
 }
 
