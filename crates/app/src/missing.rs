@@ -52,7 +52,7 @@ pub enum Missing {
         /// The value in the search.
         value: String,
     },
-    /// A command chooses rows by a field that no command before it produces.
+    /// A command names a field that no command before it produces.
     Unproduced(Unproduced),
     /// The index holds what Splunk itself writes, so that no event of a file is in it.
     SplunksOwn {
@@ -70,7 +70,7 @@ impl Search {
     /// Fails if reading is canceled.
     pub async fn missing(&self) -> Result<Vec<Missing>, AppError> {
         let mut missing = self.missing_indexes();
-        missing.extend(self.analysis.unproduced().into_iter().map(Missing::Unproduced));
+        missing.extend(self.unproduced());
         let compared = |field: &&&str| self.values(field).next().is_some();
         for field in CONFIGURED.iter().filter(compared) {
             missing.extend(self.values(field).map(|value| Missing::Configured {
@@ -88,6 +88,12 @@ impl Search {
         }
         missing.extend(self.missing_fields().await?);
         Ok(missing)
+    }
+
+    /// Returns the fields that a command names and that no command before it produces. Nothing is
+    /// read for this.
+    pub fn unproduced(&self) -> impl Iterator<Item = Missing> + use<> {
+        self.analysis.unproduced().into_iter().map(Missing::Unproduced)
     }
 
     /// Returns warnings about names such as `a.b` in eval expressions, where events have the field

@@ -23,7 +23,10 @@ pub(crate) async fn explain(
     origin: &str,
     zone: &TimeZone,
 ) -> Result<(), AppError> {
-    let Some(read) = search.read() else { return Ok(()) };
+    let Some(read) = search.read() else {
+        unproduced(search);
+        return Ok(());
+    };
     let untouched = search.untouched();
     if read.events == 0 && untouched.is_none() {
         return Ok(());
@@ -34,6 +37,7 @@ pub(crate) async fn explain(
     }
     let found_nothing = found.is_empty || search.matched() == Some(0) || untouched.is_some();
     if !found_nothing && !found.misses_values {
+        unproduced(search);
         return Ok(());
     }
     if found_nothing {
@@ -54,6 +58,14 @@ pub(crate) async fn explain(
         report::line(format_args!("note: {}", what_is_missing(&missing)));
     }
     Ok(())
+}
+
+/// Says which fields commands name that no command before them produces: the rows that there are may
+/// be others than those that were meant.
+fn unproduced(search: &Search) {
+    for missing in search.unproduced() {
+        report::line(format_args!("note: {}", what_is_missing(&missing)));
+    }
 }
 
 /// Says how many events were read, from when, and how many of them matched.

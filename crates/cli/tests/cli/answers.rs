@@ -210,6 +210,33 @@ fn a_search_without_results_says_what_it_searched() {
     assert_eq!((run.lines().len(), run.err.as_str()), (4, ""));
 }
 
+/// Rows that may be others than those that were meant are explained, too.
+#[test]
+fn a_field_that_no_command_produces_is_named_beside_the_rows() {
+    let fixture = Fixture::new();
+    fixture.write("rows", "{\"user\":\"ann\"}\n");
+    for (search, expected) in [
+        ("sort - count", "note: no command before `sort` produces the field `count`\n"),
+        ("sort - m", "note: no command before `sort` produces the field `m`; did you mean `n`?\n"),
+        (
+            "table usr n",
+            "note: no command before `table` produces the field `usr`; did you mean `user`?\n",
+        ),
+        (
+            "fields - usr",
+            "note: no command before `fields` produces the field `usr`; did you mean `user`?\n",
+        ),
+        ("sort - n | table user n other", ""),
+    ] {
+        let search = format!("* | stats count as n by user | {search} | head 3");
+        for input in [vec!["logs"], vec!["--rows", "rows"]] {
+            let run = fixture.run(&[&["search", search.as_str()], &input[..]].concat());
+            assert_eq!(run.status, 0, "{search} {}", run.err);
+            assert_eq!(run.err, expected, "{search} {input:?}");
+        }
+    }
+}
+
 /// `fields` explains nothing found as `search` does, and says where events were.
 #[test]
 fn a_list_of_no_fields_is_explained() {

@@ -6,8 +6,8 @@ use super::Analysis;
 use crate::commands::pipeline::{self, Step};
 use crate::planning::plan::Needs;
 
-/// Commands that drop rows without the fields that they read.
-const DROP_ROWS: &[&str] = &["where", "search", "regex", "dedup", "stats"];
+/// Commands of which the rows, or their order, depend on the fields that they read.
+const CHOOSE_ROWS: &[&str] = &["where", "search", "regex", "dedup", "stats", "sort"];
 
 /// A field that a command reads and that its rows cannot have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +21,12 @@ pub struct Unproduced {
 }
 
 impl Analysis {
-    /// Returns the fields that commands read to choose rows, and that the commands before them do
-    /// not produce, as `count` in `stats count as n | where count > 3`. Such a command may drop every
-    /// row.
+    /// Returns the fields that commands read to choose or sort rows, and that the commands before
+    /// them do not produce, as `count` in `stats count as n | where count > 3`. Such a command may
+    /// drop every row, or leave the rows in any order.
+    ///
+    /// Fields that a command only lists, as `table` does, are returned if the rows have one of a
+    /// similar name: searches often list more fields than there are.
     #[must_use]
     pub fn unproduced(&self) -> Vec<Unproduced> {
         let (steps, _) = pipeline::read_all(&self.pipeline);
@@ -46,27 +49,31 @@ impl Analysis {
 
 fn absent(step: &Step, known: &[String]) -> Vec<Unproduced> {
     let command = step.entry.doc.name;
-    if !DROP_ROWS.contains(&command) {
-        return Vec::new();
-    }
-    let read = match step.command.grouping() {
-        Some(by) => by,
-        None => {
-            let nothing = Needs::only(std::iter::empty::<String>());
-            step.command.needs(nothing).fields.names.into_iter().collect()
-        }
+    let is_absent =
+        |name: &String| !name.starts_with('_') && !name.contains('*') && !known.contains(name);
+    let alike = |field: &str| {
+        // A field that is listed as well is not the one that was meant.
+        let others = known.iter().filter(|name| !step.command.listed().contains(name));
+        similar(field, others.map(String::as_str)).map(str::to_owned)
     };
-    let is_absent = |name: &String| !name.starts_with('_') && !known.contains(name);
-    let candidates = || known.iter().map(String::as_str);
-    read.into_iter()
-        .filter(is_absent)
-        .map(|field| Unproduced {
-            similar: nearest(&field, known)
-                .or_else(|| similar(&field, candidates()).map(str::to_owned)),
-            field,
-            command,
-        })
-        .collect()
+    let listed = step.command.listed().iter().filter(|name| is_absent(name));
+    let misspelled = listed.filter_map(|field| {
+        Some(Unproduced { field: field.clone(), command, similar: Some(alike(field)?) })
+    });
+    let read = if CHOOSE_ROWS.contains(&command) { fields_read(step) } else { Vec::new() };
+    let read = read.into_iter().filter(is_absent).map(|field| Unproduced {
+        similar: nearest(&field, known).or_else(|| alike(&field)),
+        field,
+        command,
+    });
+    misspelled.chain(read).collect()
+}
+
+fn fields_read(step: &Step) -> Vec<String> {
+    step.command.grouping().unwrap_or_else(|| {
+        let nothing = Needs::only(std::iter::empty::<String>());
+        step.command.needs(nothing).fields.names.into_iter().collect()
+    })
 }
 
 /// Returns the only field that there is beside it, whatever its name is.
@@ -91,6 +98,11 @@ mod tests {
             ("* | stats count as n by user | search usr=a", "usr of search (user)"),
             ("* | stats count as n by user | stats sum(n) by src", "src of stats"),
             ("* | table alpha, beta | dedup gamma", "gamma of dedup"),
+            ("* | stats count as n by user | sort - count", "count of sort"),
+            ("* | stats count by user | sort -cuont", "cuont of sort (count)"),
+            ("* | stats count by user | table usr count", "usr of table (user)"),
+            ("* | stats count by user | fields - cuont", "cuont of fields (count)"),
+            ("* | fields user, src | table usr", "usr of table (user)"),
             // What is known to be there, or not known.
             ("* | stats count by user | where count>3 AND user=\"a\"", ""),
             ("* | stats count by user | eval x=1 | where x>0", ""),
@@ -99,6 +111,10 @@ mod tests {
             ("* | stats count as n | frobnicate | where count>3", ""),
             ("* | stats count as n | rename n as count | where count>3", ""),
             ("* | stats first(*) | where x=1", ""),
+            ("* | stats count as n | sort - n", ""),
+            ("* | stats count by user | table user users count other", ""),
+            ("* | stats count by user | fields - _raw, co*, other", ""),
+            ("* | table usr user | lookup l user | sort count", ""),
         ] {
             let found = analyze(search, &MacroSet::builtin()).unproduced();
             let found: Vec<String> = found

@@ -93,6 +93,10 @@ impl Command for Fields {
         needs
     }
 
+    fn listed(&self) -> &[String] {
+        &self.names
+    }
+
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         let is_plain = |name: &String| !name.contains('*');
         match before {

@@ -235,6 +235,11 @@ pub trait Command: Debug + Send + Sync {
         None
     }
 
+    /// Returns the fields that the command lists to keep or remove them, as the search writes them.
+    fn listed(&self) -> &[String] {
+        &[]
+    }
+
     /// Returns the field names that a search expression made from its rows compares.
     ///
     /// The rows become such an expression if the command ends a subsearch. `before` has the field

@@ -59,6 +59,10 @@ impl Command for Table {
         Needs { order: after.order, ..Needs::only(&self.names) }
     }
 
+    fn listed(&self) -> &[String] {
+        &self.names
+    }
+
     fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
         let is_plain = |name: &String| !name.contains('*');
         self.names.iter().all(is_plain).then(|| self.names.clone())
