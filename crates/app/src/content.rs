@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use spilltrail_content::{ContentProblem, ContentSet, Detection};
+use spilltrail_diagnostic::Diagnostic;
 use spilltrail_source::file_kind;
 
 use crate::error::AppError;
@@ -20,6 +21,9 @@ pub struct Content {
     pub set: Arc<ContentSet>,
     /// Problems in the content files.
     pub problems: Vec<ContentProblem>,
+    /// Warnings about macros in the options that no detection uses and whose names are similar to
+    /// others.
+    pub misspelled_macros: Vec<Diagnostic>,
 }
 
 impl Content {
@@ -37,11 +41,13 @@ impl Content {
             })?;
         }
         let (mut set, problems) = ContentSet::load(&options.folders, options.builtin);
+        let names = set.macro_names();
         for text in &options.macros {
             set.override_macro(text)
                 .map_err(|diagnostic| AppError::Macro { text: text.clone(), diagnostic })?;
         }
-        Ok(Self { set: Arc::new(set), problems })
+        let misspelled_macros = set.misspelled_macros(&names);
+        Ok(Self { set: Arc::new(set), problems, misspelled_macros })
     }
 
     /// Returns true if any content file could not be used.

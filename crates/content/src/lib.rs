@@ -23,6 +23,7 @@ mod template;
 #[cfg(test)]
 mod test_folder;
 mod tokens;
+mod unused;
 mod values;
 mod walk;
 mod yaml;

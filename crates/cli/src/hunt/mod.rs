@@ -29,6 +29,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
     }
     let detail = if options.all { Detail::Full } else { Detail::Counted };
     let content = content::load_for(&options.shared.content, detail)?;
+    report::diagnostics(&content.misspelled_macros, "--macro", "");
     let doubted = allowed::doubts(&options.allow, &content, detail);
     if options.explain_scan {
         return explain(&content, &options, cancel).await;

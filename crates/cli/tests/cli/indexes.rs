@@ -127,3 +127,20 @@ fn a_hunt_whose_macro_names_an_index() {
     let run = fixture.run(&[&hunt[..], &["--index", "main"]].concat());
     assert_eq!(run.lines().len(), 0, "{}", run.err);
 }
+
+/// A macro whose name is misspelled has no effect, and a hunt says so.
+#[test]
+fn a_hunt_with_a_misspelled_macro() {
+    let fixture = Fixture::new();
+    fixture.detection(1, "Key Made", "Anomaly", "`cloudtrail` eventName=CreateKey", "");
+    for (given, expected) in [
+        ("cloudtrial=sourcetype=x", "no detection uses the macro `cloudtrial`"),
+        ("cloudtrail=sourcetype=*", ""),
+        ("quite_another=sourcetype=x", ""),
+    ] {
+        let run = fixture.run(&["hunt", "logs", "--detection", "Key Made", "--macro", given]);
+        assert!(run.err.contains(expected), "{given}: {}", run.err);
+        assert_eq!(run.err.contains("no detection uses"), !expected.is_empty(), "{given}");
+        assert_eq!(run.err.contains("did you mean `cloudtrail`?"), !expected.is_empty(), "{given}");
+    }
+}
