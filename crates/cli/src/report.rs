@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use spilltrail_app::{AppError, Done, Summary, Unread, UnreadKind};
 use spilltrail_content::ContentProblem;
 use spilltrail_diagnostic::{Code, Color, Diagnostic, render, similar, visible};
+use spilltrail_eval::functions::mvrange;
 use spilltrail_eval::regex;
 use spilltrail_search::lookups::rows_cut_off;
 use spilltrail_source::Notice;
@@ -214,6 +215,12 @@ pub(crate) fn limits_met() {
         let values = counted(given_up.other_values, "value");
         line(format_args!(
             "warning: further regular expressions gave up on {values}, which count as not matching"
+        ));
+    }
+    if mvrange::was_cut() {
+        line(format_args!(
+            "warning: `mvrange` stopped at 100,000 values, which is the most that it returns; use a \
+             larger step"
         ));
     }
     match rows_cut_off() {

@@ -237,6 +237,19 @@ fn a_field_that_no_command_produces_is_named_beside_the_rows() {
     }
 }
 
+/// A series that ends at its limit is not taken for the whole.
+#[test]
+fn a_series_that_is_cut_off_is_warned_of() {
+    let fixture = Fixture::new();
+    for (end, is_cut) in [("100000", false), ("100001", true), ("1e12", true)] {
+        let search = format!("| makeresults | eval n=mvcount(mvrange(0,{end})) | table n");
+        let run = fixture.run(&["search", &search]);
+        assert_eq!((run.status, run.lines()), (0, vec![json!({"n": 100_000})]), "{end}");
+        let warning = "warning: `mvrange` stopped at 100,000 values";
+        assert_eq!(run.err.contains(warning), is_cut, "{end} {}", run.err);
+    }
+}
+
 /// `fields` explains nothing found as `search` does, and says where events were.
 #[test]
 fn a_list_of_no_fields_is_explained() {

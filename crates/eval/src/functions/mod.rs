@@ -14,7 +14,7 @@ mod lookup;
 mod math;
 mod members;
 mod multivalue;
-mod mvrange;
+pub mod mvrange;
 mod patterns;
 mod printf;
 mod sigfig;

@@ -1,6 +1,7 @@
 //! The function mvrange: returns a series of numbers or of times.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use spilltrail_event::{Value, format_number};
 use spilltrail_spl::time;
@@ -12,6 +13,15 @@ use crate::operators::number;
 
 /// Maximum number of values that one call returns, to limit memory use.
 const LONGEST: usize = 100_000;
+
+/// Whether a call in this process left out values because of the limit.
+static WAS_CUT: AtomicBool = AtomicBool::new(false);
+
+/// Returns true if `mvrange` left out values in this process, because a result has 100,000 at most.
+#[must_use]
+pub fn was_cut() -> bool {
+    WAS_CUT.load(Ordering::Relaxed)
+}
 
 pub(super) static MVRANGE: EvalFunction = EvalFunction::row(
     doc(
@@ -44,7 +54,7 @@ fn mvrange<'a>(context: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<
     };
     let Some(step) = step else { return Value::Null };
     let mut members = Vec::new();
-    for index in 0..LONGEST {
+    for index in 0..=LONGEST {
         let (value, ended) = match step {
             Step::Number(step) => {
                 let value = step.mul_add(index as f64, start);
@@ -59,6 +69,10 @@ fn mvrange<'a>(context: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<
             }
         };
         if ended || !value.is_finite() {
+            break;
+        }
+        if index == LONGEST {
+            WAS_CUT.store(true, Ordering::Relaxed);
             break;
         }
         members.push(Cow::Owned(format_number(value)));
