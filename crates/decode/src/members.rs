@@ -15,22 +15,54 @@ impl Members {
         self.0.is_empty()
     }
 
-    /// Sets the value at these keys; what stands in the way stays.
+    /// Sets the value at these keys.
+    ///
+    /// A value that is there stays, unless it is null. Where a whole value stands beside some of its
+    /// own members, these are kept under keys that are joined by dots.
     pub(crate) fn insert(&mut self, path: &[String], json: String) {
         let Some((key, inner)) = path.split_first() else { return };
         let place = self.0.iter().position(|(name, _)| name == key);
-        if inner.is_empty() {
-            if place.is_none() {
-                self.0.push((key.clone(), Member::Json(json)));
-            }
+        let Some(place) = place else {
+            let member = if inner.is_empty() {
+                Member::Json(json)
+            } else {
+                let mut members = Self::default();
+                members.insert(inner, json);
+                Member::Object(members)
+            };
+            self.0.push((key.clone(), member));
             return;
+        };
+        match &mut self.0[place].1 {
+            Member::Json(old) if old == "null" => {
+                self.0[place].1 = Member::Object(Self::default());
+                if inner.is_empty() {
+                    self.0[place].1 = Member::Json(json);
+                } else {
+                    self.insert(path, json);
+                }
+            }
+            Member::Json(_) if inner.is_empty() => {}
+            Member::Json(_) => self.insert(&[path.join(".")], json),
+            Member::Object(members) if !inner.is_empty() => members.insert(inner, json),
+            Member::Object(_) if json == "null" => {}
+            Member::Object(members) => {
+                let mut leaves = Vec::new();
+                std::mem::take(members).into_leaves(key, &mut leaves);
+                self.0[place].1 = Member::Json(json);
+                leaves.into_iter().for_each(|(key, json)| self.insert(&[key], json));
+            }
         }
-        let place = place.unwrap_or_else(|| {
-            self.0.push((key.clone(), Member::Object(Self::default())));
-            self.0.len() - 1
-        });
-        if let Member::Object(members) = &mut self.0[place].1 {
-            members.insert(inner, json);
+    }
+
+    /// Adds all values below a key, with their keys joined by dots.
+    fn into_leaves(self, prefix: &str, leaves: &mut Vec<(String, String)>) {
+        for (key, member) in self.0 {
+            let key = format!("{prefix}.{key}");
+            match member {
+                Member::Json(json) => leaves.push((key, json)),
+                Member::Object(members) => members.into_leaves(&key, leaves),
+            }
         }
     }
 
@@ -80,4 +112,32 @@ impl Member {
 /// Returns a text as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_value_may_stand_beside_its_members() {
+        for (values, text) in [
+            (&[("a.b", "1"), ("a.c.d", "2")][..], r#"{"a":{"b":1,"c":{"d":2}}}"#),
+            (&[("a", "null"), ("a.b", "1")], r#"{"a":{"b":1}}"#),
+            (&[("a.b", "1"), ("a", "null")], r#"{"a":{"b":1}}"#),
+            (&[("a", "null"), ("a", "1")], r#"{"a":1}"#),
+            (&[("a", "[1]"), ("a.b", "1"), ("a.c", "2")], r#"{"a":[1],"a.b":1,"a.c":2}"#),
+            (&[("a.b", "1"), ("a.c.d", "2"), ("a", "[1]")], r#"{"a":[1],"a.b":1,"a.c.d":2}"#),
+            (&[("a", "1"), ("a", "2")], r#"{"a":1}"#),
+            (&[("a.0.x", "1"), ("a.1.x", "2")], r#"{"a":[{"x":1},{"x":2}]}"#),
+        ] {
+            let mut members = Members::default();
+            for (path, json) in values {
+                let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+                members.insert(&path, (*json).to_owned());
+            }
+            let mut written = String::new();
+            members.write(&mut written);
+            assert_eq!(written, text, "{values:?}");
+        }
+    }
 }

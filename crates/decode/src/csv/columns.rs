@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Struct,
     /// A JSON document with keys of its own.
     Document,
+    /// A value inside a document or struct: a string, unless it is a list or object.
+    Inner,
 }
 
 /// Which texts of a column say that there is no value.
@@ -184,9 +186,8 @@ fn member(name: &str, has: &dyn Fn(&str) -> bool) -> Option<(Vec<String>, Kind)>
     if matches!(name, "_time" | "@timestamp") && !has("eventTime") {
         return Some((vec!["eventTime".to_owned()], Kind::Time));
     }
-    // `userIdentity.arn`, unless the table has the whole object or the name goes through an array.
-    let (path, kind) = joined(name).filter(|(path, _)| !has(&path[0]) && !name.contains('{'))?;
-    Some((path, kind))
+    // `userIdentity.arn`, unless the name goes through an array.
+    joined(name).filter(|_| !name.contains('{'))
 }
 
 /// The members by their names without case and separators.
@@ -218,7 +219,7 @@ fn joined(name: &str) -> Option<(Vec<String>, Kind)> {
         let parts: Vec<&str> = inner.split(separator).collect();
         let mut path = vec![(*member).to_owned()];
         path.extend(keys(&parts, member, *kind));
-        return Some((path, Kind::Text));
+        return Some((path, Kind::Inner));
     }
     None
 }

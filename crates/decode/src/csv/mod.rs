@@ -10,6 +10,7 @@ mod again;
 mod cells;
 mod columns;
 mod header;
+mod literal;
 mod record;
 mod structs;
 
@@ -17,7 +18,7 @@ pub(crate) use again::Line;
 pub(crate) use cells::{Cells, MAX_CELLS, Quoting, Step, quoting};
 pub(crate) use columns::{Column, Columns, Kind, place_of};
 pub(crate) use header::recognize;
-pub(crate) use record::{Made, value};
+pub(crate) use record::{Made, inner_value, value};
 pub(crate) use structs::{canonical, to_json as struct_to_json};
 
 /// A table that is being read.

@@ -2,7 +2,7 @@
 
 use super::cells::Cells;
 use super::columns::{Column, Columns, Kind, Nulls, unnamed};
-use super::structs;
+use super::{literal, structs};
 use crate::event_view::EventTime;
 use crate::members::{Members, quoted};
 use crate::nulls::{Spellings, is_null};
@@ -123,8 +123,33 @@ pub(crate) fn value(cell: &str, column: &mut Column, remarks: &mut Vec<String>) 
             }
         }
         Kind::Struct | Kind::Document => return document(cell.trim(), column, remarks),
+        Kind::Inner => {
+            return Some(inner_value(cell, &column.path).unwrap_or_else(|| quoted(cell)));
+        }
     }
     Some(quoted(cell))
+}
+
+/// Returns the list or object that the text of a value inside a document is, as JSON; `None` for any
+/// other text.
+///
+/// CloudTrail has policies as text: these stay text.
+pub(crate) fn inner_value(text: &str, path: &[String]) -> Option<String> {
+    let text = text.trim();
+    if !text.starts_with(['{', '[']) {
+        return None;
+    }
+    if !is_valid(text.as_bytes()) {
+        return literal::to_json(text);
+    }
+    let is_policy = text.starts_with('{') && path.last().is_some_and(|key| is_text_of_policy(key));
+    (!is_policy).then(|| text.to_owned())
+}
+
+/// Returns true for keys such as `policyDocument`, whose values are texts that look like objects.
+fn is_text_of_policy(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    key.ends_with("policydocument") || matches!(key.as_str(), "policy" | "policytext" | "statement")
 }
 
 /// Returns the value of a column that holds documents.
@@ -142,6 +167,9 @@ fn document(cell: &str, column: &mut Column, remarks: &mut Vec<String>) -> Optio
     if column.kind == Kind::Struct
         && let Some(json) = structs::to_json(cell, &column.path[0])
     {
+        return Some(json);
+    }
+    if let Some(json) = literal::to_json(cell) {
         return Some(json);
     }
     // A document that was made a string once more.

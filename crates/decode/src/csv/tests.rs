@@ -95,6 +95,35 @@ fn dotted_columns_are_nested() {
 }
 
 #[test]
+fn dotted_columns_hold_lists_and_objects() {
+    // As flattened data frames are written: `requestParameters` itself is there for records in which
+    // it is null.
+    let header = "eventName,eventTime,requestParameters,requestParameters.add.items,requestParameters.tags,requestParameters.policyDocument,requestParameters.note";
+    let list = r#""[{""group"": ""all""}]""#;
+    for (row, parameters) in [
+        (format!(",{list},,,"), r#"{"add":{"items":[{"group": "all"}]}}"#),
+        (",[{'group': 'all'}],,,".to_owned(), r#"{"add":{"items":[{"group":"all"}]}}"#),
+        (format!("null,{list},,,"), r#"{"add":{"items":[{"group": "all"}]}}"#),
+        (r#",,"{""a"":""b""}",,"#.to_owned(), r#"{"tags":{"a":"b"}}"#),
+        // A policy is text in CloudTrail, and so is what is no JSON.
+        (r#",,,"{""Version"":1}","#.to_owned(), r#"{"policyDocument":"{\"Version\":1}"}"#),
+        (",,,,[a note]".to_owned(), r#"{"note":"[a note]"}"#),
+    ] {
+        let record = format!(
+            r#"CloudTrail {{"eventName":"A","eventTime":"2026-03-17T10:00:00Z","requestParameters":{parameters}}}"#
+        );
+        check(&format!("{header}\nA,2026-03-17T10:00:00Z,{row}\n"), &[&record]);
+    }
+    let whole = r#""{""add"":1}""#;
+    check(
+        &format!("{header}\nA,2026-03-17T10:00:00Z,{whole},x,,,\n"),
+        &[
+            r#"CloudTrail {"eventName":"A","eventTime":"2026-03-17T10:00:00Z","requestParameters":{"add":1},"requestParameters.add.items":"x"}"#,
+        ],
+    );
+}
+
+#[test]
 fn a_cell_may_hold_the_whole_event() {
     let event = r#"{"eventVersion":"1.08","eventName":"A"}"#;
     let cell = format!("\"{}\"", event.replace('"', "\"\""));

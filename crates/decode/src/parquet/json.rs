@@ -167,7 +167,7 @@ fn write_member(
         // Other tables have numbers and flags where CloudTrail has texts.
         let start = text.len();
         let is_there = write_leaf(leaf, array, row, text, remarks);
-        if is_there && kind == Kind::Text && !text[start..].starts_with('"') {
+        if is_there && matches!(kind, Kind::Text | Kind::Inner) && !text[start..].starts_with('"') {
             text.insert(start, '"');
             text.push('"');
         }

@@ -107,7 +107,7 @@ impl Schema {
             _ if !self.is_cloudtrail() => Names::Kept,
             Kind::Document => Names::OfDocument,
             Kind::Struct => Names::Of(&column.path[0]),
-            Kind::Text | Kind::Flag | Kind::Time => Names::Kept,
+            Kind::Text | Kind::Inner | Kind::Flag | Kind::Time => Names::Kept,
         }
     }
 

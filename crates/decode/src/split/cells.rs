@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::inside::event_format;
 use super::scan;
 use super::shape::outer_keys;
-use crate::csv::place_of;
+use crate::csv::{inner_value, place_of};
 use crate::json::{for_each_element, for_each_member, unescape, value_end};
 use crate::members::Members;
 use crate::nulls::{is_code, is_null};
@@ -40,7 +40,7 @@ pub(super) fn record(array: &[u8]) -> Option<(String, Format)> {
 fn add(members: &mut Members, cell: &[u8]) -> Option<()> {
     let (name, value) = column(cell)?;
     let path: Vec<String> = name.split('.').map(str::to_owned).collect();
-    if let Some(json) = json_of(value).filter(|json| !is_missing_code(json, &path)) {
+    if let Some(json) = json_of(value, &path).filter(|json| !is_missing_code(json, &path)) {
         members.insert(&path, json.into_owned());
     }
     Some(())
@@ -70,7 +70,7 @@ fn column(cell: &[u8]) -> Option<(String, &str)> {
 
 /// Returns the JSON of a cell, or `None` if it is empty: exports write all values as text, nested
 /// ones as the JSON that they were.
-fn json_of(value: &str) -> Option<Cow<'_, str>> {
+fn json_of<'a>(value: &'a str, path: &[String]) -> Option<Cow<'a, str>> {
     let Some(text) = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
         return (value != "null").then_some(Cow::Borrowed(value));
     };
@@ -78,6 +78,9 @@ fn json_of(value: &str) -> Option<Cow<'_, str>> {
         return None;
     }
     let inner = unescape(text);
+    if path.len() > 1 {
+        return Some(inner_value(&inner, path).map_or(Cow::Borrowed(value), Cow::from));
+    }
     let is_nested = inner.starts_with(['{', '[']) && scan::is_valid(inner.as_bytes());
     Some(if is_nested { inner } else { Cow::Borrowed(value) })
 }
@@ -107,6 +110,12 @@ mod tests {
             (
                 r#"[{"eventName":"A"},{"eventSource":"s"},{"errorCode":"NULL"},{"userAgent":"-"}]"#,
                 Some(r#"{"eventName":"A","eventSource":"s","userAgent":"-"}"#),
+            ),
+            (
+                r#"[{"eventName":"A"},{"eventSource":"s"},{"requestParameters.policyDocument":"{\"a\":1}"},{"requestParameters.tags":"{\"a\":1}"}]"#,
+                Some(
+                    r#"{"eventName":"A","eventSource":"s","requestParameters":{"policyDocument":"{\"a\":1}","tags":{"a":1}}}"#,
+                ),
             ),
             (r#"[{"eventName":"A"},{"count":"5"}]"#, None),
             (r#"[{"eventName":"A","eventID":"1"},{"eventSource":"s"}]"#, None),

@@ -13,7 +13,7 @@ use memchr::memmem::Finder;
 use super::inside::event_format;
 use super::scan::is_valid;
 use super::shape::{Shape, outer_keys, prefix_of_name};
-use crate::csv::{Kind, canonical, place_of, struct_to_json};
+use crate::csv::{Kind, canonical, inner_value, place_of, struct_to_json};
 use crate::event_view::EventTime;
 use crate::json::{for_each_element, for_each_member, unescape, value_end};
 use crate::members::{Members, quoted};
@@ -149,11 +149,8 @@ fn written<'a>(value: &'a str, kind: Kind, path: &[String]) -> Option<Cow<'a, st
             Some(parsed.map_or(value.into(), Cow::from))
         }
         (Kind::Struct, None) => Some(respelled(value, kind, &path[0]).into()),
-        (Kind::Text, Some(text)) if path.len() > 1 && text.starts_with(['{', '[']) => {
-            // A nested object below a joined key.
-            let is_json = is_valid(text.as_bytes());
-            Some(if is_json { text.into_owned().into() } else { value.into() })
-        }
+        // A nested list or object below a joined key.
+        (Kind::Inner, Some(text)) => Some(inner_value(&text, path).map_or(value.into(), Cow::from)),
         _ => Some(value.into()),
     }
 }
@@ -235,6 +232,10 @@ mod tests {
             (
                 r#"{"source":"aws.iam","detail.eventName":"A","detail.eventSource":"s","detail.userIdentity.arn":"x"}"#,
                 r#"{"source":"aws.iam","eventName":"A","eventSource":"s","userIdentity":{"arn":"x"}}"#,
+            ),
+            (
+                r#"{"eventName":"A","eventSource":"s","userIdentity.arn":"x","requestParameters":null,"requestParameters.items":"[{\"a\":1}]","requestParameters.policyDocument":"{\"a\":1}","requestParameters.note":"[x]"}"#,
+                r#"{"eventName":"A","eventSource":"s","userIdentity":{"arn":"x"},"requestParameters":{"items":[{"a":1}],"policyDocument":"{\"a\":1}","note":"[x]"}}"#,
             ),
             (
                 r#"{"eventVersion":"1.08","eventName":"A","userIdentity":{"arn":"x"},"requestParameters":"{\"a\":{\"b\":1}}"}"#,
