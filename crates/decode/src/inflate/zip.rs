@@ -9,13 +9,14 @@ use flate2::bufread::DeflateDecoder;
 use zip::ZipReadOptions;
 use zip::read::{Config, ZipFileEntry};
 // The stable reader holds all entries in memory, and of those with the same name only the last one.
+use zip::result::ZipError;
 use zip::unstable::read::ZipIterable;
 
 use super::held::copy;
 use super::layers::Named;
 use super::limits::{Counted, Counter, Guarded};
 use super::unread::{OFFICE, OFFICE_ENTRY, OPEN_DOCUMENT, OPEN_DOCUMENT_ENTRY};
-use super::{Layer, MAX_HELD_ZIP, Parts, damage, damage_of, names, undo, unread_format};
+use super::{Layer, MAX_HELD_ZIP, Parts, damage, damage_of, names, shown, undo, unread_format};
 use crate::report::{Damage, DamageKind};
 
 /// The size of reads of the directory, which alternate with reads of entries.
@@ -49,7 +50,44 @@ pub(super) fn unzip_held(
 /// not grow with their number.
 pub(super) fn unzip(
     layer: Layer<'_>,
+    reader: impl Read + Seek,
+    parts: &mut dyn Parts,
+) -> ControlFlow<()> {
+    let (name, mut encrypted) = (layer.name, Encrypted::default());
+    let flow = entries(layer, reader, &mut encrypted, parts);
+    if let Some(message) = encrypted.message() {
+        parts.damage(name, unreadable(message));
+    }
+    flow
+}
+
+/// The entries of an archive that are encrypted. Usually all are, so that they are counted.
+#[derive(Debug, Default)]
+struct Encrypted {
+    count: u64,
+    first: Option<String>,
+}
+
+impl Encrypted {
+    fn add(&mut self, name: &str) {
+        self.count += 1;
+        self.first.get_or_insert_with(|| shown(name));
+    }
+
+    fn message(&self) -> Option<String> {
+        let first = self.first.as_ref()?;
+        let what = match self.count {
+            1 => format!("an entry is encrypted (`{first}`)"),
+            count => format!("{count} entries are encrypted (the first is `{first}`)"),
+        };
+        Some(format!("{what}; unpack the archive with its password first"))
+    }
+}
+
+fn entries(
+    layer: Layer<'_>,
     mut reader: impl Read + Seek,
+    encrypted: &mut Encrypted,
     parts: &mut dyn Parts,
 ) -> ControlFlow<()> {
     // Entries that share bytes let an archive of megabytes expand to terabytes.
@@ -65,7 +103,7 @@ pub(super) fn unzip(
                  far as they can be found"
             );
             parts.damage(layer.name, unreadable(message));
-            return salvage(layer, reader, 0, parts);
+            return salvage(layer, reader, 0, encrypted, parts);
         }
     };
     let entries = match archive.files() {
@@ -122,6 +160,7 @@ pub(super) fn unzip(
                 gate.set(true);
                 flow?;
             }
+            Err(ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED)) => encrypted.add(&name),
             Err(error) => {
                 let message = format!("the entry cannot be read: {error}");
                 parts.damage(&name, unreadable(message));
@@ -133,12 +172,12 @@ pub(super) fn unzip(
     }
     let is_last = entries.is_empty();
     match last {
-        _ if is_damaged => salvage(layer, reader, last.map_or(0, |(_, end)| end), parts),
+        _ if is_damaged => salvage(layer, reader, last.map_or(0, |(_, end)| end), encrypted, parts),
         Some((header, end)) if is_last && has_next(header, &mut reader) => {
             let message = "the zip archive has more entries than its directory counts; those beyond \
                            are read as far as they can be found";
             parts.damage(layer.name, unreadable(message.to_owned()));
-            salvage(layer, reader, end, parts)
+            salvage(layer, reader, end, encrypted, parts)
         }
         _ => ControlFlow::Continue(()),
     }
@@ -191,6 +230,7 @@ fn salvage(
     layer: Layer<'_>,
     mut reader: impl BufRead + Seek,
     from: u64,
+    encrypted: &mut Encrypted,
     parts: &mut dyn Parts,
 ) -> ControlFlow<()> {
     if let Err(error) = reader.seek(SeekFrom::Start(from)) {
@@ -202,7 +242,7 @@ fn salvage(
         let inside = Layer { name: &name, ..layer.inside() };
         let flow = match (entry.method, entry.size) {
             _ if entry.is_encrypted => {
-                parts.damage(&name, unreadable("the entry is encrypted".to_owned()));
+                encrypted.add(&name);
                 ControlFlow::Continue(())
             }
             (0, Some(size)) => {

@@ -463,3 +463,47 @@ proptest! {
         let _ = names_in(stream(bytes));
     }
 }
+
+/// One line says that entries are encrypted, however many there are, and others are read.
+#[test]
+fn encrypted_entries_are_reported_once() {
+    // The first bit of the flags, after these bytes of each header, says that the data is encrypted.
+    let encrypt = |bytes: &[u8], is_wanted: fn(&[u8]) -> bool| {
+        let mut bytes = bytes.to_vec();
+        for (magic, flags, name) in [(b"PK\x03\x04", 6, 30), (b"PK\x01\x02", 8, 46)] {
+            for at in 0..bytes.len() - name {
+                if bytes[at..].starts_with(magic) && is_wanted(&bytes[at + name..]) {
+                    bytes[at + flags] |= 1;
+                }
+            }
+        }
+        bytes
+    };
+    let plain = zip_of(&[
+        ("a.json", event("A").as_bytes()),
+        ("b.json", event("B").as_bytes()),
+        ("c.json", event("C").as_bytes()),
+    ]);
+    let advice = "unpack the archive with its password first";
+    for (bytes, events, message) in [
+        (
+            encrypt(&plain, |_| true),
+            0,
+            format!("3 entries are encrypted (the first is `a.json`); {advice}"),
+        ),
+        (
+            encrypt(&plain, |name| name.starts_with(b"b")),
+            2,
+            format!("an entry is encrypted (`b.json`); {advice}"),
+        ),
+    ] {
+        let (found, report) = sources_in(bytes.clone());
+        assert_eq!(found.len(), events);
+        let messages: Vec<&str> = report.damages.iter().map(|d| d.message.as_str()).collect();
+        assert_eq!((messages.as_slice(), report.damage_count), (&[message.as_str()][..], 1));
+        // Without the directory, the entries tell it themselves.
+        let directory = bytes.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+        let (_, report) = sources_in(bytes[..directory].to_vec());
+        assert!(report.damages.iter().any(|damage| damage.message == message), "{report:?}");
+    }
+}
