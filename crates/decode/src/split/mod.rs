@@ -21,6 +21,7 @@ pub(crate) mod scan;
 pub(crate) mod shape;
 mod table;
 mod window;
+mod yaml;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
@@ -37,6 +38,7 @@ use resync::Resync;
 use scan::{Scanner, Step};
 use shape::{Keys, holds_events};
 use window::Window;
+use yaml::Yaml;
 
 /// The maximum length of a string that may be an event: escapes make it longer than the event.
 const MAX_STRING: usize = 2 * MAX_RECORD;
@@ -144,6 +146,7 @@ pub struct Splitter<R> {
     owes_end: bool,
     /// True after an event that no bracket surrounds: a text may follow it on its line.
     is_after_event: bool,
+    yaml: Yaml,
 }
 
 impl<R> std::fmt::Debug for Splitter<R> {
@@ -171,6 +174,7 @@ impl<R: Read> Splitter<R> {
             budget: Budget::default(),
             owes_end: false,
             is_after_event: false,
+            yaml: Yaml::default(),
         }
     }
 
@@ -199,9 +203,18 @@ impl<R: Read> Splitter<R> {
 
     /// Returns the next item, or `None` at the end of the text.
     pub fn next_item(&mut self) -> Option<Item<'_>> {
-        let found = match self.waiting.pop_front() {
-            Some(found) => found,
-            None => self.find()?,
+        let found = loop {
+            let found = match self.waiting.pop_front() {
+                Some(found) => found,
+                None => self.find()?,
+            };
+            match found {
+                Found::Damage(damage) => match self.yaml.judge(damage) {
+                    Some(damage) => break Found::Damage(damage),
+                    None => {}
+                },
+                found => break found,
+            }
         };
         self.is_usual = matches!(found, Found::Text { format: Format::CloudTrail, .. });
         Some(match found {
@@ -293,6 +306,9 @@ impl<R: Read> Splitter<R> {
             }
             let rest = &self.window.bytes()[self.at..];
             let head = &rest[..rest.len().min(SNIFF)];
+            if is_first {
+                self.yaml.look(head);
+            }
             let shows_records = resync::shows_records(head) || prefix::shows_events(head);
             // Records may begin after a long text, such as the log of the program that wrote them.
             let next = head.len().saturating_sub(MAX_GAP).max(1);

@@ -322,3 +322,17 @@ proptest! {
         prop_assert!(accounts_for(&report, COUNT), "{report:?}");
     }
 }
+
+/// YAML with events in it is called YAML once, however much stands between the events.
+#[test]
+fn yaml_is_reported_once() {
+    let event = event("A");
+    let item = format!("- CloudTrailEvent: '{event}'\n  EventId: a\n  EventName: A\n");
+    for text in [format!("Events:\n{item}{item}{item}"), item.repeat(3)] {
+        let options = DecodeOptions::new([request(Predicate::All, &["eventName"])]);
+        let (_, report) = decode(&options, stream(text.clone().into_bytes()));
+        assert_eq!((report.events, report.damage_count), (3, 1), "{text}: {report:?}");
+        let message = &report.damages[0].message;
+        assert!(message.starts_with("this is YAML"), "{message}");
+    }
+}
