@@ -14,6 +14,8 @@ use crate::extract::{Event, Extraction as Counts, Extractor};
 use crate::inflate::{
     Input, MakeScratch, Parts, ReadSeek, Scratch, for_each_part, in_memory, shown,
 };
+use crate::lookalike::looks_like_event;
+use crate::parameters::Parameters;
 use crate::parquet::{Damages, Lines, Need, Parquet, Step};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
@@ -160,7 +162,8 @@ impl FileReader {
     ) -> FileReport {
         let (seen, stop) = (self.seen.as_deref(), &self.stop);
         let (horizon, report) = (self.horizon, FileReport::default());
-        let file = File { origin, seen, stop, horizon, consumer, report };
+        let parameters = Parameters::default();
+        let file = File { origin, seen, stop, horizon, consumer, report, parameters };
         let mut texts = Texts { file, records: &mut self.records, scratch: self.scratch };
         let bytes_read = for_each_part(input, &mut texts);
         let mut report = texts.file.report;
@@ -188,9 +191,11 @@ impl FileReader {
             ..FileReport::default()
         };
         let (seen, stop) = (self.seen.as_deref(), &self.stop);
-        let mut whole = File { origin, seen, stop, horizon: self.horizon, consumer, report };
+        let (horizon, parameters) = (self.horizon, Parameters::default());
+        let mut whole = File { origin, seen, stop, horizon, consumer, report, parameters };
         let _ = whole.records(&self.records, Part { text, offset: 0 }, origin);
-        let report = whole.report;
+        let File { mut report, parameters, .. } = whole;
+        parameters.tell(None, &mut report);
         file.clear();
         report
     }
@@ -326,6 +331,8 @@ struct File<'a> {
     horizon: f64,
     consumer: &'a mut dyn Consumer,
     report: FileReport,
+    /// What the events of the text that is being read have shown.
+    parameters: Parameters,
 }
 
 impl File<'_> {
@@ -341,10 +348,15 @@ impl File<'_> {
         }
         self.report.events += 1;
         match event.format {
-            Format::CloudTrail => self.report.see_record(event.text),
+            Format::CloudTrail => {
+                self.report.see_record(event.text);
+                self.parameters.see(event.text);
+            }
             Format::Lake => self.report.lake += 1,
             Format::ModelInvocation => self.report.invocations += 1,
-            Format::Json | Format::Other | Format::Csv | Format::Parquet => self.report.rows += 1,
+            Format::Json | Format::Other | Format::Csv | Format::Parquet => {
+                self.report.see_row(event.text);
+            }
         }
         self.report.own_names.see(event.text, event.format);
         let (extracted, flow) = self.consumer.event(event, origin);
@@ -378,6 +390,7 @@ impl File<'_> {
             self.report.events += 1;
             self.report.own_names.merge(record.head.own_names);
             self.report.see_record(record.text);
+            self.parameters.see(record.text);
             let time = record.head.time.as_ref().and_then(|time| part.text.get(wide(time)));
             times.see(time, || quick_time(record.text, Format::CloudTrail));
             let matched;
@@ -453,6 +466,8 @@ impl Texts<'_> {
         }
         self.file.report.stopped |= flow.is_break();
         self.file.report.bytes_inflated += splitter.bytes();
+        let parameters = std::mem::take(&mut self.file.parameters);
+        parameters.tell(splitter.has_parameters(), &mut self.file.report);
         for (place, count) in splitter.unwrapped() {
             count_place(&mut self.file.report.unwrapped, place, *count);
         }
@@ -465,10 +480,13 @@ impl Texts<'_> {
     /// Passes on the rows of a Parquet file that are all events of one format.
     fn events(&mut self, name: &str, file: &Parquet, format: Format) -> ControlFlow<()> {
         let origin = &self.origin_of(name);
+        let events_before = self.file.report.events;
         // What is read of events depends on the searches; these are told by the whole table.
         self.file.report.own_names.see(&file.names(), format);
         if format == Format::CloudTrail {
             self.file.report.see_record(file.identity());
+        } else if format.is_row() {
+            self.file.report.has_lookalikes |= looks_like_event(&file.names());
         }
         let mut need = self.file.consumer.need(format);
         // Duplicates are found by their ids, of those events, too, that no search matches.
@@ -487,6 +505,14 @@ impl Texts<'_> {
                 Some(Step::Damage(damage)) => self.damage(name, damage),
                 None => break,
             }
+        }
+        // Of a table, only the columns that searches need are in the events.
+        self.file.parameters = Parameters::default();
+        if format == Format::CloudTrail {
+            let has_parameters = file.has_parameters();
+            let report = &mut self.file.report;
+            report.thin += if has_parameters { 0 } else { report.events - events_before };
+            report.has_parameters |= has_parameters;
         }
         self.file.report.stopped |= flow.is_break();
         flow

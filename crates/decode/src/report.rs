@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::{Deserialize, Serialize};
 
 use crate::inflate::shown;
+use crate::lookalike::{LOOKED_AT, looks_like_event};
 use crate::own_names::OwnNames;
 use crate::record::Format;
 
@@ -106,9 +107,19 @@ pub struct FileReport {
     /// The number of these events that are OCSF events, as those of Security Lake.
     #[serde(default)]
     pub lake: u64,
+    /// True if there are rows that look like events of CloudTrail, so renamed or cut that they are none.
+    #[serde(default)]
+    pub has_lookalikes: bool,
     /// The number of these events that are records of Bedrock's model invocation log.
     #[serde(default)]
     pub invocations: u64,
+    /// The number of events of CloudTrail without `requestParameters`, from sources that cannot give
+    /// it.
+    #[serde(default)]
+    pub thin: u64,
+    /// True if there are events of CloudTrail with `requestParameters`, or a table that may have it.
+    #[serde(default)]
+    pub has_parameters: bool,
     /// The number of events that matched the request's predicate.
     pub matched: u64,
     /// The number of bytes read from the input.
@@ -167,6 +178,9 @@ pub struct Untimed {
     pub events: u64,
     /// The number of rows that have no time at all.
     pub rows: u64,
+    /// The number of these events that are no rows, so that each of them should have a time.
+    #[serde(default)]
+    pub trail: u64,
     /// The text of the first time that cannot be read, cut if it is long.
     pub first: Option<String>,
 }
@@ -184,6 +198,7 @@ impl Untimed {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.events += other.events;
         self.rows += other.rows;
+        self.trail += other.trail;
         if self.first.is_none() {
             self.first.clone_from(&other.first);
         }
@@ -196,6 +211,7 @@ impl Untimed {
             return;
         }
         self.events += 1;
+        self.trail += u64::from(!format.is_row());
         if self.first.is_none() {
             self.first = time.map(|time| time.chars().take(Self::LONGEST).collect());
         }
@@ -207,8 +223,11 @@ impl FileReport {
     pub fn merge(&mut self, other: &Self) {
         self.events += other.events;
         self.rows += other.rows;
+        self.has_lookalikes |= other.has_lookalikes;
         self.lake += other.lake;
         self.invocations += other.invocations;
+        self.thin += other.thin;
+        self.has_parameters |= other.has_parameters;
         self.matched += other.matched;
         self.bytes_read += other.bytes_read;
         self.bytes_inflated += other.bytes_inflated;
@@ -234,6 +253,14 @@ impl FileReport {
         self.farthest_in_calendar = latest(self.farthest_in_calendar, other.farthest_in_calendar);
         self.own_names.merge(other.own_names);
         self.stopped |= other.stopped;
+    }
+
+    /// Counts a row that is no event of CloudTrail.
+    pub(crate) fn see_row(&mut self, text: &str) {
+        if self.rows < LOOKED_AT && !self.has_lookalikes {
+            self.has_lookalikes = looks_like_event(text);
+        }
+        self.rows += 1;
     }
 
     /// Notes the text of a CloudTrail event if it is the first one.

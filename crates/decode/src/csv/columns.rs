@@ -150,6 +150,13 @@ impl Columns {
         self.columns.iter().filter(is_member).count()
     }
 
+    /// Returns whether rows have `requestParameters` or some of it, if rows become CloudTrail records.
+    pub(crate) fn have_parameters(&self) -> Option<bool> {
+        let is_parameters = |column: &Column| column.path[0].starts_with("requestParameters");
+        let are_records = self.are_cloudtrail && self.whole.is_none();
+        are_records.then(|| self.columns.iter().any(is_parameters))
+    }
+
     /// Returns true if the names alone show what the table holds.
     pub(super) fn are_known(&self) -> bool {
         self.are_cloudtrail || self.whole.is_some()

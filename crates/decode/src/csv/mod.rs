@@ -47,6 +47,11 @@ impl Table {
         self.columns.len()
     }
 
+    /// Returns whether rows have `requestParameters` or some of it, if rows become CloudTrail records.
+    pub(crate) fn has_parameters(&self) -> Option<bool> {
+        self.columns.have_parameters()
+    }
+
     /// Returns true if `line` is a row of this table by itself.
     pub(crate) fn fits(&mut self, line: &[u8]) -> bool {
         self.others.begin();

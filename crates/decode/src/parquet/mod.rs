@@ -125,6 +125,11 @@ impl Parquet {
         &self.identity
     }
 
+    /// Returns true if the table has a column of `requestParameters`.
+    pub(crate) fn has_parameters(&self) -> bool {
+        self.schema.has_member("requestParameters")
+    }
+
     /// Returns an event with all outermost members that events of the file can have.
     pub(crate) fn names(&self) -> String {
         self.schema.names_of_members()

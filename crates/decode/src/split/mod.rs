@@ -146,6 +146,8 @@ pub struct Splitter<R> {
     owes_end: bool,
     /// True after an event that no bracket surrounds: a text may follow it on its line.
     is_after_event: bool,
+    /// Whether the rows of a table of CloudTrail records have `requestParameters`.
+    has_parameters: Option<bool>,
     yaml: Yaml,
 }
 
@@ -174,6 +176,7 @@ impl<R: Read> Splitter<R> {
             budget: Budget::default(),
             owes_end: false,
             is_after_event: false,
+            has_parameters: None,
             yaml: Yaml::default(),
         }
     }
@@ -194,6 +197,11 @@ impl<R: Read> Splitter<R> {
     /// around them, such as `Events[].CloudTrailEvent`, or a description.
     pub fn unwrapped(&self) -> &BTreeMap<String, u64> {
         &self.unwrapped
+    }
+
+    /// Returns whether the rows have `requestParameters`, if the text is a table of CloudTrail records.
+    pub(crate) fn has_parameters(&self) -> Option<bool> {
+        self.has_parameters
     }
 
     /// Returns true among the events of an envelope such as `{"Records":[…]}`.

@@ -334,3 +334,34 @@ fn names_of_fields_are_discovered() {
     let report = found.read(seekable(table(athena())), &Origin::new("f"));
     assert_eq!((report.events, found.fields().len()), (1, 0));
 }
+
+/// Tables without a column of `requestParameters` are known by their names alone.
+#[test]
+fn sources_without_parameters_are_counted() {
+    let options = DecodeOptions::new([request(Predicate::All, &["eventName"])]);
+    let call = r#"{"eventVersion":"1","eventName":"A","eventSource":"s","eventType":"AwsApiCall""#;
+    let whole = call.replace('"', "\"\"");
+    for (text, thin) in [
+        ("Event name,Event time,Event source\nA,1,s\nB,2,s\n".to_owned(), 2),
+        ("eventname,eventtime,eventtype\nA,1,AwsConsoleSignIn\nB,2,AwsApiCall\n".to_owned(), 1),
+        ("eventname,eventtime,requestparameters\nA,1,\n".to_owned(), 0),
+        ("eventName,eventTime,requestParameters.bucketName\nA,1,\n".to_owned(), 0),
+        (format!("_raw,eventName\n\"{whole},\"\"requestParameters\"\":null}}\",A\n"), 0),
+        (format!("_raw,eventName\n\"{whole}}}\",A\n"), 1),
+        (format!("{call}}}\n{call}}}"), 2),
+        (format!("{{\"Records\":[{call}}},{call}}}]}}"), 2),
+        (format!("{{\"Records\":[{call},\"requestParameters\":{{}}}},{call}}}]}}"), 0),
+        ("user,count\nann,1\n".to_owned(), 0),
+    ] {
+        let (_, report) = decode(&options, stream(text.clone().into_bytes()));
+        assert_eq!(report.thin, thin, "{text}");
+        let (_, report) = decode_whole(&options, text.clone().into_bytes());
+        assert_eq!(report.thin, thin, "{text}");
+    }
+    let table = zip_of(&[
+        ("a.csv", b"Event name,Event time\nA,1\n"),
+        ("b.json", format!("{call},\"requestParameters\":null}}").as_bytes()),
+    ]);
+    let (_, report) = decode(&options, seekable(table));
+    assert_eq!((report.events, report.thin), (2, 1));
+}

@@ -13,19 +13,20 @@ fn events_without_a_time_are_counted() {
     let never = record(r#""eventTime":"2026-02-30T10:00:00Z","#);
     let late = record(r#""eventTime":"9999-12-31T23:59:59Z","#);
     let none = record("");
-    let untimed = |events, rows, first: Option<&str>| Untimed {
+    let untimed = |events, rows, trail, first: Option<&str>| Untimed {
         events,
         rows,
+        trail,
         first: first.map(str::to_owned),
     };
     for (text, expected) in [
-        (format!("{good}\n{good}"), untimed(0, 0, None)),
-        (format!("{good}\n{bad}\n{none}"), untimed(2, 0, Some("2024-13-06T07:08:09Z"))),
-        (format!("{none}\n{good}"), untimed(1, 0, None)),
-        (format!("{good}\n{never}"), untimed(1, 0, Some("2026-02-30T10:00:00Z"))),
-        (r#"{"user":"ann"} {"user":"bob","_time":5}"#.to_owned(), untimed(0, 1, None)),
-        (r#"{"user":"ann","_time":"soon"}"#.to_owned(), untimed(1, 0, Some("soon"))),
-        ("user,_time\nann,soon\nbob,\n".to_owned(), untimed(1, 1, Some("soon"))),
+        (format!("{good}\n{good}"), untimed(0, 0, 0, None)),
+        (format!("{good}\n{bad}\n{none}"), untimed(2, 0, 2, Some("2024-13-06T07:08:09Z"))),
+        (format!("{none}\n{good}"), untimed(1, 0, 1, None)),
+        (format!("{good}\n{never}"), untimed(1, 0, 1, Some("2026-02-30T10:00:00Z"))),
+        (r#"{"user":"ann"} {"user":"bob","_time":5}"#.to_owned(), untimed(0, 1, 0, None)),
+        (r#"{"user":"ann","_time":"soon"}"#.to_owned(), untimed(1, 0, 0, Some("soon"))),
+        ("user,_time\nann,soon\nbob,\n".to_owned(), untimed(1, 1, 0, Some("soon"))),
     ] {
         let options = DecodeOptions::new([request(Predicate::All, &[])]);
         let (_, report) = decode(&options, stream(text.clone().into_bytes()));
