@@ -217,10 +217,11 @@ impl<R: Read> Splitter<R> {
                 None => self.find()?,
             };
             match found {
-                Found::Damage(damage) => match self.yaml.judge(damage) {
-                    Some(damage) => break Found::Damage(damage),
-                    None => {}
-                },
+                Found::Damage(damage) => {
+                    if let Some(damage) = self.yaml.judge(damage) {
+                        break Found::Damage(damage);
+                    }
+                }
                 found => break found,
             }
         };
