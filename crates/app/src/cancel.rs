@@ -7,7 +7,7 @@ use spilltrail_source::Logs;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::AppError;
-use crate::unread::Unread;
+use crate::unread::{Times, Unread};
 
 /// Progress of a run at the moment when it was stopped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Done {
             files: logs.files().len() as u64,
             files_read: read.files,
             events: read.total.events,
-            unread: Unread::of(logs, false),
+            unread: Unread::of(logs, Times::Unused),
             ..Self::default()
         }
     }

@@ -26,6 +26,7 @@ pub mod option_file;
 mod options;
 mod search;
 mod select;
+mod thin;
 mod unread;
 
 pub use allow::{AllowDoubt, AllowEntry, AllowReport, AllowedValues, doubts};
@@ -46,7 +47,7 @@ pub use options::{
 };
 pub use search::{FoundRows, RowBatch, Search, Untouched, search};
 pub use select::Selection;
-pub use spilltrail_decode::Profile;
+pub use spilltrail_decode::{Profile, SkipKind};
 pub use spilltrail_diagnostic::Class;
 pub use spilltrail_search::analysis::Unproduced;
 pub use tokio_util::sync::CancellationToken;

@@ -8,7 +8,7 @@ use spilltrail_source::{Logs, Progress, ReadOptions as LogOptions, Wanted};
 
 use crate::error::{AppError, blocking};
 use crate::options::ReadOptions;
-use crate::unread::Unread;
+use crate::unread::{Times, Unread};
 
 /// Returns the part of the logs in which the searches can match events, as far as it is known
 /// before planning. `range` applies unless a search sets its own times, which take precedence.
@@ -48,7 +48,7 @@ pub(crate) async fn list(
     let listed = move || Logs::open(&names, Box::new(std::io::stdin()), options);
     let logs = blocking(listed).await?;
     if logs.files().is_empty() && logs.report().skips.is_empty() {
-        return Err(AppError::NoLogs { unread: Unread::of(&logs, false) });
+        return Err(AppError::NoLogs { unread: Unread::of(&logs, Times::Unused) });
     }
     Ok(Arc::new(logs))
 }

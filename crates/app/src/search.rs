@@ -7,7 +7,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use spilltrail_decode::FileReport;
 use spilltrail_diagnostic::Diagnostic;
-use spilltrail_event::{Field, StopToken, TimeBounds};
+use spilltrail_event::{Field, StopToken, TimeBounds, fields};
 use spilltrail_search::analysis::{Analysis, OwnTime, analyze};
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::events::EventSource;
@@ -27,7 +27,8 @@ use crate::error::{AppError, blocking};
 use crate::logs::{LogEvents, NoEvents};
 use crate::memory::{MemoryUse, RunMemory};
 use crate::options::{Input, SearchOptions, SearchText};
-use crate::unread::Unread;
+use crate::thin;
+use crate::unread::{Times, Unread};
 use crate::{input_rows, listing, memory};
 
 /// A search whose input is open.
@@ -245,8 +246,14 @@ impl Search {
     /// Returns the input that could not be read completely so far.
     #[must_use]
     pub fn unread(&self) -> Vec<Unread> {
-        let has_range = self.has_range();
-        self.reading.logs.as_ref().map(|logs| Unread::of(logs, has_range)).unwrap_or_default()
+        let times = Times::new(self.has_range(), self.analysis.demand.names.contains(fields::TIME));
+        let Some(logs) = &self.reading.logs else { return Vec::new() };
+        let mut unread = Unread::of(logs, times);
+        let read = logs.report();
+        if read.total.thin > 0 && thin::are_read(&self.analysis) {
+            unread.push(Unread::thin(read.total.thin, &read.thin));
+        }
+        unread
     }
 }
 

@@ -5,8 +5,10 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use spilltrail_decode::{FileReport, MAX_FIELDS};
 use spilltrail_diagnostic::Code;
-use spilltrail_source::{Beyond, FileProblem, Logs, ReadReport};
+use spilltrail_source::{Beyond, FileProblem, Logs, NamedFiles, ReadReport};
 use spilltrail_spl::time::strftime;
+
+use crate::thin::MEMBER;
 
 /// Number of damaged parts that are described per file; further ones are only counted.
 const NAMED_DAMAGES: usize = 3;
@@ -24,6 +26,28 @@ pub struct Unread {
     pub reasons: Vec<String>,
     /// Number of damaged parts that are not described in `reasons`.
     pub more: u64,
+}
+
+/// How a run depends on the times of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Times {
+    /// It does not.
+    Unused,
+    /// Searches read the time of events.
+    Used,
+    /// Only events of a range of time are looked at.
+    Limited,
+}
+
+impl Times {
+    /// Returns how a run depends on times that has a range of time, or searches that read them.
+    pub(crate) fn new(has_range: bool, are_read: bool) -> Self {
+        match (has_range, are_read) {
+            (true, _) => Self::Limited,
+            (false, true) => Self::Used,
+            (false, false) => Self::Unused,
+        }
+    }
 }
 
 /// Why input was not read completely.
@@ -46,6 +70,8 @@ pub enum UnreadKind {
     NoTrail,
     /// JSON rows that are not CloudTrail were read beside events.
     OtherRows,
+    /// Rows were read beside events that look like CloudTrail events and are none.
+    Lookalikes,
     /// The events were read, but searches did not get all of their fields or values.
     LeftOut,
     /// Events have no time that can be read, so that they are outside of the time range.
@@ -69,7 +95,7 @@ impl UnreadKind {
             Self::NotFound => Some(Code::UNREADABLE),
             Self::Damaged => Some(Code::DAMAGED),
             Self::NoLog | Self::NoEvents | Self::NoTrail => Some(Code::NO_EVENTS),
-            Self::LeftOut => Some(Code::LEFT_OUT),
+            Self::LeftOut | Self::Lookalikes => Some(Code::LEFT_OUT),
             Self::Untimed => Some(Code::UNTIMED),
             Self::Foreign
             | Self::ForeignEntries
@@ -84,9 +110,8 @@ impl UnreadKind {
 impl Unread {
     /// Returns the inputs of `logs` that were not read completely so far: first those that were not
     /// found, then damaged and skipped files, then those whose fields or values were left out, then
-    /// events without a time if a search of the run has a range of time, and at last that nothing was
-    /// read at all.
-    pub(crate) fn of(logs: &Logs, has_range: bool) -> Vec<Self> {
+    /// events without a time if the run depends on times, and at last that nothing was read at all.
+    pub(crate) fn of(logs: &Logs, times: Times) -> Vec<Self> {
         let not_found = logs.problems().iter().map(|problem| Self {
             name: problem.name.clone(),
             kind: if problem.is_foreign { UnreadKind::Foreign } else { UnreadKind::NotFound },
@@ -94,7 +119,7 @@ impl Unread {
             more: 0,
         });
         let read = logs.report();
-        let untimed = Self::untimed(&read).filter(|_| has_range);
+        let untimed = Self::untimed(&read, times);
         let left_out = |name: &str, reason: String| Self {
             name: name.to_owned(),
             kind: UnreadKind::LeftOut,
@@ -156,21 +181,30 @@ impl Unread {
         Self { name: name.to_owned(), kind: UnreadKind::Copies, reasons: vec![reason], more: 0 }
     }
 
-    /// Returns the events that no range of time contains because their time cannot be read.
-    fn untimed(read: &ReadReport) -> Option<Self> {
+    /// Returns the events whose time cannot be read, if the run depends on times.
+    fn untimed(read: &ReadReport, times: Times) -> Option<Self> {
         let (name, is_named) = read.untimed.as_ref()?;
         let untimed = &read.total.untimed;
-        let count = untimed.events + untimed.rows;
-        let (events, have) = if count == 1 { ("event", "has") } else { ("events", "have") };
-        let reason = match &untimed.first {
-            Some(text) => format!(
-                "{count} {events} {have} no time that can be read (first: {text:?}) and so {have} no \
-                 place in the time range"
-            ),
-            None => {
-                format!("{count} {events} {have} no time and so {have} no place in the time range")
-            }
+        let count = match times {
+            Times::Unused => 0,
+            Times::Used => untimed.trail,
+            Times::Limited => untimed.events + untimed.rows,
         };
+        let (events, have) = match count {
+            0 => return None,
+            1 => ("event", "has"),
+            _ => ("events", "have"),
+        };
+        let what = match &untimed.first {
+            Some(text) => format!("no time that can be read (first: {text:?})"),
+            None => "no time".to_owned(),
+        };
+        let effect = if times == Times::Limited {
+            format!("and so {have} no place in the time range")
+        } else {
+            "and so what is found by time may be missing".to_owned()
+        };
+        let reason = format!("{count} {events} {have} {what} {effect}");
         let is_certain = untimed.events > 0 || *is_named;
         let kind = if is_certain { UnreadKind::Untimed } else { UnreadKind::UntimedRows };
         Some(Self { name: name.to_string(), kind, reasons: vec![reason], more: 0 })
@@ -196,9 +230,10 @@ impl Unread {
     }
 
     /// Returns the remark that a hunt read JSON rows beside events of CloudTrail.
-    pub(crate) fn rows_beside(rows: u64, events: u64) -> Self {
+    pub(crate) fn rows_beside(rows: u64, events: u64, files: &NamedFiles) -> Self {
         let reason = format!(
-            "{rows} of {events} events are other JSON rows, which no detection of CloudTrail matches"
+            "{rows} of {events} events are other JSON rows, which no detection of CloudTrail \
+             matches; they are in {files}"
         );
         Self {
             name: "logs".to_owned(),
@@ -206,6 +241,34 @@ impl Unread {
             reasons: vec![reason],
             more: 0,
         }
+    }
+
+    /// Returns the rows that look like events of CloudTrail, which no detection can match.
+    pub(crate) fn lookalikes(files: &NamedFiles) -> Self {
+        let reason = format!(
+            "rows in {files} look like CloudTrail events of which members were renamed or left out, so \
+             that no detection can match them"
+        );
+        Self {
+            name: "logs".to_owned(),
+            kind: UnreadKind::Lookalikes,
+            reasons: vec![reason],
+            more: 0,
+        }
+    }
+
+    /// Returns the events of CloudTrail that cannot have what searches of the run read.
+    pub(crate) fn thin(count: u64, files: &NamedFiles) -> Self {
+        let (events, have) = if count == 1 { ("event", "has") } else { ("events", "have") };
+        let (name, place) = match files.names.as_slice() {
+            [name] => (name.to_string(), String::new()),
+            _ => ("logs".to_owned(), format!(" (in {files})")),
+        };
+        let reason = format!(
+            "{count} {events} of CloudTrail {have} no `{MEMBER}`{place}, because their source leaves \
+             it out; searches that read it cannot tell"
+        );
+        Self { name, kind: UnreadKind::LeftOut, reasons: vec![reason], more: 0 }
     }
 
     /// Returns true if nothing was read at all.

@@ -14,6 +14,7 @@ use spilltrail_event::{ScanRequest, StopToken};
 use crate::feed::Content;
 use crate::inputs::{InputProblem, Inputs, LogFile, PathSkips};
 use crate::layout::Reason;
+use crate::named::{FirstFiles, NamedFiles};
 use crate::s3::S3Options;
 use crate::table::LogTable;
 use crate::wanted::Wanted;
@@ -118,6 +119,12 @@ pub struct ReadReport {
     /// The number of files with as many events as a file before them, at least two, and the same first
     /// CloudTrail event, and the name of the first of these copies.
     pub copies: Option<(u64, Arc<str>)>,
+    /// The files with rows that are no events of CloudTrail.
+    pub with_rows: NamedFiles,
+    /// The files with rows that look like events of CloudTrail and are none.
+    pub with_lookalikes: NamedFiles,
+    /// The files with events of CloudTrail that cannot have `requestParameters`.
+    pub thin: NamedFiles,
 }
 
 /// A file that could not be read completely.
@@ -370,6 +377,10 @@ impl Logs {
             reports.copies().map(|(count, index)| (count, self.files[index].name.clone()));
         read.values_left_out =
             reports.values_left_out.iter().map(|index| self.files[*index].name.clone()).collect();
+        let name = |index: usize| self.files[index].name.clone();
+        read.with_rows = reports.with_rows.named(name);
+        read.with_lookalikes = reports.with_lookalikes.named(name);
+        read.thin = reports.thin.named(name);
         for (index, report) in &reports.problems {
             let LogFile { name, is_named, .. } = &self.files[*index];
             let (name, is_named) = (name.clone(), *is_named);
@@ -399,6 +410,12 @@ struct Reports {
     first_events: Vec<(u64, usize)>,
     /// The first file with events that have no time, and the text of the first such time.
     untimed: Option<(usize, Option<String>)>,
+    /// The files with rows that are no events of CloudTrail.
+    with_rows: FirstFiles,
+    /// The files with rows that look like events of CloudTrail and are none.
+    with_lookalikes: FirstFiles,
+    /// The files with events of CloudTrail that cannot have `requestParameters`.
+    thin: FirstFiles,
 }
 
 impl Reports {
@@ -433,6 +450,15 @@ impl Reports {
         let is_first = self.untimed.as_ref().is_none_or(|(first, _)| index < *first);
         if !report.untimed.is_empty() && is_first {
             self.untimed = Some((index, report.untimed.first.clone()));
+        }
+        if report.rows > 0 {
+            self.with_rows.add(index);
+        }
+        if report.has_lookalikes {
+            self.with_lookalikes.add(index);
+        }
+        if report.thin > 0 {
+            self.thin.add(index);
         }
         let is_foreign = report.why_no_event(is_named).is_some();
         if report.damage_count > 0 || is_foreign || report.foreign_entries > 0 {

@@ -32,6 +32,7 @@ use crate::error::{AppError, blocking};
 use crate::listing;
 use crate::logs::{LogEvents, LogReader};
 use crate::options::{HuntOptions, TimeOptions};
+use crate::thin;
 use crate::unread::Unread;
 use held::{Chosen, Seen};
 use sink::{HuntEvent, HuntSink};
@@ -151,7 +152,7 @@ async fn run(
     let mut reports = Vec::new();
     let mut shown: BTreeMap<usize, Shown> = BTreeMap::new();
     let mut met_indexes = BTreeSet::new();
-    let mut are_wanted = false;
+    let (mut are_wanted, mut reads_parameters) = (false, false);
     while let Some((index, step)) = finished.next().await {
         match step {
             Step::Finding(finding) => {
@@ -172,6 +173,13 @@ async fn run(
                     && let Some(need) = seen.lacks(analysis)
                 {
                     run.status = Status::NeedsSource(need);
+                }
+                // What thin events do not show is not known, and no verdict.
+                reads_parameters |= thin::are_read(analysis);
+                if matches!(run.status, Status::Clean | Status::NoSuchEvents)
+                    && let Some(missing) = thin::missing(&known.total, analysis)
+                {
+                    run.status = Status::CannotFire(missing);
                 }
                 let report = Report::new(detection, &run, shown.remove(&index).unwrap_or_default());
                 tally.finished += 1;
@@ -202,6 +210,7 @@ async fn run(
         newest_is_known,
         has_range: clock.range != TimeBounds::default() || chosen.run_with_own_times,
         are_wanted,
+        reads_parameters,
     };
     let summary = Summary::new(&logs, reports, &ran);
     let mut summary = summary.with_allow_list(allowed.into_reports());

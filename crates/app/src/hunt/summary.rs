@@ -16,7 +16,8 @@ use super::blind;
 use crate::allow::AllowReport;
 use crate::clock::Clock;
 use crate::memory::MemoryUse;
-use crate::unread::{Unread, UnreadKind};
+use crate::thin;
+use crate::unread::{Times, Unread, UnreadKind};
 
 /// The totals of a hunt and the outcome of each detection.
 ///
@@ -38,6 +39,9 @@ pub struct Summary {
     pub bytes_uncompressed: u64,
     /// Number of events in the files.
     pub events: u64,
+    /// Number of events of CloudTrail without `requestParameters`, from sources that leave it out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub events_without_parameters: u64,
     /// Time of the oldest event.
     #[serde(serialize_with = "time")]
     pub first_event: Option<f64>,
@@ -187,6 +191,8 @@ pub(super) struct Ran<'a> {
     pub(super) has_range: bool,
     /// Whether a detection names the kind of the events that were read.
     pub(super) are_wanted: bool,
+    /// Whether a detection that ran reads fields that thin events cannot have.
+    pub(super) reads_parameters: bool,
 }
 
 /// The findings of a detection that were handed on, and those that the allow-list hid.
@@ -297,6 +303,12 @@ impl Report {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match &self.status {
+            Status::CannotFire(Missing { fields, rows })
+                if fields.iter().any(|field| thin::is_inside(field)) =>
+            {
+                let events = if *rows == 1 { "event" } else { "events" };
+                Some(format!("none of {rows} {events} has {}", list(fields)))
+            }
             Status::CannotFire(Missing { fields, rows: 1 }) => {
                 Some(format!("the one event that it groups has no {}", list(fields)))
             }
@@ -365,16 +377,23 @@ impl Summary {
 
     /// Creates the summary of a hunt.
     pub(super) fn new(logs: &Logs, detections: Vec<Report>, run: &Ran<'_>) -> Self {
-        let Ran { clock, costs, has_range, are_wanted, .. } = *run;
+        let Ran { clock, costs, has_range, are_wanted, reads_parameters, .. } = *run;
         let read = logs.report();
-        let mut unread = Unread::of(logs, has_range);
+        let mut unread = Unread::of(logs, Times::new(has_range, true));
         let total = &read.total;
         match blind::problem(total, &detections, are_wanted || logs.has_named_sourcetype()) {
             Some(problem) => unread.push(problem),
             None if total.rows > 0 && total.rows < total.events => {
-                unread.push(Unread::rows_beside(total.rows, total.events));
+                unread.push(Unread::rows_beside(total.rows, total.events, &read.with_rows));
             }
             None => {}
+        }
+        let has_lookalikes = !read.with_lookalikes.names.is_empty();
+        if has_lookalikes && total.rows < total.events && !logs.has_named_sourcetype() {
+            unread.push(Unread::lookalikes(&read.with_lookalikes));
+        }
+        if reads_parameters && total.thin > 0 {
+            unread.push(Unread::thin(total.thin, &read.thin));
         }
         let (now, now_is) = present(run, total.newest);
         Self {
@@ -385,6 +404,7 @@ impl Summary {
             bytes: logs.files().iter().map(|file| file.size).sum(),
             bytes_uncompressed: read.total.bytes_inflated,
             events: read.total.events,
+            events_without_parameters: read.total.thin,
             first_event: read.total.oldest,
             last_event: read.total.newest,
             earliest: clock.range.earliest,

@@ -151,13 +151,116 @@ fn a_range_of_the_search_itself_leaves_out_events_without_a_time() {
     fixture.detection(2, "All", "TTP", "eventName=E | stats count", "");
     for (arguments, is_told) in [
         (vec!["hunt", "x.json", "--detection", "Own"], true),
-        (vec!["hunt", "x.json", "--detection", "All"], false),
+        (vec!["search", "eventName=E | stats count", "x.json", "--earliest", "1"], true),
         (vec!["search", search, "x.json"], true),
         (vec!["search", "eventName=E | stats count", "x.json"], false),
     ] {
         let run = fixture.run(&arguments);
         assert_eq!(run.err.contains(note), is_told, "{arguments:?}: {}", run.err);
         assert_eq!(run.status, i32::from(is_told), "{arguments:?}: {}", run.err);
+    }
+}
+
+/// Detections read the times of events, also without a range.
+#[test]
+fn a_hunt_names_events_without_a_time() {
+    let fixture = Fixture::empty();
+    let untimed = json!({
+        "eventVersion": "1", "eventSource": "s", "eventName": "E", "eventTime": "17.03.2026 10:00"
+    });
+    fixture.write("bad.json", &untimed.to_string());
+    fixture.write("good.json", &record("E", json!({})).to_string());
+    fixture.write("rows.json", "{\"user\":\"ann\",\"_time\":\"soon\"}");
+    fixture.detection(1, "All", "TTP", "eventName=E | stats count", "");
+    let note = "warning[SPL5008]: bad.json: 1 event has no time that can be read (first: \"17.03.2026 \
+                10:00\") and so what is found by time may be missing";
+    for (arguments, is_told) in [
+        (vec!["hunt", "bad.json"], true),
+        (vec!["hunt", "bad.json", "good.json"], true),
+        (vec!["hunt", "good.json", "rows.json"], false),
+        (vec!["search", "* | stats count", "bad.json"], false),
+        (vec!["search", "* | stats min(_time) as first", "bad.json"], true),
+    ] {
+        let run = fixture.run(&arguments);
+        assert_eq!(run.err.contains(note), is_told, "{arguments:?}: {}", run.err);
+        assert_eq!(run.err.contains("SPL5008"), is_told, "{arguments:?}: {}", run.err);
+        assert_eq!(run.status, i32::from(is_told), "{arguments:?}: {}", run.err);
+    }
+}
+
+/// Events of sources that leave out `requestParameters` are no verdict for what reads it.
+#[test]
+fn events_without_parameters_cannot_tell() {
+    let fixture = Fixture::empty();
+    fixture.write(
+        "history.csv",
+        "Event name,Event time,User name,Event source\n\
+         PutKey,2026-03-10T09:00:00Z,ann,kms.amazonaws.com\n\
+         GetKey,2026-03-10T09:01:00Z,ann,kms.amazonaws.com\n",
+    );
+    let call = json!({
+        "eventVersion": "1.10", "eventTime": "2026-03-10T09:00:00Z", "eventName": "PutKey",
+        "eventSource": "kms.amazonaws.com", "eventType": "AwsApiCall",
+    });
+    fixture.write("stripped.json", &json!({ "Records": [call, call] }).to_string());
+    let mut null = call.clone();
+    null["requestParameters"] = Value::Null;
+    fixture.write("good.json", &json!({ "Records": [null, call] }).to_string());
+    let search = "eventName=PutKey requestParameters.grantee=* | stats count";
+    fixture.detection(1, "Shared", "TTP", search, "");
+    let read = "eventName=PutKey | where 'requestParameters.public'=\"true\" | stats count by user";
+    fixture.detection(2, "Public", "TTP", read, "");
+    fixture.detection(3, "Named", "TTP", "eventName=DeleteKey | stats count by user", "");
+    let history =
+        "warning[SPL5007]: history.csv: 2 events of CloudTrail have no `requestParameters`";
+    let both = "warning[SPL5007]: logs: 4 events of CloudTrail have no `requestParameters` (in \
+                history.csv, stripped.json)";
+    let [unknown, clean] = [["cannot fire"; 2], ["no such events", "clean"]];
+    for (logs, message, statuses) in [
+        (&["history.csv"][..], Some(history), unknown),
+        (&["stripped.json"], Some("stripped.json: 2 events of CloudTrail have no"), unknown),
+        (&["history.csv", "stripped.json"], Some(both), unknown),
+        (&["history.csv", "good.json"], Some(history), clean),
+        (&["good.json"], None, clean),
+    ] {
+        let run = fixture.run(&[&["hunt", "--summary"], logs].concat());
+        let lines = run.lines();
+        let summary = &lines.last().unwrap()["summary"];
+        let reports = summary["detections"].as_array().unwrap();
+        let status = |name: &str| {
+            let report = reports.iter().find(|report| report["name"] == name).unwrap();
+            report["status"].as_str().unwrap().to_owned()
+        };
+        assert_eq!([status("Shared"), status("Public")], statuses, "{logs:?}: {}", run.err);
+        assert_eq!(status("Named"), "no such events");
+        assert_eq!(run.err.contains("SPL5007"), message.is_some(), "{logs:?}: {}", run.err);
+        assert!(run.err.contains(message.unwrap_or_default()), "{logs:?}: {}", run.err);
+        assert_eq!(run.status, i32::from(message.is_some()), "{logs:?}: {}", run.err);
+        let thin = summary.get("events_without_parameters").is_some();
+        assert_eq!(thin, message.is_some(), "{logs:?}");
+        // What reads nothing of it is told nothing.
+        let run = fixture.run(&[&["hunt", "--detection", "Named"], logs].concat());
+        assert_eq!((run.status, run.err.contains("SPL5007")), (0, false), "{}", run.err);
+        let run = fixture.run(&[&["search", search], logs].concat());
+        assert_eq!(run.err.contains("SPL5007"), message.is_some(), "{logs:?}: {}", run.err);
+    }
+}
+
+/// What is left of events beside logs is named: nothing looks at it. Other rows are only a note.
+#[test]
+fn a_hunt_names_rows_that_look_like_events() {
+    let fixture = Fixture::empty();
+    fixture.write("good.json", &record("E", json!({})).to_string());
+    fixture.write("query.json", r#"[{"EventName":"E","EventTime":"2026-03-10T09:00:00Z"}]"#);
+    fixture.write("renamed.csv", "event_time,event_name,user\n2026-03-10T09:00:00Z,E,ann\n");
+    fixture.write("rows.json", r#"{"user":"ann","event":"E"}"#);
+    fixture.detection(1, "All", "TTP", "eventName=E | stats count", "");
+    for (log, is_alike) in [("query.json", true), ("renamed.csv", true), ("rows.json", false)] {
+        let run = fixture.run(&["hunt", "good.json", log]);
+        let told = format!("warning[SPL5007]: logs: rows in {log} look like CloudTrail events");
+        assert_eq!(run.err.contains(&told), is_alike, "{log}: {}", run.err);
+        assert!(run.err.contains(&format!("they are in {log}")), "{log}: {}", run.err);
+        assert_eq!(run.status, i32::from(is_alike), "{log}: {}", run.err);
     }
 }
 
