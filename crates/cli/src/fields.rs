@@ -51,7 +51,7 @@ pub(crate) async fn run(options: FieldsOptions, cancel: CancellationToken) -> Re
         report::unwrapped(&read.unwrapped);
     }
     let unread = list.search.unread();
-    report::unread(&unread);
+    report::unread(&unread, report::Detail::Counted);
     Ok(status::of_search(&content, &unread))
 }
 

@@ -1,6 +1,6 @@
 //! Writes to standard error: diagnostics, errors, and input that could not be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::{Arguments, Write as _};
 use std::io::Write as _;
 use std::sync::Arc;
@@ -109,9 +109,32 @@ pub(crate) fn notice() -> Notice {
     Notice(Arc::new(|text: &str| line(format_args!("note: {text}"))))
 }
 
-/// Prints the inputs that could not be read, with the reasons.
-pub(crate) fn unread(unread: &[Unread]) {
+/// Most files skipped for the same reason that are named, unless everything is asked for.
+const NAMED_FILES: usize = 3;
+
+/// Prints the inputs that could not be read, with the reasons. Files that hold nothing to read are
+/// counted as `detail` says.
+pub(crate) fn unread(unread: &[Unread], detail: Detail) {
+    let mut foreign: HashMap<&[String], Vec<&str>> = HashMap::new();
+    for input in unread.iter().filter(|input| input.kind == UnreadKind::Foreign) {
+        foreign.entry(&input.reasons).or_default().push(&input.name);
+    }
+    foreign.retain(|_, names| detail == Detail::Counted && names.len() > NAMED_FILES);
     for input in unread {
+        if input.kind == UnreadKind::Foreign
+            && let Some(names) = foreign.get_mut(input.reasons.as_slice())
+        {
+            // All of them are on the line of the first.
+            let names = std::mem::take(names);
+            if let Some((named, others)) = names.split_at_checked(NAMED_FILES) {
+                let reasons: Vec<String> =
+                    input.reasons.iter().map(|reason| of_many(reason)).collect();
+                let (names, reasons) = (named.join(", "), reasons.join("; "));
+                let more = separated(others.len() as u64);
+                line(format_args!("note: {names} and {more} more {reasons}, skipped"));
+            }
+            continue;
+        }
         let Unread { name, kind, reasons, more } = input;
         let mut severity = match kind {
             UnreadKind::NotFound
@@ -132,6 +155,15 @@ pub(crate) fn unread(unread: &[Unread]) {
         if *more > 0 {
             line(format_args!("{severity}: {name}: {} more damaged places", separated(*more)));
         }
+    }
+}
+
+/// Returns a reason that is about one file, such as `holds no JSON`, as one about several.
+fn of_many(reason: &str) -> String {
+    match reason.split_once(' ') {
+        Some(("holds", rest)) => format!("hold {rest}"),
+        Some(("is", rest)) => format!("are {rest}"),
+        _ => reason.to_owned(),
     }
 }
 
@@ -273,7 +305,7 @@ pub(crate) fn error(error: &AppError, origin: Option<String>) {
             line(format_args!("error: {error}; name a folder with `--content DIR`"));
         }
         AppError::NoLogs { unread: what } => {
-            unread(what);
+            unread(what, Detail::Counted);
             line(format_args!("error: {error}"));
         }
         other => {
@@ -345,6 +377,17 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reasons_are_about_several_files() {
+        for (one, many) in [
+            ("holds no JSON", "hold no JSON"),
+            ("is a device", "are a device"),
+            ("denied", "denied"),
+        ] {
+            assert_eq!(of_many(one), many);
+        }
+    }
 
     #[test]
     fn where_events_were() {

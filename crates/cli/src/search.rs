@@ -54,7 +54,7 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
         report::unwrapped(&read.unwrapped);
     }
     let unread = search.unread();
-    report::unread(&unread);
+    report::unread(&unread, report::Detail::Counted);
     Ok(match printed {
         Ok(()) => status::of_search(&content, &unread),
         Err(error @ AppError::Cancelled(_)) => return Err(error.into()),

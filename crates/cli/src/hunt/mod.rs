@@ -41,7 +41,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
         Ok(summary) => summary,
         // The reader of the pipe closed it, for example `… | head`; this is not a failure.
         Err(AppError::Sink { source, done }) if is_broken_pipe(source.as_ref()) => {
-            report::unread(&done.unread);
+            report::unread(&done.unread, detail);
             return Ok(status::of_cut_hunt(&content, &done, options.fail_on_finding));
         }
         Err(error) => {
@@ -61,7 +61,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
     report::met_indexes(&summary.met_indexes);
     report::nothing_in_range(&summary, &zone);
     report::limits_met();
-    report::unread(&summary.unread);
+    report::unread(&summary.unread, detail);
     report::nothing_ran(&summary);
     Ok(status::of_hunt(&content, &summary, options.fail_on_finding, options.strict))
 }

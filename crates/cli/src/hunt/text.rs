@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use jiff::tz::TimeZone;
-use spilltrail_app::{NowIs, Report, Summary, UnreadKind};
+use spilltrail_app::{NowIs, Report, SkipKind, Summary, UnreadKind};
 use spilltrail_content::attack;
 use spilltrail_detect::Status;
 use spilltrail_diagnostic::visible;
@@ -310,15 +310,9 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
     if let Some(inside) = report::inside(&summary.unwrapped) {
         let _ = writeln!(text, "Unwrapped: {inside}");
     }
-    let mut left_out: Vec<String> = summary
-        .skipped
-        .iter()
-        .filter_map(|(kind, count)| {
-            // Files without any JSON are counted below, as files rather than records.
-            let name = serde_json::to_value(kind).ok()?.as_str()?.replace('_', " ");
-            (name != "not json").then(|| format!("{count} {name}"))
-        })
-        .collect();
+    let skipped = summary.skipped.iter();
+    let mut left_out: Vec<String> =
+        skipped.filter_map(|(kind, count)| skipped_items(*kind, *count)).collect();
     if summary.foreign() > 0 {
         left_out.push(format!("{} without JSON", counted(summary.foreign() as u64, "file")));
     }
@@ -348,6 +342,23 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
     }
 }
 
+/// Returns how many items of a kind were left out; `None` for files without any JSON, which are
+/// counted as files.
+fn skipped_items(kind: SkipKind, count: u64) -> Option<String> {
+    let (one, many) = match kind {
+        SkipKind::NotJson => return None,
+        SkipKind::Digest => ("digest of CloudTrail", "digests of CloudTrail"),
+        SkipKind::S3Notification => ("notification of S3", "notifications of S3"),
+        SkipKind::OtherService => ("file of another service", "files of other services"),
+        SkipKind::LogMessage => ("log line that is no event", "log lines that are no events"),
+        SkipKind::Scalar => {
+            ("text, number or list that is no event", "texts, numbers or lists that are no events")
+        }
+        SkipKind::Duplicate => ("second copy of an event", "second copies of events"),
+    };
+    Some(format!("{} {}", separated(count), if count == 1 { one } else { many }))
+}
+
 fn bytes(count: u64) -> String {
     let mut scaled = count as f64;
     let mut units = ["B", "kB", "MB", "GB"].into_iter().peekable();
@@ -371,5 +382,8 @@ mod tests {
         assert_eq!(counted(1_234_567, "event"), "1,234,567 events");
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(2_500_000), "2.5 MB");
+        assert_eq!(skipped_items(SkipKind::NotJson, 5), None);
+        let copies = skipped_items(SkipKind::Duplicate, 3997);
+        assert_eq!(copies.as_deref(), Some("3,997 second copies of events"));
     }
 }

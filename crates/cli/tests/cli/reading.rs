@@ -81,6 +81,32 @@ fn events_inside_something_else() {
     assert!(out.contains(&format!("Unwrapped: {places} ")), "{}", run.out);
 }
 
+/// Many files that are no logs are counted, and all are named if everything is asked for.
+#[test]
+fn many_files_that_are_no_logs_are_counted() {
+    let fixture = Fixture::new();
+    let notes: Vec<String> = (1..=5).map(|number| format!("folder/{number}.txt")).collect();
+    notes.iter().for_each(|name| fixture.write(name, "no log\n"));
+    fixture.write("folder/list.json", "[1,2]");
+    let counted =
+        "note: folder/1.txt, folder/2.txt, folder/3.txt and 2 more hold no JSON, skipped\n";
+    let list = "note: folder/list.json: holds no event: its JSON has texts, numbers or lists alone, \
+                skipped\n";
+    for command in [&["hunt"][..], &["search", "* | stats count"], &["fields", "*"]] {
+        let run = fixture.run(&[command, &["logs", "folder"]].concat());
+        assert!(run.err.contains(counted) && run.err.contains(list), "{}", run.err);
+        assert_eq!(run.err.matches("folder/").count(), 4, "{}", run.err);
+    }
+    let run = fixture.run(&["hunt", "--all", "logs", "folder"]);
+    for name in notes {
+        assert!(
+            run.err.contains(&format!("note: {name}: holds no JSON, skipped\n")),
+            "{}",
+            run.err
+        );
+    }
+}
+
 /// Nothing that was not read looks like logs in which nothing was found.
 #[test]
 fn what_is_no_log_is_never_an_all_clear() {
@@ -496,11 +522,17 @@ fn a_hunt_beside_the_logs_says_so() {
     let fixture = Fixture::new();
     fixture.write("rows.ndjson", "{\"user\":\"ann\"}\n");
     let beside = "note: no event is in the range that was searched; the logs are from 2026-03-10";
-    let rows = "note: logs: 1 of 5 events are other JSON rows";
+    for name in ["a", "b", "c", "d", "e"] {
+        fixture.write(&format!("many/{name}.ndjson"), "{\"user\":\"ann\"}\n");
+    }
+    let rows = "note: logs: 1 of 5 events are other JSON rows, which no detection of CloudTrail \
+                matches; they are in rows.ndjson\n";
+    let many = "they are in many/a.ndjson, many/b.ndjson, many/c.ndjson and 2 more files\n";
     for (arguments, message) in [
         (&["hunt", "logs", "--earliest", "2027-01-01"][..], beside),
         (&["hunt", "logs", "--latest", "2026-01-01"], beside),
         (&["hunt", "logs", "rows.ndjson"], rows),
+        (&["hunt", "logs", "many"], many),
     ] {
         let run = fixture.run(arguments);
         assert!(run.err.contains(message), "{}", run.err);
