@@ -66,6 +66,17 @@ impl Members {
         }
     }
 
+    /// Works like [`Members::insert`], but a value replaces an earlier one at the same keys; null does
+    /// not replace members that have been set below them.
+    pub(crate) fn set(&mut self, path: &[String], json: String) {
+        let is_same = |(name, _): &&mut (String, Member)| path == [name.as_str()];
+        match self.0.iter_mut().find(is_same) {
+            Some((_, Member::Object(_))) if json == "null" => {}
+            Some((_, value)) => *value = Member::Json(json),
+            None => self.insert(path, json),
+        }
+    }
+
     pub(crate) fn write(&self, text: &mut String) {
         self.write_object(text);
     }

@@ -67,13 +67,6 @@ impl OwnNames {
         }
     }
 
-    /// Adds a member of an event that is no row, by its key as written with escapes.
-    pub(crate) fn see_escaped(&mut self, key: &[u8]) {
-        if let Ok(key) = std::str::from_utf8(key) {
-            self.see_name(unescape(key).as_bytes(), OF_ROWS);
-        }
-    }
-
     /// Adds a name if it is one of those from `first` on.
     fn see_name(&mut self, name: &[u8], first: usize) {
         if let Some(place) = NAMES[first..].iter().position(|known| known.as_bytes() == name) {

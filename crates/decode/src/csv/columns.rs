@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use crate::nulls;
+use crate::split::spelling::{Style, known_name};
 
 /// How the text of a cell becomes JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub(crate) struct Column {
     pub(crate) kind: Kind,
     /// What a missing value is written like in it.
     pub(crate) nulls: Nulls,
+    /// How the keys inside its documents may be spelled, if the names of columns are spelled so.
+    pub(crate) style: Option<Style>,
     /// True once a value that could not be read as JSON has been reported.
     pub(crate) is_reported: bool,
 }
@@ -60,7 +63,7 @@ pub(crate) struct Columns {
 const WHOLE: [&str; 4] = ["_raw", "eventjson", "cloudtrailevent", "@message"];
 
 /// The outermost members of CloudTrail records.
-const MEMBERS: [(&str, Kind); 31] = [
+const MEMBERS: [(&str, Kind); 34] = [
     ("eventVersion", Kind::Text),
     ("userIdentity", Kind::Struct),
     ("eventTime", Kind::Time),
@@ -92,6 +95,9 @@ const MEMBERS: [(&str, Kind); 31] = [
     ("insightDetails", Kind::Document),
     ("tlsDetails", Kind::Struct),
     ("sessionCredentialFromConsole", Kind::Flag),
+    ("edgeDeviceDetails", Kind::Document),
+    ("eventContext", Kind::Document),
+    ("addendum", Kind::Document),
 ];
 
 /// Columns that are deeper inside a record.
@@ -113,6 +119,7 @@ impl Columns {
         let are_cloudtrail = has("eventName") && SHOWING.iter().any(|member| has(member));
         let position =
             |wanted: &&str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
+        let style = if are_cloudtrail { style_of(names) } else { None };
         let mut taken = HashSet::new();
         let columns = names.iter().enumerate().map(|(index, name)| {
             let member = if are_cloudtrail { member(name, &has) } else { None };
@@ -132,7 +139,7 @@ impl Columns {
                 Kind::Text if !(is_member && nulls::is_code(&path)) => Nulls::OfRow,
                 _ => Nulls::All,
             };
-            Column { path, kind, nulls, is_reported: false }
+            Column { path, kind, nulls, style, is_reported: false }
         });
         let columns = columns.collect();
         Self { columns, whole: WHOLE.iter().find_map(position), are_cloudtrail }
@@ -163,6 +170,21 @@ impl Columns {
     }
 }
 
+/// Returns how all names of members are spelled, or `None` if one is as CloudTrail writes it.
+fn style_of(names: &[String]) -> Option<Style> {
+    let mut style = None;
+    for name in names {
+        let Some((member, _)) = KNOWN.get(&plain(name)) else { continue };
+        if member.contains(|c: char| c.is_ascii_uppercase()) {
+            if member == name {
+                return None;
+            }
+            style = style.or(Style::of(name));
+        }
+    }
+    style
+}
+
 /// Returns the name of a column without one.
 pub(super) fn unnamed(index: usize) -> String {
     format!("column_{}", index + 1)
@@ -174,7 +196,7 @@ fn path_name(name: &str, index: usize) -> String {
 
 /// Returns a name in lower case without what separates words, by which `Event name`, `event_name`
 /// and `eventname` are the same.
-pub(super) fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     let is_kept = |c: &char| !matches!(c, ' ' | '_' | '-');
     name.chars().filter(is_kept).flat_map(char::to_lowercase).collect()
 }
@@ -215,34 +237,49 @@ pub(crate) fn place_of(name: &str) -> Option<(Vec<String>, Kind)> {
     }
 }
 
+/// Returns the member of CloudTrail records with exactly this name.
+pub(crate) fn member_named(name: &str) -> Option<&'static str> {
+    MEMBERS.iter().map(|(member, _)| *member).find(|member| *member == name)
+}
+
+/// The characters by which programs join keys, alone or repeated.
+pub(crate) const JOINTS: [char; 9] = ['.', '_', '/', '-', ':', '|', '>', '#', '$'];
+
 /// Returns the keys that a name joins, such as `userIdentity.arn` or `user_identity_arn`.
 fn joined(name: &str) -> Option<(Vec<String>, Kind)> {
-    for (at, separator) in name.match_indices(['.', '_', '/']) {
-        let (outer, inner) = (&name[..at], &name[at + separator.len()..]);
+    for (at, _) in name.match_indices(JOINTS) {
+        let (outer, rest) = name.split_at(at);
+        let inner = rest.trim_start_matches(JOINTS);
+        let separator = &rest[..rest.len() - inner.len()];
         let Some((member, kind)) = KNOWN.get(&plain(outer)) else { continue };
         if !matches!(kind, Kind::Struct | Kind::Document) || inner.is_empty() {
             continue;
         }
         let parts: Vec<&str> = inner.split(separator).collect();
         let mut path = vec![(*member).to_owned()];
-        path.extend(keys(&parts, member, *kind));
+        let has_words = matches!(separator, "-" | "_") && (separator == "-" || outer.contains('_'));
+        path.extend(keys(&parts, member, *kind, has_words.then_some(separator)));
         return Some((path, Kind::Inner));
     }
     None
 }
 
 /// Returns the keys of which these are parts: those of a struct are known, even if their own words
-/// are separated like keys are.
-fn keys(parts: &[&str], member: &str, kind: Kind) -> Vec<String> {
-    /// The most words of a key, as in `client_provided_host_header`.
-    const MOST_WORDS: usize = 4;
+/// are separated like keys are. Those of a document may be so with `separator`.
+fn keys(parts: &[&str], member: &str, kind: Kind, separator: Option<&str>) -> Vec<String> {
+    /// The most words of a key, as in `x-amz-server-side-encryption-aws-kms-key-id`.
+    const MOST_WORDS: usize = 9;
     let mut keys = Vec::new();
     let mut rest = parts;
     while let Some(first) = rest.first() {
-        let most = if kind == Kind::Struct { rest.len().min(MOST_WORDS) } else { 0 };
+        let most = rest.len().min(MOST_WORDS);
         let known = (1..=most).rev().find_map(|words| {
-            let key = super::structs::canonical(&rest[..words].concat(), member)?;
-            Some((key, words))
+            let key = match (kind, separator) {
+                (Kind::Struct, _) => super::structs::canonical(&rest[..words].concat(), member),
+                (_, Some(separator)) if words > 1 => known_name(&rest[..words].join(separator)),
+                _ => None,
+            };
+            Some((key?, words))
         });
         let (key, words) = known.unwrap_or((first, 1));
         keys.push(key.to_owned());

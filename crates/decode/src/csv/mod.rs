@@ -10,13 +10,12 @@ mod again;
 mod cells;
 mod columns;
 mod header;
-mod literal;
 mod record;
 mod structs;
 
 pub(crate) use again::Line;
 pub(crate) use cells::{Cells, MAX_CELLS, Quoting, Step, quoting};
-pub(crate) use columns::{Column, Columns, Kind, place_of};
+pub(crate) use columns::{Column, Columns, JOINTS, Kind, member_named, place_of, plain};
 pub(crate) use header::recognize;
 pub(crate) use record::{Made, inner_value, value};
 pub(crate) use structs::{canonical, to_json as struct_to_json};

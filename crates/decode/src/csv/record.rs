@@ -2,13 +2,13 @@
 
 use super::cells::Cells;
 use super::columns::{Column, Columns, Kind, Nulls, unnamed};
-use super::{literal, structs};
 use crate::event_view::EventTime;
 use crate::members::{Members, quoted};
 use crate::nulls::{Spellings, is_null};
 use crate::record::Format;
 use crate::report::SkipKind;
-use crate::split::dress::{FoundEvent, event_of};
+use crate::split::dress::{FoundEvent, InText, event_of, object_in, respelled, unread_message};
+use crate::split::python;
 use crate::split::scan::is_valid;
 use crate::split::shape::{Shape, outer_keys};
 use crate::time;
@@ -90,9 +90,10 @@ fn whole_event(cell: &str) -> Option<Made> {
         return None;
     }
     let shape = outer_keys(bytes).shape();
-    if let Some(FoundEvent { format, rewritten }) = event_of(shape, bytes) {
+    if let Some(FoundEvent { format, rewritten, unread }) = event_of(shape, bytes) {
         let text = rewritten.unwrap_or_else(|| text.to_owned());
-        return Some(Made::Event { text, format, remarks: Vec::new() });
+        let remarks = unread.map(unread_message).into_iter().collect();
+        return Some(Made::Event { text, format, remarks });
     }
     match shape {
         Shape::CloudTrail => Some(Made::Skipped(SkipKind::S3Notification)),
@@ -124,7 +125,10 @@ pub(crate) fn value(cell: &str, column: &mut Column, remarks: &mut Vec<String>) 
         }
         Kind::Struct | Kind::Document => return document(cell.trim(), column, remarks),
         Kind::Inner => {
-            return Some(inner_value(cell, &column.path).unwrap_or_else(|| quoted(cell)));
+            let json = inner_value(cell, &column.path);
+            let json =
+                json.map(|json| respelled(&json, Kind::Document, &column.path[0], column.style));
+            return Some(json.unwrap_or_else(|| quoted(cell)));
         }
     }
     Some(quoted(cell))
@@ -140,7 +144,7 @@ pub(crate) fn inner_value(text: &str, path: &[String]) -> Option<String> {
         return None;
     }
     if !is_valid(text.as_bytes()) {
-        return literal::to_json(text);
+        return python::to_json(text);
     }
     let is_policy = text.starts_with('{') && path.last().is_some_and(|key| is_text_of_policy(key));
     (!is_policy).then(|| text.to_owned())
@@ -157,26 +161,20 @@ fn is_text_of_policy(key: &str) -> bool {
 /// A text in brackets that cannot be read stays text and is reported, once for each column: what
 /// is inside it cannot be searched by name.
 fn document(cell: &str, column: &mut Column, remarks: &mut Vec<String>) -> Option<String> {
-    let opens = cell.starts_with(['{', '[']);
-    if opens && is_valid(cell.as_bytes()) {
-        return Some(cell.to_owned());
-    }
-    if is_null(cell) {
+    // An empty document is a value.
+    let is_json = cell.starts_with(['{', '[']) && is_valid(cell.as_bytes());
+    if !is_json && is_null(cell) {
         return None;
     }
-    if column.kind == Kind::Struct
-        && let Some(json) = structs::to_json(cell, &column.path[0])
-    {
-        return Some(json);
-    }
-    if let Some(json) = literal::to_json(cell) {
-        return Some(json);
-    }
-    // A document that was made a string once more.
-    if cell.starts_with('"') && is_valid(cell.as_bytes()) {
-        return Some(cell.to_owned());
-    }
-    if opens && !column.is_reported {
+    let is_unread = match object_in(cell.into(), column.kind, &column.path[0]) {
+        InText::Nothing => return None,
+        InText::Json(json) => {
+            return Some(respelled(&json, column.kind, &column.path[0], column.style));
+        }
+        InText::Unread => true,
+        InText::Other => false,
+    };
+    if is_unread && !column.is_reported {
         column.is_reported = true;
         let name = column.path.join(".");
         remarks.push(format!(

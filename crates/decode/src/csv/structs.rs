@@ -47,10 +47,22 @@ const KEYS: [&str; 31] = [
 /// The keys in the elements of `resources`.
 const RESOURCE_KEYS: [&str; 5] = ["ARN", "accountId", "type", "resourceType", "resourceName"];
 
-/// Returns CloudTrail's spelling of a key inside `member`, given in any case.
+/// Returns CloudTrail's spelling of a key inside `member`, given in any case, its words joined or not.
 pub(crate) fn canonical(key: &str, member: &str) -> Option<&'static str> {
     let keys: &[&'static str] = if member == "resources" { &RESOURCE_KEYS } else { &KEYS };
-    keys.iter().copied().find(|known| known.eq_ignore_ascii_case(key))
+    let letters = || key.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b' '));
+    let is_same = |known: &&&str| {
+        let mut rest = letters();
+        let mut known = known.bytes();
+        loop {
+            match (known.next(), rest.next()) {
+                (None, None) => return true,
+                (Some(a), Some(b)) if a.eq_ignore_ascii_case(&b) => {}
+                _ => return false,
+            }
+        }
+    };
+    keys.iter().find(is_same).copied()
 }
 
 /// Returns the struct or array of structs in `text` as JSON, or `None` if it cannot be read for

@@ -16,6 +16,7 @@ use proptest::prelude::*;
 
 mod archives;
 mod compressions;
+mod dresses;
 mod kinds;
 mod tables;
 mod times;

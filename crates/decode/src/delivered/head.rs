@@ -7,7 +7,7 @@ use super::records::{Piece, wide};
 use crate::json::is_number;
 use crate::json::{skip_space, word_end};
 use crate::own_names::OwnNames;
-use crate::split::dress::{is_flat, is_text_of_object};
+use crate::split::dress::{is_other_key, is_text_of_object};
 
 /// The byte ranges of a record's first members, as offsets in the whole text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,14 +28,6 @@ pub(crate) struct Head {
 pub(super) fn head(text: &[u8], marks: &Marks, pieces: &[Piece], is_plain: bool) -> Option<Head> {
     let quick = if is_plain { quickly(text, marks, pieces) } else { None };
     let members = quick.or_else(|| carefully(text, marks, pieces))?;
-    // Records without it are rare; it may be there under joined keys.
-    if !members.has_identity {
-        let (first, last) = (pieces.first()?, pieces.last()?);
-        let record = text.get(first.start as usize..=last.end as usize)?;
-        if is_flat(record) {
-            return None;
-        }
-    }
     members.head(text)
 }
 
@@ -45,7 +37,8 @@ struct Members {
     head: Head,
     has_version: bool,
     source: Option<Range<usize>>,
-    has_identity: bool,
+    /// True if another program may have written the record.
+    is_dressed: bool,
     /// The number of keys that may be `eventName`.
     names: usize,
 }
@@ -53,7 +46,7 @@ struct Members {
 impl Members {
     /// Records a member; `plain` is the range of its value if that is a string without escapes.
     #[inline]
-    fn see(&mut self, key: &[u8], value: Range<usize>, plain: Option<Range<u32>>) {
+    fn see(&mut self, key: &[u8], value: Range<usize>, plain: Option<Range<u32>>, text: &[u8]) {
         match key {
             b"eventName" => {
                 self.names += 1;
@@ -62,19 +55,48 @@ impl Members {
             b"eventTime" if self.head.time.is_none() => self.head.time = plain,
             b"eventSource" if self.source.is_none() => self.source = Some(value),
             b"eventVersion" => self.has_version = true,
-            b"userIdentity" => self.has_identity = true,
-            _ => self.head.own_names.see_key(key),
+            b"awsRegion"
+            | b"sourceIPAddress"
+            | b"userAgent"
+            | b"requestID"
+            | b"eventID"
+            | b"readOnly"
+            | b"eventType"
+            | b"managementEvent"
+            | b"recipientAccountId"
+            | b"eventCategory"
+            | b"errorCode"
+            | b"errorMessage"
+            | b"apiVersion"
+            | b"sharedEventID"
+            | b"vpcEndpointId"
+            | b"sessionCredentialFromConsole" => {}
+            b"userIdentity"
+            | b"requestParameters"
+            | b"responseElements"
+            | b"additionalEventData"
+            | b"resources"
+            | b"tlsDetails"
+            | b"serviceEventDetails"
+            | b"insightDetails" => {
+                // A string that begins like an object stands for one.
+                self.is_dressed |=
+                    plain.is_some() && matches!(text.get(value.start), Some(b'{' | b'['));
+            }
+            _ => {
+                self.head.own_names.see_key(key);
+                self.is_dressed |= is_other_key(key);
+            }
         }
     }
 
     fn head(self, text: &[u8]) -> Option<Head> {
-        let Self { mut head, has_version, source, names, .. } = self;
+        let Self { mut head, has_version, source, names, is_dressed } = self;
         let known =
             usize::from(names > 0) + usize::from(source.is_some()) + usize::from(has_version);
-        if known < 2 || source.is_some_and(|source| text[source] == *b"aws:s3") {
+        if known < 2 || is_dressed || source.is_some_and(|source| text[source] == *b"aws:s3") {
             return None;
         }
-        // A key with escapes may also be `eventName`: the name of such a record is unknown.
         if names != 1 {
             head.name = None;
         }
@@ -115,19 +137,19 @@ fn quickly(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Members> {
                 if is_last {
                     return None;
                 }
-                members.see(key, end..end, None);
+                members.see(key, end..end, None, text);
                 break;
             }
             if text[value] == b'"' {
                 let (start, value_end) = (quotes.next()? + 1, quotes.next()?);
-                members.see(key, start..value_end, Some(start as u32..value_end as u32));
+                members.see(key, start..value_end, Some(start as u32..value_end as u32), text);
                 at = value_end + 1;
             } else {
                 at = word_end(text, value);
                 if !is_scalar(&text[value..at]) {
                     return None;
                 }
-                members.see(key, value..at, None);
+                members.see(key, value..at, None, text);
             }
             // The closing brace follows the last member; any other piece ends with the key of a
             // nested value.
@@ -170,10 +192,7 @@ fn carefully(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Members> {
             }
             let (key_end, is_escaped) = marks.string_end(at + 1)?;
             let key = &text[at + 1..key_end];
-            members.names += usize::from(is_escaped);
-            if is_escaped {
-                members.head.own_names.see_escaped(key);
-            }
+            members.is_dressed |= is_escaped;
             at = skip_space(text, key_end + 1);
             if text.get(at) != Some(&b':') {
                 return None;
@@ -198,7 +217,7 @@ fn carefully(text: &[u8], marks: &Marks, pieces: &[Piece]) -> Option<Members> {
             };
             at = skip_space(text, after);
             let plain = (is_text && !has_escapes).then_some(value.start as u32..value.end as u32);
-            members.see(key, value, plain);
+            members.see(key, value, plain, text);
             if is_nested {
                 if number + 1 == pieces.len() {
                     return None;
@@ -227,7 +246,6 @@ mod tests {
             (r#"{"eventVersion":"1","x":{"eventName":"B"},"eventSource":"s"}"#, None),
             (r#"{"eventTime":"t","eventSource":"s","eventName":"A","eventName":"B"}"#, None),
             (r#"{"eventSource":"s","eventName":"A","x":[],"eventName":"B"}"#, None),
-            (r#"{"eventTime":"t","eventSource":"s","eventName":"A","event\u004eame":"B"}"#, None),
             (r#"{"eventSource":"s","eventName":"\u0041"}"#, None),
             (r#"{"eventSource":"s","eventName":null,"eventVersion":1}"#, None),
         ] {

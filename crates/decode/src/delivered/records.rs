@@ -406,6 +406,13 @@ mod tests {
             FIRST.replace("\"x\":[1]", "[1]"),
             FIRST.replace("\"x\":", ""),
             FIRST.replace("s3.amazonaws.com", "aws:s3"),
+            // What is not spelled as CloudTrail does.
+            FIRST.replace("eventName", "event\\u004eame"),
+            FIRST.replace("eventName", "EventName"),
+            FIRST.replace("eventName", "event_name"),
+            FIRST.replace("\"x\":[1]", "\"requestParameters\":\"{'a': 1}\""),
+            FIRST.replace("\"x\":[1]", "\"requestParameters.a\":1"),
+            FIRST.replace("\"x\":[1]", "\"useragent\":\"a\""),
             format!("\u{feff}{FIRST}"),
         ] {
             assert_eq!(read(&text), None, "{text}");

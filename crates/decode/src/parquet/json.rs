@@ -151,7 +151,16 @@ fn write_member(
     remarks: &mut Remarks,
 ) -> bool {
     let (Shape::Leaf(leaf) | Shape::DocumentLeaf(leaf)) = column.shape else {
-        return write(&column.shape, array, row, text, remarks);
+        let start = text.len();
+        let is_there = write(&column.shape, array, row, text, remarks);
+        if column.column.kind == Kind::Document
+            && let Some(style) = column.column.style
+            && let Some(document) = style.undo(&text[start..])
+        {
+            text.truncate(start);
+            text.push_str(&document);
+        }
+        return is_there;
     };
     let kind = column.column.kind;
     if array.is_null(row) {

@@ -1,19 +1,18 @@
 //! Recognizes CloudTrail records that another program has written its own way, and writes them as
 //! CloudTrail does.
 //!
-//! Athena and Glue write keys in lower case, other programs join the keys of nested objects
+//! Athena and Glue write keys in lower case, others in snake case, join the keys of nested objects
 //! (`userIdentity_arn`), and many write nested objects as strings of JSON. Without this, the events
 //! would be counted, and no detection would match them.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
 
 use super::inside::event_format;
+use super::python;
 use super::scan::is_valid;
 use super::shape::{Shape, outer_keys, prefix_of_name};
-use crate::csv::{Kind, canonical, inner_value, place_of, struct_to_json};
+use super::spelling::Style;
+use crate::csv::{JOINTS, Kind, canonical, inner_value, member_named, place_of, struct_to_json};
 use crate::event_view::EventTime;
 use crate::json::{for_each_element, for_each_member, unescape, value_end};
 use crate::members::{Members, quoted};
@@ -25,8 +24,8 @@ use crate::time;
 const MAX_MEMBERS: usize = 256;
 /// The depth to which keys of structs are spelled anew.
 const MAX_DEPTH: usize = 8;
-
-static IDENTITY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"userIdentity\""));
+/// How often a document may have been made a string.
+const MAX_STRINGS: usize = 4;
 
 /// An object that is an event.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,36 +33,86 @@ pub(crate) struct FoundEvent {
     pub(crate) format: Format,
     /// The record as CloudTrail writes it, if the object is written in another way.
     pub(crate) rewritten: Option<String>,
+    /// A member that is a text which stands for an object and could not be read.
+    pub(crate) unread: Option<&'static str>,
+}
+
+/// Returns what is said of a record with a member that could not be read.
+pub(crate) fn unread_message(member: &str) -> String {
+    format!(
+        "`{member}` is a text that is not JSON; it is kept as text, and its parts have no names"
+    )
 }
 
 /// Returns the event that an object of this shape is, or `None` for any other object.
 pub(crate) fn event_of(shape: Shape, object: &[u8]) -> Option<FoundEvent> {
     if shape == Shape::Dressed {
-        let rewritten = Some(rewrite(object)?);
-        return Some(FoundEvent { format: Format::CloudTrail, rewritten });
+        let Rewritten { text, unread } = rewrite(object)?;
+        return Some(FoundEvent { format: Format::CloudTrail, rewritten: Some(text), unread });
     }
     let format = event_format(shape, object)?;
-    let is_dressed = format == Format::CloudTrail && (has_texts(object) || is_flat(object));
-    Some(FoundEvent { format, rewritten: if is_dressed { rewrite(object) } else { None } })
+    let is_dressed = format == Format::CloudTrail && is_dressed(object);
+    let Some(Rewritten { text, unread }) = is_dressed.then(|| rewrite(object)).flatten() else {
+        return Some(FoundEvent { format, rewritten: None, unread: None });
+    };
+    let rewritten = Some(text).filter(|text| text.as_bytes() != object);
+    Some(FoundEvent { format, rewritten, unread })
 }
 
-/// Returns true if a member that holds an object is written as a string of JSON.
-fn has_texts(record: &[u8]) -> bool {
+/// Returns true if CloudTrail itself would write a record in another way.
+fn is_dressed(record: &[u8]) -> bool {
     let mut found = false;
-    if memchr::memchr(b'\\', record).is_some() {
-        for_each_member(record, |name, value| {
-            let end = value_end(record, value);
-            let is_escaped = memchr::memchr(b'\\', &record[value..end]).is_some();
-            found |= is_escaped && is_text_of_object(&record[name], &record[value..end]);
-            (!found).then_some(end)
+    for_each_member(record, |name, value| {
+        let end = value_end(record, value);
+        let (key, value) = (&record[name], &record[value..end]);
+        found |= is_other_key(key)
+            || is_text_of_object(key, value)
+            || (is_struct(key) && has_other_keys(key, value));
+        (!found).then_some(end)
+    });
+    found
+}
+
+/// Returns true if an outermost key of a record is, or may be, a member that CloudTrail writes in
+/// another way.
+pub(crate) fn is_other_key(key: &[u8]) -> bool {
+    /// The length of the longest name of a member.
+    const LONGEST: usize = 28;
+    if key.contains(&b'\\') {
+        return true;
+    }
+    // Most other keys begin with none of these letters.
+    let is_joined = || key.iter().any(|byte| JOINTS.contains(&char::from(*byte)));
+    if !key.first().is_some_and(|first| b"aerstuvimAERSTUVIM".contains(first))
+        || (key.len() > LONGEST && !is_joined())
+    {
+        return false;
+    }
+    let Ok(key) = std::str::from_utf8(key) else { return false };
+    place_of(key).is_some_and(|(path, _)| path != [key])
+}
+
+fn is_struct(key: &[u8]) -> bool {
+    matches!(key, b"userIdentity" | b"tlsDetails")
+}
+
+/// Returns true if the keys of a struct are not spelled as CloudTrail does.
+fn has_other_keys(member: &[u8], json: &[u8]) -> bool {
+    let Ok(member) = std::str::from_utf8(member) else { return false };
+    let mut found = false;
+    if json.first() == Some(&b'{') {
+        for_each_member(json, |name, value| {
+            let key = std::str::from_utf8(&json[name]).unwrap_or_default();
+            found |= canonical(key, member).is_some_and(|known| known != key);
+            (!found).then(|| value_end(json, value))
         });
     }
     found
 }
 
-/// Returns true if the value of a key, which has escapes, is a string of JSON instead of an object.
+/// Returns true if the value of a key is a string that stands for an object.
 pub(crate) fn is_text_of_object(key: &[u8], value: &[u8]) -> bool {
-    matches!(value, [b'"', b'{' | b'[', ..])
+    matches!(value, [b'"', b'{' | b'[', ..] | [b'"', b'\\', b'"', ..])
         && matches!(
             key,
             b"userIdentity"
@@ -77,22 +126,42 @@ pub(crate) fn is_text_of_object(key: &[u8], value: &[u8]) -> bool {
         )
 }
 
-/// Returns true if a record has the members of `userIdentity` as its own, under joined keys.
-pub(crate) fn is_flat(record: &[u8]) -> bool {
-    if IDENTITY.find(record).is_some() {
-        return false;
+/// A record as CloudTrail writes it.
+struct Rewritten {
+    text: String,
+    unread: Option<&'static str>,
+}
+
+/// A member of an object, and what it becomes.
+struct Found<'a> {
+    key: Cow<'a, str>,
+    value: &'a str,
+    place: Option<(Vec<String>, Kind)>,
+}
+
+impl Found<'_> {
+    /// Returns true if the key is a member that is spelled as CloudTrail does, alone or at the start
+    /// of joined keys.
+    fn is_usual(&self) -> bool {
+        let is_usual = |(path, _): &(Vec<String>, Kind)| self.key.starts_with(path[0].as_str());
+        self.place.as_ref().is_some_and(is_usual)
     }
-    let mut found = false;
-    for_each_member(record, |name, value| {
-        let rest = record[name].strip_prefix(b"userIdentity");
-        found |= matches!(rest, Some([b'.' | b'_' | b'/', _, ..]));
-        (!found).then(|| value_end(record, value))
-    });
-    found
+
+    /// Returns true if the key is exactly a member of CloudTrail's.
+    fn is_member(&self) -> bool {
+        self.place.as_ref().is_some_and(|(path, _)| *path == [&*self.key])
+    }
+
+    /// Returns the part of the key that is a member of several words.
+    fn words(&self) -> Option<&str> {
+        let (path, _) = self.place.as_ref()?;
+        let has_words = path[0].contains(|c: char| c.is_ascii_uppercase());
+        self.key.get(..path[0].len()).filter(|_| has_words)
+    }
 }
 
 /// Writes an object as CloudTrail writes its records; `None` if it is no record then either.
-fn rewrite(object: &[u8]) -> Option<String> {
+fn rewrite(object: &[u8]) -> Option<Rewritten> {
     let mut found = Vec::new();
     for_each_member(object, |name, value| {
         let end = value_end(object, value);
@@ -104,65 +173,170 @@ fn rewrite(object: &[u8]) -> Option<String> {
     }
     // The keys of an envelope may be joined with those of its record, as in `detail.eventName`.
     let prefix = found.iter().find_map(|(key, _)| prefix_of_name(key)).unwrap_or_default();
-    let mut members = Members::default();
-    for (key, value) in found {
+    let found = found.into_iter().map(|(key, value)| {
         let key = key.strip_prefix(prefix).unwrap_or(key);
         let key = unescape(std::str::from_utf8(key).ok()?);
-        let value = std::str::from_utf8(value).ok()?;
-        match place_of(&key) {
-            Some((path, kind)) => {
-                if let Some(json) = written(value, kind, &path) {
-                    members.insert(&path, json.into_owned());
-                }
-            }
-            None => members.insert(&[key.into_owned()], value.to_owned()),
+        let place = place_of(&key);
+        Some(Found { key, value: std::str::from_utf8(value).ok()?, place })
+    });
+    let found = found.collect::<Option<Vec<_>>>()?;
+    let style = style_of(&found);
+    let mut members = Members::default();
+    let mut unread = None;
+    for Found { key, value, place } in &found {
+        let is_spelled = |(path, _): &&(Vec<String>, Kind)| {
+            let is_there = |other: &Found<'_>| {
+                other.is_member() && *other.key == path[0] && other.value != "null"
+            };
+            // Splunk has a field `eventtype` of its own.
+            let is_splunk = style.is_none() && *key == "eventtype";
+            *path == [&**key] || !(is_splunk || found.iter().any(is_there))
+        };
+        let Some((path, kind)) = place.as_ref().filter(is_spelled) else {
+            // Beside the member itself, another spelling of it is a field of its own.
+            members.set(&[key.clone().into_owned()], (*value).to_owned());
+            continue;
+        };
+        let Written { json, is_unread } = written(value, *kind, path, style);
+        if is_unread {
+            unread = member_named(&path[0]);
+        }
+        if let Some(json) = json {
+            members.set(&spelled(path, style), json.into_owned());
         }
     }
     let mut text = String::new();
     members.write(&mut text);
     let is_record = outer_keys(text.as_bytes()).shape() == Shape::CloudTrail;
-    is_record.then_some(text)
+    is_record.then_some(Rewritten { text, unread })
 }
 
-/// Returns the value of a member as CloudTrail writes it; `None` if there is none.
-fn written<'a>(value: &'a str, kind: Kind, path: &[String]) -> Option<Cow<'a, str>> {
+/// Returns how all keys of a record are spelled, or `None` if any is as CloudTrail writes it.
+fn style_of(found: &[Found<'_>]) -> Option<Style> {
+    let is_usual = |member: &Found<'_>| member.words().is_some() && member.is_usual();
+    if found.iter().any(is_usual) {
+        let is_other = |member: &Found<'_>| {
+            is_struct(member.key.as_bytes())
+                && has_other_keys(member.key.as_bytes(), member.value.as_bytes())
+        };
+        return found.iter().any(is_other).then_some(Style::Small);
+    }
+    found.iter().find_map(|member| Style::of(member.words()?))
+}
+
+/// Returns the path of a value with the keys below joined ones spelled as CloudTrail does.
+fn spelled(path: &[String], style: Option<Style>) -> Vec<String> {
+    let Some(style) = style.filter(|style| path[1..].iter().all(|key| style.fits(key))) else {
+        return path.to_vec();
+    };
+    let mut is_capitalized = false;
+    let below = path[1..].iter().map(|key| {
+        let key = match &**key {
+            "host" | "HOST" if path.len() == 2 => "Host".to_owned(),
+            _ if canonical(key, &path[0]).is_some() => key.clone(),
+            key => style.name(key, is_capitalized),
+        };
+        is_capitalized |= key.len() > 4 && key.starts_with(|c: char| c.is_ascii_uppercase());
+        key
+    });
+    path[..1].iter().cloned().chain(below).collect()
+}
+
+/// The value of a member as CloudTrail writes it.
+struct Written<'a> {
+    /// `None` if there is no value.
+    json: Option<Cow<'a, str>>,
+    /// True if it stands for an object and could not be read.
+    is_unread: bool,
+}
+
+impl<'a> From<Cow<'a, str>> for Written<'a> {
+    fn from(json: Cow<'a, str>) -> Self {
+        Self { json: Some(json), is_unread: false }
+    }
+}
+
+fn written<'a>(value: &'a str, kind: Kind, path: &[String], style: Option<Style>) -> Written<'a> {
     let inner = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map(unescape);
     match (kind, inner) {
         (Kind::Flag, Some(text)) => {
             let flag = text.to_ascii_lowercase();
             let is_flag = matches!(flag.as_str(), "true" | "false");
-            Some(if is_flag { flag.into() } else { value.into() })
+            let json: Cow<'a, str> = if is_flag { flag.into() } else { value.into() };
+            json.into()
         }
         (Kind::Time, text) => {
             let epoch = EventTime::read(text.as_deref().unwrap_or(value)).epoch;
-            Some(epoch.map_or(value.into(), |epoch| quoted(&time::written(epoch)).into()))
+            epoch.map_or(Cow::from(value), |epoch| quoted(&time::written(epoch)).into()).into()
         }
-        (Kind::Struct | Kind::Document, Some(text)) => {
-            let text = text.trim();
-            if matches!(text, "" | "null") {
-                return None;
-            }
-            if text.starts_with(['{', '[']) && is_valid(text.as_bytes()) {
-                return Some(respelled(text, kind, &path[0]).into());
-            }
-            let parsed = (kind == Kind::Struct).then(|| struct_to_json(text, &path[0])).flatten();
-            Some(parsed.map_or(value.into(), Cow::from))
+        (Kind::Struct | Kind::Document, Some(text)) => match object_in(text, kind, &path[0]) {
+            InText::Nothing => Written { json: None, is_unread: false },
+            InText::Json(json) => Cow::from(respelled(&json, kind, &path[0], style)).into(),
+            InText::Unread => Written { json: Some(value.into()), is_unread: true },
+            InText::Other => Cow::from(value).into(),
+        },
+        (Kind::Struct | Kind::Document, None) => {
+            Cow::from(respelled(value, kind, &path[0], style)).into()
         }
-        (Kind::Struct, None) => Some(respelled(value, kind, &path[0]).into()),
         // A nested list or object below a joined key.
-        (Kind::Inner, Some(text)) => Some(inner_value(&text, path).map_or(value.into(), Cow::from)),
-        _ => Some(value.into()),
+        (Kind::Inner, Some(text)) => {
+            let json = inner_value(&text, path);
+            let json = json.map(|json| respelled(&json, Kind::Document, &path[0], style));
+            json.map_or(value.into(), Cow::from).into()
+        }
+        (Kind::Inner, None) if value.starts_with(['{', '[']) => {
+            Cow::from(respelled(value, Kind::Document, &path[0], style)).into()
+        }
+        _ => Cow::from(value).into(),
     }
 }
 
-/// Returns a valid JSON value with the keys of a struct in CloudTrail's spelling.
-fn respelled(json: &str, kind: Kind, member: &str) -> String {
-    if kind != Kind::Struct {
-        return json.to_owned();
+/// What the text of a member is that should be an object.
+pub(crate) enum InText<'a> {
+    Nothing,
+    Json(Cow<'a, str>),
+    Unread,
+    Other,
+}
+
+/// Returns the object that a text stands for: JSON, which may have been made a string repeatedly, a
+/// struct as Athena prints it, or a dictionary as Python does.
+pub(crate) fn object_in<'a>(text: Cow<'a, str>, kind: Kind, member: &str) -> InText<'a> {
+    let mut text = text;
+    for _ in 0..MAX_STRINGS {
+        let trimmed = text.trim();
+        let is_string =
+            trimmed.len() > 1 && trimmed.starts_with('"') && is_valid(trimmed.as_bytes());
+        if !is_string {
+            break;
+        }
+        text = unescape(&trimmed[1..trimmed.len() - 1]).into_owned().into();
     }
-    let mut text = String::with_capacity(json.len());
-    respell(json.as_bytes(), member, &mut text, MAX_DEPTH);
-    text
+    let trimmed = text.trim();
+    if matches!(trimmed, "" | "null" | "None") {
+        return InText::Nothing;
+    }
+    if !trimmed.starts_with(['{', '[']) {
+        return InText::Other;
+    }
+    if is_valid(trimmed.as_bytes()) {
+        return InText::Json(trimmed.to_owned().into());
+    }
+    let parsed = if kind == Kind::Struct { struct_to_json(trimmed, member) } else { None };
+    match parsed.or_else(|| python::to_json(trimmed)) {
+        Some(json) => InText::Json(json.into()),
+        None => InText::Unread,
+    }
+}
+
+/// Returns a valid JSON value with its keys in CloudTrail's spelling.
+pub(crate) fn respelled(json: &str, kind: Kind, member: &str, style: Option<Style>) -> String {
+    if kind == Kind::Struct {
+        let mut text = String::with_capacity(json.len());
+        respell(json.as_bytes(), member, &mut text, MAX_DEPTH);
+        return text;
+    }
+    style.and_then(|style| style.undo(json)).unwrap_or_else(|| json.to_owned())
 }
 
 fn respell(json: &[u8], member: &str, text: &mut String, depth: usize) {
@@ -241,11 +415,59 @@ mod tests {
                 r#"{"eventVersion":"1.08","eventName":"A","userIdentity":{"arn":"x"},"requestParameters":"{\"a\":{\"b\":1}}"}"#,
                 r#"{"eventVersion":"1.08","eventName":"A","userIdentity":{"arn":"x"},"requestParameters":{"a":{"b":1}}}"#,
             ),
+            // Keys with escapes, one key in another case, and one that is there twice.
+            (
+                r#"{"\u0065ventVersion":"1","event\u004eame":"A","event\u0053ource":"s"}"#,
+                r#"{"eventVersion":"1","eventName":"A","eventSource":"s"}"#,
+            ),
+            (
+                r#"{"eventVersion":"1","EventName":"A","eventSource":"s","requestParameters":{"username":1}}"#,
+                r#"{"eventVersion":"1","eventName":"A","eventSource":"s","requestParameters":{"username":1}}"#,
+            ),
+            (
+                r#"{"eventname":"A","eventsource":"s","eventname":"B"}"#,
+                r#"{"eventName":"B","eventSource":"s"}"#,
+            ),
+            // Documents in the dress of their records; one that is spelled well stays.
+            (
+                r#"{"eventname":"A","eventsource":"s","requestparameters":{"imageid":"i"},"responseelements":"{\"tagSet\":{\"username\":1}}"}"#,
+                r#"{"eventName":"A","eventSource":"s","requestParameters":{"imageId":"i"},"responseElements":{"tagSet":{"username":1}}}"#,
+            ),
+            (
+                r#"{"EVENTNAME":"A","EVENTSOURCE":"s","USERIDENTITY":{"ARN":"x"},"REQUESTPARAMETERS":{"IMAGEID":"i"}}"#,
+                r#"{"eventName":"A","eventSource":"s","userIdentity":{"arn":"x"},"requestParameters":{"imageId":"i"}}"#,
+            ),
+            (
+                r#"{"EventName":"A","EventSource":"s","RequestParameters":{"NewKey":"i"}}"#,
+                r#"{"eventName":"A","eventSource":"s","requestParameters":{"newKey":"i"}}"#,
+            ),
+            (
+                r#"{"event_name":"A","event_source":"s","user_identity":{"session_context":{"session_issuer":{"_arn":"x"}}},"request_parameters":{"new_key":"i"}}"#,
+                r#"{"eventName":"A","eventSource":"s","userIdentity":{"sessionContext":{"sessionIssuer":{"arn":"x"}}},"requestParameters":{"newKey":"i"}}"#,
+            ),
+            // Other joints.
+            (
+                r#"{"eventName":"A","eventSource":"s","userIdentity-arn":"x","requestParameters-x-amz-acl":"b","requestParameters-a-b":1}"#,
+                r#"{"eventName":"A","eventSource":"s","userIdentity":{"arn":"x"},"requestParameters":{"x-amz-acl":"b","a":{"b":1}}}"#,
+            ),
+            (
+                r#"{"eventname":"A","eventsource":"s","useridentity__sessioncontext__sessionissuer__arn":"x","requestparameters::imageid":"b"}"#,
+                r#"{"eventName":"A","eventSource":"s","userIdentity":{"sessionContext":{"sessionIssuer":{"arn":"x"}}},"requestParameters":{"imageId":"b"}}"#,
+            ),
+            // Objects that were made strings, once, twice and by Python.
+            (
+                r#"{"eventVersion":"1","eventName":"A","requestParameters":"{}","userIdentity":"\"{\\\"arn\\\":\\\"x\\\"}\""}"#,
+                r#"{"eventVersion":"1","eventName":"A","requestParameters":{},"userIdentity":{"arn":"x"}}"#,
+            ),
+            (
+                r#"{"eventVersion":"1","eventName":"A","requestParameters":"{'a': [True, None, \"x'y\"]}"}"#,
+                r#"{"eventVersion":"1","eventName":"A","requestParameters":{"a":[true,null,"x'y"]}}"#,
+            ),
         ] {
             let shape = outer_keys(object.as_bytes()).shape();
             let found = event_of(shape, object.as_bytes());
-            let expected =
-                FoundEvent { format: Format::CloudTrail, rewritten: Some(record.to_owned()) };
+            let rewritten = Some(record.to_owned());
+            let expected = FoundEvent { format: Format::CloudTrail, rewritten, unread: None };
             assert_eq!(found, Some(expected), "{object}");
         }
     }
@@ -254,9 +476,17 @@ mod tests {
     fn records_as_delivered_and_other_rows_stay() {
         for (object, is_event) in [
             (r#"{"eventVersion":"1","eventName":"A","userIdentity":{"x_y":"{\"a\":1}"}}"#, true),
+            (r#"{"eventVersion":"1","eventName":"A","eventtype":"t"}"#, true),
             (r#"{"eventVersion":"1","eventName":"A","note":"{\"a\":1}"}"#, true),
             (r#"{"eventVersion":"1","eventName":"A","userIdentityX":1}"#, true),
-            (r#"{"eventVersion":"1","eventName":"A","requestParameters":"{}"}"#, true),
+            (
+                r#"{"eventVersion":"1","eventName":"A","eventname":"B","user_agent":{},"userAgent":"u"}"#,
+                true,
+            ),
+            (
+                r#"{"eventVersion":"1","eventName":"A","requestParameters":{"tags":{"username":1}}}"#,
+                true,
+            ),
             (r#"{"eventname":"click","user":"ann"}"#, false),
             (r#"{"event_name":"click","event_id":"1"}"#, false),
             (r#"{"EventName":"A","EventId":"1"}"#, false),
@@ -265,5 +495,13 @@ mod tests {
             let found = event_of(shape, object.as_bytes());
             assert_eq!(found.as_ref().map(|found| &found.rewritten), is_event.then_some(&None));
         }
+    }
+
+    #[test]
+    fn texts_that_cannot_be_read_are_told() {
+        let record = r#"{"eventVersion":"1","eventName":"A","requestParameters":"{'a': b'x'}"}"#;
+        let found = event_of(Shape::CloudTrail, record.as_bytes()).unwrap();
+        assert_eq!(found.unread, Some("requestParameters"));
+        assert_eq!(found.rewritten, None);
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::ops::Range;
 
-use super::dress::{FoundEvent, event_of};
+use super::dress::{FoundEvent, event_of, unread_message};
 use super::frames::{Frame, Opening};
 use super::inside::{self, InnerPlace, Inside, MAX_LEVELS, events_inside};
 use super::shape::{self, Shape};
@@ -21,8 +21,9 @@ impl<R: Read> Splitter<R> {
     pub(super) fn unwrap(&mut self, shape: Shape, range: Range<usize>) -> Option<Found> {
         let bytes = &self.window.bytes()[range.clone()];
         let row = || Some(Found::Text { range: range.clone(), format: Format::Json });
-        if let Some(FoundEvent { format, rewritten }) = event_of(shape, bytes) {
+        if let Some(FoundEvent { format, rewritten, unread }) = event_of(shape, bytes) {
             let offset = self.window.offset(range.start);
+            self.waiting.extend(unread.map(|member| unread_member(offset, member)));
             return Some(match rewritten {
                 Some(text) => Found::Decoded { offset, text, format },
                 None => Found::Text { range, format },
@@ -95,8 +96,9 @@ impl<R: Read> Splitter<R> {
     /// Returns what could not be read of a value that begins at `start`.
     fn damages_of(&self, inside: &mut Inside, start: usize) -> Vec<Found> {
         let mut damages = Vec::new();
+        let offset = self.window.offset(start);
+        damages.extend(inside.unread.drain(..).map(|member| unread_member(offset, member)));
         let mut damage = |kind: DamageKind, message: String| {
-            let offset = self.window.offset(start);
             damages.push(Found::Damage(Damage { offset, kind, message }));
         };
         if inside.is_damaged {
@@ -234,4 +236,10 @@ impl<R: Read> Splitter<R> {
         }
         Some(Found::Decoded { offset, text: trimmed.to_owned(), format: Format::Json })
     }
+}
+
+/// Returns what is said of an event with a member that is a text instead of an object.
+fn unread_member(offset: u64, member: &str) -> Found {
+    let message = unread_message(member);
+    Found::Damage(Damage { offset, kind: DamageKind::UnreadableCell, message })
 }

@@ -58,33 +58,46 @@ pub(super) struct Inside {
     pub(super) is_too_deep: bool,
     /// Where a text begins an event and ends before it does.
     pub(super) unfinished: Option<String>,
+    /// Members of events that are texts and could not be read as the objects that they stand for.
+    pub(super) unread: Vec<&'static str>,
     /// True if compressed texts in base64 end early or are damaged.
     pub(super) is_damaged: bool,
     /// True if texts in base64 are compressed in a format that is not read there.
     pub(super) is_unread: bool,
 }
 
-/// The texts of which an event has at least one: the start of most of CloudTrail's keys, a key of OCSF,
-/// and the value that marks a model invocation.
-static EVENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("event"));
+/// The texts of which an event has at least one: a part of most of CloudTrail's keys, a key of OCSF, and
+/// the value that marks a model invocation.
+static EVENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("vent"));
+static CAPITALS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("EVENT"));
 static CLASS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("class_uid"));
+/// The start of an escape that may be a letter.
+static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u00"));
 static INVOCATION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("ModelInvocationLog"));
 
 /// Returns true if a text may hold an event: it contains a key that only events have.
 ///
 /// Most rows do not, and are not looked at any further.
 pub(super) fn may_hold_events(text: &[u8]) -> bool {
-    let follows = |at: usize| {
-        let rest = &text[at + EVENT.needle().len()..];
-        let rest = rest.strip_prefix(b"_").unwrap_or(rest);
-        // Other programs write the keys in lower case.
+    // Other programs write the keys in other cases, with a mark between the words, and escape any
+    // letter.
+    let follows = |end: usize| {
+        let rest = &text[end..];
+        let rest = rest.strip_prefix(b"_").or_else(|| rest.strip_prefix(b"-")).unwrap_or(rest);
         let begins =
             |end: &&[u8]| rest.get(..end.len()).is_some_and(|rest| rest.eq_ignore_ascii_case(end));
         [&b"Name"[..], b"Source", b"Version"].iter().any(begins)
     };
-    EVENT.find_iter(text).any(follows)
+    let is_event = |at: usize| {
+        matches!(at.checked_sub(1).map(|before| text[before]), Some(b'e' | b'E'))
+            && follows(at + EVENT.needle().len())
+    };
+    let is_letter = |at: usize| matches!(text.get(at + ESCAPE.needle().len()), Some(b'4'..=b'7'));
+    EVENT.find_iter(text).any(is_event)
+        || CAPITALS.find_iter(text).any(|at| follows(at + CAPITALS.needle().len()))
         || CLASS.find(text).is_some()
         || INVOCATION.find(text).is_some()
+        || ESCAPE.find_iter(text).any(is_letter)
         || base64::may_be_in(text)
 }
 
@@ -170,7 +183,8 @@ impl Walk<'_> {
         if keys.has_raw() && levels > 0 && self.raw_member(text, holder, levels - 1) {
             return true;
         }
-        if let Some(FoundEvent { format, rewritten }) = event_of(keys.shape(), text) {
+        if let Some(FoundEvent { format, rewritten, unread }) = event_of(keys.shape(), text) {
+            self.inside.unread.extend(unread);
             match rewritten {
                 Some(text) => self.inside.events.push(InnerEvent {
                     is_named: is_named(outer_keys(text.as_bytes()), format),

@@ -1,6 +1,7 @@
 //! Recognizes the kind of an object by its outermost keys.
 
-use crate::json::{for_each_member, value_end};
+use crate::csv::JOINTS;
+use crate::json::{for_each_member, unescape, value_end};
 
 /// The set of known keys that an object has at its outermost level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -122,6 +123,13 @@ const CLOUDTRAIL_DETAILS: u32 = AWS_REGION | SOURCE_ADDRESS | EVENT_ID | REQUEST
 impl Keys {
     /// Adds a key, given as written in the text.
     pub(crate) fn add(&mut self, key: &[u8]) {
+        if memchr::memchr(b'\\', key).is_some() {
+            return self.add_plain(unescape(&String::from_utf8_lossy(key)).as_bytes());
+        }
+        self.add_plain(key);
+    }
+
+    fn add_plain(&mut self, key: &[u8]) {
         let known = NAMES.iter().find(|(name, _)| *name == key);
         self.0 |= match known {
             Some((_, bit)) => *bit,
@@ -203,7 +211,7 @@ impl Keys {
 /// Returns what a key joins with `eventName`, such as `detail.`.
 pub(super) fn prefix_of_name(key: &[u8]) -> Option<&[u8]> {
     let (prefix, name) = key.split_at_checked(key.len().checked_sub(b"eventName".len())?)?;
-    let is_joined = matches!(prefix.last(), Some(b'.' | b'_' | b'/'));
+    let is_joined = prefix.last().is_some_and(|last| JOINTS.contains(&char::from(*last)));
     (is_joined && name.eq_ignore_ascii_case(b"eventName")).then_some(prefix)
 }
 
