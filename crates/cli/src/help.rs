@@ -11,6 +11,7 @@ use spilltrail_search::commands::{COMMANDS, CommandDoc, command, instead_of};
 use spilltrail_search::stats::{self, FUNCTIONS as STATS_FUNCTIONS};
 
 use crate::arguments::Arguments;
+use crate::lines::hang;
 use crate::output::{self, CANNOT_WRITE};
 use crate::{page, screen};
 
@@ -79,55 +80,75 @@ fn explain(topic: &str, name: &str) -> String {
         }
     }
     if let Some(function) = eval::find(name) {
-        let _ = writeln!(text, "{}\n    {}", function.doc.syntax, function.doc.summary);
+        title(&mut text, function.doc.syntax, function.doc.summary);
         aliases(&mut text, function.doc.aliases);
         for (expression, result) in function.doc.examples {
-            let _ = writeln!(text, "    {expression}  →  {result}");
+            item(&mut text, &format!("{expression}  →  {result}"));
         }
         differs(&mut text, function.doc.differs);
     }
     if let Some(function) = stats::named(name) {
-        let _ = writeln!(text, "{} (statistics)\n    {}", function.shown(), function.summary);
+        title(&mut text, &format!("{} (statistics)", function.shown()), function.summary);
         aliases(&mut text, function.aliases);
         for (rows, call, result) in function.examples {
             let rows: Vec<&str> = rows.lines().collect();
-            let _ = writeln!(text, "    {call} over {}  →  {result}", rows.join(" "));
+            item(&mut text, &format!("{call} over {}  →  {result}", rows.join(" ")));
         }
         differs(&mut text, function.differs);
     }
     if let Some(entry) = by_name(topic) {
         let (class, advice) = entry.class.meaning();
-        let _ = write!(text, "{}", page::text(entry.page, screen::width()));
-        let _ = writeln!(text, "\nClass: {class}; {advice}");
+        text.push_str(&page::text(entry.page, screen::width()));
+        text.push('\n');
+        put(&mut text, &format!("Class: {class}; {advice}"), 2);
     }
     text
 }
 
 fn explain_command(text: &mut String, doc: &CommandDoc) {
-    let _ = writeln!(text, "{}\n    {}", doc.syntax, doc.summary);
+    title(text, doc.syntax, doc.summary);
     aliases(text, doc.aliases);
     for argument in doc.arguments {
-        let _ = writeln!(text, "    {}: {}", argument.shown(), argument.meaning());
+        item(text, &format!("{}: {}", argument.shown(), argument.meaning()));
     }
     for example in doc.examples {
-        let _ = writeln!(text, "\n  {}:\n    {}", example.title, example.search);
+        text.push('\n');
+        put(text, &format!("  {}:", example.title), 2);
+        put(text, &format!("    {}", example.search), 4);
     }
     differs(text, doc.differs);
 }
 
+/// Appends a line, wrapped for the terminal; what goes on below is indented by `more` columns.
+fn put(text: &mut String, line: &str, more: usize) {
+    for line in hang(line, screen::text_width(), more) {
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+}
+
+fn title(text: &mut String, syntax: &str, summary: &str) {
+    put(text, syntax, 2);
+    put(text, &format!("    {summary}"), 0);
+}
+
+fn item(text: &mut String, item: &str) {
+    put(text, &format!("    {item}"), 4);
+}
+
 fn names(text: &mut String, title: &str, names: impl Iterator<Item = impl Into<String>>) {
     let names: Vec<String> = names.map(Into::into).collect();
-    let _ = writeln!(text, "\n  {title}:\n    {}", names.join(" "));
+    let _ = writeln!(text, "\n  {title}:");
+    put(text, &format!("    {}", names.join(" ")), 0);
 }
 
 fn aliases(text: &mut String, aliases: &[&str]) {
     if !aliases.is_empty() {
-        let _ = writeln!(text, "    Also written {}.", aliases.join(", "));
+        put(text, &format!("    Also written {}.", aliases.join(", ")), 0);
     }
 }
 
 fn differs(text: &mut String, differs: &[&str]) {
     for sentence in differs {
-        let _ = writeln!(text, "  Differs from Splunk: {sentence}");
+        put(text, &format!("  Differs from Splunk: {sentence}"), 2);
     }
 }

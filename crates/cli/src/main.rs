@@ -5,6 +5,7 @@ mod config;
 mod content;
 mod detections;
 mod examples;
+mod excerpt;
 mod expand;
 mod explain;
 mod fields;

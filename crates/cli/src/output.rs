@@ -15,6 +15,7 @@ use spilltrail_search::rows::Row;
 use spilltrail_search::rows::json::object;
 
 use crate::arguments::{Arguments, Format};
+use crate::lines::hang;
 use crate::{json, report, screen, status};
 
 /// Message of the error when writing to standard output fails.
@@ -52,7 +53,10 @@ pub(crate) fn print_painted(text: &str) -> anyhow::Result<()> {
 /// Returns the exit status of the program.
 pub(crate) fn refusal(refusal: clap::Error) -> ExitCode {
     let refusal = if refusal.use_stderr() { of_visible_arguments(refusal) } else { refusal };
-    let printed = refusal.print().and_then(|()| std::io::stdout().flush());
+    let printed = match screen::error_width().filter(|_| refusal.use_stderr()) {
+        Some(width) => print_wrapped(&refusal, width),
+        None => refusal.print().and_then(|()| std::io::stdout().flush()),
+    };
     match printed {
         Err(error) if !refusal.use_stderr() && !is_broken_pipe(&error) => {
             report::line(format_args!("error: {CANNOT_WRITE}: {error}"));
@@ -60,6 +64,13 @@ pub(crate) fn refusal(refusal: clap::Error) -> ExitCode {
         }
         _ => ExitCode::from(u8::try_from(refusal.exit_code()).unwrap_or(u8::MAX)),
     }
+}
+
+/// Prints a refusal to a terminal, whose lines the parser does not wrap.
+fn print_wrapped(refusal: &clap::Error, width: usize) -> Result<()> {
+    let text = refusal.render().ansi().to_string();
+    let mut out = anstream::AutoStream::auto(std::io::stderr());
+    text.lines().flat_map(|line| hang(line, width, 2)).try_for_each(|line| writeln!(out, "{line}"))
 }
 
 /// Returns the refusal of the same arguments without characters that a terminal would obey: the

@@ -1,12 +1,12 @@
 //! Shows a page of the book on a terminal: the Markdown that error pages use, as plain text.
 
-use crate::lines::wrap;
+use crate::lines::{cut, hang, wrap};
 
 /// Indentation of commands and their output.
 const CODE: &str = "    ";
 
 /// Returns a page as text in lines of at most `width` columns. Commands and their output keep their
-/// lines; of a link, only its text is kept, because its target is a page of the book.
+/// lines as far as these fit; of a link, only its text is kept, because its target is a page of the book.
 pub(crate) fn text(markdown: &str, width: usize) -> String {
     let mut text = String::new();
     let mut is_code = false;
@@ -14,13 +14,24 @@ pub(crate) fn text(markdown: &str, width: usize) -> String {
         if line.starts_with("```") {
             is_code = !is_code;
         } else if is_code {
-            text.push_str(format!("{CODE}{line}").trim_end());
-            text.push('\n');
+            code(&mut text, line, width);
         } else {
             paragraph(&mut text, line, width);
         }
     }
     text
+}
+
+/// Appends a line of code. What a terminal would break goes on below, indented; of a rule of a table,
+/// only the beginning is shown.
+fn code(text: &mut String, line: &str, width: usize) {
+    let line = format!("{CODE}{line}");
+    let is_rule = line.trim().chars().all(|c| matches!(c, '─' | '═'));
+    let lines = if is_rule { vec![cut(&line, width).to_owned()] } else { hang(&line, width, 4) };
+    for line in lines {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
 }
 
 /// Appends a line of Markdown that is not code: a heading, a paragraph, or an item of a list.
@@ -88,11 +99,11 @@ mod tests {
     #[test]
     fn markdown_becomes_plain_text() {
         let page = "# A: b\n\nSee [the *list*](x.md#y), `[a](b)` and **this**.\n\n## C\n\n\
-                    1. one two three\n- `**`\n\n```console\n$ a  [b](c)\n\n# d\n```\n";
+                    1. one two three\n- `**`\n\n```console\na  [b](c)\n\n# d\n──────────────\n$ one two three\n```\n";
         assert_eq!(
             text(page, 14),
             "A: b\n\nSee the\n*list*,\n`[a](b)` and\nthis.\n\nC\n\n1. one two\n   three\n\
-             - `**`\n\n    $ a  [b](c)\n\n    # d\n"
+             - `**`\n\n    a  [b](c)\n\n    # d\n    ──────────\n    $ one two\n        three\n"
         );
     }
 }

@@ -15,7 +15,11 @@ use spilltrail_search::lookups::rows_cut_off;
 use spilltrail_source::Notice;
 use spilltrail_spl::time::strftime;
 
-use crate::paint;
+use crate::lines::hang;
+use crate::{excerpt, paint, screen};
+
+/// Indentation of what goes on below a line that is too long for the terminal.
+const HANG: usize = 2;
 
 fn color() -> Color {
     if paint::on_standard_error() { Color::Always } else { Color::Never }
@@ -24,7 +28,15 @@ fn color() -> Color {
 /// Prints one line, in which characters that a terminal would obey are shown. Errors are ignored,
 /// because there is nowhere left to report them.
 pub(crate) fn line(text: Arguments<'_>) {
-    let _ = writeln!(std::io::stderr(), "{}", visible(&text.to_string()));
+    wrapped(&visible(&text.to_string()));
+}
+
+/// Prints one line, wrapped for a terminal. A file, or a program that looks for words, gets it whole.
+fn wrapped(line: &str) {
+    let width = screen::error_width().unwrap_or(usize::MAX);
+    for part in hang(line, width, HANG) {
+        let _ = writeln!(std::io::stderr(), "{}", part.trim_end());
+    }
 }
 
 /// Prints text of several lines, in which characters that a terminal would obey are shown.
@@ -38,7 +50,10 @@ pub(crate) fn lines(text: &str) {
 pub(crate) fn diagnostics(diagnostics: &[Diagnostic], origin: &str, source: &str) {
     for diagnostic in diagnostics.iter().take(MOST_DIAGNOSTICS) {
         // The colors are the only escapes: `render` shows those of the texts.
-        let _ = writeln!(std::io::stderr(), "{}", render(diagnostic, origin, source, color()));
+        let width = screen::error_width();
+        let text = render(diagnostic, origin, source, color(), width);
+        let text = width.map_or_else(|| format!("{text}\n"), |width| excerpt::fit(&text, width));
+        let _ = write!(std::io::stderr(), "{text}");
     }
     let more = diagnostics.len().saturating_sub(MOST_DIAGNOSTICS);
     if more > 0 {

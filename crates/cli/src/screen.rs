@@ -47,14 +47,28 @@ const LEAST_WIDTH: usize = 40;
 /// Returns the line width: that of the terminal, or that of `COLUMNS`. With a pager, standard output is
 /// a pipe, and the terminal is that of standard error.
 pub(crate) fn width() -> usize {
-    let wide = |size: Option<(terminal_size::Width, terminal_size::Height)>| {
-        size.map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0)
-    };
-    wide(terminal_size_of(std::io::stdout()))
+    known_width().unwrap_or(WIDTH)
+}
+
+/// Returns the line width for sentences: as [`width`], but a program that reads them gets whole lines.
+pub(crate) fn text_width() -> usize {
+    known_width().unwrap_or(usize::MAX)
+}
+
+/// Returns the width of the terminal that standard error is, if it is one.
+pub(crate) fn error_width() -> Option<usize> {
+    width_of(terminal_size_of(std::io::stderr())).map(|width| width.max(LEAST_WIDTH))
+}
+
+fn known_width() -> Option<usize> {
+    width_of(terminal_size_of(std::io::stdout()))
         .or_else(|| std::env::var("COLUMNS").ok()?.trim().parse().ok())
-        .or_else(|| wide(terminal_size_of(std::io::stderr())))
-        .unwrap_or(WIDTH)
-        .max(LEAST_WIDTH)
+        .or_else(|| width_of(terminal_size_of(std::io::stderr())))
+        .map(|width| width.max(LEAST_WIDTH))
+}
+
+fn width_of(size: Option<(terminal_size::Width, terminal_size::Height)>) -> Option<usize> {
+    size.map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0)
 }
 
 /// Returns the text of rows with these columns, and the number of rows in it. If they do not fit

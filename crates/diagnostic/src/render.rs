@@ -17,9 +17,16 @@ pub enum Color {
 /// Returns the diagnostic as text for a terminal, including the marked lines of `source`.
 ///
 /// `origin` is the name of `source`: `<search>`, the path of a file, or the name of a detection.
-/// Characters that a terminal would obey are shown and not sent to it.
+/// Characters that a terminal would obey are shown and not sent to it. A line of source that is
+/// longer than `width` is cut around its marks; without a width, only very long ones are.
 #[must_use]
-pub fn render(diagnostic: &Diagnostic, origin: &str, source: &str, color: Color) -> String {
+pub fn render(
+    diagnostic: &Diagnostic,
+    origin: &str,
+    source: &str,
+    color: Color,
+    width: Option<usize>,
+) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Unsupported => Level::ERROR.with_name("unsupported"),
@@ -52,6 +59,10 @@ pub fn render(diagnostic: &Diagnostic, origin: &str, source: &str, color: Color)
         Color::Always => Renderer::styled(),
         Color::Never => Renderer::plain(),
     };
+    let renderer = match width {
+        Some(width) => renderer.term_width(width),
+        None => renderer,
+    };
     renderer.render(&[group])
 }
 
@@ -67,7 +78,7 @@ mod tests {
             .label(Span::new(0, 3), hostile)
             .help(hostile)
             .note(hostile);
-        let text = render(&diagnostic, hostile, hostile, Color::Never);
+        let text = render(&diagnostic, hostile, hostile, Color::Never, None);
         assert!(text.lines().all(|line| visible(line) == line), "{text:?}");
         assert!(!text.lines().any(|line| line.starts_with("error: b")), "{text}");
         assert!(text.contains(" --> a\\u001b[31m\\u200f\\u2028\\nerror: b"), "{text}");

@@ -36,7 +36,7 @@ fn rendered(text: &str) -> String {
     diagnostics.extend(later.into_iter().map(|diagnostic| expansion.relocate(diagnostic)));
     let texts: Vec<_> = diagnostics
         .iter()
-        .map(|diagnostic| render(diagnostic, "<search>", text, Color::Never))
+        .map(|diagnostic| render(diagnostic, "<search>", text, Color::Never, None))
         .collect();
     texts.join("\n")
 }

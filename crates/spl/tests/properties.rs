@@ -196,7 +196,7 @@ fn no_text_makes_the_reader_panic() {
         }
         // Rendering is slow, so only one diagnostic of each text is rendered.
         if let Some(first) = found.first() {
-            assert!(!render(first, "<search>", &expansion.text, Color::Never).is_empty());
+            assert!(!render(first, "<search>", &expansion.text, Color::Never, None).is_empty());
         }
         for diagnostic in found {
             check(&diagnostic, &expansion.text);

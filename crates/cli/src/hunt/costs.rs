@@ -5,8 +5,12 @@ use std::fmt::Write;
 use spilltrail_app::{MemoryUse, Summary};
 use spilltrail_diagnostic::visible;
 
+use crate::lines::flow;
+
 /// Returns the costs of reading the logs, then those of each detection, most expensive first.
-pub(super) fn render(summary: &Summary) -> String {
+///
+/// In lines of at most `width` columns, a name that does not fit behind the figures goes on below.
+pub(super) fn render(summary: &Summary, width: usize) -> String {
     let mut text = String::new();
     let reading: f64 = summary.passes.iter().map(|pass| pass.cpu_seconds).sum();
     let running: f64 = summary.detections.iter().map(|report| report.cpu_seconds).sum();
@@ -14,14 +18,9 @@ pub(super) fn render(summary: &Summary) -> String {
     let share = |seconds: f64| 100.0 * seconds / total;
     let _ = writeln!(text, "     CPU s   share      events        rows");
     if summary.now_cpu_seconds > 0.0 {
-        let _ = writeln!(
-            text,
-            "{:>10.4}  {:>5.1}%  {:>10}  {:>10}  looking for the newest event, which is now",
-            summary.now_cpu_seconds,
-            share(summary.now_cpu_seconds),
-            "-",
-            "-",
-        );
+        let (seconds, share) = (summary.now_cpu_seconds, share(summary.now_cpu_seconds));
+        let head = format!("{seconds:>10.4}  {share:>5.1}%  {:>10}  {:>10}  ", "-", "-");
+        row(&mut text, &head, "looking for the newest event, which is now", width);
     }
     for (number, pass) in summary.passes.iter().enumerate() {
         let events = pass.events_left_by_name + pass.events_left_by_needle + pass.events_read;
@@ -33,11 +32,12 @@ pub(super) fn render(summary: &Summary) -> String {
             pass.rows,
             number + 1,
         );
-        let _ = writeln!(
-            text,
-            "{:>30}  of these left by name, {} for want of a word, {} taken apart",
-            pass.events_left_by_name, pass.events_left_by_needle, pass.events_read,
+        let of_these = format!(
+            "of these left by name, {} for want of a word, {} taken apart",
+            pass.events_left_by_needle, pass.events_read,
         );
+        let head = format!("{:>30}  ", pass.events_left_by_name);
+        row(&mut text, &head, &of_these, width);
         if pass.bytes_spilled > 0 {
             let _ = writeln!(text, "{:>30}  bytes of rows waited on disk", pass.bytes_spilled);
         }
@@ -46,14 +46,9 @@ pub(super) fn render(summary: &Summary) -> String {
     reports.sort_by(|one, other| other.cpu_seconds.total_cmp(&one.cpu_seconds));
     for report in reports {
         let matched = report.matched_events.map_or_else(|| "-".to_owned(), |n| n.to_string());
-        let _ = writeln!(
-            text,
-            "{:>10.4}  {:>5.1}%  {matched:>10}  {:>10}  {}",
-            report.cpu_seconds,
-            share(report.cpu_seconds),
-            report.rows,
-            visible(&report.name),
-        );
+        let (seconds, share) = (report.cpu_seconds, share(report.cpu_seconds));
+        let head = format!("{seconds:>10.4}  {share:>5.1}%  {matched:>10}  {:>10}  ", report.rows);
+        row(&mut text, &head, &visible(&report.name), width);
     }
     let read = summary.bytes_uncompressed as f64 / 1e6;
     let _ = writeln!(
@@ -62,6 +57,15 @@ pub(super) fn render(summary: &Summary) -> String {
         read / reading.max(f64::MIN_POSITIVE),
     );
     text
+}
+
+/// Appends figures and what they are of.
+fn row(text: &mut String, figures: &str, what: &str, width: usize) {
+    // On a narrow terminal, a line below has more room than the column of the names.
+    let next = " ".repeat(figures.len().min(width / 3));
+    for line in flow(figures, what, &next, width) {
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
 }
 
 /// Returns the memory limit and the peak memory use of the searches as text.

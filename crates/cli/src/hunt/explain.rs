@@ -7,10 +7,31 @@ use std::fmt::Write;
 use spilltrail_app::ScanPlan;
 use spilltrail_diagnostic::visible;
 
+use crate::lines::{flow, hang, pad};
 use crate::report::counted;
 
-/// Returns the plan of the first pass over the logs as text.
-pub(super) fn render(plan: &ScanPlan) -> String {
+/// Width of the names of events, beside the detections that look for them.
+const EVENT: usize = 40;
+
+/// Width from which on detections are beside the events that they look for, instead of below.
+const WIDE: usize = 100;
+
+/// Returns the plan of the first pass over the logs as text in lines of at most `width` columns.
+pub(super) fn render(plan: &ScanPlan, width: usize) -> String {
+    let text = plain(plan, width);
+    text.lines().flat_map(|line| hang(line, width, below(line))).map(|line| line + "\n").collect()
+}
+
+/// Returns how much what goes on below a line is indented: as its text behind its title.
+fn below(line: &str) -> usize {
+    if ["  by name: ", "  needles: ", "  fields:  "].iter().any(|title| line.starts_with(title)) {
+        9
+    } else {
+        2
+    }
+}
+
+fn plain(plan: &ScanPlan, width: usize) -> String {
     let mut text =
         format!("{} detections ask for {} sets of events\n", plan.detections.len(), plan.sets);
     let mut by_name: BTreeMap<Cow<'_, str>, BTreeSet<Cow<'_, str>>> = BTreeMap::new();
@@ -54,7 +75,15 @@ pub(super) fn render(plan: &ScanPlan) -> String {
     }
     let _ = writeln!(text, "{} fields are read of them in all\n", fields.len());
     for (event, names) in &by_name {
-        let _ = writeln!(text, "{event:<40} {}", joined(names, ""));
+        let names = joined(names, "");
+        if width < WIDE {
+            let _ = writeln!(text, "{event}\n  {names}");
+            continue;
+        }
+        let next = " ".repeat(EVENT + 1);
+        for line in flow(&format!("{} ", pad(event, EVENT)), &names, &next, width) {
+            let _ = writeln!(text, "{line}");
+        }
     }
     if !plan.held.is_empty() {
         let count = counted(plan.held.len() as u64, "detection");

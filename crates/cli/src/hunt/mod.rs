@@ -18,7 +18,7 @@ use spilltrail_app::{AppError, CancellationToken, Content, explain_scan};
 use crate::arguments::{Format, HuntOptions};
 use crate::output::{self, CANNOT_WRITE, default_format, is_broken_pipe};
 use crate::report::Detail;
-use crate::{content, report, status};
+use crate::{content, report, screen, status};
 use findings::FindingWriter;
 use printer::Printer;
 
@@ -54,7 +54,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
         printed => printed.context(CANNOT_WRITE)?,
     }
     if options.costs {
-        report::lines(&costs::render(&summary));
+        report::lines(&costs::render(&summary, screen::error_width().unwrap_or(usize::MAX)));
         report::lines(&costs::memory(summary.memory));
     }
     allowed::complain(&summary, &doubted, format == Format::Table);
@@ -84,6 +84,6 @@ async fn explain(
         bail!("`--explain-scan` runs no detection, so `{name}` would change nothing; leave it out");
     }
     let plan = explain_scan(content, &options.hunt(cancel)).await?;
-    output::print(&explain::render(&plan))?;
+    output::print(&explain::render(&plan, screen::text_width()))?;
     Ok(ExitCode::SUCCESS)
 }
