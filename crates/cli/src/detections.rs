@@ -1,7 +1,6 @@
 //! The `detections` command: lists the detections, or shows one of them.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -19,7 +18,7 @@ use crate::lines::wrap;
 use crate::output::{self, CANNOT_WRITE, RowWriter, default_format, is_broken_pipe};
 use crate::report::Detail;
 use crate::screen;
-use crate::{content, json, paint, status};
+use crate::{content, json, paint, report, status};
 
 /// The columns of the list. On a narrow screen, the last ones are left out.
 const COLUMNS: &[&str] = &["name", "type", "risk_score", "techniques", "stories", "status", "id"];
@@ -57,6 +56,14 @@ fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
         Err(error) if is_broken_pipe(&error) => {}
         printed => printed.context(CANNOT_WRITE)?,
     }
+    let hidden = &COLUMNS[columns.len()..];
+    if !hidden.is_empty() && !rows.is_empty() {
+        let noun = if hidden.len() == 1 { "column" } else { "columns" };
+        report::line(format_args!(
+            "note: the screen is too narrow for the {noun} {}; `--format csv` has all",
+            hidden.join(", ")
+        ));
+    }
     Ok(status::of_content(&content))
 }
 
@@ -91,17 +98,11 @@ fn show(options: &DetectionsShowOptions) -> Result<ExitCode> {
     let detection = content.find_detection(&options.name)?;
     match options.format {
         ShowFormat::Text => {
-            output::print_painted(&describe(detection, &content.set, line_width()))?;
+            output::print_painted(&describe(detection, &content.set, screen::text_width()))?;
         }
         ShowFormat::Json => output::print(&object(detection, &content.set)?)?,
     }
     Ok(status::of_content(&content))
-}
-
-/// Returns the width at which text is wrapped. A program that reads the text gets whole lines.
-fn line_width() -> usize {
-    let has_width = std::io::stdout().is_terminal() || std::env::var_os("COLUMNS").is_some();
-    if has_width { screen::width() } else { usize::MAX }
 }
 
 /// Returns a detection as a JSON object: what its file says, the search with its macros expanded, and

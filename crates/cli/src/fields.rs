@@ -121,7 +121,11 @@ fn table(list: &FieldList, width: usize, zone: &TimeZone) -> String {
     let mut text =
         format!("{:start$}  {:>digits$}  {:>6}  most frequent\n", "field", "events", "values");
     let left = width.saturating_sub(start + digits + 12);
-    for (field, mut name) in list.fields.iter().zip(names) {
+    // What every event has, made from its time or the same for all, stands behind what tells
+    // events apart.
+    let (plain, made): (Vec<_>, Vec<_>) =
+        list.fields.iter().zip(names).partition(|(field, _)| !is_made(&field.name));
+    for (field, mut name) in plain.into_iter().chain(made) {
         // A longer name has a line of its own.
         if measure(&name) > start {
             for line in wrap(&name, width) {
@@ -145,6 +149,13 @@ fn table(list: &FieldList, width: usize, zone: &TimeZone) -> String {
         counted(list.events, "event")
     );
     text
+}
+
+/// Returns true for a field that follows from the time of an event, or from what kind of event it is.
+fn is_made(name: &str) -> bool {
+    const NAMES: [&str; 6] =
+        ["linecount", "punct", "product", "splunk_server", "timeendpos", "timestartpos"];
+    name.starts_with("date_") || name.starts_with("vendor_") || NAMES.contains(&name)
 }
 
 /// Returns the most frequent values that fit into a line; the first is cut if it does not.
@@ -181,6 +192,12 @@ mod tests {
     fn field(top: &[(&str, Option<u64>)]) -> FieldUse {
         let top = top.iter().map(|(value, events)| ((*value).to_owned(), *events)).collect();
         FieldUse { name: "a".to_owned(), events: 3, values: Some(2), top }
+    }
+
+    #[test]
+    fn what_every_event_has_comes_last() {
+        assert!(["date_hour", "vendor_product", "linecount"].into_iter().all(is_made));
+        assert!(!["eventName", "_time", "dates", "user"].into_iter().any(is_made));
     }
 
     #[test]
