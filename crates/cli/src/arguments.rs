@@ -144,13 +144,14 @@ pub(crate) struct ContentOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Time")]
 pub(crate) struct TimeOptions {
-    /// Start of the time range: a modifier such as -24h@h, epoch seconds, or ISO 8601.
+    /// Start of the time range: a modifier such as -24h@h, epoch seconds, or ISO 8601 such as
+    /// 2026-03-17 or 2026-03-17T08:30:00Z.
     #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     pub(crate) earliest: Option<String>,
-    /// End of the time range; the instant itself is outside.
+    /// End of the time range, written as --earliest; the instant itself is outside.
     #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     pub(crate) latest: Option<String>,
-    /// The instant that counts as now.
+    /// The instant that counts as now, written as --earliest.
     #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     pub(crate) now: Option<String>,
     /// Time zone of snapping, formatting and parsing.

@@ -82,7 +82,9 @@ pub fn parse_modifier(text: &str) -> Result<Modifier, TimeError> {
         return Ok(Modifier::Epoch(epoch));
     }
     absolute(trimmed).ok_or_else(|| {
-        error("expected a form such as `-24h@h`, `@d`, `now`, seconds since 1970, or `10/19/2026:00:00:00`".to_owned())
+        let forms = "expected a form such as `-24h@h`, `@d`, `now`, seconds since 1970, `2026-10-19`, \
+                     `2026-10-19T08:30:00Z`, or `10/19/2026:00:00:00`";
+        error(forms.to_owned())
     })
 }
 
