@@ -53,7 +53,7 @@ fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
     let mut writer = RowWriter::new(Some(format), &fields);
     match rows.iter().try_for_each(|row| writer.write(row)).and_then(|()| writer.finish()) {
         // The reader of the pipe closed it, for example `… | head`; this is not a failure.
-        Err(error) if is_broken_pipe(&error) => {}
+        Err(error) if is_broken_pipe(&error) => return Ok(status::of_content(&content)),
         printed => printed.context(CANNOT_WRITE)?,
     }
     let hidden = &COLUMNS[columns.len()..];
