@@ -285,16 +285,25 @@ impl<R: Read> Splitter<R> {
     }
 
     fn skip_space(&mut self) -> Option<u8> {
+        self.skip_space_within(u64::MAX).flatten()
+    }
+
+    /// Returns the first byte after white space; `Some(None)` at the end of the text, and `None` if
+    /// there is nothing but white space up to the offset `limit`: a stream of it may never end.
+    fn skip_space_within(&mut self, limit: u64) -> Option<Option<u8>> {
         loop {
             let rest = &self.window.bytes()[self.at..];
             let blank = |b: &u8| matches!(b, b' ' | b'\n' | b'\r' | b'\t' | 0x1e);
             if let Some(step) = rest.iter().position(|b| !blank(b)) {
                 self.at += step;
-                return Some(rest[step]);
+                return Some(Some(rest[step]));
             }
             self.at = self.window.bytes().len();
-            if !self.refill() {
+            if self.window.offset(self.at) > limit {
                 return None;
+            }
+            if !self.refill() {
+                return Some(None);
             }
         }
     }
@@ -304,7 +313,10 @@ impl<R: Read> Splitter<R> {
         if self.starts_with_mark() {
             self.at += 3;
         }
-        let byte = self.skip_space();
+        let Some(byte) = self.skip_space_within(MAX_SNIFF) else {
+            self.phase = Phase::Ended;
+            return Some(Found::Skipped(SkipKind::NotJson));
+        };
         if matches!(byte, Some(b'{' | b'[') | None) {
             return None;
         }

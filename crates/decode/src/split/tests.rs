@@ -381,3 +381,27 @@ proptest! {
         prop_assert_eq!(kept, good, "{}", found);
     }
 }
+
+#[test]
+fn a_stream_that_never_shows_records_ends() {
+    for text in [&b"\n"[..], b" \t\r\n"] {
+        let mut splitter = Splitter::new(Endless(text));
+        assert_eq!(splitter.next_item(), Some(Item::Skipped(SkipKind::NotJson)), "{text:?}");
+        assert_eq!(splitter.next_item(), None, "{text:?}");
+        assert!(splitter.bytes() < 2 * MAX_SNIFF, "{text:?}");
+    }
+    // What begins late is read.
+    let late = "\n".repeat(1 << 20) + r#"{"eventVersion":"1","eventName":"A"}"#;
+    assert!(split_in(late.as_bytes(), 4096).contains("1048576 CloudTrail"));
+}
+
+/// Repeats a text without end.
+struct Endless(&'static [u8]);
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let whole = buffer.len() - buffer.len() % self.0.len();
+        buffer[..whole].chunks_mut(self.0.len()).for_each(|chunk| chunk.copy_from_slice(self.0));
+        Ok(whole)
+    }
+}
