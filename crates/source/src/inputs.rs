@@ -14,6 +14,7 @@ use spilltrail_event::StopToken;
 use walkdir::WalkDir;
 
 use crate::file_kind;
+use crate::kernel_files::{self, KernelFiles};
 use crate::layout::Reason;
 use crate::logs::ReadOptions;
 use crate::pipe::Pipe;
@@ -141,6 +142,7 @@ pub(crate) struct Inputs<'a> {
     seen: Option<HashMap<FileId, usize>>,
     /// `None` once a name used it, so standard input is listed only once even if `-` is repeated.
     standard_input: Option<Box<dyn Read + Send>>,
+    kernel_files: KernelFiles,
 }
 
 impl<'a> Inputs<'a> {
@@ -160,6 +162,7 @@ impl<'a> Inputs<'a> {
             skips: PathSkips::default(),
             seen: (names.len() > 1 || names.iter().any(|name| is_pattern(name))).then(HashMap::new),
             standard_input: Some(standard_input),
+            kernel_files: KernelFiles::find(),
         };
         for name in names {
             if name == "-" {
@@ -233,6 +236,8 @@ impl<'a> Inputs<'a> {
     fn add_found(&mut self, path: &Path, metadata: &Metadata, is_named: bool) {
         if metadata.is_dir() {
             self.walk(path);
+        } else if !is_named && self.kernel_files.has(metadata) {
+            self.foreign(path, kernel_files::REASON);
         } else if metadata.is_file() {
             self.push(path, metadata, is_named);
         } else if !is_named {
@@ -252,13 +257,21 @@ impl<'a> Inputs<'a> {
         if file_kind::is_pipe(kind) {
             return self.problem(path, "a named pipe is read only if its own name is given");
         }
-        let reason = format!("is {}", file_kind::name(kind));
+        self.foreign(path, format!("is {}", file_kind::name(kind)));
+    }
+
+    /// Reports what cannot hold logs.
+    fn foreign(&mut self, path: &Path, reason: impl ToString) {
         let problem = InputProblem::new(path.display().to_string(), reason);
         self.problems.push(InputProblem { is_foreign: true, ..problem });
     }
 
     fn walk(&mut self, folder: &Path) {
-        for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
+        if kernel_files::has_path(folder) {
+            return self.problem(folder, kernel_files::REASON);
+        }
+        let mut entries = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
+        while let Some(entry) = entries.next() {
             if self.stop.is_set() {
                 return;
             }
@@ -267,7 +280,14 @@ impl<'a> Inputs<'a> {
                     Ok(metadata) => self.push(entry.path(), &metadata, false),
                     Err(error) => self.problem(entry.path(), error),
                 },
-                Ok(entry) if entry.file_type().is_dir() => {}
+                Ok(entry) if entry.file_type().is_dir() => {
+                    let is_kernels =
+                        entry.metadata().is_ok_and(|metadata| self.kernel_files.has(&metadata));
+                    if is_kernels {
+                        entries.skip_current_dir();
+                        self.foreign(entry.path(), kernel_files::REASON);
+                    }
+                }
                 Ok(entry) => self.pass_over(entry.path(), entry.file_type()),
                 Err(error) => {
                     let path = error.path().unwrap_or(folder).to_owned();
@@ -368,6 +388,28 @@ mod tests {
         assert_eq!(names(&twice).0, ["/b/2.json", "/a.gz", "/b/1.json"]);
         assert_eq!(names(&["-".to_owned(), "-".to_owned()]).0, ["-"]);
         assert_eq!(names(&[format!("{root}/none"), format!("{root}/none*")]), (vec![], 2));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn files_of_the_kernel_are_not_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.json"), "{}").unwrap();
+        std::os::unix::fs::symlink("/proc/self", folder.path().join("process")).unwrap();
+        let root = folder.path().display().to_string();
+        for (given, files, foreign) in [
+            (root, 1, &[true][..]),
+            ("/proc/self".to_owned(), 0, &[false]),
+            ("/sys".to_owned(), 0, &[false]),
+            ("/proc/vers*".to_owned(), 0, &[true]),
+        ] {
+            let options = ReadOptions::default();
+            let listed =
+                Inputs::list(std::slice::from_ref(&given), Box::new(std::io::empty()), &options);
+            let found: Vec<bool> =
+                listed.problems.iter().map(|problem| problem.is_foreign).collect();
+            assert_eq!((listed.files.len(), found.as_slice()), (files, foreign), "{given}");
+        }
     }
 
     #[test]

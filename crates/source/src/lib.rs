@@ -12,6 +12,7 @@ mod discover;
 mod feed;
 pub mod file_kind;
 mod inputs;
+mod kernel_files;
 mod layout;
 mod logs;
 mod named;
