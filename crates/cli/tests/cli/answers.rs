@@ -203,9 +203,9 @@ fn events_without_parameters_cannot_tell() {
         "eventSource": "kms.amazonaws.com", "eventType": "AwsApiCall",
     });
     fixture.write("stripped.json", &json!({ "Records": [call, call] }).to_string());
-    let mut null = call.clone();
-    null["requestParameters"] = Value::Null;
-    fixture.write("good.json", &json!({ "Records": [null, call] }).to_string());
+    let mut whole = call.clone();
+    whole["requestParameters"] = Value::Null;
+    fixture.write("good.json", &json!({ "Records": [whole, call] }).to_string());
     let search = "eventName=PutKey requestParameters.grantee=* | stats count";
     fixture.detection(1, "Shared", "TTP", search, "");
     let read = "eventName=PutKey | where 'requestParameters.public'=\"true\" | stats count by user";
@@ -252,10 +252,11 @@ fn a_hunt_names_rows_that_look_like_events() {
     let fixture = Fixture::empty();
     fixture.write("good.json", &record("E", json!({})).to_string());
     fixture.write("query.json", r#"[{"EventName":"E","EventTime":"2026-03-10T09:00:00Z"}]"#);
-    fixture.write("renamed.csv", "event_time,event_name,user\n2026-03-10T09:00:00Z,E,ann\n");
+    let renamed = r#"{"event_time":"2026-03-10T09:00:00Z","event_name":"E","user":"ann"}"#;
+    fixture.write("renamed.json", renamed);
     fixture.write("rows.json", r#"{"user":"ann","event":"E"}"#);
     fixture.detection(1, "All", "TTP", "eventName=E | stats count", "");
-    for (log, is_alike) in [("query.json", true), ("renamed.csv", true), ("rows.json", false)] {
+    for (log, is_alike) in [("query.json", true), ("renamed.json", true), ("rows.json", false)] {
         let run = fixture.run(&["hunt", "good.json", log]);
         let told = format!("warning[SPL5007]: logs: rows in {log} look like CloudTrail events");
         assert_eq!(run.err.contains(&told), is_alike, "{log}: {}", run.err);

@@ -313,9 +313,10 @@ impl<R: Read> Splitter<R> {
         if self.starts_with_mark() {
             self.at += 3;
         }
-        let Some(byte) = self.skip_space_within(MAX_SNIFF) else {
+        // Bombs of blanks are recognized before this limit.
+        let Some(byte) = self.skip_space_within(2 * MAX_SNIFF) else {
             self.phase = Phase::Ended;
-            return Some(Found::Skipped(SkipKind::NotJson));
+            return Some(self.no_json_so_far());
         };
         if matches!(byte, Some(b'{' | b'[') | None) {
             return None;
@@ -356,7 +357,17 @@ impl<R: Read> Splitter<R> {
                 kind: DamageKind::UnknownArchive,
                 message: message.to_owned(),
             }),
+            None if self.window.offset(self.at) > MAX_SNIFF => self.no_json_so_far(),
             None => Found::Skipped(SkipKind::NotJson),
+        })
+    }
+
+    /// Reports a text whose beginning holds no JSON and whose rest is not read.
+    fn no_json_so_far(&self) -> Found {
+        Found::Damage(Damage {
+            offset: self.window.offset(self.at),
+            kind: DamageKind::InvalidJson,
+            message: "there is no JSON before this place; the rest is not read".to_owned(),
         })
     }
 
