@@ -97,7 +97,8 @@ impl<R: Read> Splitter<R> {
     fn damages_of(&self, inside: &mut Inside, start: usize) -> Vec<Found> {
         let mut damages = Vec::new();
         let offset = self.window.offset(start);
-        damages.extend(inside.unread.drain(..).map(|member| unread_member(offset, member)));
+        let unread = inside.events.iter().filter_map(|event| event.unread);
+        damages.extend(unread.map(|member| unread_member(offset, member)));
         let mut damage = |kind: DamageKind, message: String| {
             damages.push(Found::Damage(Damage { offset, kind, message }));
         };

@@ -31,6 +31,8 @@ pub(super) struct InnerEvent {
     pub(super) format: Format,
     /// The keys around the event, such as `Events[].CloudTrailEvent`.
     pub(super) path: String,
+    /// A member that is text and cannot be read as the object that it stands for.
+    pub(super) unread: Option<&'static str>,
     /// False for a CloudTrail event that does not say which call it is about.
     is_named: bool,
 }
@@ -58,8 +60,6 @@ pub(super) struct Inside {
     pub(super) is_too_deep: bool,
     /// Where a text begins an event and ends before it does.
     pub(super) unfinished: Option<String>,
-    /// Members of events that are texts and could not be read as the objects that they stand for.
-    pub(super) unread: Vec<&'static str>,
     /// True if compressed texts in base64 end early or are damaged.
     pub(super) is_damaged: bool,
     /// True if texts in base64 are compressed in a format that is not read there.
@@ -184,16 +184,17 @@ impl Walk<'_> {
             return true;
         }
         if let Some(FoundEvent { format, rewritten, unread }) = event_of(keys.shape(), text) {
-            self.inside.unread.extend(unread);
-            match rewritten {
-                Some(text) => self.inside.events.push(InnerEvent {
-                    is_named: is_named(outer_keys(text.as_bytes()), format),
-                    place: InnerPlace::Text { holder, text },
-                    format,
-                    path: self.path.clone(),
-                }),
-                None => self.push(text, place, holder, format, is_named(keys, format)),
-            }
+            let (keys, place) = match (rewritten, place) {
+                (Some(text), _) => (outer_keys(text.as_bytes()), InnerPlace::Text { holder, text }),
+                (None, Place::Outer(start)) => (keys, InnerPlace::Range(start..start + text.len())),
+                (None, Place::Decoded) => {
+                    let text = String::from_utf8_lossy(text).into_owned();
+                    (keys, InnerPlace::Text { holder, text })
+                }
+            };
+            let is_named = is_named(keys, format);
+            let path = self.path.clone();
+            self.inside.events.push(InnerEvent { place, format, path, unread, is_named });
             return true;
         }
         if !may_hold_events(text) {
@@ -273,6 +274,7 @@ impl Walk<'_> {
                 place: InnerPlace::Text { holder, text: record },
                 format,
                 path: self.path.clone(),
+                unread: None,
                 is_named: true,
             });
             found = true;
@@ -340,16 +342,6 @@ impl Walk<'_> {
             self.inside.unfinished.get_or_insert_with(|| self.path.clone());
         }
         found
-    }
-
-    fn push(&mut self, text: &[u8], place: Place, holder: usize, format: Format, is_named: bool) {
-        let place = match place {
-            Place::Outer(start) => InnerPlace::Range(start..start + text.len()),
-            Place::Decoded => {
-                InnerPlace::Text { holder, text: String::from_utf8_lossy(text).into_owned() }
-            }
-        };
-        self.inside.events.push(InnerEvent { place, format, path: self.path.clone(), is_named });
     }
 }
 
