@@ -46,6 +46,45 @@ impl Logs {
         if files.is_empty() {
             return Ok(self.complete(Vec::new(), demand));
         }
+        if !demand.is_open()
+            && let Some(kinds) = self.row_kinds().known(|| self.all_kinds())?
+        {
+            let named = demand.names.iter();
+            let known = named.filter_map(|name| Some(Field::new(name, *kinds.get(name)?)));
+            return Ok(self.complete(self.beside_others(known.collect()), demand));
+        }
+        let found = self.found_in(files, predicate, demand)?;
+        self.note_fields_left_out(found.left_out());
+        let found = found.fields();
+        let found = if demand.is_open() { found } else { self.beside_others(found) };
+        Ok(self.complete(found, demand))
+    }
+
+    /// Returns all fields of the files with JSON rows, or `None` if there are too many names.
+    fn all_kinds(&self) -> Result<Option<Vec<Field>>, ScanError> {
+        let files = self.files_of_rows().to_vec();
+        let found = self.found_in(files, &Predicate::All, &Demand::all())?;
+        Ok((found.left_out() == 0).then(|| found.fields()))
+    }
+
+    /// Widens the kinds of fields of rows if other files may have CloudTrail fields with the same
+    /// names.
+    fn beside_others(&self, mut found: Vec<Field>) -> Vec<Field> {
+        if self.files_of_rows().len() < self.files().len() {
+            for field in &mut found {
+                field.kind = field.kind.or(kind_of(&field.name, self.options().profile));
+            }
+        }
+        found
+    }
+
+    /// Reads files and returns what was found among events that match.
+    fn found_in(
+        &self,
+        files: Vec<usize>,
+        predicate: &Predicate,
+        demand: &Demand,
+    ) -> Result<Discovery, ScanError> {
         let stop = self.stop().clone();
         let finder = || FieldFinder {
             logs: self,
@@ -55,17 +94,7 @@ impl Logs {
         let taker = FieldTaker(self.discovery(predicate, demand, &stop));
         let outcome = Pass::new(self, files, self.threads(), taker, stop.clone()).run(finder);
         match outcome.end {
-            None | Some(End::Enough) => {
-                self.note_fields_left_out(outcome.taker.0.left_out());
-                let mut found = outcome.taker.0.fields();
-                if !demand.is_open() && self.files_of_rows().len() < self.files().len() {
-                    // The other files may have CloudTrail fields with the same names.
-                    for field in &mut found {
-                        field.kind = field.kind.or(kind_of(&field.name, self.options().profile));
-                    }
-                }
-                Ok(self.complete(found, demand))
-            }
+            None | Some(End::Enough) => Ok(outcome.taker.0),
             Some(End::Stopped) => Err(ScanError::Stopped),
             Some(End::Broken) => Err(ScanError::Bug),
         }

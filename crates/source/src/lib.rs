@@ -19,6 +19,7 @@ mod named;
 mod newest;
 mod pass;
 mod pipe;
+mod row_kinds;
 mod s3;
 mod scan;
 mod spool;

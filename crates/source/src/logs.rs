@@ -15,6 +15,7 @@ use crate::feed::Content;
 use crate::inputs::{InputProblem, Inputs, LogFile, PathSkips};
 use crate::layout::Reason;
 use crate::named::{FirstFiles, NamedFiles};
+use crate::row_kinds::RowKinds;
 use crate::s3::S3Options;
 use crate::table::LogTable;
 use crate::wanted::Wanted;
@@ -95,6 +96,7 @@ pub struct Logs {
     ruled_out: Mutex<BTreeMap<usize, Reason>>,
     /// Indexes of the files that hold JSON rows, computed on first use.
     rows: OnceLock<Vec<usize>>,
+    row_kinds: RowKinds,
 }
 
 /// Totals and problems of all reads so far.
@@ -163,6 +165,7 @@ impl Logs {
             skips: PathSkips::default(),
             ruled_out: Mutex::default(),
             rows: OnceLock::new(),
+            row_kinds: RowKinds::default(),
         }
     }
 
@@ -216,6 +219,10 @@ impl Logs {
     /// call.
     pub(crate) fn known_rows(&self, look: impl FnOnce() -> Vec<usize>) -> &[usize] {
         self.rows.get_or_init(look)
+    }
+
+    pub(crate) fn row_kinds(&self) -> &RowKinds {
+        &self.row_kinds
     }
 
     /// Returns the indexes of the files that may hold wanted events, and records why the others are
