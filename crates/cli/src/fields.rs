@@ -46,13 +46,13 @@ pub(crate) async fn run(options: FieldsOptions, cancel: CancellationToken) -> Re
     report::diagnostics(&list.messages, "<search>", list.search.text());
     let found = explain::Found { is_empty: list.events == 0, misses_values: false };
     explain::explain(&list.search, found, "<search>", &zone).await?;
-    report::limits_met();
+    let is_cut = report::limits_met();
     if let Some(read) = list.search.read() {
         report::unwrapped(&read.unwrapped);
     }
     let unread = list.search.unread();
     report::unread(&unread, report::Detail::Counted);
-    Ok(status::of_search(&content, &unread))
+    Ok(status::of_search(&content, &unread, is_cut))
 }
 
 fn print(list: &FieldList, format: Format, zone: &TimeZone) -> Result<()> {

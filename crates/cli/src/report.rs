@@ -248,9 +248,10 @@ pub(crate) fn met_indexes(comparisons: &[String]) {
 }
 
 /// Prints what was left out because of limits: the regular expressions that gave up, and the rows for
-/// which a lookup did not look for every match.
-pub(crate) fn limits_met() {
+/// which a lookup did not look for every match. Returns true if anything was: then rows can be missing.
+pub(crate) fn limits_met() -> bool {
     let given_up = regex::given_up();
+    let mut is_cut = !given_up.patterns.is_empty() || mvrange::was_cut();
     for (pattern, values) in given_up.patterns {
         let values = counted(values, "value");
         line(format_args!(
@@ -272,12 +273,16 @@ pub(crate) fn limits_met() {
     }
     match rows_cut_off() {
         0 => {}
-        rows => line(format_args!(
-            "warning: lookups found only some of the matches of {}, which have too many values; look \
-             up fewer fields with several values at once",
-            counted(rows, "row")
-        )),
+        rows => {
+            is_cut = true;
+            line(format_args!(
+                "warning: lookups found only some of the matches of {}, which have too many values; \
+                 look up fewer fields with several values at once",
+                counted(rows, "row")
+            ));
+        }
     }
+    is_cut
 }
 
 /// Prints an error, with hints that name command-line options. `origin` says where the setting that

@@ -49,14 +49,14 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
     if options.costs {
         report::lines(&costs::memory(search.memory()));
     }
-    report::limits_met();
+    let is_cut = report::limits_met();
     if let Some(read) = search.read() {
         report::unwrapped(&read.unwrapped);
     }
     let unread = search.unread();
     report::unread(&unread, report::Detail::Counted);
     Ok(match printed {
-        Ok(()) => status::of_search(&content, &unread),
+        Ok(()) => status::of_search(&content, &unread, is_cut),
         Err(error @ AppError::Cancelled(_)) => return Err(error.into()),
         Err(error) => status::of_error(&error),
     })

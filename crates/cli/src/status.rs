@@ -50,8 +50,10 @@ pub(crate) fn of_content(content: &Content) -> ExitCode {
 }
 
 /// Returns the status of a search that completed.
-pub(crate) fn of_search(content: &Content, unread: &[Unread]) -> ExitCode {
-    ExitCode::from(of_reading(content.is_partial(), unread))
+///
+/// `is_cut` says whether something was left out because of a limit.
+pub(crate) fn of_search(content: &Content, unread: &[Unread], is_cut: bool) -> ExitCode {
+    ExitCode::from(of_reading(content.is_partial() || is_cut, unread))
 }
 
 /// Returns the status of a hunt whose output pipe was closed, as in `hunt … | head`.
@@ -65,14 +67,16 @@ pub(crate) fn of_cut_hunt(content: &Content, done: &Done, fail_on_finding: bool)
 
 /// Returns the status of a hunt that completed. With `fail_on_finding`, findings count as a failure;
 /// with `strict`, so does a detection that this version does not support. A hunt of which no detection
-/// can run looked for nothing.
+/// can run looked for nothing. `is_cut` says whether something was left out because of a limit.
 pub(crate) fn of_hunt(
     content: &Content,
     summary: &Summary,
+    is_cut: bool,
     fail_on_finding: bool,
     strict: bool,
 ) -> ExitCode {
     let is_partial = content.is_partial()
+        || is_cut
         || summary.has_failed_detections()
         || (strict && summary.has_unsupported_detections());
     ExitCode::from(if summary.could_not_run() {

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pcre2::bytes::{CaptureLocations, RegexBuilder};
@@ -54,10 +55,16 @@ pub fn given_up() -> GivenUp {
     GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// Maximum number of values on which a pattern gives up; each takes milliseconds. On further values,
+/// it gives up at once.
+const PATIENCE: u64 = 1_000;
+
 /// A compiled pattern.
 #[derive(Debug, Clone)]
 pub struct Regex {
     regex: pcre2::bytes::Regex,
+    /// The number of values on which the pattern gave up.
+    given_up: Arc<AtomicU64>,
 }
 
 impl Regex {
@@ -74,7 +81,7 @@ impl Regex {
             .max_jit_stack_size(Some(JIT_STACK))
             .build(&limited)
             .map_err(|error| RegexError::new(&error))?;
-        Ok(Self { regex })
+        Ok(Self { regex, given_up: Arc::default() })
     }
 
     /// Compiles a pattern that the user wrote at `span`.
@@ -93,7 +100,7 @@ impl Regex {
     /// Returns true if the pattern matches somewhere in `text`.
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
-        self.settle(self.regex.is_match(text.as_bytes())).unwrap_or(false)
+        self.settle(|| self.regex.is_match(text.as_bytes())).unwrap_or(false)
     }
 
     /// Returns the names of the groups, indexed by group number. Group 0 is the whole match.
@@ -108,8 +115,9 @@ impl Regex {
         let mut from = 0;
         let mut last_end = None;
         while from <= text.len() {
-            let found = self.regex.captures_read_at(&mut locations, text.as_bytes(), from);
-            let Some(Some(found)) = self.settle(found) else { return };
+            let bytes = text.as_bytes();
+            let found = self.settle(|| self.regex.captures_read_at(&mut locations, bytes, from));
+            let Some(Some(found)) = found else { return };
             let (start, end) = (found.start(), found.end());
             // An empty match directly after the previous match is not a match of its own.
             let repeated = start == end && last_end == Some(end);
@@ -161,12 +169,16 @@ impl Regex {
         Some(replaced)
     }
 
-    fn settle<T>(&self, result: Result<T, pcre2::Error>) -> Option<T> {
-        if result.is_err() {
+    /// Returns the result of a match, or `None` if it met a limit.
+    fn settle<T>(&self, matched: impl FnOnce() -> Result<T, pcre2::Error>) -> Option<T> {
+        let is_patient = self.given_up.load(Ordering::Relaxed) < PATIENCE;
+        let result = if is_patient { matched().ok() } else { None };
+        if result.is_none() {
+            self.given_up.fetch_add(1, Ordering::Relaxed);
             let pattern = self.regex.as_str();
             give_up(pattern.strip_prefix(LIMITS).unwrap_or(pattern));
         }
-        result.ok()
+        result
     }
 }
 

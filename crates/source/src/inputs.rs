@@ -286,6 +286,11 @@ impl<'a> Inputs<'a> {
                     if is_kernels {
                         entries.skip_current_dir();
                         self.foreign(entry.path(), kernel_files::REASON);
+                    } else if entry.path_is_symlink() && contains(entry.path(), folder) {
+                        // A link to `/` is the whole disk.
+                        entries.skip_current_dir();
+                        let reason = "leads to a folder that this one is in, and is not followed";
+                        self.problem(entry.path(), reason);
                     }
                 }
                 Ok(entry) => self.pass_over(entry.path(), entry.file_type()),
@@ -336,6 +341,14 @@ impl<'a> Inputs<'a> {
 
     fn problem(&mut self, path: &Path, reason: impl ToString) {
         self.problems.push(InputProblem::new(path.display().to_string(), reason));
+    }
+}
+
+/// Returns true if a folder contains another one.
+fn contains(outer: &Path, inner: &Path) -> bool {
+    match (outer.canonicalize(), inner.canonicalize()) {
+        (Ok(outer), Ok(inner)) => inner.starts_with(outer),
+        _ => false,
     }
 }
 
@@ -397,8 +410,17 @@ mod tests {
         std::fs::write(folder.path().join("a.json"), "{}").unwrap();
         std::os::unix::fs::symlink("/proc/self", folder.path().join("process")).unwrap();
         let root = folder.path().display().to_string();
+        // A link to a folder above is not followed, one to a folder beside is.
+        let above = folder.path().join("above");
+        std::fs::create_dir_all(above.join("beside")).unwrap();
+        std::fs::create_dir(above.join("logs")).unwrap();
+        std::fs::write(above.join("beside/b.json"), "{}").unwrap();
+        std::os::unix::fs::symlink("../beside", above.join("logs/beside")).unwrap();
+        std::os::unix::fs::symlink("/", above.join("logs/root")).unwrap();
+        let logs = above.join("logs").display().to_string();
         for (given, files, foreign) in [
-            (root, 1, &[true][..]),
+            (logs, 1, &[false][..]),
+            (root, 2, &[true, false, false]),
             ("/proc/self".to_owned(), 0, &[false]),
             ("/sys".to_owned(), 0, &[false]),
             ("/proc/vers*".to_owned(), 0, &[true]),

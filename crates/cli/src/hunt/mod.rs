@@ -60,10 +60,10 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
     allowed::complain(&summary, &doubted, format == Format::Table);
     report::met_indexes(&summary.met_indexes);
     report::nothing_in_range(&summary, &zone);
-    report::limits_met();
+    let is_cut = report::limits_met();
     report::unread(&summary.unread, detail);
     report::nothing_ran(&summary);
-    Ok(status::of_hunt(&content, &summary, options.fail_on_finding, options.strict))
+    Ok(status::of_hunt(&content, &summary, is_cut, options.fail_on_finding, options.strict))
 }
 
 async fn explain(

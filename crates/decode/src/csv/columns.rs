@@ -233,8 +233,23 @@ pub(super) fn member_names() -> impl Iterator<Item = &'static str> {
 pub(crate) fn place_of(name: &str) -> Option<(Vec<String>, Kind)> {
     match KNOWN.get(&plain(name)) {
         Some((member, kind)) => Some((vec![(*member).to_owned()], *kind)),
+        // `userIdentity[arn]`, and the places of elements in `items[0].userId`.
+        None if name.contains('[') && !name.contains("[]") => {
+            joined(&name.replace('[', ".").replace(']', ""))
+        }
         None => joined(name),
     }
+}
+
+/// Returns the member of CloudTrail records with which a key begins in a way that is not known, such
+/// as `userIdentity~arn`.
+pub(crate) fn oddly_joined(key: &str) -> Option<&'static str> {
+    ["userIdentity", "requestParameters"].into_iter().find(|member| {
+        let begins =
+            key.get(..member.len()).is_some_and(|start| start.eq_ignore_ascii_case(member));
+        let next = key.as_bytes().get(member.len());
+        begins && next.is_some_and(|byte| !byte.is_ascii_alphanumeric()) && place_of(key).is_none()
+    })
 }
 
 /// Returns the member of CloudTrail records with exactly this name.

@@ -15,7 +15,9 @@ mod structs;
 
 pub(crate) use again::Line;
 pub(crate) use cells::{Cells, MAX_CELLS, Quoting, Step, quoting};
-pub(crate) use columns::{Column, Columns, JOINTS, Kind, member_named, place_of, plain};
+pub(crate) use columns::{
+    Column, Columns, JOINTS, Kind, member_named, oddly_joined, place_of, plain,
+};
 pub(crate) use header::recognize;
 pub(crate) use record::{Made, inner_value, value};
 pub(crate) use structs::{canonical, to_json as struct_to_json};

@@ -7,7 +7,7 @@ use super::records::{Piece, wide};
 use crate::json::is_number;
 use crate::json::{skip_space, word_end};
 use crate::own_names::OwnNames;
-use crate::split::dress::{is_other_key, is_text_of_object};
+use crate::split::dress::{is_list, is_other_key, is_text_of_object};
 
 /// The byte ranges of a record's first members, as offsets in the whole text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -82,6 +82,7 @@ impl Members {
                 // A string that begins like an object stands for one.
                 self.is_dressed |=
                     plain.is_some() && matches!(text.get(value.start), Some(b'{' | b'['));
+                self.is_dressed |= is_list(key, &text[value]);
             }
             _ => {
                 self.head.own_names.see_key(key);

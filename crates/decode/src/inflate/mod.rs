@@ -11,6 +11,7 @@ mod layers;
 mod limits;
 mod names;
 mod tar;
+mod uncovered;
 mod unread;
 mod zip;
 

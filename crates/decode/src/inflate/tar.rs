@@ -194,9 +194,8 @@ impl<R: Read> Archive<R> {
         match kind.as_byte() {
             // Links, devices, folders and pipes have no data, whatever their headers say.
             b'1'..=b'6' => Ok(ControlFlow::Continue(())),
-            // The archive's label, and the listings of incremental backups.
-            b'V' | b'D' | b'N' => self.skip(padded(size)).map(ControlFlow::Continue),
-            // A file, also if its kind is not known: the standard says so.
+            // A file, also if its kind is not known: the standard says so. The archive's label and the
+            // listings of incremental backups are usually texts without JSON, but can be anything.
             _ => self.file(Layer { name: &name, ..layer.inside() }, size, parts),
         }
     }

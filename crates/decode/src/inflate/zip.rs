@@ -15,6 +15,7 @@ use zip::unstable::read::ZipIterable;
 use super::held::copy;
 use super::layers::Named;
 use super::limits::{Counted, Counter, Guarded};
+use super::uncovered::Covered;
 use super::unread::{OFFICE, OFFICE_ENTRY, OPEN_DOCUMENT, OPEN_DOCUMENT_ENTRY};
 use super::{Layer, MAX_HELD_ZIP, Parts, damage, damage_of, names, shown, undo, unread_format};
 use crate::report::{Damage, DamageKind};
@@ -115,6 +116,7 @@ fn entries(
         }
     };
     let (mut last, mut is_damaged) = (None, false);
+    let (mut covered, mut directory) = (Covered::default(), None);
     while let Some(entry) = entries.next() {
         let entry = match entry {
             Ok(entry) => entry,
@@ -140,6 +142,8 @@ fn entries(
         let before = entry.header_start().saturating_add(30 + entry.name_raw().len() as u64);
         let end = before.saturating_add(entry.compressed_size());
         last = Some((entry.central_header_start(), end));
+        directory.get_or_insert(entry.central_header_start());
+        covered.add(entries.reader_mut(), entry.header_start(), entry.compressed_size());
         // The data of a link is the path to which it leads: a text without JSON, and counted so.
         if entry.is_dir() && entry.size() == 0 {
             continue;
@@ -148,6 +152,7 @@ fn entries(
         let size = entry.compressed_size();
         let Some(rest) = room.checked_sub(size) else {
             parts.damage(&name, unreadable("the entries of the zip archive overlap".to_owned()));
+            directory = None;
             break;
         };
         room = rest;
@@ -179,7 +184,12 @@ fn entries(
             parts.damage(layer.name, unreadable(message.to_owned()));
             salvage(layer, reader, end, encrypted, parts)
         }
-        _ => ControlFlow::Continue(()),
+        _ => {
+            if let Some(message) = directory.and_then(|start| covered.message(&mut reader, start)) {
+                parts.damage(layer.name, unreadable(message));
+            }
+            ControlFlow::Continue(())
+        }
     }
 }
 

@@ -16,8 +16,14 @@ const STARTS: [&[u8]; 10] =
 /// The first digits in hexadecimal of the same.
 const DIGITS: [&[u8]; 9] =
     [b"7b22", b"7b20", b"7b0a", b"5b7b", b"1f8b08", b"7801", b"785e", b"789c", b"78da"];
-/// The first characters in base64 of zstd, bzip2 and xz.
-const UNREAD: [&[u8]; 3] = [b"KLUv", b"QlpoO", b"/Td6WFo"];
+/// The first characters in base64 of what is not read: zstd, bzip2, xz, zip, UTF-16, and JSON or gzip
+/// in base64 once more.
+const UNREAD: [&[u8]; 11] = [
+    b"KLUv", b"QlpoO", b"/Td6WFo", b"UEsDB", b"ewAiA", b"WwB7A", b"//57A", b"/v8Ae", b"ZXlK",
+    b"VzNz", b"SDRz",
+];
+/// Begins a URL that holds the data itself.
+const DATA_URL: &[u8] = b"data:";
 /// The least length of a string that is looked at, in characters.
 const SHORTEST: usize = 16;
 /// The same for what has no mark at its beginning: deflated data, and formats that are not read.
@@ -35,6 +41,7 @@ fn may_begin(string: &[u8]) -> bool {
     let is_part = |byte: &u8| is_character(*byte) || *byte == b'\\';
     let run = |least: usize| string.len() >= least && string[..least].iter().all(is_part);
     begins_with(&STARTS, string)
+        || string.starts_with(DATA_URL)
         || DIGITS.iter().any(|start| {
             digits.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
         })
@@ -97,6 +104,12 @@ const ENGINES: [GeneralPurpose; 2] =
 /// Returns the text that a string holds in base64 or hexadecimal, or `None` if it holds none; `room`
 /// is the longest text that is returned. Line ends within the string do not count.
 pub(super) fn decode(string: &str, room: usize, budget: &mut Budget) -> Option<Decoded> {
+    let data = if string.as_bytes().starts_with(DATA_URL) {
+        string.split_once(";base64,").map(|(_, data)| data)
+    } else {
+        None
+    };
+    let string = data.unwrap_or(string);
     // Most strings are texts, which this tells without a copy.
     let is_part = |byte: u8| is_character(byte) || matches!(byte, b'\\' | b'=' | b'\n' | b'\r');
     if !string.bytes().take(SHORTEST).all(is_part) {
@@ -251,6 +264,14 @@ mod tests {
         let zstd = ENGINES[0].encode(zstd::encode_all(text.as_bytes(), 1).unwrap());
         assert!(may_be_in(format!("\"{zstd}\"").as_bytes()));
         assert_eq!(decode(&zstd, 10_000, &mut Budget::default()), Some(Decoded::Unread));
+        let base64 = ENGINES[0].encode(&text);
+        let twice = ENGINES[0].encode(&base64);
+        assert!(may_be_in(format!("\"{twice}\"").as_bytes()));
+        assert_eq!(decode(&twice, 10_000, &mut Budget::default()), Some(Decoded::Unread));
+        let url = format!("data:application/json;base64,{base64}");
+        assert!(may_be_in(format!("\"{url}\"").as_bytes()));
+        let found = decode(&url, 10_000, &mut Budget::default());
+        assert_eq!(found, Some(Decoded::Text(text.clone().into())));
         // Keys, signatures and hashes.
         let noise: Vec<u8> = (0..300_u32).map(|n| (n * n * 31 % 251) as u8).collect();
         for string in

@@ -12,7 +12,9 @@ use super::python;
 use super::scan::is_valid;
 use super::shape::{Shape, outer_keys, prefix_of_name};
 use super::spelling::Style;
-use crate::csv::{JOINTS, Kind, canonical, inner_value, member_named, place_of, struct_to_json};
+use crate::csv::{
+    JOINTS, Kind, canonical, inner_value, member_named, oddly_joined, place_of, struct_to_json,
+};
 use crate::event_view::EventTime;
 use crate::json::{for_each_element, for_each_member, unescape, value_end};
 use crate::members::{Members, quoted};
@@ -39,9 +41,7 @@ pub(crate) struct FoundEvent {
 
 /// Returns what is said of a record with a member that could not be read.
 pub(crate) fn unread_message(member: &str) -> String {
-    format!(
-        "`{member}` is a text that is not JSON; it is kept as text, and its parts have no names"
-    )
+    format!("`{member}` is neither an object nor JSON that holds one; what is in it has no names")
 }
 
 /// Returns the event that an object of this shape is, or `None` for any other object.
@@ -67,6 +67,7 @@ fn is_dressed(record: &[u8]) -> bool {
         let (key, value) = (&record[name], &record[value..end]);
         found |= is_other_key(key)
             || is_text_of_object(key, value)
+            || is_list(key, value)
             || (is_struct(key) && has_other_keys(key, value));
         (!found).then_some(end)
     });
@@ -82,14 +83,19 @@ pub(crate) fn is_other_key(key: &[u8]) -> bool {
         return true;
     }
     // Most other keys begin with none of these letters.
-    let is_joined = || key.iter().any(|byte| JOINTS.contains(&char::from(*byte)));
+    let is_joined = || key.iter().any(|byte| *byte == b'[' || JOINTS.contains(&char::from(*byte)));
     if !key.first().is_some_and(|first| b"aerstuvimAERSTUVIM".contains(first))
         || (key.len() > LONGEST && !is_joined())
     {
         return false;
     }
     let Ok(key) = std::str::from_utf8(key) else { return false };
-    place_of(key).is_some_and(|(path, _)| path != [key])
+    place_of(key).is_some_and(|(path, _)| path != [key]) || oddly_joined(key).is_some()
+}
+
+/// Returns true if a member that is always an object is a list, as of its keys and values.
+pub(crate) fn is_list(key: &[u8], value: &[u8]) -> bool {
+    matches!(key, b"userIdentity" | b"requestParameters") && value.first() == Some(&b'[')
 }
 
 fn is_struct(key: &[u8]) -> bool {
@@ -194,11 +200,12 @@ fn rewrite(object: &[u8]) -> Option<Rewritten> {
         };
         let Some((path, kind)) = place.as_ref().filter(is_spelled) else {
             // Beside the member itself, another spelling of it is a field of its own.
+            unread = unread.or(oddly_joined(key));
             members.set(&[key.clone().into_owned()], (*value).to_owned());
             continue;
         };
         let Written { json, is_unread } = written(value, *kind, path, style);
-        if is_unread {
+        if is_unread || is_list(key.as_bytes(), value.as_bytes()) {
             unread = member_named(&path[0]);
         }
         if let Some(json) = json {
@@ -404,6 +411,10 @@ mod tests {
                 r#"{"eventName":"A","eventSource":"s","userIdentity":{"arn":"x","sessionContext":{"attributes":{"mfaAuthenticated":"true"}}}}"#,
             ),
             (
+                r#"{"eventName":"A","eventSource":"s","userIdentity[arn]":"x","requestParameters[items][0][userId]":"1","requestParameters[items][1][userId]":"2"}"#,
+                r#"{"eventName":"A","eventSource":"s","userIdentity":{"arn":"x"},"requestParameters":{"items":[{"userId":"1"},{"userId":"2"}]}}"#,
+            ),
+            (
                 r#"{"source":"aws.iam","detail.eventName":"A","detail.eventSource":"s","detail.userIdentity.arn":"x"}"#,
                 r#"{"source":"aws.iam","eventName":"A","eventSource":"s","userIdentity":{"arn":"x"}}"#,
             ),
@@ -498,10 +509,18 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_cannot_be_read_are_told() {
-        let record = r#"{"eventVersion":"1","eventName":"A","requestParameters":"{'a': b'x'}"}"#;
-        let found = event_of(Shape::CloudTrail, record.as_bytes()).unwrap();
-        assert_eq!(found.unread, Some("requestParameters"));
-        assert_eq!(found.rewritten, None);
+    fn members_that_cannot_be_read_are_told() {
+        for (members, unread) in [
+            (r#""requestParameters":"{'a': b'x'}""#, Some("requestParameters")),
+            (r#""requestParameters":[{"key":"a","value":"b"}]"#, Some("requestParameters")),
+            (r#""userIdentity~arn":"x","userIdentity~type":"Root""#, Some("userIdentity")),
+            (r#""requestParameters + a":"x""#, Some("requestParameters")),
+            (r#""requestParameters":null,"userIdentityX":1"#, None),
+            (r#""requestParameters":{"a":[1]}"#, None),
+        ] {
+            let record = format!(r#"{{"eventVersion":"1","eventName":"A",{members}}}"#);
+            let found = event_of(Shape::CloudTrail, record.as_bytes()).unwrap();
+            assert_eq!((found.unread, found.rewritten), (unread, None), "{members}");
+        }
     }
 }

@@ -107,8 +107,8 @@ impl<R: Read> Splitter<R> {
             damage(DamageKind::TruncatedCompression, message.to_owned());
         }
         if inside.is_unread {
-            let message = "data in base64 that is compressed with zstd, bzip2 or xz is not read; \
-                           decompress it first";
+            let message = "data in base64 in a form that is not read (zstd, bzip2, xz, zip, UTF-16, or \
+                           base64 once more); decode it first";
             damage(DamageKind::UnreadableEntry, message.to_owned());
         }
         if inside.is_bomb {
