@@ -420,7 +420,7 @@ mod tests {
         let logs = above.join("logs").display().to_string();
         for (given, files, foreign) in [
             (logs, 1, &[false][..]),
-            (root, 2, &[true, false, false]),
+            (root, 3, &[false, true]),
             ("/proc/self".to_owned(), 0, &[false]),
             ("/sys".to_owned(), 0, &[false]),
             ("/proc/vers*".to_owned(), 0, &[true]),

@@ -82,7 +82,7 @@ impl Members {
                 // A string that begins like an object stands for one.
                 self.is_dressed |=
                     plain.is_some() && matches!(text.get(value.start), Some(b'{' | b'['));
-                self.is_dressed |= is_list(key, &text[value]);
+                self.is_dressed |= is_list(key, text.get(value.start..).unwrap_or_default());
             }
             _ => {
                 self.head.own_names.see_key(key);

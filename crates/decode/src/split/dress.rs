@@ -98,6 +98,20 @@ pub(crate) fn is_list(key: &[u8], value: &[u8]) -> bool {
     matches!(key, b"userIdentity" | b"requestParameters") && value.first() == Some(&b'[')
 }
 
+/// Returns true for an identity of which no key is known: all may have a prefix.
+fn lacks_known_keys(identity: &str) -> bool {
+    let (mut count, mut known) = (0, 0);
+    let bytes = identity.as_bytes();
+    if bytes.first() == Some(&b'{') {
+        for_each_member(bytes, |name, value| {
+            count += 1;
+            known += u32::from(canonical(&identity[name], "userIdentity").is_some());
+            Some(value_end(bytes, value))
+        });
+    }
+    count > 0 && known == 0
+}
+
 fn is_struct(key: &[u8]) -> bool {
     matches!(key, b"userIdentity" | b"tlsDetails")
 }
@@ -205,7 +219,9 @@ fn rewrite(object: &[u8]) -> Option<Rewritten> {
             continue;
         };
         let Written { json, is_unread } = written(value, *kind, path, style);
-        if is_unread || is_list(key.as_bytes(), value.as_bytes()) {
+        let lacks_keys =
+            || path == &["userIdentity"] && json.as_deref().is_some_and(lacks_known_keys);
+        if is_unread || is_list(key.as_bytes(), value.as_bytes()) || lacks_keys() {
             unread = member_named(&path[0]);
         }
         if let Some(json) = json {
@@ -516,11 +532,14 @@ mod tests {
             (r#""userIdentity~arn":"x","userIdentity~type":"Root""#, Some("userIdentity")),
             (r#""requestParameters + a":"x""#, Some("requestParameters")),
             (r#""requestParameters":null,"userIdentityX":1"#, None),
+            (r#""user_identity":{"aws_x":1,"$arn":"x"}"#, Some("userIdentity")),
+            (r#""user_identity":{}"#, None),
             (r#""requestParameters":{"a":[1]}"#, None),
         ] {
             let record = format!(r#"{{"eventVersion":"1","eventName":"A",{members}}}"#);
             let found = event_of(Shape::CloudTrail, record.as_bytes()).unwrap();
-            assert_eq!((found.unread, found.rewritten), (unread, None), "{members}");
+            assert_eq!(found.unread, unread, "{members}");
+            assert!(found.rewritten.is_none() || members.contains("user_identity"), "{members}");
         }
     }
 }

@@ -336,3 +336,24 @@ fn yaml_is_reported_once() {
         assert!(message.starts_with("this is YAML"), "{message}");
     }
 }
+
+/// Records that are delivered as usual, except for a member that should be an object.
+#[test]
+fn members_in_another_form_are_told_on_every_way() {
+    let usual = event("A");
+    for (member, count) in [
+        (r#""requestParameters":{"a":1}"#, 0),
+        (r#""requestParameters":[{"key":"a","value":1}]"#, 1),
+        (r#""userIdentity":[["arn","x"]]"#, 1),
+        (r#""userIdentity~arn":"x""#, 1),
+        (r#""requestParameters":null"#, 0),
+    ] {
+        let odd = format!(
+            r#"{{"eventVersion":"1","eventTime":"2026-03-17T10:00:00Z","eventSource":"s","eventName":"B",{member}}}"#
+        );
+        for text in [format!(r#"{{"Records":[{usual},{odd}]}}"#), format!("{usual}\n{odd}\n")] {
+            let (found, report) = names_in(stream(text.clone().into_bytes()));
+            assert_eq!((found.as_str(), report.damage_count), ("A B", count), "{text}");
+        }
+    }
+}
