@@ -5,17 +5,25 @@
 //! an empty lookup. The second kind is recognized because it excludes the lookup's rows with `NOT`,
 //! the table was provided, and no search fills it.
 
+use spilltrail_diagnostic::edit_distance;
 use spilltrail_search::context::{LookupObservation, Purpose};
 
 use crate::analyzed::AnalyzedContent;
 
-/// Returns true if nothing defines a lookup: neither the content nor the store has it, and no search
-/// fills it. Its name is then most likely wrong.
-pub(crate) fn is_undefined(lookup: &LookupObservation, content: &AnalyzedContent) -> bool {
-    let is_defined = lookup.exists
-        || content.set.lookup(&lookup.name).is_some()
-        || content.fills_lookup(&lookup.name);
-    !is_defined
+/// The most mistakes in a name that is taken for another one.
+const MISTAKES: usize = 2;
+
+/// Returns true if nothing defines a lookup, neither the content nor the store nor a search that fills
+/// it, and its name is nearly that of one that the content defines.
+///
+/// Published detections also name lookups that only some installations have: these are a missing
+/// baseline.
+pub(crate) fn is_misspelled(lookup: &LookupObservation, content: &AnalyzedContent) -> bool {
+    let mut known = content.set.lookups.keys();
+    !lookup.exists
+        && content.set.lookup(&lookup.name).is_none()
+        && !content.fills_lookup(&lookup.name)
+        && known.any(|known| edit_distance(known, &lookup.name) <= MISTAKES)
 }
 
 /// Returns the names of the empty lookups on which the rows of a search depend.

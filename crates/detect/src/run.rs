@@ -170,7 +170,7 @@ impl Planned {
         let mut messages = context.observations.messages();
         let mut status = self.status(&context.observations, content, rows);
         if let Status::NoBaseline(missing) = &status
-            && raise_undefined(&mut messages, missing, &context.observations, content)
+            && raise_misspelled(&mut messages, missing, &context.observations, content)
         {
             status = Status::Failed;
         }
@@ -274,9 +274,9 @@ impl Planned {
     }
 }
 
-/// Turns the warnings about those of the `missing` lookups that nothing defines into errors; returns
-/// true if there is one.
-fn raise_undefined(
+/// Turns the warnings about those of the `missing` lookups whose names are misspelled into errors;
+/// returns true if there is one.
+fn raise_misspelled(
     messages: &mut [Diagnostic],
     missing: &[String],
     observations: &Observations,
@@ -285,7 +285,7 @@ fn raise_undefined(
     let lookups = observations.lookups();
     let names: Vec<String> = lookups
         .iter()
-        .filter(|lookup| missing.contains(&lookup.name) && baseline::is_undefined(lookup, content))
+        .filter(|lookup| missing.contains(&lookup.name) && baseline::is_misspelled(lookup, content))
         .map(|lookup| format!("`{}`", lookup.name))
         .collect();
     let mut found = false;

@@ -282,11 +282,18 @@ fn every_status() {
             "eventName=Get | search NOT [| inputlookup collection | fields user]",
             Status::NoBaseline(vec!["collection".into()]),
         ),
-        // Nothing defines this lookup, so its name is wrong.
-        ("eventName=Get | search NOT [| inputlookup gone | fields user]", Status::Failed),
-        ("eventName=Get | lookup gone user OUTPUT known | stats count by user", Status::Failed),
+        // Nothing defines these lookups; the second one has the name of another with mistakes in it.
         (
-            "eventName=Gone | lookup gone user OUTPUT known | stats count by user",
+            "eventName=Get | search NOT [| inputlookup nowhere | fields user]",
+            Status::NoBaseline(vec!["nowhere".into()]),
+        ),
+        ("eventName=Get | search NOT [| inputlookup colection | fields user]", Status::Failed),
+        (
+            "eventName=Get | lookup colection user OUTPUT known | stats count by user",
+            Status::Failed,
+        ),
+        (
+            "eventName=Gone | lookup colection user OUTPUT known | stats count by user",
             Status::NoSuchEvents,
         ),
         // The detection itself fills it later.

@@ -188,8 +188,9 @@ pub fn similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// Returns how many insertions, deletions, substitutions and swaps of neighbors turn one text into
-/// the other.
-fn edit_distance(left: &str, right: &str) -> usize {
+/// the other; case does not count.
+#[must_use]
+pub fn edit_distance(left: &str, right: &str) -> usize {
     let left: Vec<char> = left.to_lowercase().chars().collect();
     let right: Vec<char> = right.to_lowercase().chars().collect();
     let mut before: Vec<usize> = Vec::new();
