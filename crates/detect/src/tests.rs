@@ -76,7 +76,10 @@ impl Written {
             serde_json::to_string(self.message).unwrap(),
         );
         let yaml: &'static str = Box::leak(yaml.into_boxed_str());
-        let files = Box::leak(Box::new([("detections/reads.yml", yaml)]));
+        let lookup =
+            "name: known_users\ndescription: Users.\nlookup_type: kvstore\nfields: [user]\n";
+        let files =
+            Box::leak(Box::new([("detections/reads.yml", yaml), ("lookups/known.yml", lookup)]));
         let (content, problems) = ContentSet::from_embedded(files);
         assert!(content.detections.len() == 1, "{problems:?}");
         let detection = content.detections[0].clone();
@@ -287,13 +290,13 @@ fn every_status() {
             "eventName=Get | search NOT [| inputlookup nowhere | fields user]",
             Status::NoBaseline(vec!["nowhere".into()]),
         ),
-        ("eventName=Get | search NOT [| inputlookup colection | fields user]", Status::Failed),
+        ("eventName=Get | search NOT [| inputlookup known_usres | fields user]", Status::Failed),
         (
-            "eventName=Get | lookup colection user OUTPUT known | stats count by user",
+            "eventName=Get | lookup known_usres user OUTPUT known | stats count by user",
             Status::Failed,
         ),
         (
-            "eventName=Gone | lookup colection user OUTPUT known | stats count by user",
+            "eventName=Gone | lookup known_usres user OUTPUT known | stats count by user",
             Status::NoSuchEvents,
         ),
         // The detection itself fills it later.
