@@ -251,7 +251,7 @@ pub(crate) struct SearchOptions {
     /// How results are written.
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
-    /// The most rows to print, 0 for all. Default: on a terminal 100, or records of about 500
+    /// The most rows to print, 0 for all. Default: on a terminal 100, or records of about 100
     /// lines; elsewhere all.
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<u64>,

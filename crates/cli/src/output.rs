@@ -24,9 +24,9 @@ pub(crate) const CANNOT_WRITE: &str = "cannot write to standard output";
 /// Rows that a table on a terminal has at most, unless the user asks for more.
 const SCREEN_ROWS: u64 = 100;
 
-/// Lines after which no further record begins on a terminal, unless the user asks for more rows. A
-/// whole event takes more than a screen.
-const SCREEN_LINES: usize = 500;
+/// Lines after which no further record begins on a terminal, unless the user asks for more rows: as
+/// many as a table has. A whole event takes more than a screen.
+const SCREEN_LINES: usize = 100;
 
 /// Maximum number of rows in one table. A longer result is printed as several tables.
 const TABLE_ROWS: usize = 1000;
@@ -107,6 +107,8 @@ pub(crate) struct RowWriter {
     /// The lines after which no further record begins.
     lines: usize,
     left_out: u64,
+    /// True if records that were written filled the screen's lines.
+    has_long_records: bool,
     zone: TimeZone,
     /// The columns without a value other than 0 so far.
     empty: HashSet<String>,
@@ -125,6 +127,7 @@ impl RowWriter {
             limit: u64::MAX,
             lines: usize::MAX,
             left_out: 0,
+            has_long_records: false,
             zone: TimeZone::UTC,
             empty: fields.iter().map(|field| field.name.clone()).collect(),
         }
@@ -220,7 +223,12 @@ impl RowWriter {
         self.out.flush()?;
         if self.left_out > 0 {
             let more = report::counted(self.left_out, "more row");
-            report::line(format_args!("… {more}; --limit 0 prints all"));
+            let instead = if self.has_long_records {
+                ", and `| table FIELD …` takes a line for each"
+            } else {
+                ""
+            };
+            report::line(format_args!("… {more}; --limit 0 prints all{instead}"));
         }
         Ok(())
     }
@@ -234,6 +242,7 @@ impl RowWriter {
         let room = (screen::width(), self.lines);
         let (text, shown) = screen::lay_out(&self.columns, &held, first, room, &self.zone);
         self.leave_out(held.len() - shown);
+        self.has_long_records |= shown < held.len();
         self.out.write_all(text.as_bytes())
     }
 }
