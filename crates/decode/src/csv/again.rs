@@ -6,12 +6,10 @@
 use super::Table;
 use super::cells::Cells;
 use super::columns::{Columns, member_names, plain};
-use super::header::{Header, are_plausible, are_telling, is_plausible, named_delimiter};
+use super::header::{Header, MARK, are_plausible, are_telling, is_plausible, named_delimiter};
 
 /// The longest line that is taken for a header.
 const LONGEST: usize = 16 * 1024;
-/// A byte order mark, with which a file in the middle begins.
-const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// What a line of a table is.
 #[derive(Debug, PartialEq, Eq)]
@@ -121,7 +119,8 @@ impl Table {
             names.is_some_and(|names| names.len() >= 2 && self.is_header(&names))
         };
         let at = starts.filter(|at| *at > 0).filter(is_header).min()?;
-        Some(if line[..at].ends_with(MARK) { at - MARK.len() } else { at })
+        // A file in the middle may begin with a mark.
+        Some(if line[..at].ends_with(&MARK) { at - MARK.len() } else { at })
     }
 }
 

@@ -252,6 +252,12 @@ pub(crate) fn oddly_joined(key: &str) -> Option<&'static str> {
     })
 }
 
+/// Returns true for a member of CloudTrail records that is an object or a list.
+pub(crate) fn is_object_member(key: &[u8]) -> bool {
+    let is_object = |kind: &Kind| matches!(kind, Kind::Struct | Kind::Document);
+    MEMBERS.iter().any(|(member, kind)| member.as_bytes() == key && is_object(kind))
+}
+
 /// Returns the member of CloudTrail records with exactly this name.
 pub(crate) fn member_named(name: &str) -> Option<&'static str> {
     MEMBERS.iter().map(|(member, _)| *member).find(|member| *member == name)

@@ -135,7 +135,7 @@ fn is_ruler(rows: &[u8]) -> bool {
 }
 
 /// A byte order mark.
-const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+pub(super) const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// The names in a line, and what separates them.
 #[derive(Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ mod structs;
 pub(crate) use again::Line;
 pub(crate) use cells::{Cells, MAX_CELLS, Quoting, Step, quoting};
 pub(crate) use columns::{
-    Column, Columns, JOINTS, Kind, member_named, oddly_joined, place_of, plain,
+    Column, Columns, JOINTS, Kind, is_object_member, member_named, oddly_joined, place_of, plain,
 };
 pub(crate) use header::recognize;
 pub(crate) use record::{Made, inner_value, value};

@@ -78,7 +78,10 @@ impl Members {
             | b"resources"
             | b"tlsDetails"
             | b"serviceEventDetails"
-            | b"insightDetails" => {
+            | b"insightDetails"
+            | b"edgeDeviceDetails"
+            | b"eventContext"
+            | b"addendum" => {
                 // A string that begins like an object stands for one.
                 self.is_dressed |=
                     plain.is_some() && matches!(text.get(value.start), Some(b'{' | b'['));

@@ -20,8 +20,11 @@ pub(super) struct Covered {
     range: Option<(u64, u64)>,
     /// The bytes between entries.
     between: u64,
-    /// True if the directory lists entries in another order than that of their places; then what is
-    /// between them is not known.
+    /// The bytes of all entries, and their number.
+    within: u64,
+    count: u64,
+    /// True if the directory lists entries in another order than that of their places; then only the
+    /// sum of what is between them is known.
     is_unordered: bool,
 }
 
@@ -34,6 +37,8 @@ impl Covered {
     }
 
     fn see(&mut self, start: u64, end: u64) {
+        self.within = self.within.saturating_add(end - start);
+        self.count += 1;
         let Some((first, last)) = self.range else {
             self.range = Some((start, end));
             return;
@@ -54,10 +59,13 @@ impl Covered {
         directory: u64,
     ) -> Option<String> {
         let (first, last) = self.range?;
-        let mut between = if self.is_unordered { 0 } else { self.between };
-        if directory.saturating_sub(last) > DESCRIPTOR {
-            between += directory - last;
-        }
+        let between = if self.is_unordered {
+            let rest = directory.saturating_sub(first).saturating_sub(self.within);
+            if rest > DESCRIPTOR * self.count { rest } else { 0 }
+        } else {
+            let rest = directory.saturating_sub(last);
+            self.between + if rest > DESCRIPTOR { rest } else { 0 }
+        };
         let after = bytes_after_end(reader).unwrap_or_default();
         let places = [(first, "before"), (between, "between"), (after, "after")];
         let places: Vec<String> = places
@@ -105,7 +113,8 @@ mod tests {
         let end = [&END[..], &[0; 16], &[2, 0], b"hi"].concat();
         for (entries, tail, message) in [
             (&[(0, 100), (100, 200), (216, 300)][..], "", None),
-            (&[(216, 300), (0, 100)], "\0\0", None),
+            (&[(116, 300), (0, 100)], "\0\0", None),
+            (&[(216, 300), (0, 100)], "", Some("116 bytes between its entries")),
             (&[(40, 300)], "", Some("40 bytes before its entries")),
             (&[(0, 100), (130, 300)], "", Some("30 bytes between its entries")),
             (&[(0, 270)], "", Some("30 bytes between its entries")),

@@ -13,7 +13,8 @@ use super::scan::is_valid;
 use super::shape::{Shape, outer_keys, prefix_of_name};
 use super::spelling::Style;
 use crate::csv::{
-    JOINTS, Kind, canonical, inner_value, member_named, oddly_joined, place_of, struct_to_json,
+    JOINTS, Kind, canonical, inner_value, is_object_member, member_named, oddly_joined, place_of,
+    struct_to_json,
 };
 use crate::event_view::EventTime;
 use crate::json::{for_each_element, for_each_member, unescape, value_end};
@@ -132,18 +133,7 @@ fn has_other_keys(member: &[u8], json: &[u8]) -> bool {
 
 /// Returns true if the value of a key is a string that stands for an object.
 pub(crate) fn is_text_of_object(key: &[u8], value: &[u8]) -> bool {
-    matches!(value, [b'"', b'{' | b'[', ..] | [b'"', b'\\', b'"', ..])
-        && matches!(
-            key,
-            b"userIdentity"
-                | b"requestParameters"
-                | b"responseElements"
-                | b"additionalEventData"
-                | b"serviceEventDetails"
-                | b"resources"
-                | b"tlsDetails"
-                | b"insightDetails"
-        )
+    matches!(value, [b'"', b'{' | b'[', ..] | [b'"', b'\\', b'"', ..]) && is_object_member(key)
 }
 
 /// A record as CloudTrail writes it.
