@@ -5,7 +5,7 @@
 //! an empty lookup. The second kind is recognized because it excludes the lookup's rows with `NOT`,
 //! the table was provided, and no search fills it.
 
-use spilltrail_diagnostic::edit_distance;
+use spilltrail_diagnostic::{Code, Diagnostic, edit_distance, similar};
 use spilltrail_search::context::{LookupObservation, Purpose};
 
 use crate::analyzed::AnalyzedContent;
@@ -13,17 +13,32 @@ use crate::analyzed::AnalyzedContent;
 /// The most mistakes in a name that is taken for another one.
 const MISTAKES: usize = 2;
 
-/// Returns true if nothing defines a lookup, neither the content nor the store nor a search that fills
-/// it, and its name is nearly that of one that the content defines.
+/// Returns an error for each of the `missing` lookups that nothing defines, neither the content nor
+/// the store nor a search that fills it, and whose name is nearly that of one that the content defines.
 ///
 /// Published detections also name lookups that only some installations have: these are a missing
 /// baseline.
-pub(crate) fn is_misspelled(lookup: &LookupObservation, content: &AnalyzedContent) -> bool {
-    let mut known = content.set.lookups.keys();
-    !lookup.exists
-        && content.set.lookup(&lookup.name).is_none()
-        && !content.fills_lookup(&lookup.name)
-        && known.any(|known| edit_distance(known, &lookup.name) <= MISTAKES)
+pub(crate) fn misspelled(
+    missing: &[String],
+    lookups: &[LookupObservation],
+    content: &AnalyzedContent,
+) -> Vec<Diagnostic> {
+    let is_undefined = |lookup: &&LookupObservation| {
+        !lookup.exists
+            && missing.contains(&lookup.name)
+            && content.set.lookup(&lookup.name).is_none()
+            && !content.fills_lookup(&lookup.name)
+    };
+    let error = |lookup: &LookupObservation| {
+        let known = content.set.lookups.keys().map(String::as_str);
+        let nearest = similar(&lookup.name, known)
+            .filter(|known| edit_distance(known, &lookup.name) <= MISTAKES)?;
+        let message = format!("there is no lookup `{}`", lookup.name);
+        let error = Diagnostic::error(Code::MISSING_LOOKUP, message);
+        let error = lookup.span.into_iter().fold(error, Diagnostic::at);
+        Some(error.help(format!("did you mean `{nearest}`?")))
+    };
+    lookups.iter().filter(is_undefined).filter_map(error).collect()
 }
 
 /// Returns the names of the empty lookups on which the rows of a search depend.

@@ -169,10 +169,18 @@ impl Planned {
     ) -> DetectionRun {
         let mut messages = context.observations.messages();
         let mut status = self.status(&context.observations, content, rows);
-        if let Status::NoBaseline(missing) = &status
-            && raise_misspelled(&mut messages, missing, &context.observations, content)
-        {
-            status = Status::Failed;
+        if let Status::NoBaseline(missing) = &status {
+            let lookups = context.observations.lookups();
+            let misspelled = baseline::misspelled(missing, &lookups, content);
+            if !misspelled.is_empty() {
+                // The search warned of the same at the same place.
+                messages.retain(|message| {
+                    message.code != Code::MISSING_LOOKUP
+                        || !misspelled.iter().any(|error| error.labels == message.labels)
+                });
+                messages.extend(misspelled);
+                status = Status::Failed;
+            }
         }
         DetectionRun {
             rows,
@@ -272,30 +280,6 @@ impl Planned {
             result.messages.push(Diagnostic::warning(Code::EVIDENCE, message));
         }
     }
-}
-
-/// Turns the warnings about those of the `missing` lookups whose names are misspelled into errors;
-/// returns true if there is one.
-fn raise_misspelled(
-    messages: &mut [Diagnostic],
-    missing: &[String],
-    observations: &Observations,
-    content: &AnalyzedContent,
-) -> bool {
-    let lookups = observations.lookups();
-    let names: Vec<String> = lookups
-        .iter()
-        .filter(|lookup| missing.contains(&lookup.name) && baseline::is_misspelled(lookup, content))
-        .map(|lookup| format!("`{}`", lookup.name))
-        .collect();
-    let mut found = false;
-    for message in messages.iter_mut().filter(|message| message.code == Code::MISSING_LOOKUP) {
-        if names.iter().any(|name| message.message.contains(name)) {
-            message.severity = Severity::Error;
-            found = true;
-        }
-    }
-    found
 }
 
 /// Returns a warning for each risk or threat field that some rows lack, given the number of such

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 use spilltrail_content::{ContentSet, Detection};
-use spilltrail_diagnostic::Code;
+use spilltrail_diagnostic::{Code, Severity};
 use spilltrail_event::{TimeBounds, Value};
 use spilltrail_search::context::{LookupStore, LookupTable, SearchContext};
 use spilltrail_search::events::memory::MemoryEvents;
@@ -320,6 +320,21 @@ fn every_status() {
         assert_eq!(run.status, expected, "{search}: {:?}", run.messages);
         assert_eq!(run.findings.is_empty(), expected != Status::Fired, "{search}");
     }
+}
+
+#[test]
+fn a_misspelled_lookup_is_told_once_with_the_nearest_name() {
+    let search = "eventName=Get | lookup known_usres user OUTPUT known | stats count by user";
+    let run = Written { search, ..Written::default() }.run(EVENTS);
+    let told: Vec<_> =
+        run.messages.iter().map(|told| (told.severity, told.help.as_deref())).collect();
+    assert_eq!(
+        told,
+        [(Severity::Error, Some("did you mean `known_users`?"))],
+        "{:?}",
+        run.messages
+    );
+    assert_eq!(run.messages[0].labels.len(), 1);
 }
 
 #[test]

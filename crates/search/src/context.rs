@@ -12,7 +12,7 @@ use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use spilltrail_diagnostic::Diagnostic;
+use spilltrail_diagnostic::{Diagnostic, Span};
 use spilltrail_event::TimeBounds;
 use spilltrail_spl::{MacroSet, time};
 
@@ -217,6 +217,8 @@ pub struct LookupObservation {
     pub name: String,
     /// Whether the store has it; one that it does not have reads as empty.
     pub exists: bool,
+    /// The place of the name in the search, if a command names it.
+    pub span: Option<Span>,
     /// The number of its rows when it was read.
     pub rows: usize,
     /// The purpose for which it was read.
@@ -326,10 +328,17 @@ impl Observations {
     }
 
     /// Records that a lookup was read; `table` is `None` if the store does not have it.
-    pub fn lookup(&self, name: &str, table: Option<&LookupTable>, purpose: Purpose) {
+    pub fn lookup(
+        &self,
+        name: &str,
+        span: Option<Span>,
+        table: Option<&LookupTable>,
+        purpose: Purpose,
+    ) {
         lock(&self.shared.lookups).push(LookupObservation {
             name: name.to_owned(),
             exists: table.is_some(),
+            span,
             rows: table.map_or(0, |table| table.rows.len()),
             purpose,
             is_given: table.is_some_and(|table| table.is_given),

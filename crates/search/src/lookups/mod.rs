@@ -63,6 +63,6 @@ pub(crate) fn read(
                 .help("put its CSV and its definition into the content folder's `lookups/`"),
         );
     }
-    context.observations.lookup(&name.value, table.as_deref(), purpose);
+    context.observations.lookup(&name.value, Some(name.span), table.as_deref(), purpose);
     Ok(table.unwrap_or_default())
 }

@@ -33,7 +33,7 @@ impl Lookups {
     pub(crate) fn of(expression: &EvalExpr, context: &SearchContext) -> Self {
         let lookups = Self::named_in(expression, context);
         for (name, table) in &lookups.tables {
-            context.observations.lookup(name, Some(table.table()), Purpose::Used);
+            context.observations.lookup(name, None, Some(table.table()), Purpose::Used);
         }
         lookups
     }
