@@ -222,13 +222,7 @@ impl RowWriter {
         }
         self.out.flush()?;
         if self.left_out > 0 {
-            let more = report::counted(self.left_out, "more row");
-            let instead = if self.has_long_records {
-                ", and `| table FIELD …` takes a line for each"
-            } else {
-                ""
-            };
-            report::line(format_args!("… {more}; --limit 0 prints all{instead}"));
+            report::line(format_args!("{}", rest_of_rows(self.left_out, self.has_long_records)));
         }
         Ok(())
     }
@@ -245,6 +239,13 @@ impl RowWriter {
         self.has_long_records |= shown < held.len();
         self.out.write_all(text.as_bytes())
     }
+}
+
+/// Returns the note on rows that are not printed. For records it says how to get a line for each.
+fn rest_of_rows(rows: u64, are_records: bool) -> String {
+    let more = report::counted(rows, "more row");
+    let instead = if are_records { ", and `| table FIELD …` takes a line for each" } else { "" };
+    format!("… {more}; --limit 0 prints all{instead}")
 }
 
 /// Returns the default format: a table on a terminal, otherwise JSON lines.
@@ -289,6 +290,14 @@ fn defused(cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_note_on_other_rows_says_what_to_do() {
+        assert_eq!(rest_of_rows(1, false), "… 1 more row; --limit 0 prints all");
+        let records = "… 3,995 more rows; --limit 0 prints all, and `| table FIELD …` takes a line for \
+                       each";
+        assert_eq!(rest_of_rows(3995, true), records);
+    }
 
     #[test]
     fn formulas_are_defused_and_numbers_are_not() {

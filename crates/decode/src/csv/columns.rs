@@ -56,6 +56,8 @@ pub(crate) struct Columns {
     pub(crate) whole: Option<usize>,
     /// True if rows become CloudTrail records.
     pub(crate) are_cloudtrail: bool,
+    /// A member of records whose keys the names join in a way that is not known, until it is reported.
+    pub(super) odd: Option<&'static str>,
 }
 
 /// Names of columns whose cells hold whole events, without case: those of Splunk, CloudTrail Lake,
@@ -142,7 +144,8 @@ impl Columns {
             Column { path, kind, nulls, style, is_reported: false }
         });
         let columns = columns.collect();
-        Self { columns, whole: WHOLE.iter().find_map(position), are_cloudtrail }
+        let odd = names.iter().find_map(|name| oddly_joined(name)).filter(|_| are_cloudtrail);
+        Self { columns, whole: WHOLE.iter().find_map(position), are_cloudtrail, odd }
     }
 
     pub(super) fn len(&self) -> usize {

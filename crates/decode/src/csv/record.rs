@@ -41,6 +41,7 @@ pub(super) fn make(columns: &mut Columns, cells: &Cells) -> Option<Made> {
             return found;
         }
     }
+    remarks.extend(columns.odd.take().map(unread_message));
     let mut members = Members::default();
     let spellings = spellings_of(columns, cells);
     for (index, column) in columns.columns.iter_mut().enumerate() {

@@ -357,3 +357,13 @@ fn members_in_another_form_are_told_on_every_way() {
         }
     }
 }
+
+/// A table whose names join keys in an unknown way is told once, and its rows are read.
+#[test]
+fn columns_that_are_joined_in_an_unknown_way_are_told() {
+    for (column, count) in [("userIdentity arn", 1), ("userIdentity.arn", 0), ("user", 0)] {
+        let text = format!("eventName,eventTime,{column}\nA,2026-03-17T10:00:00Z,x\nB,,y\n");
+        let (found, report) = names_in(stream(text.into_bytes()));
+        assert_eq!((found.as_str(), report.damage_count), ("A B", count), "{column}");
+    }
+}
