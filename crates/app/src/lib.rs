@@ -17,6 +17,7 @@ mod geo;
 mod hunt;
 mod input_rows;
 mod kept_file;
+mod left_out;
 mod listing;
 mod logs;
 mod lookups;
@@ -26,7 +27,6 @@ pub mod option_file;
 mod options;
 mod search;
 mod select;
-mod thin;
 mod unread;
 
 pub use allow::{AllowDoubt, AllowEntry, AllowReport, AllowedValues, doubts};

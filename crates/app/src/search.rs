@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
-use spilltrail_decode::FileReport;
+use spilltrail_decode::{FileReport, Profile};
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, StopToken, TimeBounds, fields};
 use spilltrail_search::analysis::{Analysis, OwnTime, analyze};
@@ -24,10 +24,10 @@ use crate::clock::Clock;
 use crate::content::Content;
 use crate::environment::Environment;
 use crate::error::{AppError, blocking};
+use crate::left_out;
 use crate::logs::{LogEvents, NoEvents};
 use crate::memory::{MemoryUse, RunMemory};
 use crate::options::{Input, SearchOptions, SearchText};
-use crate::thin;
 use crate::unread::{Times, Unread};
 use crate::{input_rows, listing, memory};
 
@@ -37,6 +37,8 @@ pub struct Search {
     pub(crate) analysis: Analysis,
     /// Name of the detection that contains the search, if any.
     detection: Option<String>,
+    /// How fields are derived from events.
+    profile: Profile,
     until: Option<String>,
     /// The index of all events, if the user named one.
     pub(crate) index: Option<String>,
@@ -85,8 +87,10 @@ pub async fn search(content: &Content, options: &SearchOptions) -> Result<Search
     let reading = Reading { logs, cancel, _stop: Arc::new(stop) };
     let (until, index) = (options.until.clone(), options.run.read.index.clone());
     let fields = OnceCell::new();
+    let profile = options.run.read.profile;
     Ok(Search {
         analysis,
+        profile,
         detection,
         until,
         index,
@@ -250,9 +254,9 @@ impl Search {
         let Some(logs) = &self.reading.logs else { return Vec::new() };
         let mut unread = Unread::of(logs, times);
         let read = logs.report();
-        if read.total.thin > 0 && thin::are_read(&self.analysis) {
-            unread.push(Unread::thin(read.total.thin, &read.thin));
-        }
+        let lacking = read.total.left_out.members();
+        let members = left_out::are_read(lacking, &self.analysis, self.profile);
+        unread.extend(left_out::unread(&read, members));
         unread
     }
 }

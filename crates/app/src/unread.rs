@@ -3,12 +3,10 @@
 use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use spilltrail_decode::{FileReport, MAX_FIELDS};
+use spilltrail_decode::{FileReport, MAX_FIELDS, Member};
 use spilltrail_diagnostic::Code;
 use spilltrail_source::{Beyond, FileProblem, Logs, NamedFiles, ReadReport};
 use spilltrail_spl::time::strftime;
-
-use crate::thin::MEMBER;
 
 /// Number of damaged parts that are described per file; further ones are only counted.
 const NAMED_DAMAGES: usize = 3;
@@ -257,16 +255,26 @@ impl Unread {
         }
     }
 
-    /// Returns the events of CloudTrail that cannot have what searches of the run read.
-    pub(crate) fn thin(count: u64, files: &NamedFiles) -> Self {
+    /// Returns the events of CloudTrail that lack members which searches of the run read. There may be
+    /// more of them than `count` if `is_partial`.
+    pub(crate) fn members(
+        count: u64,
+        is_partial: bool,
+        members: &[Member],
+        files: &NamedFiles,
+    ) -> Self {
         let (events, have) = if count == 1 { ("event", "has") } else { ("events", "have") };
+        let at_least = if is_partial { "at least " } else { "" };
+        let names: Vec<String> =
+            members.iter().map(|member| format!("`{}`", member.name())).collect();
+        let (names, it) = (names.join(" and no "), if names.len() == 1 { "it" } else { "them" });
         let (name, place) = match files.names.as_slice() {
             [name] => (name.to_string(), String::new()),
             _ => ("logs".to_owned(), format!(" (in {files})")),
         };
         let reason = format!(
-            "{count} {events} of CloudTrail {have} no `{MEMBER}`{place}, because their source leaves \
-             it out; searches that read it cannot tell"
+            "{at_least}{count} {events} of CloudTrail {have} no {names}{place}, because their source \
+             leaves {it} out; searches that read {it} cannot tell"
         );
         Self { name, kind: UnreadKind::LeftOut, reasons: vec![reason], more: 0 }
     }

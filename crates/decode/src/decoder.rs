@@ -14,8 +14,8 @@ use crate::extract::{Event, Extraction as Counts, Extractor};
 use crate::inflate::{
     Input, MakeScratch, Parts, ReadSeek, Scratch, for_each_part, in_memory, shown,
 };
+use crate::left_out::Seen;
 use crate::lookalike::looks_like_event;
-use crate::parameters::Parameters;
 use crate::parquet::{Damages, Lines, Need, Parquet, Step};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
@@ -162,8 +162,8 @@ impl FileReader {
     ) -> FileReport {
         let (seen, stop) = (self.seen.as_deref(), &self.stop);
         let (horizon, report) = (self.horizon, FileReport::default());
-        let parameters = Parameters::default();
-        let file = File { origin, seen, stop, horizon, consumer, report, parameters };
+        let members = Seen::default();
+        let file = File { origin, seen, stop, horizon, consumer, report, members };
         let mut texts = Texts { file, records: &mut self.records, scratch: self.scratch };
         let bytes_read = for_each_part(input, &mut texts);
         let mut report = texts.file.report;
@@ -191,11 +191,11 @@ impl FileReader {
             ..FileReport::default()
         };
         let (seen, stop) = (self.seen.as_deref(), &self.stop);
-        let (horizon, parameters) = (self.horizon, Parameters::default());
-        let mut whole = File { origin, seen, stop, horizon, consumer, report, parameters };
+        let (horizon, members) = (self.horizon, Seen::default());
+        let mut whole = File { origin, seen, stop, horizon, consumer, report, members };
         let _ = whole.records(&self.records, Part { text, offset: 0 }, origin);
-        let File { mut report, parameters, .. } = whole;
-        parameters.tell(None, &mut report);
+        let File { mut report, members, .. } = whole;
+        members.tell(None, &mut report.left_out);
         file.clear();
         report
     }
@@ -332,7 +332,7 @@ struct File<'a> {
     consumer: &'a mut dyn Consumer,
     report: FileReport,
     /// What the events of the text that is being read have shown.
-    parameters: Parameters,
+    members: Seen,
 }
 
 impl File<'_> {
@@ -350,7 +350,7 @@ impl File<'_> {
         match event.format {
             Format::CloudTrail => {
                 self.report.see_record(event.text);
-                self.parameters.see(event.text);
+                self.members.see(event.text);
             }
             Format::Lake => self.report.lake += 1,
             Format::ModelInvocation => self.report.invocations += 1,
@@ -390,7 +390,7 @@ impl File<'_> {
             self.report.events += 1;
             self.report.own_names.merge(record.head.own_names);
             self.report.see_record(record.text);
-            self.parameters.see(record.text);
+            self.members.see(record.text);
             let time = record.head.time.as_ref().and_then(|time| part.text.get(wide(time)));
             times.see(time, || quick_time(record.text, Format::CloudTrail));
             let matched;
@@ -466,8 +466,8 @@ impl Texts<'_> {
         }
         self.file.report.stopped |= flow.is_break();
         self.file.report.bytes_inflated += splitter.bytes();
-        let parameters = std::mem::take(&mut self.file.parameters);
-        parameters.tell(splitter.has_parameters(), &mut self.file.report);
+        let members = std::mem::take(&mut self.file.members);
+        members.tell(splitter.columns(), &mut self.file.report.left_out);
         for (place, count) in splitter.unwrapped() {
             count_place(&mut self.file.report.unwrapped, place, *count);
         }
@@ -507,12 +507,10 @@ impl Texts<'_> {
             }
         }
         // Of a table, only the columns that searches need are in the events.
-        self.file.parameters = Parameters::default();
+        self.file.members = Seen::default();
         if format == Format::CloudTrail {
-            let has_parameters = file.has_parameters();
             let report = &mut self.file.report;
-            report.thin += if has_parameters { 0 } else { report.events - events_before };
-            report.has_parameters |= has_parameters;
+            report.left_out.see_table(file.members(), report.events - events_before);
         }
         self.file.report.stopped |= flow.is_break();
         flow

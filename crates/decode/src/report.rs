@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::{Deserialize, Serialize};
 
 use crate::inflate::shown;
+use crate::left_out::LeftOut;
 use crate::lookalike::{LOOKED_AT, looks_like_event};
 use crate::own_names::OwnNames;
 use crate::record::Format;
@@ -113,13 +114,9 @@ pub struct FileReport {
     /// The number of these events that are records of Bedrock's model invocation log.
     #[serde(default)]
     pub invocations: u64,
-    /// The number of events of CloudTrail without `requestParameters`, from sources that cannot give
-    /// it.
+    /// The members that are left out of events of CloudTrail.
     #[serde(default)]
-    pub thin: u64,
-    /// True if there are events of CloudTrail with `requestParameters`, or a table that may have it.
-    #[serde(default)]
-    pub has_parameters: bool,
+    pub left_out: LeftOut,
     /// The number of events that matched the request's predicate.
     pub matched: u64,
     /// The number of bytes read from the input.
@@ -226,8 +223,7 @@ impl FileReport {
         self.has_lookalikes |= other.has_lookalikes;
         self.lake += other.lake;
         self.invocations += other.invocations;
-        self.thin += other.thin;
-        self.has_parameters |= other.has_parameters;
+        self.left_out.merge(&other.left_out);
         self.matched += other.matched;
         self.bytes_read += other.bytes_read;
         self.bytes_inflated += other.bytes_inflated;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use spilltrail_decode::{
-    DecodeOptions, Decoder, FileReport, Origin, Profile, Scratch, SeenEvents, Sink,
+    DecodeOptions, Decoder, FileReport, Member, Origin, Profile, Scratch, SeenEvents, Sink,
 };
 use spilltrail_event::{ScanRequest, StopToken};
 
@@ -125,8 +125,8 @@ pub struct ReadReport {
     pub with_rows: NamedFiles,
     /// The files with rows that look like events of CloudTrail and are none.
     pub with_lookalikes: NamedFiles,
-    /// The files with events of CloudTrail that cannot have `requestParameters`.
-    pub thin: NamedFiles,
+    /// The files with events of CloudTrail that lack a member, because their source leaves it out.
+    pub left_out: BTreeMap<Member, NamedFiles>,
 }
 
 /// A file that could not be read completely.
@@ -387,7 +387,8 @@ impl Logs {
         let name = |index: usize| self.files[index].name.clone();
         read.with_rows = reports.with_rows.named(name);
         read.with_lookalikes = reports.with_lookalikes.named(name);
-        read.thin = reports.thin.named(name);
+        let files = reports.left_out.iter();
+        read.left_out = files.map(|(member, files)| (*member, files.named(name))).collect();
         for (index, report) in &reports.problems {
             let LogFile { name, is_named, .. } = &self.files[*index];
             let (name, is_named) = (name.clone(), *is_named);
@@ -421,8 +422,8 @@ struct Reports {
     with_rows: FirstFiles,
     /// The files with rows that look like events of CloudTrail and are none.
     with_lookalikes: FirstFiles,
-    /// The files with events of CloudTrail that cannot have `requestParameters`.
-    thin: FirstFiles,
+    /// The files with events of CloudTrail that lack a member, because their source leaves it out.
+    left_out: BTreeMap<Member, FirstFiles>,
 }
 
 impl Reports {
@@ -464,8 +465,8 @@ impl Reports {
         if report.has_lookalikes {
             self.with_lookalikes.add(index);
         }
-        if report.thin > 0 {
-            self.thin.add(index);
+        for member in report.left_out.events.keys() {
+            self.left_out.entry(*member).or_default().add(index);
         }
         let is_foreign = report.why_no_event(is_named).is_some();
         if report.damage_count > 0 || is_foreign || report.foreign_entries > 0 {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 const NAMED: usize = 3;
 
 /// Files in which something was found: the first few by name, and how many there are beyond these.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct NamedFiles {
     /// The names of the first files, in the order of listing.
     pub names: Vec<Arc<str>>,

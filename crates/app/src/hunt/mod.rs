@@ -29,10 +29,10 @@ use crate::clock::Clock;
 use crate::content::Content;
 use crate::environment::Environment;
 use crate::error::{AppError, blocking};
+use crate::left_out;
 use crate::listing;
 use crate::logs::{LogEvents, LogReader};
 use crate::options::{HuntOptions, TimeOptions};
-use crate::thin;
 use crate::unread::Unread;
 use held::{Chosen, Seen};
 use sink::{HuntEvent, HuntSink};
@@ -152,7 +152,8 @@ async fn run(
     let mut reports = Vec::new();
     let mut shown: BTreeMap<usize, Shown> = BTreeMap::new();
     let mut met_indexes = BTreeSet::new();
-    let (mut are_wanted, mut reads_parameters) = (false, false);
+    let (mut are_wanted, mut lacking_read) = (false, BTreeSet::new());
+    let profile = options.run.read.profile;
     while let Some((index, step)) = finished.next().await {
         match step {
             Step::Finding(finding) => {
@@ -174,14 +175,19 @@ async fn run(
                 {
                     run.status = Status::NeedsSource(need);
                 }
-                // What thin events do not show is not known, and no verdict.
-                reads_parameters |= thin::are_read(analysis);
+                // What sources leave out is not known, and no verdict.
+                let lacking = known.total.left_out.members();
+                lacking_read.extend(left_out::are_read(lacking, analysis, profile).iter());
+                let mut is_left_out = false;
                 if matches!(run.status, Status::Clean | Status::NoSuchEvents)
-                    && let Some(missing) = thin::missing(&known.total, analysis)
+                    && let Some(missing) =
+                        left_out::missing(&known.total.left_out, analysis, profile)
                 {
                     run.status = Status::CannotFire(missing);
+                    is_left_out = true;
                 }
-                let report = Report::new(detection, &run, shown.remove(&index).unwrap_or_default());
+                let shown = shown.remove(&index).unwrap_or_default();
+                let report = Report { is_left_out, ..Report::new(detection, &run, shown) };
                 tally.finished += 1;
                 if read.index.is_none() && run.matched_events.is_some_and(|matched| matched > 0) {
                     met_indexes.extend(analysis.facts.log_indexes.iter().cloned());
@@ -210,7 +216,7 @@ async fn run(
         newest_is_known,
         has_range: clock.range != TimeBounds::default() || chosen.run_with_own_times,
         are_wanted,
-        reads_parameters,
+        lacking_read: lacking_read.into_iter().collect(),
     };
     let summary = Summary::new(&logs, reports, &ran);
     let mut summary = summary.with_allow_list(allowed.into_reports());

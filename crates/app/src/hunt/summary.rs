@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use spilltrail_content::Detection;
-use spilltrail_decode::SkipKind;
+use spilltrail_decode::{Member, MemberSet, SkipKind};
 use spilltrail_detect::{DetectionRun, Missing, SCHEMA_VERSION, Status};
 use spilltrail_diagnostic::{Class, Diagnostic, Severity};
 use spilltrail_search::analysis::Need;
@@ -15,8 +15,8 @@ use spilltrail_source::{Logs, MAX_AHEAD, Reason, ScanCosts, SkippedCount};
 use super::blind;
 use crate::allow::AllowReport;
 use crate::clock::Clock;
+use crate::left_out;
 use crate::memory::MemoryUse;
-use crate::thin;
 use crate::unread::{Times, Unread, UnreadKind};
 
 /// The totals of a hunt and the outcome of each detection.
@@ -39,9 +39,9 @@ pub struct Summary {
     pub bytes_uncompressed: u64,
     /// Number of events in the files.
     pub events: u64,
-    /// Number of events of CloudTrail without `requestParameters`, from sources that leave it out.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub events_without_parameters: u64,
+    /// Number of events of CloudTrail without each member that their source leaves out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub events_without: BTreeMap<Member, u64>,
     /// Time of the oldest event.
     #[serde(serialize_with = "time")]
     pub first_event: Option<f64>,
@@ -145,6 +145,9 @@ pub struct Report {
     /// Number of these events, or of rows made from them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing_in: Option<u64>,
+    /// Whether the sources of all events leave these fields out.
+    #[serde(skip)]
+    pub is_left_out: bool,
     /// What the detection needs and the logs cannot have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs: Option<Need>,
@@ -191,8 +194,8 @@ pub(super) struct Ran<'a> {
     pub(super) has_range: bool,
     /// Whether a detection names the kind of the events that were read.
     pub(super) are_wanted: bool,
-    /// Whether a detection that ran reads fields that thin events cannot have.
-    pub(super) reads_parameters: bool,
+    /// The members that detections read and that the sources of some events leave out.
+    pub(super) lacking_read: MemberSet,
 }
 
 /// The findings of a detection that were handed on, and those that the allow-list hid.
@@ -279,6 +282,7 @@ impl Report {
             risk_score: if shown.hidden == 0 { run.risk_score } else { shown.risk_score },
             missing_fields: missing.map(|missing| missing.fields).unwrap_or_default(),
             missing_in,
+            is_left_out: false,
             needs,
             empty_lookups,
             messages: run.messages.clone(),
@@ -303,9 +307,7 @@ impl Report {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match &self.status {
-            Status::CannotFire(Missing { fields, rows })
-                if fields.iter().any(|field| thin::is_inside(field)) =>
-            {
+            Status::CannotFire(Missing { fields, rows }) if self.is_left_out => {
                 let events = if *rows == 1 { "event" } else { "events" };
                 Some(format!("none of {rows} {events} has {}", list(fields)))
             }
@@ -377,7 +379,7 @@ impl Summary {
 
     /// Creates the summary of a hunt.
     pub(super) fn new(logs: &Logs, detections: Vec<Report>, run: &Ran<'_>) -> Self {
-        let Ran { clock, costs, has_range, are_wanted, reads_parameters, .. } = *run;
+        let Ran { clock, costs, has_range, are_wanted, lacking_read, .. } = *run;
         let read = logs.report();
         let mut unread = Unread::of(logs, Times::new(has_range, true));
         let total = &read.total;
@@ -392,9 +394,7 @@ impl Summary {
         if has_lookalikes && total.rows < total.events && !logs.has_named_sourcetype() {
             unread.push(Unread::lookalikes(&read.with_lookalikes));
         }
-        if reads_parameters && total.thin > 0 {
-            unread.push(Unread::thin(total.thin, &read.thin));
-        }
+        unread.extend(left_out::unread(&read, lacking_read));
         let (now, now_is) = present(run, total.newest);
         Self {
             schema_version: SCHEMA_VERSION,
@@ -404,7 +404,7 @@ impl Summary {
             bytes: logs.files().iter().map(|file| file.size).sum(),
             bytes_uncompressed: read.total.bytes_inflated,
             events: read.total.events,
-            events_without_parameters: read.total.thin,
+            events_without: read.total.left_out.events.clone(),
             first_event: read.total.oldest,
             last_event: read.total.newest,
             earliest: clock.range.earliest,

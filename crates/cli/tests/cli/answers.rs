@@ -76,7 +76,8 @@ fn events_of_another_kind_are_no_all_clear() {
     fixture.detection(1, "Trail", "TTP", cloudtrail, "");
     fixture.detection(2, "Lake", "TTP", "sourcetype=aws:asl api.operation=X | stats count", "");
     fixture.write("ocsf.json", &ocsf("Y").to_string());
-    fixture.write("trail.json", &record("ListKeys", json!({})).to_string());
+    let trail = json!({"userIdentity": {"arn": "arn:aws:iam::111122223333:user/ann"}});
+    fixture.write("trail.json", &record("ListKeys", trail).to_string());
     fixture.write("rows.json", &json!({"user": "ann"}).to_string());
     let problem = "error[SPL5006]: logs: no CloudTrail event was read, only ";
     for (file, detection, status, error) in [
@@ -188,9 +189,9 @@ fn a_hunt_names_events_without_a_time() {
     }
 }
 
-/// Events of sources that leave out `requestParameters` are no verdict for what reads it.
+/// Events of sources that leave out members are no verdict for what reads these.
 #[test]
-fn events_without_parameters_cannot_tell() {
+fn events_that_lack_members_cannot_tell() {
     let fixture = Fixture::empty();
     fixture.write(
         "history.csv",
@@ -205,16 +206,19 @@ fn events_without_parameters_cannot_tell() {
     fixture.write("stripped.json", &json!({ "Records": [call, call] }).to_string());
     let mut whole = call.clone();
     whole["requestParameters"] = Value::Null;
-    fixture.write("good.json", &json!({ "Records": [whole, call] }).to_string());
+    whole["userIdentity"] = json!({ "arn": "arn:aws:iam::111122223333:user/ann" });
+    fixture.write("good.json", &json!({ "Records": [whole, whole] }).to_string());
+    fixture.write("mixed.json", &json!({ "Records": [whole, call] }).to_string());
     let search = "eventName=PutKey requestParameters.grantee=* | stats count";
     fixture.detection(1, "Shared", "TTP", search, "");
     let read = "eventName=PutKey | where 'requestParameters.public'=\"true\" | stats count by user";
     fixture.detection(2, "Public", "TTP", read, "");
-    fixture.detection(3, "Named", "TTP", "eventName=DeleteKey | stats count by user", "");
-    let history =
-        "warning[SPL5007]: history.csv: 2 events of CloudTrail have no `requestParameters`";
-    let both = "warning[SPL5007]: logs: 4 events of CloudTrail have no `requestParameters` (in \
-                history.csv, stripped.json)";
+    fixture.detection(3, "Named", "TTP", "eventName=DeleteKey | stats count by eventSource", "");
+    let history = "warning[SPL5007]: history.csv: 2 events of CloudTrail have no `userIdentity` and no \
+         `requestParameters`, because their source leaves them out";
+    let both = "warning[SPL5007]: logs: 4 events of CloudTrail have no `userIdentity` and no \
+                `requestParameters` (in history.csv, stripped.json)";
+    let mixed = "mixed.json: 1 event of CloudTrail has no `userIdentity` and no";
     let [unknown, clean] = [["cannot fire"; 2], ["no such events", "clean"]];
     for (logs, message, statuses) in [
         (&["history.csv"][..], Some(history), unknown),
@@ -222,6 +226,7 @@ fn events_without_parameters_cannot_tell() {
         (&["history.csv", "stripped.json"], Some(both), unknown),
         (&["history.csv", "good.json"], Some(history), clean),
         (&["good.json"], None, clean),
+        (&["mixed.json"], Some(mixed), clean),
     ] {
         let run = fixture.run(&[&["hunt", "--summary"], logs].concat());
         let lines = run.lines();
@@ -236,8 +241,8 @@ fn events_without_parameters_cannot_tell() {
         assert_eq!(run.err.contains("SPL5007"), message.is_some(), "{logs:?}: {}", run.err);
         assert!(run.err.contains(message.unwrap_or_default()), "{logs:?}: {}", run.err);
         assert_eq!(run.status, i32::from(message.is_some()), "{logs:?}: {}", run.err);
-        let thin = summary.get("events_without_parameters").is_some();
-        assert_eq!(thin, message.is_some(), "{logs:?}");
+        let without = &summary["events_without"]["requestParameters"];
+        assert_eq!(without.is_u64(), message.is_some(), "{logs:?}");
         // What reads nothing of it is told nothing.
         let run = fixture.run(&[&["hunt", "--detection", "Named"], logs].concat());
         assert_eq!((run.status, run.err.contains("SPL5007")), (0, false), "{}", run.err);

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+use crate::left_out::{Member, MemberSet};
 use crate::nulls;
 use crate::split::spelling::{Style, known_name};
 
@@ -160,11 +161,21 @@ impl Columns {
         self.columns.iter().filter(is_member).count()
     }
 
-    /// Returns whether rows have `requestParameters` or some of it, if rows become CloudTrail records.
-    pub(crate) fn have_parameters(&self) -> Option<bool> {
-        let is_parameters = |column: &Column| column.path[0].starts_with("requestParameters");
+    /// Returns the members of which rows can have at least a part, if rows become CloudTrail records.
+    pub(crate) fn members(&self) -> Option<MemberSet> {
+        let paths: Vec<String> = self.columns.iter().map(|column| column.path.join(".")).collect();
+        let is_part = |path: &str, whole: &str| {
+            path.strip_prefix(whole)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '{']))
+        };
+        let has = |member: &Member| {
+            let needed = member.needed_paths();
+            paths.iter().any(|path| {
+                needed.iter().any(|needed| is_part(path, needed) || is_part(needed, path))
+            })
+        };
         let are_records = self.are_cloudtrail && self.whole.is_none();
-        are_records.then(|| self.columns.iter().any(is_parameters))
+        are_records.then(|| Member::ALL.into_iter().filter(has).collect())
     }
 
     /// Returns true if the names alone show what the table holds.

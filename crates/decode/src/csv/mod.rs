@@ -22,6 +22,8 @@ pub(crate) use header::recognize;
 pub(crate) use record::{Made, inner_value, value};
 pub(crate) use structs::{canonical, to_json as struct_to_json};
 
+use crate::left_out::MemberSet;
+
 /// A table that is being read.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -48,9 +50,9 @@ impl Table {
         self.columns.len()
     }
 
-    /// Returns whether rows have `requestParameters` or some of it, if rows become CloudTrail records.
-    pub(crate) fn has_parameters(&self) -> Option<bool> {
-        self.columns.have_parameters()
+    /// Returns the members that rows can have, if rows become CloudTrail records.
+    pub(crate) fn members(&self) -> Option<MemberSet> {
+        self.columns.members()
     }
 
     /// Returns true if `line` is a row of this table by itself.

@@ -32,6 +32,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMe
 use parquet::file::reader::Length;
 
 use crate::inflate::{ReadSeek, shown};
+use crate::left_out::{Member, MemberSet};
 use crate::record::{Format, MAX_RECORD};
 use crate::report::{Damage, DamageKind};
 pub(crate) use need::Need;
@@ -125,9 +126,11 @@ impl Parquet {
         &self.identity
     }
 
-    /// Returns true if the table has a column of `requestParameters`.
-    pub(crate) fn has_parameters(&self) -> bool {
-        self.schema.has_member("requestParameters")
+    /// Returns the members of which the table has at least a part.
+    pub(crate) fn members(&self) -> MemberSet {
+        let has =
+            |member: &Member| member.needed_paths().iter().any(|path| self.schema.has_member(path));
+        Member::ALL.into_iter().filter(has).collect()
     }
 
     /// Returns an event with all outermost members that events of the file can have.

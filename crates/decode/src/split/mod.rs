@@ -30,6 +30,7 @@ use std::io::Read;
 use std::ops::Range;
 
 use crate::csv::Table;
+use crate::left_out::MemberSet;
 use crate::record::{Format, MAX_RECORD, RawRecord};
 use crate::report::{Damage, DamageKind, SkipKind};
 use base64::Budget;
@@ -149,7 +150,7 @@ pub struct Splitter<R> {
     /// True after an event that no bracket surrounds: a text may follow it on its line.
     is_after_event: bool,
     /// Whether the rows of a table of CloudTrail records have `requestParameters`.
-    has_parameters: Option<bool>,
+    columns: Option<MemberSet>,
     yaml: Yaml,
 }
 
@@ -178,7 +179,7 @@ impl<R: Read> Splitter<R> {
             budget: Budget::default(),
             owes_end: false,
             is_after_event: false,
-            has_parameters: None,
+            columns: None,
             yaml: Yaml::default(),
         }
     }
@@ -201,9 +202,9 @@ impl<R: Read> Splitter<R> {
         &self.unwrapped
     }
 
-    /// Returns whether the rows have `requestParameters`, if the text is a table of CloudTrail records.
-    pub(crate) fn has_parameters(&self) -> Option<bool> {
-        self.has_parameters
+    /// Returns the members that the rows can have, if the text is a table of CloudTrail records.
+    pub(crate) fn columns(&self) -> Option<MemberSet> {
+        self.columns
     }
 
     /// Returns true among the events of an envelope such as `{"Records":[…]}`.

@@ -30,7 +30,7 @@ impl<R: Read> Splitter<R> {
             self.waiting.push_back(Found::Damage(Damage { offset, kind, message }));
         }
         self.at += table.header;
-        self.has_parameters = table.has_parameters();
+        self.columns = table.members();
         self.phase = Phase::Table(Box::new(table));
         true
     }

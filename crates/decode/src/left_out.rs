@@ -1,0 +1,383 @@
+//! Finds the members of CloudTrail records that a source leaves out of its events.
+//!
+//! CloudTrail writes certain members into every event of an API call, if only as `null`. A source of
+//! whose events none has such a member, such as the console's event history, a query that kept a few
+//! members, or a table without the column, says nothing about it, and searches for it find nothing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cloudtrail::inputs::Input;
+use crate::cloudtrail::{Profile, derived_field};
+use crate::json::{for_each_member, value_end};
+
+/// Number of events of a text that are looked at before only some are.
+const FIRST: u64 = 8;
+
+/// Of the events after them, one in so many is looked at, until one is found that lacks a member.
+const STEP: u64 = 16;
+
+/// A member of CloudTrail records that searches read and sources leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Member {
+    /// `userIdentity`
+    UserIdentity,
+    /// `requestParameters`
+    RequestParameters,
+    /// `responseElements`
+    ResponseElements,
+    /// `eventSource`
+    EventSource,
+    /// `eventType`
+    EventType,
+    /// `sourceIPAddress`
+    #[serde(rename = "sourceIPAddress")]
+    SourceIpAddress,
+    /// `userAgent`
+    UserAgent,
+    /// `awsRegion`
+    AwsRegion,
+    /// `errorCode`
+    ErrorCode,
+    /// `errorMessage`
+    ErrorMessage,
+    /// `additionalEventData`
+    AdditionalEventData,
+    /// `recipientAccountId`
+    RecipientAccountId,
+}
+
+impl Member {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::UserIdentity,
+        Self::RequestParameters,
+        Self::ResponseElements,
+        Self::EventSource,
+        Self::EventType,
+        Self::SourceIpAddress,
+        Self::UserAgent,
+        Self::AwsRegion,
+        Self::ErrorCode,
+        Self::ErrorMessage,
+        Self::AdditionalEventData,
+        Self::RecipientAccountId,
+    ];
+
+    /// The names of the members, in the order of [`Self::ALL`].
+    const NAMES: [&'static str; Self::ALL.len()] = [
+        "userIdentity",
+        "requestParameters",
+        "responseElements",
+        "eventSource",
+        "eventType",
+        "sourceIPAddress",
+        "userAgent",
+        "awsRegion",
+        "errorCode",
+        "errorMessage",
+        "additionalEventData",
+        "recipientAccountId",
+    ];
+
+    /// Returns the name of the member in records.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// Returns true if every event of an API call has the member. The others are in some events only,
+    /// so only a table shows that they were left out.
+    fn is_always_there(self) -> bool {
+        !matches!(
+            self,
+            Self::ErrorCode
+                | Self::ErrorMessage
+                | Self::AdditionalEventData
+                | Self::RecipientAccountId
+        )
+    }
+
+    /// Returns true for the name of the member, and for names of fields inside it.
+    fn contains(self, field: &str) -> bool {
+        field
+            .strip_prefix(self.name())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '{']))
+    }
+
+    /// Returns the paths of which a table needs one, whole or in part, to have the member. Only the
+    /// name of a caller is too little of an identity: the fields about the caller are not in it.
+    pub(crate) fn needed_paths(self) -> &'static [&'static str] {
+        match self {
+            Self::UserIdentity => &["userIdentity.arn", "userIdentity.principalId"],
+            _ => std::slice::from_ref(&Self::NAMES[self as usize]),
+        }
+    }
+
+    fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+/// A set of members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MemberSet(u16);
+
+impl MemberSet {
+    /// Returns true if `member` is in the set.
+    #[must_use]
+    pub fn has(self, member: Member) -> bool {
+        self.0 & member.bit() != 0
+    }
+
+    /// Returns true if the set has no member.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Returns the members, in the order of [`Member::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Member> {
+        Member::ALL.into_iter().filter(move |member| self.has(*member))
+    }
+
+    /// Returns a member without which no event has the field, or `None` if events without the members
+    /// of this set may have it.
+    ///
+    /// A field that is derived from several members is lost with the caller's identity and with the
+    /// error code, because what other members say in their place is something else; or with all of
+    /// them.
+    #[must_use]
+    pub fn loses(self, field: &str, profile: Profile) -> Option<Member> {
+        if self.is_empty() {
+            return None;
+        }
+        if let Some(member) = Member::ALL.into_iter().find(|member| member.contains(field)) {
+            return self.has(member).then_some(member);
+        }
+        let member = |input: &Input| {
+            let path = input.path();
+            Member::ALL.into_iter().find(|member| member.contains(path))
+        };
+        // The name of an event and its source choose between the other members.
+        let inputs = derived_field(field, profile)?.inputs();
+        let names = |input: &&Input| !matches!(input, Input::EventName | Input::EventSource);
+        let mut read: Vec<Option<Member>> = inputs.iter().filter(names).map(member).collect();
+        if read.is_empty() {
+            read = inputs.iter().map(member).collect();
+        }
+        let is_vital = |member: &Member| {
+            matches!(member, Member::UserIdentity | Member::ErrorCode) && self.has(*member)
+        };
+        if let Some(vital) = read.iter().flatten().find(|member| is_vital(member)) {
+            return Some(*vital);
+        }
+        let are_lost = read.iter().all(|member| member.is_some_and(|member| self.has(member)));
+        read.first().copied().flatten().filter(|_| are_lost)
+    }
+}
+
+impl FromIterator<Member> for MemberSet {
+    fn from_iter<T: IntoIterator<Item = Member>>(members: T) -> Self {
+        Self(members.into_iter().fold(0, |bits, member| bits | member.bit()))
+    }
+}
+
+/// What the sources of CloudTrail events leave out of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The number of events without each member that their source leaves out.
+    pub events: BTreeMap<Member, u64>,
+    /// The members that some events have.
+    pub present: MemberSet,
+    /// True if a text has both kinds of events, so that there may be more than were counted.
+    pub is_partial: bool,
+}
+
+impl LeftOut {
+    /// Returns the members that some events lack.
+    #[must_use]
+    pub fn members(&self) -> MemberSet {
+        self.events.keys().copied().collect()
+    }
+
+    /// Returns the members that no event has.
+    #[must_use]
+    pub fn never_present(&self) -> MemberSet {
+        self.members().iter().filter(|member| !self.present.has(*member)).collect()
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (member, count) in &other.events {
+            *self.events.entry(*member).or_default() += count;
+        }
+        self.present.0 |= other.present.0;
+        self.is_partial |= other.is_partial;
+    }
+
+    /// Counts the events of a table with these members.
+    pub(crate) fn see_table(&mut self, columns: MemberSet, events: u64) {
+        if events == 0 {
+            return;
+        }
+        self.present.0 |= columns.0;
+        for member in Member::ALL.into_iter().filter(|member| !columns.has(*member)) {
+            *self.events.entry(member).or_default() += events;
+        }
+    }
+}
+
+/// What the events of one text have shown so far.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// The number of events.
+    count: u64,
+    left_out: LeftOut,
+}
+
+impl Seen {
+    /// Looks at a CloudTrail event. Where nothing is missing, only some events are looked at.
+    #[inline]
+    pub(crate) fn see(&mut self, record: &str) {
+        let turn = self.count;
+        self.count += 1;
+        if turn < FIRST || turn.is_multiple_of(STEP) || !self.left_out.events.is_empty() {
+            self.look(record, turn);
+        }
+    }
+
+    fn look(&mut self, record: &str, turn: u64) {
+        let bytes = record.as_bytes();
+        let mut has = MemberSet::default();
+        let mut is_call = true;
+        for_each_member(bytes, |name, value| {
+            let end = value_end(bytes, value);
+            let member =
+                Member::ALL.iter().find(|member| member.name().as_bytes() == &bytes[name.clone()]);
+            if let Some(member) = member {
+                has.0 |= member.bit();
+                // Events of sign-ins and services may lack some.
+                is_call &= *member != Member::EventType || &bytes[value..end] == b"\"AwsApiCall\"";
+            }
+            Some(end)
+        });
+        self.left_out.present.0 |= has.0;
+        if !is_call {
+            return;
+        }
+        let always = Member::ALL.into_iter().filter(|member| member.is_always_there());
+        for member in always.filter(|member| !has.has(*member)) {
+            if self.left_out.events.is_empty() {
+                self.left_out.is_partial = turn >= FIRST;
+            }
+            *self.left_out.events.entry(member).or_default() += 1;
+        }
+    }
+
+    /// Adds what the events of a text have shown to the report of its file. `columns` has the members
+    /// of the table, if the text is a table of records.
+    pub(crate) fn tell(self, columns: Option<MemberSet>, report: &mut LeftOut) {
+        match columns {
+            Some(columns) => report.see_table(columns, self.count),
+            None => report.merge(&self.left_out),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = r#"{"eventVersion":"1","eventType":"AwsApiCall","eventName":"A","eventSource":"s","userIdentity":{},"requestParameters":null,"responseElements":null,"sourceIPAddress":"a","userAgent":"b","awsRegion":"c"}"#;
+
+    fn seen(records: &[String]) -> LeftOut {
+        let mut seen = Seen::default();
+        records.iter().for_each(|record| seen.see(record));
+        let mut left_out = LeftOut::default();
+        seen.tell(None, &mut left_out);
+        left_out
+    }
+
+    #[test]
+    fn events_without_a_member() {
+        let whole = WHOLE.to_owned();
+        let call = WHOLE.replace("\"requestParameters\":null,", "");
+        let nobody = WHOLE.replace("\"userIdentity\":{},", "");
+        let inner = WHOLE.replace("\"requestParameters\":null", "\"x\":{\"requestParameters\":1}");
+        let sign_in = call.replace("AwsApiCall", "AwsConsoleSignIn");
+        let untyped = call.replace("\"eventType\":\"AwsApiCall\",", "");
+        for (records, expected) in [
+            (vec![&whole, &whole], vec![]),
+            (vec![&call, &call], vec![(Member::RequestParameters, 2)]),
+            (vec![&whole, &call], vec![(Member::RequestParameters, 1)]),
+            (vec![&inner], vec![(Member::RequestParameters, 1)]),
+            (vec![&nobody, &call], vec![(Member::UserIdentity, 1), (Member::RequestParameters, 1)]),
+            (vec![&sign_in], vec![]),
+            (vec![&untyped], vec![(Member::RequestParameters, 1), (Member::EventType, 1)]),
+        ] {
+            let records: Vec<String> = records.into_iter().cloned().collect();
+            let left_out = seen(&records);
+            assert_eq!(left_out.events, expected.into_iter().collect(), "{records:?}");
+            assert!(!left_out.is_partial);
+        }
+        let none = seen(std::slice::from_ref(&call)).never_present();
+        assert_eq!(none, [Member::RequestParameters].into_iter().collect());
+        assert!(seen(&[whole, call]).never_present().is_empty());
+    }
+
+    /// Of long texts, a part is looked at; once something is missing, every event.
+    #[test]
+    fn events_that_lack_a_member_among_others() {
+        let nobody = WHOLE.replace("\"userIdentity\":{},", "");
+        let mut records = vec![WHOLE.to_owned(); 100];
+        records.extend(vec![nobody; 100]);
+        let left_out = seen(&records);
+        assert!(left_out.is_partial);
+        let count = left_out.events[&Member::UserIdentity];
+        assert!((100 - STEP..=100).contains(&count), "{count}");
+        assert!(left_out.never_present().is_empty());
+    }
+
+    #[test]
+    fn tables_lack_what_they_have_no_column_of() {
+        let mut left_out = LeftOut::default();
+        let mut seen = Seen::default();
+        seen.see(r#"{"eventName":"A"}"#);
+        let columns: MemberSet =
+            Member::ALL.into_iter().filter(|member| *member != Member::ErrorCode).collect();
+        seen.tell(Some(columns), &mut left_out);
+        assert_eq!(left_out.events, [(Member::ErrorCode, 1)].into_iter().collect());
+        assert_eq!(left_out.never_present().iter().collect::<Vec<_>>(), [Member::ErrorCode]);
+        Seen::default().tell(Some(MemberSet::default()), &mut left_out);
+        assert_eq!(left_out.events.len(), 1);
+    }
+
+    #[test]
+    fn fields_that_are_lost_with_a_member() {
+        use Member::{ErrorCode, RequestParameters, SourceIpAddress, UserIdentity};
+        for (members, field, lost) in [
+            (&[RequestParameters][..], "requestParameters", Some(RequestParameters)),
+            (&[RequestParameters], "requestParameters.a{}.b", Some(RequestParameters)),
+            (&[RequestParameters], "requestParameters{}", Some(RequestParameters)),
+            (&[RequestParameters], "requestParametersX", None),
+            (&[RequestParameters], "userIdentity.arn", None),
+            (&[RequestParameters], "user", None),
+            (&[RequestParameters], "aws_account_id", None),
+            (&[RequestParameters], "desc", Some(RequestParameters)),
+            (&[UserIdentity], "userIdentity.arn", Some(UserIdentity)),
+            (&[UserIdentity], "user", Some(UserIdentity)),
+            (&[UserIdentity], "user_arn", Some(UserIdentity)),
+            (&[UserIdentity], "aws_account_id", Some(UserIdentity)),
+            (&[UserIdentity], "command", None),
+            (&[SourceIpAddress], "src_ip", Some(SourceIpAddress)),
+            (&[ErrorCode], "action", Some(ErrorCode)),
+            (&[ErrorCode], "unknown", None),
+            (&[], "user", None),
+        ] {
+            let set: MemberSet = members.iter().copied().collect();
+            assert_eq!(set.loses(field, Profile::Superset), lost, "{members:?} {field}");
+        }
+    }
+}
