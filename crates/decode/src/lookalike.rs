@@ -12,10 +12,117 @@ pub(crate) const LOOKED_AT: u64 = 16;
 /// header of a table or the keys of a record that was taken apart.
 const NAMES: [&str; 2] = ["eventname", "useridentity"];
 
+/// What other products call the kind of a row that was an event of CloudTrail, as the value of a member.
+const KINDS: [&str; 3] = ["aws.cloudtrail", "aws:cloudtrail", "cloudtrail"];
+
+/// Words that begin the names of API calls.
+const VERBS: [&str; 35] = [
+    "Accept",
+    "Add",
+    "Allocate",
+    "Associate",
+    "Assume",
+    "Attach",
+    "Authorize",
+    "Batch",
+    "Copy",
+    "Create",
+    "Decrypt",
+    "Delete",
+    "Deregister",
+    "Describe",
+    "Detach",
+    "Disable",
+    "Enable",
+    "Generate",
+    "Get",
+    "Import",
+    "Invoke",
+    "List",
+    "Lookup",
+    "Modify",
+    "Put",
+    "Register",
+    "Remove",
+    "Replace",
+    "Restore",
+    "Revoke",
+    "Run",
+    "Set",
+    "Start",
+    "Stop",
+    "Update",
+];
+
 /// Returns true for a row with the name of an event and its time or source, however they are spelled,
-/// or with the names of such members as values.
+/// with the names of such members as values, or with what another product made of an event.
 pub(crate) fn looks_like_event(row: &str) -> bool {
-    has_members(row) || names_members(row)
+    has_members(row) || names_members(row) || Made::of(row).is_event()
+}
+
+/// What shows that a product put the values of an event under names of its own.
+#[derive(Debug, Default)]
+struct Made {
+    /// A member has the product's name for CloudTrail, or its name is `cloudtrail` with members inside.
+    is_named: bool,
+    /// A value is the host of an AWS service.
+    has_service: bool,
+    /// A value is the name of an API call.
+    has_call: bool,
+}
+
+impl Made {
+    /// Looks at the members of a row, and at those of the objects in it.
+    fn of(row: &str) -> Self {
+        let mut made = Self::default();
+        made.see(row, 2);
+        made
+    }
+
+    fn is_event(&self) -> bool {
+        self.is_named || (self.has_service && self.has_call)
+    }
+
+    fn see(&mut self, object: &str, levels: usize) {
+        let bytes = object.as_bytes();
+        for_each_member(bytes, |key, start| {
+            let end = value_end(bytes, start);
+            let key = object.get(key).unwrap_or_default();
+            let value = object.get(start..end).unwrap_or_default();
+            if let Some(text) = value.strip_prefix('"') {
+                self.see_text(key, text.strip_suffix('"').unwrap_or(text));
+            } else if value.starts_with('{') {
+                self.is_named |= key.eq_ignore_ascii_case("cloudtrail");
+                if levels > 1 {
+                    self.see(value, levels - 1);
+                }
+            }
+            self.is_named |= key.to_ascii_lowercase().contains("cloudtrail.");
+            Some(end)
+        });
+    }
+
+    fn see_text(&mut self, key: &str, text: &str) {
+        let is_kind = KINDS.iter().any(|kind| text.eq_ignore_ascii_case(kind));
+        // The service of this name is as good a value of other members.
+        let tells_kind = ["type", "dataset", "module", "category", "product"];
+        let key = key.to_ascii_lowercase();
+        self.is_named |= is_kind && tells_kind.iter().any(|end| key.ends_with(end));
+        let service = text.strip_suffix(".amazonaws.com").unwrap_or_default();
+        self.has_service |= !service.is_empty() && service.bytes().all(is_of_host);
+        self.has_call |= is_call(text);
+    }
+}
+
+fn is_of_host(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.')
+}
+
+/// Returns true for the name of an API call, such as `ModifyImageAttribute`.
+fn is_call(text: &str) -> bool {
+    let rest = VERBS.iter().find_map(|verb| text.strip_prefix(verb)).unwrap_or_default();
+    rest.starts_with(|letter: char| letter.is_ascii_uppercase())
+        && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Returns true if the row's texts contain the names of members of CloudTrail records, whole and in
@@ -73,6 +180,24 @@ mod tests {
             (r#"{"m":"[[\"eventName\",\"user_identity\"]]"}"#, true),
             (r#"{"note":"eventName and userIdentity"}"#, false),
             (r#"{"field":"eventName"}"#, false),
+            // What other products make of events.
+            (r#"{"event":{"action":"ModifyKey","provider":"kms.amazonaws.com"}}"#, true),
+            (r#"{"event.action":"ModifyKey","event.provider":"kms.amazonaws.com"}"#, true),
+            (r#"{"event":{"dataset":"aws.cloudtrail"},"user":{"name":"ann"}}"#, true),
+            (r#"{"aws":{"cloudtrail":{"event_type":"AwsApiCall"}}}"#, true),
+            (r#"{"aws.cloudtrail.event_type":"AwsApiCall"}"#, true),
+            (r#"{"p_log_type":"AWS.CloudTrail","p_any_ip_addresses":["192.0.2.1"]}"#, true),
+            (
+                r#"{"metadata":{"product_event_type":"GetKey"},"target":{"application":"kms.amazonaws.com"}}"#,
+                true,
+            ),
+            (r#"{"Principal":{"Service":"kms.amazonaws.com"},"Action":"kms:GetKey"}"#, false),
+            (
+                r#"{"service":{"action":{"call":{"api":"ListKeys","host":"kms.amazonaws.com"}}}}"#,
+                false,
+            ),
+            (r#"{"service":"cloudtrail","cost":"12"}"#, false),
+            (r#"{"kind":"GetTogether","host":"example.com"}"#, false),
         ] {
             assert_eq!(looks_like_event(row), is_alike, "{row}");
         }
