@@ -90,8 +90,8 @@ pub async fn search(content: &Content, options: &SearchOptions) -> Result<Search
     let profile = options.run.read.profile;
     Ok(Search {
         analysis,
-        profile,
         detection,
+        profile,
         until,
         index,
         context,
