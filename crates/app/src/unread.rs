@@ -263,17 +263,22 @@ impl Unread {
         members: &[Member],
         files: &NamedFiles,
     ) -> Self {
-        let (events, have) = if count == 1 { ("event", "has") } else { ("events", "have") };
+        let (events, lack) = if count == 1 { ("event", "lacks") } else { ("events", "lack") };
         let at_least = if is_partial { "at least " } else { "" };
         let names: Vec<String> =
             members.iter().map(|member| format!("`{}`", member.name())).collect();
-        let (names, it) = (names.join(" and no "), if names.len() == 1 { "it" } else { "them" });
+        let (names, it) = match names.as_slice() {
+            [first @ .., last] if !first.is_empty() => {
+                (format!("{} and {last}", first.join(", ")), "them")
+            }
+            _ => (names.concat(), "it"),
+        };
         let (name, place) = match files.names.as_slice() {
             [name] => (name.to_string(), String::new()),
             _ => ("logs".to_owned(), format!(" (in {files})")),
         };
         let reason = format!(
-            "{at_least}{count} {events} of CloudTrail {have} no {names}{place}, because their source \
+            "{at_least}{count} {events} of CloudTrail {lack} {names}{place}, because their source \
              leaves {it} out; searches that read {it} cannot tell"
         );
         Self { name, kind: UnreadKind::LeftOut, reasons: vec![reason], more: 0 }

@@ -28,6 +28,8 @@ pub enum Member {
     RequestParameters,
     /// `responseElements`
     ResponseElements,
+    /// `eventName`
+    EventName,
     /// `eventSource`
     EventSource,
     /// `eventType`
@@ -51,10 +53,11 @@ pub enum Member {
 
 impl Member {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::UserIdentity,
         Self::RequestParameters,
         Self::ResponseElements,
+        Self::EventName,
         Self::EventSource,
         Self::EventType,
         Self::SourceIpAddress,
@@ -71,6 +74,7 @@ impl Member {
         "userIdentity",
         "requestParameters",
         "responseElements",
+        "eventName",
         "eventSource",
         "eventType",
         "sourceIPAddress",
@@ -371,6 +375,7 @@ mod tests {
             (&[UserIdentity], "user_arn", Some(UserIdentity)),
             (&[UserIdentity], "aws_account_id", Some(UserIdentity)),
             (&[UserIdentity], "command", None),
+            (&[Member::EventName], "command", Some(Member::EventName)),
             (&[SourceIpAddress], "src_ip", Some(SourceIpAddress)),
             (&[ErrorCode], "action", Some(ErrorCode)),
             (&[ErrorCode], "unknown", None),

@@ -214,15 +214,15 @@ fn events_that_lack_members_cannot_tell() {
     let read = "eventName=PutKey | where 'requestParameters.public'=\"true\" | stats count by user";
     fixture.detection(2, "Public", "TTP", read, "");
     fixture.detection(3, "Named", "TTP", "eventName=DeleteKey | stats count by eventSource", "");
-    let history = "warning[SPL5007]: history.csv: 2 events of CloudTrail have no `userIdentity` and no \
+    let history = "warning[SPL5007]: history.csv: 2 events of CloudTrail lack `userIdentity` and \
          `requestParameters`, because their source leaves them out";
-    let both = "warning[SPL5007]: logs: 4 events of CloudTrail have no `userIdentity` and no \
+    let both = "warning[SPL5007]: logs: 4 events of CloudTrail lack `userIdentity` and \
                 `requestParameters` (in history.csv, stripped.json)";
-    let mixed = "mixed.json: 1 event of CloudTrail has no `userIdentity` and no";
+    let mixed = "mixed.json: 1 event of CloudTrail lacks `userIdentity` and `requestParameters`";
     let [unknown, clean] = [["cannot fire"; 2], ["no such events", "clean"]];
     for (logs, message, statuses) in [
         (&["history.csv"][..], Some(history), unknown),
-        (&["stripped.json"], Some("stripped.json: 2 events of CloudTrail have no"), unknown),
+        (&["stripped.json"], Some("stripped.json: 2 events of CloudTrail lack"), unknown),
         (&["history.csv", "stripped.json"], Some(both), unknown),
         (&["history.csv", "good.json"], Some(history), clean),
         (&["good.json"], None, clean),
