@@ -139,6 +139,9 @@ async fn open(
         Input::Logs(names) => {
             let wanted = listing::wanted(clock.range, std::iter::once(&analysis));
             let listed = listing::list(names, &options.run.read, wanted, None, stop).await?;
+            if !analysis.facts.has_own_times() {
+                listed.set_range(clock.range);
+            }
             logs = Some(listed.clone());
             Arc::new(LogEvents(listed))
         }
@@ -207,11 +210,14 @@ impl Search {
     /// Returns why no file was read by a search for events, if that is so.
     #[must_use]
     pub fn untouched(&self) -> Option<Untouched> {
-        let read = self.reading.logs.as_ref()?.report();
-        if read.files > 0 || self.analysis.leading.is_none() {
-            return None;
+        let logs = self.reading.logs.as_ref()?;
+        let read = logs.report();
+        self.analysis.leading.as_ref()?;
+        if read.skips.is_empty() {
+            return (read.files == 0).then_some(Untouched::Condition);
         }
-        Some(if read.skips.is_empty() { Untouched::Condition } else { Untouched::Paths })
+        // Files beside the logs, such as a README, have no path that rules them out.
+        (read.total.events == 0 && !logs.hold_nothing()).then_some(Untouched::Paths)
     }
 
     /// Returns the time range of the run.
@@ -257,6 +263,9 @@ impl Search {
         let lacking = read.total.left_out.members();
         let members = left_out::are_read(lacking, &self.analysis, self.profile);
         unread.extend(left_out::unread(&read, members));
+        if self.context.range != TimeBounds::default() && !self.analysis.facts.has_own_times() {
+            unread.extend(Unread::out_of_range(logs, true, &self.context.zone));
+        }
         unread
     }
 }

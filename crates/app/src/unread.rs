@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use spilltrail_decode::{FileReport, MAX_FIELDS, Member};
 use spilltrail_diagnostic::Code;
-use spilltrail_source::{Beyond, FileProblem, Logs, NamedFiles, ReadReport};
+use spilltrail_source::{Beyond, Eventless, FileProblem, Logs, NamedFiles, PathSkips, ReadReport};
 use spilltrail_spl::time::strftime;
 
 /// Number of damaged parts that are described per file; further ones are only counted.
@@ -82,6 +82,10 @@ pub enum UnreadKind {
     /// Events are dated later than they can have happened; they were read, but do not count as the
     /// newest.
     Future,
+    /// No event is in the time range, or no file is of the time that was looked for.
+    OutOfRange,
+    /// Some of the names that the user gave have no event in the time range.
+    PartOutOfRange,
 }
 
 impl UnreadKind {
@@ -92,7 +96,9 @@ impl UnreadKind {
         match self {
             Self::NotFound => Some(Code::UNREADABLE),
             Self::Damaged => Some(Code::DAMAGED),
-            Self::NoLog | Self::NoEvents | Self::NoTrail => Some(Code::NO_EVENTS),
+            Self::NoLog | Self::NoEvents | Self::NoTrail | Self::OutOfRange => {
+                Some(Code::NO_EVENTS)
+            }
             Self::LeftOut | Self::Lookalikes => Some(Code::LEFT_OUT),
             Self::Untimed => Some(Code::UNTIMED),
             Self::Foreign
@@ -100,7 +106,8 @@ impl UnreadKind {
             | Self::UntimedRows
             | Self::OtherRows
             | Self::Copies
-            | Self::Future => None,
+            | Self::Future
+            | Self::PartOutOfRange => None,
         }
     }
 }
@@ -156,14 +163,72 @@ impl Unread {
             }
         }
         files.extend(foreign_entries(&entries));
-        let no_events = logs.hold_nothing().then(|| Self {
-            name: "logs".to_owned(),
-            kind: UnreadKind::NoEvents,
-            reasons: vec!["no event was read; nothing can be said about them".to_owned()],
-            more: 0,
+        let holds_nothing = logs.hold_nothing();
+        // A single name is all of the logs.
+        let is_said = |name: &Eventless| holds_nothing && logs.has_one_name() && name.files > 0;
+        let eventless = read.eventless.iter().filter(|name| !is_said(name)).map(Self::eventless);
+        files.extend(eventless);
+        let no_events = holds_nothing.then(|| {
+            let skipped = match skipped(&read.skips) {
+                text if text.is_empty() => text,
+                text => format!(" ({text})"),
+            };
+            let reason = format!("no event was read{skipped}; nothing can be said about them");
+            Self::of_logs(UnreadKind::NoEvents, reason)
         });
         let left_out = values.into_iter().chain(fields).chain(untimed).chain(copies);
         not_found.chain(files).chain(left_out).chain(no_events).collect()
+    }
+
+    /// Returns a problem of all logs together.
+    fn of_logs(kind: UnreadKind, reason: String) -> Self {
+        Self { name: "logs".to_owned(), kind, reasons: vec![reason], more: 0 }
+    }
+
+    /// Returns the problem that a folder, pattern or prefix gave no event.
+    fn eventless(Eventless { name, files }: &Eventless) -> Self {
+        let reason = match files {
+            0 => "holds no file".to_owned(),
+            1 => "holds no event in its one file".to_owned(),
+            files => format!("holds no event in its {files} files"),
+        };
+        Self { name: name.to_string(), kind: UnreadKind::NoLog, reasons: vec![reason], more: 0 }
+    }
+
+    /// Returns the problem that no event is in the time range of a run, or the remark that some of
+    /// the names that the user gave have none in it. `has_range` says whether the run has a range;
+    /// without one, files may still be ruled out by what they are.
+    pub(crate) fn out_of_range(logs: &Logs, has_range: bool, zone: &TimeZone) -> Option<Self> {
+        let read = logs.report();
+        let FileReport { events, oldest, newest, .. } = read.total;
+        if events == 0 {
+            let skipped = skipped(&read.skips);
+            return (!skipped.is_empty() && !logs.hold_nothing()).then(|| {
+                let reason = format!("no file is of the time that was looked for: {skipped}");
+                Self::of_logs(UnreadKind::OutOfRange, reason)
+            });
+        }
+        let (oldest, newest) = oldest.zip(newest).filter(|_| has_range)?;
+        let time = |time| strftime(time, "%Y-%m-%d %H:%M:%S %Z", zone);
+        if read.files_in_range == 0 {
+            let (none, they) = match events {
+                1 => ("the one event is not".to_owned(), "it is"),
+                _ => (format!("none of the {events} events is"), "they are"),
+            };
+            let when = match (time(oldest), time(newest)) {
+                (first, last) if first == last => format!("of {first}"),
+                (first, last) => format!("from {first} to {last}"),
+            };
+            let reason = format!("{none} in the time range that was searched; {they} {when}");
+            return Some(Self::of_logs(UnreadKind::OutOfRange, reason));
+        }
+        let names = &read.beside_range;
+        let count = names.names.len() as u64 + names.more;
+        (count > 0).then(|| {
+            let noun = if count == 1 { "input has" } else { "inputs have" };
+            let reason = format!("{count} {noun} no event in the time range: {names}");
+            Self::of_logs(UnreadKind::PartOutOfRange, reason)
+        })
     }
 
     /// Returns the remark that files look like copies of other files.
@@ -296,6 +361,21 @@ impl Unread {
     pub fn is_damage(&self) -> bool {
         self.kind.code().is_some()
     }
+}
+
+/// Returns the files and folders that were ruled out by their paths, by reason.
+fn skipped(skips: &PathSkips) -> String {
+    let of = |count: u64, noun: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {noun}")),
+        _ => Some(format!("{count} {noun}s")),
+    };
+    let parts = skips.by_reason.iter().map(|(reason, count)| {
+        let what = [of(count.files, "file"), of(count.folders, "folder")];
+        let what: Vec<String> = what.into_iter().flatten().collect();
+        format!("{} {reason}", what.join(" and "))
+    });
+    parts.collect::<Vec<String>>().join(", ")
 }
 
 /// Returns the entries without JSON of archives that were read: a line for each archive, or a single

@@ -155,7 +155,8 @@ pub(crate) fn unread(unread: &[Unread], detail: Detail) {
             UnreadKind::NotFound
             | UnreadKind::NoLog
             | UnreadKind::NoEvents
-            | UnreadKind::NoTrail => "error".to_owned(),
+            | UnreadKind::NoTrail
+            | UnreadKind::OutOfRange => "error".to_owned(),
             _ if input.is_damage() => "warning".to_owned(),
             _ => "note".to_owned(),
         };
@@ -205,21 +206,6 @@ pub(crate) fn inside(places: &BTreeMap<String, u64>) -> Option<String> {
         parts.push(format!("{events} inside {place}"));
     }
     (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-/// Says that nothing was searched if no event is in the range, or no file can have one.
-pub(crate) fn nothing_in_range(summary: &Summary, zone: &TimeZone) {
-    if summary.events == 0 && !summary.skipped_by_path.is_empty() {
-        line(format_args!("note: no file is of the time, account or region looked for"));
-    }
-    if let (true, Some(first), Some(last)) =
-        (summary.is_beside_range(), summary.first_event, summary.last_event)
-    {
-        let (first, last) = (instant(first, zone), instant(last, zone));
-        line(format_args!(
-            "note: no event is in the range that was searched; the logs are from {first} to {last}"
-        ));
-    }
 }
 
 /// Says that nothing was looked for if no detection can run.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
+use spilltrail_event::TimeBounds;
 
 use crate::inflate::shown;
 use crate::left_out::LeftOut;
@@ -283,6 +284,15 @@ impl FileReport {
         }
     }
 
+    /// Returns true if the events may have times in the range, going by the oldest and the newest.
+    #[must_use]
+    pub fn is_in(&self, range: TimeBounds) -> bool {
+        self.oldest.zip(self.newest).is_some_and(|(oldest, newest)| {
+            range.earliest.is_none_or(|earliest| newest >= earliest)
+                && range.latest.is_none_or(|latest| oldest < latest)
+        })
+    }
+
     pub(crate) fn see_time(&mut self, time: f64) {
         self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
         self.newest = Some(self.newest.map_or(time, |newest| newest.max(time)));
@@ -311,12 +321,12 @@ impl FileReport {
             Some("holds no JSON")
         } else if has(SkipKind::Scalar) || has(SkipKind::LogMessage) {
             Some("holds no event: its JSON has texts, numbers or lists alone")
+        } else if self.bytes_inflated == 0 {
+            Some("is empty")
         } else if !is_named {
             None
         } else if let Some((_, reason)) = by_design.iter().find(|(kind, _)| has(*kind)) {
             Some(reason)
-        } else if self.bytes_inflated == 0 {
-            Some("is empty")
         } else {
             Some("holds no event")
         }

@@ -14,6 +14,7 @@ use spilltrail_event::StopToken;
 use walkdir::WalkDir;
 
 use crate::file_kind;
+use crate::given::Given;
 use crate::kernel_files::{self, KernelFiles};
 use crate::layout::Reason;
 use crate::logs::ReadOptions;
@@ -137,6 +138,10 @@ pub(crate) struct Inputs<'a> {
     pub(crate) problems: Vec<InputProblem>,
     /// Files and folders that no search needs, according to their paths.
     pub(crate) skips: PathSkips,
+    /// The names, with the files of each.
+    pub(crate) given: Vec<Given>,
+    /// Number of files that an earlier name has listed.
+    repeated: u64,
     /// The indexes of the files listed so far, so that one that several names match is read once;
     /// `None` if no two names can match the same file.
     seen: Option<HashMap<FileId, usize>>,
@@ -160,26 +165,43 @@ impl<'a> Inputs<'a> {
             files: Vec::new(),
             problems: Vec::new(),
             skips: PathSkips::default(),
+            given: Vec::new(),
+            repeated: 0,
             seen: (names.len() > 1 || names.iter().any(|name| is_pattern(name))).then(HashMap::new),
             standard_input: Some(standard_input),
             kernel_files: KernelFiles::find(),
         };
         for name in names {
-            if name == "-" {
-                let reader = inputs.standard_input.take();
-                inputs.files.extend(reader.map(|reader| LogFile {
-                    place: Place::Pipe(Pipe::of(reader)),
-                    name: "-".into(),
-                    size: 0,
-                    is_named: true,
-                }));
-            } else if let Some((bucket, key)) = split_name(name) {
-                inputs.add_objects(name, bucket, key);
-            } else {
-                inputs.add(name);
-            }
+            inputs.take_name(name);
         }
         inputs
+    }
+
+    /// Lists the files of a name, and records which they are.
+    fn take_name(&mut self, name: &str) {
+        let first = self.files.len();
+        let before = (self.skips.total(), self.repeated);
+        let problems = self.problems.len();
+        let mut is_file = false;
+        if name == "-" {
+            is_file = true;
+            let reader = self.standard_input.take();
+            self.files.extend(reader.map(|reader| LogFile {
+                place: Place::Pipe(Pipe::of(reader)),
+                name: "-".into(),
+                size: 0,
+                is_named: true,
+            }));
+        } else if let Some((bucket, key)) = split_name(name) {
+            self.add_objects(name, bucket, key);
+        } else {
+            self.add(name);
+        }
+        let files = first..self.files.len();
+        is_file |= self.files[files.clone()].iter().any(|file| file.is_named);
+        let has_more = before != (self.skips.total(), self.repeated)
+            || self.problems[problems..].iter().any(|problem| !problem.is_foreign);
+        self.given.push(Given { name: name.into(), files, is_file, has_more });
     }
 
     fn add_objects(&mut self, given: &str, bucket: &str, key: &str) {
@@ -324,6 +346,7 @@ impl<'a> Inputs<'a> {
                 false
             }
             Entry::Occupied(known) => {
+                self.repeated += 1;
                 if let Some(file) = self.files.get_mut(*known.get()).filter(|_| is_named) {
                     file.is_named = true;
                 }

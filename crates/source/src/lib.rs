@@ -5,12 +5,14 @@
 //! and keeps the matched rows; [`Logs::table`] streams the rows of one search; [`Logs::discover`]
 //! finds the names of fields. [`Logs::report`] lists the files that could not be read.
 
+mod bits;
 mod blocking;
 pub mod codec;
 mod description;
 mod discover;
 mod feed;
 pub mod file_kind;
+mod given;
 mod inputs;
 mod kernel_files;
 mod layout;
@@ -30,6 +32,7 @@ mod wanted;
 mod whole_events;
 
 pub use description::{FileDescription, ScanDescription};
+pub use given::Eventless;
 pub use inputs::{InputProblem, LogFile, PathSkips, SkippedCount};
 pub use layout::{CLOCK_SKEW, LATE_DELIVERY, Layout, Reason, Service};
 pub use logs::{Duplicates, FileProblem, Logs, Notice, Progress, ReadOptions, ReadReport};

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use serde::{Deserialize, Serialize};
 use spilltrail_decode::{
     DecodeOptions, Decoder, FileReport, Member, Origin, Profile, Scratch, SeenEvents, Sink,
+    SkipKind,
 };
-use spilltrail_event::{ScanRequest, StopToken};
+use spilltrail_event::{ScanRequest, StopToken, TimeBounds};
 
 use crate::feed::Content;
+use crate::given::{Eventless, Found, Given};
 use crate::inputs::{InputProblem, Inputs, LogFile, PathSkips};
 use crate::layout::Reason;
 use crate::named::{FirstFiles, NamedFiles};
@@ -88,6 +90,10 @@ impl std::fmt::Debug for Notice {
 pub struct Logs {
     files: Arc<[LogFile]>,
     problems: Vec<InputProblem>,
+    /// The names that the user gave, with the files of each.
+    given: Vec<Given>,
+    /// The time range of the run, once it is known.
+    range: OnceLock<TimeBounds>,
     options: ReadOptions,
     reports: Mutex<Reports>,
     /// Files and folders that were skipped while listing.
@@ -127,6 +133,12 @@ pub struct ReadReport {
     pub with_lookalikes: NamedFiles,
     /// The files with events of CloudTrail that lack a member, because their source leaves it out.
     pub left_out: BTreeMap<Member, NamedFiles>,
+    /// The folders, patterns and prefixes that the user named, and that gave no event.
+    pub eventless: Vec<Eventless>,
+    /// Number of files that may have events in the time range of the run.
+    pub files_in_range: u64,
+    /// The names that gave events, and none in the time range of the run.
+    pub beside_range: NamedFiles,
 }
 
 /// A file that could not be read completely.
@@ -151,8 +163,9 @@ impl Logs {
         standard_input: Box<dyn Read + Send>,
         options: ReadOptions,
     ) -> Self {
-        let Inputs { files, problems, skips, .. } = Inputs::list(names, standard_input, &options);
-        Self { problems, skips, ..Self::of_files(files, options) }
+        let Inputs { files, problems, given, skips, .. } =
+            Inputs::list(names, standard_input, &options);
+        Self { problems, given, skips, ..Self::of_files(files, options) }
     }
 
     /// Creates logs from a list of files.
@@ -160,6 +173,8 @@ impl Logs {
         Self {
             files: files.into(),
             problems: Vec::new(),
+            given: Vec::new(),
+            range: OnceLock::new(),
             options,
             reports: Mutex::default(),
             skips: PathSkips::default(),
@@ -173,6 +188,13 @@ impl Logs {
     #[must_use]
     pub fn files(&self) -> &[LogFile] {
         &self.files
+    }
+
+    /// Sets the time range of the run, before anything is read: reports say which names have no event
+    /// in it. It does not change what is read.
+    pub fn set_range(&self, range: TimeBounds) {
+        // A second call would be about another run.
+        let _ = self.range.set(range);
     }
 
     pub(crate) fn shared_files(&self) -> Arc<[LogFile]> {
@@ -320,7 +342,8 @@ impl Logs {
         }
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         let is_named = self.files.get(index).is_some_and(|file| file.is_named);
-        reports.note(index, is_named, report);
+        let range = self.range.get().copied().unwrap_or_default();
+        reports.note(index, is_named, range, report);
         drop(reports);
         if let (Some(progress), Some(file)) = (&self.options.progress, self.files.get(index)) {
             (progress.0)(file.size);
@@ -353,11 +376,22 @@ impl Logs {
         self.options.sourcetype.is_some()
     }
 
-    /// Returns true if files were read, none was left out, and no event was in them.
+    /// Returns true if no event was in any file that may hold logs; files that are not of the time,
+    /// account or region that is looked for may have some.
     #[must_use]
     pub fn hold_nothing(&self) -> bool {
         let read = self.report();
-        read.files > 0 && read.total.events == 0 && read.skips.is_empty()
+        let is_aside = |reason: &Reason| matches!(reason, Reason::Digest | Reason::OtherService);
+        let skipped = read.skips.by_reason.values().map(|count| count.files).sum::<u64>();
+        // Files that were listed, and then not even looked at, may have events.
+        let is_done = read.files > 0 || (skipped > 0 && self.files.is_empty());
+        is_done && read.total.events == 0 && read.skips.by_reason.keys().all(is_aside)
+    }
+
+    /// Returns true if the user gave a single name for all logs.
+    #[must_use]
+    pub fn has_one_name(&self) -> bool {
+        self.given.len() == 1
     }
 
     /// Returns the totals and problems of all reads so far.
@@ -367,7 +401,7 @@ impl Logs {
         let mut read = ReadReport { skips: self.skips.clone(), ..ReadReport::default() };
         let ruled_out = self.ruled_out.lock().unwrap_or_else(PoisonError::into_inner);
         for (index, reason) in ruled_out.iter() {
-            if !reports.has(*index) {
+            if !reports.found.read.has(*index) {
                 read.skips.add_file(*reason, self.files[*index].size);
             }
         }
@@ -389,6 +423,9 @@ impl Logs {
         read.with_lookalikes = reports.with_lookalikes.named(name);
         let files = reports.left_out.iter();
         read.left_out = files.map(|(member, files)| (*member, files.named(name))).collect();
+        read.eventless = reports.found.eventless(&self.given);
+        read.files_in_range = reports.files_in_range;
+        read.beside_range = reports.found.beside_range(&self.given);
         for (index, report) in &reports.problems {
             let LogFile { name, is_named, .. } = &self.files[*index];
             let (name, is_named) = (name.clone(), *is_named);
@@ -405,11 +442,12 @@ pub(crate) fn scratch() -> Box<dyn Scratch> {
 }
 
 /// The report of the first read of each file, since later reads find the same. Reports are kept
-/// only for files with problems; other files cost one bit each.
+/// only for files with problems; other files cost three bits each.
 #[derive(Debug, Default)]
 struct Reports {
-    read: Vec<u64>,
+    found: Found,
     files: u64,
+    files_in_range: u64,
     total: FileReport,
     problems: BTreeMap<usize, FileReport>,
     fields_left_out: u64,
@@ -438,17 +476,20 @@ impl Reports {
         })
     }
 
-    fn has(&self, index: usize) -> bool {
-        self.read.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
-    }
-
-    fn note(&mut self, index: usize, is_named: bool, report: FileReport) {
-        if self.has(index) {
+    fn note(&mut self, index: usize, is_named: bool, range: TimeBounds, report: FileReport) {
+        if self.found.read.has(index) {
             return;
         }
-        let words = self.read.len().max(index / 64 + 1);
-        self.read.resize(words, 0);
-        self.read[index / 64] |= 1 << (index % 64);
+        self.found.read.add(index);
+        // Copies of events, and what is damaged, are no reason to say that there are no events.
+        let has_copies = report.skipped.contains_key(&SkipKind::Duplicate);
+        if report.events > 0 || report.damage_count > 0 || has_copies {
+            self.found.with_events.add(index);
+        }
+        if report.is_in(range) {
+            self.found.in_range.add(index);
+            self.files_in_range += 1;
+        }
         self.files += 1;
         self.total.merge(&report);
         // A single event is too little to call a file a copy.

@@ -13,9 +13,7 @@ pub(super) fn problem(read: &FileReport, reports: &[Report], is_wanted: bool) ->
     if read.events == 0 {
         return None;
     }
-    let has_matched = |report: &Report| report.matched_events.is_some_and(|matched| matched > 0);
-    let has_found = reports.iter().any(|report| has_matched(report) || report.findings > 0);
-    let reason = if cloudtrail_events(read) == 0 && !is_wanted && !has_found {
+    let reason = if cloudtrail_events(read) == 0 && !is_wanted && !has_matched(reports) {
         format!(
             "no CloudTrail event was read, only {}; no finding means nothing here",
             others(read).join(" and ")
@@ -25,12 +23,18 @@ pub(super) fn problem(read: &FileReport, reports: &[Report], is_wanted: bool) ->
     } else {
         return None;
     };
-    Some(Unread {
-        name: "logs".to_owned(),
-        kind: UnreadKind::NoTrail,
-        reasons: vec![reason],
-        more: 0,
-    })
+    Some(no_trail(reason))
+}
+
+/// Returns the problem that detections had nothing to look at, for this reason.
+pub(super) fn no_trail(reason: String) -> Unread {
+    Unread { name: "logs".to_owned(), kind: UnreadKind::NoTrail, reasons: vec![reason], more: 0 }
+}
+
+/// Returns true if a detection matched an event, or found something.
+pub(super) fn has_matched(reports: &[Report]) -> bool {
+    let has_matched = |report: &Report| report.matched_events.is_some_and(|matched| matched > 0);
+    reports.iter().any(|report| has_matched(report) || report.findings > 0)
 }
 
 /// Returns true if no detection could look at the logs.

@@ -2,10 +2,11 @@
 
 use spilltrail_decode::{FileReport, LAKE_SOURCETYPES, SOURCETYPES};
 use spilltrail_detect::AnalyzedContent;
-use spilltrail_event::fields;
+use spilltrail_event::fields::{self, OF_OTHER_PRODUCTS};
 use spilltrail_search::analysis::{Analysis, Need, NeedKind, Offer};
 use spilltrail_source::Wanted;
 
+use super::pinned::Named;
 use crate::clock::Clock;
 use crate::options::HuntOptions;
 
@@ -23,32 +24,47 @@ pub(super) struct Chosen {
     pub(super) have_own_times: bool,
     /// Whether one of those that run has, so that events without a time are not found by it.
     pub(super) run_with_own_times: bool,
+    /// Whether one of those that run has not, so that the range of the run applies to it.
+    pub(super) run_in_range: bool,
+    /// The sourcetypes and indexes that the detections name.
+    pub(super) named: Named,
 }
 
 impl Chosen {
-    /// Divides the detections by what they need. `offer` is what the logs can have; without it,
-    /// only what no logs can have holds a detection back.
-    pub(super) fn new(chosen: &[usize], content: &AnalyzedContent, offer: Option<&Offer>) -> Self {
+    /// Divides the detections by what they need. `offer` is what the logs can have.
+    pub(super) fn new(chosen: &[usize], content: &AnalyzedContent, offer: &Offer) -> Self {
         let (mut run, mut held) = (Vec::new(), Vec::new());
         let (mut ask_for_the_present, mut have_own_times) = (false, false);
-        let mut run_with_own_times = false;
+        let (mut run_with_own_times, mut run_in_range) = (false, false);
+        let mut named = Named::default();
         for index in chosen {
             let analysis = content.look_at(*index);
+            named.add(&analysis);
             if analysis.data_model().is_none() {
                 ask_for_the_present |= analysis.facts.asks_for_present();
                 have_own_times |= analysis.facts.has_own_times();
             }
-            let unmet = || offer.and_then(|offer| analysis.unmet(offer));
+            let unmet = || analysis.unmet(offer);
             match analysis.data_model().or_else(unmet) {
                 Some(need) => held.push((*index, need)),
                 None => {
-                    run_with_own_times |= analysis.facts.has_own_times();
+                    let has_own_times = analysis.facts.has_own_times();
+                    run_with_own_times |= has_own_times;
+                    run_in_range |= !has_own_times;
                     content.keep(*index, analysis);
                     run.push(*index);
                 }
             }
         }
-        Self { run, held, ask_for_the_present, have_own_times, run_with_own_times }
+        Self {
+            run,
+            held,
+            ask_for_the_present,
+            have_own_times,
+            run_with_own_times,
+            run_in_range,
+            named,
+        }
     }
 }
 
@@ -59,26 +75,24 @@ impl Chosen {
     }
 }
 
-/// Returns what the logs of a hunt can have, as far as it is known before they are read; `None` if
-/// nothing is known.
+/// Returns what the logs of a hunt can have, as far as it is known before they are read.
 ///
 /// What events have in their own text is known only after they are read: see [`Seen`].
-pub(super) fn offer(options: &HuntOptions) -> Option<Offer> {
-    // If the user says what the logs are, any name may be that of an index.
-    if options.run.read.index.is_some() { None } else { recognizable(options) }
-}
-
-/// Returns what events can be recognized to have; `None` if the user says what they are.
-fn recognizable(options: &HuntOptions) -> Option<Offer> {
+pub(super) fn offer(options: &HuntOptions) -> Offer {
+    let index = options.run.read.index.clone();
+    let mut own = Vec::new();
     let sourcetypes = match options.run.read.sourcetype.as_deref() {
-        // All events are then plain rows, CloudTrail included.
-        Some("json") => return None,
-        // Any row may be an event of the product that the user names.
-        Some(named) if !SOURCETYPES.contains(&named) => return None,
-        Some(named) => vec![named.to_owned()],
+        Some(named) => {
+            // All events are then plain rows, CloudTrail included, and may have any field.
+            if named == "json" || !SOURCETYPES.contains(&named) {
+                let more = ["eventtype", "tag", fields::SOURCE];
+                own = more.iter().chain(OF_OTHER_PRODUCTS).map(|name| (*name).to_owned()).collect();
+            }
+            vec![named.to_owned()]
+        }
         None => SOURCETYPES.iter().map(|name| (*name).to_owned()).collect(),
     };
-    Some(Offer { sourcetypes, logs: options.logs.clone(), own: Vec::new() })
+    Offer { sourcetypes, logs: options.logs.clone(), own, index }
 }
 
 /// What the logs of a hunt turned out to have.
@@ -93,7 +107,7 @@ pub(super) struct Seen {
 impl Seen {
     /// Returns what the events have; `is_complete` says whether every file was read.
     pub(super) fn new(options: &HuntOptions, read: &FileReport, is_complete: bool) -> Self {
-        let known = recognizable(options).filter(|_| read.events > 0);
+        let known = Some(offer(options)).filter(|_| read.events > 0);
         let is_read = |name: &String| match name.as_str() {
             "aws:cloudtrail" => cloudtrail_events(read) > 0,
             "json_no_timestamp" => read.invocations > 0,
@@ -106,12 +120,11 @@ impl Seen {
                 [_] => offer.sourcetypes.clone(),
                 all => all.iter().filter(|name| is_read(name)).cloned().collect(),
             };
-            Offer { sourcetypes, logs: offer.logs.clone(), own: Vec::new() }
+            Offer { sourcetypes, ..offer.clone() }
         });
-        let own = own_names(read);
         // What was not read may have any sourcetype.
         let complete = recognized.clone().filter(|_| is_complete);
-        let sourcetypes = complete.map(|offer| Offer { own, ..offer });
+        let sourcetypes = complete.map(|offer| with_own(&offer, read));
         Self { sourcetypes, recognized }
     }
 
@@ -135,7 +148,8 @@ pub(super) fn cloudtrail_events(read: &FileReport) -> u64 {
     read.events.saturating_sub(read.rows + read.lake + read.invocations)
 }
 
-/// Returns the members by which events say themselves what they are.
-pub(super) fn own_names(read: &FileReport) -> Vec<String> {
-    read.own_names.names().map(str::to_owned).collect()
+/// Returns the offer with the members by which events say themselves what they are.
+pub(super) fn with_own(offer: &Offer, read: &FileReport) -> Offer {
+    let own = read.own_names.names().map(str::to_owned);
+    Offer { own: offer.own.iter().cloned().chain(own).collect(), ..offer.clone() }
 }

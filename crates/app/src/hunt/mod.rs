@@ -3,6 +3,7 @@
 mod blind;
 pub(crate) mod explain;
 mod held;
+mod pinned;
 pub(crate) mod sink;
 pub(crate) mod summary;
 #[cfg(test)]
@@ -17,7 +18,6 @@ use cpu_time::ThreadTime;
 use spilltrail_detect::hunt::{Job, prepare};
 use spilltrail_detect::{AnalyzedContent, DetectionRun, Status};
 use spilltrail_event::{Predicate, ScanRequest, StopToken, TimeBounds};
-use spilltrail_search::analysis::Offer;
 use spilltrail_search::error::from_engine;
 use spilltrail_search::events::shared::{EventReader, SharedEvents};
 use spilltrail_search::pool;
@@ -94,7 +94,7 @@ async fn run(
     tally.detections = selected.len() as u64;
     let analyzed = Arc::new(AnalyzedContent::new(content.set.clone()));
     let offer = held::offer(options);
-    let mut chosen = Chosen::new(&selected, &analyzed, offer.as_ref());
+    let mut chosen = Chosen::new(&selected, &analyzed, &offer);
     let time = &options.run.time;
     let mut clock = Clock::new(time)?;
     // Entries expire by the time of the run, not by that of the events.
@@ -119,18 +119,18 @@ async fn run(
         clock = found.unwrap_or(clock);
     }
     clock.check_range()?;
+    logs.set_range(clock.range);
     let bytes = logs.files().iter().map(|file| file.size).sum();
     tell(sink, HuntEvent::Listed { files: logs.files().len() as u64, bytes }).await?;
 
     let mut pass = Shared::new(content, options, clock, &logs)?;
     let mut jobs = pass.prepare(&analyzed, &chosen.run).await?;
     let mut costs = Vec::new();
-    let own = held::own_names(&logs.report().total);
-    if let Some(offer) = offer.as_ref().filter(|_| !own.is_empty() && !chosen.held.is_empty()) {
+    let total = logs.report().total;
+    if total.own_names.names().next().is_some() && !chosen.held.is_empty() {
         // Events say themselves what they are, so detections that were held back for that may match
         // them, too.
-        let offer = Offer { own, ..offer.clone() };
-        let again = Chosen::new(&selected, &analyzed, Some(&offer));
+        let again = Chosen::new(&selected, &analyzed, &held::with_own(&offer, &total));
         if again.run.len() > chosen.run.len() {
             chosen = again;
             costs.extend(pass.reader.costs());
@@ -217,11 +217,17 @@ async fn run(
         has_range: clock.range != TimeBounds::default() || chosen.run_with_own_times,
         are_wanted,
         lacking_read: lacking_read.into_iter().collect(),
+        read,
+        named: &chosen.named,
     };
     let summary = Summary::new(&logs, reports, &ran);
     let mut summary = summary.with_allow_list(allowed.into_reports());
     summary.met_indexes = met_indexes.into_iter().collect();
     summary.unread.extend(beyond.map(|beyond| Unread::future(&beyond, &clock.zone)));
+    let in_range = (clock.range != TimeBounds::default()).then_some(chosen.run_in_range);
+    if in_range != Some(false) {
+        summary.unread.extend(Unread::out_of_range(&logs, in_range.is_some(), &clock.zone));
+    }
     Ok(summary)
 }
 

@@ -13,10 +13,12 @@ use spilltrail_search::rows::json;
 use spilltrail_source::{Logs, MAX_AHEAD, Reason, ScanCosts, SkippedCount};
 
 use super::blind;
+use super::pinned::Named;
 use crate::allow::AllowReport;
 use crate::clock::Clock;
 use crate::left_out;
 use crate::memory::MemoryUse;
+use crate::options::ReadOptions;
 use crate::unread::{Times, Unread, UnreadKind};
 
 /// The totals of a hunt and the outcome of each detection.
@@ -196,6 +198,10 @@ pub(super) struct Ran<'a> {
     pub(super) are_wanted: bool,
     /// The members that detections read and that the sources of some events leave out.
     pub(super) lacking_read: MemberSet,
+    /// How the logs were read.
+    pub(super) read: &'a ReadOptions,
+    /// The sourcetypes and indexes that the detections name.
+    pub(super) named: &'a Named,
 }
 
 /// The findings of a detection that were handed on, and those that the allow-list hid.
@@ -369,12 +375,17 @@ fn list(names: &[String]) -> String {
 }
 
 impl Summary {
-    /// Returns true if events were read, and none of them is in the range that was searched.
+    /// Returns true if input has a problem of this kind.
     #[must_use]
-    pub fn is_beside_range(&self) -> bool {
-        let is_before = self.last_event.zip(self.earliest).is_some_and(|(last, from)| last < from);
-        let is_after = self.first_event.zip(self.latest).is_some_and(|(first, to)| first >= to);
-        is_before || is_after
+    pub fn has(&self, kind: UnreadKind) -> bool {
+        self.unread_as(&[kind]) > 0
+    }
+
+    /// Returns true if findings may be missing: part of the input or of the detections could not be
+    /// used.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.has_failed_detections() || self.unread.iter().any(Unread::is_damage)
     }
 
     /// Creates the summary of a hunt.
@@ -383,7 +394,14 @@ impl Summary {
         let read = logs.report();
         let mut unread = Unread::of(logs, Times::new(has_range, true));
         let total = &read.total;
-        match blind::problem(total, &detections, are_wanted || logs.has_named_sourcetype()) {
+        let is_wanted = are_wanted || logs.has_named_sourcetype();
+        let has_matched = blind::has_matched(&detections);
+        let unread_name = run.named.problem(run.read, has_matched).filter(|_| total.events > 0);
+        let problem = match unread_name {
+            Some(reason) => Some(blind::no_trail(reason)),
+            None => blind::problem(total, &detections, is_wanted),
+        };
+        match problem {
             Some(problem) => unread.push(problem),
             None if total.rows > 0 && total.rows < total.events => {
                 unread.push(Unread::rows_beside(total.rows, total.events, &read.with_rows));

@@ -59,7 +59,6 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
     }
     allowed::complain(&summary, &doubted, format == Format::Table);
     report::met_indexes(&summary.met_indexes);
-    report::nothing_in_range(&summary, &zone);
     let is_cut = report::limits_met();
     report::unread(&summary.unread, detail);
     report::nothing_ran(&summary);

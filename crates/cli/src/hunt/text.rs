@@ -199,14 +199,15 @@ fn headline(text: &mut String, summary: &Summary) {
             counted(ran as u64, "detection"),
             if summary.could_not_run() { "" } else { " on these logs" }
         );
-    } else if summary.unread.iter().any(|unread| unread.kind == UnreadKind::NoTrail) {
+    } else if summary.has(UnreadKind::OutOfRange) {
+        let what = if summary.events == 0 { "file" } else { "event" };
+        let _ = writeln!(text, "Nothing was looked at: no {what} is of the time looked for");
+    } else if summary.has(UnreadKind::NoTrail) {
         let _ = writeln!(
             text,
             "Nothing was looked at: no event is of the kind that {} for",
             if ran == 1 { "the detection looks" } else { "the detections look" }
         );
-    } else if summary.events == 0 && !summary.skipped_by_path.is_empty() {
-        let _ = writeln!(text, "No findings: no file is of the time, account or region looked for");
     } else if summary.events == 0 {
         let _ = writeln!(
             text,
@@ -214,9 +215,15 @@ fn headline(text: &mut String, summary: &Summary) {
         );
     } else {
         let looked = summary.with(|status| *status == Status::Clean).len();
+        let start = if summary.is_partial() {
+            "Findings may be missing, because not everything could be read or run; there are none in \
+             the rest"
+        } else {
+            "No findings"
+        };
         let _ = writeln!(
             text,
-            "No findings: of {}, {looked} had events to look at and found nothing in them",
+            "{start}: of {}, {looked} had events to look at and found nothing in them",
             counted(ran as u64, "detection"),
         );
     }
@@ -314,7 +321,7 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
     let mut left_out: Vec<String> =
         skipped.filter_map(|(kind, count)| skipped_items(*kind, *count)).collect();
     if summary.foreign() > 0 {
-        left_out.push(format!("{} without JSON", counted(summary.foreign() as u64, "file")));
+        left_out.push(format!("{} without logs", counted(summary.foreign() as u64, "file")));
     }
     if !left_out.is_empty() {
         let _ = writeln!(text, "Left out: {}", left_out.join(", "));
@@ -337,8 +344,10 @@ fn read(text: &mut String, summary: &Summary, zone: &TimeZone) {
         let _ = writeln!(
             text,
             "Damaged or unreadable: {}, named on standard error; findings may be missing",
-            counted(summary.damaged() as u64, "file"),
+            counted(summary.damaged() as u64, "input"),
         );
+    } else if summary.is_partial() {
+        let _ = writeln!(text, "Findings may be missing; standard error says why");
     }
 }
 

@@ -153,7 +153,7 @@ fn damage_is_named_and_the_rest_is_read() {
     assert!(run.err.contains("b.json"), "{}", run.err);
     assert_eq!(fixture.run(&["hunt", "logs", "--fail-on-finding"]).status, 3);
     let text = fixture.run(&["hunt", "logs", "--format", "table"]).out;
-    assert!(text.contains("Damaged or unreadable: 1 file"), "{text}");
+    assert!(text.contains("Damaged or unreadable: 1 input"), "{text}");
 }
 
 #[test]

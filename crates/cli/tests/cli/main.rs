@@ -15,6 +15,7 @@ mod pack;
 mod printing;
 mod reading;
 mod s3;
+mod silence;
 #[cfg(unix)]
 mod special_files;
 mod together;

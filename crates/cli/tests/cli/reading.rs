@@ -129,13 +129,13 @@ fn what_is_no_log_is_never_an_all_clear() {
         (&["notes.txt"], 2, "error[SPL5006]: notes.txt: holds no JSON"),
         (&["logs", "notes.txt"], 1, "error[SPL5006]: notes.txt: holds no JSON"),
         (&["folder"], 2, "note: folder/notes.txt: holds no JSON, skipped"),
-        (&["logs", "folder"], 0, "note: folder/notes.txt: holds no JSON, skipped"),
+        (&["logs", "folder"], 1, "error[SPL5006]: folder: holds no event in its one file"),
         (&["none.json"], 2, nothing),
         (&["logs", "none.json"], 1, "error[SPL5006]: none.json: holds no event"),
         (&["logs", "empty.json"], 1, "error[SPL5006]: empty.json: is empty"),
         (&["logs", "list.json"], 1, "error[SPL5006]: list.json: holds no event"),
         (&["logs", "digest.json"], 1, "error[SPL5006]: digest.json: holds a digest of CloudTrail"),
-        (&["logs", "lists"], 0, "note: lists/a.json: holds no event"),
+        (&["logs", "lists"], 1, "error[SPL5006]: lists: holds no event in its one file"),
         (&["logs", "yaml"], 1, "yaml/a.yaml: byte 0: nothing was read: the text has the fields"),
         (&["logs", "unknown"], 1, "unknown/a.bin: byte 0: nothing was read: this is binary data"),
         (&["-"], 2, nothing),
@@ -147,7 +147,7 @@ fn what_is_no_log_is_never_an_all_clear() {
             assert_eq!(run.err.contains(nothing), status == 2, "{command:?} {logs:?} {}", run.err);
         }
     }
-    for (range, status) in [(["2026-03-18", "2026-03-19"], 0), (["2026-03-19", "2026-03-18"], 2)] {
+    for (range, status) in [(["2026-03-18", "2026-03-19"], 1), (["2026-03-19", "2026-03-18"], 2)] {
         for command in [&["hunt"][..], &["search", "*"]] {
             let range = ["logs", "--earliest", range[0], "--latest", range[1]];
             let run = fixture.run(&[command, &range].concat());
@@ -521,19 +521,15 @@ fn an_error_code_without_a_value_is_a_success() {
 fn a_hunt_beside_the_logs_says_so() {
     let fixture = Fixture::new();
     fixture.write("rows.ndjson", "{\"user\":\"ann\"}\n");
-    let beside = "note: no event is in the range that was searched; the logs are from 2026-03-10";
     for name in ["a", "b", "c", "d", "e"] {
         fixture.write(&format!("many/{name}.ndjson"), "{\"user\":\"ann\"}\n");
     }
     let rows = "note: logs: 1 of 5 events are other JSON rows, which no detection of CloudTrail \
                 matches; they are in rows.ndjson\n";
     let many = "they are in many/a.ndjson, many/b.ndjson, many/c.ndjson and 2 more files\n";
-    for (arguments, message) in [
-        (&["hunt", "logs", "--earliest", "2027-01-01"][..], beside),
-        (&["hunt", "logs", "--latest", "2026-01-01"], beside),
-        (&["hunt", "logs", "rows.ndjson"], rows),
-        (&["hunt", "logs", "many"], many),
-    ] {
+    for (arguments, message) in
+        [(&["hunt", "logs", "rows.ndjson"][..], rows), (&["hunt", "logs", "many"], many)]
+    {
         let run = fixture.run(arguments);
         assert!(run.err.contains(message), "{}", run.err);
     }

@@ -64,6 +64,8 @@ pub struct Offer {
     /// The fields among those by which searches pick events that events have in their own text:
     /// their values are not known.
     pub own: Vec<String>,
+    /// The index of all events; `None` if they have none, so that any index of logs may be theirs.
+    pub index: Option<String>,
 }
 
 impl Analysis {
@@ -118,7 +120,13 @@ fn unmet_value(field: &str, literal: &SearchLiteral, offer: &Offer) -> Option<Ne
             if is_met { None } else { of(NeedKind::Sourcetype, text) }
         }
         fields::SOURCE if !may_be_log(text, offer) => of(NeedKind::Source, text),
-        fields::INDEX if is_splunks_own(text) => of(NeedKind::Index, text),
+        fields::INDEX => {
+            let is_met = match &offer.index {
+                Some(index) => Pattern::new(text, CaseRule::Ignore).matches(index),
+                None => !is_splunks_own(text),
+            };
+            if is_met { None } else { of(NeedKind::Index, text) }
+        }
         "eventtype" => of(NeedKind::EventType, text),
         "tag" => of(NeedKind::Tag, text),
         _ if fields::OF_OTHER_PRODUCTS.contains(&field) => of(NeedKind::Field, field),
@@ -174,6 +182,7 @@ mod tests {
             sourcetypes: vec!["aws:cloudtrail".into(), "json".into()],
             logs: vec!["./logs".into(), "s3://trail".into()],
             own: Vec::new(),
+            index: None,
         };
         need_of(search, &offer)
     }
@@ -195,6 +204,20 @@ mod tests {
             ("index=notable", "index", None),
         ] {
             assert_eq!(need_of(search, &offer(own)).as_deref(), expected, "{search} {own}");
+        }
+    }
+
+    #[test]
+    fn an_index_that_all_events_have() {
+        let offer = Offer { index: Some("main".to_owned()), ..Offer::default() };
+        for (search, expected) in [
+            ("index=main", None),
+            ("index=MA*", None),
+            ("index=aws", Some("the index `aws`")),
+            ("index=notable", Some("the index `notable`")),
+            ("index=aws OR index=main", None),
+        ] {
+            assert_eq!(need_of(search, &offer).as_deref(), expected, "{search}");
         }
     }
 

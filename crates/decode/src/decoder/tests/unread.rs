@@ -95,7 +95,7 @@ fn an_input_without_an_event_has_a_reason() {
     let digest = r#"{"awsAccountId":"1","digestStartTime":"x","logFiles":[]}"#;
     for (text, in_a_folder, named) in [
         ("notes", Some("holds no JSON"), Some("holds no JSON")),
-        ("", None, Some("is empty")),
+        ("", Some("is empty"), Some("is empty")),
         ("[1,2,\"x\"]", Some("its JSON"), Some("its JSON")),
         ("{\"Records\":[]}", None, Some("holds no event")),
         (digest, None, Some("holds a digest of CloudTrail")),
