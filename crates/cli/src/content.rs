@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use spilltrail_app::Content;
+use spilltrail_content::Replaced;
 
 use crate::arguments::ContentOptions;
 use crate::report::{self, Detail};
@@ -17,4 +18,39 @@ pub(crate) fn load_for(options: &ContentOptions, detail: Detail) -> Result<Conte
     let content = Content::load(&options.content())?;
     report::content(&content.problems, detail);
     Ok(content)
+}
+
+/// Most replaced detections, and most replaced macros, that are named.
+const NAMED: usize = 2;
+
+/// Says which macros and detections the content folders have replaced by others: what is run under a
+/// known name is not what the name suggests. With full detail, says by which files.
+pub(crate) fn tell_replaced(replaced: &[Replaced], detail: Detail) {
+    if detail == Detail::Full {
+        for Replaced { is_macro, name, by } in replaced {
+            let kind = if *is_macro { "macro" } else { "detection" };
+            let by = by.display();
+            report::line(format_args!("note: content replaces the {kind} `{name}`: {by}"));
+        }
+        return;
+    }
+    let (macros, detections): (Vec<&Replaced>, Vec<&Replaced>) =
+        replaced.iter().partition(|one| one.is_macro);
+    let kinds = [(macros, "macro"), (detections, "detection")];
+    let parts = kinds.iter().filter(|(all, _)| !all.is_empty()).map(|(all, noun)| {
+        let named: Vec<String> =
+            all.iter().take(NAMED).map(|one| format!("`{}`", one.name)).collect();
+        let more = match all.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{} ({}{more})", report::counted(all.len() as u64, noun), named.join(", "))
+    });
+    let parts: Vec<String> = parts.collect();
+    if !parts.is_empty() {
+        let parts = parts.join(" and ");
+        report::line(format_args!(
+            "note: content replaces {parts}; `spilltrail detections list` names the files"
+        ));
+    }
 }

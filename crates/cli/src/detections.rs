@@ -1,13 +1,15 @@
 //! The `detections` command: lists the detections, or shows one of them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use serde_json::json;
 use spilltrail_content::{ContentSet, Detection, Risk, attack};
-use spilltrail_diagnostic::{visible, visible_lines};
+use spilltrail_diagnostic::{Code, Diagnostic, Severity, visible, visible_lines};
 use spilltrail_event::{Field, Kind, Value};
+use spilltrail_search::analysis::analyze;
 use spilltrail_search::rows::Row;
 use spilltrail_spl::expand_macros;
 
@@ -38,6 +40,7 @@ pub(crate) fn run(command: &DetectionsCommand) -> Result<ExitCode> {
 
 fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
     let content = content::load_for(&options.content, Detail::Full)?;
+    content::tell_replaced(&content.set.replaced, Detail::Full);
     let all = &content.set.detections;
     let chosen = if all.is_empty() {
         Vec::new()
@@ -46,7 +49,7 @@ fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
     };
     let mut detections: Vec<&Detection> = chosen.iter().map(|index| &all[*index]).collect();
     detections.sort_by(|a, b| a.name.cmp(&b.name));
-    let rows: Vec<Row> = detections.into_iter().map(row).collect();
+    let rows: Vec<Row> = detections.iter().copied().map(row).collect();
     let format = options.format.unwrap_or_else(default_format);
     let columns = if format == Format::Table { columns_that_fit(&rows) } else { COLUMNS };
     let fields: Vec<Field> = columns.iter().map(|name| Field::new(*name, Kind::Text)).collect();
@@ -64,7 +67,74 @@ fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
             hidden.join(", ")
         ));
     }
+    if let Some(problems) = problems(&detections, &content.set) {
+        report::line(format_args!("note: {problems}"));
+    }
     Ok(status::of_content(&content))
+}
+
+/// Objects of CloudTrail's records: a dotted name that begins with one is that of a field.
+const OBJECTS: [&str; 6] = [
+    "additionalEventData",
+    "requestParameters",
+    "responseElements",
+    "serviceEventDetails",
+    "tlsDetails",
+    "userIdentity",
+];
+
+/// Returns what is wrong or doubtful in the search of a detection, as far as it is known without logs.
+fn mistakes(detection: &Detection, set: &ContentSet) -> Vec<Diagnostic> {
+    let analysis = analyze(&detection.search, &set.macros);
+    let is_field =
+        |name: &str| name.split_once('.').is_some_and(|(first, _)| OBJECTS.contains(&first));
+    let mut found = analysis.diagnostics();
+    found.extend(analysis.dotted_fields(&is_field, &found));
+    found
+}
+
+/// Most detections with problems that are named.
+const NAMED: usize = 3;
+
+/// Says how many of the detections have errors or warnings in their searches, and how many cannot run
+/// because they use what is not supported; `None` if all are well.
+fn problems(detections: &[&Detection], set: &ContentSet) -> Option<String> {
+    let (mut names, mut unsupported) = (Vec::new(), 0_u64);
+    let mut codes: BTreeMap<Code, u64> = BTreeMap::new();
+    for detection in detections {
+        let diagnostics = mistakes(detection, set);
+        let is_unsupported =
+            |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Unsupported;
+        if diagnostics.iter().any(|diagnostic| is_unsupported(&diagnostic)) {
+            unsupported += 1;
+        }
+        let found: Vec<&Diagnostic> =
+            diagnostics.iter().filter(|diagnostic| !is_unsupported(diagnostic)).collect();
+        found.iter().for_each(|diagnostic| *codes.entry(diagnostic.code).or_default() += 1);
+        if !found.is_empty() {
+            names.push(detection.name.as_str());
+        }
+    }
+    let mut parts = Vec::new();
+    if !names.is_empty() {
+        let codes: Vec<String> =
+            codes.iter().map(|(code, count)| format!("{count} {code}")).collect();
+        let more = match names.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let named = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        let have = if names.len() == 1 { "detection has" } else { "detections have" };
+        let count = report::separated(names.len() as u64);
+        parts.push(format!("{count} {have} problems ({}): {named}{more}", codes.join(", ")));
+    }
+    if unsupported > 0 {
+        let use_ = if unsupported == 1 { "detection uses" } else { "detections use" };
+        let count = report::separated(unsupported);
+        parts.push(format!("{count} {use_} what is not supported"));
+    }
+    (!parts.is_empty())
+        .then(|| format!("{}; `spilltrail detections show NAME` shows why", parts.join("; ")))
 }
 
 /// Returns the first columns that fit the screen beside each other; all if not even the least do.
@@ -96,6 +166,8 @@ fn row(detection: &Detection) -> Row {
 fn show(options: &DetectionsShowOptions) -> Result<ExitCode> {
     let content = content::load_for(&options.content, Detail::Full)?;
     let detection = content.find_detection(&options.name)?;
+    let problems = mistakes(detection, &content.set);
+    report::diagnostics(&problems, &detection.name, &detection.search);
     match options.format {
         ShowFormat::Text => {
             output::print_painted(&describe(detection, &content.set, screen::text_width()))?;

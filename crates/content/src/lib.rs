@@ -15,6 +15,7 @@ mod keys;
 mod load;
 mod lookup;
 mod macros;
+mod replaced;
 mod risk;
 mod schema;
 mod set;
@@ -36,6 +37,7 @@ pub use detection::{
 };
 pub use drilldown::{Drilldown, DrilldownTimes, FilledDrilldown, quote};
 pub use lookup::{Lookup, LookupRows, LookupSource, MAX_CSV_BYTES, MatchType};
+pub use replaced::Replaced;
 pub use risk::{NotableSeverity, Risk, RiskObject, ThreatObject};
 pub use set::{BuiltinPack, ContentProblem, ContentSet, TestLogs};
 pub use story::Story;

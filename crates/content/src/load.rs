@@ -10,6 +10,7 @@ use crate::builtin::BUILTIN;
 use crate::detection::{Detection, DetectionType};
 use crate::files::{Boundary, check_regular, read_bounded};
 use crate::lookup::{Lookup, LookupSource};
+use crate::replaced::Replaced;
 use crate::set::{BuiltinPack, ContentProblem, ContentSet};
 use crate::walk::{self, extension};
 use crate::yaml::MAX_YAML_BYTES;
@@ -271,11 +272,15 @@ impl Loader {
         let mut index = 0;
         let first = self.first_detection;
         let mut removed_earlier = 0;
+        let replacements = &mut self.set.replaced;
         self.set.detections.retain(|other| {
             let earlier = index < first;
             index += 1;
             let replaced = other.id == detection.id || (earlier && other.name == detection.name);
             removed_earlier += usize::from(replaced && earlier);
+            if replaced && earlier {
+                replacements.extend(Replaced::detection(other, &detection));
+            }
             !replaced
         });
         debug_assert!(self.set.detections.len() <= before);
@@ -291,7 +296,13 @@ impl Loader {
     ) -> Result<(), Diagnostic> {
         let definition = macros::read(text, &path.to_string_lossy(), warnings)?;
         let key = format!("{}({})", definition.name, definition.arguments.len());
+        // A second definition in one folder has a warning of its own.
+        let is_earlier = !self.defined.iter().any(|item| item.0 == Kind::Macro && item.1 == key);
         self.note_defined(Kind::Macro, key, path, text);
+        let old = self.set.macros.get(&definition.name, definition.arguments.len());
+        let replaced =
+            old.filter(|_| is_earlier).and_then(|old| Replaced::of_macro(old, &definition));
+        self.set.replaced.extend(replaced);
         self.set.macros.insert(definition);
         Ok(())
     }

@@ -9,6 +9,7 @@ use spilltrail_spl::{MacroDefinition, MacroSet};
 use crate::deployment::Deployments;
 use crate::detection::{AttackData, Detection};
 use crate::lookup::Lookup;
+use crate::replaced::Replaced;
 use crate::story::Story;
 use crate::{load, macros};
 
@@ -27,6 +28,8 @@ pub struct ContentSet {
     pub stories: IndexMap<String, Story>,
     /// Deployments by type of detection.
     pub deployments: Deployments,
+    /// Detections and macros that content of a later folder has replaced by others.
+    pub replaced: Vec<Replaced>,
     /// Files of the built-in pack, which include the logs of its tests.
     pub(crate) embedded: &'static [(&'static str, &'static str)],
 }
@@ -91,6 +94,7 @@ impl Default for ContentSet {
             lookups: IndexMap::new(),
             stories: IndexMap::new(),
             deployments: Deployments::default(),
+            replaced: Vec::new(),
             embedded: &[],
         }
     }

@@ -45,13 +45,13 @@ pub(crate) struct Keys {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawAllow {
-    detection: String,
-    field: String,
-    value: Option<String>,
-    pattern: Option<String>,
+    detection: Spanned<String>,
+    field: Spanned<String>,
+    value: Option<Spanned<String>>,
+    pattern: Option<Spanned<String>>,
     cidr: Option<Spanned<String>>,
-    owner: String,
-    reason: String,
+    owner: Spanned<String>,
+    reason: Spanned<String>,
     /// A date of TOML, or one in quotes.
     expires: Option<Spanned<Value>>,
 }
@@ -115,20 +115,26 @@ impl ConfigFile {
 
 impl RawAllow {
     fn into_entry(self, origin: String) -> Result<AllowEntry, EntryMistake> {
-        for (key, text) in [
-            ("detection", &self.detection),
-            ("field", &self.field),
-            ("owner", &self.owner),
-            ("reason", &self.reason),
-        ] {
-            if text.trim().is_empty() {
-                return Err((format!("`{key}` of an allow-list entry is empty"), None, None));
+        let texts = [
+            ("detection", Some(&self.detection)),
+            ("field", Some(&self.field)),
+            ("owner", Some(&self.owner)),
+            ("reason", Some(&self.reason)),
+            // An empty text matches no value that a result has.
+            ("value", self.value.as_ref()),
+            ("pattern", self.pattern.as_ref()),
+        ];
+        for (key, text) in texts {
+            if let Some(text) = text.filter(|text| text.get_ref().trim().is_empty()) {
+                let message = format!("`{key}` of an allow-list entry is empty");
+                return Err((message, None, Some(text.span())));
             }
         }
+        self.check_values()?;
         let values = match (self.value, self.pattern, self.cidr) {
-            (Some(value), None, None) => AllowedValues::Exact(value),
-            (None, Some(pattern), None) => AllowedValues::Pattern(pattern),
-            (None, None, Some(cidr)) => match cidr.get_ref().parse() {
+            (Some(value), ..) => AllowedValues::Exact(value.into_inner()),
+            (_, Some(pattern), _) => AllowedValues::Pattern(pattern.into_inner()),
+            (.., Some(cidr)) => match cidr.get_ref().parse() {
                 Ok(network) => AllowedValues::Network(network),
                 Err(_) => {
                     let message = format!("expected a CIDR block, found `{}`", cidr.get_ref());
@@ -137,15 +143,35 @@ impl RawAllow {
                     return Err((message, Some(help.to_owned()), Some(cidr.span())));
                 }
             },
-            _ => {
+            (None, None, None) => {
                 let message = "an allow-list entry needs one of `value`, `pattern` and `cidr`";
-                return Err((message.to_owned(), None, None));
+                let help = "write `value = 'TEXT'`, `pattern = 'TEXT*'` or `cidr = '10.0.0.0/8'`";
+                return Err((message.to_owned(), Some(help.to_owned()), None));
             }
         };
         let expires = self.expires.map(|value| date(&value)).transpose()?;
-        let (detection, field) = (self.detection, self.field);
-        let (owner, reason) = (self.owner, self.reason);
+        let text = Spanned::into_inner;
+        let (detection, field) = (text(self.detection), text(self.field));
+        let (owner, reason) = (text(self.owner), text(self.reason));
         Ok(AllowEntry { detection, field, values, owner, reason, expires, origin })
+    }
+
+    /// Checks that the entry says only once which values are harmless.
+    fn check_values(&self) -> Result<(), EntryMistake> {
+        let keys = [("value", &self.value), ("pattern", &self.pattern), ("cidr", &self.cidr)];
+        let mut given: Vec<(&str, Range<usize>)> = keys
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value.as_ref()?.span())))
+            .collect();
+        given.sort_by_key(|(_, span)| span.start);
+        match given.as_slice() {
+            [.., (first, _), (second, span)] => {
+                let message = format!("an allow-list entry has both `{first}` and `{second}`");
+                let help = "keep one of them, and write a second `[[allow]]` entry for the other";
+                Err((message, Some(help.to_owned()), Some(span.clone())))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -170,10 +196,42 @@ fn line(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
+/// Returns an error of the library about the type of a value in words of the file, with help.
+fn type_mistake(message: &str) -> Option<(String, &'static str)> {
+    let (found, expected) =
+        message.strip_prefix("invalid ")?.split_once(": ")?.1.split_once(", expected ")?;
+    let found = match found.split_once(' ') {
+        Some((_, value)) => format!("`{}`", value.trim_matches(['`', '"'])),
+        None if found == "map" => "a table".to_owned(),
+        None if found == "sequence" => "a list".to_owned(),
+        None => format!("a {found}"),
+    };
+    let (expected, help) = match expected {
+        "a nonzero u64" => ("a number from 1 on", "write digits without quotes, such as `4`"),
+        "a string" => ("a text", "put it in quotes: `\"…\"`"),
+        "a boolean" => ("true or false", "write it without quotes: `true`"),
+        "a sequence" if found == "a table" => {
+            ("a list of entries", "begin each entry with `[[allow]]`, in two pairs of brackets")
+        }
+        "a sequence" => ("a list", "put it in brackets: `[\"…\"]`"),
+        "a map" => {
+            ("a table", "write `[macros]` in one pair of brackets, and `name = \"…\"` below it")
+        }
+        _ => return None,
+    };
+    Some((format!("expected {expected}, found {found}"), help))
+}
+
 /// Converts an error of the library, and suggests the nearest key for an unknown one.
 fn diagnose(error: &toml::de::Error) -> Diagnostic {
     let message = error.message().trim();
-    let diagnostic = Diagnostic::error(Code::CONFIGURATION, message.to_owned());
+    let mistake = type_mistake(message);
+    let diagnostic = match &mistake {
+        Some((message, help)) => {
+            Diagnostic::error(Code::CONFIGURATION, message.clone()).help((*help).to_owned())
+        }
+        None => Diagnostic::error(Code::CONFIGURATION, message.to_owned()),
+    };
     let diagnostic = match error.span() {
         Some(span) => diagnostic.at(Span::new(span.start, span.end)),
         None => diagnostic,
@@ -226,18 +284,50 @@ mod tests {
     }
 
     const DAY: &str = "write the last day on which the entry counts: `expires = 2027-01-31`";
+    const NUMBER: &str = "write digits without quotes, such as `4`";
+    const TEXT: &str = "put it in quotes: `\"…\"`";
+    const TABLE: &str = "write `[macros]` in one pair of brackets, and `name = \"…\"` below it";
+    const ENTRY: &str = "begin each entry with `[[allow]]`, in two pairs of brackets";
+    const ONE_OF: &str = "write `value = 'TEXT'`, `pattern = 'TEXT*'` or `cidr = '10.0.0.0/8'`";
+    const BOTH: &str = "keep one of them, and write a second `[[allow]]` entry for the other";
     const CIDR: &str = "an example is `10.0.0.0/8`; a single address ends in `/32`, or `/128`";
 
     #[test]
     fn mistakes_name_their_place_and_the_nearest_key() {
         let cases = [
             ("contnt = []\n", "unknown field `contnt`", "did you mean `content`?"),
-            ("threads = 0\n", "invalid value", ""),
-            ("threads = 'two'\n", "invalid type", ""),
+            ("threads = 0\n", "expected a number from 1 on, found `0`", NUMBER),
+            ("memory_limit = -1\n", "expected a number from 1 on, found `-1`", NUMBER),
+            ("threads = 'two'\n", "expected a number from 1 on, found `two`", NUMBER),
+            (
+                "builtin = 'no'\n",
+                "expected true or false, found `no`",
+                "write it without quotes: `true`",
+            ),
+            ("content = 'a'\n", "expected a list, found `a`", "put it in brackets: `[\"…\"]`"),
+            ("[macros]\na = 1\n", "expected a text, found `1`", TEXT),
+            ("macros = []\n", "expected a table, found a list", TABLE),
+            (
+                &ALLOW.replace("[[", "[").replace("]]", "]"),
+                "expected a list of entries, found a table",
+                ENTRY,
+            ),
+            (&format!("{ALLOW}value = 12\n"), "expected a text, found `12`", TEXT),
+            (&format!("{ALLOW}value = ''\n"), "`value` of an allow-list entry is empty", ""),
+            (&format!("{ALLOW}pattern = ' '\n"), "`pattern` of an allow-list entry is empty", ""),
             ("threads = \n", "", ""),
             (&format!("{ALLOW}vlaue = 'x'\n"), "unknown field `vlaue`", "did you mean `value`?"),
-            (ALLOW, "an allow-list entry needs one of", ""),
-            (&format!("{ALLOW}value = 'x'\ncidr = '::/0'\n"), "an allow-list entry needs", ""),
+            (ALLOW, "an allow-list entry needs one of", ONE_OF),
+            (
+                &format!("{ALLOW}value = 'x'\ncidr = '::/0'\n"),
+                "an allow-list entry has both `value` and `cidr`",
+                BOTH,
+            ),
+            (
+                &format!("{ALLOW}pattern = 'x*'\nvalue = 'x'\n"),
+                "an allow-list entry has both `pattern` and `value`",
+                BOTH,
+            ),
             (&format!("{ALLOW}cidr = '10.0.0.0/99'\n"), "expected a CIDR block", CIDR),
             (&format!("{ALLOW}value = 'x'\nexpires = 10:00:00\n"), "expected a day", DAY),
             (&format!("{ALLOW}value = 'x'\nexpires = '31.12.2026'\n"), "expected a day", DAY),

@@ -6,6 +6,7 @@ mod digest;
 mod explain;
 mod findings;
 mod notes;
+mod own;
 mod printer;
 pub(crate) mod text;
 
@@ -20,6 +21,8 @@ use crate::output::{self, CANNOT_WRITE, default_format, is_broken_pipe};
 use crate::report::Detail;
 use crate::{content, report, screen, status};
 use findings::FindingWriter;
+use notes::Notes;
+use own::Own;
 use printer::Printer;
 
 pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Result<ExitCode> {
@@ -29,6 +32,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
     }
     let detail = if options.all { Detail::Full } else { Detail::Counted };
     let content = content::load_for(&options.shared.content, detail)?;
+    content::tell_replaced(&content.set.replaced, detail);
     report::diagnostics(&content.misspelled_macros, "--macro", "");
     let doubted = allowed::doubts(&options.allow, &content, detail);
     if options.explain_scan {
@@ -36,7 +40,9 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
     }
     let asked = options.hunt(cancel);
     let zone = asked.run.time.time_zone()?;
-    let mut printer = Printer::new(FindingWriter::new(format, options.all, &zone), detail);
+    let writer = FindingWriter::new(format, options.all, &zone);
+    let own = Own::new(&content, !options.filters.detection.is_empty());
+    let mut printer = Printer::new(writer, Notes::new(detail, own));
     let summary = match spilltrail_app::hunt(&content, &asked, &mut printer).await {
         Ok(summary) => summary,
         // The reader of the pipe closed it, for example `… | head`; this is not a failure.

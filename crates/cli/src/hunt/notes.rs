@@ -3,13 +3,14 @@
 //!
 //! There may be thousands of detections, so these are counted unless everything is asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use spilltrail_app::{Cause, Report};
 use spilltrail_content::Detection;
 use spilltrail_detect::Status;
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 
+use super::own::Own;
 use crate::report::{self, Detail};
 
 /// Most causes that the line about detections that were not run names.
@@ -32,16 +33,23 @@ pub(super) struct Notes {
     doubtful: Vec<(&'static str, String)>,
     /// Lines about detections with findings, with the codes of the diagnostics.
     warnings: Vec<(Code, String)>,
+    /// The detections that are the user's own.
+    own: Own,
+    /// Lines about own detections that found nothing, with their names and the codes of the
+    /// diagnostics: what is doubtful about them may be why.
+    silent: Vec<(String, Code, String)>,
 }
 
 impl Notes {
-    pub(super) fn new(detail: Detail) -> Self {
+    pub(super) fn new(detail: Detail, own: Own) -> Self {
         Self {
             detail,
             failed: Vec::new(),
             unsupported: Vec::new(),
             doubtful: Vec::new(),
             warnings: Vec::new(),
+            own,
+            silent: Vec::new(),
         }
     }
 
@@ -65,6 +73,14 @@ impl Notes {
                 let codes = report.messages.iter().map(|message| message.code);
                 self.warnings.extend(codes.zip(lines()));
             }
+            Status::Clean | Status::NoSuchEvents | Status::EmptySubsearch
+                if self.own.has(detection) =>
+            {
+                let named = report.messages.iter().map(|message| {
+                    (detection.name.clone(), message.code, line(detection, message))
+                });
+                self.silent.extend(named);
+            }
             _ => {}
         }
     }
@@ -78,6 +94,11 @@ impl Notes {
         }
         if !are_causes_shown {
             without_verdict(&self.doubtful, self.detail).iter().for_each(print);
+        }
+        if self.detail == Detail::Full {
+            self.silent.iter().map(|(.., line)| line).for_each(print);
+        } else {
+            silent(&self.silent).iter().for_each(print);
         }
         if self.detail == Detail::Full || self.warnings.len() <= FEW_WARNINGS {
             self.warnings.iter().map(|(_, line)| line).for_each(print);
@@ -166,6 +187,32 @@ fn counted(warnings: &[(Code, String)]) -> String {
         warnings.len(),
         counts.join(", ")
     )
+}
+
+/// Most own detections that are named which found nothing and have warnings.
+const MOST_SILENT: usize = 3;
+
+/// Returns a line about the own detections that found nothing and have warnings, if there are any.
+fn silent(lines: &[(String, Code, String)]) -> Option<String> {
+    let mut codes: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (name, code, _) in lines {
+        codes.entry(name).or_default().insert(code.to_string());
+    }
+    let named = codes.iter().take(MOST_SILENT).map(|(name, codes)| {
+        let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+        format!("{name} ({})", codes.join(", "))
+    });
+    let named = named.collect::<Vec<String>>().join(", ");
+    let more = match codes.len().saturating_sub(MOST_SILENT) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let what = match codes.len() {
+        0 => return None,
+        1 => "1 detection that found nothing has warnings".to_owned(),
+        count => format!("{count} detections that found nothing have warnings"),
+    };
+    Some(format!("note: {what}: {named}{more}; --all shows them"))
 }
 
 /// Prints the failed detections: in full if there is only one or everything is asked for, else one

@@ -12,7 +12,6 @@ use super::findings::FindingWriter;
 use super::notes::Notes;
 use crate::arguments::HuntOptions;
 use crate::memory;
-use crate::report::Detail;
 
 /// After a detection with this many matched events, freed memory is returned to the system.
 const MANY_EVENTS: u64 = 10_000;
@@ -25,8 +24,8 @@ pub(super) struct Printer {
 }
 
 impl Printer {
-    pub(super) fn new(writer: FindingWriter, detail: Detail) -> Self {
-        Self { bar: progress(), writer, notes: Notes::new(detail) }
+    pub(super) fn new(writer: FindingWriter, notes: Notes) -> Self {
+        Self { bar: progress(), writer, notes }
     }
 
     /// Prints the notes about detections, the remaining findings and the summary.

@@ -38,3 +38,94 @@ fn kept_lookups_get_a_folder_and_are_replaced_whole() {
     let files = std::fs::read_dir(fixture.path("new/folder")).unwrap().count();
     assert_eq!(files, 1);
 }
+
+/// What runs under a known name is not what the name suggests if content has replaced it.
+#[test]
+fn content_that_replaces_other_content_is_told() {
+    let fixture = Fixture::new();
+    let task = "AWS Exfiltration via DataSync Task";
+    fixture.write(
+        "own/macros/cloudtrail.yml",
+        "name: cloudtrail\ndescription: x\ndefinition: sourcetype=other\n",
+    );
+    fixture.write(
+        "own/macros/aws_exfiltration_via_datasync_task_filter.yml",
+        "name: aws_exfiltration_via_datasync_task_filter\ndescription: x\ndefinition: search a=b\n",
+    );
+    fixture.detection(5, task, "TTP", "eventName=X | stats count by user_arn", "");
+    let note = "note: content replaces 1 macro (`cloudtrail`); `spilltrail detections list` names";
+    let both =
+        format!("note: content replaces 1 macro (`cloudtrail`) and 1 detection (`{task}`); ");
+    let full = "note: content replaces the macro `cloudtrail`: own/macros/cloudtrail.yml\n";
+    let own = ["--content", "own"];
+    let twice = ["--no-builtin", "--content", "content", "--content", "content"];
+    for (command, more, expected) in [
+        (&["hunt", "logs"][..], &own[..], note),
+        (&["hunt", "logs", "--all"], &own, full),
+        (&["detections", "list"], &own, full),
+        (&["hunt", "logs"], &["--content", "own", "--content", "content"], &both),
+        // The same search replaces nothing.
+        (&["hunt", "logs"], &twice, ""),
+    ] {
+        let run = fixture.run_builtin(&[command, more].concat());
+        let count = run.err.matches("note: content replaces").count();
+        assert_eq!(count, usize::from(!expected.is_empty()), "{}", run.err);
+        assert!(run.err.contains(expected), "{command:?} {more:?}: {}", run.err);
+    }
+}
+
+/// A warning about an own detection may be why it finds nothing, so that it is told without `--all`.
+#[test]
+fn warnings_of_own_detections_that_find_nothing_are_told() {
+    let fixture = Fixture::new();
+    let silent =
+        "eventName=CreateKey | where userIdentity.userName=\"ann\" | stats count by user_arn";
+    fixture.detection(5, "Dotted", "TTP", silent, "");
+    let note =
+        "note: 1 detection that found nothing has warnings: Dotted (SPL2008); --all shows them\n";
+    let line = "warning[SPL2008]: Dotted: ";
+    for (options, status, expected) in
+        [(&[][..], 0, note), (&["--detection", "Dotted"], 0, note), (&["--all"], 0, line)]
+    {
+        let run = fixture.run(&[&["hunt", "logs"], options].concat());
+        assert_eq!(run.status, status, "{options:?}: {}", run.err);
+        assert!(run.err.contains(expected), "{options:?}: {}", run.err);
+    }
+    // A collection is not the user's own, and what is named of it is.
+    for number in 0..20 {
+        let name = format!("content/detections/more{number}.yml");
+        let text = std::fs::read_to_string(fixture.path("content/detections/d3.yml")).unwrap();
+        let text = text.replace("Key Gone", &format!("More {number}"));
+        fixture.write(&name, &text.replace("-000000000003", &format!("-0000000001{number:02}")));
+    }
+    let run = fixture.run(&["hunt", "logs"]);
+    assert!(!run.err.contains("Dotted"), "{}", run.err);
+    let run = fixture.run(&["hunt", "logs", "--detection", "Dotted"]);
+    assert!(run.err.contains(note), "{}", run.err);
+}
+
+/// Mistakes in searches are told by the list, and shown with one of its detections.
+#[test]
+fn the_list_tells_of_mistakes_in_searches() {
+    let fixture = Fixture::new();
+    let run = fixture.run(&["detections", "list"]);
+    assert_eq!((run.status, run.err.as_str()), (0, ""));
+    let silent =
+        "eventName=CreateKey | where userIdentity.userName=\"ann\" | stats count by user_arn";
+    fixture.detection(5, "Dotted", "TTP", silent, "");
+    fixture.detection(
+        6,
+        "Odd",
+        "TTP",
+        "eventName=CreateKey | stats count by user_arn | frobnicate",
+        "",
+    );
+    fixture.detection(7, "Open", "TTP", "eventName=CreateKey | where (", "");
+    let run = fixture.run(&["detections", "list"]);
+    let expected = "note: 2 detections have problems (1 SPL1006, 1 SPL2008): Dotted, Open; ";
+    assert!(run.err.contains(expected), "{}", run.err);
+    assert!(run.err.contains("1 detection uses what is not supported"), "{}", run.err);
+    assert!(run.err.ends_with("`spilltrail detections show NAME` shows why\n"), "{}", run.err);
+    let shown = fixture.run(&["detections", "show", "Open"]);
+    assert!(shown.err.contains(" --> Open:1:"), "{}", shown.err);
+}
