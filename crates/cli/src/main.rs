@@ -17,6 +17,7 @@ mod json;
 mod lines;
 mod log;
 mod memory;
+mod misnamed;
 mod output;
 mod page;
 mod paint;

@@ -16,7 +16,7 @@ use spilltrail_source::Notice;
 use spilltrail_spl::time::strftime;
 
 use crate::lines::hang;
-use crate::{excerpt, paint, screen};
+use crate::{excerpt, misnamed, paint, screen};
 
 /// Indentation of what goes on below a line that is too long for the terminal.
 const HANG: usize = 2;
@@ -163,8 +163,13 @@ pub(crate) fn unread(unread: &[Unread], detail: Detail) {
         if let Some(code) = kind.code() {
             let _ = write!(severity, "[{code}]");
         }
-        let is_skipped = matches!(kind, UnreadKind::Foreign | UnreadKind::ForeignEntries);
-        let ending = if is_skipped { ", skipped" } else { "" };
+        let ending = match kind {
+            UnreadKind::Foreign | UnreadKind::ForeignEntries => ", skipped".to_owned(),
+            UnreadKind::NotFound => {
+                misnamed::hint(name).map(|hint| format!("; {hint}")).unwrap_or_default()
+            }
+            _ => String::new(),
+        };
         for reason in reasons {
             line(format_args!("{severity}: {name}: {reason}{ending}"));
         }

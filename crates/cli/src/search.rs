@@ -1,5 +1,6 @@
 //! The `search` command: runs a search and prints its rows.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -15,6 +16,15 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
     let Some(asked) = options.search(cancel) else {
         bail!("no search given; example: spilltrail search 'eventName=CreateTask' ./AWSLogs")
     };
+    if let (Input::Logs(logs), [name]) = (&asked.input, options.positionals.as_slice())
+        && logs.is_empty()
+        && Path::new(name).exists()
+    {
+        bail!(
+            "no search given: `{name}` is a file or folder; `spilltrail search '*' {name}` shows its \
+             events"
+        );
+    }
     let has_logs = match &asked.input {
         Input::Rows(_) => options.positionals.len() > usize::from(options.detection.is_none()),
         Input::Logs(_) => false,

@@ -318,7 +318,10 @@ impl<'a> Inputs<'a> {
                 Ok(entry) => self.pass_over(entry.path(), entry.file_type()),
                 Err(error) => {
                     let path = error.path().unwrap_or(folder).to_owned();
-                    self.problem(&path, error);
+                    match error.io_error() {
+                        Some(error) => self.problem(&path, error),
+                        None => self.problem(&path, &error),
+                    }
                 }
             }
         }

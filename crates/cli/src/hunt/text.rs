@@ -211,7 +211,7 @@ fn headline(text: &mut String, summary: &Summary) {
     } else if summary.events == 0 {
         let _ = writeln!(
             text,
-            "No findings, because no event was read: nothing can be said about these logs"
+            "Nothing was looked at: no event was read, so nothing can be said about these logs"
         );
     } else {
         let looked = summary.with(|status| *status == Status::Clean).len();

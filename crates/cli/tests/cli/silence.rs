@@ -203,3 +203,34 @@ fn a_partial_hunt_says_so_first_and_last() {
     assert!(run.out.starts_with("No findings: of 1 detection") && run.status == 0, "{}", run.out);
     assert!(!run.out.contains("missing"), "{}", run.out);
 }
+
+/// What may be meant by a name that is not there is told.
+#[test]
+fn names_of_logs_that_are_not_there() {
+    let fixture = Fixture::new();
+    let search = "if this is a search, write it before the logs: `spilltrail search SPL LOGS`\n";
+    for (arguments, status, text) in [
+        (
+            &["hunt", "lgos"][..],
+            2,
+            "error[SPL5003]: lgos: No such file or directory (os error 2); did you mean `logs`?\n",
+        ),
+        (&["hunt", "logs", "logs/b.json"], 1, "; did you mean `logs/a.json`?\n"),
+        (&["hunt", "logs", "eventName=CreateKey"], 1, search),
+        (&["search", "logs", "eventName=CreateKey | stats count"], 2, search),
+        (
+            &["search", "logs"],
+            2,
+            "no search given: `logs` is a file or folder; `spilltrail search '*' logs` shows",
+        ),
+        (&["fields", "s3:/logs"], 2, "s3:/logs: No such file or directory (os error 2)\n"),
+    ] {
+        told(&fixture, arguments, status, &[text]);
+    }
+    let run = fixture.run_piped(&["hunt", "-", "--format", "table"], "");
+    assert!(
+        run.out.starts_with("Nothing was looked at: no event was read") && run.status == 2,
+        "{}",
+        run.out
+    );
+}
