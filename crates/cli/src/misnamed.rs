@@ -10,7 +10,7 @@ const MOST_ENTRIES: usize = 10_000;
 
 /// Returns what may be meant by a name that is not there.
 pub(crate) fn hint(name: &str) -> Option<String> {
-    if name.contains("://") || Path::new(name).exists() {
+    if name.contains("://") || !matches!(Path::new(name).try_exists(), Ok(false)) {
         return None;
     }
     if name.contains(['=', '|']) {

@@ -18,7 +18,7 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
     };
     if let (Input::Logs(logs), [name]) = (&asked.input, options.positionals.as_slice())
         && logs.is_empty()
-        && Path::new(name).exists()
+        && Path::new(name).try_exists().unwrap_or(false)
     {
         bail!(
             "no search given: `{name}` is a file or folder; `spilltrail search '*' {name}` shows its \
