@@ -114,6 +114,7 @@ const MAGICS: &[(&[u8], &str, Remedy)] = &[
     (b"\xa1\xb2\x3c\x4d", "a capture of network packets", Remedy::Export),
     (b"\x0a\x0d\x0d\x0a", "a capture of network packets", Remedy::Export),
     (b"bplist", "a property list", Remedy::Export),
+    (b"%PDF-", "a PDF document", Remedy::Export),
 ];
 
 /// Returns the format that is not read of a file that begins with `head`.

@@ -13,6 +13,10 @@ fn zlib(text: &[u8]) -> Vec<u8> {
 }
 
 /// Returns a text in base64, in lines of 76 characters.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 fn base64(text: &[u8]) -> Vec<u8> {
     let encoded = BASE64_STANDARD.encode(text).into_bytes();
     encoded.chunks(76).flat_map(|line| [line, b"\n"].concat()).collect()
@@ -70,7 +74,23 @@ fn what_may_hold_events_is_named() {
     let noise: Vec<u8> = (0..300_u32).map(|n| (n * n * 31 % 251) as u8 | 1).collect();
     let office = zip_of(&[("[Content_Types].xml", b"<x/>"), ("xl/workbook.xml", b"<x/>")]);
     let open = zip_of(&[("mimetype", b"application/vnd.oasis"), ("content.xml", b"<x/>")]);
+    let row = "EVENTS\t1b0f4c5e-0d0a-4f0e-9a51-2f6f0b1c9d11\tCreateUser\tiam.amazonaws.com\t1773741600.0\n";
+    let record = "{\"eventName\":\"CreateUser\",\"eventTime\":\"2026-03-17T10:00:00Z\",\
+                  \"awsRegion\":\"us-east-1\",\"readOnly\":false}";
+    let yaml_of_text = format!("Events:\n- CloudTrailEvent: {}\n  EventId: a\n", quoted(record));
+    let note = format!("A note\n\n{}", String::from_utf8_lossy(&base64(record.as_bytes())));
+    let bytes = record.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
     for (bytes, name) in [
+        (yaml_of_text.as_bytes(), "the text seems to hold events of CloudTrail in a form"),
+        (note.as_bytes(), "the text seems to hold events of CloudTrail in a form"),
+        (format!("data = ({bytes})").as_bytes(), "the text seems to hold events of CloudTrail"),
+        (row.repeat(3).as_bytes(), "the text seems to hold events of CloudTrail in a form"),
+        (b"CEF:0|AWS|CloudTrail|1|CreateUser|x|5|src=203.0.113.7", "the text seems to hold events"),
+        (
+            b"From: a@example.com\nTo: b@example.com\nContent-Transfer-Encoding: base64\n\neyJhIjo=",
+            "this is an e-mail message; save its attachments",
+        ),
+        (b"%PDF-1.7\n\x80\x81", "this is a PDF document; export its events as JSON or CSV"),
         (&yaml[..], "the text has the fields of CloudTrail"),
         (&noise, "this is binary data in no format"),
         (&[0; 2000], "this is binary data in no format"),

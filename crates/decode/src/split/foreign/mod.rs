@@ -1,7 +1,12 @@
 //! Judges a text that holds no JSON and no table: whether it may hold events after all.
 //!
 //! A document beside the logs is passed over. What nobody could look at, and what has CloudTrail's
-//! fields in another form, is reported.
+//! fields in another form, is reported: with escapes, packed into other characters, as the dump of
+//! a program.
+
+mod escapes;
+mod packed;
+mod traces;
 
 /// The first bytes of binary files that hold no events: images, programs, what systems and tools put
 /// into folders.
@@ -22,7 +27,6 @@ const HARMLESS: &[&[u8]] = &[
     b"wOF2",
     b"OTTO",
     b"\0\x01\0\0\0",
-    b"%PDF-",
     // Programs.
     b"\x7fELF",
     b"MZ",
@@ -58,11 +62,64 @@ const WHAT: [&[u8]; 2] = [b"eventName", b"eventSource"];
 /// What rows of CSV have that are CloudTrail's, by whose doubled quotes they are told from other texts.
 const IN_ROWS: [&[u8]; 2] = [b"\"\"principalId\"\"", b".amazonaws.com"];
 
+/// The bytes of a text that are searched for events in disguise; a file of another kind may be large.
+const SEARCHED: usize = 4 * 1024 * 1024;
+/// The layers of characters that hold other characters.
+const DEPTH: usize = 2;
+
+/// Returns true if a text seems to hold events in a form that is not read.
+pub(crate) fn has_events_in_disguise(text: &[u8]) -> bool {
+    is_disguise(text, DEPTH)
+}
+
+fn is_disguise(text: &[u8], depth: usize) -> bool {
+    if traces::are_in(text) {
+        return true;
+    }
+    let plain = escapes::without(text);
+    plain.as_ref().is_some_and(|plain| traces::are_in(plain))
+        || (depth > 0
+            && [Some(text), plain.as_deref()]
+                .into_iter()
+                .flatten()
+                .any(|text| packed::any_in(text, |bytes| is_disguise(bytes, depth - 1))))
+}
+
+/// Headers with which a mail begins, and those that say that it holds more than a text.
+const MAIL: [&[u8]; 12] = [
+    b"from:",
+    b"to:",
+    b"subject:",
+    b"date:",
+    b"received:",
+    b"return-path:",
+    b"message-id:",
+    b"delivered-to:",
+    b"mime-version:",
+    b"reply-to:",
+    b"dkim-signature:",
+    b"x-",
+];
+const ATTACHED: [&[u8]; 3] =
+    [b"content-transfer-encoding: base64", b"content-disposition: attachment", b"multipart/mixed"];
+
+/// Returns true for a mail with something attached.
+fn is_mail(head: &[u8]) -> bool {
+    let head = head.to_ascii_lowercase();
+    let find = |text: &[u8]| memchr::memmem::find(&head, text);
+    let begins = MAIL.iter().any(|name| head.starts_with(name)) || head.starts_with(b"from ");
+    let is_header = |name: &&[u8]| find(&[&b"\n"[..], *name].concat()).is_some();
+    begins && MAIL.iter().any(is_header) && ATTACHED.iter().any(|mark| find(mark).is_some())
+}
+
 /// What has been seen of a text so far.
 #[derive(Debug, Default)]
 pub(super) struct Foreign {
     is_begun: bool,
     is_binary: bool,
+    is_mail: bool,
+    is_disguised: bool,
+    searched: usize,
     has_when: bool,
     has_what: bool,
     has_rows: bool,
@@ -73,6 +130,11 @@ impl Foreign {
     pub(super) fn look(&mut self, piece: &[u8]) {
         if !std::mem::replace(&mut self.is_begun, true) {
             self.is_binary = is_unknown(&piece[..piece.len().min(HEAD)]);
+            self.is_mail = is_mail(piece);
+        }
+        if !self.is_disguised && self.searched < SEARCHED {
+            self.is_disguised = has_events_in_disguise(piece);
+            self.searched += piece.len();
         }
         self.has_rows |= IN_ROWS.iter().all(|mark| memchr::memmem::find(piece, mark).is_some());
         if !(self.has_when && self.has_what) {
@@ -99,6 +161,17 @@ impl Foreign {
             return Some(
                 "nothing was read: the text has rows of CloudTrail, but no header in its first lines; \
                  put the names of the columns into the first line",
+            );
+        }
+        if self.is_mail {
+            return Some(
+                "nothing was read: this is an e-mail message; save its attachments as files first",
+            );
+        }
+        if self.is_disguised {
+            return Some(
+                "nothing was read: the text seems to hold events of CloudTrail in a form that is not \
+                 read; convert it to JSON first",
             );
         }
         let message = "nothing was read: this is binary data in no format that is known; decrypt, \
@@ -135,6 +208,10 @@ fn is_key(word: &[u8], name: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    const DISGUISED: &[u8] =
+        b"%7B%22eventTime%22%3A%222026-03-17T10%3A00%3A00Z%22%2C%22eventName%22%3A%22\
+        CreateUser%22%2C%22awsRegion%22%3A%22us-east-1%22%2C%22readOnly%22%3Afalse%7D";
+
     #[test]
     fn what_may_hold_events() {
         let noise: Vec<u8> = (0..400_u32).map(|n| (n * n * 31 % 251) as u8 | 1).collect();
@@ -144,6 +221,13 @@ mod tests {
             (b"<event><eventTime>x</eventTime><eventName>y</eventName></event>", true),
             (b"\"eventtime\": \"x\"\n\"eventsource\": \"s\"\n", true),
             (b"\x1b\x02\x03\x04\0\x05", true),
+            (DISGUISED, true),
+            (
+                b"From: a@example.com\nSubject: logs\nContent-Transfer-Encoding: base64\n\nAAAA\n",
+                true,
+            ),
+            (b"From: a@example.com\nSubject: no logs\n\nNothing is attached.\n", false),
+            (b"Subject: attachments\n\nThe header is `Content-Disposition: attachment`.\n", false),
             (&noise, true),
             (&[0; 700], true),
             (b"1.08,\"{\"\"principalId\"\":\"\"A\"\"}\",0,s3.amazonaws.com,A\n", true),
