@@ -12,15 +12,18 @@ use crate::delivered::{Inflater, Records, WholeRecord, wide};
 use crate::event_view::{EventTime, Origin, quick_time, unread_time};
 use crate::extract::{Event, Extraction as Counts, Extractor};
 use crate::inflate::{
-    Input, MakeScratch, Parts, ReadSeek, Scratch, for_each_part, in_memory, shown,
+    Input, MakeScratch, Parts, ReadSeek, Scratch, for_each_part, in_memory, names, shown,
 };
 use crate::left_out::Seen;
 use crate::lookalike::looks_like_event;
 use crate::parquet::{Damages, Lines, Need, Parquet, Step};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
-use crate::report::{Damage, DamageKind, FileReport, SkipKind, Untimed, count_place, is_of_macos};
+use crate::report::{
+    Damage, DamageKind, FileReport, Marks, SkipKind, Untimed, count_place, is_of_macos,
+};
 use crate::rows::Rows;
+use crate::split::dress::unread_message;
 use crate::split::{Item, Part, Splitter};
 use crate::time;
 
@@ -461,6 +464,9 @@ impl Texts<'_> {
                 None => break,
             }
         }
+        if flow.is_continue() {
+            self.check_name(name, splitter.is_blank(), &before);
+        }
         if !name.is_empty() && self.file.report.holds_no_event_since(&before) {
             self.file.report.skip_entry(name);
         }
@@ -477,6 +483,21 @@ impl Texts<'_> {
         flow
     }
 
+    /// Reports a text that holds nothing, although its name says that it is a log.
+    fn check_name(&mut self, name: &str, is_blank: bool, before: &Marks) {
+        let report = &mut self.file.report;
+        report.is_blank |= is_blank && name.is_empty();
+        let full = if name.is_empty() { &*self.file.origin.source } else { name };
+        if !report.holds_no_json_since(before, is_blank) || !names::is_of_log(full) {
+            return;
+        }
+        let what = if is_blank { "is empty" } else { "holds no JSON" };
+        let message = format!(
+            "nothing was read: its name is that of a log, but it {what}; get the file anew"
+        );
+        self.damage(name, Damage { offset: 0, kind: DamageKind::InvalidJson, message });
+    }
+
     /// Passes on the rows of a Parquet file that are all events of one format.
     fn events(&mut self, name: &str, file: &Parquet, format: Format) -> ControlFlow<()> {
         let origin = &self.origin_of(name);
@@ -487,6 +508,10 @@ impl Texts<'_> {
             self.file.report.see_record(file.identity());
         } else if format.is_row() {
             self.file.report.has_lookalikes |= looks_like_event(&file.names());
+        }
+        if let Some(member) = file.oddly_joined() {
+            let message = unread_message(member);
+            self.damage(name, Damage { offset: 0, kind: DamageKind::UnreadableCell, message });
         }
         let mut need = self.file.consumer.need(format);
         // Duplicates are found by their ids, of those events, too, that no search matches.

@@ -12,9 +12,13 @@ use crate::left_out::LeftOut;
 use crate::lookalike::{LOOKED_AT, looks_like_event};
 use crate::own_names::OwnNames;
 use crate::record::Format;
+use crate::split::has_events_in_disguise;
 
 /// The number of damages of a file that are kept in full; further ones are only counted.
 pub const KEPT_DAMAGES: usize = 20;
+
+/// The most bytes of a row that are searched for events in disguise.
+const LONGEST_LOOKED_AT: usize = 64 * 1024;
 
 /// The end of the calendar that time modifiers can use, 9999-01-01, in epoch seconds.
 pub const CALENDAR_END: f64 = 253_370_764_800.0;
@@ -165,9 +169,16 @@ pub struct FileReport {
     /// reports that are merged have none.
     #[serde(default)]
     pub first_event: Option<u64>,
+    /// True if the file is a text that is empty, or has white space alone.
+    #[serde(default)]
+    pub is_blank: bool,
     /// True if the consumer stopped before the end.
     pub stopped: bool,
 }
+
+/// What tells whether something has been found since: the numbers of events, of damages, of what holds
+/// nothing, and of what is no JSON.
+pub(crate) type Marks = (u64, u64, u64, u64);
 
 /// Events whose time cannot be read, so that no range of time contains them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -255,7 +266,8 @@ impl FileReport {
     /// Counts a row that is no event of CloudTrail.
     pub(crate) fn see_row(&mut self, text: &str) {
         if self.rows < LOOKED_AT && !self.has_lookalikes {
-            self.has_lookalikes = looks_like_event(text);
+            let head = &text.as_bytes()[..text.len().min(LONGEST_LOOKED_AT)];
+            self.has_lookalikes = looks_like_event(text) || has_events_in_disguise(head);
         }
         self.rows += 1;
     }
@@ -321,8 +333,8 @@ impl FileReport {
             Some("holds no JSON")
         } else if has(SkipKind::Scalar) || has(SkipKind::LogMessage) {
             Some("holds no event: its JSON has texts, numbers or lists alone")
-        } else if self.bytes_inflated == 0 {
-            Some("is empty")
+        } else if self.is_blank || (self.bytes_inflated == 0 && self.skipped.is_empty()) {
+            (!self.stopped).then_some("is empty")
         } else if !is_named {
             None
         } else if let Some((_, reason)) = by_design.iter().find(|(kind, _)| has(*kind)) {
@@ -333,20 +345,27 @@ impl FileReport {
     }
 
     /// Returns what tells whether something has been found since.
-    pub(crate) fn marks(&self) -> (u64, u64, u64) {
+    pub(crate) fn marks(&self) -> Marks {
         let nothing = [SkipKind::NotJson, SkipKind::Scalar, SkipKind::LogMessage];
         let nothing = nothing.iter().filter_map(|kind| self.skipped.get(kind)).sum();
         (
             self.events + self.skipped.get(&SkipKind::Duplicate).unwrap_or(&0),
             self.damage_count,
             nothing,
+            self.skipped.get(&SkipKind::NotJson).copied().unwrap_or_default(),
         )
     }
 
     /// Returns true if something was found since these marks, and it was neither an event nor damage.
-    pub(crate) fn holds_no_event_since(&self, marks: &(u64, u64, u64)) -> bool {
+    pub(crate) fn holds_no_event_since(&self, marks: &Marks) -> bool {
         let now = self.marks();
         (now.0, now.1) == (marks.0, marks.1) && now.2 > marks.2
+    }
+
+    /// Returns true if a text was read since these marks, and it was blank or no JSON.
+    pub(crate) fn holds_no_json_since(&self, marks: &Marks, is_blank: bool) -> bool {
+        let now = self.marks();
+        (now.0, now.1) == (marks.0, marks.1) && (is_blank || now.3 > marks.3)
     }
 
     /// Counts an entry of an archive that holds no JSON.

@@ -58,7 +58,7 @@ pub(crate) struct Columns {
     /// True if rows become CloudTrail records.
     pub(crate) are_cloudtrail: bool,
     /// A member of records whose keys the names join in a way that is not known, until it is reported.
-    pub(super) odd: Option<&'static str>,
+    pub(crate) odd: Option<&'static str>,
 }
 
 /// Names of columns whose cells hold whole events, without case: those of Splunk, CloudTrail Lake,

@@ -5,11 +5,12 @@
 //! archive costs only itself.
 
 mod base64;
+pub(crate) mod escaped;
 mod format;
 mod held;
 mod layers;
 mod limits;
-mod names;
+pub(crate) mod names;
 mod tar;
 mod uncovered;
 mod unread;
@@ -23,6 +24,7 @@ use crate::gzip::GzipReader;
 use crate::report::{Damage, DamageKind};
 use crate::utf16::Utf16Reader;
 use crate::utf32::Utf32Reader;
+use escaped::Unescaped;
 use format::{FileFormat, HEAD, recognize};
 use limits::{Counted, Counter, Guarded, Total};
 pub(crate) use limits::{DEFLATE_RATIO, LAYER_FLOOR};
@@ -137,9 +139,12 @@ pub(crate) fn for_each_part(input: Input, parts: &mut dyn Parts) -> u64 {
                     flow
                 }
                 (Ok(length), Ok(_)) => {
+                    let head = &head[..length];
+                    let is_zip = recognize(head) == FileFormat::Zip
+                        || (zip::is_program(head) && zip::ends_archive(&mut reader));
                     let counted = Counted { inner: reader, counter: read.clone() };
                     // A zip is read from its end; stored in a file, it need not be copied.
-                    if recognize(&head[..length]) == FileFormat::Zip {
+                    if is_zip {
                         zip::unzip(layer, counted, parts)
                     } else {
                         undo(layer, counted, parts)
@@ -192,6 +197,7 @@ fn undo_dyn(layer: Layer<'_>, reader: &mut dyn Read, parts: &mut dyn Parts) -> C
     };
     let head = &head[..length];
     let format = recognize(head);
+    let escapes = escaped::recognize(&[head, reader.buffer()].concat());
     let mut whole = Cursor::new(head).chain(reader);
     if let Some(unread) = unread(format, layer.depth) {
         parts.damage(layer.name, unread);
@@ -226,7 +232,11 @@ fn undo_dyn(layer: Layer<'_>, reader: &mut dyn Read, parts: &mut dyn Parts) -> C
         FileFormat::Utf16Be => parts.part(layer.name, &mut Utf16Reader::big_endian(whole)),
         FileFormat::Utf32Le => parts.part(layer.name, &mut Utf32Reader::little_endian(whole)),
         FileFormat::Utf32Be => parts.part(layer.name, &mut Utf32Reader::big_endian(whole)),
-        FileFormat::Unread(_) | FileFormat::Other => parts.part(layer.name, &mut whole),
+        FileFormat::Other if zip::is_program(head) => zip::unzip_program(layer, whole, parts),
+        FileFormat::Unread(_) | FileFormat::Other => match escapes {
+            Some(escapes) => parts.part(layer.name, &mut Unescaped::new(whole, escapes)),
+            None => parts.part(layer.name, &mut whole),
+        },
     }
 }
 

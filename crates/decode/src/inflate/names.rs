@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::report::is_of_macos;
+
 /// The longest name of an entry in bytes; a longer one is cut.
 const MAX_NAME: usize = 4096;
 /// The number of characters of a name that a message shows.
@@ -14,6 +16,19 @@ pub(super) fn join(archive: &str, entry: &str) -> String {
     let end = entry.floor_char_boundary(MAX_NAME);
     let entry = &entry[..end];
     if archive.is_empty() { entry.to_owned() } else { format!("{archive}:{entry}") }
+}
+
+/// Returns true if a path, or a name in an archive, says that the file is a log: the name that
+/// CloudTrail gives its files, or the ending of JSON, compressed or not.
+pub(crate) fn is_of_log(path: &str) -> bool {
+    let file = path.rsplit(['/', '\\', ':']).next().unwrap_or(path).to_ascii_lowercase();
+    if is_of_macos(path) || file.starts_with("._") {
+        return false;
+    }
+    let compressions = [".gz", ".gzip", ".zst", ".bz2", ".xz", ".zip"];
+    let plain = compressions.iter().find_map(|ending| file.strip_suffix(ending)).unwrap_or(&file);
+    let endings = [".json", ".jsonl", ".ndjson"];
+    file.contains("_cloudtrail_") || endings.iter().any(|ending| plain.ends_with(ending))
 }
 
 /// Returns a name as a message shows it: on one line, without control characters or those that
@@ -50,6 +65,24 @@ mod tests {
         assert_eq!(shown("a b/é.json"), "a b/é.json");
         assert_eq!(shown("a\u{1b}[31m\n\u{9b}\u{202e}\0"), r"a\u{1b}[31m\u{a}\u{9b}\u{202e}\u{0}");
         assert_eq!(shown(&"a".repeat(5000)).chars().count(), SHOWN + 1);
+    }
+
+    #[test]
+    fn names_of_logs() {
+        for (name, is_log) in [
+            ("s3://b/1_CloudTrail_us-east-1_20260317T1510Z_a.json.gz", true),
+            ("logs/1_CloudTrail_eu-west-1_x.bak", true),
+            ("events.json", true),
+            ("a.zip:b/EVENTS.NDJSON.GZ", true),
+            ("1_CloudTrail-Digest_us-east-1_t.txt", false),
+            ("__MACOSX/._a.json", false),
+            ("logs/._a.json", false),
+            ("notes.txt", false),
+            ("a.json/readme", false),
+            ("standard input", false),
+        ] {
+            assert_eq!(is_of_log(name), is_log, "{name}");
+        }
     }
 
     #[test]

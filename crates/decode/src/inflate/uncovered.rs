@@ -52,13 +52,15 @@ impl Covered {
     }
 
     /// Describes the bytes that belong to no entry, given the offset of the directory; `None` if there
-    /// are none.
+    /// are none. A program before the entries unpacks them.
     pub(super) fn message(
         &self,
         reader: &mut (impl Read + Seek),
         directory: u64,
+        has_program: bool,
     ) -> Option<String> {
         let (first, last) = self.range?;
+        let before = if has_program { 0 } else { first };
         let between = if self.is_unordered {
             let rest = directory.saturating_sub(first).saturating_sub(self.within);
             if rest > DESCRIPTOR * self.count { rest } else { 0 }
@@ -67,7 +69,7 @@ impl Covered {
             self.between + if rest > DESCRIPTOR { rest } else { 0 }
         };
         let after = bytes_after_end(reader).unwrap_or_default();
-        let places = [(first, "before"), (between, "between"), (after, "after")];
+        let places = [(before, "before"), (between, "between"), (after, "after")];
         let places: Vec<String> = places
             .iter()
             .filter(|(bytes, _)| *bytes > 0)
@@ -85,6 +87,22 @@ fn header_length(reader: &mut (impl Read + Seek), header: u64) -> io::Result<u64
     reader.read_exact(&mut fixed)?;
     let length = |at: usize| u64::from(u16::from_le_bytes([fixed[at], fixed[at + 1]]));
     Ok(30 + length(26) + length(28))
+}
+
+/// Returns true if a file ends with the record at the end of an archive that has entries.
+pub(super) fn ends_archive(reader: &mut (impl Read + Seek)) -> io::Result<bool> {
+    let length = reader.seek(SeekFrom::End(0))?;
+    let most = (END_LENGTH + usize::from(u16::MAX)) as u64;
+    reader.seek(SeekFrom::Start(length.saturating_sub(most)))?;
+    let mut tail = Vec::new();
+    reader.take(most).read_to_end(&mut tail)?;
+    let Some(end) = memchr::memmem::rfind(&tail, &END).map(|at| &tail[at..]) else {
+        return Ok(false);
+    };
+    let number =
+        |at: usize| Some(usize::from(u16::from_le_bytes([*end.get(at)?, *end.get(at + 1)?])));
+    let comment = number(20).unwrap_or(usize::MAX);
+    Ok(end.len() >= END_LENGTH.saturating_add(comment) && number(10) != Some(0))
 }
 
 /// Returns the number of bytes after an archive's end, unless all of them are zero.
@@ -123,7 +141,7 @@ mod tests {
             let mut covered = Covered::default();
             entries.iter().for_each(|(start, end)| covered.see(*start, *end));
             let archive = [&vec![0; 300][..], &end, tail.as_bytes()].concat();
-            let found = covered.message(&mut Cursor::new(archive), 300);
+            let found = covered.message(&mut Cursor::new(archive), 300, false);
             let message =
                 message.map(|what| format!("the zip archive has {what}, which are not read"));
             assert_eq!(found, message, "{entries:?} {tail:?}");

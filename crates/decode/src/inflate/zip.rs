@@ -15,7 +15,7 @@ use zip::unstable::read::ZipIterable;
 use super::held::copy;
 use super::layers::Named;
 use super::limits::{Counted, Counter, Guarded};
-use super::uncovered::Covered;
+use super::uncovered::{self, Covered};
 use super::unread::{OFFICE, OFFICE_ENTRY, OPEN_DOCUMENT, OPEN_DOCUMENT_ENTRY};
 use super::{Layer, MAX_HELD_ZIP, Parts, damage, damage_of, names, shown, undo, unread_format};
 use crate::report::{Damage, DamageKind};
@@ -45,6 +45,36 @@ pub(super) fn unzip_held(
     let source = Counter::default();
     let counted = Counted { inner: held, counter: source.clone() };
     unzip(Layer { source: &source, ..layer }, counted, parts)
+}
+
+/// Returns true for the first bytes of a program or script, which may unpack an archive behind it.
+pub(super) fn is_program(head: &[u8]) -> bool {
+    [&b"MZ"[..], b"\x7fELF", b"#!"].iter().any(|magic| head.starts_with(magic))
+}
+
+/// Returns true if a file ends with the end of an archive, and moves to its beginning.
+pub(super) fn ends_archive(reader: &mut (impl Read + Seek)) -> bool {
+    let is_archive = uncovered::ends_archive(reader).unwrap_or_default();
+    reader.seek(SeekFrom::Start(0)).is_ok() && is_archive
+}
+
+/// Stores a program that comes from a stream, and reads the archive behind it if there is one.
+pub(super) fn unzip_program(
+    layer: Layer<'_>,
+    mut reader: impl Read,
+    parts: &mut dyn Parts,
+) -> ControlFlow<()> {
+    let mut held = parts.scratch();
+    let copied = copy(&mut reader.by_ref().take(MAX_HELD_ZIP), &mut held);
+    if let Some(error) = copied.failure {
+        parts.damage(layer.name, damage_of(&error));
+    }
+    if ends_archive(&mut held) {
+        let source = Counter::default();
+        let counted = Counted { inner: held, counter: source.clone() };
+        return unzip(Layer { source: &source, ..layer }, counted, parts);
+    }
+    parts.part(layer.name, &mut held.chain(reader))
 }
 
 /// Reads the entries in the order of the archive's directory, one after another, so that memory does
@@ -93,6 +123,9 @@ fn entries(
 ) -> ControlFlow<()> {
     // Entries that share bytes let an archive of megabytes expand to terabytes.
     let mut room = reader.seek(SeekFrom::End(0)).unwrap_or_default();
+    let mut head = [0; 4];
+    let begins = reader.seek(SeekFrom::Start(0)).and_then(|_| reader.read_exact(&mut head));
+    let has_program = begins.is_ok() && is_program(&head);
     let gate = Rc::new(Cell::new(true));
     let gated = Gated { inner: reader, is_open: Rc::clone(&gate) };
     let mut reader = BufReader::with_capacity(DIRECTORY_BUFFER, gated);
@@ -185,7 +218,9 @@ fn entries(
             salvage(layer, reader, end, encrypted, parts)
         }
         _ => {
-            if let Some(message) = directory.and_then(|start| covered.message(&mut reader, start)) {
+            if let Some(message) =
+                directory.and_then(|start| covered.message(&mut reader, start, has_program))
+            {
                 parts.damage(layer.name, unreadable(message));
             }
             ControlFlow::Continue(())

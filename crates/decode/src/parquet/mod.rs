@@ -133,6 +133,11 @@ impl Parquet {
         Member::ALL.into_iter().filter(has).collect()
     }
 
+    /// Returns the member of records whose keys the names of columns join in a way that is not known.
+    pub(crate) fn oddly_joined(&self) -> Option<&'static str> {
+        self.schema.oddly_joined()
+    }
+
     /// Returns an event with all outermost members that events of the file can have.
     pub(crate) fn names(&self) -> String {
         self.schema.names_of_members()

@@ -139,6 +139,11 @@ impl Schema {
         text
     }
 
+    /// Returns the member of records whose keys the names of columns join in a way that is not known.
+    pub(super) fn oddly_joined(&self) -> Option<&'static str> {
+        self.columns.odd
+    }
+
     /// Returns true if a column has this name.
     pub(super) fn has_member(&self, member: &str) -> bool {
         self.leaves.iter().any(|leaf| overlap(member, &leaf.path))

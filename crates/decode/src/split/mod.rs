@@ -5,6 +5,7 @@
 //! with events inside it, and tables of separated values. Damage costs only the record that contains
 //! it: the splitter continues at the next text that looks like the start of a record.
 
+mod around;
 mod base64;
 mod cells;
 mod complete;
@@ -35,6 +36,7 @@ use crate::record::{Format, MAX_RECORD, RawRecord};
 use crate::report::{Damage, DamageKind, SkipKind};
 use base64::Budget;
 use foreign::Foreign;
+pub(crate) use foreign::has_events_in_disguise;
 use frames::{Frame, Frames, Opening};
 pub(crate) use part::Part;
 use resync::Resync;
@@ -152,6 +154,8 @@ pub struct Splitter<R> {
     /// Whether the rows of a table of CloudTrail records have `requestParameters`.
     columns: Option<MemberSet>,
     yaml: Yaml,
+    /// True if there is nothing but white space.
+    is_blank: bool,
 }
 
 impl<R> std::fmt::Debug for Splitter<R> {
@@ -181,6 +185,7 @@ impl<R: Read> Splitter<R> {
             is_after_event: false,
             columns: None,
             yaml: Yaml::default(),
+            is_blank: false,
         }
     }
 
@@ -200,6 +205,11 @@ impl<R: Read> Splitter<R> {
     /// around them, such as `Events[].CloudTrailEvent`, or a description.
     pub fn unwrapped(&self) -> &BTreeMap<String, u64> {
         &self.unwrapped
+    }
+
+    /// Returns true for a text of nothing but white space, once its end is reached.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.is_blank
     }
 
     /// Returns the members that the rows can have, if the text is a table of CloudTrail records.
@@ -319,6 +329,7 @@ impl<R: Read> Splitter<R> {
             self.phase = Phase::Ended;
             return Some(self.no_json_so_far());
         };
+        self.is_blank = byte.is_none();
         if matches!(byte, Some(b'{' | b'[') | None) {
             return None;
         }
@@ -397,6 +408,7 @@ impl<R: Read> Splitter<R> {
             (b'-' | b'0'..=b'9' | b't' | b'f' | b'n', Some(_)) => {
                 self.begin(Role::Scalar, Scanner::new(false));
             }
+            (b'-' | b'+' | b'|' | b'R' | b'<' | b']', None) if self.pass_around() => {}
             (_, None) => match self.prefix() {
                 Some(prefix) => {
                     let mut document = Document::new(Role::Object, Scanner::new(true));

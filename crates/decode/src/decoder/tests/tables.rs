@@ -371,3 +371,17 @@ fn sources_without_parameters_are_counted() {
     let (_, report) = decode(&options, seekable(table));
     assert_eq!((report.events, without(&report)), (2, 1));
 }
+
+/// A table whose names join keys in an unknown way is told once, and its rows are read.
+#[test]
+fn columns_that_are_joined_in_an_unknown_way_are_told() {
+    for (column, count) in [("userIdentity arn", 1), ("userIdentity_arn", 0), ("user", 0)] {
+        let columns = vec![
+            ("eventName", texts([Some("A"), Some("B")])),
+            ("eventSource", texts([Some("s"), Some("s")])),
+            (column, texts([Some("x"), Some("y")])),
+        ];
+        let (_, report) = raw(table(columns));
+        assert_eq!((report.events, report.rows, report.damage_count), (2, 0, count), "{column}");
+    }
+}

@@ -116,6 +116,7 @@ fn an_input_without_an_event_has_a_reason() {
     for (text, in_a_folder, named) in [
         ("notes", Some("holds no JSON"), Some("holds no JSON")),
         ("", Some("is empty"), Some("is empty")),
+        (" \r\n", Some("is empty"), Some("is empty")),
         ("[1,2,\"x\"]", Some("its JSON"), Some("its JSON")),
         ("{\"Records\":[]}", None, Some("holds no event")),
         (digest, None, Some("holds a digest of CloudTrail")),
@@ -385,5 +386,114 @@ fn columns_that_are_joined_in_an_unknown_way_are_told() {
         let text = format!("eventName,eventTime,{column}\nA,2026-03-17T10:00:00Z,x\nB,,y\n");
         let (found, report) = names_in(stream(text.into_bytes()));
         assert_eq!((found.as_str(), report.damage_count), ("A B", count), "{column}");
+    }
+}
+
+/// What is named like a log and holds none is reported, whatever it is.
+#[test]
+fn names_of_logs_promise_events() {
+    let page = b"<html><title>403 Forbidden</title></html>";
+    let trail = "1_CloudTrail_us-east-1_20260317T1510Z_a.json.gz";
+    for (name, bytes, what) in [
+        (trail, &page[..], Some("it holds no JSON")),
+        (trail, b"", Some("it is empty")),
+        ("out.json", b"An error occurred: Rate exceeded\n", Some("it holds no JSON")),
+        ("out.jsonl", b" \n", Some("it is empty")),
+        ("out.json", b"\x89PNG\r\n\x1a\n\0", Some("it holds no JSON")),
+        ("out.json", b"{\"Records\":[]}", None),
+        ("out.json", b"[1,2]", None),
+        ("page.html", page, None),
+        ("out.txt", b"", None),
+        ("__MACOSX/._out.json", b"\0\x05\x16\x07", None),
+    ] {
+        let (_, report) = names_in(seekable(zip_of(&[(name, bytes)])));
+        let told = report.damages.first().map(|damage| damage.message.as_str());
+        assert_eq!(told.is_some(), what.is_some(), "{name} {told:?}");
+        assert!(told.unwrap_or_default().contains(what.unwrap_or_default()), "{name} {told:?}");
+        assert!(report.damage_count < 2, "{report:?}");
+    }
+}
+
+/// A row in which an event is written as another text looks like one.
+#[test]
+fn rows_with_events_in_disguise_look_like_events() {
+    let record = "{\"eventName\":\"CreateUser\",\"eventTime\":\"2026-03-17T10:00:00Z\",\
+                  \"awsRegion\":\"us-east-1\",\"readOnly\":false}";
+    let escaped = record.replace('"', "%22");
+    let bytes = serde_json::to_string(record.as_bytes()).unwrap();
+    for (row, is_alike) in [
+        (format!("{{\"a\":\"{escaped}\"}}"), true),
+        (format!("{{\"type\":\"Buffer\",\"data\":{bytes}}}"), true),
+        ("{\"a\":\"CEF:0|AWS|CloudTrail|1|CreateUser|x|5|src=203.0.113.7\"}".to_owned(), true),
+        ("{\"eventName\":\"eventTime\",\"awsRegion\":\"us-east-1\"}".to_owned(), false),
+        ("{\"a\":\"b\"}".to_owned(), false),
+    ] {
+        let (_, report) = names_in(stream(row.clone().into_bytes()));
+        assert_eq!((report.rows, report.has_lookalikes), (1, is_alike), "{row}");
+    }
+}
+
+/// Texts whose escapes are undone as they are read.
+#[test]
+fn texts_with_escapes_are_read() {
+    let text = events(&["A", "B\u{e9}"]);
+    let quotes = |quote: &str| {
+        let text = text.replace('&', "&amp;").replace('"', quote).replace('<', "&lt;");
+        format!("<html><body>\n<pre>{text}</pre></body></html>\n")
+    };
+    let percent: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    for text in [
+        quotes("&quot;"),
+        quotes("&#34;"),
+        quotes("&#x22;").replace('\u{e9}', "&#233;"),
+        format!("<log><e>{}</e></log>", text.replace('"', "&quot;")),
+        text.replace('"', "&quot;"),
+        percent.clone(),
+        format!("\n{}", percent.to_lowercase()),
+        text.replace('"', "%22").replace('{', "%7B").replace('}', "%7d"),
+    ] {
+        for bytes in [text.clone().into_bytes(), gzip(text.as_bytes())] {
+            let (found, report) = names_in(stream(bytes));
+            assert_eq!(
+                (found.as_str(), report.damage_count),
+                ("A B\u{e9}", 0),
+                "{text} {report:?}"
+            );
+        }
+    }
+}
+
+/// Archives behind a program that unpacks them.
+#[test]
+fn archives_that_unpack_themselves_are_read() {
+    let archive = zip_of(&[("a.json", event("A").as_bytes())]);
+    for (stub, archive, events, message) in [
+        (&b"MZ\x90\0"[..], &archive[..], 1, None),
+        (b"\x7fELF\x02\x01", &archive, 1, None),
+        (b"#!/bin/sh\nexec unzip \"$0\"\n", &archive, 1, None),
+        (b"MZ\x90\0", b"7z\xbc\xaf\x27\x1c\0\x04", 0, Some("a program with an archive behind it")),
+        (b"MZ\x90\0", b"Rar!\x1a\x07\x01\0", 0, Some("a program with an archive behind it")),
+        (
+            b"#!/bin/sh\nexit 0\n",
+            b"\x1f\x8b\x08\0\0",
+            0,
+            Some("a program with an archive behind it"),
+        ),
+        (b"MZ\x90\0", b"\0\0PK\x05\x06", 0, None),
+        (b"#!/bin/sh\n", b"exit 0\n", 0, None),
+    ] {
+        let bytes = [stub, &vec![b' '; 5000], archive].concat();
+        for bytes in [bytes.clone(), zip_of(&[("x", &bytes)]), gzip(&bytes)] {
+            for input in [seekable(bytes.clone()), stream(bytes)] {
+                let (_, report) = names_in(input);
+                let told = report.damages.first().map(ToString::to_string);
+                assert_eq!(
+                    (report.events, told.is_some()),
+                    (events, message.is_some()),
+                    "{told:?}"
+                );
+                assert!(told.unwrap_or_default().contains(message.unwrap_or_default()));
+            }
+        }
     }
 }

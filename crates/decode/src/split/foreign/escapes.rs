@@ -1,7 +1,7 @@
 //! Undoes the escapes in which programs write texts into other texts.
 
-/// The most bytes of an entity between `&` and `;`.
-const ENTITY: usize = 8;
+use crate::inflate::escaped;
+
 /// The number of escapes of escapes that are undone.
 const ROUNDS: usize = 3;
 
@@ -81,32 +81,13 @@ fn soft_end(text: &[u8], from: usize) -> Undone {
 }
 
 fn hexadecimal(text: &[u8], from: usize) -> Undone {
-    let digit = |at: usize| char::from(*text.get(at)?).to_digit(16);
-    let byte = digit(from)? << 4 | digit(from + 1)?;
-    Some((u8::try_from(byte).ok(), from + 2))
+    Some((Some(escaped::hexadecimal(text, from)?), from + 2))
 }
 
 /// An entity of HTML and XML.
 fn entity(text: &[u8]) -> Undone {
-    let head = &text[..text.len().min(ENTITY + 2)];
-    let end = memchr::memchr(b';', head)?;
-    let byte = match &head[1..end] {
-        b"quot" | b"ldquo" | b"rdquo" => b'"',
-        b"apos" => b'\'',
-        b"amp" => b'&',
-        b"lt" => b'<',
-        b"gt" => b'>',
-        b"nbsp" => b' ',
-        [b'#', b'x' | b'X', digits @ ..] => of_code(digits, 16)?,
-        [b'#', digits @ ..] => of_code(digits, 10)?,
-        _ => return None,
-    };
-    Some((Some(byte), end + 1))
-}
-
-fn of_code(digits: &[u8], radix: u32) -> Option<u8> {
-    let code = u32::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok()?;
-    u8::try_from(code).ok()
+    let (character, length) = escaped::entity(text)?;
+    Some((Some(u8::try_from(character).unwrap_or(b'?')), length))
 }
 
 /// A sequence that sets a color: `ESC [ 1 ; 34 m`.

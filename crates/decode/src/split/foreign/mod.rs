@@ -11,7 +11,7 @@ mod traces;
 /// The first bytes of binary files that hold no events: images, programs, what systems and tools put
 /// into folders.
 const HARMLESS: &[&[u8]] = &[
-    // Images, sound, fonts, documents.
+    // Images, sound, fonts.
     b"\x89PNG\r\n\x1a\n",
     b"\xff\xd8\xff",
     b"GIF8",
@@ -85,6 +85,14 @@ fn is_disguise(text: &[u8], depth: usize) -> bool {
                 .any(|text| packed::any_in(text, |bytes| is_disguise(bytes, depth - 1))))
 }
 
+/// The first bytes of archives that programs have behind them and unpack.
+const ARCHIVES: [&[u8]; 4] = [
+    b"7z\xbc\xaf\x27\x1c\0\x03",
+    b"7z\xbc\xaf\x27\x1c\0\x04",
+    b"Rar!\x1a\x07\0",
+    b"Rar!\x1a\x07\x01\0",
+];
+
 /// Headers with which a mail begins, and those that say that it holds more than a text.
 const MAIL: [&[u8]; 12] = [
     b"from:",
@@ -118,6 +126,9 @@ pub(super) struct Foreign {
     is_begun: bool,
     is_binary: bool,
     is_mail: bool,
+    is_program: bool,
+    is_script: bool,
+    has_archive: bool,
     is_disguised: bool,
     searched: usize,
     has_when: bool,
@@ -131,7 +142,13 @@ impl Foreign {
         if !std::mem::replace(&mut self.is_begun, true) {
             self.is_binary = is_unknown(&piece[..piece.len().min(HEAD)]);
             self.is_mail = is_mail(piece);
+            self.is_program = [&b"MZ"[..], b"\x7fELF"].iter().any(|magic| piece.starts_with(magic));
+            self.is_script = piece.starts_with(b"#!");
         }
+        // A script has no NUL; what it unpacks does.
+        self.has_archive |= (self.is_script && piece.contains(&0))
+            || (self.is_program
+                && ARCHIVES.iter().any(|magic| memchr::memmem::find(piece, magic).is_some()));
         if !self.is_disguised && self.searched < SEARCHED {
             self.is_disguised = has_events_in_disguise(piece);
             self.searched += piece.len();
@@ -166,6 +183,11 @@ impl Foreign {
         if self.is_mail {
             return Some(
                 "nothing was read: this is an e-mail message; save its attachments as files first",
+            );
+        }
+        if self.has_archive {
+            return Some(
+                "nothing was read: this is a program with an archive behind it; unpack it first",
             );
         }
         if self.is_disguised {
