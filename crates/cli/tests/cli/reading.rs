@@ -116,6 +116,12 @@ fn what_is_no_log_is_never_an_all_clear() {
     fixture.write("folder/notes.txt", "no log\n");
     fixture.write("none.json", "{\"Records\":[]}");
     fixture.write("empty.json", "");
+    fixture.write("empty.txt", "");
+    fixture.write("empty/a.txt", "");
+    fixture.write("page/1_CloudTrail_x.json.gz", "<html><title>403 Forbidden</title></html>");
+    let record = r#""{\"eventName\":\"CreateKey\",\"eventTime\":\"2026-03-17T10:00:00Z\",\
+                    \"awsRegion\":\"us-east-1\",\"readOnly\":false}""#;
+    fixture.write("escaped/a.yaml", &format!("Events:\n- CloudTrailEvent: {record}\n"));
     fixture.write("list.json", "[1,2]");
     fixture.write("digest.json", r#"{"awsAccountId":"1","digestStartTime":"x","logFiles":[]}"#);
     fixture.write("yaml/a.yaml", "- eventVersion: '1.08'\n  eventName: CreateKey\n");
@@ -132,7 +138,11 @@ fn what_is_no_log_is_never_an_all_clear() {
         (&["logs", "folder"], 1, "error[SPL5006]: folder: holds no event in its one file"),
         (&["none.json"], 2, nothing),
         (&["logs", "none.json"], 1, "error[SPL5006]: none.json: holds no event"),
-        (&["logs", "empty.json"], 1, "error[SPL5006]: empty.json: is empty"),
+        (&["logs", "empty.json"], 1, "warning[SPL5005]: empty.json: byte 0: nothing was read"),
+        (&["logs", "empty.txt"], 1, "error[SPL5006]: empty.txt: is empty"),
+        (&["logs", "empty"], 0, "note: empty/a.txt: is empty, skipped"),
+        (&["logs", "page"], 1, "page/1_CloudTrail_x.json.gz: byte 0: nothing was read: its name"),
+        (&["logs", "escaped"], 1, "escaped/a.yaml: byte 0: nothing was read: the text seems"),
         (&["logs", "list.json"], 1, "error[SPL5006]: list.json: holds no event"),
         (&["logs", "digest.json"], 1, "error[SPL5006]: digest.json: holds a digest of CloudTrail"),
         (&["logs", "lists"], 1, "error[SPL5006]: lists: holds no event in its one file"),
