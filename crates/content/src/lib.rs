@@ -15,6 +15,8 @@ mod keys;
 mod load;
 mod lookup;
 mod macros;
+
+mod placed;
 mod replaced;
 mod risk;
 mod schema;
@@ -37,6 +39,7 @@ pub use detection::{
 };
 pub use drilldown::{Drilldown, DrilldownTimes, FilledDrilldown, quote};
 pub use lookup::{Lookup, LookupRows, LookupSource, MAX_CSV_BYTES, MatchType};
+pub use placed::Placed;
 pub use replaced::Replaced;
 pub use risk::{NotableSeverity, Risk, RiskObject, ThreatObject};
 pub use set::{BuiltinPack, ContentProblem, ContentSet, TestLogs};

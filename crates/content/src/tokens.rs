@@ -151,7 +151,8 @@ fn names(texts: &[String]) -> impl Iterator<Item = &str> {
 
 fn warning(token: &str, named: &[String], text: &str) -> Diagnostic {
     let help = match similar(token, names(named)) {
-        Some(similar) => format!("did you mean `{similar}`?"),
+        // Either name can be the wrong one.
+        Some(similar) => format!("the search has `{similar}`; write one name in both places"),
         None => format!("let the search return `{token}`, or take the token out"),
     };
     let message = format!("no result has the field of the token `${token}$`");
@@ -190,7 +191,10 @@ mod tests {
     fn a_token_that_the_results_cannot_have() {
         let closed = "`cloudtrail` x=y | stats count min(_time) as first by user | `n_filter`";
         assert_eq!(warned(closed, "$user$ at $first$"), Vec::<String>::new());
-        assert_eq!(warned(closed, "$usr$ did it"), ["$usr did you mean `user`?"]);
+        assert_eq!(
+            warned(closed, "$usr$ did it"),
+            ["$usr the search has `user`; write one name in both places"]
+        );
         assert_eq!(
             warned(closed, "from $dest$"),
             ["$dest let the search return `dest`, or take the token out"]

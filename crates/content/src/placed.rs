@@ -1,0 +1,113 @@
+//! Finds the place of a search's text in the file of its detection.
+
+use spilltrail_diagnostic::{Diagnostic, Span};
+
+use crate::detection::Detection;
+use crate::files::read_bounded;
+use crate::yaml::{MAX_YAML_BYTES, key_span};
+
+/// Diagnostics about a search, with spans in the text of its file.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// The text of the file.
+    pub text: String,
+    /// The diagnostics.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Detection {
+    /// Returns diagnostics about the search with spans in the detection's file. Returns `None` for a
+    /// detection of the built-in pack, and if the file is gone or writes the search in another way.
+    #[must_use]
+    pub fn placed(&self, diagnostics: &[Diagnostic]) -> Option<Placed> {
+        self.root.as_ref()?;
+        let text = String::from_utf8(read_bounded(&self.path, MAX_YAML_BYTES).ok()?).ok()?;
+        let offsets = offsets(&text, &self.search)?;
+        let place = |span: Span| {
+            let of = |offset: usize| offsets.get(offset).copied().unwrap_or(text.len());
+            Span::new(of(span.start), of(span.end).max(of(span.start)))
+        };
+        let mut diagnostics = diagnostics.to_vec();
+        let labels = diagnostics.iter_mut().flat_map(|diagnostic| &mut diagnostic.labels);
+        labels.for_each(|label| label.span = place(label.span));
+        Some(Placed { text, diagnostics })
+    }
+}
+
+/// Returns the offset in a YAML text of each byte of `search`, and of its end.
+///
+/// Line breaks and indentation may differ, and a quote may be written twice or behind a backslash.
+fn offsets(text: &str, search: &str) -> Option<Vec<usize>> {
+    let key = key_span(text, "search")?;
+    let mut at = key.start + text.get(key.start..)?.find(':')? + 1;
+    let after = text.get(at..)?.trim_start_matches([' ', '\t']);
+    at = text.len() - after.len();
+    if after.starts_with(['|', '>']) {
+        at += after.find('\n')?;
+    }
+    let style = after.chars().next().filter(|c| matches!(c, '\'' | '"'));
+    at += style.map_or(0, char::len_utf8);
+    let mut offsets = Vec::with_capacity(search.len() + 1);
+    for c in search.chars() {
+        if c.is_whitespace() {
+            offsets.extend(std::iter::repeat_n(at, c.len_utf8()));
+            let rest = text.get(at..)?;
+            // One blank may stand for a line break and the indentation after it.
+            let is_next = rest.starts_with(char::is_whitespace);
+            at += if is_next { rest.len() - rest.trim_start().len() } else { 0 };
+            continue;
+        }
+        let rest = text.get(at..)?;
+        at += rest.len() - rest.trim_start().len();
+        let mut rest = text.get(at..)?;
+        offsets.extend((0..c.len_utf8()).map(|byte| at + byte));
+        let is_escaped = match style {
+            Some('\'') => c == '\'' && rest.starts_with("''"),
+            Some(_) => rest.starts_with('\\'),
+            None => false,
+        };
+        if is_escaped {
+            at += 1;
+            rest = text.get(at..)?;
+        }
+        if !rest.starts_with(c) {
+            return None;
+        }
+        at += c.len_utf8();
+    }
+    offsets.push(at);
+    Some(offsets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::offsets;
+
+    #[test]
+    fn a_search_is_found_in_its_file() {
+        for (text, search, at) in [
+            ("name: n\nsearch: a=1 | where b\n", "a=1 | where b", "where"),
+            ("search: 'a=''1'' | where b'\n", "a='1' | where b", "where"),
+            ("search: \"a=\\\"1\\\" | where b\"\n", "a=\"1\" | where b", "where"),
+            ("search: |\n  a=1\n  | where b\n", "a=1\n| where b\n", "where"),
+            ("search: >-\n  a=1\n  | where b\n", "a=1 | where b", "where"),
+            (
+                "id: x\nsearch: a=\u{201c}1\u{201d}\n  | where b\n",
+                "a=\u{201c}1\u{201d} | where b",
+                "where",
+            ),
+        ] {
+            let offsets = offsets(text, search).unwrap();
+            assert_eq!(offsets.len(), search.len() + 1, "{text}");
+            let start = offsets[search.find(at).unwrap()];
+            assert_eq!(text.get(start..start + at.len()), Some(at), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_search_that_is_written_otherwise_is_not_found() {
+        for text in ["name: n\n", "search: *alias\n", "search: a=2 | where b\n", "search: |", ""] {
+            assert_eq!(offsets(text, "a=1 | where b"), None, "{text}");
+        }
+    }
+}
