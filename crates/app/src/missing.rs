@@ -8,13 +8,14 @@ use spilltrail_diagnostic::{Diagnostic, similar};
 use spilltrail_event::{
     CaseRule, Demand, Field, Pattern, Predicate, TimeBounds, Value, fields, parse_number,
 };
-use spilltrail_search::analysis::{Unproduced, analyze};
+use spilltrail_search::analysis::{Weight, analyze};
 use spilltrail_search::context::{Purpose, SearchContext};
 use spilltrail_search::planning::index::is_splunks_own;
 use spilltrail_search::{error, rows, run};
 use spilltrail_spl::MacroSet;
 
 use crate::error::{AppError, blocking};
+use crate::names::{NAMED, similar_value, unequal};
 use crate::search::Search;
 
 /// The largest logs that are read again to find out what events have, in bytes.
@@ -45,6 +46,22 @@ pub enum Missing {
         /// The values that events have and their numbers of events, most frequent first.
         known: Vec<(String, u64)>,
     },
+    /// No event has the field, so that none meets a comparison by `!=`.
+    Unequal {
+        /// The field.
+        field: String,
+        /// The value in the search.
+        value: String,
+    },
+    /// No event has the name, and some have one that is written nearly the same.
+    Name {
+        /// The field: `eventName` or `eventSource`.
+        field: String,
+        /// The name in the search.
+        value: String,
+        /// The name that events have.
+        similar: String,
+    },
     /// Splunk's configuration gives events this field, which no log contains.
     Configured {
         /// The field: `eventtype` or `tag`.
@@ -52,8 +69,6 @@ pub enum Missing {
         /// The value in the search.
         value: String,
     },
-    /// A command names a field that no command before it produces.
-    Unproduced(Unproduced),
     /// The index holds what Splunk itself writes, so that no event of a file is in it.
     SplunksOwn {
         /// The index or pattern in the search.
@@ -70,7 +85,6 @@ impl Search {
     /// Fails if reading is canceled.
     pub async fn missing(&self) -> Result<Vec<Missing>, AppError> {
         let mut missing = self.missing_indexes();
-        missing.extend(self.unproduced());
         let compared = |field: &&&str| self.values(field).next().is_some();
         for field in CONFIGURED.iter().filter(compared) {
             missing.extend(self.values(field).map(|value| Missing::Configured {
@@ -81,19 +95,32 @@ impl Search {
         if !self.can_be_read_again() {
             return Ok(missing);
         }
-        let origins: Vec<&str> = ORIGINS.iter().filter(compared).copied().collect();
+        let counted = ORIGINS.iter().chain(&NAMED);
+        let origins: Vec<&str> = counted.filter(compared).copied().collect();
         let counts = self.reading.until_cancelled(count(&self.context, &origins)).await?;
         for (field, known) in origins.into_iter().zip(counts) {
+            if NAMED.contains(&field) {
+                let names: Vec<String> = known.into_iter().map(|(name, _)| name).collect();
+                missing.extend(self.values(field).filter_map(|value| {
+                    let (field, value) = (field.to_owned(), value.to_owned());
+                    let similar = similar_value(&value, &names)?.clone();
+                    Some(Missing::Name { field, value, similar })
+                }));
+                continue;
+            }
             missing.extend(self.values(field).filter_map(|value| absent(field, value, &known)));
         }
         missing.extend(self.missing_fields().await?);
         Ok(missing)
     }
 
-    /// Returns the fields that a command names and that no command before it produces. Nothing is
-    /// read for this.
-    pub fn unproduced(&self) -> impl Iterator<Item = Missing> + use<> {
-        self.analysis.unproduced().into_iter().map(Missing::Unproduced)
+    /// Returns warnings about parts of the search that are most likely mistakes. `found_nothing` says
+    /// that the search has no results. Nothing is read for this.
+    #[must_use]
+    pub fn doubts(&self, found_nothing: bool) -> Vec<Diagnostic> {
+        let doubts = self.analysis.doubts().into_iter();
+        let matters = |weight| found_nothing || weight > Weight::IfNothing;
+        doubts.filter(|doubt| matters(doubt.weight)).map(|doubt| doubt.diagnostic).collect()
     }
 
     /// Returns warnings about names such as `a.b` in eval expressions, where events have the field
@@ -150,12 +177,15 @@ impl Search {
         let absent = named
             .into_iter()
             .filter(|name| !name.starts_with('_') && !known(name) && !is_explained(name));
-        Ok(absent
+        let mut missing: Vec<Missing> = absent
             .map(|name| Missing::Field {
                 name: name.clone(),
                 similar: similar(name, candidates()).map(str::to_owned),
             })
-            .collect())
+            .collect();
+        let unequal = unequal(&self.analysis).into_iter().filter(|(field, _)| !known(field));
+        missing.extend(unequal.map(|(field, value)| Missing::Unequal { field, value }));
+        Ok(missing)
     }
 
     /// Returns true if the field is `index` and only leading searches read it, for which every file
@@ -198,7 +228,7 @@ fn absent(field: &str, value: &str, known: &[(String, u64)]) -> Option<Missing> 
 
 /// Counts the events by the values of each of these fields, most frequent first. The events are read
 /// once.
-async fn count(
+pub(crate) async fn count(
     context: &SearchContext,
     fields: &[&str],
 ) -> Result<Vec<Vec<(String, u64)>>, AppError> {

@@ -1,7 +1,7 @@
 //! Says why a search found nothing, as far as the logs and the search tell.
 
 use jiff::tz::TimeZone;
-use spilltrail_app::{AppError, Missing, Search, Unproduced, Untouched};
+use spilltrail_app::{AppError, Missing, Search, Untouched};
 use spilltrail_event::TimeBounds;
 
 use crate::report::{self, instant};
@@ -23,8 +23,11 @@ pub(crate) async fn explain(
     origin: &str,
     zone: &TimeZone,
 ) -> Result<(), AppError> {
+    let doubts = |found_nothing| {
+        report::diagnostics(&search.doubts(found_nothing), origin, search.text());
+    };
     let Some(read) = search.read() else {
-        unproduced(search);
+        doubts(found.is_empty);
         return Ok(());
     };
     let untouched = search.untouched();
@@ -36,8 +39,8 @@ pub(crate) async fn explain(
         report::diagnostics(&search.dotted_fields().await?, origin, search.text());
     }
     let found_nothing = found.is_empty || search.matched() == Some(0) || untouched.is_some();
+    doubts(found_nothing);
     if !found_nothing && !found.misses_values {
-        unproduced(search);
         return Ok(());
     }
     if found_nothing {
@@ -58,14 +61,6 @@ pub(crate) async fn explain(
         report::line(format_args!("note: {}", what_is_missing(&missing)));
     }
     Ok(())
-}
-
-/// Says which fields commands name that no command before them produces: the rows that there are may
-/// be others than those that were meant.
-fn unproduced(search: &Search) {
-    for missing in search.unproduced() {
-        report::line(format_args!("note: {}", what_is_missing(&missing)));
-    }
 }
 
 /// Says how many events were read, from when, and how many of them matched.
@@ -129,6 +124,13 @@ fn what_is_missing(missing: &Missing) -> String {
                 .unwrap_or_default();
             format!("no event has the field `{name}`{similar}")
         }
+        Missing::Unequal { field, value } => format!(
+            "`!=` matches only events that have `{field}`; `NOT {field}=\"{value}\"` matches those \
+             without it, too"
+        ),
+        Missing::Name { field, value, similar } => {
+            format!("no event has the {field} `{value}`; did you mean `{similar}`?")
+        }
         Missing::Value { field, value, known } if known.is_empty() => {
             format!("no event has the {field} `{value}`, nor any other")
         }
@@ -151,13 +153,6 @@ fn what_is_missing(missing: &Missing) -> String {
              them; name the sourcetype and fields of the events instead",
             if field == "tag" { "tags" } else { "event types" }
         ),
-        Missing::Unproduced(Unproduced { field, command, similar }) => {
-            let similar = similar
-                .as_ref()
-                .map(|name| format!("; did you mean `{name}`?"))
-                .unwrap_or_default();
-            format!("no command before `{command}` produces the field `{field}`{similar}")
-        }
         Missing::SplunksOwn { index } => format!(
             "no event is in `index={index}`: Splunk writes this index itself, and files of logs do \
              not belong to it"

@@ -78,6 +78,7 @@ pub(crate) fn of_hunt(
     let is_partial = content.is_partial()
         || is_cut
         || summary.has_failed_detections()
+        || summary.has_mistaken_detections()
         || (strict && summary.has_unsupported_detections());
     ExitCode::from(if summary.could_not_run() {
         FAILED

@@ -15,7 +15,6 @@ mod keys;
 mod load;
 mod lookup;
 mod macros;
-
 mod placed;
 mod replaced;
 mod risk;

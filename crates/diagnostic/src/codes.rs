@@ -151,6 +151,13 @@ codes! {
     MISSING_ARGUMENT = 2012, User, "missing argument";
     NO_LOGS = 2013, User, "search without logs";
     UNKNOWN_COMMAND = 2014, User, "unknown command";
+    LOST_FIELD = 2015, User, "field that no command before produces";
+    LOWER_CASE_OPERATOR = 2016, User, "operator that is read as a word";
+    NOT_SPL = 2017, User, "text of another language";
+    QUOTES = 2018, User, "quotes that are part of the value";
+    NEVER_MET = 2019, User, "comparison that does not do what it seems to";
+    WILDCARD = 2020, User, "wildcard of another operator";
+    OTHER_NAME = 2021, User, "name or value that CloudTrail writes in another way";
     LIMIT = 3001, Data, "result cut short";
     NO_GEOIP = 3003, Environment, "no GeoIP database";
     MEMORY_LIMIT = 3004, Environment, "memory limit reached";

@@ -8,6 +8,7 @@ mod arguments;
 pub mod ast;
 mod cursor;
 mod expand;
+mod lints;
 mod parse;
 pub mod time;
 mod walk;
@@ -18,4 +19,5 @@ pub use arguments::{
 };
 pub use ast::*;
 pub use expand::{Expansion, MacroDefinition, MacroSet, expand_macros};
+pub use lints::{Doubt, Weight};
 pub use parse::{MAX_COMMANDS, MAX_SUBSEARCHES, parse};

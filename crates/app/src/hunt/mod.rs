@@ -1,6 +1,7 @@
 //! Runs detections over logs.
 
 mod blind;
+mod doubts;
 pub(crate) mod explain;
 mod held;
 mod pinned;
@@ -32,6 +33,7 @@ use crate::error::{AppError, blocking};
 use crate::left_out;
 use crate::listing;
 use crate::logs::{LogEvents, LogReader};
+use crate::names::Names;
 use crate::options::{HuntOptions, TimeOptions};
 use crate::unread::Unread;
 use held::{Chosen, Seen};
@@ -154,6 +156,11 @@ async fn run(
     let mut met_indexes = BTreeSet::new();
     let (mut are_wanted, mut lacking_read) = (false, BTreeSet::new());
     let profile = options.run.read.profile;
+    let is_own = |index: usize| content.set.detections[index].root.is_some();
+    let own_count = chosen.run.iter().filter(|index| is_own(**index)).count();
+    // Files that no search needs stay unread, and their names unknown.
+    let readable = known.skips.is_empty().then(|| logs.clone());
+    let names = Names::new(readable, environment.context(), own_count);
     while let Some((index, step)) = finished.next().await {
         match step {
             Step::Finding(finding) => {
@@ -186,8 +193,14 @@ async fn run(
                     run.status = Status::CannotFire(missing);
                     is_left_out = true;
                 }
+                let named = if is_own(index) && !is_left_out {
+                    names.misspelled(&run.status, analysis).await
+                } else {
+                    Vec::new()
+                };
+                let mistake = doubts::add(&mut run, analysis, named);
                 let shown = shown.remove(&index).unwrap_or_default();
-                let report = Report { is_left_out, ..Report::new(detection, &run, shown) };
+                let report = Report { is_left_out, mistake, ..Report::new(detection, &run, shown) };
                 tally.finished += 1;
                 if read.index.is_none() && run.matched_events.is_some_and(|matched| matched > 0) {
                     met_indexes.extend(analysis.facts.log_indexes.iter().cloned());

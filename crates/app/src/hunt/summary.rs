@@ -156,6 +156,10 @@ pub struct Report {
     /// Empty lookups that the search reads.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub empty_lookups: Vec<String>,
+    /// The mistake in the search that keeps it from returning a row, if there is one; it is among the
+    /// messages.
+    #[serde(skip)]
+    pub mistake: Option<String>,
     /// Diagnostics of the detection; their spans are byte offsets in the search as written.
     #[serde(skip_serializing_if = "<[Diagnostic]>::is_empty")]
     pub messages: Vec<Diagnostic>,
@@ -291,6 +295,7 @@ impl Report {
             is_left_out: false,
             needs,
             empty_lookups,
+            mistake: None,
             messages: run.messages.clone(),
         }
     }
@@ -312,6 +317,9 @@ impl Report {
     /// matched.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
+        if self.mistake.is_some() {
+            return self.mistake.clone();
+        }
         match &self.status {
             Status::CannotFire(Missing { fields, rows }) if self.is_left_out => {
                 let events = if *rows == 1 { "event" } else { "events" };
@@ -461,6 +469,12 @@ impl Summary {
     #[must_use]
     pub fn has_failed_detections(&self) -> bool {
         !self.with(|status| *status == Status::Failed).is_empty()
+    }
+
+    /// Returns true if a mistake in its search keeps a detection from finding anything.
+    #[must_use]
+    pub fn has_mistaken_detections(&self) -> bool {
+        self.detections.iter().any(|report| report.mistake.is_some())
     }
 
     /// Returns true if this version cannot run a detection, whatever the logs are.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use spilltrail_app::{Cause, Report};
-use spilltrail_content::Detection;
+use spilltrail_content::{Detection, Placed};
 use spilltrail_detect::Status;
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 
@@ -31,6 +31,8 @@ pub(super) struct Notes {
     unsupported: Vec<String>,
     /// The detections that looked at events and could not tell, with their status and the reason.
     doubtful: Vec<(&'static str, String)>,
+    /// Detections without findings whose searches are doubtful, with the warnings.
+    mistaken: Vec<Mistaken>,
     /// Lines about detections with findings, with the codes of the diagnostics.
     warnings: Vec<(Code, String)>,
     /// The detections that are the user's own.
@@ -47,6 +49,7 @@ impl Notes {
             failed: Vec::new(),
             unsupported: Vec::new(),
             doubtful: Vec::new(),
+            mistaken: Vec::new(),
             warnings: Vec::new(),
             own,
             silent: Vec::new(),
@@ -64,6 +67,11 @@ impl Notes {
             Status::Unsupported if self.detail == Detail::Full => self.unsupported.extend(lines()),
             Status::NeedsSource(need) if self.detail == Detail::Full => {
                 self.unsupported.push(format!("note: {}: needs {need}", detection.name));
+            }
+            Status::Clean | Status::NoSuchEvents | Status::CannotFire(_)
+                if report.messages.iter().any(|message| is_doubt(message, report)) =>
+            {
+                self.mistaken.push(Mistaken::new(detection, report));
             }
             Status::CannotFire(_) | Status::NoBaseline(_) => {
                 let reason = report.reason().unwrap_or_default();
@@ -105,7 +113,73 @@ impl Notes {
         } else {
             print(&counted(&self.warnings));
         }
+        mistakes(&self.mistaken, self.detail);
         failures(&self.failed, self.detail);
+    }
+}
+
+/// Codes of warnings about searches that say something else than they seem to.
+const DOUBTS: [Code; 8] = [
+    Code::DOTTED_NAME,
+    Code::LOST_FIELD,
+    Code::LOWER_CASE_OPERATOR,
+    Code::NOT_SPL,
+    Code::QUOTES,
+    Code::NEVER_MET,
+    Code::WILDCARD,
+    Code::OTHER_NAME,
+];
+
+/// Returns true for a warning about a doubtful search. A dotted name is none if the detection can find
+/// something nevertheless.
+fn is_doubt(message: &Diagnostic, report: &Report) -> bool {
+    let matters = message.code != Code::DOTTED_NAME || report.mistake.is_some();
+    matters && DOUBTS.contains(&message.code)
+}
+
+/// A detection without findings whose search is doubtful.
+struct Mistaken {
+    name: String,
+    /// The name of the text that the warnings are about, and the text.
+    origin: String,
+    text: String,
+    warnings: Vec<Diagnostic>,
+}
+
+impl Mistaken {
+    fn new(detection: &Detection, report: &Report) -> Self {
+        let name = detection.name.clone();
+        let doubts = report.messages.iter().filter(|message| is_doubt(message, report));
+        let found: Vec<Diagnostic> = doubts.cloned().collect();
+        match detection.placed(&found) {
+            Some(Placed { text, diagnostics }) => {
+                let origin = detection.path.display().to_string();
+                Self { name, origin, text, warnings: diagnostics }
+            }
+            None => {
+                let (origin, text) = (name.clone(), detection.search.clone());
+                Self { name, origin, text, warnings: found }
+            }
+        }
+    }
+}
+
+/// Prints the warnings about doubtful searches of detections without findings: in full if they are few
+/// or everything is asked for.
+fn mistakes(mistaken: &[Mistaken], detail: Detail) {
+    let full = if detail == Detail::Full { mistaken.len() } else { FEW_WARNINGS };
+    for Mistaken { origin, text, warnings, .. } in mistaken.iter().take(full) {
+        report::diagnostics(warnings, origin, text);
+    }
+    if let Some(next) = mistaken.get(full) {
+        let more = match mistaken.len() - full - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        report::line(format_args!(
+            "warning: the searches of `{}`{more} are doubtful, too; --all shows why",
+            next.name
+        ));
     }
 }
 

@@ -303,7 +303,7 @@ fn a_search_without_results_says_what_it_searched() {
         ),
         (
             vec!["* | stats count as n | where count>3", "logs"],
-            vec!["no command before `where` produces the field `count`; did you mean `n`?\n"],
+            vec!["no command before `where` produces the field `count`\n", "did you mean `n`?\n"],
         ),
         (vec!["* | stats count by eventName | where 1=2", "logs"], vec!["note: no rows; "]),
     ] {
@@ -326,23 +326,21 @@ fn a_field_that_no_command_produces_is_named_beside_the_rows() {
     let fixture = Fixture::new();
     fixture.write("rows", "{\"user\":\"ann\"}\n");
     for (search, expected) in [
-        ("sort - count", "note: no command before `sort` produces the field `count`\n"),
-        ("sort - m", "note: no command before `sort` produces the field `m`; did you mean `n`?\n"),
-        (
-            "table usr n",
-            "note: no command before `table` produces the field `usr`; did you mean `user`?\n",
-        ),
-        (
-            "fields - usr",
-            "note: no command before `fields` produces the field `usr`; did you mean `user`?\n",
-        ),
+        ("sort - count", "`sort` produces the field `count`\n let `stats` keep `count`, or read"),
+        ("sort - m", "`sort` produces the field `m`\n did you mean `n`?\n"),
+        ("table usr n", "`table` produces the field `usr`\n did you mean `user`?\n"),
+        ("fields - usr", "`fields` produces the field `usr`\n did you mean `user`?\n"),
         ("sort - n | table user n other", ""),
     ] {
         let search = format!("* | stats count as n by user | {search} | head 3");
         for input in [vec!["logs"], vec!["--rows", "rows"]] {
             let run = fixture.run(&[&["search", search.as_str()], &input[..]].concat());
             assert_eq!(run.status, 0, "{search} {}", run.err);
-            assert_eq!(run.err, expected, "{search} {input:?}");
+            let is_silent = expected.is_empty();
+            assert_eq!(run.err.is_empty(), is_silent, "{search} {input:?} {}", run.err);
+            for part in expected.lines() {
+                assert!(run.err.contains(part), "{search} {input:?} {}", run.err);
+            }
         }
     }
 }

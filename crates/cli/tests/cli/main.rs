@@ -4,6 +4,7 @@ mod answers;
 mod config;
 mod content;
 mod detections;
+mod doubts;
 mod fixture;
 mod help;
 mod hostile;

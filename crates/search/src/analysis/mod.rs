@@ -8,10 +8,10 @@ mod need;
 mod tests;
 mod unproduced;
 
-use spilltrail_diagnostic::{Code, Diagnostic, Severity};
+use spilltrail_diagnostic::{Code, Diagnostic, Severity, Span};
 use spilltrail_eval::dotted_name;
 use spilltrail_event::Demand;
-use spilltrail_spl::{Command, Expansion, MacroSet, Pipeline, expand_macros, parse};
+use spilltrail_spl::{Command, Doubt, Expansion, MacroSet, Pipeline, expand_macros, parse};
 
 use crate::commands::pipeline::{self, Step};
 use crate::commands::{self, CommandKind, subsearch};
@@ -21,6 +21,7 @@ use crate::planning::facts::{Nested, Role};
 use crate::planning::plan::Needs;
 use crate::planning::predicate::Position;
 pub use need::{Need, NeedKind, Offer};
+pub use spilltrail_spl::Weight;
 pub use unproduced::Unproduced;
 
 /// Splunk commands that read the results of other searches. They are not implemented here, so they
@@ -217,6 +218,34 @@ impl Analysis {
             .filter(|warning| !reported.contains(warning))
             .map(|warning| self.expansion.relocate(warning))
             .collect()
+    }
+
+    /// Returns true if a `where` command has a name such as `a.b` that joins the fields `a` and `b`.
+    #[must_use]
+    pub fn has_dotted_condition(&self) -> bool {
+        let mut conditions =
+            self.pipeline.commands.iter().filter(|command| command.name.value == "where");
+        conditions.any(|command| {
+            let span = command.arguments.span;
+            let is_inside = |name: &Span| name.start >= span.start && name.end <= span.end;
+            self.facts.dotted.iter().any(|name| is_inside(&name.span))
+        })
+    }
+
+    /// Returns what is most likely a mistake in the search, in the order of the text. Nothing is read
+    /// for this. Positions refer to the text as the user wrote it.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<Doubt> {
+        if self.check().is_err() {
+            return Vec::new();
+        }
+        let mut doubts = self.pipeline.doubts();
+        doubts.extend(self.unproduced().iter().map(Unproduced::doubt));
+        doubts.sort_by_key(|doubt| doubt.diagnostic.span());
+        for doubt in &mut doubts {
+            doubt.diagnostic = self.expansion.relocate(doubt.diagnostic.clone());
+        }
+        doubts
     }
 
     /// Returns the warnings of the macro expansion.

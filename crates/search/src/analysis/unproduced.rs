@@ -1,6 +1,7 @@
 //! Finds fields that a command reads and that no command before it can have made.
 
-use spilltrail_diagnostic::similar;
+use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
+use spilltrail_spl::{Command as Written, Doubt, Weight};
 
 use super::Analysis;
 use crate::commands::pipeline::{self, Step};
@@ -18,6 +19,29 @@ pub struct Unproduced {
     pub command: &'static str,
     /// The most similar name of a field that the rows have.
     pub similar: Option<String>,
+    /// The name of the command that leaves only other fields.
+    pub dropped_by: &'static str,
+    /// The field in the expanded text.
+    span: Span,
+    /// Whether the command keeps no row without the field.
+    is_required: bool,
+}
+
+impl Unproduced {
+    /// Returns the warning, with its place in the expanded text.
+    pub(super) fn doubt(&self) -> Doubt {
+        let Self { field, command, similar, dropped_by, span, is_required } = self;
+        let message = format!("no command before `{command}` produces the field `{field}`");
+        let help = match similar {
+            Some(similar) => format!("did you mean `{similar}`?"),
+            None => format!("let `{dropped_by}` keep `{field}`, or read it before"),
+        };
+        let label = format!("`{dropped_by}` leaves only other fields");
+        let diagnostic =
+            Diagnostic::warning(Code::LOST_FIELD, message).label(*span, label).help(help);
+        let weight = if *is_required { Weight::NeverMet } else { Weight::Doubtful };
+        Doubt { diagnostic, weight }
+    }
 }
 
 impl Analysis {
@@ -31,23 +55,57 @@ impl Analysis {
     pub fn unproduced(&self) -> Vec<Unproduced> {
         let (steps, _) = pipeline::read_all(&self.pipeline);
         let mut found = Vec::new();
-        // The fields of the rows, while they are known.
+        // The fields of the rows, while they are known, and the command that left only these.
         let mut known: Option<Vec<String>> = None;
+        let mut closed_by = "";
         for (place, step) in steps.iter().enumerate() {
             // A command that cannot be read may produce anything.
             if step.index != place {
                 break;
             }
-            if let Some(known) = &known {
-                found.extend(absent(step, known));
+            let written = self.pipeline.commands.get(step.index);
+            if let (Some(known), Some(written)) = (&known, written) {
+                found.extend(absent(step, known, closed_by, written));
             }
+            let before = known.clone();
             known = step.command.output(known);
+            let keeps = |known: &Vec<String>| {
+                before.as_ref().is_some_and(|before| before.iter().all(|name| known.contains(name)))
+            };
+            if known.as_ref().is_some_and(|known| !keeps(known)) {
+                closed_by = step.entry.doc.name;
+            }
         }
         found
     }
 }
 
-fn absent(step: &Step, known: &[String]) -> Vec<Unproduced> {
+/// Returns the place of a field in a command.
+fn place(field: &str, command: &Written) -> Span {
+    let (text, start) = (&command.arguments.value, command.arguments.span.start);
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+    let found = text.match_indices(field).find(|(at, _)| {
+        let before = text.get(..*at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + field.len()..).and_then(|after| after.chars().next());
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    });
+    found.map_or(command.arguments.span, |(at, _)| Span::new(start + at, start + at + field.len()))
+}
+
+fn absent(
+    step: &Step,
+    known: &[String],
+    dropped_by: &'static str,
+    written: &Written,
+) -> Vec<Unproduced> {
+    let unproduced = |field: String, similar: Option<String>, is_required: bool| Unproduced {
+        span: place(&field, written),
+        command: step.entry.doc.name,
+        field,
+        similar,
+        dropped_by,
+        is_required,
+    };
     let command = step.entry.doc.name;
     let is_absent =
         |name: &String| !name.starts_with('_') && !name.contains('*') && !known.contains(name);
@@ -57,14 +115,12 @@ fn absent(step: &Step, known: &[String]) -> Vec<Unproduced> {
         similar(field, others.map(String::as_str)).map(str::to_owned)
     };
     let listed = step.command.listed().iter().filter(|name| is_absent(name));
-    let misspelled = listed.filter_map(|field| {
-        Some(Unproduced { field: field.clone(), command, similar: Some(alike(field)?) })
-    });
+    let misspelled =
+        listed.filter_map(|field| Some(unproduced(field.clone(), Some(alike(field)?), false)));
     let read = if CHOOSE_ROWS.contains(&command) { fields_read(step) } else { Vec::new() };
-    let read = read.into_iter().filter(is_absent).map(|field| Unproduced {
-        similar: nearest(&field, known).or_else(|| alike(&field)),
-        field,
-        command,
+    let read = read.into_iter().filter(is_absent).map(|field| {
+        let similar = nearest(&field, known).or_else(|| alike(&field));
+        unproduced(field, similar, command != "sort")
     });
     misspelled.chain(read).collect()
 }
@@ -76,10 +132,10 @@ fn fields_read(step: &Step) -> Vec<String> {
     })
 }
 
-/// Returns the only field that there is beside it, whatever its name is.
+/// Returns the only field that there is if `count` is read: it has another name then.
 fn nearest(field: &str, known: &[String]) -> Option<String> {
     match known {
-        [only] if only != field => Some(only.clone()),
+        [only] if field == "count" && only != field => Some(only.clone()),
         _ => None,
     }
 }
@@ -89,6 +145,19 @@ mod tests {
     use spilltrail_spl::MacroSet;
 
     use crate::analysis::analyze;
+
+    #[test]
+    fn the_warning_names_the_command_that_drops_the_field() {
+        let search =
+            "* | stats count by src, user | fields src | eval a=1 | where a=1 AND user=\"u\"";
+        let doubts = analyze(search, &MacroSet::builtin()).doubts();
+        let [doubt] = doubts.as_slice() else { panic!("{doubts:?}") };
+        let span = doubt.diagnostic.span().unwrap();
+        assert_eq!((span.start, &search[span.start..span.end]), (search.len() - 8, "user"));
+        assert_eq!(doubt.diagnostic.labels[0].text, "`fields` leaves only other fields");
+        let help = doubt.diagnostic.help.as_deref();
+        assert_eq!(help, Some("let `fields` keep `user`, or read it before"));
+    }
 
     #[test]
     fn what_no_command_before_produces() {

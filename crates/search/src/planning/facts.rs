@@ -14,9 +14,17 @@ use spilltrail_spl::{
 use crate::planning::index;
 use crate::planning::predicate::{Position, conjuncts};
 
-/// Fields that say where an event is from, or how Splunk's configuration classifies it.
-const ORIGINS: &[&str] =
-    &[fields::INDEX, fields::SOURCETYPE, fields::SOURCE, fields::HOST, "eventtype", "tag"];
+/// Fields that say what an event is, where it is from, or how Splunk's configuration classifies it.
+const ORIGINS: &[&str] = &[
+    fields::INDEX,
+    fields::SOURCETYPE,
+    fields::SOURCE,
+    fields::HOST,
+    "eventName",
+    "eventSource",
+    "eventtype",
+    "tag",
+];
 
 /// Facts about a search and its subsearches that are known before it runs.
 #[derive(Debug, Clone)]
@@ -27,8 +35,8 @@ pub struct Facts {
     /// The comparisons of leading searches with a log index, as in `index=aws`, without those that
     /// hold for every index.
     pub log_indexes: BTreeSet<String>,
-    /// The values with which leading searches compare fields that say where an event is from or
-    /// how Splunk classifies it, as written, by field. Comparisons under a `NOT` are omitted.
+    /// The values with which leading searches compare fields that say what an event is, where it is
+    /// from, or how Splunk classifies it, as written, by field. Comparisons under a `NOT` are omitted.
     pub origins: BTreeMap<String, BTreeSet<String>>,
     /// Names such as `a.b` in eval expressions, without quotes: they join the fields `a` and `b`.
     pub dotted: Vec<Spanned<String>>,

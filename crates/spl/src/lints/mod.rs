@@ -1,0 +1,251 @@
+//! Finds text that is valid SPL and most likely not what its author means.
+//!
+//! Each lint is a function over one part of a search, in [`OF_SEARCHES`] or [`OF_CONDITIONS`]. All of
+//! them are silent about Splunk's published detections.
+
+mod addresses;
+mod constants;
+mod foreign;
+mod operators;
+mod patterns;
+mod quotes;
+mod values;
+
+use spilltrail_diagnostic::{Code, Diagnostic, Span};
+
+use crate::{Arguments, Command, EvalExpr, EvalNode, Pipeline, SearchExpr};
+
+/// A part of a search that is most likely a mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// The warning.
+    pub diagnostic: Diagnostic,
+    /// How sure it is, and what follows from it.
+    pub weight: Weight,
+}
+
+/// What follows from a [`Doubt`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// It matters only if the search finds nothing.
+    IfNothing,
+    /// The search does something else than it seems to do.
+    Doubtful,
+    /// With it, the search finds nothing, whatever the events are.
+    NeverMet,
+}
+
+impl Doubt {
+    fn new(weight: Weight, code: Code, message: impl Into<String>, span: Span) -> Self {
+        Self { diagnostic: Diagnostic::warning(code, message).at(span), weight }
+    }
+
+    fn help(self, help: impl Into<String>) -> Self {
+        Self { diagnostic: self.diagnostic.help(help), weight: self.weight }
+    }
+}
+
+/// A search expression, with what is around it.
+struct Searched<'a> {
+    expression: &'a SearchExpr,
+    /// Whether the expression is that of the first command, which matches events and not rows.
+    is_leading: bool,
+}
+
+/// An eval expression, with what is around it.
+struct Evaluated<'a> {
+    expression: &'a EvalExpr,
+    /// The commands before it in its pipeline.
+    before: &'a [Command],
+}
+
+/// The lints of search expressions. Each is called once per expression.
+const OF_SEARCHES: &[fn(&Searched<'_>, &mut Vec<Doubt>)] = &[
+    operators::in_lower_case,
+    operators::list_without_parentheses,
+    foreign::sql,
+    foreign::comments,
+    foreign::missing_pipe,
+    quotes::of_values,
+    addresses::of_searches,
+    values::event_source,
+    values::field_in_other_case,
+];
+
+/// The lints of eval expressions. Each is called for every expression and all of its operands.
+const OF_CONDITIONS: &[fn(&Evaluated<'_>, &mut Vec<Doubt>)] = &[
+    constants::compared,
+    constants::null,
+    constants::bare_word,
+    patterns::of_like,
+    patterns::of_equality,
+    patterns::of_regex,
+    addresses::of_functions,
+    addresses::of_equality,
+];
+
+impl Pipeline {
+    /// Returns what is most likely a mistake in the pipeline and its subsearches, in the order of the
+    /// text. Commands that cannot be read are skipped.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<Doubt> {
+        let mut found = Vec::new();
+        self.add_doubts(true, &mut found);
+        found.sort_by_key(|doubt| doubt.diagnostic.span());
+        found.dedup();
+        found
+    }
+
+    fn add_doubts(&self, has_events: bool, found: &mut Vec<Doubt>) {
+        for (index, command) in self.commands.iter().enumerate() {
+            let before = self.commands.get(..index).unwrap_or_default();
+            let is_leading = index == 0 && !self.leading_pipe && has_events;
+            match command.name.value.as_str() {
+                "search" => of_search(command, is_leading, found),
+                "where" => {
+                    let read = Arguments::new(command).eval();
+                    read.iter().for_each(|condition| of_condition(condition, before, found));
+                }
+                "eval" => {
+                    let read = Arguments::new(command).assignments().unwrap_or_default();
+                    read.iter().for_each(|assigned| of_condition(&assigned.value, before, found));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn of_search(command: &Command, is_leading: bool, found: &mut Vec<Doubt>) {
+    let Ok(expression) = Arguments::new(command).search() else { return };
+    let searched = Searched { expression: &expression, is_leading };
+    OF_SEARCHES.iter().for_each(|lint| lint(&searched, found));
+    expression.walk(&mut |part| {
+        if let SearchExpr::Subsearch(pipeline) = part {
+            pipeline.add_doubts(true, found);
+        }
+    });
+}
+
+fn of_condition(condition: &EvalExpr, before: &[Command], found: &mut Vec<Doubt>) {
+    condition.walk(&mut |part| {
+        if let EvalNode::Subsearch(pipeline) = &part.node {
+            pipeline.add_doubts(true, found);
+        }
+        let evaluated = Evaluated { expression: part, before };
+        OF_CONDITIONS.iter().for_each(|lint| lint(&evaluated, found));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::parse;
+
+    /// Returns each doubt as its code, its text in the search, and its help.
+    fn doubts(search: &str) -> Vec<String> {
+        let (pipeline, problems) = parse(search);
+        assert_eq!(problems, [], "{search}");
+        let shown = |doubt: &super::Doubt| {
+            let span = doubt.diagnostic.span().unwrap();
+            let help = doubt.diagnostic.help.as_deref().unwrap_or_default();
+            format!("{} {}: {help}", doubt.diagnostic.code, &search[span.start..span.end])
+        };
+        pipeline.doubts().iter().map(shown).collect()
+    }
+
+    #[test]
+    fn mistakes_are_told_with_what_to_write() {
+        for (search, expected) in [
+            // Operators.
+            ("a=1 or b=2", "SPL2016 or: write `OR`"),
+            ("a=1 and b=2", "SPL2016 and: write `AND`, or nothing"),
+            ("a=1 not b=2", "SPL2016 not: write `NOT`"),
+            ("* | search a=1 or (b=2 c=3)", "SPL2016 or: write `OR`"),
+            ("a=1 [search b=2 or c=3 | fields d]", "SPL2016 or: write `OR`"),
+            ("a=1 b IN c", "SPL2016 IN: write `b IN (c)`"),
+            ("a=1 b in \"c\"", "SPL2016 in: write `b IN (\"c\")`"),
+            // What is not SPL.
+            (
+                "select * from logs where a=1",
+                "SPL2017 select: write `eventName=NAME | table FIELD, FIELD`",
+            ),
+            ("a=1 -- note", "SPL2017 --: write a comment between three backticks on each side"),
+            ("a=1 // note", "SPL2017 //: write a comment between three backticks on each side"),
+            ("a=1 # note", "SPL2017 #: write a comment between three backticks on each side"),
+            ("a=1 stats count by b", "SPL2017 stats: write `| stats`"),
+            ("a=1 where b>2", "SPL2017 where: write `| where`"),
+            // Quotes.
+            ("a='b'", "SPL2018 'b': write `\"b\"`"),
+            ("a IN ('b', c)", "SPL2018 'b': write `\"b\"`"),
+            ("a=\u{201c}b\u{201d}", "SPL2018 \u{201c}b\u{201d}: write `\"b\"`"),
+            ("a=1 \u{2018}b\u{2019}", "SPL2018 \u{2018}b\u{2019}: write `\"b\"`"),
+            // Addresses.
+            ("src=203.0.113.0/33", "SPL2019 203.0.113.0/33: expected a prefix from 0 to 32"),
+            (
+                "* | where cidrmatch(\"2001:db8::/129\", a)",
+                "SPL2019 \"2001:db8::/129\": expected a prefix from 0 to 128",
+            ),
+            (
+                "* | where cidrmatch(src, \"10.0.0.0/8\")",
+                "SPL2019 cidrmatch(src, \"10.0.0.0/8\"): write `cidrmatch(\"10.0.0.0/8\", src)`",
+            ),
+            (
+                "* | where src=\"10.0.0.0/8\"",
+                "SPL2019 \"10.0.0.0/8\": write `cidrmatch(\"10.0.0.0/8\", src)`",
+            ),
+            // Conditions.
+            ("* | where \"a.b\"=\"c\"", "SPL2019 \"a.b\"=\"c\": write `'a.b'` to mean the field"),
+            ("* | where \"count\">10", "SPL2019 \"count\">10: write `'count'` to mean the field"),
+            ("* | where a=null", "SPL2019 a=null: write `isnull(a)`"),
+            ("* | where 'a b'!=null()", "SPL2019 'a b'!=null(): write `isnotnull('a b')`"),
+            (
+                "* | where type=AssumedRole",
+                "SPL2019 AssumedRole: write `\"AssumedRole\"` to mean the text",
+            ),
+            // Patterns.
+            ("* | where like(a, \"x*\")", "SPL2020 \"x*\": write `\"x%\"`"),
+            ("* | eval c=if(a LIKE \"*x\", 1, 0)", "SPL2020 \"*x\": write `\"%x\"`"),
+            ("* | where a=\"Create*\"", "SPL2020 \"Create*\": write `like(a, \"Create%\")`"),
+            ("* | where match(a, \"/x/\")", "SPL2020 \"/x/\": write `\"x\"`"),
+            // Names and values.
+            ("eventSource=s3", "SPL2021 s3: write `s3.amazonaws.com`"),
+            ("eventname=GetObject", "SPL2021 eventname: did you mean `eventName`?"),
+            (
+                "useridentity.TYPE=Root",
+                "SPL2021 useridentity.TYPE: did you mean `userIdentity.type`?",
+            ),
+        ] {
+            assert_eq!(doubts(search), [expected], "{search}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_meant_is_no_mistake() {
+        for search in [
+            "a=1 OR b=2 AND NOT c=3",
+            "error or failure",
+            "not found",
+            "a=1 \"or\" b=2",
+            "a IN (b, c) | where a IN (b)",
+            "stats",
+            "a=1 table",
+            "select",
+            "a=1 user's",
+            "a=\"'b'\"",
+            "a=\"--\" http://host/path",
+            "src=203.0.113.0/24 path=/a/99",
+            "* | where cidrmatch(\"10.0.0.0/8\", src) AND cidrmatch(net, src)",
+            "* | where a=\"b\" AND 'c.d'!=\"\" AND 1=1 AND x=\"10.0.0.1\"",
+            "* | eval a=\"b\" | where isnull(a) AND a=b",
+            "* | where like(a, \"%x*\") AND a=\"*\" AND b=\"arn:aws:s3:::*\"",
+            "* | rex \"(?<Who>.*)\" | where user=Who",
+            "ErrorCode=5 EventID=1",
+            "* | where match(a, \"/x\") AND match(a, \"x/\")",
+            "eventSource=s3* eventSource=s3.amazonaws.com eventSource!=s3",
+            "eventName=A useridentity=b user_arn=c userAgent=d",
+            "* | search eventname=GetObject",
+        ] {
+            assert_eq!(doubts(search), [""; 0], "{search}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Patterns in the notation of another operator.
+
+use spilltrail_diagnostic::{Code, Span};
+
+use super::constants::name_of;
+use super::{Doubt, Evaluated, Weight};
+use crate::{BinaryOp, CompareOp, EvalExpr, EvalNode};
+
+/// Returns true for a word with an asterisk at an end, which is hardly meant as one.
+fn has_wildcard(text: &str) -> bool {
+    let word = text.trim_matches('*');
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    word.len() < text.len() && !word.is_empty() && word.chars().all(is_word)
+}
+
+/// Finds `*` in a pattern of `like`.
+pub(super) fn of_like(part: &Evaluated<'_>, found: &mut Vec<Doubt>) {
+    let expr = part.expression;
+    let pattern = match &expr.node {
+        EvalNode::Call { name, arguments } if name.value == "like" => arguments.get(1),
+        EvalNode::Binary(BinaryOp::Like, _, pattern) => Some(pattern.as_ref()),
+        _ => None,
+    };
+    let Some(EvalExpr { node: EvalNode::Text(text), span }) = pattern else { return };
+    if has_wildcard(text) {
+        let help = format!("write `\"{}\"`", text.replace('*', "%"));
+        found.push(doubt("`*` is no wildcard of `like`", *span).help(help));
+    }
+}
+
+/// Finds `*` in a text that `=` compares.
+pub(super) fn of_equality(part: &Evaluated<'_>, found: &mut Vec<Doubt>) {
+    let expr = part.expression;
+    let EvalNode::Binary(BinaryOp::Compare(CompareOp::Eq), left, right) = &expr.node else {
+        return;
+    };
+    if let (EvalNode::Field(field), EvalNode::Text(text)) = (&left.node, &right.node)
+        && has_wildcard(text)
+    {
+        let help = format!("write `like({}, \"{}\")`", name_of(field), text.replace('*', "%"));
+        found.push(doubt("`*` is no wildcard in `eval` and `where`", right.span).help(help));
+    }
+}
+
+/// Finds slashes around a regular expression.
+pub(super) fn of_regex(part: &Evaluated<'_>, found: &mut Vec<Doubt>) {
+    let expr = part.expression;
+    let EvalNode::Call { name, arguments } = &expr.node else { return };
+    let Some(EvalExpr { node: EvalNode::Text(text), span }) = arguments.get(1) else { return };
+    let inner = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+    if name.value == "match"
+        && let Some(inner) = inner.filter(|inner| !inner.is_empty() && !inner.contains('/'))
+    {
+        let message = "the slashes are part of the regular expression";
+        // Paths can begin and end with a slash.
+        let doubt = Doubt::new(Weight::IfNothing, Code::WILDCARD, message, *span);
+        found.push(doubt.help(format!("write `\"{inner}\"`")));
+    }
+}
+
+fn doubt(message: &str, span: Span) -> Doubt {
+    Doubt::new(Weight::Doubtful, Code::WILDCARD, message, span)
+}
