@@ -13,6 +13,7 @@ use spilltrail_content::{BuiltinPack, ContentSet};
 use spilltrail_detect::{AnalyzedContent, run as run_detection};
 use spilltrail_diagnostic::{Code, Diagnostic, REGISTRY};
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest, TimeBounds, Value};
+use spilltrail_search::analysis::analyze;
 use spilltrail_search::context::{LookupStore, LookupTable, SearchContext};
 use spilltrail_search::error::from_engine;
 use spilltrail_search::events::EventSource;
@@ -25,6 +26,8 @@ use spilltrail_spl::{MacroDefinition, MacroSet};
 enum Input {
     /// A search over two events.
     Search(&'static str),
+    /// A search that says something else than it seems to.
+    Doubtful(&'static str),
     /// The search of a detection, and how many times its events can be read.
     Detection(&'static str, usize),
     /// Files of a content folder.
@@ -35,7 +38,7 @@ enum Input {
     Engine(DataFusionError),
 }
 
-use Input::{Content, Detection, EmptyFolder, Engine, Search};
+use Input::{Content, Detection, Doubtful, EmptyFolder, Engine, Search};
 
 const ANOMOLY: &str = "name: D\nid: 0f8fad5b-d9cb-469f-a165-70867728950e\nversion: 1\n\
     date: '2026-01-01'\nauthor: us\nstatus: production\ntype: Anomoly\ndescription: Finds.\n\
@@ -95,6 +98,13 @@ async fn cases() -> Vec<(Code, Input)> {
         (Code::UNORDERED, Search("* | sort 0 n | streamstats time_window=1m count")),
         (Code::LOOKUP_NOT_WRITTEN, Search("* | outputlookup readonly")),
         (Code::TOO_LARGE, Search("* | eval a=mvjoin(mvrange(0,100000),printf(\"%900s\",\"\"))")),
+        (Code::LOST_FIELD, Doubtful("* | stats count as n by a | where count > 1")),
+        (Code::LOWER_CASE_OPERATOR, Doubtful("a=1 or b=2")),
+        (Code::NOT_SPL, Doubtful("a=1 stats count by b")),
+        (Code::QUOTES, Doubtful("a='b'")),
+        (Code::NEVER_MET, Doubtful("* | where \"a\"=\"b\"")),
+        (Code::WILDCARD, Doubtful("* | where like(a, \"b*\")")),
+        (Code::OTHER_NAME, Doubtful("eventSource=s3")),
         (Code::YAML, Content(&[("macros/m.yml", "name: [")])),
         (Code::DUPLICATE_CONTENT, Content(&[("macros/m.yml", MACRO), ("macros/n.yml", MACRO)])),
         (Code::RISK_FIELD, Detection("* | stats count", usize::MAX)),
@@ -115,6 +125,10 @@ async fn every_code_is_raised() {
     for (code, input) in cases().await {
         let found = match input {
             Search(text) => search(text).await,
+            Doubtful(text) => {
+                let doubts = analyze(text, &MacroSet::default()).doubts();
+                doubts.into_iter().map(|doubt| doubt.diagnostic).collect()
+            }
             Detection(text, reads) => detection(text, reads).await,
             Content(files) => problems(ContentSet::from_embedded(files).1),
             EmptyFolder => {

@@ -70,7 +70,7 @@ fn a_mistake_in_a_search_is_told_with_its_place_in_the_file() {
             0,
             true,
             "",
-            "",
+            "note: 1 detection that found nothing has warnings: Mine (SPL2008); --all shows them\n",
         ),
     ] {
         let fixture = Fixture::new();
@@ -82,7 +82,7 @@ fn a_mistake_in_a_search_is_told_with_its_place_in_the_file() {
         let outcome = (run.status, detection["status"] == "clean");
         assert_eq!(outcome, (status, is_clean), "{search} {detection} {}", run.err);
         if code.is_empty() {
-            assert_eq!(run.err, "", "{search}");
+            assert_eq!(run.err, said, "{search}");
             continue;
         }
         assert_eq!(run.err.matches("warning[").count(), 1, "{search} {}", run.err);

@@ -140,7 +140,7 @@ fn what_is_no_log_is_never_an_all_clear() {
         (&["logs", "none.json"], 1, "error[SPL5006]: none.json: holds no event"),
         (&["logs", "empty.json"], 1, "warning[SPL5005]: empty.json: byte 0: nothing was read"),
         (&["logs", "empty.txt"], 1, "error[SPL5006]: empty.txt: is empty"),
-        (&["logs", "empty"], 0, "note: empty/a.txt: is empty, skipped"),
+        (&["logs", "empty"], 1, "error[SPL5006]: empty: holds no event in its one file"),
         (&["logs", "page"], 1, "page/1_CloudTrail_x.json.gz: byte 0: nothing was read: its name"),
         (&["logs", "escaped"], 1, "escaped/a.yaml: byte 0: nothing was read: the text seems"),
         (&["logs", "list.json"], 1, "error[SPL5006]: list.json: holds no event"),

@@ -60,7 +60,7 @@ fn a_name_that_gives_no_event() {
     }
     fixture.write("notes/readme.md", "hello");
     fixture.write("notes/todo.txt", "");
-    fixture.write("none.json", "");
+    fixture.write("none.txt", "");
     fixture.write("records/a.json", "{\"Records\":[]}");
     std::fs::create_dir(fixture.path("linked")).unwrap();
     let error = "error[SPL5006]: ";
@@ -70,8 +70,8 @@ fn a_name_that_gives_no_event() {
         (&["logs", "notes"], 1, &["notes: holds no event in its 2 files"]),
         (&["logs", "notes/*"], 1, &["notes/*: holds no event in its 2 files"]),
         (&["logs", "records"], 1, &["records: holds no event in its one file"]),
-        (&["logs", "none.json"], 1, &["none.json: is empty"]),
-        (&["logs", "none.json", "empty"], 1, &["none.json: is empty", "empty: holds no file"]),
+        (&["logs", "none.txt"], 1, &["none.txt: is empty"]),
+        (&["logs", "none.txt", "empty"], 1, &["none.txt: is empty", "empty: holds no file"]),
         (&["empty"], 2, &["empty: holds no file"]),
         (&["notes"], 2, &["logs: no event was read; nothing can be said about them"]),
         // The files of the second name are those of the first.
