@@ -172,12 +172,13 @@ fn diagnose(error: &serde_yaml_ng::Error, text: &str) -> Diagnostic {
         "mapping values are not allowed in this context" => {
             diagnostic.help("put a text with `: ` in quotes, or in lines of its own after `|-`")
         }
+        "repetition limit exceeded" => diagnostic
+            .help("aliases repeat more than a file can hold; write out the values that you need"),
         _ => diagnostic,
     };
-    match error.location() {
-        Some(place) => diagnostic.at(line_span(text, place.line(), place.column())),
-        None => diagnostic,
-    }
+    // A message without a place would not say whose it is.
+    let place = error.location().map(|place| line_span(text, place.line(), place.column()));
+    diagnostic.at(place.unwrap_or_else(|| first_line(text)))
 }
 
 /// Returns the span from a column to the end of its line. Both count from one; columns are
