@@ -82,6 +82,8 @@ pub enum UnreadKind {
     /// Events are dated later than they can have happened; they were read, but do not count as the
     /// newest.
     Future,
+    /// Files were ruled out by their paths.
+    ByPath,
     /// No event is in the time range, or no file is of the time that was looked for.
     OutOfRange,
     /// Some of the names that the user gave have no event in the time range.
@@ -105,6 +107,7 @@ impl UnreadKind {
             | Self::ForeignEntries
             | Self::UntimedRows
             | Self::OtherRows
+            | Self::ByPath
             | Self::Copies
             | Self::Future
             | Self::PartOutOfRange => None,
@@ -176,7 +179,12 @@ impl Unread {
             let reason = format!("no event was read{skipped}; nothing can be said about them");
             Self::of_logs(UnreadKind::NoEvents, reason)
         });
+        let by_path = (read.total.events > 0 && !read.skips.is_empty()).then(|| {
+            let reason = format!("not read because of their paths: {}", skipped(&read.skips));
+            Self::of_logs(UnreadKind::ByPath, reason)
+        });
         let left_out = values.into_iter().chain(fields).chain(untimed).chain(copies);
+        let left_out = left_out.chain(by_path);
         not_found.chain(files).chain(left_out).chain(no_events).collect()
     }
 
