@@ -43,11 +43,8 @@ pub(crate) fn unread(read: &ReadReport, members: MemberSet) -> Vec<Unread> {
             groups.entry((*count, files)).or_default().push(member);
         }
     }
-    let is_partial = read.total.left_out.is_partial;
     let groups = groups.into_iter().rev();
-    groups
-        .map(|((count, files), members)| Unread::members(count, is_partial, &members, files))
-        .collect()
+    groups.map(|((count, files), members)| Unread::members(count, &members, files)).collect()
 }
 
 #[cfg(test)]

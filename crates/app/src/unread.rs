@@ -328,16 +328,9 @@ impl Unread {
         }
     }
 
-    /// Returns the events of CloudTrail that lack members which searches of the run read. There may be
-    /// more of them than `count` if `is_partial`.
-    pub(crate) fn members(
-        count: u64,
-        is_partial: bool,
-        members: &[Member],
-        files: &NamedFiles,
-    ) -> Self {
+    /// Returns the events of CloudTrail that lack members which searches of the run read.
+    pub(crate) fn members(count: u64, members: &[Member], files: &NamedFiles) -> Self {
         let (events, lack) = if count == 1 { ("event", "lacks") } else { ("events", "lack") };
-        let at_least = if is_partial { "at least " } else { "" };
         let names: Vec<String> =
             members.iter().map(|member| format!("`{}`", member.name())).collect();
         let (names, it) = match names.as_slice() {
@@ -351,7 +344,7 @@ impl Unread {
             _ => ("logs".to_owned(), format!(" (in {files})")),
         };
         let reason = format!(
-            "{at_least}{count} {events} of CloudTrail {lack} {names}{place}, because their source \
+            "{count} {events} of CloudTrail {lack} {names}{place}, because their source \
              leaves {it} out; searches that read {it} cannot tell"
         );
         Self { name, kind: UnreadKind::LeftOut, reasons: vec![reason], more: 0 }

@@ -12,12 +12,6 @@ use crate::cloudtrail::inputs::Input;
 use crate::cloudtrail::{Profile, derived_field};
 use crate::json::{for_each_member, value_end};
 
-/// Number of events of a text that are looked at before only some are.
-const FIRST: u64 = 8;
-
-/// Of the events after them, one in so many is looked at, until one is found that lacks a member.
-const STEP: u64 = 16;
-
 /// A member of CloudTrail records that searches read and sources leave out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -94,7 +88,7 @@ impl Member {
 
     /// Returns true if every event of an API call has the member. The others are in some events only,
     /// so only a table shows that they were left out.
-    fn is_always_there(self) -> bool {
+    const fn is_always_there(self) -> bool {
         !matches!(
             self,
             Self::ErrorCode
@@ -120,9 +114,14 @@ impl Member {
         }
     }
 
-    fn bit(self) -> u16 {
+    const fn bit(self) -> u16 {
         1 << self as u16
     }
+}
+
+/// Returns true for the `eventType` of events of API calls.
+pub(crate) fn is_call(event_type: &[u8]) -> bool {
+    event_type == b"AwsApiCall"
 }
 
 /// A set of members.
@@ -130,6 +129,24 @@ impl Member {
 pub struct MemberSet(u16);
 
 impl MemberSet {
+    /// The members that every event of an API call has.
+    const ALWAYS: Self = {
+        let (mut bits, mut index) = (0, 0);
+        while index < Member::ALL.len() {
+            if Member::ALL[index].is_always_there() {
+                bits |= Member::ALL[index].bit();
+            }
+            index += 1;
+        }
+        Self(bits)
+    };
+
+    /// Adds a member.
+    #[inline]
+    pub(crate) fn insert(&mut self, member: Member) {
+        self.0 |= member.bit();
+    }
+
     /// Returns true if `member` is in the set.
     #[must_use]
     pub fn has(self, member: Member) -> bool {
@@ -196,8 +213,6 @@ pub struct LeftOut {
     pub events: BTreeMap<Member, u64>,
     /// The members that some events have.
     pub present: MemberSet,
-    /// True if a text has both kinds of events, so that there may be more than were counted.
-    pub is_partial: bool,
 }
 
 impl LeftOut {
@@ -213,12 +228,19 @@ impl LeftOut {
         self.members().iter().filter(|member| !self.present.has(*member)).collect()
     }
 
+    /// Counts an event of an API call that has only these members.
+    fn add(&mut self, has: MemberSet) {
+        let missing = MemberSet(MemberSet::ALWAYS.0 & !has.0);
+        for member in missing.iter() {
+            *self.events.entry(member).or_default() += 1;
+        }
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         for (member, count) in &other.events {
             *self.events.entry(*member).or_default() += count;
         }
         self.present.0 |= other.present.0;
-        self.is_partial |= other.is_partial;
     }
 
     /// Counts the events of a table with these members.
@@ -242,41 +264,34 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Looks at a CloudTrail event. Where nothing is missing, only some events are looked at.
-    #[inline]
+    /// Looks at a CloudTrail event.
     pub(crate) fn see(&mut self, record: &str) {
-        let turn = self.count;
-        self.count += 1;
-        if turn < FIRST || turn.is_multiple_of(STEP) || !self.left_out.events.is_empty() {
-            self.look(record, turn);
-        }
-    }
-
-    fn look(&mut self, record: &str, turn: u64) {
         let bytes = record.as_bytes();
-        let mut has = MemberSet::default();
-        let mut is_call = true;
+        let (mut has, mut is_no_call) = (MemberSet::default(), false);
         for_each_member(bytes, |name, value| {
             let end = value_end(bytes, value);
-            let member =
-                Member::ALL.iter().find(|member| member.name().as_bytes() == &bytes[name.clone()]);
-            if let Some(member) = member {
-                has.0 |= member.bit();
-                // Events of sign-ins and services may lack some.
-                is_call &= *member != Member::EventType || &bytes[value..end] == b"\"AwsApiCall\"";
+            let name = &bytes[name];
+            if let Some(member) = Member::ALL.iter().find(|member| member.name().as_bytes() == name)
+            {
+                has.insert(*member);
+                is_no_call |= *member == Member::EventType
+                    && !is_call(
+                        record.get(value..end).unwrap_or_default().trim_matches('"').as_bytes(),
+                    );
             }
             Some(end)
         });
+        self.see_members(has, is_no_call);
+    }
+
+    /// Counts a CloudTrail event that has these members.
+    #[inline]
+    pub(crate) fn see_members(&mut self, has: MemberSet, is_no_call: bool) {
+        self.count += 1;
         self.left_out.present.0 |= has.0;
-        if !is_call {
-            return;
-        }
-        let always = Member::ALL.into_iter().filter(|member| member.is_always_there());
-        for member in always.filter(|member| !has.has(*member)) {
-            if self.left_out.events.is_empty() {
-                self.left_out.is_partial = turn >= FIRST;
-            }
-            *self.left_out.events.entry(member).or_default() += 1;
+        // Events of sign-ins and services may lack some.
+        if !is_no_call && has.0 & MemberSet::ALWAYS.0 != MemberSet::ALWAYS.0 {
+            self.left_out.add(has);
         }
     }
 
@@ -324,24 +339,10 @@ mod tests {
             let records: Vec<String> = records.into_iter().cloned().collect();
             let left_out = seen(&records);
             assert_eq!(left_out.events, expected.into_iter().collect(), "{records:?}");
-            assert!(!left_out.is_partial);
         }
         let none = seen(std::slice::from_ref(&call)).never_present();
         assert_eq!(none, [Member::RequestParameters].into_iter().collect());
         assert!(seen(&[whole, call]).never_present().is_empty());
-    }
-
-    /// Of long texts, a part is looked at; once something is missing, every event.
-    #[test]
-    fn events_that_lack_a_member_among_others() {
-        let nobody = WHOLE.replace("\"userIdentity\":{},", "");
-        let mut records = vec![WHOLE.to_owned(); 100];
-        records.extend(vec![nobody; 100]);
-        let left_out = seen(&records);
-        assert!(left_out.is_partial);
-        let count = left_out.events[&Member::UserIdentity];
-        assert!((100 - STEP..=100).contains(&count), "{count}");
-        assert!(left_out.never_present().is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::marks::Marks;
 use super::records::{Piece, wide};
 use crate::json::is_number;
 use crate::json::{skip_space, word_end};
+use crate::left_out::{Member, MemberSet, is_call};
 use crate::own_names::OwnNames;
 use crate::split::dress::{is_list, is_other_key, is_text_of_object};
 
@@ -19,6 +20,10 @@ pub(crate) struct Head {
     pub(crate) time: Option<Range<u32>>,
     /// The members by which the record itself says what it is.
     pub(crate) own_names: OwnNames,
+    /// The members that sources may leave out and that this record has.
+    pub(crate) members: MemberSet,
+    /// Whether the record says that it is no event of an API call.
+    pub(crate) is_no_call: bool,
 }
 
 /// Returns the head of a record, or `None` if the record is not a CloudTrail record or its
@@ -51,22 +56,29 @@ impl Members {
             b"eventName" => {
                 self.names += 1;
                 self.head.name = plain;
+                self.has(Member::EventName);
             }
             b"eventTime" if self.head.time.is_none() => self.head.time = plain,
-            b"eventSource" if self.source.is_none() => self.source = Some(value),
+            b"eventSource" if self.source.is_none() => {
+                self.source = Some(value);
+                self.has(Member::EventSource);
+            }
             b"eventVersion" => self.has_version = true,
-            b"awsRegion"
-            | b"sourceIPAddress"
-            | b"userAgent"
-            | b"requestID"
+            b"eventType" => {
+                self.head.is_no_call |= !is_call(&text[value]);
+                self.has(Member::EventType);
+            }
+            b"awsRegion" => self.has(Member::AwsRegion),
+            b"sourceIPAddress" => self.has(Member::SourceIpAddress),
+            b"userAgent" => self.has(Member::UserAgent),
+            b"recipientAccountId" => self.has(Member::RecipientAccountId),
+            b"errorCode" => self.has(Member::ErrorCode),
+            b"errorMessage" => self.has(Member::ErrorMessage),
+            b"requestID"
             | b"eventID"
             | b"readOnly"
-            | b"eventType"
             | b"managementEvent"
-            | b"recipientAccountId"
             | b"eventCategory"
-            | b"errorCode"
-            | b"errorMessage"
             | b"apiVersion"
             | b"sharedEventID"
             | b"vpcEndpointId"
@@ -82,6 +94,13 @@ impl Members {
             | b"edgeDeviceDetails"
             | b"eventContext"
             | b"addendum" => {
+                match key {
+                    b"userIdentity" => self.has(Member::UserIdentity),
+                    b"requestParameters" => self.has(Member::RequestParameters),
+                    b"responseElements" => self.has(Member::ResponseElements),
+                    b"additionalEventData" => self.has(Member::AdditionalEventData),
+                    _ => {}
+                }
                 // A string that begins like an object stands for one.
                 self.is_dressed |=
                     plain.is_some() && matches!(text.get(value.start), Some(b'{' | b'['));
@@ -92,6 +111,10 @@ impl Members {
                 self.is_dressed |= is_other_key(key);
             }
         }
+    }
+
+    fn has(&mut self, member: Member) {
+        self.head.members.insert(member);
     }
 
     fn head(self, text: &[u8]) -> Option<Head> {
