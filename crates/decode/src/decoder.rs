@@ -472,6 +472,7 @@ impl Texts<'_> {
         }
         self.file.report.stopped |= flow.is_break();
         self.file.report.bytes_inflated += splitter.bytes();
+        self.file.report.has_lookalikes |= splitter.has_lookalikes();
         let members = std::mem::take(&mut self.file.members);
         members.tell(splitter.columns(), &mut self.file.report.left_out);
         for (place, count) in splitter.unwrapped() {

@@ -3,7 +3,8 @@
 //!
 //! No detection can match such rows. Whoever put them beside logs expects that they are looked at.
 
-use crate::json::{for_each_member, unescape, value_end};
+use crate::json::{for_each_element, for_each_member, unescape, value_end};
+use crate::split::grid::Grid;
 
 /// Number of rows of a file that are looked at; the rows of one file have the same members.
 pub(crate) const LOOKED_AT: u64 = 16;
@@ -11,6 +12,10 @@ pub(crate) const LOOKED_AT: u64 = 16;
 /// The names of two members of CloudTrail records, in lower case. As values of a row, they are the
 /// header of a table or the keys of a record that was taken apart.
 const NAMES: [&str; 2] = ["eventname", "useridentity"];
+
+/// How deep the rows of other products are looked at, and how many elements of their lists.
+const MAX_DEPTH: usize = 6;
+const MAX_ELEMENTS: usize = 2;
 
 /// What other products call the kind of a row that was an event of CloudTrail, as the value of a member.
 const KINDS: [&str; 3] = ["aws.cloudtrail", "aws:cloudtrail", "cloudtrail"];
@@ -54,10 +59,81 @@ const VERBS: [&str; 35] = [
     "Update",
 ];
 
-/// Returns true for a row with the name of an event and its time or source, however they are spelled,
-/// with the names of such members as values, or with what another product made of an event.
+/// Returns true if the name of a member, given by its letters in lower case, tells who did something,
+/// where, or from where.
+fn is_telling(letters: &str) -> bool {
+    ["user", "account", "identity", "principal"].iter().any(|part| letters.contains(part))
+        || ["arn", "region", "address", "srcip", "sourceip", "clientip"]
+            .iter()
+            .any(|end| letters.ends_with(end))
+        || matches!(letters, "actor" | "caller" | "role" | "ip" | "src")
+}
+
+/// Returns true for a row with the name of an event and what else is known of it, however they are
+/// spelled, with the names of such members as values, or with what another product made of an event.
 pub(crate) fn looks_like_event(row: &str) -> bool {
-    has_members(row) || names_members(row) || Made::of(row).is_event()
+    has_members(row) || names_members(row) || is_table(row) || Made::of(row).is_event()
+}
+
+/// Texts and lists that are no rows, as far as they have been looked at: queries may print the values
+/// of events without their names.
+#[derive(Debug, Default)]
+pub(crate) struct Values {
+    /// The number of bytes that were looked at.
+    length: usize,
+    calls: u64,
+    others: u64,
+    names: [bool; NAMES.len()],
+    is_event: bool,
+}
+
+impl Values {
+    /// The most bytes that are looked at; the lists of one file are alike.
+    const MOST: usize = 64 * 1024;
+
+    /// Looks at a text or list, given as valid JSON.
+    pub(crate) fn see(&mut self, value: &[u8]) {
+        if self.length >= Self::MOST || self.is_event {
+            return;
+        }
+        let piece = &value[..value.len().min(Self::MOST)];
+        self.length += piece.len();
+        let (mut has_call, mut has_more) = (false, false);
+        // Between two quotes is a text, or what separates texts.
+        for text in String::from_utf8_lossy(piece).split('"').skip(1) {
+            if is_call(text) {
+                has_call = true;
+                self.calls += 1;
+            } else if text.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
+                self.others += 1;
+                has_more |= is_service(text) || is_time(text);
+            }
+            see_name(text, &mut self.names);
+        }
+        self.is_event |= has_call && has_more;
+    }
+
+    /// Returns true if the values are those of events: a call with its time or service, names of calls
+    /// alone, or names of members.
+    pub(crate) fn look_like_events(&self) -> bool {
+        let are_calls = self.calls > 1 && self.others == 0;
+        self.is_event || are_calls || self.names.iter().all(|found| *found)
+    }
+}
+
+/// Returns true for a text such as `2026-03-17T10:00:00Z`.
+fn is_time(text: &str) -> bool {
+    let is_digit = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+    [0, 1, 2, 3, 5, 6, 8, 9].into_iter().all(is_digit)
+        && matches!(text.as_bytes().get(4), Some(b'-'))
+}
+
+/// Returns true for a table whose columns have the names of a row that looks like an event.
+fn is_table(row: &str) -> bool {
+    let Some(grid) = Grid::of(row.as_bytes()) else { return false };
+    let mut seen = SeenNames::default();
+    grid.names().iter().for_each(|name| seen.see(name));
+    seen.are_of_event()
 }
 
 /// What shows that a product put the values of an event under names of its own.
@@ -69,6 +145,12 @@ struct Made {
     has_service: bool,
     /// A value is the name of an API call.
     has_call: bool,
+    /// A value is the ARN of a caller.
+    has_caller: bool,
+    /// A member below, or in a list, has CloudTrail's name as that of a product.
+    is_product: bool,
+    /// A value below, or in a list, is the name of an API call.
+    has_deep_call: bool,
 }
 
 impl Made {
@@ -76,11 +158,43 @@ impl Made {
     fn of(row: &str) -> Self {
         let mut made = Self::default();
         made.see(row, 2);
+        made.see_deep("", row, MAX_DEPTH);
         made
     }
 
     fn is_event(&self) -> bool {
-        self.is_named || (self.has_service && self.has_call)
+        self.is_named
+            || (self.has_call && (self.has_service || self.has_caller))
+            || (self.is_product && self.has_deep_call)
+    }
+
+    /// Looks for the name of a product and of a call anywhere in a value; of lists, only the first
+    /// elements are looked at.
+    fn see_deep(&mut self, key: &str, value: &str, levels: usize) {
+        let bytes = value.as_bytes();
+        let inner = |start: usize| value.get(start..value_end(bytes, start)).unwrap_or_default();
+        match bytes.first() {
+            Some(b'"') => {
+                let text = value.trim_matches('"');
+                let is_product = key.to_ascii_lowercase().contains("product");
+                self.is_product |= is_product && text.eq_ignore_ascii_case("aws cloudtrail");
+                self.has_deep_call |= is_call(text);
+            }
+            Some(b'{') if levels > 0 => for_each_member(bytes, |key, start| {
+                let key = value.get(key).unwrap_or_default();
+                self.see_deep(key, inner(start), levels - 1);
+                Some(value_end(bytes, start))
+            }),
+            Some(b'[') if levels > 0 => {
+                let mut count = 0;
+                for_each_element(bytes, |start| {
+                    self.see_deep(key, inner(start), levels - 1);
+                    count += 1;
+                    if count < MAX_ELEMENTS { value_end(bytes, start) } else { bytes.len() }
+                });
+            }
+            _ => {}
+        }
     }
 
     fn see(&mut self, object: &str, levels: usize) {
@@ -108,10 +222,28 @@ impl Made {
         let tells_kind = ["type", "dataset", "module", "category", "product"];
         let key = key.to_ascii_lowercase();
         self.is_named |= is_kind && tells_kind.iter().any(|end| key.ends_with(end));
-        let service = text.strip_suffix(".amazonaws.com").unwrap_or_default();
-        self.has_service |= !service.is_empty() && service.bytes().all(is_of_host);
+        self.has_service |= is_service(text);
+        self.has_caller |= is_caller(text);
         self.has_call |= is_call(text);
     }
+}
+
+/// Returns true for the host of an AWS service.
+fn is_service(text: &str) -> bool {
+    let service = text.strip_suffix(".amazonaws.com").unwrap_or_default();
+    !service.is_empty() && service.bytes().all(is_of_host)
+}
+
+/// Returns true for the ARN of a user or session.
+fn is_caller(text: &str) -> bool {
+    let mut parts = text.split(':');
+    parts.next() == Some("arn")
+        && parts.next().is_some_and(|partition| partition.starts_with("aws"))
+        && matches!(parts.next(), Some("iam" | "sts"))
+        && parts.nth(2).is_some_and(|name| {
+            let kinds = ["user/", "assumed-role/", "federated-user/"];
+            name == "root" || kinds.iter().any(|kind| name.starts_with(kind))
+        })
 }
 
 fn is_of_host(byte: u8) -> bool {
@@ -130,33 +262,108 @@ fn is_call(text: &str) -> bool {
 fn names_members(row: &str) -> bool {
     let mut found = [false; NAMES.len()];
     let texts = row.split('"').map(|text| text.trim_end_matches('\\'));
-    for text in texts.filter(|text| text.len() <= "user_identity".len()) {
-        let letters: String = text.chars().filter(char::is_ascii_alphabetic).collect();
-        for (name, found) in NAMES.iter().zip(&mut found) {
-            *found |= letters.eq_ignore_ascii_case(name);
-        }
-    }
+    texts.for_each(|text| see_name(text, &mut found));
     found.iter().all(|found| *found)
 }
 
-fn has_members(row: &str) -> bool {
-    let (mut is_named, mut has_more) = (false, false);
-    for_each_member(row.as_bytes(), |key, value| {
-        let key = unescape(row.get(key).unwrap_or_default());
-        let letters = key.chars().filter(|c| c.is_alphanumeric());
-        match letters.flat_map(char::to_lowercase).collect::<String>().as_str() {
-            "eventname" => is_named = true,
-            "eventtime" | "eventsource" => has_more = true,
-            _ => {}
+/// Notes which of the names a text is.
+fn see_name(text: &str, found: &mut [bool; NAMES.len()]) {
+    if text.len() > "user_identity".len() {
+        return;
+    }
+    let letters: String = text.chars().filter(char::is_ascii_alphabetic).collect();
+    for (name, found) in NAMES.iter().zip(found) {
+        *found |= letters.eq_ignore_ascii_case(name);
+    }
+}
+
+/// What the names of a row's members show.
+#[derive(Debug, Default)]
+struct SeenNames {
+    count: usize,
+    is_named: bool,
+    has_more: bool,
+    is_telling: bool,
+}
+
+impl SeenNames {
+    fn see(&mut self, name: &str) {
+        let letters = name.chars().filter(|c| c.is_alphanumeric());
+        let letters: String = letters.flat_map(char::to_lowercase).collect();
+        self.count += 1;
+        match letters.as_str() {
+            "eventname" => self.is_named = true,
+            "eventtime" | "eventsource" => self.has_more = true,
+            letters => self.is_telling |= is_telling(letters),
         }
-        Some(value_end(row.as_bytes(), value))
+    }
+
+    /// Returns true for the name of an event and more than its count.
+    fn are_of_event(&self) -> bool {
+        self.is_named && (self.has_more || self.is_telling)
+    }
+}
+
+fn has_members(row: &str) -> bool {
+    let mut seen = SeenNames::default();
+    let (mut is_call_alone, mut is_word) = (false, false);
+    for_each_member(row.as_bytes(), |key, value| {
+        let end = value_end(row.as_bytes(), value);
+        let was_named = seen.is_named;
+        seen.see(&unescape(row.get(key).unwrap_or_default()));
+        if seen.is_named && !was_named {
+            let name = row.get(value..end).unwrap_or_default().trim_matches('"');
+            is_call_alone = is_call(name);
+            is_word = name.starts_with(|letter: char| letter.is_ascii_uppercase())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        }
+        Some(end)
     });
-    is_named && has_more
+    // Programs of all kinds count what their users do, and call it other than AWS does.
+    (seen.are_of_event() && (seen.has_more || is_word))
+        // Nothing but the name of a call is what is left of each event.
+        || (seen.is_named && seen.count == 1 && is_call_alone)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_that_look_like_those_of_events() {
+        for (values, are_alike) in [
+            (
+                &[r#"["1.10",{"type":"Root"},"2026-03-17T10:00:00Z","s3.amazonaws.com","GetKey"]"#]
+                    [..],
+                true,
+            ),
+            (&[r#"["GetKey","2026-03-17T10:00:00Z","ann"]"#], true),
+            (&[r#"["GetKey"]"#, r#"["ListKeys"]"#], true),
+            (&[r#""GetKey""#, r#""ListKeys""#], true),
+            (
+                &[
+                    r#"[["Records",0,"eventName"],"A"]"#,
+                    r#"[["Records",0,"userIdentity","arn"],"x"]"#,
+                ],
+                true,
+            ),
+            (&[r#"["GetKey"]"#], false),
+            (&[r#"["GetKey"]"#, r#"["a"]"#], false),
+            (&[r#"["s3:GetKey"]"#, r#"["s3:ListKeys"]"#], false),
+            (&[r#"["eventName","count"]"#], false),
+            (&["[1,2]", "[]", "\"\""], false),
+            (&[], false),
+        ] {
+            let mut seen = Values::default();
+            values.iter().for_each(|value| seen.see(value.as_bytes()));
+            assert_eq!(seen.look_like_events(), are_alike, "{values:?}");
+        }
+        let mut seen = Values::default();
+        let long = format!("[\"{}\"]", "x".repeat(Values::MOST));
+        seen.see(long.as_bytes());
+        seen.see(br#"["GetKey","s3.amazonaws.com"]"#);
+        assert!(!seen.look_like_events());
+    }
 
     #[test]
     fn rows_that_look_like_events() {
@@ -166,6 +373,25 @@ mod tests {
             (r#"{"Event name":"A","Event source":"s"}"#, true),
             (r#"{"event\u004eame":"A","eventTime":"t"}"#, true),
             (r#"{"eventName":"A","count":"5"}"#, false),
+            (r#"{"eventName":"GetKey","_time":"t","count":"5"}"#, false),
+            (r#"{"eventName":"GetKey"}"#, true),
+            (r#"{"eventName":"page viewed"}"#, false),
+            (r#"{"_time":"t","eventName":"A","user_arn":"u"}"#, true),
+            (r#"{"event_name":"A","src_ip":"192.0.2.1"}"#, true),
+            (r#"{"event_name":"page_view","user_id":"1","ip":"192.0.2.1"}"#, false),
+            (r#"{"eventName":"A","warning":"w","zip":"1"}"#, false),
+            (r#"{"EventName":"A","AccountId":"1"}"#, true),
+            (r#"{"eventName":"A","region":"r"}"#, true),
+            (r#"{"columns":["eventName","user"],"data":[["A","u"]]}"#, true),
+            (r#"{"columns":["eventName","count"],"data":[["A",5]]}"#, false),
+            (r#"{"action":"ListKeys","who":"arn:aws:iam::111122223333:user/ann"}"#, true),
+            (r#"{"action":"start","who":"arn:aws:iam::111122223333:user/ann"}"#, false),
+            (r#"{"RoleName":"StartStop","Arn":"arn:aws:iam::111122223333:role/StartStop"}"#, false),
+            (
+                r#"{"events":[{"event":{"metadata":{"productEventType":"GetKey","productName":"AWS CloudTrail"}}}]}"#,
+                true,
+            ),
+            (r#"{"product/ProductName":"AWS CloudTrail","cost":"1"}"#, false),
             (r#"{"EventTime":"t","EventID":"4624"}"#, false),
             (r#"{"detail":{"eventName":"A","eventTime":"t"}}"#, false),
             (r#"{"user":"ann"}"#, false),

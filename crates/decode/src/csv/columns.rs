@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use crate::left_out::{Member, MemberSet};
 use crate::nulls;
+use crate::split::shape::without_type;
 use crate::split::spelling::{Style, known_name};
 
 /// How the text of a cell becomes JSON.
@@ -118,6 +119,8 @@ const SHOWING: [&str; 6] =
 impl Columns {
     /// Returns what the columns of these names become.
     pub(crate) fn new(names: &[String]) -> Self {
+        let untyped = untyped(names);
+        let names = untyped.as_deref().unwrap_or(names);
         let has = |member: &str| names.iter().any(|name| plain(name) == plain(member));
         let are_cloudtrail = has("eventName") && SHOWING.iter().any(|member| has(member));
         let position =
@@ -182,6 +185,17 @@ impl Columns {
     pub(super) fn are_known(&self) -> bool {
         self.are_cloudtrail || self.whole.is_some()
     }
+}
+
+/// Returns the names without the types that Log Analytics adds to them; `None` if there are none.
+fn untyped(names: &[String]) -> Option<Vec<String>> {
+    let without = |name: &str| {
+        let name = without_type(name.as_bytes()).and_then(|name| std::str::from_utf8(name).ok());
+        name.map(str::to_owned)
+    };
+    let is_typed = |name: &String| without(name).is_some_and(|name| plain(&name) == "eventname");
+    let untyped = |name: &String| without(name).unwrap_or_else(|| name.clone());
+    names.iter().any(is_typed).then(|| names.iter().map(untyped).collect())
 }
 
 /// Returns how all names of members are spelled, or `None` if one is as CloudTrail writes it.

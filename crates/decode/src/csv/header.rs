@@ -10,6 +10,8 @@ const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 /// The longest name of a column, and the most words in it, in a header without known names.
 const LONGEST_NAME: usize = 64;
 const MOST_WORDS: usize = 4;
+/// The longest name of one word: the keys of nested objects, joined.
+const LONGEST_WORD: usize = 512;
 
 /// The number of lines that may stand above a header: titles and comments.
 const MOST_LINES_ABOVE: usize = 20;
@@ -203,8 +205,9 @@ pub(super) fn is_plausible(name: &str) -> bool {
     let name = name.replace("{}", "");
     let is_start = |c: char| c.is_alphabetic() || matches!(c, '_' | '@' | '#');
     let is_part = |c: char| c.is_alphanumeric() || " _-./@#:()%".contains(c);
-    name.len() <= LONGEST_NAME
-        && name.split_whitespace().count() <= MOST_WORDS
+    let words = name.split_whitespace().count();
+    name.len() <= if words == 1 { LONGEST_WORD } else { LONGEST_NAME }
+        && words <= MOST_WORDS
         && name.chars().next().is_some_and(is_start)
         && name.chars().all(is_part)
         && !name.ends_with(['.', ':'])
@@ -222,6 +225,21 @@ fn cells_of_first(rows: &[u8], delimiter: u8, width: usize, is_whole: bool) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_names() {
+        let key = "aws.cloudtrail.flattened.request_parameters.".repeat(4);
+        for (name, is_name) in [
+            (format!("{key}items"), true),
+            ("x".repeat(512), true),
+            ("x".repeat(513), false),
+            ("word ".repeat(3), true),
+            (format!("{} and more", "x".repeat(60)), false),
+        ] {
+            let text = format!("time,{}\n1,2\n", name.trim());
+            assert_eq!(recognize(text.as_bytes(), true).is_some(), is_name, "{text}");
+        }
+    }
 
     #[test]
     fn a_header_is_known_by_its_names() {

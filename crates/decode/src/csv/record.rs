@@ -3,6 +3,7 @@
 use super::cells::Cells;
 use super::columns::{Column, Columns, Kind, Nulls, unnamed};
 use crate::event_view::EventTime;
+use crate::json::is_s3_notification;
 use crate::members::{Members, quoted};
 use crate::nulls::{Spellings, is_null};
 use crate::record::Format;
@@ -91,13 +92,15 @@ fn whole_event(cell: &str) -> Option<Made> {
         return None;
     }
     let shape = outer_keys(bytes).shape();
-    if let Some(FoundEvent { format, rewritten, unread }) = event_of(shape, bytes) {
+    if let Some(FoundEvent { format, rewritten, unread, .. }) = event_of(shape, bytes) {
         let text = rewritten.unwrap_or_else(|| text.to_owned());
         let remarks = unread.map(unread_message).into_iter().collect();
         return Some(Made::Event { text, format, remarks });
     }
     match shape {
-        Shape::CloudTrail => Some(Made::Skipped(SkipKind::S3Notification)),
+        Shape::CloudTrail if is_s3_notification(bytes) => {
+            Some(Made::Skipped(SkipKind::S3Notification))
+        }
         Shape::Digest => Some(Made::Skipped(SkipKind::Digest)),
         _ => None,
     }

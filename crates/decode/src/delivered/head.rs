@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use super::marks::Marks;
 use super::records::{Piece, wide};
-use crate::json::is_number;
-use crate::json::{skip_space, word_end};
+use crate::json::{is_number, skip_space, value_end, word_end};
 use crate::left_out::{Member, MemberSet, is_call};
 use crate::own_names::OwnNames;
 use crate::split::dress::{is_list, is_other_key, is_text_of_object};
+use crate::split::look::{is_no_name, may_hold_event};
 
 /// The byte ranges of a record's first members, as offsets in the whole text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,6 +55,8 @@ impl Members {
         match key {
             b"eventName" => {
                 self.names += 1;
+                // Anything but a text is no name: a table has a list of them.
+                self.is_dressed |= plain.is_none() && is_no_name(key, &text[first(text, &value)..]);
                 self.head.name = plain;
                 self.has(Member::EventName);
             }
@@ -108,7 +110,9 @@ impl Members {
             }
             _ => {
                 self.head.own_names.see_key(key);
-                self.is_dressed |= is_other_key(key);
+                let start = first(text, &value);
+                self.is_dressed |=
+                    is_other_key(key) || may_hold_event(key, &text[start..value_end(text, start)]);
             }
         }
     }
@@ -129,6 +133,12 @@ impl Members {
         }
         Some(head)
     }
+}
+
+/// Returns the offset at which a value begins; the range of a text is without its quotes.
+fn first(text: &[u8], value: &Range<usize>) -> usize {
+    let before = value.start.saturating_sub(1);
+    if text.get(before) == Some(&b'"') { before } else { value.start }
 }
 
 /// Reads the members of a record without escapes by jumping from quote to quote.
@@ -271,6 +281,8 @@ mod tests {
             (r#"{"eventTime":"t","eventSource":"s","eventName":"A"}"#, Some("A")),
             (r#"{"eventName":"A","x":{"eventName":"B"},"eventSource":"s"}"#, Some("A")),
             (r#"{"eventVersion":"1","x":{"eventName":"B"},"eventSource":"s"}"#, None),
+            (r#"{"eventName":"\u0041","eventSource":"s"}"#, None),
+            (r#"{"eventName":null,"eventSource":"s"}"#, None),
             (r#"{"eventTime":"t","eventSource":"s","eventName":"A","eventName":"B"}"#, None),
             (r#"{"eventSource":"s","eventName":"A","x":[],"eventName":"B"}"#, None),
             (r#"{"eventSource":"s","eventName":"\u0041"}"#, None),

@@ -1,7 +1,8 @@
 //! Makes a record of a row that an export writes as one object for each column.
 //!
 //! CloudTrail Lake writes a row as `[{"eventName":"A"},{"eventTime":"…"}]`, Logs Insights as
-//! `[{"field":"eventName","value":"A"},…]`. If the columns suffice, they are a record.
+//! `[{"field":"eventName","value":"A"},…]`, jq's `to_entries` with `key` in place of `field`. If the
+//! columns suffice, they are a record.
 
 use std::borrow::Cow;
 
@@ -9,10 +10,31 @@ use super::inside::event_format;
 use super::scan;
 use super::shape::outer_keys;
 use crate::csv::{inner_value, place_of};
-use crate::json::{for_each_element, for_each_member, unescape, value_end};
+use crate::json::{for_each_element, for_each_member, skip_space, string_end, unescape, value_end};
 use crate::members::Members;
 use crate::nulls::{is_code, is_null};
 use crate::record::Format;
+
+/// The keys under which a cell has the name of its column.
+const NAME_KEYS: [&[u8]; 5] = [b"field", b"key", b"Key", b"name", b"Name"];
+/// The bytes at the start of an array that are looked at to tell cells from other objects.
+pub(super) const LOOKED_AT: usize = 256;
+
+/// Returns true if an array begins like a row of cells, one object for each member of a record.
+pub(super) fn may_begin_row(array: &[u8]) -> bool {
+    let object = skip_space(array, 1);
+    let key = skip_space(array, object + 1);
+    if array.get(object) != Some(&b'{') || array.get(key) != Some(&b'"') {
+        return false;
+    }
+    let end = string_end(array, key + 1).0;
+    let colon = skip_space(array, end + 1);
+    let value = skip_space(array, colon + 1);
+    let name = array.get(value + 1..string_end(array, value + 1).0).unwrap_or_default();
+    array.get(key + 1..end).is_some_and(|key| NAME_KEYS.contains(&key))
+        && array.get(value) == Some(&b'"')
+        && std::str::from_utf8(name).is_ok_and(|name| place_of(name).is_some())
+}
 
 /// Returns the record that an array of cells makes, with its format; `None` if it is no event.
 ///
@@ -59,7 +81,10 @@ fn column(cell: &[u8]) -> Option<(String, &str)> {
     });
     let (name, value) = match *found.as_slice() {
         [(name, value)] => (name, value),
-        [(b"field", name), (b"value", value)] | [(b"value", value), (b"field", name)] => {
+        [(key, name), (b"value" | b"Value", value)]
+        | [(b"value" | b"Value", value), (key, name)]
+            if NAME_KEYS.contains(&key) =>
+        {
             (name.strip_prefix(b"\"")?.strip_suffix(b"\"")?, value)
         }
         _ => return None,
@@ -103,6 +128,15 @@ mod tests {
                 r#"[{"eventName":"A"},{"eventSource":"s"},{"errorCode":""},{"userIdentity":"{\"arn\":\"x\"}"}]"#,
                 Some(r#"{"eventName":"A","eventSource":"s","userIdentity":{"arn":"x"}}"#),
             ),
+            (
+                r#"[{"key":"eventName","value":"A"},{"key":"userIdentity","value":{"arn":"x"}},{"key":"n","value":null}]"#,
+                Some(r#"{"eventName":"A","userIdentity":{"arn":"x"}}"#),
+            ),
+            (
+                r#"[{"Name":"eventName","Value":"A"},{"Value":"s","Name":"eventSource"}]"#,
+                Some(r#"{"eventName":"A","eventSource":"s"}"#),
+            ),
+            (r#"[{"key":"eventName","other":"A"},{"key":"eventSource","other":"s"}]"#, None),
             (
                 r#"[{"field":"eventName","value":"A"},{"field":"userIdentity.arn","value":"x"}]"#,
                 Some(r#"{"eventName":"A","userIdentity":{"arn":"x"}}"#),

@@ -74,6 +74,7 @@ impl<R: Read> Splitter<R> {
         if found.is_some() || self.frames.is_opened() {
             return found;
         }
+        self.values.see(&self.window.bytes()[start..self.at]);
         if !self.frames.have_room() {
             return self.lose(start, start, "an event");
         }
@@ -96,6 +97,7 @@ impl<R: Read> Splitter<R> {
             self.frames.set_key(key);
             return None;
         }
+        self.values.see(&self.window.bytes()[start..self.at]);
         Some(Found::Skipped(SkipKind::Scalar))
     }
 }

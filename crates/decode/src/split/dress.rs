@@ -8,9 +8,10 @@
 use std::borrow::Cow;
 
 use super::inside::event_format;
+use super::look::{Look, is_name};
 use super::python;
 use super::scan::is_valid;
-use super::shape::{Shape, outer_keys, prefix_of_name};
+use super::shape::{Shape, outer_keys, prefix_of_name, without_type};
 use super::spelling::Style;
 use crate::csv::{
     JOINTS, Kind, canonical, inner_value, is_object_member, member_named, oddly_joined, place_of,
@@ -38,6 +39,8 @@ pub(crate) struct FoundEvent {
     pub(crate) rewritten: Option<String>,
     /// A member that is a text which stands for an object and could not be read.
     pub(crate) unread: Option<&'static str>,
+    /// True if another member of a record may hold the whole event.
+    pub(crate) has_more: bool,
 }
 
 /// Returns what is said of a record with a member that could not be read.
@@ -47,32 +50,28 @@ pub(crate) fn unread_message(member: &str) -> String {
 
 /// Returns the event that an object of this shape is, or `None` for any other object.
 pub(crate) fn event_of(shape: Shape, object: &[u8]) -> Option<FoundEvent> {
-    if shape == Shape::Dressed {
-        let Rewritten { text, unread } = rewrite(object)?;
-        return Some(FoundEvent { format: Format::CloudTrail, rewritten: Some(text), unread });
-    }
-    let format = event_format(shape, object)?;
-    let is_dressed = format == Format::CloudTrail && is_dressed(object);
-    let Some(Rewritten { text, unread }) = is_dressed.then(|| rewrite(object)).flatten() else {
-        return Some(FoundEvent { format, rewritten: None, unread: None });
+    let format = match shape {
+        Shape::Dressed => Format::CloudTrail,
+        shape => event_format(shape, object)?,
     };
-    let rewritten = Some(text).filter(|text| text.as_bytes() != object);
-    Some(FoundEvent { format, rewritten, unread })
-}
-
-/// Returns true if CloudTrail itself would write a record in another way.
-fn is_dressed(record: &[u8]) -> bool {
-    let mut found = false;
-    for_each_member(record, |name, value| {
-        let end = value_end(record, value);
-        let (key, value) = (&record[name], &record[value..end]);
-        found |= is_other_key(key)
-            || is_text_of_object(key, value)
-            || is_list(key, value)
-            || (is_struct(key) && has_other_keys(key, value));
-        (!found).then_some(end)
-    });
-    found
+    if format != Format::CloudTrail {
+        return Some(FoundEvent { format, rewritten: None, unread: None, has_more: false });
+    }
+    let look = Look::at(object);
+    if look.is_other {
+        return None;
+    }
+    let is_dressed = look.is_dressed || shape == Shape::Dressed;
+    let rewritten = if is_dressed { rewrite(object) } else { None };
+    let has_more = look.has_more;
+    match rewritten {
+        Some(Rewritten { text, unread }) => {
+            let rewritten = Some(text).filter(|text| text.as_bytes() != object);
+            Some(FoundEvent { format, rewritten, unread, has_more })
+        }
+        None if shape == Shape::Dressed => None,
+        None => Some(FoundEvent { format, rewritten: None, unread: None, has_more }),
+    }
 }
 
 /// Returns true if an outermost key of a record is, or may be, a member that CloudTrail writes in
@@ -113,12 +112,12 @@ fn lacks_known_keys(identity: &str) -> bool {
     count > 0 && known == 0
 }
 
-fn is_struct(key: &[u8]) -> bool {
+pub(super) fn is_struct(key: &[u8]) -> bool {
     matches!(key, b"userIdentity" | b"tlsDetails")
 }
 
 /// Returns true if the keys of a struct are not spelled as CloudTrail does.
-fn has_other_keys(member: &[u8], json: &[u8]) -> bool {
+pub(super) fn has_other_keys(member: &[u8], json: &[u8]) -> bool {
     let Ok(member) = std::str::from_utf8(member) else { return false };
     let mut found = false;
     if json.first() == Some(&b'{') {
@@ -181,9 +180,13 @@ fn rewrite(object: &[u8]) -> Option<Rewritten> {
     if found.len() > MAX_MEMBERS {
         return None;
     }
+    let has_types = found.iter().any(|(key, _)| without_type(key).is_some_and(is_name));
+    let untyped = |key| if has_types { without_type(key).unwrap_or(key) } else { key };
     // The keys of an envelope may be joined with those of its record, as in `detail.eventName`.
-    let prefix = found.iter().find_map(|(key, _)| prefix_of_name(key)).unwrap_or_default();
+    let prefixes = found.iter().find_map(|(key, _)| prefix_of_name(untyped(key)));
+    let prefix = prefixes.unwrap_or_default();
     let found = found.into_iter().map(|(key, value)| {
+        let key = untyped(key);
         let key = key.strip_prefix(prefix).unwrap_or(key);
         let key = unescape(std::str::from_utf8(key).ok()?);
         let place = place_of(&key);
@@ -471,6 +474,11 @@ mod tests {
                 r#"{"eventname":"A","eventsource":"s","useridentity__sessioncontext__sessionissuer__arn":"x","requestparameters::imageid":"b"}"#,
                 r#"{"eventName":"A","eventSource":"s","userIdentity":{"sessionContext":{"sessionIssuer":{"arn":"x"}}},"requestParameters":{"imageId":"b"}}"#,
             ),
+            // Types after the names, as Log Analytics writes them.
+            (
+                r#"{"Computer":"","eventName_s":"A","eventSource_s":"s","eventTime_t":"2026-03-17T10:00:00Z","readOnly_b":true,"userIdentity_s":"{\"arn\":\"x\"}","requestParameters_items_0_userId_s":"1"}"#,
+                r#"{"Computer":"","eventName":"A","eventSource":"s","eventTime":"2026-03-17T10:00:00Z","readOnly":true,"userIdentity":{"arn":"x"},"requestParameters":{"items":[{"userId":"1"}]}}"#,
+            ),
             // Objects that were made strings, once, twice and by Python.
             (
                 r#"{"eventVersion":"1","eventName":"A","requestParameters":"{}","userIdentity":"\"{\\\"arn\\\":\\\"x\\\"}\""}"#,
@@ -484,7 +492,8 @@ mod tests {
             let shape = outer_keys(object.as_bytes()).shape();
             let found = event_of(shape, object.as_bytes());
             let rewritten = Some(record.to_owned());
-            let expected = FoundEvent { format: Format::CloudTrail, rewritten, unread: None };
+            let format = Format::CloudTrail;
+            let expected = FoundEvent { format, rewritten, unread: None, has_more: false };
             assert_eq!(found, Some(expected), "{object}");
         }
     }
@@ -505,6 +514,11 @@ mod tests {
                 true,
             ),
             (r#"{"eventname":"click","user":"ann"}"#, false),
+            // Tables, and statistics of columns.
+            (r#"{"eventName":0,"eventSource":0,"userIdentity":0}"#, false),
+            (r#"{"eventName":{"0":"A"},"eventSource":{"0":"s"}}"#, false),
+            (r#"{"eventname":["A"],"eventsource":["s"]}"#, false),
+            (r#"{"eventName":null,"eventSource":"s","eventVersion":"1"}"#, true),
             (r#"{"event_name":"click","event_id":"1"}"#, false),
             (r#"{"EventName":"A","EventId":"1"}"#, false),
         ] {

@@ -21,7 +21,10 @@ impl<R: Read> Splitter<R> {
     pub(super) fn unwrap(&mut self, shape: Shape, range: Range<usize>) -> Option<Found> {
         let bytes = &self.window.bytes()[range.clone()];
         let row = || Some(Found::Text { range: range.clone(), format: Format::Json });
-        if let Some(FoundEvent { format, rewritten, unread }) = event_of(shape, bytes) {
+        if let Some(FoundEvent { format, rewritten, unread, has_more }) = event_of(shape, bytes) {
+            if has_more && let Some(found) = self.take_inner(range.clone()) {
+                return Some(found);
+            }
             let offset = self.window.offset(range.start);
             self.waiting.extend(unread.map(|member| unread_member(offset, member)));
             return Some(match rewritten {
@@ -30,13 +33,18 @@ impl<R: Read> Splitter<R> {
             });
         }
         match shape {
-            Shape::CloudTrail => return Some(Found::Skipped(SkipKind::S3Notification)),
+            Shape::CloudTrail if json::is_s3_notification(bytes) => {
+                return Some(Found::Skipped(SkipKind::S3Notification));
+            }
             Shape::Digest => return Some(Found::Skipped(SkipKind::Digest)),
             Shape::Config => return Some(Found::Skipped(SkipKind::OtherService)),
             Shape::S3Test if json::is_s3_test(bytes) => {
                 return Some(Found::Skipped(SkipKind::S3Notification));
             }
             _ => {}
+        }
+        if shape == Shape::Row && is_action(bytes) {
+            return Some(Found::Skipped(SkipKind::OtherService));
         }
         match self.take_inner(range.clone()) {
             // What could not be read of a row is said after the row itself.
@@ -94,7 +102,7 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Returns what could not be read of a value that begins at `start`.
-    fn damages_of(&self, inside: &mut Inside, start: usize) -> Vec<Found> {
+    pub(super) fn damages_of(&self, inside: &mut Inside, start: usize) -> Vec<Found> {
         let mut damages = Vec::new();
         let offset = self.window.offset(start);
         let unread = inside.events.iter().filter_map(|event| event.unread);
@@ -237,6 +245,30 @@ impl<R: Read> Splitter<R> {
         }
         Some(Found::Decoded { offset, text: trimmed.to_owned(), format: Format::Json })
     }
+}
+
+/// Returns true for a line of the log of a table format, which lists files and columns of a table:
+/// the events are in its files.
+fn is_action(object: &[u8]) -> bool {
+    const ACTIONS: [(&[u8], &[u8]); 5] = [
+        (b"add", b"dataChange"),
+        (b"remove", b"dataChange"),
+        (b"metaData", b"schemaString"),
+        (b"protocol", b"minReaderVersion"),
+        (b"commitInfo", b"operation"),
+    ];
+    let mut is_action = false;
+    let mut is_first = true;
+    json::for_each_member(object, |name, value| {
+        let end = json::value_end(object, value);
+        let (key, inner) = (&object[name], &object[value..end]);
+        let is_known = |(action, member): &(&[u8], &[u8])| {
+            key == *action && inner.starts_with(b"{") && json::member(inner, member).is_some()
+        };
+        is_action = std::mem::take(&mut is_first) && ACTIONS.iter().any(is_known);
+        is_action.then_some(end)
+    });
+    is_action
 }
 
 /// Returns what is said of an event with a member that is a text instead of an object.

@@ -11,8 +11,10 @@ use memchr::memmem::Finder;
 
 use super::base64::{self, Budget, Decoded};
 use super::dress::{FoundEvent, event_of};
+use super::grid::Grid;
+use super::look::{count_members, may_hold_event};
 use super::shape::{Keys, Shape, outer_keys};
-use super::{cells, prefix, scan};
+use super::{bytes, cells, prefix, scan};
 use crate::json::{self, for_each_element, for_each_member, value_end};
 use crate::record::{Format, MAX_RECORD};
 
@@ -99,6 +101,7 @@ pub(super) fn may_hold_events(text: &[u8]) -> bool {
         || INVOCATION.find(text).is_some()
         || ESCAPE.find_iter(text).any(is_letter)
         || base64::may_be_in(text)
+        || bytes::may_be_in(text)
 }
 
 /// Returns the format of an object that is an event, or `None` for any other object.
@@ -183,7 +186,13 @@ impl Walk<'_> {
         if keys.has_raw() && levels > 0 && self.raw_member(text, holder, levels - 1) {
             return true;
         }
-        if let Some(FoundEvent { format, rewritten, unread }) = event_of(keys.shape(), text) {
+        if let Some(FoundEvent { format, rewritten, unread, has_more }) =
+            event_of(keys.shape(), text)
+        {
+            let own = rewritten.as_deref().map_or(text, str::as_bytes);
+            if has_more && levels > 0 && self.whole_beside(text, own, place, holder, levels - 1) {
+                return true;
+            }
             let (keys, place) = match (rewritten, place) {
                 (Some(text), _) => (outer_keys(text.as_bytes()), InnerPlace::Text { holder, text }),
                 (None, Place::Outer(start)) => (keys, InnerPlace::Range(start..start + text.len())),
@@ -204,10 +213,19 @@ impl Walk<'_> {
             self.inside.is_too_deep = true;
             return false;
         }
+        if let Some(grid) = Grid::of(text)
+            && self.grid(grid, holder, levels - 1)
+        {
+            return true;
+        }
         let mut found = false;
         let before = self.inside.events.len();
+        let is_of_statistics = is_of_statistics(text);
         for_each_member(text, |name, value| {
             let end = value_end(text, value);
+            if is_of_statistics && STATISTICS.contains(&&text[name.clone()]) {
+                return Some(end);
+            }
             let length = self.path.len();
             join(&mut self.path, &text[name]);
             found |= self.value(&text[value..end], place.plus(value), holder, levels - 1);
@@ -217,6 +235,73 @@ impl Walk<'_> {
         if self.inside.events.len() > before + 1 {
             self.drop_extracts(before);
         }
+        found
+    }
+
+    /// Looks for the event that a record is about as a whole in another member of the record, which
+    /// then has only a part of it; `own` is the record as CloudTrail writes it.
+    fn whole_beside(
+        &mut self,
+        text: &[u8],
+        own: &[u8],
+        place: Place,
+        holder: usize,
+        levels: usize,
+    ) -> bool {
+        let (before, others) = (self.inside.events.len(), self.inside.others);
+        for_each_member(text, |name, value| {
+            let end = value_end(text, value);
+            if may_hold_event(&text[name.clone()], &text[value..end]) {
+                let length = self.path.len();
+                join(&mut self.path, &text[name]);
+                self.value(&text[value..end], place.plus(value), holder, levels);
+                self.path.truncate(length);
+            }
+            Some(end)
+        });
+        let is_whole = match &self.inside.events[before..] {
+            [event] if event.format == Format::CloudTrail => {
+                let found = match (&event.place, place) {
+                    (InnerPlace::Text { text, .. }, _) => text.as_bytes(),
+                    (InnerPlace::Range(range), Place::Outer(start)) => {
+                        text.get(range.start - start..range.end - start).unwrap_or_default()
+                    }
+                    (InnerPlace::Range(_), Place::Decoded) => b"",
+                };
+                let name = |record| json::member(record, b"eventName").map(|name| &record[name]);
+                name(found) == name(own) && count_members(found) > count_members(own)
+            }
+            _ => false,
+        };
+        if !is_whole {
+            self.inside.events.truncate(before);
+            self.inside.others = others;
+        }
+        is_whole
+    }
+
+    /// Looks for events in the rows of a table.
+    fn grid(&mut self, grid: Grid<'_>, holder: usize, levels: usize) -> bool {
+        let length = self.path.len();
+        if !grid.key.is_empty() {
+            join(&mut self.path, grid.key);
+        }
+        self.path.push_str("[]");
+        let (mut found, mut others) = (false, 0);
+        grid.for_each_row(|row| {
+            // Each row repeats the names, so that the rows are longer than the table.
+            let Some(room) = self.room.checked_sub(row.len()) else {
+                self.inside.is_cut = true;
+                return false;
+            };
+            self.room = room;
+            let has_event = self.object(row.as_bytes(), Place::Decoded, holder, levels);
+            found |= has_event;
+            others += u64::from(!has_event);
+            true
+        });
+        self.path.truncate(length);
+        self.inside.others += if found { others } else { 0 };
         found
     }
 
@@ -251,6 +336,9 @@ impl Walk<'_> {
     fn array(&mut self, text: &[u8], place: Place, holder: usize, levels: usize) -> bool {
         if !may_hold_events(text) {
             return false;
+        }
+        if let Some(bytes) = bytes::in_list(text) {
+            return levels > 0 && self.encoded(&bytes, holder, levels - 1).unwrap_or(false);
         }
         let counts_others = !std::mem::replace(&mut self.is_among_elements, true);
         let length = self.path.len();
@@ -301,33 +389,39 @@ impl Walk<'_> {
         let contents = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
         let contents = String::from_utf8_lossy(contents);
         let text = json::unescape(&contents);
-        match base64::decode(&text, self.room, self.budget) {
-            Some(Decoded::Text(decoded)) => {
-                self.room -= decoded.len();
-                self.documents(&decoded, holder, levels - 1)
-            }
-            Some(Decoded::Damaged(decoded)) => {
+        if let Some(found) = self.encoded(&text, holder, levels - 1) {
+            return found;
+        }
+        let text = bytes::without_percents(&text);
+        self.documents(&text, holder, levels - 1)
+    }
+
+    /// Looks for events in what a string holds in base64; `None` if it holds nothing so.
+    fn encoded(&mut self, text: &str, holder: usize, levels: usize) -> Option<bool> {
+        let decoded = match base64::decode(text, self.room, self.budget)? {
+            Decoded::Text(decoded) => decoded,
+            Decoded::Damaged(decoded) => {
                 self.inside.is_damaged = true;
-                self.room -= decoded.len();
-                self.documents(&decoded, holder, levels - 1)
+                decoded
             }
-            Some(Decoded::TooLarge) => {
+            Decoded::TooLarge => {
                 self.inside.is_cut = true;
                 // The rest of a record of bombs is not decoded either.
                 self.room = 0;
-                false
+                return Some(false);
             }
-            Some(Decoded::Unread) => {
+            Decoded::Unread => {
                 self.inside.is_unread = true;
-                false
+                return Some(false);
             }
-            Some(Decoded::Bomb) => {
+            Decoded::Bomb => {
                 self.inside.is_bomb = true;
                 self.room = 0;
-                false
+                return Some(false);
             }
-            None => self.documents(text.as_bytes(), holder, levels - 1),
-        }
+        };
+        self.room -= decoded.len();
+        Some(self.documents(&decoded, holder, levels))
     }
 
     fn documents(&mut self, text: &[u8], holder: usize, levels: usize) -> bool {
@@ -343,6 +437,15 @@ impl Walk<'_> {
         }
         found
     }
+}
+
+/// The members of a data file's statistics, as table formats write them: the least and greatest value of
+/// each column, which together are no event.
+const STATISTICS: [&[u8]; 3] = [b"minValues", b"maxValues", b"nullCount"];
+
+/// Returns true for an object with the statistics of a data file.
+fn is_of_statistics(object: &[u8]) -> bool {
+    json::member(object, b"numRecords").is_some()
 }
 
 /// Returns false for a CloudTrail event, given its outermost keys, that has no name of its own or of

@@ -7,13 +7,16 @@
 
 mod around;
 mod base64;
+mod bytes;
 mod cells;
 mod complete;
 pub(crate) mod dress;
 mod envelope;
 mod foreign;
 mod frames;
+pub(crate) mod grid;
 pub(crate) mod inside;
+pub(crate) mod look;
 mod part;
 mod prefix;
 pub(crate) mod python;
@@ -32,6 +35,7 @@ use std::ops::Range;
 
 use crate::csv::Table;
 use crate::left_out::MemberSet;
+use crate::lookalike::Values;
 use crate::record::{Format, MAX_RECORD, RawRecord};
 use crate::report::{Damage, DamageKind, SkipKind};
 use base64::Budget;
@@ -156,6 +160,8 @@ pub struct Splitter<R> {
     yaml: Yaml,
     /// True if there is nothing but white space.
     is_blank: bool,
+    /// What has been seen of texts and lists that hold no event.
+    values: Values,
 }
 
 impl<R> std::fmt::Debug for Splitter<R> {
@@ -186,6 +192,7 @@ impl<R: Read> Splitter<R> {
             columns: None,
             yaml: Yaml::default(),
             is_blank: false,
+            values: Values::default(),
         }
     }
 
@@ -215,6 +222,11 @@ impl<R: Read> Splitter<R> {
     /// Returns the members that the rows can have, if the text is a table of CloudTrail records.
     pub(crate) fn columns(&self) -> Option<MemberSet> {
         self.columns
+    }
+
+    /// Returns true if texts and lists without an event look like the values of events.
+    pub(crate) fn has_lookalikes(&self) -> bool {
+        self.values.look_like_events()
     }
 
     /// Returns true among the events of an envelope such as `{"Records":[…]}`.
@@ -391,6 +403,9 @@ impl<R: Read> Splitter<R> {
         match (byte, self.frames.top()) {
             (b'{', _) => self.begin(Role::Object, Scanner::new(true)),
             (b'[', Some(_)) => self.begin(Role::List, Scanner::new(false)),
+            (b'[', None) if self.begins_row_of_cells() => {
+                self.begin(Role::List, Scanner::new(false));
+            }
             (b'[', None) if !self.begins_in_brackets() => self.enter_array(),
             (b'"', _) => self.begin(Role::String, Scanner::new(false)),
             (b',', _) | (b':', Some(Frame::Opened { .. })) => self.at += 1,
@@ -420,6 +435,13 @@ impl<R: Read> Splitter<R> {
             _ => return self.lose(self.at, self.at, "an event"),
         }
         None
+    }
+
+    /// Returns true if the array that comes next begins like a row of cells.
+    fn begins_row_of_cells(&mut self) -> bool {
+        while self.window.bytes().len() - self.at < cells::LOOKED_AT && self.refill() {}
+        let rest = &self.window.bytes()[self.at..];
+        cells::may_begin_row(&rest[..rest.len().min(cells::LOOKED_AT)])
     }
 
     /// Enters an array whose elements may be events.

@@ -133,7 +133,9 @@ impl Keys {
         let known = NAMES.iter().find(|(name, _)| *name == key);
         self.0 |= match known {
             Some((_, bit)) => *bit,
-            None if is_respelled(key) => OTHER | DRESSED,
+            None if is_respelled(key) || without_type(key).is_some_and(is_event_key) => {
+                OTHER | DRESSED
+            }
             None => OTHER,
         };
     }
@@ -217,9 +219,19 @@ pub(super) fn prefix_of_name(key: &[u8]) -> Option<&[u8]> {
 
 /// Returns true for `eventname`, `Event_Source`, `event-version` and the like.
 fn is_respelled(key: &[u8]) -> bool {
-    if prefix_of_name(key).is_some() {
-        return true;
+    prefix_of_name(key).is_some() || is_event_key(key)
+}
+
+/// Returns a key without the type that Log Analytics adds to it, such as `eventName` for `eventName_s`.
+pub(crate) fn without_type(key: &[u8]) -> Option<&[u8]> {
+    match key {
+        [name @ .., b'_', b's' | b'd' | b'b' | b't' | b'g'] if !name.is_empty() => Some(name),
+        _ => None,
     }
+}
+
+/// Returns true for `eventName` and its like in any spelling.
+fn is_event_key(key: &[u8]) -> bool {
     let Some((start, rest)) = key.split_at_checked(5) else { return false };
     let rest = match rest {
         [b'_' | b'-' | b' ', rest @ ..] => rest,
@@ -280,6 +292,8 @@ mod tests {
             ("a b", Shape::Row),
             ("eventname a", Shape::Dressed),
             ("EVENT_SOURCE eventID", Shape::Dressed),
+            ("eventName_s eventSource_s", Shape::Dressed),
+            ("event_s event_name_x", Shape::Row),
             ("eventnames event", Shape::Row),
             ("detail.eventName detail.eventSource", Shape::Dressed),
             ("myeventName eventName_", Shape::Row),

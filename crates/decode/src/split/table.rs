@@ -5,6 +5,8 @@
 
 use std::io::Read;
 
+use super::inside::{self, InnerEvent, InnerPlace, events_inside};
+use super::look::has_more;
 use super::{Found, Phase, SNIFF, Splitter};
 use crate::csv::{self, Line, MAX_CELLS, Made, Quoting, Step, Table};
 use crate::record::{Format, MAX_RECORD};
@@ -183,9 +185,15 @@ impl<R: Read> Splitter<R> {
         }
         let (count, width) = (table.cells.count(table.width()), table.width());
         if count != width {
-            let message =
-                format!("expected {width} cells as in the header, found {count}; the row is kept");
+            let is_lone = count == 1 && table.members().is_some();
+            let end = if is_lone { "it is no event" } else { "the row is kept" };
+            let message = format!("expected {width} cells as in the header, found {count}; {end}");
             self.warn(table, DamageKind::RaggedRow, &message);
+            // A table that was copied as text has each cell on its own line.
+            if is_lone {
+                self.pass(table, length);
+                return self.waiting.pop_front();
+            }
         }
         if !table.cells.are_utf8() {
             let message = "the text is not UTF-8; the event is kept";
@@ -199,13 +207,22 @@ impl<R: Read> Splitter<R> {
         }
         self.pass(table, length);
         match made {
-            Some(Made::Event { text, format, .. }) => Self::event_of_row(text, offset, format),
+            Some(Made::Event { text, format, remarks }) => {
+                self.event_of_row(text, offset, format, !remarks.is_empty())
+            }
             Some(Made::Skipped(kind)) => Some(Found::Skipped(kind)),
             None => self.waiting.pop_front(),
         }
     }
 
-    fn event_of_row(text: String, offset: u64, format: Format) -> Option<Found> {
+    /// Returns the event that a row is or holds; `is_told` means that something was said of its cells.
+    fn event_of_row(
+        &mut self,
+        text: String,
+        offset: u64,
+        format: Format,
+        is_told: bool,
+    ) -> Option<Found> {
         if text.len() > MAX_RECORD {
             let limit = MAX_RECORD / 1024 / 1024;
             return Some(Found::Damage(Damage {
@@ -214,7 +231,37 @@ impl<R: Read> Splitter<R> {
                 message: format!("a record of more than {limit} MiB is left out"),
             }));
         }
+        let may_hold = match format {
+            Format::Csv => inside::may_hold_events(text.as_bytes()),
+            Format::CloudTrail => has_more(text.as_bytes()),
+            _ => false,
+        };
+        if may_hold && self.take_events_of_row(&text, offset, is_told) {
+            // Not the columns are what these events have.
+            self.columns = None;
+            return self.waiting.pop_front();
+        }
         Some(Found::Decoded { offset, text, format })
+    }
+
+    /// Takes the events inside the cells of a row; returns false if it has none, or is one itself.
+    fn take_events_of_row(&mut self, text: &str, offset: u64, is_told: bool) -> bool {
+        let mut inside = events_inside(text.as_bytes(), "", &mut self.budget);
+        let is_itself = |event: &InnerEvent| matches!(&event.place, InnerPlace::Range(range) if range.len() == text.len());
+        inside.events.retain(|event| !is_itself(event));
+        let damages = self.damages_of(&mut inside, self.at);
+        let damages = damages.into_iter().filter(|_| !is_told);
+        let has_events = !inside.events.is_empty();
+        for InnerEvent { place, format, path, .. } in inside.events {
+            self.count_unwrapped(&path);
+            let text = match place {
+                InnerPlace::Range(range) => text.get(range).unwrap_or_default().to_owned(),
+                InnerPlace::Text { text, .. } => text,
+            };
+            self.waiting.push_back(Found::Decoded { offset, text, format });
+        }
+        self.waiting.extend(damages);
+        has_events
     }
 
     /// Reports something about the row that begins here, after the row itself.
