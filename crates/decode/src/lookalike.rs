@@ -62,7 +62,9 @@ const VERBS: [&str; 35] = [
 /// Returns true if the name of a member, given by its letters in lower case, tells who did something,
 /// where, or from where.
 fn is_telling(letters: &str) -> bool {
-    ["user", "account", "identity", "principal"].iter().any(|part| letters.contains(part))
+    ["user", "account", "identity", "principal", "resource"]
+        .iter()
+        .any(|part| letters.contains(part))
         || ["arn", "region", "address", "srcip", "sourceip", "clientip"]
             .iter()
             .any(|end| letters.ends_with(end))
@@ -72,7 +74,11 @@ fn is_telling(letters: &str) -> bool {
 /// Returns true for a row with the name of an event and what else is known of it, however they are
 /// spelled, with the names of such members as values, or with what another product made of an event.
 pub(crate) fn looks_like_event(row: &str) -> bool {
-    has_members(row) || names_members(row) || is_table(row) || Made::of(row).is_event()
+    has_members(row)
+        || has_rows(row)
+        || names_members(row)
+        || is_table(row)
+        || Made::of(row).is_event()
 }
 
 /// Texts and lists that are no rows, as far as they have been looked at: queries may print the values
@@ -84,6 +90,7 @@ pub(crate) struct Values {
     calls: u64,
     others: u64,
     names: [bool; NAMES.len()],
+    has_service: bool,
     is_event: bool,
 }
 
@@ -106,7 +113,8 @@ impl Values {
                 self.calls += 1;
             } else if text.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
                 self.others += 1;
-                has_more |= is_service(text) || is_time(text);
+                self.has_service |= is_service(text);
+                has_more |= is_time(text);
             }
             see_name(text, &mut self.names);
         }
@@ -116,8 +124,10 @@ impl Values {
     /// Returns true if the values are those of events: a call with its time or service, names of calls
     /// alone, or names of members.
     pub(crate) fn look_like_events(&self) -> bool {
-        let are_calls = self.calls > 1 && self.others == 0;
-        self.is_event || are_calls || self.names.iter().all(|found| *found)
+        // Some names of calls begin with no verb.
+        let are_calls = self.calls > 1 && self.calls >= self.others;
+        let are_events = self.is_event || (self.calls > 0 && self.has_service);
+        are_events || are_calls || self.names.iter().all(|found| *found)
     }
 }
 
@@ -304,23 +314,52 @@ impl SeenNames {
     }
 }
 
+/// Returns true for an object whose members are rows by their numbers, or that has a list of rows, if
+/// the first one looks like an event.
+fn has_rows(object: &str) -> bool {
+    let bytes = object.as_bytes();
+    let mut found = false;
+    for_each_member(bytes, |key, start| {
+        let end = value_end(bytes, start);
+        let is_number = bytes[key].iter().all(u8::is_ascii_digit);
+        match bytes.get(start) {
+            Some(b'{') if is_number => {
+                found = has_members(object.get(start..end).unwrap_or_default())
+            }
+            Some(b'[') => for_each_element(&bytes[start..end], |at| {
+                let element = object.get(start + at..end).unwrap_or_default();
+                let row = element.get(..value_end(element.as_bytes(), 0)).unwrap_or_default();
+                found |= row.starts_with('{') && has_members(row);
+                // The rows of a list are alike.
+                end - start
+            }),
+            _ => {}
+        }
+        (!found).then_some(end)
+    });
+    found
+}
+
 fn has_members(row: &str) -> bool {
     let mut seen = SeenNames::default();
-    let (mut is_call_alone, mut is_word) = (false, false);
+    let (mut is_call_alone, mut is_word, mut is_action) = (false, false, false);
     for_each_member(row.as_bytes(), |key, value| {
         let end = value_end(row.as_bytes(), value);
+        // The Elastic Common Schema has the call as `event.action`.
+        let value_text = row.get(value..end).unwrap_or_default().trim_matches('"');
+        is_action |= row.get(key.clone()) == Some("event.action") && is_call(value_text);
         let was_named = seen.is_named;
         seen.see(&unescape(row.get(key).unwrap_or_default()));
         if seen.is_named && !was_named {
-            let name = row.get(value..end).unwrap_or_default().trim_matches('"');
-            is_call_alone = is_call(name);
-            is_word = name.starts_with(|letter: char| letter.is_ascii_uppercase())
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            is_call_alone = is_call(value_text);
+            is_word = value_text.starts_with(|letter: char| letter.is_ascii_uppercase())
+                && value_text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         }
         Some(end)
     });
     // Programs of all kinds count what their users do, and call it other than AWS does.
     (seen.are_of_event() && (seen.has_more || is_word))
+        || (is_action && seen.is_telling)
         // Nothing but the name of a call is what is left of each event.
         || (seen.is_named && seen.count == 1 && is_call_alone)
 }
@@ -347,6 +386,8 @@ mod tests {
                 ],
                 true,
             ),
+            (&[r#""s3.amazonaws.com""#, r#""GetKey""#, r#""eu-west-1""#], true),
+            (&[r#"["GetKey"]"#, r#"["ConsoleLogin"]"#, r#"["ListKeys"]"#], true),
             (&[r#"["GetKey"]"#], false),
             (&[r#"["GetKey"]"#, r#"["a"]"#], false),
             (&[r#"["s3:GetKey"]"#, r#"["s3:ListKeys"]"#], false),
@@ -382,6 +423,15 @@ mod tests {
             (r#"{"eventName":"A","warning":"w","zip":"1"}"#, false),
             (r#"{"EventName":"A","AccountId":"1"}"#, true),
             (r#"{"eventName":"A","region":"r"}"#, true),
+            (r#"{"EventName":"GetKey","Resources":[]}"#, true),
+            (r#"{"@timestamp":"t","event.action":"GetKey","source.ip":"192.0.2.1"}"#, true),
+            (r#"{"@timestamp":"t","event.action":"login","source.ip":"192.0.2.1"}"#, false),
+            (
+                r#"{"0":{"eventName":"A","eventTime":"t"},"1":{"eventName":"B","eventTime":"t"}}"#,
+                true,
+            ),
+            (r#"{"schema":{},"data":[{"eventName":"A","region":"r"},{}]}"#, true),
+            (r#"{"data":[{"eventName":"A","count":1}],"list":[],"texts":["a"]}"#, false),
             (r#"{"columns":["eventName","user"],"data":[["A","u"]]}"#, true),
             (r#"{"columns":["eventName","count"],"data":[["A",5]]}"#, false),
             (r#"{"action":"ListKeys","who":"arn:aws:iam::111122223333:user/ann"}"#, true),

@@ -333,6 +333,12 @@ fn keys(parts: &[&str], member: &str, kind: Kind, separator: Option<&str>) -> Ve
         let (key, words) = known.unwrap_or((first, 1));
         keys.push(key.to_owned());
         rest = &rest[words..];
+        // CloudTrail's `items` are a list; programs that join keys leave out the place in it.
+        if key == "items"
+            && rest.first().is_some_and(|next| !next.bytes().all(|b| b.is_ascii_digit()))
+        {
+            keys.push("0".to_owned());
+        }
     }
     keys
 }

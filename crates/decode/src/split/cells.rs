@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::inside::event_format;
 use super::scan;
 use super::shape::outer_keys;
-use crate::csv::{inner_value, place_of};
+use crate::csv::{inner_value, member_named, place_of};
 use crate::json::{for_each_element, for_each_member, skip_space, string_end, unescape, value_end};
 use crate::members::Members;
 use crate::nulls::{is_code, is_null};
@@ -62,6 +62,11 @@ pub(super) fn record(array: &[u8]) -> Option<(String, Format)> {
 fn add(members: &mut Members, cell: &[u8]) -> Option<()> {
     let (name, value) = column(cell)?;
     let path: Vec<String> = name.split('.').map(str::to_owned).collect();
+    // A member that is null says something else than one that is missing.
+    if value == "null" && member_named(&name).is_some() {
+        members.insert(&path, value.to_owned());
+        return Some(());
+    }
     if let Some(json) = json_of(value, &path).filter(|json| !is_missing_code(json, &path)) {
         members.insert(&path, json.into_owned());
     }
@@ -129,8 +134,8 @@ mod tests {
                 Some(r#"{"eventName":"A","eventSource":"s","userIdentity":{"arn":"x"}}"#),
             ),
             (
-                r#"[{"key":"eventName","value":"A"},{"key":"userIdentity","value":{"arn":"x"}},{"key":"n","value":null}]"#,
-                Some(r#"{"eventName":"A","userIdentity":{"arn":"x"}}"#),
+                r#"[{"key":"eventName","value":"A"},{"key":"userIdentity","value":{"arn":"x"}},{"key":"responseElements","value":null},{"key":"n","value":null}]"#,
+                Some(r#"{"eventName":"A","userIdentity":{"arn":"x"},"responseElements":null}"#),
             ),
             (
                 r#"[{"Name":"eventName","Value":"A"},{"Value":"s","Name":"eventSource"}]"#,

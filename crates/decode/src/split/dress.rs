@@ -479,6 +479,11 @@ mod tests {
                 r#"{"Computer":"","eventName_s":"A","eventSource_s":"s","eventTime_t":"2026-03-17T10:00:00Z","readOnly_b":true,"userIdentity_s":"{\"arn\":\"x\"}","requestParameters_items_0_userId_s":"1"}"#,
                 r#"{"Computer":"","eventName":"A","eventSource":"s","eventTime":"2026-03-17T10:00:00Z","readOnly":true,"userIdentity":{"arn":"x"},"requestParameters":{"items":[{"userId":"1"}]}}"#,
             ),
+            // Lists whose places were left out.
+            (
+                r#"{"eventName":"A","eventSource":"s","requestParameters.add.items.userId":"1","requestParameters.add.items.group":"all","requestParameters.items":"x"}"#,
+                r#"{"eventName":"A","eventSource":"s","requestParameters":{"add":{"items":[{"userId":"1","group":"all"}]},"items":"x"}}"#,
+            ),
             // Objects that were made strings, once, twice and by Python.
             (
                 r#"{"eventVersion":"1","eventName":"A","requestParameters":"{}","userIdentity":"\"{\\\"arn\\\":\\\"x\\\"}\""}"#,

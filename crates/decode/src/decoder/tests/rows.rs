@@ -154,6 +154,7 @@ fn rows_that_cannot_be_events_are_told() {
         (r#"[{"EventName":"GetKey"},{"EventName":"ListKeys"}]"#, true),
         (r#"[["GetKey"],["ListKeys"]]"#, true),
         (r#"["GetKey","ListKeys"]"#, true),
+        (r#"["1.10",{"type":"Root"},"s3.amazonaws.com","GetKey"]"#, true),
         (r#"[["GetKey","2026-03-17T10:00:00Z","ann"]]"#, true),
         (r#"[["1.10",{"type":"Root"},"2026-03-17T10:00:00Z","s3.amazonaws.com","GetKey"]]"#, true),
         (
