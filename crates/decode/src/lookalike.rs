@@ -324,7 +324,7 @@ fn has_rows(object: &str) -> bool {
         let is_number = bytes[key].iter().all(u8::is_ascii_digit);
         match bytes.get(start) {
             Some(b'{') if is_number => {
-                found = has_members(object.get(start..end).unwrap_or_default())
+                found = has_members(object.get(start..end).unwrap_or_default());
             }
             Some(b'[') => for_each_element(&bytes[start..end], |at| {
                 let element = object.get(start + at..end).unwrap_or_default();

@@ -5,7 +5,9 @@
 //! columns suffice, they are a record.
 
 use std::borrow::Cow;
+use std::io::Read;
 
+use super::Splitter;
 use super::inside::event_format;
 use super::scan;
 use super::shape::outer_keys;
@@ -15,13 +17,22 @@ use crate::members::Members;
 use crate::nulls::{is_code, is_null};
 use crate::record::Format;
 
+impl<R: Read> Splitter<R> {
+    /// Returns true if the array that comes next begins like a row of cells.
+    pub(super) fn begins_row_of_cells(&mut self) -> bool {
+        while self.window.bytes().len() - self.at < LOOKED_AT && self.refill() {}
+        let rest = &self.window.bytes()[self.at..];
+        may_begin_row(&rest[..rest.len().min(LOOKED_AT)])
+    }
+}
+
 /// The keys under which a cell has the name of its column.
 const NAME_KEYS: [&[u8]; 5] = [b"field", b"key", b"Key", b"name", b"Name"];
 /// The bytes at the start of an array that are looked at to tell cells from other objects.
-pub(super) const LOOKED_AT: usize = 256;
+const LOOKED_AT: usize = 256;
 
 /// Returns true if an array begins like a row of cells, one object for each member of a record.
-pub(super) fn may_begin_row(array: &[u8]) -> bool {
+fn may_begin_row(array: &[u8]) -> bool {
     let object = skip_space(array, 1);
     let key = skip_space(array, object + 1);
     if array.get(object) != Some(&b'{') || array.get(key) != Some(&b'"') {

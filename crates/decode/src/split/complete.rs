@@ -13,6 +13,11 @@ use crate::report::SkipKind;
 const LINE: &str = "lines after another text";
 
 impl<R: Read> Splitter<R> {
+    /// Returns true if texts and lists without an event look like the values of events.
+    pub(crate) fn has_lookalikes(&self) -> bool {
+        self.values.look_like_events()
+    }
+
     /// Handles a complete value between `start` and `self.at`.
     pub(super) fn complete(&mut self, document: &Document, start: usize) -> Option<Found> {
         match document.role {

@@ -224,11 +224,6 @@ impl<R: Read> Splitter<R> {
         self.columns
     }
 
-    /// Returns true if texts and lists without an event look like the values of events.
-    pub(crate) fn has_lookalikes(&self) -> bool {
-        self.values.look_like_events()
-    }
-
     /// Returns true among the events of an envelope such as `{"Records":[…]}`.
     pub(crate) fn is_in_envelope(&self) -> bool {
         self.frames.top() == Some(Frame::Envelope)
@@ -435,13 +430,6 @@ impl<R: Read> Splitter<R> {
             _ => return self.lose(self.at, self.at, "an event"),
         }
         None
-    }
-
-    /// Returns true if the array that comes next begins like a row of cells.
-    fn begins_row_of_cells(&mut self) -> bool {
-        while self.window.bytes().len() - self.at < cells::LOOKED_AT && self.refill() {}
-        let rest = &self.window.bytes()[self.at..];
-        cells::may_begin_row(&rest[..rest.len().min(cells::LOOKED_AT)])
     }
 
     /// Enters an array whose elements may be events.
