@@ -90,7 +90,8 @@ pub(crate) struct Values {
     calls: u64,
     others: u64,
     names: [bool; NAMES.len()],
-    has_service: bool,
+    /// A value is the host of a service, or the ARN of a caller.
+    has_known: bool,
     is_event: bool,
 }
 
@@ -113,7 +114,7 @@ impl Values {
                 self.calls += 1;
             } else if text.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
                 self.others += 1;
-                self.has_service |= is_service(text);
+                self.has_known |= is_service(text) || is_caller(text);
                 has_more |= is_time(text);
             }
             see_name(text, &mut self.names);
@@ -126,7 +127,7 @@ impl Values {
     pub(crate) fn look_like_events(&self) -> bool {
         // Some names of calls begin with no verb.
         let are_calls = self.calls > 1 && self.calls >= self.others;
-        let are_events = self.is_event || (self.calls > 0 && self.has_service);
+        let are_events = self.is_event || (self.calls > 0 && self.has_known);
         are_events || are_calls || self.names.iter().all(|found| *found)
     }
 }
@@ -386,6 +387,7 @@ mod tests {
                 ],
                 true,
             ),
+            (&[r#""t""#, r#""GetKey""#, r#""arn:aws:sts::111122223333:assumed-role/r/s""#], true),
             (&[r#""s3.amazonaws.com""#, r#""GetKey""#, r#""eu-west-1""#], true),
             (&[r#"["GetKey"]"#, r#"["ConsoleLogin"]"#, r#"["ListKeys"]"#], true),
             (&[r#"["GetKey"]"#], false),
