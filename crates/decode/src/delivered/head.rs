@@ -7,7 +7,7 @@ use super::records::{Piece, wide};
 use crate::json::{is_number, skip_space, value_end, word_end};
 use crate::left_out::{Member, MemberSet, is_call};
 use crate::own_names::OwnNames;
-use crate::split::dress::{is_list, is_other_key, is_text_of_object};
+use crate::split::dress::{is_list, is_other_key, is_placeholder, is_text_of_object};
 use crate::split::look::{is_no_name, may_hold_event};
 
 /// The byte ranges of a record's first members, as offsets in the whole text.
@@ -106,6 +106,9 @@ impl Members {
                 // A string that begins like an object stands for one.
                 self.is_dressed |=
                     plain.is_some() && matches!(text.get(value.start), Some(b'{' | b'['));
+                self.is_dressed |= plain.is_some()
+                    && key == b"requestParameters"
+                    && is_placeholder(text.get(value.clone()).unwrap_or_default());
                 self.is_dressed |= is_list(key, text.get(value.start..).unwrap_or_default());
             }
             _ => {

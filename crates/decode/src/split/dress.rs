@@ -132,7 +132,19 @@ pub(super) fn has_other_keys(member: &[u8], json: &[u8]) -> bool {
 
 /// Returns true if the value of a key is a string that stands for an object.
 pub(crate) fn is_text_of_object(key: &[u8], value: &[u8]) -> bool {
-    matches!(value, [b'"', b'{' | b'[', ..] | [b'"', b'\\', b'"', ..]) && is_object_member(key)
+    let is_json = matches!(value, [b'"', b'{' | b'[', ..] | [b'"', b'\\', b'"', ..]);
+    (is_json && is_object_member(key))
+        || (key == b"requestParameters" && value.starts_with(b"\"") && is_placeholder(value))
+}
+
+/// Returns true for a text, with quotes or without, that stands where CloudTrail writes an object or
+/// `null`, such as `***`.
+///
+/// CloudTrail itself hides some values behind a text.
+pub(crate) fn is_placeholder(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"\"").unwrap_or(text);
+    let text = text.strip_suffix(b"\"").unwrap_or(text).trim_ascii();
+    !matches!(text, b"" | b"null" | b"None" | b"HIDDEN_DUE_TO_SECURITY_REASONS")
 }
 
 /// A record as CloudTrail writes it.
@@ -289,7 +301,10 @@ fn written<'a>(value: &'a str, kind: Kind, path: &[String], style: Option<Style>
             InText::Nothing => Written { json: None, is_unread: false },
             InText::Json(json) => Cow::from(respelled(&json, kind, &path[0], style)).into(),
             InText::Unread => Written { json: Some(value.into()), is_unread: true },
-            InText::Other => Cow::from(value).into(),
+            InText::Other => Written {
+                json: Some(value.into()),
+                is_unread: path == ["requestParameters"] && is_placeholder(value.as_bytes()),
+            },
         },
         (Kind::Struct | Kind::Document, None) => {
             Cow::from(respelled(value, kind, &path[0], style)).into()
@@ -540,6 +555,11 @@ mod tests {
             (r#""requestParameters":[{"key":"a","value":"b"}]"#, Some("requestParameters")),
             (r#""userIdentity~arn":"x","userIdentity~type":"Root""#, Some("userIdentity")),
             (r#""requestParameters + a":"x""#, Some("requestParameters")),
+            (r#""requestParameters":"***""#, Some("requestParameters")),
+            (r#""requestParameters":"@{a=b; c=}""#, Some("requestParameters")),
+            (r#""requestParameters":"HIDDEN_DUE_TO_SECURITY_REASONS""#, None),
+            (r#""requestParameters":"""#, None),
+            (r#""responseElements":"***""#, None),
             (r#""requestParameters":null,"userIdentityX":1"#, None),
             (r#""user_identity":{"aws_x":1,"$arn":"x"}"#, Some("userIdentity")),
             (r#""user_identity":{}"#, None),
