@@ -1,5 +1,7 @@
 //! Combines the steps of decoding: the bytes of a file in, batches of its matching events out.
 
+mod range;
+
 use std::io::{Cursor, Read};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,23 +11,23 @@ use spilltrail_event::{ScanRequest, StopToken};
 use crate::cloudtrail::Profile;
 use crate::dedup::SeenEvents;
 use crate::delivered::{Inflater, Records, WholeRecord, wide};
-use crate::event_view::{EventTime, Origin, quick_time, unread_time};
+use crate::event_view::{Origin, quick_time, unread_time};
 use crate::extract::{Event, Extraction as Counts, Extractor};
+use crate::incomplete::Ends;
 use crate::inflate::{
     Input, MakeScratch, Parts, ReadSeek, Scratch, for_each_part, in_memory, names, shown,
 };
 use crate::left_out::Seen;
 use crate::lookalike::looks_like_event;
+use crate::lost::{Lost, is_empty_event};
 use crate::parquet::{Damages, Lines, Need, Parquet, Step};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
-use crate::report::{
-    Damage, DamageKind, FileReport, Marks, SkipKind, Untimed, count_place, is_of_macos,
-};
+use crate::report::{Damage, DamageKind, FileReport, Marks, SkipKind, count_place, is_of_macos};
 use crate::rows::Rows;
 use crate::split::dress::unread_message;
 use crate::split::{Item, Part, Splitter};
-use crate::time;
+use range::Times;
 
 /// Options of a [`Decoder`].
 #[derive(Debug, Clone)]
@@ -204,48 +206,6 @@ impl FileReader {
     }
 }
 
-/// Finds the oldest and newest of many times; compares times in CloudTrail's own format as text.
-#[derive(Debug)]
-struct Times<'a> {
-    range: Option<(&'a str, &'a str)>,
-    others: Vec<f64>,
-    untimed: Untimed,
-    horizon: f64,
-    /// The horizon in CloudTrail's own format, if there is one.
-    last: Option<String>,
-}
-
-impl<'a> Times<'a> {
-    fn new(horizon: f64) -> Self {
-        let last = horizon.is_finite().then(|| time::written(horizon.floor()));
-        Self { range: None, others: Vec::new(), untimed: Untimed::default(), horizon, last }
-    }
-
-    /// Records the time of a record; `other` returns that of a record without a readable
-    /// `eventTime`.
-    fn see(&mut self, time: Option<&'a str>, other: impl FnOnce() -> Option<f64>) {
-        let is_late = |time: &str| self.last.as_ref().is_some_and(|last| time > last.as_str());
-        if let Some(time) = time.filter(|time| time::is_usual(time) && !is_late(time)) {
-            let (oldest, newest) = self.range.unwrap_or((time, time));
-            self.range = Some((oldest.min(time), newest.max(time)));
-            return;
-        }
-        match time.and_then(|time| EventTime::read(time).epoch).or_else(other) {
-            Some(epoch) => self.others.push(epoch),
-            None => self.untimed.see(Format::CloudTrail, time),
-        }
-    }
-
-    fn tell(self, report: &mut FileReport) {
-        let (oldest, newest) = self.range.unzip();
-        let usual = [oldest, newest].into_iter().flatten();
-        let usual = usual.filter_map(|time| EventTime::read(time).epoch);
-        let all = usual.chain(self.others);
-        all.for_each(|time| report.see_time_until(time, self.horizon));
-        report.untimed.merge(&self.untimed);
-    }
-}
-
 /// The result of testing one event.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Extracted {
@@ -339,6 +299,13 @@ struct File<'a> {
 }
 
 impl File<'_> {
+    /// Returns the number of events found so far, and of those that are no rows.
+    fn found(&self) -> (u64, u64) {
+        let report = &self.report;
+        let found = report.events + report.skipped.get(&SkipKind::Duplicate).unwrap_or(&0);
+        (found, found - report.rows)
+    }
+
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> ControlFlow<()> {
         if self.stop.is_set() {
             return ControlFlow::Break(());
@@ -436,14 +403,19 @@ impl Texts<'_> {
     ) -> ControlFlow<()> {
         let origin = &self.origin_of(name);
         let before = self.file.report.marks();
-        let mut splitter = Splitter::new(text);
+        let (found, trail) = self.file.found();
+        let mut ends = Ends::new(text);
+        let mut lost = Lost::default();
+        let mut splitter = Splitter::new(&mut ends);
         let mut flow = ControlFlow::Continue(());
         while flow.is_continue() {
             for damage in damages.map(Damages::take).unwrap_or_default() {
                 self.damage(name, damage);
             }
             if let Some(part) = splitter.next_part(self.records) {
+                let before = self.file.found().0;
                 flow = self.file.records(self.records, part, origin);
+                lost.see_events(splitter.list(), self.file.found().0 - before);
                 continue;
             }
             match splitter.next_item() {
@@ -451,7 +423,11 @@ impl Texts<'_> {
                     if event.format == Format::Json {
                         event.format = rows;
                     }
+                    if event.format.is_row() && is_empty_event(event.text.as_bytes()) {
+                        lost.see_empty(event.offset);
+                    }
                     flow = self.file.event(&event, origin);
+                    lost.see_events(splitter.list(), 1);
                 }
                 // What macOS adds to archives is known by its name.
                 Some(Item::Damage(Damage { kind: DamageKind::UnknownArchive, .. }))
@@ -460,7 +436,15 @@ impl Texts<'_> {
                     self.file.report.skip(SkipKind::NotJson);
                 }
                 Some(Item::Damage(damage)) => self.damage(name, damage),
-                Some(Item::Skipped(kind)) => self.file.report.skip(kind),
+                Some(Item::Skipped(kind)) => {
+                    self.file.report.skip(kind);
+                    if kind == SkipKind::Scalar && splitter.is_in_envelope() {
+                        lost.see_empty(splitter.offset());
+                    } else if let Some(list) = splitter.list().filter(|_| kind == SkipKind::Scalar)
+                    {
+                        lost.see_scalar(list, splitter.offset());
+                    }
+                }
                 None => break,
             }
         }
@@ -481,6 +465,11 @@ impl Texts<'_> {
         for damage in damages.map(Damages::take).unwrap_or_default() {
             self.damage(name, damage);
         }
+        let all = self.file.found();
+        let (found, trail) = (all.0 - found, all.1 - trail);
+        if flow.is_continue() {
+            self.judge(name, &ends, lost, (found, trail));
+        }
         flow
     }
 
@@ -497,6 +486,17 @@ impl Texts<'_> {
             "nothing was read: its name is that of a log, but it {what}; get the file anew"
         );
         self.damage(name, Damage { offset: 0, kind: DamageKind::InvalidJson, message });
+    }
+
+    /// Reports what a text with so many events, of which so many are of CloudTrail, lacks.
+    fn judge(&mut self, name: &str, ends: &Ends<'_>, lost: Lost, (found, trail): (u64, u64)) {
+        if let Some(damage) = lost.damage().filter(|_| trail > 0) {
+            self.damage(name, damage);
+        }
+        if let Some(message) = ends.incomplete(found, trail) {
+            let (offset, message) = (ends.length(), message.to_owned());
+            self.damage(name, Damage { offset, kind: DamageKind::Incomplete, message });
+        }
     }
 
     /// Passes on the rows of a Parquet file that are all events of one format.

@@ -262,7 +262,7 @@ fn is_of_host(byte: u8) -> bool {
 }
 
 /// Returns true for the name of an API call, such as `ModifyImageAttribute`.
-fn is_call(text: &str) -> bool {
+pub(crate) fn is_call(text: &str) -> bool {
     let rest = VERBS.iter().find_map(|verb| text.strip_prefix(verb)).unwrap_or_default();
     rest.starts_with(|letter: char| letter.is_ascii_uppercase())
         && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())

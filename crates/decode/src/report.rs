@@ -64,6 +64,10 @@ pub enum DamageKind {
     /// The file, or an entry of it, is an archive or compressed in a format that is not read, or
     /// nested too deeply.
     UnknownArchive,
+    /// The text says of itself that it is incomplete.
+    Incomplete,
+    /// Among events, something stands in the place of one and has nothing of it.
+    LostEvent,
 }
 
 /// One damaged part of the input; it costs only the event that contains it.

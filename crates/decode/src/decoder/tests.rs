@@ -18,6 +18,7 @@ mod archives;
 mod compressions;
 mod dresses;
 mod kinds;
+mod lost;
 mod rows;
 mod tables;
 mod times;

@@ -7,7 +7,7 @@ use super::frames::Frame;
 use super::prefix::{self, MAX_PREFIX};
 use super::{Document, Found, Role, Splitter};
 use crate::record::Format;
-use crate::report::SkipKind;
+use crate::report::{Damage, DamageKind, SkipKind};
 
 /// Where the events are said to be that follow another text on a line.
 const LINE: &str = "lines after another text";
@@ -40,6 +40,15 @@ impl<R: Read> Splitter<R> {
                     return self.lose(start, start, "an event");
                 }
                 self.count_unwrapped(LINE);
+                let line = &self.window.bytes()[start..start + document.prefix];
+                if prefix::names_call(line) {
+                    self.waiting.push_back(Found::Damage(Damage {
+                        offset: self.window.offset(start),
+                        kind: DamageKind::LostEvent,
+                        message: "a line of text among the events names a call, and is no event"
+                            .to_owned(),
+                    }));
+                }
                 Some(Found::Inner { range, format })
             }
             Some(Found::Text { range, format }) if self.frames.is_opened() => {

@@ -7,7 +7,7 @@ use super::dress::{FoundEvent, event_of, unread_message};
 use super::frames::{Frame, Opening};
 use super::inside::{self, InnerPlace, Inside, MAX_LEVELS, events_inside};
 use super::shape::{self, Shape};
-use super::{Document, Found, Splitter, scan};
+use super::{Document, Found, MAX_GAP, Splitter, scan};
 use crate::inflate::DEFLATE_RATIO;
 use crate::json;
 use crate::record::{Format, MAX_RECORD};
@@ -136,6 +136,13 @@ impl<R: Read> Splitter<R> {
             let place = if place.is_empty() { "a string".to_owned() } else { format!("`{place}`") };
             let message = format!("the event in {place} is damaged or cut off");
             damage(DamageKind::TruncatedDocument, message);
+        }
+        if inside.lost > 0 {
+            let message = format!(
+                "{} of the elements beside events have nothing where an event belongs",
+                inside.lost
+            );
+            damage(DamageKind::LostEvent, message);
         }
         if inside.is_cut {
             damages.push(self.too_large());
@@ -275,4 +282,41 @@ fn is_action(object: &[u8]) -> bool {
 fn unread_member(offset: u64, member: &str) -> Found {
     let message = unread_message(member);
     Found::Damage(Damage { offset, kind: DamageKind::UnreadableCell, message })
+}
+
+impl<R: Read> Splitter<R> {
+    /// Returns the key whose closing quote is before `from`, relative to `self.at`.
+    pub(super) fn key_before(&self, from: usize) -> Option<Vec<u8>> {
+        let before = self.window.bytes()[self.at..].get(..from.checked_sub(1)?)?;
+        let start = memchr::memrchr(b'"', before)? + 1;
+        Some(before[start..].to_vec())
+    }
+
+    /// Returns the offset of the first event of an envelope if the key that ends at `from` has an
+    /// array of objects.
+    ///
+    /// Offsets are relative to `self.at`.
+    pub(super) fn first_event(&mut self, from: usize) -> Option<usize> {
+        loop {
+            let bytes = &self.window.bytes()[self.at..];
+            let mut wanted = [&b":"[..], b"[", b"{]"].into_iter();
+            let mut marks =
+                bytes[from..].iter().enumerate().filter(|(_, b)| !b.is_ascii_whitespace());
+            let mut opened = 0;
+            loop {
+                let Some(bracket) = wanted.next() else { return Some(opened) };
+                match marks.next() {
+                    Some((at, _)) if at > MAX_GAP => return None,
+                    Some((_, byte)) if !bracket.contains(byte) => return None,
+                    Some((at, b'[')) => opened = from + at + 1,
+                    Some(_) => {}
+                    None if bytes.len() - from > MAX_GAP => return None,
+                    None => break,
+                }
+            }
+            if !self.refill() {
+                return None;
+            }
+        }
+    }
 }

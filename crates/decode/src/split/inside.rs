@@ -16,6 +16,7 @@ use super::look::{count_members, may_hold_event};
 use super::shape::{Keys, Shape, outer_keys};
 use super::{bytes, cells, prefix, scan};
 use crate::json::{self, for_each_element, for_each_member, value_end};
+use crate::lost::is_empty_event;
 use crate::record::{Format, MAX_RECORD};
 
 /// The maximum number of members and texts around an event: five members and one text for the line
@@ -54,6 +55,8 @@ pub(super) struct Inside {
     pub(super) events: Vec<InnerEvent>,
     /// The number of elements without an event in an array whose other elements have some.
     pub(super) others: u64,
+    /// The number of these elements that stand in the place of an event and have nothing of it.
+    pub(super) lost: u64,
     /// True if texts in base64 were left out because they are too large.
     pub(super) is_cut: bool,
     /// True if compressed texts in base64 were left out because they expand far more than logs do.
@@ -343,7 +346,7 @@ impl Walk<'_> {
         let counts_others = !std::mem::replace(&mut self.is_among_elements, true);
         let length = self.path.len();
         self.path.push_str("[]");
-        let (mut found, mut others) = (false, 0);
+        let (mut found, mut others, mut lost) = (false, 0, 0);
         for_each_element(text, |element| {
             let end = value_end(text, element);
             // Arrays in arrays count as levels, so that the walk is never deeper than its limit.
@@ -355,6 +358,7 @@ impl Walk<'_> {
                 below.is_some_and(|below| self.value(value, place.plus(element), holder, below));
             found |= has_event;
             others += u64::from(!has_event);
+            lost += u64::from(!has_event && is_empty_event(value));
             end
         });
         if !found && let Some((record, format)) = cells::record(text) {
@@ -368,6 +372,7 @@ impl Walk<'_> {
             found = true;
             others = 0;
         }
+        self.inside.lost += if found { lost } else { 0 };
         self.path.truncate(length);
         if counts_others {
             self.is_among_elements = false;

@@ -162,6 +162,8 @@ pub struct Splitter<R> {
     is_blank: bool,
     /// What has been seen of texts and lists that hold no event.
     values: Values,
+    /// The number of arrays that were entered.
+    lists: u64,
 }
 
 impl<R> std::fmt::Debug for Splitter<R> {
@@ -193,6 +195,7 @@ impl<R: Read> Splitter<R> {
             yaml: Yaml::default(),
             is_blank: false,
             values: Values::default(),
+            lists: 0,
         }
     }
 
@@ -227,6 +230,17 @@ impl<R: Read> Splitter<R> {
     /// Returns true among the events of an envelope such as `{"Records":[…]}`.
     pub(crate) fn is_in_envelope(&self) -> bool {
         self.frames.top() == Some(Frame::Envelope)
+    }
+
+    /// Returns the number of the array whose elements are read, if it is in no object.
+    pub(crate) fn list(&self) -> Option<u64> {
+        let is_list = self.frames.top() == Some(Frame::Array) && !self.frames.is_opened();
+        is_list.then_some(self.lists)
+    }
+
+    /// Returns the offset of what follows the last item.
+    pub(crate) fn offset(&self) -> u64 {
+        self.window.offset(self.at)
     }
 
     /// Returns the next item, or `None` at the end of the text.
@@ -352,6 +366,10 @@ impl<R: Read> Splitter<R> {
             if is_first {
                 self.yaml.look(head);
             }
+            if let Some(start) = prefix::document_after_lines(head) {
+                self.at += start;
+                return None;
+            }
             let shows_records = resync::shows_records(head) || prefix::shows_events(head);
             // Records may begin after a long text, such as the log of the program that wrote them.
             let next = head.len().saturating_sub(MAX_GAP).max(1);
@@ -435,6 +453,7 @@ impl<R: Read> Splitter<R> {
     /// Enters an array whose elements may be events.
     fn enter_array(&mut self) {
         self.at += 1;
+        self.lists += 1;
         self.frames.enter_array();
     }
 
@@ -556,41 +575,6 @@ impl<R: Read> Splitter<R> {
         self.at += first;
         self.frames.enter_envelope(&key);
         true
-    }
-
-    /// Returns the key whose closing quote is before `from`, relative to `self.at`.
-    fn key_before(&self, from: usize) -> Option<Vec<u8>> {
-        let before = self.window.bytes()[self.at..].get(..from.checked_sub(1)?)?;
-        let start = memchr::memrchr(b'"', before)? + 1;
-        Some(before[start..].to_vec())
-    }
-
-    /// Returns the offset of the first event of an envelope if the key that ends at `from` has an
-    /// array of objects.
-    ///
-    /// Offsets are relative to `self.at`.
-    fn first_event(&mut self, from: usize) -> Option<usize> {
-        loop {
-            let bytes = &self.window.bytes()[self.at..];
-            let mut wanted = [&b":"[..], b"[", b"{]"].into_iter();
-            let mut marks =
-                bytes[from..].iter().enumerate().filter(|(_, b)| !b.is_ascii_whitespace());
-            let mut opened = 0;
-            loop {
-                let Some(bracket) = wanted.next() else { return Some(opened) };
-                match marks.next() {
-                    Some((at, _)) if at > MAX_GAP => return None,
-                    Some((_, byte)) if !bracket.contains(byte) => return None,
-                    Some((at, b'[')) => opened = from + at + 1,
-                    Some(_) => {}
-                    None if bytes.len() - from > MAX_GAP => return None,
-                    None => break,
-                }
-            }
-            if !self.refill() {
-                return None;
-            }
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use memchr::memchr2;
 
 use super::inside::may_hold_events;
 use super::scan::{Scanner, Step};
+use crate::lookalike::is_call;
 use crate::time::WrittenTime;
 
 /// The maximum length of a text before JSON.
@@ -80,6 +81,28 @@ pub(super) fn shows_events(text: &[u8]) -> bool {
     };
     let mut lines = text.split(|byte| *byte == b'\n').take(LINES).map(<[u8]>::trim_ascii);
     lines.any(is_event) || (begins_with_time(text) && is_event(text))
+}
+
+/// Returns where the document begins that a command printed on many lines after other lines, such as
+/// the command itself.
+pub(super) fn document_after_lines(text: &[u8]) -> Option<usize> {
+    let begins = |mark: &[u8]| memchr::memmem::find(text, mark).map(|at| at + 1);
+    let marks: [&[u8]; 4] = [b"\n{\n", b"\n[\n", b"\n{\r\n", b"\n[\r\n"];
+    let start = marks.iter().filter_map(|mark| begins(mark)).min()?;
+    let is_json = !matches!(scan_of(&text[start..]), Step::Invalid { .. });
+    (is_json && may_hold_events(&text[start..]) && !may_hold_records(&text[..start]))
+        .then_some(start)
+}
+
+/// Returns true if an object begins in a text that may be an event.
+fn may_hold_records(text: &[u8]) -> bool {
+    text.contains(&b'{') && may_hold_events(text)
+}
+
+/// Returns true if a whole line before an event, which is not a part of it, names an API call.
+pub(super) fn names_call(prefix: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(prefix);
+    prefix.contains(&b'\n') && text.split_whitespace().any(is_call)
 }
 
 fn scan_of(text: &[u8]) -> Step {

@@ -1,6 +1,7 @@
 //! Tests what a file's report says about the times of its events.
 
 use super::*;
+use crate::Untimed;
 
 /// Events without a time are counted in files that are read at once and in others alike.
 #[test]
