@@ -5,6 +5,7 @@
 
 use crate::json::{for_each_element, for_each_member, unescape, value_end};
 use crate::split::grid::Grid;
+use crate::split::is_call;
 
 /// Number of rows of a file that are looked at; the rows of one file have the same members.
 pub(crate) const LOOKED_AT: u64 = 16;
@@ -19,45 +20,6 @@ const MAX_ELEMENTS: usize = 2;
 
 /// What other products call the kind of a row that was an event of CloudTrail, as the value of a member.
 const KINDS: [&str; 3] = ["aws.cloudtrail", "aws:cloudtrail", "cloudtrail"];
-
-/// Words that begin the names of API calls.
-const VERBS: [&str; 35] = [
-    "Accept",
-    "Add",
-    "Allocate",
-    "Associate",
-    "Assume",
-    "Attach",
-    "Authorize",
-    "Batch",
-    "Copy",
-    "Create",
-    "Decrypt",
-    "Delete",
-    "Deregister",
-    "Describe",
-    "Detach",
-    "Disable",
-    "Enable",
-    "Generate",
-    "Get",
-    "Import",
-    "Invoke",
-    "List",
-    "Lookup",
-    "Modify",
-    "Put",
-    "Register",
-    "Remove",
-    "Replace",
-    "Restore",
-    "Revoke",
-    "Run",
-    "Set",
-    "Start",
-    "Stop",
-    "Update",
-];
 
 /// Returns true if the name of a member, given by its letters in lower case, tells who did something,
 /// where, or from where.
@@ -109,7 +71,7 @@ impl Values {
         let (mut has_call, mut has_more) = (false, false);
         // Between two quotes is a text, or what separates texts.
         for text in String::from_utf8_lossy(piece).split('"').skip(1) {
-            if is_call(text) {
+            if is_call(text.as_bytes()) {
                 has_call = true;
                 self.calls += 1;
             } else if text.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
@@ -189,7 +151,7 @@ impl Made {
                 let text = value.trim_matches('"');
                 let is_product = key.to_ascii_lowercase().contains("product");
                 self.is_product |= is_product && text.eq_ignore_ascii_case("aws cloudtrail");
-                self.has_deep_call |= is_call(text);
+                self.has_deep_call |= is_call(text.as_bytes());
             }
             Some(b'{') if levels > 0 => for_each_member(bytes, |key, start| {
                 let key = value.get(key).unwrap_or_default();
@@ -235,7 +197,7 @@ impl Made {
         self.is_named |= is_kind && tells_kind.iter().any(|end| key.ends_with(end));
         self.has_service |= is_service(text);
         self.has_caller |= is_caller(text);
-        self.has_call |= is_call(text);
+        self.has_call |= is_call(text.as_bytes());
     }
 }
 
@@ -259,13 +221,6 @@ fn is_caller(text: &str) -> bool {
 
 fn is_of_host(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.')
-}
-
-/// Returns true for the name of an API call, such as `ModifyImageAttribute`.
-pub(crate) fn is_call(text: &str) -> bool {
-    let rest = VERBS.iter().find_map(|verb| text.strip_prefix(verb)).unwrap_or_default();
-    rest.starts_with(|letter: char| letter.is_ascii_uppercase())
-        && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Returns true if the row's texts contain the names of members of CloudTrail records, whole and in
@@ -348,11 +303,11 @@ fn has_members(row: &str) -> bool {
         let end = value_end(row.as_bytes(), value);
         // The Elastic Common Schema has the call as `event.action`.
         let value_text = row.get(value..end).unwrap_or_default().trim_matches('"');
-        is_action |= row.get(key.clone()) == Some("event.action") && is_call(value_text);
+        is_action |= row.get(key.clone()) == Some("event.action") && is_call(value_text.as_bytes());
         let was_named = seen.is_named;
         seen.see(&unescape(row.get(key).unwrap_or_default()));
         if seen.is_named && !was_named {
-            is_call_alone = is_call(value_text);
+            is_call_alone = is_call(value_text.as_bytes());
             is_word = value_text.starts_with(|letter: char| letter.is_ascii_uppercase())
                 && value_text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         }

@@ -40,7 +40,7 @@ use crate::record::{Format, MAX_RECORD, RawRecord};
 use crate::report::{Damage, DamageKind, SkipKind};
 use base64::Budget;
 use foreign::Foreign;
-pub(crate) use foreign::has_events_in_disguise;
+pub(crate) use foreign::{has_events_in_disguise, is_call};
 use frames::{Frame, Frames, Opening};
 pub(crate) use part::Part;
 use resync::Resync;

@@ -3,8 +3,8 @@
 use memchr::memchr2;
 
 use super::inside::may_hold_events;
+use super::is_call;
 use super::scan::{Scanner, Step};
-use crate::lookalike::is_call;
 use crate::time::WrittenTime;
 
 /// The maximum length of a text before JSON.
@@ -102,7 +102,7 @@ fn may_hold_records(text: &[u8]) -> bool {
 /// Returns true if a whole line before an event, which is not a part of it, names an API call.
 pub(super) fn names_call(prefix: &[u8]) -> bool {
     let text = String::from_utf8_lossy(prefix);
-    prefix.contains(&b'\n') && text.split_whitespace().any(is_call)
+    prefix.contains(&b'\n') && text.split_whitespace().any(|word| is_call(word.as_bytes()))
 }
 
 fn scan_of(text: &[u8]) -> Step {

@@ -8,6 +8,8 @@ mod escapes;
 mod packed;
 mod traces;
 
+pub(crate) use traces::is_call;
+
 /// The first bytes of binary files that hold no events: images, programs, what systems and tools put
 /// into folders.
 const HARMLESS: &[&[u8]] = &[

@@ -236,7 +236,7 @@ fn fits(kind: Value, value: &[u8]) -> bool {
                 && value[..16].iter().all(|byte| is_capital(*byte))
         }
         Value::Host => is_host(value),
-        Value::Action => is_action(value) || (value.len() > 3 && is_title(value)),
+        Value::Action => is_call(value) || (value.len() > 3 && is_title(value)),
         Value::Region => is_region(value),
         Value::Version => value.starts_with(b"1.") && is_digits(&value[2..]) && value.len() <= 4,
         Value::Account => value.len() == 12 && is_digits(value),
@@ -283,7 +283,7 @@ fn is_host(value: &[u8]) -> bool {
 }
 
 /// Returns true for the name of an API call: a verb and what it is about, in one word.
-fn is_action(value: &[u8]) -> bool {
+pub(crate) fn is_call(value: &[u8]) -> bool {
     let after = VERBS.iter().filter_map(|verb| value.strip_prefix(*verb));
     value.iter().all(u8::is_ascii_alphanumeric)
         && after.into_iter().any(|rest| rest.first().is_some_and(u8::is_ascii_uppercase))
@@ -321,7 +321,7 @@ fn is_row(line: &[u8]) -> bool {
     let (mut has_time, mut has_call, mut has_host, mut has_id) = (false, false, false, false);
     for word in line.split(is_end).filter(|word| !word.is_empty()) {
         has_time = has_time || is_time(word);
-        has_call = has_call || is_action(word);
+        has_call = has_call || is_call(word);
         has_host = has_host || is_host(word);
         has_id = has_id || is_uuid(word);
     }
