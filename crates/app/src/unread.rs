@@ -179,7 +179,7 @@ impl Unread {
             let reason = format!("no event was read{skipped}; nothing can be said about them");
             Self::of_logs(UnreadKind::NoEvents, reason)
         });
-        let by_path = (read.total.events > 0 && !read.skips.is_empty()).then(|| {
+        let by_path = (read.total.events > read.total.untimed.rows && !read.skips.is_empty()).then(|| {
             let reason = format!("not read because of their paths: {}", skipped(&read.skips));
             Self::of_logs(UnreadKind::ByPath, reason)
         });
@@ -209,7 +209,8 @@ impl Unread {
     pub(crate) fn out_of_range(logs: &Logs, has_range: bool, zone: &TimeZone) -> Option<Self> {
         let read = logs.report();
         let FileReport { events, oldest, newest, .. } = read.total;
-        if events == 0 {
+        // Rows without a time say nothing about when.
+        if events == read.total.untimed.rows {
             let skipped = skipped(&read.skips);
             return (!skipped.is_empty() && !logs.hold_nothing()).then(|| {
                 let reason = format!("no file is of the time that was looked for: {skipped}");

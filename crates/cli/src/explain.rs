@@ -74,7 +74,8 @@ fn events_read(search: &Search, events: u64, range: Option<(f64, f64)>, zone: &T
         .matched()
         .map(|matched| format!(", {} of them matched", report::separated(matched)))
         .unwrap_or_default();
-    format!("{} events were read{range}{matched}", report::separated(events))
+    let noun = if events == 1 { "event was" } else { "events were" };
+    format!("{} {noun} read{range}{matched}", report::separated(events))
 }
 
 /// Says which range of time was searched, and what relative times count from.

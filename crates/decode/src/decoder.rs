@@ -23,7 +23,7 @@ use crate::lost::{Lost, is_empty_event};
 use crate::parquet::{Damages, Lines, Need, Parquet, Step};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
-use crate::report::{Damage, DamageKind, FileReport, Marks, SkipKind, count_place, is_of_macos};
+use crate::report::{Damage, DamageKind, FileReport, Marks, SkipKind, count_place, is_beside_logs};
 use crate::rows::Rows;
 use crate::split::dress::unread_message;
 use crate::split::{Item, Part, Splitter};
@@ -429,12 +429,6 @@ impl Texts<'_> {
                     flow = self.file.event(&event, origin);
                     lost.see_events(splitter.list(), 1);
                 }
-                // What macOS adds to archives is known by its name.
-                Some(Item::Damage(Damage { kind: DamageKind::UnknownArchive, .. }))
-                    if is_of_macos(name) =>
-                {
-                    self.file.report.skip(SkipKind::NotJson);
-                }
                 Some(Item::Damage(damage)) => self.damage(name, damage),
                 Some(Item::Skipped(kind)) => {
                     self.file.report.skip(kind);
@@ -568,6 +562,12 @@ impl Parts for Texts<'_> {
     }
 
     fn damage(&mut self, name: &str, mut damage: Damage) {
+        // What programs write beside logs is known by its name.
+        let is_unknown = damage.kind == DamageKind::UnknownArchive;
+        let full = if name.is_empty() { &*self.file.origin.source } else { name };
+        if is_unknown && is_beside_logs(full) {
+            return self.file.report.skip(SkipKind::NotJson);
+        }
         if !name.is_empty() {
             damage.message = format!("{}: {}", shown(name), damage.message);
         }

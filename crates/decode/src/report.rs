@@ -399,6 +399,16 @@ pub(crate) fn is_of_macos(entry: &str) -> bool {
     entry.starts_with("__MACOSX/") || file.starts_with("._") || file == ".DS_Store"
 }
 
+/// Returns true for the name of a file that a program writes beside logs and that holds none: what a
+/// system keeps of a folder, the description of a result of Athena, a checksum of Hadoop.
+pub(crate) fn is_beside_logs(path: &str) -> bool {
+    let file = path.rsplit(['/', '\\', ':']).next().unwrap_or(path);
+    is_of_macos(path)
+        || file.eq_ignore_ascii_case("thumbs.db")
+        || file.ends_with(".csv.metadata")
+        || (file.starts_with('.') && file.ends_with(".crc"))
+}
+
 /// Adds to the number of events at a place; a file with a key for each event has many places.
 pub(crate) fn count_place(places: &mut BTreeMap<String, u64>, place: &str, count: u64) {
     let is_known = places.contains_key(place);

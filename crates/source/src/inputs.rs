@@ -18,6 +18,7 @@ use crate::given::Given;
 use crate::kernel_files::{self, KernelFiles};
 use crate::layout::Reason;
 use crate::logs::ReadOptions;
+use crate::own_output::{self, OwnOutput};
 use crate::pipe::Pipe;
 use crate::s3::{Bucket, Buckets, split_name};
 use crate::wanted::Wanted;
@@ -148,6 +149,7 @@ pub(crate) struct Inputs<'a> {
     /// `None` once a name used it, so standard input is listed only once even if `-` is repeated.
     standard_input: Option<Box<dyn Read + Send>>,
     kernel_files: KernelFiles,
+    output: OwnOutput,
 }
 
 impl<'a> Inputs<'a> {
@@ -170,6 +172,7 @@ impl<'a> Inputs<'a> {
             seen: (names.len() > 1 || names.iter().any(|name| is_pattern(name))).then(HashMap::new),
             standard_input: Some(standard_input),
             kernel_files: KernelFiles::find(),
+            output: OwnOutput::find(),
         };
         for name in names {
             inputs.take_name(name);
@@ -260,6 +263,8 @@ impl<'a> Inputs<'a> {
             self.walk(path);
         } else if !is_named && self.kernel_files.has(metadata) {
             self.foreign(path, kernel_files::REASON);
+        } else if !is_named && self.output.is(metadata) {
+            self.foreign(path, own_output::REASON);
         } else if metadata.is_file() {
             self.push(path, metadata, is_named);
         } else if !is_named {
@@ -299,6 +304,9 @@ impl<'a> Inputs<'a> {
             }
             match entry {
                 Ok(entry) if entry.file_type().is_file() => match entry.metadata() {
+                    Ok(metadata) if self.output.is(&metadata) => {
+                        self.foreign(entry.path(), own_output::REASON);
+                    }
                     Ok(metadata) => self.push(entry.path(), &metadata, false),
                     Err(error) => self.problem(entry.path(), error),
                 },

@@ -19,6 +19,7 @@ mod layout;
 mod logs;
 mod named;
 mod newest;
+mod own_output;
 mod pass;
 mod pipe;
 mod row_kinds;

@@ -234,3 +234,40 @@ fn names_of_logs_that_are_not_there() {
         run.out
     );
 }
+
+/// What people and programs keep beside logs is no reason for a status of its own.
+#[test]
+fn what_lies_beside_logs() {
+    let fixture = Fixture::new();
+    for (name, text) in [
+        (".git/config", "[core]\n\tbare = false\n"),
+        ("pyproject.toml", "[tool.ruff]\nline-length = 99\n"),
+        ("links.md", "[a page](https://example.com) and more\n"),
+        ("references.txt", "[1] a book\n[2] a page\n"),
+        ("app.log", "[2026-03-17 14:00] INFO started\n"),
+        ("notes.md", "# Logs\n\nEach file is `{\"Records\": [...]}`.\n"),
+        ("Thumbs.db", "\u{0}\u{1}\u{2}\u{0}"),
+        ("wiki.md", "[[ticket 42]] notes\n"),
+        ("result.csv.metadata", "\u{0}\u{1}eventname\u{2}\u{0}"),
+        (".part-0000.json.crc", "crc\u{0}\u{1}\u{2}"),
+        (".gitkeep", ""),
+    ] {
+        let path = format!("logs/{name}");
+        fixture.write(&path, text);
+        let run = fixture.run(&["hunt", "logs"]);
+        assert!(run.status == 0 && !run.err.contains("SPL5"), "{name}: {}", run.err);
+        std::fs::remove_file(fixture.path(&path)).unwrap();
+    }
+}
+
+/// A run may write into the folder that it reads.
+#[test]
+fn the_output_of_the_run_is_no_log() {
+    let fixture = Fixture::new();
+    let output = std::fs::File::create(fixture.path("logs/findings.ndjson")).unwrap();
+    let run = fixture.command(&["hunt", "logs"]).stdout(output).output().unwrap();
+    let err = String::from_utf8(run.stderr).unwrap();
+    assert!(run.status.success(), "{err}");
+    let note = "note: logs/findings.ndjson: is where this run writes its output, skipped\n";
+    assert!(err.contains(note), "{err}");
+}

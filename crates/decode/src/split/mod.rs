@@ -351,7 +351,8 @@ impl<R: Read> Splitter<R> {
             return Some(self.no_json_so_far());
         };
         self.is_blank = byte.is_none();
-        if matches!(byte, Some(b'{' | b'[') | None) {
+        let is_text = byte == Some(b'[') && self.starts_with_text_in_brackets();
+        if matches!(byte, Some(b'{' | b'[') | None) && !is_text {
             return None;
         }
         let mut foreign = Foreign::default();
@@ -466,6 +467,13 @@ impl<R: Read> Splitter<R> {
     /// Returns true if the bracket that comes next belongs to a text before an object.
     fn begins_in_brackets(&mut self) -> bool {
         self.prefix().is_some() && prefix::begins_in_brackets(&self.window.bytes()[self.at..])
+    }
+
+    /// Returns true if the bracket with which a file begins is of another text than JSON.
+    fn starts_with_text_in_brackets(&mut self) -> bool {
+        while self.window.bytes().len() - self.at < SNIFF && self.refill() {}
+        let rest = &self.window.bytes()[self.at..];
+        prefix::is_text_in_brackets(&rest[..rest.len().min(SNIFF)])
     }
 
     fn begin(&mut self, role: Role, scanner: Scanner) {

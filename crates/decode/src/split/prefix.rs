@@ -66,6 +66,32 @@ pub(super) fn begins_in_brackets(line: &[u8]) -> bool {
     closing.is_some_and(|at| matches!(scan_of(&line[..=at]), Step::Invalid { .. }))
 }
 
+/// Returns true if a text that begins with a bracket is no array: the head of a section (`[core]`), a
+/// link, a time before a message. A line of it may still have an object behind such a text.
+pub(super) fn is_text_in_brackets(text: &[u8]) -> bool {
+    let mut inside = text;
+    while let Some(rest) = inside.strip_prefix(b"[") {
+        inside = rest.trim_ascii_start();
+    }
+    let word = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-._:/".contains(byte);
+    let length = inside.iter().take_while(|byte| word(byte)).count();
+    let (first, rest) = inside.split_at(length);
+    let is_value = match first {
+        // An element that is no word, or the end of the text.
+        [] => inside.first().is_none_or(|byte| b"{\"],".contains(byte)),
+        _ if rest.is_empty() => true,
+        b"true" | b"false" | b"null" => true,
+        number => serde_json::from_slice::<serde_json::Number>(number).is_ok(),
+    };
+    if !is_value {
+        return true;
+    }
+    // `[1] a reference`: a list of one number, and then a text.
+    let after = rest.trim_ascii_start().strip_prefix(b"]").unwrap_or_default();
+    let line = after.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    !first.is_empty() && line.first().is_some_and(u8::is_ascii_alphabetic)
+}
+
 /// Returns true if a text that does not begin with a bracket holds events: on lines after another
 /// text, or as strings of JSON.
 pub(super) fn shows_events(text: &[u8]) -> bool {
@@ -129,6 +155,30 @@ mod tests {
             assert_eq!(end(line.as_bytes()), found, "{line}");
         }
         assert_eq!(end(format!("{}{{", "x".repeat(MAX_PREFIX)).as_bytes()), None);
+    }
+
+    #[test]
+    fn texts_that_begin_with_a_bracket() {
+        for (text, is_text) in [
+            ("[[ticket 42]] notes\n", true),
+            ("[core]\n\tbare = false\n", true),
+            ("[tool.ruff]\nline-length = 99\n", true),
+            ("[a](b) and more", true),
+            ("[2026-03-17 14:00] INFO started\n", true),
+            ("[1] a reference\n", true),
+            ("[ ]", false),
+            ("[1, 2]", false),
+            ("[1]\n[2]\n", false),
+            ("[-1.5e3]", false),
+            ("[null, {}]", false),
+            ("[\n  {\"a\": 1}]", false),
+            ("[[1], [2]]", false),
+            ("[\"a\"]", false),
+            ("[", false),
+            ("[12", false),
+        ] {
+            assert_eq!(is_text_in_brackets(text.as_bytes()), is_text, "{text}");
+        }
     }
 
     #[test]

@@ -81,15 +81,32 @@ impl Resync {
 
 /// Returns true if a text that does not begin like JSON contains CloudTrail records further on.
 pub(crate) fn shows_records(text: &[u8]) -> bool {
-    [&b"\"eventVersion\""[..], b"\"Records\""].iter().any(|key| first_opening(text, key).is_some())
+    let marks: [(&[u8], &[u8]); 2] = [(b"\"eventVersion\"", b"\""), (b"\"Records\"", b"{]")];
+    marks.iter().any(|(key, values)| {
+        openings(text, key).any(|(_, after)| begins_value(&text[after..], values))
+    })
+}
+
+/// Returns true if a colon and one of these bytes follow a key, or the text ends before. A text about
+/// records may say `{"Records": [...]}`.
+fn begins_value(after: &[u8], values: &[u8]) -> bool {
+    let mut rest =
+        after.iter().filter(|byte| !byte.is_ascii_whitespace() && !matches!(byte, b':' | b'['));
+    rest.next().is_none_or(|byte| values.contains(byte))
 }
 
 /// Returns the offset of the first brace that is followed by white space and `key`.
 fn first_opening(text: &[u8], key: &[u8]) -> Option<usize> {
-    memmem::find_iter(text, key).find_map(|at| {
+    openings(text, key).next().map(|(brace, _)| brace)
+}
+
+/// Returns the offsets of the braces that are followed by white space and `key`, each with the end of
+/// the key.
+fn openings<'a>(text: &'a [u8], key: &'a [u8]) -> impl Iterator<Item = (usize, usize)> + 'a {
+    memmem::find_iter(text, key).filter_map(move |at| {
         let before = &text[at.saturating_sub(MAX_INDENT)..at];
         let indent = before.iter().rev().take_while(|b| b.is_ascii_whitespace()).count();
         let brace = at.checked_sub(indent + 1)?;
-        (text[brace] == b'{').then_some(brace)
+        (text[brace] == b'{').then_some((brace, at + key.len()))
     })
 }
