@@ -5,7 +5,9 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use spilltrail_decode::{FileReport, MAX_FIELDS, Member};
 use spilltrail_diagnostic::Code;
-use spilltrail_source::{Beyond, Eventless, FileProblem, Logs, NamedFiles, PathSkips, ReadReport};
+use spilltrail_source::{
+    Beyond, Eventless, FileProblem, Logs, NamedFiles, PathSkips, ReadReport, Reason,
+};
 use spilltrail_spl::time::strftime;
 
 /// Number of damaged parts that are described per file; further ones are only counted.
@@ -128,6 +130,7 @@ impl Unread {
         });
         let read = logs.report();
         let untimed = Self::untimed(&read, times);
+        let by_path = Self::by_path(&read);
         let left_out = |name: &str, reason: String| Self {
             name: name.to_owned(),
             kind: UnreadKind::LeftOut,
@@ -178,10 +181,6 @@ impl Unread {
             };
             let reason = format!("no event was read{skipped}; nothing can be said about them");
             Self::of_logs(UnreadKind::NoEvents, reason)
-        });
-        let by_path = (read.total.events > read.total.untimed.rows && !read.skips.is_empty()).then(|| {
-            let reason = format!("not read because of their paths: {}", skipped(&read.skips));
-            Self::of_logs(UnreadKind::ByPath, reason)
         });
         let left_out = values.into_iter().chain(fields).chain(untimed).chain(copies);
         let left_out = left_out.chain(by_path);
@@ -237,6 +236,19 @@ impl Unread {
             let noun = if count == 1 { "input has" } else { "inputs have" };
             let reason = format!("{count} {noun} no event in the time range: {names}");
             Self::of_logs(UnreadKind::PartOutOfRange, reason)
+        })
+    }
+
+    /// Returns the remark that paths ruled out files that a search may have asked for. Files of other
+    /// accounts and regions have nothing that it looks for.
+    fn by_path(read: &ReadReport) -> Option<Self> {
+        let is_asked = |reason: &Reason| !matches!(reason, Reason::Account | Reason::Region);
+        let mut skips = read.skips.clone();
+        skips.by_reason.retain(|reason, _| is_asked(reason));
+        let has_events = read.total.events > read.total.untimed.rows;
+        (has_events && !skips.is_empty()).then(|| {
+            let reason = format!("not read because of their paths: {}", skipped(&skips));
+            Self::of_logs(UnreadKind::ByPath, reason)
         })
     }
 
