@@ -360,7 +360,7 @@ impl File<'_> {
             self.report.events += 1;
             self.report.own_names.merge(record.head.own_names);
             self.report.see_record(record.text);
-            self.members.see_members(record.head.members, record.head.is_no_call);
+            self.members.see_members(record.head.members, record.head.manner);
             let time = record.head.time.as_ref().and_then(|time| part.text.get(wide(time)));
             times.see(time, || quick_time(record.text, Format::CloudTrail));
             let matched;

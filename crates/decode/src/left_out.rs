@@ -119,9 +119,27 @@ impl Member {
     }
 }
 
-/// Returns true for the `eventType` of events of API calls.
-pub(crate) fn is_call(event_type: &[u8]) -> bool {
-    event_type == b"AwsApiCall"
+/// What an event says of itself that decides which members it must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Manner {
+    /// It says that it is no event of an API call.
+    pub(crate) is_no_call: bool,
+    /// It says that its call changes nothing.
+    pub(crate) is_read_only: bool,
+}
+
+impl Manner {
+    /// Notes the `eventType`, given without its quotes.
+    #[inline]
+    pub(crate) fn see_type(&mut self, event_type: &[u8]) {
+        self.is_no_call |= event_type != b"AwsApiCall";
+    }
+
+    /// Notes the value of `readOnly`, given without quotes.
+    #[inline]
+    pub(crate) fn see_read_only(&mut self, value: &[u8]) {
+        self.is_read_only = value == b"true";
+    }
 }
 
 /// A set of members.
@@ -140,6 +158,9 @@ impl MemberSet {
         }
         Self(bits)
     };
+
+    /// The members that are often `null`. A program that drops nulls drops them with these.
+    const NULLABLE: Self = Self(Member::RequestParameters.bit() | Member::ResponseElements.bit());
 
     /// Adds a member.
     #[inline]
@@ -228,11 +249,10 @@ impl LeftOut {
         self.members().iter().filter(|member| !self.present.has(*member)).collect()
     }
 
-    /// Counts an event of an API call that has only these members.
-    fn add(&mut self, has: MemberSet) {
-        let missing = MemberSet(MemberSet::ALWAYS.0 & !has.0);
+    /// Counts events without these members.
+    fn add(&mut self, missing: MemberSet, events: u64) {
         for member in missing.iter() {
-            *self.events.entry(member).or_default() += 1;
+            *self.events.entry(member).or_default() += events;
         }
     }
 
@@ -249,9 +269,8 @@ impl LeftOut {
             return;
         }
         self.present.0 |= columns.0;
-        for member in Member::ALL.into_iter().filter(|member| !columns.has(*member)) {
-            *self.events.entry(member).or_default() += events;
-        }
+        let missing = Member::ALL.into_iter().filter(|member| !columns.has(*member));
+        self.add(missing.collect(), events);
     }
 }
 
@@ -261,47 +280,68 @@ pub(crate) struct Seen {
     /// The number of events.
     count: u64,
     left_out: LeftOut,
+    /// The number of events without each member that may have been `null` in them.
+    nulls: BTreeMap<Member, u64>,
 }
 
 impl Seen {
     /// Looks at a CloudTrail event.
     pub(crate) fn see(&mut self, record: &str) {
         let bytes = record.as_bytes();
-        let (mut has, mut is_no_call) = (MemberSet::default(), false);
+        let (mut has, mut manner) = (MemberSet::default(), Manner::default());
         for_each_member(bytes, |name, value| {
             let end = value_end(bytes, value);
             let name = &bytes[name];
+            let text = || record.get(value..end).unwrap_or_default().trim_matches('"').as_bytes();
+            if name == b"readOnly" {
+                manner.see_read_only(text());
+            }
             if let Some(member) = Member::ALL.iter().find(|member| member.name().as_bytes() == name)
             {
                 has.insert(*member);
-                is_no_call |= *member == Member::EventType
-                    && !is_call(
-                        record.get(value..end).unwrap_or_default().trim_matches('"').as_bytes(),
-                    );
+                if *member == Member::EventType {
+                    manner.see_type(text());
+                }
             }
             Some(end)
         });
-        self.see_members(has, is_no_call);
+        self.see_members(has, manner);
     }
 
     /// Counts a CloudTrail event that has these members.
     #[inline]
-    pub(crate) fn see_members(&mut self, has: MemberSet, is_no_call: bool) {
+    pub(crate) fn see_members(&mut self, has: MemberSet, manner: Manner) {
         self.count += 1;
         self.left_out.present.0 |= has.0;
         // Events of sign-ins and services may lack some.
-        if !is_no_call && has.0 & MemberSet::ALWAYS.0 != MemberSet::ALWAYS.0 {
-            self.left_out.add(has);
+        if !manner.is_no_call && has.0 & MemberSet::ALWAYS.0 != MemberSet::ALWAYS.0 {
+            self.see_missing(MemberSet(MemberSet::ALWAYS.0 & !has.0), has, manner);
         }
+    }
+
+    /// Counts an event of an API call without some members.
+    fn see_missing(&mut self, missing: MemberSet, has: MemberSet, manner: Manner) {
+        let may_be_null = manner.is_read_only || has.has(Member::ErrorCode);
+        let nulls = if may_be_null { missing.0 & MemberSet::NULLABLE.0 } else { 0 };
+        for member in MemberSet(nulls).iter() {
+            *self.nulls.entry(member).or_default() += 1;
+        }
+        self.left_out.add(MemberSet(missing.0 & !nulls), 1);
     }
 
     /// Adds what the events of a text have shown to the report of its file. `columns` has the members
     /// of the table, if the text is a table of records.
-    pub(crate) fn tell(self, columns: Option<MemberSet>, report: &mut LeftOut) {
-        match columns {
-            Some(columns) => report.see_table(columns, self.count),
-            None => report.merge(&self.left_out),
+    pub(crate) fn tell(mut self, columns: Option<MemberSet>, report: &mut LeftOut) {
+        if let Some(columns) = columns {
+            return report.see_table(columns, self.count);
         }
+        // A source that gives the member in one event leaves out only its nulls in others.
+        for (member, count) in self.nulls {
+            if !self.left_out.present.has(member) {
+                *self.left_out.events.entry(member).or_default() += count;
+            }
+        }
+        report.merge(&self.left_out);
     }
 }
 
@@ -325,6 +365,10 @@ mod tests {
         let call = WHOLE.replace("\"requestParameters\":null,", "");
         let nobody = WHOLE.replace("\"userIdentity\":{},", "");
         let inner = WHOLE.replace("\"requestParameters\":null", "\"x\":{\"requestParameters\":1}");
+        let read = call.replace("{\"eventVersion\"", "{\"readOnly\":true,\"eventVersion\"");
+        let write = read.replace("\"readOnly\":true", "\"readOnly\":false");
+        let failed = read.replace("\"readOnly\":true", "\"errorCode\":\"AccessDenied\"");
+        let read_by_nobody = read.replace("\"userIdentity\":{},", "");
         let sign_in = call.replace("AwsApiCall", "AwsConsoleSignIn");
         let untyped = call.replace("\"eventType\":\"AwsApiCall\",", "");
         for (records, expected) in [
@@ -335,6 +379,13 @@ mod tests {
             (vec![&nobody, &call], vec![(Member::UserIdentity, 1), (Member::RequestParameters, 1)]),
             (vec![&sign_in], vec![]),
             (vec![&untyped], vec![(Member::RequestParameters, 1), (Member::EventType, 1)]),
+            // Where another event has the member, those that may have had nulls are not counted.
+            (vec![&read, &whole], vec![]),
+            (vec![&whole, &failed, &read], vec![]),
+            (vec![&read, &failed], vec![(Member::RequestParameters, 2)]),
+            (vec![&read, &call], vec![(Member::RequestParameters, 2)]),
+            (vec![&whole, &write, &read], vec![(Member::RequestParameters, 1)]),
+            (vec![&whole, &read_by_nobody], vec![(Member::UserIdentity, 1)]),
         ] {
             let records: Vec<String> = records.into_iter().cloned().collect();
             let left_out = seen(&records);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::marks::Marks;
 use super::records::{Piece, wide};
 use crate::json::{is_number, skip_space, value_end, word_end};
-use crate::left_out::{Member, MemberSet, is_call};
+use crate::left_out::{Manner, Member, MemberSet};
 use crate::own_names::OwnNames;
 use crate::split::dress::{is_list, is_other_key, is_placeholder, is_text_of_object};
 use crate::split::look::{is_no_name, may_hold_event};
@@ -22,8 +22,8 @@ pub(crate) struct Head {
     pub(crate) own_names: OwnNames,
     /// The members that sources may leave out and that this record has.
     pub(crate) members: MemberSet,
-    /// Whether the record says that it is no event of an API call.
-    pub(crate) is_no_call: bool,
+    /// What the record says of itself that decides which members it must have.
+    pub(crate) manner: Manner,
 }
 
 /// Returns the head of a record, or `None` if the record is not a CloudTrail record or its
@@ -67,7 +67,7 @@ impl Members {
             }
             b"eventVersion" => self.has_version = true,
             b"eventType" => {
-                self.head.is_no_call |= !is_call(&text[value]);
+                self.head.manner.see_type(&text[value]);
                 self.has(Member::EventType);
             }
             b"awsRegion" => self.has(Member::AwsRegion),
@@ -76,9 +76,9 @@ impl Members {
             b"recipientAccountId" => self.has(Member::RecipientAccountId),
             b"errorCode" => self.has(Member::ErrorCode),
             b"errorMessage" => self.has(Member::ErrorMessage),
+            b"readOnly" => self.head.manner.see_read_only(&text[value]),
             b"requestID"
             | b"eventID"
-            | b"readOnly"
             | b"managementEvent"
             | b"eventCategory"
             | b"apiVersion"
