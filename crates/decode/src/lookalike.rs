@@ -4,6 +4,7 @@
 //! No detection can match such rows. Whoever put them beside logs expects that they are looked at.
 
 use crate::json::{for_each_element, for_each_member, unescape, value_end};
+use crate::split::about::{is_about_events, value_after};
 use crate::split::grid::Grid;
 use crate::split::is_call;
 
@@ -17,6 +18,9 @@ const NAMES: [&str; 2] = ["eventname", "useridentity"];
 /// How deep the rows of other products are looked at, and how many elements of their lists.
 const MAX_DEPTH: usize = 6;
 const MAX_ELEMENTS: usize = 2;
+
+/// The bytes within which an object that stands for the name of a call has it.
+const NEAR: usize = 256;
 
 /// What other products call the kind of a row that was an event of CloudTrail, as the value of a member.
 const KINDS: [&str; 3] = ["aws.cloudtrail", "aws:cloudtrail", "cloudtrail"];
@@ -36,11 +40,12 @@ fn is_telling(letters: &str) -> bool {
 /// Returns true for a row with the name of an event and what else is known of it, however they are
 /// spelled, with the names of such members as values, or with what another product made of an event.
 pub(crate) fn looks_like_event(row: &str) -> bool {
-    has_members(row)
-        || has_rows(row)
-        || names_members(row)
-        || is_table(row)
-        || Made::of(row).is_event()
+    !is_about_events(row.as_bytes(), "")
+        && (has_members(row)
+            || has_rows(row)
+            || names_members(row)
+            || is_table(row)
+            || Made::of(row).is_event())
 }
 
 /// Texts and lists that are no rows, as far as they have been looked at: queries may print the values
@@ -49,7 +54,11 @@ pub(crate) fn looks_like_event(row: &str) -> bool {
 pub(crate) struct Values {
     /// The number of bytes that were looked at.
     length: usize,
+    /// The number of calls, and that of lists with one.
     calls: u64,
+    rows: u64,
+    /// A list has several calls.
+    has_choice: bool,
     others: u64,
     names: [bool; NAMES.len()],
     /// A value is the host of a service, or the ARN of a caller.
@@ -68,12 +77,11 @@ impl Values {
         }
         let piece = &value[..value.len().min(Self::MOST)];
         self.length += piece.len();
-        let (mut has_call, mut has_more) = (false, false);
+        let (mut calls, mut has_more) = (0, false);
         // Between two quotes is a text, or what separates texts.
         for text in String::from_utf8_lossy(piece).split('"').skip(1) {
             if is_call(text.as_bytes()) {
-                has_call = true;
-                self.calls += 1;
+                calls += 1;
             } else if text.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
                 self.others += 1;
                 self.has_known |= is_service(text) || is_caller(text);
@@ -81,14 +89,19 @@ impl Values {
             }
             see_name(text, &mut self.names);
         }
-        self.is_event |= has_call && has_more;
+        self.calls += calls;
+        // A list of calls is what somebody looks for. Queries write a list for each event.
+        let is_list = value.first() == Some(&b'[');
+        self.rows += u64::from(is_list && calls == 1);
+        self.has_choice |= is_list && calls > 1;
+        self.is_event |= calls > 0 && has_more;
     }
 
-    /// Returns true if the values are those of events: a call with its time or service, names of calls
-    /// alone, or names of members.
+    /// Returns true if the values are those of events: a call with its time or service, rows of one
+    /// call, or names of members.
     pub(crate) fn look_like_events(&self) -> bool {
         // Some names of calls begin with no verb.
-        let are_calls = self.calls > 1 && self.calls >= self.others;
+        let are_calls = self.rows > 1 && !self.has_choice && self.calls >= self.others;
         let are_events = self.is_event || (self.calls > 0 && self.has_known);
         are_events || are_calls || self.names.iter().all(|found| *found)
     }
@@ -227,9 +240,37 @@ fn is_of_host(byte: u8) -> bool {
 /// quotes.
 fn names_members(row: &str) -> bool {
     let mut found = [false; NAMES.len()];
-    let texts = row.split('"').map(|text| text.trim_end_matches('\\'));
-    texts.for_each(|text| see_name(text, &mut found));
+    let mut at = 0;
+    for text in row.split('"') {
+        at += text.len();
+        let mut names = [false; NAMES.len()];
+        see_name(text.trim_end_matches('\\'), &mut names);
+        names[0] = names[0] && may_have_value(row.get(at..).unwrap_or_default());
+        found.iter_mut().zip(names).for_each(|(found, name)| *found |= name);
+        at += 1;
+    }
     found.iter().all(|found| *found)
+}
+
+/// Returns false for the name of an event that patterns and schemas describe: its value is a list, or an object
+/// without the name of a call.
+fn may_have_value(rest: &str) -> bool {
+    match value_after(rest.as_bytes()) {
+        Some(value) => !is_description(&String::from_utf8_lossy(&value[..value.len().min(NEAR)])),
+        None => true,
+    }
+}
+
+/// Returns true if the value of a name begins as a list, or as an object that holds no call.
+fn is_description(value: &str) -> bool {
+    match value.as_bytes().first() {
+        Some(b'[') => true,
+        Some(b'{') => {
+            let object = value.split('}').next().unwrap_or_default();
+            !object.split('"').any(|text| is_call(text.trim_end_matches('\\').as_bytes()))
+        }
+        _ => false,
+    }
 }
 
 /// Notes which of the names a text is.
@@ -250,6 +291,8 @@ struct SeenNames {
     is_named: bool,
     has_more: bool,
     is_telling: bool,
+    /// A member is about the alert of a product, which has the name of an event for its own reasons.
+    is_alert: bool,
 }
 
 impl SeenNames {
@@ -260,13 +303,16 @@ impl SeenNames {
         match letters.as_str() {
             "eventname" => self.is_named = true,
             "eventtime" | "eventsource" => self.has_more = true,
+            "rule" | "rulename" | "ruleid" | "alert" | "alertname" | "alertid" => {
+                self.is_alert = true;
+            }
             letters => self.is_telling |= is_telling(letters),
         }
     }
 
     /// Returns true for the name of an event and more than its count.
     fn are_of_event(&self) -> bool {
-        self.is_named && (self.has_more || self.is_telling)
+        self.is_named && (self.has_more || (self.is_telling && !self.is_alert))
     }
 }
 
@@ -305,7 +351,13 @@ fn has_members(row: &str) -> bool {
         let value_text = row.get(value..end).unwrap_or_default().trim_matches('"');
         is_action |= row.get(key.clone()) == Some("event.action") && is_call(value_text.as_bytes());
         let was_named = seen.is_named;
-        seen.see(&unescape(row.get(key).unwrap_or_default()));
+        let key = unescape(row.get(key).unwrap_or_default());
+        // A pattern or a schema has a list or a description in the place of the name.
+        let is_name = key.len() > "event_name".len()
+            || !is_description(row.get(value..end).unwrap_or_default());
+        if is_name {
+            seen.see(&key);
+        }
         if seen.is_named && !was_named {
             is_call_alone = is_call(value_text.as_bytes());
             is_word = value_text.starts_with(|letter: char| letter.is_ascii_uppercase())
@@ -334,7 +386,8 @@ mod tests {
             ),
             (&[r#"["GetKey","2026-03-17T10:00:00Z","ann"]"#], true),
             (&[r#"["GetKey"]"#, r#"["ListKeys"]"#], true),
-            (&[r#""GetKey""#, r#""ListKeys""#], true),
+            (&[r#""GetKey""#, r#""ListKeys""#], false),
+            (&[r#"["GetKey","ListKeys"]"#, r#"["ModifyKey"]"#, r#"["ListKeys"]"#], false),
             (
                 &[
                     r#"[["Records",0,"eventName"],"A"]"#,
@@ -412,6 +465,30 @@ mod tests {
             ),
             (r#"{"m":"[[\"eventName\",\"user_identity\"]]"}"#, true),
             (r#"{"note":"eventName and userIdentity"}"#, false),
+            // What speaks of events, or is kept about them.
+            (r#"{"alerts":[{"rule":"CreateTask","eventName":"CreateTask","user":"x"}]}"#, false),
+            (r#"{"rule":"r","eventName":"CreateTask","eventTime":"t"}"#, true),
+            (
+                r#"{"mappings":{"properties":{"eventName":{"type":"keyword"},"userIdentity":{"properties":{}}}}}"#,
+                false,
+            ),
+            (r#"{"detail":{"eventName":["CreateUser"],"userIdentity":{"type":["Root"]}}}"#, false),
+            (r#"{"eventName":["CreateUser"],"eventSource":["iam.amazonaws.com"]}"#, false),
+            (
+                r#"{"p":"{\"eventName\":[\"GetKey\"],\"userIdentity\":{\"type\":[\"Root\"]}}"}"#,
+                false,
+            ),
+            (
+                r#"{"type":"object","properties":{"eventName":{"type":"string"}},"required":["eventName","userIdentity"]}"#,
+                false,
+            ),
+            (
+                r#"{"schema_version":1,"run_id":"r","detection":{},"result":{"eventName":"GetKey","who":"arn:aws:iam::111122223333:user/ann"}}"#,
+                false,
+            ),
+            // An object that stands for a text.
+            (r#"{"eventName":{"S":"CreateUser"},"eventTime":{"S":"t"}}"#, true),
+            (r#"{"Item":{"eventName":{"S":"CreateUser"},"userIdentity":{"M":{}}}}"#, true),
             (r#"{"field":"eventName"}"#, false),
             // What other products make of events.
             (r#"{"event":{"action":"ModifyKey","provider":"kms.amazonaws.com"}}"#, true),

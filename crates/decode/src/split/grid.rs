@@ -3,6 +3,7 @@
 //! Query interfaces and data frames write them in a few layouts: a list of rows, a list of columns, or
 //! one list or object for each column. Each row becomes an object with the names as keys.
 
+use super::about::{are_picked, is_word};
 use crate::csv::{place_of, plain};
 use crate::json::{
     for_each_element, for_each_member, skip_space, string_end, text_member, unescape, value_end,
@@ -90,7 +91,11 @@ impl<'a> Grid<'a> {
             columns.push(column);
             is_table.then_some(end)
         });
-        let is_table = is_table && names.len() >= 2 && are_of_events(&names);
+        let is_table = is_table
+            && names.len() >= 2
+            && are_of_events(&names)
+            && !are_picked(&names)
+            && !columns.iter().any(|column| is_word(column.first_key()));
         is_table.then_some(Self { names, layout: Layout::Columns(columns), key: b"" })
     }
 
@@ -265,6 +270,8 @@ mod tests {
             (r#"{"columns":["eventName"],"data":["A"]}"#, &[]),
             (r#"{"fields":["eventName","x"],"columns":[["A"]]}"#, &[]),
             (r#"{"eventName":["A"],"count":1}"#, &[]),
+            (r#"{"eventName":["A"],"eventSource":["s"]}"#, &[]),
+            (r#"{"eventName":{"type":"string"},"awsRegion":{"type":"string"}}"#, &[]),
             (r#"{"eventName":{"a":1},"awsRegion":{"b":1}}"#, &[]),
             (r#"{"eventName":"A","awsRegion":"r"}"#, &[]),
             (r#"[["eventName"],["A"]]"#, &[]),

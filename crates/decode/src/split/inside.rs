@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use super::about::{is_about_events, is_pattern};
 use super::base64::{self, Budget, Decoded};
 use super::dress::{FoundEvent, event_of};
 use super::grid::Grid;
@@ -209,11 +210,11 @@ impl Walk<'_> {
             self.inside.events.push(InnerEvent { place, format, path, unread, is_named });
             return true;
         }
-        if !may_hold_events(text) {
+        if !may_hold_events(text) || is_about_events(text, &self.path) {
             return false;
         }
         if levels == 0 {
-            self.inside.is_too_deep = true;
+            self.inside.is_too_deep |= !is_pattern(text);
             return false;
         }
         if let Some(grid) = Grid::of(text)
@@ -353,7 +354,8 @@ impl Walk<'_> {
             let is_array = text.get(element) == Some(&b'[');
             let below = if is_array { levels.checked_sub(1) } else { Some(levels) };
             let value = &text[element..end];
-            self.inside.is_too_deep |= below.is_none() && may_hold_events(value);
+            self.inside.is_too_deep |=
+                below.is_none() && may_hold_events(value) && !is_pattern(value);
             let has_event =
                 below.is_some_and(|below| self.value(value, place.plus(element), holder, below));
             found |= has_event;
@@ -388,7 +390,8 @@ impl Walk<'_> {
             return false;
         }
         if levels == 0 {
-            self.inside.is_too_deep |= matches!(quoted, [_, b'{' | b'[', ..]);
+            self.inside.is_too_deep |=
+                matches!(quoted, [_, b'{' | b'[', ..]) && !is_pattern(quoted);
             return false;
         }
         let contents = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();

@@ -5,6 +5,7 @@
 //! with events inside it, and tables of separated values. Damage costs only the record that contains
 //! it: the splitter continues at the next text that looks like the start of a record.
 
+pub(crate) mod about;
 mod around;
 mod base64;
 mod bytes;

@@ -139,11 +139,49 @@ fn no_events_are_invented() {
         (r#"{"eventName":0,"eventSource":0,"userIdentity":0}"#.to_owned(), 1, true),
         ("eventName\teventTime\teventSource\nGetKey\nt\ns\n".to_owned(), 0, false),
         (r#"{"add":{"dataChange":true},"user":"ann"}"#.to_owned(), 1, false),
+        // Patterns, alone and as text below many levels; schemas, rules and findings.
+        (
+            r#"{"source":["aws.iam"],"detail-type":["x"],"detail":{"eventSource":["iam.amazonaws.com"],"eventName":["CreateUser","DeleteUser"]}}"#
+                .to_owned(),
+            1,
+            false,
+        ),
+        (r#"{"detail":{"eventName":["A"],"userIdentity":{"type":["Root"]}}}"#.to_owned(), 1, false),
+        (
+            r#"{"eventName":[{"prefix":"Create"}],"userIdentity":{"type":["Root"]}}"#.to_owned(),
+            1,
+            false,
+        ),
+        (
+            r#"{"a":[{"b":[{"c":{"d":[{"pattern":"{\"detail\":{\"eventName\":[\"CreateUser\"],\"eventSource\":[\"s\"]}}"}]}}]}]}"#
+                .to_owned(),
+            1,
+            false,
+        ),
+        (
+            r#"{"type":"object","properties":{"eventName":{"type":"string"},"eventTime":{"type":"string"},"eventSource":{"type":"string"},"userIdentity":{"type":"object"}}}"#
+                .to_owned(),
+            1,
+            false,
+        ),
+        (
+            r#"{"title":"x","logsource":{"product":"aws","service":"cloudtrail"},"detection":{"selection":{"eventSource":"iam.amazonaws.com","eventName":"CreateUser"},"condition":"selection"}}"#
+                .to_owned(),
+            1,
+            false,
+        ),
+        (
+            r#"{"schema_version":1,"run_id":"r","detection":{},"result":{"eventName":"GetKey","eventSource":"s","userIdentity.arn":"arn:aws:iam::111122223333:user/ann"}}"#
+                .to_owned(),
+            1,
+            false,
+        ),
     ] {
         let (found, report) = read(&text);
         assert_eq!(found, [""; 0], "{text}");
         assert_eq!((report.events, report.rows), (rows, rows), "{text}");
         assert_eq!(report.has_lookalikes, has_lookalikes, "{text}");
+        assert!(report.damage_count == 0 || !text.starts_with('{'), "{text}");
     }
 }
 
@@ -153,7 +191,8 @@ fn rows_that_cannot_be_events_are_told() {
         ("_time,eventName,user_arn,src_ip\nt,GetKey,u,192.0.2.1\n", true),
         (r#"[{"EventName":"GetKey"},{"EventName":"ListKeys"}]"#, true),
         (r#"[["GetKey"],["ListKeys"]]"#, true),
-        (r#"["GetKey","ListKeys"]"#, true),
+        (r#"["GetKey","ListKeys"]"#, false),
+        (r#"[["GetKey","ListKeys"],["ModifyKey"]]"#, false),
         (r#"["1.10",{"type":"Root"},"s3.amazonaws.com","GetKey"]"#, true),
         (r#"[["GetKey","2026-03-17T10:00:00Z","ann"]]"#, true),
         (r#"[["1.10",{"type":"Root"},"2026-03-17T10:00:00Z","s3.amazonaws.com","GetKey"]]"#, true),
