@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use serde::{Deserialize, Serialize};
 use spilltrail_decode::{
     DecodeOptions, Decoder, FileReport, Member, Origin, Profile, Scratch, SeenEvents, Sink,
-    SkipKind,
+    SkipKind, Untimed,
 };
 use spilltrail_event::{ScanRequest, StopToken, TimeBounds};
 
@@ -409,7 +409,7 @@ impl Logs {
         read.files = reports.files;
         read.total = reports.total.clone();
         read.fields_left_out = reports.fields_left_out;
-        if let Some((index, first)) = &reports.untimed {
+        if let Some(((_, index), first)) = &reports.untimed {
             let file = &self.files[*index];
             read.untimed = Some((file.name.clone(), file.is_named));
             read.total.untimed.first.clone_from(first);
@@ -441,6 +441,29 @@ pub(crate) fn scratch() -> Box<dyn Scratch> {
     Box::new(tempfile::SpooledTempFile::new(MAX_ARCHIVE_IN_MEMORY))
 }
 
+/// What a file has without a time. The first kind says most: rows that have no time are often by
+/// design, and must not stand for an event of CloudTrail in another file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Untimely {
+    /// An event of CloudTrail.
+    Trail,
+    /// A row whose time cannot be read, or an event of another product.
+    Event,
+    /// Rows that say nothing of a time.
+    Rows,
+}
+
+impl Untimely {
+    fn of(untimed: &Untimed) -> Option<Self> {
+        match untimed {
+            Untimed { trail: 1.., .. } => Some(Self::Trail),
+            Untimed { events: 1.., .. } => Some(Self::Event),
+            Untimed { rows: 1.., .. } => Some(Self::Rows),
+            Untimed { .. } => None,
+        }
+    }
+}
+
 /// The report of the first read of each file, since later reads find the same. Reports are kept
 /// only for files with problems; other files cost three bits each.
 #[derive(Debug, Default)]
@@ -454,8 +477,9 @@ struct Reports {
     values_left_out: BTreeSet<usize>,
     /// For each file with CloudTrail events, a hash of its first event and their number, and its index.
     first_events: Vec<(u64, usize)>,
-    /// The first file with events that have no time, and the text of the first such time.
-    untimed: Option<(usize, Option<String>)>,
+    /// The first file with events that have no time, by how far they are from events of CloudTrail, and
+    /// the text of the first such time.
+    untimed: Option<((Untimely, usize), Option<String>)>,
     /// The files with rows that are no events of CloudTrail.
     with_rows: FirstFiles,
     /// The files with rows that look like events of CloudTrail and are none.
@@ -496,9 +520,11 @@ impl Reports {
         if let Some(first) = report.first_event.filter(|_| report.events > 1) {
             self.first_events.push((first.wrapping_add(report.events), index));
         }
-        let is_first = self.untimed.as_ref().is_none_or(|(first, _)| index < *first);
-        if !report.untimed.is_empty() && is_first {
-            self.untimed = Some((index, report.untimed.first.clone()));
+        if let Some(kind) = Untimely::of(&report.untimed) {
+            let place = (kind, index);
+            if self.untimed.as_ref().is_none_or(|(first, _)| place < *first) {
+                self.untimed = Some((place, report.untimed.first.clone()));
+            }
         }
         if report.rows > 0 {
             self.with_rows.add(index);

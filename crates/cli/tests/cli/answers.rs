@@ -172,12 +172,16 @@ fn a_hunt_names_events_without_a_time() {
     fixture.write("bad.json", &untimed.to_string());
     fixture.write("good.json", &record("E", json!({})).to_string());
     fixture.write("rows.json", "{\"user\":\"ann\",\"_time\":\"soon\"}");
+    fixture.write("a_list.json", "{\"user\":\"ann\"}");
     fixture.detection(1, "All", "TTP", "eventName=E | stats count", "");
     let note = "warning[SPL5008]: bad.json: 1 event has no time that can be read (first: \"17.03.2026 \
                 10:00\") and so what is found by time may be missing";
     for (arguments, is_told) in [
         (vec!["hunt", "bad.json"], true),
         (vec!["hunt", "bad.json", "good.json"], true),
+        // What is told of an event does not name a file of rows.
+        (vec!["hunt", "a_list.json", "bad.json"], true),
+        (vec!["hunt", "a_list.json", "bad.json", "rows.json"], true),
         (vec!["hunt", "good.json", "rows.json"], false),
         (vec!["search", "* | stats count", "bad.json"], false),
         (vec!["search", "* | stats min(_time) as first", "bad.json"], true),
