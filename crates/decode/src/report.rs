@@ -12,6 +12,7 @@ use crate::left_out::LeftOut;
 use crate::lookalike::{LOOKED_AT, looks_like_event};
 use crate::own_names::OwnNames;
 use crate::record::Format;
+use crate::split::about::is_about_events;
 use crate::split::has_events_in_disguise;
 
 /// The number of damages of a file that are kept in full; further ones are only counted.
@@ -271,7 +272,8 @@ impl FileReport {
     pub(crate) fn see_row(&mut self, text: &str) {
         if self.rows < LOOKED_AT && !self.has_lookalikes {
             let head = &text.as_bytes()[..text.len().min(LONGEST_LOOKED_AT)];
-            self.has_lookalikes = looks_like_event(text) || has_events_in_disguise(head);
+            self.has_lookalikes = !is_about_events(text.as_bytes(), "")
+                && (looks_like_event(text) || has_events_in_disguise(head));
         }
         self.rows += 1;
     }

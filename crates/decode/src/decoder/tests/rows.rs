@@ -171,7 +171,7 @@ fn no_events_are_invented() {
             false,
         ),
         (
-            r#"{"schema_version":1,"run_id":"r","detection":{},"result":{"eventName":"GetKey","eventSource":"s","userIdentity.arn":"arn:aws:iam::111122223333:user/ann"}}"#
+            r#"{"schema_version":1,"run_id":"r","detection":{},"result":{"eventName":"GetKey","eventSource":"s","userIdentity.arn":"arn:aws:iam::111122223333:user/ann","eventTime":"2026-03-17T10:00:00Z","sourceIPAddress":"192.0.2.1","awsRegion":"eu-west-1","eventID":"0b0f5a4e-6f0e-4f53-9c52-2f1b0a6f7d11"}}"#
                 .to_owned(),
             1,
             false,
