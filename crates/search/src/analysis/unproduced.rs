@@ -172,9 +172,14 @@ mod tests {
             ("* | stats count by user | table usr count", "usr of table (user)"),
             ("* | stats count by user | fields - cuont", "cuont of fields (count)"),
             ("* | fields user, src | table usr", "usr of table (user)"),
+            (
+                "* | stats count min(_time) as t by user | convert ctime(t) | where eventName=\"a\"",
+                "eventName of where",
+            ),
             // What is known to be there, or not known.
             ("* | stats count by user | where count>3 AND user=\"a\"", ""),
             ("* | stats count by user | eval x=1 | where x>0", ""),
+            ("* | stats count as t by user | convert ctime(t) as u | where u!=t", ""),
             ("* | stats count by user | fillnull value=0 other | where other>0", ""),
             ("* | where count>3", ""),
             ("* | stats count as n | frobnicate | where count>3", ""),

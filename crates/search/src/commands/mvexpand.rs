@@ -66,6 +66,10 @@ impl Command for MultivalueExpand {
         after.and([&self.field])
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        before
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         if input.kind(&self.field) != Some(Kind::Multi) {

@@ -63,6 +63,10 @@ impl Command for NoMultivalue {
         after
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        before
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         if input.kind(&self.field) != Some(Kind::Multi) {

@@ -97,6 +97,10 @@ impl Command for KeepMatching {
         after.and([&self.field.value])
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        before
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let condition = eval::condition(&self.condition(), &input, stage.context)?;

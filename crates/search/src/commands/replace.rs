@@ -118,6 +118,10 @@ impl Command for Replace {
         after.and(&self.fields)
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        before
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let names = if self.fields.is_empty() {

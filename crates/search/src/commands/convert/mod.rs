@@ -179,6 +179,12 @@ impl Command for Convert {
         })
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let mut names = before?;
+        names.extend(self.calls.iter().filter_map(|call| call.output.clone()));
+        Some(names)
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let mut plan = stage.input(input)?;
         // `none(...)` excludes fields from the wildcards of all other calls, before and after it.
