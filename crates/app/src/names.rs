@@ -1,15 +1,17 @@
 //! Compares the names that a search asks for with those that are in the logs.
 
+mod required;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use spilltrail_detect::Status;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, edit_distance};
 use spilltrail_event::{Demand, Predicate};
-use spilltrail_search::analysis::Analysis;
+use spilltrail_search::analysis::{Analysis, Weight};
 use spilltrail_search::context::SearchContext;
 use spilltrail_source::Logs;
-use spilltrail_spl::{CompareOp, SearchExpr, parse_search};
+use spilltrail_spl::{CompareOp, Doubt, SearchExpr, parse_search};
 use tokio::sync::OnceCell;
 
 use crate::error::blocking;
@@ -24,6 +26,41 @@ const MOST_DETECTIONS: usize = 20;
 
 /// The fields whose values are names.
 pub(crate) const NAMED: [&str; 2] = ["eventName", "eventSource"];
+
+/// Names of calls that no service has in the other number, so that one `s` more or less is a slip. Of
+/// others, such as `GetParameter`, there are both.
+const OF_ONE_NUMBER: [&str; 30] = [
+    "AssumeRole",
+    "AttachGroupPolicy",
+    "AttachRolePolicy",
+    "AttachUserPolicy",
+    "ConsoleLogin",
+    "CreateAccessKey",
+    "CreateLoginProfile",
+    "CreatePolicyVersion",
+    "CreateTrail",
+    "CreateUser",
+    "DeleteBucketPolicy",
+    "DeleteTrail",
+    "DescribeInstances",
+    "DescribeSnapshots",
+    "DescribeTrails",
+    "GetObject",
+    "GetSecretValue",
+    "ListAccessKeys",
+    "ListBuckets",
+    "ListRoles",
+    "ListUsers",
+    "PutBucketPolicy",
+    "PutObject",
+    "PutRolePolicy",
+    "PutUserPolicy",
+    "RunInstances",
+    "StartInstances",
+    "StopInstances",
+    "TerminateInstances",
+    "UpdateLoginProfile",
+];
 
 /// The names in the logs of a hunt, which are looked for once, when a detection found nothing.
 pub(crate) struct Names {
@@ -51,11 +88,21 @@ impl Names {
 
     /// Returns warnings about names that a search without findings asks for, and that differ a little
     /// from those in the logs.
-    pub(crate) async fn misspelled(&self, status: &Status, analysis: &Analysis) -> Vec<Diagnostic> {
-        let found_nothing = matches!(status, Status::NoSuchEvents | Status::CannotFire(_));
+    pub(crate) async fn misspelled(&self, status: &Status, analysis: &Analysis) -> Vec<Doubt> {
+        let found_nothing =
+            matches!(status, Status::Clean | Status::NoSuchEvents | Status::CannotFire(_));
         let (Some(logs), true) = (&self.logs, found_nothing) else { return Vec::new() };
         let found = self.found.get_or_init(|| look(logs.clone(), &self.context)).await;
-        found.misspelled(analysis)
+        let mut doubts = match status {
+            Status::Clean => Vec::new(),
+            _ => found.misspelled(analysis, *status == Status::NoSuchEvents),
+        };
+        for doubt in required::absent(analysis, &found.fields) {
+            if doubts.iter().all(|told| told.diagnostic.span() != doubt.diagnostic.span()) {
+                doubts.push(doubt);
+            }
+        }
+        doubts
     }
 }
 
@@ -74,25 +121,32 @@ async fn look(logs: Arc<Logs>, context: &SearchContext) -> Found {
 
 impl Found {
     /// Returns a warning for each name in the search that is not in the logs, while a similar one is.
-    pub(crate) fn misspelled(&self, analysis: &Analysis) -> Vec<Diagnostic> {
+    /// With `no_such_events`, only what the first command needs can be why there is no row.
+    pub(crate) fn misspelled(&self, analysis: &Analysis, no_such_events: bool) -> Vec<Doubt> {
         let facts = &analysis.facts;
         let mut warnings = Vec::new();
+        let leading = required::of_leading(analysis);
+        let maybe = |diagnostic| Doubt { diagnostic, weight: Weight::IfNothing };
         for name in facts.fields.union(&analysis.demand.names).collect::<BTreeSet<_>>() {
             if !self.fields.contains(name)
                 && let Some(meant) = self.fields.iter().find(|field| is_same_field(name, field))
             {
-                warnings.push(warning(analysis, "field", name, meant));
+                let explains = !no_such_events || leading.contains(name);
+                let is_sure = explains && is_fixed(meant);
+                let weight = if is_sure { Weight::NeverMet } else { Weight::IfNothing };
+                let diagnostic = warning(analysis, "field", name, meant);
+                warnings.push(Doubt { diagnostic, weight });
             }
         }
         for (field, value) in unequal(analysis) {
             if !self.fields.contains(&field) {
-                warnings.push(only_with_field(analysis, &field, &value));
+                warnings.push(maybe(only_with_field(analysis, &field, &value)));
             }
         }
         for (field, known) in NAMED.iter().zip(&self.values) {
             for value in facts.origins.get(*field).into_iter().flatten() {
                 let meant = similar_value(value, known);
-                warnings.extend(meant.map(|meant| warning(analysis, field, value, meant)));
+                warnings.extend(meant.map(|meant| maybe(warning(analysis, field, value, meant))));
             }
         }
         warnings
@@ -112,7 +166,8 @@ pub(crate) fn similar_value<'a>(value: &str, known: &'a [String]) -> Option<&'a 
     // Operations of one object differ by their verbs: `PutObject` is no misspelled `GetObject`.
     let first = |name: &str| name.chars().next().map(|c| c.to_ascii_lowercase());
     let is_same_verb = first(value) == first(meant);
-    (is_near && is_same_verb && !is_plural(value, meant)).then_some(meant)
+    let may_be_both = is_plural(value, meant) && !OF_ONE_NUMBER.contains(&meant.as_str());
+    (is_near && is_same_verb && !may_be_both).then_some(meant)
 }
 
 /// Returns true if two names of fields differ only in case, in the brackets of lists, or in a letter.
@@ -121,8 +176,25 @@ fn is_same_field(name: &str, field: &str) -> bool {
     const LEAST: usize = 6;
     let plain = |name: &str| name.replace("{}", "").to_lowercase();
     let (name, field) = (plain(name), plain(field));
-    let is_long = name.rsplit('.').next().is_some_and(|last| last.len() >= LEAST);
-    name == field || (is_long && !is_plural(&name, &field) && edit_distance(&name, &field) <= 1)
+    // The members of `userIdentity` are few, and none is near another.
+    let is_caller = [&name, &field].iter().all(|name| name.starts_with("useridentity."));
+    let is_long = is_caller || name.rsplit('.').next().is_some_and(|last| last.len() >= LEAST);
+    let unnumbered = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "");
+    // `address1` is no misspelled `address2`.
+    let are_numbered = unnumbered(&name) == unnumbered(&field);
+    name == field
+        || (is_long
+            && !are_numbered
+            && !is_plural(&name, &field)
+            && edit_distance(&name, &field) <= 1)
+}
+
+/// Returns true for a field whose name is the same in all events. Calls name their own arguments and
+/// answers, and may have some that differ in a letter.
+fn is_fixed(field: &str) -> bool {
+    const OF_CALLS: [&str; 4] =
+        ["requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"];
+    !OF_CALLS.iter().any(|of| field.starts_with(of))
 }
 
 /// Returns true if one name is the other one with an `s` at its end.
@@ -184,13 +256,25 @@ mod tests {
     fn names_that_differ_a_little() {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         let found = Found {
-            fields: texts(&["eventName", "user_arn", "requestParameters.items{}.group"]),
-            values: vec![texts(&["GetObject", "ListUsers"]), texts(&["s3.amazonaws.com"])],
+            fields: texts(&[
+                "eventName",
+                "user_arn",
+                "userIdentity.type",
+                "address2",
+                "requestParameters.items{}.group",
+            ]),
+            values: vec![
+                texts(&["GetObject", "ListUsers", "GetParameter"]),
+                texts(&["s3.amazonaws.com"]),
+            ],
         };
         for (search, expected) in [
             ("eventName=GetObjekt", "GetObjekt: did you mean `GetObject`?"),
             ("eventName IN (GetObject, GetObjekct)", "GetObjekct: did you mean `GetObject`?"),
+            ("eventName=GetObjects", "GetObjects: did you mean `GetObject`?"),
+            ("eventName=ListUser", "ListUser: did you mean `ListUsers`?"),
             ("eventSource=s3.amazonaw.com", "s3.amazonaw.com: did you mean `s3.amazonaws.com`?"),
+            ("userIdentity.typ=Root", "userIdentity.typ: did you mean `userIdentity.type`?"),
             ("eventname=GetObject", "eventname: did you mean `eventName`?"),
             (
                 "requestParameters.items.group=all",
@@ -203,13 +287,13 @@ mod tests {
                 "errorMessage!=: write `NOT errorMessage=\"denied\"` to match events without it, too",
             ),
             ("eventName=getobject user_arn!=a NOT errorMessage=b", ""),
-            ("eventName=Get* eventName=PutObject eventName=ListUser", ""),
-            ("requestParameters.items{}.groups=all errorCode=a", ""),
+            ("eventName=Get* eventName=PutObject eventName=GetParameters", ""),
+            ("requestParameters.items{}.groups=all errorCode=a address1=b", ""),
         ] {
-            let warnings = found.misspelled(&analyze(search, &MacroSet::builtin()));
+            let warnings = found.misspelled(&analyze(search, &MacroSet::builtin()), true);
             let shown: Vec<String> = warnings
                 .iter()
-                .map(|warning| {
+                .map(|Doubt { diagnostic: warning, .. }| {
                     let span = warning.span().unwrap();
                     let help = warning.help.as_deref().unwrap_or_default();
                     format!("{}: {help}", &search[span.start..span.end])

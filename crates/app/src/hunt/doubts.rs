@@ -3,6 +3,7 @@
 use spilltrail_detect::{DetectionRun, Missing, Status};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_search::analysis::{Analysis, Weight};
+use spilltrail_spl::Doubt;
 
 /// Adds the doubts about a search to the messages of its run. `named` are those that follow from the
 /// logs. Returns the mistake with which the search can return no row, if that is why it has none; the
@@ -10,7 +11,7 @@ use spilltrail_search::analysis::{Analysis, Weight};
 pub(super) fn add(
     run: &mut DetectionRun,
     analysis: &Analysis,
-    named: Vec<Diagnostic>,
+    named: Vec<Doubt>,
 ) -> Option<String> {
     let found_nothing =
         matches!(run.status, Status::Clean | Status::NoSuchEvents | Status::CannotFire(_));
@@ -31,10 +32,14 @@ pub(super) fn add(
         }
         run.messages.push(doubt.diagnostic);
     }
+    for doubt in named.iter().filter(|doubt| doubt.weight == Weight::NeverMet) {
+        mistake.get_or_insert_with(|| doubt.diagnostic.message.clone());
+    }
     let is_told = |warning: &Diagnostic| {
         warning.span().is_some() && run.messages.iter().any(|told| told.span() == warning.span())
     };
-    let named: Vec<Diagnostic> = named.into_iter().filter(|warning| !is_told(warning)).collect();
+    let named = named.into_iter().map(|doubt| doubt.diagnostic);
+    let named: Vec<Diagnostic> = named.filter(|warning| !is_told(warning)).collect();
     run.messages.extend(named);
     let mistake = mistake.filter(|_| found_nothing)?;
     if !matches!(run.status, Status::CannotFire(_)) {

@@ -40,10 +40,10 @@ fn a_mistake_in_a_search_is_told_with_its_place_in_the_file() {
         ),
         // These logs have nothing that it finds.
         ("eventName=CreatKey", 0, false, "SPL2021", "did you mean `CreateKey`?"),
-        ("eventname=CreateKey", 0, false, "SPL2021", "did you mean `eventName`?"),
+        ("eventname=CreateKey", 1, false, "SPL2021", "did you mean `eventName`?"),
         (
             "eventName=CreateKey | stats count by user_arm",
-            0,
+            1,
             false,
             "SPL2021",
             "did you mean `user_arn`?",
@@ -57,12 +57,32 @@ fn a_mistake_in_a_search_is_told_with_its_place_in_the_file() {
         ),
         (
             "eventName=CreateKey | where like(eventName, \"Del*\")",
-            0,
-            true,
+            1,
+            false,
             "SPL2020",
             "write `\"Del%\"`",
         ),
+        (
+            "eventName=CreateKey | stats count as n by user_arn | convert ctime(n) | where src_ip=1",
+            1,
+            false,
+            "SPL2015",
+            "`stats` leaves only other fields",
+        ),
+        (
+            "eventName=CreateKey | where errorCode=success",
+            1,
+            false,
+            "SPL2019",
+            "write `\"success\"`",
+        ),
+        ("eventName=CreateKey | where userIdentity=User", 1, false, "SPL2019", "write `\"User\"`"),
+        ("eventName=CreateKey | where usr_arn=\"x\"", 1, false, "SPL2021", "`user_arn`?"),
+        ("eventName=CreateKey | search usr_arn=*", 1, false, "SPL2021", "`user_arn`?"),
+        ("eventName=CreateKey | regex usr_arn=\"x\"", 1, false, "SPL2021", "`user_arn`?"),
         // Nothing is wrong.
+        ("eventName=CreateKey | where errorMessage=\"denied\"", 0, true, "", ""),
+        ("eventName=CreateKey | where errorCode=errorMessage", 0, true, "", ""),
         ("eventName=CreateKey | stats count by user_arn | where count>99", 0, true, "", ""),
         ("eventName=DeleteKey", 0, false, "", ""),
         (

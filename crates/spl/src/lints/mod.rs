@@ -104,7 +104,10 @@ impl Pipeline {
                 "search" => of_search(command, is_leading, found),
                 "where" => {
                     let read = Arguments::new(command).eval();
-                    read.iter().for_each(|condition| of_condition(condition, before, found));
+                    read.iter().for_each(|condition| {
+                        of_condition(condition, before, found);
+                        patterns::are_required(condition, found);
+                    });
                 }
                 "eval" => {
                     let read = Arguments::new(command).assignments().unwrap_or_default();
