@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use spilltrail_content::{ContentSet, Detection, Risk, attack};
 use spilltrail_diagnostic::{Code, Diagnostic, Severity, visible, visible_lines};
+use spilltrail_eval::is_in_object;
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_search::analysis::analyze;
 use spilltrail_search::rows::Row;
@@ -73,23 +74,11 @@ fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
     Ok(status::of_content(&content))
 }
 
-/// Objects of CloudTrail's records: a dotted name that begins with one is that of a field.
-const OBJECTS: [&str; 6] = [
-    "additionalEventData",
-    "requestParameters",
-    "responseElements",
-    "serviceEventDetails",
-    "tlsDetails",
-    "userIdentity",
-];
-
 /// Returns what is wrong or doubtful in the search of a detection, as far as it is known without logs.
 fn mistakes(detection: &Detection, set: &ContentSet) -> Vec<Diagnostic> {
     let analysis = analyze(&detection.search, &set.macros);
-    let is_field =
-        |name: &str| name.split_once('.').is_some_and(|(first, _)| OBJECTS.contains(&first));
     let mut found = analysis.diagnostics();
-    found.extend(analysis.dotted_fields(&is_field, &found));
+    found.extend(analysis.dotted_fields(&is_in_object, &found));
     found
 }
 

@@ -366,7 +366,9 @@ const OBJECTS: &[&str] = &[
     "userIdentity",
 ];
 
-fn is_in_object(name: &str) -> bool {
+/// Returns true for the dotted name of a field inside such an object, such as `userIdentity.arn`.
+#[must_use]
+pub fn is_in_object(name: &str) -> bool {
     name.split_once('.').is_some_and(|(object, _)| OBJECTS.contains(&object))
 }
 

@@ -23,7 +23,7 @@ use spilltrail_event::{Kind, Value};
 use spilltrail_spl::EvalExpr;
 
 pub(crate) use compile::Preparation;
-pub use compile::{dotted_name, dotted_names};
+pub use compile::{dotted_name, dotted_names, is_in_object};
 pub use context::{CompileSearch, EvalContext, LookupProvider, Scope};
 pub use node::Row;
 pub(crate) use node::{
