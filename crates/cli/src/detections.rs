@@ -10,7 +10,7 @@ use spilltrail_content::{ContentSet, Detection, Risk, attack};
 use spilltrail_diagnostic::{Code, Diagnostic, Severity, visible, visible_lines};
 use spilltrail_eval::is_in_object;
 use spilltrail_event::{Field, Kind, Value};
-use spilltrail_search::analysis::analyze;
+use spilltrail_search::analysis::{Weight, analyze};
 use spilltrail_search::rows::Row;
 use spilltrail_spl::expand_macros;
 
@@ -79,6 +79,8 @@ fn mistakes(detection: &Detection, set: &ContentSet) -> Vec<Diagnostic> {
     let analysis = analyze(&detection.search, &set.macros);
     let mut found = analysis.diagnostics();
     found.extend(analysis.dotted_fields(&is_in_object, &found));
+    let doubts = analysis.doubts().into_iter().filter(|doubt| doubt.weight > Weight::IfNothing);
+    found.extend(doubts.map(|doubt| doubt.diagnostic));
     found
 }
 

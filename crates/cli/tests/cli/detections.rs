@@ -125,3 +125,15 @@ fn text_fits_the_screen() {
     let wide = fixture.run_at_width("300", &["detections", "list", "--format", "table"]).out;
     assert!(wide.contains("stories") && !list.contains("stories"), "{wide}{list}");
 }
+
+/// What is most likely a mistake in a search is told without logs, too.
+#[test]
+fn mistakes_of_searches_are_listed_and_shown() {
+    let fixture = Fixture::new();
+    let search = "eventName=CreateKey or eventName=ListKeys | stats count by user_arn";
+    fixture.detection(5, "Mine", "TTP", search, "");
+    let listed = fixture.run(&["detections", "list"]).err;
+    assert!(listed.contains("note: 1 detection has problems (1 SPL2016): Mine;"), "{listed}");
+    let shown = fixture.run(&["detections", "show", "Mine"]).err;
+    assert!(shown.contains("warning[SPL2016]: `or` in lower case is a word to find"), "{shown}");
+}
