@@ -66,7 +66,8 @@ const OF_ONE_NUMBER: [&str; 30] = [
 pub(crate) struct Names {
     logs: Option<Arc<Logs>>,
     context: SearchContext,
-    found: OnceCell<Found>,
+    /// `None` if they could not be read.
+    found: OnceCell<Option<Found>>,
 }
 
 /// The names that are in logs.
@@ -93,6 +94,7 @@ impl Names {
             matches!(status, Status::Clean | Status::NoSuchEvents | Status::CannotFire(_));
         let (Some(logs), true) = (&self.logs, found_nothing) else { return Vec::new() };
         let found = self.found.get_or_init(|| look(logs.clone(), &self.context)).await;
+        let Some(found) = found else { return Vec::new() };
         let mut doubts = match status {
             Status::Clean => Vec::new(),
             _ => found.misspelled(analysis, *status == Status::NoSuchEvents),
@@ -106,17 +108,14 @@ impl Names {
     }
 }
 
-/// Reads the logs again. What cannot be read has no names.
-async fn look(logs: Arc<Logs>, context: &SearchContext) -> Found {
-    let counted = count(context, &NAMED).await.unwrap_or_default();
+/// Reads the logs again. If they cannot be read, it is not known which names they have.
+async fn look(logs: Arc<Logs>, context: &SearchContext) -> Option<Found> {
+    let counted = count(context, &NAMED).await.ok()?;
     let names = |counts: Vec<(String, u64)>| counts.into_iter().map(|(name, _)| name).collect();
     let values = counted.into_iter().map(names).collect();
     let discovered = blocking(move || logs.discover(&Predicate::All, &Demand::all())).await;
-    let fields = match discovered {
-        Ok(Ok(fields)) => fields.into_iter().map(|field| field.name).collect(),
-        Ok(Err(_)) | Err(_) => Vec::new(),
-    };
-    Found { fields, values }
+    let fields = discovered.ok()?.ok()?.into_iter().map(|field| field.name).collect();
+    Some(Found { fields, values })
 }
 
 impl Found {

@@ -10,6 +10,7 @@ mod cursor;
 mod expand;
 mod lints;
 mod parse;
+mod required;
 pub mod time;
 mod walk;
 
@@ -21,3 +22,4 @@ pub use ast::*;
 pub use expand::{Expansion, MacroDefinition, MacroSet, expand_macros};
 pub use lints::{Doubt, Weight};
 pub use parse::{MAX_COMMANDS, MAX_SUBSEARCHES, parse};
+pub use required::{Required, RequiredField};

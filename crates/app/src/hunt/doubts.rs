@@ -65,6 +65,9 @@ mod tests {
         let folders: Vec<PathBuf> =
             std::env::var_os("SPILLTRAIL_TEST_CONTENT").into_iter().map(PathBuf::from).collect();
         let (set, _) = ContentSet::load(&folders, BuiltinPack::Included);
+        // The lints are there: a mistake beside a built-in search is found.
+        let mistaken = format!("{} | search a='b'", set.detections[0].search);
+        assert!(!analyze(&mistaken, &set.macros).doubts().is_empty());
         let mut found = Vec::new();
         for detection in set.detections.iter().chain(&set.baselines) {
             for doubt in analyze(&detection.search, &set.macros).doubts() {

@@ -80,6 +80,22 @@ fn a_mistake_in_a_search_is_told_with_its_place_in_the_file() {
         ("eventName=CreateKey | where usr_arn=\"x\"", 1, false, "SPL2021", "`user_arn`?"),
         ("eventName=CreateKey | search usr_arn=*", 1, false, "SPL2021", "`user_arn`?"),
         ("eventName=CreateKey | regex usr_arn=\"x\"", 1, false, "SPL2021", "`user_arn`?"),
+        // What is not required leaves the search its rows.
+        ("eventName=DeleteKey OR eventName='X'", 0, false, "SPL2018", "write `\"X\"`"),
+        (
+            "eventName=CreateKey | stats count by user_arn | where count>99 OR other>3",
+            0,
+            true,
+            "SPL2015",
+            "`stats` leaves only other fields",
+        ),
+        (
+            "eventName=CreateKey | where isnull(user_arn) OR userIdentity.type=\"x\"",
+            0,
+            true,
+            "",
+            "note: 1 detection that found nothing has warnings: Mine (SPL2008); --all shows them\n",
+        ),
         // Nothing is wrong.
         ("eventName=CreateKey | where errorMessage=\"denied\"", 0, true, "", ""),
         ("eventName=CreateKey | where errorCode=errorMessage", 0, true, "", ""),

@@ -8,10 +8,12 @@ mod need;
 mod tests;
 mod unproduced;
 
-use spilltrail_diagnostic::{Code, Diagnostic, Severity, Span};
+use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use spilltrail_eval::dotted_name;
 use spilltrail_event::Demand;
-use spilltrail_spl::{Command, Doubt, Expansion, MacroSet, Pipeline, expand_macros, parse};
+use spilltrail_spl::{
+    Command, Doubt, Expansion, MacroSet, Pipeline, Required, expand_macros, parse,
+};
 
 use crate::commands::pipeline::{self, Step};
 use crate::commands::{self, CommandKind, subsearch};
@@ -220,15 +222,15 @@ impl Analysis {
             .collect()
     }
 
-    /// Returns true if a `where` command has a name such as `a.b` that joins the fields `a` and `b`.
+    /// Returns true if a `where` command keeps no row unless a name such as `a.b`, which joins the
+    /// fields `a` and `b`, has a value.
     #[must_use]
     pub fn has_dotted_condition(&self) -> bool {
         let mut conditions =
             self.pipeline.commands.iter().filter(|command| command.name.value == "where");
         conditions.any(|command| {
-            let span = command.arguments.span;
-            let is_inside = |name: &Span| name.start >= span.start && name.end <= span.end;
-            self.facts.dotted.iter().any(|name| is_inside(&name.span))
+            let required = Required::of(command);
+            self.facts.dotted.iter().any(|name| required.has(name.span))
         })
     }
 

@@ -1,7 +1,7 @@
 //! Finds fields that a command reads and that no command before it can have made.
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
-use spilltrail_spl::{Command as Written, Doubt, Weight};
+use spilltrail_spl::{Command as Written, Doubt, Required, Weight};
 
 use super::Analysis;
 use crate::commands::pipeline::{self, Step};
@@ -118,9 +118,16 @@ fn absent(
     let misspelled =
         listed.filter_map(|field| Some(unproduced(field.clone(), Some(alike(field)?), false)));
     let read = if CHOOSE_ROWS.contains(&command) { fields_read(step) } else { Vec::new() };
+    // A group or a row without its field is dropped; a condition may hold without one.
+    let required = Required::of(written).fields;
+    let is_required = |field: &String| match command {
+        "stats" | "dedup" => true,
+        _ => required.iter().any(|required| required.name == *field),
+    };
     let read = read.into_iter().filter(is_absent).map(|field| {
         let similar = nearest(&field, known).or_else(|| alike(&field));
-        unproduced(field, similar, command != "sort")
+        let is_required = is_required(&field);
+        unproduced(field, similar, is_required)
     });
     misspelled.chain(read).collect()
 }

@@ -20,7 +20,7 @@ fn is_name(text: &str) -> bool {
 /// Finds a comparison of two literals, the left one of which is meant as a field.
 pub(super) fn compared(part: &Evaluated<'_>, found: &mut Vec<Doubt>) {
     let expr = part.expression;
-    let EvalNode::Binary(BinaryOp::Compare(_), left, right) = &expr.node else { return };
+    let EvalNode::Binary(BinaryOp::Compare(op), left, right) = &expr.node else { return };
     let is_literal = matches!(right.node, EvalNode::Text(_) | EvalNode::Number(_));
     if let EvalNode::Text(name) = &left.node
         && is_literal
@@ -28,7 +28,11 @@ pub(super) fn compared(part: &Evaluated<'_>, found: &mut Vec<Doubt>) {
     {
         let message = format!("`\"{name}\"` is a text here, so this compares two texts");
         let help = format!("write `'{name}'` to mean the field");
-        found.push(Doubt::new(Weight::NeverMet, Code::NEVER_MET, message, expr.span).help(help));
+        // Two texts can be in order, as `"count">10` is.
+        let is_equal = left.node == right.node;
+        let never = *op == CompareOp::Eq && !is_equal;
+        let weight = if never { Weight::NeverMet } else { Weight::Doubtful };
+        found.push(Doubt::new(weight, Code::NEVER_MET, message, expr.span).help(help));
     }
 }
 

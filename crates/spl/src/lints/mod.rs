@@ -13,7 +13,7 @@ mod values;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 
-use crate::{Arguments, Command, EvalExpr, EvalNode, Pipeline, SearchExpr};
+use crate::{Arguments, Command, EvalExpr, EvalNode, Pipeline, Required, SearchExpr};
 
 /// A part of a search that is most likely a mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,8 @@ pub enum Weight {
     IfNothing,
     /// The search does something else than it seems to do.
     Doubtful,
-    /// With it, the search finds nothing, whatever the events are.
+    /// With it, the search finds nothing, whatever the events are. A lint gives this weight to what
+    /// never holds; where that is not required, it is [`Weight::Doubtful`].
     NeverMet,
 }
 
@@ -90,30 +91,35 @@ impl Pipeline {
     #[must_use]
     pub fn doubts(&self) -> Vec<Doubt> {
         let mut found = Vec::new();
-        self.add_doubts(true, &mut found);
+        self.add_doubts(&mut found);
         found.sort_by_key(|doubt| doubt.diagnostic.span());
         found.dedup();
         found
     }
 
-    fn add_doubts(&self, has_events: bool, found: &mut Vec<Doubt>) {
+    fn add_doubts(&self, found: &mut Vec<Doubt>) {
         for (index, command) in self.commands.iter().enumerate() {
             let before = self.commands.get(..index).unwrap_or_default();
-            let is_leading = index == 0 && !self.leading_pipe && has_events;
+            let is_leading = index == 0 && !self.leading_pipe;
+            let first = found.len();
             match command.name.value.as_str() {
                 "search" => of_search(command, is_leading, found),
                 "where" => {
                     let read = Arguments::new(command).eval();
-                    read.iter().for_each(|condition| {
-                        of_condition(condition, before, found);
-                        patterns::are_required(condition, found);
-                    });
+                    read.iter().for_each(|condition| of_condition(condition, before, found));
                 }
                 "eval" => {
                     let read = Arguments::new(command).assignments().unwrap_or_default();
                     read.iter().for_each(|assigned| of_condition(&assigned.value, before, found));
                 }
                 _ => {}
+            }
+            // What is an alternative, negated or hidden in a function may hold nevertheless.
+            let required = Required::of(command);
+            for doubt in &mut found[first..] {
+                if !doubt.diagnostic.span().is_some_and(|span| required.has(span)) {
+                    doubt.weight = doubt.weight.min(Weight::Doubtful);
+                }
             }
         }
     }
@@ -125,7 +131,7 @@ fn of_search(command: &Command, is_leading: bool, found: &mut Vec<Doubt>) {
     OF_SEARCHES.iter().for_each(|lint| lint(&searched, found));
     expression.walk(&mut |part| {
         if let SearchExpr::Subsearch(pipeline) = part {
-            pipeline.add_doubts(true, found);
+            pipeline.add_doubts(found);
         }
     });
 }
@@ -133,7 +139,7 @@ fn of_search(command: &Command, is_leading: bool, found: &mut Vec<Doubt>) {
 fn of_condition(condition: &EvalExpr, before: &[Command], found: &mut Vec<Doubt>) {
     condition.walk(&mut |part| {
         if let EvalNode::Subsearch(pipeline) = &part.node {
-            pipeline.add_doubts(true, found);
+            pipeline.add_doubts(found);
         }
         let evaluated = Evaluated { expression: part, before };
         OF_CONDITIONS.iter().for_each(|lint| lint(&evaluated, found));
@@ -142,6 +148,7 @@ fn of_condition(condition: &EvalExpr, before: &[Command], found: &mut Vec<Doubt>
 
 #[cfg(test)]
 mod tests {
+    use super::Weight;
     use crate::parse;
 
     /// Returns each doubt as its code, its text in the search, and its help.
@@ -219,6 +226,42 @@ mod tests {
             ),
         ] {
             assert_eq!(doubts(search), [expected], "{search}");
+        }
+    }
+
+    /// What is no condition of the whole command leaves it rows.
+    #[test]
+    fn only_what_is_required_keeps_a_search_from_finding_anything() {
+        for (search, weight) in [
+            ("a='b'", Weight::NeverMet),
+            ("a=1 AND (b='c')", Weight::NeverMet),
+            ("a=1 OR b='c'", Weight::Doubtful),
+            ("NOT a='b'", Weight::Doubtful),
+            ("a!='b'", Weight::Doubtful),
+            ("a IN ('b', c)", Weight::Doubtful),
+            ("a=1 or b=2", Weight::NeverMet),
+            ("a=1 OR (b=2 or c=3)", Weight::Doubtful),
+            ("a=1 [search b=2 or c=3 | fields d]", Weight::Doubtful),
+            ("eventSource=s3", Weight::NeverMet),
+            ("eventSource=s3 OR a=1", Weight::Doubtful),
+            ("* | where \"a\"=\"b\"", Weight::NeverMet),
+            ("* | where \"a\"!=\"b\"", Weight::Doubtful),
+            ("* | where \"count\">10", Weight::Doubtful),
+            ("* | where a=null", Weight::NeverMet),
+            ("* | where a!=null()", Weight::NeverMet),
+            ("* | where isnull(a) OR a=null", Weight::Doubtful),
+            ("* | where if(a=null, 1, 0)=0", Weight::Doubtful),
+            ("* | eval f=if(a=null, 1, 0)", Weight::Doubtful),
+            ("* | where cidrmatch(a, \"10.0.0.0/8\")", Weight::NeverMet),
+            ("* | where NOT cidrmatch(a, \"10.0.0.0/8\")", Weight::Doubtful),
+            ("* | where like(a, \"x*\")", Weight::NeverMet),
+            ("* | where like(a, \"x*\") OR b=1", Weight::Doubtful),
+            ("* | where a=\"Create*\"", Weight::NeverMet),
+        ] {
+            let (pipeline, _) = parse(search);
+            let doubts = pipeline.doubts();
+            let [doubt] = doubts.as_slice() else { panic!("{search}: {doubts:?}") };
+            assert_eq!(doubt.weight, weight, "{search}");
         }
     }
 

@@ -58,36 +58,7 @@ pub(super) fn of_regex(part: &Evaluated<'_>, found: &mut Vec<Doubt>) {
     }
 }
 
-/// Adds the weight of a wildcard in a comparison without which a `where` command keeps no row. Names
-/// and addresses have no `*`, so that it keeps none.
-pub(super) fn are_required(condition: &EvalExpr, found: &mut [Doubt]) {
-    let mut waiting = vec![condition];
-    while let Some(part) = waiting.pop() {
-        let is_comparison = match &part.node {
-            EvalNode::Binary(BinaryOp::And, left, right) => {
-                waiting.extend([left.as_ref(), right.as_ref()]);
-                false
-            }
-            EvalNode::Call { name, .. } => name.value == "like",
-            EvalNode::Binary(BinaryOp::Like, ..) => true,
-            EvalNode::Binary(BinaryOp::Compare(CompareOp::Eq), _, right) => {
-                matches!(right.node, EvalNode::Text(_))
-            }
-            _ => false,
-        };
-        let is_inside = |span: Span| span.start >= part.span.start && span.end <= part.span.end;
-        for doubt in found.iter_mut().filter(|_| is_comparison) {
-            let is_wildcard = doubt.diagnostic.code == Code::WILDCARD;
-            if is_wildcard
-                && doubt.weight == Weight::Doubtful
-                && doubt.diagnostic.span().is_some_and(is_inside)
-            {
-                doubt.weight = Weight::NeverMet;
-            }
-        }
-    }
-}
-
+/// Names and addresses have no `*`, so that the comparison never holds.
 fn doubt(message: &str, span: Span) -> Doubt {
-    Doubt::new(Weight::Doubtful, Code::WILDCARD, message, span)
+    Doubt::new(Weight::NeverMet, Code::WILDCARD, message, span)
 }
