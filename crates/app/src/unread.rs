@@ -68,6 +68,8 @@ pub enum UnreadKind {
     NoEvents,
     /// A hunt read events, and none of them is of the kind that its detections look for.
     NoTrail,
+    /// The user gave all events a sourcetype that no detection names, and others matched events.
+    Unnamed,
     /// JSON rows that are not CloudTrail were read beside events.
     OtherRows,
     /// Rows were read beside events that look like CloudTrail events and are none.
@@ -100,7 +102,7 @@ impl UnreadKind {
         match self {
             Self::NotFound => Some(Code::UNREADABLE),
             Self::Damaged => Some(Code::DAMAGED),
-            Self::NoLog | Self::NoEvents | Self::NoTrail | Self::OutOfRange => {
+            Self::NoLog | Self::NoEvents | Self::NoTrail | Self::Unnamed | Self::OutOfRange => {
                 Some(Code::NO_EVENTS)
             }
             Self::LeftOut | Self::Lookalikes => Some(Code::LEFT_OUT),
@@ -192,6 +194,11 @@ impl Unread {
         Self { name: "logs".to_owned(), kind, reasons: vec![reason], more: 0 }
     }
 
+    /// Returns the problem that events have a sourcetype that no detection names.
+    pub(crate) fn unnamed(reason: String) -> Self {
+        Self::of_logs(UnreadKind::Unnamed, reason)
+    }
+
     /// Returns the problem that a folder, pattern or prefix gave no event.
     fn eventless(Eventless { name, files }: &Eventless) -> Self {
         let reason = match files {
@@ -210,8 +217,11 @@ impl Unread {
         let FileReport { events, oldest, newest, .. } = read.total;
         // Rows without a time say nothing about when.
         if events == read.total.untimed.rows {
-            let skipped = skipped(&read.skips);
-            return (!skipped.is_empty() && !logs.hold_nothing()).then(|| {
+            let is_of_time = |reason: &Reason| matches!(reason, Reason::TooEarly | Reason::TooLate);
+            let mut skips = read.skips;
+            skips.by_reason.retain(|reason, _| is_of_time(reason));
+            let skipped = skipped(&skips);
+            return (has_range && !skipped.is_empty()).then(|| {
                 let reason = format!("no file is of the time that was looked for: {skipped}");
                 Self::of_logs(UnreadKind::OutOfRange, reason)
             });

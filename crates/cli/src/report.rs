@@ -156,6 +156,7 @@ pub(crate) fn unread(unread: &[Unread], detail: Detail) {
             | UnreadKind::NoLog
             | UnreadKind::NoEvents
             | UnreadKind::NoTrail
+            | UnreadKind::Unnamed
             | UnreadKind::OutOfRange => "error".to_owned(),
             _ if input.is_damage() => "warning".to_owned(),
             _ => "note".to_owned(),

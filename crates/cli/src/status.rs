@@ -77,8 +77,7 @@ pub(crate) fn of_hunt(
 ) -> ExitCode {
     let is_partial = content.is_partial()
         || is_cut
-        || summary.has_failed_detections()
-        || summary.has_mistaken_detections()
+        || summary.is_partial()
         || (strict && summary.has_unsupported_detections());
     ExitCode::from(if summary.could_not_run() {
         FAILED

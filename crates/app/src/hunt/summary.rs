@@ -393,7 +393,9 @@ impl Summary {
     /// used.
     #[must_use]
     pub fn is_partial(&self) -> bool {
-        self.has_failed_detections() || self.unread.iter().any(Unread::is_damage)
+        self.has_failed_detections()
+            || self.has_mistaken_detections()
+            || self.unread.iter().any(Unread::is_damage)
     }
 
     /// Creates the summary of a hunt.
@@ -406,6 +408,8 @@ impl Summary {
         let has_matched = blind::has_matched(&detections);
         let unread_name = run.named.problem(run.read, has_matched).filter(|_| total.events > 0);
         let problem = match unread_name {
+            // Detections that name no sourcetype may have looked at the events.
+            Some(reason) if has_matched => Some(Unread::unnamed(reason)),
             Some(reason) => Some(blind::no_trail(reason)),
             None => blind::problem(total, &detections, is_wanted),
         };

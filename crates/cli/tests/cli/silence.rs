@@ -42,6 +42,10 @@ fn a_sourcetype_or_index_that_no_detection_reads() {
     ] {
         told(&fixture, &[&["hunt", "logs"], options].concat(), status, texts);
     }
+    // A detection of any sourcetype looks at the events.
+    let run = fixture.run(&["hunt", "logs", "--format", "table", "--sourcetype", "aws:cloudtrial"]);
+    assert!(run.out.contains("Of any") && !run.out.contains("Nothing was"), "{}", run.out);
+    assert!(run.status == 1 && run.err.contains(sourcetype), "{}", run.err);
     let hunt = ["hunt", "logs", "--format", "table", "--detection", "Of a sourcetype"];
     let run = fixture.run(&[&hunt[..], &["--sourcetype", "aws:cloudtrial"]].concat());
     assert!(
@@ -270,4 +274,16 @@ fn the_output_of_the_run_is_no_log() {
     assert!(run.status.success(), "{err}");
     let note = "note: logs/findings.ndjson: is where this run writes its output, skipped\n";
     assert!(err.contains(note), "{err}");
+}
+
+/// Files of other regions have nothing that a search of one region looks for.
+#[test]
+fn a_region_without_files_is_no_range_without_events() {
+    let fixture = Fixture::new();
+    let key = "AWSLogs/111122223333/CloudTrail/us-east-1/2026/03/17/\
+               111122223333_CloudTrail_us-east-1_20260317T1000Z_a.json";
+    fixture.write(key, "{\"Records\":[]}");
+    fixture.detection(1, "Elsewhere", "TTP", "awsRegion=eu-west-1 eventName=A | stats count", "");
+    let run = fixture.run(&["hunt", "AWSLogs", "--detection", "Elsewhere"]);
+    assert!(!run.err.contains("of the time that was looked for"), "{}", run.err);
 }
