@@ -18,7 +18,6 @@ use crate::given::Given;
 use crate::kernel_files::{self, KernelFiles};
 use crate::layout::Reason;
 use crate::logs::ReadOptions;
-use crate::own_output::{self, OwnOutput};
 use crate::pipe::Pipe;
 use crate::s3::{Bucket, Buckets, split_name};
 use crate::wanted::Wanted;
@@ -149,7 +148,8 @@ pub(crate) struct Inputs<'a> {
     /// `None` once a name used it, so standard input is listed only once even if `-` is repeated.
     standard_input: Option<Box<dyn Read + Send>>,
     kernel_files: KernelFiles,
-    output: OwnOutput,
+    /// The file into which this run writes its output: in a folder of logs, it is no log.
+    output: Option<FileId>,
 }
 
 impl<'a> Inputs<'a> {
@@ -172,7 +172,7 @@ impl<'a> Inputs<'a> {
             seen: (names.len() > 1 || names.iter().any(|name| is_pattern(name))).then(HashMap::new),
             standard_input: Some(standard_input),
             kernel_files: KernelFiles::find(),
-            output: OwnOutput::find(),
+            output: own_output(),
         };
         for name in names {
             inputs.take_name(name);
@@ -263,8 +263,8 @@ impl<'a> Inputs<'a> {
             self.walk(path);
         } else if !is_named && self.kernel_files.has(metadata) {
             self.foreign(path, kernel_files::REASON);
-        } else if !is_named && self.output.is(metadata) {
-            self.foreign(path, own_output::REASON);
+        } else if !is_named && self.is_output(path, metadata) {
+            self.foreign(path, OUTPUT);
         } else if metadata.is_file() {
             self.push(path, metadata, is_named);
         } else if !is_named {
@@ -287,6 +287,10 @@ impl<'a> Inputs<'a> {
         self.foreign(path, format!("is {}", file_kind::name(kind)));
     }
 
+    fn is_output(&self, path: &Path, metadata: &Metadata) -> bool {
+        self.output.as_ref().is_some_and(|output| *output == file_id(path, metadata))
+    }
+
     /// Reports what cannot hold logs.
     fn foreign(&mut self, path: &Path, reason: impl ToString) {
         let problem = InputProblem::new(path.display().to_string(), reason);
@@ -304,8 +308,8 @@ impl<'a> Inputs<'a> {
             }
             match entry {
                 Ok(entry) if entry.file_type().is_file() => match entry.metadata() {
-                    Ok(metadata) if self.output.is(&metadata) => {
-                        self.foreign(entry.path(), own_output::REASON);
+                    Ok(metadata) if self.is_output(entry.path(), &metadata) => {
+                        self.foreign(entry.path(), OUTPUT);
                     }
                     Ok(metadata) => self.push(entry.path(), &metadata, false),
                     Err(error) => self.problem(entry.path(), error),
@@ -395,6 +399,16 @@ fn is_pattern(name: &str) -> bool {
 type FileId = (u64, u64);
 #[cfg(not(unix))]
 type FileId = PathBuf;
+
+/// Why the file of the output is passed over.
+const OUTPUT: &str = "is where this run writes its output";
+
+/// Returns the file that standard output is, if it is a file and the system tells.
+fn own_output() -> Option<FileId> {
+    let path = Path::new("/dev/stdout");
+    let metadata = path.metadata().ok().filter(Metadata::is_file)?;
+    Some(file_id(path, &metadata))
+}
 
 #[cfg(unix)]
 fn file_id(_: &Path, metadata: &Metadata) -> FileId {

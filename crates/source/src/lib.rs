@@ -19,7 +19,6 @@ mod layout;
 mod logs;
 mod named;
 mod newest;
-mod own_output;
 mod pass;
 mod pipe;
 mod row_kinds;
