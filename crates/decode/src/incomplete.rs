@@ -143,7 +143,7 @@ impl<'a> Ends<'a> {
     /// events, and `trail` that of CloudTrail events among them.
     pub(crate) fn incomplete(&self, found: u64, trail: u64) -> Option<&'static str> {
         let tail = &self.tail[self.tail.len().saturating_sub(KEPT)..];
-        let first = self.head.trim_ascii_start();
+        let (first, tail) = without_list(&self.head, tail);
         if !first.starts_with(b"{") {
             return None;
         }
@@ -165,6 +165,16 @@ impl<'a> Ends<'a> {
             let in_first = (is_single || (rule.end == End::Any && counts)) && is_said(first);
             (in_first || is_said(&last)).then_some(rule.message)
         })
+    }
+}
+
+/// Returns the two ends of a text without a byte order mark, and without the brackets of a list of
+/// pages.
+fn without_list<'a>(head: &'a [u8], tail: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    match (head.strip_prefix(b"["), tail.trim_ascii_end().strip_suffix(b"]")) {
+        (Some(head), Some(tail)) => (head.trim_ascii_start(), tail),
+        _ => (head, tail),
     }
 }
 
@@ -273,6 +283,9 @@ mod tests {
                 (r#"{"NextToken":"t","QueryResultRows":[[{"a":"b"}],@]}"#, Some(PAGE)),
                 (r#"{"Events":[@],"NextToken":"t"} {"Events":[@]}"#, None),
                 (r#"{"Events":[@]} {"Events":[@],"NextToken":"t"}"#, Some(PAGE)),
+                ("\u{feff}{\"Events\":[@],\"NextToken\":\"t\"}", Some(PAGE)),
+                (r#"[{"Events":[@],"NextToken":"t"}]"#, Some(PAGE)),
+                (r#"[{"Events":[@],"NextToken":"t"}, {"Events":[@]}]"#, None),
                 (r#"{"Events":[@],"NextToken":""}"#, None),
                 (r#"{"Events":[@],"NextToken":null}"#, None),
                 (r#"{"Events":[@]}"#, None),

@@ -129,10 +129,10 @@ pub(crate) struct Manner {
 }
 
 impl Manner {
-    /// Notes the `eventType`, given without its quotes.
+    /// Notes the `eventType`, given without its quotes; null says nothing.
     #[inline]
     pub(crate) fn see_type(&mut self, event_type: &[u8]) {
-        self.is_no_call |= event_type != b"AwsApiCall";
+        self.is_no_call |= event_type != b"AwsApiCall" && event_type != b"null";
     }
 
     /// Notes the value of `readOnly`, given without quotes.

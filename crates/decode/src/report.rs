@@ -65,6 +65,8 @@ pub enum DamageKind {
     /// The file, or an entry of it, is an archive or compressed in a format that is not read, or
     /// nested too deeply.
     UnknownArchive,
+    /// The text seems to hold events in a form that is not read.
+    UnknownText,
     /// The text says of itself that it is incomplete.
     Incomplete,
     /// Among events, something stands in the place of one and has nothing of it.
@@ -397,7 +399,7 @@ fn latest(one: Option<f64>, other: Option<f64>) -> Option<f64> {
 /// Returns true for the attributes of files that macOS puts beside them.
 pub(crate) fn is_of_macos(entry: &str) -> bool {
     let entry = entry.rsplit(':').next().unwrap_or(entry);
-    let file = entry.rsplit('/').next().unwrap_or(entry);
+    let file = entry.rsplit(['/', '\\']).next().unwrap_or(entry);
     entry.starts_with("__MACOSX/") || file.starts_with("._") || file == ".DS_Store"
 }
 

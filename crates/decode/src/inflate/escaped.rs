@@ -19,16 +19,45 @@ pub(super) enum Escapes {
 /// Returns the escapes in which a text has its JSON, as its beginning shows; `None` for any other text.
 pub(super) fn recognize(head: &[u8]) -> Option<Escapes> {
     let start = head.trim_ascii_start();
-    let has = |text: &[u8]| memchr::memmem::find(start, text).is_some();
     let is_percent = |begin: &[u8]| start.get(..3).is_some_and(|b| b.eq_ignore_ascii_case(begin));
     if is_percent(b"%7b") || is_percent(b"%5b") {
         return Some(Escapes::Percent);
     }
-    let may_be = matches!(start.first(), Some(b'<' | b'{' | b'['));
-    (may_be
-        && !has(b"{\"")
-        && [&b"{&quot;"[..], b"{&#34;", b"{&#x22;"].iter().any(|mark| has(mark)))
-    .then_some(Escapes::Entities)
+    let is_escaped = match start.first() {
+        Some(b'{') => opens(start) == Some(Quote::Escaped),
+        // A list of texts has its own quotes.
+        Some(b'[') => {
+            let is_open = |byte: &u8| *byte == b'[' || byte.is_ascii_whitespace();
+            let brackets = start.iter().take_while(|byte| is_open(byte)).count();
+            start[brackets..].starts_with(b"{") && opens(&start[brackets..]) == Some(Quote::Escaped)
+        }
+        // A page has braces of other languages, too.
+        Some(b'<') => {
+            let mut objects = memchr::memchr_iter(b'{', start).filter_map(|at| opens(&start[at..]));
+            let first = objects.next();
+            first == Some(Quote::Escaped) && objects.all(|quote| quote == Quote::Escaped)
+        }
+        _ => false,
+    };
+    is_escaped.then_some(Escapes::Entities)
+}
+
+/// How the first key of an object is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quote {
+    Plain,
+    Escaped,
+}
+
+/// Returns how the first key is written of an object with which a text begins; `None` if there is no key.
+fn opens(text: &[u8]) -> Option<Quote> {
+    let inside = text.get(1..)?.trim_ascii_start();
+    if inside.starts_with(b"\"") {
+        return Some(Quote::Plain);
+    }
+    let is_entity =
+        [&b"&quot;"[..], b"&#34;", b"&#x22;"].iter().any(|mark| inside.starts_with(mark));
+    is_entity.then_some(Quote::Escaped)
 }
 
 /// Undoes escapes while reading.
@@ -145,6 +174,27 @@ mod tests {
             buffer[..count].copy_from_slice(&self.0[..count]);
             self.0 = &self.0[count..];
             Ok(count)
+        }
+    }
+
+    /// JSON may have escapes in its texts, which stay as they are.
+    #[test]
+    fn the_first_key_shows_whether_json_is_escaped() {
+        for (text, escapes) in [
+            ("{&quot;a&quot;:1}", Some(Escapes::Entities)),
+            (" {\n &#34;a&#34;:1}", Some(Escapes::Entities)),
+            ("[\n {&quot;a&quot;:1}]", Some(Escapes::Entities)),
+            ("<p>{&quot;a&quot;:1}</p>", Some(Escapes::Entities)),
+            ("<style>p { color: red }</style>{&quot;a&quot;:1}", Some(Escapes::Entities)),
+            ("%7B%22a%22:1}", Some(Escapes::Percent)),
+            ("{\"a\":\"{&quot;b&quot;:1}\"}", None),
+            ("{\n  \"a\": \"x&amp;y {&quot;b\"\n}", None),
+            ("[\"{&quot;a&quot;:1}\"]", None),
+            ("<a>{ \"a\": \"{&quot;\" }</a>", None),
+            ("<p>{}</p>", None),
+            ("text {&quot;a&quot;:1}", None),
+        ] {
+            assert_eq!(recognize(text.as_bytes()), escapes, "{text}");
         }
     }
 

@@ -197,7 +197,12 @@ fn undo_dyn(layer: Layer<'_>, reader: &mut dyn Read, parts: &mut dyn Parts) -> C
     };
     let head = &head[..length];
     let format = recognize(head);
-    let escapes = escaped::recognize(&[head, reader.buffer()].concat());
+    let escapes = match format {
+        FileFormat::Unread(_) | FileFormat::Other => {
+            escaped::recognize(&[head, reader.buffer()].concat())
+        }
+        _ => None,
+    };
     let mut whole = Cursor::new(head).chain(reader);
     if let Some(unread) = unread(format, layer.depth) {
         parts.damage(layer.name, unread);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::report::is_of_macos;
+use crate::report::is_beside_logs;
 
 /// The longest name of an entry in bytes; a longer one is cut.
 const MAX_NAME: usize = 4096;
@@ -22,7 +22,7 @@ pub(super) fn join(archive: &str, entry: &str) -> String {
 /// CloudTrail gives its files, or the ending of JSON, compressed or not.
 pub(crate) fn is_of_log(path: &str) -> bool {
     let file = path.rsplit(['/', '\\', ':']).next().unwrap_or(path).to_ascii_lowercase();
-    if is_of_macos(path) || file.starts_with("._") {
+    if is_beside_logs(path) {
         return false;
     }
     let compressions = [".gz", ".gzip", ".zst", ".bz2", ".xz", ".zip"];

@@ -42,7 +42,19 @@ const OF_EVENTS: [&[u8]; 3] = [b"eventTime", b"eventVersion", b"class_uid"];
 /// Returns true for an object under the keys of `path` that is a finding, a schema, or the conditions of
 /// a rule. What these hold is no event, even where it has the names of one.
 pub(crate) fn is_about_events(object: &[u8], path: &str) -> bool {
-    is_finding(object) || is_schema(object) || is_rule(object, path)
+    is_finding(object) || ((is_schema(object) || is_rule(object, path)) && !may_be_event(object))
+}
+
+/// Returns true if a text has the time or the version of an event: whoever hides an event in a schema
+/// or a rule cannot do without.
+fn may_be_event(text: &[u8]) -> bool {
+    OF_EVENTS.iter().any(|name| {
+        memchr::memmem::find_iter(text, name).any(|at| {
+            let value = value_after(&text[at + name.len()..]).unwrap_or_default();
+            let value = value.strip_prefix(b"\"").unwrap_or(value);
+            value.first().is_some_and(u8::is_ascii_digit)
+        })
+    })
 }
 
 fn is_finding(object: &[u8]) -> bool {
@@ -129,6 +141,8 @@ mod tests {
             (r#"{"type":"object","properties":{"eventName":{"type":"string"}}}"#, "", true),
             (r##"{"properties":{"a":{"$ref":"#/b"},"b":{"properties":{}}}}"##, "mappings", true),
             (r#"{"properties":{"a":{"type":"string"},"b":{"eventName":"A"}}}"#, "", false),
+            (r#"{"properties":{"a":{"type":"x","b":{"eventTime":"2026-03-17"}}}}"#, "", false),
+            (r#"{"condition":"x","b":"{\"eventVersion\":\"1.08\"}"}"#, "detection", false),
             (r#"{"properties":{}}"#, "", false),
             (r#"{"properties":"x"}"#, "", false),
             (r#"{"selection":{"eventName":"A"},"condition":"selection"}"#, "detection", true),

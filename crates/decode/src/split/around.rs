@@ -9,6 +9,8 @@ use crate::record::MAX_RECORD;
 
 /// The shortest rule of a table.
 const RULE: usize = 4;
+/// The longest beginning of a rule, such as a bar and blanks, before its first marks.
+const LONGEST_BEGINNING: usize = 1024;
 /// Begins a line of `--output text` that names a resource of the event before it.
 const RESOURCES: &[u8] = b"RESOURCES\t";
 const SECTION: &[u8] = b"]]>";
@@ -46,8 +48,8 @@ impl<R: Read> Splitter<R> {
             marks += rest[..length].iter().filter(|byte| matches!(byte, b'-' | b'+')).count();
             let is_all = length == rest.len();
             if marks < RULE {
-                // What is not a rule is looked at from its beginning.
-                if !is_all || !self.refill() {
+                // What is not a rule is looked at from its beginning, which is not far.
+                if !is_all || length > LONGEST_BEGINNING || !self.refill() {
                     return false;
                 }
                 marks = 0;

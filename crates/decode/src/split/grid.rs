@@ -72,7 +72,7 @@ impl<'a> Grid<'a> {
             columns.push(Column::new(&list[at..end]));
             if columns.len() > names.len() { list.len() } else { end }
         });
-        let is_whole = columns.len() == names.len();
+        let is_whole = columns.len() == names.len() && are_aligned(&columns);
         is_whole.then_some(Self { names, layout: Layout::Columns(columns), key })
     }
 
@@ -83,10 +83,8 @@ impl<'a> Grid<'a> {
         for_each_member(object, |key, value| {
             let end = value_end(object, value);
             let column = Column::new(&object[value..end]);
-            let is_first = columns.is_empty();
-            is_table = columns.len() < MAX_COLUMNS
-                && matches!(object.get(value), Some(b'{' | b'['))
-                && (is_first || column.first_key() == columns[0].first_key());
+            is_table =
+                columns.len() < MAX_COLUMNS && matches!(object.get(value), Some(b'{' | b'['));
             names.push(unescape(&String::from_utf8_lossy(&object[key])).into_owned());
             columns.push(column);
             is_table.then_some(end)
@@ -95,12 +93,14 @@ impl<'a> Grid<'a> {
             && names.len() >= 2
             && are_of_events(&names)
             && !are_picked(&names)
-            && !columns.iter().any(|column| is_word(column.first_key()));
+            && !columns.iter().any(|column| is_word(column.first_key()))
+            && are_aligned(&columns);
         is_table.then_some(Self { names, layout: Layout::Columns(columns), key: b"" })
     }
 
-    /// Calls `visit` with each row as an object, until it returns false.
-    pub(super) fn for_each_row(self, mut visit: impl FnMut(&str) -> bool) {
+    /// Calls `visit` with each row as an object, until it returns false; with `None` for what stands in
+    /// the place of a row and is none, or has more cells than there are names.
+    pub(super) fn for_each_row(self, mut visit: impl FnMut(Option<&str>) -> bool) {
         let names: Vec<(String, bool)> =
             self.names.iter().map(|name| (quoted(name), has_codes(name))).collect();
         let mut row = String::new();
@@ -110,15 +110,24 @@ impl<'a> Grid<'a> {
                 let cells = &list[at..end];
                 row.clear();
                 let mut names = names.iter();
-                if cells.first() == Some(&b'[') {
+                let mut is_row = cells.first() == Some(&b'[');
+                if is_row {
                     for_each_element(cells, |at| {
                         let end = value_end(cells, at);
-                        let Some(name) = names.next() else { return cells.len() };
+                        let Some(name) = names.next() else {
+                            is_row = false;
+                            return cells.len();
+                        };
                         add(&mut row, name, &cells[at..end]);
                         end
                     });
                 }
-                if row.is_empty() || visit(&close(&mut row)) { end } else { list.len() }
+                let is_wanted = if !is_row && !visit(None) {
+                    false
+                } else {
+                    row.is_empty() || visit(Some(&close(&mut row)))
+                };
+                if is_wanted { end } else { list.len() }
             }),
             Layout::Columns(mut columns) => loop {
                 row.clear();
@@ -129,7 +138,7 @@ impl<'a> Grid<'a> {
                         add(&mut row, name, cell);
                     }
                 }
-                if !has_cells || !(row.is_empty() || visit(&close(&mut row))) {
+                if !has_cells || !(row.is_empty() || visit(Some(&close(&mut row)))) {
                     return;
                 }
             },
@@ -159,10 +168,29 @@ impl<'a> Column<'a> {
     }
 }
 
+/// Returns true if all columns have cells for the same rows.
+fn are_aligned(columns: &[Column<'_>]) -> bool {
+    let Some((first, others)) = columns.split_first() else { return true };
+    others.iter().all(|column| column.keys().eq(first.keys()))
+}
+
 impl<'a> Iterator for Column<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
+        self.next_cell().map(|(_, cell)| cell)
+    }
+}
+
+impl<'a> Column<'a> {
+    /// Returns the keys of the cells; empty ones in a list.
+    fn keys(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut column = Self::new(self.cells);
+        std::iter::from_fn(move || column.next_cell().map(|(key, _)| key))
+    }
+
+    /// Returns the key and the value of the next cell.
+    fn next_cell(&mut self) -> Option<(&'a [u8], &'a [u8])> {
         let mut at = skip_space(self.cells, self.at);
         if self.cells.get(at) == Some(&b',') {
             at = skip_space(self.cells, at + 1);
@@ -170,12 +198,14 @@ impl<'a> Iterator for Column<'a> {
         if matches!(self.cells.get(at), Some(b']' | b'}') | None) {
             return None;
         }
+        let mut key: &[u8] = b"";
         if self.cells.first() == Some(&b'{') {
-            let colon = skip_space(self.cells, string_end(self.cells, at + 1).0 + 1);
-            at = skip_space(self.cells, colon + 1);
+            let key_end = string_end(self.cells, at + 1).0;
+            key = self.cells.get(at + 1..key_end)?;
+            at = skip_space(self.cells, skip_space(self.cells, key_end + 1) + 1);
         }
         self.at = value_end(self.cells, at).max(at + 1);
-        self.cells.get(at..self.at)
+        self.cells.get(at..self.at).map(|cell| (key, cell))
     }
 }
 
@@ -270,20 +300,44 @@ mod tests {
             (r#"{"columns":["eventName"],"data":["A"]}"#, &[]),
             (r#"{"fields":["eventName","x"],"columns":[["A"]]}"#, &[]),
             (r#"{"eventName":["A"],"count":1}"#, &[]),
+            // Cells of different rows.
+            (r#"{"fields":["eventName","x"],"columns":[["A","B"],["y"]]}"#, &[]),
+            (r#"{"eventName":["A","B"],"awsRegion":["r"]}"#, &[]),
+            (r#"{"eventName":{"0":"A","1":"B"},"awsRegion":{"0":"r","2":"s"}}"#, &[]),
             (r#"{"eventName":["A"],"eventSource":["s"]}"#, &[]),
             (r#"{"eventName":{"type":"string"},"awsRegion":{"type":"string"}}"#, &[]),
             (r#"{"eventName":{"a":1},"awsRegion":{"b":1}}"#, &[]),
             (r#"{"eventName":"A","awsRegion":"r"}"#, &[]),
             (r#"[["eventName"],["A"]]"#, &[]),
         ] {
-            let mut found = Vec::new();
-            if let Some(grid) = Grid::of(object.as_bytes()) {
-                grid.for_each_row(|row| {
-                    found.push(row.to_owned());
-                    true
-                });
-            }
+            let found = rows_of(object);
+            let found: Vec<&str> = found.iter().flatten().map(String::as_str).collect();
             assert_eq!(found, rows, "{object}");
+        }
+    }
+
+    fn rows_of(object: &str) -> Vec<Option<String>> {
+        let mut found = Vec::new();
+        if let Some(grid) = Grid::of(object.as_bytes()) {
+            grid.for_each_row(|row| {
+                found.push(row.map(str::to_owned));
+                true
+            });
+        }
+        found
+    }
+
+    #[test]
+    fn what_is_no_row_is_told() {
+        for (values, lost) in [
+            (r#"["A","r"],["B","s"]"#, 0),
+            (r#"["A","r"],null,"x",["B","s"]"#, 2),
+            (r#"["A","r","more"],["B"]"#, 1),
+        ] {
+            let object = format!(r#"{{"columns":["eventName","awsRegion"],"data":[{values}]}}"#);
+            let rows = rows_of(&object);
+            assert_eq!(rows.iter().filter(|row| row.is_none()).count(), lost, "{values}");
+            assert_eq!(rows.iter().flatten().count(), 2, "{values}");
         }
     }
 

@@ -291,8 +291,12 @@ impl Walk<'_> {
             join(&mut self.path, grid.key);
         }
         self.path.push_str("[]");
-        let (mut found, mut others) = (false, 0);
+        let (mut found, mut others, mut lost) = (false, 0, 0);
         grid.for_each_row(|row| {
+            let Some(row) = row else {
+                lost += 1;
+                return true;
+            };
             // Each row repeats the names, so that the rows are longer than the table.
             let Some(room) = self.room.checked_sub(row.len()) else {
                 self.inside.is_cut = true;
@@ -305,7 +309,10 @@ impl Walk<'_> {
             true
         });
         self.path.truncate(length);
-        self.inside.others += if found { others } else { 0 };
+        if found {
+            self.inside.others += others;
+            self.inside.lost += lost;
+        }
         found
     }
 

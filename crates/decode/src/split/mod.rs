@@ -391,11 +391,9 @@ impl<R: Read> Splitter<R> {
         }
         self.phase = Phase::Ended;
         Some(match foreign.reason() {
-            Some(message) => Found::Damage(Damage {
-                offset: 0,
-                kind: DamageKind::UnknownArchive,
-                message: message.to_owned(),
-            }),
+            Some((kind, message)) => {
+                Found::Damage(Damage { offset: 0, kind, message: message.to_owned() })
+            }
             None if self.window.offset(self.at) > MAX_SNIFF => self.no_json_so_far(),
             None => Found::Skipped(SkipKind::NotJson),
         })

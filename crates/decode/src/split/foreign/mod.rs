@@ -10,6 +10,8 @@ mod traces;
 
 pub(crate) use traces::is_call;
 
+use crate::report::DamageKind;
+
 /// The first bytes of binary files that hold no events: images, programs, what systems and tools put
 /// into folders.
 const HARMLESS: &[&[u8]] = &[
@@ -169,7 +171,14 @@ impl Foreign {
     }
 
     /// Returns why the text may hold events that were not read; `None` if it is just a document.
-    pub(super) fn reason(&self) -> Option<&'static str> {
+    pub(super) fn reason(&self) -> Option<(DamageKind, &'static str)> {
+        let text = self.reason_of_text().map(|message| (DamageKind::UnknownText, message));
+        let message = "nothing was read: this is binary data in no format that is known; decrypt, \
+                       decompress or export it first";
+        text.or(self.is_binary.then_some((DamageKind::UnknownArchive, message)))
+    }
+
+    fn reason_of_text(&self) -> Option<&'static str> {
         if self.has_when && self.has_what {
             return Some(
                 "nothing was read: the text has the fields of CloudTrail, but is neither JSON nor a \
@@ -198,9 +207,7 @@ impl Foreign {
                  read; convert it to JSON first",
             );
         }
-        let message = "nothing was read: this is binary data in no format that is known; decrypt, \
-                       decompress or export it first";
-        self.is_binary.then_some(message)
+        None
     }
 }
 
