@@ -162,7 +162,7 @@ mod tests {
             ("statz", Severity::Error, "did you mean `stats`?"),
             ("serch", Severity::Error, "did you mean `search`?"),
             ("timechrat", Severity::Error, "did you mean `timechart`?"),
-            ("timechart", Severity::Unsupported, "use `bin _time span=1h | stats count by _time`"),
+            ("geostats", Severity::Unsupported, "use `iplocation` and `stats`"),
             ("x11", Severity::Unsupported, "`spilltrail help` lists the commands"),
             // Commands of apps.
             ("apply", Severity::Unsupported, "`spilltrail help` lists the commands"),

@@ -10,6 +10,7 @@ use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, EvalExpr, StatsArg
 
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan, null_text};
+use crate::planning::sparkline;
 use crate::planning::stage::Stage;
 use crate::stats::{Feed, PlannedAggregate, StatsFunction, functions};
 
@@ -51,7 +52,11 @@ pub fn check(aggregates: &[Aggregate], by: &[Spanned<String>], arguments: &mut A
         match lookup(aggregate) {
             Err(diagnostic) => arguments.report(diagnostic),
             Ok((function, _)) => {
-                if let Some(further) = aggregate.rest.first() {
+                if let Some(sparkline) = sparkline::of(aggregate) {
+                    if let Err(diagnostic) = sparkline {
+                        arguments.report(diagnostic);
+                    }
+                } else if let Some(further) = aggregate.rest.first() {
                     let message = format!("`{}` takes one argument", function.name);
                     let diagnostic = Diagnostic::error(Code::BAD_ARGUMENT, message);
                     arguments.report(diagnostic.at(further.span));
@@ -127,12 +132,18 @@ pub fn needs(aggregates: &[Aggregate], by: &[String]) -> Needs {
                 needs.fields.add(fields::TIME);
             }
         }
+        if let Some(sparkline) = sparkline::of(aggregate) {
+            // A mistake is reported where the aggregate is checked.
+            let input = sparkline.ok().and_then(|sparkline| sparkline.input);
+            input.iter().for_each(|input| needs.fields.add(input));
+            continue;
+        }
         match &aggregate.argument {
             Some(AggregateArgument::Field(field)) => needs.fields.add(&field.value),
             Some(AggregateArgument::Eval(expr)) => {
                 eval::field_names(expr).iter().for_each(|name| needs.fields.add(name));
             }
-            None if is_count(aggregate) => {}
+            None if counts_rows(aggregate) => {}
             None => needs.fields.add("*"),
         }
     }
@@ -170,8 +181,9 @@ pub fn measures(aggregates: &[Aggregate]) -> Vec<String> {
     aggregates.iter().filter(moves).map(|aggregate| aggregate.output.value.clone()).collect()
 }
 
-fn is_count(aggregate: &Aggregate) -> bool {
-    matches!(aggregate.function.value.as_str(), "count" | "c")
+/// Returns true if the function counts rows when it has no argument.
+pub fn counts_rows(aggregate: &Aggregate) -> bool {
+    matches!(aggregate.function.value.as_str(), "count" | "c" | "sparkline")
 }
 
 /// Plans aggregates over the columns of `input`.
@@ -193,6 +205,8 @@ pub fn prepare(
     let mut planned: IndexMap<String, PlannedAggregate> = IndexMap::new();
     for aggregate in written {
         let (function, parameter) = lookup(aggregate)?;
+        let sparkline = sparkline::of(aggregate).transpose()?;
+        let spark = sparkline.as_ref().map(|sparkline| sparkline.spark(stage.context));
         let mut add = |input: Option<String>, output: String, kind: Kind| {
             let planned_aggregate = PlannedAggregate {
                 function: function.name.to_owned(),
@@ -201,6 +215,7 @@ pub fn prepare(
                 input,
                 output: output.clone(),
                 kind: (function.kind)(kind),
+                spark: spark.clone(),
             };
             let is_wild = aggregate.output.value.contains('*');
             let is_named = |other: &Aggregate| other.output.value == output;
@@ -229,8 +244,17 @@ pub fn prepare(
             planned.insert(output, planned_aggregate);
             Ok(())
         };
+        if let Some(sparkline) = sparkline {
+            if let Some(input_name) =
+                sparkline.input.as_ref().filter(|name| input.kind(name).is_none())
+            {
+                columns.push((input_name.clone(), null_text(), Kind::Text));
+            }
+            add(sparkline.input, aggregate.output.value.clone(), Kind::Multi)?;
+            continue;
+        }
         match &aggregate.argument {
-            None if is_count(aggregate) => {
+            None if counts_rows(aggregate) => {
                 add(None, aggregate.output.value.clone(), Kind::Number)?;
             }
             Some(AggregateArgument::Field(field)) if !field.value.contains('*') => {

@@ -15,5 +15,6 @@ pub mod plan;
 pub(crate) mod predicate;
 pub(crate) mod predicate_udf;
 pub(crate) mod scan;
+mod sparkline;
 pub mod stage;
 mod worlds;

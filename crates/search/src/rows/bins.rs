@@ -50,6 +50,18 @@ impl TimeBins {
     }
 }
 
+impl TimeBins {
+    /// Returns the start of the bin after the one that starts at `start`.
+    #[must_use]
+    pub fn next(&self, start: f64) -> f64 {
+        match self.span.unit.seconds() {
+            Some(unit) => start + unit * f64::from(self.span.count),
+            // Days and more differ in length. One and a half of them later is in the next bin.
+            None => self.floor(start + 1.5 * seconds(self.span)),
+        }
+    }
+}
+
 impl ValueFunction for TimeBins {
     fn name(&self) -> &'static str {
         "spl_bin_time"
@@ -141,6 +153,37 @@ impl ValueFunction for NumberBins {
     }
 }
 
+/// Number bins as [`NumberBins`], but each number is replaced by the lower bound of its bin, which
+/// sorts by value.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LowerBounds(pub NumberBins);
+
+impl LowerBounds {
+    /// Returns the label of the bin with this lower bound, such as `10-20`, or the text itself if
+    /// it is not a number in a bin.
+    #[must_use]
+    pub fn label(&self, low: &Value<'_>) -> Value<'static> {
+        self.0.apply(low)
+    }
+}
+
+impl ValueFunction for LowerBounds {
+    fn name(&self) -> &'static str {
+        "spl_bin_low"
+    }
+
+    fn kind(&self, input: Kind) -> Kind {
+        input
+    }
+
+    fn apply(&self, value: &Value<'_>) -> Value<'static> {
+        match value.as_number().and_then(|number| self.0.bounds(number)) {
+            Some((low, _)) => Value::Number(low),
+            None => value.clone().into_owned(),
+        }
+    }
+}
+
 /// Rounds down, except that a number within rounding error of an integer becomes that integer.
 fn whole(number: f64) -> f64 {
     let nearest = number.round();
@@ -199,6 +242,13 @@ pub fn time_step(earliest: f64, latest: f64, bins: usize, minimum: f64) -> Span 
         .map_or(TIME_STEPS[TIME_STEPS.len() - 1].0, |(span, _)| *span)
 }
 
+/// Returns the shortest standard span that is longer than `span`.
+#[must_use]
+pub fn longer_step(span: Span) -> Option<Span> {
+    let length = seconds(span);
+    TIME_STEPS.iter().find(|(_, step)| *step > length).map(|(span, _)| *span)
+}
+
 /// Returns the smallest width that divides the range into at most `bins` bins, is at least
 /// `minimum`, and is 1, 2 or 5 times a power of ten.
 #[must_use]
@@ -250,6 +300,36 @@ mod tests {
         // 1970-01-05 was a Monday.
         let weeks = TimeBins { weekday: Some(1), ..bins("1w") };
         assert_eq!(weeks.floor(6.0 * 86_400.0), 4.0 * 86_400.0);
+    }
+
+    #[test]
+    fn bins_follow_each_other() {
+        for (span, start, next) in [
+            ("5m", 300.0, 600.0),
+            ("1d", 0.0, 86_400.0),
+            // 1970-03-01 and 1970-04-01
+            ("1mon", 5_097_600.0, 7_776_000.0),
+            ("3mon", 0.0, 7_776_000.0),
+            ("1y", 0.0, 31_536_000.0),
+        ] {
+            assert_eq!(bins(span).next(start), next, "{span}");
+        }
+        let weeks = TimeBins { weekday: Some(1), ..bins("1w") };
+        assert_eq!(weeks.next(4.0 * 86_400.0), 11.0 * 86_400.0);
+    }
+
+    #[test]
+    fn lower_bounds_keep_their_bin() {
+        for (span, number, low, label) in [
+            ("log2", "5", 4.0, "4-8"),
+            ("2log5", "1.9", 0.4, "0.4-2"),
+            ("log", "0.25", 0.1, "0.1-1"),
+        ] {
+            let bins = LowerBounds(NumberBins::logarithmic(span).unwrap());
+            let found = bins.apply(&Value::text(number));
+            assert_eq!(found, Value::Number(low), "{number}");
+            assert_eq!(bins.label(&found), Value::text(label), "{number}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::operators::codec::{self, SHARED};
 use crate::operators::{Codec, OperatorExec};
 use crate::planning::eval_udf::EvalUdf;
 use crate::planning::predicate_udf::SearchPredicate;
-use crate::rows::bins::{NumberBins, TimeBins};
+use crate::rows::bins::{LowerBounds, NumberBins, TimeBins};
 use crate::rows::convert::{Concat, ToKind};
 use crate::rows::ipc::{of_hexadecimal, to_hexadecimal, to_ipc};
 use crate::rows::mapped::Mapped;
@@ -30,7 +30,7 @@ use crate::rows::state::FunctionCodec;
 use crate::stats::udaf;
 
 /// The functions that do not belong to a single command.
-static FUNCTIONS: [FunctionCodec; 7] = [
+static FUNCTIONS: [FunctionCodec; 8] = [
     FunctionCodec::of::<EvalUdf>("eval"),
     FunctionCodec::of::<SearchPredicate>("search"),
     FunctionCodec::of::<ToKind>("to_kind"),
@@ -38,6 +38,7 @@ static FUNCTIONS: [FunctionCodec; 7] = [
     FunctionCodec::of::<SortKey>("sort_key"),
     FunctionCodec::of::<Mapped<TimeBins>>("bin_time"),
     FunctionCodec::of::<Mapped<NumberBins>>("bin_number"),
+    FunctionCodec::of::<Mapped<LowerBounds>>("bin_low"),
 ];
 
 /// The encoded form of an operator or a function.

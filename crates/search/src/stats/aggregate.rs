@@ -5,7 +5,10 @@ use std::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use spilltrail_event::Kind;
 
+use super::functions::sparkline::{Spark, Sparkline};
+use super::groups::Groups;
 use super::{AllNumbers, Feed, GroupStatistics, Start, Statistic, StatsFunction, functions};
+use crate::rows::state::state_of;
 
 /// A resolved aggregate, as plain data.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,9 +26,26 @@ pub struct PlannedAggregate {
     pub output: String,
     /// The output column's kind.
     pub kind: Kind,
+    /// What the aggregate consists of if it is a sparkline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spark: Option<Spark>,
 }
 
 impl PlannedAggregate {
+    /// Returns the aggregate that counts rows.
+    #[must_use]
+    pub fn count(output: &str) -> Self {
+        Self {
+            function: "count".to_owned(),
+            parameter: 0.0,
+            all_numbers: false,
+            input: None,
+            output: output.to_owned(),
+            kind: Kind::Number,
+            spark: None,
+        }
+    }
+
     fn definition(&self) -> &'static StatsFunction {
         // A function with a number in its name is found only with a number; any valid one does.
         functions::find(&self.function)
@@ -37,13 +57,19 @@ impl PlannedAggregate {
     /// Returns a new statistic without values.
     #[must_use]
     pub fn start(&self) -> Box<dyn Statistic> {
-        let statistic = (self.definition().start.one)(self.parameter);
+        let statistic: Box<dyn Statistic> = match &self.spark {
+            Some(spark) => Box::new(Sparkline::new(spark.clone())),
+            None => (self.definition().start.one)(self.parameter),
+        };
         if self.all_numbers { Box::new(AllNumbers::new(statistic)) } else { statistic }
     }
 
     /// Returns statistics of groups, initially without groups.
     #[must_use]
     pub fn start_groups(&self) -> Box<dyn GroupStatistics> {
+        if let Some(spark) = self.spark.clone() {
+            return Box::new(Groups::new(0.0, move |_| Sparkline::new(spark.clone())));
+        }
         let Start { groups, all_numbers, .. } = self.definition().start;
         if self.all_numbers { all_numbers(self.parameter) } else { groups(self.parameter) }
     }
@@ -54,9 +80,10 @@ impl PlannedAggregate {
         self.definition().feed
     }
 
-    fn key(&self) -> (&str, u64, bool, &Option<String>, &str, Kind) {
-        let parameter = self.parameter.to_bits();
-        (&self.function, parameter, self.all_numbers, &self.input, &self.output, self.kind)
+    fn key(&self) -> (&str, u64, bool, &Option<String>, &str, Kind, Option<String>) {
+        let Self { function, parameter, all_numbers, input, output, kind, spark } = self;
+        let spark = spark.as_ref().map(state_of);
+        (function, parameter.to_bits(), *all_numbers, input, output, *kind, spark)
     }
 }
 

@@ -131,15 +131,15 @@ pub trait GroupStatistics: Send + Sync {
 /// The statistics of groups as values of the type `S`.
 pub(crate) struct Groups<S> {
     parameter: f64,
-    make: fn(f64) -> S,
+    make: Box<dyn Fn(f64) -> S + Send + Sync>,
     statistics: Vec<S>,
     /// The sum of [`Statistic::held`] over all statistics.
     held: usize,
 }
 
 impl<S: Statistic> Groups<S> {
-    pub(crate) fn new(parameter: f64, make: fn(f64) -> S) -> Self {
-        Self { parameter, make, statistics: Vec::new(), held: 0 }
+    pub(crate) fn new(parameter: f64, make: impl Fn(f64) -> S + Send + Sync + 'static) -> Self {
+        Self { parameter, make: Box::new(make), statistics: Vec::new(), held: 0 }
     }
 
     fn change(&mut self, group: usize, change: impl FnOnce(&mut S)) {

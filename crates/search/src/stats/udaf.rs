@@ -61,8 +61,18 @@ pub(crate) fn function(aggregates: Vec<Taking>) -> AggregateUDF {
 }
 
 /// The functions whose statistics may grow with the number of a group's values.
-const KEEP_VALUES: &[&str] =
-    &["dc", "estdc", "exactperc", "list", "median", "mode", "perc", "upperperc", "values"];
+const KEEP_VALUES: &[&str] = &[
+    "dc",
+    "estdc",
+    "exactperc",
+    "list",
+    "median",
+    "mode",
+    "perc",
+    "sparkline",
+    "upperperc",
+    "values",
+];
 
 /// Returns the names of the functions in the aggregate whose statistics may grow with the number of
 /// a group's values.

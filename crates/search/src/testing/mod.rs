@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
 use jiff::tz::TimeZone;
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{TimeBounds, Value, fields};
 use spilltrail_spl::MacroSet;
 
@@ -72,6 +73,35 @@ pub(crate) fn rows(lines: &str) -> Vec<Row> {
         object.iter().map(cell).collect()
     };
     lines.lines().filter(|line| !line.trim().is_empty()).map(row).collect()
+}
+
+/// Runs a search over the rows of [`rows`]; returns the names of its columns and its rows, with `-`
+/// for a missing value, or the codes of its problems.
+pub(crate) async fn table(search: &str, events: &str) -> Result<Vec<String>, Vec<Code>> {
+    table_of(search, &context(rows(events), 64 << 20)).await
+}
+
+/// As [`table`], in another context.
+pub(crate) async fn table_of(
+    search: &str,
+    context: &SearchContext,
+) -> Result<Vec<String>, Vec<Code>> {
+    let codes = |found: Vec<Diagnostic>| -> Vec<Code> {
+        found.into_iter().map(|diagnostic| diagnostic.code).collect()
+    };
+    let prepared = run::prepare(search, None, context).await.map_err(codes)?;
+    let found = prepared.collect(context).await.map_err(|found| codes(vec![found]))?;
+    let names: Vec<&str> = found.fields.iter().map(|field| field.name.as_str()).collect();
+    let line = |row: Row| {
+        let cell = |name: &&str| {
+            let value = row.get(*name).and_then(Value::to_text);
+            value.map_or_else(|| "-".to_owned(), |text| text.into_owned())
+        };
+        names.iter().map(cell).collect::<Vec<_>>().join(" ")
+    };
+    let mut lines = vec![names.join(" | ")];
+    lines.extend(found.iter().map(line));
+    Ok(lines)
 }
 
 fn value(json: &serde_json::Value) -> Value<'static> {

@@ -114,7 +114,7 @@ impl Command for Stats {
         let is_wild = |aggregate: &spilltrail_spl::Aggregate| match &aggregate.argument {
             Some(AggregateArgument::Field(field)) => field.value.contains('*'),
             Some(AggregateArgument::Eval(_)) => false,
-            None => !matches!(aggregate.function.value.as_str(), "count" | "c"),
+            None => !aggregate::counts_rows(aggregate),
         };
         let aggregates = &self.arguments.aggregates;
         let mut names = self.by();
@@ -146,10 +146,26 @@ impl Command for Stats {
     }
 }
 
-/// Plans the aggregation of prepared aggregates.
-///
-/// Rows that lack a BY field are dropped, a row with a multivalue BY field counts for each of its
-/// values, and the results are sorted by the BY fields.
+/// A field that rows are grouped by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    /// The column with its values.
+    pub(super) column: String,
+    /// The field that the values come from; the metrics of the search use this name.
+    pub(super) field: String,
+    /// The column of the result.
+    pub(super) output: String,
+}
+
+impl Key {
+    /// Returns the key for a field whose values are used as they are.
+    pub(super) fn of(field: &str) -> Self {
+        let name = || field.to_owned();
+        Self { column: name(), field: name(), output: name() }
+    }
+}
+
+/// Plans the aggregation of prepared aggregates, with the results sorted by the BY fields.
 ///
 /// # Errors
 /// Fails if DataFusion refuses the plan.
@@ -159,19 +175,39 @@ pub(super) fn grouped(
     whole: Whole,
     stage: &Stage<'_>,
 ) -> Result<Plan, Diagnostic> {
+    // A BY field that is named twice is grouped by only once.
+    let keys: IndexSet<Key> = by.iter().map(|field| Key::of(field)).collect();
+    let plan = groups(preparation, &Vec::from_iter(keys), whole, stage)?;
+    if by.is_empty() {
+        return Ok(plan);
+    }
+    order::by_fields(plan, by).map_err(|error| stage.refused(error))
+}
+
+/// Plans the aggregation of prepared aggregates, with the results in no particular order.
+///
+/// Rows that lack a key are dropped, and a row with a multivalue key counts for each of its
+/// values.
+///
+/// # Errors
+/// Fails if DataFusion refuses the plan.
+pub(super) fn groups(
+    preparation: Preparation,
+    by: &[Key],
+    whole: Whole,
+    stage: &Stage<'_>,
+) -> Result<Plan, Diagnostic> {
     let refused = |error| stage.refused(error);
     let Preparation { plan, aggregates } = preparation;
-    // A BY field that is named twice is grouped by only once.
-    let distinct: IndexSet<String> = by.iter().cloned().collect();
-    let by: &[String] = &Vec::from_iter(distinct);
     let results: Vec<Field> =
         aggregates.iter().map(|aggregate| Field::new(&aggregate.output, aggregate.kind)).collect();
     // A field may be both grouped by and aggregated, so the keys are separate columns.
     let keys: Vec<String> = (0..by.len()).map(|index| format!("\u{2}{index}")).collect();
     let values = taken(&aggregates);
-    let mut plan = prepared_columns(plan, by, &keys, &values).map_err(refused)?;
-    let (columns, fields) = (keys.clone(), by.to_vec());
-    plan = plan.operator(Arc::new(CountPresent { columns, fields }));
+    let sources: Vec<String> = by.iter().map(|key| key.column.clone()).collect();
+    let mut plan = prepared_columns(plan, &sources, &keys, &values).map_err(refused)?;
+    let fields = by.iter().map(|key| key.field.clone()).collect();
+    plan = plan.operator(Arc::new(CountPresent { columns: keys.clone(), fields }));
     let is_multi = |key: &&String| plan.kind(key) == Some(Kind::Multi);
     let mut product: Vec<String> = keys.iter().filter(is_multi).cloned().collect();
     for key in &keys {
@@ -184,7 +220,7 @@ pub(super) fn grouped(
         }
     }
     let named = by.iter().zip(&keys);
-    let named = named.map(|(name, key)| Field::new(name, plan.kind(key).unwrap_or(Kind::Text)));
+    let named = named.map(|(by, key)| Field::new(&by.output, plan.kind(key).unwrap_or(Kind::Text)));
     let keeps_values = aggregates.iter().any(udaf::may_keep_values);
     let unpack = Unpack { keys: named.collect(), results, keeps_values };
     let mut plan = if by.is_empty() && aggregates.is_empty() {
@@ -194,7 +230,7 @@ pub(super) fn grouped(
         aggregated(plan, &aggregates, &values, unpack).map_err(refused)?
     };
     plan.transformed = true;
-    if by.is_empty() { Ok(plan) } else { order::by_fields(plan, by).map_err(refused) }
+    Ok(plan)
 }
 
 /// Returns the names of the columns that the aggregates read, without duplicates.

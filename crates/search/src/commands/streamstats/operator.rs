@@ -466,18 +466,14 @@ impl Row for Slots<'_> {
 
 #[cfg(test)]
 mod tests {
-    use spilltrail_event::Kind;
 
     use super::*;
 
     fn operator(window: Window, with_current: bool) -> StreamStatistics {
         let sum = PlannedAggregate {
             function: "sum".to_owned(),
-            parameter: 0.0,
-            all_numbers: false,
             input: Some("n".to_owned()),
-            output: "sum".to_owned(),
-            kind: Kind::Number,
+            ..PlannedAggregate::count("sum")
         };
         StreamStatistics {
             aggregates: vec![sum],

@@ -196,8 +196,8 @@ mod tests {
             parameter: 40.0,
             all_numbers,
             input: Some("v".to_owned()),
-            output: "x".to_owned(),
             kind: Kind::Text,
+            ..PlannedAggregate::count("x")
         }
     }
 

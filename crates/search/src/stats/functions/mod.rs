@@ -8,6 +8,7 @@ mod lists;
 mod moments;
 mod order;
 pub mod percentiles;
+pub mod sparkline;
 
 use super::StatsFunction;
 
@@ -48,6 +49,7 @@ pub static FUNCTIONS: &[&StatsFunction] = &[
     &percentiles::PERC,
     &extremes::RANGE,
     &order::RATE,
+    &sparkline::SPARKLINE,
     &moments::STDEV,
     &moments::STDEVP,
     &moments::SUM,
