@@ -80,8 +80,8 @@ fn a_misspelt_word_is_recognized() {
 fn commands_of_splunk_that_are_not_supported_are_topics() {
     let fixture = Fixture::empty();
     for (topic, shown) in [
-        ("timechart", "timechart\n    A command of Splunk that is not supported.\n    Use `bin "),
-        ("Top", "top\n    A command of Splunk that is not supported.\n    Use `stats count by "),
+        ("geostats", "geostats\n    A command of Splunk that is not supported.\n    Use `iplocation` "),
+        ("KMeans", "kmeans\n    A command of Splunk that is not supported.\n"),
         ("x11", "x11\n    A command of Splunk that is not supported.\n"),
     ] {
         let run = fixture.run_builtin(&["help", topic]);

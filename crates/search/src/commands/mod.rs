@@ -28,6 +28,7 @@ mod nomv;
 mod outlier;
 mod outputlookup;
 pub(crate) mod pipeline;
+mod rare;
 mod regex;
 #[cfg(test)]
 mod registry;
@@ -45,6 +46,7 @@ mod streamstats;
 pub(crate) mod subsearch;
 mod table;
 mod tail;
+mod top;
 mod trendline;
 mod tstats;
 mod r#where;
@@ -93,6 +95,7 @@ pub static COMMANDS: &[Entry] = &[
     nomv::ENTRY,
     outlier::ENTRY,
     outputlookup::ENTRY,
+    rare::ENTRY,
     regex::ENTRY,
     rename::ENTRY,
     replace::ENTRY,
@@ -106,6 +109,7 @@ pub static COMMANDS: &[Entry] = &[
     streamstats::ENTRY,
     table::ENTRY,
     tail::ENTRY,
+    top::ENTRY,
     trendline::ENTRY,
     tstats::ENTRY,
     r#where::ENTRY,
@@ -134,6 +138,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &spath::CODECS,
     &[stats::CODEC],
     &[streamstats::CODEC],
+    &[top::CODEC],
     &[trendline::CODEC],
 ];
 
