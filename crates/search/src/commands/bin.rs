@@ -87,20 +87,15 @@ struct Bin {
     align: Option<Spanned<String>>,
 }
 
-#[derive(Debug)]
-enum Width {
-    Time {
-        span: Span,
-        weekday: Option<u8>,
-    },
+/// The width of bins.
+#[derive(Debug, Clone)]
+pub(super) enum Width {
+    /// A span of time; weeks may begin on a weekday.
+    Time { span: Span, weekday: Option<u8> },
+    /// A fixed width of numbers.
     Number(NumberBins),
     /// Chosen when the search runs, from the range of the values.
-    Range {
-        count: usize,
-        minimum: f64,
-        start: Option<f64>,
-        end: Option<f64>,
-    },
+    Range { count: usize, minimum: f64, start: Option<f64>, end: Option<f64> },
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
@@ -129,7 +124,8 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     Ok(Box::new(Bin { output: output.unwrap_or_else(|| field.clone()), field, width, align }))
 }
 
-fn width(arguments: &Arguments<'_>, is_time: bool) -> Result<Width, Diagnostic> {
+/// Returns the width that the options say; `is_time` tells whether numbers are seconds.
+pub(super) fn width(arguments: &Arguments<'_>, is_time: bool) -> Result<Width, Diagnostic> {
     if let Some(span) = arguments.given("span") {
         return fixed(&span, is_time);
     }
@@ -149,7 +145,7 @@ fn width(arguments: &Arguments<'_>, is_time: bool) -> Result<Width, Diagnostic> 
 /// Returns the value of `aligntime` if the bins can be aligned to it.
 ///
 /// Reports a value that is not an instant, and an option that has no effect.
-fn align(width: &Width, arguments: &mut Arguments<'_>) -> Option<Spanned<String>> {
+pub(super) fn align(width: &Width, arguments: &mut Arguments<'_>) -> Option<Spanned<String>> {
     let written = arguments.given::<String>("aligntime")?;
     let is_bound = ["earliest", "latest"].iter().any(|b| written.value.eq_ignore_ascii_case(b));
     if !is_bound && let Err(error) = time::resolve(&written.value, 0.0, &TimeZone::UTC) {
@@ -238,20 +234,32 @@ fn bad_span(span: &Spanned<String>) -> Diagnostic {
         .help("examples: `10m`, `1d`, `100`, `log2`")
 }
 
-impl Bin {
-    /// Returns the instant that bins are aligned to, or `None` without `aligntime` or if its value
-    /// sets no bound.
-    fn aligned(&self, context: &SearchContext) -> Result<Option<f64>, Diagnostic> {
-        let Some(written) = &self.align else { return Ok(None) };
-        match written.value.to_ascii_lowercase().as_str() {
-            "earliest" => return Ok(context.range.earliest),
-            "latest" => return Ok(context.range.latest),
-            _ => {}
-        }
-        time::resolve(&written.value, context.now, &context.zone)
-            .map_err(|error| bad_time(written, &error))
+/// Returns the instant that bins are aligned to, or `None` without `aligntime` or if its value
+/// sets no bound.
+pub(super) fn aligned(
+    align: Option<&Spanned<String>>,
+    context: &SearchContext,
+) -> Result<Option<f64>, Diagnostic> {
+    let Some(written) = align else { return Ok(None) };
+    match written.value.to_ascii_lowercase().as_str() {
+        "earliest" => return Ok(context.range.earliest),
+        "latest" => return Ok(context.range.latest),
+        _ => {}
     }
+    time::resolve(&written.value, context.now, &context.zone)
+        .map_err(|error| bad_time(written, &error))
+}
 
+/// Adds the fact that a relative `aligntime` depends on when the search runs.
+pub(super) fn align_facts(align: Option<&Spanned<String>>, facts: &mut Facts) {
+    if let Some(align) = align
+        && let Ok(Modifier::Now | Modifier::Relative(_)) = time::parse_modifier(&align.value)
+    {
+        facts.present(format!("aligntime={}", align.value));
+    }
+}
+
+impl Bin {
     fn set(
         &self,
         plan: Plan,
@@ -273,20 +281,16 @@ impl Command for Bin {
     }
 
     fn facts(&self, facts: &mut Facts) {
-        // Only bins of times are aligned. A relative `aligntime` depends on when the search runs.
+        // Only bins of times are aligned.
         let aligns = matches!(self.width, Width::Time { .. });
-        if let Some(align) = self.align.as_ref().filter(|_| aligns)
-            && let Ok(Modifier::Now | Modifier::Relative(_)) = time::parse_modifier(&align.value)
-        {
-            facts.present(format!("aligntime={}", align.value));
-        }
+        align_facts(self.align.as_ref().filter(|_| aligns), facts);
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         match &self.width {
             Width::Time { span, weekday } => {
-                let align = self.aligned(stage.context)?;
+                let align = aligned(self.align.as_ref(), stage.context)?;
                 let zone = stage.context.zone.clone();
                 let bins = TimeBins { align, weekday: *weekday, ..TimeBins::new(*span, zone) };
                 self.set(input, bins, stage)

@@ -6,6 +6,8 @@ mod appendcols;
 mod appendpipe;
 mod bin;
 mod catalog;
+mod chart;
+mod contingency;
 mod convert;
 #[cfg(test)]
 mod declared;
@@ -20,6 +22,7 @@ mod inputlookup;
 mod iplocation;
 mod join;
 mod lookup;
+mod makecontinuous;
 mod makemv;
 mod makeresults;
 mod mvcombine;
@@ -46,10 +49,12 @@ mod streamstats;
 pub(crate) mod subsearch;
 mod table;
 mod tail;
+mod timechart;
 mod top;
 mod trendline;
 mod tstats;
 mod r#where;
+mod xyseries;
 
 use std::fmt::Debug;
 
@@ -76,6 +81,8 @@ pub static COMMANDS: &[Entry] = &[
     appendcols::ENTRY,
     appendpipe::ENTRY,
     bin::ENTRY,
+    chart::ENTRY,
+    contingency::ENTRY,
     convert::ENTRY,
     dedup::ENTRY,
     eval::ENTRY,
@@ -88,6 +95,7 @@ pub static COMMANDS: &[Entry] = &[
     iplocation::ENTRY,
     join::ENTRY,
     lookup::ENTRY,
+    makecontinuous::ENTRY,
     makemv::ENTRY,
     makeresults::ENTRY,
     mvcombine::ENTRY,
@@ -109,16 +117,19 @@ pub static COMMANDS: &[Entry] = &[
     streamstats::ENTRY,
     table::ENTRY,
     tail::ENTRY,
+    timechart::ENTRY,
     top::ENTRY,
     trendline::ENTRY,
     tstats::ENTRY,
     r#where::ENTRY,
+    xyseries::ENTRY,
 ];
 
 /// The codecs that restore the commands' operators when a serialized plan is read.
 pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[anomalydetection::CODEC],
     &[appendcols::CODEC],
+    &chart::CODECS,
     &[convert::CODEC],
     &[dedup::CODEC],
     &[eventstats::CODEC],
@@ -128,6 +139,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[iplocation::CODEC],
     &[join::CODEC],
     &[lookup::CODEC],
+    &[makecontinuous::CODEC],
     &[makemv::CODEC],
     &[mvcombine::CODEC],
     &[nomv::CODEC],

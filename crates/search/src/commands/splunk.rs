@@ -18,14 +18,11 @@ const OTHERS: &[(&str, &str)] = &[
     ("associate", ""),
     ("autoregress", "`streamstats current=f window=1 last(FIELD) as before`"),
     ("bucketdir", ""),
-    ("chart", "`stats count by A, B`"),
     ("cluster", ""),
     ("cofilter", ""),
     ("collect", "`outputlookup`"),
     ("concurrency", ""),
-    ("contingency", "`stats count by A, B`"),
     ("correlate", ""),
-    ("ctable", "`stats count by A, B`"),
     ("datamodel", ""),
     ("dbinspect", ""),
     ("delete", ""),
@@ -58,7 +55,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("loadjob", ""),
     ("localize", ""),
     ("localop", ""),
-    ("makecontinuous", ""),
     ("map", "a subsearch, or `join`"),
     ("mcatalog", ""),
     ("mcollect", ""),
@@ -99,7 +95,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("sitop", ""),
     ("strcat", "`eval` with `.`"),
     ("tags", ""),
-    ("timechart", "`bin _time span=1h | stats count by _time`"),
     ("timewrap", ""),
     ("tojson", ""),
     ("transaction", "`stats range(_time) as duration count by FIELD`"),
@@ -116,7 +111,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("xmlkv", "`spath`"),
     ("xmlunescape", "`replace`"),
     ("xpath", "`spath`"),
-    ("xyseries", ""),
 ];
 
 /// Returns what to use instead of a command of Splunk that is not supported; `None` if Splunk has no

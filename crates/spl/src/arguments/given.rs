@@ -143,6 +143,11 @@ impl Arguments<'_> {
         self.written(name).map(|given| given.span)
     }
 
+    /// Forgets options, so that they can be written again for another part of the command.
+    pub fn forget(&mut self, names: &[&str]) {
+        self.given.retain(|given| !names.contains(&given.argument.name));
+    }
+
     /// Warns that an option, if written, has no effect in this search.
     pub fn without_effect(&mut self, name: &str, why: &str) {
         if let Some(span) = self.given_at(name) {

@@ -6,7 +6,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use super::options::keyword_ahead;
 use super::{Arguments, eval, names};
 use crate::cursor::{Cursor, is_word, unclosed_bracket};
-use crate::{Aggregate, AggregateArgument, StatsArguments};
+use crate::{Aggregate, AggregateArgument, EvalExpr, StatsArguments};
 
 const AGGREGATE: &str = "a statistics function such as `count` or `sum(field)`";
 
@@ -46,6 +46,47 @@ impl Arguments<'_> {
             aggregates.push(aggregate(&mut self.cursor)?);
         }
         if aggregates.is_empty() { Err(self.cursor.expected(AGGREGATE)) } else { Ok(aggregates) }
+    }
+
+    /// Takes one aggregate.
+    ///
+    /// # Errors
+    /// Fails if it is missing or malformed.
+    pub fn aggregate(&mut self) -> Result<Aggregate, Diagnostic> {
+        self.expected = "a statistics function, AS, BY or the end of the command";
+        self.cursor.skip_blanks();
+        aggregate(&mut self.cursor)
+    }
+
+    /// Takes `eval(<expression>)` with an optional name after AS, if it comes next; returns the
+    /// expression and the name. The expression has aggregates as its operands.
+    ///
+    /// # Errors
+    /// Fails if the expression is malformed or not closed.
+    pub fn evaluated(&mut self) -> Option<Result<(EvalExpr, Spanned<String>), Diagnostic>> {
+        self.cursor.skip_blanks();
+        let mut ahead = self.cursor.clone();
+        if !ahead.word_ahead().eq_ignore_ascii_case("eval") {
+            return None;
+        }
+        let (text, start) = (self.cursor.rest(), self.cursor.position());
+        ahead.advance("eval".len());
+        let open = ahead.eat("(")?;
+        self.cursor = ahead;
+        self.expected = "a statistics function, AS, BY or the end of the command";
+        let read = |cursor: &mut Cursor<'_>| {
+            let expr = eval::expression(cursor)?;
+            let end = close(cursor, open)?.end;
+            let written = text[..end - start].to_owned();
+            let output = if keyword_ahead(cursor, "as") {
+                cursor.advance("as".len());
+                names::field(cursor)?
+            } else {
+                Spanned::new(written, Span::new(start, end))
+            };
+            Ok((expr, output))
+        };
+        Some(read(&mut self.cursor))
     }
 }
 
@@ -230,6 +271,25 @@ mod tests {
     fn by_fields_are_separated_by_blanks_or_commas() {
         check("count by a,b c , \"d e\" f-g/h", "(count -> count) by a b c d e f-g/h");
         check("count max(x) BY _time, a.b{}", "(count -> count) (max x -> max(x)) by _time a.b{}");
+    }
+
+    #[test]
+    fn expressions_of_aggregates_have_names() {
+        for (text, expected) in [
+            ("eval(avg(a)/max(b)) AS ratio by c", Some("ratio")),
+            ("EVAL( count * 2 ), sum(x)", Some("EVAL( count * 2 )")),
+            ("evaluate(x)", None),
+            ("eval", None),
+        ] {
+            let command = command(text);
+            let found = Arguments::new(&command).evaluated();
+            let name = found.map(|found| found.map(|(_, name)| name.value));
+            assert_eq!(name, expected.map(|name| Ok(name.to_owned())), "{text}");
+        }
+        for text in ["eval(1+)", "eval(avg(x)"] {
+            let command = command(text);
+            assert!(Arguments::new(&command).evaluated().unwrap().is_err(), "{text}");
+        }
     }
 
     #[test]
