@@ -51,8 +51,10 @@ mod table;
 mod tail;
 mod timechart;
 mod top;
+mod transpose;
 mod trendline;
 mod tstats;
+mod untable;
 mod r#where;
 mod xyseries;
 
@@ -119,8 +121,10 @@ pub static COMMANDS: &[Entry] = &[
     tail::ENTRY,
     timechart::ENTRY,
     top::ENTRY,
+    transpose::ENTRY,
     trendline::ENTRY,
     tstats::ENTRY,
+    untable::ENTRY,
     r#where::ENTRY,
     xyseries::ENTRY,
 ];
@@ -152,6 +156,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[streamstats::CODEC],
     &[top::CODEC],
     &[trendline::CODEC],
+    &[untable::CODEC],
 ];
 
 /// The codecs that serialize and restore the commands' scalar functions.
