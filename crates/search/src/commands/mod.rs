@@ -1,5 +1,7 @@
 //! The SPL commands: each has one file or folder, and one line in [`COMMANDS`].
 
+mod addcoltotals;
+mod addtotals;
 mod anomalydetection;
 mod append;
 mod appendcols;
@@ -78,6 +80,8 @@ pub use spilltrail_spl::{Argument, Form, Support, Takes};
 
 /// Every command, sorted by name.
 pub static COMMANDS: &[Entry] = &[
+    addcoltotals::ENTRY,
+    addtotals::ENTRY,
     anomalydetection::ENTRY,
     append::ENTRY,
     appendcols::ENTRY,
@@ -131,6 +135,7 @@ pub static COMMANDS: &[Entry] = &[
 
 /// The codecs that restore the commands' operators when a serialized plan is read.
 pub(crate) const OPERATORS: &[&[Codec]] = &[
+    &addtotals::CODECS,
     &[anomalydetection::CODEC],
     &[appendcols::CODEC],
     &chart::CODECS,

@@ -8,9 +8,7 @@ use super::COMMANDS;
 const OTHERS: &[(&str, &str)] = &[
     ("abstract", ""),
     ("accum", "`streamstats sum(FIELD) as total`"),
-    ("addcoltotals", "`appendpipe [stats sum(FIELD) as FIELD]`"),
     ("addinfo", ""),
-    ("addtotals", "`eval total=A+B`"),
     ("analyzefields", ""),
     ("anomalies", "`anomalydetection`"),
     ("anomalousvalue", "`anomalydetection`"),
