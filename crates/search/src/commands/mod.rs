@@ -19,6 +19,7 @@ mod eventstats;
 mod fields;
 mod fillnull;
 mod format;
+mod gentimes;
 mod head;
 mod inputlookup;
 mod iplocation;
@@ -96,6 +97,7 @@ pub static COMMANDS: &[Entry] = &[
     fields::ENTRY,
     fillnull::ENTRY,
     format::ENTRY,
+    gentimes::ENTRY,
     head::ENTRY,
     inputlookup::ENTRY,
     iplocation::ENTRY,

@@ -38,7 +38,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("foreach", "an `eval` for each field"),
     ("from", "`inputlookup`, or a search for the events"),
     ("gauge", ""),
-    ("gentimes", "`makeresults`"),
     ("geom", ""),
     ("geomfilter", ""),
     ("geostats", "`iplocation` and `stats`"),
