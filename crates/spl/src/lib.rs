@@ -21,5 +21,5 @@ pub use arguments::{
 pub use ast::*;
 pub use expand::{Expansion, MacroDefinition, MacroSet, expand_macros};
 pub use lints::{Doubt, Weight};
-pub use parse::{MAX_COMMANDS, MAX_SUBSEARCHES, parse};
+pub use parse::{MAX_COMMANDS, MAX_SUBSEARCHES, parse, parse_nested};
 pub use required::{Required, RequiredField};

@@ -26,6 +26,15 @@ pub fn parse(text: &str) -> (Pipeline, Vec<Diagnostic>) {
     parse_at(text, 0, Place::Search)
 }
 
+/// Splits a text that is the content of square brackets, such as a template of `foreach` with its
+/// names filled in; `base` is the offset of its first byte.
+///
+/// As [`parse`], but a leading word is a command.
+#[must_use]
+pub fn parse_nested(text: &str, base: usize) -> (Pipeline, Vec<Diagnostic>) {
+    parse_at(text, base, Place::Brackets)
+}
+
 /// The context of a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {

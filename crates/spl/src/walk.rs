@@ -2,6 +2,8 @@
 
 use std::slice;
 
+use spilltrail_diagnostic::Span;
+
 use crate::ast::{EvalExpr, EvalNode, SearchExpr};
 
 impl SearchExpr {
@@ -55,6 +57,23 @@ impl SearchExpr {
 }
 
 impl EvalExpr {
+    /// Makes the expression read the field `to` wherever it reads `from`.
+    pub fn rename_field(&mut self, from: &str, to: &str) {
+        match &mut self.node {
+            EvalNode::Field(name) if name == from => to.clone_into(name),
+            _ => self.children_mut().into_iter().for_each(|child| child.rename_field(from, to)),
+        }
+    }
+
+    /// Sets all spans, for an expression whose text is not a part of the search.
+    pub fn place(&mut self, span: Span) {
+        self.span = span;
+        if let EvalNode::Call { name, .. } = &mut self.node {
+            name.span = span;
+        }
+        self.children_mut().into_iter().for_each(|child| child.place(span));
+    }
+
     /// Returns the direct operands, in the order of the text; the expressions inside a subsearch
     /// are not included.
     #[must_use]
