@@ -26,8 +26,8 @@ pub use need::{Need, NeedKind, Offer};
 pub use spilltrail_spl::Weight;
 pub use unproduced::Unproduced;
 
-/// Splunk commands that read the results of other searches. They are not implemented here, so they
-/// can be recognized only by name.
+/// Splunk commands that read the results of other searches. What they read is not supported here, so
+/// they can be recognized only by name.
 const READERS_OF_OUTPUTS: &[&str] = &["datamodel", "from", "loadjob", "pivot", "savedsearch"];
 
 /// Commands that add the rows or fields of another pipeline.
@@ -128,7 +128,10 @@ fn add_facts(facts: &mut Facts, pipeline: &Pipeline, steps: &[Step], role: Role)
     for command in &pipeline.commands {
         let name = command.name.value.as_str();
         facts.data_models.extend(need::data_model(command));
-        if READERS_OF_OUTPUTS.contains(&name) {
+        // A lookup is no output of another search.
+        let arguments = command.arguments.value.to_ascii_lowercase();
+        let is_lookup = arguments.starts_with("lookup") || arguments.starts_with("inputlookup");
+        if READERS_OF_OUTPUTS.contains(&name) && !(name == "from" && is_lookup) {
             facts.other_outputs.insert(format!("{name} {}", command.arguments.value));
         }
     }

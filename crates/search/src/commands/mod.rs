@@ -20,6 +20,7 @@ mod fields;
 mod fillnull;
 mod format;
 mod gentimes;
+mod from;
 mod head;
 mod inputlookup;
 mod iplocation;
@@ -98,6 +99,7 @@ pub static COMMANDS: &[Entry] = &[
     fillnull::ENTRY,
     format::ENTRY,
     gentimes::ENTRY,
+    from::ENTRY,
     head::ENTRY,
     inputlookup::ENTRY,
     iplocation::ENTRY,

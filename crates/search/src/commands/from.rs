@@ -1,0 +1,137 @@
+//! `from`: reads the rows of a dataset.
+
+use async_trait::async_trait;
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
+use spilltrail_spl::{Arguments, Command as Written, Pipeline};
+
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
+use super::{pipeline, subsearch};
+use crate::planning::plan::{Needs, Plan};
+
+static DOC: CommandDoc = CommandDoc {
+    name: "from",
+    aliases: &[],
+    kind: CommandKind::Generating,
+    summary: "Read the rows of a lookup.",
+    syntax: "from lookup:<table>",
+    arguments: &[Argument::positional("table", Takes::Lookup)
+        .doc("The lookup, written `lookup:name`, `lookup name` or `inputlookup:name`.")],
+    examples: &[
+        Example {
+            title: "A lookup without rows",
+            events: "",
+            search: "| from lookup:seen_users | stats count",
+            results: r#"{"count":0}"#,
+        },
+        Example {
+            title: "As a subsearch",
+            events: r#"{"user":"ann"}"#,
+            search: "| append [| from lookup:seen_users] | table user",
+            results: r#"{"user":"ann"}"#,
+        },
+    ],
+    differs: &["Data models and saved searches are not supported."],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+#[derive(Debug)]
+struct From {
+    /// The search that reads the dataset.
+    search: Pipeline,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    let text = arguments.rest();
+    if text.value.is_empty() {
+        return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected a dataset")
+            .at(arguments.span())
+            .help("for example `from lookup:users`"));
+    }
+    let search = dataset(&Spanned::new(text.value.to_owned(), text.span))?;
+    Ok(Box::new(From { search }))
+}
+
+/// Returns the search that reads a dataset, written `type:name` or `type name`.
+///
+/// # Errors
+/// Fails for a dataset that is not a lookup.
+pub(super) fn dataset(text: &Spanned<String>) -> Result<Pipeline, Diagnostic> {
+    let at = |diagnostic: Diagnostic| diagnostic.at(text.span);
+    let written = text.value.trim();
+    let Some((kind, name)) = written.split_once(|c: char| c == ':' || c.is_whitespace()) else {
+        let message = format!("expected a type and a name, found `{written}`");
+        return Err(at(
+            Diagnostic::error(Code::EXPECTED, message).help("for example `lookup:users`")
+        ));
+    };
+    let name = name.trim().trim_matches(['"', '\'']);
+    let unsupported = |what: &str, help: &str| {
+        let message = format!("{what} are not supported, such as `{name}`");
+        Err(at(Diagnostic::unsupported(Code::UNSUPPORTED_SYNTAX, message).help(help)))
+    };
+    match kind.to_ascii_lowercase().as_str() {
+        "lookup" | "inputlookup" if !name.is_empty() => Ok(reading(name, text.span)),
+        "datamodel" => unsupported("data models", "search for the events themselves"),
+        "savedsearch" => unsupported("saved searches", "write the search itself"),
+        _ => {
+            let message = format!("expected `lookup:` and a name, found `{written}`");
+            Err(at(Diagnostic::error(Code::BAD_ARGUMENT, message)))
+        }
+    }
+}
+
+/// Returns the search that reads a lookup.
+fn reading(name: &str, span: Span) -> Pipeline {
+    let quoted = format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+    let command = Written {
+        name: Spanned::new("inputlookup".to_owned(), span),
+        arguments: Spanned::new(quoted, span),
+    };
+    Pipeline { commands: vec![command], leading_pipe: true, span }
+}
+
+#[async_trait]
+impl Command for From {
+    fn parts(&self) -> Parts<'_> {
+        Parts { pipelines: vec![&self.search], ..Parts::default() }
+    }
+
+    fn needs(&self, _: Needs) -> Needs {
+        Needs::only::<&str>([])
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        stage.must_be_first(input.as_ref())?;
+        pipeline::plan_pipeline(&self.search, stage.context, stage.after.clone())
+            .await
+            .map_err(subsearch::first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datasets_are_lookups() {
+        for (text, expected) in [
+            ("lookup:users", Ok("inputlookup \"users\"")),
+            ("lookup users.csv", Ok("inputlookup \"users.csv\"")),
+            ("inputlookup:\"my users\"", Ok("inputlookup \"my users\"")),
+            ("datamodel:Risk.All", Err("data models are not supported, such as `Risk.All`")),
+            ("datamodel Risk.All", Err("data models are not supported, such as `Risk.All`")),
+            ("savedsearch:\"x y\"", Err("saved searches are not supported, such as `x y`")),
+            ("lookup:", Err("expected `lookup:` and a name, found `lookup:`")),
+            ("users", Err("expected a type and a name, found `users`")),
+        ] {
+            let found = dataset(&Spanned::new(text.to_owned(), Span::new(1, 2)));
+            let found = found.map(|pipeline| {
+                let command = &pipeline.commands[0];
+                format!("{} {}", command.name.value, command.arguments.value)
+            });
+            let found = found.as_deref().map_err(|diagnostic| diagnostic.message.as_str());
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+}
