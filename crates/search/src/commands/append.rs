@@ -41,7 +41,7 @@ static DOC: CommandDoc = CommandDoc {
         MAXOUT,
         Argument::option("extendtimerange", Takes::Bool)
             .default("false")
-            .no_effect("no command here reports the time range of a search")
+            .no_effect("the range of a search is that of the run")
             .doc("Whether the time range of the subsearch widens that of the search."),
         MAXTIME,
         TIMEOUT,

@@ -59,6 +59,7 @@ mod transpose;
 mod trendline;
 mod tstats;
 mod untable;
+mod union;
 mod r#where;
 mod xyseries;
 
@@ -133,6 +134,7 @@ pub static COMMANDS: &[Entry] = &[
     trendline::ENTRY,
     tstats::ENTRY,
     untable::ENTRY,
+    union::ENTRY,
     r#where::ENTRY,
     xyseries::ENTRY,
 ];

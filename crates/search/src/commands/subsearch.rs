@@ -5,8 +5,9 @@ use async_trait::async_trait;
 use datafusion::common::DataFusionError;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use futures::StreamExt;
+use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
-use spilltrail_event::{Field, Predicate, Value, fields};
+use spilltrail_event::{Field, Kind, Predicate, Value, fields};
 use spilltrail_spl::{
     CompareOp, EvalExpr, EvalNode, Pipeline, SearchExpr, SearchLiteral, is_time_bound, parse_eval,
     parse_search,
@@ -14,10 +15,11 @@ use spilltrail_spl::{
 
 use super::pipeline;
 use crate::context::{Purpose, SearchContext};
-use crate::operators::KeptRows;
+use crate::operators::{KeptRows, widened};
 use crate::planning::execution;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::{self, Position};
+use crate::rows::arrow::schema_of;
 
 /// The maximum number of a subsearch's rows that become an expression (limits.conf `[subsearch]
 /// maxout`).
@@ -89,6 +91,35 @@ pub(crate) async fn collect(
         }
     }
     Ok(rows)
+}
+
+/// Returns the rows of several searches, one after another.
+///
+/// They have the columns of all. The kind of each column can represent the values of all.
+///
+/// # Errors
+/// Fails if rows on disk cannot be read, or if there is no room for the result.
+pub(crate) fn together(
+    all: Vec<KeptRows>,
+    context: &SearchContext,
+) -> Result<KeptRows, DataFusionError> {
+    let mut kinds: IndexMap<String, Kind> = IndexMap::new();
+    for field in all.iter().flat_map(|rows| &rows.fields) {
+        kinds
+            .entry(field.name.clone())
+            .and_modify(|kind| *kind = kind.or(field.kind))
+            .or_insert(field.kind);
+    }
+    let schema = schema_of(kinds.iter().map(|(name, kind)| (name.as_str(), *kind)));
+    let fields = kinds.into_iter().map(|(name, kind)| Field::new(name, kind)).collect();
+    let transformed = all.iter().any(|rows| rows.transformed);
+    let mut joined = KeptRows::new(fields, transformed, &context.session.runtime_env());
+    for rows in all {
+        for batch in rows.batches()? {
+            joined.push(&widened(&batch?, &schema)?)?;
+        }
+    }
+    Ok(joined)
 }
 
 /// Runs a subsearch and returns the search expression that its rows become.
@@ -177,7 +208,7 @@ fn bounds(bound: &str, value: &Value<'_>, span: Span) -> SearchExpr {
 
 /// Sets all spans of a parsed text to the span of the subsearch, because offsets in that text do
 /// not exist in the search.
-fn place(expression: &mut SearchExpr, span: Span) {
+pub(super) fn place(expression: &mut SearchExpr, span: Span) {
     expression.walk_mut(&mut |part| match part {
         SearchExpr::Compare { field, value, .. } => {
             field.span = span;

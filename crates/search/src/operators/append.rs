@@ -23,7 +23,7 @@ pub struct Append {
 /// Returns the batch with exactly the columns and column types of `schema`.
 ///
 /// A column that the batch does not have is absent in every row.
-fn widened(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+pub(crate) fn widened(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let mut columns = Vec::with_capacity(schema.fields().len());
     let own_schema = batch.schema();
     let indices = gather::indices(&own_schema);

@@ -44,6 +44,7 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use spilltrail_event::Field;
 
 pub use append::Append;
+pub(crate) use append::widened;
 pub(crate) use carried::CarriedRows;
 pub use codec::Codec;
 pub use compact::Compact;
