@@ -29,6 +29,7 @@ mod lookup;
 mod makecontinuous;
 mod makemv;
 mod makeresults;
+mod multisearch;
 mod mvcombine;
 mod mvexpand;
 mod nomv;
@@ -109,6 +110,7 @@ pub static COMMANDS: &[Entry] = &[
     makecontinuous::ENTRY,
     makemv::ENTRY,
     makeresults::ENTRY,
+    multisearch::ENTRY,
     mvcombine::ENTRY,
     mvexpand::ENTRY,
     nomv::ENTRY,
