@@ -29,6 +29,7 @@ mod lookup;
 mod makecontinuous;
 mod makemv;
 mod makeresults;
+mod map;
 mod multisearch;
 mod mvcombine;
 mod mvexpand;
@@ -110,6 +111,7 @@ pub static COMMANDS: &[Entry] = &[
     makecontinuous::ENTRY,
     makemv::ENTRY,
     makeresults::ENTRY,
+    map::ENTRY,
     multisearch::ENTRY,
     mvcombine::ENTRY,
     mvexpand::ENTRY,
