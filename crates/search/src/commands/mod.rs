@@ -58,6 +58,7 @@ mod tail;
 mod timechart;
 mod top;
 mod transpose;
+mod transaction;
 mod trendline;
 mod tstats;
 mod untable;
@@ -135,6 +136,7 @@ pub static COMMANDS: &[Entry] = &[
     timechart::ENTRY,
     top::ENTRY,
     transpose::ENTRY,
+    transaction::ENTRY,
     trendline::ENTRY,
     tstats::ENTRY,
     untable::ENTRY,
@@ -170,6 +172,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[stats::CODEC],
     &[streamstats::CODEC],
     &[top::CODEC],
+    &transaction::CODECS,
     &[trendline::CODEC],
     &[untable::CODEC],
 ];
