@@ -18,6 +18,7 @@ mod eval;
 mod eventstats;
 mod fields;
 mod fillnull;
+mod foreach;
 mod format;
 mod gentimes;
 mod from;
@@ -101,6 +102,7 @@ pub static COMMANDS: &[Entry] = &[
     eventstats::ENTRY,
     fields::ENTRY,
     fillnull::ENTRY,
+    foreach::ENTRY,
     format::ENTRY,
     gentimes::ENTRY,
     from::ENTRY,
@@ -155,6 +157,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[dedup::CODEC],
     &[eventstats::CODEC],
     &[fillnull::CODEC],
+    &[foreach::CODEC],
     &[format::CODEC],
     &[head::CODEC],
     &[iplocation::CODEC],

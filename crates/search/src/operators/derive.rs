@@ -20,7 +20,8 @@ use crate::rows::row_memo;
 
 /// A command's computation on one row, independent of the columns' names.
 ///
-/// Equal rows must give equal results, because the result is computed once and reused for them.
+/// Equal rows must give equal results, because the result is computed once and reused for them,
+/// unless [`RowFunction::is_volatile`] returns true.
 pub trait RowFunction: Debug + Send + Sync {
     /// Returns the function's name, which `EXPLAIN` prints and which selects its codec.
     fn name(&self) -> &'static str;
@@ -42,6 +43,11 @@ pub trait RowFunction: Debug + Send + Sync {
     /// Fails if a resource is missing.
     fn at_work(&self, _: &TaskContext) -> Result<Option<Arc<dyn RowFunction>>> {
         Ok(None)
+    }
+
+    /// Returns true if equal rows may give different results, so that each row is computed by itself.
+    fn is_volatile(&self) -> bool {
+        false
     }
 
     /// Sets the outputs of one row.
@@ -126,7 +132,7 @@ impl Deriving {
         let places = self.inputs.iter().chain(self.outputs.iter().map(|(_, at)| at));
         let read: Vec<ArrayRef> =
             places.flatten().map(|index| batch.column(*index).clone()).collect();
-        let compute = |row| {
+        let mut compute = |row| {
             // Once a column is too large, the batch is cut and computed again in parts.
             if !columns.iter().all(BoundedColumn::takes_more) {
                 return;
@@ -138,7 +144,13 @@ impl Deriving {
                 column.push(limits::bounded(self.function.name(), value));
             }
         };
-        let numbers = limits::watch(|| row_memo::once_each(&read, batch.num_rows(), compute));
+        let numbers = limits::watch(|| {
+            if self.function.is_volatile() {
+                (0..batch.num_rows()).for_each(&mut compute);
+                return None;
+            }
+            row_memo::once_each(&read, batch.num_rows(), compute)
+        });
         let numbers = numbers.map_err(to_engine)?;
         let columns = columns.into_iter().map(|column| column.spread(numbers.as_ref()));
         let columns = columns.collect::<Result<Vec<_>>>()?;
