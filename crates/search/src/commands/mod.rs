@@ -2,6 +2,7 @@
 
 mod addcoltotals;
 mod addtotals;
+mod accum;
 mod anomalydetection;
 mod append;
 mod appendcols;
@@ -47,6 +48,7 @@ mod replace;
 mod r#return;
 mod reverse;
 mod rex;
+mod running;
 mod search;
 mod sort;
 mod spath;
@@ -89,6 +91,7 @@ pub use spilltrail_spl::{Argument, Form, Support, Takes};
 pub static COMMANDS: &[Entry] = &[
     addcoltotals::ENTRY,
     addtotals::ENTRY,
+    accum::ENTRY,
     anomalydetection::ENTRY,
     append::ENTRY,
     appendcols::ENTRY,
@@ -150,6 +153,7 @@ pub static COMMANDS: &[Entry] = &[
 /// The codecs that restore the commands' operators when a serialized plan is read.
 pub(crate) const OPERATORS: &[&[Codec]] = &[
     &addtotals::CODECS,
+    &[accum::CODEC],
     &[anomalydetection::CODEC],
     &[appendcols::CODEC],
     &chart::CODECS,
