@@ -15,6 +15,7 @@ mod convert;
 #[cfg(test)]
 mod declared;
 mod dedup;
+mod delta;
 mod eval;
 mod eventstats;
 mod fields;
@@ -101,6 +102,7 @@ pub static COMMANDS: &[Entry] = &[
     contingency::ENTRY,
     convert::ENTRY,
     dedup::ENTRY,
+    delta::ENTRY,
     eval::ENTRY,
     eventstats::ENTRY,
     fields::ENTRY,
@@ -159,6 +161,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &chart::CODECS,
     &[convert::CODEC],
     &[dedup::CODEC],
+    &[delta::CODEC],
     &[eventstats::CODEC],
     &[fillnull::CODEC],
     &[foreach::CODEC],
