@@ -7,6 +7,7 @@ mod anomalydetection;
 mod append;
 mod appendcols;
 mod appendpipe;
+mod autoregress;
 mod bin;
 mod catalog;
 mod chart;
@@ -97,6 +98,7 @@ pub static COMMANDS: &[Entry] = &[
     append::ENTRY,
     appendcols::ENTRY,
     appendpipe::ENTRY,
+    autoregress::ENTRY,
     bin::ENTRY,
     chart::ENTRY,
     contingency::ENTRY,
@@ -159,6 +161,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[anomalydetection::CODEC],
     &[appendcols::CODEC],
     &chart::CODECS,
+    &[autoregress::CODEC],
     &[convert::CODEC],
     &[dedup::CODEC],
     &[delta::CODEC],

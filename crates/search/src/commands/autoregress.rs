@@ -1,0 +1,183 @@
+//! `autoregress`: adds the values that a field has in the rows before.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_eval::limits;
+use spilltrail_event::{Field, Kind, Value};
+use spilltrail_spl::Arguments;
+
+use super::running::{InOrder, RowByRow};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
+use crate::lineage::Lineage;
+use crate::operators::Codec;
+use crate::planning::plan::{Needs, Plan};
+
+/// The largest distance of a row whose value is added.
+const MAX_DISTANCE: usize = 1000;
+
+static DOC: CommandDoc = CommandDoc {
+    name: "autoregress",
+    aliases: &[],
+    kind: CommandKind::CentralizedStreaming,
+    summary: "Add the values that a field has in the rows before.",
+    syntax: "autoregress <field> [AS <name>] [p=<int>|<int>-<int>]",
+    arguments: &[
+        Argument::positional("field", Takes::Field).doc("The field whose values are added."),
+        Argument::keyword("AS", Takes::Field).doc(
+            "The field that gets the value. Default: `field_p1` for the row before, and so on.",
+        ),
+        Argument::option("p", Takes::Text)
+            .default("1")
+            .doc("How many rows before, or a range such as `1-3`, up to 1000."),
+    ],
+    examples: &[
+        Example {
+            title: "The value of the row before",
+            events: "{\"ip\":\"10.0.0.1\"}\n{\"ip\":\"10.0.0.9\"}",
+            search: "| autoregress ip AS before",
+            results: "{\"ip\":\"10.0.0.1\"}\n{\"ip\":\"10.0.0.9\",\"before\":\"10.0.0.1\"}",
+        },
+        Example {
+            title: "The values of two rows",
+            events: "{\"n\":\"1\"}\n{\"n\":\"2\"}\n{\"n\":\"3\"}",
+            search: "| autoregress n p=1-2",
+            results: "{\"n\":\"1\"}\n{\"n\":\"2\",\"n_p1\":\"1\"}\n{\"n\":\"3\",\"n_p1\":\"2\",\"n_p2\":\"1\"}",
+        },
+    ],
+    differs: &[],
+};
+
+pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
+
+pub(super) const CODEC: Codec = Codec::operator::<InOrder<Earlier>>(Earlier::NAME);
+
+#[derive(Debug)]
+struct AutoRegress {
+    field: String,
+    first: usize,
+    outputs: Vec<String>,
+}
+
+fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    arguments.options();
+    let field = arguments.field()?.value;
+    let mut output = None;
+    while arguments.more() {
+        if output.is_some() || arguments.keyword("as").is_none() {
+            arguments.finish()?;
+        }
+        output = Some(arguments.field()?);
+    }
+    let text: String = arguments.value("p");
+    let Some((first, last)) = range(&text) else {
+        let span = arguments.given_at("p").unwrap_or_else(|| arguments.span());
+        let message = format!(
+            "expected a number from 1 to {MAX_DISTANCE} or a range such as `1-3` for `p`, found `{text}`"
+        );
+        return Err(Diagnostic::error(Code::BAD_OPTION, message).at(span));
+    };
+    let outputs = match output {
+        Some(output) if first == last => vec![output.value],
+        Some(output) => {
+            let message = "a range of rows needs a field for each, so `AS` cannot name one";
+            return Err(Diagnostic::error(Code::BAD_ARGUMENT, message)
+                .at(output.span)
+                .help("rename the fields with `rename` afterwards"));
+        }
+        None => (first..=last).map(|distance| format!("{field}_p{distance}")).collect(),
+    };
+    Ok(Box::new(AutoRegress { field, first, outputs }))
+}
+
+fn range(text: &str) -> Option<(usize, usize)> {
+    let number = |text: &str| {
+        text.trim().parse::<usize>().ok().filter(|number| (1..=MAX_DISTANCE).contains(number))
+    };
+    let (first, last) = match text.split_once('-') {
+        Some((first, last)) => (number(first)?, number(last)?),
+        None => (number(text)?, number(text)?),
+    };
+    (first <= last).then_some((first, last))
+}
+
+#[async_trait]
+impl Command for AutoRegress {
+    fn needs(&self, after: Needs) -> Needs {
+        Needs { order: true, ..after.without(&self.outputs) }.and([&self.field])
+    }
+
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let mut names = before?;
+        names.extend(self.outputs.iter().cloned());
+        Some(names)
+    }
+
+    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
+        let input = stage.input(input)?;
+        let kind = input.kind(&self.field).unwrap_or(Kind::Text);
+        let outputs = self.outputs.iter().map(|name| Field::new(name, kind)).collect();
+        let last = self.first + self.outputs.len() - 1;
+        let function = Earlier { first: self.first, last };
+        let operator = InOrder { inputs: vec![self.field.clone()], outputs, function };
+        let names = self.outputs.iter().map(String::as_str);
+        Ok(input.forgetting(names).operator(Arc::new(operator)))
+    }
+
+    fn trace(&self, lineage: &mut Lineage) {
+        lineage.measure(self.outputs.iter().cloned());
+    }
+}
+
+/// The values of the rows from `first` to `last` before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Earlier {
+    first: usize,
+    last: usize,
+}
+
+impl RowByRow for Earlier {
+    const NAME: &'static str = "autoregress";
+
+    /// The values of the rows before, newest first.
+    type Memory = VecDeque<Value<'static>>;
+
+    fn next<'a>(
+        &self,
+        before: &mut Self::Memory,
+        inputs: &[Value<'a>],
+        _: Vec<Value<'a>>,
+    ) -> Vec<Value<'a>> {
+        let at = |distance: usize| before.get(distance - 1).cloned().unwrap_or(Value::Null);
+        let values = (self.first..=self.last).map(at).collect();
+        before.push_front(inputs[0].clone().into_owned());
+        before.truncate(self.last);
+        values
+    }
+
+    fn held(before: &Self::Memory) -> usize {
+        before.iter().map(|value| limits::size(value) + size_of::<Value<'_>>()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        for (text, expected) in [
+            ("1", Some((1, 1))),
+            ("2-5", Some((2, 5))),
+            ("0", None),
+            ("5-2", None),
+            ("1001", None),
+            ("x", None),
+        ] {
+            assert_eq!(range(text), expected, "{text}");
+        }
+    }
+}
