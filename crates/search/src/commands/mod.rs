@@ -20,6 +20,7 @@ mod delta;
 mod eval;
 mod eventstats;
 mod fields;
+mod filldown;
 mod fillnull;
 mod foreach;
 mod format;
@@ -108,6 +109,7 @@ pub static COMMANDS: &[Entry] = &[
     eval::ENTRY,
     eventstats::ENTRY,
     fields::ENTRY,
+    filldown::ENTRY,
     fillnull::ENTRY,
     foreach::ENTRY,
     format::ENTRY,
@@ -166,6 +168,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[dedup::CODEC],
     &[delta::CODEC],
     &[eventstats::CODEC],
+    &[filldown::CODEC],
     &[fillnull::CODEC],
     &[foreach::CODEC],
     &[format::CODEC],
