@@ -57,6 +57,7 @@ mod sort;
 mod spath;
 mod splunk;
 mod stats;
+mod strcat;
 mod streamstats;
 pub(crate) mod subsearch;
 mod table;
@@ -141,6 +142,7 @@ pub static COMMANDS: &[Entry] = &[
     sort::ENTRY,
     spath::ENTRY,
     stats::ENTRY,
+    strcat::ENTRY,
     streamstats::ENTRY,
     table::ENTRY,
     tail::ENTRY,
@@ -186,6 +188,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &rex::CODECS,
     &spath::CODECS,
     &[stats::CODEC],
+    &[strcat::CODEC],
     &[streamstats::CODEC],
     &[top::CODEC],
     &transaction::CODECS,
