@@ -3,6 +3,7 @@
 mod addcoltotals;
 mod addtotals;
 mod accum;
+mod addinfo;
 mod anomalydetection;
 mod append;
 mod appendcols;
@@ -96,6 +97,7 @@ pub static COMMANDS: &[Entry] = &[
     addcoltotals::ENTRY,
     addtotals::ENTRY,
     accum::ENTRY,
+    addinfo::ENTRY,
     anomalydetection::ENTRY,
     append::ENTRY,
     appendcols::ENTRY,
