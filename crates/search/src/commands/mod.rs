@@ -44,6 +44,7 @@ mod outlier;
 mod outputlookup;
 pub(crate) mod pipeline;
 mod rare;
+mod rangemap;
 mod regex;
 #[cfg(test)]
 mod registry;
@@ -134,6 +135,7 @@ pub static COMMANDS: &[Entry] = &[
     outlier::ENTRY,
     outputlookup::ENTRY,
     rare::ENTRY,
+    rangemap::ENTRY,
     regex::ENTRY,
     rename::ENTRY,
     replace::ENTRY,
@@ -186,6 +188,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[nomv::CODEC],
     &[outlier::CODEC],
     &[outputlookup::CODEC],
+    &[rangemap::CODEC],
     &[r#return::CODEC],
     &rex::CODECS,
     &spath::CODECS,
