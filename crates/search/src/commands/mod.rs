@@ -48,6 +48,7 @@ mod rangemap;
 mod regex;
 #[cfg(test)]
 mod registry;
+mod reltime;
 mod rename;
 mod replace;
 mod r#return;
@@ -137,6 +138,7 @@ pub static COMMANDS: &[Entry] = &[
     rare::ENTRY,
     rangemap::ENTRY,
     regex::ENTRY,
+    reltime::ENTRY,
     rename::ENTRY,
     replace::ENTRY,
     r#return::ENTRY,
@@ -189,6 +191,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[outlier::CODEC],
     &[outputlookup::CODEC],
     &[rangemap::CODEC],
+    &[reltime::CODEC],
     &[r#return::CODEC],
     &rex::CODECS,
     &spath::CODECS,
