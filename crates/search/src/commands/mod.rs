@@ -20,6 +20,7 @@ mod dedup;
 mod delta;
 mod eval;
 mod eventstats;
+mod extraction;
 mod fields;
 mod filldown;
 mod fillnull;
@@ -27,6 +28,7 @@ mod foreach;
 mod format;
 mod gentimes;
 mod from;
+mod fromjson;
 mod head;
 mod inputlookup;
 mod iplocation;
@@ -120,6 +122,7 @@ pub static COMMANDS: &[Entry] = &[
     format::ENTRY,
     gentimes::ENTRY,
     from::ENTRY,
+    fromjson::ENTRY,
     head::ENTRY,
     inputlookup::ENTRY,
     iplocation::ENTRY,
@@ -180,6 +183,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[fillnull::CODEC],
     &[foreach::CODEC],
     &[format::CODEC],
+    &[fromjson::CODEC],
     &[head::CODEC],
     &[iplocation::CODEC],
     &[join::CODEC],
