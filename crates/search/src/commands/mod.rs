@@ -77,6 +77,7 @@ mod untable;
 mod union;
 mod r#where;
 mod xyseries;
+mod xmlkv;
 
 use std::fmt::Debug;
 
@@ -165,6 +166,7 @@ pub static COMMANDS: &[Entry] = &[
     union::ENTRY,
     r#where::ENTRY,
     xyseries::ENTRY,
+    xmlkv::ENTRY,
 ];
 
 /// The codecs that restore the commands' operators when a serialized plan is read.
@@ -206,6 +208,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &transaction::CODECS,
     &[trendline::CODEC],
     &[untable::CODEC],
+    &[xmlkv::CODEC],
 ];
 
 /// The codecs that serialize and restore the commands' scalar functions.

@@ -1,7 +1,7 @@
 //! `spath`: extracts values from JSON and XML.
 
 mod json;
-mod xml;
+pub(super) mod xml;
 
 use std::borrow::Cow;
 use std::sync::Arc;

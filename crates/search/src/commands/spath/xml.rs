@@ -9,10 +9,10 @@ const MAX_DEPTH: usize = 128;
 
 /// An element. The first element of a list is the document itself.
 #[derive(Debug, Default)]
-struct Element {
-    name: String,
-    attributes: Vec<(String, String)>,
-    children: Vec<usize>,
+pub(in crate::commands) struct Element {
+    pub(in crate::commands) name: String,
+    pub(in crate::commands) attributes: Vec<(String, String)>,
+    pub(in crate::commands) children: Vec<usize>,
     /// The byte range between its tags.
     inner: Range<usize>,
     is_closed: bool,
@@ -65,7 +65,8 @@ fn named(elements: &[Element], parent: usize, name: &str, index: Option<usize>) 
     }
 }
 
-fn content(document: &str, element: &Element) -> String {
+/// Returns the text of an element, or its inner XML if it has child elements.
+pub(in crate::commands) fn content(document: &str, element: &Element) -> String {
     let inner = document.get(element.inner.clone()).unwrap_or_default();
     if element.children.is_empty() { text(inner) } else { inner.trim().to_owned() }
 }
@@ -102,7 +103,7 @@ pub(super) fn leaves(document: &str, is_cut: bool) -> Vec<(String, String)> {
 }
 
 /// Parses a document as far as it is well-formed; returns the elements, and whether all of it is.
-fn read(document: &str) -> (Vec<Element>, bool) {
+pub(in crate::commands) fn read(document: &str) -> (Vec<Element>, bool) {
     let mut elements = vec![Element::default()];
     let mut open = vec![0];
     let mut at = 0;
@@ -197,7 +198,7 @@ fn read_attributes(text: &str) -> Option<Vec<(String, String)>> {
 
 /// Returns the text of an element without child elements: comments are removed and entities are
 /// replaced.
-fn text(inner: &str) -> String {
+pub(in crate::commands) fn text(inner: &str) -> String {
     let mut result = String::new();
     let mut rest = inner;
     while let Some((before, after)) = rest.split_once('<') {
