@@ -20,6 +20,7 @@ mod dedup;
 mod delta;
 mod eval;
 mod eventstats;
+mod extract;
 mod extraction;
 mod fields;
 mod filldown;
@@ -116,6 +117,7 @@ pub static COMMANDS: &[Entry] = &[
     delta::ENTRY,
     eval::ENTRY,
     eventstats::ENTRY,
+    extract::ENTRY,
     fields::ENTRY,
     filldown::ENTRY,
     fillnull::ENTRY,
@@ -181,6 +183,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[dedup::CODEC],
     &[delta::CODEC],
     &[eventstats::CODEC],
+    &[extract::CODEC],
     &[filldown::CODEC],
     &[fillnull::CODEC],
     &[foreach::CODEC],
