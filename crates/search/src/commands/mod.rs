@@ -71,6 +71,7 @@ mod tail;
 mod timechart;
 mod top;
 mod transpose;
+mod tojson;
 mod transaction;
 mod trendline;
 mod tstats;
@@ -161,6 +162,7 @@ pub static COMMANDS: &[Entry] = &[
     timechart::ENTRY,
     top::ENTRY,
     transpose::ENTRY,
+    tojson::ENTRY,
     transaction::ENTRY,
     trendline::ENTRY,
     tstats::ENTRY,
@@ -208,6 +210,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[strcat::CODEC],
     &[streamstats::CODEC],
     &[top::CODEC],
+    &[tojson::CODEC],
     &transaction::CODECS,
     &[trendline::CODEC],
     &[untable::CODEC],
