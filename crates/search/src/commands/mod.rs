@@ -39,6 +39,7 @@ mod makecontinuous;
 mod makemv;
 mod makeresults;
 mod map;
+mod multikv;
 mod multisearch;
 mod mvcombine;
 mod mvexpand;
@@ -136,6 +137,7 @@ pub static COMMANDS: &[Entry] = &[
     makemv::ENTRY,
     makeresults::ENTRY,
     map::ENTRY,
+    multikv::ENTRY,
     multisearch::ENTRY,
     mvcombine::ENTRY,
     mvexpand::ENTRY,
@@ -197,6 +199,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[lookup::CODEC],
     &[makecontinuous::CODEC],
     &[makemv::CODEC],
+    &[multikv::CODEC],
     &[mvcombine::CODEC],
     &[nomv::CODEC],
     &[outlier::CODEC],
