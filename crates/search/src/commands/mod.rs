@@ -81,6 +81,7 @@ mod union;
 mod r#where;
 mod xyseries;
 mod xmlkv;
+mod xpath;
 
 use std::fmt::Debug;
 
@@ -173,6 +174,7 @@ pub static COMMANDS: &[Entry] = &[
     r#where::ENTRY,
     xyseries::ENTRY,
     xmlkv::ENTRY,
+    xpath::ENTRY,
 ];
 
 /// The codecs that restore the commands' operators when a serialized plan is read.
@@ -218,6 +220,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[trendline::CODEC],
     &[untable::CODEC],
     &[xmlkv::CODEC],
+    &[xpath::CODEC],
 ];
 
 /// The codecs that serialize and restore the commands' scalar functions.
