@@ -23,6 +23,7 @@ mod eventstats;
 mod extract;
 mod extraction;
 mod fields;
+mod fieldsummary;
 mod filldown;
 mod fillnull;
 mod foreach;
@@ -122,6 +123,7 @@ pub static COMMANDS: &[Entry] = &[
     eventstats::ENTRY,
     extract::ENTRY,
     fields::ENTRY,
+    fieldsummary::ENTRY,
     filldown::ENTRY,
     fillnull::ENTRY,
     foreach::ENTRY,
@@ -190,6 +192,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[delta::CODEC],
     &[eventstats::CODEC],
     &[extract::CODEC],
+    &fieldsummary::CODECS,
     &[filldown::CODEC],
     &[fillnull::CODEC],
     &[foreach::CODEC],
