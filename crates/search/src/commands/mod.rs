@@ -13,6 +13,7 @@ mod bin;
 mod catalog;
 mod chart;
 mod contingency;
+mod collect;
 mod convert;
 #[cfg(test)]
 mod declared;
@@ -116,6 +117,7 @@ pub static COMMANDS: &[Entry] = &[
     bin::ENTRY,
     chart::ENTRY,
     contingency::ENTRY,
+    collect::ENTRY,
     convert::ENTRY,
     dedup::ENTRY,
     delta::ENTRY,
