@@ -20,6 +20,7 @@ mod declared;
 mod dedup;
 mod delta;
 mod eval;
+mod eventcount;
 mod eventstats;
 mod extract;
 mod extraction;
@@ -41,6 +42,7 @@ mod makecontinuous;
 mod makemv;
 mod makeresults;
 mod map;
+mod metadata;
 mod multikv;
 mod multisearch;
 mod mvcombine;
@@ -122,6 +124,7 @@ pub static COMMANDS: &[Entry] = &[
     dedup::ENTRY,
     delta::ENTRY,
     eval::ENTRY,
+    eventcount::ENTRY,
     eventstats::ENTRY,
     extract::ENTRY,
     fields::ENTRY,
@@ -142,6 +145,7 @@ pub static COMMANDS: &[Entry] = &[
     makemv::ENTRY,
     makeresults::ENTRY,
     map::ENTRY,
+    metadata::ENTRY,
     multikv::ENTRY,
     multisearch::ENTRY,
     mvcombine::ENTRY,
