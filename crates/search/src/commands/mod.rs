@@ -24,6 +24,7 @@ mod eventcount;
 mod eventstats;
 mod extract;
 mod extraction;
+mod fieldformat;
 mod fields;
 mod fieldsummary;
 mod filldown;
@@ -127,6 +128,7 @@ pub static COMMANDS: &[Entry] = &[
     eventcount::ENTRY,
     eventstats::ENTRY,
     extract::ENTRY,
+    fieldformat::ENTRY,
     fields::ENTRY,
     fieldsummary::ENTRY,
     filldown::ENTRY,

@@ -8,6 +8,7 @@ use datafusion::logical_expr::{Expr, Extension, Filter, Limit, LogicalPlan, Sort
 use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Field, Kind};
+use spilltrail_spl::EvalExpr;
 
 use crate::error::to_engine;
 use crate::operators::{Compact, ComputeNode, Operator, OperatorNode, Ordered, Select, Source};
@@ -19,6 +20,9 @@ pub use crate::rows::convert::column;
 /// It allows [`MAX_COMMANDS`](spilltrail_spl::MAX_COMMANDS) commands, even of those that add the
 /// most nodes, and fits the thread stacks that [`stack`](crate::stack) allocates.
 pub const MAX_STEPS: usize = 6_000;
+
+/// What stands in a format for the field that it shows; no field of a search has this name.
+const OWN_FIELD: &str = "\u{1}own";
 
 /// The plan of a search up to some command: ordered rows, and columns with SPL kinds.
 ///
@@ -35,6 +39,8 @@ pub struct Plan {
     pub transformed: bool,
     /// The delimiter with which `nomv` joins the values of a field, if a command set one.
     delimiters: IndexMap<String, String>,
+    /// The expressions with which the output shows fields; commands see the fields themselves.
+    formats: IndexMap<String, EvalExpr>,
 }
 
 /// What the rest of a pipeline needs from its input rows.
@@ -97,7 +103,8 @@ impl Plan {
         let node = OperatorNode::new(Arc::new(Select { columns }), logical, &fields);
         let logical = LogicalPlan::Extension(Extension { node: Arc::new(node) });
         let fields = fields.into_iter().map(|field| (field.name, field.kind)).collect();
-        Ok(Self { logical, steps: 2, fields, transformed: false, delimiters: IndexMap::new() })
+        let (delimiters, formats) = (IndexMap::new(), IndexMap::new());
+        Ok(Self { logical, steps: 2, fields, transformed: false, delimiters, formats })
     }
 
     /// Returns the DataFusion plan.
@@ -167,7 +174,8 @@ impl Plan {
             // column to read its batches.
             columns.push(("_".to_owned(), null_text(), Kind::Text));
         }
-        let delimiters = self.delimiters_of(&columns);
+        let delimiters = kept(&self.delimiters, &columns);
+        let formats = kept(&self.formats, &columns);
         let mut kinds = IndexMap::with_capacity(columns.len());
         let (mut sources, mut expressions) = (Vec::new(), Vec::new());
         let mut indices = Vec::new();
@@ -193,22 +201,12 @@ impl Plan {
         // If every column is an input column, nothing has to be computed.
         if indices.len() == kinds.len() {
             let plan = self.operator(Arc::new(Select { columns: indices }));
-            return Self { delimiters, ..plan }.within_limits();
+            return Self { delimiters, formats, ..plan }.within_limits();
         }
         let fields = kinds.iter().map(|(name, kind)| Field::new(name, *kind)).collect();
         let node = ComputeNode::new(self.logical.clone(), sources, expressions, fields);
         let logical = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-        Self { delimiters, ..self.replaced(logical, kinds) }.within_limits()
-    }
-
-    /// Returns the delimiters of new columns. A renamed field keeps its delimiter; a field with a
-    /// new value loses it.
-    fn delimiters_of(&self, columns: &[(String, Expr, Kind)]) -> IndexMap<String, String> {
-        let kept = columns.iter().filter_map(|(name, expr, _)| {
-            let Expr::Column(source) = expr else { return None };
-            Some((name.clone(), self.delimiters.get(&source.name)?.clone()))
-        });
-        kept.collect()
+        Self { delimiters, formats, ..self.replaced(logical, kinds) }.within_limits()
     }
 
     /// Returns an input column's index and kind, or `None` if the expression is not a column.
@@ -275,16 +273,16 @@ impl Plan {
         self.within_limits()
     }
 
-    /// Replaces the DataFusion plan and its columns, and drops all delimiters.
+    /// Replaces the DataFusion plan and its columns, and drops all delimiters and formats.
     #[must_use]
     pub fn replaced(self, logical: LogicalPlan, fields: IndexMap<String, Kind>) -> Self {
-        let (steps, delimiters) = (self.steps + 1, IndexMap::new());
-        Self { logical, steps, fields, delimiters, ..self }
+        let (delimiters, formats) = (IndexMap::new(), IndexMap::new());
+        Self { logical, steps: self.steps + 1, fields, delimiters, formats, ..self }
     }
 
     /// Adds one of our own operators to the plan.
     ///
-    /// A column keeps its delimiter as long as it can have several values. Before adding an
+    /// A column keeps its format, and its delimiter as long as it can have several values. Before adding an
     /// operator that overwrites a column, call [`Plan::forgetting`].
     #[must_use]
     pub fn operator(self, operator: Arc<dyn Operator>) -> Self {
@@ -297,7 +295,9 @@ impl Plan {
         let logical = LogicalPlan::Extension(Extension { node: Arc::new(node) });
         let (steps, mut delimiters) = (self.steps + 1, self.delimiters);
         delimiters.retain(|name, _| fields.get(name) == Some(&Kind::Multi));
-        Self { logical, steps, fields, delimiters, ..self }
+        let mut formats = self.formats;
+        formats.retain(|name, _| fields.contains_key(name));
+        Self { logical, steps, fields, delimiters, formats, ..self }
     }
 
     /// Returns the delimiter that joins the field's values, if a command set one.
@@ -306,11 +306,28 @@ impl Plan {
         self.delimiters.get(name).map(String::as_str)
     }
 
-    /// Removes the delimiters of fields that get new values.
+    /// Sets the expression with which the output shows the field.
+    pub(crate) fn set_format(&mut self, name: &str, mut format: EvalExpr) {
+        // The field may be renamed later.
+        format.rename_field(name, OWN_FIELD);
+        self.formats.insert(name.to_owned(), format);
+    }
+
+    /// Returns the plan without its formats, and the formats.
+    pub(crate) fn without_formats(mut self) -> (Self, IndexMap<String, EvalExpr>) {
+        let mut formats = std::mem::take(&mut self.formats);
+        for (name, format) in &mut formats {
+            format.rename_field(OWN_FIELD, name);
+        }
+        (self, formats)
+    }
+
+    /// Removes the delimiters and formats of fields that get new values.
     #[must_use]
     pub fn forgetting<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         for name in names {
             self.delimiters.shift_remove(name);
+            self.formats.shift_remove(name);
         }
         self
     }
@@ -319,6 +336,18 @@ impl Plan {
     pub fn set_delimiter(&mut self, name: &str, delimiter: &str) {
         self.delimiters.insert(name.to_owned(), delimiter.to_owned());
     }
+}
+
+/// Returns what is known of new columns. A renamed field keeps it; a field with a new value loses it.
+fn kept<T: Clone>(
+    known: &IndexMap<String, T>,
+    columns: &[(String, Expr, Kind)],
+) -> IndexMap<String, T> {
+    let kept = columns.iter().filter_map(|(name, expr, _)| {
+        let Expr::Column(source) = expr else { return None };
+        Some((name.clone(), known.get(&source.name)?.clone()))
+    });
+    kept.collect()
 }
 
 fn is_absent(expr: &Expr) -> bool {

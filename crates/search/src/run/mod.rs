@@ -31,8 +31,8 @@ use crate::commands::{self, pipeline};
 use crate::context::SearchContext;
 use crate::error::from_engine;
 use crate::operators::{ComputeNode, OperatorNode, OperatorPlanner, gather};
-use crate::planning::execution;
 use crate::planning::plan::{Needs, Plan};
+use crate::planning::{eval, eval_udf, execution};
 use crate::pool::{ProcessMemory, SearchMemory};
 use crate::rows::Rows;
 use crate::rows::cut::BATCH_ROWS;
@@ -184,7 +184,24 @@ pub async fn plan(
     found.into_iter().for_each(|warning| context.observations.message(warning));
     let plan =
         pipeline::plan_pipeline(&parsed, context, Needs::everything()).await.map_err(relocate)?;
+    let plan = formatted(plan, context).map_err(|wrong| relocate(vec![wrong]))?;
     Ok(Prepared { plan, expansion })
+}
+
+/// Replaces the fields that have a format by what the output shows of them.
+fn formatted(plan: Plan, context: &SearchContext) -> Result<Plan, Diagnostic> {
+    let (plan, formats) = plan.without_formats();
+    let mut columns = Vec::with_capacity(formats.len());
+    for (name, format) in formats {
+        // Without a field that the expression reads, the output shows the value itself.
+        if eval::field_names(&format).iter().any(|read| plan.kind(read).is_none()) {
+            continue;
+        }
+        let compiled = eval::expression(&format, &plan, context)?;
+        let kind = compiled.storable()?;
+        columns.push((name, eval_udf::into_expr(compiled), kind));
+    }
+    plan.with_columns(columns).map_err(|error| from_engine(&error))
 }
 
 /// Ends a pipeline before the first use of the command `until`; either may be written as an alias.
