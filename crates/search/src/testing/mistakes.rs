@@ -154,6 +154,57 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     ("search a > = 1", &[("SPL1008", "=", "expected a value to compare `a` with, found `=`")]),
     ("search a<>1", &[("SPL1008", ">", "expected a value to compare `a` with, found `>`")]),
     ("search a IN (=, b)", &[("SPL1008", "=", "expected a value, found `=`")]),
+    // Commands that work row by row.
+    ("| accum", &[("SPL1006", "", "expected a field")]),
+    ("| addinfo x", &[("SPL1007", "x", "expected the end of the command, found `x`")]),
+    (
+        "| delta n p=0",
+        &[("SPL2004", "0", "expected a whole number from 1 to 10000 for `p`, found `0`")],
+    ),
+    (
+        "| autoregress n AS m p=1-2",
+        &[("SPL2005", "m", "a range of rows needs a field for each, so `AS` cannot name one")],
+    ),
+    ("| filldown a=1", &[("SPL1008", "a", "expected a field, found `a`")]),
+    ("| strcat a", &[("SPL2012", "a", "expected fields or texts to join, and a field")]),
+    ("| rangemap low=1-2", &[("SPL2012", "low=1-2", "expected `field=`")]),
+    (
+        "| reltime timefield=\"\"",
+        &[("SPL2004", "timefield=\"\"", "expected a field for `timefield`")],
+    ),
+    ("| extract my_rule", &[("SPL2011", "my_rule", "there is no configured extraction `my_rule`")]),
+    ("| tojson text(a)", &[("SPL2005", "text", "`tojson` has no function `text`")]),
+    ("| xmlkv a b", &[("SPL1007", "b", "expected the end of the command, found `b`")]),
+    ("| fieldsummary maxvals=x", &[("SPL2004", "x", "expected a whole number for `maxvals`")]),
+    ("| xpath \"count(//a)\"", &[("SPL2011", "\"count(//a)\"", "this XPath expression is not")]),
+    ("| xpath //a", &[("SPL1007", "/", "expected the end of the command, found `/`")]),
+    (
+        "| multikv nosuch",
+        &[("SPL1007", "nosuch", "expected the end of the command, found `nosuch`")],
+    ),
+    // Commands that take datasets and searches.
+    ("| union nosuch", &[("SPL1008", "nosuch", "expected a type and a name, found `nosuch`")]),
+    (
+        "| from datamodel:Risk.All",
+        &[("SPL2011", "datamodel:Risk.All", "data models are not supported")],
+    ),
+    (
+        "| multisearch [search a=1]",
+        &[("SPL2012", "[search a=1]", "expected at least two searches")],
+    ),
+    (
+        "| multisearch [search a=1] [search b=1 | stats count]",
+        &[("SPL2005", "stats", "`stats` cannot be in a search of `multisearch`")],
+    ),
+    ("| collect", &[("SPL2012", "collect", "expected `index=`")]),
+    (
+        "| metadata type=users",
+        &[("SPL2004", "users", "expected `hosts`, `sources` or `sourcetypes`")],
+    ),
+    (
+        "| eventcount report_size=t",
+        &[("SPL2003", "report_size=t", "`eventcount report_size=t` is not supported")],
+    ),
     // Unsupported options and misplaced arguments.
     ("| makemv setsv=t a", &[("SPL2003", "setsv=t", "`makemv setsv=t` is not supported")]),
     (
@@ -211,6 +262,10 @@ async fn what_changes_nothing_is_a_warning() {
         ("| rex mode=sed field=n max_match=2 \"s/a/b/\"", "max_match=2"),
         ("| streamstats count global=f", "global=f"),
         ("| append [| appendcols timeout=7 [| makeresults]]", "timeout=7"),
+        ("| collect index=summary", "index=summary"),
+        ("| transaction connected=f", "connected=f"),
+        ("| foreach mode=multivalue n matchstr=x [eval a=<<ITEM>>]", "matchstr=x"),
+        ("| map search=\"search x\" [| makeresults]", "search=\"search x\""),
     ] {
         let context = context(rows("{\"n\":\"1\",\"_time\":5}"), MEMORY);
         let prepared = run::prepare(search, None, &context).await;

@@ -53,6 +53,8 @@ const SEARCHES: &[(&str, Count, Field)] = &[
     ("* | dedup k1 | head 1 | fillnull value=none", |columns| columns + 1, ("k7", "7")),
     ("* | append [search * | rename k* as j*]", |columns| columns + 1, ("k7", "7")),
     ("* | convert auto(k*)", |columns| columns + 1, ("k7", "7")),
+    ("* | foreach k* [eval <<FIELD>>=upper(<<FIELD>>)]", |columns| columns + 1, ("k0", "A")),
+    ("* | filldown | tojson output_field=j | fields - j", |columns| columns + 1, ("k7", "7")),
 ];
 
 #[tokio::test]
