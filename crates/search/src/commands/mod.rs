@@ -12,8 +12,8 @@ mod autoregress;
 mod bin;
 mod catalog;
 mod chart;
-mod contingency;
 mod collect;
+mod contingency;
 mod convert;
 #[cfg(test)]
 mod declared;
@@ -31,9 +31,9 @@ mod filldown;
 mod fillnull;
 mod foreach;
 mod format;
-mod gentimes;
 mod from;
 mod fromjson;
+mod gentimes;
 mod head;
 mod inputlookup;
 mod iplocation;
@@ -52,8 +52,8 @@ mod nomv;
 mod outlier;
 mod outputlookup;
 pub(crate) mod pipeline;
-mod rare;
 mod rangemap;
+mod rare;
 mod regex;
 #[cfg(test)]
 mod registry;
@@ -75,18 +75,18 @@ pub(crate) mod subsearch;
 mod table;
 mod tail;
 mod timechart;
-mod top;
-mod transpose;
 mod tojson;
+mod top;
 mod transaction;
+mod transpose;
 mod trendline;
 mod tstats;
-mod untable;
 mod union;
+mod untable;
 mod r#where;
-mod xyseries;
 mod xmlkv;
 mod xpath;
+mod xyseries;
 
 use std::fmt::Debug;
 
@@ -108,10 +108,10 @@ pub use spilltrail_spl::{Argument, Form, Support, Takes};
 
 /// Every command, sorted by name.
 pub static COMMANDS: &[Entry] = &[
-    addcoltotals::ENTRY,
-    addtotals::ENTRY,
     accum::ENTRY,
+    addcoltotals::ENTRY,
     addinfo::ENTRY,
+    addtotals::ENTRY,
     anomalydetection::ENTRY,
     append::ENTRY,
     appendcols::ENTRY,
@@ -119,8 +119,8 @@ pub static COMMANDS: &[Entry] = &[
     autoregress::ENTRY,
     bin::ENTRY,
     chart::ENTRY,
-    contingency::ENTRY,
     collect::ENTRY,
+    contingency::ENTRY,
     convert::ENTRY,
     dedup::ENTRY,
     delta::ENTRY,
@@ -135,9 +135,9 @@ pub static COMMANDS: &[Entry] = &[
     fillnull::ENTRY,
     foreach::ENTRY,
     format::ENTRY,
-    gentimes::ENTRY,
     from::ENTRY,
     fromjson::ENTRY,
+    gentimes::ENTRY,
     head::ENTRY,
     inputlookup::ENTRY,
     iplocation::ENTRY,
@@ -155,8 +155,8 @@ pub static COMMANDS: &[Entry] = &[
     nomv::ENTRY,
     outlier::ENTRY,
     outputlookup::ENTRY,
-    rare::ENTRY,
     rangemap::ENTRY,
+    rare::ENTRY,
     regex::ENTRY,
     reltime::ENTRY,
     rename::ENTRY,
@@ -173,28 +173,28 @@ pub static COMMANDS: &[Entry] = &[
     table::ENTRY,
     tail::ENTRY,
     timechart::ENTRY,
-    top::ENTRY,
-    transpose::ENTRY,
     tojson::ENTRY,
+    top::ENTRY,
     transaction::ENTRY,
+    transpose::ENTRY,
     trendline::ENTRY,
     tstats::ENTRY,
-    untable::ENTRY,
     union::ENTRY,
+    untable::ENTRY,
     r#where::ENTRY,
-    xyseries::ENTRY,
     xmlkv::ENTRY,
     xpath::ENTRY,
+    xyseries::ENTRY,
 ];
 
 /// The codecs that restore the commands' operators when a serialized plan is read.
 pub(crate) const OPERATORS: &[&[Codec]] = &[
-    &addtotals::CODECS,
     &[accum::CODEC],
+    &addtotals::CODECS,
     &[anomalydetection::CODEC],
     &[appendcols::CODEC],
-    &chart::CODECS,
     &[autoregress::CODEC],
+    &chart::CODECS,
     &[convert::CODEC],
     &[dedup::CODEC],
     &[delta::CODEC],
@@ -225,8 +225,8 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[stats::CODEC],
     &[strcat::CODEC],
     &[streamstats::CODEC],
-    &[top::CODEC],
     &[tojson::CODEC],
+    &[top::CODEC],
     &transaction::CODECS,
     &[trendline::CODEC],
     &[untable::CODEC],
