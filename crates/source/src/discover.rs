@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use indexmap::IndexMap;
-use spilltrail_decode::{Discovery, FileReport, FoundFields, Look, holds_rows, kind_of};
+use spilltrail_decode::{
+    Discovery, FileReport, FoundFields, Look, MAX_FIELDS, holds_rows, kind_of,
+};
 use spilltrail_event::{Demand, Field, Kind, Predicate, StopToken, fields};
 
 use crate::feed::Content;
@@ -111,11 +113,14 @@ impl Logs {
         Discovery::new(predicate, demand, options.profile, sourcetype, stop.clone(), scratch)
     }
 
-    /// Returns the discovered fields, and the fields that `demand` names.
+    /// Returns the discovered fields, and those that are demanded by name alone.
     pub(crate) fn complete(&self, found: Vec<Field>, demand: &Demand) -> Vec<Field> {
         let found = found.into_iter().map(|field| (field.name, field.kind));
         let mut fields: IndexMap<String, Kind> = found.collect();
-        for name in &demand.names {
+        // Of very many names, the patterns may not have found all.
+        let has_all = fields.len() < MAX_FIELDS;
+        let found = |name: &&String| has_all && demand.is_matched(name);
+        for name in demand.names.iter().filter(|name| !found(name)) {
             fields.entry(name.clone()).or_insert_with(|| kind_of(name, self.options().profile));
         }
         fields.into_iter().map(|(name, kind)| Field { name, kind }).collect()

@@ -80,7 +80,10 @@ fn a_misspelt_word_is_recognized() {
 fn commands_of_splunk_that_are_not_supported_are_topics() {
     let fixture = Fixture::empty();
     for (topic, shown) in [
-        ("geostats", "geostats\n    A command of Splunk that is not supported.\n    Use `iplocation` "),
+        (
+            "geostats",
+            "geostats\n    A command of Splunk that is not supported.\n    Use `iplocation` ",
+        ),
         ("KMeans", "kmeans\n    A command of Splunk that is not supported.\n"),
         ("x11", "x11\n    A command of Splunk that is not supported.\n"),
     ] {

@@ -1,9 +1,9 @@
 //! The SPL commands: each has one file or folder, and one line in [`COMMANDS`].
 
-mod addcoltotals;
-mod addtotals;
 mod accum;
+mod addcoltotals;
 mod addinfo;
+mod addtotals;
 mod anomalydetection;
 mod append;
 mod appendcols;

@@ -69,7 +69,7 @@ impl EventSource for MemoryEvents {
                 }
             }
         }
-        for name in &demand.names {
+        for name in demand.names.iter().filter(|name| !demand.is_matched(name)) {
             names.insert(name, ());
         }
         Ok(names.keys().map(|name| Field::new(*name, self.kind(name))).collect())

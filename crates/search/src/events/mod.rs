@@ -16,8 +16,10 @@ use spilltrail_event::{Demand, Field, Predicate, ScanRequest};
 pub trait EventSource: Debug + Send + Sync {
     /// Returns the demanded fields of the events that match `predicate`, with their kinds.
     ///
-    /// Fields demanded by name are always returned. A wildcard pattern returns the matching fields
-    /// that occur in the events, in the order of their first occurrence.
+    /// Fields demanded by name are always returned, unless a pattern covers them, too. A wildcard
+    /// pattern returns the matching fields that occur in the events, in the order of their first
+    /// occurrence: commands such as `foreach` work on fields that occur, and not on those that only a
+    /// later command names.
     ///
     /// # Errors
     /// Fails if no events can be read at all.
