@@ -129,13 +129,14 @@ impl Demand {
     /// Returns true if the demand covers the field.
     #[must_use]
     pub fn wants(&self, name: &str) -> bool {
-        self.names.contains(name) || self.is_matched(name)
+        self.names.contains(name) || self.patterns.iter().any(|p| covers(p, name))
     }
 
-    /// Returns true if a pattern covers the field, so that the events show whether it occurs.
+    /// Returns true if a pattern covers the field, so that the events show whether it occurs. Internal
+    /// fields such as `_time` are there without an event that shows them.
     #[must_use]
     pub fn is_matched(&self, name: &str) -> bool {
-        self.patterns.iter().any(|pattern| covers(pattern, name))
+        !name.starts_with('_') && self.patterns.iter().any(|pattern| covers(pattern, name))
     }
 
     /// Returns true if the field names must be collected from the events.
