@@ -97,6 +97,7 @@ fn a_mistake_in_a_search_is_told_with_its_place_in_the_file() {
             "note: 1 detection that found nothing has warnings: Mine (SPL2008); --all shows them\n",
         ),
         // Nothing is wrong.
+        ("eventName=CreateKey | where 1=2", 0, true, "", ""),
         ("eventName=CreateKey | where errorMessage=\"denied\"", 0, true, "", ""),
         ("eventName=CreateKey | where errorCode=errorMessage", 0, true, "", ""),
         ("eventName=CreateKey | stats count by user_arn | where count>99", 0, true, "", ""),

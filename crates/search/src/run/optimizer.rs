@@ -5,8 +5,8 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::config::ConfigOptions;
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Filter, LogicalPlan};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -23,9 +23,11 @@ type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 /// The names of the DataFusion rules that can change plans of SPL. The other rules are for joins,
 /// unions and subqueries of SQL, which plans of SPL do not contain. Searching plans for them would
 /// take most of the planning time.
+///
+/// `eliminate_filter` is not among them: it takes away the scan below a condition that is always
+/// false, and with it the count of the events that match.
 const RULES: &[&str] = &[
     "simplify_expressions",
-    "eliminate_filter",
     "eliminate_limit",
     "propagate_empty_relation",
     "push_down_limit",
@@ -74,13 +76,22 @@ impl OptimizerRule for PushDownFilter {
 
 fn must_stay(plan: &LogicalPlan) -> bool {
     let LogicalPlan::Filter(filter) = plan else { return false };
-    let may_give_rows_of_none = match filter.input.as_ref() {
+    let has_columns = |filter: &Filter| {
+        split_conjunction(&filter.predicate).iter().all(|part| !part.column_refs().is_empty())
+    };
+    let mut all_have_columns = has_columns(filter);
+    let mut input = filter.input.as_ref();
+    // The rule moves a condition together with the conditions right below it.
+    while let LogicalPlan::Filter(below) = input {
+        all_have_columns &= has_columns(below);
+        input = below.input.as_ref();
+    }
+    let may_give_rows_of_none = match input {
         LogicalPlan::Extension(_) => true,
         LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
         _ => false,
     };
-    may_give_rows_of_none
-        && split_conjunction(&filter.predicate).iter().any(|part| part.column_refs().is_empty())
+    may_give_rows_of_none && !all_have_columns
 }
 
 /// Makes filters return the remaining rows of each batch at once.
