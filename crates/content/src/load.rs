@@ -56,6 +56,18 @@ pub(crate) fn load_embedded(
     (loader.set, loader.problems)
 }
 
+pub(crate) fn load_texts(files: &[(&str, &str)]) -> (ContentSet, Vec<ContentProblem>) {
+    let mut loader = Loader::default();
+    loader.begin_folder();
+    for (path, text) in files {
+        let path = Path::new(path);
+        if let ("yml" | "yaml", Some(kind)) = (extension(path), layout_kind(path)) {
+            loader.add_text(kind, path, text, None, &|_| None);
+        }
+    }
+    (loader.set, loader.problems)
+}
+
 /// A content folder that is being loaded.
 struct Folder<'a> {
     root: &'a Path,

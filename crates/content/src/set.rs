@@ -121,6 +121,13 @@ impl ContentSet {
         load::load_embedded(files)
     }
 
+    /// Loads content that is in memory, given as paths within a content folder and texts. Tables of
+    /// lookups are not loaded.
+    #[must_use]
+    pub fn of_texts(files: &[(&str, &str)]) -> (Self, Vec<ContentProblem>) {
+        load::load_texts(files)
+    }
+
     /// Returns the detection with this id, name or file stem, ignoring case; an id takes
     /// precedence.
     #[must_use]

@@ -91,7 +91,7 @@ const RULES: &[Rule] = &[
 ];
 
 /// Crates that may use any crate.
-const ENDS: &[&str] = &["spilltrail-bench", "spilltrail-tests", "xtask"];
+const ENDS: &[&str] = &["spilltrail-bench", "spilltrail-fuzz-targets", "spilltrail-tests", "xtask"];
 
 impl Engine {
     fn allows(self, used: &str) -> bool {
