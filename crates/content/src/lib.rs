@@ -11,6 +11,7 @@ mod deployment;
 mod detection;
 mod drilldown;
 mod files;
+mod format;
 mod keys;
 mod load;
 mod lookup;
@@ -37,6 +38,9 @@ pub use detection::{
     Outcome, Status, Throttling,
 };
 pub use drilldown::{Drilldown, DrilldownTimes, FilledDrilldown, quote};
+pub use format::{
+    FormatFailure, Formatted, Language, format_file, format_text, format_yaml, formattable,
+};
 pub use lookup::{Lookup, LookupRows, LookupSource, MAX_CSV_BYTES, MatchType};
 pub use placed::Placed;
 pub use replaced::Replaced;

@@ -120,7 +120,7 @@ impl Loader {
         };
         let folder = Folder { root: folder, boundary };
         let has_layout = LAYOUT.iter().any(|(name, _)| root.join(name).is_dir());
-        let (files, refused) = walk::files(root, &folder.boundary);
+        let (files, refused) = walk::files(root, &folder.boundary, walk::is_content);
         for (path, diagnostic) in refused {
             self.problem(&path, diagnostic, "");
         }

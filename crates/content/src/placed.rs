@@ -37,7 +37,7 @@ impl Detection {
 /// Returns the offset in a YAML text of each byte of `search`, and of its end.
 ///
 /// Line breaks and indentation may differ, and a quote may be written twice or behind a backslash.
-fn offsets(text: &str, search: &str) -> Option<Vec<usize>> {
+pub(crate) fn offsets(text: &str, search: &str) -> Option<Vec<usize>> {
     let key = key_span(text, "search")?;
     let mut at = key.start + text.get(key.start..)?.find(':')? + 1;
     let after = text.get(at..)?.trim_start_matches([' ', '\t']);

@@ -10,12 +10,13 @@ use crate::files::Boundary;
 /// Maximum depth to which a content folder is walked.
 const MAX_DEPTH: usize = 32;
 
-/// Returns the YAML and CSV files below `root`, sorted by name, without hidden ones, and the paths
-/// that cannot be used. Links are followed while they stay within the boundary; `root` itself may
+/// Returns the wanted files below `root`, sorted by name, without hidden ones, and the paths that cannot
+/// be used. Links are followed while they stay within the boundary; `root` itself may
 /// be a link.
 pub(crate) fn files(
     root: &Path,
     boundary: &Boundary,
+    is_wanted: fn(&Path) -> bool,
 ) -> (Vec<PathBuf>, Vec<(PathBuf, Diagnostic)>) {
     let (mut files, mut refused) = (Vec::new(), Vec::new());
     let mut walk =
@@ -26,7 +27,7 @@ pub(crate) fn files(
             Err(error) => {
                 let path = error.path().unwrap_or(root).to_owned();
                 // A broken link may also stand for a folder, which has no extension.
-                let may_be_content = extension(&path).is_empty() || is_content(&path);
+                let may_be_content = extension(&path).is_empty() || is_wanted(&path);
                 if may_be_content && !is_hidden(&path) {
                     let diagnostic = Diagnostic::error(Code::UNREADABLE, error.to_string());
                     refused.push((path, diagnostic));
@@ -36,7 +37,7 @@ pub(crate) fn files(
         };
         let (path, is_folder) = (entry.path(), entry.file_type().is_dir());
         let mut is_skipped = entry.depth() > 0 && is_hidden(path);
-        let matters = !is_skipped && (is_folder || is_content(path));
+        let matters = !is_skipped && (is_folder || is_wanted(path));
         if matters
             && entry.depth() > 0
             && entry.path_is_symlink()
@@ -59,7 +60,8 @@ pub(crate) fn extension(path: &Path) -> &str {
     path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
 }
 
-fn is_content(path: &Path) -> bool {
+/// Returns true for YAML and CSV files.
+pub(crate) fn is_content(path: &Path) -> bool {
     matches!(extension(path), "csv" | "yml" | "yaml")
 }
 

@@ -2,12 +2,13 @@
 //!
 //! Each stage is a pure function: [`expand_macros`] removes macros and comments from the text and
 //! returns a map back to it, [`parse()`] turns text into a [`Pipeline`], and [`Arguments`] turns a
-//! command's text into options, fields and expressions. [`time`] resolves time modifiers.
+//! command's text into options, fields and expressions. [`format()`] lays text out. [`time`] resolves time modifiers.
 
 mod arguments;
 pub mod ast;
 mod cursor;
 mod expand;
+mod format;
 mod lints;
 mod parse;
 mod required;
@@ -20,6 +21,7 @@ pub use arguments::{
 };
 pub use ast::*;
 pub use expand::{Expansion, MacroDefinition, MacroSet, expand_macros};
+pub use format::format;
 pub use lints::{Doubt, Weight};
 pub use parse::{MAX_COMMANDS, MAX_SUBSEARCHES, parse, parse_nested};
 pub use required::{Required, RequiredField};

@@ -56,7 +56,7 @@ impl Call {
 }
 
 /// Returns the length of a call's text up to its closing backtick; backticks in quotes are skipped.
-pub(super) fn closing_backtick(text: &str) -> Option<usize> {
+pub(crate) fn closing_backtick(text: &str) -> Option<usize> {
     let mut index = 0;
     while let Some(found) = text[index..].find(['`', '"']) {
         let at = index + found;

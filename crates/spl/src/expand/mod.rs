@@ -15,6 +15,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
 
 use crate::cursor::closing_quote;
 use call::Call;
+pub(crate) use call::closing_backtick;
 
 pub use definition::{MacroDefinition, MacroSet};
 pub use expansion::Expansion;
@@ -29,7 +30,8 @@ const MAX_DEPTH: usize = 100;
 const MAX_CALLS: usize = 10_000;
 const MAX_LENGTH: usize = 4 << 20;
 
-const COMMENT: &str = "```";
+/// Begins and ends a comment.
+pub(crate) const COMMENT: &str = "```";
 
 /// Expands the macros of `text` and replaces each comment by one blank.
 ///
