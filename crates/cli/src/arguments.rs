@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Fields(FieldsOptions),
     /// Print a search with its macros expanded.
     Expand(ExpandOptions),
+    /// Format SPL: one command a line, subsearches indented, long commands wrapped.
+    Fmt(FmtOptions),
     /// Print the settings in force, and where each comes from.
     Config(ConfigOptions),
     /// Explain an SPL command, a function, a diagnostic code such as SPL2001, or a command of this program.
@@ -86,8 +88,11 @@ pub(crate) enum Command {
     /// Print the manual page of the program, or of one of its commands.
     #[command(after_help = examples::MAN)]
     Man {
-        /// The command.
-        command: Option<String>,
+        /// The command, such as `hunt` or `detections list`.
+        command: Vec<String>,
+        /// Write the pages of the program and of all its commands into this folder.
+        #[arg(long, value_name = "DIR", conflicts_with = "command")]
+        dir: Option<PathBuf>,
     },
 }
 
@@ -359,6 +364,30 @@ pub(crate) struct HuntOptions {
     pub(crate) allow: Vec<AllowEntry>,
     #[command(flatten)]
     pub(crate) shared: SharedOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::FMT)]
+pub(crate) struct FmtOptions {
+    /// Files of SPL or YAML, and folders with files that end in .spl, .yml or .yaml; in YAML, the key
+    /// `search` is formatted. `-`, or nothing: from standard input to standard output.
+    #[arg(value_name = "FILES")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Write nothing, print the differences, and end with status 1 if there are any.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// What standard input is written in.
+    #[arg(long, value_enum, default_value = "spl", value_name = "LANGUAGE")]
+    pub(crate) stdin: Language,
+}
+
+/// What standard input is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// One search.
+    Spl,
+    /// YAML, whose key `search` is formatted.
+    Yaml,
 }
 
 #[derive(Debug, Args)]

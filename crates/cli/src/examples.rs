@@ -31,6 +31,12 @@ pub(crate) const EXPAND: &str = "\
 Example:
   spilltrail expand '`cloudtrail` eventName=CreateTask'";
 
+pub(crate) const FMT: &str = "\
+Examples:
+  spilltrail fmt ./security_content/detections
+  spilltrail fmt --check ./security_content/detections
+  echo 'index=main|stats count by user|sort -count' | spilltrail fmt";
+
 pub(crate) const CONFIG: &str = "\
 Examples:
   spilltrail config
@@ -64,12 +70,14 @@ Examples:
 pub(crate) const COMPLETIONS: &str = "\
 Examples:
   spilltrail completions bash > ~/.local/share/bash-completion/completions/spilltrail
+  spilltrail completions zsh > ~/.zfunc/_spilltrail
   spilltrail completions fish > ~/.config/fish/completions/spilltrail.fish";
 
 pub(crate) const MAN: &str = "\
 Examples:
   spilltrail man > spilltrail.1
-  spilltrail man hunt > spilltrail-hunt.1";
+  spilltrail man detections list > spilltrail-detections-list.1
+  spilltrail man --dir ~/.local/share/man/man1";
 
 pub(crate) const ENVIRONMENT: &str = "\
 Environment:

@@ -1,5 +1,6 @@
 //! Shell completions and the manual page, generated from the arguments.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -19,19 +20,31 @@ pub(crate) fn completions(shell: Shell) -> Result<ExitCode> {
 }
 
 /// Prints the manual page of the program, or of one of its commands.
-pub(crate) fn man(name: Option<&str>) -> Result<ExitCode> {
+pub(crate) fn man(words: &[String]) -> Result<ExitCode> {
     let mut program = Arguments::command();
     program.build();
-    let manual = match name {
-        None => Man::new(program),
-        Some(name) => match program.find_subcommand(name) {
-            Some(command) => Man::new(command.clone()).title(format!("spilltrail-{name}")),
-            None => bail!("there is no command `{name}`; `spilltrail --help` lists them"),
-        },
-    };
+    let mut command = &program;
+    for word in words {
+        match command.find_subcommand(word) {
+            Some(found) => command = found,
+            None => {
+                let name = words.join(" ");
+                bail!("there is no command `{name}`; `spilltrail --help` lists them")
+            }
+        }
+    }
+    let title = [&["spilltrail".to_owned()], words].concat().join("-");
     let mut page = Vec::new();
-    manual.render(&mut page).context(CANNOT_WRITE)?;
+    Man::new(command.clone()).title(title).render(&mut page).context(CANNOT_WRITE)?;
     print(page)
+}
+
+/// Writes the manual pages of the program and of all its commands.
+pub(crate) fn manual_pages(folder: &Path) -> Result<ExitCode> {
+    let told = || format!("cannot write manual pages to `{}`", folder.display());
+    std::fs::create_dir_all(folder).with_context(told)?;
+    clap_mangen::generate_to(Arguments::command(), folder).with_context(told)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print(text: Vec<u8>) -> Result<ExitCode> {

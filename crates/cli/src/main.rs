@@ -9,6 +9,7 @@ mod excerpt;
 mod expand;
 mod explain;
 mod fields;
+mod fmt;
 mod generate;
 mod help;
 mod hunt;
@@ -65,9 +66,10 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> ExitCode {
     let settings = match &arguments.command {
         // What explains the program must work even if the configuration file is wrong.
-        Command::Help { .. } | Command::Completions { .. } | Command::Man { .. } => {
-            Ok(Settings::default())
-        }
+        Command::Help { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Fmt(_) => Ok(Settings::default()),
         _ => Settings::load(arguments.config.as_deref(), &config::variable),
     };
     let settings = match settings {
@@ -114,7 +116,8 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Config(_)
         | Command::Help { .. }
         | Command::Completions { .. }
-        | Command::Man { .. } => {}
+        | Command::Man { .. }
+        | Command::Fmt(_) => {}
     }
     match command {
         Command::Config(options) => config::run(settings, &options),
@@ -122,9 +125,11 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Hunt(options) => run::run(|cancel| hunt::run(options, cancel)),
         Command::Detections(command) => detections::run(&command),
         Command::Expand(options) => expand::run(&options),
+        Command::Fmt(options) => fmt::run(&options),
         Command::Fields(options) => run::run(|cancel| fields::run(options, cancel)),
         Command::Completions { shell } => generate::completions(shell),
-        Command::Man { command } => generate::man(command.as_deref()),
+        Command::Man { dir: Some(dir), .. } => generate::manual_pages(&dir),
+        Command::Man { command, dir: None } => generate::man(&command),
         Command::Help { topic } => help::run(&topic.join(" ")),
     }
 }

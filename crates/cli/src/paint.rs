@@ -14,6 +14,8 @@ use crate::arguments::Colors;
 const HIGH: Style = AnsiColor::Red.on_default().bold();
 const MEDIUM: Style = AnsiColor::Yellow.on_default().bold();
 const LOW: Style = AnsiColor::Cyan.on_default();
+const ADDED: Style = AnsiColor::Green.on_default();
+const REMOVED: Style = AnsiColor::Red.on_default();
 const BOLD: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
 
@@ -65,6 +67,16 @@ pub(crate) fn by_score(score: Option<u32>, text: &str) -> String {
 /// Returns text as a heading.
 pub(crate) fn bold(text: &str) -> String {
     paint(BOLD, text)
+}
+
+/// Returns a line that a change adds.
+pub(crate) fn added(text: &str) -> String {
+    paint(ADDED, text)
+}
+
+/// Returns a line that a change removes.
+pub(crate) fn removed(text: &str) -> String {
+    paint(REMOVED, text)
 }
 
 /// Returns text that matters less than what surrounds it.

@@ -49,6 +49,12 @@ pub(crate) fn of_content(content: &Content) -> ExitCode {
     ExitCode::from(if content.is_partial() { PARTIAL } else { 0 })
 }
 
+/// Returns the status of formatting. `is_partial` says that a text cannot be formatted, or that one which
+/// was only to be checked is not formatted.
+pub(crate) fn of_format(is_partial: bool) -> ExitCode {
+    ExitCode::from(if is_partial { PARTIAL } else { 0 })
+}
+
 /// Returns the status of a search that completed.
 ///
 /// `is_cut` says whether something was left out because of a limit.

@@ -139,7 +139,7 @@ impl Fixture {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         std::fs::create_dir_all(self.path("temporary")).unwrap();
         let mut command = self.bare(arguments);
-        if !matches!(arguments[0], "help" | "--help" | "man" | "completions") {
+        if !matches!(arguments[0], "help" | "--help" | "man" | "completions" | "fmt") {
             command.args(["--content", "content", "--no-builtin"]);
         }
         command.env("TMPDIR", self.path("temporary"));

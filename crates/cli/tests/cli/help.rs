@@ -37,6 +37,7 @@ fn every_level_has_examples() {
         &["detections", "list"],
         &["detections", "show"],
         &["expand"],
+        &["fmt"],
         &["config"],
         &["help"],
         &["completions"],
@@ -148,10 +149,21 @@ fn completions_and_manual_pages_are_generated() {
         assert_eq!((run.status, run.err.as_str()), (0, ""), "{shell}");
         assert!(run.out.contains("fail-on-finding"), "{shell}");
     }
-    for (arguments, part) in [(&["man"][..], ".TH spilltrail"), (&["man", "hunt"], "fail\\-on")] {
+    for (arguments, part) in [
+        (&["man"][..], ".TH spilltrail"),
+        (&["man", "hunt"], "fail\\-on"),
+        (&["man", "detections", "list"], ".TH spilltrail-detections-list"),
+    ] {
         let run = fixture.run_builtin(arguments);
         assert_eq!((run.status, run.err.as_str()), (0, ""));
         assert!(run.out.contains(part), "{}", run.out);
     }
     assert_eq!(fixture.run_builtin(&["man", "hnt"]).status, 2);
+    assert_eq!(fixture.run_builtin(&["man", "detections", "lst"]).status, 2);
+    let run = fixture.run_builtin(&["man", "--dir", "share/man1"]);
+    assert_eq!((run.status, run.out.as_str(), run.err.as_str()), (0, "", ""));
+    for page in ["spilltrail.1", "spilltrail-fmt.1", "spilltrail-detections-show.1"] {
+        let text = std::fs::read_to_string(fixture.path("share/man1").join(page)).unwrap();
+        assert!(text.contains(".SH SYNOPSIS"), "{page}: {text}");
+    }
 }

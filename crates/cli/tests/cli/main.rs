@@ -6,6 +6,7 @@ mod content;
 mod detections;
 mod doubts;
 mod fixture;
+mod fmt;
 mod help;
 mod hostile;
 mod hunt;
