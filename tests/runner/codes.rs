@@ -252,6 +252,7 @@ fn context(reads: usize) -> SearchContext {
         lookups: Arc::new(Lookups),
         geo: None,
         macros: Arc::new(macros),
+        knowledge: std::sync::Arc::default(),
         now: 1000.0,
         zone: jiff::tz::TimeZone::UTC,
         range: TimeBounds::default(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::execution::context::SessionContext;
 use spilltrail_content::ContentSet;
+use spilltrail_knowledge::Knowledge;
 use spilltrail_search::context::{GeoDatabase, SearchContext};
 use spilltrail_search::events::EventSource;
 use spilltrail_search::run;
@@ -29,6 +30,7 @@ pub(crate) struct Environment {
     memory: RunMemory,
     lookups: RunLookups,
     macros: Arc<MacroSet>,
+    knowledge: Arc<Knowledge>,
     geo: Option<Arc<dyn GeoDatabase>>,
     session: SessionContext,
     at_a_time: usize,
@@ -63,6 +65,7 @@ impl Environment {
         Ok(Self {
             lookups: RunLookups::new(content, options.lookups.clone())?,
             macros: Arc::new(content.macros.clone()),
+            knowledge: content.knowledge.clone(),
             clock,
             events,
             memory,
@@ -99,6 +102,7 @@ impl Environment {
             lookups: Arc::new(self.lookups.fresh()),
             geo: self.geo.clone(),
             macros: self.macros.clone(),
+            knowledge: self.knowledge.clone(),
             now: self.clock.now,
             zone: self.clock.zone.clone(),
             range: self.clock.range,

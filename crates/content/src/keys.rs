@@ -257,6 +257,23 @@ pub(crate) const STORY: KnownKeys = &[
     ),
 ];
 
+/// Keys of data models.
+pub(crate) const DATA_MODEL: KnownKeys = &[
+    level(&[], &["data_model", "description", "datasets"], &[]),
+    level(
+        &["datasets", "*"],
+        &["name", "parent", "search", "fields", "unknown", "blanks", "defaults", "calculated"],
+        &[],
+    ),
+];
+
+/// Keys of files with event types.
+pub(crate) const EVENT_TYPES: KnownKeys = &[
+    level(&[], &["event_types", "tags"], &[]),
+    level(&["event_types", "*"], &["name", "search", "tags"], &[]),
+    level(&["tags", "*"], &["field", "value", "tags"], &[]),
+];
+
 /// Parses a content file, and adds a warning for each key that its kind does not have.
 ///
 /// The warnings are added even if the file cannot be used, because a misspelled key is often the

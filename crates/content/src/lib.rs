@@ -13,6 +13,7 @@ mod drilldown;
 mod files;
 mod format;
 mod keys;
+mod knowledge;
 mod load;
 mod lookup;
 mod macros;

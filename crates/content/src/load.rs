@@ -1,6 +1,7 @@
 //! Reads content folders and the built-in pack into a [`ContentSet`].
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -14,7 +15,7 @@ use crate::replaced::Replaced;
 use crate::set::{BuiltinPack, ContentProblem, ContentSet};
 use crate::walk::{self, extension};
 use crate::yaml::MAX_YAML_BYTES;
-use crate::{deployment, lookup, macros, schema, story, yaml};
+use crate::{deployment, knowledge, lookup, macros, schema, story, yaml};
 
 /// The kind of content in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ enum Kind {
     Lookup,
     Story,
     Deployment,
+    DataModel,
+    EventTypes,
 }
 
 /// The subfolders of the `security_content` layout, with the kind of their files.
@@ -35,7 +38,12 @@ const LAYOUT: &[(&str, Kind)] = &[
     ("lookups", Kind::Lookup),
     ("stories", Kind::Story),
     ("deployments", Kind::Deployment),
+    ("data_models", Kind::DataModel),
+    ("event_types", Kind::EventTypes),
 ];
+
+/// The files of Splunk's configuration that are read wherever they are in a folder.
+const CONFIGURATION: [&str; 2] = ["eventtypes.conf", "tags.conf"];
 
 pub(crate) fn load(folders: &[PathBuf], builtin: BuiltinPack) -> (ContentSet, Vec<ContentProblem>) {
     let mut loader = Loader::default();
@@ -124,9 +132,15 @@ impl Loader {
         for (path, diagnostic) in refused {
             self.problem(&path, diagnostic, "");
         }
+        let mut configuration = Vec::new();
         for path in files {
             let inside = path.strip_prefix(root).unwrap_or(&path);
             let kind = layout_kind(inside);
+            let name = path.file_name().unwrap_or_default();
+            if CONFIGURATION.iter().any(|known| name == *known) {
+                configuration.push(path);
+                continue;
+            }
             // A folder with the layout may also hold files that are not content.
             if has_layout && kind.is_none() {
                 continue;
@@ -142,6 +156,7 @@ impl Loader {
                 _ => {}
             }
         }
+        self.add_configuration(configuration);
         // An empty folder is reported only if no other problem explains why nothing was loaded.
         if self.used == 0 && self.problems.iter().all(|problem| !problem.path.starts_with(root)) {
             let message = format!("no content in `{}`", root.display());
@@ -184,6 +199,40 @@ impl Loader {
         self.add_text(kind, path, text, Some(folder.root), &sibling);
     }
 
+    /// Adds event types and tags of Splunk's configuration. All event types come first, because tags
+    /// may be those of event types in any file, and all macros are known by then.
+    fn add_configuration(&mut self, mut paths: Vec<PathBuf>) {
+        paths.sort_by_key(|path| path.file_name().is_some_and(|name| name == "tags.conf"));
+        for path in paths {
+            let text = match read_bounded(&path, MAX_YAML_BYTES).map(String::from_utf8) {
+                Ok(Ok(text)) => text,
+                Ok(Err(_)) => {
+                    let diagnostic = Diagnostic::error(Code::YAML, "the file is not UTF-8 text");
+                    self.problem(&path, diagnostic, "");
+                    continue;
+                }
+                Err(diagnostic) => {
+                    self.problem(&path, diagnostic, "");
+                    continue;
+                }
+            };
+            let mut problems = Vec::new();
+            let known = Arc::make_mut(&mut self.set.knowledge);
+            if path.file_name().is_some_and(|name| name == "tags.conf") {
+                knowledge::add_tags(known, knowledge::read_tags_conf(&text), &mut problems);
+            } else {
+                let macros = &self.set.macros;
+                for found in knowledge::read_eventtypes_conf(&text, macros, &mut problems) {
+                    known.add_event_type(found);
+                }
+            }
+            self.used += 1;
+            for problem in problems {
+                self.problem(&path, problem, &text);
+            }
+        }
+    }
+
     fn add_csv(&mut self, path: &Path, source: LookupSource) {
         self.used += 1;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -210,6 +259,20 @@ impl Loader {
                 self.note_defined(kind, story.name.clone(), path, text);
                 self.set.stories.insert(story.name.clone(), story);
             }),
+            Kind::DataModel => knowledge::read_model(text, &mut warnings).map(|model| {
+                self.note_defined(kind, model.name.clone(), path, text);
+                Arc::make_mut(&mut self.set.knowledge).add_model(model);
+            }),
+            Kind::EventTypes => {
+                knowledge::read_event_types(text, &mut warnings).map(|(types, tags)| {
+                    for event_type in types {
+                        self.note_defined(kind, event_type.name.clone(), path, text);
+                        Arc::make_mut(&mut self.set.knowledge).add_event_type(event_type);
+                    }
+                    let knowledge = Arc::make_mut(&mut self.set.knowledge);
+                    knowledge::add_tags(knowledge, tags, &mut warnings);
+                })
+            }
             Kind::Deployment => {
                 deployment::read(text, &mut warnings).map(|(detection_type, deployment)| {
                     self.note_defined(kind, detection_type.to_lowercase(), path, text);
@@ -372,6 +435,8 @@ fn kind_by_keys(text: &str) -> Result<Option<Kind>, Diagnostic> {
         scheduling: Option<IgnoredAny>,
         filename: Option<IgnoredAny>,
         collection: Option<IgnoredAny>,
+        data_model: Option<IgnoredAny>,
+        event_types: Option<IgnoredAny>,
         lookup_type: Option<IgnoredAny>,
         how_to_implement: Option<IgnoredAny>,
         #[serde(rename = "type")]
@@ -385,6 +450,10 @@ fn kind_by_keys(text: &str) -> Result<Option<Kind>, Diagnostic> {
         detection_type.is_some_and(|known| !matches!(known, DetectionType::Other(_)));
     Ok(if keys.search.is_some() || (keys.name.is_some() && keys.how_to_implement.is_some()) {
         Some(if is_baseline { Kind::Baseline } else { Kind::Detection })
+    } else if keys.data_model.is_some() {
+        Some(Kind::DataModel)
+    } else if keys.event_types.is_some() {
+        Some(Kind::EventTypes)
     } else if keys.definition.is_some() {
         Some(Kind::Macro)
     } else if keys.narrative.is_some() {

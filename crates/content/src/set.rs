@@ -1,9 +1,11 @@
 //! All content of the loaded folders, by name.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use spilltrail_diagnostic::{Diagnostic, Severity};
+use spilltrail_knowledge::Knowledge;
 use spilltrail_spl::{MacroDefinition, MacroSet};
 
 use crate::deployment::Deployments;
@@ -28,6 +30,8 @@ pub struct ContentSet {
     pub stories: IndexMap<String, Story>,
     /// Deployments by type of detection.
     pub deployments: Deployments,
+    /// Event types, tags and data models: the built-in ones, and those of the loaded folders.
+    pub knowledge: Arc<Knowledge>,
     /// Detections and macros that content of a later folder has replaced by others.
     pub replaced: Vec<Replaced>,
     /// Files of the built-in pack, which include the logs of its tests.
@@ -94,6 +98,7 @@ impl Default for ContentSet {
             lookups: IndexMap::new(),
             stories: IndexMap::new(),
             deployments: Deployments::default(),
+            knowledge: Arc::new(Knowledge::builtin()),
             replaced: Vec::new(),
             embedded: &[],
         }

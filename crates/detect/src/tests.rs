@@ -147,6 +147,7 @@ fn context(events: &str) -> SearchContext {
         ]))),
         geo: None,
         macros: Arc::new(spilltrail_spl::MacroSet::builtin()),
+        knowledge: Arc::default(),
         now: 1000.0,
         zone: TimeZone::UTC,
         range: TimeBounds::default(),

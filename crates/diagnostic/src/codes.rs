@@ -158,6 +158,8 @@ codes! {
     NEVER_MET = 2019, User, "comparison that does not do what it seems to";
     WILDCARD = 2020, User, "wildcard of another operator";
     OTHER_NAME = 2021, User, "name or value that CloudTrail writes in another way";
+    UNKNOWN_MODEL = 2031, User, "unknown data model or field of one";
+    UNKNOWN_EVENT_TYPE = 2032, User, "event type or tag that nothing defines";
     LIMIT = 3001, Data, "result cut short";
     NO_GEOIP = 3003, Environment, "no GeoIP database";
     MEMORY_LIMIT = 3004, Environment, "memory limit reached";

@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Diagnostic, Span};
 use spilltrail_event::TimeBounds;
+use spilltrail_knowledge::Knowledge;
 use spilltrail_spl::{MacroSet, time};
 
 use crate::error::lock;
@@ -132,6 +133,8 @@ pub struct SearchContext {
     pub geo: Option<Arc<dyn GeoDatabase>>,
     /// The macros.
     pub macros: Arc<MacroSet>,
+    /// The event types, tags and data models.
+    pub knowledge: Arc<Knowledge>,
     /// The current time for `now()` and time modifiers, in epoch seconds.
     pub now: f64,
     /// The user's time zone.

@@ -49,11 +49,26 @@ const RULES: &[Rule] = &[
         Engine::None,
     ),
     rule(
+        "spilltrail-knowledge",
+        &["spilltrail-diagnostic", "spilltrail-event", "spilltrail-spl"],
+        Engine::None,
+    ),
+    rule(
         "spilltrail-search",
-        &["spilltrail-diagnostic", "spilltrail-event", "spilltrail-spl", "spilltrail-eval"],
+        &[
+            "spilltrail-diagnostic",
+            "spilltrail-event",
+            "spilltrail-spl",
+            "spilltrail-eval",
+            "spilltrail-knowledge",
+        ],
         Engine::Allowed,
     ),
-    rule("spilltrail-content", &["spilltrail-diagnostic", "spilltrail-spl"], Engine::None),
+    rule(
+        "spilltrail-content",
+        &["spilltrail-diagnostic", "spilltrail-spl", "spilltrail-knowledge"],
+        Engine::None,
+    ),
     rule(
         "spilltrail-detect",
         &["spilltrail-diagnostic", "spilltrail-event", "spilltrail-content", "spilltrail-search"],
@@ -67,6 +82,7 @@ const RULES: &[Rule] = &[
             "spilltrail-decode",
             "spilltrail-source",
             "spilltrail-spl",
+            "spilltrail-knowledge",
             "spilltrail-search",
             "spilltrail-content",
             "spilltrail-detect",

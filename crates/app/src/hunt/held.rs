@@ -1,8 +1,11 @@
 //! Holds back detections that cannot find anything in the logs, before anything is planned or read.
 
+use std::sync::Arc;
+
 use spilltrail_decode::{FileReport, LAKE_SOURCETYPES, SOURCETYPES};
 use spilltrail_detect::AnalyzedContent;
 use spilltrail_event::fields::{self, OF_OTHER_PRODUCTS};
+use spilltrail_knowledge::Knowledge;
 use spilltrail_search::analysis::{Analysis, Need, NeedKind, Offer};
 use spilltrail_source::Wanted;
 
@@ -40,12 +43,14 @@ impl Chosen {
         for index in chosen {
             let analysis = content.look_at(*index);
             named.add(&analysis);
-            if analysis.data_model().is_none() {
+            let unmet = analysis.unmet(offer);
+            // Hundreds of published detections read data models that logs of CloudTrail do not feed.
+            // They must not make every hunt look for its newest event first.
+            if unmet.as_ref().is_none_or(|need| need.kind != NeedKind::DataModel) {
                 ask_for_the_present |= analysis.facts.asks_for_present();
                 have_own_times |= analysis.facts.has_own_times();
             }
-            let unmet = || analysis.unmet(offer);
-            match analysis.data_model().or_else(unmet) {
+            match unmet {
                 Some(need) => held.push((*index, need)),
                 None => {
                     let has_own_times = analysis.facts.has_own_times();
@@ -78,7 +83,7 @@ impl Chosen {
 /// Returns what the logs of a hunt can have, as far as it is known before they are read.
 ///
 /// What events have in their own text is known only after they are read: see [`Seen`].
-pub(super) fn offer(options: &HuntOptions) -> Offer {
+pub(super) fn offer(options: &HuntOptions, knowledge: &Arc<Knowledge>) -> Offer {
     let index = options.run.read.index.clone();
     let mut own = Vec::new();
     let sourcetypes = match options.run.read.sourcetype.as_deref() {
@@ -92,7 +97,9 @@ pub(super) fn offer(options: &HuntOptions) -> Offer {
         }
         None => SOURCETYPES.iter().map(|name| (*name).to_owned()).collect(),
     };
-    Offer { sourcetypes, logs: options.logs.clone(), own, index }
+    let knowledge = knowledge.clone();
+    let logs = options.logs.clone();
+    Offer { sourcetypes, logs, own, index, filled: Vec::new(), knowledge }
 }
 
 /// What the logs of a hunt turned out to have.
@@ -106,8 +113,8 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Returns what the events have; `is_complete` says whether every file was read.
-    pub(super) fn new(options: &HuntOptions, read: &FileReport, is_complete: bool) -> Self {
-        let known = Some(offer(options)).filter(|_| read.events > 0);
+    pub(super) fn new(offer: &Offer, read: &FileReport, is_complete: bool) -> Self {
+        let known = Some(offer.clone()).filter(|_| read.events > 0);
         let is_read = |name: &String| match name.as_str() {
             "aws:cloudtrail" => cloudtrail_events(read) > 0,
             "json_no_timestamp" => read.invocations > 0,
@@ -131,7 +138,7 @@ impl Seen {
     /// Returns the sourcetype that a search looks for and that no event has.
     pub(super) fn lacks(&self, analysis: &Analysis) -> Option<Need> {
         let need = analysis.unmet(self.sourcetypes.as_ref()?)?;
-        (need.kind == NeedKind::Sourcetype).then_some(need)
+        matches!(need.kind, NeedKind::Sourcetype | NeedKind::DataModel).then_some(need)
     }
 
     /// Returns true if a search names a sourcetype that events were recognized to have.

@@ -95,7 +95,7 @@ async fn run(
     let selected = options.select.choose(&content.set)?;
     tally.detections = selected.len() as u64;
     let analyzed = Arc::new(AnalyzedContent::new(content.set.clone()));
-    let offer = held::offer(options);
+    let offer = held::offer(options, &content.set.knowledge);
     let mut chosen = Chosen::new(&selected, &analyzed, &offer);
     let time = &options.run.time;
     let mut clock = Clock::new(time)?;
@@ -144,7 +144,7 @@ async fn run(
     let Shared { environment, reader } = pass;
     let known = logs.report();
     let is_complete = known.skips.is_empty() && known.total.damage_count == 0;
-    let seen = Seen::new(options, &known.total, is_complete);
+    let seen = Seen::new(&offer, &known.total, is_complete);
     tell(sink, HuntEvent::LogsRead).await?;
 
     // Run the detections. Each finding is dropped after the sink took it, to free its memory for

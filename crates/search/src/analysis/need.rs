@@ -1,9 +1,12 @@
 //! What a search needs that the events of a run may lack: a data model, or the events of a product.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use spilltrail_diagnostic::{Span, Spanned};
 use spilltrail_event::{CaseRule, Pattern, fields};
+use spilltrail_knowledge::Knowledge;
 use spilltrail_spl::{Command, CompareOp, SearchExpr, SearchLiteral, parse_search};
 
 use super::Analysis;
@@ -66,25 +69,37 @@ pub struct Offer {
     pub own: Vec<String>,
     /// The index of all events; `None` if they have none, so that any index of logs may be theirs.
     pub index: Option<String>,
+    /// The indexes of Splunk's own that the run fills.
+    pub filled: Vec<String>,
+    /// The event types, tags and data models.
+    pub knowledge: Arc<Knowledge>,
 }
 
 impl Analysis {
-    /// Returns the data model that the search or one of its subsearches reads. Such a search cannot
-    /// run over any logs.
-    #[must_use]
-    pub fn data_model(&self) -> Option<Need> {
-        let name = self.facts.data_models.first()?;
-        Some(Need { kind: NeedKind::DataModel, name: name.clone() })
-    }
-
-    /// Returns what the leading search needs and the offer lacks, so that no event can match it.
+    /// Returns what the search needs and the offer lacks, so that no event can match it: a data model
+    /// that it reads anywhere, or what its leading search asks for.
     ///
     /// Returns `None` if an event may match.
     #[must_use]
     pub fn unmet(&self, offer: &Offer) -> Option<Need> {
+        let models = self.facts.data_models.iter();
+        let unmet_model =
+            models.filter(|(model, dataset)| !is_fed(model, dataset.as_deref(), offer));
+        let unmet_model = unmet_model.map(|(model, _)| model.clone()).next();
+        if let Some(name) = unmet_model {
+            return Some(Need { kind: NeedKind::DataModel, name });
+        }
         let expression = parse_search(self.leading.as_ref()?).ok()?;
-        unmet(&expression, offer)
+        unmet(&offer.knowledge.expand(&expression), offer)
     }
+}
+
+/// Returns true if an event of the offer may be in the dataset. A dataset that does not exist is a
+/// mistake in the search, which is told when it is planned.
+fn is_fed(model: &str, dataset: Option<&str>, offer: &Offer) -> bool {
+    let named = |name: &str| Spanned::new(name.to_owned(), Span::new(0, 0));
+    let scope = offer.knowledge.scope(&named(model), dataset.map(named).as_ref());
+    scope.map_or(true, |scope| unmet(&offer.knowledge.expand(&scope.search), offer).is_none())
 }
 
 /// Returns why no event of the offer can match, or `None` if one may.
@@ -121,10 +136,13 @@ fn unmet_value(field: &str, literal: &SearchLiteral, offer: &Offer) -> Option<Ne
         }
         fields::SOURCE if !may_be_log(text, offer) => of(NeedKind::Source, text),
         fields::INDEX => {
-            let is_met = match &offer.index {
-                Some(index) => Pattern::new(text, CaseRule::Ignore).matches(index),
-                None => !is_splunks_own(text),
-            };
+            let pattern = Pattern::new(text, CaseRule::Ignore);
+            let is_filled = offer.filled.iter().any(|index| pattern.matches(index));
+            let is_met = is_filled
+                || match &offer.index {
+                    Some(index) => pattern.matches(index),
+                    None => !is_splunks_own(text),
+                };
             if is_met { None } else { of(NeedKind::Index, text) }
         }
         "eventtype" => of(NeedKind::EventType, text),
@@ -152,14 +170,18 @@ fn may_be_log(literal: &str, offer: &Offer) -> bool {
     })
 }
 
-/// Returns the name of the data model that a command reads.
-pub(super) fn data_model(command: &Command) -> Option<String> {
+/// Returns the data model that a command reads, and the dataset if it names one.
+pub(super) fn data_model(command: &Command) -> Option<(String, Option<String>)> {
     let text = &command.arguments.value;
     let separates = |c: char| c.is_whitespace() || matches!(c, '=' | ':' | '"' | '\'' | ',');
     let words: Vec<&str> = text.split(separates).filter(|word| !word.is_empty()).collect();
     let is = |word: &&str, name: &str| word.eq_ignore_ascii_case(name);
     let name = match command.name.value.as_str() {
-        "datamodel" | "pivot" => words.first(),
+        "datamodel" | "pivot" => {
+            return words.first().map(|model| {
+                ((*model).to_owned(), words.get(1).map(|dataset| (*dataset).to_owned()))
+            });
+        }
         "from" => words.first().filter(|word| is(word, "datamodel")).and(words.get(1)),
         "tstats" => {
             let from = words.windows(3).find(|w| is(&w[0], "from") && is(&w[1], "datamodel"));
@@ -167,7 +189,10 @@ pub(super) fn data_model(command: &Command) -> Option<String> {
         }
         _ => None,
     }?;
-    name.split('.').next().map(str::to_owned)
+    Some(match name.split_once('.') {
+        Some((model, dataset)) => (model.to_owned(), Some(dataset.to_owned())),
+        None => ((*name).to_owned(), None),
+    })
 }
 
 #[cfg(test)]
@@ -181,15 +206,15 @@ mod tests {
         let offer = Offer {
             sourcetypes: vec!["aws:cloudtrail".into(), "json".into()],
             logs: vec!["./logs".into(), "s3://trail".into()],
-            own: Vec::new(),
-            index: None,
+            knowledge: Arc::new(Knowledge::builtin()),
+            ..Offer::default()
         };
         need_of(search, &offer)
     }
 
     fn need_of(search: &str, offer: &Offer) -> Option<String> {
         let analysis = analyze(search, &MacroSet::builtin());
-        analysis.data_model().or_else(|| analysis.unmet(offer)).map(|need| need.to_string())
+        analysis.unmet(offer).map(|need| need.to_string())
     }
 
     #[test]
@@ -242,8 +267,8 @@ mod tests {
             ("index=notable*", "the index `notable*`"),
             ("| tstats count from datamodel=Endpoint.Processes by x", "the data model `Endpoint`"),
             ("| tstats `m` count FROM datamodel = \"Web\" where a=b", "the data model `Web`"),
-            ("| from datamodel:Risk.All | stats count", "the data model `Risk`"),
-            ("| datamodel Change All search", "the data model `Change`"),
+            ("| from datamodel:Risk.All_Risk | stats count", "the data model `Risk`"),
+            ("| datamodel Endpoint Processes search", "the data model `Endpoint`"),
             ("a=1 | append [| tstats count from datamodel=Web]", "the data model `Web`"),
         ];
         for (search, expected) in cases {
@@ -270,6 +295,10 @@ mod tests {
             "eventName=x | search sourcetype=linux",
             "| tstats count where sourcetype=linux",
             "| makeresults",
+            "| tstats count from datamodel=Change where All_Changes.user=a",
+            "| from datamodel:\"Authentication.Authentication\"",
+            "tag=change",
+            "eventtype=aws_cloudtrail*",
         ] {
             assert_eq!(need(search), None, "{search}");
         }

@@ -12,10 +12,12 @@ static DOC: CommandDoc = CommandDoc {
     name: "from",
     aliases: &[],
     kind: CommandKind::Generating,
-    summary: "Read the rows of a lookup.",
-    syntax: "from lookup:<table>",
-    arguments: &[Argument::positional("table", Takes::Lookup)
-        .doc("The lookup, written `lookup:name`, `lookup name` or `inputlookup:name`.")],
+    summary: "Read the rows of a lookup, or the events of a data model.",
+    syntax: "from (lookup:<table> | datamodel:<model>.<dataset>)",
+    arguments: &[
+        Argument::positional("dataset", Takes::Text)
+            .doc("A lookup, written `lookup:name`, `lookup name` or `inputlookup:name`, or a dataset of a data model, written `datamodel:Model.Dataset` or `datamodel Model.Dataset`. Its fields are named without the dataset."),
+    ],
     examples: &[
         Example {
             title: "A lookup without rows",
@@ -29,8 +31,16 @@ static DOC: CommandDoc = CommandDoc {
             search: "| append [| from lookup:seen_users] | table user",
             results: r#"{"user":"ann"}"#,
         },
+        Example {
+            title: "A dataset of a data model",
+            events: r#"{"_time":10,"tag":"web","url":"/a","status":"200"}
+{"_time":20,"tag":"web","url":"/b"}"#,
+            search: "| from datamodel:\"Web.Web\" | table url status",
+            results: r#"{"url":"/b","status":"unknown"}
+{"url":"/a","status":"200"}"#,
+        },
     ],
-    differs: &["Data models and saved searches are not supported."],
+    differs: &["Saved searches are not supported."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
@@ -55,7 +65,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 /// Returns the search that reads a dataset, written `type:name` or `type name`.
 ///
 /// # Errors
-/// Fails for a dataset that is not a lookup.
+/// Fails for a dataset that is neither a lookup nor a dataset of a data model.
 pub(super) fn dataset(text: &Spanned<String>) -> Result<Pipeline, Diagnostic> {
     let at = |diagnostic: Diagnostic| diagnostic.at(text.span);
     let written = text.value.trim();
@@ -71,8 +81,20 @@ pub(super) fn dataset(text: &Spanned<String>) -> Result<Pipeline, Diagnostic> {
         Err(at(Diagnostic::unsupported(Code::UNSUPPORTED_SYNTAX, message).help(help)))
     };
     match kind.to_ascii_lowercase().as_str() {
-        "lookup" | "inputlookup" if !name.is_empty() => Ok(reading(name, text.span)),
-        "datamodel" => unsupported("data models", "search for the events themselves"),
+        "lookup" | "inputlookup" if !name.is_empty() => {
+            Ok(reading("inputlookup", &quoted(name), text.span))
+        }
+        "datamodel" => match name.split_once('.') {
+            Some((model, dataset)) => {
+                let arguments = format!("{} {} flat", quoted(model), quoted(dataset));
+                Ok(reading("datamodel", &arguments, text.span))
+            }
+            None => {
+                let message = format!("expected a data model and a dataset, found `{name}`");
+                Err(at(Diagnostic::error(Code::EXPECTED, message)
+                    .help("for example `from datamodel:Change.All_Changes`")))
+            }
+        },
         "savedsearch" => unsupported("saved searches", "write the search itself"),
         _ => {
             let message = format!("expected `lookup:` and a name, found `{written}`");
@@ -81,14 +103,17 @@ pub(super) fn dataset(text: &Spanned<String>) -> Result<Pipeline, Diagnostic> {
     }
 }
 
-/// Returns the search that reads a lookup.
-fn reading(name: &str, span: Span) -> Pipeline {
-    let quoted = format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+/// Returns the search that reads a dataset with this command.
+fn reading(command: &str, arguments: &str, span: Span) -> Pipeline {
     let command = Written {
-        name: Spanned::new("inputlookup".to_owned(), span),
-        arguments: Spanned::new(quoted, span),
+        name: Spanned::new(command.to_owned(), span),
+        arguments: Spanned::new(arguments.to_owned(), span),
     };
     Pipeline { commands: vec![command], leading_pipe: true, span }
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[async_trait]
@@ -119,8 +144,9 @@ mod tests {
             ("lookup:users", Ok("inputlookup \"users\"")),
             ("lookup users.csv", Ok("inputlookup \"users.csv\"")),
             ("inputlookup:\"my users\"", Ok("inputlookup \"my users\"")),
-            ("datamodel:Risk.All", Err("data models are not supported, such as `Risk.All`")),
-            ("datamodel Risk.All", Err("data models are not supported, such as `Risk.All`")),
+            ("datamodel:Risk.All_Risk", Ok("datamodel \"Risk\" \"All_Risk\" flat")),
+            ("datamodel \"Risk.All_Risk\"", Ok("datamodel \"Risk\" \"All_Risk\" flat")),
+            ("datamodel:Risk", Err("expected a data model and a dataset, found `Risk`")),
             ("savedsearch:\"x y\"", Err("saved searches are not supported, such as `x y`")),
             ("lookup:", Err("expected `lookup:` and a name, found `lookup:`")),
             ("users", Err("expected a type and a name, found `users`")),

@@ -15,6 +15,8 @@ mod chart;
 mod collect;
 mod contingency;
 mod convert;
+mod datamodel;
+mod dataset;
 #[cfg(test)]
 mod declared;
 mod dedup;
@@ -95,6 +97,7 @@ use serde::Serialize;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_spl::{Arguments, EvalExpr, Pipeline, SearchExpr};
 
+use crate::context::SearchContext;
 use crate::lineage::Lineage;
 use crate::operators::Codec;
 use crate::planning::facts::{Facts, Role};
@@ -122,6 +125,7 @@ pub static COMMANDS: &[Entry] = &[
     collect::ENTRY,
     contingency::ENTRY,
     convert::ENTRY,
+    datamodel::ENTRY,
     dedup::ENTRY,
     delta::ENTRY,
     eval::ENTRY,
@@ -323,6 +327,13 @@ pub trait Command: Debug + Send + Sync {
     /// `_raw` as fields.
     fn follows_source(&mut self) -> bool {
         false
+    }
+
+    /// Returns the mistakes that can be found once macros, event types and data models are known.
+    ///
+    /// Those of its [parts](Command::parts) are found elsewhere.
+    fn check(&self, _context: &SearchContext) -> Vec<Diagnostic> {
+        Vec::new()
     }
 
     /// Returns the field names that its output rows can have, given those of its input rows.

@@ -7,11 +7,13 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{Demand, fields};
 use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, SearchExpr, time};
 
+use super::dataset::{self, DatasetName, Naming, Reading};
 use super::subsearch;
 use super::{
     Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, fillnull,
     search, stats,
 };
+use crate::context::SearchContext;
 use crate::lineage::Lineage;
 use crate::operators::{RangeBins, Whole};
 use crate::planning::aggregate::{self, Grouping};
@@ -32,8 +34,8 @@ static DOC: CommandDoc = CommandDoc {
     name: "tstats",
     aliases: &[],
     kind: CommandKind::Generating,
-    summary: "Compute statistics over indexed fields of the events that a search finds.",
-    syntax: "tstats [fillnull_value=<text>] [summariesonly=<bool>] [allow_old_summaries=<bool>] [use_summary_index_values=<bool>] [include_reduced_buckets=<bool>] [local=<bool>] [chunk_size=<int>] <function>(<field>) [AS <name>] … [WHERE <search>] [BY <field>|_time [span=<span>] …]",
+    summary: "Compute statistics over indexed fields, or over the fields of a data model.",
+    syntax: "tstats [fillnull_value=<text>] [summariesonly=<bool>] [allow_old_summaries=<bool>] [use_summary_index_values=<bool>] [include_reduced_buckets=<bool>] [local=<bool>] [chunk_size=<int>] <function>(<field>) [AS <name>] … [FROM datamodel=<model>[.<dataset>]] [WHERE <search>] [BY <field>|_time [span=<span>] …]",
     arguments: &[
         Argument::option("fillnull_value", Takes::Text)
             .doc("The value for a missing BY field. Without it, such events are not counted."),
@@ -51,8 +53,7 @@ static DOC: CommandDoc = CommandDoc {
             .doc("Whether to read only summaries."),
         Argument::option("allow_old_summaries", Takes::Bool)
             .default("false")
-            .no_effect(NO_SUMMARIES)
-            .doc("Whether to read summaries of an older data model."),
+            .doc("Whether to read summaries of an older data model. There are none, so that both values read the same events."),
         Argument::option("use_summary_index_values", Takes::Bool)
             .default("false")
             .no_effect(NO_SUMMARIES)
@@ -71,6 +72,9 @@ static DOC: CommandDoc = CommandDoc {
             .doc("The number of events to read at a time."),
         Argument::positional("function", Takes::Statistics)
             .doc("Statistics of fields, each with an optional name after `AS`."),
+        Argument::keyword("FROM", Takes::Text).doc(
+            "The data model and dataset to read, as `datamodel=Change.All_Changes`. Its fields are named with the dataset that has them, as in `All_Changes.user`.",
+        ),
         Argument::keyword("WHERE", Takes::Search)
             .doc("Which events to read, as a search expression."),
         Argument::keyword("BY", Takes::Fields).doc("The fields to group by."),
@@ -94,9 +98,21 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"_time":0,"count":2,"hosts":2}
 {"_time":3600,"count":1,"hosts":1}"#,
         },
+        Example {
+            title: "Changes by user, from a data model",
+            events: r#"{"_time":10,"tag":"change","user":"ann","action":"created"}
+{"_time":20,"tag":"change","user":"ann","action":"deleted"}
+{"_time":30,"tag":"change","action":"created"}
+{"_time":40,"user":"bob"}"#,
+            search: "| tstats count from datamodel=Change where All_Changes.action=created by All_Changes.user | `drop_dm_object_name(All_Changes)`",
+            results: r#"{"user":"ann","count":1}
+{"user":"unknown","count":1}"#,
+        },
     ],
     differs: &[
-        "Data models and `PREFIX()` are not supported.",
+        "`PREFIX()` is not supported.",
+        "A data model is read from the events themselves, never from summaries.",
+        "`nodename` is a condition in `WHERE`, and no field to group by.",
         "Without a span, `_time` is grouped by the shortest span that makes at most 100 bins.",
     ],
 };
@@ -106,6 +122,7 @@ pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 #[derive(Debug)]
 struct Tstats {
     aggregates: Vec<Aggregate>,
+    dataset: Option<DatasetName>,
     condition: SearchExpr,
     by: Vec<Spanned<String>>,
     span: Option<time::Span>,
@@ -117,9 +134,11 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     arguments.options();
     let aggregates = arguments.aggregates_until(&CLAUSES)?;
     arguments.options();
-    if let Some(span) = arguments.keyword("from") {
-        return Err(from(arguments, span));
-    }
+    let dataset = match arguments.keyword("from") {
+        Some(span) => Some(from(arguments, span)?),
+        None => None,
+    };
+    arguments.options();
     let condition = match arguments.keyword("where") {
         Some(_) => arguments.search_until(&["by", "groupby"])?,
         None => SearchExpr::All,
@@ -139,6 +158,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     }
     let tstats = Tstats {
         aggregates,
+        dataset,
         condition,
         by,
         span: arguments.given("span").map(|span| span.value),
@@ -149,20 +169,28 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     Ok(Box::new(tstats))
 }
 
-fn from(arguments: &mut Arguments<'_>, span: Span) -> Diagnostic {
+/// Reads the data model after `FROM`.
+fn from(arguments: &mut Arguments<'_>, span: Span) -> Result<DatasetName, Diagnostic> {
     let (what, place) = match arguments.any_option() {
+        Some((name, value)) if name.value.eq_ignore_ascii_case("datamodel") => {
+            if value.value.is_empty() {
+                return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected a data model")
+                    .at(name.span)
+                    .help("for example `from datamodel=Change.All_Changes`"));
+            }
+            return Ok(DatasetName::new(&value));
+        }
         Some((name, value)) => {
             (format!("{} `{}`", name.value, value.value), name.span.to(value.span))
         }
         None => ("this source".to_owned(), arguments.word().map_or(span, |word| word.span)),
     };
-    let kind = if what.starts_with("datamodel") { "the " } else { "" };
-    Diagnostic::unsupported(
+    Err(Diagnostic::unsupported(
         Code::UNSUPPORTED_OPTION,
-        format!("`tstats` from {kind}{what} is not supported"),
+        format!("`tstats` from {what} is not supported"),
     )
     .at(place)
-    .help("search the events themselves, for example `sourcetype=aws:cloudtrail | stats count`")
+    .help("name a data model, as `from datamodel=Change`, or leave it out to read events"))
 }
 
 impl Tstats {
@@ -207,6 +235,9 @@ impl Tstats {
     }
 
     fn check_indexed(&self, stage: &Stage<'_>) -> Result<(), Diagnostic> {
+        if self.dataset.is_some() {
+            return Ok(());
+        }
         let Some(indexed) = stage.context.events.indexed_fields() else { return Ok(()) };
         for field in self.read_fields() {
             if field.value != fields::TIME && !indexed.contains(&field.value) {
@@ -288,8 +319,36 @@ impl Command for Tstats {
         Needs { fields: Demand::default(), order: false }
     }
 
+    fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
+        let mut names = aggregate::names(&self.by);
+        names.extend(aggregate::outputs(&self.aggregates));
+        Some(names)
+    }
+
     fn facts(&self, facts: &mut Facts) {
-        facts.search(&self.condition, Position::Leading);
+        match &self.dataset {
+            // Its conditions are about fields of the model, and not of events.
+            Some(_) => facts.bounds(&self.condition),
+            None => facts.search(&self.condition, Position::Leading),
+        }
+    }
+
+    fn check(&self, context: &SearchContext) -> Vec<Diagnostic> {
+        let Some(name) = &self.dataset else { return Vec::new() };
+        match name.scope(&context.knowledge) {
+            Err(diagnostic) => vec![diagnostic],
+            Ok(scope) => {
+                let mut wrong = dataset::unknown_fields(&scope, &self.read_fields());
+                let node = self.by.iter().find(|field| field.value == dataset::NODE);
+                wrong.extend(node.map(|field| {
+                    let message = "`nodename` cannot be grouped by";
+                    Diagnostic::unsupported(Code::UNSUPPORTED_OPTION, message)
+                        .at(field.span)
+                        .help("name the dataset in `from datamodel=`")
+                }));
+                wrong
+            }
+        }
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
@@ -300,7 +359,16 @@ impl Command for Tstats {
         let predicate =
             subsearch::predicate(&self.condition, Position::Leading, stage.context).await?;
         let scanning = Stage { context: stage.context, after: &needs, span: stage.span };
-        let plan = search::find(predicate, &scanning).await?;
+        let plan = match &self.dataset {
+            Some(name) => {
+                let scope = &name.scope(&stage.context.knowledge)?;
+                let naming = Naming::Qualified;
+                let condition = predicate;
+                let reading = Reading { scope, naming, condition, with_others: false };
+                reading.plan(&scanning).await?
+            }
+            None => search::find(predicate, &scanning).await?,
+        };
         let plan = self.binned(plan, stage)?;
         let plan = self.filled(plan, &by, stage)?;
         let grouping = Grouping::default();

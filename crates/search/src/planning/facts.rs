@@ -53,8 +53,8 @@ pub struct Facts {
     /// The outputs of other searches that this search reads: an index of findings, or a command
     /// with its arguments.
     pub other_outputs: BTreeSet<String>,
-    /// The names of the data models that the search reads, without those of their datasets.
-    pub data_models: BTreeSet<String>,
+    /// The data models that the search reads, with the dataset of each if it names one.
+    pub data_models: BTreeSet<(String, Option<String>)>,
     /// The depth of nested subsearches; 0 if the search has none.
     pub nesting: usize,
     position: Position,
@@ -169,6 +169,17 @@ impl Facts {
                 self.index_of(part);
             }
             _ => {}
+        });
+    }
+
+    /// Adds the time bounds and subsearches of a leading expression whose fields are not those of
+    /// events.
+    pub(crate) fn bounds(&mut self, expression: &SearchExpr) {
+        self.times_of(expression, Position::Leading);
+        expression.walk(&mut |part| {
+            if let SearchExpr::Subsearch(pipeline) = part {
+                self.nested(pipeline, Role::Expression(Position::Leading));
+            }
         });
     }
 

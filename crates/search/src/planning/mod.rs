@@ -3,6 +3,7 @@
 
 pub mod aggregate;
 pub(crate) mod batch_rows;
+pub(crate) mod classes;
 pub mod eval;
 pub mod eval_udf;
 pub(crate) mod execution;

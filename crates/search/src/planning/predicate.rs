@@ -44,7 +44,17 @@ pub(crate) fn compile(
     context: &SearchContext,
 ) -> Result<Predicate, Diagnostic> {
     let compiler = Compiler::new(context.now, &context.zone, position);
-    let predicate = compiler.whole(expression)?;
+    let predicate = match position {
+        Position::Later => compiler.whole(expression)?,
+        // Rows have the fields `eventtype` and `tag`, but to find events their meaning must be known.
+        Position::Leading | Position::Narrowing => {
+            if context.events.indexed_fields().is_some() {
+                let undefined = context.knowledge.undefined(expression);
+                undefined.into_iter().for_each(|warning| context.observations.message(warning));
+            }
+            compiler.whole(&context.knowledge.expand(expression))?
+        }
+    };
     let range = context.range;
     if position != Position::Leading || range == TimeBounds::default() || has_bounds(expression) {
         return Ok(predicate);

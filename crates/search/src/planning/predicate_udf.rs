@@ -114,10 +114,11 @@ impl ScalarUDFImpl for SearchPredicate {
     }
 }
 
-struct Row<'a> {
-    fields: &'a [String],
-    readers: &'a [ColumnReader],
-    row: usize,
+/// A row of a batch as a record of the fields that its columns hold.
+pub(crate) struct Row<'a> {
+    pub(crate) fields: &'a [String],
+    pub(crate) readers: &'a [ColumnReader],
+    pub(crate) row: usize,
 }
 
 impl Record for Row<'_> {

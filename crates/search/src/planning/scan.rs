@@ -10,6 +10,7 @@ use spilltrail_event::{Demand, Field, Predicate, ScanRequest};
 
 use crate::context::SearchContext;
 use crate::operators::{CountAs, CountRows};
+use crate::planning::classes::Classes;
 use crate::planning::plan::Plan;
 use crate::planning::predicate_udf;
 
@@ -22,10 +23,16 @@ pub(crate) async fn scan(
     predicate: Predicate,
     demand: &Demand,
 ) -> Result<Plan, DataFusionError> {
-    let fields = context.events.fields(&predicate, demand).await?;
+    let classes = Classes::of(demand, context)?;
+    let inputs = classes.as_ref().map(|classes| classes.inputs(demand));
+    let fields = context.events.fields(&predicate, inputs.as_ref().unwrap_or(demand)).await?;
     let request = ScanRequest { predicate, fields: fields.clone() };
     let table = context.events.table(&request).await?;
-    counted(context, scanned(table, fields)?)
+    let plan = counted(context, scanned(table, fields)?)?;
+    match classes {
+        Some(classes) => classes.apply(plan, demand),
+        None => Ok(plan),
+    }
 }
 
 /// A superset of the wanted events, available before subsearches have run; see
@@ -48,7 +55,7 @@ impl Superset {
         predicate: Predicate,
         demand: &Demand,
     ) -> Result<Option<Self>, DataFusionError> {
-        if demand.is_open() {
+        if demand.is_open() || Classes::of(demand, context)?.is_some() {
             return Ok(None);
         }
         let fields = context.events.fields(&predicate, demand).await?;

@@ -49,6 +49,7 @@ impl Check<'_> {
             self.found.extend(reported);
             if let Some(command) = command {
                 self.parts(&command.parts());
+                self.found.extend(command.check(self.context));
             }
         }
     }

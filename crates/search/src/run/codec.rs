@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::commands;
 use crate::operators::codec::{self, SHARED};
 use crate::operators::{Codec, OperatorExec};
+use crate::planning::classes::EventClasses;
 use crate::planning::eval_udf::EvalUdf;
 use crate::planning::predicate_udf::SearchPredicate;
 use crate::rows::bins::{LowerBounds, NumberBins, TimeBins};
@@ -30,9 +31,10 @@ use crate::rows::state::FunctionCodec;
 use crate::stats::udaf;
 
 /// The functions that do not belong to a single command.
-static FUNCTIONS: [FunctionCodec; 8] = [
+static FUNCTIONS: [FunctionCodec; 9] = [
     FunctionCodec::of::<EvalUdf>("eval"),
     FunctionCodec::of::<SearchPredicate>("search"),
+    FunctionCodec::of::<EventClasses>("classes"),
     FunctionCodec::of::<ToKind>("to_kind"),
     FunctionCodec::of::<Concat>("concat"),
     FunctionCodec::of::<SortKey>("sort_key"),

@@ -16,6 +16,7 @@ use indexmap::IndexMap;
 use jiff::tz::TimeZone;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{TimeBounds, Value, fields};
+use spilltrail_knowledge::Knowledge;
 use spilltrail_spl::MacroSet;
 
 use crate::context::{LookupStore, LookupTable, SearchContext};
@@ -49,6 +50,7 @@ pub(crate) fn context(rows: Vec<Row>, memory: usize) -> SearchContext {
         lookups: Arc::new(Lookups::default()),
         geo: None,
         macros: Arc::new(MacroSet::builtin()),
+        knowledge: Arc::new(Knowledge::builtin()),
         now: NOW,
         zone: TimeZone::UTC,
         range: TimeBounds::default(),

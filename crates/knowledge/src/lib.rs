@@ -1,0 +1,20 @@
+//! What events mean: event types and tags, and the data models that gather events by them.
+//!
+//! An event type is a named search, and a tag a word for the events of event types. A data model has
+//! datasets: a search picks their events, usually by tags, and fields have the same names whatever
+//! product the events are from. These are data, not code: [`Knowledge::builtin`] reads the files in
+//! `builtin/`, and content folders may add files of the same form. There is no engine here; `search`
+//! turns a [`Scope`] into a plan.
+
+mod builtin;
+mod event_type;
+mod file;
+mod model;
+mod scope;
+mod set;
+
+pub use event_type::EventType;
+pub use file::{EventTypesFile, ModelFile, PlainTag};
+pub use model::{DataModel, Dataset, FieldValue};
+pub use scope::{EVERY_EVENT_HAS, Scope, ScopedField};
+pub use set::Knowledge;

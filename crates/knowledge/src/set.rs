@@ -1,0 +1,240 @@
+//! All event types, tags and data models of a run.
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned, similar};
+use spilltrail_event::{CaseRule, Comparison, Pattern, compare};
+use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral};
+
+use crate::event_type::EventType;
+use crate::model::DataModel;
+use crate::scope::Scope;
+
+/// The deepest nesting of event types that name other event types.
+const MAX_DEPTH: usize = 16;
+
+/// The fields whose values follow from event types.
+const CLASSES: [&str; 3] = ["eventtype", "tag", "tag::eventtype"];
+
+/// Event types with their tags, and data models.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Knowledge {
+    models: IndexMap<String, DataModel>,
+    event_types: Vec<EventType>,
+}
+
+impl Knowledge {
+    /// Adds a data model, which replaces one of the same name.
+    pub fn add_model(&mut self, model: DataModel) {
+        self.models.insert(model.name.clone(), model);
+    }
+
+    /// Adds an event type, which replaces one of the same name.
+    pub fn add_event_type(&mut self, event_type: EventType) {
+        let is_named = !event_type.name.is_empty();
+        self.event_types.retain(|other| !is_named || other.name != event_type.name);
+        self.event_types.push(event_type);
+    }
+
+    /// Adds tags to the event type with this name; returns false if there is none.
+    pub fn add_tags(&mut self, name: &str, tags: impl IntoIterator<Item = String>) -> bool {
+        let Some(found) = self.event_types.iter_mut().find(|known| known.name == name) else {
+            return false;
+        };
+        for tag in tags {
+            if !found.tags.contains(&tag) {
+                found.tags.push(tag);
+            }
+        }
+        true
+    }
+
+    /// Returns the data models.
+    pub fn models(&self) -> impl Iterator<Item = &DataModel> {
+        self.models.values()
+    }
+
+    /// Returns the event types.
+    #[must_use]
+    pub fn event_types(&self) -> &[EventType] {
+        &self.event_types
+    }
+
+    /// Returns the part of a data model that `model` and `dataset` name.
+    ///
+    /// # Errors
+    /// Fails if there is no such model or dataset; the error suggests the most similar name.
+    pub fn scope(
+        &self,
+        model: &Spanned<String>,
+        dataset: Option<&Spanned<String>>,
+    ) -> Result<Scope, Diagnostic> {
+        let Some(found) = self.models.get(&model.value) else {
+            let message = format!("there is no data model `{}`", model.value);
+            let names = || self.models.keys().map(String::as_str);
+            let help = nearest(&model.value, names)
+                .unwrap_or_else(|| "add a file with it to the content's `data_models/`".to_owned());
+            return Err(Diagnostic::error(Code::UNKNOWN_MODEL, message).at(model.span).help(help));
+        };
+        let Some(dataset) = dataset else { return Ok(Scope::new(found, None)) };
+        if let Some(index) = found.dataset(&dataset.value) {
+            return Ok(Scope::new(found, Some(index)));
+        }
+        let message = format!("the data model `{}` has no dataset `{}`", found.name, dataset.value);
+        let names = || found.datasets.iter().map(|dataset| dataset.name.as_str());
+        let help = nearest(&dataset.value, names)
+            .unwrap_or_else(|| format!("it has `{}`", names().collect::<Vec<_>>().join("`, `")));
+        Err(Diagnostic::error(Code::UNKNOWN_MODEL, message).at(dataset.span).help(help))
+    }
+
+    /// Replaces each comparison with `eventtype` or `tag` by the searches of the event types that
+    /// satisfy it.
+    ///
+    /// The comparison itself stays an alternative, because events may have fields of these names.
+    #[must_use]
+    pub fn expand(&self, expression: &SearchExpr) -> SearchExpr {
+        self.expanded(expression, 0)
+    }
+
+    fn expanded(&self, expression: &SearchExpr, depth: usize) -> SearchExpr {
+        let all = |parts: &[SearchExpr]| parts.iter().map(|p| self.expanded(p, depth)).collect();
+        match expression {
+            SearchExpr::And(parts) => SearchExpr::And(all(parts)),
+            SearchExpr::Or(parts) => SearchExpr::Or(all(parts)),
+            SearchExpr::Not(part) => SearchExpr::Not(Box::new(self.expanded(part, depth))),
+            SearchExpr::Compare { field, op, value } => {
+                self.classified(expression, &field.value, *op, &[&value.value], depth)
+            }
+            SearchExpr::In { field, values } => {
+                let values: Vec<&SearchLiteral> = values.iter().map(|value| &value.value).collect();
+                self.classified(expression, &field.value, CompareOp::Eq, &values, depth)
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn classified(
+        &self,
+        written: &SearchExpr,
+        field: &str,
+        op: CompareOp,
+        literals: &[&SearchLiteral],
+        depth: usize,
+    ) -> SearchExpr {
+        if !CLASSES.contains(&field) || depth > MAX_DEPTH {
+            return written.clone();
+        }
+        let mut alternatives = vec![written.clone()];
+        for event_type in &self.event_types {
+            if event_type.satisfies(field, op, literals) {
+                let mut search = self.expanded(&event_type.search, depth + 1);
+                place(&mut search, span_of(written));
+                if !alternatives.contains(&search) {
+                    alternatives.push(search);
+                }
+            }
+        }
+        if alternatives.len() == 1 { alternatives.remove(0) } else { SearchExpr::Or(alternatives) }
+    }
+
+    /// Returns warnings about event types and tags that an expression asks for and nothing defines.
+    #[must_use]
+    pub fn undefined(&self, expression: &SearchExpr) -> Vec<Diagnostic> {
+        let mut warnings = Vec::new();
+        expression.walk(&mut |part| {
+            let (field, values) = match part {
+                SearchExpr::Compare { field, op: CompareOp::Eq, value } => {
+                    (field, std::slice::from_ref(value))
+                }
+                SearchExpr::In { field, values } => (field, values.as_slice()),
+                _ => return,
+            };
+            if !CLASSES.contains(&field.value.as_str()) {
+                return;
+            }
+            let is_defined = |literal: &SearchLiteral| {
+                let mut types = self.event_types.iter();
+                types.any(|known| known.satisfies(&field.value, CompareOp::Eq, &[literal]))
+            };
+            for value in values.iter().filter(|value| !is_defined(&value.value)) {
+                warnings.push(self.undefined_value(&field.value, value));
+            }
+        });
+        warnings
+    }
+
+    fn undefined_value(&self, field: &str, value: &Spanned<SearchLiteral>) -> Diagnostic {
+        let text = &value.value.text;
+        let (message, names): (String, BTreeSet<&str>) = if field == "eventtype" {
+            let names = self.event_types.iter().map(|known| known.name.as_str());
+            (format!("nothing defines the event type `{text}`"), names.collect())
+        } else {
+            let tags = self.event_types.iter().flat_map(|known| &known.tags).map(String::as_str);
+            (format!("no event type has the tag `{text}`"), tags.collect())
+        };
+        let help = nearest(text, || names.iter().copied()).unwrap_or_else(|| {
+            "only events with a field of this name can match; define it in the content's `event_types/`"
+                .to_owned()
+        });
+        Diagnostic::warning(Code::UNKNOWN_EVENT_TYPE, message).at(value.span).help(help)
+    }
+}
+
+impl EventType {
+    /// Returns true if an event of the type satisfies a comparison of `eventtype` or `tag` with one
+    /// of the literals.
+    fn satisfies(&self, field: &str, op: CompareOp, literals: &[&SearchLiteral]) -> bool {
+        let op = match op {
+            CompareOp::Eq => Comparison::Eq,
+            CompareOp::Ne => Comparison::Ne,
+            CompareOp::Lt => Comparison::Lt,
+            CompareOp::Le => Comparison::Le,
+            CompareOp::Gt => Comparison::Gt,
+            CompareOp::Ge => Comparison::Ge,
+        };
+        let any = |value: &str| {
+            literals.iter().any(|literal| {
+                let case = if literal.exact_case { CaseRule::Exact } else { CaseRule::Ignore };
+                compare(value, op, &Pattern::new(literal.text.as_str(), case))
+            })
+        };
+        match field {
+            "eventtype" => !self.name.is_empty() && any(&self.name),
+            _ => self.tags.iter().any(|tag| any(tag)),
+        }
+    }
+}
+
+fn nearest<'n, I: Iterator<Item = &'n str>>(
+    written: &str,
+    names: impl Fn() -> I,
+) -> Option<String> {
+    let ignoring_case = names().find(|name| name.eq_ignore_ascii_case(written));
+    let found = ignoring_case.or_else(|| similar(written, names()))?;
+    Some(format!("did you mean `{found}`?"))
+}
+
+fn span_of(expression: &SearchExpr) -> Span {
+    match expression {
+        SearchExpr::Compare { field, value, .. } => field.span.to(value.span),
+        SearchExpr::In { field, .. } => field.span,
+        _ => Span::new(0, 0),
+    }
+}
+
+/// Sets all spans of a search that a comparison stands for to those of the comparison.
+fn place(expression: &mut SearchExpr, span: Span) {
+    expression.walk_mut(&mut |part| match part {
+        SearchExpr::Compare { field, value, .. } => {
+            field.span = span;
+            value.span = span;
+        }
+        SearchExpr::In { field, values } => {
+            field.span = span;
+            values.iter_mut().for_each(|value| value.span = span);
+        }
+        SearchExpr::Term { text, .. } => text.span = span,
+        _ => {}
+    });
+}

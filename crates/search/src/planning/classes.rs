@@ -1,0 +1,193 @@
+//! The fields `eventtype` and `tag` of events: which event types match an event, and their tags.
+//!
+//! They are computed where a search reads them by name, from the fields that the searches of the event
+//! types compare. An event that has a field of that name keeps its values.
+
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+};
+use serde::{Deserialize, Serialize};
+use spilltrail_event::{Demand, Kind, Predicate, Record, Value};
+
+use crate::context::SearchContext;
+use crate::error::to_engine;
+use crate::planning::plan::{Plan, column};
+use crate::planning::predicate::{self, Position};
+use crate::planning::predicate_udf::Row;
+use crate::rows::arrow::{data_type, to_array};
+use crate::rows::row_memo::RowMemo;
+use crate::rows::state::{any_arguments, state_of};
+
+/// The classes of events that a search reads.
+pub(crate) struct Classes {
+    /// The searches of the event types, with their names and tags.
+    types: Vec<(Predicate, String, Vec<String>)>,
+    /// The names of the fields to compute.
+    fields: Vec<&'static str>,
+}
+
+impl Classes {
+    /// Returns the classes that a demand names, or `None` if it names none.
+    ///
+    /// # Errors
+    /// Fails if the search of an event type cannot be compiled.
+    pub(crate) fn of(
+        demand: &Demand,
+        context: &SearchContext,
+    ) -> Result<Option<Self>, DataFusionError> {
+        let fields: Vec<&'static str> = ["eventtype", "tag", "tag::eventtype"]
+            .into_iter()
+            .filter(|name| demand.names.contains(*name))
+            .collect();
+        if fields.is_empty() || context.knowledge.event_types().is_empty() {
+            return Ok(None);
+        }
+        let types = context.knowledge.event_types().iter().map(|event_type| {
+            let search = predicate::compile(&event_type.search, Position::Narrowing, context);
+            let search = search.map_err(to_engine)?;
+            Ok((search, event_type.name.clone(), event_type.tags.clone()))
+        });
+        Ok(Some(Self { types: types.collect::<Result<_, DataFusionError>>()?, fields }))
+    }
+
+    /// Returns the demand for the fields from which the classes are computed.
+    pub(crate) fn inputs(&self, demand: &Demand) -> Demand {
+        let mut inputs = demand.clone();
+        for (search, ..) in &self.types {
+            search.fields().into_iter().for_each(|name| inputs.add(name));
+        }
+        inputs
+    }
+
+    /// Adds the fields to a plan, and keeps of its others what the demand covers.
+    ///
+    /// # Errors
+    /// Fails if DataFusion rejects the plan.
+    pub(crate) fn apply(self, plan: Plan, demand: &Demand) -> Result<Plan, DataFusionError> {
+        let columns = self.fields.iter().map(|field| {
+            let values = |(search, name, tags): &(Predicate, String, Vec<String>)| {
+                let values = match *field {
+                    "eventtype" if name.is_empty() => Vec::new(),
+                    "eventtype" => vec![name.clone()],
+                    _ => tags.clone(),
+                };
+                (search.clone(), values)
+            };
+            let cases = self.types.iter().map(values).filter(|(_, values)| !values.is_empty());
+            ((*field).to_owned(), classes(field, cases.collect(), &plan), Kind::Multi)
+        });
+        let columns = columns.collect();
+        let plan = plan.with_columns(columns)?;
+        let names = plan.names().into_iter().filter(|name| demand.wants(name));
+        let names: Vec<String> = names.collect();
+        plan.select(&names)
+    }
+}
+
+/// Returns the values of the cases whose predicates a row satisfies, and those of its own field.
+fn classes(field: &str, cases: Vec<(Predicate, Vec<String>)>, plan: &Plan) -> Expr {
+    let mut read: BTreeSet<&str> = cases.iter().flat_map(|(search, _)| search.fields()).collect();
+    read.insert(field);
+    let fields: Vec<String> =
+        read.into_iter().filter(|name| plan.kind(name).is_some()).map(str::to_owned).collect();
+    let columns = fields.iter().map(|name| column(name)).collect();
+    let function = EventClasses::from(State { field: field.to_owned(), cases, fields });
+    ScalarUDF::new_from_impl(function).call(columns)
+}
+
+/// The function that returns the event types or tags of a row.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "State")]
+pub(crate) struct EventClasses {
+    field: String,
+    cases: Vec<(Predicate, Vec<String>)>,
+    /// The names of the argument columns, in argument order.
+    fields: Vec<String>,
+    #[serde(skip)]
+    signature: Signature,
+    /// The rest as JSON, used for equality and hashing.
+    #[serde(skip)]
+    state: String,
+}
+
+/// The serialized form of the function.
+#[derive(Serialize, Deserialize)]
+struct State {
+    field: String,
+    cases: Vec<(Predicate, Vec<String>)>,
+    fields: Vec<String>,
+}
+
+impl From<State> for EventClasses {
+    fn from(written: State) -> Self {
+        let state = state_of(&written);
+        let State { field, cases, fields } = written;
+        Self { field, cases, fields, signature: any_arguments(), state }
+    }
+}
+
+impl PartialEq for EventClasses {
+    fn eq(&self, other: &Self) -> bool {
+        self.state == other.state
+    }
+}
+
+impl Eq for EventClasses {}
+
+impl Hash for EventClasses {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.state.hash(hasher);
+    }
+}
+
+impl EventClasses {
+    /// The name of the function in plans.
+    pub(crate) const NAME: &'static str = "spl_classes";
+
+    fn values(&self, row: &Row<'_>) -> Value<'static> {
+        let mut values = BTreeSet::new();
+        row.any_value(&self.field, &mut |own| {
+            values.insert(own.to_owned());
+            false
+        });
+        for (search, classes) in &self.cases {
+            if search.matches(row) {
+                values.extend(classes.iter().cloned());
+            }
+        }
+        Value::multi(values.into_iter().map(Into::into).collect())
+    }
+}
+
+impl ScalarUDFImpl for EventClasses {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(data_type(Kind::Multi))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let columns = args.args.iter().map(|column| column.to_array(args.number_rows));
+        let arrays = columns.collect::<Result<Vec<_>>>()?;
+        let readers = crate::rows::readers(&arrays)?;
+        let mut memo = RowMemo::new(&arrays);
+        let values: Vec<Value<'static>> = (0..args.number_rows)
+            .map(|index| {
+                let row = Row { fields: &self.fields, readers: &readers, row: index };
+                memo.get_or(index, || self.values(&row))
+            })
+            .collect();
+        Ok(ColumnarValue::Array(to_array(Kind::Multi, values)))
+    }
+}
