@@ -8,6 +8,7 @@
 
 mod allow;
 mod cancel;
+pub mod check;
 mod clock;
 mod content;
 mod environment;

@@ -19,7 +19,7 @@ Exit status:
     0  it ran
     1  it ran, but part of the logs or content could not be used
     2  it could not run, or no event was read
-    3  --fail-on-finding, and there are findings
+    3  --fail-on-finding, and there are findings; or `check` found an error
   129  SIGHUP ended it (its terminal was closed)
   130  SIGINT ended it (Ctrl-C)
   131  SIGQUIT ended it (Ctrl-\\)
@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Search(SearchOptions),
     /// Run detections over logs and print what they find.
     Hunt(HuntOptions),
+    /// Check detections without logs: does each parse, run, and get the fields that it reads?
+    Check(CheckOptions),
     /// List detections, or show one.
     #[command(subcommand, after_help = examples::DETECTIONS)]
     Detections(DetectionsCommand),
@@ -364,6 +366,45 @@ pub(crate) struct HuntOptions {
     pub(crate) allow: Vec<AllowEntry>,
     #[command(flatten)]
     pub(crate) shared: SharedOptions,
+}
+
+/// How a check is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// Text for a person; the default on a terminal.
+    #[value(alias = "text")]
+    Table,
+    /// One JSON object; the default elsewhere.
+    Json,
+}
+
+/// What a check fails on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Warnings, what is not supported, and errors.
+    Warning,
+    /// What is not supported, and errors.
+    Unsupported,
+    /// Errors.
+    Error,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::CHECK)]
+pub(crate) struct CheckOptions {
+    /// Content folders, parts of them, or files. Without any, all detections that a hunt has.
+    #[arg(value_name = "CONTENT")]
+    pub(crate) targets: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) filters: FilterOptions,
+    /// How the report is written.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<CheckFormat>,
+    /// End with status 3 from this on.
+    #[arg(long, value_enum, default_value = "error", value_name = "SEVERITY")]
+    pub(crate) fail_on: FailOn,
+    #[command(flatten)]
+    pub(crate) content: ContentOptions,
 }
 
 #[derive(Debug, Args)]

@@ -8,9 +8,8 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use spilltrail_content::{ContentSet, Detection, Risk, attack};
 use spilltrail_diagnostic::{Code, Diagnostic, Severity, visible, visible_lines};
-use spilltrail_eval::is_in_object;
 use spilltrail_event::{Field, Kind, Value};
-use spilltrail_search::analysis::{Weight, analyze};
+use spilltrail_search::analysis::analyze;
 use spilltrail_search::rows::Row;
 use spilltrail_spl::expand_macros;
 
@@ -78,9 +77,7 @@ fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
 fn mistakes(detection: &Detection, set: &ContentSet) -> Vec<Diagnostic> {
     let analysis = analyze(&detection.search, &set.macros);
     let mut found = analysis.diagnostics();
-    found.extend(analysis.dotted_fields(&is_in_object, &found));
-    let doubts = analysis.doubts().into_iter().filter(|doubt| doubt.weight > Weight::IfNothing);
-    found.extend(doubts.map(|doubt| doubt.diagnostic));
+    found.extend(analysis.doubts_without_logs(&found, false));
     found
 }
 

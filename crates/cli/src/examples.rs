@@ -21,6 +21,12 @@ Examples:
   spilltrail hunt s3://trail-bucket/AWSLogs --earliest -7d@d --summary > findings.ndjson
   spilltrail hunt ./AWSLogs --fail-on-finding || echo 'findings, or it could not run'";
 
+pub(crate) const CHECK: &str = "\
+Examples:
+  spilltrail check ./security_content
+  spilltrail check ./security_content/detections/cloud/new_detection.yml
+  spilltrail check ./detections --fail-on warning --format json";
+
 pub(crate) const FIELDS: &str = "\
 Examples:
   spilltrail fields ./AWSLogs

@@ -1,6 +1,7 @@
 //! The `spilltrail` program: runs Splunk's detections over CloudTrail logs.
 
 mod arguments;
+mod check;
 mod config;
 mod content;
 mod detections;
@@ -112,6 +113,7 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Detections(DetectionsCommand::Show(options)) => {
             settings.apply_to_content(&mut options.content);
         }
+        Command::Check(options) => settings.apply_to_content(&mut options.content),
         Command::Expand(options) => settings.apply_to_content(&mut options.content),
         Command::Config(_)
         | Command::Help { .. }
@@ -123,6 +125,7 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Config(options) => config::run(settings, &options),
         Command::Search(options) => run::run(|cancel| search::run(options, cancel)),
         Command::Hunt(options) => run::run(|cancel| hunt::run(options, cancel)),
+        Command::Check(options) => run::run(|cancel| check::run(options, cancel)),
         Command::Detections(command) => detections::run(&command),
         Command::Expand(options) => expand::run(&options),
         Command::Fmt(options) => fmt::run(&options),

@@ -8,7 +8,8 @@ use spilltrail_app::{AppError, Class, Content, Done, Summary, Unread};
 const PARTIAL: u8 = 1;
 /// Status if nothing could be run.
 const FAILED: u8 = 2;
-/// Status if a hunt has findings and the user asked to treat findings as a failure.
+/// Status if a hunt has findings and the user asked to treat findings as a failure, or if a check found
+/// what it fails on.
 const FOUND: u8 = 3;
 /// Offset added to the number of the signal that stopped the run, as in shells.
 const SIGNALED: u8 = 128;
@@ -92,6 +93,11 @@ pub(crate) fn of_hunt(
     } else {
         of_reading(is_partial, &summary.unread)
     })
+}
+
+/// Returns the status of a check; `fails` says whether it found what the user wants it to fail on.
+pub(crate) fn of_check(fails: bool) -> ExitCode {
+    ExitCode::from(if fails { FOUND } else { 0 })
 }
 
 /// Returns the status of a run whose input was read so far as `unread` does not say otherwise.

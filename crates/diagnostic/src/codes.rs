@@ -158,6 +158,13 @@ codes! {
     NEVER_MET = 2019, User, "comparison that does not do what it seems to";
     WILDCARD = 2020, User, "wildcard of another operator";
     OTHER_NAME = 2021, User, "name or value that CloudTrail writes in another way";
+    NULL_GROUP = 2022, User, "grouping by a field that rows may lack";
+    ANY_SERVICE = 2023, User, "call that several services have";
+    SHORT_WINDOW = 2024, User, "window that closes before events are delivered";
+    NOT_FED = 2025, User, "index or sourcetype that nothing feeds";
+    NEAR_LIMIT = 2026, User, "subsearch near its limit";
+    SHADOWED = 2027, User, "renamed over another field";
+    TEXT_AND_NUMBER = 2028, User, "comparison of a number with a text";
     UNKNOWN_MODEL = 2031, User, "unknown data model or field of one";
     UNKNOWN_EVENT_TYPE = 2032, User, "event type or tag that nothing defines";
     LIMIT = 3001, Data, "result cut short";

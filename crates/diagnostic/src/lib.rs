@@ -66,6 +66,18 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// Returns the name of the severity.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Unsupported => "unsupported",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// A span of the source text that is marked in the output, with a comment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Label {

@@ -9,7 +9,7 @@ mod tests;
 mod unproduced;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
-use spilltrail_eval::dotted_name;
+use spilltrail_eval::{dotted_name, is_in_object};
 use spilltrail_event::Demand;
 use spilltrail_spl::{
     Command, Doubt, Expansion, MacroSet, Pipeline, Required, expand_macros, parse,
@@ -251,6 +251,27 @@ impl Analysis {
             doubt.diagnostic = self.expansion.relocate(doubt.diagnostic.clone());
         }
         doubts
+    }
+
+    /// Returns what is most likely a mistake, as far as that is known without logs, besides the
+    /// `reported` messages. With `advice`, returns also what can be meant but loses rows. Positions
+    /// refer to the text as the user wrote it.
+    #[must_use]
+    pub fn doubts_without_logs(&self, reported: &[Diagnostic], advice: bool) -> Vec<Diagnostic> {
+        let mut found = self.dotted_fields(&is_in_object, reported);
+        let doubts = self.doubts().into_iter().filter(|doubt| match doubt.weight {
+            Weight::Advice => advice,
+            Weight::IfNothing => false,
+            Weight::Doubtful | Weight::NeverMet => true,
+        });
+        found.extend(doubts.map(|doubt| doubt.diagnostic));
+        let is_told = |diagnostic: &Diagnostic| {
+            reported
+                .iter()
+                .any(|told| told.code == diagnostic.code && told.span() == diagnostic.span())
+        };
+        found.retain(|diagnostic| !is_told(diagnostic));
+        found
     }
 
     /// Returns the warnings of the macro expansion.

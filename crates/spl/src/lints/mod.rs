@@ -1,15 +1,23 @@
 //! Finds text that is valid SPL and most likely not what its author means.
 //!
-//! Each lint is a function over one part of a search, in [`OF_SEARCHES`] or [`OF_CONDITIONS`]. All of
-//! them are silent about Splunk's published detections.
+//! Each lint is a function over one part of a search, in [`OF_SEARCHES`], [`OF_CONDITIONS`] or
+//! [`OF_PIPELINES`]. Those with a weight above [`Weight::IfNothing`] are silent about Splunk's published
+//! detections.
 
 mod addresses;
+mod calls;
 mod constants;
 mod foreign;
+mod groups;
+mod limits;
 mod operators;
 mod patterns;
+mod pipelines;
 mod quotes;
+mod renames;
+mod types;
 mod values;
+mod windows;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 
@@ -27,6 +35,9 @@ pub struct Doubt {
 /// What follows from a [`Doubt`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
+    /// It can be meant, and the search may find less than it seems to. It is told to those who check
+    /// their content, and not in a run.
+    Advice,
     /// It matters only if the search finds nothing.
     IfNothing,
     /// The search does something else than it seems to do.
@@ -85,6 +96,16 @@ const OF_CONDITIONS: &[fn(&Evaluated<'_>, &mut Vec<Doubt>)] = &[
     addresses::of_equality,
 ];
 
+/// The lints of pipelines. Each is called once per pipeline.
+const OF_PIPELINES: &[fn(&Pipeline, &mut Vec<Doubt>)] = &[
+    calls::without_source,
+    groups::may_be_null,
+    limits::of_subsearches,
+    renames::lost_or_replaced,
+    types::compared,
+    windows::too_short,
+];
+
 impl Pipeline {
     /// Returns what is most likely a mistake in the pipeline and its subsearches, in the order of the
     /// text. Commands that cannot be read are skipped.
@@ -98,6 +119,7 @@ impl Pipeline {
     }
 
     fn add_doubts(&self, found: &mut Vec<Doubt>) {
+        OF_PIPELINES.iter().for_each(|lint| lint(self, found));
         for (index, command) in self.commands.iter().enumerate() {
             let before = self.commands.get(..index).unwrap_or_default();
             let is_leading = index == 0 && !self.leading_pipe;
@@ -171,7 +193,7 @@ mod tests {
             ("a=1 and b=2", "SPL2016 and: write `AND`, or nothing"),
             ("a=1 not b=2", "SPL2016 not: write `NOT`"),
             ("* | search a=1 or (b=2 c=3)", "SPL2016 or: write `OR`"),
-            ("a=1 [search b=2 or c=3 | fields d]", "SPL2016 or: write `OR`"),
+            ("a=1 [search b=2 or c=3 | dedup d | fields d]", "SPL2016 or: write `OR`"),
             ("a=1 b IN c", "SPL2016 IN: write `b IN (c)`"),
             ("a=1 b in \"c\"", "SPL2016 in: write `b IN (\"c\")`"),
             // What is not SPL.
@@ -241,7 +263,7 @@ mod tests {
             ("a IN ('b', c)", Weight::Doubtful),
             ("a=1 or b=2", Weight::NeverMet),
             ("a=1 OR (b=2 or c=3)", Weight::Doubtful),
-            ("a=1 [search b=2 or c=3 | fields d]", Weight::Doubtful),
+            ("a=1 [search b=2 or c=3 | dedup d | fields d]", Weight::Doubtful),
             ("eventSource=s3", Weight::NeverMet),
             ("eventSource=s3 OR a=1", Weight::Doubtful),
             ("* | where \"a\"=\"b\"", Weight::NeverMet),
@@ -263,6 +285,81 @@ mod tests {
             let [doubt] = doubts.as_slice() else { panic!("{search}: {doubts:?}") };
             assert_eq!(doubt.weight, weight, "{search}");
         }
+    }
+
+    #[test]
+    fn advice_is_about_rows_that_a_search_loses() {
+        const AWS: &str = "sourcetype=aws:cloudtrail";
+        for (search, expected) in [
+            // BY fields that rows may lack.
+            ("eventName=X | stats count by responseElements.a", "SPL2022 responseElements.a"),
+            ("eventName=X errorCode=success | stats count by responseElements.a", ""),
+            ("eventName=X responseElements.a=* | stats count by responseElements.a", ""),
+            ("eventName=X | fillnull responseElements.a | stats count by responseElements.a", ""),
+            (
+                "errorCode=AccessDenied | stats count by requestParameters.a",
+                "SPL2022 requestParameters.a",
+            ),
+            ("eventName=X | stats count by requestParameters.a", ""),
+            ("eventName=X | dedup errorMessage", "SPL2022 errorMessage"),
+            ("eventName=X | dedup errorMessage keepempty=true", ""),
+            ("eventName=X | eval k=case(a=1, \"b\") | stats count by k", "SPL2022 k"),
+            ("eventName=X | eval k=case(a=1, \"b\", 1=1, \"c\") | stats count by k", ""),
+            ("eventName=X | eval k=case(isnotnull(a), \"b\") | stats count by k", ""),
+            ("eventName=X a=1 | eval k=case(a=1, \"b\") | stats count by k", ""),
+            ("eventName=X | eval k=if(a=1, b, null()) | stats count by k", "SPL2022 k"),
+            ("eventName=X | eval k=if(a=1, b, null()) | where isnotnull(k) | stats count by k", ""),
+            ("eventName=X | lookup l a OUTPUT o | stats count by o", "SPL2022 o"),
+            ("eventName=X | lookup l a OUTPUT b AS o | fillnull o | stats count by o", ""),
+            ("eventName=X | lookup l a OUTPUT o | stats count by o | where o=1", ""),
+            ("eventName=X | stats count by a | stats count by responseElements.a", ""),
+            // Calls of several services.
+            ("eventName=CreateUser", "SPL2023 CreateUser"),
+            ("(eventName=PutMetricData OR eventName=createuser)", "SPL2023 createuser"),
+            ("eventName IN (StopLogging, DeletePolicy)", "SPL2023 DeletePolicy"),
+            ("eventName=CreateUser eventSource=iam.amazonaws.com", ""),
+            ("eventName=CreateUser | where eventSource=\"iam.amazonaws.com\"", ""),
+            ("eventName=CreateUser requestParameters.userName=*", ""),
+            ("eventName=CreateAccessKey", ""),
+            ("NOT eventName=CreateUser", ""),
+            // Windows.
+            ("earliest=-5m", "SPL2024 -5m"),
+            ("earliest=-5m@m latest=now", "SPL2024 -5m@m"),
+            ("earliest=-20m", ""),
+            ("earliest=-70m@m latest=-60m@m", ""),
+            // Subsearches.
+            ("[search eventName=B | fields user]", "SPL2026 eventName=B"),
+            ("a=1 | join user [search eventName=B | table user x]", "SPL2026 eventName=B"),
+            ("a=1 | join type=left user [search eventName=B | dedup user]", ""),
+            ("[search eventName=B | stats count by user | fields user]", ""),
+            ("[| inputlookup l | fields user]", ""),
+            // Renames.
+            ("a=1 | eval u=1 | rename v as u", "SPL2027 u"),
+            ("a=1 | eval u=1 | where u>0 | rename v as u", ""),
+            ("a=1 | rename v as u | where v=1", "SPL2015 v"),
+            ("a=1 | rename v as u | eval v=2 | where v=1", ""),
+            ("a=1 | rename v as u | spath | where v=1", ""),
+            ("a=1 | rename v as u, w as v | where v=1", ""),
+            // Numbers and texts.
+            ("a=1 | stats count by b | where count > \"ten\"", "SPL2028 count > \"ten\""),
+            ("a=1 | stats count by b | where count > \"10\"", ""),
+            ("a=1 | stats count by b | search count>many", "SPL2028 many"),
+            ("a=1 | eval n=tostring(b, \"commas\") | where n > 1000", "SPL2028 n > 1000"),
+            ("a=1 | eval n=tostring(b) | where n > 1000", ""),
+            (
+                "a=1 | convert ctime(t) | where t > relative_time(now(), \"-1d\")",
+                "SPL2028 t > relative_time(now(), \"-1d\")",
+            ),
+            ("a=1 | convert ctime(t) as s | where t > now()", ""),
+            ("a=1 | stats count by b | where count != \"n/a\"", ""),
+        ] {
+            let search = format!("{AWS} {search}");
+            let told = doubts(&search);
+            let told: Vec<&str> = told.iter().filter_map(|told| told.split(": ").next()).collect();
+            assert_eq!(told.join(", "), expected, "{search}");
+        }
+        // Other logs have calls of these names, too.
+        assert_eq!(doubts("eventName=CreateUser | stats count by responseElements.a"), [""; 0]);
     }
 
     #[test]

@@ -1,0 +1,125 @@
+//! Checks detections without logs: whether each search parses, expands and plans, and what in it is
+//! most likely a mistake.
+
+mod events;
+mod levels;
+mod plans;
+mod report;
+mod targets;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use spilltrail_content::{ContentProblem, ContentSet};
+use spilltrail_detect::AnalyzedContent;
+use spilltrail_diagnostic::{Diagnostic, Severity};
+use tokio_util::sync::CancellationToken;
+
+use crate::cancel::until_cancelled;
+use crate::content::Content;
+use crate::error::AppError;
+use crate::options::ContentOptions;
+use crate::select::Selection;
+pub use levels::{Level, Levels};
+pub use report::{CheckReport, CheckStatus, CheckedFile, CheckedSearch, Counts, Told};
+use targets::Targets;
+
+/// Which content is checked, and how its warnings count.
+#[derive(Debug, Clone, Default)]
+pub struct CheckOptions {
+    /// Folders and files of content. Empty for all detections of the content.
+    pub targets: Vec<PathBuf>,
+    /// Which of the detections are checked.
+    pub select: Selection,
+    /// The levels of codes that the user has set.
+    pub levels: Levels,
+    /// Stops the check.
+    pub cancel: CancellationToken,
+}
+
+/// Returns content options that load the targets, with the folders to which targets that are single
+/// files or subfolders belong: their macros and lookups are there.
+#[must_use]
+pub fn content_of(options: &ContentOptions, targets: &[PathBuf]) -> ContentOptions {
+    let mut content = options.clone();
+    for folder in targets.iter().map(|target| targets::folder(target)) {
+        if !content.folders.contains(&folder) {
+            content.folders.push(folder);
+        }
+    }
+    content
+}
+
+/// Checks detections and baselines.
+///
+/// Searches are planned on threads of the calling Tokio runtime; see
+/// [`spilltrail_search::stack::runtime`].
+///
+/// # Errors
+/// Fails if no detection meets the selection, if the engine cannot start, or if the check is canceled.
+/// What is wrong with content is not an error: it is in the report.
+pub async fn check(content: &Content, options: &CheckOptions) -> Result<CheckReport, AppError> {
+    until_cancelled(&options.cancel, run(content, options)).await
+}
+
+async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, AppError> {
+    let set = &content.set;
+    let targets = Targets::new(&options.targets);
+    let problems: Vec<&ContentProblem> =
+        content.problems.iter().filter(|problem| targets.has(&problem.path)).collect();
+    let chosen = chosen(set, &targets, options, &problems)?;
+    let analyzed = Arc::new(AnalyzedContent::new(set.clone()));
+    let found = plans::plan_all(&analyzed, &chosen).await?;
+    let mut of_files: BTreeMap<PathBuf, Vec<&ContentProblem>> = BTreeMap::new();
+    for problem in problems {
+        of_files.entry(problem.path.clone()).or_default().push(problem);
+    }
+    let detections = chosen.iter().zip(found).map(|(index, diagnostics)| {
+        let detection = &set.detections[*index];
+        let problems = of_files.remove(&detection.path).unwrap_or_default();
+        CheckedSearch::new(detection, diagnostics, &problems, &options.levels)
+    });
+    let mut detections: Vec<CheckedSearch> = detections.collect();
+    let mut files = Vec::new();
+    for (path, problems) in of_files {
+        let is_wrong = problems.iter().any(|problem| problem.is_error());
+        if is_wrong && targets::may_be_detection(&path) {
+            detections.push(CheckedSearch::unread(path, &problems, &options.levels));
+            continue;
+        }
+        let file = CheckedFile::new(path, &problems, &options.levels);
+        if !file.diagnostics.is_empty() {
+            files.push(file);
+        }
+    }
+    Ok(CheckReport::new(detections, files))
+}
+
+/// Returns the indexes of the detections to check, in the order of the content.
+fn chosen(
+    set: &ContentSet,
+    targets: &Targets,
+    options: &CheckOptions,
+    problems: &[&ContentProblem],
+) -> Result<Vec<usize>, AppError> {
+    let is_wrong = problems.iter().any(|problem| problem.is_error());
+    if set.detections.is_empty() && is_wrong {
+        return Ok(Vec::new());
+    }
+    let mut chosen = options.select.choose(set)?;
+    chosen.retain(|index| targets.has_detection(&set.detections[*index]));
+    let distinct: BTreeSet<usize> = chosen.into_iter().collect();
+    if distinct.is_empty() && !is_wrong {
+        return Err(AppError::NothingSelected {
+            what: "none of the paths has a detection that meets the filters".to_owned(),
+            help: "name a content folder, a folder in it, or the file of a detection".to_owned(),
+        });
+    }
+    Ok(distinct.into_iter().collect())
+}
+
+/// Returns true if a diagnostic keeps a search from running here.
+fn stops(diagnostic: &Diagnostic) -> bool {
+    diagnostic.severity > Severity::Warning
+}

@@ -1,0 +1,218 @@
+//! What a check found, and where.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use spilltrail_content::{ContentProblem, Detection};
+use spilltrail_diagnostic::{Code, Diagnostic, Severity};
+
+use super::levels::Levels;
+
+/// What a check found. Serialized, it is the output of `check --format json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckReport {
+    /// The detections, in the order of the content.
+    pub detections: Vec<CheckedSearch>,
+    /// Other files of the content about which something is to be told.
+    pub files: Vec<CheckedFile>,
+    /// How many there are of what.
+    pub counts: Counts,
+}
+
+/// A detection that was checked.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckedSearch {
+    /// The id; `None` if the file cannot be read as a detection.
+    pub id: Option<String>,
+    /// The name, or that of the file if it cannot be read.
+    pub name: String,
+    /// The file; `None` for a detection of the built-in pack.
+    pub file: Option<PathBuf>,
+    /// Whether it runs.
+    pub status: CheckStatus,
+    /// What is wrong or doubtful.
+    pub diagnostics: Vec<Told>,
+}
+
+/// A file of content that is no detection, or cannot be read as one.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckedFile {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong or doubtful.
+    pub diagnostics: Vec<Told>,
+}
+
+/// A diagnostic, with its place in a file.
+#[derive(Debug, Clone, Serialize)]
+pub struct Told {
+    /// The diagnostic. Its spans are byte offsets in the search as written, or in the file.
+    #[serde(flatten)]
+    pub diagnostic: Diagnostic,
+    /// Whether the spans are offsets in the file.
+    #[serde(skip)]
+    pub is_of_file: bool,
+    /// The file; `None` for a detection of the built-in pack.
+    pub file: Option<PathBuf>,
+    /// The line of the primary span in the file, counted from one.
+    pub line: Option<usize>,
+    /// The column of the primary span in the file, counted from one; columns are characters.
+    pub column: Option<usize>,
+}
+
+/// Whether a detection runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckStatus {
+    /// It runs.
+    Runs,
+    /// It uses SPL that this version does not have.
+    Unsupported,
+    /// It cannot run, or has a warning that counts as an error.
+    Error,
+}
+
+impl CheckStatus {
+    /// Returns the status as it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Runs => "runs",
+            Self::Unsupported => "unsupported",
+            Self::Error => "error",
+        }
+    }
+
+    fn of(diagnostics: &[Told]) -> Self {
+        match diagnostics.iter().map(|told| told.diagnostic.severity).max() {
+            Some(Severity::Error) => Self::Error,
+            Some(Severity::Unsupported) => Self::Unsupported,
+            Some(Severity::Warning) | None => Self::Runs,
+        }
+    }
+}
+
+/// How many there are of what.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Counts {
+    /// All detections.
+    pub detections: u64,
+    /// Detections that run.
+    pub runs: u64,
+    /// Detections that are unsupported.
+    pub unsupported: u64,
+    /// Detections with errors.
+    pub error: u64,
+    /// Warnings about detections and other files.
+    pub warnings: u64,
+    /// Errors about detections and other files.
+    pub errors: u64,
+    /// How often each code occurs.
+    pub codes: BTreeMap<Code, u64>,
+}
+
+impl CheckReport {
+    pub(super) fn new(detections: Vec<CheckedSearch>, files: Vec<CheckedFile>) -> Self {
+        let mut counts = Counts { detections: detections.len() as u64, ..Counts::default() };
+        for detection in &detections {
+            *match detection.status {
+                CheckStatus::Runs => &mut counts.runs,
+                CheckStatus::Unsupported => &mut counts.unsupported,
+                CheckStatus::Error => &mut counts.error,
+            } += 1;
+        }
+        let all = detections.iter().map(|detection| &detection.diagnostics);
+        for told in all.chain(files.iter().map(|file| &file.diagnostics)).flatten() {
+            *counts.codes.entry(told.diagnostic.code).or_default() += 1;
+            match told.diagnostic.severity {
+                Severity::Warning => counts.warnings += 1,
+                Severity::Error => counts.errors += 1,
+                Severity::Unsupported => {}
+            }
+        }
+        Self { detections, files, counts }
+    }
+
+    /// Returns the highest severity of all diagnostics; `None` if there is none.
+    #[must_use]
+    pub fn severity(&self) -> Option<Severity> {
+        let all = self.detections.iter().map(|detection| &detection.diagnostics);
+        let all = all.chain(self.files.iter().map(|file| &file.diagnostics)).flatten();
+        all.map(|told| told.diagnostic.severity).max()
+    }
+}
+
+impl CheckedSearch {
+    /// Returns what is told of a detection. The spans of `diagnostics` refer to its search; the
+    /// `problems` are those of its file.
+    pub(super) fn new(
+        detection: &Detection,
+        diagnostics: Vec<Diagnostic>,
+        problems: &[&ContentProblem],
+        levels: &Levels,
+    ) -> Self {
+        let file = detection.root.is_some().then(|| detection.path.clone());
+        let mut told: Vec<Told> = problems.iter().filter_map(|p| of_file(p, levels)).collect();
+        let diagnostics: Vec<Diagnostic> =
+            diagnostics.into_iter().filter_map(|diagnostic| levels.apply(diagnostic)).collect();
+        let placed = if diagnostics.is_empty() { None } else { detection.placed(&diagnostics) };
+        for (index, diagnostic) in diagnostics.into_iter().enumerate() {
+            let place = placed.as_ref().and_then(|placed| {
+                let span = placed.diagnostics.get(index)?.span()?;
+                Some(line_and_column(placed.text.get(..span.start)?))
+            });
+            told.push(Told {
+                diagnostic,
+                is_of_file: false,
+                file: file.clone(),
+                line: place.map(|(line, _)| line),
+                column: place.map(|(_, column)| column),
+            });
+        }
+        Self {
+            id: Some(detection.id.clone()),
+            name: detection.name.clone(),
+            file,
+            status: CheckStatus::of(&told),
+            diagnostics: told,
+        }
+    }
+
+    /// Returns what is told of a file that cannot be read as a detection.
+    pub(super) fn unread(file: PathBuf, problems: &[&ContentProblem], levels: &Levels) -> Self {
+        let CheckedFile { file, diagnostics } = CheckedFile::new(file, problems, levels);
+        let stem = file.file_stem().unwrap_or_default();
+        Self {
+            id: None,
+            name: stem.to_string_lossy().into_owned(),
+            file: Some(file),
+            status: CheckStatus::of(&diagnostics),
+            diagnostics,
+        }
+    }
+}
+
+impl CheckedFile {
+    pub(super) fn new(file: PathBuf, problems: &[&ContentProblem], levels: &Levels) -> Self {
+        let diagnostics = problems.iter().filter_map(|problem| of_file(problem, levels));
+        Self { file, diagnostics: diagnostics.collect() }
+    }
+}
+
+fn of_file(problem: &ContentProblem, levels: &Levels) -> Option<Told> {
+    let diagnostic = levels.apply(problem.diagnostic.clone())?;
+    let place = problem.place();
+    Some(Told {
+        diagnostic,
+        is_of_file: true,
+        file: Some(problem.path.clone()),
+        line: place.map(|(line, _)| line),
+        column: place.map(|(_, column)| column),
+    })
+}
+
+fn line_and_column(before: &str) -> (usize, usize) {
+    let in_line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, in_line.chars().count() + 1)
+}

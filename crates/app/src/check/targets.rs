@@ -1,0 +1,80 @@
+//! The paths that a check is asked for.
+
+use std::path::{Component, Path, PathBuf};
+
+use spilltrail_content::Detection;
+
+/// Subfolders of a content folder in which detections are.
+const OF_DETECTIONS: &[&str] = &["detections", "baselines"];
+
+/// Subfolders by which a content folder is known, besides those of detections.
+const OF_OTHERS: &[&str] = &["macros", "lookups", "stories", "deployments", "data_sources"];
+
+/// The paths whose content is checked; empty for everything.
+#[derive(Debug)]
+pub(super) struct Targets(Vec<PathBuf>);
+
+impl Targets {
+    pub(super) fn new(paths: &[PathBuf]) -> Self {
+        Self(paths.iter().map(|path| canonical(path)).collect())
+    }
+
+    /// Returns true if a file is one of the paths, or below one.
+    pub(super) fn has(&self, file: &Path) -> bool {
+        if self.0.is_empty() {
+            return true;
+        }
+        let file = canonical(file);
+        self.0.iter().any(|path| file.starts_with(path))
+    }
+
+    /// Returns true if a detection is checked. The built-in ones are if no path is named.
+    pub(super) fn has_detection(&self, detection: &Detection) -> bool {
+        self.0.is_empty() || (detection.root.is_some() && self.has(&detection.path))
+    }
+}
+
+/// Returns the path without links; as it is, if it cannot be followed.
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Returns the content folder that a path is a part of, or the path itself if it is in none.
+pub(super) fn folder(path: &Path) -> PathBuf {
+    // The name of a folder may be missing from a relative path, as in `../detections` or `x.yml`.
+    let whole = canonical(path);
+    for (up, inner) in whole.ancestors().enumerate() {
+        let name = inner.file_name().and_then(|name| name.to_str());
+        let outer = inner.parent();
+        if name.is_some_and(|name| OF_DETECTIONS.contains(&name))
+            && let Some(outer) = outer
+            && OF_OTHERS.iter().any(|other| outer.join(other).is_dir())
+        {
+            return above(path, up + 1).unwrap_or_else(|| outer.to_owned());
+        }
+    }
+    path.to_owned()
+}
+
+/// Returns true if a YAML file is not known to be another kind of content than a detection.
+pub(super) fn may_be_detection(file: &Path) -> bool {
+    let is_yaml = file
+        .extension()
+        .and_then(|end| end.to_str())
+        .is_some_and(|end| matches!(end, "yml" | "yaml"));
+    let mut folders = file.components().filter_map(|part| part.as_os_str().to_str());
+    is_yaml && !folders.any(|folder| folder == "baselines" || OF_OTHERS.contains(&folder))
+}
+
+/// Returns the folder so many levels above a path, written in the way of the path; `None` if that
+/// takes more than leaving out its last parts.
+fn above(path: &Path, levels: usize) -> Option<PathBuf> {
+    let parts: Vec<Component<'_>> = path.components().collect();
+    let kept = parts.len().checked_sub(levels)?;
+    let are_names = parts[kept..].iter().all(|part| matches!(part, Component::Normal(_)));
+    if !are_names {
+        return None;
+    }
+    let folder: PathBuf = parts[..kept].iter().collect();
+    Some(if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder })
+}

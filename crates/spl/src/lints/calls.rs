@@ -1,0 +1,76 @@
+//! Names of calls that several services have.
+
+use spilltrail_diagnostic::{Code, Span};
+
+use super::pipelines::{conjuncts, is_of_cloudtrail, leading, values};
+use super::{Doubt, Weight};
+use crate::{Pipeline, SearchExpr};
+
+/// The names that calls of several services have, each with the services, as in the hosts of their
+/// endpoints, the best known first. They are from the service models of AWS's SDK for Python (botocore 1.44).
+const SHARED: &str = include_str!("shared_calls.txt");
+
+/// Most services that a message names.
+const NAMED: usize = 4;
+
+/// Groups of members that tell the calls of one service from those of another.
+const OF_CALLS: &[&str] = &["requestParameters.", "responseElements.", "additionalEventData."];
+
+/// Finds a search for calls by a name that several services have, without their `eventSource`.
+pub(super) fn without_source(pipeline: &Pipeline, found: &mut Vec<Doubt>) {
+    let Some(expression) = leading(pipeline).filter(is_of_cloudtrail) else { return };
+    let is_told_apart = |text: &str| {
+        text.contains("eventSource") || OF_CALLS.iter().any(|group| text.contains(group))
+    };
+    // Any condition on the service or on a member of the call tells them apart.
+    let conditions = pipeline
+        .commands
+        .iter()
+        .filter(|command| matches!(command.name.value.as_str(), "search" | "where" | "regex"));
+    if conditions.into_iter().any(|command| is_told_apart(&command.arguments.value)) {
+        return;
+    }
+    let parts = conjuncts(&expression);
+    let Some((names, _)) = parts.iter().find_map(|part| values(part, "eventName")) else { return };
+    let shared = names.iter().find_map(|name| Some((*name, services(name)?)));
+    let Some((name, services)) = shared else { return };
+    let Some(span) = place(&expression, name) else { return };
+    let more = match services.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = services.iter().take(NAMED).copied().collect::<Vec<_>>().join("`, `");
+    let message = format!("`{name}` is a call of several services: `{named}`{more}");
+    let help = format!(
+        "add the service that is meant, such as `eventSource={}.amazonaws.com`",
+        services[0]
+    );
+    found.push(Doubt::new(Weight::Advice, Code::ANY_SERVICE, message, span).help(help));
+}
+
+/// Returns the services that have a call of this name, if they are several.
+fn services(name: &str) -> Option<Vec<&'static str>> {
+    let line = SHARED.lines().find(|line| {
+        line.split_once(' ').is_some_and(|(call, _)| call.eq_ignore_ascii_case(name))
+    })?;
+    Some(line.split(' ').skip(1).collect())
+}
+
+/// Returns the place at which an expression compares `eventName` with this value.
+fn place(expression: &SearchExpr, name: &str) -> Option<Span> {
+    let mut found = None;
+    expression.walk(&mut |part| match part {
+        SearchExpr::Compare { field, value, .. }
+            if field.value == "eventName" && value.value.text == name =>
+        {
+            found.get_or_insert(value.span);
+        }
+        SearchExpr::In { field, values } if field.value == "eventName" => {
+            if let Some(value) = values.iter().find(|value| value.value.text == name) {
+                found.get_or_insert(value.span);
+            }
+        }
+        _ => {}
+    });
+    found
+}
