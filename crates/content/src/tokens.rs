@@ -1,4 +1,5 @@
-//! Warns of `$field$` tokens, in messages and drilldowns, that no result can fill.
+//! Warns of `$field$` tokens, in messages and drilldowns, and of risk and threat objects that no result
+//! can fill.
 //!
 //! The fields of the results are known only if a command such as `stats` or `table` names all of
 //! them and every later command names what it adds. A token is then wrong if its name occurs
@@ -8,7 +9,7 @@
 use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
 use spilltrail_spl::{Command, parse};
 
-use crate::detection::Detection;
+use crate::detection::{Detection, DetectionType};
 
 /// Commands after which rows have only the fields that the command names.
 const CLOSING: &[&str] = &["stats", "table", "tstats"];
@@ -56,12 +57,66 @@ pub(crate) fn warnings(detection: &Detection, text: &str) -> Vec<Diagnostic> {
             tokens.push(token);
         }
     }
-    if tokens.is_empty() {
+    let objects = objects(detection);
+    if tokens.is_empty() && objects.is_empty() {
         return Vec::new();
     }
     let Some(named) = named_fields(&detection.search) else { return Vec::new() };
-    tokens.retain(|token| !named.iter().any(|text| mentions(text, token)));
-    tokens.into_iter().map(|token| warning(token, &named, text)).collect()
+    let is_absent = |field: &str| !named.iter().any(|text| mentions(text, field));
+    tokens.retain(|token| is_absent(token));
+    let tokens = tokens.into_iter().map(|token| warning(token, &named, text));
+    let objects = objects.into_iter().filter(|(_, field)| is_absent(field));
+    let objects = objects.map(|(kind, field)| object_warning(kind, field, &named, text));
+    tokens.chain(objects).collect()
+}
+
+/// Returns the fields of the risk and threat objects, with what they are. Only the types that raise
+/// risk use them.
+fn objects(detection: &Detection) -> Vec<(&'static str, &str)> {
+    let raises_risk = matches!(
+        detection.detection_type,
+        DetectionType::Ttp | DetectionType::Anomaly | DetectionType::Other(_)
+    );
+    let Some(risk) = detection.risk.as_ref().filter(|_| raises_risk) else { return Vec::new() };
+    let risks = risk.risk_objects.iter().map(|object| ("risk object", object.field.as_str()));
+    let threats = risk.threat_objects.iter().map(|object| ("threat object", object.field.as_str()));
+    let mut objects: Vec<(&'static str, &str)> = Vec::new();
+    for (kind, field) in risks.chain(threats) {
+        let is_known = objects.iter().any(|(_, known)| *known == field);
+        if !field.is_empty() && !is_known && !is_of_the_finding(field) {
+            objects.push((kind, field));
+        }
+    }
+    objects
+}
+
+fn object_warning(kind: &str, field: &str, named: &[String], text: &str) -> Diagnostic {
+    let help = match similar(field, names(named)) {
+        Some(similar) => format!("the search has `{similar}`; write one name in both places"),
+        None => format!("let the search return `{field}`, or name a field that it returns"),
+    };
+    let message = format!("no result has the field of the {kind} `{field}`");
+    let diagnostic = Diagnostic::warning(Code::RISK_FIELD, message).help(help);
+    match object_span(text, field) {
+        Some(span) => diagnostic.at(span),
+        None => diagnostic,
+    }
+}
+
+/// Returns the place where a file names the field of an object: after `field:`, or after `name:` in
+/// the observables of an older file.
+fn object_span(text: &str, field: &str) -> Option<Span> {
+    ["field:", "name:"].iter().find_map(|key| {
+        text.match_indices(key).find_map(|(at, _)| {
+            let rest = text.get(at + key.len()..)?;
+            let value = rest.trim_start_matches([' ', '"', '\'']);
+            let start = at + key.len() + (rest.len() - value.len());
+            let after = value.strip_prefix(field)?;
+            let ends =
+                !after.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ' '));
+            ends.then(|| Span::new(start, start + field.len()))
+        })
+    })
 }
 
 impl Detection {
@@ -185,6 +240,37 @@ mod tests {
             format!("{} {help}", &text[span.start..span.end])
         };
         warnings.iter().map(words).collect()
+    }
+
+    #[test]
+    fn an_object_that_the_results_cannot_have() {
+        let warned = |kind: &str, search: &str, rest: &str| {
+            let text = format!("name: n\nid: i\ntype: {kind}\nsearch: '{search}'\n{rest}\n");
+            let mut warnings = Vec::new();
+            schema::read(&text, Path::new("n.yml"), None, &mut warnings).unwrap();
+            let places = warnings.iter().map(|warning| {
+                let span = warning.span().unwrap();
+                let line = text[..span.start].matches('\n').count() + 1;
+                format!("{line} {} {}", &text[span.start..span.end], warning.message)
+            });
+            places.collect::<Vec<String>>().join("; ")
+        };
+        let rba = "rba:\n  message: m\n  risk_objects:\n  - {field: user, type: user, score: 40}\n  \
+                   threat_objects:\n  - field: src\n    type: ip_address";
+        let by_arn = "a=1 | stats count by user_arn";
+        assert_eq!(
+            warned("TTP", by_arn, rba),
+            "8 user no result has the field of the risk object `user`; \
+             10 src no result has the field of the threat object `src`"
+        );
+        // What raises no risk has no objects.
+        assert_eq!(warned("Hunting", by_arn, rba), "");
+        assert_eq!(warned("TTP", "a=1 | stats count by user src", rba), "");
+        assert_eq!(warned("TTP", "a=1", rba), "");
+        let finding =
+            "finding:\n  title: t\n  entity:\n    field: user\n    type: user\n    score: 40";
+        let expected = "8 user no result has the field of the risk object `user`";
+        assert_eq!(warned("TTP", by_arn, finding), expected);
     }
 
     #[test]

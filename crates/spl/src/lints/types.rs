@@ -111,6 +111,10 @@ fn of_convert(command: &Command, fields: &mut BTreeMap<String, Is>) {
 fn of_condition(condition: &EvalExpr, fields: &BTreeMap<String, Is>, found: &mut Vec<Doubt>) {
     condition.walk(&mut |part| {
         let EvalNode::Binary(BinaryOp::Compare(op), left, right) = &part.node else { return };
+        // A literal on the left is most likely meant as a field.
+        if matches!(left.node, EvalNode::Text(_)) {
+            return;
+        }
         let (one, other) = (kind(left, fields), kind(right, fields));
         let ((Some(Is::Number), Some(Is::Text(why))) | (Some(Is::Text(why)), Some(Is::Number))) =
             (one, other)
