@@ -150,6 +150,19 @@ fn written(value: &str, is_quoted: bool) -> String {
 }
 
 impl Map {
+    /// Returns the template with its macros expanded: a value that is filled in before could add
+    /// commands through an argument of a macro.
+    fn expanded(&self, stage: &Stage<'_>) -> Result<String, Diagnostic> {
+        if self.is_nested {
+            return Ok(self.template.value.clone());
+        }
+        let (expansion, messages) = expand_macros(&self.template.value, &stage.context.macros);
+        match messages.into_iter().find(|one| one.severity > Severity::Warning) {
+            Some(wrong) => Err(within(wrong, &self.template.value, self.template.span)),
+            None => Ok(expansion.text),
+        }
+    }
+
     /// Returns the names of the fields whose values are needed.
     fn variables(&self) -> BTreeSet<&str> {
         let names = pieces(&self.template.value).into_iter().filter_map(|piece| match piece {
@@ -159,13 +172,19 @@ impl Map {
         names.collect()
     }
 
-    /// Returns the search for a row, or the name of a field that the row lacks.
-    fn filled(&self, row: &Row, number: usize) -> Result<String, &str> {
-        let mut text = String::with_capacity(self.template.value.len());
-        for piece in pieces(&self.template.value) {
+    /// Returns the search for a row, or the name of a field that the row lacks. `template` has no
+    /// macros.
+    fn filled<'t>(&self, template: &'t str, row: &Row, number: usize) -> Result<String, &'t str> {
+        let wanted = self.variables();
+        let mut text = String::with_capacity(template.len());
+        for piece in pieces(template) {
             match piece {
                 Piece::Text(piece) => text.push_str(piece),
                 Piece::Variable { name: SERIAL, .. } => text.push_str(&number.to_string()),
+                // A macro may have dollar signs of its own.
+                Piece::Variable { name, .. } if !wanted.contains(name) => {
+                    text.extend(["$", name, "$"]);
+                }
                 Piece::Variable { name, is_quoted } => {
                     let value = row.get(name).and_then(Value::to_text).ok_or(name)?;
                     text.push_str(&written(&value, is_quoted));
@@ -176,14 +195,9 @@ impl Map {
     }
 
     /// Returns the commands of a search.
-    fn parsed(&self, text: &str, stage: &Stage<'_>) -> Result<Pipeline, Diagnostic> {
-        let (mut pipeline, diagnostics) = if self.is_nested {
-            parse_nested(text, 0)
-        } else {
-            let (expansion, messages) = expand_macros(text, &stage.context.macros);
-            let (pipeline, problems) = parse_search(&expansion.text);
-            (pipeline, messages.into_iter().chain(problems).collect())
-        };
+    fn parsed(&self, text: &str) -> Result<Pipeline, Diagnostic> {
+        let (mut pipeline, diagnostics) =
+            if self.is_nested { parse_nested(text, 0) } else { parse_search(text) };
         let wrong = diagnostics.into_iter().find(|one| one.severity > Severity::Warning);
         if let Some(wrong) = wrong {
             return Err(within(wrong, text, self.template.span));
@@ -262,9 +276,10 @@ impl Command for Map {
         }
         let rows = rows.truncated(self.max_searches).in_memory().map_err(refused)?;
         let needs = Needs { order: true, ..stage.after.clone() };
+        let template = self.expanded(stage)?;
         let mut all: Vec<KeptRows> = Vec::new();
         for (number, row) in rows.iter().enumerate() {
-            let text = match self.filled(&row, number + 1) {
+            let text = match self.filled(&template, &row, number + 1) {
                 Ok(text) => text,
                 Err(missing) => {
                     stage.context.observations.message(
@@ -278,7 +293,7 @@ impl Command for Map {
                     continue;
                 }
             };
-            let pipeline = self.parsed(&text, stage)?;
+            let pipeline = self.parsed(&text)?;
             let found = subsearch::run(&pipeline, stage.context, MAX_APPENDED_ROWS, needs.clone());
             let found = found.await.map_err(|wrong| within(wrong, &text, self.template.span))?;
             all.push(found);
@@ -304,6 +319,10 @@ impl Command for Map {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
+    use spilltrail_spl::{MacroDefinition, MacroSet};
+
     use crate::run;
     use crate::testing::{context, rows};
 
@@ -344,7 +363,18 @@ mod tests {
     async fn found(search: &str) -> (String, usize) {
         const ROWS: &str =
             "{\"u\":\"ann\",\"n\":\"1\"}\n{\"u\":\"b | c\"}\n{\"u\":\"bob\",\"n\":\"3\"}";
-        let context = context(rows(ROWS), 64 << 20);
+        let mut context = context(rows(ROWS), 64 << 20);
+        let mut macros = MacroSet::builtin();
+        macros.insert(MacroDefinition {
+            name: "who".to_owned(),
+            arguments: vec!["u".to_owned()],
+            definition: "eval x=\"$u$\"".to_owned(),
+            is_eval: false,
+            validation: None,
+            error_message: None,
+            origin: "a test".to_owned(),
+        });
+        context.macros = Arc::new(macros);
         match run::prepare(search, None, &context).await {
             Err(diagnostics) => (diagnostics[0].message.clone(), 0),
             Ok(prepared) => {
@@ -374,6 +404,12 @@ mod tests {
             (
                 "| map [| makeresults | eval x=\"$z$\"]",
                 "no row has the field `z` that the search names",
+                0,
+            ),
+            // A value cannot add commands as an argument of a macro either.
+            (
+                "| eval u=\"x\\\" | eval x=\\\"no\" | head 1 | map search=\"| makeresults | `who($u$)` | table x\"",
+                "x=x\" | eval x=\"no",
                 0,
             ),
             ("| map [| nosuch $u$]", "the command `nosuch` is not supported", 0),

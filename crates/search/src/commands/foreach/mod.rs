@@ -11,7 +11,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_spl::{Arguments, Assignment, EvalNode, MAX_COMMANDS, Pipeline};
 
 use self::program::{Collection, Program};
-use self::template::{ITEM, ITER, Tokens};
+use self::template::{ITEM, ITER, Texts, Tokens};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use super::{pipeline, subsearch};
 use crate::lineage::Lineage;
@@ -97,6 +97,7 @@ static DOC: CommandDoc = CommandDoc {
         "A field that matches several names of the list is used once.",
         "A wildcard at the beginning does not match fields whose name begins with `_`.",
         "What several wildcards match is joined for `<<MATCHSTR>>`.",
+        "A name that is filled in stays a name, whatever characters it has: outside of quotes, too, `<<FIELD>>` is the field `a.b` or `a b`. In templates with other commands than `eval`, a field whose name needs quotes is left out with a warning if the token has none.",
         "In quotes, `<<ITEM>>` is the text of the value; it cannot be a part of a field's name.",
         "In the mode `json_array`, a value that is no array has no elements.",
     ],
@@ -123,7 +124,8 @@ struct Fields {
     template: Spanned<String>,
     /// The template for a field that the first name or pattern may match.
     sample: Pipeline,
-    /// The assignments of the sample, if the template has no other commands than `eval`.
+    /// The assignments of the template with markers for its tokens, if it has no other commands than
+    /// `eval`.
     assignments: Option<Vec<Assignment>>,
 }
 
@@ -188,7 +190,12 @@ impl Fields {
         template: Spanned<String>,
     ) -> Result<Self, Diagnostic> {
         let first = patterns.first().cloned().unwrap_or_default();
-        let text = tokens.filled(&template.value, &first, &template::sample(&first));
+        let texts = Texts::of(&first, &template::sample(&first));
+        // The name that the list begins with may be odd; another one then shows what the template is.
+        let text = tokens
+            .filled(&template.value, &texts)
+            .or_else(|| tokens.filled(&template.value, &Texts::of("x1", "x1")));
+        let text = text.unwrap_or_default();
         let sample = template::parsed(&text, template.span)?;
         for written in &sample.commands {
             let Some(entry) = super::command(&written.name.value) else {
@@ -208,29 +215,43 @@ impl Fields {
                 return Err(template::within(wrong, &text, template.span));
             }
         }
-        let assignments = assignments(&sample, template.span)?;
+        let assignments = match assignments(&sample, template.span)? {
+            Some(_) => template::parsed(&tokens.marked(&template.value), template.span)
+                .and_then(|marked| assignments(&marked, template.span))
+                .unwrap_or_default(),
+            None => None,
+        };
         Ok(Self { patterns, tokens, template, sample, assignments })
     }
 
-    /// Returns the template for one field.
-    fn filled(&self, pattern: &str, name: &str) -> Result<Pipeline, Diagnostic> {
-        let text = self.tokens.filled(&self.template.value, pattern, name);
-        template::parsed(&text, self.template.span)
+    /// Returns the template for one field, or `None` if its name would add to the commands.
+    fn filled(&self, texts: &Texts) -> Option<Pipeline> {
+        let text = self.tokens.filled(&self.template.value, texts)?;
+        let filled = template::parsed(&text, self.template.span).ok()?;
+        let names = |pipeline: &Pipeline| -> Vec<String> {
+            pipeline.commands.iter().map(|command| command.name.value.clone()).collect()
+        };
+        (names(&filled) == names(&self.sample)).then_some(filled)
     }
 
     /// Returns the names of the fields that the template reads for the fields that match a pattern,
     /// as patterns where they depend on the field.
     fn reads(&self, pattern: &str, after: &Needs) -> Vec<String> {
-        let marked = self.tokens.marked(&self.template.value);
-        let Ok(marked) = template::parsed(&marked, self.template.span) else { return Vec::new() };
-        let names: Vec<String> = match assignments(&marked, self.template.span) {
-            Ok(Some(assignments)) => {
+        let names: Vec<String> = match &self.assignments {
+            Some(assignments) => {
                 assignments.iter().flat_map(|one| eval::field_names(&one.value)).collect()
             }
-            _ => match pipeline::needs_of(&marked, after.clone()) {
-                Ok(needs) => needs.fields.names.into_iter().chain(needs.fields.patterns).collect(),
-                Err(_) => Vec::new(),
-            },
+            None => {
+                let marked = self.tokens.marked(&self.template.value);
+                let marked = template::parsed(&marked, self.template.span);
+                let Ok(marked) = marked else { return Vec::new() };
+                match pipeline::needs_of(&marked, after.clone()) {
+                    Ok(needs) => {
+                        needs.fields.names.into_iter().chain(needs.fields.patterns).collect()
+                    }
+                    Err(_) => Vec::new(),
+                }
+            }
         };
         names.iter().map(|name| template::unmarked(name, pattern)).collect()
     }
@@ -262,23 +283,26 @@ impl Fields {
 
     async fn plan(&self, mut plan: Plan, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let fields = self.fields(&plan);
-        let mut all = Vec::new();
-        let mut pipelines = Vec::new();
-        for (name, pattern) in &fields {
-            let filled = self.filled(pattern, name)?;
-            match assignments(&filled, self.template.span)? {
-                Some(assignments) if self.assignments.is_some() => all.extend(assignments),
-                _ => pipelines.push(filled),
+        let fields = fields.iter().map(|(name, pattern)| Texts::of(pattern, name));
+        if let Some(marked) = &self.assignments {
+            let mut all = Vec::new();
+            for texts in fields {
+                all.extend(texts.assignments(marked, self.template.span)?);
             }
-        }
-        if pipelines.is_empty() {
             return planned(plan, &all, None, stage).await;
+        }
+        let mut pipelines = Vec::new();
+        for texts in fields {
+            match self.filled(&texts) {
+                Some(filled) => pipelines.push(filled),
+                None => stage.context.observations.message(self.left_out(texts.name())),
+            }
         }
         let commands: usize = pipelines.iter().map(|pipeline| pipeline.commands.len()).sum();
         if commands > MAX_COMMANDS {
             let message = format!(
                 "`foreach` becomes {commands} commands for {} fields; at most {MAX_COMMANDS} are supported",
-                fields.len()
+                pipelines.len()
             );
             return Err(Diagnostic::error(Code::TOO_DEEP, message)
                 .at(stage.span)
@@ -294,9 +318,18 @@ impl Fields {
         Ok(plan)
     }
 
+    /// Returns the warning about a field whose name cannot be filled in.
+    fn left_out(&self, name: &str) -> Diagnostic {
+        let shown: String = name.chars().take(80).collect();
+        let message = format!("`foreach` leaves out the field `{shown}`, whose name needs quotes");
+        Diagnostic::warning(Code::LEFT_OUT, message)
+            .at(self.template.span)
+            .help("put the token in quotes: `'<<FIELD>>'` in conditions, `\"<<FIELD>>\"` elsewhere")
+    }
+
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         let mut names = before?;
-        self.assignments.as_ref()?;
+        let marked = self.assignments.as_ref()?;
         let covers = spilltrail_event::fields::covers;
         for pattern in &self.patterns {
             let matched: Vec<String> = if pattern.contains('*') {
@@ -305,8 +338,8 @@ impl Fields {
                 vec![pattern.clone()]
             };
             for name in matched {
-                let filled = self.filled(pattern, &name).ok()?;
-                let assignments = assignments(&filled, self.template.span).ok()??;
+                let texts = Texts::of(pattern, &name);
+                let assignments = texts.assignments(marked, self.template.span).ok()?;
                 names.extend(assignments.into_iter().map(|assignment| assignment.target.value));
             }
         }
@@ -314,11 +347,9 @@ impl Fields {
     }
 
     fn trace(&self, lineage: &mut Lineage) {
-        let marked = self.tokens.marked(&self.template.value);
-        let Ok(marked) = template::parsed(&marked, self.template.span) else { return };
-        let Ok(Some(assignments)) = assignments(&marked, self.template.span) else { return };
+        let Some(assignments) = &self.assignments else { return };
         for pattern in &self.patterns {
-            for Assignment { target, value } in &assignments {
+            for Assignment { target, value } in assignments {
                 let target = template::unmarked(&target.value, pattern);
                 let reads = eval::field_names(value);
                 let reads: Vec<String> =
@@ -337,7 +368,8 @@ impl Fields {
     }
 }
 
-/// Returns the assignments of a template that has only `eval`, each to a field whose name is known.
+/// Returns the assignments of a template that has only `eval`, without subsearches, each to a field
+/// whose name does not depend on a value.
 fn assignments(pipeline: &Pipeline, span: Span) -> Result<Option<Vec<Assignment>>, Diagnostic> {
     let mut all = Vec::new();
     for written in &pipeline.commands {
@@ -346,7 +378,11 @@ fn assignments(pipeline: &Pipeline, span: Span) -> Result<Option<Vec<Assignment>
         }
         all.extend(template::assigned(written, span)?);
     }
-    let is_plain = |assignment: &Assignment| !assignment.target.value.contains('{');
+    let is_plain = |Assignment { target, value }: &Assignment| {
+        let mut has_subsearch = false;
+        value.walk(&mut |expr| has_subsearch |= matches!(expr.node, EvalNode::Subsearch(_)));
+        !target.value.contains('{') && !has_subsearch
+    };
     Ok(all.iter().all(is_plain).then_some(all))
 }
 
@@ -464,118 +500,4 @@ impl Command for ForEach {
 }
 
 #[cfg(test)]
-mod tests {
-    use spilltrail_event::Value;
-
-    use crate::run;
-    use crate::testing::{context, rows};
-
-    /// Returns the rows of a search as text, or the first message.
-    async fn found(search: &str, lines: &str) -> String {
-        let context = context(rows(lines), 64 << 20);
-        match run::prepare(search, None, &context).await {
-            Err(diagnostics) => diagnostics[0].message.clone(),
-            Ok(prepared) => {
-                let rows = prepared.collect(&context).await.unwrap();
-                let shown = |(name, value): (String, Value<'static>)| {
-                    format!("{name}={}", value.members().join(","))
-                };
-                let rows =
-                    rows.iter().map(|row| row.into_iter().map(shown).collect::<Vec<_>>().join(" "));
-                rows.collect::<Vec<_>>().join("; ")
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn templates_for_fields() {
-        const ROWS: &str = "{\"a_x\":\"1\",\"a_y\":\"2\",\"b\":\"word\"}\n{\"a_x\":\"5\"}";
-        for (search, expected) in [
-            // A missing field makes the sum missing, as in any expression.
-            ("| eval t=0 | foreach a_* [eval t=t+<<FIELD>>] | table t", "t=3; "),
-            ("| foreach a_* b [eval <<FIELD>>=upper(<<FIELD>>)]", "a_x=1 a_y=2 b=WORD; a_x=5"),
-            ("| foreach new [eval <<FIELD>>=\"<<FIELD>>\"] | table new", "new=new; new=new"),
-            (
-                "| foreach a_* a_x [eval n=mvappend(n,\"<<FIELD>>\")] | table n",
-                "n=a_x,a_y; n=a_x,a_y",
-            ),
-            ("| foreach z* [eval n=1] | table b", "b=word; "),
-            (
-                "| foreach a_* [eval n=<<FIELD>> | eval <<MATCHSTR>>=n*2] | table x y n",
-                "x=2 y=4 n=2; x=10",
-            ),
-            // Other commands than `eval`.
-            ("| foreach a_* [where <<FIELD>>>1] | stats count", "count=0"),
-            ("| foreach a_* [fillnull value=0 <<FIELD>>] | table a_*", "a_x=1 a_y=2; a_x=5 a_y=0"),
-            (
-                "| foreach a_* [rex field=<<FIELD>> \"(?<d_<<MATCHSTR>>>.)\"] | table d_*",
-                "d_x=1 d_y=2; d_x=5",
-            ),
-            (
-                "| foreach a_* [eval {b}_<<MATCHSTR>>=<<FIELD>>] | table word_*",
-                "word_x=1 word_y=2; ",
-            ),
-            ("| foreach a_* [stats count]", "`stats` cannot be in a template of `foreach`"),
-            ("| foreach a_* [eval x=foo(<<FIELD>>)]", "unsupported eval function `foo`"),
-            ("| foreach a_* [nosuch]", "the command `nosuch` is not supported"),
-            ("| foreach a_*", "expected commands in square brackets"),
-            ("| foreach [eval x=1]", "expected a field"),
-            ("| foreach a_* [eval x=1] b", "expected a field or the end of the command, found `b`"),
-        ] {
-            assert_eq!(found(search, ROWS).await, expected, "{search}");
-        }
-    }
-
-    #[tokio::test]
-    async fn templates_for_values() {
-        const ROWS: &str =
-            "{\"m\":[\"a\",\"b\"],\"j\":\"[1,{\\\"k\\\":2}]\",\"s\":\"one\"}\n{\"s\":\"2\"}";
-        for (search, expected) in [
-            (
-                "| foreach mode=multivalue m [eval n=mvappend(n,<<ITEM>>.<<ITER>>)] | table n",
-                "n=a0,b1; ",
-            ),
-            ("| foreach m mode=multivalue [eval n=n.\"<<ITEM>>,\"] | table n", "; "),
-            (
-                "| eval n=\"\" | foreach m mode=multivalue [eval n=n.\"<<ITEM>>,\"] | table n",
-                "n=a,b,; n=",
-            ),
-            (
-                "| foreach mode=json_array j [eval n=mvappend(n,<<ITEM>>)] | table n",
-                "n=1,{\"k\":2}; ",
-            ),
-            ("| foreach mode=json_array s [eval n=<<ITEM>>] | table n", "; "),
-            ("| foreach mode=auto_collections s [eval n=<<ITEM>>] | table n", "n=one; n=2"),
-            ("| foreach mode=auto_collections j [eval n=<<ITER>>] | table n", "n=1; "),
-            // The field itself may change while its values are listed.
-            ("| foreach mode=multivalue m [eval m=<<ITEM>>] | table m", "m=b; "),
-            (
-                "| foreach mode=multivalue m s [eval n=1]",
-                "expected one field for this mode, found `s` too",
-            ),
-            (
-                "| foreach mode=multivalue m [eval '<<ITEM>>'=1]",
-                "a field named by a value is not supported in `foreach`",
-            ),
-            (
-                "| foreach mode=multivalue m [where a=1]",
-                "the template for the values of a field must be one `eval`",
-            ),
-        ] {
-            assert_eq!(found(search, ROWS).await, expected, "{search}");
-        }
-    }
-
-    #[tokio::test]
-    async fn many_fields_are_one_step() {
-        let fields: Vec<String> = (0..2000).map(|field| format!("\"f{field}\":\"1\"")).collect();
-        let row = format!("{{{}}}", fields.join(","));
-        let search = "| eval t=0 | foreach f* [eval t=t+<<FIELD>>] | table t";
-        assert_eq!(found(search, &row).await, "t=2000");
-        let message = found("| foreach f* [fillnull <<FIELD>>]", &row).await;
-        assert!(
-            message.starts_with("`foreach` becomes 2000 commands for 2000 fields"),
-            "{message}"
-        );
-    }
-}
+mod tests;

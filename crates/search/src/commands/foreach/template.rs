@@ -6,15 +6,26 @@ use spilltrail_spl::{
     Arguments, Assignment, BinaryOp, Command as Written, EvalExpr, EvalNode, Pipeline, parse_nested,
 };
 
-/// The field that stands for `<<ITEM>>`; no field of a search has this name.
+/// The field that stands for `<<ITEM>>` in the template; a field of a search that has this name, which
+/// no SPL can write, is not seen there.
 pub(super) const ITEM: &str = "\u{1}item";
 /// The field that stands for `<<ITER>>`.
 pub(super) const ITER: &str = "\u{1}iter";
 
-/// The words that stand for the tokens while it is found out which fields a template reads. They
-/// are words in every grammar.
-const MARKERS: [&str; 5] =
-    ["qzfieldtokenzq", "qzmatchtokenzq", "qzfirsttokenzq", "qzsecondtokenzq", "qzthirdtokenzq"];
+/// The words that stand for the tokens of a name, outside of quotes and in them, until the names are
+/// filled in. They are words in every grammar.
+const MARKERS: [[&str; 5]; 2] = [
+    ["qzfieldtokenzq", "qzmatchtokenzq", "qzfirsttokenzq", "qzsecondtokenzq", "qzthirdtokenzq"],
+    [
+        "qzfieldquotedzq",
+        "qzmatchquotedzq",
+        "qzfirstquotedzq",
+        "qzsecondquotedzq",
+        "qzthirdquotedzq",
+    ],
+];
+const OUTSIDE: usize = 0;
+const QUOTED: usize = 1;
 
 /// The texts of a template that are replaced.
 #[derive(Debug)]
@@ -50,37 +61,162 @@ fn replaced(template: &str, tokens: &[String], texts: &[String]) -> String {
     filled
 }
 
-impl Tokens {
-    /// Returns the template for one field. `pattern` is the name or pattern in the list of fields
-    /// that matches `name`.
-    pub(super) fn filled(&self, template: &str, pattern: &str, name: &str) -> String {
+/// The texts that tokens stand for: the name of a field and what the wildcards match.
+#[derive(Debug)]
+pub(super) struct Texts([String; 5]);
+
+/// A part of a template.
+enum Part<'t> {
+    Outside(&'t str),
+    /// A text in quotes, with them.
+    Quoted(&'t str),
+}
+
+/// Returns the parts of a template.
+fn parts(template: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let mut rest = template;
+    while let Some(start) = rest.find(['"', '\'']) {
+        let quote = if rest[start..].starts_with('"') { '"' } else { '\'' };
+        let end = closing(&rest[start + 1..], quote);
+        let end = end.map_or(rest.len(), |length| start + 1 + length + 1);
+        parts.push(Part::Outside(&rest[..start]));
+        parts.push(Part::Quoted(&rest[start..end]));
+        rest = &rest[end..];
+    }
+    parts.push(Part::Outside(rest));
+    parts
+}
+
+impl Texts {
+    /// Returns the texts for a field. `pattern` is the name or pattern in the list of fields that
+    /// matches `name`.
+    pub(super) fn of(pattern: &str, name: &str) -> Self {
         let parts = wildcard_capture(pattern, name).unwrap_or_default();
         let part = |index: usize| parts.get(index).cloned().unwrap_or_default();
-        let texts = [name.to_owned(), parts.concat(), part(0), part(1), part(2)];
-        replaced(template, &self.name, &texts)
+        Self([name.to_owned(), parts.concat(), part(0), part(1), part(2)])
+    }
+
+    /// Returns the name of the field.
+    pub(super) fn name(&self) -> &str {
+        &self.0[0]
+    }
+
+    /// Returns a text with the texts instead of its markers.
+    fn restored(&self, text: &str) -> String {
+        let markers = MARKERS.as_flattened().iter().map(|marker| (*marker).to_owned());
+        let texts = self.0.iter().chain(&self.0).cloned();
+        replaced(text, &markers.collect::<Vec<_>>(), &texts.collect::<Vec<_>>())
+    }
+
+    /// Returns marked assignments for the field. Whatever its name has, it stays a name.
+    ///
+    /// # Errors
+    /// Fails if a name in them is empty, because the token in its place is.
+    pub(super) fn assignments(
+        &self,
+        marked: &[Assignment],
+        span: Span,
+    ) -> Result<Vec<Assignment>, Diagnostic> {
+        let filled = |assignment: &Assignment| {
+            let Assignment { mut target, mut value } = assignment.clone();
+            target.value = self.restored(&target.value);
+            if target.value.is_empty() {
+                return Err(self.is_empty(span));
+            }
+            self.fill(&mut value)?;
+            Ok(Assignment { target, value })
+        };
+        marked.iter().map(filled).collect()
+    }
+
+    fn fill(&self, expr: &mut EvalExpr) -> Result<(), Diagnostic> {
+        match &expr.node {
+            EvalNode::Field(name) => {
+                let text = self.restored(name);
+                if text.is_empty() {
+                    return Err(self.is_empty(expr.span));
+                }
+                let is_token = MARKERS[OUTSIDE].contains(&name.as_str());
+                let is_number = is_token && is_number(&text);
+                expr.node = if is_number { EvalNode::Number(text) } else { EvalNode::Field(text) };
+            }
+            EvalNode::Text(text) => expr.node = EvalNode::Text(self.restored(text)),
+            _ => expr.children_mut().into_iter().try_for_each(|child| self.fill(child))?,
+        }
+        Ok(())
+    }
+
+    fn is_empty(&self, span: Span) -> Diagnostic {
+        let message =
+            format!("a token is empty where a name has to be, for the field `{}`", self.0[0]);
+        Diagnostic::error(Code::BAD_ARGUMENT, message)
+            .at(span)
+            .help("only a wildcard in the list of fields matches a part of a name")
+    }
+}
+
+/// Returns true if a text is a number where a word may stand.
+fn is_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && text.parse::<f64>().is_ok()
+}
+
+impl Tokens {
+    /// Returns the template for one field, or `None` if a name would have to be quoted that is not:
+    /// names come from the logs, and must not become a part of the search.
+    pub(super) fn filled(&self, template: &str, texts: &Texts) -> Option<String> {
+        let is_plain = |text: &String| {
+            text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '@' | '-'))
+        };
+        let mut filled = String::with_capacity(template.len());
+        for part in parts(template) {
+            match part {
+                Part::Quoted(part) => {
+                    let escaped = |text: &String| {
+                        let text = text.replace('\\', "\\\\");
+                        match part.as_bytes().first() {
+                            Some(b'"') => text.replace('"', "\\\""),
+                            _ => text.replace('\'', "\\'"),
+                        }
+                    };
+                    filled.push_str(&replaced(part, &self.name, &texts.0.each_ref().map(escaped)));
+                }
+                Part::Outside(part) => {
+                    let without = replaced(part, &self.name, &[const { String::new() }; 5]);
+                    if without.len() < part.len() && !texts.0.iter().all(is_plain) {
+                        return None;
+                    }
+                    filled.push_str(&replaced(part, &self.name, &texts.0));
+                }
+            }
+        }
+        Some(filled)
     }
 
     /// Returns the template with words in place of its tokens; [`unmarked`] turns the names in it
     /// into patterns.
     pub(super) fn marked(&self, template: &str) -> String {
-        replaced(template, &self.name, &MARKERS.map(str::to_owned))
+        let mut marked = String::with_capacity(template.len());
+        for part in parts(template) {
+            let (text, markers) = match part {
+                Part::Outside(text) => (text, MARKERS[OUTSIDE]),
+                Part::Quoted(text) => (text, MARKERS[QUOTED]),
+            };
+            marked.push_str(&replaced(text, &self.name, &markers.map(str::to_owned)));
+        }
+        marked
     }
 
     /// Returns the template for the value of a field: outside of quotes its tokens become fields.
     fn of_values(&self, template: &str) -> String {
         let fields = [format!("'{ITEM}'"), format!("'{ITER}'")];
-        let mut filled = String::with_capacity(template.len());
-        let mut rest = template;
-        while let Some(start) = rest.find(['"', '\'']) {
-            let quote = if rest[start..].starts_with('"') { '"' } else { '\'' };
-            let end = closing(&rest[start + 1..], quote);
-            let end = end.map_or(rest.len(), |length| start + 1 + length + 1);
-            filled.push_str(&replaced(&rest[..start], &self.value, &fields));
-            filled.push_str(&rest[start..end]);
-            rest = &rest[end..];
-        }
-        filled.push_str(&replaced(rest, &self.value, &fields));
-        filled
+        let filled = |part| match part {
+            Part::Outside(text) => replaced(text, &self.value, &fields),
+            Part::Quoted(text) => text.to_owned(),
+        };
+        parts(template).into_iter().map(filled).collect()
     }
 
     /// Returns the assignments of a template for the values of a field.
@@ -98,7 +234,8 @@ impl Tokens {
         }
         let mut assignments = assigned(only, template.span)?;
         for Assignment { target, value } in &mut assignments {
-            if self.value.iter().any(|token| target.value.contains(token.as_str())) {
+            let is_value = target.value == ITEM || target.value == ITER;
+            if is_value || self.value.iter().any(|token| target.value.contains(token.as_str())) {
                 return Err(named_by_item(template.span));
             }
             self.fill_texts(value, template.span)?;
@@ -164,8 +301,10 @@ fn closing(text: &str, quote: char) -> Option<usize> {
 /// fields has `pattern`.
 pub(super) fn unmarked(name: &str, pattern: &str) -> String {
     let mut unmarked = name.to_owned();
-    for (index, marker) in MARKERS.iter().enumerate() {
-        unmarked = unmarked.replace(marker, if index == 0 { pattern } else { "*" });
+    for markers in MARKERS {
+        for (index, marker) in markers.iter().enumerate() {
+            unmarked = unmarked.replace(marker, if index == 0 { pattern } else { "*" });
+        }
     }
     unmarked
 }
@@ -246,22 +385,29 @@ mod tests {
     #[test]
     fn tokens_are_replaced_once() {
         let template = "<<FIELD>> <<MATCHSTR>> <<MATCHSEG1>>/<<MATCHSEG2>>/<<MATCHSEG3>> <<ITEM>>";
-        for (pattern, name, expected) in [
-            ("a*", "abc", "abc bc bc// <<ITEM>>"),
-            ("*_*", "x_y", "x_y xy x/y/ <<ITEM>>"),
-            ("n", "n", "n  // <<ITEM>>"),
-            ("*", "<<FIELD>>", "<<FIELD>> <<FIELD>> <<FIELD>>// <<ITEM>>"),
+        for (template, pattern, name, expected) in [
+            (template, "a*", "abc", Some("abc bc bc// <<ITEM>>")),
+            (template, "*_*", "x_y", Some("x_y xy x/y/ <<ITEM>>")),
+            (template, "n", "n", Some("n  // <<ITEM>>")),
+            ("\"<<FIELD>> <<MATCHSTR>>\"", "*", "<<FIELD>>", Some("\"<<FIELD>> <<FIELD>>\"")),
+            // Names stay in their quotes, and outside of them no name is more than a word.
+            ("'<<FIELD>>' \"<<FIELD>>\"", "*", "a'\"\\", Some("'a\\'\"\\\\' \"a'\\\"\\\\\"")),
+            ("'<<FIELD>>'=1", "*", "a | delete", Some("'a | delete'=1")),
+            ("<<FIELD>>=1", "*", "a | delete", None),
+            ("'<<FIELD>>'=<<MATCHSTR>>", "a*", "a b", None),
         ] {
-            assert_eq!(tokens().filled(template, pattern, name), expected);
+            let filled = tokens().filled(template, &Texts::of(pattern, name));
+            assert_eq!(filled.as_deref(), expected, "{template} {name}");
         }
         let short = Tokens { name: ["F", "FIELD", "", "", ""].map(str::to_owned), ..tokens() };
-        assert_eq!(short.filled("F FIELD é", "a*", "ab"), "ab b é");
+        assert_eq!(short.filled("F FIELD é", &Texts::of("a*", "ab")).as_deref(), Some("ab b é"));
     }
 
     #[test]
     fn names_with_markers_are_patterns() {
         let marked = tokens().marked("eval '<<FIELD>>_x' = '<<MATCHSEG2>>.y'");
         assert_eq!(unmarked(&marked, "a*"), "eval 'a*_x' = '*.y'");
+        assert_eq!(unmarked(&tokens().marked("<<FIELD>>.<<MATCHSTR>>"), "a*"), "a*.*");
         assert_eq!(sample("a*b*"), "ax1bx1");
     }
 
@@ -289,6 +435,7 @@ mod tests {
         }
         for (template, message) in [
             ("eval a='<<ITEM>>'", "a field named by a value is not supported in `foreach`"),
+            ("eval <<ITEM>>=1", "a field named by a value is not supported in `foreach`"),
             ("eval \"<<ITEM>>\"=1", "a field named by a value is not supported in `foreach`"),
             ("eval a=1 | eval b=2", "the template for the values of a field must be one `eval`"),
             ("where a=1", "the template for the values of a field must be one `eval`"),
