@@ -8,6 +8,7 @@
 mod content;
 mod decode;
 mod eval;
+mod format;
 mod macros;
 mod parse;
 mod regex;
@@ -33,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "time", run: time::run },
     Target { name: "eval", run: eval::run },
     Target { name: "regex", run: regex::run },
+    Target { name: "format", run: format::run },
     Target { name: "content", run: content::run },
     Target { name: "decode", run: decode::run },
 ];
