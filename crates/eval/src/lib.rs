@@ -14,6 +14,7 @@ pub mod functions;
 pub mod limits;
 mod node;
 mod operators;
+mod patience;
 pub mod regex;
 mod typing;
 

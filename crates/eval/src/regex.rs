@@ -6,12 +6,13 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use pcre2::bytes::{CaptureLocations, RegexBuilder};
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 
 use super::limits;
+use super::patience::{GaveUp, Patience, SHORT, Window};
 
 /// Limits of one match: number of steps, and heap in KiB. For comparison, Splunk's limits for
 /// extractions in `limits.conf` are `match_limit` 100000 and `depth_limit` 1000.
@@ -63,6 +64,8 @@ const PATIENCE: u64 = 1_000;
 #[derive(Debug, Clone)]
 pub struct Regex {
     regex: pcre2::bytes::Regex,
+    /// The pattern for long texts.
+    window: Arc<Window>,
     /// The number of values on which the pattern gave up.
     given_up: Arc<AtomicU64>,
 }
@@ -74,14 +77,8 @@ impl Regex {
     ///
     /// Returns PCRE2's message and the byte offset of the problem in the pattern.
     pub fn new(pattern: &str) -> Result<Self, RegexError> {
-        let limited = format!("{LIMITS}{pattern}");
-        let regex = RegexBuilder::new()
-            .utf(true)
-            .jit_if_available(true)
-            .max_jit_stack_size(Some(JIT_STACK))
-            .build(&limited)
-            .map_err(|error| RegexError::new(&error))?;
-        Ok(Self { regex, given_up: Arc::default() })
+        let regex = build(pattern).map_err(|error| RegexError::new(&error, pattern))?;
+        Ok(Self { regex, window: Arc::default(), given_up: Arc::default() })
     }
 
     /// Compiles a pattern that the user wrote at `span`.
@@ -100,7 +97,13 @@ impl Regex {
     /// Returns true if the pattern matches somewhere in `text`.
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
-        self.settle(|| self.regex.is_match(text.as_bytes())).unwrap_or(false)
+        let Some(window) = self.window(text) else {
+            return self.settle(|| self.regex.is_match(text.as_bytes()).ok()).unwrap_or(false);
+        };
+        let mut locations = window.capture_locations();
+        let mut patience = Patience::of(text.len());
+        let found = self.settle(|| patience.find(window, &mut locations, text, 0).ok());
+        found.flatten().is_some()
     }
 
     /// Returns the names of the groups, indexed by group number. Group 0 is the whole match.
@@ -112,13 +115,20 @@ impl Regex {
     /// Calls `visit` with each non-overlapping match in `text`, until `visit` returns false.
     pub fn each_match(&self, text: &str, mut visit: impl FnMut(&Captures<'_>) -> bool) {
         let mut locations = self.regex.capture_locations();
+        let window = self.window(text);
+        let mut patience = Patience::of(text.len());
+        let mut find = |locations: &mut CaptureLocations, from: usize| match window {
+            Some(window) => patience.find(window, locations, text, from),
+            None => match self.regex.captures_read_at(locations, text.as_bytes(), from) {
+                Ok(found) => Ok(found.map(|found| (found.start(), found.end()))),
+                Err(_) => Err(GaveUp),
+            },
+        };
         let mut from = 0;
         let mut last_end = None;
         while from <= text.len() {
-            let bytes = text.as_bytes();
-            let found = self.settle(|| self.regex.captures_read_at(&mut locations, bytes, from));
-            let Some(Some(found)) = found else { return };
-            let (start, end) = (found.start(), found.end());
+            let found = self.settle(|| find(&mut locations, from).ok());
+            let Some(Some((start, end))) = found else { return };
             // An empty match directly after the previous match is not a match of its own.
             let repeated = start == end && last_end == Some(end);
             if !repeated && !visit(&Captures { text, locations: &locations }) {
@@ -170,16 +180,55 @@ impl Regex {
     }
 
     /// Returns the result of a match, or `None` if it met a limit.
-    fn settle<T>(&self, matched: impl FnOnce() -> Result<T, pcre2::Error>) -> Option<T> {
+    fn settle<T>(&self, matched: impl FnOnce() -> Option<T>) -> Option<T> {
         let is_patient = self.given_up.load(Ordering::Relaxed) < PATIENCE;
-        let result = if is_patient { matched().ok() } else { None };
+        let result = if is_patient { matched() } else { None };
         if result.is_none() {
             self.given_up.fetch_add(1, Ordering::Relaxed);
-            let pattern = self.regex.as_str();
-            give_up(pattern.strip_prefix(LIMITS).unwrap_or(pattern));
+            give_up(self.pattern());
         }
         result
     }
+
+    /// Returns the pattern for a text that is too long to be searched at once; `None` for other texts,
+    /// and for patterns that can only be searched at once.
+    fn window(&self, text: &str) -> Option<&pcre2::bytes::Regex> {
+        let is_long = text.len() > SHORT;
+        is_long.then(|| self.window.get(self.pattern(), |pattern| build(pattern).ok())).flatten()
+    }
+
+    fn pattern(&self) -> &str {
+        let pattern = self.regex.as_str();
+        let pattern = pattern.strip_prefix(LIMITS).unwrap_or(pattern);
+        // A pattern of the user may begin in the same way.
+        let is_ours = prefix(pattern) == ASCII;
+        pattern.strip_prefix(ASCII).filter(|_| is_ours).unwrap_or(pattern)
+    }
+}
+
+/// Compiles a pattern with limits.
+///
+/// PCRE checks that a text is UTF-8 before each match, from its start to the end of the text, which takes
+/// as long as the square of the text for many matches. With `ucp` it does not; `ASCII` undoes what else
+/// that changes.
+fn build(pattern: &str) -> Result<pcre2::bytes::Regex, pcre2::Error> {
+    let prefix = prefix(pattern);
+    RegexBuilder::new()
+        .utf(true)
+        .ucp(prefix == ASCII)
+        .jit_if_available(true)
+        .max_jit_stack_size(Some(JIT_STACK))
+        .build(&format!("{LIMITS}{prefix}{pattern}"))
+}
+
+/// Makes `\d`, `\s`, `\w` and the like mean ASCII characters.
+const ASCII: &str = "(?a)";
+
+/// Returns what a pattern begins with, after the limits: [`ASCII`], or nothing for a pattern that begins
+/// with options of its own, and for a PCRE before 10.43.
+fn prefix(pattern: &str) -> &'static str {
+    static IS_KNOWN: LazyLock<bool> = LazyLock::new(|| pcre2::bytes::Regex::new(ASCII).is_ok());
+    if *IS_KNOWN && !pattern.starts_with("(*") { ASCII } else { "" }
 }
 
 /// The groups of one match.
@@ -215,11 +264,12 @@ pub struct RegexError {
 }
 
 impl RegexError {
-    fn new(error: &pcre2::Error) -> Self {
+    fn new(error: &pcre2::Error, pattern: &str) -> Self {
         let text = error.to_string();
         // "PCRE2: error compiling pattern at offset 4: missing closing parenthesis"
         let message = text.rsplit_once(": ").map_or(text.as_str(), |(_, message)| message);
-        let offset = error.offset().map(|at| at.saturating_sub(LIMITS.len()));
+        let offset =
+            error.offset().map(|at| at.saturating_sub(LIMITS.len() + prefix(pattern).len()));
         Self { message: message.to_owned(), offset }
     }
 }
@@ -300,6 +350,41 @@ mod tests {
     }
 
     #[test]
+    fn classes_of_characters_are_those_of_ascii() {
+        for (pattern, text, is_match) in [
+            ("^\\w+$", "abc_1", true),
+            ("\\w", "é", false),
+            ("\\d", "٣", false),
+            ("\\s", "\u{a0}", false),
+            ("[[:alpha:]]", "é", false),
+            ("a\\b", "aé", true),
+            ("\\W", "é", true),
+            ("^.$", "é", true),
+            ("(?i)É", "é", true),
+            ("\\p{L}", "é", true),
+            ("(*UCP)\\w", "é", true),
+            ("(?a)\\w", "é", false),
+        ] {
+            assert_eq!(Regex::new(pattern).unwrap().is_match(text), is_match, "{pattern}");
+            assert_eq!(Regex::new(pattern).unwrap().pattern(), pattern);
+        }
+    }
+
+    #[test]
+    fn many_matches_in_a_long_text_take_no_more_than_its_length() {
+        let text = "é,".repeat(1 << 20);
+        let start = std::time::Instant::now();
+        let mut matches = 0;
+        Regex::new(",").unwrap().each_match(&text, |_| {
+            matches += 1;
+            true
+        });
+        assert_eq!(matches, 1 << 20);
+        // The square would be half an hour.
+        assert!(start.elapsed() < std::time::Duration::from_mins(1), "{:?}", start.elapsed());
+    }
+
+    #[test]
     fn a_bad_pattern_says_where() {
         let error = Regex::new("ab(c").unwrap_err();
         assert_eq!(error.offset, Some(4));
@@ -313,6 +398,79 @@ mod tests {
             assert!(!regex.is_match(&format!("{}b", "a".repeat(40))));
         }
         assert!(given_up().patterns.contains(&("^(a+)+$".to_owned(), 2)));
+    }
+
+    #[test]
+    fn a_long_text_has_the_same_matches() {
+        let text = "ab1 äöü, x-y=7; (z) Zz\n".repeat(400);
+        let short = |from: usize| text.get(from..).unwrap_or_default();
+        for pattern in [
+            "[a-z]+[0-9]",
+            "(?i)z+",
+            "^ab",
+            "(?m)^ab\\d",
+            "(?<=ä)ö",
+            "x|",
+            "\\b",
+            "(?<n>x)-(y)",
+            "z\\K\\)",
+            "(.)\\1",
+            "$",
+            "ü.*?=",
+            "Zz\\n\\z",
+            "nothing",
+            "(?!a)b",
+            "(a)|(z)",
+        ] {
+            let regex = Regex::new(pattern).unwrap();
+            assert!(regex.window(&text).is_some(), "{pattern}");
+            let mut found = Vec::new();
+            regex.each_match(&text, |groups| {
+                found.push(
+                    (0..regex.group_names().len()).map(|n| groups.range(n)).collect::<Vec<_>>(),
+                );
+                true
+            });
+            // The pattern on its own, match by match.
+            let (mut expected, mut from, mut last_end) = (Vec::new(), 0, None);
+            let mut locations = regex.regex.capture_locations();
+            while let Some(one) = (from <= text.len())
+                .then(|| {
+                    regex.regex.captures_read_at(&mut locations, text.as_bytes(), from).unwrap()
+                })
+                .flatten()
+            {
+                if one.start() != one.end() || last_end != Some(one.end()) {
+                    let range = |n| locations.get(n).map(|(start, end)| start..end);
+                    expected.push((0..regex.group_names().len()).map(range).collect::<Vec<_>>());
+                }
+                last_end = Some(one.end());
+                from = if one.end() > from {
+                    one.end()
+                } else {
+                    from + short(from).chars().next().map_or(1, char::len_utf8)
+                };
+            }
+            assert_eq!(found, expected, "{pattern}");
+            assert_eq!(regex.is_match(&text), !expected.is_empty(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn patterns_that_pass_over_a_long_text_from_each_start_are_given_up() {
+        // The end has what the patterns require, or PCRE looks no further.
+        let text = format!("{}cb", "a".repeat(400_000));
+        for pattern in ["(?=(a+))\\1+b", "[a-f]+[0-9]", "(?:a|x)++\\d"] {
+            let start = std::time::Instant::now();
+            assert!(!Regex::new(pattern).unwrap().is_match(&text));
+            assert!(given_up().patterns.iter().any(|(one, _)| one == pattern), "{pattern}");
+            assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
+        }
+        // A pattern that passes over the text once is not.
+        let regex = Regex::new("(?<first>a).*(?<last>b)$").unwrap();
+        assert!(regex.is_match(&format!("{}b", "a".repeat(1_000_000))));
+        assert!(Regex::new("x").unwrap().replace_all("replace", &text, "y").is_none());
+        assert!(given_up().patterns.iter().all(|(one, _)| one != "x" && !one.contains("first")));
     }
 
     #[test]
