@@ -17,6 +17,7 @@ use proptest::prelude::*;
 mod archives;
 mod compressions;
 mod dresses;
+mod files;
 mod kinds;
 mod lost;
 mod rows;
