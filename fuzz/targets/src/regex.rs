@@ -16,6 +16,15 @@ pub(crate) fn run(data: &[u8]) {
         Ok(regex) => regex,
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
+    matches(&regex, value);
+    let _ = regex.replace_all("replace", value, replacement);
+    // Long texts are searched in another way.
+    if !value.is_empty() {
+        matches(&regex, &value.repeat(LONGEST * 2 / value.len() + 1));
+    }
+}
+
+fn matches(regex: &Regex, value: &str) {
     let _ = regex.is_match(value);
     let mut matches = 0;
     regex.each_match(value, |found| {
@@ -28,5 +37,4 @@ pub(crate) fn run(data: &[u8]) {
         true
     });
     assert!(matches <= value.len() + 1, "{matches} matches");
-    let _ = regex.replace_all("replace", value, replacement);
 }
