@@ -7,6 +7,7 @@
 
 pub mod attack;
 mod builtin;
+mod data_source;
 mod deployment;
 mod detection;
 mod drilldown;
@@ -30,9 +31,11 @@ mod tokens;
 mod unused;
 mod values;
 mod walk;
+mod window;
 mod yaml;
 
 pub use builtin::BUILTIN;
+pub use data_source::DataSource;
 pub use deployment::{Deployment, Deployments, NotableAction, Scheduling};
 pub use detection::{
     Annotations, AttackData, Detection, DetectionTest, DetectionType, Expectation, NotableText,
@@ -43,10 +46,11 @@ pub use format::{
     FormatFailure, Formatted, Language, format_file, format_text, format_yaml, formattable,
 };
 pub use lookup::{Lookup, LookupRows, LookupSource, MAX_CSV_BYTES, MatchType};
-pub use placed::Placed;
+pub use placed::{Placed, allowed_in};
 pub use replaced::Replaced;
 pub use risk::{NotableSeverity, Risk, RiskObject, ThreatObject};
 pub use set::{BuiltinPack, ContentProblem, ContentSet, TestLogs};
 pub use story::Story;
 pub use template::{NO_VALUE, Template};
+pub use window::DELIVERY;
 pub use yaml::MAX_YAML_BYTES;

@@ -15,7 +15,7 @@ use crate::replaced::Replaced;
 use crate::set::{BuiltinPack, ContentProblem, ContentSet};
 use crate::walk::{self, extension};
 use crate::yaml::MAX_YAML_BYTES;
-use crate::{deployment, knowledge, lookup, macros, schema, story, yaml};
+use crate::{data_source, deployment, knowledge, lookup, macros, schema, story, yaml};
 
 /// The kind of content in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,7 @@ enum Kind {
     Deployment,
     DataModel,
     EventTypes,
+    DataSource,
 }
 
 /// The subfolders of the `security_content` layout, with the kind of their files.
@@ -40,6 +41,7 @@ const LAYOUT: &[(&str, Kind)] = &[
     ("deployments", Kind::Deployment),
     ("data_models", Kind::DataModel),
     ("event_types", Kind::EventTypes),
+    ("data_sources", Kind::DataSource),
 ];
 
 /// The files of Splunk's configuration that are read wherever they are in a folder.
@@ -272,6 +274,9 @@ impl Loader {
                     let knowledge = Arc::make_mut(&mut self.set.knowledge);
                     knowledge::add_tags(knowledge, tags, &mut warnings);
                 })
+            }
+            Kind::DataSource => {
+                data_source::read(text).map(|source| self.set.data_sources.push(source))
             }
             Kind::Deployment => {
                 deployment::read(text, &mut warnings).map(|(detection_type, deployment)| {

@@ -16,12 +16,20 @@ pub struct Placed {
 }
 
 impl Detection {
+    /// Returns the text of the detection's file. Returns `None` for a detection of the built-in pack,
+    /// and if the file is gone.
+    #[must_use]
+    pub fn source_text(&self) -> Option<String> {
+        self.root.as_ref()?;
+        let text = String::from_utf8(read_bounded(&self.path, MAX_YAML_BYTES).ok()?).ok()?;
+        Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    }
+
     /// Returns diagnostics about the search with spans in the detection's file. Returns `None` for a
     /// detection of the built-in pack, and if the file is gone or writes the search in another way.
     #[must_use]
     pub fn placed(&self, diagnostics: &[Diagnostic]) -> Option<Placed> {
-        self.root.as_ref()?;
-        let text = String::from_utf8(read_bounded(&self.path, MAX_YAML_BYTES).ok()?).ok()?;
+        let text = self.source_text()?;
         let offsets = offsets(&text, &self.search)?;
         let place = |span: Span| {
             let of = |offset: usize| offsets.get(offset).copied().unwrap_or(text.len());
@@ -32,6 +40,32 @@ impl Detection {
         labels.for_each(|label| label.span = place(label.span));
         Some(Placed { text, diagnostics })
     }
+}
+
+/// What a comment begins with that allows what is doubtful in its file.
+const ALLOWS: &str = "spilltrail: allow ";
+
+/// Returns the words that comments of a file allow: `# spilltrail: allow SPL2022, SPL2023 REASON`, or
+/// the same in a comment of its search. A word that is no code ends them.
+#[must_use]
+pub fn allowed_in(text: &str) -> Vec<&str> {
+    let is_code = |word: &&str| {
+        word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("SPL"))
+            && word.len() > 3
+            && word.bytes().skip(3).all(|byte| byte.is_ascii_digit())
+    };
+    let comments = text.match_indices(ALLOWS).filter_map(|(at, _)| {
+        let line = text.get(..at)?.rsplit('\n').next().unwrap_or_default();
+        let is_comment = line.contains('#') || line.contains("```");
+        is_comment.then(|| text.get(at + ALLOWS.len()..))?
+    });
+    comments
+        .flat_map(|rest| {
+            let line = rest.split(['\n', '`']).next().unwrap_or_default();
+            let words = line.split([' ', ',', '\t']).filter(|word| !word.is_empty());
+            words.take_while(is_code)
+        })
+        .collect()
 }
 
 /// Returns the offset in a YAML text of each byte of `search`, and of its end.
@@ -81,7 +115,7 @@ pub(crate) fn offsets(text: &str, search: &str) -> Option<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::offsets;
+    use super::{allowed_in, offsets};
 
     #[test]
     fn a_search_is_found_in_its_file() {
@@ -101,6 +135,23 @@ mod tests {
             assert_eq!(offsets.len(), search.len() + 1, "{text}");
             let start = offsets[search.find(at).unwrap()];
             assert_eq!(text.get(start..start + at.len()), Some(at), "{text}");
+        }
+    }
+
+    #[test]
+    fn comments_allow_codes() {
+        for (text, expected) in [
+            ("# spilltrail: allow SPL2022\nname: n", &["SPL2022"][..]),
+            (
+                "name: n # spilltrail: allow SPL2022, spl2023 the trail has one service",
+                &["SPL2022", "spl2023"],
+            ),
+            ("search: a=1 ```spilltrail: allow SPL2023``` | b", &["SPL2023"]),
+            ("description: spilltrail: allow SPL2022", &[]),
+            ("# spilltrail: allow everything", &[]),
+            ("# spilltrail: allow SPL SPL1x", &[]),
+        ] {
+            assert_eq!(allowed_in(text), expected, "{text}");
         }
     }
 

@@ -8,6 +8,7 @@ use spilltrail_diagnostic::{Diagnostic, Severity};
 use spilltrail_knowledge::Knowledge;
 use spilltrail_spl::{MacroDefinition, MacroSet};
 
+use crate::data_source::DataSource;
 use crate::deployment::Deployments;
 use crate::detection::{AttackData, Detection};
 use crate::lookup::Lookup;
@@ -32,6 +33,8 @@ pub struct ContentSet {
     pub deployments: Deployments,
     /// Event types, tags and data models: the built-in ones, and those of the loaded folders.
     pub knowledge: Arc<Knowledge>,
+    /// The kinds of events that the content says there are.
+    pub data_sources: Vec<DataSource>,
     /// Detections and macros that content of a later folder has replaced by others.
     pub replaced: Vec<Replaced>,
     /// Files of the built-in pack, which include the logs of its tests.
@@ -99,6 +102,7 @@ impl Default for ContentSet {
             stories: IndexMap::new(),
             deployments: Deployments::default(),
             knowledge: Arc::new(Knowledge::builtin()),
+            data_sources: Vec::new(),
             replaced: Vec::new(),
             embedded: &[],
         }

@@ -1,7 +1,7 @@
 //! Finds fields that a command reads and that no command before it can have made.
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
-use spilltrail_spl::{Command as Written, Doubt, Required, Weight};
+use spilltrail_spl::{Command as Written, Doubt, EvalNode, Required, Weight};
 
 use super::Analysis;
 use crate::commands::pipeline::{self, Step};
@@ -9,6 +9,12 @@ use crate::planning::plan::Needs;
 
 /// Commands of which the rows, or their order, depend on the fields that they read.
 const CHOOSE_ROWS: &[&str] = &["where", "search", "regex", "dedup", "stats", "sort"];
+
+/// Functions of eval that ask whether there is a value.
+const ASK_FOR_VALUES: &[&str] = &["coalesce", "isnotnull", "isnull"];
+
+/// Names that are written for a value, and not for a field.
+const CONSTANTS: &[&str] = &["null", "true", "false"];
 
 /// A field that a command reads and that its rows cannot have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,14 +29,14 @@ pub struct Unproduced {
     pub dropped_by: &'static str,
     /// The field in the expanded text.
     span: Span,
-    /// Whether the command keeps no row without the field.
-    is_required: bool,
+    /// What follows for the rows of the command.
+    weight: Weight,
 }
 
 impl Unproduced {
     /// Returns the warning, with its place in the expanded text.
     pub(super) fn doubt(&self) -> Doubt {
-        let Self { field, command, similar, dropped_by, span, is_required } = self;
+        let Self { field, command, similar, dropped_by, span, weight } = self;
         let message = format!("no command before `{command}` produces the field `{field}`");
         let help = match similar {
             Some(similar) => format!("did you mean `{similar}`?"),
@@ -39,8 +45,7 @@ impl Unproduced {
         let label = format!("`{dropped_by}` leaves only other fields");
         let diagnostic =
             Diagnostic::warning(Code::LOST_FIELD, message).label(*span, label).help(help);
-        let weight = if *is_required { Weight::NeverMet } else { Weight::Doubtful };
-        Doubt { diagnostic, weight }
+        Doubt { diagnostic, weight: *weight }
     }
 }
 
@@ -69,6 +74,9 @@ impl Analysis {
             }
             let before = known.clone();
             known = step.command.output(known);
+            if let (Some(before), Some(after)) = (&before, &known) {
+                found.extend(computed(step, before, after, closed_by));
+            }
             let keeps = |known: &Vec<String>| {
                 before.as_ref().is_some_and(|before| before.iter().all(|name| known.contains(name)))
             };
@@ -104,7 +112,7 @@ fn absent(
         field,
         similar,
         dropped_by,
-        is_required,
+        weight: if is_required { Weight::NeverMet } else { Weight::Doubtful },
     };
     let command = step.entry.doc.name;
     let is_absent =
@@ -137,6 +145,46 @@ fn fields_read(step: &Step) -> Vec<String> {
         let nothing = Needs::only(std::iter::empty::<String>());
         step.command.needs(nothing).fields.names.into_iter().collect()
     })
+}
+
+/// Returns the fields that a command computes values with and that its rows cannot have; the values
+/// are then null. Functions that ask whether there is a value are asked on purpose.
+fn computed(
+    step: &Step,
+    before: &[String],
+    after: &[String],
+    dropped_by: &'static str,
+) -> Vec<Unproduced> {
+    if step.entry.doc.name != "eval" {
+        return Vec::new();
+    }
+    let mut found: Vec<Unproduced> = Vec::new();
+    let mut waiting = step.command.parts().values;
+    waiting.reverse();
+    while let Some(part) = waiting.pop() {
+        match &part.node {
+            EvalNode::Call { name, .. } if ASK_FOR_VALUES.contains(&name.value.as_str()) => {}
+            EvalNode::Field(field) => {
+                let is_known = |names: &[String]| names.contains(field);
+                let is_told = found.iter().any(|told| told.field == *field);
+                let is_constant = CONSTANTS.iter().any(|name| field.eq_ignore_ascii_case(name));
+                let is_field = !field.starts_with('_') && !is_constant;
+                if is_field && !is_known(before) && !is_known(after) && !is_told {
+                    found.push(Unproduced {
+                        field: field.clone(),
+                        command: step.entry.doc.name,
+                        similar: similar(field, before.iter().map(String::as_str))
+                            .map(str::to_owned),
+                        dropped_by,
+                        span: part.span,
+                        weight: Weight::Advice,
+                    });
+                }
+            }
+            _ => waiting.extend(part.children().into_iter().rev()),
+        }
+    }
+    found
 }
 
 /// Returns the only field that there is if `count` is read: it has another name then.
@@ -183,7 +231,10 @@ mod tests {
                 "* | stats count min(_time) as t by user | convert ctime(t) | where eventName=\"a\"",
                 "eventName of where",
             ),
+            ("* | stats count by user | eval n=cuont*2", "cuont of eval (count)"),
+            ("* | stats count by user | eval n=lower(src)", "src of eval"),
             // What is known to be there, or not known.
+            ("* | stats count by user | eval n=count, m=n, s=coalesce(src, user)", ""),
             ("* | stats count by user | where count>3 AND user=\"a\"", ""),
             ("* | stats count by user | eval x=1 | where x>0", ""),
             ("* | stats count as t by user | convert ctime(t) as u | where u!=t", ""),

@@ -107,6 +107,8 @@ impl Rows {
                     }
                 }
             }
+            // What a pattern does not find is left out on purpose.
+            "rex" => groups(&command.arguments.value).for_each(|name| self.forget(name)),
             "fillnull" => {
                 arguments.option("value");
                 match arguments.fields() {
@@ -289,6 +291,14 @@ impl Rows {
         );
         Some(Doubt::new(Weight::Advice, Code::NULL_GROUP, message, span).help(help))
     }
+}
+
+/// Returns the names of the groups in a pattern.
+fn groups(pattern: &str) -> impl Iterator<Item = &str> {
+    pattern.split("(?").skip(1).filter_map(|rest| {
+        let rest = rest.strip_prefix('P').unwrap_or(rest);
+        rest.strip_prefix('<')?.split_once('>').map(|(name, _)| name)
+    })
 }
 
 fn field(argument: &EvalExpr) -> Option<String> {
