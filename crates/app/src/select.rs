@@ -35,6 +35,14 @@ pub struct Selection {
 type Condition<'a> = (&'static str, &'a [String], fn(&Detection) -> Vec<String>);
 
 impl Selection {
+    /// Returns true if there is no condition.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        let Self { detections, types, min_score, stories, techniques, exclude } = self;
+        let lists = [detections, types, stories, techniques, exclude];
+        min_score.is_none() && lists.iter().all(|list| list.is_empty())
+    }
+
     /// Returns the indexes of the detections that meet the conditions, in the order of the content,
     /// or of the names if there are any.
     ///

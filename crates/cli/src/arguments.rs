@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use spilltrail_app::check::{Level, Levels};
 use spilltrail_app::{self as app, AllowEntry, CancellationToken};
 use spilltrail_content::BuiltinPack;
+use spilltrail_diagnostic::Code;
 use spilltrail_source::{Duplicates, EndpointError};
 
 use crate::{examples, report};
@@ -376,6 +378,12 @@ pub(crate) enum CheckFormat {
     Table,
     /// One JSON object; the default elsewhere.
     Json,
+    /// SARIF 2.1.0, which code hosts show beside the lines.
+    Sarif,
+    /// XML as JUnit writes it, for CI: one case for each detection.
+    Junit,
+    /// One HTML page.
+    Html,
 }
 
 /// What a check fails on.
@@ -400,9 +408,30 @@ pub(crate) struct CheckOptions {
     /// How the report is written.
     #[arg(long, value_enum)]
     pub(crate) format: Option<CheckFormat>,
-    /// End with status 3 from this on.
-    #[arg(long, value_enum, default_value = "error", value_name = "SEVERITY")]
+    /// Show every message with its place, none counted.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Show only messages of this code, such as SPL2022. Repeatable.
+    #[arg(long, value_name = "CODE", value_parser = code, help_heading = "Levels")]
+    pub(crate) code: Vec<Code>,
+    /// How warnings of a code count: `allow`, `warning` or `error`, as in SPL2022=error. Repeatable.
+    #[arg(long, value_name = "CODE=LEVEL", value_parser = level, help_heading = "Levels")]
+    pub(crate) level: Vec<(Code, Level)>,
+    /// Leave out warnings of this code. Repeatable.
+    #[arg(long, value_name = "CODE", value_parser = code, help_heading = "Levels")]
+    pub(crate) allow: Vec<Code>,
+    /// The severity from which on the check ends with status 3.
+    #[arg(
+        long,
+        value_enum,
+        default_value = "error",
+        value_name = "SEVERITY",
+        help_heading = "Levels"
+    )]
     pub(crate) fail_on: FailOn,
+    /// Levels of the configuration file.
+    #[arg(skip)]
+    pub(crate) levels: Levels,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
 }
@@ -477,6 +506,22 @@ pub(crate) struct DetectionsShowOptions {
     pub(crate) format: ShowFormat,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
+}
+
+fn code(text: &str) -> Result<Code, String> {
+    let found = spilltrail_diagnostic::by_name(text);
+    found.map(|entry| entry.code).ok_or_else(|| {
+        format!("expected a code such as `SPL2022`; `spilltrail help` lists them, found `{text}`")
+    })
+}
+
+fn level(text: &str) -> Result<(Code, Level), String> {
+    let (name, level) =
+        text.split_once('=').ok_or_else(|| format!("expected CODE=LEVEL, found `{text}`"))?;
+    let found = Level::parse(level).ok_or_else(|| {
+        format!("expected `allow`, `warning` or `error` after `{name}=`, found `{level}`")
+    })?;
+    Ok((code(name)?, found))
 }
 
 fn endpoint(text: &str) -> Result<String, EndpointError> {

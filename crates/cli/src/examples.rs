@@ -5,6 +5,7 @@ Examples:
   spilltrail hunt ./AWSLogs
   spilltrail search 'eventName=GetObject | stats count by user_arn' ./AWSLogs
   spilltrail fields ./AWSLogs
+  spilltrail check ./security_content
   spilltrail help stats";
 
 pub(crate) const SEARCH: &str = "\

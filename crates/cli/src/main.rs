@@ -16,6 +16,7 @@ mod help;
 mod hunt;
 mod interrupt;
 mod json;
+mod junit;
 mod lines;
 mod log;
 mod memory;
@@ -113,7 +114,10 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Detections(DetectionsCommand::Show(options)) => {
             settings.apply_to_content(&mut options.content);
         }
-        Command::Check(options) => settings.apply_to_content(&mut options.content),
+        Command::Check(options) => {
+            settings.apply_to_content(&mut options.content);
+            options.levels = settings.levels();
+        }
         Command::Expand(options) => settings.apply_to_content(&mut options.content),
         Command::Config(_)
         | Command::Help { .. }

@@ -52,6 +52,11 @@ pub(crate) fn on_standard_error() -> bool {
     AutoStream::choice(&std::io::stderr()) != ColorChoice::Never
 }
 
+/// Returns true if standard output gets colors.
+pub(crate) fn on_standard_output() -> bool {
+    AutoStream::choice(&std::io::stdout()) != ColorChoice::Never
+}
+
 /// Returns text in the color of a risk score. From 75 on, a finding cannot wait; from 50 on, it should
 /// not.
 pub(crate) fn by_score(score: Option<u32>, text: &str) -> String {
@@ -85,9 +90,5 @@ pub(crate) fn faint(text: &str) -> String {
 }
 
 fn paint(style: Style, text: &str) -> String {
-    if AutoStream::choice(&std::io::stdout()) == ColorChoice::Never {
-        text.to_owned()
-    } else {
-        format!("{style}{text}{style:#}")
-    }
+    if on_standard_output() { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }

@@ -95,9 +95,14 @@ pub(crate) fn of_hunt(
     })
 }
 
-/// Returns the status of a check; `fails` says whether it found what the user wants it to fail on.
-pub(crate) fn of_check(fails: bool) -> ExitCode {
-    ExitCode::from(if fails { FOUND } else { 0 })
+/// Returns the status of a check; `fails` says whether it found what the user wants it to fail on, and
+/// `is_empty` whether there was no detection to check.
+pub(crate) fn of_check(fails: bool, is_empty: bool) -> ExitCode {
+    ExitCode::from(match (is_empty, fails) {
+        (true, _) => FAILED,
+        (false, true) => FOUND,
+        (false, false) => 0,
+    })
 }
 
 /// Returns the status of a run whose input was read so far as `unread` does not say otherwise.

@@ -151,7 +151,7 @@ codes! {
     MISSING_ARGUMENT = 2012, User, "missing argument";
     NO_LOGS = 2013, User, "search without logs";
     UNKNOWN_COMMAND = 2014, User, "unknown command";
-    LOST_FIELD = 2015, User, "field that no command before produces";
+    LOST_FIELD = 2015, User, "field that nothing produces";
     LOWER_CASE_OPERATOR = 2016, User, "operator that is read as a word";
     NOT_SPL = 2017, User, "text of another language";
     QUOTES = 2018, User, "quotes that are part of the value";

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use spilltrail_diagnostic::{Code, Diagnostic, Severity};
+use spilltrail_content::allowed_in;
+use spilltrail_diagnostic::{Code, Diagnostic, Severity, by_name};
 
 /// How much a warning counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,8 +39,15 @@ impl fmt::Display for Level {
 }
 
 /// The levels of codes. A code without one has the severity of its diagnostics.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Levels(BTreeMap<Code, Level>);
+
+impl Default for Levels {
+    /// An option that has no effect here has one in Splunk, so it is no mistake of its author.
+    fn default() -> Self {
+        Self(BTreeMap::from([(Code::NO_EFFECT, Level::Allow)]))
+    }
+}
 
 impl Levels {
     /// Sets the level of a code. A later level wins.
@@ -47,9 +55,19 @@ impl Levels {
         self.0.insert(code, level);
     }
 
-    /// Adds levels, which win over these.
-    pub fn extend(&mut self, later: &Self) {
-        self.0.extend(&later.0);
+    /// Tells warnings of a code, if they are not.
+    pub fn tell(&mut self, code: Code) {
+        if self.0.get(&code) == Some(&Level::Allow) {
+            self.0.remove(&code);
+        }
+    }
+
+    /// Returns these levels with the codes allowed that comments in a file allow.
+    pub(super) fn with_comments(&self, text: &str) -> Self {
+        let mut levels = self.clone();
+        let codes = allowed_in(text).into_iter().filter_map(by_name);
+        codes.for_each(|entry| levels.set(entry.code, Level::Allow));
+        levels
     }
 
     /// Returns the diagnostic as its level says; `None` if it is not told. Only warnings have levels:
@@ -64,5 +82,29 @@ impl Levels {
             Some(Level::Warning) | None => {}
         }
         Some(diagnostic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_of_warnings_only() {
+        let mut levels = Levels::default();
+        levels.set(Code::NULL_GROUP, Level::Error);
+        levels.set(Code::BAD_REGEX, Level::Allow);
+        let severity = |levels: &Levels, diagnostic: Diagnostic| {
+            levels.apply(diagnostic).map(|diagnostic| diagnostic.severity)
+        };
+        let warning = |code| Diagnostic::warning(code, "m");
+        assert_eq!(severity(&levels, warning(Code::NULL_GROUP)), Some(Severity::Error));
+        assert_eq!(severity(&levels, warning(Code::BAD_REGEX)), None);
+        assert_eq!(severity(&levels, warning(Code::LOST_FIELD)), Some(Severity::Warning));
+        assert_eq!(severity(&levels, warning(Code::NO_EFFECT)), None);
+        let error = Diagnostic::error(Code::BAD_REGEX, "m");
+        assert_eq!(severity(&levels, error), Some(Severity::Error));
+        let in_file = levels.with_comments("# spilltrail: allow SPL2022\n");
+        assert_eq!(severity(&in_file, warning(Code::NULL_GROUP)), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Checks detections without logs: whether each search parses, expands and plans, and what in it is
 //! most likely a mistake.
 
+mod advice;
 mod events;
 mod levels;
 mod plans;
@@ -8,20 +9,22 @@ mod report;
 mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use spilltrail_content::{ContentProblem, ContentSet};
+use spilltrail_content::{ContentProblem, ContentSet, MAX_YAML_BYTES};
 use spilltrail_detect::AnalyzedContent;
-use spilltrail_diagnostic::{Diagnostic, Severity};
+use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use tokio_util::sync::CancellationToken;
 
 use crate::cancel::until_cancelled;
 use crate::content::Content;
 use crate::error::AppError;
+use crate::option_file;
 use crate::options::ContentOptions;
 use crate::select::Selection;
 pub use levels::{Level, Levels};
+use plans::Search;
 pub use report::{CheckReport, CheckStatus, CheckedFile, CheckedSearch, Counts, Told};
 use targets::Targets;
 
@@ -68,24 +71,40 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
     let targets = Targets::new(&options.targets);
     let problems: Vec<&ContentProblem> =
         content.problems.iter().filter(|problem| targets.has(&problem.path)).collect();
-    let chosen = chosen(set, &targets, options, &problems)?;
+    let mut searches: Vec<Search> =
+        chosen(set, &targets, options, &problems)?.into_iter().map(Search::Detection).collect();
+    let detections = searches.len();
+    // Filters are about detections.
+    if options.select.is_all() {
+        let baselines = set.baselines.iter().enumerate();
+        let wanted = baselines.filter(|(_, baseline)| targets.has_detection(baseline));
+        searches.extend(wanted.map(|(index, _)| Search::Baseline(index)));
+    }
     let analyzed = Arc::new(AnalyzedContent::new(set.clone()));
-    let found = plans::plan_all(&analyzed, &chosen).await?;
+    let mut found = plans::plan_all(&analyzed, &searches).await?;
+    // A lookup that a search of the content fills is not missing.
+    let is_filled = |diagnostic: &Diagnostic| {
+        let name = diagnostic.message.split('`').nth(1);
+        diagnostic.code == Code::MISSING_LOOKUP
+            && name.is_some_and(|name| analyzed.fills_lookup(name))
+    };
+    found.iter_mut().for_each(|told| told.retain(|diagnostic| !is_filled(diagnostic)));
     let mut of_files: BTreeMap<PathBuf, Vec<&ContentProblem>> = BTreeMap::new();
     for problem in problems {
         of_files.entry(problem.path.clone()).or_default().push(problem);
     }
-    let detections = chosen.iter().zip(found).map(|(index, diagnostics)| {
-        let detection = &set.detections[*index];
+    let checked = searches.iter().zip(found).map(|(search, diagnostics)| {
+        let detection = search.of(set);
         let problems = of_files.remove(&detection.path).unwrap_or_default();
         CheckedSearch::new(detection, diagnostics, &problems, &options.levels)
     });
-    let mut detections: Vec<CheckedSearch> = detections.collect();
+    let mut checked: Vec<CheckedSearch> = checked.collect();
+    let baselines = checked.split_off(detections);
     let mut files = Vec::new();
     for (path, problems) in of_files {
         let is_wrong = problems.iter().any(|problem| problem.is_error());
         if is_wrong && targets::may_be_detection(&path) {
-            detections.push(CheckedSearch::unread(path, &problems, &options.levels));
+            checked.push(CheckedSearch::unread(path, &problems, &options.levels));
             continue;
         }
         let file = CheckedFile::new(path, &problems, &options.levels);
@@ -93,7 +112,7 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
             files.push(file);
         }
     }
-    Ok(CheckReport::new(detections, files))
+    Ok(CheckReport::new(checked, baselines, files))
 }
 
 /// Returns the indexes of the detections to check, in the order of the content.
@@ -117,6 +136,14 @@ fn chosen(
         });
     }
     Ok(distinct.into_iter().collect())
+}
+
+/// Returns the text of a file of content; `None` if it cannot be read.
+#[must_use]
+pub fn file_text(path: &Path) -> Option<String> {
+    let bytes = option_file::read(path, MAX_YAML_BYTES).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Returns true if a diagnostic keeps a search from running here.

@@ -4,14 +4,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use spilltrail_content::{ContentSet, Detection};
 use spilltrail_detect::AnalyzedContent;
-use spilltrail_diagnostic::{Code, Diagnostic};
-use spilltrail_search::analysis::Analysis;
+use spilltrail_diagnostic::{Class, Code, Diagnostic};
+use spilltrail_search::analysis::{Analysis, analyze};
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::{pool, run};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::advice::{self, Surroundings};
 use super::events::NoLogs;
 use super::stops;
 use crate::clock::Clock;
@@ -19,14 +21,49 @@ use crate::environment::Environment;
 use crate::error::AppError;
 use crate::options::RunOptions;
 
+/// The rows of a subsearch in a search expression that are used.
+const MOST_ROWS: usize = 10_000;
+
+/// Rows from which on a subsearch is near that limit.
+const NEAR_LIMIT: usize = 8000;
+
+/// A search of the content, by its index there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Search {
+    /// That of a detection.
+    Detection(usize),
+    /// That of a baseline.
+    Baseline(usize),
+}
+
+impl Search {
+    /// Returns the detection or baseline.
+    pub(super) fn of(self, set: &ContentSet) -> &Detection {
+        match self {
+            Self::Detection(index) => &set.detections[index],
+            Self::Baseline(index) => &set.baselines[index],
+        }
+    }
+
+    fn analysis(self, content: &AnalyzedContent) -> Arc<Analysis> {
+        match self {
+            Self::Detection(index) => content.look_at(index),
+            Self::Baseline(index) => {
+                let search = &content.set.baselines[index].search;
+                Arc::new(analyze(search, &content.set.macros))
+            }
+        }
+    }
+}
+
 /// Most diagnostics that are kept of one search.
 const MOST: usize = 100;
 
-/// Returns the diagnostics of the detections with these indexes, in their order. Their spans refer to
+/// Returns the diagnostics of searches, in their order. Their spans refer to
 /// the search as written.
 pub(super) async fn plan_all(
     content: &Arc<AnalyzedContent>,
-    chosen: &[usize],
+    chosen: &[Search],
 ) -> Result<Vec<Vec<Diagnostic>>, AppError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(chosen.len());
     let options = RunOptions::default();
@@ -41,7 +78,8 @@ pub(super) async fn plan_all(
         threads,
     )?;
     let environment = Arc::new(environment);
-    let chosen: Arc<[usize]> = chosen.into();
+    let surroundings = Arc::new(Surroundings::new(&content.set));
+    let chosen: Arc<[Search]> = chosen.into();
     let next = Arc::new(AtomicUsize::new(0));
     let cancel = CancellationToken::new();
     let _cancel = cancel.clone().drop_guard();
@@ -49,13 +87,17 @@ pub(super) async fn plan_all(
     for _ in 0..threads {
         let (content, environment, chosen) = (content.clone(), environment.clone(), chosen.clone());
         let (next, cancel) = (next.clone(), cancel.clone());
+        let surroundings = surroundings.clone();
         workers.spawn_blocking(move || {
             let mut done = Vec::new();
             while !cancel.is_cancelled() {
                 let place = next.fetch_add(1, Ordering::Relaxed);
-                let Some(index) = chosen.get(place) else { break };
-                let analysis = content.look_at(*index);
-                done.push((place, diagnostics(&analysis, &environment.context())));
+                let Some(search) = chosen.get(place) else { break };
+                let analysis = search.analysis(&content);
+                let mut found = diagnostics(&analysis, &environment.context(), &surroundings);
+                let detection = search.of(&content.set);
+                found.extend(advice::of_schedule(detection, &content.set, &analysis));
+                done.push((place, found));
             }
             done
         });
@@ -70,15 +112,46 @@ pub(super) async fn plan_all(
 }
 
 /// Returns what is wrong with a search, or doubtful.
-fn diagnostics(analysis: &Analysis, context: &SearchContext) -> Vec<Diagnostic> {
+fn diagnostics(
+    analysis: &Analysis,
+    context: &SearchContext,
+    surroundings: &Surroundings,
+) -> Vec<Diagnostic> {
     // A bug in planning one search must not hide what is wrong with the others.
     let planned = catch_unwind(AssertUnwindSafe(|| planned(analysis, context)));
     let mut found =
         planned.unwrap_or_else(|_| vec![Diagnostic::bug("planning the search panicked")]);
     found.extend(analysis.doubts_without_logs(&found, true));
+    found.extend(surroundings.of_search(analysis));
     found.sort_by_key(|diagnostic| (!stops(diagnostic), diagnostic.span()));
     found.truncate(MOST);
     found
+}
+
+/// Returns the lookups that fill a subsearch of the search nearly, so that a few more rows are cut off.
+/// Beyond the limit, the search itself warns.
+fn near_limit(analysis: &Analysis, context: &SearchContext) -> Vec<Diagnostic> {
+    let text = analysis.expansion.text.as_str();
+    let lookups = context.observations.lookups().into_iter();
+    let near = lookups.filter(|lookup| (NEAR_LIMIT..=MOST_ROWS).contains(&lookup.rows));
+    near.filter_map(|lookup| {
+        let span = lookup.span?;
+        let before = text.get(..span.start)?;
+        // Only `inputlookup` returns all rows, and only a subsearch of a search expression has this limit.
+        let (outer, inner) = before.rsplit_once('[')?;
+        let is_all = inner.trim_start_matches(['|', ' ']).starts_with("inputlookup");
+        let command = outer.rsplit('|').next().unwrap_or_default().trim_start();
+        let adds_rows = ["join", "append", "union"].iter().any(|name| command.starts_with(name));
+        (is_all && !inner.contains(']') && !adds_rows).then(|| {
+            let message = format!(
+                "the lookup `{}` has {} rows, and only {MOST_ROWS} rows of a subsearch are used",
+                lookup.name, lookup.rows
+            );
+            let help = "compare with `lookup`, which has no such limit";
+            Diagnostic::warning(Code::NEAR_LIMIT, message).at(span).help(help)
+        })
+    })
+    .collect()
 }
 
 fn planned(analysis: &Analysis, context: &SearchContext) -> Vec<Diagnostic> {
@@ -92,6 +165,9 @@ fn planned(analysis: &Analysis, context: &SearchContext) -> Vec<Diagnostic> {
     match runtime.block_on(run::plan(analysis, None, context)) {
         Ok(_) => {
             let messages = context.observations.messages().into_iter();
+            let messages = messages.chain(near_limit(analysis, context));
+            // What this machine lacks says nothing about the search.
+            let messages = messages.filter(|message| message.code.class() != Class::Environment);
             messages.map(|message| analysis.expansion.relocate(message)).collect()
         }
         Err(diagnostics) => diagnostics,

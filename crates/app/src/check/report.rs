@@ -14,6 +14,8 @@ use super::levels::Levels;
 pub struct CheckReport {
     /// The detections, in the order of the content.
     pub detections: Vec<CheckedSearch>,
+    /// The searches that fill lookups, if all of the content is checked.
+    pub baselines: Vec<CheckedSearch>,
     /// Other files of the content about which something is to be told.
     pub files: Vec<CheckedFile>,
     /// How many there are of what.
@@ -50,9 +52,10 @@ pub struct Told {
     /// The diagnostic. Its spans are byte offsets in the search as written, or in the file.
     #[serde(flatten)]
     pub diagnostic: Diagnostic,
-    /// Whether the spans are offsets in the file.
+    /// The diagnostic with its spans in the file; `None` for a detection of the built-in pack, and if
+    /// the place in the file is not known.
     #[serde(skip)]
-    pub is_of_file: bool,
+    pub in_file: Option<Diagnostic>,
     /// The file; `None` for a detection of the built-in pack.
     pub file: Option<PathBuf>,
     /// The line of the primary span in the file, counted from one.
@@ -104,16 +107,20 @@ pub struct Counts {
     pub unsupported: u64,
     /// Detections with errors.
     pub error: u64,
-    /// Warnings about detections and other files.
+    /// Warnings about all that was checked.
     pub warnings: u64,
-    /// Errors about detections and other files.
+    /// Errors about all that was checked.
     pub errors: u64,
     /// How often each code occurs.
     pub codes: BTreeMap<Code, u64>,
 }
 
 impl CheckReport {
-    pub(super) fn new(detections: Vec<CheckedSearch>, files: Vec<CheckedFile>) -> Self {
+    pub(super) fn new(
+        detections: Vec<CheckedSearch>,
+        baselines: Vec<CheckedSearch>,
+        files: Vec<CheckedFile>,
+    ) -> Self {
         let mut counts = Counts { detections: detections.len() as u64, ..Counts::default() };
         for detection in &detections {
             *match detection.status {
@@ -122,7 +129,8 @@ impl CheckReport {
                 CheckStatus::Error => &mut counts.error,
             } += 1;
         }
-        let all = detections.iter().map(|detection| &detection.diagnostics);
+        let searches = detections.iter().chain(&baselines);
+        let all = searches.map(|search| &search.diagnostics);
         for told in all.chain(files.iter().map(|file| &file.diagnostics)).flatten() {
             *counts.codes.entry(told.diagnostic.code).or_default() += 1;
             match told.diagnostic.severity {
@@ -131,15 +139,29 @@ impl CheckReport {
                 Severity::Unsupported => {}
             }
         }
-        Self { detections, files, counts }
+        Self { detections, baselines, files, counts }
+    }
+
+    /// Removes the diagnostics of all other codes.
+    pub fn keep(&mut self, codes: &[Code]) {
+        let is_kept = |told: &Told| codes.contains(&told.diagnostic.code);
+        let searches = self.detections.iter_mut().chain(&mut self.baselines);
+        searches.for_each(|search| search.diagnostics.retain(is_kept));
+        self.files.iter_mut().for_each(|file| file.diagnostics.retain(is_kept));
+        self.files.retain(|file| !file.diagnostics.is_empty());
+    }
+
+    /// Returns the diagnostics of the detections, then those of baselines and other files.
+    pub fn told(&self) -> impl Iterator<Item = &Told> {
+        let searches = self.detections.iter().chain(&self.baselines);
+        let of_searches = searches.map(|search| &search.diagnostics);
+        of_searches.chain(self.files.iter().map(|file| &file.diagnostics)).flatten()
     }
 
     /// Returns the highest severity of all diagnostics; `None` if there is none.
     #[must_use]
     pub fn severity(&self) -> Option<Severity> {
-        let all = self.detections.iter().map(|detection| &detection.diagnostics);
-        let all = all.chain(self.files.iter().map(|file| &file.diagnostics)).flatten();
-        all.map(|told| told.diagnostic.severity).max()
+        self.told().map(|told| told.diagnostic.severity).max()
     }
 }
 
@@ -153,18 +175,20 @@ impl CheckedSearch {
         levels: &Levels,
     ) -> Self {
         let file = detection.root.is_some().then(|| detection.path.clone());
-        let mut told: Vec<Told> = problems.iter().filter_map(|p| of_file(p, levels)).collect();
+        let text = detection.source_text();
+        let levels = levels.with_comments(text.as_deref().unwrap_or_default());
+        let mut told: Vec<Told> = problems.iter().filter_map(|p| of_file(p, &levels)).collect();
         let diagnostics: Vec<Diagnostic> =
             diagnostics.into_iter().filter_map(|diagnostic| levels.apply(diagnostic)).collect();
         let placed = if diagnostics.is_empty() { None } else { detection.placed(&diagnostics) };
         for (index, diagnostic) in diagnostics.into_iter().enumerate() {
-            let place = placed.as_ref().and_then(|placed| {
-                let span = placed.diagnostics.get(index)?.span()?;
-                Some(line_and_column(placed.text.get(..span.start)?))
+            let in_file = placed.as_ref().and_then(|placed| placed.diagnostics.get(index)).cloned();
+            let place = placed.as_ref().zip(in_file.as_ref()).and_then(|(placed, diagnostic)| {
+                Some(line_and_column(placed.text.get(..diagnostic.span()?.start)?))
             });
             told.push(Told {
                 diagnostic,
-                is_of_file: false,
+                in_file,
                 file: file.clone(),
                 line: place.map(|(line, _)| line),
                 column: place.map(|(_, column)| column),
@@ -195,7 +219,9 @@ impl CheckedSearch {
 
 impl CheckedFile {
     pub(super) fn new(file: PathBuf, problems: &[&ContentProblem], levels: &Levels) -> Self {
-        let diagnostics = problems.iter().filter_map(|problem| of_file(problem, levels));
+        let text = problems.first().map_or("", |problem| problem.source_text.as_str());
+        let levels = levels.with_comments(text);
+        let diagnostics = problems.iter().filter_map(|problem| of_file(problem, &levels));
         Self { file, diagnostics: diagnostics.collect() }
     }
 }
@@ -204,8 +230,8 @@ fn of_file(problem: &ContentProblem, levels: &Levels) -> Option<Told> {
     let diagnostic = levels.apply(problem.diagnostic.clone())?;
     let place = problem.place();
     Some(Told {
+        in_file: Some(diagnostic.clone()),
         diagnostic,
-        is_of_file: true,
         file: Some(problem.path.clone()),
         line: place.map(|(line, _)| line),
         column: place.map(|(_, column)| column),

@@ -66,15 +66,52 @@ pub(super) fn may_be_detection(file: &Path) -> bool {
     is_yaml && !folders.any(|folder| folder == "baselines" || OF_OTHERS.contains(&folder))
 }
 
-/// Returns the folder so many levels above a path, written in the way of the path; `None` if that
-/// takes more than leaving out its last parts.
+/// Returns the folder so many levels above a path, written in the way of the path; `None` if the path
+/// has parts that are no names.
 fn above(path: &Path, levels: usize) -> Option<PathBuf> {
     let parts: Vec<Component<'_>> = path.components().collect();
-    let kept = parts.len().checked_sub(levels)?;
+    let kept = parts.len().saturating_sub(levels);
     let are_names = parts[kept..].iter().all(|part| matches!(part, Component::Normal(_)));
     if !are_names {
         return None;
     }
-    let folder: PathBuf = parts[..kept].iter().collect();
+    let up = std::iter::repeat_n("..", levels.saturating_sub(parts.len()));
+    let folder: PathBuf = parts[..kept]
+        .iter()
+        .map(|part| part.as_os_str().to_owned())
+        .chain(up.map(Into::into))
+        .collect();
     Some(if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_a_path() {
+        for (path, levels, expected) in [
+            ("content/detections/a.yml", 2, Some("content")),
+            ("detections/a.yml", 2, Some(".")),
+            ("a.yml", 3, Some("../..")),
+            ("/content/detections", 1, Some("/content")),
+            ("../detections", 1, Some("..")),
+            ("..", 1, None),
+        ] {
+            assert_eq!(above(Path::new(path), levels), expected.map(PathBuf::from), "{path}");
+        }
+    }
+
+    #[test]
+    fn files_that_may_be_detections() {
+        for (path, expected) in [
+            ("content/detections/a.yml", true),
+            ("mine/a.yaml", true),
+            ("content/macros/a.yml", false),
+            ("content/lookups/a.csv", false),
+            ("content/baselines/a.yml", false),
+        ] {
+            assert_eq!(may_be_detection(Path::new(path)), expected, "{path}");
+        }
+    }
 }

@@ -9,10 +9,12 @@ use anyhow::{Context, Result, bail};
 use indexmap::IndexMap;
 use jiff::civil::Date;
 use serde::Deserialize;
+use spilltrail_app::check::Level;
 use spilltrail_app::{AllowEntry, AllowedValues, option_file};
-use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, by_name, similar};
 use toml::{Spanned, Value};
 
+use super::Setting;
 use crate::report;
 
 /// Maximum size of a configuration file, in bytes.
@@ -38,6 +40,9 @@ pub(crate) struct Keys {
     pub(crate) threads: Option<Spanned<NonZeroU64>>,
     #[serde(default)]
     pub(crate) macros: IndexMap<String, Spanned<String>>,
+    /// Levels by the names of codes.
+    #[serde(default)]
+    levels: IndexMap<Spanned<String>, Spanned<String>>,
     #[serde(default)]
     allow: Vec<Spanned<RawAllow>>,
 }
@@ -96,12 +101,25 @@ impl ConfigFile {
                 }
             }
         }
+        for (code, level) in &keys.levels {
+            if let Err(diagnostic) = level_of(code, level) {
+                return Err((diagnostic, text));
+            }
+        }
         Ok(Self { path: path.to_owned(), text, keys, allow })
     }
 
     /// Returns the location of a key's value, such as `config.toml:3`.
     pub(crate) fn place<T>(&self, value: &Spanned<T>) -> String {
         format!("{}:{}", self.path.display(), line(&self.text, value.span().start))
+    }
+
+    /// Returns the levels of codes.
+    pub(crate) fn levels(&self) -> Vec<Setting<(Code, Level)>> {
+        let levels = self.keys.levels.iter().filter_map(|(code, level)| {
+            Some(Setting { value: level_of(code, level).ok()?, origin: self.place(level) })
+        });
+        levels.collect()
     }
 
     /// Returns a path of the file, which is relative to the file's folder.
@@ -111,6 +129,22 @@ impl ConfigFile {
             None => path.to_owned(),
         }
     }
+}
+
+fn level_of(code: &Spanned<String>, level: &Spanned<String>) -> Result<(Code, Level), Diagnostic> {
+    let mistake = |message: String, span: Range<usize>, help: &str| {
+        let span = Span::new(span.start, span.end);
+        Diagnostic::error(Code::CONFIGURATION, message).at(span).help(help)
+    };
+    let entry = by_name(code.get_ref()).ok_or_else(|| {
+        let message = format!("`{}` is not a code", code.get_ref());
+        mistake(message, code.span(), "an example is `SPL2022`; `spilltrail help` lists all codes")
+    })?;
+    let found = Level::parse(level.get_ref()).ok_or_else(|| {
+        let message = format!("`{}` is not a level", level.get_ref());
+        mistake(message, level.span(), "write `allow`, `warning` or `error`")
+    })?;
+    Ok((entry.code, found))
 }
 
 impl RawAllow {

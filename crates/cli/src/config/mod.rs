@@ -9,7 +9,9 @@ mod show;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use spilltrail_app::check::{Level, Levels};
 use spilltrail_app::{AllowEntry, AppError};
+use spilltrail_diagnostic::Code;
 
 use crate::arguments::{ContentOptions, MAX_THREADS, SharedOptions};
 use file::ConfigFile;
@@ -38,6 +40,8 @@ pub(crate) struct Settings {
     /// Macros as `name=definition`.
     macros: Vec<Setting<String>>,
     allow: Vec<AllowEntry>,
+    /// Levels of codes in a check.
+    levels: Vec<Setting<(Code, Level)>>,
 }
 
 /// Returns the value of an environment variable of the process.
@@ -100,6 +104,7 @@ impl Settings {
                 })
                 .collect(),
             allow: file.allow.clone(),
+            levels: file.levels(),
         }
     }
 
@@ -174,6 +179,13 @@ impl Settings {
             _ => return None,
         };
         Some(format!("`{key}` in {origin}"))
+    }
+
+    /// Returns the levels of codes.
+    pub(crate) fn levels(&self) -> Levels {
+        let mut levels = Levels::default();
+        self.levels.iter().for_each(|setting| levels.set(setting.value.0, setting.value.1));
+        levels
     }
 
     /// Returns the entries of the allow-list.

@@ -93,6 +93,11 @@ fn lines(settings: &Settings, options: &ConfigOptions) -> Vec<Line> {
         lines.retain(|line| line.key != key);
         lines.push(Line { key, value: json!(definition), origin });
     }
+    lines.extend(settings.levels.iter().map(|setting| Line {
+        key: format!("levels.{}", setting.value.0),
+        value: json!(setting.value.1.to_string()),
+        origin: setting.origin.clone(),
+    }));
     lines
 }
 

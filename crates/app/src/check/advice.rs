@@ -1,0 +1,205 @@
+//! What the content around a search tells about it: where its events are from, and when it runs.
+
+use std::collections::BTreeSet;
+
+use spilltrail_content::{ContentSet, DELIVERY, Detection};
+use spilltrail_decode::{LAKE_SOURCETYPES, SOURCETYPES, field_docs};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
+use spilltrail_event::{CaseRule, Pattern};
+use spilltrail_search::analysis::{Analysis, Weight};
+
+use crate::names::Found;
+
+/// Sourcetypes that events have besides those that the decoder names.
+const OTHERS: &[&str] = &["json", "_json", "csv", "json_no_timestamp", "stash"];
+
+/// The members of CloudTrail's records, and fields that all events have.
+const MEMBERS: &[&str] = &[
+    "_raw",
+    "_time",
+    "addendum",
+    "additionalEventData",
+    "apiVersion",
+    "awsRegion",
+    "edgeDeviceDetails",
+    "errorCode",
+    "errorMessage",
+    "eventCategory",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "eventTime",
+    "eventType",
+    "eventVersion",
+    "host",
+    "index",
+    "insightDetails",
+    "linecount",
+    "managementEvent",
+    "readOnly",
+    "recipientAccountId",
+    "requestID",
+    "requestParameters",
+    "resources{}.ARN",
+    "resources{}.accountId",
+    "resources{}.type",
+    "responseElements",
+    "serviceEventDetails",
+    "sessionCredentialFromConsole",
+    "sharedEventID",
+    "source",
+    "sourceIPAddress",
+    "sourcetype",
+    "tlsDetails.cipherSuite",
+    "tlsDetails.clientProvidedHostHeader",
+    "tlsDetails.tlsVersion",
+    "userAgent",
+    "userIdentity.accessKeyId",
+    "userIdentity.accountId",
+    "userIdentity.arn",
+    "userIdentity.invokedBy",
+    "userIdentity.principalId",
+    "userIdentity.sessionContext.attributes.creationDate",
+    "userIdentity.sessionContext.attributes.mfaAuthenticated",
+    "userIdentity.sessionContext.sessionIssuer.accountId",
+    "userIdentity.sessionContext.sessionIssuer.arn",
+    "userIdentity.sessionContext.sessionIssuer.principalId",
+    "userIdentity.sessionContext.sessionIssuer.type",
+    "userIdentity.sessionContext.sessionIssuer.userName",
+    "userIdentity.type",
+    "userIdentity.userName",
+    "vpcEndpointAccountId",
+    "vpcEndpointId",
+];
+
+/// Commands that can make fields of any name.
+const MAKE_ANY: &[&str] = &[
+    "extract",
+    "foreach",
+    "iplocation",
+    "kv",
+    "map",
+    "multikv",
+    "spath",
+    "transpose",
+    "xmlkv",
+    "xyseries",
+];
+
+/// What is known of the content, once for all of its searches.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    /// Sourcetypes that something feeds.
+    sourcetypes: BTreeSet<String>,
+    /// The fields of CloudTrail's events.
+    fields: Found,
+}
+
+impl Surroundings {
+    pub(super) fn new(set: &ContentSet) -> Self {
+        let own = SOURCETYPES.iter().chain(&LAKE_SOURCETYPES).chain(OTHERS);
+        let own = own.map(|name| (*name).to_owned());
+        let sources = set.data_sources.iter().map(|source| source.sourcetype.clone());
+        let tests = set.detections.iter().chain(&set.baselines).flat_map(|d| &d.tests);
+        let tests =
+            tests.flat_map(|test| &test.attack_data).filter_map(|data| data.sourcetype.clone());
+        let all = own.chain(sources).chain(tests).filter(|name| !name.is_empty());
+        let members = MEMBERS.iter().map(|name| (*name).to_owned());
+        let fields = field_docs().into_iter().map(|field| field.name.to_owned()).chain(members);
+        let fields = fields.collect();
+        Self {
+            sourcetypes: all.map(|name| name.to_ascii_lowercase()).collect(),
+            fields: Found { fields, values: Vec::new() },
+        }
+    }
+
+    /// Returns what is doubtful about a search. Spans refer to it as written.
+    pub(super) fn of_search(&self, analysis: &Analysis) -> Vec<Diagnostic> {
+        let mut found = self.not_fed(analysis);
+        if is_of_cloudtrail(analysis) && !makes_any(analysis) {
+            let misspelled = self.fields.misspelled(analysis, false).into_iter();
+            // Of names that events may have as well, nothing is sure.
+            let sure = misspelled.filter(|doubt| doubt.weight > Weight::IfNothing);
+            found.extend(sure.map(|doubt| unknown_field(doubt.diagnostic)));
+        }
+        found
+    }
+
+    /// Returns the sourcetypes and indexes of a search that nothing feeds.
+    fn not_fed(&self, analysis: &Analysis) -> Vec<Diagnostic> {
+        let named = |field: &str| analysis.facts.origins.get(field).into_iter().flatten();
+        let mut found = Vec::new();
+        for written in named("sourcetype") {
+            let pattern = Pattern::new(written, CaseRule::Ignore);
+            let is_fed = self.sourcetypes.iter().any(|known| pattern.matches(known));
+            // What a macro names is set up where the content is used.
+            let Some(span) = place(analysis, written).filter(|_| !is_fed) else { continue };
+            let message = format!("nothing feeds the sourcetype `{written}`");
+            let known = self.sourcetypes.iter().map(String::as_str);
+            let help = match similar(&written.to_ascii_lowercase(), known) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "declare it in a file of `data_sources/`, or name it in the \
+                         `attack_data` of a test"
+                    .to_owned(),
+            };
+            found.push(Diagnostic::warning(Code::NOT_FED, message).at(span).help(help));
+        }
+        for written in named("index").filter(|name| name.starts_with('_')) {
+            let Some(span) = place(analysis, written) else { continue };
+            let message = format!("nothing feeds the index `{written}`: Splunk writes it itself");
+            let help = "search events of a product instead";
+            found.push(Diagnostic::warning(Code::NOT_FED, message).at(span).help(help));
+        }
+        found
+    }
+}
+
+/// Returns a diagnostic about the runs of a detection that miss events.
+pub(super) fn of_schedule(
+    detection: &Detection,
+    set: &ContentSet,
+    analysis: &Analysis,
+) -> Option<Diagnostic> {
+    let scheduling = &detection.deployment(&set.deployments)?.scheduling;
+    if analysis.facts.has_own_times() || !is_of_cloudtrail(analysis) {
+        return None;
+    }
+    let message = scheduling.misses(DELIVERY)?;
+    let help = "begin earlier than the run before, such as `earliest_time: -70m@m` and \
+                `latest_time: -10m@m` for every hour";
+    Some(Diagnostic::warning(Code::SHORT_WINDOW, message).help(help))
+}
+
+fn is_of_cloudtrail(analysis: &Analysis) -> bool {
+    let sourcetypes = analysis.facts.origins.get("sourcetype").into_iter().flatten();
+    sourcetypes.into_iter().any(|name| name.to_ascii_lowercase().starts_with("aws:cloudtrail"))
+}
+
+/// Returns true if a command of the search may make a field of any name.
+fn makes_any(analysis: &Analysis) -> bool {
+    analysis.pipeline().commands.iter().any(|command| {
+        let arguments = command.arguments.value.as_str();
+        match command.name.value.as_str() {
+            "eval" => arguments.contains('{'),
+            "rename" => arguments.contains('*'),
+            "lookup" => !arguments.to_ascii_uppercase().contains("OUTPUT"),
+            "join" | "append" | "appendcols" | "stats" => arguments.contains('['),
+            name => MAKE_ANY.contains(&name),
+        }
+    })
+}
+
+/// Returns the place of a value in the search as written.
+fn place(analysis: &Analysis, value: &str) -> Option<Span> {
+    let start = analysis.text.find(value)?;
+    Some(Span::new(start, start + value.len()))
+}
+
+/// A field that no extraction produces, in the words of a check: there are no events.
+fn unknown_field(mut warning: Diagnostic) -> Diagnostic {
+    if let Some(field) = warning.message.split('`').nth(1) {
+        warning.message = format!("nothing extracts the field `{field}` from CloudTrail's events");
+    }
+    warning.code = Code::LOST_FIELD;
+    warning
+}

@@ -1,0 +1,228 @@
+//! Tests of the `check` command.
+
+use serde_json::{Value, json};
+
+use crate::fixture::{Fixture, Run};
+
+const AWS: &str = "sourcetype=aws:cloudtrail";
+
+/// Returns a content folder with one detection of each status, and one that is doubtful.
+fn content() -> Fixture {
+    let fixture = Fixture::empty();
+    let detection = |number, name, search: &str| {
+        fixture.detection(number, name, "Hunting", &format!("{AWS} {search}"), "");
+    };
+    detection(
+        1,
+        "Sound",
+        "eventName=CreateKey eventSource=kms.amazonaws.com | stats count by user",
+    );
+    detection(2, "Unknown", "eventName=A | fit LogisticRegression x");
+    detection(3, "Wrong", "eventName=A | stats count by");
+    detection(4, "Doubtful", "eventName=A errorMessage!=x | stats count by responseElements.a");
+    detection(5, "Loose", "eventName=CreateUser | stats count by user");
+    fixture
+}
+
+fn report(run: &Run) -> Value {
+    serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.out))
+}
+
+/// Returns `name: status codes` of each detection.
+fn outcomes(report: &Value) -> Vec<String> {
+    let detections = report["detections"].as_array().unwrap();
+    let outcome = |detection: &Value| {
+        let told = detection["diagnostics"].as_array().unwrap();
+        let codes = told.iter().map(|told| format!(" {}", told["code"].as_str().unwrap()));
+        let codes: String = codes.collect();
+        let text = |key: &str| detection[key].as_str().unwrap();
+        format!("{}: {}{codes}", text("name"), text("status"))
+    };
+    detections.iter().map(outcome).collect()
+}
+
+#[test]
+fn each_detection_has_a_status_and_its_messages_have_places() {
+    let fixture = content();
+    let run = fixture.run(&["check", "content"]);
+    assert_eq!(run.status, 3, "{}", run.err);
+    let report = report(&run);
+    assert_eq!(
+        outcomes(&report),
+        [
+            "Sound: runs",
+            "Unknown: unsupported SPL2001",
+            "Wrong: error SPL1008",
+            "Doubtful: runs",
+            "Loose: runs SPL2023",
+        ]
+    );
+    let told = &report["detections"][4]["diagnostics"][0];
+    assert_eq!(told["severity"], "warning");
+    assert_eq!(told["file"], "content/detections/d5.yml");
+    let text = std::fs::read_to_string(fixture.path("content/detections/d5.yml")).unwrap();
+    let line = text.lines().nth(usize::try_from(told["line"].as_u64().unwrap()).unwrap() - 1);
+    let column = usize::try_from(told["column"].as_u64().unwrap()).unwrap();
+    assert!(line.unwrap()[column - 1..].starts_with("CreateUser"), "{told}");
+    let counts = &report["counts"];
+    let count = |key: &str| counts[key].as_u64().unwrap();
+    let all = [count("detections"), count("runs"), count("unsupported"), count("error")];
+    assert_eq!((all, count("warnings")), ([5, 3, 1, 1], 1));
+    assert_eq!(counts["codes"]["SPL2023"], 1);
+}
+
+#[test]
+fn the_status_depends_on_what_the_check_fails_on() {
+    let fixture = content();
+    for (arguments, status) in [
+        (&["--detection", "Sound"][..], 0),
+        (&["--detection", "Loose"], 0),
+        (&["--detection", "Loose", "--fail-on", "warning"], 3),
+        (&["--detection", "Loose", "--level", "SPL2023=error"], 3),
+        (&["--detection", "Loose", "--fail-on", "warning", "--allow", "spl2023"], 0),
+        (&["--detection", "Unknown"], 0),
+        (&["--detection", "Unknown", "--fail-on", "unsupported"], 3),
+        (&["--detection", "Wrong", "--allow", "SPL1008"], 3),
+        // Messages that are not shown count as well.
+        (&["--code", "SPL2023"], 3),
+        (&["--detection", "Nothing"], 2),
+        (&["--level", "SPL2023=loud"], 2),
+        (&["--level", "SPL9999=error"], 2),
+        (&["nowhere"], 2),
+    ] {
+        let run = fixture.run(&[&["check", "content"], arguments].concat());
+        assert_eq!(run.status, status, "{arguments:?}: {}", run.err);
+    }
+    std::fs::create_dir(fixture.path("empty")).unwrap();
+    assert_eq!(fixture.run_builtin(&["check", "empty", "--no-builtin"]).status, 2);
+}
+
+#[test]
+fn levels_are_set_in_the_configuration_and_in_comments() {
+    let fixture = content();
+    let loose = ["check", "content", "--detection", "Loose", "--fail-on", "warning"];
+    fixture.write("allow.toml", "[levels]\nSPL2023 = 'allow'\n");
+    let with = |file: &'static str| [&loose[..], &["--config", file]].concat();
+    assert_eq!(fixture.run(&with("allow.toml")).status, 0);
+    fixture.write("wrong.toml", "[levels]\nSPL2023 = 'loud'\n");
+    let wrong = fixture.run(&with("wrong.toml"));
+    assert_eq!(wrong.status, 2);
+    assert!(wrong.err.contains("wrong.toml:2:11") && wrong.err.contains("`loud`"), "{}", wrong.err);
+    fixture.write("wrong.toml", "[levels]\nSPL9999 = 'allow'\n");
+    assert!(fixture.run(&with("wrong.toml")).err.contains("`SPL9999` is not a code"));
+
+    let file = fixture.path("content/detections/d5.yml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(file, format!("# spilltrail: allow SPL2023 there is only IAM\n{text}")).unwrap();
+    assert_eq!(fixture.run(&loose).status, 0);
+}
+
+#[test]
+fn a_file_has_the_macros_of_its_folder() {
+    let fixture = content();
+    fixture.write("content/macros/ours.yml", "name: ours\ndefinition: eventName=A\n");
+    fixture.detection(6, "Macro", "Hunting", "`ours` | stats count by user", "");
+    for path in ["content/detections/d6.yml", "./content/detections/d6.yml"] {
+        let run = fixture.run_builtin(&["check", path]);
+        let report = report(&run);
+        assert_eq!((run.status, outcomes(&report)), (0, vec!["Macro: runs".to_owned()]));
+        assert_eq!(report["detections"][0]["file"], path);
+    }
+    fixture.detection(6, "Macro", "Hunting", "`theirs` | stats count by user", "");
+    let run = fixture.run_builtin(&["check", "content/detections/d6.yml"]);
+    assert_eq!((run.status, outcomes(&report(&run))), (3, vec!["Macro: error SPL1101".to_owned()]));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error() {
+    let fixture = content();
+    fixture.write("content/detections/broken.yml", "name: [\n");
+    fixture.write("content/macros/broken.yml", "name: m\n");
+    let run = fixture.run(&["check", "content", "--detection", "Sound"]);
+    let report = report(&run);
+    assert_eq!(run.status, 3);
+    assert_eq!(outcomes(&report), ["Sound: runs", "broken: error SPL4001"]);
+    assert_eq!(report["detections"][1]["id"], Value::Null);
+    assert_eq!(report["files"][0]["file"], "content/macros/broken.yml");
+    assert_eq!(report["files"][0]["diagnostics"][0]["severity"], "error");
+}
+
+#[test]
+fn a_lookup_that_fills_a_subsearch_nearly() {
+    let fixture = content();
+    let rows: Vec<String> = (0..9000).map(|row| format!("user{row}")).collect();
+    fixture.write("content/lookups/known.csv", &format!("user\n{}\n", rows.join("\n")));
+    for (search, expected) in [
+        ("eventName=A [| inputlookup known.csv | fields user] | stats count by user", " SPL2026"),
+        ("eventName=A | lookup known.csv user OUTPUT user AS known | where isnotnull(known)", ""),
+        ("eventName=A | append [| inputlookup known.csv] | stats count by user", ""),
+    ] {
+        fixture.detection(6, "Known", "Hunting", &format!("{AWS} {search}"), "");
+        let run = fixture.run(&["check", "content", "--detection", "Known"]);
+        assert_eq!(outcomes(&report(&run)), [format!("Known: runs{expected}")], "{search}");
+    }
+}
+
+#[test]
+fn the_text_shows_few_messages_with_their_lines_and_counts_many() {
+    let fixture = content();
+    let few = fixture.run(&["check", "content", "--format", "table"]).out;
+    for part in [
+        "warning[SPL2023]: `CreateUser` is a call of several services",
+        "--> content/detections/d5.yml:9:",
+        "5 detections: 3 run, 1 is unsupported, 1 has errors; 1 warning",
+    ] {
+        assert!(few.contains(part), "{part}: {few}");
+    }
+    for number in 6..30_u32 {
+        let name = format!("content/detections/more{number}.yml");
+        let text = format!(
+            "name: More {number}\nid: more-{number}\ntype: Hunting\nsearch: {AWS} eventName=CreateUser\n"
+        );
+        fixture.write(&name, &text);
+    }
+    for width in ["60", "100"] {
+        let arguments =
+            ["check", "content", "--no-builtin", "--content", "content", "--format", "table"];
+        let many = fixture.run_at_width(width, &arguments).out;
+        let longest = many.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= width.parse().ok(), "{longest:?}: {many}");
+        assert!(many.contains("    25  call that several services have [SPL2023]"), "{many}");
+        assert!(many.lines().count() < 40, "{many}");
+    }
+    let all = fixture.run(&["check", "content", "--format", "table", "--all"]).out;
+    assert_eq!(all.matches("warning[SPL2023]").count(), 25, "{all}");
+}
+
+#[test]
+fn other_tools_read_the_report() {
+    let fixture = content();
+    let sarif = report(&fixture.run(&["check", "content", "--format", "sarif"]));
+    let run = &sarif["runs"][0];
+    assert_eq!(
+        (&sarif["version"], &run["tool"]["driver"]["name"]),
+        (&json!("2.1.0"), &json!("spilltrail"))
+    );
+    let results = run["results"].as_array().unwrap();
+    let levels: Vec<&str> = results.iter().map(|r| r["level"].as_str().unwrap()).collect();
+    assert_eq!(levels, ["note", "error", "warning"]);
+    let place = &results[2]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "content/detections/d5.yml");
+    assert!(place["region"]["startLine"].as_u64() > Some(1), "{place}");
+    let rule = usize::try_from(results[2]["ruleIndex"].as_u64().unwrap()).unwrap();
+    assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], results[2]["ruleId"]);
+
+    let junit = fixture.run(&["check", "content", "--format", "junit"]).out;
+    for part in [
+        "tests=\"5\" failures=\"1\" errors=\"0\" skipped=\"1\"",
+        "<testcase classname=\"detections\" name=\"Wrong\" file=\"content/detections/d3.yml\"",
+        "type=\"error\">content/detections/d3.yml:9:",
+    ] {
+        assert!(junit.contains(part), "{part}: {junit}");
+    }
+
+    let html = fixture.run(&["check", "content", "--format", "html"]).out;
+    assert!(html.starts_with("<!doctype html>") && html.ends_with("</html>\n"), "{html}");
+    assert!(html.contains("call that several services have <code>SPL2023</code>"), "{html}");
+    assert!(!html.contains("<script"), "{html}");
+}
