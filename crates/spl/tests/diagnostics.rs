@@ -163,15 +163,15 @@ error[SPL1008]: expected `=`, found `==`
 #[test]
 fn searches_show_where_reading_stopped() {
     check(
-        r#"a IN (1 2) OR b"#,
+        r#"a IN (1 2"#,
         r#"
-error[SPL1008]: expected `,` or `)`, found `2`
- --> <search>:1:9
+error[SPL1001]: `(` is never closed
+ --> <search>:1:6
   |
-1 | a IN (1 2) OR b
-  |      -  ^ expected `,` or `)`
-  |      |
-  |      in this list
+1 | a IN (1 2
+  |      ^ opened here
+  |
+  = help: add the missing `)`
 "#,
     );
     check(

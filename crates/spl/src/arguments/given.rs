@@ -6,7 +6,7 @@
 
 use spilltrail_diagnostic::{Code, Diagnostic, Severity, Span, Spanned, similar};
 
-use super::options::{option_name, option_value};
+use super::options::{option_name, option_value, option_value_until};
 use super::{Argument, Arguments, Form, Support, Takes, eval};
 use crate::EvalExpr;
 use crate::cursor::Cursor;
@@ -206,7 +206,9 @@ impl Arguments<'_> {
             return self.report(diagnostic);
         };
         let start = self.cursor.clone();
-        let text = option_value(&mut self.cursor);
+        // A subsearch may follow at once: `type=inner[search …]`. In free text, the bracket is text.
+        let is_free = matches!(argument.takes, Takes::Text | Takes::Regex | Takes::Search);
+        let text = option_value_until(&mut self.cursor, |c| c == '[' && !is_free);
         let value = match argument.takes {
             Takes::Condition => {
                 condition(&text, start, &mut self.cursor).map(OptionValue::Condition)
@@ -377,7 +379,7 @@ fn condition(
     let mut start = start;
     start.skip_blanks();
     if text.value == "(" && start.peek() == Some('"') {
-        let Some(length) = cursor.rest().find("\")\"") else {
+        let Some(length) = closing(cursor.rest()) else {
             let message = "this condition is never closed";
             return Err(Diagnostic::error(Code::UNBALANCED, message).at(text.span));
         };
@@ -392,6 +394,20 @@ fn condition(
         return Err(Diagnostic::error(Code::BAD_OPTION, message).at(text.span));
     }
     whole(&text.value, text.span.start + quote)
+}
+
+/// Returns the length of the text before the `")"` that ends a condition. A quote with a backslash
+/// before it belongs to the condition.
+fn closing(text: &str) -> Option<usize> {
+    let mut characters = text.char_indices();
+    while let Some((index, c)) = characters.next() {
+        if c == '\\' {
+            characters.next();
+        } else if text[index..].starts_with("\")\"") {
+            return Some(index);
+        }
+    }
+    None
 }
 
 /// Parses a text that is exactly one expression and begins at offset `base`.
@@ -522,6 +538,23 @@ mod tests {
     }
 
     #[test]
+    fn a_bracket_ends_a_value_that_is_not_free_text() {
+        for (text, value, rest) in [
+            ("type=left[search a]", "left", "[search a]"),
+            ("type=left [search a]", "left", "[search a]"),
+            ("value=a[0]", "a[0]", ""),
+        ] {
+            let command = command(text);
+            let mut arguments = Arguments::of(&command, DECLARED);
+            arguments.options();
+            let given = arguments.given::<&str>("type").map(|given| given.value.to_owned());
+            let given = given.unwrap_or_else(|| arguments.value("value"));
+            assert_eq!((given.as_str(), arguments.rest().value), (value, rest), "{text}");
+            assert!(arguments.into_reported().is_empty(), "{text}");
+        }
+    }
+
+    #[test]
     fn an_unknown_option_comes_with_the_nearest_one() {
         for (text, help) in [
             ("limt=2", "an option with a similar name exists: `limit`"),
@@ -540,6 +573,8 @@ mod tests {
             ("reset=(a=1) x", 11, 16),
             ("reset=\"(a=1)\" x", 12, 17),
             ("reset=\"(\"a=1\")\" x", 14, 17),
+            (r#"reset="("match(a,\"y\")")" x"#, 14, 26),
+            (r#"reset="("a=\"\\\" OR b=\")\"")" x"#, 14, 29),
         ] {
             let command = command(text);
             let mut arguments = Arguments::of(&command, DECLARED);

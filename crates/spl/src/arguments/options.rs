@@ -99,6 +99,14 @@ pub(super) fn option_name(cursor: &mut Cursor<'_>) -> Option<Spanned<String>> {
 }
 
 pub(super) fn option_value(cursor: &mut Cursor<'_>) -> Spanned<String> {
+    option_value_until(cursor, |_| false)
+}
+
+/// Takes the value of an option as [`option_value`] does; a bare value also ends where `ends` says.
+pub(super) fn option_value_until(
+    cursor: &mut Cursor<'_>,
+    ends: impl Fn(char) -> bool,
+) -> Spanned<String> {
     cursor.skip_blanks();
     let start = cursor.position();
     match cursor.peek() {
@@ -120,7 +128,11 @@ pub(super) fn option_value(cursor: &mut Cursor<'_>) -> Spanned<String> {
     let mut value = String::new();
     loop {
         value.push_str(
-            cursor.take_while(|c| !c.is_whitespace() && !matches!(c, ',' | '(' | ')' | '|')).value,
+            cursor
+                .take_while(|c| {
+                    !c.is_whitespace() && !matches!(c, ',' | '(' | ')' | '|') && !ends(c)
+                })
+                .value,
         );
         if cursor.peek() != Some('(') {
             break;

@@ -239,24 +239,20 @@ impl Parser<'_, '_, '_> {
         Ok(Some(SearchExpr::Compare { field: field.clone(), op, value }))
     }
 
-    /// Takes the values of `IN (…)`; a comma before the `)` is allowed.
+    /// Takes the values of `IN (…)`. Commas and blanks separate them, and any number of commas may
+    /// stand between two values and at the ends, as in Splunk.
     fn list(&mut self, open: Span) -> Result<Vec<Spanned<SearchLiteral>>, Diagnostic> {
         let mut values = Vec::new();
         loop {
-            if self.cursor.at_end() {
-                return Err(unclosed_bracket('(', open));
-            }
-            values.push(self.literal(Ends::AtBlanks, "a value")?);
-            let comma = self.cursor.eat(",").is_some();
-            if self.cursor.eat(")").is_some() {
+            while self.cursor.eat(",").is_some() {}
+            if !values.is_empty() && self.cursor.eat(")").is_some() {
                 return Ok(values);
             }
             if self.cursor.at_end() {
                 return Err(unclosed_bracket('(', open));
             }
-            if !comma {
-                return Err(self.cursor.expected("`,` or `)`").label(open, "in this list"));
-            }
+            let what = if values.is_empty() { "a value" } else { "a value, `,` or `)`" };
+            values.push(self.literal(Ends::AtBlanks, what)?);
         }
     }
 
@@ -535,6 +531,9 @@ mod tests {
         check("a in (1,2)", "(in a 1 2)");
         check("a IN b", "(and Word:a Word:IN Word:b)");
         check("c IN (CASE(X), y)", "(in c case:X y)");
+        check("a IN (,\"x\") b", "(and (in a \"x\") Word:b)");
+        check("a IN (\"x\",,\"y\",)", "(in a \"x\" \"y\")");
+        check("a IN (\"x\" \"y\" 1 2,3)", "(in a \"x\" \"y\" 1 2 3)");
     }
 
     #[test]
@@ -576,7 +575,8 @@ mod tests {
             ("(a b", "`(` is never closed", 0, 1),
             ("a) b", "expected a search term, AND, OR or the end, found `)`", 1, 2),
             ("a=1,2", "expected a search term, AND, OR or the end, found `,`", 3, 4),
-            ("a IN (1 2)", "expected `,` or `)`, found `2`", 8, 9),
+            ("a IN (1 ])", "expected a value, `,` or `)`, found `]`", 8, 9),
+            ("a IN (,)", "expected a value, found `)`", 7, 8),
             ("a IN (1", "`(` is never closed", 5, 6),
             ("a IN ()", "expected a value, found `)`", 6, 7),
             ("TERM()", "expected a term, found `()`", 0, 6),

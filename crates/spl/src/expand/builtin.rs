@@ -52,6 +52,8 @@ const MACROS: &[(&str, &[&str], &str)] = &[
         "convert timeformat=\"%Y-%m-%dT%H:%M:%S\" ctime($field$)",
     ),
     ("cloudtrail", &[], "sourcetype=aws:cloudtrail"),
+    // A remark: its text is dropped.
+    ("comment", &["text"], ""),
     // Asset and domain lists are lookups, which warn when they have no data.
     ("get_asset", &["field"], "lookup update=true asset_lookup_by_str asset as $field$"),
     (

@@ -490,6 +490,7 @@ mod tests {
         let text = |spl: &str| expand_macros(spl, &set).0.text;
         assert_eq!(text("| `drop_dm_object_name(\"Web\")`"), "| rename Web.* as *");
         assert_eq!(text("`cim_Change_indexes` a=1"), "() a=1");
+        assert_eq!(text("| stats count `comment(\"of `all`, by day\")`"), "| stats count ");
         assert!(
             text("| tstats `security_content_summariesonly` count")
                 .contains("summariesonly=false ")
