@@ -8,11 +8,15 @@ use crate::functions::{self, EvalFunction};
 use crate::node::{Call, Node, Runtime};
 use crate::operators::Arithmetic;
 use crate::regex::RegexCache;
+use crate::significance::{self, Product};
 use crate::typing::{self, Type};
 use crate::{EvalContext, Expression, Scope};
 
 /// Maximum nesting depth of an expression. A chain of one operator counts as one level.
 const MAX_DEPTH: usize = 200;
+
+/// Functions that return or print an argument.
+const PASSING: &[&str] = &["case", "coalesce", "if", "mvappend", "nullif", "tostring", "validate"];
 
 /// The state of one compilation.
 pub(super) struct Compiler<'a> {
@@ -42,7 +46,7 @@ impl<'a> Compiler<'a> {
     }
 
     pub(super) fn compile(mut self, tree: &EvalExpr) -> Result<Expression, Vec<Diagnostic>> {
-        let (node, result) = self.node(tree);
+        let (node, result) = self.result(tree);
         if !self.errors.is_empty() {
             return Err(self.errors);
         }
@@ -54,6 +58,7 @@ impl<'a> Compiler<'a> {
             fields: self.fields,
             warnings: self.warnings,
             volatile: self.volatile,
+            rounds_products: self.context.rounds_products,
             runtime: Runtime {
                 now: self.context.now,
                 zone: self.context.zone.clone(),
@@ -73,6 +78,29 @@ impl<'a> Compiler<'a> {
         let typed = self.node_at_depth(tree);
         self.depth -= 1;
         typed
+    }
+
+    /// Compiles an expression whose result is stored, printed or chosen, so that it has the precision
+    /// of what it is made of.
+    fn result(&mut self, tree: &EvalExpr) -> Typed {
+        match significance::written(tree).filter(|_| self.context.rounds_products) {
+            Some(text) => (Node::Digits(text), Type::String),
+            None => self.product(tree),
+        }
+    }
+
+    /// Compiles an expression whose result has the precision of the factors if it is a product.
+    fn product(&mut self, tree: &EvalExpr) -> Typed {
+        let (node, result) = self.node(tree);
+        if !self.context.rounds_products {
+            return (node, result);
+        }
+        let Self { fields, scope, .. } = self;
+        let slot = |name: &str| slot(fields, *scope, name).map(|(slot, _)| slot);
+        match Product::of(tree, node, slot) {
+            Ok(product) => (Node::Product(Box::new(product)), result),
+            Err(node) => (node, result),
+        }
     }
 
     fn node_at_depth(&mut self, tree: &EvalExpr) -> Typed {
@@ -138,7 +166,8 @@ impl<'a> Compiler<'a> {
             BinaryOp::Concat => {
                 let operands = chain(tree, BinaryOp::Concat);
                 self.warn_of_dotted_names(&operands);
-                (Node::Concat(self.nodes(&operands)), Type::String)
+                let operands = operands.iter().map(|tree| self.product(tree).0).collect();
+                (Node::Concat(operands), Type::String)
             }
             BinaryOp::And => (Node::And(self.nodes(&chain(tree, BinaryOp::And))), Type::Bool),
             BinaryOp::Or => (Node::any(self.nodes(&chain(tree, BinaryOp::Or))), Type::Bool),
@@ -196,8 +225,11 @@ impl<'a> Compiler<'a> {
             return self.fail(diagnostic);
         }
         let errors = self.errors.len();
-        let (mut arguments, types): (Vec<_>, Vec<_>) =
-            trees.iter().map(|argument| self.node(argument)).unzip();
+        let is_passing = PASSING.contains(&function.doc.name);
+        let (mut arguments, types): (Vec<_>, Vec<_>) = trees
+            .iter()
+            .map(|tree| if is_passing { self.product(tree) } else { self.node(tree) })
+            .unzip();
         if self.errors.len() > errors {
             // An argument failed to compile, so errors of the function about it would be noise.
             return (Node::Constant(Value::Null), Type::Untyped);

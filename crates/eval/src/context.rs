@@ -49,13 +49,15 @@ pub struct EvalContext {
     pub compile_search: Option<Arc<CompileSearch>>,
     /// Tables for `lookup`.
     pub lookups: Option<Arc<dyn LookupProvider>>,
+    /// Whether a result that is a product has the precision of its factors.
+    pub rounds_products: bool,
 }
 
 impl EvalContext {
     /// Returns a context with this clock and time zone, without support for lookups and searches.
     #[must_use]
     pub fn new(now: f64, zone: TimeZone) -> Self {
-        Self { now, zone, compile_search: None, lookups: None }
+        Self { now, zone, compile_search: None, lookups: None, rounds_products: true }
     }
 }
 

@@ -16,6 +16,7 @@ mod node;
 mod operators;
 mod patience;
 pub mod regex;
+mod significance;
 mod typing;
 
 use jiff::tz::TimeZone;
@@ -47,6 +48,7 @@ pub struct Expression {
     names: Vec<String>,
     warnings: Vec<Diagnostic>,
     volatile: bool,
+    rounds_products: bool,
     runtime: Runtime,
 }
 
@@ -98,6 +100,12 @@ impl Expression {
     #[must_use]
     pub fn is_volatile(&self) -> bool {
         self.volatile
+    }
+
+    /// Returns true if a result that is a product has the precision of its factors.
+    #[must_use]
+    pub fn rounds_products(&self) -> bool {
+        self.rounds_products
     }
 
     /// Returns the start time of the search, in epoch seconds.

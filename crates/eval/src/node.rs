@@ -15,6 +15,7 @@ use crate::functions::{Body, EvalFunction};
 use crate::limits;
 use crate::operators::{self, Arithmetic};
 use crate::regex::{Regex, RegexCache};
+use crate::significance::Product;
 
 /// A row from which an expression reads its fields. A field is identified by its slot, which is
 /// its index in [`Expression::fields`](crate::Expression::fields).
@@ -61,6 +62,8 @@ pub(crate) enum Node {
     /// Addition or concatenation: the operands, and whether each always has type string.
     Add(Box<(Node, Node)>, (bool, bool)),
     Arithmetic(Arithmetic, Box<(Node, Node)>),
+    /// A product that is rounded to the figures of its factors.
+    Product(Box<Product>),
     Concat(Vec<Node>),
     Compare(CompareOp, Box<(Node, Node)>),
     Like(Box<(Node, Node)>),
@@ -199,6 +202,7 @@ impl Node {
             Self::Arithmetic(operator, operands) => {
                 operator.apply(&on(&operands.0), &on(&operands.1))
             }
+            Self::Product(product) => product.evaluate(evaluation),
             Self::Concat(parts) => {
                 let parts: Vec<_> = parts.iter().map(on).collect();
                 operators::concat(&parts)

@@ -28,11 +28,10 @@ pub(super) static EXACT: EvalFunction = EvalFunction::row(
     doc(
         "exact",
         Mathematical,
-        "Return the number in full precision.",
+        "Return the number in full precision, without rounding products to the figures of their factors.",
         "exact(<number>)",
-        &[("exact(1/4)", "0.25")],
-    )
-    .differs(&["All numbers have full precision, so the function changes nothing."]),
+        &[("exact(5 * 0.5)", "2.5"), ("5 * 0.5", "3")],
+    ),
     Arity::Exactly(1),
     returns::number,
     |_, arguments| crate::number(number(&take(arguments, 0))),
@@ -146,6 +145,16 @@ pub(super) fn round_to_figures(number: f64, figures: usize) -> f64 {
         return number;
     }
     rounded(negative, &digits, point, figures as i64)
+}
+
+/// Rounds a product to a number of significant figures, but no digit before the decimal point.
+pub(crate) fn round_product(number: f64, figures: usize) -> f64 {
+    let Some((negative, digits, point)) = decimal(number, 15) else { return number };
+    let keep = (figures as i64).max(point);
+    if keep >= digits.len() as i64 {
+        return number;
+    }
+    rounded(negative, &digits, point, keep)
 }
 
 /// Returns the sign, the decimal digits, and the index of the decimal point in them. Returns `None`

@@ -11,7 +11,7 @@ mod datetime;
 mod informational;
 mod json;
 mod lookup;
-mod math;
+pub(crate) mod math;
 mod members;
 mod multivalue;
 pub mod mvrange;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use datafusion::common::DataFusionError;
 use datafusion::logical_expr::{Expr, lit, when};
 use indexmap::{IndexMap, IndexSet};
-use spilltrail_diagnostic::Diagnostic;
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Kind;
 use spilltrail_event::fields::RAW;
 use spilltrail_spl::{Arguments, Assignment};
@@ -177,6 +177,14 @@ async fn named_by_value(
     let names: BTreeSet<String> = if stage.after.fields.is_open() {
         let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
         let names = seen_names(&rows, NAME).map_err(refused)?;
+        if let Some(name) = names.iter().find(|name| makes_itself(target, name)) {
+            return Err(Diagnostic::error(
+                Code::BAD_ARGUMENT,
+                format!("the field name `{target}` becomes `{name}`, which names itself"),
+            )
+            .at(stage.span)
+            .help("the value of a field in braces is the name; it must not hold these braces"));
+        }
         plan = rows.into_plan().map_err(refused)?;
         names
     } else {
@@ -206,6 +214,12 @@ async fn named_by_value(
     kept.extend(columns.iter().map(|(name, _, _)| name.clone()));
     let kept: Vec<String> = kept.into_iter().collect();
     plan.with_columns(columns).and_then(|plan| plan.select(&kept)).map_err(refused)
+}
+
+/// Returns true if the name made from a target has one of the target's own names in braces, so that
+/// making names of it would never end.
+fn makes_itself(target: &str, name: &str) -> bool {
+    named_in(name).iter().any(|inner| named_in(target).contains(inner))
 }
 
 /// Returns the distinct texts in a column of stored rows.
@@ -243,4 +257,56 @@ fn target_name(target: &str, plan: &Plan) -> Expr {
     }
     parts.push(convert::text(rest));
     convert::concat(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_diagnostic::Code;
+
+    use crate::testing::table;
+
+    #[tokio::test]
+    async fn a_name_that_makes_itself_is_an_error() {
+        for (value, expected) in [
+            ("x", Ok(vec!["p | x", "x 1"])),
+            ("x{}.y", Ok(vec!["p | x{}.y", "x{}.y 1"])),
+            ("{p}", Err(vec![Code::BAD_ARGUMENT])),
+            ("a{p}b", Err(vec![Code::BAD_ARGUMENT])),
+        ] {
+            let rows = format!("{{\"p\":\"{value}\"}}");
+            let expected = expected.map(|rows| rows.into_iter().map(str::to_owned).collect());
+            assert_eq!(table("| eval {p}=1", &rows).await, expected, "{value}");
+        }
+    }
+
+    /// The results are those of public reports.
+    #[tokio::test]
+    async fn products_keep_the_figures_of_fields() {
+        for (a, b, product) in [
+            ("3", "0.5", "2"),
+            ("0.014", "0.230", "0.0032"),
+            ("0.0140", "0.230", "0.00322"),
+            ("1100", "0.9", "990"),
+            ("2.10", "1024", "2150"),
+            ("2.1000", "1024", "2150.4"),
+            ("2.10000", "1024.10", "2150.61"),
+        ] {
+            for search in [
+                format!("| eval a={a} | eval b={b} | eval c=a*b | table c"),
+                format!("| eval c={a}*{b} | table c"),
+                format!("| eval c=\"\" . {a}*{b} | table c"),
+            ] {
+                let found = table(&search, "{}").await;
+                assert_eq!(found, Ok(vec!["c".to_owned(), product.to_owned()]), "{search}");
+            }
+            let row = format!("{{\"a\":\"{a}\",\"b\":\"{b}\"}}");
+            let found = table("| eval c=if(a>0, a*b, 0) | table c", &row).await;
+            assert_eq!(found, Ok(vec!["c".to_owned(), product.to_owned()]), "{row}");
+        }
+        let sum = table("| stats sum(eval(a*0.5)) as s", "{\"a\":\"5\"}").await;
+        assert_eq!(sum, Ok(vec!["s".to_owned(), "2.5".to_owned()]));
+        let exact =
+            table("| eval c=exact(a*0.5), d=a*0.5+1, e=a/2 | table c d e", "{\"a\":\"5\"}").await;
+        assert_eq!(exact, Ok(vec!["c | d | e".to_owned(), "2.5 3.5 2.5".to_owned()]));
+    }
 }

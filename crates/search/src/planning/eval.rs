@@ -31,7 +31,8 @@ impl Scope for Plan {
     }
 }
 
-/// Compiles an expression over the columns of `plan`; its warnings become messages of the search.
+/// Compiles an operand of a statistic over the columns of `plan`; its warnings become messages of the
+/// search. Products in it are not rounded, because they are neither stored nor printed.
 ///
 /// # Errors
 /// Returns a diagnostic of the highest severity if the expression is not valid.
@@ -40,7 +41,7 @@ pub fn compile(
     plan: &Plan,
     context: &SearchContext,
 ) -> Result<Compiled, Diagnostic> {
-    let compiled = expression(expr, plan, context)?;
+    let compiled = with_products(expr, plan, context, false)?;
     let kind = compiled.kind();
     Ok(Compiled { expr: eval_udf::into_expr(compiled), kind })
 }
@@ -54,7 +55,18 @@ pub fn expression(
     scope: &dyn Scope,
     context: &SearchContext,
 ) -> Result<Expression, Diagnostic> {
-    let eval_context = eval_context(context.now, context.zone.clone(), Lookups::of(expr, context));
+    with_products(expr, scope, context, true)
+}
+
+fn with_products(
+    expr: &EvalExpr,
+    scope: &dyn Scope,
+    context: &SearchContext,
+    rounds_products: bool,
+) -> Result<Expression, Diagnostic> {
+    let lookups = Lookups::of(expr, context);
+    let mut eval_context = eval_context(context.now, context.zone.clone(), lookups);
+    eval_context.rounds_products = rounds_products;
     let compiled = Expression::compile(expr, scope, &eval_context).map_err(|diagnostics| {
         diagnostics.into_iter().max_by_key(|diagnostic| diagnostic.severity).unwrap_or_else(|| {
             Diagnostic::bug("an expression was refused without a reason").at(expr.span)

@@ -26,6 +26,7 @@ pub(crate) struct ExpressionState {
     now: f64,
     zone: String,
     lookups: BTreeMap<String, CarriedTable>,
+    rounds_products: bool,
 }
 
 impl ExpressionState {
@@ -41,6 +42,7 @@ impl ExpressionState {
             now: expression.now(),
             zone: zone::name(expression.zone()),
             lookups: lookups.map(|lookups| lookups.tables().clone()).unwrap_or_default(),
+            rounds_products: expression.rounds_products(),
         }
     }
 
@@ -50,7 +52,8 @@ impl ExpressionState {
     /// Returns one line that says why the expression does not compile here.
     pub(crate) fn compile(&self) -> Result<Expression, String> {
         let zone = zone::of(&self.zone).map_err(|error| error.to_string())?;
-        let context = eval_context(self.now, zone, Lookups::new(self.lookups.clone()));
+        let mut context = eval_context(self.now, zone, Lookups::new(self.lookups.clone()));
+        context.rounds_products = self.rounds_products;
         Expression::compile(&self.tree, &self.fields, &context).map_err(|errors| messages(&errors))
     }
 }
@@ -66,6 +69,7 @@ impl PartialEq for ExpressionState {
             && self.now.to_bits() == other.now.to_bits()
             && self.zone == other.zone
             && self.lookups == other.lookups
+            && self.rounds_products == other.rounds_products
     }
 }
 
@@ -88,10 +92,11 @@ pub(crate) struct CarriedExpression(Arc<Expression>);
 impl CarriedExpression {
     /// Returns a short text for comparing plans, with identities in place of lookup tables.
     pub(crate) fn identity(&self) -> String {
-        let ExpressionState { tree, fields, now, zone, lookups } = ExpressionState::of(self);
+        let ExpressionState { tree, fields, now, zone, lookups, rounds_products } =
+            ExpressionState::of(self);
         let lookups: BTreeMap<&String, String> =
             lookups.iter().map(|(name, table)| (name, table.identity())).collect();
-        format!("{tree:?} {fields:?} {now:?} {zone} {lookups:?}")
+        format!("{tree:?} {fields:?} {now:?} {zone} {lookups:?} {rounds_products}")
     }
 }
 
