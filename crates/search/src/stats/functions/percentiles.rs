@@ -22,8 +22,9 @@ pub(super) static PERC: StatsFunction = StatsFunction {
 pub(super) static EXACTPERC: StatsFunction = StatsFunction {
     name: "exactperc",
     aliases: &[],
-    summary: "Return the exact percentile.",
-    examples: &[(BYTES, "exactperc25(bytes)", "3.5")],
+    summary: "Return the number at the given percentage of the sorted numbers, without interpolation.",
+    examples: &[(BYTES, "exactperc25(bytes)", "4")],
+    start: start!(percent => Percentile { rank: Rank::Nearest, ..Percentile::start(percent) }),
     differs: &[],
     ..PERC
 };
@@ -48,12 +49,23 @@ pub(super) static MEDIAN: StatsFunction = StatsFunction {
 #[derive(Debug)]
 struct Percentile {
     percent: f64,
+    rank: Rank,
     numbers: Vec<f64>,
+}
+
+/// Which number a percentile is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    /// Interpolated between two numbers.
+    Between,
+    /// One of the numbers: that at the index `p / 100 * n`, rounded down. Splunk's `limits.conf`
+    /// calls this `nearest-rank`.
+    Nearest,
 }
 
 impl Percentile {
     fn start(percent: f64) -> Self {
-        Self { percent, numbers: Vec::new() }
+        Self { percent, rank: Rank::Between, numbers: Vec::new() }
     }
 }
 
@@ -78,6 +90,21 @@ pub fn interpolated(sorted: &[f64], at: f64) -> Option<f64> {
     Some(if way == 0.0 || low.total_cmp(&high).is_eq() { low } else { low + (high - low) * way })
 }
 
+/// Returns the number at the fraction `percent / 100` of the sorted numbers, counted from the first, or
+/// `None` if there are no numbers.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "lengths stay below 2^53, and percentages are from 0 to 100"
+)]
+fn nearest(sorted: &[f64], percent: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    // Multiplied first: 29 percent of 100 numbers is exactly 29, which 0.29 * 100 is not.
+    let index = (percent * sorted.len() as f64 / 100.0).floor() as usize;
+    Some(sorted[index.min(last)])
+}
+
 impl Statistic for Percentile {
     fn update(&mut self, value: &Value<'_>, _: Option<f64>) {
         self.numbers.extend(value.as_number());
@@ -86,7 +113,11 @@ impl Statistic for Percentile {
     fn value(&self) -> Value<'static> {
         let mut sorted = self.numbers.clone();
         sorted.sort_by(f64::total_cmp);
-        interpolated(&sorted, self.percent / 100.0).map_or(Value::Null, Value::Number)
+        let number = match self.rank {
+            Rank::Between => interpolated(&sorted, self.percent / 100.0),
+            Rank::Nearest => nearest(&sorted, self.percent),
+        };
+        number.map_or(Value::Null, Value::Number)
     }
 
     fn save(&self) -> Vec<u8> {
@@ -112,6 +143,23 @@ impl Statistic for Percentile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The first two are public results of a Splunk.
+    #[test]
+    fn nearest_ranks() {
+        let ten: Vec<f64> = (1..=10).map(f64::from).collect();
+        let hundred: Vec<f64> = (0..100).map(f64::from).collect();
+        for (numbers, percent, want) in [
+            (&ten[..], 95.0, Some(10.0)),
+            (&ten, 10.0, Some(2.0)),
+            (&ten, 0.0, Some(1.0)),
+            (&ten, 100.0, Some(10.0)),
+            (&hundred, 29.0, Some(29.0)),
+            (&[], 50.0, None),
+        ] {
+            assert_eq!(nearest(numbers, percent), want, "{percent}");
+        }
+    }
 
     #[test]
     fn interpolation() {
