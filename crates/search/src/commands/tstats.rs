@@ -215,9 +215,6 @@ impl Tstats {
                 let message = "`PREFIX()` is not supported";
                 let diagnostic = Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message);
                 arguments.report(diagnostic.at(field.span));
-            } else if field.value.contains('*') {
-                let message = "`tstats` takes no wildcards after BY";
-                arguments.report(Diagnostic::error(Code::BAD_ARGUMENT, message).at(field.span));
             }
         }
     }

@@ -46,8 +46,20 @@ pub fn arguments(arguments: &mut Arguments<'_>) -> Result<StatsArguments, Diagno
     Ok(parsed)
 }
 
-/// Reports unknown functions, surplus arguments, and names that two output columns would share.
+/// Reports fields with wildcards among those that rows are grouped by.
+pub fn check_by(by: &[Spanned<String>], arguments: &mut Arguments<'_>) {
+    for field in by.iter().filter(|field| field.value.contains('*')) {
+        let name = &arguments.command().name.value;
+        let message = format!("`{name}` takes no wildcards in the fields to group by");
+        let diagnostic = Diagnostic::error(Code::BAD_ARGUMENT, message).at(field.span);
+        arguments.report(diagnostic.help("name each field"));
+    }
+}
+
+/// Reports unknown functions, surplus arguments, names that two output columns would share, and
+/// wildcards among the fields to group by.
 pub fn check(aggregates: &[Aggregate], by: &[Spanned<String>], arguments: &mut Arguments<'_>) {
+    check_by(by, arguments);
     for (index, aggregate) in aggregates.iter().enumerate() {
         match lookup(aggregate) {
             Err(diagnostic) => arguments.report(diagnostic),

@@ -198,6 +198,10 @@ fn finished(
         _ => Vec::new(),
     };
     aggregate::check(&aggregates, &by, arguments);
+    let columns = row.iter().filter(|_| split.is_some());
+    let columns = columns.chain(split.iter().map(|split| &split.field));
+    let columns: Vec<_> = columns.map(|field| field.field.clone()).collect();
+    aggregate::check_by(&columns, arguments);
     if let (Some(row), Some(split)) = (&row, &split)
         && row.field.value == split.field.field.value
     {

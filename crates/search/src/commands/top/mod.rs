@@ -14,7 +14,7 @@ use super::stats::{Key, groups};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::lineage::Lineage;
 use crate::operators::{Codec, Whole};
-use crate::planning::aggregate::Preparation;
+use crate::planning::aggregate::{self, Preparation};
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::sort_key::{SortAs, sort_key};
 use crate::stats::PlannedAggregate;
@@ -130,6 +130,8 @@ pub(super) fn ranked(
         None => Vec::new(),
     };
     arguments.finish_with_options()?;
+    aggregate::check_by(&fields, arguments);
+    aggregate::check_by(&by, arguments);
     if count.is_some() {
         arguments.without_effect("limit", "the number of values is given without a name too");
     }
