@@ -12,7 +12,7 @@ use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use spilltrail_diagnostic::{Diagnostic, Span};
+use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_event::TimeBounds;
 use spilltrail_knowledge::Knowledge;
 use spilltrail_spl::{MacroSet, time};
@@ -256,6 +256,16 @@ impl Observations {
         }
         ran.matched += observed.matched;
         ran.groups.extend(observed.groups);
+        drop(ran);
+        for sort in observed.sorted.iter().filter(|sort| sort.rows > sort.limit) {
+            let (rows, limit) = (sort.rows, sort.limit);
+            let message = format!("`sort` keeps {limit} of {rows} rows");
+            self.message(
+                Diagnostic::warning(Code::LIMIT, message)
+                    .at(Span::new(sort.at.0, sort.at.1))
+                    .help("`sort 0 …` keeps all rows"),
+            );
+        }
     }
 
     /// Returns the number of events that matched, without those of subsearches, or `None` if the

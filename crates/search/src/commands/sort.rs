@@ -1,5 +1,7 @@
 //! `sort`: sorts rows by fields.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use datafusion::logical_expr::SortExpr;
 use spilltrail_diagnostic::{Code, Diagnostic};
@@ -7,6 +9,7 @@ use spilltrail_event::Kind;
 use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
+use crate::operators::{CountAs, CountRows};
 use crate::planning::order::stable_sort;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::rows::sort_key::{SortAs, sort_key};
@@ -49,6 +52,8 @@ pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 #[derive(Debug)]
 struct Sort {
     limit: usize,
+    /// Whether the search sets the limit, so that cut rows are meant.
+    is_limited: bool,
     keys: Vec<Key>,
     is_reversed: bool,
 }
@@ -64,7 +69,7 @@ pub(super) struct Key {
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     arguments.options();
     let count = arguments.count().map(|count| count.value);
-    let mut sort = Sort { limit: 0, keys: Vec::new(), is_reversed: false };
+    let mut sort = Sort { limit: 0, is_limited: false, keys: Vec::new(), is_reversed: false };
     while arguments.more() {
         let is_last_word = !sort.keys.is_empty()
             && (arguments.keyword("desc").is_some() || arguments.keyword("d").is_some());
@@ -79,6 +84,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     if count.is_some() {
         arguments.without_effect("limit", "the number of rows is given without a name too");
     }
+    sort.is_limited = count.is_some() || arguments.given_at("limit").is_some();
     sort.limit = count.unwrap_or_else(|| arguments.value("limit"));
     if sort.keys.is_empty() {
         return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected a field to sort by")
@@ -159,7 +165,42 @@ impl Command for Sort {
         let refused = |error| stage.refused(error);
         let input = stage.input(input)?;
         let keys = expressions(&self.keys, &input, self.is_reversed);
+        let input = if self.is_limited || self.limit == 0 {
+            input
+        } else {
+            let (limit, at) = (self.limit as u64, (stage.span.start, stage.span.end));
+            input.operator(Arc::new(CountRows { count_as: CountAs::Sorted { limit, at } }))
+        };
         let plan = stable_sort(input, keys).map_err(refused)?;
         if self.limit == 0 { Ok(plan) } else { plan.limit(self.limit).map_err(refused) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{context, rows, table_of};
+
+    /// Splunk keeps 10,000 rows unless the search says how many.
+    #[tokio::test]
+    async fn a_cut_is_told_unless_it_is_meant() {
+        for (sort, kept, message) in [
+            ("sort n", "10000", Some("`sort` keeps 10000 of 10001 rows")),
+            ("sort n | head 3", "3", Some("`sort` keeps 10000 of 10001 rows")),
+            ("sort 10000 n", "10000", None),
+            ("sort limit=10000 n", "10000", None),
+            ("sort 0 n", "10001", None),
+            ("head 10000 | sort n", "10000", None),
+        ] {
+            let context = context(rows(""), 64 << 20);
+            let search = format!(
+                "| makeresults count=10001 | streamstats count as n | {sort} | stats count"
+            );
+            let found = table_of(&search, &context).await;
+            assert_eq!(found, Ok(vec!["count".to_owned(), kept.to_owned()]), "{sort}");
+            let messages = context.observations.messages();
+            let messages: Vec<&str> =
+                messages.iter().map(|message| message.message.as_str()).collect();
+            assert_eq!(messages, message.into_iter().collect::<Vec<_>>(), "{sort}");
+        }
     }
 }

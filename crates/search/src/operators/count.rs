@@ -19,6 +19,14 @@ pub enum CountAs {
     Matched,
     /// All result rows of a search that returns only the first ones.
     Total,
+    /// The rows of a `sort` that keeps only this many because the search sets no number. `at` is
+    /// where the command stands in the search.
+    Sorted {
+        /// The number of rows that are kept.
+        limit: u64,
+        /// The start and the end of the command's name.
+        at: (usize, usize),
+    },
 }
 
 /// Counts rows in a metric of the plan.
@@ -58,11 +66,11 @@ struct Counting {
 
 impl Running for Counting {
     fn observe(&mut self, metrics: &ExecutionPlanMetricsSet) {
-        let name = match self.count_as {
-            CountAs::Matched => MATCHED,
-            CountAs::Total => TOTAL,
+        self.count = match self.count_as {
+            CountAs::Matched => observed::counter(metrics, MATCHED),
+            CountAs::Total => observed::counter(metrics, TOTAL),
+            CountAs::Sorted { limit, at } => observed::sort_counter(metrics, limit, at),
         };
-        self.count = observed::counter(metrics, name);
     }
 
     fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {

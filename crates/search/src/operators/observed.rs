@@ -9,7 +9,7 @@ use datafusion::physical_plan::metrics::{
     Count, ExecutionPlanMetricsSet, Label, MetricBuilder, MetricValue,
 };
 
-use crate::rows::observed::{GroupObserved, Observed};
+use crate::rows::observed::{GroupObserved, Observed, SortObserved};
 
 /// The metric that counts the events that a scan selected.
 pub(crate) const MATCHED: &str = "matched_events";
@@ -20,6 +20,11 @@ pub(crate) const GROUPED: &str = "grouped_rows";
 /// The metric that counts the grouped rows with a value in the field that the label [`FIELD`]
 /// names.
 pub(crate) const PRESENT: &str = "present_values";
+/// The metric that counts the rows of a `sort` with the default limit. Its label [`SORT`] has the
+/// limit and the place of the command.
+const SORTED: &str = "sorted_rows";
+/// The name of the label of [`SORTED`].
+const SORT: &str = "sort";
 /// The name of the label of [`PRESENT`], whose value is a field's name.
 const FIELD: &str = "field";
 
@@ -36,6 +41,22 @@ pub(crate) fn field_counter(
 ) -> Count {
     let label = Label::new(FIELD, field.to_owned());
     MetricBuilder::new(metrics).with_label(label).counter(name, 0)
+}
+
+/// Registers a new counter of the rows that a `sort` with the default limit reads.
+pub(crate) fn sort_counter(
+    metrics: &ExecutionPlanMetricsSet,
+    limit: u64,
+    (start, end): (usize, usize),
+) -> Count {
+    let label = Label::new(SORT, format!("{limit} {start} {end}"));
+    MetricBuilder::new(metrics).with_label(label).counter(SORTED, 0)
+}
+
+/// Returns the limit and the place that the label of a [`SORTED`] counter has.
+fn sort_of(label: &str) -> Option<(u64, usize, usize)> {
+    let mut parts = label.split(' ');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 /// Returns the counts that the operators of a plan have reported so far.
@@ -58,6 +79,14 @@ fn add(plan: &Arc<dyn ExecutionPlan>, observed: &mut Observed) {
         match name.as_ref() {
             MATCHED => observed.matched += count,
             TOTAL => *observed.total.get_or_insert_default() += count,
+            SORTED => {
+                let label = metric.labels().iter().find(|label| label.name() == SORT);
+                let Some((limit, start, end)) = label.and_then(|label| sort_of(label.value()))
+                else {
+                    continue;
+                };
+                observed.sorted.push(SortObserved { rows: count, limit, at: (start, end) });
+            }
             GROUPED => group.get_or_insert_default().rows += count,
             PRESENT => {
                 let label = metric.labels().iter().find(|label| label.name() == FIELD);

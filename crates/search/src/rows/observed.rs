@@ -12,6 +12,19 @@ pub struct Observed {
     pub total: Option<u64>,
     /// The counts of each `stats`.
     pub groups: Vec<GroupObserved>,
+    /// The counts of each `sort` with the default limit.
+    pub sorted: Vec<SortObserved>,
+}
+
+/// How many rows a `sort` with the default limit got, so that cut rows are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SortObserved {
+    /// The number of input rows.
+    pub rows: u64,
+    /// The number of rows that it keeps.
+    pub limit: u64,
+    /// The start and the end of the command's name in the search.
+    pub at: (usize, usize),
 }
 
 /// How often the BY fields of a `stats` had values. A field without values means no groups.
