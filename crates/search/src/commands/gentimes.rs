@@ -95,7 +95,8 @@ fn instant(text: &str, now: f64, zone: &TimeZone) -> Option<f64> {
         let found = time::add(today, days, Unit::Day, zone);
         return found.is_finite().then_some(found);
     }
-    ["%m/%d/%Y:%H:%M:%S", "%m/%d/%Y"].iter().find_map(|format| strptime(text, format, zone))
+    const FORMATS: [&str; 4] = ["%m/%d/%Y:%H:%M:%S", "%m/%d/%Y", "%m/%d/%y:%H:%M:%S", "%m/%d/%y"];
+    FORMATS.iter().find_map(|format| strptime(text, format, zone))
 }
 
 #[async_trait]
@@ -179,6 +180,10 @@ mod tests {
             (
                 "| gentimes start=11/1/2023 end=11/1/2023:00:00:10 increment=7s | table starthuman",
                 vec!["starthuman", "Wed Nov  1 00:00:00 2023", "Wed Nov  1 00:00:07 2023"],
+            ),
+            (
+                "| gentimes start=11/1/23 end=11/2/23 | table starttime",
+                vec!["starttime", "1698796800"],
             ),
             ("| gentimes start=1 end=1 | table starttime", vec!["starttime"]),
         ] {
