@@ -59,9 +59,30 @@ mod tests {
     use std::path::PathBuf;
 
     use spilltrail_content::{BuiltinPack, ContentSet};
+    use spilltrail_diagnostic::Severity;
     use spilltrail_search::analysis::analyze;
 
     use super::*;
+
+    /// Every search is expanded and read to its end; what is not supported is named.
+    #[test]
+    fn published_searches_are_read() {
+        let folders: Vec<PathBuf> =
+            std::env::var_os("SPILLTRAIL_TEST_CONTENT").into_iter().map(PathBuf::from).collect();
+        let (set, _) = ContentSet::load(&folders, BuiltinPack::Included);
+        let wrong = |search: &str| -> Vec<String> {
+            let diagnostics = analyze(search, &set.macros).diagnostics();
+            let errors = diagnostics.into_iter().filter(|found| found.severity == Severity::Error);
+            errors.map(|found| format!("{} {}", found.code, found.message)).collect()
+        };
+        assert_eq!(wrong("a=1 | stats count by b)").len(), 1, "a mistake is found");
+        let mut found = Vec::new();
+        for detection in set.detections.iter().chain(&set.baselines) {
+            let wrong = wrong(&detection.search);
+            found.extend(wrong.into_iter().map(|wrong| format!("{}: {wrong}", detection.name)));
+        }
+        assert_eq!(found, Vec::<String>::new());
+    }
 
     /// The built-in searches, and published ones if `SPILLTRAIL_TEST_CONTENT` names their folder, are
     /// taken as right.
