@@ -118,7 +118,16 @@ impl ContentSet {
     /// is returned as a problem, and loading continues.
     #[must_use]
     pub fn load(folders: &[PathBuf], builtin: BuiltinPack) -> (Self, Vec<ContentProblem>) {
-        load::load(folders, builtin)
+        let (mut set, problems) = load::load(folders, builtin);
+        set.name_searches();
+        (set, problems)
+    }
+
+    /// Lets searches run detections and baselines by their names.
+    fn name_searches(&mut self) {
+        for detection in self.baselines.iter().chain(&self.detections) {
+            self.macros.insert_search(&detection.name, &detection.search);
+        }
     }
 
     /// Loads content that is embedded in the program, given as paths within a content folder and
@@ -127,7 +136,9 @@ impl ContentSet {
     pub fn from_embedded(
         files: &'static [(&'static str, &'static str)],
     ) -> (Self, Vec<ContentProblem>) {
-        load::load_embedded(files)
+        let (mut set, problems) = load::load_embedded(files);
+        set.name_searches();
+        (set, problems)
     }
 
     /// Loads content that is in memory, given as paths within a content folder and texts. Tables of

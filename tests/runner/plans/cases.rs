@@ -37,7 +37,12 @@ pub(super) struct Case {
 
 /// Returns the examples in the documentation of commands.
 pub(super) fn examples() -> Result<Vec<Case>> {
-    let content = Arc::new(Content::load(&ContentOptions::default())?);
+    let mut content = Content::load(&ContentOptions::default())?;
+    // The examples of `savedsearch` run these.
+    let set = Arc::get_mut(&mut content.set).context("the content is not shared yet")?;
+    set.macros.insert_search("Denied calls", "errorCode=AccessDenied");
+    set.macros.insert_search("Calls of a user", "user=$name$");
+    let content = Arc::new(content);
     let mut cases = Vec::new();
     for doc in COMMANDS.iter().map(|entry| entry.doc) {
         for example in doc.examples {

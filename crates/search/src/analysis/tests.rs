@@ -129,7 +129,7 @@ fn lookups_and_outputs() {
         ("x | eval a=lookup(\"t\", json_object(\"a\", b), json_array(\"c\"))", "t", "", ""),
         ("index=Risk a=b OR index IN (notable, main)", "", "", "index=notable, index=risk"),
         ("NOT index=risk", "", "", ""),
-        ("| savedsearch \"My search\"", "", "", "savedsearch \"My search\""),
+        ("x | append [| loadjob 5]", "", "", "loadjob 5"),
         ("x | append [| from datamodel:Risk]", "", "", "from datamodel:Risk"),
     ] {
         let facts = analyzed(search).facts;

@@ -43,6 +43,11 @@ fn texts(entry: &Entry, option: &Argument, value: &str) -> Vec<String> {
     texts
 }
 
+/// Returns where an option is written in a text.
+fn place_of(option: &Argument, text: &str) -> usize {
+    text.find(&format!(" {}=", option.name)).expect("the option is written") + 1
+}
+
 /// Returns the diagnostics from reading the first command of a text.
 fn read(entry: &Entry, text: &str) -> Vec<Diagnostic> {
     let (pipeline, diagnostics) = parse(text);
@@ -148,7 +153,7 @@ fn options_are_honored_refused_or_without_effect() {
                 Support::NoEffect(_) => (Code::NO_EFFECT, Severity::Warning),
             };
             for (text, found) in found {
-                let place = text.find(option.name).expect("the option is written");
+                let place = place_of(option, &text);
                 let end = place + option.name.len() + 1 + valid(option).len();
                 let said: Vec<_> = found
                     .iter()
@@ -174,7 +179,7 @@ fn invalid_values_are_marked() {
             let Some(value) = invalid(option) else { continue };
             let texts = texts(entry, option, value);
             let is_marked = texts.iter().any(|text| {
-                let place = text.find(option.name).expect("the option") + option.name.len() + 1;
+                let place = place_of(option, text) + option.name.len() + 1;
                 let whole = place..=place + value.len();
                 read(entry, text).iter().any(|found| {
                     let span = found.span().unwrap_or_default();

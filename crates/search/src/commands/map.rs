@@ -55,7 +55,7 @@ static DOC: CommandDoc = CommandDoc {
     differs: &[
         "In quotes, quotes and backslashes of a value are escaped. Elsewhere, a value with a pipe, a bracket, a quote or a backtick is put into quotes, so that a value cannot add commands.",
         "A row that lacks one of the fields is skipped, with a warning.",
-        "There are no saved searches to name.",
+        "A saved search is run by `map search=\"| savedsearch …\"`, not by its name alone.",
     ],
 };
 
@@ -81,10 +81,14 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             }
             None => {
                 let name = arguments.field()?;
-                let message = format!("there is no saved search `{}`", name.value);
+                let message = format!("`map` does not run `{}` by its name alone", name.value);
+                let help = format!(
+                    "write `map search=\"| savedsearch {} token=$field$\"`, or the search itself",
+                    name.value
+                );
                 return Err(Diagnostic::unsupported(Code::UNSUPPORTED_SYNTAX, message)
                     .at(name.span)
-                    .help("write the search: `map search=\"…\"`"));
+                    .help(help));
             }
         }
     }
@@ -419,7 +423,7 @@ mod tests {
                 0,
             ),
             ("| map search=\"search `nosuch`\"", "unknown macro `nosuch`", 0),
-            ("| map my_search", "there is no saved search `my_search`", 0),
+            ("| map my_search", "`map` does not run `my_search` by its name alone", 0),
             ("| map", "expected a search", 0),
         ] {
             assert_eq!(found(search).await, (expected.to_owned(), warnings), "{search}");

@@ -4,17 +4,22 @@ mod accum;
 mod addcoltotals;
 mod addinfo;
 mod addtotals;
+mod anomalies;
+mod anomalousvalue;
 mod anomalydetection;
 mod append;
 mod appendcols;
 mod appendpipe;
+mod associate;
 mod autoregress;
 mod bin;
 mod catalog;
 mod chart;
+mod cluster;
 mod collect;
 mod contingency;
 mod convert;
+mod correlate;
 mod datamodel;
 mod dataset;
 #[cfg(test)]
@@ -46,6 +51,7 @@ mod makemv;
 mod makeresults;
 mod map;
 mod metadata;
+mod mstats;
 mod multikv;
 mod multisearch;
 mod mvcombine;
@@ -54,6 +60,7 @@ mod nomv;
 mod outlier;
 mod outputlookup;
 pub(crate) mod pipeline;
+mod predict;
 mod rangemap;
 mod rare;
 mod regex;
@@ -66,6 +73,7 @@ mod r#return;
 mod reverse;
 mod rex;
 mod running;
+mod savedsearch;
 mod search;
 mod sort;
 mod spath;
@@ -106,7 +114,7 @@ pub use crate::planning::stage::Stage;
 use crate::rows::state::FunctionCodec;
 
 pub use self::catalog::{CatalogEntry, catalog};
-pub use self::splunk::instead_of;
+pub use self::splunk::{instead_of, reason_of};
 pub use spilltrail_spl::{Argument, Form, Support, Takes};
 
 /// Every command, sorted by name.
@@ -115,16 +123,21 @@ pub static COMMANDS: &[Entry] = &[
     addcoltotals::ENTRY,
     addinfo::ENTRY,
     addtotals::ENTRY,
+    anomalies::ENTRY,
+    anomalousvalue::ENTRY,
     anomalydetection::ENTRY,
     append::ENTRY,
     appendcols::ENTRY,
     appendpipe::ENTRY,
+    associate::ENTRY,
     autoregress::ENTRY,
     bin::ENTRY,
     chart::ENTRY,
+    cluster::ENTRY,
     collect::ENTRY,
     contingency::ENTRY,
     convert::ENTRY,
+    correlate::ENTRY,
     datamodel::ENTRY,
     dedup::ENTRY,
     delta::ENTRY,
@@ -152,6 +165,7 @@ pub static COMMANDS: &[Entry] = &[
     makeresults::ENTRY,
     map::ENTRY,
     metadata::ENTRY,
+    mstats::ENTRY,
     multikv::ENTRY,
     multisearch::ENTRY,
     mvcombine::ENTRY,
@@ -159,6 +173,7 @@ pub static COMMANDS: &[Entry] = &[
     nomv::ENTRY,
     outlier::ENTRY,
     outputlookup::ENTRY,
+    predict::ENTRY,
     rangemap::ENTRY,
     rare::ENTRY,
     regex::ENTRY,
@@ -168,6 +183,7 @@ pub static COMMANDS: &[Entry] = &[
     r#return::ENTRY,
     reverse::ENTRY,
     rex::ENTRY,
+    savedsearch::ENTRY,
     search::ENTRY,
     sort::ENTRY,
     spath::ENTRY,
@@ -195,11 +211,15 @@ pub static COMMANDS: &[Entry] = &[
 pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[accum::CODEC],
     &addtotals::CODECS,
+    &[anomalies::CODEC],
     &[anomalydetection::CODEC],
     &[appendcols::CODEC],
+    &[associate::CODEC],
     &[autoregress::CODEC],
     &chart::CODECS,
+    &[cluster::CODEC],
     &[convert::CODEC],
+    &[correlate::CODEC],
     &[dedup::CODEC],
     &[delta::CODEC],
     &[eventstats::CODEC],
@@ -221,6 +241,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[nomv::CODEC],
     &[outlier::CODEC],
     &[outputlookup::CODEC],
+    &[predict::CODEC],
     &[rangemap::CODEC],
     &[reltime::CODEC],
     &[r#return::CODEC],
@@ -452,6 +473,9 @@ pub(crate) fn unknown(name: &str, span: Span) -> Diagnostic {
         format!("the command `{name}` is not supported"),
     )
     .at(span);
+    if let Some(reason) = splunk::reason_of(name) {
+        return diagnostic.help(reason);
+    }
     match instead.filter(|instead| !instead.is_empty()) {
         Some(instead) => diagnostic.help(format!("use {instead} instead")),
         None => diagnostic.help("`spilltrail help` lists the commands that are supported"),

@@ -8,15 +8,10 @@ use super::COMMANDS;
 const OTHERS: &[(&str, &str)] = &[
     ("abstract", ""),
     ("analyzefields", ""),
-    ("anomalies", "`anomalydetection`"),
-    ("anomalousvalue", "`anomalydetection`"),
     ("arules", ""),
-    ("associate", ""),
     ("bucketdir", ""),
-    ("cluster", ""),
     ("cofilter", ""),
     ("concurrency", ""),
-    ("correlate", ""),
     ("datamodel", ""),
     ("dbinspect", ""),
     ("delete", ""),
@@ -45,19 +40,16 @@ const OTHERS: &[(&str, &str)] = &[
     ("meventcollect", ""),
     ("mpreview", ""),
     ("msearch", ""),
-    ("mstats", ""),
     ("outputcsv", "`outputlookup`"),
     ("outputtext", ""),
     ("overlap", ""),
     ("pivot", ""),
-    ("predict", ""),
     ("redistribute", ""),
     ("relevancy", ""),
     ("require", ""),
     ("rest", ""),
     ("rtorder", "`sort`"),
     ("run", ""),
-    ("savedsearch", "the search itself"),
     ("script", ""),
     ("scrub", ""),
     ("searchtxn", ""),
@@ -82,6 +74,37 @@ const OTHERS: &[(&str, &str)] = &[
     ("x11", ""),
     ("xmlunescape", "`replace`"),
 ];
+
+/// Commands that need what there is not here, each with what that is and what to do.
+const REASONS: &[(&str, &str)] = &[
+    ("apply", MODELS),
+    (
+        "delete",
+        "logs are read where they are and never changed; leave events out with `search NOT …`",
+    ),
+    ("deletemodel", MODELS),
+    ("fit", MODELS),
+    ("listmodels", MODELS),
+    (
+        "loadjob",
+        "searches leave no jobs behind; run the search itself, or keep its rows with `outputlookup`",
+    ),
+    ("mcollect", "there is no index for metrics; `outputlookup` keeps rows in a lookup"),
+    ("meventcollect", "there is no index for metrics; `outputlookup` keeps rows in a lookup"),
+    ("rest", "there is no server with endpoints; `inputlookup` reads tables that you provide"),
+    ("score", MODELS),
+    ("summary", MODELS),
+];
+
+/// Why the commands of Splunk's Machine Learning Toolkit are not supported.
+const MODELS: &str = "models of the Machine Learning Toolkit are neither trained nor applied here; `anomalydetection` and `eventstats` find what is unusual";
+
+/// Returns why a command is not supported and what to do, if there is more to say than
+/// [`instead_of`] does.
+#[must_use]
+pub fn reason_of(name: &str) -> Option<&'static str> {
+    REASONS.iter().find(|(other, _)| *other == name).map(|(_, reason)| *reason)
+}
 
 /// Returns what to use instead of a command of Splunk that is not supported; `None` if Splunk has no
 /// such command or it is supported, and an empty text if nothing here does the same.
@@ -108,6 +131,8 @@ mod tests {
     #[test]
     fn the_other_commands_are_sorted_and_not_supported() {
         assert!(OTHERS.is_sorted_by(|one, next| one.0 < next.0));
+        assert!(REASONS.is_sorted_by(|one, next| one.0 < next.0));
+        assert!(REASONS.iter().all(|(name, _)| command(name).is_none()));
         for (name, instead) in OTHERS {
             assert!(command(name).is_none(), "{name} is supported");
             // What is used instead begins with a command that exists, or with plain words.
@@ -126,8 +151,11 @@ mod tests {
             ("timechrat", Severity::Error, "did you mean `timechart`?"),
             ("geostats", Severity::Unsupported, "use `iplocation` and `stats`"),
             ("x11", Severity::Unsupported, "`spilltrail help` lists the commands"),
+            ("apply", Severity::Unsupported, "models of the Machine Learning Toolkit"),
+            ("loadjob", Severity::Unsupported, "searches leave no jobs behind"),
+            ("delete", Severity::Unsupported, "logs are read where they are"),
+            ("rest", Severity::Unsupported, "there is no server"),
             // Commands of apps.
-            ("apply", Severity::Unsupported, "`spilltrail help` lists the commands"),
             ("frobnicate", Severity::Unsupported, "`spilltrail help` lists the commands"),
         ] {
             let diagnostic = unknown(name, Span::new(0, 1));

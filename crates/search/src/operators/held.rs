@@ -160,6 +160,11 @@ impl HeldRows {
         self.knowledge.try_grow(bytes)
     }
 
+    /// Gives back memory that was reserved by [`HeldRows::learn`].
+    pub(crate) fn forget(&mut self, bytes: usize) {
+        self.knowledge.shrink(bytes.min(self.knowledge.size()));
+    }
+
     fn spill(&mut self) -> Result<()> {
         if self.batches.is_empty() {
             return Ok(());

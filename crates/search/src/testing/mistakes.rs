@@ -182,6 +182,36 @@ const CASES: &[(&str, &[Said<'_>])] = &[
         "| multikv nosuch",
         &[("SPL1007", "nosuch", "expected the end of the command, found `nosuch`")],
     ),
+    // Commands that find what is unusual.
+    ("| cluster t=2", &[("SPL2004", "t=2", "expected a number between 0 and 1 for `t`")]),
+    ("| cluster x", &[("SPL1007", "x", "expected the end of the command, found `x`")]),
+    (
+        "| anomalies by a*",
+        &[("SPL2005", "a*", "`anomalies` takes no wildcards in the fields to group by")],
+    ),
+    ("| associate a*", &[("SPL2005", "a*", "`associate` takes no wildcards")]),
+    (
+        "| anomalousvalue pthresh=2",
+        &[("SPL2004", "2", "expected a number from 0 to 1 for `pthresh`, found `2`")],
+    ),
+    ("| correlate a", &[("SPL1007", "a", "expected the end of the command, found `a`")]),
+    (
+        "| predict n algorithm=BiLL",
+        &[("SPL2003", "algorithm=BiLL", "`predict algorithm=BiLL` is not supported")],
+    ),
+    ("| predict n upper95=", &[("SPL2004", "upper95=", "expected a percentage and a name")]),
+    ("| mstats count", &[("SPL2005", "count", "`count` needs a metric")]),
+    ("| stats count by a*", &[("SPL2005", "a*", "`stats` takes no wildcards in the fields to")]),
+    ("| top a*", &[("SPL2005", "a*", "`top` takes no wildcards in the fields to group by")]),
+    (
+        "| chart count over a by b*",
+        &[("SPL2005", "b*", "`chart` takes no wildcards in the fields to group by")],
+    ),
+    (
+        "| savedsearch nosuch",
+        &[("SPL2005", "savedsearch nosuch", "there is no saved search `nosuch`")],
+    ),
+    ("| savedsearch", &[("SPL2012", "savedsearch", "expected the name of a search")]),
     // Commands that take datasets and searches.
     ("| union nosuch", &[("SPL1008", "nosuch", "expected a type and a name, found `nosuch`")]),
     (

@@ -42,6 +42,14 @@ impl LookupStore for Lookups {
     }
 }
 
+/// Returns Splunk's own macros, and the searches that the documentation of `savedsearch` runs.
+fn macros() -> MacroSet {
+    let mut macros = MacroSet::builtin();
+    macros.insert_search("Denied calls", "errorCode=AccessDenied");
+    macros.insert_search("Calls of a user", "user=$name$");
+    macros
+}
+
 /// Returns the context of a search over these rows with a memory limit of `memory` bytes.
 pub(crate) fn context(rows: Vec<Row>, memory: usize) -> SearchContext {
     SearchContext {
@@ -49,7 +57,7 @@ pub(crate) fn context(rows: Vec<Row>, memory: usize) -> SearchContext {
         events: Arc::new(MemoryEvents::new(rows)),
         lookups: Arc::new(Lookups::default()),
         geo: None,
-        macros: Arc::new(MacroSet::builtin()),
+        macros: Arc::new(macros()),
         knowledge: Arc::new(Knowledge::builtin()),
         now: NOW,
         zone: TimeZone::UTC,

@@ -79,10 +79,15 @@ impl Arguments<'_> {
 
     /// Takes the options that come next, each with an optional comma after it.
     pub fn options(&mut self) {
-        while let Some(name) = self.option_name() {
-            self.take_option(&name);
-            self.symbol(",");
-        }
+        while self.one_option() {}
+    }
+
+    /// Takes one option and a comma after it, if an option comes next.
+    pub fn one_option(&mut self) -> bool {
+        let Some(name) = self.option_name() else { return false };
+        self.take_option(&name);
+        self.symbol(",");
+        true
     }
 
     /// Takes options up to the end of the arguments.

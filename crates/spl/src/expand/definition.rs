@@ -30,10 +30,19 @@ impl MacroDefinition {
     }
 }
 
-/// Macros by name and argument count; a name may have several definitions.
+/// Macros by name and argument count; a name may have several definitions. Also the saved searches
+/// that a search may run by name.
 #[derive(Default, Clone, Debug)]
 pub struct MacroSet {
     macros: IndexMap<(String, usize), MacroDefinition>,
+    /// The texts of saved searches, by name in lowercase.
+    searches: IndexMap<String, SavedSearch>,
+}
+
+#[derive(Clone, Debug)]
+struct SavedSearch {
+    name: String,
+    text: String,
 }
 
 impl MacroSet {
@@ -58,6 +67,29 @@ impl MacroSet {
     /// Returns all macros, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &MacroDefinition> {
         self.macros.values()
+    }
+
+    /// Adds a search that others run by its name; a search of the same name is replaced.
+    pub fn insert_search(&mut self, name: &str, text: &str) {
+        let search = SavedSearch { name: name.to_owned(), text: text.to_owned() };
+        self.searches.insert(name.to_lowercase(), search);
+    }
+
+    /// Returns the text of the search with this name, in any case. The name may be the one that
+    /// Splunk's content apps give a detection, such as `ESCU - Name - Rule`.
+    #[must_use]
+    pub fn search(&self, name: &str) -> Option<&str> {
+        let wanted = name.trim().to_lowercase();
+        let short = || {
+            let (_, rest) = wanted.split_once(" - ")?;
+            self.searches.get(rest.strip_suffix(" - rule").unwrap_or(rest))
+        };
+        self.searches.get(&wanted).or_else(short).map(|search| search.text.as_str())
+    }
+
+    /// Returns the names of the saved searches.
+    pub fn search_names(&self) -> impl Iterator<Item = &str> {
+        self.searches.values().map(|search| search.name.as_str())
     }
 
     /// Returns the macros of Splunk's own apps, which searches expect but no content folder

@@ -10,12 +10,14 @@ mod call;
 mod constant;
 mod definition;
 mod expansion;
+mod saved;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
 
 use crate::cursor::closing_quote;
 use call::Call;
 pub(crate) use call::closing_backtick;
+use saved::SavedCall;
 
 pub use definition::{MacroDefinition, MacroSet};
 pub use expansion::Expansion;
@@ -73,7 +75,7 @@ struct Expander<'m> {
 impl Expander<'_> {
     fn scan(&mut self, text: &str, source: Source, depth: usize) {
         let (mut start, mut index) = (0, 0);
-        while let Some(found) = text[index..].find(['"', '`', '\\']) {
+        while let Some(found) = text[index..].find(['"', '`', '\\', '|', '[']) {
             let at = index + found;
             let rest = &text[at..];
             if let Some(escaped) = rest.strip_prefix('\\') {
@@ -91,6 +93,21 @@ impl Expander<'_> {
                 }
                 continue;
             }
+            if rest.starts_with(['|', '[']) {
+                index = at + 1;
+                let is_first = rest.starts_with('[') || self.begins(&text[start..at]);
+                let call = if is_first { SavedCall::parse(&rest[1..]) } else { None };
+                if let Some(call) = call {
+                    // The pipe goes, a bracket stays.
+                    self.copy(text, start, at + usize::from(rest.starts_with('[')), source);
+                    index = at + 1 + call.length;
+                    let blanks = rest[1..].len() - rest[1..].trim_start().len();
+                    let span = place(source, Span::new(at + 1 + blanks, index));
+                    self.saved(&call, span, source, depth);
+                    start = index;
+                }
+                continue;
+            }
             self.copy(text, start, at, source);
             let length = if rest.starts_with(COMMENT) {
                 self.comment(rest, at, source)
@@ -101,6 +118,47 @@ impl Expander<'_> {
             start = index;
         }
         self.copy(text, start, text.len(), source);
+    }
+
+    /// Returns true if a pipeline begins after the text so far and `part`, the text to be copied next.
+    fn begins(&self, part: &str) -> bool {
+        let before = if part.trim().is_empty() { self.expansion.text.as_str() } else { part };
+        let before = before.trim_end();
+        before.is_empty() || before.ends_with('[')
+    }
+
+    /// Appends the text of a saved search, which `span` of the user's text calls.
+    fn saved(&mut self, call: &SavedCall, span: Span, source: Source, depth: usize) {
+        let title = format!("savedsearch {}", call.name);
+        let Some(text) = self.macros.search(&call.name) else {
+            let message = format!("there is no saved search `{}`", call.name);
+            let diagnostic = Diagnostic::error(Code::BAD_ARGUMENT, message).at(span);
+            self.diagnostics.push(match similar(&call.name, self.macros.search_names()) {
+                Some(name) => {
+                    diagnostic.help(format!("a search with a similar name exists: `{name}`"))
+                }
+                None => diagnostic.help("name a detection or baseline of the content"),
+            });
+            return self.expansion.push_replaced("search *", span, owner(source));
+        };
+        self.calls += 1;
+        let room = MAX_LENGTH.saturating_sub(self.filled);
+        let tokens: Vec<(&str, String)> =
+            call.tokens.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let too_much = self.calls > MAX_CALLS || self.expansion.text.len() > MAX_LENGTH;
+        let filled = call::fill(text.trim(), &tokens, room).filter(|_| !too_much);
+        let Some(text) = filled.filter(|_| depth < MAX_DEPTH) else {
+            return self.refuse(&title, span, depth < MAX_DEPTH);
+        };
+        self.filled += text.len();
+        let number = self.expansion.begin(title);
+        let in_macro = Source::Macro { span, call: number };
+        let word = text.get(..7).unwrap_or_default();
+        if !text.starts_with('|') && !word.eq_ignore_ascii_case("search ") {
+            self.expansion.push_replaced("search ", span, Some(number));
+        }
+        self.scan(&text, in_macro, depth + 1);
+        self.expansion.end(number);
     }
 
     /// Replaces the comment at the start of `rest` by a blank; returns the comment's length.
@@ -482,6 +540,41 @@ mod tests {
         assert_eq!(error("| `top(x)`", &set).message, "n must be a positive number");
         assert_eq!(error("| `top(0)`", &set).message, "n must be a positive number");
         assert!(error("`odd`", &set).message.contains("`md5`"));
+    }
+
+    #[test]
+    fn saved_searches_are_replaced_by_their_text() {
+        let mut set = macros();
+        set.insert_search("Logins", "`trail` a=$a$ | head 5");
+        set.insert_search("Table of All", "| tstats count");
+        set.insert_search("again", "| savedsearch again");
+        set.insert_search("plain", "search x");
+        for (text, expected) in [
+            (
+                "| savedsearch Logins a=1 | stats count",
+                "search sourcetype=trail a=1 | head 5 | stats count",
+            ),
+            ("| savedsearch \"ESCU - table of all - Rule\"", "| tstats count"),
+            ("| from savedsearch:plain|head", "search x|head"),
+            (
+                "x | append [savedsearch logins a=2] | y",
+                "x | append [search sourcetype=trail a=2 | head 5] | y",
+            ),
+            ("x | append [ | savedsearch plain ]", "x | append [ search x ]"),
+            ("x \"| savedsearch plain\"", "x \"| savedsearch plain\""),
+            // Not the first command.
+            ("x | savedsearch plain", "x | savedsearch plain"),
+        ] {
+            let (expansion, diagnostics) = expand_macros(text, &set);
+            assert_eq!((expansion.text.trim(), diagnostics.len()), (expected, 0), "{text}");
+        }
+        let diagnostic = error("| savedsearch Login", &set);
+        assert_eq!(diagnostic.message, "there is no saved search `Login`");
+        assert_eq!(
+            diagnostic.help.as_deref(),
+            Some("a search with a similar name exists: `Logins`")
+        );
+        assert_eq!(error("| savedsearch again", &set).code, Code::MACRO_DEPTH);
     }
 
     #[test]

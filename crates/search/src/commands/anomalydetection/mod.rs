@@ -3,7 +3,7 @@
 mod histogram;
 mod operator;
 mod values;
-mod zscore;
+pub(super) mod zscore;
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use spilltrail_spl::Arguments;
 
 use self::histogram::Threshold;
 use self::operator::{Action, Anomalies, HISTOGRAM_COLUMNS, Method, score_columns};
+use self::zscore::ZScore;
 use super::outlier::{MARK, Outlier, PARAM, USELOWER};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, table};
 use crate::lineage::Lineage;
@@ -103,6 +104,21 @@ pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
 pub(super) const CODEC: Codec = Codec::operator::<operator::Anomalies>("anomalies");
 
+/// Returns the command that scores values by these rules: `anomalousvalue` is the same as
+/// `method=zscore`.
+pub(super) fn of_values(fields: Vec<String>, action: &str, rules: ZScore) -> Box<dyn Command> {
+    let action = action_of(action);
+    Box::new(AnomalyDetection { fields, method: Method::ZScore(rules), action })
+}
+
+fn action_of(name: &str) -> Action {
+    match name {
+        "annotate" => Action::Annotate,
+        "summary" => Action::Summary,
+        _ => Action::Filter,
+    }
+}
+
 #[derive(Debug)]
 struct AnomalyDetection {
     fields: Vec<String>,
@@ -124,11 +140,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         method => {
             only_with(&["param", "uselower", "mark"], "`iqr`", arguments);
             let method = if method == "zscore" { zscore(arguments) } else { histogram(arguments) };
-            let action = match action(&ACTIONS[..3], arguments) {
-                "annotate" => Action::Annotate,
-                "summary" => Action::Summary,
-                _ => Action::Filter,
-            };
+            let action = action_of(action(&ACTIONS[..3], arguments));
             Ok(Box::new(AnomalyDetection { fields, method, action }))
         }
     }
@@ -149,7 +161,7 @@ fn histogram(arguments: &mut Arguments<'_>) -> Method {
 fn zscore(arguments: &mut Arguments<'_>) -> Method {
     only_with(&["cutoff"], "`histogram`", arguments);
     let threshold = arguments.given("pthresh").map(|threshold| threshold.value);
-    Method::ZScore(threshold.unwrap_or(ZSCORE_THRESHOLD))
+    Method::ZScore(ZScore::below(threshold.unwrap_or(ZSCORE_THRESHOLD)))
 }
 
 /// Reports the given `options` as errors because only `methods` have them.

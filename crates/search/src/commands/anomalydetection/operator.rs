@@ -11,7 +11,7 @@ use spilltrail_event::{Field, Kind, Value};
 
 use super::histogram::{self, Frequencies, Score, Scores, Threshold};
 use super::values::Values;
-use super::zscore::{self, FieldScores};
+use super::zscore::{self, FieldScores, ZScore};
 use crate::operators::gather::{self, Gather, Given, HeldRows};
 use crate::operators::{Operator, Running};
 use crate::rows::arrow::to_array;
@@ -33,8 +33,8 @@ pub(super) enum Action {
 pub(super) enum Method {
     /// Scores whole rows by the frequencies of their values.
     Histogram(Threshold),
-    /// Scores each value separately; a value with a probability below this number is anomalous.
-    ZScore(#[serde(with = "spilltrail_event::exact")] f64),
+    /// Scores each value separately.
+    ZScore(ZScore),
 }
 
 /// Finds improbable rows.
@@ -123,7 +123,7 @@ impl Operator for Anomalies {
         let operator = self.clone();
         Ok(Gather::start(self.name(), input, context, move |rows| match operator.method {
             Method::Histogram(threshold) => operator.histogram(threshold, rows, output),
-            Method::ZScore(threshold) => operator.zscore(threshold, rows, output),
+            Method::ZScore(rules) => operator.zscore(rules, rows, output),
         }))
     }
 }
@@ -186,12 +186,12 @@ impl Anomalies {
         })))
     }
 
-    fn zscore(self, threshold: f64, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
+    fn zscore(self, rules: ZScore, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
         let values = self.values(&mut rows)?;
         let scored: Vec<(usize, Values, FieldScores)> = values
             .into_iter()
             .map(|(place, values)| {
-                let scores = zscore::score(&values, threshold);
+                let scores = zscore::score(&values, rules);
                 (place, values, scores)
             })
             .collect();

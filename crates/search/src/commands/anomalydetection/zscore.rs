@@ -9,16 +9,41 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::values::Values;
 
-/// The maximum fraction of the rows with a field that may be anomalous (`maxanofreq`).
-const MAX_ANOMALOUS: f64 = 0.05;
-/// The minimum fraction of the rows with a field that must be normal (`minnormfreq`).
-const MIN_NORMAL: f64 = 0.01;
-/// More rows than this must have the field (`minsupcount`).
-const MIN_SUPPORT: usize = 100;
-/// The minimum fraction of all rows that must have the field (`minsupfreq`).
-const MIN_SUPPORT_PART: f64 = 0.05;
+/// What decides which values are improbable, and which fields are ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ZScore {
+    /// Values with a lower probability are anomalous.
+    #[serde(with = "spilltrail_event::exact")]
+    pub(crate) threshold: f64,
+    /// The maximum fraction of the rows with a field that may be anomalous.
+    #[serde(with = "spilltrail_event::exact")]
+    pub(crate) most_anomalous: f64,
+    /// The minimum fraction of the rows with a field that must be normal.
+    #[serde(with = "spilltrail_event::exact")]
+    pub(crate) least_normal: f64,
+    /// More rows than this must have the field.
+    pub(crate) support: usize,
+    /// The minimum fraction of all rows that must have the field.
+    #[serde(with = "spilltrail_event::exact")]
+    pub(crate) support_part: f64,
+}
+
+impl ZScore {
+    /// Returns Splunk's defaults with another threshold.
+    pub(super) fn below(threshold: f64) -> Self {
+        Self {
+            threshold,
+            most_anomalous: 0.05,
+            least_normal: 0.01,
+            support: 100,
+            support_part: 0.05,
+        }
+    }
+}
 
 /// The scores of a field's values, and statistics of the field.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +68,7 @@ pub(super) struct FieldScores {
 
 /// Returns the scores of the values of a field.
 #[expect(clippy::cast_precision_loss, reason = "row numbers stay below 2^53")]
-pub(super) fn score(values: &Values, threshold: f64) -> FieldScores {
+pub(super) fn score(values: &Values, rules: ZScore) -> FieldScores {
     // Values with the same text are one category, such as the number 1 and the text `1`.
     let mut counts: HashMap<Vec<Cow<'_, str>>, usize> = HashMap::new();
     let mut count = 0;
@@ -60,7 +85,7 @@ pub(super) fn score(values: &Values, threshold: f64) -> FieldScores {
             let far = moments.zip(value.as_number()).and_then(|((mean, deviation), number)| {
                 (deviation > 0.0).then(|| tails((number - mean) / deviation))
             });
-            let is_low = |score: &f64| *score < threshold;
+            let is_low = |score: &f64| *score < rules.threshold;
             (rare.filter(is_low), far.filter(is_low))
         })
         .collect();
@@ -73,8 +98,10 @@ pub(super) fn score(values: &Values, threshold: f64) -> FieldScores {
         part(rows_with(|score| score.1.is_some()), count),
     );
     let support = part(count, values.count());
-    let is_supported = count > MIN_SUPPORT && support >= MIN_SUPPORT_PART;
-    let is_used = |part: f64| is_supported && part <= MAX_ANOMALOUS && 1.0 - part >= MIN_NORMAL;
+    let is_supported = count > rules.support && support >= rules.support_part;
+    let is_used = |part: f64| {
+        is_supported && part <= rules.most_anomalous && 1.0 - part >= rules.least_normal
+    };
     let uses = (is_used(anomalous.0), moments.is_some() && is_used(anomalous.1));
     let scores = found
         .into_iter()
@@ -98,7 +125,7 @@ fn moments(values: &Values) -> Option<(f64, f64)> {
 
 /// Returns the probability that a standard normal variable is at least as far from 0 as `distance`:
 /// erfc(|distance| / √2).
-fn tails(distance: f64) -> f64 {
+pub(crate) fn tails(distance: f64) -> f64 {
     let x = distance.abs() / std::f64::consts::SQRT_2;
     if x < 2.5 {
         // The Maclaurin series of erf converges fast for small `x` and loses few digits.
@@ -126,7 +153,7 @@ mod tests {
     use super::*;
 
     fn score(values: &[Value<'static>], threshold: f64) -> FieldScores {
-        super::score(&values.iter().cloned().collect(), threshold)
+        super::score(&values.iter().cloned().collect(), ZScore::below(threshold))
     }
 
     #[test]

@@ -1,0 +1,245 @@
+//! The operator of `predict`: reads the series, predicts each, and appends the points that follow.
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::execution::TaskContext;
+use serde::{Deserialize, Serialize};
+use spilltrail_event::{Field, Kind, Value, fields};
+
+use super::model::{LONGEST_PERIOD, Model, Predicted, combined, period_of, predict, width};
+use crate::error::to_engine;
+use crate::operators::gather::{self, Gather, Given, HeldRows};
+use crate::operators::{Operator, Running};
+use crate::rows::arrow::{kind_of, to_array};
+use crate::rows::state::state_of;
+
+/// The most points of a series: fitting passes over them many times.
+const MOST_POINTS: usize = 100_000;
+
+/// The most work of a pass, as points times the square of the period.
+const MOST_WORK: usize = 20_000_000;
+
+/// The model to predict with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Algorithm {
+    Level,
+    Trend,
+    Pattern,
+    /// A trend and a pattern, predicted apart and combined.
+    Combined,
+}
+
+/// A field and the names of what is predicted of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Series {
+    pub(super) field: String,
+    pub(super) output: String,
+    pub(super) upper: String,
+    pub(super) lower: String,
+}
+
+impl Series {
+    /// Returns the names of the columns that are added.
+    pub(super) fn outputs(&self) -> [&String; 3] {
+        [&self.output, &self.upper, &self.lower]
+    }
+}
+
+/// Adds predictions to rows, and rows with predictions after the last.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Predictions {
+    pub(super) series: Vec<Series>,
+    pub(super) algorithm: Algorithm,
+    pub(super) period: Option<usize>,
+    pub(super) ahead: usize,
+    pub(super) held_back: usize,
+    #[serde(with = "spilltrail_event::exact")]
+    pub(super) upper: f64,
+    #[serde(with = "spilltrail_event::exact")]
+    pub(super) lower: f64,
+}
+
+impl Operator for Predictions {
+    fn name(&self) -> &'static str {
+        "predict"
+    }
+
+    fn state(&self) -> String {
+        state_of(self)
+    }
+
+    fn output(&self, input: &[Field]) -> Vec<Field> {
+        let names = self.series.iter().flat_map(Series::outputs);
+        let added: Vec<Field> = names.map(|name| Field::new(name, Kind::Number)).collect();
+        gather::fields_with(input, &added)
+    }
+
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
+        let operator = self.clone();
+        Ok(Gather::start(self.name(), input, context, move |rows| operator.given(rows, output)))
+    }
+}
+
+impl Predictions {
+    fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
+        let count = rows.count();
+        if count == 0 || self.series.is_empty() {
+            let batches = rows.give()?;
+            return Ok(Box::new(
+                batches.map(move |batch| gather::batch_with(&batch?, &output, &[])),
+            ));
+        }
+        if count > MOST_POINTS {
+            return Err(too_many(count));
+        }
+        let used = count.saturating_sub(self.held_back);
+        // The predictions end `ahead` points after the last used one, held back ones included.
+        let end = used + self.ahead;
+        let points = size_of::<Predicted>() + size_of::<Option<f64>>();
+        rows.learn((count + self.ahead) * points * self.series.len())?;
+        let mut predicted = Vec::with_capacity(self.series.len());
+        for series in &self.series {
+            let mut numbers = numbers(&series.field, &mut rows)?;
+            numbers.truncate(used);
+            predicted.push(self.predicted(&numbers)?);
+        }
+        let times = self.times(&mut rows)?;
+        let future = self.future(&predicted, count..end.max(count), &times, &output)?;
+        let mut offset = 0;
+        let present = rows.give()?.map(move |batch| {
+            let batch = batch?;
+            let places = offset..offset + batch.num_rows();
+            offset = places.end;
+            gather::batch_with(&batch, &output, &self.columns(&predicted, places, end))
+        });
+        Ok(Box::new(present.chain(future.map(Ok))))
+    }
+
+    /// Returns the times of the points after the last row: they go on in its last step.
+    fn times(&self, rows: &mut HeldRows) -> Result<Vec<f64>> {
+        let times = numbers(fields::TIME, rows)?;
+        let mut last = times.iter().rev();
+        let (Some(Some(last)), before) = (last.next(), last.next().copied().flatten()) else {
+            return Ok(Vec::new());
+        };
+        let step = before.map_or(1.0, |before| last - before);
+        Ok((1..=self.ahead)
+            .scan(*last, |time, _| {
+                *time += step;
+                Some(*time)
+            })
+            .collect())
+    }
+
+    /// Returns the prediction of each used point and of those after them.
+    fn predicted(&self, numbers: &[Option<f64>]) -> Result<Vec<Predicted>> {
+        let run = |has_trend, period: Option<usize>| {
+            if numbers.len() * period.map_or(1, |period| period * period) > MOST_WORK {
+                return Err(too_many(numbers.len()));
+            }
+            Ok(predict(numbers, self.ahead, Model { has_trend, period }))
+        };
+        let period = || {
+            let period = self.period.or_else(|| period_of(numbers));
+            period.filter(|period| {
+                (2..=LONGEST_PERIOD).contains(period) && period * 2 <= numbers.len()
+            })
+        };
+        match self.algorithm {
+            Algorithm::Level => run(false, None),
+            Algorithm::Trend => run(true, None),
+            Algorithm::Pattern => run(false, period()),
+            Algorithm::Combined => {
+                let trend = run(true, None)?;
+                let Some(period) = period() else { return Ok(trend) };
+                let pattern = run(false, Some(period))?;
+                Ok(trend
+                    .into_iter()
+                    .zip(pattern)
+                    .map(|(one, other)| combined(one, other))
+                    .collect())
+            }
+        }
+    }
+
+    /// Returns the added columns of the rows at `places`; those from `end` on have no prediction.
+    fn columns(
+        &self,
+        predicted: &[Vec<Predicted>],
+        places: std::ops::Range<usize>,
+        end: usize,
+    ) -> Vec<(String, ArrayRef)> {
+        let (upper, lower) = (width(self.upper / 100.0), width(self.lower / 100.0));
+        let mut columns = Vec::new();
+        for (series, predicted) in self.series.iter().zip(predicted) {
+            let mut add = |name: &String, value: &dyn Fn(&Predicted) -> f64| {
+                let values = places.clone().map(|place| match predicted.get(place) {
+                    Some(point) if place < end => Value::Number(value(point)),
+                    _ => Value::Null,
+                });
+                columns.push((name.clone(), to_array(Kind::Number, values)));
+            };
+            add(&series.output, &|point| point.mean);
+            add(&series.upper, &|point| point.mean + upper * point.deviation);
+            add(&series.lower, &|point| point.mean - lower * point.deviation);
+        }
+        columns
+    }
+
+    /// Returns the rows after the last one, or `None` if there are none.
+    fn future(
+        &self,
+        predicted: &[Vec<Predicted>],
+        places: std::ops::Range<usize>,
+        times: &[f64],
+        output: &SchemaRef,
+    ) -> Result<Option<RecordBatch>> {
+        if places.is_empty() {
+            return Ok(None);
+        }
+        let count = places.len();
+        let made = self.columns(predicted, places.clone(), places.end);
+        let columns = output.fields().iter().map(|field| {
+            if let Some((_, column)) = made.iter().find(|(name, _)| name == field.name()) {
+                return column.clone();
+            }
+            let time = |index: usize| match times.get(index) {
+                Some(time) if field.name() == fields::TIME => Value::Number(*time),
+                _ => Value::Null,
+            };
+            to_array(kind_of(field.data_type()), (0..count).map(time))
+        });
+        let columns = columns.collect();
+        gather::of_columns(output, columns, count).map(Some)
+    }
+}
+
+/// Returns the numbers of a field, in order.
+fn numbers(field: &str, rows: &mut HeldRows) -> Result<Vec<Option<f64>>> {
+    let mut numbers = Vec::with_capacity(rows.count());
+    for batch in rows.replay()? {
+        let batch = batch?;
+        let reader = gather::reader(&batch, field)?;
+        numbers.extend((0..batch.num_rows()).map(|row| {
+            let number = reader.as_ref()?.value(row).as_number();
+            number.filter(|number| number.is_finite())
+        }));
+    }
+    Ok(numbers)
+}
+
+fn too_many(points: usize) -> datafusion::common::DataFusionError {
+    use spilltrail_diagnostic::{Code, Diagnostic};
+    let message = format!("`predict` cannot fit {points} points with this period");
+    to_engine(Diagnostic::error(Code::LIMIT, message).help("use a longer `span` in `timechart`"))
+}
