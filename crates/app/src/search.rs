@@ -184,6 +184,7 @@ impl Search {
         let failed = |diagnostics| AppError::Search { diagnostics };
         let prepared = run::plan(&self.analysis, self.until.as_deref(), &self.context)
             .await
+            .and_then(|prepared| prepared.shown(&self.context))
             .map_err(failed)?;
         let stream = prepared.stream(&self.context).await;
         match stream {

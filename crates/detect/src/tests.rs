@@ -384,6 +384,34 @@ fn each_value_is_an_object_and_an_absent_field_is_none() {
     assert_eq!(warned, 1, "{:?}", run.messages);
 }
 
+/// The form that `fieldformat` gives to a field is for people; findings are about its value.
+#[test]
+fn findings_have_values_and_not_their_forms() {
+    let counted = "eventName=Get | stats count max(_time) as lastTime by user";
+    let formatted = format!(
+        "{counted} | fieldformat user=\"user \".user | fieldformat lastTime=strftime(lastTime, \"%F\")"
+    );
+    let runs = [counted, &*formatted.leak()]
+        .map(|search| Written { search, ..Written::default() }.run(EVENTS));
+    let about = |run: &Ran| -> Vec<_> {
+        let findings = run.findings.iter();
+        let about = findings.map(|finding| {
+            let objects = finding.risk_objects.iter().map(|object| object.value.clone());
+            (
+                objects.collect::<Vec<_>>(),
+                finding.id.clone(),
+                finding.last_seen,
+                finding.evidence.event_ids.clone(),
+                finding.result.get("user").cloned(),
+            )
+        });
+        about.collect()
+    };
+    let [plain, formatted] = runs.each_ref().map(about);
+    assert_eq!(plain.len(), 2);
+    assert_eq!(plain, formatted);
+}
+
 #[test]
 fn time_is_that_of_the_row_or_of_its_newest_event() {
     for (search, expected) in [

@@ -35,7 +35,7 @@ static DOC: CommandDoc = CommandDoc {
     ],
     differs: &[
         "A field that gets a new value loses its form. A field whose form depends on a field that is not there at the end has none.",
-        "The rows of a search have the form, in every format of the output, and so do findings.",
+        "The rows that a search prints have the form, in every format of the output. Findings have the values.",
     ],
 };
 
@@ -77,5 +77,44 @@ impl Command for FieldFormat {
             plan.set_format(&target.value, value);
         }
         Ok(plan)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::run;
+    use crate::testing::{context, rows, table};
+
+    const ROWS: &str = r#"{"n":"9","u":"a"}"#;
+
+    #[tokio::test]
+    async fn only_the_field_itself_is_shown_in_the_form() {
+        for (search, expected) in [
+            ("| fieldformat n=n.\"x\" | eval m=n | table n m", ["n | m", "9x 9"]),
+            ("| fieldformat n=n.\"x\" | eval q=n | where q>5 | table q", ["q", "9"]),
+            ("| fieldformat n=n.\"x\" | eval n=n | table n", ["n", "9"]),
+            ("| fieldformat n=n.\"x\" | rename n as m | table m", ["m", "9x"]),
+            ("| fieldformat n=n.\"x\" | eval m=n | rename n as o | table m o", ["m | o", "9 9x"]),
+            ("| fieldformat n=n.u | table n", ["n", "9"]),
+            ("| fieldformat n=n.u | table n u", ["n | u", "9a a"]),
+        ] {
+            let expected = expected.map(str::to_owned).to_vec();
+            assert_eq!(table(search, ROWS).await, Ok(expected), "{search}");
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_that_are_not_shown_have_the_values() {
+        let context = context(rows(ROWS), 64 << 20);
+        let analysis = crate::analysis::analyze("| fieldformat n=n.\"x\"", &context.macros);
+        for (is_shown, expected) in [(false, "9"), (true, "9x")] {
+            let mut prepared = run::plan(&analysis, None, &context).await.unwrap();
+            if is_shown {
+                prepared = prepared.shown(&context).unwrap();
+            }
+            let rows = prepared.collect(&context).await.unwrap();
+            let row = rows.iter().next().unwrap();
+            assert_eq!(row["n"].to_text().as_deref(), Some(expected));
+        }
     }
 }

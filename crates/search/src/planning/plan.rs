@@ -215,7 +215,8 @@ impl Plan {
         self.fields.get_full(name.as_str()).map(|(index, _, kind)| (index, *kind))
     }
 
-    /// Sets columns. An existing column keeps its index; new columns are added at the end.
+    /// Sets columns. An existing column keeps its index; new columns are added at the end. A column
+    /// that is set has no format, even if it is a copy of one that has.
     ///
     /// # Errors
     /// As [`Plan::project`].
@@ -225,10 +226,15 @@ impl Plan {
         }
         let mut all: IndexMap<String, (Expr, Kind)> =
             self.fields.iter().map(|(name, kind)| (name.clone(), (column(name), *kind))).collect();
+        let mut set = Vec::with_capacity(columns.len());
         for (name, expr, kind) in columns {
+            set.push(name.clone());
             all.insert(name, (expr, kind));
         }
-        self.project(all.into_iter().map(|(name, (expr, kind))| (name, expr, kind)).collect())
+        let all = all.into_iter().map(|(name, (expr, kind))| (name, expr, kind)).collect();
+        let mut plan = self.project(all)?;
+        plan.formats.retain(|name, _| !set.contains(name));
+        Ok(plan)
     }
 
     /// Keeps these columns, in this order; names without a column become columns of nulls.
@@ -282,8 +288,8 @@ impl Plan {
 
     /// Adds one of our own operators to the plan.
     ///
-    /// A column keeps its format, and its delimiter as long as it can have several values. Before adding an
-    /// operator that overwrites a column, call [`Plan::forgetting`].
+    /// A column keeps its format. It keeps its delimiter only if it can still have several values.
+    /// Before adding an operator that overwrites a column, call [`Plan::forgetting`].
     #[must_use]
     pub fn operator(self, operator: Arc<dyn Operator>) -> Self {
         let input: Vec<Field> =
@@ -338,7 +344,8 @@ impl Plan {
     }
 }
 
-/// Returns what is known of new columns. A renamed field keeps it; a field with a new value loses it.
+/// Returns the delimiters or formats of new columns. A column that is just an input column, with the
+/// same or another name, has that of the input column; a computed column has none.
 fn kept<T: Clone>(
     known: &IndexMap<String, T>,
     columns: &[(String, Expr, Kind)],

@@ -135,8 +135,8 @@ pub struct Prepared {
     pub expansion: Expansion,
 }
 
-/// Analyzes and plans a search, for callers that do not need its [`Analysis`]; otherwise use
-/// [`plan`].
+/// Analyzes and plans a search whose rows are [shown](Prepared::shown), for callers that do not need
+/// its [`Analysis`]; otherwise use [`plan`].
 ///
 /// # Errors
 /// As [`plan`].
@@ -145,11 +145,13 @@ pub async fn prepare(
     until: Option<&str>,
     context: &SearchContext,
 ) -> Result<Prepared, Vec<Diagnostic>> {
-    plan(&analyze(text, &context.macros), until, context).await
+    plan(&analyze(text, &context.macros), until, context).await?.shown(context)
 }
 
 /// Plans a search, and runs its subsearches. If `until` is set, the pipeline ends before the first
 /// use of that command.
+///
+/// Its rows have the values of the fields, also of those that `fieldformat` shows in another form.
 ///
 /// # Errors
 /// Returns all diagnostics that were found; their positions refer to the text as the user wrote it.
@@ -184,7 +186,6 @@ pub async fn plan(
     found.into_iter().for_each(|warning| context.observations.message(warning));
     let plan =
         pipeline::plan_pipeline(&parsed, context, Needs::everything()).await.map_err(relocate)?;
-    let plan = formatted(plan, context).map_err(|wrong| relocate(vec![wrong]))?;
     Ok(Prepared { plan, expansion })
 }
 
@@ -249,6 +250,18 @@ fn needs_rows(plan: &LogicalPlan) -> bool {
 }
 
 impl Prepared {
+    /// Returns the search with the forms that `fieldformat` gives to fields in place of their
+    /// values, for rows that people read.
+    ///
+    /// # Errors
+    /// Returns what is wrong with a form.
+    pub fn shown(mut self, context: &SearchContext) -> Result<Self, Vec<Diagnostic>> {
+        let expansion = &self.expansion;
+        self.plan = formatted(self.plan, context)
+            .map_err(|diagnostic| vec![expansion.relocate(diagnostic)])?;
+        Ok(self)
+    }
+
     /// Returns the columns of the result, in order.
     #[must_use]
     pub fn fields(&self) -> Vec<Field> {
