@@ -1,7 +1,7 @@
 //! Decides to which transaction each event belongs, while events are read newest first.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -63,8 +63,8 @@ pub(super) struct Event<'a> {
 /// A transaction that still takes events.
 #[derive(Debug)]
 struct Open {
-    /// The values of each field; they are few.
-    values: Vec<Vec<String>>,
+    /// The values of each field.
+    values: Vec<HashSet<String>>,
     newest: Option<f64>,
     oldest: Option<f64>,
     events: usize,
@@ -74,21 +74,48 @@ struct Open {
     touched: u64,
 }
 
-/// Estimated bytes of an open transaction and of each of its values, besides their text.
+/// Estimated bytes of an open transaction, of each of its fields, and of each of its values besides
+/// their text.
 const HELD: usize = 240;
-const HELD_VALUE: usize = 180;
+const HELD_FIELD: usize = 100;
+const HELD_VALUE: usize = 220;
+
+/// The number of transactions that are compared with an event without looking for a shorter way.
+const FEW: usize = 32;
+
+/// A time with an order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Instant(f64);
+
+impl Eq for Instant {}
+
+impl PartialOrd for Instant {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Instant {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
 
 /// The open transactions.
 #[derive(Debug)]
 pub(super) struct Grouper {
     rules: Rules,
     open: BTreeMap<u32, Open>,
-    /// The open transactions that have a value, by the index of the field and the value.
-    by_value: HashMap<(usize, String), Vec<u32>>,
+    /// For each field, the open transactions that have a value.
+    by_value: Vec<HashMap<String, BTreeSet<u32>>>,
+    /// For each field, the open transactions that lack it, by [`Open::touched`].
+    lacking: Vec<BTreeMap<u64, u32>>,
     /// The open transactions by [`Open::touched`].
     by_age: BTreeMap<u64, u32>,
-    /// The open transactions that lack a field.
-    lacking: BTreeSet<u32>,
+    /// The open transactions by [`Open::newest`] and [`Open::oldest`], without those that have no
+    /// time.
+    by_newest: BTreeSet<(Instant, u32)>,
+    by_oldest: BTreeSet<(Instant, u32)>,
     events: u64,
     open_events: usize,
     held: usize,
@@ -98,11 +125,13 @@ pub(super) struct Grouper {
 impl Grouper {
     pub(super) fn new(rules: Rules) -> Self {
         Self {
-            rules,
             open: BTreeMap::new(),
-            by_value: HashMap::new(),
+            by_value: vec![HashMap::new(); rules.fields],
+            lacking: vec![BTreeMap::new(); rules.fields],
             by_age: BTreeMap::new(),
-            lacking: BTreeSet::new(),
+            by_newest: BTreeSet::new(),
+            by_oldest: BTreeSet::new(),
+            rules,
             events: 0,
             open_events: 0,
             held: 0,
@@ -162,60 +191,103 @@ impl Grouper {
         if is_complete { Ending::Closed } else { Ending::Evicted }
     }
 
-    /// Ends the transactions that no event as old as `time` can join.
+    /// Ends the transactions that no event as old as `time` can join. Events come newest first, so
+    /// that no later event can join them, either.
     fn expire(&mut self, time: f64) {
-        while let Some((_, &id)) = self.by_age.first_key_value() {
-            let is_over = |oldest: f64| oldest - time > self.rules.max_pause;
-            if !self.open[&id].oldest.is_some_and(is_over) {
-                break;
-            }
+        while let Some(&(Instant(oldest), id)) = self.by_oldest.last()
+            && oldest - time > self.rules.max_pause
+        {
             self.end(id);
         }
-        while let Some((&id, open)) = self.open.first_key_value() {
-            if !open.newest.is_some_and(|newest| newest - time > self.rules.max_span) {
-                break;
-            }
+        while let Some(&(Instant(newest), id)) = self.by_newest.last()
+            && newest - time > self.rules.max_span
+        {
             self.end(id);
         }
     }
 
-    /// Returns the open transaction that an event belongs to.
+    /// Returns the open transaction that an event belongs to: of those that it fits, the one that
+    /// got its last event most recently.
     fn found(&self, event: &Event<'_>) -> Option<u32> {
         if self.rules.fields == 0 {
             return self.by_age.last_key_value().map(|(_, id)| *id);
         }
-        let mut candidates: BTreeSet<u32> = BTreeSet::new();
-        for (field, members) in event.values.iter().enumerate() {
-            for member in members {
-                let key = (field, member.clone().into_owned());
-                candidates.extend(self.by_value.get(&key).into_iter().flatten());
-            }
-        }
-        let youngest = |ids: &mut dyn Iterator<Item = u32>| {
-            ids.filter(|id| !Self::contradicts(&self.open[id], event))
-                .max_by_key(|id| self.open[id].touched)
-        };
-        if let Some(id) = youngest(&mut candidates.into_iter()) {
+        if let Some(id) = self.sharing(event) {
             return Some(id);
         }
         let has_field = event.values.iter().any(|members| !members.is_empty());
         let is_loose_end = (event.is_start || event.is_end) && !self.rules.unifies_ends;
         match (has_field, is_loose_end) {
             (false, true) => self.by_age.last_key_value().map(|(_, id)| *id),
-            (true, loose) if loose || !self.rules.is_connected => {
-                youngest(&mut self.lacking.iter().copied())
-            }
+            (true, loose) if loose || !self.rules.is_connected => self.without_fields_of(event),
             _ => None,
         }
     }
 
-    /// Returns true if a field of the event has another value in the transaction.
-    fn contradicts(open: &Open, event: &Event<'_>) -> bool {
-        open.values.iter().zip(&event.values).any(|(own, members)| {
-            !own.is_empty()
-                && !members.is_empty()
-                && !members.iter().any(|member| own.iter().any(|value| value == member))
-        })
+    /// Returns the youngest transaction that shares a value with the event and does not contradict
+    /// it.
+    fn sharing(&self, event: &Event<'_>) -> Option<u32> {
+        let fields = || event.values.iter().enumerate().filter(|(_, members)| !members.is_empty());
+        let having = |field: usize| {
+            event.values[field]
+                .iter()
+                .filter_map(move |member| self.by_value[field].get(member.as_ref()))
+        };
+        let number = |field: usize| having(field).map(BTreeSet::len).sum::<usize>();
+        // A transaction that fits has a value of the event, and of each field either one of the
+        // event's values or none. The shortest of these lists has all that fit.
+        let of_all: usize = fields().map(|(field, _)| number(field)).sum();
+        if of_all == 0 {
+            return None;
+        }
+        let of_field = |field: usize| number(field) + self.lacking[field].len();
+        let (rarest, of_rarest) = fields()
+            .map(|(field, _)| (field, of_field(field)))
+            .min_by_key(|(_, number)| *number)?;
+        let number = of_all.min(of_rarest);
+        let fits = |id: &u32| Self::fits(&self.open[id], event);
+        // If many are listed, the youngest of all is often among them.
+        if number > FEW {
+            let youngest = self.by_age.values().rev().take(number);
+            if let Some(id) = youngest.copied().find(fits) {
+                return Some(id);
+            }
+        }
+        let touched = |id: &u32| self.open[id].touched;
+        if of_all <= of_rarest {
+            let listed = fields().flat_map(|(field, _)| having(field)).flatten().copied();
+            listed.filter(fits).max_by_key(touched)
+        } else {
+            let listed = having(rarest).flatten().chain(self.lacking[rarest].values()).copied();
+            listed.filter(fits).max_by_key(touched)
+        }
+    }
+
+    /// Returns the youngest transaction that has none of the event's fields.
+    fn without_fields_of(&self, event: &Event<'_>) -> Option<u32> {
+        let fields = || event.values.iter().enumerate().filter(|(_, members)| !members.is_empty());
+        let (rarest, _) = fields().min_by_key(|(field, _)| self.lacking[*field].len())?;
+        let lacks = |id: &u32| {
+            let open = &self.open[id];
+            fields().all(|(field, _)| open.values[field].is_empty())
+        };
+        self.lacking[rarest].values().rev().copied().find(lacks)
+    }
+
+    /// Returns true if the event shares a value with the transaction, and no field of the event has
+    /// only other values there.
+    fn fits(open: &Open, event: &Event<'_>) -> bool {
+        let mut shares = false;
+        for (own, members) in open.values.iter().zip(&event.values) {
+            if own.is_empty() || members.is_empty() {
+                continue;
+            }
+            if !members.iter().any(|member| own.contains(member.as_ref())) {
+                return false;
+            }
+            shares = true;
+        }
+        shares
     }
 
     fn open(&mut self, event: &Event<'_>) -> Option<u32> {
@@ -225,7 +297,7 @@ impl Grouper {
         let id = u32::try_from(self.endings.len()).ok()?;
         self.endings.push(Ending::Open);
         let open = Open {
-            values: vec![Vec::new(); self.rules.fields],
+            values: vec![HashSet::new(); self.rules.fields],
             newest: event.time,
             oldest: event.time,
             events: 0,
@@ -233,20 +305,42 @@ impl Grouper {
             has_end: false,
             touched: self.events,
         };
-        self.held += HELD;
-        self.by_age.insert(open.touched, id);
-        if self.rules.fields > 0 {
-            self.lacking.insert(id);
-        }
+        self.held += HELD + self.rules.fields * HELD_FIELD;
+        self.index(id, &open);
         self.open.insert(id, open);
         Some(id)
     }
 
-    fn add(&mut self, id: u32, event: &Event<'_>) {
-        let Some(open) = self.open.get_mut(&id) else { return };
-        self.by_age.remove(&open.touched);
-        open.touched = self.events;
+    /// Enters a transaction into the lists by age and time.
+    fn index(&mut self, id: u32, open: &Open) {
         self.by_age.insert(open.touched, id);
+        for (lacking, values) in self.lacking.iter_mut().zip(&open.values) {
+            if values.is_empty() {
+                lacking.insert(open.touched, id);
+            }
+        }
+        self.by_newest.extend(open.newest.map(|time| (Instant(time), id)));
+        self.by_oldest.extend(open.oldest.map(|time| (Instant(time), id)));
+    }
+
+    /// Removes a transaction from the lists by age and time.
+    fn forget(&mut self, id: u32, open: &Open) {
+        self.by_age.remove(&open.touched);
+        for lacking in &mut self.lacking {
+            lacking.remove(&open.touched);
+        }
+        for (list, time) in [(&mut self.by_newest, open.newest), (&mut self.by_oldest, open.oldest)]
+        {
+            if let Some(time) = time {
+                list.remove(&(Instant(time), id));
+            }
+        }
+    }
+
+    fn add(&mut self, id: u32, event: &Event<'_>) {
+        let Some(mut open) = self.open.remove(&id) else { return };
+        self.forget(id, &open);
+        open.touched = self.events;
         open.oldest = event.time.or(open.oldest);
         open.newest = open.newest.or(event.time);
         open.events += 1;
@@ -254,18 +348,17 @@ impl Grouper {
         open.has_end |= event.is_end;
         for (field, members) in event.values.iter().enumerate() {
             for member in members {
-                if !open.values[field].iter().any(|value| value == member) {
-                    open.values[field].push(member.clone().into_owned());
+                if !open.values[field].contains(member.as_ref()) {
+                    open.values[field].insert(member.clone().into_owned());
                     self.held += 2 * member.len() + HELD_VALUE;
-                    let key = (field, member.clone().into_owned());
-                    self.by_value.entry(key).or_default().push(id);
+                    let ids = self.by_value[field].entry(member.clone().into_owned());
+                    ids.or_default().insert(id);
                 }
             }
         }
-        if open.values.iter().all(|values| !values.is_empty()) {
-            self.lacking.remove(&id);
-        }
+        self.index(id, &open);
         let is_over = open.has_start || open.events >= self.rules.max_events;
+        self.open.insert(id, open);
         self.open_events += 1;
         if is_over {
             self.end(id);
@@ -292,18 +385,17 @@ impl Grouper {
 
     fn remove(&mut self, id: u32) -> Option<Open> {
         let open = self.open.remove(&id)?;
-        self.by_age.remove(&open.touched);
-        self.lacking.remove(&id);
+        self.forget(id, &open);
         self.open_events -= open.events;
-        self.held = self.held.saturating_sub(HELD);
-        for (field, values) in open.values.iter().enumerate() {
+        self.held = self.held.saturating_sub(HELD + self.rules.fields * HELD_FIELD);
+        for (values, by_value) in open.values.iter().zip(&mut self.by_value) {
+            #[expect(clippy::iter_over_hash_type, reason = "each is removed, in any order")]
             for value in values {
                 self.held = self.held.saturating_sub(2 * value.len() + HELD_VALUE);
-                let key = (field, value.clone());
-                if let Some(ids) = self.by_value.get_mut(&key) {
-                    ids.retain(|other| *other != id);
+                if let Some(ids) = by_value.get_mut(value) {
+                    ids.remove(&id);
                     if ids.is_empty() {
-                        self.by_value.remove(&key);
+                        by_value.remove(value);
                     }
                 }
             }
@@ -382,6 +474,12 @@ mod tests {
             (&two, "9:a,- 8:a,x 7:-,x 6:b,x", "0 0 0 1", "ll"),
             (&two, "9:a,- 8:-,x", "0 1", "ll"),
             (&loose, "9:a,- 8:-,x 7:b,-", "0 0 1", "ll"),
+            // Of several that fit, the one with the most recent event counts; one that shares a
+            // value comes before one that does not.
+            (&one, "9:a 8:b 7:a 6:a/b 5:b", "0 1 0 0 0", "ll"),
+            (&loose, "9:a,x 8:b,- 7:-,x 6:-,y 5:-,y", "0 1 0 1 1", "ll"),
+            // An event that shares one field and contradicts another opens a transaction.
+            (&two, "9:a,x 8:a,y 7:-,x 6:a,-", "0 1 0 0", "ll"),
         ] {
             let found = grouped(rules.clone(), events);
             assert_eq!(found, (ids.to_owned(), endings.to_owned()), "{rules:?} {events}");
@@ -399,12 +497,64 @@ mod tests {
             (&span, "30:a 25:a 20:a 19:a", "0 0 0 1", "cl"),
             (&pause, "30:a 25:a 19:a 14:b", "0 0 1 2", "cll"),
             (&events, "5: 4: 3:", "0 0 1", "cl"),
+            // Transactions of events without a time end only with the events, and those of others
+            // end in time.
+            (&span, "-:b 100:a 10:a 9:b", "0 1 2 0", "lcl"),
+            (&pause, "-:b 100:a 10:a 3:b 2:-", "0 1 2 0 -", "lcc"),
+            (&pause, "100:a -:a 97:a 93:a 10:a", "0 0 0 0 1", "cl"),
             (&open, "5:a 4:b 3:c 2:a", "0 1 2 3", "eell"),
             (&open_events, "5:a 4:b 3:b", "0 1 1", "el"),
         ] {
             let found = grouped(rules.clone(), given);
             assert_eq!(found, (ids.to_owned(), endings.to_owned()), "{rules:?} {given}");
         }
+    }
+
+    /// Many transactions are open, and for no event all of them are looked at.
+    #[test]
+    fn the_time_is_nearly_linear() {
+        const EVENTS: usize = 10_000;
+        type Row = fn(usize) -> Vec<Vec<String>>;
+        let one_more: Row = |n| vec![vec!["c".to_owned()], vec![n.to_string()]];
+        let every_other: Row = |n| {
+            let odd = if n % 2 == 1 { vec![n.to_string()] } else { Vec::new() };
+            vec![vec![n.to_string()], odd]
+        };
+        let halves: Row = |n| {
+            let value = vec![n.to_string()];
+            if n < EVENTS / 2 { vec![value, Vec::new()] } else { vec![Vec::new(), value] }
+        };
+        let shared: Row = |n| {
+            let mut values = vec![(n / 2).to_string()];
+            values.extend((n % 2 == 1).then(|| "x".to_owned()));
+            vec![values, Vec::new()]
+        };
+        for (name, row, is_connected) in [
+            ("a constant and an id", one_more, true),
+            ("every other event has the second field", every_other, false),
+            ("the first half lacks what the second has", halves, false),
+            ("many share a value", shared, true),
+        ] {
+            let mut grouper = Grouper::new(Rules { is_connected, ..rules(2) });
+            let started = std::time::Instant::now();
+            for n in 0..EVENTS {
+                let values = row(n).into_iter();
+                let values = values.map(|one| one.into_iter().map(Cow::Owned).collect()).collect();
+                let time = Some((EVENTS - n) as f64);
+                grouper.take(&Event { values, time, is_start: false, is_end: false });
+            }
+            // If each event looked at all transactions, this would take minutes.
+            assert!(started.elapsed().as_secs() < 20, "{name}: {:?}", started.elapsed());
+        }
+        // Events and transactions with many values.
+        let mut grouper = Grouper::new(rules(1));
+        let started = std::time::Instant::now();
+        for n in 0..1_000 {
+            let values = (0..500).map(|value| Cow::Owned(format!("{}", n * 250 + value))).collect();
+            let event = Event { values: vec![values], time: None, is_start: false, is_end: false };
+            assert_eq!(grouper.take(&event), Some(0));
+        }
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
     }
 
     #[test]

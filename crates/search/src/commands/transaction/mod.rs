@@ -224,9 +224,7 @@ fn filter(name: &str, arguments: &mut Arguments<'_>) -> Option<Filter> {
 /// Returns the seconds of an option, which are infinite if it is negative or not given.
 fn seconds(name: &str, arguments: &mut Arguments<'_>) -> f64 {
     let text: String = arguments.value(name);
-    let plain = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
-    let seconds = plain.or_else(|| parse_span(text.trim()).map(bins::seconds));
-    match (seconds, arguments.given_at(name)) {
+    match (signed_seconds(text.trim()), arguments.given_at(name)) {
         (Some(seconds), _) if seconds >= 0.0 => seconds,
         (None, Some(span)) => {
             let message =
@@ -235,6 +233,18 @@ fn seconds(name: &str, arguments: &mut Arguments<'_>) -> f64 {
             f64::INFINITY
         }
         _ => f64::INFINITY,
+    }
+}
+
+/// Returns the seconds of a number, or of a span such as `5m`, which here may be zero or negative.
+fn signed_seconds(text: &str) -> Option<f64> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return seconds.is_finite().then_some(seconds);
+    }
+    let unit = text.trim_start_matches('-').trim_start_matches(|c: char| c.is_ascii_digit());
+    match text[..text.len() - unit.len()].parse::<f64>() {
+        Ok(count) => parse_span(&format!("1{unit}")).map(|unit| count * bins::seconds(unit)),
+        Err(_) => parse_span(text).map(bins::seconds),
     }
 }
 
@@ -435,10 +445,19 @@ mod tests {
             ),
             ("| transaction S nosuch", ""),
             // What is wrong.
+            (
+                "| transaction maxspan=0s | table eventcount",
+                "eventcount=1; eventcount=1; eventcount=1; eventcount=1; eventcount=1",
+            ),
+            ("| transaction maxspan=-1s maxpause=-5 | table eventcount", "eventcount=5"),
             ("| reverse | transaction s", "`transaction` needs rows with the newest first"),
             (
                 "| transaction s maxspan=soon",
                 "expected a span of time such as `5m` for `maxspan`, found `soon`",
+            ),
+            (
+                "| transaction s maxpause=-m1",
+                "expected a span of time such as `5m` for `maxpause`, found `-m1`",
             ),
             (
                 "| transaction s maxevents=0",
