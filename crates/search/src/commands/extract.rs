@@ -16,7 +16,7 @@ static DOC: CommandDoc = CommandDoc {
     aliases: &["kv"],
     kind: CommandKind::DistributableStreaming,
     summary: "Make fields of the keys and values in the event's text.",
-    syntax: "extract [pairdelim=<text>] [kvdelim=<text>] [limit=<int>] [maxchars=<int>] [mv_add=<bool>] [clean_keys=<bool>] [auto=<bool>] [reload=<bool>]",
+    syntax: "extract [pairdelim=<text>] [kvdelim=<text>] [limit=<int>] [maxchars=<int>] [mv_add=<bool>] [clean_keys=<bool>] [auto=<bool>] [segment=<bool>] [reload=<bool>]",
     arguments: &[
         Argument::option("pairdelim", Takes::Text)
             .doc("The characters that separate pairs. Default: blanks, commas and semicolons."),
@@ -37,6 +37,10 @@ static DOC: CommandDoc = CommandDoc {
         Argument::option("auto", Takes::Bool)
             .default("true")
             .doc("Whether pairs are found without delimiters."),
+        Argument::option("segment", Takes::Bool)
+            .default("false")
+            .no_effect("results are not shown with the places of pairs")
+            .doc("Whether to note the places of the pairs in the text."),
         Argument::option("reload", Takes::Bool)
             .default("false")
             .no_effect("there are no configuration files")
@@ -58,7 +62,7 @@ static DOC: CommandDoc = CommandDoc {
     ],
     differs: &[
         "There are no configured extractions: a name after `extract` is an error.",
-        "A value in double quotes may hold delimiters.",
+        "A value in double quotes may hold delimiters. If delimiters are given, another value that holds one of `kvdelim` is not extracted; else a value may hold `=`.",
         "A row that has a field keeps its value, unless `mv_add` is true.",
     ],
 };
@@ -179,7 +183,10 @@ fn delimited<'a>(text: &'a str, pair: &str, key: &str) -> Vec<(&'a str, &'a str)
     };
     let split = |part: &'a str| {
         let (name, rest) = part.split_once(|c: char| key.contains(c))?;
-        Some((unquoted(name), unquoted(rest)))
+        let value = unquoted(rest);
+        // A pair whose value has a delimiter, as in `Referer: https://…`, is no pair for Splunk.
+        let is_quoted = value.len() < rest.trim().len();
+        (is_quoted || !value.contains(|c: char| key.contains(c))).then_some((unquoted(name), value))
     };
     text.split(separates).filter_map(split).collect()
 }
@@ -265,6 +272,14 @@ mod tests {
                 "height=72|age=33|name=A;B",
             ),
             (None, Some(":"), "a:1 b:2", "a=1|b=2"),
+            (Some(","), Some(":"), "Referer: https://x.example,b:2", "b=2"),
+            (
+                Some(","),
+                Some(":"),
+                "Referer: \"https://x.example\",b:",
+                "Referer=https://x.example|b=",
+            ),
+            (Some(","), Some("=:"), "a=b:c,d:e=f,g=h", "g=h"),
             (Some(","), None, "a=1,b=2 3", "a=1|b=2 3"),
             (Some(","), Some("="), "a,=1,b=", "b="),
             (None, None, "a=1 a=2", "a=1"),

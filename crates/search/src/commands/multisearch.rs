@@ -59,9 +59,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     }
     for command in searches.iter().flat_map(|search: &Pipeline| &search.commands) {
         let Some(entry) = super::command(&command.name.value) else { continue };
-        let kind = entry.doc.kind;
-        let is_streaming =
-            matches!(kind, CommandKind::DistributableStreaming | CommandKind::CentralizedStreaming);
+        let is_streaming = entry.doc.kind == CommandKind::DistributableStreaming;
         if !is_streaming && entry.doc.name != "search" {
             let message =
                 format!("`{}` cannot be in a search of `multisearch`", command.name.value);
@@ -110,6 +108,36 @@ impl Command for MultiSearch {
             let mut added = Lineage::default();
             added.follow(search);
             lineage.append(added);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_diagnostic::Code;
+
+    use crate::testing::table;
+
+    #[tokio::test]
+    async fn commands_that_do_not_work_row_by_row_are_refused() {
+        let rows = "{\"_time\":1,\"a\":\"1\"}";
+        for (command, is_taken) in [
+            ("eval b=a", true),
+            ("rename a as b", true),
+            ("where a=1", true),
+            ("fields a", true),
+            ("head 1", false),
+            ("dedup a", false),
+            ("streamstats count", false),
+            ("stats count by a", false),
+            ("sort a", false),
+        ] {
+            let search =
+                format!("| multisearch [search a=1 | {command}] [search a=2] | stats count");
+            let found = table(&search, rows).await;
+            let refused = Err(vec![Code::BAD_ARGUMENT]);
+            let taken = Ok(vec!["count".to_owned(), "1".to_owned()]);
+            assert_eq!(found, if is_taken { taken } else { refused }, "{search}");
         }
     }
 }

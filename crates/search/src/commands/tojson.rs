@@ -39,7 +39,7 @@ static DOC: CommandDoc = CommandDoc {
         Argument::call("str", Takes::Fields).doc("Texts."),
         Argument::option("default_type", Takes::OneOf(TYPES))
             .default("none")
-            .doc("The type of the fields that no function names."),
+            .doc("The type of fields that are named without a function, and of all fields if none is named."),
         Argument::option("fill_null", Takes::Bool)
             .default("false")
             .doc("Whether a missing field, or one that has not its type, is written as `null`."),
@@ -54,14 +54,14 @@ static DOC: CommandDoc = CommandDoc {
         Example {
             title: "All fields",
             events: r#"{"user":"ann","roles":["a","b"],"n":"5"}"#,
-            search: "| tojson num(n) output_field=doc | table doc",
+            search: "| tojson default_type=auto output_field=doc | table doc",
             results: r#"{"doc":"{\"user\":\"ann\",\"roles\":[\"a\",\"b\"],\"n\":5}"}"#,
         },
         Example {
             title: "Some fields, each with its type",
             events: r#"{"on":"yes","id":"7","doc":"{\"k\":1}","other":"x"}"#,
             search: "| tojson bool(on) str(id) json(doc) num(gone) fill_null=true output_field=out | table out",
-            results: r#"{"out":"{\"on\":true,\"id\":\"7\",\"doc\":{\"k\":1},\"other\":\"x\",\"gone\":null}"}"#,
+            results: r#"{"out":"{\"on\":true,\"id\":\"7\",\"doc\":{\"k\":1},\"gone\":null}"}"#,
         },
     ],
     differs: &["The members are in the order of the fields."],
@@ -101,7 +101,7 @@ struct ToJson {
     /// The names and patterns of fields, each with its type.
     typed: Vec<(String, Type)>,
     default: Type,
-    /// Whether only the fields in `typed` are written.
+    /// Whether only the fields in `typed` are written, because fields are named.
     only_typed: bool,
     fills: bool,
     with_internal: bool,
@@ -138,6 +138,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             return Err(Diagnostic::error(Code::EXPECTED, message).at(Span::new(end, end)));
         }
         *arguments = ahead;
+        only_typed = true;
         typed.extend(names.into_iter().map(|name| (name.value, Some(kind))));
     }
     let default = Type::named(arguments.value("default_type")).unwrap_or(Type::None);

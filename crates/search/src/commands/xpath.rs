@@ -180,7 +180,7 @@ enum Test {
     Element(Option<String>),
     /// The attribute of this name, or all attributes.
     Attribute(Option<String>),
-    /// The text of the element itself.
+    /// The texts of the element itself, outside of its child elements.
     Text,
 }
 
@@ -299,11 +299,13 @@ fn values(document: &str, steps: &[Step]) -> Vec<String> {
                 return attributes.filter(is_wanted).map(|(_, value)| value.clone()).collect();
             }
             Test::Text => {
-                // An element with others inside has no text of its own here.
-                let leaves = found.iter().map(|element| &elements[*element]);
-                let leaves = leaves
-                    .filter(|element| element.children.is_empty() && !element.name.is_empty());
-                return leaves.map(|element| xml::content(document, element)).collect();
+                let found = found.iter().filter(|element| **element != 0);
+                let found = found.map(|element| &elements[*element]);
+                let mut texts: Vec<(usize, String)> = found
+                    .flat_map(|element| xml::own_texts(document, &elements, element))
+                    .collect();
+                texts.sort_by_key(|(start, _)| *start);
+                return texts.into_iter().map(|(_, text)| text).collect();
             }
             Test::Element(wanted) => {
                 let next: BTreeSet<usize> = found
@@ -403,6 +405,16 @@ mod tests {
         ] {
             let steps = steps(expression).unwrap_or_else(|| panic!("{expression}"));
             assert_eq!(values(DOCUMENT, &steps).join("|"), expected, "{expression}");
+        }
+        let mixed = "<a>hello<b>x<c/>y</b> <!-- z --> w&amp;<d/></a>";
+        for (expression, expected) in [
+            ("//a/text()", "hello|w&"),
+            ("//b/text()", "x|y"),
+            ("//text()", "hello|x|y|w&"),
+            ("//c/text()", ""),
+        ] {
+            let steps = steps(expression).unwrap();
+            assert_eq!(values(mixed, &steps).join("|"), expected, "{expression}");
         }
         assert!(values("<a>", &steps("//a").unwrap()).is_empty());
     }

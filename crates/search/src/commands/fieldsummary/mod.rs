@@ -27,7 +27,7 @@ static DOC: CommandDoc = CommandDoc {
     arguments: &[
         Argument::option("maxvals", Takes::Count)
             .default("100")
-            .doc("The largest number of different values to list of each field."),
+            .doc("The largest number of different values to list of each field; 0 lists all."),
         Argument::positional("field", Takes::Fields)
             .doc("The fields; wildcards are allowed. Default: all fields."),
     ],
@@ -73,7 +73,11 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     if fields.is_empty() {
         fields.push("*".to_owned());
     }
-    Ok(Box::new(FieldSummary { fields, most: arguments.value("maxvals") }))
+    let most = match arguments.value("maxvals") {
+        0 => usize::MAX,
+        most => most,
+    };
+    Ok(Box::new(FieldSummary { fields, most }))
 }
 
 #[async_trait]
@@ -111,5 +115,26 @@ impl Command for FieldSummary {
     fn trace(&self, lineage: &mut Lineage) {
         let measures = operator::OUTPUTS.iter().skip(1).map(|(name, _)| (*name).to_owned());
         lineage.group(["field".to_owned()], measures);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::table;
+
+    #[tokio::test]
+    async fn as_many_values_are_listed_as_are_wanted() {
+        let rows = "{\"n\":\"1\"}\n{\"n\":\"2\"}\n{\"n\":\"3\"}";
+        let values = |numbers: &[u32]| {
+            let one = |number| format!("{{\"value\":\"{number}\",\"count\":1}}");
+            format!("[{}]", numbers.iter().map(one).collect::<Vec<_>>().join(","))
+        };
+        for (option, listed) in
+            [("", &[1, 2, 3][..]), ("maxvals=1", &[1]), ("maxvals=0", &[1, 2, 3])]
+        {
+            let search = format!("| fieldsummary {option} n | table values");
+            let expected = vec!["values".to_owned(), values(listed)];
+            assert_eq!(table(&search, rows).await, Ok(expected), "{search}");
+        }
     }
 }

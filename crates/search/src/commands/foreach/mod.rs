@@ -388,9 +388,9 @@ fn assignments(pipeline: &Pipeline, span: Span) -> Result<Option<Vec<Assignment>
 
 fn not_streaming(name: &str, span: Span) -> Diagnostic {
     let message = format!("`{name}` cannot be in a template of `foreach`");
-    Diagnostic::error(Code::BAD_ARGUMENT, message)
-        .at(span)
-        .help("a template has commands that work row by row, such as `eval`, `rex` and `where`")
+    Diagnostic::error(Code::BAD_ARGUMENT, message).at(span).help(
+        "a template has commands that pass rows on one by one, such as `eval`, `rex` and `where`",
+    )
 }
 
 /// Adds the assignments to a plan as one step.

@@ -15,6 +15,8 @@ pub(in crate::commands) struct Element {
     pub(in crate::commands) children: Vec<usize>,
     /// The byte range between its tags.
     inner: Range<usize>,
+    /// The byte range with its tags.
+    outer: Range<usize>,
     is_closed: bool,
 }
 
@@ -69,6 +71,26 @@ fn named(elements: &[Element], parent: usize, name: &str, index: Option<usize>) 
 pub(in crate::commands) fn content(document: &str, element: &Element) -> String {
     let inner = document.get(element.inner.clone()).unwrap_or_default();
     if element.children.is_empty() { text(inner) } else { inner.trim().to_owned() }
+}
+
+/// Returns the texts between the tags of an element's children, without those that are blank, and
+/// where each begins in the document.
+pub(in crate::commands) fn own_texts(
+    document: &str,
+    elements: &[Element],
+    element: &Element,
+) -> Vec<(usize, String)> {
+    let ends = element.children.iter().map(|child| elements[*child].outer.clone());
+    let last = element.inner.end..element.inner.end;
+    let mut start = element.inner.start;
+    let mut texts = Vec::new();
+    for next in ends.chain([last]) {
+        let between = document.get(start..next.start).unwrap_or_default();
+        texts.push((start, text(between)));
+        start = next.end;
+    }
+    texts.retain(|(_, text)| !text.is_empty());
+    texts
 }
 
 /// Returns the texts of elements without child elements, and all attributes, with their paths.
@@ -141,6 +163,7 @@ fn tag(
             return None;
         }
         elements[element].inner.end = start;
+        elements[element].outer.end = next;
         elements[element].is_closed = true;
         open.pop();
         return Some(next);
@@ -160,6 +183,7 @@ fn tag(
         attributes: read_attributes(attributes)?,
         children: Vec::new(),
         inner: next..next,
+        outer: start..next,
         is_closed: is_empty,
     });
     if !is_empty {
