@@ -119,14 +119,15 @@ impl NumberBins {
     pub fn bounds(&self, number: f64) -> Option<(f64, f64)> {
         let (low, high) = match *self {
             Self::Linear { width } => {
-                let index = whole(number / width);
+                let index = index(number, width);
                 (index * width, (index + 1.0) * width)
             }
             Self::Logarithmic { coefficient, base } => {
                 if number <= 0.0 {
                     return None;
                 }
-                let power = whole((number / coefficient).log(base));
+                let power = (number / coefficient).log(base);
+                let power = whole(power, ROUNDING * (power.abs() + base.ln().recip()));
                 (coefficient * base.powf(power), coefficient * base.powf(power + 1.0))
             }
         };
@@ -184,10 +185,19 @@ impl ValueFunction for LowerBounds {
     }
 }
 
-/// Rounds down, except that a number within rounding error of an integer becomes that integer.
-fn whole(number: f64) -> f64 {
+/// The relative error that rounding can have made in a number.
+const ROUNDING: f64 = 1e-13;
+
+/// Returns the index of the bin of this width that contains a number.
+fn index(number: f64, width: f64) -> f64 {
+    let quotient = number / width;
+    whole(quotient, ROUNDING * quotient.abs())
+}
+
+/// Rounds down, except that a number within `error` of an integer becomes that integer.
+fn whole(number: f64, error: f64) -> f64 {
     let nearest = number.round();
-    if (number - nearest).abs() < 1e-9 * number.abs().max(1.0) { nearest } else { number.floor() }
+    if (number - nearest).abs() < error { nearest } else { number.floor() }
 }
 
 /// Rounds to 14 significant digits, so that three times 0.1 prints as 0.3.
@@ -277,7 +287,7 @@ fn limit(bins: usize) -> f64 {
 }
 
 fn bin_count(low: f64, high: f64, width: f64) -> f64 {
-    whole(high / width) - whole(low / width) + 1.0
+    index(high, width) - index(low, width) + 1.0
 }
 
 #[cfg(test)]
@@ -340,6 +350,11 @@ mod tests {
             (5.0, "-1", "-5-0"),
             (0.1, "0.3", "0.3-0.4"),
             (2.5, "7.4", "5-7.5"),
+            // Only rounding errors are rounded.
+            (0.1, "0.7", "0.7-0.8"),
+            (5e11, "-3", "-500000000000-0"),
+            (5e11, "999999999999", "500000000000-1000000000000"),
+            (5e11, "1000000000000", "1000000000000-1500000000000"),
             (5.0, "none", "none"),
         ] {
             let value = NumberBins::Linear { width }.apply(&Value::text(number));
