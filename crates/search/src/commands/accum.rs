@@ -53,9 +53,9 @@ struct Accum {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let field = arguments.field()?.value;
+    let field = arguments.one_field()?.value;
     let output = match arguments.keyword("as") {
-        Some(_) => Some(arguments.field()?.value),
+        Some(_) => Some(arguments.one_field()?.value),
         None => None,
     };
     arguments.finish()?;

@@ -16,8 +16,11 @@ use crate::lineage::Lineage;
 use crate::operators::Codec;
 use crate::planning::plan::{Needs, Plan};
 
-/// The largest distance of a row whose value is added.
-const MAX_DISTANCE: usize = 1000;
+/// The largest distance of a row whose value is added (limits.conf `[autoregress] maxp`).
+const MAX_DISTANCE: usize = 50_000;
+
+/// The largest number of fields that a range adds (limits.conf `[autoregress] maxrange`).
+const MAX_RANGE: usize = 1000;
 
 static DOC: CommandDoc = CommandDoc {
     name: "autoregress",
@@ -30,9 +33,9 @@ static DOC: CommandDoc = CommandDoc {
         Argument::keyword("AS", Takes::Field).doc(
             "The field that gets the value. Default: `field_p1` for the row before, and so on.",
         ),
-        Argument::option("p", Takes::Text)
-            .default("1")
-            .doc("How many rows before, or a range such as `1-3`, up to 1000."),
+        Argument::option("p", Takes::Text).default("1").doc(
+            "How many rows before, up to 50000, or a range such as `1-3` of up to 1000 numbers.",
+        ),
     ],
     examples: &[
         Example {
@@ -64,13 +67,13 @@ struct AutoRegress {
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     arguments.options();
-    let field = arguments.field()?.value;
+    let field = arguments.one_field()?.value;
     let mut output = None;
     while arguments.more() {
         if output.is_some() || arguments.keyword("as").is_none() {
             arguments.finish()?;
         }
-        output = Some(arguments.field()?);
+        output = Some(arguments.one_field()?);
     }
     let text: String = arguments.value("p");
     let Some((first, last)) = range(&text) else {
@@ -80,6 +83,11 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         );
         return Err(Diagnostic::error(Code::BAD_OPTION, message).at(span));
     };
+    if last - first >= MAX_RANGE {
+        let span = arguments.given_at("p").unwrap_or_else(|| arguments.span());
+        let message = format!("a range has at most {MAX_RANGE} numbers, and `{text}` has more");
+        return Err(Diagnostic::error(Code::BAD_OPTION, message).at(span));
+    }
     let outputs = match output {
         Some(output) if first == last => vec![output.value],
         Some(output) => {

@@ -102,9 +102,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     let (mut field, mut output) = (None, None);
     while arguments.more() {
         if field.is_none() {
-            field = Some(arguments.field()?.value);
+            field = Some(arguments.one_field()?.value);
         } else if output.is_none() && arguments.keyword("as").is_some() {
-            output = Some(arguments.field()?.value);
+            output = Some(arguments.one_field()?.value);
         } else {
             arguments.finish()?;
         }
@@ -120,6 +120,8 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             arguments.without_effect(name, "`span` says how wide the bins are");
         }
     }
+    let place = arguments.given_at("span").unwrap_or_else(|| arguments.span());
+    doubt_span(&field, &width, place, arguments);
     let align = align(&width, arguments);
     Ok(Box::new(Bin { output: output.unwrap_or_else(|| field.clone()), field, width, align }))
 }
@@ -140,6 +142,27 @@ pub(super) fn width(arguments: &Arguments<'_>, is_time: bool) -> Result<Width, D
     let number = |name| arguments.given(name).map(|number| number.value);
     let count = arguments.value("bins");
     Ok(Width::Range { count, minimum, start: number("start"), end: number("end") })
+}
+
+/// Warns of bins of time for a field whose name does not say that its values are times.
+pub(super) fn doubt_span(
+    field: &str,
+    width: &Width,
+    place: spilltrail_diagnostic::Span,
+    arguments: &mut Arguments<'_>,
+) {
+    let name = field.to_ascii_lowercase();
+    let is_time = ["time", "date", "seen"].iter().any(|word| name.contains(word));
+    if let Width::Time { .. } = width
+        && !is_time
+    {
+        let message = format!("the bins of `{field}` are spans of time");
+        arguments.report(
+            Diagnostic::warning(Code::BAD_OPTION, message)
+                .at(place)
+                .help("if its values are not times in seconds, write `span` without a unit"),
+        );
+    }
 }
 
 /// Returns the value of `aligntime` if the bins can be aligned to it.

@@ -105,16 +105,14 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         fields.extend(arguments.fields()?);
     }
     arguments.finish()?;
+    arguments.each_is_one_field(&fields);
     let [row, column] = fields.as_slice() else {
         let message = format!("expected two fields, found {}", fields.len());
         return Err(Diagnostic::error(Code::BAD_ARGUMENT, message)
             .at(arguments.span())
             .help("for example `contingency user action`"));
     };
-    if row.value == column.value {
-        let message = format!("the field `{}` is named twice", row.value);
-        arguments.report(Diagnostic::error(Code::BAD_ARGUMENT, message).at(column.span));
-    }
+    arguments.each_once(&fields);
     let mut most = |count: &str, cover: &str| {
         let part: f64 = arguments.value(cover);
         if !(0.0..=1.0).contains(&part) {

@@ -60,13 +60,13 @@ struct Delta {
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     arguments.options();
-    let field = arguments.field()?.value;
+    let field = arguments.one_field()?.value;
     let mut output = None;
     while arguments.more() {
         if output.is_some() || arguments.keyword("as").is_none() {
             arguments.finish()?;
         }
-        output = Some(arguments.field()?.value);
+        output = Some(arguments.one_field()?.value);
     }
     let output = output.unwrap_or_else(|| format!("delta({field})"));
     Ok(Box::new(Delta { field, output, distance: arguments.value("p") }))

@@ -1,22 +1,19 @@
 //! `eventcount`: counts the events of the logs.
 
-use async_trait::async_trait;
 use spilltrail_diagnostic::Diagnostic;
-use spilltrail_spl::{Arguments, Pipeline, parse as parse_search};
+use spilltrail_spl::Arguments;
 
-use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
-use super::{pipeline, subsearch};
-use crate::lineage::Lineage;
-use crate::planning::plan::{Needs, Plan};
+use super::over_events::{of_indexes, over_events};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Takes};
 
 static DOC: CommandDoc = CommandDoc {
     name: "eventcount",
     aliases: &[],
     kind: CommandKind::Generating,
     summary: "Count the events of the logs, all together or for each index.",
-    syntax: "eventcount [index=<text>] … [summarize=<bool>] [list_vix=<bool>]",
+    syntax: "eventcount [index=<text>] … [summarize=<bool>] [list_vix=<bool>] [list_federated_remote=<bool>]",
     arguments: &[
-        Argument::option("index", Takes::Text).doc(
+        Argument::option("index", Takes::Text).repeated().doc(
             "The index whose events are counted; it may be written several times. Default: all.",
         ),
         Argument::option("summarize", Takes::Bool)
@@ -30,6 +27,10 @@ static DOC: CommandDoc = CommandDoc {
             .default("true")
             .no_effect("there are no virtual indexes")
             .doc("Whether to list virtual indexes."),
+        Argument::option("list_federated_remote", Takes::Bool)
+            .default("false")
+            .no_effect("there are no remote indexes")
+            .doc("Whether to list the indexes of federated providers."),
     ],
     examples: &[
         Example {
@@ -47,96 +48,53 @@ static DOC: CommandDoc = CommandDoc {
     ],
     differs: &[
         "The events are read and counted; those outside of the time range of the run are not.",
+        "With `summarize=false`, events of logs that belong to no index have a row without `index`, and there is no field `server`.",
     ],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
-/// A command that stands for a search over the events.
-#[derive(Debug)]
-pub(super) struct OverEvents {
-    pub(super) search: Pipeline,
-    pub(super) outputs: Vec<String>,
-}
-
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    // `index` may be written several times, and each counts.
-    let mut indexes = Vec::new();
-    let mut ahead = arguments.clone();
-    while let Some((name, value)) = ahead.any_option() {
-        if name.value.eq_ignore_ascii_case("index") {
-            indexes.push(value.value);
+    arguments.finish_with_options()?;
+    let indexes: Vec<String> = arguments.given_all("index");
+    let events = format!("search {}", of_indexes(&indexes));
+    if arguments.value("summarize") {
+        return Ok(over_events(&format!("{events} | stats count"), &["count"], arguments));
+    }
+    // Events that belong to no index are counted, too.
+    let search = format!(
+        "{events} | eval index=coalesce(index, \"\") | stats count by index \
+         | eval index=if(index=\"\", null(), index)"
+    );
+    Ok(over_events(&search, &["index", "count"], arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_diagnostic::Code;
+
+    use crate::testing::table;
+
+    #[tokio::test]
+    async fn all_events_are_counted() {
+        let rows = r#"{"_time":1,"index":"a"}
+{"_time":2,"index":"b"}
+{"_time":3,"index":"b"}
+{"_time":4}"#;
+        for (search, expected) in [
+            ("| eventcount", vec!["count", "4"]),
+            ("| eventcount index=a index=b", vec!["count", "3"]),
+            ("| eventcount summarize=f", vec!["index | count", "- 1", "a 1", "b 2"]),
+            ("| eventcount summarize=f index=b index=nosuch", vec!["index | count", "b 2"]),
+            ("| eventcount index=nosuch", vec!["count", "0"]),
+        ] {
+            let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
+            assert_eq!(table(search, rows).await, Ok(expected), "{search}");
         }
-    }
-    let mut once = arguments.clone();
-    once.finish_with_options()?;
-    let repeated = indexes.len().saturating_sub(1);
-    let summarizes: bool = once.value("summarize");
-    let mut skipped = 0;
-    for diagnostic in once.into_reported() {
-        // The warnings of an option that is written twice do not apply to `index`.
-        if skipped < repeated && diagnostic.message == "`index` is written twice" {
-            skipped += 1;
-            continue;
+        for search in ["| eventcount index=", "| eventcount a"] {
+            assert!(table(search, rows).await.is_err(), "{search}");
         }
-        arguments.report(diagnostic);
-    }
-    let by = if summarizes { "" } else { " by index" };
-    let search = format!("search {} | stats count{by}", of_indexes(&indexes));
-    let outputs = if summarizes { vec!["count"] } else { vec!["index", "count"] };
-    Ok(over_events(&search, &outputs, arguments))
-}
-
-/// Returns the expression for the events of these indexes.
-pub(super) fn of_indexes(indexes: &[String]) -> String {
-    let compared =
-        |index: &String| format!("index=\"{}\"", index.replace('\\', "\\\\").replace('"', "\\\""));
-    match indexes {
-        [] => "*".to_owned(),
-        indexes => format!("({})", indexes.iter().map(compared).collect::<Vec<_>>().join(" OR ")),
-    }
-}
-
-/// Returns the command that stands for a search, whose text is not the user's.
-pub(super) fn over_events(
-    text: &str,
-    outputs: &[&str],
-    arguments: &Arguments<'_>,
-) -> Box<dyn Command> {
-    let (mut search, problems) = parse_search(text);
-    debug_assert!(problems.is_empty(), "{text}: {problems:?}");
-    let span = arguments.span();
-    search.span = span;
-    for command in &mut search.commands {
-        command.name.span = span;
-        command.arguments.span = span;
-    }
-    let outputs = outputs.iter().map(|name| (*name).to_owned()).collect();
-    Box::new(OverEvents { search, outputs })
-}
-
-#[async_trait]
-impl Command for OverEvents {
-    fn parts(&self) -> Parts<'_> {
-        Parts { pipelines: vec![&self.search], ..Parts::default() }
-    }
-
-    fn needs(&self, _: Needs) -> Needs {
-        Needs::only::<&str>([])
-    }
-
-    fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
-        Some(self.outputs.clone())
-    }
-
-    async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
-        stage.must_be_first(input.as_ref())?;
-        pipeline::plan_pipeline(&self.search, stage.context, stage.after.clone())
-            .await
-            .map_err(subsearch::first)
-    }
-
-    fn trace(&self, lineage: &mut Lineage) {
-        lineage.follow(&self.search);
+        let refused = table("| eventcount report_size=t", rows).await;
+        assert_eq!(refused, Err(vec![Code::UNSUPPORTED_OPTION]));
     }
 }

@@ -51,7 +51,7 @@ struct FromJson {
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     arguments.options();
-    let field = arguments.field()?.value;
+    let field = arguments.one_field()?.value;
     arguments.finish_with_options()?;
     let prefix = arguments.given("prefix").map(|prefix| prefix.value).unwrap_or_default();
     Ok(Box::new(FromJson { field, prefix }))

@@ -78,7 +78,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         if field.is_some() {
             arguments.finish()?;
         }
-        field = Some(arguments.field()?.value);
+        field = Some(arguments.one_field()?.value);
     }
     let Some(field) = field else {
         return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected a field with addresses")

@@ -102,7 +102,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         if field.is_some() {
             arguments.finish()?;
         }
-        field = Some(arguments.field()?);
+        field = Some(arguments.one_field()?);
     }
     let at = match arguments.given::<String>("tokenizer") {
         None => Separator::Delimiter(arguments.value("delim")),

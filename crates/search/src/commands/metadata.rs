@@ -3,7 +3,7 @@
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::Arguments;
 
-use super::eventcount::{of_indexes, over_events};
+use super::over_events::{of_indexes, over_events};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Takes};
 
 static DOC: CommandDoc = CommandDoc {

@@ -59,6 +59,7 @@ mod mvexpand;
 mod nomv;
 mod outlier;
 mod outputlookup;
+mod over_events;
 pub(crate) mod pipeline;
 mod predict;
 mod rangemap;

@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{Result as EngineResult, internal_datafusion_err};
 use datafusion::execution::TaskContext;
 use serde::{Deserialize, Serialize};
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
@@ -68,13 +68,9 @@ struct Combine {
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     arguments.options();
-    let field = arguments.field()?;
+    let field = arguments.one_field()?;
     arguments.finish_with_options()?;
     let delimiter = arguments.given::<String>("delim");
-    if field.value.contains('*') {
-        let message = "`mvcombine` takes one field, without wildcards";
-        return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(field.span));
-    }
     Ok(Box::new(Combine { field: field.value, delimiter: delimiter.map(|text| text.value) }))
 }
 

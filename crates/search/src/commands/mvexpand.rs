@@ -55,7 +55,7 @@ struct MultivalueExpand {
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     arguments.options();
-    let field = arguments.field()?;
+    let field = arguments.one_field()?;
     arguments.finish_with_options()?;
     Ok(Box::new(MultivalueExpand { field: field.value, limit: arguments.value("limit") }))
 }

@@ -52,7 +52,7 @@ struct NoMultivalue {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let field = arguments.field()?.value;
+    let field = arguments.one_field()?.value;
     arguments.finish()?;
     Ok(Box::new(NoMultivalue { field }))
 }

@@ -76,13 +76,13 @@ struct Range {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut field: Option<String> = None;
+    let mut field = None;
     let mut default = "None".to_owned();
     let mut ranges = Vec::new();
     // The names of ranges are written like options, so all options are read here.
     while let Some((name, value)) = arguments.any_option() {
         match name.value.to_ascii_lowercase().as_str() {
-            "field" => field = Some(value.value),
+            "field" => field = Some(value),
             "default" => default = value.value,
             _ => match range(&name.value, &value) {
                 Some(range) => ranges.push(range),
@@ -98,16 +98,18 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         arguments.symbol(",");
     }
     arguments.finish()?;
-    let Some(field) = field.filter(|field| !field.is_empty()) else {
+    let Some(field) = field.filter(|field| !field.value.is_empty()) else {
         return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected `field=`")
             .at(arguments.span())
             .help("for example `rangemap field=count low=0-10 high=11-1000`"));
     };
+    arguments.each_is_one_field(std::slice::from_ref(&field));
     if ranges.is_empty() && !arguments.has_errors() {
         return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected a range")
             .at(arguments.span())
             .help("for example `low=0-10`"));
     }
+    let field = field.value;
     Ok(Box::new(RangeMap { field, ranges: Arc::new(Ranges { ranges, default }) }))
 }
 

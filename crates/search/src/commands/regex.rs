@@ -56,7 +56,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         let field = Spanned::new(RAW.to_owned(), pattern.span);
         return command(field, pattern, false);
     } else {
-        let field = arguments.field()?;
+        let field = arguments.one_field()?;
         let negated = arguments.symbol("!=").is_some();
         if !negated && arguments.symbol("=").is_none() {
             let message = format!("expected `=` or `!=` after `{}`", field.value);

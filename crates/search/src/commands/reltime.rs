@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, Kind, Value, fields};
 use spilltrail_spl::Arguments;
 
@@ -71,6 +71,10 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     if fields.is_empty() {
         return Err(Diagnostic::error(Code::BAD_OPTION, "expected a field for `timefield`")
             .at(arguments.given_at("timefield").unwrap_or_else(|| arguments.span())));
+    }
+    if let Some(place) = arguments.given_at("timefield") {
+        let written = fields.iter().map(|field| Spanned::new(field.clone(), place));
+        arguments.each_is_one_field(&written.collect::<Vec<_>>());
     }
     let prefix = arguments.given::<String>("prefix").map(|prefix| prefix.value);
     let output = |field: &String| match &prefix {

@@ -84,7 +84,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         parts.push(match text {
             Some(text) => Part::Text(text.value),
             None => {
-                fields.push(arguments.field()?.value);
+                fields.push(arguments.one_field()?.value);
                 Part::Field(fields.len() - 1)
             }
         });

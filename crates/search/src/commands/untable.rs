@@ -71,6 +71,7 @@ struct Untable {
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     let fields = arguments.fields()?;
     arguments.finish()?;
+    arguments.each_is_one_field(&fields);
     let [row, name, value] = fields.as_slice() else {
         let message = format!("expected three fields, found {}", fields.len());
         return Err(Diagnostic::error(Code::BAD_ARGUMENT, message)

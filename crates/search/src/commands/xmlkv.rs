@@ -60,7 +60,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         if field.is_some() {
             arguments.finish()?;
         }
-        field = Some(arguments.field()?.value);
+        field = Some(arguments.one_field()?.value);
     }
     Ok(Box::new(XmlKv { field: field.unwrap_or_else(|| fields::RAW.to_owned()) }))
 }

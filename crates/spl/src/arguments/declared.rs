@@ -16,6 +16,9 @@ pub struct Argument {
     pub default: Option<&'static str>,
     /// The smallest and the largest number it takes, if it takes a number.
     pub range: Option<(u64, u64)>,
+    /// Whether it may be written several times, and each counts.
+    #[serde(skip)]
+    pub is_repeated: bool,
     /// Whether the argument is supported here.
     pub support: Support,
     /// The meaning of the argument, in whole sentences.
@@ -116,7 +119,8 @@ impl Argument {
 
     const fn of(form: Form, name: &'static str, takes: Takes) -> Self {
         let support = Support::Honored;
-        Self { name, form, takes, default: None, range: None, support, doc: "" }
+        let is_repeated = false;
+        Self { name, form, takes, default: None, range: None, is_repeated, support, doc: "" }
     }
 
     /// Sets the value that is used if the argument is absent.
@@ -130,6 +134,15 @@ impl Argument {
     #[must_use]
     pub const fn between(mut self, least: u64, greatest: u64) -> Self {
         self.range = Some((least, greatest));
+        self
+    }
+
+    /// Allows the option to be written several times; [`Arguments::given_all`] returns all values.
+    ///
+    /// [`Arguments::given_all`]: super::Arguments::given_all
+    #[must_use]
+    pub const fn repeated(mut self) -> Self {
+        self.is_repeated = true;
         self
     }
 

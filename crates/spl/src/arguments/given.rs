@@ -141,6 +141,16 @@ impl Arguments<'_> {
         Some(Spanned::new(T::from_option(&value.value)?, value.span))
     }
 
+    /// Returns the written values of an option that may be written several times, without those that
+    /// are wrong.
+    #[must_use]
+    pub fn given_all<T: FromOption>(&self, name: &str) -> Vec<T> {
+        debug_assert!(self.declaration(name).is_some_and(|argument| argument.is_repeated));
+        let values = self.given.iter().filter(|given| given.argument.name == name);
+        let values = values.filter_map(|given| T::from_option(&given.value.as_ref()?.value));
+        values.collect()
+    }
+
     /// Returns the span of an option's name and value, even if the value is wrong.
     #[must_use]
     pub fn given_at(&self, name: &str) -> Option<Span> {
@@ -221,13 +231,17 @@ impl Arguments<'_> {
             _ => typed(argument, &text),
         };
         let span = Span::new(name.span.start, self.cursor.position());
-        if let Some(earlier) = self.written(argument.name) {
+        if let Some(earlier) = self.written(argument.name).filter(|_| !argument.is_repeated) {
             let message = format!("`{}` is written twice", argument.name);
             let warning = Diagnostic::warning(Code::NO_EFFECT, message)
                 .label(earlier.span, "without effect")
                 .label(span, "this one counts")
                 .help("remove one of them");
             self.report(warning);
+        }
+        if argument.takes == Takes::Field && text.value.contains('*') {
+            let message = format!("`{}` takes no wildcard", argument.name);
+            self.report(no_wildcard(message, text.span));
         }
         let value = match value {
             Ok(value) => {
@@ -294,6 +308,11 @@ impl Arguments<'_> {
             None => diagnostic.help(format!("`{command}` takes no options")),
         }
     }
+}
+
+/// Returns the error for a wildcard where the name of one field is expected.
+pub(super) fn no_wildcard(message: String, place: Span) -> Diagnostic {
+    Diagnostic::error(Code::BAD_ARGUMENT, message).at(place).help("write the name of one field")
 }
 
 /// Parses the value of an option by its declared type.

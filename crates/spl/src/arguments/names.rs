@@ -1,8 +1,11 @@
 //! Parses field names as in `stats`, `table` and `rename`: bare, dotted, braced or quoted.
 
-use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
+use std::collections::HashMap;
+
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 
 use super::Arguments;
+use super::given::no_wildcard;
 use super::options::keyword_ahead;
 use crate::cursor::{Cursor, unescape};
 
@@ -16,6 +19,38 @@ impl Arguments<'_> {
     /// Fails if no field name comes next.
     pub fn field(&mut self) -> Result<Spanned<String>, Diagnostic> {
         field(&mut self.cursor)
+    }
+
+    /// Takes the name of one field as [`Arguments::field`] does, and reports a wildcard.
+    ///
+    /// # Errors
+    /// Fails if no field name comes next.
+    pub fn one_field(&mut self) -> Result<Spanned<String>, Diagnostic> {
+        let field = self.field()?;
+        self.each_is_one_field(std::slice::from_ref(&field));
+        Ok(field)
+    }
+
+    /// Reports wildcards among names of which each must be that of one field.
+    pub fn each_is_one_field(&mut self, fields: &[Spanned<String>]) {
+        for field in fields.iter().filter(|field| field.value.contains('*')) {
+            let message = format!("`{}` takes no wildcard here", self.command.name.value);
+            self.report(no_wildcard(message, field.span));
+        }
+    }
+
+    /// Reports fields that are named twice.
+    pub fn each_once<'f>(&mut self, fields: impl IntoIterator<Item = &'f Spanned<String>>) {
+        let mut named: HashMap<&str, Span> = HashMap::new();
+        for field in fields {
+            let Some(earlier) = named.insert(&field.value, field.span) else { continue };
+            let message = format!("the field `{}` is named twice", field.value);
+            let diagnostic = Diagnostic::error(Code::BAD_ARGUMENT, message)
+                .at(field.span)
+                .label(earlier, "the name is taken here")
+                .help("remove one of them");
+            self.report(diagnostic);
+        }
     }
 
     /// Takes one or more fields separated by blanks or commas.

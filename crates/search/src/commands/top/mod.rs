@@ -135,14 +135,8 @@ pub(super) fn ranked(
     if count.is_some() {
         arguments.without_effect("limit", "the number of values is given without a name too");
     }
-    let mut named: Vec<Spanned<String>> = Vec::new();
-    for field in fields.iter().chain(&by) {
-        if let Some(earlier) = named.iter().find(|earlier| earlier.value == field.value) {
-            let message = format!("the field `{}` is named twice", field.value);
-            arguments.report(twice(message, field.span, earlier.span).help("remove one of them"));
-        }
-        named.push(field.clone());
-    }
+    arguments.each_once(fields.iter().chain(&by));
+    let mut named: Vec<Spanned<String>> = fields.iter().chain(&by).cloned().collect();
     let mut made = |shown: &str, option: &str, why: &str| -> Option<String> {
         if !arguments.value::<bool>(shown) {
             arguments.without_effect(option, why);

@@ -69,12 +69,12 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         if arguments.symbol("(").is_none() {
             return Err(expected("`(`", &written));
         }
-        let column = arguments.field()?.value;
+        let column = arguments.one_field()?.value;
         if arguments.symbol(")").is_none() {
             return Err(expected("`)`", &written));
         }
         let output = match arguments.keyword("as") {
-            Some(_) => arguments.field()?.value,
+            Some(_) => arguments.one_field()?.value,
             None => format!("{}({column})", written.value),
         };
         trends.push(Trend { column, output, kind, period });
