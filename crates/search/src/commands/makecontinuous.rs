@@ -10,14 +10,14 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result as EngineResult;
 use datafusion::execution::TaskContext;
 use serde::{Deserialize, Serialize};
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Kind, Value, fields};
 use spilltrail_spl::Arguments;
 
-use super::bin::Width;
+use super::bin;
 use super::chart::{
-    ALIGNTIME, END, FieldBins, FieldOf, MAX_BINS, MINSPAN, SPAN, START, bins, field_bins,
-    too_many_bins, within,
+    ALIGNTIME, END, FieldBins, FieldOf, MAX_BINS, MINSPAN, SPAN, START, bins, bins_option,
+    field_bins, too_many_bins, within,
 };
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, subsearch};
 use crate::lineage::Lineage;
@@ -40,10 +40,7 @@ static DOC: CommandDoc = CommandDoc {
         Argument::positional("field", Takes::Field)
             .doc("The field with times or numbers. Default: `_time`."),
         SPAN,
-        Argument::option("bins", Takes::Count)
-            .default("100")
-            .between(2, 50_000)
-            .doc("The largest number of bins, if `span` is not given."),
+        bins_option("100"),
         MINSPAN,
         ALIGNTIME,
         START,
@@ -94,16 +91,12 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         if field.is_some() {
             arguments.finish()?;
         }
-        let written = arguments.field()?;
-        if written.value.contains('*') {
-            let message = format!("expected one field, found `{}`", written.value);
-            arguments.report(Diagnostic::error(Code::BAD_ARGUMENT, message).at(written.span));
-        }
-        field = Some(written);
+        field = Some(arguments.one_field()?);
     }
     let span = arguments.span();
     let field = field.unwrap_or(spilltrail_diagnostic::Spanned::new(fields::TIME.to_owned(), span));
     let bins = bins(arguments, field.value == fields::TIME)?;
+    bin::doubt_span(&field.value, &bins.width, field.span, arguments);
     Ok(Box::new(MakeContinuous { field: FieldOf { field, bins: Some(bins) } }))
 }
 
@@ -122,8 +115,7 @@ impl Command for MakeContinuous {
         let mut plan = stage.input(input)?;
         let name = &self.field.field.value;
         let Some(kind) = plan.kind(name) else { return Ok(plan) };
-        let is_chosen = self.has_chosen_bins();
-        let rows = if is_chosen {
+        let rows = if self.field.has_chosen_bins() {
             Some(subsearch::collect(plan.clone(), stage.context, None).await.map_err(refused)?)
         } else {
             None
@@ -144,16 +136,9 @@ impl Command for MakeContinuous {
     }
 
     fn trace(&self, lineage: &mut Lineage) {
-        if self.has_chosen_bins() {
+        if self.field.has_chosen_bins() {
             lineage.measure([self.field.field.value.clone()]);
         }
-    }
-}
-
-impl MakeContinuous {
-    fn has_chosen_bins(&self) -> bool {
-        let bins = self.field.bins.as_ref();
-        bins.is_some_and(|bins| matches!(bins.width, Width::Range { .. }))
     }
 }
 

@@ -1,8 +1,9 @@
 //! `timechart`: statistics as a table with a row for each span of time.
 
 use super::chart::{
-    AGG, ALIGNTIME, CONT, DEDUP, END, FORMAT, FUNCTION, LIMIT, MINSPAN, NULLSTR, OTHERSTR, SEP,
-    SPAN, START, USENULL, USEOTHER, WHERE, parse_time,
+    AGG, ALIGNTIME, CONT, DEDUP, END, FORMAT, FUNCTION, LIMIT, LIMITS_DIFFER, MINSPAN,
+    NAMES_DIFFER, NULLSTR, ORDER_DIFFERS, OTHERSTR, ROWS_DIFFER, SEP, SPAN, START, USENULL,
+    USEOTHER, WHERE, WHERE_DIFFERS, bins_option, parse_time,
 };
 use super::{Argument, CommandDoc, CommandKind, Entry, Example, Takes};
 
@@ -14,10 +15,7 @@ static DOC: CommandDoc = CommandDoc {
     syntax: "timechart [span=<span>|bins=<int>] [minspan=<span>] [aligntime=<time>] [start=<num>] [end=<num>] [limit=[top|bottom]<int>] [agg=<function>(<field>)] [sep=<text>] [format=<text>] [cont=<bool>] [partial=<bool>] [fixedrange=<bool>] [usenull=<bool>] [nullstr=<text>] [useother=<bool>] [otherstr=<text>] <function>(<field>|eval(<expr>)) [AS <name>] … [BY <field> [<bin options>] [WHERE <function> in|notin top<int>|bottom<int> | > <num> | < <num>]] [dedup_splitvals=<bool>]",
     arguments: &[
         SPAN,
-        Argument::option("bins", Takes::Count)
-            .default("100")
-            .between(2, 50_000)
-            .doc("The largest number of bins, if `span` is not given."),
+        bins_option("100"),
         MINSPAN,
         ALIGNTIME,
         START,
@@ -73,11 +71,12 @@ static DOC: CommandDoc = CommandDoc {
         },
     ],
     differs: &[
-        "Columns are sorted by their value: numbers by value, before text; then come the columns of events without the field and of other values.",
+        ORDER_DIFFERS,
+        NAMES_DIFFER,
         "The time range is that of the run, as set by `--earliest` and `--latest`; where it has no bound, the first or last event is one.",
-        "`WHERE` takes the place of the default of `limit`; with several statistics it is about the first one.",
-        "Without events there are no rows.",
-        "More than 10,000 columns, or more than 50,000 bins, are an error.",
+        WHERE_DIFFERS,
+        ROWS_DIFFER,
+        LIMITS_DIFFER,
     ],
 };
 

@@ -1,6 +1,6 @@
 //! `xyseries`: turns rows into a table with a column for each value of a field.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use spilltrail_event::Kind;
 use spilltrail_spl::Arguments;
 
 use super::chart::{
-    Cell, MAX_COLUMNS, Pivot, ROW, Range, SERIES, column_name, named_twice, too_wide,
+    Cell, MAX_COLUMNS, Pivot, ROW, Range, SERIES, column_name, free_name, too_wide,
 };
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, subsearch};
 use crate::context::SearchContext;
@@ -86,6 +86,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         fields.extend(arguments.fields()?);
     }
     arguments.finish()?;
+    arguments.each_is_one_field(&fields);
     let Some(([row, series], data)) =
         fields.split_first_chunk::<2>().filter(|(_, d)| !d.is_empty())
     else {
@@ -93,16 +94,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             .at(arguments.span())
             .help("for example `xyseries host metric value`"));
     };
-    for (place, field) in fields.iter().enumerate() {
-        if let Some(earlier) = fields[..place].iter().find(|one| one.value == field.value) {
-            let message = format!("the field `{}` is named twice", field.value);
-            arguments.report(
-                Diagnostic::error(Code::BAD_ARGUMENT, message)
-                    .at(field.span)
-                    .label(earlier.span, "here, too"),
-            );
-        }
-    }
+    arguments.each_once(&fields);
     if data.len() == 1 {
         for name in ["sep", "format"] {
             arguments.without_effect(name, "columns are named by the value alone");
@@ -143,9 +135,7 @@ impl Command for XySeries {
         for data in &self.data {
             for value in &series {
                 let name = column_name(format, data, value, &self.row.value);
-                if !names.insert(name.clone()) {
-                    return Err(named_twice(&name, stage.span));
-                }
+                let name = free_name(name, format, &mut names, stage.span)?;
                 let field = rows.fields.iter().find(|field| field.name == *data);
                 cells.push(Cell {
                     name,
@@ -159,11 +149,12 @@ impl Command for XySeries {
         }
         let mut plan = rows.into_plan().map_err(refused)?;
         if !self.is_grouped {
-            let key = match plan.kind(ROW) {
-                Some(Kind::Number) => column(ROW),
-                _ => sort_key(column(ROW), SortAs::Auto),
-            };
-            plan = order::stable_sort(plan, vec![key.sort(true, false)]).map_err(refused)?;
+            // Texts such as `1` and `1.0` are equal numbers, but two rows.
+            let mut keys = vec![column(ROW).sort(true, false)];
+            if plan.kind(ROW) != Some(Kind::Number) {
+                keys.insert(0, sort_key(column(ROW), SortAs::Auto).sort(true, false));
+            }
+            plan = order::stable_sort(plan, keys).map_err(refused)?;
         }
         let mut plan = plan.operator(Arc::new(Pivot {
             row: ROW.to_owned(),
@@ -217,24 +208,23 @@ impl XySeries {
 fn series(rows: &KeptRows, context: &SearchContext) -> EngineResult<Vec<String>> {
     let pool = context.session.runtime_env().memory_pool.clone();
     let memory = MemoryConsumer::new("columns of a table").register(&pool);
-    let mut names: BTreeMap<AutoKey<'static>, String> = BTreeMap::new();
+    // Texts such as `1` and `1.0` have the same key, but are two columns.
+    let mut names: BTreeSet<(AutoKey<'static>, String)> = BTreeSet::new();
     for batch in rows.batches()? {
         let batch = batch?;
         let Some(reader) = gather::reader(&batch, SERIES)? else { continue };
         for row in 0..batch.num_rows() {
             let value = reader.value(row);
-            let Some(name) = value.to_text() else { continue };
-            // Texts such as `1` and `1.0` have the same key as numbers, but are two columns.
             let key = AutoKey::of(&value).map(AutoKey::into_owned);
-            let is_known =
-                key.as_ref().is_some_and(|key| names.get(key).is_some_and(|known| *known == *name));
-            if !is_known && let Some(key) = key {
-                memory.try_grow(2 * name.len() + 128)?;
-                names.insert(key, name.into_owned());
+            let Some((key, name)) = key.zip(value.to_text()) else { continue };
+            let column = (key, name.into_owned());
+            if !names.contains(&column) {
+                memory.try_grow(2 * column.1.len() + 128)?;
+                names.insert(column);
             }
         }
     }
-    Ok(names.into_values().collect())
+    Ok(names.into_iter().map(|(_, name)| name).collect())
 }
 
 #[cfg(test)]
@@ -267,6 +257,26 @@ mod tests {
         ] {
             let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
             assert_eq!(table(search, ROWS).await, Ok(expected), "{search}");
+        }
+        let equal = r#"{"x":"1","y":"1","n":"a"}
+{"x":"1","y":"1.0","n":"b"}
+{"x":"1.0","y":"1","n":"c"}
+{"x":"1","y":"2","n":"d"}"#;
+        for (search, expected) in [
+            ("| xyseries x y n", vec!["x | 1 | 1.0 | 2", "1 a b d", "1.0 c - -"]),
+            ("| chart values(n) over x by y", vec!["x | 1 | 1.0 | 2", "1 a b d", "1.0 c - -"]),
+        ] {
+            let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
+            assert_eq!(table(search, equal).await, Ok(expected), "{search}");
+        }
+        // Values cannot make two columns of one name.
+        let named = r#"{"x":"1","y":"_a","n":"a"}
+{"x":"1","y":"VALUE_a","n":"b"}
+{"x":"1","y":"x","n":"c"}"#;
+        for search in ["| xyseries x y n", "| chart values(n) over x by y"] {
+            let expected =
+                vec!["x | VALUE_a | VALUE_VALUE_a | VALUE_x".to_owned(), "1 b a c".to_owned()];
+            assert_eq!(table(search, named).await, Ok(expected), "{search}");
         }
         for (search, code) in [
             ("| xyseries x y", Code::MISSING_ARGUMENT),

@@ -53,6 +53,18 @@ pub(crate) fn newest_first(plan: Plan) -> Result<Plan> {
 /// # Errors
 /// Fails if DataFusion rejects the plan.
 pub(crate) fn by_fields(plan: Plan, names: &[String]) -> Result<Plan> {
+    by_fields_and(plan, names, [])
+}
+
+/// Sorts rows as [`by_fields`] does, and rows that are equal so by further keys.
+///
+/// # Errors
+/// Fails if DataFusion rejects the plan.
+pub(crate) fn by_fields_and(
+    plan: Plan,
+    names: &[String],
+    further: impl IntoIterator<Item = SortExpr>,
+) -> Result<Plan> {
     let keys = names
         .iter()
         .filter_map(|name| {
@@ -62,6 +74,7 @@ pub(crate) fn by_fields(plan: Plan, names: &[String]) -> Result<Plan> {
             };
             Some(key.sort(true, false))
         })
+        .chain(further)
         .collect();
     plan.sort(keys)
 }

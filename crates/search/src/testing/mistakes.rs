@@ -235,6 +235,45 @@ const CASES: &[(&str, &[Said<'_>])] = &[
         "| eventcount report_size=t",
         &[("SPL2003", "report_size=t", "`eventcount report_size=t` is not supported")],
     ),
+    // Ranges of rows.
+    (
+        "| autoregress n p=2-1002",
+        &[("SPL2004", "p=2-1002", "a range has at most 1000 numbers, and `2-1002` has more")],
+    ),
+    (
+        "| autoregress n p=50001",
+        &[("SPL2004", "p=50001", "expected a number from 1 to 50000 or a range")],
+    ),
+    // One field is named without a wildcard.
+    ("| accum n*", &[("SPL2005", "n*", "`accum` takes no wildcard here")]),
+    ("| accum n AS m*", &[("SPL2005", "m*", "`accum` takes no wildcard here")]),
+    ("| delta n*", &[("SPL2005", "n*", "`delta` takes no wildcard here")]),
+    ("| autoregress n*", &[("SPL2005", "n*", "`autoregress` takes no wildcard here")]),
+    ("| fromjson k*", &[("SPL2005", "k*", "`fromjson` takes no wildcard here")]),
+    ("| reltime timefield=x*", &[("SPL2005", "timefield=x*", "`reltime` takes no wildcard here")]),
+    ("| rangemap field=n* low=1-2", &[("SPL2005", "n*", "`rangemap` takes no wildcard here")]),
+    ("| contingency k* u", &[("SPL2005", "k*", "`contingency` takes no wildcard here")]),
+    ("| xyseries u* k n", &[("SPL2005", "u*", "`xyseries` takes no wildcard here")]),
+    (
+        "| untable u k* v*",
+        &[
+            ("SPL2005", "k*", "`untable` takes no wildcard here"),
+            ("SPL2005", "v*", "`untable` takes no wildcard here"),
+        ],
+    ),
+    ("| makecontinuous n*", &[("SPL2005", "n*", "`makecontinuous` takes no wildcard here")]),
+    ("| mvcombine n*", &[("SPL2005", "n*", "`mvcombine` takes no wildcard here")]),
+    ("| mvexpand n*", &[("SPL2005", "n*", "`mvexpand` takes no wildcard here")]),
+    ("| nomv n*", &[("SPL2005", "n*", "`nomv` takes no wildcard here")]),
+    ("| makemv n*", &[("SPL2005", "n*", "`makemv` takes no wildcard here")]),
+    ("| bin n* span=5", &[("SPL2005", "n*", "`bin` takes no wildcard here")]),
+    ("| strcat a* b c", &[("SPL2005", "a*", "`strcat` takes no wildcard here")]),
+    ("| regex a*=\"x\"", &[("SPL2005", "a*", "`regex` takes no wildcard here")]),
+    ("| trendline sma2(n*)", &[("SPL2005", "n*", "`trendline` takes no wildcard here")]),
+    ("| iplocation ip*", &[("SPL2005", "ip*", "`iplocation` takes no wildcard here")]),
+    ("| xmlkv a*", &[("SPL2005", "a*", "`xmlkv` takes no wildcard here")]),
+    ("| rex field=a* \"(?<b>x)\"", &[("SPL2005", "a*", "`field` takes no wildcard")]),
+    ("| spath input=a* output=b path=c", &[("SPL2005", "a*", "`input` takes no wildcard")]),
     // Unsupported options and misplaced arguments.
     ("| makemv setsv=t a", &[("SPL2003", "setsv=t", "`makemv setsv=t` is not supported")]),
     (
@@ -293,6 +332,8 @@ async fn what_changes_nothing_is_a_warning() {
         ("| streamstats count global=f", "global=f"),
         ("| append [| appendcols timeout=7 [| makeresults]]", "timeout=7"),
         ("| collect index=summary", "index=summary"),
+        ("| extract segment=t", "segment=t"),
+        ("| eventcount list_federated_remote=t", "list_federated_remote=t"),
         ("| transaction connected=f", "connected=f"),
         ("| foreach mode=multivalue n matchstr=x [eval a=<<ITEM>>]", "matchstr=x"),
         ("| map search=\"search x\" [| makeresults]", "search=\"search x\""),
@@ -305,6 +346,31 @@ async fn what_changes_nothing_is_a_warning() {
             messages.iter().any(|(code, text, _)| code == "SPL2010" && text == marked),
             "{search}: {messages:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn spans_of_time_for_other_fields_are_doubted() {
+    for (search, marked) in [
+        ("| bin n span=1h", "span=1h"),
+        ("| bin n span=1h as m", "span=1h"),
+        ("| chart count over n span=1h", "n"),
+        ("| chart count over u by n span=1h", "n"),
+        ("| makecontinuous n span=1h", "n"),
+        ("| bin n span=10", ""),
+        ("| bin _time span=1h", ""),
+        ("| bin firstTime span=1h", ""),
+        ("| timechart span=1h count by n span=10", ""),
+        ("| chart count over _time span=1h", ""),
+    ] {
+        let context = context(rows("{\"n\":\"1\",\"u\":\"a\",\"_time\":5}"), MEMORY);
+        let prepared = run::prepare(search, None, &context).await;
+        assert!(prepared.is_ok(), "{search}: {prepared:?}");
+        let found = shown(search, &context.observations.messages());
+        let found: Vec<(&str, &str)> =
+            found.iter().map(|(code, text, _)| (code.as_str(), text.as_str())).collect();
+        let wanted: &[(&str, &str)] = if marked.is_empty() { &[] } else { &[("SPL2004", marked)] };
+        assert_eq!(found, wanted, "{search}");
     }
 }
 

@@ -14,10 +14,10 @@ use self::options::Chart;
 pub(super) use self::options::{FieldOf, bins};
 pub(super) use self::pivot::{Cell, MAX_BINS, Pivot, Range, too_many_bins};
 pub(super) use self::plan::{
-    MAX_COLUMNS, ROW, SERIES, column_name, field_bins, named_twice, too_wide, within,
+    MAX_COLUMNS, ROW, SERIES, column_name, field_bins, free_name, too_wide, within,
 };
 pub(super) use self::series::FieldBins;
-use super::bin::{Width, align_facts};
+use super::bin::align_facts;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::lineage::Lineage;
 use crate::operators::Codec;
@@ -63,7 +63,7 @@ static DOC: CommandDoc = CommandDoc {
 {"size":"20-30","mean":8}"#,
         },
     ],
-    differs: DIFFERS,
+    differs: &[ORDER_DIFFERS, NAMES_DIFFER, WHERE_DIFFERS, ROWS_DIFFER, LIMITS_DIFFER],
 };
 
 /// The arguments of `chart`.
@@ -74,10 +74,7 @@ const ARGUMENTS: &[Argument] = &[
     FORMAT,
     CONT,
     SPAN,
-    Argument::option("bins", Takes::Count)
-        .default("300")
-        .between(2, 50_000)
-        .doc("The largest number of bins, if `span` is not given."),
+    bins_option("300"),
     MINSPAN,
     ALIGNTIME,
     START,
@@ -142,13 +139,21 @@ pub(super) const DEDUP: Argument = Argument::option("dedup_splitvals", Takes::Bo
     .default("false")
     .doc("Whether equal values of a multivalue BY field count once.");
 
-pub(super) const DIFFERS: &[&str] = &[
-    "Columns are sorted by their value: numbers by value, before text; then come the columns of events without the field and of other values.",
-    "A column that would have the name of the row field, or no name, begins with `VALUE_`.",
-    "`WHERE` takes the place of the default of `limit`; with several statistics it is about the first one.",
-    "Without events there are no rows.",
-    "More than 10,000 columns, or more than 50,000 bins, are an error.",
-];
+/// The differences of `chart` and `timechart`.
+pub(super) const ORDER_DIFFERS: &str = "Columns are sorted by their value: numbers by value, before text; then come the columns of events without the field and of other values.";
+pub(super) const NAMES_DIFFER: &str = "A column that would have the name of the row field or of another column, or no name, begins with `VALUE_`.";
+pub(super) const WHERE_DIFFERS: &str = "`WHERE` takes the place of the default of `limit`; with several statistics it is about the first one.";
+pub(super) const ROWS_DIFFER: &str = "Without events there are no rows.";
+pub(super) const LIMITS_DIFFER: &str =
+    "More than 10,000 columns, or more than 50,000 bins, are an error.";
+
+/// Returns the option for the largest number of bins.
+pub(super) const fn bins_option(default: &'static str) -> Argument {
+    Argument::option("bins", Takes::Count)
+        .default(default)
+        .between(2, MAX_BINS as u64)
+        .doc("The largest number of bins, if `span` is not given.")
+}
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
@@ -183,8 +188,7 @@ impl Chart {
 
     /// Returns true if the width of the rows' bins follows from the rows.
     fn has_chosen_bins(&self) -> bool {
-        let bins = self.row.as_ref().and_then(|row| row.bins.as_ref());
-        bins.is_some_and(|bins| matches!(bins.width, Width::Range { .. }))
+        self.row.as_ref().is_some_and(FieldOf::has_chosen_bins)
     }
 }
 
@@ -404,6 +408,21 @@ mod tests {
             let found = table(search, EVENTS, range).await;
             let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
             assert_eq!(found, Ok(expected), "{search}");
+        }
+    }
+
+    #[tokio::test]
+    async fn too_many_bins_are_told_before_the_first_row() {
+        let day = TimeBounds { earliest: Some(950.0), latest: Some(87_350.0) };
+        let many = Err(vec![Code::LIMIT]);
+        for (search, is_refused) in [
+            ("| timechart span=1s count | head 1", true),
+            ("| timechart span=1s count cont=f | head 1", false),
+            ("| timechart span=1s count fixedrange=f | head 1", false),
+            ("| timechart span=2s count | head 1", false),
+        ] {
+            let found = table(search, EVENTS, day).await;
+            assert_eq!(found == many, is_refused, "{search}: {found:?}");
         }
     }
 

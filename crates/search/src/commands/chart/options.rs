@@ -65,6 +65,13 @@ pub(in super::super) struct FieldOf {
     pub(in super::super) bins: Option<Bins>,
 }
 
+impl FieldOf {
+    /// Returns true if the width of the bins follows from the values.
+    pub(in super::super) fn has_chosen_bins(&self) -> bool {
+        self.bins.as_ref().is_some_and(|bins| matches!(bins.width, Width::Range { .. }))
+    }
+}
+
 /// Bins that the options ask for.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Bins {
@@ -212,6 +219,11 @@ fn finished(
                 .at(split.field.field.span)
                 .help("make a copy of it with `eval`"),
         );
+    }
+    for field in row.iter().chain(split.iter().map(|split| &split.field)) {
+        if let Some(bins) = &field.bins {
+            bin::doubt_span(&field.field.value, &bins.width, field.field.span, arguments);
+        }
     }
     if let Some(row) = row.as_ref().filter(|_| !is_time) {
         refuse_argument(arguments, row, &aggregates);

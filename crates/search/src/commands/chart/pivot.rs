@@ -22,10 +22,15 @@ use crate::rows::state::state_of;
 pub(in super::super) const MAX_BINS: usize = 50_000;
 
 /// Returns the error for more bins than may be filled.
-pub(in super::super) fn too_many_bins() -> DataFusionError {
+pub(in super::super) fn too_many() -> Diagnostic {
     let message = format!("there are more than {MAX_BINS} bins");
     let help = "choose a longer `span` or a shorter time range";
-    to_engine(Diagnostic::error(Code::LIMIT, message).help(help))
+    Diagnostic::error(Code::LIMIT, message).help(help)
+}
+
+/// Returns the error for more bins than may be filled.
+pub(in super::super) fn too_many_bins() -> DataFusionError {
+    to_engine(too_many())
 }
 
 /// The cells of an output batch. A row of a wide table has thousands of them.

@@ -10,10 +10,10 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{Field, Kind, TimeBounds, Value, fields, parse_number};
 
 use super::super::bin::{self, Width};
-use super::super::stats::{Key, groups};
+use super::super::stats::{Key, groups, sparklines};
 use super::super::{Stage, subsearch};
 use super::options::{Bins, Chart, FieldOf, ResultOf, Source, Split};
-use super::pivot::{Cell, Pivot, Range};
+use super::pivot::{Cell, MAX_BINS, Pivot, Range, too_many};
 use super::series::{Choice, Chosen, FieldBins, SeriesOf, kind_of_series};
 use crate::operators::{Derive, KeptRows, gather};
 use crate::planning::aggregate::{self, Grouping, Preparation};
@@ -51,7 +51,8 @@ pub(super) async fn chart(
     stage: &Stage<'_>,
 ) -> Result<Plan, Diagnostic> {
     let refused = |error| stage.refused(error);
-    let Preparation { plan, aggregates } = prepared(chart, input, stage)?;
+    let preparation = prepared(chart, input, stage)?;
+    let Preparation { plan, aggregates } = sparklines::with_range(preparation, stage).await?;
     let columns = result_columns(chart, &aggregates);
     let Some(row) = &chart.row else {
         let plan = grouped(chart, Preparation { plan, aggregates }, &[], stage)?;
@@ -81,7 +82,7 @@ pub(super) async fn chart(
         row: ROW.to_owned(),
         series: SERIES.to_owned(),
         field: row.field.value.clone(),
-        range: rows_range(chart, row_bins.as_ref(), stage),
+        range: rows_range(chart, row_bins.as_ref(), stage)?,
         bins: row_bins,
         cells: Vec::new(),
     };
@@ -164,8 +165,7 @@ fn needed(chart: &Chart, plan: Plan, aggregates: &[PlannedAggregate]) -> EngineR
 /// Returns true if the rows must be read before the chart can be planned.
 fn reads_rows(chart: &Chart, row: &FieldOf, stage: &Stage<'_>) -> bool {
     let known = chart.time.is_some() && known_range(stage.context.range).is_some();
-    let is_chosen = |bins: &Bins| matches!(bins.width, Width::Range { .. });
-    chart.split.is_some() || (row.bins.as_ref().is_some_and(is_chosen) && !known)
+    chart.split.is_some() || (row.has_chosen_bins() && !known)
 }
 
 /// Returns the bounds of the time range if both are known.
@@ -276,9 +276,16 @@ fn with_row(
 }
 
 /// Returns which rows are added and removed.
-fn rows_range(chart: &Chart, bins: Option<&FieldBins>, stage: &Stage<'_>) -> Range {
+///
+/// # Errors
+/// Fails if the time range has more bins than may be filled, before the first row is made.
+fn rows_range(
+    chart: &Chart,
+    bins: Option<&FieldBins>,
+    stage: &Stage<'_>,
+) -> Result<Range, Diagnostic> {
     let mut range = Range { is_filled: chart.is_filled, ..Range::default() };
-    let Some(time) = chart.time else { return range };
+    let Some(time) = chart.time else { return Ok(range) };
     let TimeBounds { earliest, latest } = stage.context.range;
     // A range from 0 is that of all events, so it begins with the first event.
     let earliest = earliest.filter(|earliest| *earliest > 0.0);
@@ -287,11 +294,17 @@ fn rows_range(chart: &Chart, bins: Option<&FieldBins>, stage: &Stage<'_>) -> Ran
     {
         range.from = earliest.map(|earliest| bins.floor(earliest));
         range.until = latest;
+        if range.is_filled
+            && let Some((from, until)) = range.from.zip(range.until)
+            && (until - from) / bins::seconds(bins.span) > MAX_BINS as f64
+        {
+            return Err(too_many().at(stage.span));
+        }
     }
     if !time.keeps_partial {
         (range.not_before, range.not_after) = (earliest, latest);
     }
-    range
+    Ok(range)
 }
 
 /// Plans the groups with their results and, if there are series, the number of their events.
@@ -335,7 +348,9 @@ fn finish(plan: Plan, mut pivot: Pivot) -> EngineResult<Plan> {
     for cell in &mut pivot.cells {
         cell.kind = plan.kind(&cell.column).unwrap_or(cell.kind);
     }
-    let mut plan = order::by_fields(plan, &[ROW.to_owned()])?.operator(Arc::new(pivot));
+    // Texts such as `1` and `1.0` are equal numbers, but two rows.
+    let text = [column(ROW).sort(true, false)];
+    let mut plan = order::by_fields_and(plan, &[ROW.to_owned()], text)?.operator(Arc::new(pivot));
     plan.transformed = true;
     Ok(plan)
 }
@@ -415,9 +430,7 @@ impl Parts<'_> {
         for column in &self.columns {
             for value in &series {
                 let name = self.name(column, value, row);
-                if !names.insert(name.clone()) {
-                    return Err(named_twice(&name, stage.span));
-                }
+                let name = free_name(name, self.format(), &mut names, stage.span)?;
                 cells.push(cell(column, &name, Some(value)));
             }
         }
@@ -431,8 +444,12 @@ impl Parts<'_> {
             None => Value::text(series),
         };
         let label = label.to_text().unwrap_or_default().into_owned();
-        let format = (self.columns.len() > 1).then_some(self.chart.format.as_str());
-        column_name(format, &column.name, &label, row)
+        column_name(self.format(), &column.name, &label, row)
+    }
+
+    /// Returns the format of the columns' names; without one, they are the values.
+    fn format(&self) -> Option<&str> {
+        (self.columns.len() > 1).then_some(self.chart.format.as_str())
     }
 }
 
@@ -470,9 +487,25 @@ pub(in super::super) fn too_wide(field: &Spanned<String>, count: usize) -> Diagn
     Diagnostic::error(Code::LIMIT, message).at(field.span).help(help)
 }
 
-/// Returns the error for two columns with the same name.
-pub(in super::super) fn named_twice(name: &str, place: Span) -> Diagnostic {
-    let message = format!("two columns are named `{name}`");
-    let help = "a `format` needs `$VAL$`, and `$AGG$` for several statistics";
-    Diagnostic::error(Code::BAD_ARGUMENT, message).at(place).help(help)
+/// Returns the name of a column, with `VALUE_` before it as often as it takes to differ from the
+/// others: values such as `_a` and `VALUE_a` would have the same.
+///
+/// # Errors
+/// Fails if the format does not tell columns apart.
+pub(in super::super) fn free_name(
+    mut name: String,
+    format: Option<&str>,
+    names: &mut HashSet<String>,
+    place: Span,
+) -> Result<String, Diagnostic> {
+    let is_vague = |format: &str| !format.contains("$VAL$") || !format.contains("$AGG$");
+    while !names.insert(name.clone()) {
+        if format.is_some_and(is_vague) {
+            let message = format!("two columns are named `{name}`");
+            let help = "a `format` needs `$VAL$`, and `$AGG$` for several statistics";
+            return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(place).help(help));
+        }
+        name.insert_str(0, "VALUE_");
+    }
+    Ok(name)
 }

@@ -1,6 +1,7 @@
 //! `stats`: statistics over all rows or over groups of them.
 
 mod operator;
+pub(super) mod sparklines;
 
 use std::sync::Arc;
 
@@ -127,6 +128,7 @@ impl Command for Stats {
         let by = self.by();
         let aggregates = &self.arguments.aggregates;
         let preparation = aggregate::prepare(input, aggregates, &by, self.grouping, stage)?;
+        let preparation = sparklines::with_range(preparation, stage).await?;
         let is_multi = |aggregate: &&PlannedAggregate| aggregate.kind == Kind::Multi;
         let outputs = preparation.aggregates.iter().filter(is_multi);
         let several: Vec<String> = outputs.map(|aggregate| aggregate.output.clone()).collect();

@@ -34,8 +34,8 @@ pub(crate) static SPARKLINE: StatsFunction = StatsFunction {
     kind: |_| Kind::Multi,
     start: start!(_ => Sparkline::new(Spark::default())),
     differs: &[
-        "Without a time range (`--earliest` and `--latest`), the spans go from the first to the last event of the group.",
-        "A span that gives more than 100 values is lengthened.",
+        "Without a time range (`--earliest` and `--latest`), the spans go from the first to the last event that is counted in any group.",
+        "A span that gives more than 100 values is lengthened, with a warning.",
     ],
 };
 
@@ -82,9 +82,22 @@ impl Spark {
 
     /// Returns the bounds of the time range if both are known. A range from 0 is that of all
     /// events.
-    fn range(&self) -> Option<(f64, f64)> {
+    #[must_use]
+    pub fn range(&self) -> Option<(f64, f64)> {
         let (earliest, latest) = (self.earliest?, self.latest?);
         (earliest > 0.0 && latest > earliest).then_some((earliest, latest - 1e-6))
+    }
+}
+
+impl Spark {
+    /// Returns true if the time range has more spans than a sparkline can have, and they are not
+    /// those of the shortest default.
+    pub(crate) fn is_lengthened(&self) -> bool {
+        self.span != Self::default().span && self.range().is_some_and(|range| self.exceeds(range))
+    }
+
+    fn exceeds(&self, (earliest, latest): (f64, f64)) -> bool {
+        latest - earliest > seconds(self.span) * (MOST - 1) as f64
     }
 }
 
@@ -104,7 +117,7 @@ const HELD: usize = 64;
 impl Sparkline {
     pub(crate) fn new(spark: Spark) -> Self {
         let span = match spark.range() {
-            Some((earliest, latest)) if latest - earliest > seconds(spark.span) * 99.0 => {
+            Some(range @ (earliest, latest)) if spark.exceeds(range) => {
                 time_step(earliest, latest, MOST, seconds(spark.span))
             }
             _ => spark.span,
@@ -254,7 +267,7 @@ mod tests {
         for (search, expected) in [
             (
                 "| stats sparkline(sum(n), 1m) as s by u",
-                vec!["u | s", "a ##__SPARKLINE__## 4 0 4", "b ##__SPARKLINE__## 6"],
+                vec!["u | s", "a ##__SPARKLINE__## 4 0 4", "b ##__SPARKLINE__## 6 0 0"],
             ),
             // The spans are lengthened until there are at most 100.
             (
@@ -265,7 +278,7 @@ mod tests {
             ("| where u=\"c\" | stats sparkline(avg(n))", vec!["sparkline(avg(n))", "-"]),
             (
                 "| chart sparkline(max(n),2m) as s over u",
-                vec!["u | s", "a ##__SPARKLINE__## 4 3", "b ##__SPARKLINE__## 6"],
+                vec!["u | s", "a ##__SPARKLINE__## 4 3", "b ##__SPARKLINE__## 6 0"],
             ),
             ("| stats sparkline as s | eval n=mvcount(s)-1 | table n", vec!["n", "27"]),
         ] {
@@ -277,6 +290,22 @@ mod tests {
         let found = table_of("| stats sparkline(count,1m) as s by u", &context).await;
         let expected = ["u | s", "a ##__SPARKLINE__## 0 1 0 1 0", "b ##__SPARKLINE__## 0 1 0 0 0"];
         assert_eq!(found, Ok(expected.map(str::to_owned).to_vec()));
+    }
+
+    #[tokio::test]
+    async fn a_span_that_is_lengthened_is_told() {
+        let events = "{\"_time\":1000,\"u\":\"a\"}\n{\"_time\":1135,\"u\":\"b\"}";
+        for (call, values, is_told) in [
+            ("sparkline(count, 1ms)", "28", true),
+            ("sparkline(count, 5s)", "28", false),
+            ("sparkline(count)", "28", false),
+        ] {
+            let context = context(rows(events), 64 << 20);
+            let search = format!("| stats {call} as s by u | eval n=mvcount(s)-1 | table n");
+            let found = table_of(&search, &context).await;
+            assert_eq!(found, Ok(vec!["n".to_owned(), values.to_owned(), values.to_owned()]));
+            assert_eq!(!context.observations.messages().is_empty(), is_told, "{call}");
+        }
     }
 
     #[tokio::test]
