@@ -14,7 +14,7 @@ use spilltrail_detect::{AnalyzedContent, run as run_detection};
 use spilltrail_diagnostic::{Code, Diagnostic, REGISTRY};
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest, TimeBounds, Value};
 use spilltrail_search::analysis::analyze;
-use spilltrail_search::context::{LookupStore, LookupTable, SearchContext};
+use spilltrail_search::context::{Cancel, LookupStore, LookupTable, SearchContext};
 use spilltrail_search::error::from_engine;
 use spilltrail_search::events::EventSource;
 use spilltrail_search::events::memory::MemoryEvents;
@@ -255,6 +255,7 @@ fn context(reads: usize) -> SearchContext {
         knowledge: std::sync::Arc::default(),
         now: 1000.0,
         zone: jiff::tz::TimeZone::UTC,
+        cancel: Cancel::default(),
         range: TimeBounds::default(),
         observations: Arc::default(),
     }

@@ -71,6 +71,10 @@ pub(crate) async fn until_cancelled<T>(
         // is ready.
         biased;
         () = cancel.cancelled() => Err(AppError::Cancelled(Box::default())),
-        outcome = work => outcome,
+        // Work that computes for long ends with an error when it learns that it is canceled.
+        outcome = work => match outcome {
+            Err(_) if cancel.is_cancelled() => Err(AppError::Cancelled(Box::default())),
+            outcome => outcome,
+        },
     }
 }

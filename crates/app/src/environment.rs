@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::execution::context::SessionContext;
 use spilltrail_content::ContentSet;
 use spilltrail_knowledge::Knowledge;
-use spilltrail_search::context::{GeoDatabase, SearchContext};
+use spilltrail_search::context::{Cancel, GeoDatabase, SearchContext};
 use spilltrail_search::events::EventSource;
 use spilltrail_search::run;
 use spilltrail_source::ScanOptions;
@@ -35,6 +35,7 @@ pub(crate) struct Environment {
     session: SessionContext,
     at_a_time: usize,
     threads: Option<usize>,
+    cancel: Cancel,
 }
 
 impl Environment {
@@ -73,6 +74,10 @@ impl Environment {
             session,
             at_a_time,
             threads: options.read.threads,
+            cancel: Cancel::when({
+                let cancel = options.cancel.clone();
+                move || cancel.is_cancelled()
+            }),
         })
     }
 
@@ -105,6 +110,7 @@ impl Environment {
             knowledge: self.knowledge.clone(),
             now: self.clock.now,
             zone: self.clock.zone.clone(),
+            cancel: self.cancel.clone(),
             range: self.clock.range,
             observations: Arc::default(),
         }

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use spilltrail_content::{ContentSet, Detection};
 use spilltrail_diagnostic::{Code, Severity};
 use spilltrail_event::{TimeBounds, Value};
-use spilltrail_search::context::{LookupStore, LookupTable, SearchContext};
+use spilltrail_search::context::{Cancel, LookupStore, LookupTable, SearchContext};
 use spilltrail_search::events::memory::MemoryEvents;
 use spilltrail_search::rows::Row;
 use spilltrail_search::run as search;
@@ -150,6 +150,7 @@ fn context(events: &str) -> SearchContext {
         knowledge: Arc::default(),
         now: 1000.0,
         zone: TimeZone::UTC,
+        cancel: Cancel::default(),
         range: TimeBounds::default(),
         observations: Arc::default(),
     }

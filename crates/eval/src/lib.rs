@@ -8,6 +8,7 @@
 //! infers the kind of the results.
 
 mod among;
+pub mod cancel;
 mod compile;
 mod context;
 pub mod functions;

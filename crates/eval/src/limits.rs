@@ -11,6 +11,8 @@ use std::cell::Cell;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Value;
 
+use crate::cancel::is_canceled;
+
 /// Maximum size in bytes of a value that an expression or a command builds. A member of a
 /// multivalue counts the size of its text plus [`MEMBER`].
 pub const MAX_VALUE: usize = 16 << 20;
@@ -28,7 +30,7 @@ thread_local! {
 /// Returns whether `function` may build a value of this size in bytes. If not, the search fails.
 #[must_use]
 pub fn allows(function: &'static str, bytes: usize) -> bool {
-    if bytes > MAX_VALUE && !is_refused() {
+    if bytes > MAX_VALUE && REFUSED.get().is_none() {
         REFUSED.set(Some(function));
     }
     bytes <= MAX_VALUE
@@ -50,20 +52,29 @@ pub fn size(value: &Value<'_>) -> usize {
     }
 }
 
-/// Returns true if a value was refused on this thread, so that further work is useless.
+/// Returns true if a value was refused on this thread, or the run was canceled, so that further work
+/// is useless.
 #[must_use]
 pub fn is_refused() -> bool {
-    REFUSED.get().is_some()
+    REFUSED.get().is_some() || is_canceled()
+}
+
+/// Returns the error of work that ended early because its run was canceled.
+#[must_use]
+pub fn canceled() -> Diagnostic {
+    Diagnostic::error(Code::CANCELED, "the search was canceled")
 }
 
 /// Runs `work`, which evaluates rows, and checks whether a value was refused.
 ///
 /// # Errors
-/// Fails if a value would exceed the limit. The diagnostic names the function.
+/// Fails if a value would exceed the limit, and the diagnostic names the function; or if the run was
+/// canceled, because the work may have ended early.
 pub fn watch<T>(work: impl FnOnce() -> T) -> Result<T, Diagnostic> {
     REFUSED.set(None);
     let result = work();
     match REFUSED.take() {
+        None if is_canceled() => Err(canceled()),
         None => Ok(result),
         Some(function) => Err(Diagnostic::error(
             Code::TOO_LARGE,
@@ -76,6 +87,7 @@ pub fn watch<T>(work: impl FnOnce() -> T) -> Result<T, Diagnostic> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cancel::Cancel;
 
     #[test]
     fn a_refusal_fails_the_work_it_belongs_to() {
@@ -86,6 +98,8 @@ mod tests {
             refused.code == Code::TOO_LARGE && refused.message.starts_with("`a` "),
             "{refused:?}"
         );
+        let canceled = Cancel::when(|| true).during(|| watch(is_refused)).unwrap_err();
+        assert_eq!(canceled.code, Code::CANCELED);
         assert_eq!(
             watch(|| size(&Value::multi(vec!["ab".into(), "c".into()]))),
             Ok(3 + 2 * MEMBER)

@@ -13,6 +13,7 @@ use indexmap::IndexMap;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
+pub use spilltrail_eval::cancel::Cancel;
 use spilltrail_event::TimeBounds;
 use spilltrail_knowledge::Knowledge;
 use spilltrail_spl::{MacroSet, time};
@@ -139,6 +140,8 @@ pub struct SearchContext {
     pub now: f64,
     /// The user's time zone.
     pub zone: TimeZone,
+    /// Whether the run was canceled, for work that computes for long.
+    pub cancel: Cancel,
     /// The time range of the whole search; inline `earliest` and `latest` override it.
     pub range: TimeBounds,
     /// The observations collected while the search runs.

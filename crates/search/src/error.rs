@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_eval::limits;
 use tokio::task::JoinError;
 
 use crate::pool;
@@ -106,11 +107,7 @@ fn from_io(error: &io::Error) -> Diagnostic {
 }
 
 fn from_join(error: &JoinError) -> Diagnostic {
-    if error.is_cancelled() {
-        Diagnostic::error(Code::CANCELED, "the search was canceled")
-    } else {
-        bug("the search failed", error)
-    }
+    if error.is_cancelled() { limits::canceled() } else { bug("the search failed", error) }
 }
 
 fn exhausted(message: &str) -> Diagnostic {

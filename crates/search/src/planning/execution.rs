@@ -49,6 +49,10 @@ pub(crate) fn stream(
     let watched = futures::stream::unfold((stream, watch), async |(mut stream, watch)| {
         stream.next().await.map(|batch| (batch, (stream, watch)))
     });
+    // Work that does not wait learns from `cancel` that it is of no more use.
+    let (cancel, mut watched) = (context.cancel.clone(), Box::pin(watched));
+    let watched =
+        futures::stream::poll_fn(move |task| cancel.during(|| watched.poll_next_unpin(task)));
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, watched)))
 }
 
@@ -62,5 +66,39 @@ struct Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.observations.add(observed(&self.plan));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use spilltrail_diagnostic::Code;
+
+    use super::*;
+    use crate::context::Cancel;
+    use crate::run;
+    use crate::testing::{context, rows};
+
+    #[tokio::test]
+    async fn work_that_does_not_wait_ends_when_it_is_canceled() {
+        let events: String =
+            (0..2000).map(|n| format!("{{\"n\":\"{n}\",\"m\":[\"{n}\",\"a\"]}}\n")).collect();
+        for search in [
+            "| transaction n",
+            "| strcat n n joined",
+            "| foreach mode=multivalue m [eval t=mvappend(t, <<ITEM>>)]",
+        ] {
+            let asked = Arc::new(AtomicUsize::new(0));
+            let count = asked.clone();
+            let cancel = Cancel::when(move || count.fetch_add(1, Ordering::Relaxed) >= 20);
+            let context = SearchContext { cancel, ..context(rows(&events), 64 << 20) };
+            let prepared = run::prepare(search, None, &context).await.unwrap();
+            let ended = prepared.collect(&context).await.map_err(|diagnostic| diagnostic.code);
+            assert_eq!(ended.err(), Some(Code::CANCELED), "{search}");
+            let asked = asked.load(Ordering::Relaxed);
+            // What is left of a batch after the signal is asked for, and not computed.
+            assert!((20..10_000).contains(&asked), "{search}: {asked}");
+        }
     }
 }

@@ -19,7 +19,7 @@ use spilltrail_event::{TimeBounds, Value, fields};
 use spilltrail_knowledge::Knowledge;
 use spilltrail_spl::MacroSet;
 
-use crate::context::{LookupStore, LookupTable, SearchContext};
+use crate::context::{Cancel, LookupStore, LookupTable, SearchContext};
 use crate::events::memory::MemoryEvents;
 use crate::rows::Row;
 use crate::run;
@@ -61,6 +61,7 @@ pub(crate) fn context(rows: Vec<Row>, memory: usize) -> SearchContext {
         knowledge: Arc::new(Knowledge::builtin()),
         now: NOW,
         zone: TimeZone::UTC,
+        cancel: Cancel::default(),
         range: TimeBounds::default(),
         observations: Arc::default(),
     }

@@ -9,6 +9,8 @@ use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_eval::cancel::is_canceled;
+use spilltrail_eval::limits;
 use spilltrail_event::{Field, Kind, fields};
 
 use super::grouping::{Ending, Event, Grouper, Rules};
@@ -119,6 +121,9 @@ impl Running for Assigning {
         };
         let mut numbers: Vec<Option<f64>> = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
+            if is_canceled() {
+                return Err(to_engine(limits::canceled()));
+            }
             let time = times.as_ref().and_then(|times| times.value(row).as_number());
             self.check(time)?;
             let values: Vec<_> = readers
