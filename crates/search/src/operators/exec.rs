@@ -20,8 +20,11 @@ use datafusion::physical_plan::{
     PhysicalExpr, PlanProperties,
 };
 use futures::StreamExt;
+use spilltrail_eval::cancel::is_canceled;
+use spilltrail_eval::limits;
 
-use super::{BatchRows, Operator};
+use super::{Operator, batch_rows};
+use crate::error::to_engine;
 
 /// Runs an [`Operator`].
 #[derive(Debug)]
@@ -131,7 +134,7 @@ impl ExecutionPlan for OperatorExec {
     ) -> Result<SendableRecordBatchStream> {
         let mut operator = self.operator.start(self.input.schema(), self.schema(), &context)?;
         operator.observe(&self.metrics);
-        let below = with_batch_rows(&context, self.operator.batches_below());
+        let below = batch_rows::below(&context, self.operator.batches_below(), &self.input);
         let state = Running {
             input: self.input.execute(partition, below)?,
             operator,
@@ -147,36 +150,6 @@ impl ExecutionPlan for OperatorExec {
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
-}
-
-/// The number of rows in batches outside of an operator that lowers it.
-#[derive(Debug)]
-struct RowsOutside(usize);
-
-/// Returns the task with another number of rows in batches.
-fn with_batch_rows(task: &Arc<TaskContext>, rows: BatchRows) -> Arc<TaskContext> {
-    let now = task.session_config();
-    let config = match rows {
-        BatchRows::AtMost(rows) if rows < now.batch_size() => {
-            let outside = Arc::new(RowsOutside(now.batch_size()));
-            now.clone().with_batch_size(rows).with_extension(outside)
-        }
-        BatchRows::Restored => match now.get_extension::<RowsOutside>() {
-            Some(outside) => now.clone().with_batch_size(outside.0),
-            None => return task.clone(),
-        },
-        BatchRows::AtMost(_) | BatchRows::Unchanged => return task.clone(),
-    };
-    Arc::new(TaskContext::new(
-        task.task_id(),
-        task.session_id(),
-        config,
-        task.scalar_functions().clone(),
-        task.higher_order_functions().clone(),
-        task.aggregate_functions().clone(),
-        task.window_functions().clone(),
-        task.runtime_env(),
-    ))
 }
 
 /// A running operator with its input stream and its memory reservation.
@@ -200,6 +173,9 @@ impl Running {
                 self.is_reading = false;
                 break;
             };
+            if is_canceled() {
+                return Err(to_engine(limits::canceled()));
+            }
             let given = self.operator.push(batch?)?;
             self.reservation.try_resize(self.operator.held())?;
             if let Some(batch) = given.filter(|batch| batch.num_rows() > 0) {

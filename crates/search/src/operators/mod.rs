@@ -7,6 +7,7 @@
 //! ([`OperatorExec`]).
 
 mod append;
+pub(crate) mod batch_rows;
 mod blocking;
 pub(crate) mod by_key;
 mod carried;
