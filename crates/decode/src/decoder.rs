@@ -387,7 +387,8 @@ impl Texts<'_> {
     /// Returns the origin of the events of an entry.
     fn origin_of(&self, name: &str) -> Origin {
         let mut origin = self.file.origin.clone();
-        if !name.is_empty() {
+        // The source of an origin with a key is not the name of a file.
+        if !name.is_empty() && origin.key.is_none() {
             origin.source = format!("{}:{name}", origin.source).into();
         }
         origin

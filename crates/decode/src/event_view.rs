@@ -25,12 +25,24 @@ pub struct Origin {
     /// The index of all events of the origin. If `None`, events have no index, except rows with a
     /// field `index` of their own.
     pub index: Option<Arc<str>>,
+    /// The sourcetype of all events of the origin, instead of the one that the user named or that
+    /// is detected.
+    pub sourcetype: Option<Arc<str>>,
+    /// What stands for the origin beside the text of an event that is kept whole. If `None`, that is
+    /// the source, which then tells all of the origin.
+    pub key: Option<Arc<str>>,
 }
 
 impl Origin {
     /// Returns the origin for a file or stream, without an index.
     pub fn new(source: impl Into<Arc<str>>) -> Self {
-        Self { source: source.into(), host: "localhost".into(), index: None }
+        Self {
+            source: source.into(),
+            host: "localhost".into(),
+            index: None,
+            sourcetype: None,
+            key: None,
+        }
     }
 }
 
@@ -327,7 +339,10 @@ impl<'a> EventView<'a> {
             }),
             FieldSource::Raw(slot) => self.raw(slot),
             FieldSource::Whole(Whole::Text) => Values::One(Cow::Borrowed(self.record)),
-            FieldSource::Whole(Whole::Source) => Values::One(Cow::Borrowed(&self.origin.source)),
+            FieldSource::Whole(Whole::Source) => {
+                let key = self.origin.key.as_ref().unwrap_or(&self.origin.source);
+                Values::One(Cow::Borrowed(key))
+            }
             FieldSource::Whole(Whole::Format) => Values::One(Cow::Borrowed(self.set.format.name())),
             FieldSource::Part(part) => self.part(&self.set.parts[part]).map(Cow::Owned).into(),
         }

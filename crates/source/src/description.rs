@@ -43,6 +43,9 @@ pub struct FileDescription {
 
 impl ScanDescription {
     pub(crate) fn of(logs: &Logs, request: &ScanRequest) -> Result<Self> {
+        if logs.has_labels() {
+            return Err(exec_datafusion_err!("datasets cannot be read by another process"));
+        }
         let files = logs.files_for(&Wanted::of(&request.predicate));
         let files = files.into_iter().map(|index| describe(&logs.files()[index]));
         let options = logs.options();
@@ -88,8 +91,8 @@ fn describe(file: &LogFile) -> Result<FileDescription> {
         Place::Named | Place::Object(_) => {
             Ok(FileDescription { name: file.name.clone(), size: file.size })
         }
-        // The path is not valid text, or the bytes can be read only once.
-        Place::Disk(_) | Place::Pipe(_) => {
+        // The path is not valid text, or only this process has the bytes.
+        Place::Disk(_) | Place::Pipe(_) | Place::Memory(_) => {
             Err(exec_datafusion_err!("{} cannot be read by another process", file.name))
         }
     }

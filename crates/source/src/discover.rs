@@ -131,21 +131,20 @@ impl Logs {
     fn files_of_rows(&self) -> &[usize] {
         self.known_rows(|| {
             let all = 0..self.files().len();
-            if let Some(sourcetype) = &self.options().sourcetype {
-                let has_arrays = matches!(sourcetype.as_str(), "json" | "parquet");
-                return all.filter(|_| has_arrays).collect();
-            }
+            // Rows of other sourcetypes have braces behind the names of arrays.
+            let has_arrays = |sourcetype: &str| matches!(sourcetype, "json" | "parquet");
             let mut objects = 0;
             let mut is_peeked = |index: &usize| {
                 let file = &self.files()[*index];
-                if Layout::parse(&file.name).is_some() {
+                if self.sourcetype_of(*index).is_some() || Layout::parse(&file.name).is_some() {
                     return false;
                 }
                 objects += usize::from(file.is_remote());
                 !file.is_remote() || objects <= OBJECTS_PEEKED
             };
-            let untold: Vec<usize> = all.filter(|index| is_peeked(index)).collect();
-            let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+            let untold: Vec<usize> = all.clone().filter(|index| is_peeked(index)).collect();
+            let told = all.filter(|index| self.sourcetype_of(*index).is_some_and(has_arrays));
+            let (next, found) = (AtomicUsize::new(0), Mutex::new(told.collect::<Vec<_>>()));
             let peek = || {
                 while !self.stop().is_set()
                     && let Some(index) = untold.get(next.fetch_add(1, Ordering::Relaxed))

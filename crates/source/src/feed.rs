@@ -62,6 +62,12 @@ impl Content {
             Place::Named => Self::of_disk(Path::new(&*file.name), spare),
             Place::Disk(path) => Self::of_disk(path, spare),
             Place::Pipe(pipe) => Ok(Self::of_pipe(pipe)),
+            Place::Memory(bytes) => {
+                let mut held = spare;
+                held.clear();
+                held.extend_from_slice(bytes);
+                Ok(Self::Held(held))
+            }
             Place::Object(bucket) => {
                 let key = bucket.key_of(&file.name);
                 if file.size > MAX_HELD {
@@ -165,7 +171,7 @@ impl Feed {
         let (sender, objects) = mpsc::channel(OBJECTS_AHEAD);
         let bucket = order.iter().find_map(|index| match &files.get(*index)?.place {
             Place::Object(bucket) => Some(bucket.clone()),
-            Place::Named | Place::Disk(_) | Place::Pipe(_) => None,
+            Place::Named | Place::Disk(_) | Place::Pipe(_) | Place::Memory(_) => None,
         });
         let fetching =
             bucket.map(|bucket| bucket.io().spawn(fetch(files.clone(), order.clone(), sender)));

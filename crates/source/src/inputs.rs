@@ -46,6 +46,8 @@ pub(crate) enum Place {
     Pipe(Arc<Pipe>),
     /// In this S3 bucket; the name of the file contains the key.
     Object(Arc<Bucket>),
+    /// In memory.
+    Memory(Arc<[u8]>),
 }
 
 impl LogFile {
@@ -59,7 +61,7 @@ impl LogFile {
         match &self.place {
             Place::Named => Some(Path::new(self.name.as_ref())),
             Place::Disk(path) => Some(path),
-            Place::Pipe(_) | Place::Object(_) => None,
+            Place::Pipe(_) | Place::Object(_) | Place::Memory(_) => None,
         }
     }
 }
@@ -124,7 +126,7 @@ pub struct InputProblem {
 }
 
 impl InputProblem {
-    fn new(name: impl Into<String>, reason: impl ToString) -> Self {
+    pub(crate) fn new(name: impl Into<String>, reason: impl ToString) -> Self {
         Self { name: name.into(), reason: reason.to_string(), is_foreign: false }
     }
 }

@@ -3,11 +3,12 @@
 //! [`Logs::open`] lists the files. All reading uses the same pass (`pass`): threads decode runs of
 //! files, and their results are consumed in file order. [`Logs::scan`] reads once for many searches
 //! and keeps the matched rows; [`Logs::table`] streams the rows of one search; [`Logs::discover`]
-//! finds the names of fields. [`Logs::report`] lists the files that could not be read.
+//! finds the names of fields. [`Logs::of_datasets`] has data whose origin is known. [`Logs::report`] lists the files that could not be read.
 
 mod bits;
 mod blocking;
 pub mod codec;
+mod dataset;
 mod description;
 mod discover;
 mod feed;
@@ -31,6 +32,7 @@ mod table;
 mod wanted;
 mod whole_events;
 
+pub use dataset::{Dataset, DatasetBytes, Labels};
 pub use description::{FileDescription, ScanDescription};
 pub use given::Eventless;
 pub use inputs::{InputProblem, LogFile, PathSkips, SkippedCount};

@@ -12,6 +12,7 @@ use spilltrail_decode::{
 };
 use spilltrail_event::{ScanRequest, StopToken, TimeBounds};
 
+use crate::dataset::Labels;
 use crate::feed::Content;
 use crate::given::{Eventless, Found, Given};
 use crate::inputs::{InputProblem, Inputs, LogFile, PathSkips};
@@ -92,6 +93,8 @@ pub struct Logs {
     problems: Vec<InputProblem>,
     /// The names that the user gave, with the files of each.
     given: Vec<Given>,
+    /// The labels of each file of datasets; empty for other logs.
+    pub(crate) labels: Vec<Labels>,
     /// The time range of the run, once it is known.
     range: OnceLock<TimeBounds>,
     options: ReadOptions,
@@ -168,12 +171,23 @@ impl Logs {
         Self { problems, given, skips, ..Self::of_files(files, options) }
     }
 
+    /// Creates logs from a list of files with their labels, and the names that cannot be read.
+    pub(crate) fn labeled(
+        files: Vec<LogFile>,
+        labels: Vec<Labels>,
+        problems: Vec<InputProblem>,
+        options: ReadOptions,
+    ) -> Self {
+        Self { problems, labels, ..Self::of_files(files, options) }
+    }
+
     /// Creates logs from a list of files.
     pub(crate) fn of_files(files: Vec<LogFile>, options: ReadOptions) -> Self {
         Self {
             files: files.into(),
             problems: Vec::new(),
             given: Vec::new(),
+            labels: Vec::new(),
             range: OnceLock::new(),
             options,
             reports: Mutex::default(),
@@ -323,10 +337,6 @@ impl Logs {
     }
 
     /// Returns the origin (`source` and `index`) of the events of a file.
-    pub(crate) fn origin(&self, index: usize) -> Origin {
-        self.origin_of(self.files[index].name.clone())
-    }
-
     pub(crate) fn origin_of(&self, source: impl Into<Arc<str>>) -> Origin {
         let origin = Origin::new(source);
         match &self.options.index {
@@ -373,7 +383,8 @@ impl Logs {
     /// Returns true if the user named the sourcetype of all events.
     #[must_use]
     pub fn has_named_sourcetype(&self) -> bool {
-        self.options.sourcetype.is_some()
+        let is_named = |labels: &Labels| labels.sourcetype.is_some();
+        self.options.sourcetype.is_some() || self.labels.iter().any(is_named)
     }
 
     /// Returns true if no event was in any file that may hold logs; files that are not of the time,

@@ -66,10 +66,12 @@ impl Scanned {
         };
         let (texts, sources) = (column(fields::EVENT_TEXT)?, column(fields::EVENT_SOURCE)?);
         let formats = column(fields::EVENT_FORMAT)?;
-        let mut origin = self.logs.origin_of("");
+        let mut key = "";
+        let mut origin = self.logs.origin_of(key);
         for row in 0..batch.num_rows() {
-            if *origin.source != *sources.value(row) {
-                origin.source = sources.value(row).into();
+            if key != sources.value(row) {
+                key = sources.value(row);
+                origin = self.logs.origin_of_key(key);
             }
             let format = Format::named(formats.value(row))
                 .ok_or_else(|| internal_datafusion_err!("the events have an unknown format"))?;

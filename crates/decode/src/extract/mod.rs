@@ -127,6 +127,9 @@ impl std::ops::AddAssign for Extraction {
 pub(crate) struct Extractor {
     requests: Arc<[ScanRequest]>,
     profile: Profile,
+    /// The sourcetype that the user named for all events.
+    named: Option<Sourcetype>,
+    /// The sourcetype of the current origin, instead of the detected one.
     sourcetype: Option<Sourcetype>,
     outputs: Outputs,
     classes: Vec<Class>,
@@ -135,7 +138,7 @@ pub(crate) struct Extractor {
     /// For each format, the class of events whose name is not known.
     unnamed: [Option<Option<usize>>; FORMATS],
     by_searches: HashMap<(Format, Vec<usize>), usize>,
-    /// The origin whose index and host the classes assume for all events.
+    /// The origin whose index, host and sourcetype the classes assume for all events.
     origin: Option<Origin>,
     slots: Slots,
     outcomes: Outcomes,
@@ -158,6 +161,7 @@ impl Extractor {
             outputs: Outputs::new(&requests),
             requests,
             profile,
+            named: sourcetype.map(Sourcetype::named),
             sourcetype: sourcetype.map(Sourcetype::named),
             classes: Vec::new(),
             by_name: HashMap::default(),
@@ -176,11 +180,15 @@ impl Extractor {
         self.counts
     }
 
-    /// Prepares for events of this index and host, dropping cached classes if either has changed.
+    /// Prepares for events of this index, host and sourcetype, dropping cached classes if any of them
+    /// has changed.
     pub(crate) fn begin(&mut self, origin: &Origin) {
-        let assumed = self.origin.as_ref().map(|known| (&known.index, &known.host));
-        if assumed != Some((&origin.index, &origin.host)) {
+        let assumed =
+            self.origin.as_ref().map(|known| (&known.index, &known.host, &known.sourcetype));
+        if assumed != Some((&origin.index, &origin.host, &origin.sourcetype)) {
             self.origin = Some(origin.clone());
+            let own = origin.sourcetype.as_deref().map(Sourcetype::named);
+            self.sourcetype = own.or_else(|| self.named.clone());
             self.classes.clear();
             self.by_name.clear();
             self.unnamed = [None; FORMATS];
@@ -200,7 +208,7 @@ impl Extractor {
     /// Tests an event and stores its wanted fields for each request that matches it; returns
     /// whether any matches.
     ///
-    /// Call [`Extractor::begin`] with the same index and host first.
+    /// Call [`Extractor::begin`] with the same index, host and sourcetype first.
     pub(crate) fn push(&mut self, event: &Event<'_>, origin: &Origin) -> bool {
         let format = self.format_of(event.format);
         let Some(class) = self.class_of(event, format) else {
