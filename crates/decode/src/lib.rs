@@ -33,6 +33,7 @@ mod peek;
 mod record;
 mod report;
 mod rows;
+mod shift;
 mod split;
 mod texts;
 mod time;
@@ -56,4 +57,5 @@ pub use report::{
     CALENDAR_END, Damage, DamageKind, FileReport, KEPT_DAMAGES, NAMED_ENTRIES, SkipKind, Untimed,
 };
 pub use rows::{CodedRows, Rows, coded_schema};
+pub use shift::{first_time, shifted};
 pub use split::{Item, Splitter};

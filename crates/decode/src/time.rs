@@ -246,7 +246,7 @@ fn parse_zone(rest: &[u8]) -> Option<i64> {
 }
 
 /// Returns the number of days of a month of the Gregorian calendar.
-fn days_of(year: u32, month: u32) -> u32 {
+pub(crate) fn days_of(year: u32, month: u32) -> u32 {
     let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     match month {
         2 => 28 + u32::from(is_leap),
@@ -256,7 +256,7 @@ fn days_of(year: u32, month: u32) -> u32 {
 }
 
 /// Returns the days from 1970-01-01 to a date of the Gregorian calendar (Hinnant's algorithm).
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
@@ -302,7 +302,7 @@ pub(crate) fn written(epoch: f64) -> String {
 }
 
 /// Returns the date that is this many days after 1970-01-01, the inverse of [`days_from_civil`].
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
