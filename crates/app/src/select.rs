@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use spilltrail_content::{ContentSet, Detection, Risk};
+use spilltrail_content::{ContentSet, Detection, Risk, attack};
 use spilltrail_event::{CaseRule, Pattern};
 
 use crate::error::AppError;
@@ -94,10 +94,14 @@ fn score(detection: &Detection) -> Option<u32> {
     detection.risk.as_ref().and_then(Risk::score)
 }
 
-/// Returns techniques with those that they are subtechniques of.
+/// Returns techniques with those that they are subtechniques of, and with those that have replaced
+/// them: who asks for a current technique means detections with its former id, too.
 fn with_parents(techniques: &[String]) -> Vec<String> {
-    let parents = techniques.iter().filter_map(|id| Some(id.split_once('.')?.0.to_owned()));
-    techniques.iter().cloned().chain(parents).collect()
+    let current = techniques.iter().filter_map(|id| attack::replacement(id).map(str::to_owned));
+    let all: Vec<String> = techniques.iter().cloned().chain(current).collect();
+    let parents = all.iter().filter_map(|id| Some(id.split_once('.')?.0.to_owned()));
+    let parents: Vec<String> = parents.collect();
+    all.into_iter().chain(parents).collect()
 }
 
 /// Returns the pattern for what a user writes, as in allow-lists.

@@ -1,7 +1,9 @@
 //! MITRE ATT&CK techniques with their tactics, and the kill chain phases of the tactics.
 //!
-//! The table contains the enterprise techniques that cloud detections use. A sub-technique without
-//! its own entry has the tactics of its parent, and an unknown technique has no tactics.
+//! The table contains the enterprise techniques that cloud detections use, with the tactics of
+//! version 19. A sub-technique without its own entry has the tactics of its parent, and an unknown
+//! technique has no tactics. A technique of earlier versions has the tactics of the one that replaced
+//! it.
 
 /// An ATT&CK tactic of the enterprise matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,8 +20,10 @@ pub enum Tactic {
     Persistence,
     /// TA0004.
     PrivilegeEscalation,
-    /// TA0005.
-    DefenseEvasion,
+    /// TA0005, until version 19 of ATT&CK a part of Defense Evasion.
+    Stealth,
+    /// TA0112, until version 19 of ATT&CK a part of Defense Evasion.
+    DefenseImpairment,
     /// TA0006.
     CredentialAccess,
     /// TA0007.
@@ -37,9 +41,9 @@ pub enum Tactic {
 }
 
 use Tactic::{
-    Collection, CommandAndControl, CredentialAccess, DefenseEvasion, Discovery, Execution,
+    Collection, CommandAndControl, CredentialAccess, DefenseImpairment, Discovery, Execution,
     Exfiltration, Impact, InitialAccess, LateralMovement, Persistence, PrivilegeEscalation,
-    Reconnaissance, ResourceDevelopment,
+    Reconnaissance, ResourceDevelopment, Stealth,
 };
 
 impl Tactic {
@@ -53,7 +57,8 @@ impl Tactic {
             Execution => "execution",
             Persistence => "persistence",
             PrivilegeEscalation => "privilege-escalation",
-            DefenseEvasion => "defense-evasion",
+            Stealth => "stealth",
+            DefenseImpairment => "defense-impairment",
             CredentialAccess => "credential-access",
             Discovery => "discovery",
             LateralMovement => "lateral-movement",
@@ -82,7 +87,7 @@ impl Tactic {
             ResourceDevelopment => "Weaponization",
             InitialAccess => "Delivery",
             Execution | Persistence => "Installation",
-            PrivilegeEscalation | DefenseEvasion | CredentialAccess | Discovery
+            PrivilegeEscalation | Stealth | DefenseImpairment | CredentialAccess | Discovery
             | LateralMovement | Collection => "Exploitation",
             CommandAndControl => "Command and Control",
             Exfiltration | Impact => "Actions on Objectives",
@@ -98,6 +103,13 @@ pub fn tactics(technique: &str) -> &'static [Tactic] {
     };
     let parent = technique.split('.').next().unwrap_or(technique);
     row(technique).or_else(|| row(parent)).unwrap_or_default()
+}
+
+/// Returns the technique that has replaced this one; `None` if it is in use or unknown.
+#[must_use]
+pub fn replacement(technique: &str) -> Option<&'static str> {
+    let index = REPLACED.binary_search_by_key(&technique, |row| row.0).ok()?;
+    Some(REPLACED[index].1)
 }
 
 /// Returns the name of a technique such as `T1537` or of a sub-technique such as `T1562.008`; `None`
@@ -139,7 +151,7 @@ pub fn kill_chain_phases<T: AsRef<str>>(techniques: &[T]) -> Vec<String> {
 /// Lines of `id,name`, after comments.
 const NAMES: &str = include_str!("techniques.csv");
 
-const ACCOUNTS: &[Tactic] = &[DefenseEvasion, Persistence, PrivilegeEscalation, InitialAccess];
+const ACCOUNTS: &[Tactic] = &[Stealth, Persistence, PrivilegeEscalation, InitialAccess];
 const STARTUP: &[Tactic] = &[Persistence, PrivilegeEscalation];
 
 /// The techniques, sorted by id.
@@ -152,11 +164,11 @@ static TECHNIQUES: &[(&str, &[Tactic])] = &[
     ("T1018", &[Discovery]),
     ("T1020", &[Exfiltration]),
     ("T1021", &[LateralMovement]),
-    ("T1027", &[DefenseEvasion]),
+    ("T1027", &[Stealth]),
     ("T1029", &[Exfiltration]),
     ("T1030", &[Exfiltration]),
     ("T1033", &[Discovery]),
-    ("T1036", &[DefenseEvasion]),
+    ("T1036", &[Stealth]),
     ("T1039", &[Collection]),
     ("T1040", &[CredentialAccess, Discovery]),
     ("T1041", &[Exfiltration]),
@@ -169,7 +181,9 @@ static TECHNIQUES: &[(&str, &[Tactic])] = &[
     ("T1059", &[Execution]),
     ("T1068", &[PrivilegeEscalation]),
     ("T1069", &[Discovery]),
-    ("T1070", &[DefenseEvasion]),
+    ("T1070", &[Stealth]),
+    ("T1070.001", &[DefenseImpairment]),
+    ("T1070.002", &[DefenseImpairment]),
     ("T1071", &[CommandAndControl]),
     ("T1072", &[Execution, LateralMovement]),
     ("T1074", &[Collection]),
@@ -190,7 +204,7 @@ static TECHNIQUES: &[(&str, &[Tactic])] = &[
     ("T1119", &[Collection]),
     ("T1132", &[CommandAndControl]),
     ("T1133", &[Persistence, InitialAccess]),
-    ("T1134", &[DefenseEvasion, PrivilegeEscalation]),
+    ("T1134", &[PrivilegeEscalation, Stealth]),
     ("T1135", &[Discovery]),
     ("T1136", &[Persistence]),
     ("T1185", &[Collection]),
@@ -203,17 +217,17 @@ static TECHNIQUES: &[(&str, &[Tactic])] = &[
     ("T1201", &[Discovery]),
     ("T1203", &[Execution]),
     ("T1204", &[Execution]),
-    ("T1207", &[DefenseEvasion]),
+    ("T1207", &[DefenseImpairment]),
     ("T1210", &[LateralMovement]),
-    ("T1211", &[DefenseEvasion]),
+    ("T1211", &[Stealth]),
     ("T1212", &[CredentialAccess]),
     ("T1213", &[Collection]),
     ("T1217", &[Discovery]),
     ("T1219", &[CommandAndControl]),
-    ("T1222", &[DefenseEvasion]),
-    ("T1480", &[DefenseEvasion]),
+    ("T1222", &[DefenseImpairment]),
+    ("T1480", &[Stealth]),
     ("T1482", &[Discovery]),
-    ("T1484", &[DefenseEvasion, PrivilegeEscalation]),
+    ("T1484", &[PrivilegeEscalation, DefenseImpairment]),
     ("T1485", &[Impact]),
     ("T1486", &[Impact]),
     ("T1489", &[Impact]),
@@ -232,25 +246,25 @@ static TECHNIQUES: &[(&str, &[Tactic])] = &[
     ("T1530", &[Collection]),
     ("T1531", &[Impact]),
     ("T1534", &[LateralMovement]),
-    ("T1535", &[DefenseEvasion]),
+    ("T1535", &[Stealth]),
     ("T1537", &[Exfiltration]),
     ("T1538", &[Discovery]),
     ("T1539", &[CredentialAccess]),
     ("T1543", STARTUP),
     ("T1546", STARTUP),
-    ("T1548", &[DefenseEvasion, PrivilegeEscalation]),
-    ("T1550", &[DefenseEvasion, LateralMovement]),
+    ("T1548", &[PrivilegeEscalation]),
+    ("T1550", &[LateralMovement]),
     ("T1552", &[CredentialAccess]),
-    ("T1553", &[DefenseEvasion]),
+    ("T1553", &[DefenseImpairment]),
     ("T1554", &[Persistence]),
     ("T1555", &[CredentialAccess]),
-    ("T1556", &[CredentialAccess, DefenseEvasion, Persistence]),
+    ("T1556", &[CredentialAccess, DefenseImpairment, Persistence]),
     ("T1557", &[CredentialAccess, Collection]),
     ("T1560", &[Collection]),
     ("T1561", &[Impact]),
-    ("T1562", &[DefenseEvasion]),
+    ("T1562", &[DefenseImpairment]),
     ("T1563", &[LateralMovement]),
-    ("T1564", &[DefenseEvasion]),
+    ("T1564", &[Stealth]),
     ("T1565", &[Impact]),
     ("T1566", &[InitialAccess]),
     ("T1567", &[Exfiltration]),
@@ -260,8 +274,8 @@ static TECHNIQUES: &[(&str, &[Tactic])] = &[
     ("T1571", &[CommandAndControl]),
     ("T1572", &[CommandAndControl]),
     ("T1573", &[CommandAndControl]),
-    ("T1574", &[Persistence, PrivilegeEscalation, DefenseEvasion]),
-    ("T1578", &[DefenseEvasion]),
+    ("T1574", &[Execution, Persistence, PrivilegeEscalation, Stealth]),
+    ("T1578", &[DefenseImpairment]),
     ("T1580", &[Discovery]),
     ("T1583", &[ResourceDevelopment]),
     ("T1584", &[ResourceDevelopment]),
@@ -279,16 +293,16 @@ static TECHNIQUES: &[(&str, &[Tactic])] = &[
     ("T1596", &[Reconnaissance]),
     ("T1597", &[Reconnaissance]),
     ("T1598", &[Reconnaissance]),
-    ("T1599", &[DefenseEvasion]),
-    ("T1600", &[DefenseEvasion]),
-    ("T1601", &[DefenseEvasion]),
+    ("T1599", &[DefenseImpairment]),
+    ("T1600", &[DefenseImpairment]),
+    ("T1601", &[DefenseImpairment]),
     ("T1602", &[Collection]),
     ("T1606", &[CredentialAccess]),
     ("T1608", &[ResourceDevelopment]),
     ("T1609", &[Execution]),
-    ("T1610", &[DefenseEvasion, Execution]),
+    ("T1610", &[Stealth, Execution]),
     ("T1611", &[PrivilegeEscalation]),
-    ("T1612", &[DefenseEvasion]),
+    ("T1612", &[Stealth]),
     ("T1613", &[Discovery]),
     ("T1614", &[Discovery]),
     ("T1619", &[Discovery]),
@@ -297,7 +311,33 @@ static TECHNIQUES: &[(&str, &[Tactic])] = &[
     ("T1649", &[CredentialAccess]),
     ("T1651", &[Execution]),
     ("T1654", &[Discovery]),
-    ("T1666", &[DefenseEvasion]),
+    ("T1666", &[DefenseImpairment]),
+    ("T1685", &[DefenseImpairment]),
+    ("T1686", &[DefenseImpairment]),
+    ("T1687", &[DefenseImpairment]),
+    ("T1688", &[DefenseImpairment]),
+    ("T1689", &[DefenseImpairment]),
+    ("T1690", &[DefenseImpairment]),
+];
+
+/// Techniques that version 19 of ATT&CK has replaced by others, sorted by id. Content of earlier years
+/// has these ids.
+static REPLACED: &[(&str, &str)] = &[
+    ("T1070.001", "T1685.005"),
+    ("T1070.002", "T1685.006"),
+    ("T1562", "T1685"),
+    ("T1562.001", "T1685"),
+    ("T1562.002", "T1685.001"),
+    ("T1562.003", "T1690"),
+    ("T1562.004", "T1686"),
+    ("T1562.006", "T1685"),
+    ("T1562.007", "T1686.001"),
+    ("T1562.008", "T1685.002"),
+    ("T1562.009", "T1688"),
+    ("T1562.010", "T1689"),
+    ("T1562.011", "T1685.003"),
+    ("T1562.012", "T1685.004"),
+    ("T1562.013", "T1686.002"),
 ];
 
 #[cfg(test)]
@@ -307,8 +347,12 @@ mod tests {
     #[test]
     fn the_table_is_in_order_and_knows_sub_techniques() {
         assert!(TECHNIQUES.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(REPLACED.is_sorted_by(|a, b| a.0 < b.0));
         assert_eq!(tactics("T1537"), [Exfiltration]);
-        assert_eq!(tactics("T1562.008"), [DefenseEvasion]);
+        for technique in ["T1562.008", "T1685", "T1685.002", "T1686.001", "T1070.001"] {
+            assert_eq!(tactics(technique), [DefenseImpairment], "{technique}");
+        }
+        assert_eq!(tactics("T1070.004"), [Stealth]);
         assert_eq!(tactics("T9999"), []);
     }
 
@@ -316,8 +360,10 @@ mod tests {
     fn techniques_have_names() {
         for (technique, shown) in [
             ("T1537", "T1537 Transfer Data to Cloud Account (Exfiltration)"),
-            ("T1562.008", "T1562.008 Disable or Modify Cloud Logs (Defense Evasion)"),
-            ("T1562.999", "T1562.999 (Defense Evasion)"),
+            ("T1562.008", "T1562.008 Disable or Modify Cloud Logs (Defense Impairment)"),
+            ("T1562.999", "T1562.999 (Defense Impairment)"),
+            ("T1685.002", "T1685.002 Disable or Modify Cloud Log (Defense Impairment)"),
+            ("T1686", "T1686 Disable or Modify System Firewall (Defense Impairment)"),
             ("T9999", "T9999"),
         ] {
             assert_eq!(described(technique), shown);
@@ -325,6 +371,17 @@ mod tests {
         for (technique, _) in TECHNIQUES {
             assert!(name(technique).is_some(), "{technique} has no name");
         }
+    }
+
+    #[test]
+    fn what_replaced_a_technique_has_the_same_tactics() {
+        for (old, new) in REPLACED {
+            assert_eq!(replacement(old), Some(*new));
+            assert_eq!(tactics(old), tactics(new), "{old}");
+            assert!(name(new).is_some(), "{new} has no name");
+            assert_eq!(replacement(new), None);
+        }
+        assert_eq!(replacement("T1537"), None);
     }
 
     #[test]

@@ -49,18 +49,22 @@ pub struct NotableAction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployments(IndexMap<String, Deployment>);
 
+impl Default for NotableAction {
+    fn default() -> Self {
+        Self {
+            rule_title: "%name%".into(),
+            rule_description: "%description%".into(),
+            nes_fields: vec!["user".into(), "dest".into()],
+        }
+    }
+}
+
 impl Default for Deployments {
     /// Returns the defaults of Splunk's Enterprise Security Content Update. Detections run hourly
     /// over the hour that ended ten minutes before; baselines run daily. TTP and Correlation raise
     /// a notable, TTP and Anomaly raise risk.
     fn default() -> Self {
-        let notable = || {
-            Some(NotableAction {
-                rule_title: "%name%".into(),
-                rule_description: "%description%".into(),
-                nes_fields: vec!["user".into(), "dest".into()],
-            })
-        };
+        let notable = || Some(NotableAction::default());
         let hourly = ("0 * * * *", "-70m@m");
         let rows = [
             ("TTP", notable(), true, hourly),

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::attack;
-use crate::deployment::{Deployment, Deployments};
+use crate::deployment::{Deployment, Deployments, NotableAction, Scheduling};
 use crate::drilldown::Drilldown;
-use crate::risk::{NotableSeverity, Risk};
+use crate::risk::{FindingKeys, NotableSeverity, Risk, RiskObject};
+use crate::set::ContentSet;
+use crate::{attack, schedule};
 
 /// A detection.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,6 +45,11 @@ pub struct Detection {
     pub data_source: Vec<String>,
     /// The risk settings; `None` if the detection has none.
     pub risk: Option<Risk>,
+    /// What the file says of notables; only the 2026 schema has it.
+    pub finding: Option<FindingKeys>,
+    /// Whether the file has intermediate findings, which raise risk, and no finding: then results make
+    /// no notable.
+    pub only_intermediate: bool,
     /// Ids of ATT&CK techniques.
     pub mitre_attack_id: Vec<String>,
     /// Names of the analytic stories.
@@ -58,14 +64,24 @@ pub struct Detection {
     pub cis20: Vec<String>,
     /// Kill chain phases.
     pub kill_chain_phases: Vec<String>,
+    /// Ids of vulnerabilities.
+    pub cve: Vec<String>,
     /// Drilldown searches for findings.
     pub drilldowns: Vec<Drilldown>,
     /// The tests in the detection file.
     pub tests: Vec<DetectionTest>,
+    /// Why its tests cannot run by themselves, if the file says so.
+    pub manual_test: Option<String>,
     /// How long repeated results are suppressed, and by which fields.
     pub throttling: Option<Throttling>,
     /// The deployment in the detection file itself.
     pub deployment: Option<Deployment>,
+    /// The name of the schedule.
+    pub schedule: Option<String>,
+    /// The schedule in the detection file itself.
+    pub custom_schedule: Option<Scheduling>,
+    /// The names of the baselines that fill the lookups of the detection.
+    pub baselines: Vec<String>,
     /// The path of the file; for the built-in pack, a path within the pack.
     #[serde(skip)]
     pub path: PathBuf,
@@ -186,6 +202,38 @@ pub struct DetectionTest {
     pub attack_data: Vec<AttackData>,
     /// The expected outcome.
     pub expect: Expectation,
+    /// The type, such as `unit`.
+    #[serde(rename = "test_type")]
+    pub test_type: TestType,
+    /// What the author says of the test.
+    pub description: String,
+}
+
+/// The type of a test, which decides whether it runs by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TestType {
+    /// It runs by itself.
+    Unit,
+    /// It may not pass, or only under conditions that somebody has to provide.
+    Experimental,
+    /// Somebody has to run it.
+    Manual,
+    /// A type that Splunk does not have.
+    Other(String),
+}
+
+impl TestType {
+    /// Parses a type, ignoring case; an empty text is `unit`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text.to_ascii_lowercase().as_str() {
+            "" | "unit" => Self::Unit,
+            "experimental" => Self::Experimental,
+            "manual" => Self::Manual,
+            _ => Self::Other(text.to_owned()),
+        }
+    }
 }
 
 /// The expected outcome of a test.
@@ -196,6 +244,8 @@ pub enum Expectation {
     Results,
     /// No result: the logs resemble the attack but contain none.
     None,
+    /// Exactly this many results, at least one.
+    Count(u64),
 }
 
 /// Logs that a test runs on.
@@ -211,6 +261,8 @@ pub struct AttackData {
     pub custom_index: Option<String>,
     /// The `host` of the events.
     pub host: Option<String>,
+    /// Whether the events are moved in time, so that the newest is the newest of the test.
+    pub update_timestamp: bool,
 }
 
 /// Suppression of repeated results.
@@ -246,6 +298,12 @@ pub struct Annotations {
     pub cis20: Vec<String>,
     /// Names of analytic stories.
     pub analytic_story: Vec<String>,
+    /// Ids of vulnerabilities.
+    #[serde(default)]
+    pub cve: Vec<String>,
+    /// The data sources that the search reads.
+    #[serde(default)]
+    pub data_source: Vec<String>,
 }
 
 /// The text of a detection's notables, before the row's values are inserted.
@@ -259,8 +317,10 @@ pub struct NotableText {
     pub nes_fields: Vec<String>,
     /// The security domain, by default `threat`.
     pub security_domain: String,
-    /// The severity, derived from the risk score.
+    /// The severity, derived from the score.
     pub severity: NotableSeverity,
+    /// The entities that the notable is about; only the 2026 schema has them.
+    pub entities: Vec<RiskObject>,
 }
 
 impl Detection {
@@ -276,44 +336,86 @@ impl Detection {
         self.deployment.as_ref().or_else(|| deployments.get(&self.detection_type))
     }
 
+    /// Returns when the detection runs: as its own schedule says, or its own deployment, or the
+    /// schedule that it names, or the default schedule of its type, or the deployment of its type.
+    #[must_use]
+    pub fn scheduling<'a>(&'a self, set: &'a ContentSet) -> Option<&'a Scheduling> {
+        let own = self.deployment.as_ref().map(|deployment| &deployment.scheduling);
+        let named = || set.schedules.get(self.schedule.as_ref()?);
+        let default = || {
+            let mut schedules = set.schedules.iter();
+            let is_default = |(name, _): &(&String, &Scheduling)| {
+                schedule::is_default_of(name, &self.detection_type)
+            };
+            schedules.find(is_default).map(|(_, scheduling)| scheduling)
+        };
+        let of_type = || {
+            let deployment = set.deployments.get(&self.detection_type)?;
+            Some(&deployment.scheduling)
+        };
+        self.custom_schedule.as_ref().or(own).or_else(named).or_else(default).or_else(of_type)
+    }
+
     /// Returns whether results raise notables and risk.
     ///
-    /// A detection without risk objects raises no risk, even if the deployment does.
+    /// A finding of the 2026 schema is a notable, and intermediate findings alone make none, unless the
+    /// file has a deployment. A detection without risk objects raises no risk, even if the deployment
+    /// does.
     #[must_use]
     pub fn outcome(&self, deployments: &Deployments) -> Outcome {
         let deployment = self.deployment(deployments);
         let has_objects = self.risk.as_ref().is_some_and(|risk| !risk.risk_objects.is_empty());
+        let of_deployment = deployment.is_some_and(|deployment| deployment.notable.is_some());
         Outcome {
-            notable: deployment.is_some_and(|deployment| deployment.notable.is_some()),
+            notable: match (&self.deployment, &self.finding) {
+                (None, Some(_)) => true,
+                (None, None) if self.only_intermediate => false,
+                _ => of_deployment,
+            },
             risk: has_objects && deployment.is_some_and(|deployment| deployment.risk),
         }
     }
 
-    /// Returns the severity of the detection's notables.
+    /// Returns the severity of the detection's notables: that of the score of its finding, or else of
+    /// its highest risk score.
     #[must_use]
     pub fn severity(&self) -> NotableSeverity {
-        NotableSeverity::of_score(self.risk.as_ref().and_then(Risk::score))
+        let entities = self.finding.iter().flat_map(|finding| &finding.entities);
+        let score = entities.map(|entity| entity.score).max();
+        NotableSeverity::of_score(score.or(self.risk.as_ref().and_then(Risk::score)))
     }
 
-    /// Returns the text of the notables; `None` if the deployment raises none.
+    /// Returns the text of the notables; `None` if results make none.
     ///
-    /// Placeholders such as `%name%` are replaced; the title of a correlation starts with `RBA: `.
+    /// The title is that of the finding, if the file has one. Else it is that of the deployment, in
+    /// which placeholders such as `%name%` are replaced; that of a correlation starts with `RBA: `.
     #[must_use]
     pub fn notable(&self, deployments: &Deployments) -> Option<NotableText> {
-        let notable = self.deployment(deployments)?.notable.as_ref()?;
-        let title = self.fill_placeholders(&notable.rule_title);
-        let title = match self.detection_type {
-            DetectionType::Correlation => format!("RBA: {title}"),
-            _ => title,
+        if !self.outcome(deployments).notable {
+            return None;
+        }
+        let default = NotableAction::default();
+        let deployment = self.deployment(deployments);
+        let notable = deployment.and_then(|deployment| deployment.notable.as_ref());
+        let notable = notable.unwrap_or(&default);
+        let title = || {
+            let title = self.fill_placeholders(&notable.rule_title);
+            crate::Template::parse(&match self.detection_type {
+                DetectionType::Correlation => format!("RBA: {title}"),
+                _ => title,
+            })
         };
+        let own = self.finding.as_ref().and_then(|finding| finding.title.clone());
+        let entities = self.finding.as_ref().map(|finding| finding.entities.clone());
         Some(NotableText {
-            rule_title: crate::Template::parse(&title),
+            rule_title: own.unwrap_or_else(title),
             rule_description: crate::Template::parse(
                 &self.fill_placeholders(&notable.rule_description),
             ),
             nes_fields: notable.nes_fields.clone(),
             security_domain: self.security_domain.clone(),
             severity: self.severity(),
+            entities: entities.unwrap_or_default(),
         })
     }
 
@@ -326,6 +428,8 @@ impl Detection {
             nist: self.nist.clone(),
             cis20: self.cis20.clone(),
             analytic_story: self.analytic_story.clone(),
+            cve: self.cve.clone(),
+            data_source: self.data_source.clone(),
         }
     }
 

@@ -21,6 +21,7 @@ mod macros;
 mod placed;
 mod replaced;
 mod risk;
+mod schedule;
 mod schema;
 mod set;
 mod story;
@@ -39,7 +40,7 @@ pub use data_source::DataSource;
 pub use deployment::{Deployment, Deployments, NotableAction, Scheduling};
 pub use detection::{
     Annotations, AttackData, Detection, DetectionTest, DetectionType, Expectation, NotableText,
-    Outcome, Status, Throttling,
+    Outcome, Status, TestType, Throttling,
 };
 pub use drilldown::{Drilldown, DrilldownTimes, FilledDrilldown, quote};
 pub use format::{
@@ -48,9 +49,10 @@ pub use format::{
 pub use lookup::{Lookup, LookupRows, LookupSource, MAX_CSV_BYTES, MatchType};
 pub use placed::{Placed, allowed_in};
 pub use replaced::Replaced;
-pub use risk::{NotableSeverity, Risk, RiskObject, ThreatObject};
+pub use risk::{FindingKeys, NotableSeverity, Risk, RiskObject, ThreatObject};
 pub use set::{BuiltinPack, ContentProblem, ContentSet, TestLogs};
 pub use story::Story;
 pub use template::{NO_VALUE, Template};
 pub use window::DELIVERY;
+pub use tokens::is_of_the_finding;
 pub use yaml::MAX_YAML_BYTES;

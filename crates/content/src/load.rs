@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::{Code, Diagnostic, similar};
 
 use crate::builtin::BUILTIN;
 use crate::detection::{Detection, DetectionType};
@@ -15,7 +15,7 @@ use crate::replaced::Replaced;
 use crate::set::{BuiltinPack, ContentProblem, ContentSet};
 use crate::walk::{self, extension};
 use crate::yaml::MAX_YAML_BYTES;
-use crate::{data_source, deployment, knowledge, lookup, macros, schema, story, yaml};
+use crate::{data_source, deployment, knowledge, lookup, macros, schedule, schema, story, yaml};
 
 /// The kind of content in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,7 @@ enum Kind {
     DataModel,
     EventTypes,
     DataSource,
+    Schedule,
 }
 
 /// The subfolders of the `security_content` layout, with the kind of their files.
@@ -42,6 +43,7 @@ const LAYOUT: &[(&str, Kind)] = &[
     ("data_models", Kind::DataModel),
     ("event_types", Kind::EventTypes),
     ("data_sources", Kind::DataSource),
+    ("schedules", Kind::Schedule),
 ];
 
 /// The files of Splunk's configuration that are read wherever they are in a folder.
@@ -55,6 +57,7 @@ pub(crate) fn load(folders: &[PathBuf], builtin: BuiltinPack) -> (ContentSet, Ve
     for folder in folders {
         loader.add_folder(folder);
     }
+    loader.check_schedules();
     (loader.set, loader.problems)
 }
 
@@ -278,6 +281,10 @@ impl Loader {
             Kind::DataSource => {
                 data_source::read(text).map(|source| self.set.data_sources.push(source))
             }
+            Kind::Schedule => schedule::read(text, &mut warnings).map(|(name, scheduling)| {
+                self.note_defined(kind, name.clone(), path, text);
+                self.set.schedules.insert(name, scheduling);
+            }),
             Kind::Deployment => {
                 deployment::read(text, &mut warnings).map(|(detection_type, deployment)| {
                     self.note_defined(kind, detection_type.to_lowercase(), path, text);
@@ -417,6 +424,34 @@ impl Loader {
         self.problem(path, diagnostic, text);
     }
 
+    /// Warns of schedules that detections and baselines name and that no folder has.
+    fn check_schedules(&mut self) {
+        let searches = self.set.detections.iter().chain(&self.set.baselines);
+        let unknown: Vec<(PathBuf, String)> = searches
+            .filter_map(|detection| {
+                let name = detection.schedule.as_ref()?;
+                let is_known = self.set.schedules.contains_key(name);
+                (!is_known).then(|| (detection.path.clone(), name.clone()))
+            })
+            .collect();
+        for (path, name) in unknown {
+            let known = self.set.schedules.keys().map(String::as_str);
+            let help = match similar(&name, known) {
+                Some(similar) => format!("did you mean `{similar}`?"),
+                None => "add it to `schedules/`, or write `custom_schedule`".to_owned(),
+            };
+            let text = read_bounded(&path, MAX_YAML_BYTES).ok();
+            let text = text.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+            let message = format!("there is no schedule `{name}`");
+            let warning = Diagnostic::warning(Code::UNKNOWN_VALUE, message).help(help);
+            let warning = match yaml::value_span(&text, "schedule", &name) {
+                Some(span) => warning.at(span),
+                None => warning,
+            };
+            self.problem(&path, warning, &text);
+        }
+    }
+
     fn problem(&mut self, path: &Path, diagnostic: Diagnostic, text: &str) {
         let path = path.to_owned();
         self.problems.push(ContentProblem { path, diagnostic, source_text: text.to_owned() });
@@ -443,6 +478,7 @@ fn kind_by_keys(text: &str) -> Result<Option<Kind>, Diagnostic> {
         data_model: Option<IgnoredAny>,
         event_types: Option<IgnoredAny>,
         lookup_type: Option<IgnoredAny>,
+        cron_schedule: Option<IgnoredAny>,
         how_to_implement: Option<IgnoredAny>,
         #[serde(rename = "type")]
         detection_type: Option<yaml::Text>,
@@ -465,6 +501,8 @@ fn kind_by_keys(text: &str) -> Result<Option<Kind>, Diagnostic> {
         Some(Kind::Story)
     } else if keys.scheduling.is_some() {
         Some(Kind::Deployment)
+    } else if keys.cron_schedule.is_some() {
+        Some(Kind::Schedule)
     } else if keys.filename.or(keys.collection).or(keys.lookup_type).is_some() {
         Some(Kind::Lookup)
     } else if keys.name.is_some() && has_known_type {
@@ -595,6 +633,49 @@ mod tests {
         assert_eq!(set.macros.get("m", 0).unwrap().definition, "y");
         assert_eq!(problems.len(), 3);
         assert!(problems.iter().all(|p| p.diagnostic.code == Code::DUPLICATE_CONTENT));
+    }
+
+    #[test]
+    fn schedules_are_found_by_name_by_type_and_in_the_file() {
+        let search = "type: TTP\nsearch: x\n";
+        let schedule = |name: &str, minute: u32| {
+            format!("name: {name}\ncron_schedule: '{minute} * * * *'\nearliest_time: -2h@h\n")
+        };
+        let named = |name: &str| format!("name: {name}\nid: {name}\n{search}");
+        let files = [
+            ("schedules/a.yml", schedule("Default EventBasedDetection", 1)),
+            ("schedules/b.yml", schedule("Default Baseline", 2)),
+            ("schedules/c.yml", schedule("Night", 3)),
+            ("detections/plain.yml", named("plain")),
+            ("detections/named.yml", format!("{}schedule: Night\n", named("named"))),
+            (
+                "detections/own.yml",
+                format!(
+                    "{}schedule: Night\ncustom_schedule: {{cron_schedule: '4 * * * *'}}\n",
+                    named("own")
+                ),
+            ),
+            ("detections/wrong.yml", format!("{}schedule: Nigth\n", named("wrong"))),
+            ("baselines/base.yml", "name: base\nid: base\nsearch: x\n".to_owned()),
+        ];
+        let files: Vec<(&str, &str)> =
+            files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        let folder = TestFolder::new("schedules", &files);
+        let (set, problems) = load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
+        assert_eq!(messages(&problems), ["wrong.yml: there is no schedule `Nigth`"]);
+        assert_eq!(problems[0].place(), Some((5, 11)));
+        assert_eq!(problems[0].diagnostic.help.as_deref(), Some("did you mean `Night`?"));
+        let minute = |detection: &Detection| {
+            let scheduling = detection.scheduling(&set).unwrap();
+            scheduling.cron_schedule.split(' ').next().unwrap().to_owned()
+        };
+        for (name, expected) in [("plain", "1"), ("named", "3"), ("own", "4"), ("wrong", "1")] {
+            assert_eq!(minute(set.detection(name).unwrap()), expected, "{name}");
+        }
+        assert_eq!(minute(set.baseline("BASE").unwrap()), "2");
+        let (none, _) = load(&[folder.0.join("detections/plain.yml")], BuiltinPack::LeftOut);
+        let scheduling = none.detections[0].scheduling(&none).unwrap();
+        assert_eq!(scheduling.earliest_time, "-70m@m");
     }
 
     #[test]

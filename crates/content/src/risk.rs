@@ -28,6 +28,18 @@ pub struct RiskObject {
     pub object_type: String,
     /// The score, from 0 to 100.
     pub score: u32,
+    /// The message of this object, if it is not that of the detection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Template>,
+}
+
+/// What the 2026 schema says of a detection's notables: their title, and what they are about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FindingKeys {
+    /// The title; `None` if it is that of the deployment.
+    pub title: Option<Template>,
+    /// The entities, each with the score from which the severity follows.
+    pub entities: Vec<RiskObject>,
 }
 
 /// A field whose values indicate a threat.

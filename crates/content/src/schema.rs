@@ -11,10 +11,14 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 
 use crate::deployment::RawDeployment;
 use crate::detection::{
-    AttackData, Detection, DetectionTest, DetectionType, Expectation, Status, Throttling, derived,
+    AttackData, Detection, DetectionTest, DetectionType, Expectation, Status, TestType, Throttling,
+    derived,
 };
 use crate::drilldown::Drilldown;
-use crate::risk::{ObservableObject, Risk, RiskObject, ThreatObject, observable_object, score};
+use crate::risk::{
+    FindingKeys, ObservableObject, Risk, RiskObject, ThreatObject, observable_object, score,
+};
+use crate::schedule::RawSchedule;
 use crate::template::Template;
 use crate::yaml::{self, Count, Percentage, Text, Texts};
 use crate::{keys, tokens, values};
@@ -60,6 +64,13 @@ struct RawDetection {
     asset_type: Option<Text>,
     security_domain: Option<Text>,
     throttling: Option<RawThrottling>,
+    manual_test: Option<Text>,
+    #[serde(default)]
+    cve: Texts,
+    schedule: Option<Text>,
+    custom_schedule: Option<RawSchedule>,
+    #[serde(default)]
+    baselines: Texts,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -78,6 +89,9 @@ struct RawTags {
     risk_score: Option<Percentage>,
     #[serde(default)]
     observable: Vec<RawObservable>,
+    manual_test: Option<Text>,
+    #[serde(default)]
+    cve: Texts,
 }
 
 #[derive(Debug, Deserialize)]
@@ -100,7 +114,7 @@ struct RawRba {
     threat_objects: Vec<RawObject>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(expecting = "`title` and `entity`")]
 struct RawFinding {
     title: Option<Text>,
@@ -109,7 +123,7 @@ struct RawFinding {
     entities: Vec<RawObject>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(expecting = "an object: `field`, `type` and perhaps `score`")]
 struct RawObject {
     field: Text,
@@ -140,6 +154,9 @@ struct RawTest {
     #[serde(default)]
     attack_data: Vec<RawAttackData>,
     expect: Option<RawExpectation>,
+    expected_results: Option<Count>,
+    test_type: Option<Text>,
+    description: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -156,7 +173,9 @@ struct RawAttackData {
     source: Option<Text>,
     sourcetype: Option<Text>,
     custom_index: Option<Text>,
+    index: Option<Text>,
     host: Option<Text>,
+    update_timestamp: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -191,6 +210,10 @@ pub(crate) fn read(
         "TTP".to_owned()
     });
     let detection_type = DetectionType::parse(&detection_type);
+    for data in raw.tests.iter().flat_map(|test| &test.attack_data) {
+        let written = data.update_timestamp.as_ref().filter(|text| flag(text).is_none());
+        warnings.extend(written.map(|written| unknown_flag(written, text)));
+    }
     let mut tags = raw.tags.take().unwrap_or_default();
     lift(&mut raw, &mut tags);
     let throttling = raw.throttling.take().map(|raw| throttling(raw, text)).transpose()?;
@@ -198,6 +221,8 @@ pub(crate) fn read(
     let mitre_attack_id = std::mem::take(&mut raw.mitre_attack_id.0);
     let (nist, cis20, kill_chain_phases) =
         derived(&detection_type, &security_domain, &mitre_attack_id);
+    let only_intermediate = raw.finding.is_none() && raw.intermediate_findings.is_some();
+    let finding = raw.finding.as_ref().map(finding_keys);
     let risk = risk(&mut raw, tags, &name);
     let detection = Detection {
         id,
@@ -215,6 +240,8 @@ pub(crate) fn read(
         references: raw.references.0,
         data_source: raw.data_source.0,
         risk,
+        finding,
+        only_intermediate,
         mitre_attack_id,
         analytic_story: raw.analytic_story.0,
         asset_type: optional(raw.asset_type).unwrap_or_default(),
@@ -222,10 +249,15 @@ pub(crate) fn read(
         nist,
         cis20,
         kill_chain_phases,
+        cve: raw.cve.0,
         drilldowns: raw.drilldown_searches.into_iter().map(drilldown).collect(),
         tests: raw.tests.into_iter().map(test).collect(),
+        manual_test: optional(raw.manual_test),
         throttling,
         deployment: raw.deployment.map(RawDeployment::into_deployment),
+        schedule: optional(raw.schedule),
+        custom_schedule: raw.custom_schedule.map(RawSchedule::into_scheduling),
+        baselines: raw.baselines.0,
         path: path.to_owned(),
         root: root.map(Path::to_owned),
         file_stem,
@@ -254,6 +286,7 @@ fn lift(raw: &mut RawDetection, tags: &mut RawTags) {
     for (top, below) in [
         (&mut raw.analytic_story, &mut tags.analytic_story),
         (&mut raw.mitre_attack_id, &mut tags.mitre_attack_id),
+        (&mut raw.cve, &mut tags.cve),
     ] {
         if top.0.is_empty() {
             top.0 = std::mem::take(&mut below.0);
@@ -262,6 +295,7 @@ fn lift(raw: &mut RawDetection, tags: &mut RawTags) {
     raw.asset_type = raw.asset_type.take().or(tags.asset_type.take());
     raw.security_domain = raw.security_domain.take().or(tags.security_domain.take());
     raw.throttling = raw.throttling.take().or(tags.throttling.take());
+    raw.manual_test = raw.manual_test.take().or(tags.manual_test.take());
 }
 
 fn risk(raw: &mut RawDetection, tags: RawTags, name: &str) -> Option<Risk> {
@@ -282,16 +316,29 @@ fn risk(raw: &mut RawDetection, tags: RawTags, name: &str) -> Option<Risk> {
     observable_risk(tags, name)
 }
 
-/// Converts findings of the 2026 schema: the title is the message, and the entity the risk object.
+/// Returns what a finding says of notables.
+fn finding_keys(finding: &RawFinding) -> FindingKeys {
+    let entities = finding.entity.iter().chain(&finding.entities).cloned();
+    FindingKeys {
+        title: optional(finding.title.clone()).map(|title| Template::parse(&title)),
+        entities: risk_objects(entities.collect()),
+    }
+}
+
+/// Converts findings of the 2026 schema: the title is the message, and each entity is a risk object
+/// with a message of its own. Without a title, the first entity's message is that of the detection.
 fn finding_risk(findings: Vec<RawFinding>, threats: Vec<RawObject>, name: &str) -> Risk {
     let mut message = None;
     let mut objects: Vec<RawObject> = Vec::new();
     for mut finding in findings {
         let entities = finding.entity.take().into_iter().chain(finding.entities);
         message = message.or(optional(finding.title));
-        for mut entity in entities {
-            message = message.or(optional(entity.message.take()));
-            if !objects.iter().any(|object| object.field == entity.field) {
+        for entity in entities {
+            message = message.or(optional(entity.message.clone()));
+            let is_same = |known: &RawObject| {
+                known.field == entity.field && known.object_type == entity.object_type
+            };
+            if !objects.iter().any(is_same) {
                 objects.push(entity);
             }
         }
@@ -322,7 +369,7 @@ fn observable_risk(tags: RawTags, name: &str) -> Option<Risk> {
         match observable_object(&observable.observable_type.0, &observable.role.0) {
             ObservableObject::Risk(object_type) => {
                 let object_type = object_type.to_owned();
-                risk.risk_objects.push(RiskObject { field, object_type, score });
+                risk.risk_objects.push(RiskObject { field, object_type, score, message: None });
             }
             ObservableObject::Threat(object_type) => {
                 risk.threat_objects.push(ThreatObject { field, object_type });
@@ -338,6 +385,7 @@ fn risk_objects(raw: Vec<RawObject>) -> Vec<RiskObject> {
             field: object.field.0,
             object_type: object.object_type.0,
             score: object.score.map_or(0, |score| score.0),
+            message: optional(object.message).map(|message| Template::parse(&message)),
         })
         .collect()
 }
@@ -362,16 +410,39 @@ fn test(raw: RawTest) -> DetectionTest {
         data: data.data.0,
         source: optional(data.source),
         sourcetype: optional(data.sourcetype),
-        custom_index: optional(data.custom_index),
+        custom_index: optional(data.index).or(optional(data.custom_index)),
         host: optional(data.host),
+        update_timestamp: data.update_timestamp.as_ref().and_then(flag).unwrap_or(false),
     });
     DetectionTest {
         name: raw.name.0,
         attack_data: attack_data.collect(),
-        expect: match raw.expect {
-            Some(RawExpectation::None) => Expectation::None,
-            Some(RawExpectation::Results) | None => Expectation::Results,
+        expect: match (raw.expected_results.map(|count| count.0), raw.expect) {
+            (Some(0), _) | (None, Some(RawExpectation::None)) => Expectation::None,
+            (Some(count), _) => Expectation::Count(count),
+            (None, Some(RawExpectation::Results) | None) => Expectation::Results,
         },
+        test_type: TestType::parse(&optional(raw.test_type).unwrap_or_default()),
+        description: optional(raw.description).unwrap_or_default(),
+    }
+}
+
+/// Returns what a flag says that tests have. A wrong one is no reason not to use a detection.
+fn flag(text: &Text) -> Option<bool> {
+    match text.0.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" | "" => Some(false),
+        _ => None,
+    }
+}
+
+fn unknown_flag(written: &Text, text: &str) -> Diagnostic {
+    let message = format!("`update_timestamp` is `{}`: it counts as `false`", written.0);
+    let warning = Diagnostic::warning(Code::UNKNOWN_VALUE, message);
+    let warning = warning.help("expected `true` or `false`");
+    match yaml::value_span(text, "update_timestamp", &written.0) {
+        Some(span) => warning.at(span),
+        None => warning,
     }
 }
 
@@ -441,7 +512,12 @@ mod tests {
         assert_eq!(risk.message.fields(), ["u", "ip"]);
         assert_eq!(
             risk.risk_objects,
-            [RiskObject { field: "u".into(), object_type: "user".into(), score: 63 }]
+            [RiskObject {
+                field: "u".into(),
+                object_type: "user".into(),
+                score: 63,
+                message: None
+            }]
         );
         assert_eq!(
             risk.threat_objects,
@@ -486,6 +562,84 @@ mod tests {
         assert_eq!(detection.created.as_deref(), Some("2026-01-02"));
         assert_eq!(detection.analytic_story, ["A", "B"]);
         assert_eq!(detection.drilldowns[0].latest_offset, "0");
+    }
+
+    #[test]
+    fn a_finding_titles_the_notable_and_intermediate_findings_make_none() {
+        let finding =
+            "finding:\n  title: by $Src Host$\n  entity: {field: u, type: user, score: 20}\n";
+        let intermediate = "intermediate_findings:\n  entities:\n  - {field: u, type: user, score: \
+             90, message: of $u$}\n  - {field: u, type: system, score: 10, message: at $u$}\n";
+        let deployments = Deployments::default();
+        // The type, the keys, whether there is a notable, its title, its severity, and the messages.
+        let both = format!("{finding}{intermediate}");
+        type Case<'a> = (&'a str, &'a str, Option<(&'a str, &'a str)>, &'a [Option<&'a str>]);
+        let cases: [Case<'_>; 6] = [
+            ("TTP", finding, Some(("by $Src Host$", "informational")), &[None]),
+            ("Anomaly", finding, Some(("by $Src Host$", "informational")), &[None]),
+            ("Correlation", finding, Some(("by $Src Host$", "informational")), &[None]),
+            ("Anomaly", intermediate, None, &[Some("of $u$"), Some("at $u$")]),
+            ("TTP", intermediate, None, &[Some("of $u$"), Some("at $u$")]),
+            ("TTP", &both, Some(("by $Src Host$", "informational")), &[None, Some("at $u$")]),
+        ];
+        for (detection_type, keys, notable, messages) in cases {
+            let text = format!("name: n\nid: i\ntype: {detection_type}\nsearch: x\n{keys}");
+            let detection = read(&text, Path::new("n.yml"), None, &mut Vec::new()).unwrap();
+            let found = detection.notable(&deployments);
+            let found_text = found
+                .as_ref()
+                .map(|found| (found.rule_title.source().to_owned(), found.severity.to_string()));
+            let expected = notable.map(|(title, severity)| (title.to_owned(), severity.to_owned()));
+            assert_eq!(found_text, expected, "{text}");
+            assert_eq!(detection.outcome(&deployments).notable, notable.is_some(), "{text}");
+            if let Some(found) = found {
+                assert_eq!(found.entities[0].field, "u", "{text}");
+            }
+            let objects = &detection.risk.as_ref().unwrap().risk_objects;
+            let own = objects.iter().map(|object| object.message.as_ref().map(Template::source));
+            assert_eq!(own.collect::<Vec<_>>(), messages, "{text}");
+        }
+        // A deployment in the file decides.
+        let own = load(&format!("{finding}deployment: {{alert_action: {{}}}}\n"));
+        assert!(!own.outcome(&deployments).notable);
+    }
+
+    #[test]
+    fn a_test_says_what_it_expects_and_whether_it_runs_by_itself() {
+        let detection = load(
+            "manual_test: by hand\ncve: [CVE-2021-44228]\nbaselines: [Seen]\ntests:\n- name: a\n  \
+             test_type: unit\n  expected_results: 0\n  attack_data:\n  - {data: a.json, index: web, \
+             update_timestamp: true}\n- name: b\n  expected_results: 3\n  test_type: Experimental\n  \
+             description: later\n  attack_data: [{data: b.json, custom_index: web}]\n- {name: c, \
+             test_type: manual}\n- {name: d, test_type: unti}\n",
+        );
+        let expected: Vec<_> = detection.tests.iter().map(|test| test.expect).collect();
+        use Expectation::{Count, None, Results};
+        assert_eq!(expected, [None, Count(3), Results, Results]);
+        let types: Vec<_> = detection.tests.iter().map(|test| test.test_type.clone()).collect();
+        use TestType::{Experimental, Manual, Other, Unit};
+        assert_eq!(types, [Unit, Experimental, Manual, Other("unti".to_owned())]);
+        let data = |test: usize| &detection.tests[test].attack_data[0];
+        assert_eq!(data(0).custom_index.as_deref(), Some("web"));
+        assert!(data(0).update_timestamp && !data(1).update_timestamp);
+        assert_eq!(data(1).custom_index.as_deref(), Some("web"));
+        assert_eq!(detection.tests[1].description, "later");
+        assert_eq!(detection.manual_test.as_deref(), Some("by hand"));
+        assert_eq!(detection.annotations().cve, ["CVE-2021-44228"]);
+        assert_eq!(detection.baselines, ["Seen"]);
+    }
+
+    #[test]
+    fn a_wrong_flag_of_a_test_is_a_warning() {
+        let mut warnings = Vec::new();
+        let text = format!(
+            "{HEAD}tests:\n- attack_data:\n  - data: a.json\n    update_timestamp: trues\n"
+        );
+        let detection = read(&text, Path::new("n.yml"), None, &mut warnings).unwrap();
+        assert!(!detection.tests[0].attack_data[0].update_timestamp);
+        assert_eq!(warnings[0].message, "`update_timestamp` is `trues`: it counts as `false`");
+        let span = warnings[0].span().unwrap();
+        assert_eq!(&text[span.start..span.end], "trues");
     }
 
     #[test]

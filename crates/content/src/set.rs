@@ -9,8 +9,9 @@ use spilltrail_knowledge::Knowledge;
 use spilltrail_spl::{MacroDefinition, MacroSet};
 
 use crate::data_source::DataSource;
-use crate::deployment::Deployments;
+use crate::deployment::{Deployments, Scheduling};
 use crate::detection::{AttackData, Detection};
+use crate::files::Boundary;
 use crate::lookup::Lookup;
 use crate::replaced::Replaced;
 use crate::story::Story;
@@ -35,6 +36,8 @@ pub struct ContentSet {
     pub knowledge: Arc<Knowledge>,
     /// The kinds of events that the content says there are.
     pub data_sources: Vec<DataSource>,
+    /// Schedules by name.
+    pub schedules: IndexMap<String, Scheduling>,
     /// Detections and macros that content of a later folder has replaced by others.
     pub replaced: Vec<Replaced>,
     /// Files of the built-in pack, which include the logs of its tests.
@@ -103,6 +106,7 @@ impl Default for ContentSet {
             deployments: Deployments::default(),
             knowledge: Arc::new(Knowledge::builtin()),
             data_sources: Vec::new(),
+            schedules: IndexMap::new(),
             replaced: Vec::new(),
             embedded: &[],
         }
@@ -164,6 +168,16 @@ impl ContentSet {
             .or_else(|| find(|detection| &detection.file_stem))
     }
 
+    /// Returns the baseline with this id, name or file stem, ignoring case.
+    #[must_use]
+    pub fn baseline(&self, name_or_id: &str) -> Option<&Detection> {
+        let wanted = name_or_id.trim();
+        self.baselines.iter().rev().find(|baseline| {
+            let known = [&baseline.id, &baseline.name, &baseline.file_stem];
+            known.into_iter().any(|known| known.eq_ignore_ascii_case(wanted))
+        })
+    }
+
     /// Returns the lookup with this name; the extension of a CSV may be omitted.
     #[must_use]
     pub fn lookup(&self, name: &str) -> Option<&Lookup> {
@@ -198,7 +212,15 @@ impl ContentSet {
         let is_plain =
             Path::new(&data.data).components().all(|part| matches!(part, Component::Normal(_)));
         if let Some(root) = detection.root.as_ref().filter(|_| is_plain) {
-            return TestLogs::File(root.join(&data.data));
+            let path = root.join(&data.data);
+            // Neither is a link; a file that is not there leads nowhere.
+            let leaves = path.is_file()
+                && Boundary::of(root).is_ok_and(|boundary| boundary.check(&path).is_err());
+            return if leaves {
+                TestLogs::Missing(data.data.clone())
+            } else {
+                TestLogs::File(path)
+            };
         }
         match self.embedded.iter().find(|file| file.0 == data.data) {
             Some(file) => TestLogs::Embedded(file.1),

@@ -13,6 +13,9 @@ pub const NO_VALUE: &str = "(no value)";
 /// The most values of a field that a text lists.
 pub(crate) const MOST_VALUES: usize = 10;
 
+/// The most bytes of a name with blanks.
+const MOST_BYTES: usize = 64;
+
 /// A parsed template.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Template {
@@ -30,9 +33,9 @@ pub(crate) enum Segment {
 impl Template {
     /// Parses a template; every text is valid.
     ///
-    /// A token is `$name$`, with no blanks or quotes in the name; `$name|s$` and the other
-    /// dashboard filters are treated like `$name$`. `$$` is a literal `$`, and so is a `$` outside
-    /// a token.
+    /// A token is `$name$`, with no quotes in the name; `$name|s$` and the other dashboard filters are
+    /// treated like `$name$`. A name with blanks inside, such as `$Src Host$`, begins with a letter.
+    /// `$$` is a literal `$`, and so is a `$` outside a token.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut segments = Vec::new();
@@ -136,8 +139,15 @@ fn token(after: &str) -> Option<(&str, &str)> {
         Some((name, "s" | "h" | "u" | "n")) => name,
         _ => inside,
     };
-    let plain = |c: char| !c.is_whitespace() && !matches!(c, '"' | '\'' | '`' | '|' | '$' | '%');
-    (!name.is_empty() && name.chars().all(plain)).then_some((name, rest))
+    let plain = |c: char| {
+        c == ' ' || !c.is_whitespace() && !matches!(c, '"' | '\'' | '`' | '|' | '$' | '%')
+    };
+    // Text between two amounts of dollars has blanks, too.
+    let is_name = !name.contains(' ')
+        || name.len() <= MOST_BYTES
+            && !name.ends_with(' ')
+            && name.starts_with(char::is_alphabetic);
+    (!name.is_empty() && is_name && name.chars().all(plain)).then_some((name, rest))
 }
 
 #[cfg(test)]
@@ -150,6 +160,7 @@ mod tests {
             "a.b{}" => Some(vec!["1".into(), "2".into()]),
             "trick" => Some(vec!["$user$".into()]),
             "none" => Some(Vec::new()),
+            "Src Host" => Some(vec!["h1".into()]),
             _ => None,
         })
     }
@@ -168,6 +179,10 @@ mod tests {
             ("$", "$"),
             ("$user", "$user"),
             ("5$ for $user$", "5$ for ann"),
+            ("on $Src Host$ by $user$", "on h1 by ann"),
+            ("$Src Host|s$", "h1"),
+            ("$5 or 6$ and $ x$ and $x $", "$5 or 6$ and $ x$ and $x $"),
+            ("$a\nb$", "$a\nb$"),
             ("", ""),
         ];
         for (template, expected) in cases {

@@ -45,14 +45,17 @@ const NAMING: &[&str] = &[
 
 /// Returns warnings about the tokens of a detection, whose file is `text`.
 pub(crate) fn warnings(detection: &Detection, text: &str) -> Vec<Diagnostic> {
-    let message = detection.risk.as_ref().map(|risk| &risk.message);
+    let objects = detection.risk.iter().flat_map(|risk| &risk.risk_objects);
+    let own = objects.filter_map(|object| object.message.as_ref());
+    let title = detection.finding.as_ref().and_then(|finding| finding.title.as_ref());
+    let message = detection.risk.iter().map(|risk| &risk.message).chain(own).chain(title);
     let drilldowns: Vec<crate::Template> = detection
         .drilldowns
         .iter()
         .flat_map(|drilldown| [drilldown.name.clone(), drilldown.search.as_str().into()])
         .collect();
     let mut tokens: Vec<&str> = Vec::new();
-    for token in message.into_iter().chain(&drilldowns).flat_map(crate::Template::fields) {
+    for token in message.chain(&drilldowns).flat_map(crate::Template::fields) {
         if !tokens.contains(&token) && !is_of_the_finding(token) {
             tokens.push(token);
         }
@@ -137,7 +140,8 @@ impl Detection {
 }
 
 /// Returns true for fields that a finding has in addition to those of its row.
-fn is_of_the_finding(token: &str) -> bool {
+#[must_use]
+pub fn is_of_the_finding(token: &str) -> bool {
     token.starts_with("info_") || token.starts_with("risk_") || token.starts_with('_')
 }
 

@@ -2,11 +2,14 @@
 
 use spilltrail_diagnostic::{Code, Diagnostic, similar};
 
-use crate::detection::{Detection, DetectionType};
+use crate::detection::{Detection, DetectionType, TestType};
 use crate::yaml;
 
 /// The types that Splunk has.
 const TYPES: &[&str] = &["TTP", "Anomaly", "Hunting", "Correlation", "Baseline"];
+
+/// The types of tests.
+const TEST_TYPES: &[&str] = &["unit", "experimental", "manual"];
 
 /// Returns warnings about the values of a detection, whose file is `text`.
 pub(crate) fn warnings(detection: &Detection, text: &str) -> Vec<Diagnostic> {
@@ -23,6 +26,15 @@ pub(crate) fn warnings(detection: &Detection, text: &str) -> Vec<Diagnostic> {
         let message = format!("`{technique}` is not the id of an ATT&CK technique");
         let help = "expected an id such as `T1537` or `T1078.004`";
         warnings.push(at_value(message, text, "mitre_attack_id", technique).help(help));
+    }
+    for test in &detection.tests {
+        let TestType::Other(name) = &test.test_type else { continue };
+        let help = match similar(name, TEST_TYPES.iter().copied()) {
+            Some(similar) => format!("did you mean `{similar}`?"),
+            None => format!("expected one of {}", TEST_TYPES.join(", ")),
+        };
+        let message = format!("unknown type of test `{name}`: it does not run by itself");
+        warnings.push(at_value(message, text, "test_type", name).help(help));
     }
     warnings
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use spilltrail_content::{
     Annotations, Detection, DetectionType, DrilldownTimes, FilledDrilldown, NotableSeverity,
-    NotableText,
+    NotableText, RiskObject,
 };
 use spilltrail_event::Value;
 use spilltrail_search::context::SearchContext;
@@ -88,6 +88,9 @@ pub struct RiskObjectValue {
     pub value: String,
     /// The score that is added.
     pub score: u32,
+    /// The message of this object with the row's values, if it has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// A value that indicates a threat.
@@ -117,6 +120,10 @@ pub struct Notable {
     pub drilldowns: Vec<FilledDrilldown>,
     /// Fields by which an analyst can suppress similar notables.
     pub nes_fields: Vec<String>,
+    /// The entities that the notable is about: one for each value of each field. Only content of the
+    /// 2026 schema names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entities: Vec<RiskObjectValue>,
 }
 
 impl DetectionRef {
@@ -180,14 +187,8 @@ impl<'a> Form<'a> {
         let value = |field: &str| Some(values(&row, field)).filter(|values| !values.is_empty());
         let risk = self.detection.risk.as_ref();
         let raised = risk.filter(|_| self.raises_risk);
-        let risk_objects = raised.iter().flat_map(|risk| &risk.risk_objects).flat_map(|object| {
-            values(&row, &object.field).into_iter().map(|value| RiskObjectValue {
-                field: object.field.clone(),
-                object_type: object.object_type.clone(),
-                value,
-                score: object.score,
-            })
-        });
+        let risk_objects = raised.iter().flat_map(|risk| &risk.risk_objects);
+        let risk_objects = risk_objects.flat_map(|object| object_values(&row, object));
         let threat_objects =
             raised.iter().flat_map(|risk| &risk.threat_objects).flat_map(|object| {
                 values(&row, &object.field).into_iter().map(|value| ThreatObjectValue {
@@ -217,6 +218,7 @@ impl<'a> Form<'a> {
                 .map(|drilldown| drilldown.fill(&self.detection.search, times, value))
                 .collect(),
             nes_fields: text.nes_fields.clone(),
+            entities: text.entities.iter().flat_map(|entity| object_values(&row, entity)).collect(),
         });
         Finding {
             schema_version: SCHEMA_VERSION,
@@ -237,6 +239,20 @@ impl<'a> Form<'a> {
             result: row,
         }
     }
+}
+
+/// Returns the values of a row that an object stands for.
+fn object_values(row: &Row, object: &RiskObject) -> Vec<RiskObjectValue> {
+    let filled = |field: &str| Some(values(row, field)).filter(|values| !values.is_empty());
+    let message = object.message.as_ref().map(|message| message.render(filled));
+    let with = |value| RiskObjectValue {
+        field: object.field.clone(),
+        object_type: object.object_type.clone(),
+        value,
+        score: object.score,
+        message: message.clone(),
+    };
+    values(row, &object.field).into_iter().map(with).collect()
 }
 
 /// Returns the values of a field; an absent field has none.

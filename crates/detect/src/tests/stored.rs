@@ -70,6 +70,13 @@ fn notable() -> impl Strategy<Value = Notable> {
             latest: Some(1_773_700_000),
         }],
         nes_fields,
+        entities: vec![RiskObjectValue {
+            field: "user".to_owned(),
+            object_type: "user".to_owned(),
+            value: "ann".to_owned(),
+            score,
+            message: None,
+        }],
     })
 }
 
@@ -80,7 +87,7 @@ prop_compose! {
         (first_seen, last_seen, time) in
             (prop::option::of(number()), prop::option::of(number()), prop::option::of(number())),
         (risk_score, risk_message) in (prop::option::of(0..100u32), prop::option::of("\\PC{0,9}")),
-        (value, lists) in ("\\PC{0,9}", prop::collection::vec(texts(), 5)),
+        (value, lists) in ("\\PC{0,9}", prop::collection::vec(texts(), 7)),
         notable in prop::option::of(notable()),
         (search, event_ids, events) in ("\\PC{0,9}", texts(), prop::option::of(0..1_000_000u64)),
     ) -> Finding {
@@ -102,6 +109,7 @@ prop_compose! {
                 object_type: "user".to_owned(),
                 value: value.clone(),
                 score: 7,
+                message: Some(value.clone()),
             }],
             threat_objects: vec![ThreatObjectValue {
                 field: "src_ip".to_owned(),
@@ -114,6 +122,8 @@ prop_compose! {
                 nist: list(),
                 cis20: list(),
                 analytic_story: list(),
+                cve: list(),
+                data_source: list(),
             },
             notable: notable.is_some(),
             notable_text: notable,
