@@ -95,6 +95,24 @@ pub enum AppError {
         /// Reason that the file cannot be used.
         reason: String,
     },
+    /// Events cannot be sent to a collector.
+    #[error("{url}: {reason}")]
+    Collector {
+        /// The address of the collector.
+        url: String,
+        /// Reason that it does not take the events.
+        reason: String,
+    },
+    /// What changed since a revision cannot be told.
+    #[error("cannot tell what changed since `{revision}`: {}: {reason}", folder.display())]
+    Revision {
+        /// The revision as the caller gave it.
+        revision: String,
+        /// The folder whose repository was asked.
+        folder: PathBuf,
+        /// Reason that it cannot be told.
+        reason: String,
+    },
     /// The search engine could not be initialized.
     #[error("the search engine cannot start: {0}")]
     Engine(String),
@@ -128,13 +146,14 @@ impl AppError {
             | Self::SeveralDetections { .. }
             | Self::NothingSelected { .. }
             | Self::NoDetections
+            | Self::Revision { .. }
             | Self::NoLogs { .. } => Class::User,
             Self::Search { diagnostics } => {
                 Diagnostic::class_of(diagnostics).unwrap_or(Class::Internal)
             }
             Self::Reading(diagnostic) => diagnostic.code.class(),
             Self::File { .. } => Class::Data,
-            Self::Engine(_) | Self::Sink { .. } => Class::Environment,
+            Self::Engine(_) | Self::Sink { .. } | Self::Collector { .. } => Class::Environment,
             Self::Cancelled(_) => Class::Canceled,
             Self::Bug(_) => Class::Internal,
         }

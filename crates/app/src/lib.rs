@@ -3,6 +3,7 @@
 //! [`Content::load`] loads detections with their macros and lookups. [`hunt`](hunt()) runs
 //! detections over logs and passes the findings to a [`HuntSink`]. [`search`](search()) opens logs
 //! for one search and returns its rows, and [`fields`](fields()) counts the fields of its events.
+//! [`test`](test()) runs the tests of detections, and [`replay`](replay()) moves logs to the present.
 //! Options and results are plain structs; this crate does not print, read command-line arguments, or
 //! choose exit statuses.
 
@@ -28,8 +29,10 @@ mod missing;
 mod names;
 pub mod option_file;
 mod options;
+mod replay;
 mod search;
 mod select;
+mod test;
 mod unread;
 
 pub use allow::{AllowDoubt, AllowEntry, AllowReport, AllowedValues, doubts};
@@ -49,9 +52,14 @@ pub use options::{
     ContentOptions, HuntOptions, Input, ReadOptions, RunOptions, SearchOptions, SearchText,
     TimeOptions,
 };
+pub use replay::{
+    HecOptions, HecSink, ReplayOptions, ReplaySink, ReplaySummary, ReplayedEvent, replay,
+};
 pub use search::{FoundRows, RowBatch, Search, Untouched, search};
 pub use select::Selection;
 pub use spilltrail_decode::{Profile, SkipKind};
 pub use spilltrail_diagnostic::Class;
+pub use spilltrail_source::Labels;
+pub use test::{TestCounts, TestOptions, TestReport, TestStatus, TestSummary, test};
 pub use tokio_util::sync::CancellationToken;
 pub use unread::{Unread, UnreadKind};

@@ -196,6 +196,17 @@ impl Search {
         }
     }
 
+    /// Returns the time of the newest event of the logs, in seconds since the epoch. `wall` is the
+    /// time of the run.
+    ///
+    /// # Errors
+    /// Fails if the search is canceled.
+    pub(crate) async fn newest(&self, wall: f64) -> Result<Option<f64>, AppError> {
+        let Some(logs) = self.reading.logs.clone() else { return Ok(None) };
+        let look = blocking(move || logs.newest_event(wall).time);
+        self.reading.until_cancelled(look).await
+    }
+
     /// Returns the memory limit and the peak of the search so far.
     #[must_use]
     pub fn memory(&self) -> MemoryUse {

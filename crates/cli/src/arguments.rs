@@ -1,5 +1,7 @@
 //! The command line.
 
+mod testing;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -11,6 +13,7 @@ use spilltrail_diagnostic::Code;
 use spilltrail_source::{Duplicates, EndpointError};
 
 use crate::{examples, report};
+pub(crate) use testing::{ReplayOptions, TestFormat, TestOptions};
 
 /// The most threads that read logs.
 pub(crate) const MAX_THREADS: u64 = 256;
@@ -21,7 +24,7 @@ Exit status:
     0  it ran
     1  it ran, but part of the logs or content could not be used
     2  it could not run, or no event was read
-    3  --fail-on-finding, and there are findings; or `check` found an error
+    3  --fail-on-finding, and there are findings; `check` found an error; or a test failed
   129  SIGHUP ended it (its terminal was closed)
   130  SIGINT ended it (Ctrl-C)
   131  SIGQUIT ended it (Ctrl-\\)
@@ -66,6 +69,10 @@ pub(crate) enum Command {
     Hunt(HuntOptions),
     /// Check detections without logs: does each parse, run, and get the fields that it reads?
     Check(CheckOptions),
+    /// Run the tests that detections have in their files.
+    Test(TestOptions),
+    /// Write or send logs again as if they happened now.
+    Replay(ReplayOptions),
     /// List detections, or show one.
     #[command(subcommand, after_help = examples::DETECTIONS)]
     Detections(DetectionsCommand),
@@ -540,29 +547,43 @@ impl SharedOptions {
                 zone: time.tz.clone(),
             },
             read: app::ReadOptions {
-                profile: match read.profile {
-                    Profile::Superset => app::Profile::Superset,
-                    Profile::Ta70 => app::Profile::Ta70,
-                },
+                profile: read.profile.rules(),
                 sourcetype: read.sourcetype.clone(),
                 index: read.index.clone(),
                 duplicates: if read.dedup { Duplicates::Drop } else { Duplicates::Keep },
                 threads: read.limits.threads.map(|threads| usize::try_from(threads).unwrap_or(1)),
                 notice: Some(report::notice()),
-                s3: spilltrail_source::S3Options {
-                    profile: read.s3.s3_profile.clone(),
-                    region: read.s3.s3_region.clone(),
-                    endpoint: read.s3.s3_endpoint.clone(),
-                    anonymous: read.s3.s3_anonymous,
-                    requester_pays: read.s3.s3_requester_pays,
-                },
+                s3: read.s3.options(),
             },
             lookups: lookups.clone(),
             geoip: read.geoip.clone(),
-            memory_limit: read.limits.memory_limit.map(|mebibytes| {
-                usize::try_from(mebibytes).unwrap_or(usize::MAX).saturating_mul(1 << 20)
-            }),
+            memory_limit: read.limits.memory_limit.map(bytes),
             cancel,
+        }
+    }
+}
+
+impl Profile {
+    fn rules(self) -> app::Profile {
+        match self {
+            Self::Superset => app::Profile::Superset,
+            Self::Ta70 => app::Profile::Ta70,
+        }
+    }
+}
+
+fn bytes(mebibytes: u64) -> usize {
+    usize::try_from(mebibytes).unwrap_or(usize::MAX).saturating_mul(1 << 20)
+}
+
+impl S3Options {
+    fn options(&self) -> spilltrail_source::S3Options {
+        spilltrail_source::S3Options {
+            profile: self.s3_profile.clone(),
+            region: self.s3_region.clone(),
+            endpoint: self.s3_endpoint.clone(),
+            anonymous: self.s3_anonymous,
+            requester_pays: self.s3_requester_pays,
         }
     }
 }

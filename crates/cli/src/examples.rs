@@ -28,6 +28,19 @@ Examples:
   spilltrail check ./security_content/detections/cloud/new_detection.yml
   spilltrail check ./detections --fail-on warning --format json";
 
+pub(crate) const TEST: &str = "\
+Examples:
+  spilltrail test
+  spilltrail test ./security_content --datasets ./attack_data
+  spilltrail test ./content --detection '*snapshot*' --all
+  spilltrail test ./content --changed origin/main --format junit > tests.xml";
+
+pub(crate) const REPLAY: &str = "\
+Examples:
+  spilltrail replay attack.json --output now.json
+  spilltrail replay ./AWSLogs | spilltrail hunt - --earliest -1h
+  SPILLTRAIL_HEC_TOKEN=... spilltrail replay attack.json --hec https://splunk:8088 --index test";
+
 pub(crate) const FIELDS: &str = "\
 Examples:
   spilltrail fields ./AWSLogs
@@ -93,5 +106,6 @@ Environment:
   SPILLTRAIL_LOOKUPS       folder for what outputlookup writes
   SPILLTRAIL_MEMORY_LIMIT  memory limit of searches, in MiB
   SPILLTRAIL_THREADS       number of threads that read logs
+  SPILLTRAIL_HEC_TOKEN     token of the collector, for replay --hec
   SPILLTRAIL_LOG           1: print details of bugs in Spilltrail
   NO_COLOR, CLICOLOR_FORCE, COLUMNS, TMPDIR, AWS_...: see the book, \"Exit status and environment\"";

@@ -24,6 +24,7 @@ mod misnamed;
 mod output;
 mod page;
 mod paint;
+mod replay;
 mod report;
 mod run;
 mod screen;
@@ -31,6 +32,7 @@ mod search;
 mod standard_output;
 mod status;
 mod temporary;
+mod test;
 
 use std::process::ExitCode;
 
@@ -119,6 +121,8 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
             options.levels = settings.levels();
         }
         Command::Expand(options) => settings.apply_to_content(&mut options.content),
+        Command::Test(options) => settings.apply_to_tests(options),
+        Command::Replay(options) => settings.apply_to_limits(&mut options.limits),
         Command::Config(_)
         | Command::Help { .. }
         | Command::Completions { .. }
@@ -130,6 +134,8 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Search(options) => run::run(|cancel| search::run(options, cancel)),
         Command::Hunt(options) => run::run(|cancel| hunt::run(options, cancel)),
         Command::Check(options) => run::run(|cancel| check::run(options, cancel)),
+        Command::Test(options) => run::run(|cancel| test::run(options, cancel)),
+        Command::Replay(options) => run::run(|cancel| replay::run(options, cancel)),
         Command::Detections(command) => detections::run(&command),
         Command::Expand(options) => expand::run(&options),
         Command::Fmt(options) => fmt::run(&options),

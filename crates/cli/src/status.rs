@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use spilltrail_app::{AppError, Class, Content, Done, Summary, Unread};
+use spilltrail_app::{AppError, Class, Content, Done, ReplaySummary, Summary, TestSummary, Unread};
 
 /// Status if part of the input or of the content could not be used.
 const PARTIAL: u8 = 1;
 /// Status if nothing could be run.
 const FAILED: u8 = 2;
-/// Status if a hunt has findings and the user asked to treat findings as a failure, or if a check found
-/// what it fails on.
+/// Status if a hunt has findings and the user asked to treat findings as a failure, if a check found
+/// what it fails on, and if a test failed.
 const FOUND: u8 = 3;
 /// Offset added to the number of the signal that stopped the run, as in shells.
 const SIGNALED: u8 = 128;
@@ -102,6 +102,29 @@ pub(crate) fn of_check(fails: bool, is_empty: bool) -> ExitCode {
         (true, _) => FAILED,
         (false, true) => FOUND,
         (false, false) => 0,
+    })
+}
+
+/// Returns the status of tests. A failure comes before all else; a test that could not run is no
+/// success, and if none ran, nothing was tested, which `may_be_none` says is right.
+pub(crate) fn of_tests(content: &Content, summary: &TestSummary, may_be_none: bool) -> ExitCode {
+    let counts = &summary.counts;
+    ExitCode::from(if counts.failed > 0 {
+        FOUND
+    } else if counts.ran() == 0 && !may_be_none {
+        FAILED
+    } else if counts.not_run() > 0 || content.is_partial() || summary.is_partial() {
+        PARTIAL
+    } else {
+        0
+    })
+}
+
+/// Returns the status of a replay; one without any event replayed nothing.
+pub(crate) fn of_replay(summary: &ReplaySummary) -> ExitCode {
+    ExitCode::from(match summary.events {
+        0 => FAILED,
+        _ => of_reading(false, &summary.unread),
     })
 }
 

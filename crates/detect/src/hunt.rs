@@ -13,7 +13,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::Finding;
 use crate::analyzed::AnalyzedContent;
-use crate::run::{DetectionRun, Planned};
+use crate::run::{DetectionRun, Judged, Planned};
 
 /// A detection of a hunt, ready to run.
 #[derive(Debug)]
@@ -113,6 +113,27 @@ impl Job {
         run_id: &str,
         findings: Sender<Vec<Finding>>,
     ) -> DetectionRun {
+        self.run_judged(content, run_id, findings, Judged::Sound).await
+    }
+
+    /// Runs the detection like [`Job::run`], and sends findings for its rows even if they mean nothing
+    /// because a lookup of known values is empty.
+    pub async fn run_for_test(
+        &self,
+        content: &AnalyzedContent,
+        run_id: &str,
+        findings: Sender<Vec<Finding>>,
+    ) -> DetectionRun {
+        self.run_judged(content, run_id, findings, Judged::WithoutBaseline).await
+    }
+
+    async fn run_judged(
+        &self,
+        content: &AnalyzedContent,
+        run_id: &str,
+        findings: Sender<Vec<Finding>>,
+        judged: Judged,
+    ) -> DetectionRun {
         let detection = &content.set.detections[self.place];
         match &self.state {
             State::Planned(planned) => {
@@ -121,7 +142,7 @@ impl Job {
                 if !has_events && planned.needs_events() {
                     return planned.concluded(detection, content, &self.context, run_id, 0);
                 }
-                planned.run(detection, content, &self.context, run_id, findings).await
+                planned.run(detection, content, &self.context, run_id, findings, judged).await
             }
             State::Stopped(diagnostics) => {
                 DetectionRun::stopped(detection, run_id, diagnostics.clone())

@@ -101,9 +101,20 @@ pub async fn run(
 ) -> DetectionRun {
     let analysis = Arc::new(analyze(&detection.search, &context.macros));
     match Planned::new(analysis, context).await {
-        Ok(planned) => planned.run(detection, content, context, run_id, findings).await,
+        Ok(planned) => {
+            planned.run(detection, content, context, run_id, findings, Judged::Sound).await
+        }
         Err(diagnostics) => DetectionRun::stopped(detection, run_id, diagnostics),
     }
+}
+
+/// Which rows become findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// Rows that mean something.
+    Sound,
+    /// Also those of a detection that compares with an empty lookup.
+    WithoutBaseline,
 }
 
 /// The planned search of a detection.
@@ -139,13 +150,23 @@ impl Planned {
         context: &SearchContext,
         run_id: &str,
         findings: Sender<Vec<Finding>>,
+        judged: Judged,
     ) -> DetectionRun {
         let started = Instant::now();
         let found = self.prepared.first_rows(MAX_FINDINGS, context).await;
         let mut result = match found {
             Ok((rows, count)) => {
                 let mut result = self.concluded(detection, content, context, run_id, count);
-                if result.status == Status::Fired {
+                let is_judged = match &result.status {
+                    Status::Fired => true,
+                    Status::NoBaseline(_) => {
+                        judged == Judged::WithoutBaseline
+                            && count > 0
+                            && !self.is_without_events(&context.observations)
+                    }
+                    _ => false,
+                };
+                if is_judged {
                     self.judge(&rows, detection, content, context, &mut result, &findings).await;
                 }
                 result

@@ -13,7 +13,7 @@ use spilltrail_app::check::{Level, Levels};
 use spilltrail_app::{AllowEntry, AppError};
 use spilltrail_diagnostic::Code;
 
-use crate::arguments::{ContentOptions, MAX_THREADS, SharedOptions};
+use crate::arguments::{ContentOptions, LimitOptions, MAX_THREADS, SharedOptions, TestOptions};
 use file::ConfigFile;
 pub(crate) use show::run;
 
@@ -144,10 +144,28 @@ impl Settings {
         if options.lookups.is_none() {
             options.lookups = self.lookups.as_ref().map(|lookups| lookups.value.clone());
         }
-        let limits = &mut options.read.limits;
+        self.apply_to_limits(&mut options.read.limits);
+    }
+
+    /// Fills in the limits that no flag sets.
+    pub(crate) fn apply_to_limits(&self, limits: &mut LimitOptions) {
         let value = |setting: &Option<Setting<u64>>| setting.as_ref().map(|setting| setting.value);
         limits.memory_limit = limits.memory_limit.or(value(&self.memory_limit));
         limits.threads = limits.threads.or(value(&self.threads));
+    }
+
+    /// Fills in the options of tests that no flag sets. The folders that are tested take the place of
+    /// those of the file, which would be tested with them.
+    pub(crate) fn apply_to_tests(&self, options: &mut TestOptions) {
+        let has_folders = !options.folders.is_empty();
+        let own = options.content.content.clone();
+        self.apply_to_content(&mut options.content);
+        if has_folders {
+            options.content.content = own;
+        }
+        let value = |setting: &Option<Setting<u64>>| setting.as_ref().map(|setting| setting.value);
+        options.memory_limit = options.memory_limit.or(value(&self.memory_limit));
+        options.threads = options.threads.or(value(&self.threads));
     }
 
     /// Fills in the content options that no flag sets. Macros of flags come after those of the

@@ -163,6 +163,11 @@ impl Fixture {
         Run::of(self.bare(arguments).output().unwrap())
     }
 
+    /// Runs the binary in the folder, with the built-in pack and these environment variables.
+    pub(crate) fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+        Run::of(self.bare(arguments).envs(variables.iter().copied()).output().unwrap())
+    }
+
     /// Runs the binary in the folder, with the built-in pack, on a screen of this width.
     pub(crate) fn run_at_width(&self, width: &str, arguments: &[&str]) -> Run {
         Run::of(self.bare(arguments).env("COLUMNS", width).output().unwrap())

@@ -17,8 +17,10 @@ mod interrupt;
 mod pack;
 mod printing;
 mod reading;
+mod replay;
 mod s3;
 mod silence;
 #[cfg(unix)]
 mod special_files;
+mod test;
 mod together;

@@ -1,0 +1,280 @@
+//! Runs one test: reads its logs, runs the detection's search over them, and judges the results.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use spilltrail_content::Expectation;
+use spilltrail_decode::SOURCETYPES;
+use spilltrail_detect::hunt::{Job, prepare};
+use spilltrail_detect::{AnalyzedContent, DetectionRun, Finding, Status};
+use spilltrail_diagnostic::{Class, Diagnostic};
+use spilltrail_event::StopToken;
+use spilltrail_search::analysis::{Analysis, NeedKind, Offer};
+use spilltrail_search::events::shared::SharedEvents;
+use spilltrail_search::pool;
+use spilltrail_source::{Dataset, Logs, ReadOptions as LogOptions};
+use tokio::sync::mpsc;
+
+use super::checks::Checks;
+use super::report::{TestReport, TestStatus};
+use super::{data, moved};
+use crate::clock::Clock;
+use crate::environment::Environment;
+use crate::error::AppError;
+use crate::logs::{LogEvents, LogReader};
+use crate::options::RunOptions;
+use crate::unread::{Times, Unread};
+
+/// Findings that wait to be checked.
+const WAITING: usize = 2;
+
+/// The id of the run in findings, which are not shown.
+const RUN_ID: &str = "test";
+
+/// What all tests share.
+pub(super) struct Bench {
+    pub(super) content: Arc<AnalyzedContent>,
+    pub(super) datasets: Vec<PathBuf>,
+    pub(super) run: RunOptions,
+    pub(super) stop: StopToken,
+}
+
+impl Bench {
+    /// Runs a test and fills in its report.
+    pub(super) async fn run(&self, place: usize, test: usize, report: &mut TestReport) {
+        let detection = &self.content.set.detections[place];
+        let analysis = self.content.detection(place);
+        if let Some(need) = analysis.data_model() {
+            return report.conclude(TestStatus::Unsupported, vec![format!("needs {need}")]);
+        }
+        let attack_data = &detection.tests[test].attack_data;
+        let moving: Vec<bool> = attack_data.iter().map(|data| data.update_timestamp).collect();
+        let datasets = match data::find(detection, test, &self.content.set, &self.datasets) {
+            Ok(datasets) => datasets,
+            Err(reasons) => return report.conclude(TestStatus::NoData, reasons),
+        };
+        let offer = offer(&datasets);
+        let (datasets, unmoved) = moved::align(datasets, &moving, |datasets| self.open(datasets));
+        report.warnings.extend(unmoved);
+        let logs = self.open(datasets);
+        let prepared = self.prepare(place, &logs).await;
+        let job = match prepared {
+            Ok(job) => job,
+            Err(error) => return report.conclude(status_of(&error), vec![error.to_string()]),
+        };
+        let mut checks = Checks::new(detection, &self.content.set);
+        let run = check(&self.content, &job, &mut checks).await;
+        let read = logs.report();
+        report.events = Some(read.total.events);
+        let unread = Unread::of(&logs, Times::Unused);
+        report.is_partial = unread.iter().any(Unread::is_damage);
+        if read.total.events == 0 && !matches!(run.status, Status::Unsupported | Status::Failed) {
+            let reasons = unread.iter().flat_map(|unread| {
+                unread.reasons.iter().map(|reason| format!("{}: {reason}", unread.name))
+            });
+            return report.conclude(TestStatus::Error, reasons.collect());
+        }
+        for unread in unread.iter().filter(|unread| unread.is_damage()) {
+            let reasons = unread.reasons.iter();
+            report.warnings.extend(reasons.map(|reason| format!("{}: {reason}", unread.name)));
+        }
+        judge(report, analysis, &run, checks, &offer);
+    }
+
+    fn open(&self, datasets: Vec<Dataset>) -> Arc<Logs> {
+        let read = &self.run.read;
+        let options = LogOptions {
+            profile: read.profile,
+            sourcetype: read.sourcetype.clone(),
+            index: read.index.clone(),
+            duplicates: read.duplicates,
+            threads: read.threads,
+            stop: self.stop.clone(),
+            ..LogOptions::default()
+        };
+        Arc::new(Logs::of_datasets(datasets, options))
+    }
+
+    /// Plans the detection and reads its events.
+    async fn prepare(&self, place: usize, logs: &Arc<Logs>) -> Result<Job, AppError> {
+        let clock = self.clock(logs)?;
+        let events = Arc::new(LogEvents(logs.clone()));
+        let set = &self.content.set;
+        let environment = Environment::new(set, events, clock, &self.run, pool::HUNT_LIMIT, 1)?;
+        let reader = Arc::new(LogReader::new(logs.clone(), environment.scan_options()));
+        let shared = SharedEvents::new(environment.events.clone(), reader);
+        let context = || environment.context();
+        let mut jobs =
+            prepare(&self.content, &[place], &shared, &context).await.map_err(AppError::Reading)?;
+        jobs.pop().ok_or_else(|| AppError::Bug("the detection was not planned".to_owned()))
+    }
+
+    /// Returns a clock that stands one second after the newest event, unless the user set it.
+    fn clock(&self, logs: &Arc<Logs>) -> Result<Clock, AppError> {
+        let clock = Clock::new(&self.run.time)?;
+        if clock.is_fixed {
+            return Ok(clock);
+        }
+        match logs.newest_event(clock.now).time {
+            Some(newest) => Clock::at(&self.run.time, newest + 1.0),
+            None => Ok(clock),
+        }
+    }
+}
+
+/// Runs the detection, and passes its findings to the checks.
+async fn check(content: &AnalyzedContent, job: &Job, checks: &mut Checks<'_>) -> DetectionRun {
+    let (sender, mut receiver) = mpsc::channel::<Vec<Finding>>(WAITING);
+    let receive = async {
+        while let Some(findings) = receiver.recv().await {
+            findings.iter().for_each(|finding| checks.add(finding));
+        }
+    };
+    let run = job.run_for_test(content, RUN_ID, sender);
+    let (run, ()) = futures::join!(run, receive);
+    run
+}
+
+/// Fills in the report of a test whose detection has run.
+fn judge(
+    report: &mut TestReport,
+    analysis: &Analysis,
+    run: &DetectionRun,
+    checks: Checks<'_>,
+    offer: &Offer,
+) {
+    report.messages.clone_from(&run.messages);
+    report.matched_events = run.matched_events;
+    match &run.status {
+        Status::Unsupported => {
+            return report.conclude(TestStatus::Unsupported, reasons_of(&run.messages));
+        }
+        Status::Failed => {
+            let class = Diagnostic::class_of(&run.messages).unwrap_or(Class::Internal);
+            let reasons = reasons_of(&run.messages);
+            return report.conclude(status_of_class(class), reasons);
+        }
+        _ => {}
+    }
+    let results = match &run.status {
+        Status::Fired | Status::NoBaseline(_) => run.rows,
+        _ => 0,
+    };
+    report.results = Some(results);
+    let (mut failures, warnings) = checks.finish();
+    report.warnings.extend(warnings);
+    let is_expected = match report.expected {
+        Expectation::Results => results > 0,
+        Expectation::None => results == 0,
+        Expectation::Count(count) => results == count,
+    };
+    if !is_expected {
+        failures.insert(0, unexpected(report.expected, results));
+    }
+    if results == 0 && !is_expected {
+        failures.extend(why_nothing(run, analysis, offer, report.events.unwrap_or_default()));
+    }
+    if let Status::NoBaseline(lookups) = &run.status
+        && results > 0
+    {
+        let names = listed(lookups);
+        report.warnings.push(format!("the results mean little: empty lookup {names}"));
+    }
+    let status = if failures.is_empty() { TestStatus::Passed } else { TestStatus::Failed };
+    report.conclude(status, failures);
+}
+
+fn unexpected(expected: Expectation, results: u64) -> String {
+    let found = match results {
+        0 => "found none".to_owned(),
+        results => format!("found {results}"),
+    };
+    match expected {
+        Expectation::Results => format!("expected results, {found}"),
+        Expectation::None => format!("expected no result, {found}"),
+        Expectation::Count(1) => format!("expected 1 result, {found}"),
+        Expectation::Count(count) => format!("expected {count} results, {found}"),
+    }
+}
+
+/// Returns why a detection returned nothing, as far as that is known.
+fn why_nothing(
+    run: &DetectionRun,
+    analysis: &Analysis,
+    offer: &Offer,
+    events: u64,
+) -> Option<String> {
+    Some(match &run.status {
+        Status::NoSuchEvents => match analysis.unmet(offer) {
+            Some(need) if need.kind == NeedKind::Sourcetype => {
+                let named: Vec<String> =
+                    offer.sourcetypes.iter().map(|name| format!("`{name}`")).collect();
+                format!("it looks for {need}, and that of the events is {}", named.join(", "))
+            }
+            Some(need) => format!("it looks for {need}, which no event has"),
+            None if events == 1 => "the event does not match the first search".to_owned(),
+            None => format!("none of {events} events matches the first search"),
+        },
+        Status::CannotFire(missing) if !missing.fields.is_empty() => {
+            let fields = listed(&missing.fields);
+            match missing.rows {
+                1 => format!("the one event that it groups has no {fields}"),
+                rows => format!("none of the {rows} events that it groups has {fields}"),
+            }
+        }
+        Status::NoBaseline(lookups) => format!("the lookup {} is empty", listed(lookups)),
+        Status::EmptySubsearch => "a subsearch returned nothing to look for".to_owned(),
+        Status::Clean => {
+            let matched = run.matched_events?;
+            let verb = if matched == 1 { "event matches" } else { "events match" };
+            format!("{matched} {verb} the first search, and a later command drops them")
+        }
+        _ => return None,
+    })
+}
+
+fn listed(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+fn reasons_of(messages: &[Diagnostic]) -> Vec<String> {
+    let worst = messages.iter().map(|message| message.severity).max();
+    let worst = messages.iter().filter(|message| Some(message.severity) == worst);
+    worst.map(|message| message.message.clone()).collect()
+}
+
+/// Returns what the logs of a test can have.
+fn offer(datasets: &[Dataset]) -> Offer {
+    let mut sourcetypes: Vec<String> = Vec::new();
+    let mut add = |name: &str| {
+        if !sourcetypes.iter().any(|known| known == name) {
+            sourcetypes.push(name.to_owned());
+        }
+    };
+    for dataset in datasets {
+        match &dataset.labels.sourcetype {
+            Some(name) => add(name),
+            None => SOURCETYPES.iter().for_each(|name| add(name)),
+        }
+    }
+    let sources = datasets.iter().map(|dataset| {
+        let source = dataset.labels.source.as_ref();
+        source.unwrap_or(&dataset.name).to_string()
+    });
+    Offer { sourcetypes, logs: sources.collect(), own: Vec::new(), index: None }
+}
+
+fn status_of(error: &AppError) -> TestStatus {
+    status_of_class(error.class())
+}
+
+/// Returns the status of a test that a problem of this class stopped: what the author of a detection
+/// can mend is a failure.
+fn status_of_class(class: Class) -> TestStatus {
+    match class {
+        Class::User => TestStatus::Failed,
+        Class::Unsupported => TestStatus::Unsupported,
+        Class::Data | Class::Environment | Class::Internal | Class::Canceled => TestStatus::Error,
+    }
+}

@@ -1,0 +1,390 @@
+//! The command `test`: what passes, what fails and why, what could not run, and the statuses.
+
+#![expect(clippy::unwrap_used, reason = "output without what it must have fails the test")]
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::fixture::{Fixture, Run};
+
+/// A published dataset that the folder of datasets has, and one that it does not have.
+const PUBLISHED: &str =
+    "https://media.githubusercontent.com/media/splunk/attack_data/master/datasets/kms/keys.json";
+const GONE: &str =
+    "https://media.githubusercontent.com/media/splunk/attack_data/master/datasets/gone.json";
+
+/// What the detections of these tests search for.
+const KEYS: &str = "sourcetype=aws:cloudtrail eventName=CreateKey | stats count by user_arn src_ip";
+
+fn record(minute: u32, name: &str, user: &str) -> Value {
+    json!({
+        "eventVersion": "1.10",
+        "eventTime": format!("2026-03-10T09:0{minute}:00Z"),
+        "eventSource": "kms.amazonaws.com",
+        "eventName": name,
+        "eventID": format!("event-{minute}"),
+        "sourceIPAddress": "192.0.2.1",
+        "userIdentity": {"type": "IAMUser", "arn": format!("arn:user/{user}")},
+    })
+}
+
+/// The parts of a detection file that differ from test to test.
+struct Written {
+    name: &'static str,
+    search: &'static str,
+    /// Further keys, such as `rba`.
+    more: String,
+    tests: String,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self {
+            name: "Key Made",
+            search: KEYS,
+            more: risk("$user_arn$ from $src_ip$", "user_arn"),
+            tests: test("data: data/keys.json", ""),
+        }
+    }
+}
+
+/// Returns a test of this data; `more` has further keys of the test.
+fn test(data: &str, more: &str) -> String {
+    format!(
+        "- name: True Positive\n  attack_data:\n  - {{{data}, sourcetype: 'aws:cloudtrail', source: \
+         aws_cloudtrail}}\n{more}"
+    )
+}
+
+fn risk(message: &str, field: &str) -> String {
+    format!(
+        "rba:\n  message: {message}\n  risk_objects:\n  - {{field: {field}, type: user, score: 56}}\n  \
+         threat_objects: [{{field: src_ip, type: ip_address}}]\n"
+    )
+}
+
+/// Creates a folder with content and datasets, in which two events create keys.
+fn fixture(detections: &[Written]) -> Fixture {
+    let fixture = Fixture::empty();
+    let lines: Vec<String> = [
+        record(0, "CreateKey", "ann"),
+        record(1, "CreateKey", "bob"),
+        record(2, "ListKeys", "bob"),
+    ]
+    .iter()
+    .map(Value::to_string)
+    .collect();
+    fixture.write("content/data/keys.json", &lines.join("\n"));
+    fixture.write("content/data/lists.json", &lines[2]);
+    fixture.write("datasets/kms/keys.json", &lines.join("\n"));
+    for (number, Written { name, search, more, tests }) in detections.iter().enumerate() {
+        let tests = if tests.is_empty() { String::new() } else { format!("tests:\n{tests}") };
+        let yaml = format!(
+            "name: {name}\nid: 00000000-0000-4000-8000-00000000000{number}\nversion: 1\n\
+             date: '2026-01-01'\nauthor: us\nstatus: production\ntype: TTP\n\
+             description: Looks for it.\nsearch: {}\nhow_to_implement: Send the logs.\n\
+             known_false_positives: Habit.\nreferences: []\n{more}{tests}\
+             tags: {{analytic_story: [Keys], asset_type: AWS Account, mitre_attack_id: [T1098], \
+             security_domain: threat, product: [Splunk Enterprise]}}\n",
+            json!(search),
+        );
+        fixture.write(&format!("content/detections/d{number}.yml"), &yaml);
+    }
+    fixture
+}
+
+fn run(fixture: &Fixture, more: &[&str]) -> Run {
+    fixture.run_builtin(&[&["test", "content"], more].concat())
+}
+
+fn report(run: &Run) -> Value {
+    serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {run:?}"))
+}
+
+/// Returns the status and the reasons of the only test, and the exit status.
+fn outcome(written: Written, more: &[&str]) -> (String, Vec<String>, i32) {
+    let fixture = fixture(&[written]);
+    let run = run(&fixture, &[&["--format", "json"], more].concat());
+    let report = report(&run);
+    let test = &report["tests"][0];
+    let texts = |value: &Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    let reasons = texts(&test["reasons"]);
+    (test["status"].as_str().unwrap().to_owned(), reasons, run.status)
+}
+
+/// A detection, the options, the status of its test, the exit status, and parts of the reasons.
+type Case = (Written, &'static [&'static str], &'static str, i32, &'static [&'static str]);
+
+#[test]
+fn each_outcome_has_its_status_and_says_why() {
+    let with = |tests: String| Written { tests, ..Written::default() };
+    let of = |search: &'static str| Written { search, ..Written::default() };
+    let says =
+        |message: &str, field: &str| Written { more: risk(message, field), ..Written::default() };
+    let datasets: &'static [&'static str] = &["--datasets", "datasets"];
+    let keys = "data: data/keys.json";
+    let cases: Vec<Case> = vec![
+        (Written::default(), &[], "passed", 0, &[]),
+        (with(test(&format!("data: {PUBLISHED}"), "")), datasets, "passed", 0, &[]),
+        // The number of results.
+        (
+            with(test("data: data/lists.json", "")),
+            &[],
+            "failed",
+            3,
+            &["expected results, found none", "the event does not match the first search"],
+        ),
+        (with(test("data: data/lists.json", "  expected_results: 0\n")), &[], "passed", 0, &[]),
+        (
+            with(test(keys, "  expected_results: 0\n")),
+            &[],
+            "failed",
+            3,
+            &["expected no result, found 2"],
+        ),
+        (with(test(keys, "  expected_results: 2\n")), &[], "passed", 0, &[]),
+        (
+            with(test(keys, "  expected_results: 3\n")),
+            &[],
+            "failed",
+            3,
+            &["expected 3 results, found 2"],
+        ),
+        (
+            of("sourcetype=aws:asl eventName=CreateKey | stats count by user_arn"),
+            &[],
+            "failed",
+            3,
+            &[
+                "expected results, found none",
+                "it looks for the sourcetype `aws:asl`, and that of the events is `aws:cloudtrail`",
+            ],
+        ),
+        (
+            of("sourcetype=aws:cloudtrail eventName=CreateKey | stats count by user_arn grantee"),
+            &[],
+            "failed",
+            3,
+            &["expected results, found none", "none of the 2 events that it groups has `grantee`"],
+        ),
+        (
+            of(
+                "sourcetype=aws:cloudtrail eventName=CreateKey | stats count by user_arn src_ip | where count>5",
+            ),
+            &[],
+            "failed",
+            3,
+            &[
+                "expected results, found none",
+                "2 events match the first search, and a later command drops them",
+            ],
+        ),
+        // The risk events and the notable.
+        (
+            says("$user_arn$ from $src_addr$", "user_arn"),
+            &[],
+            "failed",
+            3,
+            &["all 2 results lack `src_addr` of the risk message"],
+        ),
+        (
+            says("$user_arn$", "user"),
+            &[],
+            "failed",
+            3,
+            &["all 2 results lack `user` of the risk object"],
+        ),
+        // What cannot run.
+        (with(test(&format!("data: {PUBLISHED}"), "")), &[], "no_data", 2, &["is not fetched"]),
+        (with(test(&format!("data: {GONE}"), "")), datasets, "no_data", 2, &["is not in datasets"]),
+        (
+            with(test("data: data/none.json", "")),
+            &[],
+            "no_data",
+            2,
+            &["there is no `content/data/none.json`"],
+        ),
+        (
+            with(test("data: ../datasets/kms/keys.json", "")),
+            datasets,
+            "no_data",
+            2,
+            &["is outside of the content folder"],
+        ),
+        (
+            of("sourcetype=aws:cloudtrail | fit DensityFunction count"),
+            &[],
+            "unsupported",
+            2,
+            &["`fit`"],
+        ),
+        (of("sourcetype=aws:cloudtrail | statz count by user_arn"), &[], "failed", 3, &["`statz`"]),
+        // What is not meant to run by itself.
+        (
+            with(test(keys, "  test_type: experimental\n  description: It needs a baseline.\n")),
+            &[],
+            "skipped",
+            2,
+            &["an experimental test: It needs a baseline."],
+        ),
+        (with(test(keys, "  test_type: experimental\n")), &["--experimental"], "passed", 0, &[]),
+    ];
+    for (number, (written, more, status, exit, reasons)) in cases.into_iter().enumerate() {
+        let (found, why, code) = outcome(written, more);
+        assert_eq!((found.as_str(), code), (status, exit), "case {number}: {why:?}");
+        assert_eq!(why.len(), reasons.len(), "case {number}: {why:?}");
+        for (why, reason) in why.iter().zip(reasons) {
+            assert!(why.contains(reason), "case {number}: {why}");
+        }
+    }
+}
+
+/// A test's logs have the index, the host and the sourcetype that it names, each dataset its own.
+#[test]
+fn the_fields_of_a_dataset_are_those_that_the_test_names() {
+    let data = "- name: Two\n  attack_data:\n  \
+        - {data: data/keys.json, sourcetype: 'aws:cloudtrail', source: trail, index: aws, host: h1}\n  \
+        - {data: data/rows.json, sourcetype: 'vendor:rows', source: rows, custom_index: rows, host: h2}\n";
+    let search = "(index=aws host=h1 source=trail sourcetype=aws:cloudtrail eventName=CreateKey) OR \
+        (index=rows host=h2 source=rows sourcetype=vendor:rows level=9) \
+        | stats count values(index) as i values(host) as h values(list{}) as l by sourcetype source";
+    let written = |search| Written {
+        search,
+        more: String::new(),
+        tests: data.to_owned(),
+        ..Written::default()
+    };
+    let all = "index=* | where isnull(eventName) | table *";
+    let fixture = fixture(&[written(search), written(all)]);
+    fixture.write("content/data/rows.json", "{\"level\": 9, \"list\": [1, 2]}\n");
+    let report = report(&run(&fixture, &["--format", "json"]));
+    let counts: Vec<(&Value, &Value)> = report["tests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|test| (&test["results"], &test["events"]))
+        .collect();
+    assert_eq!(counts, [(&json!(2), &json!(4)), (&json!(1), &json!(4))]);
+}
+
+/// The summary for a person: all tests, why they have not passed, and the counts.
+#[test]
+fn the_table() {
+    let detections = [
+        Written::default(),
+        Written {
+            name: "Key Listed",
+            tests: test("data: data/lists.json", ""),
+            ..Written::default()
+        },
+        Written {
+            name: "Key Gone",
+            tests: test(&format!("data: {GONE}"), ""),
+            ..Written::default()
+        },
+        Written { name: "Key Lost", tests: String::new(), ..Written::default() },
+    ];
+    let fixture = fixture(&detections);
+    let table = run(&fixture, &[]);
+    assert_eq!(table.status, 3, "{table:?}");
+    let timeless = |text: &str| {
+        let lines = text.lines().map(|line| match line.split_once(" in ") {
+            Some((tests, rest)) => format!("{tests}:{}", rest.split_once(':').unwrap().1),
+            None => line.to_owned(),
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(
+        timeless(&table.out),
+        "passed       Key Made: True Positive
+no data      Key Gone: True Positive
+             `https://media.githubusercontent.com/media/splunk/attack_data/
+               master/datasets/gone.json` is not fetched; `--datasets DIR` names
+               a folder with copies
+failed       Key Listed: True Positive
+             expected results, found none
+             the event does not match the first search
+             content/detections/d1.yml
+
+3 tests: 1 passed, 1 failed, 1 without data; 1 detection has no test"
+    );
+    let junit = run(&fixture, &["--format", "junit"]);
+    assert!(
+        junit.out.contains("tests=\"3\" failures=\"1\" errors=\"1\" skipped=\"0\""),
+        "{junit:?}"
+    );
+    assert!(junit.out.contains("classname=\"Key Gone\""), "{junit:?}");
+    // Without the failed one, the one that could not run still is no success.
+    let others = run(&fixture, &["--exclude", "Key Listed"]);
+    assert_eq!(others.status, 1, "{others:?}");
+    let untested = run(&fixture, &["--detection", "Key Lost"]);
+    assert_eq!(untested.status, 2);
+    assert_eq!(untested.err, "error: nothing was tested: 1 detection without any test\n");
+}
+
+#[test]
+fn the_built_in_pack_passes_its_own_tests() {
+    let run = Fixture::empty().run_builtin(&["test", "--format", "json"]);
+    let report = report(&run);
+    assert_eq!(run.status, 0, "{}", report["tests"]);
+    assert!(report["counts"]["passed"].as_u64().unwrap() > 20, "{}", report["counts"]);
+}
+
+fn git(fixture: &Fixture, arguments: &[&str]) {
+    let settings =
+        ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"];
+    let mut command = Command::new("git");
+    command.args(settings).args(arguments).current_dir(fixture.path("content"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn only_what_changed_since_a_revision_is_tested() {
+    if Command::new("git").arg("--version").output().is_err() {
+        return;
+    }
+    let with = |name, search| Written { name, search, ..Written::default() };
+    let by_macro = "`trail` eventName=CreateKey | stats count by user_arn src_ip";
+    let by_lookup = "sourcetype=aws:cloudtrail eventName=CreateKey | lookup people user_arn | stats count by user_arn src_ip";
+    let fixture =
+        fixture(&[with("Plain", KEYS), with("By Macro", by_macro), with("By Lookup", by_lookup)]);
+    fixture
+        .write("content/macros/trail.yml", "name: trail\ndefinition: sourcetype=aws:cloudtrail\n");
+    fixture.write("content/lookups/people.csv", "user_arn,team\na,b\n");
+    let tested = |fixture: &Fixture, revision: &str| -> (Vec<String>, i32) {
+        let run = run(fixture, &["--changed", revision, "--format", "json"]);
+        let report = report(&run);
+        let tests = report["tests"].as_array().unwrap();
+        let names = tests.iter().map(|test| test["detection"]["name"].as_str().unwrap().to_owned());
+        (names.collect(), run.status)
+    };
+    git(&fixture, &["init", "-q", "-b", "main"]);
+    git(&fixture, &["add", "."]);
+    git(&fixture, &["commit", "-qm", "all"]);
+    assert_eq!(tested(&fixture, "main"), (Vec::new(), 0));
+    let text = std::fs::read_to_string(fixture.path("content/detections/d0.yml")).unwrap();
+    fixture.write("content/detections/d0.yml", &text.replace("version: 1", "version: 2"));
+    assert_eq!(tested(&fixture, "main"), (vec!["Plain".to_owned()], 0));
+    git(&fixture, &["checkout", "-qb", "mine"]);
+    git(&fixture, &["commit", "-qam", "plain"]);
+    fixture.write("content/macros/trail.yml", "name: trail\ndefinition: sourcetype=aws:*\n");
+    assert_eq!(tested(&fixture, "main"), (vec!["Plain".to_owned(), "By Macro".to_owned()], 0));
+    fixture.write("content/lookups/people.csv", "user_arn,team\nc,d\n");
+    assert_eq!(tested(&fixture, "HEAD"), (vec!["By Macro".to_owned(), "By Lookup".to_owned()], 0));
+    // The logs that all of them are tested with, and a file that is new.
+    git(&fixture, &["stash", "-q"]);
+    fixture.write(
+        "content/detections/d4.yml",
+        &text.replace("Plain", "New").replace("000000000000", "000000000004"),
+    );
+    assert_eq!(tested(&fixture, "mine"), (vec!["New".to_owned()], 0));
+    let wrong = run(&fixture, &["--changed", "no-such"]);
+    assert_eq!(wrong.status, 2);
+    assert!(wrong.err.contains("the repository has no such revision"), "{wrong:?}");
+    let option = run(&fixture, &["--changed=--output=x"]);
+    assert!(option.status == 2 && option.err.contains("no such revision"), "{option:?}");
+}
