@@ -14,7 +14,7 @@ use spilltrail_spl::MacroSet;
 use crate::clock::Clock;
 use crate::error::AppError;
 use crate::geo;
-use crate::lookups::RunLookups;
+use crate::lookups::{Filled, RunLookups};
 use crate::memory::RunMemory;
 use crate::options::RunOptions;
 
@@ -99,12 +99,27 @@ impl Environment {
         self.at_a_time
     }
 
+    /// Adds the lookups that baselines filled, before any context is made.
+    pub(crate) fn fill_lookups(&mut self, filled: Filled) {
+        self.lookups.fill(filled);
+    }
+
+    /// Returns lookups for several searches, each of which sees what those before it wrote.
+    pub(crate) fn shared_lookups(&self) -> Arc<RunLookups> {
+        Arc::new(self.lookups.fresh())
+    }
+
     /// Returns the context of one search, with no observations and no written lookups yet.
     pub(crate) fn context(&self) -> SearchContext {
+        self.context_with(self.shared_lookups())
+    }
+
+    /// Returns the context of one search over these lookups, with no observations yet.
+    pub(crate) fn context_with(&self, lookups: Arc<RunLookups>) -> SearchContext {
         SearchContext {
             session: run::session_with(&self.session, self.memory.share(self.at_a_time())),
             events: self.events.clone(),
-            lookups: Arc::new(self.lookups.fresh()),
+            lookups,
             geo: self.geo.clone(),
             macros: self.macros.clone(),
             knowledge: self.knowledge.clone(),

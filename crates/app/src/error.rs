@@ -95,6 +95,14 @@ pub enum AppError {
         /// Reason that the file cannot be used.
         reason: String,
     },
+    /// The range that is hunted has no start, so that no time is before it.
+    #[error(
+        "baselines are taken from the time before the range that is hunted; `--earliest` sets its start"
+    )]
+    NoBaselineRange,
+    /// No baseline fills a lookup that a detection reads.
+    #[error("no baseline of the content fills a lookup that these detections read")]
+    NoBaselines,
     /// Events cannot be sent to a collector.
     #[error("{url}: {reason}")]
     Collector {
@@ -147,6 +155,8 @@ impl AppError {
             | Self::NothingSelected { .. }
             | Self::NoDetections
             | Self::Revision { .. }
+            | Self::NoBaselineRange
+            | Self::NoBaselines
             | Self::NoLogs { .. } => Class::User,
             Self::Search { diagnostics } => {
                 Diagnostic::class_of(diagnostics).unwrap_or(Class::Internal)

@@ -42,6 +42,7 @@ pub use content::Content;
 pub use error::AppError;
 pub use fields::{FieldList, FieldUse, fields};
 pub use format::{FormatMode, FormatOutcome, format};
+pub use hunt::baselines::{BaselineReport, BaselineStatus};
 pub use hunt::explain::{DetectionScan, EventsAsked, ScanPlan, explain_scan};
 pub use hunt::hunt;
 pub use hunt::sink::{HuntEvent, HuntSink, SinkError};

@@ -18,8 +18,13 @@ use crate::kept_file;
 pub(crate) struct RunLookups {
     defined: Arc<IndexMap<String, Lookup>>,
     kept: Option<PathBuf>,
+    /// What baselines wrote before the searches of the run.
+    filled: Filled,
     written: Mutex<IndexMap<String, Arc<LookupTable>>>,
 }
+
+/// Lookups that baselines filled, by name without extension.
+pub(crate) type Filled = Arc<IndexMap<String, Arc<LookupTable>>>;
 
 impl RunLookups {
     /// Returns the lookups of the content and those of the folder `kept`, which may be missing.
@@ -35,13 +40,36 @@ impl RunLookups {
             let reason = format!("lookups cannot be kept there: {error}");
             return Err(AppError::File { path: path.clone(), reason });
         }
-        Ok(Self { defined: Arc::new(set.lookups.clone()), kept, written: Mutex::default() })
+        let defined = Arc::new(set.lookups.clone());
+        Ok(Self { defined, kept, filled: Filled::default(), written: Mutex::default() })
+    }
+
+    /// Adds what baselines filled.
+    pub(crate) fn fill(&mut self, filled: Filled) {
+        self.filled = filled;
+    }
+
+    /// Returns the number of rows that searches wrote to a lookup.
+    pub(crate) fn rows_written(&self, name: &str) -> u64 {
+        let stem = name.strip_suffix(".csv").unwrap_or(name);
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.get(stem).map_or(0, |table| table.rows.len() as u64)
+    }
+
+    /// Returns what searches wrote so far.
+    pub(crate) fn filled(&self) -> Filled {
+        Arc::new(self.written.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// Returns the same lookups without the writes in memory, so that one detection does not see
     /// what another wrote there.
     pub(crate) fn fresh(&self) -> Self {
-        Self { defined: self.defined.clone(), kept: self.kept.clone(), written: Mutex::default() }
+        Self {
+            defined: self.defined.clone(),
+            kept: self.kept.clone(),
+            filled: self.filled.clone(),
+            written: Mutex::default(),
+        }
     }
 
     /// Returns the definition with this name, or whose CSV file has this name.
@@ -99,7 +127,7 @@ impl LookupStore for RunLookups {
     fn read(&self, name: &str) -> Result<Option<Arc<LookupTable>>, String> {
         let stem = name.strip_suffix(".csv").unwrap_or(name);
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(table) = written.get(stem) {
+        if let Some(table) = written.get(stem).or_else(|| self.filled.get(stem)) {
             return Ok(Some(table.clone()));
         }
         drop(written);

@@ -108,6 +108,8 @@ pub struct HuntOptions {
     pub logs: Vec<String>,
     /// Which detections run.
     pub select: Selection,
+    /// Whether baselines fill the lookups of the detections first, from the time before the range.
+    pub baselines: bool,
     /// Findings that are counted and not handed on.
     pub allow: Vec<AllowEntry>,
     /// Id of the run, recorded in every finding and in the summary. Random if `None`.

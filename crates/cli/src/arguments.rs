@@ -346,6 +346,9 @@ pub(crate) struct HuntOptions {
     pub(crate) logs: Vec<String>,
     #[command(flatten)]
     pub(crate) filters: FilterOptions,
+    /// First run the baselines that fill lookups of these detections, over what is before --earliest.
+    #[arg(long, requires = "earliest")]
+    pub(crate) baselines: bool,
     /// How findings are written: for a person on a terminal, else one JSON object a line.
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
@@ -493,6 +496,9 @@ pub(crate) enum DetectionsCommand {
 #[derive(Debug, Args)]
 #[command(after_help = examples::LIST)]
 pub(crate) struct DetectionsListOptions {
+    /// List baselines, the searches that fill lookups, instead of detections.
+    #[arg(long)]
+    pub(crate) baselines: bool,
     #[command(flatten)]
     pub(crate) filters: FilterOptions,
     /// How the list is written.
@@ -605,6 +611,7 @@ impl HuntOptions {
         app::HuntOptions {
             logs: self.logs.clone(),
             select: self.filters.selection(),
+            baselines: self.baselines,
             allow: self.allow.clone(),
             run_id: self.run_id.clone(),
             run: self.shared.run(cancel),

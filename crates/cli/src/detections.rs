@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use spilltrail_content::{ContentSet, Detection, Risk, attack};
+use spilltrail_content::{ContentSet, Detection, Risk, Scheduling, attack};
 use spilltrail_diagnostic::{Code, Diagnostic, Severity, visible, visible_lines};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_search::analysis::analyze;
@@ -41,12 +41,17 @@ pub(crate) fn run(command: &DetectionsCommand) -> Result<ExitCode> {
 fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
     let content = content::load_for(&options.content, Detail::Full)?;
     content::tell_replaced(&content.set.replaced, Detail::Full);
-    let all = &content.set.detections;
-    let chosen = if all.is_empty() {
-        Vec::new()
+    let mut of_baselines;
+    let set: &ContentSet = if options.baselines {
+        of_baselines = ContentSet::clone(&content.set);
+        of_baselines.detections = std::mem::take(&mut of_baselines.baselines);
+        &of_baselines
     } else {
-        options.filters.selection().choose(&content.set)?
+        &content.set
     };
+    let all = &set.detections;
+    let chosen =
+        if all.is_empty() { Vec::new() } else { options.filters.selection().choose(set)? };
     let mut detections: Vec<&Detection> = chosen.iter().map(|index| &all[*index]).collect();
     detections.sort_by(|a, b| a.name.cmp(&b.name));
     let rows: Vec<Row> = detections.iter().copied().map(row).collect();
@@ -153,7 +158,9 @@ fn row(detection: &Detection) -> Row {
 
 fn show(options: &DetectionsShowOptions) -> Result<ExitCode> {
     let content = content::load_for(&options.content, Detail::Full)?;
-    let detection = content.find_detection(&options.name)?;
+    let baseline = || content.set.baseline(&options.name);
+    let detection =
+        content.find_detection(&options.name).or_else(|error| baseline().ok_or(error))?;
     let problems = mistakes(detection, &content.set);
     report::diagnostics(&problems, &detection.name, &detection.search);
     match options.format {
@@ -186,7 +193,7 @@ fn object(detection: &Detection, set: &ContentSet) -> Result<String> {
 /// Returns the full description of a detection as text.
 fn describe(detection: &Detection, set: &ContentSet, width: usize) -> String {
     let mut text = format!("{}\n", paint::bold(&visible(&detection.name)));
-    facts(&mut text, detection, width);
+    facts(&mut text, detection, set, width);
     let mut section = |title: &str, body: &str| section(&mut text, title, body, width);
     section("Description", detection.description.trim());
     section("Search", &one_command_a_line(&detection.search));
@@ -216,7 +223,11 @@ fn origin(detection: &Detection) -> String {
     }
 }
 
-fn facts(text: &mut String, detection: &Detection, width: usize) {
+fn facts(text: &mut String, detection: &Detection, set: &ContentSet, width: usize) {
+    let schedule = detection.scheduling(set).map(|schedule| {
+        let Scheduling { cron_schedule, earliest_time, latest_time, .. } = schedule;
+        format!("{cron_schedule}, from {earliest_time} to {latest_time}")
+    });
     let techniques: Vec<String> =
         detection.mitre_attack_id.iter().map(|technique| attack::described(technique)).collect();
     let changed = detection.modified.clone().or_else(|| detection.created.clone());
@@ -233,6 +244,9 @@ fn facts(text: &mut String, detection: &Detection, width: usize) {
         ("asset", detection.asset_type.clone()),
         ("domain", detection.security_domain.clone()),
         ("data", detection.data_source.join(", ")),
+        ("cve", detection.cve.join(", ")),
+        ("schedule", schedule.unwrap_or_default()),
+        ("baselines", detection.baselines.join(", ")),
         ("from", origin(detection)),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
@@ -254,10 +268,17 @@ fn outcome(detection: &Detection, set: &ContentSet) -> String {
                 "risk {} to {} ({})",
                 object.score, object.field, object.object_type
             ));
+            if let Some(message) = &object.message {
+                lines.push(format!("  message: {message}"));
+            }
         }
         for object in &risk.threat_objects {
             lines.push(format!("threat {} ({})", object.field, object.object_type));
         }
+    }
+    if let Some(notable) = detection.notable(&set.deployments) {
+        lines.push(format!("title: {}", notable.rule_title));
+        lines.push(format!("severity: {}", notable.severity));
     }
     let becomes = match (outcome.notable, outcome.risk) {
         (true, true) => "each result is a notable and raises risk",

@@ -1,5 +1,6 @@
 //! Runs detections over logs.
 
+pub(crate) mod baselines;
 mod blind;
 mod doubts;
 pub(crate) mod explain;
@@ -33,6 +34,7 @@ use crate::error::{AppError, blocking};
 use crate::left_out;
 use crate::listing;
 use crate::logs::{LogEvents, LogReader};
+use crate::lookups::Filled;
 use crate::names::Names;
 use crate::options::{HuntOptions, TimeOptions};
 use crate::unread::Unread;
@@ -106,7 +108,9 @@ async fn run(
     // of them may contain it.
     let depends_on_newest =
         !clock.is_fixed && (clock.is_range_relative(time)? || chosen.ask_for_the_present);
-    let wanted = if depends_on_newest { Wanted::default() } else { chosen.wanted(&clock) };
+    // Baselines read what is before the range.
+    let reads_all = depends_on_newest || options.baselines;
+    let wanted = if reads_all { Wanted::default() } else { chosen.wanted(&clock) };
     let (names, read) = (&options.logs, &options.run.read);
     let logs = listing::list(names, read, wanted, sink.progress(), stop).await?;
     tally.logs = Some(logs.clone());
@@ -125,7 +129,12 @@ async fn run(
     let bytes = logs.files().iter().map(|file| file.size).sum();
     tell(sink, HuntEvent::Listed { files: logs.files().len() as u64, bytes }).await?;
 
-    let mut pass = Shared::new(content, options, clock, &logs)?;
+    let (mut baselines, mut filled) = (Vec::new(), Filled::default());
+    if options.baselines {
+        let run = &options.run;
+        (baselines, filled) = baselines::run(&analyzed, &chosen.run, &logs, &clock, run).await?;
+    }
+    let mut pass = Shared::new(content, options, clock, &logs, &filled)?;
     let mut jobs = pass.prepare(&analyzed, &chosen.run).await?;
     let mut costs = Vec::new();
     let total = logs.report().total;
@@ -137,7 +146,7 @@ async fn run(
             chosen = again;
             costs.extend(pass.reader.costs());
             let clock = pass.environment.clock.clone();
-            pass = Shared::new(content, options, clock, &logs)?;
+            pass = Shared::new(content, options, clock, &logs, &filled)?;
             jobs = pass.prepare(&analyzed, &chosen.run).await?;
         }
     }
@@ -235,6 +244,7 @@ async fn run(
     };
     let summary = Summary::new(&logs, reports, &ran);
     let mut summary = summary.with_allow_list(allowed.into_reports());
+    summary.baselines = baselines;
     summary.met_indexes = met_indexes.into_iter().collect();
     summary.unread.extend(beyond.map(|beyond| Unread::future(&beyond, &clock.zone)));
     let in_range = (clock.range != TimeBounds::default()).then_some(chosen.run_in_range);
@@ -256,10 +266,12 @@ impl Shared {
         options: &HuntOptions,
         clock: Clock,
         logs: &Arc<Logs>,
+        filled: &Filled,
     ) -> Result<Self, AppError> {
         let events = Arc::new(LogEvents(logs.clone()));
         let (limit, set) = (pool::HUNT_LIMIT, &content.set);
-        let environment = Environment::new(set, events, clock, &options.run, limit, AT_A_TIME)?;
+        let mut environment = Environment::new(set, events, clock, &options.run, limit, AT_A_TIME)?;
+        environment.fill_lookups(filled.clone());
         let reader = Arc::new(LogReader::new(logs.clone(), environment.scan_options()));
         Ok(Self { environment: Arc::new(environment), reader })
     }

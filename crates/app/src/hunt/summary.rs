@@ -12,6 +12,7 @@ use spilltrail_search::analysis::Need;
 use spilltrail_search::rows::json;
 use spilltrail_source::{Logs, MAX_AHEAD, Reason, ScanCosts, SkippedCount};
 
+use super::baselines::{BaselineReport, BaselineStatus};
 use super::blind;
 use super::pinned::Named;
 use crate::allow::AllowReport;
@@ -76,6 +77,9 @@ pub struct Summary {
     /// What each entry of the allow-list did.
     #[serde(skip_serializing_if = "<[AllowReport]>::is_empty")]
     pub allow_list: Vec<AllowReport>,
+    /// Outcome of each baseline that ran before the detections.
+    #[serde(skip_serializing_if = "<[BaselineReport]>::is_empty")]
+    pub baselines: Vec<BaselineReport>,
     /// Outcome of each detection, in the order in which they ran; those that were not run are last.
     pub detections: Vec<Report>,
     /// Why detections were not run, and how many each cause held back, the most first.
@@ -395,6 +399,7 @@ impl Summary {
     pub fn is_partial(&self) -> bool {
         self.has_failed_detections()
             || self.has_mistaken_detections()
+            || self.baselines.iter().any(|baseline| baseline.status == BaselineStatus::Failed)
             || self.unread.iter().any(Unread::is_damage)
     }
 
@@ -447,6 +452,7 @@ impl Summary {
             findings: detections.iter().map(|report| report.findings).sum(),
             hidden: detections.iter().map(|report| report.hidden).sum(),
             allow_list: Vec::new(),
+            baselines: Vec::new(),
             causes: causes(&detections),
             detections,
             skipped: read.total.skipped,

@@ -1,6 +1,7 @@
 //! The `hunt` command: runs detections over logs and prints their findings.
 
 pub(crate) mod allowed;
+mod baselines;
 pub(crate) mod costs;
 mod digest;
 mod explain;
@@ -63,6 +64,7 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
         report::lines(&costs::render(&summary, screen::error_width().unwrap_or(usize::MAX)));
         report::lines(&costs::memory(summary.memory));
     }
+    baselines::tell(&summary.baselines, detail);
     allowed::complain(&summary, &doubted, format == Format::Table);
     report::met_indexes(&summary.met_indexes);
     let is_cut = report::limits_met();
@@ -82,6 +84,7 @@ async fn explain(
         ("--costs", options.costs),
         ("--all", options.all),
         ("--strict", options.strict),
+        ("--baselines", options.baselines),
         ("--fail-on-finding", options.fail_on_finding),
         ("--run-id", options.run_id.is_some()),
     ];

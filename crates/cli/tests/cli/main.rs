@@ -1,6 +1,7 @@
 //! Tests of the binary: its output and its exit status.
 
 mod answers;
+mod baselines;
 mod check;
 mod config;
 mod content;

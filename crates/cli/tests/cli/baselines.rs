@@ -1,0 +1,101 @@
+//! `hunt --baselines`: lookups are filled from the time before the range, and baselines are listed.
+
+use serde_json::json;
+
+use crate::fixture::Fixture;
+
+/// Two users made a key before the tenth, and one more after it. The detection reports users that the
+/// lookup does not have.
+fn fixture() -> Fixture {
+    let fixture = Fixture::empty();
+    let records: Vec<_> = [("05", "ann"), ("06", "bob"), ("11", "ann"), ("12", "cyd")]
+        .iter()
+        .map(|(day, user)| {
+            json!({
+                "eventVersion": "1.10",
+                "eventTime": format!("2026-03-{day}T09:00:00Z"),
+                "eventName": "CreateKey",
+                "eventID": format!("event-{day}"),
+                "userIdentity": {"type": "IAMUser", "arn": format!("arn:user/{user}")},
+            })
+        })
+        .collect();
+    fixture.write("logs/a.json", &json!({ "Records": records }).to_string());
+    let search = "eventName=CreateKey NOT [| inputlookup known_users | fields user_arn] \
+                  | stats count by user_arn";
+    fixture.detection(1, "New User", "TTP", search, "");
+    fixture.write(
+        "content/lookups/known_users.yml",
+        "name: known_users\ncollection: known_users\nfields: [user_arn]\n",
+    );
+    let baseline =
+        |name: &str, search: &str| format!("name: {name}\nid: {name}\nsearch: '{search}'\n");
+    let seen = "eventName=CreateKey | stats count by user_arn | fields user_arn";
+    fixture.write(
+        "content/baselines/a_update.yml",
+        &baseline(
+            "Users - Update",
+            &format!("{seen} | inputlookup append=t known_users | stats count by user_arn | outputlookup known_users"),
+        ),
+    );
+    fixture.write(
+        "content/baselines/b_initial.yml",
+        &baseline("Users - Initial", &format!("{seen} | outputlookup known_users")),
+    );
+    fixture.write(
+        "content/baselines/c_other.yml",
+        &baseline("Other", "eventName=CreateKey | stats count | outputlookup other"),
+    );
+    fixture
+}
+
+#[test]
+fn baselines_fill_lookups_from_before_the_range() {
+    let fixture = fixture();
+    let hunt = ["hunt", "logs", "--format", "ndjson", "--summary", "--earliest", "2026-03-10"];
+    let without = fixture.run(&hunt);
+    assert_eq!(without.lines()[0]["summary"]["detections"][0]["status"], "no baseline");
+    let run = fixture.run(&[&hunt[..], &["--baselines"]].concat());
+    assert_eq!(run.status, 0, "{run:?}");
+    let lines = run.lines();
+    assert_eq!(lines.len(), 2, "{run:?}");
+    assert_eq!(lines[0]["result"]["user_arn"], "arn:user/cyd");
+    let baselines = &lines[1]["summary"]["baselines"];
+    let names: Vec<_> = baselines.as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["Users - Initial", "Users - Update"]);
+    assert_eq!((&baselines[0]["status"], &baselines[0]["rows"]), (&json!("filled"), &json!(2)));
+    assert!(run.err.contains("note: 2 baselines filled `known_users`"), "{run:?}");
+    // The content folder is not written to.
+    assert!(!fixture.path("content/lookups/known_users.csv").is_file());
+}
+
+#[test]
+fn a_baseline_that_cannot_run_is_told() {
+    let fixture = fixture();
+    fixture.write(
+        "content/baselines/b_initial.yml",
+        "name: Users - Initial\nid: i\nsearch: 'eventName=CreateKey | statz count by x | outputlookup known_users'\n",
+    );
+    let hunt = ["hunt", "logs", "--baselines", "--earliest", "2026-03-10"];
+    let run = fixture.run(&hunt);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.err.contains("error: Users - Initial: failed: "), "{run:?}");
+    let no_range = fixture.run(&["hunt", "logs", "--baselines"]);
+    assert!(no_range.status == 2 && no_range.err.contains("--earliest"), "{no_range:?}");
+    fixture.detection(1, "New User", "TTP", "eventName=CreateKey | stats count by user_arn", "");
+    let none = fixture.run(&hunt);
+    assert_eq!(none.status, 2, "{none:?}");
+    assert!(none.err.contains("no baseline of the content fills a lookup"), "{none:?}");
+}
+
+#[test]
+fn baselines_are_listed_and_shown() {
+    let fixture = fixture();
+    let list = fixture.run(&["detections", "list", "--baselines", "--format", "ndjson"]);
+    let names: Vec<_> =
+        list.lines().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names, ["Other", "Users - Initial", "Users - Update"]);
+    let show = fixture.run(&["detections", "show", "Users - Initial"]);
+    assert_eq!(show.status, 0, "{show:?}");
+    assert!(show.out.contains("schedule") && show.out.contains("10 0 * * *"), "{show:?}");
+}
