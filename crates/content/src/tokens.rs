@@ -45,8 +45,8 @@ const NAMING: &[&str] = &[
 
 /// Returns warnings about the tokens of a detection, whose file is `text`.
 pub(crate) fn warnings(detection: &Detection, text: &str) -> Vec<Diagnostic> {
-    let objects = detection.risk.iter().flat_map(|risk| &risk.risk_objects);
-    let own = objects.filter_map(|object| object.message.as_ref());
+    let own = detection.risk.iter().flat_map(|risk| &risk.risk_objects);
+    let own = own.filter_map(|object| object.message.as_ref());
     let title = detection.finding.as_ref().and_then(|finding| finding.title.as_ref());
     let message = detection.risk.iter().map(|risk| &risk.message).chain(own).chain(title);
     let drilldowns: Vec<crate::Template> = detection

@@ -12,7 +12,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("bucketdir", ""),
     ("cofilter", ""),
     ("concurrency", ""),
-    ("datamodel", ""),
     ("dbinspect", ""),
     ("delete", ""),
     ("diff", ""),
