@@ -13,7 +13,7 @@ use crate::files::{Boundary, check_regular, read_bounded};
 use crate::lookup::{Lookup, LookupSource};
 use crate::replaced::Replaced;
 use crate::set::{BuiltinPack, ContentProblem, ContentSet};
-use crate::walk::{self, extension};
+use crate::walk::{self, CONFIGURATION, extension};
 use crate::yaml::MAX_YAML_BYTES;
 use crate::{data_source, deployment, knowledge, lookup, macros, schedule, schema, story, yaml};
 
@@ -45,9 +45,6 @@ const LAYOUT: &[(&str, Kind)] = &[
     ("data_sources", Kind::DataSource),
     ("schedules", Kind::Schedule),
 ];
-
-/// The files of Splunk's configuration that are read wherever they are in a folder.
-const CONFIGURATION: [&str; 2] = ["eventtypes.conf", "tags.conf"];
 
 pub(crate) fn load(folders: &[PathBuf], builtin: BuiltinPack) -> (ContentSet, Vec<ContentProblem>) {
     let mut loader = Loader::default();
@@ -580,6 +577,47 @@ mod tests {
         assert_eq!(found[1], "a.yml: missing key `search`");
         assert!(problems[0].place().is_some() && problems[0].is_error());
         assert!(!problems[2].is_error(), "{found:?}");
+    }
+
+    #[test]
+    fn event_types_tags_and_data_models() {
+        let folder = TestFolder::new(
+            "knowledge",
+            &[
+                (
+                    "event_types/a.yml",
+                    "event_types:\n- {name: seen, search: a=1, tags: [x]}\n- {name: aws_cloudtrail, search: b=1}\n",
+                ),
+                ("event_types/b.yml", "event_types:\n- {name: wrong, search: '(a'}\n"),
+                ("event_types/c.yml", "event_types: []\ntag: []\n"),
+                ("data_models/m.yml", "data_model: M\ndatasets: [{name: D, search: tag=x}]\n"),
+                (
+                    "app/default/tags.conf",
+                    "[eventtype=seen]\ny = enabled\n[eventtype=no]\nz = enabled\n",
+                ),
+                ("app/default/eventtypes.conf", "[more]\nsearch = c=1\n"),
+            ],
+        );
+        let (set, problems) = load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
+        assert_eq!(
+            messages(&problems),
+            [
+                "b.yml: `(` is never closed",
+                "c.yml: unknown key `tag`",
+                "tags.conf: nothing defines the event type `no`, which has tags",
+            ]
+        );
+        let types = set.knowledge.event_types();
+        let tags = |name: &str| {
+            let found = types.iter().find(|known| known.name == name);
+            found.map(|known| known.tags.join(" "))
+        };
+        assert_eq!(tags("seen").as_deref(), Some("x y"));
+        assert_eq!(tags("more").as_deref(), Some(""));
+        // One of the same name is replaced, and the other built-in ones stay.
+        assert_eq!(tags("aws_cloudtrail").as_deref(), Some(""));
+        assert!(tags("aws_cloudtrail_change").is_some());
+        assert!(set.knowledge.models().any(|model| model.name == "M"));
     }
 
     #[test]

@@ -55,14 +55,19 @@ pub(crate) fn files(
     (files, refused)
 }
 
+/// The files of Splunk's configuration that are read wherever they are in a folder.
+pub(crate) const CONFIGURATION: [&str; 2] = ["eventtypes.conf", "tags.conf"];
+
 /// Returns the extension of a path; empty if it has none.
 pub(crate) fn extension(path: &Path) -> &str {
     path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
 }
 
-/// Returns true for YAML and CSV files.
+/// Returns true for files that content can be in.
 pub(crate) fn is_content(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
     matches!(extension(path), "csv" | "yml" | "yaml")
+        || CONFIGURATION.iter().any(|known| name == *known)
 }
 
 fn is_hidden(path: &Path) -> bool {

@@ -213,3 +213,45 @@ fn find(text: &str, part: &str) -> Span {
         None => Span::new(0, text.lines().next().map_or(0, str::len)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_have_their_places() {
+        for (text, message, place) in [
+            (
+                "data_model: A\ndatasets:\n- name: B.C\n",
+                "`B.C` is not the name of a dataset",
+                "B.C",
+            ),
+            (
+                "data_model: A\ndatasets:\n- {name: B, parent: Z}\n",
+                "no dataset before this one is named `Z`",
+                "B",
+            ),
+            ("data_model: A\ndatasets:\n- name: B\n- name: B\n", "two datasets are named `B`", "B"),
+            (
+                "data_model: A\ndatasets:\n- name: B\n  fields: [x]\n  unknown: [x]\n",
+                "the field `x` is listed twice",
+                "x",
+            ),
+            (
+                "data_model: A\ndatasets:\n- name: B\n  search: tag=x [search y]\n",
+                "an event type has neither subsearches nor time modifiers",
+                "tag=x [search y]",
+            ),
+            (
+                "data_model: A\ndatasets:\n- name: B\n  calculated: {y: len(}\n",
+                "`(` is never closed",
+                "(",
+            ),
+        ] {
+            let file: ModelFile = serde_yaml_ng::from_str(text).unwrap();
+            let error = file.build(text).unwrap_err();
+            let span = error.span().unwrap();
+            assert_eq!((error.message.as_str(), &text[span.start..span.end]), (message, place));
+        }
+    }
+}

@@ -84,10 +84,29 @@ impl Scope {
         Self { model: model.name.clone(), dataset, search, fields, nodes }
     }
 
+    /// Returns the field with a qualified name. The name may also be that of a part and a field that
+    /// the part has from its parents.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&ScopedField> {
+        let own = self.fields.get(name);
+        own.or_else(|| {
+            let split = |path: &'_ String| {
+                let rest = name.strip_prefix(path.as_str())?.strip_prefix('.')?;
+                Some((path.len(), rest))
+            };
+            let (length, rest) = self.nodes.keys().filter_map(split).max_by_key(|(len, _)| *len)?;
+            let path = name.get(..length)?;
+            let mut above = path.split('.');
+            std::iter::from_fn(|| above.next_back().map(|_| above.clone()))
+                .map(|above| above.collect::<Vec<_>>().join("."))
+                .find_map(|parent| self.fields.get(&format!("{parent}.{rest}")))
+        })
+    }
+
     /// Returns true if a search of the scope may use the name.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.fields.contains_key(name) || EVERY_EVENT_HAS.contains(&name)
+        self.field(name).is_some() || EVERY_EVENT_HAS.contains(&name)
     }
 
     /// Returns the title: the model, and the dataset if there is one.
@@ -128,5 +147,94 @@ fn conjunction(parts: impl Iterator<Item = SearchExpr>) -> SearchExpr {
         0 => SearchExpr::All,
         1 => parts.remove(0),
         _ => SearchExpr::And(parts),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_diagnostic::Span;
+
+    use super::*;
+    use crate::Knowledge;
+
+    fn named(name: &str) -> Spanned<String> {
+        Spanned::new(name.to_owned(), Span::new(0, 0))
+    }
+
+    fn scope(model: &str, dataset: Option<&str>) -> Scope {
+        let knowledge = Knowledge::builtin();
+        knowledge.scope(&named(model), dataset.map(named).as_ref()).unwrap()
+    }
+
+    #[test]
+    fn fields_have_the_names_of_their_datasets() {
+        let change = scope("Change", None);
+        assert_eq!(change, Scope { dataset: None, ..scope("Change", Some("All_Changes")) });
+        for (name, has) in [
+            ("All_Changes.user", true),
+            ("All_Changes.Instance_Changes.image_id", true),
+            // A part has the fields of its parent.
+            ("All_Changes.Instance_Changes.user", true),
+            ("All_Changes.image_id", false),
+            ("All_Changes.Users", false),
+            ("user", false),
+            ("_time", true),
+            ("sourcetype", true),
+        ] {
+            assert_eq!(change.has(name), has, "{name}");
+        }
+        assert_eq!(change.fields["All_Changes.user"].within, SearchExpr::All);
+        assert_ne!(
+            change.fields["All_Changes.Account_Management.src_nt_domain"].within,
+            SearchExpr::All
+        );
+        // Within the part itself, all events have its fields.
+        let part = scope("Change", Some("All_Changes.Account_Management"));
+        assert_eq!(
+            part.fields["All_Changes.Account_Management.src_nt_domain"].within,
+            SearchExpr::All
+        );
+        assert!(part.has("All_Changes.user") && !part.has("All_Changes.Instance_Changes.image_id"));
+    }
+
+    #[test]
+    fn several_roots_are_alternatives() {
+        let endpoint = scope("Endpoint", None);
+        assert!(matches!(&endpoint.search, SearchExpr::Or(roots) if roots.len() == 5));
+        assert_ne!(endpoint.fields["Processes.process"].within, SearchExpr::All);
+        assert_eq!(scope("Endpoint", Some("Processes")).title(), "Endpoint.Processes");
+    }
+
+    #[test]
+    fn a_wrong_name_has_the_nearest_one() {
+        for (name, help) in [
+            ("All_Changes.usr", "did you mean `All_Changes.user`?"),
+            ("all_changes.USER", "did you mean `All_Changes.user`?"),
+            ("user", "did you mean `All_Changes.user`?"),
+            ("image_id", "did you mean `All_Changes.Instance_Changes.image_id`?"),
+            ("nothing_like_it", "its fields are written as `All_Changes.dest_bunit`"),
+        ] {
+            let error = scope("Change", None).unknown_field(&named(name));
+            assert_eq!(error.help.as_deref(), Some(help), "{name}");
+        }
+        let knowledge = Knowledge::builtin();
+        for (model, dataset, message, help) in [
+            ("change", None, "there is no data model `change`", "did you mean `Change`?"),
+            (
+                "Web",
+                Some("Prox"),
+                "the data model `Web` has no dataset `Prox`",
+                "did you mean `Proxy`?",
+            ),
+            (
+                "Web",
+                Some("x"),
+                "the data model `Web` has no dataset `x`",
+                "it has `Web`, `Proxy`, `Storage`",
+            ),
+        ] {
+            let error = knowledge.scope(&named(model), dataset.map(named).as_ref()).unwrap_err();
+            assert_eq!((error.message.as_str(), error.help.as_deref()), (message, Some(help)));
+        }
     }
 }

@@ -238,3 +238,81 @@ fn place(expression: &mut SearchExpr, span: Span) {
         _ => {}
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_spl::parse_search;
+
+    use super::*;
+
+    fn knowledge() -> Knowledge {
+        let mut knowledge = Knowledge::default();
+        for (name, search, tags) in [
+            ("login", "action=login", &["authentication", "default"][..]),
+            ("vpn", "eventtype=login app=vpn", &["network"]),
+            ("loop", "eventtype=loop OR a=1", &[]),
+        ] {
+            let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+            let search = parse_search(search).unwrap();
+            knowledge.add_event_type(EventType { name: name.to_owned(), search, tags });
+        }
+        knowledge
+    }
+
+    /// Returns the fields that an expanded expression compares, in order.
+    fn compared(search: &str) -> String {
+        let expanded = knowledge().expand(&parse_search(search).unwrap());
+        let mut names = Vec::new();
+        expanded.walk(&mut |part| match part {
+            SearchExpr::Compare { field, value, .. } => {
+                names.push(format!("{}:{}", field.value, value.value.text));
+            }
+            SearchExpr::In { field, .. } => names.push(format!("{}:in", field.value)),
+            _ => {}
+        });
+        names.join(" ")
+    }
+
+    #[test]
+    fn comparisons_stand_for_searches() {
+        for (search, expected) in [
+            ("tag=authentication", "tag:authentication action:login"),
+            ("tag=AUTH*", "tag:AUTH* action:login"),
+            ("tag::eventtype=default", "tag::eventtype:default action:login"),
+            ("tag IN (x, network)", "tag:in eventtype:login action:login app:vpn"),
+            ("eventtype=vpn", "eventtype:vpn eventtype:login action:login app:vpn"),
+            // Some tag of the type is another one.
+            ("tag!=default", "tag:default action:login eventtype:login action:login app:vpn"),
+            ("NOT tag=network b=2", "tag:network eventtype:login action:login app:vpn b:2"),
+            ("tag=x user=y", "tag:x user:y"),
+        ] {
+            assert_eq!(compared(search), expected, "{search}");
+        }
+        // It ends.
+        assert!(compared("eventtype=loop").ends_with("a:1"));
+    }
+
+    #[test]
+    fn what_nothing_defines_is_told() {
+        for (search, expected) in [
+            ("tag=authentication eventtype=vpn", None),
+            (
+                "tag=authentcation",
+                Some((
+                    "no event type has the tag `authentcation`",
+                    "did you mean `authentication`?",
+                )),
+            ),
+            (
+                "eventtype IN (login, vnp)",
+                Some(("nothing defines the event type `vnp`", "did you mean `vpn`?")),
+            ),
+            ("tag!=x OR NOT eventtype!=y", None),
+        ] {
+            let told = knowledge().undefined(&parse_search(search).unwrap());
+            let told = told.first().map(|told| (told.message.clone(), told.help.clone().unwrap()));
+            let expected = expected.map(|(message, help)| (message.to_owned(), help.to_owned()));
+            assert_eq!(told, expected, "{search}");
+        }
+    }
+}
