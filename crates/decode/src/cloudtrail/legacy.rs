@@ -23,7 +23,7 @@ pub(super) static TA70: &[Derived] = &[
     }),
     Derived::alias("command", Input::EventName),
     Derived::alias("desc", Input::RequestParameters),
-    Derived::eval("dest", objects::DEST_INPUTS, objects::dest).multi(),
+    Derived::eval("dest", objects::DEST_INPUTS, objects::dest_ta70).multi(),
     super::DEST_IP_RANGE,
     super::DEST_PORT_RANGE,
     super::DIRECTION,

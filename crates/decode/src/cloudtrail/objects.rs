@@ -60,8 +60,6 @@ pub(super) fn dest<'a>(inputs: &Inputs<'a>) -> Values<'a> {
         "RunInstances" => &[InstanceItemCreated, EventSource],
         "StartInstances" => &[InstanceItem, EventSource],
         "StopInstances" | "TerminateInstances" | "RebootInstances" => &[InstanceItem],
-        // The add-on gives no destination for deleting an entry of a network ACL.
-        "DeleteNetworkAclEntry" => &[],
         "DeleteLoginProfile" => &[RequestUserName],
         "ConsoleLogin" | "CheckMfa" | "ListAliases" => &[LoginTo, EventSource],
         name if is_assume_role(name) => &[LoginTo, EventSource],
@@ -73,6 +71,11 @@ pub(super) fn dest<'a>(inputs: &Inputs<'a>) -> Values<'a> {
         _ => &[EventSource],
     };
     first_list(inputs, candidates).into()
+}
+
+/// `dest` in version 7.0, which gives none for deleting an entry of a network ACL.
+pub(super) fn dest_ta70<'a>(inputs: &Inputs<'a>) -> Values<'a> {
+    if inputs.is(Input::EventName, "DeleteNetworkAclEntry") { Values::None } else { dest(inputs) }
 }
 
 /// `object` and `object_id`: the name or id of the object that a call created, changed or deleted.

@@ -140,6 +140,10 @@ fn rules_of_the_network() {
             ("object", "acl-1"),
         ],
     );
+    let removed = r#"{"eventName":"DeleteNetworkAclEntry","eventSource":"ec2.amazonaws.com",
+      "requestParameters":{"networkAclId":"acl-1","egress":false,"ruleNumber":100}}"#;
+    check(removed, Profile::Superset, &[("dest", "ec2.amazonaws.com"), ("object", "-")]);
+    check(removed, Profile::Ta70, &[("dest", "-")]);
     let group = r#"{"eventName":"AuthorizeSecurityGroupEgress","requestParameters":{"groupId":"sg-1",
       "ipPermissions":{"items":[{"ipProtocol":"tcp","fromPort":1,"toPort":2,"ipRanges":{"items":[
       {"cidrIp":"0.0.0.0/0"},{"cidrIp":"10.0.0.0/8"}]}}]}}}"#;
