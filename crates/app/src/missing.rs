@@ -24,7 +24,7 @@ const MOST_BYTES: u64 = 64 << 20;
 /// Fields that say where an event is from; for these, the values that are there are counted.
 const ORIGINS: [&str; 3] = [fields::SOURCETYPE, fields::HOST, fields::SOURCE];
 
-/// Fields that Splunk's configuration adds to events, and logs do not contain.
+/// Fields that follow from event types. A value that nothing defines is told when a search is planned.
 const CONFIGURED: [&str; 2] = ["eventtype", "tag"];
 
 /// Something that a search names and the logs do not have.
@@ -62,13 +62,6 @@ pub enum Missing {
         /// The name that events have.
         similar: String,
     },
-    /// Splunk's configuration gives events this field, which no log contains.
-    Configured {
-        /// The field: `eventtype` or `tag`.
-        field: String,
-        /// The value in the search.
-        value: String,
-    },
     /// The index holds what Splunk itself writes, so that no event of a file is in it.
     SplunksOwn {
         /// The index or pattern in the search.
@@ -86,12 +79,6 @@ impl Search {
     pub async fn missing(&self) -> Result<Vec<Missing>, AppError> {
         let mut missing = self.missing_indexes();
         let compared = |field: &&&str| self.values(field).next().is_some();
-        for field in CONFIGURED.iter().filter(compared) {
-            missing.extend(self.values(field).map(|value| Missing::Configured {
-                field: (*field).to_owned(),
-                value: value.to_owned(),
-            }));
-        }
         if !self.can_be_read_again() {
             return Ok(missing);
         }
@@ -169,7 +156,8 @@ impl Search {
     async fn missing_fields(&self) -> Result<Vec<Missing>, AppError> {
         let found = self.fields().await?;
         let known = |name: &str| found.iter().any(|field| field.name == name);
-        let is_explained = |name: &str| CONFIGURED.contains(&name) || self.is_log_index(name);
+        let is_class = |name: &str| CONFIGURED.contains(&name) && self.reading.logs.is_some();
+        let is_explained = |name: &str| is_class(name) || self.is_log_index(name);
         let candidates = || found.iter().map(|field| field.name.as_str());
         let named: BTreeSet<&String> =
             self.analysis.facts.fields.union(&self.analysis.demand.names).collect();

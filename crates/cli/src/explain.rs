@@ -149,11 +149,6 @@ fn what_is_missing(missing: &Missing) -> String {
                 named.join(", ")
             )
         }
-        Missing::Configured { field, value } => format!(
-            "no event has `{field}={value}`: Splunk's configuration adds {}, and logs do not have \
-             them; name the sourcetype and fields of the events instead",
-            if field == "tag" { "tags" } else { "event types" }
-        ),
         Missing::SplunksOwn { index } => format!(
             "no event is in `index={index}`: Splunk writes this index itself, and files of logs do \
              not belong to it"

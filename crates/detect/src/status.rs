@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use spilltrail_search::analysis::{Need, NeedKind};
+use spilltrail_search::analysis::Need;
 
 /// The status of a detection after its run.
 ///
@@ -47,11 +47,7 @@ impl Status {
     /// Returns true if this version cannot run the detection over any logs.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
-        match self {
-            Self::Unsupported => true,
-            Self::NeedsSource(need) => need.kind == NeedKind::DataModel,
-            _ => false,
-        }
+        matches!(self, Self::Unsupported)
     }
 
     /// Returns the name of the status in the output.

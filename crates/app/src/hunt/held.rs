@@ -99,7 +99,7 @@ pub(super) fn offer(options: &HuntOptions, knowledge: &Arc<Knowledge>) -> Offer 
     };
     let knowledge = knowledge.clone();
     let logs = options.logs.clone();
-    Offer { sourcetypes, logs, own, index, filled: Vec::new(), knowledge }
+    Offer { sourcetypes, logs, own, index, knowledge }
 }
 
 /// What the logs of a hunt turned out to have.

@@ -15,6 +15,7 @@ mod hunt;
 mod indexes;
 #[cfg(unix)]
 mod interrupt;
+mod models;
 mod pack;
 mod printing;
 mod reading;

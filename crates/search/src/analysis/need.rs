@@ -69,8 +69,6 @@ pub struct Offer {
     pub own: Vec<String>,
     /// The index of all events; `None` if they have none, so that any index of logs may be theirs.
     pub index: Option<String>,
-    /// The indexes of Splunk's own that the run fills.
-    pub filled: Vec<String>,
     /// The event types, tags and data models.
     pub knowledge: Arc<Knowledge>,
 }
@@ -136,13 +134,10 @@ fn unmet_value(field: &str, literal: &SearchLiteral, offer: &Offer) -> Option<Ne
         }
         fields::SOURCE if !may_be_log(text, offer) => of(NeedKind::Source, text),
         fields::INDEX => {
-            let pattern = Pattern::new(text, CaseRule::Ignore);
-            let is_filled = offer.filled.iter().any(|index| pattern.matches(index));
-            let is_met = is_filled
-                || match &offer.index {
-                    Some(index) => pattern.matches(index),
-                    None => !is_splunks_own(text),
-                };
+            let is_met = match &offer.index {
+                Some(index) => Pattern::new(text, CaseRule::Ignore).matches(index),
+                None => !is_splunks_own(text),
+            };
             if is_met { None } else { of(NeedKind::Index, text) }
         }
         "eventtype" => of(NeedKind::EventType, text),
@@ -256,7 +251,7 @@ mod tests {
             ("(sourcetype=a OR sourcetype=b*) user=x", "the sourcetype `a`"),
             ("sourcetype IN (a, b)", "the sourcetype `a`"),
             ("user=x eventtype=okta", "the event type `okta`"),
-            ("tag=authentication tag=cloud", "the tag `authentication`"),
+            ("tag=windows tag=cloud", "the tag `windows`"),
             (
                 "(eventtype=w OR Channel=security OR source=XmlWinEventLog:Security) EventCode=4625",
                 "the event type `w`",

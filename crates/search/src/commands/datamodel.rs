@@ -127,8 +127,8 @@ impl Command for ReadModel {
         let scope = &self.name.scope(&stage.context.knowledge)?;
         let condition: Predicate =
             subsearch::predicate(&SearchExpr::All, Position::Leading, stage.context).await?;
-        let reading =
-            Reading { scope, naming: self.naming, condition, with_others: !self.is_strict };
-        reading.plan(stage).await
+        let (naming, place) = (self.naming, self.name.place());
+        let with_others = !self.is_strict;
+        Reading { scope, naming, condition, with_others, place }.plan(stage).await
     }
 }

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Expr, lit, when};
-use spilltrail_diagnostic::{Diagnostic, Spanned};
+use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
 use spilltrail_event::{CaseRule, Comparison, Demand, Kind, Pattern, Predicate, compare, fields};
 use spilltrail_knowledge::{EVERY_EVENT_HAS, FieldValue, Knowledge, Scope, ScopedField};
 use spilltrail_spl::SearchExpr;
 
-use super::{Stage, search};
+use super::{Stage, search, subsearch};
 use crate::context::SearchContext;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::planning::predicate::{self, Position};
@@ -42,6 +42,11 @@ impl DatasetName {
         }
     }
 
+    /// Returns where the search names the dataset.
+    pub(super) fn place(&self) -> Span {
+        self.dataset.as_ref().map_or(self.model.span, |dataset| self.model.span.to(dataset.span))
+    }
+
     /// Returns what the search reads.
     ///
     /// # Errors
@@ -68,6 +73,8 @@ pub(super) struct Reading<'a> {
     pub(super) condition: Predicate,
     /// Whether fields that the dataset does not have are read from the events, too.
     pub(super) with_others: bool,
+    /// Where the search names the dataset, which is the place of what its own searches raise.
+    pub(super) place: Span,
 }
 
 /// A field that is read, and the name of its column.
@@ -83,8 +90,9 @@ impl Reading<'_> {
     /// Fails if an expression of the model cannot be compiled, or if the source fails.
     pub(super) async fn plan(self, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let refused = |error: DataFusionError| stage.refused(error);
-        let model = Translator { scope: self.scope, context: stage.context };
-        let mut found = vec![compiled(&self.scope.search, stage.context)?];
+        let place = self.place;
+        let model = Translator { scope: self.scope, context: stage.context, place };
+        let mut found = vec![compiled(&self.scope.search, place, stage.context)?];
         let mut later = Vec::new();
         for part in conjuncts(self.condition.clone()) {
             match model.translate(&part)? {
@@ -113,7 +121,7 @@ impl Reading<'_> {
             }
         }
         for Wanted { column: name, field } in &wanted {
-            let (expr, kind) = value(field, &plan, stage)?;
+            let (expr, kind) = value(field, place, &plan, stage)?;
             columns.retain(|(other, ..): &(String, Expr, Kind)| other != name);
             names.retain(|other| other != name);
             columns.push((name.clone(), expr, kind));
@@ -140,7 +148,21 @@ impl Reading<'_> {
             let is_wanted = demand.wants(&column) || compared.contains(qualified.as_str());
             is_wanted.then_some(Wanted { column, field })
         });
-        fields.collect()
+        let mut wanted: Vec<Wanted<'_>> = fields.collect();
+        // A name may lead through a part to a field that the part has from its parent.
+        let through = |name: &str| match self.naming {
+            Naming::Qualified if !self.scope.fields.contains_key(name) => self.scope.field(name),
+            _ => None,
+        };
+        let named = demand.names.iter().map(String::as_str).chain(compared);
+        for name in named {
+            if let Some(field) = through(name)
+                && wanted.iter().all(|known| known.column != name)
+            {
+                wanted.push(Wanted { column: name.to_owned(), field });
+            }
+        }
+        wanted
     }
 
     /// Returns the fields of events from which the wanted ones are made.
@@ -165,7 +187,7 @@ impl Reading<'_> {
                     eval::field_names(expr).iter().for_each(|name| inputs.add(name));
                 }
             }
-            let within = compiled(&field.within, stage.context)?;
+            let within = compiled(&field.within, self.place, stage.context)?;
             within.fields().iter().for_each(|name| inputs.add(name));
         }
         Ok(inputs)
@@ -193,7 +215,7 @@ fn value(field: &ScopedField, plan: &Plan, stage: &Stage<'_>) -> Result<(Expr, K
         },
         FieldValue::Calculated(expr) => {
             let mut expr = expr.as_ref().clone();
-            expr.place(stage.span);
+            expr.place(place);
             let expression = eval::expression(&expr, plan, stage.context)?;
             let kind = expression.storable()?;
             (eval_udf::into_expr(expression), kind)
@@ -202,7 +224,7 @@ fn value(field: &ScopedField, plan: &Plan, stage: &Stage<'_>) -> Result<(Expr, K
     if field.within == SearchExpr::All {
         return Ok((expr, kind));
     }
-    let within = compiled(&field.within, stage.context)?;
+    let within = compiled(&field.within, place, stage.context)?;
     let condition = predicate_udf::condition(within, plan);
     Ok((when(condition, expr).end().map_err(refused)?, kind))
 }
@@ -211,9 +233,15 @@ fn text(value: Option<&str>) -> Expr {
     lit(ScalarValue::Utf8View(value.map(str::to_owned)))
 }
 
-/// Compiles a search of a data model.
-fn compiled(search: &SearchExpr, context: &SearchContext) -> Result<Predicate, Diagnostic> {
-    predicate::compile(search, Position::Narrowing, context)
+/// Compiles a search of a data model, for a dataset that the search names at `place`.
+fn compiled(
+    search: &SearchExpr,
+    place: Span,
+    context: &SearchContext,
+) -> Result<Predicate, Diagnostic> {
+    let mut search = search.clone();
+    subsearch::place(&mut search, place);
+    predicate::compile(&search, Position::Narrowing, context)
 }
 
 fn conjuncts(predicate: Predicate) -> Vec<Predicate> {
@@ -228,6 +256,7 @@ fn conjuncts(predicate: Predicate) -> Vec<Predicate> {
 struct Translator<'a> {
     scope: &'a Scope,
     context: &'a SearchContext,
+    place: Span,
 }
 
 impl Translator<'_> {
@@ -284,10 +313,10 @@ impl Translator<'_> {
     ) -> Result<Option<Predicate>, Diagnostic> {
         if field == NODE {
             let nodes = self.scope.nodes.iter().filter(|(path, _)| holds(path));
-            let within = nodes.map(|(_, within)| compiled(within, self.context));
+            let within = nodes.map(|(_, within)| compiled(within, self.place, self.context));
             return Ok(Some(Predicate::any(within.collect::<Result<_, _>>()?)));
         }
-        let Some(scoped) = self.scope.fields.get(field) else { return Ok(Some(on(field))) };
+        let Some(scoped) = self.scope.field(field) else { return Ok(Some(on(field))) };
         let name = scoped.name.as_str();
         let found = match &scoped.value {
             // An event has the tags of its event types, besides those that it names itself.
@@ -296,7 +325,7 @@ impl Translator<'_> {
                 let tagged = types.filter(|known| known.tags.iter().any(|tag| holds(tag)));
                 let mut found = vec![on(name)];
                 for known in tagged {
-                    found.push(compiled(&known.search, self.context)?);
+                    found.push(compiled(&known.search, self.place, self.context)?);
                 }
                 Predicate::any(found)
             }
@@ -311,7 +340,7 @@ impl Translator<'_> {
             }
             FieldValue::Calculated(_) => return Ok(None),
         };
-        let within = compiled(&scoped.within, self.context)?;
+        let within = compiled(&scoped.within, self.place, self.context)?;
         Ok(Some(Predicate::and(vec![within, found])))
     }
 }

@@ -85,10 +85,7 @@ pub(super) fn dataset(text: &Spanned<String>) -> Result<Pipeline, Diagnostic> {
             Ok(reading("inputlookup", &quoted(name), text.span))
         }
         "datamodel" => match name.split_once('.') {
-            Some((model, dataset)) => {
-                let arguments = format!("{} {} flat", quoted(model), quoted(dataset));
-                Ok(reading("datamodel", &arguments, text.span))
-            }
+            Some(_) => Ok(reading("datamodel", &flat(&text.value), text.span)),
             None => {
                 let message = format!("expected a data model and a dataset, found `{name}`");
                 Err(at(Diagnostic::error(Code::EXPECTED, message)
@@ -110,6 +107,15 @@ fn reading(command: &str, arguments: &str, span: Span) -> Pipeline {
         arguments: Spanned::new(arguments.to_owned(), span),
     };
     Pipeline { commands: vec![command], leading_pipe: true, span }
+}
+
+/// Returns the arguments of `datamodel` for a dataset written as `datamodel:Model.Dataset`, with both
+/// names where they are written, so that mistakes in them have their places.
+fn flat(written: &str) -> String {
+    let spaced = written.replace([':', '"', '\'', '.'], " ");
+    let start = spaced.len() - spaced.trim_start().len();
+    let kind = "datamodel".len();
+    format!("{}{} flat", " ".repeat(start + kind), spaced.get(start + kind..).unwrap_or_default())
 }
 
 fn quoted(name: &str) -> String {
@@ -144,8 +150,8 @@ mod tests {
             ("lookup:users", Ok("inputlookup \"users\"")),
             ("lookup users.csv", Ok("inputlookup \"users.csv\"")),
             ("inputlookup:\"my users\"", Ok("inputlookup \"my users\"")),
-            ("datamodel:Risk.All_Risk", Ok("datamodel \"Risk\" \"All_Risk\" flat")),
-            ("datamodel \"Risk.All_Risk\"", Ok("datamodel \"Risk\" \"All_Risk\" flat")),
+            ("datamodel:Risk.All_Risk", Ok("datamodel           Risk All_Risk flat")),
+            ("datamodel \"Risk.All_Risk\"", Ok("datamodel            Risk All_Risk  flat")),
             ("datamodel:Risk", Err("expected a data model and a dataset, found `Risk`")),
             ("savedsearch:\"x y\"", Err("saved searches are not supported, such as `x y`")),
             ("lookup:", Err("expected `lookup:` and a name, found `lookup:`")),

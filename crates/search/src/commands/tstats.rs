@@ -35,7 +35,7 @@ static DOC: CommandDoc = CommandDoc {
     aliases: &[],
     kind: CommandKind::Generating,
     summary: "Compute statistics over indexed fields, or over the fields of a data model.",
-    syntax: "tstats [fillnull_value=<text>] [summariesonly=<bool>] [allow_old_summaries=<bool>] [use_summary_index_values=<bool>] [include_reduced_buckets=<bool>] [local=<bool>] [chunk_size=<int>] <function>(<field>) [AS <name>] … [FROM datamodel=<model>[.<dataset>]] [WHERE <search>] [BY <field>|_time [span=<span>] …]",
+    syntax: "tstats [fillnull_value=<text>] [summariesonly=<bool>] [allow_old_summaries=<bool>] [use_summary_index_values=<bool>] [include_reduced_buckets=<bool>] [local=<bool>] [chunk_size=<int>] <function>(<field>) [AS <name>] … [FROM <data model>] [WHERE <search>] [BY <field>|_time [span=<span>] …]",
     arguments: &[
         Argument::option("fillnull_value", Takes::Text)
             .doc("The value for a missing BY field. Without it, such events are not counted."),
@@ -361,7 +361,8 @@ impl Command for Tstats {
                 let scope = &name.scope(&stage.context.knowledge)?;
                 let naming = Naming::Qualified;
                 let condition = predicate;
-                let reading = Reading { scope, naming, condition, with_others: false };
+                let reading =
+                    Reading { scope, naming, condition, with_others: false, place: name.place() };
                 reading.plan(&scanning).await?
             }
             None => search::find(predicate, &scanning).await?,

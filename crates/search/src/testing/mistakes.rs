@@ -215,8 +215,31 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     // Commands that take datasets and searches.
     ("| union nosuch", &[("SPL1008", "nosuch", "expected a type and a name, found `nosuch`")]),
     (
+        "| tstats count dc(Web.x) from datamodel=Web where Web.y=1 OR Web.Proxy.url=a by web.url _time host",
+        &[
+            ("SPL2031", "Web.x", "the data model `Web` has no field `Web.x`"),
+            ("SPL2031", "Web.y", "the data model `Web` has no field `Web.y`"),
+            ("SPL2031", "web.url", "the data model `Web` has no field `web.url`"),
+        ],
+    ),
+    (
+        "| tstats count from datamodel=Wbe.Web | append [| datamodel Change All search]",
+        &[
+            ("SPL2031", "Wbe.Web", "there is no data model `Wbe`"),
+            ("SPL2031", "All", "the data model `Change` has no dataset `All`"),
+        ],
+    ),
+    (
+        "| tstats count from datamodel=Change by nodename",
+        &[("SPL2003", "nodename", "`nodename` cannot be grouped by")],
+    ),
+    (
+        "| datamodel Change All_Changes acceleration_search",
+        &[("SPL2003", "acceleration_search", "`acceleration_search` is not supported")],
+    ),
+    (
         "| from datamodel:Risk.All",
-        &[("SPL2011", "datamodel:Risk.All", "data models are not supported")],
+        &[("SPL2031", "All", "the data model `Risk` has no dataset `All`")],
     ),
     (
         "| multisearch [search a=1]",

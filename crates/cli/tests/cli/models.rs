@@ -1,0 +1,235 @@
+//! Tests of data models, event types and tags over logs.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::fixture::{Fixture, Run};
+
+/// The environment variable that names the folder with logs of others.
+const CASES: &str = "SPILLTRAIL_TEST_CASES";
+
+/// Returns a folder with a console login, a new user, and the termination of an instance.
+fn changes() -> Fixture {
+    let fixture = Fixture::empty();
+    let event = |minute: u32, source: &str, name: &str, more: Value| {
+        let mut event = json!({
+            "eventVersion": "1.10",
+            "eventTime": format!("2026-03-10T09:0{minute}:00Z"),
+            "eventSource": source,
+            "eventName": name,
+            "awsRegion": "eu-west-1",
+            "sourceIPAddress": "192.0.2.1",
+            "userAgent": "aws-cli",
+            "eventID": format!("event-{minute}"),
+            "eventType": "AwsApiCall",
+            "recipientAccountId": "111122223333",
+            "userIdentity": {
+                "type": "IAMUser",
+                "principalId": "AIDA1",
+                "userName": "ann",
+                "accountId": "111122223333",
+                "arn": "arn:aws:iam::111122223333:user/ann",
+            },
+        });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            event[key] = value.clone();
+        }
+        event
+    };
+    let login = json!({
+        "eventType": "AwsConsoleSignIn",
+        "responseElements": {"ConsoleLogin": "Failure"},
+        "additionalEventData": {"LoginTo": "https://console.aws.amazon.com/", "MFAUsed": "No"},
+    });
+    let user = json!({"responseElements": {"user": {"userName": "eve"}}});
+    let items = json!({"items": [{"instanceId": "i-1", "imageId": "ami-1"}]});
+    let ended = json!({"requestParameters": {"instancesSet": items}});
+    let records = [
+        event(0, "signin.amazonaws.com", "ConsoleLogin", login),
+        event(1, "iam.amazonaws.com", "CreateUser", user),
+        event(2, "ec2.amazonaws.com", "TerminateInstances", ended),
+        event(3, "ec2.amazonaws.com", "DescribeInstances", json!({})),
+    ];
+    fixture.write("logs/a.json", &json!({ "Records": records }).to_string());
+    fixture
+}
+
+fn search(fixture: &Fixture, search: &str) -> Run {
+    fixture.run(&["search", search, "logs", "--format", "ndjson"])
+}
+
+#[test]
+fn trails_fill_change_and_authentication() {
+    let fixture = changes();
+    let by = "All_Changes.user All_Changes.command All_Changes.action All_Changes.status \
+              All_Changes.object All_Changes.object_category All_Changes.object_id \
+              All_Changes.change_type All_Changes.user_type All_Changes.vendor_region \
+              All_Changes.src All_Changes.user_agent";
+    let changes = format!(
+        "| tstats count from datamodel=Change by {by} | `drop_dm_object_name(All_Changes)`"
+    );
+    let common = json!({
+        "status": "success", "user_type": "IAMUser", "vendor_region": "eu-west-1",
+        "src": "192.0.2.1", "user_agent": "aws-cli", "count": 1,
+    });
+    let with = |mut row: Value| {
+        for (key, value) in common.as_object().into_iter().flatten() {
+            row[key] = value.clone();
+        }
+        row
+    };
+    let run = search(&fixture, &changes);
+    let expected = [
+        with(json!({"user": "ann", "command": "TerminateInstances", "action": "deleted",
+            "object": "i-1", "object_category": "instance", "object_id": "i-1",
+            "change_type": "virtual_server"})),
+        with(json!({"user": "eve", "command": "CreateUser", "action": "created",
+            "object": "eve", "object_category": "user", "object_id": "eve",
+            "change_type": "AAA"})),
+    ];
+    assert_eq!((run.err.as_str(), run.lines().as_slice()), ("", &expected[..]));
+
+    for (written, expected) in [
+        (
+            "| tstats count from datamodel=Authentication where Authentication.action=failure by Authentication.user Authentication.app Authentication.signature Authentication.dest Authentication.user_id Authentication.vendor_account | `drop_dm_object_name(Authentication)`",
+            json!([{"user": "ann", "app": "AwsConsoleSignIn", "signature": "ConsoleLogin", "dest": "https://console.aws.amazon.com/", "user_id": "AIDA1", "vendor_account": "111122223333", "count": 1}]),
+        ),
+        // A field of a part of the dataset, of the events in that part.
+        (
+            "| tstats count from datamodel=Change by All_Changes.Instance_Changes.image_id",
+            json!([{"All_Changes.Instance_Changes.image_id": "ami-1", "count": 1}]),
+        ),
+        (
+            "| tstats count from datamodel=Change where nodename=All_Changes.Account_Management All_Changes.dvc!=x by All_Changes.command",
+            json!([{"All_Changes.command": "CreateUser", "count": 1}]),
+        ),
+        (
+            "| tstats count from datamodel=Change where All_Changes.result=unknown NOT All_Changes.tag=instance by _time span=1h",
+            json!([{"_time": 1_773_133_200, "count": 1}]),
+        ),
+        (
+            "| datamodel Change Accounts_Created flat | table user tag",
+            json!([{"user": "eve", "tag": ["account", "change", "cloud", "management"]}]),
+        ),
+        (
+            "| from datamodel:\"Authentication.Failed_Authentication\" | stats count by user",
+            json!([{"user": "ann", "count": 1}]),
+        ),
+        (
+            "tag=instance | stats count by eventName, eventtype",
+            json!([
+                {"eventName": "TerminateInstances", "eventtype": "aws_cloudtrail", "count": 1},
+                {"eventName": "TerminateInstances", "eventtype": "aws_cloudtrail_instance", "count": 1},
+            ]),
+        ),
+        ("eventtype=*consolelogin* NOT tag=change | stats count", json!([{"count": 1}])),
+    ] {
+        let run = search(&fixture, written);
+        assert_eq!((run.err.as_str(), json!(run.lines())), ("", expected), "{written}");
+    }
+}
+
+/// Nobody defines them, so that nothing matches, and that is said.
+#[test]
+fn what_nobody_defines_is_told() {
+    let fixture = changes();
+    for (written, told) in [
+        ("tag=chnge", "no event type has the tag `chnge`"),
+        ("eventtype=nosuch", "nothing defines the event type `nosuch`"),
+        (
+            "| tstats count from datamodel=Endpoint.Registry by Registry.dest",
+            "no event type has the tag `registry`",
+        ),
+    ] {
+        let run = search(&fixture, written);
+        assert_eq!(run.out, "", "{written}");
+        assert!(run.err.contains(told), "{}", run.err);
+    }
+}
+
+#[test]
+fn content_adds_event_types_and_data_models() {
+    let fixture = changes();
+    fixture.write(
+        "content/event_types/ours.yml",
+        "event_types:\n- name: looks\n  search: eventName=Describe*\n  tags: [look]\n",
+    );
+    fixture.write("content/eventtypes.conf", "[logins]\nsearch = eventName=ConsoleLogin\n");
+    fixture.write("content/tags.conf", "[eventtype=logins]\nlook = enabled\n");
+    fixture.write(
+        "content/data_models/ours.yml",
+        "data_model: Ours\ndatasets:\n- name: Looks\n  search: tag=look\n  unknown: [reason]\n  calculated: {who: upper(user)}\n",
+    );
+    let run = search(
+        &fixture,
+        "| tstats count from datamodel=Ours where Looks.who=ANN by Looks.who Looks.reason",
+    );
+    let expected = json!([{"Looks.who": "ANN", "Looks.reason": "unknown", "count": 2}]);
+    assert_eq!((run.err.as_str(), json!(run.lines())), ("", expected));
+}
+
+/// What the published detections that read Change or Authentication ask for, over the logs of others.
+///
+/// The numbers were counted in the raw events, by the name of the call, its source and its error.
+/// Nothing can match two of the conditions: the add-on gives security groups their own category, and
+/// calls on instances another type of change than `EC2`.
+#[test]
+fn published_conditions_over_logs_of_others() {
+    let Some(cases) = std::env::var_os(CASES) else { return };
+    let corpus = PathBuf::from(cases).join("corpus");
+    let fixture = Fixture::empty();
+    // The condition, and the numbers of events of `invictus`, `stratus-a` and `crafted-2026`.
+    for (condition, expected) in [
+        ("Change", [439, 7, 18]),
+        ("Change where All_Changes.status=success", [124, 3, 10]),
+        (
+            "Change where All_Changes.action=deleted AND All_Changes.status=success AND All_Changes.object_category=instance",
+            [2, 0, 0],
+        ),
+        (
+            "Change where (All_Changes.action=created) AND All_Changes.status=success AND All_Changes.object_category=instance",
+            [2, 0, 0],
+        ),
+        (
+            "Change where All_Changes.object_category=firewall AND All_Changes.status=success",
+            [0, 0, 0],
+        ),
+        (
+            "Change where All_Changes.user_type=AssumedRole AND All_Changes.status=success",
+            [2, 0, 0],
+        ),
+        ("Change where All_Changes.action=created", [52, 1, 1]),
+        (
+            "Change where All_Changes.action=created All_Changes.Instance_Changes.image_id=ami*",
+            [8, 1, 0],
+        ),
+        (
+            "Change where All_Changes.action=modified All_Changes.change_type=EC2 All_Changes.status=success",
+            [0, 0, 0],
+        ),
+        (
+            "Change where (All_Changes.action=started OR All_Changes.action=created) All_Changes.status=success",
+            [42, 0, 1],
+        ),
+        (
+            "Change WHERE All_Changes.object_category = \"security_group\" (All_Changes.action = modified OR All_Changes.action = deleted OR All_Changes.action = created)",
+            [8, 1, 0],
+        ),
+        ("Authentication", [25, 12, 83]),
+        ("Authentication where Authentication.signature=ConsoleLogin", [2, 1, 83]),
+        ("Authentication where Authentication.signature=AssumeRole", [23, 10, 0]),
+        (
+            "Authentication where Authentication.action = failure Authentication.app=AwsConsoleSignIn Authentication.signature=ConsoleLogin",
+            [0, 0, 81],
+        ),
+    ] {
+        for (folder, expected) in ["invictus", "stratus-a", "crafted-2026"].iter().zip(expected) {
+            let logs = corpus.join(folder);
+            let written = format!("| tstats count from datamodel={condition}");
+            let logs = logs.to_str().unwrap();
+            let run = fixture.run(&["search", &written, logs, "--format", "ndjson"]);
+            assert_eq!(json!(run.lines()), json!([{ "count": expected }]), "{folder}: {condition}");
+        }
+    }
+}
