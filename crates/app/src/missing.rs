@@ -8,7 +8,7 @@ use spilltrail_diagnostic::{Diagnostic, similar};
 use spilltrail_event::{
     CaseRule, Demand, Field, Pattern, Predicate, TimeBounds, Value, fields, parse_number,
 };
-use spilltrail_search::analysis::{Weight, analyze};
+use spilltrail_search::analysis::analyze;
 use spilltrail_search::context::{Purpose, SearchContext};
 use spilltrail_search::planning::index::is_splunks_own;
 use spilltrail_search::{error, rows, run};
@@ -106,8 +106,10 @@ impl Search {
     #[must_use]
     pub fn doubts(&self, found_nothing: bool) -> Vec<Diagnostic> {
         let doubts = self.analysis.doubts().into_iter();
-        let matters = |weight| found_nothing || weight > Weight::IfNothing;
-        doubts.filter(|doubt| matters(doubt.weight)).map(|doubt| doubt.diagnostic).collect()
+        doubts
+            .filter(|doubt| doubt.weight.is_told(found_nothing))
+            .map(|doubt| doubt.diagnostic)
+            .collect()
     }
 
     /// Returns warnings about names such as `a.b` in eval expressions, where events have the field

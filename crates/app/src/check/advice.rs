@@ -7,6 +7,7 @@ use spilltrail_decode::{LAKE_SOURCETYPES, SOURCETYPES, field_docs};
 use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
 use spilltrail_event::{CaseRule, Pattern};
 use spilltrail_search::analysis::{Analysis, Weight};
+use spilltrail_spl::Arguments;
 
 use crate::names::Found;
 
@@ -120,7 +121,12 @@ impl Surroundings {
             let misspelled = self.fields.misspelled(analysis, false).into_iter();
             // Of names that events may have as well, nothing is sure.
             let sure = misspelled.filter(|doubt| doubt.weight > Weight::IfNothing);
-            found.extend(sure.map(|doubt| unknown_field(doubt.diagnostic)));
+            let made = made(analysis);
+            let sure = sure.map(|doubt| unknown_field(doubt.diagnostic));
+            let is_made = |diagnostic: &Diagnostic| {
+                diagnostic.message.split('`').nth(1).is_some_and(|field| made.contains(field))
+            };
+            found.extend(sure.filter(|diagnostic| !is_made(diagnostic)));
         }
         found
     }
@@ -187,6 +193,32 @@ fn makes_any(analysis: &Analysis) -> bool {
             name => MAKE_ANY.contains(&name),
         }
     })
+}
+
+/// Returns the fields that commands of the search make by name. A `rename` reads the field that it
+/// replaces, so that what is read alone does not tell.
+fn made(analysis: &Analysis) -> BTreeSet<String> {
+    let mut made = BTreeSet::new();
+    for command in &analysis.pipeline().commands {
+        let mut arguments = Arguments::new(command);
+        match command.name.value.as_str() {
+            "rename" => {
+                while let Ok(_from) = arguments.field()
+                    && arguments.keyword("as").is_some()
+                    && let Ok(to) = arguments.field()
+                {
+                    made.insert(to.value);
+                    arguments.symbol(",");
+                }
+            }
+            "eval" => {
+                let assigned = arguments.assignments().unwrap_or_default();
+                made.extend(assigned.into_iter().map(|assigned| assigned.target.value));
+            }
+            _ => {}
+        }
+    }
+    made
 }
 
 /// Returns the place of a value in the search as written.

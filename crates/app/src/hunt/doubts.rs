@@ -24,12 +24,7 @@ pub(super) fn add(
     let is_dotted = |message: &&Diagnostic| explains && message.code == Code::DOTTED_NAME;
     let mut mistake = run.messages.iter().find(is_dotted).map(|message| message.message.clone());
     for doubt in analysis.doubts() {
-        let is_told = match doubt.weight {
-            Weight::Advice => false,
-            Weight::IfNothing => found_nothing,
-            Weight::Doubtful | Weight::NeverMet => true,
-        };
-        if !is_told {
+        if !doubt.weight.is_told(found_nothing) {
             continue;
         }
         if doubt.weight == Weight::NeverMet {

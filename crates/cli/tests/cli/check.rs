@@ -52,7 +52,7 @@ fn each_detection_has_a_status_and_its_messages_have_places() {
         [
             "Sound: runs",
             "Unknown: unsupported SPL2001",
-            "Wrong: error SPL1008",
+            "Wrong: error SPL1006",
             "Doubtful: runs",
             "Loose: runs SPL2023",
         ]
@@ -82,7 +82,7 @@ fn the_status_depends_on_what_the_check_fails_on() {
         (&["--detection", "Loose", "--fail-on", "warning", "--allow", "spl2023"], 0),
         (&["--detection", "Unknown"], 0),
         (&["--detection", "Unknown", "--fail-on", "unsupported"], 3),
-        (&["--detection", "Wrong", "--allow", "SPL1008"], 3),
+        (&["--detection", "Wrong", "--allow", "SPL1006"], 3),
         // Messages that are not shown count as well.
         (&["--code", "SPL2023"], 3),
         (&["--detection", "Nothing"], 2),
@@ -145,6 +145,21 @@ fn a_file_that_cannot_be_read_is_an_error() {
     assert_eq!(report["detections"][1]["id"], Value::Null);
     assert_eq!(report["files"][0]["file"], "content/macros/broken.yml");
     assert_eq!(report["files"][0]["diagnostics"][0]["severity"], "error");
+}
+
+#[test]
+fn advice_is_told_by_a_check_only() {
+    let fixture = Fixture::new();
+    let search = format!("{AWS} eventName=CreateKey | stats count by responseElements.a");
+    let searched = fixture.run(&["search", &search, "logs"]);
+    assert!(!searched.err.contains("SPL20"), "{}", searched.err);
+    fixture.detection(9, "Advised", "Hunting", &search, "");
+    let hunted = fixture.run(&["hunt", "logs", "--detection", "Advised", "--all", "--summary"]);
+    assert!(!(hunted.out + &hunted.err).contains("SPL20"));
+    let shown = fixture.run(&["detections", "show", "Advised"]);
+    assert!(!(shown.out + &shown.err).contains("SPL20"));
+    let checked = fixture.run(&["check", "content", "--detection", "Advised"]);
+    assert_eq!(outcomes(&report(&checked)), ["Advised: runs SPL2022 SPL2023"]);
 }
 
 #[test]

@@ -259,10 +259,8 @@ impl Analysis {
     #[must_use]
     pub fn doubts_without_logs(&self, reported: &[Diagnostic], advice: bool) -> Vec<Diagnostic> {
         let mut found = self.dotted_fields(&is_in_object, reported);
-        let doubts = self.doubts().into_iter().filter(|doubt| match doubt.weight {
-            Weight::Advice => advice,
-            Weight::IfNothing => false,
-            Weight::Doubtful | Weight::NeverMet => true,
+        let doubts = self.doubts().into_iter().filter(|doubt| {
+            doubt.weight.is_told(false) || (advice && doubt.weight == Weight::Advice)
         });
         found.extend(doubts.map(|doubt| doubt.diagnostic));
         let is_told = |diagnostic: &Diagnostic| {

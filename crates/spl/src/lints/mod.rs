@@ -47,6 +47,18 @@ pub enum Weight {
     NeverMet,
 }
 
+impl Weight {
+    /// Returns true if a run tells it, which may have found nothing.
+    #[must_use]
+    pub fn is_told(self, found_nothing: bool) -> bool {
+        match self {
+            Self::Advice => false,
+            Self::IfNothing => found_nothing,
+            Self::Doubtful | Self::NeverMet => true,
+        }
+    }
+}
+
 impl Doubt {
     fn new(weight: Weight, code: Code, message: impl Into<String>, span: Span) -> Self {
         Self { diagnostic: Diagnostic::warning(code, message).at(span), weight }
