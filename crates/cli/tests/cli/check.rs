@@ -159,7 +159,7 @@ fn advice_is_told_by_a_check_only() {
     let shown = fixture.run(&["detections", "show", "Advised"]);
     assert!(!(shown.out + &shown.err).contains("SPL20"));
     let checked = fixture.run(&["check", "content", "--detection", "Advised"]);
-    assert_eq!(outcomes(&report(&checked)), ["Advised: runs SPL2022 SPL2023"]);
+    assert_eq!(outcomes(&report(&checked)), ["Advised: runs SPL2023 SPL2022"]);
 }
 
 #[test]
