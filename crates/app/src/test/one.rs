@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use spilltrail_content::Expectation;
+use spilltrail_content::{Detection, Expectation, Placed};
 use spilltrail_decode::SOURCETYPES;
 use spilltrail_detect::hunt::{Job, prepare};
 use spilltrail_detect::{AnalyzedContent, DetectionRun, Finding, Status};
@@ -78,7 +78,7 @@ impl Bench {
             let reasons = unread.reasons.iter();
             report.warnings.extend(reasons.map(|reason| format!("{}: {reason}", unread.name)));
         }
-        judge(report, analysis, &run, checks, &offer);
+        judge(report, detection, analysis, &run, checks, &offer);
     }
 
     fn open(&self, datasets: Vec<Dataset>) -> Arc<Logs> {
@@ -138,6 +138,7 @@ async fn check(content: &AnalyzedContent, job: &Job, checks: &mut Checks<'_>) ->
 /// Fills in the report of a test whose detection has run.
 fn judge(
     report: &mut TestReport,
+    detection: &Detection,
     analysis: &Analysis,
     run: &DetectionRun,
     checks: Checks<'_>,
@@ -147,11 +148,12 @@ fn judge(
     report.matched_events = run.matched_events;
     match &run.status {
         Status::Unsupported => {
-            return report.conclude(TestStatus::Unsupported, reasons_of(&run.messages));
+            let reasons = reasons_of(&run.messages, detection);
+            return report.conclude(TestStatus::Unsupported, reasons);
         }
         Status::Failed => {
             let class = Diagnostic::class_of(&run.messages).unwrap_or(Class::Internal);
-            let reasons = reasons_of(&run.messages);
+            let reasons = reasons_of(&run.messages, detection);
             return report.conclude(status_of_class(class), reasons);
         }
         _ => {}
@@ -226,8 +228,12 @@ fn why_nothing(
         Status::EmptySubsearch => "a subsearch returned nothing to look for".to_owned(),
         Status::Clean => {
             let matched = run.matched_events?;
-            let verb = if matched == 1 { "event matches" } else { "events match" };
-            format!("{matched} {verb} the first search, and a later command drops them")
+            match matched {
+                1 => "1 event matches the first search, and a later command drops it".to_owned(),
+                count => {
+                    format!("{count} events match the first search, and a later command drops them")
+                }
+            }
         }
         _ => return None,
     })
@@ -238,10 +244,25 @@ fn listed(names: &[String]) -> String {
     names.join(", ")
 }
 
-fn reasons_of(messages: &[Diagnostic]) -> Vec<String> {
+/// Returns the worst of the messages, each with its place in the file of the detection.
+fn reasons_of(messages: &[Diagnostic], detection: &Detection) -> Vec<String> {
     let worst = messages.iter().map(|message| message.severity).max();
     let worst = messages.iter().filter(|message| Some(message.severity) == worst);
-    worst.map(|message| message.message.clone()).collect()
+    let worst: Vec<Diagnostic> = worst.cloned().collect();
+    match detection.placed(&worst) {
+        Some(Placed { text, diagnostics }) => {
+            diagnostics.iter().map(|diagnostic| with_place(diagnostic, &text)).collect()
+        }
+        None => worst.into_iter().map(|message| message.message).collect(),
+    }
+}
+
+fn with_place(diagnostic: &Diagnostic, text: &str) -> String {
+    let before = diagnostic.span().and_then(|span| text.get(..span.start));
+    let Some(before) = before else { return diagnostic.message.clone() };
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("{} (line {line}, column {column})", diagnostic.message)
 }
 
 /// Returns what the logs of a test can have.

@@ -109,7 +109,7 @@ pub struct TestReport {
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
     /// The diagnostics of the search; their spans refer to the detection's search as written.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "<[Diagnostic]>::is_empty")]
     pub messages: Vec<Diagnostic>,
     /// Whether part of the logs could not be read.
     #[serde(skip)]

@@ -161,8 +161,7 @@ fn totals(summary: &TestSummary) -> String {
         count => format!("; {} have no test", counted(count, "detection")),
     };
     let tests = counted(summary.tests.len() as u64, "test");
-    let seconds = summary.elapsed.as_secs_f64();
-    format!("{tests} in {seconds:.1} s: {}{untested}", parts.join(", "))
+    format!("{tests}: {}{untested}", parts.join(", "))
 }
 
 /// Returns the tests as cases of a JUnit file. What has not run is an error there, because it is no
