@@ -26,6 +26,8 @@ use crate::rows::{Row, Rows};
 pub struct MemoryEvents {
     rows: Arc<Vec<Row>>,
     kinds: IndexMap<String, Kind>,
+    /// The most rows of a batch.
+    batch_rows: usize,
 }
 
 impl MemoryEvents {
@@ -45,7 +47,13 @@ impl MemoryEvents {
             };
             kinds.entry(name.clone()).and_modify(|known| *known = known.or(kind)).or_insert(kind);
         }
-        Self { rows: Arc::new(rows), kinds }
+        Self { rows: Arc::new(rows), kinds, batch_rows: BATCH_ROWS }
+    }
+
+    /// Makes the rows come in batches of at most this number.
+    #[cfg(test)]
+    pub(crate) fn in_batches_of(self, batch_rows: usize) -> Self {
+        Self { batch_rows, ..self }
     }
 
     fn kind(&self, name: &str) -> Kind {
@@ -86,6 +94,7 @@ impl EventSource for MemoryEvents {
             matching: (0..self.rows.len()).filter(matches).collect::<Vec<_>>().into(),
             fields: request.fields.clone(),
             schema: schema.clone(),
+            batch_rows: self.batch_rows,
         });
         Ok(Arc::new(StreamingTable::try_new(schema, vec![partition])?))
     }
@@ -107,6 +116,7 @@ struct MatchingRows {
     matching: Arc<[usize]>,
     fields: Vec<Field>,
     schema: SchemaRef,
+    batch_rows: usize,
 }
 
 impl PartitionStream for MatchingRows {
@@ -118,7 +128,7 @@ impl PartitionStream for MatchingRows {
         let (rows, matching) = (self.rows.clone(), self.matching.clone());
         let (fields, schema) = (self.fields.clone(), self.schema.clone());
         // A null takes the memory of a string view, too.
-        let size = (BATCH_BYTES / (fields.len().max(1) * VIEW)).clamp(1, BATCH_ROWS);
+        let size = (BATCH_BYTES / (fields.len().max(1) * VIEW)).clamp(1, self.batch_rows);
         let batches = (0..matching.len()).step_by(size).map(move |start| {
             let places = &matching[start..matching.len().min(start + size)];
             let column = |field: &Field| {

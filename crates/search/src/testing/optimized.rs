@@ -1,5 +1,7 @@
-//! Tests that optimizations change no row: neither the optimizer's rules, nor the omission of
-//! fields that no later command reads.
+//! Tests that what should change no row changes none: the optimizer's rules, the omission of fields
+//! that no later command reads, and how rows are cut into batches.
+
+use std::sync::Arc;
 
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::session_state::SessionStateBuilder;
@@ -9,6 +11,7 @@ use spilltrail_event::Value;
 
 use super::context;
 use crate::context::SearchContext;
+use crate::events::memory::MemoryEvents;
 use crate::rows::Row;
 use crate::run;
 
@@ -196,6 +199,17 @@ proptest! {
         prop_assert_eq!(format!("{optimized:?}"), format!("{plain:?}"), "{}", search);
         // A failing pipeline would prove nothing.
         prop_assert!(optimized.is_ok(), "{}: {:?}", search, optimized);
+    }
+
+    #[test]
+    fn batches_change_no_row(rows in rows(), search in search(), size in 1_usize..4) {
+        let context = context(rows.clone(), MEMORY);
+        let events = MemoryEvents::new(rows).in_batches_of(size);
+        let cut = SearchContext { events: Arc::new(events), ..context.clone() };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let whole = runtime.block_on(outcome(&search, &context));
+        let parts = runtime.block_on(outcome(&search, &cut));
+        prop_assert_eq!(format!("{whole:?}"), format!("{parts:?}"), "{} in batches of {}", search, size);
     }
 
     #[test]
