@@ -96,14 +96,15 @@ fn tell(counts: &Counts, is_check: bool) {
         ("formatted", "left as they were")
     };
     let mut parts = Vec::new();
-    if counts.changed > 0 {
-        parts.push(format!("{} {did}", report::counted(counts.changed, "file")));
-    }
-    if counts.same > 0 {
-        parts.push(format!("{} {left}", report::separated(counts.same)));
-    }
-    if counts.failed > 0 {
-        parts.push(format!("{} cannot be formatted", report::separated(counts.failed)));
+    for (count, what) in
+        [(counts.changed, did), (counts.same, left), (counts.failed, "cannot be formatted")]
+    {
+        if count > 0 {
+            let is_first = parts.is_empty();
+            let count =
+                if is_first { report::counted(count, "file") } else { report::separated(count) };
+            parts.push(format!("{count} {what}"));
+        }
     }
     report::line(format_args!("{}", parts.join(", ")));
 }

@@ -69,7 +69,7 @@ fn files_are_checked_and_written() {
     assert_eq!(fs::read_to_string(fixture.path("in/a.spl")).unwrap(), FORMATTED);
     let again = fixture.run_builtin(&["fmt", "--check", "in"]);
     assert_eq!((again.status, again.out.as_str()), (0, ""));
-    assert_eq!(again.err, "3 formatted already\n");
+    assert_eq!(again.err, "3 files formatted already\n");
 }
 
 #[test]
