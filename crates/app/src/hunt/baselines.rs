@@ -10,7 +10,7 @@ use futures::StreamExt;
 use serde::Serialize;
 use spilltrail_content::{ContentSet, Detection};
 use spilltrail_detect::AnalyzedContent;
-use spilltrail_diagnostic::{Code, Diagnostic, Severity};
+use spilltrail_diagnostic::{Diagnostic, Severity};
 use spilltrail_event::TimeBounds;
 use spilltrail_search::analysis::{Analysis, analyze};
 use spilltrail_search::error::from_engine;
@@ -137,10 +137,6 @@ async fn run_one(
     analysis: &Analysis,
     context: &spilltrail_search::context::SearchContext,
 ) -> Result<(), Vec<Diagnostic>> {
-    if let Some(need) = analysis.data_model() {
-        let message = format!("needs {need}");
-        return Err(vec![Diagnostic::unsupported(Code::UNSUPPORTED_COMMAND, message)]);
-    }
     let prepared = run::plan(analysis, None, context).await?;
     let failed = |diagnostic| vec![prepared.relocate(diagnostic)];
     let mut stream = prepared.stream(context).await.map_err(failed)?;

@@ -9,6 +9,7 @@ use spilltrail_detect::hunt::{Job, prepare};
 use spilltrail_detect::{AnalyzedContent, DetectionRun, Finding, Status};
 use spilltrail_diagnostic::{Class, Diagnostic};
 use spilltrail_event::StopToken;
+use spilltrail_knowledge::Knowledge;
 use spilltrail_search::analysis::{Analysis, NeedKind, Offer};
 use spilltrail_search::events::shared::SharedEvents;
 use spilltrail_search::pool;
@@ -44,16 +45,16 @@ impl Bench {
     pub(super) async fn run(&self, place: usize, test: usize, report: &mut TestReport) {
         let detection = &self.content.set.detections[place];
         let analysis = self.content.detection(place);
-        if let Some(need) = analysis.data_model() {
-            return report.conclude(TestStatus::Unsupported, vec![format!("needs {need}")]);
-        }
         let attack_data = &detection.tests[test].attack_data;
         let moving: Vec<bool> = attack_data.iter().map(|data| data.update_timestamp).collect();
         let datasets = match data::find(detection, test, &self.content.set, &self.datasets) {
             Ok(datasets) => datasets,
             Err(reasons) => return report.conclude(TestStatus::NoData, reasons),
         };
-        let offer = offer(&datasets);
+        let offer = offer(&datasets, &self.content.set.knowledge);
+        if let Some(need) = analysis.unmet(&offer).filter(|need| need.kind == NeedKind::DataModel) {
+            return report.conclude(TestStatus::Unsupported, vec![format!("needs {need}")]);
+        }
         let (datasets, unmoved) = moved::align(datasets, &moving, |datasets| self.open(datasets));
         report.warnings.extend(unmoved);
         let logs = self.open(datasets);
@@ -266,7 +267,7 @@ fn with_place(diagnostic: &Diagnostic, text: &str) -> String {
 }
 
 /// Returns what the logs of a test can have.
-fn offer(datasets: &[Dataset]) -> Offer {
+fn offer(datasets: &[Dataset], knowledge: &Arc<Knowledge>) -> Offer {
     let mut sourcetypes: Vec<String> = Vec::new();
     let mut add = |name: &str| {
         if !sourcetypes.iter().any(|known| known == name) {
@@ -283,7 +284,13 @@ fn offer(datasets: &[Dataset]) -> Offer {
         let source = dataset.labels.source.as_ref();
         source.unwrap_or(&dataset.name).to_string()
     });
-    Offer { sourcetypes, logs: sources.collect(), own: Vec::new(), index: None }
+    Offer {
+        sourcetypes,
+        logs: sources.collect(),
+        own: Vec::new(),
+        index: None,
+        knowledge: knowledge.clone(),
+    }
 }
 
 fn status_of(error: &AppError) -> TestStatus {

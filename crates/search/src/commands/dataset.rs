@@ -195,7 +195,12 @@ impl Reading<'_> {
 }
 
 /// Returns the value of a field of the dataset, and its kind.
-fn value(field: &ScopedField, plan: &Plan, stage: &Stage<'_>) -> Result<(Expr, Kind), Diagnostic> {
+fn value(
+    field: &ScopedField,
+    place: Span,
+    plan: &Plan,
+    stage: &Stage<'_>,
+) -> Result<(Expr, Kind), Diagnostic> {
     let refused = |error: DataFusionError| stage.refused(error);
     let own = || match plan.kind(&field.name) {
         Some(kind) => (column(&field.name), kind),
