@@ -101,9 +101,10 @@ fn junit_of(report: &CheckReport) -> String {
         let is_wrong =
             file.diagnostics.iter().any(|told| told.diagnostic.severity == Severity::Error);
         let text = text::lines(&file.diagnostics);
-        let outcome = match is_wrong {
-            true => Outcome::Failure { kind: CheckStatus::Error.name().to_owned(), text },
-            false => Outcome::Passed,
+        let outcome = if is_wrong {
+            Outcome::Failure { kind: CheckStatus::Error.name().to_owned(), text }
+        } else {
+            Outcome::Passed
         };
         let name = text::file_of(Some(&file.file));
         Case {

@@ -1,5 +1,7 @@
 //! Tests of the `check` command.
 
+#![expect(clippy::unwrap_used, reason = "a report of another form has failed the test")]
+
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, Run};
