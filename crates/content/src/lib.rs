@@ -14,6 +14,7 @@ mod drilldown;
 mod files;
 mod format;
 mod keys;
+mod kind;
 mod knowledge;
 mod load;
 mod lookup;

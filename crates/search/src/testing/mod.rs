@@ -4,6 +4,7 @@
 mod bounds;
 mod cases;
 mod deep;
+mod foreach;
 mod matrix;
 mod memory;
 mod mistakes;

@@ -498,6 +498,3 @@ impl Command for ForEach {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,3 +1,5 @@
+//! `foreach`, with what logs can have as names.
+
 use spilltrail_event::Value;
 
 use crate::run;

@@ -1,0 +1,94 @@
+//! The kinds of content, and how the kind of a file is told: by its folder, or by its keys.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use spilltrail_diagnostic::Diagnostic;
+
+use crate::detection::DetectionType;
+use crate::yaml;
+
+/// The kind of content in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Detection,
+    Baseline,
+    Macro,
+    Lookup,
+    Story,
+    Deployment,
+    DataModel,
+    EventTypes,
+    DataSource,
+    Schedule,
+}
+
+/// The subfolders of the `security_content` layout, with the kind of their files.
+pub(crate) const LAYOUT: &[(&str, Kind)] = &[
+    ("detections", Kind::Detection),
+    ("baselines", Kind::Baseline),
+    ("macros", Kind::Macro),
+    ("lookups", Kind::Lookup),
+    ("stories", Kind::Story),
+    ("deployments", Kind::Deployment),
+    ("data_models", Kind::DataModel),
+    ("event_types", Kind::EventTypes),
+    ("data_sources", Kind::DataSource),
+    ("schedules", Kind::Schedule),
+];
+
+/// Returns the kind of a file in a folder with the usual layout, by its path in it; `None` for others.
+pub(crate) fn layout_kind(inside: &Path) -> Option<Kind> {
+    let first = inside.components().next()?.as_os_str();
+    LAYOUT.iter().find(|(name, _)| first == *name).map(|(_, kind)| *kind)
+}
+
+/// Returns the kind of a file according to its keys; `None` if the YAML is not content.
+pub(crate) fn kind_by_keys(text: &str) -> Result<Option<Kind>, Diagnostic> {
+    #[derive(Deserialize)]
+    #[serde(expecting = "a map of keys")]
+    struct Keys {
+        name: Option<IgnoredAny>,
+        search: Option<IgnoredAny>,
+        definition: Option<IgnoredAny>,
+        narrative: Option<IgnoredAny>,
+        scheduling: Option<IgnoredAny>,
+        filename: Option<IgnoredAny>,
+        collection: Option<IgnoredAny>,
+        data_model: Option<IgnoredAny>,
+        event_types: Option<IgnoredAny>,
+        lookup_type: Option<IgnoredAny>,
+        cron_schedule: Option<IgnoredAny>,
+        how_to_implement: Option<IgnoredAny>,
+        #[serde(rename = "type")]
+        detection_type: Option<yaml::Text>,
+    }
+    let keys: Keys = yaml::read(text)?;
+    let detection_type = keys.detection_type.as_ref().map(|text| DetectionType::parse(&text.0));
+    let is_baseline = detection_type == Some(DetectionType::Baseline);
+    // A detection whose `search` is misspelled is still one, so that the mistake is reported.
+    let has_known_type =
+        detection_type.is_some_and(|known| !matches!(known, DetectionType::Other(_)));
+    Ok(if keys.search.is_some() || (keys.name.is_some() && keys.how_to_implement.is_some()) {
+        Some(if is_baseline { Kind::Baseline } else { Kind::Detection })
+    } else if keys.data_model.is_some() {
+        Some(Kind::DataModel)
+    } else if keys.event_types.is_some() {
+        Some(Kind::EventTypes)
+    } else if keys.definition.is_some() {
+        Some(Kind::Macro)
+    } else if keys.narrative.is_some() {
+        Some(Kind::Story)
+    } else if keys.scheduling.is_some() {
+        Some(Kind::Deployment)
+    } else if keys.cron_schedule.is_some() {
+        Some(Kind::Schedule)
+    } else if keys.filename.or(keys.collection).or(keys.lookup_type).is_some() {
+        Some(Kind::Lookup)
+    } else if keys.name.is_some() && has_known_type {
+        Some(if is_baseline { Kind::Baseline } else { Kind::Detection })
+    } else {
+        None
+    })
+}
