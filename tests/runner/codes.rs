@@ -48,13 +48,15 @@ const ANOMOLY: &str = "name: D\nid: 0f8fad5b-d9cb-469f-a165-70867728950e\nversio
 
 /// The codes that only the command line raises. The examples on their pages raise them, which
 /// `crates/cli/tests/documents/errors.rs` tests.
-const OF_THE_COMMAND_LINE: [Code; 6] = [
+const OF_THE_COMMAND_LINE: [Code; 8] = [
     Code::CONFIGURATION,
     Code::NO_LOGS,
+    Code::NOT_FED,
     Code::DAMAGED,
     Code::NO_EVENTS,
     Code::LEFT_OUT,
     Code::UNTIMED,
+    Code::UNKNOWN_EVENT_TYPE,
 ];
 
 const MACRO: &str = "name: m\ndefinition: index=a\n";
@@ -79,7 +81,7 @@ async fn cases() -> Vec<(Code, Input)> {
         (Code::UNSUPPORTED_COMMAND, Search("* | frobnicate")),
         (Code::UNKNOWN_COMMAND, Search("* | statz count")),
         (Code::UNSUPPORTED_FUNCTION, Search("* | eval a=frobnicate(1)")),
-        (Code::UNSUPPORTED_OPTION, Search("| tstats count from datamodel=Web")),
+        (Code::UNSUPPORTED_OPTION, Search("* | makemv setsv=true a")),
         (Code::BAD_OPTION, Search("* | head limit=few")),
         (Code::BAD_ARGUMENT, Search("* | eval a=upper()")),
         (Code::NOT_GENERATING, Search("* | makeresults")),
@@ -105,6 +107,41 @@ async fn cases() -> Vec<(Code, Input)> {
         (Code::NEVER_MET, Doubtful("* | where \"a\"=\"b\"")),
         (Code::WILDCARD, Doubtful("* | where like(a, \"b*\")")),
         (Code::OTHER_NAME, Doubtful("eventSource=s3")),
+        (
+            Code::NULL_GROUP,
+            Doubtful(
+                "sourcetype=aws:cloudtrail eventName=PutBucketPolicy eventSource=s3.amazonaws.com | stats count by user_arn errorMessage",
+            ),
+        ),
+        (
+            Code::ANY_SERVICE,
+            Doubtful("sourcetype=aws:cloudtrail eventName=CreateUser | stats count by user_arn"),
+        ),
+        (
+            Code::SHORT_WINDOW,
+            Doubtful(
+                "sourcetype=aws:cloudtrail eventName=StopLogging earliest=-5m | stats count by user_arn",
+            ),
+        ),
+        (
+            Code::NEAR_LIMIT,
+            Doubtful(
+                "sourcetype=aws:cloudtrail eventName=DeleteTrail | join user_arn [search eventName=CreateAccessKey | fields user_arn] | stats count by user_arn",
+            ),
+        ),
+        (
+            Code::SHADOWED,
+            Doubtful(
+                "sourcetype=aws:cloudtrail eventName=CreateAccessKey | stats count values(user) as user by user_arn | rename user_arn as user",
+            ),
+        ),
+        (
+            Code::TEXT_AND_NUMBER,
+            Doubtful(
+                "* | stats max(_time) as t by user_arn | convert ctime(t) | where t > relative_time(now(), \"-1d\")",
+            ),
+        ),
+        (Code::UNKNOWN_MODEL, Search("| tstats count from datamodel=Nothing")),
         (Code::YAML, Content(&[("macros/m.yml", "name: [")])),
         (Code::DUPLICATE_CONTENT, Content(&[("macros/m.yml", MACRO), ("macros/n.yml", MACRO)])),
         (Code::RISK_FIELD, Detection("* | stats count", usize::MAX)),

@@ -40,7 +40,7 @@ mod time;
 mod utf16;
 mod utf32;
 
-pub use cloudtrail::{FieldDoc, Profile, field_docs, is_calculated, kind_of};
+pub use cloudtrail::{FieldDoc, Profile, field_docs, kind_of};
 pub use columns::{data_type, schema_of};
 pub use decoder::{DecodeOptions, Decoder, Sink};
 pub use dedup::SeenEvents;

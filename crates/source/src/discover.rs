@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indexmap::IndexMap;
 use spilltrail_decode::{
-    Discovery, FileReport, FoundFields, Look, MAX_FIELDS, holds_rows, is_calculated, kind_of,
+    Discovery, FileReport, FoundFields, Look, MAX_FIELDS, holds_rows, kind_of,
 };
 use spilltrail_event::{Demand, Field, Kind, Predicate, StopToken, fields};
 
@@ -119,11 +119,7 @@ impl Logs {
         let mut fields: IndexMap<String, Kind> = found.collect();
         // Of very many names, the patterns may not have found all.
         let has_all = fields.len() < MAX_FIELDS;
-        // A field that the add-on calculates is one of every CloudTrail event, even without a value.
-        let profile = self.options().profile;
-        let has_trail = fields.contains_key("eventSource") && fields.contains_key("eventName");
-        let is_there = |name: &str| has_trail && is_calculated(name, profile);
-        let found = |name: &&String| has_all && demand.is_matched(name) && !is_there(name);
+        let found = |name: &&String| has_all && demand.is_matched(name);
         for name in demand.names.iter().filter(|name| !found(name)) {
             fields.entry(name.clone()).or_insert_with(|| kind_of(name, self.options().profile));
         }

@@ -145,13 +145,6 @@ pub(crate) fn derived_field(name: &str, profile: Profile) -> Option<&'static Der
     derived_fields(profile).iter().find(|field| field.name == name)
 }
 
-/// Returns true if the add-on calculates the field from others, so that it is a field of every
-/// CloudTrail event, with or without a value.
-#[must_use]
-pub fn is_calculated(name: &str, profile: Profile) -> bool {
-    derived_field(name, profile).is_some_and(|field| matches!(field.rule, Rule::Eval { .. }))
-}
-
 /// Returns the kind of a field of CloudTrail events.
 ///
 /// Names with `{}` and derived fields that list things (such as the instances of a call) are

@@ -190,11 +190,11 @@ impl Fields {
         template: Spanned<String>,
     ) -> Result<Self, Diagnostic> {
         let first = patterns.first().cloned().unwrap_or_default();
-        let texts = Texts::of(&first, &template::sample(&first));
+        let texts = Texts::sample(&first);
         // The name that the list begins with may be odd; another one then shows what the template is.
         let text = tokens
             .filled(&template.value, &texts)
-            .or_else(|| tokens.filled(&template.value, &Texts::of("x1", "x1")));
+            .or_else(|| tokens.filled(&template.value, &Texts::sample("*")));
         let text = text.unwrap_or_default();
         let sample = template::parsed(&text, template.span)?;
         for written in &sample.commands {

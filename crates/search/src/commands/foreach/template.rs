@@ -27,6 +27,9 @@ const MARKERS: [[&str; 5]; 2] = [
 const OUTSIDE: usize = 0;
 const QUOTED: usize = 1;
 
+/// What a wildcard matches while a template is checked.
+const SAMPLE: &str = "x1";
+
 /// The texts of a template that are replaced.
 #[derive(Debug)]
 pub(super) struct Tokens {
@@ -95,6 +98,16 @@ impl Texts {
         let parts = wildcard_capture(pattern, name).unwrap_or_default();
         let part = |index: usize| parts.get(index).cloned().unwrap_or_default();
         Self([name.to_owned(), parts.concat(), part(0), part(1), part(2)])
+    }
+
+    /// Returns texts for a field that a pattern may match, none of them empty, to check a template
+    /// with them.
+    pub(super) fn sample(pattern: &str) -> Self {
+        let Self(mut texts) = Self::of(pattern, &pattern.replace('*', SAMPLE));
+        for text in texts.iter_mut().filter(|text| text.is_empty()) {
+            SAMPLE.clone_into(text);
+        }
+        Self(texts)
     }
 
     /// Returns the name of the field.
@@ -309,11 +322,6 @@ pub(super) fn unmarked(name: &str, pattern: &str) -> String {
     unmarked
 }
 
-/// Returns the name of a field that a pattern may match, to check a template with it.
-pub(super) fn sample(pattern: &str) -> String {
-    pattern.replace('*', "x1")
-}
-
 /// Returns the commands of a template whose tokens are replaced. All places in it are `span`,
 /// because its offsets are not those of the search.
 ///
@@ -408,7 +416,7 @@ mod tests {
         let marked = tokens().marked("eval '<<FIELD>>_x' = '<<MATCHSEG2>>.y'");
         assert_eq!(unmarked(&marked, "a*"), "eval 'a*_x' = '*.y'");
         assert_eq!(unmarked(&tokens().marked("<<FIELD>>.<<MATCHSTR>>"), "a*"), "a*.*");
-        assert_eq!(sample("a*b*"), "ax1bx1");
+        assert_eq!(Texts::sample("a*b*").name(), "ax1bx1");
     }
 
     #[test]
