@@ -108,6 +108,11 @@ fn trails_fill_change_and_authentication() {
             "| tstats count from datamodel=Change where All_Changes.result=CreateUser NOT All_Changes.tag=instance by _time span=1h",
             json!([{"_time": 1_773_133_200, "count": 1}]),
         ),
+        // Options may stand between the aggregations.
+        (
+            "| tstats count summariesonly=false dc(All_Changes.command) as calls allow_old_summaries=true from datamodel=Change",
+            json!([{"count": 2, "calls": 2}]),
+        ),
         (
             "| datamodel Change Accounts_Created flat | table user tag",
             json!([{"user": "eve", "tag": ["account", "change", "cloud", "management"]}]),

@@ -132,8 +132,11 @@ struct Tstats {
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     const CLAUSES: [&str; 4] = ["from", "where", "by", "groupby"];
     arguments.options();
-    let aggregates = arguments.aggregates_until(&CLAUSES)?;
-    arguments.options();
+    let mut aggregates = arguments.aggregates_until(&CLAUSES)?;
+    // Options may stand between the aggregations, too.
+    while arguments.more() && !CLAUSES.iter().any(|word| arguments.peek_keyword(word)) {
+        aggregates.extend(arguments.aggregates_until(&CLAUSES)?);
+    }
     let dataset = match arguments.keyword("from") {
         Some(span) => Some(from(arguments, span)?),
         None => None,

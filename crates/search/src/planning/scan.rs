@@ -6,6 +6,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest};
 
 use crate::context::SearchContext;
@@ -32,6 +33,20 @@ pub(crate) async fn scan(
     match classes {
         Some(classes) => classes.apply(plan, demand),
         None => Ok(plan),
+    }
+}
+
+/// The character with which commands begin the names of columns of their own.
+const RESERVED: char = '\u{1}';
+
+/// Leaves out fields that could be taken for columns of a command. No SPL names them, but a JSON key
+/// can have any character.
+fn leave_out_reserved(fields: &mut Vec<Field>, context: &SearchContext) {
+    let before = fields.len();
+    fields.retain(|field| !field.name.starts_with(RESERVED));
+    if fields.len() < before {
+        let message = "fields whose names begin with the control character U+0001 are left out";
+        context.observations.message(Diagnostic::warning(Code::LEFT_OUT, message));
     }
 }
 
@@ -99,4 +114,32 @@ fn scanned(table: Arc<dyn TableProvider>, fields: Vec<Field>) -> Result<Plan, Da
 fn counted(context: &SearchContext, plan: Plan) -> Result<Plan, DataFusionError> {
     context.observations.scan();
     Ok(plan.operator(Arc::new(CountRows { count_as: CountAs::Matched })))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::run;
+    use crate::testing::{context, rows};
+
+    /// A key of a log cannot be taken for a column of a command.
+    #[tokio::test]
+    async fn names_of_commands_are_reserved() {
+        let event = r#"{"a":"1","\u0001transaction":"x","\u0001own":"y","\u0001count":"z"}"#;
+        for (search, expected) in [
+            ("* | transaction a | stats count", "1"),
+            ("* | top a | stats count", "1"),
+            ("* | eval {a}=1 | stats count", "1"),
+            ("* | head limit=5 (a=1) | stats count", "1"),
+        ] {
+            let context = context(rows(event), 64 << 20);
+            let prepared = run::prepare(search, None, &context).await.unwrap();
+            let found = prepared.collect(&context).await.unwrap();
+            let count = found.iter().next().unwrap()["count"].to_text().unwrap().into_owned();
+            assert_eq!(count, expected, "{search}");
+            let messages = context.observations.messages();
+            let is_told = messages.iter().any(|message| message.message.contains("U+0001"));
+            // Only a search that reads all fields sees them.
+            assert!(is_told || !search.contains("transaction"), "{search}: {messages:?}");
+        }
+    }
 }
