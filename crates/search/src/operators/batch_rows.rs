@@ -12,7 +12,7 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 
-use super::{BatchRows, OperatorExec};
+use super::{BatchRows, Operator, OperatorExec};
 use crate::rows::cut::{BATCH_BYTES, BATCH_ROWS, VIEW};
 
 /// The largest number of rows in batches, here and outside of an operator that lowers it.
@@ -33,7 +33,7 @@ impl Limit {
     /// Returns the limit below an operator.
     fn below(self, rows: BatchRows) -> Self {
         match rows {
-            BatchRows::AtMost(rows) if rows < self.here => Self { here: rows, outside: self.here },
+            BatchRows::AtMost(rows) if rows < self.here => Self { here: rows, ..self },
             BatchRows::Restored => Self { here: self.outside, outside: self.outside },
             BatchRows::AtMost(_) | BatchRows::Unchanged => self,
         }
@@ -48,13 +48,15 @@ pub(crate) fn of_plan(task: TaskContext, plan: &Arc<dyn ExecutionPlan>) -> TaskC
     }
 }
 
-/// Returns the task in which the input of an operator runs.
+/// Returns the task in which the input of an operator runs; `columns` are those of its output.
 pub(super) fn below(
     task: &Arc<TaskContext>,
-    rows: BatchRows,
+    operator: &dyn Operator,
+    columns: usize,
     input: &Arc<dyn ExecutionPlan>,
 ) -> Arc<TaskContext> {
-    let Some(config) = config(task, Limit::of(task).below(rows), input) else {
+    let limit = Limit::of(task).below(wanted(operator, columns));
+    let Some(config) = config(task, limit, input) else {
         return task.clone();
     };
     Arc::new(TaskContext::new(
@@ -67,6 +69,15 @@ pub(super) fn below(
         task.window_functions().clone(),
         task.runtime_env(),
     ))
+}
+
+/// Returns the rows of the batches that an operator reads. One that makes wide rows of narrow ones
+/// returns as many rows as it reads, so it must not read more of them than fit when they are wide.
+fn wanted(operator: &dyn Operator, columns: usize) -> BatchRows {
+    match operator.batches_below() {
+        BatchRows::Unchanged if operator.keeps_rows() => BatchRows::AtMost(of_columns(columns)),
+        rows => rows,
+    }
 }
 
 /// Returns the configuration with which a plan runs under a limit, or `None` if it is that of the
@@ -85,18 +96,23 @@ fn config(
 
 /// Returns the rows of a batch that fit for all nodes of a plan down to its operators.
 fn fitting(plan: &Arc<dyn ExecutionPlan>) -> usize {
-    // A null takes the memory of a string view, too.
-    let columns = plan.schema().fields().len().max(1);
-    let rows = (BATCH_BYTES / (columns * VIEW)).clamp(1, BATCH_ROWS);
+    let rows = of_columns(plan.schema().fields().len());
     if plan.downcast_ref::<OperatorExec>().is_some() {
         return rows;
     }
     plan.children().into_iter().map(fitting).fold(rows, usize::min)
 }
 
+/// Returns the rows of a batch that fit with so many columns.
+fn of_columns(columns: usize) -> usize {
+    // A null takes the memory of a string view, too.
+    (BATCH_BYTES / (columns.max(1) * VIEW)).clamp(1, BATCH_ROWS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operators::{Pack, SerialNumbers};
 
     #[test]
     fn limits_end_where_they_are_restored() {
@@ -106,6 +122,19 @@ mod tests {
         assert_eq!(few.below(BatchRows::AtMost(20)), few);
         assert_eq!(few.below(BatchRows::Unchanged), few);
         assert_eq!(few.below(BatchRows::Restored), all);
+        let fewer = few.below(BatchRows::AtMost(5));
+        assert_eq!(fewer, Limit { here: 5, outside: 8192 });
+        assert_eq!(fewer.below(BatchRows::Restored), all);
         assert_eq!(all.below(BatchRows::Restored), all);
+    }
+
+    #[test]
+    fn rows_that_become_wide_are_read_in_small_batches() {
+        let widening = SerialNumbers { column: "n".to_owned() };
+        assert_eq!(wanted(&widening, 10), BatchRows::AtMost(BATCH_ROWS));
+        assert_eq!(wanted(&widening, BATCH_BYTES / VIEW / 10), BatchRows::AtMost(10));
+        assert_eq!(wanted(&widening, usize::MAX / VIEW), BatchRows::AtMost(1));
+        let narrowing = Pack { keys: 1 };
+        assert_eq!(wanted(&narrowing, BATCH_BYTES), BatchRows::Restored);
     }
 }

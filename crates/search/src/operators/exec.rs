@@ -134,7 +134,8 @@ impl ExecutionPlan for OperatorExec {
     ) -> Result<SendableRecordBatchStream> {
         let mut operator = self.operator.start(self.input.schema(), self.schema(), &context)?;
         operator.observe(&self.metrics);
-        let below = batch_rows::below(&context, self.operator.batches_below(), &self.input);
+        let columns = self.schema().fields().len();
+        let below = batch_rows::below(&context, self.operator.as_ref(), columns, &self.input);
         let state = Running {
             input: self.input.execute(partition, below)?,
             operator,
