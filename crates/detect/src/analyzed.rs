@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use spilltrail_content::{ContentSet, Detection, LookupSource};
-use spilltrail_search::analysis::{Analysis, analyze};
+use spilltrail_content::{ContentSet, LookupSource};
+use spilltrail_search::analysis::{Analysis, analyze, may_write_lookups};
 
 /// A content set with the analyses of its searches, each computed once, on first use.
 #[derive(Debug)]
@@ -67,15 +67,20 @@ impl AnalyzedContent {
             let names = analysis.facts.lookups_written.iter();
             written.extend(names.map(|name| stem(name).to_owned()));
         };
-        let writers = |detection: &Detection| analyze(&detection.search, &self.set.macros);
+        let macros = &self.set.macros;
         for (detection, known) in self.set.detections.iter().zip(&self.detections) {
             // Other detections may never run, so their analyses are not stored.
             match known.get() {
                 Some(known) => add(known),
-                None => add(&writers(detection)),
+                None if may_write_lookups(&detection.search, macros) => {
+                    add(&analyze(&detection.search, macros));
+                }
+                None => {}
             }
         }
-        self.set.baselines.iter().for_each(|baseline| add(&writers(baseline)));
+        let baselines = self.set.baselines.iter();
+        let writers = baselines.filter(|baseline| may_write_lookups(&baseline.search, macros));
+        writers.for_each(|baseline| add(&analyze(&baseline.search, macros)));
         written
     }
 }

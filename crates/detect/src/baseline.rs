@@ -27,12 +27,15 @@ pub(crate) fn misspelled(
         !lookup.exists
             && missing.contains(&lookup.name)
             && content.set.lookup(&lookup.name).is_none()
-            && !content.fills_lookup(&lookup.name)
     };
     let error = |lookup: &LookupObservation| {
         let known = content.set.lookups.keys().map(String::as_str);
         let nearest = similar(&lookup.name, known)
             .filter(|known| edit_distance(known, &lookup.name) <= MISTAKES)?;
+        // Asked last, because the answer needs all searches of the content.
+        if content.fills_lookup(&lookup.name) {
+            return None;
+        }
         let message = format!("there is no lookup `{}`", lookup.name);
         let error = Diagnostic::error(Code::MISSING_LOOKUP, message);
         let error = lookup.span.into_iter().fold(error, Diagnostic::at);

@@ -103,6 +103,15 @@ pub fn analyze(text: &str, macros: &MacroSet) -> Analysis {
     }
 }
 
+/// Returns true if a search has the name of the command that writes lookups.
+///
+/// Few searches have it, and to analyze thousands takes longer than a short hunt.
+#[must_use]
+pub fn may_write_lookups(text: &str, macros: &MacroSet) -> bool {
+    let (expansion, _) = expand_macros(text, macros);
+    expansion.text.to_ascii_lowercase().contains("outputlookup")
+}
+
 /// Adds the facts of the pipelines inside commands, at any depth.
 fn add_nested(facts: &mut Facts, unread: &mut Vec<Diagnostic>) {
     let mut waiting: Vec<(usize, Nested)> = Vec::new();
@@ -119,6 +128,14 @@ fn add_nested(facts: &mut Facts, unread: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Returns true if the arguments of `from` name a lookup, which is no output of another search.
+fn names_lookup(arguments: &str) -> bool {
+    let begins = |kind: &str| {
+        arguments.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind))
+    };
+    begins("lookup") || begins("inputlookup")
+}
+
 fn add_facts(facts: &mut Facts, pipeline: &Pipeline, steps: &[Step], role: Role) {
     for step in steps {
         let leads = step.index == 0 && role != Role::Piped;
@@ -128,11 +145,9 @@ fn add_facts(facts: &mut Facts, pipeline: &Pipeline, steps: &[Step], role: Role)
     for command in &pipeline.commands {
         let name = command.name.value.as_str();
         facts.data_models.extend(need::data_model(command));
-        // A lookup is no output of another search.
-        let arguments = command.arguments.value.to_ascii_lowercase();
-        let is_lookup = arguments.starts_with("lookup") || arguments.starts_with("inputlookup");
-        if READERS_OF_OUTPUTS.contains(&name) && !(name == "from" && is_lookup) {
-            facts.other_outputs.insert(format!("{name} {}", command.arguments.value));
+        let arguments = command.arguments.value.as_str();
+        if READERS_OF_OUTPUTS.contains(&name) && !(name == "from" && names_lookup(arguments)) {
+            facts.other_outputs.insert(format!("{name} {arguments}"));
         }
     }
     if let Role::Expression(position) = role

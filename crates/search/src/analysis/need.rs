@@ -167,11 +167,15 @@ fn may_be_log(literal: &str, offer: &Offer) -> bool {
 
 /// Returns the data model that a command reads, and the dataset if it names one.
 pub(super) fn data_model(command: &Command) -> Option<(String, Option<String>)> {
+    let name = command.name.value.as_str();
+    if !matches!(name, "datamodel" | "pivot" | "from" | "tstats") {
+        return None;
+    }
     let text = &command.arguments.value;
     let separates = |c: char| c.is_whitespace() || matches!(c, '=' | ':' | '"' | '\'' | ',');
     let words: Vec<&str> = text.split(separates).filter(|word| !word.is_empty()).collect();
     let is = |word: &&str, name: &str| word.eq_ignore_ascii_case(name);
-    let name = match command.name.value.as_str() {
+    let name = match name {
         "datamodel" | "pivot" => {
             return words.first().map(|model| {
                 ((*model).to_owned(), words.get(1).map(|dataset| (*dataset).to_owned()))
