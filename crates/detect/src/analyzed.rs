@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use spilltrail_content::{ContentSet, LookupSource};
-use spilltrail_search::analysis::{Analysis, analyze, may_write_lookups};
+use spilltrail_search::analysis::{Analysis, LookupWriters, analyze};
 
 /// A content set with the analyses of its searches, each computed once, on first use.
 #[derive(Debug)]
@@ -68,19 +68,20 @@ impl AnalyzedContent {
             written.extend(names.map(|name| stem(name).to_owned()));
         };
         let macros = &self.set.macros;
+        let writers = LookupWriters::new(macros);
         for (detection, known) in self.set.detections.iter().zip(&self.detections) {
             // Other detections may never run, so their analyses are not stored.
             match known.get() {
                 Some(known) => add(known),
-                None if may_write_lookups(&detection.search, macros) => {
+                None if writers.may_include(&detection.search) => {
                     add(&analyze(&detection.search, macros));
                 }
                 None => {}
             }
         }
         let baselines = self.set.baselines.iter();
-        let writers = baselines.filter(|baseline| may_write_lookups(&baseline.search, macros));
-        writers.for_each(|baseline| add(&analyze(&baseline.search, macros)));
+        let baselines = baselines.filter(|baseline| writers.may_include(&baseline.search));
+        baselines.for_each(|baseline| add(&analyze(&baseline.search, macros)));
         written
     }
 }

@@ -7,6 +7,7 @@ mod need;
 #[cfg(test)]
 mod tests;
 mod unproduced;
+mod writers;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use spilltrail_eval::{dotted_name, is_in_object};
@@ -25,6 +26,7 @@ use crate::planning::predicate::Position;
 pub use need::{Need, NeedKind, Offer};
 pub use spilltrail_spl::Weight;
 pub use unproduced::Unproduced;
+pub use writers::LookupWriters;
 
 /// Splunk commands that read the results of other searches. What they read is not supported here, so
 /// they can be recognized only by name.
@@ -101,15 +103,6 @@ pub fn analyze(text: &str, macros: &MacroSet) -> Analysis {
         problems: (messages, problems),
         unread,
     }
-}
-
-/// Returns true if a search has the name of the command that writes lookups.
-///
-/// Few searches have it, and to analyze thousands takes longer than a short hunt.
-#[must_use]
-pub fn may_write_lookups(text: &str, macros: &MacroSet) -> bool {
-    let (expansion, _) = expand_macros(text, macros);
-    expansion.text.to_ascii_lowercase().contains("outputlookup")
 }
 
 /// Adds the facts of the pipelines inside commands, at any depth.
