@@ -2,6 +2,7 @@
 
 pub(crate) mod baselines;
 mod blind;
+mod delivery;
 mod doubts;
 pub(crate) mod explain;
 mod held;
@@ -12,13 +13,12 @@ pub(crate) mod summary;
 mod tests;
 mod workers;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
+use spilltrail_detect::AnalyzedContent;
 use spilltrail_detect::hunt::{Job, prepare};
-use spilltrail_detect::{AnalyzedContent, DetectionRun, Status};
 use spilltrail_event::{Predicate, ScanRequest, StopToken, TimeBounds};
 use spilltrail_search::error::from_engine;
 use spilltrail_search::events::shared::{EventReader, SharedEvents};
@@ -31,17 +31,16 @@ use crate::clock::Clock;
 use crate::content::Content;
 use crate::environment::Environment;
 use crate::error::{AppError, blocking};
-use crate::left_out;
 use crate::listing;
 use crate::logs::{LogEvents, LogReader};
 use crate::lookups::Filled;
 use crate::names::Names;
 use crate::options::{HuntOptions, TimeOptions};
 use crate::unread::Unread;
+use delivery::{Delivery, Judge, Told};
 use held::{Chosen, Seen};
 use sink::{HuntEvent, HuntSink};
-use summary::{Ran, Report, Shown, Summary};
-use workers::Step;
+use summary::{Ran, Summary};
 
 /// The most detections that run at the same time.
 const AT_A_TIME: usize = 2;
@@ -102,7 +101,7 @@ async fn run(
     let time = &options.run.time;
     let mut clock = Clock::new(time)?;
     // Entries expire by the time of the run, not by that of the events.
-    let mut allowed = AllowList::new(&options.allow, clock.now, &clock.zone);
+    let allowed = AllowList::new(&options.allow, clock.now, &clock.zone);
 
     // List the logs. If the current time depends on the newest event, list all files, because any
     // of them may contain it.
@@ -156,77 +155,21 @@ async fn run(
     let seen = Seen::new(&offer, &known.total, is_complete);
     tell(sink, HuntEvent::LogsRead).await?;
 
-    // Run the detections. Each finding is dropped after the sink took it, to free its memory for
-    // the next one.
+    // Run the detections.
     let run_id = options.run_id.clone().unwrap_or_else(new_run_id);
-    let mut finished = workers::run(&environment, analyzed.clone(), jobs, &run_id);
-    let mut reports = Vec::new();
-    let mut shown: BTreeMap<usize, Shown> = BTreeMap::new();
-    let mut met_indexes = BTreeSet::new();
-    let (mut are_wanted, mut lacking_read) = (false, BTreeSet::new());
-    let profile = options.run.read.profile;
-    let is_own = |index: usize| content.set.detections[index].root.is_some();
-    let own_count = chosen.run.iter().filter(|index| is_own(**index)).count();
+    let finished = workers::run(&environment, analyzed.clone(), jobs, &run_id);
+    let is_own = |index: &&usize| content.set.detections[**index].root.is_some();
+    let own_count = chosen.run.iter().filter(is_own).count();
     // Files that no search needs stay unread, and their names unknown.
     let readable = known.skips.is_empty().then(|| logs.clone());
     let names = Names::new(readable, environment.context(), own_count);
-    while let Some((index, step)) = finished.next().await {
-        match step {
-            Step::Finding(finding) => {
-                let counts = shown.entry(index).or_default();
-                if allowed.hides(&finding) {
-                    counts.hidden += 1;
-                    continue;
-                }
-                counts.risk_score = counts.risk_score.max(finding.risk_score);
-                tally.findings += 1;
-                tell(sink, HuntEvent::Finding(finding)).await?;
-            }
-            Step::Done(mut run) => {
-                let detection = &content.set.detections[index];
-                let analysis = analyzed.detection(index);
-                are_wanted |= seen.has_what_is_named(analysis);
-                if run.status == Status::NoSuchEvents
-                    && let Some(need) = seen.lacks(analysis)
-                {
-                    run.status = Status::NeedsSource(need);
-                }
-                // What sources leave out is not known, and no verdict.
-                let lacking = known.total.left_out.members();
-                lacking_read.extend(left_out::are_read(lacking, analysis, profile).iter());
-                let mut is_left_out = false;
-                if matches!(run.status, Status::Clean | Status::NoSuchEvents)
-                    && let Some(missing) =
-                        left_out::missing(&known.total.left_out, analysis, profile)
-                {
-                    run.status = Status::CannotFire(missing);
-                    is_left_out = true;
-                }
-                let named = if is_own(index) && !is_left_out {
-                    names.misspelled(&run.status, analysis).await
-                } else {
-                    Vec::new()
-                };
-                let mistake = doubts::add(&mut run, analysis, named);
-                let shown = shown.remove(&index).unwrap_or_default();
-                let report = Report { is_left_out, mistake, ..Report::new(detection, &run, shown) };
-                tally.finished += 1;
-                if read.index.is_none() && run.matched_events.is_some_and(|matched| matched > 0) {
-                    met_indexes.extend(analysis.facts.log_indexes.iter().cloned());
-                }
-                tell(sink, HuntEvent::DetectionFinished { detection, report: &report }).await?;
-                reports.push(report);
-            }
-        }
-    }
-    for (index, need) in chosen.held {
-        let detection = &content.set.detections[index];
-        let run = DetectionRun::held(detection, &run_id, need);
-        let report = Report::new(detection, &run, Shown::default());
-        tally.finished += 1;
-        tell(sink, HuntEvent::DetectionFinished { detection, report: &report }).await?;
-        reports.push(report);
-    }
+    let judge = Judge { seen: &seen, total: &known.total, names: &names };
+    let content = analyzed.as_ref();
+    let told = Told::default();
+    let mut delivery = Delivery { content, sink, tally, allowed, read, run_id: &run_id, told };
+    delivery.all(finished, &judge).await?;
+    delivery.held(chosen.held).await?;
+    let Delivery { allowed, told, .. } = delivery;
     costs.extend(reader.costs());
     let clock = &environment.clock;
     let ran = Ran {
@@ -237,15 +180,15 @@ async fn run(
         memory: environment.memory().used(),
         newest_is_known,
         has_range: clock.range != TimeBounds::default() || chosen.run_with_own_times,
-        are_wanted,
-        lacking_read: lacking_read.into_iter().collect(),
+        are_wanted: told.are_wanted,
+        lacking_read: told.lacking_read.into_iter().collect(),
         read,
         named: &chosen.named,
     };
-    let summary = Summary::new(&logs, reports, &ran);
+    let summary = Summary::new(&logs, told.reports, &ran);
     let mut summary = summary.with_allow_list(allowed.into_reports());
     summary.baselines = baselines;
-    summary.met_indexes = met_indexes.into_iter().collect();
+    summary.met_indexes = told.met_indexes.into_iter().collect();
     summary.unread.extend(beyond.map(|beyond| Unread::future(&beyond, &clock.zone)));
     let in_range = (clock.range != TimeBounds::default()).then_some(chosen.run_in_range);
     if in_range != Some(false) {
