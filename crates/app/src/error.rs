@@ -121,6 +121,9 @@ pub enum AppError {
         /// Reason that it cannot be told.
         reason: String,
     },
+    /// The risk events of a hunt could not be kept for the detections that read them.
+    #[error("the risk events cannot be kept: {0}")]
+    RiskEvents(std::io::Error),
     /// The search engine could not be initialized.
     #[error("the search engine cannot start: {0}")]
     Engine(String),
@@ -163,7 +166,9 @@ impl AppError {
             }
             Self::Reading(diagnostic) => diagnostic.code.class(),
             Self::File { .. } => Class::Data,
-            Self::Engine(_) | Self::Sink { .. } | Self::Collector { .. } => Class::Environment,
+            Self::Engine(_) | Self::RiskEvents(_) | Self::Sink { .. } | Self::Collector { .. } => {
+                Class::Environment
+            }
             Self::Cancelled(_) => Class::Canceled,
             Self::Bug(_) => Class::Internal,
         }

@@ -69,6 +69,28 @@ impl Tactic {
         }
     }
 
+    /// Returns the id, as in `annotations.mitre_attack.mitre_tactic_id`.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Reconnaissance => "TA0043",
+            ResourceDevelopment => "TA0042",
+            InitialAccess => "TA0001",
+            Execution => "TA0002",
+            Persistence => "TA0003",
+            PrivilegeEscalation => "TA0004",
+            Stealth => "TA0005",
+            DefenseImpairment => "TA0112",
+            CredentialAccess => "TA0006",
+            Discovery => "TA0007",
+            LateralMovement => "TA0008",
+            Collection => "TA0009",
+            CommandAndControl => "TA0011",
+            Exfiltration => "TA0010",
+            Impact => "TA0040",
+        }
+    }
+
     /// Returns the name for people, such as `Credential Access`.
     #[must_use]
     pub fn title(self) -> String {

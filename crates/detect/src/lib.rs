@@ -13,6 +13,7 @@ mod evidence;
 mod finding;
 pub mod hunt;
 mod identity;
+pub mod risk_event;
 mod run;
 mod serial;
 mod status;

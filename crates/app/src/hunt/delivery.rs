@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use spilltrail_content::Detection;
 use spilltrail_decode::{FileReport, Member};
 use spilltrail_detect::{AnalyzedContent, DetectionRun, Finding, Status};
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_search::analysis::{Analysis, Need};
 
 use super::held::Seen;
+use super::risk::RiskEvents;
 use super::sink::{HuntEvent, HuntSink};
 use super::summary::{Report, Shown};
 use super::workers::{Finished, Step};
@@ -28,6 +30,10 @@ pub(super) struct Delivery<'h> {
     pub(super) run_id: &'h str,
     /// What is told, in the order of the detections.
     pub(super) told: Told,
+    /// The risk that the findings raise, if detections read it afterwards.
+    pub(super) risk: Option<RiskEvents>,
+    /// The time of findings without a time, in seconds since the epoch.
+    pub(super) now: f64,
 }
 
 /// What the summary tells of the detections.
@@ -41,6 +47,8 @@ pub(super) struct Told {
     pub(super) are_wanted: bool,
     /// The fields that searches read and that some sources leave out.
     pub(super) lacking_read: BTreeSet<Member>,
+    /// What detections that read risk events are not told: rows beyond the most findings.
+    pub(super) uncounted_risk: Vec<Diagnostic>,
 }
 
 /// The logs that detections ran over, by which their outcomes are judged.
@@ -52,11 +60,11 @@ pub(super) struct Judge<'j> {
 
 impl Delivery<'_> {
     /// Passes on the findings and outcomes of detections. Each finding is dropped after the sink took
-    /// it, to free its memory for the next one.
+    /// it, to free its memory for the next one. Without a judge, the detections did not read the logs.
     pub(super) async fn all(
         &mut self,
         mut finished: Finished,
-        judge: &Judge<'_>,
+        judge: Option<&Judge<'_>>,
     ) -> Result<(), AppError> {
         let mut shown: BTreeMap<usize, Shown> = BTreeMap::new();
         while let Some((index, step)) = finished.next().await {
@@ -84,12 +92,25 @@ impl Delivery<'_> {
         Ok(())
     }
 
+    /// Passes on the outcomes of detections that read risk events, of which there are none.
+    pub(super) async fn without_risk(&mut self, detections: &[usize]) -> Result<(), AppError> {
+        for index in detections {
+            let detection = &self.content.set.detections[*index];
+            let run = DetectionRun::without_events(detection, self.run_id);
+            self.done(detection, Report::new(detection, &run, Shown::default())).await?;
+        }
+        Ok(())
+    }
+
     async fn finding(&mut self, finding: Box<Finding>, counts: &mut Shown) -> Result<(), AppError> {
         if self.allowed.hides(&finding) {
             counts.hidden += 1;
             return Ok(());
         }
         counts.risk_score = counts.risk_score.max(finding.risk_score);
+        if let Some(risk) = &mut self.risk {
+            risk.add(&finding, self.now);
+        }
         self.tally.findings += 1;
         tell(self.sink, HuntEvent::Finding(finding)).await
     }
@@ -107,10 +128,14 @@ impl Delivery<'_> {
         index: usize,
         mut run: DetectionRun,
         shown: Shown,
-        judge: &Judge<'_>,
+        judge: Option<&Judge<'_>>,
     ) -> Report {
         let detection = &self.content.set.detections[index];
         let analysis = self.content.detection(index);
+        let Some(judge) = judge else {
+            run.messages.extend(self.told.uncounted_risk.iter().cloned());
+            return Report::new(detection, &run, shown);
+        };
         self.told.are_wanted |= judge.seen.has_what_is_named(analysis);
         if run.status == Status::NoSuchEvents
             && let Some(need) = judge.seen.lacks(analysis)
@@ -124,6 +149,13 @@ impl Delivery<'_> {
             Vec::new()
         };
         let mistake = doubts::add(&mut run, analysis, named);
+        if run.rows > run.findings && run.risk_score.is_some() {
+            let message = format!(
+                "the risk of `{}` counts for the first {} of {} rows",
+                detection.name, run.findings, run.rows,
+            );
+            self.told.uncounted_risk.push(Diagnostic::warning(Code::LIMIT, message));
+        }
         let has_met = run.matched_events.is_some_and(|matched| matched > 0);
         if self.read.index.is_none() && has_met {
             self.told.met_indexes.extend(analysis.facts.log_indexes.iter().cloned());

@@ -29,6 +29,8 @@ pub struct ScanPlan {
     pub detections: Vec<DetectionScan>,
     /// Number of distinct event sets that the detections request together.
     pub sets: usize,
+    /// Names of the detections that run afterwards, over the risk that the others raise.
+    pub correlations: Vec<String>,
     /// Names of the detections that are held back, with what each needs. Events that turn out to say
     /// themselves what they are may bring them back.
     pub held: Vec<(String, Need)>,
@@ -99,8 +101,11 @@ async fn explain(
         .into_iter()
         .map(|(index, need)| (content.set.detections[index].name.clone(), need))
         .collect();
+    let correlations = chosen.correlate.iter();
+    let correlations =
+        correlations.map(|index| content.set.detections[*index].name.clone()).collect();
     let sets = shared.requests().len();
-    Ok(ScanPlan { detections: detections.collect(), sets, held })
+    Ok(ScanPlan { detections: detections.collect(), sets, correlations, held })
 }
 
 fn scan(request: &ScanRequest, profile: Profile) -> EventsAsked {

@@ -18,6 +18,8 @@ use crate::options::HuntOptions;
 pub(super) struct Chosen {
     /// The indexes of the detections that run.
     pub(super) run: Vec<usize>,
+    /// The indexes of the detections that run after these, over the risk that their findings raise.
+    pub(super) correlate: Vec<usize>,
     /// The indexes of the detections that are held back, with what each needs.
     pub(super) held: Vec<(usize, Need)>,
     /// Whether any of them may depend on the current time. Detections that are held back count,
@@ -36,7 +38,7 @@ pub(super) struct Chosen {
 impl Chosen {
     /// Divides the detections by what they need. `offer` is what the logs can have.
     pub(super) fn new(chosen: &[usize], content: &AnalyzedContent, offer: &Offer) -> Self {
-        let (mut run, mut held) = (Vec::new(), Vec::new());
+        let (mut run, mut correlate, mut held) = (Vec::new(), Vec::new(), Vec::new());
         let (mut ask_for_the_present, mut have_own_times) = (false, false);
         let (mut run_with_own_times, mut run_in_range) = (false, false);
         let mut named = Named::default();
@@ -51,6 +53,10 @@ impl Chosen {
                 have_own_times |= analysis.facts.has_own_times();
             }
             match unmet {
+                Some(_) if analysis.reads_only_risk(&offer.knowledge) => {
+                    content.keep(*index, analysis);
+                    correlate.push(*index);
+                }
                 Some(need) => held.push((*index, need)),
                 None => {
                     let has_own_times = analysis.facts.has_own_times();
@@ -61,8 +67,15 @@ impl Chosen {
                 }
             }
         }
+        let set = &content.set;
+        let raises_risk = |index: &usize| set.detections[*index].outcome(&set.deployments).risk;
+        if !run.iter().any(raises_risk) {
+            let hold = |index| Some((index, content.detection(index).unmet(offer)?));
+            held.extend(std::mem::take(&mut correlate).into_iter().filter_map(hold));
+        }
         Self {
             run,
+            correlate,
             held,
             ask_for_the_present,
             have_own_times,

@@ -7,6 +7,7 @@ mod doubts;
 pub(crate) mod explain;
 mod held;
 mod pinned;
+mod risk;
 pub(crate) mod sink;
 pub(crate) mod summary;
 #[cfg(test)]
@@ -39,6 +40,7 @@ use crate::options::{HuntOptions, TimeOptions};
 use crate::unread::Unread;
 use delivery::{Delivery, Judge, Told};
 use held::{Chosen, Seen};
+use risk::RiskEvents;
 use sink::{HuntEvent, HuntSink};
 use summary::{Ran, Summary};
 
@@ -164,10 +166,32 @@ async fn run(
     let readable = known.skips.is_empty().then(|| logs.clone());
     let names = Names::new(readable, environment.context(), own_count);
     let judge = Judge { seen: &seen, total: &known.total, names: &names };
-    let content = analyzed.as_ref();
-    let told = Told::default();
-    let mut delivery = Delivery { content, sink, tally, allowed, read, run_id: &run_id, told };
-    delivery.all(finished, &judge).await?;
+    let mut delivery = Delivery {
+        content: analyzed.as_ref(),
+        sink,
+        tally,
+        allowed,
+        read,
+        run_id: &run_id,
+        told: Told::default(),
+        risk: (!chosen.correlate.is_empty()).then(RiskEvents::default),
+        now: environment.clock.now,
+    };
+    delivery.all(finished, Some(&judge)).await?;
+    if let Some(risk) = delivery.risk.take() {
+        // Correlations run after all others, over the risk that these raised.
+        match risk.finish()? {
+            None => delivery.without_risk(&chosen.correlate).await?,
+            Some(risk) => {
+                let shared = SharedEvents::new(risk.clone(), risk);
+                let context = || environment.context();
+                let jobs = prepare(&analyzed, &chosen.correlate, &shared, &context).await;
+                let jobs = jobs.map_err(AppError::Reading)?;
+                let finished = workers::run(&environment, analyzed.clone(), jobs, &run_id);
+                delivery.all(finished, None).await?;
+            }
+        }
+    }
     delivery.held(chosen.held).await?;
     let Delivery { allowed, told, .. } = delivery;
     costs.extend(reader.costs());

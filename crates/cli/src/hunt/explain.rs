@@ -85,6 +85,13 @@ fn plain(plan: &ScanPlan, width: usize) -> String {
             let _ = writeln!(text, "{line}");
         }
     }
+    if !plan.correlations.is_empty() {
+        let count = counted(plan.correlations.len() as u64, "detection");
+        let _ = writeln!(each, "\n{count} to run after these, over the risk that they raise:");
+        for name in &plan.correlations {
+            let _ = writeln!(each, "  {}", visible(name));
+        }
+    }
     if !plan.held.is_empty() {
         let count = counted(plan.held.len() as u64, "detection");
         let _ = writeln!(each, "\n{count} held back, for want of what these logs cannot have:");

@@ -5,6 +5,7 @@ mod baselines;
 mod check;
 mod config;
 mod content;
+mod correlations;
 mod detections;
 mod doubts;
 mod fixture;

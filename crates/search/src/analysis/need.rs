@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use spilltrail_diagnostic::{Span, Spanned};
+use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
 use spilltrail_event::{CaseRule, Pattern, fields};
-use spilltrail_knowledge::Knowledge;
+use spilltrail_knowledge::{Knowledge, Scope};
 use spilltrail_spl::{Command, CompareOp, SearchExpr, SearchLiteral, parse_search};
 
 use super::Analysis;
-use crate::planning::index::is_splunks_own;
+use crate::planning::index::{asks_for_risk, is_splunks_own};
 
 /// Something that a search needs and that the events of a run lack.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -92,12 +92,40 @@ impl Analysis {
     }
 }
 
+impl Analysis {
+    /// Returns true if the search reads risk events and no other events.
+    #[must_use]
+    pub fn reads_only_risk(&self, knowledge: &Knowledge) -> bool {
+        let models = &self.facts.data_models;
+        let is_of_risk = |(model, dataset): &(String, Option<String>)| {
+            scope(model, dataset.as_deref(), knowledge)
+                .is_ok_and(|scope| asks_for_risk(&scope.search))
+        };
+        let leads = self.leading.is_some() || !models.is_empty();
+        leads && !self.facts.reads_logs && models.iter().all(is_of_risk)
+    }
+}
+
+/// Returns the part of a data model that a search reads.
+fn scope(model: &str, dataset: Option<&str>, knowledge: &Knowledge) -> Result<Scope, Diagnostic> {
+    let named = |name: &str| Spanned::new(name.to_owned(), Span::new(0, 0));
+    knowledge.scope(&named(model), dataset.map(named).as_ref())
+}
+
+/// Returns true if a command reads events without a search expression or a data model.
+pub(super) fn reads_logs(command: &Command) -> bool {
+    match command.name.value.as_str() {
+        "eventcount" | "metadata" | "mstats" => true,
+        "tstats" => data_model(command).is_none(),
+        _ => false,
+    }
+}
+
 /// Returns true if an event of the offer may be in the dataset. A dataset that does not exist is a
 /// mistake in the search, which is told when it is planned.
 fn is_fed(model: &str, dataset: Option<&str>, offer: &Offer) -> bool {
-    let named = |name: &str| Spanned::new(name.to_owned(), Span::new(0, 0));
-    let scope = offer.knowledge.scope(&named(model), dataset.map(named).as_ref());
-    scope.map_or(true, |scope| unmet(&offer.knowledge.expand(&scope.search), offer).is_none())
+    scope(model, dataset, &offer.knowledge)
+        .map_or(true, |scope| unmet(&offer.knowledge.expand(&scope.search), offer).is_none())
 }
 
 /// Returns why no event of the offer can match, or `None` if one may.

@@ -37,16 +37,8 @@ impl MemoryEvents {
     /// among numbers stays text.
     #[must_use]
     pub fn new(rows: Vec<Row>) -> Self {
-        let mut kinds: IndexMap<String, Kind> = IndexMap::new();
-        for (name, value) in rows.iter().flatten() {
-            let kind = match value {
-                Value::Null => continue,
-                Value::Multi(_) => Kind::Multi,
-                _ if name == fields::TIME => Kind::Number,
-                _ => Kind::Text,
-            };
-            kinds.entry(name.clone()).and_modify(|known| *known = known.or(kind)).or_insert(kind);
-        }
+        let mut kinds = IndexMap::new();
+        rows.iter().for_each(|row| kinds_with(&mut kinds, row));
         Self { rows: Arc::new(rows), kinds, batch_rows: BATCH_ROWS }
     }
 
@@ -70,7 +62,7 @@ impl EventSource for MemoryEvents {
         demand: &Demand,
     ) -> Result<Vec<Field>, DataFusionError> {
         let mut names: IndexMap<&str, ()> = IndexMap::new();
-        for row in self.rows.iter().filter(|row| predicate.matches(&MemoryRecord(row))) {
+        for row in self.rows.iter().filter(|row| predicate.matches(&RowRecord(row))) {
             for (name, value) in row {
                 if !value.is_null() && demand.wants(name) {
                     names.insert(name, ());
@@ -87,7 +79,7 @@ impl EventSource for MemoryEvents {
         &self,
         request: &ScanRequest,
     ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
-        let matches = |at: &usize| request.predicate.matches(&MemoryRecord(&self.rows[*at]));
+        let matches = |at: &usize| request.predicate.matches(&RowRecord(&self.rows[*at]));
         let schema = schema_of(request.fields.iter().map(|f| (f.name.as_str(), f.kind)));
         let partition = Arc::new(MatchingRows {
             rows: self.rows.clone(),
@@ -127,17 +119,10 @@ impl PartitionStream for MatchingRows {
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (rows, matching) = (self.rows.clone(), self.matching.clone());
         let (fields, schema) = (self.fields.clone(), self.schema.clone());
-        // A null takes the memory of a string view, too.
-        let size = (BATCH_BYTES / (fields.len().max(1) * VIEW)).clamp(1, self.batch_rows);
+        let size = rows_of_a_batch(fields.len()).min(self.batch_rows);
         let batches = (0..matching.len()).step_by(size).map(move |start| {
             let places = &matching[start..matching.len().min(start + size)];
-            let column = |field: &Field| {
-                let value = |at: &usize| rows[*at].get(&field.name).cloned().unwrap_or(Value::Null);
-                to_array(field.kind, places.iter().map(value))
-            };
-            let columns = fields.iter().map(column).collect();
-            let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
-            Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
+            batch_of(&schema, &fields, places.iter().map(|place| &rows[*place]))
         });
         let stream = futures::stream::iter(batches);
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
@@ -150,9 +135,50 @@ impl From<Rows> for MemoryEvents {
     }
 }
 
-struct MemoryRecord<'a>(&'a Row);
+/// Adds the kinds of a row's fields to those that are known.
+pub(super) fn kinds_with(kinds: &mut IndexMap<String, Kind>, row: &Row) {
+    for (name, value) in row {
+        let kind = match value {
+            Value::Null => continue,
+            Value::Multi(_) => Kind::Multi,
+            _ if name == fields::TIME => Kind::Number,
+            _ => Kind::Text,
+        };
+        match kinds.get_mut(name) {
+            Some(known) => *known = known.or(kind),
+            None => {
+                kinds.insert(name.clone(), kind);
+            }
+        }
+    }
+}
 
-impl Record for MemoryRecord<'_> {
+/// Returns the number of rows in a batch with so many columns.
+pub(super) fn rows_of_a_batch(columns: usize) -> usize {
+    // A null takes the memory of a string view, too.
+    (BATCH_BYTES / (columns.max(1) * VIEW)).clamp(1, BATCH_ROWS)
+}
+
+/// Returns the given fields of rows as a batch.
+pub(super) fn batch_of<'r>(
+    schema: &SchemaRef,
+    fields: &[Field],
+    rows: impl IntoIterator<Item = &'r Row, IntoIter: Clone + ExactSizeIterator>,
+) -> Result<RecordBatch, DataFusionError> {
+    let rows = rows.into_iter();
+    let column = |field: &Field| {
+        let value = |row: &Row| row.get(&field.name).cloned().unwrap_or(Value::Null);
+        to_array(field.kind, rows.clone().map(value))
+    };
+    let columns = fields.iter().map(column).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
+}
+
+/// A row as the record that a predicate reads.
+pub(super) struct RowRecord<'a>(pub(super) &'a Row);
+
+impl Record for RowRecord<'_> {
     fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool {
         match self.0.get(field) {
             // Rows without an `index` field belong to `main`.

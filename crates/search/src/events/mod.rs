@@ -1,5 +1,6 @@
 //! Sources of the events that searches read.
 
+pub mod file;
 pub mod memory;
 pub mod shared;
 

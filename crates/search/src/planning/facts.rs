@@ -55,6 +55,9 @@ pub struct Facts {
     pub other_outputs: BTreeSet<String>,
     /// The data models that the search reads, with the dataset of each if it names one.
     pub data_models: BTreeSet<(String, Option<String>)>,
+    /// Whether a leading search asks for more than risk events, or a command reads events without
+    /// one.
+    pub reads_logs: bool,
     /// The depth of nested subsearches; 0 if the search has none.
     pub nesting: usize,
     position: Position,
@@ -108,6 +111,7 @@ impl Default for Facts {
             lookups_written: BTreeSet::new(),
             other_outputs: BTreeSet::new(),
             data_models: BTreeSet::new(),
+            reads_logs: false,
             nesting: 0,
             position: Position::Later,
             nested: Vec::new(),
@@ -159,6 +163,7 @@ impl Facts {
         self.times_of(expression, position);
         if position == Position::Leading {
             self.names_of(expression);
+            self.reads_logs |= !index::asks_for_risk(expression);
         }
         expression.walk(&mut |part| match part {
             SearchExpr::Subsearch(pipeline) => self.nested(pipeline, Role::Expression(position)),

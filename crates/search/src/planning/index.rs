@@ -1,5 +1,9 @@
 //! Knows which indexes hold logs, and which hold what Splunk itself writes.
 
+use spilltrail_diagnostic::Spanned;
+use spilltrail_event::fields;
+use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral};
+
 /// Indexes that contain the findings of other searches.
 pub(crate) const OF_FINDINGS: &[&str] = &["risk", "notable"];
 
@@ -14,9 +18,46 @@ pub fn is_splunks_own(name: &str) -> bool {
     name.starts_with('_') || name == OF_SUMMARIES || OF_FINDINGS.contains(&name.as_str())
 }
 
+/// The index of risk events.
+const OF_RISK: &str = "risk";
+
+/// Returns true if only risk events can match an expression.
+pub(crate) fn asks_for_risk(expression: &SearchExpr) -> bool {
+    let is_risk = |value: &Spanned<SearchLiteral>| value.value.text.eq_ignore_ascii_case(OF_RISK);
+    match expression {
+        SearchExpr::And(parts) => parts.iter().any(asks_for_risk),
+        SearchExpr::Or(parts) => parts.iter().all(asks_for_risk),
+        SearchExpr::Compare { field, op: CompareOp::Eq, value } => {
+            field.value == fields::INDEX && is_risk(value)
+        }
+        SearchExpr::In { field, values } => {
+            field.value == fields::INDEX && values.iter().all(is_risk)
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use spilltrail_spl::parse_search;
+
     use super::*;
+
+    #[test]
+    fn searches_for_risk() {
+        for (search, is_of_risk) in [
+            ("index=risk", true),
+            ("(index=Risk source=*AWS*) OR index IN (risk)", true),
+            ("index=risk OR index=aws", false),
+            ("NOT index=risk", false),
+            ("index!=risk", false),
+            ("index=risk*", false),
+            ("source=*AWS*", false),
+        ] {
+            let expression = parse_search(search).unwrap();
+            assert_eq!(asks_for_risk(&expression), is_of_risk, "{search}");
+        }
+    }
 
     #[test]
     fn indexes_of_splunks_own() {

@@ -1,0 +1,248 @@
+//! An event source of rows that are kept in a temporary file, because there may be more than fit in
+//! memory.
+
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use indexmap::{IndexMap, IndexSet};
+use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest, Value, fields};
+use tempfile::NamedTempFile;
+
+use crate::events::EventSource;
+use crate::events::memory::{RowRecord, batch_of, kinds_with, rows_of_a_batch};
+use crate::events::shared::{EventReader, EventsRead};
+use crate::rows::arrow::schema_of;
+use crate::rows::{Row, json};
+
+/// Writes the rows of [`FileEvents`].
+#[derive(Debug)]
+pub struct FileEventsWriter {
+    file: BufWriter<NamedTempFile>,
+    kinds: IndexMap<String, Kind>,
+}
+
+impl FileEventsWriter {
+    /// Creates the file, which has no rows.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be created.
+    pub fn new() -> io::Result<Self> {
+        let file = NamedTempFile::with_prefix("spilltrail-rows-")?;
+        Ok(Self { file: BufWriter::new(file), kinds: IndexMap::new() })
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// Fails if the row cannot be written.
+    pub fn write(&mut self, row: &Row) -> io::Result<()> {
+        kinds_with(&mut self.kinds, row);
+        serde_json::to_writer(&mut self.file, &json::object(row))?;
+        self.file.write_all(b"\n")
+    }
+
+    /// Returns the events that were written. The file is removed with them.
+    ///
+    /// # Errors
+    /// Fails if the last rows cannot be written.
+    pub fn finish(self) -> io::Result<FileEvents> {
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok(FileEvents { rows: Arc::new(Kept(file)), kinds: Arc::new(self.kinds) })
+    }
+}
+
+/// Rows in a file, used as events. As for rows in memory, every field counts as an indexed field.
+#[derive(Debug, Clone)]
+pub struct FileEvents {
+    rows: Arc<Kept>,
+    kinds: Arc<IndexMap<String, Kind>>,
+}
+
+#[derive(Debug)]
+struct Kept(NamedTempFile);
+
+impl Kept {
+    /// Returns the rows that match, in the order in which they were written.
+    fn matching(
+        &self,
+        predicate: Predicate,
+    ) -> io::Result<impl Iterator<Item = io::Result<Row>> + use<>> {
+        let lines = BufReader::new(self.0.reopen()?).lines();
+        let row = |line: io::Result<String>| Ok(json::row(serde_json::from_str(&line?)?));
+        let is_wanted = move |row: &io::Result<Row>| {
+            row.as_ref().map_or(true, |row| predicate.matches(&RowRecord(row)))
+        };
+        Ok(lines.map(row).filter(is_wanted))
+    }
+}
+
+impl FileEvents {
+    fn fields_of(&self, predicate: &Predicate, demand: &Demand) -> Result<Vec<Field>> {
+        let mut names: IndexSet<String> = IndexSet::new();
+        if demand.is_open() {
+            for row in self.rows.matching(predicate.clone())? {
+                let is_wanted =
+                    |(name, value): &(String, Value<'_>)| !value.is_null() && demand.wants(name);
+                names.extend(row?.into_iter().filter(is_wanted).map(|(name, _)| name));
+            }
+        }
+        names.extend(demand.names.iter().filter(|name| !demand.is_matched(name)).cloned());
+        let kind = |name: &String| {
+            let unknown = if name == fields::TIME { Kind::Number } else { Kind::Text };
+            self.kinds.get(name).copied().unwrap_or(unknown)
+        };
+        Ok(names.into_iter().map(|name| Field::new(&name, kind(&name))).collect())
+    }
+
+    fn table_of(&self, predicate: &Predicate, fields: &[Field]) -> Result<Arc<dyn TableProvider>> {
+        let schema = schema_of(fields.iter().map(|f| (f.name.as_str(), f.kind)));
+        let partition = Arc::new(MatchingRows {
+            rows: self.rows.clone(),
+            predicate: predicate.clone(),
+            fields: fields.to_vec(),
+            schema: schema.clone(),
+        });
+        Ok(Arc::new(StreamingTable::try_new(schema, vec![partition])?))
+    }
+}
+
+#[async_trait]
+impl EventSource for FileEvents {
+    async fn fields(&self, predicate: &Predicate, demand: &Demand) -> Result<Vec<Field>> {
+        self.fields_of(predicate, demand)
+    }
+
+    async fn table(&self, request: &ScanRequest) -> Result<Arc<dyn TableProvider>> {
+        self.table_of(&request.predicate, &request.fields)
+    }
+
+    fn indexed_fields(&self) -> Option<Vec<String>> {
+        None
+    }
+}
+
+#[async_trait]
+impl EventReader for FileEvents {
+    async fn read(&self, requests: Vec<ScanRequest>) -> Result<Arc<dyn EventsRead>> {
+        let mut counts = vec![0; requests.len()];
+        for (count, request) in counts.iter_mut().zip(&requests) {
+            for row in self.rows.matching(request.predicate.clone())? {
+                row?;
+                *count += 1;
+            }
+        }
+        let predicates = requests.into_iter().map(|request| request.predicate).collect();
+        Ok(Arc::new(FileEventsRead { events: self.clone(), predicates, counts }))
+    }
+}
+
+/// The rows of each request, which are read from the file when they are needed.
+#[derive(Debug)]
+struct FileEventsRead {
+    events: FileEvents,
+    predicates: Vec<Predicate>,
+    counts: Vec<u64>,
+}
+
+impl EventsRead for FileEventsRead {
+    fn rows(&self, request: usize) -> u64 {
+        self.counts[request]
+    }
+
+    fn table(&self, request: usize, fields: &[Field]) -> Result<Arc<dyn TableProvider>> {
+        self.events.table_of(&self.predicates[request], fields)
+    }
+
+    fn fields(&self, request: usize, demand: &Demand) -> Result<Vec<Field>> {
+        self.events.fields_of(&self.predicates[request], demand)
+    }
+
+    fn table_of_whole(&self, request: usize, fields: &[Field]) -> Result<Arc<dyn TableProvider>> {
+        self.table(request, fields)
+    }
+}
+
+/// The matching rows, read from the file and converted to columns one batch at a time.
+#[derive(Debug)]
+struct MatchingRows {
+    rows: Arc<Kept>,
+    predicate: Predicate,
+    fields: Vec<Field>,
+    schema: SchemaRef,
+}
+
+impl PartitionStream for MatchingRows {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let (fields, schema) = (self.fields.clone(), self.schema.clone());
+        let size = rows_of_a_batch(fields.len());
+        let (mut rows, failed) = match self.rows.matching(self.predicate.clone()) {
+            Ok(rows) => (Some(rows), None),
+            Err(error) => (None, Some(Err(DataFusionError::from(error)))),
+        };
+        // The file outlives the stream.
+        let kept = self.rows.clone();
+        let batches = std::iter::from_fn(move || -> Option<Result<RecordBatch>> {
+            let _ = &kept;
+            let next = rows.as_mut()?.take(size).collect::<io::Result<Vec<Row>>>();
+            match next {
+                Ok(batch) if batch.is_empty() => None,
+                Ok(batch) => Some(batch_of(&schema, &fields, &batch)),
+                Err(error) => {
+                    rows = None;
+                    Some(Err(error.into()))
+                }
+            }
+        });
+        let stream = futures::stream::iter(failed.into_iter().chain(batches));
+        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::SearchContext;
+    use crate::run;
+    use crate::testing::{context, rows};
+
+    #[tokio::test]
+    async fn rows_come_back_from_the_file() {
+        let written = rows(
+            r#"{"_time":1.5,"index":"risk","user":["ann","bob"],"n":"1"}
+               {"_time":2,"index":"risk","user":"cy","other":"x"}
+               {"_time":3,"user":"eve"}"#,
+        );
+        let mut writer = FileEventsWriter::new().unwrap();
+        for row in &written {
+            writer.write(row).unwrap();
+        }
+        let events = Arc::new(writer.finish().unwrap());
+        let context = SearchContext { events, ..context(Vec::new(), 64 << 20) };
+        for (search, expected) in [
+            ("index=risk | stats count by user | stats list(user) as u", "ann bob cy"),
+            ("user=bob | stats max(_time) as u", "1.5"),
+            (
+                "index=* other=x | table * | fields - _* | transpose | stats list(column) as u",
+                "index user other",
+            ),
+        ] {
+            let prepared = run::prepare(search, None, &context).await.unwrap();
+            let found = prepared.collect(&context).await.unwrap();
+            let first = found.iter().next().unwrap();
+            assert_eq!(first["u"].members().join(" "), expected, "{search}");
+        }
+    }
+}
