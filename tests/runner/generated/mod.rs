@@ -3,6 +3,7 @@
 //! The documentation of commands, functions and diagnostics is data next to their code. [`pages`]
 //! converts it to Markdown. A few hand-written files contain a generated part between two markers.
 
+mod coverage;
 mod pages;
 mod reference;
 
@@ -13,7 +14,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 /// Folders in which all Markdown files are generated.
-const FOLDERS: &[&str] = &["docs/src/reference/commands"];
+const FOLDERS: &[&str] = &[
+    "docs/src/reference/commands",
+    "docs/src/reference/functions",
+    "docs/src/reference/statistics",
+];
 
 const BEGIN: &str = "<!-- generated: cargo xtask codegen -->";
 const END: &str = "<!-- end of the generated part -->";

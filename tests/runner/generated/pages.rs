@@ -9,7 +9,7 @@ use spilltrail_eval::functions::{self, Category, FunctionDoc};
 use spilltrail_search::commands::{COMMANDS, CommandDoc, CommandKind, Example};
 use spilltrail_search::stats::{self, StatsFunction};
 
-use super::{Content, reference};
+use super::{Content, coverage, reference};
 
 /// Returns all pages by their paths relative to the repository.
 pub(super) fn all() -> BTreeMap<PathBuf, Content> {
@@ -21,6 +21,15 @@ pub(super) fn all() -> BTreeMap<PathBuf, Content> {
         let path = format!("docs/src/reference/commands/{}.md", entry.doc.name);
         whole(path, command(entry.doc));
     }
+    for function in functions::FUNCTIONS {
+        let path = format!("docs/src/reference/functions/{}.md", function.doc.name);
+        whole(path, eval_function(&function.doc));
+    }
+    for function in stats::FUNCTIONS {
+        let path = format!("docs/src/reference/statistics/{}.md", function.name);
+        whole(path, statistics_function(function));
+    }
+    whole("docs/src/reference/coverage.md".to_owned(), coverage::page());
     whole("docs/src/reference/commands.md".to_owned(), command_list());
     whole("docs/src/reference/eval-functions.md".to_owned(), eval_functions());
     whole("docs/src/reference/statistics-functions.md".to_owned(), statistics_functions());
@@ -31,17 +40,18 @@ pub(super) fn all() -> BTreeMap<PathBuf, Content> {
     part("docs/src/reference/pack.md", reference::pack());
     part("docs/src/reference/findings.md", reference::objects());
     part("docs/src/reference/diagnostics.md", diagnostics());
-    part("README.md", coverage());
+    part("README.md", counts());
     part("docs/src/SUMMARY.md", summary());
     part("docs/compatibility.md", differences());
     pages
 }
 
 /// Returns the numbers of commands and functions, and the names of the commands.
-fn coverage() -> String {
+fn counts() -> String {
     let commands: Vec<&str> = COMMANDS.iter().map(|entry| entry.doc.name).collect();
     format!(
-        "- {} [commands](docs/src/reference/commands.md): {}\n\
+        "- [What runs, what differs and what does not](docs/src/reference/coverage.md), for all of Splunk's\n  commands and functions\n\
+         - {} [commands](docs/src/reference/commands.md): {}\n\
          - {} [eval functions](docs/src/reference/eval-functions.md)\n\
          - {} [statistics functions](docs/src/reference/statistics-functions.md)\n",
         commands.len(),
@@ -58,9 +68,7 @@ fn command(doc: &CommandDoc) -> String {
         text.push_str("[Search syntax](../search-syntax.md) explains what you can write.\n\n");
     }
     let _ = writeln!(text, "Class: {}.", class(doc.kind));
-    if !doc.aliases.is_empty() {
-        let _ = writeln!(text, "\nAlso written {}.", quoted(doc.aliases));
-    }
+    add_aliases(&mut text, doc.aliases);
     if !doc.arguments.is_empty() {
         text.push_str("\n## Arguments\n\n");
         for argument in doc.arguments {
@@ -71,12 +79,7 @@ fn command(doc: &CommandDoc) -> String {
     for example in doc.examples {
         text.push_str(&command_example(example));
     }
-    if !doc.differs.is_empty() {
-        text.push_str("\n## Where it differs from Splunk\n\n");
-        for difference in doc.differs {
-            let _ = writeln!(text, "- {difference}");
-        }
-    }
+    add_differences(&mut text, doc.differs);
     text
 }
 
@@ -122,28 +125,41 @@ fn eval_functions() -> String {
         "# Eval functions\n\nUse these functions in `eval`, `where`, and wherever a command takes an expression.\n",
     );
     for (category, functions) in chapters {
-        let _ = write!(text, "\n## {}\n", chapter(category));
-        functions.into_iter().for_each(|doc| text.push_str(&eval_function(doc)));
+        let _ = write!(text, "\n## {}\n\n", chapter(category));
+        for doc in functions {
+            let _ = writeln!(text, "- [`{0}`](functions/{0}.md): {1}", doc.name, doc.summary);
+        }
     }
     text
 }
 
 fn eval_function(doc: &FunctionDoc) -> String {
-    let mut text = format!("\n### {}\n\n`{}`\n\n{}\n", doc.name, doc.syntax, doc.summary);
-    if !doc.aliases.is_empty() {
-        let _ = write!(text, "\nAlso written {}.\n", quoted(doc.aliases));
-    }
+    let mut text = format!("# {}\n\n{}\n\n`{}`\n", doc.name, doc.summary, doc.syntax);
+    add_aliases(&mut text, doc.aliases);
     if !doc.examples.is_empty() {
-        text.push_str("\n```text\n");
+        text.push_str("\n## Examples\n\n```text\n");
         for (expression, result) in doc.examples {
             let _ = writeln!(text, "{expression}  →  {result}");
         }
         text.push_str("```\n");
     }
-    for difference in doc.differs {
-        let _ = write!(text, "\nDiffers from Splunk: {difference}\n");
-    }
+    add_differences(&mut text, doc.differs);
     text
+}
+
+fn add_aliases(text: &mut String, aliases: &[&str]) {
+    if !aliases.is_empty() {
+        let _ = write!(text, "\nAlso written {}.\n", quoted(aliases));
+    }
+}
+
+fn add_differences(text: &mut String, differs: &[&str]) {
+    if !differs.is_empty() {
+        text.push_str("\n## Where it differs from Splunk\n\n");
+        for difference in differs {
+            let _ = writeln!(text, "- {difference}");
+        }
+    }
 }
 
 fn chapter(category: Category) -> &'static str {
@@ -167,27 +183,29 @@ fn statistics_functions() -> String {
     let mut text = String::from(
         "# Statistics functions\n\n\
          Use these functions with `stats`, `eventstats`, `streamstats` and `tstats`. A function with a \
-         number in its name, such as `perc95`, is listed without the number.\n",
+         number in its name, such as `perc95`, is listed without the number.\n\n",
     );
     for function in stats::FUNCTIONS {
-        let _ = write!(text, "\n## {}\n\n{}\n", statistic(function), function.summary);
-        if !function.aliases.is_empty() {
-            let _ = write!(text, "\nAlso written {}.\n", quoted(function.aliases));
-        }
-        let mut shown = "";
-        text.push_str("\n```text\n");
-        for (rows, call, result) in function.examples {
-            if *rows != shown {
-                let _ = writeln!(text, "{rows}");
-                shown = rows;
-            }
-            let _ = writeln!(text, "stats {call}  →  {result}");
-        }
-        text.push_str("```\n");
-        for difference in function.differs {
-            let _ = write!(text, "\nDiffers from Splunk: {difference}\n");
-        }
+        let (shown, summary) = (statistic(function), function.summary);
+        let _ = writeln!(text, "- [{shown}](statistics/{}.md): {summary}", function.name);
     }
+    text
+}
+
+fn statistics_function(function: &StatsFunction) -> String {
+    let mut text = format!("# {}\n\n{}\n", statistic(function), function.summary);
+    add_aliases(&mut text, function.aliases);
+    let mut shown = "";
+    text.push_str("\n## Examples\n\n```text\n");
+    for (rows, call, result) in function.examples {
+        if *rows != shown {
+            let _ = writeln!(text, "{rows}");
+            shown = rows;
+        }
+        let _ = writeln!(text, "stats {call}  →  {result}");
+    }
+    text.push_str("```\n");
+    add_differences(&mut text, function.differs);
     text
 }
 
@@ -232,12 +250,19 @@ fn diagnostics() -> String {
 }
 
 fn summary() -> String {
-    let mut text = String::from("- [Commands](reference/commands.md)\n");
+    let mut text = String::from("- [What runs](reference/coverage.md)\n");
+    text.push_str("- [Commands](reference/commands.md)\n");
     for entry in COMMANDS {
         let _ = writeln!(text, "  - [{0}](reference/commands/{0}.md)", entry.doc.name);
     }
     text.push_str("- [Eval functions](reference/eval-functions.md)\n");
+    for function in functions::FUNCTIONS {
+        let _ = writeln!(text, "  - [{0}](reference/functions/{0}.md)", function.doc.name);
+    }
     text.push_str("- [Statistics functions](reference/statistics-functions.md)\n");
+    for function in stats::FUNCTIONS {
+        let _ = writeln!(text, "  - [{0}](reference/statistics/{0}.md)", function.name);
+    }
     text.push_str("- [Diagnostics](reference/diagnostics.md)\n");
     for Entry { code, title, .. } in REGISTRY {
         let _ = writeln!(text, "  - [{code}: {title}](errors/{code}.md)");

@@ -115,7 +115,7 @@ pub use crate::planning::stage::Stage;
 use crate::rows::state::FunctionCodec;
 
 pub use self::catalog::{CatalogEntry, catalog};
-pub use self::splunk::{instead_of, reason_of};
+pub use self::splunk::{instead_of, reason_of, unsupported};
 pub use spilltrail_spl::{Argument, Form, Support, Takes};
 
 /// Every command, sorted by name.

@@ -112,6 +112,12 @@ pub fn instead_of(name: &str) -> Option<&'static str> {
     OTHERS.iter().find(|(other, _)| *other == name).map(|(_, instead)| *instead)
 }
 
+/// Returns the names of Splunk's commands that are not supported, each with what to use instead; empty
+/// if nothing here does the same.
+pub fn unsupported() -> impl Iterator<Item = (&'static str, &'static str)> {
+    OTHERS.iter().copied()
+}
+
 /// Returns the names of Splunk's commands, supported or not.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     let own = COMMANDS
