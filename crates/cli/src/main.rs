@@ -1,6 +1,7 @@
 //! The `spilltrail` program: runs Splunk's detections over CloudTrail logs.
 
 mod arguments;
+mod bars;
 mod check;
 mod config;
 mod content;

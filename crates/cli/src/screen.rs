@@ -17,6 +17,7 @@ use spilltrail_search::rows::Row;
 use spilltrail_spl::time::strftime;
 use terminal_size::terminal_size_of;
 
+use crate::bars;
 use crate::lines::{measure, pad, wrap};
 
 /// Most lines of one value in a record. A raw event alone can take fifty.
@@ -242,11 +243,17 @@ fn fields(columns: &[String], row: &Row, zone: &TimeZone) -> Vec<(String, String
     shown
 }
 
-/// Returns the text of a field: a time as a time, and the members of a multivalue as lines.
+/// Returns the text of a field: a time as a time, a sparkline as bars, and the members of a multivalue
+/// as lines.
 fn cell(row: &Row, name: &str, zone: &TimeZone) -> String {
     match row.get(name) {
         Some(Value::Number(time)) if name == TIME => strftime(*time, "%Y-%m-%d %H:%M:%S %Z", zone),
-        Some(value) => visible_lines(&value.members().join("\n")).replace('\t', TAB),
+        Some(value) => {
+            let members = value.members();
+            let bars = bars::sparkline(&members);
+            let text = bars.unwrap_or_else(|| members.join("\n"));
+            visible_lines(&text).replace('\t', TAB)
+        }
         None => String::new(),
     }
 }

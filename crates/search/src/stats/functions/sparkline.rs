@@ -17,7 +17,7 @@ use crate::stats::{Feed, Statistic, StatsFunction, load, named, save, start};
 const MOST: usize = 100;
 
 /// What Splunk writes before the values of a sparkline.
-const MARK: &str = "##__SPARKLINE__##";
+pub const MARK: &str = "##__SPARKLINE__##";
 
 pub(crate) static SPARKLINE: StatsFunction = StatsFunction {
     name: "sparkline",
