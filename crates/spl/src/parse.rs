@@ -17,22 +17,49 @@ pub const MAX_COMMANDS: usize = 500;
 /// The maximum nesting depth of subsearches; each is planned and run while its outer searches wait.
 pub const MAX_SUBSEARCHES: usize = 50;
 
+/// The characters that no search has. Commands name columns of their own with them.
+const RESERVED: [char; 2] = ['\u{1}', '\u{2}'];
+
+/// Returns true if a name has a reserved character, and could be that of a command's own column.
+///
+/// No search names such a field, but names can also come from data: a JSON key has any characters.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    name.contains(RESERVED)
+}
+
 /// Splits `text`, whose macros are already expanded, into its commands.
 ///
 /// Always returns a tree: a command that cannot be read is dropped and reported. Square brackets
 /// stay in the arguments of their command; see [`crate::Arguments::subsearch`].
 #[must_use]
 pub fn parse(text: &str) -> (Pipeline, Vec<Diagnostic>) {
+    if let Some(refused) = reserved_in(text) {
+        return (
+            Pipeline { commands: Vec::new(), leading_pipe: false, span: Span::new(0, text.len()) },
+            vec![refused],
+        );
+    }
     parse_at(text, 0, Place::Search)
 }
 
 /// Splits a text that is the content of square brackets, such as a template of `foreach` with its
 /// names filled in; `base` is the offset of its first byte.
 ///
-/// As [`parse`], but a leading word is a command.
+/// As [`parse`], but a leading word is a command, and commands' own columns can be named.
 #[must_use]
 pub fn parse_nested(text: &str, base: usize) -> (Pipeline, Vec<Diagnostic>) {
     parse_at(text, base, Place::Brackets)
+}
+
+/// Returns the error for a text with a reserved character.
+#[must_use]
+pub fn reserved_in(text: &str) -> Option<Diagnostic> {
+    let (at, found) = text.match_indices(RESERVED).next()?;
+    let number = found.chars().next().map_or(0, u32::from);
+    let message = format!("a search cannot have the control character U+{number:04X}");
+    let error = Diagnostic::error(Code::EXPECTED, message).at(Span::new(at, at + found.len()));
+    Some(error.help(format!("in a regular expression, write `\\x{number:02x}` instead")))
 }
 
 /// The context of a pipeline.
@@ -239,6 +266,18 @@ mod tests {
         check("don't | \n  b 'x'\n", "search(don't) | b('x')");
         check("search=x", "search(search=x)");
         check("stats count", "search(stats count)");
+    }
+
+    #[test]
+    fn reserved_characters_are_refused() {
+        for (text, place) in [("| eval \u{1}own=1", 7), ("é | eval a=\"\u{2}\"", 13)] {
+            let (pipeline, diagnostics) = parse(text);
+            assert_eq!(pipeline.commands, [], "{text}");
+            let [only] = diagnostics.as_slice() else { panic!("{text}: {diagnostics:?}") };
+            assert_eq!(only.code, Code::EXPECTED, "{text}");
+            assert_eq!(only.span(), Some(Span::new(place, place + 1)), "{text}");
+        }
+        assert!(is_reserved("a\u{1}") && !is_reserved("a\u{3}"));
     }
 
     #[test]

@@ -213,6 +213,16 @@ impl Arguments<'_> {
         Some(name)
     }
 
+    /// Warns of an option that is written again. The last one counts.
+    pub fn written_twice(&mut self, name: &str, earlier: Span, again: Span) {
+        let message = format!("`{name}` is written twice");
+        let warning = Diagnostic::warning(Code::NO_EFFECT, message)
+            .label(earlier, "without effect")
+            .label(again, "this one counts")
+            .help("remove one of them");
+        self.report(warning);
+    }
+
     /// Takes the value of the option `name` and checks the name and the value.
     fn take_option(&mut self, name: &Spanned<String>) {
         let Some(argument) = self.declaration(&name.value) else {
@@ -232,12 +242,8 @@ impl Arguments<'_> {
         };
         let span = Span::new(name.span.start, self.cursor.position());
         if let Some(earlier) = self.written(argument.name).filter(|_| !argument.is_repeated) {
-            let message = format!("`{}` is written twice", argument.name);
-            let warning = Diagnostic::warning(Code::NO_EFFECT, message)
-                .label(earlier.span, "without effect")
-                .label(span, "this one counts")
-                .help("remove one of them");
-            self.report(warning);
+            let earlier = earlier.span;
+            self.written_twice(argument.name, earlier, span);
         }
         if argument.takes == Takes::Field && text.value.contains('*') {
             let message = format!("`{}` takes no wildcard", argument.name);
