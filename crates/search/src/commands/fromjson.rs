@@ -10,6 +10,7 @@ use super::extraction::{self, Extracted, Extractor};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::operators::Codec;
 use crate::planning::plan::{Needs, Plan};
+use crate::rows::digits::Digits;
 
 static DOC: CommandDoc = CommandDoc {
     name: "fromjson",
@@ -78,27 +79,20 @@ impl Extractor for Members {
     const NAME: &'static str = "fromjson";
 
     fn pairs(&self, text: &str) -> Vec<(String, String)> {
-        let Ok(Json::Object(members)) = serde_json::from_str(text) else { return Vec::new() };
+        let digits = Digits::of(text);
+        let Some(Json::Object(members)) = digits.parsed() else { return Vec::new() };
         let mut pairs = Vec::new();
         for (name, value) in members {
             let name = format!("{}{name}", self.prefix);
             match value {
                 Json::Array(elements) => {
-                    let texts = elements.into_iter().filter_map(scalar);
+                    let texts = elements.iter().filter_map(|element| digits.text(element));
                     pairs.extend(texts.map(|text| (name.clone(), text)));
                 }
-                other => pairs.extend(scalar(other).map(|text| (name, text))),
+                other => pairs.extend(digits.text(&other).map(|text| (name, text))),
             }
         }
         pairs
-    }
-}
-
-fn scalar(value: Json) -> Option<String> {
-    match value {
-        Json::Null => None,
-        Json::String(text) => Some(text),
-        other => Some(other.to_string()),
     }
 }
 
@@ -112,6 +106,10 @@ mod tests {
         for (text, expected) in [
             (r#"{"a":1,"b":"x","c":true,"d":null}"#, "a=1 b=x c=true"),
             (r#"{"a":[1,{"k":2},null]}"#, "a=1 a={\"k\":2}"),
+            (
+                r#"{"id":123456789012345678901,"n":1.10,"m":[1e400,{"k":1.0}]}"#,
+                "id=123456789012345678901 n=1.10 m=1e400 m={\"k\":1.0}",
+            ),
             ("[1]", ""),
             ("{", ""),
             ("", ""),

@@ -1,16 +1,19 @@
 //! `makeresults`: creates rows without reading events.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Value, fields};
-use spilltrail_spl::Arguments;
+use spilltrail_spl::{Arguments, is_reserved};
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::lineage::Lineage;
 use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::Rows;
+use crate::rows::digits::Digits;
 
 /// The maximum number of rows that one `makeresults` creates.
 const MAX_ROWS: u64 = 1_000_000;
@@ -111,7 +114,7 @@ fn read(
         Diagnostic::error(Code::BAD_ARGUMENT, format!("the data cannot be read: {error}"))
             .at(data.span)
     };
-    match format {
+    let rows: Vec<IndexMap<String, Value<'static>>> = match format {
         "csv" => {
             let mut reader =
                 csv::ReaderBuilder::new().flexible(true).from_reader(data.value.as_bytes());
@@ -125,30 +128,37 @@ fn read(
                         .map(|(name, cell)| (name.to_owned(), Value::text(cell.to_owned())))
                         .collect())
                 })
-                .collect()
+                .collect::<Result<_, Diagnostic>>()?
         }
         _ => {
+            let digits = Digits::of(&data.value);
             let rows: Vec<serde_json::Map<String, serde_json::Value>> =
-                serde_json::from_str(&data.value).map_err(|error| bad(error.to_string()))?;
-            Ok(rows
-                .into_iter()
-                .map(|row| row.into_iter().map(|(name, value)| (name, json_value(value))).collect())
-                .collect())
+                serde_json::from_str(digits.document()).map_err(|error| bad(error.to_string()))?;
+            rows.into_iter()
+                .map(|row| {
+                    let cell = |(name, value)| (name, json_value(&value, &digits));
+                    row.into_iter().map(cell).collect()
+                })
+                .collect()
         }
+    };
+    match rows.iter().flat_map(IndexMap::keys).find(|name| is_reserved(name)) {
+        Some(_) => {
+            Err(bad("a name has one of the control characters U+0001 and U+0002".to_owned()))
+        }
+        None => Ok(rows),
     }
 }
 
-fn json_value(value: serde_json::Value) -> Value<'static> {
+fn json_value(value: &serde_json::Value, digits: &Digits<'_>) -> Value<'static> {
     match value {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::String(text) => Value::text(text),
         serde_json::Value::Array(items)
             if items.iter().all(|i| !i.is_object() && !i.is_array()) =>
         {
-            let texts = items.into_iter().map(json_value);
-            Value::multi(texts.flat_map(Value::into_members).collect())
+            let texts = items.iter().filter_map(|item| digits.text(item));
+            Value::multi(texts.map(Cow::Owned).collect())
         }
-        other => Value::text(other.to_string()),
+        other => digits.text(other).map_or(Value::Null, Value::text),
     }
 }
 

@@ -15,6 +15,7 @@ use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, T
 use crate::lineage::Lineage;
 use crate::operators::{Codec, Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan};
+use crate::rows::digits::Writer;
 use crate::rows::json;
 use crate::rows::state::state_of;
 
@@ -231,51 +232,60 @@ impl RowFunction for Object {
 
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
         let mut object = serde_json::Map::new();
+        let writer = Writer::for_texts(inputs.iter().flat_map(Value::members));
         for ((name, kind), value) in self.members.iter().zip(inputs) {
-            match typed(value, *kind) {
+            match typed(value, *kind, &writer) {
                 Some(json) => object.insert(name.clone(), json),
                 None if self.fills => object.insert(name.clone(), Json::Null),
                 None => None,
             };
         }
-        outputs[0] = Value::Text(Cow::Owned(Json::Object(object).to_string()));
+        outputs[0] = Value::Text(Cow::Owned(writer.written(&Json::Object(object))));
     }
 }
 
 /// Returns a value as JSON of this type, or `None` if it is absent or has not the type.
-fn typed(value: &Value<'_>, kind: Type) -> Option<Json> {
+fn typed(value: &Value<'_>, kind: Type, writer: &Writer) -> Option<Json> {
     match value {
         Value::Null => None,
         Value::Multi(members) => {
-            let elements = members.iter().filter_map(|member| of_text(member, kind));
+            let elements = members.iter().filter_map(|member| of_text(member, kind, writer));
             Some(Json::Array(elements.collect()))
         }
         Value::Number(number) if matches!(kind, Type::None | Type::Auto | Type::Num) => {
             Some(json::number(*number))
         }
-        other => of_text(&other.to_text()?, kind),
+        other => of_text(&other.to_text()?, kind, writer),
     }
 }
 
-fn of_text(text: &str, kind: Type) -> Option<Json> {
+fn of_text(text: &str, kind: Type, writer: &Writer) -> Option<Json> {
     match kind {
         Type::Str | Type::None => Some(Json::from(text)),
-        Type::Num => number(text),
+        Type::Num => number(text, writer),
         Type::Bool => boolean(text),
-        Type::Json => serde_json::from_str(text).ok(),
+        Type::Json => writer.parsed(text),
         Type::Auto => {
             let is_word = matches!(text, "true" | "false" | "null");
             let is_nested = text.starts_with(['{', '[']);
-            let json = (is_word || is_nested).then(|| serde_json::from_str(text).ok()).flatten();
-            Some(json.or_else(|| number(text)).unwrap_or_else(|| Json::from(text)))
+            let json = (is_word || is_nested).then(|| writer.parsed(text)).flatten();
+            Some(json.or_else(|| number(text, writer)).unwrap_or_else(|| Json::from(text)))
         }
     }
 }
 
-/// Returns the number that a text is, as it is written if JSON can write it so.
-fn number(text: &str) -> Option<Json> {
+/// The digits of a number that a double holds.
+const DIGITS: usize = 15;
+
+/// Returns the number that a text is. One with more digits than a double holds is written as the
+/// text is, if that is JSON.
+fn number(text: &str, writer: &Writer) -> Option<Json> {
     let number = parse_number(text)?;
-    match serde_json::from_str::<Json>(text.trim()) {
+    let text = text.trim();
+    if text.bytes().filter(u8::is_ascii_digit).count() > DIGITS {
+        return writer.parsed(text);
+    }
+    match serde_json::from_str::<Json>(text) {
         Ok(Json::Number(written)) => Some(Json::Number(written)),
         _ => match json::number(number) {
             Json::Number(number) => Some(Json::Number(number)),
@@ -304,6 +314,10 @@ mod tests {
             ("true", Type::Auto, Some("true")),
             ("[1, 2]", Type::Auto, Some("[1,2]")),
             ("[1,", Type::Auto, Some("\"[1,\"")),
+            ("123456789012345678901", Type::Auto, Some("123456789012345678901")),
+            ("-0.12345678901234567890", Type::Num, Some("-0.12345678901234567890")),
+            ("0012345678901234567890", Type::Num, None),
+            ("{\"a\":[1e400]}", Type::Json, Some("{\"a\":[1e400]}")),
             ("x", Type::Num, None),
             ("007", Type::Num, Some("7")),
             ("0", Type::Bool, Some("false")),
@@ -314,10 +328,12 @@ mod tests {
             ("5", Type::None, Some("\"5\"")),
             ("5", Type::Str, Some("\"5\"")),
         ] {
-            let found = of_text(text, kind).map(|json| json.to_string());
+            let writer = Writer::for_texts([Cow::Borrowed(text)].into_iter());
+            let found = of_text(text, kind, &writer).map(|json| writer.written(&json));
             assert_eq!(found.as_deref(), expected, "{text} {kind:?}");
         }
-        assert_eq!(typed(&Value::Number(2.0), Type::None), Some(Json::from(2)));
-        assert_eq!(typed(&Value::Number(2.0), Type::Str), Some(Json::from("2")));
+        let writer = Writer::for_texts(std::iter::empty());
+        assert_eq!(typed(&Value::Number(2.0), Type::None, &writer), Some(Json::from(2)));
+        assert_eq!(typed(&Value::Number(2.0), Type::Str, &writer), Some(Json::from("2")));
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! They are one step of the plan: as an `eval` each, a thousand fields would be a thousand steps.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
@@ -18,6 +17,7 @@ use crate::operators::RowFunction;
 use crate::planning::eval;
 use crate::planning::expression::CarriedExpression;
 use crate::planning::plan::Plan;
+use crate::rows::digits::Digits;
 use crate::rows::state::state_of;
 
 /// The values of a field over which a program runs.
@@ -230,28 +230,17 @@ fn elements(value: &Value<'_>) -> Option<Vec<Value<'static>>> {
     if !text.trim_start().starts_with('[') {
         return None;
     }
-    let elements: Vec<serde_json::Value> = serde_json::from_str(text).ok()?;
-    let value = |element| match element {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::String(text) => Value::Text(Cow::Owned(text)),
-        serde_json::Value::Number(number) => match number.as_f64() {
-            // A number that a double does not hold keeps its digits.
-            Some(double) if serde_json::Number::from_f64(double).is_some() && exact(double) => {
-                Value::Number(double)
-            }
-            _ => Value::text(number.to_string()),
-        },
-        other => Value::text(other.to_string()),
-    };
-    Some(elements.into_iter().map(value).collect())
-}
-
-fn exact(number: f64) -> bool {
-    number.abs() < 9_007_199_254_740_992.0
+    let digits = Digits::of(text);
+    let serde_json::Value::Array(elements) = digits.parsed()? else { return None };
+    // As the members of a multivalue, numbers are texts and keep their digits.
+    let value = |element| digits.text(element).map_or(Value::Null, Value::text);
+    Some(elements.iter().map(value).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     #[test]
@@ -267,6 +256,11 @@ mod tests {
             (Value::text("[1,"), Collection::Either, "[1,"),
             (Value::text("{\"a\":1}"), Collection::Elements, ""),
             (Value::text("[12345678901234567890]"), Collection::Elements, "12345678901234567890"),
+            (
+                Value::text("[123456789012345678901, 1.10, 1e400]"),
+                Collection::Either,
+                "123456789012345678901|1.10|1e400",
+            ),
             (Value::Null, Collection::Either, ""),
             (Value::Number(5.0), Collection::Members, "5"),
         ] {

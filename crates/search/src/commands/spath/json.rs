@@ -4,17 +4,20 @@ use spilltrail_eval::functions::path::{self, Step};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Number, Value as Json};
+use serde_json::Number;
+
+use crate::rows::digits::Digits;
+
+/// The text of `null`.
+const NULL: &str = "null";
 
 /// Returns the values at a path; objects and arrays are returned as compact JSON.
 pub(super) fn at_path(document: &str, steps: &[Step]) -> Vec<String> {
-    let Ok(json) = serde_json::from_str::<Json>(document) else { return Vec::new() };
+    let digits = Digits::of(document);
+    let Some(json) = digits.parsed() else { return Vec::new() };
     path::find_in_document(&json, steps)
         .into_iter()
-        .map(|value| match value {
-            Json::String(text) => text.clone(),
-            other => other.to_string(),
-        })
+        .map(|value| digits.text(value).unwrap_or_else(|| NULL.to_owned()))
         .collect()
 }
 
@@ -25,8 +28,9 @@ pub(super) fn at_path(document: &str, steps: &[Step]) -> Vec<String> {
 /// has none.
 pub(super) fn leaves(document: &str, is_cut: bool) -> Vec<(String, String)> {
     let mut leaves = Vec::new();
-    let mut deserializer = serde_json::Deserializer::from_str(document);
-    let walk = Walk { name: String::new(), leaves: &mut leaves };
+    let digits = Digits::of(document);
+    let mut deserializer = serde_json::Deserializer::from_str(digits.document());
+    let walk = Walk { name: String::new(), digits: &digits, leaves: &mut leaves };
     let read = walk.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     if read.is_err() && !is_cut {
         leaves.clear();
@@ -37,10 +41,16 @@ pub(super) fn leaves(document: &str, is_cut: bool) -> Vec<(String, String)> {
 /// Collects the scalar values of the JSON value whose path is `name`.
 struct Walk<'l> {
     name: String,
+    digits: &'l Digits<'l>,
     leaves: &'l mut Vec<(String, String)>,
 }
 
 impl Walk<'_> {
+    /// Returns the walk over a value inside of this one.
+    fn inside(&mut self, name: String) -> Walk<'_> {
+        Walk { name, digits: self.digits, leaves: &mut *self.leaves }
+    }
+
     fn leaf<E>(self, text: String) -> Result<(), E> {
         self.leaves.push((self.name, text));
         Ok(())
@@ -63,7 +73,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.leaf("null".to_owned())
+        self.leaf(NULL.to_owned())
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
@@ -84,22 +94,20 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.leaf(value.to_owned())
+        let text = self.digits.unmarked(value).to_owned();
+        self.leaf(text)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
         let name = format!("{}{{}}", self.name);
-        while let Some(()) =
-            elements.next_element_seed(Walk { name: name.clone(), leaves: &mut *self.leaves })?
-        {
-        }
+        while let Some(()) = elements.next_element_seed(self.inside(name.clone()))? {}
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
         while let Some(key) = entries.next_key::<String>()? {
             let name = if self.name.is_empty() { key } else { format!("{}.{key}", self.name) };
-            entries.next_value_seed(Walk { name, leaves: &mut *self.leaves })?;
+            entries.next_value_seed(self.inside(name))?;
         }
         Ok(())
     }
@@ -121,6 +129,10 @@ mod tests {
             (r#"[{"a":1.0},{"a":-2}]"#, "{}.a=1.0 {}.a=-2"),
             (r#"{"a":[[1],[2]],"e":{},"f":[]}"#, "a{}{}=1 a{}{}=2"),
             (r#"{"a":1} x"#, ""),
+            (
+                r#"{"a":123456789012345678901,"b":[1.10,1e400]}"#,
+                "a=123456789012345678901 b{}=1.10 b{}=1e400",
+            ),
         ] {
             assert_eq!(shown(document, false), expected, "{document}");
         }
@@ -130,13 +142,16 @@ mod tests {
 
     #[test]
     fn values_at_paths() {
-        let document = r#"{"a":{"b":[{"c":1},{"c":"x"}]},"n":null}"#;
+        let document =
+            r#"{"a":{"b":[{"c":1},{"c":"x"}]},"n":null,"d":[1.10,123456789012345678901]}"#;
         for (path, expected) in [
             ("a.b{}.c", "1|x"),
             ("a.b{1}", r#"{"c":"x"}"#),
             ("a.b", r#"[{"c":1},{"c":"x"}]"#),
             ("a{}.b{}.c", "1|x"),
             ("n", "null"),
+            ("d{0}", "1.10"),
+            ("d", "[1.10,123456789012345678901]"),
             ("a.z", ""),
         ] {
             assert_eq!(at_path(document, &path::parse(path)).join("|"), expected, "{path}");

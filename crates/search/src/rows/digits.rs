@@ -1,0 +1,216 @@
+//! Reads JSON without a change to its numbers.
+//!
+//! `serde_json` reads numbers as doubles, so that `123456789012345678901` and `1.10` would be written
+//! differently again, and a document with `1e400` could not be read at all. Its feature for numbers
+//! of any length changes how every crate of the program reads numbers. Here, numbers that would
+//! change are read as marked texts instead.
+
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
+use serde_json::Value as Json;
+
+/// The first character of a text that stands for a number.
+const MARK: char = '\u{1}';
+/// [`MARK`] in a JSON document.
+const WRITTEN_MARK: &str = "\\u0001";
+
+/// The most digits of whole numbers that `serde_json` is sure not to change.
+const FEW_DIGITS: usize = 18;
+
+/// A JSON document whose numbers are marked.
+#[derive(Debug)]
+pub(crate) struct Digits<'d> {
+    document: Cow<'d, str>,
+    has_marks: bool,
+}
+
+impl<'d> Digits<'d> {
+    /// Marks the numbers of a document that would change.
+    pub(crate) fn of(document: &'d str) -> Self {
+        // A document with the mark in its texts is read as it is: its texts would be numbers.
+        if document.contains(WRITTEN_MARK) || document.contains(MARK) {
+            return Self { document: Cow::Borrowed(document), has_marks: false };
+        }
+        match marked(document) {
+            Some(marked) => Self { document: Cow::Owned(marked), has_marks: true },
+            None => Self { document: Cow::Borrowed(document), has_marks: false },
+        }
+    }
+
+    /// Returns the document with its marks.
+    pub(crate) fn document(&self) -> &str {
+        &self.document
+    }
+
+    /// Parses the document; its numbers may be texts that [`Digits::text`] turns back.
+    pub(crate) fn parsed(&self) -> Option<Json> {
+        serde_json::from_str(&self.document).ok()
+    }
+
+    /// Returns a text of the document without its mark.
+    pub(crate) fn unmarked<'t>(&self, text: &'t str) -> &'t str {
+        if self.has_marks { text.strip_prefix(MARK).unwrap_or(text) } else { text }
+    }
+
+    /// Returns a value of the document as text: a text or a number as it is written, objects and
+    /// arrays as compact JSON, and `null` as `None`.
+    pub(crate) fn text(&self, value: &Json) -> Option<String> {
+        match value {
+            Json::Null => None,
+            Json::String(text) => Some(self.unmarked(text).to_owned()),
+            other if self.has_marks => Some(restored(&other.to_string())),
+            other => Some(other.to_string()),
+        }
+    }
+}
+
+/// Returns the end of the text whose opening quote is at `start`, behind its closing quote.
+fn after_text(document: &str, start: usize) -> usize {
+    let bytes = document.as_bytes();
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+/// Returns the document with marks, or `None` if no number would change.
+fn marked(document: &str) -> Option<String> {
+    let bytes = document.as_bytes();
+    let mut result = String::new();
+    let (mut copied, mut at) = (0, 0);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => at = after_text(document, at),
+            b'-' | b'0'..=b'9' => {
+                let is_part = |b: &u8| matches!(b, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
+                let length = bytes[at..].iter().take_while(|b| is_part(b)).count();
+                let number = &document[at..at + length];
+                if changes(number) {
+                    result.push_str(&document[copied..at]);
+                    result.extend(["\"", WRITTEN_MARK, number, "\""]);
+                    copied = at + length;
+                }
+                at += length;
+            }
+            _ => at += 1,
+        }
+    }
+    if copied == 0 {
+        return None;
+    }
+    result.push_str(&document[copied..]);
+    Some(result)
+}
+
+/// Returns true for a JSON number that `serde_json` could write in another way.
+fn changes(number: &str) -> bool {
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    let is_plain = digits.len() <= FEW_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    (!is_plain || number == "-0") && serde_json::from_str::<IgnoredAny>(number).is_ok()
+}
+
+/// Returns compact JSON with numbers instead of marked texts.
+fn restored(json: &str) -> String {
+    let mut result = String::with_capacity(json.len());
+    let (mut copied, mut at) = (0, 0);
+    while let Some(byte) = json.as_bytes().get(at) {
+        if *byte != b'"' {
+            at += 1;
+            continue;
+        }
+        let end = after_text(json, at);
+        let inside = json.get(at + 1..end - 1).unwrap_or_default();
+        if let Some(number) = inside.strip_prefix(WRITTEN_MARK) {
+            result.push_str(&json[copied..at]);
+            result.push_str(number);
+            copied = end;
+        }
+        at = end;
+    }
+    result.push_str(&json[copied..]);
+    result
+}
+
+/// Writes JSON with numbers as they are in texts.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    /// False if a text has the mark in it.
+    marks: bool,
+}
+
+impl Writer {
+    /// Returns a writer for values with these texts.
+    pub(crate) fn for_texts<'t>(mut texts: impl Iterator<Item = Cow<'t, str>>) -> Self {
+        Self { marks: !texts.any(|text| text.contains(MARK) || text.contains(WRITTEN_MARK)) }
+    }
+
+    /// Returns the value of a text that is JSON.
+    pub(crate) fn parsed(&self, text: &str) -> Option<Json> {
+        match marked(text).filter(|_| self.marks) {
+            Some(marked) => serde_json::from_str(&marked).ok(),
+            None => serde_json::from_str(text).ok(),
+        }
+    }
+
+    /// Returns the JSON of a value.
+    pub(crate) fn written(&self, value: &Json) -> String {
+        let json = value.to_string();
+        if self.marks { restored(&json) } else { json }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stay_as_they_are_written() {
+        for (document, expected) in [
+            ("123456789012345678901", Some("123456789012345678901")),
+            ("1.10", Some("1.10")),
+            ("1e400", Some("1e400")),
+            ("-0", Some("-0")),
+            ("-5", Some("-5")),
+            (
+                "[1.10, {\"a\": -1E5, \"1.10\": \"1.10\"}]",
+                Some("[1.10,{\"a\":-1E5,\"1.10\":\"1.10\"}]"),
+            ),
+            ("\"\\\"1.10\"", Some("\"1.10")),
+            ("true", Some("true")),
+            ("null", None),
+            // What is no JSON stays none.
+            ("01.5", None),
+            ("[1.]", None),
+            ("[1.5", None),
+            ("\"1.5", None),
+            ("{\"a\\", None),
+            ("1.5 2.5", None),
+            // The mark in a text is no mark.
+            ("[\"\\u00015\", 1.10]", Some("[\"\\u00015\",1.1]")),
+        ] {
+            let digits = Digits::of(document);
+            let found = digits.parsed().and_then(|json| digits.text(&json));
+            assert_eq!(found.as_deref(), expected, "{document}");
+        }
+    }
+
+    #[test]
+    fn values_are_written_as_their_texts_are() {
+        for (texts, expected) in [
+            (vec!["1.10", "x"], "[1.10,\"x\"]"),
+            (vec!["123456789012345678901", "[1.50]"], "[123456789012345678901,[1.50]]"),
+            (vec!["1.10", "\u{1}5"], "[1.1,\"\\u00015\"]"),
+        ] {
+            let writer = Writer::for_texts(texts.iter().map(|text| Cow::Borrowed(*text)));
+            let values =
+                texts.iter().map(|text| writer.parsed(text).unwrap_or_else(|| Json::from(*text)));
+            assert_eq!(writer.written(&values.collect()), expected);
+        }
+    }
+}
