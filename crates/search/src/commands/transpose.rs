@@ -1,18 +1,23 @@
 //! `transpose`: turns rows into columns.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use indexmap::IndexMap;
+use datafusion::arrow::array::Array;
+use datafusion::common::Result as EngineResult;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Kind, Value, fields};
-use spilltrail_spl::Arguments;
+use spilltrail_spl::{Arguments, is_reserved};
 
 use super::chart::MAX_COLUMNS;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, subsearch};
 use crate::lineage::Lineage;
+use crate::operators::{KeptRows, gather};
 use crate::planning::plan::{Needs, Plan};
-use crate::rows::{Row, Rows};
+use crate::rows::Rows;
+use crate::rows::arrow::{ColumnReader, schema_of, to_array};
 
 static DOC: CommandDoc = CommandDoc {
     name: "transpose",
@@ -58,6 +63,9 @@ static DOC: CommandDoc = CommandDoc {
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
+/// The bytes of a column besides its values and its name.
+const HELD: usize = 256;
+
 #[derive(Debug)]
 struct Transpose {
     count: usize,
@@ -96,10 +104,10 @@ impl Command for Transpose {
                 .at(stage.span)
                 .help("keep fewer rows, for example with `head`"));
         }
-        let rows: Vec<Row> = rows.in_memory().map_err(refused)?.iter().collect();
-        let mut rows = self.transposed(&names, &rows);
-        rows.transformed = true;
-        rows.into_plan().map_err(refused)
+        let environment = stage.context.session.runtime_env();
+        let memory = MemoryConsumer::new("columns of a table").register(&environment.memory_pool);
+        let rows = self.transposed(&names, &rows, &memory).map_err(refused)?;
+        KeptRows::of(rows, &environment).and_then(KeptRows::into_plan).map_err(refused)
     }
 
     fn trace(&self, lineage: &mut Lineage) {
@@ -108,55 +116,99 @@ impl Command for Transpose {
 }
 
 impl Transpose {
-    fn transposed(&self, names: &[String], rows: &[Row]) -> Rows {
-        let headers = self.headers(rows);
-        let is_shown = |name: &&String| {
-            let is_internal =
-                name.starts_with('_') && *name != fields::TIME && *name != fields::RAW;
-            let is_empty = || !rows.iter().any(|row| row.contains_key(*name));
-            !is_internal
-                && Some(*name) != self.header.as_ref()
-                && (self.includes_empty || !is_empty())
-        };
-        let mut records: Vec<IndexMap<String, Value<'_>>> = Vec::new();
-        for name in names.iter().filter(is_shown) {
-            let mut record = IndexMap::new();
-            record.insert(self.column.clone(), Value::text(name.as_str()));
-            for (header, row) in headers.iter().zip(rows) {
-                let value = row.get(name).cloned().unwrap_or(Value::Null);
-                record.insert(header.clone(), value);
+    /// Returns the table. Each row is read once, and becomes a column before the next is read.
+    fn transposed(
+        &self,
+        names: &[String],
+        rows: &KeptRows,
+        memory: &MemoryReservation,
+    ) -> EngineResult<Rows> {
+        let names = self.shown(names, rows)?;
+        let mut fields = vec![Field::new(&self.column, Kind::Text)];
+        let titles = names.iter().map(|name| Value::text(name.as_str()));
+        let mut columns = vec![to_array(Kind::Text, titles)];
+        let mut taken: HashSet<String> = HashSet::from([self.column.clone()]);
+        for batch in rows.batches()? {
+            let batch = batch?;
+            let header = match &self.header {
+                Some(name) => gather::reader(&batch, name)?,
+                None => None,
+            };
+            let readers = names
+                .iter()
+                .map(|name| gather::reader(&batch, name))
+                .collect::<EngineResult<Vec<_>>>()?;
+            for row in 0..batch.num_rows() {
+                let name = free_header(&value_at(header.as_ref(), row), columns.len(), &mut taken);
+                let values = || readers.iter().map(move |reader| value_at(reader.as_ref(), row));
+                let kind = values().filter_map(|value| kind_of_value(&value)).reduce(Kind::or);
+                let kind = kind.unwrap_or(Kind::Text);
+                let column = gather::compact(&to_array(kind, values()))?;
+                memory.try_grow(column.get_array_memory_size() + 2 * name.len() + HELD)?;
+                fields.push(Field::new(name, kind));
+                columns.push(column);
             }
-            records.push(record);
         }
-        let kind = |header: &String| {
-            let kinds = records.iter().filter_map(|record| match record.get(header)? {
-                Value::Null => None,
-                Value::Number(_) => Some(Kind::Number),
-                Value::Multi(_) => Some(Kind::Multi),
-                _ => Some(Kind::Text),
-            });
-            kinds.reduce(Kind::or).unwrap_or(Kind::Text)
-        };
-        let columns = headers.iter().map(|header| Field::new(header, kind(header)));
-        let first = Field::new(&self.column, Kind::Text);
-        Rows::with_fields(std::iter::once(first).chain(columns).collect(), &records)
+        let schema = schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind)));
+        let batch = gather::of_columns(&schema, columns, names.len())?;
+        Ok(Rows::new(fields, vec![batch], true))
     }
 
-    /// Returns the name of the column of each row.
-    fn headers(&self, rows: &[Row]) -> Vec<String> {
-        let mut taken: HashSet<String> = HashSet::from([self.column.clone()]);
-        let mut headers = Vec::with_capacity(rows.len());
-        for (place, row) in rows.iter().enumerate() {
-            let value = self.header.as_ref().and_then(|header| row.get(header)?.to_text());
-            let value = value.filter(|text| !text.is_empty() && !taken.contains(&**text));
-            let mut name = value.map_or_else(|| format!("row {}", place + 1), |v| v.into_owned());
-            while !taken.insert(name.clone()) {
-                name.push('\'');
-            }
-            headers.push(name);
+    /// Returns the fields that become rows.
+    fn shown<'n>(&self, names: &'n [String], rows: &KeptRows) -> EngineResult<Vec<&'n String>> {
+        let is_internal =
+            |name: &str| name.starts_with('_') && name != fields::TIME && name != fields::RAW;
+        let mut shown: Vec<&String> = names
+            .iter()
+            .filter(|name| !is_internal(name) && Some(*name) != self.header.as_ref())
+            .collect();
+        if self.includes_empty {
+            return Ok(shown);
         }
-        headers
+        let mut present: HashSet<&String> = HashSet::new();
+        for batch in rows.batches()? {
+            let batch = batch?;
+            for name in &shown {
+                let Some(reader) = gather::reader(&batch, name)? else { continue };
+                if (0..batch.num_rows()).any(|row| !reader.value(row).is_null()) {
+                    present.insert(name);
+                }
+            }
+        }
+        shown.retain(|name| present.contains(name));
+        Ok(shown)
     }
+}
+
+/// Returns the value of a row, which is null without a reader.
+fn value_at(reader: Option<&ColumnReader>, row: usize) -> Value<'_> {
+    match reader {
+        Some(reader) => reader.value(row),
+        None => Value::Null,
+    }
+}
+
+/// Returns the kind of a value, or `None` for null.
+fn kind_of_value(value: &Value<'_>) -> Option<Kind> {
+    match value {
+        Value::Null => None,
+        Value::Number(_) => Some(Kind::Number),
+        Value::Multi(_) => Some(Kind::Multi),
+        Value::Bool(_) | Value::Text(_) => Some(Kind::Text),
+    }
+}
+
+/// Returns the name of the column of a row, which is the `number`th column from 1, and adds it to
+/// those that are taken.
+fn free_header(value: &Value<'_>, number: usize, taken: &mut HashSet<String>) -> String {
+    let value = value.to_text();
+    let value =
+        value.filter(|text| !text.is_empty() && !is_reserved(text) && !taken.contains(&**text));
+    let mut name = value.map_or_else(|| format!("row {number}"), Cow::into_owned);
+    while !taken.insert(name.clone()) {
+        name.push('\'');
+    }
+    name
 }
 
 #[cfg(test)]
