@@ -126,6 +126,10 @@ impl Command for MakeContinuous {
         }
         let Some(bins) = bins else { return Ok(plan) };
         plan = within(plan, &self.field).map_err(refused)?;
+        if self.field.has_ends() {
+            // A row without the field is not within them.
+            plan = plan.filter(column(name).is_not_null()).map_err(refused)?;
+        }
         let key = match kind {
             Kind::Number => column(name),
             _ => sort_key(column(name), SortAs::Auto),

@@ -8,6 +8,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::fields;
 use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, CompareOp, SearchExpr, time};
 
+use super::tstats::{FILLNULL_VALUE, PRESTATS};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use super::{fillnull, search, stats, subsearch};
 use crate::lineage::Lineage;
@@ -35,12 +36,8 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Compute statistics over metrics: events with fields such as `metric_name:cpu.usage`.",
     syntax: "mstats [fillnull_value=<text>] [chunk_size=<int>] [backfill=<bool>] [update_period=<int>] <function>(<metric>) [AS <name>] … [WHERE <search>] [BY <field> …] [span=<span>]",
     arguments: &[
-        Argument::option("fillnull_value", Takes::Text)
-            .doc("The value for a missing BY field. Without it, such events are not counted."),
-        Argument::option("prestats", Takes::Bool)
-            .default("false")
-            .refused("use the results without a second `stats`")
-            .doc("Whether to prepare the results for a later `stats`, `chart` or `timechart`."),
+        FILLNULL_VALUE,
+        PRESTATS,
         Argument::option("append", Takes::Bool)
             .default("false")
             .refused("use `append [| mstats …]`")
@@ -188,17 +185,6 @@ impl Mstats {
         }
         keys
     }
-
-    fn filled(&self, plan: Plan, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
-        let Some(fill) = &self.fill else { return Ok(plan) };
-        let refused = |error| stage.refused(error);
-        let mut columns = Vec::new();
-        for name in aggregate::names(&self.by).into_iter().filter(|name| name != fields::TIME) {
-            let (expr, kind) = fillnull::filled(&plan, &name, fill).map_err(refused)?;
-            columns.push((name, expr, kind));
-        }
-        plan.with_columns(columns).map_err(refused)
-    }
 }
 
 /// Returns the field that holds a metric.
@@ -267,9 +253,11 @@ impl Command for Mstats {
             plan =
                 plan.with_columns(vec![(fields::TIME.to_owned(), bins, kind)]).map_err(refused)?;
         }
-        let plan = self.filled(plan, stage)?;
+        let by = aggregate::names(&self.by);
+        let plan = fillnull::in_groups(plan, &by, self.fill.as_deref()).map_err(refused)?;
         let grouping = Grouping::default();
-        let preparation = aggregate::prepare(plan, &aggregates, &keys, grouping, stage)?;
+        let preparation =
+            stats::sparklines::prepared(plan, &aggregates, &keys, grouping, stage).await?;
         stats::grouped(preparation, &keys, Whole::Members, stage)
     }
 

@@ -30,6 +30,16 @@ const DEFAULT_BINS: usize = 100;
 /// The reason reported for options about summaries, which have no effect.
 const NO_SUMMARIES: &str = "there are no summaries, events are read";
 
+/// The option with the value of BY fields that are missing.
+pub(super) const FILLNULL_VALUE: Argument = Argument::option("fillnull_value", Takes::Text)
+    .doc("The value for a missing BY field. Without it, such events are not counted.");
+
+/// The option for results that a later command finishes.
+pub(super) const PRESTATS: Argument = Argument::option("prestats", Takes::Bool)
+    .default("false")
+    .refused("use the results without a second `stats`")
+    .doc("Whether to prepare the results for a later `stats`, `chart` or `timechart`.");
+
 static DOC: CommandDoc = CommandDoc {
     name: "tstats",
     aliases: &[],
@@ -37,12 +47,8 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Compute statistics over indexed fields, or over the fields of a data model.",
     syntax: "tstats [fillnull_value=<text>] [summariesonly=<bool>] [allow_old_summaries=<bool>] [use_summary_index_values=<bool>] [include_reduced_buckets=<bool>] [local=<bool>] [chunk_size=<int>] <function>(<field>) [AS <name>] … [FROM <data model>] [WHERE <search>] [BY <field>|_time [span=<span>] …]",
     arguments: &[
-        Argument::option("fillnull_value", Takes::Text)
-            .doc("The value for a missing BY field. Without it, such events are not counted."),
-        Argument::option("prestats", Takes::Bool)
-            .default("false")
-            .refused("use the results without a second `stats`")
-            .doc("Whether to prepare the results for a later `stats`, `chart` or `timechart`."),
+        FILLNULL_VALUE,
+        PRESTATS,
         Argument::option("append", Takes::Bool)
             .default("false")
             .refused("use `append [| tstats …]`")
@@ -284,20 +290,6 @@ impl Tstats {
         plan.with_columns(vec![(fields::TIME.to_owned(), bins, kind)])
             .map_err(|error| stage.refused(error))
     }
-
-    fn filled(&self, plan: Plan, by: &[String], stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
-        let Some(fill) = &self.fill else { return Ok(plan) };
-        let columns = by
-            .iter()
-            .filter(|name| *name != fields::TIME)
-            .map(|name| {
-                let (expr, kind) =
-                    fillnull::filled(&plan, name, fill).map_err(|error| stage.refused(error))?;
-                Ok((name.clone(), expr, kind))
-            })
-            .collect::<Result<Vec<_>, Diagnostic>>()?;
-        plan.with_columns(columns).map_err(|error| stage.refused(error))
-    }
 }
 
 /// Appends the fields that a condition compares to `read`.
@@ -371,9 +363,11 @@ impl Command for Tstats {
             None => search::find(predicate, &scanning).await?,
         };
         let plan = self.binned(plan, stage)?;
-        let plan = self.filled(plan, &by, stage)?;
+        let plan = fillnull::in_groups(plan, &by, self.fill.as_deref())
+            .map_err(|error| stage.refused(error))?;
         let grouping = Grouping::default();
-        let preparation = aggregate::prepare(plan, &self.aggregates, &by, grouping, stage)?;
+        let preparation =
+            stats::sparklines::prepared(plan, &self.aggregates, &by, grouping, stage).await?;
         stats::grouped(preparation, &by, Whole::Members, stage)
     }
 

@@ -43,6 +43,13 @@ pub struct Plan {
     formats: IndexMap<String, EvalExpr>,
 }
 
+/// The delimiters and formats of a plan's fields.
+#[derive(Debug, Clone)]
+pub(crate) struct Styles {
+    delimiters: IndexMap<String, String>,
+    formats: IndexMap<String, EvalExpr>,
+}
+
 /// What the rest of a pipeline needs from its input rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needs {
@@ -336,6 +343,21 @@ impl Plan {
             self.formats.shift_remove(name);
         }
         self
+    }
+
+    /// Returns how the output shows fields.
+    pub(crate) fn styles(&self) -> Styles {
+        Styles { delimiters: self.delimiters.clone(), formats: self.formats.clone() }
+    }
+
+    /// Sets how the output shows fields. Use it for a plan of rows that were computed by a plan with
+    /// these styles.
+    #[must_use]
+    pub(crate) fn with_styles(self, styles: Styles) -> Self {
+        let Styles { mut delimiters, mut formats } = styles;
+        delimiters.retain(|name, _| self.fields.get(name) == Some(&Kind::Multi));
+        formats.retain(|name, _| self.fields.contains_key(name));
+        Self { delimiters, formats, ..self }
     }
 
     /// Sets the delimiter that joins the field's values.

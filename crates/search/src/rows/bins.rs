@@ -185,6 +185,38 @@ impl ValueFunction for LowerBounds {
     }
 }
 
+/// Drops the values that are not numbers from `start` to `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Within {
+    /// The least number that is kept.
+    #[serde(with = "spilltrail_event::exact::option")]
+    pub start: Option<f64>,
+    /// The greatest number that is kept.
+    #[serde(with = "spilltrail_event::exact::option")]
+    pub end: Option<f64>,
+}
+
+impl ValueFunction for Within {
+    fn name(&self) -> &'static str {
+        "spl_within"
+    }
+
+    fn kind(&self, input: Kind) -> Kind {
+        input
+    }
+
+    fn apply(&self, value: &Value<'_>) -> Value<'static> {
+        let is_within = |number: f64| {
+            self.start.is_none_or(|start| number >= start)
+                && self.end.is_none_or(|end| number <= end)
+        };
+        match value.as_number() {
+            Some(number) if is_within(number) => value.clone().into_owned(),
+            _ => Value::Null,
+        }
+    }
+}
+
 /// The relative error that rounding can have made in a number.
 const ROUNDING: f64 = 1e-13;
 

@@ -22,7 +22,7 @@ use crate::operators::{Codec, OperatorExec};
 use crate::planning::classes::EventClasses;
 use crate::planning::eval_udf::EvalUdf;
 use crate::planning::predicate_udf::SearchPredicate;
-use crate::rows::bins::{LowerBounds, NumberBins, TimeBins};
+use crate::rows::bins::{LowerBounds, NumberBins, TimeBins, Within};
 use crate::rows::convert::{Concat, ToKind};
 use crate::rows::ipc::{of_hexadecimal, to_hexadecimal, to_ipc};
 use crate::rows::mapped::Mapped;
@@ -31,7 +31,7 @@ use crate::rows::state::FunctionCodec;
 use crate::stats::udaf;
 
 /// The functions that do not belong to a single command.
-static FUNCTIONS: [FunctionCodec; 9] = [
+static FUNCTIONS: [FunctionCodec; 10] = [
     FunctionCodec::of::<EvalUdf>("eval"),
     FunctionCodec::of::<SearchPredicate>("search"),
     FunctionCodec::of::<EventClasses>("classes"),
@@ -41,6 +41,7 @@ static FUNCTIONS: [FunctionCodec; 9] = [
     FunctionCodec::of::<Mapped<TimeBins>>("bin_time"),
     FunctionCodec::of::<Mapped<NumberBins>>("bin_number"),
     FunctionCodec::of::<Mapped<LowerBounds>>("bin_low"),
+    FunctionCodec::of::<Mapped<Within>>("within"),
 ];
 
 /// The encoded form of an operator or a function.

@@ -411,6 +411,32 @@ mod tests {
         }
     }
 
+    /// A value outside of `start` and `end` is no reason to drop the others of its event, nor is a
+    /// missing field.
+    #[tokio::test]
+    async fn values_outside_are_left_out_one_by_one() {
+        let events = r#"{"m":["5","50"],"u":"a"}
+{"m":["15","7"],"u":"b"}
+{"m":"30","u":"c"}
+{"m":"x","u":"d"}
+{"u":"e"}"#;
+        for (search, expected) in [
+            ("| chart count by m start=0 end=20 span=10", vec!["m | count", "0-10 2", "10-20 1"]),
+            (
+                "| chart count over u by m start=0 end=20 span=10",
+                vec!["u | 0-10 | 10-20 | NULL", "a 1 0 0", "b 1 1 0", "e 0 0 1"],
+            ),
+            (
+                "| chart count over u by m start=0 end=20 span=10 usenull=f",
+                vec!["u | 0-10 | 10-20", "a 1 0", "b 1 1"],
+            ),
+        ] {
+            let found = table(search, events, TimeBounds::default()).await;
+            let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
+            assert_eq!(found, Ok(expected), "{search}");
+        }
+    }
+
     #[tokio::test]
     async fn too_many_bins_are_told_before_the_first_row() {
         let day = TimeBounds { earliest: Some(950.0), latest: Some(87_350.0) };

@@ -66,6 +66,11 @@ pub(in super::super) struct FieldOf {
 }
 
 impl FieldOf {
+    /// Returns true if values outside of `start` or `end` are left out.
+    pub(in super::super) fn has_ends(&self) -> bool {
+        self.bins.as_ref().is_some_and(|bins| bins.start.is_some() || bins.end.is_some())
+    }
+
     /// Returns true if the width of the bins follows from the values.
     pub(in super::super) fn has_chosen_bins(&self) -> bool {
         self.bins.as_ref().is_some_and(|bins| matches!(bins.width, Width::Range { .. }))

@@ -4,10 +4,11 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use datafusion::common::Result as EngineResult;
-use datafusion::logical_expr::{Expr, lit};
+use datafusion::logical_expr::Expr;
 use indexmap::IndexSet;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{Field, Kind, TimeBounds, Value, fields, parse_number};
+use spilltrail_spl::is_reserved;
 
 use super::super::bin::{self, Width};
 use super::super::stats::{Key, groups, sparklines};
@@ -16,12 +17,12 @@ use super::options::{Bins, Chart, FieldOf, ResultOf, Source, Split};
 use super::pivot::{Cell, MAX_BINS, Pivot, Range, too_many};
 use super::series::{Choice, Chosen, FieldBins, SeriesOf, kind_of_series};
 use crate::operators::{Derive, KeptRows, gather};
-use crate::planning::aggregate::{self, Grouping, Preparation};
+use crate::planning::aggregate::{Grouping, Preparation};
 use crate::planning::eval;
 use crate::planning::eval_udf;
 use crate::planning::order;
 use crate::planning::plan::{Plan, column, null_text};
-use crate::rows::bins::{self, LowerBounds, NumberBins, TimeBins};
+use crate::rows::bins::{self, LowerBounds, NumberBins, TimeBins, Within};
 use crate::rows::convert::to_kind;
 use crate::rows::mapped::mapped;
 use crate::stats::{Feed, PlannedAggregate};
@@ -51,8 +52,7 @@ pub(super) async fn chart(
     stage: &Stage<'_>,
 ) -> Result<Plan, Diagnostic> {
     let refused = |error| stage.refused(error);
-    let preparation = prepared(chart, input, stage)?;
-    let Preparation { plan, aggregates } = sparklines::with_range(preparation, stage).await?;
+    let Preparation { plan, aggregates } = prepared(chart, input, stage).await?;
     let columns = result_columns(chart, &aggregates);
     let Some(row) = &chart.row else {
         let plan = grouped(chart, Preparation { plan, aggregates }, &[], stage)?;
@@ -107,12 +107,16 @@ fn key(column: &str, field: &str) -> Key {
 }
 
 /// Plans the aggregates' arguments.
-fn prepared(chart: &Chart, input: Plan, stage: &Stage<'_>) -> Result<Preparation, Diagnostic> {
+async fn prepared(
+    chart: &Chart,
+    input: Plan,
+    stage: &Stage<'_>,
+) -> Result<Preparation, Diagnostic> {
     let names = chart.by();
     // Results that become columns by the series' names can be named as the fields are.
     let is_wild = chart.aggregates.iter().any(super::is_wild);
     let by: &[String] = if chart.split.is_none() || is_wild { &names } else { &[] };
-    aggregate::prepare(input, &chart.aggregates, by, Grouping::default(), stage)
+    sparklines::prepared(input, &chart.aggregates, by, Grouping::default(), stage).await
 }
 
 /// Returns the results in the order in which they are written.
@@ -242,15 +246,21 @@ fn values_range(rows: &KeptRows, name: &str, bins: &Bins) -> EngineResult<Option
     Ok(range)
 }
 
-/// Keeps the rows whose value is within `start` and `end`.
+/// Keeps the rows whose value is within `start` and `end`, and those without the field. Of several
+/// values, those within are kept.
 pub(in super::super) fn within(plan: Plan, field: &FieldOf) -> EngineResult<Plan> {
-    let Some(Bins { start, end, .. }) = &field.bins else { return Ok(plan) };
+    let Some(&Bins { start, end, .. }) = field.bins.as_ref() else { return Ok(plan) };
+    if !field.has_ends() {
+        return Ok(plan);
+    }
     let name = &field.field.value;
     let Some(kind) = plan.kind(name) else { return Ok(plan) };
-    let number = || to_kind(column(name), kind, Kind::Number);
-    let least = start.map(|start| number().gt_eq(lit(start)));
-    let most = end.map(|end| number().lt_eq(lit(end)));
-    least.into_iter().chain(most).try_fold(plan, Plan::filter)
+    let inside = || mapped(Within { start, end }, column(name));
+    let plan = plan.filter(column(name).is_null().or(inside().is_not_null()))?;
+    if kind == Kind::Multi {
+        return plan.with_columns(vec![(name.clone(), inside(), kind)]);
+    }
+    Ok(plan)
 }
 
 /// Adds the column with the value of the row.
@@ -470,6 +480,8 @@ pub(in super::super) fn column_name(
             parts.join(statistic)
         }
     };
+    // A value can have any characters, and names of fields not those of commands' own columns.
+    let name = if is_reserved(&name) { name.replace(char::is_control, "_") } else { name };
     // Fields that begin with `_` are internal.
     if name.starts_with('_') {
         format!("VALUE{name}")

@@ -10,6 +10,7 @@ use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::{Arguments, StatsArguments};
 
 use self::operator::EventStatistics;
+use super::stats::sparklines;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::lineage::Lineage;
 use crate::operators::Codec;
@@ -87,7 +88,8 @@ impl Command for EventStats {
         let mut names: IndexSet<String> = input.names().into_iter().collect();
         let by = aggregate::names(&self.arguments.by);
         let aggregates = &self.arguments.aggregates;
-        let preparation = aggregate::prepare(input, aggregates, &by, self.grouping, stage)?;
+        let preparation =
+            sparklines::prepared(input, aggregates, &by, self.grouping, stage).await?;
         for aggregate in &preparation.aggregates {
             names.insert(aggregate.output.clone());
         }

@@ -5,9 +5,10 @@ mod operator;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::common::Result as EngineResult;
 use datafusion::logical_expr::{Expr, when};
 use spilltrail_diagnostic::Diagnostic;
-use spilltrail_event::Kind;
+use spilltrail_event::{Kind, fields};
 use spilltrail_spl::Arguments;
 
 use self::operator::Fill;
@@ -80,27 +81,37 @@ impl Command for FillNull {
         if self.fields.is_empty() {
             return Ok(input.operator(Arc::new(Fill { value: self.value.clone() })));
         }
-        let columns = table::spread(&input, &self.fields)
-            .into_iter()
-            .map(|name| {
-                let (expr, kind) =
-                    filled(&input, &name, &self.value).map_err(|error| stage.refused(error))?;
-                Ok((name, expr, kind))
-            })
-            .collect::<Result<Vec<_>, Diagnostic>>()?;
-        input.with_columns(columns).map_err(|error| stage.refused(error))
+        let names = table::spread(&input, &self.fields);
+        in_columns(input, &names, &self.value).map_err(|error| stage.refused(error))
     }
+}
+
+/// Replaces the nulls of fields that rows are grouped by, except for `_time`, if there is a value for
+/// them.
+///
+/// # Errors
+/// Fails if DataFusion refuses the plan.
+pub(super) fn in_groups(plan: Plan, by: &[String], value: Option<&str>) -> EngineResult<Plan> {
+    let Some(value) = value else { return Ok(plan) };
+    let names: Vec<String> = by.iter().filter(|name| *name != fields::TIME).cloned().collect();
+    in_columns(plan, &names, value)
+}
+
+/// Replaces the nulls of fields by a value; creates fields that do not exist.
+fn in_columns(plan: Plan, names: &[String], value: &str) -> EngineResult<Plan> {
+    let columns = names.iter().map(|name| {
+        let (expr, kind) = filled(&plan, name, value)?;
+        Ok((name.clone(), expr, kind))
+    });
+    let columns = columns.collect::<EngineResult<Vec<_>>>()?;
+    plan.with_columns(columns)
 }
 
 /// Returns an expression and kind for the column `name` with nulls replaced by `value`.
 ///
 /// # Errors
 /// Fails if DataFusion refuses the expression.
-pub(super) fn filled(
-    plan: &Plan,
-    name: &str,
-    value: &str,
-) -> datafusion::common::Result<(Expr, Kind)> {
+pub(super) fn filled(plan: &Plan, name: &str, value: &str) -> EngineResult<(Expr, Kind)> {
     let Some(own) = plan.kind(name) else { return Ok((text(value), Kind::Text)) };
     let kind = Fill::kind(value, own);
     let present = to_kind(column(name), own, kind);

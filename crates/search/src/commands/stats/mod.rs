@@ -127,8 +127,8 @@ impl Command for Stats {
         let input = stage.input(input)?;
         let by = self.by();
         let aggregates = &self.arguments.aggregates;
-        let preparation = aggregate::prepare(input, aggregates, &by, self.grouping, stage)?;
-        let preparation = sparklines::with_range(preparation, stage).await?;
+        let preparation =
+            sparklines::prepared(input, aggregates, &by, self.grouping, stage).await?;
         let is_multi = |aggregate: &&PlannedAggregate| aggregate.kind == Kind::Multi;
         let outputs = preparation.aggregates.iter().filter(is_multi);
         let several: Vec<String> = outputs.map(|aggregate| aggregate.output.clone()).collect();

@@ -6,25 +6,33 @@
 use datafusion::common::Result as EngineResult;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::fields;
+use spilltrail_spl::Aggregate;
 
 use super::super::{Stage, subsearch};
 use crate::operators::{KeptRows, gather};
-use crate::planning::aggregate::Preparation;
+use crate::planning::aggregate::{self, Grouping, Preparation};
+use crate::planning::plan::Plan;
 use crate::stats::functions::sparkline::Spark;
 
-/// Gives all sparklines a time range, and warns of a span that is too short for it.
+/// Plans aggregates as [`aggregate::prepare`] does, gives all sparklines a time range, and warns of a
+/// span that is too short for it.
 ///
 /// # Errors
-/// Fails if the events have to be read and cannot be.
-pub(in super::super) async fn with_range(
-    mut preparation: Preparation,
+/// As [`aggregate::prepare`]; or if the events have to be read and cannot be.
+pub(in super::super) async fn prepared(
+    input: Plan,
+    aggregates: &[Aggregate],
+    by: &[String],
+    grouping: Grouping,
     stage: &Stage<'_>,
 ) -> Result<Preparation, Diagnostic> {
+    let mut preparation = aggregate::prepare(input, aggregates, by, grouping, stage)?;
     let sparks = |preparation: &Preparation| -> Vec<Spark> {
         preparation.aggregates.iter().filter_map(|aggregate| aggregate.spark.clone()).collect()
     };
     if sparks(&preparation).iter().any(|spark| spark.range().is_none()) {
         let refused = |error| stage.refused(error);
+        let styles = preparation.plan.styles();
         let rows = subsearch::collect(preparation.plan, stage.context, None);
         let rows = rows.await.map_err(refused)?;
         if let Some((first, last)) = times(&rows).map_err(refused)? {
@@ -34,7 +42,7 @@ pub(in super::super) async fn with_range(
                 (spark.earliest, spark.latest) = (Some(first), Some(last + 2e-6));
             }
         }
-        preparation.plan = rows.into_plan().map_err(refused)?;
+        preparation.plan = rows.into_plan().map_err(refused)?.with_styles(styles);
     }
     for spark in sparks(&preparation).iter().filter(|spark| spark.is_lengthened()) {
         let message =

@@ -23,6 +23,7 @@ use crate::planning::expression::CarriedExpression;
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::bins;
 use crate::stats::PlannedAggregate;
+use crate::stats::functions::sparkline::SPARKLINE;
 
 static DOC: CommandDoc = CommandDoc {
     name: "streamstats",
@@ -120,6 +121,16 @@ struct Options {
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     let parsed = aggregate::arguments(arguments)?;
     arguments.finish()?;
+    for aggregate in &parsed.aggregates {
+        if aggregate.function.value == SPARKLINE.name {
+            let message = "`sparkline` is not supported in `streamstats`";
+            arguments.report(
+                Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message)
+                    .at(aggregate.function.span)
+                    .help("use `eventstats` or `stats`, which know the time range of all rows"),
+            );
+        }
+    }
     let condition = |name| arguments.given(name).map(|condition| condition.value);
     let options = Options {
         grouping: Grouping { all_numbers: arguments.value("allnum") },

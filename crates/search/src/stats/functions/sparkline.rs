@@ -285,6 +285,23 @@ mod tests {
             let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
             assert_eq!(table(search, events).await, Ok(expected), "{search}");
         }
+        // Each row has the range of all groups.
+        let search = "| eventstats sparkline(count, 1m) as s by u | table u s";
+        let spark = |values: &str| format!("##__SPARKLINE__## {values}");
+        let expected = vec![
+            "u | s".to_owned(),
+            format!("a {}", spark("1 0 1")),
+            format!("b {}", spark("1 0 0")),
+            format!("a {}", spark("1 0 1")),
+        ];
+        assert_eq!(table(search, events).await, Ok(expected));
+        let search = "| tstats sparkline(count(n), 1m) as s by u";
+        let expected = vec![
+            "u | s".to_owned(),
+            format!("a {}", spark("1 0 2")),
+            format!("b {}", spark("1 0 0")),
+        ];
+        assert_eq!(table(search, events).await, Ok(expected));
         let range = TimeBounds { earliest: Some(900.0), latest: Some(1200.0) };
         let context = SearchContext { range, ..context(rows(events), 64 << 20) };
         let found = table_of("| stats sparkline(count,1m) as s by u", &context).await;
@@ -313,6 +330,7 @@ mod tests {
         use spilltrail_diagnostic::Code;
         for (search, code) in [
             ("| stats sparkline(n)", Code::BAD_ARGUMENT),
+            ("| streamstats sparkline(count)", Code::UNSUPPORTED_FUNCTION),
             ("| stats sparkline(nosuch(n))", Code::UNSUPPORTED_FUNCTION),
             ("| stats sparkline(sparkline(n))", Code::BAD_ARGUMENT),
             ("| stats sparkline(count, soon)", Code::BAD_ARGUMENT),
