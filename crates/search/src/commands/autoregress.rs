@@ -174,6 +174,37 @@ impl RowByRow for Earlier {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::table;
+
+    #[tokio::test]
+    async fn values_are_those_of_earlier_rows() {
+        let rows = r#"{"n":"1","m":["a","b"]}
+{"n":"2"}
+{"n":"x","m":"c"}
+{"n":"4"}"#;
+        for (search, expected) in [
+            ("n AS b | table n b", vec!["n | b", "1 -", "2 1", "x 2", "4 x"]),
+            ("n p=3 | table n n_p3", vec!["n | n_p3", "1 -", "2 -", "x -", "4 1"]),
+            ("n p=2-3 | table n_p2 n_p3", vec!["n_p2 | n_p3", "- -", "- -", "1 -", "2 1"]),
+            // A missing value is one, too, and several values are moved together.
+            ("m p=1 | table m_p1", vec!["m_p1", "-", "a b", "-", "c"]),
+            ("n AS n | table n", vec!["n", "-", "1", "2", "x"]),
+            ("nosuch AS b | table n b", vec!["n | b", "1 -", "2 -", "x -", "4 -"]),
+        ] {
+            let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
+            let found = table(&format!("| autoregress {search}"), rows).await;
+            assert_eq!(found, Ok(expected), "{search}");
+        }
+        for (search, code) in [
+            ("n AS b p=1-2", Code::BAD_ARGUMENT),
+            ("n* p=1", Code::BAD_ARGUMENT),
+            ("n p=0", Code::BAD_OPTION),
+            ("n p=1-2000", Code::BAD_OPTION),
+        ] {
+            let found = table(&format!("| autoregress {search}"), rows).await;
+            assert_eq!(found, Err(vec![code]), "{search}");
+        }
+    }
 
     #[test]
     fn ranges() {

@@ -1,10 +1,9 @@
 //! `cluster`: groups events by how similar a field's text is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::fields::RAW;
@@ -121,17 +120,12 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     }
     let delimiters = arguments.given::<String>("delims").map(|given| given.value);
     Ok(Box::new(Cluster {
-        field: field(arguments, "field"),
-        label: field(arguments, "labelfield"),
-        count: has_count.then(|| field(arguments, "countfield")),
+        field: arguments.value("field"),
+        label: arguments.value("labelfield"),
+        count: has_count.then(|| arguments.value("countfield")),
         is_only_labeling: arguments.value("labelonly"),
         clusters: Clusters { least, matching, delimiters },
     }))
-}
-
-/// Returns the field that an option names.
-fn field(arguments: &Arguments<'_>, option: &str) -> String {
-    arguments.value::<String>(option)
 }
 
 #[async_trait]
@@ -160,12 +154,10 @@ impl Command for Cluster {
             function: self.clusters.clone(),
         };
         let plan = input.forgetting([self.label.as_str()]).operator(Arc::new(operator));
-        let quoted =
-            |name: &str| format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
-        let label = quoted(&self.label);
+        let label = subsearch::quoted(&self.label);
         let mut rest = Vec::new();
         if let Some(count) = &self.count {
-            rest.push(format!("eventstats count as {} by {label}", quoted(count)));
+            rest.push(format!("eventstats count as {} by {label}", subsearch::quoted(count)));
         }
         if !self.is_only_labeling {
             rest.push(format!("dedup {label}"));
@@ -257,15 +249,20 @@ fn number<'a>(count: usize) -> Value<'a> {
 impl Clusters {
     /// Returns what is compared of a text.
     fn parts(&self, text: &str) -> Vec<String> {
+        let distinct = |parts: &mut dyn Iterator<Item = String>| -> Vec<String> {
+            parts.collect::<BTreeSet<_>>().into_iter().collect()
+        };
         match self.matching {
             Match::TermList => terms(text, self.delimiters.as_deref()).map(str::to_owned).collect(),
-            Match::TermSet => sorted(terms(text, self.delimiters.as_deref()).map(str::to_owned)),
+            Match::TermSet => {
+                distinct(&mut terms(text, self.delimiters.as_deref()).map(str::to_owned))
+            }
             Match::NgramSet => {
                 let characters: Vec<char> = text.chars().collect();
                 if characters.len() < 3 {
                     return vec![text.to_owned()];
                 }
-                sorted(characters.windows(3).map(|three| three.iter().collect()))
+                distinct(&mut characters.windows(3).map(|three| three.iter().collect()))
             }
         }
     }
@@ -288,13 +285,6 @@ impl Clusters {
         let common = one.iter().filter(|part| other.binary_search(part).is_ok()).count();
         common as f64 / ((one.len() * other.len()) as f64).sqrt()
     }
-}
-
-/// Returns the distinct texts in order.
-fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
-    let mut texts: Vec<String> = texts.collect::<IndexSet<_>>().into_iter().collect();
-    texts.sort_unstable();
-    texts
 }
 
 /// Returns the terms of a text: what stands between `delimiters`, or between characters that are

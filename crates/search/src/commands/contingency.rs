@@ -82,12 +82,17 @@ const MAXROWS: Argument = Argument::option("maxrows", Takes::Count)
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
+/// The most values of a field that are shown.
+const MOST: usize = 1000;
+
 /// How many values of a field are shown.
 #[derive(Debug, Clone, Copy)]
 struct Most {
     count: usize,
     /// The part of the events that must be covered.
     cover: f64,
+    /// The option that names a larger count than the default's, unless the user chose the count.
+    default_of: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -113,15 +118,20 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             .help("for example `contingency user action`"));
     };
     arguments.each_once(&fields);
-    let mut most = |count: &str, cover: &str| {
+    let mut most = |name: &'static str, cover: &str| {
         let part: f64 = arguments.value(cover);
         if !(0.0..=1.0).contains(&part) {
             let message = format!("expected a number from 0 to 1 for `{cover}`, found `{part}`");
             let place = arguments.given_at(cover).unwrap_or_else(|| arguments.span());
             arguments.report(Diagnostic::error(Code::BAD_OPTION, message).at(place));
         }
-        let count: usize = arguments.value(count);
-        Most { count: if count == 0 { 1000 } else { count }, cover: part }
+        let count: usize = arguments.value(name);
+        let is_chosen = arguments.given_at(name).is_some() && count > 0;
+        Most {
+            count: if count == 0 { MOST } else { count },
+            cover: part,
+            default_of: (!is_chosen).then_some(name),
+        }
     };
     let rows = most("maxrows", "minrowcover");
     let columns = most("maxcols", "mincolcover");
@@ -155,7 +165,7 @@ impl Command for Contingency {
         let pairs = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
         let pool = stage.context.session.runtime_env().memory_pool.clone();
         let memory = MemoryConsumer::new("values of a table").register(&pool);
-        let rows = self.table(&pairs, &memory).map_err(refused)?;
+        let rows = self.table(&pairs, &memory, stage).map_err(refused)?;
         rows.into_plan().map_err(refused)
     }
 
@@ -165,7 +175,12 @@ impl Command for Contingency {
 }
 
 impl Contingency {
-    fn table(&self, pairs: &KeptRows, memory: &MemoryReservation) -> EngineResult<Rows> {
+    fn table(
+        &self,
+        pairs: &KeptRows,
+        memory: &MemoryReservation,
+        stage: &Stage<'_>,
+    ) -> EngineResult<Rows> {
         let mut of_rows: HashMap<String, f64> = HashMap::new();
         let mut of_columns: HashMap<String, f64> = HashMap::new();
         self.each(pairs, |row, column, count| {
@@ -180,14 +195,31 @@ impl Contingency {
             }
             Ok(())
         })?;
-        let rows = most_frequent(of_rows, self.rows);
-        let columns = most_frequent(of_columns, self.columns);
+        let shown = |counts, most: Most, field: &str| {
+            let (values, is_cut) = most_frequent(counts, most);
+            if let Some(option) = most.default_of.filter(|_| is_cut) {
+                let message = format!(
+                    "`contingency` shows the {MOST} most frequent values of `{field}` only"
+                );
+                let help = format!(
+                    "`stats count by` shows all; `{option}={MOST}` says that these are enough"
+                );
+                stage
+                    .context
+                    .observations
+                    .message(Diagnostic::warning(Code::LIMIT, message).at(stage.span).help(help));
+            }
+            values
+        };
+        let rows = shown(of_rows, self.rows, &self.row);
+        let columns = shown(of_columns, self.columns, &self.column);
         let place = |values: &[String]| -> HashMap<String, usize> {
             values.iter().enumerate().map(|(place, value)| (value.clone(), place)).collect()
         };
         let (row_places, column_places) = (place(&rows), place(&columns));
+        // With the sums, and once more as columns of the result.
+        memory.try_grow(2 * (rows.len() + 1) * (columns.len() + 1) * size_of::<f64>())?;
         let mut cells = vec![vec![0.0; rows.len()]; columns.len()];
-        memory.try_grow(rows.len() * columns.len() * size_of::<f64>())?;
         self.each(pairs, |row, column, count| {
             if let (Some(row), Some(column)) = (row_places.get(row), column_places.get(column)) {
                 cells[*column][*row] += count;
@@ -252,25 +284,31 @@ impl Contingency {
     }
 }
 
-/// Returns the most frequent values, as many as are wanted.
-fn most_frequent(counts: HashMap<String, f64>, most: Most) -> Vec<String> {
+/// Returns the most frequent values, as many as are wanted, and whether the largest number of values
+/// left some of them out.
+fn most_frequent(counts: HashMap<String, f64>, most: Most) -> (Vec<String>, bool) {
     let all: f64 = counts.values().sum();
     let mut counts: Vec<(String, f64)> = counts.into_iter().collect();
     counts.sort_by(|(one, a), (other, b)| b.total_cmp(a).then_with(|| one.cmp(other)));
-    let mut covered = 0.0;
-    let wanted = counts.into_iter().take(most.count).take_while(|(_, count)| {
-        let is_missing = covered < most.cover * all;
+    let (mut covered, mut values) = (0.0, Vec::new());
+    for (value, count) in counts {
+        if covered >= most.cover * all {
+            break;
+        }
+        if values.len() == most.count {
+            return (values, true);
+        }
         covered += count;
-        is_missing
-    });
-    wanted.map(|(value, _)| value).collect()
+        values.push(value);
+    }
+    (values, false)
 }
 
 #[cfg(test)]
 mod tests {
     use spilltrail_diagnostic::Code;
 
-    use crate::testing::table;
+    use crate::testing::{context, table, table_of};
 
     #[tokio::test]
     async fn combinations_are_counted() {
@@ -296,6 +334,18 @@ mod tests {
         ] {
             let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
             assert_eq!(table(search, rows).await, Ok(expected), "{search}");
+        }
+        let many = "| makeresults count=1001 | streamstats count as a | eval b=a%2";
+        for (options, is_told) in
+            [("", true), ("maxrows=0", true), ("maxrows=1000", false), ("minrowcover=0.5", false)]
+        {
+            let context = context(Vec::new(), 64 << 20);
+            let search = format!("{many} | contingency usetotal=f {options} a b | stats count");
+            let found = table_of(&search, &context).await.map(|rows| rows[1].clone());
+            let expected = if options.starts_with("min") { "501" } else { "1000" };
+            assert_eq!(found.as_deref(), Ok(expected), "{options}");
+            let messages = context.observations.messages();
+            assert_eq!(messages.iter().any(|one| one.code == Code::LIMIT), is_told, "{options}");
         }
         for (search, code) in [
             ("| contingency a", Code::BAD_ARGUMENT),

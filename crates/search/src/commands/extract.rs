@@ -208,7 +208,7 @@ fn automatic(text: &str) -> Vec<(&str, &str)> {
             .map_or(before.len(), |(start, _)| start);
         let key = &before[start..];
         let (value, end) = match after.strip_prefix('"') {
-            Some(quoted) => match closing(quoted) {
+            Some(quoted) => match closing(quoted, '"') {
                 Some(length) => (&quoted[..length], length + 2),
                 None => (quoted, after.len()),
             },
@@ -227,11 +227,11 @@ fn automatic(text: &str) -> Vec<(&str, &str)> {
     pairs
 }
 
-/// Returns the length of a quoted text up to its closing quote.
-fn closing(text: &str) -> Option<usize> {
+/// Returns the length of a quoted text up to its closing quote. A backslash escapes a quote.
+pub(super) fn closing(text: &str, quote: char) -> Option<usize> {
     let mut is_escaped = false;
     text.char_indices().find_map(|(at, c)| {
-        let ends = c == '"' && !is_escaped;
+        let ends = c == quote && !is_escaped;
         is_escaped = c == '\\' && !is_escaped;
         ends.then_some(at)
     })

@@ -12,11 +12,11 @@ static DOC: CommandDoc = CommandDoc {
     name: "from",
     aliases: &[],
     kind: CommandKind::Generating,
-    summary: "Read the rows of a lookup, or the events of a data model.",
-    syntax: "from (lookup:<table> | datamodel:<model>.<dataset>)",
+    summary: "Read the rows of a lookup, the events of a data model, or the results of a saved search.",
+    syntax: "from (lookup:<table> | datamodel:<model>.<dataset> | savedsearch:<name>)",
     arguments: &[
         Argument::positional("dataset", Takes::Text)
-            .doc("A lookup, written `lookup:name`, `lookup name` or `inputlookup:name`, or a dataset of a data model, written `datamodel:Model.Dataset` or `datamodel Model.Dataset`. Its fields are named without the dataset."),
+            .doc("A lookup, written `lookup:name`, `lookup name` or `inputlookup:name`, or a dataset of a data model, written `datamodel:Model.Dataset` or `datamodel Model.Dataset`. Its fields are named without the dataset. `savedsearch:\"Name\"` runs a detection or baseline of the content, as the command `savedsearch` does."),
     ],
     examples: &[
         Example {
@@ -39,8 +39,15 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"url":"/b","status":"unknown"}
 {"url":"/a","status":"200"}"#,
         },
+        Example {
+            title: "A saved search",
+            events: r#"{"user":"ann","errorCode":"AccessDenied"}
+{"user":"bob"}"#,
+            search: "| from savedsearch:\"Denied calls\" | table user",
+            results: r#"{"user":"ann"}"#,
+        },
     ],
-    differs: &["Saved searches are not supported."],
+    differs: &["Saved searches are the detections and baselines of the content."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
@@ -65,7 +72,8 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 /// Returns the search that reads a dataset, written `type:name` or `type name`.
 ///
 /// # Errors
-/// Fails for a dataset that is neither a lookup nor a dataset of a data model.
+/// Fails for a dataset that is neither a lookup nor a dataset of a data model. Saved searches are
+/// filled in before a search is read, unless their call is malformed.
 pub(super) fn dataset(text: &Spanned<String>) -> Result<Pipeline, Diagnostic> {
     let at = |diagnostic: Diagnostic| diagnostic.at(text.span);
     let written = text.value.trim();
@@ -76,13 +84,9 @@ pub(super) fn dataset(text: &Spanned<String>) -> Result<Pipeline, Diagnostic> {
         ));
     };
     let name = name.trim().trim_matches(['"', '\'']);
-    let unsupported = |what: &str, help: &str| {
-        let message = format!("{what} are not supported, such as `{name}`");
-        Err(at(Diagnostic::unsupported(Code::UNSUPPORTED_SYNTAX, message).help(help)))
-    };
     match kind.to_ascii_lowercase().as_str() {
         "lookup" | "inputlookup" if !name.is_empty() => {
-            Ok(reading("inputlookup", &quoted(name), text.span))
+            Ok(reading("inputlookup", &subsearch::quoted(name), text.span))
         }
         "datamodel" => match name.split_once('.') {
             Some(_) => Ok(reading("datamodel", &flat(&text.value), text.span)),
@@ -92,9 +96,15 @@ pub(super) fn dataset(text: &Spanned<String>) -> Result<Pipeline, Diagnostic> {
                     .help("for example `from datamodel:Change.All_Changes`")))
             }
         },
-        "savedsearch" => unsupported("saved searches", "write the search itself"),
+        "savedsearch" => {
+            let message = format!("expected the name of one saved search, found `{name}`");
+            Err(at(Diagnostic::error(Code::BAD_ARGUMENT, message)
+                .help("a name with blanks needs quotes: `from savedsearch:\"Denied calls\"`")))
+        }
         _ => {
-            let message = format!("expected `lookup:` and a name, found `{written}`");
+            let message = format!(
+                "expected `lookup:`, `datamodel:` or `savedsearch:` and a name, found `{written}`"
+            );
             Err(at(Diagnostic::error(Code::BAD_ARGUMENT, message)))
         }
     }
@@ -116,10 +126,6 @@ fn flat(written: &str) -> String {
     let start = spaced.len() - spaced.trim_start().len();
     let kind = "datamodel".len();
     format!("{}{} flat", " ".repeat(start + kind), spaced.get(start + kind..).unwrap_or_default())
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[async_trait]
@@ -153,8 +159,13 @@ mod tests {
             ("datamodel:Risk.All_Risk", Ok("datamodel           Risk All_Risk flat")),
             ("datamodel \"Risk.All_Risk\"", Ok("datamodel            Risk All_Risk  flat")),
             ("datamodel:Risk", Err("expected a data model and a dataset, found `Risk`")),
-            ("savedsearch:\"x y\"", Err("saved searches are not supported, such as `x y`")),
-            ("lookup:", Err("expected `lookup:` and a name, found `lookup:`")),
+            ("savedsearch:x y", Err("expected the name of one saved search, found `x y`")),
+            (
+                "lookup:",
+                Err(
+                    "expected `lookup:`, `datamodel:` or `savedsearch:` and a name, found `lookup:`",
+                ),
+            ),
             ("users", Err("expected a type and a name, found `users`")),
         ] {
             let found = dataset(&Spanned::new(text.to_owned(), Span::new(1, 2)));

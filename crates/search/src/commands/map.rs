@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Severity, Span, Spanned};
 use spilltrail_event::{Field, Value};
-use spilltrail_spl::{Arguments, Pipeline, expand_macros, parse as parse_search, parse_nested};
+use spilltrail_spl::{
+    Arguments, Pipeline, expand_macros, parse as parse_search, parse_nested, reserved_in,
+};
 
 use super::subsearch::{self, MAX_APPENDED_ROWS};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
@@ -118,8 +120,11 @@ fn pieces(template: &str) -> Vec<Piece<'_>> {
         |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '{' | '}' | '@' | ':' | '-');
     let mut pieces = Vec::new();
     let (mut start, mut is_quoted, mut is_escaped) = (0, false, false);
-    let mut characters = template.char_indices();
-    while let Some((at, c)) = characters.next() {
+    // A variable is skipped by its bytes, so that each character is seen once.
+    let mut next = 0;
+    while let Some(c) = template[next..].chars().next() {
+        let at = next;
+        next += c.len_utf8();
         match c {
             '"' if !is_escaped => is_quoted = !is_quoted,
             '$' => {
@@ -129,8 +134,7 @@ fn pieces(template: &str) -> Vec<Piece<'_>> {
                     pieces.push(Piece::Text(&template[start..at]));
                     pieces.push(Piece::Variable { name: &rest[..end], is_quoted });
                     start = at + 1 + end + 1;
-                    characters = template.char_indices();
-                    characters.by_ref().take_while(|(seen, _)| *seen + 1 < start).for_each(drop);
+                    next = start;
                 }
             }
             _ => {}
@@ -143,13 +147,12 @@ fn pieces(template: &str) -> Vec<Piece<'_>> {
 
 /// Returns the value as a piece of SPL text.
 fn written(value: &str, is_quoted: bool) -> String {
-    let escaped = || value.replace('\\', "\\\\").replace('"', "\\\"");
     let is_plain =
         !value.is_empty() && !value.contains(['|', '[', ']', '"', '`', '\\', '\n', '\r']);
     match (is_quoted, is_plain) {
-        (true, _) => escaped(),
+        (true, _) => subsearch::escaped(value),
         (false, true) => value.to_owned(),
-        (false, false) => format!("\"{}\"", escaped()),
+        (false, false) => subsearch::quoted(value),
     }
 }
 
@@ -176,22 +179,28 @@ impl Map {
         names.collect()
     }
 
-    /// Returns the search for a row, or the name of a field that the row lacks. `template` has no
-    /// macros.
-    fn filled<'t>(&self, template: &'t str, row: &Row, number: usize) -> Result<String, &'t str> {
-        let wanted = self.variables();
-        let mut text = String::with_capacity(template.len());
-        for piece in pieces(template) {
+    /// Returns the search for a row, or the name of a field that the row lacks. The template has no
+    /// macros; `wanted` are the variables of the one that the user wrote.
+    fn filled<'t>(
+        template: &[Piece<'t>],
+        wanted: &BTreeSet<&str>,
+        row: &Row,
+        number: usize,
+    ) -> Result<String, &'t str> {
+        let mut text = String::new();
+        for piece in template {
             match piece {
                 Piece::Text(piece) => text.push_str(piece),
-                Piece::Variable { name: SERIAL, .. } => text.push_str(&number.to_string()),
+                Piece::Variable { name, .. } if *name == SERIAL => {
+                    text.push_str(&number.to_string());
+                }
                 // A macro may have dollar signs of its own.
                 Piece::Variable { name, .. } if !wanted.contains(name) => {
-                    text.extend(["$", name, "$"]);
+                    text.extend(["$", *name, "$"]);
                 }
                 Piece::Variable { name, is_quoted } => {
-                    let value = row.get(name).and_then(Value::to_text).ok_or(name)?;
-                    text.push_str(&written(&value, is_quoted));
+                    let value = row.get(*name).and_then(Value::to_text).ok_or(*name)?;
+                    text.push_str(&written(&value, *is_quoted));
                 }
             }
         }
@@ -200,8 +209,15 @@ impl Map {
 
     /// Returns the commands of a search.
     fn parsed(&self, text: &str) -> Result<Pipeline, Diagnostic> {
-        let (mut pipeline, diagnostics) =
-            if self.is_nested { parse_nested(text, 0) } else { parse_search(text) };
+        let (mut pipeline, diagnostics) = if self.is_nested {
+            // The template is checked with the whole search, but a value can have any characters.
+            if let Some(refused) = reserved_in(text) {
+                return Err(within(refused, text, self.template.span));
+            }
+            parse_nested(text, 0)
+        } else {
+            parse_search(text)
+        };
         let wrong = diagnostics.into_iter().find(|one| one.severity > Severity::Warning);
         if let Some(wrong) = wrong {
             return Err(within(wrong, text, self.template.span));
@@ -281,9 +297,10 @@ impl Command for Map {
         let rows = rows.truncated(self.max_searches).in_memory().map_err(refused)?;
         let needs = Needs { order: true, ..stage.after.clone() };
         let template = self.expanded(stage)?;
+        let (template, wanted) = (pieces(&template), self.variables());
         let mut all: Vec<KeptRows> = Vec::new();
         for (number, row) in rows.iter().enumerate() {
-            let text = match self.filled(&template, &row, number + 1) {
+            let text = match Self::filled(&template, &wanted, &row, number + 1) {
                 Ok(text) => text,
                 Err(missing) => {
                     stage.context.observations.message(
@@ -341,6 +358,10 @@ mod tests {
             (
                 "$a$$b$",
                 vec![text(""), variable("a", false), text(""), variable("b", false), text("")],
+            ),
+            (
+                "é$é$\\\"$b$",
+                vec![text("é"), variable("é", false), text("\\\""), variable("b", false), text("")],
             ),
             ("\"x$\" $ $$ $a b$", vec![text("\"x$\" $ $$ $a b$")]),
         ] {
@@ -423,6 +444,11 @@ mod tests {
                 0,
             ),
             ("| map search=\"search `nosuch`\"", "unknown macro `nosuch`", 0),
+            (
+                "| eval u=urldecode(\"%01\") | map [| makeresults | eval \"$u$\"=1]",
+                "a search cannot have the control character U+0001",
+                0,
+            ),
             ("| map my_search", "`map` does not run `my_search` by its name alone", 0),
             ("| map", "expected a search", 0),
         ] {

@@ -17,8 +17,7 @@ struct OverEvents {
 
 /// Returns the expression for the events of these indexes.
 pub(super) fn of_indexes(indexes: &[String]) -> String {
-    let compared =
-        |index: &String| format!("index=\"{}\"", index.replace('\\', "\\\\").replace('"', "\\\""));
+    let compared = |index: &String| format!("index={}", subsearch::quoted(index));
     match indexes {
         [] => "*".to_owned(),
         indexes => format!("({})", indexes.iter().map(compared).collect::<Vec<_>>().join(" OR ")),

@@ -76,14 +76,18 @@ struct Range {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut field = None;
-    let mut default = "None".to_owned();
+    let (mut field, mut default): (Option<Spanned<String>>, Option<Spanned<String>>) = (None, None);
     let mut ranges = Vec::new();
     // The names of ranges are written like options, so all options are read here.
     while let Some((name, value)) = arguments.any_option() {
         match name.value.to_ascii_lowercase().as_str() {
-            "field" => field = Some(value),
-            "default" => default = value.value,
+            option @ ("field" | "default") => {
+                let known = if option == "field" { &mut field } else { &mut default };
+                let span = value.span;
+                if let Some(earlier) = known.replace(value) {
+                    arguments.written_twice(option, earlier.span, span);
+                }
+            }
             _ => match range(&name.value, &value) {
                 Some(range) => ranges.push(range),
                 None => {
@@ -110,6 +114,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             .help("for example `low=0-10`"));
     }
     let field = field.value;
+    let default = default.map_or_else(|| "None".to_owned(), |default| default.value);
     Ok(Box::new(RangeMap { field, ranges: Arc::new(Ranges { ranges, default }) }))
 }
 
@@ -178,7 +183,29 @@ impl RowFunction for Ranges {
 mod tests {
     use spilltrail_diagnostic::Span;
 
+    use crate::testing::table;
+
     use super::*;
+
+    #[tokio::test]
+    async fn mistakes_are_reported() {
+        for (options, code) in [
+            ("low=0-1", Code::MISSING_ARGUMENT),
+            ("field=a", Code::MISSING_ARGUMENT),
+            ("field=a*  low=0-1", Code::BAD_ARGUMENT),
+            ("field=a low=1", Code::BAD_OPTION),
+        ] {
+            let found = table(&format!("| rangemap {options}"), "{\"a\":\"1\"}").await;
+            assert_eq!(found, Err(vec![code]), "{options}");
+        }
+        // As for other options, the last one counts, and the other has no effect.
+        for options in ["field=n field=a low=0-1", "field=a default=x default=y low=0-1"] {
+            let (pipeline, _) = spilltrail_spl::parse(&format!("| rangemap {options}"));
+            let (_, found) = ENTRY.read(&pipeline.commands[0]);
+            let codes: Vec<Code> = found.iter().map(|one| one.code).collect();
+            assert_eq!(codes, [Code::NO_EFFECT], "{options}");
+        }
+    }
 
     #[test]
     fn bounds_may_be_negative() {

@@ -69,6 +69,16 @@ async fn run_nested(
     Ok(rows)
 }
 
+/// Returns a name or value in double quotes, as a text of a search that a command writes itself.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("\"{}\"", escaped(text))
+}
+
+/// Returns a text as it stands between double quotes.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
 /// Runs a plan and returns its rows. Stops reading once there are `limit` rows; more rows of the
 /// last batch are kept.
 ///

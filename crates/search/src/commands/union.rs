@@ -23,7 +23,9 @@ static DOC: CommandDoc = CommandDoc {
         MAXOUT,
         MAXTIME,
         TIMEOUT,
-        Argument::positional("dataset", Takes::Lookup).doc("A lookup, written `lookup:name`."),
+        Argument::positional("dataset", Takes::Lookup).doc(
+            "A lookup, written `lookup:name`, or a dataset of a data model, written `datamodel:Model.Dataset`.",
+        ),
         Argument::positional("subsearch", Takes::Subsearch).doc("A search in square brackets."),
     ],
     examples: &[
@@ -34,6 +36,13 @@ static DOC: CommandDoc = CommandDoc {
             results: "{\"user\":\"ann\"}\n{\"user\":\"bob\"}\n{\"user\":\"eve\"}",
         },
         Example {
+            title: "The results so far, a dataset of a data model, and a saved search",
+            events: r#"{"user":"ann","errorCode":"AccessDenied"}
+{"user":"bob","tag":"web"}"#,
+            search: "| union datamodel:Web.Web [| savedsearch \"Denied calls\"] | table user",
+            results: "{\"user\":\"ann\"}\n{\"user\":\"bob\"}\n{\"user\":\"bob\"}\n{\"user\":\"ann\"}",
+        },
+        Example {
             title: "A lookup without rows adds nothing",
             events: r#"{"user":"ann"}"#,
             search: "| union lookup:seen_users",
@@ -42,7 +51,7 @@ static DOC: CommandDoc = CommandDoc {
     ],
     differs: &[
         "The rows of each search follow those of the one before; they are not sorted by time.",
-        "Data models and saved searches are not supported.",
+        "A saved search is read with a subsearch, `[| savedsearch \"Name\"]`, and not as `savedsearch:Name`.",
     ],
 };
 
@@ -64,6 +73,14 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             Some(subsearch) => searches.push(subsearch?),
             None => {
                 let name: Spanned<String> = arguments.field()?;
+                let kind = name.value.split(':').next().unwrap_or_default();
+                if kind.eq_ignore_ascii_case("savedsearch") {
+                    let message = "`union` does not read saved searches by their name alone";
+                    let help = "write `[| savedsearch \"Name\"]`";
+                    return Err(Diagnostic::unsupported(Code::UNSUPPORTED_SYNTAX, message)
+                        .at(name.span)
+                        .help(help));
+                }
                 searches.push(from::dataset(&name)?);
             }
         }

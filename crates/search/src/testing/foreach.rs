@@ -138,6 +138,11 @@ async fn names_cannot_become_a_part_of_the_search() {
             r#"{"n":"1"}"#,
             "a token is empty where a name has to be, for the field `n`",
         ),
+        (
+            "| foreach mode=multivalue n itemstr=\"\" [eval x=1]",
+            r#"{"n":"1"}"#,
+            "expected a text for `itemstr`, found none",
+        ),
         // Other commands are texts that names are put into.
         (
             "| foreach * [where '<<FIELD>>'>1 | fillnull '<<FIELD>>'] | stats count",

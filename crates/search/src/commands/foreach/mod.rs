@@ -129,6 +129,10 @@ struct Fields {
     assignments: Option<Vec<Assignment>>,
 }
 
+/// The options with the tokens of a template.
+const TOKENS: [&str; 7] =
+    ["fieldstr", "matchstr", "matchseg1", "matchseg2", "matchseg3", "itemstr", "iterstr"];
+
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     let mut fields: Vec<Spanned<String>> = Vec::new();
     let mut template: Option<Spanned<String>> = None;
@@ -150,6 +154,16 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     };
     let first = fields.first().ok_or_else(|| missing("a field"))?.clone();
     let template = template.ok_or_else(|| missing("commands in square brackets"))?;
+    for argument in TOKENS {
+        let Some(given) = arguments.given::<String>(argument) else { continue };
+        if given.value.is_empty() {
+            let message = format!("expected a text for `{argument}`, found none");
+            let error = Diagnostic::error(Code::BAD_OPTION, message).at(given.span);
+            return Err(
+                error.help("for example `itemstr=ITEM`; leave the option out for its default")
+            );
+        }
+    }
     let text = |name| arguments.value::<String>(name);
     let tokens = Tokens {
         name: ["fieldstr", "matchstr", "matchseg1", "matchseg2", "matchseg3"].map(text),

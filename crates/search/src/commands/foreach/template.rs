@@ -6,6 +6,8 @@ use spilltrail_spl::{
     Arguments, Assignment, BinaryOp, Command as Written, EvalExpr, EvalNode, Pipeline, parse_nested,
 };
 
+use super::super::extract::closing;
+
 /// The field that stands for `<<ITEM>>` in the template; a field of a search that has this name, which
 /// no SPL can write, is not seen there.
 pub(super) const ITEM: &str = "\u{1}item";
@@ -298,16 +300,6 @@ impl Tokens {
         }
         joined
     }
-}
-
-/// Returns the length of a quoted text up to its closing quote.
-fn closing(text: &str, quote: char) -> Option<usize> {
-    let mut is_escaped = false;
-    text.char_indices().find_map(|(at, c)| {
-        let ends = c == quote && !is_escaped;
-        is_escaped = c == '\\' && !is_escaped;
-        ends.then_some(at)
-    })
 }
 
 /// Returns a name with [`MARKERS`] as the pattern of the names that it stands for, if the list of
