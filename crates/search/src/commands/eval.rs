@@ -18,6 +18,7 @@ use crate::operators::KeptRows;
 use crate::planning::eval;
 use crate::planning::eval_udf;
 use crate::planning::plan::{Needs, Plan, column};
+use crate::planning::reserved;
 use crate::rows::arrow::ColumnReader;
 use crate::rows::convert;
 
@@ -174,7 +175,8 @@ async fn named_by_value(
     let mut plan = plan
         .with_columns(vec![(NAME.to_owned(), name, Kind::Text), (VALUE.to_owned(), value, kind)])
         .map_err(refused)?;
-    let names: BTreeSet<String> = if stage.after.fields.is_open() {
+    let mut names: Vec<String> = if stage.after.fields.is_open() {
+        let styles = plan.styles();
         let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
         let names = seen_names(&rows, NAME).map_err(refused)?;
         if let Some(name) = names.iter().find(|name| makes_itself(target, name)) {
@@ -185,11 +187,12 @@ async fn named_by_value(
             .at(stage.span)
             .help("the value of a field in braces is the name; it must not hold these braces"));
         }
-        plan = rows.into_plan().map_err(refused)?;
-        names
+        plan = rows.into_plan().map_err(refused)?.with_styles(styles);
+        names.into_iter().collect()
     } else {
-        stage.after.fields.names.clone()
+        stage.after.fields.names.iter().cloned().collect()
     };
+    reserved::leave_out(&mut names, |name| name, stage.context);
     let columns = names
         .into_iter()
         .filter(|name| !own.contains(name) || stage.after.fields.wants(name))

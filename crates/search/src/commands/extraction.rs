@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::fields::{RAW, TIME};
 use spilltrail_event::{Field, Kind, Value};
+use spilltrail_spl::is_reserved;
 
 use super::{Stage, subsearch};
 use crate::operators::{Derive, RowFunction};
 use crate::planning::plan::Plan;
+use crate::planning::reserved;
 use crate::rows::arrow::ColumnReader;
 use crate::rows::state::state_of;
 
@@ -71,12 +73,12 @@ pub(super) async fn plan<E: Extractor>(
     let extractor = Arc::new(extractor);
     let inputs = vec![field.to_owned()];
     if !stage.after.fields.is_open() {
-        let names = stage.after.fields.names.iter().filter(|name| may_be_set(name));
-        let names: Vec<String> = names.cloned().collect();
+        let names = demanded(stage);
         let outputs: Vec<Field> = names.iter().map(|name| Field::new(name, Kind::Multi)).collect();
         return Ok(Derive::on(plan, inputs, outputs, Arc::new(Extracted { names, extractor })));
     }
     let refused = |error| stage.refused(error);
+    let styles = plan.styles();
     let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
     let mut kinds: IndexMap<String, Kind> = IndexMap::new();
     for batch in rows.batches().map_err(refused)? {
@@ -94,10 +96,11 @@ pub(super) async fn plan<E: Extractor>(
             return Err(too_many(stage));
         }
     }
-    let names = kinds.keys().cloned().collect();
     let outputs = kinds.into_iter().map(|(name, kind)| Field::new(name, kind));
-    let outputs: Vec<Field> = outputs.collect();
-    let plan = rows.into_plan().map_err(refused)?;
+    let mut outputs: Vec<Field> = outputs.collect();
+    reserved::leave_out(&mut outputs, |field| &field.name, stage.context);
+    let names = outputs.iter().map(|field| field.name.clone()).collect();
+    let plan = rows.into_plan().map_err(refused)?.with_styles(styles);
     Ok(Derive::on(plan, inputs, outputs, Arc::new(Extracted { names, extractor })))
 }
 
@@ -108,8 +111,14 @@ fn too_many(stage: &Stage<'_>) -> Diagnostic {
         .help("name the fields that you need in a later command such as `table`")
 }
 
+/// Returns the fields that later commands name and that keys in a text may set.
+pub(super) fn demanded(stage: &Stage<'_>) -> Vec<String> {
+    let names = stage.after.fields.names.iter();
+    names.filter(|name| may_be_set(name) && !is_reserved(name)).cloned().collect()
+}
+
 /// Returns false for `_time` and `_raw`, which keys in a text must not replace.
-fn may_be_set(name: &str) -> bool {
+pub(super) fn may_be_set(name: &str) -> bool {
     name != TIME && name != RAW
 }
 

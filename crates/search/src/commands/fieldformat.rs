@@ -97,6 +97,9 @@ mod tests {
             ("| fieldformat n=n.\"x\" | eval m=n | rename n as o | table m o", ["m | o", "9 9x"]),
             ("| fieldformat n=n.u | table n", ["n", "9"]),
             ("| fieldformat n=n.u | table n u", ["n | u", "9a a"]),
+            // Commands that run the search so far do not lose it.
+            ("| fieldformat n=n.\"x\" | spath input=u", ["n | u", "9x a"]),
+            ("| fieldformat n=n.\"x\" | eval {u}=1", ["n | u | a", "9x a 1"]),
         ] {
             let expected = expected.map(str::to_owned).to_vec();
             assert_eq!(table(search, ROWS).await, Ok(expected), "{search}");

@@ -8,7 +8,7 @@ use spilltrail_spl::{Arguments, SearchExpr};
 
 use super::subsearch;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
-use crate::context::{LookupTable, Purpose};
+use crate::context::{LookupTable, Purpose, SearchContext};
 use crate::lineage::Lineage;
 use crate::lookups;
 use crate::operators::{Append, KeptRows};
@@ -16,6 +16,7 @@ use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::Position;
 use crate::planning::predicate_udf;
+use crate::planning::reserved;
 use crate::rows::Rows;
 
 static DOC: CommandDoc = CommandDoc {
@@ -146,10 +147,10 @@ impl InputLookup {
         }
         let table = lookups::read(&self.table, stage.context, purpose)?;
         let Some(condition) = &self.condition else {
-            return Ok(rows_of(&table, self.start, self.max));
+            return Ok(rows_of(&table, self.start, self.max, stage.context));
         };
         // `max` counts the rows that satisfy the condition, so the table is filtered first.
-        let all = rows_of(&table, 0, usize::MAX);
+        let all = rows_of(&table, 0, usize::MAX, stage.context);
         let predicate = subsearch::predicate(condition, Position::Later, stage.context).await?;
         let plan = all.into_plan().map_err(|error| stage.refused(error))?;
         let holds = predicate_udf::condition(predicate, &plan);
@@ -166,17 +167,22 @@ impl InputLookup {
 /// Returns up to `max` rows of a table after the first `start`.
 ///
 /// Every column of the table becomes a field, even a column whose cells are all empty.
-fn rows_of(table: &LookupTable, start: usize, max: usize) -> Rows {
+fn rows_of(table: &LookupTable, start: usize, max: usize, context: &SearchContext) -> Rows {
+    let mut columns: Vec<(usize, &String)> = table.columns.iter().enumerate().collect();
+    reserved::leave_out(&mut columns, |(_, name)| name, context);
     let records: Vec<IndexMap<String, Value<'_>>> = table
         .rows
         .iter()
         .skip(start)
         .take(max)
         .map(|row| {
-            let cells = table.columns.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
-            cells.map(|(name, cell)| (name.clone(), Value::text(cell.as_str()))).collect()
+            let cells = columns.iter().filter_map(|(place, name)| {
+                let cell = row.get(*place).filter(|cell| !cell.is_empty())?;
+                Some(((*name).clone(), Value::text(cell.as_str())))
+            });
+            cells.collect()
         })
         .collect();
-    let fields = table.columns.iter().map(|name| Field::new(name, spilltrail_event::Kind::Text));
+    let fields = columns.iter().map(|(_, name)| Field::new(*name, spilltrail_event::Kind::Text));
     Rows { transformed: true, ..Rows::with_fields(fields.collect(), &records) }
 }

@@ -11,11 +11,12 @@ use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
-use crate::context::{LookupTable, Purpose};
+use crate::context::{LookupTable, Purpose, SearchContext};
 use crate::lookups::{self, CarriedTable, Index};
 use crate::operators::{Codec, Derive, RowFunction};
 use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
+use crate::planning::reserved;
 use crate::rows::state::state_of;
 
 static DOC: CommandDoc = CommandDoc {
@@ -143,12 +144,14 @@ impl Lookup {
         })
     }
 
-    fn outputs(&self, table: &LookupTable) -> Vec<Output> {
+    fn outputs(&self, table: &LookupTable, context: &SearchContext) -> Vec<Output> {
         if let Some(outputs) = &self.outputs {
             return outputs.clone();
         }
         let is_key = |name: &String| self.keys.iter().any(|key| key.column.value == *name);
         let others: IndexSet<&String> = table.columns.iter().filter(|name| !is_key(name)).collect();
+        let mut others: Vec<&String> = others.into_iter().collect();
+        reserved::leave_out(&mut others, |name| name, context);
         others
             .into_iter()
             .map(|name| {
@@ -181,7 +184,7 @@ impl Command for Lookup {
             .iter()
             .map(|key| self.place(&key.column, &table))
             .collect::<Result<Vec<_>, _>>()?;
-        let outputs = self.outputs(&table);
+        let outputs = self.outputs(&table, stage.context);
         let columns = outputs
             .iter()
             .map(|output| self.place(&output.pair.column, &table))

@@ -15,6 +15,7 @@ pub mod placed;
 pub mod plan;
 pub(crate) mod predicate;
 pub(crate) mod predicate_udf;
+pub(crate) mod reserved;
 pub(crate) mod scan;
 mod sparkline;
 pub mod stage;

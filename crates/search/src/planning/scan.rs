@@ -6,7 +6,6 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
-use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest};
 
 use crate::context::SearchContext;
@@ -14,6 +13,7 @@ use crate::operators::{CountAs, CountRows};
 use crate::planning::classes::Classes;
 use crate::planning::plan::Plan;
 use crate::planning::predicate_udf;
+use crate::planning::reserved;
 
 /// Returns a plan that reads and counts the events matching `predicate`, in no particular order.
 ///
@@ -28,27 +28,13 @@ pub(crate) async fn scan(
     let inputs = classes.as_ref().map(|classes| classes.inputs(demand));
     let wanted = inputs.as_ref().unwrap_or(demand);
     let mut fields = context.events.fields(&predicate, wanted).await?;
-    leave_out_reserved(&mut fields, context);
+    reserved::leave_out(&mut fields, |field| &field.name, context);
     let request = ScanRequest { predicate, fields: fields.clone() };
     let table = context.events.table(&request).await?;
     let plan = counted(context, scanned(table, fields)?)?;
     match classes {
         Some(classes) => classes.apply(plan, demand),
         None => Ok(plan),
-    }
-}
-
-/// The characters with which commands begin the names of columns of their own.
-const RESERVED: [char; 2] = ['\u{1}', '\u{2}'];
-
-/// Leaves out fields that could be taken for columns of a command. No SPL names them, but a JSON key
-/// can have any character.
-fn leave_out_reserved(fields: &mut Vec<Field>, context: &SearchContext) {
-    let before = fields.len();
-    fields.retain(|field| !field.name.starts_with(RESERVED));
-    if fields.len() < before {
-        let message = "fields whose names begin with U+0001 or U+0002 are left out";
-        context.observations.message(Diagnostic::warning(Code::LEFT_OUT, message));
     }
 }
 

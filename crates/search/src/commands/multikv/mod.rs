@@ -119,6 +119,7 @@ impl MultiKv {
         stage: &Stage<'_>,
     ) -> Result<(Plan, Vec<String>), Diagnostic> {
         let refused = |error| stage.refused(error);
+        let styles = plan.styles();
         let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
         let mut names: IndexSet<String> = IndexSet::new();
         for batch in rows.batches().map_err(refused)? {
@@ -139,7 +140,7 @@ impl MultiKv {
                     .help("name the columns that you need after `fields`"));
             }
         }
-        let plan = rows.into_plan().map_err(refused)?;
+        let plan = rows.into_plan().map_err(refused)?.with_styles(styles);
         Ok((plan, names.into_iter().collect()))
     }
 }

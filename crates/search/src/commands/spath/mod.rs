@@ -11,14 +11,16 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_eval::functions::path::{self, Step};
-use spilltrail_event::fields::{RAW, TIME, part_of_raw};
+use spilltrail_event::fields::{RAW, part_of_raw};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
+use super::extraction::{demanded, may_be_set};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::commands::subsearch;
 use crate::operators::{Codec, Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan};
+use crate::planning::reserved;
 use crate::rows::arrow::ColumnReader;
 use crate::rows::state::state_of;
 
@@ -141,8 +143,7 @@ impl Command for Spath {
         if stage.after.fields.is_open() {
             return self.everything(plan, stage).await;
         }
-        let names: Vec<String> =
-            stage.after.fields.names.iter().filter(|name| may_be_set(name)).cloned().collect();
+        let names = demanded(stage);
         let outputs: Vec<Field> = names.iter().map(|name| Field::new(name, Kind::Multi)).collect();
         Ok(Derive::on(plan, inputs, outputs, Arc::new(DemandedFields { names })))
     }
@@ -164,6 +165,7 @@ impl Spath {
     /// The rows are kept, but the values are not: they are extracted again when the rows are read.
     async fn everything(&self, plan: Plan, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let refused = |error| stage.refused(error);
+        let styles = plan.styles();
         let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
         let mut kinds: IndexMap<String, Kind> = IndexMap::new();
         for batch in rows.batches().map_err(refused)? {
@@ -178,16 +180,13 @@ impl Spath {
             }
         }
         kinds.retain(|name, _| may_be_set(name));
-        let names = kinds.keys().cloned().collect();
         let outputs = kinds.into_iter().map(|(name, kind)| Field::new(name, kind));
-        let plan = rows.into_plan().map_err(refused)?;
+        let mut outputs: Vec<Field> = outputs.collect();
+        reserved::leave_out(&mut outputs, |field| &field.name, stage.context);
+        let names = outputs.iter().map(|field| field.name.clone()).collect();
+        let plan = rows.into_plan().map_err(refused)?.with_styles(styles);
         Ok(Derive::on(plan, vec![self.input.clone()], outputs, Arc::new(DemandedFields { names })))
     }
-}
-
-/// Returns false for `_time` and `_raw`, which values of a document must not replace.
-fn may_be_set(name: &str) -> bool {
-    name != TIME && name != RAW
 }
 
 /// Returns all values of the documents by path, in the order in which the paths first occur.

@@ -61,7 +61,7 @@ impl Operator for Assign {
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
         let added = [NUMBER, ENDING].map(|name| Field::new(name, Kind::Number));
-        input.iter().cloned().chain(added).collect()
+        gather::fields_with(input, &added)
     }
 
     fn needs_rows(&self) -> bool {
@@ -147,14 +147,13 @@ impl Running for Assigning {
             numbers.push(number.map(f64::from));
         }
         let Some(held) = &mut self.held else { return Ok(None) };
+        let kept: BooleanArray = numbers.iter().map(|number| Some(number.is_some())).collect();
         let endings: ArrayRef = Arc::new(Float64Array::new_null(batch.num_rows()));
-        let mut columns = batch.columns().to_vec();
-        columns.push(Arc::new(Float64Array::from(numbers)));
-        columns.push(endings);
-        let numbered = gather::of_columns(held.schema(), columns, batch.num_rows())?;
-        let is_numbered = numbered.column(batch.num_columns());
-        let kept: BooleanArray =
-            (0..batch.num_rows()).map(|row| Some(is_numbered.is_valid(row))).collect();
+        let added = [
+            (NUMBER.to_owned(), Arc::new(Float64Array::from(numbers)) as ArrayRef),
+            (ENDING.to_owned(), endings),
+        ];
+        let numbered = gather::batch_with(&batch, held.schema(), &added)?;
         held.push(&filter_record_batch(&numbered, &kept)?)?;
         Ok(None)
     }
@@ -215,10 +214,8 @@ impl Ended {
         let endings: Float64Array = (0..batch.num_rows()).map(ending).collect();
         let kept: BooleanArray =
             (0..batch.num_rows()).map(|row| Some(endings.is_valid(row))).collect();
-        let mut columns = batch.columns().to_vec();
-        columns.pop();
-        columns.push(Arc::new(endings));
-        let batch = gather::of_columns(&batch.schema(), columns, batch.num_rows())?;
+        let added = [(ENDING.to_owned(), Arc::new(endings) as ArrayRef)];
+        let batch = gather::batch_with(batch, &batch.schema(), &added)?;
         Ok(filter_record_batch(&batch, &kept)?)
     }
 }
