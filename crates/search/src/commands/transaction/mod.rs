@@ -175,7 +175,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         max_open_events,
     };
     let combine = Combine {
-        lists: lists(&arguments.value::<String>("mvlist")),
+        lists: lists(arguments),
         null: arguments.value("nullstr"),
         raw_is_multiple: arguments.value("mvraw"),
         has_orphans: arguments.value("keeporphans"),
@@ -262,15 +262,23 @@ fn max_events(arguments: &mut Arguments<'_>) -> usize {
     }
 }
 
-fn lists(text: &str) -> Lists {
+/// Returns which fields are lists; reports patterns of fields.
+fn lists(arguments: &mut Arguments<'_>) -> Lists {
+    let text: String = arguments.value("mvlist");
     match text.to_ascii_lowercase().as_str() {
-        "t" | "true" | "1" => Lists::All(true),
-        "f" | "false" | "0" => Lists::All(false),
-        _ => {
-            let names = text.split(|c: char| c == ',' || c.is_whitespace());
-            Lists::Fields(names.filter(|name| !name.is_empty()).map(str::to_owned).collect())
-        }
+        "t" | "true" | "1" => return Lists::All(true),
+        "f" | "false" | "0" => return Lists::All(false),
+        _ => {}
     }
+    let names = text.split(|c: char| c == ',' || c.is_whitespace());
+    let names: Vec<String> = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    if let Some(pattern) = names.iter().find(|name| name.contains('*')) {
+        let message = format!("`mvlist` takes no wildcards, found `{pattern}`");
+        let place = arguments.given_at("mvlist").unwrap_or_else(|| arguments.span());
+        let error = Diagnostic::error(Code::BAD_OPTION, message).at(place);
+        arguments.report(error.help("name each field, or write `mvlist=t` for all"));
+    }
+    Lists::Fields(names.into_iter().collect())
 }
 
 impl Transaction {
@@ -348,7 +356,12 @@ impl Command for Transaction {
             }
         }
         let mut assign = self.assign.clone();
-        assign.fields = table::spread(&plan, &assign.fields);
+        let present = table::spread(&plan, &assign.fields);
+        // If no field matches the patterns, they stay, as names that no event has: without fields,
+        // all events would be one transaction.
+        if !present.is_empty() {
+            assign.fields = present;
+        }
         assign.rules.fields = assign.fields.len();
         let plan = plan.operator(Arc::new(assign));
         let kept: Vec<String> =
@@ -444,6 +457,12 @@ mod tests {
                 "eventcount=3 closed_txn=0; eventcount=1 closed_txn=0",
             ),
             ("| transaction S nosuch", ""),
+            ("| transaction zzz*", ""),
+            (
+                "| transaction zzz* keeporphans=t | table eventcount _txn_orphan",
+                "_txn_orphan=1; _txn_orphan=1; _txn_orphan=1; _txn_orphan=1; _txn_orphan=1",
+            ),
+            ("| transaction s zzz* | table s eventcount", "s=1 eventcount=3; s=2 eventcount=1"),
             // What is wrong.
             (
                 "| transaction maxspan=0s | table eventcount",
@@ -466,6 +485,7 @@ mod tests {
             ("| transaction s startswith=eval(foo(1))", "unsupported eval function `foo`"),
             ("| transaction s startswith=(a=)", "expected a value to compare `a` with, found `)`"),
             ("| transaction name=web", "`transaction name=web` is not supported"),
+            ("| transaction s mvlist=\"a*\"", "`mvlist` takes no wildcards, found `a*`"),
         ] {
             assert_eq!(found(search).await, expected, "{search}");
         }
