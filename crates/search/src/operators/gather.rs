@@ -2,6 +2,7 @@
 //! has been read, and can then be iterated any number of times.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -11,11 +12,14 @@ use datafusion::arrow::datatypes::{DataType, Field as ArrowField, Schema, Schema
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
 use indexmap::IndexMap;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use spilltrail_event::{Field, Kind};
 
-use super::Running;
 pub(crate) use super::held::{HeldRows, Room};
+use super::{Operator, Running};
 use crate::rows::arrow::ColumnReader;
+use crate::rows::state::state_of;
 
 /// An operator's output, batch by batch.
 pub(crate) type Given = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
@@ -24,7 +28,7 @@ pub(crate) type Given = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 type Finish = Box<dyn FnOnce(HeldRows) -> Result<Given> + Send>;
 
 /// Holds all rows, then returns the output of a function over them.
-pub(crate) struct Gather {
+struct Gather {
     /// `None` once `given` reads the rows.
     held: Option<(HeldRows, Finish)>,
     given: Given,
@@ -32,7 +36,7 @@ pub(crate) struct Gather {
 
 impl Gather {
     /// Returns the running half of the operator `name`, which reads batches of the schema `input`.
-    pub(crate) fn start(
+    fn start(
         name: &str,
         input: SchemaRef,
         context: &TaskContext,
@@ -40,6 +44,51 @@ impl Gather {
     ) -> Box<dyn Running> {
         let held = HeldRows::new(name, input, &Room::of(context));
         Box::new(Self { held: Some((held, Box::new(finish))), given: Box::new(std::iter::empty()) })
+    }
+}
+
+/// An operator that reads all rows before it returns one. Without rows, it returns none.
+pub(crate) trait Gathering:
+    Debug + Clone + Send + Sync + Serialize + DeserializeOwned + 'static
+{
+    /// The name of the operator.
+    const NAME: &'static str;
+
+    /// Returns the output columns for the given input columns.
+    fn output(&self, input: &[Field]) -> Vec<Field>;
+
+    /// Returns the output for all rows.
+    ///
+    /// # Errors
+    /// Fails if the rows cannot be read, or exceed a limit of the operator.
+    fn given(self, rows: HeldRows, output: SchemaRef) -> Result<Given>;
+}
+
+impl<G: Gathering> Operator for G {
+    fn name(&self) -> &'static str {
+        G::NAME
+    }
+
+    fn state(&self) -> String {
+        state_of(self)
+    }
+
+    fn output(&self, input: &[Field]) -> Vec<Field> {
+        Gathering::output(self, input)
+    }
+
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
+    fn start(
+        &self,
+        input: SchemaRef,
+        output: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<Box<dyn Running>> {
+        let operator = self.clone();
+        Ok(Gather::start(G::NAME, input, context, move |rows| operator.given(rows, output)))
     }
 }
 

@@ -2,18 +2,15 @@
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
-use datafusion::execution::TaskContext;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind};
 
-use super::gather::{self, Gather, Given, HeldRows};
-use super::{Operator, Running};
+use super::gather::{self, Gathering, Given, HeldRows};
 use crate::rows::arrow::ColumnBuilder;
 use crate::rows::arrow::kind_of;
 use crate::rows::bins::{self, NumberBins, TimeBins};
 use crate::rows::mapped::{self, ValueFunction};
-use crate::rows::state::state_of;
 use crate::rows::zone;
 
 /// Puts the values of a column into at most `count` bins of a round width.
@@ -58,14 +55,8 @@ impl RangeBins {
     }
 }
 
-impl Operator for RangeBins {
-    fn name(&self) -> &'static str {
-        "range_bins"
-    }
-
-    fn state(&self) -> String {
-        state_of(self)
-    }
+impl Gathering for RangeBins {
+    const NAME: &'static str = "range_bins";
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
         let kind = input.iter().find(|field| field.name == self.column).map(|field| field.kind);
@@ -75,22 +66,6 @@ impl Operator for RangeBins {
         }
     }
 
-    fn needs_rows(&self) -> bool {
-        true
-    }
-
-    fn start(
-        &self,
-        input: SchemaRef,
-        output: SchemaRef,
-        context: &TaskContext,
-    ) -> Result<Box<dyn Running>> {
-        let operator = self.clone();
-        Ok(Gather::start(self.name(), input, context, move |rows| operator.given(rows, output)))
-    }
-}
-
-impl RangeBins {
     fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
         let Ok(field) = output.field_with_name(&self.output) else {
             // The input column does not exist, so the rows stay as they are.

@@ -189,7 +189,7 @@ const CASES: &[(&str, &[Said<'_>])] = &[
         "| anomalies by a*",
         &[("SPL2005", "a*", "`anomalies` takes no wildcards in the fields to group by")],
     ),
-    ("| associate a*", &[("SPL2005", "a*", "`associate` takes no wildcards")]),
+    ("| associate a*", &[("SPL2005", "a*", "`associate` takes no wildcard here")]),
     (
         "| anomalousvalue pthresh=2",
         &[("SPL2004", "2", "expected a number from 0 to 1 for `pthresh`, found `2`")],

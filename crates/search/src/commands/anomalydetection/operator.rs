@@ -5,17 +5,14 @@ use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
-use datafusion::execution::TaskContext;
 use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind, Value};
 
 use super::histogram::{self, Frequencies, Score, Scores, Threshold};
 use super::values::Values;
 use super::zscore::{self, FieldScores, ZScore};
-use crate::operators::gather::{self, Gather, Given, HeldRows};
-use crate::operators::{Operator, Running};
+use crate::operators::gather::{self, Gathering, Given, HeldRows};
 use crate::rows::arrow::to_array;
-use crate::rows::state::state_of;
 
 /// Selects the rows that the operator returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,14 +83,8 @@ fn fields(columns: &[(&str, Kind)]) -> Vec<Field> {
     columns.iter().map(|(name, kind)| Field::new(*name, *kind)).collect()
 }
 
-impl Operator for Anomalies {
-    fn name(&self) -> &'static str {
-        "anomalies"
-    }
-
-    fn state(&self) -> String {
-        state_of(self)
-    }
+impl Gathering for Anomalies {
+    const NAME: &'static str = "anomalies";
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
         match (self.method, self.action) {
@@ -110,21 +101,11 @@ impl Operator for Anomalies {
         }
     }
 
-    fn needs_rows(&self) -> bool {
-        true
-    }
-
-    fn start(
-        &self,
-        input: SchemaRef,
-        output: SchemaRef,
-        context: &TaskContext,
-    ) -> Result<Box<dyn Running>> {
-        let operator = self.clone();
-        Ok(Gather::start(self.name(), input, context, move |rows| match operator.method {
-            Method::Histogram(threshold) => operator.histogram(threshold, rows, output),
-            Method::ZScore(rules) => operator.zscore(rules, rows, output),
-        }))
+    fn given(self, rows: HeldRows, output: SchemaRef) -> Result<Given> {
+        match self.method {
+            Method::Histogram(threshold) => self.histogram(threshold, rows, output),
+            Method::ZScore(rules) => self.zscore(rules, rows, output),
+        }
     }
 }
 
@@ -177,12 +158,12 @@ impl Anomalies {
             let Some(scores) = scores else {
                 let columns = HISTOGRAM_COLUMNS
                     .map(|(_, kind)| to_array(kind, vec![Value::Null; batch.num_rows()]));
-                return self.given(&batch, &output, named(columns), &vec![false; rows.len()]);
+                return self.shown(&batch, &output, named(columns), &vec![false; rows.len()]);
             };
             let found: Vec<Score> = rows.map(|row| histogram::of_row(&fields, row)).collect();
             let is_anomaly: Vec<bool> = found.iter().map(|row| scores.is_anomaly(row)).collect();
             let columns = annotations(&found, &is_anomaly, &names);
-            self.given(&batch, &output, named(columns), &is_anomaly)
+            self.shown(&batch, &output, named(columns), &is_anomaly)
         })))
     }
 
@@ -231,12 +212,12 @@ impl Anomalies {
                 columns.push((rare_name, to_array(Kind::Number, rare)));
                 columns.push((far_name, to_array(Kind::Number, far)));
             }
-            self.given(&batch, &output, columns, &is_anomaly)
+            self.shown(&batch, &output, columns, &is_anomaly)
         })))
     }
 
     /// Returns the rows that the action selects, with their new columns.
-    fn given(
+    fn shown(
         &self,
         batch: &RecordBatch,
         output: &SchemaRef,

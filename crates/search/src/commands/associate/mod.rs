@@ -5,7 +5,7 @@ mod operator;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::Arguments;
 
 use self::operator::{Associations, OUTPUTS};
@@ -73,11 +73,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     while arguments.more() {
         fields.extend(arguments.fields()?);
     }
-    for field in fields.iter().filter(|field| field.value.contains('*')) {
-        let message = "`associate` takes no wildcards";
-        let diagnostic = Diagnostic::error(Code::BAD_ARGUMENT, message).at(field.span);
-        arguments.report(diagnostic.help("name each field"));
-    }
+    arguments.each_is_one_field(&fields);
     Ok(Box::new(Associate {
         fields: fields.into_iter().map(|field| field.value).collect(),
         associations: Associations {

@@ -1,18 +1,19 @@
 //! The operator of `associate`: counts values, and the values that occur together with frequent ones.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
-use datafusion::execution::TaskContext;
 use serde::{Deserialize, Serialize};
+use spilltrail_eval::cancel::is_canceled;
+use spilltrail_eval::limits;
 use spilltrail_event::{Field, Kind, Value};
 
-use crate::operators::gather::{self, Gather, Given, HeldRows};
-use crate::operators::{Operator, Running};
-use crate::rows::arrow::ColumnBuilder;
-use crate::rows::state::state_of;
+use crate::error::to_engine;
+use crate::operators::gather::{self, Gathering, Given, HeldRows};
+use crate::rows::arrow::{ColumnBuilder, ColumnReader};
 
 /// The columns of the result.
 pub(super) const OUTPUTS: [(&str, Kind); 9] = [
@@ -29,6 +30,9 @@ pub(super) const OUTPUTS: [(&str, Kind); 9] = [
 
 /// Bytes of a counted value besides its text.
 const COUNTED: usize = 64;
+
+/// Bytes of a row of the result besides its texts.
+const FOUND: usize = 256;
 
 /// Compares the entropy of each field with that among the rows that have a frequent value of another.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,70 +59,49 @@ struct Found {
     support: f64,
 }
 
-impl Operator for Associations {
-    fn name(&self) -> &'static str {
-        "associate"
-    }
-
-    fn state(&self) -> String {
-        state_of(self)
-    }
+impl Gathering for Associations {
+    const NAME: &'static str = "associate";
 
     fn output(&self, _: &[Field]) -> Vec<Field> {
         OUTPUTS.map(|(name, kind)| Field::new(name, kind)).to_vec()
     }
 
-    fn needs_rows(&self) -> bool {
-        true
-    }
-
-    fn start(
-        &self,
-        input: SchemaRef,
-        output: SchemaRef,
-        context: &TaskContext,
-    ) -> Result<Box<dyn Running>> {
-        let operator = self.clone();
-        Ok(Gather::start(self.name(), input, context, move |rows| operator.given(rows, &output)))
-    }
-}
-
-impl Associations {
-    fn given(self, mut rows: HeldRows, output: &SchemaRef) -> Result<Given> {
-        let (all, _) = self.counted(&mut rows, |_| true)?;
+    fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
+        let all = self.counted(&mut rows)?;
         let total = rows.count();
         let mut found = Vec::new();
         for (place, key) in self.fields.iter().enumerate() {
-            let mut frequent: Vec<(&String, usize)> = all[place]
+            let mut frequent: Vec<(&str, usize)> = all[place]
                 .iter()
-                .map(|(value, count)| (value, *count))
+                .map(|(value, count)| (value.as_str(), *count))
                 .filter(|(_, count)| *count >= self.count && part(*count, total) >= self.part)
                 .collect();
+            if frequent.is_empty() {
+                continue;
+            }
             frequent.sort_unstable();
-            for (value, count) in frequent {
-                let (among, bytes) = self.counted(&mut rows, |row: &[Option<String>]| {
-                    row[place].as_deref() == Some(value.as_str())
-                })?;
+            let (among, bytes) = self.counted_among(&mut rows, place, &frequent)?;
+            for ((value, count), among) in frequent.into_iter().zip(&among) {
                 for (other, target) in self.fields.iter().enumerate().filter(|(at, _)| *at != place)
                 {
                     let (entropy, conditional) = (entropy(&all[other]), entropy(&among[other]));
-                    let Some(top) = top(&all[other], &among[other]) else { continue };
-                    if entropy - conditional >= self.improvement {
-                        let support = part(count, total);
-                        let (key, value, target) = (key.clone(), value.clone(), target.clone());
-                        found.push(Found {
-                            key,
-                            value,
-                            target,
-                            top,
-                            entropy,
-                            conditional,
-                            support,
-                        });
+                    if entropy - conditional < self.improvement {
+                        continue;
                     }
+                    let Some(top) = top(&all[other], &among[other]) else { continue };
+                    rows.learn(FOUND + key.len() + value.len() + target.len() + top.len())?;
+                    found.push(Found {
+                        key: key.clone(),
+                        value: value.to_owned(),
+                        target: target.clone(),
+                        top,
+                        entropy,
+                        conditional,
+                        support: part(count, total),
+                    });
                 }
-                rows.forget(bytes);
             }
+            rows.forget(bytes);
         }
         found.sort_by(|one, other| {
             let improvement = |found: &Found| found.entropy - found.conditional;
@@ -128,50 +111,100 @@ impl Associations {
                 .then_with(|| one.value.cmp(&other.value))
                 .then_with(|| one.target.cmp(&other.target))
         });
-        let batch = batch(&found, output)?;
+        let batch = batch(&found, &output)?;
         Ok(Box::new(std::iter::once(Ok(batch))))
     }
+}
 
-    /// Returns how often each value of each field occurs in the rows that `is_wanted` accepts, and the
-    /// memory that was reserved for it.
-    fn counted(
+impl Associations {
+    /// Returns how often each value of each field occurs.
+    fn counted(&self, rows: &mut HeldRows) -> Result<Vec<Counts>> {
+        let mut counts = self.no_counts();
+        for batch in rows.replay()? {
+            let readers = self.readers(&batch?)?;
+            let mut added = 0;
+            for row in 0..readers.rows {
+                readers.count(row, None, &mut counts, &mut added);
+            }
+            rows.learn(added)?;
+        }
+        Ok(counts)
+    }
+
+    /// Returns, for each frequent value of the field at `place`, how often each value of the other
+    /// fields occurs together with it, and the memory that was reserved for it. Reads the rows once.
+    fn counted_among(
         &self,
         rows: &mut HeldRows,
-        is_wanted: impl Fn(&[Option<String>]) -> bool,
-    ) -> Result<(Vec<Counts>, usize)> {
-        let mut counts: Vec<Counts> = self.fields.iter().map(|_| Counts::new()).collect();
-        let mut bytes = 0;
+        place: usize,
+        frequent: &[(&str, usize)],
+    ) -> Result<(Vec<Vec<Counts>>, usize)> {
+        let mut bytes = frequent.len() * self.fields.len() * size_of::<Counts>();
+        rows.learn(bytes)?;
+        let places: HashMap<&str, usize> =
+            frequent.iter().enumerate().map(|(at, (value, _))| (*value, at)).collect();
+        let mut counts: Vec<Vec<Counts>> = frequent.iter().map(|_| self.no_counts()).collect();
         for batch in rows.replay()? {
-            let batch = batch?;
-            let readers = self
-                .fields
-                .iter()
-                .map(|name| gather::reader(&batch, name))
-                .collect::<Result<Vec<_>>>()?;
+            let readers = self.readers(&batch?)?;
             let mut added = 0;
-            for row in 0..batch.num_rows() {
-                let values: Vec<Option<String>> = readers
-                    .iter()
-                    .map(|reader| {
-                        let value = reader.as_ref()?.value(row);
-                        value.to_text().map(|text| text.into_owned())
-                    })
-                    .collect();
-                if !is_wanted(&values) {
-                    continue;
-                }
-                for (counts, value) in counts.iter_mut().zip(values) {
-                    let Some(value) = value else { continue };
-                    *counts.entry(value).or_insert_with_key(|value| {
-                        added += value.len() + COUNTED;
-                        0
-                    }) += 1;
-                }
+            for row in 0..readers.rows {
+                let Some(value) = readers.text(place, row) else { continue };
+                let Some(at) = places.get(value.as_ref()) else { continue };
+                readers.count(row, Some(place), &mut counts[*at], &mut added);
             }
             rows.learn(added)?;
             bytes += added;
         }
         Ok((counts, bytes))
+    }
+
+    fn no_counts(&self) -> Vec<Counts> {
+        self.fields.iter().map(|_| Counts::new()).collect()
+    }
+
+    /// Returns the readers of the fields.
+    ///
+    /// # Errors
+    /// Fails if the search is canceled.
+    fn readers(&self, batch: &RecordBatch) -> Result<Readers> {
+        if is_canceled() {
+            return Err(to_engine(limits::canceled()));
+        }
+        let columns = self.fields.iter().map(|name| gather::reader(batch, name));
+        Ok(Readers { columns: columns.collect::<Result<_>>()?, rows: batch.num_rows() })
+    }
+}
+
+/// Reads the fields of a batch.
+struct Readers {
+    columns: Vec<Option<ColumnReader>>,
+    rows: usize,
+}
+
+impl Readers {
+    fn text(&self, place: usize, row: usize) -> Option<Cow<'_, str>> {
+        match self.columns[place].as_ref()?.value(row) {
+            Value::Text(text) => Some(text),
+            value => value.to_text().map(|text| Cow::Owned(text.into_owned())),
+        }
+    }
+
+    /// Counts the values of a row, except for that of the field at `without`. Adds the memory of new
+    /// values to `added`.
+    fn count(&self, row: usize, without: Option<usize>, counts: &mut [Counts], added: &mut usize) {
+        for (place, counts) in counts.iter_mut().enumerate() {
+            if Some(place) == without {
+                continue;
+            }
+            let Some(value) = self.text(place, row) else { continue };
+            match counts.get_mut(value.as_ref()) {
+                Some(count) => *count += 1,
+                None => {
+                    *added += value.len() + COUNTED;
+                    counts.insert(value.into_owned(), 1);
+                }
+            }
+        }
     }
 }
 

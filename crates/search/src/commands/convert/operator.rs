@@ -4,16 +4,13 @@
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
-use datafusion::execution::TaskContext;
 use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind, Value, format_number};
 
 use super::functions::AUTOMATIC;
-use crate::operators::gather::{self, Gather, Given, HeldRows};
-use crate::operators::{Operator, Running};
+use crate::operators::gather::{self, Gathering, Given, HeldRows};
 use crate::rows::arrow::kind_of;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
-use crate::rows::state::state_of;
 
 /// Converts a text to a number, or returns `None` if the conversion does not fit.
 type ConvertText = fn(&str) -> Option<f64>;
@@ -27,14 +24,8 @@ pub(super) struct ConvertColumns {
     pub(super) pairs: Vec<(String, String)>,
 }
 
-impl Operator for ConvertColumns {
-    fn name(&self) -> &'static str {
-        "convert_columns"
-    }
-
-    fn state(&self) -> String {
-        state_of(self)
-    }
+impl Gathering for ConvertColumns {
+    const NAME: &'static str = "convert_columns";
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
         let set: Vec<Field> = self
@@ -48,22 +39,6 @@ impl Operator for ConvertColumns {
         gather::fields_with(input, &set)
     }
 
-    fn needs_rows(&self) -> bool {
-        true
-    }
-
-    fn start(
-        &self,
-        input: SchemaRef,
-        output: SchemaRef,
-        context: &TaskContext,
-    ) -> Result<Box<dyn Running>> {
-        let operator = self.clone();
-        Ok(Gather::start(self.name(), input, context, move |rows| operator.given(rows, output)))
-    }
-}
-
-impl ConvertColumns {
     fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
         // First pass: drop from each column's list the conversions that fail on a value.
         let mut fitting = vec![AUTOMATIC.to_vec(); self.pairs.len()];

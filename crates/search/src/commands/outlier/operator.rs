@@ -4,15 +4,12 @@ use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
-use datafusion::execution::TaskContext;
 use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind, Value, format_number};
 
-use crate::operators::gather::{self, Gather, Given, HeldRows};
-use crate::operators::{Operator, Running};
+use crate::operators::gather::{self, Gathering, Given, HeldRows};
 use crate::rows::arrow::kind_of;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader};
-use crate::rows::state::state_of;
 use crate::stats::functions::percentiles::interpolated;
 
 /// The treatment of an outlier.
@@ -52,14 +49,8 @@ pub(crate) fn fences(mut numbers: Vec<f64>, factor: f64, use_lower: bool) -> Opt
     Some((lower, third + reach))
 }
 
-impl Operator for Outliers {
-    fn name(&self) -> &'static str {
-        "outliers"
-    }
-
-    fn state(&self) -> String {
-        state_of(self)
-    }
+impl Gathering for Outliers {
+    const NAME: &'static str = "outliers";
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
         let is_marked = self.action == OutlierAction::Truncate { is_marked: true };
@@ -73,22 +64,6 @@ impl Operator for Outliers {
             .collect()
     }
 
-    fn needs_rows(&self) -> bool {
-        true
-    }
-
-    fn start(
-        &self,
-        input: SchemaRef,
-        output: SchemaRef,
-        context: &TaskContext,
-    ) -> Result<Box<dyn Running>> {
-        let operator = self.clone();
-        Ok(Gather::start(self.name(), input, context, move |rows| operator.given(rows, output)))
-    }
-}
-
-impl Outliers {
     fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
         rows.learn(size_of::<f64>() * rows.count())?;
         // The fences depend on all numbers of a column, so every row is read before the first is
@@ -114,7 +89,9 @@ impl Outliers {
             }
         })))
     }
+}
 
+impl Outliers {
     /// Returns the columns of the batch that have fences, that is, that have numbers.
     fn fenced<'a>(
         &'a self,

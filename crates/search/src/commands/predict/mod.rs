@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
-use spilltrail_event::{Kind, fields};
+use spilltrail_event::fields;
 use spilltrail_spl::Arguments;
 
 use self::model::LONGEST_PERIOD;
@@ -45,7 +45,7 @@ static DOC: CommandDoc = CommandDoc {
         Argument::option("suppress", Takes::Field)
             .doc("A field whose prediction is not shown."),
         Argument::positional("bound", Takes::Text)
-            .doc("`upper95=<name>` or `lower95=<name>`: how many percent of the numbers are expected on the near side of a bound, from 0 to 100, and a name for the bound. Default 95 and `upper95(…)`."),
+            .doc("`upper95=<name>` or `lower95=<name>`: how many percent of the numbers, from 0 to 100, are expected between the prediction's two bounds, and a name for the bound. Default 95 and `upper95(…)`."),
     ],
     examples: &[
         Example {
@@ -76,6 +76,8 @@ static DOC: CommandDoc = CommandDoc {
     differs: &[
         "Splunk's models have the same parts but estimate them in a way that is not documented, so the numbers differ.",
         "`LLB` and `BiLL`, which use a second series, are not supported.",
+        "A field that no row has, or that has no numbers, has no prediction.",
+        "Series that would take more than some seconds to predict are an error: those of more than 100,000 points, and long ones with a long period.",
         "Without `_time`, points after the last one have no time.",
         "A pattern is looked for if the series is at least twice as long; without one, `LLP` is `LL`, and `LLP5` is `LLT`.",
     ],
@@ -94,16 +96,20 @@ struct Predict {
 type Bound = (f64, Option<Spanned<String>>);
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    let mut series: Vec<(Spanned<String>, Option<String>)> = Vec::new();
+    let mut series: Vec<(Spanned<String>, Option<Spanned<String>>)> = Vec::new();
     let (mut upper, mut lower): (Bound, Bound) = ((95.0, None), (95.0, None));
     loop {
         if let Some((name, bound)) = bound(arguments)? {
             let side = if name.starts_with("upper") { &mut upper } else { &mut lower };
+            if let (Some(earlier), Some(again)) = (&side.1, &bound.1) {
+                let option = if name.starts_with("upper") { "upper" } else { "lower" };
+                arguments.written_twice(option, earlier.span, again.span);
+            }
             *side = bound;
             continue;
         }
         if arguments.keyword("as").is_some() {
-            let name = arguments.field()?.value;
+            let name = arguments.one_field()?;
             match series.last_mut() {
                 Some((_, output @ None)) => *output = Some(name),
                 _ => return Err(no_field(arguments)),
@@ -140,12 +146,8 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     if matches!(algorithm, Algorithm::Level | Algorithm::Trend) {
         arguments.without_effect("period", "the model has no pattern");
     }
-    for (field, _) in series.iter().filter(|(field, _)| field.value.contains('*')) {
-        let message = "`predict` takes no wildcards";
-        arguments.report(
-            Diagnostic::error(Code::BAD_ARGUMENT, message).at(field.span).help("name each field"),
-        );
-    }
+    let read: Vec<Spanned<String>> = series.iter().map(|(field, _)| field.clone()).collect();
+    arguments.each_is_one_field(&read);
     if let (true, Some(name)) = (series.len() > 1, upper.1.as_ref().or(lower.1.as_ref())) {
         let message = "the name of a bound is for one field only";
         arguments.report(
@@ -165,16 +167,24 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         Some(name) => name.value.clone(),
         None => format!("{side}{}({prediction})", bound.0),
     };
-    let series = series
+    let series: Vec<(Spanned<String>, Spanned<String>)> = series
         .into_iter()
         .map(|(field, output)| {
-            let output = output.unwrap_or_else(|| format!("prediction({})", field.value));
-            Series {
-                field: field.value,
-                upper: named(&output, "upper", &upper),
-                lower: named(&output, "lower", &lower),
-                output,
-            }
+            let default = || format!("prediction({})", field.value);
+            let output = output.unwrap_or_else(|| Spanned::new(default(), field.span));
+            (field, output)
+        })
+        .collect();
+    let bounds: Vec<Spanned<String>> = upper.1.iter().chain(&lower.1).cloned().collect();
+    arguments.each_is_one_field(&bounds);
+    arguments.each_once(series.iter().map(|(_, output)| output).chain(&bounds));
+    let series = series
+        .into_iter()
+        .map(|(field, output)| Series {
+            field: field.value,
+            upper: named(&output.value, "upper", &upper),
+            lower: named(&output.value, "lower", &lower),
+            output: output.value,
         })
         .collect();
     Ok(Box::new(Predict {
@@ -234,11 +244,17 @@ impl Command for Predict {
         let input = stage.input(input)?;
         let made: Vec<&str> =
             self.predictions.series.iter().flat_map(Series::outputs).map(String::as_str).collect();
-        let mut predictions = self.predictions.clone();
-        // A field that no row has cannot be predicted.
-        predictions.series.retain(|series| input.kind(&series.field).is_some());
-        debug_assert_eq!(input.kind(fields::TIME).unwrap_or(Kind::Number), Kind::Number);
-        Ok(input.forgetting(made).operator(Arc::new(predictions)))
+        for series in self.predictions.series.iter().filter(|one| input.kind(&one.field).is_none())
+        {
+            let message =
+                format!("`predict` has nothing to predict: no row has `{}`", series.field);
+            stage.context.observations.message(
+                Diagnostic::warning(Code::NO_EFFECT, message).at(stage.span).help(
+                    "its prediction has no values; check the name, or use `timechart` before",
+                ),
+            );
+        }
+        Ok(input.forgetting(made).operator(Arc::new(self.predictions.clone())))
     }
 
     fn trace(&self, lineage: &mut Lineage) {
@@ -250,7 +266,7 @@ impl Command for Predict {
 mod tests {
     use spilltrail_diagnostic::Code;
 
-    use crate::testing::table;
+    use crate::testing::{context, rows, table, table_of};
 
     fn events() -> String {
         let row = |n: u32| {
@@ -286,15 +302,50 @@ mod tests {
         }
     }
 
+    /// A time that is no number, and fields without numbers, are no reason to fail.
+    #[tokio::test]
+    async fn what_cannot_be_predicted_has_no_values() {
+        for (search, expected) in [
+            ("| eval _time=_time.\"x\" | predict n future_timespan=1 | stats count", "25"),
+            ("| predict nosuch | stats count count(prediction(nosuch)) as n", "24 0"),
+            ("| eval n=\"x\" | predict n | stats count count(prediction(n)) as n", "24 0"),
+        ] {
+            let context = context(rows(&events()), 64 << 20);
+            let found = table_of(search, &context).await.map(|rows| rows[1].clone());
+            assert_eq!(found.as_deref(), Ok(expected), "{search}");
+            let is_told =
+                context.observations.messages().iter().any(|one| one.message.contains("`nosuch`"));
+            assert_eq!(is_told, search.contains("nosuch"), "{search}");
+        }
+    }
+
+    #[tokio::test]
+    async fn too_much_work_is_refused() {
+        let many =
+            "| makeresults count=20000 | streamstats count as n | eval _time=n, n=n%7, m=n, k=n";
+        for (options, is_refused) in [
+            ("n algorithm=LL", false),
+            ("n algorithm=LLP period=500", true),
+            ("n m k algorithm=LLP period=60", true),
+        ] {
+            let found = table(&format!("{many} | predict {options} | stats count"), "").await;
+            assert_eq!(found == Err(vec![Code::LIMIT]), is_refused, "{options}: {found:?}");
+        }
+    }
+
     #[tokio::test]
     async fn columns_have_names() {
         for (options, expected) in [
             ("m as x upper90=hi lower80=lo", "_time | m | n | x | hi | lo"),
+            ("m as x upper90=a upper95=hi lower80=lo", "_time | m | n | x | hi | lo"),
             (
                 "m, n as y",
                 "_time | m | n | prediction(m) | upper95(prediction(m)) | lower95(prediction(m)) | y | upper95(y) | lower95(y)",
             ),
-            ("nosuch", "_time | m | n"),
+            (
+                "nosuch",
+                "_time | m | n | prediction(nosuch) | upper95(prediction(nosuch)) | lower95(prediction(nosuch))",
+            ),
             ("m as x n suppress=n", "_time | m | n | x | upper95(x) | lower95(x)"),
         ] {
             let search = format!("| predict {options} | head 1");
@@ -313,6 +364,11 @@ mod tests {
             ("m upper200=hi", Code::BAD_OPTION),
             ("m n upper95=hi", Code::BAD_ARGUMENT),
             ("m*", Code::BAD_ARGUMENT),
+            ("m AS x*", Code::BAD_ARGUMENT),
+            ("m AS x n AS x", Code::BAD_ARGUMENT),
+            ("m m", Code::BAD_ARGUMENT),
+            ("m AS x upper95=x", Code::BAD_ARGUMENT),
+            ("m upper95=h*", Code::BAD_ARGUMENT),
             ("m period=1", Code::BAD_OPTION),
             ("m correlate=n", Code::UNSUPPORTED_OPTION),
         ] {

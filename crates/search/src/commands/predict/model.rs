@@ -4,10 +4,13 @@
 //! that repeats itself every period if it has one, and of noise. How much level, trend and pattern
 //! move, compared with the noise, is chosen so that the series is most likely.
 
-use std::cmp::Ordering;
+use spilltrail_eval::cancel::is_canceled;
 
 /// The ratios of variances that are tried, compared with that of the noise.
 const RATIOS: [f64; 8] = [0.0, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0];
+
+/// How often all ratios are tried.
+const ROUNDS: usize = 2;
 
 /// The variance of what is not known before the first number.
 const DIFFUSE: f64 = 1e7;
@@ -21,6 +24,20 @@ pub(super) struct Model {
     pub(super) has_trend: bool,
     /// The number of points after which the pattern repeats itself.
     pub(super) period: Option<usize>,
+}
+
+impl Model {
+    /// The number of values in the state.
+    fn size(self) -> usize {
+        1 + usize::from(self.has_trend) + self.period.map_or(0, |period| period - 1)
+    }
+
+    /// Returns the work of [`predict`] for a series: how many cells of the covariance it computes.
+    pub(super) fn work(self, points: usize) -> usize {
+        let parts = 1 + usize::from(self.has_trend) + usize::from(self.period.is_some());
+        let passes = 2 + ROUNDS * parts * RATIOS.len();
+        points.saturating_mul(self.size() * self.size()).saturating_mul(passes)
+    }
 }
 
 /// The prediction of a point and its standard deviation.
@@ -48,7 +65,7 @@ struct Filter {
 
 impl Filter {
     fn new(model: Model, ratios: Ratios, first: f64) -> Self {
-        let size = 1 + usize::from(model.has_trend) + model.period.map_or(0, |period| period - 1);
+        let size = model.size();
         let mut covariance = vec![vec![0.0; size]; size];
         (0..size).for_each(|index| covariance[index][index] = DIFFUSE);
         let mut state = vec![0.0; size];
@@ -110,36 +127,18 @@ impl Filter {
             let sum: f64 = self.state[at..].iter().sum();
             self.state[at..].rotate_right(1);
             self.state[at] = -sum;
-            let last = at + period - 2;
-            let old = self.covariance.clone();
             // The row of the new part is minus the sum of the old ones, the others move on by one.
-            let from = |index: usize| -> Vec<(usize, f64)> {
-                match index.cmp(&at) {
-                    Ordering::Less => vec![(index, 1.0)],
-                    Ordering::Equal => (at..=last).map(|index| (index, -1.0)).collect(),
-                    Ordering::Greater => vec![(index - 1, 1.0)],
-                }
-            };
-            let rows: Vec<Vec<f64>> = (0..old.len())
-                .map(|index| {
-                    let parts = from(index);
-                    (0..old.len())
-                        .map(|column| {
-                            parts.iter().map(|(row, sign)| sign * old[*row][column]).sum()
-                        })
-                        .collect()
-                })
+            let parts = at..at + period - 1;
+            let new: Vec<f64> = (0..self.covariance.len())
+                .map(|column| parts.clone().map(|part| -self.covariance[part][column]).sum())
                 .collect();
-            self.covariance = rows
-                .iter()
-                .map(|row| {
-                    (0..old.len())
-                        .map(|index| {
-                            from(index).iter().map(|(column, sign)| sign * row[*column]).sum()
-                        })
-                        .collect()
-                })
-                .collect();
+            self.covariance[parts.clone()].rotate_right(1);
+            self.covariance[at] = new;
+            for row in &mut self.covariance {
+                let new: f64 = row[parts.clone()].iter().map(|value| -value).sum();
+                row[parts.clone()].rotate_right(1);
+                row[at] = new;
+            }
             self.covariance[at][at] += self.ratios.pattern;
         }
         self.covariance[0][0] += self.ratios.level;
@@ -171,13 +170,17 @@ struct Pass {
     likelihood: f64,
 }
 
-fn pass(series: &[Option<f64>], ahead: usize, model: Model, ratios: Ratios) -> Pass {
+/// Returns `None` if the search is canceled.
+fn pass(series: &[Option<f64>], ahead: usize, model: Model, ratios: Ratios) -> Option<Pass> {
     let first = series.iter().flatten().next().copied().unwrap_or(0.0);
     let mut filter = Filter::new(model, ratios, first);
     let mut left_out = filter.state.len();
     let mut predicted = Vec::with_capacity(series.len() + ahead);
     let (mut squares, mut logarithms, mut count) = (0.0, 0.0, 0);
     for value in series.iter().copied().chain(std::iter::repeat_n(None, ahead)) {
+        if is_canceled() {
+            return None;
+        }
         let (mean, variance) = filter.predict();
         predicted.push((mean, variance));
         if let Some(value) = value {
@@ -196,16 +199,21 @@ fn pass(series: &[Option<f64>], ahead: usize, model: Model, ratios: Ratios) -> P
     let count = f64::from(u32::try_from(count.max(1)).unwrap_or(u32::MAX));
     let noise = squares / count;
     let likelihood = -0.5 * (count * noise.max(f64::MIN_POSITIVE).ln() + logarithms);
-    Pass { predicted, noise, likelihood }
+    Some(Pass { predicted, noise, likelihood })
 }
 
 /// Returns the prediction of each point from the points before it, and of `ahead` points after the
-/// last. The first points, from which nothing is known, have a wide range.
-pub(super) fn predict(series: &[Option<f64>], ahead: usize, model: Model) -> Vec<Predicted> {
+/// last; `None` if the search is canceled. The first points, from which nothing is known, have a wide
+/// range.
+pub(super) fn predict(
+    series: &[Option<f64>],
+    ahead: usize,
+    model: Model,
+) -> Option<Vec<Predicted>> {
     let zero = Ratios { level: 0.0, trend: 0.0, pattern: 0.0 };
-    let mut best = (zero, pass(series, 0, model, zero).likelihood);
+    let mut best = (zero, pass(series, 0, model, zero)?.likelihood);
     // One ratio after the other, twice, instead of all combinations.
-    for _ in 0..2 {
+    for _ in 0..ROUNDS {
         for part in 0..3 {
             if (part == 1 && !model.has_trend) || (part == 2 && model.period.is_none()) {
                 continue;
@@ -217,17 +225,21 @@ pub(super) fn predict(series: &[Option<f64>], ahead: usize, model: Model) -> Vec
                     1 => ratios.trend = ratio,
                     _ => ratios.pattern = ratio,
                 }
-                let likelihood = pass(series, 0, model, ratios).likelihood;
+                let likelihood = pass(series, 0, model, ratios)?.likelihood;
                 if likelihood > best.1 {
                     best = (ratios, likelihood);
                 }
             }
         }
     }
-    let found = pass(series, ahead, model, best.0);
+    let found = pass(series, ahead, model, best.0)?;
     let deviation = |variance: f64| (found.noise * variance.max(0.0)).sqrt();
     let predicted = found.predicted.into_iter();
-    predicted.map(|(mean, variance)| Predicted { mean, deviation: deviation(variance) }).collect()
+    Some(
+        predicted
+            .map(|(mean, variance)| Predicted { mean, deviation: deviation(variance) })
+            .collect(),
+    )
 }
 
 /// Returns two predictions as one, in which the surer one weighs more.
@@ -244,7 +256,7 @@ pub(super) fn combined(one: Predicted, other: Predicted) -> Predicted {
 }
 
 /// Returns the period of a series: the distance at which it is most like itself, or `None` if it does
-/// not repeat itself.
+/// not repeat itself, or if the search is canceled.
 #[expect(clippy::cast_precision_loss, reason = "points are fewer than 2^53")]
 pub(super) fn period_of(series: &[Option<f64>]) -> Option<usize> {
     let known: Vec<f64> = series.iter().flatten().copied().collect();
@@ -256,6 +268,9 @@ pub(super) fn period_of(series: &[Option<f64>]) -> Option<usize> {
         return None;
     }
     let likeness = |lag: usize| -> f64 {
+        if is_canceled() {
+            return 0.0;
+        }
         let pairs = differences.iter().zip(&differences[lag..]);
         let sum: f64 = pairs.map(|(one, other)| one * other).sum();
         sum / all * series.len() as f64 / (series.len() - lag) as f64
@@ -298,11 +313,11 @@ mod tests {
     #[test]
     fn a_constant_stays_and_a_trend_goes_on() {
         let level = Model { has_trend: false, period: None };
-        let found = predict(&numbers([5.0; 20]), 3, level);
+        let found = predict(&numbers([5.0; 20]), 3, level).unwrap();
         assert_eq!(found.len(), 23);
         assert!(found.iter().all(|point| (point.mean - 5.0).abs() < 1e-6));
         let trend = Model { has_trend: true, period: None };
-        let found = predict(&numbers((0..30).map(f64::from)), 2, trend);
+        let found = predict(&numbers((0..30).map(f64::from)), 2, trend).unwrap();
         assert!((found[31].mean - 31.0).abs() < 0.01, "{:?}", found[31]);
     }
 
@@ -312,7 +327,7 @@ mod tests {
         let series = numbers(values);
         assert_eq!(period_of(&series), Some(4));
         let model = Model { has_trend: false, period: period_of(&series) };
-        let found = predict(&series, 4, model);
+        let found = predict(&series, 4, model).unwrap();
         for (point, expected) in found[40..].iter().zip([11.0, 15.0, 19.0, 12.0]) {
             assert!((point.mean - expected).abs() < 0.01, "{point:?} {expected}");
         }
@@ -326,7 +341,7 @@ mod tests {
         let mut series = numbers((0..30).map(|n| f64::from(n % 3)));
         series[20] = None;
         let model = Model { has_trend: false, period: None };
-        let found = predict(&series, 2, model);
+        let found = predict(&series, 2, model).unwrap();
         assert!(found[31].deviation >= found[30].deviation && found[30].deviation > 0.0);
     }
 

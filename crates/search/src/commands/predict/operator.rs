@@ -2,23 +2,22 @@
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::Result;
-use datafusion::execution::TaskContext;
+use datafusion::common::{DataFusionError, Result};
 use serde::{Deserialize, Serialize};
+use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_eval::limits;
 use spilltrail_event::{Field, Kind, Value, fields};
 
 use super::model::{LONGEST_PERIOD, Model, Predicted, combined, period_of, predict, width};
 use crate::error::to_engine;
-use crate::operators::gather::{self, Gather, Given, HeldRows};
-use crate::operators::{Operator, Running};
+use crate::operators::gather::{self, Gathering, Given, HeldRows};
 use crate::rows::arrow::{kind_of, to_array};
-use crate::rows::state::state_of;
 
 /// The most points of a series: fitting passes over them many times.
 const MOST_POINTS: usize = 100_000;
 
-/// The most work of a pass, as points times the square of the period.
-const MOST_WORK: usize = 20_000_000;
+/// The most work for all series together, as [`Model::work`] counts it: some seconds.
+const MOST_WORK: usize = 4_000_000_000;
 
 /// The model to predict with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,14 +59,8 @@ pub(super) struct Predictions {
     pub(super) lower: f64,
 }
 
-impl Operator for Predictions {
-    fn name(&self) -> &'static str {
-        "predict"
-    }
-
-    fn state(&self) -> String {
-        state_of(self)
-    }
+impl Gathering for Predictions {
+    const NAME: &'static str = "predict";
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
         let names = self.series.iter().flat_map(Series::outputs);
@@ -75,22 +68,6 @@ impl Operator for Predictions {
         gather::fields_with(input, &added)
     }
 
-    fn needs_rows(&self) -> bool {
-        true
-    }
-
-    fn start(
-        &self,
-        input: SchemaRef,
-        output: SchemaRef,
-        context: &TaskContext,
-    ) -> Result<Box<dyn Running>> {
-        let operator = self.clone();
-        Ok(Gather::start(self.name(), input, context, move |rows| operator.given(rows, output)))
-    }
-}
-
-impl Predictions {
     fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
         let count = rows.count();
         if count == 0 || self.series.is_empty() {
@@ -100,19 +77,29 @@ impl Predictions {
             ));
         }
         if count > MOST_POINTS {
-            return Err(too_many(count));
+            return Err(too_many(count, self.series.len()));
         }
         let used = count.saturating_sub(self.held_back);
-        // The predictions end `ahead` points after the last used one, held back ones included.
-        let end = used + self.ahead;
         let points = size_of::<Predicted>() + size_of::<Option<f64>>();
         rows.learn((count + self.ahead) * points * self.series.len())?;
-        let mut predicted = Vec::with_capacity(self.series.len());
+        // All work is known before the first series is predicted, so that too much is refused at once.
+        let (mut all, mut work) = (Vec::with_capacity(self.series.len()), 0_usize);
         for series in &self.series {
             let mut numbers = numbers(&series.field, &mut rows)?;
             numbers.truncate(used);
-            predicted.push(self.predicted(&numbers)?);
+            let models = self.models(&numbers);
+            let of_models = models.iter().map(|model| model.work(used + self.ahead));
+            work = of_models.fold(work, usize::saturating_add);
+            if work > MOST_WORK {
+                return Err(too_many(count, self.series.len()));
+            }
+            all.push((numbers, models));
         }
+        let predicted = all.iter().map(|(numbers, models)| self.predicted(numbers, models));
+        let predicted = predicted.collect::<Result<Vec<_>>>()?;
+        // The predictions end `ahead` points after the last used one, held back ones included.
+        let has_some = predicted.iter().any(|points| !points.is_empty());
+        let end = if has_some { used + self.ahead } else { used };
         let times = self.times(&mut rows)?;
         let future = self.future(&predicted, count..end.max(count), &times, &output)?;
         let mut offset = 0;
@@ -124,7 +111,9 @@ impl Predictions {
         });
         Ok(Box::new(present.chain(future.map(Ok))))
     }
+}
 
+impl Predictions {
     /// Returns the times of the points after the last row: they go on in its last step.
     fn times(&self, rows: &mut HeldRows) -> Result<Vec<f64>> {
         let times = numbers(fields::TIME, rows)?;
@@ -141,14 +130,13 @@ impl Predictions {
             .collect())
     }
 
-    /// Returns the prediction of each used point and of those after them.
-    fn predicted(&self, numbers: &[Option<f64>]) -> Result<Vec<Predicted>> {
-        let run = |has_trend, period: Option<usize>| {
-            if numbers.len() * period.map_or(1, |period| period * period) > MOST_WORK {
-                return Err(too_many(numbers.len()));
-            }
-            Ok(predict(numbers, self.ahead, Model { has_trend, period }))
-        };
+    /// Returns the models of a series, whose predictions are combined; none for a series without
+    /// numbers.
+    fn models(&self, numbers: &[Option<f64>]) -> Vec<Model> {
+        if numbers.iter().all(Option::is_none) {
+            return Vec::new();
+        }
+        let with = |has_trend, period| Model { has_trend, period };
         let period = || {
             let period = self.period.or_else(|| period_of(numbers));
             period.filter(|period| {
@@ -156,20 +144,31 @@ impl Predictions {
             })
         };
         match self.algorithm {
-            Algorithm::Level => run(false, None),
-            Algorithm::Trend => run(true, None),
-            Algorithm::Pattern => run(false, period()),
+            Algorithm::Level => vec![with(false, None)],
+            Algorithm::Trend => vec![with(true, None)],
+            Algorithm::Pattern => vec![with(false, period())],
             Algorithm::Combined => {
-                let trend = run(true, None)?;
-                let Some(period) = period() else { return Ok(trend) };
-                let pattern = run(false, Some(period))?;
-                Ok(trend
-                    .into_iter()
-                    .zip(pattern)
-                    .map(|(one, other)| combined(one, other))
-                    .collect())
+                let pattern = period().map(|period| with(false, Some(period)));
+                std::iter::once(with(true, None)).chain(pattern).collect()
             }
         }
+    }
+
+    /// Returns the prediction of each used point and of those after them; nothing without models.
+    fn predicted(&self, numbers: &[Option<f64>], models: &[Model]) -> Result<Vec<Predicted>> {
+        let mut together: Option<Vec<Predicted>> = None;
+        for model in models {
+            let Some(found) = predict(numbers, self.ahead, *model) else {
+                return Err(to_engine(limits::canceled()));
+            };
+            together = Some(match together {
+                None => found,
+                Some(known) => {
+                    known.into_iter().zip(found).map(|(one, other)| combined(one, other)).collect()
+                }
+            });
+        }
+        Ok(together.unwrap_or_default())
     }
 
     /// Returns the added columns of the rows at `places`; those from `end` on have no prediction.
@@ -238,8 +237,9 @@ fn numbers(field: &str, rows: &mut HeldRows) -> Result<Vec<Option<f64>>> {
     Ok(numbers)
 }
 
-fn too_many(points: usize) -> datafusion::common::DataFusionError {
-    use spilltrail_diagnostic::{Code, Diagnostic};
-    let message = format!("`predict` cannot fit {points} points with this period");
-    to_engine(Diagnostic::error(Code::LIMIT, message).help("use a longer `span` in `timechart`"))
+fn too_many(points: usize, series: usize) -> DataFusionError {
+    let of = if series == 1 { String::new() } else { format!("{series} series of ") };
+    let message = format!("`predict` cannot fit {of}{points} points with this period");
+    let help = "use a longer `span` in `timechart`, a shorter `period`, or fewer fields";
+    to_engine(Diagnostic::error(Code::LIMIT, message).help(help))
 }

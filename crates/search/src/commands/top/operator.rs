@@ -5,14 +5,12 @@ use std::collections::VecDeque;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
-use datafusion::execution::TaskContext;
 use serde::{Deserialize, Serialize};
 use spilltrail_event::{Field, Kind, Value};
 
-use crate::operators::gather::{self, Gather, Given, HeldRows};
-use crate::operators::{Operator, Running, key};
+use crate::operators::gather::{self, Gathering, Given, HeldRows};
+use crate::operators::key;
 use crate::rows::arrow::{ColumnBuilder, ColumnReader, kind_of};
-use crate::rows::state::state_of;
 
 /// The value of the fields in the row that stands for all left-out values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,14 +35,8 @@ pub(super) struct First {
     pub(super) other: Option<Other>,
 }
 
-impl Operator for First {
-    fn name(&self) -> &'static str {
-        "first_of_groups"
-    }
-
-    fn state(&self) -> String {
-        state_of(self)
-    }
+impl Gathering for First {
+    const NAME: &'static str = "first_of_groups";
 
     fn output(&self, input: &[Field]) -> Vec<Field> {
         let kind = |name: &String| input.iter().find(|field| field.name == *name).map(|f| f.kind);
@@ -59,18 +51,13 @@ impl Operator for First {
         by.chain(fields).chain(count).chain(percent).collect()
     }
 
-    fn needs_rows(&self) -> bool {
-        true
-    }
-
-    fn start(
-        &self,
-        input: SchemaRef,
-        output: SchemaRef,
-        context: &TaskContext,
-    ) -> Result<Box<dyn Running>> {
-        let operator = self.clone();
-        Ok(Gather::start(self.name(), input, context, move |rows| operator.given(rows, output)))
+    fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
+        let mut groups = self.groups(&mut rows)?;
+        // The number of rows of the first group in `groups` that have been seen.
+        let mut seen = 0;
+        Ok(Box::new(
+            rows.give()?.map(move |batch| self.ranked(&batch?, &output, &mut groups, &mut seen)),
+        ))
     }
 }
 
@@ -84,15 +71,6 @@ struct Group {
 }
 
 impl First {
-    fn given(self, mut rows: HeldRows, output: SchemaRef) -> Result<Given> {
-        let mut groups = self.groups(&mut rows)?;
-        // The number of rows of the first group in `groups` that have been seen.
-        let mut seen = 0;
-        Ok(Box::new(
-            rows.give()?.map(move |batch| self.ranked(&batch?, &output, &mut groups, &mut seen)),
-        ))
-    }
-
     /// Returns the groups in the order of their rows.
     fn groups(&self, rows: &mut HeldRows) -> Result<VecDeque<Group>> {
         let mut groups: VecDeque<Group> = VecDeque::new();
