@@ -164,7 +164,7 @@ impl Command for Contingency {
         let plan = groups(preparation, &keys, Whole::Members, stage)?;
         let pairs = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
         let pool = stage.context.session.runtime_env().memory_pool.clone();
-        let memory = MemoryConsumer::new("values of a table").register(&pool);
+        let memory = MemoryConsumer::new("contingency").register(&pool);
         let rows = self.table(&pairs, &memory, stage).map_err(refused)?;
         rows.into_plan().map_err(refused)
     }

@@ -15,9 +15,8 @@ use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, T
 use crate::lineage::Lineage;
 use crate::operators::{Codec, Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan};
-use crate::rows::digits::Writer;
-use crate::rows::json;
 use crate::rows::state::state_of;
+use crate::rows::{digits, json};
 
 /// The names of the types, which are also the names of the functions.
 const TYPES: &[&str] = &["auto", "bool", "json", "none", "num", "str"];
@@ -232,44 +231,43 @@ impl RowFunction for Object {
 
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
         let mut object = serde_json::Map::new();
-        let writer = Writer::for_texts(inputs.iter().flat_map(Value::members));
         for ((name, kind), value) in self.members.iter().zip(inputs) {
-            match typed(value, *kind, &writer) {
+            match typed(value, *kind) {
                 Some(json) => object.insert(name.clone(), json),
                 None if self.fills => object.insert(name.clone(), Json::Null),
                 None => None,
             };
         }
-        outputs[0] = Value::Text(Cow::Owned(writer.written(&Json::Object(object))));
+        outputs[0] = Value::Text(Cow::Owned(digits::written(&Json::Object(object))));
     }
 }
 
 /// Returns a value as JSON of this type, or `None` if it is absent or has not the type.
-fn typed(value: &Value<'_>, kind: Type, writer: &Writer) -> Option<Json> {
+fn typed(value: &Value<'_>, kind: Type) -> Option<Json> {
     match value {
         Value::Null => None,
         Value::Multi(members) => {
-            let elements = members.iter().filter_map(|member| of_text(member, kind, writer));
+            let elements = members.iter().filter_map(|member| of_text(member, kind));
             Some(Json::Array(elements.collect()))
         }
         Value::Number(number) if matches!(kind, Type::None | Type::Auto | Type::Num) => {
             Some(json::number(*number))
         }
-        other => of_text(&other.to_text()?, kind, writer),
+        other => of_text(&other.to_text()?, kind),
     }
 }
 
-fn of_text(text: &str, kind: Type, writer: &Writer) -> Option<Json> {
+fn of_text(text: &str, kind: Type) -> Option<Json> {
     match kind {
-        Type::Str | Type::None => Some(Json::from(text)),
-        Type::Num => number(text, writer),
+        Type::Str | Type::None => Some(digits::text(text)),
+        Type::Num => number(text),
         Type::Bool => boolean(text),
-        Type::Json => writer.parsed(text),
+        Type::Json => digits::parsed(text),
         Type::Auto => {
             let is_word = matches!(text, "true" | "false" | "null");
             let is_nested = text.starts_with(['{', '[']);
-            let json = (is_word || is_nested).then(|| writer.parsed(text)).flatten();
-            Some(json.or_else(|| number(text, writer)).unwrap_or_else(|| Json::from(text)))
+            let json = (is_word || is_nested).then(|| digits::parsed(text)).flatten();
+            Some(json.or_else(|| number(text)).unwrap_or_else(|| digits::text(text)))
         }
     }
 }
@@ -279,11 +277,11 @@ const DIGITS: usize = 15;
 
 /// Returns the number that a text is. One with more digits than a double holds is written as the
 /// text is, if that is JSON.
-fn number(text: &str, writer: &Writer) -> Option<Json> {
+fn number(text: &str) -> Option<Json> {
     let number = parse_number(text)?;
     let text = text.trim();
     if text.bytes().filter(u8::is_ascii_digit).count() > DIGITS {
-        return writer.parsed(text);
+        return digits::parsed(text);
     }
     match serde_json::from_str::<Json>(text) {
         Ok(Json::Number(written)) => Some(Json::Number(written)),
@@ -328,12 +326,10 @@ mod tests {
             ("5", Type::None, Some("\"5\"")),
             ("5", Type::Str, Some("\"5\"")),
         ] {
-            let writer = Writer::for_texts([Cow::Borrowed(text)].into_iter());
-            let found = of_text(text, kind, &writer).map(|json| writer.written(&json));
+            let found = of_text(text, kind).map(|json| digits::written(&json));
             assert_eq!(found.as_deref(), expected, "{text} {kind:?}");
         }
-        let writer = Writer::for_texts(std::iter::empty());
-        assert_eq!(typed(&Value::Number(2.0), Type::None, &writer), Some(Json::from(2)));
-        assert_eq!(typed(&Value::Number(2.0), Type::Str, &writer), Some(Json::from("2")));
+        assert_eq!(typed(&Value::Number(2.0), Type::None), Some(Json::from(2)));
+        assert_eq!(typed(&Value::Number(2.0), Type::Str), Some(Json::from("2")));
     }
 }

@@ -105,7 +105,7 @@ impl Command for Transpose {
                 .help("keep fewer rows, for example with `head`"));
         }
         let environment = stage.context.session.runtime_env();
-        let memory = MemoryConsumer::new("columns of a table").register(&environment.memory_pool);
+        let memory = MemoryConsumer::new("transpose").register(&environment.memory_pool);
         let rows = self.transposed(&names, &rows, &memory).map_err(refused)?;
         KeptRows::of(rows, &environment).and_then(KeptRows::into_plan).map_err(refused)
     }

@@ -207,7 +207,7 @@ impl XySeries {
 /// Returns the series of the rows, in the order of their columns.
 fn series(rows: &KeptRows, context: &SearchContext) -> EngineResult<Vec<String>> {
     let pool = context.session.runtime_env().memory_pool.clone();
-    let memory = MemoryConsumer::new("columns of a table").register(&pool);
+    let memory = MemoryConsumer::new("xyseries").register(&pool);
     // Texts such as `1` and `1.0` have the same key, but are two columns.
     let mut names: BTreeSet<(AutoKey<'static>, String)> = BTreeSet::new();
     for batch in rows.batches()? {

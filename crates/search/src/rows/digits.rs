@@ -10,9 +10,10 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
-/// The first character of a text that stands for a number.
+/// The first character of a text that stands for a number. Another text that begins with it begins
+/// with two of them in its place.
 const MARK: char = '\u{1}';
-/// [`MARK`] in a JSON document.
+/// [`MARK`] in a JSON document, where no other way to write it is valid.
 const WRITTEN_MARK: &str = "\\u0001";
 
 /// The most digits of whole numbers that `serde_json` is sure not to change.
@@ -28,14 +29,11 @@ pub(crate) struct Digits<'d> {
 impl<'d> Digits<'d> {
     /// Marks the numbers of a document that would change.
     pub(crate) fn of(document: &'d str) -> Self {
-        // A document with the mark in its texts is read as it is: its texts would be numbers.
-        if document.contains(WRITTEN_MARK) || document.contains(MARK) {
-            return Self { document: Cow::Borrowed(document), has_marks: false };
-        }
-        match marked(document) {
-            Some(marked) => Self { document: Cow::Owned(marked), has_marks: true },
-            None => Self { document: Cow::Borrowed(document), has_marks: false },
-        }
+        let (document, has_marks) = match marked(document) {
+            Some(marked) => (Cow::Owned(marked), true),
+            None => (Cow::Borrowed(document), false),
+        };
+        Self { document, has_marks }
     }
 
     /// Returns the document with its marks.
@@ -79,21 +77,32 @@ fn after_text(document: &str, start: usize) -> usize {
     bytes.len()
 }
 
-/// Returns the document with marks, or `None` if no number would change.
+/// Returns true if the text that ends at `end` is a key.
+fn is_key(document: &str, end: usize) -> bool {
+    document.get(end..).is_some_and(|rest| rest.trim_start().starts_with(':'))
+}
+
+/// Returns the document with marks, or `None` if it needs none.
 fn marked(document: &str) -> Option<String> {
     let bytes = document.as_bytes();
     let mut result = String::new();
     let (mut copied, mut at) = (0, 0);
     while let Some(byte) = bytes.get(at) {
         match byte {
-            b'"' => at = after_text(document, at),
+            b'"' => {
+                let end = after_text(document, at);
+                if document[at + 1..end].starts_with(WRITTEN_MARK) && !is_key(document, end) {
+                    result.extend([&document[copied..=at], WRITTEN_MARK]);
+                    copied = at + 1;
+                }
+                at = end;
+            }
             b'-' | b'0'..=b'9' => {
                 let is_part = |b: &u8| matches!(b, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
                 let length = bytes[at..].iter().take_while(|b| is_part(b)).count();
                 let number = &document[at..at + length];
                 if changes(number) {
-                    result.push_str(&document[copied..at]);
-                    result.extend(["\"", WRITTEN_MARK, number, "\""]);
+                    result.extend([&document[copied..at], "\"", WRITTEN_MARK, number, "\""]);
                     copied = at + length;
                 }
                 at += length;
@@ -115,7 +124,7 @@ fn changes(number: &str) -> bool {
     (!is_plain || number == "-0") && serde_json::from_str::<IgnoredAny>(number).is_ok()
 }
 
-/// Returns compact JSON with numbers instead of marked texts.
+/// Returns compact JSON without its marks.
 fn restored(json: &str) -> String {
     let mut result = String::with_capacity(json.len());
     let (mut copied, mut at) = (0, 0);
@@ -126,9 +135,11 @@ fn restored(json: &str) -> String {
         }
         let end = after_text(json, at);
         let inside = json.get(at + 1..end - 1).unwrap_or_default();
-        if let Some(number) = inside.strip_prefix(WRITTEN_MARK) {
+        if let Some(rest) = inside.strip_prefix(WRITTEN_MARK).filter(|_| !is_key(json, end)) {
             result.push_str(&json[copied..at]);
-            result.push_str(number);
+            // After two marks, a text; after one, a number.
+            let quote = if rest.starts_with(WRITTEN_MARK) { "\"" } else { "" };
+            result.extend([quote, rest, quote]);
             copied = end;
         }
         at = end;
@@ -137,32 +148,22 @@ fn restored(json: &str) -> String {
     result
 }
 
-/// Writes JSON with numbers as they are in texts.
-#[derive(Debug)]
-pub(crate) struct Writer {
-    /// False if a text has the mark in it.
-    marks: bool,
+/// Returns the value of a text that is JSON, with marks. [`written`] returns its JSON.
+pub(crate) fn parsed(text: &str) -> Option<Json> {
+    match marked(text) {
+        Some(marked) => serde_json::from_str(&marked).ok(),
+        None => serde_json::from_str(text).ok(),
+    }
 }
 
-impl Writer {
-    /// Returns a writer for values with these texts.
-    pub(crate) fn for_texts<'t>(mut texts: impl Iterator<Item = Cow<'t, str>>) -> Self {
-        Self { marks: !texts.any(|text| text.contains(MARK) || text.contains(WRITTEN_MARK)) }
-    }
+/// Returns a text as a value that [`written`] writes as it is.
+pub(crate) fn text(text: &str) -> Json {
+    if text.starts_with(MARK) { Json::from(format!("{MARK}{text}")) } else { Json::from(text) }
+}
 
-    /// Returns the value of a text that is JSON.
-    pub(crate) fn parsed(&self, text: &str) -> Option<Json> {
-        match marked(text).filter(|_| self.marks) {
-            Some(marked) => serde_json::from_str(&marked).ok(),
-            None => serde_json::from_str(text).ok(),
-        }
-    }
-
-    /// Returns the JSON of a value.
-    pub(crate) fn written(&self, value: &Json) -> String {
-        let json = value.to_string();
-        if self.marks { restored(&json) } else { json }
-    }
+/// Returns the JSON of a value that is made of [`parsed`] and [`text`].
+pub(crate) fn written(value: &Json) -> String {
+    restored(&value.to_string())
 }
 
 #[cfg(test)]
@@ -192,7 +193,11 @@ mod tests {
             ("{\"a\\", None),
             ("1.5 2.5", None),
             // The mark in a text is no mark.
-            ("[\"\\u00015\", 1.10]", Some("[\"\\u00015\",1.1]")),
+            (
+                "{\"\\u00015\" : [\"\\u00015\", 1.10, \"\\u0001\\u0001\"]}",
+                Some("{\"\\u00015\":[\"\\u00015\",1.10,\"\\u0001\\u0001\"]}"),
+            ),
+            ("\"\\u00015\"", Some("\u{1}5")),
         ] {
             let digits = Digits::of(document);
             let found = digits.parsed().and_then(|json| digits.text(&json));
@@ -205,12 +210,11 @@ mod tests {
         for (texts, expected) in [
             (vec!["1.10", "x"], "[1.10,\"x\"]"),
             (vec!["123456789012345678901", "[1.50]"], "[123456789012345678901,[1.50]]"),
-            (vec!["1.10", "\u{1}5"], "[1.1,\"\\u00015\"]"),
+            (vec!["1.10", "\u{1}5", "\u{1}\u{1}"], "[1.10,\"\\u00015\",\"\\u0001\\u0001\"]"),
+            (vec!["[\"\\u00015\"]"], "[[\"\\u00015\"]]"),
         ] {
-            let writer = Writer::for_texts(texts.iter().map(|text| Cow::Borrowed(*text)));
-            let values =
-                texts.iter().map(|text| writer.parsed(text).unwrap_or_else(|| Json::from(*text)));
-            assert_eq!(writer.written(&values.collect()), expected);
+            let values = texts.iter().map(|one| parsed(one).unwrap_or_else(|| text(one)));
+            assert_eq!(written(&values.collect()), expected);
         }
     }
 }

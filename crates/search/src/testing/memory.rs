@@ -27,6 +27,7 @@ async fn what_does_not_fit_is_told() {
         ("| append [search * | head 1500]", None),
         ("| stats values(doc) as docs", Some("computing `values`")),
         ("| eventstats values(doc) as docs | stats count", Some("`eventstats`")),
+        ("| transpose 0", Some("`transpose`")),
         ("| streamstats window=2000 values(doc) as docs | stats count", Some("`streamstats`")),
     ] {
         // A search that can spill must complete with 32 MiB. For the others, the lower limit has

@@ -172,7 +172,7 @@ impl Choice<'_> {
     /// Fails if the groups cannot be read, or if memory does not suffice for all series.
     pub(super) fn of(&self, groups: &KeptRows, context: &SearchContext) -> Result<Chosen> {
         let pool = context.session.runtime_env().memory_pool.clone();
-        let memory = MemoryConsumer::new("series of a chart").register(&pool);
+        let memory = MemoryConsumer::new("chart").register(&pool);
         let mut all: HashMap<String, Seen> = HashMap::new();
         let statistic = self.clause.filter(|clause| clause.function != "count");
         let statistic = statistic.and_then(|clause| functions::find(&clause.function));
