@@ -1,10 +1,13 @@
 //! Event types, tags and data models of content folders: files of our own form, and Splunk's
 //! `eventtypes.conf` and `tags.conf`.
 
-use spilltrail_diagnostic::{Code, Diagnostic, Span};
-use spilltrail_knowledge::{DataModel, EventType, EventTypesFile, Knowledge, ModelFile, PlainTag};
-use spilltrail_spl::{CompareOp, MacroSet, SearchExpr, SearchLiteral, expand_macros, parse_search};
+use spilltrail_diagnostic::{Code, Diagnostic, Label, Span, Spanned};
+use spilltrail_knowledge::{
+    DataModel, EventType, EventTypesFile, Knowledge, ModelFile, PlainTag, event_type_search,
+};
+use spilltrail_spl::{CompareOp, MacroSet, SearchExpr, SearchLiteral, expand_macros};
 
+use crate::configuration::{Setting, sections};
 use crate::keys;
 
 /// Reads a file with a data model.
@@ -33,44 +36,47 @@ pub(crate) fn read_eventtypes_conf(
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<EventType> {
     let mut types = Vec::new();
-    for section in sections(text) {
-        let is_disabled = section.setting("disabled").is_some_and(|v| matches!(v, "1" | "true"));
+    for section in sections(text, problems) {
+        let is_disabled = section
+            .setting("disabled")
+            .is_some_and(|setting| matches!(setting.value.as_ref(), "1" | "true"));
         let Some(search) = section.setting("search").filter(|_| !is_disabled) else { continue };
         match search_of(search, macros) {
             Ok(search) => {
                 types.push(EventType { name: section.name.to_owned(), search, tags: Vec::new() });
             }
-            Err(message) => {
-                let message = format!("the event type `{}`: {message}", section.name);
-                problems.push(Diagnostic::error(Code::YAML, message).at(section.span));
+            Err(error) => {
+                let message = format!("the event type `{}`: {}", section.name, error.message);
+                problems.push(Diagnostic { message, ..error });
             }
         }
     }
     types
 }
 
-fn search_of(written: &str, macros: &MacroSet) -> Result<SearchExpr, String> {
-    let (expansion, wrong) = expand_macros(written, macros);
-    if let Some(wrong) = wrong.into_iter().next() {
-        return Err(wrong.message);
-    }
-    let search = parse_search(&expansion.text).map_err(|error| error.message)?;
-    let is_refused =
-        |part: &SearchExpr| matches!(part, SearchExpr::Subsearch(_) | SearchExpr::Time { .. });
-    if search.any(&is_refused) {
-        return Err("it has neither subsearches nor time modifiers".to_owned());
-    }
-    Ok(search)
+/// Parses the search of a setting. A mistake is at its place in the file.
+fn search_of(setting: &Setting<'_>, macros: &MacroSet) -> Result<SearchExpr, Diagnostic> {
+    let (expansion, wrong) = expand_macros(&setting.value, macros);
+    let found = match wrong.into_iter().next() {
+        Some(wrong) => Err(wrong),
+        None => event_type_search(&expansion.text).map_err(|error| expansion.relocate(error)),
+    };
+    found.map_err(|mut error| {
+        for Label { span, .. } in &mut error.labels {
+            *span = Span::new(setting.start + span.start, setting.start + span.end);
+        }
+        error
+    })
 }
 
 /// Reads `tags.conf`: a section `field=value` for each value, with the tags that are `enabled`.
-pub(crate) fn read_tags_conf(text: &str) -> Vec<PlainTag> {
-    let tags = sections(text).into_iter().filter_map(|section| {
+pub(crate) fn read_tags_conf(text: &str, problems: &mut Vec<Diagnostic>) -> Vec<PlainTag> {
+    let tags = sections(text, problems).into_iter().filter_map(|section| {
         let (field, value) = section.name.split_once('=')?;
-        let enabled = section.settings.iter().filter(|(_, state)| *state == "enabled");
-        let tags = enabled.map(|(name, _)| (*name).to_owned()).collect();
+        let enabled = section.settings.iter().filter(|setting| setting.value == "enabled");
+        let tags = enabled.map(|setting| setting.key.to_owned()).collect();
         let (field, value) = (field.trim().to_owned(), unescaped(value.trim()));
-        Some(PlainTag { field, value, tags })
+        Some(PlainTag { field, value, tags, span: section.span })
     });
     tags.collect()
 }
@@ -97,63 +103,29 @@ fn unescaped(value: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A section of a configuration file of Splunk.
-struct Section<'a> {
-    name: &'a str,
-    span: Span,
-    settings: Vec<(&'a str, &'a str)>,
-}
-
-impl<'a> Section<'a> {
-    fn setting(&self, name: &str) -> Option<&'a str> {
-        self.settings.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| *value)
-    }
-}
-
-fn sections(text: &str) -> Vec<Section<'_>> {
-    let mut sections: Vec<Section<'_>> = Vec::new();
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let trimmed = line.trim();
-        let span = Span::new(start, start + line.trim_end().len());
-        start += line.len();
-        if trimmed.is_empty() || trimmed.starts_with('#') {
-            continue;
-        }
-        if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            sections.push(Section { name, span, settings: Vec::new() });
-        } else if let (Some(section), Some((key, value))) =
-            (sections.last_mut(), trimmed.split_once('='))
-        {
-            section.settings.push((key.trim(), value.trim()));
-        }
-    }
-    sections
-}
-
 /// Adds tags. A tag of an event type that nothing defines causes a warning.
 pub(crate) fn add_tags(
     knowledge: &mut Knowledge,
     tags: Vec<PlainTag>,
     problems: &mut Vec<Diagnostic>,
 ) {
-    for PlainTag { field, value, tags } in tags {
+    for PlainTag { field, value, tags, span } in tags {
         if field == "eventtype" {
             if !tags.is_empty() && !knowledge.add_tags(&value, tags) {
                 let message = format!("nothing defines the event type `{value}`, which has tags");
                 problems.push(
                     Diagnostic::warning(Code::UNKNOWN_EVENT_TYPE, message)
+                        .at(span)
                         .help("define it in the content's `event_types/`"),
                 );
             }
             continue;
         }
-        let span = Span::new(0, 0);
         let literal = SearchLiteral { text: value, exact_case: false, quoted: true };
         let search = SearchExpr::Compare {
-            field: spilltrail_diagnostic::Spanned::new(field, span),
+            field: Spanned::new(field, span),
             op: CompareOp::Eq,
-            value: spilltrail_diagnostic::Spanned::new(literal, span),
+            value: Spanned::new(literal, span),
         };
         knowledge.add_event_type(EventType { name: String::new(), search, tags });
     }
@@ -165,25 +137,46 @@ mod tests {
 
     #[test]
     fn configuration_files_of_splunk() {
-        let types = "# comment\n[logins]\nsearch = sourcetype=x action=login\n\n[off]\nsearch = a=1\ndisabled = 1\n[bad]\nsearch = (a=1\n[macro]\nsearch = `no_such_macro`\n";
+        let types = "# comment\n[logins]\nsearch = sourcetype=x \\\n  action=login\n\n[off]\nsearch = a=1\ndisabled = 1\n[bad]\nsearch = b=2 \\\n (a=1\n[macro]\nsearch = c=3 `no_such_macro`\n[sub]\nsearch = d=4 [search e]\n";
         let mut problems = Vec::new();
         let found = read_eventtypes_conf(types, &MacroSet::builtin(), &mut problems);
         assert_eq!(found.iter().map(|known| known.name.as_str()).collect::<Vec<_>>(), ["logins"]);
-        assert_eq!(problems.len(), 2, "{problems:?}");
-        let tags = read_tags_conf(
-            "[eventtype=logins]\nauthentication = enabled\nold = disabled\n[host=web%2001]\nweb = enabled\n",
+        let expected = spilltrail_spl::parse_search("sourcetype=x \n   action=login").unwrap();
+        assert_eq!(found[0].search, expected);
+        let told: Vec<_> = problems
+            .iter()
+            .map(|problem| (problem.message.as_str(), at(types, problem.span().unwrap())))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("the event type `bad`: `(` is never closed", "("),
+                ("the event type `macro`: unknown macro `no_such_macro`", "`no_such_macro`"),
+                (
+                    "the event type `sub`: an event type has neither subsearches nor time modifiers",
+                    "d=4 [search e]",
+                ),
+            ]
         );
+        let tags = "[eventtype=logins]\nauthentication = enabled\nold = disabled\n[host=web%2001]\nweb = enabled\n";
+        let tags = read_tags_conf(tags, &mut problems);
         assert_eq!(tags[0].tags, ["authentication"]);
         assert_eq!(tags[1].value, "web 01");
         let mut knowledge = Knowledge::default();
         found.into_iter().for_each(|known| knowledge.add_event_type(known));
         let mut problems = Vec::new();
         add_tags(&mut knowledge, tags, &mut problems);
-        let unknown = read_tags_conf("[eventtype=nowhere]\nx = enabled\n");
+        let text = "[eventtype=nowhere]\nx = enabled\ny enabled\n";
+        let unknown = read_tags_conf(text, &mut problems);
         add_tags(&mut knowledge, unknown, &mut problems);
-        assert_eq!(problems.len(), 1);
+        let places = problems.iter().map(|problem| at(text, problem.span().unwrap()));
+        assert_eq!(places.collect::<Vec<_>>(), ["y enabled", "[eventtype=nowhere]"]);
         let tagged: Vec<&[String]> =
             knowledge.event_types().iter().map(|known| known.tags.as_slice()).collect();
         assert_eq!(tagged, [["authentication"], ["web"]]);
+    }
+
+    fn at(text: &str, span: Span) -> &str {
+        &text[span.start..span.end]
     }
 }

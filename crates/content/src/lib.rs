@@ -7,6 +7,7 @@
 
 pub mod attack;
 mod builtin;
+mod configuration;
 mod data_source;
 mod deployment;
 mod detection;

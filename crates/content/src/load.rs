@@ -188,19 +188,21 @@ impl Loader {
                     continue;
                 }
             };
+            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
             let mut problems = Vec::new();
             let known = Arc::make_mut(&mut self.set.knowledge);
             if path.file_name().is_some_and(|name| name == "tags.conf") {
-                knowledge::add_tags(known, knowledge::read_tags_conf(&text), &mut problems);
+                let tags = knowledge::read_tags_conf(text, &mut problems);
+                knowledge::add_tags(known, tags, &mut problems);
             } else {
                 let macros = &self.set.macros;
-                for found in knowledge::read_eventtypes_conf(&text, macros, &mut problems) {
+                for found in knowledge::read_eventtypes_conf(text, macros, &mut problems) {
                     known.add_event_type(found);
                 }
             }
             self.used += 1;
             for problem in problems {
-                self.problem(&path, problem, &text);
+                self.problem(&path, problem, text);
             }
         }
     }

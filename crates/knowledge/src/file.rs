@@ -81,6 +81,8 @@ pub struct PlainTag {
     pub value: String,
     /// The tags.
     pub tags: Vec<String>,
+    /// Where the file has the value.
+    pub span: Span,
 }
 
 impl ModelFile {
@@ -177,20 +179,33 @@ impl EventTypesFile {
             types.push(EventType { name, search: search_of(&search, text)?, tags });
         }
         let tags = self.tags.into_iter();
-        let tags = tags.map(|WrittenTag { field, value, tags }| PlainTag { field, value, tags });
+        let tags = tags.map(|WrittenTag { field, value, tags }| {
+            let span = find(text, &value);
+            PlainTag { field, value, tags, span }
+        });
         Ok((types, tags.collect()))
     }
 }
 
-/// Parses a search of a file. Splunk allows neither pipes nor subsearches in it.
+/// Parses a search of a file. A mistake is at its place in the file.
 fn search_of(written: &str, text: &str) -> Result<SearchExpr, Diagnostic> {
     if written.trim().is_empty() {
         return Ok(SearchExpr::All);
     }
-    let search = parse_search(written).map_err(|error| misread(error, written, text))?;
+    event_type_search(written).map_err(|error| misread(error, written, text))
+}
+
+/// Parses the search of an event type or a dataset, which has neither pipes nor subsearches.
+///
+/// # Errors
+/// Fails if the text is not such a search; spans are those of `written`.
+pub fn event_type_search(written: &str) -> Result<SearchExpr, Diagnostic> {
+    let search = parse_search(written)?;
     if search.any(&|part| matches!(part, SearchExpr::Subsearch(_) | SearchExpr::Time { .. })) {
         let message = "an event type has neither subsearches nor time modifiers";
-        return Err(Diagnostic::error(Code::YAML, message).at(find(text, written)));
+        let help = "write its parts here, and choose the time with the search that names it";
+        let span = Span::new(0, written.len());
+        return Err(Diagnostic::error(Code::YAML, message).at(span).help(help));
     }
     Ok(search)
 }

@@ -14,7 +14,7 @@ mod scope;
 mod set;
 
 pub use event_type::EventType;
-pub use file::{EventTypesFile, ModelFile, PlainTag};
+pub use file::{EventTypesFile, ModelFile, PlainTag, event_type_search};
 pub use model::{DataModel, Dataset, FieldValue};
 pub use scope::{EVERY_EVENT_HAS, Scope, ScopedField};
 pub use set::Knowledge;
