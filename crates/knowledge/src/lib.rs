@@ -8,6 +8,7 @@
 
 mod builtin;
 mod event_type;
+mod expand;
 mod file;
 mod model;
 mod scope;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
-use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Spanned, similar};
 use spilltrail_event::{CaseRule, Comparison, Pattern, compare};
 use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral};
 
@@ -11,11 +11,8 @@ use crate::event_type::EventType;
 use crate::model::DataModel;
 use crate::scope::Scope;
 
-/// The deepest nesting of event types that name other event types.
-const MAX_DEPTH: usize = 16;
-
 /// The fields whose values follow from event types.
-const CLASSES: [&str; 3] = ["eventtype", "tag", "tag::eventtype"];
+pub(crate) const CLASSES: [&str; 3] = ["eventtype", "tag", "tag::eventtype"];
 
 /// Event types with their tags, and data models.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,59 +85,10 @@ impl Knowledge {
         Err(Diagnostic::error(Code::UNKNOWN_MODEL, message).at(dataset.span).help(help))
     }
 
-    /// Replaces each comparison with `eventtype` or `tag` by the searches of the event types that
-    /// satisfy it.
-    ///
-    /// The comparison itself stays an alternative, because events may have fields of these names.
+    /// Returns warnings about an expression: the event types and tags that it asks for and nothing
+    /// defines, and event types that cannot be replaced by their searches.
     #[must_use]
-    pub fn expand(&self, expression: &SearchExpr) -> SearchExpr {
-        self.expanded(expression, 0)
-    }
-
-    fn expanded(&self, expression: &SearchExpr, depth: usize) -> SearchExpr {
-        let all = |parts: &[SearchExpr]| parts.iter().map(|p| self.expanded(p, depth)).collect();
-        match expression {
-            SearchExpr::And(parts) => SearchExpr::And(all(parts)),
-            SearchExpr::Or(parts) => SearchExpr::Or(all(parts)),
-            SearchExpr::Not(part) => SearchExpr::Not(Box::new(self.expanded(part, depth))),
-            SearchExpr::Compare { field, op, value } => {
-                self.classified(expression, &field.value, *op, &[&value.value], depth)
-            }
-            SearchExpr::In { field, values } => {
-                let values: Vec<&SearchLiteral> = values.iter().map(|value| &value.value).collect();
-                self.classified(expression, &field.value, CompareOp::Eq, &values, depth)
-            }
-            other => other.clone(),
-        }
-    }
-
-    fn classified(
-        &self,
-        written: &SearchExpr,
-        field: &str,
-        op: CompareOp,
-        literals: &[&SearchLiteral],
-        depth: usize,
-    ) -> SearchExpr {
-        if !CLASSES.contains(&field) || depth > MAX_DEPTH {
-            return written.clone();
-        }
-        let mut alternatives = vec![written.clone()];
-        for event_type in &self.event_types {
-            if event_type.satisfies(field, op, literals) {
-                let mut search = self.expanded(&event_type.search, depth + 1);
-                place(&mut search, span_of(written));
-                if !alternatives.contains(&search) {
-                    alternatives.push(search);
-                }
-            }
-        }
-        if alternatives.len() == 1 { alternatives.remove(0) } else { SearchExpr::Or(alternatives) }
-    }
-
-    /// Returns warnings about event types and tags that an expression asks for and nothing defines.
-    #[must_use]
-    pub fn undefined(&self, expression: &SearchExpr) -> Vec<Diagnostic> {
+    pub fn doubts(&self, expression: &SearchExpr) -> Vec<Diagnostic> {
         let mut warnings = Vec::new();
         expression.walk(&mut |part| {
             let (field, values) = match part {
@@ -161,6 +109,7 @@ impl Knowledge {
                 warnings.push(self.undefined_value(&field.value, value));
             }
         });
+        warnings.extend(self.unexpandable(expression));
         warnings
     }
 
@@ -184,7 +133,12 @@ impl Knowledge {
 impl EventType {
     /// Returns true if an event of the type satisfies a comparison of `eventtype` or `tag` with one
     /// of the literals.
-    fn satisfies(&self, field: &str, op: CompareOp, literals: &[&SearchLiteral]) -> bool {
+    pub(crate) fn satisfies(
+        &self,
+        field: &str,
+        op: CompareOp,
+        literals: &[&SearchLiteral],
+    ) -> bool {
         let op = match op {
             CompareOp::Eq => Comparison::Eq,
             CompareOp::Ne => Comparison::Ne,
@@ -215,30 +169,6 @@ fn nearest<'n, I: Iterator<Item = &'n str>>(
     Some(format!("did you mean `{found}`?"))
 }
 
-fn span_of(expression: &SearchExpr) -> Span {
-    match expression {
-        SearchExpr::Compare { field, value, .. } => field.span.to(value.span),
-        SearchExpr::In { field, .. } => field.span,
-        _ => Span::new(0, 0),
-    }
-}
-
-/// Sets all spans of a search that a comparison stands for to those of the comparison.
-fn place(expression: &mut SearchExpr, span: Span) {
-    expression.walk_mut(&mut |part| match part {
-        SearchExpr::Compare { field, value, .. } => {
-            field.span = span;
-            value.span = span;
-        }
-        SearchExpr::In { field, values } => {
-            field.span = span;
-            values.iter_mut().for_each(|value| value.span = span);
-        }
-        SearchExpr::Term { text, .. } => text.span = span,
-        _ => {}
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use spilltrail_spl::parse_search;
@@ -250,46 +180,12 @@ mod tests {
         for (name, search, tags) in [
             ("login", "action=login", &["authentication", "default"][..]),
             ("vpn", "eventtype=login app=vpn", &["network"]),
-            ("loop", "eventtype=loop OR a=1", &[]),
         ] {
             let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
             let search = parse_search(search).unwrap();
             knowledge.add_event_type(EventType { name: name.to_owned(), search, tags });
         }
         knowledge
-    }
-
-    /// Returns the fields that an expanded expression compares, in order.
-    fn compared(search: &str) -> String {
-        let expanded = knowledge().expand(&parse_search(search).unwrap());
-        let mut names = Vec::new();
-        expanded.walk(&mut |part| match part {
-            SearchExpr::Compare { field, value, .. } => {
-                names.push(format!("{}:{}", field.value, value.value.text));
-            }
-            SearchExpr::In { field, .. } => names.push(format!("{}:in", field.value)),
-            _ => {}
-        });
-        names.join(" ")
-    }
-
-    #[test]
-    fn comparisons_stand_for_searches() {
-        for (search, expected) in [
-            ("tag=authentication", "tag:authentication action:login"),
-            ("tag=AUTH*", "tag:AUTH* action:login"),
-            ("tag::eventtype=default", "tag::eventtype:default action:login"),
-            ("tag IN (x, network)", "tag:in eventtype:login action:login app:vpn"),
-            ("eventtype=vpn", "eventtype:vpn eventtype:login action:login app:vpn"),
-            // Some tag of the type is another one.
-            ("tag!=default", "tag:default action:login eventtype:login action:login app:vpn"),
-            ("NOT tag=network b=2", "tag:network eventtype:login action:login app:vpn b:2"),
-            ("tag=x user=y", "tag:x user:y"),
-        ] {
-            assert_eq!(compared(search), expected, "{search}");
-        }
-        // It ends.
-        assert!(compared("eventtype=loop").ends_with("a:1"));
     }
 
     #[test]
@@ -309,7 +205,7 @@ mod tests {
             ),
             ("tag!=x OR NOT eventtype!=y", None),
         ] {
-            let told = knowledge().undefined(&parse_search(search).unwrap());
+            let told = knowledge().doubts(&parse_search(search).unwrap());
             let told = told.first().map(|told| (told.message.clone(), told.help.clone().unwrap()));
             let expected = expected.map(|(message, help)| (message.to_owned(), help.to_owned()));
             assert_eq!(told, expected, "{search}");

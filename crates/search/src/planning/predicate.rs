@@ -49,8 +49,8 @@ pub(crate) fn compile(
         // Rows have the fields `eventtype` and `tag`, but to find events their meaning must be known.
         Position::Leading | Position::Narrowing => {
             if context.events.indexed_fields().is_some() {
-                let undefined = context.knowledge.undefined(expression);
-                undefined.into_iter().for_each(|warning| context.observations.message(warning));
+                let doubts = context.knowledge.doubts(expression);
+                doubts.into_iter().for_each(|warning| context.observations.message(warning));
             }
             compiler.whole(&context.knowledge.expand(expression))?
         }
