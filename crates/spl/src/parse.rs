@@ -213,7 +213,7 @@ fn command(body: &str, base: usize, implied: bool) -> Result<Command, Diagnostic
     })
 }
 
-fn leading_word(body: &str) -> &str {
+pub(crate) fn leading_word(body: &str) -> &str {
     &body[..body.find(|c| !is_word(c)).unwrap_or(body.len())]
 }
 

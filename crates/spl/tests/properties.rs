@@ -1,5 +1,8 @@
 //! Checks that parsing any text neither panics nor reports a span outside the text.
 
+mod common;
+
+use common::Random;
 use jiff::tz::TimeZone;
 use spilltrail_diagnostic::{Color, Diagnostic, render};
 use spilltrail_spl::{
@@ -88,22 +91,6 @@ const PIECES: &[&str] = &[
     "\\|",
 ];
 
-/// A small deterministic random number generator, so that a failure is reproducible.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap_or(0) % limit
-    }
-
-    fn text(&mut self, pieces: usize) -> String {
-        (0..self.below(pieces)).map(|_| PIECES[self.below(PIECES.len())]).collect()
-    }
-}
-
 fn macros() -> MacroSet {
     let mut set = MacroSet::builtin();
     let texts: &[(&str, &[&str], &str, bool)] = &[
@@ -184,7 +171,7 @@ fn no_text_makes_the_reader_panic() {
     let mut random = Random(0x5eed_1234_5678_9abc);
     let macros = macros();
     for _ in 0..4_000 {
-        let text = random.text(40);
+        let text = common::text(&mut random, PIECES, 40);
         let (expansion, diagnostics) = expand_macros(&text, &macros);
         diagnostics.iter().for_each(|diagnostic| check(diagnostic, &text));
         let (pipeline, diagnostics) = parse(&expansion.text);
@@ -209,7 +196,7 @@ fn no_text_makes_the_reader_panic() {
 fn no_expression_makes_the_parser_panic() {
     let mut random = Random(0x0dd_ba11);
     for _ in 0..20_000 {
-        let text = random.text(16);
+        let text = common::text(&mut random, PIECES, 16);
         for diagnostic in [parse_eval(&text).err(), parse_search(&text).err()].into_iter().flatten()
         {
             check(&diagnostic, &text);

@@ -12,6 +12,8 @@ mod format;
 mod macros;
 mod parse;
 mod regex;
+#[path = "../../../crates/spl/tests/common/same.rs"]
+mod same;
 mod split;
 mod time;
 

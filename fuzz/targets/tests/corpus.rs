@@ -3,11 +3,15 @@
 //! `SPILLTRAIL_FUZZ_SECONDS` sets how long each target runs over changes; `SPILLTRAIL_FUZZ_TARGET`
 //! selects one.
 
+#[path = "../../../crates/spl/tests/common/random.rs"]
+mod random;
+
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use random::Random;
 use spilltrail_fuzz_targets::{TARGETS, Target};
 
 /// Changes that each target is given if no time is set.
@@ -18,18 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The largest input that is made.
 const LARGEST: usize = 1 << 16;
-
-/// A small deterministic random number generator, so that a failure is reproducible.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap_or(0) % limit.max(1)
-    }
-}
 
 fn corpus(target: &Target) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target.name);

@@ -10,6 +10,9 @@ use super::writer::Writer;
 /// The width that lines are wrapped for; a word that is wider stays whole.
 pub(super) const WIDTH: usize = 100;
 
+/// The furthest indentation. What is nested deeper stays in one line.
+const MAX_INDENT: usize = 120;
+
 /// Words that stay beside the word before them.
 const AFTER: &[&str] =
     &["as", "=", "==", "!=", "<", ">", "<=", ">=", "in", "like", "output", "outputnew"];
@@ -129,7 +132,8 @@ impl Level {
 /// Writes words, with line breaks at the places of `level` or of further levels; there is none before
 /// the first `kept` words.
 fn wrap(words: &[Word<'_>], level: Level, indent: usize, kept: usize, writer: &mut Writer) {
-    if words.iter().skip(1).all(|word| word.depth < level.depth || word.is_glued) {
+    let is_whole = words.iter().skip(1).all(|word| word.depth < level.depth || word.is_glued);
+    if is_whole || indent > MAX_INDENT {
         return put(words, writer);
     }
     let (mut start, mut end) = (0, 0);

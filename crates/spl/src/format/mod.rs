@@ -7,6 +7,7 @@
 mod chunk;
 mod fill;
 mod pieces;
+mod verbatim;
 mod writer;
 
 use spilltrail_diagnostic::Diagnostic;
@@ -177,6 +178,7 @@ mod tests {
                 "| c",
             ],
         );
+        check("a\n```alone```\n```beside```| b", &["a", "```alone```", "```beside```", "| b"]);
         check("| ```why``` b c```glued```d", &["| ```why``` b c```glued```d"]);
         check("| b c\n```within```\nd", &["| b c", "    ```within```", "    d"]);
         check(
@@ -231,6 +233,22 @@ mod tests {
             &["| rex a  b(?<n>\\w  x)", "| regex _raw=\"a\""],
         );
         check("| rex field=a  [a|b]  c+", &["| rex field=a  [a|b]  c+"]);
+        for text in [
+            "a TERM(foo  bar) (v=CASE(a  b) OR (TERM(c  d))) IN (CASE(x  y))",
+            "| regex t=foo  bar",
+            "| regex t != foo  bar",
+            "| eval a='a \"b\"  c'",
+            "| stats count by 'a \"b'  c\"",
+            "| from lookup:a  b",
+            "| stats count(eval(a  = 'b (c')) values(d )",
+            "| rename count(eval(a  = 1)) as n",
+            "| regex\"t\"=foo  bar",
+            "| appendpipe [ regex t=foo  bar ] b",
+            "| append [```x``` | from lookup:a  b]",
+        ] {
+            check(text, &[text]);
+        }
+        check("| where x=CASE(a,  b)  + '  c'", &["| where x=CASE(a, b) + '  c'"]);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Cuts a search into the pieces that a layout arranges: words, comments and subsearches.
 
 use super::chunk::{Kind, chunk};
+use super::verbatim;
+use crate::cursor::closing_quote;
+use crate::parse::leading_word;
 
 /// A piece of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,15 +42,23 @@ impl<'t> Node<'t> {
     }
 
     pub(super) fn is_comment(&self) -> bool {
-        matches!(self, Self::Comment(_))
+        match self {
+            Self::Comment(_) => true,
+            Self::Word(word) => word.is_comment,
+            Self::Block { .. } => false,
+        }
     }
 }
 
-/// Commands whose arguments can be a regular expression without quotes.
-const PATTERNS: &[&str] = &["rex", "regex", "erex"];
-
 /// Commands that read what is in parentheses as an expression, in which blanks do not count.
 const EXPRESSIONS: &[&str] = &["search", "where", "eval", "fieldformat", "head"];
+
+/// Those of them in which `CASE(…)` is a call of a function.
+const EVALS: &[&str] = &["where", "eval", "fieldformat", "head"];
+
+/// Commands in which the text of a call is no name if `AS` follows it.
+const STATISTICS: &[&str] =
+    &["stats", "eventstats", "streamstats", "chart", "timechart", "tstats", "mstats"];
 
 /// The most characters, blanks left out, of a subsearch of one command that stays in the line.
 const MAX_INLINE: usize = 70;
@@ -112,7 +123,7 @@ impl<'t> Reader<'t> {
         };
         if ends_word {
             self.end_word(stages);
-            // A pattern may have been taken with it.
+            // Arguments may have been taken with it.
             if self.at != start {
                 return true;
             }
@@ -155,6 +166,11 @@ impl<'t> Reader<'t> {
                 self.at = start + name_in_quotes(&text[start..]).unwrap_or(1);
                 return true;
             }
+            Kind::Plain('[') if let Some(length) = self.kept_bracket() => {
+                self.take_word();
+                self.at = start + length;
+                return true;
+            }
             Kind::Plain('(') if let Some(length) = self.kept_group() => {
                 self.take_word();
                 self.at = start + length;
@@ -195,36 +211,52 @@ impl<'t> Reader<'t> {
     fn end_word(&mut self, stages: &mut [Vec<Node<'t>>]) {
         let Some((start, word)) = self.word.take() else { return };
         let text = &self.text[start..self.at];
-        let stage = last(stages);
-        stage.push(Node::Word(Word { text, ..word }));
         self.blank = Blank::None;
-        let is_name = self.name.is_none() && self.inline == 0;
-        if is_name {
-            self.name = Some(text);
+        if self.name.is_some() || self.inline > 0 {
+            last(stages).push(Node::Word(Word { text, ..word }));
+            return;
         }
-        if is_name && is_any(PATTERNS, text) {
-            self.take_pattern(stages);
-        }
-    }
-
-    /// Takes the arguments of a command as one word if they have a pattern without quotes, whose blanks
-    /// count.
-    fn take_pattern(&mut self, stages: &mut [Vec<Node<'t>>]) {
-        let rest = &self.text[self.at..];
+        let name = leading_word(text);
+        self.name = Some(name);
+        // Arguments whose blanks count are one word, which may begin right after the name.
+        let after = start + name.len();
+        let rest = &self.text[after..];
         let rest = &rest[..stage_length(rest)];
         let arguments = rest.trim();
-        if has_pattern(arguments) {
-            let start = self.at + rest.len() - rest.trim_start().len();
-            let is_glued = start == self.at;
-            let word = Word { text: arguments, is_glued, depth: 0, is_comment: false };
-            last(stages).push(Node::Word(word));
-            self.at += rest.len();
+        if !verbatim::is_kept(name, arguments) {
+            last(stages).push(Node::Word(Word { text, ..word }));
+            return;
         }
+        let is_glued = rest.starts_with(arguments);
+        let argument = Word { text: arguments, is_glued, depth: 0, is_comment: false };
+        last(stages).push(Node::Word(Word { text: name, ..word }));
+        last(stages).push(Node::Word(argument));
+        self.at = after + rest.len();
+    }
+
+    /// Returns the length of the brackets that begin here if the blanks of the command in them must
+    /// stay.
+    fn kept_bracket(&self) -> Option<usize> {
+        let close = closing(self.text, self.at);
+        let inner = self.text.get(self.at + 1..close)?;
+        let mut begin = None;
+        each_chunk(inner, |at, kind| {
+            let is_before = matches!(kind, Kind::Comment | Kind::Plain('|')) || is_blank(kind);
+            begin = (!is_before).then_some(at);
+            is_before
+        });
+        let command = &inner[begin?..];
+        let name = leading_word(command);
+        let is_kept = verbatim::is_kept(name, command[name.len()..].trim());
+        is_kept.then_some(close + 1 - self.at)
     }
 
     /// Returns the length of the parentheses that begin here if their blanks must stay, because the
     /// text of a call can be the name of a field.
     fn kept_group(&self) -> Option<usize> {
+        if self.is_directive() {
+            return group_length(&self.text[self.at..]);
+        }
         let is_in_brackets = self.inline > 0;
         if self.depth > self.inline || (!is_in_brackets && self.is_expression()) {
             return None;
@@ -232,9 +264,19 @@ impl<'t> Reader<'t> {
         let rest = &self.text[self.at..];
         let length = group_length(rest)?;
         let mut after = rest[length..].split_whitespace();
-        let is_renamed = rest[length..].starts_with(char::is_whitespace)
+        let is_renamed = self.name.is_some_and(|name| is_any(STATISTICS, name))
+            && rest[length..].starts_with(char::is_whitespace)
             && after.next().is_some_and(|word| word.eq_ignore_ascii_case("as"));
         (is_in_brackets || !is_renamed).then_some(length)
+    }
+
+    /// Returns true if parentheses here hold the text of `TERM` or `CASE`.
+    fn is_directive(&self) -> bool {
+        let Some((start, _)) = self.word else { return false };
+        let word = &self.text[start..self.at];
+        let name = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let is_eval = self.name.is_some_and(|name| is_any(EVALS, name));
+        matches!(&word[name.len()..], "TERM" | "CASE") && !is_eval
     }
 
     /// Returns true if parentheses here hold an expression.
@@ -278,22 +320,30 @@ fn ends_line(rest: &str) -> bool {
 /// Returns the length of a name in single quotes; `None` if a pipe or an open bracket comes first.
 fn name_in_quotes(rest: &str) -> Option<usize> {
     let (mut brackets, mut length) = (0_usize, None);
-    each_chunk(&rest[1..], |at, kind| {
+    // Double quotes have no meaning in a name, which can end between them. For the commands they do
+    // have one, so that what is kept goes on to their end.
+    let close = 1 + closing_quote(&rest[1..], '\'')?;
+    each_chunk(rest, |at, kind| {
+        if at > close {
+            length = (brackets == 0).then_some(at);
+            return false;
+        }
         match kind {
-            Kind::Plain('\'') => length = (brackets == 0).then_some(at + 2),
             Kind::Plain('[') => brackets += 1,
             Kind::Plain(']') if brackets > 0 => brackets -= 1,
-            // A name that ends in double quotes is none.
-            Kind::Plain('|' | ']') | Kind::Quoted => return false,
+            Kind::Plain('|' | ']') => return false,
             _ => {}
         }
-        kind != Kind::Plain('\'')
+        if at == close {
+            length = (brackets == 0).then_some(at + 1);
+        }
+        at < close
     });
     length
 }
 
 /// Calls `visit` with the place and the kind of each chunk, until it returns false.
-fn each_chunk(text: &str, mut visit: impl FnMut(usize, Kind) -> bool) {
+pub(super) fn each_chunk(text: &str, mut visit: impl FnMut(usize, Kind) -> bool) {
     let mut at = 0;
     while let Some((kind, length)) = chunk(&text[at..]) {
         if !visit(at, kind) {
@@ -321,10 +371,23 @@ fn closing(text: &str, open: usize) -> usize {
 }
 
 /// Returns the length of the parentheses at the start; `None` if they are not closed in the command.
+/// Parentheses in single quotes count for some commands and not for others, so that the longer
+/// reading is kept.
 fn group_length(text: &str) -> Option<usize> {
+    closed_length(text, false).max(closed_length(text, true))
+}
+
+fn closed_length(text: &str, has_names: bool) -> Option<usize> {
     let (mut depth, mut brackets, mut length) = (0_usize, 0_usize, None);
+    let mut name_end = 0;
     each_chunk(text, |at, kind| {
+        if at < name_end {
+            return true;
+        }
         match kind {
+            Kind::Plain('\'') if has_names => {
+                name_end = name_in_quotes(&text[at..]).map_or(0, |length| at + length);
+            }
             Kind::Plain('(') => depth += 1,
             Kind::Plain(')') => depth = depth.saturating_sub(1),
             Kind::Plain('[') => brackets += 1,
@@ -341,7 +404,11 @@ fn group_length(text: &str) -> Option<usize> {
     length
 }
 
-fn is_any(names: &[&str], name: &str) -> bool {
+fn is_blank(kind: Kind) -> bool {
+    matches!(kind, Kind::Plain(c) if c.is_whitespace())
+}
+
+pub(super) fn is_any(names: &[&str], name: &str) -> bool {
     names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
@@ -385,18 +452,4 @@ fn commands(inner: &str) -> usize {
         true
     });
     commands
-}
-
-/// Returns true if the text has characters outside of quotes that patterns have and options do not.
-fn has_pattern(arguments: &str) -> bool {
-    let mut found = false;
-    each_chunk(arguments, |_, kind| {
-        found = match kind {
-            Kind::Plain(c) => "()[]{}\\^$+?'".contains(c),
-            Kind::Escape => true,
-            _ => false,
-        };
-        !found
-    });
-    found
 }
