@@ -80,8 +80,8 @@ impl<'a> Compiler<'a> {
         typed
     }
 
-    /// Compiles an expression whose result is stored, printed or chosen, so that it has the precision
-    /// of what it is made of.
+    /// Compiles a whole expression: a product has the precision of its factors, and a number alone
+    /// keeps the zeros that it is written with, which a part of an expression does not.
     fn result(&mut self, tree: &EvalExpr) -> Typed {
         match significance::written(tree).filter(|_| self.context.rounds_products) {
             Some(text) => (Node::Digits(text), Type::String),

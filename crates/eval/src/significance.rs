@@ -33,7 +33,12 @@ impl Product {
         node: Node,
         mut slot: impl FnMut(&str) -> Option<usize>,
     ) -> Result<Self, Node> {
-        if !matches!(&tree.node, EvalNode::Binary(BinaryOp::Multiply, ..)) {
+        // A sign before a product changes nothing of its precision.
+        let mut unsigned = tree;
+        while let EvalNode::Unary(UnaryOp::Minus | UnaryOp::Plus, operand) = &unsigned.node {
+            unsigned = operand;
+        }
+        if !matches!(&unsigned.node, EvalNode::Binary(BinaryOp::Multiply, ..)) {
             return Err(node);
         }
         let (mut literals, mut slots) = (None, Vec::new());

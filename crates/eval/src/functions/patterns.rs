@@ -99,7 +99,7 @@ pub(super) static MATCH: EvalFunction = EvalFunction::row(
             (r#"if(match("AssumeRole", "(?i)ROLE$"), 1, 0)"#, "1"),
         ],
     )
-    .differs(&["A match that takes more than a million steps counts as no match."]),
+    .differs(&["A match that takes more than a million steps, or on a long value too much time, counts as no match and is told."]),
     Arity::Exactly(2),
     returns::boolean,
     |context, arguments| {
