@@ -56,5 +56,4 @@ pub use set::{BuiltinPack, ContentProblem, ContentSet, TestLogs};
 pub use story::Story;
 pub use template::{NO_VALUE, Template};
 pub use tokens::is_of_the_finding;
-pub use window::DELIVERY;
 pub use yaml::MAX_YAML_BYTES;

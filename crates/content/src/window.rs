@@ -1,11 +1,8 @@
 //! Whether the runs of a schedule see every event, which is delivered some time after it happened.
 
-use spilltrail_spl::time::{Modifier, parse_modifier, resolve};
+use spilltrail_spl::time::ago;
 
 use crate::deployment::Scheduling;
-
-/// Seconds that CloudTrail usually takes to deliver an event.
-pub const DELIVERY: f64 = 300.0;
 
 impl Scheduling {
     /// Returns why runs of this schedule miss events that are delivered `delay` seconds after they
@@ -55,19 +52,6 @@ fn interval(cron: &str) -> Option<f64> {
     }
 }
 
-/// Returns how many seconds before the run a time is.
-fn ago(modifier: &str) -> Option<f64> {
-    match parse_modifier(modifier).ok()? {
-        Modifier::Now => Some(0.0),
-        Modifier::Relative(_) => {
-            // A midnight, so that no snapping changes the length of a window.
-            const NOW: f64 = 1_767_571_200.0;
-            Some(NOW - resolve(modifier, NOW, &jiff::tz::TimeZone::UTC).ok()??)
-        }
-        _ => None,
-    }
-}
-
 fn span(seconds: f64) -> String {
     let minutes = (seconds / 60.0).round();
     let (count, unit) =
@@ -77,6 +61,8 @@ fn span(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use spilltrail_spl::time::USUAL_DELIVERY;
+
     use super::*;
 
     #[test]
@@ -98,7 +84,7 @@ mod tests {
                 latest_time: to.to_owned(),
                 ..Scheduling::default()
             };
-            let why = scheduling.misses(DELIVERY).unwrap_or_default();
+            let why = scheduling.misses(USUAL_DELIVERY).unwrap_or_default();
             assert!(why.starts_with(expected) && expected.is_empty() == why.is_empty(), "{why}");
         }
     }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use spilltrail_content::{ContentSet, DELIVERY, Detection};
+use spilltrail_content::{ContentSet, Detection};
 use spilltrail_decode::{LAKE_SOURCETYPES, SOURCETYPES, field_docs};
 use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
 use spilltrail_event::{CaseRule, Pattern};
 use spilltrail_search::analysis::{Analysis, Weight};
 use spilltrail_spl::Arguments;
+use spilltrail_spl::time::USUAL_DELIVERY;
 
 use crate::names::Found;
 
@@ -170,7 +171,7 @@ pub(super) fn of_schedule(
     if analysis.facts.has_own_times() || !is_of_cloudtrail(analysis) {
         return None;
     }
-    let message = scheduling.misses(DELIVERY)?;
+    let message = scheduling.misses(USUAL_DELIVERY)?;
     let help = "begin earlier than the run before, such as `earliest_time: -70m@m` and \
                 `latest_time: -10m@m` for every hour";
     Some(Diagnostic::warning(Code::SHORT_WINDOW, message).help(help))

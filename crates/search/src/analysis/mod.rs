@@ -251,9 +251,15 @@ impl Analysis {
     #[must_use]
     pub fn doubts(&self) -> Vec<Doubt> {
         if self.check().is_err() {
-            return Vec::new();
+            Vec::new()
+        } else {
+            self.with_unproduced(self.pipeline.doubts())
         }
-        let mut doubts = self.pipeline.doubts();
+    }
+
+    /// Adds the fields that nothing produces to doubts about the expanded text, and moves them all to
+    /// the text as the user wrote it.
+    fn with_unproduced(&self, mut doubts: Vec<Doubt>) -> Vec<Doubt> {
         doubts.extend(self.unproduced().iter().map(Unproduced::doubt));
         doubts.sort_by_key(|doubt| doubt.diagnostic.span());
         for doubt in &mut doubts {
@@ -268,7 +274,12 @@ impl Analysis {
     #[must_use]
     pub fn doubts_without_logs(&self, reported: &[Diagnostic], advice: bool) -> Vec<Diagnostic> {
         let mut found = self.dotted_fields(&is_in_object, reported);
-        let doubts = self.doubts().into_iter().filter(|doubt| {
+        let doubts = match self.check() {
+            Err(_) => Vec::new(),
+            Ok(_) if advice => self.with_unproduced(self.pipeline.doubts_and_advice()),
+            Ok(_) => self.doubts(),
+        };
+        let doubts = doubts.into_iter().filter(|doubt| {
             doubt.weight.is_told(false) || (advice && doubt.weight == Weight::Advice)
         });
         found.extend(doubts.map(|doubt| doubt.diagnostic));

@@ -1,5 +1,8 @@
 //! Names of calls that several services have.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use spilltrail_diagnostic::{Code, Span};
 
 use super::pipelines::{conjuncts, is_of_cloudtrail, leading, values};
@@ -9,6 +12,12 @@ use crate::{Pipeline, SearchExpr};
 /// The names that calls of several services have, each with the services, as in the hosts of their
 /// endpoints, the best known first. They are from the service models of AWS's SDK for Python (botocore 1.44).
 const SHARED: &str = include_str!("shared_calls.txt");
+
+/// The services of each call, by its name in lower case.
+static SERVICES: LazyLock<BTreeMap<String, &str>> = LazyLock::new(|| {
+    let calls = SHARED.lines().filter_map(|line| line.split_once(' '));
+    calls.map(|(call, services)| (call.to_ascii_lowercase(), services)).collect()
+});
 
 /// Most services that a message names.
 const NAMED: usize = 4;
@@ -50,10 +59,7 @@ pub(super) fn without_source(pipeline: &Pipeline, found: &mut Vec<Doubt>) {
 
 /// Returns the services that have a call of this name, if they are several.
 fn services(name: &str) -> Option<Vec<&'static str>> {
-    let line = SHARED.lines().find(|line| {
-        line.split_once(' ').is_some_and(|(call, _)| call.eq_ignore_ascii_case(name))
-    })?;
-    Some(line.split(' ').skip(1).collect())
+    Some(SERVICES.get(&name.to_ascii_lowercase())?.split(' ').collect())
 }
 
 /// Returns the place at which an expression compares `eventName` with this value.

@@ -1,6 +1,6 @@
 //! BY fields that rows may lack. Such rows are not counted in any group.
 
-use spilltrail_diagnostic::{Code, Span};
+use spilltrail_diagnostic::{Code, Span, Spanned};
 
 use super::constants::name_of;
 use super::pipelines::{conjuncts, is_of_cloudtrail, leading, values};
@@ -46,9 +46,9 @@ pub(super) fn may_be_null(pipeline: &Pipeline, found: &mut Vec<Doubt>) {
         });
         rows.have_outcome = has_outcome(&expression);
     }
-    let first = found.len();
+    let mut doubts = Vec::new();
     for command in &pipeline.commands {
-        rows.follow(command, found);
+        rows.follow(command, &mut doubts);
     }
     // A later condition on the field leaves such rows out as well.
     let filters = pipeline.commands.iter().flat_map(|command| {
@@ -56,15 +56,12 @@ pub(super) fn may_be_null(pipeline: &Pipeline, found: &mut Vec<Doubt>) {
         Required::of(command).fields.into_iter().map(move |field| (place, field.name))
     });
     let filters: Vec<(Span, String)> = filters.collect();
-    let mut index = 0;
-    found.retain(|doubt| {
-        index += 1;
-        let Some(at) = doubt.diagnostic.span().filter(|_| index > first) else { return true };
-        let is_meant = |(place, field): &(Span, String)| {
-            place.start > at.end && doubt.diagnostic.message.contains(&format!("`{field}`"))
-        };
-        !filters.iter().any(is_meant)
-    });
+    let is_meant = |field: &Spanned<String>| {
+        let mut later = filters.iter().filter(|(place, _)| place.start > field.span.end);
+        later.any(|(_, name)| *name == field.value)
+    };
+    let told = doubts.into_iter().filter(|(field, _)| !is_meant(field));
+    found.extend(told.map(|(_, doubt)| doubt));
 }
 
 /// Returns true if an expression says something about the outcome of calls.
@@ -81,7 +78,7 @@ fn has_outcome(expression: &SearchExpr) -> bool {
 }
 
 impl Rows {
-    fn follow(&mut self, command: &Command, found: &mut Vec<Doubt>) {
+    fn follow(&mut self, command: &Command, found: &mut Vec<(Spanned<String>, Doubt)>) {
         let mut arguments = Arguments::new(command);
         let required = Required::of(command);
         for field in required.fields {
@@ -123,22 +120,18 @@ impl Rows {
             }
             "lookup" => self.lookup(command),
             "dedup" => {
-                arguments.integer();
-                let fields = arguments.fields_until(&["sortby"]).unwrap_or_default();
-                let keeps = command.arguments.value.to_ascii_lowercase().contains("keepempty");
-                if !keeps {
-                    for field in fields.iter().filter(|field| !field.value.contains('=')) {
-                        found.extend(self.doubt(&field.value, field.span, "dedup"));
-                        self.present.push(field.value.clone());
+                let (fields, keeps_empty) = deduplicated(&mut arguments);
+                if !keeps_empty {
+                    for field in fields {
+                        found.extend(self.doubt(&field, "dedup"));
+                        self.present.push(field.value);
                     }
                 }
             }
             "stats" => {
                 while arguments.any_option().is_some() {}
                 if let Ok(stats) = arguments.stats() {
-                    for field in &stats.by {
-                        found.extend(self.doubt(&field.value, field.span, "stats"));
-                    }
+                    found.extend(stats.by.iter().filter_map(|field| self.doubt(field, "stats")));
                 }
                 *self = Self::default();
             }
@@ -282,14 +275,36 @@ impl Rows {
         Some(why.to_owned())
     }
 
-    fn doubt(&self, field: &str, span: Span, command: &str) -> Option<Doubt> {
+    /// Returns the doubt about a BY field, with the field.
+    fn doubt(&self, by: &Spanned<String>, command: &str) -> Option<(Spanned<String>, Doubt)> {
+        let field = &by.value;
         let why = self.why(field)?;
         let message = format!("`{command}` drops the rows without `{field}`: {why}");
         let help = format!(
             "to keep them, write `fillnull value=\"unknown\" {}` before",
-            if field.contains(' ') { name_of(field) } else { field.to_owned() }
+            if field.contains(' ') { name_of(field) } else { field.clone() }
         );
-        Some(Doubt::new(Weight::Advice, Code::NULL_GROUP, message, span).help(help))
+        let doubt = Doubt::new(Weight::Advice, Code::NULL_GROUP, message, by.span).help(help);
+        Some((by.clone(), doubt))
+    }
+}
+
+/// Returns the fields of a `dedup`, and whether it keeps the rows that lack one.
+fn deduplicated(arguments: &mut Arguments<'_>) -> (Vec<Spanned<String>>, bool) {
+    let (mut fields, mut keeps_empty) = (Vec::new(), false);
+    arguments.integer();
+    loop {
+        if let Some((name, value)) = arguments.any_option() {
+            if name.value.eq_ignore_ascii_case("keepempty") {
+                let value = value.value.to_ascii_lowercase();
+                keeps_empty = matches!(value.as_str(), "1" | "t" | "true" | "yes" | "y");
+            }
+            continue;
+        }
+        match arguments.fields_until(&["sortby"]) {
+            Ok(more) => fields.extend(more),
+            Err(_) => return (fields, keeps_empty),
+        }
     }
 }
 

@@ -83,6 +83,8 @@ struct Evaluated<'a> {
     before: &'a [Command],
 }
 
+type PipelineLint = fn(&Pipeline, &mut Vec<Doubt>);
+
 /// The lints of search expressions. Each is called once per expression.
 const OF_SEARCHES: &[fn(&Searched<'_>, &mut Vec<Doubt>)] = &[
     operators::in_lower_case,
@@ -108,8 +110,8 @@ const OF_CONDITIONS: &[fn(&Evaluated<'_>, &mut Vec<Doubt>)] = &[
     addresses::of_equality,
 ];
 
-/// The lints of pipelines. Each is called once per pipeline.
-const OF_PIPELINES: &[fn(&Pipeline, &mut Vec<Doubt>)] = &[
+/// The lints of pipelines, which give [`Weight::Advice`]. Each is called once per pipeline.
+const OF_PIPELINES: &[PipelineLint] = &[
     calls::without_source,
     groups::may_be_null,
     limits::of_subsearches,
@@ -120,31 +122,45 @@ const OF_PIPELINES: &[fn(&Pipeline, &mut Vec<Doubt>)] = &[
 
 impl Pipeline {
     /// Returns what is most likely a mistake in the pipeline and its subsearches, in the order of the
-    /// text. Commands that cannot be read are skipped.
+    /// text, without what is [`Weight::Advice`]. Commands that cannot be read are skipped.
     #[must_use]
     pub fn doubts(&self) -> Vec<Doubt> {
+        self.doubts_of(&[])
+    }
+
+    /// Returns the doubts with [`Weight::Advice`] too, which take longer to find.
+    #[must_use]
+    pub fn doubts_and_advice(&self) -> Vec<Doubt> {
+        self.doubts_of(OF_PIPELINES)
+    }
+
+    fn doubts_of(&self, of_pipelines: &[PipelineLint]) -> Vec<Doubt> {
         let mut found = Vec::new();
-        self.add_doubts(&mut found);
+        self.add_doubts(of_pipelines, &mut found);
         found.sort_by_key(|doubt| doubt.diagnostic.span());
         found.dedup();
         found
     }
 
-    fn add_doubts(&self, found: &mut Vec<Doubt>) {
-        OF_PIPELINES.iter().for_each(|lint| lint(self, found));
+    fn add_doubts(&self, of_pipelines: &[PipelineLint], found: &mut Vec<Doubt>) {
+        of_pipelines.iter().for_each(|lint| lint(self, found));
         for (index, command) in self.commands.iter().enumerate() {
             let before = self.commands.get(..index).unwrap_or_default();
             let is_leading = index == 0 && !self.leading_pipe;
             let first = found.len();
             match command.name.value.as_str() {
-                "search" => of_search(command, is_leading, found),
+                "search" => of_search(command, is_leading, of_pipelines, found),
                 "where" => {
                     let read = Arguments::new(command).eval();
-                    read.iter().for_each(|condition| of_condition(condition, before, found));
+                    read.iter().for_each(|condition| {
+                        of_condition(condition, before, of_pipelines, found);
+                    });
                 }
                 "eval" => {
                     let read = Arguments::new(command).assignments().unwrap_or_default();
-                    read.iter().for_each(|assigned| of_condition(&assigned.value, before, found));
+                    read.iter().for_each(|assigned| {
+                        of_condition(&assigned.value, before, of_pipelines, found);
+                    });
                 }
                 _ => {}
             }
@@ -159,21 +175,31 @@ impl Pipeline {
     }
 }
 
-fn of_search(command: &Command, is_leading: bool, found: &mut Vec<Doubt>) {
+fn of_search(
+    command: &Command,
+    is_leading: bool,
+    of_pipelines: &[PipelineLint],
+    found: &mut Vec<Doubt>,
+) {
     let Ok(expression) = Arguments::new(command).search() else { return };
     let searched = Searched { expression: &expression, is_leading };
     OF_SEARCHES.iter().for_each(|lint| lint(&searched, found));
     expression.walk(&mut |part| {
         if let SearchExpr::Subsearch(pipeline) = part {
-            pipeline.add_doubts(found);
+            pipeline.add_doubts(of_pipelines, found);
         }
     });
 }
 
-fn of_condition(condition: &EvalExpr, before: &[Command], found: &mut Vec<Doubt>) {
+fn of_condition(
+    condition: &EvalExpr,
+    before: &[Command],
+    of_pipelines: &[PipelineLint],
+    found: &mut Vec<Doubt>,
+) {
     condition.walk(&mut |part| {
         if let EvalNode::Subsearch(pipeline) = &part.node {
-            pipeline.add_doubts(found);
+            pipeline.add_doubts(of_pipelines, found);
         }
         let evaluated = Evaluated { expression: part, before };
         OF_CONDITIONS.iter().for_each(|lint| lint(&evaluated, found));
@@ -194,7 +220,7 @@ mod tests {
             let help = doubt.diagnostic.help.as_deref().unwrap_or_default();
             format!("{} {}: {help}", doubt.diagnostic.code, &search[span.start..span.end])
         };
-        pipeline.doubts().iter().map(shown).collect()
+        pipeline.doubts_and_advice().iter().map(shown).collect()
     }
 
     #[test]
@@ -296,6 +322,7 @@ mod tests {
             let doubts = pipeline.doubts();
             let [doubt] = doubts.as_slice() else { panic!("{search}: {doubts:?}") };
             assert_eq!(doubt.weight, weight, "{search}");
+            assert_eq!(pipeline.doubts_and_advice(), doubts, "{search}");
         }
     }
 
@@ -315,6 +342,10 @@ mod tests {
             ("eventName=X | stats count by requestParameters.a", ""),
             ("eventName=X | dedup errorMessage", "SPL2022 errorMessage"),
             ("eventName=X | dedup errorMessage keepempty=true", ""),
+            ("eventName=X | dedup 2 errorMessage keepempty=false", "SPL2022 errorMessage"),
+            ("eventName=X | dedup keepempty=1 errorMessage sortby -user", ""),
+            ("eventName=X | dedup errorMessage | search errorMessage=*", ""),
+            ("eventName=X | dedup errorMessage | search error=*", "SPL2022 errorMessage"),
             ("eventName=X | eval k=case(a=1, \"b\") | stats count by k", "SPL2022 k"),
             ("eventName=X | eval k=case(a=1, \"b\", 1=1, \"c\") | stats count by k", ""),
             ("eventName=X | eval k=case(isnotnull(a), \"b\") | stats count by k", ""),
@@ -356,6 +387,9 @@ mod tests {
             ("a=1 | stats count by b | where count > \"ten\"", "SPL2028 count > \"ten\""),
             ("a=1 | stats count by b | where count > \"10\"", ""),
             ("a=1 | stats count by b | search count>many", "SPL2028 many"),
+            ("a=1 | stats count by b | search count>nan", "SPL2028 nan"),
+            ("a=1 | stats count by b | where count > \"-inf\"", "SPL2028 count > \"-inf\""),
+            ("a=1 | stats count by b | search count>-.5", ""),
             ("a=1 | eval n=tostring(b, \"commas\") | where n > 1000", "SPL2028 n > 1000"),
             ("a=1 | eval n=tostring(b) | where n > 1000", ""),
             (

@@ -136,7 +136,7 @@ fn of_search(expression: &SearchExpr, fields: &BTreeMap<String, Is>, found: &mut
         let SearchExpr::Compare { field, op, value } = part else { return };
         let text = &value.value.text;
         let is_order = !matches!(op, CompareOp::Eq | CompareOp::Ne);
-        let is_number = text.parse::<f64>().is_ok();
+        let is_number = is_number(text);
         match fields.get(&field.value) {
             Some(Is::Number) if is_order && !is_number => {
                 let message = format!("`{}` is a number, and `{text}` is none", field.value);
@@ -153,12 +153,18 @@ fn of_search(expression: &SearchExpr, fields: &BTreeMap<String, Is>, found: &mut
     });
 }
 
+/// Returns true for the text of a number. Words such as `nan` and `inf` are numbers to Rust only.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && text.parse::<f64>().is_ok()
+}
+
 /// Returns what the values of an expression are, if that is certain.
 fn kind(expression: &EvalExpr, fields: &BTreeMap<String, Is>) -> Option<Is> {
     match &expression.node {
         EvalNode::Number(_) => Some(Is::Number),
         EvalNode::Text(text) => {
-            let is_number = text.trim().parse::<f64>().is_ok();
+            let is_number = is_number(text.trim());
             (!is_number).then(|| Is::Text(format!("`\"{text}\"` is no number")))
         }
         EvalNode::Field(name) => fields.get(name).cloned(),

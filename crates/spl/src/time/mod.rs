@@ -4,6 +4,7 @@
 //! The functions take the current time and zone as arguments and never query them.
 
 mod calendar;
+mod delivery;
 mod deprecated;
 mod format;
 mod modifier;
@@ -11,6 +12,7 @@ mod parse;
 mod unit;
 
 pub use calendar::{add, floor};
+pub use delivery::{LATE_DELIVERY, USUAL_DELIVERY, ago};
 pub use deprecated::deprecated;
 pub use format::strftime;
 pub use modifier::{Modifier, Snap, Step, TimeError, parse_modifier, relative_time, resolve};
