@@ -40,12 +40,16 @@ fn is_telling(letters: &str) -> bool {
 /// Returns true for a row with the name of an event and what else is known of it, however they are
 /// spelled, with the names of such members as values, or with what another product made of an event.
 pub(crate) fn looks_like_event(row: &str) -> bool {
-    !is_about_events(row.as_bytes(), "")
-        && (has_members(row)
-            || has_rows(row)
-            || names_members(row)
-            || is_table(row)
-            || Made::of(row).is_event())
+    !is_about_events(row.as_bytes(), "") && has_event_in_other_form(row)
+}
+
+/// Returns true for what [`looks_like_event`] finds, in a row that is known not to be about events.
+pub(crate) fn has_event_in_other_form(row: &str) -> bool {
+    has_members(row)
+        || has_rows(row)
+        || names_members(row)
+        || is_table(row)
+        || Made::of(row).is_event()
 }
 
 /// Texts and lists that are no rows, as far as they have been looked at: queries may print the values

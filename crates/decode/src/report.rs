@@ -9,7 +9,7 @@ use spilltrail_event::TimeBounds;
 
 use crate::inflate::shown;
 use crate::left_out::LeftOut;
-use crate::lookalike::{LOOKED_AT, looks_like_event};
+use crate::lookalike::{LOOKED_AT, has_event_in_other_form};
 use crate::own_names::OwnNames;
 use crate::record::Format;
 use crate::split::about::is_about_events;
@@ -274,8 +274,9 @@ impl FileReport {
     pub(crate) fn see_row(&mut self, text: &str) {
         if self.rows < LOOKED_AT && !self.has_lookalikes {
             let head = &text.as_bytes()[..text.len().min(LONGEST_LOOKED_AT)];
+            // What is about events is checked once for both.
             self.has_lookalikes = !is_about_events(text.as_bytes(), "")
-                && (looks_like_event(text) || has_events_in_disguise(head));
+                && (has_event_in_other_form(text) || has_events_in_disguise(head));
         }
         self.rows += 1;
     }

@@ -25,7 +25,13 @@ pub const MEMBER: usize = 8;
 thread_local! {
     /// Name of the function whose value was refused on this thread since [`watch`] started.
     static REFUSED: Cell<Option<&'static str>> = const { Cell::new(None) };
+    /// The number of calls of [`is_refused`] since [`watch`] started.
+    static CALLS: Cell<usize> = const { Cell::new(0) };
 }
+
+/// After this many rows it is asked again whether the run was canceled, which costs more than the
+/// simplest expression does.
+const ROWS_BETWEEN: usize = 64;
 
 /// Returns whether `function` may build a value of this size in bytes. If not, the search fails.
 #[must_use]
@@ -53,10 +59,19 @@ pub fn size(value: &Value<'_>) -> usize {
 }
 
 /// Returns true if a value was refused on this thread, or the run was canceled, so that further work
-/// is useless.
+/// is useless. It is cheap enough to be called for each row: a canceled run is noticed after a few rows.
 #[must_use]
 pub fn is_refused() -> bool {
-    REFUSED.get().is_some() || is_canceled()
+    if REFUSED.get().is_some() {
+        return true;
+    }
+    let calls = CALLS.get();
+    // Once the run is canceled, each call asks again, so that no further row is computed.
+    let is_canceled = calls.is_multiple_of(ROWS_BETWEEN) && is_canceled();
+    if !is_canceled {
+        CALLS.set(calls.wrapping_add(1));
+    }
+    is_canceled
 }
 
 /// Returns the error of work that ended early because its run was canceled.
@@ -72,6 +87,7 @@ pub fn canceled() -> Diagnostic {
 /// canceled, because the work may have ended early.
 pub fn watch<T>(work: impl FnOnce() -> T) -> Result<T, Diagnostic> {
     REFUSED.set(None);
+    CALLS.set(0);
     let result = work();
     match REFUSED.take() {
         None if is_canceled() => Err(canceled()),
@@ -86,6 +102,9 @@ pub fn watch<T>(work: impl FnOnce() -> T) -> Result<T, Diagnostic> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::cancel::Cancel;
 
@@ -100,6 +119,14 @@ mod tests {
         );
         let canceled = Cancel::when(|| true).during(|| watch(is_refused)).unwrap_err();
         assert_eq!(canceled.code, Code::CANCELED);
+        let asked = Arc::new(AtomicUsize::new(0));
+        let asks = asked.clone();
+        let cancel = Cancel::when(move || asks.fetch_add(1, Ordering::Relaxed) > 0);
+        let rows = |count| (0..count).filter(|_| !is_refused()).count();
+        let mut computed = 0;
+        let ended = cancel.during(|| watch(|| computed = rows(10 * ROWS_BETWEEN)));
+        assert_eq!((ended.unwrap_err().code, computed), (Code::CANCELED, ROWS_BETWEEN));
+        assert_eq!(watch(|| rows(10 * ROWS_BETWEEN)), Ok(10 * ROWS_BETWEEN));
         assert_eq!(
             watch(|| size(&Value::multi(vec!["ab".into(), "c".into()]))),
             Ok(3 + 2 * MEMBER)
