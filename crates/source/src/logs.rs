@@ -336,7 +336,7 @@ impl Logs {
         }
     }
 
-    /// Returns the origin (`source` and `index`) of the events of a file.
+    /// Returns the origin of events with this `source`, in the index of the logs.
     pub(crate) fn origin_of(&self, source: impl Into<Arc<str>>) -> Origin {
         let origin = Origin::new(source);
         match &self.options.index {
