@@ -262,7 +262,17 @@ pub(crate) const DATA_MODEL: KnownKeys = &[
     level(&[], &["data_model", "description", "datasets"], &[]),
     level(
         &["datasets", "*"],
-        &["name", "parent", "search", "fields", "unknown", "blanks", "defaults", "calculated"],
+        &[
+            "name",
+            "parent",
+            "search",
+            "fields",
+            "unknown",
+            "blanks",
+            "defaults",
+            "vendor_product",
+            "calculated",
+        ],
         &[],
     ),
 ];

@@ -58,6 +58,7 @@ pub(crate) fn kind_by_keys(text: &str) -> Result<Option<Kind>, Diagnostic> {
         collection: Option<IgnoredAny>,
         data_model: Option<IgnoredAny>,
         event_types: Option<IgnoredAny>,
+        tags: Option<IgnoredAny>,
         lookup_type: Option<IgnoredAny>,
         cron_schedule: Option<IgnoredAny>,
         how_to_implement: Option<IgnoredAny>,
@@ -88,7 +89,29 @@ pub(crate) fn kind_by_keys(text: &str) -> Result<Option<Kind>, Diagnostic> {
         Some(Kind::Lookup)
     } else if keys.name.is_some() && has_known_type {
         Some(if is_baseline { Kind::Baseline } else { Kind::Detection })
+    } else if keys.name.is_none() && keys.tags.is_some() {
+        // A file of event types may have tags of values alone.
+        Some(Kind::EventTypes)
     } else {
         None
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_tell_the_kind() {
+        for (text, expected) in [
+            ("tags: [{field: host, value: a, tags: [b]}]\n", Some(Kind::EventTypes)),
+            ("event_types: []\n", Some(Kind::EventTypes)),
+            ("name: a\ntags: {}\n", None),
+            ("name: a\nsearch: b\ntags: {}\n", Some(Kind::Detection)),
+            ("data_model: a\ntags: []\n", Some(Kind::DataModel)),
+            ("a: b\n", None),
+        ] {
+            assert_eq!(kind_by_keys(text).unwrap(), expected, "{text}");
+        }
+    }
 }

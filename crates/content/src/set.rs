@@ -104,7 +104,7 @@ impl Default for ContentSet {
             lookups: IndexMap::new(),
             stories: IndexMap::new(),
             deployments: Deployments::default(),
-            knowledge: Arc::new(Knowledge::builtin()),
+            knowledge: Knowledge::builtin(),
             data_sources: Vec::new(),
             schedules: IndexMap::new(),
             replaced: Vec::new(),

@@ -161,7 +161,7 @@ codes! {
     NULL_GROUP = 2022, User, "grouping by a field that rows may lack";
     ANY_SERVICE = 2023, User, "call that several services have";
     SHORT_WINDOW = 2024, User, "window that closes before events are delivered";
-    NOT_FED = 2025, User, "index or sourcetype that nothing feeds";
+    NOT_FED = 2025, User, "index, sourcetype or data model that nothing feeds";
     NEAR_LIMIT = 2026, User, "subsearch near its limit";
     SHADOWED = 2027, User, "renamed over another field";
     TEXT_AND_NUMBER = 2028, User, "comparison of a number with a text";

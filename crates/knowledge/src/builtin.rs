@@ -1,77 +1,74 @@
 //! The data models, event types and tags that are embedded in the program.
 
-use std::sync::LazyLock;
-
-use spilltrail_diagnostic::Diagnostic;
+use std::sync::{Arc, LazyLock};
 
 use crate::Knowledge;
 use crate::file::{EventTypesFile, ModelFile};
+use crate::model::DataModel;
 
-/// Embeds files of `builtin/` at compile time.
-macro_rules! files {
-    ($folder:literal: $($name:literal,)*) => {
-        &[$(($name, include_str!(concat!("../builtin/", $folder, "/", $name, ".yml"))),)*]
+/// A data model that is embedded, by its name.
+pub(crate) type Embedded = (&'static str, LazyLock<DataModel>);
+
+/// Embeds data models, each by its name and its file, at compile time. Most runs read none of them,
+/// so that each is parsed when it is asked for.
+macro_rules! models {
+    ($($name:literal = $file:literal,)*) => {
+        [$(($name, LazyLock::new(|| {
+            model(include_str!(concat!("../builtin/data_models/", $file, ".yml")))
+        })),)*]
     };
 }
 
-static MODELS: &[(&str, &str)] = files!["data_models":
-    "alerts",
-    "authentication",
-    "certificates",
-    "change",
-    "change_analysis",
-    "email",
-    "endpoint",
-    "identity_management",
-    "intrusion_detection",
-    "malware",
-    "network_resolution",
-    "network_sessions",
-    "network_traffic",
-    "risk",
-    "ueba",
-    "updates",
-    "vulnerabilities",
-    "web",
+static MODELS: [Embedded; 18] = models![
+    "Alerts" = "alerts",
+    "Authentication" = "authentication",
+    "Certificates" = "certificates",
+    "Change" = "change",
+    "Change_Analysis" = "change_analysis",
+    "Email" = "email",
+    "Endpoint" = "endpoint",
+    "Identity_Management" = "identity_management",
+    "Intrusion_Detection" = "intrusion_detection",
+    "Malware" = "malware",
+    "Network_Resolution" = "network_resolution",
+    "Network_Sessions" = "network_sessions",
+    "Network_Traffic" = "network_traffic",
+    "Risk" = "risk",
+    "UEBA" = "ueba",
+    "Updates" = "updates",
+    "Vulnerabilities" = "vulnerabilities",
+    "Web" = "web",
 ];
 
-static EVENT_TYPES: &[(&str, &str)] = files!["event_types":
-    "aws_cloudtrail",
-];
+static AWS_CLOUDTRAIL: &str = include_str!("../builtin/event_types/aws_cloudtrail.yml");
 
-static BUILTIN: LazyLock<Result<Knowledge, String>> = LazyLock::new(read);
+static BUILTIN: LazyLock<Arc<Knowledge>> = LazyLock::new(|| Arc::new(read()));
 
 impl Knowledge {
     /// Returns the data models of Splunk's Common Information Model that published detections use,
     /// and the event types of its add-on for AWS for CloudTrail.
     #[must_use]
-    pub fn builtin() -> Self {
-        // A test reads all files, so that none of them is wrong in a program that was tested.
-        BUILTIN.clone().unwrap_or_default()
+    pub fn builtin() -> Arc<Self> {
+        BUILTIN.clone()
     }
 }
 
-fn read() -> Result<Knowledge, String> {
+fn read() -> Knowledge {
     let mut knowledge = Knowledge::default();
-    for (name, text) in MODELS {
-        let file: ModelFile = parsed(name, text)?;
-        knowledge.add_model(file.build(text).map_err(|error| refused(name, &error))?);
-    }
-    for (name, text) in EVENT_TYPES {
-        let file: EventTypesFile = parsed(name, text)?;
-        let (types, _) = file.build(text).map_err(|error| refused(name, &error))?;
-        types.into_iter().for_each(|event_type| knowledge.add_event_type(event_type));
-    }
-    Ok(knowledge)
+    MODELS.iter().for_each(|model| knowledge.add_embedded(model));
+    let file: EventTypesFile = serde_yaml_ng::from_str(AWS_CLOUDTRAIL).expect(TESTED);
+    let (types, _) = file.build(AWS_CLOUDTRAIL).expect(TESTED);
+    types.into_iter().for_each(|event_type| knowledge.add_event_type(event_type));
+    knowledge
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<T, String> {
-    serde_yaml_ng::from_str(text).map_err(|error| format!("{name}: {error}"))
+fn model(text: &str) -> DataModel {
+    let file: ModelFile = serde_yaml_ng::from_str(text).expect(TESTED);
+    file.build(text).expect(TESTED)
 }
 
-fn refused(name: &str, error: &Diagnostic) -> String {
-    format!("{name}: {}", error.message)
-}
+/// Why no embedded file can be wrong.
+const TESTED: &str = "a test reads every embedded file";
 
 #[cfg(test)]
 mod tests {
@@ -79,7 +76,11 @@ mod tests {
 
     #[test]
     fn every_file_is_read() {
-        assert_eq!(BUILTIN.as_ref().err(), None);
-        assert_eq!(Knowledge::builtin().models().count(), MODELS.len());
+        let knowledge = Knowledge::builtin();
+        let names: Vec<&str> = knowledge.models().map(|model| model.name.as_str()).collect();
+        assert_eq!(names, MODELS.each_ref().map(|(name, _)| *name));
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/builtin/data_models");
+        assert_eq!(std::fs::read_dir(folder).unwrap().count(), MODELS.len());
+        assert!(!knowledge.event_types().is_empty());
     }
 }

@@ -40,10 +40,26 @@ struct WrittenDataset {
     /// Fields with another text where an event has no value.
     #[serde(default)]
     defaults: IndexMap<String, String>,
+    /// Whether it has the field `vendor_product`, which names the product that made an event.
+    #[serde(default)]
+    vendor_product: bool,
     /// Fields with an eval expression.
     #[serde(default)]
     calculated: IndexMap<String, String>,
 }
+
+/// The product as the event names it, or made of vendor and product, or else the sourcetype. A blank
+/// and the text `unknown` are no names.
+const VENDOR_PRODUCT: &str = r#"coalesce(
+    nullif(nullif(vendor_product, ""), "unknown"),
+    if(
+        isnull(nullif(nullif(vendor, ""), "unknown"))
+            AND isnull(nullif(nullif(product, ""), "unknown")),
+        nullif(sourcetype, ""),
+        coalesce(nullif(vendor, ""), "unknown") . " " . coalesce(nullif(product, ""), "unknown")
+    ),
+    "unknown"
+)"#;
 
 /// A file with event types, and tags for values of fields.
 #[derive(Debug, Deserialize)]
@@ -102,8 +118,9 @@ impl ModelFile {
             return Err(Diagnostic::error(Code::YAML, message).at(find(text, "data_model")));
         }
         for written in self.datasets {
-            let at = find(text, &written.name);
-            let refused = |message: String| Diagnostic::error(Code::YAML, message).at(at);
+            let refused = |message: String| {
+                Diagnostic::error(Code::YAML, message).at(find(text, &written.name))
+            };
             if written.name.is_empty() || written.name.contains(['.', ' ']) {
                 let name = &written.name;
                 return Err(refused(format!("`{name}` is not the name of a dataset")));
@@ -134,14 +151,12 @@ impl WrittenDataset {
     fn values(self, text: &str) -> Result<IndexMap<String, FieldValue>, Diagnostic> {
         let mut fields = IndexMap::new();
         let mut add = |name: String, value: FieldValue| {
-            let span = find(text, &name);
-            match fields.insert(name.clone(), value) {
-                None => Ok(()),
-                Some(_) => {
-                    let message = format!("the field `{name}` is listed twice");
-                    Err(Diagnostic::error(Code::YAML, message).at(span))
-                }
+            if fields.contains_key(&name) {
+                let message = format!("the field `{name}` is listed twice");
+                return Err(Diagnostic::error(Code::YAML, message).at(find(text, &name)));
             }
+            fields.insert(name, value);
+            Ok(())
         };
         for name in self.fields {
             add(name, FieldValue::AsIs)?;
@@ -159,6 +174,10 @@ impl WrittenDataset {
             let parsed =
                 parse_eval(&expression).map_err(|error| misread(error, &expression, text))?;
             add(name, FieldValue::Calculated(Arc::new(parsed)))?;
+        }
+        if self.vendor_product {
+            let parsed = parse_eval(VENDOR_PRODUCT)?;
+            add("vendor_product".to_owned(), FieldValue::Calculated(Arc::new(parsed)))?;
         }
         Ok(fields)
     }

@@ -1,12 +1,14 @@
 //! All event types, tags and data models of a run.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned, similar};
 use spilltrail_event::{CaseRule, Comparison, Pattern, compare};
 use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral};
 
+use crate::builtin::Embedded;
 use crate::event_type::EventType;
 use crate::model::DataModel;
 use crate::scope::Scope;
@@ -15,16 +17,36 @@ use crate::scope::Scope;
 pub(crate) const CLASSES: [&str; 3] = ["eventtype", "tag", "tag::eventtype"];
 
 /// Event types with their tags, and data models.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Knowledge {
-    models: IndexMap<String, DataModel>,
+    models: IndexMap<String, Model>,
     event_types: Vec<EventType>,
+}
+
+#[derive(Debug, Clone)]
+enum Model {
+    Read(Arc<DataModel>),
+    /// Read when it is first asked for.
+    Embedded(&'static Embedded),
+}
+
+impl Model {
+    fn get(&self) -> &DataModel {
+        match self {
+            Self::Read(model) => model,
+            Self::Embedded((_, model)) => model,
+        }
+    }
 }
 
 impl Knowledge {
     /// Adds a data model, which replaces one of the same name.
     pub fn add_model(&mut self, model: DataModel) {
-        self.models.insert(model.name.clone(), model);
+        self.models.insert(model.name.clone(), Model::Read(Arc::new(model)));
+    }
+
+    pub(crate) fn add_embedded(&mut self, embedded: &'static Embedded) {
+        self.models.insert(embedded.0.to_owned(), Model::Embedded(embedded));
     }
 
     /// Adds an event type, which replaces one of the same name.
@@ -49,7 +71,7 @@ impl Knowledge {
 
     /// Returns the data models.
     pub fn models(&self) -> impl Iterator<Item = &DataModel> {
-        self.models.values()
+        self.models.values().map(Model::get)
     }
 
     /// Returns the event types.
@@ -67,7 +89,7 @@ impl Knowledge {
         model: &Spanned<String>,
         dataset: Option<&Spanned<String>>,
     ) -> Result<Scope, Diagnostic> {
-        let Some(found) = self.models.get(&model.value) else {
+        let Some(found) = self.models.get(&model.value).map(Model::get) else {
             let message = format!("there is no data model `{}`", model.value);
             let names = || self.models.keys().map(String::as_str);
             let help = nearest(&model.value, names)
@@ -111,6 +133,29 @@ impl Knowledge {
         });
         warnings.extend(self.unexpandable(expression));
         warnings
+    }
+
+    /// Returns true unless an expression asks for event types or tags that nothing defines, so that
+    /// only events that have fields of these names can match it.
+    #[must_use]
+    pub fn may_match(&self, expression: &SearchExpr) -> bool {
+        let is_met = |field: &str, literals: &[&SearchLiteral]| {
+            let mut types = self.event_types.iter();
+            !CLASSES.contains(&field)
+                || types.any(|known| known.satisfies(field, CompareOp::Eq, literals))
+        };
+        match expression {
+            SearchExpr::And(parts) => parts.iter().all(|part| self.may_match(part)),
+            SearchExpr::Or(parts) => parts.iter().any(|part| self.may_match(part)),
+            SearchExpr::Compare { field, op: CompareOp::Eq, value } => {
+                is_met(&field.value, &[&value.value])
+            }
+            SearchExpr::In { field, values } => {
+                let values: Vec<&SearchLiteral> = values.iter().map(|value| &value.value).collect();
+                is_met(&field.value, &values)
+            }
+            _ => true,
+        }
     }
 
     fn undefined_value(&self, field: &str, value: &Spanned<SearchLiteral>) -> Diagnostic {
@@ -186,6 +231,26 @@ mod tests {
             knowledge.add_event_type(EventType { name: name.to_owned(), search, tags });
         }
         knowledge
+    }
+
+    #[test]
+    fn what_nothing_defines_matches_nothing() {
+        for (search, may_match) in [
+            ("tag=authentication user=x", true),
+            ("tag=authentication tag=nothing", false),
+            ("tag=authentication OR tag=nothing", true),
+            ("tag IN (nothing, network)", true),
+            ("a=1 (tag=nothing OR eventtype IN (no, none))", false),
+            ("NOT tag=nothing", true),
+            ("tag!=nothing", true),
+            ("nothing=1 x", true),
+        ] {
+            assert_eq!(
+                knowledge().may_match(&parse_search(search).unwrap()),
+                may_match,
+                "{search}"
+            );
+        }
     }
 
     #[test]

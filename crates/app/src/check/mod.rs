@@ -112,7 +112,9 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
             files.push(file);
         }
     }
-    Ok(CheckReport::new(checked, baselines, files))
+    let mut report = CheckReport::new(checked, baselines, files);
+    report.counts.unfed_data_models = plans::unfed_models(&analyzed, &searches);
+    Ok(report)
 }
 
 /// Returns the indexes of the detections to check, in the order of the content.

@@ -1,5 +1,6 @@
 //! Plans searches without logs, on several threads.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -58,6 +59,17 @@ impl Search {
 
 /// Most diagnostics that are kept of one search.
 const MOST: usize = 100;
+
+/// Returns how many of the searches read each data model that no event type feeds.
+pub(super) fn unfed_models(content: &AnalyzedContent, chosen: &[Search]) -> BTreeMap<String, u64> {
+    let mut unfed = BTreeMap::new();
+    for search in chosen {
+        for model in search.analysis(content).unfed_models(&content.set.knowledge) {
+            *unfed.entry(model).or_default() += 1;
+        }
+    }
+    unfed
+}
 
 /// Returns the diagnostics of searches, in their order. Their spans refer to
 /// the search as written.
@@ -168,6 +180,8 @@ fn planned(analysis: &Analysis, context: &SearchContext) -> Vec<Diagnostic> {
             let messages = messages.chain(near_limit(analysis, context));
             // What this machine lacks says nothing about the search.
             let messages = messages.filter(|message| message.code.class() != Class::Environment);
+            // Data models that nothing feeds are counted in the report.
+            let messages = messages.filter(|message| message.code != Code::NOT_FED);
             messages.map(|message| analysis.expansion.relocate(message)).collect()
         }
         Err(diagnostics) => diagnostics,

@@ -113,6 +113,10 @@ pub struct Counts {
     pub errors: u64,
     /// How often each code occurs.
     pub codes: BTreeMap<Code, u64>,
+    /// How many searches read each data model that no event type feeds. They run and find nothing,
+    /// which is no mistake in them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unfed_data_models: BTreeMap<String, u64>,
 }
 
 impl CheckReport {

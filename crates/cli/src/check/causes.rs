@@ -27,6 +27,7 @@ pub(super) fn render(report: &CheckReport, width: usize) -> String {
     errors(report, &mut page);
     unsupported(report, &mut page);
     warnings(report, &mut page);
+    unfed(report, &mut page);
     page.text.push('\n');
     page.line(
         "",
@@ -119,6 +120,20 @@ fn warnings(report: &CheckReport, page: &mut Page) {
             page.line(&format!("{margin}  "), &message, &format!("{margin}  "));
         }
     }
+}
+
+/// The data models that no event type feeds, the most used first.
+fn unfed(report: &CheckReport, page: &mut Page) {
+    let mut models: Vec<(&String, &u64)> = report.counts.unfed_data_models.iter().collect();
+    if models.is_empty() {
+        return;
+    }
+    page.heading("Searches of data models that no event type here feeds");
+    models.sort_by(|(a, m), (b, n)| n.cmp(m).then(a.cmp(b)));
+    for (model, count) in models.iter().take(CAUSES) {
+        page.counted(usize::try_from(**count).unwrap_or(usize::MAX), model);
+    }
+    more(models.len(), CAUSES, "data models", page);
 }
 
 fn of(report: &CheckReport, severity: Severity) -> impl Iterator<Item = &Told> {

@@ -6,7 +6,7 @@ use spilltrail_app::Content;
 use spilltrail_app::check::{CheckReport, Told, file_text};
 use spilltrail_diagnostic::{Color, render as rendered};
 
-use super::text::{file_of, summary};
+use super::text::{file_of, summary, unfed};
 use crate::excerpt::fit;
 use crate::lines::hang;
 use crate::paint;
@@ -28,6 +28,10 @@ pub(super) fn render(report: &CheckReport, content: &Content, width: usize) -> S
     }
     for file in &report.files {
         add(&mut text, &file.diagnostics, Some(&file.file), ("", ""), width);
+    }
+    for line in unfed(report).iter().flat_map(|note| hang(&format!("note: {note}"), width, 2)) {
+        text.push_str(&line);
+        text.push('\n');
     }
     for line in hang(&paint::bold(&summary(report)), width, 2) {
         text.push_str(&line);

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use spilltrail_app::check::{CheckReport, CheckStatus, CheckedSearch, Told};
 use spilltrail_diagnostic::{Code, Severity, visible};
 
-use super::text::{file_of, place, summary, title};
+use super::text::{file_of, place, summary, title, unfed};
 use crate::report::separated;
 
 const STYLE: &str = "\
@@ -41,6 +41,9 @@ pub(super) fn page(report: &CheckReport) -> String {
         (Severity::Warning, "Warnings"),
     ] {
         section(report, severity, heading, &mut page);
+    }
+    if let Some(note) = unfed(report) {
+        let _ = writeln!(page, "<p>Note: {}</p>", escaped(&note));
     }
     detections(report, &mut page);
     page.push_str("</body>\n</html>\n");

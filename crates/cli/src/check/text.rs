@@ -49,6 +49,19 @@ pub(super) fn title(code: Code) -> &'static str {
     REGISTRY.iter().find(|entry| entry.code == code).map_or("", |entry| entry.title)
 }
 
+/// Returns a note about the data models that no event type feeds; `None` if there is none.
+pub(super) fn unfed(report: &CheckReport) -> Option<String> {
+    let models = report.counts.unfed_data_models.iter();
+    let models: Vec<String> =
+        models.map(|(model, count)| format!("`{model}` ({})", counted_searches(*count))).collect();
+    let noun = if models.len() == 1 { "the data model" } else { "the data models" };
+    (!models.is_empty()).then(|| format!("no event type here feeds {noun} {}", models.join(", ")))
+}
+
+fn counted_searches(count: u64) -> String {
+    if count == 1 { "1 search".to_owned() } else { format!("{} searches", separated(count)) }
+}
+
 /// Returns the counts of a report in a line.
 pub(super) fn summary(report: &CheckReport) -> String {
     let counts = &report.counts;

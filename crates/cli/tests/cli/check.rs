@@ -119,6 +119,30 @@ fn levels_are_set_in_the_configuration_and_in_comments() {
     assert_eq!(fixture.run(&loose).status, 0);
 }
 
+/// A data model of another product is no mistake of the detections that read it.
+#[test]
+fn data_models_that_nothing_feeds_are_counted() {
+    let fixture = Fixture::empty();
+    let search = "| tstats count from datamodel=Endpoint.Processes by Processes.dest";
+    fixture.detection(1, "Process", "Hunting", search, "");
+    let both = format!("{search} | append [{search}] | append [search tag=none | head 1]");
+    fixture.detection(2, "Processes", "Hunting", &both, "");
+    let search = "| tstats count from datamodel=Change by All_Changes.user";
+    fixture.detection(3, "Change", "Hunting", search, "");
+    let run = fixture.run(&["check", "content"]);
+    let found = report(&run);
+    assert_eq!(outcomes(&found), ["Process: runs", "Processes: runs SPL2032", "Change: runs"]);
+    assert_eq!(found["counts"]["unfed_data_models"], json!({"Endpoint": 2}));
+    let args =
+        ["check", "content", "--detection", "Process", "--fail-on", "warning", "--format", "table"];
+    let run = fixture.run(&args);
+    assert_eq!(run.status, 0, "{}", run.out);
+    assert_eq!(
+        run.out,
+        "note: no event type here feeds the data model `Endpoint` (1 search)\n1 detection: it runs\n"
+    );
+}
+
 #[test]
 fn a_file_has_the_macros_of_its_folder() {
     let fixture = content();

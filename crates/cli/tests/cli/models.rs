@@ -144,13 +144,42 @@ fn what_nobody_defines_is_told() {
         ("eventtype=nosuch", "nothing defines the event type `nosuch`"),
         (
             "| tstats count from datamodel=Endpoint.Registry by Registry.dest",
-            "no event type has the tag `registry`",
+            "SPL2025]: no event type here feeds the data model `Endpoint.Registry`",
         ),
     ] {
         let run = search(&fixture, written);
         assert_eq!(run.out, "", "{written}");
         assert!(run.err.contains(told), "{}", run.err);
     }
+}
+
+/// A blank and the text `unknown` name no product.
+#[test]
+fn events_name_their_product() {
+    let fixture = Fixture::empty();
+    fixture.write(
+        "logs/rows.json",
+        "{\"k\":1,\"vendor_product\":\"A B\",\"vendor\":\"C\"}\n\
+         {\"k\":2,\"vendor_product\":\"\",\"vendor\":\"C\",\"product\":\"D\"}\n\
+         {\"k\":3,\"vendor_product\":\"unknown\",\"vendor\":\"\"}\n\
+         {\"k\":4,\"vendor\":\"C\",\"product\":\"\"}\n\
+         {\"k\":5,\"vendor\":\"unknown\",\"product\":\"D\"}\n",
+    );
+    fixture.write(
+        "content/data_models/named.yml",
+        "data_model: Named\ndatasets:\n- {name: N, search: k=*, fields: [k], vendor_product: true}\n",
+    );
+    let written = "| from datamodel:Named | sort k | fields k vendor_product";
+    let run =
+        fixture.run(&["search", written, "logs", "--content", "content", "--format", "ndjson"]);
+    let names: Vec<Value> =
+        run.lines().into_iter().map(|mut row| row["vendor_product"].take()).collect();
+    assert_eq!(
+        json!(names),
+        json!(["A B", "C D", "json", "C unknown", "unknown D"]),
+        "{}",
+        run.err
+    );
 }
 
 #[test]

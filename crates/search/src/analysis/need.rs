@@ -1,5 +1,6 @@
 //! What a search needs that the events of a run may lack: a data model, or the events of a product.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -89,6 +90,18 @@ impl Analysis {
         }
         let expression = parse_search(self.leading.as_ref()?).ok()?;
         unmet(&offer.knowledge.expand(&expression), offer)
+    }
+
+    /// Returns the data models that the search reads and no event type feeds.
+    #[must_use]
+    pub fn unfed_models(&self, knowledge: &Knowledge) -> BTreeSet<String> {
+        let is_fed = |model: &str, dataset: Option<&str>| {
+            scope(model, dataset, knowledge)
+                .map_or(true, |scope| knowledge.may_match(&scope.search))
+        };
+        let models = self.facts.data_models.iter();
+        let unfed = models.filter(|(model, dataset)| !is_fed(model, dataset.as_deref()));
+        unfed.map(|(model, _)| model.clone()).collect()
     }
 }
 
@@ -233,7 +246,7 @@ mod tests {
         let offer = Offer {
             sourcetypes: vec!["aws:cloudtrail".into(), "json".into()],
             logs: vec!["./logs".into(), "s3://trail".into()],
-            knowledge: Arc::new(Knowledge::builtin()),
+            knowledge: Knowledge::builtin(),
             ..Offer::default()
         };
         need_of(search, &offer)

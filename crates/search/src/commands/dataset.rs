@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Expr, lit, when};
-use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{CaseRule, Comparison, Demand, Kind, Pattern, Predicate, compare, fields};
 use spilltrail_knowledge::{EVERY_EVENT_HAS, FieldValue, Knowledge, Scope, ScopedField};
 use spilltrail_spl::SearchExpr;
@@ -84,6 +84,20 @@ struct Wanted<'a> {
 }
 
 impl Reading<'_> {
+    /// Warns if no event type has the tags by which the model picks its events.
+    fn warn_of_nothing(&self, context: &SearchContext) {
+        let has_logs = context.events.indexed_fields().is_some();
+        if !has_logs || context.knowledge.may_match(&self.scope.search) {
+            return;
+        }
+        let title = self.scope.title();
+        let message = format!("no event type here feeds the data model `{title}`");
+        let help = "define event types with its tags in the content's `event_types/`; only events \
+                    that have such a field `tag` themselves are in it";
+        let warning = Diagnostic::warning(Code::NOT_FED, message).at(self.place).help(help);
+        context.observations.message(warning);
+    }
+
     /// Plans the reading of the fields that the rest of the pipeline needs.
     ///
     /// # Errors
@@ -92,6 +106,7 @@ impl Reading<'_> {
         let refused = |error: DataFusionError| stage.refused(error);
         let place = self.place;
         let model = Translator { scope: self.scope, context: stage.context, place };
+        self.warn_of_nothing(stage.context);
         let mut found = vec![compiled(&self.scope.search, place, stage.context)?];
         let mut later = Vec::new();
         for part in conjuncts(self.condition.clone()) {
@@ -246,7 +261,7 @@ fn compiled(
 ) -> Result<Predicate, Diagnostic> {
     let mut search = search.clone();
     subsearch::place(&mut search, place);
-    predicate::compile(&search, Position::Narrowing, context)
+    predicate::compile_known(&search, Position::Narrowing, context)
 }
 
 fn conjuncts(predicate: Predicate) -> Vec<Predicate> {

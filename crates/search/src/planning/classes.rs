@@ -48,7 +48,7 @@ impl Classes {
             return Ok(None);
         }
         let types = context.knowledge.event_types().iter().map(|event_type| {
-            let search = predicate::compile(&event_type.search, Position::Narrowing, context);
+            let search = predicate::compile_known(&event_type.search, Position::Narrowing, context);
             let search = search.map_err(to_engine)?;
             Ok((search, event_type.name.clone(), event_type.tags.clone()))
         });

@@ -43,15 +43,28 @@ pub(crate) fn compile(
     position: Position,
     context: &SearchContext,
 ) -> Result<Predicate, Diagnostic> {
+    if position != Position::Later && context.events.indexed_fields().is_some() {
+        let doubts = context.knowledge.doubts(expression);
+        doubts.into_iter().for_each(|warning| context.observations.message(warning));
+    }
+    compile_known(expression, position, context)
+}
+
+/// Returns the predicate of an expression as [`compile`] does, without warnings about the event types
+/// and tags that it asks for: the expression is not the user's.
+///
+/// # Errors
+/// Fails as [`compile`] does.
+pub(crate) fn compile_known(
+    expression: &SearchExpr,
+    position: Position,
+    context: &SearchContext,
+) -> Result<Predicate, Diagnostic> {
     let compiler = Compiler::new(context.now, &context.zone, position);
     let predicate = match position {
         Position::Later => compiler.whole(expression)?,
         // Rows have the fields `eventtype` and `tag`, but to find events their meaning must be known.
         Position::Leading | Position::Narrowing => {
-            if context.events.indexed_fields().is_some() {
-                let doubts = context.knowledge.doubts(expression);
-                doubts.into_iter().for_each(|warning| context.observations.message(warning));
-            }
             compiler.whole(&context.knowledge.expand(expression))?
         }
     };

@@ -59,7 +59,7 @@ pub(crate) fn context(rows: Vec<Row>, memory: usize) -> SearchContext {
         lookups: Arc::new(Lookups::default()),
         geo: None,
         macros: Arc::new(macros()),
-        knowledge: Arc::new(Knowledge::builtin()),
+        knowledge: Knowledge::builtin(),
         now: NOW,
         zone: TimeZone::UTC,
         cancel: Cancel::default(),
