@@ -180,10 +180,18 @@ fn planned(analysis: &Analysis, context: &SearchContext) -> Vec<Diagnostic> {
             let messages = messages.chain(near_limit(analysis, context));
             // What this machine lacks says nothing about the search.
             let messages = messages.filter(|message| message.code.class() != Class::Environment);
-            // Data models that nothing feeds are counted in the report.
-            let messages = messages.filter(|message| message.code != Code::NOT_FED);
+            let messages = messages.filter(|message| !is_set_up_elsewhere(message, analysis));
             messages.map(|message| analysis.expansion.relocate(message)).collect()
         }
         Err(diagnostics) => diagnostics,
     }
+}
+
+/// Returns true for a message about events that the content does not define itself: those of a data
+/// model, of which the report has the number, and those of an event type or tag in a macro, which is
+/// set up where the content is used.
+fn is_set_up_elsewhere(message: &Diagnostic, analysis: &Analysis) -> bool {
+    let is_in_macro =
+        || message.span().is_some_and(|span| analysis.expansion.macro_at(span).is_some());
+    message.code == Code::NOT_FED || (message.code == Code::UNKNOWN_EVENT_TYPE && is_in_macro())
 }

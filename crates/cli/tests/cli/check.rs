@@ -129,9 +129,14 @@ fn data_models_that_nothing_feeds_are_counted() {
     fixture.detection(2, "Processes", "Hunting", &both, "");
     let search = "| tstats count from datamodel=Change by All_Changes.user";
     fixture.detection(3, "Change", "Hunting", search, "");
+    fixture.write("content/macros/okta.yml", "name: okta\ndefinition: eventtype=okta_log\n");
+    fixture.detection(4, "Macro", "Hunting", "`okta` | stats count by user", "");
     let run = fixture.run(&["check", "content"]);
     let found = report(&run);
-    assert_eq!(outcomes(&found), ["Process: runs", "Processes: runs SPL2032", "Change: runs"]);
+    assert_eq!(
+        outcomes(&found),
+        ["Process: runs", "Processes: runs SPL2032", "Change: runs", "Macro: runs"]
+    );
     assert_eq!(found["counts"]["unfed_data_models"], json!({"Endpoint": 2}));
     let args =
         ["check", "content", "--detection", "Process", "--fail-on", "warning", "--format", "table"];

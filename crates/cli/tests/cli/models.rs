@@ -169,7 +169,7 @@ fn events_name_their_product() {
         "content/data_models/named.yml",
         "data_model: Named\ndatasets:\n- {name: N, search: k=*, fields: [k], vendor_product: true}\n",
     );
-    let written = "| from datamodel:Named | sort k | fields k vendor_product";
+    let written = "| from datamodel:Named.N | sort k | fields k vendor_product";
     let run =
         fixture.run(&["search", written, "logs", "--content", "content", "--format", "ndjson"]);
     let names: Vec<Value> =
