@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
-use spilltrail_content::{ContentSet, Lookup, LookupSource, MatchType as ContentMatch};
+use spilltrail_content::{
+    ContentSet, Lookup, LookupSource, MatchType as ContentMatch, lookup_stem,
+};
 use spilltrail_search::context::{LookupStore, LookupTable, MatchType};
 
 use crate::error::AppError;
@@ -51,7 +53,7 @@ impl RunLookups {
 
     /// Returns the number of rows that searches wrote to a lookup.
     pub(crate) fn rows_written(&self, name: &str) -> u64 {
-        let stem = name.strip_suffix(".csv").unwrap_or(name);
+        let stem = lookup_stem(name);
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.get(stem).map_or(0, |table| table.rows.len() as u64)
     }
@@ -74,7 +76,7 @@ impl RunLookups {
 
     /// Returns the definition with this name, or whose CSV file has this name.
     fn definition(&self, name: &str) -> Option<&Lookup> {
-        let stem = name.strip_suffix(".csv").unwrap_or(name);
+        let stem = lookup_stem(name);
         self.defined.get(name).or_else(|| self.defined.get(stem)).or_else(|| {
             self.defined.values().find(|lookup| match &lookup.source {
                 LookupSource::File(path) => path.file_name().is_some_and(|file| file == name),
@@ -85,7 +87,7 @@ impl RunLookups {
 
     fn kept_path(&self, name: &str) -> Result<Option<PathBuf>, String> {
         let Some(folder) = &self.kept else { return Ok(None) };
-        let stem = name.strip_suffix(".csv").unwrap_or(name);
+        let stem = lookup_stem(name);
         let is_plain = !stem.is_empty()
             && !stem.starts_with('.')
             && stem.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
@@ -125,7 +127,7 @@ fn table_of(definition: Option<&Lookup>) -> LookupTable {
 
 impl LookupStore for RunLookups {
     fn read(&self, name: &str) -> Result<Option<Arc<LookupTable>>, String> {
-        let stem = name.strip_suffix(".csv").unwrap_or(name);
+        let stem = lookup_stem(name);
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(table) = written.get(stem).or_else(|| self.filled.get(stem)) {
             return Ok(Some(table.clone()));
@@ -155,7 +157,7 @@ impl LookupStore for RunLookups {
             let written = kept_file::replace(&path, &table.columns, &table.rows);
             written.map_err(|error| format!("{}: {error}", path.display()))?;
         }
-        let stem = name.strip_suffix(".csv").unwrap_or(name);
+        let stem = lookup_stem(name);
         let how = table_of(self.definition(name));
         let table = LookupTable { columns: table.columns, rows: table.rows, ..how };
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);

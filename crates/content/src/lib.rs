@@ -48,8 +48,8 @@ pub use drilldown::{Drilldown, DrilldownTimes, FilledDrilldown, quote};
 pub use format::{
     FormatFailure, Formatted, Language, format_file, format_text, format_yaml, formattable,
 };
-pub use lookup::{Lookup, LookupRows, LookupSource, MAX_CSV_BYTES, MatchType};
-pub use placed::{Placed, allowed_in};
+pub use lookup::{Lookup, LookupRows, LookupSource, MAX_CSV_BYTES, MatchType, lookup_stem};
+pub use placed::{Placed, Places, allowed_in};
 pub use replaced::Replaced;
 pub use risk::{FindingKeys, NotableSeverity, Risk, RiskObject, ThreatObject};
 pub use set::{BuiltinPack, ContentProblem, ContentSet, TestLogs};

@@ -40,6 +40,12 @@ pub struct Lookup {
     pub path: PathBuf,
 }
 
+/// Returns the name of a lookup without the extension of its file: searches write it either way.
+#[must_use]
+pub fn lookup_stem(name: &str) -> &str {
+    name.strip_suffix(".csv").unwrap_or(name)
+}
+
 /// The location of a lookup's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookupSource {

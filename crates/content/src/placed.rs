@@ -42,6 +42,42 @@ impl Detection {
     }
 }
 
+/// Finds the lines and columns of offsets in a text.
+///
+/// It goes on from the last one, so that a text with many diagnostics in their order is read once.
+#[derive(Debug, Clone)]
+pub struct Places<'a> {
+    text: &'a str,
+    offset: usize,
+    line: usize,
+    column: usize,
+}
+
+impl<'a> Places<'a> {
+    /// Begins at the start of a text.
+    #[must_use]
+    pub fn new(text: &'a str) -> Self {
+        Self { text, offset: 0, line: 1, column: 1 }
+    }
+
+    /// Returns the line and the column of an offset, counted from one; columns are characters. Returns
+    /// `None` if the text has no such offset.
+    pub fn of(&mut self, offset: usize) -> Option<(usize, usize)> {
+        if offset < self.offset {
+            *self = Self::new(self.text);
+        }
+        let passed = self.text.get(self.offset..offset)?;
+        let (lines, last) = match passed.rsplit_once('\n') {
+            Some((before, last)) => (before.matches('\n').count() + 1, last),
+            None => (0, passed),
+        };
+        self.column = last.chars().count() + if lines > 0 { 1 } else { self.column };
+        self.line += lines;
+        self.offset = offset;
+        Some((self.line, self.column))
+    }
+}
+
 /// What a comment begins with that allows what is doubtful in its file.
 const ALLOWS: &str = "spilltrail: allow ";
 
@@ -115,7 +151,29 @@ pub(crate) fn offsets(text: &str, search: &str) -> Option<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{allowed_in, offsets};
+    use super::{Places, allowed_in, offsets};
+
+    #[test]
+    fn places_are_found_in_any_order() {
+        let text = "a\u{e9}b\n\ncd";
+        let mut places = Places::new(text);
+        for (offset, expected) in [
+            (0, Some((1, 1))),
+            (3, Some((1, 3))),
+            (4, Some((1, 4))),
+            (5, Some((2, 1))),
+            (7, Some((3, 2))),
+            (1, Some((1, 2))),
+            // Not between characters, and behind the end.
+            (2, None),
+            (8, Some((3, 3))),
+            (9, None),
+            (6, Some((3, 1))),
+        ] {
+            assert_eq!(places.of(offset), expected, "{offset}");
+            assert_eq!(Places::new(text).of(offset), expected, "{offset}");
+        }
+    }
 
     #[test]
     fn a_search_is_found_in_its_file() {

@@ -1,5 +1,6 @@
 //! All content of the loaded folders, by name.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use crate::data_source::DataSource;
 use crate::deployment::{Deployments, Scheduling};
 use crate::detection::{AttackData, Detection};
 use crate::files::Boundary;
-use crate::lookup::Lookup;
+use crate::lookup::{Lookup, LookupSource, lookup_stem};
+use crate::placed::Places;
 use crate::replaced::Replaced;
 use crate::story::Story;
 use crate::{load, macros};
@@ -75,9 +77,7 @@ impl ContentProblem {
     /// characters.
     #[must_use]
     pub fn place(&self) -> Option<(usize, usize)> {
-        let before = self.source_text.get(..self.diagnostic.span()?.start)?;
-        let in_line = before.rsplit('\n').next().unwrap_or_default();
-        Some((before.matches('\n').count() + 1, in_line.chars().count() + 1))
+        Places::new(&self.source_text).of(self.diagnostic.span()?.start)
     }
 }
 
@@ -182,6 +182,26 @@ impl ContentSet {
     #[must_use]
     pub fn lookup(&self, name: &str) -> Option<&Lookup> {
         self.lookups.get(name).or_else(|| self.lookups.get(&format!("{name}.csv")))
+    }
+
+    /// Returns all names of a lookup, without extensions: those by which searches read and write it, its
+    /// own and that of its file.
+    #[must_use]
+    pub fn names_of_lookup<'a>(&'a self, name: &'a str) -> BTreeSet<&'a str> {
+        let mut names = BTreeSet::from([lookup_stem(name)]);
+        for lookup in self.lookups.values() {
+            let file = match &lookup.source {
+                LookupSource::File(path) => path.file_name().and_then(|name| name.to_str()),
+                LookupSource::Missing(file) => Some(file.as_str()),
+                LookupSource::Collection(collection) => Some(collection.as_str()),
+                LookupSource::Embedded(_) => None,
+            };
+            let known = [Some(lookup.name.as_str()), file].into_iter().flatten().map(lookup_stem);
+            if known.clone().any(|known| known == lookup_stem(name)) {
+                names.extend(known);
+            }
+        }
+        names
     }
 
     /// Defines a macro from `name=definition`, replacing any definition in content.

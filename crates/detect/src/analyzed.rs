@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use spilltrail_content::{ContentSet, LookupSource};
+use spilltrail_content::{ContentSet, lookup_stem};
 use spilltrail_search::analysis::{Analysis, LookupWriters, analyze};
 
 /// A content set with the analyses of its searches, each computed once, on first use.
@@ -58,14 +58,14 @@ impl AnalyzedContent {
     #[must_use]
     pub fn fills_lookup(&self, name: &str) -> bool {
         let written = self.written.get_or_init(|| self.written());
-        names_of(name, &self.set).into_iter().any(|name| written.contains(name))
+        self.set.names_of_lookup(name).into_iter().any(|name| written.contains(name))
     }
 
     fn written(&self) -> BTreeSet<String> {
         let mut written = BTreeSet::new();
         let mut add = |analysis: &Analysis| {
             let names = analysis.facts.lookups_written.iter();
-            written.extend(names.map(|name| stem(name).to_owned()));
+            written.extend(names.map(|name| lookup_stem(name).to_owned()));
         };
         let macros = &self.set.macros;
         let writers = LookupWriters::new(macros);
@@ -84,26 +84,4 @@ impl AnalyzedContent {
         baselines.for_each(|baseline| add(&analyze(&baseline.search, macros)));
         written
     }
-}
-
-/// Returns all names of a lookup, without extensions: its own name and its file name.
-fn names_of<'a>(name: &'a str, content: &'a ContentSet) -> Vec<&'a str> {
-    let mut names = vec![stem(name)];
-    for lookup in content.lookups.values() {
-        let file = match &lookup.source {
-            LookupSource::File(path) => path.file_name().and_then(|name| name.to_str()),
-            LookupSource::Missing(file) => Some(file.as_str()),
-            LookupSource::Collection(collection) => Some(collection.as_str()),
-            LookupSource::Embedded(_) => None,
-        };
-        let known = [Some(lookup.name.as_str()), file];
-        if known.iter().flatten().any(|known| stem(known) == stem(name)) {
-            names.extend(known.into_iter().flatten().map(stem));
-        }
-    }
-    names
-}
-
-fn stem(name: &str) -> &str {
-    name.strip_suffix(".csv").unwrap_or(name)
 }

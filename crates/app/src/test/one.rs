@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use spilltrail_content::{Detection, Expectation, Placed};
+use spilltrail_content::{Detection, Expectation, Placed, Places};
 use spilltrail_decode::SOURCETYPES;
 use spilltrail_detect::hunt::{Job, prepare};
 use spilltrail_detect::{AnalyzedContent, DetectionRun, Finding, Status};
@@ -252,18 +252,16 @@ fn reasons_of(messages: &[Diagnostic], detection: &Detection) -> Vec<String> {
     let worst: Vec<Diagnostic> = worst.cloned().collect();
     match detection.placed(&worst) {
         Some(Placed { text, diagnostics }) => {
-            diagnostics.iter().map(|diagnostic| with_place(diagnostic, &text)).collect()
+            let mut places = Places::new(&text);
+            let with_place = |diagnostic: &Diagnostic| {
+                let place = diagnostic.span().and_then(|span| places.of(span.start));
+                let place = place.map(|(line, column)| format!(" (line {line}, column {column})"));
+                format!("{}{}", diagnostic.message, place.unwrap_or_default())
+            };
+            diagnostics.iter().map(with_place).collect()
         }
         None => worst.into_iter().map(|message| message.message).collect(),
     }
-}
-
-fn with_place(diagnostic: &Diagnostic, text: &str) -> String {
-    let before = diagnostic.span().and_then(|span| text.get(..span.start));
-    let Some(before) = before else { return diagnostic.message.clone() };
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    format!("{} (line {line}, column {column})", diagnostic.message)
 }
 
 /// Returns what the logs of a test can have.
