@@ -1,11 +1,13 @@
 //! Formats files of SPL, and the searches in files of YAML.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use spilltrail_content::{FormatFailure, Formatted, format_file, formattable};
 use spilltrail_diagnostic::{Code, Diagnostic};
+
+use crate::whole_file;
 
 /// What became of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,25 +88,16 @@ fn failed(code: Code, message: String) -> FormatOutcome {
     FormatOutcome::Failed(FormatFailure { diagnostics, text: String::new() })
 }
 
-/// Replaces a file, or what a link leads to, as a whole, so that a full disk does not cost a search.
+/// Replaces a file, or what a link leads to.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = fs::canonicalize(path)?;
     let permissions = fs::metadata(&path)?.permissions();
     if permissions.readonly() {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only"));
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{:016x}.tmp", fastrand::u64(..)));
-    let write = || {
-        let mut file = File::create_new(&temporary)?;
+    whole_file::replace(&path, |file| {
         file.write_all(bytes)?;
-        file.set_permissions(permissions)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &path)
-    };
-    write().inspect_err(|_| {
-        // The first error is the one to report.
-        let _ = fs::remove_file(&temporary);
+        file.set_permissions(permissions)
     })
 }
 

@@ -1,13 +1,14 @@
 //! Replaces a kept lookup as a whole, so that a reader sees the old rows or the new ones.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter};
 use std::path::Path;
 
+use crate::whole_file;
+
 /// Writes rows to a CSV file. Creates its folder if there is none.
 ///
-/// The rows go to a temporary file in the same folder, which takes the file's name once it is
-/// complete and on disk. If anything fails, the file keeps its old rows.
+/// If anything fails, the file keeps its old rows.
 ///
 /// # Errors
 /// Fails if the file cannot be written, or if it is a symbolic link: the file that it leads to may
@@ -23,33 +24,14 @@ pub(crate) fn replace(path: &Path, columns: &[String], rows: &[Vec<String>]) -> 
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // Hidden, so that nothing takes it for a lookup; unique, so that two runs do not mix.
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".{name}.{:016x}.tmp", fastrand::u64(..)));
-    let outcome = write(&temporary, columns, rows).and_then(|()| fs::rename(&temporary, path));
-    if outcome.is_err() {
-        // The first error is the one to report.
-        let _ = fs::remove_file(&temporary);
-        return outcome;
-    }
-    sync_folder(folder)
-}
-
-fn write(path: &Path, columns: &[String], rows: &[Vec<String>]) -> io::Result<()> {
-    let file = File::create_new(path)?;
-    let mut writer = csv::Writer::from_writer(BufWriter::new(&file));
-    writer.write_record(columns)?;
-    for row in rows {
-        writer.write_record(row)?;
-    }
-    writer.flush()?;
-    drop(writer);
-    file.sync_all()
-}
-
-/// Makes a rename last. Only Unix can sync a folder.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    whole_file::replace(path, |file| {
+        let mut writer = csv::Writer::from_writer(BufWriter::new(file));
+        writer.write_record(columns)?;
+        for row in rows {
+            writer.write_record(row)?;
+        }
+        writer.flush()
+    })
 }
 
 #[cfg(test)]

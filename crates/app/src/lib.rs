@@ -34,6 +34,7 @@ mod search;
 mod select;
 mod test;
 mod unread;
+mod whole_file;
 
 pub use allow::{AllowDoubt, AllowEntry, AllowReport, AllowedValues, doubts};
 pub use cancel::Done;
