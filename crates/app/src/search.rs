@@ -207,6 +207,11 @@ impl Search {
         self.reading.until_cancelled(look).await
     }
 
+    /// Returns the logs that are searched; `None` if the input is something else.
+    pub(crate) fn logs(&self) -> Option<&Arc<Logs>> {
+        self.reading.logs.as_ref()
+    }
+
     /// Returns the memory limit and the peak of the search so far.
     #[must_use]
     pub fn memory(&self) -> MemoryUse {

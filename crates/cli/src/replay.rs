@@ -1,7 +1,7 @@
 //! The `replay` command: writes or sends logs again as if they happened now.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -10,6 +10,7 @@ use spilltrail_app::{
     AppError, CancellationToken, HecOptions, HecSink, ReplaySink, ReplaySummary, ReplayedEvent,
     SinkError,
 };
+use tempfile::NamedTempFile;
 
 use crate::arguments::ReplayOptions;
 use crate::output::is_broken_pipe;
@@ -20,7 +21,8 @@ use crate::{config, status};
 const TOKEN: &str = "SPILLTRAIL_HEC_TOKEN";
 
 pub(crate) async fn run(options: ReplayOptions, cancel: CancellationToken) -> Result<ExitCode> {
-    let mut sink = sink(&options)?;
+    let written = options.output.as_deref().map(beside).transpose()?;
+    let mut sink = sink(&options, written.as_ref())?;
     let replayed = spilltrail_app::replay(&options.replay(cancel), sink.as_mut()).await;
     let summary = match replayed {
         Ok(summary) => summary,
@@ -34,19 +36,45 @@ pub(crate) async fn run(options: ReplayOptions, cancel: CancellationToken) -> Re
         },
         Err(error) => return Err(error.into()),
     };
+    if let (Some(file), Some(path)) = (written, &options.output)
+        && summary.events > 0
+    {
+        file.persist_noclobber(path).with_context(|| cannot_create(path))?;
+    }
     tell(&summary, &options);
+    let is_cut = report::limits_met();
     report::unread(&summary.unread, Detail::Counted);
-    Ok(status::of_replay(&summary))
+    Ok(status::of_replay(&summary, is_cut))
 }
 
-fn sink(options: &ReplayOptions) -> Result<Box<dyn ReplaySink>> {
+/// Creates a file that takes the place of `path` once everything is written: what is there under that
+/// name is whole. It is removed if it does not come to that.
+fn beside(path: &Path) -> Result<NamedTempFile> {
+    if path.symlink_metadata().is_ok() {
+        bail!("{}: it exists already; name another file", cannot_create(path));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Those of any other file, of which the user's mask takes its part.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let file = builder.prefix(".spilltrail-").tempfile_in(folder.unwrap_or(Path::new(".")));
+    file.with_context(|| cannot_create(path))
+}
+
+fn cannot_create(path: &Path) -> String {
+    format!("cannot create `{}`", path.display())
+}
+
+/// Returns where events go; `file` is the one that is written.
+fn sink(options: &ReplayOptions, file: Option<&NamedTempFile>) -> Result<Box<dyn ReplaySink>> {
     let Some(url) = &options.hec else {
-        let out: Box<dyn Write + Send> = match &options.output {
+        let out: Box<dyn Write + Send> = match file {
             None => Box::new(std::io::stdout()),
-            Some(path) => {
-                let file = File::create_new(path);
-                Box::new(file.with_context(|| format!("cannot create `{}`", path.display()))?)
-            }
+            Some(file) => Box::new(file.reopen().context("the events cannot be written")?),
         };
         return Ok(Box::new(Lines(BufWriter::new(out))));
     };

@@ -120,11 +120,12 @@ pub(crate) fn of_tests(content: &Content, summary: &TestSummary, may_be_none: bo
     })
 }
 
-/// Returns the status of a replay; one without any event replayed nothing.
-pub(crate) fn of_replay(summary: &ReplaySummary) -> ExitCode {
+/// Returns the status of a replay; one without any event replayed nothing. `is_cut` says whether
+/// something was left out because of a limit.
+pub(crate) fn of_replay(summary: &ReplaySummary, is_cut: bool) -> ExitCode {
     ExitCode::from(match summary.events {
         0 => FAILED,
-        _ => of_reading(false, &summary.unread),
+        _ => of_reading(is_cut, &summary.unread),
     })
 }
 

@@ -353,6 +353,13 @@ impl FileReport {
         }
     }
 
+    /// Returns true if all that is known of the file is that it is not JSON.
+    #[must_use]
+    pub fn holds_no_json(&self) -> bool {
+        let holds_else = self.skipped.keys().any(|kind| *kind != SkipKind::NotJson);
+        self.events == 0 && self.damage_count == 0 && !self.skipped.is_empty() && !holds_else
+    }
+
     /// Returns what tells whether something has been found since.
     pub(crate) fn marks(&self) -> Marks {
         let nothing = [SkipKind::NotJson, SkipKind::Scalar, SkipKind::LogMessage];

@@ -17,6 +17,7 @@ mod given;
 mod inputs;
 mod kernel_files;
 mod layout;
+mod lines;
 mod logs;
 mod named;
 mod newest;

@@ -405,6 +405,16 @@ impl Logs {
         self.given.len() == 1
     }
 
+    /// Returns the names that the user gave, with the files of each.
+    pub(crate) fn given(&self) -> &[Given] {
+        &self.given
+    }
+
+    /// Returns the indexes of files with problems, with their reports.
+    pub(crate) fn problems_by_file(&self) -> BTreeMap<usize, FileReport> {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner).problems.clone()
+    }
+
     /// Returns the totals and problems of all reads so far.
     #[must_use]
     pub fn report(&self) -> ReadReport {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Client, StatusCode, Url};
+use reqwest::header::LOCATION;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::{Map, json};
 
@@ -20,14 +22,19 @@ const BATCH_BYTES: usize = 1 << 20;
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How often a batch is sent again to a server that is busy, with twice the pause each time.
-const RETRIES: u32 = 5;
-
-/// The pause before a batch is sent again.
-const PAUSE: Duration = Duration::from_millis(500);
+/// The pauses after which a batch is sent again to a server that is busy.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 
 /// The most bytes of a reply that are read.
 const MAX_REPLY: usize = 4096;
+
+/// The most characters of an address that are shown.
+const MAX_LOCATION: usize = 200;
 
 /// Where events are sent.
 #[derive(Debug, Clone)]
@@ -47,6 +54,16 @@ pub struct HecSink {
     url: Url,
     token: String,
     batch: String,
+    pauses: [Duration; PAUSES.len()],
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// The collector took it.
+    Taken,
+    /// The collector is busy, so that it may be sent again.
+    Busy,
 }
 
 /// What the collector replies.
@@ -72,10 +89,14 @@ impl HecSink {
         }
         let client = Client::builder()
             .timeout(TIMEOUT)
+            // A redirected request is sent without its events, and what it leads to replies that all
+            // is well.
+            .redirect(Policy::none())
             .danger_accept_invalid_certs(options.is_insecure)
             .build()
             .map_err(|error| AppError::Engine(error.to_string()))?;
-        Ok(Self { client, url, token: options.token.clone(), batch: String::new() })
+        let (token, batch) = (options.token.clone(), String::new());
+        Ok(Self { client, url, token, batch, pauses: PAUSES })
     }
 
     async fn send(&mut self) -> Result<(), SinkError> {
@@ -83,21 +104,23 @@ impl HecSink {
         if batch.is_empty() {
             return Ok(());
         }
-        let mut pause = PAUSE;
-        for _ in 0..RETRIES {
-            match self.post(batch.clone()).await? {
-                StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
-                _ => return Ok(()),
+        for pause in self.pauses {
+            if self.post(batch.clone()).await? == Sent::Taken {
+                return Ok(());
+            }
+            tokio::time::sleep(pause).await;
+        }
+        match self.post(batch).await? {
+            Sent::Taken => Ok(()),
+            Sent::Busy => {
+                Err(self.failed("it is busy, and did not take a batch after several tries").into())
             }
         }
-        Err(self.failed("it is busy, and did not take a batch after several tries").into())
     }
 
-    /// Sends a batch, and returns the status if it was taken or may be sent again.
-    async fn post(&self, batch: String) -> Result<StatusCode, SinkError> {
+    /// Sends a batch. Only a reply that says so counts as taken: a web server that is no collector
+    /// replies to anything.
+    async fn post(&self, batch: String) -> Result<Sent, SinkError> {
         let request = self
             .client
             .post(self.url.clone())
@@ -106,14 +129,17 @@ impl HecSink {
             .body(batch);
         let reply = request.send().await.map_err(|error| self.failed(&cause(&error)))?;
         let status = reply.status();
-        let is_busy =
-            matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
-        if status.is_success() || is_busy {
-            return Ok(status);
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            return Ok(Sent::Busy);
         }
-        let text = reply.text().await.unwrap_or_default();
-        let text: String = text.chars().take(MAX_REPLY).collect();
-        Err(self.failed(&explained(status, &text)).into())
+        let location = reply.headers().get(LOCATION).and_then(|name| name.to_str().ok());
+        let location = location.map(|name| name.chars().take(MAX_LOCATION).collect::<String>());
+        let text = beginning(reply).await;
+        let said = serde_json::from_str::<Reply>(&text).ok();
+        if status.is_success() && said.as_ref().is_some_and(|reply| reply.code == 0) {
+            return Ok(Sent::Taken);
+        }
+        Err(self.failed(&explained(status, location.as_deref(), said)).into())
     }
 
     fn failed(&self, reason: &str) -> AppError {
@@ -130,10 +156,28 @@ fn cause(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
+/// Returns the beginning of the text of a reply; what cannot be read is left out.
+async fn beginning(mut reply: Response) -> String {
+    let mut bytes = Vec::new();
+    while bytes.len() < MAX_REPLY
+        && let Ok(Some(chunk)) = reply.chunk().await
+    {
+        bytes.extend_from_slice(&chunk[..chunk.len().min(MAX_REPLY - bytes.len())]);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Returns what a reply says, with what to do about it.
-fn explained(status: StatusCode, text: &str) -> String {
-    let Ok(Reply { text, code }) = serde_json::from_str(text) else {
-        return format!("it replied {status}");
+fn explained(status: StatusCode, location: Option<&str>, said: Option<Reply>) -> String {
+    if let Some(location) = location.filter(|_| status.is_redirection()) {
+        return format!("it replied {status}: it redirects to {location}; name that with `--hec`");
+    }
+    let Some(Reply { text, code }) = said else {
+        let doubt = if status.is_success() { ", and not that it took the events" } else { "" };
+        return format!(
+            "it replied {status}{doubt}; `--hec` takes the address of a collector, such as \
+             https://splunk:8088"
+        );
     };
     let help = match code {
         1..=4 => "; SPILLTRAIL_HEC_TOKEN has the token",
@@ -171,5 +215,65 @@ impl ReplaySink for HecSink {
 
     async fn finish(&mut self) -> Result<(), SinkError> {
         self.send().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Answers every request with these bytes; returns the address and the number of requests.
+    fn server(reply: Vec<u8>) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = count.clone();
+        std::thread::spawn(move || {
+            let mut open = Vec::new();
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { return };
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request);
+                counted.fetch_add(1, Ordering::SeqCst);
+                // Who has read enough closes the connection.
+                let _ = stream.write_all(&reply);
+                open.push(stream);
+            }
+        });
+        (url, count)
+    }
+
+    async fn send_to(url: String) -> String {
+        let options = HecOptions { url, token: "x".to_owned(), is_insecure: false };
+        let mut sink = HecSink::new(&options).unwrap();
+        sink.pauses = [Duration::from_millis(1); PAUSES.len()];
+        let labels = spilltrail_source::Labels::default();
+        sink.event(ReplayedEvent { text: "a".to_owned(), time: None, labels }).await.unwrap();
+        sink.finish().await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn a_busy_collector_is_asked_once_after_each_pause() {
+        let busy = b"HTTP/1.1 503 X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_vec();
+        let (url, count) = server(busy);
+        let error = send_to(url).await;
+        assert!(error.contains("it is busy"), "{error}");
+        assert_eq!(count.load(Ordering::SeqCst), PAUSES.len() + 1);
+    }
+
+    #[tokio::test]
+    async fn only_the_beginning_of_a_reply_is_read() {
+        let head = b"HTTP/1.1 404 Not Found\r\nContent-Length: 999999999999\r\n\r\n".to_vec();
+        // The rest never comes, so that reading on would end only by the timeout.
+        let (url, _) = server([head, vec![b'x'; 2 * MAX_REPLY]].concat());
+        let started = std::time::Instant::now();
+        let error = send_to(url).await;
+        assert!(error.contains("it replied 404 Not Found"), "{error}");
+        assert!(started.elapsed() < TIMEOUT, "{:?}", started.elapsed());
     }
 }

@@ -9,6 +9,7 @@ use spilltrail_event::{Value, fields};
 use spilltrail_search::rows::Row;
 use spilltrail_source::Labels;
 
+use crate::cancel::until_cancelled;
 use crate::clock::Clock;
 use crate::content::Content;
 use crate::error::AppError;
@@ -79,7 +80,8 @@ pub struct ReplaySummary {
 /// Replays logs: hands their events to `sink`, the oldest first, with all times moved by the same whole
 /// number of seconds, so that the newest event happens now.
 ///
-/// Files that hold no JSON are replayed line by line, after the others.
+/// Files of text without JSON are replayed line by line, after the others; in folders, and by patterns,
+/// those whose names end in `.log`, `.txt` or `.xml`.
 ///
 /// # Errors
 /// Fails if nothing can be read, if the sink returns an error, or if the replay is canceled.
@@ -104,8 +106,9 @@ pub async fn replay(
     let mut rows = search.run().await?;
     let mut summary = ReplaySummary::default();
     let mut first = rows.next().await?;
-    let lines = TextLines::of(search.unread());
-    let newest = [newest, lines.newest().await?].into_iter().flatten().reduce(f64::max);
+    let lines = TextLines::find(search.logs());
+    let lines = until_cancelled(&options.run.cancel, lines).await?;
+    let newest = [newest, lines.newest()].into_iter().flatten().reduce(f64::max);
     let moved = newest.map(|newest| (clock.now - newest).floor() as i64);
     let moved = moved.map(|seconds| if options.keeps_times { 0 } else { seconds });
     let mut replay = Replay { labels: &options.labels, seconds: moved.unwrap_or(0), sink };
@@ -119,15 +122,12 @@ pub async fn replay(
         }
         first = rows.next().await?;
     }
-    let of_lines = lines.replay(&mut replay).await?;
+    let of_lines = until_cancelled(&options.run.cancel, lines.replay(&mut replay)).await?;
     summary.events += of_lines.events;
     summary.timeless += of_lines.timeless;
     replay.finish().await?;
-    let read_as_lines = |unread: &Unread| {
-        matches!(unread.kind, UnreadKind::NoLog | UnreadKind::Foreign) && lines.has(&unread.name)
-    };
     summary.unread = search.unread();
-    summary.unread.retain(|unread| !read_as_lines(unread));
+    lines.retain_others(&mut summary.unread);
     if summary.events > 0 {
         summary.unread.retain(|unread| unread.kind != UnreadKind::NoEvents);
     }

@@ -1,25 +1,35 @@
 //! Replays files that hold no JSON, such as events of Windows as XML: each line is an event.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use spilltrail_decode::first_time;
-use spilltrail_source::Labels;
+use spilltrail_source::{Labels, Logs};
 
 use super::{Replay, ReplayedEvent};
 use crate::error::{AppError, blocking};
 use crate::unread::{Unread, UnreadKind};
 
-/// The most bytes of a line.
-const MAX_LINE: u64 = 8 << 20;
-
 /// Most lines that are read ahead of those that are handed on.
 const LINES_AHEAD: usize = 256;
 
+/// What the names of logs end in that are found in folders. Other texts beside logs, such as a README,
+/// are no events.
+const ENDINGS: [&str; 3] = [".log", ".txt", ".xml"];
+
+/// What the names of compressed files end in besides.
+const COMPRESSIONS: [&str; 5] = [".gz", ".gzip", ".zst", ".bz2", ".xz"];
+
 /// Files whose lines are events.
 #[derive(Debug, Default)]
-pub(super) struct TextLines(BTreeSet<String>);
+pub(super) struct TextLines {
+    logs: Option<Arc<Logs>>,
+    /// The indexes of the files.
+    files: Vec<usize>,
+    /// The time of the newest line.
+    newest: Option<f64>,
+}
 
 /// The lines that were handed on.
 #[derive(Debug, Default)]
@@ -29,98 +39,110 @@ pub(super) struct Counts {
 }
 
 impl TextLines {
-    /// Returns the files that were read, have no event, and are text.
-    pub(super) fn of(unread: Vec<Unread>) -> Self {
-        let files = unread.into_iter().filter(|unread| unread.kind == UnreadKind::NoLog);
-        Self(files.map(|unread| unread.name).filter(|name| is_text(name)).collect())
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.0.contains(name)
+    /// Finds the files that were read, hold no JSON, and are text with a line at least.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be read any more.
+    pub(super) async fn find(logs: Option<&Arc<Logs>>) -> Result<Self, AppError> {
+        let Some(logs) = logs.cloned() else { return Ok(Self::default()) };
+        let look = move || -> Result<Self, AppError> {
+            let (mut files, mut newest) = (Vec::new(), None::<f64>);
+            for index in logs.files_without_json() {
+                let file = &logs.files()[index];
+                if !file.is_named && !is_named_as_log(&file.name) {
+                    continue;
+                }
+                let mut is_blank = true;
+                let read = logs.for_each_line(index, &mut |line| {
+                    is_blank = false;
+                    newest = [newest, first_time(line)].into_iter().flatten().reduce(f64::max);
+                    ControlFlow::Continue(())
+                });
+                read.map_err(|reason| failed(&file.name, reason))?;
+                if !is_blank {
+                    files.push(index);
+                }
+            }
+            Ok(Self { logs: Some(logs), files, newest })
+        };
+        blocking(look).await?
     }
 
     /// Returns the time of the newest line.
-    pub(super) async fn newest(&self) -> Result<Option<f64>, AppError> {
-        let names: Vec<String> = self.0.iter().cloned().collect();
-        let look = move || {
-            let mut newest: Option<f64> = None;
-            for name in names {
-                for_each_line(&name, &mut |line| {
-                    newest = [newest, first_time(line)].into_iter().flatten().reduce(f64::max);
-                    true
-                })?;
-            }
-            Ok(newest)
-        };
-        blocking(look).await?.map_err(|(name, error): (String, io::Error)| failed(&name, &error))
+    pub(super) fn newest(&self) -> Option<f64> {
+        self.newest
+    }
+
+    /// Removes from `unread` that these files, and folders with them, hold no event.
+    pub(super) fn retain_others(&self, unread: &mut Vec<Unread>) {
+        let Some(logs) = &self.logs else { return };
+        let files = self.files.iter();
+        let names: BTreeSet<&str> = files
+            .flat_map(|index| {
+                let own = &*logs.files()[*index].name;
+                logs.names_given_for(*index).chain([own])
+            })
+            .collect();
+        unread.retain(|unread| {
+            let is_of_no_event = matches!(unread.kind, UnreadKind::NoLog | UnreadKind::Foreign);
+            !is_of_no_event || !names.contains(unread.name.as_str())
+        });
     }
 
     /// Hands the lines on, in the order of the files.
     pub(super) async fn replay(&self, replay: &mut Replay<'_>) -> Result<Counts, AppError> {
         let mut counts = Counts::default();
-        for name in &self.0 {
+        let Some(logs) = &self.logs else { return Ok(counts) };
+        for index in self.files.iter().copied() {
+            let name = logs.files()[index].name.clone();
             let (sender, mut lines) = tokio::sync::mpsc::channel(LINES_AHEAD);
-            let own = name.clone();
+            let logs = logs.clone();
             let read = tokio::task::spawn_blocking(move || {
-                for_each_line(&own, &mut |line| sender.blocking_send(line.to_owned()).is_ok())
+                logs.for_each_line(index, &mut |line| match sender.blocking_send(line.to_owned()) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                })
             });
             while let Some(text) = lines.recv().await {
                 let time = first_time(&text);
                 counts.events += 1;
                 counts.timeless += u64::from(time.is_none());
-                let labels = Labels { source: Some(name.as_str().into()), ..Labels::default() };
+                let labels = Labels { source: Some(name.clone()), ..Labels::default() };
                 replay.hand_on(ReplayedEvent { text, time, labels }).await?;
             }
             let read = read.await.map_err(|error| AppError::Bug(error.to_string()))?;
-            read.map_err(|(name, error)| failed(&name, &error))?;
+            read.map_err(|reason| failed(&name, reason))?;
         }
         Ok(counts)
     }
 }
 
-fn failed(name: &str, error: &io::Error) -> AppError {
-    AppError::File { path: name.into(), reason: error.to_string() }
+fn failed(name: &str, reason: String) -> AppError {
+    AppError::File { path: name.into(), reason }
 }
 
-/// Returns true if the beginning of a file is text.
-fn is_text(name: &str) -> bool {
-    let mut start = Vec::new();
-    let read = File::open(name).and_then(|file| file.take(4096).read_to_end(&mut start));
-    let text = match std::str::from_utf8(&start) {
-        Ok(text) => text,
-        // The last character may be cut off.
-        Err(error) => match start.get(..error.valid_up_to()) {
-            Some(valid) if start.len() - valid.len() < 4 => {
-                std::str::from_utf8(valid).unwrap_or_default()
-            }
-            _ => return false,
-        },
-    };
-    read.is_ok() && !text.is_empty() && !text.contains('\0')
+/// Returns true if a name says that a file is a log.
+fn is_named_as_log(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let plain = COMPRESSIONS.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    ENDINGS.iter().any(|ending| plain.ends_with(ending))
 }
 
-/// Calls `visit` with each line of a file that is not blank, until it returns false.
-fn for_each_line(
-    name: &str,
-    visit: &mut dyn FnMut(&str) -> bool,
-) -> Result<(), (String, io::Error)> {
-    let in_file = |error| (name.to_owned(), error);
-    let mut reader = BufReader::new(File::open(name).map_err(in_file)?);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let read = reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).map_err(in_file)?;
-        if read == 0 {
-            return Ok(());
-        }
-        if read as u64 == MAX_LINE && line.last() != Some(&b'\n') {
-            let reason = format!("a line has more than {} MiB", MAX_LINE >> 20);
-            return Err(in_file(io::Error::other(reason)));
-        }
-        let text = String::from_utf8_lossy(&line);
-        let text = text.trim_end_matches(['\n', '\r']);
-        if !text.trim().is_empty() && !visit(text) {
-            return Ok(());
+#[cfg(test)]
+mod tests {
+    use super::is_named_as_log;
+
+    #[test]
+    fn names_of_logs() {
+        for (name, is_log) in [
+            ("windows/sysmon.LOG", true),
+            ("s3://bucket/a.xml.gz", true),
+            ("notes.txt", true),
+            ("README.md", false),
+            ("data.yml", false),
+            ("log", false),
+        ] {
+            assert_eq!(is_named_as_log(name), is_log, "{name}");
         }
     }
 }

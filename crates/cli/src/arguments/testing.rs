@@ -43,7 +43,7 @@ pub(crate) struct TestOptions {
     /// How the outcome is written.
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: TestFormat,
-    /// Show every test, none folded into a count.
+    /// Show every test in the table, none folded into a count.
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
@@ -62,7 +62,7 @@ pub(crate) struct TestOptions {
     #[arg(long, value_name = "FILE", help_heading = "Reading")]
     pub(crate) geoip: Option<PathBuf>,
     /// Memory that the searches of all tests may hold; beyond it they spill to disk. Default: 56 for
-    /// each test.
+    /// each test. With less than 32 for each, fewer run at the same time.
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Limits")]
     pub(crate) memory_limit: Option<u64>,
     /// Tests that run at the same time. Default: one per processor.
@@ -73,8 +73,8 @@ pub(crate) struct TestOptions {
 #[derive(Debug, Args)]
 #[command(after_help = examples::REPLAY)]
 pub(crate) struct ReplayOptions {
-    /// Files, folders, patterns, s3://bucket/prefix, or `-` for standard input. Each line of a file
-    /// without JSON is an event.
+    /// Files, folders, patterns, s3://bucket/prefix, or `-` for standard input. Each line of a text
+    /// without JSON is an event; in folders, of files that end in .log, .txt or .xml.
     #[arg(required = true, value_name = "LOGS")]
     pub(crate) logs: Vec<String>,
     /// Write to this file instead of standard output, one event a line. It must not exist yet.
@@ -94,17 +94,18 @@ pub(crate) struct ReplayOptions {
     /// Default: now.
     #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     pub(crate) now: Option<String>,
-    /// The source of all events, instead of the names of their files.
-    #[arg(long, value_name = "NAME")]
+    /// The source of all events for the collector, instead of the names of their files.
+    #[arg(long, value_name = "NAME", requires = "hec")]
     pub(crate) source: Option<String>,
-    /// The sourcetype of all events, instead of the one that is recognized.
+    /// The sourcetype of all events, instead of the one that is recognized. It also says which numbers
+    /// in an event are times; without --hec, that is all.
     #[arg(long, value_name = "NAME")]
     pub(crate) sourcetype: Option<String>,
-    /// The host of all events.
-    #[arg(long, value_name = "NAME")]
+    /// The host of all events for the collector.
+    #[arg(long, value_name = "NAME", requires = "hec")]
     pub(crate) host: Option<String>,
-    /// The index of all events. Without it, the collector chooses.
-    #[arg(long, value_name = "NAME")]
+    /// The index of all events for the collector. Without it, the collector chooses.
+    #[arg(long, value_name = "NAME", requires = "hec")]
     pub(crate) index: Option<String>,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,

@@ -139,7 +139,8 @@ impl Fixture {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         std::fs::create_dir_all(self.path("temporary")).unwrap();
         let mut command = self.bare(arguments);
-        if !matches!(arguments[0], "help" | "--help" | "man" | "completions" | "fmt") {
+        let without_content = ["help", "--help", "man", "completions", "fmt", "replay"];
+        if !without_content.contains(&arguments[0]) {
             command.args(["--content", "content", "--no-builtin"]);
         }
         command.env("TMPDIR", self.path("temporary"));

@@ -60,8 +60,78 @@ fn what_is_replayed_can_be_hunted_in() {
     // A file that is there is not replaced.
     let again = fixture.run_builtin(&output);
     assert!(again.status == 2 && again.err.contains("cannot create `now.json`"), "{again:?}");
+    assert!(again.err.contains("it exists already"), "{again:?}");
     let search = ["search", "eventName=CreateKey earliest=-1h | stats count", "now.json"];
     assert_eq!(fixture.run_builtin(&search).lines(), [json!({"count": 2})]);
+}
+
+#[test]
+fn a_replay_that_fails_leaves_no_file() {
+    let fixture = logs();
+    fixture.write("empty.json", "");
+    for input in ["gone", "empty.json"] {
+        let run = fixture.run_builtin(&["replay", input, "--output", "out.json"]);
+        assert_eq!(run.status, 2, "{run:?}");
+        let entries = std::fs::read_dir(fixture.path("")).unwrap();
+        let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        assert!(!names.iter().any(|name| name.to_string_lossy().contains(".json.")), "{names:?}");
+        assert!(!names.iter().any(|name| name.to_string_lossy().starts_with('.')), "{names:?}");
+        assert!(!names.iter().any(|name| name == "out.json"), "{names:?}");
+    }
+    let run = fixture.run_builtin(&["replay", "logs", "--output", "out.json"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let written = std::fs::read_to_string(fixture.path("out.json")).unwrap();
+    assert_eq!(written.lines().count(), 2, "{written}");
+    let nowhere = fixture.run_builtin(&["replay", "logs", "--output", "none/out.json"]);
+    assert!(
+        nowhere.status == 2 && nowhere.err.contains("cannot create `none/out.json`"),
+        "{nowhere:?}"
+    );
+}
+
+#[test]
+fn labels_are_for_a_collector() {
+    let fixture = logs();
+    for option in ["--source", "--host", "--index"] {
+        let run = fixture.run_builtin(&["replay", "logs", option, "x"]);
+        assert!(run.status == 2 && run.err.contains("--hec"), "{run:?}");
+    }
+    // This one says what in an event is a time.
+    let run = fixture.run_builtin(&["replay", "logs", "--sourcetype", "json"]);
+    assert_eq!(run.status, 0, "{run:?}");
+}
+
+#[test]
+fn texts_are_replayed_from_wherever_logs_are() {
+    let fixture = logs();
+    let line = |day: u32| format!("2026-03-{day:02}T09:00:00Z logged in");
+    fixture.write("logs/a.log", &line(11));
+    fixture.write("logs/README.md", "what this is");
+    let gzip = fixture.path("logs/b.xml.gz");
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(line(12).as_bytes()).unwrap();
+    std::fs::write(&gzip, encoder.finish().unwrap()).unwrap();
+    let now = ["--now", "2026-03-22T09:00:00Z"];
+    let folder = fixture.run_builtin(&[&["replay", "logs"], &now[..]].concat());
+    assert_eq!(folder.status, 0, "{folder:?}");
+    let texts: Vec<&str> = folder.out.lines().skip(2).collect();
+    assert_eq!(texts, [line(21), line(22)], "{folder:?}");
+    assert!(folder.err.contains("logs/README.md") && !folder.err.contains("a.log"), "{folder:?}");
+
+    // A name of its own, and standard input.
+    let named = fixture.run_builtin(&[&["replay", "logs/b.xml.gz"], &now[..]].concat());
+    assert_eq!((named.status, named.out), (0, line(22) + "\n"));
+    let piped = fixture.run_piped(&[&["replay", "-"], &now[..]].concat(), &line(1));
+    assert_eq!((piped.status, piped.out), (0, line(22) + "\n"), "{}", piped.err);
+
+    // A folder of nothing else has events, too.
+    fixture.write("texts/a.log", &line(11));
+    let texts = fixture.run_builtin(&[&["replay", "texts", "logs/a.json"], &now[..]].concat());
+    assert_eq!((texts.status, texts.out.lines().count()), (0, 3), "{}", texts.err);
+    assert_eq!(texts.err.lines().count(), 1, "{}", texts.err);
+    fixture.write("notes/README.md", "what this is");
+    let none = fixture.run_builtin(&["replay", "notes"]);
+    assert_eq!((none.status, none.out.as_str()), (2, ""), "{none:?}");
 }
 
 #[test]
@@ -84,7 +154,8 @@ fn each_line_of_a_file_without_json_is_an_event() {
     assert_eq!(nothing.status, 2, "{nothing:?}");
 }
 
-/// Answers requests with these replies in turn, and hands on the requests.
+/// Answers requests with these replies in turn, and hands on the requests. A redirection leads back to
+/// the same server.
 fn collector(replies: Vec<(u32, &'static str)>) -> (String, Receiver<(String, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -110,7 +181,8 @@ fn collector(replies: Vec<(u32, &'static str)>) -> (String, Receiver<(String, St
             let mut stream = reader.into_inner();
             write!(
                 stream,
-                "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{reply}",
+                "HTTP/1.1 {status} X\r\nConnection: close\r\nLocation: /elsewhere\r\n\
+                 Content-Length: {}\r\n\r\n{reply}",
                 reply.len()
             )
             .unwrap();
@@ -155,9 +227,15 @@ fn what_a_collector_refuses_is_told() {
         ),
         (400, r#"{"text":"Incorrect index","code":7}"#, "the token does not allow this index"),
         (404, "<html>", "it replied 404 Not Found"),
+        // What a redirection leads to replies to anything.
+        (302, "", "it replied 302 Found: it redirects to /elsewhere; name that with `--hec`"),
+        (307, "", "it redirects to /elsewhere"),
+        (200, "<html>", "it replied 200 OK, and not that it took the events"),
+        (200, r#"{"text":"No data","code":5}"#, "it replied 200 OK: No data (code 5)"),
     ];
     for (status, reply, expected) in cases {
-        let (url, _requests) = collector(vec![(status, reply)]);
+        let taken = r#"{"text":"Success","code":0}"#;
+        let (url, _requests) = collector(vec![(status, reply), (200, taken)]);
         let run = fixture.run_with(&["replay", "logs", "--hec", &url], &[(TOKEN, "x")]);
         assert!(run.status == 2 && run.err.contains(expected), "{run:?}");
     }
