@@ -124,6 +124,15 @@ pub enum AppError {
     /// The risk events of a hunt could not be kept for the detections that read them.
     #[error("the risk events cannot be kept: {0}")]
     RiskEvents(std::io::Error),
+    /// What changed since a revision is asked for, and only built-in detections are selected.
+    #[error(
+        "cannot tell what changed since `{revision}`: only content folders have revisions, and no \
+         selected detection is in one; name a folder"
+    )]
+    NoRevisions {
+        /// The revision as the caller gave it.
+        revision: String,
+    },
     /// The search engine could not be initialized.
     #[error("the search engine cannot start: {0}")]
     Engine(String),
@@ -158,6 +167,7 @@ impl AppError {
             | Self::NothingSelected { .. }
             | Self::NoDetections
             | Self::Revision { .. }
+            | Self::NoRevisions { .. }
             | Self::NoBaselineRange
             | Self::NoBaselines
             | Self::NoLogs { .. } => Class::User,

@@ -34,6 +34,7 @@ mod search;
 mod select;
 mod test;
 mod unread;
+mod used_files;
 mod whole_file;
 
 pub use allow::{AllowDoubt, AllowEntry, AllowReport, AllowedValues, doubts};

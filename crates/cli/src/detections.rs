@@ -185,9 +185,7 @@ fn object(detection: &Detection, set: &ContentSet) -> Result<String> {
         object.insert("raises_risk".to_owned(), json!(outcome.risk));
         object.insert("from".to_owned(), json!(origin(detection)));
     }
-    let mut text = Vec::new();
-    json::write(&mut text, &value)?;
-    Ok(String::from_utf8(text)? + "\n")
+    json::text(&value)
 }
 
 /// Returns the full description of a detection as text.

@@ -1,7 +1,6 @@
 //! The `fields` command: lists the fields that the events of logs have.
 
 use std::fmt::Write;
-use std::io::BufWriter;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -61,23 +60,17 @@ fn print(list: &FieldList, format: Format, zone: &TimeZone) -> Result<()> {
         Format::Csv => csv(list).context(CANNOT_WRITE)?,
         Format::Json => {
             let fields: Vec<Value> = list.fields.iter().map(object).collect();
-            as_json(&fields)? + "\n"
+            lines::text(&fields)?
         }
         Format::Ndjson => {
             let mut text = String::new();
             for field in &list.fields {
-                let _ = writeln!(text, "{}", as_json(&object(field))?);
+                text.push_str(&lines::text(&object(field))?);
             }
             text
         }
     };
     output::print(&text)
-}
-
-fn as_json(value: &impl serde::Serialize) -> Result<String> {
-    let mut out = BufWriter::new(Vec::new());
-    lines::write(&mut out, value)?;
-    Ok(String::from_utf8(out.into_inner()?)?)
 }
 
 /// Returns a field as an object for programs. `values` is null if there are too many to count.

@@ -16,6 +16,14 @@ pub(crate) fn write(out: &mut impl Write, value: &impl Serialize) -> Result<()> 
     Ok(())
 }
 
+/// Returns a value as a line of JSON with its line end.
+pub(crate) fn text(value: &impl Serialize) -> anyhow::Result<String> {
+    let mut text = Vec::new();
+    write(&mut text, value)?;
+    text.push(b'\n');
+    Ok(String::from_utf8(text)?)
+}
+
 struct Visible;
 
 impl Formatter for Visible {

@@ -106,14 +106,20 @@ pub(crate) fn of_check(fails: bool, is_empty: bool) -> ExitCode {
 }
 
 /// Returns the status of tests. A failure comes before all else; a test that could not run is no
-/// success, and if none ran, nothing was tested, which `may_be_none` says is right.
-pub(crate) fn of_tests(content: &Content, summary: &TestSummary, may_be_none: bool) -> ExitCode {
+/// success, and if none ran, nothing was tested, which `may_be_none` says is right. `is_cut` says whether
+/// something was left out because of a limit.
+pub(crate) fn of_tests(
+    content: &Content,
+    summary: &TestSummary,
+    is_cut: bool,
+    may_be_none: bool,
+) -> ExitCode {
     let counts = &summary.counts;
     ExitCode::from(if counts.failed > 0 {
         FOUND
     } else if counts.ran() == 0 && !may_be_none {
         FAILED
-    } else if counts.not_run() > 0 || content.is_partial() || summary.is_partial() {
+    } else if counts.not_run() > 0 || content.is_partial() || summary.is_partial() || is_cut {
         PARTIAL
     } else {
         0

@@ -9,17 +9,28 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use spilltrail_content::{ContentSet, Detection, LookupSource, TestLogs};
+use spilltrail_content::{ContentSet, Detection, TestLogs};
 use spilltrail_detect::AnalyzedContent;
+use spilltrail_diagnostic::Code;
 
 use crate::error::AppError;
+use crate::used_files;
 
 /// Variables that a hook of Git sets about its own repository, which may be another one.
 const OF_HOOKS: &[&str] = &["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"];
 
+/// Folders of content whose files any search may use.
+const SHARED: [&str; 2] = ["macros", "lookups"];
+
 /// The files that differ from a revision.
 #[derive(Debug, Default)]
-pub(super) struct Changed(BTreeSet<PathBuf>);
+pub(super) struct Changed {
+    files: BTreeSet<PathBuf>,
+    /// Whether a macro or a lookup changed or was removed.
+    are_definitions: bool,
+    /// Whether the file of a definition was removed. Which searches used it can no longer be told.
+    is_definition_gone: bool,
+}
 
 impl Changed {
     /// Returns the files in the repositories of these folders that differ from where the current
@@ -49,30 +60,27 @@ impl Changed {
                 files.extend(names.map(|name| top.join(name)));
             }
         }
-        Ok(Self(files))
+        let shared = || files.iter().filter(|file| is_shared(file));
+        let is_definition_gone = shared().any(|file| is_yaml(file) && is_gone(file));
+        Ok(Self { are_definitions: shared().next().is_some(), is_definition_gone, files })
     }
 
     /// Returns true if the detection at index `place`, or anything that its tests depend on, changed.
     pub(super) fn has(&self, place: usize, content: &AnalyzedContent) -> bool {
         let set = &content.set;
         let detection = &set.detections[place];
-        if self.has_file(&detection.path) || self.has_logs(detection, set) {
+        if self.is_definition_gone || self.has_logs(detection, set) {
             return true;
         }
-        let analysis = content.look_at(place);
-        let used = analysis.expansion.macros_used();
-        let mut macros = set.macros.iter().filter(|known| used.contains(&known.title()));
-        if macros.any(|known| self.has_file(Path::new(&known.origin))) {
-            return true;
-        }
-        let mut lookups = analysis.facts.lookups_read.iter().filter_map(|name| set.lookup(name));
-        lookups.any(|lookup| {
-            let rows = match &lookup.source {
-                LookupSource::File(path) => Some(path),
-                _ => None,
-            };
-            self.has_file(&lookup.path) || rows.is_some_and(|path| self.has_file(path))
-        })
+        // A definition may have another name since, or be a table that was removed.
+        let analysis = content.detection(place);
+        let is_undefined = || {
+            let mut told = analysis.diagnostics().into_iter();
+            told.any(|diagnostic| diagnostic.code == Code::UNKNOWN_MACRO)
+                || analysis.facts.lookups_read.iter().any(|name| set.lookup(name).is_none())
+        };
+        (self.are_definitions && is_undefined())
+            || used_files::of_detection(content, place).iter().any(|file| self.has_file(file))
     }
 
     fn has_logs(&self, detection: &Detection, set: &ContentSet) -> bool {
@@ -83,9 +91,34 @@ impl Changed {
         })
     }
 
+    /// Returns true if a file, or what a link leads to, changed or was removed.
     fn has_file(&self, path: &Path) -> bool {
-        !self.0.is_empty() && path.canonicalize().is_ok_and(|path| self.0.contains(&path))
+        let has = |path: Option<PathBuf>| path.is_some_and(|path| self.files.contains(&path));
+        !self.files.is_empty() && (has(path.canonicalize().ok()) || has(without_links(path)))
     }
+}
+
+/// Returns a path to a file that may be gone, with its folders as `git` names them.
+fn without_links(path: &Path) -> Option<PathBuf> {
+    let (folder, name) = (path.parent()?, path.file_name()?);
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let folder = folder.canonicalize().ok().or_else(|| without_links(folder))?;
+    Some(folder.join(name))
+}
+
+/// Returns true for files in folders of macros and lookups.
+fn is_shared(file: &Path) -> bool {
+    let mut folders = file.parent().into_iter().flat_map(Path::components);
+    folders.any(|folder| SHARED.iter().any(|name| folder.as_os_str() == *name))
+}
+
+fn is_yaml(file: &Path) -> bool {
+    let ending = file.extension().and_then(OsStr::to_str);
+    ending.is_some_and(|ending| matches!(ending, "yml" | "yaml"))
+}
+
+fn is_gone(file: &Path) -> bool {
+    file.symlink_metadata().is_err()
 }
 
 /// A folder in a repository, and the revision that the user named.

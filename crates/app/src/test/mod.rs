@@ -11,9 +11,9 @@ mod moved;
 mod one;
 mod report;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -53,7 +53,7 @@ pub struct TestOptions {
     pub run: RunOptions,
 }
 
-/// The least memory of a test, in bytes, if the limit is divided among several.
+/// The least memory of a test, in bytes, for which another one runs at the same time.
 const LEAST_MEMORY: usize = 32 << 20;
 
 /// Runs the tests of detections, several at a time. The reports are in the order of the detections.
@@ -70,7 +70,11 @@ pub async fn test(content: &Content, options: &TestOptions) -> Result<TestSummar
     let mut tested = if options.only_folders { own(&selected, &content.set)? } else { selected };
     if let Some(revision) = &options.changed {
         let roots = |index: &usize| content.set.detections[*index].root.as_deref();
-        let changed = Changed::since(revision, &tested.iter().filter_map(roots).collect())?;
+        let roots: BTreeSet<&Path> = tested.iter().filter_map(roots).collect();
+        if roots.is_empty() {
+            return Err(AppError::NoRevisions { revision: revision.clone() });
+        }
+        let changed = Changed::since(revision, &roots)?;
         tested.retain(|index| changed.has(*index, &analyzed));
     }
     // A wrong time zone or time is told once, not by each test.
@@ -88,10 +92,10 @@ pub async fn test(content: &Content, options: &TestOptions) -> Result<TestSummar
     let at_a_time = options
         .at_a_time
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let at_a_time = at_a_time.clamp(1, count.max(1));
     let mut run = options.run.clone();
     run.read.threads = Some(1);
-    run.memory_limit = run.memory_limit.map(|limit| (limit / at_a_time).max(LEAST_MEMORY));
+    let (at_a_time, memory_limit) = shares(at_a_time.clamp(1, count.max(1)), run.memory_limit);
+    run.memory_limit = memory_limit;
     let stop = StopWhenDropped::default();
     let queue = Arc::new(Queue {
         waiting: Mutex::new(waiting.into_iter().enumerate().collect()),
@@ -127,6 +131,14 @@ pub async fn test(content: &Content, options: &TestOptions) -> Result<TestSummar
         return Err(AppError::Bug("a thread of the tests ended".to_owned()));
     }
     Ok(TestSummary::new(reports, tested.len() as u64, untested, started.elapsed()))
+}
+
+/// Returns how many of `wanted` tests run at the same time, and the memory limit of each: together they
+/// stay within `limit`.
+fn shares(wanted: usize, limit: Option<usize>) -> (usize, Option<usize>) {
+    let Some(limit) = limit else { return (wanted, None) };
+    let at_a_time = wanted.min(limit / LEAST_MEMORY).max(1);
+    (at_a_time, Some(limit / at_a_time))
 }
 
 /// Returns the selected detections of content folders.
@@ -220,5 +232,23 @@ fn skipped(detection: &Detection, test: &DetectionTest, experimental: bool) -> O
         Status::Experimental => Some("the detection is experimental".to_owned()),
         Status::Deprecated => Some("the detection is deprecated".to_owned()),
         Status::Production | Status::Other(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_together_stay_within_the_limit_of_memory() {
+        const MIB: usize = 1 << 20;
+        for (wanted, limit, expected) in [
+            (4, None, (4, None)),
+            (4, Some(400 * MIB), (4, Some(100 * MIB))),
+            (4, Some(100 * MIB), (3, Some(100 * MIB / 3))),
+            (4, Some(MIB), (1, Some(MIB))),
+        ] {
+            assert_eq!(shares(wanted, limit), expected);
+        }
     }
 }

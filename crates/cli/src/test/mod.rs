@@ -2,19 +2,21 @@
 
 mod text;
 
-use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use spilltrail_app::{CancellationToken, TestCounts, TestReport, TestSummary};
 
 use crate::arguments::{TestFormat, TestOptions};
-use crate::output::{self, CANNOT_WRITE, is_broken_pipe};
+use crate::output::{self, is_broken_pipe};
 use crate::report::{self, Detail};
 use crate::{content, json, junit, screen, status};
 
 pub(crate) async fn run(options: TestOptions, cancel: CancellationToken) -> Result<ExitCode> {
+    if options.all && options.format != TestFormat::Table {
+        bail!("only a table folds tests, so `--all` would change nothing; leave it out");
+    }
     let content = content::load_for(&options.content(), Detail::Counted)?;
     report::diagnostics(&content.misspelled_macros, "--macro", "");
     for folder in &options.datasets {
@@ -27,14 +29,14 @@ pub(crate) async fn run(options: TestOptions, cancel: CancellationToken) -> Resu
         Err(error) if is_broken_pipe(error.as_ref()) => {}
         printed => printed?,
     }
-    report::limits_met();
+    let is_cut = report::limits_met();
     // Of what has not changed, nothing has to be tested.
     let may_be_none = options.changed.is_some() && summary.counts.not_run() == 0;
     if summary.counts.ran() == 0 {
         let level = if may_be_none { "note" } else { "error" };
         report::line(format_args!("{level}: nothing was tested: {}", why_nothing(&summary)));
     }
-    Ok(status::of_tests(&content, &summary, may_be_none))
+    Ok(status::of_tests(&content, &summary, is_cut, may_be_none))
 }
 
 fn print(summary: &TestSummary, options: &TestOptions) -> Result<()> {
@@ -42,16 +44,7 @@ fn print(summary: &TestSummary, options: &TestOptions) -> Result<()> {
         TestFormat::Table => {
             output::print_painted(&text::render(summary, options.all, screen::text_width()))
         }
-        TestFormat::Json => {
-            let mut out = std::io::stdout().lock();
-            let printed = json::write(&mut out, &Printed::of(summary))
-                .and_then(|()| writeln!(out))
-                .and_then(|()| out.flush());
-            match printed {
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-                printed => printed.context(CANNOT_WRITE),
-            }
-        }
+        TestFormat::Json => output::print(&json::text(&Printed::of(summary))?),
         TestFormat::Junit => {
             output::print(&junit::render("spilltrail test", &text::cases(summary)))
         }

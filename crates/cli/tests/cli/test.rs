@@ -326,6 +326,29 @@ failed       Key Listed: True Positive
 }
 
 #[test]
+fn what_a_limit_cuts_is_no_success() {
+    let search = "sourcetype=aws:cloudtrail eventName=CreateKey | eval n=mvcount(mvrange(0,200000)) \
+                  | stats count by user_arn src_ip n";
+    let fixture = fixture(&[Written { search, ..Written::default() }]);
+    let run = run(&fixture, &[]);
+    assert!(run.out.contains("1 passed"), "{run:?}");
+    assert!(run.err.contains("`mvrange` stopped at 100,000 values"), "{run:?}");
+    assert_eq!(run.status, 1, "{run:?}");
+}
+
+#[test]
+fn options_without_effect_are_refused() {
+    let fixture = fixture(&[Written::default()]);
+    for format in ["json", "junit"] {
+        let run = run(&fixture, &["--all", "--format", format]);
+        assert_eq!((run.status, run.out.as_str()), (2, ""), "{run:?}");
+        assert!(run.err.contains("`--all` would change nothing"), "{run:?}");
+    }
+    let run = run(&fixture, &["--memory-limit", "1"]);
+    assert_eq!(run.status, 0, "{run:?}");
+}
+
+#[test]
 fn the_built_in_pack_passes_its_own_tests() {
     let run = Fixture::empty().run_builtin(&["test", "--format", "json"]);
     let report = report(&run);
@@ -349,12 +372,14 @@ fn only_what_changed_since_a_revision_is_tested() {
     }
     let with = |name, search| Written { name, search, ..Written::default() };
     let by_macro = "`trail` eventName=CreateKey | stats count by user_arn src_ip";
-    let by_lookup = "sourcetype=aws:cloudtrail eventName=CreateKey | lookup people user_arn | stats count by user_arn src_ip";
+    let by_lookup = "sourcetype=aws:cloudtrail eventName=CreateKey | lookup people user_arn | lookup teams user_arn | stats count by user_arn src_ip";
     let fixture =
         fixture(&[with("Plain", KEYS), with("By Macro", by_macro), with("By Lookup", by_lookup)]);
     fixture
         .write("content/macros/trail.yml", "name: trail\ndefinition: sourcetype=aws:cloudtrail\n");
     fixture.write("content/lookups/people.csv", "user_arn,team\na,b\n");
+    fixture.write("content/lookups/teams.csv", "user_arn,lead\na,b\n");
+    fixture.write("content/lookups/teams.yml", "name: teams\nfilename: teams.csv\n");
     let tested = |fixture: &Fixture, revision: &str| -> (Vec<String>, i32) {
         let run = run(fixture, &["--changed", revision, "--format", "json"]);
         let report = report(&run);
@@ -382,9 +407,30 @@ fn only_what_changed_since_a_revision_is_tested() {
         &text.replace("Plain", "New").replace("000000000000", "000000000004"),
     );
     assert_eq!(tested(&fixture, "mine"), (vec!["New".to_owned()], 0));
+    std::fs::remove_file(fixture.path("content/detections/d4.yml")).unwrap();
+    // What was removed changed, too. Who used a definition can no longer be told.
+    let all = ["Plain", "By Macro", "By Lookup"].map(str::to_owned).to_vec();
+    for (removed, expected) in [
+        ("lookups/people.csv", vec!["By Lookup".to_owned()]),
+        ("lookups/teams.csv", vec!["By Lookup".to_owned()]),
+        ("macros/trail.yml", all.clone()),
+        ("lookups/teams.yml", all.clone()),
+        ("data/keys.json", all.clone()),
+    ] {
+        std::fs::remove_file(fixture.path(&format!("content/{removed}"))).unwrap();
+        assert_eq!(tested(&fixture, "mine").0, expected, "{removed}");
+        git(&fixture, &["checkout", "-q", "--", "."]);
+    }
+    // A macro that has another name since.
+    fixture.write("content/macros/trail.yml", "name: trial\ndefinition: sourcetype=aws:*\n");
+    assert_eq!(tested(&fixture, "mine").0, ["By Macro"]);
+    git(&fixture, &["checkout", "-q", "--", "."]);
     let wrong = run(&fixture, &["--changed", "no-such"]);
     assert_eq!(wrong.status, 2);
     assert!(wrong.err.contains("the repository has no such revision"), "{wrong:?}");
+    let built_in = fixture.run_builtin(&["test", "--changed", "no-such"]);
+    assert_eq!(built_in.status, 2, "{built_in:?}");
+    assert!(built_in.err.contains("only content folders have revisions"), "{built_in:?}");
     let option = run(&fixture, &["--changed=--output=x"]);
     assert!(option.status == 2 && option.err.contains("no such revision"), "{option:?}");
 }
