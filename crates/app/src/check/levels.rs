@@ -70,6 +70,12 @@ impl Levels {
         levels
     }
 
+    /// Returns true if the level of a diagnostic would make less of it, and only warnings have levels.
+    pub(super) fn is_unheeded(&self, diagnostic: &Diagnostic) -> bool {
+        let level = self.0.get(&diagnostic.code);
+        diagnostic.severity != Severity::Warning && level.is_some_and(|level| *level < Level::Error)
+    }
+
     /// Returns the diagnostic as its level says; `None` if it is not told. Only warnings have levels:
     /// what keeps a search from running does so whatever its level is.
     pub(super) fn apply(&self, mut diagnostic: Diagnostic) -> Option<Diagnostic> {
@@ -103,6 +109,9 @@ mod tests {
         assert_eq!(severity(&levels, warning(Code::LOST_FIELD)), Some(Severity::Warning));
         assert_eq!(severity(&levels, warning(Code::NO_EFFECT)), None);
         let error = Diagnostic::error(Code::BAD_REGEX, "m");
+        assert!(levels.is_unheeded(&error));
+        assert!(!levels.is_unheeded(&Diagnostic::error(Code::NULL_GROUP, "m")));
+        assert!(!levels.is_unheeded(&Diagnostic::error(Code::LOST_FIELD, "m")));
         assert_eq!(severity(&levels, error), Some(Severity::Error));
         let in_file = levels.with_comments("# spilltrail: allow SPL2022\n");
         assert_eq!(severity(&in_file, warning(Code::NULL_GROUP)), None);

@@ -23,6 +23,7 @@ use crate::error::AppError;
 use crate::option_file;
 use crate::options::ContentOptions;
 use crate::select::Selection;
+use crate::used_files;
 pub use levels::{Level, Levels};
 use plans::Search;
 pub use report::{CheckReport, CheckStatus, CheckedFile, CheckedSearch, Counts, Told};
@@ -69,7 +70,7 @@ pub async fn check(content: &Content, options: &CheckOptions) -> Result<CheckRep
 async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, AppError> {
     let set = &content.set;
     let targets = Targets::new(&options.targets);
-    let problems: Vec<&ContentProblem> =
+    let mut problems: Vec<&ContentProblem> =
         content.problems.iter().filter(|problem| targets.has(&problem.path)).collect();
     let mut searches: Vec<Search> =
         chosen(set, &targets, options, &problems)?.into_iter().map(Search::Detection).collect();
@@ -89,6 +90,13 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
             && name.is_some_and(|name| analyzed.fills_lookup(name))
     };
     found.iter_mut().for_each(|told| told.retain(|diagnostic| !is_filled(diagnostic)));
+    if !options.select.is_all() {
+        let detections = searches.iter().filter_map(|search| search.detection());
+        let files = detections.flat_map(|place| used_files::of_detection(&analyzed, place));
+        let files: BTreeSet<PathBuf> = files.collect();
+        // What cannot be read may be a detection that was asked for.
+        problems.retain(|problem| problem.is_error() || files.contains(&problem.path));
+    }
     let mut of_files: BTreeMap<PathBuf, Vec<&ContentProblem>> = BTreeMap::new();
     for problem in problems {
         of_files.entry(problem.path.clone()).or_default().push(problem);

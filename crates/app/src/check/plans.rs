@@ -1,6 +1,7 @@
 //! Plans searches without logs, on several threads.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +12,7 @@ use spilltrail_diagnostic::{Class, Code, Diagnostic};
 use spilltrail_search::analysis::{Analysis, analyze};
 use spilltrail_search::context::SearchContext;
 use spilltrail_search::{pool, run};
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -46,9 +48,17 @@ impl Search {
         }
     }
 
+    /// Returns the index of a detection.
+    pub(super) fn detection(self) -> Option<usize> {
+        match self {
+            Self::Detection(index) => Some(index),
+            Self::Baseline(_) => None,
+        }
+    }
+
     fn analysis(self, content: &AnalyzedContent) -> Arc<Analysis> {
         match self {
-            Self::Detection(index) => content.look_at(index),
+            Self::Detection(index) => content.detection(index).clone(),
             Self::Baseline(index) => {
                 let search = &content.set.baselines[index].search;
                 Arc::new(analyze(search, &content.set.macros))
@@ -56,9 +66,6 @@ impl Search {
         }
     }
 }
-
-/// Most diagnostics that are kept of one search.
-const MOST: usize = 100;
 
 /// Returns how many of the searches read each data model that no event type feeds.
 pub(super) fn unfed_models(content: &AnalyzedContent, chosen: &[Search]) -> BTreeMap<String, u64> {
@@ -102,11 +109,13 @@ pub(super) async fn plan_all(
         let surroundings = surroundings.clone();
         workers.spawn_blocking(move || {
             let mut done = Vec::new();
+            let runtime = runtime();
             while !cancel.is_cancelled() {
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(search) = chosen.get(place) else { break };
                 let analysis = search.analysis(&content);
-                let mut found = diagnostics(&analysis, &environment.context(), &surroundings);
+                let mut found =
+                    diagnostics(&analysis, &environment.context(), &surroundings, &runtime);
                 let detection = search.of(&content.set);
                 found.extend(advice::of_schedule(detection, &content.set, &analysis));
                 done.push((place, found));
@@ -128,15 +137,15 @@ fn diagnostics(
     analysis: &Analysis,
     context: &SearchContext,
     surroundings: &Surroundings,
+    runtime: &io::Result<Runtime>,
 ) -> Vec<Diagnostic> {
     // A bug in planning one search must not hide what is wrong with the others.
-    let planned = catch_unwind(AssertUnwindSafe(|| planned(analysis, context)));
+    let planned = catch_unwind(AssertUnwindSafe(|| planned(analysis, context, runtime)));
     let mut found =
         planned.unwrap_or_else(|_| vec![Diagnostic::bug("planning the search panicked")]);
     found.extend(analysis.doubts_without_logs(&found, true));
     found.extend(surroundings.of_search(analysis));
     found.sort_by_key(|diagnostic| (!stops(diagnostic), diagnostic.span()));
-    found.truncate(MOST);
     found
 }
 
@@ -166,8 +175,16 @@ fn near_limit(analysis: &Analysis, context: &SearchContext) -> Vec<Diagnostic> {
     .collect()
 }
 
-fn planned(analysis: &Analysis, context: &SearchContext) -> Vec<Diagnostic> {
-    let runtime = match tokio::runtime::Builder::new_current_thread().build() {
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().build()
+}
+
+fn planned(
+    analysis: &Analysis,
+    context: &SearchContext,
+    runtime: &io::Result<Runtime>,
+) -> Vec<Diagnostic> {
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             let message = format!("a thread cannot start: {error}");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use spilltrail_content::{ContentProblem, Detection};
+use spilltrail_content::{ContentProblem, Detection, Places};
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 
 use super::levels::Levels;
@@ -62,6 +62,9 @@ pub struct Told {
     pub line: Option<usize>,
     /// The column of the primary span in the file, counted from one; columns are characters.
     pub column: Option<usize>,
+    /// Whether the user set a level that counts for warnings only, and this is none.
+    #[serde(skip)]
+    pub is_level_unheeded: bool,
 }
 
 /// Whether a detection runs.
@@ -125,17 +128,22 @@ impl CheckReport {
         baselines: Vec<CheckedSearch>,
         files: Vec<CheckedFile>,
     ) -> Self {
-        let mut counts = Counts { detections: detections.len() as u64, ..Counts::default() };
-        for detection in &detections {
+        let counts = Counts::default();
+        let mut report = Self { detections, baselines, files, counts };
+        report.count();
+        report
+    }
+
+    fn count(&mut self) {
+        let mut counts = Counts { detections: self.detections.len() as u64, ..Counts::default() };
+        for detection in &self.detections {
             *match detection.status {
                 CheckStatus::Runs => &mut counts.runs,
                 CheckStatus::Unsupported => &mut counts.unsupported,
                 CheckStatus::Error => &mut counts.error,
             } += 1;
         }
-        let searches = detections.iter().chain(&baselines);
-        let all = searches.map(|search| &search.diagnostics);
-        for told in all.chain(files.iter().map(|file| &file.diagnostics)).flatten() {
+        for told in self.told() {
             *counts.codes.entry(told.diagnostic.code).or_default() += 1;
             match told.diagnostic.severity {
                 Severity::Warning => counts.warnings += 1,
@@ -143,16 +151,29 @@ impl CheckReport {
                 Severity::Unsupported => {}
             }
         }
-        Self { detections, baselines, files, counts }
+        self.counts = counts;
     }
 
-    /// Removes the diagnostics of all other codes.
+    /// Removes the diagnostics of all other codes; the counts of messages are then those of the rest.
+    /// Detections keep their status.
     pub fn keep(&mut self, codes: &[Code]) {
         let is_kept = |told: &Told| codes.contains(&told.diagnostic.code);
         let searches = self.detections.iter_mut().chain(&mut self.baselines);
         searches.for_each(|search| search.diagnostics.retain(is_kept));
         self.files.iter_mut().for_each(|file| file.diagnostics.retain(is_kept));
         self.files.retain(|file| !file.diagnostics.is_empty());
+        self.count();
+    }
+
+    /// Returns how many diagnostics of each code have a level that only a warning could have: they stop
+    /// a search whatever their level is.
+    #[must_use]
+    pub fn without_level(&self) -> BTreeMap<Code, u64> {
+        let mut counts = BTreeMap::new();
+        for told in self.told().filter(|told| told.is_level_unheeded) {
+            *counts.entry(told.diagnostic.code).or_default() += 1;
+        }
+        counts
     }
 
     /// Returns the diagnostics of the detections, then those of baselines and other files.
@@ -185,12 +206,14 @@ impl CheckedSearch {
         let diagnostics: Vec<Diagnostic> =
             diagnostics.into_iter().filter_map(|diagnostic| levels.apply(diagnostic)).collect();
         let placed = if diagnostics.is_empty() { None } else { detection.placed(&diagnostics) };
+        let mut places = placed.as_ref().map(|placed| Places::new(&placed.text));
         for (index, diagnostic) in diagnostics.into_iter().enumerate() {
             let in_file = placed.as_ref().and_then(|placed| placed.diagnostics.get(index)).cloned();
-            let place = placed.as_ref().zip(in_file.as_ref()).and_then(|(placed, diagnostic)| {
-                Some(line_and_column(placed.text.get(..diagnostic.span()?.start)?))
-            });
+            let place = in_file
+                .as_ref()
+                .and_then(|diagnostic| places.as_mut()?.of(diagnostic.span()?.start));
             told.push(Told {
+                is_level_unheeded: levels.is_unheeded(&diagnostic),
                 diagnostic,
                 in_file,
                 file: file.clone(),
@@ -234,15 +257,11 @@ fn of_file(problem: &ContentProblem, levels: &Levels) -> Option<Told> {
     let diagnostic = levels.apply(problem.diagnostic.clone())?;
     let place = problem.place();
     Some(Told {
+        is_level_unheeded: levels.is_unheeded(&diagnostic),
         in_file: Some(diagnostic.clone()),
         diagnostic,
         file: Some(problem.path.clone()),
         line: place.map(|(line, _)| line),
         column: place.map(|(_, column)| column),
     })
-}
-
-fn line_and_column(before: &str) -> (usize, usize) {
-    let in_line = before.rsplit('\n').next().unwrap_or_default();
-    (before.matches('\n').count() + 1, in_line.chars().count() + 1)
 }

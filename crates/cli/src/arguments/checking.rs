@@ -47,10 +47,11 @@ pub(crate) struct CheckOptions {
     /// How the report is written.
     #[arg(long, value_enum)]
     pub(crate) format: Option<CheckFormat>,
-    /// Show every message with its place, none counted.
+    /// Show every message with its place in the table, none counted.
     #[arg(long)]
     pub(crate) all: bool,
-    /// Show only messages of this code, such as SPL2022. Repeatable.
+    /// Show only messages of this code, such as SPL2022; those of others count for the status.
+    /// Repeatable.
     #[arg(long, value_name = "CODE", value_parser = code, help_heading = "Levels")]
     pub(crate) code: Vec<Code>,
     /// How warnings of a code count: `allow`, `warning` or `error`, as in SPL2022=error. Repeatable.

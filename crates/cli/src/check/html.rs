@@ -134,18 +134,7 @@ fn detections(report: &CheckReport, page: &mut String) {
 
 /// Returns text as HTML shows it.
 fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in visible(text).chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    quick_xml::escape::escape(visible(text)).into_owned()
 }
 
 #[cfg(test)]
@@ -154,6 +143,6 @@ mod tests {
 
     #[test]
     fn nothing_in_a_text_is_markup() {
-        assert_eq!(escaped("<b a='1' b=\"2\">&"), "&lt;b a=&#39;1&#39; b=&quot;2&quot;&gt;&amp;");
+        assert_eq!(escaped("<b a='1' b=\"2\">&"), "&lt;b a=&apos;1&apos; b=&quot;2&quot;&gt;&amp;");
     }
 }

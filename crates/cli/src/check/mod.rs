@@ -10,10 +10,9 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
-use serde::Serialize;
+use anyhow::{Result, bail};
 use spilltrail_app::check::{
-    CheckOptions as Asked, CheckReport, CheckStatus, CheckedSearch, Level, check, content_of,
+    CheckOptions as Asked, CheckReport, CheckedSearch, Counts, Level, Told, check, content_of,
 };
 use spilltrail_app::{CancellationToken, Content};
 use spilltrail_diagnostic::{Severity, visible_lines};
@@ -26,32 +25,75 @@ use crate::{json, output, report, screen, status};
 const FEW: usize = 8;
 
 pub(crate) async fn run(options: CheckOptions, cancel: CancellationToken) -> Result<ExitCode> {
+    let format = options.format.unwrap_or_else(default_format);
+    if options.all && format != CheckFormat::Table {
+        bail!("only a table counts messages, so `--all` would change nothing; leave it out");
+    }
     let content = Content::load(&content_of(&options.content.content(), &options.targets))?;
     report::diagnostics(&content.misspelled_macros, "--macro", "");
-    let mut report = check(&content, &asked(&options, cancel)).await?;
+    let asked = asked(&options, cancel);
+    let mut report = check(&content, &asked).await?;
     // The status is that of all messages, also of those that are not shown.
     let status = status::of_check(fails(&report, options.fail_on), report.detections.is_empty());
-    if !options.code.is_empty() {
+    let (all, unheeded) = (report.counts.clone(), report.without_level());
+    // Cases of JUnit say what failed, so that they need all messages, too.
+    let is_junit = format == CheckFormat::Junit;
+    if !options.code.is_empty() && !is_junit {
         report.keep(&options.code);
     }
-    let text = match options.format.unwrap_or_else(default_format) {
+    print(&report, &content, format, &options)?;
+    if !options.code.is_empty() && is_junit {
+        report::line(format_args!("note: JUnit has the messages of all codes"));
+    }
+    tell_others(&all, &report.counts);
+    for (code, count) in unheeded {
+        let messages = report::counted(count, "message");
+        report::line(format_args!(
+            "warning: the level of {code} changes nothing about {messages}: only warnings have levels"
+        ));
+    }
+    Ok(status)
+}
+
+fn print(
+    report: &CheckReport,
+    content: &Content,
+    format: CheckFormat,
+    options: &CheckOptions,
+) -> Result<()> {
+    let text = match format {
         CheckFormat::Table => {
             let width = screen::text_width();
             let are_few = report.told().count() <= FEW;
             let text = if options.all || are_few {
-                details::render(&report, &content, width)
+                details::render(report, content, width)
             } else {
-                causes::render(&report, width)
+                causes::render(report, width)
             };
-            return output::print_painted(&text).map(|()| status);
+            return output::print_painted(&text);
         }
-        CheckFormat::Json => json_of(&report)?,
-        CheckFormat::Sarif => json_of(&sarif::log(&report))?,
-        CheckFormat::Junit => junit_of(&report),
-        CheckFormat::Html => html::page(&report),
+        CheckFormat::Json => json::text(report)?,
+        CheckFormat::Sarif => json::text(&sarif::log(report))?,
+        CheckFormat::Junit => junit_of(report, options.fail_on),
+        CheckFormat::Html => html::page(report),
     };
-    output::print(&text)?;
-    Ok(status)
+    output::print(&text)
+}
+
+/// Says how many messages are not shown because of their code.
+fn tell_others(all: &Counts, shown: &Counts) {
+    let sum = |counts: &Counts| counts.codes.values().sum::<u64>();
+    let hidden = sum(all) - sum(shown);
+    if hidden == 0 {
+        return;
+    }
+    let are = if hidden == 1 { "of another code is" } else { "of other codes are" };
+    let errors = match all.errors - shown.errors {
+        0 => String::new(),
+        errors => format!(" ({})", report::counted(errors, "error")),
+    };
+    let messages = report::counted(hidden, "message");
+    report::line(format_args!("note: {messages} {are} not shown{errors}"));
 }
 
 fn asked(options: &CheckOptions, cancel: CancellationToken) -> Asked {
@@ -68,67 +110,51 @@ fn asked(options: &CheckOptions, cancel: CancellationToken) -> Asked {
 }
 
 fn fails(report: &CheckReport, fail_on: FailOn) -> bool {
-    let least = match fail_on {
+    report.severity() >= Some(least(fail_on))
+}
+
+fn least(fail_on: FailOn) -> Severity {
+    match fail_on {
         FailOn::Warning => Severity::Warning,
         FailOn::Unsupported => Severity::Unsupported,
         FailOn::Error => Severity::Error,
-    };
-    report.severity() >= Some(least)
+    }
 }
 
 fn default_format() -> CheckFormat {
     if std::io::stdout().is_terminal() { CheckFormat::Table } else { CheckFormat::Json }
 }
 
-fn json_of(value: &impl Serialize) -> Result<String> {
-    let mut text = Vec::new();
-    json::write(&mut text, value)?;
-    Ok(String::from_utf8(text)? + "\n")
-}
-
-/// Returns one case for each detection, and for each other file.
-fn junit_of(report: &CheckReport) -> String {
-    let of = |class: &str, detection: &CheckedSearch| Case {
-        class: class.to_owned(),
-        name: detection.name.clone(),
-        file: text::file_of(detection.file.as_deref()),
-        elapsed: Duration::ZERO,
-        outcome: outcome(detection),
+/// Returns one case for each detection, and for each other file. What the check fails on has failed.
+fn junit_of(report: &CheckReport, fail_on: FailOn) -> String {
+    let of = |class: &str, search: &CheckedSearch| {
+        let file = text::file_of(search.file.as_deref());
+        let is_read = search.id.is_some();
+        let outcome = outcome(&search.diagnostics, is_read, fail_on);
+        (class.to_owned(), search.name.clone(), file, outcome)
     };
     let detections = report.detections.iter().map(|detection| of("detections", detection));
     let baselines = report.baselines.iter().map(|baseline| of("baselines", baseline));
     let files = report.files.iter().map(|file| {
-        let is_wrong =
-            file.diagnostics.iter().any(|told| told.diagnostic.severity == Severity::Error);
-        let text = text::lines(&file.diagnostics);
-        let outcome = if is_wrong {
-            Outcome::Failure { kind: CheckStatus::Error.name().to_owned(), text }
-        } else {
-            Outcome::Passed
-        };
         let name = text::file_of(Some(&file.file));
-        Case {
-            class: "files".to_owned(),
-            file: name.clone(),
-            name,
-            elapsed: Duration::ZERO,
-            outcome,
-        }
+        ("files".to_owned(), name.clone(), name, outcome(&file.diagnostics, true, fail_on))
     });
-    junit::render(
-        "spilltrail check",
-        &detections.chain(baselines).chain(files).collect::<Vec<Case>>(),
-    )
+    let case =
+        |(class, name, file, outcome)| Case { class, name, file, elapsed: Duration::ZERO, outcome };
+    let cases: Vec<Case> = detections.chain(baselines).chain(files).map(case).collect();
+    junit::render("spilltrail check", &cases)
 }
 
-fn outcome(detection: &CheckedSearch) -> Outcome {
-    let text = visible_lines(&text::lines(&detection.diagnostics)).into_owned();
-    match detection.status {
-        CheckStatus::Runs => Outcome::Passed,
-        CheckStatus::Unsupported => Outcome::Skipped(text),
-        CheckStatus::Error if detection.id.is_none() => {
-            Outcome::Error { kind: "unreadable".to_owned(), text }
+fn outcome(told: &[Told], is_read: bool, fail_on: FailOn) -> Outcome {
+    let text = || visible_lines(&text::lines(told)).into_owned();
+    match told.iter().map(|told| told.diagnostic.severity).max() {
+        Some(Severity::Error) if !is_read => {
+            Outcome::Error { kind: "unreadable".to_owned(), text: text() }
         }
-        CheckStatus::Error => Outcome::Failure { kind: CheckStatus::Error.name().to_owned(), text },
+        Some(severity) if severity >= least(fail_on) => {
+            Outcome::Failure { kind: severity.name().to_owned(), text: text() }
+        }
+        Some(Severity::Unsupported) => Outcome::Skipped(text()),
+        _ => Outcome::Passed,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use spilltrail_app::check::{CheckReport, Told};
 use spilltrail_diagnostic::{Code, Severity, visible};
@@ -10,6 +11,10 @@ use super::text::title;
 
 /// The schema of the form.
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+
+/// What a path in a URI has percent signs for.
+const RESERVED: AsciiSet =
+    NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// Returns the report as a log of one run.
 pub(super) fn log(report: &CheckReport) -> Value {
@@ -74,15 +79,7 @@ fn uri(path: &Path) -> String {
     let text = path.to_string_lossy().replace('\\', "/");
     let text = text.strip_prefix("./").unwrap_or(&text);
     let prefix = if text.starts_with('/') { "file://" } else { "" };
-    let mut uri = prefix.to_owned();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            uri.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    uri
+    format!("{prefix}{}", utf8_percent_encode(text, &RESERVED))
 }
 
 #[cfg(test)]

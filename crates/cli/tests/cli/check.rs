@@ -76,6 +76,11 @@ fn each_detection_has_a_status_and_its_messages_have_places() {
 #[test]
 fn the_status_depends_on_what_the_check_fails_on() {
     let fixture = content();
+    let search = format!("{AWS} eventName=CreateKey eventSource=kms.amazonaws.com");
+    fixture.detection(6, "Misspelled", "Hunting", &search, "descripton: x\n");
+    fixture.write("content/lookups/owners.yml", "name: owners\nfilename: owners.csv\n");
+    let search = format!("{search} | lookup owners user OUTPUT owner | stats count by owner");
+    fixture.detection(7, "Reader", "Hunting", &search, "");
     for (arguments, status) in [
         (&["--detection", "Sound"][..], 0),
         (&["--detection", "Loose"], 0),
@@ -87,6 +92,11 @@ fn the_status_depends_on_what_the_check_fails_on() {
         (&["--detection", "Wrong", "--allow", "SPL1006"], 3),
         // Messages that are not shown count as well.
         (&["--code", "SPL2023"], 3),
+        // What is wrong with files of others does not.
+        (&["--detection", "Sound", "--fail-on", "warning"], 0),
+        (&["--detection", "Reader", "--fail-on", "warning"], 3),
+        (&["--detection", "Misspelled", "--fail-on", "warning"], 3),
+        (&["--exclude", "Misspelled", "--exclude", "Wrong"], 0),
         (&["--detection", "Nothing"], 2),
         (&["--level", "SPL2023=loud"], 2),
         (&["--level", "SPL9999=error"], 2),
@@ -176,6 +186,47 @@ fn a_file_that_cannot_be_read_is_an_error() {
     assert_eq!(report["detections"][1]["id"], Value::Null);
     assert_eq!(report["files"][0]["file"], "content/macros/broken.yml");
     assert_eq!(report["files"][0]["diagnostics"][0]["severity"], "error");
+}
+
+#[test]
+fn what_is_not_shown_is_counted() {
+    let fixture = content();
+    let check = |more: &[&str]| fixture.run(&[&["check", "content"], more].concat());
+    let run = check(&["--code", "SPL2023", "--format", "table"]);
+    assert_eq!(run.status, 3);
+    assert_eq!(run.err, "note: 2 messages of other codes are not shown (1 error)\n");
+    let run = check(&["--code", "SPL2023", "--format", "json"]);
+    let counts = &report(&run)["counts"];
+    assert_eq!((&counts["errors"], &counts["error"]), (&json!(0), &json!(1)), "{counts}");
+    assert_eq!(counts["codes"], json!({"SPL2023": 1}));
+    assert_eq!(run.err, "note: 2 messages of other codes are not shown (1 error)\n");
+    // JUnit says what failed, whatever is shown.
+    let run = check(&["--code", "SPL2023", "--format", "junit"]);
+    assert!(run.out.contains("failures=\"1\" errors=\"0\" skipped=\"1\""), "{}", run.out);
+    for (fail_on, failed) in [("warning", 3), ("unsupported", 2), ("error", 1)] {
+        let run = check(&["--fail-on", fail_on, "--format", "junit"]);
+        assert_eq!(run.status, 3);
+        assert!(run.out.contains(&format!("failures=\"{failed}\"")), "{fail_on}: {}", run.out);
+    }
+    // Levels are of warnings.
+    let run = check(&["--detection", "Wrong", "--allow", "SPL1006"]);
+    let told = "warning: the level of SPL1006 changes nothing about 1 message: only warnings have levels\n";
+    assert_eq!(run.err, told);
+    assert_eq!(check(&["--detection", "Loose", "--allow", "SPL2023"]).err, "");
+    for format in ["json", "junit", "sarif", "html"] {
+        let run = check(&["--all", "--format", format]);
+        assert_eq!((run.status, run.out.as_str()), (2, ""), "{run:?}");
+        assert!(run.err.contains("`--all` would change nothing"), "{run:?}");
+    }
+}
+
+#[test]
+fn no_message_is_left_out() {
+    let fixture = Fixture::empty();
+    let calls = "| eval x=nosuch(1) ".repeat(250);
+    fixture.detection(1, "Long", "Hunting", &format!("{AWS} eventName=A {calls}"), "");
+    let run = fixture.run(&["check", "content"]);
+    assert_eq!(report(&run)["counts"]["codes"]["SPL2002"], 250, "{}", run.out);
 }
 
 #[test]
