@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt;
+use indexmap::IndexMap;
 use serde::Serialize;
-use spilltrail_content::{ContentSet, Detection};
+use spilltrail_content::{ContentSet, Detection, lookup_stem};
 use spilltrail_detect::AnalyzedContent;
 use spilltrail_diagnostic::{Diagnostic, Severity};
 use spilltrail_event::TimeBounds;
@@ -22,7 +23,7 @@ use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::error::AppError;
 use crate::logs::LogEvents;
-use crate::lookups::Filled;
+use crate::lookups::{Filled, RunLookups};
 use crate::options::RunOptions;
 
 /// The outcome of a baseline.
@@ -68,69 +69,112 @@ pub(super) fn range_before(hunted: TimeBounds) -> Result<TimeBounds, AppError> {
     }
 }
 
-/// Runs the baselines that fill lookups of the chosen detections, one after another, each with the
-/// lookups that those before it filled. `clock` is that of the hunt.
-///
-/// # Errors
-/// Fails if the environment cannot be built, or if no baseline fills such a lookup.
-pub(super) async fn run(
-    content: &AnalyzedContent,
-    chosen: &[usize],
-    logs: &Arc<Logs>,
-    clock: &Clock,
-    options: &RunOptions,
-) -> Result<(Vec<BaselineReport>, Filled), AppError> {
-    let set = &content.set;
-    let before = range_before(clock.range)?;
-    // For a baseline, the present is when the hunt begins.
-    let now = before.latest.unwrap_or(clock.now);
-    let clock = Clock { now, is_fixed: true, zone: clock.zone.clone(), range: before };
-    let needed = needed(content, chosen);
-    let mut waiting: Vec<(&Detection, Analysis)> = set
-        .baselines
-        .iter()
-        .map(|baseline| (baseline, analyze(&baseline.search, &set.macros)))
-        .filter(|(_, analysis)| fills(analysis, set, &needed))
-        .collect();
-    if waiting.is_empty() {
-        return Err(AppError::NoBaselines);
+/// The baselines of a hunt.
+#[derive(Debug)]
+pub(super) struct Baselines<'a> {
+    content: &'a AnalyzedContent,
+    /// Those that did not run, each with its analysis.
+    waiting: Vec<(&'a Detection, Analysis)>,
+    /// The outcome of those that ran.
+    pub(super) reports: Vec<BaselineReport>,
+    /// The lookups that they filled.
+    pub(super) filled: Filled,
+}
+
+impl<'a> Baselines<'a> {
+    pub(super) fn new(content: &'a AnalyzedContent) -> Self {
+        let set = &content.set;
+        let analyzed = |baseline: &'a Detection| (baseline, analyze(&baseline.search, &set.macros));
+        let mut waiting: Vec<_> = set.baselines.iter().map(analyzed).collect();
+        // What starts a lookup comes before what updates it.
+        waiting.sort_by_key(|(_, analysis)| reads_own(analysis, set));
+        Self { content, waiting, reports: Vec::new(), filled: Filled::default() }
     }
-    // What starts a lookup comes before what updates it.
-    waiting.sort_by_key(|(_, analysis)| reads_own(analysis));
-    let events = Arc::new(LogEvents(logs.clone()));
-    let environment = Environment::new(set, events, clock, options, pool::HUNT_LIMIT, 1)?;
-    let lookups = environment.shared_lookups();
-    let mut reports = Vec::new();
-    for (baseline, analysis) in waiting {
-        let context = environment.context_with(lookups.clone());
-        let outcome = run_one(&analysis, &context).await;
-        let mut messages = context.observations.messages();
-        let written = &analysis.facts.lookups_written;
-        let (status, rows) = match outcome {
-            // What comes behind `outputlookup` may make other rows of those that were written.
-            Ok(()) => match written.iter().map(|name| lookups.rows_written(name)).sum() {
-                0 => (BaselineStatus::Empty, 0),
-                rows => (BaselineStatus::Filled, rows),
-            },
-            Err(diagnostics) => {
-                messages.extend(diagnostics);
-                let is_error = |message: &Diagnostic| message.severity == Severity::Error;
-                let is_wrong = messages.iter().any(is_error);
-                let status =
-                    if is_wrong { BaselineStatus::Failed } else { BaselineStatus::Unsupported };
-                (status, 0)
-            }
-        };
-        reports.push(BaselineReport {
-            id: baseline.id.clone(),
-            name: baseline.name.clone(),
-            status,
-            rows,
-            lookups: written.iter().cloned().collect(),
-            messages,
-        });
+
+    /// Returns true if a baseline that did not run yet fills one of these lookups.
+    pub(super) fn fill_any(&self, lookups: &BTreeSet<String>) -> bool {
+        let names = self.names_of(lookups);
+        self.waiting.iter().any(|(_, analysis)| fills(analysis, &names))
     }
-    Ok((reports, lookups.filled()))
+
+    /// Runs the baselines that fill one of these lookups and did not run yet, one after another, each
+    /// with the lookups that those before it filled. `clock` is that of the hunt.
+    ///
+    /// # Errors
+    /// Fails if the environment cannot be built.
+    pub(super) async fn run(
+        &mut self,
+        lookups: &BTreeSet<String>,
+        logs: &Arc<Logs>,
+        clock: &Clock,
+        options: &RunOptions,
+    ) -> Result<(), AppError> {
+        let names = self.names_of(lookups);
+        let is_needed = |(_, analysis): &mut (_, Analysis)| fills(analysis, &names);
+        let needed: Vec<_> = self.waiting.extract_if(.., is_needed).collect();
+        if needed.is_empty() {
+            return Ok(());
+        }
+        let before = range_before(clock.range)?;
+        // For a baseline, the present is when the hunt begins.
+        let now = before.latest.unwrap_or(clock.now);
+        let clock = Clock { now, is_fixed: true, zone: clock.zone.clone(), range: before };
+        let events = Arc::new(LogEvents(logs.clone()));
+        let set = &self.content.set;
+        let mut environment = Environment::new(set, events, clock, options, pool::HUNT_LIMIT, 1)?;
+        environment.fill_lookups(self.filled.clone());
+        let written = environment.shared_lookups();
+        for (baseline, analysis) in needed {
+            let context = environment.context_with(written.clone());
+            let outcome = run_one(&analysis, &context).await;
+            let messages = context.observations.messages();
+            self.reports.push(report(baseline, &analysis, outcome, messages, &written));
+        }
+        let mut filled = IndexMap::clone(&self.filled);
+        filled.extend(written.filled().iter().map(|(name, table)| (name.clone(), table.clone())));
+        self.filled = Arc::new(filled);
+        Ok(())
+    }
+
+    /// Returns all names of these lookups.
+    fn names_of(&self, lookups: &BTreeSet<String>) -> BTreeSet<String> {
+        let set = &self.content.set;
+        let names = lookups.iter().flat_map(|name| set.names_of_lookup(name));
+        names.map(str::to_owned).collect()
+    }
+}
+
+fn report(
+    baseline: &Detection,
+    analysis: &Analysis,
+    outcome: Result<(), Vec<Diagnostic>>,
+    mut messages: Vec<Diagnostic>,
+    lookups: &RunLookups,
+) -> BaselineReport {
+    let written = &analysis.facts.lookups_written;
+    let (status, rows) = match outcome {
+        // What comes behind `outputlookup` may make other rows of those that were written.
+        Ok(()) => match written.iter().map(|name| lookups.rows_written(name)).sum() {
+            0 => (BaselineStatus::Empty, 0),
+            rows => (BaselineStatus::Filled, rows),
+        },
+        Err(diagnostics) => {
+            messages.extend(diagnostics);
+            let is_error = |message: &Diagnostic| message.severity == Severity::Error;
+            let is_wrong = messages.iter().any(is_error);
+            let status =
+                if is_wrong { BaselineStatus::Failed } else { BaselineStatus::Unsupported };
+            (status, 0)
+        }
+    };
+    BaselineReport {
+        id: baseline.id.clone(),
+        name: baseline.name.clone(),
+        status,
+        rows,
+        lookups: written.iter().cloned().collect(),
+        messages,
+    }
 }
 
 async fn run_one(
@@ -146,32 +190,14 @@ async fn run_one(
     Ok(())
 }
 
-/// Returns the lookups that the chosen detections read.
-fn needed(content: &AnalyzedContent, chosen: &[usize]) -> BTreeSet<String> {
-    let reads = |index: &usize| content.look_at(*index).facts.lookups_read.clone();
-    chosen.iter().flat_map(reads).collect()
-}
-
-/// Returns true if a search writes one of these lookups, under any of its names.
-fn fills(analysis: &Analysis, set: &ContentSet, needed: &BTreeSet<String>) -> bool {
-    analysis.facts.lookups_written.iter().any(|written| {
-        needed.iter().any(|name| {
-            let same = stem(written) == stem(name);
-            let defined = || {
-                let (one, other) = (set.lookup(written)?, set.lookup(name)?);
-                Some(one.name == other.name)
-            };
-            same || defined().unwrap_or(false)
-        })
-    })
+/// Returns true if a search writes a lookup of one of these names.
+fn fills(analysis: &Analysis, names: &BTreeSet<String>) -> bool {
+    analysis.facts.lookups_written.iter().any(|written| names.contains(lookup_stem(written)))
 }
 
 /// Returns true if a search reads a lookup that it writes.
-fn reads_own(analysis: &Analysis) -> bool {
-    let written = &analysis.facts.lookups_written;
-    analysis.facts.lookups_read.iter().any(|read| written.iter().any(|own| stem(own) == stem(read)))
-}
-
-fn stem(name: &str) -> &str {
-    name.strip_suffix(".csv").unwrap_or(name)
+fn reads_own(analysis: &Analysis, set: &ContentSet) -> bool {
+    let read = &analysis.facts.lookups_read;
+    let names: BTreeSet<&str> = read.iter().flat_map(|name| set.names_of_lookup(name)).collect();
+    analysis.facts.lookups_written.iter().any(|written| names.contains(lookup_stem(written)))
 }

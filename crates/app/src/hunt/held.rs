@@ -1,5 +1,6 @@
 //! Holds back detections that cannot find anything in the logs, before anything is planned or read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use spilltrail_decode::{FileReport, LAKE_SOURCETYPES, SOURCETYPES};
@@ -33,6 +34,10 @@ pub(super) struct Chosen {
     pub(super) run_in_range: bool,
     /// The sourcetypes and indexes that the detections name.
     pub(super) named: Named,
+    /// The lookups that those that run read.
+    pub(super) lookups_of_run: BTreeSet<String>,
+    /// The lookups that those that are held back read.
+    pub(super) lookups_of_held: BTreeSet<String>,
 }
 
 impl Chosen {
@@ -42,6 +47,7 @@ impl Chosen {
         let (mut ask_for_the_present, mut have_own_times) = (false, false);
         let (mut run_with_own_times, mut run_in_range) = (false, false);
         let mut named = Named::default();
+        let (mut lookups_of_run, mut lookups_of_held) = (BTreeSet::new(), BTreeSet::new());
         for index in chosen {
             let analysis = content.look_at(*index);
             named.add(&analysis);
@@ -52,13 +58,19 @@ impl Chosen {
                 ask_for_the_present |= analysis.facts.asks_for_present();
                 have_own_times |= analysis.facts.has_own_times();
             }
+            let lookups = analysis.facts.lookups_read.iter().cloned();
             match unmet {
                 Some(_) if analysis.reads_only_risk(&offer.knowledge) => {
+                    lookups_of_run.extend(lookups);
                     content.keep(*index, analysis);
                     correlate.push(*index);
                 }
-                Some(need) => held.push((*index, need)),
+                Some(need) => {
+                    lookups_of_held.extend(lookups);
+                    held.push((*index, need));
+                }
                 None => {
+                    lookups_of_run.extend(lookups);
                     let has_own_times = analysis.facts.has_own_times();
                     run_with_own_times |= has_own_times;
                     run_in_range |= !has_own_times;
@@ -82,6 +94,8 @@ impl Chosen {
             run_with_own_times,
             run_in_range,
             named,
+            lookups_of_run,
+            lookups_of_held,
         }
     }
 }

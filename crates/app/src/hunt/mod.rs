@@ -38,6 +38,7 @@ use crate::lookups::Filled;
 use crate::names::Names;
 use crate::options::{HuntOptions, TimeOptions};
 use crate::unread::Unread;
+use baselines::Baselines;
 use delivery::{Delivery, Judge, Told};
 use held::{Chosen, Seen};
 use risk::RiskEvents;
@@ -130,12 +131,20 @@ async fn run(
     let bytes = logs.files().iter().map(|file| file.size).sum();
     tell(sink, HuntEvent::Listed { files: logs.files().len() as u64, bytes }).await?;
 
-    let (mut baselines, mut filled) = (Vec::new(), Filled::default());
-    if options.baselines {
-        let run = &options.run;
-        (baselines, filled) = baselines::run(&analyzed, &chosen.run, &logs, &clock, run).await?;
+    let mut baselines = options.baselines.then(|| Baselines::new(&analyzed));
+    if let Some(baselines) = &mut baselines {
+        baselines::range_before(clock.range)?;
+        // Detections that are held back may run once the events are known.
+        if ![&chosen.lookups_of_run, &chosen.lookups_of_held].iter().any(|l| baselines.fill_any(l))
+        {
+            return Err(AppError::NoBaselines);
+        }
+        baselines.run(&chosen.lookups_of_run, &logs, &clock, &options.run).await?;
     }
-    let mut pass = Shared::new(content, options, clock, &logs, &filled)?;
+    let filled = |baselines: &Option<Baselines<'_>>| {
+        baselines.as_ref().map(|baselines| baselines.filled.clone()).unwrap_or_default()
+    };
+    let mut pass = Shared::new(content, options, clock, &logs, &filled(&baselines))?;
     let mut jobs = pass.prepare(&analyzed, &chosen.run).await?;
     let mut costs = Vec::new();
     let total = logs.report().total;
@@ -147,10 +156,14 @@ async fn run(
             chosen = again;
             costs.extend(pass.reader.costs());
             let clock = pass.environment.clock.clone();
-            pass = Shared::new(content, options, clock, &logs, &filled)?;
+            if let Some(baselines) = &mut baselines {
+                baselines.run(&chosen.lookups_of_run, &logs, &clock, &options.run).await?;
+            }
+            pass = Shared::new(content, options, clock, &logs, &filled(&baselines))?;
             jobs = pass.prepare(&analyzed, &chosen.run).await?;
         }
     }
+    let baselines = baselines.map(|baselines| baselines.reports);
     let Shared { environment, reader } = pass;
     let known = logs.report();
     let is_complete = known.skips.is_empty() && known.total.damage_count == 0;
@@ -211,7 +224,7 @@ async fn run(
     };
     let summary = Summary::new(&logs, told.reports, &ran);
     let mut summary = summary.with_allow_list(allowed.into_reports());
-    summary.baselines = baselines;
+    summary.baselines = baselines.unwrap_or_default();
     summary.met_indexes = told.met_indexes.into_iter().collect();
     summary.unread.extend(beyond.map(|beyond| Unread::future(&beyond, &clock.zone)));
     let in_range = (clock.range != TimeBounds::default()).then_some(chosen.run_in_range);

@@ -1,47 +1,107 @@
 //! Says which lookups the baselines of a hunt filled, and which they could not fill.
 
-use spilltrail_app::{BaselineReport, BaselineStatus};
+use spilltrail_app::{BaselineReport, BaselineStatus, Content};
+use spilltrail_diagnostic::{Diagnostic, Severity};
 
 use crate::report::{self, Detail};
 
-/// Prints a line about each baseline that filled nothing, and one about the others, which are named
-/// with full detail.
-pub(super) fn tell(reports: &[BaselineReport], detail: Detail) {
-    let filled: Vec<&BaselineReport> =
-        reports.iter().filter(|report| report.status == BaselineStatus::Filled).collect();
-    for BaselineReport { name, rows, lookups, .. } in &filled {
+/// Prints a line about each baseline that failed, and one about the others of each kind, which are
+/// named with full detail.
+pub(super) fn tell(reports: &[BaselineReport], content: &Content, detail: Detail) {
+    if reports.is_empty() {
+        report::line(format_args!(
+            "note: no baseline ran: the detections whose lookups they fill did not run"
+        ));
+    }
+    for one in reports {
         if detail == Detail::Full {
-            let rows = report::counted(*rows, "row");
-            report::line(format_args!("note: {name}: {rows} into {}", listed(lookups)));
+            tell_one(one, content);
+        } else if one.status == BaselineStatus::Failed {
+            tell_failure(one);
         }
     }
-    if detail == Detail::Counted && !filled.is_empty() {
-        let baselines = report::counted(filled.len() as u64, "baseline");
-        let lookups: Vec<String> =
-            filled.iter().flat_map(|report| report.lookups.iter().cloned()).collect();
-        report::line(format_args!("note: {baselines} filled {}", listed(&lookups)));
-    }
-    let unsupported = |report: &&BaselineReport| report.status == BaselineStatus::Unsupported;
-    let unsupported = reports.iter().filter(unsupported).count() as u64;
-    if detail == Detail::Counted && unsupported > 0 {
-        let baselines = report::counted(unsupported, "baseline");
-        report::line(format_args!("note: {baselines} did not run (unsupported); --all names them"));
-    }
-    for BaselineReport { name, status, lookups, messages, .. } in reports {
-        let (level, what) = match status {
-            BaselineStatus::Filled => continue,
-            BaselineStatus::Unsupported if detail == Detail::Counted => continue,
-            BaselineStatus::Empty => ("note", "found nothing before the range".to_owned()),
-            BaselineStatus::Unsupported => ("note", format!("did not run: {}", first(messages))),
-            BaselineStatus::Failed => ("error", format!("failed: {}", first(messages))),
-        };
-        report::line(format_args!("{level}: {name}: {what}; {} is not filled", listed(lookups)));
+    if detail == Detail::Counted {
+        tell_counts(reports);
     }
 }
 
-fn first(messages: &[spilltrail_diagnostic::Diagnostic]) -> String {
+/// Says what became of a baseline, with its warnings.
+fn tell_one(one: &BaselineReport, content: &Content) {
+    let BaselineReport { name, rows, lookups, messages, .. } = one;
+    let lookups = listed(lookups);
+    match one.status {
+        BaselineStatus::Filled => {
+            let rows = report::counted(*rows, "row");
+            report::line(format_args!("note: {name}: {rows} into {lookups}"));
+        }
+        BaselineStatus::Empty => report::line(format_args!(
+            "note: {name}: found nothing before the range; {lookups} is not filled"
+        )),
+        BaselineStatus::Unsupported => report::line(format_args!(
+            "note: {name}: did not run: {}; {lookups} is not filled",
+            worst(messages)
+        )),
+        BaselineStatus::Failed => tell_failure(one),
+    }
+    let warnings: Vec<Diagnostic> = warnings(one).cloned().collect();
+    let is_this = |baseline: &&spilltrail_content::Detection| {
+        baseline.id == one.id && baseline.name == one.name
+    };
+    let search = content.set.baselines.iter().find(is_this);
+    report::diagnostics(&warnings, name, search.map_or("", |baseline| &baseline.search));
+}
+
+fn tell_failure(one: &BaselineReport) {
+    let (name, lookups) = (&one.name, listed(&one.lookups));
+    let reason = worst(&one.messages);
+    report::line(format_args!("error: {name}: failed: {reason}; {lookups} is not filled"));
+}
+
+/// Counts the baselines of each kind, and their warnings.
+fn tell_counts(reports: &[BaselineReport]) {
+    let of = |status: BaselineStatus| -> Vec<&BaselineReport> {
+        reports.iter().filter(|report| report.status == status).collect()
+    };
+    let counted = |all: &[&BaselineReport]| report::counted(all.len() as u64, "baseline");
+    let filled = of(BaselineStatus::Filled);
+    if !filled.is_empty() {
+        let lookups: Vec<String> =
+            filled.iter().flat_map(|report| report.lookups.iter().cloned()).collect();
+        report::line(format_args!("note: {} filled {}", counted(&filled), listed(&lookups)));
+    }
+    let empty = of(BaselineStatus::Empty);
+    if let [one] = empty.as_slice() {
+        report::line(format_args!(
+            "note: {}: found nothing before the range; {} is not filled",
+            one.name,
+            listed(&one.lookups)
+        ));
+    } else if !empty.is_empty() {
+        report::line(format_args!(
+            "note: {} found nothing before the range; --all names them",
+            counted(&empty)
+        ));
+    }
+    let unsupported = of(BaselineStatus::Unsupported);
+    if !unsupported.is_empty() {
+        let baselines = counted(&unsupported);
+        report::line(format_args!("note: {baselines} did not run (unsupported); --all names them"));
+    }
+    let warnings = reports.iter().flat_map(warnings).count();
+    if warnings > 0 {
+        let warnings = report::counted(warnings as u64, "warning");
+        report::line(format_args!("note: {warnings} about baselines; --all shows them"));
+    }
+}
+
+/// Returns the warnings of a baseline.
+fn warnings(one: &BaselineReport) -> impl Iterator<Item = &Diagnostic> {
+    one.messages.iter().filter(|message| message.severity == Severity::Warning)
+}
+
+fn worst(messages: &[Diagnostic]) -> &str {
     let worst = messages.iter().max_by_key(|message| message.severity);
-    worst.map(|message| message.message.clone()).unwrap_or_default()
+    worst.map_or("", |message| message.message.as_str())
 }
 
 fn listed(names: &[String]) -> String {

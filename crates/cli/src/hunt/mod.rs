@@ -64,7 +64,9 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
         report::lines(&costs::render(&summary, screen::error_width().unwrap_or(usize::MAX)));
         report::lines(&costs::memory(summary.memory));
     }
-    baselines::tell(&summary.baselines, detail);
+    if options.baselines {
+        baselines::tell(&summary.baselines, &content, detail);
+    }
     allowed::complain(&summary, &doubted, format == Format::Table);
     report::met_indexes(&summary.met_indexes);
     let is_cut = report::limits_met();

@@ -89,6 +89,81 @@ fn a_baseline_that_cannot_run_is_told() {
 }
 
 #[test]
+fn baselines_run_for_detections_that_rows_bring_back() {
+    let fixture = fixture();
+    // Rows say themselves what they are, so that a detection of another product runs after all.
+    let row = |day: &str, user: &str| json!({"sourcetype": "vendor:logins", "_time": format!("2026-03-{day}T09:00:00Z"), "who": user});
+    let rows = [row("05", "ann"), row("11", "ann"), row("12", "cyd")];
+    fixture.write("logs/rows.json", &rows.map(|row| row.to_string()).join("\n"));
+    let logins = "sourcetype=vendor:logins | stats count by who";
+    let search = "sourcetype=vendor:logins NOT [| inputlookup known_logins | fields who] \
+                  | stats count by who";
+    fixture.detection(2, "New Login", "TTP", search, "");
+    fixture.write(
+        "content/lookups/known_logins.yml",
+        "name: known_logins\ncollection: known_logins\nfields: [who]\n",
+    );
+    fixture.write(
+        "content/baselines/d_logins.yml",
+        &format!(
+            "name: Logins\nid: l\nsearch: '{logins} | fields who | outputlookup known_logins'\n"
+        ),
+    );
+    let hunt = [
+        "hunt",
+        "logs",
+        "--format",
+        "ndjson",
+        "--summary",
+        "--earliest",
+        "2026-03-10",
+        "--baselines",
+    ];
+    for (name, expected) in [
+        ("*", &["Users - Initial", "Users - Update", "Logins"][..]),
+        // None of the others is needed.
+        ("New Login", &["Logins"]),
+    ] {
+        let run = fixture.run(&[&hunt[..], &["--detection", name]].concat());
+        assert_eq!(run.status, 0, "{run:?}");
+        let lines = run.lines();
+        let summary = &lines[lines.len() - 1]["summary"];
+        let names: Vec<_> = summary["baselines"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["name"].clone())
+            .collect();
+        assert_eq!(names, expected, "{run:?}");
+        let found = lines.iter().filter_map(|line| line["result"]["who"].as_str());
+        assert_eq!(found.collect::<Vec<&str>>(), ["cyd"], "{run:?}");
+    }
+}
+
+#[test]
+fn many_baselines_are_told_in_few_lines() {
+    let fixture = fixture();
+    for (file, name, search) in [
+        ("a_update", "Users - Update", "eventName=None | stats count by user_arn"),
+        ("b_initial", "Users - Initial", "eventName=None | stats count by user_arn"),
+        ("d_cut", "Users - Cut", "| makeresults count=10001 | eval user_arn=1 | sort user_arn"),
+    ] {
+        let search = format!("{search} | outputlookup known_users");
+        let text = format!("name: {name}\nid: {file}\nsearch: '{search}'\n");
+        fixture.write(&format!("content/baselines/{file}.yml"), &text);
+    }
+    let hunt = ["hunt", "logs", "--baselines", "--earliest", "2026-03-10", "--format", "table"];
+    let run = fixture.run(&hunt);
+    assert!(run.err.contains("note: 2 baselines found nothing before the range"), "{run:?}");
+    assert!(!run.err.contains("Users - Initial"), "{run:?}");
+    assert!(run.err.contains("note: 1 warning about baselines; --all shows them"), "{run:?}");
+    let all = fixture.run(&[&hunt[..], &["--all"]].concat());
+    assert!(all.err.contains("note: Users - Initial: found nothing before the range"), "{all:?}");
+    assert!(all.err.contains("note: Users - Update: found nothing before the range"), "{all:?}");
+    assert!(all.err.contains("10,000") && all.err.contains("--> Users - Cut:"), "{all:?}");
+}
+
+#[test]
 fn baselines_are_listed_and_shown() {
     let fixture = fixture();
     let list = fixture.run(&["detections", "list", "--baselines", "--format", "ndjson"]);
