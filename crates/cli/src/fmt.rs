@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use similar::{ChangeTag, TextDiff};
 use spilltrail_app::{FormatMode, FormatOutcome, format};
 use spilltrail_content::{FormatFailure, Formatted, MAX_YAML_BYTES, format_text};
-use spilltrail_diagnostic::{visible, visible_lines};
+use spilltrail_diagnostic::{Code, visible, visible_lines};
 
 use crate::arguments::{FmtOptions, Language};
 use crate::{output, paint, report, status};
@@ -24,6 +24,8 @@ struct Counts {
     same: u64,
     changed: u64,
     failed: u64,
+    /// Those of the failed ones that were not even read.
+    unread: u64,
 }
 
 pub(crate) fn run(options: &FmtOptions) -> Result<ExitCode> {
@@ -48,13 +50,22 @@ pub(crate) fn run(options: &FmtOptions) -> Result<ExitCode> {
             }
             FormatOutcome::Failed(failure) => {
                 counts.failed += 1;
+                counts.unread += u64::from(is_unread(&failure));
                 report::diagnostics(&failure.diagnostics, &name, &failure.text);
             }
         }
         anyhow::Ok(())
     })?;
     tell(&counts, options.check);
-    Ok(status::of_format(counts.failed > 0 || (options.check && counts.changed > 0)))
+    let is_partial = counts.failed > 0 || (options.check && counts.changed > 0);
+    let is_nothing = counts.same + counts.changed + counts.failed == counts.unread;
+    Ok(status::of_format(is_partial, is_nothing))
+}
+
+/// Returns true if there is nothing to format, and false if a text cannot be formatted.
+fn is_unread(failure: &FormatFailure) -> bool {
+    let codes = [Code::UNREADABLE, Code::NO_CONTENT];
+    failure.diagnostics.iter().all(|diagnostic| codes.contains(&diagnostic.code))
 }
 
 /// Formats standard input.
@@ -75,16 +86,16 @@ fn stdin(options: &FmtOptions) -> Result<ExitCode> {
             if formatted.is_changed() {
                 print_difference(Path::new(STDIN), &formatted)?;
             }
-            Ok(status::of_format(formatted.is_changed()))
+            Ok(status::of_format(formatted.is_changed(), false))
         }
         Ok(Formatted { before, after }) => {
             // The text goes where it came from, so it is printed as it is.
             output::print_painted(after.as_ref().unwrap_or(&before))?;
-            Ok(status::of_format(false))
+            Ok(status::of_format(false, false))
         }
         Err(FormatFailure { diagnostics, text }) => {
             report::diagnostics(&diagnostics, STDIN, &text);
-            Ok(status::of_format(true))
+            Ok(status::of_format(true, false))
         }
     }
 }

@@ -51,9 +51,14 @@ pub(crate) fn of_content(content: &Content) -> ExitCode {
 }
 
 /// Returns the status of formatting. `is_partial` says that a text cannot be formatted, or that one which
-/// was only to be checked is not formatted.
-pub(crate) fn of_format(is_partial: bool) -> ExitCode {
-    ExitCode::from(if is_partial { PARTIAL } else { 0 })
+/// was only to be checked is not formatted; `is_nothing` that there is
+/// no text at all.
+pub(crate) fn of_format(is_partial: bool, is_nothing: bool) -> ExitCode {
+    ExitCode::from(match (is_nothing, is_partial) {
+        (true, _) => FAILED,
+        (false, true) => PARTIAL,
+        (false, false) => 0,
+    })
 }
 
 /// Returns the status of a search that completed.

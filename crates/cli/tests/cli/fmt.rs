@@ -88,3 +88,23 @@ fn what_cannot_be_formatted_is_named_and_stays() {
     assert_eq!(mixed.status, 2);
     assert!(mixed.err.contains("name one or the other"), "{}", mixed.err);
 }
+
+#[test]
+fn nothing_to_format_is_a_failure() {
+    let fixture = Fixture::empty();
+    std::fs::create_dir(fixture.path("empty")).unwrap();
+    fixture.write("broken.spl", "a=\"");
+    fixture.write("sound.spl", "a=1\n| head\n");
+    for (arguments, status) in [
+        (&["missing.spl"][..], 2),
+        (&["empty"], 2),
+        (&["--check", "empty", "missing.spl"], 2),
+        (&["empty", "sound.spl"], 1),
+        // It was read, and stays as it is.
+        (&["broken.spl"], 1),
+        (&["sound.spl"], 0),
+    ] {
+        let run = fixture.run_builtin(&[&["fmt"], arguments].concat());
+        assert_eq!(run.status, status, "{run:?}");
+    }
+}
