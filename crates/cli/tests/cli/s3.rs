@@ -110,3 +110,14 @@ fn what_is_wrong_with_a_name_is_said() {
         assert!(run.err.contains(message), "{}", run.err);
     }
 }
+
+#[test]
+fn texts_in_a_bucket_are_replayed() {
+    let texts = [("texts/a.log", "first\nsecond\n"), ("texts/README.md", "what this is")];
+    let server = Server::new(texts.map(|(key, text)| (key.to_owned(), text.as_bytes().to_vec())));
+    let endpoint = server.endpoint();
+    let options = ["--s3-endpoint", &endpoint, "--s3-anonymous"];
+    let run =
+        Fixture::empty().run_builtin(&[&["replay", "s3://logs/texts"], &options[..]].concat());
+    assert_eq!((run.status, run.out.as_str()), (0, "first\nsecond\n"), "{}", run.err);
+}
