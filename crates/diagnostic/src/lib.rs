@@ -187,16 +187,28 @@ impl Diagnostic {
 /// Returns the candidate that is most similar to `name`, as a suggestion for a misspelled name.
 ///
 /// Ignores candidates whose edit distance exceeds a third of the length of `name` (but at least
-/// one), so that suggestions are plausible.
+/// one), so that suggestions are plausible. The objects that dotted names have in common do not count
+/// towards the length: `Processes.tag` is not like `Processes.path`.
 pub fn similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).max(1);
+    let limit = |candidate: &str| {
+        let own = &name[shared_objects(name, candidate)..];
+        (own.chars().count() / 3).max(1)
+    };
     candidates
         .into_iter()
         .filter(|candidate| *candidate != name)
         .map(|candidate| (edit_distance(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= limit)
+        .filter(|(distance, candidate)| *distance <= limit(candidate))
         .min()
         .map(|(_, candidate)| candidate)
+}
+
+/// Returns the length of the objects with which both dotted names begin, with their last dot; case does
+/// not count.
+fn shared_objects(left: &str, right: &str) -> usize {
+    let pairs = left.char_indices().zip(right.chars());
+    let same = pairs.take_while(|((_, a), b)| a.eq_ignore_ascii_case(b));
+    same.filter(|((_, a), _)| *a == '.').map(|((at, _), _)| at + 1).last().unwrap_or(0)
 }
 
 /// Returns how many insertions, deletions, substitutions and swaps of neighbors turn one text into
@@ -231,5 +243,9 @@ mod tests {
         let known = ["user_arn", "src_ip", "aws_account_id"];
         assert_eq!(similar("user_arm", known), Some("user_arn"));
         assert_eq!(similar("bytes", known), None);
+        let dotted = ["Processes.tag", "Processes.process"];
+        assert_eq!(similar("Processes.path", dotted), None);
+        assert_eq!(similar("processes.tga", dotted), Some("Processes.tag"));
+        assert_eq!(similar("Proceses.tag", dotted), Some("Processes.tag"));
     }
 }
