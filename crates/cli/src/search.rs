@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use jiff::tz::TimeZone;
 use spilltrail_app::{AppError, CancellationToken, Input, Search};
+use spilltrail_diagnostic::Code;
 
 use crate::arguments::{Profile, SearchOptions};
 use crate::hunt::costs;
@@ -53,7 +54,7 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
     let zone = asked.run.time.time_zone()?;
     let printed = match print(&search, &options, zone).await {
         // The reader of the pipe closed it, for example `… | head`; this is not a failure.
-        Err(error) if is_broken_pipe(error.as_ref()) => Ok(()),
+        Err(error) if is_broken_pipe(error.as_ref()) => Ok(false),
         printed => printed?,
     };
     if options.costs {
@@ -66,18 +67,19 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
     let unread = search.unread();
     report::unread(&unread, report::Detail::Counted);
     Ok(match printed {
-        Ok(()) => status::of_search(&content, &unread, is_cut),
+        Ok(cut_rows) => status::of_search(&content, &unread, is_cut || cut_rows),
         Err(error @ AppError::Cancelled(_)) => return Err(error.into()),
         Err(error) => status::of_error(&error),
     })
 }
 
-/// Prints the rows of a search. If the search fails, prints the reasons and returns the error.
+/// Prints the rows of a search, and returns whether a limit left out some. If the search fails, prints
+/// the reasons and returns the error.
 async fn print(
     search: &Search,
     options: &SearchOptions,
     zone: TimeZone,
-) -> Result<Result<(), AppError>> {
+) -> Result<Result<bool, AppError>> {
     let origin = search.detection().unwrap_or("<search>");
     let fail = |error: AppError| {
         match &error {
@@ -113,11 +115,13 @@ async fn print(
         }
     }
     writer.finish().context(CANNOT_WRITE)?;
-    report::diagnostics(&found.messages(), origin, search.text());
+    let messages = found.messages();
+    let is_cut = messages.iter().any(|message| message.code == Code::LIMIT);
+    report::diagnostics(&messages, origin, search.text());
     let found =
         explain::Found { is_empty: writer.is_empty(), misses_values: writer.misses_values() };
     match explain::explain(search, found, origin, &zone).await {
-        Ok(()) => Ok(Ok(())),
+        Ok(()) => Ok(Ok(is_cut)),
         Err(error) => fail(error),
     }
 }

@@ -448,3 +448,21 @@ fn a_plan_of_the_scan_is_complete() {
         assert!(run.err.contains(&format!("`{}` would change nothing", option[0])), "{}", run.err);
     }
 }
+
+/// Rows that a limit cuts may be those that matter.
+#[test]
+fn a_limit_that_cuts_rows_is_in_the_status() {
+    let fixture = Fixture::new();
+    for (search, status) in [
+        ("| makeresults count=10001 | sort _time | stats count", 1),
+        ("| makeresults count=10001 | sort 0 _time | stats count", 0),
+        ("| makeresults count=10001 | sort 5 _time | stats count", 0),
+        ("| makeresults | append maxout=2 [| makeresults count=3] | stats count", 1),
+    ] {
+        let run = fixture.run(&["search", search]);
+        assert_eq!(run.status, status, "{search}: {}", run.err);
+        fixture.detection(9, "Cut", "TTP", search, "");
+        let run = fixture.run(&["hunt", "logs", "--detection", "Cut"]);
+        assert_eq!(run.status, status, "hunt: {search}: {}", run.err);
+    }
+}

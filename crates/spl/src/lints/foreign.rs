@@ -56,22 +56,27 @@ pub(super) fn comments(searched: &Searched<'_>, found: &mut Vec<Doubt>) {
     });
 }
 
-/// Finds a command that follows a comparison without a pipe.
+/// Finds a command without a pipe, at the start or after a comparison.
 pub(super) fn missing_pipe(searched: &Searched<'_>, found: &mut Vec<Doubt>) {
     let SearchExpr::And(parts) = searched.expression else { return };
+    let command = |part| word(part).filter(|word| COMMANDS.contains(&word.value.as_str()));
+    let doubt = |name: &str, search: &str, span| {
+        let message = format!("`{name}` without a pipe is a word to find");
+        let doubt = Doubt::new(Weight::NeverMet, Code::NOT_SPL, message, span);
+        doubt.help(format!("write `{search}| {name}`"))
+    };
+    if let Some(first) = parts.first().and_then(command) {
+        found.push(doubt(&first.value, "* ", first.span));
+    }
     let is_sql =
         parts.first().and_then(word).is_some_and(|word| word.value.eq_ignore_ascii_case("select"));
     for window in parts.windows(3) {
-        let [before, command, _] = window else { continue };
-        let Some(command) = word(command).filter(|word| COMMANDS.contains(&word.value.as_str()))
-        else {
-            continue;
-        };
-        if compares(before) && !is_sql {
-            let message = format!("`{}` without a pipe is a word to find", command.value);
-            let help = format!("write `| {}`", command.value);
-            let doubt = Doubt::new(Weight::NeverMet, Code::NOT_SPL, message, command.span);
-            found.push(doubt.help(help));
+        let [before, later, _] = window else { continue };
+        if let Some(later) = command(later)
+            && compares(before)
+            && !is_sql
+        {
+            found.push(doubt(&later.value, "", later.span));
         }
     }
 }

@@ -244,6 +244,8 @@ mod tests {
             ("a=1 # note", "SPL2017 #: write a comment between three backticks on each side"),
             ("a=1 stats count by b", "SPL2017 stats: write `| stats`"),
             ("a=1 where b>2", "SPL2017 where: write `| where`"),
+            ("stats count by b", "SPL2017 stats: write `* | stats`"),
+            ("top b", "SPL2017 top: write `* | top`"),
             // Quotes.
             ("a='b'", "SPL2018 'b': write `\"b\"`"),
             ("a IN ('b', c)", "SPL2018 'b': write `\"b\"`"),
