@@ -93,6 +93,7 @@ mod transpose;
 mod trendline;
 mod tstats;
 mod union;
+mod uniq;
 mod untable;
 mod r#where;
 mod xmlkv;
@@ -201,6 +202,7 @@ pub static COMMANDS: &[Entry] = &[
     trendline::ENTRY,
     tstats::ENTRY,
     union::ENTRY,
+    uniq::ENTRY,
     untable::ENTRY,
     r#where::ENTRY,
     xmlkv::ENTRY,
@@ -255,6 +257,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[top::CODEC],
     &transaction::CODECS,
     &[trendline::CODEC],
+    &[uniq::CODEC],
     &[untable::CODEC],
     &[xmlkv::CODEC],
     &[xpath::CODEC],

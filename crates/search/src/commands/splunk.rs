@@ -68,7 +68,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("typeahead", ""),
     ("typelearner", ""),
     ("typer", ""),
-    ("uniq", "`dedup`"),
     ("walklex", ""),
     ("x11", ""),
     ("xmlunescape", "`replace`"),
