@@ -257,8 +257,8 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[top::CODEC],
     &transaction::CODECS,
     &[trendline::CODEC],
-    &[uniq::CODEC],
     &[untable::CODEC],
+    &[uniq::CODEC],
     &[xmlkv::CODEC],
     &[xpath::CODEC],
 ];
