@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use spilltrail_diagnostic::{Code, Diagnostic, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
 
 use crate::builtin::BUILTIN;
 use crate::detection::Detection;
@@ -151,7 +151,7 @@ impl Loader {
             Err(diagnostic) => return self.problem(path, diagnostic, ""),
         };
         let Ok(text) = String::from_utf8(bytes) else {
-            let diagnostic = Diagnostic::error(Code::YAML, "the file is not UTF-8 text");
+            let diagnostic = not_text();
             return self.problem(path, diagnostic, "");
         };
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -179,7 +179,7 @@ impl Loader {
             let text = match read_bounded(&path, MAX_YAML_BYTES).map(String::from_utf8) {
                 Ok(Ok(text)) => text,
                 Ok(Err(_)) => {
-                    let diagnostic = Diagnostic::error(Code::YAML, "the file is not UTF-8 text");
+                    let diagnostic = not_text();
                     self.problem(&path, diagnostic, "");
                     continue;
                 }
@@ -425,6 +425,11 @@ impl Loader {
         let path = path.to_owned();
         self.problems.push(ContentProblem { path, diagnostic, source_text: text.to_owned() });
     }
+}
+
+/// Returns the error about a file that is not text. Its place is the start, so that the file is named.
+fn not_text() -> Diagnostic {
+    Diagnostic::error(Code::YAML, "the file is not UTF-8 text").at(Span::new(0, 0))
 }
 
 #[cfg(test)]

@@ -134,7 +134,8 @@ impl Delivery<'_> {
         let analysis = self.content.detection(index);
         let Some(judge) = judge else {
             run.messages.extend(self.told.uncounted_risk.iter().cloned());
-            return Report::new(detection, &run, shown);
+            let mistake = doubts::add(&mut run, analysis, Vec::new());
+            return Report { mistake, ..Report::new(detection, &run, shown) };
         };
         self.told.are_wanted |= judge.seen.has_what_is_named(analysis);
         if run.status == Status::NoSuchEvents

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use spilltrail_app::Content;
 use spilltrail_app::check::{CheckReport, Told, file_text};
-use spilltrail_diagnostic::{Color, render as rendered};
+use spilltrail_diagnostic::{Color, Diagnostic, render as rendered};
 
 use super::text::{file_of, summary, unfed};
 use crate::excerpt::fit;
@@ -40,6 +40,10 @@ pub(super) fn render(report: &CheckReport, content: &Content, width: usize) -> S
     text
 }
 
+fn starts_the_file(diagnostic: &Diagnostic) -> bool {
+    diagnostic.span().is_none_or(|span| span.start == 0)
+}
+
 /// Adds messages. Those whose place in the file is not known show the lines of the search.
 fn add(
     text: &mut String,
@@ -58,6 +62,10 @@ fn add(
         let shown = match (&told.in_file, &source) {
             (Some(diagnostic), Some(source)) => {
                 rendered(diagnostic, &file_of(file), source, color, cut)
+            }
+            // A file that is not text has no lines, but it has a name.
+            (Some(diagnostic), None) if file.is_some() && starts_the_file(diagnostic) => {
+                rendered(diagnostic, &file_of(file), "", color, cut)
             }
             _ => rendered(&told.diagnostic, name, search, color, cut),
         };

@@ -129,3 +129,14 @@ fn the_list_tells_of_mistakes_in_searches() {
     let shown = fixture.run(&["detections", "show", "Open"]);
     assert!(shown.err.contains(" --> Open:1:"), "{}", shown.err);
 }
+
+/// A file that is not text is named, with what it lacks.
+#[test]
+fn files_that_are_not_text_are_named() {
+    let fixture = Fixture::empty();
+    std::fs::create_dir_all(fixture.path("content/detections")).unwrap();
+    std::fs::write(fixture.path("content/detections/a.yml"), b"\xff\xfen\0").unwrap();
+    let run = fixture.run(&["check", "--format", "table"]);
+    assert_eq!(run.status, 3, "{}", run.err);
+    assert!((run.out + &run.err).contains("detections/a.yml"), "{}", run.err);
+}

@@ -93,6 +93,15 @@ fn correlations_without_risk() {
     assert_eq!(correlated(&run), (Vec::new(), "no such events".to_owned()), "{}", run.err);
 }
 
+/// A mistake in a correlation is no all-clear.
+#[test]
+fn mistakes_in_correlations_are_told() {
+    let fixture = with_correlation(&CORRELATION.replace("sources > 1", "soucres > 1"));
+    let run = fixture.run(&["hunt", "logs", "--summary"]);
+    assert_eq!((correlated(&run).0, run.status), (Vec::new(), 1), "{}", run.err);
+    assert!(run.err.contains("SPL2015"), "{}", run.err);
+}
+
 /// A finding that the allow-list hides adds no risk.
 #[test]
 fn hidden_findings_raise_no_risk() {
