@@ -239,6 +239,11 @@ pub(crate) fn met_indexes(comparisons: &[String]) {
     ));
 }
 
+/// Returns true if a limit cut rows of a search, which one of its messages tells.
+pub(crate) fn are_rows_cut(messages: &[Diagnostic]) -> bool {
+    messages.iter().any(|message| message.code == Code::LIMIT)
+}
+
 /// Prints what was left out because of limits: the regular expressions that gave up, and the rows for
 /// which a lookup did not look for every match. Returns true if anything was: then rows can be missing.
 pub(crate) fn limits_met() -> bool {

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use jiff::tz::TimeZone;
 use spilltrail_app::{AppError, CancellationToken, Input, Search};
-use spilltrail_diagnostic::Code;
 
 use crate::arguments::{Profile, SearchOptions};
 use crate::hunt::costs;
@@ -116,7 +115,7 @@ async fn print(
     }
     writer.finish().context(CANNOT_WRITE)?;
     let messages = found.messages();
-    let is_cut = messages.iter().any(|message| message.code == Code::LIMIT);
+    let is_cut = report::are_rows_cut(&messages);
     report::diagnostics(&messages, origin, search.text());
     let found =
         explain::Found { is_empty: writer.is_empty(), misses_values: writer.misses_values() };

@@ -93,6 +93,15 @@ impl DetectionRun {
         let status = if is_error { Status::Failed } else { Status::Unsupported };
         Self { messages, ..Self::new(detection, run_id, status) }
     }
+
+    /// Returns true if a limit cut rows of the search, so that findings may be missing. Results beyond
+    /// [`MAX_FINDINGS`] are counted, and not missing.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        let limits = self.messages.iter().filter(|message| message.code == Code::LIMIT).count();
+        let has_more = self.findings == MAX_FINDINGS as u64 && self.rows > self.findings;
+        limits > usize::from(has_more)
+    }
 }
 
 /// Runs a detection's search and sends one finding for each row, a few at a time, in the order of

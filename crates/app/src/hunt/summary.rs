@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use spilltrail_content::Detection;
 use spilltrail_decode::{Member, MemberSet, SkipKind};
 use spilltrail_detect::{DetectionRun, Missing, SCHEMA_VERSION, Status};
-use spilltrail_diagnostic::{Class, Code, Diagnostic, Severity};
+use spilltrail_diagnostic::{Class, Diagnostic, Severity};
 use spilltrail_search::analysis::Need;
 use spilltrail_search::rows::json;
 use spilltrail_source::{Logs, MAX_AHEAD, Reason, ScanCosts, SkippedCount};
@@ -274,13 +274,6 @@ fn rounded(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10_000.0
 }
 
-/// Returns true if a limit cut rows of the search. Rows that are counted and become no findings are not
-/// missing.
-fn is_cut(run: &DetectionRun) -> bool {
-    let limits = run.messages.iter().filter(|message| message.code == Code::LIMIT).count();
-    limits > usize::from(run.rows > run.findings)
-}
-
 impl Report {
     pub(crate) fn new(detection: &Detection, run: &DetectionRun, shown: Shown) -> Self {
         let (mut missing, mut empty_lookups, mut needs) = (None, Vec::new(), None);
@@ -307,7 +300,7 @@ impl Report {
             missing_fields: missing.map(|missing| missing.fields).unwrap_or_default(),
             missing_in,
             is_left_out: false,
-            is_cut: is_cut(run),
+            is_cut: run.is_cut(),
             needs,
             empty_lookups,
             mistake: None,

@@ -146,6 +146,7 @@ fn judge(
     offer: &Offer,
 ) {
     report.messages.clone_from(&run.messages);
+    report.is_partial |= run.is_cut();
     report.matched_events = run.matched_events;
     match &run.status {
         Status::Unsupported => {

@@ -111,7 +111,7 @@ pub struct TestReport {
     /// The diagnostics of the search; their spans refer to the detection's search as written.
     #[serde(skip_serializing_if = "<[Diagnostic]>::is_empty")]
     pub messages: Vec<Diagnostic>,
-    /// Whether part of the logs could not be read.
+    /// Whether part of the logs could not be read, or a limit cut rows of the search.
     #[serde(skip)]
     pub is_partial: bool,
 }
@@ -164,7 +164,7 @@ impl TestSummary {
         Self { tests, detections, untested, counts, elapsed }
     }
 
-    /// Returns true if part of the logs of a test could not be read.
+    /// Returns true if part of the logs of a test could not be read, or a limit cut rows.
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.tests.iter().any(|test| test.is_partial)

@@ -327,13 +327,24 @@ failed       Key Listed: True Positive
 
 #[test]
 fn what_a_limit_cuts_is_no_success() {
-    let search = "sourcetype=aws:cloudtrail eventName=CreateKey | eval n=mvcount(mvrange(0,200000)) \
-                  | stats count by user_arn src_ip n";
-    let fixture = fixture(&[Written { search, ..Written::default() }]);
-    let run = run(&fixture, &[]);
-    assert!(run.out.contains("1 passed"), "{run:?}");
-    assert!(run.err.contains("`mvrange` stopped at 100,000 values"), "{run:?}");
-    assert_eq!(run.status, 1, "{run:?}");
+    for (search, told) in [
+        (
+            "sourcetype=aws:cloudtrail eventName=CreateKey | eval n=mvcount(mvrange(0,200000)) \
+             | stats count by user_arn src_ip n",
+            "`mvrange` stopped at 100,000 values",
+        ),
+        (
+            "sourcetype=aws:cloudtrail eventName=CreateKey | append maxout=1 [search eventName=*] \
+             | stats count by user_arn src_ip",
+            "",
+        ),
+    ] {
+        let fixture = fixture(&[Written { search, ..Written::default() }]);
+        let run = run(&fixture, &[]);
+        assert!(run.out.contains("1 passed"), "{run:?}");
+        assert!(run.err.contains(told), "{run:?}");
+        assert_eq!(run.status, 1, "{run:?}");
+    }
 }
 
 #[test]
