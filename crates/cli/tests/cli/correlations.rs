@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, Run};
+use crate::fixture::{Fixture, Run, call};
 
 /// Sums up the risk of two detections, by their techniques.
 const CORRELATION: &str = "| tstats sum(All_Risk.calculated_risk_score) as score dc(source) as sources values(All_Risk.annotations.mitre_attack.mitre_tactic) as tactic values(All_Risk.annotations.mitre_attack.mitre_tactic_id) as tactic_id values(All_Risk.risk_message) as message from datamodel=Risk.All_Risk where All_Risk.annotations.mitre_attack.mitre_technique_id=T1098 source=AWS* by All_Risk.risk_object All_Risk.risk_object_type | `drop_dm_object_name(All_Risk)` | where sources > 1";
@@ -10,28 +10,8 @@ const CORRELATION: &str = "| tstats sum(All_Risk.calculated_risk_score) as score
 /// Returns a folder with two events of one user, a detection of each, and a correlation.
 fn with_correlation(search: &str) -> Fixture {
     let fixture = Fixture::empty();
-    let event = |minute: u32, name: &str| {
-        json!({
-            "eventVersion": "1.10",
-            "eventTime": format!("2026-03-10T09:0{minute}:00Z"),
-            "eventSource": "ec2.amazonaws.com",
-            "eventName": name,
-            "awsRegion": "eu-west-1",
-            "sourceIPAddress": "192.0.2.1",
-            "userAgent": "aws-cli",
-            "eventID": format!("event-{minute}"),
-            "eventType": "AwsApiCall",
-            "recipientAccountId": "111122223333",
-            "userIdentity": {
-                "type": "IAMUser",
-                "principalId": "AIDA1",
-                "userName": "ann",
-                "accountId": "111122223333",
-                "arn": "arn:aws:iam::111122223333:user/ann",
-            },
-        })
-    };
-    let records = [event(0, "RunInstances"), event(1, "TerminateInstances")];
+    let instances = |minute, name| call(minute, "ec2.amazonaws.com", name, json!({}));
+    let records = [instances(0, "RunInstances"), instances(1, "TerminateInstances")];
     fixture.write("logs/a.json", &json!({ "Records": records }).to_string());
     let risk = |score: u32| {
         format!(
@@ -88,7 +68,8 @@ fn correlations_without_risk() {
     let run = fixture.run(&alone);
     assert_eq!(correlated(&run), (Vec::new(), "needs another source".to_owned()), "{}", run.err);
     // What could raise it finds nothing.
-    fixture.write("logs/a.json", r#"{"Records":[{"eventVersion":"1.10","eventTime":"2026-03-10T09:00:00Z","eventSource":"s3.amazonaws.com","eventName":"ListBuckets","eventID":"e","awsRegion":"eu-west-1","userIdentity":{"type":"IAMUser"}}]}"#);
+    let other = call(0, "s3.amazonaws.com", "ListBuckets", json!({}));
+    fixture.write("logs/a.json", &json!({ "Records": [other] }).to_string());
     let run = fixture.run(&["hunt", "logs", "--summary"]);
     assert_eq!(correlated(&run), (Vec::new(), "no such events".to_owned()), "{}", run.err);
 }
@@ -121,6 +102,8 @@ fn what_reads_logs_and_risk_is_held_back() {
     for more in [
         "| append [search eventName=RunInstances]",
         "| append [| tstats count where index=* by source]",
+        "| map search=\"search index=aws user=$risk_object$\"",
+        "| map search=\"search `aws` user=$risk_object$\"",
         "| join type=left risk_object [| tstats count from datamodel=Change by All_Changes.user]",
     ] {
         let fixture = with_correlation(&format!("{CORRELATION} {more}"));

@@ -38,6 +38,33 @@ impl Run {
 /// A temporary folder that contains `logs/` and `content/`.
 pub(crate) struct Fixture(TempDir);
 
+/// Returns an event of the user `ann`, with these members instead of or besides the usual ones.
+pub(crate) fn call(minute: u32, source: &str, name: &str, more: Value) -> Value {
+    let mut event = json!({
+        "eventVersion": "1.10",
+        "eventTime": format!("2026-03-10T09:0{minute}:00Z"),
+        "eventSource": source,
+        "eventName": name,
+        "awsRegion": "eu-west-1",
+        "sourceIPAddress": "192.0.2.1",
+        "userAgent": "aws-cli",
+        "eventID": format!("event-{minute}"),
+        "eventType": "AwsApiCall",
+        "recipientAccountId": "111122223333",
+        "userIdentity": {
+            "type": "IAMUser",
+            "principalId": "AIDA1",
+            "userName": "ann",
+            "accountId": "111122223333",
+            "arn": "arn:aws:iam::111122223333:user/ann",
+        },
+    });
+    for (key, value) in more.as_object().into_iter().flatten() {
+        event[key] = value.clone();
+    }
+    event
+}
+
 impl Fixture {
     /// Creates the folder with four events, and one detection for each possible status.
     pub(crate) fn new() -> Self {

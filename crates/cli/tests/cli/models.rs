@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, Run};
+use crate::fixture::{Fixture, Run, call};
 
 /// The environment variable that names the folder with logs of others.
 const CASES: &str = "SPILLTRAIL_TEST_CASES";
@@ -12,31 +12,6 @@ const CASES: &str = "SPILLTRAIL_TEST_CASES";
 /// Returns a folder with a console login, a new user, and the termination of an instance.
 fn changes() -> Fixture {
     let fixture = Fixture::empty();
-    let event = |minute: u32, source: &str, name: &str, more: Value| {
-        let mut event = json!({
-            "eventVersion": "1.10",
-            "eventTime": format!("2026-03-10T09:0{minute}:00Z"),
-            "eventSource": source,
-            "eventName": name,
-            "awsRegion": "eu-west-1",
-            "sourceIPAddress": "192.0.2.1",
-            "userAgent": "aws-cli",
-            "eventID": format!("event-{minute}"),
-            "eventType": "AwsApiCall",
-            "recipientAccountId": "111122223333",
-            "userIdentity": {
-                "type": "IAMUser",
-                "principalId": "AIDA1",
-                "userName": "ann",
-                "accountId": "111122223333",
-                "arn": "arn:aws:iam::111122223333:user/ann",
-            },
-        });
-        for (key, value) in more.as_object().into_iter().flatten() {
-            event[key] = value.clone();
-        }
-        event
-    };
     let login = json!({
         "eventType": "AwsConsoleSignIn",
         "responseElements": {"ConsoleLogin": "Failure"},
@@ -46,10 +21,10 @@ fn changes() -> Fixture {
     let items = json!({"items": [{"instanceId": "i-1", "imageId": "ami-1"}]});
     let ended = json!({"requestParameters": {"instancesSet": items}});
     let records = [
-        event(0, "signin.amazonaws.com", "ConsoleLogin", login),
-        event(1, "iam.amazonaws.com", "CreateUser", user),
-        event(2, "ec2.amazonaws.com", "TerminateInstances", ended),
-        event(3, "ec2.amazonaws.com", "DescribeInstances", json!({})),
+        call(0, "signin.amazonaws.com", "ConsoleLogin", login),
+        call(1, "iam.amazonaws.com", "CreateUser", user),
+        call(2, "ec2.amazonaws.com", "TerminateInstances", ended),
+        call(3, "ec2.amazonaws.com", "DescribeInstances", json!({})),
     ];
     fixture.write("logs/a.json", &json!({ "Records": records }).to_string());
     fixture

@@ -262,8 +262,9 @@ impl Command for Map {
     fn facts(&self, facts: &mut Facts) {
         match self.sample() {
             Some(sample) => facts.nested(&sample, Role::Rows),
-            // The search may have bounds of time that are not known here.
+            // The search may read any events, and have bounds of time that are not known here.
             None => {
+                facts.reads_logs = true;
                 facts.present("map");
                 facts.times.push(OwnTime::Returned);
             }
