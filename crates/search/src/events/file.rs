@@ -71,17 +71,21 @@ pub struct FileEvents {
 struct Kept(NamedTempFile);
 
 impl Kept {
+    /// Returns the rows in the order in which they were written.
+    fn all(&self) -> io::Result<impl Iterator<Item = io::Result<Row>> + use<>> {
+        let lines = BufReader::new(self.0.reopen()?).lines();
+        Ok(lines.map(|line| Ok(json::row(serde_json::from_str(&line?)?))))
+    }
+
     /// Returns the rows that match, in the order in which they were written.
     fn matching(
         &self,
         predicate: Predicate,
     ) -> io::Result<impl Iterator<Item = io::Result<Row>> + use<>> {
-        let lines = BufReader::new(self.0.reopen()?).lines();
-        let row = |line: io::Result<String>| Ok(json::row(serde_json::from_str(&line?)?));
         let is_wanted = move |row: &io::Result<Row>| {
             row.as_ref().map_or(true, |row| predicate.matches(&RowRecord(row)))
         };
-        Ok(lines.map(row).filter(is_wanted))
+        Ok(self.all()?.filter(is_wanted))
     }
 }
 
@@ -133,14 +137,15 @@ impl EventSource for FileEvents {
 #[async_trait]
 impl EventReader for FileEvents {
     async fn read(&self, requests: Vec<ScanRequest>) -> Result<Arc<dyn EventsRead>> {
-        let mut counts = vec![0; requests.len()];
-        for (count, request) in counts.iter_mut().zip(&requests) {
-            for row in self.rows.matching(request.predicate.clone())? {
-                row?;
-                *count += 1;
+        let predicates: Vec<Predicate> =
+            requests.into_iter().map(|request| request.predicate).collect();
+        let mut counts = vec![0; predicates.len()];
+        for row in self.rows.all()? {
+            let row = row?;
+            for (count, predicate) in counts.iter_mut().zip(&predicates) {
+                *count += u64::from(predicate.matches(&RowRecord(&row)));
             }
         }
-        let predicates = requests.into_iter().map(|request| request.predicate).collect();
         Ok(Arc::new(FileEventsRead { events: self.clone(), predicates, counts }))
     }
 }
@@ -188,25 +193,21 @@ impl PartitionStream for MatchingRows {
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (fields, schema) = (self.fields.clone(), self.schema.clone());
         let size = rows_of_a_batch(fields.len());
-        let (mut rows, failed) = match self.rows.matching(self.predicate.clone()) {
-            Ok(rows) => (Some(rows), None),
-            Err(error) => (None, Some(Err(DataFusionError::from(error)))),
+        let mut rows = match self.rows.matching(self.predicate.clone()) {
+            Ok(rows) => rows.fuse(),
+            Err(error) => {
+                let failed = futures::stream::iter([Err(DataFusionError::from(error))]);
+                return Box::pin(RecordBatchStreamAdapter::new(schema, failed));
+            }
         };
-        // The file outlives the stream.
-        let kept = self.rows.clone();
         let batches = std::iter::from_fn(move || -> Option<Result<RecordBatch>> {
-            let _ = &kept;
-            let next = rows.as_mut()?.take(size).collect::<io::Result<Vec<Row>>>();
-            match next {
+            match rows.by_ref().take(size).collect::<io::Result<Vec<Row>>>() {
                 Ok(batch) if batch.is_empty() => None,
                 Ok(batch) => Some(batch_of(&schema, &fields, &batch)),
-                Err(error) => {
-                    rows = None;
-                    Some(Err(error.into()))
-                }
+                Err(error) => Some(Err(error.into())),
             }
         });
-        let stream = futures::stream::iter(failed.into_iter().chain(batches));
+        let stream = futures::stream::iter(batches);
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
     }
 }
