@@ -66,7 +66,8 @@ pub(super) fn missing_pipe(searched: &Searched<'_>, found: &mut Vec<Doubt>) {
         doubt.help(format!("write `{search}| {name}`"))
     };
     if let Some(first) = parts.first().and_then(command) {
-        found.push(doubt(&first.value, "* ", first.span));
+        let before = if searched.is_leading { "* " } else { "" };
+        found.push(doubt(&first.value, before, first.span));
     }
     let is_sql =
         parts.first().and_then(word).is_some_and(|word| word.value.eq_ignore_ascii_case("select"));

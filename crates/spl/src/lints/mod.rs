@@ -246,6 +246,7 @@ mod tests {
             ("a=1 where b>2", "SPL2017 where: write `| where`"),
             ("stats count by b", "SPL2017 stats: write `* | stats`"),
             ("top b", "SPL2017 top: write `* | top`"),
+            ("* | stats count by b | search top b", "SPL2017 top: write `| top`"),
             // Quotes.
             ("a='b'", "SPL2018 'b': write `\"b\"`"),
             ("a IN ('b', c)", "SPL2018 'b': write `\"b\"`"),
