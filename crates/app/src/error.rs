@@ -121,9 +121,6 @@ pub enum AppError {
         /// Reason that it cannot be told.
         reason: String,
     },
-    /// The risk events of a hunt could not be kept for the detections that read them.
-    #[error("the risk events cannot be kept: {0}")]
-    RiskEvents(std::io::Error),
     /// What changed since a revision is asked for, and only built-in detections are selected.
     #[error(
         "cannot tell what changed since `{revision}`: only content folders have revisions, and no \
@@ -176,9 +173,7 @@ impl AppError {
             }
             Self::Reading(diagnostic) => diagnostic.code.class(),
             Self::File { .. } => Class::Data,
-            Self::Engine(_) | Self::RiskEvents(_) | Self::Sink { .. } | Self::Collector { .. } => {
-                Class::Environment
-            }
+            Self::Engine(_) | Self::Sink { .. } | Self::Collector { .. } => Class::Environment,
             Self::Cancelled(_) => Class::Canceled,
             Self::Bug(_) => Class::Internal,
         }

@@ -20,6 +20,7 @@ const IDENTITIES: &[&str] = &[
     "actor.user.uid",
     "actor.user.name",
     "accessKeyId",
+    "risk_object",
 ];
 
 /// Fields with the time of a row's last event, in order of preference; names are case-insensitive.

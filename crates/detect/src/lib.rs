@@ -13,7 +13,7 @@ mod evidence;
 mod finding;
 pub mod hunt;
 mod identity;
-pub mod risk_event;
+mod risk_event;
 mod run;
 mod serial;
 mod status;
@@ -25,6 +25,7 @@ pub use finding::{
     DetectionRef, Finding, Notable, RiskObjectValue, SCHEMA_VERSION, ThreatObjectValue,
 };
 pub use identity::identity;
+pub use risk_event::risk_events;
 pub use run::{DetectionRun, MAX_FINDINGS, run};
 pub use status::{Missing, Status};
 

@@ -3,15 +3,13 @@
 
 use spilltrail_content::attack::{self, Tactic};
 use spilltrail_event::{Value, fields};
+use spilltrail_search::analysis::OF_RISK;
 use spilltrail_search::rows::Row;
 
 use crate::Finding;
 
-/// The index of risk events.
-pub const RISK_INDEX: &str = "risk";
-
 /// The sourcetype of what Splunk itself writes.
-pub const RISK_SOURCETYPE: &str = "stash";
+const SOURCETYPE: &str = "stash";
 
 /// Returns a risk event for each risk object of a finding. `now` is the time of a finding that has no
 /// time of its own.
@@ -55,8 +53,8 @@ fn common(finding: &Finding, now: f64) -> Row {
     let name = finding.detection.name.as_str();
     add(fields::TIME, Value::Number(finding.last_seen.or(finding.time).unwrap_or(now)));
     for (name, value) in [
-        (fields::INDEX, RISK_INDEX),
-        (fields::SOURCETYPE, RISK_SOURCETYPE),
+        (fields::INDEX, OF_RISK),
+        (fields::SOURCETYPE, SOURCETYPE),
         (fields::SOURCE, name),
         ("search_name", name),
         ("risk_event_id", finding.id.as_str()),

@@ -80,12 +80,6 @@ impl DetectionRun {
         Self::new(detection, run_id, Status::NeedsSource(need))
     }
 
-    /// Returns the result for a detection that was not run, because there is no event for it.
-    #[must_use]
-    pub fn without_events(detection: &Detection, run_id: &str) -> Self {
-        Self { matched_events: Some(0), ..Self::new(detection, run_id, Status::NoSuchEvents) }
-    }
-
     /// Returns the result for a search that could not run to its end; `messages` has the reasons.
     #[must_use]
     pub fn stopped(detection: &Detection, run_id: &str, messages: Vec<Diagnostic>) -> Self {

@@ -92,11 +92,15 @@ impl Delivery<'_> {
         Ok(())
     }
 
-    /// Passes on the outcomes of detections that read risk events, of which there are none.
-    pub(super) async fn without_risk(&mut self, detections: &[usize]) -> Result<(), AppError> {
+    /// Passes on the outcomes of detections that could not run, all for the same reason.
+    pub(super) async fn stopped(
+        &mut self,
+        detections: &[usize],
+        reason: &Diagnostic,
+    ) -> Result<(), AppError> {
         for index in detections {
             let detection = &self.content.set.detections[*index];
-            let run = DetectionRun::without_events(detection, self.run_id);
+            let run = DetectionRun::stopped(detection, self.run_id, vec![reason.clone()]);
             self.done(detection, Report::new(detection, &run, Shown::default())).await?;
         }
         Ok(())

@@ -34,10 +34,6 @@ pub(super) struct Chosen {
     pub(super) run_in_range: bool,
     /// The sourcetypes and indexes that the detections name.
     pub(super) named: Named,
-    /// The lookups that those that run read.
-    pub(super) lookups_of_run: BTreeSet<String>,
-    /// The lookups that those that are held back read.
-    pub(super) lookups_of_held: BTreeSet<String>,
 }
 
 impl Chosen {
@@ -47,7 +43,6 @@ impl Chosen {
         let (mut ask_for_the_present, mut have_own_times) = (false, false);
         let (mut run_with_own_times, mut run_in_range) = (false, false);
         let mut named = Named::default();
-        let (mut lookups_of_run, mut lookups_of_held) = (BTreeSet::new(), BTreeSet::new());
         for index in chosen {
             let analysis = content.look_at(*index);
             named.add(&analysis);
@@ -58,19 +53,13 @@ impl Chosen {
                 ask_for_the_present |= analysis.facts.asks_for_present();
                 have_own_times |= analysis.facts.has_own_times();
             }
-            let lookups = analysis.facts.lookups_read.iter().cloned();
             match unmet {
                 Some(_) if analysis.reads_only_risk(&offer.knowledge) => {
-                    lookups_of_run.extend(lookups);
                     content.keep(*index, analysis);
                     correlate.push(*index);
                 }
-                Some(need) => {
-                    lookups_of_held.extend(lookups);
-                    held.push((*index, need));
-                }
+                Some(need) => held.push((*index, need)),
                 None => {
-                    lookups_of_run.extend(lookups);
                     let has_own_times = analysis.facts.has_own_times();
                     run_with_own_times |= has_own_times;
                     run_in_range |= !has_own_times;
@@ -82,8 +71,7 @@ impl Chosen {
         let set = &content.set;
         let raises_risk = |index: &usize| set.detections[*index].outcome(&set.deployments).risk;
         if !run.iter().any(raises_risk) {
-            let hold = |index| Some((index, content.detection(index).unmet(offer)?));
-            held.extend(std::mem::take(&mut correlate).into_iter().filter_map(hold));
+            held.extend(correlate.drain(..).map(|index| (index, Need::risk())));
         }
         Self {
             run,
@@ -94,13 +82,23 @@ impl Chosen {
             run_with_own_times,
             run_in_range,
             named,
-            lookups_of_run,
-            lookups_of_held,
         }
     }
 }
 
 impl Chosen {
+    /// Returns the lookups that the detections that run read.
+    pub(super) fn lookups(&self, content: &AnalyzedContent) -> BTreeSet<String> {
+        let run = self.run.iter().chain(&self.correlate);
+        run.flat_map(|index| content.detection(*index).facts.lookups_read.clone()).collect()
+    }
+
+    /// Returns the lookups that the detections that are held back read.
+    pub(super) fn lookups_of_held(&self, content: &AnalyzedContent) -> BTreeSet<String> {
+        let held = self.held.iter();
+        held.flat_map(|(index, _)| content.look_at(*index).facts.lookups_read.clone()).collect()
+    }
+
     /// Returns the files that the detections may need, going by their paths.
     pub(super) fn wanted(&self, clock: &Clock) -> Wanted {
         if self.have_own_times { Wanted::default() } else { Wanted::in_time(clock.range) }

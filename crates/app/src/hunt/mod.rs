@@ -20,7 +20,9 @@ use std::time::Duration;
 use cpu_time::ThreadTime;
 use spilltrail_detect::AnalyzedContent;
 use spilltrail_detect::hunt::{Job, prepare};
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Predicate, ScanRequest, StopToken, TimeBounds};
+use spilltrail_search::context::SearchContext;
 use spilltrail_search::error::from_engine;
 use spilltrail_search::events::shared::{EventReader, SharedEvents};
 use spilltrail_search::pool;
@@ -135,11 +137,12 @@ async fn run(
     if let Some(baselines) = &mut baselines {
         baselines::range_before(clock.range)?;
         // Detections that are held back may run once the events are known.
-        if ![&chosen.lookups_of_run, &chosen.lookups_of_held].iter().any(|l| baselines.fill_any(l))
+        let lookups = chosen.lookups(&analyzed);
+        if !baselines.fill_any(&lookups) && !baselines.fill_any(&chosen.lookups_of_held(&analyzed))
         {
             return Err(AppError::NoBaselines);
         }
-        baselines.run(&chosen.lookups_of_run, &logs, &clock, &options.run).await?;
+        baselines.run(&lookups, &logs, &clock, &options.run).await?;
     }
     let filled = |baselines: &Option<Baselines<'_>>| {
         baselines.as_ref().map(|baselines| baselines.filled.clone()).unwrap_or_default()
@@ -157,7 +160,7 @@ async fn run(
             costs.extend(pass.reader.costs());
             let clock = pass.environment.clock.clone();
             if let Some(baselines) = &mut baselines {
-                baselines.run(&chosen.lookups_of_run, &logs, &clock, &options.run).await?;
+                baselines.run(&chosen.lookups(&analyzed), &logs, &clock, &options.run).await?;
             }
             pass = Shared::new(content, options, clock, &logs, &filled(&baselines))?;
             jobs = pass.prepare(&analyzed, &chosen.run).await?;
@@ -187,22 +190,19 @@ async fn run(
         read,
         run_id: &run_id,
         told: Told::default(),
-        risk: (!chosen.correlate.is_empty()).then(RiskEvents::default),
+        risk: (!chosen.correlate.is_empty()).then(RiskEvents::new),
         now: environment.clock.now,
     };
     delivery.all(finished, Some(&judge)).await?;
     if let Some(risk) = delivery.risk.take() {
         // Correlations run after all others, over the risk that these raised.
-        match risk.finish()? {
-            None => delivery.without_risk(&chosen.correlate).await?,
-            Some(risk) => {
-                let shared = SharedEvents::new(risk.clone(), risk);
-                let context = || environment.context();
-                let jobs = prepare(&analyzed, &chosen.correlate, &shared, &context).await;
-                let jobs = jobs.map_err(AppError::Reading)?;
+        let context = || environment.context();
+        match over_risk(risk, &analyzed, &chosen.correlate, &context).await {
+            Ok(jobs) => {
                 let finished = workers::run(&environment, analyzed.clone(), jobs, &run_id);
                 delivery.all(finished, None).await?;
             }
+            Err(reason) => delivery.stopped(&chosen.correlate, &reason).await?,
         }
     }
     delivery.held(chosen.held).await?;
@@ -276,6 +276,23 @@ impl Shared {
         let context = || environment.context();
         prepare(content, detections, &shared, &context).await.map_err(AppError::Reading)
     }
+}
+
+/// Plans detections over the risk events of those that ran before.
+///
+/// # Errors
+/// Fails if the events cannot be kept or read back.
+async fn over_risk(
+    risk: RiskEvents,
+    content: &AnalyzedContent,
+    detections: &[usize],
+    context: &(dyn Fn() -> SearchContext + Sync),
+) -> Result<Vec<Job>, Diagnostic> {
+    let events = risk.finish().map_err(|error| {
+        Diagnostic::error(Code::DISK, format!("the risk events cannot be kept: {error}"))
+    })?;
+    let events = Arc::new(events);
+    prepare(content, detections, &SharedEvents::new(events.clone(), events), context).await
 }
 
 /// Returns a random run id in the form of a version 4 UUID.

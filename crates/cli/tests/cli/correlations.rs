@@ -67,6 +67,7 @@ fn correlations_without_risk() {
     let alone = ["hunt", "logs", "--summary", "--detection", "AWS All Together"];
     let run = fixture.run(&alone);
     assert_eq!(correlated(&run), (Vec::new(), "needs another source".to_owned()), "{}", run.err);
+    assert!(run.err.contains("the risk that other detections raise"), "{}", run.err);
     // What could raise it finds nothing.
     let other = call(0, "s3.amazonaws.com", "ListBuckets", json!({}));
     fixture.write("logs/a.json", &json!({ "Records": [other] }).to_string());
@@ -74,13 +75,23 @@ fn correlations_without_risk() {
     assert_eq!(correlated(&run), (Vec::new(), "no such events".to_owned()), "{}", run.err);
 }
 
-/// A mistake in a correlation is no all-clear.
+/// A mistake in a correlation is no all-clear, whether or not anything raised risk.
 #[test]
 fn mistakes_in_correlations_are_told() {
-    let fixture = with_correlation(&CORRELATION.replace("sources > 1", "soucres > 1"));
-    let run = fixture.run(&["hunt", "logs", "--summary"]);
-    assert_eq!((correlated(&run).0, run.status), (Vec::new(), 1), "{}", run.err);
-    assert!(run.err.contains("SPL2015"), "{}", run.err);
+    for (search, told) in [
+        (CORRELATION.replace("sources > 1", "soucres > 1"), "SPL2015"),
+        (format!("{CORRELATION} | statz count"), "SPL2014"),
+    ] {
+        let fixture = with_correlation(&search);
+        let with_risk = fixture.run(&["hunt", "logs", "--summary"]);
+        let other = call(0, "s3.amazonaws.com", "ListBuckets", json!({}));
+        fixture.write("logs/a.json", &json!({ "Records": [other] }).to_string());
+        let without = fixture.run(&["hunt", "logs", "--summary"]);
+        for run in [with_risk, without] {
+            assert_eq!((correlated(&run).0, run.status), (Vec::new(), 1), "{}", run.err);
+            assert!(run.err.contains(told), "{}", run.err);
+        }
+    }
 }
 
 /// A finding that the allow-list hides adds no risk.

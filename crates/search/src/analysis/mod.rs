@@ -21,6 +21,7 @@ use crate::commands::{self, CommandKind, subsearch};
 use crate::lineage::Lineage;
 pub use crate::planning::facts::{Facts, OwnTime};
 use crate::planning::facts::{Nested, Role};
+pub use crate::planning::index::OF_RISK;
 use crate::planning::plan::Needs;
 use crate::planning::predicate::Position;
 pub use need::{Need, NeedKind, Offer};

@@ -11,7 +11,7 @@ use spilltrail_knowledge::{Knowledge, Scope};
 use spilltrail_spl::{Command, CompareOp, SearchExpr, SearchLiteral, parse_search};
 
 use super::Analysis;
-use crate::planning::index::{asks_for_risk, is_splunks_own};
+use crate::planning::index::{OF_RISK, asks_for_risk, is_splunks_own};
 
 /// Something that a search needs and that the events of a run lack.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ pub enum NeedKind {
     Tag,
     /// An index that Splunk fills.
     Index,
+    /// The risk that other detections of the run raise.
+    Risk,
     /// Events with this field, which only other products have.
     Field,
 }
@@ -51,9 +53,18 @@ impl fmt::Display for Need {
             NeedKind::EventType => "event type",
             NeedKind::Tag => "tag",
             NeedKind::Index => "index",
+            NeedKind::Risk => return f.write_str("the risk that other detections raise"),
             NeedKind::Field => "field",
         };
         write!(f, "the {kind} `{}`", self.name)
+    }
+}
+
+impl Need {
+    /// Returns the need of a search that reads only risk events.
+    #[must_use]
+    pub fn risk() -> Self {
+        Self { kind: NeedKind::Risk, name: OF_RISK.to_owned() }
     }
 }
 

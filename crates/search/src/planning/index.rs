@@ -19,7 +19,7 @@ pub fn is_splunks_own(name: &str) -> bool {
 }
 
 /// The index of risk events.
-const OF_RISK: &str = "risk";
+pub const OF_RISK: &str = "risk";
 
 /// Returns true if only risk events can match an expression.
 pub(crate) fn asks_for_risk(expression: &SearchExpr) -> bool {
