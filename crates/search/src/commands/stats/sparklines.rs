@@ -47,7 +47,7 @@ pub(in super::super) async fn prepared(
     for spark in sparks(&preparation).iter().filter(|spark| spark.is_lengthened()) {
         let message =
             format!("a sparkline of `{}` has longer spans than it asks for", spark.function);
-        let warning = Diagnostic::warning(Code::LIMIT, message).at(stage.span);
+        let warning = Diagnostic::warning(Code::BAD_OPTION, message).at(stage.span);
         let help = "it has at most 100 values; write a longer span, or a shorter time range";
         stage.context.observations.message(warning.help(help));
     }
