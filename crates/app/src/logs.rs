@@ -118,8 +118,8 @@ impl EventReader for LogReader {
 struct LogEventsRead(Arc<Scanned>);
 
 impl EventsRead for LogEventsRead {
-    fn rows(&self, request: usize) -> u64 {
-        self.0.rows(request)
+    fn has_events(&self, request: usize) -> bool {
+        self.0.rows(request) > 0
     }
 
     fn table(

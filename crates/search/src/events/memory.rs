@@ -1,5 +1,6 @@
 //! An event source of rows in memory, for trying out searches and for tests.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,12 +12,12 @@ use datafusion::common::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use spilltrail_event::{Demand, Field, Kind, Predicate, Record, ScanRequest, Value, fields};
 
 use crate::events::EventSource;
 use crate::rows::arrow::{schema_of, to_array};
-use crate::rows::cut::{BATCH_BYTES, BATCH_ROWS, VIEW};
+use crate::rows::cut::{BATCH_ROWS, rows_of};
 use crate::rows::{Row, Rows};
 
 /// Rows used as the events of a single index, `main`.
@@ -47,11 +48,6 @@ impl MemoryEvents {
     pub(crate) fn in_batches_of(self, batch_rows: usize) -> Self {
         Self { batch_rows, ..self }
     }
-
-    fn kind(&self, name: &str) -> Kind {
-        let unknown = if name == fields::TIME { Kind::Number } else { Kind::Text };
-        self.kinds.get(name).copied().unwrap_or(unknown)
-    }
 }
 
 #[async_trait]
@@ -61,18 +57,8 @@ impl EventSource for MemoryEvents {
         predicate: &Predicate,
         demand: &Demand,
     ) -> Result<Vec<Field>, DataFusionError> {
-        let mut names: IndexMap<&str, ()> = IndexMap::new();
-        for row in self.rows.iter().filter(|row| predicate.matches(&RowRecord(row))) {
-            for (name, value) in row {
-                if !value.is_null() && demand.wants(name) {
-                    names.insert(name, ());
-                }
-            }
-        }
-        for name in demand.names.iter().filter(|name| !demand.is_matched(name)) {
-            names.insert(name, ());
-        }
-        Ok(names.keys().map(|name| Field::new(*name, self.kind(name))).collect())
+        let matching = self.rows.iter().filter(|row| predicate.matches(&RowRecord(row)));
+        fields_of(matching.map(Ok), &self.kinds, demand)
     }
 
     async fn table(
@@ -119,7 +105,7 @@ impl PartitionStream for MatchingRows {
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (rows, matching) = (self.rows.clone(), self.matching.clone());
         let (fields, schema) = (self.fields.clone(), self.schema.clone());
-        let size = rows_of_a_batch(fields.len()).min(self.batch_rows);
+        let size = rows_of(fields.len()).min(self.batch_rows);
         let batches = (0..matching.len()).step_by(size).map(move |start| {
             let places = &matching[start..matching.len().min(start + size)];
             batch_of(&schema, &fields, places.iter().map(|place| &rows[*place]))
@@ -153,10 +139,27 @@ pub(super) fn kinds_with(kinds: &mut IndexMap<String, Kind>, row: &Row) {
     }
 }
 
-/// Returns the number of rows in a batch with so many columns.
-pub(super) fn rows_of_a_batch(columns: usize) -> usize {
-    // A null takes the memory of a string view, too.
-    (BATCH_BYTES / (columns.max(1) * VIEW)).clamp(1, BATCH_ROWS)
+/// Returns the demanded fields of these rows, in the order of their first occurrence, as
+/// [`EventSource::fields`] does.
+pub(super) fn fields_of<R: Borrow<Row>, E>(
+    rows: impl Iterator<Item = Result<R, E>>,
+    kinds: &IndexMap<String, Kind>,
+    demand: &Demand,
+) -> Result<Vec<Field>, E> {
+    let mut names: IndexSet<String> = IndexSet::new();
+    for row in rows {
+        for (name, value) in row?.borrow() {
+            if !value.is_null() && demand.wants(name) && !names.contains(name) {
+                names.insert(name.clone());
+            }
+        }
+    }
+    names.extend(demand.names.iter().filter(|name| !demand.is_matched(name)).cloned());
+    let kind = |name: &str| {
+        let unknown = if name == fields::TIME { Kind::Number } else { Kind::Text };
+        kinds.get(name).copied().unwrap_or(unknown)
+    };
+    Ok(names.iter().map(|name| Field::new(name, kind(name))).collect())
 }
 
 /// Returns the given fields of rows as a batch.

@@ -37,8 +37,8 @@ pub trait EventReader: std::fmt::Debug + Send + Sync {
 
 /// The events that one pass has read.
 pub trait EventsRead: std::fmt::Debug + Send + Sync {
-    /// Returns the number of events that matched a request.
-    fn rows(&self, request: usize) -> u64;
+    /// Returns true if an event matched a request.
+    fn has_events(&self, request: usize) -> bool;
 
     /// Returns a table of a request's events with the given fields.
     ///
@@ -227,7 +227,7 @@ impl SharedView {
         let places = lock(&self.wanted);
         let wanted = lock(&self.shared.wanted);
         let has = |place: &usize| {
-            wanted[*place].read.as_ref().is_none_or(|(read, number)| read.rows(*number) > 0)
+            wanted[*place].read.as_ref().is_none_or(|(read, number)| read.has_events(*number))
         };
         (!places.is_empty()).then(|| places.iter().any(has))
     }

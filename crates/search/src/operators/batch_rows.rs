@@ -13,7 +13,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 
 use super::{BatchRows, Operator, OperatorExec};
-use crate::rows::cut::{BATCH_BYTES, BATCH_ROWS, VIEW};
+use crate::rows::cut::rows_of;
 
 /// The largest number of rows in batches, here and outside of an operator that lowers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub(super) fn below(
 /// returns as many rows as it reads, so it must not read more of them than fit when they are wide.
 fn wanted(operator: &dyn Operator, columns: usize) -> BatchRows {
     match operator.batches_below() {
-        BatchRows::Unchanged if operator.keeps_rows() => BatchRows::AtMost(of_columns(columns)),
+        BatchRows::Unchanged if operator.keeps_rows() => BatchRows::AtMost(rows_of(columns)),
         rows => rows,
     }
 }
@@ -96,23 +96,18 @@ fn config(
 
 /// Returns the rows of a batch that fit for all nodes of a plan down to its operators.
 fn fitting(plan: &Arc<dyn ExecutionPlan>) -> usize {
-    let rows = of_columns(plan.schema().fields().len());
+    let rows = rows_of(plan.schema().fields().len());
     if plan.downcast_ref::<OperatorExec>().is_some() {
         return rows;
     }
     plan.children().into_iter().map(fitting).fold(rows, usize::min)
 }
 
-/// Returns the rows of a batch that fit with so many columns.
-fn of_columns(columns: usize) -> usize {
-    // A null takes the memory of a string view, too.
-    (BATCH_BYTES / (columns.max(1) * VIEW)).clamp(1, BATCH_ROWS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::operators::{Pack, SerialNumbers};
+    use crate::rows::cut::{BATCH_BYTES, BATCH_ROWS, VIEW};
 
     #[test]
     fn limits_end_where_they_are_restored() {

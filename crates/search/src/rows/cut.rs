@@ -109,6 +109,12 @@ pub(crate) const BATCH_ROWS: usize = 512;
 /// Bytes that a text in a column takes besides its own: its string view.
 pub(crate) const VIEW: usize = 16;
 
+/// Returns the number of rows with so many columns that fit into a batch.
+pub(crate) fn rows_of(columns: usize) -> usize {
+    // A null takes the memory of a string view, too.
+    (BATCH_BYTES / (columns.max(1) * VIEW)).clamp(1, BATCH_ROWS)
+}
+
 /// Returns the error of a batch that must be cut. The user sees it only if no operator between the
 /// function and the output can cut batches.
 fn too_large() -> DataFusionError {
