@@ -167,6 +167,7 @@ codes! {
     TEXT_AND_NUMBER = 2028, User, "comparison of a number with a text";
     UNKNOWN_MODEL = 2031, User, "unknown data model or field of one";
     UNKNOWN_EVENT_TYPE = 2032, User, "event type or tag that nothing defines";
+    UNKNOWN_FUNCTION = 2033, User, "unknown function";
     LIMIT = 3001, Data, "result cut short";
     NO_GEOIP = 3003, Environment, "no GeoIP database";
     MEMORY_LIMIT = 3004, Environment, "memory limit reached";

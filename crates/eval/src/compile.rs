@@ -320,9 +320,24 @@ impl Preparation<'_> {
 
     /// Returns an error about one argument.
     pub(crate) fn refuse(&self, argument: usize, label: impl Into<String>) -> Diagnostic {
+        self.about(argument, label, Diagnostic::error)
+    }
+
+    /// Adds a warning about one argument, with which the function has no useful result.
+    pub(crate) fn doubt(&mut self, argument: usize, label: impl Into<String>) {
+        let warning = self.about(argument, label, Diagnostic::warning);
+        self.warn(warning);
+    }
+
+    fn about(
+        &self,
+        argument: usize,
+        label: impl Into<String>,
+        diagnostic: fn(Code, String) -> Diagnostic,
+    ) -> Diagnostic {
         let name = self.function.doc.name;
         let span = self.trees.get(argument).map_or(self.span, |tree| tree.span);
-        Diagnostic::error(Code::BAD_ARGUMENT, format!("invalid argument of `{name}`"))
+        diagnostic(Code::BAD_ARGUMENT, format!("invalid argument of `{name}`"))
             .label(span, label)
             .help(format!("the syntax is `{}`", self.function.doc.syntax))
     }
@@ -375,13 +390,10 @@ fn collect_fields<'a>(tree: &'a EvalExpr, names: &mut Vec<&'a str>) {
 }
 
 fn unknown_function(name: &str, span: Span) -> Diagnostic {
-    let diagnostic = Diagnostic::unsupported(
-        Code::UNSUPPORTED_FUNCTION,
-        format!("unsupported eval function `{name}`"),
-    )
-    .at(span);
+    let message = format!("there is no eval function `{name}`");
+    let diagnostic = Diagnostic::error(Code::UNKNOWN_FUNCTION, message).at(span);
     match similar(name, functions::names()) {
-        Some(known) => diagnostic.help(format!("a function with a similar name exists: `{known}`")),
+        Some(known) => diagnostic.help(format!("did you mean `{known}`?")),
         None => diagnostic.help("`spilltrail help` lists the eval functions"),
     }
 }

@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn what_is_refused() {
         for (text, code, place, words) in [
-            ("1 + lenn(user)", Code::UNSUPPORTED_FUNCTION, "lenn", "`len`"),
+            ("1 + lenn(user)", Code::UNKNOWN_FUNCTION, "lenn", "`len`"),
             ("if(user, 1)", Code::BAD_ARGUMENT, "if(user, 1)", "expected 3 arguments, found 2"),
             ("case(1=1)", Code::BAD_ARGUMENT, "case(1=1)", "pairs"),
             (r#"match(user, "a(")"#, Code::BAD_REGEX, r#""a(""#, "parenthes"),
@@ -399,6 +399,27 @@ mod tests {
     fn a_missing_lookup_is_doubtful() {
         let expression = compile(r#"lookup("x", json_object(), json_array())"#).unwrap();
         assert_eq!(expression.warnings()[0].code, Code::MISSING_LOOKUP);
+    }
+
+    #[test]
+    fn an_argument_that_gives_no_result_is_doubtful() {
+        for (text, expected) in [
+            ("relative_time(1, \"-7dd@d\")", true),
+            ("relative_time(1, \"10/19/2026:00:00:00\")", true),
+            ("relative_time(1, \"-7d@d\")", false),
+            ("relative_time(1, \"now\")", false),
+            ("relative_time(1, user)", false),
+            ("if(cidrmatch(\"10.0.0.0/33\", user), 1, 0)", true),
+            ("if(cidrmatch(\"10.0.0/8\", user), 1, 0)", true),
+            ("if(cidrmatch(\"10.0.0.0/8\", user), 1, 0)", false),
+            ("if(cidrmatch(\"2001:db8::1\", user), 1, 0)", false),
+            ("if(cidrmatch(user, \"10.0.0.0/8\"), 1, 0)", false),
+        ] {
+            let warnings = compile(text).unwrap().warnings().to_vec();
+            let codes: Vec<_> = warnings.iter().map(|told| (told.code, told.severity)).collect();
+            let doubt = [(Code::BAD_ARGUMENT, Severity::Warning)];
+            assert_eq!(codes, if expected { &doubt[..] } else { &[] }, "{text}");
+        }
     }
 
     #[test]

@@ -226,7 +226,7 @@ fn no_message_is_left_out() {
     let calls = "| eval x=nosuch(1) ".repeat(250);
     fixture.detection(1, "Long", "Hunting", &format!("{AWS} eventName=A {calls}"), "");
     let run = fixture.run(&["check", "content"]);
-    assert_eq!(report(&run)["counts"]["codes"]["SPL2002"], 250, "{}", run.out);
+    assert_eq!(report(&run)["counts"]["codes"]["SPL2033"], 250, "{}", run.out);
 }
 
 #[test]

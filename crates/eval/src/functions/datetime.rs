@@ -2,10 +2,11 @@
 //! zone.
 
 use spilltrail_event::Value;
-use spilltrail_spl::time;
+use spilltrail_spl::time::{self, Modifier};
 
 use super::Category::DateTime;
 use super::{Arity, Asks, EvalFunction, doc, returns};
+use crate::Constants;
 use crate::operators::number;
 
 pub(super) static NOW: EvalFunction = EvalFunction::row(
@@ -37,7 +38,19 @@ pub(super) static RELATIVE_TIME: EvalFunction = EvalFunction::row(
             time::relative_time(time, modifier, &context.runtime.zone)
         }))
     },
-);
+)
+.prepared(|preparation| {
+    let literal = preparation.literal_text(1);
+    let wrong = literal.and_then(|(text, _)| match time::parse_modifier(text) {
+        Ok(Modifier::Relative(_) | Modifier::Now) => None,
+        Ok(_) => Some("not relative to a time, so the result is null".to_owned()),
+        Err(error) => Some(format!("{error}, so the result is null")),
+    });
+    if let Some(wrong) = wrong {
+        preparation.doubt(1, wrong);
+    }
+    Ok(Constants::Nothing)
+});
 
 pub(super) static STRFTIME: EvalFunction = EvalFunction::row(
     doc(

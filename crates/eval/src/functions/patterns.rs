@@ -30,8 +30,12 @@ pub(super) static CIDRMATCH: EvalFunction = EvalFunction::row(
     cidrmatch,
 )
 .prepared(|preparation| {
-    let block = preparation.literal_text(0).and_then(|(text, _)| network(text));
-    Ok(block.map_or(Constants::Nothing, Constants::Network))
+    let Some((text, _)) = preparation.literal_text(0) else { return Ok(Constants::Nothing) };
+    if let Some(block) = network(text) {
+        return Ok(Constants::Network(block));
+    }
+    preparation.doubt(0, "not an IP address or block, such as 10.0.0.0/8, so nothing matches");
+    Ok(Constants::Nothing)
 });
 
 fn cidrmatch<'a>(context: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<'a> {

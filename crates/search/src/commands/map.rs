@@ -441,7 +441,7 @@ mod tests {
             ("| map [| nosuch $u$]", "the command `nosuch` is not supported", 0),
             (
                 "| map search=\"| makeresults | eval x=foo($n$)\"",
-                "unsupported eval function `foo`",
+                "there is no eval function `foo`",
                 0,
             ),
             ("| map search=\"search `nosuch`\"", "unknown macro `nosuch`", 0),

@@ -3,7 +3,7 @@
 
 use datafusion::logical_expr::{Expr, when};
 use indexmap::IndexMap;
-use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_eval::ResultKind;
 use spilltrail_event::{Kind, fields, wildcard_capture};
 use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, EvalExpr, StatsArguments};
@@ -307,18 +307,7 @@ pub fn prepare(
 
 fn lookup(aggregate: &Aggregate) -> Result<(&'static StatsFunction, f64), Diagnostic> {
     let name = &aggregate.function.value;
-    functions::find(name).ok_or_else(|| {
-        let known = functions::FUNCTIONS.iter().map(|function| function.name);
-        let diagnostic = Diagnostic::unsupported(
-            Code::UNSUPPORTED_FUNCTION,
-            format!("the statistics function `{name}` is not supported"),
-        )
-        .at(aggregate.function.span);
-        match similar(name, known) {
-            Some(similar) => diagnostic.help(format!("there is `{similar}`")),
-            None => diagnostic,
-        }
-    })
+    functions::find(name).ok_or_else(|| functions::unknown(name, aggregate.function.span))
 }
 
 fn argument(

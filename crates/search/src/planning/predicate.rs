@@ -353,6 +353,11 @@ impl<'a> Compiler<'a> {
                 },
             }
         }
+        if let (Some(earliest), Some(latest)) = (bounds.earliest, bounds.latest)
+            && earliest > latest
+        {
+            return Err(reversed(times));
+        }
         if bounds.latest.is_none() && bounds.earliest.is_some() {
             bounds.latest = Some(self.now);
         }
@@ -366,6 +371,18 @@ impl<'a> Compiler<'a> {
                 .help("examples: `-24h@h`, `@d`, `now`, `1700000000`, `10/19/2026:00:00:00`")
         })
     }
+}
+
+/// Returns the error of a time range that ends before it begins.
+fn reversed(times: &[&SearchExpr]) -> Diagnostic {
+    let places = times.iter().filter_map(|expression| match expression {
+        SearchExpr::Time { bound, modifier } => Some(bound.span.to(modifier.span)),
+        _ => None,
+    });
+    let message = "the time range ends before it begins";
+    let error = Diagnostic::error(Code::BAD_TIME_MODIFIER, message)
+        .help("`earliest` must not be after `latest`");
+    places.fold(error, Diagnostic::at)
 }
 
 fn comparison(field: &str, op: CompareOp, literal: &SearchLiteral) -> Predicate {

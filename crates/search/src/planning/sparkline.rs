@@ -61,13 +61,12 @@ fn written(aggregate: &Aggregate) -> Result<Written, Diagnostic> {
         // A name without parentheses is meant as a field.
         let is_call = input.is_some() && function != SPARKLINE.name;
         let diagnostic = if is_call {
-            let message = format!("the statistics function `{function}` is not supported");
-            Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message)
+            functions::unknown(&function, place)
         } else {
             let message = format!("expected a statistics function, found `{function}`");
-            Diagnostic::error(Code::BAD_ARGUMENT, message)
+            Diagnostic::error(Code::BAD_ARGUMENT, message).at(place).help(HELP)
         };
-        return Err(diagnostic.at(place).help(HELP));
+        return Err(diagnostic);
     };
     if input.is_none() && found.name != "count" {
         let message = format!("`{function}` needs a field");

@@ -45,7 +45,7 @@ async fn templates_for_fields() {
         ),
         ("| foreach a_* [eval {b}_<<MATCHSTR>>=<<FIELD>>] | table word_*", "word_x=1 word_y=2; "),
         ("| foreach a_* [stats count]", "`stats` cannot be in a template of `foreach`"),
-        ("| foreach a_* [eval x=foo(<<FIELD>>)]", "unsupported eval function `foo`"),
+        ("| foreach a_* [eval x=foo(<<FIELD>>)]", "there is no eval function `foo`"),
         ("| foreach a_* [nosuch]", "the command `nosuch` is not supported"),
         ("| foreach a_*", "expected commands in square brackets"),
         ("| foreach [eval x=1]", "expected a field"),

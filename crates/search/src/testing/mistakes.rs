@@ -48,8 +48,8 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     (
         "| eval a=foo(1), b=bar(2)",
         &[
-            ("SPL2002", "foo", "unsupported eval function `foo`"),
-            ("SPL2002", "bar", "unsupported eval function `bar`"),
+            ("SPL2033", "foo", "there is no eval function `foo`"),
+            ("SPL2033", "bar", "there is no eval function `bar`"),
         ],
     ),
     (
@@ -59,7 +59,7 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     (
         "| eval a=foo(bar(1)) + round(1, 2, 3, 4)",
         &[
-            ("SPL2002", "foo", "unsupported eval function `foo`"),
+            ("SPL2033", "foo", "there is no eval function `foo`"),
             ("SPL2005", "round(1, 2, 3, 4)", "wrong number of arguments for `round`"),
         ],
     ),
@@ -81,18 +81,18 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     (
         "| stats nosuch(a) other(b) by u",
         &[
-            ("SPL2002", "nosuch", "the statistics function `nosuch` is not supported"),
-            ("SPL2002", "other", "the statistics function `other` is not supported"),
+            ("SPL2033", "nosuch", "there is no statistics function `nosuch`"),
+            ("SPL2033", "other", "there is no statistics function `other`"),
         ],
     ),
     // Mistakes in several commands, including commands of subsearches.
     (
         "| eval a=foo(1) | where match(a, \"(\") | nosuch | stats sum(eval(bar(n))) | sort limit=x a",
         &[
-            ("SPL2002", "foo", "unsupported eval function `foo`"),
+            ("SPL2033", "foo", "there is no eval function `foo`"),
             ("SPL2007", "\"(\"", "invalid regular expression"),
             ("SPL2001", "nosuch", "the command `nosuch` is not supported"),
-            ("SPL2002", "bar", "unsupported eval function `bar`"),
+            ("SPL2033", "bar", "there is no eval function `bar`"),
             ("SPL2004", "x", "expected a whole number for `limit`, found `x`"),
         ],
     ),
@@ -101,15 +101,19 @@ const CASES: &[(&str, &[Said<'_>])] = &[
         &[
             ("SPL1004", "soon", "`soon` is not a time modifier"),
             ("SPL1004", "late", "`late` is not a time modifier"),
-            ("SPL2002", "foo", "unsupported eval function `foo`"),
+            ("SPL2033", "foo", "there is no eval function `foo`"),
             ("SPL2001", "nosuch", "the command `nosuch` is not supported"),
         ],
     ),
     (
+        "search earliest=-1h latest=-2h | append [search earliest=@d latest=@d]",
+        &[("SPL1004", "earliest=-1h", "the time range ends before it begins")],
+    ),
+    (
         "| streamstats count reset_before=(foo(a)) reset_after=\"(bar(b))\"",
         &[
-            ("SPL2002", "foo", "unsupported eval function `foo`"),
-            ("SPL2002", "bar", "unsupported eval function `bar`"),
+            ("SPL2033", "foo", "there is no eval function `foo`"),
+            ("SPL2033", "bar", "there is no eval function `bar`"),
         ],
     ),
     (
@@ -123,7 +127,7 @@ const CASES: &[(&str, &[Said<'_>])] = &[
         "| | where nosuch(1)",
         &[
             ("SPL1003", "|", "expected a command, found nothing"),
-            ("SPL2002", "nosuch", "unsupported eval function `nosuch`"),
+            ("SPL2033", "nosuch", "there is no eval function `nosuch`"),
         ],
     ),
     // Two columns with the same name.

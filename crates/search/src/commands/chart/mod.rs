@@ -459,7 +459,7 @@ mod tests {
             ("| chart count by u u", Code::BAD_ARGUMENT),
             ("| chart max(u) by u", Code::BAD_ARGUMENT),
             ("| chart limit=many count by u k", Code::BAD_OPTION),
-            ("| chart nosuch(n) by u", Code::UNSUPPORTED_FUNCTION),
+            ("| chart nosuch(n) by u", Code::UNKNOWN_FUNCTION),
             ("| chart per_hour(n) by u", Code::UNSUPPORTED_FUNCTION),
             ("| chart eval(n/count) by u", Code::BAD_ARGUMENT),
             ("| chart count by u k where max(x) > 1", Code::UNSUPPORTED_OPTION),

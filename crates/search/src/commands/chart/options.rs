@@ -376,9 +376,7 @@ fn where_clause(
     let written = arguments.aggregate()?;
     let function = written.function.value.clone();
     if functions::find(&function).is_none() {
-        let message = format!("the statistics function `{function}` is not supported");
-        let diagnostic = Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message);
-        return Err(diagnostic.at(written.function.span).help(HELP));
+        return Err(functions::unknown(&function, written.function.span));
     }
     // The argument can only say again what the cells are computed from.
     let is_argument = |aggregate: &Aggregate| match (&aggregate.argument, &written.argument) {

@@ -482,7 +482,7 @@ mod tests {
                 "| transaction s maxevents=0",
                 "expected a whole number other than 0 for `maxevents`, found `0`",
             ),
-            ("| transaction s startswith=eval(foo(1))", "unsupported eval function `foo`"),
+            ("| transaction s startswith=eval(foo(1))", "there is no eval function `foo`"),
             ("| transaction s startswith=(a=)", "expected a value to compare `a` with, found `)`"),
             ("| transaction name=web", "`transaction name=web` is not supported"),
             ("| transaction s mvlist=\"a*\"", "`mvlist` takes no wildcards, found `a*`"),

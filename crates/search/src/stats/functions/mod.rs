@@ -10,6 +10,8 @@ mod order;
 pub mod percentiles;
 pub mod sparkline;
 
+use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
+
 use super::StatsFunction;
 
 /// The rows of examples about numbers.
@@ -59,6 +61,25 @@ pub static FUNCTIONS: &[&StatsFunction] = &[
     &moments::VAR,
     &moments::VARP,
 ];
+
+/// The functions of Splunk that are not here: of metrics, and those that `timechart` alone computes.
+const UNSUPPORTED: [&str; 6] =
+    ["per_day", "per_hour", "per_minute", "per_second", "rate_avg", "rate_sum"];
+
+/// Returns the diagnostic for a name that [`find`] does not know: an error, except for a function that
+/// Splunk has.
+pub(crate) fn unknown(name: &str, span: Span) -> Diagnostic {
+    if UNSUPPORTED.contains(&name) {
+        let message = format!("the statistics function `{name}` is not supported");
+        return Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message).at(span);
+    }
+    let message = format!("there is no statistics function `{name}`");
+    let error = Diagnostic::error(Code::UNKNOWN_FUNCTION, message).at(span);
+    match similar(name, FUNCTIONS.iter().map(|function| function.name)) {
+        Some(similar) => error.help(format!("did you mean `{similar}`?")),
+        None => error.help("`spilltrail help` lists the statistics functions"),
+    }
+}
 
 /// Returns the function that `name` refers to and the number in the name, or 0 if it has none.
 ///

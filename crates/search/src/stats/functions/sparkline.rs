@@ -331,7 +331,7 @@ mod tests {
         for (search, code) in [
             ("| stats sparkline(n)", Code::BAD_ARGUMENT),
             ("| streamstats sparkline(count)", Code::UNSUPPORTED_FUNCTION),
-            ("| stats sparkline(nosuch(n))", Code::UNSUPPORTED_FUNCTION),
+            ("| stats sparkline(nosuch(n))", Code::UNKNOWN_FUNCTION),
             ("| stats sparkline(sparkline(n))", Code::BAD_ARGUMENT),
             ("| stats sparkline(count, soon)", Code::BAD_ARGUMENT),
             ("| stats sparkline(count, 1m, 2m)", Code::BAD_ARGUMENT),
