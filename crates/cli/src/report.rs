@@ -239,9 +239,13 @@ pub(crate) fn met_indexes(comparisons: &[String]) {
     ));
 }
 
-/// Returns true if a limit cut rows of a search, which one of its messages tells.
-pub(crate) fn are_rows_cut(messages: &[Diagnostic]) -> bool {
-    messages.iter().any(|message| message.code == Code::LIMIT)
+/// Returns true if rows of a search can be missing or lack fields, which one of its messages tells: a
+/// limit cut them, or the search names a lookup, an event type or a tag that is not there, with which
+/// Splunk would not run it.
+pub(crate) fn may_lack_rows(messages: &[Diagnostic]) -> bool {
+    let is_lack =
+        |code| matches!(code, Code::LIMIT | Code::MISSING_LOOKUP | Code::UNKNOWN_EVENT_TYPE);
+    messages.iter().any(|message| is_lack(message.code))
 }
 
 /// Prints what was left out because of limits: the regular expressions that gave up, and the rows for

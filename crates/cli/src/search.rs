@@ -115,7 +115,7 @@ async fn print(
     }
     writer.finish().context(CANNOT_WRITE)?;
     let messages = found.messages();
-    let is_cut = report::are_rows_cut(&messages);
+    let is_cut = report::may_lack_rows(&messages);
     report::diagnostics(&messages, origin, search.text());
     let found =
         explain::Found { is_empty: writer.is_empty(), misses_values: writer.misses_values() };

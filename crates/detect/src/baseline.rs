@@ -13,35 +13,44 @@ use crate::analyzed::AnalyzedContent;
 /// The most mistakes in a name that is taken for another one.
 const MISTAKES: usize = 2;
 
-/// Returns an error for each of the `missing` lookups that nothing defines, neither the content nor
-/// the store nor a search that fills it, and whose name is nearly that of one that the content defines.
-///
-/// Published detections also name lookups that only some installations have: these are a missing
-/// baseline.
-pub(crate) fn misspelled(
+/// A lookup that nothing defines: neither the content nor the store nor a search that fills it.
+#[derive(Debug)]
+pub(crate) struct Undefined {
+    /// The error, at the place that names the lookup.
+    pub(crate) error: Diagnostic,
+    /// True if the name is nearly that of a lookup that the content defines. Otherwise the lookup may be
+    /// one that only some installations have.
+    pub(crate) is_misspelled: bool,
+}
+
+/// Returns those of the `missing` lookups that nothing defines.
+pub(crate) fn undefined(
     missing: &[String],
     lookups: &[LookupObservation],
     content: &AnalyzedContent,
-) -> Vec<Diagnostic> {
+) -> Vec<Undefined> {
     let is_undefined = |lookup: &&LookupObservation| {
         !lookup.exists
             && missing.contains(&lookup.name)
             && content.set.lookup(&lookup.name).is_none()
+            // Asked last, because the answer needs all searches of the content.
+            && !content.fills_lookup(&lookup.name)
     };
-    let error = |lookup: &LookupObservation| {
+    let of = |lookup: &LookupObservation| {
         let known = content.set.lookups.keys().map(String::as_str);
         let nearest = similar(&lookup.name, known)
-            .filter(|known| edit_distance(known, &lookup.name) <= MISTAKES)?;
-        // Asked last, because the answer needs all searches of the content.
-        if content.fills_lookup(&lookup.name) {
-            return None;
-        }
+            .filter(|known| edit_distance(known, &lookup.name) <= MISTAKES);
         let message = format!("there is no lookup `{}`", lookup.name);
         let error = Diagnostic::error(Code::MISSING_LOOKUP, message);
         let error = lookup.span.into_iter().fold(error, Diagnostic::at);
-        Some(error.help(format!("did you mean `{nearest}`?")))
+        let is_misspelled = nearest.is_some();
+        let help = match nearest {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => "put its CSV and its definition into the content folder's `lookups/`".into(),
+        };
+        Undefined { error: error.help(help), is_misspelled }
     };
-    lookups.iter().filter(is_undefined).filter_map(error).collect()
+    lookups.iter().filter(is_undefined).map(of).collect()
 }
 
 /// Returns the names of the empty lookups on which the rows of a search depend.

@@ -88,6 +88,17 @@ impl DetectionRun {
         Self { messages, ..Self::new(detection, run_id, status) }
     }
 
+    /// Returns true if results are held back because of a lookup that nothing defines or fills: then
+    /// findings may be missing whatever is hunted first.
+    #[must_use]
+    pub fn lacks_lookup(&self) -> bool {
+        matches!(self.status, Status::NoBaseline(_))
+            && self.rows > 0
+            && self.messages.iter().any(|message| {
+                message.code == Code::MISSING_LOOKUP && message.severity == Severity::Error
+            })
+    }
+
     /// Returns true if a limit cut rows of the search, so that findings may be missing. Results beyond
     /// [`MAX_FINDINGS`] are counted, and not missing.
     #[must_use]
@@ -201,16 +212,16 @@ impl Planned {
         let mut status = self.status(&context.observations, content, rows);
         if let Status::NoBaseline(missing) = &status {
             let lookups = context.observations.lookups();
-            let misspelled = baseline::misspelled(missing, &lookups, content);
-            if !misspelled.is_empty() {
-                // The search warned of the same at the same place.
-                messages.retain(|message| {
-                    message.code != Code::MISSING_LOOKUP
-                        || !misspelled.iter().any(|error| error.labels == message.labels)
-                });
-                messages.extend(misspelled);
+            let undefined = baseline::undefined(missing, &lookups, content);
+            // The search warned of the same at the same place.
+            messages.retain(|message| {
+                message.code != Code::MISSING_LOOKUP
+                    || !undefined.iter().any(|lookup| lookup.error.labels == message.labels)
+            });
+            if undefined.iter().any(|lookup| lookup.is_misspelled) {
                 status = Status::Failed;
             }
+            messages.extend(undefined.into_iter().map(|lookup| lookup.error));
         }
         DetectionRun {
             rows,

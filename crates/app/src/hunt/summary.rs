@@ -157,6 +157,9 @@ pub struct Report {
     /// Whether a limit cut rows while the search ran, so that findings may be missing.
     #[serde(skip)]
     pub is_cut: bool,
+    /// Whether results are held back because of a lookup that nothing defines or fills.
+    #[serde(skip)]
+    pub lacks_lookup: bool,
     /// What the detection needs and the logs cannot have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs: Option<Need>,
@@ -301,6 +304,7 @@ impl Report {
             missing_in,
             is_left_out: false,
             is_cut: run.is_cut(),
+            lacks_lookup: run.lacks_lookup(),
             needs,
             empty_lookups,
             mistake: None,
@@ -345,7 +349,8 @@ impl Report {
                     1 => "its one result is held back".to_owned(),
                     rows => format!("its {rows} results are held back"),
                 };
-                Some(format!("{held}: empty lookup {}", list(lookups)))
+                let why = if self.lacks_lookup { "nothing defines lookup" } else { "empty lookup" };
+                Some(format!("{held}: {why} {}", list(lookups)))
             }
             Status::NeedsSource(need) => Some(format!("needs {need}")),
             Status::Unsupported | Status::Failed => {
@@ -402,7 +407,7 @@ impl Summary {
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.has_failed_detections()
-            || self.detections.iter().any(|report| report.is_cut)
+            || self.detections.iter().any(|report| report.is_cut || report.lacks_lookup)
             || self.has_mistaken_detections()
             || self.baselines.iter().any(|baseline| baseline.status == BaselineStatus::Failed)
             || self.unread.iter().any(Unread::is_damage)

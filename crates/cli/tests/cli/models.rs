@@ -117,6 +117,9 @@ fn what_nobody_defines_is_told() {
     for (written, told) in [
         ("tag=chnge", "no event type has the tag `chnge`"),
         ("eventtype=nosuch", "nothing defines the event type `nosuch`"),
+        ("user=ann | search tag=chnge OR tag=chang", "no event type has the tag `chnge`"),
+        ("* | where searchmatch(\"a=1 tag=chnge\")", "no event type has the tag `chnge`"),
+        ("* | stats count by tag | search tag IN (chnge)", "no event type has the tag `chnge`"),
         (
             "| tstats count from datamodel=Endpoint.Registry by Registry.dest",
             "SPL2025]: no event type here feeds the data model `Endpoint.Registry`",
@@ -124,7 +127,19 @@ fn what_nobody_defines_is_told() {
     ] {
         let run = search(&fixture, written);
         assert_eq!(run.out, "", "{written}");
-        assert!(run.err.contains(told), "{}", run.err);
+        assert!(run.err.contains(told), "{written}: {}", run.err);
+        assert_eq!(run.status, i32::from(!told.contains("SPL2025")), "{written}");
+    }
+    // A command may make a field of this name, and a `NOT` asks for what is not there on purpose.
+    for written in [
+        "* | eval tag=\"chnge\" | search tag=chnge | stats count",
+        "* | rename user as tag | search tag=chnge | stats count",
+        "* | lookup aws_regions x OUTPUT tag | search tag=chnge | stats count",
+        "* | search NOT tag=chnge | stats count",
+        "| makeresults | search tag=chnge | stats count",
+    ] {
+        let run = search(&fixture, written);
+        assert!(!run.err.contains("SPL2032"), "{written}: {}", run.err);
     }
 }
 

@@ -11,6 +11,7 @@ use spilltrail_knowledge::{Knowledge, Scope};
 use spilltrail_spl::{Command, CompareOp, SearchExpr, SearchLiteral, parse_search};
 
 use super::Analysis;
+use crate::commands::{classes, pipeline};
 use crate::planning::index::{OF_RISK, asks_for_risk, is_splunks_own};
 
 /// Something that a search needs and that the events of a run lack.
@@ -100,7 +101,12 @@ impl Analysis {
             return Some(Need { kind: NeedKind::DataModel, name });
         }
         let expression = parse_search(self.leading.as_ref()?).ok()?;
-        unmet(&offer.knowledge.expand(&expression), offer)
+        let unmet_leading = unmet(&offer.knowledge.expand(&expression), offer);
+        unmet_leading.or_else(|| {
+            let (steps, _) = pipeline::read_all(&self.pipeline);
+            let later = classes::required(&self.pipeline, &steps);
+            later.iter().find_map(|class| unmet(&offer.knowledge.expand(class), offer))
+        })
     }
 
     /// Returns the data models that the search reads and no event type feeds.
@@ -313,6 +319,8 @@ mod tests {
                 "the event type `w`",
             ),
             ("source=WinEventLog:*", "the source `WinEventLog:*`"),
+            ("user=x | head 5 | search a=1 tag=windows", "the tag `windows`"),
+            ("user=x | search eventtype IN (okta) | stats count", "the event type `okta`"),
             ("EventCode=4104", "the field `EventCode`"),
             ("index=_internal", "the index `_internal`"),
             ("index=notable*", "the index `notable*`"),
@@ -350,6 +358,9 @@ mod tests {
             "| from datamodel:\"Authentication.Authentication\"",
             "tag=change",
             "eventtype=aws_cloudtrail*",
+            "* | search tag=change",
+            "* | search tag=windows OR a=1",
+            "* | eval tag=\"windows\" | search tag=windows",
         ] {
             assert_eq!(need(search), None, "{search}");
         }

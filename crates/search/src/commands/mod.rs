@@ -15,6 +15,7 @@ mod autoregress;
 mod bin;
 mod catalog;
 mod chart;
+pub(crate) mod classes;
 mod cluster;
 mod collect;
 mod contingency;

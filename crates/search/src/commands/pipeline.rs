@@ -6,7 +6,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Predicate};
 use spilltrail_spl::Pipeline;
 
-use super::{Command, CommandKind, Entry, Stage};
+use super::{Command, CommandKind, Entry, Stage, classes};
 use crate::context::SearchContext;
 use crate::lineage::Lineage;
 use crate::planning::plan::{Needs, Plan};
@@ -32,6 +32,9 @@ pub(crate) async fn plan_pipeline(
 ) -> Result<Plan, Vec<Diagnostic>> {
     let mut steps = read(pipeline)?;
     follow_source(&mut steps, context);
+    if steps.first().is_some_and(is_search) {
+        classes::warn(&steps, context);
+    }
     let input = match steps.first() {
         Some(first) if first.entry.doc.kind != CommandKind::Generating && !is_search(first) => {
             pipeline_input(context)

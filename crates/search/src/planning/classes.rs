@@ -12,7 +12,9 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 use serde::{Deserialize, Serialize};
+use spilltrail_diagnostic::Span;
 use spilltrail_event::{Demand, Kind, Predicate, Record, Value};
+use spilltrail_spl::{CompareOp, SearchExpr};
 
 use crate::context::SearchContext;
 use crate::error::to_engine;
@@ -22,6 +24,37 @@ use crate::planning::predicate_udf::Row;
 use crate::rows::arrow::{data_type, to_array};
 use crate::rows::row_memo::RowMemo;
 use crate::rows::state::{any_arguments, state_of};
+
+/// Returns the comparisons with event types and tags in an expression, without those under a `NOT`.
+pub(crate) fn compared(expression: &SearchExpr) -> Vec<SearchExpr> {
+    match expression {
+        comparison if is_comparison(comparison) => vec![comparison.clone()],
+        SearchExpr::Not(_) => Vec::new(),
+        other => other.children().iter().flat_map(compared).collect(),
+    }
+}
+
+/// Gives the values of a comparison another place.
+pub(crate) fn put(comparison: &mut SearchExpr, span: Span) {
+    match comparison {
+        SearchExpr::Compare { value, .. } => value.span = span,
+        SearchExpr::In { values, .. } => values.iter_mut().for_each(|value| value.span = span),
+        _ => {}
+    }
+}
+
+/// Returns true for a comparison by which a search asks for an event type or a tag.
+pub(crate) fn is_comparison(expression: &SearchExpr) -> bool {
+    match expression {
+        SearchExpr::Compare { field, op: CompareOp::Eq, .. } | SearchExpr::In { field, .. } => {
+            FIELDS.contains(&field.value.as_str())
+        }
+        _ => false,
+    }
+}
+
+/// The fields that have the classes of events.
+pub(crate) const FIELDS: [&str; 3] = ["eventtype", "tag", "tag::eventtype"];
 
 /// The classes of events that a search reads.
 pub(crate) struct Classes {
@@ -40,10 +73,8 @@ impl Classes {
         demand: &Demand,
         context: &SearchContext,
     ) -> Result<Option<Self>, DataFusionError> {
-        let fields: Vec<&'static str> = ["eventtype", "tag", "tag::eventtype"]
-            .into_iter()
-            .filter(|name| demand.names.contains(*name))
-            .collect();
+        let fields: Vec<&'static str> =
+            FIELDS.into_iter().filter(|name| demand.names.contains(*name)).collect();
         if fields.is_empty() || context.knowledge.event_types().is_empty() {
             return Ok(None);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spilltrail_diagnostic::Spanned;
+use spilltrail_diagnostic::{Span, Spanned};
 use spilltrail_eval::dotted_names;
 use spilltrail_eval::functions::{self, Asks};
 use spilltrail_event::fields;
@@ -11,8 +11,8 @@ use spilltrail_spl::{
     CompareOp, EvalExpr, EvalNode, Pipeline, SearchExpr, SearchLiteral, parse_search,
 };
 
-use crate::planning::index;
 use crate::planning::predicate::{Position, conjuncts};
+use crate::planning::{classes, index};
 
 /// Fields that say what an event is, where it is from, or how Splunk's configuration classifies it.
 const ORIGINS: &[&str] = &[
@@ -60,6 +60,8 @@ pub struct Facts {
     pub reads_logs: bool,
     /// The depth of nested subsearches; 0 if the search has none.
     pub nesting: usize,
+    /// The comparisons with event types and tags in searches that filter rows.
+    pub(crate) classes: Vec<SearchExpr>,
     position: Position,
     nested: Vec<Nested>,
 }
@@ -113,6 +115,7 @@ impl Default for Facts {
             data_models: BTreeSet::new(),
             reads_logs: false,
             nesting: 0,
+            classes: Vec::new(),
             position: Position::Later,
             nested: Vec::new(),
         }
@@ -164,6 +167,8 @@ impl Facts {
         if position == Position::Leading {
             self.names_of(expression);
             self.reads_logs |= !index::asks_for_risk(expression);
+        } else {
+            self.classes.extend(classes::compared(expression));
         }
         expression.walk(&mut |part| match part {
             SearchExpr::Subsearch(pipeline) => self.nested(pipeline, Role::Expression(position)),
@@ -193,12 +198,12 @@ impl Facts {
         self.dotted.extend(dotted_names(expr));
         expr.walk(&mut |part| match &part.node {
             EvalNode::Subsearch(pipeline) => self.nested(pipeline, Role::Rows),
-            EvalNode::Call { name, arguments } => self.call(&name.value, arguments),
+            EvalNode::Call { name, arguments } => self.call(&name.value, arguments, part.span),
             _ => {}
         });
     }
 
-    fn call(&mut self, name: &str, arguments: &[EvalExpr]) {
+    fn call(&mut self, name: &str, arguments: &[EvalExpr], span: Span) {
         let Some(function) = functions::find(name) else { return };
         let text = match arguments.first().map(|argument| &argument.node) {
             Some(EvalNode::Text(text)) => Some(text),
@@ -211,7 +216,10 @@ impl Facts {
             }
             (Asks::Search, Some(text)) => {
                 if let Ok(expression) = parse_search(text) {
+                    let before = self.classes.len();
                     self.search(&expression, Position::Later);
+                    // The text of the search is not a part of this one.
+                    self.classes[before..].iter_mut().for_each(|part| classes::put(part, span));
                 }
             }
             // Compiling the expression fails if these have no literal argument.
