@@ -1,55 +1,126 @@
 //! Whether the runs of a schedule see every event, which is delivered some time after it happened.
 
-use spilltrail_spl::time::ago;
+use jiff::tz::TimeZone;
+use spilltrail_spl::time::relative_time;
 
 use crate::deployment::Scheduling;
+
+/// Midnight of a Monday, from which runs are looked at.
+const START: f64 = 1_767_571_200.0;
+
+const DAY: f64 = 86_400.0;
+
+/// A run of a schedule, with its window.
+#[derive(Clone, Copy)]
+struct Run {
+    at: f64,
+    from: f64,
+    to: f64,
+}
 
 impl Scheduling {
     /// Returns why runs of this schedule miss events that are delivered `delay` seconds after they
     /// happened; `None` if they do not, or if that cannot be told.
+    ///
+    /// A window that snaps to units of time, as `@d` does, is not as long in each run. So the windows
+    /// of the runs of two days are compared, each with those before it.
     #[must_use]
     pub fn misses(&self, delay: f64) -> Option<String> {
-        let every = interval(&self.cron_schedule)?;
-        let (from, to) = (ago(&self.earliest_time)?, ago(&self.latest_time)?);
-        // An event is seen by a run that comes after its delivery, and while it is in the window.
-        let seen = from - to.max(delay);
-        if from - to < every {
-            Some(format!(
+        let (first, every) = interval(&self.cron_schedule)?;
+        let mut before: Option<Seen> = None;
+        let mut at = START + first;
+        while at < START + 2.0 * DAY {
+            let instant = |modifier| relative_time(at, modifier, &TimeZone::UTC);
+            let run =
+                Run { at, from: instant(&self.earliest_time)?, to: instant(&self.latest_time)? };
+            let seen = Seen { last: run, at_once: run.to, delayed: run.to.min(at - delay) };
+            let seen = match before {
+                Some(before) => match before.leaves_out(run, delay) {
+                    Some(why) => return Some(why),
+                    None => Seen {
+                        last: run,
+                        at_once: seen.at_once.max(before.at_once),
+                        delayed: seen.delayed.max(before.delayed),
+                    },
+                },
+                None => seen,
+            };
+            before = Some(seen);
+            at += every;
+        }
+        None
+    }
+}
+
+/// What some runs have seen.
+struct Seen {
+    /// The last of the runs.
+    last: Run,
+    /// Until when events have been seen that are delivered at once.
+    at_once: f64,
+    /// Until when events have been seen that are delivered late.
+    delayed: f64,
+}
+
+impl Seen {
+    /// Returns what the window of the next run leaves out.
+    fn leaves_out(&self, run: Run, delay: f64) -> Option<String> {
+        let every = run.at - self.last.at;
+        let lengths = |run: Run| (run.at - run.from, run.at - run.to);
+        let are_alike = lengths(run) == lengths(self.last);
+        let (from, to) = lengths(run);
+        match (run.from > self.at_once, run.from > self.delayed) {
+            (true, _) if are_alike => Some(format!(
                 "each run looks at {}, and the next comes after {}",
                 span(from - to),
                 span(every)
-            ))
-        } else if seen < every {
-            Some(format!(
+            )),
+            (true, _) => Some(format!(
+                "no run looks at the time from {} to {}",
+                clock(self.at_once),
+                clock(run.from)
+            )),
+            (_, true) if are_alike => Some(format!(
                 "an event that is delivered after {} is in no run: each looks from {} ago to {} ago, every {}",
                 span(delay),
                 span(from),
                 span(to),
                 span(every)
-            ))
-        } else {
-            None
+            )),
+            (_, true) => Some(format!(
+                "an event from {} to {} that is delivered after {} is in no run",
+                clock(self.delayed),
+                clock(run.from),
+                span(delay)
+            )),
+            _ => None,
         }
     }
 }
 
-/// Returns the seconds between the runs of a schedule, if they are always as many.
-fn interval(cron: &str) -> Option<f64> {
+/// Returns when the first run of a day is, and the seconds between runs, if they are always as many.
+fn interval(cron: &str) -> Option<(f64, f64)> {
     let fields: Vec<&str> = cron.split_whitespace().collect();
     let [minute, hour, "*", "*", "*"] = fields[..] else { return None };
     let every = |field: &str| -> Option<f64> {
         match field {
             "*" => Some(1.0),
-            field => field.strip_prefix("*/")?.parse().ok(),
+            field => field.strip_prefix("*/")?.parse::<u8>().ok().filter(|n| *n > 0).map(f64::from),
         }
     };
-    let is_number = |field: &str| field.parse::<u8>().is_ok();
+    let number = |field: &str| field.parse::<u8>().ok().map(f64::from);
     match (every(minute), every(hour)) {
-        (Some(minutes), _) if hour == "*" => Some(minutes * 60.0),
-        (None, Some(hours)) if is_number(minute) => Some(hours * 3600.0),
-        (None, None) if is_number(minute) && is_number(hour) => Some(86_400.0),
+        (Some(minutes), _) if hour == "*" => Some((0.0, minutes * 60.0)),
+        (None, Some(hours)) => Some((number(minute)? * 60.0, hours * 3600.0)),
+        (None, None) => Some((number(minute)? * 60.0 + number(hour)? * 3600.0, DAY)),
         _ => None,
     }
+}
+
+/// Returns the hour and minute of a time.
+fn clock(time: f64) -> String {
+    let minutes = (time.rem_euclid(DAY) / 60.0).floor();
+    format!("{:02}:{:02}", (minutes / 60.0).floor(), minutes % 60.0)
 }
 
 fn span(seconds: f64) -> String {
@@ -74,6 +145,16 @@ mod tests {
             ("*/5 * * * *", "-15m", "now", ""),
             ("0 * * * *", "-30m", "now", "each run looks at 30 minutes, and the next"),
             ("10 0 * * *", "-1450m@m", "-10m@m", ""),
+            // The lengths of windows that snap depend on the time of the run.
+            ("0 3 * * *", "-1d@d", "@d", ""),
+            ("0 0 * * *", "-1d@d", "@d", "an event that is delivered after 5 minutes"),
+            ("10 * * * *", "-1h@h", "@h", ""),
+            ("0 * * * *", "-2h@h", "now", ""),
+            ("*/20 * * * *", "-1d@d", "now", ""),
+            ("0 * * * *", "@d", "now", "an event from 23:55 to 00:00 that is delivered"),
+            ("10 * * * *", "@d", "now", "no run looks at the time from 23:10 to 00:00"),
+            ("0 * * * *", "@d-5m", "now", "no run looks at the time from 23:00 to 23:55"),
+            ("*/0 * * * *", "-5m", "now", ""),
             ("0 8 * * 1", "-5m", "now", ""),
             ("whenever", "-5m", "now", ""),
             ("0 * * * *", "0", "now", ""),

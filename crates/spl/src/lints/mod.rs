@@ -371,6 +371,12 @@ mod tests {
             // Windows.
             ("earliest=-5m", "SPL2024 -5m"),
             ("earliest=-5m@m latest=now", "SPL2024 -5m@m"),
+            ("earliest=@m", "SPL2024 @m"),
+            ("earliest=-5m@h", ""),
+            ("earliest=@h", ""),
+            ("earliest=@d latest=now", ""),
+            ("earliest=@w1", ""),
+            ("earliest=-5m latest=@d", ""),
             ("earliest=-20m", ""),
             ("earliest=-70m@m latest=-60m@m", ""),
             // Subsearches.

@@ -4,7 +4,7 @@ use spilltrail_diagnostic::{Code, Span};
 
 use super::pipelines::{is_of_cloudtrail, leading};
 use super::{Doubt, Weight};
-use crate::time::{LATE_DELIVERY, ago};
+use crate::time::{SLOW_DELIVERY, longest_ago};
 use crate::{Pipeline, SearchExpr};
 
 /// Finds a search that looks only at the last minutes, in which no event has been delivered yet.
@@ -16,18 +16,19 @@ pub(super) fn too_short(pipeline: &Pipeline, found: &mut Vec<Doubt>) {
         let SearchExpr::Time { bound, modifier } = part else { return };
         match bound.value.as_str() {
             "earliest" => {
-                earliest = ago(&modifier.value)
+                earliest = longest_ago(&modifier.value)
                     .map(|seconds| (seconds, modifier.span, modifier.value.clone()));
             }
             "latest" => {
-                ends_now = ago(&modifier.value).is_some_and(|seconds| seconds < LATE_DELIVERY);
+                let ends = longest_ago(&modifier.value);
+                ends_now = ends.is_some_and(|seconds| seconds < SLOW_DELIVERY);
             }
             _ => {}
         }
     });
     if let Some((seconds, span, written)) = earliest
         && ends_now
-        && seconds < LATE_DELIVERY
+        && seconds < SLOW_DELIVERY
     {
         let message = format!(
             "`earliest={written}` leaves out events that CloudTrail delivers later: that can take 15 minutes"

@@ -12,7 +12,7 @@ mod parse;
 mod unit;
 
 pub use calendar::{add, floor};
-pub use delivery::{LATE_DELIVERY, USUAL_DELIVERY, ago};
+pub use delivery::{SLOW_DELIVERY, USUAL_DELIVERY, longest_ago};
 pub use deprecated::deprecated;
 pub use format::strftime;
 pub use modifier::{Modifier, Snap, Step, TimeError, parse_modifier, relative_time, resolve};
