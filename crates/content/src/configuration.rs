@@ -2,14 +2,24 @@
 
 use std::borrow::Cow;
 
+use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
+
+/// The section whose settings are those of all others that do not have them.
+const DEFAULT: &str = "default";
+
+/// The sections of a configuration file, in order.
+pub(crate) struct Configuration<'a> {
+    /// By their names, each once.
+    sections: IndexMap<&'a str, Section<'a>>,
+}
 
 /// A section of a configuration file.
 pub(crate) struct Section<'a> {
     pub(crate) name: &'a str,
     /// The line with the name.
     pub(crate) span: Span,
-    pub(crate) settings: Vec<Setting<'a>>,
+    settings: Vec<Setting<'a>>,
 }
 
 /// A line `key = value` of a section.
@@ -22,24 +32,48 @@ pub(crate) struct Setting<'a> {
     pub(crate) start: usize,
 }
 
+impl<'a> Configuration<'a> {
+    /// Returns the sections that define something, which `default` does not.
+    pub(crate) fn sections(&self) -> impl Iterator<Item = &Section<'a>> {
+        self.sections.values().filter(|section| section.name != DEFAULT)
+    }
+
+    /// Returns the setting of a section with this key, or the one that all sections have.
+    pub(crate) fn setting<'s>(
+        &'s self,
+        section: &'s Section<'a>,
+        key: &str,
+    ) -> Option<&'s Setting<'a>> {
+        let default = self.sections.get(DEFAULT);
+        std::iter::once(section).chain(default).find_map(|section| section.setting(key))
+    }
+}
+
 impl<'a> Section<'a> {
-    /// Returns the last setting with this key, which is the one that Splunk uses.
-    pub(crate) fn setting(&self, key: &str) -> Option<&Setting<'a>> {
+    /// Returns the settings by their keys. Of those with the same key, Splunk uses the last.
+    pub(crate) fn settings(&self) -> IndexMap<&'a str, &Setting<'a>> {
+        self.settings.iter().map(|setting| (setting.key, setting)).collect()
+    }
+
+    /// Returns the last setting with this key.
+    fn setting(&self, key: &str) -> Option<&Setting<'a>> {
         self.settings.iter().rev().find(|setting| setting.key == key)
     }
 }
 
-/// Reads the sections of a file. Settings before the first section are those of a section `default`.
+/// Reads the sections of a file. Settings before the first section are those of a section `default`,
+/// and those of sections with the same name are in one.
 /// A line that is none of this is reported, because what it was to say is lost.
-pub(crate) fn sections<'a>(text: &'a str, problems: &mut Vec<Diagnostic>) -> Vec<Section<'a>> {
-    let mut sections: Vec<Section<'a>> = Vec::new();
+pub(crate) fn read<'a>(text: &'a str, problems: &mut Vec<Diagnostic>) -> Configuration<'a> {
+    let mut sections = IndexMap::new();
+    let mut current = DEFAULT;
     let mut rest = text;
     while !rest.is_empty() {
         let offset = text.len() - rest.len();
-        let trimmed = rest.trim_start();
+        let first = &rest[..line_length(rest)];
         // A comment and a name do not go on in the next line.
-        let is_setting = !trimmed.starts_with(['#', '[']);
-        let length = if is_setting { setting_length(rest) } else { line_length(rest) };
+        let is_setting = !first.trim_start().starts_with(['#', '[']);
+        let length = if is_setting { setting_length(rest) } else { first.len() };
         let (line, after) = rest.split_at(length);
         rest = after;
         let trimmed = line.trim();
@@ -49,13 +83,15 @@ pub(crate) fn sections<'a>(text: &'a str, problems: &mut Vec<Diagnostic>) -> Vec
             continue;
         }
         if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            sections.push(Section { name, span, settings: Vec::new() });
+            current = name;
+            sections.entry(name).or_insert(Section { name, span, settings: Vec::new() });
         } else if let Some((key, value)) = trimmed.split_once('=') {
-            if sections.is_empty() {
-                let span = Span::new(0, 0);
-                sections.push(Section { name: "default", span, settings: Vec::new() });
-            }
-            let section = sections.last_mut().expect("there is a section");
+            let unnamed = Span::new(0, 0);
+            let section = sections.entry(current).or_insert(Section {
+                name: current,
+                span: unnamed,
+                settings: Vec::new(),
+            });
             let start = span.end - value.trim_start().len();
             section.settings.push(Setting { key: key.trim(), value: joined(value.trim()), start });
         } else {
@@ -67,7 +103,7 @@ pub(crate) fn sections<'a>(text: &'a str, problems: &mut Vec<Diagnostic>) -> Vec
             );
         }
     }
-    sections
+    Configuration { sections }
 }
 
 fn line_length(text: &str) -> usize {
@@ -124,8 +160,8 @@ mod tests {
             ("[é]\nö = ü\\\nß\n\tx y\n", "é: ö=ü \nß", Some("x y")),
         ] {
             let mut problems = Vec::new();
-            let found = sections(text, &mut problems);
-            let shown = found.iter().map(|section| {
+            let found = read(text, &mut problems).sections;
+            let shown = found.values().map(|section| {
                 let settings = section.settings.iter();
                 let shown = settings.map(|setting| format!(" {}={}", setting.key, setting.value));
                 format!("{}:{}", section.name, shown.collect::<String>())
@@ -133,10 +169,33 @@ mod tests {
             assert_eq!(shown.collect::<Vec<_>>().join("; "), expected, "{text:?}");
             let place = problems.first().and_then(Diagnostic::span);
             assert_eq!(place.map(|span| &text[span.start..span.end]), told, "{text:?}");
-            for setting in found.iter().flat_map(|section| &section.settings) {
+            for setting in found.values().flat_map(|section| &section.settings) {
                 let place = &text[setting.start..setting.start + setting.value.len()];
                 assert_eq!(joined(place), setting.value, "{text:?}");
             }
         }
+    }
+
+    #[test]
+    fn settings_of_all_sections() {
+        let text =
+            "a = 0\n[x]\nb = 1\n[default]\na = 2\nc = 3\n[y]\na = 5\nb =\n[x]\nb = 6\n[y]\na = 4\n";
+        let configuration = read(text, &mut Vec::new());
+        let shown = configuration.sections().map(|section| {
+            let shown = ["a", "b", "c", "d"].map(|key| {
+                configuration.setting(section, key).map_or("-", |setting| setting.value.as_ref())
+            });
+            format!("{}: {}", section.name, shown.join(" "))
+        });
+        assert_eq!(shown.collect::<Vec<_>>(), ["x: 2 6 3 -", "y: 4  3 -"]);
+    }
+
+    #[test]
+    fn empty_lines_are_read_once() {
+        let text = format!("{}[a]\nb = c{}", "\n".repeat(2_000_000), " \n".repeat(1_000_000));
+        let start = std::time::Instant::now();
+        assert_eq!(read(&text, &mut Vec::new()).sections.len(), 1);
+        // With each line looking through all that follow, it takes an hour.
+        assert!(start.elapsed().as_secs() < 30);
     }
 }

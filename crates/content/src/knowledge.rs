@@ -5,9 +5,9 @@ use spilltrail_diagnostic::{Code, Diagnostic, Label, Span, Spanned};
 use spilltrail_knowledge::{
     DataModel, EventType, EventTypesFile, Knowledge, ModelFile, PlainTag, event_type_search,
 };
-use spilltrail_spl::{CompareOp, MacroSet, SearchExpr, SearchLiteral, expand_macros};
+use spilltrail_spl::{CompareOp, MacroSet, SearchExpr, SearchLiteral, boolean, expand_macros};
 
-use crate::configuration::{Setting, sections};
+use crate::configuration::{self, Setting};
 use crate::keys;
 
 /// Reads a file with a data model.
@@ -36,11 +36,12 @@ pub(crate) fn read_eventtypes_conf(
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<EventType> {
     let mut types = Vec::new();
-    for section in sections(text, problems) {
-        let is_disabled = section
-            .setting("disabled")
-            .is_some_and(|setting| matches!(setting.value.as_ref(), "1" | "true"));
-        let Some(search) = section.setting("search").filter(|_| !is_disabled) else { continue };
+    let configuration = configuration::read(text, problems);
+    for section in configuration.sections() {
+        let setting = |key| configuration.setting(section, key);
+        let is_disabled =
+            setting("disabled").is_some_and(|setting| boolean(&setting.value) == Some(true));
+        let Some(search) = setting("search").filter(|_| !is_disabled) else { continue };
         match search_of(search, macros) {
             Ok(search) => {
                 types.push(EventType { name: section.name.to_owned(), search, tags: Vec::new() });
@@ -71,14 +72,25 @@ fn search_of(setting: &Setting<'_>, macros: &MacroSet) -> Result<SearchExpr, Dia
 
 /// Reads `tags.conf`: a section `field=value` for each value, with the tags that are `enabled`.
 pub(crate) fn read_tags_conf(text: &str, problems: &mut Vec<Diagnostic>) -> Vec<PlainTag> {
-    let tags = sections(text, problems).into_iter().filter_map(|section| {
-        let (field, value) = section.name.split_once('=')?;
-        let enabled = section.settings.iter().filter(|setting| setting.value == "enabled");
-        let tags = enabled.map(|setting| setting.key.to_owned()).collect();
+    let configuration = configuration::read(text, problems);
+    let mut tags = Vec::new();
+    for section in configuration.sections() {
+        let Some((field, value)) = section.name.split_once('=') else {
+            let message = format!("expected `[field=value]` in place of `[{}]`", section.name);
+            problems.push(
+                Diagnostic::warning(Code::UNKNOWN_KEY, message)
+                    .at(section.span)
+                    .help("write the tags of an event type below `[eventtype=NAME]`"),
+            );
+            continue;
+        };
+        let settings = section.settings();
+        let enabled = settings.values().filter(|setting| setting.value == "enabled");
+        let enabled = enabled.map(|setting| setting.key.to_owned()).collect();
         let (field, value) = (field.trim().to_owned(), unescaped(value.trim()));
-        Some(PlainTag { field, value, tags, span: section.span })
-    });
-    tags.collect()
+        tags.push(PlainTag { field, value, tags: enabled, span: section.span });
+    }
+    tags
 }
 
 /// Decodes `%20` and the like, with which Splunk writes values in section names.
@@ -137,7 +149,7 @@ mod tests {
 
     #[test]
     fn configuration_files_of_splunk() {
-        let types = "# comment\n[logins]\nsearch = sourcetype=x \\\n  action=login\n\n[off]\nsearch = a=1\ndisabled = 1\n[bad]\nsearch = b=2 \\\n (a=1\n[macro]\nsearch = c=3 `no_such_macro`\n[sub]\nsearch = d=4 [search e]\n";
+        let types = "# comment\n[logins]\nsearch = sourcetype=x \\\n  action=login\n\n[off]\nsearch = a=1\ndisabled = True\n[bad]\nsearch = b=2 \\\n (a=1\n[macro]\nsearch = c=3 `no_such_macro`\n[sub]\nsearch = d=4 [search e]\n";
         let mut problems = Vec::new();
         let found = read_eventtypes_conf(types, &MacroSet::builtin(), &mut problems);
         assert_eq!(found.iter().map(|known| known.name.as_str()).collect::<Vec<_>>(), ["logins"]);
@@ -158,7 +170,7 @@ mod tests {
                 ),
             ]
         );
-        let tags = "[eventtype=logins]\nauthentication = enabled\nold = disabled\n[host=web%2001]\nweb = enabled\n";
+        let tags = "[eventtype=logins]\nauthentication = enabled\nold = enabled\nold = disabled\n[host=web%2001]\nweb = enabled\n";
         let tags = read_tags_conf(tags, &mut problems);
         assert_eq!(tags[0].tags, ["authentication"]);
         assert_eq!(tags[1].value, "web 01");
@@ -166,14 +178,24 @@ mod tests {
         found.into_iter().for_each(|known| knowledge.add_event_type(known));
         let mut problems = Vec::new();
         add_tags(&mut knowledge, tags, &mut problems);
-        let text = "[eventtype=nowhere]\nx = enabled\ny enabled\n";
+        let text = "[eventtype=nowhere]\nx = enabled\ny enabled\n[logins]\nz = enabled\n";
         let unknown = read_tags_conf(text, &mut problems);
         add_tags(&mut knowledge, unknown, &mut problems);
         let places = problems.iter().map(|problem| at(text, problem.span().unwrap()));
-        assert_eq!(places.collect::<Vec<_>>(), ["y enabled", "[eventtype=nowhere]"]);
+        assert_eq!(places.collect::<Vec<_>>(), ["y enabled", "[logins]", "[eventtype=nowhere]"]);
         let tagged: Vec<&[String]> =
             knowledge.event_types().iter().map(|known| known.tags.as_slice()).collect();
         assert_eq!(tagged, [["authentication"], ["web"]]);
+    }
+
+    #[test]
+    fn what_all_event_types_have() {
+        let text =
+            "[default]\ndisabled = 1\nsearch = a=1\n[on]\ndisabled = false\n[off]\nsearch = b=2\n";
+        let mut problems = Vec::new();
+        let found = read_eventtypes_conf(text, &MacroSet::builtin(), &mut problems);
+        assert_eq!(found.iter().map(|known| known.name.as_str()).collect::<Vec<_>>(), ["on"]);
+        assert_eq!(problems, []);
     }
 
     fn at(text: &str, span: Span) -> &str {

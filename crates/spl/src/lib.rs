@@ -16,8 +16,8 @@ pub mod time;
 mod walk;
 
 pub use arguments::{
-    Argument, Arguments, Form, FromOption, OptionValue, Support, Takes, is_time_bound, parse_eval,
-    parse_search, unescape_controls,
+    Argument, Arguments, Form, FromOption, OptionValue, Support, Takes, boolean, is_time_bound,
+    parse_eval, parse_search, unescape_controls,
 };
 pub use ast::*;
 pub use expand::{Expansion, MacroDefinition, MacroSet, expand_macros};

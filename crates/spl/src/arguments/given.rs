@@ -389,8 +389,9 @@ fn expected(argument: &Argument) -> String {
     words
 }
 
-/// Parses a truth value.
-fn boolean(text: &str) -> Option<bool> {
+/// Parses a truth value as options have them: `t`, `true`, `1`, `yes` or `y`, or the contrary of one.
+#[must_use]
+pub fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "t" | "true" | "1" | "yes" | "y" => Some(true),
         "f" | "false" | "0" | "no" | "n" => Some(false),

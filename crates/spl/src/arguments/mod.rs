@@ -23,7 +23,7 @@ use self::given::Given;
 
 pub use declared::{Argument, Form, Support, Takes};
 pub use eval::{parse_eval, unescape_controls};
-pub use given::{FromOption, OptionValue};
+pub use given::{FromOption, OptionValue, boolean};
 pub use search::{is_time_bound, parse_search};
 
 /// A position in a command's arguments, from which the command reads on.

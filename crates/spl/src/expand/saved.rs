@@ -1,5 +1,6 @@
 //! Finds calls of saved searches: `savedsearch` and `from savedsearch:` at the start of a pipeline.
 
+use crate::boolean;
 use crate::cursor::{closing_quote, is_word, unescape};
 
 /// A call of a saved search.
@@ -30,7 +31,7 @@ impl SavedCall {
             if reader.symbol('=') {
                 let value = reader.word()?;
                 if word.eq_ignore_ascii_case("nosubstitution") {
-                    is_filled = !matches!(value.to_ascii_lowercase().as_str(), "t" | "true" | "1");
+                    is_filled = boolean(&value) != Some(true);
                 } else {
                     tokens.push((word, value));
                 }
@@ -115,6 +116,7 @@ mod tests {
                 Some(("My search", "a=1 b=2 3", 38)),
             ),
             ("SavedSearch nosubstitution=t x a=1", Some(("x", "", 34))),
+            ("savedsearch nosubstitution=Yes x a=1", Some(("x", "", 36))),
             ("from savedsearch:\"My search\" | head", Some(("My search", "", 28))),
             ("from savedsearch x]", Some(("x", "", 18))),
             ("from lookup:x", None),

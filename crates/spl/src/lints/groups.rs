@@ -7,6 +7,7 @@ use super::pipelines::{conjuncts, is_of_cloudtrail, leading, values};
 use super::{Doubt, Weight};
 use crate::{
     Arguments, BinaryOp, Command, EvalExpr, EvalNode, Pipeline, Required, SearchExpr, UnaryOp,
+    boolean,
 };
 
 /// Values of `errorCode` that any call can have.
@@ -296,8 +297,7 @@ fn deduplicated(arguments: &mut Arguments<'_>) -> (Vec<Spanned<String>>, bool) {
     loop {
         if let Some((name, value)) = arguments.any_option() {
             if name.value.eq_ignore_ascii_case("keepempty") {
-                let value = value.value.to_ascii_lowercase();
-                keeps_empty = matches!(value.as_str(), "1" | "t" | "true" | "yes" | "y");
+                keeps_empty = boolean(&value.value) == Some(true);
             }
             continue;
         }
