@@ -89,12 +89,28 @@ pub(crate) fn kind_by_keys(text: &str) -> Result<Option<Kind>, Diagnostic> {
         Some(Kind::Lookup)
     } else if keys.name.is_some() && has_known_type {
         Some(if is_baseline { Kind::Baseline } else { Kind::Detection })
-    } else if keys.name.is_none() && keys.tags.is_some() {
+    } else if keys.name.is_none() && keys.tags.is_some() && has_tags_of_values(text) {
         // A file of event types may have tags of values alone.
         Some(Kind::EventTypes)
     } else {
         None
     })
+}
+
+/// Returns true if a file has a list of tags for values of fields. Others have `tags`, too, such as
+/// descriptions of interfaces.
+fn has_tags_of_values(text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Keys {
+        tags: Vec<Tag>,
+    }
+    #[derive(Deserialize)]
+    struct Tag {
+        field: Option<IgnoredAny>,
+        value: Option<IgnoredAny>,
+    }
+    yaml::read::<Keys>(text)
+        .is_ok_and(|keys| keys.tags.iter().any(|tag| tag.field.is_some() && tag.value.is_some()))
 }
 
 #[cfg(test)]
@@ -105,6 +121,12 @@ mod tests {
     fn keys_tell_the_kind() {
         for (text, expected) in [
             ("tags: [{field: host, value: a, tags: [b]}]\n", Some(Kind::EventTypes)),
+            ("tags: [{feild: x, tags: [y]}, {field: host, value: a}]\n", Some(Kind::EventTypes)),
+            ("openapi: 3.1.0\ntags: [{name: a, description: b}]\npaths: {}\n", None),
+            ("tags: [{Key: field, Value: value}]\n", None),
+            ("tags: {field: a, value: b}\n", None),
+            ("tags: [field, value]\n", None),
+            ("tags: !Ref field\n", None),
             ("event_types: []\n", Some(Kind::EventTypes)),
             ("name: a\ntags: {}\n", None),
             ("name: a\nsearch: b\ntags: {}\n", Some(Kind::Detection)),
