@@ -126,7 +126,8 @@ impl ModelFile {
                 return Err(refused(format!("`{name}` is not the name of a dataset")));
             }
             if model.datasets.iter().any(|other| other.name == written.name) {
-                return Err(refused(format!("two datasets are named `{}`", written.name)));
+                let message = format!("two datasets are named `{}`", written.name);
+                return Err(Diagnostic::error(Code::YAML, message).at(second(text, &written.name)));
             }
             let parent = match &written.parent {
                 None => None,
@@ -153,7 +154,7 @@ impl WrittenDataset {
         let mut add = |name: String, value: FieldValue| {
             if fields.contains_key(&name) {
                 let message = format!("the field `{name}` is listed twice");
-                return Err(Diagnostic::error(Code::YAML, message).at(find(text, &name)));
+                return Err(Diagnostic::error(Code::YAML, message).at(second(text, &name)));
             }
             fields.insert(name, value);
             Ok(())
@@ -197,13 +198,61 @@ impl EventTypesFile {
             }
             types.push(EventType { name, search: search_of(&search, text)?, tags });
         }
+        let mut places = TagPlaces::new(text);
         let tags = self.tags.into_iter();
         let tags = tags.map(|WrittenTag { field, value, tags }| {
-            let span = find(text, &value);
+            let span = places.next(&value);
             PlainTag { field, value, tags, span }
         });
         Ok((types, tags.collect()))
     }
+}
+
+/// Finds the values of tags, each behind the one before, so that the file is read once.
+struct TagPlaces<'t> {
+    text: &'t str,
+    /// The key of the list.
+    list: Span,
+    from: usize,
+}
+
+impl<'t> TagPlaces<'t> {
+    fn new(text: &'t str) -> Self {
+        match start_of_tags(text) {
+            Some(start) => Self { text, list: Span::new(start, start + 4), from: start },
+            None => Self { text, list: find(text, "tags"), from: text.len() },
+        }
+    }
+
+    /// Returns the place of the value of the next tag. Behind one that is written in another way, none
+    /// is looked for.
+    fn next(&mut self, value: &str) -> Span {
+        let rest = &self.text[self.from..];
+        let found = scalars(rest, value).find(|span| {
+            let before = rest[..span.start].trim_end_matches([' ', '"', '\'']);
+            let key = before.strip_suffix(':').map(|key| key.trim_end_matches(['"', '\'']));
+            key.is_some_and(|key| key.ends_with("value"))
+        });
+        let Some(span) = found else {
+            self.from = self.text.len();
+            return self.list;
+        };
+        let start = self.from + span.start;
+        self.from += span.end;
+        Span::new(start, self.from)
+    }
+}
+
+/// Returns where the key `tags` of a file is, which is at the start of a line.
+fn start_of_tags(text: &str) -> Option<usize> {
+    let mut start = 0;
+    text.split_inclusive('\n').find_map(|line| {
+        let key = line.trim_start_matches(['{', '"', '\'']);
+        let at = start + (line.len() - key.len());
+        start += line.len();
+        let rest = key.strip_prefix("tags")?.trim_start_matches(['"', '\'', ' ']);
+        rest.starts_with(':').then_some(at)
+    })
 }
 
 /// Parses a search of a file. A mistake is at its place in the file.
@@ -241,11 +290,24 @@ fn misread(error: Diagnostic, part: &str, text: &str) -> Diagnostic {
 
 /// Returns the place of a part of a file, or its first line if the part is written in another way.
 fn find(text: &str, part: &str) -> Span {
-    let first = part.lines().next().unwrap_or_default();
-    match text.find(first).filter(|_| !first.is_empty()) {
-        Some(start) => Span::new(start, start + first.len()),
-        None => Span::new(0, text.lines().next().map_or(0, str::len)),
-    }
+    let part = part.lines().next().unwrap_or_default();
+    let anywhere = || text.find(part).map(|start| Span::new(start, start + part.len()));
+    let found = scalars(text, part).next().or_else(anywhere).filter(|_| !part.is_empty());
+    found.unwrap_or_else(|| Span::new(0, text.lines().next().map_or(0, str::len)))
+}
+
+/// Returns the second place of a word in a file, or its only one.
+fn second(text: &str, word: &str) -> Span {
+    scalars(text, word).nth(1).unwrap_or_else(|| find(text, word))
+}
+
+/// Returns the places at which a text is no part of a longer word.
+fn scalars<'t>(text: &'t str, part: &'t str) -> impl Iterator<Item = Span> + 't {
+    let is_of_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let starts = text.match_indices(part).map(|(start, _)| start);
+    starts.map(|start| Span::new(start, start + part.len())).filter(move |span| {
+        !text[..span.start].ends_with(is_of_word) && !text[span.end..].starts_with(is_of_word)
+    })
 }
 
 #[cfg(test)]
@@ -256,36 +318,62 @@ mod tests {
     fn mistakes_have_their_places() {
         for (text, message, place) in [
             (
-                "data_model: A\ndatasets:\n- name: B.C\n",
+                "data_model: AB.C\ndatasets:\n- name: B.C\n",
                 "`B.C` is not the name of a dataset",
-                "B.C",
+                "3:B.C",
             ),
             (
-                "data_model: A\ndatasets:\n- {name: B, parent: Z}\n",
+                "data_model: AB\ndatasets:\n- {name: B, parent: Z}\n",
                 "no dataset before this one is named `Z`",
-                "B",
+                "3:B",
             ),
-            ("data_model: A\ndatasets:\n- name: B\n- name: B\n", "two datasets are named `B`", "B"),
+            (
+                "data_model: A\ndatasets:\n- name: B\n- name: B\n",
+                "two datasets are named `B`",
+                "4:B",
+            ),
             (
                 "data_model: A\ndatasets:\n- name: B\n  fields: [x]\n  unknown: [x]\n",
                 "the field `x` is listed twice",
-                "x",
+                "5:x",
             ),
             (
                 "data_model: A\ndatasets:\n- name: B\n  search: tag=x [search y]\n",
                 "an event type has neither subsearches nor time modifiers",
-                "tag=x [search y]",
+                "4:tag=x [search y]",
             ),
             (
                 "data_model: A\ndatasets:\n- name: B\n  calculated: {y: len(}\n",
                 "`(` is never closed",
-                "(",
+                "4:(",
             ),
         ] {
             let file: ModelFile = serde_yaml_ng::from_str(text).unwrap();
             let error = file.build(text).unwrap_err();
-            let span = error.span().unwrap();
-            assert_eq!((error.message.as_str(), &text[span.start..span.end]), (message, place));
+            let found = placed(text, error.span().unwrap());
+            assert_eq!((error.message.as_str(), found.as_str()), (message, place));
+        }
+    }
+
+    /// Returns the line of a place, and the text there.
+    fn placed(text: &str, span: Span) -> String {
+        let line = text[..span.start].matches('\n').count() + 1;
+        format!("{line}:{}", &text[span.start..span.end])
+    }
+
+    #[test]
+    fn tags_have_the_places_of_their_values() {
+        let types = "event_types:\n- {name: nothing, search: a=no, tags: [no]}\n";
+        for (tags, expected) in [
+            ("tags:\n- {field: eventtype, value: no, tags: [x]}\n", "4:no"),
+            ("tags:\n- field: no\n  value:  \"no\"\n  tags: [no]\n", "5:no"),
+            ("\"tags\": [{\"field\": \"no\", \"value\": \"no\", \"tags\": [\"x\"]}]\n", "3:no"),
+            ("tags:\n- {tags: [no], field: eventtype, value: &a no}\n", "3:tags"),
+        ] {
+            let text = format!("{types}{tags}");
+            let file: EventTypesFile = serde_yaml_ng::from_str(&text).unwrap();
+            let (_, tags) = file.build(&text).unwrap();
+            assert_eq!(placed(&text, tags[0].span), expected, "{text}");
         }
     }
 }
