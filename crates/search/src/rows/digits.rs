@@ -101,7 +101,8 @@ fn marked(document: &str) -> Option<String> {
                 let is_part = |b: &u8| matches!(b, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
                 let length = bytes[at..].iter().take_while(|b| is_part(b)).count();
                 let number = &document[at..at + length];
-                if changes(number) {
+                // As a text, a number before a colon would be a key, and the document valid.
+                if changes(number) && !is_key(document, at + length) {
                     result.extend([&document[copied..at], "\"", WRITTEN_MARK, number, "\""]);
                     copied = at + length;
                 }
@@ -192,6 +193,9 @@ mod tests {
             ("\"1.5", None),
             ("{\"a\\", None),
             ("1.5 2.5", None),
+            ("{1.5:2}", None),
+            ("{\"a\":1.10,1e400 : 2}", None),
+            ("[1.5:2]", None),
             // The mark in a text is no mark.
             (
                 "{\"\\u00015\" : [\"\\u00015\", 1.10, \"\\u0001\\u0001\"]}",
