@@ -6,7 +6,7 @@
 //! such as `exact`, do not limit the precision. Only a result is rounded, not a factor of another
 //! product.
 
-use spilltrail_event::{Value, parse_number};
+use spilltrail_event::{Value, parse_number, significant_digits};
 use spilltrail_spl::{BinaryOp, EvalExpr, EvalNode, UnaryOp};
 
 use crate::functions::math::round_product;
@@ -86,8 +86,7 @@ fn figures(text: &str) -> Option<usize> {
         return None;
     }
     parse_number(text)?;
-    let digits = mantissa.chars().filter(char::is_ascii_digit);
-    let figures = digits.skip_while(|digit| *digit == '0').count();
+    let figures = significant_digits(text);
     // A zero has no figures and makes the product zero anyway.
     (1..ALL_FIGURES).contains(&figures).then_some(figures)
 }

@@ -17,7 +17,7 @@ mod values;
 
 pub use fields::{Demand, Field, Kind, ScanRequest};
 pub use keyword::{Keyword, KeywordKind};
-pub use number::{compare_numbers, format_number, parse_number};
+pub use number::{compare_numbers, format_number, parse_number, significant_digits};
 pub use pattern::{CaseRule, Pattern, wildcard_capture, wildcard_match};
 pub use predicate::{Comparison, Known, Predicate, Record, TimeBounds, compare};
 pub use range::ValueRange;

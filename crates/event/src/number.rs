@@ -40,6 +40,14 @@ pub fn compare_numbers(left: &str, right: &str) -> Option<Ordering> {
     }
 }
 
+/// Returns how many digits of a number as written count: those of its mantissa from the first that
+/// is not zero.
+#[must_use]
+pub fn significant_digits(text: &str) -> usize {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count()
+}
+
 /// A number without an exponent, as its digits.
 struct Decimal<'t> {
     is_negative: bool,
@@ -127,6 +135,13 @@ mod tests {
             ("1e20", "100000000000000000000", Some(Ordering::Equal)),
         ] {
             assert_eq!(compare_numbers(left, right), order, "{left} {right}");
+        }
+    }
+
+    #[test]
+    fn significant_digits_of_the_mantissa() {
+        for (text, digits) in [("0", 0), ("0010", 2), ("-0.050", 2), ("1.20e-17", 3), (".5E9", 1)] {
+            assert_eq!(significant_digits(text), digits, "{text}");
         }
     }
 

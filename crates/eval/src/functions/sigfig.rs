@@ -63,7 +63,5 @@ fn collect(tree: &EvalExpr, figures: &mut Option<usize>) {
 /// digit.
 fn significant(text: &str) -> Option<usize> {
     spilltrail_event::parse_number(text)?;
-    let mantissa = text.split(['e', 'E']).next()?;
-    let digits = mantissa.chars().filter(char::is_ascii_digit);
-    Some(digits.skip_while(|digit| *digit == '0').count().max(1))
+    Some(spilltrail_event::significant_digits(text).max(1))
 }

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
-use spilltrail_event::{Field, Kind, Value, fields, parse_number};
+use spilltrail_event::{Field, Kind, Value, fields, parse_number, significant_digits};
 use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, table};
@@ -275,13 +275,15 @@ fn of_text(text: &str, kind: Type) -> Option<Json> {
 /// The digits of a number that a double holds.
 const DIGITS: usize = 15;
 
-/// Returns the number that a text is. One with more digits than a double holds is written as the
-/// text is, if that is JSON.
+/// Returns the number that a text is. One with more digits than a double holds, or too large for
+/// one, is written as the text is, if that is JSON.
 fn number(text: &str) -> Option<Json> {
     let number = parse_number(text)?;
     let text = text.trim();
-    if text.bytes().filter(u8::is_ascii_digit).count() > DIGITS {
-        return digits::parsed(text);
+    if (significant_digits(text) > DIGITS || !number.is_finite())
+        && let Some(written) = digits::parsed(text)
+    {
+        return Some(written);
     }
     match serde_json::from_str::<Json>(text) {
         Ok(Json::Number(written)) => Some(Json::Number(written)),
@@ -315,6 +317,15 @@ mod tests {
             ("123456789012345678901", Type::Auto, Some("123456789012345678901")),
             ("-0.12345678901234567890", Type::Num, Some("-0.12345678901234567890")),
             ("0012345678901234567890", Type::Num, None),
+            // JSON's grammar has neither zeros in front nor a point without a digit before it.
+            ("000000000000000001", Type::Num, Some("1")),
+            ("000000000000000001", Type::Auto, Some("1")),
+            ("0.0000000000000000010", Type::Num, Some("1e-18")),
+            (".1234567890123456789", Type::Num, Some("0.12345678901234568")),
+            ("-.1234567890123456789", Type::Auto, Some("-0.12345678901234568")),
+            ("-1e400", Type::Num, Some("-1e400")),
+            ("+1e400", Type::Num, None),
+            ("001.5e000000000000001", Type::Num, Some("15")),
             ("{\"a\":[1e400]}", Type::Json, Some("{\"a\":[1e400]}")),
             ("x", Type::Num, None),
             ("007", Type::Num, Some("7")),
