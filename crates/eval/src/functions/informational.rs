@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use spilltrail_event::Value;
 
 use super::Category::Informational;
-use super::{Arity, EvalFunction, doc, returns};
+use super::{Arity, EvalFunction, digits, doc, returns};
 use crate::CallContext;
 
 pub(super) static ISARRAY: EvalFunction = EvalFunction::row(
@@ -179,7 +179,7 @@ fn is_string(context: &CallContext<'_>, value: &Value<'_>) -> bool {
 
 fn json(value: &Value<'_>) -> Option<Json> {
     match value {
-        Value::Text(text) => serde_json::from_str(text).ok(),
+        Value::Text(text) => digits::parsed(text),
         _ => None,
     }
 }

@@ -1,11 +1,11 @@
 //! The function lookup: returns rows of a lookup table as JSON.
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_event::Value;
 
 use super::Category::Conditional;
-use super::{Arity, Asks, EvalFunction, doc, returns};
+use super::{Arity, Asks, EvalFunction, digits, doc, returns};
 use crate::{CallContext, Constants, Preparation};
 
 pub(super) static LOOKUP: EvalFunction = EvalFunction::row(
@@ -53,13 +53,13 @@ fn missing_lookup(table: &str, span: Span) -> Diagnostic {
 fn lookup<'a>(context: &CallContext<'a>, arguments: &mut [Value<'a>]) -> Value<'a> {
     let found = || {
         let table = arguments[0].to_text()?;
-        let input: Map<String, Json> = serde_json::from_str(&arguments[1].to_text()?).ok()?;
+        let Json::Object(input) = digits::parsed(&arguments[1].to_text()?)? else { return None };
         let output: Vec<String> = serde_json::from_str(&arguments[2].to_text()?).ok()?;
-        let text = |value: Json| match value {
-            Json::String(text) => text,
-            other => other.to_string(),
+        let text = |value: &Json| match value {
+            Json::String(text) => digits::unmarked(text).to_owned(),
+            other => digits::written(other),
         };
-        let input: Vec<_> = input.into_iter().map(|(key, value)| (key, text(value))).collect();
+        let input: Vec<_> = input.into_iter().map(|(key, value)| (key, text(&value))).collect();
         let rows = context.runtime.lookups.as_ref()?.rows(&table, &input, &output);
         (!rows.is_empty()).then(|| object(&output, &rows))
     };

@@ -22,7 +22,7 @@ mod statistical;
 mod text;
 mod trigonometry;
 
-pub use json::path;
+pub use json::{digits, path};
 
 use std::borrow::Cow;
 
@@ -500,6 +500,39 @@ mod tests {
             for (expression, result) in function.doc.examples {
                 assert_eq!(&run(expression), result, "{expression}");
             }
+        }
+    }
+
+    #[test]
+    fn numbers_in_json_keep_their_digits() {
+        let document = r#""{\"a\":[1.10,123456789012345678901],\"b\":1e400,\"c\":\"\u00015\"}""#;
+        for (expression, expected) in [
+            ("json_extract(D)", r#"{"a":[1.10,123456789012345678901],"b":1e400,"c":"\u00015"}"#),
+            (r#"json_extract(D, "a{0}", "b")"#, "[1.10,1e400]"),
+            (r#"json_extract(D, "c")"#, "\u{1}5"),
+            (r#"json_extract_exact(D, "b")"#, "1e400"),
+            (r#"spath(D, "a{}")"#, "1.10 | 123456789012345678901"),
+            (r#"json_array_to_mv(json_extract(D, "a"))"#, "1.10 | 123456789012345678901"),
+            (r#"json_array_to_mv(json_array("M5", "1.10"), true())"#, r#""\u00015" | "1.10""#),
+            (r#"mv_to_json_array(split("1.10,1e400,x", ","), true())"#, r#"[1.10,1e400,"x"]"#),
+            (r#"json_delete(D, "a", "c")"#, r#"{"b":1e400}"#),
+            (r#"json_set("{\"a\":1.10}", "b", 2)"#, r#"{"a":1.10,"b":2}"#),
+            (r#"json_set("{\"a\":1.10}", "b", "M5")"#, r#"{"a":1.10,"b":"\u00015"}"#),
+            (r#"json_append("{\"a\":1.10}", "a", "1.10")"#, r#"{"a":[1.10,"1.10"]}"#),
+            (r#"json_entries("{\"\u00015\":1.10}")"#, r#"[{"key":"\u00015","value":1.10}]"#),
+            (r#"json_keys("{\"\u00015\":1.10}")"#, r#"["\u00015"]"#),
+            (
+                r#"json_object("a", json_array("1.10"), "b", "[1.10]")"#,
+                r#"{"a":["1.10"],"b":[1.10]}"#,
+            ),
+            (r#"if(json_valid("{1.5:2}"), "yes", "no")"#, "no"),
+            ("if(isobject(D), 1, 0)", "1"),
+        ] {
+            assert_eq!(
+                run(&expression.replace('D', document).replace('M', "\u{1}")),
+                expected,
+                "{expression}"
+            );
         }
     }
 

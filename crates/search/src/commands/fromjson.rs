@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use spilltrail_diagnostic::Diagnostic;
+use spilltrail_eval::functions::digits;
 use spilltrail_spl::Arguments;
 
 use super::extraction::{self, Extracted, Extractor};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::operators::Codec;
 use crate::planning::plan::{Needs, Plan};
-use crate::rows::digits::Digits;
 
 static DOC: CommandDoc = CommandDoc {
     name: "fromjson",
@@ -79,17 +79,16 @@ impl Extractor for Members {
     const NAME: &'static str = "fromjson";
 
     fn pairs(&self, text: &str) -> Vec<(String, String)> {
-        let digits = Digits::of(text);
-        let Some(Json::Object(members)) = digits.parsed() else { return Vec::new() };
+        let Some(Json::Object(members)) = digits::parsed(text) else { return Vec::new() };
         let mut pairs = Vec::new();
         for (name, value) in members {
             let name = format!("{}{name}", self.prefix);
             match value {
                 Json::Array(elements) => {
-                    let texts = elements.iter().filter_map(|element| digits.text(element));
+                    let texts = elements.iter().filter_map(digits::native);
                     pairs.extend(texts.map(|text| (name.clone(), text)));
                 }
-                other => pairs.extend(digits.text(&other).map(|text| (name, text))),
+                other => pairs.extend(digits::native(&other).map(|text| (name, text))),
             }
         }
         pairs

@@ -1,10 +1,13 @@
 //! `makeresults`: creates rows without reading events.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use indexmap::IndexMap;
+use serde::de::IgnoredAny;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_eval::functions::digits;
 use spilltrail_event::{Value, fields};
 use spilltrail_spl::{Arguments, is_reserved};
 
@@ -13,7 +16,6 @@ use crate::lineage::Lineage;
 use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::Rows;
-use crate::rows::digits::Digits;
 
 /// The maximum number of rows that one `makeresults` creates.
 const MAX_ROWS: u64 = 1_000_000;
@@ -131,12 +133,12 @@ fn read(
                 .collect::<Result<_, Diagnostic>>()?
         }
         _ => {
-            let digits = Digits::of(&data.value);
             let rows: Vec<serde_json::Map<String, serde_json::Value>> =
-                serde_json::from_str(digits.document()).map_err(|error| bad(error.to_string()))?;
+                serde_json::from_str(&digits::marked(&data.value))
+                    .map_err(|error| bad(written_error(&data.value, error).to_string()))?;
             rows.into_iter()
                 .map(|row| {
-                    let cell = |(name, value)| (name, json_value(&value, &digits));
+                    let cell = |(name, value)| (name, json_value(&value));
                     row.into_iter().map(cell).collect()
                 })
                 .collect()
@@ -150,15 +152,22 @@ fn read(
     }
 }
 
-fn json_value(value: &serde_json::Value, digits: &Digits<'_>) -> Value<'static> {
+/// Returns the error of reading rows with the column that it has in the data as written, without
+/// marks.
+fn written_error(data: &str, marked: serde_json::Error) -> serde_json::Error {
+    // Values are not read, since a number outside of the range of doubles is no error.
+    serde_json::from_str::<Vec<HashMap<String, IgnoredAny>>>(data).err().unwrap_or(marked)
+}
+
+fn json_value(value: &serde_json::Value) -> Value<'static> {
     match value {
         serde_json::Value::Array(items)
             if items.iter().all(|i| !i.is_object() && !i.is_array()) =>
         {
-            let texts = items.iter().filter_map(|item| digits.text(item));
+            let texts = items.iter().filter_map(digits::native);
             Value::multi(texts.map(Cow::Owned).collect())
         }
-        other => digits.text(other).map_or(Value::Null, Value::text),
+        other => digits::native(other).map_or(Value::Null, Value::text),
     }
 }
 
@@ -206,6 +215,25 @@ impl Command for MakeResults {
     fn trace(&self, lineage: &mut Lineage) {
         if let Self::Count { .. } = self {
             lineage.measure([fields::TIME.to_owned()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_in_json_have_their_column() {
+        for (data, expected) in [
+            ("[{\"a\":1.10,\"b\":}]", "expected value at line 1 column 16"),
+            ("[{\"a\":1e400,\"b\":123456789012345678901},]", "trailing comma at line 1 column 40"),
+            ("[{1.5:2}]", "key must be a string at line 1 column 3"),
+            ("[1.10]", "invalid type: floating point `1.1`, expected a map at line 1 column 5"),
+        ] {
+            let data = Spanned::new(data.to_owned(), spilltrail_diagnostic::Span::new(0, 0));
+            let message = read("json", &data).unwrap_err().message;
+            assert_eq!(message, format!("the data cannot be read: {expected}"));
         }
     }
 }

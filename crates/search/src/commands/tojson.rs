@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
+use spilltrail_eval::functions::digits;
 use spilltrail_event::{Field, Kind, Value, fields, parse_number, significant_digits};
 use spilltrail_spl::Arguments;
 
@@ -15,8 +16,8 @@ use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, T
 use crate::lineage::Lineage;
 use crate::operators::{Codec, Derive, RowFunction};
 use crate::planning::plan::{Needs, Plan};
+use crate::rows::json;
 use crate::rows::state::state_of;
-use crate::rows::{digits, json};
 
 /// The names of the types, which are also the names of the functions.
 const TYPES: &[&str] = &["auto", "bool", "json", "none", "num", "str"];

@@ -4,7 +4,6 @@ pub mod arrow;
 pub mod bins;
 pub mod convert;
 pub(crate) mod cut;
-pub(crate) mod digits;
 pub mod ipc;
 pub mod json;
 pub mod mapped;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 use spilltrail_event::Value;
 
-use super::{native, parse, to_text};
+use super::{digits, native, parse, to_text};
 use crate::functions::Category;
 use crate::functions::{Arity, EvalFunction, doc, returns, take};
 use crate::operators::truth;
@@ -28,18 +28,18 @@ pub(in super::super) static JSON_ARRAY_TO_MV: EvalFunction = EvalFunction::row(
     |_, arguments| {
         let keep_quotes = arguments.get(1).and_then(truth) == Some(true);
         match parse(&arguments[0]) {
-            Some(Json::Array(elements)) => members(elements, keep_quotes),
+            Some(Json::Array(elements)) => members(&elements, keep_quotes),
             _ => Value::Null,
         }
     },
 );
 
-fn members<'a>(elements: Vec<Json>, keep_quotes: bool) -> Value<'a> {
-    let text = |element: Json| match element {
-        Json::String(text) if !keep_quotes => text,
-        other => other.to_string(),
+fn members<'a>(elements: &[Json], keep_quotes: bool) -> Value<'a> {
+    let text = |element: &Json| match element {
+        Json::String(text) if !keep_quotes => digits::unmarked(text).to_owned(),
+        other => digits::written(other),
     };
-    Value::multi(elements.into_iter().map(|element| Cow::Owned(text(element))).collect())
+    Value::multi(elements.iter().map(|element| Cow::Owned(text(element))).collect())
 }
 
 pub(in super::super) static MV_TO_JSON_ARRAY: EvalFunction = EvalFunction::row(
@@ -66,8 +66,8 @@ pub(in super::super) static MV_TO_JSON_ARRAY: EvalFunction = EvalFunction::row(
 
 fn array<'a>(value: Value<'_>, infer: bool) -> Value<'a> {
     let element = |member: Cow<'_, str>| {
-        let inferred = infer.then(|| serde_json::from_str(member.trim()).ok()).flatten();
-        inferred.unwrap_or_else(|| Json::String(member.into_owned()))
+        let inferred = infer.then(|| digits::parsed(member.trim())).flatten();
+        inferred.unwrap_or_else(|| digits::text(&member))
     };
     to_text(&value.into_members().into_iter().map(element).collect())
 }
@@ -80,7 +80,7 @@ pub(in super::super) static TOARRAY: EvalFunction = EvalFunction::row(
         "toarray(<value>)",
         &[
             (r#"toarray(split("a,1", ","))"#, r#"["a",1]"#),
-            (r#"toarray("[1, 2.50]")"#, "[1,2.5]"),
+            (r#"toarray("[1, 2.50]")"#, "[1,2.50]"),
             (r#"toarray("a")"#, "null"),
         ],
     ),
@@ -106,7 +106,7 @@ pub(in super::super) static TOMV: EvalFunction = EvalFunction::row(
     Arity::Exactly(1),
     returns::multi,
     |_, arguments| match parse(&arguments[0]) {
-        Some(Json::Array(elements)) => members(elements, false),
+        Some(Json::Array(elements)) => members(&elements, false),
         _ => take(arguments, 0),
     },
 );
@@ -122,7 +122,7 @@ pub(in super::super) static TOOBJECT: EvalFunction = EvalFunction::row(
     Arity::Exactly(1),
     returns::string,
     |_, arguments| match parse(&arguments[0]) {
-        Some(json @ Json::Object(_)) => native(json),
+        Some(json @ Json::Object(_)) => native(&json),
         _ => Value::Null,
     },
 );

@@ -17,6 +17,7 @@ pub(in super::super) static JSON_EXTRACT: EvalFunction = EvalFunction::row(
         &[
             (r#"json_extract("{\"a\":{\"b\":\"x\"}}", "a.b")"#, "x"),
             (r#"json_extract("[{\"a\":1},{\"a\":2}]", "{}.a")"#, "[1,2]"),
+            (r#"json_extract("{\"id\":123456789012345678901}", "id")"#, "123456789012345678901"),
             (r#"json_extract("{\"a\":1}", "b")"#, "null"),
         ],
     )
@@ -55,8 +56,8 @@ fn extract<'a>(arguments: &[Value<'_>], find: impl Fn(&Json, &str) -> Option<Jso
     let Some(document) = parse(&arguments[0]) else { return Value::Null };
     let find = |path: &Value<'_>| path.to_text().and_then(|path| find(&document, &path));
     match &arguments[1..] {
-        [] => native(document),
-        [path] => find(path).map_or(Value::Null, native),
+        [] => native(&document),
+        [path] => find(path).map_or(Value::Null, |found| native(&found)),
         paths => to_text(&paths.iter().map(|path| find(path).unwrap_or(Json::Null)).collect()),
     }
 }
@@ -79,7 +80,7 @@ pub(in super::super) static SPATH: EvalFunction = EvalFunction::row(
         let Some(document) = parse(&arguments[0]) else { return Value::Null };
         let Some(path) = arguments[1].to_text() else { return Value::Null };
         let found = path::find_in_document(&document, &path::parse(&path));
-        let values = found.into_iter().flat_map(|json| native(json.clone()).into_members());
+        let values = found.into_iter().flat_map(|json| native(json).into_members());
         Value::multi(values.collect())
     },
 );

@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 use spilltrail_event::Value;
 
-use super::{parse, to_text};
+use super::{digits, parse, to_text};
 use crate::functions::Category;
 use crate::functions::{Arity, EvalFunction, doc, returns, take};
 
@@ -35,7 +35,10 @@ pub(in super::super) static JSON_ENTRIES: EvalFunction = EvalFunction::row(
     returns::string,
     |_, arguments| match parse(&arguments[0]) {
         Some(Json::Object(object)) => to_text(
-            &object.into_iter().map(|(key, value)| json!({"key": key, "value": value})).collect(),
+            &object
+                .into_iter()
+                .map(|(key, value)| json!({"key": digits::text(&key), "value": value}))
+                .collect(),
         ),
         _ => Value::Null,
     },
@@ -73,7 +76,7 @@ pub(in super::super) static JSON_KEYS: EvalFunction = EvalFunction::row(
     returns::string,
     |_, arguments| match parse(&arguments[0]) {
         Some(Json::Object(object)) => {
-            to_text(&object.into_iter().map(|(key, _)| Json::String(key)).collect())
+            to_text(&object.into_iter().map(|(key, _)| digits::text(&key)).collect())
         }
         _ => Value::Null,
     },

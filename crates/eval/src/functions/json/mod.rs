@@ -1,9 +1,11 @@
 //! JSON functions. Between calls, a JSON document is text. Functions return compact JSON that keeps
-//! the order of keys.
+//! the order of keys, and the digits of numbers: within a function, documents have the marks of
+//! [`digits`].
 
 pub(super) mod build;
 pub(super) mod change;
 pub(super) mod convert;
+pub mod digits;
 pub(super) mod extract;
 pub(super) mod inspect;
 pub mod path;
@@ -14,7 +16,7 @@ use spilltrail_event::{Value, format_number};
 /// Parses a value as a JSON document; returns `None` if it is not JSON.
 fn parse(value: &Value<'_>) -> Option<Json> {
     match value {
-        Value::Text(text) => serde_json::from_str(text).ok(),
+        Value::Text(text) => digits::parsed(text),
         Value::Number(number) => from_number(*number),
         Value::Bool(truth) => Some(Json::Bool(*truth)),
         Value::Null | Value::Multi(_) => None,
@@ -23,17 +25,13 @@ fn parse(value: &Value<'_>) -> Option<Json> {
 
 /// Returns the document as compact text.
 fn to_text<'a>(json: &Json) -> Value<'a> {
-    Value::text(json.to_string())
+    Value::text(digits::written(json))
 }
 
 /// Returns a JSON value as a field value: strings without quotes, arrays and objects as text, and
 /// null as null.
-fn native<'a>(json: Json) -> Value<'a> {
-    match json {
-        Json::Null => Value::Null,
-        Json::String(text) => Value::text(text),
-        other => to_text(&other),
-    }
+fn native<'a>(json: &Json) -> Value<'a> {
+    digits::native(json).map_or(Value::Null, Value::text)
 }
 
 /// Returns an argument as JSON. Text that is a JSON object or array is nested as such. Field text
@@ -43,12 +41,12 @@ fn element(value: &Value<'_>, is_string: bool) -> Json {
         Value::Null => Json::Null,
         Value::Bool(truth) => Json::Bool(*truth),
         Value::Number(number) => from_number(*number).unwrap_or(Json::Null),
-        Value::Multi(members) => members.iter().map(|member| member.as_ref()).collect(),
+        Value::Multi(members) => members.iter().map(|member| digits::text(member)).collect(),
         Value::Text(text) => {
             let nested = text.trim_start().starts_with(['{', '[']);
             let numeric = !is_string && spilltrail_event::parse_number(text).is_some();
-            let parsed = (nested || numeric).then(|| serde_json::from_str(text).ok()).flatten();
-            parsed.unwrap_or_else(|| Json::String(text.to_string()))
+            let parsed = (nested || numeric).then(|| digits::parsed(text)).flatten();
+            parsed.unwrap_or_else(|| digits::text(text))
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::Diagnostic;
+use spilltrail_eval::functions::digits;
 use spilltrail_eval::{Row, Scope, limits};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Assignment;
@@ -17,7 +18,6 @@ use crate::operators::RowFunction;
 use crate::planning::eval;
 use crate::planning::expression::CarriedExpression;
 use crate::planning::plan::Plan;
-use crate::rows::digits::Digits;
 use crate::rows::state::state_of;
 
 /// The values of a field over which a program runs.
@@ -230,10 +230,9 @@ fn elements(value: &Value<'_>) -> Option<Vec<Value<'static>>> {
     if !text.trim_start().starts_with('[') {
         return None;
     }
-    let digits = Digits::of(text);
-    let serde_json::Value::Array(elements) = digits.parsed()? else { return None };
+    let serde_json::Value::Array(elements) = digits::parsed(text)? else { return None };
     // As the members of a multivalue, numbers are texts and keep their digits.
-    let value = |element| digits.text(element).map_or(Value::Null, Value::text);
+    let value = |element| digits::native(element).map_or(Value::Null, Value::text);
     Some(elements.iter().map(value).collect())
 }
 

@@ -1,23 +1,21 @@
 //! Extraction of values from JSON documents.
 
-use spilltrail_eval::functions::path::{self, Step};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
-
-use crate::rows::digits::Digits;
+use spilltrail_eval::functions::digits;
+use spilltrail_eval::functions::path::{self, Step};
 
 /// The text of `null`.
 const NULL: &str = "null";
 
 /// Returns the values at a path; objects and arrays are returned as compact JSON.
 pub(super) fn at_path(document: &str, steps: &[Step]) -> Vec<String> {
-    let digits = Digits::of(document);
-    let Some(json) = digits.parsed() else { return Vec::new() };
+    let Some(json) = digits::parsed(document) else { return Vec::new() };
     path::find_in_document(&json, steps)
         .into_iter()
-        .map(|value| digits.text(value).unwrap_or_else(|| NULL.to_owned()))
+        .map(|value| digits::native(value).unwrap_or_else(|| NULL.to_owned()))
         .collect()
 }
 
@@ -28,9 +26,9 @@ pub(super) fn at_path(document: &str, steps: &[Step]) -> Vec<String> {
 /// has none.
 pub(super) fn leaves(document: &str, is_cut: bool) -> Vec<(String, String)> {
     let mut leaves = Vec::new();
-    let digits = Digits::of(document);
-    let mut deserializer = serde_json::Deserializer::from_str(digits.document());
-    let walk = Walk { name: String::new(), digits: &digits, leaves: &mut leaves };
+    let document = digits::marked(document);
+    let mut deserializer = serde_json::Deserializer::from_str(&document);
+    let walk = Walk { name: String::new(), leaves: &mut leaves };
     let read = walk.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     if read.is_err() && !is_cut {
         leaves.clear();
@@ -41,14 +39,13 @@ pub(super) fn leaves(document: &str, is_cut: bool) -> Vec<(String, String)> {
 /// Collects the scalar values of the JSON value whose path is `name`.
 struct Walk<'l> {
     name: String,
-    digits: &'l Digits<'l>,
     leaves: &'l mut Vec<(String, String)>,
 }
 
 impl Walk<'_> {
     /// Returns the walk over a value inside of this one.
     fn inside(&mut self, name: String) -> Walk<'_> {
-        Walk { name, digits: self.digits, leaves: &mut *self.leaves }
+        Walk { name, leaves: &mut *self.leaves }
     }
 
     fn leaf<E>(self, text: String) -> Result<(), E> {
@@ -94,7 +91,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        let text = self.digits.unmarked(value).to_owned();
+        let text = digits::unmarked(value).to_owned();
         self.leaf(text)
     }
 

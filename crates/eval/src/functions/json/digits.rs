@@ -19,47 +19,40 @@ const WRITTEN_MARK: &str = "\\u0001";
 /// The most digits of whole numbers that `serde_json` is sure not to change.
 const FEW_DIGITS: usize = 18;
 
-/// A JSON document whose numbers are marked.
-#[derive(Debug)]
-pub(crate) struct Digits<'d> {
-    document: Cow<'d, str>,
-    has_marks: bool,
+/// Returns the value of a JSON document, with marks. Its texts are read with [`unmarked`], and it is
+/// written with [`written`].
+#[must_use]
+pub fn parsed(document: &str) -> Option<Json> {
+    serde_json::from_str(&marked(document)).ok()
 }
 
-impl<'d> Digits<'d> {
-    /// Marks the numbers of a document that would change.
-    pub(crate) fn of(document: &'d str) -> Self {
-        let (document, has_marks) = match marked(document) {
-            Some(marked) => (Cow::Owned(marked), true),
-            None => (Cow::Borrowed(document), false),
-        };
-        Self { document, has_marks }
-    }
+/// Returns a text of a marked document as it is.
+#[must_use]
+pub fn unmarked(text: &str) -> &str {
+    text.strip_prefix(MARK).unwrap_or(text)
+}
 
-    /// Returns the document with its marks.
-    pub(crate) fn document(&self) -> &str {
-        &self.document
-    }
+/// Returns a text as a part of a marked document.
+#[must_use]
+pub fn text(text: &str) -> Json {
+    if text.starts_with(MARK) { Json::from(format!("{MARK}{text}")) } else { Json::from(text) }
+}
 
-    /// Parses the document; its numbers may be texts that [`Digits::text`] turns back.
-    pub(crate) fn parsed(&self) -> Option<Json> {
-        serde_json::from_str(&self.document).ok()
-    }
+/// Returns the compact JSON of a marked value.
+#[must_use]
+pub fn written(value: &Json) -> String {
+    let json = value.to_string();
+    if json.contains(WRITTEN_MARK) { restored(&json) } else { json }
+}
 
-    /// Returns a text of the document without its mark.
-    pub(crate) fn unmarked<'t>(&self, text: &'t str) -> &'t str {
-        if self.has_marks { text.strip_prefix(MARK).unwrap_or(text) } else { text }
-    }
-
-    /// Returns a value of the document as text: a text or a number as it is written, objects and
-    /// arrays as compact JSON, and `null` as `None`.
-    pub(crate) fn text(&self, value: &Json) -> Option<String> {
-        match value {
-            Json::Null => None,
-            Json::String(text) => Some(self.unmarked(text).to_owned()),
-            other if self.has_marks => Some(restored(&other.to_string())),
-            other => Some(other.to_string()),
-        }
+/// Returns a marked value as text: a text without its quotes, anything else as compact JSON, and
+/// `null` as `None`.
+#[must_use]
+pub fn native(value: &Json) -> Option<String> {
+    match value {
+        Json::Null => None,
+        Json::String(text) => Some(unmarked(text).to_owned()),
+        other => Some(written(other)),
     }
 }
 
@@ -82,8 +75,9 @@ fn is_key(document: &str, end: usize) -> bool {
     document.get(end..).is_some_and(|rest| rest.trim_start().starts_with(':'))
 }
 
-/// Returns the document with marks, or `None` if it needs none.
-fn marked(document: &str) -> Option<String> {
+/// Returns the document with marks.
+#[must_use]
+pub fn marked(document: &str) -> Cow<'_, str> {
     let bytes = document.as_bytes();
     let mut result = String::new();
     let (mut copied, mut at) = (0, 0);
@@ -112,10 +106,10 @@ fn marked(document: &str) -> Option<String> {
         }
     }
     if copied == 0 {
-        return None;
+        return Cow::Borrowed(document);
     }
     result.push_str(&document[copied..]);
-    Some(result)
+    Cow::Owned(result)
 }
 
 /// Returns true for a JSON number that `serde_json` could write in another way.
@@ -147,24 +141,6 @@ fn restored(json: &str) -> String {
     }
     result.push_str(&json[copied..]);
     result
-}
-
-/// Returns the value of a text that is JSON, with marks. [`written`] returns its JSON.
-pub(crate) fn parsed(text: &str) -> Option<Json> {
-    match marked(text) {
-        Some(marked) => serde_json::from_str(&marked).ok(),
-        None => serde_json::from_str(text).ok(),
-    }
-}
-
-/// Returns a text as a value that [`written`] writes as it is.
-pub(crate) fn text(text: &str) -> Json {
-    if text.starts_with(MARK) { Json::from(format!("{MARK}{text}")) } else { Json::from(text) }
-}
-
-/// Returns the JSON of a value that is made of [`parsed`] and [`text`].
-pub(crate) fn written(value: &Json) -> String {
-    restored(&value.to_string())
 }
 
 #[cfg(test)]
@@ -203,8 +179,7 @@ mod tests {
             ),
             ("\"\\u00015\"", Some("\u{1}5")),
         ] {
-            let digits = Digits::of(document);
-            let found = digits.parsed().and_then(|json| digits.text(&json));
+            let found = parsed(document).and_then(|json| native(&json));
             assert_eq!(found.as_deref(), expected, "{document}");
         }
     }
