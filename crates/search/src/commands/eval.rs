@@ -176,7 +176,6 @@ async fn named_by_value(
         .with_columns(vec![(NAME.to_owned(), name, Kind::Text), (VALUE.to_owned(), value, kind)])
         .map_err(refused)?;
     let mut names: Vec<String> = if stage.after.fields.is_open() {
-        let styles = plan.styles();
         let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
         let names = seen_names(&rows, NAME).map_err(refused)?;
         if let Some(name) = names.iter().find(|name| makes_itself(target, name)) {
@@ -187,7 +186,7 @@ async fn named_by_value(
             .at(stage.span)
             .help("the value of a field in braces is the name; it must not hold these braces"));
         }
-        plan = rows.into_plan().map_err(refused)?.with_styles(styles);
+        plan = rows.into_plan().map_err(refused)?;
         names.into_iter().collect()
     } else {
         stage.after.fields.names.iter().cloned().collect()

@@ -78,7 +78,6 @@ pub(super) async fn plan<E: Extractor>(
         return Ok(Derive::on(plan, inputs, outputs, Arc::new(Extracted { names, extractor })));
     }
     let refused = |error| stage.refused(error);
-    let styles = plan.styles();
     let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
     let mut kinds: IndexMap<String, Kind> = IndexMap::new();
     for batch in rows.batches().map_err(refused)? {
@@ -100,7 +99,7 @@ pub(super) async fn plan<E: Extractor>(
     let mut outputs: Vec<Field> = outputs.collect();
     reserved::leave_out(&mut outputs, |field| &field.name, stage.context);
     let names = outputs.iter().map(|field| field.name.clone()).collect();
-    let plan = rows.into_plan().map_err(refused)?.with_styles(styles);
+    let plan = rows.into_plan().map_err(refused)?;
     Ok(Derive::on(plan, inputs, outputs, Arc::new(Extracted { names, extractor })))
 }
 

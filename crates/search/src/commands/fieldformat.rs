@@ -100,8 +100,41 @@ mod tests {
             // Commands that run the search so far do not lose it.
             ("| fieldformat n=n.\"x\" | spath input=u", ["n | u", "9x a"]),
             ("| fieldformat n=n.\"x\" | eval {u}=1", ["n | u | a", "9x a 1"]),
+            ("| fieldformat u=u.\"x\" | makecontinuous n bins=10", ["n | u", "9 ax"]),
         ] {
             let expected = expected.map(str::to_owned).to_vec();
+            assert_eq!(table(search, ROWS).await, Ok(expected), "{search}");
+        }
+    }
+
+    #[tokio::test]
+    async fn styles_are_those_of_the_outer_search() {
+        for (search, expected) in [
+            (
+                "| fieldformat n=n.\"x\" | appendpipe [stats count]",
+                vec!["n | u | count", "9x a -", "- - 1"],
+            ),
+            // A field that becomes text for the rows of a subsearch.
+            (
+                "| eval n=9 | fieldformat n=n.\"x\" | append [| makeresults | eval n=\"b\" | table n]",
+                vec!["n | u", "9x a", "bx -"],
+            ),
+            (
+                "| append [| makeresults | eval n=5 | fieldformat n=n.\"y\" | table n]",
+                vec!["n | u", "9 a", "5 -"],
+            ),
+            (
+                "| union [| makeresults | eval k=5 | fieldformat k=k.\"y\" | table k]",
+                vec!["n | u | k", "9 a -", "- - 5"],
+            ),
+            (
+                "| eval n=split(\"1 2\",\" \") | mvcombine delim=\";\" n | appendpipe [stats count] | nomv n | table n",
+                vec!["n", "1;2", "-"],
+            ),
+            // A column that only has the name of a field is another one.
+            ("| fieldformat n=n.\"x\" | eval s=\"n\" | xyseries u s n | table n", vec!["n", "9"]),
+        ] {
+            let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
             assert_eq!(table(search, ROWS).await, Ok(expected), "{search}");
         }
     }

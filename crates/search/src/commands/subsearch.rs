@@ -20,6 +20,7 @@ use crate::planning::execution;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::{self, Position};
 use crate::rows::arrow::schema_of;
+use crate::rows::styles::Styles;
 
 /// The maximum number of a subsearch's rows that become an expression (limits.conf `[subsearch]
 /// maxout`).
@@ -31,7 +32,8 @@ pub(crate) const MAX_APPENDED_ROWS: usize = 50_000;
 
 /// Runs a subsearch and returns its first `limit` rows.
 ///
-/// The rows have the fields and the order in `needs`. If there are more rows than `limit`, a
+/// The rows have the fields and the order in `needs`, and no styles: those of a subsearch end with
+/// it. If there are more rows than `limit`, a
 /// message of the search reports it.
 ///
 /// # Errors
@@ -53,9 +55,10 @@ async fn run_nested(
 ) -> Result<KeptRows, Diagnostic> {
     let plan = pipeline::plan_pipeline(subsearch, context, needs).await.map_err(first)?;
     // One row more than the limit shows whether rows are left out.
-    let rows = collect(plan, context, Some(limit + 1))
+    let mut rows = collect(plan, context, Some(limit + 1))
         .await
         .map_err(|error| crate::error::from_engine(&error).at(subsearch.span))?;
+    rows.styles = Styles::default();
     if rows.len() > limit {
         context.observations.message(
             Diagnostic::warning(
@@ -79,7 +82,7 @@ pub(crate) fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-/// Runs a plan and returns its rows. Stops reading once there are `limit` rows; more rows of the
+/// Runs a plan and returns its rows, with the styles of its fields. Stops reading once there are `limit` rows; more rows of the
 /// last batch are kept.
 ///
 /// # Errors
@@ -91,6 +94,7 @@ pub(crate) async fn collect(
 ) -> Result<KeptRows, DataFusionError> {
     let fields: Vec<Field> = plan.fields().map(|(name, kind)| Field::new(name, kind)).collect();
     let mut rows = KeptRows::new(fields, plan.transformed, &context.session.runtime_env());
+    rows.styles = plan.styles();
     let physical = execution::physical(plan.logical(), context).await?;
     debug_assert_eq!(physical.output_partitioning().partition_count(), 1);
     let mut stream = execution::stream(physical, context)?;
@@ -105,7 +109,8 @@ pub(crate) async fn collect(
 
 /// Returns the rows of several searches, one after another.
 ///
-/// They have the columns of all. The kind of each column can represent the values of all.
+/// They have the columns of all, without styles. The kind of each column can represent the values of
+/// all.
 ///
 /// # Errors
 /// Fails if rows on disk cannot be read, or if there is no room for the result.

@@ -147,7 +147,9 @@ impl Command for XySeries {
                 });
             }
         }
-        let mut plan = rows.into_plan().map_err(refused)?;
+        let plan = rows.into_plan().map_err(refused)?;
+        // A value can have the name of a field with a style.
+        let mut plan = plan.forgetting(cells.iter().map(|cell| cell.name.as_str()));
         if !self.is_grouped {
             // Texts such as `1` and `1.0` are equal numbers, but two rows.
             let mut keys = vec![column(ROW).sort(true, false)];

@@ -21,6 +21,7 @@ use super::gather::{HeldRows, Room};
 use crate::error::lock;
 use crate::rows::Rows;
 use crate::rows::arrow::schema_of;
+use crate::rows::styles::Styles;
 
 /// Kept rows with their columns as SPL fields.
 pub(crate) struct KeptRows {
@@ -28,6 +29,8 @@ pub(crate) struct KeptRows {
     pub(crate) fields: Vec<Field>,
     /// True if a transforming command produced the rows.
     pub(crate) transformed: bool,
+    /// How a plan of these rows shows their fields.
+    pub(crate) styles: Styles,
     rows: Mutex<HeldRows>,
     /// The number of rows returned; later rows are left out.
     count: usize,
@@ -40,12 +43,12 @@ impl fmt::Debug for KeptRows {
 }
 
 impl KeptRows {
-    /// Returns an empty list of rows.
+    /// Returns an empty list of rows, whose fields have no styles.
     pub(crate) fn new(fields: Vec<Field>, transformed: bool, environment: &RuntimeEnv) -> Self {
         let schema = schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind)));
         let room = Room::in_environment(environment);
         let rows = Mutex::new(HeldRows::kept("rows", schema, &room));
-        Self { fields, transformed, rows, count: 0 }
+        Self { fields, transformed, styles: Styles::default(), rows, count: 0 }
     }
 
     /// Returns kept rows with the content of `rows`.

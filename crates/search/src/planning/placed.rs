@@ -26,13 +26,14 @@ impl Rows {
 }
 
 impl KeptRows {
-    /// Returns a plan of these rows, in order.
+    /// Returns a plan of these rows, in order and with their styles.
     ///
     /// # Errors
     /// Fails if DataFusion rejects the table.
-    pub(crate) fn into_plan(self) -> Result<Plan, DataFusionError> {
+    pub(crate) fn into_plan(mut self) -> Result<Plan, DataFusionError> {
+        let styles = std::mem::take(&mut self.styles);
         let (fields, transformed) = (self.fields.clone(), self.transformed);
-        scan(self.into_table()?, fields, transformed)
+        Ok(scan(self.into_table()?, fields, transformed)?.with_styles(styles))
     }
 }
 
@@ -47,6 +48,7 @@ impl Append {
     /// Returns a plan of the rows of `plan`, followed by `rows`.
     ///
     /// It has the columns of both inputs. The kind of each column can represent the values of both.
+    /// The columns of `plan` keep their styles; the rows do not bring theirs along.
     ///
     /// # Errors
     /// Fails if DataFusion rejects the plan.
@@ -73,7 +75,10 @@ impl Append {
             kinds.into_iter().map(|(name, kind)| Field::new(name, kind)).collect();
         let transformed = plan.transformed || rows.transformed;
         let append = Self { rows: CarriedRows::new(rows)?, fields };
-        let mut plan = plan.project(columns)?.operator(Arc::new(append));
+        let styles = plan.styles();
+        // A column that is widened would lose its style.
+        let plan = plan.project(columns)?.with_styles(styles);
+        let mut plan = plan.operator(Arc::new(append));
         plan.transformed = transformed;
         Ok(plan)
     }

@@ -14,6 +14,7 @@ use crate::error::to_engine;
 use crate::operators::{Compact, ComputeNode, Operator, OperatorNode, Ordered, Select, Source};
 pub use crate::rows::arrow::{data_type, kind_of, schema_of};
 pub use crate::rows::convert::column;
+use crate::rows::styles::Styles;
 
 /// The maximum depth of a plan, in nodes.
 ///
@@ -40,13 +41,6 @@ pub struct Plan {
     /// The delimiter with which `nomv` joins the values of a field, if a command set one.
     delimiters: IndexMap<String, String>,
     /// The expressions with which the output shows fields; commands see the fields themselves.
-    formats: IndexMap<String, EvalExpr>,
-}
-
-/// The delimiters and formats of a plan's fields.
-#[derive(Debug, Clone)]
-pub(crate) struct Styles {
-    delimiters: IndexMap<String, String>,
     formats: IndexMap<String, EvalExpr>,
 }
 

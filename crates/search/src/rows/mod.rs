@@ -11,6 +11,7 @@ pub mod observed;
 pub mod row_memo;
 pub(crate) mod sort_key;
 pub(crate) mod state;
+pub(crate) mod styles;
 pub(crate) mod zone;
 
 use std::sync::Arc;

@@ -119,7 +119,6 @@ impl MultiKv {
         stage: &Stage<'_>,
     ) -> Result<(Plan, Vec<String>), Diagnostic> {
         let refused = |error| stage.refused(error);
-        let styles = plan.styles();
         let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
         let mut names: IndexSet<String> = IndexSet::new();
         for batch in rows.batches().map_err(refused)? {
@@ -140,7 +139,7 @@ impl MultiKv {
                     .help("name the columns that you need after `fields`"));
             }
         }
-        let plan = rows.into_plan().map_err(refused)?.with_styles(styles);
+        let plan = rows.into_plan().map_err(refused)?;
         Ok((plan, names.into_iter().collect()))
     }
 }

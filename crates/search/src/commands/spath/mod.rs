@@ -165,7 +165,6 @@ impl Spath {
     /// The rows are kept, but the values are not: they are extracted again when the rows are read.
     async fn everything(&self, plan: Plan, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let refused = |error| stage.refused(error);
-        let styles = plan.styles();
         let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
         let mut kinds: IndexMap<String, Kind> = IndexMap::new();
         for batch in rows.batches().map_err(refused)? {
@@ -184,7 +183,7 @@ impl Spath {
         let mut outputs: Vec<Field> = outputs.collect();
         reserved::leave_out(&mut outputs, |field| &field.name, stage.context);
         let names = outputs.iter().map(|field| field.name.clone()).collect();
-        let plan = rows.into_plan().map_err(refused)?.with_styles(styles);
+        let plan = rows.into_plan().map_err(refused)?;
         Ok(Derive::on(plan, vec![self.input.clone()], outputs, Arc::new(DemandedFields { names })))
     }
 }

@@ -32,7 +32,6 @@ pub(in super::super) async fn prepared(
     };
     if sparks(&preparation).iter().any(|spark| spark.range().is_none()) {
         let refused = |error| stage.refused(error);
-        let styles = preparation.plan.styles();
         let rows = subsearch::collect(preparation.plan, stage.context, None);
         let rows = rows.await.map_err(refused)?;
         if let Some((first, last)) = times(&rows).map_err(refused)? {
@@ -42,7 +41,7 @@ pub(in super::super) async fn prepared(
                 (spark.earliest, spark.latest) = (Some(first), Some(last + 2e-6));
             }
         }
-        preparation.plan = rows.into_plan().map_err(refused)?.with_styles(styles);
+        preparation.plan = rows.into_plan().map_err(refused)?;
     }
     for spark in sparks(&preparation).iter().filter(|spark| spark.is_lengthened()) {
         let message =
