@@ -8,7 +8,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::Value;
 use spilltrail_spl::Arguments;
 
-use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
+use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, subsearch};
 use crate::operators::{Codec, Summarize, Summary};
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::state::state_of;
@@ -118,14 +118,14 @@ impl Command for Format {
     }
 }
 
-/// Returns the comparison `field="value"` with quotes and backslashes in the value escaped.
+/// Returns the comparison `field="value"`, with the field in quotes too if it needs them.
 pub(super) fn equals(field: &str, value: &str) -> String {
-    let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
     let is_plain = |c: char| c.is_alphanumeric() || "_.-:{}@".contains(c);
+    let value = subsearch::quoted(value);
     if field.chars().all(is_plain) {
-        format!("{field}=\"{escaped}\"")
+        format!("{field}={value}")
     } else {
-        format!("\"{field}\"=\"{escaped}\"")
+        format!("{}={value}", subsearch::quoted(field))
     }
 }
 
@@ -190,6 +190,29 @@ impl Expression {
                 format!("( {} )", parts.join(&format!(" {} ", self.between_values)))
             }
             (_, value) => equals(name, &value.to_text().unwrap_or_default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_spl::{SearchExpr, parse_search};
+
+    use super::*;
+
+    #[test]
+    fn comparisons_are_read_as_they_were() {
+        for (field, value, expected) in [
+            ("user.name", "a b", r#"user.name="a b""#),
+            ("a b", r#"x"\"#, r#""a b"="x\"\\""#),
+            (r#"a"b"#, "x", r#""a\"b"="x""#),
+            (r"a\", "x", r#""a\\"="x""#),
+        ] {
+            let text = equals(field, value);
+            assert_eq!(text, expected);
+            let read = parse_search(&text).unwrap();
+            let SearchExpr::Compare { field: found, .. } = read else { panic!("{text}") };
+            assert_eq!(found.value, field);
         }
     }
 }
