@@ -124,7 +124,7 @@ impl<'k> Expander<'k> {
         self.open.push(index);
         let mut search = self.expanded(&event_type.search);
         self.open.pop();
-        place(&mut search, self.span);
+        search.place(self.span);
         Some(search)
     }
 
@@ -143,22 +143,6 @@ fn span_of(expression: &SearchExpr) -> Span {
         SearchExpr::In { field, .. } => field.span,
         _ => Span::new(0, 0),
     }
-}
-
-/// Sets all spans of a search that a comparison stands for to those of the comparison.
-fn place(expression: &mut SearchExpr, span: Span) {
-    expression.walk_mut(&mut |part| match part {
-        SearchExpr::Compare { field, value, .. } => {
-            field.span = span;
-            value.span = span;
-        }
-        SearchExpr::In { field, values } => {
-            field.span = span;
-            values.iter_mut().for_each(|value| value.span = span);
-        }
-        SearchExpr::Term { text, .. } => text.span = span,
-        _ => {}
-    });
 }
 
 #[cfg(test)]

@@ -49,6 +49,27 @@ impl SearchExpr {
         self.children_mut().iter_mut().for_each(|child| child.walk_mut(visit));
     }
 
+    /// Sets all spans, for an expression whose text is not a part of the search.
+    pub fn place(&mut self, span: Span) {
+        self.walk_mut(&mut |part| match part {
+            Self::Compare { field, value, .. } => {
+                field.span = span;
+                value.span = span;
+            }
+            Self::In { field, values } => {
+                field.span = span;
+                values.iter_mut().for_each(|value| value.span = span);
+            }
+            Self::Term { text, .. } => text.span = span,
+            Self::Time { bound, modifier } => {
+                bound.span = span;
+                modifier.span = span;
+            }
+            Self::Subsearch(pipeline) => pipeline.span = span,
+            Self::All | Self::And(_) | Self::Or(_) | Self::Not(_) => {}
+        });
+    }
+
     /// Returns true if `is_wanted` holds for the expression or any expression inside it.
     #[must_use]
     pub fn any(&self, is_wanted: &dyn Fn(&Self) -> bool) -> bool {
@@ -68,8 +89,10 @@ impl EvalExpr {
     /// Sets all spans, for an expression whose text is not a part of the search.
     pub fn place(&mut self, span: Span) {
         self.span = span;
-        if let EvalNode::Call { name, .. } = &mut self.node {
-            name.span = span;
+        match &mut self.node {
+            EvalNode::Call { name, .. } => name.span = span,
+            EvalNode::Subsearch(pipeline) => pipeline.span = span,
+            _ => {}
         }
         self.children_mut().into_iter().for_each(|child| child.place(span));
     }
@@ -150,5 +173,19 @@ mod tests {
             }
         });
         assert!(!tree.any(&|expr| matches!(expr, SearchExpr::In { .. })));
+    }
+
+    #[test]
+    fn every_span_of_a_search_expression_is_set() {
+        let mut tree =
+            parse_search("earliest=-1d word a=1 NOT (b=2 OR c IN (3, 4)) [ search x=1 ]").unwrap();
+        tree.place(Span::new(7, 7));
+        let shown = format!("{tree:?}");
+        let spans = shown.matches("start: ").count();
+        assert!(spans > 8);
+        // The commands of a subsearch keep theirs.
+        let subsearch = shown.find("commands: ").unwrap();
+        let outside = shown[..subsearch].matches("start: ").count();
+        assert_eq!(shown[..subsearch].matches("start: 7, end: 7").count(), outside, "{shown}");
     }
 }

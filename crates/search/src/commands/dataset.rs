@@ -13,7 +13,7 @@ use spilltrail_event::{CaseRule, Comparison, Demand, Kind, Pattern, Predicate, c
 use spilltrail_knowledge::{EVERY_EVENT_HAS, FieldValue, Knowledge, Scope, ScopedField};
 use spilltrail_spl::SearchExpr;
 
-use super::{Stage, search, subsearch};
+use super::{Stage, search};
 use crate::context::SearchContext;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::planning::predicate::{self, Position};
@@ -260,7 +260,7 @@ fn compiled(
     context: &SearchContext,
 ) -> Result<Predicate, Diagnostic> {
     let mut search = search.clone();
-    subsearch::place(&mut search, place);
+    search.place(place);
     predicate::compile_known(&search, Position::Narrowing, context)
 }
 

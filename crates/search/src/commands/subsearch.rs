@@ -167,7 +167,8 @@ pub(crate) async fn as_expression(
                         labels: Vec::new(),
                         ..diagnostic.note(format!("in the subsearch's result `{text}`"))
                     })?;
-                    place(&mut part, subsearch.span);
+                    // Offsets in that text do not exist in the search.
+                    part.place(subsearch.span);
                     parts.push(part);
                 }
                 bound if is_time_bound(bound) => parts.push(bounds(bound, &value, subsearch.span)),
@@ -219,27 +220,6 @@ fn bounds(bound: &str, value: &Value<'_>, span: Span) -> SearchExpr {
     };
     let mut members: Vec<SearchExpr> = value.members().into_iter().map(modifier).collect();
     if members.len() == 1 { members.remove(0) } else { SearchExpr::Or(members) }
-}
-
-/// Sets all spans of a parsed text to the span of the subsearch, because offsets in that text do
-/// not exist in the search.
-pub(super) fn place(expression: &mut SearchExpr, span: Span) {
-    expression.walk_mut(&mut |part| match part {
-        SearchExpr::Compare { field, value, .. } => {
-            field.span = span;
-            value.span = span;
-        }
-        SearchExpr::In { field, values } => {
-            field.span = span;
-            values.iter_mut().for_each(|value| value.span = span);
-        }
-        SearchExpr::Term { text, .. } => text.span = span,
-        SearchExpr::Time { bound, modifier } => {
-            bound.span = span;
-            modifier.span = span;
-        }
-        _ => {}
-    });
 }
 
 fn equals(field: &str, value: &Value<'_>, span: Span) -> SearchExpr {

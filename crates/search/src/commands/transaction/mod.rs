@@ -207,7 +207,7 @@ fn filter(name: &str, arguments: &mut Arguments<'_>) -> Option<Filter> {
             Filter::Eval(expression)
         }),
         None => parse_search(written).map(|mut expression| {
-            subsearch::place(&mut expression, text.span);
+            expression.place(text.span);
             Filter::Search(expression)
         }),
     };
