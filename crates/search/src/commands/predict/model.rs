@@ -255,6 +255,16 @@ pub(super) fn combined(one: Predicted, other: Predicted) -> Predicted {
     }
 }
 
+/// Returns the work of [`period_of`] for a series, in the measure of [`Model::work`].
+pub(super) fn period_work(points: usize) -> usize {
+    points.saturating_mul(longest_period(points))
+}
+
+/// Returns the longest period that a series can have: it shows twice.
+fn longest_period(points: usize) -> usize {
+    (points / 2).min(LONGEST_PERIOD)
+}
+
 /// Returns the period of a series: the distance at which it is most like itself, or `None` if it does
 /// not repeat itself, or if the search is canceled.
 #[expect(clippy::cast_precision_loss, reason = "points are fewer than 2^53")]
@@ -275,7 +285,7 @@ pub(super) fn period_of(series: &[Option<f64>]) -> Option<usize> {
         let sum: f64 = pairs.map(|(one, other)| one * other).sum();
         sum / all * series.len() as f64 / (series.len() - lag) as f64
     };
-    let longest = (series.len() / 2).min(LONGEST_PERIOD);
+    let longest = longest_period(series.len());
     let all: Vec<f64> = (1..=longest + 1).filter(|lag| *lag < series.len()).map(likeness).collect();
     let peaks = (2..=longest).filter(|lag| {
         let at = |lag: usize| all.get(lag - 1).copied().unwrap_or(f64::NEG_INFINITY);

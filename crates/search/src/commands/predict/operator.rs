@@ -8,7 +8,9 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_eval::limits;
 use spilltrail_event::{Field, Kind, Value, fields};
 
-use super::model::{LONGEST_PERIOD, Model, Predicted, combined, period_of, predict, width};
+use super::model::{
+    LONGEST_PERIOD, Model, Predicted, combined, period_of, period_work, predict, width,
+};
 use crate::error::to_engine;
 use crate::operators::gather::{self, Gathering, Given, HeldRows};
 use crate::rows::arrow::{kind_of, to_array};
@@ -16,7 +18,8 @@ use crate::rows::arrow::{kind_of, to_array};
 /// The most points of a series: fitting passes over them many times.
 const MOST_POINTS: usize = 100_000;
 
-/// The most work for all series together, as [`Model::work`] counts it: some seconds.
+/// The most work for all series together, as [`Model::work`] and [`period_work`] count it: some
+/// seconds.
 const MOST_WORK: usize = 4_000_000_000;
 
 /// The model to predict with.
@@ -77,24 +80,20 @@ impl Gathering for Predictions {
             ));
         }
         if count > MOST_POINTS {
-            return Err(too_many(count, self.series.len()));
+            return Err(self.too_many(count));
         }
         let used = count.saturating_sub(self.held_back);
         let points = size_of::<Predicted>() + size_of::<Option<f64>>();
         rows.learn((count + self.ahead) * points * self.series.len())?;
-        // All work is known before the first series is predicted, so that too much is refused at once.
-        let (mut all, mut work) = (Vec::with_capacity(self.series.len()), 0_usize);
+        let mut all = Vec::with_capacity(self.series.len());
         for series in &self.series {
             let mut numbers = numbers(&series.field, &mut rows)?;
             numbers.truncate(used);
-            let models = self.models(&numbers);
-            let of_models = models.iter().map(|model| model.work(used + self.ahead));
-            work = of_models.fold(work, usize::saturating_add);
-            if work > MOST_WORK {
-                return Err(too_many(count, self.series.len()));
-            }
-            all.push((numbers, models));
+            all.push(numbers);
         }
+        let Some(all) = self.within(MOST_WORK, all) else {
+            return Err(self.too_many(count));
+        };
         let predicted = all.iter().map(|(numbers, models)| self.predicted(numbers, models));
         let predicted = predicted.collect::<Result<Vec<_>>>()?;
         // The predictions end `ahead` points after the last used one, held back ones included.
@@ -114,6 +113,20 @@ impl Gathering for Predictions {
 }
 
 impl Predictions {
+    /// Returns the error for more points than can be predicted.
+    fn too_many(&self, points: usize) -> DataFusionError {
+        let series = self.series.len();
+        let of = if series == 1 { String::new() } else { format!("{series} series of ") };
+        let (with, period) = match self.period {
+            Some(_) => (" with this period", "a shorter `period`, "),
+            None if self.seeks_period() => (" without a period", "a short `period`, "),
+            None => ("", ""),
+        };
+        let message = format!("`predict` cannot fit {of}{points} points{with}");
+        let help = format!("use a longer `span` in `timechart`, {period}or fewer fields");
+        to_engine(Diagnostic::error(Code::LIMIT, message).help(help))
+    }
+
     /// Returns the times of the points after the last row: they go on in its last step.
     fn times(&self, rows: &mut HeldRows) -> Result<Vec<f64>> {
         let times = numbers(fields::TIME, rows)?;
@@ -128,6 +141,43 @@ impl Predictions {
                 Some(*time)
             })
             .collect())
+    }
+
+    /// Returns all series with their models, or `None` if they are more than this much work.
+    ///
+    /// That is known before the first period is looked for, and then before the first series is
+    /// predicted, so that too much is refused at once.
+    fn within(
+        &self,
+        most_work: usize,
+        all: Vec<Vec<Option<f64>>>,
+    ) -> Option<Vec<(Vec<Option<f64>>, Vec<Model>)>> {
+        let mut work = 0_usize;
+        if self.seeks_period() {
+            let known = all.iter().filter(|numbers| numbers.iter().any(Option::is_some));
+            let of_periods = known.map(|numbers| period_work(numbers.len()));
+            work = of_periods.fold(work, usize::saturating_add);
+        }
+        if work > most_work {
+            return None;
+        }
+        let mut series = Vec::with_capacity(all.len());
+        for numbers in all {
+            let models = self.models(&numbers);
+            let of_models = models.iter().map(|model| model.work(numbers.len() + self.ahead));
+            work = of_models.fold(work, usize::saturating_add);
+            if work > most_work {
+                return None;
+            }
+            series.push((numbers, models));
+        }
+        Some(series)
+    }
+
+    /// Returns true if the period of each series follows from its numbers.
+    fn seeks_period(&self) -> bool {
+        let has_pattern = matches!(self.algorithm, Algorithm::Pattern | Algorithm::Combined);
+        has_pattern && self.period.is_none()
     }
 
     /// Returns the models of a series, whose predictions are combined; none for a series without
@@ -237,9 +287,35 @@ fn numbers(field: &str, rows: &mut HeldRows) -> Result<Vec<Option<f64>>> {
     Ok(numbers)
 }
 
-fn too_many(points: usize, series: usize) -> DataFusionError {
-    let of = if series == 1 { String::new() } else { format!("{series} series of ") };
-    let message = format!("`predict` cannot fit {of}{points} points with this period");
-    let help = "use a longer `span` in `timechart`, a shorter `period`, or fewer fields";
-    to_engine(Diagnostic::error(Code::LIMIT, message).help(help))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_for_periods_is_work() {
+        let predictions = |algorithm, period| Predictions {
+            series: Vec::new(),
+            algorithm,
+            period,
+            ahead: 5,
+            held_back: 0,
+            upper: 95.0,
+            lower: 95.0,
+        };
+        // Numbers that are all equal have no period, so that their models are little work.
+        let series = |count| vec![vec![Some(1.0); 4_000]; count];
+        let most = 2 * period_work(4_000);
+        for (algorithm, period, count, is_refused) in [
+            (Algorithm::Combined, None, 1, false),
+            (Algorithm::Combined, None, 3, true),
+            (Algorithm::Pattern, None, 3, true),
+            (Algorithm::Trend, None, 3, false),
+            (Algorithm::Level, Some(7), 3, false),
+        ] {
+            let found = predictions(algorithm, period).within(most, series(count));
+            assert_eq!(found.is_none(), is_refused, "{algorithm:?} {count}");
+        }
+        let unknown = vec![vec![None; 4_000]; 3];
+        assert!(predictions(Algorithm::Combined, None).within(most, unknown).is_some());
+    }
 }
