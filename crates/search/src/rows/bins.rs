@@ -196,6 +196,14 @@ pub struct Within {
     pub end: Option<f64>,
 }
 
+impl Within {
+    /// Returns true if the number is kept.
+    #[must_use]
+    pub fn has(self, number: f64) -> bool {
+        self.start.is_none_or(|start| number >= start) && self.end.is_none_or(|end| number <= end)
+    }
+}
+
 impl ValueFunction for Within {
     fn name(&self) -> &'static str {
         "spl_within"
@@ -206,12 +214,8 @@ impl ValueFunction for Within {
     }
 
     fn apply(&self, value: &Value<'_>) -> Value<'static> {
-        let is_within = |number: f64| {
-            self.start.is_none_or(|start| number >= start)
-                && self.end.is_none_or(|end| number <= end)
-        };
         match value.as_number() {
-            Some(number) if is_within(number) => value.clone().into_owned(),
+            Some(number) if self.has(number) => value.clone().into_owned(),
             _ => Value::Null,
         }
     }

@@ -223,6 +223,7 @@ pub(in super::super) fn field_bins(
 /// Returns the smallest and the largest number of a column.
 fn values_range(rows: &KeptRows, name: &str, bins: &Bins) -> EngineResult<Option<(f64, f64)>> {
     let mut range: Option<(f64, f64)> = None;
+    let within = Within { start: bins.start, end: bins.end };
     for batch in rows.batches()? {
         let batch = batch?;
         let Some(reader) = gather::reader(&batch, name)? else { continue };
@@ -232,11 +233,7 @@ fn values_range(rows: &KeptRows, name: &str, bins: &Bins) -> EngineResult<Option
                 Some(number) => vec![number],
                 None => value.members().iter().filter_map(|text| parse_number(text)).collect(),
             };
-            let is_within = |number: &f64| {
-                number.is_finite()
-                    && bins.start.is_none_or(|start| *number >= start)
-                    && bins.end.is_none_or(|end| *number <= end)
-            };
+            let is_within = |number: &f64| number.is_finite() && within.has(*number);
             for number in numbers.into_iter().filter(is_within) {
                 let (low, high) = range.unwrap_or((number, number));
                 range = Some((low.min(number), high.max(number)));
