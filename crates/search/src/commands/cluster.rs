@@ -249,20 +249,15 @@ fn number<'a>(count: usize) -> Value<'a> {
 impl Clusters {
     /// Returns what is compared of a text.
     fn parts(&self, text: &str) -> Vec<String> {
-        let distinct = |parts: &mut dyn Iterator<Item = String>| -> Vec<String> {
-            parts.collect::<BTreeSet<_>>().into_iter().collect()
-        };
         match self.matching {
             Match::TermList => terms(text, self.delimiters.as_deref()).map(str::to_owned).collect(),
-            Match::TermSet => {
-                distinct(&mut terms(text, self.delimiters.as_deref()).map(str::to_owned))
-            }
+            Match::TermSet => distinct(terms(text, self.delimiters.as_deref()).map(str::to_owned)),
             Match::NgramSet => {
                 let characters: Vec<char> = text.chars().collect();
                 if characters.len() < 3 {
                     return vec![text.to_owned()];
                 }
-                distinct(&mut characters.windows(3).map(|three| three.iter().collect()))
+                distinct(characters.windows(3).map(|three| three.iter().collect()))
             }
         }
     }
@@ -285,6 +280,11 @@ impl Clusters {
         let common = one.iter().filter(|part| other.binary_search(part).is_ok()).count();
         common as f64 / ((one.len() * other.len()) as f64).sqrt()
     }
+}
+
+/// Returns the parts in order, each once.
+fn distinct(parts: impl Iterator<Item = String>) -> Vec<String> {
+    parts.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Returns the terms of a text: what stands between `delimiters`, or between characters that are

@@ -129,9 +129,10 @@ struct Fields {
     assignments: Option<Vec<Assignment>>,
 }
 
-/// The options with the tokens of a template.
-const TOKENS: [&str; 7] =
-    ["fieldstr", "matchstr", "matchseg1", "matchseg2", "matchseg3", "itemstr", "iterstr"];
+/// The options with the tokens for a field's name and its parts.
+const NAME_TOKENS: [&str; 5] = ["fieldstr", "matchstr", "matchseg1", "matchseg2", "matchseg3"];
+/// The options with the tokens for a value and its place.
+const VALUE_TOKENS: [&str; 2] = ["itemstr", "iterstr"];
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     let mut fields: Vec<Spanned<String>> = Vec::new();
@@ -154,7 +155,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     };
     let first = fields.first().ok_or_else(|| missing("a field"))?.clone();
     let template = template.ok_or_else(|| missing("commands in square brackets"))?;
-    for argument in TOKENS {
+    for argument in NAME_TOKENS.into_iter().chain(VALUE_TOKENS) {
         let Some(given) = arguments.given::<String>(argument) else { continue };
         if given.value.is_empty() {
             let message = format!("expected a text for `{argument}`, found none");
@@ -165,10 +166,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         }
     }
     let text = |name| arguments.value::<String>(name);
-    let tokens = Tokens {
-        name: ["fieldstr", "matchstr", "matchseg1", "matchseg2", "matchseg3"].map(text),
-        value: ["itemstr", "iterstr"].map(text),
-    };
+    let tokens = Tokens { name: NAME_TOKENS.map(text), value: VALUE_TOKENS.map(text) };
     let over = match arguments.value("mode") {
         "multivalue" => Some(Collection::Members),
         "json_array" => Some(Collection::Elements),
@@ -176,13 +174,13 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         _ => None,
     };
     let Some(over) = over else {
-        for name in ["itemstr", "iterstr"] {
+        for name in VALUE_TOKENS {
             arguments.without_effect(name, "it is about the values of a field");
         }
         let patterns = fields.into_iter().map(|field| field.value).collect();
         return Ok(Box::new(ForEach::Fields(Box::new(Fields::new(patterns, tokens, template)?))));
     };
-    for name in ["fieldstr", "matchstr", "matchseg1", "matchseg2", "matchseg3"] {
+    for name in NAME_TOKENS {
         arguments.without_effect(name, "the mode is about the values of one field");
     }
     if let Some(second) = fields.get(1) {
