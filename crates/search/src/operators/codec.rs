@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use spilltrail_event::Field;
 
+use super::gather::Gathering;
 use super::{
     Append, Compact, CountRows, Derive, Expand, Operator, Ordered, Pack, RangeBins, RowFunction,
     Select, SerialNumbers, Summarize, Summary, Unpack, compute, leading,
@@ -33,6 +34,11 @@ impl Codec {
         T: Operator + DeserializeOwned + 'static,
     {
         Self { name, read: |state, _| Ok(Arc::new(of_state::<T>(state)?)) }
+    }
+
+    /// Returns the codec of an operator that gathers all rows.
+    pub(crate) const fn gathering<G: Gathering>() -> Self {
+        Self::operator::<G>(G::NAME)
     }
 
     /// Returns the codec of [`Derive`] with a function whose state is its serialized JSON.
@@ -83,7 +89,7 @@ pub(crate) static SHARED: [Codec; 12] = [
     leading::CODEC,
     Codec::operator::<Ordered>("ordered"),
     Codec::operator::<Pack>("pack"),
-    Codec::operator::<RangeBins>("range_bins"),
+    Codec::gathering::<RangeBins>(),
     Codec::operator::<Select>("select"),
     Codec::operator::<SerialNumbers>("serial"),
     Codec::operator::<Unpack>("unpack"),

@@ -102,7 +102,7 @@ static DOC: CommandDoc = CommandDoc {
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
-pub(super) const CODEC: Codec = Codec::operator::<operator::Anomalies>("anomalies");
+pub(super) const CODEC: Codec = Codec::gathering::<operator::Anomalies>();
 
 /// Returns the command that scores values by these rules: `anomalousvalue` is the same as
 /// `method=zscore`.

@@ -60,7 +60,7 @@ static DOC: CommandDoc = CommandDoc {
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
-pub(super) const CODEC: Codec = Codec::operator::<Associations>("associate");
+pub(super) const CODEC: Codec = Codec::gathering::<Associations>();
 
 #[derive(Debug)]
 struct Associate {

@@ -74,7 +74,7 @@ pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
 pub(super) const FUNCTION: FunctionCodec = FunctionCodec::of::<Mapped<Conversion>>("convert");
 
-pub(super) const CODEC: Codec = Codec::operator::<operator::ConvertColumns>("convert_columns");
+pub(super) const CODEC: Codec = Codec::gathering::<operator::ConvertColumns>();
 
 #[derive(Debug)]
 struct Convert {

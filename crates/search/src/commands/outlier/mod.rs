@@ -77,7 +77,7 @@ static DOC: CommandDoc = CommandDoc {
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
-pub(super) const CODEC: Codec = Codec::operator::<operator::Outliers>("outliers");
+pub(super) const CODEC: Codec = Codec::gathering::<operator::Outliers>();
 
 /// A parsed `outlier`; `anomalydetection method=iqr` is planned as the same command.
 #[derive(Debug)]

@@ -85,7 +85,7 @@ static DOC: CommandDoc = CommandDoc {
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
-pub(super) const CODEC: Codec = Codec::operator::<Predictions>("predict");
+pub(super) const CODEC: Codec = Codec::gathering::<Predictions>();
 
 #[derive(Debug)]
 struct Predict {

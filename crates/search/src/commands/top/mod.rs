@@ -89,7 +89,7 @@ pub(super) const DIFFERS: &[&str] = &[
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
-pub(super) const CODEC: Codec = Codec::operator::<First>("first_of_groups");
+pub(super) const CODEC: Codec = Codec::gathering::<First>();
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     ranked(arguments, Rank::Frequent)
