@@ -4,6 +4,8 @@
 //! are all numbers, and a single text is a list with one item. An error is a [`Diagnostic`] that
 //! names the key and its location.
 
+mod repeated;
+
 use std::cell::Cell;
 use std::fmt;
 
@@ -178,7 +180,17 @@ fn diagnose(error: &serde_yaml_ng::Error, text: &str) -> Diagnostic {
     };
     // A message without a place would not say whose it is.
     let place = error.location().map(|place| line_span(text, place.line(), place.column()));
-    diagnostic.at(place.unwrap_or_else(|| first_line(text)))
+    let place = place.unwrap_or_else(|| first_line(text));
+    let repeated = message.rsplit_once("duplicate field `");
+    if let Some((path, key)) = repeated.and_then(|(path, key)| Some((path, key.strip_suffix('`')?)))
+    {
+        let message = format!("{path}the key `{key}` is there twice");
+        // The library's place is that of the map.
+        let place = repeated::place(text, place.start, key).unwrap_or(place);
+        let help = "keep one of them, or join what they say";
+        return Diagnostic::error(Code::YAML, message).at(place).help(help);
+    }
+    diagnostic.at(place)
 }
 
 /// Returns the span from a column to the end of its line. Both count from one; columns are
