@@ -43,6 +43,9 @@ const NAMING: &[&str] = &[
     "where",
 ];
 
+/// The macro that takes the name of a dataset from the names of fields.
+const DROP: &str = "drop_dm_object_name";
+
 /// Returns warnings about the tokens of a detection, whose file is `text`.
 pub(crate) fn warnings(detection: &Detection, text: &str) -> Vec<Diagnostic> {
     let own = detection.risk.iter().flat_map(|risk| &risk.risk_objects);
@@ -65,7 +68,7 @@ pub(crate) fn warnings(detection: &Detection, text: &str) -> Vec<Diagnostic> {
         return Vec::new();
     }
     let Some(named) = named_fields(&detection.search) else { return Vec::new() };
-    let is_absent = |field: &str| !named.iter().any(|text| mentions(text, field));
+    let is_absent = |field: &str| !named.has(field);
     tokens.retain(|token| is_absent(token));
     let tokens = tokens.into_iter().map(|token| warning(token, &named, text));
     let objects = objects.into_iter().filter(|(_, field)| is_absent(field));
@@ -93,11 +96,11 @@ fn objects(detection: &Detection) -> Vec<(&'static str, &str)> {
     objects
 }
 
-fn object_warning(kind: &str, field: &str, named: &[String], text: &str) -> Diagnostic {
-    let help = match similar(field, names(named)) {
-        Some(similar) => format!("the search has `{similar}`; write one name in both places"),
-        None => format!("let the search return `{field}`, or name a field that it returns"),
-    };
+fn object_warning(kind: &str, field: &str, named: &Named, text: &str) -> Diagnostic {
+    let help = named.instead(field);
+    let help = help.unwrap_or_else(|| {
+        format!("let the search return `{field}`, or name a field that it returns")
+    });
     let message = format!("no result has the field of the {kind} `{field}`");
     let diagnostic = Diagnostic::warning(Code::RISK_FIELD, message).help(help);
     match object_span(text, field) {
@@ -128,14 +131,14 @@ impl Detection {
     #[must_use]
     pub fn lacks_field(&self, field: &str) -> bool {
         let named = named_fields(&self.search);
-        named.is_some_and(|named| !named.iter().any(|text| mentions(text, field)))
+        named.is_some_and(|named| !named.has(field))
     }
 
     /// Returns the field of the results with the most similar name, if their fields are known.
     #[must_use]
     pub fn similar_field(&self, field: &str) -> Option<String> {
         let named = named_fields(&self.search)?;
-        similar(field, names(&named)).map(str::to_owned)
+        named.similar(field).map(str::to_owned)
     }
 }
 
@@ -145,9 +148,78 @@ pub fn is_of_the_finding(token: &str) -> bool {
     token.starts_with("info_") || token.starts_with("risk_") || token.starts_with('_')
 }
 
+/// The texts in which every field of the results is named.
+struct Named {
+    /// The arguments of the commands.
+    texts: Vec<Arguments>,
+    /// The datasets whose names a macro takes from the names of fields.
+    dropped: Vec<String>,
+}
+
+struct Arguments {
+    text: String,
+    /// Whether a dot may join two fields in it, besides being a part of a name.
+    is_expression: bool,
+    /// Whether they are those of `tstats`, whose fields have the names of their datasets.
+    is_of_model: bool,
+}
+
+impl Named {
+    /// Returns true if a field of the results may have this name.
+    fn has(&self, field: &str) -> bool {
+        self.texts.iter().any(|arguments| self.mentions(arguments, field))
+    }
+
+    /// Returns true if a text has the name, not as a part of a longer one.
+    fn mentions(&self, arguments: &Arguments, name: &str) -> bool {
+        let Arguments { text, is_expression, .. } = arguments;
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        text.match_indices(name).any(|(start, _)| {
+            let before = text.get(..start).unwrap_or_default();
+            let after = text.get(start + name.len()..).unwrap_or_default();
+            if before.ends_with(is_word) || after.starts_with(is_word) {
+                return false;
+            }
+            let is_longer = after.strip_prefix('.').is_some_and(|rest| rest.starts_with(is_word));
+            let object = before.strip_suffix('.').map(|before| {
+                let is_of_object = |c: char| is_word(c) || matches!(c, '.' | '{' | '}');
+                before.rsplit(|c| !is_of_object(c)).next()
+            });
+            let is_whole = match object.flatten().filter(|object| !object.is_empty()) {
+                Some(object) => self.dropped.iter().any(|dropped| dropped == object),
+                None => true,
+            };
+            *is_expression || (is_whole && !is_longer)
+        })
+    }
+
+    /// Returns the most similar name.
+    fn similar(&self, field: &str) -> Option<&str> {
+        similar(field, self.texts.iter().flat_map(|arguments| names(&arguments.text)))
+    }
+
+    /// Returns what to do about a field that no result has, if the search has one of a similar name.
+    fn instead(&self, field: &str) -> Option<String> {
+        let qualified = self.texts.iter().find_map(|arguments| {
+            names(&arguments.text).find_map(|name| {
+                let object = name.strip_suffix(field)?.strip_suffix('.')?;
+                Some((name, object, arguments.is_of_model))
+            })
+        });
+        if let Some((name, object, true)) = qualified {
+            return Some(format!(
+                "the search has `{name}`: add the macro `drop_dm_object_name({object})`, or write that name"
+            ));
+        }
+        // Either name can be the wrong one.
+        let similar = qualified.map(|(name, ..)| name).or_else(|| self.similar(field))?;
+        Some(format!("the search has `{similar}`; write one name in both places"))
+    }
+}
+
 /// Returns the texts in which every field of the results is named; `None` if the results may have
 /// other fields.
-fn named_fields(search: &str) -> Option<Vec<String>> {
+fn named_fields(search: &str) -> Option<Named> {
     // Macros are not expanded: those at the end of searches are known by name.
     let (pipeline, diagnostics) = parse(&search.replace('`', " "));
     if !diagnostics.is_empty() {
@@ -159,16 +231,28 @@ fn named_fields(search: &str) -> Option<Vec<String>> {
         .rposition(|command| CLOSING.contains(&command.name.value.as_str()))?;
     let commands = &pipeline.commands[closing..];
     commands.iter().skip(1).all(names_its_fields).then_some(())?;
-    let texts: Vec<String> =
-        commands.iter().map(|command| command.arguments.value.clone()).collect();
+    let name = |command: &Command| command.name.value.clone();
+    let texts: Vec<Arguments> = commands
+        .iter()
+        .map(|command| Arguments {
+            text: command.arguments.value.clone(),
+            is_expression: matches!(name(command).as_str(), "eval" | "where"),
+            is_of_model: name(command) == "tstats",
+        })
+        .collect();
     // With a pattern such as `values(*) as *`, the fields depend on the events. A blank or bracket
     // before the asterisk tells it from a wildcard in a value, and from a product.
-    let has_pattern = commands.iter().zip(&texts).any(|(command, text)| {
+    let has_pattern = commands.iter().zip(&texts).any(|(command, arguments)| {
         !matches!(command.name.value.as_str(), "eval" | "where" | "search" | "rex" | "regex")
             && !is_macro(command)
-            && text.contains('*')
+            && arguments.text.contains('*')
     });
-    (!has_pattern).then_some(texts)
+    let drops = commands.iter().filter(|command| name(command) == DROP);
+    let dropped = drops.map(|command| {
+        let written = command.arguments.value.trim_matches(['(', ')', ' ', '"']);
+        written.to_owned()
+    });
+    (!has_pattern).then(|| Named { texts, dropped: dropped.collect() })
 }
 
 fn names_its_fields(command: &Command) -> bool {
@@ -186,34 +270,19 @@ fn names_its_fields(command: &Command) -> bool {
 /// Returns true for the macros of Splunk's content that add no field.
 fn is_macro(command: &Command) -> bool {
     let name = command.name.value.as_str();
-    name.ends_with("_filter") || name == "security_content_ctime" || name == "drop_dm_object_name"
+    name.ends_with("_filter") || name == "security_content_ctime" || name == DROP
 }
 
-/// Returns true if `text` has the name, not as a part of a longer one.
-fn mentions(text: &str, name: &str) -> bool {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(name).any(|(start, _)| {
-        let before = text.get(..start).and_then(|before| before.chars().next_back());
-        let after = text.get(start + name.len()..).and_then(|after| after.chars().next());
-        !before.is_some_and(is_word) && !after.is_some_and(is_word)
-    })
-}
-
-/// Returns the words of texts that may be names of fields.
-fn names(texts: &[String]) -> impl Iterator<Item = &str> {
+/// Returns the words of a text that may be names of fields.
+fn names(text: &str) -> impl Iterator<Item = &str> {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '{' | '}');
-    texts
-        .iter()
-        .flat_map(move |text| text.split(move |c| !is_name(c)))
-        .filter(|name| !name.is_empty())
+    text.split(move |c| !is_name(c)).filter(|name| !name.is_empty())
 }
 
-fn warning(token: &str, named: &[String], text: &str) -> Diagnostic {
-    let help = match similar(token, names(named)) {
-        // Either name can be the wrong one.
-        Some(similar) => format!("the search has `{similar}`; write one name in both places"),
-        None => format!("let the search return `{token}`, or take the token out"),
-    };
+fn warning(token: &str, named: &Named, text: &str) -> Diagnostic {
+    let help = named.instead(token);
+    let help =
+        help.unwrap_or_else(|| format!("let the search return `{token}`, or take the token out"));
     let message = format!("no result has the field of the token `${token}$`");
     let diagnostic = Diagnostic::warning(Code::RISK_FIELD, message).help(help);
     let written = format!("${token}");
@@ -291,6 +360,35 @@ mod tests {
         );
         let renamed = "x=y | stats count by user | eval a=1 | rename a as b | table user b";
         assert_eq!(warned(renamed, "$b$ $user$ $info_min_time$"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn fields_of_data_models_have_the_names_of_their_datasets() {
+        let of_model = "| tstats count from datamodel=E.P where P.x=1 by P.user P.Q.dest";
+        let add = |field: &str, dataset: &str| {
+            format!(
+                "${field} the search has `{dataset}.{field}`: add the macro `drop_dm_object_name({dataset})`, or write that name"
+            )
+        };
+        for (rest, message, expected) in [
+            ("", "$user$", vec![add("user", "P")]),
+            ("", "$user$ $dest$", vec![add("user", "P"), add("dest", "P.Q")]),
+            (" | `drop_dm_object_name(P)`", "$user$", vec![]),
+            (" | `drop_dm_object_name(\"P\")` | `n_filter`", "$user$ $Q.dest$", vec![]),
+            (" | `drop_dm_object_name(P)`", "$user$ $dest$", vec![add("dest", "P.Q")]),
+            (" | `drop_dm_object_name(P.Q)`", "$dest$", vec![add("user", "P")]),
+            (" | rename P.user as user", "$user$", vec![]),
+            (" | rename P.* as *", "$user$ $dest$", vec![]),
+            (" | eval n=count.user", "$user$", vec![]),
+        ] {
+            // The drilldown has a token for the user.
+            let mut found = warned(&format!("{of_model}{rest}"), message);
+            found.sort_by_key(|told| !told.starts_with("$user "));
+            assert_eq!(found, expected, "{rest}: {message}");
+        }
+        let by_member = "a=1 | stats count by userIdentity.user";
+        let expected = ["$user the search has `userIdentity.user`; write one name in both places"];
+        assert_eq!(warned(by_member, "$userIdentity.user$"), expected);
     }
 
     #[test]
