@@ -31,6 +31,11 @@ impl Arguments<'_> {
                     self.report(diagnostic);
                     continue;
                 }
+                Err(diagnostic) if malformed == MAX_MALFORMED => {
+                    let note =
+                        "the rest of the command is not read, so that it may have more mistakes";
+                    return Err(diagnostic.note(note));
+                }
                 Err(diagnostic) => return Err(diagnostic),
             }
             if self.cursor.eat(",").is_none() {
@@ -162,8 +167,10 @@ mod tests {
         ] {
             let command = command(&text);
             let mut arguments = Arguments::new(&command);
-            let error = arguments.assignments().map(drop).map_err(|error| error.message);
-            assert_eq!(error, Err(message.to_owned()), "{}", &text[..8]);
+            let error = arguments.assignments().map(drop).unwrap_err();
+            assert_eq!(error.message, message, "{}", &text[..8]);
+            // Only where more may follow that is not read.
+            assert_eq!(error.notes.len(), reported / MAX_MALFORMED, "{}", &text[..8]);
             assert_eq!(arguments.reported.len(), reported, "{}", &text[..8]);
         }
     }

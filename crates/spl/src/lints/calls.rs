@@ -41,15 +41,20 @@ pub(super) fn without_source(pipeline: &Pipeline, found: &mut Vec<Doubt>) {
     }
     let parts = conjuncts(&expression);
     let Some((names, _)) = parts.iter().find_map(|part| values(part, "eventName")) else { return };
-    let shared = names.iter().find_map(|name| Some((*name, services(name)?)));
-    let Some((name, services)) = shared else { return };
+    let mut shared = names.iter().filter_map(|name| Some((*name, services(name)?)));
+    let Some((name, services)) = shared.next() else { return };
+    let others = match shared.count() {
+        0 => String::new(),
+        1 => "; 1 more of the names here is, too".to_owned(),
+        others => format!("; {others} more of the names here are, too"),
+    };
     let Some(span) = place(&expression, name) else { return };
     let more = match services.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     let named = services.iter().take(NAMED).copied().collect::<Vec<_>>().join("`, `");
-    let message = format!("`{name}` is a call of several services: `{named}`{more}");
+    let message = format!("`{name}` is a call of several services: `{named}`{more}{others}");
     let help = format!(
         "add the service that is meant, such as `eventSource={}.amazonaws.com`",
         services[0]

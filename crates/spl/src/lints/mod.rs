@@ -10,6 +10,7 @@ mod constants;
 mod foreign;
 mod groups;
 mod limits;
+mod nested;
 mod operators;
 mod patterns;
 mod pipelines;
@@ -136,17 +137,23 @@ impl Pipeline {
 
     fn doubts_of(&self, of_pipelines: &[PipelineLint]) -> Vec<Doubt> {
         let mut found = Vec::new();
-        self.add_doubts(of_pipelines, &mut found);
+        self.add_doubts(true, of_pipelines, &mut found);
         found.sort_by_key(|doubt| doubt.diagnostic.span());
         found.dedup();
         found
     }
 
-    fn add_doubts(&self, of_pipelines: &[PipelineLint], found: &mut Vec<Doubt>) {
+    /// Adds the doubts of a pipeline, which finds events or gets rows.
+    fn add_doubts(
+        &self,
+        finds_events: bool,
+        of_pipelines: &[PipelineLint],
+        found: &mut Vec<Doubt>,
+    ) {
         of_pipelines.iter().for_each(|lint| lint(self, found));
         for (index, command) in self.commands.iter().enumerate() {
             let before = self.commands.get(..index).unwrap_or_default();
-            let is_leading = index == 0 && !self.leading_pipe;
+            let is_leading = finds_events && index == 0 && !self.leading_pipe;
             let first = found.len();
             match command.name.value.as_str() {
                 "search" => of_search(command, is_leading, of_pipelines, found),
@@ -162,7 +169,7 @@ impl Pipeline {
                         of_condition(&assigned.value, before, of_pipelines, found);
                     });
                 }
-                _ => {}
+                _ => of_nested(command, of_pipelines, found),
             }
             // What is an alternative, negated or hidden in a function may hold nevertheless.
             let required = Required::of(command);
@@ -186,9 +193,19 @@ fn of_search(
     OF_SEARCHES.iter().for_each(|lint| lint(&searched, found));
     expression.walk(&mut |part| {
         if let SearchExpr::Subsearch(pipeline) = part {
-            pipeline.add_doubts(of_pipelines, found);
+            pipeline.add_doubts(true, of_pipelines, found);
         }
     });
+}
+
+fn of_nested(command: &Command, of_pipelines: &[PipelineLint], found: &mut Vec<Doubt>) {
+    for nested in nested::searches(command) {
+        // What is filled in later may be what a lint of a whole pipeline misses.
+        let of_pipelines = if nested.is_whole { of_pipelines } else { &[] };
+        let first = found.len();
+        nested.pipeline.add_doubts(!nested.has_rows, of_pipelines, found);
+        found[first..].iter_mut().for_each(|doubt| nested.place(doubt));
+    }
 }
 
 fn of_condition(
@@ -199,7 +216,7 @@ fn of_condition(
 ) {
     condition.walk(&mut |part| {
         if let EvalNode::Subsearch(pipeline) = &part.node {
-            pipeline.add_doubts(of_pipelines, found);
+            pipeline.add_doubts(true, of_pipelines, found);
         }
         let evaluated = Evaluated { expression: part, before };
         OF_CONDITIONS.iter().for_each(|lint| lint(&evaluated, found));
@@ -208,19 +225,23 @@ fn of_condition(
 
 #[cfg(test)]
 mod tests {
-    use super::Weight;
-    use crate::parse;
+    use super::{Doubt, Weight};
+    use crate::{Pipeline, parse};
 
     /// Returns each doubt as its code, its text in the search, and its help.
     fn doubts(search: &str) -> Vec<String> {
+        shown(search, Pipeline::doubts_and_advice)
+    }
+
+    fn shown(search: &str, doubts: fn(&Pipeline) -> Vec<Doubt>) -> Vec<String> {
         let (pipeline, problems) = parse(search);
         assert_eq!(problems, [], "{search}");
-        let shown = |doubt: &super::Doubt| {
+        let shown = |doubt: &Doubt| {
             let span = doubt.diagnostic.span().unwrap();
             let help = doubt.diagnostic.help.as_deref().unwrap_or_default();
             format!("{} {}: {help}", doubt.diagnostic.code, &search[span.start..span.end])
         };
-        pipeline.doubts_and_advice().iter().map(shown).collect()
+        doubts(&pipeline).iter().map(shown).collect()
     }
 
     #[test]
@@ -292,6 +313,59 @@ mod tests {
         }
     }
 
+    /// One message has all: the same condition mends them.
+    #[test]
+    fn further_names_of_calls_are_counted() {
+        for (names, expected) in [
+            ("CreateUser", None),
+            ("CreateUser, StopLogging", None),
+            ("StopLogging, CreateUser, DeletePolicy", Some("; 1 more of the names here is, too")),
+            ("CreateUser, TagResource, DeletePolicy", Some("; 2 more of the names here are, too")),
+        ] {
+            let (pipeline, _) = parse(&format!("sourcetype=aws:cloudtrail eventName IN ({names})"));
+            let doubts = pipeline.doubts_and_advice();
+            let message = doubts[0].diagnostic.message.as_str();
+            assert_eq!(message.find("; ").map(|at| &message[at..]), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn searches_in_arguments_have_their_places() {
+        for (search, expected) in [
+            ("a=1 | append [search b='c']", "SPL2018 'c': write `\"c\"`"),
+            (
+                "a=1 | append extendtimerange=t [search b='c' | stats count]",
+                "SPL2018 'c': write `\"c\"`",
+            ),
+            ("a=1 | appendcols [search b=1 or c=2]", "SPL2016 or: write `OR`"),
+            ("a=1 | join type=left user, src [search b=1 or c=2]", "SPL2016 or: write `OR`"),
+            (
+                "a=1 | join \"user name\" [search b=1 | append [search c='d']]",
+                "SPL2018 'd': write `\"d\"`",
+            ),
+            ("| multisearch [search a=1] [search b='c']", "SPL2018 'c': write `\"c\"`"),
+            ("| union maxout=5 [search a=1], [search b='c']", "SPL2018 'c': write `\"c\"`"),
+            ("* | appendpipe [where a=null]", "SPL2019 a=null: write `isnull(a)`"),
+            // Rows may have a field of this name.
+            ("* | appendpipe [search eventname=x]", ""),
+            (
+                "* | foreach * [eval '<<FIELD>>'=if('<<FIELD>>'=null, 1, 0)]",
+                "SPL2019 '<<FIELD>>'=null: write `isnull('<<FIELD>>')`",
+            ),
+            ("* | foreach a* [eval <<FIELD>>=if(<<FIELD>> = 1, 1, 0)]", ""),
+            ("* | map [search user=$user$ b='c']", "SPL2018 'c': write `\"c\"`"),
+            ("* | map search=\"search user=$user$ b='c'\"", "SPL2018 'c': write `\"c\"`"),
+            (
+                "* | map maxsearches=5 search=\"user=\\\"$user$\\\" c=\\\"\\\\d\\\" | where é=\\\"Create*\\\"\"",
+                "SPL2020 \\\"Create*\\\": write `like(é, \"Create%\")`",
+            ),
+            ("* | map search=\"search b='c' [x\"", ""),
+            ("* | map savedsearch x=1", ""),
+        ] {
+            assert_eq!(shown(search, Pipeline::doubts).join("; "), expected, "{search}");
+        }
+    }
+
     /// What is no condition of the whole command leaves it rows.
     #[test]
     fn only_what_is_required_keeps_a_search_from_finding_anything() {
@@ -305,6 +379,8 @@ mod tests {
             ("a=1 or b=2", Weight::NeverMet),
             ("a=1 OR (b=2 or c=3)", Weight::Doubtful),
             ("a=1 [search b=2 or c=3 | dedup d | fields d]", Weight::Doubtful),
+            ("a=1 | append [search a='b' | stats count]", Weight::Doubtful),
+            ("a=1 | join b [search a='b' | dedup b]", Weight::Doubtful),
             ("eventSource=s3", Weight::NeverMet),
             ("eventSource=s3 OR a=1", Weight::Doubtful),
             ("* | where \"a\"=\"b\"", Weight::NeverMet),
@@ -379,6 +455,11 @@ mod tests {
             ("earliest=-5m latest=@d", ""),
             ("earliest=-20m", ""),
             ("earliest=-70m@m latest=-60m@m", ""),
+            (
+                "a=1 | append [search sourcetype=aws:cloudtrail earliest=-5m | stats count]",
+                "SPL2024 -5m",
+            ),
+            ("a=1 | map [search sourcetype=aws:cloudtrail earliest=-5m]", ""),
             // Subsearches.
             ("[search eventName=B | fields user]", "SPL2026 eventName=B"),
             ("a=1 | join user [search eventName=B | table user x]", "SPL2026 eventName=B"),
