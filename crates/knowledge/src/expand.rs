@@ -12,23 +12,27 @@ const MAX_DEPTH: usize = 16;
 /// The most parts of searches that event types put into one expression.
 const MAX_PARTS: usize = 50_000;
 
+/// An expression in which searches stand for event types and tags.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expanded {
+    /// The expression.
+    pub expression: SearchExpr,
+    /// Warnings about event types that it leaves out, so that events of them may not match.
+    pub warnings: Vec<Diagnostic>,
+}
+
 impl Knowledge {
     /// Replaces each comparison with `eventtype` or `tag` by the searches of the event types that
     /// satisfy it.
     ///
     /// The comparison itself stays an alternative, because events may have fields of these names. It
-    /// stays alone for an event type that names itself, and for one that is nested or grows beyond
-    /// the limits, of which [`Knowledge::doubts`] warns.
+    /// stays alone, with a warning, for an event type that names itself, and for one that is nested
+    /// or grows beyond the limits.
     #[must_use]
-    pub fn expand(&self, expression: &SearchExpr) -> SearchExpr {
-        Expander::new(self).expanded(expression)
-    }
-
-    /// Returns warnings about event types that [`Knowledge::expand`] leaves out.
-    pub(crate) fn unexpandable(&self, expression: &SearchExpr) -> Vec<Diagnostic> {
+    pub fn expand(&self, expression: &SearchExpr) -> Expanded {
         let mut expander = Expander::new(self);
-        expander.expanded(expression);
-        expander.warnings
+        let expression = expander.expanded(expression);
+        Expanded { expression, warnings: expander.warnings }
     }
 }
 
@@ -164,7 +168,7 @@ mod tests {
 
     /// Returns the fields that an expanded expression compares, in order.
     fn compared(knowledge: &Knowledge, search: &str) -> String {
-        let expanded = knowledge.expand(&parse_search(search).unwrap());
+        let expanded = knowledge.expand(&parse_search(search).unwrap()).expression;
         let mut names = Vec::new();
         expanded.walk(&mut |part| match part {
             SearchExpr::Compare { field, value, .. } => {
@@ -194,7 +198,8 @@ mod tests {
             ("tag=x user=y", "tag:x user:y"),
         ] {
             assert_eq!(compared(&knowledge, search), expected, "{search}");
-            assert_eq!(knowledge.unexpandable(&parse_search(search).unwrap()), [], "{search}");
+            let warnings = knowledge.expand(&parse_search(search).unwrap()).warnings;
+            assert_eq!(warnings, [], "{search}");
         }
     }
 
@@ -268,7 +273,7 @@ mod tests {
                 found.ends_with(expected) && found.len() < 1_000_000,
                 "{search}: {found:.1000}"
             );
-            let warnings = knowledge.unexpandable(&parse_search(search).unwrap());
+            let warnings = knowledge.expand(&parse_search(search).unwrap()).warnings;
             let told = warnings.first().map(|warning| warning.message.as_str());
             assert_eq!(told, warning, "{search}");
             let spans = warnings.iter().filter_map(Diagnostic::span);

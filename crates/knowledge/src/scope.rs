@@ -1,5 +1,7 @@
 //! The part of a data model that a search reads.
 
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned, similar};
 use spilltrail_spl::SearchExpr;
@@ -85,22 +87,25 @@ impl Scope {
     }
 
     /// Returns the field with a qualified name. The name may also be that of a part and a field that
-    /// the part has from its parents.
+    /// the part has from its parents; only the events of the part have it.
     #[must_use]
-    pub fn field(&self, name: &str) -> Option<&ScopedField> {
-        let own = self.fields.get(name);
-        own.or_else(|| {
-            let split = |path: &'_ String| {
-                let rest = name.strip_prefix(path.as_str())?.strip_prefix('.')?;
-                Some((path.len(), rest))
-            };
-            let (length, rest) = self.nodes.keys().filter_map(split).max_by_key(|(len, _)| *len)?;
-            let path = name.get(..length)?;
-            let mut above = path.split('.');
-            std::iter::from_fn(|| above.next_back().map(|_| above.clone()))
-                .map(|above| above.collect::<Vec<_>>().join("."))
-                .find_map(|parent| self.fields.get(&format!("{parent}.{rest}")))
-        })
+    pub fn field(&self, name: &str) -> Option<Cow<'_, ScopedField>> {
+        if let Some(own) = self.fields.get(name) {
+            return Some(Cow::Borrowed(own));
+        }
+        let split = |(path, within): (&String, _)| {
+            let rest = name.strip_prefix(path.as_str())?.strip_prefix('.')?;
+            Some((path.len(), rest, within))
+        };
+        let parts = self.nodes.iter().filter_map(split);
+        let (length, rest, within) = parts.max_by_key(|(length, ..)| *length)?;
+        let path = name.get(..length)?;
+        let mut above = path.split('.');
+        let parent = std::iter::from_fn(|| above.next_back().map(|_| above.clone()))
+            .map(|above| above.collect::<Vec<_>>().join("."))
+            .find_map(|parent| self.fields.get(&format!("{parent}.{rest}")))?;
+        let within: &SearchExpr = within;
+        Some(Cow::Owned(ScopedField { within: within.clone(), ..parent.clone() }))
     }
 
     /// Returns true if a search of the scope may use the name.
@@ -188,12 +193,19 @@ mod tests {
             change.fields["All_Changes.Account_Management.src_nt_domain"].within,
             SearchExpr::All
         );
+        // Through a part, only its events have the fields of its parents.
+        let through = change.field("All_Changes.Instance_Changes.user").unwrap();
+        assert_eq!(through.within, change.nodes["All_Changes.Instance_Changes"]);
+        assert_ne!(through.within, SearchExpr::All);
+        assert_eq!(through.name, "user");
         // Within the part itself, all events have its fields.
         let part = scope("Change", Some("All_Changes.Account_Management"));
         assert_eq!(
             part.fields["All_Changes.Account_Management.src_nt_domain"].within,
             SearchExpr::All
         );
+        let through = part.field("All_Changes.Account_Management.user").unwrap();
+        assert_eq!(through.within, SearchExpr::All);
         assert!(part.has("All_Changes.user") && !part.has("All_Changes.Instance_Changes.image_id"));
     }
 

@@ -107,10 +107,9 @@ impl Knowledge {
         Err(Diagnostic::error(Code::UNKNOWN_MODEL, message).at(dataset.span).help(help))
     }
 
-    /// Returns warnings about an expression: the event types and tags that it asks for and nothing
-    /// defines, and event types that cannot be replaced by their searches.
+    /// Returns warnings about the event types and tags that an expression asks for and nothing defines.
     #[must_use]
-    pub fn doubts(&self, expression: &SearchExpr) -> Vec<Diagnostic> {
+    pub fn undefined(&self, expression: &SearchExpr) -> Vec<Diagnostic> {
         let mut warnings = Vec::new();
         expression.walk(&mut |part| {
             let (field, values) = match part {
@@ -131,7 +130,6 @@ impl Knowledge {
                 warnings.push(self.undefined_value(&field.value, value));
             }
         });
-        warnings.extend(self.unexpandable(expression));
         warnings
     }
 
@@ -270,7 +268,7 @@ mod tests {
             ),
             ("tag!=x OR NOT eventtype!=y", None),
         ] {
-            let told = knowledge().doubts(&parse_search(search).unwrap());
+            let told = knowledge().undefined(&parse_search(search).unwrap());
             let told = told.first().map(|told| (told.message.clone(), told.help.clone().unwrap()));
             let expected = expected.map(|(message, help)| (message.to_owned(), help.to_owned()));
             assert_eq!(told, expected, "{search}");

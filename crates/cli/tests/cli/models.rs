@@ -75,6 +75,15 @@ fn trails_fill_change_and_authentication() {
             "| tstats count from datamodel=Change by All_Changes.Instance_Changes.image_id",
             json!([{"All_Changes.Instance_Changes.image_id": "ami-1", "count": 1}]),
         ),
+        // A field that a part has from its parent is of the events in the part, too.
+        (
+            "| tstats count from datamodel=Change by All_Changes.Instance_Changes.user",
+            json!([{"All_Changes.Instance_Changes.user": "ann", "count": 1}]),
+        ),
+        (
+            "| tstats count from datamodel=Change where All_Changes.Instance_Changes.user=*",
+            json!([{"count": 1}]),
+        ),
         (
             "| tstats count from datamodel=Change where nodename=All_Changes.Account_Management All_Changes.dvc!=x by All_Changes.command",
             json!([{"All_Changes.command": "CreateUser", "count": 1}]),
@@ -190,6 +199,46 @@ fn content_adds_event_types_and_data_models() {
     let run = fixture.run(&["search", written, "logs", "--format", "ndjson"]);
     let expected = json!([{"Looks.who": "ANN", "Looks.reason": "unknown", "count": 2}]);
     assert_eq!((run.err.as_str(), json!(run.lines())), ("", expected));
+}
+
+/// Events of such types may not be found, so that each search that asks for them says so.
+#[test]
+fn event_types_that_nest_too_deep_are_told() {
+    let fixture = changes();
+    let types = (0..20).map(|i| {
+        let search =
+            if i == 19 { "eventName=*".to_owned() } else { format!("eventtype=t{}", i + 1) };
+        format!("- {{name: t{i}, search: '{search}', tags: [c{i}]}}\n")
+    });
+    let types: String = types.collect();
+    fixture.write("content/event_types/ours.yml", &format!("event_types:\n{types}"));
+    fixture.write(
+        "content/data_models/ours.yml",
+        "data_model: M\ndatasets:\n- {name: Deep, search: tag=c0}\n- {name: Flat, search: tag=c19}\n",
+    );
+    let nested = "nests more than 16 event types";
+    for (search, told, place) in [
+        ("tag=c0 | stats count", "the event type `t0`", "tag=c0 | stats count\n  | ^^^^^^"),
+        (
+            "* | search tag=c0 | stats count",
+            "events may lack values of `tag`: the event type `t1`",
+            ", and others do, too",
+        ),
+        ("* | stats count by tag", "events may lack values of `tag`: the event type `t1`", ""),
+        ("| tstats count from datamodel=M.Deep", "the event type `t0`", "^^^^^^"),
+        ("| from datamodel:M.Deep | stats count", "the event type `t0`", "^^^^^^"),
+        ("| tstats count from datamodel=M.Flat", "", ""),
+        ("tag=c3 | stats count", "", ""),
+    ] {
+        let run = fixture.run(&["search", search, "logs", "--format", "ndjson"]);
+        if told.is_empty() {
+            assert_eq!((run.err.as_str(), run.lines()[0]["count"].clone()), ("", json!(4)));
+            continue;
+        }
+        assert!(run.err.contains(&format!("{told} {nested}")), "{search}: {}", run.err);
+        assert!(run.err.contains(place), "{search}: {}", run.err);
+        assert_eq!(run.err.matches(nested).count(), 1, "{search}: {}", run.err);
+    }
 }
 
 /// What the published detections that read Change or Authentication ask for, over the logs of others.

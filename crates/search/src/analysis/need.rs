@@ -101,11 +101,11 @@ impl Analysis {
             return Some(Need { kind: NeedKind::DataModel, name });
         }
         let expression = parse_search(self.leading.as_ref()?).ok()?;
-        let unmet_leading = unmet(&offer.knowledge.expand(&expression), offer);
+        let unmet_leading = unmet(&offer.knowledge.expand(&expression).expression, offer);
         unmet_leading.or_else(|| {
             let (steps, _) = pipeline::read_all(&self.pipeline);
             let later = classes::required(&self.pipeline, &steps);
-            later.iter().find_map(|class| unmet(&offer.knowledge.expand(class), offer))
+            later.iter().find_map(|class| unmet(&offer.knowledge.expand(class).expression, offer))
         })
     }
 
@@ -154,8 +154,9 @@ pub(super) fn reads_logs(command: &Command) -> bool {
 /// Returns true if an event of the offer may be in the dataset. A dataset that does not exist is a
 /// mistake in the search, which is told when it is planned.
 fn is_fed(model: &str, dataset: Option<&str>, offer: &Offer) -> bool {
-    scope(model, dataset, &offer.knowledge)
-        .map_or(true, |scope| unmet(&offer.knowledge.expand(&scope.search), offer).is_none())
+    scope(model, dataset, &offer.knowledge).map_or(true, |scope| {
+        unmet(&offer.knowledge.expand(&scope.search).expression, offer).is_none()
+    })
 }
 
 /// Returns why no event of the offer can match, or `None` if one may.

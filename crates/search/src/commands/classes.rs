@@ -18,8 +18,8 @@ pub(crate) fn warn(steps: &[Step], context: &SearchContext) {
         let mut facts = Facts::default();
         step.command.facts(&mut facts);
         for comparison in &facts.classes {
-            let doubts = context.knowledge.doubts(comparison);
-            doubts.into_iter().for_each(|doubt| context.observations.message(doubt));
+            let undefined = context.knowledge.undefined(comparison);
+            undefined.into_iter().for_each(|warning| context.observations.message(warning));
         }
         if may_make_classes(step) {
             return;

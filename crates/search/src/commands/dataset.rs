@@ -4,6 +4,7 @@
 //! scan, together with what a condition says about fields that are taken from events as they are, or
 //! with a fixed text where they have none. Only fields that the pipeline wants are read.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use datafusion::common::{DataFusionError, ScalarValue};
@@ -80,7 +81,7 @@ pub(super) struct Reading<'a> {
 /// A field that is read, and the name of its column.
 struct Wanted<'a> {
     column: String,
-    field: &'a ScopedField,
+    field: Cow<'a, ScopedField>,
 }
 
 impl Reading<'_> {
@@ -161,7 +162,7 @@ impl Reading<'_> {
                 Naming::Plain => field.name.clone(),
             };
             let is_wanted = demand.wants(&column) || compared.contains(qualified.as_str());
-            is_wanted.then_some(Wanted { column, field })
+            is_wanted.then_some(Wanted { column, field: Cow::Borrowed(field) })
         });
         let mut wanted: Vec<Wanted<'_>> = fields.collect();
         // A name may lead through a part to a field that the part has from its parent.
@@ -261,7 +262,9 @@ fn compiled(
 ) -> Result<Predicate, Diagnostic> {
     let mut search = search.clone();
     search.place(place);
-    predicate::compile_known(&search, Position::Narrowing, context)
+    let (predicate, warnings) = predicate::compile_known(&search, Position::Narrowing, context)?;
+    warnings.into_iter().for_each(|warning| context.observations.message(warning));
+    Ok(predicate)
 }
 
 fn conjuncts(predicate: Predicate) -> Vec<Predicate> {

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 use serde::{Deserialize, Serialize};
-use spilltrail_diagnostic::Span;
+use spilltrail_diagnostic::{Diagnostic, Span};
 use spilltrail_event::{Demand, Kind, Predicate, Record, Value};
 use spilltrail_spl::{CompareOp, SearchExpr};
 
@@ -78,12 +78,18 @@ impl Classes {
         if fields.is_empty() || context.knowledge.event_types().is_empty() {
             return Ok(None);
         }
-        let types = context.knowledge.event_types().iter().map(|event_type| {
-            let search = predicate::compile_known(&event_type.search, Position::Narrowing, context);
-            let search = search.map_err(to_engine)?;
-            Ok((search, event_type.name.clone(), event_type.tags.clone()))
-        });
-        Ok(Some(Self { types: types.collect::<Result<_, DataFusionError>>()?, fields }))
+        let (mut types, mut warnings) = (Vec::new(), Vec::new());
+        for event_type in context.knowledge.event_types() {
+            let (search, position) = (&event_type.search, Position::Narrowing);
+            let (search, told) =
+                predicate::compile_known(search, position, context).map_err(to_engine)?;
+            warnings.extend(told);
+            types.push((search, event_type.name.clone(), event_type.tags.clone()));
+        }
+        if let Some(warning) = incomplete(&fields, warnings) {
+            context.observations.message(warning);
+        }
+        Ok(Some(Self { types, fields }))
     }
 
     /// Returns the demand for the fields from which the classes are computed.
@@ -118,6 +124,17 @@ impl Classes {
         let names: Vec<String> = names.collect();
         plan.select(&names)
     }
+}
+
+/// Returns one warning in place of those about event types that are left out of others.
+fn incomplete(fields: &[&str], warnings: Vec<Diagnostic>) -> Option<Diagnostic> {
+    let mut warnings = warnings.into_iter();
+    let first = warnings.next()?;
+    // Those behind it are mostly about the same event types from another one.
+    let more = if warnings.len() > 0 { ", and others do, too" } else { "" };
+    let fields = fields.join("` and `");
+    let message = format!("events may lack values of `{fields}`: {}{more}", first.message);
+    Some(Diagnostic { message, labels: Vec::new(), ..first })
 }
 
 /// Returns the values of the cases whose predicates a row satisfies, and those of its own field.

@@ -2,6 +2,7 @@
 //! become instants. Subsearches have already run; [`crate::commands`] replaces them with their
 //! results.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -10,6 +11,7 @@ use spilltrail_eval::CompileSearch;
 use spilltrail_event::{
     CaseRule, Comparison, Keyword, KeywordKind, Pattern, Predicate, TimeBounds, fields,
 };
+use spilltrail_knowledge::Expanded;
 use spilltrail_spl::{
     CompareOp, Pipeline, SearchExpr, SearchLiteral, TermForm, parse_search, time,
 };
@@ -44,14 +46,17 @@ pub(crate) fn compile(
     context: &SearchContext,
 ) -> Result<Predicate, Diagnostic> {
     if position != Position::Later && context.events.indexed_fields().is_some() {
-        let doubts = context.knowledge.doubts(expression);
-        doubts.into_iter().for_each(|warning| context.observations.message(warning));
+        let undefined = context.knowledge.undefined(expression);
+        undefined.into_iter().for_each(|warning| context.observations.message(warning));
     }
-    compile_known(expression, position, context)
+    let (expression, warnings) = expanded(expression, position, context);
+    warnings.into_iter().for_each(|warning| context.observations.message(warning));
+    compile_expanded(&expression, position, context)
 }
 
-/// Returns the predicate of an expression as [`compile`] does, without warnings about the event types
-/// and tags that it asks for: the expression is not the user's.
+/// Returns the predicate of an expression as [`compile`] does, of one that is not the user's: an event
+/// type or tag that nothing defines is no mistake of the search. Other warnings are returned; their
+/// places are not in the search.
 ///
 /// # Errors
 /// Fails as [`compile`] does.
@@ -59,15 +64,33 @@ pub(crate) fn compile_known(
     expression: &SearchExpr,
     position: Position,
     context: &SearchContext,
-) -> Result<Predicate, Diagnostic> {
-    let compiler = Compiler::new(context.now, &context.zone, position);
-    let predicate = match position {
-        Position::Later => compiler.whole(expression)?,
-        // Rows have the fields `eventtype` and `tag`, but to find events their meaning must be known.
+) -> Result<(Predicate, Vec<Diagnostic>), Diagnostic> {
+    let (expression, warnings) = expanded(expression, position, context);
+    Ok((compile_expanded(&expression, position, context)?, warnings))
+}
+
+/// Replaces event types and tags by searches where events are found. Rows have the fields `eventtype`
+/// and `tag`.
+fn expanded<'e>(
+    expression: &'e SearchExpr,
+    position: Position,
+    context: &SearchContext,
+) -> (Cow<'e, SearchExpr>, Vec<Diagnostic>) {
+    match position {
+        Position::Later => (Cow::Borrowed(expression), Vec::new()),
         Position::Leading | Position::Narrowing => {
-            compiler.whole(&context.knowledge.expand(expression))?
+            let Expanded { expression, warnings } = context.knowledge.expand(expression);
+            (Cow::Owned(expression), warnings)
         }
-    };
+    }
+}
+
+fn compile_expanded(
+    expression: &SearchExpr,
+    position: Position,
+    context: &SearchContext,
+) -> Result<Predicate, Diagnostic> {
+    let predicate = Compiler::new(context.now, &context.zone, position).whole(expression)?;
     let range = context.range;
     if position != Position::Leading || range == TimeBounds::default() || has_bounds(expression) {
         return Ok(predicate);
