@@ -198,6 +198,14 @@ mod tests {
         assert_eq!(problems, []);
     }
 
+    #[test]
+    fn a_field_of_a_dataset_has_one_value() {
+        let text = "data_model: M\ndatasets:\n- name: D\n  search: a=1\n  calculated:\n    x: upper(a)\n    x: lower(a)\n";
+        let error = read_model(text, &mut Vec::new()).unwrap_err();
+        assert_eq!(error.message, "datasets[0].calculated: the key `x` is there twice");
+        assert_eq!(at(text, error.span().unwrap()), "x: lower(a)");
+    }
+
     fn at(text: &str, span: Span) -> &str {
         &text[span.start..span.end]
     }

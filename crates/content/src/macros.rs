@@ -144,8 +144,8 @@ pub(crate) fn read_overrides(
             Ok(vec![build(yaml::read(text)?, origin, text)?])
         }
         Some(Overrides::Pairs(_)) => {
-            let pairs: indexmap::IndexMap<String, Text> = yaml::read(text)?;
-            let pairs = pairs.iter().map(|(name, definition)| format!("{name}={}", definition.0));
+            let pairs: yaml::Pairs = yaml::read(text)?;
+            let pairs = pairs.0.iter().map(|(name, definition)| format!("{name}={}", definition.0));
             pairs.map(|pair| parse_override(&pair, origin, known)).collect()
         }
     }
@@ -224,5 +224,8 @@ mod tests {
         assert_eq!(read("name: a\ndefinition: x\n").unwrap(), ["a"]);
         assert!(read("").unwrap().is_empty());
         assert!(read("3").is_err());
+        let twice = read("a: x\nb: y\na: z\n").unwrap_err();
+        let place = twice.span().unwrap();
+        assert_eq!((twice.message.as_str(), place.start), ("the key `a` is there twice", 10));
     }
 }

@@ -9,6 +9,7 @@ mod repeated;
 use std::cell::Cell;
 use std::fmt;
 
+use indexmap::IndexMap;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
@@ -362,6 +363,35 @@ impl<'de> Visitor<'de> for TextsVisitor {
             }
         }
         Ok(Texts(texts))
+    }
+}
+
+/// A map of texts whose keys are there once: of two, one would be lost.
+#[derive(Debug)]
+pub(crate) struct Pairs(pub(crate) IndexMap<String, Text>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PairsVisitor;
+
+        impl<'de> Visitor<'de> for PairsVisitor {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of texts")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Pairs, A::Error> {
+                let mut pairs = IndexMap::new();
+                while let Some((key, value)) = entries.next_entry::<String, Text>()? {
+                    if pairs.contains_key(&key) {
+                        return Err(A::Error::custom(format!("duplicate field `{key}`")));
+                    }
+                    pairs.insert(key, value);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(PairsVisitor)
     }
 }
 

@@ -1,9 +1,11 @@
 //! The files that define data models, event types and tags.
 
+use std::fmt;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_spl::{SearchExpr, parse_eval, parse_search};
 
@@ -38,14 +40,40 @@ struct WrittenDataset {
     #[serde(default)]
     blanks: Vec<String>,
     /// Fields with another text where an event has no value.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "once_each")]
     defaults: IndexMap<String, String>,
     /// Whether it has the field `vendor_product`, which names the product that made an event.
     #[serde(default)]
     vendor_product: bool,
     /// Fields with an eval expression.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "once_each")]
     calculated: IndexMap<String, String>,
+}
+
+/// Reads a map whose keys are there once: of two, the first would be lost.
+fn once_each<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<IndexMap<String, String>, D::Error> {
+    struct Entries;
+
+    impl<'de> Visitor<'de> for Entries {
+        type Value = IndexMap<String, String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("fields with their values")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+            let mut fields = IndexMap::new();
+            while let Some((name, value)) = entries.next_entry::<String, String>()? {
+                if fields.contains_key(&name) {
+                    return Err(A::Error::custom(format!("duplicate field `{name}`")));
+                }
+                fields.insert(name, value);
+            }
+            Ok(fields)
+        }
+    }
+    deserializer.deserialize_map(Entries)
 }
 
 /// The product as the event names it, or made of vendor and product, or else the sourcetype. A blank
