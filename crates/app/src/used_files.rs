@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use spilltrail_content::LookupSource;
 use spilltrail_detect::AnalyzedContent;
+use spilltrail_search::analysis::Analysis;
 
-/// Returns the file of the detection at index `place`, those of the macros and lookups that it uses, and
-/// those of their rows, which may be missing.
+/// Returns the file of the detection at index `place`, those of the macros and lookups that it uses,
+/// those of their rows, which may be missing, and those of event types, tags and data models, if it
+/// may use any.
 pub(crate) fn of_detection(content: &AnalyzedContent, place: usize) -> Vec<PathBuf> {
     let set = &content.set;
     let analysis = content.detection(place);
@@ -22,5 +24,15 @@ pub(crate) fn of_detection(content: &AnalyzedContent, place: usize) -> Vec<PathB
         });
         files.push(lookup.path.clone());
     }
+    if may_use_knowledge(analysis) {
+        files.extend(set.knowledge_files.iter().cloned());
+    }
     files
+}
+
+/// Returns true if the results of a search may depend on event types, tags or data models: an event
+/// type may use others, so a search that names one depends on all.
+fn may_use_knowledge(analysis: &Analysis) -> bool {
+    let text = analysis.expansion.text.to_ascii_lowercase();
+    !analysis.facts.data_models.is_empty() || ["tag", "eventtype"].iter().any(|f| text.contains(f))
 }

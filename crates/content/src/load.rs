@@ -189,6 +189,7 @@ impl Loader {
                 }
             };
             let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+            self.set.knowledge_files.push(path.clone());
             let mut problems = Vec::new();
             let known = Arc::make_mut(&mut self.set.knowledge);
             if path.file_name().is_some_and(|name| name == "tags.conf") {
@@ -223,6 +224,9 @@ impl Loader {
         sibling: &dyn Fn(&str) -> Option<LookupSource>,
     ) {
         let mut warnings = Vec::new();
+        if matches!(kind, Kind::DataModel | Kind::EventTypes) && root.is_some() {
+            self.set.knowledge_files.push(path.to_owned());
+        }
         let added = match kind {
             Kind::Detection | Kind::Baseline => {
                 self.add_detection(kind, path, text, root, &mut warnings)

@@ -36,6 +36,8 @@ pub struct ContentSet {
     pub deployments: Deployments,
     /// Event types, tags and data models: the built-in ones, and those of the loaded folders.
     pub knowledge: Arc<Knowledge>,
+    /// The files of the loaded folders that have event types, tags or data models.
+    pub knowledge_files: Vec<PathBuf>,
     /// The kinds of events that the content says there are.
     pub data_sources: Vec<DataSource>,
     /// Schedules by name.
@@ -105,6 +107,7 @@ impl Default for ContentSet {
             stories: IndexMap::new(),
             deployments: Deployments::default(),
             knowledge: Knowledge::builtin(),
+            knowledge_files: Vec::new(),
             data_sources: Vec::new(),
             schedules: IndexMap::new(),
             replaced: Vec::new(),

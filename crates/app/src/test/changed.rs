@@ -1,4 +1,5 @@
-//! Finds the detections that changed since a revision of Git: whose file, logs, macros or lookups did.
+//! Finds the detections that changed since a revision of Git: whose file, logs, macros, lookups, event
+//! types or data models did.
 //!
 //! The `git` program tells which files changed. A library that reads repositories would make the
 //! program much larger, and whoever compares with a revision has `git`.
@@ -20,16 +21,25 @@ use crate::used_files;
 const OF_HOOKS: &[&str] = &["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"];
 
 /// Folders of content whose files any search may use.
-const SHARED: [&str; 2] = ["macros", "lookups"];
+const SHARED: [&str; 4] = ["macros", "lookups", "event_types", "data_models"];
+
+/// Folders of content whose files no search uses.
+const OF_OTHERS: [&str; 5] = ["detections", "baselines", "stories", "data_sources", "schedules"];
+
+/// The folder that says for all detections of a type whether they raise risk and notables.
+const DEPLOYMENTS: &str = "deployments";
+
+/// The files of Splunk's configuration with event types and tags.
+const CONFIGURATION: [&str; 2] = ["eventtypes.conf", "tags.conf"];
 
 /// The files that differ from a revision.
 #[derive(Debug, Default)]
 pub(super) struct Changed {
     files: BTreeSet<PathBuf>,
-    /// Whether a macro or a lookup changed or was removed.
+    /// Whether a file changed or was removed that can define what searches use.
     are_definitions: bool,
-    /// Whether the file of a definition was removed. Which searches used it can no longer be told.
-    is_definition_gone: bool,
+    /// Whether something changed of which it cannot be told which tests depend on it.
+    is_everything: bool,
 }
 
 impl Changed {
@@ -40,7 +50,7 @@ impl Changed {
     /// Fails if a folder is in no repository, if the repository has no such revision, or if there is
     /// no `git`.
     pub(super) fn since(revision: &str, folders: &BTreeSet<&Path>) -> Result<Self, AppError> {
-        let mut files = BTreeSet::new();
+        let mut found = Self::default();
         for folder in folders {
             let git = Git { folder, revision };
             let top = PathBuf::from(git.line(&["rev-parse", "--show-toplevel"])?);
@@ -57,19 +67,35 @@ impl Changed {
             for arguments in [&diff[..], &new[..]] {
                 let listed = git.run(arguments)?;
                 let names = listed.split('\0').filter(|name| !name.is_empty());
-                files.extend(names.map(|name| top.join(name)));
+                names.for_each(|name| found.add(&top, Path::new(name)));
             }
         }
-        let shared = || files.iter().filter(|file| is_shared(file));
-        let is_definition_gone = shared().any(|file| is_yaml(file) && is_gone(file));
-        Ok(Self { are_definitions: shared().next().is_some(), is_definition_gone, files })
+        Ok(found)
+    }
+
+    /// Adds a file, by its path in the repository at `top`. The folders above the repository say
+    /// nothing about it.
+    fn add(&mut self, top: &Path, name: &Path) {
+        let file = top.join(name);
+        let is_in = |folders: &[&str]| {
+            let mut parents = name.parent().into_iter().flat_map(Path::components);
+            parents.any(|part| folders.iter().any(|folder| part.as_os_str() == *folder))
+        };
+        let is_configuration =
+            name.file_name().is_some_and(|name| CONFIGURATION.iter().any(|known| name == *known));
+        let is_shared = is_in(&SHARED) || is_configuration;
+        self.are_definitions |= is_shared || (is_content(name) && !is_in(&OF_OTHERS));
+        // Which searches used what is gone can no longer be told.
+        let is_definition_gone = is_shared && !is_csv(name) && is_content(name) && is_gone(&file);
+        self.is_everything |= is_definition_gone || is_in(&[DEPLOYMENTS]);
+        self.files.insert(file);
     }
 
     /// Returns true if the detection at index `place`, or anything that its tests depend on, changed.
     pub(super) fn has(&self, place: usize, content: &AnalyzedContent) -> bool {
         let set = &content.set;
         let detection = &set.detections[place];
-        if self.is_definition_gone || self.has_logs(detection, set) {
+        if self.is_everything || self.has_logs(detection, set) {
             return true;
         }
         // A definition may have another name since, or be a table that was removed.
@@ -106,15 +132,17 @@ fn without_links(path: &Path) -> Option<PathBuf> {
     Some(folder.join(name))
 }
 
-/// Returns true for files in folders of macros and lookups.
-fn is_shared(file: &Path) -> bool {
-    let mut folders = file.parent().into_iter().flat_map(Path::components);
-    folders.any(|folder| SHARED.iter().any(|name| folder.as_os_str() == *name))
+fn extension(file: &Path) -> &str {
+    file.extension().and_then(OsStr::to_str).unwrap_or_default()
 }
 
-fn is_yaml(file: &Path) -> bool {
-    let ending = file.extension().and_then(OsStr::to_str);
-    ending.is_some_and(|ending| matches!(ending, "yml" | "yaml"))
+/// Returns true for the kinds of files in which definitions are.
+fn is_content(file: &Path) -> bool {
+    is_csv(file) || matches!(extension(file), "yml" | "yaml" | "conf")
+}
+
+fn is_csv(file: &Path) -> bool {
+    extension(file) == "csv"
 }
 
 fn is_gone(file: &Path) -> bool {
@@ -159,6 +187,33 @@ impl Git<'_> {
             revision: self.revision.to_owned(),
             folder: self.folder.to_owned(),
             reason: reason.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_changed_file_can_define() {
+        // The folder above the repository has the name of a folder of content.
+        let top = Path::new("/no/such/lookups");
+        for (name, expected) in [
+            ("content/detections/a.yml", (false, false)),
+            ("content/detections/macros/a.yml", (true, true)),
+            ("content/macros/a.yml", (true, true)),
+            ("content/lookups/a.csv", (true, false)),
+            ("content/event_types/a.yml", (true, true)),
+            ("content/data_models/a.yaml", (true, true)),
+            ("content/default/tags.conf", (true, true)),
+            ("content/deployments/a.yml", (true, true)),
+            ("mine/a.yml", (true, false)),
+            ("logs/a.json", (false, false)),
+        ] {
+            let mut changed = Changed::default();
+            changed.add(top, Path::new(name));
+            assert_eq!((changed.are_definitions, changed.is_everything), expected, "{name}");
         }
     }
 }

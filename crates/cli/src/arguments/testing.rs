@@ -33,8 +33,8 @@ pub(crate) struct TestOptions {
     pub(crate) datasets: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) filters: FilterOptions,
-    /// Only detections that changed since this revision of Git, or whose logs, macros or lookups
-    /// did; committed or not.
+    /// Only detections that changed since this revision of Git, or whose logs, macros, lookups,
+    /// event types or data models did; committed or not.
     #[arg(long, value_name = "REVISION", help_heading = "Detections")]
     pub(crate) changed: Option<String>,
     /// Run experimental and manual tests, too, and those of experimental and deprecated detections.

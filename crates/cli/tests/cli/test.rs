@@ -436,6 +436,32 @@ fn only_what_changed_since_a_revision_is_tested() {
     fixture.write("content/macros/trail.yml", "name: trial\ndefinition: sourcetype=aws:*\n");
     assert_eq!(tested(&fixture, "mine").0, ["By Macro"]);
     git(&fixture, &["checkout", "-q", "--", "."]);
+    // An event type changes the searches that may use one.
+    let of_type = text
+        .replace("Plain", "By Type")
+        .replace("000000000000", "000000000005")
+        .replace("eventName=CreateKey", "eventtype=mine eventName=CreateKey");
+    assert!(of_type.contains("eventtype=mine"), "{of_type}");
+    fixture.write("content/detections/d5.yml", &of_type);
+    let event_type = "event_types:\n- {name: mine, search: eventName=CreateKey}\n";
+    fixture.write("content/event_types/mine.yml", event_type);
+    git(&fixture, &["add", "."]);
+    git(&fixture, &["commit", "-qm", "type"]);
+    fixture.write("content/event_types/mine.yml", &event_type.replace("CreateKey", "Other"));
+    assert_eq!(tested(&fixture, "HEAD"), (vec!["By Type".to_owned()], 3));
+    std::fs::remove_file(fixture.path("content/event_types/mine.yml")).unwrap();
+    assert_eq!(tested(&fixture, "HEAD").0.len(), 4);
+    git(&fixture, &["checkout", "-q", "--", "."]);
+    // Nothing is said by the folders above the repository.
+    let above = Fixture::empty();
+    let moved = above.path("lookups/content");
+    above.write("lookups/a.txt", "");
+    std::fs::rename(fixture.path("content"), &moved).unwrap();
+    std::fs::remove_file(moved.join("detections/d5.yml")).unwrap();
+    let moved = moved.to_str().unwrap();
+    let elsewhere = fixture.run_builtin(&["test", moved, "--changed", "HEAD"]);
+    assert!(elsewhere.err.contains("no detection has changed"), "{elsewhere:?}");
+    std::fs::rename(moved, fixture.path("content")).unwrap();
     let wrong = run(&fixture, &["--changed", "no-such"]);
     assert_eq!(wrong.status, 2);
     assert!(wrong.err.contains("the repository has no such revision"), "{wrong:?}");
