@@ -104,14 +104,14 @@ impl Environment {
         self.lookups.fill(filled);
     }
 
-    /// Returns lookups for several searches, each of which sees what those before it wrote.
-    pub(crate) fn shared_lookups(&self) -> Arc<RunLookups> {
-        Arc::new(self.lookups.fresh())
+    /// Returns lookups that several searches fill, each of which sees what those before it wrote.
+    pub(crate) fn lookups_to_fill(&self) -> Arc<RunLookups> {
+        Arc::new(self.lookups.to_fill())
     }
 
     /// Returns the context of one search, with no observations and no written lookups yet.
     pub(crate) fn context(&self) -> SearchContext {
-        self.context_with(self.shared_lookups())
+        self.context_with(Arc::new(self.lookups.fresh()))
     }
 
     /// Returns the context of one search over these lookups, with no observations yet.

@@ -1,13 +1,14 @@
 //! Lookups of a run: those that the content defines, and those that searches wrote.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
 use spilltrail_content::{
-    ContentSet, Lookup, LookupSource, MatchType as ContentMatch, lookup_stem,
+    ContentSet, Lookup, LookupSource, MatchType as ContentMatch, common_lookup_name, lookup_stem,
 };
 use spilltrail_search::context::{LookupStore, LookupTable, MatchType};
 
@@ -22,11 +23,29 @@ pub(crate) struct RunLookups {
     kept: Option<PathBuf>,
     /// What baselines wrote before the searches of the run.
     filled: Filled,
-    written: Mutex<IndexMap<String, Arc<LookupTable>>>,
+    /// Whether searches write for others, so that one that found nothing must not take rows away.
+    keeps_rows: bool,
+    written: Mutex<Written>,
 }
 
-/// Lookups that baselines filled, by name without extension.
-pub(crate) type Filled = Arc<IndexMap<String, Arc<LookupTable>>>;
+/// Lookups that baselines filled, by the name that all of their names have in common.
+pub(crate) type Filled = Arc<IndexMap<String, Table>>;
+
+/// A table that a search wrote.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    /// The name by which it was written, without extension.
+    stem: String,
+    rows: Arc<LookupTable>,
+}
+
+/// What searches wrote.
+#[derive(Debug, Default)]
+struct Written {
+    tables: IndexMap<String, Table>,
+    /// The lookups that keep their rows although a search wrote none.
+    kept: BTreeSet<String>,
+}
 
 impl RunLookups {
     /// Returns the lookups of the content and those of the folder `kept`, which may be missing.
@@ -43,7 +62,8 @@ impl RunLookups {
             return Err(AppError::File { path: path.clone(), reason });
         }
         let defined = Arc::new(set.lookups.clone());
-        Ok(Self { defined, kept, filled: Filled::default(), written: Mutex::default() })
+        let (filled, written) = (Filled::default(), Mutex::default());
+        Ok(Self { defined, kept, filled, keeps_rows: false, written })
     }
 
     /// Adds what baselines filled.
@@ -51,16 +71,25 @@ impl RunLookups {
         self.filled = filled;
     }
 
-    /// Returns the number of rows that searches wrote to a lookup.
-    pub(crate) fn rows_written(&self, name: &str) -> u64 {
-        let stem = lookup_stem(name);
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        written.get(stem).map_or(0, |table| table.rows.len() as u64)
+    /// Returns the number of rows of a lookup that a search just wrote; `None` if the search wrote none
+    /// and the lookup keeps those that it had.
+    pub(crate) fn rows_written(&self, name: &str) -> Option<u64> {
+        let key = self.key(name);
+        let written = self.written();
+        if written.kept.contains(key) {
+            return None;
+        }
+        Some(written.tables.get(key).map_or(0, |table| table.rows.rows.len() as u64))
     }
 
     /// Returns what searches wrote so far.
     pub(crate) fn filled(&self) -> Filled {
-        Arc::new(self.written.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        Arc::new(self.written().tables.clone())
+    }
+
+    /// Forgets which lookups kept their rows: another search is about to write.
+    pub(crate) fn next_search(&self) {
+        self.written().kept.clear();
     }
 
     /// Returns the same lookups without the writes in memory, so that one detection does not see
@@ -70,8 +99,23 @@ impl RunLookups {
             defined: self.defined.clone(),
             kept: self.kept.clone(),
             filled: self.filled.clone(),
+            keeps_rows: self.keeps_rows,
             written: Mutex::default(),
         }
+    }
+
+    /// Returns lookups for searches that fill them: whichever writes no row leaves those of the lookup.
+    pub(crate) fn to_fill(&self) -> Self {
+        Self { keeps_rows: true, ..self.fresh() }
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the name that all names of a lookup have in common.
+    fn key<'a>(&'a self, name: &'a str) -> &'a str {
+        common_lookup_name(&self.defined, name)
     }
 
     /// Returns the definition with this name, or whose CSV file has this name.
@@ -85,9 +129,10 @@ impl RunLookups {
         })
     }
 
+    /// Returns the file in the user's folder to which a lookup is written.
     fn kept_path(&self, name: &str) -> Result<Option<PathBuf>, String> {
         let Some(folder) = &self.kept else { return Ok(None) };
-        let stem = lookup_stem(name);
+        let stem = self.key(name);
         let is_plain = !stem.is_empty()
             && !stem.starts_with('.')
             && stem.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
@@ -95,6 +140,20 @@ impl RunLookups {
             return Err(format!("`{name}` cannot be the name of a lookup's file"));
         }
         Ok(Some(folder.join(format!("{stem}.csv"))))
+    }
+
+    /// Returns the file in the user's folder from which a lookup is read, if there is one.
+    fn kept_file(&self, name: &str) -> Result<Option<PathBuf>, String> {
+        let Some(path) = self.kept_path(name)? else { return Ok(None) };
+        // The user may have named a file after the file or collection of the lookup.
+        let stem = lookup_stem(name);
+        let own = path.with_file_name(format!("{stem}.csv"));
+        for path in [path, own] {
+            if path.try_exists().map_err(|error| error.to_string())? {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -127,17 +186,19 @@ fn table_of(definition: Option<&Lookup>) -> LookupTable {
 
 impl LookupStore for RunLookups {
     fn read(&self, name: &str) -> Result<Option<Arc<LookupTable>>, String> {
-        let stem = lookup_stem(name);
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(table) = written.get(stem).or_else(|| self.filled.get(stem)) {
-            return Ok(Some(table.clone()));
-        }
-        drop(written);
+        let (stem, key) = (lookup_stem(name), self.key(name));
+        let written = self.written().tables.get(key).or_else(|| self.filled.get(key)).cloned();
         let definition = self.definition(name);
         let mut table = table_of(definition);
-        if let Some(path) = self.kept_path(name)?
-            && path.try_exists().map_err(|error| error.to_string())?
-        {
+        if let Some(written) = written {
+            if written.stem == stem {
+                return Ok(Some(written.rows));
+            }
+            // Each definition says how its values are matched.
+            let LookupTable { columns, rows, .. } = Arc::unwrap_or_clone(written.rows);
+            return Ok(Some(Arc::new(LookupTable { columns, rows, ..table })));
+        }
+        if let Some(path) = self.kept_file(name)? {
             let kept = Lookup::of_csv(stem, LookupSource::File(path.clone()), &path);
             let rows = kept.rows().map_err(|diagnostic| diagnostic.message)?;
             (table.columns, table.rows) = (rows.fields, rows.rows);
@@ -153,15 +214,23 @@ impl LookupStore for RunLookups {
     }
 
     fn write(&self, name: &str, table: LookupTable) -> Result<(), String> {
+        let key = self.key(name).to_owned();
+        if self.keeps_rows && table.rows.is_empty() {
+            let has_rows = self.read(name)?.is_some_and(|table| !table.rows.is_empty());
+            if has_rows {
+                self.written().kept.insert(key);
+                return Ok(());
+            }
+        }
         if let Some(path) = self.kept_path(name)? {
             let written = kept_file::replace(&path, &table.columns, &table.rows);
             written.map_err(|error| format!("{}: {error}", path.display()))?;
         }
-        let stem = lookup_stem(name);
         let how = table_of(self.definition(name));
-        let table = LookupTable { columns: table.columns, rows: table.rows, ..how };
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        written.insert(stem.to_owned(), Arc::new(table));
+        let rows = Arc::new(LookupTable { columns: table.columns, rows: table.rows, ..how });
+        let mut written = self.written();
+        written.kept.remove(&key);
+        written.tables.insert(key, Table { stem: lookup_stem(name).to_owned(), rows });
         Ok(())
     }
 }

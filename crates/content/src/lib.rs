@@ -19,6 +19,7 @@ mod kind;
 mod knowledge;
 mod load;
 mod lookup;
+mod lookup_names;
 mod macros;
 mod placed;
 mod replaced;
@@ -49,6 +50,7 @@ pub use format::{
     FormatFailure, Formatted, Language, format_file, format_text, format_yaml, formattable,
 };
 pub use lookup::{Lookup, LookupRows, LookupSource, MAX_CSV_BYTES, MatchType, lookup_stem};
+pub use lookup_names::common_lookup_name;
 pub use placed::{Placed, Places, allowed_in};
 pub use replaced::Replaced;
 pub use risk::{FindingKeys, NotableSeverity, Risk, RiskObject, ThreatObject};

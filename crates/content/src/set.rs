@@ -13,11 +13,11 @@ use crate::data_source::DataSource;
 use crate::deployment::{Deployments, Scheduling};
 use crate::detection::{AttackData, Detection};
 use crate::files::Boundary;
-use crate::lookup::{Lookup, LookupSource, lookup_stem};
+use crate::lookup::Lookup;
 use crate::placed::Places;
 use crate::replaced::Replaced;
 use crate::story::Story;
-use crate::{load, macros};
+use crate::{load, lookup_names, macros};
 
 /// Detections, with the macros, lookups, stories and deployments they refer to.
 #[derive(Debug, Clone)]
@@ -191,20 +191,7 @@ impl ContentSet {
     /// own and that of its file.
     #[must_use]
     pub fn names_of_lookup<'a>(&'a self, name: &'a str) -> BTreeSet<&'a str> {
-        let mut names = BTreeSet::from([lookup_stem(name)]);
-        for lookup in self.lookups.values() {
-            let file = match &lookup.source {
-                LookupSource::File(path) => path.file_name().and_then(|name| name.to_str()),
-                LookupSource::Missing(file) => Some(file.as_str()),
-                LookupSource::Collection(collection) => Some(collection.as_str()),
-                LookupSource::Embedded(_) => None,
-            };
-            let known = [Some(lookup.name.as_str()), file].into_iter().flatten().map(lookup_stem);
-            if known.clone().any(|known| known == lookup_stem(name)) {
-                names.extend(known);
-            }
-        }
-        names
+        lookup_names::names_of(&self.lookups, name)
     }
 
     /// Defines a macro from `name=definition`, replacing any definition in content.

@@ -35,7 +35,7 @@ pub struct BaselineReport {
     pub name: String,
     /// Whether it filled its lookups, and if not, why.
     pub status: BaselineStatus,
-    /// Number of rows that its lookups have.
+    /// Number of rows that it wrote.
     pub rows: u64,
     /// The lookups that it writes.
     pub lookups: Vec<String>,
@@ -52,6 +52,8 @@ pub enum BaselineStatus {
     Filled,
     /// It ran, and its lookups have no row.
     Empty,
+    /// It ran and has no row, and its lookups keep the rows that they had.
+    Kept,
     /// It uses what is not supported.
     Unsupported,
     /// Its search is wrong, or it failed.
@@ -123,8 +125,9 @@ impl<'a> Baselines<'a> {
         let set = &self.content.set;
         let mut environment = Environment::new(set, events, clock, options, pool::HUNT_LIMIT, 1)?;
         environment.fill_lookups(self.filled.clone());
-        let written = environment.shared_lookups();
+        let written = environment.lookups_to_fill();
         for (baseline, analysis) in needed {
+            written.next_search();
             let context = environment.context_with(written.clone());
             let outcome = run_one(&analysis, &context).await;
             let messages = context.observations.messages();
@@ -154,10 +157,15 @@ fn report(
     let written = &analysis.facts.lookups_written;
     let (status, rows) = match outcome {
         // What comes behind `outputlookup` may make other rows of those that were written.
-        Ok(()) => match written.iter().map(|name| lookups.rows_written(name)).sum() {
-            0 => (BaselineStatus::Empty, 0),
-            rows => (BaselineStatus::Filled, rows),
-        },
+        Ok(()) => {
+            let rows: Vec<Option<u64>> =
+                written.iter().map(|name| lookups.rows_written(name)).collect();
+            match rows.iter().flatten().sum() {
+                0 if rows.contains(&None) => (BaselineStatus::Kept, 0),
+                0 => (BaselineStatus::Empty, 0),
+                rows => (BaselineStatus::Filled, rows),
+            }
+        }
         Err(diagnostics) => {
             messages.extend(diagnostics);
             let is_error = |message: &Diagnostic| message.severity == Severity::Error;

@@ -34,9 +34,7 @@ fn tell_one(one: &BaselineReport, content: &Content) {
             let rows = report::counted(*rows, "row");
             report::line(format_args!("note: {name}: {rows} into {lookups}"));
         }
-        BaselineStatus::Empty => report::line(format_args!(
-            "note: {name}: found nothing before the range; {lookups} is not filled"
-        )),
+        BaselineStatus::Empty | BaselineStatus::Kept => tell_nothing(one),
         BaselineStatus::Unsupported => report::line(format_args!(
             "note: {name}: did not run: {}; {lookups} is not filled",
             worst(messages)
@@ -51,6 +49,13 @@ fn tell_one(one: &BaselineReport, content: &Content) {
     report::diagnostics(&warnings, name, search.map_or("", |baseline| &baseline.search));
 }
 
+/// Says that a baseline has no row, and what its lookups have then.
+fn tell_nothing(one: &BaselineReport) {
+    let (name, lookups) = (&one.name, listed(&one.lookups));
+    let then = if one.status == BaselineStatus::Kept { "keeps its rows" } else { "is not filled" };
+    report::line(format_args!("note: {name}: found nothing before the range; {lookups} {then}"));
+}
+
 fn tell_failure(one: &BaselineReport) {
     let (name, lookups) = (&one.name, listed(&one.lookups));
     let reason = worst(&one.messages);
@@ -59,30 +64,26 @@ fn tell_failure(one: &BaselineReport) {
 
 /// Counts the baselines of each kind, and their warnings.
 fn tell_counts(reports: &[BaselineReport]) {
-    let of = |status: BaselineStatus| -> Vec<&BaselineReport> {
-        reports.iter().filter(|report| report.status == status).collect()
+    let of_any = |statuses: &[BaselineStatus]| -> Vec<&BaselineReport> {
+        reports.iter().filter(|report| statuses.contains(&report.status)).collect()
     };
     let counted = |all: &[&BaselineReport]| report::counted(all.len() as u64, "baseline");
-    let filled = of(BaselineStatus::Filled);
+    let filled = of_any(&[BaselineStatus::Filled]);
     if !filled.is_empty() {
         let lookups: Vec<String> =
             filled.iter().flat_map(|report| report.lookups.iter().cloned()).collect();
         report::line(format_args!("note: {} filled {}", counted(&filled), listed(&lookups)));
     }
-    let empty = of(BaselineStatus::Empty);
+    let empty = of_any(&[BaselineStatus::Empty, BaselineStatus::Kept]);
     if let [one] = empty.as_slice() {
-        report::line(format_args!(
-            "note: {}: found nothing before the range; {} is not filled",
-            one.name,
-            listed(&one.lookups)
-        ));
+        tell_nothing(one);
     } else if !empty.is_empty() {
         report::line(format_args!(
             "note: {} found nothing before the range; --all names them",
             counted(&empty)
         ));
     }
-    let unsupported = of(BaselineStatus::Unsupported);
+    let unsupported = of_any(&[BaselineStatus::Unsupported]);
     if !unsupported.is_empty() {
         let baselines = counted(&unsupported);
         report::line(format_args!("note: {baselines} did not run (unsupported); --all names them"));

@@ -70,6 +70,55 @@ fn baselines_fill_lookups_from_before_the_range() {
 }
 
 #[test]
+fn a_lookup_is_filled_by_any_of_its_names() {
+    for (definition, written) in [
+        ("collection: users_coll\nfields: [user_arn]\n", "users_coll"),
+        ("filename: users_file.csv\n", "users_file.csv"),
+    ] {
+        let fixture = fixture();
+        let definition = format!("name: known_users\n{definition}");
+        fixture.write("content/lookups/known_users.yml", &definition);
+        let search = format!(
+            "eventName=CreateKey | stats count by user_arn | fields user_arn | outputlookup {written}"
+        );
+        let baseline = format!("name: Users\nid: u\nsearch: '{search}'\n");
+        fixture.write("content/baselines/b_initial.yml", &baseline);
+        std::fs::remove_file(fixture.path("content/baselines/a_update.yml")).unwrap();
+        let hunt = ["hunt", "logs", "--baselines", "--earliest", "2026-03-10"];
+        for more in [&[][..], &["--lookups", "kept"]] {
+            let run = fixture.run(&[&hunt[..], more, &["--format", "ndjson"]].concat());
+            assert_eq!((run.status, run.lines().len()), (0, 1), "{run:?}");
+            assert_eq!(run.lines()[0]["result"]["user_arn"], "arn:user/cyd");
+        }
+        // What was kept is there for a run without baselines, too.
+        let kept = ["hunt", "logs", "--earliest", "2026-03-10", "--lookups", "kept"];
+        let run = fixture.run(&[&kept[..], &["--format", "ndjson"]].concat());
+        assert_eq!(run.lines().len(), 1, "{run:?}");
+    }
+}
+
+#[test]
+fn a_baseline_that_finds_nothing_leaves_what_is_filled() {
+    let fixture = fixture();
+    let search = "eventName=Gone NOT [| inputlookup known_users | fields user_arn] \
+                  | stats count by user_arn | outputlookup known_users";
+    let update = format!("name: Users - Update\nid: u\nsearch: '{search}'\n");
+    fixture.write("content/baselines/a_update.yml", &update);
+    let hunt = ["hunt", "logs", "--earliest", "2026-03-10", "--lookups", "kept", "--baselines"];
+    let run = fixture.run(&[&hunt[..], &["--format", "ndjson", "--summary", "--all"]].concat());
+    assert_eq!((run.status, run.lines().len()), (0, 2), "{run:?}");
+    let statuses = run.lines()[1]["summary"]["baselines"].clone();
+    assert_eq!(
+        (&statuses[0]["status"], &statuses[1]["status"]),
+        (&json!("filled"), &json!("kept"))
+    );
+    let note = "Users - Update: found nothing before the range; `known_users` keeps its rows";
+    assert!(run.err.contains(note), "{run:?}");
+    let kept = std::fs::read_to_string(fixture.path("kept/known_users.csv")).unwrap();
+    assert_eq!(kept.lines().count(), 3, "{kept}");
+}
+
+#[test]
 fn a_baseline_that_cannot_run_is_told() {
     let fixture = fixture();
     fixture.write(
