@@ -62,6 +62,11 @@ impl Levels {
         }
     }
 
+    /// Returns true if a level says that warnings of a code are told.
+    pub(super) fn tells(&self, code: Code) -> bool {
+        self.0.get(&code).is_some_and(|level| *level > Level::Allow)
+    }
+
     /// Returns these levels with the codes allowed that comments in a file allow.
     pub(super) fn with_comments(&self, text: &str) -> Self {
         let mut levels = self.clone();

@@ -89,7 +89,7 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
         diagnostic.code == Code::MISSING_LOOKUP
             && name.is_some_and(|name| analyzed.fills_lookup(name))
     };
-    found.iter_mut().for_each(|told| told.retain(|diagnostic| !is_filled(diagnostic)));
+    found.iter_mut().for_each(|one| one.diagnostics.retain(|told| !is_filled(told)));
     if !options.select.is_all() {
         let detections = searches.iter().filter_map(|search| search.detection());
         let files = detections.flat_map(|place| used_files::of_detection(&analyzed, place));
@@ -101,10 +101,19 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
     for problem in problems {
         of_files.entry(problem.path.clone()).or_default().push(problem);
     }
-    let checked = searches.iter().zip(found).map(|(search, diagnostics)| {
+    let (mut unfed_models, mut elsewhere) = (BTreeMap::new(), BTreeMap::new());
+    for one in &found {
+        for model in &one.unfed_models {
+            *unfed_models.entry(model.clone()).or_default() += 1;
+        }
+        for code in one.elsewhere.iter().filter(|code| options.levels.tells(**code)) {
+            *elsewhere.entry(*code).or_default() += 1;
+        }
+    }
+    let checked = searches.iter().zip(found).map(|(search, one)| {
         let detection = search.of(set);
         let problems = of_files.remove(&detection.path).unwrap_or_default();
-        CheckedSearch::new(detection, diagnostics, &problems, &options.levels)
+        CheckedSearch::new(detection, one.diagnostics, &problems, &options.levels)
     });
     let mut checked: Vec<CheckedSearch> = checked.collect();
     let baselines = checked.split_off(detections);
@@ -120,8 +129,8 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
             files.push(file);
         }
     }
-    let mut report = CheckReport::new(checked, baselines, files);
-    report.counts.unfed_data_models = plans::unfed_models(&analyzed, &searches);
+    let mut report = CheckReport::new(checked, baselines, files, unfed_models);
+    report.set_up_elsewhere = elsewhere;
     Ok(report)
 }
 

@@ -1,6 +1,6 @@
 //! Plans searches without logs, on several threads.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -67,23 +67,28 @@ impl Search {
     }
 }
 
-/// Returns how many of the searches read each data model that no event type feeds.
-pub(super) fn unfed_models(content: &AnalyzedContent, chosen: &[Search]) -> BTreeMap<String, u64> {
-    let mut unfed = BTreeMap::new();
-    for search in chosen {
-        for model in search.analysis(content).unfed_models(&content.set.knowledge) {
-            *unfed.entry(model).or_default() += 1;
-        }
-    }
-    unfed
+/// What a check of a search finds.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Outcome {
+    /// The diagnostics. Their spans refer to the search as written.
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// The codes of messages that are left out: what they are about is set up elsewhere.
+    pub(super) elsewhere: Vec<Code>,
+    /// The data models that it reads and no event type feeds.
+    pub(super) unfed_models: BTreeSet<String>,
 }
 
-/// Returns the diagnostics of searches, in their order. Their spans refer to
-/// the search as written.
+impl Outcome {
+    fn of(diagnostics: Vec<Diagnostic>) -> Self {
+        Self { diagnostics, ..Self::default() }
+    }
+}
+
+/// Returns what is found in searches, in their order.
 pub(super) async fn plan_all(
     content: &Arc<AnalyzedContent>,
     chosen: &[Search],
-) -> Result<Vec<Vec<Diagnostic>>, AppError> {
+) -> Result<Vec<Outcome>, AppError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(chosen.len());
     let options = RunOptions::default();
     let clock = Clock::new(&options.time)?;
@@ -114,39 +119,41 @@ pub(super) async fn plan_all(
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(search) = chosen.get(place) else { break };
                 let analysis = search.analysis(&content);
-                let mut found =
-                    diagnostics(&analysis, &environment.context(), &surroundings, &runtime);
+                let mut found = outcome(&analysis, &environment.context(), &surroundings, &runtime);
                 let detection = search.of(&content.set);
-                found.extend(advice::of_schedule(detection, &content.set, &analysis));
+                let of_schedule = advice::of_schedule(detection, &content.set, &analysis);
+                found.diagnostics.extend(of_schedule);
+                found.unfed_models = analysis.unfed_models(&content.set.knowledge);
                 done.push((place, found));
             }
             done
         });
     }
-    let mut found = vec![Vec::new(); chosen.len()];
+    let mut found = vec![Outcome::default(); chosen.len()];
     while let Some(done) = workers.join_next().await {
-        for (place, diagnostics) in done.map_err(|error| AppError::Bug(error.to_string()))? {
-            found[place] = diagnostics;
+        for (place, outcome) in done.map_err(|error| AppError::Bug(error.to_string()))? {
+            found[place] = outcome;
         }
     }
     Ok(found)
 }
 
 /// Returns what is wrong with a search, or doubtful.
-fn diagnostics(
+fn outcome(
     analysis: &Analysis,
     context: &SearchContext,
     surroundings: &Surroundings,
     runtime: &io::Result<Runtime>,
-) -> Vec<Diagnostic> {
+) -> Outcome {
     // A bug in planning one search must not hide what is wrong with the others.
     let planned = catch_unwind(AssertUnwindSafe(|| planned(analysis, context, runtime)));
-    let mut found =
-        planned.unwrap_or_else(|_| vec![Diagnostic::bug("planning the search panicked")]);
-    found.extend(analysis.doubts_without_logs(&found, true));
+    let mut outcome = planned
+        .unwrap_or_else(|_| Outcome::of(vec![Diagnostic::bug("planning the search panicked")]));
+    let found = &mut outcome.diagnostics;
+    found.extend(analysis.doubts_without_logs(found, true));
     found.extend(surroundings.of_search(analysis));
     found.sort_by_key(|diagnostic| (!stops(diagnostic), diagnostic.span()));
-    found
+    outcome
 }
 
 /// Returns the lookups that fill a subsearch of the search nearly, so that a few more rows are cut off.
@@ -179,16 +186,12 @@ fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().build()
 }
 
-fn planned(
-    analysis: &Analysis,
-    context: &SearchContext,
-    runtime: &io::Result<Runtime>,
-) -> Vec<Diagnostic> {
+fn planned(analysis: &Analysis, context: &SearchContext, runtime: &io::Result<Runtime>) -> Outcome {
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             let message = format!("a thread cannot start: {error}");
-            return vec![Diagnostic::error(Code::DISK, message)];
+            return Outcome::of(vec![Diagnostic::error(Code::DISK, message)]);
         }
     };
     match runtime.block_on(run::plan(analysis, None, context)) {
@@ -197,10 +200,16 @@ fn planned(
             let messages = messages.chain(near_limit(analysis, context));
             // What this machine lacks says nothing about the search.
             let messages = messages.filter(|message| message.code.class() != Class::Environment);
-            let messages = messages.filter(|message| !is_set_up_elsewhere(message, analysis));
-            messages.map(|message| analysis.expansion.relocate(message)).collect()
+            let (elsewhere, messages): (Vec<_>, Vec<_>) =
+                messages.partition(|message| is_set_up_elsewhere(message, analysis));
+            let messages = messages.into_iter();
+            Outcome {
+                diagnostics: messages.map(|told| analysis.expansion.relocate(told)).collect(),
+                elsewhere: elsewhere.into_iter().map(|message| message.code).collect(),
+                ..Outcome::default()
+            }
         }
-        Err(diagnostics) => diagnostics,
+        Err(diagnostics) => Outcome::of(diagnostics),
     }
 }
 

@@ -20,6 +20,10 @@ pub struct CheckReport {
     pub files: Vec<CheckedFile>,
     /// How many there are of what.
     pub counts: Counts,
+    /// How many messages of each code that the user gave a level are not told all the same, because what
+    /// they are about is set up where the content is used.
+    #[serde(skip)]
+    pub set_up_elsewhere: BTreeMap<Code, u64>,
 }
 
 /// A detection that was checked.
@@ -127,15 +131,22 @@ impl CheckReport {
         detections: Vec<CheckedSearch>,
         baselines: Vec<CheckedSearch>,
         files: Vec<CheckedFile>,
+        unfed_data_models: BTreeMap<String, u64>,
     ) -> Self {
-        let counts = Counts::default();
-        let mut report = Self { detections, baselines, files, counts };
+        let counts = Counts { unfed_data_models, ..Counts::default() };
+        let set_up_elsewhere = BTreeMap::new();
+        let mut report = Self { detections, baselines, files, counts, set_up_elsewhere };
         report.count();
         report
     }
 
+    /// Counts the detections and messages again.
     fn count(&mut self) {
-        let mut counts = Counts { detections: self.detections.len() as u64, ..Counts::default() };
+        let mut counts = Counts {
+            detections: self.detections.len() as u64,
+            unfed_data_models: std::mem::take(&mut self.counts.unfed_data_models),
+            ..Counts::default()
+        };
         for detection in &self.detections {
             *match detection.status {
                 CheckStatus::Runs => &mut counts.runs,

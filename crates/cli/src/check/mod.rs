@@ -52,6 +52,13 @@ pub(crate) async fn run(options: CheckOptions, cancel: CancellationToken) -> Res
             "warning: the level of {code} changes nothing about {messages}: only warnings have levels"
         ));
     }
+    for (code, count) in &report.set_up_elsewhere {
+        let messages = report::counted(*count, "message");
+        report::line(format_args!(
+            "warning: the level of {code} changes nothing about {messages} on data models, event types \
+             and tags that are set up where the content is used"
+        ));
+    }
     Ok(status)
 }
 

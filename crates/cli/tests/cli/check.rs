@@ -156,6 +156,23 @@ fn data_models_that_nothing_feeds_are_counted() {
         run.out,
         "note: no event type here feeds the data model `Endpoint` (1 search)\n1 detection: it runs\n"
     );
+    // A code whose messages are shown changes nothing about what is counted.
+    let of_code = fixture.run(&[&args[..], &["--code", "SPL2025"]].concat());
+    assert_eq!(of_code.out, run.out);
+    let found = report(&fixture.run(&["check", "content", "--code", "SPL2025"]));
+    assert_eq!(found["counts"]["unfed_data_models"], json!({"Endpoint": 2}));
+    // A level has no effect on what is set up elsewhere, and that is told.
+    for (detection, code) in [("Process", "SPL2025"), ("Macro", "SPL2032")] {
+        let args = ["check", "content", "--detection", detection];
+        for (level, is_told) in [("error", true), ("allow", false)] {
+            let run = fixture.run(&[&args[..], &["--level", &format!("{code}={level}")]].concat());
+            assert_eq!(run.status, 0, "{run:?}");
+            let told = format!(
+                "warning: the level of {code} changes nothing about 1 message on data models"
+            );
+            assert_eq!(run.err.contains(&told), is_told, "{run:?}");
+        }
+    }
 }
 
 #[test]
