@@ -71,7 +71,7 @@ pub struct ReplaySummary {
     pub events: u64,
     /// Number of these events without a time that can be moved.
     pub timeless: u64,
-    /// Seconds by which times were moved; `None` if no event has a time.
+    /// Seconds by which times were moved; `None` if they stay, or if no event has one.
     pub moved: Option<i64>,
     /// Input that was not read, or only read in part.
     pub unread: Vec<Unread>,
@@ -101,16 +101,17 @@ pub async fn replay(
         },
     )
     .await?;
+    // Times that stay need not be known.
+    let moves = !options.keeps_times;
     // The names are known once the files were read.
-    let newest = search.newest(clock.now).await?;
+    let newest = if moves { search.newest(clock.now).await? } else { None };
     let mut rows = search.run().await?;
     let mut summary = ReplaySummary::default();
     let mut first = rows.next().await?;
-    let lines = TextLines::find(search.logs());
+    let lines = TextLines::find(search.logs(), moves);
     let lines = until_cancelled(&options.run.cancel, lines).await?;
     let newest = [newest, lines.newest()].into_iter().flatten().reduce(f64::max);
     let moved = newest.map(|newest| (clock.now - newest).floor() as i64);
-    let moved = moved.map(|seconds| if options.keeps_times { 0 } else { seconds });
     let mut replay = Replay { labels: &options.labels, seconds: moved.unwrap_or(0), sink };
     summary.moved = moved;
     while let Some(batch) = first.take() {
@@ -127,7 +128,7 @@ pub async fn replay(
     summary.timeless += of_lines.timeless;
     replay.finish().await?;
     summary.unread = search.unread();
-    lines.retain_others(&mut summary.unread);
+    lines.correct(&mut summary.unread, of_lines);
     if summary.events > 0 {
         summary.unread.retain(|unread| unread.kind != UnreadKind::NoEvents);
     }

@@ -33,50 +33,52 @@ pub(super) struct TextLines {
 
 /// The lines that were handed on.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct Handed {
     pub(super) events: u64,
     pub(super) timeless: u64,
+    /// The indexes of the files with a line at least.
+    files: Vec<usize>,
+    /// The files of which only a part could be read.
+    damaged: Vec<Unread>,
 }
 
 impl TextLines {
-    /// Finds the files that were read, hold no JSON, and are text with a line at least.
+    /// Finds the files that were read and hold no JSON. With `times`, reads them for the time of the
+    /// newest line.
     ///
     /// # Errors
-    /// Fails if a file cannot be read any more.
-    pub(super) async fn find(logs: Option<&Arc<Logs>>) -> Result<Self, AppError> {
+    /// Fails if the work is stopped.
+    pub(super) async fn find(logs: Option<&Arc<Logs>>, times: bool) -> Result<Self, AppError> {
         let Some(logs) = logs.cloned() else { return Ok(Self::default()) };
-        let look = move || -> Result<Self, AppError> {
-            let (mut files, mut newest) = (Vec::new(), None::<f64>);
-            for index in logs.files_without_json() {
-                let file = &logs.files()[index];
-                if !file.is_named && !is_named_as_log(&file.name) {
-                    continue;
-                }
-                let mut is_blank = true;
-                let read = logs.for_each_line(index, &mut |line| {
-                    is_blank = false;
+        let look = move || {
+            let is_log = |index: &usize| {
+                let file = &logs.files()[*index];
+                file.is_named || is_named_as_log(&file.name)
+            };
+            let files: Vec<usize> = logs.files_without_json().into_iter().filter(is_log).collect();
+            let mut newest = None::<f64>;
+            for index in files.iter().filter(|_| times) {
+                // What cannot be read is told when the lines are handed on.
+                let _ = logs.for_each_line(*index, &mut |line| {
                     newest = [newest, first_time(line)].into_iter().flatten().reduce(f64::max);
                     ControlFlow::Continue(())
                 });
-                read.map_err(|reason| failed(&file.name, reason))?;
-                if !is_blank {
-                    files.push(index);
-                }
             }
-            Ok(Self { logs: Some(logs), files, newest })
+            Self { logs: Some(logs), files, newest }
         };
-        blocking(look).await?
+        blocking(look).await
     }
 
-    /// Returns the time of the newest line.
+    /// Returns the time of the newest line, if the lines were read for it.
     pub(super) fn newest(&self) -> Option<f64> {
         self.newest
     }
 
-    /// Removes from `unread` that these files, and folders with them, hold no event.
-    pub(super) fn retain_others(&self, unread: &mut Vec<Unread>) {
+    /// Removes from `unread` that the files whose lines were handed on, and folders with them, hold no
+    /// event, and adds which of them are damaged.
+    pub(super) fn correct(&self, unread: &mut Vec<Unread>, handed: Handed) {
         let Some(logs) = &self.logs else { return };
-        let files = self.files.iter();
+        let files = handed.files.iter();
         let names: BTreeSet<&str> = files
             .flat_map(|index| {
                 let own = &*logs.files()[*index].name;
@@ -87,12 +89,14 @@ impl TextLines {
             let is_of_no_event = matches!(unread.kind, UnreadKind::NoLog | UnreadKind::Foreign);
             !is_of_no_event || !names.contains(unread.name.as_str())
         });
+        unread.extend(handed.damaged);
     }
 
-    /// Hands the lines on, in the order of the files.
-    pub(super) async fn replay(&self, replay: &mut Replay<'_>) -> Result<Counts, AppError> {
-        let mut counts = Counts::default();
-        let Some(logs) = &self.logs else { return Ok(counts) };
+    /// Hands the lines on, in the order of the files. Of a damaged file these are the lines before the
+    /// damage.
+    pub(super) async fn replay(&self, replay: &mut Replay<'_>) -> Result<Handed, AppError> {
+        let mut handed = Handed::default();
+        let Some(logs) = &self.logs else { return Ok(handed) };
         for index in self.files.iter().copied() {
             let name = logs.files()[index].name.clone();
             let (sender, mut lines) = tokio::sync::mpsc::channel(LINES_AHEAD);
@@ -103,22 +107,25 @@ impl TextLines {
                     Err(_) => ControlFlow::Break(()),
                 })
             });
+            let before = handed.events;
             while let Some(text) = lines.recv().await {
                 let time = first_time(&text);
-                counts.events += 1;
-                counts.timeless += u64::from(time.is_none());
+                handed.events += 1;
+                handed.timeless += u64::from(time.is_none());
                 let labels = Labels { source: Some(name.clone()), ..Labels::default() };
                 replay.hand_on(ReplayedEvent { text, time, labels }).await?;
             }
             let read = read.await.map_err(|error| AppError::Bug(error.to_string()))?;
-            read.map_err(|reason| failed(&name, reason))?;
+            if handed.events > before {
+                handed.files.push(index);
+            }
+            if let Err(reason) = read {
+                let (name, kind) = (name.to_string(), UnreadKind::Damaged);
+                handed.damaged.push(Unread { name, kind, reasons: vec![reason], more: 0 });
+            }
         }
-        Ok(counts)
+        Ok(handed)
     }
-}
-
-fn failed(name: &str, reason: String) -> AppError {
-    AppError::File { path: name.into(), reason }
 }
 
 /// Returns true if a name says that a file is a log.

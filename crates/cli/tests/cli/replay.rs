@@ -154,6 +154,20 @@ fn each_line_of_a_file_without_json_is_an_event() {
     assert_eq!(nothing.status, 2, "{nothing:?}");
 }
 
+#[test]
+fn a_damaged_text_does_not_stop_the_others() {
+    let fixture = logs();
+    let line = "2026-03-10T09:30:00Z logged in\n";
+    fixture.write("logs/b.log", &format!("{line}{}\n{line}", "x".repeat(9 << 20)));
+    fixture.write("logs/c.log", line);
+    for more in [&["--keep-times"][..], &["--now", "2026-03-10T09:30:00Z"]] {
+        let run = fixture.run_builtin(&[&["replay", "logs"], more].concat());
+        assert_eq!((run.status, run.out.lines().count()), (1, 4), "{run:?}");
+        assert_eq!(run.out.lines().filter(|text| *text == line.trim()).count(), 2);
+        assert!(run.err.contains("logs/b.log") && run.err.contains("SPL5"), "{}", run.err);
+    }
+}
+
 /// Answers requests with these replies in turn, and hands on the requests. A redirection leads back to
 /// the same server.
 fn collector(replies: Vec<(u32, &'static str)>) -> (String, Receiver<(String, String)>) {
