@@ -12,7 +12,7 @@ use crate::examples;
 /// How a check is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CheckFormat {
-    /// Text for a person; the default on a terminal.
+    /// Text for a person; the default on a terminal and with --all.
     #[value(alias = "text")]
     Table,
     /// One JSON object; the default elsewhere.

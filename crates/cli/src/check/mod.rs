@@ -25,7 +25,7 @@ use crate::{json, output, report, screen, status};
 const FEW: usize = 8;
 
 pub(crate) async fn run(options: CheckOptions, cancel: CancellationToken) -> Result<ExitCode> {
-    let format = options.format.unwrap_or_else(default_format);
+    let format = options.format.unwrap_or_else(|| default_format(options.all));
     if options.all && format != CheckFormat::Table {
         bail!("only a table counts messages, so `--all` would change nothing; leave it out");
     }
@@ -128,8 +128,9 @@ fn least(fail_on: FailOn) -> Severity {
     }
 }
 
-fn default_format() -> CheckFormat {
-    if std::io::stdout().is_terminal() { CheckFormat::Table } else { CheckFormat::Json }
+/// Only the table folds messages, so that whoever asks for `all` wants it in a pipe, too.
+fn default_format(all: bool) -> CheckFormat {
+    if all || std::io::stdout().is_terminal() { CheckFormat::Table } else { CheckFormat::Json }
 }
 
 /// Returns one case for each detection, and for each other file. What the check fails on has failed.

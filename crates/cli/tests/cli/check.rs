@@ -235,6 +235,8 @@ fn what_is_not_shown_is_counted() {
         assert_eq!((run.status, run.out.as_str()), (2, ""), "{run:?}");
         assert!(run.err.contains("`--all` would change nothing"), "{run:?}");
     }
+    // Without a format, it means the table, in a pipe, too.
+    assert_eq!(check(&["--all"]).out, check(&["--all", "--format", "table"]).out);
 }
 
 #[test]
