@@ -1,6 +1,6 @@
 //! Replaces a kept lookup as a whole, so that a reader sees the old rows or the new ones.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::Path;
 
@@ -31,7 +31,19 @@ pub(crate) fn replace(path: &Path, columns: &[String], rows: &[Vec<String>]) -> 
             writer.write_record(row)?;
         }
         writer.flush()
-    })
+    })?;
+    sync_folder(folder);
+    Ok(())
+}
+
+/// Makes a rename last, so that later runs know what this one learned. The file is replaced already, and
+/// not every file system can do more.
+fn sync_folder(folder: &Path) {
+    if cfg!(unix)
+        && let Ok(folder) = File::open(folder)
+    {
+        let _ = folder.sync_all();
+    }
 }
 
 #[cfg(test)]

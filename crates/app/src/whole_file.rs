@@ -9,7 +9,8 @@ use std::path::Path;
 /// disk. If anything fails, the old file stays as it is.
 ///
 /// # Errors
-/// Fails with the error of `write`, or if the file cannot be written.
+/// Fails with the error of `write`, or if the file cannot be written. After a success, a crash of the
+/// machine may still bring the old file back, as a whole.
 pub(crate) fn replace(
     path: &Path,
     write: impl FnOnce(&mut File) -> io::Result<()>,
@@ -27,14 +28,8 @@ pub(crate) fn replace(
     if outcome.is_err() {
         // The first error is the one to report.
         let _ = fs::remove_file(&temporary);
-        return outcome;
     }
-    sync_folder(folder)
-}
-
-/// Makes a rename last. Only Unix can sync a folder.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    outcome
 }
 
 #[cfg(test)]
