@@ -118,7 +118,28 @@ async fn look(logs: Arc<Logs>, context: &SearchContext) -> Option<Found> {
     Some(Found { fields, values })
 }
 
+/// A field that no event has, while one of a similar name is there.
+#[derive(Debug)]
+pub(crate) struct OtherField<'a> {
+    pub(crate) written: String,
+    pub(crate) meant: &'a str,
+}
+
 impl Found {
+    /// Returns the fields that a search reads of its events and that no event has, while one of a
+    /// similar name is there.
+    pub(crate) fn other_fields(&self, analysis: &Analysis) -> Vec<OtherField<'_>> {
+        let asked: BTreeSet<&String> =
+            analysis.facts.fields.union(&analysis.demand.names).collect();
+        let other = |name: &String| {
+            let meant = self.fields.iter().find(|field| is_same_field(name, field))?;
+            (!analysis.is_made_first(name))
+                .then(|| OtherField { written: name.clone(), meant: meant.as_str() })
+        };
+        let unknown = asked.into_iter().filter(|name| !self.fields.contains(name));
+        unknown.filter_map(other).collect()
+    }
+
     /// Returns a warning for each name in the search that is not in the logs, while a similar one is.
     /// With `no_such_events`, only what the first command needs can be why there is no row.
     pub(crate) fn misspelled(&self, analysis: &Analysis, no_such_events: bool) -> Vec<Doubt> {
@@ -126,16 +147,12 @@ impl Found {
         let mut warnings = Vec::new();
         let leading = required::of_leading(analysis);
         let maybe = |diagnostic| Doubt { diagnostic, weight: Weight::IfNothing };
-        for name in facts.fields.union(&analysis.demand.names).collect::<BTreeSet<_>>() {
-            if !self.fields.contains(name)
-                && let Some(meant) = self.fields.iter().find(|field| is_same_field(name, field))
-            {
-                let explains = !no_such_events || leading.contains(name);
-                let is_sure = explains && is_fixed(meant);
-                let weight = if is_sure { Weight::NeverMet } else { Weight::IfNothing };
-                let diagnostic = warning(analysis, "field", name, meant);
-                warnings.push(Doubt { diagnostic, weight });
-            }
+        for OtherField { written, meant } in self.other_fields(analysis) {
+            let explains = !no_such_events || leading.contains(&written);
+            let is_sure = explains && is_fixed(meant);
+            let weight = if is_sure { Weight::NeverMet } else { Weight::IfNothing };
+            let diagnostic = warning(analysis, "field", &written, meant);
+            warnings.push(Doubt { diagnostic, weight });
         }
         for (field, value) in unequal(analysis) {
             if !self.fields.contains(&field) {
@@ -190,7 +207,7 @@ fn is_same_field(name: &str, field: &str) -> bool {
 
 /// Returns true for a field whose name is the same in all events. Calls name their own arguments and
 /// answers, and may have some that differ in a letter.
-fn is_fixed(field: &str) -> bool {
+pub(crate) fn is_fixed(field: &str) -> bool {
     const OF_CALLS: [&str; 4] =
         ["requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"];
     !OF_CALLS.iter().any(|of| field.starts_with(of))
@@ -284,6 +301,11 @@ mod tests {
             (
                 "eventName=A errorMessage!=denied",
                 "errorMessage!=: write `NOT errorMessage=\"denied\"` to match events without it, too",
+            ),
+            ("eventName=A | rename user as user_arm | stats count by user_arm", ""),
+            (
+                "eventName=A | stats count by user_arm | rename user as user_arm",
+                "user_arm: did you mean `user_arn`?",
             ),
             ("eventName=getobject user_arn!=a NOT errorMessage=b", ""),
             ("eventName=Get* eventName=PutObject eventName=GetParameters", ""),

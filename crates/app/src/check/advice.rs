@@ -6,11 +6,10 @@ use spilltrail_content::{ContentSet, Detection};
 use spilltrail_decode::{LAKE_SOURCETYPES, SOURCETYPES, field_docs};
 use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
 use spilltrail_event::{CaseRule, Pattern};
-use spilltrail_search::analysis::{Analysis, Weight};
-use spilltrail_spl::Arguments;
+use spilltrail_search::analysis::Analysis;
 use spilltrail_spl::time::USUAL_DELIVERY;
 
-use crate::names::Found;
+use crate::names::{Found, OtherField, is_fixed};
 
 /// Sourcetypes that events have besides those that the decoder names.
 const OTHERS: &[&str] = &["json", "_json", "csv", "json_no_timestamp", "stash"];
@@ -119,15 +118,10 @@ impl Surroundings {
     pub(super) fn of_search(&self, analysis: &Analysis) -> Vec<Diagnostic> {
         let mut found = self.not_fed(analysis);
         if is_of_cloudtrail(analysis) && !makes_any(analysis) {
-            let misspelled = self.fields.misspelled(analysis, false).into_iter();
             // Of names that events may have as well, nothing is sure.
-            let sure = misspelled.filter(|doubt| doubt.weight > Weight::IfNothing);
-            let made = made(analysis);
-            let sure = sure.map(|doubt| unknown_field(doubt.diagnostic));
-            let is_made = |diagnostic: &Diagnostic| {
-                diagnostic.message.split('`').nth(1).is_some_and(|field| made.contains(field))
-            };
-            found.extend(sure.filter(|diagnostic| !is_made(diagnostic)));
+            let others = self.fields.other_fields(analysis).into_iter();
+            let sure = others.filter(|other| is_fixed(other.meant));
+            found.extend(sure.map(|other| unknown_field(analysis, &other)));
         }
         found
     }
@@ -196,43 +190,20 @@ fn makes_any(analysis: &Analysis) -> bool {
     })
 }
 
-/// Returns the fields that commands of the search make by name. A `rename` reads the field that it
-/// replaces, so that what is read alone does not tell.
-fn made(analysis: &Analysis) -> BTreeSet<String> {
-    let mut made = BTreeSet::new();
-    for command in &analysis.pipeline().commands {
-        let mut arguments = Arguments::new(command);
-        match command.name.value.as_str() {
-            "rename" => {
-                while let Ok(_from) = arguments.field()
-                    && arguments.keyword("as").is_some()
-                    && let Ok(to) = arguments.field()
-                {
-                    made.insert(to.value);
-                    arguments.symbol(",");
-                }
-            }
-            "eval" => {
-                let assigned = arguments.assignments().unwrap_or_default();
-                made.extend(assigned.into_iter().map(|assigned| assigned.target.value));
-            }
-            _ => {}
-        }
-    }
-    made
-}
-
 /// Returns the place of a value in the search as written.
 fn place(analysis: &Analysis, value: &str) -> Option<Span> {
     let start = analysis.text.find(value)?;
     Some(Span::new(start, start + value.len()))
 }
 
-/// A field that no extraction produces, in the words of a check: there are no events.
-fn unknown_field(mut warning: Diagnostic) -> Diagnostic {
-    if let Some(field) = warning.message.split('`').nth(1) {
-        warning.message = format!("nothing extracts the field `{field}` from CloudTrail's events");
+/// Returns the warning about a field that no extraction produces.
+fn unknown_field(analysis: &Analysis, other: &OtherField<'_>) -> Diagnostic {
+    let OtherField { written, meant } = other;
+    let message = format!("nothing extracts the field `{written}` from CloudTrail's events");
+    let warning = Diagnostic::warning(Code::LOST_FIELD, message);
+    let warning = warning.help(format!("did you mean `{meant}`?"));
+    match place(analysis, written) {
+        Some(span) => warning.at(span),
+        None => warning,
     }
-    warning.code = Code::LOST_FIELD;
-    warning
 }

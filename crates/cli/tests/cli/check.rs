@@ -264,6 +264,22 @@ fn advice_is_told_by_a_check_only() {
 }
 
 #[test]
+fn a_field_that_the_search_makes_is_no_slip() {
+    let fixture = Fixture::empty();
+    for (rest, expected) in [
+        ("rename src_ip AS user_arm | stats count by user_arm", ""),
+        ("eval user_arm=src_ip | stats count by user_arm", ""),
+        ("stats count by user_arm | eval user_arm=1", " SPL2015"),
+        ("where user_arm!=\"a\" | eval user_arm=1 | table user_arm", " SPL2015"),
+    ] {
+        let search = format!("{AWS} eventName=CreateUser eventSource=iam.amazonaws.com | {rest}");
+        fixture.detection(1, "Made", "Hunting", &search, "");
+        let run = fixture.run(&["check", "content", "--allow", "SPL2022"]);
+        assert_eq!(outcomes(&report(&run)), [format!("Made: runs{expected}")], "{search}");
+    }
+}
+
+#[test]
 fn a_lookup_that_fills_a_subsearch_nearly() {
     let fixture = content();
     let rows: Vec<String> = (0..9000).map(|row| format!("user{row}")).collect();

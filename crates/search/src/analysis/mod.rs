@@ -3,6 +3,7 @@
 //! [`analyze`] expands macros, parses the text, and collects the facts of each command, once per
 //! search. Code that needs facts about a search before it runs reads them from its [`Analysis`].
 
+mod made;
 mod need;
 #[cfg(test)]
 mod tests;

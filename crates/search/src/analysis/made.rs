@@ -1,0 +1,84 @@
+//! Whether the value of a field that commands read is that of the events.
+
+use super::Analysis;
+use crate::commands::pipeline::{self, Step};
+use crate::planning::plan::Needs;
+
+impl Analysis {
+    /// Returns true if a command makes this field before any reads it, so that what is read is not the
+    /// field of the events. A command that cannot be read may make anything.
+    #[must_use]
+    pub fn is_made_first(&self, field: &str) -> bool {
+        if self.facts.fields.contains(field) {
+            return false;
+        }
+        let (steps, _) = pipeline::read_all(&self.pipeline);
+        for (place, step) in steps.iter().enumerate() {
+            if step.index != place {
+                return true;
+            }
+            if reads(step, field) {
+                return false;
+            }
+            if place > 0 && makes(step, field) {
+                return true;
+            }
+        }
+        steps.len() < self.pipeline.commands.len()
+    }
+}
+
+/// Returns true if a command reads a field, whatever is read of its own rows.
+fn reads(step: &Step, field: &str) -> bool {
+    let name = || vec![field.to_owned()];
+    // Nobody needs the old name of a field that is renamed.
+    let is_renamed =
+        || step.entry.doc.name == "rename" && step.command.output(Some(name())) != Some(name());
+    step.command.needs(nothing()).fields.names.contains(field) || is_renamed()
+}
+
+/// Returns true if a command computes a field, so that it needs something else than the field itself.
+fn makes(step: &Step, field: &str) -> bool {
+    let always = step.command.needs(nothing()).fields;
+    let with = step.command.needs(Needs::only([field])).fields;
+    let is_other = |name: &String| name != field && !always.names.contains(name);
+    !with.names.contains(field)
+        || with.names.iter().any(is_other)
+        || (with.is_open() && !always.is_open())
+}
+
+fn nothing() -> Needs {
+    Needs::only(std::iter::empty::<&str>())
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_spl::MacroSet;
+
+    use crate::analysis::analyze;
+
+    #[test]
+    fn a_field_is_made_before_it_is_read() {
+        for (search, expected) in [
+            ("* | rename a as f | where f=1", true),
+            ("* | eval f=a | stats count by f", true),
+            ("* | eval f=1 | stats count by f", true),
+            ("* | rex field=a \"(?<f>x)\" | where f=1", true),
+            ("* | lookup l a OUTPUT b as f | where f=1", true),
+            ("* | eventstats count as f by a | where f=1", true),
+            ("* | spath | where f=1", true),
+            ("* | fields a, f | eval f=1", true),
+            ("f=1 | rename a as f", false),
+            ("* | where f=1 | eval f=2", false),
+            ("* | eval f=f+1", false),
+            ("* | stats count by f | rename a as f", false),
+            ("* | rename f as a | eval f=1", false),
+            ("* | dedup f | sort f", false),
+            ("* | stats count by f", false),
+            ("* | table f", false),
+        ] {
+            let made = analyze(search, &MacroSet::builtin()).is_made_first("f");
+            assert_eq!(made, expected, "{search}");
+        }
+    }
+}
