@@ -131,6 +131,34 @@ impl Keyword {
     }
 }
 
+/// Returns what follows a prefix in the terms of an event's text, in lower case, without duplicates and in
+/// their order.
+///
+/// The terms are the pieces between major breakers, and the smaller pieces between minor breakers. Case
+/// is not significant.
+#[must_use]
+pub fn terms_after(prefix: &str, raw: &str) -> Vec<String> {
+    let (prefix, raw) = (prefix.to_lowercase(), raw.to_lowercase());
+    let is = |is_breaker: fn(u8) -> bool| move |c: char| u8::try_from(c).is_ok_and(is_breaker);
+    let mut found: Vec<String> = Vec::new();
+    for term in raw.split(is(is_major)) {
+        let smaller = term.split(is(is_minor)).filter(|piece| *piece != term);
+        for piece in std::iter::once(term).chain(smaller) {
+            let rest = piece.strip_prefix(prefix.as_str()).filter(|rest| !rest.is_empty());
+            if let Some(rest) = rest.filter(|rest| !found.iter().any(|found| found == rest)) {
+                found.push(rest.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// Returns true if a text has a major breaker, so that no term contains it.
+#[must_use]
+pub fn has_major_breaker(text: &str) -> bool {
+    text.bytes().any(is_major)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,5 +189,20 @@ mod tests {
     fn term_wants_major_breakers() {
         let term = Keyword::new("127.0.0.1", KeywordKind::Term, CaseRule::Ignore);
         assert!(term.matches("127.0.0.1 - admin") && !term.matches("ip=127.0.0.1"));
+    }
+
+    #[test]
+    fn terms_have_prefixes() {
+        let raw = "02:10 INFO group=Queue, kb=10.5 kb=10.5 kb=7;x=kb=2 Group=mpool/parse \"kb=\"";
+        for (prefix, expected) in [
+            ("kb=", &["10.5", "7"][..]),
+            ("GROUP=", &["queue", "mpool/parse"]),
+            ("x=kb=", &["2"]),
+            ("que", &["ue"]),
+            ("in", &["fo"]),
+            ("nosuch=", &[]),
+        ] {
+            assert_eq!(terms_after(prefix, raw), expected, "{prefix}");
+        }
     }
 }

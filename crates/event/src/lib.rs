@@ -16,7 +16,7 @@ mod value;
 mod values;
 
 pub use fields::{Demand, Field, Kind, ScanRequest};
-pub use keyword::{Keyword, KeywordKind};
+pub use keyword::{Keyword, KeywordKind, has_major_breaker, terms_after};
 pub use number::{compare_numbers, format_number, parse_number, significant_digits};
 pub use pattern::{CaseRule, Pattern, wildcard_capture, wildcard_match};
 pub use predicate::{Comparison, Known, Predicate, Record, TimeBounds, compare};

@@ -265,7 +265,8 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
 ];
 
 /// The codecs that serialize and restore the commands' scalar functions.
-pub(crate) const FUNCTIONS: &[FunctionCodec] = &[convert::FUNCTION, replace::FUNCTION];
+pub(crate) const FUNCTIONS: &[FunctionCodec] =
+    &[convert::FUNCTION, replace::FUNCTION, tstats::FUNCTION];
 
 /// A command's documentation, parser and planner.
 #[derive(Debug)]

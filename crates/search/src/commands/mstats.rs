@@ -8,7 +8,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::fields;
 use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, CompareOp, SearchExpr, time};
 
-use super::tstats::{FILLNULL_VALUE, PRESTATS};
+use super::tstats::FILLNULL_VALUE;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use super::{fillnull, search, stats, subsearch};
 use crate::lineage::Lineage;
@@ -37,7 +37,10 @@ static DOC: CommandDoc = CommandDoc {
     syntax: "mstats [fillnull_value=<text>] [chunk_size=<int>] [backfill=<bool>] [update_period=<int>] <function>(<metric>) [AS <name>] … [WHERE <search>] [BY <field> …] [span=<span>]",
     arguments: &[
         FILLNULL_VALUE,
-        PRESTATS,
+        Argument::option("prestats", Takes::Bool)
+            .default("false")
+            .refused("use the results without a second `stats`")
+            .doc("Whether to prepare the results for a later `stats`, `chart` or `timechart`."),
         Argument::option("append", Takes::Bool)
             .default("false")
             .refused("use `append [| mstats …]`")

@@ -63,8 +63,14 @@ struct Pair {
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     let mut pairs: Vec<Pair> = Vec::new();
     while !arguments.is_empty() {
-        let from = arguments.field()?;
-        if arguments.keyword("as").is_none() {
+        let mut from = arguments.field()?;
+        // `tstats … by PREFIX(group=)` names a field `group=`.
+        let sign = arguments.symbol("=");
+        let is_part = sign.is_some_and(|sign| sign.start == from.span.end);
+        if is_part {
+            from.value.push('=');
+        }
+        if (sign.is_some() && !is_part) || arguments.keyword("as").is_none() {
             return Err(Diagnostic::error(
                 Code::EXPECTED,
                 format!("expected `AS` after `{}`", from.value),

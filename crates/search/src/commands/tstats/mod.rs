@@ -1,12 +1,18 @@
 //! `tstats`: computes statistics over indexed fields, directly from the source of events.
 
+mod prefix;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::common::Result as EngineResult;
+use datafusion::logical_expr::{Expr, lit};
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
-use spilltrail_event::{Demand, fields};
+use spilltrail_event::{Demand, Kind, fields};
 use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, SearchExpr, time};
 
+pub(super) use self::prefix::FUNCTION;
+use self::prefix::TermsAfter;
 use super::dataset::{self, DatasetName, Naming, Reading};
 use super::subsearch;
 use super::{
@@ -15,7 +21,7 @@ use super::{
 };
 use crate::context::SearchContext;
 use crate::lineage::Lineage;
-use crate::operators::{RangeBins, Whole};
+use crate::operators::{Append, RangeBins, Whole};
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan, column};
@@ -34,24 +40,22 @@ const NO_SUMMARIES: &str = "there are no summaries, events are read";
 pub(super) const FILLNULL_VALUE: Argument = Argument::option("fillnull_value", Takes::Text)
     .doc("The value for a missing BY field. Without it, such events are not counted.");
 
-/// The option for results that a later command finishes.
-pub(super) const PRESTATS: Argument = Argument::option("prestats", Takes::Bool)
-    .default("false")
-    .refused("use the results without a second `stats`")
-    .doc("Whether to prepare the results for a later `stats`, `chart` or `timechart`.");
+/// The field that each row has with `prestats=true`: how many events are behind the row.
+const EVENTS_BEHIND: &str = "psrsvd_gc";
 
 static DOC: CommandDoc = CommandDoc {
     name: "tstats",
     aliases: &[],
     kind: CommandKind::Generating,
     summary: "Compute statistics over indexed fields, or over the fields of a data model.",
-    syntax: "tstats [fillnull_value=<text>] [summariesonly=<bool>] [allow_old_summaries=<bool>] [use_summary_index_values=<bool>] [include_reduced_buckets=<bool>] [local=<bool>] [chunk_size=<int>] <function>(<field>) [AS <name>] … [FROM <data model>] [WHERE <search>] [BY <field>|_time [span=<span>] …]",
+    syntax: "tstats [prestats=<bool>] [append=<bool>] [fillnull_value=<text>] [summariesonly=<bool>] [allow_old_summaries=<bool>] [use_summary_index_values=<bool>] [include_reduced_buckets=<bool>] [local=<bool>] [chunk_size=<int>] <function>(<field>) [AS <name>] … [FROM <data model>] [WHERE <search>] [BY <field>|_time [span=<span>] …]",
     arguments: &[
         FILLNULL_VALUE,
-        PRESTATS,
+        Argument::option("prestats", Takes::Bool)
+            .default("false")
+            .doc("Whether to prepare the results for a later `stats`, `chart` or `timechart`."),
         Argument::option("append", Takes::Bool)
             .default("false")
-            .refused("use `append [| tstats …]`")
             .doc("With `prestats`: whether to append to the results."),
         Argument::option("summariesonly", Takes::Bool)
             .default("false")
@@ -77,13 +81,15 @@ static DOC: CommandDoc = CommandDoc {
             .no_effect("memory is bounded by `--memory-limit`")
             .doc("The number of events to read at a time."),
         Argument::positional("function", Takes::Statistics)
-            .doc("Statistics of fields, each with an optional name after `AS`."),
+            .doc("Statistics of fields, each with an optional name after `AS`. `PREFIX(x=)` in place of a field stands for what follows `x=` in the terms of events."),
         Argument::keyword("FROM", Takes::Text).doc(
             "The data model and dataset to read, as `datamodel=Change.All_Changes`. Its fields are named with the dataset that has them, as in `All_Changes.user`.",
         ),
         Argument::keyword("WHERE", Takes::Search)
             .doc("Which events to read, as a search expression."),
-        Argument::keyword("BY", Takes::Fields).doc("The fields to group by."),
+        Argument::keyword("BY", Takes::Fields).doc(
+            "The fields to group by. `PREFIX(x=)` groups by what follows `x=` in the terms of events, in lower case; the field is named `x=`.",
+        ),
         Argument::option("span", Takes::Span).doc("After `BY _time`: the width of the time bins."),
     ],
     examples: &[
@@ -114,9 +120,28 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"user":"ann","count":1}
 {"user":"unknown","count":1}"#,
         },
+        Example {
+            title: "Rows that `timechart` finishes",
+            events: r#"{"_time":10,"host":"a"}
+{"_time":20,"host":"b"}
+{"_time":3700,"host":"a"}"#,
+            search: "| tstats prestats=true count by _time span=1h host | timechart span=1h count by host",
+            results: r#"{"_time":0,"a":1,"b":1}
+{"_time":3600,"a":1,"b":0}"#,
+        },
+        Example {
+            title: "The values of a prefix in the text of events",
+            events: r#"{"_time":10,"_raw":"group=queue kb=10"}
+{"_time":20,"_raw":"group=queue kb=4"}
+{"_time":30,"_raw":"group=Parse"}
+{"_time":40,"_raw":"none"}"#,
+            search: "| tstats count sum(PREFIX(kb=)) as kb by PREFIX(group=)",
+            results: r#"{"group=":"parse","count":1}
+{"group=":"queue","count":2,"kb":14}"#,
+        },
     ],
     differs: &[
-        "`PREFIX()` is not supported.",
+        "With `prestats=true`, there is a row for each event, and not for each group. A later `stats`, `chart` or `timechart` gives the same.",
         "A data model is read from the events themselves, never from summaries.",
         "`nodename` is a condition in `WHERE`, and no field to group by.",
         "Without a span, `_time` is grouped by the shortest span that makes at most 100 bins.",
@@ -133,6 +158,10 @@ struct Tstats {
     by: Vec<Spanned<String>>,
     span: Option<time::Span>,
     fill: Option<String>,
+    /// The prefixes whose terms are read as fields of the same names.
+    prefixes: Vec<String>,
+    is_for_stats: bool,
+    appends: bool,
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
@@ -165,7 +194,21 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     if by.is_empty() {
         arguments.without_effect("fillnull_value", "there are no BY fields");
     }
+    let prefixes = prefix::taken(&mut aggregates, &mut by, arguments);
+    let is_for_stats: bool = arguments.value("prestats");
+    if !is_for_stats && arguments.value("append") {
+        let message = "`append` needs `prestats=true`";
+        let place = arguments.given_at("append").unwrap_or_else(|| arguments.span());
+        arguments.report(
+            Diagnostic::error(Code::BAD_OPTION, message)
+                .at(place)
+                .help("without it, use `append [| tstats …]`"),
+        );
+    }
     let tstats = Tstats {
+        prefixes,
+        is_for_stats,
+        appends: arguments.value("append"),
         aggregates,
         dataset,
         condition,
@@ -219,12 +262,11 @@ impl Tstats {
             let diagnostic = Diagnostic::error(Code::BAD_ARGUMENT, message);
             arguments.report(diagnostic.at(aggregate.function.span));
         }
-        for field in &self.by {
-            if field.value.to_ascii_lowercase().starts_with("prefix(") {
-                let message = "`PREFIX()` is not supported";
-                let diagnostic = Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message);
-                arguments.report(diagnostic.at(field.span));
-            }
+        if self.dataset.is_some() && !self.prefixes.is_empty() {
+            let message = "`PREFIX()` reads the text of events, and no data model";
+            let place = self.by.iter().find(|field| self.prefixes.contains(&field.value));
+            let place = place.map_or(arguments.span(), |field| field.span);
+            arguments.report(Diagnostic::error(Code::BAD_ARGUMENT, message).at(place));
         }
     }
 
@@ -246,7 +288,8 @@ impl Tstats {
         }
         let Some(indexed) = stage.context.events.indexed_fields() else { return Ok(()) };
         for field in self.read_fields() {
-            if field.value != fields::TIME && !indexed.contains(&field.value) {
+            let is_read = field.value == fields::TIME || self.prefixes.contains(&field.value);
+            if !is_read && !indexed.contains(&field.value) {
                 return Err(Diagnostic::unsupported(
                     Code::UNSUPPORTED_OPTION,
                     format!(
@@ -292,6 +335,57 @@ impl Tstats {
     }
 }
 
+impl Tstats {
+    /// Returns what the command needs of events.
+    fn read_needs(&self, by: &[String]) -> Needs {
+        let needs = aggregate::needs(&self.aggregates, by);
+        if self.prefixes.is_empty() {
+            return needs;
+        }
+        needs.without(&self.prefixes).and([fields::RAW])
+    }
+
+    /// Adds the fields that have the terms of prefixes.
+    fn with_prefixes(&self, plan: Plan) -> EngineResult<Plan> {
+        let Some(Kind::Text) = plan.kind(fields::RAW) else { return Ok(plan) };
+        let terms = |prefix: &String| {
+            (prefix.clone(), mapped(TermsAfter::new(prefix), column(fields::RAW)), Kind::Multi)
+        };
+        plan.with_columns(self.prefixes.iter().map(terms).collect())
+    }
+
+    /// Returns the rows from which a later command of the stats family computes what it is asked for: one
+    /// for each event that has the BY fields.
+    fn rows_for_stats(&self, plan: Plan, by: &[String]) -> EngineResult<Plan> {
+        let mut names = by.to_vec();
+        for aggregate in &self.aggregates {
+            if let Some(AggregateArgument::Field(field)) = &aggregate.argument
+                && !names.contains(&field.value)
+            {
+                names.push(field.value.clone());
+            }
+        }
+        let mut plan = plan;
+        for name in by {
+            plan = match plan.kind(name) {
+                Some(_) => plan.filter(column(name).is_not_null())?,
+                None => plan.filter(lit(false))?,
+            };
+        }
+        names.retain(|name| plan.kind(name).is_some());
+        let mut columns: Vec<(String, Expr, Kind)> = names
+            .into_iter()
+            .filter_map(|name| {
+                let kind = plan.kind(&name)?;
+                let value = column(&name);
+                Some((name, value, kind))
+            })
+            .collect();
+        columns.push((EVENTS_BEHIND.to_owned(), lit(1.0), Kind::Number));
+        plan.project(columns)
+    }
+}
+
 /// Appends the fields that a condition compares to `read`.
 fn compared(condition: &SearchExpr, read: &mut Vec<Spanned<String>>) {
     condition.walk(&mut |part| {
@@ -307,13 +401,23 @@ impl Command for Tstats {
         Parts { searches: vec![&self.condition], ..Parts::default() }
     }
 
-    fn needs(&self, _: Needs) -> Needs {
-        Needs { fields: Demand::default(), order: false }
+    fn needs(&self, after: Needs) -> Needs {
+        if self.appends { after } else { Needs { fields: Demand::default(), order: false } }
     }
 
-    fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
-        let mut names = aggregate::names(&self.by);
-        names.extend(aggregate::outputs(&self.aggregates));
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let mut names = if self.appends { before? } else { Vec::new() };
+        names.extend(aggregate::names(&self.by));
+        if !self.is_for_stats {
+            names.extend(aggregate::outputs(&self.aggregates));
+            return Some(names);
+        }
+        let arguments = self.aggregates.iter().filter_map(|aggregate| match &aggregate.argument {
+            Some(AggregateArgument::Field(field)) => Some(field.value.clone()),
+            _ => None,
+        });
+        names.extend(arguments);
+        names.push(EVENTS_BEHIND.to_owned());
         Some(names)
     }
 
@@ -344,10 +448,12 @@ impl Command for Tstats {
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
-        stage.must_be_first(input.as_ref())?;
+        if !self.appends {
+            stage.must_be_first(input.as_ref())?;
+        }
         self.check_indexed(stage)?;
         let by = aggregate::names(&self.by);
-        let needs = aggregate::needs(&self.aggregates, &by);
+        let needs = self.read_needs(&by);
         let predicate =
             subsearch::predicate(&self.condition, Position::Leading, stage.context).await?;
         let scanning = Stage { context: stage.context, after: &needs, span: stage.span };
@@ -362,9 +468,16 @@ impl Command for Tstats {
             }
             None => search::find(predicate, &scanning).await?,
         };
+        let refused = |error| stage.refused(error);
+        let plan = self.with_prefixes(plan).map_err(refused)?;
         let plan = self.binned(plan, stage)?;
-        let plan = fillnull::in_groups(plan, &by, self.fill.as_deref())
-            .map_err(|error| stage.refused(error))?;
+        let plan = fillnull::in_groups(plan, &by, self.fill.as_deref()).map_err(refused)?;
+        if self.is_for_stats {
+            let plan = self.rows_for_stats(plan, &by).map_err(refused)?;
+            let Some(input) = input else { return Ok(plan) };
+            let rows = subsearch::collect(plan, stage.context, None).await.map_err(refused)?;
+            return Append::on(input, rows).map_err(refused);
+        }
         let grouping = Grouping::default();
         let preparation =
             stats::sparklines::prepared(plan, &self.aggregates, &by, grouping, stage).await?;
@@ -373,5 +486,77 @@ impl Command for Tstats {
 
     fn trace(&self, lineage: &mut Lineage) {
         lineage.group(aggregate::names(&self.by), aggregate::measures(&self.aggregates));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_diagnostic::Code;
+
+    use crate::testing::table;
+
+    const ROWS: &str = "{\"_time\":10,\"host\":\"a\",\"n\":\"1\",\"_raw\":\"x=1 y=a\"}\n\
+        {\"_time\":20,\"host\":\"b\",\"n\":\"3\",\"_raw\":\"x=1 x=2\"}\n\
+        {\"_time\":3700,\"host\":\"a\",\"_raw\":\"X=1\"}\n\
+        {\"_time\":3800,\"_raw\":\"none\"}";
+
+    /// The rows for a later command give what the events themselves give.
+    #[tokio::test]
+    async fn results_that_another_command_finishes() {
+        for (written, same) in [
+            ("| tstats prestats=t count by host | stats count by host", "| tstats count by host"),
+            (
+                "| tstats prestats=t count by _time span=1h host | timechart span=1h count by host",
+                "search host=* | timechart span=1h count by host",
+            ),
+            (
+                "| tstats prestats=t sum(n) avg(n) dc(host) | stats sum(n) avg(n) dc(host)",
+                "| tstats sum(n) avg(n) dc(host)",
+            ),
+            (
+                "| tstats prestats=t count by nosuch | stats count",
+                "| makeresults | where false() | stats count",
+            ),
+            (
+                "| tstats prestats=t fillnull_value=- count by host | stats count by host",
+                "| tstats fillnull_value=- count by host",
+            ),
+            (
+                "| tstats prestats=t count where host=a by host \
+                 | tstats prestats=t append=t count where host=b by host | stats count by host",
+                "| tstats count by host",
+            ),
+        ] {
+            let (found, expected) = (table(written, ROWS).await, table(same, ROWS).await);
+            assert!(found.is_ok(), "{written} {found:?}");
+            assert_eq!(found, expected, "{written}");
+        }
+    }
+
+    #[tokio::test]
+    async fn prefixes_of_terms() {
+        for (search, expected) in [
+            ("| tstats count by PREFIX(x=)", vec!["x= | count", "1 3", "2 1"]),
+            ("| tstats count by prefix(y=) | rename y= as y", vec!["y | count", "a 1"]),
+            ("| tstats count max(PREFIX(x=)) as m where host=b", vec!["count | m", "1 2"]),
+            (
+                "| tstats count by host PREFIX(x=) | where 'x='=2",
+                vec!["host | x= | count", "b 2 1"],
+            ),
+        ] {
+            assert_eq!(
+                table(search, ROWS).await,
+                Ok(expected.into_iter().map(str::to_owned).collect()),
+                "{search}"
+            );
+        }
+        for (search, code) in [
+            ("| tstats count by PREFIX()", Code::BAD_ARGUMENT),
+            ("| tstats count from datamodel=Change by PREFIX(x=)", Code::BAD_ARGUMENT),
+            ("| tstats append=t count by host", Code::BAD_OPTION),
+            ("search host=a | tstats prestats=t count", Code::NOT_GENERATING),
+        ] {
+            assert_eq!(table(search, ROWS).await, Err(vec![code]), "{search}");
+        }
     }
 }
