@@ -13,6 +13,7 @@ use spilltrail_spl::Arguments;
 use super::chart::column_name;
 use super::stats::{Key, groups};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, subsearch};
+use crate::context::SearchContext;
 use crate::lineage::Lineage;
 use crate::operators::{KeptRows, Whole, gather};
 use crate::planning::aggregate::Preparation;
@@ -226,7 +227,7 @@ impl Contingency {
             }
             Ok(())
         })?;
-        self.finished(rows, columns, cells)
+        self.finished(rows, columns, cells, stage.context)
     }
 
     /// Calls a function for each pair of values with the number of its events.
@@ -258,6 +259,7 @@ impl Contingency {
         mut rows: Vec<String>,
         mut columns: Vec<String>,
         mut cells: Vec<Vec<f64>>,
+        context: &SearchContext,
     ) -> EngineResult<Rows> {
         if let Some(total) = self.total.as_ref().filter(|_| !rows.is_empty()) {
             let sums = (0..rows.len()).map(|row| cells.iter().map(|column| column[row]).sum());
@@ -270,7 +272,7 @@ impl Contingency {
         let mut arrays: Vec<ArrayRef> =
             vec![to_array(Kind::Text, rows.iter().map(|row| Value::text(row.as_str())))];
         for (column, counts) in columns.iter().zip(cells) {
-            let mut name = column_name(None, "", column, &self.row);
+            let mut name = column_name(None, "", column, &self.row, context);
             // A value with the name of the sums, or of an internal field's replacement.
             while fields.iter().any(|field| field.name == name) {
                 name = format!("VALUE_{name}");

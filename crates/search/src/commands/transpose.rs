@@ -1,6 +1,5 @@
 //! `transpose`: turns rows into columns.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use async_trait::async_trait;
@@ -11,8 +10,9 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Kind, Value, fields};
 use spilltrail_spl::{Arguments, is_reserved};
 
-use super::chart::MAX_COLUMNS;
+use super::chart::{MAX_COLUMNS, column_name};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, subsearch};
+use crate::context::SearchContext;
 use crate::lineage::Lineage;
 use crate::operators::{KeptRows, gather};
 use crate::planning::plan::{Needs, Plan};
@@ -106,7 +106,7 @@ impl Command for Transpose {
         }
         let environment = stage.context.session.runtime_env();
         let memory = MemoryConsumer::new("transpose").register(&environment.memory_pool);
-        let rows = self.transposed(&names, &rows, &memory).map_err(refused)?;
+        let rows = self.transposed(&names, &rows, &memory, stage.context).map_err(refused)?;
         KeptRows::of(rows, &environment).and_then(KeptRows::into_plan).map_err(refused)
     }
 
@@ -122,6 +122,7 @@ impl Transpose {
         names: &[String],
         rows: &KeptRows,
         memory: &MemoryReservation,
+        context: &SearchContext,
     ) -> EngineResult<Rows> {
         let names = self.shown(names, rows)?;
         let mut fields = vec![Field::new(&self.column, Kind::Text)];
@@ -139,7 +140,12 @@ impl Transpose {
                 .map(|name| gather::reader(&batch, name))
                 .collect::<EngineResult<Vec<_>>>()?;
             for row in 0..batch.num_rows() {
-                let name = free_header(&value_at(header.as_ref(), row), columns.len(), &mut taken);
+                let name = free_header(
+                    &value_at(header.as_ref(), row),
+                    columns.len(),
+                    &mut taken,
+                    context,
+                );
                 let values = || readers.iter().map(move |reader| value_at(reader.as_ref(), row));
                 let kind = values().filter_map(|value| kind_of_value(&value)).reduce(Kind::or);
                 let kind = kind.unwrap_or(Kind::Text);
@@ -200,11 +206,22 @@ fn kind_of_value(value: &Value<'_>) -> Option<Kind> {
 
 /// Returns the name of the column of a row, which is the `number`th column from 1, and adds it to
 /// those that are taken.
-fn free_header(value: &Value<'_>, number: usize, taken: &mut HashSet<String>) -> String {
-    let value = value.to_text();
-    let value =
-        value.filter(|text| !text.is_empty() && !is_reserved(text) && !taken.contains(&**text));
-    let mut name = value.map_or_else(|| format!("row {number}"), Cow::into_owned);
+fn free_header(
+    value: &Value<'_>,
+    number: usize,
+    taken: &mut HashSet<String>,
+    context: &SearchContext,
+) -> String {
+    let name = value.to_text().map(|text| {
+        // Others stay as they are: a header of `_time` makes the field again.
+        if is_reserved(&text) {
+            column_name(None, "", &text, "", context)
+        } else {
+            text.into_owned()
+        }
+    });
+    let name = name.filter(|name| !name.is_empty() && !taken.contains(name));
+    let mut name = name.unwrap_or_else(|| format!("row {number}"));
     while !taken.insert(name.clone()) {
         name.push('\'');
     }

@@ -134,7 +134,7 @@ impl Command for XySeries {
         let format = (self.data.len() > 1).then_some(self.format.as_str());
         for data in &self.data {
             for value in &series {
-                let name = column_name(format, data, value, &self.row.value);
+                let name = column_name(format, data, value, &self.row.value, stage.context);
                 let name = free_name(name, format, &mut names, stage.span)?;
                 let field = rows.fields.iter().find(|field| field.name == *data);
                 cells.push(Cell {

@@ -1,4 +1,4 @@
-//! Leaves out fields that data names, and that could be taken for columns of a command.
+//! Leaves out or renames fields that data names, and that could be taken for columns of a command.
 
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::is_reserved;
@@ -19,11 +19,30 @@ pub(crate) fn leave_out<T>(
     if fields.len() < before {
         let message =
             "fields with the control characters U+0001 or U+0002 in their names are left out";
-        context.observations.message(
-            Diagnostic::warning(Code::LEFT_OUT, message)
-                .help("Spilltrail uses these characters for columns of its own"),
-        );
+        tell(message, context);
     }
+}
+
+/// Returns the name without reserved characters: if it has one, each control character becomes `_`,
+/// and a warning is added.
+///
+/// Use it for names that are values, such as those of a chart's columns, without which the result
+/// would lack numbers.
+pub(crate) fn replaced(name: String, context: &SearchContext) -> String {
+    if !is_reserved(&name) {
+        return name;
+    }
+    let message =
+        "values with the control characters U+0001 or U+0002 name columns with `_` in their place";
+    tell(message, context);
+    name.replace(char::is_control, "_")
+}
+
+fn tell(message: &str, context: &SearchContext) {
+    context.observations.message(
+        Diagnostic::warning(Code::LEFT_OUT, message)
+            .help("Spilltrail uses these characters for columns of its own"),
+    );
 }
 
 #[cfg(test)]
@@ -54,11 +73,11 @@ mod tests {
             ("| eval {m}=1 | eval {m}=2 | rename x* as * | transaction a", true),
             ("| inputlookup t | transaction a", true),
             ("| lookup t a | transaction a", true),
-            ("| stats count by a n | xyseries a n count | transaction a", false),
-            ("| chart count over a by n | transaction a", false),
-            ("| chart count over a by m | rename x* as * | transaction a", false),
-            ("| contingency a n | transaction a", false),
-            ("| table n a | transpose 0 header_field=n | transaction column", false),
+            ("| stats count by a n | xyseries a n count | transaction a", true),
+            ("| chart count over a by n | transaction a", true),
+            ("| chart count over a by m | rename x* as * | transaction a", true),
+            ("| contingency a n | transaction a", true),
+            ("| table n a | transpose 0 header_field=n | transaction column", true),
             ("| eval {n}=1 | fields a | transaction a", false),
         ] {
             let context = context(rows(&events), 64 << 20);
@@ -74,6 +93,22 @@ mod tests {
                 message.code == Code::LEFT_OUT && message.message.contains("U+0001")
             };
             assert_eq!(messages.iter().any(left_out), is_told, "{search}: {messages:?}");
+        }
+    }
+
+    /// Columns whose names are values stay, since their cells would be missing.
+    #[tokio::test]
+    async fn columns_named_by_values_are_renamed() {
+        let events = "{\"a\":\"1\",\"n\":\"\\u0001x\"}\n{\"a\":\"2\",\"n\":\"y\\u0002z\"}";
+        for (search, names) in [
+            ("| chart count over a by n", "a | VALUE_x | y_z"),
+            ("| stats count by a n | xyseries a n count", "a | VALUE_x | y_z"),
+            ("| contingency a n usetotal=f", "a | VALUE_x | y_z"),
+            ("| table n a | transpose header_field=n", "column | VALUE_x | y_z"),
+        ] {
+            let context = context(rows(events), 64 << 20);
+            let found = table_of(search, &context).await.unwrap();
+            assert_eq!(found[0], names, "{search}");
         }
     }
 }

@@ -8,7 +8,6 @@ use datafusion::logical_expr::Expr;
 use indexmap::IndexSet;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{Field, Kind, TimeBounds, Value, fields, parse_number};
-use spilltrail_spl::is_reserved;
 
 use super::super::bin::{self, Width};
 use super::super::stats::{Key, groups, sparklines};
@@ -16,12 +15,14 @@ use super::super::{Stage, subsearch};
 use super::options::{Bins, Chart, FieldOf, ResultOf, Source, Split};
 use super::pivot::{Cell, MAX_BINS, Pivot, Range, too_many};
 use super::series::{Choice, Chosen, FieldBins, SeriesOf, kind_of_series};
+use crate::context::SearchContext;
 use crate::operators::{Derive, KeptRows, gather};
 use crate::planning::aggregate::{Grouping, Preparation};
 use crate::planning::eval;
 use crate::planning::eval_udf;
 use crate::planning::order;
 use crate::planning::plan::{Plan, column, null_text};
+use crate::planning::reserved;
 use crate::rows::bins::{self, LowerBounds, NumberBins, TimeBins, Within};
 use crate::rows::convert::to_kind;
 use crate::rows::mapped::mapped;
@@ -436,7 +437,7 @@ impl Parts<'_> {
         let mut cells = Vec::with_capacity(count);
         for column in &self.columns {
             for value in &series {
-                let name = self.name(column, value, row);
+                let name = self.name(column, value, row, stage.context);
                 let name = free_name(name, self.format(), &mut names, stage.span)?;
                 cells.push(cell(column, &name, Some(value)));
             }
@@ -445,13 +446,13 @@ impl Parts<'_> {
     }
 
     /// Returns the name of a column.
-    fn name(&self, column: &Column, series: &str, row: &str) -> String {
+    fn name(&self, column: &Column, series: &str, row: &str, context: &SearchContext) -> String {
         let label = match &self.series.bins {
             Some(bins) => bins.label(&Value::text(series)),
             None => Value::text(series),
         };
         let label = label.to_text().unwrap_or_default().into_owned();
-        column_name(self.format(), &column.name, &label, row)
+        column_name(self.format(), &column.name, &label, row, context)
     }
 
     /// Returns the format of the columns' names; without one, they are the values.
@@ -461,12 +462,13 @@ impl Parts<'_> {
 }
 
 /// Returns the name of the column of a statistic and a value of the split field. Without a format,
-/// it is the value.
+/// it is the value. Adds a warning if the value has reserved characters.
 pub(in super::super) fn column_name(
     format: Option<&str>,
     statistic: &str,
     value: &str,
     row: &str,
+    context: &SearchContext,
 ) -> String {
     let name = match format {
         None => value.to_owned(),
@@ -478,7 +480,7 @@ pub(in super::super) fn column_name(
         }
     };
     // A value can have any characters, and names of fields not those of commands' own columns.
-    let name = if is_reserved(&name) { name.replace(char::is_control, "_") } else { name };
+    let name = reserved::replaced(name, context);
     // Fields that begin with `_` are internal.
     if name.starts_with('_') {
         format!("VALUE{name}")
