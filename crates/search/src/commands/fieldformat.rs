@@ -100,7 +100,7 @@ mod tests {
             // Commands that run the search so far do not lose it.
             ("| fieldformat n=n.\"x\" | spath input=u", ["n | u", "9x a"]),
             ("| fieldformat n=n.\"x\" | eval {u}=1", ["n | u | a", "9x a 1"]),
-            ("| fieldformat u=u.\"x\" | makecontinuous n bins=10", ["n | u", "9 ax"]),
+            ("| fieldformat u=u.\"x\" | makecontinuous n bins=10", ["n | u", "9-10 ax"]),
         ] {
             let expected = expected.map(str::to_owned).to_vec();
             assert_eq!(table(search, ROWS).await, Ok(expected), "{search}");
