@@ -89,7 +89,7 @@ pub(crate) fn content(problems: &[ContentProblem], detail: Detail) {
         diagnostics(std::slice::from_ref(&problem.diagnostic), &path, &problem.source_text);
     }
     if warnings.len() <= FEW_WARNINGS {
-        warnings.into_iter().for_each(in_a_line);
+        warnings.into_iter().for_each(|warning| line(format_args!("{}", in_a_line(warning))));
         return;
     }
     let mut counts: BTreeMap<Code, usize> = BTreeMap::new();
@@ -104,19 +104,20 @@ pub(crate) fn content(problems: &[ContentProblem], detail: Detail) {
     ));
 }
 
-/// Prints a warning about a content file in one line.
-fn in_a_line(problem: &ContentProblem) {
+/// Returns what is wrong with a content file in one line.
+pub(crate) fn in_a_line(problem: &ContentProblem) -> String {
     let ContentProblem { path, diagnostic, .. } = problem;
     let place = problem.place().map(|(line, column)| format!(":{line}:{column}"));
     let help = diagnostic.help.as_ref().map(|help| format!("; {help}"));
-    line(format_args!(
-        "warning[{}]: {}{}: {}{}",
+    format!(
+        "{}[{}]: {}{}: {}{}",
+        diagnostic.severity.name(),
         diagnostic.code,
         path.display(),
         place.unwrap_or_default(),
         diagnostic.message,
         help.unwrap_or_default(),
-    ));
+    )
 }
 
 /// Returns a callback that prints what a run waits for.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use spilltrail_app::{CancellationToken, TestCounts, TestReport, TestSummary};
+use spilltrail_app::{CancellationToken, Content, TestCounts, TestReport, TestSummary};
 
 use crate::arguments::{TestFormat, TestOptions};
 use crate::output::{self, is_broken_pipe};
@@ -24,7 +24,7 @@ pub(crate) async fn run(options: TestOptions, cancel: CancellationToken) -> Resu
         found.with_context(|| format!("the folder of datasets `{}`", folder.display()))?;
     }
     let summary = spilltrail_app::test(&content, &options.test(cancel)).await?;
-    match print(&summary, &options) {
+    match print(&summary, &content, &options) {
         // The reader of the pipe closed it, for example `… | head`; this is not a failure.
         Err(error) if is_broken_pipe(error.as_ref()) => {}
         printed => printed?,
@@ -39,14 +39,15 @@ pub(crate) async fn run(options: TestOptions, cancel: CancellationToken) -> Resu
     Ok(status::of_tests(&content, &summary, is_cut, may_be_none))
 }
 
-fn print(summary: &TestSummary, options: &TestOptions) -> Result<()> {
+fn print(summary: &TestSummary, content: &Content, options: &TestOptions) -> Result<()> {
     match options.format {
         TestFormat::Table => {
             output::print_painted(&text::render(summary, options.all, screen::text_width()))
         }
         TestFormat::Json => output::print(&json::text(&Printed::of(summary))?),
         TestFormat::Junit => {
-            output::print(&junit::render("spilltrail test", &text::cases(summary)))
+            let cases = text::cases(summary, &content.problems);
+            output::print(&junit::render("spilltrail test", &cases))
         }
     }
 }

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
 
 use spilltrail_app::{TestReport, TestStatus, TestSummary};
-use spilltrail_diagnostic::visible;
+use spilltrail_content::ContentProblem;
+use spilltrail_diagnostic::{visible, visible_lines};
 
 use crate::junit::{Case, Outcome};
 use crate::lines::{flow, measure};
 use crate::paint;
-use crate::report::counted;
+use crate::report::{counted, in_a_line};
 
 /// Most tests of a status that are listed, unless everything is asked for.
 const MOST_LISTED: usize = 20;
@@ -164,9 +167,9 @@ fn totals(summary: &TestSummary) -> String {
     format!("{tests}: {}{untested}", parts.join(", "))
 }
 
-/// Returns the tests as cases of a JUnit file. What has not run is an error there, because it is no
-/// success.
-pub(super) fn cases(summary: &TestSummary) -> Vec<Case> {
+/// Returns the tests as cases of a JUnit file, and the files of content that cannot be read. What has not
+/// run is an error there, because it is no success.
+pub(super) fn cases(summary: &TestSummary, problems: &[ContentProblem]) -> Vec<Case> {
     let case = |test: &TestReport| {
         let text = || test.reasons.join("\n");
         let kind = test.status.name().to_owned();
@@ -185,5 +188,16 @@ pub(super) fn cases(summary: &TestSummary) -> Vec<Case> {
             },
         }
     };
-    summary.tests.iter().map(case).collect()
+    let mut unread: BTreeMap<&Path, Vec<String>> = BTreeMap::new();
+    for problem in problems.iter().filter(|problem| problem.is_error()) {
+        unread.entry(&problem.path).or_default().push(in_a_line(problem));
+    }
+    let unread = unread.into_iter().map(|(path, lines)| {
+        let file = path.display().to_string();
+        let (kind, text) = ("unreadable".to_owned(), visible_lines(&lines.join("\n")).into_owned());
+        let outcome = Outcome::Error { kind, text };
+        let (class, elapsed) = ("files".to_owned(), Duration::ZERO);
+        Case { class, name: file.clone(), file, elapsed, outcome }
+    });
+    summary.tests.iter().map(case).chain(unread).collect()
 }

@@ -317,6 +317,17 @@ failed       Key Listed: True Positive
         "{junit:?}"
     );
     assert!(junit.out.contains("classname=\"Key Gone\""), "{junit:?}");
+    // A file that cannot be read is a case, too.
+    fixture.write("content/detections/bad.yml", "name: Bad\nsearch: [\n");
+    let junit = run(&fixture, &["--format", "junit"]);
+    assert!(
+        junit.out.contains("tests=\"4\" failures=\"1\" errors=\"2\" skipped=\"0\""),
+        "{junit:?}"
+    );
+    let case = "<testcase classname=\"files\" name=\"content/detections/bad.yml\"";
+    assert!(junit.out.contains(case), "{junit:?}");
+    assert!(junit.out.contains("content/detections/bad.yml:2:9: "), "{junit:?}");
+    std::fs::remove_file(fixture.path("content/detections/bad.yml")).unwrap();
     // Without the failed one, the one that could not run still is no success.
     let others = run(&fixture, &["--exclude", "Key Listed"]);
     assert_eq!(others.status, 1, "{others:?}");
