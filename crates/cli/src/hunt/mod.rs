@@ -6,6 +6,7 @@ pub(crate) mod costs;
 mod digest;
 mod explain;
 mod findings;
+mod located;
 mod notes;
 mod own;
 mod printer;

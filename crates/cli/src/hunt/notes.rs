@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use spilltrail_app::{Cause, Report};
-use spilltrail_content::{Detection, Placed};
+use spilltrail_content::Detection;
 use spilltrail_detect::Status;
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 
+use super::located::Located;
 use super::own::Own;
 use crate::report::{self, Detail};
 
@@ -25,14 +26,14 @@ const FEW_WARNINGS: usize = 2;
 /// Collects the diagnostics of detections until the hunt ends.
 pub(super) struct Notes {
     detail: Detail,
-    /// The failed detections: name, search, and diagnostics.
-    failed: Vec<(String, String, Vec<Diagnostic>)>,
+    /// The failed detections.
+    failed: Vec<Located>,
     /// Lines about detections that are unsupported, with `--all`.
     unsupported: Vec<String>,
     /// The detections that looked at events and could not tell, with their status and the reason.
     doubtful: Vec<(&'static str, String)>,
     /// Detections without findings whose searches are doubtful, with the warnings.
-    mistaken: Vec<Mistaken>,
+    mistaken: Vec<Located>,
     /// Lines about detections with findings, with the codes of the diagnostics.
     warnings: Vec<(Code, String)>,
     /// The detections that are the user's own.
@@ -61,8 +62,7 @@ impl Notes {
         let lines = || report.messages.iter().map(|message| line(detection, message));
         match &report.status {
             Status::Failed => {
-                let (name, search) = (detection.name.clone(), detection.search.clone());
-                self.failed.push((name, search, report.messages.clone()));
+                self.failed.push(Located::new(detection, report.messages.clone()));
             }
             Status::Unsupported if self.detail == Detail::Full => self.unsupported.extend(lines()),
             Status::NeedsSource(need) if self.detail == Detail::Full => {
@@ -71,7 +71,8 @@ impl Notes {
             Status::Clean | Status::NoSuchEvents | Status::CannotFire(_)
                 if report.messages.iter().any(|message| is_doubt(message, report)) =>
             {
-                self.mistaken.push(Mistaken::new(detection, report));
+                let doubts = report.messages.iter().filter(|message| is_doubt(message, report));
+                self.mistaken.push(Located::new(detection, doubts.cloned().collect()));
             }
             Status::CannotFire(_) | Status::NoBaseline(_) => {
                 let reason = report.reason().unwrap_or_default();
@@ -137,40 +138,11 @@ fn is_doubt(message: &Diagnostic, report: &Report) -> bool {
     matters && DOUBTS.contains(&message.code)
 }
 
-/// A detection without findings whose search is doubtful.
-struct Mistaken {
-    name: String,
-    /// The name of the text that the warnings are about, and the text.
-    origin: String,
-    text: String,
-    warnings: Vec<Diagnostic>,
-}
-
-impl Mistaken {
-    fn new(detection: &Detection, report: &Report) -> Self {
-        let name = detection.name.clone();
-        let doubts = report.messages.iter().filter(|message| is_doubt(message, report));
-        let found: Vec<Diagnostic> = doubts.cloned().collect();
-        match detection.placed(&found) {
-            Some(Placed { text, diagnostics }) => {
-                let origin = detection.path.display().to_string();
-                Self { name, origin, text, warnings: diagnostics }
-            }
-            None => {
-                let (origin, text) = (name.clone(), detection.search.clone());
-                Self { name, origin, text, warnings: found }
-            }
-        }
-    }
-}
-
 /// Prints the warnings about doubtful searches of detections without findings: in full if they are few
 /// or everything is asked for.
-fn mistakes(mistaken: &[Mistaken], detail: Detail) {
+fn mistakes(mistaken: &[Located], detail: Detail) {
     let full = if detail == Detail::Full { mistaken.len() } else { FEW_WARNINGS };
-    for Mistaken { origin, text, warnings, .. } in mistaken.iter().take(full) {
-        report::diagnostics(warnings, origin, text);
-    }
+    mistaken.iter().take(full).for_each(Located::print);
     if let Some(next) = mistaken.get(full) {
         let more = match mistaken.len() - full - 1 {
             0 => String::new(),
@@ -291,29 +263,13 @@ fn silent(lines: &[(String, Code, String)]) -> Option<String> {
 
 /// Prints the failed detections: in full if there is only one or everything is asked for, else one
 /// line each for the first of them.
-fn failures(failed: &[(String, String, Vec<Diagnostic>)], detail: Detail) {
+fn failures(failed: &[Located], detail: Detail) {
     const FEW: usize = 2;
     if failed.len() <= 1 || detail == Detail::Full {
-        for (name, search, messages) in failed {
-            // A message without a location in the search would not say whose it is.
-            let named = |message: &Diagnostic| match message.labels.as_slice() {
-                [] => Diagnostic {
-                    message: format!("{name}: {}", message.message),
-                    ..message.clone()
-                },
-                _ => message.clone(),
-            };
-            let messages: Vec<Diagnostic> = messages.iter().map(named).collect();
-            report::diagnostics(&messages, name, search);
-        }
+        failed.iter().for_each(Located::print);
         return;
     }
-    for (name, _, messages) in failed.iter().take(FEW) {
-        let worst = messages.iter().max_by_key(|message| message.severity);
-        if let Some(Diagnostic { code, message, .. }) = worst {
-            report::line(format_args!("error[{code}]: {name}: {message}"));
-        }
-    }
+    failed.iter().take(FEW).for_each(Located::print_worst);
     let more = failed.len().saturating_sub(FEW);
     if more > 0 {
         report::line(format_args!("error: {more} more detections failed; --all shows them"));

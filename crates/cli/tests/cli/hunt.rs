@@ -179,6 +179,7 @@ fn a_hunt_in_which_nothing_can_run_fails() {
     let none = "error: nothing was looked for: none of ";
     for (names, status, said) in [
         (&["Typo"][..], 2, "error[SPL2014]: there is no command `statz`"),
+        (&["Typo"], 2, " --> content/detections/d5.yml:9:32\n"),
         (&["Odd"], 2, "note: 1 detection was not run (unsupported)"),
         (&["Typo", "Odd"], 2, "none of 2 detections can run\n"),
         (&["Typo", "Key Made"], 1, "error[SPL2014]: there is no command `statz`"),
@@ -194,6 +195,11 @@ fn a_hunt_in_which_nothing_can_run_fails() {
         let reads = shown.out.contains("Read nothing of ");
         assert_eq!((shown.status, reads), (status, status == 2), "{names:?}: {}", shown.out);
     }
+    fixture.detection(7, "Open", "TTP", "eventName=CreateKey | where (", "");
+    let several = fixture.run(&["hunt", "logs"]);
+    let typo =
+        "error[SPL2014]: content/detections/d5.yml:9:32: Typo: there is no command `statz`\n";
+    assert!(several.err.contains(typo), "{}", several.err);
     let macros = ["--macro", "broken=serch x", "--detection", "Broken"];
     fixture.detection(7, "Broken", "TTP", "eventName=CreateKey | `broken`", "");
     let run = fixture.run(&[&["hunt", "logs", "--fail-on-finding"], &macros[..]].concat());
