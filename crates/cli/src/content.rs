@@ -27,10 +27,12 @@ const NAMED: usize = 2;
 /// known name is not what the name suggests. With full detail, says by which files.
 pub(crate) fn tell_replaced(replaced: &[Replaced], detail: Detail) {
     if detail == Detail::Full {
-        for Replaced { is_macro, name, by } in replaced {
+        for Replaced { is_macro, name, file, by } in replaced {
             let kind = if *is_macro { "macro" } else { "detection" };
             let by = by.display();
-            report::line(format_args!("note: content replaces the {kind} `{name}`: {by}"));
+            let old = file.as_ref().map(|file| format!(" in place of {}", file.display()));
+            let old = old.unwrap_or_default();
+            report::line(format_args!("note: content replaces the {kind} `{name}`: {by}{old}"));
         }
         return;
     }

@@ -52,7 +52,7 @@ pub use format::{
 pub use lookup::{Lookup, LookupRows, LookupSource, MAX_CSV_BYTES, MatchType, lookup_stem};
 pub use lookup_names::common_lookup_name;
 pub use placed::{Placed, Places, allowed_in};
-pub use replaced::Replaced;
+pub use replaced::{Replaced, Superseded};
 pub use risk::{FindingKeys, NotableSeverity, Risk, RiskObject, ThreatObject};
 pub use set::{BuiltinPack, ContentProblem, ContentSet, TestLogs};
 pub use story::Story;

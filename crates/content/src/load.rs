@@ -10,7 +10,7 @@ use crate::detection::Detection;
 use crate::files::{Boundary, check_regular, read_bounded};
 use crate::kind::{Kind, LAYOUT, kind_by_keys, layout_kind};
 use crate::lookup::{Lookup, LookupSource};
-use crate::replaced::Replaced;
+use crate::replaced::{Replaced, Superseded};
 use crate::set::{BuiltinPack, ContentProblem, ContentSet};
 use crate::walk::{self, CONFIGURATION, extension};
 use crate::yaml::MAX_YAML_BYTES;
@@ -332,12 +332,15 @@ impl Loader {
         let mut index = 0;
         let first = self.first_detection;
         let mut removed_earlier = 0;
-        let replacements = &mut self.set.replaced;
+        let (replacements, superseded) = (&mut self.set.replaced, &mut self.set.superseded);
         self.set.detections.retain(|other| {
             let earlier = index < first;
             index += 1;
             let replaced = other.id == detection.id || (earlier && other.name == detection.name);
             removed_earlier += usize::from(replaced && earlier);
+            if replaced {
+                superseded.extend(Superseded::new(other, &detection));
+            }
             if replaced && earlier {
                 replacements.extend(Replaced::detection(other, &detection));
             }

@@ -10,6 +10,32 @@ use crate::detection::Detection;
 /// The definition of a filter that lets everything through, which is there to be replaced.
 const NO_FILTER: &str = "search *";
 
+/// A detection of a folder that another file has replaced, whatever it searches for: it is not loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Superseded {
+    /// Its name.
+    pub name: String,
+    /// Its file.
+    pub file: PathBuf,
+    /// The file that replaced it.
+    pub by: PathBuf,
+    /// Whether both have the same id; else they have the same name.
+    pub has_same_id: bool,
+}
+
+impl Superseded {
+    /// Returns `None` for a detection of the built-in pack, which has no file.
+    pub(crate) fn new(old: &Detection, new: &Detection) -> Option<Self> {
+        old.root.as_ref()?;
+        Some(Self {
+            name: old.name.clone(),
+            file: old.path.clone(),
+            by: new.path.clone(),
+            has_same_id: old.id == new.id,
+        })
+    }
+}
+
 /// A detection or a macro that content of a later folder has replaced by another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replaced {
@@ -17,6 +43,8 @@ pub struct Replaced {
     pub is_macro: bool,
     /// Its name; that of a macro has the number of its arguments, as in `m(1)`.
     pub name: String,
+    /// The file that it was in; `None` for a macro, and for a detection of the built-in pack.
+    pub file: Option<PathBuf>,
     /// The file that replaced it.
     pub by: PathBuf,
 }
@@ -32,6 +60,7 @@ impl Replaced {
         (plain(&old.search) != plain(&new.search)).then(|| Self {
             is_macro: false,
             name: old.name.clone(),
+            file: old.root.is_some().then(|| old.path.clone()),
             by: new.path.clone(),
         })
     }
@@ -45,6 +74,7 @@ impl Replaced {
         (!is_same).then(|| Self {
             is_macro: true,
             name: old.title(),
+            file: None,
             by: PathBuf::from(&new.origin),
         })
     }

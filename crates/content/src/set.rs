@@ -15,7 +15,7 @@ use crate::detection::{AttackData, Detection};
 use crate::files::Boundary;
 use crate::lookup::Lookup;
 use crate::placed::Places;
-use crate::replaced::Replaced;
+use crate::replaced::{Replaced, Superseded};
 use crate::story::Story;
 use crate::{load, lookup_names, macros};
 
@@ -44,6 +44,8 @@ pub struct ContentSet {
     pub schedules: IndexMap<String, Scheduling>,
     /// Detections and macros that content of a later folder has replaced by others.
     pub replaced: Vec<Replaced>,
+    /// Detections of the loaded folders that are not used because another file has their id or name.
+    pub superseded: Vec<Superseded>,
     /// Files of the built-in pack, which include the logs of its tests.
     pub(crate) embedded: &'static [(&'static str, &'static str)],
 }
@@ -111,6 +113,7 @@ impl Default for ContentSet {
             data_sources: Vec::new(),
             schedules: IndexMap::new(),
             replaced: Vec::new(),
+            superseded: Vec::new(),
             embedded: &[],
         }
     }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use spilltrail_content::{ContentProblem, ContentSet, MAX_YAML_BYTES};
+use spilltrail_content::{ContentProblem, ContentSet, MAX_YAML_BYTES, Superseded};
 use spilltrail_detect::AnalyzedContent;
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use tokio_util::sync::CancellationToken;
@@ -70,8 +70,9 @@ pub async fn check(content: &Content, options: &CheckOptions) -> Result<CheckRep
 async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, AppError> {
     let set = &content.set;
     let targets = Targets::new(&options.targets);
-    let mut problems: Vec<&ContentProblem> =
-        content.problems.iter().filter(|problem| targets.has(&problem.path)).collect();
+    let superseded = superseded(set, &targets);
+    let problems = content.problems.iter().filter(|problem| targets.has(&problem.path));
+    let mut problems: Vec<&ContentProblem> = problems.chain(&superseded).collect();
     let mut searches: Vec<Search> =
         chosen(set, &targets, options, &problems)?.into_iter().map(Search::Detection).collect();
     let detections = searches.len();
@@ -138,6 +139,23 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
 fn chosen(
     set: &ContentSet,
     targets: &Targets,
+/// Returns an error for each file that the check is asked for and that is not used, because another one
+/// that it is not asked for has its id or name.
+fn superseded(set: &ContentSet, targets: &Targets) -> Vec<ContentProblem> {
+    let unused =
+        set.superseded.iter().filter(|one| targets.has(&one.file) && !targets.has(&one.by));
+    let problem = |one: &Superseded| {
+        let (what, own) = if one.has_same_id { ("id", "an id") } else { ("name", "a name") };
+        let (file, by) = (one.file.display(), one.by.display());
+        let message = format!("`{file}` is not used: `{by}` is read later and has the same {what}");
+        let error = Diagnostic::error(Code::DUPLICATE_CONTENT, message)
+            .help(format!("give one of them {own} of its own"));
+        let source_text = file_text(&one.file).unwrap_or_default();
+        ContentProblem { path: one.file.clone(), diagnostic: error, source_text }
+    };
+    unused.map(problem).collect()
+}
+
     options: &CheckOptions,
     problems: &[&ContentProblem],
 ) -> Result<Vec<usize>, AppError> {
