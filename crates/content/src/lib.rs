@@ -32,6 +32,7 @@ mod template;
 #[cfg(test)]
 mod test_folder;
 mod tokens;
+mod unrisked;
 mod unused;
 mod values;
 mod walk;

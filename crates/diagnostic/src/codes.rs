@@ -184,6 +184,7 @@ codes! {
     UNKNOWN_KEY = 4005, User, "unknown key in content";
     UNKNOWN_VALUE = 4006, User, "unknown value in content";
     CONFIGURATION = 4007, User, "invalid configuration";
+    NO_RISK = 4008, User, "detection without the risk of its type";
     UNREADABLE = 5003, Environment, "unreadable file";
     DAMAGED = 5005, Data, "input not read completely";
     NO_EVENTS = 5006, Data, "no events in the input";

@@ -98,6 +98,10 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
         // What cannot be read may be a detection that was asked for.
         problems.retain(|problem| problem.is_error() || files.contains(&problem.path));
     }
+    let chosen = searches.iter().filter_map(|search| search.detection());
+    let lacking = chosen.filter_map(|place| set.detections[place].lacks_risk(&set.deployments));
+    let lacking: Vec<ContentProblem> = lacking.collect();
+    problems.extend(&lacking);
     let mut of_files: BTreeMap<PathBuf, Vec<&ContentProblem>> = BTreeMap::new();
     for problem in problems {
         of_files.entry(problem.path.clone()).or_default().push(problem);
@@ -135,10 +139,6 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
     Ok(report)
 }
 
-/// Returns the indexes of the detections to check, in the order of the content.
-fn chosen(
-    set: &ContentSet,
-    targets: &Targets,
 /// Returns an error for each file that the check is asked for and that is not used, because another one
 /// that it is not asked for has its id or name.
 fn superseded(set: &ContentSet, targets: &Targets) -> Vec<ContentProblem> {
@@ -156,6 +156,10 @@ fn superseded(set: &ContentSet, targets: &Targets) -> Vec<ContentProblem> {
     unused.map(problem).collect()
 }
 
+/// Returns the indexes of the detections to check, in the order of the content.
+fn chosen(
+    set: &ContentSet,
+    targets: &Targets,
     options: &CheckOptions,
     problems: &[&ContentProblem],
 ) -> Result<Vec<usize>, AppError> {

@@ -175,6 +175,39 @@ fn data_models_that_nothing_feeds_are_counted() {
     }
 }
 
+/// A file that is not used because of another one cannot be checked.
+#[test]
+fn a_file_whose_id_another_has_is_told_with_both() {
+    let fixture = content();
+    let text = std::fs::read_to_string(fixture.path("content/detections/d1.yml")).unwrap();
+    fixture.write("content/detections/z.yml", &text.replace("Sound", "Later"));
+    let run = fixture.run_builtin(&["check", "content/detections/d1.yml", "--format", "table"]);
+    assert_eq!(run.status, 3, "{run:?}");
+    let told =
+        "error[SPL4002]: `content/detections/d1.yml` is not used: `content/detections/z.yml` is";
+    assert!(run.out.starts_with(told), "{run:?}");
+    let whole = fixture.run(&["check", "content", "--detection", "Later"]);
+    assert_eq!(outcomes(&report(&whole)), ["Later: runs SPL4002"], "{whole:?}");
+}
+
+#[test]
+fn a_detection_without_the_risk_of_its_type_is_told_by_a_check_only() {
+    let fixture = Fixture::new();
+    let run = fixture.run(&["check", "content"]);
+    let found = report(&run);
+    let told = outcomes(&found);
+    let of = |name: &str| told.iter().find(|line| line.starts_with(name)).unwrap().clone();
+    assert!(of("Key Gone").contains("SPL4008") && of("Key Shared").contains("SPL4008"), "{told:?}");
+    assert!(!of("Key Made").contains("SPL4008") && !of("Many Lists").contains("SPL4008"));
+    let gone = found["detections"].as_array().unwrap().iter().find(|one| one["name"] == "Key Gone");
+    let told = &gone.unwrap()["diagnostics"][0];
+    assert_eq!((&told["code"], &told["line"]), (&json!("SPL4008"), &json!(7)), "{told}");
+    let allowed = fixture.run(&["check", "content", "--allow", "SPL4008"]);
+    assert!(!allowed.out.contains("SPL4008"), "{allowed:?}");
+    let hunted = fixture.run(&["hunt", "logs", "--all", "--summary"]);
+    assert!(!(hunted.out + &hunted.err).contains("SPL4008"));
+}
+
 #[test]
 fn a_file_has_the_macros_of_its_folder() {
     let fixture = content();
