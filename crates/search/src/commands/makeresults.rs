@@ -154,6 +154,7 @@ fn read(
 
 /// Returns the error of reading rows with the column that it has in the data as written, without
 /// marks.
+#[expect(clippy::zero_sized_map_values, reason = "only the form of the rows is read")]
 fn written_error(data: &str, marked: serde_json::Error) -> serde_json::Error {
     // Values are not read, since a number outside of the range of doubles is no error.
     serde_json::from_str::<Vec<HashMap<String, IgnoredAny>>>(data).err().unwrap_or(marked)

@@ -22,6 +22,9 @@ const MOST_POINTS: usize = 100_000;
 /// seconds.
 const MOST_WORK: usize = 4_000_000_000;
 
+/// The numbers of a series, and the models that predict it.
+type Modeled = (Vec<Option<f64>>, Vec<Model>);
+
 /// The model to predict with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Algorithm {
@@ -147,11 +150,7 @@ impl Predictions {
     ///
     /// That is known before the first period is looked for, and then before the first series is
     /// predicted, so that too much is refused at once.
-    fn within(
-        &self,
-        most_work: usize,
-        all: Vec<Vec<Option<f64>>>,
-    ) -> Option<Vec<(Vec<Option<f64>>, Vec<Model>)>> {
+    fn within(&self, most_work: usize, all: Vec<Vec<Option<f64>>>) -> Option<Vec<Modeled>> {
         let mut work = 0_usize;
         if self.seeks_period() {
             let known = all.iter().filter(|numbers| numbers.iter().any(Option::is_some));
