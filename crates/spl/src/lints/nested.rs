@@ -1,6 +1,6 @@
 //! The searches in the arguments of commands such as `append`, `join` and `map`.
 
-use spilltrail_diagnostic::{Label, Span};
+use spilltrail_diagnostic::{Label, Span, Spanned};
 
 use super::Doubt;
 use crate::{Arguments, Command, Pipeline, parse};
@@ -82,9 +82,9 @@ fn in_quotes(command: &Command) -> Option<Nested> {
             break value;
         }
     };
-    let start = written.span.start - command.arguments.span.start;
-    let raw =
-        command.arguments.value.get(start..written.span.end - command.arguments.span.start)?;
+    let Spanned { value: text, span } = &command.arguments;
+    let start = written.span.start.checked_sub(span.start)?;
+    let raw = text.get(start..)?.get(..written.span.end - written.span.start)?;
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     let offsets = offsets(inner, written.span.start + 1);
     let (pipeline, wrong) = parse(&written.value);
