@@ -181,6 +181,8 @@ fn a_file_whose_id_another_has_is_told_with_both() {
     let fixture = content();
     let text = std::fs::read_to_string(fixture.path("content/detections/d1.yml")).unwrap();
     fixture.write("content/detections/z.yml", &text.replace("Sound", "Later"));
+    // The folder of the file is known by what else is in it.
+    fixture.write("content/macros/ours.yml", "name: ours\ndefinition: eventName=A\n");
     let run = fixture.run_builtin(&["check", "content/detections/d1.yml", "--format", "table"]);
     assert_eq!(run.status, 3, "{run:?}");
     let told =
