@@ -87,6 +87,7 @@ pub(crate) mod subsearch;
 mod table;
 mod tail;
 mod timechart;
+mod timewrap;
 mod tojson;
 mod top;
 mod transaction;
@@ -196,6 +197,7 @@ pub static COMMANDS: &[Entry] = &[
     table::ENTRY,
     tail::ENTRY,
     timechart::ENTRY,
+    timewrap::ENTRY,
     tojson::ENTRY,
     top::ENTRY,
     transaction::ENTRY,

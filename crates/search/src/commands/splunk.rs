@@ -63,7 +63,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("sitimechart", ""),
     ("sitop", ""),
     ("tags", ""),
-    ("timewrap", ""),
     ("tscollect", ""),
     ("typeahead", ""),
     ("typelearner", ""),

@@ -9,6 +9,7 @@ mod deprecated;
 mod format;
 mod modifier;
 mod parse;
+mod periods;
 mod unit;
 
 pub use calendar::{add, floor};
@@ -17,4 +18,5 @@ pub use deprecated::deprecated;
 pub use format::strftime;
 pub use modifier::{Modifier, Snap, Step, TimeError, parse_modifier, relative_time, resolve};
 pub use parse::strptime;
+pub use periods::{Periods, parse_period};
 pub use unit::{Span, Unit, parse_span};
