@@ -185,7 +185,7 @@ fn makes_any(analysis: &Analysis) -> bool {
             "eval" => arguments.contains('{'),
             "rename" => arguments.contains('*'),
             "lookup" => !arguments.to_ascii_uppercase().contains("OUTPUT"),
-            "join" | "append" | "appendcols" | "stats" => arguments.contains('['),
+            "join" | "append" | "appendcols" | "set" | "stats" => arguments.contains('['),
             name => MAKE_ANY.contains(&name),
         }
     })

@@ -169,7 +169,8 @@ fn near_limit(analysis: &Analysis, context: &SearchContext) -> Vec<Diagnostic> {
         let (outer, inner) = before.rsplit_once('[')?;
         let is_all = inner.trim_start_matches(['|', ' ']).starts_with("inputlookup");
         let command = outer.rsplit('|').next().unwrap_or_default().trim_start();
-        let adds_rows = ["join", "append", "union"].iter().any(|name| command.starts_with(name));
+        let adds_rows =
+            ["join", "append", "set ", "union"].iter().any(|name| command.starts_with(name));
         (is_all && !inner.contains(']') && !adds_rows).then(|| {
             let message = format!(
                 "the lookup `{}` has {} rows, and only {MOST_ROWS} rows of a subsearch are used",

@@ -35,7 +35,8 @@ pub use writers::LookupWriters;
 const READERS_OF_OUTPUTS: &[&str] = &["datamodel", "from", "loadjob", "pivot", "savedsearch"];
 
 /// Commands that add the rows or fields of another pipeline.
-const ADD_ROWS: &[&str] = &["append", "appendcols", "appendpipe", "join", "multisearch", "union"];
+const ADD_ROWS: &[&str] =
+    &["append", "appendcols", "appendpipe", "join", "multisearch", "set", "union"];
 
 /// An expanded and parsed search, with the facts that are known before it runs.
 ///

@@ -77,6 +77,7 @@ mod rex;
 mod running;
 mod savedsearch;
 mod search;
+mod set;
 mod sort;
 mod spath;
 mod splunk;
@@ -189,6 +190,7 @@ pub static COMMANDS: &[Entry] = &[
     rex::ENTRY,
     savedsearch::ENTRY,
     search::ENTRY,
+    set::ENTRY,
     sort::ENTRY,
     spath::ENTRY,
     stats::ENTRY,

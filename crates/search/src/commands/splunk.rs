@@ -55,7 +55,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("selfjoin", "`stats values(FIELD) by KEY`"),
     ("sendalert", ""),
     ("sendemail", ""),
-    ("set", "`append` and `stats`"),
     ("setfields", "`eval`"),
     ("sichart", ""),
     ("sirare", ""),

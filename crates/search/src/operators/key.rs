@@ -30,6 +30,17 @@ pub(crate) fn whole(columns: &[Option<ColumnReader>], row: usize) -> Option<Vec<
     Some(key)
 }
 
+/// Returns the key of a row's values. An absent value equals another one, and no other value.
+pub(crate) fn with_absent<'a>(values: impl Iterator<Item = Value<'a>>) -> Vec<u8> {
+    let mut key = Vec::new();
+    for value in values {
+        let members = value.members();
+        extend(&mut key, &members.len().to_le_bytes());
+        members.iter().for_each(|member| extend(&mut key, member.as_bytes()));
+    }
+    key
+}
+
 /// Returns readers of the key columns; `None` for a column that does not exist.
 pub(crate) fn readers(batch: &RecordBatch, names: &[String]) -> Result<Vec<Option<ColumnReader>>> {
     let schema = batch.schema();

@@ -7,7 +7,7 @@ use crate::{Arguments, Command, Pipeline, SearchExpr};
 
 /// The rows of a subsearch in an expression that Splunk uses.
 const IN_EXPRESSION: &str = "10,000";
-/// The rows of a subsearch of `join`, `append` and `appendcols` that Splunk uses.
+/// The rows of a subsearch of `join`, `append`, `appendcols` and `set` that Splunk uses.
 const AS_ROWS: &str = "50,000";
 
 /// Commands that leave few rows of many.
@@ -70,6 +70,12 @@ fn subsearches(command: &Command) -> Vec<(Pipeline, &'static str)> {
                     return Vec::new();
                 }
             }
+        }
+        "set" => {
+            let mut arguments = Arguments::new(command);
+            arguments.word();
+            let searches = std::iter::from_fn(|| arguments.subsearch());
+            searches.map_while(Result::ok).map(|inner| (inner, AS_ROWS)).collect()
         }
         _ => Vec::new(),
     }

@@ -463,6 +463,10 @@ mod tests {
             // Subsearches.
             ("[search eventName=B | fields user]", "SPL2026 eventName=B"),
             ("a=1 | join user [search eventName=B | table user x]", "SPL2026 eventName=B"),
+            (
+                "| set diff [search a=1 | stats count by b] [search eventName=B | table b]",
+                "SPL2026 eventName=B",
+            ),
             ("a=1 | join type=left user [search eventName=B | dedup user]", ""),
             ("[search eventName=B | stats count by user | fields user]", ""),
             ("[| inputlookup l | fields user]", ""),
