@@ -77,6 +77,7 @@ mod rex;
 mod running;
 mod savedsearch;
 mod search;
+mod selfjoin;
 mod set;
 mod sort;
 mod spath;
@@ -190,6 +191,7 @@ pub static COMMANDS: &[Entry] = &[
     rex::ENTRY,
     savedsearch::ENTRY,
     search::ENTRY,
+    selfjoin::ENTRY,
     set::ENTRY,
     sort::ENTRY,
     spath::ENTRY,

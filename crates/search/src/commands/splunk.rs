@@ -52,7 +52,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("script", ""),
     ("scrub", ""),
     ("searchtxn", ""),
-    ("selfjoin", "`stats values(FIELD) by KEY`"),
     ("sendalert", ""),
     ("sendemail", ""),
     ("setfields", "`eval`"),
