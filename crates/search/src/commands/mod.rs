@@ -18,6 +18,7 @@ mod chart;
 pub(crate) mod classes;
 mod cluster;
 mod collect;
+mod concurrency;
 mod contingency;
 mod convert;
 mod correlate;
@@ -141,6 +142,7 @@ pub static COMMANDS: &[Entry] = &[
     chart::ENTRY,
     cluster::ENTRY,
     collect::ENTRY,
+    concurrency::ENTRY,
     contingency::ENTRY,
     convert::ENTRY,
     correlate::ENTRY,
@@ -228,6 +230,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[autoregress::CODEC],
     &chart::CODECS,
     &[cluster::CODEC],
+    &[concurrency::CODEC],
     &[convert::CODEC],
     &[correlate::CODEC],
     &[dedup::CODEC],

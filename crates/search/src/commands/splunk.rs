@@ -11,7 +11,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("arules", ""),
     ("bucketdir", ""),
     ("cofilter", ""),
-    ("concurrency", ""),
     ("dbinspect", ""),
     ("delete", ""),
     ("diff", ""),
