@@ -102,6 +102,7 @@ mod uniq;
 mod untable;
 mod r#where;
 mod xmlkv;
+mod xmlunescape;
 mod xpath;
 mod xyseries;
 
@@ -215,6 +216,7 @@ pub static COMMANDS: &[Entry] = &[
     untable::ENTRY,
     r#where::ENTRY,
     xmlkv::ENTRY,
+    xmlunescape::ENTRY,
     xpath::ENTRY,
     xyseries::ENTRY,
 ];
@@ -270,6 +272,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[untable::CODEC],
     &[uniq::CODEC],
     &[xmlkv::CODEC],
+    &[xmlunescape::CODEC],
     &[xpath::CODEC],
 ];
 

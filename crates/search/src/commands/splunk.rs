@@ -66,7 +66,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("typer", ""),
     ("walklex", ""),
     ("x11", ""),
-    ("xmlunescape", "`replace`"),
 ];
 
 /// Commands that need what there is not here, each with what that is and what to do.

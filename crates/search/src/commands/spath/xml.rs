@@ -241,12 +241,17 @@ pub(in crate::commands) fn text(inner: &str) -> String {
     result.trim().to_owned()
 }
 
-fn entities(text: &str) -> String {
+/// The most bytes of an entity's name, so that a text with many `&` is read once.
+const LONGEST_ENTITY: usize = 12;
+
+/// Returns the text with its entities replaced by their characters.
+pub(in crate::commands) fn entities(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         result.push_str(before);
-        let known = after.split_once(';').and_then(|(name, after)| Some((entity(name)?, after)));
+        let end = after.bytes().take(LONGEST_ENTITY).position(|byte| byte == b';');
+        let known = end.and_then(|end| Some((entity(&after[..end])?, &after[end + 1..])));
         match known {
             Some((c, after)) => {
                 result.push(c);
