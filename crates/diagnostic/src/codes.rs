@@ -177,6 +177,7 @@ codes! {
     UNORDERED = 3008, User, "rows out of order";
     LOOKUP_NOT_WRITTEN = 3009, Environment, "lookup cannot be written";
     TOO_LARGE = 3010, Data, "value or row too large";
+    NO_ROWS = 3011, Data, "rows that a search requires are missing";
     YAML = 4001, User, "invalid YAML";
     DUPLICATE_CONTENT = 4002, User, "content defined twice";
     RISK_FIELD = 4003, User, "risk field is missing from the results";

@@ -72,6 +72,7 @@ mod registry;
 mod reltime;
 mod rename;
 mod replace;
+mod require;
 mod r#return;
 mod reverse;
 mod rex;
@@ -189,6 +190,7 @@ pub static COMMANDS: &[Entry] = &[
     reltime::ENTRY,
     rename::ENTRY,
     replace::ENTRY,
+    require::ENTRY,
     r#return::ENTRY,
     reverse::ENTRY,
     rex::ENTRY,
@@ -259,6 +261,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[predict::CODEC],
     &[rangemap::CODEC],
     &[reltime::CODEC],
+    &[require::CODEC],
     &[r#return::CODEC],
     &rex::CODECS,
     &spath::CODECS,

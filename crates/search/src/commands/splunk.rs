@@ -44,7 +44,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("pivot", ""),
     ("redistribute", ""),
     ("relevancy", ""),
-    ("require", ""),
     ("rest", ""),
     ("rtorder", "`sort`"),
     ("run", ""),
