@@ -98,6 +98,7 @@ mod transaction;
 mod transpose;
 mod trendline;
 mod tstats;
+mod typer;
 mod union;
 mod uniq;
 mod untable;
@@ -213,6 +214,7 @@ pub static COMMANDS: &[Entry] = &[
     transpose::ENTRY,
     trendline::ENTRY,
     tstats::ENTRY,
+    typer::ENTRY,
     union::ENTRY,
     uniq::ENTRY,
     untable::ENTRY,

@@ -62,7 +62,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("tscollect", ""),
     ("typeahead", ""),
     ("typelearner", ""),
-    ("typer", ""),
     ("walklex", ""),
     ("x11", ""),
 ];

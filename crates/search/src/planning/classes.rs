@@ -116,7 +116,7 @@ impl Classes {
                 (search.clone(), values)
             };
             let cases = self.types.iter().map(values).filter(|(_, values)| !values.is_empty());
-            ((*field).to_owned(), classes(field, cases.collect(), &plan), Kind::Multi)
+            ((*field).to_owned(), classes(field, cases.collect(), &plan, None), Kind::Multi)
         });
         let columns = columns.collect();
         let plan = plan.with_columns(columns)?;
@@ -137,14 +137,34 @@ fn incomplete(fields: &[&str], warnings: Vec<Diagnostic>) -> Option<Diagnostic> 
     Some(Diagnostic { message, labels: Vec::new(), ..first })
 }
 
+/// Adds the event types of rows to a plan. Of each value, only the first `longest` characters count.
+///
+/// # Errors
+/// Fails if the search of an event type cannot be compiled, or if DataFusion rejects the plan.
+pub(crate) fn typed(plan: Plan, longest: usize, context: &SearchContext) -> Result<Plan> {
+    let Some(known) = Classes::of(&Demand::of([EVENT_TYPE]), context)? else { return Ok(plan) };
+    let named = known.types.into_iter().filter(|(_, name, _)| !name.is_empty());
+    let cases = named.map(|(search, name, _)| (search, vec![name])).collect();
+    let types = classes(EVENT_TYPE, cases, &plan, Some(longest));
+    plan.with_columns(vec![(EVENT_TYPE.to_owned(), types, Kind::Multi)])
+}
+
+/// The field with the event types of a row.
+pub(crate) const EVENT_TYPE: &str = "eventtype";
+
 /// Returns the values of the cases whose predicates a row satisfies, and those of its own field.
-fn classes(field: &str, cases: Vec<(Predicate, Vec<String>)>, plan: &Plan) -> Expr {
+fn classes(
+    field: &str,
+    cases: Vec<(Predicate, Vec<String>)>,
+    plan: &Plan,
+    longest: Option<usize>,
+) -> Expr {
     let mut read: BTreeSet<&str> = cases.iter().flat_map(|(search, _)| search.fields()).collect();
     read.insert(field);
     let fields: Vec<String> =
         read.into_iter().filter(|name| plan.kind(name).is_some()).map(str::to_owned).collect();
     let columns = fields.iter().map(|name| column(name)).collect();
-    let function = EventClasses::from(State { field: field.to_owned(), cases, fields });
+    let function = EventClasses::from(State { field: field.to_owned(), cases, fields, longest });
     ScalarUDF::new_from_impl(function).call(columns)
 }
 
@@ -156,6 +176,9 @@ pub(crate) struct EventClasses {
     cases: Vec<(Predicate, Vec<String>)>,
     /// The names of the argument columns, in argument order.
     fields: Vec<String>,
+    /// How many characters of a value are read; all of them if there is no number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    longest: Option<usize>,
     #[serde(skip)]
     signature: Signature,
     /// The rest as JSON, used for equality and hashing.
@@ -169,13 +192,15 @@ struct State {
     field: String,
     cases: Vec<(Predicate, Vec<String>)>,
     fields: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    longest: Option<usize>,
 }
 
 impl From<State> for EventClasses {
     fn from(written: State) -> Self {
         let state = state_of(&written);
-        let State { field, cases, fields } = written;
-        Self { field, cases, fields, signature: any_arguments(), state }
+        let State { field, cases, fields, longest } = written;
+        Self { field, cases, fields, longest, signature: any_arguments(), state }
     }
 }
 
@@ -203,13 +228,39 @@ impl EventClasses {
             values.insert(own.to_owned());
             false
         });
+        let beginning = self.longest.map(|longest| Beginning { row, longest });
+        let record: &dyn Record = match &beginning {
+            Some(beginning) => beginning,
+            None => row,
+        };
         for (search, classes) in &self.cases {
-            if search.matches(row) {
+            if search.matches(record) {
                 values.extend(classes.iter().cloned());
             }
         }
         Value::multi(values.into_iter().map(Into::into).collect())
     }
+}
+
+/// A row of which only the first characters of each value are read.
+struct Beginning<'a> {
+    row: &'a Row<'a>,
+    longest: usize,
+}
+
+impl Record for Beginning<'_> {
+    fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool {
+        self.row.any_value(field, &mut |text| visit(first_characters(text, self.longest)))
+    }
+}
+
+/// Returns the first characters of a text.
+fn first_characters(text: &str, count: usize) -> &str {
+    // A text with so few bytes has no more characters.
+    if text.len() <= count {
+        return text;
+    }
+    text.char_indices().nth(count).map_or(text, |(end, _)| &text[..end])
 }
 
 impl ScalarUDFImpl for EventClasses {
