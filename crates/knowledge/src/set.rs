@@ -16,6 +16,20 @@ use crate::scope::Scope;
 /// The fields whose values follow from event types.
 pub(crate) const CLASSES: [&str; 3] = ["eventtype", "tag", "tag::eventtype"];
 
+/// The field with the event types of an event.
+const EVENT_TYPE: &str = "eventtype";
+
+/// A value of a field, with its tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaggedValue<'k> {
+    /// The field.
+    pub field: &'k str,
+    /// The value. In any case, and with `*` for any text, as in a search.
+    pub value: &'k str,
+    /// The tags.
+    pub tags: &'k [String],
+}
+
 /// Event types with their tags, and data models.
 #[derive(Debug, Clone, Default)]
 pub struct Knowledge {
@@ -78,6 +92,24 @@ impl Knowledge {
     #[must_use]
     pub fn event_types(&self) -> &[EventType] {
         &self.event_types
+    }
+
+    /// Returns the tags of values of fields, in the order of their definition. The tags of an event
+    /// type are those of a value of `eventtype`.
+    pub fn tagged_values(&self) -> impl Iterator<Item = TaggedValue<'_>> {
+        self.event_types.iter().filter_map(|known| {
+            let tags = known.tags.as_slice();
+            if !known.name.is_empty() {
+                return Some(TaggedValue { field: EVENT_TYPE, value: &known.name, tags });
+            }
+            // Tags of a field's value have a search for it, and no name.
+            match &known.search {
+                SearchExpr::Compare { field, op: CompareOp::Eq, value } => {
+                    Some(TaggedValue { field: &field.value, value: &value.value.text, tags })
+                }
+                _ => None,
+            }
+        })
     }
 
     /// Returns the part of a data model that `model` and `dataset` name.
@@ -229,6 +261,23 @@ mod tests {
             knowledge.add_event_type(EventType { name: name.to_owned(), search, tags });
         }
         knowledge
+    }
+
+    #[test]
+    fn values_have_tags() {
+        let mut knowledge = knowledge();
+        for (search, tag) in [("host=\"web 1\"", "web"), ("host!=x", "not_a_value")] {
+            let (name, tags) = (String::new(), vec![tag.to_owned()]);
+            let search = parse_search(search).unwrap();
+            knowledge.add_event_type(EventType { name, search, tags });
+        }
+        let shown =
+            |one: TaggedValue<'_>| format!("{}={} {}", one.field, one.value, one.tags.join(","));
+        let found: Vec<String> = knowledge.tagged_values().map(shown).collect();
+        assert_eq!(
+            found,
+            ["eventtype=login authentication,default", "eventtype=vpn network", "host=web 1 web"]
+        );
     }
 
     #[test]

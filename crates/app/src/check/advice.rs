@@ -82,6 +82,7 @@ const MAKE_ANY: &[&str] = &[
     "map",
     "multikv",
     "spath",
+    "tags",
     "timewrap",
     "transpose",
     "xmlkv",

@@ -89,6 +89,7 @@ mod strcat;
 mod streamstats;
 pub(crate) mod subsearch;
 mod table;
+mod tags;
 mod tail;
 mod timechart;
 mod timewrap;
@@ -205,6 +206,7 @@ pub static COMMANDS: &[Entry] = &[
     strcat::ENTRY,
     streamstats::ENTRY,
     table::ENTRY,
+    tags::ENTRY,
     tail::ENTRY,
     timechart::ENTRY,
     timewrap::ENTRY,
@@ -270,6 +272,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[stats::CODEC],
     &[strcat::CODEC],
     &[streamstats::CODEC],
+    &[tags::CODEC],
     &[tojson::CODEC],
     &[top::CODEC],
     &transaction::CODECS,

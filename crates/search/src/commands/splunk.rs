@@ -58,7 +58,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("sistats", "`stats`"),
     ("sitimechart", ""),
     ("sitop", ""),
-    ("tags", ""),
     ("tscollect", ""),
     ("typeahead", ""),
     ("typelearner", ""),
