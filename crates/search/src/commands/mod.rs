@@ -44,9 +44,12 @@ mod from;
 mod fromjson;
 mod gentimes;
 mod head;
+mod highlight;
+mod iconify;
 mod inputlookup;
 mod iplocation;
 mod join;
+mod localop;
 mod lookup;
 mod makecontinuous;
 mod makemv;
@@ -62,10 +65,12 @@ mod nomv;
 mod outlier;
 mod outputlookup;
 mod over_events;
+mod passing;
 pub(crate) mod pipeline;
 mod predict;
 mod rangemap;
 mod rare;
+mod redistribute;
 mod regex;
 #[cfg(test)]
 mod registry;
@@ -168,9 +173,12 @@ pub static COMMANDS: &[Entry] = &[
     fromjson::ENTRY,
     gentimes::ENTRY,
     head::ENTRY,
+    highlight::ENTRY,
+    iconify::ENTRY,
     inputlookup::ENTRY,
     iplocation::ENTRY,
     join::ENTRY,
+    localop::ENTRY,
     lookup::ENTRY,
     makecontinuous::ENTRY,
     makemv::ENTRY,
@@ -188,6 +196,7 @@ pub static COMMANDS: &[Entry] = &[
     predict::ENTRY,
     rangemap::ENTRY,
     rare::ENTRY,
+    redistribute::ENTRY,
     regex::ENTRY,
     reltime::ENTRY,
     rename::ENTRY,
