@@ -28,6 +28,7 @@ mod dataset;
 mod declared;
 mod dedup;
 mod delta;
+mod diff;
 mod eval;
 mod eventcount;
 mod eventstats;
@@ -158,6 +159,7 @@ pub static COMMANDS: &[Entry] = &[
     datamodel::ENTRY,
     dedup::ENTRY,
     delta::ENTRY,
+    diff::ENTRY,
     eval::ENTRY,
     eventcount::ENTRY,
     eventstats::ENTRY,

@@ -13,7 +13,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("cofilter", ""),
     ("dbinspect", ""),
     ("delete", ""),
-    ("diff", ""),
     ("dump", ""),
     ("erex", "`rex`"),
     ("findtypes", ""),
