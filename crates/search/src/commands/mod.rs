@@ -50,6 +50,7 @@ mod iconify;
 mod inputlookup;
 mod iplocation;
 mod join;
+mod kmeans;
 mod localop;
 mod lookup;
 mod makecontinuous;
@@ -180,6 +181,7 @@ pub static COMMANDS: &[Entry] = &[
     inputlookup::ENTRY,
     iplocation::ENTRY,
     join::ENTRY,
+    kmeans::ENTRY,
     localop::ENTRY,
     lookup::ENTRY,
     makecontinuous::ENTRY,

@@ -24,7 +24,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("history", ""),
     ("inputcsv", "`inputlookup`"),
     ("inputintelligence", "`inputlookup`"),
-    ("kmeans", ""),
     ("kvform", "`rex`"),
     ("loadjob", ""),
     ("localize", ""),
