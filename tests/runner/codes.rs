@@ -102,6 +102,7 @@ async fn cases() -> Vec<(Code, Input)> {
         (Code::UNORDERED, Search("* | sort 0 n | streamstats time_window=1m count")),
         (Code::LOOKUP_NOT_WRITTEN, Search("* | outputlookup readonly")),
         (Code::TOO_LARGE, Search("* | eval a=mvjoin(mvrange(0,100000),printf(\"%900s\",\"\"))")),
+        (Code::NO_ROWS, Search("a=nosuch | require")),
         (Code::LOST_FIELD, Doubtful("* | stats count as n by a | where count > 1")),
         (Code::LOWER_CASE_OPERATOR, Doubtful("a=1 or b=2")),
         (Code::NOT_SPL, Doubtful("a=1 stats count by b")),
