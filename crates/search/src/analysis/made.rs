@@ -37,8 +37,13 @@ fn reads(step: &Step, field: &str) -> bool {
     step.command.needs(nothing()).fields.names.contains(field) || is_renamed()
 }
 
-/// Returns true if a command computes a field, so that it needs something else than the field itself.
+/// Returns true if a command computes a field: rows without fields have it then, or the command needs
+/// something else than the field itself.
 fn makes(step: &Step, field: &str) -> bool {
+    let of_nothing = step.command.output(Some(Vec::new()));
+    if of_nothing.is_some_and(|made| made.iter().any(|name| name == field)) {
+        return true;
+    }
     let always = step.command.needs(nothing()).fields;
     let with = step.command.needs(Needs::only([field])).fields;
     let is_other = |name: &String| name != field && !always.names.contains(name);

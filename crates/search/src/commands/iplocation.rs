@@ -72,6 +72,19 @@ struct IpLocation {
     language: String,
 }
 
+impl IpLocation {
+    /// Returns the names of the fields to add, in output order.
+    fn names(&self) -> impl Iterator<Item = String> {
+        names(self.all).map(|name| format!("{}{name}", self.prefix))
+    }
+}
+
+/// Returns the names of the fields to add, in output order and without the prefix.
+fn names(all: bool) -> impl Iterator<Item = &'static str> {
+    let more: &[&str] = if all { &MORE_FIELDS } else { &[] };
+    FIELDS.iter().chain(more).copied()
+}
+
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     let mut field = None;
     while arguments.more() {
@@ -98,6 +111,13 @@ impl Command for IpLocation {
         after.and([&self.field])
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let mut names = before?;
+        let added: Vec<String> = self.names().filter(|name| !names.contains(name)).collect();
+        names.extend(added);
+        Some(names)
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let Some(database) = stage.context.geo.clone() else {
@@ -112,8 +132,7 @@ impl Command for IpLocation {
         let (database, language) = (database.build(), self.language.clone());
         let locate = Locate { database, all: self.all, language };
         let kind = input.kind(&self.field).unwrap_or(Kind::Text).or(Kind::Text);
-        let outputs: Vec<Field> =
-            locate.names().map(|name| Field::new(format!("{}{name}", self.prefix), kind)).collect();
+        let outputs: Vec<Field> = self.names().map(|name| Field::new(&name, kind)).collect();
         Ok(Derive::on(input, vec![self.field.clone()], outputs, Arc::new(locate)))
     }
 }
@@ -125,14 +144,6 @@ struct Locate {
     database: String,
     all: bool,
     language: String,
-}
-
-impl Locate {
-    /// Returns the names of the fields to add, in output order and without the prefix.
-    fn names(&self) -> impl Iterator<Item = &'static str> {
-        let more: &[&str] = if self.all { &MORE_FIELDS } else { &[] };
-        FIELDS.iter().chain(more).copied()
-    }
 }
 
 impl RowFunction for Locate {
@@ -179,7 +190,7 @@ impl RowFunction for Locating {
 
     fn compute<'a>(&'a self, inputs: &[Value<'a>], outputs: &mut [Value<'a>]) {
         let Locate { all, language, .. } = &self.locate;
-        let names: Vec<&str> = self.locate.names().collect();
+        let names: Vec<&str> = names(self.locate.all).collect();
         let mut found: Vec<Vec<Cow<'a, str>>> = vec![Vec::new(); names.len()];
         for address in inputs[0].members() {
             for (name, text) in self.database.locate(address.trim(), *all, language) {
@@ -227,7 +238,7 @@ mod tests {
         let task = surroundings.around(TaskContext::default());
         let (database, language) = ("one city".to_owned(), "de".to_owned());
         let locate = Locate { database, all: true, language };
-        assert_eq!(locate.names().last(), Some("Timezone"));
+        assert_eq!(names(locate.all).last(), Some("Timezone"));
         let locate = locate.at_work(&task).ok()??;
         let mut outputs = [const { Value::Null }; 8];
         outputs[0] = Value::text("old");

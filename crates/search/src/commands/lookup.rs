@@ -169,6 +169,17 @@ impl Command for Lookup {
         after.and(self.keys.iter().map(|key| key.field.as_str()))
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        // Without a list, the fields are the columns of the table.
+        let (mut names, outputs) = (before?, self.outputs.as_ref()?);
+        for output in outputs {
+            if !names.contains(&output.pair.field) {
+                names.push(output.pair.field.clone());
+            }
+        }
+        Some(names)
+    }
+
     fn facts(&self, facts: &mut Facts) {
         facts.lookups_read.insert(self.table.value.clone());
     }

@@ -134,6 +134,15 @@ impl Command for Rex {
         after.and([&self.field])
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let mut names = before?;
+        if let Action::Extract(extract) = &self.action {
+            let extracted = extract.fields().iter().cloned();
+            names.extend(extracted.filter(|name| !names.contains(name)).collect::<Vec<_>>());
+        }
+        Some(names)
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let kind = input.kind(&self.field).unwrap_or(Kind::Text).or(Kind::Text);
