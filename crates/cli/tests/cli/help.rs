@@ -85,7 +85,7 @@ fn commands_of_splunk_that_are_not_supported_are_topics() {
             "geostats",
             "geostats\n    A command of Splunk that is not supported.\n    Use `iplocation` ",
         ),
-        ("KMeans", "kmeans\n    A command of Splunk that is not supported.\n"),
+        ("Overlap", "overlap\n    A command of Splunk that is not supported.\n"),
         ("x11", "x11\n    A command of Splunk that is not supported.\n"),
     ] {
         let run = fixture.run_builtin(&["help", topic]);

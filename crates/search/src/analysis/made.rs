@@ -4,6 +4,10 @@ use super::Analysis;
 use crate::commands::pipeline::{self, Step};
 use crate::planning::plan::Needs;
 
+/// Commands that do not say which fields their rows have, and make only those for which they need others.
+const KEEP_FIELDS: &[&str] =
+    &["bin", "eventstats", "fillnull", "outlier", "streamstats", "trendline"];
+
 impl Analysis {
     /// Returns true if a command makes this field before any reads it, so that what is read is not the
     /// field of the events. A command that cannot be read may make anything.
@@ -40,8 +44,11 @@ fn reads(step: &Step, field: &str) -> bool {
 /// Returns true if a command computes a field: rows without fields have it then, or the command needs
 /// something else than the field itself.
 fn makes(step: &Step, field: &str) -> bool {
-    let of_nothing = step.command.output(Some(Vec::new()));
-    if of_nothing.is_some_and(|made| made.iter().any(|name| name == field)) {
+    let is_made = match step.command.output(Some(Vec::new())) {
+        Some(made) => made.iter().any(|name| name == field),
+        None => !KEEP_FIELDS.contains(&step.entry.doc.name),
+    };
+    if is_made {
         return true;
     }
     let always = step.command.needs(nothing()).fields;
