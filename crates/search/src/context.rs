@@ -1,5 +1,6 @@
 //! The context in which a search runs: clock, time zone, events, lookups and engine session.
 
+use std::collections::HashSet;
 use std::fmt::{self, Debug};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -45,6 +46,13 @@ pub struct LookupTable {
 }
 
 impl LookupTable {
+    /// Returns the first name that two columns have. No row can have both.
+    #[must_use]
+    pub fn column_twice(&self) -> Option<&str> {
+        let mut seen = HashSet::new();
+        self.columns.iter().map(String::as_str).find(|name| !seen.insert(*name))
+    }
+
     /// Returns a hash of the table; equal tables have equal fingerprints.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {

@@ -140,3 +140,17 @@ fn files_that_are_not_text_are_named() {
     assert_eq!(run.status, 3, "{}", run.err);
     assert!((run.out + &run.err).contains("detections/a.yml"), "{}", run.err);
 }
+
+/// No row can have two columns of one name; a lookup with them cannot be used.
+#[test]
+fn a_lookup_with_a_column_twice_is_refused() {
+    let fixture = Fixture::new();
+    fixture.write("content/lookups/two.csv", "x,x\n1,2\n");
+    fixture.write("content/lookups/two.yml", "name: two\nlookup_type: csv\n");
+    for search in ["| inputlookup two", "eventName=* | lookup two x OUTPUT x as y"] {
+        let run = fixture.run(&["search", search, "logs"]);
+        assert_eq!((run.status, run.out.as_str()), (2, ""), "{search} {}", run.err);
+        let told = "error[SPL5003]: the lookup `two` has two columns `x`";
+        assert!(run.err.contains(told), "{search} {}", run.err);
+    }
+}

@@ -8,7 +8,18 @@ use crate::commands::pipeline::{self, Step};
 use crate::planning::plan::Needs;
 
 /// Commands of which the rows, or their order, depend on the fields that they read.
-const CHOOSE_ROWS: &[&str] = &["where", "search", "regex", "dedup", "stats", "sort"];
+const CHOOSE_ROWS: &[&str] = &[
+    "where",
+    "search",
+    "regex",
+    "dedup",
+    "stats",
+    "sort",
+    "selfjoin",
+    "kmeans",
+    "concurrency",
+    "diff",
+];
 
 /// Functions of eval that ask whether there is a value.
 const ASK_FOR_VALUES: &[&str] = &["coalesce", "isnotnull", "isnull"];

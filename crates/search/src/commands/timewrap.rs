@@ -165,6 +165,18 @@ impl Command for TimeWrap {
         let end = if self.ends_now { Some(stage.context.now) } else { range.latest };
         let periods = chart.periods(self.span, end, &stage.context.zone);
         let wrapped = chart.wrapped(&periods, &memory).map_err(refused)?;
+        if wrapped.replaced > 0 {
+            let message = format!(
+                "{} of {} rows have the place of a later row in their period, and are left out",
+                wrapped.replaced,
+                chart.times.len()
+            );
+            let warning = Diagnostic::warning(Code::LIMIT, message).at(stage.span);
+            stage.context.observations.message(warning.help(
+                "an hour comes twice when daylight saving ends; several rows of a time need \
+                 `timechart` before",
+            ));
+        }
         let data: Vec<&Field> =
             rows.fields.iter().filter(|field| !field.name.starts_with('_')).collect();
         let columns = self.columns(&data, &wrapped, &periods, stage)?;
@@ -250,13 +262,16 @@ impl Chart {
         let times: BTreeSet<Time> = self.times.iter().map(|(time, ..)| Time(*time)).collect();
         let last = times.last().map_or(0.0, |time| time.0);
         let steps = times.iter().zip(times.iter().skip(1)).map(|(one, next)| next.0 - one.0);
-        let step = steps.min_by(f64::total_cmp).unwrap_or(1.0);
+        // Rows that are further from each other than a period are no steps of a chart.
+        let shortest = Periods::until(span, last + 1.0, last, zone.clone());
+        let longest = last + 1.0 - shortest.start(0);
+        let step = steps.min_by(f64::total_cmp).filter(|step| *step <= longest).unwrap_or(1.0);
         Periods::until(span, end.unwrap_or(last + step), last, zone.clone())
     }
 
     /// Returns the rows by their times in the latest period.
     fn wrapped(&self, periods: &Periods, memory: &MemoryReservation) -> EngineResult<Wrapped> {
-        let mut wrapped = Wrapped { periods: BTreeSet::new(), rows: BTreeMap::new() };
+        let mut wrapped = Wrapped { periods: BTreeSet::new(), rows: BTreeMap::new(), replaced: 0 };
         for (time, batch, row) in &self.times {
             let Some(number) = periods.number(*time) else { continue };
             let moved = periods.in_latest(*time, number);
@@ -265,7 +280,9 @@ impl Chart {
             }
             memory.try_grow(ROW)?;
             wrapped.periods.insert(number);
-            wrapped.rows.entry(Time(moved)).or_default().insert(number, (*batch, *row));
+            let earlier =
+                wrapped.rows.entry(Time(moved)).or_default().insert(number, (*batch, *row));
+            wrapped.replaced += u64::from(earlier.is_some());
         }
         Ok(wrapped)
     }
@@ -305,6 +322,8 @@ struct Wrapped {
     periods: BTreeSet<i64>,
     /// The batch and the place of the row of each period, by the time in the latest one.
     rows: BTreeMap<Time, HashMap<i64, (usize, usize)>>,
+    /// How many rows another row of the same place replaced.
+    replaced: u64,
 }
 
 impl Wrapped {
@@ -439,6 +458,19 @@ mod tests {
         };
         let expected = ["_time | s1 | s0", "1730026800 1 2"];
         check("| table _time a | timewrap 1d series=short", &vienna, &expected).await;
+    }
+
+    /// An hour that comes twice, or several rows of a time, are not side by side.
+    #[tokio::test]
+    async fn rows_of_one_place_are_told() {
+        let lines = "{\"_time\":100,\"n\":\"1\"}\n{\"_time\":100,\"n\":\"2\"}\n\
+            {\"_time\":3000000,\"n\":\"3\"}";
+        let context = context(rows(lines), 64 << 20);
+        let found = table_of("| timewrap 1d | table latest_day", &context).await;
+        assert_eq!(found, Ok(["latest_day", "-", "3"].map(str::to_owned).to_vec()));
+        let messages = context.observations.messages();
+        assert_eq!(messages.iter().map(|told| told.code).collect::<Vec<_>>(), [Code::LIMIT]);
+        assert!(messages[0].message.starts_with("1 of 3 rows"), "{}", messages[0].message);
     }
 
     #[tokio::test]

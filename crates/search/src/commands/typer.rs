@@ -117,6 +117,10 @@ mod tests {
             lines.insert(0, "eventtype".to_owned());
             assert_eq!(table_of(&search, &context).await, Ok(lines), "{search}");
         }
+        // Rows without a field that a search compares can still be of a type that asks for nothing.
+        let rows_of_nothing = ["eventtype", "other"].map(str::to_owned).to_vec();
+        let search = "| makeresults | fields nosuch | typer | table eventtype";
+        assert_eq!(table_of(search, &context).await, Ok(rows_of_nothing));
         let none = with_types(&[], lines);
         let expected = ["eventtype", "-", "-", "own"].map(str::to_owned).to_vec();
         assert_eq!(table_of("* | typer | table eventtype", &none).await, Ok(expected));

@@ -38,6 +38,10 @@ pub(crate) fn find(name: &Spanned<String>, context: &SearchContext) -> Result<Fo
             let message = format!("the lookup `{}` cannot be read: {error}", name.value);
             Diagnostic::error(Code::UNREADABLE, message).at(name.span)
         })?;
+        if let Some(twice) = table.as_deref().and_then(LookupTable::column_twice) {
+            let message = format!("the lookup `{}` has two columns `{twice}`", name.value);
+            return Err(Diagnostic::error(Code::UNREADABLE, message).at(name.span));
+        }
         if table.is_some() {
             return Ok(Found { name: candidate.clone(), table });
         }

@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, cast, lit,
 };
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Diagnostic, Span};
@@ -161,9 +161,14 @@ fn classes(
 ) -> Expr {
     let mut read: BTreeSet<&str> = cases.iter().flat_map(|(search, _)| search.fields()).collect();
     read.insert(field);
-    let fields: Vec<String> =
+    let mut fields: Vec<String> =
         read.into_iter().filter(|name| plan.kind(name).is_some()).map(str::to_owned).collect();
-    let columns = fields.iter().map(|name| column(name)).collect();
+    let mut columns: Vec<Expr> = fields.iter().map(|name| column(name)).collect();
+    if columns.is_empty() {
+        // A function needs an argument; no search compares a field of this name.
+        fields.push("\u{1}nothing".to_owned());
+        columns.push(cast(lit(""), data_type(Kind::Text)));
+    }
     let function = EventClasses::from(State { field: field.to_owned(), cases, fields, longest });
     ScalarUDF::new_from_impl(function).call(columns)
 }

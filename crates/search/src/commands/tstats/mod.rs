@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::common::Result as EngineResult;
 use datafusion::logical_expr::{Expr, lit};
+use indexmap::IndexSet;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{Demand, Kind, fields};
 use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, SearchExpr, time};
@@ -14,6 +15,7 @@ use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, SearchExpr, time};
 pub(super) use self::prefix::FUNCTION;
 use self::prefix::TermsAfter;
 use super::dataset::{self, DatasetName, Naming, Reading};
+use super::stats::Key;
 use super::subsearch;
 use super::{
     Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, fillnull,
@@ -24,6 +26,7 @@ use crate::lineage::Lineage;
 use crate::operators::{Append, RangeBins, Whole};
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::facts::Facts;
+use crate::planning::order;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::planning::predicate::Position;
 use crate::rows::bins::{TimeBins, time_step};
@@ -39,6 +42,12 @@ const NO_SUMMARIES: &str = "there are no summaries, events are read";
 /// The option with the value of BY fields that are missing.
 pub(super) const FILLNULL_VALUE: Argument = Argument::option("fillnull_value", Takes::Text)
     .doc("The value for a missing BY field. Without it, such events are not counted.");
+
+/// The column with the bins of `_time`, beside the times that functions read.
+const BIN: &str = "\u{1}time";
+
+/// Functions of which the result depends on the times of events.
+const OF_TIME: [&str; 5] = ["latest", "earliest", "latest_time", "earliest_time", "rate"];
 
 /// The field that each row has with `prestats=true`: how many events are behind the row.
 const EVENTS_BEHIND: &str = "psrsvd_gc";
@@ -141,7 +150,7 @@ static DOC: CommandDoc = CommandDoc {
         },
     ],
     differs: &[
-        "With `prestats=true`, there is a row for each event, and not for each group. A later `stats`, `chart` or `timechart` gives the same.",
+        "With `prestats=true`, there is a row for each event, and not for each group. A later `stats`, `chart` or `timechart` gives the same. Functions that read the times of events, such as `latest`, are refused then.",
         "A data model is read from the events themselves, never from summaries.",
         "`nodename` is a condition in `WHERE`, and no field to group by.",
         "Without a span, `_time` is grouped by the shortest span that makes at most 100 bins.",
@@ -182,9 +191,14 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         None => SearchExpr::All,
     };
     let mut by = Vec::new();
-    if arguments.keyword("by").or_else(|| arguments.keyword("groupby")).is_some() {
+    if let Some(span) = arguments.keyword("by").or_else(|| arguments.keyword("groupby")) {
         while arguments.more() {
             by.extend(arguments.fields()?);
+        }
+        if by.is_empty() {
+            return Err(
+                Diagnostic::error(Code::MISSING_ARGUMENT, "expected a field after `BY`").at(span)
+            );
         }
     }
     arguments.finish()?;
@@ -257,6 +271,14 @@ impl Tstats {
                 Some(AggregateArgument::Field(field)) if field.value.contains('*') => {
                     "`tstats` takes no wildcards in functions".to_owned()
                 }
+                _ if self.is_for_stats && needs_times(aggregate, &self.by) => {
+                    let message = "with `prestats=true`, the rows have no times of events";
+                    let unsupported = Diagnostic::unsupported(Code::UNSUPPORTED_OPTION, message);
+                    arguments.report(
+                        unsupported.at(aggregate.function.span).help("leave `prestats` out"),
+                    );
+                    continue;
+                }
                 _ => continue,
             };
             let diagnostic = Diagnostic::error(Code::BAD_ARGUMENT, message);
@@ -304,6 +326,7 @@ impl Tstats {
         Ok(())
     }
 
+    /// Adds the bins of `_time` if they are grouped by.
     fn binned(&self, plan: Plan, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let Some(kind) = plan.kind(fields::TIME) else { return Ok(plan) };
         if !self.by.iter().any(|field| field.value == fields::TIME) {
@@ -321,7 +344,7 @@ impl Tstats {
         let Some(span) = span else {
             return Ok(plan.operator(Arc::new(RangeBins {
                 column: fields::TIME.to_owned(),
-                output: fields::TIME.to_owned(),
+                output: BIN.to_owned(),
                 count: DEFAULT_BINS,
                 minimum: 0.0,
                 start: None,
@@ -330,9 +353,20 @@ impl Tstats {
             })));
         };
         let bins = mapped(TimeBins::new(span, zone), column(fields::TIME));
-        plan.with_columns(vec![(fields::TIME.to_owned(), bins, kind)])
-            .map_err(|error| stage.refused(error))
+        plan.with_columns(vec![(BIN.to_owned(), bins, kind)]).map_err(|error| stage.refused(error))
     }
+}
+
+/// Returns true if a function reads the times of events, which are replaced by bins where they are
+/// grouped by.
+fn needs_times(aggregate: &Aggregate, by: &[Spanned<String>]) -> bool {
+    let is_time = |field: &Spanned<String>| field.value == fields::TIME;
+    let reads_bins = match &aggregate.argument {
+        Some(AggregateArgument::Field(field)) => is_time(field) && by.iter().any(is_time),
+        _ => false,
+    };
+    let function = aggregate.function.value.as_str();
+    reads_bins || OF_TIME.contains(&function) || function == "sparkline"
 }
 
 impl Tstats {
@@ -366,24 +400,31 @@ impl Tstats {
             }
         }
         let mut plan = plan;
+        let source = |name: &str| if name == fields::TIME { BIN } else { name }.to_owned();
         for name in by {
-            plan = match plan.kind(name) {
-                Some(_) => plan.filter(column(name).is_not_null())?,
+            let name = source(name);
+            plan = match plan.kind(&name) {
+                Some(_) => plan.filter(column(&name).is_not_null())?,
                 None => plan.filter(lit(false))?,
             };
         }
-        names.retain(|name| plan.kind(name).is_some());
         let mut columns: Vec<(String, Expr, Kind)> = names
             .into_iter()
             .filter_map(|name| {
-                let kind = plan.kind(&name)?;
-                let value = column(&name);
-                Some((name, value, kind))
+                let read = if by.contains(&name) { source(&name) } else { name.clone() };
+                let kind = plan.kind(&read)?;
+                Some((name, column(&read), kind))
             })
             .collect();
         columns.push((EVENTS_BEHIND.to_owned(), lit(1.0), Kind::Number));
         plan.project(columns)
     }
+}
+
+/// Returns the key for a BY field: `_time` is grouped by its bins.
+fn key(field: &str) -> Key {
+    let column = if field == fields::TIME { BIN } else { field };
+    Key { column: column.to_owned(), ..Key::of(field) }
 }
 
 /// Appends the fields that a condition compares to `read`.
@@ -481,7 +522,9 @@ impl Command for Tstats {
         let grouping = Grouping::default();
         let preparation =
             stats::sparklines::prepared(plan, &self.aggregates, &by, grouping, stage).await?;
-        stats::grouped(preparation, &by, Whole::Members, stage)
+        let keys: IndexSet<Key> = by.iter().map(|field| key(field)).collect();
+        let plan = stats::groups(preparation, &Vec::from_iter(keys), Whole::Members, stage)?;
+        if by.is_empty() { Ok(plan) } else { order::by_fields(plan, &by).map_err(refused) }
     }
 
     fn trace(&self, lineage: &mut Lineage) {
@@ -531,6 +574,23 @@ mod tests {
             assert!(found.is_ok(), "{written} {found:?}");
             assert_eq!(found, expected, "{written}");
         }
+    }
+
+    /// Functions read the times of events, and not the bins that are grouped by.
+    #[tokio::test]
+    async fn times_of_events_in_bins() {
+        let functions = "min(_time) max(_time) latest(host) earliest(host)";
+        let written = format!("| tstats {functions} by _time span=1d");
+        let same = format!("search * | stats {functions}");
+        let found = table(&written, ROWS).await.unwrap();
+        let expected = table(&same, ROWS).await.unwrap();
+        assert_eq!(found[1], format!("0 {}", expected[1]));
+        for function in ["latest(host)", "sparkline(count)", "max(_time)", "rate(n)"] {
+            let search = format!("| tstats prestats=t {function} by _time span=1d | stats count");
+            assert_eq!(table(&search, ROWS).await, Err(vec![Code::UNSUPPORTED_OPTION]), "{search}");
+        }
+        let empty = table("| tstats count by", ROWS).await;
+        assert_eq!(empty, Err(vec![Code::MISSING_ARGUMENT]));
     }
 
     #[tokio::test]
