@@ -165,6 +165,14 @@ impl Command for TimeWrap {
         let end = if self.ends_now { Some(stage.context.now) } else { range.latest };
         let periods = chart.periods(self.span, end, &stage.context.zone);
         let wrapped = chart.wrapped(&periods, &memory).map_err(refused)?;
+        if chart.untimed > 0 {
+            let message = format!("{} rows have no time, and are left out", chart.untimed);
+            stage.context.observations.message(
+                Diagnostic::warning(Code::LIMIT, message)
+                    .at(stage.span)
+                    .help("put `timewrap` after `timechart`"),
+            );
+        }
         if wrapped.replaced > 0 {
             let message = format!(
                 "{} of {} rows have the place of a later row in their period, and are left out",
@@ -238,11 +246,14 @@ struct Chart {
     batches: Vec<RecordBatch>,
     /// The time of each row that has one, with its batch and its place there.
     times: Vec<(f64, usize, usize)>,
+    /// How many rows have no time.
+    untimed: usize,
 }
 
 impl Chart {
     fn read(rows: &KeptRows, memory: &MemoryReservation) -> EngineResult<Self> {
         let (mut batches, mut times) = (Vec::new(), Vec::new());
+        let mut count = 0;
         for batch in rows.batches()? {
             let batch: RecordBatch = batch?;
             memory.try_grow(batch.get_array_memory_size() + batch.num_rows() * ROW)?;
@@ -252,9 +263,11 @@ impl Chart {
                     times.extend(time.map(|time| (time, batches.len(), row)));
                 }
             }
+            count += batch.num_rows();
             batches.push(batch);
         }
-        Ok(Self { batches, times })
+        let untimed = count - times.len();
+        Ok(Self { batches, times, untimed })
     }
 
     /// Returns the periods that end at `end`, or after the last row.

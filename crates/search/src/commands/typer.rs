@@ -17,7 +17,7 @@ static DOC: CommandDoc = CommandDoc {
     arguments: &[Argument::option("maxlen", Takes::Count)
         .default("10000")
         .between(1, 1_000_000_000)
-        .doc("How many characters of each value are looked at, such as those of `_raw`.")],
+        .doc("How many characters of the text of an event, `_raw`, are looked at. Fields count in full.")],
     examples: &[
         Example {
             title: "Event types of CloudTrail events",
@@ -110,6 +110,7 @@ mod tests {
             // The word ends behind the tenth character.
             ("* | typer maxlen=9", ["other", "-", "own"]),
             ("* | typer maxlen=10", ["late nested other", "-", "own"]),
+            ("* | eval a=\"12\" | typer maxlen=1", ["other", "-", "own"]),
             ("* | eval a=3 | typer", ["other", "-", "own"]),
         ] {
             let search = format!("{search} | table eventtype");

@@ -13,7 +13,7 @@ use datafusion::logical_expr::{
 };
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Diagnostic, Span};
-use spilltrail_event::{Demand, Kind, Predicate, Record, Value};
+use spilltrail_event::{Demand, Kind, Predicate, Record, Value, fields};
 use spilltrail_spl::{CompareOp, SearchExpr};
 
 use crate::context::SearchContext;
@@ -137,7 +137,7 @@ fn incomplete(fields: &[&str], warnings: Vec<Diagnostic>) -> Option<Diagnostic> 
     Some(Diagnostic { message, labels: Vec::new(), ..first })
 }
 
-/// Adds the event types of rows to a plan. Of each value, only the first `longest` characters count.
+/// Adds the event types of rows to a plan. Of `_raw`, only the first `longest` characters count.
 ///
 /// # Errors
 /// Fails if the search of an event type cannot be compiled, or if DataFusion rejects the plan.
@@ -181,7 +181,7 @@ pub(crate) struct EventClasses {
     cases: Vec<(Predicate, Vec<String>)>,
     /// The names of the argument columns, in argument order.
     fields: Vec<String>,
-    /// How many characters of a value are read; all of them if there is no number.
+    /// How many characters of `_raw` are read; all of them if there is no number.
     #[serde(skip_serializing_if = "Option::is_none")]
     longest: Option<usize>,
     #[serde(skip)]
@@ -255,7 +255,10 @@ struct Beginning<'a> {
 
 impl Record for Beginning<'_> {
     fn any_value(&self, field: &str, visit: &mut dyn FnMut(&str) -> bool) -> bool {
-        self.row.any_value(field, &mut |text| visit(first_characters(text, self.longest)))
+        let is_text_of_event = field == fields::RAW;
+        self.row.any_value(field, &mut |text| {
+            visit(if is_text_of_event { first_characters(text, self.longest) } else { text })
+        })
     }
 }
 

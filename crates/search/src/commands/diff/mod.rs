@@ -130,12 +130,22 @@ impl Command for Diff {
         let rows = rows.map_err(refused)?;
         if rows.len() < needed {
             let found = rows.len();
-            let message = format!("`diff` compares row {needed}, and there are only {found} rows");
+            let rows = if found == 1 { "1 row" } else { &format!("{found} rows") };
+            let message = format!("`diff` compares row {needed}, and there are only {rows}");
             return Err(Diagnostic::error(Code::NO_ROWS, message)
                 .at(stage.span)
                 .help("look at what the commands before it find"));
         }
         let (old, new) = self.texts(&rows).map_err(refused)?;
+        if old.is_none() && new.is_none() {
+            let message = format!("neither of the two rows has the field `{}`", self.field);
+            stage.context.observations.message(
+                Diagnostic::warning(Code::LOST_FIELD, message)
+                    .at(stage.span)
+                    .help("name a field of the rows, as in `diff attribute=user`"),
+            );
+        }
+        let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
         let longest = old.lines().count().max(new.lines().count());
         if longest > MAX_LINES {
             let message = format!("`diff` compares at most {MAX_LINES} lines, found {longest}");
@@ -161,19 +171,23 @@ impl Command for Diff {
 }
 
 impl Diff {
-    /// Returns the texts to compare.
-    fn texts(&self, rows: &KeptRows) -> datafusion::common::Result<(String, String)> {
-        let (mut texts, mut before) = ((String::new(), String::new()), 0);
+    /// Returns the texts to compare; `None` for a row without the field.
+    fn texts(
+        &self,
+        rows: &KeptRows,
+    ) -> datafusion::common::Result<(Option<String>, Option<String>)> {
+        let (mut texts, mut before) = ((None, None), 0);
         for batch in rows.batches()? {
             let batch = batch?;
             let reader = crate::operators::gather::reader(&batch, &self.field)?;
             let text = |place: usize| {
                 let row = place.checked_sub(before).filter(|row| *row < batch.num_rows())?;
-                let text = reader.as_ref()?.value(row).members().join("\n");
+                let members = reader.as_ref()?.value(row).into_members();
+                let text = (!members.is_empty()).then(|| members.join("\n"))?;
                 Some(beginning(&text, self.longest).to_owned())
             };
-            texts.0.extend(text(self.places.0));
-            texts.1.extend(text(self.places.1));
+            texts.0 = texts.0.or_else(|| text(self.places.0));
+            texts.1 = texts.1.or_else(|| text(self.places.1));
             before += batch.num_rows();
         }
         Ok(texts)
@@ -204,7 +218,7 @@ mod tests {
     use spilltrail_diagnostic::Code;
 
     use super::*;
-    use crate::testing::table;
+    use crate::testing::{context, rows, table, table_of};
 
     const ROWS: &str = r#"{"_raw":"a\nb","m":["x","y"]}
 {"_raw":"a\nc","m":["x","z"]}
@@ -228,6 +242,13 @@ mod tests {
         ] {
             let found = table(&format!("| diff {options}"), ROWS).await;
             assert_eq!(found, Ok(vec![RAW.to_owned(), expected.to_owned()]), "{options}");
+        }
+        for (options, is_told) in [("", false), ("attribute=nosuch", true), ("attribute=n", true)] {
+            let context = context(rows(ROWS), 64 << 20);
+            table_of(&format!("| diff {options}"), &context).await.unwrap();
+            let codes: Vec<_> =
+                context.observations.messages().iter().map(|told| told.code).collect();
+            assert_eq!(codes, if is_told { vec![Code::LOST_FIELD] } else { vec![] }, "{options}");
         }
         for (search, code) in [
             ("| diff position1=2", Code::BAD_OPTION),

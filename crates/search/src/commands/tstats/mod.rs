@@ -187,7 +187,18 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     };
     arguments.options();
     let condition = match arguments.keyword("where") {
-        Some(_) => arguments.search_until(&["by", "groupby"])?,
+        Some(span) => {
+            let is_missing = arguments.is_empty()
+                || ["by", "groupby"].iter().any(|word| arguments.peek_keyword(word));
+            if is_missing {
+                return Err(Diagnostic::error(
+                    Code::MISSING_ARGUMENT,
+                    "expected a condition after `WHERE`",
+                )
+                .at(span));
+            }
+            arguments.search_until(&["by", "groupby"])?
+        }
         None => SearchExpr::All,
     };
     let mut by = Vec::new();
@@ -589,8 +600,10 @@ mod tests {
             let search = format!("| tstats prestats=t {function} by _time span=1d | stats count");
             assert_eq!(table(&search, ROWS).await, Err(vec![Code::UNSUPPORTED_OPTION]), "{search}");
         }
-        let empty = table("| tstats count by", ROWS).await;
-        assert_eq!(empty, Err(vec![Code::MISSING_ARGUMENT]));
+        for search in ["| tstats count by", "| tstats count where", "| tstats count where by host"]
+        {
+            assert_eq!(table(search, ROWS).await, Err(vec![Code::MISSING_ARGUMENT]), "{search}");
+        }
     }
 
     #[tokio::test]
