@@ -18,7 +18,12 @@ impl Detection {
         let raises_risk = matches!(kind, DetectionType::Ttp | DetectionType::Anomaly)
             && self.deployment(deployments).is_some_and(|deployment| deployment.risk);
         let has_objects = self.risk.as_ref().is_some_and(|risk| !risk.risk_objects.is_empty());
-        if !raises_risk || has_objects || self.status == Status::Deprecated {
+        let is_retired = match &self.status {
+            Status::Deprecated => true,
+            Status::Other(name) => name.eq_ignore_ascii_case("removed"),
+            _ => false,
+        };
+        if !raises_risk || has_objects || is_retired {
             return None;
         }
         let source_text = self.source_text()?;

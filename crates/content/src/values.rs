@@ -31,6 +31,7 @@ pub(crate) fn warnings(detection: &Detection, text: &str) -> Vec<Diagnostic> {
         warnings.push(at_value(message, text, "type", name).help(help));
     }
     if let Status::Other(name) = &detection.status
+        && !STATUSES.iter().any(|known| known.eq_ignore_ascii_case(name))
         && let Some(similar) = similar(name, STATUSES.iter().copied())
     {
         let warning = at_value(format!("unknown status `{name}`"), text, "status", name);
@@ -121,6 +122,7 @@ mod tests {
         for (more, expected) in [
             ("status: prodution\n", "prodution: did you mean `production`?"),
             ("status: draft\n", ""),
+            ("status: Removed\n", ""),
             (&entity("usr"), "usr: did you mean `user`?"),
             (&entity("'sytem'"), "sytem: did you mean `system`?"),
             (finding, "usr: did you mean `user`?"),
