@@ -119,6 +119,25 @@ fn trails_fill_change_and_authentication() {
     }
 }
 
+/// A command that reads every field keeps those that are computed only where they are named.
+#[test]
+fn tags_survive_commands_that_read_all_fields() {
+    let fixture = changes();
+    let count = |written: &str| {
+        let run = search(&fixture, written);
+        json!(run.lines())
+    };
+    let expected = count("tag=change | stats count");
+    assert_ne!(expected, json!([{"count": 0}]));
+    for command in
+        ["typer", "uniq", "tags outputfield=o", "kmeans k=2 recordVersion", "outputlookup x"]
+    {
+        let written =
+            format!("* | eval recordVersion=1 | {command} | search tag=change | stats count");
+        assert_eq!(count(&written), expected, "{command}");
+    }
+}
+
 /// Nobody defines them, so that nothing matches, and that is said.
 #[test]
 fn what_nobody_defines_is_told() {

@@ -76,9 +76,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 
 #[async_trait]
 impl Command for Combine {
-    fn needs(&self, _: Needs) -> Needs {
+    fn needs(&self, after: Needs) -> Needs {
         // All other fields are compared to decide which rows are merged.
-        Needs::everything()
+        Needs { order: true, ..after.and_all() }
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

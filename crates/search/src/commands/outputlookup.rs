@@ -129,8 +129,8 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 
 #[async_trait]
 impl Command for OutputLookup {
-    fn needs(&self, _: Needs) -> Needs {
-        Needs::everything()
+    fn needs(&self, after: Needs) -> Needs {
+        Needs { order: true, ..after.and_all() }
     }
 
     fn facts(&self, facts: &mut Facts) {

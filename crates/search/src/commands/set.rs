@@ -121,7 +121,7 @@ impl Command for SetOf {
         stage.must_be_first(input.as_ref())?;
         let refused = |error| stage.refused(error);
         // All fields are compared, whatever later commands need.
-        let needs = Needs::everything;
+        let needs = || Needs { order: true, ..stage.after.clone().and_all() };
         let [first, second] = &self.searches;
         let first = subsearch::run(first, stage.context, MAX_APPENDED_ROWS, needs()).await?;
         let second = subsearch::run(second, stage.context, MAX_APPENDED_ROWS, needs()).await?;

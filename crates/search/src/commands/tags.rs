@@ -111,7 +111,7 @@ impl Command for TagsCommand {
     fn needs(&self, after: Needs) -> Needs {
         if self.fields.is_empty() {
             // Event types are computed only where they are named.
-            return Needs { order: after.order, ..Needs::everything() }.and([EVENT_TYPE]);
+            return after.and_all().and([EVENT_TYPE]);
         }
         let after = match &self.output {
             Some(output) => after.without([output]),

@@ -55,7 +55,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 impl Command for Typer {
     fn needs(&self, after: Needs) -> Needs {
         // The searches of the event types are not known yet, and may read any field.
-        Needs { order: after.order, ..Needs::everything() }
+        after.without([EVENT_TYPE]).and_all()
     }
 
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {

@@ -57,8 +57,8 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 
 #[async_trait]
 impl Command for UniqCommand {
-    fn needs(&self, _: Needs) -> Needs {
-        Needs { order: true, ..Needs::everything() }
+    fn needs(&self, after: Needs) -> Needs {
+        Needs { order: true, ..after.and_all() }
     }
 
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {

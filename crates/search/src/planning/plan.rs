@@ -60,6 +60,14 @@ impl Needs {
         Self { fields: Demand::all(), order: true }
     }
 
+    /// Returns the needs with all fields added. Those that are needed by name stay so, since a field such
+    /// as `tag` is computed only where it is named.
+    #[must_use]
+    pub fn and_all(mut self) -> Self {
+        self.fields.extend(&Demand::all());
+        self
+    }
+
     /// Returns the needs with these fields added.
     #[must_use]
     pub fn and<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>) -> Self {

@@ -212,7 +212,9 @@ impl JoinRows {
     /// Returns the fields and the order that the join needs from its left or its right input.
     fn side(&self, after: &Needs, is_left: bool) -> Needs {
         let mut needs = match &self.keys {
-            Keys::Fields(names) if names.is_empty() => Needs::everything(),
+            Keys::Fields(names) if names.is_empty() => {
+                Needs { order: true, ..after.clone().and_all() }
+            }
             Keys::Fields(names) => after.clone().and(names),
             Keys::Aliased { left, right, pairs } => {
                 let alias = if is_left { left } else { right };

@@ -165,7 +165,7 @@ fn center_of(field: &str) -> String {
 impl Command for KMeans {
     fn needs(&self, after: Needs) -> Needs {
         if self.fields.is_empty() {
-            return Needs::everything();
+            return Needs { order: true, ..after.and_all() };
         }
         let made = self.fields.iter().map(|field| center_of(field)).chain([self.label.clone()]);
         Needs { order: true, ..after.without(made) }.and(&self.fields)
@@ -197,7 +197,8 @@ impl Command for KMeans {
         let environment = stage.context.session.runtime_env();
         let memory = MemoryConsumer::new("kmeans").register(&environment.memory_pool);
         let points = points(&rows, &fields, &memory).map_err(refused)?;
-        let found = clusters(&points, self.settings).ok_or_else(limits::canceled)?;
+        let found = stage.context.cancel.during(|| clusters(&points, self.settings));
+        let found = found.ok_or_else(limits::canceled)?;
         let labeled = self.labeled(&rows, &fields, &found, stage.context).map_err(refused)?;
         let plan = labeled.into_plan().map_err(refused)?.with_styles(styles);
         let made: Vec<String> = fields.iter().map(|field| center_of(field)).collect();
