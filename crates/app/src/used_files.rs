@@ -34,5 +34,6 @@ pub(crate) fn of_detection(content: &AnalyzedContent, place: usize) -> Vec<PathB
 /// type may use others, so a search that names one depends on all.
 fn may_use_knowledge(analysis: &Analysis) -> bool {
     let text = analysis.expansion.text.to_ascii_lowercase();
-    !analysis.facts.data_models.is_empty() || ["tag", "eventtype"].iter().any(|f| text.contains(f))
+    !analysis.facts.data_models.is_empty()
+        || ["tag", "eventtype", "typer"].iter().any(|f| text.contains(f))
 }

@@ -13,8 +13,6 @@ const NO_FILTER: &str = "search *";
 /// A detection of a folder that another file has replaced, whatever it searches for: it is not loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Superseded {
-    /// Its name.
-    pub name: String,
     /// Its file.
     pub file: PathBuf,
     /// The file that replaced it.
@@ -27,12 +25,7 @@ impl Superseded {
     /// Returns `None` for a detection of the built-in pack, which has no file.
     pub(crate) fn new(old: &Detection, new: &Detection) -> Option<Self> {
         old.root.as_ref()?;
-        Some(Self {
-            name: old.name.clone(),
-            file: old.path.clone(),
-            by: new.path.clone(),
-            has_same_id: old.id == new.id,
-        })
+        Some(Self { file: old.path.clone(), by: new.path.clone(), has_same_id: old.id == new.id })
     }
 }
 

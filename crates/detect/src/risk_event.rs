@@ -18,6 +18,10 @@ const SOURCETYPE: &str = "stash";
 /// `source`, get the prefix `orig_`.
 #[must_use]
 pub fn risk_events(finding: &Finding, now: f64) -> Vec<Row> {
+    // Most findings of a hunt raise no risk, and what events have in common is the whole row.
+    if finding.risk_objects.is_empty() {
+        return Vec::new();
+    }
     let common = common(finding, now);
     let events = finding.risk_objects.iter().map(|object| {
         let mut event = common.clone();

@@ -183,6 +183,14 @@ mod tests {
         let shown = format!("{tree:?}");
         let spans = shown.matches("start: ").count();
         assert!(spans > 8);
+        let mut placed = 0;
+        tree.walk(&mut |part| {
+            if let SearchExpr::Subsearch(pipeline) = part {
+                assert_eq!(pipeline.span, Span::new(7, 7));
+                placed += 1;
+            }
+        });
+        assert_eq!(placed, 1);
         // The commands of a subsearch keep theirs.
         let subsearch = shown.find("commands: ").unwrap();
         let outside = shown[..subsearch].matches("start: ").count();

@@ -146,7 +146,7 @@ fn judge(
     offer: &Offer,
 ) {
     report.messages.clone_from(&run.messages);
-    report.is_partial |= run.is_cut();
+    report.is_partial |= run.is_cut() || run.lacks_lookup();
     report.matched_events = run.matched_events;
     match &run.status {
         Status::Unsupported => {

@@ -344,6 +344,7 @@ mod tests {
                 "SPL2018 'd': write `\"d\"`",
             ),
             ("| multisearch [search a=1] [search b='c']", "SPL2018 'c': write `\"c\"`"),
+            ("| set diff [search a=1] [search b='c']", "SPL2018 'c': write `\"c\"`"),
             ("| union maxout=5 [search a=1], [search b='c']", "SPL2018 'c': write `\"c\"`"),
             ("* | appendpipe [where a=null]", "SPL2019 a=null: write `isnull(a)`"),
             // Rows may have a field of this name.

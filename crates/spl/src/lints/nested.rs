@@ -38,7 +38,7 @@ impl Nested {
 /// Those that cannot be read are left out.
 pub(super) fn searches(command: &Command) -> Vec<Nested> {
     match command.name.value.as_str() {
-        "append" | "appendcols" | "join" | "multisearch" | "union" => in_brackets(command),
+        "append" | "appendcols" | "join" | "multisearch" | "set" | "union" => in_brackets(command),
         "appendpipe" => {
             let nested = in_brackets(command).into_iter();
             nested.map(|nested| Nested { has_rows: true, ..nested }).collect()
