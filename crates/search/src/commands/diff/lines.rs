@@ -17,9 +17,14 @@ pub(super) enum Form {
     Context,
 }
 
+/// Returns the lines of a text. A newline ends a line; a carriage return is a part of it.
+pub(super) fn lines(text: &str) -> Vec<&str> {
+    text.split_terminator('\n').collect()
+}
+
 /// Returns the differences between the lines of two texts; empty if there are none.
 pub(super) fn differences(old: &str, new: &str, form: Form) -> String {
-    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let (old, new) = (lines(old), lines(new));
     let diff = TextDiff::from_slices(&old, &new);
     let mut written = String::new();
     for group in diff.grouped_ops(AROUND) {

@@ -11,7 +11,7 @@ use spilltrail_event::Value;
 use spilltrail_event::fields::RAW;
 use spilltrail_spl::Arguments;
 
-use self::lines::{Form, differences};
+use self::lines::{Form, differences, lines};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, subsearch};
 use crate::lineage::Lineage;
 use crate::operators::KeptRows;
@@ -70,7 +70,7 @@ static DOC: CommandDoc = CommandDoc {
     differs: &[
         "The result is one row with the field `_raw`. If there are fewer rows than a position says, the search fails (SPL3011).",
         "As few lines as possible are different; Splunk may show others that say the same.",
-        "Texts of more than 10,000 lines are an error. A row without the field has an empty text, and values of a multivalue are lines.",
+        "A newline at the end of a text is no difference. Texts of more than 10,000 lines are an error. A row without the field has an empty text, and values of a multivalue are lines.",
     ],
 };
 
@@ -146,7 +146,7 @@ impl Command for Diff {
             );
         }
         let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
-        let longest = old.lines().count().max(new.lines().count());
+        let longest = lines(&old).len().max(lines(&new).len());
         if longest > MAX_LINES {
             let message = format!("`diff` compares at most {MAX_LINES} lines, found {longest}");
             return Err(Diagnostic::error(Code::TOO_LARGE, message)
@@ -242,6 +242,14 @@ mod tests {
         ] {
             let found = table(&format!("| diff {options}"), ROWS).await;
             assert_eq!(found, Ok(vec![RAW.to_owned(), expected.to_owned()]), "{options}");
+        }
+        // A carriage return is a difference; a newline at the end is none.
+        for (one, other, is_same) in
+            [("a\\r\\nb", "a\\nb", false), ("a\\n\\n", "a", false), ("a\\n", "a", true)]
+        {
+            let lines = format!("{{\"_raw\":\"{one}\"}}\n{{\"_raw\":\"{other}\"}}");
+            let found = table("| diff", &lines).await.unwrap();
+            assert_eq!(found[1] == SAME, is_same, "{found:?}");
         }
         for (options, is_told) in [("", false), ("attribute=nosuch", true), ("attribute=n", true)] {
             let context = context(rows(ROWS), 64 << 20);

@@ -92,7 +92,7 @@ fn from_start(points: &Points, settings: Settings, start: u64) -> Option<Cluster
         let before = clusters.distortion;
         clusters.assign(points, settings.distance);
         clusters.center(points);
-        // The distortion never rises, so that there is an end without a tolerance, too.
+        // A round that is no better is the last one, so that there is an end without a tolerance, too.
         if before - clusters.distortion <= settings.tolerance {
             break;
         }

@@ -118,11 +118,17 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         "cos" | "cosine" => Distance::Cosine,
         _ => Distance::SquaredEuclidean,
     };
+    let tolerance: f64 = arguments.value("t");
+    if tolerance < 0.0 {
+        let place = arguments.given_at("t").unwrap_or_else(|| arguments.span());
+        let message = format!("expected a number from 0 for `t`, found `{tolerance}`");
+        arguments.report(Diagnostic::error(Code::BAD_OPTION, message).at(place));
+    }
     let settings = Settings {
         count: count(arguments),
         starts: arguments.value("reps"),
         rounds: arguments.value("maxiters"),
-        tolerance: arguments.value("t"),
+        tolerance,
         distance,
     };
     Ok(Box::new(KMeans {
@@ -193,6 +199,12 @@ impl Command for KMeans {
             return Err(Diagnostic::error(Code::BAD_ARGUMENT, message)
                 .at(stage.span)
                 .help("name the fields: rows without a number are then left out"));
+        }
+        if self.has_centers && fields.iter().any(|field| center_of(field) == self.label) {
+            let message = format!("`{}` is the name of a mean, too", self.label);
+            return Err(Diagnostic::error(Code::BAD_OPTION, message)
+                .at(stage.span)
+                .help("choose another `cfield`"));
         }
         let environment = stage.context.session.runtime_env();
         let memory = MemoryConsumer::new("kmeans").register(&environment.memory_pool);
@@ -347,6 +359,8 @@ mod tests {
             assert_eq!(table(search, ROWS).await, Ok(expected), "{search}");
         }
         for (options, code) in [
+            ("t=-1 n", Code::BAD_OPTION),
+            ("cfield=centroid_n n", Code::BAD_OPTION),
             ("k=1 n", Code::BAD_OPTION),
             ("k=1001 n", Code::BAD_OPTION),
             ("k=x n", Code::BAD_OPTION),

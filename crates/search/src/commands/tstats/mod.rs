@@ -274,6 +274,14 @@ impl Tstats {
     /// Reports arguments that `stats` accepts and `tstats` does not (Search Reference, `tstats`).
     fn check(&self, arguments: &mut Arguments<'_>) {
         for aggregate in &self.aggregates {
+            if self.is_for_stats && aggregate.renamed {
+                let message = format!("`AS {}` has no effect here", aggregate.output.value);
+                arguments.report(
+                    Diagnostic::warning(Code::NO_EFFECT, message)
+                        .at(aggregate.output.span)
+                        .help("with `prestats=true`, the later command names its results"),
+                );
+            }
             let message = match &aggregate.argument {
                 None if !matches!(aggregate.function.value.as_str(), "count" | "c") => {
                     format!("`{}` needs a field", aggregate.function.value)
@@ -392,7 +400,9 @@ impl Tstats {
 
     /// Adds the fields that have the terms of prefixes.
     fn with_prefixes(&self, plan: Plan) -> EngineResult<Plan> {
-        let Some(Kind::Text) = plan.kind(fields::RAW) else { return Ok(plan) };
+        if plan.kind(fields::RAW).is_none() {
+            return Ok(plan);
+        }
         let terms = |prefix: &String| {
             (prefix.clone(), mapped(TermsAfter::new(prefix), column(fields::RAW)), Kind::Multi)
         };
@@ -611,6 +621,7 @@ mod tests {
         for (search, expected) in [
             ("| tstats count by PREFIX(x=)", vec!["x= | count", "1 3", "2 1"]),
             ("| tstats count by prefix(y=) | rename y= as y", vec!["y | count", "a 1"]),
+            ("| tstats count(PREFIX(x=)) as n max(PREFIX(x=)) as m", vec!["n | m", "4 2"]),
             ("| tstats count max(PREFIX(x=)) as m where host=b", vec!["count | m", "1 2"]),
             (
                 "| tstats count by host PREFIX(x=) | where 'x='=2",
@@ -627,6 +638,7 @@ mod tests {
             ("| tstats count by PREFIX()", Code::BAD_ARGUMENT),
             ("| tstats count from datamodel=Change by PREFIX(x=)", Code::BAD_ARGUMENT),
             ("| tstats append=t count by host", Code::BAD_OPTION),
+            ("| tstats count max(host) by PREFIX(host)", Code::BAD_ARGUMENT),
             ("search host=a | tstats prestats=t count", Code::NOT_GENERATING),
         ] {
             assert_eq!(table(search, ROWS).await, Err(vec![code]), "{search}");

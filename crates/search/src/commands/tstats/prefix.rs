@@ -1,7 +1,7 @@
 //! `PREFIX()` of `tstats`: the terms of an event's text that begin with a prefix.
 
 use serde::{Deserialize, Serialize};
-use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{Kind, Value, has_major_breaker, terms_after};
 use spilltrail_spl::{Aggregate, AggregateArgument, Arguments};
 
@@ -51,6 +51,7 @@ pub(super) fn taken(
             _ => None,
         });
     let mut found: Vec<String> = Vec::new();
+    let mut places: Vec<Span> = Vec::new();
     for field in by.iter_mut().chain(in_functions) {
         let Some(prefix) = prefix_of(&field.value) else { continue };
         if prefix.is_empty() || has_major_breaker(prefix) {
@@ -62,8 +63,30 @@ pub(super) fn taken(
         if !found.contains(&field.value) {
             found.push(field.value.clone());
         }
+        places.push(field.span);
     }
+    report_fields(aggregates, by, &found, &places, arguments);
     found
+}
+
+/// Reports fields that are read beside a prefix of the same name, whose values would replace theirs.
+fn report_fields(
+    aggregates: &[Aggregate],
+    by: &[Spanned<String>],
+    prefixes: &[String],
+    places: &[Span],
+    arguments: &mut Arguments<'_>,
+) {
+    let in_functions = aggregates.iter().filter_map(|aggregate| match &aggregate.argument {
+        Some(AggregateArgument::Field(field)) => Some(field),
+        _ => None,
+    });
+    for field in by.iter().chain(in_functions) {
+        if prefixes.contains(&field.value) && !places.contains(&field.span) {
+            let message = format!("`{0}` is a field, and the prefix of `PREFIX({0})`", field.value);
+            arguments.report(Diagnostic::error(Code::BAD_ARGUMENT, message).at(field.span));
+        }
+    }
 }
 
 fn prefix_of(field: &str) -> Option<&str> {
