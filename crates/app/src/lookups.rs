@@ -1,6 +1,5 @@
 //! Lookups of a run: those that the content defines, and those that searches wrote.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -8,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
 use spilltrail_content::{
-    ContentSet, Lookup, LookupSource, MatchType as ContentMatch, common_lookup_name, lookup_stem,
+    ContentSet, Lookup, LookupSource, MatchType as ContentMatch, common_lookup_name, lookup_names,
+    lookup_stem,
 };
 use spilltrail_search::context::{LookupStore, LookupTable, MatchType};
 
@@ -43,8 +43,9 @@ pub(crate) struct Table {
 #[derive(Debug, Default)]
 struct Written {
     tables: IndexMap<String, Table>,
-    /// The lookups that keep their rows although a search wrote none.
-    kept: BTreeSet<String>,
+    /// How many rows the current search wrote to lookups; `None` for one that keeps its rows because the
+    /// search wrote none.
+    rows: IndexMap<String, Option<u64>>,
 }
 
 impl RunLookups {
@@ -71,15 +72,15 @@ impl RunLookups {
         self.filled = filled;
     }
 
-    /// Returns the number of rows of a lookup that a search just wrote; `None` if the search wrote none
+    /// Returns the number of rows that a search just wrote to a lookup; `None` if the search wrote none
     /// and the lookup keeps those that it had.
     pub(crate) fn rows_written(&self, name: &str) -> Option<u64> {
-        let key = self.key(name);
-        let written = self.written();
-        if written.kept.contains(key) {
-            return None;
+        let written = self.written().rows.get(self.key(name)).copied();
+        match written {
+            Some(rows) => rows,
+            None if self.has_rows(name).unwrap_or(false) => None,
+            None => Some(0),
         }
-        Some(written.tables.get(key).map_or(0, |table| table.rows.rows.len() as u64))
     }
 
     /// Returns what searches wrote so far.
@@ -87,9 +88,18 @@ impl RunLookups {
         Arc::new(self.written().tables.clone())
     }
 
-    /// Forgets which lookups kept their rows: another search is about to write.
+    /// Forgets what was written to which lookup: another search is about to write.
     pub(crate) fn next_search(&self) {
-        self.written().kept.clear();
+        self.written().rows.clear();
+    }
+
+    fn has_rows(&self, name: &str) -> Result<bool, String> {
+        let key = self.key(name);
+        let known = self.written().tables.get(key).map(|table| !table.rows.rows.is_empty());
+        if let Some(has_rows) = known {
+            return Ok(has_rows);
+        }
+        Ok(self.read(name)?.is_some_and(|table| !table.rows.is_empty()))
     }
 
     /// Returns the same lookups without the writes in memory, so that one detection does not see
@@ -145,10 +155,11 @@ impl RunLookups {
     /// Returns the file in the user's folder from which a lookup is read, if there is one.
     fn kept_file(&self, name: &str) -> Result<Option<PathBuf>, String> {
         let Some(path) = self.kept_path(name)? else { return Ok(None) };
-        // The user may have named a file after the file or collection of the lookup.
-        let stem = lookup_stem(name);
-        let own = path.with_file_name(format!("{stem}.csv"));
-        for path in [path, own] {
+        // The user may have named a file after any of the lookup's names.
+        let names = lookup_names(&self.defined, name);
+        let others: Vec<PathBuf> =
+            names.iter().map(|name| path.with_file_name(format!("{name}.csv"))).collect();
+        for path in std::iter::once(path).chain(others) {
             if path.try_exists().map_err(|error| error.to_string())? {
                 return Ok(Some(path));
             }
@@ -215,12 +226,9 @@ impl LookupStore for RunLookups {
 
     fn write(&self, name: &str, table: LookupTable) -> Result<(), String> {
         let key = self.key(name).to_owned();
-        if self.keeps_rows && table.rows.is_empty() {
-            let has_rows = self.read(name)?.is_some_and(|table| !table.rows.is_empty());
-            if has_rows {
-                self.written().kept.insert(key);
-                return Ok(());
-            }
+        if self.keeps_rows && table.rows.is_empty() && self.has_rows(name)? {
+            self.written().rows.insert(key, None);
+            return Ok(());
         }
         if let Some(path) = self.kept_path(name)? {
             let written = kept_file::replace(&path, &table.columns, &table.rows);
@@ -229,7 +237,7 @@ impl LookupStore for RunLookups {
         let how = table_of(self.definition(name));
         let rows = Arc::new(LookupTable { columns: table.columns, rows: table.rows, ..how });
         let mut written = self.written();
-        written.kept.remove(&key);
+        written.rows.insert(key.clone(), Some(rows.rows.len() as u64));
         written.tables.insert(key, Table { stem: lookup_stem(name).to_owned(), rows });
         Ok(())
     }

@@ -32,7 +32,7 @@ pub(crate) fn of_detection(content: &AnalyzedContent, place: usize) -> Vec<PathB
 
 /// Returns true if the results of a search may depend on event types, tags or data models: an event
 /// type may use others, so a search that names one depends on all.
-fn may_use_knowledge(analysis: &Analysis) -> bool {
+pub(crate) fn may_use_knowledge(analysis: &Analysis) -> bool {
     let text = analysis.expansion.text.to_ascii_lowercase();
     !analysis.facts.data_models.is_empty()
         || ["tag", "eventtype", "typer"].iter().any(|f| text.contains(f))

@@ -51,7 +51,7 @@ pub use format::{
     FormatFailure, Formatted, Language, format_file, format_text, format_yaml, formattable,
 };
 pub use lookup::{Lookup, LookupRows, LookupSource, MAX_CSV_BYTES, MatchType, lookup_stem};
-pub use lookup_names::common_lookup_name;
+pub use lookup_names::{common_lookup_name, lookup_names};
 pub use placed::{Placed, Places, allowed_in};
 pub use replaced::{Replaced, Superseded};
 pub use risk::{FindingKeys, NotableSeverity, Risk, RiskObject, ThreatObject};

@@ -194,7 +194,7 @@ impl ContentSet {
     /// own and that of its file.
     #[must_use]
     pub fn names_of_lookup<'a>(&'a self, name: &'a str) -> BTreeSet<&'a str> {
-        lookup_names::names_of(&self.lookups, name)
+        lookup_names::lookup_names(&self.lookups, name)
     }
 
     /// Defines a macro from `name=definition`, replacing any definition in content.

@@ -221,7 +221,15 @@ impl Planned {
             if undefined.iter().any(|lookup| lookup.is_misspelled) {
                 status = Status::Failed;
             }
-            messages.extend(undefined.into_iter().map(|lookup| lookup.error));
+            // Without results, the lookup held nothing back.
+            messages.extend(undefined.into_iter().map(|lookup| Diagnostic {
+                severity: if rows > 0 || status == Status::Failed {
+                    Severity::Error
+                } else {
+                    Severity::Warning
+                },
+                ..lookup.error
+            }));
         }
         DetectionRun {
             rows,

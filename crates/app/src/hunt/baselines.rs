@@ -161,7 +161,9 @@ fn report(
             let rows: Vec<Option<u64>> =
                 written.iter().map(|name| lookups.rows_written(name)).collect();
             match rows.iter().flatten().sum() {
-                0 if rows.contains(&None) => (BaselineStatus::Kept, 0),
+                0 if rows.iter().all(Option::is_none) && !rows.is_empty() => {
+                    (BaselineStatus::Kept, 0)
+                }
                 0 => (BaselineStatus::Empty, 0),
                 rows => (BaselineStatus::Filled, rows),
             }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use spilltrail_content::Detection;
 use spilltrail_decode::{Member, MemberSet, SkipKind};
 use spilltrail_detect::{DetectionRun, Missing, SCHEMA_VERSION, Status};
-use spilltrail_diagnostic::{Class, Diagnostic, Severity};
+use spilltrail_diagnostic::{Class, Code, Diagnostic, Severity};
 use spilltrail_search::analysis::Need;
 use spilltrail_search::rows::json;
 use spilltrail_source::{Logs, MAX_AHEAD, Reason, ScanCosts, SkippedCount};
@@ -349,8 +349,19 @@ impl Report {
                     1 => "its one result is held back".to_owned(),
                     rows => format!("its {rows} results are held back"),
                 };
-                let why = if self.lacks_lookup { "nothing defines lookup" } else { "empty lookup" };
-                Some(format!("{held}: {why} {}", list(lookups)))
+                let is_undefined = |message: &&Diagnostic| {
+                    self.lacks_lookup
+                        && message.code == Code::MISSING_LOOKUP
+                        && message.severity == Severity::Error
+                };
+                let undefined = self.messages.iter().filter(is_undefined);
+                let undefined: Vec<&str> =
+                    undefined.map(|message| message.message.as_str()).collect();
+                let why = format!("{held}: empty lookup {}", list(lookups));
+                Some(match undefined.as_slice() {
+                    [] => why,
+                    undefined => format!("{why} ({})", undefined.join(", ")),
+                })
             }
             Status::NeedsSource(need) => Some(format!("needs {need}")),
             Status::Unsupported | Status::Failed => {

@@ -86,8 +86,11 @@ impl Changed {
         let is_shared = is_in(&SHARED) || is_configuration;
         self.are_definitions |= is_shared || (is_content(name) && !is_in(&OF_OTHERS));
         // Which searches used what is gone can no longer be told.
-        let is_definition_gone = is_shared && !is_csv(name) && is_content(name) && is_gone(&file);
-        self.is_everything |= is_definition_gone || is_in(&[DEPLOYMENTS]);
+        let is_definition = !is_csv(name) && is_content(name);
+        // A file without a folder of its kind is known by its keys, which are gone with it.
+        let is_definition_gone =
+            is_definition && (is_shared || !is_in(&OF_OTHERS)) && is_gone(&file);
+        self.is_everything |= is_definition_gone || (is_definition && is_in(&[DEPLOYMENTS]));
         self.files.insert(file);
     }
 
@@ -105,7 +108,13 @@ impl Changed {
             told.any(|diagnostic| diagnostic.code == Code::UNKNOWN_MACRO)
                 || analysis.facts.lookups_read.iter().any(|name| set.lookup(name).is_none())
         };
-        (self.are_definitions && is_undefined())
+        // Event types of `eventtypes.conf` may be made of macros, and nothing keeps of which.
+        let is_macro_changed = || {
+            !set.knowledge_files.is_empty()
+                && used_files::may_use_knowledge(analysis)
+                && set.macros.iter().any(|known| self.has_file(Path::new(&known.origin)))
+        };
+        (self.are_definitions && (is_undefined() || is_macro_changed()))
             || used_files::of_detection(content, place).iter().any(|file| self.has_file(file))
     }
 
@@ -208,7 +217,8 @@ mod tests {
             ("content/data_models/a.yaml", (true, true)),
             ("content/default/tags.conf", (true, true)),
             ("content/deployments/a.yml", (true, true)),
-            ("mine/a.yml", (true, false)),
+            ("mine/a.yml", (true, true)),
+            ("terraform/deployments/main.tf", (false, false)),
             ("logs/a.json", (false, false)),
         ] {
             let mut changed = Changed::default();

@@ -102,20 +102,24 @@ fn a_baseline_that_finds_nothing_leaves_what_is_filled() {
     let fixture = fixture();
     let search = "eventName=Gone NOT [| inputlookup known_users | fields user_arn] \
                   | stats count by user_arn | outputlookup known_users";
-    let update = format!("name: Users - Update\nid: u\nsearch: '{search}'\n");
-    fixture.write("content/baselines/a_update.yml", &update);
-    let hunt = ["hunt", "logs", "--earliest", "2026-03-10", "--lookups", "kept", "--baselines"];
-    let run = fixture.run(&[&hunt[..], &["--format", "ndjson", "--summary", "--all"]].concat());
-    assert_eq!((run.status, run.lines().len()), (0, 2), "{run:?}");
-    let statuses = run.lines()[1]["summary"]["baselines"].clone();
-    assert_eq!(
-        (&statuses[0]["status"], &statuses[1]["status"]),
-        (&json!("filled"), &json!("kept"))
-    );
-    let note = "Users - Update: found nothing before the range; `known_users` keeps its rows";
-    assert!(run.err.contains(note), "{run:?}");
-    let kept = std::fs::read_to_string(fixture.path("kept/known_users.csv")).unwrap();
-    assert_eq!(kept.lines().count(), 3, "{kept}");
+    // Whoever asks to keep rows in SPL writes none at all.
+    for search in [search.to_owned(), format!("{search} override_if_empty=false")] {
+        let update = format!("name: Users - Update\nid: u\nsearch: '{search}'\n");
+        fixture.write("content/baselines/a_update.yml", &update);
+        let hunt = ["hunt", "logs", "--earliest", "2026-03-10", "--lookups", "kept", "--baselines"];
+        let run = fixture.run(&[&hunt[..], &["--format", "ndjson", "--summary", "--all"]].concat());
+        assert_eq!((run.status, run.lines().len()), (0, 2), "{run:?}");
+        let statuses = run.lines()[1]["summary"]["baselines"].clone();
+        assert_eq!(
+            (&statuses[0]["status"], &statuses[1]["status"]),
+            (&json!("filled"), &json!("kept")),
+            "{search}"
+        );
+        let note = "Users - Update: found nothing before the range; `known_users` keeps its rows";
+        assert!(run.err.contains(note), "{run:?}");
+        let kept = std::fs::read_to_string(fixture.path("kept/known_users.csv")).unwrap();
+        assert_eq!(kept.lines().count(), 3, "{kept}");
+    }
 }
 
 #[test]

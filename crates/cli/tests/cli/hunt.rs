@@ -490,3 +490,28 @@ fn the_status_says_how_a_hunt_ended() {
         }
     }
 }
+
+/// Results that a lookup holds back which nothing defines or fills are missing whatever runs first.
+#[test]
+fn a_lookup_that_nothing_defines_is_in_the_status() {
+    let fixture = Fixture::new();
+    let search = |lookup: &str, name: &str| {
+        format!("eventName={name} | lookup {lookup} user OUTPUT known | stats count by user")
+    };
+    for (lookup, name, status, told) in [
+        ("nosuch", "CreateKey", 1, Some("empty lookup `nosuch` (there is no lookup `nosuch`)")),
+        ("empty_coll", "CreateKey", 0, Some("empty lookup `empty_coll`")),
+        ("nosuch", "None", 0, None),
+    ] {
+        fixture.write(
+            "content/lookups/c.yml",
+            "name: empty_coll\nlookup_type: kvstore\nfields: [user, known]\n",
+        );
+        fixture.detection(1, "Held", "TTP", &search(lookup, name), "");
+        let run = fixture.run(&["hunt", "logs", "--detection", "Held", "--all"]);
+        assert_eq!(run.status, status, "{lookup} {name} {run:?}");
+        let said = format!("{}{}", run.out, run.err).replace('\n', " ");
+        assert_eq!(said.contains("held back"), told.is_some(), "{said}");
+        assert!(told.is_none_or(|told| said.contains(told)), "{said}");
+    }
+}
