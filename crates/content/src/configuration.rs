@@ -38,6 +38,18 @@ impl<'a> Configuration<'a> {
         self.sections.values().filter(|section| section.name != DEFAULT)
     }
 
+    /// Returns all settings of a section by their keys, with those that all sections have.
+    pub(crate) fn settings<'s>(
+        &'s self,
+        section: &'s Section<'a>,
+    ) -> IndexMap<&'a str, &'s Setting<'a>> {
+        let mut settings = section.settings();
+        for (key, setting) in self.sections.get(DEFAULT).into_iter().flat_map(Section::settings) {
+            settings.entry(key).or_insert(setting);
+        }
+        settings
+    }
+
     /// Returns the setting of a section with this key, or the one that all sections have.
     pub(crate) fn setting<'s>(
         &'s self,

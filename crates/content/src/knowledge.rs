@@ -84,7 +84,7 @@ pub(crate) fn read_tags_conf(text: &str, problems: &mut Vec<Diagnostic>) -> Vec<
             );
             continue;
         };
-        let settings = section.settings();
+        let settings = configuration.settings(section);
         let enabled = settings.values().filter(|setting| setting.value == "enabled");
         let enabled = enabled.map(|setting| setting.key.to_owned()).collect();
         let (field, value) = (field.trim().to_owned(), unescaped(value.trim()));
@@ -195,6 +195,9 @@ mod tests {
         let mut problems = Vec::new();
         let found = read_eventtypes_conf(text, &MacroSet::builtin(), &mut problems);
         assert_eq!(found.iter().map(|known| known.name.as_str()).collect::<Vec<_>>(), ["on"]);
+        let tags = "[default]\na = enabled\nb = enabled\n[eventtype=on]\nb = disabled\n";
+        let tags = read_tags_conf(tags, &mut problems);
+        assert_eq!(tags.iter().map(|tag| tag.tags.as_slice()).collect::<Vec<_>>(), [["a"]]);
         assert_eq!(problems, []);
     }
 

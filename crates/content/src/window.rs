@@ -33,7 +33,12 @@ impl Scheduling {
             let instant = |modifier| relative_time(at, modifier, &TimeZone::UTC);
             let run =
                 Run { at, from: instant(&self.earliest_time)?, to: instant(&self.latest_time)? };
-            let seen = Seen { last: run, at_once: run.to, delayed: run.to.min(at - delay) };
+            at += every;
+            // A window that is empty, as `@d` to `now` at midnight, sees nothing.
+            if run.to <= run.from {
+                continue;
+            }
+            let seen = Seen { last: run, at_once: run.to, delayed: run.to.min(run.at - delay) };
             let seen = match before {
                 Some(before) => match before.leaves_out(run, delay) {
                     Some(why) => return Some(why),
@@ -46,7 +51,6 @@ impl Scheduling {
                 None => seen,
             };
             before = Some(seen);
-            at += every;
         }
         None
     }
@@ -151,7 +155,7 @@ mod tests {
             ("10 * * * *", "-1h@h", "@h", ""),
             ("0 * * * *", "-2h@h", "now", ""),
             ("*/20 * * * *", "-1d@d", "now", ""),
-            ("0 * * * *", "@d", "now", "an event from 23:55 to 00:00 that is delivered"),
+            ("0 * * * *", "@d", "now", "no run looks at the time from 23:00 to 00:00"),
             ("10 * * * *", "@d", "now", "no run looks at the time from 23:10 to 00:00"),
             ("0 * * * *", "@d-5m", "now", "no run looks at the time from 23:00 to 23:55"),
             ("*/0 * * * *", "-5m", "now", ""),
