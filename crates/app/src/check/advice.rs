@@ -73,22 +73,6 @@ const MEMBERS: &[&str] = &[
     "vpcEndpointId",
 ];
 
-/// Commands that can make fields of any name.
-const MAKE_ANY: &[&str] = &[
-    "extract",
-    "foreach",
-    "iplocation",
-    "kv",
-    "map",
-    "multikv",
-    "spath",
-    "tags",
-    "timewrap",
-    "transpose",
-    "xmlkv",
-    "xyseries",
-];
-
 /// What is known of the content, once for all of its searches.
 #[derive(Debug)]
 pub(super) struct Surroundings {
@@ -119,7 +103,7 @@ impl Surroundings {
     /// Returns what is doubtful about a search. Spans refer to it as written.
     pub(super) fn of_search(&self, analysis: &Analysis) -> Vec<Diagnostic> {
         let mut found = self.not_fed(analysis);
-        if is_of_cloudtrail(analysis) && !makes_any(analysis) {
+        if is_of_cloudtrail(analysis) {
             // Of names that events may have as well, nothing is sure.
             let others = self.fields.other_fields(analysis).into_iter();
             let sure = others.filter(|other| is_fixed(other.meant));
@@ -176,20 +160,6 @@ pub(super) fn of_schedule(
 fn is_of_cloudtrail(analysis: &Analysis) -> bool {
     let sourcetypes = analysis.facts.origins.get("sourcetype").into_iter().flatten();
     sourcetypes.into_iter().any(|name| name.to_ascii_lowercase().starts_with("aws:cloudtrail"))
-}
-
-/// Returns true if a command of the search may make a field of any name.
-fn makes_any(analysis: &Analysis) -> bool {
-    analysis.pipeline().commands.iter().any(|command| {
-        let arguments = command.arguments.value.as_str();
-        match command.name.value.as_str() {
-            "eval" => arguments.contains('{'),
-            "rename" => arguments.contains('*'),
-            "lookup" => !arguments.to_ascii_uppercase().contains("OUTPUT"),
-            "join" | "append" | "appendcols" | "set" | "stats" => arguments.contains('['),
-            name => MAKE_ANY.contains(&name),
-        }
-    })
 }
 
 /// Returns the place of a value in the search as written.
