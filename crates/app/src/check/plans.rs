@@ -168,6 +168,7 @@ fn near_limit(analysis: &Analysis, context: &SearchContext) -> Vec<Diagnostic> {
         // Only `inputlookup` returns all rows, and only a subsearch of a search expression has this limit.
         let (outer, inner) = before.rsplit_once('[')?;
         let is_all = inner.trim_start_matches(['|', ' ']).starts_with("inputlookup");
+        let outer = behind_subsearches(outer);
         let command = outer.rsplit('|').next().unwrap_or_default().trim_start();
         let adds_rows =
             ["join", "append", "set ", "union"].iter().any(|name| command.starts_with(name));
@@ -181,6 +182,22 @@ fn near_limit(analysis: &Analysis, context: &SearchContext) -> Vec<Diagnostic> {
         })
     })
     .collect()
+}
+
+/// Returns a text without the subsearches that end in it, whose commands are not the one that it ends in.
+fn behind_subsearches(text: &str) -> String {
+    let mut depth = 0_usize;
+    let mut kept: Vec<char> = Vec::new();
+    for c in text.chars().rev() {
+        match c {
+            ']' => depth += 1,
+            '[' if depth == 0 => break,
+            '[' => depth -= 1,
+            _ if depth == 0 => kept.push(c),
+            _ => {}
+        }
+    }
+    kept.into_iter().rev().collect()
 }
 
 fn runtime() -> io::Result<Runtime> {

@@ -323,6 +323,16 @@ fn a_lookup_that_fills_a_subsearch_nearly() {
         ("eventName=A [| inputlookup known.csv | fields user] | stats count by user", " SPL2026"),
         ("eventName=A | lookup known.csv user OUTPUT user AS known | where isnotnull(known)", ""),
         ("eventName=A | append [| inputlookup known.csv] | stats count by user", ""),
+        (
+            "eventName=A | append [| makeresults | union [| makeresults] [| inputlookup known.csv]] \
+             | stats count by user",
+            "",
+        ),
+        (
+            "eventName=A NOT [| makeresults] [| inputlookup known.csv | fields user] \
+             | stats count by user",
+            " SPL2026",
+        ),
     ] {
         fixture.detection(6, "Known", "Hunting", &format!("{AWS} {search}"), "");
         let run = fixture.run(&["check", "content", "--detection", "Known"]);
