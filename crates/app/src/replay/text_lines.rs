@@ -75,7 +75,7 @@ impl TextLines {
     }
 
     /// Removes from `unread` that the files whose lines were handed on, and folders with them, hold no
-    /// event, and adds which of them are damaged.
+    /// event, and adds which files are damaged.
     pub(super) fn correct(&self, unread: &mut Vec<Unread>, handed: Handed) {
         let Some(logs) = &self.logs else { return };
         let files = handed.files.iter();
@@ -84,6 +84,7 @@ impl TextLines {
                 let own = &*logs.files()[*index].name;
                 logs.names_given_for(*index).chain([own])
             })
+            .chain(handed.damaged.iter().map(|damaged| damaged.name.as_str()))
             .collect();
         unread.retain(|unread| {
             let is_of_no_event = matches!(unread.kind, UnreadKind::NoLog | UnreadKind::Foreign);
