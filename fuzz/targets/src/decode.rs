@@ -4,7 +4,10 @@
 use std::io::Cursor;
 use std::ops::ControlFlow;
 
-use spilltrail_decode::{DecodeOptions, Decoder, Discovery, Input, Origin, Profile, kind_of};
+use spilltrail_decode::{
+    DamageKind, DecodeOptions, Decoder, Discovery, FileReport, Input, Origin, Profile, Rows, Sink,
+    kind_of,
+};
 use spilltrail_event::{Demand, Field, Predicate, ScanRequest, StopToken};
 
 const FIELDS: [&str; 8] = [
@@ -23,13 +26,16 @@ pub(crate) fn run(data: &[u8]) {
     let request = ScanRequest { predicate: Predicate::All, fields: fields.to_vec() };
     let options = DecodeOptions::new(vec![request]);
     let origin = Origin::new("fuzz");
-    let whole = rows(&options, |decoder, sink| {
-        decoder.decode_whole(&mut data.to_vec(), &origin, sink).rows
+    let (whole, _) =
+        decode(&options, |decoder, sink| decoder.decode_whole(&mut data.to_vec(), &origin, sink));
+    let (stream, report) = decode(&options, |decoder, sink| {
+        decoder.decode(Input::Stream(Box::new(Cursor::new(data.to_vec()))), &origin, sink)
     });
-    let stream = rows(&options, |decoder, sink| {
-        decoder.decode(Input::Stream(Box::new(Cursor::new(data.to_vec()))), &origin, sink).rows
-    });
-    assert_eq!(whole, stream, "the file as a whole, and as a stream");
+    // A file as CloudTrail writes it is cut by brackets alone when it is read as a whole: damage inside
+    // a nested value then costs no event, and is not reported.
+    if !report.damages.iter().any(|damage| damage.kind == DamageKind::InvalidJson) {
+        assert_eq!(whole, stream, "the file as a whole, and as a stream");
+    }
     let mut discovery = Discovery::new(
         &Predicate::All,
         &Demand::all(),
@@ -42,18 +48,18 @@ pub(crate) fn run(data: &[u8]) {
     let _ = discovery.take();
 }
 
-/// Returns how many rows the report and the sink count.
-fn rows(
+/// Returns how many rows the report and the sink count, and the report.
+fn decode(
     options: &DecodeOptions,
-    decode: impl FnOnce(&mut Decoder, spilltrail_decode::Sink<'_>) -> u64,
-) -> (u64, usize) {
+    read: impl FnOnce(&mut Decoder, Sink<'_>) -> FileReport,
+) -> ((u64, usize), FileReport) {
     let mut decoder = Decoder::new(options);
     let mut count = 0;
-    let mut sink = |_: usize, rows: spilltrail_decode::Rows| {
+    let mut sink = |_: usize, rows: Rows| {
         count += rows.count();
         ControlFlow::Continue(())
     };
-    let reported = decode(&mut decoder, &mut sink);
+    let report = read(&mut decoder, &mut sink);
     let _ = decoder.finish(&mut sink);
-    (reported, count)
+    ((report.rows, count), report)
 }
