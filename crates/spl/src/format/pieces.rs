@@ -319,27 +319,30 @@ fn ends_line(rest: &str) -> bool {
 
 /// Returns the length of a name in single quotes; `None` if a pipe or an open bracket comes first.
 fn name_in_quotes(rest: &str) -> Option<usize> {
-    let (mut brackets, mut length) = (0_usize, None);
+    let (mut brackets, mut length, mut is_open) = (0_usize, None, true);
     // Double quotes have no meaning in a name, which can end between them. For the commands they do
     // have one, so that what is kept goes on to their end.
     let close = 1 + closing_quote(&rest[1..], '\'')?;
     each_chunk(rest, |at, kind| {
         if at > close {
             length = (brackets == 0).then_some(at);
+            is_open = false;
             return false;
         }
         match kind {
             Kind::Plain('[') => brackets += 1,
             Kind::Plain(']') if brackets > 0 => brackets -= 1,
-            Kind::Plain('|' | ']') => return false,
+            Kind::Plain('|' | ']') => is_open = false,
             _ => {}
         }
         if at == close {
             length = (brackets == 0).then_some(at + 1);
+            is_open = false;
         }
-        at < close
+        is_open
     });
-    length
+    // The name can end between the double quotes or backticks that end the text.
+    if is_open && brackets == 0 { Some(rest.len()) } else { length }
 }
 
 /// Calls `visit` with the place and the kind of each chunk, until it returns false.
