@@ -284,7 +284,11 @@ pub(crate) const EVENT_TYPES: KnownKeys = &[
     level(&["tags", "*"], &["field", "value", "tags"], &[]),
 ];
 
-/// Parses a content file, and adds a warning for each key that its kind does not have.
+/// The most unknown keys of a file that are told one by one.
+const MOST_UNKNOWN: usize = 20;
+
+/// Parses a content file, and adds a warning for each key that its kind does not have; those after the
+/// first ones are counted.
 ///
 /// The warnings are added even if the file cannot be used, because a misspelled key is often the
 /// reason.
@@ -293,15 +297,30 @@ pub(crate) fn read<T: DeserializeOwned>(
     known: KnownKeys,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<T, Diagnostic> {
-    yaml::read_noting(text, |path| warnings.extend(warning(text, known, path)))
+    let mut unknown = 0;
+    let outcome = yaml::read_noting(text, |path| {
+        let Some(level) = unknown_in(known, path) else { return };
+        unknown += 1;
+        if unknown <= MOST_UNKNOWN {
+            warnings.push(warning(text, level, path));
+        }
+    });
+    if unknown > MOST_UNKNOWN {
+        let message = format!("{} more unknown keys", unknown - MOST_UNKNOWN);
+        warnings.push(Diagnostic::warning(Code::UNKNOWN_KEY, message));
+    }
+    outcome
 }
 
-fn warning(text: &str, known: KnownKeys, path: &[&str]) -> Option<Diagnostic> {
+/// Returns the level whose keys do not include the last key of a path.
+fn unknown_in(known: KnownKeys, path: &[&str]) -> Option<&'static Level> {
     let (key, level) = path.split_last()?;
     let level = known.iter().find(|known| known.path == level)?;
-    if level.read.contains(key) || level.unread.contains(key) {
-        return None;
-    }
+    (!level.read.contains(key) && !level.unread.contains(key)).then_some(level)
+}
+
+fn warning(text: &str, level: &Level, path: &[&str]) -> Diagnostic {
+    let key = path.last().copied().unwrap_or_default();
     let message = match path.len() {
         1 => format!("unknown key `{key}`"),
         _ => format!("unknown key `{key}` in `{}`", path[..path.len() - 1].join(".")),
@@ -311,8 +330,7 @@ fn warning(text: &str, known: KnownKeys, path: &[&str]) -> Option<Diagnostic> {
         Some(similar) => format!("did you mean `{similar}`?"),
         None => "nothing reads it; correct its name or remove it".to_owned(),
     };
-    let diagnostic = Diagnostic::warning(Code::UNKNOWN_KEY, message).help(help);
-    Some(diagnostic.at(yaml::path_span(text, path)))
+    Diagnostic::warning(Code::UNKNOWN_KEY, message).help(help).at(yaml::path_span(text, path))
 }
 
 #[cfg(test)]
@@ -371,6 +389,15 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(warnings(text), [expected], "{text}");
         }
+    }
+
+    #[test]
+    fn many_unknown_keys_are_counted() {
+        let text: String = (0..1000).map(|n| format!("x{n}: 1\n")).collect();
+        let mut warnings = Vec::new();
+        let _: Sample = read(&text, DETECTION, &mut warnings).unwrap();
+        assert_eq!(warnings.len(), MOST_UNKNOWN + 1);
+        assert_eq!(warnings[MOST_UNKNOWN].message, "980 more unknown keys");
     }
 
     #[test]
