@@ -72,6 +72,8 @@ fn events_read(search: &Search, events: u64, range: Option<(f64, f64)>, zone: &T
         .unwrap_or_default();
     let matched = search
         .matched()
+        // Searches such as those of `union` can each match the same event.
+        .filter(|matched| *matched <= events)
         .map(|matched| format!(", {} of them matched", report::separated(matched)))
         .unwrap_or_default();
     let noun = if events == 1 { "event was" } else { "events were" };

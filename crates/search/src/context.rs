@@ -277,6 +277,16 @@ impl Observations {
                     .help("`sort 0 …` keeps all rows"),
             );
         }
+        for list in observed.lists.iter().filter(|list| list.rows > 0) {
+            let (rows, limit) = (list.rows, list.limit);
+            let noun = if rows == 1 { "row" } else { "rows" };
+            let message = format!("`list` keeps the first {limit} values: {rows} {noun} had more");
+            self.message(
+                Diagnostic::warning(Code::LIMIT, message)
+                    .at(Span::new(list.at.0, list.at.1))
+                    .help("`values` keeps all distinct values"),
+            );
+        }
     }
 
     /// Returns the number of events that matched, without those of subsearches, or `None` if the

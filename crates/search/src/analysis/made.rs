@@ -4,10 +4,6 @@ use super::Analysis;
 use crate::commands::pipeline::{self, Step};
 use crate::planning::plan::Needs;
 
-/// Commands that do not say which fields their rows have, and make only those for which they need others.
-const KEEP_FIELDS: &[&str] =
-    &["bin", "eventstats", "fillnull", "outlier", "streamstats", "trendline"];
-
 impl Analysis {
     /// Returns true if a command makes this field before any reads it, so that what is read is not the
     /// field of the events. A command that cannot be read may make anything.
@@ -46,7 +42,8 @@ fn reads(step: &Step, field: &str) -> bool {
 fn makes(step: &Step, field: &str) -> bool {
     let is_made = match step.command.output(Some(Vec::new())) {
         Some(made) => made.iter().any(|name| name == field),
-        None => !KEEP_FIELDS.contains(&step.entry.doc.name),
+        // What is not known may have any name.
+        None => true,
     };
     if is_made {
         return true;
@@ -86,6 +83,10 @@ mod tests {
             ("* | stats count by f | rename a as f", false),
             ("* | rename f as a | eval f=1", false),
             ("* | dedup f | sort f", false),
+            ("* | bin _time | outputlookup l | mvcombine a | stats count by f", false),
+            ("* | fillnull a | eventstats count | streamstats count | stats count by f", false),
+            ("* | eventstats count(*) as * | where f=1", true),
+            ("* | bin a as f | where f=1", true),
             ("* | stats count by f", false),
             ("* | table f", false),
         ] {

@@ -14,11 +14,11 @@ use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use spilltrail_eval::{dotted_name, is_in_object};
 use spilltrail_event::Demand;
 use spilltrail_spl::{
-    Command, Doubt, Expansion, MacroSet, Pipeline, Required, expand_macros, parse,
+    Command, Doubt, Expansion, MacroSet, Pipeline, Required, SearchExpr, expand_macros, parse,
 };
 
 use crate::commands::pipeline::{self, Step};
-use crate::commands::{self, CommandKind, subsearch};
+use crate::commands::{self, CommandKind, classes, subsearch};
 use crate::lineage::Lineage;
 pub use crate::planning::facts::{Facts, OwnTime};
 use crate::planning::facts::{Nested, Role};
@@ -61,6 +61,8 @@ pub struct Analysis {
     /// The fields of the events that the commands after the leading search read, as far as they are
     /// known by name. Empty if the first command does not search for events.
     pub demand: Demand,
+    /// The event types and tags that every row has, which the searches after the first one ask for.
+    classes: Vec<SearchExpr>,
     pipeline: Pipeline,
     /// The diagnostics of the macro expansion, and those of the parser.
     problems: (Vec<Diagnostic>, Vec<Diagnostic>),
@@ -100,6 +102,7 @@ pub fn analyze(text: &str, macros: &MacroSet) -> Analysis {
         is_generating: first.is_some_and(|step| step.entry.doc.kind == CommandKind::Generating),
         is_transforming: pipeline.commands.iter().any(is_transforming),
         demand: if leads { demand(&steps) } else { Demand::default() },
+        classes: classes::required(&pipeline, &steps),
         expansion,
         facts,
         pipeline,

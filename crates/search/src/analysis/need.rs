@@ -11,7 +11,6 @@ use spilltrail_knowledge::{Knowledge, Scope};
 use spilltrail_spl::{Command, CompareOp, SearchExpr, SearchLiteral, parse_search};
 
 use super::Analysis;
-use crate::commands::{classes, pipeline};
 use crate::planning::index::{OF_RISK, asks_for_risk, is_splunks_own};
 
 /// Something that a search needs and that the events of a run lack.
@@ -103,9 +102,8 @@ impl Analysis {
         let expression = parse_search(self.leading.as_ref()?).ok()?;
         let unmet_leading = unmet(&offer.knowledge.expand(&expression).expression, offer);
         unmet_leading.or_else(|| {
-            let (steps, _) = pipeline::read_all(&self.pipeline);
-            let later = classes::required(&self.pipeline, &steps);
-            later.iter().find_map(|class| unmet(&offer.knowledge.expand(class).expression, offer))
+            let mut classes = self.classes.iter();
+            classes.find_map(|class| unmet(&offer.knowledge.expand(class).expression, offer))
         })
     }
 

@@ -129,8 +129,6 @@ impl Command for AppendRows {
     }
 
     fn trace(&self, lineage: &mut Lineage) {
-        let mut added = Lineage::default();
-        added.follow(&self.subsearch);
-        lineage.append(added);
+        lineage.append_rows_of(&self.subsearch);
     }
 }

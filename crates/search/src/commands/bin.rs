@@ -309,6 +309,12 @@ impl Command for Bin {
         align_facts(self.align.as_ref().filter(|_| aligns), facts);
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let mut names = before?;
+        names.push(self.output.clone());
+        Some(names)
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         match &self.width {

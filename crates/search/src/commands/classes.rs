@@ -33,11 +33,12 @@ pub(crate) fn required(pipeline: &Pipeline, steps: &[Step]) -> Vec<SearchExpr> {
     let mut found = Vec::new();
     for step in steps.iter().skip(1).take_while(|step| !may_make_classes(step)) {
         let Some(written) = pipeline.commands.get(step.index) else { break };
-        let Ok(expression) = parse_search(&written.arguments.value) else { continue };
-        if step.entry.doc.name == "search" {
-            let parts = conjuncts(std::slice::from_ref(&expression)).into_iter();
-            found.extend(parts.filter(|part| is_comparison(part)).cloned());
+        if step.entry.doc.name != "search" {
+            continue;
         }
+        let Ok(expression) = parse_search(&written.arguments.value) else { continue };
+        let parts = conjuncts(std::slice::from_ref(&expression)).into_iter();
+        found.extend(parts.filter(|part| is_comparison(part)).cloned());
     }
     found
 }

@@ -64,7 +64,7 @@ static DOC: CommandDoc = CommandDoc {
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
-pub(super) const CODEC: Codec = Codec::operator::<InProgress>(InProgress::NAME);
+pub(super) const CODEC: Codec = Codec::gathering::<InProgress>();
 
 #[derive(Debug)]
 struct Concurrency {

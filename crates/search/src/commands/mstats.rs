@@ -261,7 +261,8 @@ impl Command for Mstats {
         let grouping = Grouping::default();
         let preparation =
             stats::sparklines::prepared(plan, &aggregates, &keys, grouping, stage).await?;
-        stats::grouped(preparation, &keys, Whole::Members, stage)
+        let keys = keys.iter().map(|field| stats::Key::of(field));
+        stats::grouped(preparation, keys, Whole::Members, stage)
     }
 
     fn trace(&self, lineage: &mut Lineage) {

@@ -81,6 +81,10 @@ impl Command for Combine {
         Needs { order: true, ..after.and_all() }
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        before
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         if input.kind(&self.field).is_none() {

@@ -137,6 +137,10 @@ impl Command for OutputLookup {
         facts.lookups_written.insert(self.table.value.clone());
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        before
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let found = lookups::find(&self.table, stage.context)?;

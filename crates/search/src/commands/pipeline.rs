@@ -75,6 +75,13 @@ impl Lineage {
         let (steps, _) = read_all(pipeline);
         steps.iter().for_each(|step| step.command.trace(self));
     }
+
+    /// Updates the lineage for the rows of a subsearch that are appended.
+    pub(crate) fn append_rows_of(&mut self, subsearch: &Pipeline) {
+        let mut added = Self::default();
+        added.follow(subsearch);
+        self.append(added);
+    }
 }
 
 /// Lets the commands right after a leading search read parts of `_raw`, if the source has them.

@@ -132,11 +132,7 @@ impl Command for SetOf {
     }
 
     fn trace(&self, lineage: &mut Lineage) {
-        for search in &self.searches {
-            let mut added = Lineage::default();
-            added.follow(search);
-            lineage.append(added);
-        }
+        self.searches.iter().for_each(|search| lineage.append_rows_of(search));
     }
 }
 

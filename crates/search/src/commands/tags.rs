@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use spilltrail_diagnostic::Diagnostic;
+use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{CaseRule, Comparison, Field, Kind, Pattern, Value, compare};
 use spilltrail_knowledge::Knowledge;
 use spilltrail_spl::Arguments;
@@ -142,6 +142,14 @@ impl Command for TagsCommand {
         } else {
             self.fields.clone()
         };
+        for field in &self.fields {
+            if !knowledge.tagged_values().any(|one| one.field == *field) {
+                let message = format!("no value of `{field}` has tags");
+                let warning = Diagnostic::warning(Code::NO_EFFECT, message).at(stage.span);
+                let help = "the content and the add-on tag event types: `tags eventtype`";
+                stage.context.observations.message(warning.help(help));
+            }
+        }
         let outputs: Vec<Field> = match &self.output {
             Some(output) => vec![Field::new(output, Kind::Multi)],
             None => std::iter::once(TAG.to_owned())
@@ -243,7 +251,6 @@ impl RowFunction for TagsOf {
 
 #[cfg(test)]
 mod tests {
-    use spilltrail_diagnostic::Code;
     use spilltrail_knowledge::EventType;
     use spilltrail_spl::parse_search;
 
@@ -316,6 +323,8 @@ mod tests {
             let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
             assert_eq!(table_of(search, &context).await, Ok(expected), "{search}");
         }
+        let told: Vec<Code> = context.observations.messages().iter().map(|one| one.code).collect();
+        assert_eq!(told, [Code::NO_EFFECT], "of `nosuch`");
     }
 
     #[tokio::test]

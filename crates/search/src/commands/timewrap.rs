@@ -14,7 +14,7 @@ use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 use spilltrail_spl::time::{Periods, Span, Unit, parse_period, strftime};
 
-use super::chart::MAX_COLUMNS;
+use super::chart::{self, MAX_COLUMNS};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, subsearch};
 use crate::context::SearchContext;
 use crate::lineage::Lineage;
@@ -23,6 +23,7 @@ use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::arrow::{schema_of, to_array};
 use crate::rows::cut::rows_of;
+use crate::rows::instant::Instant;
 
 static DOC: CommandDoc = CommandDoc {
     name: "timewrap",
@@ -228,6 +229,7 @@ impl TimeWrap {
                 let series = self.naming.name(periods, *period, &stage.context.zone);
                 let name =
                     if data.len() == 1 { series } else { format!("{}_{series}", field.name) };
+                let name = chart::column_name(None, "", &name, TIME, stage.context);
                 if !taken.insert(name.clone()) {
                     let message = format!("two columns would be named `{name}`");
                     return Err(Diagnostic::error(Code::BAD_OPTION, message)
@@ -272,7 +274,7 @@ impl Chart {
 
     /// Returns the periods that end at `end`, or after the last row.
     fn periods(&self, span: Span, end: Option<f64>, zone: &TimeZone) -> Periods {
-        let times: BTreeSet<Time> = self.times.iter().map(|(time, ..)| Time(*time)).collect();
+        let times: BTreeSet<Instant> = self.times.iter().map(|(time, ..)| Instant(*time)).collect();
         let last = times.last().map_or(0.0, |time| time.0);
         let steps = times.iter().zip(times.iter().skip(1)).map(|(one, next)| next.0 - one.0);
         // Rows that are further from each other than a period are no steps of a chart.
@@ -294,7 +296,7 @@ impl Chart {
             memory.try_grow(ROW)?;
             wrapped.periods.insert(number);
             let earlier =
-                wrapped.rows.entry(Time(moved)).or_default().insert(number, (*batch, *row));
+                wrapped.rows.entry(Instant(moved)).or_default().insert(number, (*batch, *row));
             wrapped.replaced += u64::from(earlier.is_some());
         }
         Ok(wrapped)
@@ -304,37 +306,12 @@ impl Chart {
 /// Bytes that a row takes in the maps.
 const ROW: usize = 128;
 
-/// A time that is no NaN, in order.
-#[derive(Debug, Clone, Copy)]
-struct Time(f64);
-
-impl Ord for Time {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        // 0 and -0 are the same time.
-        (self.0 + 0.0).total_cmp(&(other.0 + 0.0))
-    }
-}
-
-impl PartialOrd for Time {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Time {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Time {}
-
 /// The rows of all periods side by side.
 struct Wrapped {
     /// The periods that have rows.
     periods: BTreeSet<i64>,
     /// The batch and the place of the row of each period, by the time in the latest one.
-    rows: BTreeMap<Time, HashMap<i64, (usize, usize)>>,
+    rows: BTreeMap<Instant, HashMap<i64, (usize, usize)>>,
     /// How many rows another row of the same place replaced.
     replaced: u64,
 }
@@ -425,6 +402,10 @@ mod tests {
                 ],
             ),
             ("timewrap d | where _time=0", vec!["_time | latest_day", "0 1"]),
+            (
+                "timewrap 1min series=exact time_format=_%S | where _time=0",
+                vec!["_time | VALUE_50", "0 1"],
+            ),
         ] {
             check(&format!("| table _time a | {search}"), &context, &expected).await;
         }

@@ -115,6 +115,7 @@ mod tests {
             ("a &lt;b&gt; &apos;c&apos; &quot;d&quot;", "a <b> 'c' \"d\""),
             ("&amp;lt; &amp;amp;", "&lt; &amp;"),
             ("&#38;&#x26;&#X41;", "&&A"),
+            ("&#0000000000000038;&#0;", "&&#0;"),
             ("&nbsp; &; & &#xZZ; &#1114112; &lt", "&nbsp; &; & &#xZZ; &#1114112; &lt"),
             ("plain", "plain"),
         ] {

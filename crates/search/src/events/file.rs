@@ -14,7 +14,10 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use indexmap::IndexMap;
-use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest, Value, fields, parse_number};
+use serde_json::Value as Json;
+use spilltrail_event::{
+    Demand, Field, Kind, Predicate, ScanRequest, Value, fields, format_number, parse_number,
+};
 use tempfile::NamedTempFile;
 
 use crate::events::EventSource;
@@ -47,14 +50,9 @@ impl FileEventsWriter {
     /// Fails if the row cannot be written.
     pub fn write(&mut self, row: &Row) -> io::Result<()> {
         kinds_with(&mut self.kinds, row);
-        let mut row = row.clone();
-        for value in row.values_mut() {
-            // The fewest digits that give the same number again; JSON's readers may be one off.
-            if let Value::Number(number) = value {
-                *value = Value::text(number.to_string());
-            }
-        }
-        serde_json::to_writer(&mut self.file, &json::object(&row))?;
+        // The fewest digits that give the same number again; JSON's readers may be one off.
+        let object = json::object_with(row, |number| Json::String(format_number(number)));
+        serde_json::to_writer(&mut self.file, &object)?;
         self.file.write_all(b"\n")
     }
 

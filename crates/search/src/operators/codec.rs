@@ -10,8 +10,8 @@ use spilltrail_event::Field;
 
 use super::gather::Gathering;
 use super::{
-    Append, Compact, CountRows, Derive, Expand, Operator, Ordered, Pack, RangeBins, RowFunction,
-    Select, SerialNumbers, Summarize, Summary, Unpack, compute, leading,
+    Append, Compact, CountRows, CutLists, Derive, Expand, Operator, Ordered, Pack, RangeBins,
+    RowFunction, Select, SerialNumbers, Summarize, Summary, Unpack, compute, leading,
 };
 use crate::rows::state::{of_state, state_of};
 
@@ -80,11 +80,12 @@ struct Derived<T> {
 }
 
 /// The codecs of the operators that belong to no single command.
-pub(crate) static SHARED: [Codec; 12] = [
+pub(crate) static SHARED: [Codec; 13] = [
     Codec::operator::<Append>("append"),
     Codec::operator::<Compact>("compact"),
     compute::CODEC,
     Codec::operator::<CountRows>("count_rows"),
+    Codec::operator::<CutLists>("cut_lists"),
     Codec::operator::<Expand>("expand"),
     leading::CODEC,
     Codec::operator::<Ordered>("ordered"),

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::{
-    Count, ExecutionPlanMetricsSet, Label, MetricBuilder, MetricValue,
+    Count, ExecutionPlanMetricsSet, Label, Metric, MetricBuilder, MetricValue,
 };
 
-use crate::rows::observed::{GroupObserved, Observed, SortObserved};
+use crate::rows::observed::{CutObserved, GroupObserved, Observed};
 
 /// The metric that counts the events that a scan selected.
 pub(crate) const MATCHED: &str = "matched_events";
@@ -20,11 +20,14 @@ pub(crate) const GROUPED: &str = "grouped_rows";
 /// The metric that counts the grouped rows with a value in the field that the label [`FIELD`]
 /// names.
 pub(crate) const PRESENT: &str = "present_values";
-/// The metric that counts the rows of a `sort` with the default limit. Its label [`SORT`] has the
+/// The metric that counts the rows of a `sort` with the default limit. Its label [`PLACE`] has the
 /// limit and the place of the command.
 const SORTED: &str = "sorted_rows";
-/// The name of the label of [`SORTED`].
-const SORT: &str = "sort";
+/// The metric that counts the rows whose lists are cut. Its label [`PLACE`] has the limit and the place
+/// of the command.
+const CUT_LISTS: &str = "cut_lists";
+/// The name of the label of [`SORTED`] and [`CUT_LISTS`].
+const PLACE: &str = "place";
 /// The name of the label of [`PRESENT`], whose value is a field's name.
 const FIELD: &str = "field";
 
@@ -49,14 +52,27 @@ pub(crate) fn sort_counter(
     limit: u64,
     (start, end): (usize, usize),
 ) -> Count {
-    let label = Label::new(SORT, format!("{limit} {start} {end}"));
+    let label = Label::new(PLACE, format!("{limit} {start} {end}"));
     MetricBuilder::new(metrics).with_label(label).counter(SORTED, 0)
 }
 
-/// Returns the limit and the place that the label of a [`SORTED`] counter has.
-fn sort_of(label: &str) -> Option<(u64, usize, usize)> {
-    let mut parts = label.split(' ');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+/// Registers a new counter of the rows with more values than the limit in a list.
+pub(crate) fn list_counter(
+    metrics: &ExecutionPlanMetricsSet,
+    limit: usize,
+    (start, end): (usize, usize),
+) -> Count {
+    let label = Label::new(PLACE, format!("{limit} {start} {end}"));
+    MetricBuilder::new(metrics).with_label(label).counter(CUT_LISTS, 0)
+}
+
+/// Returns the count, the limit and the place of a [`SORTED`] or [`CUT_LISTS`] counter.
+fn cut_of(metric: &Metric, rows: u64) -> Option<CutObserved> {
+    let label = metric.labels().iter().find(|label| label.name() == PLACE)?;
+    let mut parts = label.value().split(' ');
+    let limit = parts.next()?.parse().ok()?;
+    let at = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some(CutObserved { rows, limit, at })
 }
 
 /// Returns the counts that the operators of a plan have reported so far.
@@ -79,14 +95,8 @@ fn add(plan: &Arc<dyn ExecutionPlan>, observed: &mut Observed) {
         match name.as_ref() {
             MATCHED => observed.matched += count,
             TOTAL => *observed.total.get_or_insert_default() += count,
-            SORTED => {
-                let label = metric.labels().iter().find(|label| label.name() == SORT);
-                let Some((limit, start, end)) = label.and_then(|label| sort_of(label.value()))
-                else {
-                    continue;
-                };
-                observed.sorted.push(SortObserved { rows: count, limit, at: (start, end) });
-            }
+            SORTED => observed.sorted.extend(cut_of(metric, count)),
+            CUT_LISTS => observed.lists.extend(cut_of(metric, count)),
             GROUPED => group.get_or_insert_default().rows += count,
             PRESENT => {
                 let label = metric.labels().iter().find(|label| label.name() == FIELD);

@@ -1,6 +1,8 @@
 //! Plans the aggregates of a command: looks up functions, expands wildcards to columns, and adds a
 //! column for each eval argument.
 
+use std::sync::Arc;
+
 use datafusion::logical_expr::{Expr, when};
 use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
@@ -8,11 +10,12 @@ use spilltrail_eval::ResultKind;
 use spilltrail_event::{Kind, fields, wildcard_capture};
 use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, EvalExpr, StatsArguments};
 
+use crate::operators::CutLists;
 use crate::planning::eval;
 use crate::planning::plan::{Needs, Plan, null_text};
 use crate::planning::sparkline;
 use crate::planning::stage::Stage;
-use crate::stats::{Feed, PlannedAggregate, StatsFunction, functions};
+use crate::stats::{Feed, LIST_LIMIT, PlannedAggregate, StatsFunction, functions};
 
 /// Planned aggregates and the plan that provides their input columns.
 #[derive(Debug)]
@@ -183,6 +186,33 @@ pub fn names(fields: &[Spanned<String>]) -> Vec<String> {
 /// Returns the names and wildcard patterns of the aggregates' output columns.
 pub fn outputs(aggregates: &[Aggregate]) -> Vec<String> {
     aggregates.iter().map(|aggregate| aggregate.output.value.clone()).collect()
+}
+
+/// Cuts the lists among the results of aggregates, and lets the user know.
+pub fn cut_lists(plan: Plan, aggregates: &[PlannedAggregate], stage: &Stage<'_>) -> Plan {
+    let is_list = |one: &&PlannedAggregate| one.function == "list" && one.spark.is_none();
+    let lists = aggregates.iter().filter(is_list);
+    let columns: Vec<String> = lists.map(|one| one.output.clone()).collect();
+    if columns.is_empty() {
+        return plan;
+    }
+    let at = (stage.span.start, stage.span.end);
+    plan.operator(Arc::new(CutLists { columns, limit: LIST_LIMIT, at }))
+}
+
+/// Returns the names of the aggregates' output columns, or `None` if a wildcard makes them depend on the
+/// rows.
+pub fn output_names(aggregates: &[Aggregate]) -> Option<Vec<String>> {
+    (!aggregates.iter().any(is_wild)).then(|| outputs(aggregates))
+}
+
+/// Returns true if an aggregate has a statistic for each of several fields.
+pub fn is_wild(aggregate: &Aggregate) -> bool {
+    match &aggregate.argument {
+        Some(AggregateArgument::Field(field)) => field.value.contains('*'),
+        Some(AggregateArgument::Eval(_)) => false,
+        None => !counts_rows(aggregate),
+    }
 }
 
 /// Returns the [`outputs`] whose values depend on which range of events is read. The outputs of

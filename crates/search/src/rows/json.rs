@@ -10,20 +10,26 @@ use crate::rows::Row;
 /// Single values become strings or numbers, multivalues become arrays, and nulls are omitted.
 #[must_use]
 pub fn object(row: &Row) -> Json {
+    object_with(row, number)
+}
+
+/// Works like [`object`], with another form of numbers.
+#[must_use]
+pub fn object_with(row: &Row, number: impl Fn(f64) -> Json) -> Json {
     let mut object = Map::new();
     for (name, value) in row {
-        if let Some(json) = json(value) {
+        if let Some(json) = json(value, &number) {
             object.insert(name.clone(), json);
         }
     }
     Json::Object(object)
 }
 
-fn json(value: &Value<'_>) -> Option<Json> {
+fn json(value: &Value<'_>, number: &impl Fn(f64) -> Json) -> Option<Json> {
     Some(match value {
         Value::Null => return None,
         Value::Bool(value) => Json::String(if *value { "True" } else { "False" }.to_owned()),
-        Value::Number(number) => self::number(*number),
+        Value::Number(value) => number(*value),
         Value::Text(text) => Json::String(text.to_string()),
         Value::Multi(members) => {
             Json::Array(members.iter().map(|member| Json::String(member.to_string())).collect())

@@ -4,6 +4,7 @@ pub mod arrow;
 pub mod bins;
 pub mod convert;
 pub(crate) mod cut;
+pub(crate) mod instant;
 pub mod ipc;
 pub mod json;
 pub mod mapped;

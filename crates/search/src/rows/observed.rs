@@ -13,15 +13,18 @@ pub struct Observed {
     /// The counts of each `stats`.
     pub groups: Vec<GroupObserved>,
     /// The counts of each `sort` with the default limit.
-    pub sorted: Vec<SortObserved>,
+    pub sorted: Vec<CutObserved>,
+    /// The counts of each command with lists that are cut.
+    pub lists: Vec<CutObserved>,
 }
 
-/// How many rows a `sort` with the default limit got, so that cut rows are told.
+/// How many rows a command got that may lose something to a limit, so that it is told: all rows of a
+/// `sort`, or those with a list that is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SortObserved {
-    /// The number of input rows.
+pub struct CutObserved {
+    /// The number of rows.
     pub rows: u64,
-    /// The number of rows that it keeps.
+    /// The number of rows, or of values in a list, that are kept.
     pub limit: u64,
     /// The start and the end of the command's name in the search.
     pub at: (usize, usize),

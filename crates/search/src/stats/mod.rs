@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use spilltrail_event::{Kind, Value};
 
 pub use aggregate::PlannedAggregate;
+pub(crate) use functions::lists::LIST_LIMIT;
 pub use functions::sparkline::MARK as SPARKLINE_MARK;
 pub use functions::{FUNCTIONS, find, named};
 pub(crate) use groups::start;

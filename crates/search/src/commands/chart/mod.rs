@@ -8,7 +8,7 @@ mod series;
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::Diagnostic;
-use spilltrail_spl::{Aggregate, AggregateArgument, Arguments};
+use spilltrail_spl::Arguments;
 
 use self::options::Chart;
 pub(super) use self::options::{FieldOf, bins};
@@ -169,15 +169,6 @@ pub(super) fn parse_time(arguments: &mut Arguments<'_>) -> Result<Box<dyn Comman
     Ok(Box::new(options::chart(arguments, true)?))
 }
 
-/// Returns true if an aggregate has a statistic for each of several fields.
-fn is_wild(aggregate: &Aggregate) -> bool {
-    match &aggregate.argument {
-        Some(AggregateArgument::Field(field)) => field.value.contains('*'),
-        Some(AggregateArgument::Eval(_)) => false,
-        None => !aggregate::counts_rows(aggregate),
-    }
-}
-
 impl Chart {
     /// Returns the fields of rows and columns.
     fn by(&self) -> Vec<String> {
@@ -203,7 +194,7 @@ impl Command for Chart {
     }
 
     fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
-        if self.split.is_some() || self.aggregates.iter().any(is_wild) {
+        if self.split.is_some() || self.aggregates.iter().any(aggregate::is_wild) {
             return None;
         }
         let results = self.results.iter().map(|result| result.name.clone());

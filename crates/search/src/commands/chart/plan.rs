@@ -17,7 +17,7 @@ use super::pivot::{Cell, MAX_BINS, Pivot, Range, too_many};
 use super::series::{Choice, Chosen, FieldBins, SeriesOf, kind_of_series};
 use crate::context::SearchContext;
 use crate::operators::{Derive, KeptRows, gather};
-use crate::planning::aggregate::{Grouping, Preparation};
+use crate::planning::aggregate::{self, Grouping, Preparation};
 use crate::planning::eval;
 use crate::planning::eval_udf;
 use crate::planning::order;
@@ -115,7 +115,7 @@ async fn prepared(
 ) -> Result<Preparation, Diagnostic> {
     let names = chart.by();
     // Results that become columns by the series' names can be named as the fields are.
-    let is_wild = chart.aggregates.iter().any(super::is_wild);
+    let is_wild = chart.aggregates.iter().any(aggregate::is_wild);
     let by: &[String] = if chart.split.is_none() || is_wild { &names } else { &[] };
     sparklines::prepared(input, &chart.aggregates, by, Grouping::default(), stage).await
 }
@@ -125,7 +125,9 @@ fn result_columns(chart: &Chart, aggregates: &[PlannedAggregate]) -> Vec<Column>
     let place = |name: &str| {
         let named = |result: &ResultOf| result.name == name;
         let wild = |result: &ResultOf| match result.source {
-            Source::Aggregate(at) | Source::Rate(at, _) => super::is_wild(&chart.aggregates[at]),
+            Source::Aggregate(at) | Source::Rate(at, _) => {
+                aggregate::is_wild(&chart.aggregates[at])
+            }
             Source::Expression(_) => false,
         };
         let found = chart.results.iter().position(named);

@@ -83,6 +83,12 @@ impl Command for EventStats {
         aggregate::needs_beside(after, &self.arguments)
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let mut names = before?;
+        names.extend(aggregate::output_names(&self.arguments.aggregates)?);
+        Some(names)
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let mut names: IndexSet<String> = input.names().into_iter().collect();
@@ -97,9 +103,9 @@ impl Command for EventStats {
         // A delimiter set for the old values of a field does not apply to the new results.
         let aggregates = preparation.aggregates;
         let plan = preparation.plan.forgetting(aggregates.iter().map(|made| made.output.as_str()));
-        plan.operator(Arc::new(EventStatistics { aggregates, by }))
-            .select(&names)
-            .map_err(|error| stage.refused(error))
+        let operator = EventStatistics { aggregates: aggregates.clone(), by };
+        let plan = aggregate::cut_lists(plan.operator(Arc::new(operator)), &aggregates, stage);
+        plan.select(&names).map_err(|error| stage.refused(error))
     }
 
     fn trace(&self, lineage: &mut Lineage) {

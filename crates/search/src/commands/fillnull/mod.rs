@@ -75,6 +75,12 @@ impl Command for FillNull {
         after.and(&self.fields)
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let mut names = before?;
+        names.extend(self.fields.iter().filter(|field| !field.contains('*')).cloned());
+        Some(names)
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         // Without a list, only the rows show which columns have a value, so an operator reads them.

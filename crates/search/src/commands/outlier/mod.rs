@@ -122,6 +122,10 @@ impl Command for Outlier {
         if self.fields.is_empty() { after.and(["*"]) } else { after.and(&self.fields) }
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        before
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let columns = if self.fields.is_empty() {

@@ -241,17 +241,16 @@ pub(in crate::commands) fn text(inner: &str) -> String {
     result.trim().to_owned()
 }
 
-/// The most bytes of an entity's name, so that a text with many `&` is read once.
-const LONGEST_ENTITY: usize = 12;
-
 /// Returns the text with its entities replaced by their characters.
 pub(in crate::commands) fn entities(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         result.push_str(before);
-        let end = after.bytes().take(LONGEST_ENTITY).position(|byte| byte == b';');
-        let known = end.and_then(|end| Some((entity(&after[..end])?, &after[end + 1..])));
+        let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'#';
+        let end = after.bytes().position(|byte| !is_of_name(byte)).unwrap_or(after.len());
+        let known =
+            after[end..].strip_prefix(';').and_then(|rest| Some((entity(&after[..end])?, rest)));
         match known {
             Some((c, after)) => {
                 result.push(c);
@@ -280,7 +279,8 @@ fn entity(name: &str) -> Option<char> {
                 Some(digits) => u32::from_str_radix(digits, 16).ok()?,
                 None => number.parse().ok()?,
             };
-            char::from_u32(code)?
+            // XML has no NUL.
+            char::from_u32(code).filter(|c| *c != '\0')?
         }
     })
 }

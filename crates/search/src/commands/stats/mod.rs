@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Aggregate, Expr, Extension, LogicalPlan, lit};
 use indexmap::IndexSet;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Field, Kind, fields};
-use spilltrail_spl::{AggregateArgument, Arguments, StatsArguments};
+use spilltrail_spl::{Arguments, StatsArguments};
 
 use self::operator::CountPresent;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
@@ -112,15 +112,8 @@ impl Command for Stats {
     }
 
     fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
-        let is_wild = |aggregate: &spilltrail_spl::Aggregate| match &aggregate.argument {
-            Some(AggregateArgument::Field(field)) => field.value.contains('*'),
-            Some(AggregateArgument::Eval(_)) => false,
-            None => !aggregate::counts_rows(aggregate),
-        };
-        let aggregates = &self.arguments.aggregates;
-        let mut names = self.by();
-        names.extend(aggregates.iter().map(|aggregate| aggregate.output.value.clone()));
-        (!aggregates.iter().any(is_wild)).then_some(names)
+        let outputs = aggregate::output_names(&self.arguments.aggregates)?;
+        Some(self.by().into_iter().chain(outputs).collect())
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
@@ -132,7 +125,8 @@ impl Command for Stats {
         let is_multi = |aggregate: &&PlannedAggregate| aggregate.kind == Kind::Multi;
         let outputs = preparation.aggregates.iter().filter(is_multi);
         let several: Vec<String> = outputs.map(|aggregate| aggregate.output.clone()).collect();
-        let mut plan = grouped(preparation, &by, self.whole, stage)?;
+        let mut plan =
+            grouped(preparation, by.iter().map(|field| Key::of(field)), self.whole, stage)?;
         if let Some(delimiter) = &self.delimiter {
             several.iter().for_each(|name| plan.set_delimiter(name, delimiter));
         }
@@ -167,23 +161,24 @@ impl Key {
     }
 }
 
-/// Plans the aggregation of prepared aggregates, with the results sorted by the BY fields.
+/// Plans the aggregation of prepared aggregates, with the results sorted by the keys.
 ///
 /// # Errors
 /// Fails if DataFusion refuses the plan.
 pub(super) fn grouped(
     preparation: Preparation,
-    by: &[String],
+    by: impl IntoIterator<Item = Key>,
     whole: Whole,
     stage: &Stage<'_>,
 ) -> Result<Plan, Diagnostic> {
     // A BY field that is named twice is grouped by only once.
-    let keys: IndexSet<Key> = by.iter().map(|field| Key::of(field)).collect();
-    let plan = groups(preparation, &Vec::from_iter(keys), whole, stage)?;
-    if by.is_empty() {
+    let keys = Vec::from_iter(by.into_iter().collect::<IndexSet<Key>>());
+    let plan = groups(preparation, &keys, whole, stage)?;
+    if keys.is_empty() {
         return Ok(plan);
     }
-    order::by_fields(plan, by).map_err(|error| stage.refused(error))
+    let outputs: Vec<String> = keys.into_iter().map(|key| key.output).collect();
+    order::by_fields(plan, &outputs).map_err(|error| stage.refused(error))
 }
 
 /// Plans the aggregation of prepared aggregates, with the results in no particular order.
@@ -229,7 +224,8 @@ pub(super) fn groups(
         // Every aggregate had a wildcard that matches no field, so the result has no row.
         plan.limit(0).and_then(|plan| plan.project(Vec::new())).map_err(refused)?
     } else {
-        aggregated(plan, &aggregates, &values, unpack).map_err(refused)?
+        let plan = aggregated(plan, &aggregates, &values, unpack).map_err(refused)?;
+        aggregate::cut_lists(plan, &aggregates, stage)
     };
     plan.transformed = true;
     Ok(plan)

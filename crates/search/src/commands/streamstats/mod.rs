@@ -232,6 +232,12 @@ impl Command for StreamStats {
         needs
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let mut names = before?;
+        names.extend(aggregate::output_names(&self.arguments.aggregates)?);
+        Some(names)
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let mut names: IndexSet<String> = input.names().into_iter().collect();
@@ -246,13 +252,14 @@ impl Command for StreamStats {
         let resets = self.resets(&preparation.plan, &aggregates, stage)?;
         let plan = preparation.plan.forgetting(aggregates.iter().map(|made| made.output.as_str()));
         let operator = StreamStatistics {
-            aggregates,
+            aggregates: aggregates.clone(),
             by,
             window: self.options.window,
             with_current: self.options.with_current,
             resets,
         };
-        plan.operator(Arc::new(operator)).select(&names).map_err(|error| stage.refused(error))
+        let plan = aggregate::cut_lists(plan.operator(Arc::new(operator)), &aggregates, stage);
+        plan.select(&names).map_err(|error| stage.refused(error))
     }
 
     fn trace(&self, lineage: &mut Lineage) {

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::rows::instant::Instant;
+
 /// The rules by which events form transactions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Rules {
@@ -82,24 +84,6 @@ const HELD_VALUE: usize = 220;
 
 /// The number of transactions that are compared with an event without looking for a shorter way.
 const FEW: usize = 32;
-
-/// A time with an order.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Instant(f64);
-
-impl Eq for Instant {}
-
-impl PartialOrd for Instant {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Instant {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.total_cmp(&other.0)
-    }
-}
 
 /// The open transactions.
 #[derive(Debug)]

@@ -116,6 +116,12 @@ impl Command for Trendline {
         needs.and(self.trends.iter().map(|trend| &trend.column))
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let mut names = before?;
+        names.extend(self.trends.iter().map(|trend| trend.output.clone()));
+        Some(names)
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         Ok(stage.input(input)?.operator(Arc::new(Trends(self.trends.clone()))))
     }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::common::Result as EngineResult;
 use datafusion::logical_expr::{Expr, lit};
-use indexmap::IndexSet;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{Demand, Kind, fields};
 use spilltrail_spl::{Aggregate, AggregateArgument, Arguments, SearchExpr, time};
@@ -26,7 +25,6 @@ use crate::lineage::Lineage;
 use crate::operators::{Append, RangeBins, Whole};
 use crate::planning::aggregate::{self, Grouping};
 use crate::planning::facts::Facts;
-use crate::planning::order;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::planning::predicate::Position;
 use crate::rows::bins::{TimeBins, time_step};
@@ -543,9 +541,7 @@ impl Command for Tstats {
         let grouping = Grouping::default();
         let preparation =
             stats::sparklines::prepared(plan, &self.aggregates, &by, grouping, stage).await?;
-        let keys: IndexSet<Key> = by.iter().map(|field| key(field)).collect();
-        let plan = stats::groups(preparation, &Vec::from_iter(keys), Whole::Members, stage)?;
-        if by.is_empty() { Ok(plan) } else { order::by_fields(plan, &by).map_err(refused) }
+        stats::grouped(preparation, by.iter().map(|field| key(field)), Whole::Members, stage)
     }
 
     fn trace(&self, lineage: &mut Lineage) {

@@ -11,7 +11,10 @@ use super::BYTES;
 use crate::stats::{Feed, Start, Statistic, StatsFunction, load, save, start};
 
 /// The maximum number of values that `list` returns (limits.conf `[stats] list_maxsize`).
-const LIST_LIMIT: usize = 100;
+pub(crate) const LIST_LIMIT: usize = 100;
+
+/// The number of values that a list holds: one more than it returns, so that a cut list is known.
+const HELD: usize = LIST_LIMIT + 1;
 
 pub(super) static VALUES: StatsFunction = StatsFunction {
     name: "values",
@@ -51,7 +54,7 @@ struct List {
 
 impl List {
     fn add(&mut self, text: String) {
-        if self.texts.len() < LIST_LIMIT {
+        if self.texts.len() < HELD {
             self.held += size_of::<String>() + text.len();
             self.texts.push(text);
         }
@@ -60,7 +63,7 @@ impl List {
 
 impl Statistic for List {
     fn update(&mut self, value: &Value<'_>, _: Option<f64>) {
-        if self.texts.len() < LIST_LIMIT
+        if self.texts.len() < HELD
             && let Some(text) = value.to_text()
         {
             self.add(text.into_owned());
@@ -86,7 +89,7 @@ impl Statistic for List {
         if value.is_null() {
             return true;
         }
-        let can_forget = !self.texts.is_empty() && self.texts.len() < LIST_LIMIT;
+        let can_forget = !self.texts.is_empty() && self.texts.len() < HELD;
         if can_forget {
             let text = self.texts.remove(0);
             self.held -= size_of::<String>() + text.len();

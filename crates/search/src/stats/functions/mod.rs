@@ -4,7 +4,7 @@ mod count;
 mod distinct;
 mod distinct_groups;
 mod extremes;
-mod lists;
+pub(crate) mod lists;
 mod moments;
 mod order;
 pub mod percentiles;
