@@ -394,8 +394,7 @@ fn closed_length(text: &str, has_names: bool) -> Option<usize> {
             Kind::Plain('(') => depth += 1,
             Kind::Plain(')') => depth = depth.saturating_sub(1),
             Kind::Plain('[') => brackets += 1,
-            Kind::Plain('|') => return false,
-            Kind::Plain(']') if brackets == 0 => return false,
+            Kind::Plain('|' | ']') if brackets == 0 => return false,
             Kind::Plain(']') => brackets -= 1,
             _ => {}
         }
