@@ -1,6 +1,7 @@
 //! Compares a search with its formatted text. The fuzz target of the formatter uses this file, too.
 
 use serde_json::{Value, json};
+use spilltrail_diagnostic::Severity;
 use spilltrail_spl::{Arguments, Command, MacroSet, Pipeline, expand_macros, format, parse};
 
 /// Checks that a formatted search means the same, and that formatting it again changes nothing.
@@ -23,8 +24,12 @@ pub(crate) fn check(text: &str, macros: &MacroSet) -> bool {
     true
 }
 
+/// Returns the tree of a search; null if its macros cannot be expanded, so that it means nothing.
 fn tree(text: &str, macros: &MacroSet) -> Value {
-    let (expansion, _) = expand_macros(text, macros);
+    let (expansion, messages) = expand_macros(text, macros);
+    if messages.iter().any(|message| message.severity == Severity::Error) {
+        return Value::Null;
+    }
     let (pipeline, _) = parse(&expansion.text);
     commands(&pipeline)
 }
