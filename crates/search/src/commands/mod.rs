@@ -39,6 +39,7 @@ mod fields;
 mod fieldsummary;
 mod filldown;
 mod fillnull;
+mod for_later;
 mod foreach;
 mod format;
 mod from;
@@ -88,6 +89,11 @@ mod savedsearch;
 mod search;
 mod selfjoin;
 mod set;
+mod sichart;
+mod sirare;
+mod sistats;
+mod sitimechart;
+mod sitop;
 mod sort;
 mod spath;
 mod splunk;
@@ -213,6 +219,11 @@ pub static COMMANDS: &[Entry] = &[
     search::ENTRY,
     selfjoin::ENTRY,
     set::ENTRY,
+    sichart::ENTRY,
+    sirare::ENTRY,
+    sistats::ENTRY,
+    sitimechart::ENTRY,
+    sitop::ENTRY,
     sort::ENTRY,
     spath::ENTRY,
     stats::ENTRY,

@@ -7,7 +7,7 @@ use super::chart::{
 };
 use super::{Argument, CommandDoc, CommandKind, Entry, Example, Takes};
 
-static DOC: CommandDoc = CommandDoc {
+pub(super) static DOC: CommandDoc = CommandDoc {
     name: "timechart",
     aliases: &[],
     kind: CommandKind::Transforming,

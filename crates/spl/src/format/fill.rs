@@ -50,6 +50,11 @@ const CLAUSES: &[(&str, &[&str])] = &[
     ("mstats", &["where", "by"]),
     ("top", &["by"]),
     ("rare", &["by"]),
+    ("sichart", &["over", "by"]),
+    ("sirare", &["by"]),
+    ("sistats", &["by"]),
+    ("sitimechart", &["by"]),
+    ("sitop", &["by"]),
 ];
 
 /// Writes the words of the command `name`; further lines begin `indent` columns from the left.

@@ -57,8 +57,19 @@ const EXPRESSIONS: &[&str] = &["search", "where", "eval", "fieldformat", "head"]
 const EVALS: &[&str] = &["where", "eval", "fieldformat", "head"];
 
 /// Commands in which the text of a call is no name if `AS` follows it.
-const STATISTICS: &[&str] =
-    &["stats", "eventstats", "streamstats", "chart", "timechart", "tstats", "mstats"];
+const STATISTICS: &[&str] = &[
+    "stats",
+    "eventstats",
+    "streamstats",
+    "chart",
+    "timechart",
+    "tstats",
+    "mstats",
+    "geostats",
+    "sichart",
+    "sistats",
+    "sitimechart",
+];
 
 /// The most characters, blanks left out, of a subsearch of one command that stays in the line.
 const MAX_INLINE: usize = 70;

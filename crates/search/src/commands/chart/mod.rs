@@ -25,7 +25,7 @@ use crate::planning::aggregate;
 use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
 
-static DOC: CommandDoc = CommandDoc {
+pub(super) static DOC: CommandDoc = CommandDoc {
     name: "chart",
     aliases: &[],
     kind: CommandKind::Transforming,
@@ -160,7 +160,7 @@ pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 pub(super) const CODECS: [Codec; 2] =
     [Codec::operator::<pivot::Pivot>("pivot"), Codec::derive::<series::SeriesOf>("series_of")];
 
-fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+pub(super) fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     Ok(Box::new(options::chart(arguments, false)?))
 }
 

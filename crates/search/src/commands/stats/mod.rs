@@ -22,7 +22,7 @@ use crate::planning::order;
 use crate::planning::plan::{Needs, Plan, column, null_text};
 use crate::stats::{Feed, PlannedAggregate, udaf};
 
-static DOC: CommandDoc = CommandDoc {
+pub(super) static DOC: CommandDoc = CommandDoc {
     name: "stats",
     aliases: &[],
     kind: CommandKind::Transforming,
@@ -80,7 +80,7 @@ struct Stats {
     whole: Whole,
 }
 
-fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+pub(super) fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     let parsed = aggregate::arguments(arguments)?;
     arguments.finish()?;
     if parsed.by.is_empty() {

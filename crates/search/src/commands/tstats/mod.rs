@@ -48,7 +48,7 @@ const BIN: &str = "\u{1}time";
 const OF_TIME: [&str; 5] = ["latest", "earliest", "latest_time", "earliest_time", "rate"];
 
 /// The field that each row has with `prestats=true`: how many events are behind the row.
-const EVENTS_BEHIND: &str = "psrsvd_gc";
+pub(super) const EVENTS_BEHIND: &str = "psrsvd_gc";
 
 static DOC: CommandDoc = CommandDoc {
     name: "tstats",
