@@ -44,6 +44,7 @@ mod foreach;
 mod format;
 mod from;
 mod fromjson;
+mod gauge;
 mod gentimes;
 mod head;
 mod highlight;
@@ -52,6 +53,7 @@ mod inputlookup;
 mod iplocation;
 mod join;
 mod kmeans;
+mod localize;
 mod localop;
 mod lookup;
 mod makecontinuous;
@@ -89,6 +91,7 @@ mod savedsearch;
 mod search;
 mod selfjoin;
 mod set;
+mod setfields;
 mod sichart;
 mod sirare;
 mod sistats;
@@ -180,6 +183,7 @@ pub static COMMANDS: &[Entry] = &[
     format::ENTRY,
     from::ENTRY,
     fromjson::ENTRY,
+    gauge::ENTRY,
     gentimes::ENTRY,
     head::ENTRY,
     highlight::ENTRY,
@@ -188,6 +192,7 @@ pub static COMMANDS: &[Entry] = &[
     iplocation::ENTRY,
     join::ENTRY,
     kmeans::ENTRY,
+    localize::ENTRY,
     localop::ENTRY,
     lookup::ENTRY,
     makecontinuous::ENTRY,
@@ -219,6 +224,7 @@ pub static COMMANDS: &[Entry] = &[
     search::ENTRY,
     selfjoin::ENTRY,
     set::ENTRY,
+    setfields::ENTRY,
     sichart::ENTRY,
     sirare::ENTRY,
     sistats::ENTRY,
@@ -275,9 +281,11 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[foreach::CODEC],
     &[format::CODEC],
     &[fromjson::CODEC],
+    &[gauge::CODEC],
     &[head::CODEC],
     &[iplocation::CODEC],
     &[join::CODEC],
+    &[localize::CODEC],
     &[lookup::CODEC],
     &[makecontinuous::CODEC],
     &[makemv::CODEC],

@@ -237,7 +237,7 @@ fn seconds(name: &str, arguments: &mut Arguments<'_>) -> f64 {
 }
 
 /// Returns the seconds of a number, or of a span such as `5m`, which here may be zero or negative.
-fn signed_seconds(text: &str) -> Option<f64> {
+pub(super) fn signed_seconds(text: &str) -> Option<f64> {
     if let Ok(seconds) = text.parse::<f64>() {
         return seconds.is_finite().then_some(seconds);
     }
