@@ -143,7 +143,7 @@ fn scope(model: &str, dataset: Option<&str>, knowledge: &Knowledge) -> Result<Sc
 /// Returns true if a command reads events without a search expression or a data model.
 pub(super) fn reads_logs(command: &Command) -> bool {
     match command.name.value.as_str() {
-        "eventcount" | "metadata" | "mstats" => true,
+        "eventcount" | "metadata" | "metasearch" | "mstats" => true,
         "tstats" => data_model(command).is_none(),
         _ => false,
     }

@@ -17,6 +17,7 @@ mod catalog;
 mod chart;
 pub(crate) mod classes;
 mod cluster;
+mod cofilter;
 mod collect;
 mod concurrency;
 mod contingency;
@@ -61,6 +62,7 @@ mod makemv;
 mod makeresults;
 mod map;
 mod metadata;
+mod metasearch;
 mod mstats;
 mod multikv;
 mod multisearch;
@@ -69,6 +71,7 @@ mod mvexpand;
 mod nomv;
 mod outlier;
 mod outputlookup;
+mod outputtext;
 mod over_events;
 mod passing;
 pub(crate) mod pipeline;
@@ -161,6 +164,7 @@ pub static COMMANDS: &[Entry] = &[
     bin::ENTRY,
     chart::ENTRY,
     cluster::ENTRY,
+    cofilter::ENTRY,
     collect::ENTRY,
     concurrency::ENTRY,
     contingency::ENTRY,
@@ -200,6 +204,7 @@ pub static COMMANDS: &[Entry] = &[
     makeresults::ENTRY,
     map::ENTRY,
     metadata::ENTRY,
+    metasearch::ENTRY,
     mstats::ENTRY,
     multikv::ENTRY,
     multisearch::ENTRY,
@@ -208,6 +213,7 @@ pub static COMMANDS: &[Entry] = &[
     nomv::ENTRY,
     outlier::ENTRY,
     outputlookup::ENTRY,
+    outputtext::ENTRY,
     predict::ENTRY,
     rangemap::ENTRY,
     rare::ENTRY,
@@ -268,6 +274,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[autoregress::CODEC],
     &chart::CODECS,
     &[cluster::CODEC],
+    &[cofilter::CODEC],
     &[concurrency::CODEC],
     &[convert::CODEC],
     &[correlate::CODEC],
@@ -318,7 +325,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
 
 /// The codecs that serialize and restore the commands' scalar functions.
 pub(crate) const FUNCTIONS: &[FunctionCodec] =
-    &[convert::FUNCTION, replace::FUNCTION, tstats::FUNCTION];
+    &[convert::FUNCTION, outputtext::FUNCTION, replace::FUNCTION, tstats::FUNCTION];
 
 /// A command's documentation, parser and planner.
 #[derive(Debug)]
