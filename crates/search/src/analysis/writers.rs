@@ -15,7 +15,7 @@ impl LookupWriters {
     /// Returns the words for searches that use these macros.
     #[must_use]
     pub fn new(macros: &MacroSet) -> Self {
-        let mut words = vec!["outputlookup".to_owned(), "savedsearch".to_owned()];
+        let mut words = ["outputcsv", "outputlookup", "savedsearch"].map(str::to_owned).to_vec();
         let mut others: Vec<_> = macros.iter().collect();
         loop {
             let known = words.len();
@@ -76,6 +76,7 @@ mod tests {
             ("* | append [search * | OUTPUTLOOKUP x]", true),
             ("* `outer`", true),
             ("* | `made`", true),
+            ("* | outputcsv x", true),
             ("| savedsearch y", true),
             ("* `read` | inputlookup x", false),
         ] {

@@ -71,6 +71,15 @@ struct InputLookup {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
+    read_table(arguments, |table| table)
+}
+
+/// Parses a command that reads the rows of a table, of which `named` makes the name from what is
+/// written.
+pub(super) fn read_table(
+    arguments: &mut Arguments<'_>,
+    named: fn(String) -> String,
+) -> Result<Box<dyn Command>, Diagnostic> {
     let mut table: Option<Spanned<String>> = None;
     let mut condition = None;
     while arguments.more() {
@@ -87,7 +96,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             .at(arguments.span()));
     };
     Ok(Box::new(InputLookup {
-        table,
+        table: Spanned::new(named(table.value), table.span),
         append: arguments.value("append"),
         strict: arguments.value("strict"),
         start: arguments.value("start"),

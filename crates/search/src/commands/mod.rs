@@ -50,6 +50,7 @@ mod gentimes;
 mod head;
 mod highlight;
 mod iconify;
+mod inputcsv;
 mod inputlookup;
 mod iplocation;
 mod join;
@@ -70,6 +71,7 @@ mod mvcombine;
 mod mvexpand;
 mod nomv;
 mod outlier;
+mod outputcsv;
 mod outputlookup;
 mod outputtext;
 mod over_events;
@@ -192,6 +194,7 @@ pub static COMMANDS: &[Entry] = &[
     head::ENTRY,
     highlight::ENTRY,
     iconify::ENTRY,
+    inputcsv::ENTRY,
     inputlookup::ENTRY,
     iplocation::ENTRY,
     join::ENTRY,
@@ -212,6 +215,7 @@ pub static COMMANDS: &[Entry] = &[
     mvexpand::ENTRY,
     nomv::ENTRY,
     outlier::ENTRY,
+    outputcsv::ENTRY,
     outputlookup::ENTRY,
     outputtext::ENTRY,
     predict::ENTRY,

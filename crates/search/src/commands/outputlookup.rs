@@ -103,6 +103,8 @@ struct How {
     empties: bool,
     key: Option<String>,
     max: usize,
+    /// Whether fields whose names begin with `_` are written, too.
+    internal: bool,
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
@@ -123,8 +125,21 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         empties: arguments.value("override_if_empty"),
         key: arguments.given("key_field").map(|key| key.value),
         max: arguments.given("max").map_or(usize::MAX, |max| max.value),
+        internal: false,
     };
     Ok(Box::new(OutputLookup { table, how }))
+}
+
+/// Returns the command that writes all fields of the rows to the table of a file, in place of its rows
+/// or after them.
+pub(super) fn file_writer(
+    file: Spanned<String>,
+    append: bool,
+    creates: bool,
+    empties: bool,
+) -> Box<dyn Command> {
+    let how = How { append, creates, empties, key: None, max: usize::MAX, internal: true };
+    Box::new(OutputLookup { table: file, how })
 }
 
 #[async_trait]
@@ -230,7 +245,7 @@ impl Writing {
             .fields()
             .iter()
             .enumerate()
-            .filter(|(_, field)| is_written(field.name()))
+            .filter(|(_, field)| self.how.writes(field.name()))
             .map(|(place, field)| (place, field.name().clone()))
             .unzip();
         let mut written: Vec<Vec<String>> = Vec::new();
@@ -258,10 +273,12 @@ impl Writing {
     }
 }
 
-/// Returns whether a field is written to the table: internal fields are not, apart from `_time`
-/// and `_key`.
-fn is_written(name: &str) -> bool {
-    !name.starts_with('_') || matches!(name, fields::TIME | "_key")
+impl How {
+    /// Returns whether a field is written to the table: of internal fields, only `_time` and `_key`
+    /// are, unless all are.
+    fn writes(&self, name: &str) -> bool {
+        self.internal || !name.starts_with('_') || matches!(name, fields::TIME | "_key")
+    }
 }
 
 fn new_table() -> LookupTable {
@@ -288,7 +305,7 @@ fn merged(
     let columns_written: IndexSet<String> = if keeps || rows.is_empty() && !old.columns.is_empty() {
         old.columns.iter().cloned().collect()
     } else {
-        columns.iter().filter(|name| is_written(name)).cloned().collect()
+        columns.iter().filter(|name| how.writes(name)).cloned().collect()
     };
     let places: Vec<Option<usize>> = columns_written
         .iter()
@@ -348,7 +365,14 @@ mod tests {
 
     #[test]
     fn rows_replace_follow_or_update() {
-        let how = How { append: false, creates: true, empties: true, key: None, max: usize::MAX };
+        let how = How {
+            append: false,
+            creates: true,
+            empties: true,
+            key: None,
+            max: usize::MAX,
+            internal: false,
+        };
         let old: &[&[&str]] = &[&["1", "x"], &["2", "y"]];
         let new: &[&[&str]] = &[&["z", "raw", "2", "n"]];
         assert_eq!(merge(&how, old, new), Some(rows(&[&["b", "a", "c"], &["z", "2", "n"]])));
@@ -363,5 +387,8 @@ mod tests {
         let keyed = How { key: Some("a".to_owned()), ..how };
         let all = rows(&[&["a", "b"], &["1", "x"], &["2", "z"]]);
         assert_eq!(merge(&keyed, old, new), Some(all));
+        let whole = How { internal: true, key: None, ..keyed };
+        let all = rows(&[&["b", "_raw", "a", "c"], &["z", "raw", "2", "n"]]);
+        assert_eq!(merge(&whole, old, new), Some(all));
     }
 }
