@@ -47,6 +47,7 @@ mod from;
 mod fromjson;
 mod gauge;
 mod gentimes;
+mod geostats;
 mod head;
 mod highlight;
 mod iconify;
@@ -191,6 +192,7 @@ pub static COMMANDS: &[Entry] = &[
     fromjson::ENTRY,
     gauge::ENTRY,
     gentimes::ENTRY,
+    geostats::ENTRY,
     head::ENTRY,
     highlight::ENTRY,
     iconify::ENTRY,
@@ -293,6 +295,7 @@ pub(crate) const OPERATORS: &[&[Codec]] = &[
     &[format::CODEC],
     &[fromjson::CODEC],
     &[gauge::CODEC],
+    &geostats::CODECS,
     &[head::CODEC],
     &[iplocation::CODEC],
     &[join::CODEC],

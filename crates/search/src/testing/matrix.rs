@@ -70,6 +70,7 @@ const SEARCHES: &[&str] = &[
     "associate supcnt=0 supfreq=0.018 improv=0 g s",
     "eval _time=n | predict g algorithm=LLT future_timespan=3 | tail 5",
     "eval item=n%40 | cofilter g item",
+    "eval lat=n%90, lon=k%180 | geostats maxzoomlevel=2 sum(n) by g",
     "eval _time=100000000-n*7 | localize maxpause=6s timeafter=0s | fields count",
     "sistats sum(n) by s | stats sum(n) by s",
     "bin n bins=7",

@@ -50,6 +50,7 @@ const CLAUSES: &[(&str, &[&str])] = &[
     ("mstats", &["where", "by"]),
     ("top", &["by"]),
     ("rare", &["by"]),
+    ("geostats", &["by"]),
     ("sichart", &["over", "by"]),
     ("sirare", &["by"]),
     ("sistats", &["by"]),

@@ -7,20 +7,21 @@ mod plan;
 mod series;
 
 use async_trait::async_trait;
-use spilltrail_diagnostic::Diagnostic;
-use spilltrail_spl::Arguments;
+use spilltrail_diagnostic::{Diagnostic, Spanned};
+use spilltrail_spl::{Aggregate, Arguments};
 
-use self::options::Chart;
+use self::options::{Chart, ResultOf, Source, Split};
 pub(super) use self::options::{FieldOf, bins};
 pub(super) use self::pivot::{Cell, MAX_BINS, Pivot, Range, too_many_bins};
 pub(super) use self::plan::{
     MAX_COLUMNS, ROW, SERIES, column_name, field_bins, free_name, too_wide, within,
 };
+use self::series::Ends;
 pub(super) use self::series::FieldBins;
 use super::bin::align_facts;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use crate::lineage::Lineage;
-use crate::operators::Codec;
+use crate::operators::{Codec, Whole};
 use crate::planning::aggregate;
 use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
@@ -167,6 +168,41 @@ pub(super) fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, D
 /// Parses a `timechart`.
 pub(super) fn parse_time(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     Ok(Box::new(options::chart(arguments, true)?))
+}
+
+/// Plans statistics with a row for each value of one field and a column for each value of another.
+///
+/// Rows without one of the fields are left out. The `limit` series with the greatest sums have a column
+/// of their own, and the others one together; 0 means all.
+pub(super) async fn rows_and_columns(
+    aggregates: &[Aggregate],
+    row: Spanned<String>,
+    columns: Spanned<String>,
+    limit: usize,
+    input: Plan,
+    stage: &Stage<'_>,
+) -> Result<Plan, Diagnostic> {
+    let result = |(place, aggregate): (usize, &Aggregate)| ResultOf {
+        name: aggregate.output.value.clone(),
+        source: Source::Aggregate(place),
+    };
+    let chart = Chart {
+        aggregates: aggregates.to_vec(),
+        results: aggregates.iter().enumerate().map(result).collect(),
+        row: Some(FieldOf { field: row, bins: None }),
+        split: Some(Split {
+            field: FieldOf { field: columns, bins: None },
+            null: None,
+            other: Some("OTHER".to_owned()),
+            limit: (limit > 0).then_some(Ends { is_bottom: false, count: limit }),
+            clause: None,
+        }),
+        format: "$AGG$: $VAL$".to_owned(),
+        whole: Whole::Members,
+        is_filled: false,
+        time: None,
+    };
+    plan::chart(&chart, input, stage).await
 }
 
 impl Chart {
