@@ -47,23 +47,79 @@ const OTHERS: &[(&str, &str)] = &[
 
 /// Commands that need what there is not here, each with what that is and what to do.
 const REASONS: &[(&str, &str)] = &[
+    (
+        "abstract",
+        "Splunk does not document how it chooses lines; shorten texts with `eval`, as in `_raw=substr(_raw, 1, 1000)`",
+    ),
+    (
+        "analyzefields",
+        "Splunk does not document its predictions; `contingency` and `associate` compare the values of fields",
+    ),
     ("apply", MODELS),
+    (
+        "arules",
+        "Splunk documents neither its measures nor its columns; `associate` finds values that occur together",
+    ),
+    (
+        "bucketdir",
+        "Splunk does not document how it chooses folders; take them from paths with `rex`, and count with `stats`",
+    ),
+    (
+        "dbinspect",
+        "there are no indexes with buckets; `metadata` and `eventcount` describe the events",
+    ),
     (
         "delete",
         "logs are read where they are and never changed; leave events out with `search NOT …`",
     ),
     ("deletemodel", MODELS),
+    ("dump", "`outputcsv` writes rows to a file"),
+    ("findtypes", "Splunk does not document how it finds them; `cluster` groups similar events"),
     ("fit", MODELS),
+    (
+        "folderize",
+        "Splunk does not document how it chooses folders; take them from paths with `rex`, and count with `stats`",
+    ),
+    ("geom", "there are no shapes of regions; `geostats` computes statistics of places"),
+    ("geomfilter", "there are no shapes of regions; compare latitudes and longitudes with `where`"),
+    ("history", "searches are not recorded"),
     ("listmodels", MODELS),
     (
         "loadjob",
         "searches leave no jobs behind; run the search itself, or keep its rows with `outputlookup`",
     ),
+    ("mcatalog", "there is no index for metrics; `stats` computes them from events"),
     ("mcollect", "there is no index for metrics; `outputlookup` keeps rows in a lookup"),
     ("meventcollect", "there is no index for metrics; `outputlookup` keeps rows in a lookup"),
+    ("mpreview", "there is no index for metrics; `stats` computes them from events"),
+    ("msearch", "there is no index for metrics; `stats` computes them from events"),
+    ("overlap", "there is no summary index whose gaps it could find"),
+    (
+        "pivot",
+        "`tstats` computes statistics of a data model, as in `tstats count from datamodel=Change by All_Changes.user`",
+    ),
+    (
+        "relevancy",
+        "Splunk does not document how it is computed; count what matters with `eval`, and use `sort`",
+    ),
     ("rest", "there is no server with endpoints; `inputlookup` reads tables that you provide"),
+    ("rtorder", "there are no searches in real time; use `sort _time`"),
+    ("run", "a search runs no programs"),
     ("score", MODELS),
+    ("script", "a search runs no programs"),
+    ("scrub", "replace what is to be hidden with `eval` or `rex mode=sed`"),
+    ("searchtxn", "there are no named transaction types; use `search` and then `transaction`"),
+    ("sendalert", "a search sends nothing; other programs can read its results as JSON"),
+    ("sendemail", "a search sends nothing; other programs can read its results as JSON"),
     ("summary", MODELS),
+    ("tscollect", "there are no summaries; `outputlookup` keeps rows in a lookup"),
+    ("typeahead", "there is no index of terms; `fieldsummary` lists the values of fields"),
+    ("typelearner", "Splunk does not document how it finds types; `cluster` groups similar events"),
+    (
+        "walklex",
+        "there is no index of terms; `tstats count by PREFIX(user=)` counts the terms that begin with a text",
+    ),
+    ("x11", "`trendline` smooths a series, and `predict` follows its seasons"),
 ];
 
 /// Why the commands of Splunk's Machine Learning Toolkit are not supported.
@@ -125,8 +181,9 @@ mod tests {
             ("statz", Severity::Error, "did you mean `stats`?"),
             ("serch", Severity::Error, "did you mean `search`?"),
             ("timechrat", Severity::Error, "did you mean `timechart`?"),
-            ("erex", Severity::Unsupported, "use `rex`"),
-            ("x11", Severity::Unsupported, "`spilltrail help` lists the commands"),
+            ("x11", Severity::Unsupported, "`trendline` smooths a series"),
+            ("inputintelligence", Severity::Unsupported, "use `inputlookup`"),
+            ("rtorder", Severity::Unsupported, "there are no searches in real time"),
             ("apply", Severity::Unsupported, "models of the Machine Learning Toolkit"),
             ("loadjob", Severity::Unsupported, "searches leave no jobs behind"),
             ("delete", Severity::Unsupported, "logs are read where they are"),
