@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use spilltrail_content::{FormatFailure, Formatted, format_file, formattable};
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::{Code, Diagnostic, Span};
 
 use crate::whole_file;
 
@@ -84,7 +84,8 @@ fn format_one(path: &Path, mode: FormatMode) -> FormatOutcome {
 }
 
 fn failed(code: Code, message: String) -> FormatOutcome {
-    let diagnostics = vec![Diagnostic::error(code, message)];
+    // The place is the start, so that the file or the folder is named.
+    let diagnostics = vec![Diagnostic::error(code, message).at(Span::new(0, 0))];
     FormatOutcome::Failed(FormatFailure { diagnostics, text: String::new() })
 }
 

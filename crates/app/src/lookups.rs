@@ -192,6 +192,7 @@ fn table_of(definition: Option<&Lookup>) -> LookupTable {
         max_matches: count(lookup.max_matches, 1000),
         default_match: lookup.default_match.clone(),
         is_given: false,
+        problems: Vec::new(),
     }
 }
 
@@ -212,6 +213,7 @@ impl LookupStore for RunLookups {
         if let Some(path) = self.kept_file(name)? {
             let kept = Lookup::of_csv(stem, LookupSource::File(path.clone()), &path);
             let rows = kept.rows().map_err(|diagnostic| diagnostic.message)?;
+            table.problems = kept.doubts(&rows);
             (table.columns, table.rows) = (rows.fields, rows.rows);
             table.is_given = true;
             return Ok(Some(Arc::new(table)));
@@ -220,6 +222,7 @@ impl LookupStore for RunLookups {
         table.is_given =
             matches!(definition.source, LookupSource::File(_) | LookupSource::Embedded(_));
         let rows = definition.rows().map_err(|diagnostic| diagnostic.message)?;
+        table.problems = definition.doubts(&rows);
         (table.columns, table.rows) = (rows.fields, rows.rows);
         Ok(Some(Arc::new(table)))
     }

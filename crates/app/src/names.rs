@@ -136,7 +136,11 @@ impl Found {
             (!analysis.is_made_first(name))
                 .then(|| OtherField { written: name.clone(), meant: meant.as_str() })
         };
-        let unknown = asked.into_iter().filter(|name| !self.fields.contains(name));
+        // Event types and tags are no fields of events.
+        let is_class =
+            |name: &str| matches!(name, "eventtype" | "tag") || name.starts_with("tag::");
+        let unknown =
+            asked.into_iter().filter(|name| !self.fields.contains(name) && !is_class(name));
         unknown.filter_map(other).collect()
     }
 
@@ -276,6 +280,7 @@ mod tests {
                 "eventName",
                 "user_arn",
                 "userIdentity.type",
+                "eventType",
                 "address2",
                 "requestParameters.items{}.group",
             ]),
@@ -310,6 +315,7 @@ mod tests {
             ("eventName=getobject user_arn!=a NOT errorMessage=b", ""),
             ("eventName=Get* eventName=PutObject eventName=GetParameters", ""),
             ("requestParameters.items{}.groups=all errorCode=a address1=b", ""),
+            ("NOT eventtype=a tag=b", ""),
         ] {
             let warnings = found.misspelled(&analyze(search, &MacroSet::builtin()), true);
             let shown: Vec<String> = warnings

@@ -96,6 +96,24 @@ fn moved(time: f64, sign: char, offset: &str) -> Option<f64> {
 }
 
 impl Drilldown {
+    /// Returns the bounds of the time range that are neither those of the search of the detection nor
+    /// offsets, each with what it should be.
+    #[must_use]
+    pub fn unread_offsets(&self) -> Vec<(&'static str, &str)> {
+        let bounds = [
+            ("start of a time range", '-', self.earliest_offset.as_str()),
+            ("end of a time range", '+', self.latest_offset.as_str()),
+        ];
+        let is_unread = |(_, sign, offset): &(&str, char, &str)| {
+            let offset = offset.trim();
+            let is_known =
+                offset.is_empty() || [MIN_TIME, MAX_TIME, "now", "now()"].contains(&offset);
+            !is_known && moved(0.0, *sign, offset).is_none()
+        };
+        let unread = bounds.into_iter().filter(is_unread);
+        unread.map(|(what, _, offset)| (what, offset)).collect()
+    }
+
     /// Returns the drilldown with the values of a row inserted.
     ///
     /// `original` is the detection's search; it is inserted unchanged, and a `$` in it does not

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::{Code, Diagnostic, Span};
 
 /// A content folder, as the boundary that links must not cross.
 #[derive(Debug, Clone)]
@@ -56,6 +56,11 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Diagnosti
         return Err(Diagnostic::error(Code::UNREADABLE, message).help(help));
     }
     Ok(bytes)
+}
+
+/// Returns the error about a file that is not text. Its place is the start, so that the file is named.
+pub(crate) fn not_text() -> Diagnostic {
+    Diagnostic::error(Code::YAML, "the file is not UTF-8 text").at(Span::new(0, 0))
 }
 
 /// Checks that `path`, or what it links to, is a regular file.

@@ -10,11 +10,14 @@ use serde_yaml_ng::Value;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_spl::format;
 
-use crate::files::{Boundary, read_bounded};
+use crate::files::{Boundary, not_text, read_bounded};
 use crate::placed::offsets;
 use crate::set::ContentProblem;
 use crate::walk::{self, extension};
 use crate::yaml::{self, MAX_YAML_BYTES};
+
+/// The mark of the byte order, with which some editors begin a file.
+const MARK: &str = "\u{feff}";
 
 /// The key that is formatted.
 const KEY: &str = "search";
@@ -77,8 +80,7 @@ pub fn formattable(folder: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<ContentP
 pub fn format_file(path: &Path) -> Result<Formatted, FormatFailure> {
     let unread = |diagnostic| FormatFailure { diagnostics: vec![diagnostic], text: String::new() };
     let bytes = read_bounded(path, MAX_YAML_BYTES).map_err(unread)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| unread(Diagnostic::error(Code::UNREADABLE, "the file is not UTF-8 text")))?;
+    let text = String::from_utf8(bytes).map_err(|_| unread(not_text()))?;
     let language = match extension(path) {
         "yml" | "yaml" => Language::Yaml,
         _ => Language::Spl,
@@ -101,22 +103,17 @@ pub fn format_text(text: String, language: Language) -> Result<Formatted, Format
     }
 }
 
-fn format_spl(text: &str) -> Result<String, Vec<Diagnostic>> {
-    let search = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mark = &text[..text.len() - search.len()];
-    let mut formatted = format(search).map_err(|mut diagnostics| {
-        let labels = diagnostics.iter_mut().flat_map(|diagnostic| &mut diagnostic.labels);
-        labels.for_each(|label| {
-            label.span = Span::new(label.span.start + mark.len(), label.span.end + mark.len());
-        });
-        diagnostics
-    })?;
+fn format_spl(search: &str) -> Result<String, Vec<Diagnostic>> {
+    if let Some(rest) = search.strip_prefix(MARK) {
+        return Ok(format!("{MARK}{}", format_spl(rest).map_err(behind_mark)?));
+    }
+    let mut formatted = format(search)?;
     formatted.push('\n');
     if search.contains("\r\n") {
         // Line ends in quotes and comments are kept, and may be of both kinds.
         formatted = formatted.replace("\r\n", "\n").replace('\n', "\r\n");
     }
-    Ok(format!("{mark}{formatted}"))
+    Ok(formatted)
 }
 
 /// Returns the YAML text with its search formatted; `None` if there is no search at the left margin.
@@ -125,9 +122,21 @@ fn format_spl(text: &str) -> Result<String, Vec<Diagnostic>> {
 /// Fails if the text or its search cannot be read, or if the formatted search cannot be written in its
 /// place; the spans refer to `text`.
 pub fn format_yaml(text: &str) -> Result<Option<String>, Vec<Diagnostic>> {
+    // The YAML library takes the mark for a document of its own.
+    if let Some(rest) = text.strip_prefix(MARK) {
+        let formatted = format_yaml(rest).map_err(behind_mark)?;
+        return Ok(formatted.map(|formatted| format!("{MARK}{formatted}")));
+    }
     let Some(start) = key_line(text) else { return Ok(None) };
     let before: Value = yaml::read(text).map_err(|diagnostic| vec![diagnostic])?;
-    let Some(search) = before.get(KEY).and_then(Value::as_str) else { return Ok(None) };
+    let search = match before.get(KEY) {
+        Some(Value::String(search)) => search,
+        // Files of other programs have the key, too.
+        Some(other) if !other.is_null() && before.get("name").is_some() => {
+            return Err(vec![not_a_search(other, text, start)]);
+        }
+        _ => return Ok(None),
+    };
     let formatted =
         format(search).map_err(|diagnostics| placed(diagnostics, text, search, start))?;
     let scalar = scalar(text, start);
@@ -168,6 +177,29 @@ fn is_same(mut before: Value, changed: &str, formatted: &str) -> bool {
     has_search && before == after
 }
 
+/// Returns the error about a value of the key that is no text.
+fn not_a_search(value: &Value, text: &str, start: usize) -> Diagnostic {
+    let found = match value {
+        Value::Sequence(_) => "a list",
+        Value::Mapping(_) => "a map of keys",
+        Value::Number(_) => "a number",
+        _ => "no text",
+    };
+    let message = format!("expected a search in `{KEY}`, found {found}");
+    let place = Span::new(start, start + text[start..].lines().next().map_or(0, str::len));
+    Diagnostic::error(Code::YAML, message)
+        .at(place)
+        .help("write it as one text, after `search: |-`")
+}
+
+/// Moves diagnostics about the text behind the mark of its byte order.
+fn behind_mark(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    for label in diagnostics.iter_mut().flat_map(|diagnostic| &mut diagnostic.labels) {
+        label.span = Span::new(label.span.start + MARK.len(), label.span.end + MARK.len());
+    }
+    diagnostics
+}
+
 fn cannot_write(text: &str, start: usize) -> Diagnostic {
     let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
     Diagnostic::error(Code::YAML, "the formatted search cannot be put here")
@@ -202,10 +234,9 @@ fn placed(
 fn key_line(text: &str) -> Option<usize> {
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        let bare = line.strip_prefix('\u{feff}').unwrap_or(line);
-        if bare.strip_prefix(KEY).is_some_and(|rest| rest.trim_start_matches(' ').starts_with(':'))
+        if line.strip_prefix(KEY).is_some_and(|rest| rest.trim_start_matches(' ').starts_with(':'))
         {
-            return Some(start + line.len() - bare.len());
+            return Some(start);
         }
         start += line.len();
     }
@@ -356,6 +387,25 @@ mod tests {
     }
 
     #[test]
+    fn a_search_that_is_no_text_is_told() {
+        for (text, expected) in [
+            ("name: n\nsearch:\n- a|b\n", Err(("found a list", 8))),
+            ("name: n\nsearch: {a: b}\n", Err(("found a map of keys", 8))),
+            ("\u{feff}name: n\nsearch: 5\n", Err(("found a number", 11))),
+            ("name: n\nsearch:\n", Ok(None)),
+            ("site_name: n\nsearch: {a: b}\n", Ok(None)),
+        ] {
+            let found = format_yaml(text).map_err(|told| {
+                let message = told[0].message.clone();
+                let found = message.split(", ").nth(1).unwrap_or_default().to_owned();
+                (found, told[0].span().unwrap().start)
+            });
+            let expected = expected.map_err(|(found, start)| (found.to_owned(), start));
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn the_search_becomes_a_block_and_all_else_stays() {
         let formatted =
             "name: 'N'   # the name\nsearch: |-\n  a=1\n  | where b=\"x # y\"\ntype: TTP # c\n";
@@ -398,6 +448,7 @@ mod tests {
             ("search:\n  'a\n  |b'\nx: y\n", "search: |-\n  a\n  | b\nx: y\n"),
             ("search:\r\n\r\n    a|b\r\n", "search: |-\r\n  a\r\n  | b\r\n"),
             ("\u{feff}search: a|b", "\u{feff}search: |-\n  a\n  | b"),
+            ("\u{feff}name: n\nsearch: a|b\n", "\u{feff}name: n\nsearch: |-\n  a\n  | b\n"),
             ("search: a=1\nname: n\n", "search: a=1\nname: n\n"),
             ("---\nsearch : 'a=''1'' | b'\n...\n", "---\nsearch : |-\n  a='1'\n  | b\n...\n"),
             ("search: |2\n  a|b\n", "search: |\n  a\n  | b\n"),

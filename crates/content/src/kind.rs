@@ -38,6 +38,36 @@ pub(crate) const LAYOUT: &[(&str, Kind)] = &[
     ("schedules", Kind::Schedule),
 ];
 
+/// What the files of a subfolder of content are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FolderUse {
+    /// Searches: detections or baselines.
+    Searches,
+    /// What any search may use: macros, lookups, event types and data models.
+    Definitions,
+    /// What says for all detections of a type whether they raise risk and notables.
+    Deployments,
+    /// What no search uses.
+    Others,
+}
+
+/// Returns what the files of a subfolder with this name are for; `None` if content has no such folder.
+#[must_use]
+pub fn folder_use(name: &str) -> Option<FolderUse> {
+    let (_, kind) = LAYOUT.iter().find(|(known, _)| *known == name)?;
+    Some(match kind {
+        Kind::Detection | Kind::Baseline => FolderUse::Searches,
+        Kind::Macro | Kind::Lookup | Kind::DataModel | Kind::EventTypes => FolderUse::Definitions,
+        Kind::Deployment => FolderUse::Deployments,
+        Kind::Story | Kind::DataSource | Kind::Schedule => FolderUse::Others,
+    })
+}
+
+/// Returns the names of the subfolders of content.
+pub fn folder_names() -> impl Iterator<Item = &'static str> {
+    LAYOUT.iter().map(|(name, _)| *name)
+}
+
 /// Returns the kind of a file in a folder with the usual layout, by its path in it; `None` for others.
 pub(crate) fn layout_kind(inside: &Path) -> Option<Kind> {
     let first = inside.components().next()?.as_os_str();

@@ -18,12 +18,15 @@ pub(crate) fn read_model(
     keys::read::<ModelFile>(text, keys::DATA_MODEL, warnings)?.build(text)
 }
 
-/// Reads a file with event types and tags.
+/// Reads a file with event types and tags. An entry that cannot be used is reported, and the others are
+/// used.
 pub(crate) fn read_event_types(
     text: &str,
-    warnings: &mut Vec<Diagnostic>,
+    problems: &mut Vec<Diagnostic>,
 ) -> Result<(Vec<EventType>, Vec<PlainTag>), Diagnostic> {
-    keys::read::<EventTypesFile>(text, keys::EVENT_TYPES, warnings)?.build(text)
+    let found = keys::read::<EventTypesFile>(text, keys::EVENT_TYPES, problems)?.build(text);
+    problems.extend(found.problems);
+    Ok((found.types, found.tags))
 }
 
 /// Reads `eventtypes.conf`: a section for each event type, with its `search`.

@@ -28,11 +28,13 @@ mod schedule;
 mod schema;
 mod set;
 mod story;
+mod table;
 mod template;
 #[cfg(test)]
 mod test_folder;
 mod tokens;
 mod unrisked;
+mod untold;
 mod unused;
 mod values;
 mod walk;
@@ -50,13 +52,16 @@ pub use drilldown::{Drilldown, DrilldownTimes, FilledDrilldown, quote};
 pub use format::{
     FormatFailure, Formatted, Language, format_file, format_text, format_yaml, formattable,
 };
+pub use kind::{FolderUse, folder_names, folder_use};
 pub use lookup::{Lookup, LookupRows, LookupSource, MAX_CSV_BYTES, MatchType, lookup_stem};
 pub use lookup_names::{common_lookup_name, lookup_names};
-pub use placed::{Placed, Places, allowed_in};
+pub use placed::{Placed, Places, allowed_in, unread_comments};
 pub use replaced::{Replaced, Superseded};
 pub use risk::{FindingKeys, NotableSeverity, Risk, RiskObject, ThreatObject};
 pub use set::{BuiltinPack, ContentProblem, ContentSet, TestLogs};
 pub use story::Story;
+pub use table::TableProblem;
 pub use template::{NO_VALUE, Template};
 pub use tokens::is_of_the_finding;
+pub use walk::is_content;
 pub use yaml::MAX_YAML_BYTES;

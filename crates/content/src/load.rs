@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, similar};
 
 use crate::builtin::BUILTIN;
 use crate::detection::Detection;
-use crate::files::{Boundary, check_regular, read_bounded};
+use crate::files::{Boundary, check_regular, not_text, read_bounded};
 use crate::kind::{Kind, LAYOUT, kind_by_keys, layout_kind};
 use crate::lookup::{Lookup, LookupSource};
 use crate::replaced::{Replaced, Superseded};
@@ -432,11 +432,6 @@ impl Loader {
         let path = path.to_owned();
         self.problems.push(ContentProblem { path, diagnostic, source_text: text.to_owned() });
     }
-}
-
-/// Returns the error about a file that is not text. Its place is the start, so that the file is named.
-fn not_text() -> Diagnostic {
-    Diagnostic::error(Code::YAML, "the file is not UTF-8 text").at(Span::new(0, 0))
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
 //! Lookups: how fields are matched and where the rows are. Rows are read only when a search needs
 //! them.
 
-use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::{Code, Diagnostic, similar};
 
 use crate::files::read_bounded;
 use crate::keys;
-use crate::yaml::{self, Count, Flag, Text, Texts};
+use crate::set::ContentProblem;
+use crate::table::{self, TableProblem};
+use crate::yaml::{self, Count, Flag, MAX_YAML_BYTES, Text, Texts};
 
 /// Maximum size of a CSV file, in bytes.
 pub const MAX_CSV_BYTES: u64 = 64 << 20;
@@ -78,6 +79,8 @@ pub struct LookupRows {
     pub fields: Vec<String>,
     /// The rows; each has one cell per column.
     pub rows: Vec<Vec<String>>,
+    /// What is wrong with the text of the table.
+    pub problems: Vec<TableProblem>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -130,35 +133,82 @@ impl Lookup {
     /// than [`MAX_CSV_BYTES`].
     pub fn rows(&self) -> Result<LookupRows, Diagnostic> {
         match &self.source {
-            LookupSource::Embedded(text) => parse_csv(text.as_bytes(), &self.name),
-            LookupSource::File(path) => {
-                let bytes = read_bounded(path, MAX_CSV_BYTES)?;
-                parse_csv(&bytes, &self.name)
-            }
+            LookupSource::Embedded(text) => self.parsed(text.as_bytes()),
+            LookupSource::File(path) => self.parsed(&read_bounded(path, MAX_CSV_BYTES)?),
             LookupSource::Collection(_) | LookupSource::Missing(_) => {
-                Ok(LookupRows { fields: self.fields.clone(), rows: Vec::new() })
+                Ok(LookupRows { fields: self.fields.clone(), ..LookupRows::default() })
             }
         }
     }
+
+    fn parsed(&self, bytes: &[u8]) -> Result<LookupRows, Diagnostic> {
+        table::read(bytes).map_err(|error| unreadable(&self.name, &error))
+    }
+
+    /// Returns what is wrong with the table and with what the definition says of it. The table is read
+    /// for this.
+    #[must_use]
+    pub fn problems(&self) -> Vec<ContentProblem> {
+        let LookupSource::File(path) = &self.source else { return Vec::new() };
+        let of_table = |diagnostic: Diagnostic, source_text: &str| ContentProblem {
+            path: path.clone(),
+            diagnostic,
+            source_text: source_text.to_owned(),
+        };
+        let bytes = match read_bounded(path, MAX_CSV_BYTES) {
+            Ok(bytes) => bytes,
+            Err(error) => return vec![of_table(error, "")],
+        };
+        let rows = match self.parsed(&bytes) {
+            Ok(rows) => rows,
+            Err(error) => return vec![of_table(error, "")],
+        };
+        let text = if rows.problems.is_empty() { "".into() } else { table::text(&bytes) };
+        let mut found: Vec<ContentProblem> =
+            rows.problems.iter().map(|problem| of_table(problem.diagnostic(), &text)).collect();
+        let unknown = self.match_type.keys().find(|name| !rows.fields.contains(name));
+        if let Some(name) = unknown.filter(|_| !rows.fields.is_empty()) {
+            let text = read_bounded(&self.path, MAX_YAML_BYTES).unwrap_or_default();
+            let text = table::text(&text).into_owned();
+            let diagnostic = unknown_column(name, &rows.fields);
+            let diagnostic = match yaml::key_span(&text, "match_type") {
+                Some(span) => diagnostic.at(span),
+                None => diagnostic,
+            };
+            found.push(ContentProblem { path: self.path.clone(), diagnostic, source_text: text });
+        }
+        found
+    }
+
+    /// Returns what makes the results of searches wrong that use these rows, with the place in the
+    /// file.
+    #[must_use]
+    pub fn doubts(&self, rows: &LookupRows) -> Vec<String> {
+        let LookupSource::File(path) = &self.source else { return Vec::new() };
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let of_rows = rows.problems.iter();
+        let of_rows =
+            of_rows.map(|problem| format!("{file}:{}: {}", problem.line, problem.message));
+        let unknown = self.match_type.keys().filter(|name| !rows.fields.contains(name));
+        let unknown = unknown.filter(|_| !rows.fields.is_empty());
+        let of_match = unknown.map(|name| unknown_column(name, &rows.fields).message);
+        of_rows.chain(of_match).collect()
+    }
 }
 
-fn parse_csv(bytes: &[u8], name: &str) -> Result<LookupRows, Diagnostic> {
-    let unreadable = |error: csv::Error| {
-        Diagnostic::error(Code::UNREADABLE, format!("lookup `{name}`: {error}"))
+/// Returns the warning about a column in `match_type` that the table lacks.
+fn unknown_column(name: &str, columns: &[String]) -> Diagnostic {
+    let message = format!("`match_type` names the column `{name}`, which the table lacks");
+    let help = match similar(name, columns.iter().map(String::as_str)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("the columns are `{}`", columns.join("`, `")),
     };
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    let text: Cow<'_, str> = String::from_utf8_lossy(bytes);
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-    let header = reader.headers().map_err(unreadable)?.clone();
-    let fields: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let mut row: Vec<String> =
-            record.map_err(unreadable)?.iter().take(fields.len()).map(str::to_owned).collect();
-        row.resize(fields.len(), String::new());
-        rows.push(row);
-    }
-    Ok(LookupRows { fields, rows })
+    Diagnostic::warning(Code::DAMAGED_TABLE, message).help(help)
+}
+
+/// Returns the error of a table that is no CSV.
+fn unreadable(name: &str, error: &csv::Error) -> Diagnostic {
+    Diagnostic::error(Code::UNREADABLE, format!("lookup `{name}`: {error}"))
 }
 
 /// Reads a lookup definition, and adds warnings about it. `find` returns the CSV with a file name in
@@ -305,10 +355,10 @@ mod tests {
     }
 
     #[test]
-    fn a_table_in_error_is_still_read() {
-        let rows = parse_csv(b"\xef\xbb\xbfa\n\"x\ny\"\n\xff\n", "l").unwrap();
-        assert_eq!(rows.fields, ["a"]);
-        assert_eq!(rows.rows, [["x\ny"], ["\u{fffd}"]]);
-        assert_eq!(parse_csv(b"", "l").unwrap(), LookupRows::default());
+    fn a_match_type_of_a_column_that_is_not_there() {
+        let (lookup, _) = load("name: l\nfilename: here.csv\nmatch_type: WILDCARD(aa)\n");
+        let rows = lookup.rows().unwrap();
+        let unknown = unknown_column("aa", &rows.fields);
+        assert_eq!(unknown.help.as_deref(), Some("did you mean `a`?"));
     }
 }

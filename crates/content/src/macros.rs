@@ -1,8 +1,10 @@
 //! Macros from content files, from the command line and from a configuration file.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::{Code, Diagnostic, similar};
 use spilltrail_spl::{MacroDefinition, MacroSet};
 
 use crate::keys;
@@ -29,7 +31,52 @@ pub(crate) fn read(
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<MacroDefinition, Diagnostic> {
     let raw: RawMacro = keys::read(text, keys::MACRO, warnings)?;
-    build(raw, origin, text)
+    let definition = build(raw, origin, text)?;
+    warnings.extend(unknown_arguments(&definition, text));
+    Ok(definition)
+}
+
+/// Returns a warning for each `$name$` in the text of a macro with arguments that is none of them: it
+/// stays in the search as it is.
+fn unknown_arguments(definition: &MacroDefinition, text: &str) -> Vec<Diagnostic> {
+    // The fields of rows that `map` fills in are written in the same way.
+    if definition.arguments.is_empty() || definition.definition.contains("map") {
+        return Vec::new();
+    }
+    let is_argument = |name: &str| definition.arguments.iter().any(|argument| argument == name);
+    let tokens: BTreeSet<&str> =
+        tokens(&definition.definition).filter(|name| !is_argument(name)).collect();
+    let warning = |name: &str| {
+        let message = format!("`${name}$` is no argument of the macro `{}`", definition.title());
+        let help = match similar(name, definition.arguments.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean `${meant}$`?"),
+            None => format!("its arguments are `{}`", definition.arguments.join("`, `")),
+        };
+        let warning = Diagnostic::warning(Code::MACRO_ARGUMENT, message).help(help);
+        match yaml::value_span(text, "definition", &format!("${name}$")) {
+            Some(span) => warning.at(span),
+            None => warning,
+        }
+    };
+    tokens.into_iter().map(warning).collect()
+}
+
+/// Returns the names between dollar signs.
+fn tokens(text: &str) -> impl Iterator<Item = &str> {
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            let (_, after) = rest.split_once('$')?;
+            let end = after.find(|c: char| !is_name(c)).unwrap_or(after.len());
+            let (name, behind) = after.split_at(end);
+            rest = after;
+            if let (false, Some(behind)) = (name.is_empty(), behind.strip_prefix('$')) {
+                rest = behind;
+                return Some(name);
+            }
+        }
+    })
 }
 
 fn build(raw: RawMacro, origin: &str, text: &str) -> Result<MacroDefinition, Diagnostic> {
@@ -175,6 +222,28 @@ mod tests {
         .unwrap();
         assert!(eval.is_eval);
         assert_eq!(eval.error_message.as_deref(), Some("no"));
+    }
+
+    #[test]
+    fn names_that_are_no_arguments() {
+        for (text, expected) in [
+            (
+                "name: m(2)\narguments: [a, c]\ndefinition: x=$a$ y=$b$\n",
+                "`$b$` is no argument of the macro `m(2)`",
+            ),
+            (
+                "name: m(1)\narguments: [fields]\ndefinition: x=$field$ $field$\n",
+                "`$field$` is no argument of the macro `m(1)`",
+            ),
+            ("name: m(2)\narguments: [a, c]\ndefinition: x=$a$$c$ \"^a$|^b$\" cost=5$\n", ""),
+            ("name: m\ndefinition: x=$b$\n", ""),
+            ("name: m(1)\narguments: [a]\ndefinition: map search=\"x=$b$ y=$a$\"\n", ""),
+        ] {
+            let mut warnings = Vec::new();
+            read(text, "m.yml", &mut warnings).unwrap();
+            let shown: Vec<&str> = warnings.iter().map(|told| told.message.as_str()).collect();
+            assert_eq!(shown.join(", "), expected, "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Finds the place of a search's text in the file of its detection.
 
-use spilltrail_diagnostic::{Diagnostic, Span};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, by_name};
 
 use crate::detection::Detection;
 use crate::files::read_bounded;
@@ -85,11 +85,6 @@ const ALLOWS: &str = "spilltrail: allow ";
 /// the same in a comment of its search. A word that is no code ends them.
 #[must_use]
 pub fn allowed_in(text: &str) -> Vec<&str> {
-    let is_code = |word: &&str| {
-        word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("SPL"))
-            && word.len() > 3
-            && word.bytes().skip(3).all(|byte| byte.is_ascii_digit())
-    };
     let comments = text.match_indices(ALLOWS).filter_map(|(at, _)| {
         let line = text.get(..at)?.rsplit('\n').next().unwrap_or_default();
         let is_comment = line.contains('#') || line.contains("```");
@@ -102,6 +97,65 @@ pub fn allowed_in(text: &str) -> Vec<&str> {
             words.take_while(is_code)
         })
         .collect()
+}
+
+/// What a comment to this program begins with.
+const ADDRESS: &str = "spilltrail:";
+
+/// Returns a warning for each comment to this program that says nothing: a misspelled word, or a code
+/// that does not exist.
+#[must_use]
+pub fn unread_comments(text: &str) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices(ADDRESS) {
+        let line = text.get(..at).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
+        // Only a comment that is addressed to this program begins with its name.
+        if !line.trim_end().ends_with(['#', '`']) {
+            continue;
+        }
+        let from = at + ADDRESS.len();
+        let rest =
+            text.get(from..).unwrap_or_default().split(['\n', '`']).next().unwrap_or_default();
+        let mut words = rest.split([' ', ',', '\t', '\r']).filter(|word| !word.is_empty());
+        let span = |word: &str| {
+            let start = word.as_ptr() as usize - text.as_ptr() as usize;
+            Span::new(start, start + word.len())
+        };
+        let mut tell = |word: &str, message: String, help: &str| {
+            let warning = Diagnostic::warning(Code::CONFIGURATION, message);
+            found.push(warning.at(span(word)).help(help));
+        };
+        const HELP: &str = "write `spilltrail: allow SPL2022`, with the code that is meant";
+        match words.next() {
+            Some("allow") => {}
+            Some(word) => {
+                tell(word, format!("a comment says `{word}`, which means nothing here"), HELP);
+                continue;
+            }
+            None => {
+                let message = "a comment says nothing".to_owned();
+                tell(text.get(at..from).unwrap_or_default(), message, HELP);
+                continue;
+            }
+        }
+        let codes: Vec<&str> = words.take_while(is_code).collect();
+        if codes.is_empty() {
+            let message = "a comment allows nothing: no code follows".to_owned();
+            tell(text.get(at..from).unwrap_or_default(), message, HELP);
+        }
+        for code in codes.into_iter().filter(|code| by_name(code).is_none()) {
+            let help = "`spilltrail help` lists the codes";
+            tell(code, format!("a comment allows `{code}`, and there is no such code"), help);
+        }
+    }
+    found
+}
+
+/// Returns true for a word in the form of a code.
+fn is_code(word: &&str) -> bool {
+    word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("SPL"))
+        && word.len() > 3
+        && word.bytes().skip(3).all(|byte| byte.is_ascii_digit())
 }
 
 /// Returns the offset in a YAML text of each byte of `search`, and of its end.
@@ -151,7 +205,25 @@ pub(crate) fn offsets(text: &str, search: &str) -> Option<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Places, allowed_in, offsets};
+    use super::{Places, allowed_in, offsets, unread_comments};
+
+    #[test]
+    fn comments_that_say_nothing() {
+        for (text, expected) in [
+            ("# spilltrail: allow SPL2022, SPL2023 because of x\n", ""),
+            ("search: a ```spilltrail: allow SPL2022```\n", ""),
+            ("# see spilltrail: it runs this\nurl: spilltrail:x\n", ""),
+            ("# spilltrail: alow SPL2022\n", "alow"),
+            ("# spilltrail: allow SPL9999, spl2022 x\n", "SPL9999"),
+            ("a: b # spilltrail: allow everything\n", "spilltrail:"),
+            ("# spilltrail:\n", "spilltrail:"),
+        ] {
+            let told = unread_comments(text).into_iter();
+            let told = told.filter_map(|told| told.span());
+            let shown: Vec<&str> = told.map(|span| &text[span.start..span.end]).collect();
+            assert_eq!(shown.join(" "), expected, "{text}");
+        }
+    }
 
     #[test]
     fn places_are_found_in_any_order() {

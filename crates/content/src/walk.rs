@@ -64,7 +64,8 @@ pub(crate) fn extension(path: &Path) -> &str {
 }
 
 /// Returns true for files that content can be in.
-pub(crate) fn is_content(path: &Path) -> bool {
+#[must_use]
+pub fn is_content(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     matches!(extension(path), "csv" | "yml" | "yaml")
         || CONFIGURATION.iter().any(|known| name == *known)

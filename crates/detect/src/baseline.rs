@@ -57,7 +57,9 @@ pub(crate) fn undefined(
 pub(crate) fn missing(lookups: &[LookupObservation], content: &AnalyzedContent) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for lookup in lookups {
-        let is_missing = lookup.rows == 0 && !are_exceptions(lookup, content);
+        // One that nothing defines may be misspelled, and is told whatever it is for.
+        let is_unread = lookup.purpose == Purpose::Unread && lookup.exists;
+        let is_missing = lookup.rows == 0 && !is_unread && !are_exceptions(lookup, content);
         if is_missing && !names.contains(&lookup.name) {
             names.push(lookup.name.clone());
         }

@@ -186,6 +186,8 @@ codes! {
     UNKNOWN_VALUE = 4006, User, "unknown value in content";
     CONFIGURATION = 4007, User, "invalid configuration";
     NO_RISK = 4008, User, "detection without the risk of its type";
+    DAMAGED_TABLE = 4009, Data, "table of a lookup that is damaged";
+    NO_TEXT = 4010, User, "notable without a text";
     UNREADABLE = 5003, Environment, "unreadable file";
     DAMAGED = 5005, Data, "input not read completely";
     NO_EVENTS = 5006, Data, "no events in the input";

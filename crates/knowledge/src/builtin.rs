@@ -57,8 +57,9 @@ fn read() -> Knowledge {
     let mut knowledge = Knowledge::default();
     MODELS.iter().for_each(|model| knowledge.add_embedded(model));
     let file: EventTypesFile = serde_yaml_ng::from_str(AWS_CLOUDTRAIL).expect(TESTED);
-    let (types, _) = file.build(AWS_CLOUDTRAIL).expect(TESTED);
-    types.into_iter().for_each(|event_type| knowledge.add_event_type(event_type));
+    let found = file.build(AWS_CLOUDTRAIL);
+    debug_assert!(found.problems.is_empty(), "{:?}", found.problems);
+    found.types.into_iter().for_each(|event_type| knowledge.add_event_type(event_type));
     knowledge
 }
 

@@ -102,8 +102,8 @@ pub struct EventTypesFile {
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "the keys of an event type")]
 struct WrittenType {
-    name: String,
-    search: String,
+    name: Option<String>,
+    search: Option<String>,
     #[serde(default)]
     tags: Vec<String>,
 }
@@ -111,9 +111,21 @@ struct WrittenType {
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "the keys of a tag")]
 struct WrittenTag {
-    field: String,
-    value: String,
+    field: Option<String>,
+    value: Option<String>,
+    #[serde(default)]
     tags: Vec<String>,
+}
+
+/// The event types and tags of a file, and what is wrong with others.
+#[derive(Debug, Clone, Default)]
+pub struct EventTypes {
+    /// The event types.
+    pub types: Vec<EventType>,
+    /// The tags for values of fields.
+    pub tags: Vec<PlainTag>,
+    /// Why entries of the file are left out.
+    pub problems: Vec<Diagnostic>,
 }
 
 /// Tags for the events that have a value in a field.
@@ -213,26 +225,44 @@ impl WrittenDataset {
 }
 
 impl EventTypesFile {
-    /// Checks the file and returns its event types, and its tags for values of fields.
-    ///
-    /// # Errors
-    /// Fails if a search is not valid or a name is missing.
-    pub fn build(self, text: &str) -> Result<(Vec<EventType>, Vec<PlainTag>), Diagnostic> {
-        let mut types = Vec::new();
+    /// Checks the file and returns its event types, and its tags for values of fields. An entry that is
+    /// wrong is told, and the others are used.
+    #[must_use]
+    pub fn build(self, text: &str) -> EventTypes {
+        let mut found = EventTypes::default();
         for WrittenType { name, search, tags } in self.event_types {
-            if name.is_empty() || search.trim().is_empty() {
+            let is_filled = |text: &String| !text.trim().is_empty();
+            let (Some(name), Some(search)) =
+                (name.clone().filter(|name| !name.is_empty()), search.clone().filter(is_filled))
+            else {
+                let part = name.or(search).filter(is_filled);
+                let place = find(text, part.as_deref().unwrap_or("event_types"));
                 let message = "an event type needs a name and a search";
-                return Err(Diagnostic::error(Code::YAML, message).at(find(text, "event_types")));
+                found.problems.push(Diagnostic::error(Code::YAML, message).at(place));
+                continue;
+            };
+            match search_of(&search, text) {
+                Ok(search) => found.types.push(EventType { name, search, tags }),
+                Err(error) => {
+                    let message = format!("the event type `{name}`: {}", error.message);
+                    found.problems.push(Diagnostic { message, ..error });
+                }
             }
-            types.push(EventType { name, search: search_of(&search, text)?, tags });
         }
         let mut places = TagPlaces::new(text);
-        let tags = self.tags.into_iter();
-        let tags = tags.map(|WrittenTag { field, value, tags }| {
-            let span = places.next(&value);
-            PlainTag { field, value, tags, span }
-        });
-        Ok((types, tags.collect()))
+        for WrittenTag { field, value, tags } in self.tags {
+            let span = value.as_deref().map_or(places.list, |value| places.next(value));
+            match (field, value) {
+                (Some(field), Some(value)) if !tags.is_empty() => {
+                    found.tags.push(PlainTag { field, value, tags, span });
+                }
+                _ => {
+                    let message = "an entry of `tags` needs a field, a value and tags";
+                    found.problems.push(Diagnostic::error(Code::YAML, message).at(span));
+                }
+            }
+        }
+        found
     }
 }
 
@@ -296,6 +326,12 @@ fn search_of(written: &str, text: &str) -> Result<SearchExpr, Diagnostic> {
 /// # Errors
 /// Fails if the text is not such a search; spans are those of `written`.
 pub fn event_type_search(written: &str) -> Result<SearchExpr, Diagnostic> {
+    if let Some(at) = macro_call(written) {
+        let message = "an event type of this form has no macros";
+        let help = "write the text of the macro here";
+        let span = Span::new(at, at + 1);
+        return Err(Diagnostic::error(Code::YAML, message).at(span).help(help));
+    }
     let search = parse_search(written)?;
     if search.any(&|part| matches!(part, SearchExpr::Subsearch(_) | SearchExpr::Time { .. })) {
         let message = "an event type has neither subsearches nor time modifiers";
@@ -304,6 +340,17 @@ pub fn event_type_search(written: &str) -> Result<SearchExpr, Diagnostic> {
         return Err(Diagnostic::error(Code::YAML, message).at(span).help(help));
     }
     Ok(search)
+}
+
+/// Returns the place of a backtick outside of quotes, which begins the call of a macro.
+fn macro_call(search: &str) -> Option<usize> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    search.char_indices().find_map(|(at, c)| {
+        let is_call = c == '`' && !is_quoted && !is_escaped;
+        is_quoted ^= c == '"' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        is_call.then_some(at)
+    })
 }
 
 /// Returns a mistake in a part of a file, at that part.
@@ -400,8 +447,40 @@ mod tests {
         ] {
             let text = format!("{types}{tags}");
             let file: EventTypesFile = serde_yaml_ng::from_str(&text).unwrap();
-            let (_, tags) = file.build(&text).unwrap();
+            let tags = file.build(&text).tags;
             assert_eq!(placed(&text, tags[0].span), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn an_entry_in_error_leaves_the_others() {
+        let text = "event_types:\n\
+            - {name: a, search: x=1}\n\
+            - {name: b, search: x=(}\n\
+            - {name: c}\n\
+            - {name: d, search: \"`m` x=1\"}\n\
+            - {name: e, search: 'x=\"`m`\"'}\n\
+            tags:\n\
+            - {field: host, value: f}\n\
+            - {field: host, value: g, tags: [x]}\n";
+        let file: EventTypesFile = serde_yaml_ng::from_str(text).unwrap();
+        let found = file.build(text);
+        let names: Vec<&str> = found.types.iter().map(|found| found.name.as_str()).collect();
+        assert_eq!(names, ["a", "e"]);
+        assert_eq!(found.tags.len(), 1);
+        let told: Vec<String> = found
+            .problems
+            .iter()
+            .map(|told| format!("{}: {}", placed(text, told.span().unwrap()), told.message))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "3:(: the event type `b`: expected a value to compare `x` with, found `(`",
+                "4:c: an event type needs a name and a search",
+                "5:`: the event type `d`: an event type of this form has no macros",
+                "8:f: an entry of `tags` needs a field, a value and tags",
+            ]
+        );
     }
 }

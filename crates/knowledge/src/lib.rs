@@ -16,7 +16,7 @@ mod set;
 
 pub use event_type::EventType;
 pub use expand::Expanded;
-pub use file::{EventTypesFile, ModelFile, PlainTag, event_type_search};
+pub use file::{EventTypes, EventTypesFile, ModelFile, PlainTag, event_type_search};
 pub use model::{DataModel, Dataset, FieldValue};
 pub use scope::{EVERY_EVENT_HAS, Scope, ScopedField};
 pub use set::{Knowledge, TaggedValue};

@@ -43,6 +43,9 @@ pub struct LookupTable {
     /// Whether the user provided this table, so that it may be empty on purpose. False for a
     /// collection that starts empty, and for a table that a search wrote.
     pub is_given: bool,
+    /// What is wrong with the file or the definition of the table, so that rows are not what they seem.
+    #[serde(skip)]
+    pub problems: Vec<String>,
 }
 
 impl LookupTable {
@@ -212,6 +215,8 @@ pub enum Purpose {
     Used,
     /// Results that match the rows are excluded, as by `NOT [| inputlookup …]`.
     Excluded,
+    /// Nothing reads the fields that the rows add, so that the results are the same without them.
+    Unread,
 }
 
 #[derive(Debug, Default)]

@@ -4,15 +4,21 @@ use std::collections::BTreeSet;
 
 use spilltrail_content::{ContentSet, Detection};
 use spilltrail_decode::{LAKE_SOURCETYPES, SOURCETYPES, field_docs};
+use spilltrail_detect::AnalyzedContent;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
 use spilltrail_event::{CaseRule, Pattern};
 use spilltrail_search::analysis::Analysis;
+use spilltrail_spl::is_time_bound;
 use spilltrail_spl::time::USUAL_DELIVERY;
 
+use super::columns::Written;
 use crate::names::{Found, OtherField, is_fixed};
 
 /// Sourcetypes that events have besides those that the decoder names.
 const OTHERS: &[&str] = &["json", "_json", "csv", "json_no_timestamp", "stash"];
+
+/// The sourcetype of CloudTrail's events, which others begin with.
+const CLOUDTRAIL: &str = "aws:cloudtrail";
 
 /// The members of CloudTrail's records, and fields that all events have.
 const MEMBERS: &[&str] = &[
@@ -80,10 +86,13 @@ pub(super) struct Surroundings {
     sourcetypes: BTreeSet<String>,
     /// The fields of CloudTrail's events.
     fields: Found,
+    /// The lookups that searches of the content write.
+    written: Written,
 }
 
 impl Surroundings {
-    pub(super) fn new(set: &ContentSet) -> Self {
+    pub(super) fn new(content: &AnalyzedContent) -> Self {
+        let set = &content.set;
         let own = SOURCETYPES.iter().chain(&LAKE_SOURCETYPES).chain(OTHERS);
         let own = own.map(|name| (*name).to_owned());
         let sources = set.data_sources.iter().map(|source| source.sourcetype.clone());
@@ -97,19 +106,55 @@ impl Surroundings {
         Self {
             sourcetypes: all.map(|name| name.to_ascii_lowercase()).collect(),
             fields: Found { fields, values: Vec::new() },
+            written: Written::new(content),
         }
     }
 
     /// Returns what is doubtful about a search. Spans refer to it as written.
-    pub(super) fn of_search(&self, analysis: &Analysis) -> Vec<Diagnostic> {
+    pub(super) fn of_search(&self, analysis: &Analysis, set: &ContentSet) -> Vec<Diagnostic> {
         let mut found = self.not_fed(analysis);
+        found.extend(self.written.of_search(analysis, set));
         if is_of_cloudtrail(analysis) {
             // Of names that events may have as well, nothing is sure.
             let others = self.fields.other_fields(analysis).into_iter();
             let sure = others.filter(|other| is_fixed(other.meant));
             found.extend(sure.map(|other| unknown_field(analysis, &other)));
+            let is_field = |name: &str| self.is_field(name);
+            let words = analysis.pipeline().bare_words(&is_field).into_iter();
+            found.extend(words.map(|doubt| analysis.expansion.relocate(doubt.diagnostic)));
         }
+        found.extend(self.returned(analysis));
         found
+    }
+
+    /// Returns true for a field that CloudTrail's events can have. Calls name their own members.
+    fn is_field(&self, name: &str) -> bool {
+        name.contains('.') || self.fields.fields.iter().any(|field| field == name)
+    }
+
+    /// Returns the fields of subsearches that no event has, so that no event is like their rows.
+    fn returned(&self, analysis: &Analysis) -> Vec<Diagnostic> {
+        let is_cloudtrail = analysis.leads_with(CLOUDTRAIL);
+        // Any events can have fields of any name, but hardly one that statistics make.
+        let is_absent = |name: &str| {
+            let is_internal = name.starts_with('_');
+            let is_count = name == "count" || name.ends_with(')');
+            !is_internal && (is_count || (is_cloudtrail && !self.is_field(name)))
+        };
+        let returned = analysis.returned().into_iter();
+        let absent =
+            returned.filter(|field| is_absent(&field.value) && !is_time_bound(&field.value));
+        let told = absent.map(|field| {
+            let name = &field.value;
+            let message = format!("a subsearch returns the field `{name}`, and no event has it");
+            let known = self.fields.fields.iter().map(String::as_str);
+            let help = match similar(name, known).filter(|_| is_cloudtrail) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("end the subsearch with `| fields - {name}`"),
+            };
+            Diagnostic::warning(Code::LOST_FIELD, message).at(field.span).help(help)
+        });
+        told.map(|told| analysis.expansion.relocate(told)).collect()
     }
 
     /// Returns the sourcetypes and indexes of a search that nothing feeds.
@@ -159,7 +204,15 @@ pub(super) fn of_schedule(
 
 fn is_of_cloudtrail(analysis: &Analysis) -> bool {
     let sourcetypes = analysis.facts.origins.get("sourcetype").into_iter().flatten();
-    sourcetypes.into_iter().any(|name| name.to_ascii_lowercase().starts_with("aws:cloudtrail"))
+    sourcetypes.into_iter().any(|name| name.to_ascii_lowercase().starts_with(CLOUDTRAIL))
+}
+
+/// Puts a warning to the first place of a value in the search as written, if it has one.
+pub(super) fn placed(warning: Diagnostic, analysis: &Analysis, value: &str) -> Diagnostic {
+    match place(analysis, value) {
+        Some(span) => warning.at(span),
+        None => warning,
+    }
 }
 
 /// Returns the place of a value in the search as written.
@@ -173,9 +226,5 @@ fn unknown_field(analysis: &Analysis, other: &OtherField<'_>) -> Diagnostic {
     let OtherField { written, meant } = other;
     let message = format!("nothing extracts the field `{written}` from CloudTrail's events");
     let warning = Diagnostic::warning(Code::LOST_FIELD, message);
-    let warning = warning.help(format!("did you mean `{meant}`?"));
-    match place(analysis, written) {
-        Some(span) => warning.at(span),
-        None => warning,
-    }
+    placed(warning.help(format!("did you mean `{meant}`?")), analysis, written)
 }

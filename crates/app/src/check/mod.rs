@@ -2,6 +2,8 @@
 //! most likely a mistake.
 
 mod advice;
+mod columns;
+mod drilldowns;
 mod events;
 mod levels;
 mod plans;
@@ -12,7 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use spilltrail_content::{ContentProblem, ContentSet, MAX_YAML_BYTES, Superseded};
+use spilltrail_content::{
+    ContentProblem, ContentSet, Detection, Lookup, LookupSource, MAX_YAML_BYTES, Superseded,
+    unread_comments,
+};
 use spilltrail_detect::AnalyzedContent;
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use tokio_util::sync::CancellationToken;
@@ -72,7 +77,8 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
     let targets = Targets::new(&options.targets);
     let superseded = superseded(set, &targets);
     let problems = content.problems.iter().filter(|problem| targets.has(&problem.path));
-    let mut problems: Vec<&ContentProblem> = problems.chain(&superseded).collect();
+    let tables = tables(set, &targets);
+    let mut problems: Vec<&ContentProblem> = problems.chain(&superseded).chain(&tables).collect();
     let mut searches: Vec<Search> =
         chosen(set, &targets, options, &problems)?.into_iter().map(Search::Detection).collect();
     let detections = searches.len();
@@ -90,7 +96,16 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
         diagnostic.code == Code::MISSING_LOOKUP
             && name.is_some_and(|name| analyzed.fills_lookup(name))
     };
-    found.iter_mut().for_each(|one| one.diagnostics.retain(|told| !is_filled(told)));
+    // What is wrong with a table is told once, at its own file.
+    let is_of_table = |diagnostic: &Diagnostic| {
+        let name = diagnostic.message.split('`').nth(1);
+        let lookup = name.and_then(|name| set.lookup(name));
+        diagnostic.code == Code::DAMAGED_TABLE
+            && lookup.is_some_and(|lookup| is_targeted(lookup, &targets))
+    };
+    found.iter_mut().for_each(|one| {
+        one.diagnostics.retain(|told| !is_filled(told) && !is_of_table(told));
+    });
     if !options.select.is_all() {
         let detections = searches.iter().filter_map(|search| search.detection());
         let files = detections.flat_map(|place| used_files::of_detection(&analyzed, place));
@@ -99,8 +114,13 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
         problems.retain(|problem| problem.is_error() || files.contains(&problem.path));
     }
     let chosen = searches.iter().filter_map(|search| search.detection());
-    let lacking = chosen.filter_map(|place| set.detections[place].lacks_risk(&set.deployments));
-    let lacking: Vec<ContentProblem> = lacking.collect();
+    let lacking = chosen.map(|place| &set.detections[place]).flat_map(|detection| {
+        let lacking = detection.lacks_risk(&set.deployments).into_iter();
+        let lacking = lacking.chain(detection.lacks_text(&set.deployments));
+        lacking.chain(drilldowns::problems(detection, set))
+    });
+    let comments = searches.iter().flat_map(|search| unread(search.of(set)));
+    let lacking: Vec<ContentProblem> = lacking.chain(comments).collect();
     problems.extend(&lacking);
     let mut of_files: BTreeMap<PathBuf, Vec<&ContentProblem>> = BTreeMap::new();
     for problem in problems {
@@ -137,6 +157,42 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
     let mut report = CheckReport::new(checked, baselines, files, unfed_models);
     report.set_up_elsewhere = elsewhere;
     Ok(report)
+}
+
+/// Returns what is wrong with the tables of lookups.
+fn tables(set: &ContentSet, targets: &Targets) -> Vec<ContentProblem> {
+    let lookups = set.lookups.values().filter(|lookup| is_targeted(lookup, targets));
+    let mut problems: Vec<ContentProblem> = Vec::new();
+    for problem in lookups.flat_map(Lookup::problems) {
+        // Several definitions can have one table.
+        let is_same = |told: &ContentProblem| {
+            told.path == problem.path && told.diagnostic == problem.diagnostic
+        };
+        if !problems.iter().any(is_same) {
+            problems.push(problem);
+        }
+    }
+    problems
+}
+
+/// Returns true if the definition of a lookup, or its table, is checked.
+fn is_targeted(lookup: &Lookup, targets: &Targets) -> bool {
+    let is_table = match &lookup.source {
+        LookupSource::File(path) => targets.has(path),
+        _ => false,
+    };
+    is_table || targets.has(&lookup.path)
+}
+
+/// Returns what is wrong with the comments that should set levels.
+fn unread(detection: &Detection) -> Vec<ContentProblem> {
+    let Some(source_text) = detection.source_text() else { return Vec::new() };
+    let problem = |diagnostic| ContentProblem {
+        path: detection.path.clone(),
+        diagnostic,
+        source_text: source_text.clone(),
+    };
+    unread_comments(&source_text).into_iter().map(problem).collect()
 }
 
 /// Returns an error for each file that the check is asked for and that is not used, because another one

@@ -102,7 +102,7 @@ pub(super) async fn plan_all(
         threads,
     )?;
     let environment = Arc::new(environment);
-    let surroundings = Arc::new(Surroundings::new(&content.set));
+    let surroundings = Arc::new(Surroundings::new(content));
     let chosen: Arc<[Search]> = chosen.into();
     let next = Arc::new(AtomicUsize::new(0));
     let cancel = CancellationToken::new();
@@ -119,7 +119,19 @@ pub(super) async fn plan_all(
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(search) = chosen.get(place) else { break };
                 let analysis = search.analysis(&content);
-                let mut found = outcome(&analysis, &environment.context(), &surroundings, &runtime);
+                let mut found = outcome(&analysis, &environment.context(), &runtime);
+                let messages = &mut found.diagnostics;
+                let is_told = |told: &Diagnostic, messages: &[Diagnostic]| {
+                    let is_same =
+                        |other: &Diagnostic| other.code == told.code && other.span() == told.span();
+                    told.span().is_some() && messages.iter().any(is_same)
+                };
+                for more in surroundings.of_search(&analysis, &content.set) {
+                    if !is_told(&more, messages) {
+                        messages.push(more);
+                    }
+                }
+                messages.sort_by_key(|diagnostic| (!stops(diagnostic), diagnostic.span()));
                 let detection = search.of(&content.set);
                 let of_schedule = advice::of_schedule(detection, &content.set, &analysis);
                 found.diagnostics.extend(of_schedule);
@@ -139,20 +151,13 @@ pub(super) async fn plan_all(
 }
 
 /// Returns what is wrong with a search, or doubtful.
-fn outcome(
-    analysis: &Analysis,
-    context: &SearchContext,
-    surroundings: &Surroundings,
-    runtime: &io::Result<Runtime>,
-) -> Outcome {
+fn outcome(analysis: &Analysis, context: &SearchContext, runtime: &io::Result<Runtime>) -> Outcome {
     // A bug in planning one search must not hide what is wrong with the others.
     let planned = catch_unwind(AssertUnwindSafe(|| planned(analysis, context, runtime)));
     let mut outcome = planned
         .unwrap_or_else(|_| Outcome::of(vec![Diagnostic::bug("planning the search panicked")]));
     let found = &mut outcome.diagnostics;
     found.extend(analysis.doubts_without_logs(found, true));
-    found.extend(surroundings.of_search(analysis));
-    found.sort_by_key(|diagnostic| (!stops(diagnostic), diagnostic.span()));
     outcome
 }
 

@@ -2,13 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use spilltrail_content::Detection;
-
-/// Subfolders of a content folder in which detections are.
-const OF_DETECTIONS: &[&str] = &["detections", "baselines"];
-
-/// Subfolders by which a content folder is known, besides those of detections.
-const OF_OTHERS: &[&str] = &["macros", "lookups", "stories", "deployments", "data_sources"];
+use spilltrail_content::{Detection, FolderUse, folder_names, folder_use};
 
 /// The paths whose content is checked; empty for everything.
 #[derive(Debug)]
@@ -46,9 +40,11 @@ pub(super) fn folder(path: &Path) -> PathBuf {
     for (up, inner) in whole.ancestors().enumerate() {
         let name = inner.file_name().and_then(|name| name.to_str());
         let outer = inner.parent();
-        if name.is_some_and(|name| OF_DETECTIONS.contains(&name))
+        let is_of = |name: &str, kind| folder_use(name) == Some(kind);
+        let mut others = folder_names().filter(|name| !is_of(name, FolderUse::Searches));
+        if name.is_some_and(|name| is_of(name, FolderUse::Searches))
             && let Some(outer) = outer
-            && OF_OTHERS.iter().any(|other| outer.join(other).is_dir())
+            && others.any(|other| outer.join(other).is_dir())
         {
             return above(path, up + 1).unwrap_or_else(|| outer.to_owned());
         }
@@ -63,7 +59,7 @@ pub(super) fn may_be_detection(file: &Path) -> bool {
         .and_then(|end| end.to_str())
         .is_some_and(|end| matches!(end, "yml" | "yaml"));
     let mut folders = file.components().filter_map(|part| part.as_os_str().to_str());
-    is_yaml && !folders.any(|folder| folder == "baselines" || OF_OTHERS.contains(&folder))
+    is_yaml && !folders.any(|folder| folder != "detections" && folder_use(folder).is_some())
 }
 
 /// Returns the folder so many levels above a path, written in the way of the path; `None` if the path
@@ -110,6 +106,8 @@ mod tests {
             ("content/macros/a.yml", false),
             ("content/lookups/a.csv", false),
             ("content/baselines/a.yml", false),
+            ("content/event_types/a.yml", false),
+            ("content/data_models/a.yml", false),
         ] {
             assert_eq!(may_be_detection(Path::new(path)), expected, "{path}");
         }

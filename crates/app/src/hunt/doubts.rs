@@ -8,7 +8,7 @@ use spilltrail_spl::Doubt;
 /// Adds the doubts about a search to the messages of its run. `named` are those that follow from the
 /// logs. Returns the mistake with which the search can return no row, if that is why it has none; the
 /// status then says that it cannot fire.
-pub(super) fn add(
+pub(crate) fn add(
     run: &mut DetectionRun,
     analysis: &Analysis,
     named: Vec<Doubt>,

@@ -3,7 +3,7 @@
 pub(crate) mod baselines;
 mod blind;
 mod delivery;
-mod doubts;
+pub(crate) mod doubts;
 pub(crate) mod explain;
 mod held;
 mod pinned;

@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use spilltrail_content::{ContentSet, Detection, TestLogs};
+use spilltrail_content::{ContentSet, Detection, FolderUse, TestLogs, folder_use, is_content};
 use spilltrail_detect::AnalyzedContent;
 use spilltrail_diagnostic::Code;
 
@@ -20,22 +20,13 @@ use crate::used_files;
 /// Variables that a hook of Git sets about its own repository, which may be another one.
 const OF_HOOKS: &[&str] = &["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"];
 
-/// Folders of content whose files any search may use.
-const SHARED: [&str; 4] = ["macros", "lookups", "event_types", "data_models"];
-
-/// Folders of content whose files no search uses.
-const OF_OTHERS: [&str; 5] = ["detections", "baselines", "stories", "data_sources", "schedules"];
-
-/// The folder that says for all detections of a type whether they raise risk and notables.
-const DEPLOYMENTS: &str = "deployments";
-
-/// The files of Splunk's configuration with event types and tags.
-const CONFIGURATION: [&str; 2] = ["eventtypes.conf", "tags.conf"];
-
 /// The files that differ from a revision.
 #[derive(Debug, Default)]
 pub(super) struct Changed {
     files: BTreeSet<PathBuf>,
+    /// The files that the repositories are told to leave out, such as a lookup that a job writes: whether
+    /// they changed is not known.
+    ignored: BTreeSet<PathBuf>,
     /// Whether a file changed or was removed that can define what searches use.
     are_definitions: bool,
     /// Whether something changed of which it cannot be told which tests depend on it.
@@ -58,6 +49,12 @@ impl Changed {
             let commit =
                 git.line(&["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]);
             let commit = commit.map_err(|_| git.failed("the repository has no such revision"))?;
+            // The names are those below the folder.
+            let ignored = ["ls-files", "--others", "--ignored", "--exclude-standard", "-z"];
+            let listed = git.run(&ignored)?;
+            let place = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+            let names = listed.split('\0').filter(|name| is_content(Path::new(name)));
+            found.ignored.extend(names.map(|name| place.join(name)));
             // A clone without its history may not know where the branch began.
             let base = git.line(&["merge-base", &commit, "HEAD"]).unwrap_or(commit);
             let top_name = top.clone();
@@ -77,20 +74,21 @@ impl Changed {
     /// nothing about it.
     fn add(&mut self, top: &Path, name: &Path) {
         let file = top.join(name);
-        let is_in = |folders: &[&str]| {
-            let mut parents = name.parent().into_iter().flat_map(Path::components);
-            parents.any(|part| folders.iter().any(|folder| part.as_os_str() == *folder))
-        };
-        let is_configuration =
-            name.file_name().is_some_and(|name| CONFIGURATION.iter().any(|known| name == *known));
-        let is_shared = is_in(&SHARED) || is_configuration;
-        self.are_definitions |= is_shared || (is_content(name) && !is_in(&OF_OTHERS));
+        let folders = name.parent().into_iter().flat_map(Path::components);
+        let uses: Vec<FolderUse> =
+            folders.filter_map(|part| folder_use(part.as_os_str().to_str()?)).collect();
+        let is_content = is_content(name);
+        let is_configuration = is_content && extension(name) == "conf";
+        let is_shared = uses.contains(&FolderUse::Definitions) || is_configuration;
+        let is_of_others =
+            uses.iter().any(|of| matches!(of, FolderUse::Searches | FolderUse::Others));
+        self.are_definitions |= is_shared || (is_content && !is_of_others);
         // Which searches used what is gone can no longer be told.
-        let is_definition = !is_csv(name) && is_content(name);
+        let is_definition = !is_csv(name) && is_content;
         // A file without a folder of its kind is known by its keys, which are gone with it.
-        let is_definition_gone =
-            is_definition && (is_shared || !is_in(&OF_OTHERS)) && is_gone(&file);
-        self.is_everything |= is_definition_gone || (is_definition && is_in(&[DEPLOYMENTS]));
+        let is_definition_gone = is_definition && (is_shared || !is_of_others) && is_gone(&file);
+        let is_deployment = is_definition && uses.contains(&FolderUse::Deployments);
+        self.is_everything |= is_definition_gone || is_deployment;
         self.files.insert(file);
     }
 
@@ -115,7 +113,14 @@ impl Changed {
                 && set.macros.iter().any(|known| self.has_file(Path::new(&known.origin)))
         };
         (self.are_definitions && (is_undefined() || is_macro_changed()))
-            || used_files::of_detection(content, place).iter().any(|file| self.has_file(file))
+            || used_files::of_detection(content, place)
+                .iter()
+                .any(|file| self.has_file(file) || self.is_ignored(file))
+    }
+
+    fn is_ignored(&self, path: &Path) -> bool {
+        !self.ignored.is_empty()
+            && path.canonicalize().is_ok_and(|path| self.ignored.contains(&path))
     }
 
     fn has_logs(&self, detection: &Detection, set: &ContentSet) -> bool {
@@ -143,11 +148,6 @@ fn without_links(path: &Path) -> Option<PathBuf> {
 
 fn extension(file: &Path) -> &str {
     file.extension().and_then(OsStr::to_str).unwrap_or_default()
-}
-
-/// Returns true for the kinds of files in which definitions are.
-fn is_content(file: &Path) -> bool {
-    is_csv(file) || matches!(extension(file), "yml" | "yaml" | "conf")
 }
 
 fn is_csv(file: &Path) -> bool {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use spilltrail_content::{Detection, Expectation, Placed, Places};
 use spilltrail_decode::SOURCETYPES;
 use spilltrail_detect::hunt::{Job, prepare};
-use spilltrail_detect::{AnalyzedContent, DetectionRun, Finding, Status};
-use spilltrail_diagnostic::{Class, Diagnostic};
+use spilltrail_detect::{AnalyzedContent, DetectionRun, Finding, Missing, Status};
+use spilltrail_diagnostic::{Class, Code, Diagnostic, Severity};
 use spilltrail_event::StopToken;
 use spilltrail_knowledge::Knowledge;
 use spilltrail_search::analysis::{Analysis, NeedKind, Offer};
@@ -22,12 +22,16 @@ use super::{data, moved};
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::error::AppError;
+use crate::hunt::doubts;
 use crate::logs::{LogEvents, LogReader};
 use crate::options::RunOptions;
 use crate::unread::{Times, Unread};
 
 /// Findings that wait to be checked.
 const WAITING: usize = 2;
+
+/// Why a search found nothing that takes what it looks for from another one.
+const EMPTY_SUBSEARCH: &str = "a subsearch returned nothing to look for";
 
 /// The id of the run in findings, which are not shown.
 const RUN_ID: &str = "test";
@@ -64,7 +68,8 @@ impl Bench {
             Err(error) => return report.conclude(status_of(&error), vec![error.to_string()]),
         };
         let mut checks = Checks::new(detection, &self.content.set);
-        let run = check(&self.content, &job, &mut checks).await;
+        let mut run = check(&self.content, &job, &mut checks).await;
+        let mistake = doubts::add(&mut run, analysis, Vec::new());
         let read = logs.report();
         report.events = Some(read.total.events);
         let unread = Unread::of(&logs, Times::Unused);
@@ -79,7 +84,7 @@ impl Bench {
             let reasons = unread.reasons.iter();
             report.warnings.extend(reasons.map(|reason| format!("{}: {reason}", unread.name)));
         }
-        judge(report, detection, analysis, &run, checks, &offer);
+        judge(report, detection, &Ran { run, mistake, analysis, offer: &offer }, checks);
     }
 
     fn open(&self, datasets: Vec<Dataset>) -> Arc<Logs> {
@@ -136,15 +141,18 @@ async fn check(content: &AnalyzedContent, job: &Job, checks: &mut Checks<'_>) ->
     run
 }
 
+/// A detection that has run, with what tells why it found nothing.
+struct Ran<'a> {
+    run: DetectionRun,
+    /// The mistake with which its search can return no row.
+    mistake: Option<String>,
+    analysis: &'a Analysis,
+    offer: &'a Offer,
+}
+
 /// Fills in the report of a test whose detection has run.
-fn judge(
-    report: &mut TestReport,
-    detection: &Detection,
-    analysis: &Analysis,
-    run: &DetectionRun,
-    checks: Checks<'_>,
-    offer: &Offer,
-) {
+fn judge(report: &mut TestReport, detection: &Detection, ran: &Ran<'_>, checks: Checks<'_>) {
+    let run = &ran.run;
     report.messages.clone_from(&run.messages);
     report.is_partial |= run.is_cut() || run.lacks_lookup();
     report.matched_events = run.matched_events;
@@ -175,8 +183,17 @@ fn judge(
     if !is_expected {
         failures.insert(0, unexpected(report.expected, results));
     }
-    if results == 0 && !is_expected {
-        failures.extend(why_nothing(run, analysis, offer, report.events.unwrap_or_default()));
+    if results == 0 {
+        let warned = run.messages.iter().filter(|told| told.severity == Severity::Warning);
+        let warned: Vec<Diagnostic> = warned.cloned().collect();
+        report.warnings.extend(with_places(warned, detection));
+        if !is_expected {
+            failures.extend(ran.why_nothing(report.events.unwrap_or_default()));
+        } else if let Some(reason) = ran.proves_nothing() {
+            failures.push(format!("the test proves nothing: {reason}"));
+        } else {
+            report.warnings.extend(ran.proves_little());
+        }
     }
     if let Status::NoBaseline(lookups) = &run.status
         && results > 0
@@ -201,44 +218,78 @@ fn unexpected(expected: Expectation, results: u64) -> String {
     }
 }
 
-/// Returns why a detection returned nothing, as far as that is known.
-fn why_nothing(
-    run: &DetectionRun,
-    analysis: &Analysis,
-    offer: &Offer,
-    events: u64,
-) -> Option<String> {
-    Some(match &run.status {
-        Status::NoSuchEvents => match analysis.unmet(offer) {
-            Some(need) if need.kind == NeedKind::Sourcetype => {
-                let named: Vec<String> =
-                    offer.sourcetypes.iter().map(|name| format!("`{name}`")).collect();
-                format!("it looks for {need}, and that of the events is {}", named.join(", "))
-            }
-            Some(need) => format!("it looks for {need}, which no event has"),
-            None if events == 1 => "the event does not match the first search".to_owned(),
-            None => format!("none of {events} events matches the first search"),
-        },
-        Status::CannotFire(missing) if !missing.fields.is_empty() => {
-            let fields = listed(&missing.fields);
-            match missing.rows {
-                1 => format!("the one event that it groups has no {fields}"),
-                rows => format!("none of the {rows} events that it groups has {fields}"),
-            }
+impl Ran<'_> {
+    /// Returns why the detection returned nothing, as far as that is known.
+    fn why_nothing(&self, events: u64) -> Option<String> {
+        if self.mistake.is_some() {
+            return self.mistake.clone();
         }
-        Status::NoBaseline(lookups) => format!("the lookup {} is empty", listed(lookups)),
-        Status::EmptySubsearch => "a subsearch returned nothing to look for".to_owned(),
-        Status::Clean => {
-            let matched = run.matched_events?;
-            match matched {
+        Some(match &self.run.status {
+            Status::NoSuchEvents => match self.unmet() {
+                Some(reason) => reason,
+                None if events == 1 => "the event does not match the first search".to_owned(),
+                None => format!("none of {events} events matches the first search"),
+            },
+            Status::CannotFire(missing) if !missing.fields.is_empty() => lacking(missing),
+            Status::NoBaseline(lookups) => format!("the lookup {} is empty", listed(lookups)),
+            Status::EmptySubsearch => EMPTY_SUBSEARCH.to_owned(),
+            Status::Clean => match self.run.matched_events? {
                 1 => "1 event matches the first search, and a later command drops it".to_owned(),
                 count => {
                     format!("{count} events match the first search, and a later command drops them")
                 }
-            }
+            },
+            _ => return None,
+        })
+    }
+
+    /// Returns why the detection would return nothing whatever the events of its test did. A test that
+    /// expects nothing then passes for no reason.
+    fn proves_nothing(&self) -> Option<String> {
+        let undefined = || {
+            let mut told = self.run.messages.iter();
+            let told = told.find(|message| message.code == Code::MISSING_LOOKUP)?;
+            Some(told.message.clone())
+        };
+        match &self.run.status {
+            _ if self.mistake.is_some() => self.mistake.clone(),
+            Status::NoSuchEvents => self.unmet(),
+            Status::NoBaseline(_) => undefined(),
+            _ => None,
         }
-        _ => return None,
-    })
+    }
+
+    /// Returns why the detection may have returned nothing for another reason than its conditions.
+    fn proves_little(&self) -> Option<String> {
+        let reason = match &self.run.status {
+            Status::NoBaseline(lookups) => format!("the lookup {} is empty", listed(lookups)),
+            Status::CannotFire(missing) if !missing.fields.is_empty() => lacking(missing),
+            Status::EmptySubsearch => EMPTY_SUBSEARCH.to_owned(),
+            _ => return None,
+        };
+        Some(format!("the test proves little: {reason}"))
+    }
+
+    /// Returns what the search looks for and no event of the test has.
+    fn unmet(&self) -> Option<String> {
+        let need = self.analysis.unmet(self.offer)?;
+        Some(if need.kind == NeedKind::Sourcetype {
+            let names = self.offer.sourcetypes.iter().map(|name| format!("`{name}`"));
+            let names = names.collect::<Vec<_>>().join(", ");
+            format!("it looks for {need}, and that of the events is {names}")
+        } else {
+            format!("it looks for {need}, which no event has")
+        })
+    }
+}
+
+/// Returns that no event has the fields by which the search groups.
+fn lacking(missing: &Missing) -> String {
+    let fields = listed(&missing.fields);
+    match missing.rows {
+        1 => format!("the one event that it groups has no {fields}"),
+        rows => format!("none of the {rows} events that it groups has {fields}"),
+    }
 }
 
 fn listed(names: &[String]) -> String {
@@ -250,8 +301,12 @@ fn listed(names: &[String]) -> String {
 fn reasons_of(messages: &[Diagnostic], detection: &Detection) -> Vec<String> {
     let worst = messages.iter().map(|message| message.severity).max();
     let worst = messages.iter().filter(|message| Some(message.severity) == worst);
-    let worst: Vec<Diagnostic> = worst.cloned().collect();
-    match detection.placed(&worst) {
+    with_places(worst.cloned().collect(), detection)
+}
+
+/// Returns messages, each with its place in the file of the detection.
+fn with_places(messages: Vec<Diagnostic>, detection: &Detection) -> Vec<String> {
+    match detection.placed(&messages) {
         Some(Placed { text, diagnostics }) => {
             let mut places = Places::new(&text);
             let with_place = |diagnostic: &Diagnostic| {
@@ -261,7 +316,7 @@ fn reasons_of(messages: &[Diagnostic], detection: &Detection) -> Vec<String> {
             };
             diagnostics.iter().map(with_place).collect()
         }
-        None => worst.into_iter().map(|message| message.message).collect(),
+        None => messages.into_iter().map(|message| message.message).collect(),
     }
 }
 

@@ -496,7 +496,9 @@ fn the_status_says_how_a_hunt_ended() {
 fn a_lookup_that_nothing_defines_is_in_the_status() {
     let fixture = Fixture::new();
     let search = |lookup: &str, name: &str| {
-        format!("eventName={name} | lookup {lookup} user OUTPUT known | stats count by user")
+        format!(
+            "eventName={name} | lookup {lookup} user OUTPUT known | where isnull(known) | stats count by user"
+        )
     };
     for (lookup, name, status, told) in [
         ("nosuch", "CreateKey", 1, Some("empty lookup `nosuch` (there is no lookup `nosuch`)")),

@@ -124,6 +124,11 @@ fn each_outcome_has_its_status_and_says_why() {
     let of = |search: &'static str| Written { search, ..Written::default() };
     let says =
         |message: &str, field: &str| Written { more: risk(message, field), ..Written::default() };
+    let nothing = |search: &'static str, data: &str| Written {
+        search,
+        tests: test(&format!("data: data/{data}.json"), "  expected_results: 0\n"),
+        ..Written::default()
+    };
     let datasets: &'static [&'static str] = &["--datasets", "datasets"];
     let keys = "data: data/keys.json";
     let cases: Vec<Case> = vec![
@@ -181,6 +186,46 @@ fn each_outcome_has_its_status_and_says_why() {
                 "expected results, found none",
                 "2 events match the first search, and a later command drops them",
             ],
+        ),
+        // A test that expects nothing proves something only if the search could find something.
+        (
+            nothing("sourcetype=aws:asl eventName=CreateKey | stats count by user_arn", "lists"),
+            &[],
+            "failed",
+            3,
+            &[
+                "the test proves nothing: it looks for the sourcetype `aws:asl`, and that of the events is `aws:cloudtrail`",
+            ],
+        ),
+        (
+            nothing(
+                "sourcetype=aws:cloudtrail | stats count by src_ip | where user_arn=\"x\"",
+                "keys",
+            ),
+            &[],
+            "failed",
+            3,
+            &["the test proves nothing: no command before `where` produces the field `user_arn`"],
+        ),
+        (
+            nothing(
+                "sourcetype=aws:cloudtrail | lookup nosuch user_arn OUTPUT b | where b=1",
+                "keys",
+            ),
+            &[],
+            "failed",
+            3,
+            &["the test proves nothing: there is no lookup `nosuch`"],
+        ),
+        (
+            nothing(
+                "sourcetype=aws:cloudtrail eventName=CreateKey | where src_ip=\"10.0.0.0/8\"",
+                "keys",
+            ),
+            &[],
+            "passed",
+            0,
+            &[],
         ),
         // The risk events and the notable.
         (
@@ -385,6 +430,66 @@ fn git(fixture: &Fixture, arguments: &[&str]) {
     command.args(settings).args(arguments).current_dir(fixture.path("content"));
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
+}
+
+/// What a search runs by name or in quotes, and what no revision has.
+#[test]
+fn what_tests_depend_on_at_a_distance_is_seen() {
+    if Command::new("git").arg("--version").output().is_err() {
+        return;
+    }
+    let with = |name, search| Written { name, search, ..Written::default() };
+    let fixture = fixture(&[
+        with("Plain", KEYS),
+        with("By Name", "| savedsearch Plain"),
+        with("From Name", "| from savedsearch:\"ESCU - plain - Rule\""),
+        with(
+            "By Row",
+            "sourcetype=aws:cloudtrail eventName=CreateKey | dedup user_arn | map search=\"search `calls` user_arn=$user_arn$ | lookup people user_arn | stats count by user_arn src_ip\"",
+        ),
+        with("By Name In Row", "| makeresults | map search=\"| savedsearch Plain\""),
+    ]);
+    fixture.write("content/macros/inner.yml", "name: inner\ndefinition: eventName=CreateKey\n");
+    fixture.write(
+        "content/macros/calls.yml",
+        "name: calls\ndefinition: sourcetype=aws:cloudtrail `inner`\n",
+    );
+    fixture.write("content/lookups/people.csv", "user_arn,team\na,b\n");
+    fixture.write("content/.gitignore", "made.csv\n");
+    git(&fixture, &["init", "-q", "-b", "main"]);
+    git(&fixture, &["add", "."]);
+    git(&fixture, &["commit", "-qm", "all"]);
+    let tested = || {
+        let run = run(&fixture, &["--changed", "main", "--format", "json"]);
+        let report = report(&run);
+        let tests = report["tests"].as_array().unwrap();
+        let names = tests.iter().map(|test| test["detection"]["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(tested(), "");
+    for (file, old, new, expected) in [
+        ("macros/inner.yml", "CreateKey", "\"eventName=CreateKey OR eventName=x\"", "By Row"),
+        ("macros/inner.yml", "name: inner", "name: other", "By Row"),
+        ("lookups/people.csv", "a,b", "c,d", "By Row"),
+        (
+            "detections/d0.yml",
+            "version: 1",
+            "version: 2",
+            "Plain, By Name, From Name, By Name In Row",
+        ),
+    ] {
+        let text = std::fs::read_to_string(fixture.path(&format!("content/{file}"))).unwrap();
+        assert!(text.contains(old), "{text}");
+        fixture.write(&format!("content/{file}"), &text.replace(old, new));
+        assert_eq!(tested(), expected, "{file}: {new}");
+        git(&fixture, &["checkout", "-q", "--", "."]);
+    }
+    let text = std::fs::read_to_string(fixture.path("content/detections/d3.yml")).unwrap();
+    fixture.write("content/detections/d3.yml", &text.replace("lookup people", "lookup made"));
+    git(&fixture, &["commit", "-qam", "made"]);
+    assert_eq!(tested(), "");
+    fixture.write("content/lookups/made.csv", "user_arn,team\na,b\n");
+    assert_eq!(tested(), "By Row");
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn event_types_tags_and_data_models() {
     assert_eq!(
         messages(&problems),
         [
-            "b.yml: `(` is never closed",
+            "b.yml: the event type `wrong`: `(` is never closed",
             "c.yml: unknown key `tag`",
             "tags.conf: nothing defines the event type `no`, which has tags",
         ]

@@ -5,6 +5,8 @@
 
 mod made;
 mod need;
+mod returned;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod unproduced;
@@ -21,7 +23,7 @@ use crate::commands::pipeline::{self, Step};
 use crate::commands::{self, CommandKind, classes, subsearch};
 use crate::lineage::Lineage;
 pub use crate::planning::facts::{Facts, OwnTime};
-use crate::planning::facts::{Nested, Role};
+use crate::planning::facts::{Nested, Role, Template};
 pub use crate::planning::index::OF_RISK;
 use crate::planning::plan::Needs;
 use crate::planning::predicate::Position;
@@ -63,6 +65,8 @@ pub struct Analysis {
     pub demand: Demand,
     /// The event types and tags that every row has, which the searches after the first one ask for.
     classes: Vec<SearchExpr>,
+    /// The texts in quotes that commands run as searches, with their macros expanded.
+    quoted: Vec<Expansion>,
     pipeline: Pipeline,
     /// The diagnostics of the macro expansion, and those of the parser.
     problems: (Vec<Diagnostic>, Vec<Diagnostic>),
@@ -92,7 +96,7 @@ pub fn analyze(text: &str, macros: &MacroSet) -> Analysis {
     let (steps, mut unread) = pipeline::read_all(&pipeline);
     let mut facts = Facts::default();
     add_facts(&mut facts, &pipeline, &steps, Role::Rows);
-    add_nested(&mut facts, &mut unread);
+    let quoted = add_nested(&mut facts, &mut unread, macros);
     let first = steps.first().filter(|step| step.index == 0);
     let leads = first.is_some_and(|step| step.entry.doc.name == "search");
     Analysis {
@@ -105,25 +109,51 @@ pub fn analyze(text: &str, macros: &MacroSet) -> Analysis {
         classes: classes::required(&pipeline, &steps),
         expansion,
         facts,
+        quoted,
         pipeline,
         problems: (messages, problems),
         unread,
     }
 }
 
-/// Adds the facts of the pipelines inside commands, at any depth.
-fn add_nested(facts: &mut Facts, unread: &mut Vec<Diagnostic>) {
+/// Adds the facts of the pipelines inside commands, at any depth. Returns the texts in quotes among
+/// them, with their macros expanded.
+fn add_nested(
+    facts: &mut Facts,
+    unread: &mut Vec<Diagnostic>,
+    macros: &MacroSet,
+) -> Vec<Expansion> {
     let mut waiting: Vec<(usize, Nested)> = Vec::new();
+    let mut quoted = Vec::new();
     let mut depth = 0;
     loop {
+        for Template { text, read } in facts.take_templates() {
+            let (expansion, messages) = expand_macros(&text.value, macros);
+            let wrong = messages.into_iter().find(|one| one.severity > Severity::Warning);
+            match read(&expansion.text) {
+                Some(pipeline) if wrong.is_none() => facts.quoted(pipeline, text.span),
+                // The command itself tells what else is wrong with its text.
+                _ => facts.unknown_events("a search in quotes"),
+            }
+            unread.extend(wrong.map(|one| Diagnostic { labels: Vec::new(), ..one }.at(text.span)));
+            quoted.push(expansion);
+        }
         waiting.extend(facts.take_nested().into_iter().map(|nested| (depth + 1, nested)));
-        let Some((own_depth, nested)) = waiting.pop() else { return };
+        let Some((own_depth, nested)) = waiting.pop() else { return quoted };
         // Pipelines that this one adds are one level deeper.
         depth = own_depth;
         facts.nesting = facts.nesting.max(depth);
-        let (steps, diagnostics) = pipeline::read_all(&nested.pipeline);
-        unread.extend(diagnostics);
+        let (steps, mut diagnostics) = pipeline::read_all(&nested.pipeline);
+        let before = facts.placed();
         add_facts(facts, &nested.pipeline, &steps, nested.role);
+        if let Some(span) = nested.within {
+            facts.place_within(span, before);
+            diagnostics
+                .iter_mut()
+                .flat_map(|one| &mut one.labels)
+                .for_each(|label| label.span = span);
+        }
+        unread.extend(diagnostics);
     }
 }
 
@@ -192,6 +222,12 @@ impl Analysis {
     #[must_use]
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
+    }
+
+    /// Returns the text with its macros expanded, and those of the texts in quotes that commands run as
+    /// searches.
+    pub fn expansions(&self) -> impl Iterator<Item = &Expansion> {
+        std::iter::once(&self.expansion).chain(&self.quoted)
     }
 
     /// Returns true if a command adds the rows or fields of another pipeline to those of the search.
@@ -275,8 +311,8 @@ impl Analysis {
     }
 
     /// Returns what is most likely a mistake, as far as that is known without logs, besides the
-    /// `reported` messages. With `advice`, returns also what can be meant but loses rows. Positions
-    /// refer to the text as the user wrote it.
+    /// `reported` messages. With `advice`, returns also what can be meant: what loses rows, and what is
+    /// a mistake if nothing is found. Positions refer to the text as the user wrote it.
     #[must_use]
     pub fn doubts_without_logs(&self, reported: &[Diagnostic], advice: bool) -> Vec<Diagnostic> {
         let mut found = self.dotted_fields(&is_in_object, reported);
@@ -285,9 +321,7 @@ impl Analysis {
             Ok(_) if advice => self.with_unproduced(self.pipeline.doubts_and_advice()),
             Ok(_) => self.doubts(),
         };
-        let doubts = doubts.into_iter().filter(|doubt| {
-            doubt.weight.is_told(false) || (advice && doubt.weight == Weight::Advice)
-        });
+        let doubts = doubts.into_iter().filter(|doubt| advice || doubt.weight.is_told(false));
         found.extend(doubts.map(|doubt| doubt.diagnostic));
         let is_told = |diagnostic: &Diagnostic| {
             reported

@@ -1,10 +1,12 @@
 //! Finds fields that a command reads and that no command before it can have made.
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
-use spilltrail_spl::{Command as Written, Doubt, EvalNode, Required, Weight};
+use spilltrail_event::fields::{RAW, TIME};
+use spilltrail_spl::{Command as Written, Doubt, EvalNode, Pipeline, Required, Weight};
 
 use super::Analysis;
 use crate::commands::pipeline::{self, Step};
+use crate::planning::facts::Facts;
 use crate::planning::plan::Needs;
 
 /// Commands of which the rows, or their order, depend on the fields that they read.
@@ -20,6 +22,25 @@ const CHOOSE_ROWS: &[&str] = &[
     "concurrency",
     "diff",
 ];
+
+/// Commands that make nothing, or other values, without the fields that they read.
+const MAKE_FROM_FIELDS: &[&str] = &[
+    "bin",
+    "chart",
+    "join",
+    "makemv",
+    "mvexpand",
+    "rare",
+    "rex",
+    "spath",
+    "streamstats",
+    "timechart",
+    "top",
+    "transaction",
+];
+
+/// Commands that fill in texts before they run what is inside them.
+const FILLED_IN: &[&str] = &["foreach", "map"];
 
 /// Functions of eval that ask whether there is a value.
 const ASK_FOR_VALUES: &[&str] = &["coalesce", "isnotnull", "isnull"];
@@ -42,13 +63,19 @@ pub struct Unproduced {
     span: Span,
     /// What follows for the rows of the command.
     weight: Weight,
+    /// Whether it is the subsearch of the command that should produce it.
+    is_inside: bool,
 }
 
 impl Unproduced {
     /// Returns the warning, with its place in the expanded text.
     pub(super) fn doubt(&self) -> Doubt {
-        let Self { field, command, similar, dropped_by, span, weight } = self;
-        let message = format!("no command before `{command}` produces the field `{field}`");
+        let Self { field, command, similar, dropped_by, span, weight, is_inside } = self;
+        let message = if *is_inside {
+            format!("the subsearch of `{command}` does not return the field `{field}`")
+        } else {
+            format!("no command before `{command}` produces the field `{field}`")
+        };
         let help = match similar {
             Some(similar) => format!("did you mean `{similar}`?"),
             None => format!("let `{dropped_by}` keep `{field}`, or read it before"),
@@ -66,41 +93,107 @@ impl Analysis {
     /// drop every row, or leave the rows in any order.
     ///
     /// Fields that a command only lists, as `table` does, are returned if the rows have one of a
-    /// similar name: searches often list more fields than there are.
+    /// similar name: searches often list more fields than there are. Pipelines inside commands are
+    /// followed, too.
     #[must_use]
     pub fn unproduced(&self) -> Vec<Unproduced> {
-        let (steps, _) = pipeline::read_all(&self.pipeline);
         let mut found = Vec::new();
-        // The fields of the rows, while they are known, and the command that left only these.
-        let mut known: Option<Vec<String>> = None;
-        let mut closed_by = "";
-        for (place, step) in steps.iter().enumerate() {
-            // A command that cannot be read may produce anything.
-            if step.index != place {
-                break;
-            }
-            let written = self.pipeline.commands.get(step.index);
-            if let (Some(known), Some(written)) = (&known, written) {
-                found.extend(absent(step, known, closed_by, written));
-            }
-            let before = known.clone();
-            known = step.command.output(known);
-            if let (Some(before), Some(after)) = (&before, &known) {
-                found.extend(computed(step, before, after, closed_by));
-            }
-            let keeps = |known: &Vec<String>| {
-                before.as_ref().is_some_and(|before| before.iter().all(|name| known.contains(name)))
-            };
-            if known.as_ref().is_some_and(|known| !keeps(known)) {
-                closed_by = step.entry.doc.name;
-            }
-        }
+        follow(&self.pipeline, &mut found);
         found
     }
 }
 
-/// Returns the place of a field in a command.
-fn place(field: &str, command: &Written) -> Span {
+/// What is known of the fields of rows.
+#[derive(Debug, Clone, Default)]
+struct Rows {
+    /// The fields, if they are known.
+    known: Option<Vec<String>>,
+    /// Whether the known fields are all that there are: `fields` leaves internal ones, too.
+    without_internal: bool,
+    /// The command that left only these.
+    closed_by: &'static str,
+}
+
+impl Rows {
+    fn lacks(&self, name: &String) -> bool {
+        let is_internal = name.starts_with('_');
+        (!is_internal || self.without_internal)
+            && !name.contains('*')
+            && self.known.as_ref().is_some_and(|known| !known.contains(name))
+    }
+}
+
+/// Adds what the commands of a pipeline, and of those inside it, read and nothing produces. Returns what
+/// is known of its rows.
+fn follow(commands: &Pipeline, found: &mut Vec<Unproduced>) -> Rows {
+    let (steps, _) = pipeline::read_all(commands);
+    let mut rows = Rows::default();
+    for (place, step) in steps.iter().enumerate() {
+        // A command that cannot be read may produce anything.
+        if step.index != place {
+            return Rows::default();
+        }
+        let Some(written) = commands.commands.get(step.index) else { return Rows::default() };
+        let mut facts = Facts::default();
+        step.command.facts(&mut facts);
+        // What is filled in for each row or field is not there yet, and has no place of its own.
+        let nested =
+            if FILLED_IN.contains(&step.entry.doc.name) { Vec::new() } else { facts.take_nested() };
+        let mut inside = Vec::new();
+        let inner: Vec<Rows> =
+            nested.iter().map(|nested| follow(&nested.pipeline, &mut inside)).collect();
+        // The search may find something without what it has inside.
+        inside.iter_mut().for_each(|one| one.weight = one.weight.min(Weight::Doubtful));
+        found.extend(inside);
+        if let ("join", [inner]) = (step.entry.doc.name, inner.as_slice()) {
+            found.extend(unpaired(step, inner, written));
+        }
+        if rows.known.is_some() {
+            found.extend(absent(step, &rows, written));
+        }
+        let before = rows.known.clone();
+        rows.known = step.command.output(rows.known);
+        if let (Some(before), Some(after)) = (&before, &rows.known) {
+            found.extend(computed(step, before, after, rows.closed_by));
+        }
+        let keeps = |known: &Vec<String>| {
+            before.as_ref().is_some_and(|before| before.iter().all(|name| known.contains(name)))
+        };
+        if rows.known.as_ref().is_some_and(|known| !keeps(known)) {
+            rows.closed_by = step.entry.doc.name;
+        }
+        rows.without_internal = match (&rows.known, step.entry.doc.name) {
+            (None, _) => false,
+            (Some(_), "fields") => rows.without_internal,
+            (Some(_), _) => before.is_none() || rows.without_internal,
+        };
+    }
+    rows
+}
+
+/// Returns the keys of a `join` that its subsearch does not return.
+fn unpaired(step: &Step, inner: &Rows, written: &Written) -> Vec<Unproduced> {
+    let options = written.arguments.value.split('[').next().unwrap_or_default();
+    // With aliases, the sides have keys of other names.
+    if options.contains("left") {
+        return Vec::new();
+    }
+    let keys = fields_read(step).into_iter().filter(|name| inner.lacks(name));
+    let keys = keys.map(|field| Unproduced {
+        span: place(&field, written),
+        command: "join",
+        similar: similar(&field, inner.known.iter().flatten().map(String::as_str))
+            .map(str::to_owned),
+        field,
+        dropped_by: inner.closed_by,
+        weight: Weight::Advice,
+        is_inside: true,
+    });
+    keys.collect()
+}
+
+/// Returns the place of a field in a command; that of its arguments if they do not have it.
+pub(super) fn place(field: &str, command: &Written) -> Span {
     let (text, start) = (&command.arguments.value, command.arguments.span.start);
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
     let found = text.match_indices(field).find(|(at, _)| {
@@ -111,42 +204,58 @@ fn place(field: &str, command: &Written) -> Span {
     found.map_or(command.arguments.span, |(at, _)| Span::new(start + at, start + at + field.len()))
 }
 
-fn absent(
-    step: &Step,
-    known: &[String],
-    dropped_by: &'static str,
-    written: &Written,
-) -> Vec<Unproduced> {
-    let unproduced = |field: String, similar: Option<String>, is_required: bool| Unproduced {
+fn absent(step: &Step, rows: &Rows, written: &Written) -> Vec<Unproduced> {
+    let known = rows.known.as_deref().unwrap_or_default();
+    let command = step.entry.doc.name;
+    let unproduced = |field: String, similar: Option<String>, weight: Weight| Unproduced {
         span: place(&field, written),
-        command: step.entry.doc.name,
+        command,
         field,
         similar,
-        dropped_by,
-        weight: if is_required { Weight::NeverMet } else { Weight::Doubtful },
+        dropped_by: rows.closed_by,
+        weight,
+        is_inside: false,
     };
-    let command = step.entry.doc.name;
-    let is_absent =
-        |name: &String| !name.starts_with('_') && !name.contains('*') && !known.contains(name);
+    // Words in `search` are looked for in `_raw`; that rows without it have none is no mistake of theirs.
+    let is_word = |name: &str| command == "search" && name == RAW;
+    let is_absent = |name: &String| rows.lacks(name) && !is_word(name);
     let alike = |field: &str| {
         // A field that is listed as well is not the one that was meant.
         let others = known.iter().filter(|name| !step.command.listed().contains(name));
         similar(field, others.map(String::as_str)).map(str::to_owned)
     };
-    let listed = step.command.listed().iter().filter(|name| is_absent(name));
-    let misspelled =
-        listed.filter_map(|field| Some(unproduced(field.clone(), Some(alike(field)?), false)));
-    let read = if CHOOSE_ROWS.contains(&command) { fields_read(step) } else { Vec::new() };
+    let listed = step.command.listed().iter();
+    let listed = listed.filter(|name| is_absent(name) && !name.starts_with('_'));
+    let misspelled = listed
+        .filter_map(|field| Some(unproduced(field.clone(), Some(alike(field)?), Weight::Doubtful)));
+    let mut read = match command {
+        _ if CHOOSE_ROWS.contains(&command) => fields_read(step),
+        _ if MAKE_FROM_FIELDS.contains(&command) => fields_read(step),
+        _ => Vec::new(),
+    };
+    // A statistic of a time is nothing without it.
+    if matches!(command, "stats" | "eventstats" | "streamstats")
+        && step.command.needs(Needs::everything()).fields.names.contains(TIME)
+        && !read.iter().any(|name| name == TIME)
+    {
+        read.push(TIME.to_owned());
+    }
     // A group or a row without its field is dropped; a condition may hold without one.
     let required = Required::of(written).fields;
-    let is_required = |field: &String| match command {
-        "stats" | "dedup" => true,
-        _ => required.iter().any(|required| required.name == *field),
+    let grouping = step.command.grouping().unwrap_or_default();
+    let weight = |field: &String| match command {
+        _ if !CHOOSE_ROWS.contains(&command) => Weight::Advice,
+        "stats" | "dedup" if grouping.contains(field) || command == "dedup" => Weight::NeverMet,
+        "stats" => Weight::Advice,
+        _ if required.iter().any(|required| required.name == *field) => Weight::NeverMet,
+        // Rows that have lost their time are still in its order.
+        "sort" if field.starts_with('_') => Weight::Advice,
+        _ => Weight::Doubtful,
     };
     let read = read.into_iter().filter(is_absent).map(|field| {
         let similar = nearest(&field, known).or_else(|| alike(&field));
-        let is_required = is_required(&field);
-        unproduced(field, similar, is_required)
+        let weight = weight(&field);
+        unproduced(field, similar, weight)
     });
     misspelled.chain(read).collect()
 }
@@ -189,6 +298,7 @@ fn computed(
                         dropped_by,
                         span: part.span,
                         weight: Weight::Advice,
+                        is_inside: false,
                     });
                 }
             }
@@ -244,6 +354,34 @@ mod tests {
             ),
             ("* | stats count by user | eval n=cuont*2", "cuont of eval (count)"),
             ("* | stats count by user | eval n=lower(src)", "src of eval"),
+            // Internal fields are fields.
+            ("* | stats count by user | where _time>5", "_time of where"),
+            ("* | stats count by user | search _time>5", "_time of search"),
+            ("* | stats count by user | regex _raw=\"x\"", "_raw of regex"),
+            ("* | stats count by user | rex \"(?<u>.)\" | stats count by u", "_raw of rex"),
+            ("* | stats count by user | spath path=a output=b", "_raw of spath"),
+            ("* | stats count by user | timechart sum(count)", "_time of timechart"),
+            ("* | stats count by user | bin _time span=1h", "_time of bin"),
+            ("* | stats count by user | transaction user", "_time of transaction"),
+            ("* | table user | stats min(_time) as t by user", "_time of stats"),
+            (
+                "* | stats count by user | streamstats time_window=1h sum(count)",
+                "_time of streamstats",
+            ),
+            ("* | fields user | stats min(_time) as t by user | where _time>t", "_time of where"),
+            ("* | stats count by user | search word", ""),
+            ("* | fields user | where _time>5 AND like(_raw, \"x\")", ""),
+            ("* | table _time user | bin _time span=1h | stats count by _time user", ""),
+            ("* | timechart count | where _time>5", ""),
+            ("* | bin _time | stats count by _time | timechart sum(count)", ""),
+            // Subsearches.
+            ("* | append [search * | stats count by user | where src=1]", "src of where"),
+            ("* [search * | stats count by user | dedup src]", "src of dedup"),
+            ("* | join user [search * | table src]", "user of join"),
+            ("* | stats count by src | join user [search * | table user]", "user of join"),
+            ("* | join user [search * | table user src]", ""),
+            ("* | join user [search * | fields - src]", ""),
+            ("* | join left=L right=R where L.a=R.b [search * | table b]", ""),
             // What is known to be there, or not known.
             ("* | stats count by user | eval n=count, m=n, s=coalesce(src, user)", ""),
             ("* | stats count by user | where count>3 AND user=\"a\"", ""),

@@ -182,11 +182,19 @@ impl Command for Lookup {
 
     fn facts(&self, facts: &mut Facts) {
         facts.lookups_read.insert(self.table.value.clone());
+        let outputs = self.outputs.iter().flatten().map(|output| &output.pair);
+        for pair in self.keys.iter().chain(outputs) {
+            facts.columns_read.push((self.table.value.clone(), pair.column.clone()));
+        }
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
-        let table = lookups::read(&self.table, stage.context, Purpose::Used)?;
+        let is_read = self.outputs.as_ref().is_none_or(|outputs| {
+            outputs.iter().any(|output| stage.after.fields.wants(&output.pair.field))
+        });
+        let purpose = if is_read { Purpose::Used } else { Purpose::Unread };
+        let table = lookups::read(&self.table, stage.context, purpose)?;
         if table.columns.is_empty() {
             return Ok(input);
         }

@@ -13,7 +13,7 @@ use super::subsearch::{self, MAX_APPENDED_ROWS};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::lineage::Lineage;
 use crate::operators::KeptRows;
-use crate::planning::facts::{Facts, OwnTime, Role};
+use crate::planning::facts::{Facts, Role};
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::Row;
 
@@ -228,21 +228,28 @@ impl Map {
 
     /// Returns the commands with a word for each variable, if they can be read without a row.
     fn sample(&self) -> Option<Pipeline> {
-        let sample: String = pieces(&self.template.value)
-            .into_iter()
-            .map(|piece| match piece {
-                Piece::Text(text) => text,
-                Piece::Variable { .. } => "x1",
-            })
-            .collect();
-        if sample.contains('`') {
-            return None;
-        }
-        let (pipeline, problems) =
-            if self.is_nested { parse_nested(&sample, 0) } else { parse_search(&sample) };
-        let (_, wrong) = super::pipeline::read_all(&pipeline);
-        (problems.is_empty() && wrong.is_empty()).then_some(pipeline)
+        sample(
+            &self.template.value,
+            if self.is_nested { |text| parse_nested(text, 0) } else { parse_search },
+        )
     }
+}
+
+/// Returns the commands of a template with a word for each variable, if they can be read without a row.
+fn sample(template: &str, parse: fn(&str) -> (Pipeline, Vec<Diagnostic>)) -> Option<Pipeline> {
+    let sample: String = pieces(template)
+        .into_iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Variable { .. } => "x1",
+        })
+        .collect();
+    if sample.contains('`') {
+        return None;
+    }
+    let (pipeline, problems) = parse(&sample);
+    let (_, wrong) = super::pipeline::read_all(&pipeline);
+    (problems.is_empty() && wrong.is_empty()).then_some(pipeline)
 }
 
 /// Returns a diagnostic about a search of a row at the place of the template.
@@ -260,14 +267,12 @@ impl Command for Map {
     }
 
     fn facts(&self, facts: &mut Facts) {
+        if !self.is_nested {
+            return facts.template(&self.template, |text| sample(text, parse_search));
+        }
         match self.sample() {
             Some(sample) => facts.nested(&sample, Role::Rows),
-            // The search may read any events, and have bounds of time that are not known here.
-            None => {
-                facts.reads_logs = true;
-                facts.present("map");
-                facts.times.push(OwnTime::Returned);
-            }
+            None => facts.unknown_events("map"),
         }
     }
 

@@ -205,7 +205,7 @@ pub(crate) fn may_bound_time(subsearch: &Pipeline) -> bool {
 
 /// Returns the names of the fields and time modifiers in the expression made from a subsearch, or
 /// `None` if they are not known before it runs.
-fn compared(subsearch: &Pipeline) -> Option<Vec<String>> {
+pub(crate) fn compared(subsearch: &Pipeline) -> Option<Vec<String>> {
     let names = pipeline::compared_of(subsearch)?;
     // The text of these fields may be any expression.
     let is_spliced = |name: &String| name == "search" || name == "query";
@@ -326,6 +326,7 @@ impl Resolve for Resolver<'_> {
                 let inside = match purpose {
                     Purpose::Used => Purpose::Excluded,
                     Purpose::Excluded => Purpose::Used,
+                    Purpose::Unread => Purpose::Unread,
                 };
                 self.resolve(part, inside).await?;
             }

@@ -42,8 +42,13 @@ pub(crate) fn find(name: &Spanned<String>, context: &SearchContext) -> Result<Fo
             let message = format!("the lookup `{}` has two columns `{twice}`", name.value);
             return Err(Diagnostic::error(Code::UNREADABLE, message).at(name.span));
         }
-        if table.is_some() {
-            return Ok(Found { name: candidate.clone(), table });
+        if let Some(table) = table {
+            for problem in &table.problems {
+                let message = format!("the lookup `{}` is damaged: {problem}", name.value);
+                let warning = Diagnostic::warning(Code::DAMAGED_TABLE, message).at(name.span);
+                context.observations.message(warning.help("correct the file of the lookup"));
+            }
+            return Ok(Found { name: candidate.clone(), table: Some(table) });
         }
     }
     Ok(Found { name: name.value.clone(), table: None })

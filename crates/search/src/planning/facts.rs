@@ -48,6 +48,8 @@ pub struct Facts {
     pub present: BTreeSet<String>,
     /// The names of the lookups that the search reads.
     pub lookups_read: BTreeSet<String>,
+    /// The columns of lookups that the search names, with the name of each lookup.
+    pub columns_read: Vec<(String, Spanned<String>)>,
     /// The names of the lookups that the search writes.
     pub lookups_written: BTreeSet<String>,
     /// The outputs of other searches that this search reads: an index of findings, or a command
@@ -64,6 +66,7 @@ pub struct Facts {
     pub(crate) classes: Vec<SearchExpr>,
     position: Position,
     nested: Vec<Nested>,
+    templates: Vec<Template>,
 }
 
 /// A time bound of a leading search.
@@ -85,6 +88,18 @@ pub enum OwnTime {
 pub(crate) struct Nested {
     pub(crate) pipeline: Pipeline,
     pub(crate) role: Role,
+    /// The place of the quoted text that the pipeline is a part of. The pipeline's own places are those
+    /// in that text.
+    pub(crate) within: Option<Span>,
+}
+
+/// A text in quotes that a command runs as a search, with macros that the command expands itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Template {
+    /// The text, and its place in the search.
+    pub(crate) text: Spanned<String>,
+    /// Reads the text without its macros, as far as that is possible before the search runs.
+    pub(crate) read: fn(&str) -> Option<Pipeline>,
 }
 
 /// How the outer search uses the rows of a nested pipeline.
@@ -110,6 +125,7 @@ impl Default for Facts {
             times: Vec::new(),
             present: BTreeSet::new(),
             lookups_read: BTreeSet::new(),
+            columns_read: Vec::new(),
             lookups_written: BTreeSet::new(),
             other_outputs: BTreeSet::new(),
             data_models: BTreeSet::new(),
@@ -118,6 +134,7 @@ impl Default for Facts {
             classes: Vec::new(),
             position: Position::Later,
             nested: Vec::new(),
+            templates: Vec::new(),
         }
     }
 }
@@ -153,12 +170,47 @@ impl Facts {
 
     /// Adds a pipeline inside the command.
     pub(crate) fn nested(&mut self, pipeline: &Pipeline, role: Role) {
-        self.nested.push(Nested { pipeline: pipeline.clone(), role });
+        self.nested.push(Nested { pipeline: pipeline.clone(), role, within: None });
     }
 
     /// Returns the nested pipelines that commands added since the last call.
     pub(crate) fn take_nested(&mut self) -> Vec<Nested> {
         std::mem::take(&mut self.nested)
+    }
+
+    /// Adds the pipeline of a text in quotes.
+    pub(crate) fn quoted(&mut self, pipeline: Pipeline, within: Span) {
+        self.nested.push(Nested { pipeline, role: Role::Rows, within: Some(within) });
+    }
+
+    /// Returns how many facts have a place so far.
+    pub(crate) fn placed(&self) -> (usize, usize, usize) {
+        (self.dotted.len(), self.classes.len(), self.columns_read.len())
+    }
+
+    /// Moves the facts since `before` to the quoted text that they are in.
+    pub(crate) fn place_within(&mut self, span: Span, before: (usize, usize, usize)) {
+        self.dotted[before.0..].iter_mut().for_each(|name| name.span = span);
+        self.classes[before.1..].iter_mut().for_each(|part| classes::put(part, span));
+        self.columns_read[before.2..].iter_mut().for_each(|(_, column)| column.span = span);
+        self.nested.iter_mut().for_each(|nested| nested.within = Some(span));
+    }
+
+    /// Adds a text that the command runs as a search.
+    pub(crate) fn template(&mut self, text: &Spanned<String>, read: fn(&str) -> Option<Pipeline>) {
+        self.templates.push(Template { text: text.clone(), read });
+    }
+
+    /// Returns the texts that commands added since the last call.
+    pub(crate) fn take_templates(&mut self) -> Vec<Template> {
+        std::mem::take(&mut self.templates)
+    }
+
+    /// Adds that a command reads events of which nothing is known before it runs.
+    pub(crate) fn unknown_events(&mut self, command: &str) {
+        self.reads_logs = true;
+        self.present(command);
+        self.times.push(OwnTime::Returned);
     }
 
     /// Adds the facts of a search expression.

@@ -35,14 +35,15 @@ impl MacroDefinition {
 #[derive(Default, Clone, Debug)]
 pub struct MacroSet {
     macros: IndexMap<(String, usize), MacroDefinition>,
-    /// The texts of saved searches, by name in lowercase.
+    /// The saved searches, by name in lowercase.
     searches: IndexMap<String, SavedSearch>,
 }
 
+/// A search that others run by its name.
 #[derive(Clone, Debug)]
-struct SavedSearch {
-    name: String,
-    text: String,
+pub(super) struct SavedSearch {
+    pub(super) name: String,
+    pub(super) text: String,
 }
 
 impl MacroSet {
@@ -75,16 +76,15 @@ impl MacroSet {
         self.searches.insert(name.to_lowercase(), search);
     }
 
-    /// Returns the text of the search with this name, in any case. The name may be the one that
-    /// Splunk's content apps give a detection, such as `ESCU - Name - Rule`.
-    #[must_use]
-    pub fn search(&self, name: &str) -> Option<&str> {
+    /// Returns the search with this name, in any case. The name may be the one that Splunk's content
+    /// apps give a detection, such as `ESCU - Name - Rule`.
+    pub(super) fn search(&self, name: &str) -> Option<&SavedSearch> {
         let wanted = name.trim().to_lowercase();
         let short = || {
             let (_, rest) = wanted.split_once(" - ")?;
             self.searches.get(rest.strip_suffix(" - rule").unwrap_or(rest))
         };
-        self.searches.get(&wanted).or_else(short).map(|search| search.text.as_str())
+        self.searches.get(&wanted).or_else(short)
     }
 
     /// Returns the names of the saved searches.

@@ -14,6 +14,7 @@ pub struct Expansion {
     segments: Vec<Segment>,
     calls: Vec<ExpandedCall>,
     used: Vec<String>,
+    searches: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -93,6 +94,19 @@ impl Expansion {
     #[must_use]
     pub fn macros_used(&self) -> &[String] {
         &self.used
+    }
+
+    /// Returns the names of the saved searches whose text is a part of this one, as they are defined.
+    #[must_use]
+    pub fn searches_used(&self) -> &[String] {
+        &self.searches
+    }
+
+    /// Adds the name of a saved search whose text is a part of this one.
+    pub(super) fn add_search(&mut self, name: &str) {
+        if self.searches.iter().all(|known| known != name) {
+            self.searches.push(name.to_owned());
+        }
     }
 
     /// Appends a copy of the written text at `original`.

@@ -130,7 +130,7 @@ impl Expander<'_> {
     /// Appends the text of a saved search, which `span` of the user's text calls.
     fn saved(&mut self, call: &SavedCall, span: Span, source: Source, depth: usize) {
         let title = format!("savedsearch {}", call.name);
-        let Some(text) = self.macros.search(&call.name) else {
+        let Some(search) = self.macros.search(&call.name) else {
             let message = format!("there is no saved search `{}`", call.name);
             let diagnostic = Diagnostic::error(Code::BAD_ARGUMENT, message).at(span);
             self.diagnostics.push(match similar(&call.name, self.macros.search_names()) {
@@ -146,12 +146,13 @@ impl Expander<'_> {
         let tokens: Vec<(&str, String)> =
             call.tokens.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let too_much = self.calls > MAX_CALLS || self.expansion.text.len() > MAX_LENGTH;
-        let filled = call::fill(text.trim(), &tokens, room).filter(|_| !too_much);
+        let filled = call::fill(search.text.trim(), &tokens, room).filter(|_| !too_much);
         let Some(text) = filled.filter(|_| depth < MAX_DEPTH) else {
             return self.refuse(&title, span, depth < MAX_DEPTH);
         };
         self.filled += text.len();
         let number = self.expansion.begin(title);
+        self.expansion.add_search(&search.name);
         let in_macro = Source::Macro { span, call: number };
         let word = text.get(..7).unwrap_or_default();
         if !text.starts_with('|') && !word.eq_ignore_ascii_case("search ") {

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use spilltrail_diagnostic::Code;
 
-use super::constants::name_of;
+use super::constants::{Equality, equality, name_of};
 use super::{Doubt, Evaluated, Searched, Weight};
-use crate::{BinaryOp, CompareOp, EvalNode, SearchExpr};
+use crate::{CompareOp, EvalNode, SearchExpr};
 
 /// Returns the address and the prefix of a text in the form of a range.
 fn range(text: &str) -> Option<(IpAddr, u32)> {
@@ -62,18 +62,26 @@ pub(super) fn of_functions(part: &Evaluated<'_>, found: &mut Vec<Doubt>) {
     }
 }
 
-/// Finds a range that `=` compares as a text.
+/// Finds a range that `=`, `!=` or `IN` compares as a text.
 pub(super) fn of_equality(part: &Evaluated<'_>, found: &mut Vec<Doubt>) {
-    let expr = part.expression;
-    let EvalNode::Binary(BinaryOp::Compare(CompareOp::Eq), left, right) = &expr.node else {
-        return;
+    let Some(Equality { field, values, is_negated }) = equality(part.expression) else { return };
+    let operator = match &part.expression.node {
+        EvalNode::In(..) => "IN",
+        _ if is_negated => "!=",
+        _ => "=",
     };
-    if let (EvalNode::Field(field), EvalNode::Text(text)) = (&left.node, &right.node)
-        && range(text).is_some()
-    {
-        let message = format!("`=` compares `{text}` as a text here, not as a range of addresses");
-        let help = format!("write `cidrmatch(\"{text}\", {})`", name_of(field));
-        // A field of a rule or a security group can have a range as its value.
-        found.push(Doubt::new(Weight::IfNothing, Code::NEVER_MET, message, right.span).help(help));
+    for value in values {
+        if let EvalNode::Text(text) = &value.node
+            && range(text).is_some()
+        {
+            let message = format!(
+                "`{operator}` compares `{text}` as a text here, not as a range of addresses"
+            );
+            let not = if is_negated { "NOT " } else { "" };
+            let help = format!("write `{not}cidrmatch(\"{text}\", {})`", name_of(field));
+            // A field of a rule or a security group can have a range as its value.
+            let doubt = Doubt::new(Weight::IfNothing, Code::NEVER_MET, message, value.span);
+            found.push(doubt.help(help));
+        }
     }
 }

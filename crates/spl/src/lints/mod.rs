@@ -19,6 +19,7 @@ mod renames;
 mod types;
 mod values;
 mod windows;
+mod words;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 
@@ -39,7 +40,8 @@ pub enum Weight {
     /// It can be meant, and the search may find less than it seems to. It is told to those who check
     /// their content, and not in a run.
     Advice,
-    /// It matters only if the search finds nothing.
+    /// It can be meant. It is told to those who check their content, and in a run only if the search
+    /// finds nothing.
     IfNothing,
     /// The search does something else than it seems to do.
     Doubtful,
@@ -287,6 +289,14 @@ mod tests {
                 "* | where src=\"10.0.0.0/8\"",
                 "SPL2019 \"10.0.0.0/8\": write `cidrmatch(\"10.0.0.0/8\", src)`",
             ),
+            (
+                "* | where src!=\"10.0.0.0/8\"",
+                "SPL2019 \"10.0.0.0/8\": write `NOT cidrmatch(\"10.0.0.0/8\", src)`",
+            ),
+            (
+                "* | where src IN (\"10.0.0.1\", \"10.0.1.0/24\")",
+                "SPL2019 \"10.0.1.0/24\": write `cidrmatch(\"10.0.1.0/24\", src)`",
+            ),
             // Conditions.
             ("* | where \"a.b\"=\"c\"", "SPL2019 \"a.b\"=\"c\": write `'a.b'` to mean the field"),
             ("* | where \"count\">10", "SPL2019 \"count\">10: write `'count'` to mean the field"),
@@ -296,10 +306,24 @@ mod tests {
                 "* | where type=AssumedRole",
                 "SPL2019 AssumedRole: write `\"AssumedRole\"` to mean the text",
             ),
+            (
+                "* | where type IN (\"a\", AssumedRole)",
+                "SPL2019 AssumedRole: write `\"AssumedRole\"` to mean the text",
+            ),
+            (
+                "* | where awsRegion=eu-central-1",
+                "SPL2019 eu-central-1: write `\"eu-central-1\"` to mean the text",
+            ),
+            (
+                "* | where \"Number of reads\" > 5",
+                "SPL2019 \"Number of reads\" > 5: write `'Number of reads'` to mean the field",
+            ),
             // Patterns.
             ("* | where like(a, \"x*\")", "SPL2020 \"x*\": write `\"x%\"`"),
             ("* | eval c=if(a LIKE \"*x\", 1, 0)", "SPL2020 \"*x\": write `\"%x\"`"),
             ("* | where a=\"Create*\"", "SPL2020 \"Create*\": write `like(a, \"Create%\")`"),
+            ("* | where a!=\"Create*\"", "SPL2020 \"Create*\": write `NOT like(a, \"Create%\")`"),
+            ("* | where a IN (\"x\", \"*y\")", "SPL2020 \"*y\": write `like(a, \"%y\")`"),
             ("* | where match(a, \"/x/\")", "SPL2020 \"/x/\": write `\"x\"`"),
             // Names and values.
             ("eventSource=s3", "SPL2021 s3: write `s3.amazonaws.com`"),
@@ -397,6 +421,8 @@ mod tests {
             ("* | where like(a, \"x*\")", Weight::NeverMet),
             ("* | where like(a, \"x*\") OR b=1", Weight::Doubtful),
             ("* | where a=\"Create*\"", Weight::NeverMet),
+            ("* | where a!=\"Create*\"", Weight::Doubtful),
+            ("* | where a IN (\"Create*\")", Weight::Doubtful),
         ] {
             let (pipeline, _) = parse(search);
             let doubts = pipeline.doubts();
@@ -523,6 +549,9 @@ mod tests {
             "* | eval a=\"b\" | where isnull(a) AND a=b",
             "* | where like(a, \"%x*\") AND a=\"*\" AND b=\"arn:aws:s3:::*\"",
             "* | rex \"(?<Who>.*)\" | where user=Who",
+            "* | where total=count-errors AND awsRegion=a - b AND user IN (src_user, \"x\")",
+            "* | eval a=1 | where awsRegion=a-1",
+            "* | where \"some words\"=\"other words\"",
             "ErrorCode=5 EventID=1",
             "* | where match(a, \"/x\") AND match(a, \"x/\")",
             "eventSource=s3* eventSource=s3.amazonaws.com eventSource!=s3",

@@ -2,9 +2,9 @@
 
 use spilltrail_diagnostic::{Code, Span};
 
-use super::constants::name_of;
+use super::constants::{Equality, equality, name_of};
 use super::{Doubt, Evaluated, Weight};
-use crate::{BinaryOp, CompareOp, EvalExpr, EvalNode};
+use crate::{BinaryOp, EvalExpr, EvalNode};
 
 /// Returns true for a word with an asterisk at an end, which is hardly meant as one.
 fn has_wildcard(text: &str) -> bool {
@@ -28,17 +28,21 @@ pub(super) fn of_like(part: &Evaluated<'_>, found: &mut Vec<Doubt>) {
     }
 }
 
-/// Finds `*` in a text that `=` compares.
+/// Finds `*` in a text that `=`, `!=` or `IN` compares.
 pub(super) fn of_equality(part: &Evaluated<'_>, found: &mut Vec<Doubt>) {
-    let expr = part.expression;
-    let EvalNode::Binary(BinaryOp::Compare(CompareOp::Eq), left, right) = &expr.node else {
-        return;
-    };
-    if let (EvalNode::Field(field), EvalNode::Text(text)) = (&left.node, &right.node)
-        && has_wildcard(text)
-    {
-        let help = format!("write `like({}, \"{}\")`", name_of(field), text.replace('*', "%"));
-        found.push(doubt("`*` is no wildcard in `eval` and `where`", right.span).help(help));
+    let Some(Equality { field, values, is_negated }) = equality(part.expression) else { return };
+    for value in values {
+        if let EvalNode::Text(text) = &value.node
+            && has_wildcard(text)
+        {
+            let not = if is_negated { "NOT " } else { "" };
+            let (field, pattern) = (name_of(field), text.replace('*', "%"));
+            let mut doubt = doubt("`*` is no wildcard in `eval` and `where`", value.span);
+            if is_negated {
+                doubt.weight = Weight::Doubtful;
+            }
+            found.push(doubt.help(format!("write `{not}like({field}, \"{pattern}\")`")));
+        }
     }
 }
 

@@ -39,6 +39,23 @@ const MEMBERS: &[&str] = &[
 /// Fields of Windows that differ from those of CloudTrail only in a capital letter.
 const OF_WINDOWS: &[&str] = &["ErrorCode"];
 
+/// Returns true for a member of CloudTrail's records, or a field that the add-on derives from one, whose
+/// values are texts.
+pub(super) fn is_member(field: &str) -> bool {
+    /// Those that detections compare.
+    const DERIVED: &[&str] = &[
+        "action",
+        "aws_account_id",
+        "region",
+        "src_ip",
+        "user",
+        "user_arn",
+        "user_type",
+        "vendor_region",
+    ];
+    MEMBERS.contains(&field) || DERIVED.contains(&field)
+}
+
 /// Finds the name of a service where CloudTrail has its host.
 pub(super) fn event_source(searched: &Searched<'_>, found: &mut Vec<Doubt>) {
     searched.expression.walk(&mut |part| {

@@ -1,0 +1,125 @@
+//! Compares the columns of lookups that searches of the content write with those that others read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use spilltrail_content::{ContentSet, LookupSource, common_lookup_name};
+use spilltrail_detect::AnalyzedContent;
+use spilltrail_diagnostic::{Code, Diagnostic, edit_distance, similar};
+use spilltrail_search::analysis::{Analysis, LookupWriters, analyze};
+
+/// The most mistakes in a name that is taken for another one.
+const MISTAKES: usize = 2;
+
+/// The columns of the lookups that searches of the content write.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// By the name that all names of a lookup have in common; `None` for columns that are not known.
+    tables: BTreeMap<String, Option<BTreeSet<String>>>,
+}
+
+impl Written {
+    pub(super) fn new(content: &AnalyzedContent) -> Self {
+        let set = &content.set;
+        let writers = LookupWriters::new(&set.macros);
+        let mut written = Self::default();
+        for (index, detection) in set.detections.iter().enumerate() {
+            if writers.may_include(&detection.search) {
+                written.add(&content.look_at(index), set);
+            }
+        }
+        for baseline in set.baselines.iter().filter(|one| writers.may_include(&one.search)) {
+            written.add(&analyze(&baseline.search, &set.macros), set);
+        }
+        written
+    }
+
+    fn add(&mut self, analysis: &Analysis, set: &ContentSet) {
+        for (name, columns) in analysis.tables_written() {
+            let name = common_lookup_name(&set.lookups, &name).to_owned();
+            let known = self.tables.entry(name).or_insert_with(|| Some(BTreeSet::new()));
+            match (known.as_mut(), columns) {
+                (Some(known), Some(columns)) => known.extend(columns),
+                _ => *known = None,
+            }
+        }
+    }
+
+    /// Returns what is doubtful about the lookups that a search reads and writes. Spans refer to it as
+    /// written.
+    pub(super) fn of_search(&self, analysis: &Analysis, set: &ContentSet) -> Vec<Diagnostic> {
+        let mut found = self.unwritten(analysis, set);
+        found.extend(misspelled(analysis, set));
+        found.extend(left_out(analysis, set));
+        found
+    }
+
+    /// Returns the columns that the search reads and that no search of the content writes.
+    fn unwritten(&self, analysis: &Analysis, set: &ContentSet) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for (table, column) in &analysis.facts.columns_read {
+            let has_rows = set.lookup(table).is_some_and(|lookup| {
+                matches!(lookup.source, LookupSource::File(_) | LookupSource::Embedded(_))
+            });
+            let written = self.tables.get(common_lookup_name(&set.lookups, table));
+            let Some(Some(written)) = written.filter(|_| !has_rows) else { continue };
+            let name = &column.value;
+            if written.contains(name) || name.starts_with('_') {
+                continue;
+            }
+            let message = format!("no search writes the column `{name}` of the lookup `{table}`");
+            let help = match similar(name, written.iter().map(String::as_str)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!(
+                    "its columns are `{}`",
+                    written.iter().cloned().collect::<Vec<_>>().join("`, `")
+                ),
+            };
+            let warning = Diagnostic::warning(Code::LOST_FIELD, message).at(column.span).help(help);
+            found.push(analysis.expansion.relocate(warning));
+        }
+        found
+    }
+}
+
+/// Returns the lookups that the search writes, that nothing defines, and that have nearly the name of
+/// one that the content defines.
+fn misspelled(analysis: &Analysis, set: &ContentSet) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for name in &analysis.facts.lookups_written {
+        let is_defined = set.lookup(name).is_some()
+            || set.lookups.contains_key(common_lookup_name(&set.lookups, name));
+        let known = set.lookups.keys().map(String::as_str);
+        let meant = similar(name, known).filter(|known| edit_distance(known, name) <= MISTAKES);
+        let Some(meant) = meant.filter(|_| !is_defined) else { continue };
+        let message = format!("nothing defines the lookup `{name}`, which the search writes");
+        let help = format!("did you mean `{meant}`?");
+        let warning = Diagnostic::warning(Code::MISSING_LOOKUP, message).help(help);
+        found.push(super::advice::placed(warning, analysis, name));
+    }
+    found
+}
+
+/// Returns the columns that the search writes to a collection without a field of that name, which are
+/// lost.
+fn left_out(analysis: &Analysis, set: &ContentSet) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (name, columns) in analysis.tables_written() {
+        let Some(lookup) = set.lookup(&name).filter(|lookup| !lookup.fields.is_empty()) else {
+            continue;
+        };
+        let is_collection = matches!(lookup.source, LookupSource::Collection(_));
+        let lost = columns.into_iter().flatten();
+        let lost =
+            lost.filter(|column| !column.starts_with('_') && !lookup.fields.contains(column));
+        for column in lost.filter(|_| is_collection) {
+            let message = format!("the lookup `{name}` has no field `{column}`, which is lost");
+            let help = match similar(&column, lookup.fields.iter().map(String::as_str)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("add `{column}` to `fields_list` of `{name}`"),
+            };
+            let warning = Diagnostic::warning(Code::LOST_FIELD, message).help(help);
+            found.push(super::advice::placed(warning, analysis, &name));
+        }
+    }
+    found
+}
