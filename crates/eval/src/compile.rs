@@ -85,7 +85,23 @@ impl<'a> Compiler<'a> {
     fn result(&mut self, tree: &EvalExpr) -> Typed {
         match significance::written(tree).filter(|_| self.context.rounds_products) {
             Some(text) => (Node::Digits(text), Type::String),
-            None => self.product(tree),
+            None => self.shown(tree),
+        }
+    }
+
+    /// Compiles an expression whose result is written: a number that `round` gives decimals keeps the
+    /// zeros at its end.
+    fn shown(&mut self, tree: &EvalExpr) -> Typed {
+        let (node, result) = self.product(tree);
+        match node {
+            Node::Call(call)
+                if self.context.rounds_products
+                    && call.function.doc.name == "round"
+                    && call.arguments.len() > 1 =>
+            {
+                (Node::Decimals(call), Type::String)
+            }
+            node => (node, result),
         }
     }
 
@@ -166,7 +182,7 @@ impl<'a> Compiler<'a> {
             BinaryOp::Concat => {
                 let operands = chain(tree, BinaryOp::Concat);
                 self.warn_of_dotted_names(&operands);
-                let operands = operands.iter().map(|tree| self.product(tree).0).collect();
+                let operands = operands.iter().map(|tree| self.shown(tree).0).collect();
                 (Node::Concat(operands), Type::String)
             }
             BinaryOp::And => (Node::And(self.nodes(&chain(tree, BinaryOp::And))), Type::Bool),

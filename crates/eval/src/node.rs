@@ -11,7 +11,7 @@ use spilltrail_spl::CompareOp;
 
 use crate::LookupProvider;
 use crate::among::{self, Literals};
-use crate::functions::{Body, EvalFunction};
+use crate::functions::{Body, EvalFunction, math};
 use crate::limits;
 use crate::operators::{self, Arithmetic};
 use crate::regex::{Regex, RegexCache};
@@ -56,6 +56,8 @@ pub(crate) enum Node {
     /// A number as it is written, for comparisons: it has more digits than a double holds.
     Digits(String),
     Field(usize),
+    /// A call of `round` whose result is written with as many decimals as it asks for.
+    Decimals(Box<Call>),
     Not(Box<Node>),
     Negate(Box<Node>),
     Plus(Box<Node>),
@@ -193,6 +195,10 @@ impl Node {
             Self::Constant(value) => constant(value),
             Self::Digits(digits) => Value::text(digits.as_str()),
             Self::Field(slot) => evaluation.row.value(*slot),
+            Self::Decimals(call) => {
+                let decimals = call.arguments.get(1).map(on);
+                math::with_decimals(call.evaluate(evaluation), decimals.as_ref())
+            }
             Self::Not(operand) => boolean(operators::truth(&on(operand)).map(|truth| !truth)),
             Self::Negate(operand) => number(operators::number(&on(operand)).map(|n| -n)),
             Self::Plus(operand) => number(operators::number(&on(operand))),

@@ -112,7 +112,12 @@ pub(super) static ROUND: EvalFunction = EvalFunction::row(
         Mathematical,
         "Round to a number of decimals, by default none. Halves round away from zero.",
         "round(<number>[, <decimals>])",
-        &[("round(2.5)", "3"), ("round(-1.125, 2)", "-1.13"), ("round(1.005, 2)", "1.01")],
+        &[
+            ("round(2.5)", "3"),
+            ("round(-1.125, 2)", "-1.13"),
+            ("round(1.005, 2)", "1.01"),
+            ("round(10, 2)", "10.00"),
+        ],
     ),
     Arity::Between(1, 2),
     returns::number,
@@ -125,6 +130,26 @@ pub(super) static ROUND: EvalFunction = EvalFunction::row(
         )
     },
 );
+
+/// Returns the text of a rounded number with all its decimals, zeros at the end included. Without
+/// decimals it stays a number.
+pub(crate) fn with_decimals<'a>(rounded: Value<'a>, decimals: Option<&Value<'_>>) -> Value<'a> {
+    let decimals = decimals.and_then(number).unwrap_or(0.0);
+    // More decimals than a double has are not meant.
+    let decimals = decimals.clamp(0.0, MOST_DECIMALS) as usize;
+    let Value::Number(number) = rounded else { return rounded };
+    if decimals == 0 || !number.is_finite() {
+        return Value::Number(number);
+    }
+    // The shortest digits of the number, and not those of its binary form.
+    let text = spilltrail_event::format_number(number);
+    let has = text.split_once('.').map_or(0, |(_, digits)| digits.len());
+    let point = if has == 0 { "." } else { "" };
+    Value::text(format!("{text}{point}{}", "0".repeat(decimals.saturating_sub(has))))
+}
+
+/// The most decimals that are written for a number.
+const MOST_DECIMALS: f64 = 20.0;
 
 /// Rounds the decimal number that the user most likely wrote, which is given by the first 15 digits
 /// of the double: 1.005 is slightly less in binary, but must round up.

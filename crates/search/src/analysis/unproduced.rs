@@ -5,6 +5,7 @@ use spilltrail_event::fields::{RAW, TIME};
 use spilltrail_spl::{Command as Written, Doubt, EvalNode, Pipeline, Required, Weight};
 
 use super::Analysis;
+use crate::commands::CommandKind;
 use crate::commands::pipeline::{self, Step};
 use crate::planning::facts::Facts;
 use crate::planning::plan::Needs;
@@ -165,7 +166,10 @@ fn follow(commands: &Pipeline, found: &mut Vec<Unproduced>) -> Rows {
         rows.without_internal = match (&rows.known, step.entry.doc.name) {
             (None, _) => false,
             (Some(_), "fields") => rows.without_internal,
-            (Some(_), _) => before.is_none() || rows.without_internal,
+            (Some(_), _) => {
+                let is_table = step.entry.doc.kind == CommandKind::Transforming;
+                is_table || before.is_none() || rows.without_internal
+            }
         };
     }
     rows

@@ -1,6 +1,5 @@
 //! `makeresults`: creates rows without reading events.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -68,8 +67,15 @@ pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
 #[derive(Debug)]
 enum MakeResults {
-    Count { count: usize, annotate: bool },
-    Data(Vec<IndexMap<String, Value<'static>>>),
+    Count {
+        count: usize,
+        annotate: bool,
+    },
+    Data {
+        rows: Vec<IndexMap<String, Value<'static>>>,
+        /// Whether the rows are events, with the current time.
+        are_events: bool,
+    },
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
@@ -94,9 +100,12 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                 arguments.report(warning.help("`data` has the rows"));
             }
             match (arguments.given("format"), arguments.given("data")) {
-                (Some(format), Some(data)) => MakeResults::Data(read(format.value, &data)?),
+                (Some(format), Some(data)) => MakeResults::Data {
+                    rows: read(format.value, &data)?,
+                    are_events: format.value == "json",
+                },
                 // An option whose value cannot be used is `None` and is already reported.
-                _ => MakeResults::Data(Vec::new()),
+                _ => MakeResults::Data { rows: Vec::new(), are_events: false },
             }
         }
         (Some(span), None) | (None, Some(span)) => {
@@ -138,8 +147,10 @@ fn read(
                     .map_err(|error| bad(written_error(&data.value, error).to_string()))?;
             rows.into_iter()
                 .map(|row| {
+                    let object = serde_json::Value::Object(row.clone());
+                    let raw = (fields::RAW.to_owned(), json_value(&object));
                     let cell = |(name, value)| (name, json_value(&value));
-                    row.into_iter().map(cell).collect()
+                    std::iter::once(raw).chain(row.into_iter().map(cell)).collect()
                 })
                 .collect()
         }
@@ -161,15 +172,7 @@ fn written_error(data: &str, marked: serde_json::Error) -> serde_json::Error {
 }
 
 fn json_value(value: &serde_json::Value) -> Value<'static> {
-    match value {
-        serde_json::Value::Array(items)
-            if items.iter().all(|i| !i.is_object() && !i.is_array()) =>
-        {
-            let texts = items.iter().filter_map(digits::native);
-            Value::multi(texts.map(Cow::Owned).collect())
-        }
-        other => digits::native(other).map_or(Value::Null, Value::text),
-    }
+    digits::native(value).map_or(Value::Null, Value::text)
 }
 
 #[async_trait]
@@ -184,12 +187,15 @@ impl Command for MakeResults {
         Some(match self {
             Self::Count { annotate: true, .. } => annotations.map(str::to_owned).to_vec(),
             Self::Count { .. } => vec![fields::TIME.to_owned()],
-            Self::Data(rows) => rows.iter().flat_map(|row| row.keys().cloned()).collect(),
+            Self::Data { rows, are_events } => {
+                let names = rows.iter().flat_map(|row| row.keys().cloned());
+                names.chain(are_events.then(|| fields::TIME.to_owned())).collect()
+            }
         })
     }
 
     fn facts(&self, facts: &mut Facts) {
-        if matches!(self, Self::Count { .. }) {
+        if !matches!(self, Self::Data { are_events: false, .. }) {
             // The rows get the current time as `_time`.
             facts.present("makeresults");
         }
@@ -198,7 +204,16 @@ impl Command for MakeResults {
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         stage.must_be_first(input.as_ref())?;
         let rows = match self {
-            Self::Data(rows) => Rows::from_records(rows),
+            Self::Data { rows, are_events: false } => Rows::from_records(rows),
+            Self::Data { rows, are_events: true } => {
+                let now = Value::Number(stage.context.now.floor());
+                let with_time = |row: &IndexMap<String, Value<'static>>| {
+                    let mut row = row.clone();
+                    row.entry(fields::TIME.to_owned()).or_insert_with(|| now.clone());
+                    row
+                };
+                Rows::from_records(&rows.iter().map(with_time).collect::<Vec<_>>())
+            }
             Self::Count { count, annotate } => {
                 let mut row = IndexMap::new();
                 row.insert(fields::TIME.to_owned(), Value::Number(stage.context.now.floor()));
@@ -214,7 +229,7 @@ impl Command for MakeResults {
     }
 
     fn trace(&self, lineage: &mut Lineage) {
-        if let Self::Count { .. } = self {
+        if !matches!(self, Self::Data { are_events: false, .. }) {
             lineage.measure([fields::TIME.to_owned()]);
         }
     }

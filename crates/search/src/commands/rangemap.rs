@@ -109,9 +109,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     };
     arguments.each_is_one_field(std::slice::from_ref(&field));
     if ranges.is_empty() && !arguments.has_errors() {
-        return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected a range")
-            .at(arguments.span())
-            .help("for example `low=0-10`"));
+        let message = "without ranges, all values get the default";
+        let warning = Diagnostic::warning(Code::NO_EFFECT, message).at(arguments.span());
+        arguments.report(warning.help("add one, for example `low=0-10`"));
     }
     let field = field.value;
     let default = default.map_or_else(|| "None".to_owned(), |default| default.value);
@@ -191,7 +191,6 @@ mod tests {
     async fn mistakes_are_reported() {
         for (options, code) in [
             ("low=0-1", Code::MISSING_ARGUMENT),
-            ("field=a", Code::MISSING_ARGUMENT),
             ("field=a*  low=0-1", Code::BAD_ARGUMENT),
             ("field=a low=1", Code::BAD_OPTION),
         ] {
@@ -199,7 +198,8 @@ mod tests {
             assert_eq!(found, Err(vec![code]), "{options}");
         }
         // As for other options, the last one counts, and the other has no effect.
-        for options in ["field=n field=a low=0-1", "field=a default=x default=y low=0-1"] {
+        let twice = ["field=n field=a low=0-1", "field=a default=x default=y low=0-1"];
+        for options in twice.into_iter().chain(["field=a"]) {
             let (pipeline, _) = spilltrail_spl::parse(&format!("| rangemap {options}"));
             let (_, found) = ENTRY.read(&pipeline.commands[0]);
             let codes: Vec<Code> = found.iter().map(|one| one.code).collect();

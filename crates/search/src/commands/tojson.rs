@@ -177,9 +177,10 @@ impl ToJson {
         if !self.only_typed {
             fields.shift_remove(&self.output);
         }
+        // The first function that names a field gives it its type.
         for (name, kind) in &self.typed {
             for name in table::spread(plan, std::slice::from_ref(name)) {
-                fields.insert(name, *kind);
+                fields.entry(name).or_insert(*kind);
             }
         }
         fields

@@ -348,9 +348,9 @@ fn argument(
 ) -> Result<(Expr, Kind), Diagnostic> {
     let compiled = eval::compile(expr, input, stage.context)?;
     match compiled.kind {
-        // `count(eval(…))` counts the rows for which the condition is true: they get a 1, and other
-        // rows get null, which is not counted.
-        ResultKind::Bool if function.name == "count" => {
+        // `count(eval(…))`, `sum(eval(…))` and `per_hour(eval(…))` count the rows for which the condition
+        // is true: they get a 1, and other rows get null, which is not counted.
+        ResultKind::Bool if matches!(function.name, "count" | "sum") => {
             let counted = when(compiled.expr, datafusion::logical_expr::lit(1.0))
                 .end()
                 .map_err(|error| stage.refused(error))?;

@@ -185,11 +185,12 @@ mod tests {
     use crate::testing::{context, rows};
 
     /// Searches with operators that no example of a command uses.
-    const MORE: [&str; 4] = [
+    const MORE: [&str; 5] = [
         "search a=* | sort a | streamstats count reset_before=\"(a==1)\" window=3",
         "search a=* | eval b=if(searchmatch(\"a=1\"), 1, 0) | bin a bins=3",
         "search a=1 | makemv delim=\",\" a | mvexpand a | nomv a",
         "search a=* | convert auto(a) | fillnull value=x b",
+        "search a=* | stats list(a)",
     ];
 
     #[tokio::test]

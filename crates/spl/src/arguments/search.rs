@@ -194,6 +194,9 @@ impl Parser<'_, '_, '_> {
                 return Ok(SearchExpr::Term { text, form });
             }
         }
+        if let Some(comparison) = self.statistic(&raw)? {
+            return Ok(comparison);
+        }
         let text = Spanned::new(unescape_literal(raw.value), raw.span);
         if let Some(comparison) = self.comparison(&text)? {
             return Ok(comparison);
@@ -208,6 +211,24 @@ impl Parser<'_, '_, '_> {
             return Ok(indexed_field(field, value, raw.span));
         }
         Ok(SearchExpr::Term { text, form: TermForm::Word })
+    }
+
+    /// Takes a comparison with a statistic, such as `avg(bytes)>5`, whose name was taken before.
+    fn statistic(&mut self, name: &Spanned<&str>) -> Result<Option<SearchExpr>, Diagnostic> {
+        let mut ahead = self.cursor.clone();
+        if self.cursor.peek() != Some('(') {
+            return Ok(None);
+        }
+        let Ok(inner) = ahead.balanced() else { return Ok(None) };
+        let is_name = !inner.value.contains(|c: char| c.is_whitespace() || "\"[]|".contains(c));
+        let after = ahead.clone();
+        if !is_name || operator_after(&mut ahead).is_none() {
+            return Ok(None);
+        }
+        *self.cursor = after;
+        let field =
+            Spanned::new(format!("{}{}", name.value, inner.value), name.span.to(inner.span));
+        self.comparison(&field)
     }
 
     /// Takes an operator and its right side if they follow the name taken before.
@@ -538,6 +559,7 @@ mod tests {
 
     #[test]
     fn terms_and_directives() {
+        check("avg(a)>5 count(x.y) = 1", "(and (Gt avg(a) 5) (Eq count(x.y) 1))");
         check("TERM(10.0.0.1) CASE(Error)", "(and Term:10.0.0.1 Case:Error)");
         check("fail* \"two words\" a-b/c", "(and Word:fail* Phrase:two words Word:a-b/c)");
         check(r#""say \"hi\" \\ \| \d" a\|b"#, r#"(and Phrase:say "hi" \ | \d Word:a|b)"#);

@@ -194,7 +194,14 @@ impl Command for Convert {
             .filter(|call| call.function == "none")
             .flat_map(|call| plan.covered(&call.field))
             .collect();
-        for call in self.calls.iter().filter(|call| call.function != "none") {
+        for call in &self.calls {
+            if call.function == "none" {
+                if let (Some(output), Some(kind)) = (&call.output, plan.kind(&call.field)) {
+                    let copied = vec![(output.clone(), column(&call.field), kind)];
+                    plan = plan.with_columns(copied).map_err(|error| stage.refused(error))?;
+                }
+                continue;
+            }
             let is_wild = call.field.contains('*');
             let mut pairs = Vec::new();
             for name in plan.covered(&call.field) {

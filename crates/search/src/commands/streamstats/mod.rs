@@ -93,7 +93,7 @@ static DOC: CommandDoc = CommandDoc {
     differs: &[
         "A row that is exactly `time_window` away is not included.",
         "A row with a multivalue BY field counts in the group of each value, and gets the statistics of the group of its first value.",
-        "`time_window` does not accept months, quarters or years.",
+        "`time_window` does not accept months, quarters or years. With it, `window` is the largest number of rows of a group.",
     ],
 };
 
@@ -151,12 +151,9 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 fn window(arguments: &mut Arguments<'_>) -> Window {
     let count = arguments.value("window");
     if let Some(span) = arguments.given::<time::Span>("time_window") {
-        if count > 0 {
-            let message = "`window` and `time_window` exclude each other";
-            arguments.report(Diagnostic::error(Code::BAD_OPTION, message).at(span.span));
-        }
-        arguments.without_effect("global", "it is about `window`");
-        return Window::Seconds(seconds(&span, arguments));
+        arguments.without_effect("global", "`time_window` is for each group");
+        let most = if count == 0 { MAX_WINDOW } else { count };
+        return Window::Seconds { length: seconds(&span, arguments), most };
     }
     if count == 0 {
         arguments.without_effect("global", "there is no `window`");
@@ -226,7 +223,7 @@ impl Command for StreamStats {
             let names = eval::field_names(expr);
             needs = needs.and(names.iter().filter(|name| !results.contains(&name.as_str())));
         }
-        if matches!(self.options.window, Window::Seconds(_)) {
+        if matches!(self.options.window, Window::Seconds { .. }) {
             needs.fields.add(fields::TIME);
         }
         needs

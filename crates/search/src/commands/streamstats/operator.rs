@@ -38,7 +38,13 @@ pub(super) enum Window {
     },
     /// Rows less than this many seconds away from the current one. The rows must be sorted by
     /// time, in either direction.
-    Seconds(#[serde(with = "spilltrail_event::exact")] f64),
+    Seconds {
+        /// The number of seconds.
+        #[serde(with = "spilltrail_event::exact")]
+        length: f64,
+        /// The largest number of rows of a group.
+        most: usize,
+    },
 }
 
 /// The conditions under which all rows so far are forgotten.
@@ -179,7 +185,7 @@ impl KeyedWork for Grouped {
         let readers = key::readers(batch, &self.operator.by)?;
         let entries = by_key::entries_of_groups(&readers, batch.num_rows())?;
         // Times are checked here because `take` gets rows that waited on disk out of order.
-        if let Window::Seconds(_) = self.operator.window {
+        if let Window::Seconds { .. } = self.operator.window {
             let times = gather::reader(batch, fields::TIME)?;
             for entry in entries.iter().filter(|entry| entry.is_own && entry.key.is_some()) {
                 let time = times.as_ref().map(|times| times.value(entry.row as usize));
@@ -312,7 +318,7 @@ impl Streaming {
             self.previous = Some(groups.clone());
         }
         let time = inputs.time(row);
-        if let Window::Seconds(_) = self.operator.window {
+        if let Window::Seconds { .. } = self.operator.window {
             self.order.check(time)?;
         }
         let entry = Counted { groups, values: self.operator.values(inputs, row), time };
@@ -510,7 +516,7 @@ mod tests {
         assert_eq!(sums(own, true, &rows), some([1.0, 2.0, 5.0, 12.0, 18.0]));
         let global = Window::Rows { count: 2, is_global: true };
         assert_eq!(sums(global, true, &rows), some([1.0, 2.0, 4.0, 12.0, 16.0]));
-        let seconds = Window::Seconds(5.0);
+        let seconds = Window::Seconds { length: 5.0, most: 10 };
         assert_eq!(sums(seconds, true, &rows), some([1.0, 2.0, 4.0, 12.0, 16.0]));
         let before = [None, None, Some(1.0), Some(5.0), Some(2.0)];
         assert_eq!(sums(Window::All, false, &rows), before);

@@ -85,10 +85,11 @@ impl WindowOfRows {
     pub(super) fn shrink(&mut self, window: Window, now: Option<f64>) {
         let limit = match window {
             Window::Rows { count, .. } => count,
-            _ => MAX_WINDOW,
+            Window::Seconds { most, .. } => most,
+            Window::All => MAX_WINDOW,
         };
         let is_out = |row: &Counted| match (window, row.time, now) {
-            (Window::Seconds(length), Some(then), Some(now)) => (now - then).abs() >= length,
+            (Window::Seconds { length, .. }, Some(then), Some(now)) => (now - then).abs() >= length,
             _ => false,
         };
         while self.rows.len() > limit || self.rows.front().is_some_and(|row| is_out(row)) {
