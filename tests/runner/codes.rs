@@ -48,10 +48,11 @@ const ANOMOLY: &str = "name: D\nid: 0f8fad5b-d9cb-469f-a165-70867728950e\nversio
 
 /// The codes that only the command line raises. The examples on their pages raise them, which
 /// `crates/cli/tests/documents/errors.rs` tests.
-const OF_THE_COMMAND_LINE: [Code; 10] = [
+const OF_THE_COMMAND_LINE: [Code; 11] = [
     Code::CONFIGURATION,
     Code::NO_RISK,
     Code::NO_TEXT,
+    Code::DAMAGED_TABLE,
     Code::NO_LOGS,
     Code::NOT_FED,
     Code::DAMAGED,
