@@ -144,9 +144,16 @@ fn is_lzma(head: &[u8]) -> bool {
 }
 
 /// A tar archive has no magic number in its oldest form; the checksum of a header serves as one.
-/// With a magic number, a damaged checksum costs only the first entry.
+/// With a magic number, a damaged checksum costs only the first entry; damage can be in the magic
+/// number itself, too.
 fn is_tar(head: &[u8]) -> bool {
-    let has_magic = head.get(257..263).is_some_and(|magic| matches!(magic, b"ustar\0" | b"ustar "));
+    const ENOUGH: usize = 4;
+    let is_like = |magic: &[u8], form: &[u8]| {
+        magic.iter().zip(form).filter(|(found, expected)| found == expected).count() >= ENOUGH
+    };
+    let has_magic = head
+        .get(257..263)
+        .is_some_and(|magic| is_like(magic, b"ustar\0") || is_like(magic, b"ustar "));
     if has_magic && head[..257].contains(&0) {
         return true;
     }
@@ -192,12 +199,15 @@ mod tests {
         let mut tar = vec![0; 512];
         tar[..6].copy_from_slice(b"a.json");
         tar[257..263].copy_from_slice(b"ustar\0");
+        let mut damaged_tar = tar.clone();
+        damaged_tar[257] = b't';
         let mut old_tar = Header::new_old();
         old_tar.set_path("[a].json").unwrap();
         old_tar.set_size(5);
         old_tar.set_cksum();
         for (head, format) in [
             (&tar[..], FileFormat::Tar),
+            (&damaged_tar[..], FileFormat::Tar),
             (old_tar.as_bytes(), FileFormat::Tar),
             (b"BZh91AY&SYab", FileFormat::Bzip2),
             (b"BZh9", FileFormat::Bzip2),
