@@ -11,7 +11,7 @@ use crate::lookup::LookupRows;
 pub struct TableProblem {
     /// The line where it begins, counted from one.
     pub line: u64,
-    /// The place in the text of the table, as [`text`] returns it.
+    /// The place in the text of the table, as it is decoded.
     pub span: Span,
     /// What is wrong.
     pub message: String,
