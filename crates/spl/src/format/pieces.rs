@@ -71,6 +71,12 @@ const STATISTICS: &[&str] = &[
     "sitimechart",
 ];
 
+/// Those of them in which parentheses hold nothing but the arguments of calls.
+const CALLS: &[&str] = &["stats", "eventstats", "streamstats", "chart", "timechart"];
+
+/// Words before a parenthesis in these commands that are no names of statistics.
+const NO_STATISTICS: &[&str] = &["as", "by", "in", "over", "where"];
+
 /// The most characters, blanks left out, of a subsearch of one command that stays in the line.
 const MAX_INLINE: usize = 70;
 
@@ -292,8 +298,19 @@ impl<'t> Reader<'t> {
 
     /// Returns true if parentheses here hold an expression.
     fn is_expression(&self) -> bool {
-        // The text of a call follows its name.
-        self.word.is_none() || self.name.is_some_and(|name| is_any(EXPRESSIONS, name))
+        let is_bare = self.word.is_none() && !self.follows_statistic();
+        is_bare || self.name.is_some_and(|name| is_any(EXPRESSIONS, name))
+    }
+
+    /// Returns true if the word before, with a blank behind it, can be the name of a statistic, whose call
+    /// goes on here.
+    fn follows_statistic(&self) -> bool {
+        let before = self.text[..self.at].trim_end();
+        let name = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let word = &before[name.len()..];
+        !word.is_empty()
+            && !is_any(NO_STATISTICS, word)
+            && self.name.is_some_and(|name| is_any(CALLS, name) && name != word)
     }
 
     /// Returns true if the bracket here holds a subsearch of several commands.
