@@ -101,11 +101,21 @@ impl DetectionRun {
 
     /// Returns true if a limit cut rows of the search, so that findings may be missing. Results beyond
     /// [`MAX_FINDINGS`] are counted, and not missing.
-    #[must_use]
-    pub fn is_cut(&self) -> bool {
+    fn is_cut(&self) -> bool {
         let limits = self.messages.iter().filter(|message| message.code == Code::LIMIT).count();
         let has_more = self.findings == MAX_FINDINGS as u64 && self.rows > self.findings;
         limits > usize::from(has_more)
+    }
+
+    /// Returns true if findings may be missing although the search ran: a limit cut its rows, results are
+    /// held back because of a lookup that is not there, or it reads a damaged table, or asks for an event
+    /// type or a tag that nothing defines.
+    #[must_use]
+    pub fn may_lack_findings(&self) -> bool {
+        let is_lack = |code| matches!(code, Code::DAMAGED_TABLE | Code::UNKNOWN_EVENT_TYPE);
+        self.is_cut()
+            || self.lacks_lookup()
+            || self.messages.iter().any(|message| is_lack(message.code))
     }
 }
 

@@ -57,12 +57,17 @@ impl Written {
     fn unwritten(&self, analysis: &Analysis, set: &ContentSet) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         for (table, column) in &analysis.facts.columns_read {
-            let has_rows = set.lookup(table).is_some_and(|lookup| {
+            let name = &column.value;
+            let lookup = set.lookup(table);
+            let has_rows = lookup.is_some_and(|lookup| {
                 matches!(lookup.source, LookupSource::File(_) | LookupSource::Embedded(_))
             });
+            // A column that the definition lacks is an error already.
+            let is_known_to_lack = lookup
+                .is_some_and(|lookup| !lookup.fields.is_empty() && !lookup.fields.contains(name));
             let written = self.tables.get(common_lookup_name(&set.lookups, table));
-            let Some(Some(written)) = written.filter(|_| !has_rows) else { continue };
-            let name = &column.value;
+            let written = written.filter(|_| !has_rows && !is_known_to_lack);
+            let Some(Some(written)) = written else { continue };
             if written.contains(name) || name.starts_with('_') {
                 continue;
             }
@@ -107,19 +112,23 @@ fn left_out(analysis: &Analysis, set: &ContentSet) -> Vec<Diagnostic> {
         let Some(lookup) = set.lookup(&name).filter(|lookup| !lookup.fields.is_empty()) else {
             continue;
         };
-        let is_collection = matches!(lookup.source, LookupSource::Collection(_));
-        let lost = columns.into_iter().flatten();
-        let lost =
-            lost.filter(|column| !column.starts_with('_') && !lookup.fields.contains(column));
-        for column in lost.filter(|_| is_collection) {
-            let message = format!("the lookup `{name}` has no field `{column}`, which is lost");
-            let help = match similar(&column, lookup.fields.iter().map(String::as_str)) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("add `{column}` to `fields_list` of `{name}`"),
-            };
-            let warning = Diagnostic::warning(Code::LOST_FIELD, message).help(help);
-            found.push(super::advice::placed(warning, analysis, &name));
+        if !matches!(lookup.source, LookupSource::Collection(_)) {
+            continue;
         }
+        let mut lost = columns.unwrap_or_default();
+        lost.retain(|column| !column.starts_with('_') && !lookup.fields.contains(column));
+        let Some(first) = lost.first() else { continue };
+        let names = lost.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ");
+        let (noun, are) = if lost.len() == 1 { ("field", "is") } else { ("fields", "are") };
+        let message = format!("the lookup `{name}` has no {noun} {names}, which {are} lost");
+        let help = match similar(first, lookup.fields.iter().map(String::as_str)) {
+            Some(meant) if lost.len() == 1 => format!("did you mean `{meant}`?"),
+            _ => {
+                format!("add {names} to `fields_list` of `{name}`, or leave them out with `fields`")
+            }
+        };
+        let warning = Diagnostic::warning(Code::LOST_FIELD, message).help(help);
+        found.push(super::advice::placed(warning, analysis, &name));
     }
     found
 }

@@ -90,12 +90,6 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
     }
     let analyzed = Arc::new(AnalyzedContent::new(set.clone()));
     let mut found = plans::plan_all(&analyzed, &searches).await?;
-    // A lookup that a search of the content fills is not missing.
-    let is_filled = |diagnostic: &Diagnostic| {
-        let name = diagnostic.message.split('`').nth(1);
-        diagnostic.code == Code::MISSING_LOOKUP
-            && name.is_some_and(|name| analyzed.fills_lookup(name))
-    };
     // What is wrong with a table is told once, at its own file.
     let is_of_table = |diagnostic: &Diagnostic| {
         let name = diagnostic.message.split('`').nth(1);
@@ -104,7 +98,7 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
             && lookup.is_some_and(|lookup| is_targeted(lookup, &targets))
     };
     found.iter_mut().for_each(|one| {
-        one.diagnostics.retain(|told| !is_filled(told) && !is_of_table(told));
+        one.diagnostics.retain(|told| !is_of_table(told));
     });
     if !options.select.is_all() {
         let detections = searches.iter().filter_map(|search| search.detection());

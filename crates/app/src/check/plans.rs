@@ -121,6 +121,7 @@ pub(super) async fn plan_all(
                 let analysis = search.analysis(&content);
                 let mut found = outcome(&analysis, &environment.context(), &runtime);
                 let messages = &mut found.diagnostics;
+                messages.retain(|told| !is_filled(told, &content));
                 let is_told = |told: &Diagnostic, messages: &[Diagnostic]| {
                     let is_same =
                         |other: &Diagnostic| other.code == told.code && other.span() == told.span();
@@ -203,6 +204,12 @@ fn behind_subsearches(text: &str) -> String {
         }
     }
     kept.into_iter().rev().collect()
+}
+
+/// Returns true for a message about a lookup that is not there and that a search of the content fills.
+fn is_filled(diagnostic: &Diagnostic, content: &AnalyzedContent) -> bool {
+    let name = diagnostic.message.split('`').nth(1);
+    diagnostic.code == Code::MISSING_LOOKUP && name.is_some_and(|name| content.fills_lookup(name))
 }
 
 fn runtime() -> io::Result<Runtime> {

@@ -154,9 +154,9 @@ pub struct Report {
     /// Whether the sources of all events leave these fields out.
     #[serde(skip)]
     pub is_left_out: bool,
-    /// Whether a limit cut rows while the search ran, so that findings may be missing.
+    /// Whether findings may be missing although the search ran.
     #[serde(skip)]
-    pub is_cut: bool,
+    pub may_lack_findings: bool,
     /// Whether results are held back because of a lookup that nothing defines or fills.
     #[serde(skip)]
     pub lacks_lookup: bool,
@@ -303,7 +303,7 @@ impl Report {
             missing_fields: missing.map(|missing| missing.fields).unwrap_or_default(),
             missing_in,
             is_left_out: false,
-            is_cut: run.is_cut(),
+            may_lack_findings: run.may_lack_findings(),
             lacks_lookup: run.lacks_lookup(),
             needs,
             empty_lookups,
@@ -418,7 +418,7 @@ impl Summary {
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.has_failed_detections()
-            || self.detections.iter().any(|report| report.is_cut || report.lacks_lookup)
+            || self.detections.iter().any(|report| report.may_lack_findings)
             || self.has_mistaken_detections()
             || self.baselines.iter().any(|baseline| baseline.status == BaselineStatus::Failed)
             || self.unread.iter().any(Unread::is_damage)

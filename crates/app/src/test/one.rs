@@ -154,7 +154,7 @@ struct Ran<'a> {
 fn judge(report: &mut TestReport, detection: &Detection, ran: &Ran<'_>, checks: Checks<'_>) {
     let run = &ran.run;
     report.messages.clone_from(&run.messages);
-    report.is_partial |= run.is_cut() || run.lacks_lookup();
+    report.is_partial |= run.may_lack_findings();
     report.matched_events = run.matched_events;
     match &run.status {
         Status::Unsupported => {

@@ -23,6 +23,7 @@ mod reading;
 mod replay;
 mod s3;
 mod silence;
+mod slips;
 #[cfg(unix)]
 mod special_files;
 mod test;

@@ -1,0 +1,142 @@
+//! Tests of what `check` tells of slips beside the searches of detections: in tables of lookups, in the
+//! columns that baselines fill, in drilldowns and in comments.
+
+#![expect(clippy::unwrap_used, reason = "a report of another form has failed the test")]
+
+use serde_json::{Value, json};
+
+use crate::fixture::Fixture;
+
+/// Returns `code at line: message` of all that `check` tells of the content.
+fn told(fixture: &Fixture) -> Vec<String> {
+    let run = fixture.run(&["check", "content"]);
+    let report: Value =
+        serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.out));
+    let lists = ["detections", "baselines", "files"];
+    let told = lists.into_iter().flat_map(|list| report[list].as_array().unwrap());
+    let told = told.flat_map(|one| one["diagnostics"].as_array().unwrap());
+    let shown = told.map(|told| {
+        let text = |key: &str| told[key].as_str().unwrap().to_owned();
+        format!("{} {}: {}", text("code"), told["line"], text("message"))
+    });
+    shown.collect()
+}
+
+/// Returns a folder with a detection that reads a lookup, and a baseline that writes one.
+fn fixture(reads: &str, writes: &str) -> Fixture {
+    let fixture = Fixture::empty();
+    let search = |rest: &str| {
+        format!(
+            "sourcetype=aws:cloudtrail eventName=CreateKey eventSource=kms.amazonaws.com | stats count by user | {rest}"
+        )
+    };
+    fixture.detection(1, "Reader", "Hunting", &search(reads), "");
+    fixture.write(
+        "content/lookups/known_users.yml",
+        "name: known_users\ncollection: known_users\nfields: [user, average]\n",
+    );
+    let baseline = format!("name: Writer\nid: Writer\nsearch: '{}'\n", search(writes));
+    fixture.write("content/baselines/b.yml", &baseline);
+    fixture
+}
+
+#[test]
+fn columns_that_one_search_writes_and_another_reads() {
+    let fill = "eval average=count | fields user average | outputlookup known_users";
+    for (reads, writes, expected) in [
+        ("lookup known_users user OUTPUT average", fill, ""),
+        (
+            "lookup known_users user OUTPUT averag",
+            fill,
+            "SPL2005 9: the lookup `known_users` has no column `averag`",
+        ),
+        (
+            "lookup known_users user OUTPUT average",
+            "eval avg=count | fields user avg | outputlookup known_users",
+            "SPL2015 9: no search writes the column `average` of the lookup `known_users`; \
+             SPL2015 3: the lookup `known_users` has no field `avg`, which is lost",
+        ),
+        (
+            "lookup known_users user OUTPUT average",
+            "eval average=count, more=1 | outputlookup known_users",
+            "SPL2015 3: the lookup `known_users` has no fields `count`, `more`, which are lost",
+        ),
+        (
+            "head 1",
+            "eval average=count | outputlookup known_user",
+            "SPL2009 3: nothing defines the lookup `known_user`, which the search writes",
+        ),
+        ("head 1", "outputlookup a_table_of_its_own", ""),
+    ] {
+        let found = told(&fixture(reads, writes)).join("; ");
+        assert_eq!(found, expected, "{reads} / {writes}");
+    }
+}
+
+#[test]
+fn drilldowns_that_do_not_run() {
+    for (drilldown, expected) in [
+        (
+            json!({"name": "All of $user$", "search": "%original_detection_search% | search user=\"$user$\"", "earliest_offset": "$info_min_time$", "latest_offset": "$info_max_time$"}),
+            "",
+        ),
+        (
+            json!({"name": "Wrong", "search": "index=x | frobnicate", "earliest_offset": "7d", "latest_offset": "0"}),
+            "SPL2001 10: the drilldown `Wrong`: the command `frobnicate` is not supported",
+        ),
+        (
+            json!({"name": "Late", "search": "index=x", "earliest_offset": "$info_mim_time$", "latest_offset": "0"}),
+            "SPL4006 10: the drilldown `Late`: `$info_mim_time$` is no start of a time range",
+        ),
+    ] {
+        let fixture = Fixture::empty();
+        let search = "sourcetype=aws:cloudtrail eventName=CreateKey eventSource=kms.amazonaws.com";
+        let more = format!("drilldown_searches: {}\n", json!([drilldown]));
+        fixture.detection(1, "Opened", "Hunting", search, "");
+        let path = fixture.path("content/detections/d1.yml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (before, after) = text.split_once("how_to_implement").unwrap();
+        fixture
+            .write("content/detections/d1.yml", &format!("{before}{more}how_to_implement{after}"));
+        assert_eq!(told(&fixture).join("; "), expected, "{drilldown}");
+    }
+}
+
+#[test]
+fn comments_and_tables_that_say_something_else() {
+    let fixture = fixture("lookup t.csv user OUTPUT left", "outputlookup known_users");
+    fixture.write("content/lookups/t.csv", "user,left\nann,2026-01-31, moved\nbob,\"open\n");
+    let path = fixture.path("content/detections/d1.yml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    fixture.write("content/detections/d1.yml", &format!("{text}# spilltrail: alow SPL2022\n"));
+    let found = told(&fixture);
+    for expected in [
+        "SPL4009 2: the line has 3 values for 2 columns: the last ones are left out",
+        "SPL4007 14: a comment says `alow`, which means nothing here",
+    ] {
+        assert!(found.iter().any(|told| told == expected), "{expected}: {found:?}");
+    }
+}
+
+/// What may be missing because of content is in the status of a run, whether anything is found or not.
+#[test]
+fn a_damaged_table_and_an_unknown_event_type_are_in_the_status_of_runs() {
+    let fixture = Fixture::new();
+    fixture.write("content/lookups/whole.csv", "user,left\nann,x\n");
+    fixture.write("content/lookups/damaged.csv", "user,left\nann,x,y\n");
+    for (search, status) in [
+        ("eventName=CreateKey | lookup whole.csv user OUTPUT left | stats count by user", 0),
+        ("eventName=CreateKey | lookup damaged.csv user OUTPUT left | stats count by user", 1),
+        (
+            "eventName=CreateKey | lookup damaged.csv user OUTPUT left | where left=\"z\" | stats count by user",
+            1,
+        ),
+        ("eventName=CreateKey NOT eventtype=nosuch | stats count by user", 1),
+    ] {
+        fixture.detection(1, "Told", "Hunting", search, "");
+        let hunt = fixture.run(&["hunt", "logs", "--detection", "Told", "--all"]);
+        assert_eq!(hunt.status, status, "{search}: {hunt:?}");
+        let found = fixture.run(&["search", search, "logs"]);
+        assert_eq!(found.status, status, "{search}: {found:?}");
+    }
+}
