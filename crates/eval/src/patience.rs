@@ -26,6 +26,10 @@ const SAMPLE: u32 = 16;
 const TIME: Duration = Duration::from_millis(100);
 const TIME_PER_BYTE: Duration = Duration::from_nanos(200);
 
+/// Processor time that each match adds: many matches in a long text take a call each, however simple the
+/// pattern is.
+const TIME_PER_MATCH: Duration = Duration::from_micros(5);
+
 /// What no window can be put around: verbs count for the whole match, as do `\G` and recursion, and a
 /// comment would hide the end.
 const WHOLE: &[&str] = &["(*", "\\G", "(?R", "(?0", "(?+", "(?-", "(?#", "#"];
@@ -79,6 +83,7 @@ impl Patience {
         loop {
             let found = self.timed(|| window.captures_read_at(locations, text.as_bytes(), at))?;
             if let Some(found) = found.map_err(|_| GaveUp)? {
+                self.left = self.left.saturating_add(TIME_PER_MATCH);
                 return Ok(Some((found.start(), found.end())));
             }
             let rest = text.get(at..).unwrap_or_default();
