@@ -94,7 +94,7 @@ async fn cases() -> Vec<(Code, Input)> {
         (Code::MISSING_LOOKUP, Search("| inputlookup nothing")),
         (Code::NO_EFFECT, Search("* | stats dedup_splitvals=true count")),
         (Code::MISSING_ARGUMENT, Search("* | bin span=1m")),
-        (Code::UNSUPPORTED_SYNTAX, Search("user=[search n=1 | return $user]")),
+        (Code::UNSUPPORTED_SYNTAX, Search("* | extract access")),
         (Code::LIMIT, Search("* [| makeresults count=10001 | streamstats count as a | fields a]")),
         (Code::NO_GEOIP, Search("* | iplocation a")),
         (Code::MEMORY_LIMIT, Engine(DataFusionError::ResourcesExhausted("pool".to_owned()))),

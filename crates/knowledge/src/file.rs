@@ -333,7 +333,7 @@ pub fn event_type_search(written: &str) -> Result<SearchExpr, Diagnostic> {
         return Err(Diagnostic::error(Code::YAML, message).at(span).help(help));
     }
     let search = parse_search(written)?;
-    if search.any(&|part| matches!(part, SearchExpr::Subsearch(_) | SearchExpr::Time { .. })) {
+    if search.any(&|part| matches!(part, SearchExpr::Subsearch { .. } | SearchExpr::Time { .. })) {
         let message = "an event type has neither subsearches nor time modifiers";
         let help = "write its parts here, and choose the time with the search that names it";
         let span = Span::new(0, written.len());

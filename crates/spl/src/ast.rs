@@ -71,8 +71,22 @@ pub enum SearchExpr {
         /// The modifier's text.
         modifier: Spanned<String>,
     },
-    /// `[ … ]`: a subsearch that runs first and whose rows become an expression.
-    Subsearch(Box<Pipeline>),
+    /// `[ … ]` or `field op [ … ]`: a subsearch that runs first.
+    Subsearch {
+        /// What the subsearch returns the value of; `None` if its rows become an expression.
+        value_of: Option<Compared>,
+        /// The subsearch.
+        pipeline: Box<Pipeline>,
+    },
+}
+
+/// The left side of a comparison whose value a subsearch returns.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Compared {
+    /// The field or time modifier, without quotes.
+    pub field: Spanned<String>,
+    /// The operator.
+    pub op: CompareOp,
 }
 
 /// A literal of `search`.
@@ -114,6 +128,21 @@ pub enum CompareOp {
     Gt,
     /// `>=`
     Ge,
+}
+
+impl CompareOp {
+    /// Returns the operator as it is written; that of equality is `=`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Eq => "=",
+            Self::Ne => "!=",
+            Self::Lt => "<",
+            Self::Le => "<=",
+            Self::Gt => ">",
+            Self::Ge => ">=",
+        }
+    }
 }
 
 /// An expression of `eval` and `where`; AND binds tighter than OR, and OR tighter than XOR.

@@ -18,7 +18,7 @@ impl SearchExpr {
             | Self::In { .. }
             | Self::Term { .. }
             | Self::Time { .. }
-            | Self::Subsearch(_) => &[],
+            | Self::Subsearch { .. } => &[],
         }
     }
 
@@ -32,7 +32,7 @@ impl SearchExpr {
             | Self::In { .. }
             | Self::Term { .. }
             | Self::Time { .. }
-            | Self::Subsearch(_) => &mut [],
+            | Self::Subsearch { .. } => &mut [],
         }
     }
 
@@ -65,7 +65,10 @@ impl SearchExpr {
                 bound.span = span;
                 modifier.span = span;
             }
-            Self::Subsearch(pipeline) => pipeline.span = span,
+            Self::Subsearch { value_of, pipeline } => {
+                value_of.iter_mut().for_each(|compared| compared.field.span = span);
+                pipeline.span = span;
+            }
             Self::All | Self::And(_) | Self::Or(_) | Self::Not(_) => {}
         });
     }
@@ -178,14 +181,15 @@ mod tests {
     #[test]
     fn every_span_of_a_search_expression_is_set() {
         let mut tree =
-            parse_search("earliest=-1d word a=1 NOT (b=2 OR c IN (3, 4)) [ search x=1 ]").unwrap();
+            parse_search("earliest=-1d word a=1 NOT (b=2 OR c IN (3, 4)) d=[ search x=1 ]")
+                .unwrap();
         tree.place(Span::new(7, 7));
         let shown = format!("{tree:?}");
         let spans = shown.matches("start: ").count();
         assert!(spans > 8);
         let mut placed = 0;
         tree.walk(&mut |part| {
-            if let SearchExpr::Subsearch(pipeline) = part {
+            if let SearchExpr::Subsearch { pipeline, .. } = part {
                 assert_eq!(pipeline.span, Span::new(7, 7));
                 placed += 1;
             }

@@ -17,7 +17,7 @@ impl Analysis {
         let mut found = Vec::new();
         if let Ok(expression) = spilltrail_spl::Arguments::new(first).search() {
             expression.walk(&mut |part| {
-                if let SearchExpr::Subsearch(pipeline) = part {
+                if let SearchExpr::Subsearch { value_of: None, pipeline } = part {
                     let names = subsearch::compared(pipeline).unwrap_or_default();
                     found.extend(names.into_iter().map(|name| placed(name, pipeline)));
                 }

@@ -111,7 +111,7 @@ impl Command for Search {
         }
         let predicate =
             subsearch::predicate(&self.expression, Position::Leading, stage.context).await?;
-        if self.expression.any(&|part| matches!(part, SearchExpr::Subsearch(_))) {
+        if self.expression.any(&|part| matches!(part, SearchExpr::Subsearch { .. })) {
             observe_nothing(&predicate, stage.context);
         }
         find(predicate, stage).await

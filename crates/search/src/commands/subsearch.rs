@@ -1,6 +1,8 @@
 //! Subsearches: they run before the outer search, and their rows become a search expression, a
 //! text, or rows for a command such as `append`.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use datafusion::common::DataFusionError;
 use datafusion::physical_plan::ExecutionPlanProperties;
@@ -9,8 +11,8 @@ use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{Field, Kind, Predicate, Value, fields};
 use spilltrail_spl::{
-    CompareOp, EvalExpr, EvalNode, Pipeline, SearchExpr, SearchLiteral, is_time_bound, parse_eval,
-    parse_search,
+    CompareOp, Compared, EvalExpr, EvalNode, Pipeline, SearchExpr, SearchLiteral, is_time_bound,
+    parse_eval, parse_search,
 };
 
 use super::pipeline;
@@ -163,13 +165,7 @@ pub(crate) async fn as_expression(
             match name.as_str() {
                 "search" | "query" => {
                     let text = value.to_text().unwrap_or_default();
-                    let mut part = parse_search(&text).map_err(|diagnostic| Diagnostic {
-                        labels: Vec::new(),
-                        ..diagnostic.note(format!("in the subsearch's result `{text}`"))
-                    })?;
-                    // Offsets in that text do not exist in the search.
-                    part.place(subsearch.span);
-                    parts.push(part);
+                    parts.push(parse_result(&text, &text, subsearch.span)?);
                 }
                 bound if is_time_bound(bound) => parts.push(bounds(bound, &value, subsearch.span)),
                 internal if internal.starts_with('_') => {}
@@ -181,14 +177,77 @@ pub(crate) async fn as_expression(
         }
     }
     if alternatives.is_empty() {
-        // `NOT ( )` matches nothing.
-        return Ok(SearchExpr::Not(Box::new(SearchExpr::All)));
+        return Ok(nothing());
     }
     if alternatives.len() == 1 {
         // Without an `OR` around it, its time modifiers apply to the outer conjunction.
         return Ok(alternatives.remove(0));
     }
     Ok(SearchExpr::Or(alternatives))
+}
+
+/// Returns the expression that matches nothing, `NOT ( )`.
+fn nothing() -> SearchExpr {
+    SearchExpr::Not(Box::new(SearchExpr::All))
+}
+
+/// Parses an expression that contains the text `result` of the subsearch at `span`.
+fn parse_result(written: &str, result: &str, span: Span) -> Result<SearchExpr, Diagnostic> {
+    let mut parsed = parse_search(written).map_err(|diagnostic| Diagnostic {
+        labels: Vec::new(),
+        ..diagnostic.note(format!("in the subsearch's result `{result}`"))
+    })?;
+    // Offsets in that text do not exist in the search.
+    parsed.place(span);
+    Ok(parsed)
+}
+
+/// Runs a subsearch and returns the comparison of a field, or the time modifier, with the value that
+/// it returns. A comparison with the value of no rows matches nothing.
+async fn as_comparison(
+    compared: &Compared,
+    subsearch: &Pipeline,
+    purpose: Purpose,
+    context: &SearchContext,
+) -> Result<SearchExpr, Diagnostic> {
+    let context = &context.nested(purpose);
+    let rows = run_nested(subsearch, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
+    let rows = rows.in_memory().map_err(|error| crate::error::from_engine(&error))?;
+    let mut texts: Vec<String> = Vec::new();
+    for row in rows.iter() {
+        let Some(value) = row.get("search").or_else(|| row.get("query")) else {
+            return Err(no_value(compared, subsearch.span));
+        };
+        texts.extend(value.to_text().map(Cow::into_owned));
+    }
+    let text = texts.join(" ");
+    if text.trim().is_empty() {
+        return Ok(nothing());
+    }
+    let Compared { field, op } = compared;
+    let written = format!("{}{}{text}", quoted(&field.value), op.as_str());
+    let expression = parse_result(&written, &text, subsearch.span)?;
+    if matches!(expression, SearchExpr::Compare { .. } | SearchExpr::Time { .. }) {
+        return Ok(expression);
+    }
+    let message = format!("the subsearch returns `{text}`, which is not one value");
+    Err(Diagnostic::error(Code::BAD_ARGUMENT, message)
+        .at(subsearch.span)
+        .help("return one row, and put a text with blanks in double quotes"))
+}
+
+/// Returns the error for a subsearch that returns no text to compare a field with.
+fn no_value(compared: &Compared, span: Span) -> Diagnostic {
+    let name = &compared.field.value;
+    let message = format!("the subsearch returns no text to compare `{name}` with");
+    Diagnostic::error(Code::BAD_ARGUMENT, message)
+        .at(span)
+        .help(format!("end it with `| return ${name}`, or leave out `{name}` before it"))
+}
+
+/// Returns the error for a subsearch that is known to return no text to compare a field with.
+pub(crate) fn returns_no_value(compared: &Compared, subsearch: &Pipeline) -> Option<Diagnostic> {
+    self::compared(subsearch).map(|_| no_value(compared, subsearch.span))
 }
 
 /// Returns the fields that the expression made from a subsearch reads, or `None` if they are not
@@ -214,7 +273,7 @@ pub(crate) fn compared(subsearch: &Pipeline) -> Option<Vec<String>> {
 
 /// Returns the expression for a field whose name is a time modifier, such as `earliest`.
 fn bounds(bound: &str, value: &Value<'_>, span: Span) -> SearchExpr {
-    let modifier = |member: std::borrow::Cow<'_, str>| SearchExpr::Time {
+    let modifier = |member: Cow<'_, str>| SearchExpr::Time {
         bound: Spanned::new(bound.to_ascii_lowercase(), span),
         modifier: Spanned::new(member.into_owned(), span),
     };
@@ -270,7 +329,7 @@ pub(crate) async fn as_text(
             };
             values
         })
-        .filter_map(|value| value.to_text().map(std::borrow::Cow::into_owned))
+        .filter_map(|value| value.to_text().map(Cow::into_owned))
         .collect();
     Ok(texts.join(" "))
 }
@@ -330,8 +389,11 @@ impl Resolve for Resolver<'_> {
                 };
                 self.resolve(part, inside).await?;
             }
-            SearchExpr::Subsearch(subsearch) => {
-                *expression = as_expression(subsearch, purpose, self.context).await?;
+            SearchExpr::Subsearch { value_of: Some(compared), pipeline } => {
+                *expression = as_comparison(compared, pipeline, purpose, self.context).await?;
+            }
+            SearchExpr::Subsearch { value_of: None, pipeline } => {
+                *expression = as_expression(pipeline, purpose, self.context).await?;
                 // The parsed text of a result may contain a subsearch too.
                 self.resolve(expression, purpose).await?;
             }

@@ -11,7 +11,7 @@ use spilltrail_spl::{
     CompareOp, EvalExpr, EvalNode, Pipeline, SearchExpr, SearchLiteral, parse_search,
 };
 
-use crate::planning::predicate::{Position, conjuncts};
+use crate::planning::predicate::{self, Position, conjuncts};
 use crate::planning::{classes, index};
 
 /// Fields that say what an event is, where it is from, or how Splunk's configuration classifies it.
@@ -184,16 +184,16 @@ impl Facts {
     }
 
     /// Returns how many facts have a place so far.
-    pub(crate) fn placed(&self) -> (usize, usize, usize) {
-        (self.dotted.len(), self.classes.len(), self.columns_read.len())
+    pub(crate) fn placed(&self) -> (usize, usize) {
+        (self.dotted.len(), self.columns_read.len())
     }
 
     /// Moves the facts since `before` to the quoted text that they are in.
-    pub(crate) fn place_within(&mut self, span: Span, before: (usize, usize, usize)) {
+    pub(crate) fn place_within(&mut self, span: Span, before: (usize, usize)) {
         self.dotted[before.0..].iter_mut().for_each(|name| name.span = span);
-        self.classes[before.1..].iter_mut().for_each(|part| classes::put(part, span));
-        self.columns_read[before.2..].iter_mut().for_each(|(_, column)| column.span = span);
+        self.columns_read[before.1..].iter_mut().for_each(|(_, column)| column.span = span);
         self.nested.iter_mut().for_each(|nested| nested.within = Some(span));
+        self.templates.iter_mut().for_each(|template| template.text.span = span);
     }
 
     /// Adds a text that the command runs as a search.
@@ -223,7 +223,14 @@ impl Facts {
             self.classes.extend(classes::compared(expression));
         }
         expression.walk(&mut |part| match part {
-            SearchExpr::Subsearch(pipeline) => self.nested(pipeline, Role::Expression(position)),
+            SearchExpr::Subsearch { value_of: Some(compared), pipeline } => {
+                self.nested(pipeline, Role::Rows);
+                let is_field = position == Position::Leading && !predicate::sets_bound(compared);
+                self.fields.extend(is_field.then(|| compared.field.value.clone()));
+            }
+            SearchExpr::Subsearch { value_of: None, pipeline } => {
+                self.nested(pipeline, Role::Expression(position));
+            }
             SearchExpr::Compare { field, .. } | SearchExpr::In { field, .. }
                 if position == Position::Leading =>
             {
@@ -239,8 +246,12 @@ impl Facts {
     pub(crate) fn bounds(&mut self, expression: &SearchExpr) {
         self.times_of(expression, Position::Leading);
         expression.walk(&mut |part| {
-            if let SearchExpr::Subsearch(pipeline) = part {
-                self.nested(pipeline, Role::Expression(Position::Leading));
+            if let SearchExpr::Subsearch { value_of, pipeline } = part {
+                let role = match value_of {
+                    Some(_) => Role::Rows,
+                    None => Role::Expression(Position::Leading),
+                };
+                self.nested(pipeline, role);
             }
         });
     }

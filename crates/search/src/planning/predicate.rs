@@ -13,7 +13,8 @@ use spilltrail_event::{
 };
 use spilltrail_knowledge::Expanded;
 use spilltrail_spl::{
-    CompareOp, Pipeline, SearchExpr, SearchLiteral, TermForm, parse_search, time,
+    CompareOp, Compared, Pipeline, SearchExpr, SearchLiteral, TermForm, is_time_bound,
+    parse_search, time,
 };
 
 use crate::context::SearchContext;
@@ -120,13 +121,26 @@ pub(crate) fn field_names(
         }
         SearchExpr::Term { text, .. } if text.value != "*" => names.push(fields::RAW.to_owned()),
         SearchExpr::Time { .. } => names.push(fields::TIME.to_owned()),
-        SearchExpr::Subsearch(pipeline) => match output(pipeline) {
+        SearchExpr::Subsearch { value_of: Some(compared), .. } => {
+            let is_bound = sets_bound(compared);
+            names.push(if is_bound {
+                fields::TIME.to_owned()
+            } else {
+                compared.field.value.clone()
+            });
+        }
+        SearchExpr::Subsearch { value_of: None, pipeline } => match output(pipeline) {
             Some(output) => names.extend(output),
             None => names.push("*".to_owned()),
         },
         _ => {}
     });
     names
+}
+
+/// Returns true if a comparison with the value of a subsearch is a time modifier.
+pub(super) fn sets_bound(compared: &Compared) -> bool {
+    compared.op == CompareOp::Eq && is_time_bound(&compared.field.value)
 }
 
 /// Splits a conjunction into its parts without subsearches and its parts with subsearches.
@@ -143,7 +157,8 @@ pub(crate) fn split(
     let (later, certain): (Vec<_>, Vec<_>) = parts.iter().cloned().partition(has_subsearch);
     let bounds = |part: &SearchExpr| match part {
         SearchExpr::Time { .. } => true,
-        SearchExpr::Subsearch(pipeline) => may_bound(pipeline),
+        SearchExpr::Subsearch { value_of: Some(compared), .. } => sets_bound(compared),
+        SearchExpr::Subsearch { value_of: None, pipeline } => may_bound(pipeline),
         _ => false,
     };
     let has_both =
@@ -183,7 +198,7 @@ pub(crate) fn searchmatch(now: f64, zone: TimeZone) -> Arc<CompileSearch> {
 }
 
 fn has_subsearch(expression: &SearchExpr) -> bool {
-    expression.any(&|part| matches!(part, SearchExpr::Subsearch(_)))
+    expression.any(&|part| matches!(part, SearchExpr::Subsearch { .. }))
 }
 
 struct Compiler<'a> {
@@ -304,7 +319,7 @@ impl<'a> Compiler<'a> {
             ),
             SearchExpr::Term { text, form } => term(&text.value, *form),
             SearchExpr::Time { .. } => self.bounds(&[expression])?,
-            SearchExpr::Subsearch(pipeline) => {
+            SearchExpr::Subsearch { pipeline, .. } => {
                 let message = "a subsearch cannot be run here";
                 return Err(
                     Diagnostic::unsupported(Code::UNSUPPORTED_SYNTAX, message).at(pipeline.span)

@@ -10,7 +10,7 @@ use spilltrail_eval::{Expression, Scope};
 use spilltrail_event::Kind;
 use spilltrail_spl::{EvalExpr, EvalNode, Pipeline, SearchExpr};
 
-use crate::commands::{self, Parts};
+use crate::commands::{self, Parts, subsearch};
 use crate::context::SearchContext;
 use crate::lookups::Lookups;
 use crate::planning::{eval, predicate};
@@ -100,7 +100,13 @@ impl Check<'_> {
 
     fn search(&mut self, expression: &SearchExpr) {
         expression.walk(&mut |part| match part {
-            SearchExpr::Subsearch(pipeline) => self.pipeline(pipeline),
+            SearchExpr::Subsearch { value_of, pipeline } => {
+                self.pipeline(pipeline);
+                let compared = value_of.as_ref();
+                self.found.extend(
+                    compared.and_then(|compared| subsearch::returns_no_value(compared, pipeline)),
+                );
+            }
             SearchExpr::Time { .. } => {
                 self.found.extend(predicate::wrong_time(part, self.context));
             }

@@ -158,6 +158,26 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     ("search a > = 1", &[("SPL1008", "=", "expected a value to compare `a` with, found `=`")]),
     ("search a<>1", &[("SPL1008", ">", "expected a value to compare `a` with, found `>`")]),
     ("search a IN (=, b)", &[("SPL1008", "=", "expected a value, found `=`")]),
+    (
+        "a=[| makeresults | table _time]",
+        &[(
+            "SPL2005",
+            "| makeresults | table _time",
+            "the subsearch returns no text to compare `a`",
+        )],
+    ),
+    (
+        "a=[| makeresults | eval search=\"b c\" | table search]",
+        &[(
+            "SPL2005",
+            "| makeresults | eval search=\"b c\" | table search",
+            "the subsearch returns `b c`, which is not one value",
+        )],
+    ),
+    (
+        "a=[| makeresults count=2 | eval b=1 | return 2 $b]",
+        &[("SPL1008", "", "expected a value to compare `a` with, found `(`")],
+    ),
     // Commands that work row by row.
     ("| accum", &[("SPL1006", "", "expected a field")]),
     ("| addinfo x", &[("SPL1007", "x", "expected the end of the command, found `x`")]),

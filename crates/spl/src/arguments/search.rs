@@ -9,7 +9,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use super::options::keyword_ahead;
 use super::subsearch;
 use crate::cursor::{Cursor, unclosed_bracket, unescape, unescape_with};
-use crate::{CompareOp, SearchExpr, SearchLiteral, TermForm};
+use crate::{CompareOp, Compared, SearchExpr, SearchLiteral, TermForm};
 
 const OPERAND: &str = "a search term";
 
@@ -137,7 +137,9 @@ impl Parser<'_, '_, '_> {
         match self.cursor.peek() {
             Some('(') => self.parenthesised(),
             Some('[') => match subsearch(self.cursor) {
-                Some(pipeline) => Ok(SearchExpr::Subsearch(Box::new(pipeline?))),
+                Some(pipeline) => {
+                    Ok(SearchExpr::Subsearch { value_of: None, pipeline: Box::new(pipeline?) })
+                }
                 None => Err(self.missing_operand()),
             },
             Some('"') => self.quoted(),
@@ -243,6 +245,10 @@ impl Parser<'_, '_, '_> {
             }
         }
         let Some(op) = operator_after(self.cursor) else { return Ok(None) };
+        if let Some(pipeline) = subsearch(self.cursor) {
+            let value_of = Some(Compared { field: field.clone(), op });
+            return Ok(Some(SearchExpr::Subsearch { value_of, pipeline: Box::new(pipeline?) }));
+        }
         let lower = field.value.to_ascii_lowercase();
         if op == CompareOp::Eq && TIME_BOUNDS.contains(&lower.as_str()) {
             let bound = Spanned::new(lower, field.span);
@@ -351,12 +357,6 @@ impl Parser<'_, '_, '_> {
 
     fn missing_value(&mut self, what: &str) -> Diagnostic {
         match self.cursor.peek() {
-            Some('[') => Diagnostic::unsupported(
-                Code::UNSUPPORTED_SYNTAX,
-                "a subsearch in place of a comparison's value is not supported",
-            )
-            .at(Span::new(self.cursor.position(), self.cursor.position() + 1))
-            .help("let the subsearch return the field too: `[ search … | fields name ]`"),
             Some('(') => self.cursor.expected(what).help("a list of values follows `IN`"),
             None | Some(')') => self
                 .cursor
@@ -508,7 +508,12 @@ mod tests {
             SearchExpr::Time { bound, modifier } => {
                 format!("(time {} {})", bound.value, modifier.value)
             }
-            SearchExpr::Subsearch(pipeline) => format!("[{}]", pipeline.commands.len()),
+            SearchExpr::Subsearch { value_of, pipeline } => match value_of {
+                None => format!("[{}]", pipeline.commands.len()),
+                Some(Compared { field, op }) => {
+                    format!("({op:?} {} [{}])", field.value, pipeline.commands.len())
+                }
+            },
         }
     }
 
@@ -583,6 +588,11 @@ mod tests {
         check("a [search b | fields c] d", "(and Word:a [2] Word:d)");
         check("NOT [| inputlookup x.csv]", "(not [1])");
         check("x=\"[\" [ tstats count | rename a as b]", "(and (Eq x \"[\") [2])");
+        check("a=[search b | return $a] c", "(and (Eq a [2]) Word:c)");
+        check(
+            "NOT \"x y\" != [| return $a] Latest=[| b]",
+            "(and (not (Ne x y [1])) (Eq Latest [1]))",
+        );
     }
 
     #[test]
@@ -602,7 +612,8 @@ mod tests {
             ("a IN (1", "`(` is never closed", 5, 6),
             ("a IN ()", "expected a value, found `)`", 6, 7),
             ("TERM()", "expected a term, found `()`", 0, 6),
-            ("a=[search b]", "a subsearch in place of a comparison's value is not supported", 2, 3),
+            ("a=[search b", "`[` is never closed", 2, 3),
+            ("a IN ([search b])", "expected a value, found `[`", 6, 7),
             ("a=\"b", "quote is never closed", 2, 3),
         ];
         for (text, expected, start, end) in cases {

@@ -51,7 +51,7 @@ fn subsearches(command: &Command) -> Vec<(Pipeline, &'static str)> {
             let Ok(expression) = Arguments::new(command).search() else { return Vec::new() };
             let mut inner = Vec::new();
             expression.walk(&mut |part| {
-                if let SearchExpr::Subsearch(pipeline) = part {
+                if let SearchExpr::Subsearch { pipeline, .. } = part {
                     inner.push((pipeline.as_ref().clone(), IN_EXPRESSION));
                 }
             });

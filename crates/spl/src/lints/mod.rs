@@ -194,7 +194,7 @@ fn of_search(
     let searched = Searched { expression: &expression, is_leading };
     OF_SEARCHES.iter().for_each(|lint| lint(&searched, found));
     expression.walk(&mut |part| {
-        if let SearchExpr::Subsearch(pipeline) = part {
+        if let SearchExpr::Subsearch { pipeline, .. } = part {
             pipeline.add_doubts(true, of_pipelines, found);
         }
     });
