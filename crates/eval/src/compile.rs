@@ -99,7 +99,7 @@ impl<'a> Compiler<'a> {
                     && call.function.doc.name == "round"
                     && call.arguments.len() > 1 =>
             {
-                (Node::Decimals(call), Type::String)
+                (Node::Decimals(call), Type::Untyped)
             }
             node => (node, result),
         }
@@ -244,7 +244,7 @@ impl<'a> Compiler<'a> {
         let is_passing = PASSING.contains(&function.doc.name);
         let (mut arguments, types): (Vec<_>, Vec<_>) = trees
             .iter()
-            .map(|tree| if is_passing { self.product(tree) } else { self.node(tree) })
+            .map(|tree| if is_passing { self.shown(tree) } else { self.node(tree) })
             .unzip();
         if self.errors.len() > errors {
             // An argument failed to compile, so errors of the function about it would be noise.

@@ -110,7 +110,7 @@ pub(super) static ROUND: EvalFunction = EvalFunction::row(
     doc(
         "round",
         Mathematical,
-        "Round to a number of decimals, by default none. Halves round away from zero.",
+        "Round to a number of decimals, by default none. Halves round away from zero. A result with decimals is written with all of them, and is a text in JSON output.",
         "round(<number>[, <decimals>])",
         &[
             ("round(2.5)", "3"),
@@ -131,8 +131,7 @@ pub(super) static ROUND: EvalFunction = EvalFunction::row(
     },
 );
 
-/// Returns the text of a rounded number with all its decimals, zeros at the end included. Without
-/// decimals it stays a number.
+/// Returns a rounded number, or its text if that needs zeros at its end to have all decimals.
 pub(crate) fn with_decimals<'a>(rounded: Value<'a>, decimals: Option<&Value<'_>>) -> Value<'a> {
     let decimals = decimals.and_then(number).unwrap_or(0.0);
     // More decimals than a double has are not meant.
@@ -144,8 +143,9 @@ pub(crate) fn with_decimals<'a>(rounded: Value<'a>, decimals: Option<&Value<'_>>
     // The shortest digits of the number, and not those of its binary form.
     let text = spilltrail_event::format_number(number);
     let has = text.split_once('.').map_or(0, |(_, digits)| digits.len());
+    let Some(zeros @ 1..) = decimals.checked_sub(has) else { return Value::Number(number) };
     let point = if has == 0 { "." } else { "" };
-    Value::text(format!("{text}{point}{}", "0".repeat(decimals.saturating_sub(has))))
+    Value::text(format!("{text}{point}{}", "0".repeat(zeros)))
 }
 
 /// The most decimals that are written for a number.

@@ -24,10 +24,12 @@ async fn rows_of(search: &str, lines: &str) -> Result<Vec<Row>, String> {
 
 /// Returns true if a value equals the expected one.
 ///
-/// Numbers are compared by value, and a list with one member equals the member.
+/// Numbers are compared by value, those with a zero at the end of their decimals as text, and a list
+/// with one member equals the member.
 fn is_wanted(got: &Value<'_>, wanted: &serde_json::Value) -> bool {
+    let has_zeros = |text: &str| text.contains('.') && text.ends_with('0');
     let same = |got: &str, wanted: &str| match (parse_number(got), parse_number(wanted)) {
-        (Some(got), Some(wanted)) => got.total_cmp(&wanted).is_eq(),
+        (Some(got), Some(number)) if !has_zeros(wanted) => got.total_cmp(&number).is_eq(),
         _ => got == wanted,
     };
     let wanted: Vec<String> = match wanted {
