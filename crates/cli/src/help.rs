@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use spilltrail_diagnostic::{REGISTRY, by_name, similar};
 use spilltrail_eval::functions::{self as eval, FUNCTIONS as EVAL_FUNCTIONS};
-use spilltrail_search::commands::{COMMANDS, CommandDoc, command, instead_of, reason_of};
+use spilltrail_search::commands::{COMMANDS, CommandDoc, command, reason_of};
 use spilltrail_search::stats::{self, FUNCTIONS as STATS_FUNCTIONS};
 
 use crate::arguments::Arguments;
@@ -73,15 +73,9 @@ fn explain(topic: &str, name: &str) -> String {
     if let Some(entry) = command(name) {
         explain_command(&mut text, entry.doc);
     }
-    let (instead, reason) = (instead_of(name), reason_of(name));
-    if instead.is_some() || reason.is_some() {
+    if let Some(reason) = reason_of(name) {
         let _ = writeln!(text, "{name}\n    A command of Splunk that is not supported.");
-        if let Some(instead) = instead.filter(|instead| !instead.is_empty()) {
-            let _ = writeln!(text, "    Use {instead} instead.");
-        }
-        if let Some(reason) = reason {
-            item(&mut text, &format!("Why: {reason}."));
-        }
+        item(&mut text, &format!("Why: {reason}."));
     }
     if let Some(function) = eval::find(name) {
         title(&mut text, function.doc.syntax, function.doc.summary);

@@ -22,6 +22,6 @@ pub use arguments::{
 pub use ast::*;
 pub use expand::{Expansion, MacroDefinition, MacroSet, expand_macros};
 pub use format::format;
-pub use lints::{Doubt, Weight};
+pub use lints::{Doubt, Equality, Weight, equality};
 pub use parse::{MAX_COMMANDS, MAX_SUBSEARCHES, is_reserved, parse, parse_nested, reserved_in};
 pub use required::{Required, RequiredField};

@@ -94,6 +94,7 @@ const COMMANDS_OF_SPLUNK: &[&str] = &[
     "mvcombine",
     "mvexpand",
     "nomv",
+    "noop",
     "outlier",
     "outputcsv",
     "outputlookup",
@@ -409,8 +410,7 @@ fn table(text: &mut String, title: &str, kind: &str, lines: &[Line]) {
 fn commands() -> Vec<Line> {
     let mut lines: Vec<Line> = COMMANDS.iter().flat_map(|entry| command(entry.doc)).collect();
     let is_of_app = |name: &str| OF_APPS.iter().any(|(of_app, _)| *of_app == name);
-    let others = commands::unsupported().filter(|(name, _)| !is_of_app(name));
-    lines.extend(others.map(|(name, instead)| missing(name, instead)));
+    lines.extend(commands::unsupported().filter(|name| !is_of_app(name)).map(missing));
     lines.sort_by(|one, other| one.name.cmp(&other.name));
     lines
 }
@@ -453,11 +453,10 @@ fn command(doc: &CommandDoc) -> Vec<Line> {
     std::iter::once(own).chain(doc.aliases.iter().map(alias)).collect()
 }
 
-fn missing(name: &str, instead: &str) -> Line {
+fn missing(name: &str) -> Line {
     let note = match commands::reason_of(name) {
         Some(reason) => format!("{}{}.", reason[..1].to_uppercase(), &reason[1..]),
-        None if instead.is_empty() => String::new(),
-        None => format!("Use {instead}."),
+        None => String::new(),
     };
     Line { name: name.to_owned(), link: None, state: State::Missing, note }
 }
@@ -466,7 +465,7 @@ fn of_apps() -> Vec<Line> {
     let line = |(name, app): &(&str, &str)| match commands::command(name) {
         Some(entry) => command(entry.doc).swap_remove(0),
         None => {
-            let line = missing(name, "");
+            let line = missing(name);
             Line { note: format!("{app}. {}", line.note).trim_end().to_owned(), ..line }
         }
     };
@@ -476,7 +475,7 @@ fn of_apps() -> Vec<Line> {
 fn eval() -> Vec<Line> {
     let line = |name: &&str| match functions::find(name) {
         Some(function) => eval_function(name, &function.doc),
-        None => missing(name, ""),
+        None => missing(name),
     };
     EVAL.iter().map(line).collect()
 }
@@ -494,7 +493,7 @@ fn statistics() -> Vec<Line> {
             state: State::Runs,
             note: String::new(),
         },
-        None => missing(name, ""),
+        None => missing(name),
     };
     STATISTICS.iter().map(line).collect()
 }

@@ -120,7 +120,7 @@ impl Surroundings {
             let sure = others.filter(|other| is_fixed(other.meant));
             found.extend(sure.map(|other| unknown_field(analysis, &other)));
             let is_field = |name: &str| self.is_field(name);
-            let words = analysis.pipeline().bare_words(&is_field).into_iter();
+            let words = analysis.bare_words(&is_field).into_iter();
             found.extend(words.map(|doubt| analysis.expansion.relocate(doubt.diagnostic)));
         }
         found.extend(self.returned(analysis));

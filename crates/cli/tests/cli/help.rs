@@ -81,7 +81,7 @@ fn a_misspelt_word_is_recognized() {
 fn commands_of_splunk_that_are_not_supported_are_topics() {
     let fixture = Fixture::empty();
     for (topic, shown) in [
-        ("erex", "erex\n    A command of Splunk that is not supported.\n    Use `rex` "),
+        ("erex", "erex\n    A command of Splunk that is not supported.\n    Why: expressions are"),
         ("Overlap", "overlap\n    A command of Splunk that is not supported.\n"),
         ("x11", "x11\n    A command of Splunk that is not supported.\n"),
     ] {

@@ -39,7 +39,7 @@ fn reads(step: &Step, field: &str) -> bool {
 
 /// Returns true if a command computes a field: rows without fields have it then, or the command needs
 /// something else than the field itself.
-fn makes(step: &Step, field: &str) -> bool {
+pub(super) fn makes(step: &Step, field: &str) -> bool {
     let is_made = match step.command.output(Some(Vec::new())) {
         Some(made) => made.iter().any(|name| name == field),
         // What is not known may have any name.

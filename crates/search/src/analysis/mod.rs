@@ -10,6 +10,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod unproduced;
+mod words;
 mod writers;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Severity};
@@ -173,8 +174,6 @@ fn add_facts(facts: &mut Facts, pipeline: &Pipeline, steps: &[Step], role: Role)
     }
     for command in &pipeline.commands {
         let name = command.name.value.as_str();
-        facts.data_models.extend(need::data_model(command));
-        facts.reads_logs |= need::reads_logs(command);
         let arguments = command.arguments.value.as_str();
         if READERS_OF_OUTPUTS.contains(&name) && !(name == "from" && names_lookup(arguments)) {
             facts.other_outputs.insert(format!("{name} {arguments}"));

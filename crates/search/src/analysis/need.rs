@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
 use spilltrail_event::{CaseRule, Pattern, fields};
 use spilltrail_knowledge::{Knowledge, Scope};
-use spilltrail_spl::{Command, CompareOp, SearchExpr, SearchLiteral, parse_search};
+use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral, parse_search};
 
 use super::Analysis;
 use crate::planning::index::{OF_RISK, asks_for_risk, is_splunks_own};
@@ -140,15 +140,6 @@ fn scope(model: &str, dataset: Option<&str>, knowledge: &Knowledge) -> Result<Sc
     knowledge.scope(&named(model), dataset.map(named).as_ref())
 }
 
-/// Returns true if a command reads events without a search expression or a data model.
-pub(super) fn reads_logs(command: &Command) -> bool {
-    match command.name.value.as_str() {
-        "eventcount" | "metadata" | "metasearch" | "mstats" => true,
-        "tstats" => data_model(command).is_none(),
-        _ => false,
-    }
-}
-
 /// Returns true if an event of the offer may be in the dataset. A dataset that does not exist is a
 /// mistake in the search, which is told when it is planned.
 fn is_fed(model: &str, dataset: Option<&str>, offer: &Offer) -> bool {
@@ -219,35 +210,6 @@ fn may_be_log(literal: &str, offer: &Offer) -> bool {
     offer.logs.iter().map(|name| fixed(name)).any(|log| {
         // The literal may name a file below the log, and a pattern may cover the log.
         wanted.starts_with(&log) || (literal.contains('*') && log.starts_with(&wanted))
-    })
-}
-
-/// Returns the data model that a command reads, and the dataset if it names one.
-pub(super) fn data_model(command: &Command) -> Option<(String, Option<String>)> {
-    let name = command.name.value.as_str();
-    if !matches!(name, "datamodel" | "pivot" | "from" | "tstats") {
-        return None;
-    }
-    let text = &command.arguments.value;
-    let separates = |c: char| c.is_whitespace() || matches!(c, '=' | ':' | '"' | '\'' | ',');
-    let words: Vec<&str> = text.split(separates).filter(|word| !word.is_empty()).collect();
-    let is = |word: &&str, name: &str| word.eq_ignore_ascii_case(name);
-    let name = match name {
-        "datamodel" | "pivot" => {
-            return words.first().map(|model| {
-                ((*model).to_owned(), words.get(1).map(|dataset| (*dataset).to_owned()))
-            });
-        }
-        "from" => words.first().filter(|word| is(word, "datamodel")).and(words.get(1)),
-        "tstats" => {
-            let from = words.windows(3).find(|w| is(&w[0], "from") && is(&w[1], "datamodel"));
-            from.map(|words| &words[2])
-        }
-        _ => None,
-    }?;
-    Some(match name.split_once('.') {
-        Some((model, dataset)) => (model.to_owned(), Some(dataset.to_owned())),
-        None => ((*name).to_owned(), None),
     })
 }
 
@@ -324,9 +286,13 @@ mod tests {
             ("index=_internal", "the index `_internal`"),
             ("index=notable*", "the index `notable*`"),
             ("| tstats count from datamodel=Endpoint.Processes by x", "the data model `Endpoint`"),
-            ("| tstats `m` count FROM datamodel = \"Web\" where a=b", "the data model `Web`"),
+            (
+                "| tstats summariesonly=t count FROM datamodel = \"Web\" where a=b",
+                "the data model `Web`",
+            ),
             ("| from datamodel:Risk.All_Risk | stats count", "the data model `Risk`"),
             ("| datamodel Endpoint Processes search", "the data model `Endpoint`"),
+            ("| datamodel strict_fields=f Endpoint Processes flat", "the data model `Endpoint`"),
             ("a=1 | append [| tstats count from datamodel=Web]", "the data model `Web`"),
         ];
         for (search, expected) in cases {
@@ -355,6 +321,9 @@ mod tests {
             "| makeresults",
             "| tstats count from datamodel=Change where All_Changes.user=a",
             "| from datamodel:\"Authentication.Authentication\"",
+            // A description reads no events.
+            "| datamodel Endpoint Processes",
+            "a=1 | append [| datamodel strict_fields=f Endpoint]",
             "tag=change",
             "eventtype=aws_cloudtrail*",
             "* | search tag=change",

@@ -1,7 +1,8 @@
 //! Fields that subsearches compare with those of events.
 
 use spilltrail_diagnostic::Spanned;
-use spilltrail_spl::{Pipeline, SearchExpr, parse_search};
+use spilltrail_event::fields;
+use spilltrail_spl::{CompareOp, Pipeline, SearchExpr, SearchLiteral, parse_search};
 
 use super::{Analysis, unproduced};
 use crate::commands::subsearch;
@@ -26,21 +27,30 @@ impl Analysis {
         found
     }
 
-    /// Returns true if the leading search asks for events of this sourcetype, or of one that begins
+    /// Returns true if the leading search finds only events of this sourcetype, or of those that begin
     /// with it, besides what subsearches ask for.
     #[must_use]
     pub fn leads_with(&self, sourcetype: &str) -> bool {
         let read = self.leading.as_deref().and_then(|text| parse_search(text).ok());
-        let mut leads = false;
-        read.iter().for_each(|expression| {
-            expression.walk(&mut |part| {
-                if let SearchExpr::Compare { field, value, .. } = part {
-                    let value = value.value.text.to_ascii_lowercase();
-                    leads |= field.value == "sourcetype" && value.starts_with(sourcetype);
-                }
-            });
-        });
-        leads
+        read.is_some_and(|expression| asks_for(&expression, sourcetype))
+    }
+}
+
+/// Returns true if only events of sourcetypes that begin with `sourcetype` match.
+fn asks_for(expression: &SearchExpr, sourcetype: &str) -> bool {
+    let begins = |value: &Spanned<SearchLiteral>| {
+        value.value.text.to_ascii_lowercase().starts_with(sourcetype)
+    };
+    match expression {
+        SearchExpr::And(parts) => parts.iter().any(|part| asks_for(part, sourcetype)),
+        SearchExpr::Or(parts) => parts.iter().all(|part| asks_for(part, sourcetype)),
+        SearchExpr::Compare { field, op: CompareOp::Eq, value } => {
+            field.value == fields::SOURCETYPE && begins(value)
+        }
+        SearchExpr::In { field, values } => {
+            field.value == fields::SOURCETYPE && values.iter().all(begins)
+        }
+        _ => false,
     }
 }
 
@@ -59,6 +69,27 @@ mod tests {
     use spilltrail_spl::MacroSet;
 
     use crate::analysis::analyze;
+
+    #[test]
+    fn searches_of_one_sourcetype() {
+        for (search, expected) in [
+            ("sourcetype=aws:cloudtrail a=1", true),
+            (
+                "sourcetype IN (aws:cloudtrail, AWS:CloudTrail:lake) OR sourcetype=aws:cloudtrail",
+                true,
+            ),
+            ("sourcetype=aws:cloudtrail OR sourcetype=json", false),
+            ("sourcetype IN (aws:cloudtrail, json)", false),
+            ("sourcetype=aws:cloudtrail OR a=1", false),
+            ("sourcetype!=aws:cloudtrail", false),
+            ("NOT sourcetype=aws:cloudtrail", false),
+            ("sourcetype=aws*", false),
+            ("a=1 [search sourcetype=aws:cloudtrail | table b]", false),
+        ] {
+            let analysis = analyze(search, &MacroSet::builtin());
+            assert_eq!(analysis.leads_with("aws:cloudtrail"), expected, "{search}");
+        }
+    }
 
     #[test]
     fn fields_of_subsearches() {

@@ -28,11 +28,19 @@ const CHOOSE_ROWS: &[&str] = &[
 const MAKE_FROM_FIELDS: &[&str] = &[
     "bin",
     "chart",
+    "cofilter",
+    "gauge",
+    "geostats",
     "join",
+    "localize",
     "makemv",
     "mvexpand",
     "rare",
     "rex",
+    "sichart",
+    "sirare",
+    "sitimechart",
+    "sitop",
     "spath",
     "streamstats",
     "timechart",
@@ -47,7 +55,7 @@ const FILLED_IN: &[&str] = &["foreach", "map"];
 const ASK_FOR_VALUES: &[&str] = &["coalesce", "isnotnull", "isnull"];
 
 /// Names that are written for a value, and not for a field.
-const CONSTANTS: &[&str] = &["null", "true", "false"];
+pub(super) const CONSTANTS: &[&str] = &["null", "true", "false"];
 
 /// A field that a command reads and that its rows cannot have.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -46,7 +46,7 @@ mod tests {
         let limit = &head.expect("`head` is listed")["arguments"][1];
         let expected = serde_json::json!({
             "name": "limit", "form": "option", "takes": "count", "default": "10", "range": null,
-            "support": "honored", "doc": "The number of rows to keep.",
+            "least": null, "support": "honored", "doc": "The number of rows to keep.",
         });
         assert_eq!(*limit, expected);
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_eval::cancel::is_canceled;
 use spilltrail_eval::limits;
-use spilltrail_event::{Field, Kind, Value, parse_number};
+use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::Arguments;
 
 use super::{Argument, Codec, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
@@ -24,6 +24,7 @@ use crate::operators::key;
 use crate::planning::plan::{Needs, Plan};
 use crate::rows::arrow::to_array;
 use crate::rows::cut::BATCH_ROWS;
+use crate::rows::sort_key::AutoKey;
 
 /// The columns of the result.
 const OUTPUTS: [(&str, Kind); 5] = [
@@ -45,8 +46,9 @@ static DOC: CommandDoc = CommandDoc {
     syntax: "cofilter <user field> <item field>",
     arguments: &[
         Argument::positional("user field", Takes::Field).doc("The field with the user."),
-        Argument::positional("item field", Takes::Field)
-            .doc("The field with the item. A user has an item, however many rows say so."),
+        Argument::positional("item field", Takes::Field).doc(
+            "The field with the item. A user has an item, however many rows say so. Pairs that no user has are left out.",
+        ),
     ],
     examples: &[
         Example {
@@ -73,7 +75,7 @@ static DOC: CommandDoc = CommandDoc {
     ],
     differs: &[
         "Items are in the order of their users, most first; of equally many, numbers by value come before text.",
-        "Each value of a multivalue counts. Pairs that no user has are left out.",
+        "Each value of a multivalue counts.",
     ],
 };
 
@@ -245,12 +247,8 @@ impl Ranked {
 
 /// Compares numbers by value, which come before text.
 fn by_value(one: &str, other: &str) -> Ordering {
-    match (parse_number(one), parse_number(other)) {
-        (Some(a), Some(b)) => a.total_cmp(&b).then_with(|| one.cmp(other)),
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (None, None) => one.cmp(other),
-    }
+    let [first, second] = [one, other].map(Value::text);
+    AutoKey::of(&first).cmp(&AutoKey::of(&second)).then_with(|| one.cmp(other))
 }
 
 #[cfg(test)]

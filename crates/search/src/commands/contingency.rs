@@ -34,11 +34,11 @@ static DOC: CommandDoc = CommandDoc {
             .default("1000")
             .between(0, 1000)
             .doc("The largest number of columns, the most frequent values; 0 is the same as 1000."),
-        Argument::option("mincolcover", Takes::Number).default("1").doc(
-            "The part of the events, from 0 to 1, that the columns must cover; less frequent values are left out.",
+        Argument::option("mincolcover", Takes::Number).default("1").between(0, 1).doc(
+            "The part of the events that the columns must cover; less frequent values are left out.",
         ),
-        Argument::option("minrowcover", Takes::Number).default("1").doc(
-            "The part of the events, from 0 to 1, that the rows must cover; less frequent values are left out.",
+        Argument::option("minrowcover", Takes::Number).default("1").between(0, 1).doc(
+            "The part of the events that the rows must cover; less frequent values are left out.",
         ),
         Argument::option("usetotal", Takes::Bool)
             .default("true")
@@ -119,18 +119,12 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             .help("for example `contingency user action`"));
     };
     arguments.each_once(&fields);
-    let mut most = |name: &'static str, cover: &str| {
-        let part: f64 = arguments.value(cover);
-        if !(0.0..=1.0).contains(&part) {
-            let message = format!("expected a number from 0 to 1 for `{cover}`, found `{part}`");
-            let place = arguments.given_at(cover).unwrap_or_else(|| arguments.span());
-            arguments.report(Diagnostic::error(Code::BAD_OPTION, message).at(place));
-        }
+    let most = |name: &'static str, cover: &str| {
         let count: usize = arguments.value(name);
         let is_chosen = arguments.given_at(name).is_some() && count > 0;
         Most {
             count: if count == 0 { MOST } else { count },
-            cover: part,
+            cover: arguments.value(cover),
             default_of: (!is_chosen).then_some(name),
         }
     };

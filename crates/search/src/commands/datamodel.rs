@@ -12,6 +12,7 @@ use spilltrail_spl::{Arguments, SearchExpr};
 use super::dataset::{DatasetName, Naming, Reading};
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, subsearch};
 use crate::context::SearchContext;
+use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::Position;
 use crate::rows::Rows;
@@ -131,6 +132,10 @@ fn mode_of(mode: &Spanned<String>) -> Result<Naming, Diagnostic> {
 impl Command for ReadModel {
     fn needs(&self, _: Needs) -> Needs {
         Needs::only::<&str>([])
+    }
+
+    fn facts(&self, facts: &mut Facts) {
+        self.name.add_facts(facts);
     }
 
     fn check(&self, context: &SearchContext) -> Vec<Diagnostic> {

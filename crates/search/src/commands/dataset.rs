@@ -16,6 +16,7 @@ use spilltrail_spl::SearchExpr;
 
 use super::{Stage, search};
 use crate::context::SearchContext;
+use crate::planning::facts::Facts;
 use crate::planning::plan::{Needs, Plan, column};
 use crate::planning::predicate::{self, Position};
 use crate::planning::{eval, eval_udf, predicate_udf};
@@ -46,6 +47,12 @@ impl DatasetName {
     /// Returns where the search names the dataset.
     pub(super) fn place(&self) -> Span {
         self.dataset.as_ref().map_or(self.model.span, |dataset| self.model.span.to(dataset.span))
+    }
+
+    /// Adds to the facts that a command reads the dataset.
+    pub(super) fn add_facts(&self, facts: &mut Facts) {
+        let dataset = self.dataset.as_ref().map(|dataset| dataset.value.clone());
+        facts.data_models.insert((self.model.value.clone(), dataset));
     }
 
     /// Returns what the search reads.

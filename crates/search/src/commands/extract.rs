@@ -163,7 +163,7 @@ impl Extractor for Pairs {
 
 /// Returns the key with `_` for other characters than letters, digits and `_`, which do not stand
 /// at its beginning.
-fn cleaned(key: &str) -> String {
+pub(super) fn cleaned(key: &str) -> String {
     let clean = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
     key.chars().map(clean).collect::<String>().trim_start_matches('_').to_owned()
 }

@@ -31,7 +31,7 @@ static DOC: CommandDoc = CommandDoc {
     arguments: &[
         Argument::positional("value", Takes::Field).doc("A field, of which the first number counts, or a number. It becomes `x`."),
         Argument::positional("end", Takes::Fields).doc(
-            "The ends of the ranges, two or more: fields or numbers, as the value. They become `y1`, `y2` and so on. Default: 0 and 100.",
+            "The ends of the ranges, two or more: fields or numbers, as the value. They become `y1`, `y2` and so on. Default: 0 and 100. A single end is ignored, with a warning.",
         ),
     ],
     examples: &[
@@ -42,13 +42,13 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"x":2,"y1":0,"y2":10,"y3":100,"y4":1000}"#,
         },
         Example {
-            title: "The first row counts",
-            events: "{\"used\":\"40\",\"quota\":\"50\"}\n{\"used\":\"70\",\"quota\":\"90\"}",
+            title: "The first number of each field counts",
+            events: "{\"used\":\"40\"}\n{\"used\":\"70\",\"quota\":\"50\"}",
             search: "| gauge used 0 quota",
             results: r#"{"x":40,"y1":0,"y2":50}"#,
         },
     ],
-    differs: &["Without ends, `y1` is 0 and `y2` is 100.", "Without rows there is no result."],
+    differs: &["Without rows there is no result."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
@@ -67,14 +67,17 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
                 .at(arguments.span())
                 .help("for example `stats count | gauge count 0 10 100`"));
         }
-        1 => sources.extend(DEFAULT_ENDS.map(Source::Number)),
-        2 => {
-            return Err(Diagnostic::error(
-                Code::MISSING_ARGUMENT,
-                "expected two or more ends of ranges, found one",
-            )
-            .at(arguments.span())
-            .help("for example `gauge count 0 100`"));
+        given @ (1 | 2) => {
+            if given == 2 {
+                let message = "a single end of ranges has no effect";
+                arguments.report(
+                    Diagnostic::warning(Code::NO_EFFECT, message)
+                        .at(arguments.span())
+                        .help("give two or more, for example `gauge count 0 100`"),
+                );
+            }
+            sources.truncate(1);
+            sources.extend(DEFAULT_ENDS.map(Source::Number));
         }
         _ => {}
     }
@@ -237,6 +240,8 @@ mod tests {
         let rows = "{\"a\":\"x\"}\n{\"a\":\"7\",\"b\":\"1\"}\n{\"a\":\"8\",\"b\":\"2\"}";
         for (search, expected) in [
             ("| gauge a", vec!["x | y1 | y2", "7 0 100"]),
+            // Search Reference: a single end is ignored.
+            ("| gauge a 5", vec!["x | y1 | y2", "7 0 100"]),
             ("| gauge 5 -1 b", vec!["x | y1 | y2", "5 -1 1"]),
             ("| gauge b, 0, 1.5, a", vec!["x | y1 | y2 | y3", "1 0 1.5 7"]),
             ("| gauge nosuch 1 2", vec!["x | y1 | y2", "- 1 2"]),
@@ -246,11 +251,9 @@ mod tests {
             let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
             assert_eq!(table(search, rows).await, Ok(expected), "{search}");
         }
-        for (search, code) in [
-            ("| gauge", Code::MISSING_ARGUMENT),
-            ("| gauge a 5", Code::MISSING_ARGUMENT),
-            ("| gauge a* 1 2", Code::BAD_ARGUMENT),
-        ] {
+        for (search, code) in
+            [("| gauge", Code::MISSING_ARGUMENT), ("| gauge a* 1 2", Code::BAD_ARGUMENT)]
+        {
             assert_eq!(table(search, rows).await, Err(vec![code]), "{search}");
         }
     }

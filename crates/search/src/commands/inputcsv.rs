@@ -61,7 +61,7 @@ static DOC: CommandDoc = CommandDoc {
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    read_table(arguments, file_name)
+    read_table(arguments, "file", file_name)
 }
 
 /// Returns the name of a file, with `.csv` if it has no extension.

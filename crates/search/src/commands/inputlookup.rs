@@ -63,6 +63,8 @@ pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
 #[derive(Debug)]
 struct InputLookup {
     table: Spanned<String>,
+    /// What the table is to the user: a lookup or a file.
+    noun: &'static str,
     append: bool,
     strict: bool,
     start: usize,
@@ -71,13 +73,14 @@ struct InputLookup {
 }
 
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
-    read_table(arguments, |table| table)
+    read_table(arguments, "lookup", |table| table)
 }
 
-/// Parses a command that reads the rows of a table, of which `named` makes the name from what is
-/// written.
+/// Parses a command that reads the rows of a table, a lookup or a file as `noun` says, of which `named`
+/// makes the name from what is written.
 pub(super) fn read_table(
     arguments: &mut Arguments<'_>,
+    noun: &'static str,
     named: fn(String) -> String,
 ) -> Result<Box<dyn Command>, Diagnostic> {
     let mut table: Option<Spanned<String>> = None;
@@ -92,11 +95,12 @@ pub(super) fn read_table(
         }
     }
     let Some(table) = table else {
-        return Err(Diagnostic::error(Code::MISSING_ARGUMENT, "expected the name of a lookup")
-            .at(arguments.span()));
+        let message = format!("expected the name of a {noun}");
+        return Err(Diagnostic::error(Code::MISSING_ARGUMENT, message).at(arguments.span()));
     };
     Ok(Box::new(InputLookup {
         table: Spanned::new(named(table.value), table.span),
+        noun,
         append: arguments.value("append"),
         strict: arguments.value("strict"),
         start: arguments.value("start"),
@@ -151,7 +155,7 @@ impl Command for InputLookup {
 impl InputLookup {
     async fn rows(&self, purpose: Purpose, stage: &Stage<'_>) -> Result<Rows, Diagnostic> {
         if self.strict && lookups::find(&self.table, stage.context)?.table.is_none() {
-            let message = format!("there is no lookup `{}`", self.table.value);
+            let message = format!("there is no {} `{}`", self.noun, self.table.value);
             return Err(Diagnostic::error(Code::MISSING_LOOKUP, message).at(self.table.span));
         }
         let table = lookups::read(&self.table, stage.context, purpose)?;

@@ -12,8 +12,9 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Field, Kind, Value, fields};
 use spilltrail_spl::Arguments;
 
-use super::transaction::signed_seconds;
-use super::{Argument, Codec, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
+use super::{
+    Argument, Codec, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes, seconds,
+};
 use crate::lineage::Lineage;
 use crate::operators::{Operator, Running, gather};
 use crate::planning::plan::{Needs, Plan};
@@ -63,7 +64,6 @@ static DOC: CommandDoc = CommandDoc {
     ],
     differs: &[
         "The number of events is `count`, their number per second `density`. `duration` is the time from `starttime` to `endtime`; without any, there is no density.",
-        "`_time` is the time of a region's first event.",
         "Rows are read in their order, as events are found: latest first. Rows without `_time` are left out.",
     ],
 };
@@ -81,17 +81,15 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     }))
 }
 
-/// Returns the seconds of an option, and reports one that is no span.
+/// Returns the seconds of an option, and reports those that are negative.
 fn seconds(name: &str, arguments: &mut Arguments<'_>) -> f64 {
-    let text: String = arguments.value(name);
-    if let Some(seconds) = signed_seconds(text.trim()).filter(|seconds| *seconds >= 0.0) {
-        return seconds;
+    let seconds = seconds::of_option(name, arguments).unwrap_or_default();
+    if seconds < 0.0 {
+        let place = arguments.given_at(name).unwrap_or_else(|| arguments.span());
+        let message = format!("expected no negative time for `{name}`, found `{seconds}`");
+        arguments.report(Diagnostic::error(Code::BAD_OPTION, message).at(place));
     }
-    let place = arguments.given_at(name).unwrap_or_else(|| arguments.span());
-    let message = format!("expected a span of time for `{name}`, found `{text}`");
-    let error = Diagnostic::error(Code::BAD_OPTION, message).at(place);
-    arguments.report(error.help("for example `30s`, `5m` or `1h`"));
-    0.0
+    seconds
 }
 
 /// Returns the regions of time in which rows are close together.

@@ -44,7 +44,9 @@ static DOC: CommandDoc = CommandDoc {
             .no_effect("a search runs on one machine")
             .doc("The servers that create the rows."),
         Argument::option("format", Takes::OneOf(&["csv", "json"])).doc("The format of `data`."),
-        Argument::option("data", Takes::Text).doc("The rows, as text."),
+        Argument::option("data", Takes::Text).doc(
+            "The rows, as text. With `format=json`, each object is an event: it has its text as `_raw` and the time of the search as `_time`, and its lists and objects stay JSON text.",
+        ),
     ],
     examples: &[
         Example {

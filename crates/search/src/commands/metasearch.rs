@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::fields::{INDEX, SOURCE, TIME};
-use spilltrail_spl::{Arguments, SearchExpr};
+use spilltrail_spl::{Arguments, SearchExpr, is_time_bound};
 
 use super::{
     Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, search,
     subsearch,
 };
+use crate::planning::classes;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::Position;
 
@@ -22,7 +23,7 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Find events, and return only where and when they are from.",
     syntax: "metasearch [<search expression>]",
     arguments: &[Argument::positional("expression", Takes::Search).doc(
-        "Terms, and comparisons of `host`, `index`, `source`, `sourcetype` and `splunk_server`. Default: all events.",
+        "Terms, and comparisons of `host`, `index`, `source`, `sourcetype`, `splunk_server`, `eventtype` and `tag`. Default: all events.",
     )],
     examples: &[
         Example {
@@ -41,7 +42,9 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"host":"a","count":2}"#,
         },
     ],
-    differs: &["Other fields than these are refused in comparisons; Splunk finds no event then."],
+    differs: &[
+        "Comparisons of fields other than `_time`, `host`, `index`, `source`, `sourcetype`, `splunk_server`, `eventtype` and `tag` are refused.",
+    ],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
@@ -56,9 +59,13 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     arguments.finish()?;
     let mut refused: Vec<Spanned<String>> = Vec::new();
     expression.walk(&mut |part| {
-        if let SearchExpr::Compare { field, .. } | SearchExpr::In { field, .. } = part
-            && !OUTPUTS.contains(&field.value.as_str())
-        {
+        let field = match part {
+            SearchExpr::Compare { field, .. } | SearchExpr::In { field, .. } => field,
+            SearchExpr::Subsearch { value_of: Some(compared), .. } => &compared.field,
+            _ => return,
+        };
+        let name = field.value.as_str();
+        if !OUTPUTS.contains(&name) && !classes::FIELDS.contains(&name) && !is_time_bound(name) {
             refused.push(field.clone());
         }
     });
@@ -122,6 +129,11 @@ mod tests {
             ("| metasearch one OR index=y | table host", vec!["host", "b", "a"]),
             ("| metasearch NOT host=a | stats count", vec!["count", "1"]),
             ("| metasearch host IN (a, c) | table user", vec!["user", "-"]),
+            ("| metasearch NOT eventtype=nosuch tag!=web | stats count", vec!["count", "0"]),
+            (
+                "| metasearch earliest=[| makeresults | eval t=2 | return $t] | table host",
+                vec!["host", "b"],
+            ),
             (
                 "| metasearch [| makeresults | eval host=\"b\" | table host] | table host",
                 vec!["host", "b"],
@@ -132,6 +144,7 @@ mod tests {
         }
         for (search, code) in [
             ("| metasearch user=ann", Code::BAD_ARGUMENT),
+            ("| metasearch user=[| makeresults | return $a]", Code::BAD_ARGUMENT),
             ("* | metasearch host=a", Code::NOT_GENERATING),
         ] {
             assert_eq!(table(search, rows).await, Err(vec![code]), "{search}");

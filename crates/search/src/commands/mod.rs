@@ -71,6 +71,7 @@ mod multisearch;
 mod mvcombine;
 mod mvexpand;
 mod nomv;
+mod noop;
 mod outlier;
 mod outputcsv;
 mod outputlookup;
@@ -95,6 +96,7 @@ mod rex;
 mod running;
 mod savedsearch;
 mod search;
+mod seconds;
 mod selfjoin;
 mod set;
 mod setfields;
@@ -147,7 +149,7 @@ pub use crate::planning::stage::Stage;
 use crate::rows::state::FunctionCodec;
 
 pub use self::catalog::{CatalogEntry, catalog};
-pub use self::splunk::{instead_of, reason_of, unsupported};
+pub use self::splunk::{reason_of, unsupported};
 pub use spilltrail_spl::{Argument, Form, Support, Takes};
 
 /// Every command, sorted by name.
@@ -216,6 +218,7 @@ pub static COMMANDS: &[Entry] = &[
     mvcombine::ENTRY,
     mvexpand::ENTRY,
     nomv::ENTRY,
+    noop::ENTRY,
     outlier::ENTRY,
     outputcsv::ENTRY,
     outputlookup::ENTRY,
@@ -531,8 +534,8 @@ pub fn command(name: &str) -> Option<&'static Entry> {
 /// Returns the diagnostic for a command that Spilltrail does not have: an error if the name is nearly
 /// that of a command of Splunk, and else unsupported, because apps add commands to Splunk's.
 pub(crate) fn unknown(name: &str, span: Span) -> Diagnostic {
-    let instead = splunk::instead_of(name);
-    if instead.is_none()
+    let reason = splunk::reason_of(name);
+    if reason.is_none()
         && let Some(similar) = spilltrail_diagnostic::similar(name, splunk::names())
     {
         let message = format!("there is no command `{name}`");
@@ -545,11 +548,5 @@ pub(crate) fn unknown(name: &str, span: Span) -> Diagnostic {
         format!("the command `{name}` is not supported"),
     )
     .at(span);
-    if let Some(reason) = splunk::reason_of(name) {
-        return diagnostic.help(reason);
-    }
-    match instead.filter(|instead| !instead.is_empty()) {
-        Some(instead) => diagnostic.help(format!("use {instead} instead")),
-        None => diagnostic.help("`spilltrail help` lists the commands that are supported"),
-    }
+    diagnostic.help(reason.unwrap_or("`spilltrail help` lists the commands that are supported"))
 }

@@ -210,6 +210,7 @@ impl Command for Mstats {
     }
 
     fn facts(&self, facts: &mut Facts) {
+        facts.reads_logs = true;
         facts.search(&self.condition, Position::Leading);
     }
 

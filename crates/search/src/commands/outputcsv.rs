@@ -1,6 +1,6 @@
 //! `outputcsv`: writes the rows to a CSV file among the lookups, and passes them on.
 
-use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_spl::Arguments;
 
 use super::inputcsv::file_name;
@@ -16,7 +16,7 @@ static DOC: CommandDoc = CommandDoc {
     arguments: &[
         Argument::option("append", Takes::Bool)
             .default("false")
-            .doc("Whether to append the rows to the file instead of replacing it."),
+            .doc("Whether to append the rows to the file instead of replacing it. The columns of an existing file stay the same, and other fields are not written."),
         Argument::option("create_empty", Takes::Bool)
             .default("false")
             .doc("Whether to create an empty file if there are no rows and no file."),
@@ -55,7 +55,8 @@ static DOC: CommandDoc = CommandDoc {
     differs: &[
         "Files are among the lookups (`--lookups`), where `inputcsv` and `inputlookup` read them. Without `--lookups`, they are kept for the run only.",
         "Without rows, an existing file becomes empty and is not removed.",
-        "When you append to an existing file, its columns stay the same, and other fields are not written. The values of a multivalue field are joined with newlines.",
+        "The values of a multivalue field are joined with newlines, and not with blanks.",
+        "The name of the file is written, and not returned by a subsearch.",
         "Without a file name, Splunk writes rows into the field `_xml`; this is not supported.",
     ],
 };
@@ -67,6 +68,14 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     while arguments.more() {
         if file.is_some() {
             arguments.finish()?;
+        }
+        let place = arguments.position();
+        if let Some(subsearch) = arguments.subsearch() {
+            subsearch?;
+            let message = "`outputcsv` takes no name of a file from a subsearch";
+            return Err(Diagnostic::unsupported(Code::UNSUPPORTED_SYNTAX, message)
+                .at(Span::new(place, arguments.position()))
+                .help("write the name of the file, as in `outputcsv users.csv`"));
         }
         file = Some(arguments.field()?);
     }
@@ -110,6 +119,12 @@ mod tests {
             ("| inputcsv strict=t b", Err(Code::MISSING_LOOKUP)),
             ("n=9 | outputcsv create_empty=t b | stats count", Ok(vec!["count", "0"])),
             ("| inputcsv strict=t b | stats count", Ok(vec!["count", "0"])),
+            (
+                "n=9 | outputcsv create_empty=t override_if_empty=f append=t c | stats count",
+                Ok(vec!["count", "0"]),
+            ),
+            ("| inputcsv strict=t c | stats count", Ok(vec!["count", "0"])),
+            ("* | outputcsv [| makeresults | return $a]", Err(Code::UNSUPPORTED_SYNTAX)),
             ("* | outputcsv", Err(Code::UNSUPPORTED_SYNTAX)),
             ("* | outputcsv usexml=t a", Err(Code::UNSUPPORTED_OPTION)),
             ("* | outputcsv a b", Err(Code::TRAILING_TEXT)),

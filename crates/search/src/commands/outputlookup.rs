@@ -292,9 +292,12 @@ fn merged(
     mut rows: Vec<Vec<String>>,
     how: &How,
 ) -> Option<LookupTable> {
-    // Without rows, the table changes only if it is to be replaced and the options allow it to
-    // become empty.
-    let stays = !how.empties || how.append || how.key.is_some() || old.is_none() && !how.creates;
+    // Without rows, a table changes only if it is to be replaced and the options allow it to become
+    // empty, and a new one is made only if they ask for it.
+    let stays = match old {
+        None => !how.creates,
+        Some(_) => !how.empties || how.append || how.key.is_some(),
+    };
     if rows.is_empty() && stays {
         return None;
     }

@@ -5,9 +5,10 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::lit;
 use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
-use spilltrail_event::{Kind, fields};
+use spilltrail_event::Kind;
 use spilltrail_spl::Arguments;
 
+use super::extract::cleaned;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::lineage::Lineage;
 use crate::planning::plan::{Needs, Plan};
@@ -19,8 +20,9 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Set fields to texts, the same in all rows.",
     syntax: "setfields <field>=<text> [, <field>=<text>] …",
     arguments: &[
-        Argument::positional("field", Takes::Field)
-            .doc("The field to set, whether rows have it or not."),
+        Argument::positional("field", Takes::Field).doc(
+            "The field to set, whether rows have it or not. Characters of its name other than letters and digits become `_`, and `_` at its start is removed.",
+        ),
         Argument::positional("text", Takes::Text)
             .doc("Its value; in quotes if it has blanks, commas or parentheses."),
     ],
@@ -39,7 +41,7 @@ static DOC: CommandDoc = CommandDoc {
             results: r#"{"bytes":"10","size":"bytes"}"#,
         },
     ],
-    differs: &["An empty text, `field=\"\"`, is a value. A number for `_time` stays a number."],
+    differs: &["An empty text, `field=\"\"`, is a value."],
 };
 
 pub(super) const ENTRY: Entry = Entry { doc: &DOC, parse };
@@ -63,7 +65,12 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         }
         let Some(value) = arguments.word() else { return Err(expected(name.span)) };
         let whole = name.span.to(value.span);
-        if let Some((_, earlier)) = values.insert(name.value.clone(), (value.value, whole)) {
+        let key = cleaned(&name.value);
+        if key.is_empty() {
+            let message = format!("`{}` has no letters or digits", name.value);
+            return Err(Diagnostic::error(Code::BAD_ARGUMENT, message).at(name.span));
+        }
+        if let Some((_, earlier)) = values.insert(key, (value.value, whole)) {
             arguments.written_twice(&name.value, earlier, whole);
         }
         arguments.symbol(",");
@@ -89,14 +96,8 @@ impl Command for SetFields {
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let columns = self.values.iter().map(|(name, value)| {
-            let number = value.parse::<f64>().ok().filter(|number| number.is_finite());
-            match number.filter(|_| name == fields::TIME) {
-                Some(number) => (name.clone(), lit(number), Kind::Number),
-                None => {
-                    let text = ScalarValue::Utf8View(Some(value.clone()));
-                    (name.clone(), lit(text), Kind::Text)
-                }
-            }
+            let text = ScalarValue::Utf8View(Some(value.clone()));
+            (name.clone(), lit(text), Kind::Text)
         });
         let columns = columns.collect();
         stage.input(input)?.with_columns(columns).map_err(|error| stage.refused(error))
@@ -120,8 +121,12 @@ mod tests {
             ("| setfields c=x | table a c", ["a | c", "1 x", "- x"]),
             ("| setfields a = \"b\" , c=\"\" | table a c", ["a | c", "b ", "b "]),
             ("| setfields a=1,c=a*b | table a c", ["a | c", "1 a*b", "1 a*b"]),
-            ("| setfields 'my field'=x | table \"my field\"", ["my field", "x", "x"]),
-            ("| setfields _time=60 | bin _time span=1m | table _time", ["_time", "60", "60"]),
+            // Search Reference: the names are cleaned.
+            (
+                "| setfields 'my field'=x a.b=y | table my*, a*",
+                ["my_field | a | a_b", "x 1 y", "x - y"],
+            ),
+            ("| setfields _time=60 | table _time time", ["_time | time", "1 60", "2 60"]),
             // The last one counts.
             ("| setfields c=x c=y | table a c", ["a | c", "1 y", "- y"]),
         ] {
@@ -133,6 +138,7 @@ mod tests {
             ("| setfields a", Code::MISSING_ARGUMENT),
             ("| setfields a=", Code::MISSING_ARGUMENT),
             ("| setfields a*=1", Code::BAD_ARGUMENT),
+            ("| setfields '- '=1", Code::BAD_ARGUMENT),
         ] {
             assert_eq!(table(search, rows).await, Err(vec![code]), "{search}");
         }

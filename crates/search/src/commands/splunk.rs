@@ -3,62 +3,19 @@
 
 use super::COMMANDS;
 
-/// Names of Splunk's commands that are not supported, each with what to use instead; empty if nothing
-/// here does the same.
+/// Splunk's commands that are not supported, each with the reason and what to do.
 const OTHERS: &[(&str, &str)] = &[
-    ("abstract", ""),
-    ("analyzefields", ""),
-    ("arules", ""),
-    ("bucketdir", ""),
-    ("dbinspect", ""),
-    ("delete", ""),
-    ("dump", ""),
-    ("erex", "`rex`"),
-    ("findtypes", ""),
-    ("folderize", ""),
-    ("geom", ""),
-    ("geomfilter", ""),
-    ("history", ""),
-    ("inputintelligence", "`inputlookup`"),
-    ("kvform", "`rex`"),
-    ("loadjob", ""),
-    ("mcatalog", ""),
-    ("mcollect", ""),
-    ("meventcollect", ""),
-    ("mpreview", ""),
-    ("msearch", ""),
-    ("overlap", ""),
-    ("pivot", ""),
-    ("relevancy", ""),
-    ("rest", ""),
-    ("rtorder", "`sort`"),
-    ("run", ""),
-    ("script", ""),
-    ("scrub", ""),
-    ("searchtxn", ""),
-    ("sendalert", ""),
-    ("sendemail", ""),
-    ("tscollect", ""),
-    ("typeahead", ""),
-    ("typelearner", ""),
-    ("walklex", ""),
-    ("x11", ""),
-];
-
-/// Commands that need what there is not here, each with what that is and what to do.
-const REASONS: &[(&str, &str)] = &[
     (
         "abstract",
-        "Splunk does not document how it chooses lines; shorten texts with `eval`, as in `_raw=substr(_raw, 1, 1000)`",
+        "Splunk describes only roughly how it scores lines; shorten texts with `eval`, as in `_raw=substr(_raw, 1, 1000)`",
     ),
     (
         "analyzefields",
         "Splunk does not document its predictions; `contingency` and `associate` compare the values of fields",
     ),
-    ("apply", MODELS),
     (
         "arules",
-        "Splunk documents neither its measures nor its columns; `associate` finds values that occur together",
+        "Splunk does not document how its strength of an implication is computed; `associate` finds values that occur together",
     ),
     (
         "bucketdir",
@@ -72,10 +29,9 @@ const REASONS: &[(&str, &str)] = &[
         "delete",
         "logs are read where they are and never changed; leave events out with `search NOT …`",
     ),
-    ("deletemodel", MODELS),
-    ("dump", "`outputcsv` writes rows to a file"),
+    ("dump", "there is no Hadoop to write to; `outputcsv` writes rows to a file"),
+    ("erex", "expressions are not made from examples; write one with `rex`"),
     ("findtypes", "Splunk does not document how it finds them; `cluster` groups similar events"),
-    ("fit", MODELS),
     (
         "folderize",
         "Splunk does not document how it chooses folders; take them from paths with `rex`, and count with `stats`",
@@ -83,7 +39,8 @@ const REASONS: &[(&str, &str)] = &[
     ("geom", "there are no shapes of regions; `geostats` computes statistics of places"),
     ("geomfilter", "there are no shapes of regions; compare latitudes and longitudes with `where`"),
     ("history", "searches are not recorded"),
-    ("listmodels", MODELS),
+    ("inputintelligence", "there is no store of threat intelligence; use `inputlookup`"),
+    ("kvform", "there are no configured forms; use `rex`"),
     (
         "loadjob",
         "searches leave no jobs behind; run the search itself, or keep its rows with `outputlookup`",
@@ -96,7 +53,7 @@ const REASONS: &[(&str, &str)] = &[
     ("overlap", "there is no summary index whose gaps it could find"),
     (
         "pivot",
-        "`tstats` computes statistics of a data model, as in `tstats count from datamodel=Change by All_Changes.user`",
+        "there are no objects of a pivot; `tstats` computes statistics of a data model, as in `tstats count from datamodel=Change by All_Changes.user`",
     ),
     (
         "relevancy",
@@ -105,13 +62,14 @@ const REASONS: &[(&str, &str)] = &[
     ("rest", "there is no server with endpoints; `inputlookup` reads tables that you provide"),
     ("rtorder", "there are no searches in real time; use `sort _time`"),
     ("run", "a search runs no programs"),
-    ("score", MODELS),
     ("script", "a search runs no programs"),
-    ("scrub", "replace what is to be hidden with `eval` or `rex mode=sed`"),
+    (
+        "scrub",
+        "there are no configured rules; replace what is to be hidden with `eval` or `rex mode=sed`",
+    ),
     ("searchtxn", "there are no named transaction types; use `search` and then `transaction`"),
     ("sendalert", "a search sends nothing; other programs can read its results as JSON"),
     ("sendemail", "a search sends nothing; other programs can read its results as JSON"),
-    ("summary", MODELS),
     ("tscollect", "there are no summaries; `outputlookup` keeps rows in a lookup"),
     ("typeahead", "there is no index of terms; `fieldsummary` lists the values of fields"),
     ("typelearner", "Splunk does not document how it finds types; `cluster` groups similar events"),
@@ -119,30 +77,31 @@ const REASONS: &[(&str, &str)] = &[
         "walklex",
         "there is no index of terms; `tstats count by PREFIX(user=)` counts the terms that begin with a text",
     ),
-    ("x11", "`trendline` smooths a series, and `predict` follows its seasons"),
+    (
+        "x11",
+        "the X11 method is not implemented; `trendline` smooths a series, and `predict` follows its seasons",
+    ),
 ];
 
-/// Why the commands of Splunk's Machine Learning Toolkit are not supported.
+/// Commands of Splunk's Machine Learning Toolkit.
+const OF_MODELS: &[&str] = &["apply", "deletemodel", "fit", "listmodels", "score", "summary"];
+
+/// Why they are not supported.
 const MODELS: &str = "models of the Machine Learning Toolkit are neither trained nor applied here; `anomalydetection` and `eventstats` find what is unusual";
 
-/// Returns why a command is not supported and what to do, if there is more to say than
-/// [`instead_of`] does.
+/// Returns why a command of Splunk is not supported and what to do; `None` if Splunk has no such command
+/// or it is supported.
 #[must_use]
 pub fn reason_of(name: &str) -> Option<&'static str> {
-    REASONS.iter().find(|(other, _)| *other == name).map(|(_, reason)| *reason)
+    if OF_MODELS.contains(&name) {
+        return Some(MODELS);
+    }
+    OTHERS.iter().find(|(other, _)| *other == name).map(|(_, reason)| *reason)
 }
 
-/// Returns what to use instead of a command of Splunk that is not supported; `None` if Splunk has no
-/// such command or it is supported, and an empty text if nothing here does the same.
-#[must_use]
-pub fn instead_of(name: &str) -> Option<&'static str> {
-    OTHERS.iter().find(|(other, _)| *other == name).map(|(_, instead)| *instead)
-}
-
-/// Returns the names of Splunk's commands that are not supported, each with what to use instead; empty
-/// if nothing here does the same.
-pub fn unsupported() -> impl Iterator<Item = (&'static str, &'static str)> {
-    OTHERS.iter().copied()
+/// Returns the names of the commands in Splunk's reference that are not supported.
+pub fn unsupported() -> impl Iterator<Item = &'static str> {
+    OTHERS.iter().map(|(name, _)| *name)
 }
 
 /// Returns the names of Splunk's commands, supported or not.
@@ -163,14 +122,15 @@ mod tests {
     #[test]
     fn the_other_commands_are_sorted_and_not_supported() {
         assert!(OTHERS.is_sorted_by(|one, next| one.0 < next.0));
-        assert!(REASONS.is_sorted_by(|one, next| one.0 < next.0));
-        assert!(REASONS.iter().all(|(name, _)| command(name).is_none()));
-        for (name, instead) in OTHERS {
+        let names = OTHERS.iter().map(|(name, _)| name).chain(OF_MODELS);
+        for name in names {
             assert!(command(name).is_none(), "{name} is supported");
-            // What is used instead begins with a command that exists, or with plain words.
-            let first = instead.strip_prefix('`').and_then(|text| text.split([' ', '`']).next());
-            if let Some(first) = first.filter(|first| *first != "spilltrail") {
-                assert!(command(first).is_some(), "{name}: {first}");
+        }
+        // What is used instead exists.
+        for (name, reason) in OTHERS {
+            let quoted = reason.split('`').skip(1).step_by(2);
+            for word in quoted.filter(|text| text.chars().all(|c| c.is_ascii_lowercase())) {
+                assert!(command(word).is_some(), "{name}: {word}");
             }
         }
     }
@@ -181,8 +141,8 @@ mod tests {
             ("statz", Severity::Error, "did you mean `stats`?"),
             ("serch", Severity::Error, "did you mean `search`?"),
             ("timechrat", Severity::Error, "did you mean `timechart`?"),
-            ("x11", Severity::Unsupported, "`trendline` smooths a series"),
-            ("inputintelligence", Severity::Unsupported, "use `inputlookup`"),
+            ("x11", Severity::Unsupported, "the X11 method is not implemented"),
+            ("inputintelligence", Severity::Unsupported, "there is no store of threat"),
             ("rtorder", Severity::Unsupported, "there are no searches in real time"),
             ("apply", Severity::Unsupported, "models of the Machine Learning Toolkit"),
             ("loadjob", Severity::Unsupported, "searches leave no jobs behind"),

@@ -167,9 +167,10 @@ impl Command for TimeWrap {
         let periods = chart.periods(self.span, end, &stage.context.zone);
         let wrapped = chart.wrapped(&periods, &memory).map_err(refused)?;
         if chart.untimed > 0 {
-            let message = format!("{} rows have no time, and are left out", chart.untimed);
+            let (rows, are) = if chart.untimed == 1 { ("row", "is") } else { ("rows", "are") };
+            let message = format!("{} {rows} without a time {are} left out", chart.untimed);
             stage.context.observations.message(
-                Diagnostic::warning(Code::LIMIT, message)
+                Diagnostic::warning(Code::LEFT_OUT, message)
                     .at(stage.span)
                     .help("put `timewrap` after `timechart`"),
             );
@@ -465,6 +466,11 @@ mod tests {
         let messages = context.observations.messages();
         assert_eq!(messages.iter().map(|told| told.code).collect::<Vec<_>>(), [Code::LIMIT]);
         assert!(messages[0].message.starts_with("1 of 3 rows"), "{}", messages[0].message);
+        let context = self::context(rows("{\"_time\":100,\"n\":\"1\"}\n{\"n\":\"2\"}"), 64 << 20);
+        let found = table_of("| timewrap 1d | table latest_day", &context).await;
+        assert_eq!(found, Ok(["latest_day", "1"].map(str::to_owned).to_vec()));
+        let messages = context.observations.messages();
+        assert_eq!(messages.iter().map(|told| told.code).collect::<Vec<_>>(), [Code::LEFT_OUT]);
     }
 
     #[tokio::test]

@@ -69,7 +69,7 @@ pub(crate) fn read(
         context.observations.message(
             Diagnostic::warning(Code::MISSING_LOOKUP, message)
                 .at(name.span)
-                .help("put its CSV and its definition into the content folder's `lookups/`"),
+                .help("put its CSV and its definition into the content folder's `lookups/`, or its CSV into the folder of `--lookups`"),
         );
     }
     context.observations.lookup(&name.value, Some(name.span), table.as_deref(), purpose);

@@ -15,7 +15,7 @@ pub fn object(row: &Row) -> Json {
 
 /// Works like [`object`], with another form of numbers.
 #[must_use]
-pub fn object_with(row: &Row, number: impl Fn(f64) -> Json) -> Json {
+pub(crate) fn object_with(row: &Row, number: impl Fn(f64) -> Json) -> Json {
     let mut object = Map::new();
     for (name, value) in row {
         if let Some(json) = json(value, &number) {

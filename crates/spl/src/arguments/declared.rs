@@ -16,6 +16,8 @@ pub struct Argument {
     pub default: Option<&'static str>,
     /// The smallest and the largest number it takes, if it takes a number.
     pub range: Option<(u64, u64)>,
+    /// The smallest number it takes, as text, if there is no largest one.
+    pub least: Option<&'static str>,
     /// Whether it may be written several times, and each counts.
     #[serde(skip)]
     pub is_repeated: bool,
@@ -120,7 +122,8 @@ impl Argument {
     const fn of(form: Form, name: &'static str, takes: Takes) -> Self {
         let support = Support::Honored;
         let is_repeated = false;
-        Self { name, form, takes, default: None, range: None, is_repeated, support, doc: "" }
+        let (default, range, least) = (None, None, None);
+        Self { name, form, takes, default, range, least, is_repeated, support, doc: "" }
     }
 
     /// Sets the value that is used if the argument is absent.
@@ -134,6 +137,13 @@ impl Argument {
     #[must_use]
     pub const fn between(mut self, least: u64, greatest: u64) -> Self {
         self.range = Some((least, greatest));
+        self
+    }
+
+    /// Sets the smallest number.
+    #[must_use]
+    pub const fn at_least(mut self, least: &'static str) -> Self {
+        self.least = Some(least);
         self
     }
 
@@ -192,6 +202,9 @@ impl Argument {
         if let Some((least, greatest)) = self.range {
             text.push_str(&format!(" From {least} to {greatest}."));
         }
+        if let Some(least) = self.least {
+            text.push_str(&format!(" At least {least}."));
+        }
         if let Some(default) = self.default {
             text.push_str(&format!(" Default `{default}`."));
         }
@@ -248,6 +261,7 @@ mod tests {
         let cases = [
             (option.default("10").doc("Rows."), "limit=<int>", "Rows. Default `10`."),
             (option.between(2, 9).doc("Rows."), "limit=<int>", "Rows. From 2 to 9."),
+            (option.at_least("0.1").doc("Rows."), "limit=<int>", "Rows. At least 0.1."),
             (
                 option.no_effect("there is one machine").doc("Rows."),
                 "limit=<int>",

@@ -324,10 +324,11 @@ pub(super) fn no_wildcard(message: String, place: Span) -> Diagnostic {
 /// Parses the value of an option by its declared type.
 fn typed(argument: &Argument, text: &Spanned<String>) -> Result<OptionValue, Diagnostic> {
     let written = text.value.as_str();
+    let least = argument.least.and_then(|least| least.parse::<f64>().ok());
     let is_within = |number: f64| match argument.range {
         #[expect(clippy::cast_precision_loss, reason = "ranges are small numbers")]
         Some((least, greatest)) => (least as f64..=greatest as f64).contains(&number),
-        None => true,
+        None => least.is_none_or(|least| number >= least),
     };
     let value = match argument.takes {
         // The option has no value at all; an empty text would have quotes.
@@ -385,6 +386,9 @@ fn expected(argument: &Argument) -> String {
     };
     if let Some((least, greatest)) = argument.range {
         words.push_str(&format!(" from {least} to {greatest}"));
+    }
+    if let Some(least) = argument.least {
+        words.push_str(&format!(" from {least}"));
     }
     words
 }

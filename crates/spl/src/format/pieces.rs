@@ -72,7 +72,17 @@ const STATISTICS: &[&str] = &[
 ];
 
 /// Those of them in which parentheses hold nothing but the arguments of calls.
-const CALLS: &[&str] = &["stats", "eventstats", "streamstats", "chart", "timechart"];
+const CALLS: &[&str] = &[
+    "stats",
+    "eventstats",
+    "streamstats",
+    "chart",
+    "timechart",
+    "geostats",
+    "sichart",
+    "sistats",
+    "sitimechart",
+];
 
 /// Words before a parenthesis in these commands that are no names of statistics.
 const NO_STATISTICS: &[&str] = &["as", "by", "in", "over", "where"];

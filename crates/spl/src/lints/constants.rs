@@ -13,15 +13,19 @@ pub(super) fn name_of(field: &str) -> String {
 }
 
 /// A comparison of a field with values of which one has to be equal, or none.
-pub(super) struct Equality<'a> {
-    pub(super) field: &'a str,
-    pub(super) values: &'a [EvalExpr],
+#[derive(Debug, Clone, Copy)]
+pub struct Equality<'a> {
+    /// The field.
+    pub field: &'a str,
+    /// The values.
+    pub values: &'a [EvalExpr],
     /// Whether none has to be equal.
-    pub(super) is_negated: bool,
+    pub is_negated: bool,
 }
 
 /// Returns the comparison of a field by `=`, `!=` or `IN`.
-pub(super) fn equality(expr: &EvalExpr) -> Option<Equality<'_>> {
+#[must_use]
+pub fn equality(expr: &EvalExpr) -> Option<Equality<'_>> {
     let (field, values, is_negated) = match &expr.node {
         EvalNode::Binary(BinaryOp::Compare(op @ (CompareOp::Eq | CompareOp::Ne)), left, right) => {
             (left, std::slice::from_ref(right.as_ref()), *op == CompareOp::Ne)

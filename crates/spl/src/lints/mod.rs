@@ -19,10 +19,10 @@ mod renames;
 mod types;
 mod values;
 mod windows;
-mod words;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 
+pub use self::constants::{Equality, equality};
 use crate::{Arguments, Command, EvalExpr, EvalNode, Pipeline, Required, SearchExpr};
 
 /// A part of a search that is most likely a mistake.

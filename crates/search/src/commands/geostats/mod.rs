@@ -24,9 +24,6 @@ const PLACE: &str = "\u{1}place";
 /// The field that names the place.
 const GEOBIN: &str = "geobin";
 
-/// The smallest size of places, in degrees.
-const MIN_SPAN: f64 = 0.001;
-
 static DOC: CommandDoc = CommandDoc {
     name: "geostats",
     aliases: &[],
@@ -45,10 +42,10 @@ static DOC: CommandDoc = CommandDoc {
             .doc("The field with the longitude in degrees, from -180 to 180."),
         Argument::option("globallimit", Takes::Count)
             .default("10")
-            .doc("How many values of the BY field have a column of their own; the others have the column `OTHER`. 0 for all."),
+            .doc("How many values of the BY field have a column of their own; the others have the column `OTHER`. 0 for all, whatever `locallimit` is."),
         Argument::option("locallimit", Takes::Count)
             .default("10")
-            .doc("As `globallimit`; the smaller number counts. 0 for no limit."),
+            .doc("As `globallimit`; the smaller number counts. With 0, only `globallimit` counts."),
         Argument::option("outputlatfield", Takes::Field)
             .default("latitude")
             .doc("The name of the field with the latitude of a place."),
@@ -57,9 +54,11 @@ static DOC: CommandDoc = CommandDoc {
             .doc("The name of the field with the longitude of a place."),
         Argument::option("binspanlat", Takes::Number)
             .default("22.5")
+            .at_least("0.001")
             .doc("The height of places at the lowest level of zoom, in degrees. It halves with each level."),
         Argument::option("binspanlong", Takes::Number)
             .default("45.0")
+            .at_least("0.001")
             .doc("The width of places at the lowest level of zoom, in degrees. It halves with each level."),
         Argument::option("maxzoomlevel", Takes::Count)
             .default("9")
@@ -93,9 +92,8 @@ static DOC: CommandDoc = CommandDoc {
     differs: &[
         "A place is named by its level of zoom and its numbers from the south and from the west, as in `bin_id_zl_0_y_6_x_4`. Its latitude and longitude are the means of those of its events.",
         "Rows without a latitude and a longitude on the map are left out, and so are rows without the BY field.",
-        "Splunk does not say how `locallimit` and `globallimit` differ; here both limit the columns of the whole result, by the sums of their values, and what they leave out is in `OTHER`.",
+        "`locallimit` and `globallimit` both limit the columns of the whole result, by the sums of their values, and what they leave out is in `OTHER`. In Splunk, `globallimit` is about each chart of a place, and `locallimit` makes no `OTHER`.",
         "Rows are sorted by the name of the place. A column with the name of a field of places begins with `VALUE_`.",
-        "`binspanlat` and `binspanlong` are at least 0.001.",
     ],
 };
 
@@ -134,13 +132,14 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             arguments.without_effect(name, "no values become columns");
         }
     }
-    let limits: [usize; 2] = [arguments.value("globallimit"), arguments.value("locallimit")];
-    let limit = limits.into_iter().filter(|limit| *limit > 0).min().unwrap_or(0);
+    let (all, local): (usize, usize) =
+        (arguments.value("globallimit"), arguments.value("locallimit"));
+    let limit = if all == 0 || local == 0 { all } else { all.min(local) };
     let grid = Grid {
         latitude: arguments.value("latfield"),
         longitude: arguments.value("longfield"),
-        height: span("binspanlat", arguments),
-        width: span("binspanlong", arguments),
+        height: arguments.value("binspanlat"),
+        width: arguments.value("binspanlong"),
         levels: arguments.value::<usize>("maxzoomlevel") + 1,
     };
     let outputs = ["outputlatfield", "outputlongfield"];
@@ -164,17 +163,6 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         latitude,
         longitude,
     }))
-}
-
-/// Returns the size of places, and reports one that is too small.
-fn span(name: &str, arguments: &mut Arguments<'_>) -> f64 {
-    let span: f64 = arguments.value(name);
-    if span < MIN_SPAN {
-        let place = arguments.given_at(name).unwrap_or_else(|| arguments.span());
-        let message = format!("expected a number from {MIN_SPAN} for `{name}`, found `{span}`");
-        arguments.report(Diagnostic::error(Code::BAD_OPTION, message).at(place));
-    }
-    span
 }
 
 #[async_trait]
@@ -202,7 +190,14 @@ impl Command for GeoStats {
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let refused = |error| stage.refused(error);
         let located = Located { grid: self.grid.clone(), output: PLACE.to_owned() };
-        let plan = stage.input(input)?.operator(Arc::new(located));
+        let mut plan = stage.input(input)?;
+        // The means of a place are those of the rows that are counted.
+        for name in aggregate::names(&self.by) {
+            if plan.kind(&name).is_some() {
+                plan = plan.filter(column(&name).is_not_null()).map_err(refused)?;
+            }
+        }
+        let plan = plan.operator(Arc::new(located));
         let plan = plan.filter(column(PLACE).is_not_null()).map_err(refused)?;
         let plan = match (self.series, self.by.first()) {
             (Some(limit), Some(by)) => {
@@ -271,7 +266,7 @@ mod tests {
                 "| geostats maxzoomlevel=0 count by u",
                 vec![
                     "geobin | a | b | c | latitude | longitude",
-                    "bin_id_zl_0_y_0_x_0 1 0 1 -89.5 -179.5",
+                    "bin_id_zl_0_y_0_x_0 1 0 1 -90 -180",
                     "bin_id_zl_0_y_7_x_7 1 1 0 89.5 179.5",
                 ],
             ),
@@ -279,20 +274,29 @@ mod tests {
                 "| geostats maxzoomlevel=0 globallimit=1 sum(n) by u",
                 vec![
                     "geobin | a | OTHER | latitude | longitude",
-                    "bin_id_zl_0_y_0_x_0 4 4 -89.5 -179.5",
+                    "bin_id_zl_0_y_0_x_0 4 4 -90 -180",
                     "bin_id_zl_0_y_7_x_7 1 2 89.5 179.5",
                 ],
             ),
             (
-                "| geostats maxzoomlevel=0 globallimit=0 locallimit=1 sum(n) by u | fields - l*",
+                "| geostats maxzoomlevel=0 globallimit=2 locallimit=1 sum(n) by u | fields - l*",
                 vec!["geobin | a | OTHER", "bin_id_zl_0_y_0_x_0 4 4", "bin_id_zl_0_y_7_x_7 1 2"],
+            ),
+            // Search Reference: `globallimit=0` removes all limits.
+            (
+                "| geostats maxzoomlevel=0 globallimit=0 locallimit=1 count by u | fields - l*",
+                vec![
+                    "geobin | a | b | c",
+                    "bin_id_zl_0_y_0_x_0 1 0 1",
+                    "bin_id_zl_0_y_7_x_7 1 1 0",
+                ],
             ),
             (
                 "| geostats maxzoomlevel=0 translatetoxy=f count by u n",
                 vec![
                     "geobin | u | n | count | latitude | longitude",
-                    "bin_id_zl_0_y_0_x_0 a 4 1 -89.5 -179.5",
-                    "bin_id_zl_0_y_0_x_0 c 4 1 -89.5 -179.5",
+                    "bin_id_zl_0_y_0_x_0 a 4 1 -90 -180",
+                    "bin_id_zl_0_y_0_x_0 c 4 1 -90 -180",
                     "bin_id_zl_0_y_7_x_7 a 1 1 89.5 179.5",
                     "bin_id_zl_0_y_7_x_7 b 2 1 89.5 179.5",
                 ],

@@ -41,6 +41,7 @@ static DOC: CommandDoc = CommandDoc {
             .doc("How many times the means are computed from one start at most."),
         Argument::option("t", Takes::Number)
             .default("0")
+            .at_least("0")
             .doc("How much better a round must be for another one to follow."),
         Argument::option("k", Takes::Text)
             .default("2")
@@ -118,17 +119,11 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
         "cos" | "cosine" => Distance::Cosine,
         _ => Distance::SquaredEuclidean,
     };
-    let tolerance: f64 = arguments.value("t");
-    if tolerance < 0.0 {
-        let place = arguments.given_at("t").unwrap_or_else(|| arguments.span());
-        let message = format!("expected a number from 0 for `t`, found `{tolerance}`");
-        arguments.report(Diagnostic::error(Code::BAD_OPTION, message).at(place));
-    }
     let settings = Settings {
         count: count(arguments),
         starts: arguments.value("reps"),
         rounds: arguments.value("maxiters"),
-        tolerance,
+        tolerance: arguments.value("t"),
         distance,
     };
     Ok(Box::new(KMeans {

@@ -14,21 +14,20 @@ use async_trait::async_trait;
 use datafusion::logical_expr::when;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Kind, fields};
-use spilltrail_spl::time::parse_span;
 use spilltrail_spl::{Arguments, EvalExpr, SearchExpr, parse_eval, parse_search};
 
 use self::assign::{Assign, IS_END, IS_START, NUMBER};
 use self::combine::{Combine, Lists};
 use self::grouping::Rules;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
-use super::{subsearch, table};
+use super::{seconds, subsearch, table};
 use crate::lineage::Lineage;
 use crate::operators::Codec;
 use crate::planning::order::stable_sort;
 use crate::planning::plan::{Needs, Plan, column, null_text};
 use crate::planning::predicate::Position;
 use crate::planning::{eval, predicate_udf};
-use crate::rows::{bins, convert};
+use crate::rows::convert;
 
 static DOC: CommandDoc = CommandDoc {
     name: "transaction",
@@ -223,29 +222,7 @@ fn filter(name: &str, arguments: &mut Arguments<'_>) -> Option<Filter> {
 
 /// Returns the seconds of an option, which are infinite if it is negative or not given.
 fn seconds(name: &str, arguments: &mut Arguments<'_>) -> f64 {
-    let text: String = arguments.value(name);
-    match (signed_seconds(text.trim()), arguments.given_at(name)) {
-        (Some(seconds), _) if seconds >= 0.0 => seconds,
-        (None, Some(span)) => {
-            let message =
-                format!("expected a span of time such as `5m` for `{name}`, found `{text}`");
-            arguments.report(Diagnostic::error(Code::BAD_OPTION, message).at(span));
-            f64::INFINITY
-        }
-        _ => f64::INFINITY,
-    }
-}
-
-/// Returns the seconds of a number, or of a span such as `5m`, which here may be zero or negative.
-pub(super) fn signed_seconds(text: &str) -> Option<f64> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return seconds.is_finite().then_some(seconds);
-    }
-    let unit = text.trim_start_matches('-').trim_start_matches(|c: char| c.is_ascii_digit());
-    match text[..text.len() - unit.len()].parse::<f64>() {
-        Ok(count) => parse_span(&format!("1{unit}")).map(|unit| count * bins::seconds(unit)),
-        Err(_) => parse_span(text).map(bins::seconds),
-    }
+    seconds::of_option(name, arguments).filter(|seconds| *seconds >= 0.0).unwrap_or(f64::INFINITY)
 }
 
 fn max_events(arguments: &mut Arguments<'_>) -> usize {

@@ -484,8 +484,14 @@ impl Command for Tstats {
     fn facts(&self, facts: &mut Facts) {
         match &self.dataset {
             // Its conditions are about fields of the model, and not of events.
-            Some(_) => facts.bounds(&self.condition),
-            None => facts.search(&self.condition, Position::Leading),
+            Some(name) => {
+                name.add_facts(facts);
+                facts.bounds(&self.condition);
+            }
+            None => {
+                facts.reads_logs = true;
+                facts.search(&self.condition, Position::Leading);
+            }
         }
     }
 
