@@ -53,7 +53,7 @@ pub fn format<E>(
         };
         for problem in refused {
             let diagnostics = vec![problem.diagnostic];
-            let failure = FormatFailure { diagnostics, text: problem.source_text };
+            let failure = FormatFailure { diagnostics, text: problem.source_text.to_string() };
             sink(&problem.path, FormatOutcome::Failed(failure))?;
         }
         if files.is_empty() {

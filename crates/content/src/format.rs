@@ -5,6 +5,7 @@
 //! library: all keys must have the values that they had.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_yaml_ng::Value;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
@@ -69,7 +70,7 @@ pub fn formattable(folder: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<ContentP
     let is_wanted = |path: &Path| matches!(extension(path), "spl" | "yml" | "yaml");
     let (files, refused) = walk::files(folder, &boundary, is_wanted);
     let problem =
-        |(path, diagnostic)| ContentProblem { path, diagnostic, source_text: String::new() };
+        |(path, diagnostic)| ContentProblem { path, diagnostic, source_text: Arc::default() };
     Ok((files, refused.into_iter().map(problem).collect()))
 }
 

@@ -1,7 +1,7 @@
 //! Warns of keys that no content file of a kind has, which are usually misspelled.
 
 use serde::de::DeserializeOwned;
-use spilltrail_diagnostic::{Code, Diagnostic, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Few, similar};
 
 use crate::yaml;
 
@@ -284,9 +284,6 @@ pub(crate) const EVENT_TYPES: KnownKeys = &[
     level(&["tags", "*"], &["field", "value", "tags"], &[]),
 ];
 
-/// The most unknown keys of a file that are told one by one.
-const MOST_UNKNOWN: usize = 20;
-
 /// Parses a content file, and adds a warning for each key that its kind does not have; those after the
 /// first ones are counted.
 ///
@@ -297,18 +294,13 @@ pub(crate) fn read<T: DeserializeOwned>(
     known: KnownKeys,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<T, Diagnostic> {
-    let mut unknown = 0;
+    let mut unknown = Few::new("unknown keys");
     let outcome = yaml::read_noting(text, |path| {
-        let Some(level) = unknown_in(known, path) else { return };
-        unknown += 1;
-        if unknown <= MOST_UNKNOWN {
-            warnings.push(warning(text, level, path));
+        if let Some(level) = unknown_in(known, path) {
+            unknown.add(|| warning(text, level, path));
         }
     });
-    if unknown > MOST_UNKNOWN {
-        let message = format!("{} more unknown keys", unknown - MOST_UNKNOWN);
-        warnings.push(Diagnostic::warning(Code::UNKNOWN_KEY, message));
-    }
+    warnings.extend(unknown.into_vec());
     outcome
 }
 
@@ -396,8 +388,10 @@ mod tests {
         let text: String = (0..1000).map(|n| format!("x{n}: 1\n")).collect();
         let mut warnings = Vec::new();
         let _: Sample = read(&text, DETECTION, &mut warnings).unwrap();
-        assert_eq!(warnings.len(), MOST_UNKNOWN + 1);
-        assert_eq!(warnings[MOST_UNKNOWN].message, "980 more unknown keys");
+        assert_eq!(warnings.len(), Few::MOST + 1);
+        let last = &warnings[Few::MOST];
+        assert_eq!(last.message, "980 more unknown keys");
+        assert_eq!(last.span().map(|span| &text[span.start..span.end]), Some("x20: 1"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::detection::DetectionType;
 use crate::yaml;
 
 /// The kind of content in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Detection,
     Baseline,

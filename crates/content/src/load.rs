@@ -1,9 +1,10 @@
 //! Reads content folders and the built-in pack into a [`ContentSet`].
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use spilltrail_diagnostic::{Code, Diagnostic, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Few, Severity, similar};
 
 use crate::builtin::BUILTIN;
 use crate::detection::Detection;
@@ -42,11 +43,14 @@ pub(crate) fn load_texts(files: &[(&str, &str)]) -> (ContentSet, Vec<ContentProb
     for (path, text) in files {
         let path = Path::new(path);
         if let ("yml" | "yaml", Some(kind)) = (extension(path), layout_kind(path)) {
-            loader.add_text(kind, path, text, None, &|_| None);
+            loader.add_text(kind, path, &Arc::from(*text), None, &|_| None);
         }
     }
     (loader.set, loader.problems)
 }
+
+/// The most errors and the most warnings of a file that are told one by one.
+const MOST_TOLD: usize = 100;
 
 /// A content folder that is being loaded.
 struct Folder<'a> {
@@ -58,8 +62,10 @@ struct Folder<'a> {
 struct Loader {
     set: ContentSet,
     problems: Vec<ContentProblem>,
+    /// How many errors or warnings a file has, and the index of the last one that is told.
+    told: HashMap<(PathBuf, Severity), (usize, usize)>,
     /// The macros, lookups, stories and deployments of the current folder, with the file of each.
-    defined: Vec<(Kind, String, PathBuf)>,
+    defined: HashMap<(Kind, String), PathBuf>,
     /// Number of items loaded from the current folder.
     used: usize,
     /// Index of the first detection of the current folder.
@@ -80,7 +86,7 @@ impl Loader {
             };
             match (kind, extension(path)) {
                 (Kind::Lookup, "csv") => self.add_csv(path, LookupSource::Embedded(text)),
-                (_, "yml" | "yaml") => self.add_text(kind, path, text, None, &sibling),
+                (_, "yml" | "yaml") => self.add_text(kind, path, &Arc::from(*text), None, &sibling),
                 _ => {}
             }
         }
@@ -95,14 +101,14 @@ impl Loader {
             Ok(boundary) => boundary,
             Err(error) => {
                 let message = format!("`{}`: {error}", root.display());
-                return self.problem(root, Diagnostic::error(Code::UNREADABLE, message), "");
+                return self.refuse(root, Diagnostic::error(Code::UNREADABLE, message));
             }
         };
         let folder = Folder { root: folder, boundary };
         let has_layout = LAYOUT.iter().any(|(name, _)| root.join(name).is_dir());
         let (files, refused) = walk::files(root, &folder.boundary, walk::is_content);
         for (path, diagnostic) in refused {
-            self.problem(&path, diagnostic, "");
+            self.refuse(&path, diagnostic);
         }
         let mut configuration = Vec::new();
         for path in files {
@@ -121,7 +127,7 @@ impl Loader {
                 "csv" if kind.is_none_or(|kind| kind == Kind::Lookup) => {
                     match check_regular(&path) {
                         Ok(()) => self.add_csv(&path, LookupSource::File(path.clone())),
-                        Err(diagnostic) => self.problem(&path, diagnostic, ""),
+                        Err(diagnostic) => self.refuse(&path, diagnostic),
                     }
                 }
                 "yml" | "yaml" => self.add_file(&path, &folder, kind.filter(|_| has_layout)),
@@ -134,7 +140,7 @@ impl Loader {
             let message = format!("no content in `{}`", root.display());
             let diagnostic = Diagnostic::error(Code::NO_CONTENT, message)
                 .help("expected YAML files in `detections/`, `macros/`, `lookups/` and so on");
-            self.problem(root, diagnostic, "");
+            self.refuse(root, diagnostic);
         }
     }
 
@@ -148,19 +154,19 @@ impl Loader {
     fn add_file(&mut self, path: &Path, folder: &Folder<'_>, kind: Option<Kind>) {
         let bytes = match read_bounded(path, MAX_YAML_BYTES) {
             Ok(bytes) => bytes,
-            Err(diagnostic) => return self.problem(path, diagnostic, ""),
+            Err(diagnostic) => return self.refuse(path, diagnostic),
         };
         let Ok(text) = String::from_utf8(bytes) else {
             let diagnostic = not_text();
-            return self.problem(path, diagnostic, "");
+            return self.refuse(path, diagnostic);
         };
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(&text).into();
         let kind = match kind {
             Some(kind) => kind,
-            None => match kind_by_keys(text) {
+            None => match kind_by_keys(&text) {
                 Ok(Some(kind)) => kind,
                 Ok(None) => return,
-                Err(diagnostic) => return self.problem(path, diagnostic, text),
+                Err(diagnostic) => return self.problem(path, diagnostic, &text),
             },
         };
         let sibling = |name: &str| {
@@ -168,7 +174,7 @@ impl Loader {
             let is_usable = check_regular(&file).and_then(|()| folder.boundary.check(&file));
             is_usable.is_ok().then_some(LookupSource::File(file))
         };
-        self.add_text(kind, path, text, Some(folder.root), &sibling);
+        self.add_text(kind, path, &text, Some(folder.root), &sibling);
     }
 
     /// Adds event types and tags of Splunk's configuration. All event types come first, because tags
@@ -180,30 +186,30 @@ impl Loader {
                 Ok(Ok(text)) => text,
                 Ok(Err(_)) => {
                     let diagnostic = not_text();
-                    self.problem(&path, diagnostic, "");
+                    self.refuse(&path, diagnostic);
                     continue;
                 }
                 Err(diagnostic) => {
-                    self.problem(&path, diagnostic, "");
+                    self.refuse(&path, diagnostic);
                     continue;
                 }
             };
-            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+            let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(&text).into();
             self.set.knowledge_files.push(path.clone());
             let mut problems = Vec::new();
             let known = Arc::make_mut(&mut self.set.knowledge);
             if path.file_name().is_some_and(|name| name == "tags.conf") {
-                let tags = knowledge::read_tags_conf(text, &mut problems);
+                let tags = knowledge::read_tags_conf(&text, &mut problems);
                 knowledge::add_tags(known, tags, &mut problems);
             } else {
                 let macros = &self.set.macros;
-                for found in knowledge::read_eventtypes_conf(text, macros, &mut problems) {
+                for found in knowledge::read_eventtypes_conf(&text, macros, &mut problems) {
                     known.add_event_type(found);
                 }
             }
             self.used += 1;
             for problem in problems {
-                self.problem(&path, problem, text);
+                self.problem(&path, problem, &text);
             }
         }
     }
@@ -219,7 +225,7 @@ impl Loader {
         &mut self,
         kind: Kind,
         path: &Path,
-        text: &str,
+        text: &Arc<str>,
         root: Option<&Path>,
         sibling: &dyn Fn(&str) -> Option<LookupSource>,
     ) {
@@ -243,10 +249,14 @@ impl Loader {
             }),
             Kind::EventTypes => {
                 knowledge::read_event_types(text, &mut warnings).map(|(types, tags)| {
+                    let mut twice = Few::new("event types that are defined twice");
                     for event_type in types {
-                        self.note_defined(kind, event_type.name.clone(), path, text);
+                        if let Some(message) = self.redefined(kind, event_type.name.clone(), path) {
+                            twice.add(|| defined_twice(message, text));
+                        }
                         Arc::make_mut(&mut self.set.knowledge).add_event_type(event_type);
                     }
+                    warnings.extend(twice.into_vec());
                     let knowledge = Arc::make_mut(&mut self.set.knowledge);
                     knowledge::add_tags(knowledge, tags, &mut warnings);
                 })
@@ -354,14 +364,13 @@ impl Loader {
     fn add_macro(
         &mut self,
         path: &Path,
-        text: &str,
+        text: &Arc<str>,
         warnings: &mut Vec<Diagnostic>,
     ) -> Result<(), Diagnostic> {
         let definition = macros::read(text, &path.to_string_lossy(), warnings)?;
         let key = format!("{}({})", definition.name, definition.arguments.len());
         // A second definition in one folder has a warning of its own.
-        let is_earlier = !self.defined.iter().any(|item| item.0 == Kind::Macro && item.1 == key);
-        self.note_defined(Kind::Macro, key, path, text);
+        let is_earlier = !self.note_defined(Kind::Macro, key, path, text);
         let old = self.set.macros.get(&definition.name, definition.arguments.len());
         let replaced =
             old.filter(|_| is_earlier).and_then(|old| Replaced::of_macro(old, &definition));
@@ -373,7 +382,7 @@ impl Loader {
     fn add_lookup(
         &mut self,
         path: &Path,
-        text: &str,
+        text: &Arc<str>,
         sibling: &dyn Fn(&str) -> Option<LookupSource>,
         warnings: &mut Vec<Diagnostic>,
     ) -> Result<(), Diagnostic> {
@@ -383,21 +392,23 @@ impl Loader {
         Ok(())
     }
 
-    /// Records where an item is defined, and warns if the folder has defined it already.
-    fn note_defined(&mut self, kind: Kind, key: String, path: &Path, text: &str) {
-        let earlier = self.defined.iter_mut().find(|item| item.0 == kind && item.1 == key);
-        let Some(earlier) = earlier else {
-            self.defined.push((kind, key, path.to_owned()));
-            return;
+    /// Records where an item is defined, and warns if the folder has defined it already; returns whether
+    /// it has.
+    fn note_defined(&mut self, kind: Kind, key: String, path: &Path, text: &Arc<str>) -> bool {
+        let Some(message) = self.redefined(kind, key, path) else { return false };
+        self.problem(path, defined_twice(message, text), text);
+        true
+    }
+
+    /// Records where an item is defined, and returns what to say if the folder has defined it already.
+    fn redefined(&mut self, kind: Kind, key: String, path: &Path) -> Option<String> {
+        let key = (kind, key);
+        let Some(other) = self.defined.get_mut(&key) else {
+            self.defined.insert(key, path.to_owned());
+            return None;
         };
-        let other = std::mem::replace(&mut earlier.2, path.to_owned());
-        let message = format!("`{key}` is defined in `{}` too", other.display());
-        let mut diagnostic = Diagnostic::warning(Code::DUPLICATE_CONTENT, message)
-            .help("the later file wins; remove one of them");
-        if let Some(span) = yaml::key_span(text, "name") {
-            diagnostic = diagnostic.at(span);
-        }
-        self.problem(path, diagnostic, text);
+        let other = std::mem::replace(other, path.to_owned());
+        Some(format!("`{}` is defined in `{}` too", key.1, other.display()))
     }
 
     /// Warns of schedules that detections and baselines name and that no folder has.
@@ -417,7 +428,8 @@ impl Loader {
                 None => "add it to `schedules/`, or write `custom_schedule`".to_owned(),
             };
             let text = read_bounded(&path, MAX_YAML_BYTES).ok();
-            let text = text.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+            let text: Arc<str> =
+                text.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default().into();
             let message = format!("there is no schedule `{name}`");
             let warning = Diagnostic::warning(Code::UNKNOWN_VALUE, message).help(help);
             let warning = match yaml::value_span(&text, "schedule", &name) {
@@ -428,9 +440,38 @@ impl Loader {
         }
     }
 
-    fn problem(&mut self, path: &Path, diagnostic: Diagnostic, text: &str) {
-        let path = path.to_owned();
-        self.problems.push(ContentProblem { path, diagnostic, source_text: text.to_owned() });
+    /// Adds a problem with a file or folder whose text is not known.
+    fn refuse(&mut self, path: &Path, diagnostic: Diagnostic) {
+        self.problem(path, diagnostic, &Arc::default());
+    }
+
+    /// Adds a problem with a file; those after the first ones are counted.
+    fn problem(&mut self, path: &Path, diagnostic: Diagnostic, text: &Arc<str>) {
+        let severity = diagnostic.severity;
+        let (count, last) = self.told.entry((path.to_owned(), severity)).or_default();
+        *count += 1;
+        if let Some(more @ 1..) = count.checked_sub(MOST_TOLD + 1)
+            && let Some(last) = self.problems.get_mut(*last)
+        {
+            last.diagnostic.message =
+                format!("{} more {}s in this file", more + 1, severity.name());
+            last.diagnostic.help = None;
+            last.diagnostic.notes.clear();
+            return;
+        }
+        *last = self.problems.len();
+        let (path, source_text) = (path.to_owned(), Arc::clone(text));
+        self.problems.push(ContentProblem { path, diagnostic, source_text });
+    }
+}
+
+/// Returns the warning about an item that its folder has defined already.
+fn defined_twice(message: String, text: &str) -> Diagnostic {
+    let warning = Diagnostic::warning(Code::DUPLICATE_CONTENT, message)
+        .help("the later file wins; remove one of them");
+    match yaml::key_span(text, "name") {
+        Some(span) => warning.at(span),
+        None => warning,
     }
 }
 

@@ -2,6 +2,7 @@
 //! them.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -150,26 +151,27 @@ impl Lookup {
     #[must_use]
     pub fn problems(&self) -> Vec<ContentProblem> {
         let LookupSource::File(path) = &self.source else { return Vec::new() };
-        let of_table = |diagnostic: Diagnostic, source_text: &str| ContentProblem {
+        let of_table = |diagnostic: Diagnostic, source_text: &Arc<str>| ContentProblem {
             path: path.clone(),
             diagnostic,
-            source_text: source_text.to_owned(),
+            source_text: Arc::clone(source_text),
         };
         let bytes = match read_bounded(path, MAX_CSV_BYTES) {
             Ok(bytes) => bytes,
-            Err(error) => return vec![of_table(error, "")],
+            Err(error) => return vec![of_table(error, &Arc::default())],
         };
         let rows = match self.parsed(&bytes) {
             Ok(rows) => rows,
-            Err(error) => return vec![of_table(error, "")],
+            Err(error) => return vec![of_table(error, &Arc::default())],
         };
-        let text = if rows.problems.is_empty() { "".into() } else { table::text(&bytes) };
+        let text: Arc<str> =
+            if rows.problems.is_empty() { Arc::default() } else { table::text(&bytes).into() };
         let mut found: Vec<ContentProblem> =
             rows.problems.iter().map(|problem| of_table(problem.diagnostic(), &text)).collect();
         let unknown = self.match_type.keys().find(|name| !rows.fields.contains(name));
         if let Some(name) = unknown.filter(|_| !rows.fields.is_empty()) {
             let text = read_bounded(&self.path, MAX_YAML_BYTES).unwrap_or_default();
-            let text = table::text(&text).into_owned();
+            let text: Arc<str> = table::text(&text).into();
             let diagnostic = unknown_column(name, &rows.fields);
             let diagnostic = match yaml::key_span(&text, "match_type") {
                 Some(span) => diagnostic.at(span),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use spilltrail_diagnostic::{Code, Diagnostic, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Few, similar};
 use spilltrail_spl::{MacroDefinition, MacroSet};
 
 use crate::keys;
@@ -40,7 +40,7 @@ pub(crate) fn read(
 /// stays in the search as it is.
 fn unknown_arguments(definition: &MacroDefinition, text: &str) -> Vec<Diagnostic> {
     // The fields of rows that `map` fills in are written in the same way.
-    if definition.arguments.is_empty() || definition.definition.contains("map") {
+    if definition.arguments.is_empty() || runs_map(&definition.definition) {
         return Vec::new();
     }
     let is_argument = |name: &str| definition.arguments.iter().any(|argument| argument == name);
@@ -58,7 +58,18 @@ fn unknown_arguments(definition: &MacroDefinition, text: &str) -> Vec<Diagnostic
             None => warning,
         }
     };
-    tokens.into_iter().map(warning).collect()
+    let mut few = Few::new("names that are no arguments");
+    tokens.into_iter().for_each(|name| few.add(|| warning(name)));
+    few.into_vec()
+}
+
+/// Returns true if the command `map` is in a text: the word at its start, behind a pipe or behind the
+/// bracket of a subsearch.
+fn runs_map(text: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '=');
+    text.split(['|', '[']).any(|part| {
+        part.trim_start().strip_prefix("map").is_some_and(|rest| !rest.starts_with(is_word))
+    })
 }
 
 /// Returns the names between dollar signs.
@@ -238,12 +249,31 @@ mod tests {
             ("name: m(2)\narguments: [a, c]\ndefinition: x=$a$$c$ \"^a$|^b$\" cost=5$\n", ""),
             ("name: m\ndefinition: x=$b$\n", ""),
             ("name: m(1)\narguments: [a]\ndefinition: map search=\"x=$b$ y=$a$\"\n", ""),
+            ("name: m(1)\narguments: [a]\ndefinition: x=$a$ |map [search $b$]\n", ""),
+            (
+                "name: m(1)\narguments: [a]\ndefinition: rangemap field=$b$ low=0-1 | fields map\n",
+                "`$b$` is no argument of the macro `m(1)`",
+            ),
+            (
+                "name: m(1)\narguments: [a]\ndefinition: map=$b$\n",
+                "`$b$` is no argument of the macro `m(1)`",
+            ),
         ] {
             let mut warnings = Vec::new();
             read(text, "m.yml", &mut warnings).unwrap();
             let shown: Vec<&str> = warnings.iter().map(|told| told.message.as_str()).collect();
             assert_eq!(shown.join(", "), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn many_names_that_are_no_arguments_are_counted() {
+        let names: String = (0..8000).map(|n| format!("$n{n}$ ")).collect();
+        let text = format!("name: m(1)\narguments: [a]\ndefinition: {names}\n");
+        let mut warnings = Vec::new();
+        read(&text, "m.yml", &mut warnings).unwrap();
+        assert_eq!(warnings.len(), Few::MOST + 1);
+        assert_eq!(warnings[Few::MOST].message, "7980 more names that are no arguments");
     }
 
     #[test]

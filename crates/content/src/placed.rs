@@ -1,6 +1,8 @@
 //! Finds the place of a search's text in the file of its detection.
 
-use spilltrail_diagnostic::{Code, Diagnostic, Span, by_name};
+use std::sync::Arc;
+
+use spilltrail_diagnostic::{Code, Diagnostic, Few, Span, by_name};
 
 use crate::detection::Detection;
 use crate::files::read_bounded;
@@ -19,10 +21,10 @@ impl Detection {
     /// Returns the text of the detection's file. Returns `None` for a detection of the built-in pack,
     /// and if the file is gone.
     #[must_use]
-    pub fn source_text(&self) -> Option<String> {
+    pub fn source_text(&self) -> Option<Arc<str>> {
         self.root.as_ref()?;
         let text = String::from_utf8(read_bounded(&self.path, MAX_YAML_BYTES).ok()?).ok()?;
-        Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+        Some(text.strip_prefix('\u{feff}').unwrap_or(&text).into())
     }
 
     /// Returns diagnostics about the search with spans in the detection's file. Returns `None` for a
@@ -38,7 +40,7 @@ impl Detection {
         let mut diagnostics = diagnostics.to_vec();
         let labels = diagnostics.iter_mut().flat_map(|diagnostic| &mut diagnostic.labels);
         labels.for_each(|label| label.span = place(label.span));
-        Some(Placed { text, diagnostics })
+        Some(Placed { text: text.to_string(), diagnostics })
     }
 }
 
@@ -78,77 +80,106 @@ impl<'a> Places<'a> {
     }
 }
 
-/// What a comment begins with that allows what is doubtful in its file.
-const ALLOWS: &str = "spilltrail: allow ";
+/// What a comment to this program begins with.
+const ADDRESS: &str = "spilltrail:";
+
+/// The word of a comment that allows what is doubtful in its file.
+const ALLOW: &str = "allow";
+
+/// A place at which a text names this program, as a comment to it does.
+struct Addressed<'t> {
+    /// The place of the name.
+    span: Span,
+    /// What is before it in its line.
+    before: &'t str,
+    /// What follows in its line, or in its comment.
+    after: &'t str,
+}
+
+impl<'t> Addressed<'t> {
+    /// Returns the words that follow, without blanks and commas.
+    fn words(&self) -> impl Iterator<Item = &'t str> + use<'t> {
+        let words = self.after.split(|c: char| c.is_whitespace() || c == ',');
+        words.filter(|word| !word.is_empty())
+    }
+}
+
+/// Returns the places at which a text names this program.
+fn addressed(text: &str) -> impl Iterator<Item = Addressed<'_>> {
+    let mut end = 0;
+    let lines = text.split('\n').map(move |line| {
+        let start = end;
+        end += line.len() + 1;
+        (start, line)
+    });
+    lines.flat_map(|(start, line)| {
+        line.match_indices(ADDRESS).map(move |(at, _)| {
+            let (before, rest) = line.split_at(at);
+            let rest = &rest[ADDRESS.len()..];
+            Addressed {
+                span: Span::new(start + at, start + at + ADDRESS.len()),
+                before,
+                after: rest.split('`').next().unwrap_or_default(),
+            }
+        })
+    })
+}
 
 /// Returns the words that comments of a file allow: `# spilltrail: allow SPL2022, SPL2023 REASON`, or
 /// the same in a comment of its search. A word that is no code ends them.
 #[must_use]
 pub fn allowed_in(text: &str) -> Vec<&str> {
-    let comments = text.match_indices(ALLOWS).filter_map(|(at, _)| {
-        let line = text.get(..at)?.rsplit('\n').next().unwrap_or_default();
-        let is_comment = line.contains('#') || line.contains("```");
-        is_comment.then(|| text.get(at + ALLOWS.len()..))?
-    });
-    comments
-        .flat_map(|rest| {
-            let line = rest.split(['\n', '`']).next().unwrap_or_default();
-            let words = line.split([' ', ',', '\t']).filter(|word| !word.is_empty());
-            words.take_while(is_code)
-        })
-        .collect()
+    let mut allowed = Vec::new();
+    for found in addressed(text) {
+        let mut words = found.words();
+        if words.next() == Some(ALLOW)
+            && (found.before.contains('#') || found.before.contains("```"))
+        {
+            allowed.extend(words.take_while(is_code));
+        }
+    }
+    allowed
 }
-
-/// What a comment to this program begins with.
-const ADDRESS: &str = "spilltrail:";
 
 /// Returns a warning for each comment to this program that says nothing: a misspelled word, or a code
 /// that does not exist.
 #[must_use]
 pub fn unread_comments(text: &str) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    for (at, _) in text.match_indices(ADDRESS) {
-        let line = text.get(..at).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
-        // Only a comment that is addressed to this program begins with its name.
-        if !line.trim_end().ends_with(['#', '`']) {
-            continue;
-        }
-        let from = at + ADDRESS.len();
-        let rest =
-            text.get(from..).unwrap_or_default().split(['\n', '`']).next().unwrap_or_default();
-        let mut words = rest.split([' ', ',', '\t', '\r']).filter(|word| !word.is_empty());
-        let span = |word: &str| {
-            let start = word.as_ptr() as usize - text.as_ptr() as usize;
-            Span::new(start, start + word.len())
-        };
-        let mut tell = |word: &str, message: String, help: &str| {
-            let warning = Diagnostic::warning(Code::CONFIGURATION, message);
-            found.push(warning.at(span(word)).help(help));
-        };
-        const HELP: &str = "write `spilltrail: allow SPL2022`, with the code that is meant";
+    const HELP: &str = "write `spilltrail: allow SPL2022`, with the code that is meant";
+    let mut few = Few::new("words in comments that mean nothing here");
+    let mut tell = |span: Span, message: &dyn Fn() -> String, help: &str| {
+        few.add(|| Diagnostic::warning(Code::CONFIGURATION, message()).at(span).help(help));
+    };
+    let place = |word: &str| {
+        let start = word.as_ptr() as usize - text.as_ptr() as usize;
+        Span::new(start, start + word.len())
+    };
+    // Only a comment that is addressed to this program begins with its name.
+    for found in addressed(text).filter(|found| found.before.trim_end().ends_with(['#', '`'])) {
+        let mut words = found.words();
         match words.next() {
-            Some("allow") => {}
+            Some(ALLOW) => {}
             Some(word) => {
-                tell(word, format!("a comment says `{word}`, which means nothing here"), HELP);
+                let message = || format!("a comment says `{word}`, which means nothing here");
+                tell(place(word), &message, HELP);
                 continue;
             }
             None => {
-                let message = "a comment says nothing".to_owned();
-                tell(text.get(at..from).unwrap_or_default(), message, HELP);
+                tell(found.span, &|| "a comment says nothing".to_owned(), HELP);
                 continue;
             }
         }
-        let codes: Vec<&str> = words.take_while(is_code).collect();
-        if codes.is_empty() {
-            let message = "a comment allows nothing: no code follows".to_owned();
-            tell(text.get(at..from).unwrap_or_default(), message, HELP);
+        let mut codes = words.take_while(is_code).peekable();
+        if codes.peek().is_none() {
+            let message = || "a comment allows nothing: no code follows".to_owned();
+            tell(found.span, &message, HELP);
         }
-        for code in codes.into_iter().filter(|code| by_name(code).is_none()) {
-            let help = "`spilltrail help` lists the codes";
-            tell(code, format!("a comment allows `{code}`, and there is no such code"), help);
+        for code in codes.filter(|code| by_name(code).is_none()) {
+            let message = || format!("a comment allows `{code}`, and there is no such code");
+            tell(place(code), &message, "`spilltrail help` lists the codes");
         }
     }
-    found
+    few.into_vec()
 }
 
 /// Returns true for a word in the form of a code.
@@ -205,7 +236,7 @@ pub(crate) fn offsets(text: &str, search: &str) -> Option<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Places, allowed_in, offsets, unread_comments};
+    use super::{Few, Places, allowed_in, offsets, unread_comments};
 
     #[test]
     fn comments_that_say_nothing() {
@@ -213,7 +244,8 @@ mod tests {
             ("# spilltrail: allow SPL2022, SPL2023 because of x\n", ""),
             ("search: a ```spilltrail: allow SPL2022```\n", ""),
             ("# see spilltrail: it runs this\nurl: spilltrail:x\n", ""),
-            ("# spilltrail: alow SPL2022\n", "alow"),
+            ("#spilltrail:allow\tSPL2022\r\n", ""),
+            ("# spilltrail: alow SPL2022\r\n", "alow"),
             ("# spilltrail: allow SPL9999, spl2022 x\n", "SPL9999"),
             ("a: b # spilltrail: allow everything\n", "spilltrail:"),
             ("# spilltrail:\n", "spilltrail:"),
@@ -223,6 +255,13 @@ mod tests {
             let shown: Vec<&str> = told.map(|span| &text[span.start..span.end]).collect();
             assert_eq!(shown.join(" "), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn many_comments_that_say_nothing_are_counted() {
+        let told = unread_comments(&"# spilltrail: x\n".repeat(8000));
+        assert_eq!(told.len(), Few::MOST + 1);
+        assert_eq!(told[Few::MOST].message, "7980 more words in comments that mean nothing here");
     }
 
     #[test]
@@ -277,6 +316,10 @@ mod tests {
                 &["SPL2022", "spl2023"],
             ),
             ("search: a=1 ```spilltrail: allow SPL2023``` | b", &["SPL2023"]),
+            ("a: b\r\n# spilltrail: allow SPL2022\r\nc: d", &["SPL2022"]),
+            ("# spilltrail:allow SPL2022", &["SPL2022"]),
+            ("# spilltrail:  allow\tSPL2022,SPL2023\r", &["SPL2022", "SPL2023"]),
+            ("# spilltrail: allowed SPL2022", &[]),
             ("description: spilltrail: allow SPL2022", &[]),
             ("# spilltrail: allow everything", &[]),
             ("# spilltrail: allow SPL SPL1x", &[]),

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use spilltrail_diagnostic::{Code, Diagnostic};
+use spilltrail_diagnostic::{Code, Diagnostic, Few};
 
 use crate::deployment::RawDeployment;
 use crate::detection::{
@@ -210,10 +210,13 @@ pub(crate) fn read(
         "TTP".to_owned()
     });
     let detection_type = DetectionType::parse(&detection_type);
-    for data in raw.tests.iter().flat_map(|test| &test.attack_data) {
-        let written = data.update_timestamp.as_ref().filter(|text| flag(text).is_none());
-        warnings.extend(written.map(|written| unknown_flag(written, text)));
-    }
+    let data = raw.tests.iter().flat_map(|test| &test.attack_data);
+    let written = data.filter_map(|data| data.update_timestamp.as_ref());
+    let mut few = Few::new("values of `update_timestamp` that count as `false`");
+    written
+        .filter(|written| flag(written).is_none())
+        .for_each(|written| few.add(|| unknown_flag(written, text)));
+    warnings.extend(few.into_vec());
     let mut tags = raw.tags.take().unwrap_or_default();
     lift(&mut raw, &mut tags);
     let throttling = raw.throttling.take().map(|raw| throttling(raw, text)).transpose()?;

@@ -67,7 +67,7 @@ pub struct ContentProblem {
     /// The diagnostic; its spans refer to `source_text`.
     pub diagnostic: Diagnostic,
     /// The text of the file; empty if it could not be read.
-    pub source_text: String,
+    pub source_text: Arc<str>,
 }
 
 impl ContentProblem {

@@ -6,7 +6,8 @@
 //! nowhere from that command on. Any other search, and any field that may come from a pattern, a
 //! macro or a lookup, causes no warning.
 
-use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
+use indexmap::{IndexMap, IndexSet};
+use spilltrail_diagnostic::{Code, Diagnostic, Few, Span, similar};
 use spilltrail_spl::{Command, parse};
 
 use crate::detection::{Detection, DetectionType};
@@ -57,40 +58,42 @@ pub(crate) fn warnings(detection: &Detection, text: &str) -> Vec<Diagnostic> {
         .iter()
         .flat_map(|drilldown| [drilldown.name.clone(), drilldown.search.as_str().into()])
         .collect();
-    let mut tokens: Vec<&str> = Vec::new();
-    for token in message.chain(&drilldowns).flat_map(crate::Template::fields) {
-        if !tokens.contains(&token) && !is_of_the_finding(token) {
-            tokens.push(token);
-        }
-    }
+    let tokens = message.chain(&drilldowns).flat_map(crate::Template::fields);
+    let tokens: IndexSet<&str> = tokens.filter(|token| !is_of_the_finding(token)).collect();
     let objects = objects(detection);
     if tokens.is_empty() && objects.is_empty() {
         return Vec::new();
     }
     let Some(named) = named_fields(&detection.search) else { return Vec::new() };
-    let is_absent = |field: &str| !named.has(field);
-    tokens.retain(|token| is_absent(token));
-    let tokens = tokens.into_iter().map(|token| warning(token, &named, text));
-    let objects = objects.into_iter().filter(|(_, field)| is_absent(field));
-    let objects = objects.map(|(kind, field)| object_warning(kind, field, &named, text));
-    tokens.chain(objects).collect()
+    let mut absent = Few::new("tokens that are no fields of the results");
+    for token in tokens.into_iter().filter(|token| !named.has(token)) {
+        absent.add(|| warning(token, &named, text));
+    }
+    let mut told = absent.into_vec();
+    let mut absent = Few::new("objects whose fields no result has");
+    for (field, kind) in objects.into_iter().filter(|(field, _)| !named.has(field)) {
+        absent.add(|| object_warning(kind, field, &named, text));
+    }
+    told.extend(absent.into_vec());
+    told
 }
 
 /// Returns the fields of the risk and threat objects, with what they are. Only the types that raise
 /// risk use them.
-fn objects(detection: &Detection) -> Vec<(&'static str, &str)> {
+fn objects(detection: &Detection) -> IndexMap<&str, &'static str> {
     let raises_risk = matches!(
         detection.detection_type,
         DetectionType::Ttp | DetectionType::Anomaly | DetectionType::Other(_)
     );
-    let Some(risk) = detection.risk.as_ref().filter(|_| raises_risk) else { return Vec::new() };
+    let Some(risk) = detection.risk.as_ref().filter(|_| raises_risk) else {
+        return IndexMap::new();
+    };
     let risks = risk.risk_objects.iter().map(|object| ("risk object", object.field.as_str()));
     let threats = risk.threat_objects.iter().map(|object| ("threat object", object.field.as_str()));
-    let mut objects: Vec<(&'static str, &str)> = Vec::new();
+    let mut objects = IndexMap::new();
     for (kind, field) in risks.chain(threats) {
-        let is_known = objects.iter().any(|(_, known)| *known == field);
-        if !field.is_empty() && !is_known && !is_of_the_finding(field) {
-            objects.push((kind, field));
+        if !field.is_empty() && !is_of_the_finding(field) {
+            objects.entry(field).or_insert(kind);
         }
     }
     objects

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Few, Span, similar};
 
 use crate::detection::{Detection, DetectionType, Status, TestType};
 use crate::yaml;
@@ -38,20 +38,26 @@ pub(crate) fn warnings(detection: &Detection, text: &str) -> Vec<Diagnostic> {
         warnings.push(warning.help(format!("did you mean `{similar}`?")));
     }
     warnings.extend(object_types(detection, text));
+    let mut few = Few::new("texts that are not the id of a technique");
     for technique in detection.mitre_attack_id.iter().filter(|id| !is_technique(id)) {
-        let message = format!("`{technique}` is not the id of an ATT&CK technique");
+        let message = || format!("`{technique}` is not the id of an ATT&CK technique");
         let help = "expected an id such as `T1537` or `T1078.004`";
-        warnings.push(at_value(message, text, "mitre_attack_id", technique).help(help));
+        few.add(|| at_value(message(), text, "mitre_attack_id", technique).help(help));
     }
+    warnings.extend(few.into_vec());
+    let mut few = Few::new("unknown types of tests");
     for test in &detection.tests {
         let TestType::Other(name) = &test.test_type else { continue };
-        let help = match similar(name, TEST_TYPES.iter().copied()) {
-            Some(similar) => format!("did you mean `{similar}`?"),
-            None => format!("expected one of {}", TEST_TYPES.join(", ")),
-        };
-        let message = format!("unknown type of test `{name}`: it does not run by itself");
-        warnings.push(at_value(message, text, "test_type", name).help(help));
+        few.add(|| {
+            let help = match similar(name, TEST_TYPES.iter().copied()) {
+                Some(similar) => format!("did you mean `{similar}`?"),
+                None => format!("expected one of {}", TEST_TYPES.join(", ")),
+            };
+            let message = format!("unknown type of test `{name}`: it does not run by itself");
+            at_value(message, text, "test_type", name).help(help)
+        });
     }
+    warnings.extend(few.into_vec());
     warnings
 }
 
@@ -64,17 +70,20 @@ fn object_types(detection: &Detection, text: &str) -> Vec<Diagnostic> {
     let unknown = types
         .into_iter()
         .filter(|name| OBJECT_TYPES.iter().all(|known| !known.eq_ignore_ascii_case(name)));
-    let warnings = unknown.filter_map(|name| {
-        let similar = similar(name, OBJECT_TYPES)?;
-        let message = format!("unknown type `{name}` of an entity");
-        let warning = Diagnostic::warning(Code::UNKNOWN_VALUE, message);
-        let warning = warning.help(format!("did you mean `{similar}`?"));
-        Some(match entity_type_span(text, name) {
-            Some(span) => warning.at(span),
-            None => warning,
-        })
-    });
-    warnings.collect()
+    let mut few = Few::new("unknown types of entities");
+    for name in unknown {
+        let Some(similar) = similar(name, OBJECT_TYPES) else { continue };
+        few.add(|| {
+            let message = format!("unknown type `{name}` of an entity");
+            let warning = Diagnostic::warning(Code::UNKNOWN_VALUE, message);
+            let warning = warning.help(format!("did you mean `{similar}`?"));
+            match entity_type_span(text, name) {
+                Some(span) => warning.at(span),
+                None => warning,
+            }
+        });
+    }
+    few.into_vec()
 }
 
 /// Returns the place of an entity's type.

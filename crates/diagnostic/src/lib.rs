@@ -2,6 +2,7 @@
 //! registry of codes, and a terminal renderer.
 
 mod codes;
+mod few;
 mod render;
 mod visible;
 
@@ -10,6 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use codes::{Class, Code, Entry, REGISTRY, RETIRED, by_name};
+pub use few::Few;
 pub use render::{Color, render};
 pub use visible::{visible, visible_lines};
 

@@ -200,7 +200,7 @@ fn superseded(set: &ContentSet, targets: &Targets) -> Vec<ContentProblem> {
         let message = format!("`{file}` is not used: `{by}` is read later and has the same {what}");
         let error = Diagnostic::error(Code::DUPLICATE_CONTENT, message)
             .help(format!("give one of them {own} of its own"));
-        let source_text = file_text(&one.file).unwrap_or_default();
+        let source_text = file_text(&one.file).unwrap_or_default().into();
         ContentProblem { path: one.file.clone(), diagnostic: error, source_text }
     };
     unused.map(problem).collect()

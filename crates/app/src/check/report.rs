@@ -257,7 +257,7 @@ impl CheckedSearch {
 
 impl CheckedFile {
     pub(super) fn new(file: PathBuf, problems: &[&ContentProblem], levels: &Levels) -> Self {
-        let text = problems.first().map_or("", |problem| problem.source_text.as_str());
+        let text = problems.first().map_or("", |problem| &*problem.source_text);
         let levels = levels.with_comments(text);
         let diagnostics = problems.iter().filter_map(|problem| of_file(problem, &levels));
         Self { file, diagnostics: diagnostics.collect() }

@@ -110,6 +110,23 @@ fn event_types_tags_and_data_models() {
 }
 
 #[test]
+fn many_problems_of_a_file_are_counted() {
+    let text = "bad\n".repeat(8000);
+    let twice = format!("event_types:\n{}", "- {name: a, search: x=1}\n".repeat(8000));
+    let files = [("default/tags.conf", text.as_str()), ("event_types/a.yml", &twice)];
+    let folder = TestFolder::new("many", &files);
+    let (_, problems) = load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
+    let of_tags: Vec<&ContentProblem> =
+        problems.iter().filter(|problem| problem.path.ends_with("tags.conf")).collect();
+    assert_eq!(of_tags.len(), MOST_TOLD + 1);
+    assert_eq!(of_tags[MOST_TOLD].diagnostic.message, "7900 more warnings in this file");
+    assert_eq!(of_tags[MOST_TOLD].place(), Some((101, 1)));
+    assert!(Arc::ptr_eq(&of_tags[0].source_text, &of_tags[MOST_TOLD].source_text));
+    let last = messages(&problems).into_iter().rfind(|told| told.starts_with("a.yml"));
+    assert_eq!(last.as_deref(), Some("a.yml: 7979 more event types that are defined twice"));
+}
+
+#[test]
 fn later_folders_win() {
     let first = TestFolder::new(
         "first",
