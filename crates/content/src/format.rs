@@ -105,9 +105,14 @@ pub fn format_text(text: String, language: Language) -> Result<Formatted, Format
 }
 
 fn format_spl(search: &str) -> Result<String, Vec<Diagnostic>> {
+    // One mark is none of the search. More of them are text.
     if let Some(rest) = search.strip_prefix(MARK) {
-        return Ok(format!("{MARK}{}", format_spl(rest).map_err(behind_mark)?));
+        return Ok(format!("{MARK}{}", format_search(rest).map_err(behind_mark)?));
     }
+    format_search(search)
+}
+
+fn format_search(search: &str) -> Result<String, Vec<Diagnostic>> {
     let mut formatted = format(search)?;
     formatted.push('\n');
     if search.contains("\r\n") {
@@ -125,9 +130,14 @@ fn format_spl(search: &str) -> Result<String, Vec<Diagnostic>> {
 pub fn format_yaml(text: &str) -> Result<Option<String>, Vec<Diagnostic>> {
     // The YAML library takes the mark for a document of its own.
     if let Some(rest) = text.strip_prefix(MARK) {
-        let formatted = format_yaml(rest).map_err(behind_mark)?;
+        let formatted = format_document(rest).map_err(behind_mark)?;
         return Ok(formatted.map(|formatted| format!("{MARK}{formatted}")));
     }
+    format_document(text)
+}
+
+/// Formats YAML text without a mark of its byte order.
+fn format_document(text: &str) -> Result<Option<String>, Vec<Diagnostic>> {
     let Some(start) = key_line(text) else { return Ok(None) };
     let before: Value = yaml::read(text).map_err(|diagnostic| vec![diagnostic])?;
     let search = match before.get(KEY) {
@@ -498,6 +508,21 @@ mod tests {
         }
         let failure = format_text("\u{feff}a|\"".to_owned(), Language::Spl).unwrap_err();
         assert_eq!(failure.diagnostics[0].span().unwrap().start, "\u{feff}a|".len());
+    }
+
+    #[test]
+    fn of_many_marks_only_the_first_is_none_of_the_text() {
+        let marks = MARK.repeat(300_000);
+        for language in [Language::Spl, Language::Yaml] {
+            let text = format!("{marks}a|b");
+            let formatted =
+                format_text(text, language).map(|found| found.after.unwrap_or_default());
+            let expected = match language {
+                Language::Spl => format!("{marks}a\n| b\n"),
+                Language::Yaml => String::new(),
+            };
+            assert!(formatted == Ok(expected), "{language:?}");
+        }
     }
 
     /// Formats all detections of a checkout of Splunk's content, if there is one.
