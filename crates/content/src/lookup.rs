@@ -168,11 +168,9 @@ impl Lookup {
             if rows.problems.is_empty() { Arc::default() } else { table::text(&bytes).into() };
         let mut found: Vec<ContentProblem> =
             rows.problems.iter().map(|problem| of_table(problem.diagnostic(), &text)).collect();
-        let unknown = self.match_type.keys().find(|name| !rows.fields.contains(name));
-        if let Some(name) = unknown.filter(|_| !rows.fields.is_empty()) {
+        if let Some(diagnostic) = self.unknown_column(&rows) {
             let text = read_bounded(&self.path, MAX_YAML_BYTES).unwrap_or_default();
             let text: Arc<str> = table::text(&text).into();
-            let diagnostic = unknown_column(name, &rows.fields);
             let diagnostic = match yaml::key_span(&text, "match_type") {
                 Some(span) => diagnostic.at(span),
                 None => diagnostic,
@@ -191,21 +189,23 @@ impl Lookup {
         let of_rows = rows.problems.iter();
         let of_rows =
             of_rows.map(|problem| format!("{file}:{}: {}", problem.line, problem.message));
-        let unknown = self.match_type.keys().filter(|name| !rows.fields.contains(name));
-        let unknown = unknown.filter(|_| !rows.fields.is_empty());
-        let of_match = unknown.map(|name| unknown_column(name, &rows.fields).message);
+        let of_match = self.unknown_column(rows).map(|told| told.message);
         of_rows.chain(of_match).collect()
     }
-}
 
-/// Returns the warning about a column in `match_type` that the table lacks.
-fn unknown_column(name: &str, columns: &[String]) -> Diagnostic {
-    let message = format!("`match_type` names the column `{name}`, which the table lacks");
-    let help = match similar(name, columns.iter().map(String::as_str)) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("the columns are `{}`", columns.join("`, `")),
-    };
-    Diagnostic::warning(Code::DAMAGED_TABLE, message).help(help)
+    /// Returns the warning about the first column in `match_type` that the table lacks.
+    fn unknown_column(&self, rows: &LookupRows) -> Option<Diagnostic> {
+        let columns = &rows.fields;
+        let mut names = self.match_type.keys();
+        // A table without columns is told by itself.
+        let name = names.find(|name| !columns.is_empty() && !columns.contains(name))?;
+        let message = format!("`match_type` names the column `{name}`, which the table lacks");
+        let help = match similar(name, columns.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("the columns are `{}`", columns.join("`, `")),
+        };
+        Some(Diagnostic::warning(Code::DAMAGED_TABLE, message).help(help))
+    }
 }
 
 /// Returns the error of a table that is no CSV.
@@ -305,6 +305,8 @@ fn match_types(texts: &[String], source: &str) -> Result<IndexMap<String, MatchT
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_folder::TestFolder;
+    use crate::{BuiltinPack, ContentSet};
 
     fn load(text: &str) -> (Lookup, Option<Diagnostic>) {
         let find = |file: &str| {
@@ -358,9 +360,26 @@ mod tests {
 
     #[test]
     fn a_match_type_of_a_column_that_is_not_there() {
-        let (lookup, _) = load("name: l\nfilename: here.csv\nmatch_type: WILDCARD(aa)\n");
-        let rows = lookup.rows().unwrap();
-        let unknown = unknown_column("aa", &rows.fields);
-        assert_eq!(unknown.help.as_deref(), Some("did you mean `a`?"));
+        for (column, told) in [("aa", Some("did you mean `a`?")), ("a", None)] {
+            let definition = format!("name: l\nfilename: t.csv\nmatch_type: WILDCARD({column})\n");
+            let folder = TestFolder::new(
+                "columns",
+                &[("lookups/l.yml", &definition), ("lookups/t.csv", "a\n1\n")],
+            );
+            let (set, problems) =
+                ContentSet::load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
+            assert_eq!(problems, []);
+            let lookup = set.lookup("l").unwrap();
+            let found = lookup.problems();
+            let help = found.first().and_then(|problem| problem.diagnostic.help.as_deref());
+            assert_eq!((help, found.len()), (told, usize::from(told.is_some())));
+            if let Some(problem) = found.first() {
+                assert_eq!(problem.place(), Some((3, 1)));
+                assert!(problem.path.ends_with("lookups/l.yml"));
+            }
+            let doubts = lookup.doubts(&lookup.rows().unwrap());
+            let message = "`match_type` names the column `aa`, which the table lacks".to_owned();
+            assert_eq!(doubts, told.map(|_| message).into_iter().collect::<Vec<_>>());
+        }
     }
 }
