@@ -21,8 +21,7 @@ pub struct TableProblem {
 
 impl TableProblem {
     /// Returns the warning about a table whose text is known.
-    #[must_use]
-    pub fn diagnostic(&self) -> Diagnostic {
+    pub(crate) fn diagnostic(&self) -> Diagnostic {
         Diagnostic::warning(Code::DAMAGED_TABLE, self.message.clone()).at(self.span).help(self.help)
     }
 }
@@ -44,14 +43,17 @@ pub(crate) fn read(bytes: &[u8]) -> Result<LookupRows, csv::Error> {
     let mut found = LookupRows { fields, rows: Vec::new(), problems: Vec::new() };
     let n_columns = found.fields.len();
     let mut uneven = Uneven::default();
-    let mut last = 0..0;
+    let mut last = 0;
     for record in reader.records() {
         let record = record?;
+        // Empty values beyond the last column, as spreadsheets write them, are not missed.
+        let beyond = (1..).zip(record.iter()).skip(n_columns);
+        let beyond = beyond.filter(|(_, value)| !value.trim().is_empty());
+        let n_values: usize = beyond.last().map_or(0, |(number, _)| number);
         if let Some(place) = record.position() {
-            let start = usize::try_from(place.byte()).unwrap_or_default();
-            last = start..text.len();
-            if record.len() > n_columns && n_columns > 0 {
-                uneven.add(place.line(), start, record.len());
+            last = usize::try_from(place.byte()).unwrap_or_default();
+            if n_values > n_columns && n_columns > 0 {
+                uneven.add(place.line(), last, n_values);
             }
         }
         let mut row: Vec<String> = record.iter().take(n_columns).map(str::to_owned).collect();
@@ -68,7 +70,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<LookupRows, csv::Error> {
         });
     }
     found.problems.extend(uneven.problem(&text, n_columns));
-    if let Some(at) = open_quote(&text, last.start) {
+    if let Some(at) = open_quote(&text, last) {
         found.problems.push(TableProblem {
             line: line_at(at),
             span: Span::new(at, at + 1),
@@ -102,7 +104,11 @@ impl Uneven {
     }
 
     fn problem(&self, text: &str, n_columns: usize) -> Option<TableProblem> {
-        let (line, start, n_values) = self.first?;
+        let (line, place, n_values) = self.first?;
+        // The reader's place of a record is before the line end and the empty lines that it skips.
+        let skipped = text.get(place..)?.split(|c| !matches!(c, '\r' | '\n')).next()?;
+        let start = place + skipped.len();
+        let line = line + skipped.matches('\n').count() as u64;
         let columns =
             if n_columns == 1 { "1 column".to_owned() } else { format!("{n_columns} columns") };
         let more = match self.count - 1 {
@@ -171,6 +177,20 @@ mod tests {
             (
                 "a\n1\n1,2\n\n1,2,3\r\n1,2",
                 "3: the line has 2 values for 1 column: the last ones are left out, and so have 2 more lines [1,2]",
+            ),
+            (
+                "a,b\r\n1,2\r\n3,4,5\r\n6,7\r\n",
+                "3: the line has 3 values for 2 columns: the last ones are left out [3,4,5]",
+            ),
+            (
+                "a,b\n\n\n1,2\n\n3,4,5\n",
+                "6: the line has 3 values for 2 columns: the last ones are left out [3,4,5]",
+            ),
+            // What spreadsheets write.
+            ("a,b\n1,2,\n3,,, \n,,\n", ""),
+            (
+                "a,b\n1,2,\n1,2,,3,\n",
+                "3: the line has 4 values for 2 columns: the last ones are left out [1,2,,3,]",
             ),
             (
                 "a,b\n1,2\n\"3,4\n5,6\n",
