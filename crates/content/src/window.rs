@@ -20,7 +20,7 @@ struct Run {
 
 impl Scheduling {
     /// Returns why runs of this schedule miss events that are delivered `delay` seconds after they
-    /// happened; `None` if they do not, or if that cannot be told.
+    /// happened, or any events; `None` if they do not, or if that cannot be told.
     ///
     /// A window that snaps to units of time, as `@d` does, is not as long in each run. So the windows
     /// of the runs of two days are compared, each with those before it.
@@ -30,12 +30,10 @@ impl Scheduling {
         let mut before: Option<Seen> = None;
         let mut at = START + first;
         while at < START + 2.0 * DAY {
-            let instant = |modifier| relative_time(at, modifier, &TimeZone::UTC);
-            let run =
-                Run { at, from: instant(&self.earliest_time)?, to: instant(&self.latest_time)? };
+            let run = self.run(at)?;
             at += every;
             // A window that is empty, as `@d` to `now` at midnight, sees nothing.
-            if run.to <= run.from {
+            if run.is_empty() {
                 continue;
             }
             let seen = Seen { last: run, at_once: run.to, delayed: run.to.min(run.at - delay) };
@@ -52,7 +50,40 @@ impl Scheduling {
             };
             before = Some(seen);
         }
-        None
+        match before {
+            Some(_) => None,
+            None => self.always_empty(first),
+        }
+    }
+
+    /// Returns the run at a time; `None` if its window cannot be told.
+    fn run(&self, at: f64) -> Option<Run> {
+        let instant = |modifier| relative_time(at, modifier, &TimeZone::UTC);
+        Some(Run { at, from: instant(&self.earliest_time)?, to: instant(&self.latest_time)? })
+    }
+
+    /// Returns why no run of a schedule sees an event whose runs of two days see none. In the year after
+    /// that, a run of each day is looked at: a window may begin in the middle of a month.
+    fn always_empty(&self, first: f64) -> Option<String> {
+        let last = self.run(START + first)?;
+        for day in 0..=366 {
+            if !self.run(START + first + f64::from(day) * DAY)?.is_empty() {
+                return None;
+            }
+        }
+        let by = last.from - last.to;
+        Some(if by > 0.0 {
+            format!("no run looks at an event: its window ends {} before it begins", span(by))
+        } else {
+            "no run looks at an event: its window ends where it begins".to_owned()
+        })
+    }
+}
+
+impl Run {
+    /// Returns true if the window has no time in it.
+    fn is_empty(self) -> bool {
+        self.to <= self.from
     }
 }
 
@@ -158,6 +189,20 @@ mod tests {
             ("0 * * * *", "@d", "now", "no run looks at the time from 23:00 to 00:00"),
             ("10 * * * *", "@d", "now", "no run looks at the time from 23:10 to 00:00"),
             ("0 * * * *", "@d-5m", "now", "no run looks at the time from 23:00 to 23:55"),
+            (
+                "0 * * * *",
+                "-10m@m",
+                "-70m@m",
+                "no run looks at an event: its window ends 60 minutes",
+            ),
+            ("10 3 * * *", "now", "-1h", "no run looks at an event: its window ends 60 minutes"),
+            (
+                "*/5 * * * *",
+                "@h",
+                "@h",
+                "no run looks at an event: its window ends where it begins",
+            ),
+            ("0 * * * *", "@mon+20d", "now", ""),
             ("*/0 * * * *", "-5m", "now", ""),
             ("0 8 * * 1", "-5m", "now", ""),
             ("whenever", "-5m", "now", ""),
