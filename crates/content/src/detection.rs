@@ -159,7 +159,9 @@ pub enum Status {
     Experimental,
     /// Retained, but not for use.
     Deprecated,
-    /// A status that Splunk does not have.
+    /// Taken out of Splunk's content.
+    Removed,
+    /// Another status, such as `validation`.
     Other(String),
 }
 
@@ -171,8 +173,15 @@ impl Status {
             "" | "production" => Self::Production,
             "experimental" => Self::Experimental,
             "deprecated" => Self::Deprecated,
+            "removed" => Self::Removed,
             _ => Self::Other(text.to_owned()),
         }
+    }
+
+    /// Returns true if the detection is no longer for use, and needs no more work.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        matches!(self, Self::Deprecated | Self::Removed)
     }
 }
 
@@ -182,6 +191,7 @@ impl fmt::Display for Status {
             Self::Production => "production",
             Self::Experimental => "experimental",
             Self::Deprecated => "deprecated",
+            Self::Removed => "removed",
             Self::Other(name) => name,
         })
     }

@@ -5,9 +5,12 @@
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use spilltrail_diagnostic::Span;
 use spilltrail_spl::time::relative_time;
 
+use crate::detection::Detection;
 use crate::template::{NO_VALUE, Segment, Template};
+use crate::yaml;
 
 /// The placeholder for the detection's own search.
 const ORIGINAL: &str = "%original_detection_search%";
@@ -264,9 +267,31 @@ fn quoted_after(literal: &str, mut in_quotes: bool) -> bool {
     in_quotes
 }
 
+impl Detection {
+    /// Returns the place of a value of the drilldown at index `index`; that of the list if the file
+    /// writes it in another way.
+    #[must_use]
+    pub fn drilldown_span(&self, text: &str, index: usize, value: &str) -> Option<Span> {
+        let list = yaml::key_span(text, "drilldown_searches")?;
+        let first = value.lines().next().map(str::trim).filter(|line| !line.is_empty());
+        let from = list.start + "drilldown_searches".len();
+        let rest = text.get(from..)?;
+        // The names of drilldowns are where one begins.
+        let of_name = self.drilldowns.get(index).map_or("", |drilldown| drilldown.name.source());
+        let begin = rest.find(of_name).unwrap_or_default();
+        let found = first.and_then(|line| {
+            let start = from + begin + rest.get(begin..)?.find(line)?;
+            Some(Span::new(start, start + line.len()))
+        });
+        found.or(Some(list))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_folder::TestFolder;
+    use crate::{BuiltinPack, ContentSet};
 
     const TIMES: DrilldownTimes =
         DrilldownTimes { earliest: None, latest: None, finding: Some(1_000_000.5) };
@@ -375,5 +400,21 @@ mod tests {
             fill("%original_detection_search% | search user=$user$"),
             "`cloudtrail` x=y$ | rex \"^$user$\" | search user=\"ann\""
         );
+    }
+
+    #[test]
+    fn places_of_drilldowns() {
+        let text = "name: A\nid: a\ntype: TTP\nsearch: x\ndrilldown_searches:\n- name: one\n  \
+                    search: y | z\n  earliest_offset: 7d\n- {name: two, search: \"y | z\"}\n";
+        let folder = TestFolder::new("drilldowns", &[("detections/a.yml", text)]);
+        let (set, _) = ContentSet::load(std::slice::from_ref(&folder.0), BuiltinPack::LeftOut);
+        let detection = &set.detections[0];
+        for (index, value, line, shown) in
+            [(0, "y | z", 7, "y | z"), (1, "y | z", 9, "y | z"), (0, "7d", 8, "7d")]
+        {
+            let span = detection.drilldown_span(text, index, value).unwrap();
+            let place = (text[..span.start].matches('\n').count() + 1, &text[span.start..span.end]);
+            assert_eq!(place, (line, shown));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use spilltrail_diagnostic::{Code, Diagnostic};
 
 use crate::deployment::Deployments;
-use crate::detection::{Detection, DetectionType, Status};
+use crate::detection::{Detection, DetectionType};
 use crate::set::ContentProblem;
 use crate::yaml;
 
@@ -11,19 +11,14 @@ impl Detection {
     /// Returns a warning if the type and the deployment of the detection raise risk, and it says nothing
     /// of whose. Its notables, if it makes any, may be all that is wanted: a run does not tell this.
     ///
-    /// The built-in pack has no such detection, and one that is deprecated needs no more work.
+    /// The built-in pack has no such detection, and one that is retired needs no more work.
     #[must_use]
     pub fn lacks_risk(&self, deployments: &Deployments) -> Option<ContentProblem> {
         let kind = &self.detection_type;
         let raises_risk = matches!(kind, DetectionType::Ttp | DetectionType::Anomaly)
             && self.deployment(deployments).is_some_and(|deployment| deployment.risk);
         let has_objects = self.risk.as_ref().is_some_and(|risk| !risk.risk_objects.is_empty());
-        let is_retired = match &self.status {
-            Status::Deprecated => true,
-            Status::Other(name) => name.eq_ignore_ascii_case("removed"),
-            _ => false,
-        };
-        if !raises_risk || has_objects || is_retired {
+        if !raises_risk || has_objects || self.status.is_retired() {
             return None;
         }
         let source_text = self.source_text()?;
@@ -60,6 +55,8 @@ mod tests {
             ("Correlation", "", false),
             ("Mine", "", false),
             ("TTP", "status: deprecated\n", false),
+            ("TTP", "status: Removed\n", false),
+            ("TTP", "status: validation\n", true),
             ("TTP", "deployment: {scheduling: {cron_schedule: 0 * * * *}}\n", false),
         ] {
             let text = format!("name: A\nid: a\ntype: {kind}\nsearch: x\n{more}");

@@ -231,6 +231,7 @@ fn skipped(detection: &Detection, test: &DetectionTest, experimental: bool) -> O
     match detection.status {
         Status::Experimental => Some("the detection is experimental".to_owned()),
         Status::Deprecated => Some("the detection is deprecated".to_owned()),
+        Status::Removed => Some("the detection is removed".to_owned()),
         Status::Production | Status::Other(_) => None,
     }
 }
