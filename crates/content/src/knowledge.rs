@@ -168,7 +168,7 @@ mod tests {
                 ("the event type `bad`: `(` is never closed", "("),
                 ("the event type `macro`: unknown macro `no_such_macro`", "`no_such_macro`"),
                 (
-                    "the event type `sub`: an event type has neither subsearches nor time modifiers",
+                    "the event type `sub`: a search in this file has neither subsearches nor time modifiers",
                     "d=4 [search e]",
                 ),
             ]

@@ -1,12 +1,14 @@
 //! The files that define data models, event types and tags.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use spilltrail_diagnostic::{Code, Diagnostic, Span};
+use spilltrail_diagnostic::{Code, Diagnostic, Few, Span};
 use spilltrail_spl::{SearchExpr, parse_eval, parse_search};
 
 use crate::event_type::EventType;
@@ -94,27 +96,98 @@ const VENDOR_PRODUCT: &str = r#"coalesce(
 #[serde(expecting = "the keys of a file of event types")]
 pub struct EventTypesFile {
     #[serde(default)]
-    event_types: Vec<WrittenType>,
+    event_types: Vec<Entry<WrittenType>>,
     #[serde(default)]
-    tags: Vec<WrittenTag>,
+    tags: Vec<Entry<WrittenTag>>,
+}
+
+/// An entry of a list: its keys, or what is written in place of them. An entry of another kind must not
+/// cost the file.
+#[derive(Debug)]
+enum Entry<T> {
+    Keys(T),
+    Other,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entry<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EntryVisitor(PhantomData))
+    }
+}
+
+struct EntryVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for EntryVisitor<T> {
+    type Value = Entry<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an entry of a list")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, keys: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(keys)).map(Entry::Keys)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Entry::Other)
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Entry::Other)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Entry::Other)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Entry::Other)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Entry::Other)
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(Entry::Other)
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Entry::Other)
+    }
+}
+
+/// A value of an entry: one of the kind that it should be, or another one.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Written<T> {
+    Right(T),
+    Wrong(IgnoredAny),
+}
+
+impl<T> Written<T> {
+    fn right(self) -> Option<T> {
+        match self {
+            Self::Right(value) => Some(value),
+            Self::Wrong(_) => None,
+        }
+    }
+}
+
+impl Written<String> {
+    /// Returns the text; `None` for an empty one, too.
+    fn filled(self) -> Option<String> {
+        self.right().filter(|text| !text.trim().is_empty())
+    }
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "the keys of an event type")]
 struct WrittenType {
-    name: Option<String>,
-    search: Option<String>,
-    #[serde(default)]
-    tags: Vec<String>,
+    name: Option<Written<String>>,
+    search: Option<Written<String>>,
+    tags: Option<Written<Vec<String>>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "the keys of a tag")]
 struct WrittenTag {
-    field: Option<String>,
-    value: Option<String>,
-    #[serde(default)]
-    tags: Vec<String>,
+    field: Option<Written<String>>,
+    value: Option<Written<String>>,
+    tags: Option<Written<Vec<String>>>,
 }
 
 /// The event types and tags of a file, and what is wrong with others.
@@ -229,40 +302,95 @@ impl EventTypesFile {
     /// wrong is told, and the others are used.
     #[must_use]
     pub fn build(self, text: &str) -> EventTypes {
-        let mut found = EventTypes::default();
-        for WrittenType { name, search, tags } in self.event_types {
-            let is_filled = |text: &String| !text.trim().is_empty();
-            let (Some(name), Some(search)) =
-                (name.clone().filter(|name| !name.is_empty()), search.clone().filter(is_filled))
-            else {
-                let part = name.or(search).filter(is_filled);
-                let place = find(text, part.as_deref().unwrap_or("event_types"));
-                let message = "an event type needs a name and a search";
-                found.problems.push(Diagnostic::error(Code::YAML, message).at(place));
-                continue;
-            };
-            match search_of(&search, text) {
-                Ok(search) => found.types.push(EventType { name, search, tags }),
-                Err(error) => {
-                    let message = format!("the event type `{name}`: {}", error.message);
-                    found.problems.push(Diagnostic { message, ..error });
-                }
+        let (mut types, mut tags) = (Vec::new(), Vec::new());
+        let mut wrong = Few::new("event types that cannot be used");
+        for entry in self.event_types {
+            match entry.event_type() {
+                Ok(found) => types.push(found),
+                Err(error) => wrong.add(|| error.at(text)),
             }
         }
+        let mut problems = wrong.into_vec();
+        let mut wrong = Few::new("entries of `tags` that cannot be used");
         let mut places = TagPlaces::new(text);
-        for WrittenTag { field, value, tags } in self.tags {
+        for entry in self.tags {
+            let (field, value, words) = match entry {
+                Entry::Keys(WrittenTag { field, value, tags }) => (
+                    field.and_then(Written::right),
+                    value.and_then(Written::right),
+                    tags.and_then(Written::right).unwrap_or_default(),
+                ),
+                Entry::Other => (None, None, Vec::new()),
+            };
             let span = value.as_deref().map_or(places.list, |value| places.next(value));
             match (field, value) {
-                (Some(field), Some(value)) if !tags.is_empty() => {
-                    found.tags.push(PlainTag { field, value, tags, span });
+                (Some(field), Some(value)) if !words.is_empty() => {
+                    tags.push(PlainTag { field, value, tags: words, span });
                 }
-                _ => {
+                _ => wrong.add(|| {
                     let message = "an entry of `tags` needs a field, a value and tags";
-                    found.problems.push(Diagnostic::error(Code::YAML, message).at(span));
-                }
+                    Diagnostic::error(Code::YAML, message).at(span)
+                }),
             }
         }
-        found
+        problems.extend(wrong.into_vec());
+        EventTypes { types, tags, problems }
+    }
+}
+
+/// Why an event type cannot be used. Its place is looked for only if it is told.
+enum WrongType {
+    /// It has no name or no search; with the one that it has.
+    Incomplete(Option<String>),
+    /// Its tags are no list of texts; with its name.
+    Tags(String),
+    /// Its search is wrong; with its name and its search.
+    Search(String, String, Diagnostic),
+}
+
+impl WrongType {
+    fn at(self, text: &str) -> Diagnostic {
+        let error = |message: String, part: &str| {
+            Diagnostic::error(Code::YAML, message).at(find(text, part))
+        };
+        match self {
+            Self::Incomplete(part) => {
+                let message = "an event type needs a name and a search".to_owned();
+                let error = error(message, part.as_deref().unwrap_or("event_types"));
+                error.help("write each as a text: put one that looks like a number into quotes")
+            }
+            Self::Tags(name) => {
+                let message = format!("the event type `{name}`: its tags are no list of texts");
+                error(message, &name).help("write them in brackets: `tags: [change, delete]`")
+            }
+            Self::Search(name, search, error) => {
+                let error = misread(error, &search, text);
+                let message = format!("the event type `{name}`: {}", error.message);
+                Diagnostic { message, ..error }
+            }
+        }
+    }
+}
+
+impl Entry<WrittenType> {
+    fn event_type(self) -> Result<EventType, WrongType> {
+        let Self::Keys(WrittenType { name, search, tags }) = self else {
+            return Err(WrongType::Incomplete(None));
+        };
+        let filled = |text: Option<Written<String>>| text.and_then(Written::filled);
+        let (name, search) = match (filled(name), filled(search)) {
+            (Some(name), Some(search)) => (name, search),
+            (name, search) => return Err(WrongType::Incomplete(name.or(search))),
+        };
+        let tags = match tags.map(Written::right) {
+            Some(Some(tags)) => tags,
+            Some(None) => return Err(WrongType::Tags(name)),
+            None => Vec::new(),
+        };
+        match event_type_search(&search) {
+            Ok(search) => Ok(EventType { name, search, tags }),
+            Err(error) => Err(WrongType::Search(name, search, error)),
+        }
     }
 }
 
@@ -313,7 +441,7 @@ fn start_of_tags(text: &str) -> Option<usize> {
     })
 }
 
-/// Parses a search of a file. A mistake is at its place in the file.
+/// Parses the search of a dataset; without one, it has all events. A mistake is at its place in the file.
 fn search_of(written: &str, text: &str) -> Result<SearchExpr, Diagnostic> {
     if written.trim().is_empty() {
         return Ok(SearchExpr::All);
@@ -327,14 +455,14 @@ fn search_of(written: &str, text: &str) -> Result<SearchExpr, Diagnostic> {
 /// Fails if the text is not such a search; spans are those of `written`.
 pub fn event_type_search(written: &str) -> Result<SearchExpr, Diagnostic> {
     if let Some(at) = macro_call(written) {
-        let message = "an event type of this form has no macros";
+        let message = "a search in this file has no macros";
         let help = "write the text of the macro here";
         let span = Span::new(at, at + 1);
         return Err(Diagnostic::error(Code::YAML, message).at(span).help(help));
     }
     let search = parse_search(written)?;
     if search.any(&|part| matches!(part, SearchExpr::Subsearch { .. } | SearchExpr::Time { .. })) {
-        let message = "an event type has neither subsearches nor time modifiers";
+        let message = "a search in this file has neither subsearches nor time modifiers";
         let help = "write its parts here, and choose the time with the search that names it";
         let span = Span::new(0, written.len());
         return Err(Diagnostic::error(Code::YAML, message).at(span).help(help));
@@ -414,7 +542,7 @@ mod tests {
             ),
             (
                 "data_model: A\ndatasets:\n- name: B\n  search: tag=x [search y]\n",
-                "an event type has neither subsearches nor time modifiers",
+                "a search in this file has neither subsearches nor time modifiers",
                 "4:tag=x [search y]",
             ),
             (
@@ -460,9 +588,18 @@ mod tests {
             - {name: c}\n\
             - {name: d, search: \"`m` x=1\"}\n\
             - {name: e, search: 'x=\"`m`\"'}\n\
+            - {name: f, search: x=2, tags: change}\n\
+            - {name: 7, search: x=3}\n\
+            - {name: '', search: x=4}\n\
+            - x=5\n\
+            - [x=6]\n\
+            -\n\
+            - {name: g, search: [x=7], more: 1}\n\
             tags:\n\
-            - {field: host, value: f}\n\
-            - {field: host, value: g, tags: [x]}\n";
+            - {field: host, value: h}\n\
+            - {field: host, value: i, tags: [x]}\n\
+            - {field: host, value: j, tags: x}\n\
+            - 8\n";
         let file: EventTypesFile = serde_yaml_ng::from_str(text).unwrap();
         let found = file.build(text);
         let names: Vec<&str> = found.types.iter().map(|found| found.name.as_str()).collect();
@@ -473,14 +610,38 @@ mod tests {
             .iter()
             .map(|told| format!("{}: {}", placed(text, told.span().unwrap()), told.message))
             .collect();
-        assert_eq!(
-            told,
-            [
-                "3:(: the event type `b`: expected a value to compare `x` with, found `(`",
-                "4:c: an event type needs a name and a search",
-                "5:`: the event type `d`: an event type of this form has no macros",
-                "8:f: an entry of `tags` needs a field, a value and tags",
-            ]
-        );
+        let incomplete = |place: &str| format!("{place}: an event type needs a name and a search");
+        let tag =
+            |place: &str| format!("{place}: an entry of `tags` needs a field, a value and tags");
+        let expected = [
+            "3:(: the event type `b`: expected a value to compare `x` with, found `(`".to_owned(),
+            incomplete("4:c"),
+            "5:`: the event type `d`: a search in this file has no macros".to_owned(),
+            "7:f: the event type `f`: its tags are no list of texts".to_owned(),
+            incomplete("8:x=3"),
+            incomplete("9:x=4"),
+            incomplete("1:event_types"),
+            incomplete("1:event_types"),
+            incomplete("1:event_types"),
+            incomplete("13:g"),
+            tag("15:h"),
+            tag("17:j"),
+            tag("14:tags"),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn many_entries_in_error_are_counted() {
+        for (text, last) in [
+            ("event_types:\n", "7980 more event types that cannot be used"),
+            ("tags:\n", "7980 more entries of `tags` that cannot be used"),
+        ] {
+            let text = format!("{text}{}", "- {}\n".repeat(8000));
+            let file: EventTypesFile = serde_yaml_ng::from_str(&text).unwrap();
+            let problems = file.build(&text).problems;
+            assert_eq!(problems.len(), Few::MOST + 1);
+            assert_eq!(problems[Few::MOST].message, last);
+        }
     }
 }

@@ -45,7 +45,7 @@ pub struct TestOptions {
     /// Folders with copies of the datasets that tests name by URL.
     pub datasets: Vec<PathBuf>,
     /// Whether tests run, too, that are not meant to run by themselves: experimental and manual
-    /// ones, and those of experimental and deprecated detections.
+    /// ones, and those of experimental, deprecated and removed detections.
     pub experimental: bool,
     /// Number of tests that run at the same time; one per processor if `None`.
     pub at_a_time: Option<usize>,

@@ -37,7 +37,8 @@ pub(crate) struct TestOptions {
     /// event types or data models did; committed or not.
     #[arg(long, value_name = "REVISION", help_heading = "Detections")]
     pub(crate) changed: Option<String>,
-    /// Run experimental and manual tests, too, and those of experimental and deprecated detections.
+    /// Run experimental and manual tests, too, and those of experimental, deprecated and removed
+    /// detections.
     #[arg(long)]
     pub(crate) experimental: bool,
     /// How the outcome is written.

@@ -78,7 +78,10 @@ fn event_types_tags_and_data_models() {
                 "event_types:\n- {name: seen, search: a=1, tags: [x]}\n- {name: aws_cloudtrail, search: b=1}\n",
             ),
             ("event_types/b.yml", "event_types:\n- {name: wrong, search: '(a'}\n"),
-            ("event_types/c.yml", "event_types: []\ntag: []\n"),
+            (
+                "event_types/c.yml",
+                "event_types:\n- {name: third, search: d=1, sarch: d=2}\n- 4\n- {name: fourth, search: e=1, tags: x}\ntag: []\n",
+            ),
             ("data_models/m.yml", "data_model: M\ndatasets: [{name: D, search: tag=x}]\n"),
             (
                 "app/default/tags.conf",
@@ -92,7 +95,10 @@ fn event_types_tags_and_data_models() {
         messages(&problems),
         [
             "b.yml: the event type `wrong`: `(` is never closed",
+            "c.yml: unknown key `sarch` in `event_types.*`",
             "c.yml: unknown key `tag`",
+            "c.yml: an event type needs a name and a search",
+            "c.yml: the event type `fourth`: its tags are no list of texts",
             "tags.conf: nothing defines the event type `no`, which has tags",
         ]
     );
@@ -103,6 +109,7 @@ fn event_types_tags_and_data_models() {
     };
     assert_eq!(tags("seen").as_deref(), Some("x y"));
     assert_eq!(tags("more").as_deref(), Some(""));
+    assert_eq!((tags("third").as_deref(), tags("fourth")), (Some(""), None));
     // One of the same name is replaced, and the other built-in ones stay.
     assert_eq!(tags("aws_cloudtrail").as_deref(), Some(""));
     assert!(tags("aws_cloudtrail_change").is_some());
