@@ -1,7 +1,7 @@
 //! Checks the searches and time ranges of drilldowns, which an analyst opens from a finding.
 
 use spilltrail_content::{ContentProblem, ContentSet, Detection, DrilldownTimes};
-use spilltrail_diagnostic::{Code, Diagnostic, Severity};
+use spilltrail_diagnostic::{Code, Diagnostic, Few, Severity};
 use spilltrail_search::analysis::analyze;
 
 /// What stands for the search of the detection, which is checked by itself.
@@ -17,24 +17,21 @@ pub(super) fn problems(detection: &Detection, set: &ContentSet) -> Vec<ContentPr
         return Vec::new();
     }
     let Some(source_text) = detection.source_text() else { return Vec::new() };
-    let mut found = Vec::new();
+    let mut found = Few::new("mistakes in drilldowns");
     for (index, drilldown) in detection.drilldowns.iter().enumerate() {
         let name = drilldown.name.source();
         let mut add = |told: Diagnostic, value: &str| {
-            let message = format!("the drilldown `{name}`: {}", told.message);
-            let warning = Diagnostic::warning(told.code, message);
-            let warning = match told.help {
-                Some(help) => warning.help(help),
-                None => warning,
-            };
-            let diagnostic = match detection.drilldown_span(&source_text, index, value) {
-                Some(span) => warning.at(span),
-                None => warning,
-            };
-            found.push(ContentProblem {
-                path: detection.path.clone(),
-                diagnostic,
-                source_text: source_text.clone(),
+            found.add(|| {
+                let message = format!("the drilldown `{name}`: {}", told.message);
+                let warning = Diagnostic::warning(told.code, message);
+                let warning = match told.help {
+                    Some(help) => warning.help(help),
+                    None => warning,
+                };
+                match detection.drilldown_span(&source_text, index, value) {
+                    Some(span) => warning.at(span),
+                    None => warning,
+                }
             });
         };
         let value = |name: &str| (!name.starts_with("info_")).then(|| vec![VALUE.to_owned()]);
@@ -51,5 +48,10 @@ pub(super) fn problems(detection: &Detection, set: &ContentSet) -> Vec<ContentPr
             add(Diagnostic::warning(Code::UNKNOWN_VALUE, message).help(help), offset);
         }
     }
-    found
+    let problem = |diagnostic| ContentProblem {
+        path: detection.path.clone(),
+        diagnostic,
+        source_text: source_text.clone(),
+    };
+    found.into_vec().into_iter().map(problem).collect()
 }
