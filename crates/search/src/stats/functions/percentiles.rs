@@ -39,10 +39,10 @@ pub(super) static UPPERPERC: StatsFunction = StatsFunction {
 pub(super) static MEDIAN: StatsFunction = StatsFunction {
     name: "median",
     aliases: &[],
-    summary: "Return the median, that is, the 50th percentile.",
+    summary: "Return the number in the middle of the sorted numbers, or the higher of two in the middle.",
     examples: &[(BYTES, "median(bytes)", "4")],
     has_parameter: false,
-    start: start!(_ => Percentile::start(50.0)),
+    start: start!(_ => Percentile { rank: Rank::Nearest, ..Percentile::start(50.0) }),
     ..PERC
 };
 
