@@ -240,17 +240,9 @@ pub(crate) fn met_indexes(comparisons: &[String]) {
     ));
 }
 
-/// Returns true if rows of a search can be missing or lack fields, which one of its messages tells: a
-/// limit cut them, a table of a lookup is damaged, or the search names a lookup, an event type or a tag
-/// that is not there, with which Splunk would not run it.
+/// Returns true if rows of a search can be missing or lack fields, which one of its messages tells.
 pub(crate) fn may_lack_rows(messages: &[Diagnostic]) -> bool {
-    let is_lack = |code| {
-        matches!(
-            code,
-            Code::LIMIT | Code::MISSING_LOOKUP | Code::UNKNOWN_EVENT_TYPE | Code::DAMAGED_TABLE
-        )
-    };
-    messages.iter().any(|message| is_lack(message.code))
+    messages.iter().any(|message| message.code.may_cost_rows())
 }
 
 /// Prints what was left out because of limits: the regular expressions that gave up, and the rows for

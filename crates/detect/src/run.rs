@@ -88,35 +88,27 @@ impl DetectionRun {
         Self { messages, ..Self::new(detection, run_id, status) }
     }
 
-    /// Returns true if results are held back because of a lookup that nothing defines or fills: then
-    /// findings may be missing whatever is hunted first.
+    /// Returns the messages that say why findings may be missing although the search ran. A lookup that
+    /// is not there counts if nothing defines or fills it, which is an error: then findings may be missing
+    /// whatever is hunted first. Results beyond [`MAX_FINDINGS`] are counted, and not missing.
     #[must_use]
-    pub fn lacks_lookup(&self) -> bool {
-        matches!(self.status, Status::NoBaseline(_))
-            && self.rows > 0
-            && self.messages.iter().any(|message| {
-                message.code == Code::MISSING_LOOKUP && message.severity == Severity::Error
-            })
+    pub fn lacks(&self) -> Vec<&Diagnostic> {
+        if matches!(self.status, Status::Failed | Status::Unsupported) {
+            return Vec::new();
+        }
+        let is_lack = |message: &&Diagnostic| match message.code {
+            Code::MISSING_LOOKUP => message.severity == Severity::Error,
+            Code::LIMIT => **message != uncounted(self.rows),
+            code => code.may_cost_rows(),
+        };
+        self.messages.iter().filter(is_lack).collect()
     }
+}
 
-    /// Returns true if a limit cut rows of the search, so that findings may be missing. Results beyond
-    /// [`MAX_FINDINGS`] are counted, and not missing.
-    fn is_cut(&self) -> bool {
-        let limits = self.messages.iter().filter(|message| message.code == Code::LIMIT).count();
-        let has_more = self.findings == MAX_FINDINGS as u64 && self.rows > self.findings;
-        limits > usize::from(has_more)
-    }
-
-    /// Returns true if findings may be missing although the search ran: a limit cut its rows, results are
-    /// held back because of a lookup that is not there, or it reads a damaged table, or asks for an event
-    /// type or a tag that nothing defines.
-    #[must_use]
-    pub fn may_lack_findings(&self) -> bool {
-        let is_lack = |code| matches!(code, Code::DAMAGED_TABLE | Code::UNKNOWN_EVENT_TYPE);
-        self.is_cut()
-            || self.lacks_lookup()
-            || self.messages.iter().any(|message| is_lack(message.code))
-    }
+/// Returns the warning about results that are no findings, because there are too many.
+fn uncounted(rows: u64) -> Diagnostic {
+    let message = format!("of {rows} rows, the first {MAX_FINDINGS} are findings");
+    Diagnostic::warning(Code::LIMIT, message)
 }
 
 /// Runs a detection's search and sends one finding for each row, a few at a time, in the order of
@@ -231,15 +223,7 @@ impl Planned {
             if undefined.iter().any(|lookup| lookup.is_misspelled) {
                 status = Status::Failed;
             }
-            // Without results, the lookup held nothing back.
-            messages.extend(undefined.into_iter().map(|lookup| Diagnostic {
-                severity: if rows > 0 || status == Status::Failed {
-                    Severity::Error
-                } else {
-                    Severity::Warning
-                },
-                ..lookup.error
-            }));
+            messages.extend(undefined.into_iter().map(|lookup| lookup.error));
         }
         DetectionRun {
             rows,
@@ -291,10 +275,7 @@ impl Planned {
         findings: &Sender<Vec<Finding>>,
     ) {
         if result.rows > rows.len() as u64 {
-            result.messages.push(Diagnostic::warning(
-                Code::LIMIT,
-                format!("of {} rows, the first {MAX_FINDINGS} are findings", result.rows),
-            ));
+            result.messages.push(uncounted(result.rows));
         }
         let form = Form::new(detection, &content.set.deployments, &result.run_id);
         let lineage = self.analysis.lineage();

@@ -43,6 +43,17 @@ impl Code {
             .find(|entry| entry.code == self)
             .map_or(Class::Internal, |entry| entry.class)
     }
+
+    /// Returns true if what the code reports may cost a search rows or fields, although it runs: a limit
+    /// cut them, a table of a lookup is damaged, or the search names a lookup, an event type or a tag
+    /// that is not there, with which Splunk would not run it.
+    #[must_use]
+    pub fn may_cost_rows(self) -> bool {
+        matches!(
+            self,
+            Self::LIMIT | Self::MISSING_LOOKUP | Self::UNKNOWN_EVENT_TYPE | Self::DAMAGED_TABLE
+        )
+    }
 }
 
 /// The class of a problem: its cause, and so who can fix it. Exit statuses depend on it.

@@ -154,12 +154,9 @@ pub struct Report {
     /// Whether the sources of all events leave these fields out.
     #[serde(skip)]
     pub is_left_out: bool,
-    /// Whether findings may be missing although the search ran.
+    /// The messages that say why findings may be missing although the search ran.
     #[serde(skip)]
-    pub may_lack_findings: bool,
-    /// Whether results are held back because of a lookup that nothing defines or fills.
-    #[serde(skip)]
-    pub lacks_lookup: bool,
+    pub lacks: Vec<Diagnostic>,
     /// What the detection needs and the logs cannot have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs: Option<Need>,
@@ -303,8 +300,7 @@ impl Report {
             missing_fields: missing.map(|missing| missing.fields).unwrap_or_default(),
             missing_in,
             is_left_out: false,
-            may_lack_findings: run.may_lack_findings(),
-            lacks_lookup: run.lacks_lookup(),
+            lacks: run.lacks().into_iter().cloned().collect(),
             needs,
             empty_lookups,
             mistake: None,
@@ -349,12 +345,8 @@ impl Report {
                     1 => "its one result is held back".to_owned(),
                     rows => format!("its {rows} results are held back"),
                 };
-                let is_undefined = |message: &&Diagnostic| {
-                    self.lacks_lookup
-                        && message.code == Code::MISSING_LOOKUP
-                        && message.severity == Severity::Error
-                };
-                let undefined = self.messages.iter().filter(is_undefined);
+                let undefined =
+                    self.lacks.iter().filter(|message| message.code == Code::MISSING_LOOKUP);
                 let undefined: Vec<&str> =
                     undefined.map(|message| message.message.as_str()).collect();
                 let why = format!("{held}: empty lookup {}", list(lookups));
@@ -418,7 +410,7 @@ impl Summary {
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.has_failed_detections()
-            || self.detections.iter().any(|report| report.may_lack_findings)
+            || self.detections.iter().any(|report| !report.lacks.is_empty())
             || self.has_mistaken_detections()
             || self.baselines.iter().any(|baseline| baseline.status == BaselineStatus::Failed)
             || self.unread.iter().any(Unread::is_damage)

@@ -154,7 +154,8 @@ struct Ran<'a> {
 fn judge(report: &mut TestReport, detection: &Detection, ran: &Ran<'_>, checks: Checks<'_>) {
     let run = &ran.run;
     report.messages.clone_from(&run.messages);
-    report.is_partial |= run.may_lack_findings();
+    let lacks = run.lacks();
+    report.is_partial |= !lacks.is_empty();
     report.matched_events = run.matched_events;
     match &run.status {
         Status::Unsupported => {
@@ -183,10 +184,13 @@ fn judge(report: &mut TestReport, detection: &Detection, ran: &Ran<'_>, checks: 
     if !is_expected {
         failures.insert(0, unexpected(report.expected, results));
     }
+    // Without results, each warning may say why.
+    let is_told = |told: &&Diagnostic| {
+        results == 0 && told.severity == Severity::Warning || lacks.contains(told)
+    };
+    let told = run.messages.iter().filter(is_told).cloned().collect();
+    report.warnings.extend(with_places(told, detection));
     if results == 0 {
-        let warned = run.messages.iter().filter(|told| told.severity == Severity::Warning);
-        let warned: Vec<Diagnostic> = warned.cloned().collect();
-        report.warnings.extend(with_places(warned, detection));
         if !is_expected {
             failures.extend(ran.why_nothing(report.events.unwrap_or_default()));
         } else if let Some(reason) = ran.proves_nothing() {

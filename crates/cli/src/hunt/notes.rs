@@ -34,6 +34,8 @@ pub(super) struct Notes {
     doubtful: Vec<(&'static str, String)>,
     /// Detections without findings whose searches are doubtful, with the warnings.
     mistaken: Vec<Located>,
+    /// Detections of which findings may be missing, with what says why.
+    lacking: Vec<Located>,
     /// Lines about detections with findings, with the codes of the diagnostics.
     warnings: Vec<(Code, String)>,
     /// The detections that are the user's own.
@@ -51,6 +53,7 @@ impl Notes {
             unsupported: Vec::new(),
             doubtful: Vec::new(),
             mistaken: Vec::new(),
+            lacking: Vec::new(),
             warnings: Vec::new(),
             own,
             silent: Vec::new(),
@@ -59,7 +62,11 @@ impl Notes {
 
     /// Adds what is to be said about a detection.
     pub(super) fn add(&mut self, detection: &Detection, report: &Report) {
-        let lines = || report.messages.iter().map(|message| line(detection, message));
+        if !report.lacks.is_empty() {
+            self.lacking.push(Located::new(detection, report.lacks.clone()));
+        }
+        let others = || report.messages.iter().filter(|message| !report.lacks.contains(message));
+        let lines = || others().map(|message| line(detection, message));
         match &report.status {
             Status::Failed => {
                 self.failed.push(Located::new(detection, report.messages.clone()));
@@ -79,13 +86,13 @@ impl Notes {
                 self.doubtful.push((report.status.name(), format!("{}: {reason}", report.name)));
             }
             Status::Fired => {
-                let codes = report.messages.iter().map(|message| message.code);
+                let codes = others().map(|message| message.code);
                 self.warnings.extend(codes.zip(lines()));
             }
             Status::Clean | Status::NoSuchEvents | Status::EmptySubsearch
                 if self.own.has(detection) =>
             {
-                let named = report.messages.iter().map(|message| {
+                let named = others().map(|message| {
                     (detection.name.clone(), message.code, line(detection, message))
                 });
                 self.silent.extend(named);
@@ -114,7 +121,12 @@ impl Notes {
         } else {
             print(&counted(&self.warnings));
         }
-        mistakes(&self.mistaken, self.detail);
+        some(&self.mistaken, self.detail, |names| {
+            format!("the searches of {names} are doubtful, too")
+        });
+        some(&self.lacking, self.detail, |names| {
+            format!("findings of {names} may be missing, too")
+        });
         failures(&self.failed, self.detail);
     }
 }
@@ -138,20 +150,18 @@ fn is_doubt(message: &Diagnostic, report: &Report) -> bool {
     matters && DOUBTS.contains(&message.code)
 }
 
-/// Prints the warnings about doubtful searches of detections without findings: in full if they are few
-/// or everything is asked for.
-fn mistakes(mistaken: &[Located], detail: Detail) {
-    let full = if detail == Detail::Full { mistaken.len() } else { FEW_WARNINGS };
-    mistaken.iter().take(full).for_each(Located::print);
-    if let Some(next) = mistaken.get(full) {
-        let more = match mistaken.len() - full - 1 {
-            0 => String::new(),
-            more => format!(" and {more} more"),
+/// Prints warnings about detections: in full if they are few or everything is asked for. `others` says of
+/// the names of the others what is told of them.
+fn some(located: &[Located], detail: Detail, others: impl Fn(&str) -> String) {
+    let full = if detail == Detail::Full { located.len() } else { FEW_WARNINGS };
+    located.iter().take(full).for_each(Located::print);
+    if let Some(next) = located.get(full) {
+        let names = match located.len() - full - 1 {
+            0 => format!("`{}`", next.name),
+            more => format!("`{}` and {more} more", next.name),
         };
-        report::line(format_args!(
-            "warning: the searches of `{}`{more} are doubtful, too; --all shows why",
-            next.name
-        ));
+        let told = others(&names);
+        report::line(format_args!("warning: {told}; --all shows why"));
     }
 }
 

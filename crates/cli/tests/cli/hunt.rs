@@ -491,7 +491,7 @@ fn the_status_says_how_a_hunt_ended() {
     }
 }
 
-/// Results that a lookup holds back which nothing defines or fills are missing whatever runs first.
+/// Results are missing, whatever runs first, if they depend on a lookup that nothing defines or fills.
 #[test]
 fn a_lookup_that_nothing_defines_is_in_the_status() {
     let fixture = Fixture::new();

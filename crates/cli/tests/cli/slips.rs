@@ -118,25 +118,48 @@ fn comments_and_tables_that_say_something_else() {
     }
 }
 
-/// What may be missing because of content is in the status of a run, whether anything is found or not.
+/// What may be missing because of content is in the status of a run, whether anything is found or not, and
+/// standard error says why.
 #[test]
 fn a_damaged_table_and_an_unknown_event_type_are_in_the_status_of_runs() {
     let fixture = Fixture::new();
+    let logs = std::fs::read_to_string(fixture.path("logs/a.json")).unwrap();
+    fixture.write("content/logs/a.json", &logs);
     fixture.write("content/lookups/whole.csv", "user,left\nann,x\n");
     fixture.write("content/lookups/damaged.csv", "user,left\nann,x,y\n");
-    for (search, status) in [
-        ("eventName=CreateKey | lookup whole.csv user OUTPUT left | stats count by user", 0),
-        ("eventName=CreateKey | lookup damaged.csv user OUTPUT left | stats count by user", 1),
+    let (damaged, undefined) =
+        ("the lookup `damaged.csv` is damaged", "nothing defines the event type `nosuch`");
+    for (search, told) in [
+        ("lookup whole.csv user OUTPUT left | stats count by user", None),
+        ("lookup damaged.csv user OUTPUT left | stats count by user", Some(damaged)),
         (
-            "eventName=CreateKey | lookup damaged.csv user OUTPUT left | where left=\"z\" | stats count by user",
-            1,
+            "lookup damaged.csv user OUTPUT left | where left=\"z\" | stats count by user",
+            Some(damaged),
         ),
-        ("eventName=CreateKey NOT eventtype=nosuch | stats count by user", 1),
+        ("lookup damaged.csv user OUTPUT left | stats count by grantee", Some(damaged)),
+        ("search NOT eventtype=nosuch | stats count by grantee", Some(undefined)),
+        ("search NOT eventtype=nosuch | stats count by user", Some(undefined)),
+        (
+            "lookup nosuch user OUTPUT left | where left=\"z\" | stats count by user",
+            Some("there is no lookup `nosuch`"),
+        ),
     ] {
-        fixture.detection(1, "Told", "Hunting", search, "");
-        let hunt = fixture.run(&["hunt", "logs", "--detection", "Told", "--all"]);
-        assert_eq!(hunt.status, status, "{search}: {hunt:?}");
-        let found = fixture.run(&["search", search, "logs"]);
-        assert_eq!(found.status, status, "{search}: {found:?}");
+        let search = format!("eventName=CreateKey | {search}");
+        fixture.detection(1, "Told", "Hunting", &search, "");
+        let status = i32::from(told.is_some());
+        for run in [
+            &["hunt", "logs", "--detection", "Told", "--format", "table"][..],
+            &["hunt", "logs", "--detection", "Told", "--all"],
+            &["search", &search, "logs"],
+        ] {
+            let found = fixture.run(run);
+            assert_eq!(found.status, status, "{run:?}: {found:?}");
+            assert!(told.is_none_or(|told| found.err.contains(told)), "{run:?}: {found:?}");
+        }
+        let tests = "tests:\n- {name: T, attack_data: [{data: logs/a.json}]}\n";
+        fixture.detection(1, "Told", "Hunting", &search, tests);
+        let found = fixture.run(&["test", "content", "--detection", "Told"]);
+        assert!(told.is_none_or(|told| found.out.contains(told)), "{search}: {found:?}");
+        assert!(matches!((found.status, status), (3, _) | (0, 0) | (1, 1)), "{search}: {found:?}");
     }
 }

@@ -25,11 +25,11 @@ use crate::rows::arrow::{data_type, to_array};
 use crate::rows::row_memo::RowMemo;
 use crate::rows::state::{any_arguments, state_of};
 
-/// Returns the comparisons with event types and tags in an expression, without those under a `NOT`.
+/// Returns the comparisons with event types and tags in an expression. One under a `NOT` counts as well:
+/// without its event type, it excludes nothing.
 pub(crate) fn compared(expression: &SearchExpr) -> Vec<SearchExpr> {
     match expression {
         comparison if is_comparison(comparison) => vec![comparison.clone()],
-        SearchExpr::Not(_) => Vec::new(),
         other => other.children().iter().flat_map(compared).collect(),
     }
 }
