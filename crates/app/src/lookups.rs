@@ -143,10 +143,7 @@ impl RunLookups {
     fn kept_path(&self, name: &str) -> Result<Option<PathBuf>, String> {
         let Some(folder) = &self.kept else { return Ok(None) };
         let stem = self.key(name);
-        let is_plain = !stem.is_empty()
-            && !stem.starts_with('.')
-            && stem.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
-        if !is_plain {
+        if !is_plain(stem) {
             return Err(format!("`{name}` cannot be the name of a lookup's file"));
         }
         Ok(Some(folder.join(format!("{stem}.csv"))))
@@ -155,16 +152,43 @@ impl RunLookups {
     /// Returns the file in the user's folder from which a lookup is read, if there is one.
     fn kept_file(&self, name: &str) -> Result<Option<PathBuf>, String> {
         let Some(path) = self.kept_path(name)? else { return Ok(None) };
-        // The user may have named a file after any of the lookup's names.
+        // The user may have named a file after any of the lookup's names. Content that comes from a
+        // stranger has some of them, which must not lead out of the folder.
         let names = lookup_names(&self.defined, name);
+        let names = names.iter().filter(|name| is_plain(name));
         let others: Vec<PathBuf> =
-            names.iter().map(|name| path.with_file_name(format!("{name}.csv"))).collect();
+            names.map(|name| path.with_file_name(format!("{name}.csv"))).collect();
         for path in std::iter::once(path).chain(others) {
             if path.try_exists().map_err(|error| error.to_string())? {
                 return Ok(Some(path));
             }
         }
         Ok(None)
+    }
+}
+
+/// Returns true for a name that can be that of a file in the user's folder.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('.')
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
+/// Leaves out the columns that a collection with fields does not have.
+fn fit(table: &mut LookupTable, definition: &Lookup) {
+    if definition.fields.is_empty() || !matches!(definition.source, LookupSource::Collection(_)) {
+        return;
+    }
+    let has = |column: &String| column.starts_with('_') || definition.fields.contains(column);
+    let has: Vec<bool> = table.columns.iter().map(has).collect();
+    if !has.contains(&true) {
+        (table.columns, table.rows) = (definition.fields.clone(), Vec::new());
+    } else if has.contains(&false) {
+        let columns = std::iter::once(&mut table.columns).chain(&mut table.rows);
+        columns.for_each(|cells| {
+            let mut has = has.iter();
+            cells.retain(|_| has.next().is_none_or(|has| *has));
+        });
     }
 }
 
@@ -211,7 +235,10 @@ impl LookupStore for RunLookups {
             return Ok(Some(Arc::new(LookupTable { columns, rows, ..table })));
         }
         if let Some(path) = self.kept_file(name)? {
-            let kept = Lookup::of_csv(stem, LookupSource::File(path.clone()), &path);
+            let mut kept = Lookup::of_csv(stem, LookupSource::File(path.clone()), &path);
+            if let Some(definition) = definition {
+                kept.match_type.clone_from(&definition.match_type);
+            }
             let rows = kept.rows().map_err(|diagnostic| diagnostic.message)?;
             table.problems = kept.doubts(&rows);
             (table.columns, table.rows) = (rows.fields, rows.rows);
@@ -227,8 +254,11 @@ impl LookupStore for RunLookups {
         Ok(Some(Arc::new(table)))
     }
 
-    fn write(&self, name: &str, table: LookupTable) -> Result<(), String> {
+    fn write(&self, name: &str, mut table: LookupTable) -> Result<(), String> {
         let key = self.key(name).to_owned();
+        if let Some(definition) = self.definition(name) {
+            fit(&mut table, definition);
+        }
         if self.keeps_rows && table.rows.is_empty() && self.has_rows(name)? {
             self.written().rows.insert(key, None);
             return Ok(());

@@ -136,9 +136,6 @@ impl Found {
             (!analysis.is_made_first(name))
                 .then(|| OtherField { written: name.clone(), meant: meant.as_str() })
         };
-        // Event types and tags are no fields of events.
-        let is_class =
-            |name: &str| matches!(name, "eventtype" | "tag") || name.starts_with("tag::");
         let unknown =
             asked.into_iter().filter(|name| !self.fields.contains(name) && !is_class(name));
         unknown.filter_map(other).collect()
@@ -188,6 +185,11 @@ pub(crate) fn similar_value<'a>(value: &str, known: &'a [String]) -> Option<&'a 
     let is_same_verb = first(value) == first(meant);
     let may_be_both = is_plural(value, meant) && !OF_ONE_NUMBER.contains(&meant.as_str());
     (is_near && is_same_verb && !may_be_both).then_some(meant)
+}
+
+/// Returns true for the fields of event types and tags, which follow from the content and not from events.
+pub(crate) fn is_class(field: &str) -> bool {
+    matches!(field, "eventtype" | "tag") || field.starts_with("tag::")
 }
 
 /// Returns true if two names of fields differ only in case, in the brackets of lists, or in a letter.

@@ -5,13 +5,20 @@
 //! an empty lookup. The second kind is recognized because it excludes the lookup's rows with `NOT`,
 //! the table was provided, and no search fills it.
 
+use spilltrail_content::ContentSet;
 use spilltrail_diagnostic::{Code, Diagnostic, edit_distance, similar};
 use spilltrail_search::context::{LookupObservation, Purpose};
 
 use crate::analyzed::AnalyzedContent;
 
-/// The most mistakes in a name that is taken for another one.
-const MISTAKES: usize = 2;
+/// Returns the lookup of the content of which a name is most likely a misspelling.
+#[must_use]
+pub fn lookup_meant<'a>(name: &str, set: &'a ContentSet) -> Option<&'a str> {
+    /// The most mistakes in a name that is taken for another one.
+    const MISTAKES: usize = 2;
+    let known = set.lookups.keys().map(String::as_str);
+    similar(name, known).filter(|known| edit_distance(known, name) <= MISTAKES)
+}
 
 /// A lookup that nothing defines: neither the content nor the store nor a search that fills it.
 #[derive(Debug)]
@@ -37,9 +44,7 @@ pub(crate) fn undefined(
             && !content.fills_lookup(&lookup.name)
     };
     let of = |lookup: &LookupObservation| {
-        let known = content.set.lookups.keys().map(String::as_str);
-        let nearest = similar(&lookup.name, known)
-            .filter(|known| edit_distance(known, &lookup.name) <= MISTAKES);
+        let nearest = lookup_meant(&lookup.name, &content.set);
         let message = format!("there is no lookup `{}`", lookup.name);
         let error = Diagnostic::error(Code::MISSING_LOOKUP, message);
         let error = lookup.span.into_iter().fold(error, Diagnostic::at);

@@ -20,6 +20,7 @@ mod status;
 mod trails;
 
 pub use analyzed::AnalyzedContent;
+pub use baseline::lookup_meant;
 pub use evidence::{Evidence, MAX_EVENT_IDS};
 pub use finding::{
     DetectionRef, Finding, Notable, RiskObjectValue, SCHEMA_VERSION, ThreatObjectValue,

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use spilltrail_content::{ContentSet, Detection};
 use spilltrail_decode::{LAKE_SOURCETYPES, SOURCETYPES, field_docs};
 use spilltrail_detect::AnalyzedContent;
-use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned, similar};
 use spilltrail_event::{CaseRule, Pattern};
 use spilltrail_search::analysis::Analysis;
 use spilltrail_spl::is_time_bound;
 use spilltrail_spl::time::USUAL_DELIVERY;
 
 use super::columns::Written;
-use crate::names::{Found, OtherField, is_fixed};
+use crate::names::{Found, OtherField, is_class, is_fixed};
 
 /// Sourcetypes that events have besides those that the decoder names.
 const OTHERS: &[&str] = &["json", "_json", "csv", "json_no_timestamp", "stash"];
@@ -28,6 +28,14 @@ const MEMBERS: &[&str] = &[
     "additionalEventData",
     "apiVersion",
     "awsRegion",
+    "date_hour",
+    "date_mday",
+    "date_minute",
+    "date_month",
+    "date_second",
+    "date_wday",
+    "date_year",
+    "date_zone",
     "edgeDeviceDetails",
     "errorCode",
     "errorMessage",
@@ -43,6 +51,7 @@ const MEMBERS: &[&str] = &[
     "insightDetails",
     "linecount",
     "managementEvent",
+    "punct",
     "readOnly",
     "recipientAccountId",
     "requestID",
@@ -57,6 +66,10 @@ const MEMBERS: &[&str] = &[
     "source",
     "sourceIPAddress",
     "sourcetype",
+    "splunk_server",
+    "splunk_server_group",
+    "timeendpos",
+    "timestartpos",
     "tlsDetails.cipherSuite",
     "tlsDetails.clientProvidedHostHeader",
     "tlsDetails.tlsVersion",
@@ -114,7 +127,7 @@ impl Surroundings {
     pub(super) fn of_search(&self, analysis: &Analysis, set: &ContentSet) -> Vec<Diagnostic> {
         let mut found = self.not_fed(analysis);
         found.extend(self.written.of_search(analysis, set));
-        if is_of_cloudtrail(analysis) {
+        if analysis.leads_with(CLOUDTRAIL) {
             // Of names that events may have as well, nothing is sure.
             let others = self.fields.other_fields(analysis).into_iter();
             let sure = others.filter(|other| is_fixed(other.meant));
@@ -129,28 +142,34 @@ impl Surroundings {
 
     /// Returns true for a field that CloudTrail's events can have. Calls name their own members.
     fn is_field(&self, name: &str) -> bool {
-        name.contains('.') || self.fields.fields.iter().any(|field| field == name)
+        name.contains('.') || is_class(name) || self.fields.fields.iter().any(|field| field == name)
     }
 
     /// Returns the fields of subsearches that no event has, so that no event is like their rows.
     fn returned(&self, analysis: &Analysis) -> Vec<Diagnostic> {
         let is_cloudtrail = analysis.leads_with(CLOUDTRAIL);
         // Any events can have fields of any name, but hardly one that statistics make.
-        let is_absent = |name: &str| {
-            let is_internal = name.starts_with('_');
-            let is_count = name == "count" || name.ends_with(')');
-            !is_internal && (is_count || (is_cloudtrail && !self.is_field(name)))
-        };
-        let returned = analysis.returned().into_iter();
-        let absent =
-            returned.filter(|field| is_absent(&field.value) && !is_time_bound(&field.value));
-        let told = absent.map(|field| {
+        let is_absent = |field: &Spanned<String>| {
             let name = &field.value;
-            let message = format!("a subsearch returns the field `{name}`, and no event has it");
+            let is_count = name == "count" || name.ends_with(')');
+            !is_internal(name)
+                && !is_time_bound(name)
+                && (is_count || (is_cloudtrail && !self.is_field(name)))
+        };
+        let (absent, present): (Vec<_>, Vec<_>) =
+            analysis.returned().into_iter().partition(is_absent);
+        let leaves_any = present.iter().any(|field| !is_internal(&field.value));
+        let who = if is_cloudtrail { "no event" } else { "hardly any event" };
+        let told = absent.into_iter().map(|field| {
+            let name = &field.value;
+            let message = format!("a subsearch returns the field `{name}`, and {who} has it");
             let known = self.fields.fields.iter().map(String::as_str);
             let help = match similar(name, known).filter(|_| is_cloudtrail) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("end the subsearch with `| fields - {name}`"),
+                None if leaves_any => format!("end the subsearch with `| fields - {name}`"),
+                None => {
+                    format!("end the subsearch with `| rename {name} AS` and a field of events")
+                }
             };
             Diagnostic::warning(Code::LOST_FIELD, message).at(field.span).help(help)
         });
@@ -207,8 +226,13 @@ fn is_of_cloudtrail(analysis: &Analysis) -> bool {
     sourcetypes.into_iter().any(|name| name.to_ascii_lowercase().starts_with(CLOUDTRAIL))
 }
 
+/// Returns true for a field that a subsearch does not compare.
+fn is_internal(name: &str) -> bool {
+    name.starts_with('_')
+}
+
 /// Puts a warning to the first place of a value in the search as written, if it has one.
-pub(super) fn placed(warning: Diagnostic, analysis: &Analysis, value: &str) -> Diagnostic {
+fn placed(warning: Diagnostic, analysis: &Analysis, value: &str) -> Diagnostic {
     match place(analysis, value) {
         Some(span) => warning.at(span),
         None => warning,
@@ -217,7 +241,18 @@ pub(super) fn placed(warning: Diagnostic, analysis: &Analysis, value: &str) -> D
 
 /// Returns the place of a value in the search as written.
 fn place(analysis: &Analysis, value: &str) -> Option<Span> {
-    let start = analysis.text.find(value)?;
+    whole_word(&analysis.text, value)
+}
+
+/// Returns the first place in a text where a value is no part of a longer name.
+pub(super) fn whole_word(text: &str, value: &str) -> Option<Span> {
+    let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+    let is_whole = |start: &usize| {
+        let (before, rest) = text.split_at(*start);
+        let after = rest.get(value.len()..).unwrap_or_default();
+        !before.ends_with(is_of_name) && !after.starts_with(is_of_name)
+    };
+    let start = text.match_indices(value).map(|(start, _)| start).find(is_whole)?;
     Some(Span::new(start, start + value.len()))
 }
 

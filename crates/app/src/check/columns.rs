@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use spilltrail_content::{ContentSet, LookupSource, common_lookup_name};
-use spilltrail_detect::AnalyzedContent;
-use spilltrail_diagnostic::{Code, Diagnostic, edit_distance, similar};
+use spilltrail_detect::{AnalyzedContent, lookup_meant};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
 use spilltrail_search::analysis::{Analysis, LookupWriters, analyze};
 
-/// The most mistakes in a name that is taken for another one.
-const MISTAKES: usize = 2;
+use super::advice::whole_word;
+
+/// The command that writes a lookup.
+const WRITER: &str = "outputlookup";
 
 /// The columns of the lookups that searches of the content write.
 #[derive(Debug, Default)]
@@ -34,7 +36,14 @@ impl Written {
     }
 
     fn add(&mut self, analysis: &Analysis, set: &ContentSet) {
-        for (name, columns) in analysis.tables_written() {
+        let mut tables = analysis.tables_written();
+        let named = analysis.expansions().map(|expansion| writers(&expansion.text)).sum::<usize>();
+        if named > tables.len() {
+            // The columns that pipelines inside commands write are not known.
+            let names = analysis.facts.lookups_written.iter();
+            tables.extend(names.map(|name| (name.clone(), None)));
+        }
+        for (name, columns) in tables {
             let name = common_lookup_name(&set.lookups, &name).to_owned();
             let known = self.tables.entry(name).or_insert_with(|| Some(BTreeSet::new()));
             match (known.as_mut(), columns) {
@@ -86,6 +95,27 @@ impl Written {
     }
 }
 
+/// Returns how often a text names a command that writes a table.
+fn writers(text: &str) -> usize {
+    let text = text.to_ascii_lowercase();
+    [WRITER, "outputcsv"].iter().map(|name| text.matches(name).count()).sum()
+}
+
+/// Puts a warning to the place where the search as written names the lookup that it writes, if it does.
+fn at_writer(warning: Diagnostic, analysis: &Analysis, lookup: &str) -> Diagnostic {
+    let text = analysis.text.as_str();
+    let place = text.match_indices(WRITER).find_map(|(start, _)| {
+        let command = &text[start..];
+        let command = command.split('|').next().unwrap_or(command);
+        let span = whole_word(command, lookup)?;
+        Some(Span::new(start + span.start, start + span.end))
+    });
+    match place {
+        Some(span) => warning.at(span),
+        None => warning,
+    }
+}
+
 /// Returns the lookups that the search writes, that nothing defines, and that have nearly the name of
 /// one that the content defines.
 fn misspelled(analysis: &Analysis, set: &ContentSet) -> Vec<Diagnostic> {
@@ -93,13 +123,11 @@ fn misspelled(analysis: &Analysis, set: &ContentSet) -> Vec<Diagnostic> {
     for name in &analysis.facts.lookups_written {
         let is_defined = set.lookup(name).is_some()
             || set.lookups.contains_key(common_lookup_name(&set.lookups, name));
-        let known = set.lookups.keys().map(String::as_str);
-        let meant = similar(name, known).filter(|known| edit_distance(known, name) <= MISTAKES);
-        let Some(meant) = meant.filter(|_| !is_defined) else { continue };
+        let Some(meant) = lookup_meant(name, set).filter(|_| !is_defined) else { continue };
         let message = format!("nothing defines the lookup `{name}`, which the search writes");
         let help = format!("did you mean `{meant}`?");
         let warning = Diagnostic::warning(Code::MISSING_LOOKUP, message).help(help);
-        found.push(super::advice::placed(warning, analysis, name));
+        found.push(at_writer(warning, analysis, name));
     }
     found
 }
@@ -128,7 +156,7 @@ fn left_out(analysis: &Analysis, set: &ContentSet) -> Vec<Diagnostic> {
             }
         };
         let warning = Diagnostic::warning(Code::LOST_FIELD, message).help(help);
-        found.push(super::advice::placed(warning, analysis, &name));
+        found.push(at_writer(warning, analysis, &name));
     }
     found
 }

@@ -77,8 +77,11 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
     let targets = Targets::new(&options.targets);
     let superseded = superseded(set, &targets);
     let problems = content.problems.iter().filter(|problem| targets.has(&problem.path));
-    let tables = tables(set, &targets);
-    let mut problems: Vec<&ContentProblem> = problems.chain(&superseded).chain(&tables).collect();
+    // With filters, these are about the detections that are chosen.
+    let all = set.lookups.values().filter(|_| options.select.is_all());
+    let tables_of_all = tables(all, &targets);
+    let problems = problems.chain(&superseded).chain(&tables_of_all);
+    let mut problems: Vec<&ContentProblem> = problems.collect();
     let mut searches: Vec<Search> =
         chosen(set, &targets, options, &problems)?.into_iter().map(Search::Detection).collect();
     let detections = searches.len();
@@ -100,13 +103,20 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
     found.iter_mut().for_each(|one| {
         one.diagnostics.retain(|told| !is_of_table(told));
     });
+    let mut tables_of_chosen = Vec::new();
     if !options.select.is_all() {
-        let detections = searches.iter().filter_map(|search| search.detection());
-        let files = detections.flat_map(|place| used_files::of_detection(&analyzed, place));
+        let detections = || searches.iter().filter_map(|search| search.detection());
+        let files = detections().flat_map(|place| used_files::of_detection(&analyzed, place));
         let files: BTreeSet<PathBuf> = files.collect();
         // What cannot be read may be a detection that was asked for.
         problems.retain(|problem| problem.is_error() || files.contains(&problem.path));
+        let read = detections().flat_map(|place| {
+            let names = analyzed.detection(place).facts.lookups_read.iter();
+            names.filter_map(|name| set.lookup(name)).collect::<Vec<_>>()
+        });
+        tables_of_chosen = tables(read, &targets);
     }
+    problems.extend(&tables_of_chosen);
     let chosen = searches.iter().filter_map(|search| search.detection());
     let lacking = chosen.map(|place| &set.detections[place]).flat_map(|detection| {
         let lacking = detection.lacks_risk(&set.deployments).into_iter();
@@ -154,10 +164,12 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
 }
 
 /// Returns what is wrong with the tables of lookups.
-fn tables(set: &ContentSet, targets: &Targets) -> Vec<ContentProblem> {
-    let lookups = set.lookups.values().filter(|lookup| is_targeted(lookup, targets));
+fn tables<'a>(lookups: impl Iterator<Item = &'a Lookup>, targets: &Targets) -> Vec<ContentProblem> {
+    let lookups = lookups.filter(|lookup| is_targeted(lookup, targets));
+    let lookups: BTreeMap<&str, &Lookup> =
+        lookups.map(|lookup| (lookup.name.as_str(), lookup)).collect();
     let mut problems: Vec<ContentProblem> = Vec::new();
-    for problem in lookups.flat_map(Lookup::problems) {
+    for problem in lookups.into_values().flat_map(Lookup::problems) {
         // Several definitions can have one table.
         let is_same = |told: &ContentProblem| {
             told.path == problem.path && told.diagnostic == problem.diagnostic

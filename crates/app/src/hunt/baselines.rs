@@ -39,6 +39,10 @@ pub struct BaselineReport {
     pub rows: u64,
     /// The lookups that it writes.
     pub lookups: Vec<String>,
+    /// Number of rows that it wrote to each of the lookups; `None` for one that keeps its rows because
+    /// the baseline wrote none. Not part of the output.
+    #[serde(skip)]
+    pub rows_written: Vec<Option<u64>>,
     /// Diagnostics; their spans are byte offsets in the search as written.
     #[serde(skip_serializing_if = "<[Diagnostic]>::is_empty")]
     pub messages: Vec<Diagnostic>,
@@ -48,11 +52,11 @@ pub struct BaselineReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BaselineStatus {
-    /// It ran, and its lookups have rows.
+    /// It ran, and wrote rows to a lookup.
     Filled,
-    /// It ran, and its lookups have no row.
+    /// It ran and has no row, and a lookup has none.
     Empty,
-    /// It ran and has no row, and its lookups keep the rows that they had.
+    /// It ran and has no row, and all of its lookups keep the rows that they had.
     Kept,
     /// It uses what is not supported.
     Unsupported,
@@ -155,34 +159,33 @@ fn report(
     lookups: &RunLookups,
 ) -> BaselineReport {
     let written = &analysis.facts.lookups_written;
-    let (status, rows) = match outcome {
+    let mut rows_written = vec![Some(0); written.len()];
+    let status = match outcome {
         // What comes behind `outputlookup` may make other rows of those that were written.
         Ok(()) => {
-            let rows: Vec<Option<u64>> =
-                written.iter().map(|name| lookups.rows_written(name)).collect();
-            match rows.iter().flatten().sum() {
-                0 if rows.iter().all(Option::is_none) && !rows.is_empty() => {
-                    (BaselineStatus::Kept, 0)
-                }
-                0 => (BaselineStatus::Empty, 0),
-                rows => (BaselineStatus::Filled, rows),
+            rows_written = written.iter().map(|name| lookups.rows_written(name)).collect();
+            if rows_written.iter().flatten().any(|rows| *rows > 0) {
+                BaselineStatus::Filled
+            } else if rows_written.contains(&Some(0)) || rows_written.is_empty() {
+                BaselineStatus::Empty
+            } else {
+                BaselineStatus::Kept
             }
         }
         Err(diagnostics) => {
             messages.extend(diagnostics);
             let is_error = |message: &Diagnostic| message.severity == Severity::Error;
             let is_wrong = messages.iter().any(is_error);
-            let status =
-                if is_wrong { BaselineStatus::Failed } else { BaselineStatus::Unsupported };
-            (status, 0)
+            if is_wrong { BaselineStatus::Failed } else { BaselineStatus::Unsupported }
         }
     };
     BaselineReport {
         id: baseline.id.clone(),
         name: baseline.name.clone(),
         status,
-        rows,
+        rows: rows_written.iter().flatten().sum(),
         lookups: written.iter().cloned().collect(),
+        rows_written,
         messages,
     }
 }

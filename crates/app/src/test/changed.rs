@@ -1,5 +1,6 @@
 //! Finds the detections that changed since a revision of Git: whose file, logs, macros, lookups, event
-//! types or data models did.
+//! types or data models did, or a search that they run by name. One that uses a file that Git ignores
+//! counts as changed.
 //!
 //! The `git` program tells which files changed. A library that reads repositories would make the
 //! program much larger, and whoever compares with a revision has `git`.
@@ -53,7 +54,10 @@ impl Changed {
             let ignored = ["ls-files", "--others", "--ignored", "--exclude-standard", "-z"];
             let listed = git.run(&ignored)?;
             let place = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-            let names = listed.split('\0').filter(|name| is_content(Path::new(name)));
+            // Content cannot name a file whose name is not text.
+            let names =
+                listed.split(|byte| *byte == 0).filter_map(|name| str::from_utf8(name).ok());
+            let names = names.filter(|name| is_content(Path::new(name)));
             found.ignored.extend(names.map(|name| place.join(name)));
             // A clone without its history may not know where the branch began.
             let base = git.line(&["merge-base", &commit, "HEAD"]).unwrap_or(commit);
@@ -62,7 +66,7 @@ impl Changed {
             let diff = ["diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", &base, "--"];
             let new = ["ls-files", "--others", "--exclude-standard", "-z"];
             for arguments in [&diff[..], &new[..]] {
-                let listed = git.run(arguments)?;
+                let listed = git.text(arguments)?;
                 let names = listed.split('\0').filter(|name| !name.is_empty());
                 names.for_each(|name| found.add(&top, Path::new(name)));
             }
@@ -167,11 +171,16 @@ struct Git<'a> {
 impl Git<'_> {
     /// Returns the first line that `git` prints.
     fn line(&self, arguments: &[&str]) -> Result<String, AppError> {
-        let text = self.run(arguments)?;
+        let text = self.text(arguments)?;
         Ok(text.lines().next().unwrap_or_default().to_owned())
     }
 
-    fn run(&self, arguments: &[impl AsRef<OsStr>]) -> Result<String, AppError> {
+    fn text(&self, arguments: &[impl AsRef<OsStr>]) -> Result<String, AppError> {
+        String::from_utf8(self.run(arguments)?)
+            .map_err(|_| self.failed("a changed file has a name that is not text"))
+    }
+
+    fn run(&self, arguments: &[impl AsRef<OsStr>]) -> Result<Vec<u8>, AppError> {
         let mut command = Command::new("git");
         // A file monitor is a program that the repository names, which may come from a stranger.
         command.arg("-C").arg(self.folder).args(["-c", "core.fsmonitor=false"]).args(arguments);
@@ -187,8 +196,7 @@ impl Git<'_> {
             let first = said.lines().next().unwrap_or("`git` failed");
             return Err(self.failed(first.trim_start_matches("fatal: ")));
         }
-        String::from_utf8(output.stdout)
-            .map_err(|_| self.failed("a changed file has a name that is not text"))
+        Ok(output.stdout)
     }
 
     fn failed(&self, reason: &str) -> AppError {

@@ -27,17 +27,14 @@ pub(super) fn tell(reports: &[BaselineReport], content: &Content, detail: Detail
 
 /// Says what became of a baseline, with its warnings.
 fn tell_one(one: &BaselineReport, content: &Content) {
-    let BaselineReport { name, rows, lookups, messages, .. } = one;
-    let lookups = listed(lookups);
+    let BaselineReport { name, messages, .. } = one;
     match one.status {
-        BaselineStatus::Filled => {
-            let rows = report::counted(*rows, "row");
-            report::line(format_args!("note: {name}: {rows} into {lookups}"));
-        }
+        BaselineStatus::Filled => report::line(format_args!("note: {name}: {}", outcome(one))),
         BaselineStatus::Empty | BaselineStatus::Kept => tell_nothing(one),
         BaselineStatus::Unsupported => report::line(format_args!(
-            "note: {name}: did not run: {}; {lookups} is not filled",
-            worst(messages)
+            "note: {name}: did not run: {}; {}",
+            worst(messages),
+            outcome(one)
         )),
         BaselineStatus::Failed => tell_failure(one),
     }
@@ -51,15 +48,34 @@ fn tell_one(one: &BaselineReport, content: &Content) {
 
 /// Says that a baseline has no row, and what its lookups have then.
 fn tell_nothing(one: &BaselineReport) {
-    let (name, lookups) = (&one.name, listed(&one.lookups));
-    let then = if one.status == BaselineStatus::Kept { "keeps its rows" } else { "is not filled" };
-    report::line(format_args!("note: {name}: found nothing before the range; {lookups} {then}"));
+    let name = &one.name;
+    report::line(format_args!("note: {name}: found nothing before the range; {}", outcome(one)));
 }
 
 fn tell_failure(one: &BaselineReport) {
-    let (name, lookups) = (&one.name, listed(&one.lookups));
-    let reason = worst(&one.messages);
-    report::line(format_args!("error: {name}: failed: {reason}; {lookups} is not filled"));
+    let (name, reason) = (&one.name, worst(&one.messages));
+    report::line(format_args!("error: {name}: failed: {reason}; {}", outcome(one)));
+}
+
+/// Returns what became of the lookups of a baseline.
+fn outcome(one: &BaselineReport) -> String {
+    let with = |is: &dyn Fn(Option<u64>) -> bool| -> Vec<String> {
+        let pairs = one.lookups.iter().zip(&one.rows_written);
+        pairs.filter(|(_, rows)| is(**rows)).map(|(name, _)| name.clone()).collect()
+    };
+    let filled = with(&|rows| rows.is_some_and(|rows| rows > 0));
+    let kept = with(&|rows| rows.is_none());
+    let empty = with(&|rows| rows == Some(0));
+    let into = format!("{} into {}", report::counted(one.rows, "row"), listed(&filled));
+    let keep = if kept.len() == 1 { "keeps its rows" } else { "keep their rows" };
+    let are = if empty.len() == 1 { "is not filled" } else { "are not filled" };
+    let parts = [
+        (filled.len(), into),
+        (kept.len(), format!("{} {keep}", listed(&kept))),
+        (empty.len(), format!("{} {are}", listed(&empty))),
+    ];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, part)| part);
+    parts.collect::<Vec<String>>().join("; ")
 }
 
 /// Counts the baselines of each kind, and their warnings.
@@ -70,8 +86,13 @@ fn tell_counts(reports: &[BaselineReport]) {
     let counted = |all: &[&BaselineReport]| report::counted(all.len() as u64, "baseline");
     let filled = of_any(&[BaselineStatus::Filled]);
     if !filled.is_empty() {
-        let lookups: Vec<String> =
-            filled.iter().flat_map(|report| report.lookups.iter().cloned()).collect();
+        let lookups = filled.iter().flat_map(|report| {
+            let pairs = report.lookups.iter().zip(&report.rows_written);
+            pairs
+                .filter(|(_, rows)| rows.is_some_and(|rows| rows > 0))
+                .map(|(name, _)| name.clone())
+        });
+        let lookups: Vec<String> = lookups.collect();
         report::line(format_args!("note: {} filled {}", counted(&filled), listed(&lookups)));
     }
     let empty = of_any(&[BaselineStatus::Empty, BaselineStatus::Kept]);

@@ -122,6 +122,35 @@ fn a_baseline_that_finds_nothing_leaves_what_is_filled() {
     }
 }
 
+/// Each lookup of a baseline has its own outcome.
+#[test]
+fn a_baseline_with_several_lookups_says_what_became_of_each() {
+    let fixture = fixture();
+    for (name, search, status, told) in [
+        (
+            "Users - Update",
+            "eventName=Gone NOT [| inputlookup known_users | fields user_arn] | stats count by user_arn | outputlookup known_users | outputlookup fresh",
+            "empty",
+            "found nothing before the range; `known_users` keeps its rows; `fresh` is not filled",
+        ),
+        (
+            "Users - Update",
+            "eventName=CreateKey [| inputlookup known_users | fields user_arn] | stats count by user_arn | outputlookup fresh | where count>9 | outputlookup known_users",
+            "filled",
+            "2 rows into `fresh`; `known_users` keeps its rows",
+        ),
+    ] {
+        let update = format!("name: {name}\nid: u\nsearch: '{search}'\n");
+        fixture.write("content/baselines/a_update.yml", &update);
+        let hunt = ["hunt", "logs", "--earliest", "2026-03-10", "--baselines"];
+        let run = fixture.run(&[&hunt[..], &["--format", "ndjson", "--summary", "--all"]].concat());
+        let lines = run.lines();
+        let summary = &lines[lines.len() - 1]["summary"];
+        assert_eq!(summary["baselines"][1]["status"], status, "{run:?}");
+        assert!(run.err.contains(&format!("note: {name}: {told}\n")), "{run:?}");
+    }
+}
+
 #[test]
 fn a_baseline_that_cannot_run_is_told() {
     let fixture = fixture();

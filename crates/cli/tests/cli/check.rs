@@ -340,6 +340,27 @@ fn a_lookup_that_fills_a_subsearch_nearly() {
     }
 }
 
+/// A table says nothing about detections that do not read it.
+#[test]
+fn a_check_of_one_detection_reads_the_tables_of_its_lookups() {
+    let fixture = Fixture::empty();
+    std::fs::create_dir(fixture.path("content/lookups")).unwrap();
+    let large = std::fs::File::create(fixture.path("content/lookups/large.csv")).unwrap();
+    large.set_len((64 << 20) + 1).unwrap();
+    for (number, name, lookup) in [(1, "Reader", "| lookup large.csv user"), (2, "Other", "")] {
+        let search = format!(
+            "{AWS} eventName=CreateKey eventSource=kms.amazonaws.com {lookup} | stats count by user"
+        );
+        fixture.detection(number, name, "Hunting", &search, "");
+    }
+    for (chosen, status) in [("Other", 0), ("Reader", 3), ("*", 3)] {
+        let run = fixture.run(&["check", "content", "--detection", chosen]);
+        assert_eq!(run.status, status, "{chosen}: {run:?}");
+        assert_eq!(run.out.contains("SPL5003"), status == 3, "{chosen}: {run:?}");
+    }
+    assert_eq!(fixture.run(&["check", "content"]).status, 3);
+}
+
 #[test]
 fn the_text_shows_few_messages_with_their_lines_and_counts_many() {
     let fixture = content();

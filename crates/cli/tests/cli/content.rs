@@ -39,6 +39,58 @@ fn kept_lookups_get_a_folder_and_are_replaced_whole() {
     assert_eq!(files, 1);
 }
 
+/// Content may be a stranger's, and the folder of kept lookups may lie beside anything.
+#[test]
+fn a_lookup_is_read_from_the_kept_folder_only() {
+    let fixture = Fixture::new();
+    fixture.write("secret.csv", "user,left\nann,x\n");
+    fixture.write("kept/plain.csv", "user,left\nbob,y\n");
+    for (rows, found) in [
+        ("filename: ../secret.csv", ""),
+        ("collection: ../secret", ""),
+        ("collection: secret/../../secret", ""),
+        ("filename: plain.csv", "bob"),
+        ("collection: plain", "bob"),
+    ] {
+        fixture.write("content/lookups/users.yml", &format!("name: users\n{rows}\n"));
+        let search = "| inputlookup users | table user";
+        let run = fixture.run(&["search", search, "--lookups", "kept", "--format", "csv"]);
+        assert!(!run.out.contains("ann"), "{rows}: {run:?}");
+        assert_eq!(run.out.lines().nth(1).unwrap_or_default(), found, "{rows}: {run:?}");
+    }
+}
+
+/// What the definition says of columns is about the kept table, too.
+#[test]
+fn a_kept_lookup_is_as_its_definition_says() {
+    let fixture = Fixture::new();
+    fixture.write(
+        "content/lookups/of_users.yml",
+        "name: of_users\ncollection: of_users\nfields: [user, avg]\n",
+    );
+    for (fields, expected) in
+        [("user avg more", "user,avg\na,2\n"), ("more avg", "avg\n2\n"), ("more", "user,avg\n")]
+    {
+        let search = format!(
+            "| makeresults | eval user=\"a\", avg=2, more=1 | table {fields} | outputlookup of_users"
+        );
+        let run = fixture.run(&["search", &search, "--lookups", "kept"]);
+        assert_eq!(run.status, 0, "{run:?}");
+        let kept = std::fs::read_to_string(fixture.path("kept/of_users.csv")).unwrap();
+        assert_eq!(kept, expected, "{fields}");
+    }
+    let definition = "name: matched\nfilename: matched.csv\nmatch_type: WILDCARD(nmae)\n";
+    fixture.write("content/lookups/matched.yml", definition);
+    fixture.write("content/lookups/matched.csv", "user,name\na,b\n");
+    fixture.write("kept/matched.csv", "user,name\na,c\n");
+    let search = "| makeresults | eval user=\"a\" | lookup matched user OUTPUT name | table name";
+    for more in [&[][..], &["--lookups", "kept"]] {
+        let run = fixture.run(&[&["search", search], more].concat());
+        assert_eq!(run.status, 1, "{more:?}: {run:?}");
+        assert!(run.err.contains("`match_type` names the column `nmae`"), "{more:?}: {run:?}");
+    }
+}
+
 /// What runs under a known name is not what the name suggests if content has replaced it.
 #[test]
 fn content_that_replaces_other_content_is_told() {

@@ -67,9 +67,87 @@ fn columns_that_one_search_writes_and_another_reads() {
             "SPL2009 3: nothing defines the lookup `known_user`, which the search writes",
         ),
         ("head 1", "outputlookup a_table_of_its_own", ""),
+        (
+            "lookup kept user OUTPUT stdev",
+            "eval average=count | table user average | outputlookup append=t kept",
+            "SPL2015 9: no search writes the column `stdev` of the lookup `kept`",
+        ),
+        (
+            "lookup kept user OUTPUT stdev",
+            "appendpipe [ eval stdev=1 | table user stdev | outputlookup append=t kept ] \
+             | eval average=count | table user average | outputlookup append=t kept",
+            "",
+        ),
     ] {
         let found = told(&fixture(reads, writes)).join("; ");
         assert_eq!(found, expected, "{reads} / {writes}");
+    }
+}
+
+#[test]
+fn the_place_of_a_lookup_that_is_written() {
+    let writes = "search NOT [| inputlookup known_users | fields user] | outputlookup known_user";
+    let run = fixture("head 1", writes).run(&["check", "content", "--format", "table"]);
+    let mark = run.out.lines().skip_while(|line| !line.contains("| outputlookup")).take(2);
+    let [line, mark] = mark.collect::<Vec<_>>()[..] else { panic!("{run:?}") };
+    assert_eq!(mark.find('^'), line.rfind("known_user"), "{run:?}");
+}
+
+/// Returns what a check tells of fields that events do not have, with its help.
+fn fields_told(fixture: &Fixture) -> Vec<String> {
+    let run = fixture.run(&["check", "content", "--code", "SPL2015", "--code", "SPL2019"]);
+    let report: Value =
+        serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.out));
+    let told = report["detections"][0]["diagnostics"].as_array().unwrap();
+    let text = |told: &Value, key: &str| told[key].as_str().unwrap().to_owned();
+    told.iter().map(|told| format!("{}; {}", text(told, "message"), text(told, "help"))).collect()
+}
+
+#[test]
+fn fields_that_no_event_has() {
+    let fixture = Fixture::empty();
+    fixture.write("content/lookups/t.csv", "user,owner,count\nann,bob,1\n");
+    let keys = "sourcetype=aws:cloudtrail eventName=CreateKey eventSource=kms.amazonaws.com";
+    for (search, expected) in [
+        (
+            "KEYS [search KEYS | stats count by user] | stats count by user",
+            "a subsearch returns the field `count`, and no event has it; \
+             end the subsearch with `| fields - count`",
+        ),
+        (
+            "KEYS [search KEYS | stats dc(user) by actor | fields actor] | stats count by user",
+            "a subsearch returns the field `actor`, and no event has it; \
+             end the subsearch with `| rename actor AS` and a field of events",
+        ),
+        (
+            "KEYS [search KEYS | stats count by user | rename user AS user_nmae | fields user_nmae] | stats count by user",
+            "a subsearch returns the field `user_nmae`, and no event has it; \
+             did you mean `user_name`?",
+        ),
+        (
+            "sourcetype=json [| inputlookup t.csv | fields user count] | stats count by user",
+            "a subsearch returns the field `count`, and hardly any event has it; \
+             end the subsearch with `| fields - count`",
+        ),
+        ("sourcetype=json [| inputlookup t.csv | fields owner] | stats count by user", ""),
+        ("KEYS [search KEYS | stats count by user | fields user] | stats count by user", ""),
+        (
+            "KEYS [search KEYS | stats count by eventtype | fields eventtype] | stats count by user",
+            "",
+        ),
+        ("KEYS [search KEYS | dedup date_hour | fields date_hour] | stats count by user", ""),
+        ("KEYS [search KEYS | head 1 | fields punct, tag] | stats count by user", ""),
+        ("KEYS [search KEYS | stats min(_time) AS earliest] | stats count by user", ""),
+        (
+            "KEYS | where user=ownr | stats count by user",
+            "`ownr` without quotes is a field, and no event has it; write `\"ownr\"`",
+        ),
+        ("KEYS | where user=date_hour | stats count by user", ""),
+        ("KEYS | where user=eventtype | stats count by user", ""),
+    ] {
+        let search = search.replace("KEYS", keys);
+        fixture.detection(1, "Told", "Hunting", &search, "");
+        assert_eq!(fields_told(&fixture).join("; "), expected, "{search}");
     }
 }
 

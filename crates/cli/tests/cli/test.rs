@@ -455,7 +455,7 @@ fn what_tests_depend_on_at_a_distance_is_seen() {
         "name: calls\ndefinition: sourcetype=aws:cloudtrail `inner`\n",
     );
     fixture.write("content/lookups/people.csv", "user_arn,team\na,b\n");
-    fixture.write("content/.gitignore", "made.csv\n");
+    fixture.write("content/.gitignore", "made.csv\ncache/\n");
     git(&fixture, &["init", "-q", "-b", "main"]);
     git(&fixture, &["add", "."]);
     git(&fixture, &["commit", "-qm", "all"]);
@@ -490,6 +490,15 @@ fn what_tests_depend_on_at_a_distance_is_seen() {
     assert_eq!(tested(), "");
     fixture.write("content/lookups/made.csv", "user_arn,team\na,b\n");
     assert_eq!(tested(), "By Row");
+    // A file that is no content may have any name.
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let name = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
+        std::fs::create_dir(fixture.path("content/cache")).unwrap();
+        std::fs::write(fixture.path("content/cache").join(name), "").unwrap();
+        assert_eq!(tested(), "By Row");
+    }
 }
 
 #[test]
