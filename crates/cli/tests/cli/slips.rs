@@ -140,7 +140,7 @@ fn fields_that_no_event_has() {
         ("KEYS [search KEYS | stats min(_time) AS earliest] | stats count by user", ""),
         (
             "KEYS | where user=ownr | stats count by user",
-            "`ownr` without quotes is a field, and no event has it; write `\"ownr\"`",
+            "`ownr` without quotes is a field, and no event has it; write `\"ownr\"` to mean the text",
         ),
         ("KEYS | where user=date_hour | stats count by user", ""),
         ("KEYS | where user=eventtype | stats count by user", ""),
