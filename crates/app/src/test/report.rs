@@ -93,7 +93,7 @@ pub struct TestReport {
     pub status: TestStatus,
     /// Why it has this status; empty if it passed.
     pub reasons: Vec<String>,
-    /// What is doubtful and changes nothing.
+    /// What is doubtful, and what is missing, which does not change whether it passed.
     pub warnings: Vec<String>,
     /// What the test expects.
     #[serde(serialize_with = "expected")]
@@ -111,7 +111,8 @@ pub struct TestReport {
     /// The diagnostics of the search; their spans refer to the detection's search as written.
     #[serde(skip_serializing_if = "<[Diagnostic]>::is_empty")]
     pub messages: Vec<Diagnostic>,
-    /// Whether part of the logs could not be read, or a limit cut rows of the search.
+    /// Whether results may be missing: part of the logs could not be read, a limit cut rows of the
+    /// search, or it lacks a lookup, an event type or rows of a table.
     #[serde(skip)]
     pub is_partial: bool,
 }

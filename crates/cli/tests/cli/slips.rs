@@ -241,3 +241,20 @@ fn a_damaged_table_and_an_unknown_event_type_are_in_the_status_of_runs() {
         assert!(matches!((found.status, status), (3, _) | (0, 0) | (1, 1)), "{search}: {found:?}");
     }
 }
+
+/// Of many tests that passed, those are listed that prove less than they seem to.
+#[test]
+fn a_test_over_a_damaged_table_is_listed_among_many() {
+    let fixture = Fixture::new();
+    let logs = std::fs::read_to_string(fixture.path("logs/a.json")).unwrap();
+    fixture.write("content/logs/a.json", &logs);
+    fixture.write("content/lookups/damaged.csv", "user,left\nann,x,y\n");
+    let test = "- {name: T, attack_data: [{data: logs/a.json}]}\n";
+    let search = "eventName=CreateKey | stats count by user";
+    fixture.detection(1, "Whole", "Hunting", search, &format!("tests:\n{}", test.repeat(21)));
+    let search = "eventName=CreateKey | lookup damaged.csv user | stats count by user";
+    fixture.detection(2, "Damaged", "Hunting", search, &format!("tests:\n{test}"));
+    let run = fixture.run(&["test", "content", "--format", "table"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.out.contains("is damaged") && !run.out.contains("Whole: T"), "{run:?}");
+}
