@@ -144,6 +144,14 @@ fn fields_that_no_event_has() {
         ),
         ("KEYS | where user=date_hour | stats count by user", ""),
         ("KEYS | where user=eventtype | stats count by user", ""),
+        // Fields that a command may add, and events of other kinds.
+        ("KEYS | lookup t user | where user=owner | stats count by user", ""),
+        ("KEYS | spath | where user=ownr | stats count by user", ""),
+        ("(KEYS) OR (sourcetype=okta:im2) | where user=ownr | stats count by user", ""),
+        (
+            "(KEYS) OR sourcetype=okta:im2 [search sourcetype=okta:im2 | dedup actor | fields actor] | stats count by user",
+            "",
+        ),
     ] {
         let search = search.replace("KEYS", keys);
         fixture.detection(1, "Told", "Hunting", &search, "");
