@@ -166,7 +166,9 @@ impl Search {
         // Internal fields, such as `_indextime`, are asked for without being in any event.
         let absent = named
             .into_iter()
-            .filter(|name| !name.starts_with('_') && !known(name) && !is_explained(name));
+            .filter(|name| !name.starts_with('_') && !known(name) && !is_explained(name))
+            // What a command makes is in no event, and no reason to find nothing.
+            .filter(|name| !self.analysis.is_made_first(name));
         let mut missing: Vec<Missing> = absent
             .map(|name| Missing::Field {
                 name: name.clone(),

@@ -4,7 +4,7 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic, similar};
 
@@ -240,11 +240,13 @@ pub(crate) fn read(
         warnings.push(missing(&name, file, text));
     }
     let fields = raw.fields_list.0.iter().flat_map(|list| list.split(','));
+    // A name that is written twice is one field.
+    let fields: IndexSet<String> = fields.map(|field| field.trim().to_owned()).collect();
     let lookup = Lookup {
         name,
         description: raw.description.0,
         source,
-        fields: fields.map(|field| field.trim().to_owned()).collect(),
+        fields: fields.into_iter().collect(),
         match_type: match_types(&raw.match_type.0, text)?,
         case_sensitive_match: raw.case_sensitive_match.is_none_or(|flag| flag.0),
         min_matches: raw.min_matches.map(|count| count.0),
@@ -337,7 +339,7 @@ mod tests {
     #[test]
     fn where_the_rows_come_from() {
         assert!(matches!(load("name: l\n").0.source, LookupSource::Embedded(_)));
-        let (collection, _) = load("name: l\ncollection: c\nfields_list: _key, a\n");
+        let (collection, _) = load("name: l\ncollection: c\nfields_list: _key, a, a\n");
         assert_eq!(collection.rows().unwrap().fields, ["_key", "a"]);
         let (listed, _) = load("name: l\nlookup_type: kvstore\nfields: [x, y]\n");
         assert_eq!(listed.fields, ["x", "y"]);

@@ -39,7 +39,12 @@ pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
 pub(crate) fn read(bytes: &[u8]) -> Result<LookupRows, csv::Error> {
     let text = text(bytes);
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-    let fields: Vec<String> = reader.headers()?.iter().map(|name| name.trim().to_owned()).collect();
+    let mut fields: Vec<String> =
+        reader.headers()?.iter().map(|name| name.trim().to_owned()).collect();
+    // Commas at the end of a line make no columns.
+    while fields.last().is_some_and(String::is_empty) {
+        fields.pop();
+    }
     let mut found = LookupRows { fields, rows: Vec::new(), problems: Vec::new() };
     let n_columns = found.fields.len();
     let mut uneven = Uneven::default();

@@ -51,7 +51,11 @@ impl Code {
     pub fn may_cost_rows(self) -> bool {
         matches!(
             self,
-            Self::LIMIT | Self::MISSING_LOOKUP | Self::UNKNOWN_EVENT_TYPE | Self::DAMAGED_TABLE
+            Self::LIMIT
+                | Self::MISSING_LOOKUP
+                | Self::UNKNOWN_EVENT_TYPE
+                | Self::DAMAGED_TABLE
+                | Self::TOO_DEEP
         )
     }
 }

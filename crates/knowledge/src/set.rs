@@ -145,7 +145,7 @@ impl Knowledge {
         let mut warnings = Vec::new();
         expression.walk(&mut |part| {
             let (field, values) = match part {
-                SearchExpr::Compare { field, op: CompareOp::Eq, value } => {
+                SearchExpr::Compare { field, op: CompareOp::Eq | CompareOp::Ne, value } => {
                     (field, std::slice::from_ref(value))
                 }
                 SearchExpr::In { field, values } => (field, values.as_slice()),

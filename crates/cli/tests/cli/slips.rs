@@ -266,3 +266,24 @@ fn a_test_over_a_damaged_table_is_listed_among_many() {
     assert_eq!(run.status, 1, "{run:?}");
     assert!(run.out.contains("is damaged") && !run.out.contains("Whole: T"), "{run:?}");
 }
+
+/// A search that runs itself, by a macro or by its name, is an error, and costs no other detection.
+#[test]
+fn searches_that_run_themselves() {
+    let fixture = Fixture::empty();
+    fixture.write("logs/a.json", r#"{"eventVersion":"1.08","eventName":"CreateKey","eventTime":"2026-03-10T09:00:00Z","eventSource":"kms.amazonaws.com"}"#);
+    fixture.write(
+        "content/macros/m.yml",
+        "name: again\ndefinition: eventName=* | map search=\"search `again`\"\n",
+    );
+    fixture.detection(1, "Macro", "TTP", "eventName=* | map search=\"search `again`\"", "");
+    fixture.detection(2, "Name", "TTP", "eventName=* | map search=\"| savedsearch Name\"", "");
+    fixture.detection(3, "Other", "TTP", "eventName=CreateKey | stats count", "");
+    let run = fixture.run(&["hunt", "logs", "--summary"]);
+    assert_eq!(run.status, 1, "{}", run.err);
+    assert_eq!(run.lines()[0]["detection"]["name"], "Other", "{}", run.err);
+    assert_eq!(run.err.matches("SPL1103").count(), 2, "{}", run.err);
+    let run = fixture.run(&["search", "`again`", "logs"]);
+    assert_eq!((run.status, run.out.as_str()), (2, ""), "{}", run.err);
+    assert!(run.err.contains("error[SPL1103]"), "{}", run.err);
+}

@@ -13,13 +13,13 @@ pub(super) static NOW: EvalFunction = EvalFunction::row(
     doc(
         "now",
         DateTime,
-        "Return the time that counts as now; the same for all rows.",
+        "Return the time that counts as now, in whole seconds; the same for all rows.",
         "now()",
         &[("now()-now()", "0")],
     ),
     Arity::Exactly(0),
     returns::number,
-    |context, _| Value::Number(context.runtime.now),
+    |context, _| Value::Number(context.runtime.now.floor()),
 )
 .asks(Asks::Present);
 

@@ -37,6 +37,10 @@ pub use writers::LookupWriters;
 /// they can be recognized only by name.
 const READERS_OF_OUTPUTS: &[&str] = &["datamodel", "from", "loadjob", "pivot", "savedsearch"];
 
+/// How many texts in quotes a search may run, those inside them included. Each may have a macro or a
+/// saved search that has others.
+const MOST_QUOTED: usize = 100;
+
 /// Commands that add the rows or fields of another pipeline.
 const ADD_ROWS: &[&str] =
     &["append", "appendcols", "appendpipe", "join", "multisearch", "set", "union"];
@@ -92,12 +96,15 @@ pub enum Origin {
 /// of the parts that can be read.
 #[must_use]
 pub fn analyze(text: &str, macros: &MacroSet) -> Analysis {
-    let (expansion, messages) = expand_macros(text, macros);
+    let (expansion, mut messages) = expand_macros(text, macros);
     let (pipeline, problems) = parse(&expansion.text);
     let (steps, mut unread) = pipeline::read_all(&pipeline);
     let mut facts = Facts::default();
     add_facts(&mut facts, &pipeline, &steps, Role::Rows);
     let quoted = add_nested(&mut facts, &mut unread, macros);
+    // A search without an end cannot be planned.
+    let endless = unread.extract_if(.., |told| told.code == Code::MACRO_DEPTH);
+    messages.extend(endless.map(|told| expansion.relocate(told)));
     let first = steps.first().filter(|step| step.index == 0);
     let leads = first.is_some_and(|step| step.entry.doc.name == "search");
     Analysis {
@@ -129,6 +136,12 @@ fn add_nested(
     let mut depth = 0;
     loop {
         for Template { text, read } in facts.take_templates() {
+            if quoted.len() == MOST_QUOTED {
+                let message = format!("the search has more than {MOST_QUOTED} searches in quotes");
+                let error = Diagnostic::error(Code::MACRO_DEPTH, message).at(text.span);
+                unread.push(error.help("look for a search or a macro that runs itself with `map`"));
+                return quoted;
+            }
             let (expansion, messages) = expand_macros(&text.value, macros);
             let wrong = messages.into_iter().find(|one| one.severity > Severity::Warning);
             match read(&expansion.text) {

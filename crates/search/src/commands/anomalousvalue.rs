@@ -8,7 +8,7 @@ use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Takes};
 
 static DOC: CommandDoc = CommandDoc {
     name: "anomalousvalue",
-    aliases: &["af"],
+    aliases: &[],
     kind: CommandKind::Dataset,
     summary: "Find improbable values, field by field.",
     syntax: "anomalousvalue [maxanofreq=<num>] [minnormfreq=<num>] [minsupcount=<int>] [minsupfreq=<num>] [action=filter|annotate|summary] [pthresh=<num>] [<field> …]",

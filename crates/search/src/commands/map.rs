@@ -228,6 +228,10 @@ impl Map {
 
     /// Returns the commands with a word for each variable, if they can be read without a row.
     fn sample(&self) -> Option<Pipeline> {
+        // A macro is read once it is expanded.
+        if self.template.value.contains('`') {
+            return None;
+        }
         sample(
             &self.template.value,
             if self.is_nested { |text| parse_nested(text, 0) } else { parse_search },
@@ -244,9 +248,6 @@ fn sample(template: &str, parse: fn(&str) -> (Pipeline, Vec<Diagnostic>)) -> Opt
             Piece::Variable { .. } => "x1",
         })
         .collect();
-    if sample.contains('`') {
-        return None;
-    }
     let (pipeline, problems) = parse(&sample);
     let (_, wrong) = super::pipeline::read_all(&pipeline);
     (problems.is_empty() && wrong.is_empty()).then_some(pipeline)

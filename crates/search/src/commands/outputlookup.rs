@@ -159,6 +159,16 @@ impl Command for OutputLookup {
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let found = lookups::find(&self.table, stage.context)?;
+        let keeps_rows = self.how.append || self.how.key.is_some();
+        if keeps_rows && found.table.as_ref().is_some_and(|table| !table.problems.is_empty()) {
+            let message = format!(
+                "the lookup `{}` is damaged, so no rows can be added to it",
+                self.table.value
+            );
+            return Err(Diagnostic::error(Code::UNREADABLE, message)
+                .at(self.table.span)
+                .help("correct its file first: what cannot be read of it would be lost"));
+        }
         let operator = WriteLookup { name: found.name, how: self.how.clone() };
         Ok(input.operator(Arc::new(operator)))
     }

@@ -103,7 +103,7 @@ fn key(arguments: &mut Arguments<'_>) -> Result<Key, Diagnostic> {
     let field = arguments.field()?.value;
     let (field, sort_as) = match typed(&field) {
         Some((inner, sort_as)) => (inner.to_owned(), sort_as),
-        None => (field, SortAs::Auto),
+        None => (field, SortAs::Detected),
     };
     Ok(Key { field, sort_as, is_descending })
 }
@@ -113,7 +113,7 @@ fn key(arguments: &mut Arguments<'_>) -> Result<Key, Diagnostic> {
 fn typed(text: &str) -> Option<(&str, SortAs)> {
     let (name, inner) = text.strip_suffix(')')?.split_once('(')?;
     let sort_as = match name {
-        "auto" => SortAs::Auto,
+        "auto" => SortAs::Detected,
         "num" => SortAs::Number,
         "str" => SortAs::Text,
         "ip" => SortAs::Address,
@@ -141,7 +141,7 @@ pub(super) fn expressions(keys: &[Key], plan: &Plan, is_reversed: bool) -> Vec<S
         .filter_map(|key| {
             let kind = plan.kind(&key.field)?;
             let is_plain =
-                kind == Kind::Number && matches!(key.sort_as, SortAs::Auto | SortAs::Number);
+                kind == Kind::Number && matches!(key.sort_as, SortAs::Detected | SortAs::Number);
             let value = column(&key.field);
             let value = if is_plain { value } else { sort_key(value, key.sort_as) };
             Some(value.sort(key.is_descending == is_reversed, false))

@@ -9,10 +9,8 @@ const OTHERS: &[(&str, &str)] = &[
         "abstract",
         "Splunk describes only roughly how it scores lines; shorten texts with `eval`, as in `_raw=substr(_raw, 1, 1000)`",
     ),
-    (
-        "analyzefields",
-        "Splunk does not document its predictions; `contingency` and `associate` compare the values of fields",
-    ),
+    ("af", PREDICTIONS),
+    ("analyzefields", PREDICTIONS),
     (
         "arules",
         "Splunk does not document how its strength of an implication is computed; `associate` finds values that occur together",
@@ -82,6 +80,9 @@ const OTHERS: &[(&str, &str)] = &[
         "the X11 method is not implemented; `trendline` smooths a series, and `predict` follows its seasons",
     ),
 ];
+
+/// Why `analyzefields`, in short `af`, is not supported.
+const PREDICTIONS: &str = "Splunk does not document its predictions; `contingency` and `associate` compare the values of fields";
 
 /// Commands of Splunk's Machine Learning Toolkit.
 const OF_MODELS: &[&str] = &["apply", "deletemodel", "fit", "listmodels", "score", "summary"];

@@ -11,8 +11,8 @@ use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{Field, Kind, Predicate, Value, fields};
 use spilltrail_spl::{
-    CompareOp, Compared, EvalExpr, EvalNode, Pipeline, SearchExpr, SearchLiteral, is_time_bound,
-    parse_eval, parse_search,
+    BinaryOp, CompareOp, Compared, EvalExpr, EvalNode, Pipeline, SearchExpr, SearchLiteral,
+    UnaryOp, is_time_bound, parse_eval, parse_search,
 };
 
 use super::pipeline;
@@ -27,6 +27,10 @@ use crate::rows::styles::Styles;
 /// The maximum number of a subsearch's rows that become an expression (limits.conf `[subsearch]
 /// maxout`).
 pub(crate) const MAX_EXPRESSION_ROWS: usize = 10_000;
+
+/// How deep searches run inside others: more than can be written, so that only searches whose texts
+/// rows fill in meet it.
+const MAX_DEPTH: usize = 60;
 
 /// The maximum number of a subsearch's rows that `append` and `join` read (limits.conf
 /// `[searchresults]`).
@@ -55,6 +59,10 @@ async fn run_nested(
     limit: usize,
     needs: Needs,
 ) -> Result<KeptRows, Diagnostic> {
+    if context.observations.depth() > MAX_DEPTH {
+        let message = format!("searches run inside others more than {MAX_DEPTH} levels deep");
+        return Err(Diagnostic::error(Code::TOO_DEEP, message).at(subsearch.span));
+    }
     let plan = pipeline::plan_pipeline(subsearch, context, needs).await.map_err(first)?;
     // One row more than the limit shows whether rows are left out.
     let mut rows = collect(plan, context, Some(limit + 1))
@@ -306,32 +314,43 @@ pub(crate) fn first(mut diagnostics: Vec<Diagnostic>) -> Diagnostic {
         .unwrap_or_else(|| Diagnostic::bug("a subsearch was refused without a reason"))
 }
 
-/// Runs a subsearch and returns its rows as text for an eval expression.
+/// Runs a subsearch and returns its rows as text for an eval expression; `None` if there are none.
 ///
-/// The text of a row is that of its field `search` or `query`, as `return` and `format` set it, or
-/// else that of all fields whose names do not begin with `_`. Texts are joined by spaces.
+/// The text of a row is that of its field `search` or `query`, as `return` and `format` set it. Other
+/// rows become a condition, as with `format`, without the fields whose names begin with `_`.
 ///
 /// # Errors
 /// Returns the error of the subsearch.
-pub(crate) async fn as_text(
+async fn as_text(
     subsearch: &Pipeline,
     context: &SearchContext,
-) -> Result<String, Diagnostic> {
+) -> Result<Option<String>, Diagnostic> {
     let rows = run(subsearch, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
     let rows = rows.in_memory().map_err(|error| crate::error::from_engine(&error))?;
-    let texts: Vec<String> = rows
-        .iter()
-        .flat_map(|row| {
-            let spliced = row.get("search").or_else(|| row.get("query")).cloned();
-            let values: Vec<Value<'static>> = match spliced {
-                Some(value) => vec![value],
-                None => row.into_iter().filter(|(n, _)| !n.starts_with('_')).map(|r| r.1).collect(),
-            };
-            values
-        })
-        .filter_map(|value| value.to_text().map(Cow::into_owned))
-        .collect();
-    Ok(texts.join(" "))
+    let (mut texts, mut conditions) = (Vec::new(), Vec::new());
+    for row in rows.iter() {
+        if let Some(spliced) = row.get("search").or_else(|| row.get("query")) {
+            texts.extend(spliced.to_text().map(Cow::into_owned));
+            continue;
+        }
+        let fields = row.iter().filter(|(name, _)| !name.starts_with('_'));
+        let parts: Vec<String> = fields
+            .map(|(name, value)| {
+                let name = name.replace('\'', "");
+                let members = value.members();
+                let equal = members.iter().map(|member| format!("'{name}'={}", quoted(member)));
+                format!("({})", equal.collect::<Vec<_>>().join(" OR "))
+            })
+            .collect();
+        if !parts.is_empty() {
+            conditions.push(format!("({})", parts.join(" AND ")));
+        }
+    }
+    if !conditions.is_empty() {
+        texts.push(format!("({})", conditions.join(" OR ")));
+    }
+    let text = texts.join(" ");
+    Ok((!text.trim().is_empty()).then_some(text))
 }
 
 /// Runs the subsearches of a search expression and returns its predicate.
@@ -416,7 +435,7 @@ pub(crate) async fn splice(
     context: &SearchContext,
 ) -> Result<EvalExpr, Diagnostic> {
     let mut expr = expr.clone();
-    Splicer { context }.splice(&mut expr).await?;
+    Splicer { context }.splice(&mut expr, true).await?;
     Ok(expr)
 }
 
@@ -427,14 +446,17 @@ struct Splicer<'a> {
 /// Makes the recursion over a tree possible: `async_trait` boxes the future of each call.
 #[async_trait]
 trait Splice {
-    async fn splice(&self, expr: &mut EvalExpr) -> Result<(), Diagnostic>;
+    /// `is_condition` says whether the expression is true or false; the text of no rows is false then,
+    /// and else null.
+    async fn splice(&self, expr: &mut EvalExpr, is_condition: bool) -> Result<(), Diagnostic>;
 }
 
 #[async_trait]
 impl Splice for Splicer<'_> {
-    async fn splice(&self, expr: &mut EvalExpr) -> Result<(), Diagnostic> {
+    async fn splice(&self, expr: &mut EvalExpr, is_condition: bool) -> Result<(), Diagnostic> {
         if let EvalNode::Subsearch(pipeline) = &expr.node {
-            let text = as_text(pipeline, self.context).await?;
+            let none = if is_condition { "false()" } else { "null()" };
+            let text = as_text(pipeline, self.context).await?.unwrap_or_else(|| none.to_owned());
             let spliced = parse_eval(&text).map_err(|diagnostic| {
                 let message = format!("the subsearch gives `{text}`: {}", diagnostic.message);
                 Diagnostic { labels: Vec::new(), message, ..diagnostic }.at(expr.span)
@@ -442,8 +464,14 @@ impl Splice for Splicer<'_> {
             expr.node = spliced.node;
             return Ok(());
         }
+        let is_condition = is_condition
+            && matches!(
+                expr.node,
+                EvalNode::Unary(UnaryOp::Not, _)
+                    | EvalNode::Binary(BinaryOp::And | BinaryOp::Or | BinaryOp::Xor, ..)
+            );
         for child in expr.children_mut() {
-            self.splice(child).await?;
+            self.splice(child, is_condition).await?;
         }
         Ok(())
     }

@@ -107,6 +107,8 @@ pub fn field_names(expr: &EvalExpr) -> Vec<String> {
     let mut names = Vec::new();
     expr.walk(&mut |expr| match &expr.node {
         EvalNode::Field(name) => names.push(name.clone()),
+        // The text of a subsearch may name any field.
+        EvalNode::Subsearch(_) => names.push("*".to_owned()),
         EvalNode::Call { name, arguments } => {
             if functions::find(&name.value).is_some_and(|function| function.asks == Asks::Search)
                 && let [EvalExpr { node: EvalNode::Text(text), .. }] = arguments.as_slice()

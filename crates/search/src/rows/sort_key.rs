@@ -21,6 +21,8 @@ use crate::rows::state::one_argument;
 pub(crate) enum SortAs {
     /// Numbers by value, before text; text by bytes.
     Auto,
+    /// As [`SortAs::Auto`], with IP addresses by value between numbers and other text.
+    Detected,
     /// Numbers by value; other values count as null.
     Number,
     /// IP addresses by value, IPv4 before IPv6 before other text.
@@ -41,6 +43,14 @@ pub(crate) fn key_bytes(value: &Value<'_>, sort_as: SortAs) -> Option<Vec<u8>> {
     let tagged = |tag: u8, bytes: &[u8]| [&[tag], bytes].concat();
     match sort_as {
         SortAs::Auto => AutoKey::of(value).map(|key| key.to_vec()),
+        SortAs::Detected => AutoKey::of(value).map(|key| match &key {
+            AutoKey::Text(text) => match address(text) {
+                Some(IpAddr::V4(address)) => tagged(1, &address.octets()),
+                Some(IpAddr::V6(address)) => tagged(2, &address.octets()),
+                None => tagged(3, text.as_bytes()),
+            },
+            AutoKey::Number(_) => key.to_vec(),
+        }),
         SortAs::Number => value.as_number().map(|number| number_key(number).to_vec()),
         SortAs::Address => value.to_text().map(|text| match text.parse() {
             Ok(IpAddr::V4(address)) => tagged(0, &address.octets()),
@@ -49,6 +59,12 @@ pub(crate) fn key_bytes(value: &Value<'_>, sort_as: SortAs) -> Option<Vec<u8>> {
         }),
         SortAs::Text => value.to_text().map(|text| tagged(0, text.as_bytes())),
     }
+}
+
+/// Returns the IP address that a text is. Most texts are recognized as none by their first character.
+fn address(text: &str) -> Option<IpAddr> {
+    let may_begin = |c: char| c.is_ascii_hexdigit() || c == ':';
+    text.starts_with(may_begin).then(|| text.parse().ok()).flatten()
 }
 
 /// A value's sort key for [`SortAs::Auto`], which can be compared without encoding it as bytes. The

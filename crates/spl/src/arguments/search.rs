@@ -238,6 +238,10 @@ impl Parser<'_, '_, '_> {
         let mut ahead = self.cursor.clone();
         if keyword_ahead(&mut ahead, "IN") {
             ahead.advance("IN".len());
+            ahead.skip_blanks();
+            if ahead.peek() == Some('[') {
+                return Err(subsearch_in_list(ahead.position()));
+            }
             if let Some(open) = ahead.eat("(") {
                 *self.cursor = ahead;
                 let values = self.list(open)?;
@@ -246,8 +250,13 @@ impl Parser<'_, '_, '_> {
         }
         let Some(op) = operator_after(self.cursor) else { return Ok(None) };
         if let Some(pipeline) = subsearch(self.cursor) {
+            let pipeline = Box::new(pipeline?);
+            let is_end = |c: char| c.is_whitespace() || matches!(c, ')' | ']' | '|' | ',');
+            if self.cursor.peek().is_some_and(|c| !is_end(c)) {
+                return Err(subsearch_in_text(self.cursor.position()));
+            }
             let value_of = Some(Compared { field: field.clone(), op });
-            return Ok(Some(SearchExpr::Subsearch { value_of, pipeline: Box::new(pipeline?) }));
+            return Ok(Some(SearchExpr::Subsearch { value_of, pipeline }));
         }
         let lower = field.value.to_ascii_lowercase();
         if op == CompareOp::Eq && TIME_BOUNDS.contains(&lower.as_str()) {
@@ -277,6 +286,10 @@ impl Parser<'_, '_, '_> {
             }
             if self.cursor.at_end() {
                 return Err(unclosed_bracket('(', open));
+            }
+            self.cursor.skip_blanks();
+            if self.cursor.peek() == Some('[') {
+                return Err(subsearch_in_list(self.cursor.position()));
             }
             let what = if values.is_empty() { "a value" } else { "a value, `,` or `)`" };
             values.push(self.literal(Ends::AtBlanks, what)?);
@@ -313,6 +326,9 @@ impl Parser<'_, '_, '_> {
         }
         if pieces == 0 {
             return Err(self.missing_value(what));
+        }
+        if self.cursor.peek() == Some('[') {
+            return Err(subsearch_in_text(self.cursor.position()));
         }
         let literal = SearchLiteral { text, exact_case: false, quoted: quoted && pieces == 1 };
         Ok(Spanned::new(literal, Span::new(start, self.cursor.position())))
@@ -378,6 +394,22 @@ impl Parser<'_, '_, '_> {
     fn operator_ahead(&mut self, word: &str) -> bool {
         keyword_ahead(self.cursor, word) && self.cursor.rest().starts_with(word)
     }
+}
+
+/// Returns the diagnostic for a subsearch in the list of `IN`, at this offset.
+fn subsearch_in_list(at: usize) -> Diagnostic {
+    let message = "a subsearch in a list of `IN` is not supported";
+    Diagnostic::unsupported(Code::UNSUPPORTED_SYNTAX, message)
+        .at(Span::new(at, at + 1))
+        .help("let the subsearch return the field with its values: `[ search … | fields name ]`")
+}
+
+/// Returns the diagnostic for a subsearch next to other text of a value, at this offset.
+fn subsearch_in_text(at: usize) -> Diagnostic {
+    let message = "a subsearch in a part of a value is not supported";
+    Diagnostic::unsupported(Code::UNSUPPORTED_SYNTAX, message)
+        .at(Span::new(at, at + 1))
+        .help("let the subsearch return the whole value, as `eval` computes it")
 }
 
 /// The characters that end a bare piece, besides blanks, commas, quotes, parentheses and square
@@ -613,7 +645,11 @@ mod tests {
             ("a IN ()", "expected a value, found `)`", 6, 7),
             ("TERM()", "expected a term, found `()`", 0, 6),
             ("a=[search b", "`[` is never closed", 2, 3),
-            ("a IN ([search b])", "expected a value, found `[`", 6, 7),
+            ("a IN ([search b])", "a subsearch in a list of `IN` is not supported", 6, 7),
+            ("a IN (1, [search b])", "a subsearch in a list of `IN` is not supported", 9, 10),
+            ("a IN [search b]", "a subsearch in a list of `IN` is not supported", 5, 6),
+            ("a=x[search b]", "a subsearch in a part of a value is not supported", 3, 4),
+            ("a=[search b]*", "a subsearch in a part of a value is not supported", 12, 13),
             ("a=\"b", "quote is never closed", 2, 3),
         ];
         for (text, expected, start, end) in cases {

@@ -2,6 +2,7 @@
 
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{fields, parse_number};
+use spilltrail_spl::time;
 use spilltrail_spl::{
     Aggregate, AggregateArgument, Arguments, Command as Written, EvalExpr, EvalNode,
 };
@@ -123,6 +124,8 @@ pub(super) fn chart(arguments: &mut Arguments<'_>, is_time: bool) -> Result<Char
     let own = |arguments: &mut Arguments<'_>, field: &Spanned<String>| {
         take_bins(arguments, field.value == fields::TIME)
     };
+    let has_width =
+        ["span", "bins", "minspan"].iter().any(|name| arguments.given_at(name).is_some());
     if is_time {
         // `timechart` always has bins, so that a width without options is chosen, too.
         first_bins = Some(bins(arguments, true)?);
@@ -151,6 +154,9 @@ pub(super) fn chart(arguments: &mut Arguments<'_>, is_time: bool) -> Result<Char
         let mut field = arguments.field()?;
         arguments.symbol(",");
         more(arguments, &mut limit);
+        if is_time && !has_width {
+            take_late_span(arguments, &mut row)?;
+        }
         let mut field_bins = own(arguments, &field)?;
         let is_split = row.is_some() || {
             let has_second = !arguments.is_empty() && !arguments.peek_keyword("where");
@@ -174,6 +180,9 @@ pub(super) fn chart(arguments: &mut Arguments<'_>, is_time: bool) -> Result<Char
             }
             clause = Some(where_clause(arguments, &statistics.aggregates)?);
             more(arguments, &mut limit);
+            if is_time && !has_width {
+                take_late_span(arguments, &mut row)?;
+            }
         }
     }
     arguments.finish()?;
@@ -298,6 +307,22 @@ fn more(arguments: &mut Arguments<'_>, limit: &mut Option<usize>) -> bool {
 
 fn clause_follows(arguments: &mut Arguments<'_>) -> bool {
     arguments.peek_keyword("by") || arguments.peek_keyword("over")
+}
+
+/// Takes a span of time that `timechart` has behind its BY field, as in `count by user span=1h`: it is
+/// that of the rows. A number is the width of the field's own bins.
+fn take_late_span(
+    arguments: &mut Arguments<'_>,
+    row: &mut Option<FieldOf>,
+) -> Result<(), Diagnostic> {
+    let given = arguments.given::<String>("span");
+    let is_time = given.is_some_and(|span| {
+        span.value.parse::<f64>().is_err() && time::parse_span(&span.value).is_some()
+    });
+    if let (true, Some(row)) = (is_time, row) {
+        row.bins = take_bins(arguments, true)?;
+    }
+    Ok(())
 }
 
 /// Takes the bins that the options since the last call ask for.

@@ -134,6 +134,9 @@ const NAME_TOKENS: [&str; 5] = ["fieldstr", "matchstr", "matchseg1", "matchseg2"
 /// The options with the tokens for a value and its place.
 const VALUE_TOKENS: [&str; 2] = ["itemstr", "iterstr"];
 
+/// How many `foreach` may be inside one.
+const MOST_INSIDE: usize = 8;
+
 fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> {
     let mut fields: Vec<Spanned<String>> = Vec::new();
     let mut template: Option<Spanned<String>> = None;
@@ -155,6 +158,11 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
     };
     let first = fields.first().ok_or_else(|| missing("a field"))?.clone();
     let template = template.ok_or_else(|| missing("commands in square brackets"))?;
+    // Each level is read for the levels around it, too.
+    if template.value.matches("foreach").count() > MOST_INSIDE {
+        let message = format!("`foreach` has more than {MOST_INSIDE} others inside");
+        return Err(Diagnostic::error(Code::TOO_DEEP, message).at(template.span));
+    }
     for argument in NAME_TOKENS.into_iter().chain(VALUE_TOKENS) {
         let Some(given) = arguments.given::<String>(argument) else { continue };
         if given.value.is_empty() {
