@@ -315,7 +315,14 @@ mod tests {
                 "eventtype IN (login, vnp)",
                 Some(("nothing defines the event type `vnp`", "did you mean `vpn`?")),
             ),
-            ("tag!=x OR NOT eventtype!=y", None),
+            (
+                "tag!=vpn OR NOT eventtype!=logn",
+                Some((
+                    "no event type has the tag `vpn`",
+                    "only events with a field of this name can match; define it in the content's `event_types/`",
+                )),
+            ),
+            ("tag!=network OR NOT eventtype!=login", None),
         ] {
             let told = knowledge().undefined(&parse_search(search).unwrap());
             let told = told.first().map(|told| (told.message.clone(), told.help.clone().unwrap()));
