@@ -203,8 +203,8 @@ pub struct Observations {
     has_scan: AtomicBool,
     /// The purpose of the rows.
     purpose: Purpose,
-    /// How many searches this one is inside of.
-    depth: usize,
+    /// Whether the search is a subsearch.
+    is_nested: bool,
 }
 
 /// The purpose of the rows of a search, or of a lookup in it.
@@ -250,12 +250,7 @@ impl Observations {
     /// Returns observations that share messages and lookups with these, but have their own counts
     /// of events and groups.
     fn nested(&self, purpose: Purpose) -> Self {
-        Self { shared: self.shared.clone(), purpose, depth: self.depth + 1, ..Self::default() }
-    }
-
-    /// Returns how many searches this one is inside of.
-    pub(crate) fn depth(&self) -> usize {
-        self.depth
+        Self { shared: self.shared.clone(), purpose, is_nested: true, ..Self::default() }
     }
 
     /// Returns the purpose of the rows of this search.
@@ -272,7 +267,7 @@ impl Observations {
     /// Adds the counts of a plan of the search that ran.
     pub fn add(&self, observed: Observed) {
         let mut ran = lock(&self.ran);
-        if self.depth > 0 {
+        if self.is_nested {
             self.shared.matched.fetch_add(observed.matched, Ordering::Relaxed);
         }
         ran.matched += observed.matched;
@@ -329,7 +324,7 @@ impl Observations {
     /// returned no rows.
     pub fn nothing_to_find(&self) {
         // A search in a subsearch is not the leading one.
-        if self.depth == 0 {
+        if !self.is_nested {
             self.shared.had_nothing_to_find.store(true, Ordering::Relaxed);
         }
     }

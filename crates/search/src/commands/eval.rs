@@ -113,7 +113,9 @@ impl Command for Eval {
         let mut together = IndexMap::new();
         let refused = |error| stage.refused(error);
         for assignment in &self.assignments {
-            let value = subsearch::splice(&assignment.value, stage.context).await?;
+            let value =
+                subsearch::splice(&assignment.value, subsearch::Spliced::Value, stage.context)
+                    .await?;
             let target = &assignment.target.value;
             let is_named_by_value = !named_in(target).is_empty();
             let sees = |name: &String| name.contains('*') || together.contains_key(name);
@@ -265,7 +267,16 @@ fn target_name(target: &str, plan: &Plan) -> Expr {
 mod tests {
     use spilltrail_diagnostic::Code;
 
-    use crate::testing::table;
+    use crate::context::SearchContext;
+    use crate::testing::{context, rows, table, table_of};
+
+    /// The time of the run may have a fraction; only `time()` shows it.
+    #[tokio::test]
+    async fn now_has_whole_seconds() {
+        let context = SearchContext { now: 75.5, ..context(rows("{}"), 64 << 20) };
+        let found = table_of("| eval n=now(), t=time() | table n t", &context).await;
+        assert_eq!(found, Ok(["n | t", "75 75.5"].map(str::to_owned).to_vec()));
+    }
 
     #[tokio::test]
     async fn a_name_that_makes_itself_is_an_error() {

@@ -71,7 +71,7 @@ impl Command for FieldFormat {
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let mut plan = stage.input(input)?;
         for Assignment { target, value } in &self.assignments {
-            let value = subsearch::splice(value, stage.context).await?;
+            let value = subsearch::splice(value, subsearch::Spliced::Value, stage.context).await?;
             // The expression is checked here, where the fields that it reads are known.
             eval::expression(&value, &plan, stage.context)?.storable()?;
             plan.set_format(&target.value, value);

@@ -21,16 +21,13 @@ use crate::operators::{KeptRows, widened};
 use crate::planning::execution;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::{self, Position};
+use crate::rows::Rows;
 use crate::rows::arrow::schema_of;
 use crate::rows::styles::Styles;
 
 /// The maximum number of a subsearch's rows that become an expression (limits.conf `[subsearch]
 /// maxout`).
 pub(crate) const MAX_EXPRESSION_ROWS: usize = 10_000;
-
-/// How deep searches run inside others: more than can be written, so that only searches whose texts
-/// rows fill in meet it.
-const MAX_DEPTH: usize = 60;
 
 /// The maximum number of a subsearch's rows that `append` and `join` read (limits.conf
 /// `[searchresults]`).
@@ -59,10 +56,6 @@ async fn run_nested(
     limit: usize,
     needs: Needs,
 ) -> Result<KeptRows, Diagnostic> {
-    if context.observations.depth() > MAX_DEPTH {
-        let message = format!("searches run inside others more than {MAX_DEPTH} levels deep");
-        return Err(Diagnostic::error(Code::TOO_DEEP, message).at(subsearch.span));
-    }
     let plan = pipeline::plan_pipeline(subsearch, context, needs).await.map_err(first)?;
     // One row more than the limit shows whether rows are left out.
     let mut rows = collect(plan, context, Some(limit + 1))
@@ -163,9 +156,7 @@ pub(crate) async fn as_expression(
     purpose: Purpose,
     context: &SearchContext,
 ) -> Result<SearchExpr, Diagnostic> {
-    let context = &context.nested(purpose);
-    let rows = run_nested(subsearch, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
-    let rows = rows.in_memory().map_err(|error| crate::error::from_engine(&error))?;
+    let rows = rows_for_text(subsearch, purpose, context).await?;
     let mut alternatives = Vec::new();
     for row in rows.iter() {
         let mut parts = Vec::new();
@@ -194,6 +185,17 @@ pub(crate) async fn as_expression(
     Ok(SearchExpr::Or(alternatives))
 }
 
+/// Runs a subsearch and returns its rows, which become a part of an expression.
+async fn rows_for_text(
+    subsearch: &Pipeline,
+    purpose: Purpose,
+    context: &SearchContext,
+) -> Result<Rows, Diagnostic> {
+    let context = &context.nested(purpose);
+    let rows = run_nested(subsearch, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
+    rows.in_memory().map_err(|error| crate::error::from_engine(&error))
+}
+
 /// Returns the expression that matches nothing, `NOT ( )`.
 fn nothing() -> SearchExpr {
     SearchExpr::Not(Box::new(SearchExpr::All))
@@ -218,9 +220,7 @@ async fn as_comparison(
     purpose: Purpose,
     context: &SearchContext,
 ) -> Result<SearchExpr, Diagnostic> {
-    let context = &context.nested(purpose);
-    let rows = run_nested(subsearch, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
-    let rows = rows.in_memory().map_err(|error| crate::error::from_engine(&error))?;
+    let rows = rows_for_text(subsearch, purpose, context).await?;
     let mut texts: Vec<String> = Vec::new();
     for row in rows.iter() {
         let Some(value) = row.get("search").or_else(|| row.get("query")) else {
@@ -325,18 +325,22 @@ async fn as_text(
     subsearch: &Pipeline,
     context: &SearchContext,
 ) -> Result<Option<String>, Diagnostic> {
-    let rows = run(subsearch, context, MAX_EXPRESSION_ROWS, Needs::everything()).await?;
-    let rows = rows.in_memory().map_err(|error| crate::error::from_engine(&error))?;
+    let rows = rows_for_text(subsearch, Purpose::Used, context).await?;
     let (mut texts, mut conditions) = (Vec::new(), Vec::new());
     for row in rows.iter() {
         if let Some(spliced) = row.get("search").or_else(|| row.get("query")) {
             texts.extend(spliced.to_text().map(Cow::into_owned));
             continue;
         }
-        let fields = row.iter().filter(|(name, _)| !name.starts_with('_'));
-        let parts: Vec<String> = fields
+        let fields = || row.iter().filter(|(name, _)| !name.starts_with('_'));
+        if let Some((name, _)) = fields().find(|(name, _)| name.contains('\'')) {
+            let message = format!("no expression can name the field `{name}` of the subsearch");
+            return Err(Diagnostic::error(Code::BAD_ARGUMENT, message)
+                .at(subsearch.span)
+                .help("rename it, or leave it out with `fields`"));
+        }
+        let parts: Vec<String> = fields()
             .map(|(name, value)| {
-                let name = name.replace('\'', "");
                 let members = value.members();
                 let equal = members.iter().map(|member| format!("'{name}'={}", quoted(member)));
                 format!("({})", equal.collect::<Vec<_>>().join(" OR "))
@@ -432,11 +436,21 @@ impl Resolve for Resolver<'_> {
 /// Returns the error of a subsearch, or of parsing its text.
 pub(crate) async fn splice(
     expr: &EvalExpr,
+    as_what: Spliced,
     context: &SearchContext,
 ) -> Result<EvalExpr, Diagnostic> {
     let mut expr = expr.clone();
-    Splicer { context }.splice(&mut expr, true).await?;
+    Splicer { context }.splice(&mut expr, as_what).await?;
     Ok(expr)
+}
+
+/// What an expression with subsearches is, which says what a subsearch without rows is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spliced {
+    /// A condition, which is false without rows.
+    Condition,
+    /// A value, which is null without rows.
+    Value,
 }
 
 struct Splicer<'a> {
@@ -446,16 +460,17 @@ struct Splicer<'a> {
 /// Makes the recursion over a tree possible: `async_trait` boxes the future of each call.
 #[async_trait]
 trait Splice {
-    /// `is_condition` says whether the expression is true or false; the text of no rows is false then,
-    /// and else null.
-    async fn splice(&self, expr: &mut EvalExpr, is_condition: bool) -> Result<(), Diagnostic>;
+    async fn splice(&self, expr: &mut EvalExpr, as_what: Spliced) -> Result<(), Diagnostic>;
 }
 
 #[async_trait]
 impl Splice for Splicer<'_> {
-    async fn splice(&self, expr: &mut EvalExpr, is_condition: bool) -> Result<(), Diagnostic> {
+    async fn splice(&self, expr: &mut EvalExpr, as_what: Spliced) -> Result<(), Diagnostic> {
         if let EvalNode::Subsearch(pipeline) = &expr.node {
-            let none = if is_condition { "false()" } else { "null()" };
+            let none = match as_what {
+                Spliced::Condition => "false()",
+                Spliced::Value => "null()",
+            };
             let text = as_text(pipeline, self.context).await?.unwrap_or_else(|| none.to_owned());
             let spliced = parse_eval(&text).map_err(|diagnostic| {
                 let message = format!("the subsearch gives `{text}`: {}", diagnostic.message);
@@ -464,14 +479,15 @@ impl Splice for Splicer<'_> {
             expr.node = spliced.node;
             return Ok(());
         }
-        let is_condition = is_condition
-            && matches!(
-                expr.node,
-                EvalNode::Unary(UnaryOp::Not, _)
-                    | EvalNode::Binary(BinaryOp::And | BinaryOp::Or | BinaryOp::Xor, ..)
-            );
+        let inside = match expr.node {
+            EvalNode::Unary(UnaryOp::Not, _)
+            | EvalNode::Binary(BinaryOp::And | BinaryOp::Or | BinaryOp::Xor, ..) => {
+                Spliced::Condition
+            }
+            _ => Spliced::Value,
+        };
         for child in expr.children_mut() {
-            self.splice(child, is_condition).await?;
+            self.splice(child, inside).await?;
         }
         Ok(())
     }

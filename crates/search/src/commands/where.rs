@@ -66,7 +66,9 @@ impl Command for Where {
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
-        let condition = subsearch::splice(&self.condition, stage.context).await?;
+        let condition =
+            subsearch::splice(&self.condition, subsearch::Spliced::Condition, stage.context)
+                .await?;
         let condition = eval::condition(&condition, &input, stage.context)?;
         input.filter(condition).map_err(|error| stage.refused(error))
     }

@@ -159,6 +159,22 @@ const CASES: &[(&str, &[Said<'_>])] = &[
     ("search a<>1", &[("SPL1008", ">", "expected a value to compare `a` with, found `>`")]),
     ("search a IN (=, b)", &[("SPL1008", "=", "expected a value, found `=`")]),
     (
+        "| where [| makeresults | eval \"it's\"=1 | fields - _time]",
+        &[(
+            "SPL2005",
+            "| makeresults | eval \"it's\"=1 | fields - _time",
+            "no expression can name the field `it's`",
+        )],
+    ),
+    (
+        "| foreach a [foreach a [foreach a [foreach a [foreach a [foreach a [foreach a [foreach a [foreach a [foreach a [eval b=1]]]]]]]]]]",
+        &[(
+            "SPL1005",
+            "foreach a [foreach a [foreach a [foreach a [foreach a [foreach a [foreach a [foreach a [foreach a [eval b=1]]]]]]]]]",
+            "`foreach` has more than 8 others inside",
+        )],
+    ),
+    (
         "a=[| makeresults | table _time]",
         &[(
             "SPL2005",

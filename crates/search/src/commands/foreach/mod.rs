@@ -425,7 +425,7 @@ async fn planned(
         let mut has_subsearch = false;
         value.walk(&mut |expr| has_subsearch |= matches!(expr.node, EvalNode::Subsearch(_)));
         let value = if has_subsearch {
-            subsearch::splice(value, stage.context).await?
+            subsearch::splice(value, subsearch::Spliced::Value, stage.context).await?
         } else {
             value.clone()
         };

@@ -126,7 +126,8 @@ impl Command for Head {
         let refused = |error| stage.refused(error);
         let mut plan = stage.input(input)?;
         if let Some(condition) = &self.condition {
-            let condition = subsearch::splice(condition, stage.context).await?;
+            let condition =
+                subsearch::splice(condition, subsearch::Spliced::Condition, stage.context).await?;
             let condition = eval::condition(&condition, &plan, stage.context)?;
             // The operator reads 1 or 0 from an extra column, which the plan removes afterward.
             let holds = datafusion::logical_expr::when(

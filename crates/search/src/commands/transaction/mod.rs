@@ -283,7 +283,9 @@ impl Transaction {
                 predicate_udf::condition(predicate, &plan)
             }
             Filter::Eval(expression) => {
-                let expression = subsearch::splice(expression, stage.context).await?;
+                let expression =
+                    subsearch::splice(expression, subsearch::Spliced::Condition, stage.context)
+                        .await?;
                 eval::condition(&expression, &plan, stage.context)?
             }
         };
