@@ -388,7 +388,12 @@ mod tests {
         let hour = TimeBounds { earliest: Some(950.0), latest: Some(1250.0) };
         for (search, range, expected) in [
             ("| timechart span=1m count", open, vec!["_time | count", "960 2", "1020 0", "1080 3"]),
-            // A span of time behind the field is that of the rows.
+            // A span of time behind the field is that of the rows, and other options count, too.
+            (
+                "| timechart aligntime=1010 count by nosuch span=2m | fields _time",
+                open,
+                vec!["_time", "890", "1010", "1130"],
+            ),
             ("| timechart count by nosuch span=1h", open, vec!["_time | NULL", "0 5"]),
             (
                 "| timechart count by nosuch where count in top2 span=1h",

@@ -319,8 +319,19 @@ fn take_late_span(
     let is_time = given.is_some_and(|span| {
         span.value.parse::<f64>().is_err() && time::parse_span(&span.value).is_some()
     });
-    if let (true, Some(row)) = (is_time, row) {
-        row.bins = take_bins(arguments, true)?;
+    if let (true, Some(row)) = (is_time, row)
+        && let Some(late) = take_bins(arguments, true)?
+    {
+        row.bins = Some(match row.bins.take() {
+            // Other options before the field stay.
+            Some(earlier) => Bins {
+                width: late.width,
+                align: late.align.or(earlier.align),
+                start: late.start.or(earlier.start),
+                end: late.end.or(earlier.end),
+            },
+            None => late,
+        });
     }
     Ok(())
 }
