@@ -213,16 +213,10 @@ impl Planned {
         let mut messages = context.observations.messages();
         let mut status = self.status(&context.observations, content, rows);
         if status == Status::NoSuchEvents {
-            // What later commands ask for does not matter.
-            let leading =
-                self.analysis.pipeline().commands.first().map(|first| first.arguments.span);
-            let is_later = |message: &Diagnostic| {
-                message.code == Code::UNKNOWN_EVENT_TYPE
-                    && leading
-                        .zip(message.span())
-                        .is_some_and(|(leading, at)| at.start >= leading.end)
-            };
-            messages.retain(|message| !is_later(message));
+            let matters = |at| self.analysis.matters_without_events(at);
+            messages.retain(|message| {
+                message.code != Code::UNKNOWN_EVENT_TYPE || message.span().is_none_or(matters)
+            });
         }
         if let Status::NoBaseline(missing) = &status {
             let lookups = context.observations.lookups();

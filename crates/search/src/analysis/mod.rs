@@ -13,7 +13,7 @@ mod unproduced;
 mod words;
 mod writers;
 
-use spilltrail_diagnostic::{Code, Diagnostic, Severity};
+use spilltrail_diagnostic::{Code, Diagnostic, Severity, Span};
 use spilltrail_eval::{dotted_name, is_in_object};
 use spilltrail_event::Demand;
 use spilltrail_spl::{
@@ -360,6 +360,18 @@ impl Analysis {
             return Err(problems.map(|problem| self.expansion.relocate(problem)).collect());
         }
         Ok(messages)
+    }
+
+    /// Returns true if what is at this place of the expanded text matters although the leading search
+    /// finds nothing: it is in that search, or in a command that adds rows of its own.
+    #[must_use]
+    pub fn matters_without_events(&self, at: Span) -> bool {
+        let mut commands = self.pipeline.commands.iter().enumerate();
+        let found = commands.find(|(_, command)| at.start < command.arguments.span.end);
+        found.is_none_or(|(place, command)| {
+            let name = command.name.value.as_str();
+            place == 0 || (ADD_ROWS.contains(&name) && name != "join")
+        })
     }
 
     /// Returns true if macros were expanded and every quote and bracket is closed.

@@ -206,3 +206,20 @@ fn what_cannot_be_read_hides_nothing_else() {
     assert_eq!(analysis.diagnostics().len(), 1);
     assert!(analysis.facts.lookups_written.contains("seen"));
 }
+
+#[test]
+fn what_matters_without_events() {
+    for (search, expected) in [
+        ("a=1 HERE | stats count", true),
+        ("a=1 [search HERE] | stats count", true),
+        ("a=1 | search HERE", false),
+        ("a=1 | join type=outer user [search HERE]", false),
+        ("a=1 | append [search HERE]", true),
+        ("| union [search HERE] [search b=1]", true),
+        ("a=1 | stats count | appendpipe [search HERE]", true),
+    ] {
+        let at = search.find("HERE").unwrap();
+        let found = analyzed(search).matters_without_events(Span::new(at, at + 4));
+        assert_eq!(found, expected, "{search}");
+    }
+}
