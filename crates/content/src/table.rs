@@ -192,6 +192,11 @@ mod tests {
                 "6: the line has 3 values for 2 columns: the last ones are left out [3,4,5]",
             ),
             // What spreadsheets write.
+            ("a,b,,,\n1,2,,,\n", ""),
+            (
+                "a,b,,\n1,2,3,\n",
+                "2: the line has 3 values for 2 columns: the last ones are left out [1,2,3,]",
+            ),
             ("a,b\n1,2,\n3,,, \n,,\n", ""),
             (
                 "a,b\n1,2,\n1,2,,3,\n",

@@ -206,3 +206,19 @@ fn a_lookup_with_a_column_twice_is_refused() {
         assert!(run.err.contains(told), "{search} {}", run.err);
     }
 }
+
+/// What cannot be read of a damaged table would be lost if rows were added to the rest.
+#[test]
+fn rows_are_not_added_to_a_damaged_table() {
+    let fixture = Fixture::new();
+    let damaged = "user,ok\nann,1,2\n";
+    for command in ["outputlookup append=t kept.csv", "outputcsv append=t kept"] {
+        fixture.write("tables/kept.csv", damaged);
+        let search = format!("| makeresults | eval user=\"eve\" | table user | {command}");
+        let run = fixture.run(&["search", &search, "logs", "--lookups", "tables"]);
+        assert_eq!((run.status, run.out.as_str()), (2, ""), "{command}: {}", run.err);
+        assert!(run.err.contains("is damaged, so no rows can be added to it"), "{}", run.err);
+        let kept = std::fs::read_to_string(fixture.path("tables/kept.csv")).unwrap();
+        assert_eq!(kept, damaged, "{command}");
+    }
+}

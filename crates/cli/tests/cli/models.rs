@@ -326,3 +326,14 @@ fn published_conditions_over_logs_of_others() {
         }
     }
 }
+
+/// Beyond their limit, event types are not compared, which the status says.
+#[test]
+fn event_types_beyond_their_limit_are_in_the_status() {
+    let fixture = Fixture::new();
+    let many: String = (0..6000).map(|n| format!("- {{name: t{n}, search: user=a{n} OR user=b{n} OR user=c{n} OR user=d{n} OR user=e{n} OR user=f{n} OR user=g{n} OR user=h{n}, tags: [wide]}}\n")).collect();
+    fixture.write("content/event_types/wide.yml", &format!("event_types:\n{many}"));
+    let run = fixture.run(&["search", "tag=wide | stats count", "logs"]);
+    assert_eq!(run.status, 1, "{}", run.err);
+    assert!(run.err.contains("warning[SPL1005]"), "{}", run.err);
+}
