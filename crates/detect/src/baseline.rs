@@ -23,11 +23,31 @@ pub fn lookup_meant<'a>(name: &str, set: &'a ContentSet) -> Option<&'a str> {
 /// A lookup that nothing defines: neither the content nor the store nor a search that fills it.
 #[derive(Debug)]
 pub(crate) struct Undefined {
-    /// The error, at the place that names the lookup.
+    /// The error, at the place that names the lookup. A warning if Splunk's apps have the lookup, and no
+    /// content.
     pub(crate) error: Diagnostic,
     /// True if the name is nearly that of a lookup that the content defines. Otherwise the lookup may be
     /// one that only some installations have.
     pub(crate) is_misspelled: bool,
+}
+
+/// The app of Splunk's that fills the lookups of assets and identities.
+const ENTERPRISE_SECURITY: &str = "Splunk Enterprise Security";
+
+/// The lookups that detections read, and that Splunk's apps have, with the app. They are not part of any
+/// content, so that a library of detections is complete without them.
+const OF_APPS: [(&str, &str); 6] = [
+    ("asset_lookup_by_cidr", ENTERPRISE_SECURITY),
+    ("asset_lookup_by_str", ENTERPRISE_SECURITY),
+    ("cim_corporate_email_domain_lookup", "the Common Information Model add-on"),
+    ("cim_corporate_web_domain_lookup", "the Common Information Model add-on"),
+    ("identity_lookup_expanded", ENTERPRISE_SECURITY),
+    ("ut_shannon_lookup", "the URL Toolbox"),
+];
+
+/// Returns the app of Splunk's that has a lookup.
+fn app_of(name: &str) -> Option<&'static str> {
+    OF_APPS.iter().find(|(lookup, _)| *lookup == name).map(|(_, app)| *app)
 }
 
 /// Returns those of the `missing` lookups that nothing defines.
@@ -46,6 +66,13 @@ pub(crate) fn undefined(
     let of = |lookup: &LookupObservation| {
         let nearest = lookup_meant(&lookup.name, &content.set);
         let message = format!("there is no lookup `{}`", lookup.name);
+        if let (None, Some(app)) = (nearest, app_of(&lookup.name)) {
+            let warning = Diagnostic::warning(Code::MISSING_LOOKUP, message);
+            let error = lookup.span.into_iter().fold(warning, Diagnostic::at).help(format!(
+                "it is one of {app}: export its rows there as CSV, and give them with `--lookups`"
+            ));
+            return Undefined { error, is_misspelled: false };
+        }
         let error = Diagnostic::error(Code::MISSING_LOOKUP, message);
         let error = lookup.span.into_iter().fold(error, Diagnostic::at);
         let is_misspelled = nearest.is_some();

@@ -503,6 +503,14 @@ fn a_lookup_that_nothing_defines_is_in_the_status() {
     for (lookup, name, status, told) in [
         ("nosuch", "CreateKey", 1, Some("empty lookup `nosuch` (there is no lookup `nosuch`)")),
         ("empty_coll", "CreateKey", 0, Some("empty lookup `empty_coll`")),
+        // Splunk's own apps have it, and no content.
+        (
+            "identity_lookup_expanded",
+            "CreateKey",
+            0,
+            Some("empty lookup `identity_lookup_expanded`"),
+        ),
+        ("identity_lookup_expandd", "CreateKey", 1, Some("there is no lookup")),
         ("nosuch", "None", 0, None),
     ] {
         fixture.write(

@@ -280,8 +280,11 @@ impl Command for Map {
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let refused = |error| stage.refused(error);
         let input = stage.input(input)?;
+        let known = stage.context.observations.lookups();
+        // A lookup that nothing defines, which is told, may have given the rows any field.
+        let is_known = known.iter().all(|lookup| lookup.exists);
         for name in self.variables() {
-            if input.kind(name).is_none() {
+            if is_known && input.kind(name).is_none() {
                 let message = format!("no row has the field `{name}` that the search names");
                 return Err(Diagnostic::error(Code::BAD_ARGUMENT, message)
                     .at(self.template.span)
@@ -438,6 +441,8 @@ mod tests {
                 "no row has the field `z` that the search names",
                 0,
             ),
+            // The lookup, of which a warning tells, may have given the field.
+            ("| lookup nosuch u | where z>1 | map [| makeresults | eval x=\"$z$\"]", "", 1),
             // A value cannot add commands as an argument of a macro either.
             (
                 "| eval u=\"x\\\" | eval x=\\\"no\" | head 1 | map search=\"| makeresults | `who($u$)` | table x\"",
