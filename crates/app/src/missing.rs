@@ -8,6 +8,7 @@ use spilltrail_diagnostic::{Diagnostic, similar};
 use spilltrail_event::{
     CaseRule, Demand, Field, Pattern, Predicate, TimeBounds, Value, fields, parse_number,
 };
+use spilltrail_knowledge::is_class;
 use spilltrail_search::analysis::analyze;
 use spilltrail_search::context::{Purpose, SearchContext};
 use spilltrail_search::planning::index::is_splunks_own;
@@ -23,9 +24,6 @@ const MOST_BYTES: u64 = 64 << 20;
 
 /// Fields that say where an event is from; for these, the values that are there are counted.
 const ORIGINS: [&str; 3] = [fields::SOURCETYPE, fields::HOST, fields::SOURCE];
-
-/// Fields that follow from event types. A value that nothing defines is told when a search is planned.
-const CONFIGURED: [&str; 2] = ["eventtype", "tag"];
 
 /// Something that a search names and the logs do not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,8 +156,9 @@ impl Search {
     async fn missing_fields(&self) -> Result<Vec<Missing>, AppError> {
         let found = self.fields().await?;
         let known = |name: &str| found.iter().any(|field| field.name == name);
-        let is_class = |name: &str| CONFIGURED.contains(&name) && self.reading.logs.is_some();
-        let is_explained = |name: &str| is_class(name) || self.is_log_index(name);
+        // A value of these that nothing defines is told when a search is planned.
+        let is_defined = |name: &str| is_class(name) && self.reading.logs.is_some();
+        let is_explained = |name: &str| is_defined(name) || self.is_log_index(name);
         let candidates = || found.iter().map(|field| field.name.as_str());
         let named: BTreeSet<&String> =
             self.analysis.facts.fields.union(&self.analysis.demand.names).collect();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use spilltrail_detect::Status;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, edit_distance};
 use spilltrail_event::{Demand, Predicate};
+use spilltrail_knowledge::is_class;
 use spilltrail_search::analysis::{Analysis, Weight};
 use spilltrail_search::context::SearchContext;
 use spilltrail_source::Logs;
@@ -185,11 +186,6 @@ pub(crate) fn similar_value<'a>(value: &str, known: &'a [String]) -> Option<&'a 
     let is_same_verb = first(value) == first(meant);
     let may_be_both = is_plural(value, meant) && !OF_ONE_NUMBER.contains(&meant.as_str());
     (is_near && is_same_verb && !may_be_both).then_some(meant)
-}
-
-/// Returns true for the fields of event types and tags, which follow from the content and not from events.
-pub(crate) fn is_class(field: &str) -> bool {
-    matches!(field, "eventtype" | "tag") || field.starts_with("tag::")
 }
 
 /// Returns true if two names of fields differ only in case, in the brackets of lists, or in a letter.

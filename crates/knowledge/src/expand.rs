@@ -4,7 +4,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral};
 
 use crate::Knowledge;
-use crate::set::CLASSES;
+use crate::set::is_class;
 
 /// The deepest nesting of event types that name other event types.
 const MAX_DEPTH: usize = 16;
@@ -80,7 +80,7 @@ impl<'k> Expander<'k> {
         op: CompareOp,
         literals: &[&SearchLiteral],
     ) -> SearchExpr {
-        if !CLASSES.contains(&field) {
+        if !is_class(field) {
             return written.clone();
         }
         if self.open.is_empty() {
@@ -185,15 +185,22 @@ mod tests {
         let knowledge = knowledge(&[
             ("login", "action=login", &["authentication", "default"]),
             ("vpn", "eventtype=login app=vpn", &["network"]),
+            ("", "host=web1", &["web"]),
         ]);
         for (search, expected) in [
             ("tag=authentication", "tag:authentication action:login"),
             ("tag=AUTH*", "tag:AUTH* action:login"),
             ("tag::eventtype=default", "tag::eventtype:default action:login"),
+            ("tag::eventtype=w*", "tag::eventtype:w*"),
+            ("tag::host=w*", "tag::host:w* host:web1"),
+            ("tag=w*", "tag:w* host:web1"),
             ("tag IN (x, network)", "tag:in eventtype:login action:login app:vpn"),
             ("eventtype=vpn", "eventtype:vpn eventtype:login action:login app:vpn"),
             // Some tag of the type is another one.
-            ("tag!=default", "tag:default action:login eventtype:login action:login app:vpn"),
+            (
+                "tag!=default",
+                "tag:default action:login eventtype:login action:login app:vpn host:web1",
+            ),
             ("NOT tag=network b=2", "tag:network eventtype:login action:login app:vpn b:2"),
             ("tag=x user=y", "tag:x user:y"),
         ] {

@@ -19,4 +19,4 @@ pub use expand::Expanded;
 pub use file::{EventTypes, EventTypesFile, ModelFile, PlainTag, event_type_search};
 pub use model::{DataModel, Dataset, FieldValue};
 pub use scope::{EVERY_EVENT_HAS, Scope, ScopedField};
-pub use set::{Knowledge, TaggedValue};
+pub use set::{Knowledge, TaggedValue, is_class};

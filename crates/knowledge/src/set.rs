@@ -13,11 +13,18 @@ use crate::event_type::EventType;
 use crate::model::DataModel;
 use crate::scope::Scope;
 
-/// The fields whose values follow from event types.
-pub(crate) const CLASSES: [&str; 3] = ["eventtype", "tag", "tag::eventtype"];
-
 /// The field with the event types of an event.
 const EVENT_TYPE: &str = "eventtype";
+
+/// What the name of a field begins with that has the tags of another field's value.
+const TAGS_OF: &str = "tag::";
+
+/// Returns true for a field whose values follow from event types and tags: `eventtype`, `tag`, and
+/// `tag::` with the name of a field.
+#[must_use]
+pub fn is_class(field: &str) -> bool {
+    field == EVENT_TYPE || field == "tag" || field.starts_with(TAGS_OF)
+}
 
 /// A value of a field, with its tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,19 +104,7 @@ impl Knowledge {
     /// Returns the tags of values of fields, in the order of their definition. The tags of an event
     /// type are those of a value of `eventtype`.
     pub fn tagged_values(&self) -> impl Iterator<Item = TaggedValue<'_>> {
-        self.event_types.iter().filter_map(|known| {
-            let tags = known.tags.as_slice();
-            if !known.name.is_empty() {
-                return Some(TaggedValue { field: EVENT_TYPE, value: &known.name, tags });
-            }
-            // Tags of a field's value have a search for it, and no name.
-            match &known.search {
-                SearchExpr::Compare { field, op: CompareOp::Eq, value } => {
-                    Some(TaggedValue { field: &field.value, value: &value.value.text, tags })
-                }
-                _ => None,
-            }
-        })
+        self.event_types.iter().filter_map(EventType::tagged)
     }
 
     /// Returns the part of a data model that `model` and `dataset` name.
@@ -151,7 +146,7 @@ impl Knowledge {
                 SearchExpr::In { field, values } => (field, values.as_slice()),
                 _ => return,
             };
-            if !CLASSES.contains(&field.value.as_str()) {
+            if !is_class(&field.value) {
                 return;
             }
             let is_defined = |literal: &SearchLiteral| {
@@ -171,8 +166,7 @@ impl Knowledge {
     pub fn may_match(&self, expression: &SearchExpr) -> bool {
         let is_met = |field: &str, literals: &[&SearchLiteral]| {
             let mut types = self.event_types.iter();
-            !CLASSES.contains(&field)
-                || types.any(|known| known.satisfies(field, CompareOp::Eq, literals))
+            !is_class(field) || types.any(|known| known.satisfies(field, CompareOp::Eq, literals))
         };
         match expression {
             SearchExpr::And(parts) => parts.iter().all(|part| self.may_match(part)),
@@ -190,12 +184,17 @@ impl Knowledge {
 
     fn undefined_value(&self, field: &str, value: &Spanned<SearchLiteral>) -> Diagnostic {
         let text = &value.value.text;
-        let (message, names): (String, BTreeSet<&str>) = if field == "eventtype" {
+        let (message, names): (String, BTreeSet<&str>) = if field == EVENT_TYPE {
             let names = self.event_types.iter().map(|known| known.name.as_str());
             (format!("nothing defines the event type `{text}`"), names.collect())
         } else {
-            let tags = self.event_types.iter().flat_map(|known| &known.tags).map(String::as_str);
-            (format!("no event type has the tag `{text}`"), tags.collect())
+            let known = self.event_types.iter().filter(|known| known.tags_of(field).is_some());
+            let tags = known.flat_map(|known| &known.tags).map(String::as_str).collect();
+            let message = match field.strip_prefix(TAGS_OF) {
+                None | Some(EVENT_TYPE) => format!("no event type has the tag `{text}`"),
+                Some(tagged) => format!("no value of `{tagged}` has the tag `{text}`"),
+            };
+            (message, tags)
         };
         let help = nearest(text, || names.iter().copied()).unwrap_or_else(|| {
             "only events with a field of this name can match; define it in the content's `event_types/`"
@@ -206,6 +205,39 @@ impl Knowledge {
 }
 
 impl EventType {
+    /// Returns the value of a field that has the tags.
+    fn tagged(&self) -> Option<TaggedValue<'_>> {
+        let tags = self.tags.as_slice();
+        if !self.name.is_empty() {
+            return Some(TaggedValue { field: EVENT_TYPE, value: &self.name, tags });
+        }
+        // Tags of a field's value have a search for it, and no name.
+        match &self.search {
+            SearchExpr::Compare { field, op: CompareOp::Eq, value } => {
+                Some(TaggedValue { field: &field.value, value: &value.value.text, tags })
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the values that an event of the type has in a field for which [`is_class`] is true.
+    #[must_use]
+    pub fn values(&self, field: &str) -> &[String] {
+        if field == EVENT_TYPE {
+            return if self.name.is_empty() { &[] } else { std::slice::from_ref(&self.name) };
+        }
+        self.tags_of(field).unwrap_or_default()
+    }
+
+    /// Returns the tags that an event of the type has in `tag`, or in the `tag::` of a field.
+    fn tags_of(&self, field: &str) -> Option<&[String]> {
+        let has_them = match field.strip_prefix(TAGS_OF) {
+            None => true,
+            Some(tagged) => self.tagged().is_some_and(|value| value.field == tagged),
+        };
+        has_them.then_some(self.tags.as_slice())
+    }
+
     /// Returns true if an event of the type satisfies a comparison of `eventtype` or `tag` with one
     /// of the literals.
     pub(crate) fn satisfies(
@@ -228,10 +260,7 @@ impl EventType {
                 compare(value, op, &Pattern::new(literal.text.as_str(), case))
             })
         };
-        match field {
-            "eventtype" => !self.name.is_empty() && any(&self.name),
-            _ => self.tags.iter().any(|tag| any(tag)),
-        }
+        self.values(field).iter().any(|value| any(value))
     }
 }
 
@@ -250,11 +279,16 @@ mod tests {
 
     use super::*;
 
+    /// The help if no name is similar.
+    const DEFINE: &str = "only events with a field of this name can match; define it in the content's `event_types/`";
+
     fn knowledge() -> Knowledge {
         let mut knowledge = Knowledge::default();
         for (name, search, tags) in [
             ("login", "action=login", &["authentication", "default"][..]),
             ("vpn", "eventtype=login app=vpn", &["network"]),
+            ("", "host=\"web 1\"", &["web"]),
+            ("", "host!=x", &["not_a_value"]),
         ] {
             let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
             let search = parse_search(search).unwrap();
@@ -265,12 +299,7 @@ mod tests {
 
     #[test]
     fn values_have_tags() {
-        let mut knowledge = knowledge();
-        for (search, tag) in [("host=\"web 1\"", "web"), ("host!=x", "not_a_value")] {
-            let (name, tags) = (String::new(), vec![tag.to_owned()]);
-            let search = parse_search(search).unwrap();
-            knowledge.add_event_type(EventType { name, search, tags });
-        }
+        let knowledge = knowledge();
         let shown =
             |one: TaggedValue<'_>| format!("{}={} {}", one.field, one.value, one.tags.join(","));
         let found: Vec<String> = knowledge.tagged_values().map(shown).collect();
@@ -288,6 +317,10 @@ mod tests {
             ("tag=authentication OR tag=nothing", true),
             ("tag IN (nothing, network)", true),
             ("a=1 (tag=nothing OR eventtype IN (no, none))", false),
+            ("tag=web tag::host=web", true),
+            ("tag::eventtype=web", false),
+            ("tag::host=network", false),
+            ("tag::user=web", false),
             ("NOT tag=nothing", true),
             ("tag!=nothing", true),
             ("nothing=1 x", true),
@@ -311,17 +344,18 @@ mod tests {
                     "did you mean `authentication`?",
                 )),
             ),
+            ("tag::eventtype=network OR tag::host=web", None),
+            ("tag::eventtype=web", Some(("no event type has the tag `web`", DEFINE))),
+            (
+                "tag::host=webb",
+                Some(("no value of `host` has the tag `webb`", "did you mean `web`?")),
+            ),
+            ("tag::user=web", Some(("no value of `user` has the tag `web`", DEFINE))),
             (
                 "eventtype IN (login, vnp)",
                 Some(("nothing defines the event type `vnp`", "did you mean `vpn`?")),
             ),
-            (
-                "tag!=vpn OR NOT eventtype!=logn",
-                Some((
-                    "no event type has the tag `vpn`",
-                    "only events with a field of this name can match; define it in the content's `event_types/`",
-                )),
-            ),
+            ("tag!=vpn OR NOT eventtype!=logn", Some(("no event type has the tag `vpn`", DEFINE))),
             ("tag!=network OR NOT eventtype!=login", None),
         ] {
             let told = knowledge().undefined(&parse_search(search).unwrap());

@@ -7,12 +7,13 @@ use spilltrail_decode::{LAKE_SOURCETYPES, SOURCETYPES, field_docs};
 use spilltrail_detect::AnalyzedContent;
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned, similar};
 use spilltrail_event::{CaseRule, Pattern};
+use spilltrail_knowledge::is_class;
 use spilltrail_search::analysis::Analysis;
 use spilltrail_spl::is_time_bound;
 use spilltrail_spl::time::USUAL_DELIVERY;
 
 use super::columns::Written;
-use crate::names::{Found, OtherField, is_class, is_fixed};
+use crate::names::{Found, OtherField, is_fixed};
 
 /// Sourcetypes that events have besides those that the decoder names.
 const OTHERS: &[&str] = &["json", "_json", "csv", "json_no_timestamp", "stash"];

@@ -257,7 +257,7 @@ impl Ran<'_> {
         };
         match &self.run.status {
             _ if self.mistake.is_some() => self.mistake.clone(),
-            Status::NoSuchEvents => self.unmet(),
+            Status::NoSuchEvents | Status::Clean => self.unmet(),
             Status::NoBaseline(_) => undefined(),
             _ => None,
         }

@@ -148,6 +148,16 @@ fn what_nobody_defines_is_told() {
         ("user=ann | search tag=chnge OR tag=chang", "no event type has the tag `chnge`"),
         ("* | where searchmatch(\"a=1 tag=chnge\")", "no event type has the tag `chnge`"),
         ("* | stats count by tag | search tag IN (chnge)", "no event type has the tag `chnge`"),
+        ("* | typer | search eventtype=nosuch", "nothing defines the event type `nosuch`"),
+        ("* | tags | search tag=chnge", "no event type has the tag `chnge`"),
+        ("tag::user=admin", "no value of `user` has the tag `admin`"),
+        ("* | where tag=\"chnge\"", "no event type has the tag `chnge`"),
+        ("* | where eventtype IN (\"nosuch\")", "nothing defines the event type `nosuch`"),
+        ("* | where in(eventtype, \"nosuch\")", "nothing defines the event type `nosuch`"),
+        (
+            "| from datamodel:Change.All_Changes | search tag=chnge",
+            "no event type has the tag `chnge`",
+        ),
         (
             "| tstats count from datamodel=Endpoint.Registry by Registry.dest",
             "SPL2025]: no event type here feeds the data model `Endpoint.Registry`",
@@ -159,8 +169,15 @@ fn what_nobody_defines_is_told() {
         assert_eq!(run.status, i32::from(!told.contains("SPL2025")), "{written}");
     }
     // What nothing defines excludes nothing.
-    let run = search(&fixture, "* | search NOT tag=chnge | stats count");
-    assert!(run.status == 1 && run.err.contains("no event type has the tag `chnge`"), "{run:?}");
+    for written in [
+        "* | search NOT tag=chnge | stats count",
+        "* | search tag!=chnge | stats count",
+        "* | where tag!=\"chnge\" | stats count",
+    ] {
+        let run = search(&fixture, written);
+        let is_told = run.err.contains("no event type has the tag `chnge`");
+        assert!(run.status == 1 && is_told, "{written}: {run:?}");
+    }
     // A command may make a field of this name.
     for written in [
         "* | eval tag=\"chnge\" | search tag=chnge | stats count",

@@ -68,8 +68,9 @@ pub struct Analysis {
     /// The fields of the events that the commands after the leading search read, as far as they are
     /// known by name. Empty if the first command does not search for events.
     pub demand: Demand,
-    /// The event types and tags that every row has, which the searches after the first one ask for.
-    classes: Vec<SearchExpr>,
+    /// What every event behind the rows meets: what the first command asks for, and the event types and
+    /// tags that later searches ask for.
+    required: Vec<SearchExpr>,
     /// The texts in quotes that commands run as searches, with their macros expanded.
     quoted: Vec<Expansion>,
     pipeline: Pipeline,
@@ -114,7 +115,7 @@ pub fn analyze(text: &str, macros: &MacroSet) -> Analysis {
         is_generating: first.is_some_and(|step| step.entry.doc.kind == CommandKind::Generating),
         is_transforming: pipeline.commands.iter().any(is_transforming),
         demand: if leads { demand(&steps) } else { Demand::default() },
-        classes: classes::required(&pipeline, &steps),
+        required: required(&pipeline, &steps),
         expansion,
         facts,
         quoted,
@@ -201,6 +202,13 @@ fn add_facts(facts: &mut Facts, pipeline: &Pipeline, steps: &[Step], role: Role)
             facts.times.push(OwnTime::Returned);
         }
     }
+}
+
+/// Returns what every event behind the rows of a pipeline meets, as far as it is known.
+fn required(pipeline: &Pipeline, steps: &[Step]) -> Vec<SearchExpr> {
+    let first = steps.first().filter(|step| step.index == 0);
+    let picked = first.and_then(|step| step.command.picks()).into_iter();
+    picked.chain(classes::required(pipeline, steps)).collect()
 }
 
 /// Returns how the rows of a pipeline relate to its events.

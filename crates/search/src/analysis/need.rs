@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
 use spilltrail_event::{CaseRule, Pattern, fields};
-use spilltrail_knowledge::{Knowledge, Scope};
-use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral, parse_search};
+use spilltrail_knowledge::{Knowledge, Scope, is_class};
+use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral};
 
 use super::Analysis;
 use crate::planning::index::{OF_RISK, asks_for_risk, is_splunks_own};
@@ -87,7 +87,7 @@ pub struct Offer {
 
 impl Analysis {
     /// Returns what the search needs and the offer lacks, so that no event can match it: a data model
-    /// that it reads anywhere, or what its leading search asks for.
+    /// that it reads anywhere, or what its first command asks for.
     ///
     /// Returns `None` if an event may match.
     #[must_use]
@@ -99,12 +99,8 @@ impl Analysis {
         if let Some(name) = unmet_model {
             return Some(Need { kind: NeedKind::DataModel, name });
         }
-        let expression = parse_search(self.leading.as_ref()?).ok()?;
-        let unmet_leading = unmet(&offer.knowledge.expand(&expression).expression, offer);
-        unmet_leading.or_else(|| {
-            let mut classes = self.classes.iter();
-            classes.find_map(|class| unmet(&offer.knowledge.expand(class).expression, offer))
-        })
+        let mut required = self.required.iter();
+        required.find_map(|condition| unmet(&offer.knowledge.expand(condition).expression, offer))
     }
 
     /// Returns the data models that the search reads and no event type feeds.
@@ -189,7 +185,7 @@ fn unmet_value(field: &str, literal: &SearchLiteral, offer: &Offer) -> Option<Ne
             if is_met { None } else { of(NeedKind::Index, text) }
         }
         "eventtype" => of(NeedKind::EventType, text),
-        "tag" => of(NeedKind::Tag, text),
+        _ if is_class(field) => of(NeedKind::Tag, text),
         _ if fields::OF_OTHER_PRODUCTS.contains(&field) => of(NeedKind::Field, field),
         _ => None,
     }
@@ -283,6 +279,15 @@ mod tests {
             ("user=x | head 5 | search a=1 tag=windows", "the tag `windows`"),
             ("user=x | search eventtype IN (okta) | stats count", "the event type `okta`"),
             ("EventCode=4104", "the field `EventCode`"),
+            ("| tstats count where sourcetype=linux by user", "the sourcetype `linux`"),
+            ("| metasearch index=_internal x", "the index `_internal`"),
+            ("| metadata type=hosts index=_internal", "the index `_internal`"),
+            ("| eventcount index=_audit", "the index `_audit`"),
+            ("| multisearch [search sourcetype=a] [search sourcetype=b]", "the sourcetype `a`"),
+            ("| union [search sourcetype=a x] [search sourcetype=b]", "the sourcetype `a`"),
+            ("tag::user=windows", "the tag `windows`"),
+            ("* | tags | typer | search eventtype=okta", "the event type `okta`"),
+            ("| from datamodel:Change.All_Changes | search tag=windows", "the tag `windows`"),
             ("index=_internal", "the index `_internal`"),
             ("index=notable*", "the index `notable*`"),
             ("| tstats count from datamodel=Endpoint.Processes by x", "the data model `Endpoint`"),
@@ -317,7 +322,12 @@ mod tests {
             "index=aws eventName=x",
             "[search sourcetype=linux | fields user]",
             "eventName=x | search sourcetype=linux",
-            "| tstats count where sourcetype=linux",
+            "| tstats count where sourcetype=json OR sourcetype=linux",
+            "| tstats count from datamodel=Change where sourcetype=linux",
+            "| metadata type=hosts index=aws",
+            "| multisearch [search sourcetype=linux] [search eventName=x]",
+            "| union [search sourcetype=linux] [| inputlookup t]",
+            "| inputlookup t | search sourcetype=linux tag=windows",
             "| makeresults",
             "| tstats count from datamodel=Change where All_Changes.user=a",
             "| from datamodel:\"Authentication.Authentication\"",

@@ -1,10 +1,11 @@
 //! Searches after the first one that ask for event types and tags.
 
+use spilltrail_knowledge::is_class;
 use spilltrail_spl::{Pipeline, SearchExpr, parse_search};
 
 use super::pipeline::Step;
 use crate::context::SearchContext;
-use crate::planning::classes::{FIELDS, is_comparison};
+use crate::planning::classes::is_comparison;
 use crate::planning::facts::Facts;
 use crate::planning::predicate::conjuncts;
 
@@ -14,15 +15,12 @@ pub(crate) fn warn(steps: &[Step], context: &SearchContext) {
     if context.events.indexed_fields().is_none() {
         return;
     }
-    for step in steps.iter().skip(1) {
+    for step in after_events(steps) {
         let mut facts = Facts::default();
         step.command.facts(&mut facts);
         for comparison in &facts.classes {
             let undefined = context.knowledge.undefined(comparison);
             undefined.into_iter().for_each(|warning| context.observations.message(warning));
-        }
-        if may_make_classes(step) {
-            return;
         }
     }
 }
@@ -31,7 +29,7 @@ pub(crate) fn warn(steps: &[Step], context: &SearchContext) {
 /// searches that filter its events, unless a command before may have made the fields.
 pub(crate) fn required(pipeline: &Pipeline, steps: &[Step]) -> Vec<SearchExpr> {
     let mut found = Vec::new();
-    for step in steps.iter().skip(1).take_while(|step| !may_make_classes(step)) {
+    for step in after_events(steps) {
         let Some(written) = pipeline.commands.get(step.index) else { break };
         if step.entry.doc.name != "search" {
             continue;
@@ -43,13 +41,38 @@ pub(crate) fn required(pipeline: &Pipeline, steps: &[Step]) -> Vec<SearchExpr> {
     found
 }
 
+/// Returns the commands whose input rows have the event types and tags of the events that the first
+/// command reads.
+fn after_events(steps: &[Step]) -> &[Step] {
+    let Some((first, rest)) = steps.split_first() else { return &[] };
+    let reads_events = first.command.picks().is_some() && !may_make_classes(first);
+    if first.index != 0 || !(reads_events || reads_model(first)) {
+        return &[];
+    }
+    let last = rest.iter().position(may_make_classes);
+    last.map_or(rest, |last| &rest[..=last])
+}
+
+/// Returns true if a command reads the events of a data model.
+fn reads_model(step: &Step) -> bool {
+    let mut facts = Facts::default();
+    step.command.facts(&mut facts);
+    // `from` stands for a pipeline of another command.
+    let mut inside = facts.take_nested().into_iter();
+    let names_model = |pipeline: &Pipeline| {
+        pipeline.commands.first().is_some_and(|command| command.name.value == "datamodel")
+    };
+    !facts.data_models.is_empty() || inside.any(|nested| names_model(&nested.pipeline))
+}
+
 /// Returns true if a command may give its rows other values of the fields.
 fn may_make_classes(step: &Step) -> bool {
     let kept = match step.entry.doc.name {
         "rename" => return true,
-        "table" => return false,
+        // The last two add those that something defines.
+        "table" | "tags" | "typer" => return false,
         _ => step.command.grouping().unwrap_or_default(),
     };
-    let is_made = |name: &String| FIELDS.contains(&name.as_str()) && !kept.contains(name);
+    let is_made = |name: &String| is_class(name) && !kept.contains(name);
     step.command.output(Some(Vec::new())).is_none_or(|made| made.iter().any(is_made))
 }

@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::fields::{INDEX, SOURCE, TIME};
+use spilltrail_knowledge::is_class;
 use spilltrail_spl::{Arguments, SearchExpr, is_time_bound};
 
 use super::{
     Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, search,
     subsearch,
 };
-use crate::planning::classes;
 use crate::planning::plan::{Needs, Plan};
 use crate::planning::predicate::Position;
 
@@ -23,7 +23,7 @@ static DOC: CommandDoc = CommandDoc {
     summary: "Find events, and return only where and when they are from.",
     syntax: "metasearch [<search expression>]",
     arguments: &[Argument::positional("expression", Takes::Search).doc(
-        "Terms, and comparisons of `host`, `index`, `source`, `sourcetype`, `splunk_server`, `eventtype` and `tag`. Default: all events.",
+        "Terms, and comparisons of `host`, `index`, `source`, `sourcetype`, `splunk_server`, `eventtype`, `tag` and `tag::` with a field. Default: all events.",
     )],
     examples: &[
         Example {
@@ -43,7 +43,7 @@ static DOC: CommandDoc = CommandDoc {
         },
     ],
     differs: &[
-        "Comparisons of fields other than `_time`, `host`, `index`, `source`, `sourcetype`, `splunk_server`, `eventtype` and `tag` are refused.",
+        "Comparisons of fields other than `_time`, `host`, `index`, `source`, `sourcetype`, `splunk_server`, `eventtype`, `tag` and `tag::` with a field are refused.",
     ],
 };
 
@@ -65,7 +65,7 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
             _ => return,
         };
         let name = field.value.as_str();
-        if !OUTPUTS.contains(&name) && !classes::FIELDS.contains(&name) && !is_time_bound(name) {
+        if !OUTPUTS.contains(&name) && !is_class(name) && !is_time_bound(name) {
             refused.push(field.clone());
         }
     });
@@ -85,6 +85,10 @@ impl Command for MetaSearch {
 
     fn needs(&self, _: Needs) -> Needs {
         Needs::only::<&str>([])
+    }
+
+    fn picks(&self) -> Option<SearchExpr> {
+        Some(self.expression.clone())
     }
 
     fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {

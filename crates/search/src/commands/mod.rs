@@ -460,6 +460,14 @@ pub trait Command: Debug + Send + Sync {
         self.parts().add_facts(facts);
     }
 
+    /// Returns what the events behind its rows meet if the command is the first of a pipeline.
+    ///
+    /// `None` means that it reads no events, or that what it reads is known in another way, as by the
+    /// data model.
+    fn picks(&self) -> Option<SearchExpr> {
+        None
+    }
+
     /// Returns the fields by which a transforming command groups its input rows.
     ///
     /// An output row has the same values of these fields as every input row of its group. The list

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::fields;
-use spilltrail_spl::{Arguments, Pipeline};
+use spilltrail_spl::{Arguments, Pipeline, SearchExpr};
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
 use super::{pipeline, subsearch};
@@ -77,6 +77,10 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 impl Command for MultiSearch {
     fn parts(&self) -> Parts<'_> {
         Parts { pipelines: self.searches.iter().collect(), ..Parts::default() }
+    }
+
+    fn picks(&self) -> Option<SearchExpr> {
+        pipeline::picks(&self.searches)
     }
 
     fn needs(&self, _: Needs) -> Needs {

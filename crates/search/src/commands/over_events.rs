@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::Diagnostic;
-use spilltrail_spl::{Arguments, Pipeline, parse as parse_search};
+use spilltrail_spl::{Arguments, Pipeline, SearchExpr, parse as parse_search};
 
 use super::{Command, Parts, Stage, pipeline, subsearch};
 use crate::lineage::Lineage;
@@ -54,6 +54,10 @@ impl Command for OverEvents {
 
     fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
         Some(self.outputs.clone())
+    }
+
+    fn picks(&self) -> Option<SearchExpr> {
+        pipeline::picks([&self.search])
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

@@ -4,7 +4,7 @@
 use datafusion::common::DataFusionError;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Predicate};
-use spilltrail_spl::Pipeline;
+use spilltrail_spl::{Pipeline, SearchExpr};
 
 use super::{Command, CommandKind, Entry, Stage, classes};
 use crate::context::SearchContext;
@@ -32,9 +32,7 @@ pub(crate) async fn plan_pipeline(
 ) -> Result<Plan, Vec<Diagnostic>> {
     let mut steps = read(pipeline)?;
     follow_source(&mut steps, context);
-    if steps.first().is_some_and(is_search) {
-        classes::warn(&steps, context);
-    }
+    classes::warn(&steps, context);
     let input = match steps.first() {
         Some(first) if first.entry.doc.kind != CommandKind::Generating && !is_search(first) => {
             pipeline_input(context)
@@ -91,6 +89,16 @@ fn follow_source(steps: &mut [Step], context: &SearchContext) {
         // Stops after the first command whose output no longer comes straight from the source.
         let _ = rest.iter_mut().all(|step| step.command.follows_source());
     }
+}
+
+/// Returns what the events of pipelines meet: those of one of them. `None` if one of them reads no
+/// events, or others than those that its first command asks for.
+pub(crate) fn picks<'p>(pipelines: impl IntoIterator<Item = &'p Pipeline>) -> Option<SearchExpr> {
+    let picked = pipelines.into_iter().map(|pipeline| {
+        let first = pipeline.commands.first()?;
+        super::command(&first.name.value)?.read(first).0?.picks()
+    });
+    picked.collect::<Option<Vec<SearchExpr>>>().map(SearchExpr::Or)
 }
 
 /// Returns what the commands after a leading search need of the events.

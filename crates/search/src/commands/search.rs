@@ -98,6 +98,10 @@ impl Command for Search {
         before
     }
 
+    fn picks(&self) -> Option<SearchExpr> {
+        Some(self.expression.clone())
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         if let Some(input) = input {
             let predicate =

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
-use spilltrail_spl::{Arguments, Pipeline};
+use spilltrail_spl::{Arguments, Pipeline, SearchExpr};
 
 use super::append::{MAXOUT, MAXTIME, TIMEOUT};
 use super::subsearch::{self, MAX_APPENDED_ROWS};
 use super::{
-    Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, from,
+    Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes, from, pipeline,
 };
 use crate::lineage::Lineage;
 use crate::operators::Append;
@@ -101,6 +101,10 @@ fn parse(arguments: &mut Arguments<'_>) -> Result<Box<dyn Command>, Diagnostic> 
 impl Command for Union {
     fn parts(&self) -> Parts<'_> {
         Parts { pipelines: self.searches.iter().collect(), ..Parts::default() }
+    }
+
+    fn picks(&self) -> Option<SearchExpr> {
+        pipeline::picks(&self.searches)
     }
 
     fn needs(&self, after: Needs) -> Needs {

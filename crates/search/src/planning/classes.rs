@@ -12,9 +12,10 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, cast, lit,
 };
 use serde::{Deserialize, Serialize};
-use spilltrail_diagnostic::{Diagnostic, Span};
+use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
 use spilltrail_event::{Demand, Kind, Predicate, Record, Value, fields};
-use spilltrail_spl::{CompareOp, SearchExpr};
+use spilltrail_knowledge::{EventType, is_class};
+use spilltrail_spl::{BinaryOp, CompareOp, EvalExpr, EvalNode, SearchExpr, SearchLiteral};
 
 use crate::context::SearchContext;
 use crate::error::to_engine;
@@ -25,13 +26,53 @@ use crate::rows::arrow::{data_type, to_array};
 use crate::rows::row_memo::RowMemo;
 use crate::rows::state::{any_arguments, state_of};
 
-/// Returns the comparisons with event types and tags in an expression. One under a `NOT` counts as well:
-/// without its event type, it excludes nothing.
+/// Returns the comparisons with event types and tags in an expression. One under a `NOT` counts as well,
+/// as does one by `!=`: without its event type, it excludes nothing.
 pub(crate) fn compared(expression: &SearchExpr) -> Vec<SearchExpr> {
     match expression {
-        comparison if is_comparison(comparison) => vec![comparison.clone()],
+        SearchExpr::Compare { field, op: CompareOp::Eq | CompareOp::Ne, .. }
+        | SearchExpr::In { field, .. }
+            if is_class(&field.value) =>
+        {
+            vec![expression.clone()]
+        }
         other => other.children().iter().flat_map(compared).collect(),
     }
+}
+
+/// Returns the comparisons of an eval expression with the names of event types and tags.
+pub(crate) fn compared_in_eval(expression: &EvalExpr) -> Vec<SearchExpr> {
+    let mut found = Vec::new();
+    expression.walk(&mut |part| match &part.node {
+        EvalNode::Binary(BinaryOp::Compare(op @ (CompareOp::Eq | CompareOp::Ne)), left, right) => {
+            let either = comparison(left, *op, right).or_else(|| comparison(right, *op, left));
+            found.extend(either);
+        }
+        EvalNode::In(field, values) => {
+            found.extend(values.iter().filter_map(|value| comparison(field, CompareOp::Eq, value)));
+        }
+        EvalNode::Call { name, arguments } if name.value == "in" => {
+            if let Some((field, values)) = arguments.split_first() {
+                let values = values.iter();
+                found.extend(values.filter_map(|value| comparison(field, CompareOp::Eq, value)));
+            }
+        }
+        _ => {}
+    });
+    found
+}
+
+/// Returns the comparison of a class of events with a text.
+fn comparison(field: &EvalExpr, op: CompareOp, value: &EvalExpr) -> Option<SearchExpr> {
+    let (EvalNode::Field(name), EvalNode::Text(text)) = (&field.node, &value.node) else {
+        return None;
+    };
+    let literal = SearchLiteral { text: text.clone(), exact_case: true, quoted: true };
+    is_class(name).then(|| SearchExpr::Compare {
+        field: Spanned::new(name.clone(), field.span),
+        op,
+        value: Spanned::new(literal, value.span),
+    })
 }
 
 /// Gives the values of a comparison another place.
@@ -47,21 +88,18 @@ pub(crate) fn put(comparison: &mut SearchExpr, span: Span) {
 pub(crate) fn is_comparison(expression: &SearchExpr) -> bool {
     match expression {
         SearchExpr::Compare { field, op: CompareOp::Eq, .. } | SearchExpr::In { field, .. } => {
-            FIELDS.contains(&field.value.as_str())
+            is_class(&field.value)
         }
         _ => false,
     }
 }
 
-/// The fields that have the classes of events.
-pub(crate) const FIELDS: [&str; 3] = ["eventtype", "tag", "tag::eventtype"];
-
 /// The classes of events that a search reads.
 pub(crate) struct Classes {
     /// The searches of the event types, with their names and tags.
-    types: Vec<(Predicate, String, Vec<String>)>,
+    types: Vec<(Predicate, EventType)>,
     /// The names of the fields to compute.
-    fields: Vec<&'static str>,
+    fields: Vec<String>,
 }
 
 impl Classes {
@@ -73,8 +111,8 @@ impl Classes {
         demand: &Demand,
         context: &SearchContext,
     ) -> Result<Option<Self>, DataFusionError> {
-        let fields: Vec<&'static str> =
-            FIELDS.into_iter().filter(|name| demand.names.contains(*name)).collect();
+        let fields: Vec<String> =
+            demand.names.iter().filter(|name| is_class(name)).cloned().collect();
         if fields.is_empty() || context.knowledge.event_types().is_empty() {
             return Ok(None);
         }
@@ -84,7 +122,7 @@ impl Classes {
             let (search, told) =
                 predicate::compile_known(search, position, context).map_err(to_engine)?;
             warnings.extend(told);
-            types.push((search, event_type.name.clone(), event_type.tags.clone()));
+            types.push((search, event_type.clone()));
         }
         if let Some(warning) = incomplete(&fields, warnings) {
             context.observations.message(warning);
@@ -95,7 +133,7 @@ impl Classes {
     /// Returns the demand for the fields from which the classes are computed.
     pub(crate) fn inputs(&self, demand: &Demand) -> Demand {
         let mut inputs = demand.clone();
-        for (search, ..) in &self.types {
+        for (search, _) in &self.types {
             search.fields().into_iter().for_each(|name| inputs.add(name));
         }
         inputs
@@ -107,16 +145,7 @@ impl Classes {
     /// Fails if DataFusion rejects the plan.
     pub(crate) fn apply(self, plan: Plan, demand: &Demand) -> Result<Plan, DataFusionError> {
         let columns = self.fields.iter().map(|field| {
-            let values = |(search, name, tags): &(Predicate, String, Vec<String>)| {
-                let values = match *field {
-                    "eventtype" if name.is_empty() => Vec::new(),
-                    "eventtype" => vec![name.clone()],
-                    _ => tags.clone(),
-                };
-                (search.clone(), values)
-            };
-            let cases = self.types.iter().map(values).filter(|(_, values)| !values.is_empty());
-            ((*field).to_owned(), classes(field, cases.collect(), &plan, None), Kind::Multi)
+            (field.clone(), classes(field, self.cases(field), &plan, None), Kind::Multi)
         });
         let columns = columns.collect();
         let plan = plan.with_columns(columns)?;
@@ -126,8 +155,17 @@ impl Classes {
     }
 }
 
+impl Classes {
+    /// Returns the searches of the event types that have values in a field, with these values.
+    fn cases(&self, field: &str) -> Vec<(Predicate, Vec<String>)> {
+        let cases =
+            self.types.iter().map(|(search, known)| (search.clone(), known.values(field).to_vec()));
+        cases.filter(|(_, values)| !values.is_empty()).collect()
+    }
+}
+
 /// Returns one warning in place of those about event types that are left out of others.
-fn incomplete(fields: &[&str], warnings: Vec<Diagnostic>) -> Option<Diagnostic> {
+fn incomplete(fields: &[String], warnings: Vec<Diagnostic>) -> Option<Diagnostic> {
     let mut warnings = warnings.into_iter();
     let first = warnings.next()?;
     // Those behind it are mostly about the same event types from another one.
@@ -143,9 +181,7 @@ fn incomplete(fields: &[&str], warnings: Vec<Diagnostic>) -> Option<Diagnostic> 
 /// Fails if the search of an event type cannot be compiled, or if DataFusion rejects the plan.
 pub(crate) fn typed(plan: Plan, longest: usize, context: &SearchContext) -> Result<Plan> {
     let Some(known) = Classes::of(&Demand::of([EVENT_TYPE]), context)? else { return Ok(plan) };
-    let named = known.types.into_iter().filter(|(_, name, _)| !name.is_empty());
-    let cases = named.map(|(search, name, _)| (search, vec![name])).collect();
-    let types = classes(EVENT_TYPE, cases, &plan, Some(longest));
+    let types = classes(EVENT_TYPE, known.cases(EVENT_TYPE), &plan, Some(longest));
     plan.with_columns(vec![(EVENT_TYPE.to_owned(), types, Kind::Multi)])
 }
 

@@ -62,7 +62,7 @@ pub struct Facts {
     pub reads_logs: bool,
     /// The depth of nested subsearches; 0 if the search has none.
     pub nesting: usize,
-    /// The comparisons with event types and tags in searches that filter rows.
+    /// The comparisons with event types and tags in searches that filter rows, and in expressions.
     pub(crate) classes: Vec<SearchExpr>,
     position: Position,
     nested: Vec<Nested>,
@@ -259,6 +259,7 @@ impl Facts {
     /// Adds the facts of an eval expression.
     pub(crate) fn eval(&mut self, expr: &EvalExpr) {
         self.dotted.extend(dotted_names(expr));
+        self.classes.extend(classes::compared_in_eval(expr));
         expr.walk(&mut |part| match &part.node {
             EvalNode::Subsearch(pipeline) => self.nested(pipeline, Role::Rows),
             EvalNode::Call { name, arguments } => self.call(&name.value, arguments, part.span),

@@ -481,6 +481,10 @@ impl Command for Tstats {
         Some(names)
     }
 
+    fn picks(&self) -> Option<SearchExpr> {
+        self.dataset.is_none().then(|| self.condition.clone())
+    }
+
     fn facts(&self, facts: &mut Facts) {
         match &self.dataset {
             // Its conditions are about fields of the model, and not of events.
