@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
-use spilltrail_diagnostic::{Diagnostic, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, similar};
 use spilltrail_event::{
     CaseRule, Demand, Field, Pattern, Predicate, TimeBounds, Value, fields, parse_number,
 };
@@ -105,7 +105,11 @@ impl Search {
     pub fn doubts(&self, found_nothing: bool) -> Vec<Diagnostic> {
         let doubts = self.analysis.doubts().into_iter();
         doubts
-            .filter(|doubt| doubt.weight.is_told(found_nothing))
+            .filter(|doubt| {
+                // Whoever reads the results sees an empty column, and not why.
+                let is_lost = doubt.diagnostic.code == Code::LOST_FIELD;
+                is_lost || doubt.weight.is_told(found_nothing)
+            })
             .map(|doubt| doubt.diagnostic)
             .collect()
     }

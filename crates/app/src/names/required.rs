@@ -7,32 +7,19 @@ use spilltrail_spl::{Doubt, Required, RequiredField, parse_search};
 
 use super::{is_fixed, is_same_field};
 
-/// Commands that keep the fields of events, and add only those that they name.
-const KEEP_FIELDS: &[&str] = &[
-    "bin", "convert", "dedup", "eval", "fillnull", "head", "makemv", "mvexpand", "nomv", "regex",
-    "rename", "rex", "search", "sort", "where",
-];
-
 /// Returns a warning for each field that is not among `known`, those of the events, and that a
 /// command behind the first one needs to keep a row: if a similar one is there, or if a text is
 /// meant. A field that events merely lack is no mistake.
 pub(super) fn absent(analysis: &Analysis, known: &[String]) -> Vec<Doubt> {
     let commands = analysis.pipeline().commands.as_slice();
     let mut found = Vec::new();
+    let mut added: Vec<String> = Vec::new();
     for (index, command) in commands.iter().enumerate() {
-        let name = command.name.value.as_str();
-        // Wildcards and values can make any name.
-        let makes_any = match name {
-            "rename" => command.arguments.value.contains('*'),
-            "eval" => command.arguments.value.contains('{'),
-            _ => false,
-        };
-        if !KEEP_FIELDS.contains(&name) || makes_any {
-            break;
-        }
+        let Some(adds) = analysis.fields_added(index) else { break };
         let before = commands.get(..index).unwrap_or_default();
         let is_made = |field: &str| {
-            before.iter().skip(1).any(|command| command.arguments.value.contains(field))
+            added.iter().any(|name| name == field)
+                || before.iter().skip(1).any(|command| command.arguments.value.contains(field))
         };
         for read in Required::of(command).fields.into_iter().filter(|_| index > 0) {
             let is_there = known.contains(&read.name) || is_made(&read.name);
@@ -41,6 +28,7 @@ pub(super) fn absent(analysis: &Analysis, known: &[String]) -> Vec<Doubt> {
                 found.push(Doubt { diagnostic, weight: Weight::NeverMet });
             }
         }
+        added.extend(adds);
     }
     found
 }

@@ -1,10 +1,33 @@
 //! Whether the value of a field that commands read is that of the events.
 
 use super::Analysis;
+use crate::commands;
 use crate::commands::pipeline::{self, Step};
 use crate::planning::plan::Needs;
 
+/// A name that no field has.
+const PROBE: &str = "a field that no command names";
+
 impl Analysis {
+    /// Returns the fields that a command of the pipeline adds to those of its rows; `None` if it does not
+    /// keep them all, or if their names are not known before the search runs.
+    #[must_use]
+    pub fn fields_added(&self, index: usize) -> Option<Vec<String>> {
+        let written = self.pipeline.commands.get(index)?;
+        let entry = commands::command(&written.name.value)?;
+        // The names of the rows decide what is added.
+        let is_by_pattern = match entry.doc.name {
+            "rename" | "foreach" => written.arguments.value.contains('*'),
+            "tags" => true,
+            _ => false,
+        };
+        let (command, _) = entry.read(written);
+        let mut names = command?.output(Some(vec![PROBE.to_owned()]))?;
+        let is_kept = names.iter().any(|name| name == PROBE);
+        names.retain(|name| name != PROBE);
+        (is_kept && !is_by_pattern).then_some(names)
+    }
+
     /// Returns true if a command makes this field before any reads it, so that what is read is not the
     /// field of the events. A command that cannot be read may make anything.
     #[must_use]
@@ -65,6 +88,34 @@ mod tests {
     use spilltrail_spl::MacroSet;
 
     use crate::analysis::analyze;
+
+    #[test]
+    fn fields_that_a_command_adds() {
+        for (command, expected) in [
+            ("spath path=a.b output=c", "c"),
+            ("lookup l a OUTPUT b AS d e", "d, e"),
+            ("eventstats count by user", "count"),
+            ("where a=1", ""),
+            ("head 5", ""),
+            ("rename a as b", ""),
+            ("rename a* as b*", "?"),
+            ("spath", "?"),
+            ("lookup l a", "?"),
+            ("eval {a}=1", "?"),
+            ("foreach a* [eval <<FIELD>>2=1]", "?"),
+            ("fields a", "?"),
+            ("stats count by a", "?"),
+            ("frobnicate a", "?"),
+        ] {
+            let analysis = analyze(&format!("* | {command}"), &MacroSet::builtin());
+            let added = analysis.fields_added(1);
+            assert_eq!(
+                added.map_or("?".to_owned(), |names| names.join(", ")),
+                expected,
+                "{command}"
+            );
+        }
+    }
 
     #[test]
     fn a_field_is_made_before_it_is_read() {

@@ -1,14 +1,14 @@
 //! Finds fields that a command reads and that no command before it can have made.
 
-use spilltrail_diagnostic::{Code, Diagnostic, Span, similar};
-use spilltrail_event::fields::{RAW, TIME};
-use spilltrail_spl::{Command as Written, Doubt, EvalNode, Pipeline, Required, Weight};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned, similar};
+use spilltrail_event::fields::RAW;
+use spilltrail_spl::{Command as Written, Doubt, EvalExpr, EvalNode, Pipeline, Required, Weight};
 
 use super::Analysis;
 use crate::commands::CommandKind;
 use crate::commands::pipeline::{self, Step};
-use crate::planning::facts::Facts;
-use crate::planning::plan::Needs;
+use crate::planning::eval::field_names;
+use crate::planning::facts::{Facts, Role};
 
 /// Commands of which the rows, or their order, depend on the fields that they read.
 const CHOOSE_ROWS: &[&str] = &[
@@ -16,36 +16,12 @@ const CHOOSE_ROWS: &[&str] = &[
     "search",
     "regex",
     "dedup",
-    "stats",
     "sort",
     "selfjoin",
     "kmeans",
     "concurrency",
     "diff",
-];
-
-/// Commands that make nothing, or other values, without the fields that they read.
-const MAKE_FROM_FIELDS: &[&str] = &[
-    "bin",
-    "chart",
-    "cofilter",
-    "gauge",
-    "geostats",
-    "join",
-    "localize",
-    "makemv",
-    "mvexpand",
-    "rare",
-    "rex",
-    "sichart",
-    "sirare",
-    "sitimechart",
-    "sitop",
-    "spath",
-    "streamstats",
-    "timechart",
-    "top",
-    "transaction",
+    "head",
 ];
 
 /// Commands that fill in texts before they run what is inside them.
@@ -97,17 +73,17 @@ impl Unproduced {
 }
 
 impl Analysis {
-    /// Returns the fields that commands read to choose or sort rows, and that the commands before
-    /// them do not produce, as `count` in `stats count as n | where count > 3`. Such a command may
-    /// drop every row, or leave the rows in any order.
+    /// Returns the fields that commands read by name, and that the commands before them do not
+    /// produce, as `count` in `stats count as n | where count > 3`. Such a command may drop every row,
+    /// leave the rows in any order, or make nothing.
     ///
-    /// Fields that a command only lists, as `table` does, are returned if the rows have one of a
-    /// similar name: searches often list more fields than there are. Pipelines inside commands are
-    /// followed, too.
+    /// Fields that a command only lists, as `table` does, or of which it asks whether they have a
+    /// value, are returned if the rows have one of a similar name: searches often name more fields
+    /// than there are. Pipelines inside commands are followed, too.
     #[must_use]
     pub fn unproduced(&self) -> Vec<Unproduced> {
         let mut found = Vec::new();
-        follow(&self.pipeline, &mut found);
+        follow(&self.pipeline, Rows::default(), &mut found);
         found
     }
 }
@@ -119,6 +95,8 @@ struct Rows {
     known: Option<Vec<String>>,
     /// Whether the known fields are all that there are: `fields` leaves internal ones, too.
     without_internal: bool,
+    /// Whether a pipeline inside a command has added to them.
+    are_joined: bool,
     /// The command that left only these.
     closed_by: &'static str,
 }
@@ -132,11 +110,10 @@ impl Rows {
     }
 }
 
-/// Adds what the commands of a pipeline, and of those inside it, read and nothing produces. Returns what
-/// is known of its rows.
-fn follow(commands: &Pipeline, found: &mut Vec<Unproduced>) -> Rows {
+/// Adds what the commands of a pipeline on `rows`, and of those inside it, read and nothing produces.
+/// Returns what is known of its rows.
+fn follow(commands: &Pipeline, mut rows: Rows, found: &mut Vec<Unproduced>) -> Rows {
     let (steps, _) = pipeline::read_all(commands);
-    let mut rows = Rows::default();
     for (place, step) in steps.iter().enumerate() {
         // A command that cannot be read may produce anything.
         if step.index != place {
@@ -149,8 +126,13 @@ fn follow(commands: &Pipeline, found: &mut Vec<Unproduced>) -> Rows {
         let nested =
             if FILLED_IN.contains(&step.entry.doc.name) { Vec::new() } else { facts.take_nested() };
         let mut inside = Vec::new();
-        let inner: Vec<Rows> =
-            nested.iter().map(|nested| follow(&nested.pipeline, &mut inside)).collect();
+        let inner: Vec<Rows> = nested
+            .iter()
+            .map(|nested| {
+                let given = if nested.role == Role::Piped { rows.clone() } else { Rows::default() };
+                follow(&nested.pipeline, given, &mut inside)
+            })
+            .collect();
         // The search may find something without what it has inside.
         inside.iter_mut().for_each(|one| one.weight = one.weight.min(Weight::Doubtful));
         found.extend(inside);
@@ -162,9 +144,7 @@ fn follow(commands: &Pipeline, found: &mut Vec<Unproduced>) -> Rows {
         }
         let before = rows.known.clone();
         rows.known = step.command.output(rows.known);
-        if let (Some(before), Some(after)) = (&before, &rows.known) {
-            found.extend(computed(step, before, after, rows.closed_by));
-        }
+        rows.are_joined |= !nested.is_empty() && step.entry.doc.name != "search";
         let keeps = |known: &Vec<String>| {
             before.as_ref().is_some_and(|before| before.iter().all(|name| known.contains(name)))
         };
@@ -174,6 +154,8 @@ fn follow(commands: &Pipeline, found: &mut Vec<Unproduced>) -> Rows {
         rows.without_internal = match (&rows.known, step.entry.doc.name) {
             (None, _) => false,
             (Some(_), "fields") => rows.without_internal,
+            // The rows of a subsearch may have internal fields.
+            (Some(_), _) if !nested.is_empty() => false,
             (Some(_), _) => {
                 let is_table = step.entry.doc.kind == CommandKind::Transforming;
                 is_table || before.is_none() || rows.without_internal
@@ -190,7 +172,7 @@ fn unpaired(step: &Step, inner: &Rows, written: &Written) -> Vec<Unproduced> {
     if options.contains("left") {
         return Vec::new();
     }
-    let keys = fields_read(step).into_iter().filter(|name| inner.lacks(name));
+    let keys = step.command.reads().into_iter().filter(|name| inner.lacks(name));
     let keys = keys.map(|field| Unproduced {
         span: place(&field, written),
         command: "join",
@@ -219,103 +201,113 @@ pub(super) fn place(field: &str, command: &Written) -> Span {
 fn absent(step: &Step, rows: &Rows, written: &Written) -> Vec<Unproduced> {
     let known = rows.known.as_deref().unwrap_or_default();
     let command = step.entry.doc.name;
-    let unproduced = |field: String, similar: Option<String>, weight: Weight| Unproduced {
-        span: place(&field, written),
+    let names = Names::of(step, written);
+    let alike = |field: &str| {
+        // A field that is listed as well is not the one that was meant.
+        let others = known.iter().filter(|name| !names.optional.contains(name));
+        let meant = similar(field, others.map(String::as_str)).map(str::to_owned);
+        // Every name of one letter is like any other.
+        meant.filter(|_| field.chars().count() > 1)
+    };
+    let unproduced = |field: &String, span, similar, weight| Unproduced {
+        span,
         command,
-        field,
+        field: field.clone(),
         similar,
         dropped_by: rows.closed_by,
         weight,
         is_inside: false,
     };
-    // Words in `search` are looked for in `_raw`; that rows without it have none is no mistake of theirs.
-    let is_word = |name: &str| command == "search" && name == RAW;
-    let is_absent = |name: &String| rows.lacks(name) && !is_word(name);
-    let alike = |field: &str| {
-        // A field that is listed as well is not the one that was meant.
-        let others = known.iter().filter(|name| !step.command.listed().contains(name));
-        similar(field, others.map(String::as_str)).map(str::to_owned)
-    };
-    let listed = step.command.listed().iter();
-    let listed = listed.filter(|name| is_absent(name) && !name.starts_with('_'));
-    let misspelled = listed
-        .filter_map(|field| Some(unproduced(field.clone(), Some(alike(field)?), Weight::Doubtful)));
-    let mut read = match command {
-        _ if CHOOSE_ROWS.contains(&command) => fields_read(step),
-        _ if MAKE_FROM_FIELDS.contains(&command) => fields_read(step),
-        _ => Vec::new(),
-    };
-    // A statistic of a time is nothing without it.
-    if matches!(command, "stats" | "eventstats" | "streamstats")
-        && step.command.needs(Needs::everything()).fields.names.contains(TIME)
-        && !read.iter().any(|name| name == TIME)
-    {
-        read.push(TIME.to_owned());
-    }
+    let optional = names.optional.iter();
+    let optional = optional.filter(|name| rows.lacks(name) && !name.starts_with('_'));
+    let misspelled = optional.filter_map(|field| {
+        let meant = alike(field)?;
+        let shows = matches!(command, "fields" | "table") || CHOOSE_ROWS.contains(&command);
+        let weight = if shows { Weight::Doubtful } else { Weight::Advice };
+        Some(unproduced(field, place(field, written), Some(meant), weight))
+    });
     // A group or a row without its field is dropped; a condition may hold without one.
     let required = Required::of(written).fields;
     let grouping = step.command.grouping().unwrap_or_default();
     let weight = |field: &String| match command {
-        _ if !CHOOSE_ROWS.contains(&command) => Weight::Advice,
         "stats" | "dedup" if grouping.contains(field) || command == "dedup" => Weight::NeverMet,
-        "stats" => Weight::Advice,
         _ if required.iter().any(|required| required.name == *field) => Weight::NeverMet,
         // Rows that have lost their time are still in its order.
         "sort" if field.starts_with('_') => Weight::Advice,
-        _ => Weight::Doubtful,
+        _ if CHOOSE_ROWS.contains(&command) && !rows.are_joined => Weight::Doubtful,
+        _ => Weight::Advice,
     };
-    let read = read.into_iter().filter(is_absent).map(|field| {
-        let similar = nearest(&field, known).or_else(|| alike(&field));
-        let weight = weight(&field);
-        unproduced(field, similar, weight)
+    let read = names.read.iter().filter(|read| rows.lacks(&read.value));
+    let read = read.map(|Spanned { value: field, span }| {
+        let similar = nearest(field, known).or_else(|| alike(field));
+        let weight = weight(field);
+        unproduced(field, *span, similar, weight)
     });
     misspelled.chain(read).collect()
 }
 
-fn fields_read(step: &Step) -> Vec<String> {
-    step.command.grouping().unwrap_or_else(|| {
-        let nothing = Needs::only(std::iter::empty::<String>());
-        step.command.needs(nothing).fields.names.into_iter().collect()
-    })
+/// The fields that a command names.
+#[derive(Debug, Default)]
+struct Names {
+    /// Those that it reads.
+    read: Vec<Spanned<String>>,
+    /// Those that it only lists, or of which it asks whether they have a value.
+    optional: Vec<String>,
 }
 
-/// Returns the fields that a command computes values with and that its rows cannot have; the values
-/// are then null. Functions that ask whether there is a value are asked on purpose.
-fn computed(
-    step: &Step,
-    before: &[String],
-    after: &[String],
-    dropped_by: &'static str,
-) -> Vec<Unproduced> {
-    if step.entry.doc.name != "eval" {
-        return Vec::new();
-    }
-    let mut found: Vec<Unproduced> = Vec::new();
-    let mut waiting = step.command.parts().values;
-    waiting.reverse();
-    while let Some(part) = waiting.pop() {
-        match &part.node {
-            EvalNode::Call { name, .. } if ASK_FOR_VALUES.contains(&name.value.as_str()) => {}
-            EvalNode::Field(field) => {
-                let is_known = |names: &[String]| names.contains(field);
-                let is_told = found.iter().any(|told| told.field == *field);
-                let is_constant = CONSTANTS.iter().any(|name| field.eq_ignore_ascii_case(name));
-                let is_field = !field.starts_with('_') && !is_constant;
-                if is_field && !is_known(before) && !is_known(after) && !is_told {
-                    found.push(Unproduced {
-                        field: field.clone(),
-                        command: step.entry.doc.name,
-                        similar: similar(field, before.iter().map(String::as_str))
-                            .map(str::to_owned),
-                        dropped_by,
-                        span: part.span,
-                        weight: Weight::Advice,
-                        is_inside: false,
-                    });
-                }
+impl Names {
+    fn of(step: &Step, written: &Written) -> Self {
+        let command = &step.command;
+        let listed = command.listed();
+        let mut optional: Vec<String> = listed.iter().map(|name| (*name).to_owned()).collect();
+        let parts = command.parts();
+        let expressions = parts.values.iter().chain(&parts.conditions).chain(&parts.operands);
+        expressions.for_each(|expression| add_asked(expression, &mut optional));
+        let name = step.entry.doc.name;
+        let mut read = match name {
+            "eval" => computed(&parts.values, &command.output(Some(Vec::new()))),
+            _ if !listed.is_empty() => Vec::new(),
+            _ => {
+                let named = |field: String| Spanned { span: place(&field, written), value: field };
+                command.reads().into_iter().map(named).collect()
             }
-            _ => waiting.extend(part.children().into_iter().rev()),
+        };
+        // Words in `search` are looked for in `_raw`; that rows without it have none is no mistake of
+        // theirs.
+        let is_word = |field: &str| name == "search" && field == RAW;
+        let is_constant = |field: &str| CONSTANTS.iter().any(|one| field.eq_ignore_ascii_case(one));
+        read.retain(|Spanned { value: field, .. }| {
+            !is_word(field) && !is_constant(field) && !optional.contains(field)
+        });
+        Self { read, optional }
+    }
+}
+
+/// Adds the fields of which an expression asks whether they have a value.
+fn add_asked(expression: &EvalExpr, names: &mut Vec<String>) {
+    expression.walk(&mut |part| {
+        if let EvalNode::Call { name, arguments } = &part.node
+            && ASK_FOR_VALUES.contains(&name.value.as_str())
+        {
+            names.extend(arguments.iter().flat_map(field_names));
         }
+    });
+}
+
+/// Returns the fields that assignments read, each once, but not those that `assigned` fields before them
+/// make.
+fn computed(values: &[&EvalExpr], assigned: &Option<Vec<String>>) -> Vec<Spanned<String>> {
+    let mut found: Vec<Spanned<String>> = Vec::new();
+    for (place, value) in values.iter().enumerate() {
+        let made = assigned.as_ref().and_then(|names| names.get(..place)).unwrap_or_default();
+        value.walk(&mut |part| {
+            if let EvalNode::Field(field) = &part.node
+                && !made.contains(field)
+                && !found.iter().any(|told| told.value == *field)
+            {
+                found.push(Spanned { value: field.clone(), span: part.span });
+            }
+        });
     }
     found
 }
@@ -366,6 +358,68 @@ mod tests {
             ),
             ("* | stats count by user | eval n=cuont*2", "cuont of eval (count)"),
             ("* | stats count by user | eval n=lower(src)", "src of eval"),
+            ("* | stats count by user | eval count=cuont+1", "cuont of eval (count)"),
+            ("* | stats count by user | eval usr=lower(usr)", "usr of eval (user)"),
+            ("* | stats count by user | eval a=1, b=a+c, c=1", "c of eval"),
+            ("* | stats count by user | eval t=strftime(_time, \"%F\")", "_time of eval"),
+            ("* | stats count as cnt by user | stats sum(cn) by user", "cn of stats (cnt)"),
+            (
+                "* | stats count by user | stats avg(src) count(eval(dest=1))",
+                "dest of stats, src of stats",
+            ),
+            ("* | stats count by user | eventstats dc(usr)", "usr of eventstats (user)"),
+            ("* | table user | streamstats sum(n) by user", "n of streamstats"),
+            ("* | table user _time | timechart sum(n) by user", "n of timechart"),
+            ("* | table user | top usr", "usr of top (user)"),
+            ("* | table user | makemv usr", "usr of makemv (user)"),
+            ("* | table user | nomv usr", "usr of nomv (user)"),
+            ("* | table user | mvcombine usr", "usr of mvcombine (user)"),
+            ("* | table user | mvexpand src", "src of mvexpand"),
+            ("* | table user | untable usr name value", "usr of untable (user)"),
+            ("* | table user | xyseries user b c", "b of xyseries, c of xyseries"),
+            ("* | table user | delta n as m", "n of delta"),
+            ("* | table user | accum n", "n of accum"),
+            ("* | table user | strcat user \"@\" src id", "src of strcat"),
+            ("* | table user | rangemap field=n low=0-1", "n of rangemap"),
+            ("* | table user | iplocation src", "src of iplocation"),
+            ("* | table user | lookup t usr OUTPUT a", "usr of lookup (user)"),
+            ("* | table user | lookup t a AS src OUTPUT b", "src of lookup"),
+            ("* | table user | rex field=src \"(?<a>.)\"", "src of rex"),
+            ("* | table user | spath input=src", "src of spath"),
+            ("* | table user | head (n<3)", "n of head"),
+            ("* | table user | foreach mode=multivalue src [eval a=1]", "src of foreach"),
+            // What commands only list, or ask for a value.
+            ("* | table user | rename usr as u", "usr of rename (user)"),
+            ("* | table user | rename src as u, user as v, a* as b*", ""),
+            ("* | table user | convert ctime(usr)", "usr of convert (user)"),
+            ("* | table user | convert ctime(src) timeformat=\"%F\"", ""),
+            ("* | table user | fillnull usr | where usr=0", "usr of fillnull (user)"),
+            ("* | table user | filldown usr src", "usr of filldown (user)"),
+            ("* | table user | replace a with b in usr, src", "usr of replace (user)"),
+            ("* | table user | foreach usr src [eval a=1]", "usr of foreach (user)"),
+            ("* | table user | where isnull(src)", ""),
+            ("* | table user | where isnull(usr) OR usr=1", "usr of where (user)"),
+            ("* | table user | eval a=if(isnotnull(src), src, user)", ""),
+            ("* | table user | eval a=coalesce(usr, user)", ""),
+            ("* | table user | eval a=coalesce(usr, src)", "usr of eval (user)"),
+            ("* | table user | stats count(eval(isnull(src))) as n", ""),
+            // Commands that add fields of known names.
+            (
+                "* | table user, doc | spath input=doc path=a output=b | where usr=b",
+                "usr of where (user)",
+            ),
+            ("* | table doc | spath input=doc a.b | where 'a.b'=1", ""),
+            ("* | table doc | spath input=doc | where b=1", ""),
+            ("* | table user | append [search * | table src] | where a=src", "a of where"),
+            ("* | table user | append [search *] | where a=1", ""),
+            ("* | table user | append [search * | fields a] | where _time=1", ""),
+            ("* | table user | appendcols [search * | table a] | where a=b", "b of where"),
+            (
+                "* | table user | appendpipe [stats count by usr] | where n=count",
+                "usr of stats (user), n of where",
+            ),
+            ("* | table user | join user [search * | table user, a] | where a=b", "b of where"),
+            ("* | table user | addcoltotals labelfield=l | where l=m", "m of where"),
             // Internal fields are fields.
             ("* | stats count by user | where _time>5", "_time of where"),
             ("* | stats count by user | search _time>5", "_time of search"),

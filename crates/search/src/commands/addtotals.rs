@@ -154,6 +154,10 @@ impl Command for Totals {
         if self.fields.is_empty() { needs.and(["*"]) } else { needs.and(&self.fields) }
     }
 
+    fn listed(&self) -> Vec<&str> {
+        self.fields.iter().map(String::as_str).collect()
+    }
+
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         let mut names = before?;
         names.extend(self.row.clone());

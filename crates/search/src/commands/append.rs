@@ -118,6 +118,10 @@ impl Command for AppendRows {
         after
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        super::pipeline::with_output_of(&self.subsearch, before)
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let needs = Needs { order: true, ..stage.after.clone() };
         let rows = subsearch::run(&self.subsearch, stage.context, self.limit, needs).await?;

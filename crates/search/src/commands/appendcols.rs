@@ -87,6 +87,10 @@ impl Command for AppendColumns {
         Needs { order: true, ..after }
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        super::pipeline::with_output_of(&self.subsearch, before)
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let mut input = stage.input(input)?;
         let needs = Needs { order: true, ..stage.after.clone() };

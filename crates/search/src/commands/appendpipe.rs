@@ -73,6 +73,18 @@ impl Command for AppendPipe {
         facts.nested(&self.commands, Role::Piped);
     }
 
+    fn reads(&self) -> Vec<String> {
+        // Its own commands read.
+        Vec::new()
+    }
+
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let mut names = before?;
+        let added = pipeline::output_of(&self.commands, Some(names.clone()))?;
+        names.extend(added.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
+        Some(names)
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let refused = |error| stage.refused(error);
         let input = stage.input(input)?;

@@ -93,8 +93,8 @@ impl Command for Fields {
         needs
     }
 
-    fn listed(&self) -> &[String] {
-        &self.names
+    fn listed(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).collect()
     }
 
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {

@@ -67,6 +67,10 @@ impl Command for FillDown {
         Needs { order: true, ..after }
     }
 
+    fn listed(&self) -> Vec<&str> {
+        self.fields.iter().map(String::as_str).collect()
+    }
+
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         before
     }

@@ -127,6 +127,10 @@ impl Command for MakeMultivalue {
         after
     }
 
+    fn reads(&self) -> Vec<String> {
+        vec![self.field.clone()]
+    }
+
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         before
     }

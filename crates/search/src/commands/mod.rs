@@ -439,9 +439,18 @@ pub trait Command: Debug + Send + Sync {
         None
     }
 
-    /// Returns the fields that the command lists to keep or remove them, as the search writes them.
-    fn listed(&self) -> &[String] {
-        &[]
+    /// Returns the fields of its input rows that the command reads by name.
+    ///
+    /// The default are those that it needs if nothing else of its output is needed.
+    fn reads(&self) -> Vec<String> {
+        let nothing = Needs::only(std::iter::empty::<String>());
+        self.needs(nothing).fields.names.into_iter().collect()
+    }
+
+    /// Returns the fields that the command lists, as the search writes them, and that rows need not
+    /// have: searches often keep, remove, rename, fill or sum more fields than there are.
+    fn listed(&self) -> Vec<&str> {
+        Vec::new()
     }
 
     /// Returns the field names that a search expression made from its rows compares.

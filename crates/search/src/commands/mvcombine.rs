@@ -81,6 +81,10 @@ impl Command for Combine {
         Needs { order: true, ..after.and_all() }
     }
 
+    fn reads(&self) -> Vec<String> {
+        vec![self.field.clone()]
+    }
+
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         before
     }

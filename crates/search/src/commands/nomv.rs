@@ -63,6 +63,10 @@ impl Command for NoMultivalue {
         after
     }
 
+    fn reads(&self) -> Vec<String> {
+        vec![self.field.clone()]
+    }
+
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         before
     }

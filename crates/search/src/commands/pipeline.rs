@@ -124,6 +124,27 @@ pub(crate) fn compared_of(pipeline: &Pipeline) -> Option<Vec<String>> {
     last.command.compared(names)
 }
 
+/// Returns the field names that the rows of a pipeline can have, given those of its input rows; `None` if
+/// they are not known before it runs.
+pub(crate) fn output_of(pipeline: &Pipeline, before: Option<Vec<String>>) -> Option<Vec<String>> {
+    let steps = read(pipeline).ok()?;
+    steps.iter().fold(before, |names, step| step.command.output(names))
+}
+
+/// Returns the field names `before` with those of the rows of a subsearch.
+pub(crate) fn with_output_of(
+    subsearch: &Pipeline,
+    before: Option<Vec<String>>,
+) -> Option<Vec<String>> {
+    let mut names = before?;
+    for name in output_of(subsearch, None)? {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Some(names)
+}
+
 fn is_search(step: &Step) -> bool {
     step.entry.doc.name == "search"
 }

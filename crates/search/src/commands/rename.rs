@@ -167,6 +167,10 @@ impl Command for Rename {
         })
     }
 
+    fn listed(&self) -> Vec<&str> {
+        self.pairs.iter().map(|pair| pair.from.as_str()).collect()
+    }
+
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         let renamed = |name: String| {
             let new: Vec<String> =

@@ -118,6 +118,10 @@ impl Command for Replace {
         after.and(&self.fields)
     }
 
+    fn listed(&self) -> Vec<&str> {
+        self.fields.iter().map(String::as_str).collect()
+    }
+
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         before
     }

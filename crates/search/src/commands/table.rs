@@ -59,8 +59,8 @@ impl Command for Table {
         Needs { order: after.order, ..Needs::only(&self.names) }
     }
 
-    fn listed(&self) -> &[String] {
-        &self.names
+    fn listed(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).collect()
     }
 
     fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {

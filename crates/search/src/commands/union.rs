@@ -111,6 +111,11 @@ impl Command for Union {
         after
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        let searches = self.searches.iter();
+        searches.fold(before, |names, search| super::pipeline::with_output_of(search, names))
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let refused = |error| stage.refused(error);
         let mut all = Vec::new();

@@ -93,6 +93,10 @@ impl Command for Untable {
         Needs { order: after.order, ..Needs::everything() }
     }
 
+    fn reads(&self) -> Vec<String> {
+        vec![self.row.clone()]
+    }
+
     fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {
         Some(vec![self.row.clone(), self.name.clone(), self.value.clone()])
     }

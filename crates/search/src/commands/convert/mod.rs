@@ -179,6 +179,10 @@ impl Command for Convert {
         })
     }
 
+    fn listed(&self) -> Vec<&str> {
+        self.calls.iter().map(|call| call.field.as_str()).collect()
+    }
+
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         let mut names = before?;
         names.extend(self.calls.iter().filter_map(|call| call.output.clone()));

@@ -75,6 +75,10 @@ impl Command for FillNull {
         after.and(&self.fields)
     }
 
+    fn listed(&self) -> Vec<&str> {
+        self.fields.iter().map(String::as_str).collect()
+    }
+
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         let mut names = before?;
         names.extend(self.fields.iter().filter(|field| !field.contains('*')).cloned());

@@ -476,6 +476,20 @@ impl Command for ForEach {
         }
     }
 
+    fn reads(&self) -> Vec<String> {
+        match self {
+            Self::Fields(_) => Vec::new(),
+            Self::Values { field, .. } => vec![field.clone()],
+        }
+    }
+
+    fn listed(&self) -> Vec<&str> {
+        match self {
+            Self::Fields(fields) => fields.patterns.iter().map(String::as_str).collect(),
+            Self::Values { .. } => Vec::new(),
+        }
+    }
+
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         match self {
             Self::Fields(fields) => fields.output(before),

@@ -255,6 +255,13 @@ impl Command for JoinRows {
         self.side(&after, true)
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        match self.keys {
+            Keys::Fields(_) => super::pipeline::with_output_of(&self.subsearch, before),
+            Keys::Aliased { .. } => None,
+        }
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let mut input = stage.input(input)?;
         let needs = self.side(stage.after, false);

@@ -133,6 +133,13 @@ impl Command for Spath {
         after.and([input])
     }
 
+    fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
+        // Without a path, the values decide the names.
+        let (mut names, target) = (before?, self.target.as_ref()?);
+        names.push(target.output.clone());
+        Some(names)
+    }
+
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let plan = stage.input(input)?;
         let inputs = vec![self.input(stage.after).to_owned()];
