@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use spilltrail_content::{ContentSet, Detection};
 use spilltrail_decode::{LAKE_SOURCETYPES, SOURCETYPES, field_docs};
 use spilltrail_detect::AnalyzedContent;
-use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned, edit_distance, similar};
 use spilltrail_event::{CaseRule, Pattern};
 use spilltrail_knowledge::is_class;
 use spilltrail_search::analysis::Analysis;
@@ -20,6 +20,9 @@ const OTHERS: &[&str] = &["json", "_json", "csv", "json_no_timestamp", "stash"];
 
 /// The sourcetype of CloudTrail's events, which others begin with.
 const CLOUDTRAIL: &str = "aws:cloudtrail";
+
+/// The most edits that make one sourcetype of another by mistake.
+const MOST_EDITS: usize = 2;
 
 /// The members of CloudTrail's records, and fields that all events have.
 const MEMBERS: &[&str] = &[
@@ -184,9 +187,14 @@ impl Surroundings {
         for written in named("sourcetype") {
             let pattern = Pattern::new(written, CaseRule::Ignore);
             let is_fed = self.sourcetypes.iter().any(|known| pattern.matches(known));
-            // What a macro names is set up where the content is used.
-            let Some(span) = place(analysis, written).filter(|_| !is_fed) else { continue };
+            if is_fed {
+                continue;
+            }
             let message = format!("nothing feeds the sourcetype `{written}`");
+            let Some(span) = place(analysis, written) else {
+                found.extend(misspelled_in_macro(analysis, written, message));
+                continue;
+            };
             let known = self.sourcetypes.iter().map(String::as_str);
             let help = match similar(&written.to_ascii_lowercase(), known) {
                 Some(meant) => format!("did you mean `{meant}`?"),
@@ -204,6 +212,17 @@ impl Surroundings {
         }
         found
     }
+}
+
+/// Returns the warning about a sourcetype in a macro if it has nearly the name of one of CloudTrail's: what a
+/// macro names is set up where the content is used.
+fn misspelled_in_macro(analysis: &Analysis, written: &str, message: String) -> Option<Diagnostic> {
+    let own = SOURCETYPES.iter().chain(&LAKE_SOURCETYPES);
+    let near = own.map(|own| (edit_distance(written, own), *own));
+    let (_, meant) = near.filter(|(edits, _)| *edits <= MOST_EDITS).min()?;
+    let span = whole_word(&analysis.expansion.text, written)?;
+    let warning = Diagnostic::warning(Code::NOT_FED, message).at(span);
+    Some(analysis.expansion.relocate(warning.help(format!("did you mean `{meant}`?"))))
 }
 
 /// Returns a diagnostic about the runs of a detection that miss events.

@@ -3,8 +3,10 @@
 
 mod advice;
 mod columns;
+mod datasets;
 mod drilldowns;
 mod events;
+mod filters;
 mod levels;
 mod plans;
 mod report;

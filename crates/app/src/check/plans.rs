@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::advice::{self, Surroundings};
 use super::events::NoLogs;
 use super::stops;
+use super::{datasets, filters};
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::error::AppError;
@@ -127,15 +128,19 @@ pub(super) async fn plan_all(
                         |other: &Diagnostic| other.code == told.code && other.span() == told.span();
                     told.span().is_some() && messages.iter().any(is_same)
                 };
-                for more in surroundings.of_search(&analysis, &content.set) {
+                let detection = search.of(&content.set);
+                let filters = filters::misspelled(detection, &content.set, &analysis);
+                for more in
+                    surroundings.of_search(&analysis, &content.set).into_iter().chain(filters)
+                {
                     if !is_told(&more, messages) {
                         messages.push(more);
                     }
                 }
                 messages.sort_by_key(|diagnostic| (!stops(diagnostic), diagnostic.span()));
-                let detection = search.of(&content.set);
                 let of_schedule = advice::of_schedule(detection, &content.set, &analysis);
                 found.diagnostics.extend(of_schedule);
+                found.diagnostics.extend(datasets::not_there(detection, &content.set));
                 found.unfed_models = analysis.unfed_models(&content.set.knowledge);
                 done.push((place, found));
             }

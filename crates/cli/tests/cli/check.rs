@@ -424,3 +424,54 @@ fn other_tools_read_the_report() {
     assert!(html.contains("call that several services have <code>SPL2023</code>"), "{html}");
     assert!(!html.contains("<script"), "{html}");
 }
+
+/// What keeps a detection silent is told, with what is meant.
+#[test]
+fn names_that_are_nearly_right_are_told() {
+    let fixture = Fixture::empty();
+    fixture.write("content/macros/m.yml", "name: trail\ndefinition: sourcetype=aws:cloudtrial\n");
+    fixture.write("content/macros/f.yml", "name: known_filter\ndefinition: search user!=a\n");
+    fixture.write("content/logs/a.json", "{}");
+    let tests = |data: &str| format!("tests:\n- {{name: T, attack_data: [{{data: '{data}'}}]}}\n");
+    let cases = [
+        ("| table user | rename usr as u", "", "SPL2015 `usr` `user`"),
+        (
+            "| table user doc | spath input=doc path=a output=b | where usr=b",
+            "",
+            "SPL2015 `usr` `user`",
+        ),
+        ("eventName=ConsoleLogon", "", "SPL2021 `ConsoleLogon` `ConsoleLogin`"),
+        ("`trail` | `d4_filter` | `known_filter`", "", "SPL2025 `aws:cloudtrail`?"),
+        ("| `dd5_filter` | `quite_another_filter`", "", "SPL1101 `dd5_filter` `d5_filter`"),
+        ("| `knwon_filter`", "", "SPL1101 `knwon_filter` `known_filter`"),
+        ("", "logs/a.json", ""),
+        ("", "logs/b.json", "SPL4006 `logs/b.json` `data`"),
+        ("", "htps://example.com/a.json", "SPL4006"),
+    ];
+    for (number, (search, data, _)) in (1..).zip(cases) {
+        let more = if data.is_empty() { String::new() } else { tests(data) };
+        fixture.detection(
+            number,
+            &format!("D{number}"),
+            "Hunting",
+            &format!("{AWS} {search}"),
+            &more,
+        );
+    }
+    let report = report(&fixture.run(&["check", "content"]));
+    for ((search, data, expected), detection) in
+        cases.iter().zip(report["detections"].as_array().unwrap())
+    {
+        let told = detection["diagnostics"].as_array().unwrap();
+        let text = |told: &Value| format!("{} {} {}", told["code"], told["message"], told["help"]);
+        let told: Vec<String> = told.iter().map(text).collect();
+        match (told.as_slice(), expected.is_empty()) {
+            ([], true) => {}
+            ([told], false) => {
+                let has = |part: &str| told.contains(part);
+                assert!(expected.split(' ').all(has), "{told}");
+            }
+            _ => panic!("{search} {data}: {told:?}"),
+        }
+    }
+}

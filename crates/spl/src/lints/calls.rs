@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use spilltrail_diagnostic::{Code, Span};
+use spilltrail_diagnostic::{Code, Span, edit_distance};
 
 use super::pipelines::{conjuncts, is_of_cloudtrail, leading, values};
 use super::{Doubt, Weight};
@@ -24,6 +24,44 @@ const NAMED: usize = 4;
 
 /// Groups of members that tell the calls of one service from those of another.
 const OF_CALLS: &[&str] = &["requestParameters.", "responseElements.", "additionalEventData."];
+
+/// The names of sign-in events, which are no calls of a service and resemble none of one.
+const SIGN_IN: &[&str] = &[
+    "CheckMfa",
+    "ConsoleLogin",
+    "CredentialChallenge",
+    "CredentialVerification",
+    "GetSigninToken",
+    "PasswordRecoveryCompleted",
+    "PasswordRecoveryRequested",
+    "SwitchRole",
+    "UserAuthentication",
+];
+
+/// The most edits that make one name of another by mistake.
+const MOST_EDITS: usize = 2;
+
+/// Finds a search for sign-in events by a name that is nearly right. The names of most calls are not known
+/// here, and many of them differ in a letter or two.
+pub(super) fn misspelled(pipeline: &Pipeline, found: &mut Vec<Doubt>) {
+    let Some(expression) = leading(pipeline) else { return };
+    expression.walk(&mut |part| {
+        let Some((names, _)) =
+            values(part, "eventName").filter(|_| !matches!(part, SearchExpr::Or(_)))
+        else {
+            return;
+        };
+        for name in names {
+            let near = SIGN_IN.iter().map(|known| (edit_distance(name, known), *known));
+            let Some((edits, meant)) = near.min() else { continue };
+            let is_near = (1..=MOST_EDITS).contains(&edits) && !name.contains('*');
+            let Some(span) = place(&expression, name).filter(|_| is_near) else { continue };
+            let message = format!("no event of CloudTrail is a `{name}`");
+            let doubt = Doubt::new(Weight::Advice, Code::OTHER_NAME, message, span);
+            found.push(doubt.help(format!("did you mean `{meant}`?")));
+        }
+    });
+}
 
 /// Finds a search for calls by a name that several services have, without their `eventSource`.
 pub(super) fn without_source(pipeline: &Pipeline, found: &mut Vec<Doubt>) {

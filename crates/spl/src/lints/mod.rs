@@ -115,6 +115,7 @@ const OF_CONDITIONS: &[fn(&Evaluated<'_>, &mut Vec<Doubt>)] = &[
 
 /// The lints of pipelines, which give [`Weight::Advice`]. Each is called once per pipeline.
 const OF_PIPELINES: &[PipelineLint] = &[
+    calls::misspelled,
     calls::without_source,
     groups::may_be_null,
     limits::of_subsearches,
@@ -462,6 +463,12 @@ mod tests {
             ("eventName=X | lookup l a OUTPUT b AS o | fillnull o | stats count by o", ""),
             ("eventName=X | lookup l a OUTPUT o | stats count by o | where o=1", ""),
             ("eventName=X | stats count by a | stats count by responseElements.a", ""),
+            // Names of sign-in events.
+            ("eventName=ConsoleLogon", "SPL2021 ConsoleLogon"),
+            ("(eventName=A OR eventName IN (B, SwitchRoles))", "SPL2021 SwitchRoles"),
+            ("eventName=consolelogin", ""),
+            ("eventName=Console*", ""),
+            ("eventName!=ConsoleLogon", ""),
             // Calls of several services.
             ("eventName=CreateUser", "SPL2023 CreateUser"),
             ("(eventName=PutMetricData OR eventName=createuser)", "SPL2023 createuser"),
