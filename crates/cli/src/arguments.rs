@@ -295,7 +295,11 @@ pub(crate) struct FieldsOptions {
 #[command(after_help = examples::EXPAND)]
 pub(crate) struct ExpandOptions {
     /// The search.
-    pub(crate) spl: String,
+    #[arg(required_unless_present = "detection", conflicts_with = "detection")]
+    pub(crate) spl: Option<String>,
+    /// Expand the search of this detection, by name or id.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) detection: Option<String>,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
 }

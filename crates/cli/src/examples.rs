@@ -48,8 +48,9 @@ Examples:
   spilltrail fields ./AWSLogs --format ndjson";
 
 pub(crate) const EXPAND: &str = "\
-Example:
-  spilltrail expand '`cloudtrail` eventName=CreateTask'";
+Examples:
+  spilltrail expand '`cloudtrail` eventName=CreateTask'
+  spilltrail expand --detection \"AWS CreateAccessKey\" --content ./security_content";
 
 pub(crate) const FMT: &str = "\
 Examples:

@@ -138,7 +138,12 @@ pub fn format_yaml(text: &str) -> Result<Option<String>, Vec<Diagnostic>> {
 
 /// Formats YAML text without a mark of its byte order.
 fn format_document(text: &str) -> Result<Option<String>, Vec<Diagnostic>> {
-    let Some(start) = key_line(text) else { return Ok(None) };
+    let Some(start) = key_line(text) else {
+        return match elsewhere(text) {
+            true => Err(vec![not_at_the_margin(text)]),
+            false => Ok(None),
+        };
+    };
     let before: Value = yaml::read(text).map_err(|diagnostic| vec![diagnostic])?;
     let search = match before.get(KEY) {
         Some(Value::String(search)) => search,
@@ -173,6 +178,21 @@ fn format_document(text: &str) -> Result<Option<String>, Vec<Diagnostic>> {
     } else {
         Err(vec![cannot_write(text, start)])
     }
+}
+
+/// Returns true if the text is content whose search has no line of its own, as in `{name: A, search: B}`.
+fn elsewhere(text: &str) -> bool {
+    let Some(Ok(value)) = text.contains(KEY).then(|| yaml::read::<Value>(text)) else {
+        return false;
+    };
+    value.get("name").is_some() && value.get(KEY).is_some_and(Value::is_string)
+}
+
+fn not_at_the_margin(text: &str) -> Diagnostic {
+    let start = text.find(KEY).unwrap_or_default();
+    Diagnostic::error(Code::YAML, "the search is in a map in braces, and is not formatted")
+        .at(Span::new(start, start + KEY.len()))
+        .help("write each key in a line of its own, without braces")
 }
 
 /// Returns true if the changed file has the formatted search, and otherwise the values of `before`.
@@ -245,8 +265,13 @@ fn placed(
 fn key_line(text: &str) -> Option<usize> {
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        if line.strip_prefix(KEY).is_some_and(|rest| rest.trim_start_matches(' ').starts_with(':'))
-        {
+        let quote = line.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let (bare, end) = match quote {
+            Some(quote) => (&line[1..], quote.to_string()),
+            None => (line, String::new()),
+        };
+        let rest = bare.strip_prefix(KEY).and_then(|rest| rest.strip_prefix(end.as_str()));
+        if rest.is_some_and(|rest| rest.trim_start_matches(' ').starts_with(':')) {
             return Some(start);
         }
         start += line.len();
@@ -462,6 +487,8 @@ mod tests {
             ("\u{feff}name: n\nsearch: a|b\n", "\u{feff}name: n\nsearch: |-\n  a\n  | b\n"),
             ("search: a=1\nname: n\n", "search: a=1\nname: n\n"),
             ("---\nsearch : 'a=''1'' | b'\n...\n", "---\nsearch : |-\n  a='1'\n  | b\n...\n"),
+            ("\"search\": a|b\nname: n\n", "\"search\": |-\n  a\n  | b\nname: n\n"),
+            ("'search' : \"a|b\"\n", "'search' : |-\n  a\n  | b\n"),
             ("search: |2\n  a|b\n", "search: |\n  a\n  | b\n"),
             ("search: >\n  a\n  |b\nx: y\n", "search: |\n  a\n  | b\nx: y\n"),
         ] {
@@ -486,6 +513,8 @@ mod tests {
             ("search: &x a|b\nother: *x\n", "search: &x a|b", "cannot be put here"),
             ("search: \"a|b \\x07\"\n", "search: \"a|b \\x07\"", "cannot be put here"),
             ("search: a: b\n", "", "mapping values"),
+            ("{name: n, search: a|b}\n", "search", "in a map in braces"),
+            ("{\n  \"name\": \"n\",\n  \"search\": \"a|b\"\n}\n", "search", "in a map in braces"),
             ("search: a|b\nsearch: c\n", "", "duplicate"),
         ] {
             let diagnostics = format_yaml(text).unwrap_err();

@@ -11,6 +11,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Few, Span, similar};
 use spilltrail_spl::{Command, parse};
 
 use crate::detection::{Detection, DetectionType};
+use crate::template::Segment;
 
 /// Commands after which rows have only the fields that the command names.
 const CLOSING: &[&str] = &["stats", "table", "tstats"];
@@ -58,24 +59,80 @@ pub(crate) fn warnings(detection: &Detection, text: &str) -> Vec<Diagnostic> {
         .iter()
         .flat_map(|drilldown| [drilldown.name.clone(), drilldown.search.as_str().into()])
         .collect();
-    let tokens = message.chain(&drilldowns).flat_map(crate::Template::fields);
+    let messages: Vec<&crate::Template> = message.collect();
+    let mut told = unclosed(&messages, &detection.search, text);
+    let tokens = messages.into_iter().chain(&drilldowns).flat_map(crate::Template::fields);
     let tokens: IndexSet<&str> = tokens.filter(|token| !is_of_the_finding(token)).collect();
     let objects = objects(detection);
     if tokens.is_empty() && objects.is_empty() {
-        return Vec::new();
+        return told;
     }
-    let Some(named) = named_fields(&detection.search) else { return Vec::new() };
+    let Some(named) = named_fields(&detection.search) else { return told };
     let mut absent = Few::new("tokens that are no fields of the results");
-    for token in tokens.into_iter().filter(|token| !named.has(token)) {
+    // What is told as a token without an end is none with a long name.
+    let whole = tokens.into_iter().filter(|token| first_of(token, &detection.search).is_none());
+    for token in whole.filter(|token| !named.has(token)) {
         absent.add(|| warning(token, &named, text));
     }
-    let mut told = absent.into_vec();
+    told.extend(absent.into_vec());
     let mut absent = Few::new("objects whose fields no result has");
     for (field, kind) in objects.into_iter().filter(|(field, _)| !named.has(field)) {
         absent.add(|| object_warning(kind, field, &named, text));
     }
     told.extend(absent.into_vec());
     told
+}
+
+/// Returns warnings about tokens without a second `$`, as in `$count times ($src$)`, where a `$` stands
+/// before the name of a field of the search.
+fn unclosed(messages: &[&crate::Template], search: &str, text: &str) -> Vec<Diagnostic> {
+    let mut fields: IndexSet<&str> = IndexSet::new();
+    for segment in messages.iter().flat_map(|message| &message.segments) {
+        match segment {
+            Segment::Field(token) => fields.extend(first_of(token, search)),
+            Segment::Text(literal) => {
+                let names = literal.split('$').skip(1).map(first_name);
+                fields.extend(names.filter(|name| is_named(search, name)));
+            }
+        }
+    }
+    let mut told = Few::new("tokens without a second `$`");
+    for field in fields {
+        told.add(|| {
+            let message = format!("the token `${field}` has no second `$`");
+            let help = format!("write `${field}$`");
+            let warning = Diagnostic::warning(Code::RISK_FIELD, message).help(help);
+            let written = format!("${field}");
+            let is_open = |at: &usize| {
+                let after = &text[at + written.len()..];
+                !after.starts_with(|c: char| c == '$' || c == '_' || c.is_alphanumeric())
+            };
+            let place = text.match_indices(&written).map(|(at, _)| at).find(is_open);
+            match place {
+                Some(start) => warning.at(Span::new(start, start + written.len())),
+                None => warning,
+            }
+        });
+    }
+    told.into_vec()
+}
+
+/// Returns the field with which a token begins if it is the text between two other tokens: the search
+/// names the field, and not the whole token.
+fn first_of<'t>(token: &'t str, search: &str) -> Option<&'t str> {
+    let name = first_name(token);
+    (token.contains(' ') && !search.contains(token) && is_named(search, name)).then_some(name)
+}
+
+/// Returns the name of a field with which a text begins, which is empty if there is none.
+fn first_name(text: &str) -> &str {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
+    &text[..end]
+}
+
+/// Returns true if a search has this name as a word.
+fn is_named(search: &str, name: &str) -> bool {
+    name.starts_with(char::is_alphabetic) && names(search).any(|known| known == name)
 }
 
 /// Returns the fields of the risk and threat objects, with what they are. Only the types that raise
@@ -361,6 +418,15 @@ mod tests {
             warned(closed, "from $dest$"),
             ["$dest let the search return `dest`, or take the token out"]
         );
+        for (message, expected) in [
+            ("$user$ did $count times ($first$)", vec!["$count write `$count$`"]),
+            ("at $first by $user", vec!["$first write `$first$`", "$user write `$user$`"]),
+            ("$user$ paid $5 to $other", vec![]),
+        ] {
+            assert_eq!(warned(closed, message), expected, "{message}");
+            let open = "`cloudtrail` x=y user=* count=1 first=2";
+            assert_eq!(warned(open, message), expected, "{message}");
+        }
         let renamed = "x=y | stats count by user | eval a=1 | rename a as b | table user b";
         assert_eq!(warned(renamed, "$b$ $user$ $info_min_time$"), Vec::<String>::new());
     }

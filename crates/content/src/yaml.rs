@@ -170,14 +170,21 @@ fn diagnose(error: &serde_yaml_ng::Error, text: &str) -> Diagnostic {
     // The library appends the location to its message, but the diagnostic's label shows it already.
     let whole = error.to_string();
     let message = whole.split(" at line ").next().unwrap_or(&whole);
-    let diagnostic = Diagnostic::error(Code::YAML, message.to_owned());
+    let diagnostic = Diagnostic::error(Code::YAML, shortened(message));
     let diagnostic = match message {
         "mapping values are not allowed in this context" => {
             diagnostic.help("put a text with `: ` in quotes, or in lines of its own after `|-`")
         }
         "repetition limit exceeded" => diagnostic
             .help("aliases repeat more than a file can hold; write out the values that you need"),
-        _ => diagnostic,
+        _ if message.starts_with("missing field") => diagnostic.help("add the key"),
+        _ if message.contains("invalid type") => {
+            diagnostic.help("write the value as the message says what is expected")
+        }
+        _ if message.contains("duplicate") => diagnostic,
+        _ => diagnostic.help(
+            "compare the line with those around it: its indentation, its quotes and its brackets",
+        ),
     };
     // A message without a place would not say whose it is.
     let place = error.location().map(|place| line_span(text, place.line(), place.column()));
@@ -192,6 +199,20 @@ fn diagnose(error: &serde_yaml_ng::Error, text: &str) -> Diagnostic {
         return Diagnostic::error(Code::YAML, message).at(place).help(help);
     }
     diagnostic.at(place)
+}
+
+/// Returns a message of the library, which may have a whole value in it, at a length that can be read.
+fn shortened(message: &str) -> String {
+    /// The most characters of a message, and those at its end that say what was expected.
+    const MOST: usize = 240;
+    const END: usize = 80;
+    let length = message.chars().count();
+    if length <= MOST {
+        return message.to_owned();
+    }
+    let start: String = message.chars().take(MOST - END).collect();
+    let end: String = message.chars().skip(length - END).collect();
+    format!("{start} … {end}")
 }
 
 /// Returns the span from a column to the end of its line. Both count from one; columns are

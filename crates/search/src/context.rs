@@ -89,6 +89,11 @@ pub trait LookupStore: Debug + Send + Sync {
     /// # Errors
     /// Returns the reason if the table cannot be stored.
     fn write(&self, name: &str, table: LookupTable) -> Result<(), String>;
+
+    /// Returns the name of a lookup of which this one is most likely a misspelling.
+    fn meant(&self, _name: &str) -> Option<String> {
+        None
+    }
 }
 
 /// A GeoIP database.

@@ -222,3 +222,36 @@ fn rows_are_not_added_to_a_damaged_table() {
         assert_eq!(kept, damaged, "{command}");
     }
 }
+
+/// What is nearly right says what is meant.
+#[test]
+fn mistakes_in_searches_say_what_is_meant() {
+    let fixture = Fixture::new();
+    fixture.write("content/lookups/known_users.csv", "user,ok\nann,1\n");
+    for (search, status, told) in [
+        ("* | lookup knwon_users user", 1, "help: did you mean `known_users`?"),
+        (
+            "* | stats sum a.b",
+            2,
+            "help: write a field into the parentheses of a function: `sum(a.b)`",
+        ),
+        ("* | if(a=1, 2, 3)", 2, "help: `if` is a function of `eval`: write `eval field=if(…)`"),
+        ("* | eval if(a=1, 2, 3)", 2, "help: write the field for the value first"),
+        ("* | stats count by user | eval a=lower(usr)", 0, "help: did you mean `user`?"),
+        (
+            "eventName=* | head 1 | map search=\"search sourcetype=$user$ latest=$_time$\"",
+            0,
+            "the search sets its own range: latest=$_time$",
+        ),
+    ] {
+        let run = fixture.run(&["search", search, "logs", "--content", "content"]);
+        assert_eq!(run.status, status, "{search}: {}", run.err);
+        assert!(run.err.contains(told), "{search}: {}", run.err);
+        assert!(!run.err.contains("of_row"), "{search}: {}", run.err);
+    }
+    fixture.write("content/macros/m.yml", "name: calls\ndefinition: eventName=CreateKey\n");
+    fixture.detection(1, "Named", "Hunting", "`calls` | head", "");
+    let run = fixture.run(&["expand", "--detection", "Named", "--content", "content"]);
+    assert_eq!((run.status, run.out.as_str()), (0, "eventName=CreateKey | head\n"), "{}", run.err);
+    assert_eq!(fixture.run(&["expand"]).status, 2);
+}

@@ -95,6 +95,7 @@ fn times_of_its_own() {
         ("x | append [search latest=now y]", "latest=now"),
         ("x | where a=[search latest=5 y | return $a]", "latest=5"),
         ("| tstats count where latest=5", "latest=5"),
+        ("x | map search=\"search latest=$t$ eventName=$e$\"", "latest=$t$"),
         // A later time bound only removes rows; it does not change which events are read.
         ("x | search earliest=-7d", ""),
         ("x | appendpipe [search earliest=-7d]", ""),

@@ -15,6 +15,7 @@ use crate::lineage::Lineage;
 use crate::operators::KeptRows;
 use crate::planning::facts::{Facts, Role};
 use crate::planning::plan::{Needs, Plan};
+use crate::planning::stand_in::stand_in;
 use crate::rows::Row;
 
 /// The largest number of searches that one `map` runs.
@@ -244,8 +245,8 @@ fn sample(template: &str, parse: fn(&str) -> (Pipeline, Vec<Diagnostic>)) -> Opt
     let sample: String = pieces(template)
         .into_iter()
         .map(|piece| match piece {
-            Piece::Text(text) => text,
-            Piece::Variable { .. } => "x1",
+            Piece::Text(text) => text.to_owned(),
+            Piece::Variable { name, .. } => stand_in(name),
         })
         .collect();
     let (pipeline, problems) = parse(&sample);

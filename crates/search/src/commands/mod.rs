@@ -552,6 +552,12 @@ pub fn command(name: &str) -> Option<&'static Entry> {
 /// that of a command of Splunk, and else unsupported, because apps add commands to Splunk's.
 pub(crate) fn unknown(name: &str, span: Span) -> Diagnostic {
     let reason = splunk::reason_of(name);
+    if reason.is_none() && spilltrail_eval::functions::find(name).is_some() {
+        let message = format!("there is no command `{name}`");
+        return Diagnostic::error(Code::UNKNOWN_COMMAND, message)
+            .at(span)
+            .help(format!("`{name}` is a function of `eval`: write `eval field={name}(…)`"));
+    }
     if reason.is_none()
         && let Some(similar) = spilltrail_diagnostic::similar(name, splunk::names())
     {

@@ -66,11 +66,12 @@ pub(crate) fn read(
     let table = find(name, context)?.table;
     if table.is_none() {
         let message = format!("there is no lookup `{}`; it reads as empty", name.value);
-        context.observations.message(
-            Diagnostic::warning(Code::MISSING_LOOKUP, message)
-                .at(name.span)
-                .help("put its CSV and its definition into the content folder's `lookups/`, or its CSV into the folder of `--lookups`"),
-        );
+        let help = match context.lookups.meant(&name.value) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "put its CSV and its definition into the content folder's `lookups/`, or its CSV into the folder of `--lookups`".to_owned(),
+        };
+        let warning = Diagnostic::warning(Code::MISSING_LOOKUP, message).at(name.span);
+        context.observations.message(warning.help(help));
     }
     context.observations.lookup(&name.value, Some(name.span), table.as_deref(), purpose);
     Ok(table.unwrap_or_default())

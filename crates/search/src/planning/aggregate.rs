@@ -337,7 +337,9 @@ pub fn prepare(
 
 fn lookup(aggregate: &Aggregate) -> Result<(&'static StatsFunction, f64), Diagnostic> {
     let name = &aggregate.function.value;
-    functions::find(name).ok_or_else(|| functions::unknown(name, aggregate.function.span))
+    functions::find(name).ok_or_else(|| {
+        functions::unknown(name, aggregate.argument.is_some(), aggregate.function.span)
+    })
 }
 
 fn argument(

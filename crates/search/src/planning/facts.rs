@@ -12,6 +12,7 @@ use spilltrail_spl::{
 };
 
 use crate::planning::predicate::{self, Position, conjuncts};
+use crate::planning::stand_in::{as_written, is_filled_in};
 use crate::planning::{classes, index};
 
 /// Fields that say what an event is, where it is from, or how Splunk's configuration classifies it.
@@ -323,6 +324,10 @@ impl Facts {
     }
 
     fn name(&mut self, field: &str, values: &[Spanned<SearchLiteral>]) {
+        // The rows may have any value.
+        if values.iter().any(|value| is_filled_in(&value.value.text)) {
+            return;
+        }
         if ORIGINS.contains(&field) {
             let written = values.iter().map(|value| value.value.text.clone());
             self.origins.entry(field.to_owned()).or_default().extend(written);
@@ -357,7 +362,7 @@ impl Facts {
                         None => {}
                     }
                     if position == Position::Leading {
-                        let (bound, modifier) = (bound.clone(), modifier.clone());
+                        let (bound, modifier) = (bound.clone(), as_written(modifier));
                         self.times.push(OwnTime::Written { bound, modifier });
                     }
                 }

@@ -19,4 +19,5 @@ pub(crate) mod reserved;
 pub(crate) mod scan;
 mod sparkline;
 pub mod stage;
+pub(crate) mod stand_in;
 mod worlds;

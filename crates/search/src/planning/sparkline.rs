@@ -61,7 +61,7 @@ fn written(aggregate: &Aggregate) -> Result<Written, Diagnostic> {
         // A name without parentheses is meant as a field.
         let is_call = input.is_some() && function != SPARKLINE.name;
         let diagnostic = if is_call {
-            functions::unknown(&function, place)
+            functions::unknown(&function, true, place)
         } else {
             let message = format!("expected a statistics function, found `{function}`");
             Diagnostic::error(Code::BAD_ARGUMENT, message).at(place).help(HELP)

@@ -119,7 +119,14 @@ fn equals(cursor: &mut Cursor<'_>) -> Result<(), Diagnostic> {
             .label(span, "expected `=`")
             .help("a comparison belongs into `where`, or into `if(…)` after the `=`"));
     }
-    if cursor.eat("=").is_some() { Ok(()) } else { Err(cursor.expected("`=`")) }
+    if cursor.eat("=").is_some() {
+        return Ok(());
+    }
+    let wrong = cursor.expected("`=`");
+    Err(match cursor.rest().starts_with('(') {
+        true => wrong.help("write the field for the value first, as in `eval field=if(…)`"),
+        false => wrong,
+    })
 }
 
 #[cfg(test)]

@@ -412,7 +412,7 @@ fn where_clause(
     let written = arguments.aggregate()?;
     let function = written.function.value.clone();
     if functions::find(&function).is_none() {
-        return Err(functions::unknown(&function, written.function.span));
+        return Err(functions::unknown(&function, true, written.function.span));
     }
     // The argument can only say again what the cells are computed from.
     let is_argument = |aggregate: &Aggregate| match (&aggregate.argument, &written.argument) {

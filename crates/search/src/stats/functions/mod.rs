@@ -67,8 +67,8 @@ const UNSUPPORTED: [&str; 6] =
     ["per_day", "per_hour", "per_minute", "per_second", "rate_avg", "rate_sum"];
 
 /// Returns the diagnostic for a name that [`find`] does not know: an error, except for a function that
-/// Splunk has.
-pub(crate) fn unknown(name: &str, span: Span) -> Diagnostic {
+/// Splunk has. A name that is not called may be the field that a function in front of it was meant to read.
+pub(crate) fn unknown(name: &str, is_called: bool, span: Span) -> Diagnostic {
     if UNSUPPORTED.contains(&name) {
         let message = format!("the statistics function `{name}` is not supported");
         return Diagnostic::unsupported(Code::UNSUPPORTED_FUNCTION, message).at(span);
@@ -77,7 +77,10 @@ pub(crate) fn unknown(name: &str, span: Span) -> Diagnostic {
     let error = Diagnostic::error(Code::UNKNOWN_FUNCTION, message).at(span);
     match similar(name, FUNCTIONS.iter().map(|function| function.name)) {
         Some(similar) => error.help(format!("did you mean `{similar}`?")),
-        None => error.help("`spilltrail help` lists the statistics functions"),
+        None if is_called => error.help("`spilltrail help` lists the statistics functions"),
+        None => {
+            error.help(format!("write a field into the parentheses of a function: `sum({name})`"))
+        }
     }
 }
 
