@@ -139,10 +139,7 @@ pub fn format_yaml(text: &str) -> Result<Option<String>, Vec<Diagnostic>> {
 /// Formats YAML text without a mark of its byte order.
 fn format_document(text: &str) -> Result<Option<String>, Vec<Diagnostic>> {
     let Some(start) = key_line(text) else {
-        return match elsewhere(text) {
-            true => Err(vec![not_at_the_margin(text)]),
-            false => Ok(None),
-        };
+        return if elsewhere(text) { Err(vec![not_at_the_margin(text)]) } else { Ok(None) };
     };
     let before: Value = yaml::read(text).map_err(|diagnostic| vec![diagnostic])?;
     let search = match before.get(KEY) {

@@ -205,9 +205,7 @@ fn absent(step: &Step, rows: &Rows, written: &Written) -> Vec<Unproduced> {
     let alike = |field: &str| {
         // A field that is listed as well is not the one that was meant.
         let others = known.iter().filter(|name| !names.optional.contains(name));
-        let meant = similar(field, others.map(String::as_str)).map(str::to_owned);
-        // Every name of one letter is like any other.
-        meant.filter(|_| field.chars().count() > 1)
+        similar(field, others.map(String::as_str)).map(str::to_owned)
     };
     let unproduced = |field: &String, span, similar, weight| Unproduced {
         span,
@@ -221,7 +219,8 @@ fn absent(step: &Step, rows: &Rows, written: &Written) -> Vec<Unproduced> {
     let optional = names.optional.iter();
     let optional = optional.filter(|name| rows.lacks(name) && !name.starts_with('_'));
     let misspelled = optional.filter_map(|field| {
-        let meant = alike(field)?;
+        // Every name of one letter is like any other.
+        let meant = alike(field).filter(|_| field.chars().count() > 1)?;
         let shows = matches!(command, "fields" | "table") || CHOOSE_ROWS.contains(&command);
         let weight = if shows { Weight::Doubtful } else { Weight::Advice };
         Some(unproduced(field, place(field, written), Some(meant), weight))
@@ -261,8 +260,13 @@ impl Names {
         let listed = command.listed();
         let mut optional: Vec<String> = listed.iter().map(|name| (*name).to_owned()).collect();
         let parts = command.parts();
-        let expressions = parts.values.iter().chain(&parts.conditions).chain(&parts.operands);
-        expressions.for_each(|expression| add_asked(expression, &mut optional));
+        for expression in parts.values.iter().chain(&parts.operands) {
+            add_asked(expression, &mut optional, ASK_FOR_VALUES);
+        }
+        // A row is kept only with the value of `where isnotnull(a)`.
+        for expression in &parts.conditions {
+            add_asked(expression, &mut optional, &["coalesce", "isnull"]);
+        }
         let name = step.entry.doc.name;
         let mut read = match name {
             "eval" => computed(&parts.values, &command.output(Some(Vec::new()))),
@@ -283,11 +287,11 @@ impl Names {
     }
 }
 
-/// Adds the fields of which an expression asks whether they have a value.
-fn add_asked(expression: &EvalExpr, names: &mut Vec<String>) {
+/// Adds the fields of which an expression asks by one of these functions whether they have a value.
+fn add_asked(expression: &EvalExpr, names: &mut Vec<String>, functions: &[&str]) {
     expression.walk(&mut |part| {
         if let EvalNode::Call { name, arguments } = &part.node
-            && ASK_FOR_VALUES.contains(&name.value.as_str())
+            && functions.contains(&name.value.as_str())
         {
             names.extend(arguments.iter().flat_map(field_names));
         }
@@ -398,6 +402,7 @@ mod tests {
             ("* | table user | replace a with b in usr, src", "usr of replace (user)"),
             ("* | table user | foreach usr src [eval a=1]", "usr of foreach (user)"),
             ("* | table user | where isnull(src)", ""),
+            ("* | table user | where isnotnull(src)", "src of where"),
             ("* | table user | where isnull(usr) OR usr=1", "usr of where (user)"),
             ("* | table user | eval a=if(isnotnull(src), src, user)", ""),
             ("* | table user | eval a=coalesce(usr, user)", ""),
@@ -413,13 +418,22 @@ mod tests {
             ("* | table user | append [search * | table src] | where a=src", "a of where"),
             ("* | table user | append [search *] | where a=1", ""),
             ("* | table user | append [search * | fields a] | where _time=1", ""),
-            ("* | table user | appendcols [search * | table a] | where a=b", "b of where"),
+            (
+                "* | table user | appendcols [search * | table first] | where first=other",
+                "other of where",
+            ),
             (
                 "* | table user | appendpipe [stats count by usr] | where n=count",
                 "usr of stats (user), n of where",
             ),
-            ("* | table user | join user [search * | table user, a] | where a=b", "b of where"),
-            ("* | table user | addcoltotals labelfield=l | where l=m", "m of where"),
+            (
+                "* | table user | join user [search * | table user, first] | where first=other",
+                "other of where",
+            ),
+            (
+                "* | table user | addcoltotals labelfield=total | where total=other",
+                "other of where",
+            ),
             // Internal fields are fields.
             ("* | stats count by user | where _time>5", "_time of where"),
             ("* | stats count by user | search _time>5", "_time of search"),

@@ -123,10 +123,10 @@ fn equals(cursor: &mut Cursor<'_>) -> Result<(), Diagnostic> {
         return Ok(());
     }
     let wrong = cursor.expected("`=`");
-    Err(match cursor.rest().starts_with('(') {
-        true => wrong.help("write the field for the value first, as in `eval field=if(…)`"),
-        false => wrong,
-    })
+    if cursor.rest().starts_with('(') {
+        return Err(wrong.help("write the field for the value first, as in `eval field=if(…)`"));
+    }
+    Err(wrong)
 }
 
 #[cfg(test)]
