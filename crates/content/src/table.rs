@@ -1,9 +1,13 @@
 //! Reads the CSV of a lookup, and says what in it cannot be meant.
 
+mod damage;
+
 use std::borrow::Cow;
 
+use csv::StringRecord;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
 
+use self::damage::{Found, Values, line_at};
 use crate::lookup::LookupRows;
 
 /// What is wrong with the text of a table, of which the rest is read.
@@ -38,34 +42,37 @@ pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
 /// Fails if the text cannot be read as CSV.
 pub(crate) fn read(bytes: &[u8]) -> Result<LookupRows, csv::Error> {
     let text = text(bytes);
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-    let mut fields: Vec<String> =
-        reader.headers()?.iter().map(|name| name.trim().to_owned()).collect();
-    // Commas at the end of a line make no columns.
-    while fields.last().is_some_and(String::is_empty) {
-        fields.pop();
-    }
-    let mut found = LookupRows { fields, rows: Vec::new(), problems: Vec::new() };
-    let n_columns = found.fields.len();
-    let mut uneven = Uneven::default();
-    let mut last = 0;
-    for record in reader.records() {
-        let record = record?;
+    let mut reader =
+        csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(text.as_bytes());
+    let mut damage = Found::default();
+    let mut found = LookupRows::default();
+    let mut record = StringRecord::new();
+    let mut start = 0;
+    let mut is_header = true;
+    while reader.read_record(&mut record)? {
+        let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+        let line = text.get(start..end).unwrap_or_default();
+        if is_header {
+            found.fields = record.iter().map(|name| name.trim().to_owned()).collect();
+            // Commas at the end of a line make no columns.
+            while found.fields.last().is_some_and(String::is_empty) {
+                found.fields.pop();
+            }
+        }
+        let n_columns = found.fields.len();
         // Empty values beyond the last column, as spreadsheets write them, are not missed.
         let beyond = (1..).zip(record.iter()).skip(n_columns);
         let beyond = beyond.filter(|(_, value)| !value.trim().is_empty());
-        let n_values: usize = beyond.last().map_or(0, |(number, _)| number);
-        if let Some(place) = record.position() {
-            last = usize::try_from(place.byte()).unwrap_or_default();
-            if n_values > n_columns && n_columns > 0 {
-                uneven.add(place.line(), last, n_values);
-            }
+        let filled = beyond.last().map_or(0, |(number, _)| number);
+        damage.record(line, start, Values { all: record.len(), filled }, n_columns);
+        if !is_header {
+            let mut row: Vec<String> = record.iter().take(n_columns).map(str::to_owned).collect();
+            row.resize(n_columns, String::new());
+            found.rows.push(row);
         }
-        let mut row: Vec<String> = record.iter().take(n_columns).map(str::to_owned).collect();
-        row.resize(n_columns, String::new());
-        found.rows.push(row);
+        (start, is_header) = (end, false);
     }
-    let line_at = |at: usize| text[..at].matches('\n').count() as u64 + 1;
+    let n_columns = found.fields.len();
     if n_columns == 0 {
         found.problems.push(TableProblem {
             line: 1,
@@ -74,84 +81,16 @@ pub(crate) fn read(bytes: &[u8]) -> Result<LookupRows, csv::Error> {
             help: "write the names of the columns into its first line",
         });
     }
-    found.problems.extend(uneven.problem(&text, n_columns));
-    if let Some(at) = open_quote(&text, last) {
-        found.problems.push(TableProblem {
-            line: line_at(at),
-            span: Span::new(at, at + 1),
-            message: "a quote is never closed: all that follows is one value".to_owned(),
-            help: "close it, or double it inside a value in quotes",
-        });
-    }
+    found.problems.extend(damage.problems(&text, n_columns));
     if let (Cow::Owned(_), Some(at)) = (&text, text.find('\u{fffd}')) {
         found.problems.push(TableProblem {
-            line: line_at(at),
+            line: line_at(&text, at),
             span: Span::new(at, at + '\u{fffd}'.len_utf8()),
             message: "the table is not UTF-8 text: characters are lost".to_owned(),
             help: "save it as UTF-8",
         });
     }
     Ok(found)
-}
-
-/// Lines with more values than the table has columns.
-#[derive(Debug, Default)]
-struct Uneven {
-    /// The line, the offset and the number of values of the first one.
-    first: Option<(u64, usize, usize)>,
-    count: usize,
-}
-
-impl Uneven {
-    fn add(&mut self, line: u64, start: usize, n_values: usize) {
-        self.first.get_or_insert((line, start, n_values));
-        self.count += 1;
-    }
-
-    fn problem(&self, text: &str, n_columns: usize) -> Option<TableProblem> {
-        let (line, place, n_values) = self.first?;
-        // The reader's place of a record is before the line end and the empty lines that it skips.
-        let skipped = text.get(place..)?.split(|c| !matches!(c, '\r' | '\n')).next()?;
-        let start = place + skipped.len();
-        let line = line + skipped.matches('\n').count() as u64;
-        let columns =
-            if n_columns == 1 { "1 column".to_owned() } else { format!("{n_columns} columns") };
-        let more = match self.count - 1 {
-            0 => String::new(),
-            1 => ", and so has 1 more line".to_owned(),
-            more => format!(", and so have {more} more lines"),
-        };
-        let length = text[start..].find('\n').unwrap_or(text.len() - start);
-        Some(TableProblem {
-            line,
-            span: Span::new(start, start + text[start..start + length].trim_end().len()),
-            message: format!(
-                "the line has {n_values} values for {columns}: the last ones are left out{more}"
-            ),
-            help: "put a value with a comma into double quotes, or name another column",
-        })
-    }
-}
-
-/// Returns the place of a quote that opens a value and is never closed, in the lines from `start`, which
-/// begin with a record.
-fn open_quote(text: &str, start: usize) -> Option<usize> {
-    let mut open = None;
-    let mut is_first = true;
-    let mut rest = text.get(start..)?.char_indices().peekable();
-    while let Some((at, c)) = rest.next() {
-        match (open, c) {
-            (None, '"') if is_first => open = Some(start + at),
-            // Two quotes inside a value in quotes are one.
-            (Some(_), '"') if rest.peek().is_some_and(|(_, next)| *next == '"') => {
-                rest.next();
-            }
-            (Some(_), '"') => open = None,
-            _ => {}
-        }
-        is_first = open.is_none() && matches!(c, ',' | '\n' | '\r');
-    }
-    open
 }
 
 #[cfg(test)]
@@ -170,7 +109,33 @@ mod tests {
     fn what_is_told_of_a_table() {
         for (table, expected) in [
             ("a,b\n1,2\n", ""),
-            ("a,b\n1\n\n3,\"x, \"\"y\"\"\nz\"\n", ""),
+            ("a,b\n1,\n\n3,\"x, \"\"y\"\"\nz\"\n", ""),
+            ("a,b\n1,2\n  \n", ""),
+            ("a,b,c\n1,\"x, \"\"y\"\",\nz\",3\n\"1, 2\n3, 4\n5\",6,7\n", ""),
+            ("a\n\"1\n2\"\n", ""),
+            ("a,b\n\"1\" ,\"2\" \n", ""),
+            (
+                "a,b\n1,2\n\n3\n4\r\n",
+                "4: the line has 1 value for 2 columns: the last ones are empty, and so has 1 more line [3]",
+            ),
+            (
+                "a,b\nann,\"red\nbob,blue\neve,\"green\nzed,x\n",
+                "4: text follows the quote that closes a value [g]",
+            ),
+            ("a,b\nann, \"red\"\n", "2: a blank is before a quote, which opens no value then [\"]"),
+            (
+                "a,b\n\"ann,red\nbob,blue\neve\",green\n",
+                "2: quotes make one value of text that looks like 3 rows [\"]",
+            ),
+            (
+                "a,b\n\"ann,red\nbob,blue\"\neve,green\n",
+                "2: quotes make one value of text that looks like 2 rows [\"]",
+            ),
+            ("a,b\n1,\02\n\0,\0\n", "2: the line has a NUL character, and so has 1 more line [\0]"),
+            (
+                "a,b\n1,2\n\u{feff}a,b\n",
+                "3: the line has a byte order mark, which cannot be seen [\u{feff}]",
+            ),
             ("a,b\n1,2\" of 3\n", ""),
             ("a,b\r\n1,\"2\"\r\n", ""),
             ("a,b\n1,\"2\"", ""),
