@@ -11,7 +11,7 @@ use crate::planning::eval::field_names;
 use crate::planning::facts::{Facts, Role};
 
 /// Commands of which the rows, or their order, depend on the fields that they read.
-const CHOOSE_ROWS: &[&str] = &[
+pub(crate) const CHOOSE_ROWS: &[&str] = &[
     "where",
     "search",
     "regex",
@@ -28,7 +28,7 @@ const CHOOSE_ROWS: &[&str] = &[
 const FILLED_IN: &[&str] = &["foreach", "map"];
 
 /// Functions of eval that ask whether there is a value.
-const ASK_FOR_VALUES: &[&str] = &["coalesce", "isnotnull", "isnull"];
+pub(crate) const ASK_FOR_VALUES: &[&str] = &["coalesce", "isnotnull", "isnull"];
 
 /// Names that are written for a value, and not for a field.
 pub(super) const CONSTANTS: &[&str] = &["null", "true", "false"];
@@ -187,7 +187,7 @@ fn unpaired(step: &Step, inner: &Rows, written: &Written) -> Vec<Unproduced> {
 }
 
 /// Returns the place of a field in a command; that of its arguments if they do not have it.
-pub(super) fn place(field: &str, command: &Written) -> Span {
+pub(crate) fn place(field: &str, command: &Written) -> Span {
     let (text, start) = (&command.arguments.value, command.arguments.span.start);
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
     let found = text.match_indices(field).find(|(at, _)| {

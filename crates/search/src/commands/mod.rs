@@ -56,6 +56,7 @@ mod inputlookup;
 mod iplocation;
 mod join;
 mod kmeans;
+mod lacking;
 mod localize;
 mod localop;
 mod lookup;

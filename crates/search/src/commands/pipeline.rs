@@ -6,6 +6,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Predicate};
 use spilltrail_spl::{Pipeline, SearchExpr};
 
+use super::lacking::TableFields;
 use super::{Command, CommandKind, Entry, Stage, classes};
 use crate::context::SearchContext;
 use crate::lineage::Lineage;
@@ -41,7 +42,7 @@ pub(crate) async fn plan_pipeline(
         }
         _ => None,
     };
-    plan_steps(&steps, input, context, needs).await.map_err(|diagnostic| vec![diagnostic])
+    plan_steps(&steps, pipeline, input, context, needs).await.map_err(|diagnostic| vec![diagnostic])
 }
 
 /// Plans a pipeline on top of the rows of an existing plan, for commands such as `appendpipe`.
@@ -55,7 +56,9 @@ pub(crate) async fn plan_on(
     needs: Needs,
 ) -> Result<Plan, Vec<Diagnostic>> {
     let steps = read(pipeline)?;
-    plan_steps(&steps, Some(input), context, needs).await.map_err(|diagnostic| vec![diagnostic])
+    plan_steps(&steps, pipeline, Some(input), context, needs)
+        .await
+        .map_err(|diagnostic| vec![diagnostic])
 }
 
 /// Returns what a pipeline needs of the rows it is planned on.
@@ -175,6 +178,7 @@ pub(crate) fn read_all(pipeline: &Pipeline) -> (Vec<Step>, Vec<Diagnostic>) {
 
 async fn plan_steps(
     steps: &[Step],
+    pipeline: &Pipeline,
     input: Option<Plan>,
     context: &SearchContext,
     needs: Needs,
@@ -188,9 +192,16 @@ async fn plan_steps(
     after.reverse();
     // `after[0]` has the needs of the first command, so the needs after it begin at index 1.
     let mut plan = input;
+    let mut of_table: Option<TableFields> = None;
     for (step, after) in steps.iter().zip(&after[1..]) {
         let stage = Stage { context, after, span: step.span };
+        let begins = plan.is_none();
         let planned = step.command.plan(plan, &stage).await?;
+        of_table = match of_table {
+            None if begins => TableFields::of(step, &planned),
+            None => None,
+            Some(fields) => fields.follow(step, pipeline, context),
+        };
         plan = Some(planned.within_limits().map_err(|error| stage.refused(error))?);
     }
     plan.ok_or_else(|| {
