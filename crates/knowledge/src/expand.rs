@@ -4,7 +4,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span};
 use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral};
 
 use crate::Knowledge;
-use crate::set::is_class;
+use crate::set::{Asked, is_class};
 
 /// The deepest nesting of event types that name other event types.
 const MAX_DEPTH: usize = 16;
@@ -21,6 +21,16 @@ pub struct Expanded {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// How many parts of searches can be put into expressions.
+#[derive(Debug)]
+pub struct Budget(usize);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(MAX_PARTS)
+    }
+}
+
 impl Knowledge {
     /// Replaces each comparison with `eventtype` or `tag` by the searches of the event types that
     /// satisfy it.
@@ -30,8 +40,16 @@ impl Knowledge {
     /// or grows beyond the limits.
     #[must_use]
     pub fn expand(&self, expression: &SearchExpr) -> Expanded {
-        let mut expander = Expander::new(self);
+        self.expand_within(expression, &mut Budget::default())
+    }
+
+    /// Expands an expression as [`expand`](Self::expand) does, as one of several that have their limit of
+    /// parts together.
+    #[must_use]
+    pub fn expand_within(&self, expression: &SearchExpr, budget: &mut Budget) -> Expanded {
+        let mut expander = Expander::new(self, budget.0);
         let expression = expander.expanded(expression);
+        budget.0 = expander.parts;
         Expanded { expression, warnings: expander.warnings }
     }
 }
@@ -48,9 +66,9 @@ struct Expander<'k> {
 }
 
 impl<'k> Expander<'k> {
-    fn new(knowledge: &'k Knowledge) -> Self {
+    fn new(knowledge: &'k Knowledge, parts: usize) -> Self {
         let (open, warnings) = (Vec::new(), Vec::new());
-        Self { knowledge, open, parts: MAX_PARTS, span: Span::new(0, 0), warnings }
+        Self { knowledge, open, parts, span: Span::new(0, 0), warnings }
     }
 
     fn expanded(&mut self, expression: &SearchExpr) -> SearchExpr {
@@ -87,8 +105,9 @@ impl<'k> Expander<'k> {
             self.span = span_of(written);
         }
         let mut alternatives = vec![written.clone()];
-        for index in 0..self.knowledge.event_types().len() {
-            if self.knowledge.event_types()[index].satisfies(field, op, literals) {
+        let asked = Asked::new(field, op, literals);
+        for (index, event_type) in self.knowledge.event_types().iter().enumerate() {
+            if asked.is_met_by(event_type) {
                 let search = self.search_of(index);
                 alternatives.extend(search.filter(|search| !alternatives.contains(search)));
             }

@@ -15,7 +15,7 @@ mod scope;
 mod set;
 
 pub use event_type::EventType;
-pub use expand::Expanded;
+pub use expand::{Budget, Expanded};
 pub use file::{EventTypes, EventTypesFile, ModelFile, PlainTag, event_type_search};
 pub use model::{DataModel, Dataset, FieldValue};
 pub use scope::{EVERY_EVENT_HAS, Scope, ScopedField};

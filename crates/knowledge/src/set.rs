@@ -1,6 +1,7 @@
 //! All event types, tags and data models of a run.
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -42,6 +43,8 @@ pub struct TaggedValue<'k> {
 pub struct Knowledge {
     models: IndexMap<String, Model>,
     event_types: Vec<EventType>,
+    /// The place of each event type with a name.
+    places: HashMap<String, usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -70,23 +73,28 @@ impl Knowledge {
         self.models.insert(embedded.0.to_owned(), Model::Embedded(embedded));
     }
 
-    /// Adds an event type, which replaces one of the same name.
+    /// Adds an event type, which takes the place of one of the same name.
     pub fn add_event_type(&mut self, event_type: EventType) {
-        let is_named = !event_type.name.is_empty();
-        self.event_types.retain(|other| !is_named || other.name != event_type.name);
-        self.event_types.push(event_type);
+        let place = self.event_types.len();
+        if event_type.name.is_empty() {
+            self.event_types.push(event_type);
+            return;
+        }
+        match self.places.entry(event_type.name.clone()) {
+            Entry::Occupied(known) => self.event_types[*known.get()] = event_type,
+            Entry::Vacant(new) => {
+                new.insert(place);
+                self.event_types.push(event_type);
+            }
+        }
     }
 
     /// Adds tags to the event type with this name; returns false if there is none.
     pub fn add_tags(&mut self, name: &str, tags: impl IntoIterator<Item = String>) -> bool {
-        let Some(found) = self.event_types.iter_mut().find(|known| known.name == name) else {
-            return false;
-        };
-        for tag in tags {
-            if !found.tags.contains(&tag) {
-                found.tags.push(tag);
-            }
-        }
+        let Some(place) = self.places.get(name) else { return false };
+        let known = &mut self.event_types[*place].tags;
+        let mut seen: HashSet<String> = known.iter().cloned().collect();
+        known.extend(tags.into_iter().filter(|tag| seen.insert(tag.clone())));
         true
     }
 
@@ -150,8 +158,8 @@ impl Knowledge {
                 return;
             }
             let is_defined = |literal: &SearchLiteral| {
-                let mut types = self.event_types.iter();
-                types.any(|known| known.satisfies(&field.value, CompareOp::Eq, &[literal]))
+                let asked = Asked::new(&field.value, CompareOp::Eq, &[literal]);
+                self.event_types.iter().any(|known| asked.is_met_by(known))
             };
             for value in values.iter().filter(|value| !is_defined(&value.value)) {
                 warnings.push(self.undefined_value(&field.value, value));
@@ -165,8 +173,8 @@ impl Knowledge {
     #[must_use]
     pub fn may_match(&self, expression: &SearchExpr) -> bool {
         let is_met = |field: &str, literals: &[&SearchLiteral]| {
-            let mut types = self.event_types.iter();
-            !is_class(field) || types.any(|known| known.satisfies(field, CompareOp::Eq, literals))
+            let asked = Asked::new(field, CompareOp::Eq, literals);
+            !is_class(field) || self.event_types.iter().any(|known| asked.is_met_by(known))
         };
         match expression {
             SearchExpr::And(parts) => parts.iter().all(|part| self.may_match(part)),
@@ -237,15 +245,18 @@ impl EventType {
         };
         has_them.then_some(self.tags.as_slice())
     }
+}
 
-    /// Returns true if an event of the type satisfies a comparison of `eventtype` or `tag` with one
-    /// of the literals.
-    pub(crate) fn satisfies(
-        &self,
-        field: &str,
-        op: CompareOp,
-        literals: &[&SearchLiteral],
-    ) -> bool {
+/// A comparison of `eventtype` or `tag` with one of several values.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    field: String,
+    op: Comparison,
+    values: Vec<Pattern>,
+}
+
+impl Asked {
+    pub(crate) fn new(field: &str, op: CompareOp, literals: &[&SearchLiteral]) -> Self {
         let op = match op {
             CompareOp::Eq => Comparison::Eq,
             CompareOp::Ne => Comparison::Ne,
@@ -254,13 +265,18 @@ impl EventType {
             CompareOp::Gt => Comparison::Gt,
             CompareOp::Ge => Comparison::Ge,
         };
-        let any = |value: &str| {
-            literals.iter().any(|literal| {
-                let case = if literal.exact_case { CaseRule::Exact } else { CaseRule::Ignore };
-                compare(value, op, &Pattern::new(literal.text.as_str(), case))
-            })
+        let pattern = |literal: &&SearchLiteral| {
+            let case = if literal.exact_case { CaseRule::Exact } else { CaseRule::Ignore };
+            Pattern::new(literal.text.as_str(), case)
         };
-        self.values(field).iter().any(|value| any(value))
+        let values = literals.iter().map(pattern).collect();
+        Self { field: field.to_owned(), op, values }
+    }
+
+    /// Returns true if an event of the type satisfies the comparison.
+    pub(crate) fn is_met_by(&self, event_type: &EventType) -> bool {
+        let any = |value: &str| self.values.iter().any(|other| compare(value, self.op, other));
+        event_type.values(&self.field).iter().any(|value| any(value))
     }
 }
 

@@ -11,7 +11,7 @@ use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Expr, lit, when};
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned};
 use spilltrail_event::{CaseRule, Comparison, Demand, Kind, Pattern, Predicate, compare, fields};
-use spilltrail_knowledge::{EVERY_EVENT_HAS, FieldValue, Knowledge, Scope, ScopedField};
+use spilltrail_knowledge::{Budget, EVERY_EVENT_HAS, FieldValue, Knowledge, Scope, ScopedField};
 use spilltrail_spl::SearchExpr;
 
 use super::{Stage, search};
@@ -269,7 +269,8 @@ fn compiled(
 ) -> Result<Predicate, Diagnostic> {
     let mut search = search.clone();
     search.place(place);
-    let (predicate, warnings) = predicate::compile_known(&search, Position::Narrowing, context)?;
+    let (predicate, warnings) =
+        predicate::compile_known(&search, Position::Narrowing, context, &mut Budget::default())?;
     warnings.into_iter().for_each(|warning| context.observations.message(warning));
     Ok(predicate)
 }

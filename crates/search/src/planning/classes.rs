@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Diagnostic, Span, Spanned};
 use spilltrail_event::{Demand, Kind, Predicate, Record, Value, fields};
-use spilltrail_knowledge::{EventType, is_class};
+use spilltrail_knowledge::{Budget, EventType, is_class};
 use spilltrail_spl::{BinaryOp, CompareOp, EvalExpr, EvalNode, SearchExpr, SearchLiteral};
 
 use crate::context::SearchContext;
@@ -117,10 +117,12 @@ impl Classes {
             return Ok(None);
         }
         let (mut types, mut warnings) = (Vec::new(), Vec::new());
+        // Each can name many others.
+        let mut budget = Budget::default();
         for event_type in context.knowledge.event_types() {
             let (search, position) = (&event_type.search, Position::Narrowing);
-            let (search, told) =
-                predicate::compile_known(search, position, context).map_err(to_engine)?;
+            let (search, told) = predicate::compile_known(search, position, context, &mut budget)
+                .map_err(to_engine)?;
             warnings.extend(told);
             types.push((search, event_type.clone()));
         }

@@ -11,7 +11,7 @@ use spilltrail_eval::CompileSearch;
 use spilltrail_event::{
     CaseRule, Comparison, Keyword, KeywordKind, Pattern, Predicate, TimeBounds, fields,
 };
-use spilltrail_knowledge::Expanded;
+use spilltrail_knowledge::{Budget, Expanded};
 use spilltrail_spl::{
     CompareOp, Compared, Pipeline, SearchExpr, SearchLiteral, TermForm, is_time_bound,
     parse_search, time,
@@ -50,14 +50,14 @@ pub(crate) fn compile(
         let undefined = context.knowledge.undefined(expression);
         undefined.into_iter().for_each(|warning| context.observations.message(warning));
     }
-    let (expression, warnings) = expanded(expression, position, context);
+    let (expression, warnings) = expanded(expression, position, context, &mut Budget::default());
     warnings.into_iter().for_each(|warning| context.observations.message(warning));
     compile_expanded(&expression, position, context)
 }
 
 /// Returns the predicate of an expression as [`compile`] does, of one that is not the user's: an event
 /// type or tag that nothing defines is no mistake of the search. Other warnings are returned; their
-/// places are not in the search.
+/// places are not in the search. Expressions with the same `budget` have the limit of event types together.
 ///
 /// # Errors
 /// Fails as [`compile`] does.
@@ -65,8 +65,9 @@ pub(crate) fn compile_known(
     expression: &SearchExpr,
     position: Position,
     context: &SearchContext,
+    budget: &mut Budget,
 ) -> Result<(Predicate, Vec<Diagnostic>), Diagnostic> {
-    let (expression, warnings) = expanded(expression, position, context);
+    let (expression, warnings) = expanded(expression, position, context, budget);
     Ok((compile_expanded(&expression, position, context)?, warnings))
 }
 
@@ -76,11 +77,13 @@ fn expanded<'e>(
     expression: &'e SearchExpr,
     position: Position,
     context: &SearchContext,
+    budget: &mut Budget,
 ) -> (Cow<'e, SearchExpr>, Vec<Diagnostic>) {
     match position {
         Position::Later => (Cow::Borrowed(expression), Vec::new()),
         Position::Leading | Position::Narrowing => {
-            let Expanded { expression, warnings } = context.knowledge.expand(expression);
+            let Expanded { expression, warnings } =
+                context.knowledge.expand_within(expression, budget);
             (Cow::Owned(expression), warnings)
         }
     }
