@@ -232,6 +232,8 @@ struct Shared {
     matched: AtomicU64,
     /// Whether a subsearch without rows left the leading search nothing to look for.
     had_nothing_to_find: AtomicBool,
+    /// The number of searches that `map` commands ran.
+    mapped: AtomicU64,
 }
 
 /// A record that a lookup was read.
@@ -338,6 +340,11 @@ impl Observations {
     #[must_use]
     pub fn had_nothing_to_find(&self) -> bool {
         self.shared.had_nothing_to_find.load(Ordering::Relaxed)
+    }
+
+    /// Counts a search that `map` is about to run; returns false if `limit` of them ran.
+    pub(crate) fn may_run_another(&self, limit: u64) -> bool {
+        self.shared.mapped.fetch_add(1, Ordering::Relaxed) < limit
     }
 
     /// Adds a message for the user, unless the same message was added before.

@@ -18,7 +18,8 @@ use crate::planning::plan::{Needs, Plan};
 use crate::planning::stand_in::stand_in;
 use crate::rows::Row;
 
-/// The largest number of searches that one `map` runs.
+/// The largest number of searches that one `map` runs, and that all of a search run together: one inside
+/// another runs as many for each of its rows.
 const MAX_SEARCHES: u64 = 10_000;
 
 /// The variable with the number of the row, from 1.
@@ -58,6 +59,7 @@ static DOC: CommandDoc = CommandDoc {
     differs: &[
         "In quotes, quotes and backslashes of a value are escaped. Elsewhere, a value with a pipe, a bracket, a quote or a backtick is put into quotes, so that a value cannot add commands.",
         "A row that lacks one of the fields is skipped, with a warning.",
+        "All `map` commands of a search run 10000 searches together, with those inside others.",
         "A saved search is run by `map search=\"| savedsearch …\"`, not by its name alone.",
     ],
 };
@@ -325,6 +327,17 @@ impl Command for Map {
                     continue;
                 }
             };
+            if !stage.context.observations.may_run_another(MAX_SEARCHES) {
+                let message = format!(
+                    "`map` has run {MAX_SEARCHES} searches, with those inside others; the rest is left out"
+                );
+                stage.context.observations.message(
+                    Diagnostic::warning(Code::LIMIT, message).at(stage.span).help(
+                        "run it for fewer rows, or join tables instead of a `map` inside `map`",
+                    ),
+                );
+                break;
+            }
             let pipeline = self.parsed(&text)?;
             let found = subsearch::run(&pipeline, stage.context, MAX_APPENDED_ROWS, needs.clone());
             let found = found.await.map_err(|wrong| within(wrong, &text, self.template.span))?;
@@ -466,6 +479,31 @@ mod tests {
             ("| map", "expected a search", 0),
         ] {
             assert_eq!(found(search).await, (expected.to_owned(), warnings), "{search}");
+        }
+    }
+
+    #[tokio::test]
+    async fn maps_inside_others_have_one_limit() {
+        let search = "| map [| makeresults count=3 | eval u=\"$u$\" | map [| makeresults | eval x=1 | table x]] | stats sum(x) as n";
+        for (before, expected, told) in [
+            (0, "n=9", ""),
+            (MAX_SEARCHES - 6, "n=4", "SPL3001 SPL3001"),
+            (MAX_SEARCHES, "", "SPL3001"),
+        ] {
+            let context = context(rows("{\"u\":\"a\"}\n{\"u\":\"b\"}\n{\"u\":\"c\"}"), 64 << 20);
+            for _ in 0..before {
+                assert!(context.observations.may_run_another(MAX_SEARCHES));
+            }
+            let prepared = run::prepare(search, None, &context).await.unwrap();
+            let found = prepared.collect(&context).await.unwrap();
+            let shown: Vec<String> = found
+                .iter()
+                .flatten()
+                .map(|(name, value)| format!("{name}={}", value.members().join(",")))
+                .collect();
+            let messages = context.observations.messages();
+            let codes: Vec<String> = messages.iter().map(|one| one.code.to_string()).collect();
+            assert_eq!((shown.join(" ").as_str(), codes.join(" ").as_str()), (expected, told));
         }
     }
 }
