@@ -3,10 +3,12 @@
 //! A detection of things not seen before reports everything while its lookup of seen things is
 //! empty. A detection with a lookup of exceptions is correct while that lookup is empty. Both read
 //! an empty lookup. The second kind is recognized because it excludes the lookup's rows with `NOT`,
-//! the table was provided, and no search fills it.
+//! the table was provided, and no search fills it. A detection that excludes what it wrote itself before
+//! has its own list, which is empty at first.
 
 use spilltrail_content::ContentSet;
 use spilltrail_diagnostic::{Code, Diagnostic, edit_distance, similar};
+use spilltrail_search::analysis::Analysis;
 use spilltrail_search::context::{LookupObservation, Purpose};
 
 use crate::analyzed::AnalyzedContent;
@@ -86,9 +88,13 @@ pub(crate) fn undefined(
 }
 
 /// Returns the names of the empty lookups on which the rows of a search depend.
-pub(crate) fn missing(lookups: &[LookupObservation], content: &AnalyzedContent) -> Vec<String> {
+pub(crate) fn missing(
+    lookups: &[LookupObservation],
+    content: &AnalyzedContent,
+    analysis: &Analysis,
+) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for lookup in lookups {
+    for lookup in lookups.iter().filter(|lookup| !is_own_list(lookup, content, analysis)) {
         // One that nothing defines may be misspelled, and is told whatever it is for.
         let is_unread = lookup.purpose == Purpose::Unread && lookup.exists;
         let is_missing = lookup.rows == 0 && !is_unread && !are_exceptions(lookup, content);
@@ -97,6 +103,30 @@ pub(crate) fn missing(lookups: &[LookupObservation], content: &AnalyzedContent) 
         }
     }
     names
+}
+
+/// Returns true for the empty list of what the search itself found before.
+fn is_own_list(lookup: &LookupObservation, content: &AnalyzedContent, analysis: &Analysis) -> bool {
+    lookup.purpose == Purpose::Excluded
+        && lookup.rows == 0
+        && content.is_own_list(&lookup.name, analysis)
+}
+
+/// Returns a warning for each list of what the search itself found before that has no rows yet.
+pub(crate) fn own_lists(
+    lookups: &[LookupObservation],
+    content: &AnalyzedContent,
+    analysis: &Analysis,
+) -> Vec<Diagnostic> {
+    let own = lookups.iter().filter(|lookup| is_own_list(lookup, content, analysis));
+    let own = own.map(|lookup| {
+        let name = &lookup.name;
+        let message = format!("the lookup `{name}` is empty: only this search fills it");
+        let warning = Diagnostic::warning(Code::MISSING_LOOKUP, message);
+        let help = "with `--lookups DIR`, later runs know what this one found";
+        lookup.span.into_iter().fold(warning, Diagnostic::at).help(help)
+    });
+    own.collect()
 }
 
 fn are_exceptions(lookup: &LookupObservation, content: &AnalyzedContent) -> bool {

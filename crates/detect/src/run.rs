@@ -218,6 +218,17 @@ impl Planned {
                 message.code != Code::UNKNOWN_EVENT_TYPE || message.span().is_none_or(matters)
             });
         }
+        let own_lists =
+            baseline::own_lists(&context.observations.lookups(), content, &self.analysis);
+        messages.retain(|message| {
+            message.code != Code::MISSING_LOOKUP
+                || !own_lists.iter().any(|own| own.labels == message.labels)
+        });
+        for own in own_lists {
+            if !messages.contains(&own) {
+                messages.push(own);
+            }
+        }
         if let Status::NoBaseline(missing) = &status {
             let lookups = context.observations.lookups();
             let undefined = baseline::undefined(missing, &lookups, content);
@@ -243,7 +254,7 @@ impl Planned {
     fn status(&self, observations: &Observations, content: &AnalyzedContent, rows: u64) -> Status {
         let has_events = observations.matched().is_none_or(|matched| matched > 0);
         let had_nothing_to_find = !has_events && observations.had_nothing_to_find();
-        let missing = baseline::missing(&observations.lookups(), content);
+        let missing = baseline::missing(&observations.lookups(), content, &self.analysis);
         // An empty baseline makes any rows meaningless, and events that were looked for by it cannot
         // be found, so it is checked before them.
         if !missing.is_empty() && (rows > 0 || has_events || had_nothing_to_find) {
