@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::Path;
 
+use spilltrail_search::context::TableRows;
+
 use crate::whole_file;
 
 /// Writes rows to a CSV file. Creates its folder if there is none.
@@ -13,7 +15,7 @@ use crate::whole_file;
 /// # Errors
 /// Fails if the file cannot be written, or if it is a symbolic link: the file that it leads to may
 /// belong to something else.
-pub(crate) fn replace(path: &Path, columns: &[String], rows: &[Vec<String>]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, columns: &[String], rows: &TableRows) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     match fs::symlink_metadata(path) {
@@ -27,7 +29,7 @@ pub(crate) fn replace(path: &Path, columns: &[String], rows: &[Vec<String>]) -> 
     whole_file::replace(path, |file| {
         let mut writer = csv::Writer::from_writer(BufWriter::new(file));
         writer.write_record(columns)?;
-        for row in rows {
+        for row in rows.iter() {
             writer.write_record(row)?;
         }
         writer.flush()
@@ -59,7 +61,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/kept.csv");
         for value in ["1", "2"] {
-            replace(&path, &row(&["a", "b"]), &[row(&[value, "x,y"])]).unwrap();
+            replace(&path, &row(&["a", "b"]), &vec![row(&[value, "x,y"])].into()).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), format!("a,b\n{value},\"x,y\"\n"));
         }
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
@@ -69,9 +71,9 @@ mod tests {
     fn a_failure_keeps_the_old_rows() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kept.csv");
-        replace(&path, &row(&["a"]), &[row(&["1"])]).unwrap();
+        replace(&path, &row(&["a"]), &vec![row(&["1"])].into()).unwrap();
         // Rows must have as many cells as there are columns.
-        assert!(replace(&path, &row(&["a"]), &[row(&["1", "2"])]).is_err());
+        assert!(replace(&path, &row(&["a"]), &vec![row(&["1", "2"])].into()).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "a\n1\n");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -83,7 +85,7 @@ mod tests {
         let (target, path) = (folder.path().join("precious"), folder.path().join("kept.csv"));
         fs::write(&target, "old").unwrap();
         std::os::unix::fs::symlink(&target, &path).unwrap();
-        let error = replace(&path, &row(&["a"]), &[]).unwrap_err();
+        let error = replace(&path, &row(&["a"]), &TableRows::default()).unwrap_err();
         assert!(error.to_string().contains("found a link"), "{error}");
         assert_eq!(fs::read_to_string(&target).unwrap(), "old");
     }

@@ -1,9 +1,10 @@
 //! Lookups of a run: those that the content defines, and those that searches wrote.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use indexmap::IndexMap;
 use spilltrail_content::{
@@ -11,7 +12,7 @@ use spilltrail_content::{
     lookup_stem,
 };
 use spilltrail_diagnostic::{edit_distance, similar};
-use spilltrail_search::context::{LookupStore, LookupTable, MatchType};
+use spilltrail_search::context::{LookupStore, LookupTable, MatchType, TableRows};
 
 use crate::error::AppError;
 use crate::kept_file;
@@ -27,6 +28,8 @@ pub(crate) struct RunLookups {
     /// Whether searches write for others, so that one that found nothing must not take rows away.
     keeps_rows: bool,
     written: Mutex<Written>,
+    /// The tables that were read and that searches still hold, by the names in the searches.
+    read: Arc<Mutex<HashMap<String, Weak<LookupTable>>>>,
 }
 
 /// Lookups that baselines filled, by the name that all of their names have in common.
@@ -65,7 +68,7 @@ impl RunLookups {
         }
         let defined = Arc::new(set.lookups.clone());
         let (filled, written) = (Filled::default(), Mutex::default());
-        Ok(Self { defined, kept, filled, keeps_rows: false, written })
+        Ok(Self { defined, kept, filled, keeps_rows: false, written, read: Arc::default() })
     }
 
     /// Adds what baselines filled.
@@ -112,12 +115,47 @@ impl RunLookups {
             filled: self.filled.clone(),
             keeps_rows: self.keeps_rows,
             written: Mutex::default(),
+            read: self.read.clone(),
         }
     }
 
     /// Returns lookups for searches that fill them: whichever writes no row leaves those of the lookup.
     pub(crate) fn to_fill(&self) -> Self {
         Self { keeps_rows: true, ..self.fresh() }
+    }
+
+    /// Reads the rows of a lookup into its empty table; returns `None` if nothing defines it.
+    fn load(
+        &self,
+        name: &str,
+        definition: Option<&Lookup>,
+        mut table: LookupTable,
+    ) -> Result<Option<LookupTable>, String> {
+        if let Some(path) = self.kept_file(name)? {
+            let mut kept =
+                Lookup::of_csv(lookup_stem(name), LookupSource::File(path.clone()), &path);
+            if let Some(definition) = definition {
+                kept.match_type.clone_from(&definition.match_type);
+            }
+            let rows = kept.rows().map_err(|diagnostic| diagnostic.message)?;
+            table.problems = kept.doubts(&rows);
+            table.loses_text = rows.loses_text();
+            (table.columns, table.rows) = (rows.fields, rows.rows);
+            table.is_given = true;
+            return Ok(Some(table));
+        }
+        let Some(definition) = definition else { return Ok(None) };
+        table.is_given =
+            matches!(definition.source, LookupSource::File(_) | LookupSource::Embedded(_));
+        let rows = definition.rows().map_err(|diagnostic| diagnostic.message)?;
+        table.problems = definition.doubts(&rows);
+        table.loses_text = rows.loses_text();
+        (table.columns, table.rows) = (rows.fields, rows.rows);
+        Ok(Some(table))
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<String, Weak<LookupTable>>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn written(&self) -> MutexGuard<'_, Written> {
@@ -183,13 +221,12 @@ fn fit(table: &mut LookupTable, definition: &Lookup) {
     let has = |column: &String| column.starts_with('_') || definition.fields.contains(column);
     let has: Vec<bool> = table.columns.iter().map(has).collect();
     if !has.contains(&true) {
-        (table.columns, table.rows) = (definition.fields.clone(), Vec::new());
+        (table.columns, table.rows) = (definition.fields.clone(), TableRows::default());
     } else if has.contains(&false) {
-        let columns = std::iter::once(&mut table.columns).chain(&mut table.rows);
-        columns.for_each(|cells| {
-            let mut has = has.iter();
-            cells.retain(|_| has.next().is_none_or(|has| *has));
-        });
+        let places: Vec<usize> = (0..has.len()).filter(|place| has[*place]).collect();
+        let kept = places.iter().map(|place| table.columns[*place].clone()).collect();
+        let places: Vec<Option<usize>> = places.into_iter().map(Some).collect();
+        (table.columns, table.rows) = (kept, table.rows.select(&places));
     }
 }
 
@@ -210,7 +247,7 @@ fn table_of(definition: Option<&Lookup>) -> LookupTable {
     };
     LookupTable {
         columns: lookup.fields.clone(),
-        rows: Vec::new(),
+        rows: TableRows::default(),
         match_types: match_types.collect(),
         case_sensitive: lookup.case_sensitive_match,
         min_matches: count(lookup.min_matches, 0),
@@ -218,6 +255,7 @@ fn table_of(definition: Option<&Lookup>) -> LookupTable {
         default_match: lookup.default_match.clone(),
         is_given: false,
         problems: Vec::new(),
+        loses_text: false,
     }
 }
 
@@ -233,7 +271,7 @@ impl LookupStore for RunLookups {
         let (stem, key) = (lookup_stem(name), self.key(name));
         let written = self.written().tables.get(key).or_else(|| self.filled.get(key)).cloned();
         let definition = self.definition(name);
-        let mut table = table_of(definition);
+        let table = table_of(definition);
         if let Some(written) = written {
             if written.stem == stem {
                 return Ok(Some(written.rows));
@@ -242,24 +280,13 @@ impl LookupStore for RunLookups {
             let LookupTable { columns, rows, .. } = Arc::unwrap_or_clone(written.rows);
             return Ok(Some(Arc::new(LookupTable { columns, rows, ..table })));
         }
-        if let Some(path) = self.kept_file(name)? {
-            let mut kept = Lookup::of_csv(stem, LookupSource::File(path.clone()), &path);
-            if let Some(definition) = definition {
-                kept.match_type.clone_from(&definition.match_type);
-            }
-            let rows = kept.rows().map_err(|diagnostic| diagnostic.message)?;
-            table.problems = kept.doubts(&rows);
-            (table.columns, table.rows) = (rows.fields, rows.rows);
-            table.is_given = true;
-            return Ok(Some(Arc::new(table)));
+        if let Some(table) = self.held().get(name).and_then(Weak::upgrade) {
+            return Ok(Some(table));
         }
-        let Some(definition) = definition else { return Ok(None) };
-        table.is_given =
-            matches!(definition.source, LookupSource::File(_) | LookupSource::Embedded(_));
-        let rows = definition.rows().map_err(|diagnostic| diagnostic.message)?;
-        table.problems = definition.doubts(&rows);
-        (table.columns, table.rows) = (rows.fields, rows.rows);
-        Ok(Some(Arc::new(table)))
+        let Some(table) = self.load(name, definition, table)? else { return Ok(None) };
+        let table = Arc::new(table);
+        self.held().insert(name.to_owned(), Arc::downgrade(&table));
+        Ok(Some(table))
     }
 
     fn write(&self, name: &str, mut table: LookupTable) -> Result<(), String> {
@@ -274,6 +301,7 @@ impl LookupStore for RunLookups {
         if let Some(path) = self.kept_path(name)? {
             let written = kept_file::replace(&path, &table.columns, &table.rows);
             written.map_err(|error| format!("{}: {error}", path.display()))?;
+            self.held().clear();
         }
         let how = table_of(self.definition(name));
         let rows = Arc::new(LookupTable { columns: table.columns, rows: table.rows, ..how });

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic, similar};
+use spilltrail_knowledge::TableRows;
 
 use crate::files::read_bounded;
 use crate::keys;
@@ -79,9 +80,22 @@ pub struct LookupRows {
     /// Names of the columns, in order.
     pub fields: Vec<String>,
     /// The rows; each has one cell per column.
-    pub rows: Vec<Vec<String>>,
+    pub rows: TableRows,
     /// What is wrong with the text of the table.
     pub problems: Vec<TableProblem>,
+}
+
+impl LookupRows {
+    /// Returns true if the rows lack some of the text of the table, which is lost if they replace it.
+    #[must_use]
+    pub fn loses_text(&self) -> bool {
+        self.problems.iter().any(|problem| problem.loses_text)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn cells(&self) -> Vec<Vec<&str>> {
+        self.rows.iter().map(Iterator::collect).collect()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -333,7 +347,7 @@ mod tests {
         assert_eq!((lookup.min_matches, lookup.default_match.as_deref()), (Some(1), Some("false")));
         let rows = lookup.rows().unwrap();
         assert_eq!(rows.fields, ["a", "b"]);
-        assert_eq!(rows.rows, [["1", "2"], ["3", ""], ["4", "5"]]);
+        assert_eq!(rows.cells(), [["1", "2"], ["3", ""], ["4", "5"]]);
     }
 
     #[test]

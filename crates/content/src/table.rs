@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use csv::StringRecord;
 use spilltrail_diagnostic::{Code, Diagnostic, Span};
+use spilltrail_knowledge::TableRows;
 
 use self::damage::{Found, Values, line_at};
 use crate::lookup::LookupRows;
@@ -21,6 +22,8 @@ pub struct TableProblem {
     pub message: String,
     /// What to do.
     pub help: &'static str,
+    /// Whether the rows lack a part of the text.
+    pub loses_text: bool,
 }
 
 impl TableProblem {
@@ -65,13 +68,14 @@ pub(crate) fn read(bytes: &[u8]) -> Result<LookupRows, csv::Error> {
         let beyond = beyond.filter(|(_, value)| !value.trim().is_empty());
         let filled = beyond.last().map_or(0, |(number, _)| number);
         damage.record(line, start, Values { all: record.len(), filled }, n_columns);
-        if !is_header {
-            let mut row: Vec<String> = record.iter().take(n_columns).map(str::to_owned).collect();
-            row.resize(n_columns, String::new());
-            found.rows.push(row);
+        if is_header {
+            found.rows = TableRows::new(n_columns);
+        } else {
+            found.rows.push(&record);
         }
         (start, is_header) = (end, false);
     }
+    found.rows.shrink();
     let n_columns = found.fields.len();
     if n_columns == 0 {
         found.problems.push(TableProblem {
@@ -79,6 +83,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<LookupRows, csv::Error> {
             span: Span::new(0, 0),
             message: "the table is empty: it has no columns".to_owned(),
             help: "write the names of the columns into its first line",
+            loses_text: true,
         });
     }
     found.problems.extend(damage.problems(&text, n_columns));
@@ -88,6 +93,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<LookupRows, csv::Error> {
             span: Span::new(at, at + '\u{fffd}'.len_utf8()),
             message: "the table is not UTF-8 text: characters are lost".to_owned(),
             help: "save it as UTF-8",
+            loses_text: true,
         });
     }
     Ok(found)
@@ -101,8 +107,8 @@ mod tests {
     fn a_table_in_error_is_still_read() {
         let rows = read(b"\xef\xbb\xbfa\n\"x\ny\"\n\xff\n").unwrap();
         assert_eq!(rows.fields, ["a"]);
-        assert_eq!(rows.rows, [["x\ny"], ["\u{fffd}"]]);
-        assert_eq!(read(b"").unwrap().rows, [[""; 0]; 0]);
+        assert_eq!(rows.cells(), [["x\ny"], ["\u{fffd}"]]);
+        assert!(read(b"").unwrap().rows.is_empty());
     }
 
     #[test]
@@ -131,7 +137,7 @@ mod tests {
                 "a,b\n\"ann,red\nbob,blue\"\neve,green\n",
                 "2: quotes make one value of text that looks like 2 rows [\"]",
             ),
-            ("a,b\n1,\02\n\0,\0\n", "2: the line has a NUL character, and so has 1 more line [\0]"),
+            ("a,b\n1,2\0\n\0,\0\n", "2: the line has a NUL character, and so has 1 more line [\0]"),
             (
                 "a,b\n1,2\n\u{feff}a,b\n",
                 "3: the line has a byte order mark, which cannot be seen [\u{feff}]",

@@ -115,7 +115,7 @@ mod tests {
         symlink("../shared/rows.csv", folder.0.join("lookups/rows.csv")).unwrap();
         let (set, problems) = folder.load("");
         assert_eq!(set.detections.len(), 1);
-        assert_eq!(set.lookup("rows").unwrap().rows().unwrap().rows, [["1"]]);
+        assert_eq!(set.lookup("rows").unwrap().rows().unwrap().cells(), [["1"]]);
         assert!(set.lookup("l").unwrap().rows().unwrap().rows.is_empty());
         assert!(!set.lookups.contains_key("leak.csv"));
         assert_eq!(with(&problems, "leads out of"), 3, "{problems:?}");

@@ -121,7 +121,7 @@ impl LookupStore for Lookups {
         Ok(self.0.get(name).map(|(rows, is_given)| {
             Arc::new(LookupTable {
                 columns: vec!["user".into(), "known".into()],
-                rows: vec![vec!["ann".into(), "yes".into()]; *rows],
+                rows: vec![vec!["ann".into(), "yes".into()]; *rows].into(),
                 case_sensitive: true,
                 max_matches: 1000,
                 is_given: *is_given,

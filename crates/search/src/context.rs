@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::fmt::{self, Debug};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use datafusion::common::{Result as EngineResult, internal_datafusion_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::context::SessionContext;
+use datafusion::execution::memory_pool::MemoryReservation;
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 use jiff::tz::TimeZone;
@@ -17,6 +18,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span};
 pub use spilltrail_eval::cancel::Cancel;
 use spilltrail_event::TimeBounds;
 use spilltrail_knowledge::Knowledge;
+pub use spilltrail_knowledge::TableRows;
 use spilltrail_spl::{MacroSet, time};
 
 use crate::error::lock;
@@ -29,7 +31,7 @@ pub struct LookupTable {
     /// The column names in order.
     pub columns: Vec<String>,
     /// The rows; a missing cell counts as empty text.
-    pub rows: Vec<Vec<String>>,
+    pub rows: TableRows,
     /// The match types of columns that are not matched exactly, by column name.
     pub match_types: IndexMap<String, MatchType>,
     /// Whether matching is case-sensitive, which is Splunk's default.
@@ -46,6 +48,9 @@ pub struct LookupTable {
     /// What is wrong with the file or the definition of the table, so that rows are not what they seem.
     #[serde(skip)]
     pub problems: Vec<String>,
+    /// Whether the rows lack a part of the table's file, which is lost if they replace it.
+    #[serde(skip)]
+    pub loses_text: bool,
 }
 
 impl LookupTable {
@@ -234,6 +239,8 @@ struct Shared {
     had_nothing_to_find: AtomicBool,
     /// The number of searches that `map` commands ran.
     mapped: AtomicU64,
+    /// The memory of the tables that the search holds; each is counted once.
+    tables: Mutex<Vec<(Weak<LookupTable>, MemoryReservation)>>,
 }
 
 /// A record that a lookup was read.
@@ -376,6 +383,21 @@ impl Observations {
         }
         missing.dedup();
         (missing, rows)
+    }
+
+    /// Keeps the memory of a table reserved as long as the table is there, at least until the next one is
+    /// read. `reserve` reserves it, unless that is done already.
+    pub(crate) fn hold<E>(
+        &self,
+        table: &Arc<LookupTable>,
+        reserve: impl FnOnce() -> Result<MemoryReservation, E>,
+    ) -> Result<(), E> {
+        let mut tables = lock(&self.shared.tables);
+        tables.retain(|(held, _)| held.strong_count() > 0);
+        if !tables.iter().any(|(held, _)| std::ptr::eq(held.as_ptr(), Arc::as_ptr(table))) {
+            tables.push((Arc::downgrade(table), reserve()?));
+        }
+        Ok(())
     }
 
     /// Records that a lookup was read; `table` is `None` if the store does not have it.

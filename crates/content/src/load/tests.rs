@@ -37,7 +37,7 @@ fn a_pack_within_the_program() {
     let logs = set.test_logs(detection, &detection.tests[0].attack_data[0]);
     assert_eq!(logs, TestLogs::Embedded("{}"));
     assert_eq!(set.macros.get("m", 0).unwrap().definition, "built in");
-    assert_eq!(set.lookup("l").unwrap().rows().unwrap().rows, [["1"]]);
+    assert_eq!(set.lookup("l").unwrap().rows().unwrap().cells(), [["1"]]);
     assert_eq!(set.lookup("rows").unwrap().name, "rows.csv");
     assert!(set.stories.contains_key("S"));
     assert!(set.deployments.get(&crate::DetectionType::Hunting).unwrap().notable.is_some());

@@ -127,6 +127,7 @@ impl Found {
                 span: Span::new(place, place + length),
                 message: format!("{}{more}", damage.message(n_columns)),
                 help: damage.help(),
+                loses_text: matches!(damage, Damage::Long(_) | Damage::Behind | Damage::Open),
             }
         };
         self.0.into_iter().map(problem).collect()

@@ -82,7 +82,7 @@ mod tests {
         let columns = ["n", "u"].map(str::to_owned).to_vec();
         let cells = [["1", "a"], ["2", ""], ["3", "c"]];
         let cells = cells.map(|row| row.map(str::to_owned).to_vec()).to_vec();
-        let table = LookupTable { columns, rows: cells, ..LookupTable::default() };
+        let table = LookupTable { columns, rows: cells.into(), ..LookupTable::default() };
         context.lookups.write("t.csv", table).unwrap();
         for (search, expected) in [
             ("| inputcsv t", Ok(vec!["n | u", "1 a", "2 -", "3 c"])),

@@ -1,9 +1,10 @@
 //! `inputlookup`: returns the rows of a lookup table, or appends them to the pipeline's rows.
 
+use std::ops::Range;
+
 use async_trait::async_trait;
-use indexmap::IndexMap;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
-use spilltrail_event::{Field, Value};
+use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::{Arguments, SearchExpr};
 
 use super::subsearch;
@@ -18,6 +19,8 @@ use crate::planning::predicate::Position;
 use crate::planning::predicate_udf;
 use crate::planning::reserved;
 use crate::rows::Rows;
+use crate::rows::arrow::ColumnBuilder;
+use crate::rows::cut::BATCH_ROWS;
 
 static DOC: CommandDoc = CommandDoc {
     name: "inputlookup",
@@ -137,11 +140,11 @@ impl Command for InputLookup {
             Some(_) => Purpose::Used,
         };
         let rows = self.rows(purpose, stage).await?;
+        let refused = |error| stage.refused(error);
+        let rows = KeptRows::of(rows, &stage.context.session.runtime_env()).map_err(refused)?;
         match input {
-            None => rows.into_plan().map_err(|error| stage.refused(error)),
-            Some(input) => KeptRows::of(rows, &stage.context.session.runtime_env())
-                .and_then(|rows| Append::on(input, rows))
-                .map_err(|error| stage.refused(error)),
+            None => rows.into_plan().map_err(refused),
+            Some(input) => Append::on(input, rows).map_err(refused),
         }
     }
 
@@ -183,19 +186,27 @@ impl InputLookup {
 fn rows_of(table: &LookupTable, start: usize, max: usize, context: &SearchContext) -> Rows {
     let mut columns: Vec<(usize, &String)> = table.columns.iter().enumerate().collect();
     reserved::leave_out(&mut columns, |(_, name)| name, context);
-    let records: Vec<IndexMap<String, Value<'_>>> = table
-        .rows
-        .iter()
-        .skip(start)
-        .take(max)
-        .map(|row| {
-            let cells = columns.iter().filter_map(|(place, name)| {
-                let cell = row.get(*place).filter(|cell| !cell.is_empty())?;
-                Some(((*name).clone(), Value::text(cell.as_str())))
-            });
-            cells.collect()
-        })
-        .collect();
-    let fields = columns.iter().map(|(_, name)| Field::new(*name, spilltrail_event::Kind::Text));
-    Rows { transformed: true, ..Rows::with_fields(fields.collect(), &records) }
+    let end = start.saturating_add(max).min(table.rows.len());
+    let fields: Vec<Field> =
+        columns.iter().map(|(_, name)| Field::new(*name, Kind::Text)).collect();
+    let column = |place: usize, rows: Range<usize>| {
+        let mut builder = ColumnBuilder::new(Kind::Text);
+        for row in rows {
+            let cell = table.rows.cell(row, place);
+            builder.push(if cell.is_empty() { Value::Null } else { Value::text(cell) });
+        }
+        builder.finish()
+    };
+    let batch = |first: usize| {
+        let rows = first..end.min(first.saturating_add(BATCH_ROWS));
+        let cells = columns.iter().map(|(place, _)| column(*place, rows.clone())).collect();
+        Rows::of_columns(fields.clone(), cells, rows.len()).batches
+    };
+    // A table without rows has its columns, too.
+    let batches = if start < end {
+        (start..end).step_by(BATCH_ROWS).flat_map(batch).collect()
+    } else {
+        batch(end)
+    };
+    Rows::new(fields, batches, true)
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::execution::memory_pool::MemoryReservation;
 use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
@@ -211,7 +212,8 @@ impl Command for Lookup {
         let inputs: Vec<String> = self.keys.iter().map(|key| key.field.clone()).collect();
         let only_new = outputs.iter().map(|output| output.only_new).collect();
         let (name, table) = (self.table.value.clone(), CarriedTable::from(table));
-        let added = AddFields::from(State { name, table, keys, columns, only_new });
+        let mut added = AddFields::from(State { name, table, keys, columns, only_new });
+        added.memory = Some(lookups::reserved(&self.table, added.index.size(), stage.context)?);
         let takes_several = inputs.iter().any(|name| input.kind(name) == Some(Kind::Multi));
         let kind =
             if takes_several || added.index.gives_several() { Kind::Multi } else { Kind::Text };
@@ -227,6 +229,8 @@ impl Command for Lookup {
 struct AddFields {
     index: Index,
     state: State,
+    /// The memory reserved for the index.
+    memory: Option<MemoryReservation>,
 }
 
 /// The serialized form of [`AddFields`]: everything but the index, which is built from the table.
@@ -245,7 +249,7 @@ struct State {
 impl From<State> for AddFields {
     fn from(state: State) -> Self {
         let index = Index::new(state.table.table().clone(), state.keys.clone());
-        Self { index, state }
+        Self { index, state, memory: None }
     }
 }
 
@@ -276,10 +280,10 @@ impl RowFunction for AddFields {
                 continue;
             }
             let cells = rows.iter().filter_map(|row| match row {
-                Some(row) => table.rows[*row].get(*column).filter(|cell| !cell.is_empty()),
-                None => table.default_match.as_ref(),
+                Some(row) => Some(table.rows.cell(*row, *column)).filter(|cell| !cell.is_empty()),
+                None => table.default_match.as_deref(),
             });
-            let members = cells.map(|cell| Cow::Borrowed(cell.as_str())).collect();
+            let members = cells.map(Cow::Borrowed).collect();
             *output = Value::multi(members);
         }
     }

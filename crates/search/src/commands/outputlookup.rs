@@ -1,5 +1,6 @@
 //! `outputlookup`: writes the rows to a lookup table and passes them on.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,14 +9,14 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result as EngineResult;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, fields};
 use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
-use crate::context::{LookupStore, LookupTable, Surroundings};
+use crate::context::{LookupStore, LookupTable, Surroundings, TableRows};
 use crate::error::to_engine;
 use crate::lookups;
 use crate::operators::gather::{Given, HeldRows, Room};
@@ -160,7 +161,7 @@ impl Command for OutputLookup {
         let input = stage.input(input)?;
         let found = lookups::find(&self.table, stage.context)?;
         let keeps_rows = self.how.append || self.how.key.is_some();
-        if keeps_rows && found.table.as_ref().is_some_and(|table| !table.problems.is_empty()) {
+        if keeps_rows && found.table.as_ref().is_some_and(|table| table.loses_text) {
             let message = format!(
                 "the lookup `{}` is damaged, so no rows can be added to it",
                 self.table.value
@@ -168,6 +169,21 @@ impl Command for OutputLookup {
             return Err(Diagnostic::error(Code::UNREADABLE, message)
                 .at(self.table.span)
                 .help("correct its file first: what cannot be read of it would be lost"));
+        }
+        let old = found.table.as_ref().filter(|table| keeps_rows && !table.columns.is_empty());
+        let is_column = |old: &LookupTable, name: &str| {
+            self.how.writes(name) && old.columns.iter().any(|column| column == name)
+        };
+        if let Some(old) = old
+            && !input.fields().any(|(name, _)| is_column(old, name))
+        {
+            let message = format!(
+                "the rows have no field that is a column of the lookup `{}`: empty rows are added",
+                self.table.value
+            );
+            let help = format!("its columns are `{}`", old.columns.join("`, `"));
+            let warning = Diagnostic::warning(Code::LOST_FIELD, message).at(self.table.span);
+            stage.context.observations.message(warning.help(help));
         }
         let operator = WriteLookup { name: found.name, how: self.how.clone() };
         Ok(input.operator(Arc::new(operator)))
@@ -258,7 +274,7 @@ impl Writing {
             .filter(|(_, field)| self.how.writes(field.name()))
             .map(|(place, field)| (place, field.name().clone()))
             .unzip();
-        let mut written: Vec<Vec<String>> = Vec::new();
+        let mut written = TableRows::new(columns.len());
         for batch in held.replay()? {
             let batch = batch?.project(&places)?;
             let readers = rows::readers(batch.columns())?;
@@ -270,13 +286,13 @@ impl Writing {
                 let cells: Vec<String> = cells.collect();
                 // `merged` copies the rows into the table, so twice their size is reserved.
                 let size: usize =
-                    cells.iter().map(|cell| 2 * (cell.len() + size_of::<String>())).sum();
-                self.memory.try_grow(size + 2 * size_of::<Vec<String>>())?;
-                written.push(cells);
+                    cells.iter().map(|cell| 2 * (cell.len() + size_of::<u32>())).sum();
+                self.memory.try_grow(size)?;
+                written.push(&cells);
             }
         }
         let old = self.lookups.read(&self.name).map_err(failed)?;
-        match merged(old.as_deref(), columns, written, &self.how) {
+        match merged(old.as_deref(), &columns, &written, &self.how) {
             Some(table) => self.lookups.write(&self.name, table).map_err(failed),
             None => Ok(()),
         }
@@ -298,8 +314,8 @@ fn new_table() -> LookupTable {
 /// Returns the table after writing the rows, or `None` if it is not changed.
 fn merged(
     old: Option<&LookupTable>,
-    columns: Vec<String>,
-    mut rows: Vec<Vec<String>>,
+    columns: &[String],
+    rows: &TableRows,
     how: &How,
 ) -> Option<LookupTable> {
     // Without rows, a table changes only if it is to be replaced and the options allow it to become
@@ -311,8 +327,8 @@ fn merged(
     if rows.is_empty() && stays {
         return None;
     }
-    let old = old.cloned().unwrap_or_else(new_table);
-    rows.truncate(how.max);
+    let new_one = new_table();
+    let old = old.unwrap_or(&new_one);
     // Appended rows and rows with a key are added to the old rows, and the columns stay the same.
     let keeps = (how.append || how.key.is_some()) && !old.columns.is_empty();
     let columns_written: IndexSet<String> = if keeps || rows.is_empty() && !old.columns.is_empty() {
@@ -324,27 +340,38 @@ fn merged(
         .iter()
         .map(|name| columns.iter().position(|column| column == name))
         .collect();
-    let new = rows.into_iter().map(|row| {
-        let cell = |place: &Option<usize>| place.and_then(|at| row.get(at).cloned());
-        places.iter().map(|place| cell(place).unwrap_or_default()).collect::<Vec<String>>()
-    });
-    let kept = if keeps { old.rows.clone() } else { Vec::new() };
+    let new = rows.select(&places);
     let key = how.key.as_ref().and_then(|key| columns_written.get_index_of(key));
-    let rows = match key {
-        None => kept.into_iter().chain(new).collect(),
-        Some(key) => by_key(kept.into_iter().chain(new), key),
+    let rows = match (keeps, key) {
+        (false, None) => new,
+        (true, None) => chained(&old.rows, &new),
+        (false, Some(key)) => by_key(&new, key),
+        (true, Some(key)) => by_key(&chained(&old.rows, &new), key),
     };
-    Some(LookupTable { columns: columns_written.into_iter().collect(), rows, ..old })
+    Some(LookupTable {
+        columns: columns_written.into_iter().collect(),
+        rows,
+        match_types: old.match_types.clone(),
+        default_match: old.default_match.clone(),
+        problems: old.problems.clone(),
+        ..*old
+    })
+}
+
+fn chained(first: &TableRows, second: &TableRows) -> TableRows {
+    let mut all = first.clone();
+    second.iter().for_each(|row| all.push(row));
+    all
 }
 
 /// Returns the last row of each key, at the position of the key's first row. All rows without a
 /// key are kept.
-fn by_key(rows: impl Iterator<Item = Vec<String>>, key: usize) -> Vec<Vec<String>> {
-    let mut places: IndexMap<String, usize> = IndexMap::new();
-    let mut kept: Vec<Vec<String>> = Vec::new();
-    for row in rows {
-        let value = row.get(key).cloned().unwrap_or_default();
-        match places.get(&value) {
+fn by_key(rows: &TableRows, key: usize) -> TableRows {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut kept: Vec<usize> = Vec::new();
+    for row in 0..rows.len() {
+        let value = rows.cell(row, key);
+        match places.get(value) {
             Some(place) => kept[*place] = row,
             None => {
                 if !value.is_empty() {
@@ -354,24 +381,31 @@ fn by_key(rows: impl Iterator<Item = Vec<String>>, key: usize) -> Vec<Vec<String
             }
         }
     }
-    kept
+    rows.only(&kept)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{context, table_of};
 
     fn rows(rows: &[&[&str]]) -> Vec<Vec<String>> {
         rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect()
     }
 
+    fn in_table(columns: usize, rows: &[&[&str]]) -> TableRows {
+        let mut table = TableRows::new(columns);
+        rows.iter().for_each(|row| table.push(*row));
+        table
+    }
+
     fn merge(how: &How, old: &[&[&str]], new: &[&[&str]]) -> Option<Vec<Vec<String>>> {
         let columns = ["a", "b"].map(str::to_owned).to_vec();
-        let old = LookupTable { columns: columns.clone(), rows: rows(old), ..new_table() };
+        let old = LookupTable { columns: columns.clone(), rows: in_table(2, old), ..new_table() };
         let written = ["b", "_raw", "a", "c"].map(str::to_owned).to_vec();
-        merged(Some(&old), written, rows(new), how).map(|table| {
+        merged(Some(&old), &written, &in_table(4, new), how).map(|table| {
             let mut all = vec![table.columns];
-            all.extend(table.rows);
+            all.extend(table.rows.iter().map(|row| row.map(str::to_owned).collect()));
             all
         })
     }
@@ -392,7 +426,7 @@ mod tests {
         assert_eq!(merge(&how, old, &[]), Some(rows(&[&["a", "b"]])));
         let kept = How { empties: false, ..how.clone() };
         assert_eq!(merge(&kept, old, &[]), None);
-        let made = |how: &How| merged(None, vec!["a".to_owned()], Vec::new(), how).is_some();
+        let made = |how: &How| merged(None, &["a".to_owned()], &TableRows::new(1), how).is_some();
         assert!(made(&how) && !made(&How { creates: false, ..how.clone() }));
         let append = How { append: true, ..how.clone() };
         let all = rows(&[&["a", "b"], &["1", "x"], &["2", "y"], &["2", "z"]]);
@@ -403,5 +437,27 @@ mod tests {
         let whole = How { internal: true, key: None, ..keyed };
         let all = rows(&[&["b", "_raw", "a", "c"], &["z", "raw", "2", "n"]]);
         assert_eq!(merge(&whole, old, new), Some(all));
+    }
+
+    #[tokio::test]
+    async fn rows_without_a_column_of_the_table_are_told() {
+        for (search, told) in [
+            ("* | fields n | outputlookup append=t t", ""),
+            ("* | stats count by n | outputlookup append=t t", ""),
+            ("* | stats count as m | outputlookup append=t t", "t"),
+            ("* | stats count as m | outputlookup key_field=n t", "t"),
+            ("* | stats count as m | outputcsv append=t t.csv", "t.csv"),
+            ("* | stats count as m | outputlookup t", ""),
+            ("* | stats count as m | outputlookup append=t new", ""),
+        ] {
+            let context = context(crate::testing::rows("{\"n\":\"1\"}"), 64 << 20);
+            table_of("* | table n u | outputlookup t", &context).await.unwrap();
+            table_of(search, &context).await.unwrap();
+            let messages = context.observations.messages();
+            let places = messages.iter().filter(|one| one.code == Code::LOST_FIELD);
+            let places = places.filter_map(Diagnostic::span);
+            let found: Vec<&str> = places.map(|at| &search[at.start..at.end]).collect();
+            assert_eq!(found.join(" "), told, "{search}");
+        }
     }
 }

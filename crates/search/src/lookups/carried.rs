@@ -76,7 +76,7 @@ mod tests {
     fn carried(cell: &str, case_sensitive: bool) -> CarriedTable {
         CarriedTable::from(Arc::new(LookupTable {
             columns: vec!["a".to_owned()],
-            rows: vec![vec![cell.to_owned()]],
+            rows: vec![vec![cell.to_owned()]].into(),
             case_sensitive,
             ..LookupTable::default()
         }))

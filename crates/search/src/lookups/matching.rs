@@ -1,11 +1,14 @@
 //! Finds the rows of a lookup table that match given values.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::iter;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use ipnet::IpNet;
 use spilltrail_event::{Value, wildcard_match};
 
@@ -19,6 +22,9 @@ const MAX_COMBINATIONS: usize = 10_000;
 
 /// The maximum number of matches for one row, over all values of its multivalue keys.
 const MAX_FOUND: usize = 100_000;
+
+/// The row after the last one of a list.
+const NONE: u32 = u32::MAX;
 
 /// The number of rows that got only some of their matches.
 static CUT_OFF: AtomicU64 = AtomicU64::new(0);
@@ -36,8 +42,13 @@ pub(crate) struct Index {
     table: Arc<LookupTable>,
     /// The index and match type of each key column; `None` means an exact match.
     keys: Vec<(usize, Option<MatchType>)>,
-    /// The indices of rows, by the cells of their exactly matched columns.
-    exact: HashMap<Vec<String>, Vec<usize>>,
+    /// The first row of each combination of cells in the exactly matched columns.
+    first: HashTable<u32>,
+    /// For each row, the next one with the same cells; `NONE` after the last.
+    next: Vec<u32>,
+    /// Whether several rows have the same cells.
+    has_equal_rows: bool,
+    hasher: RandomState,
     /// For each key, the address block of each row; empty for keys that are not matched by CIDR.
     blocks: Vec<Vec<Option<IpNet>>>,
 }
@@ -52,23 +63,73 @@ impl Index {
         let blocks = keys
             .iter()
             .map(|(column, how)| match how {
-                Some(MatchType::Cidr) => table
-                    .rows
-                    .iter()
-                    .map(|row| row.get(*column).and_then(|cell| block(cell)))
-                    .collect(),
+                Some(MatchType::Cidr) => {
+                    table.rows.iter().map(|mut row| row.nth(*column).and_then(block)).collect()
+                }
                 _ => Vec::new(),
             })
             .collect();
-        let mut exact: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
-        for (number, row) in table.rows.iter().enumerate() {
-            let cells = keys.iter().filter(|(_, how)| how.is_none()).map(|(column, _)| {
-                folded(row.get(*column).map_or("", String::as_str), table.case_sensitive)
-            });
-            let cells = cells.map(Cow::into_owned).collect();
-            exact.entry(cells).or_default().push(number);
+        let mut index = Self {
+            next: vec![NONE; table.rows.len()],
+            first: HashTable::new(),
+            has_equal_rows: false,
+            hasher: RandomState::new(),
+            table,
+            keys,
+            blocks,
+        };
+        index.add_rows();
+        index
+    }
+
+    fn add_rows(&mut self) {
+        let mut first = std::mem::take(&mut self.first);
+        // The last row comes first, so that each list begins with its first row. No table has as many
+        // rows as `NONE`: they would not fit into memory.
+        for number in (0..self.next.len()).rev() {
+            let Ok(row) = u32::try_from(number) else { continue };
+            let is_equal = |other: &u32| {
+                self.exact().all(|(_, column)| self.cell(row, column) == self.cell(*other, column))
+            };
+            let hash =
+                |row: &u32| self.hash(self.exact().map(|(_, column)| self.cell(*row, column)));
+            match first.entry(hash(&row), is_equal, hash) {
+                Entry::Occupied(mut known) => {
+                    let next = std::mem::replace(known.get_mut(), row);
+                    self.next[number] = next;
+                    self.has_equal_rows = true;
+                }
+                Entry::Vacant(new) => {
+                    new.insert(row);
+                }
+            }
         }
-        Self { table, keys, exact, blocks }
+        self.first = first;
+    }
+
+    /// Returns the exactly matched keys: their places among the keys, and their columns.
+    fn exact(&self) -> impl Iterator<Item = (usize, usize)> {
+        let keys = self.keys.iter().enumerate().filter(|(_, (_, how))| how.is_none());
+        keys.map(|(place, (column, _))| (place, *column))
+    }
+
+    /// Returns a cell as it is compared.
+    fn cell(&self, row: u32, column: usize) -> Cow<'_, str> {
+        folded(self.table.rows.cell(row as usize, column), self.table.case_sensitive)
+    }
+
+    fn hash<'a>(&self, cells: impl Iterator<Item = Cow<'a, str>>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        cells.for_each(|cell| cell.hash(&mut hasher));
+        hasher.finish()
+    }
+
+    /// Returns the bytes that the index holds in memory besides the table.
+    pub(crate) fn size(&self) -> usize {
+        let blocks: usize = self.blocks.iter().map(Vec::capacity).sum();
+        self.first.allocation_size()
+            + self.next.capacity() * size_of::<u32>()
+            + blocks * size_of::<Option<IpNet>>()
     }
 
     /// Returns the table.
@@ -82,7 +143,7 @@ impl Index {
         limit > 1
             && (self.table.min_matches > 1
                 || self.keys.iter().any(|(_, how)| how.is_some())
-                || self.exact.values().any(|rows| rows.len() > 1))
+                || self.has_equal_rows)
     }
 
     fn limit(&self) -> usize {
@@ -139,16 +200,16 @@ impl Index {
     }
 
     fn add_matches(&self, values: &[&str], found: &mut Vec<Option<usize>>) {
-        let is_exact = |(_, key): &(&&str, &(usize, Option<MatchType>))| key.1.is_none();
-        let cells: Vec<String> = values
-            .iter()
-            .zip(&self.keys)
-            .filter(is_exact)
-            .map(|(value, _)| folded(value, self.table.case_sensitive).into_owned())
-            .collect();
-        let Some(rows) = self.exact.get(&cells) else { return };
-        let fits = |row: &&usize| (0..values.len()).all(|key| self.fits(key, **row, values[key]));
-        found.extend(rows.iter().filter(fits).take(self.limit()).map(|row| Some(*row)));
+        let sought = |key: usize| folded(values[key], self.table.case_sensitive);
+        let is_equal =
+            |row: &u32| self.exact().all(|(key, column)| self.cell(*row, column) == sought(key));
+        let hash = self.hash(self.exact().map(|(key, _)| sought(key)));
+        let rows = iter::successors(self.first.find(hash, is_equal), |row| {
+            self.next.get(**row as usize).filter(|next| **next != NONE)
+        });
+        let rows = rows.map(|row| *row as usize);
+        let fits = |row: &usize| (0..values.len()).all(|key| self.fits(key, *row, values[key]));
+        found.extend(rows.filter(fits).take(self.limit()).map(Some));
     }
 
     /// Returns true if `value` matches the row's cell for this key.
@@ -156,7 +217,7 @@ impl Index {
     /// An exactly matched key always fits, because the rows were selected by it.
     fn fits(&self, key: usize, row: usize, value: &str) -> bool {
         let (column, how) = self.keys[key];
-        let cell = self.table.rows[row].get(column).map_or("", String::as_str);
+        let cell = self.table.rows.cell(row, column);
         match how {
             None => true,
             Some(MatchType::Wildcard) if self.table.case_sensitive => wildcard_match(cell, value),
@@ -190,7 +251,7 @@ mod tests {
         let texts = |row: &[&str]| row.iter().map(|cell| (*cell).to_owned()).collect();
         LookupTable {
             columns: texts(columns),
-            rows: rows.iter().map(|row| texts(row)).collect(),
+            rows: rows.iter().map(|row| texts(row)).collect::<Vec<_>>().into(),
             case_sensitive: true,
             ..LookupTable::default()
         }
@@ -272,7 +333,7 @@ mod tests {
     fn whether_several_rows_can_match() {
         let mut unique = table(&["a"], &[&["x"], &["y"]]);
         assert!(!Index::new(Arc::new(unique.clone()), vec![0]).gives_several());
-        unique.rows.push(vec!["x".to_owned()]);
+        unique.rows.push(["x"]);
         assert!(Index::new(Arc::new(unique.clone()), vec![0]).gives_several());
         unique.max_matches = 1;
         assert!(!Index::new(Arc::new(unique), vec![0]).gives_several());

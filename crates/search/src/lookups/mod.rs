@@ -6,6 +6,7 @@ mod provider;
 
 use std::sync::Arc;
 
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 
 use crate::context::{LookupTable, Purpose, SearchContext};
@@ -43,6 +44,7 @@ pub(crate) fn find(name: &Spanned<String>, context: &SearchContext) -> Result<Fo
             return Err(Diagnostic::error(Code::UNREADABLE, message).at(name.span));
         }
         if let Some(table) = table {
+            context.observations.hold(&table, || reserved(name, table.rows.size(), context))?;
             for problem in &table.problems {
                 let message = format!("the lookup `{}` is damaged: {problem}", name.value);
                 let warning = Diagnostic::warning(Code::DAMAGED_TABLE, message).at(name.span);
@@ -52,6 +54,35 @@ pub(crate) fn find(name: &Spanned<String>, context: &SearchContext) -> Result<Fo
         }
     }
     Ok(Found { name: name.value.clone(), table: None })
+}
+
+/// Reserves memory that the table of a lookup holds, or an index of it.
+///
+/// # Errors
+/// Fails if the search may not hold as much.
+pub(crate) fn reserved(
+    name: &Spanned<String>,
+    size: usize,
+    context: &SearchContext,
+) -> Result<MemoryReservation, Diagnostic> {
+    let pool = &context.session.runtime_env().memory_pool;
+    let reservation = MemoryConsumer::new("lookup").register(pool);
+    match reservation.try_grow(size) {
+        Ok(()) => Ok(reservation),
+        Err(_) => {
+            let limit = match pool.memory_limit() {
+                MemoryLimit::Finite(limit) => format!(" of {} MiB", limit >> 20),
+                _ => String::new(),
+            };
+            let message = format!(
+                "the lookup `{}` needs {} MiB in memory, which is more than is left{limit} for the search",
+                name.value,
+                size.div_ceil(1 << 20)
+            );
+            let help = "raise `--memory-limit`, or leave out rows and columns of its table";
+            Err(Diagnostic::error(Code::MEMORY_LIMIT, message).at(name.span).help(help))
+        }
+    }
 }
 
 /// Reads a lookup. If it does not exist, returns an empty table and adds a warning.
@@ -75,4 +106,44 @@ pub(crate) fn read(
     }
     context.observations.lookup(&name.value, Some(name.span), table.as_deref(), purpose);
     Ok(table.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_diagnostic::Code;
+
+    use crate::context::{LookupTable, TableRows};
+    use crate::testing::{context, rows, table_of};
+
+    #[tokio::test]
+    async fn tables_count_as_memory() {
+        const MIB: usize = 1 << 20;
+        let mut cells = TableRows::new(2);
+        (0..100_000).for_each(|n| cells.push([format!("user {n}"), "ann".to_owned()]));
+        assert!(cells.size() > 2 * MIB);
+        let table = LookupTable {
+            columns: vec!["user".to_owned(), "n".to_owned()],
+            rows: cells,
+            case_sensitive: true,
+            ..LookupTable::default()
+        };
+        for (search, memory, expected) in [
+            ("* | lookup t user OUTPUT n | table n", 16 * MIB, Ok("ann")),
+            ("* | lookup t user OUTPUT n | table n", 2 * MIB, Err(Code::MEMORY_LIMIT)),
+            ("| inputlookup t | stats dc(user) as n", 2 * MIB, Err(Code::MEMORY_LIMIT)),
+            ("| inputlookup t | stats count", 16 * MIB, Ok("100000")),
+            // The table is counted once.
+            (
+                "* | lookup t user OUTPUT n | lookup t user OUTPUT n as m | eval l=1 | inputlookup append=t t | stats count",
+                32 * MIB,
+                Ok("100001"),
+            ),
+        ] {
+            let context = context(rows("{\"user\":\"user 7\"}"), memory);
+            context.lookups.write("t", table.clone()).unwrap();
+            let found = table_of(search, &context).await;
+            let found = found.map(|lines| lines[1].clone()).map_err(|codes| codes[0]);
+            assert_eq!(found.as_deref().map_err(|code| *code), expected, "{search} {memory}");
+        }
+    }
 }

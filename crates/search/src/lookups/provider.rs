@@ -106,7 +106,7 @@ impl LookupProvider for Lookups {
             .into_iter()
             .flatten()
             .map(|row| {
-                let cell = |place: &Option<usize>| table.rows[row].get((*place)?).cloned();
+                let cell = |place: &Option<usize>| Some(table.rows.cell(row, (*place)?).to_owned());
                 places.iter().map(cell).collect()
             })
             .collect()

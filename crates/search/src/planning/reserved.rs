@@ -83,7 +83,8 @@ mod tests {
             let context = context(rows(&events), 64 << 20);
             let columns = ["a", "\u{1}transaction", "\u{1}own", "c"].map(str::to_owned).to_vec();
             let cells = ["1", "2", "3", "4"].map(str::to_owned).to_vec();
-            let lookup = LookupTable { columns, rows: vec![cells], ..LookupTable::default() };
+            let lookup =
+                LookupTable { columns, rows: vec![cells].into(), ..LookupTable::default() };
             context.lookups.write("t", lookup).unwrap();
             let found = table_of(search, &context).await;
             let found = found.unwrap_or_else(|wrong| panic!("{search}: {wrong:?}"));

@@ -82,9 +82,15 @@ impl Rows {
             }
         }
         let columns = builders.into_iter().map(ColumnBuilder::finish).collect();
+        Self::of_columns(fields, columns, records.len())
+    }
+
+    /// Creates rows from their columns, which have the kinds of the fields.
+    #[must_use]
+    pub(crate) fn of_columns(fields: Vec<Field>, columns: Vec<ArrayRef>, rows: usize) -> Self {
         let schema = schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind)));
         let options =
-            datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(records.len()));
+            datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(schema, columns, &options);
         Self::new(fields, batch.into_iter().collect(), false)
     }
