@@ -12,7 +12,7 @@ use spilltrail_content::{
     lookup_stem,
 };
 use spilltrail_diagnostic::{edit_distance, similar};
-use spilltrail_search::context::{LookupStore, LookupTable, MatchType, TableRows};
+use spilltrail_search::context::{LookupStore, LookupTable, MatchType, TableMemory, TableRows};
 
 use crate::error::AppError;
 use crate::kept_file;
@@ -256,6 +256,7 @@ fn table_of(definition: Option<&Lookup>) -> LookupTable {
         is_given: false,
         problems: Vec::new(),
         loses_text: false,
+        memory: TableMemory::default(),
     }
 }
 

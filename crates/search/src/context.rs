@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::{self, Debug};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use datafusion::common::{Result as EngineResult, internal_datafusion_err};
 use datafusion::execution::TaskContext;
@@ -51,6 +51,34 @@ pub struct LookupTable {
     /// Whether the rows lack a part of the table's file, which is lost if they replace it.
     #[serde(skip)]
     pub loses_text: bool,
+    /// The memory that is reserved for the table.
+    #[serde(skip)]
+    pub memory: TableMemory,
+}
+
+/// The memory that is reserved for a table, once for all searches that share it. A copy has none.
+#[derive(Debug, Default)]
+pub struct TableMemory(OnceLock<MemoryReservation>);
+
+impl Clone for TableMemory {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl TableMemory {
+    /// Keeps memory reserved as long as the table is there. `reserve` reserves it, unless that is done
+    /// already.
+    pub(crate) fn hold<E>(
+        &self,
+        reserve: impl FnOnce() -> Result<MemoryReservation, E>,
+    ) -> Result<(), E> {
+        if self.0.get().is_none() {
+            // Another thread may have done the same.
+            let _ = self.0.set(reserve()?);
+        }
+        Ok(())
+    }
 }
 
 impl LookupTable {
@@ -239,8 +267,6 @@ struct Shared {
     had_nothing_to_find: AtomicBool,
     /// The number of searches that `map` commands ran.
     mapped: AtomicU64,
-    /// The memory of the tables that the search holds; each is counted once.
-    tables: Mutex<Vec<(Weak<LookupTable>, MemoryReservation)>>,
 }
 
 /// A record that a lookup was read.
@@ -383,21 +409,6 @@ impl Observations {
         }
         missing.dedup();
         (missing, rows)
-    }
-
-    /// Keeps the memory of a table reserved as long as the table is there, at least until the next one is
-    /// read. `reserve` reserves it, unless that is done already.
-    pub(crate) fn hold<E>(
-        &self,
-        table: &Arc<LookupTable>,
-        reserve: impl FnOnce() -> Result<MemoryReservation, E>,
-    ) -> Result<(), E> {
-        let mut tables = lock(&self.shared.tables);
-        tables.retain(|(held, _)| held.strong_count() > 0);
-        if !tables.iter().any(|(held, _)| std::ptr::eq(held.as_ptr(), Arc::as_ptr(table))) {
-            tables.push((Arc::downgrade(table), reserve()?));
-        }
-        Ok(())
     }
 
     /// Records that a lookup was read; `table` is `None` if the store does not have it.

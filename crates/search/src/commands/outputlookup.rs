@@ -16,7 +16,7 @@ use spilltrail_event::{Field, fields};
 use spilltrail_spl::Arguments;
 
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
-use crate::context::{LookupStore, LookupTable, Surroundings, TableRows};
+use crate::context::{LookupStore, LookupTable, Surroundings, TableMemory, TableRows};
 use crate::error::to_engine;
 use crate::lookups;
 use crate::operators::gather::{Given, HeldRows, Room};
@@ -354,6 +354,7 @@ fn merged(
         match_types: old.match_types.clone(),
         default_match: old.default_match.clone(),
         problems: old.problems.clone(),
+        memory: TableMemory::default(),
         ..*old
     })
 }

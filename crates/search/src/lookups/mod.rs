@@ -44,7 +44,7 @@ pub(crate) fn find(name: &Spanned<String>, context: &SearchContext) -> Result<Fo
             return Err(Diagnostic::error(Code::UNREADABLE, message).at(name.span));
         }
         if let Some(table) = table {
-            context.observations.hold(&table, || reserved(name, table.rows.size(), context))?;
+            table.memory.hold(|| reserved(name, table.rows.size(), context))?;
             for problem in &table.problems {
                 let message = format!("the lookup `{}` is damaged: {problem}", name.value);
                 let warning = Diagnostic::warning(Code::DAMAGED_TABLE, message).at(name.span);
