@@ -69,11 +69,12 @@ fn named(step: &Step, arguments: &str) -> Vec<String> {
         return Vec::new();
     }
     // A field that is removed may be absent.
-    let keeps = |name: &&String| {
-        let kept = step.command.output(Some(vec![(*name).clone()]));
+    let keeps = |name: &String| {
+        let kept = step.command.output(Some(vec![name.clone()]));
         kept.is_some_and(|kept| kept.contains(name))
     };
-    step.command.listed().iter().filter(keeps).cloned().collect()
+    let listed = step.command.listed().into_iter().map(str::to_owned);
+    listed.filter(keeps).collect()
 }
 
 #[cfg(test)]
