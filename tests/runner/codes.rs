@@ -289,6 +289,7 @@ fn context(reads: usize) -> SearchContext {
         session: run::session(64 << 20).expect("a session"),
         events: Arc::new(Events { events, left: AtomicUsize::new(reads) }),
         lookups: Arc::new(Lookups),
+        tables: None,
         geo: None,
         macros: Arc::new(macros),
         knowledge: std::sync::Arc::default(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::execution::context::SessionContext;
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use spilltrail_content::ContentSet;
 use spilltrail_knowledge::Knowledge;
 use spilltrail_search::context::{Cancel, GeoDatabase, SearchContext};
@@ -15,7 +16,7 @@ use crate::clock::Clock;
 use crate::error::AppError;
 use crate::geo;
 use crate::lookups::{Filled, RunLookups};
-use crate::memory::RunMemory;
+use crate::memory::{self, RunMemory};
 use crate::options::RunOptions;
 
 /// Maximum number of reader threads, unless the options set it. Each thread keeps one file in memory.
@@ -28,6 +29,7 @@ pub(crate) struct Environment {
     pub(crate) clock: Clock,
     pub(crate) events: Arc<dyn EventSource>,
     memory: RunMemory,
+    tables: Option<Arc<dyn MemoryPool>>,
     lookups: RunLookups,
     macros: Arc<MacroSet>,
     knowledge: Arc<Knowledge>,
@@ -63,7 +65,13 @@ impl Environment {
         // The sessions of the searches take over what was chosen for the limit of this one.
         let session = run::session_of(memory.share(at_a_time))
             .map_err(|error| AppError::Engine(error.strip_backtrace()))?;
+        // The default of a hunt is what its searches need; tables may be larger than all of it.
+        let has_room = options.memory_limit.is_none() && default_memory < memory::of_search();
+        let tables = has_room.then(|| -> Arc<dyn MemoryPool> {
+            Arc::new(GreedyMemoryPool::new(memory::of_search()))
+        });
         Ok(Self {
+            tables,
             lookups: RunLookups::new(content, options.lookups.clone())?,
             macros: Arc::new(content.macros.clone()),
             knowledge: content.knowledge.clone(),
@@ -120,6 +128,7 @@ impl Environment {
             session: run::session_with(&self.session, self.memory.share(self.at_a_time())),
             events: self.events.clone(),
             lookups,
+            tables: self.tables.clone(),
             geo: self.geo.clone(),
             macros: self.macros.clone(),
             knowledge: self.knowledge.clone(),

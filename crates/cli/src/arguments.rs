@@ -204,7 +204,8 @@ pub(crate) struct ReadOptions {
 pub(crate) struct LimitOptions {
     /// Memory that searches may hold in all; beyond it they spill to disk. Default: 56 for `hunt`, which
     /// from 256 on runs two detections at a time; else a quarter of the machine's memory, at least 256 and
-    /// at most 2048.
+    /// at most 2048. Tables of lookups count; without this option, they have that quarter to themselves in
+    /// a hunt.
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) memory_limit: Option<u64>,
     /// Threads that read logs; each holds one file in memory. Default: one per processor, up to 4.

@@ -145,6 +145,7 @@ fn context(events: &str) -> SearchContext {
             ("empty", (0, true)),
             ("collection", (0, false)),
         ]))),
+        tables: None,
         geo: None,
         macros: Arc::new(spilltrail_spl::MacroSet::builtin()),
         knowledge: Arc::default(),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use datafusion::common::{Result as EngineResult, internal_datafusion_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::context::SessionContext;
-use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::execution::memory_pool::{MemoryPool, MemoryReservation};
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 use jiff::tz::TimeZone;
@@ -179,6 +179,8 @@ pub struct SearchContext {
     pub events: Arc<dyn EventSource>,
     /// The lookups.
     pub lookups: Arc<dyn LookupStore>,
+    /// The memory of the tables of lookups. `None` for that of the search.
+    pub tables: Option<Arc<dyn MemoryPool>>,
     /// The GeoIP database, if one was given.
     pub geo: Option<Arc<dyn GeoDatabase>>,
     /// The macros.

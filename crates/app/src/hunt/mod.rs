@@ -66,7 +66,7 @@ pub async fn hunt(
     let stop = StopWhenDropped::default();
     let mut tally = Tally::default();
     let work = run(content, options, sink, stop.token(), &mut tally);
-    let outcome = until_cancelled(&options.run.cancel, work).await;
+    let outcome = Box::pin(until_cancelled(&options.run.cancel, work)).await;
     outcome.map_err(|error| match error {
         AppError::Cancelled(_) => AppError::Cancelled(Box::new(tally.done())),
         AppError::Sink { source, .. } => AppError::Sink { source, done: Box::new(tally.done()) },

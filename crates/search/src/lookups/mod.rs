@@ -65,7 +65,8 @@ pub(crate) fn reserved(
     size: usize,
     context: &SearchContext,
 ) -> Result<MemoryReservation, Diagnostic> {
-    let pool = &context.session.runtime_env().memory_pool;
+    let environment = context.session.runtime_env();
+    let pool = context.tables.as_ref().unwrap_or(&environment.memory_pool);
     let reservation = MemoryConsumer::new("lookup").register(pool);
     match reservation.try_grow(size) {
         Ok(()) => Ok(reservation),
@@ -75,7 +76,7 @@ pub(crate) fn reserved(
                 _ => String::new(),
             };
             let message = format!(
-                "the lookup `{}` needs {} MiB in memory, which is more than is left{limit} for the search",
+                "the lookup `{}` needs {} MiB in memory, which is more than is left{limit}",
                 name.value,
                 size.div_ceil(1 << 20)
             );
@@ -110,6 +111,9 @@ pub(crate) fn read(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
     use spilltrail_diagnostic::Code;
 
     use crate::context::{LookupTable, TableRows};
@@ -144,6 +148,14 @@ mod tests {
             let found = table_of(search, &context).await;
             let found = found.map(|lines| lines[1].clone()).map_err(|codes| codes[0]);
             assert_eq!(found.as_deref().map_err(|code| *code), expected, "{search} {memory}");
+        }
+        // A run may have memory for tables beside that of its searches.
+        for (tables, is_enough) in [(16 * MIB, true), (2 * MIB, false)] {
+            let mut context = context(rows("{\"user\":\"user 7\"}"), MIB);
+            context.tables = Some(Arc::new(GreedyMemoryPool::new(tables)));
+            context.lookups.write("t", table.clone()).unwrap();
+            let found = table_of("* | lookup t user OUTPUT n | table n", &context).await;
+            assert_eq!(found.is_ok(), is_enough, "{found:?}");
         }
     }
 }

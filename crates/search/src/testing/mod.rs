@@ -57,6 +57,7 @@ pub(crate) fn context(rows: Vec<Row>, memory: usize) -> SearchContext {
         session: run::session(memory).expect("a session"),
         events: Arc::new(MemoryEvents::new(rows)),
         lookups: Arc::new(Lookups::default()),
+        tables: None,
         geo: None,
         macros: Arc::new(macros()),
         knowledge: Knowledge::builtin(),
