@@ -9,7 +9,7 @@ mod returned;
 mod tables;
 #[cfg(test)]
 mod tests;
-pub(crate) mod unproduced;
+mod unproduced;
 mod words;
 mod writers;
 

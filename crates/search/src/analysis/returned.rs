@@ -4,7 +4,8 @@ use spilltrail_diagnostic::Spanned;
 use spilltrail_event::fields;
 use spilltrail_spl::{CompareOp, Pipeline, SearchExpr, SearchLiteral, parse_search};
 
-use super::{Analysis, unproduced};
+use super::Analysis;
+use crate::commands::named::place;
 use crate::commands::subsearch;
 
 impl Analysis {
@@ -57,7 +58,7 @@ fn asks_for(expression: &SearchExpr, sourcetype: &str) -> bool {
 /// Puts a name to the last command that has it.
 fn placed(name: String, pipeline: &Pipeline) -> Spanned<String> {
     let of_command = |command| {
-        let span = unproduced::place(&name, command);
+        let span = place(&name, command);
         (span != command.arguments.span).then_some(span)
     };
     let span = pipeline.commands.iter().rev().find_map(of_command).unwrap_or(pipeline.span);

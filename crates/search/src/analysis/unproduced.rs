@@ -6,29 +6,13 @@ use spilltrail_spl::{Command as Written, Doubt, EvalExpr, EvalNode, Pipeline, Re
 
 use super::Analysis;
 use crate::commands::CommandKind;
+use crate::commands::named::{ASK_FOR_VALUES, CHOOSE_ROWS, place};
 use crate::commands::pipeline::{self, Step};
 use crate::planning::eval::field_names;
 use crate::planning::facts::{Facts, Role};
 
-/// Commands of which the rows, or their order, depend on the fields that they read.
-pub(crate) const CHOOSE_ROWS: &[&str] = &[
-    "where",
-    "search",
-    "regex",
-    "dedup",
-    "sort",
-    "selfjoin",
-    "kmeans",
-    "concurrency",
-    "diff",
-    "head",
-];
-
 /// Commands that fill in texts before they run what is inside them.
 const FILLED_IN: &[&str] = &["foreach", "map"];
-
-/// Functions of eval that ask whether there is a value.
-pub(crate) const ASK_FOR_VALUES: &[&str] = &["coalesce", "isnotnull", "isnull"];
 
 /// Names that are written for a value, and not for a field.
 pub(super) const CONSTANTS: &[&str] = &["null", "true", "false"];
@@ -184,18 +168,6 @@ fn unpaired(step: &Step, inner: &Rows, written: &Written) -> Vec<Unproduced> {
         is_inside: true,
     });
     keys.collect()
-}
-
-/// Returns the place of a field in a command; that of its arguments if they do not have it.
-pub(crate) fn place(field: &str, command: &Written) -> Span {
-    let (text, start) = (&command.arguments.value, command.arguments.span.start);
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
-    let found = text.match_indices(field).find(|(at, _)| {
-        let before = text.get(..*at).and_then(|before| before.chars().next_back());
-        let after = text.get(at + field.len()..).and_then(|after| after.chars().next());
-        !before.is_some_and(is_part) && !after.is_some_and(is_part)
-    });
-    found.map_or(command.arguments.span, |(at, _)| Span::new(start + at, start + at + field.len()))
 }
 
 fn absent(step: &Step, rows: &Rows, written: &Written) -> Vec<Unproduced> {

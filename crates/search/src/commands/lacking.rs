@@ -4,8 +4,8 @@
 use spilltrail_diagnostic::{Code, Diagnostic, similar};
 use spilltrail_spl::Pipeline;
 
+use super::named::{ASK_FOR_VALUES, CHOOSE_ROWS, place};
 use super::pipeline::Step;
-use crate::analysis::unproduced::{ASK_FOR_VALUES, CHOOSE_ROWS, place};
 use crate::context::SearchContext;
 use crate::planning::facts::Facts;
 use crate::planning::plan::Plan;

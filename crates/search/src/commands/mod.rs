@@ -71,6 +71,7 @@ mod multikv;
 mod multisearch;
 mod mvcombine;
 mod mvexpand;
+pub(crate) mod named;
 mod nomv;
 mod noop;
 mod outlier;
