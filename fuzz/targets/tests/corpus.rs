@@ -11,13 +11,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use cpu_time::ThreadTime;
 use random::Random;
 use spilltrail_fuzz_targets::{TARGETS, Target};
 
 /// Changes that each target is given if no time is set.
 const CHANGES: usize = 400;
 
-/// The longest time that one input may take, in a build without optimizations on a busy machine.
+/// The longest time of the processor that one input may take, in a build without optimizations.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The largest input that is made.
@@ -62,7 +63,7 @@ fn changed(corpus: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
 }
 
 fn run(target: &Target, input: &[u8]) {
-    let start = Instant::now();
+    let start = ThreadTime::now();
     let outcome = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
     let shown = String::from_utf8_lossy(&input[..input.len().min(4096)]).into_owned();
     assert!(outcome.is_ok(), "`{}` panics on {shown:?}", target.name);
