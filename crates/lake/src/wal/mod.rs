@@ -1,0 +1,186 @@
+//! The log of arriving events: batches that are not in a table yet, in a SQLite file.
+//!
+//! SQLite's own log makes transactions whole: after a crash or a loss of power, a commit is there with
+//! all its batches and marks, or nothing of it is. With `synchronous=FULL`, it is on the disk before
+//! [`Wal::append`] answers. Many commits share a transaction, and so one wait for the disk.
+
+mod form;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::fs::{File, TryLockError};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use crate::batch::Batch;
+use crate::error::WalError;
+pub use reader::{StoredBatch, WalReader, WalSize};
+use writer::Order;
+
+/// How the log of arriving events is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalOptions {
+    /// The most compressed bytes that may wait to be stored; more are refused as [`WalError::Busy`].
+    pub most_waiting: usize,
+    /// The most compressed bytes that share a transaction, apart from a commit that alone has more.
+    pub most_together: usize,
+    /// The most pages that the file may have; `None` for as many as the disk has room for.
+    pub most_pages: Option<u32>,
+}
+
+impl Default for WalOptions {
+    fn default() -> Self {
+        Self { most_waiting: 64 << 20, most_together: 8 << 20, most_pages: None }
+    }
+}
+
+/// Batches and marks that are stored together or not at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// The batches, in order.
+    pub batches: Vec<Batch>,
+    /// The marks, such as how far a file was read.
+    pub marks: Vec<Mark>,
+    /// When the batches arrived, in microseconds since the epoch.
+    pub received: i64,
+}
+
+impl Commit {
+    fn bytes(&self) -> usize {
+        self.batches.iter().map(Batch::compressed_bytes).sum()
+    }
+}
+
+/// A value under a key, which replaces one under the same key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: String,
+}
+
+/// The numbers of batches; `None` for none.
+pub type Numbers = Option<RangeInclusive<u64>>;
+
+/// The answer to a commit, once it is on the disk: the numbers of its batches. Await it, or call
+/// `blocking_recv`.
+pub type Appended = oneshot::Receiver<Result<Numbers, WalError>>;
+
+/// The only writer of a log of arriving events.
+///
+/// Dropping it stores what waits, and closes the file.
+#[derive(Debug)]
+pub struct Wal {
+    path: PathBuf,
+    most_waiting: usize,
+    waiting: Arc<AtomicUsize>,
+    orders: Option<Sender<Order>>,
+    thread: Option<JoinHandle<()>>,
+    /// Held as long as this process may write.
+    _lock: File,
+}
+
+impl Wal {
+    /// Opens the log in a file, which is created if it is not there.
+    ///
+    /// # Errors
+    /// Fails if another process writes to it, if it is of a newer version of the program, or if it
+    /// cannot be opened.
+    pub fn open(path: &Path, options: WalOptions) -> Result<Self, WalError> {
+        let lock = locked(path)?;
+        let connection = form::open_to_write(path, options)?;
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let (orders, received) = channel();
+        let counter = waiting.clone();
+        let work = move || writer::run(connection, &received, &counter, options.most_together);
+        let thread = std::thread::Builder::new().name("wal".to_owned()).spawn(work);
+        let thread = thread.map_err(|error| WalError::Form {
+            path: path.to_owned(),
+            reason: format!("no thread can be started: {error}"),
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            most_waiting: options.most_waiting,
+            waiting,
+            orders: Some(orders),
+            thread: Some(thread),
+            _lock: lock,
+        })
+    }
+
+    /// Returns the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Stores a commit. The answer comes when it is on the disk.
+    ///
+    /// # Errors
+    /// Fails with [`WalError::Busy`] if too much waits already, however small the commit is. A commit
+    /// that alone has more than may wait is taken if nothing else waits.
+    pub fn append(&self, commit: Commit) -> Result<Appended, WalError> {
+        let bytes = commit.bytes();
+        let reserve = |waiting: usize| {
+            let all = waiting.saturating_add(bytes);
+            (waiting == 0 || all <= self.most_waiting).then_some(all)
+        };
+        let reserved = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve);
+        reserved.map_err(|_| WalError::Busy)?;
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Append { commit, bytes, answer }).inspect_err(|_| {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+        })?;
+        Ok(answered)
+    }
+
+    /// Removes the batches up to this number, and waits until that is on the disk. Call it when they
+    /// are stored elsewhere.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written. The batches are still there then.
+    pub fn remove_up_to(&self, number: u64) -> Result<(), WalError> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Remove { up_to: number, answer })?;
+        answered.blocking_recv().unwrap_or(Err(WalError::Closed))
+    }
+
+    fn order(&self, order: Order) -> Result<(), WalError> {
+        let orders = self.orders.as_ref().ok_or(WalError::Closed)?;
+        orders.send(order).map_err(|_| WalError::Closed)
+    }
+}
+
+impl Drop for Wal {
+    fn drop(&mut self) {
+        // The thread ends when it has done what waits and no more can come.
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been reported by its own message.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Takes the lock that makes this process the only writer.
+fn locked(path: &Path) -> Result<File, WalError> {
+    let beside = path.with_extension("lock");
+    let failed =
+        |error: &std::io::Error| WalError::Form { path: beside.clone(), reason: error.to_string() };
+    let file = File::options().create(true).truncate(false).write(true).open(&beside);
+    let file = file.map_err(|error| failed(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(WalError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(failed(&error)),
+    }
+}

@@ -1,0 +1,120 @@
+//! Reading the log of arriving events, in this process or another one, while it is written.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::form;
+use crate::batch::{Batch, Origin};
+use crate::error::WalError;
+
+/// A batch in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBatch {
+    /// The number; later batches have larger ones.
+    pub number: u64,
+    /// When it arrived, in microseconds since the epoch.
+    pub received: i64,
+    /// The events.
+    pub batch: Batch,
+}
+
+/// What the log holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WalSize {
+    /// The number of batches.
+    pub batches: u64,
+    /// The number of their events.
+    pub events: u64,
+    /// The number of their bytes before compression.
+    pub bytes: u64,
+    /// The largest number that a batch has had, removed ones included; 0 if there was none.
+    pub last_number: u64,
+}
+
+/// A reader of the log. There may be any number of them.
+#[derive(Debug)]
+pub struct WalReader {
+    connection: Connection,
+}
+
+impl WalReader {
+    /// Opens the log in a file.
+    ///
+    /// # Errors
+    /// Fails if there is no such log, or if it cannot be read.
+    pub fn open(path: &Path) -> Result<Self, WalError> {
+        Ok(Self { connection: form::open_to_read(path)? })
+    }
+
+    /// Returns the batches after a number, in order: as many as have `most_bytes` together before
+    /// compression, but at least one if there is one.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn after(&self, number: u64, most_bytes: u64) -> Result<Vec<StoredBatch>, WalError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT number, received, index_name, sourcetype, source, host, events, bytes, body
+             FROM batches WHERE number > ?1 ORDER BY number",
+        )?;
+        let mut rows = statement.query([i64::try_from(number).unwrap_or(i64::MAX)])?;
+        let (mut found, mut bytes) = (Vec::new(), 0_u64);
+        while let Some(row) = rows.next()? {
+            let stored = stored(row)?;
+            bytes = bytes.saturating_add(stored.batch.bytes);
+            if bytes > most_bytes && !found.is_empty() {
+                break;
+            }
+            found.push(stored);
+        }
+        Ok(found)
+    }
+
+    /// Returns the value of a mark.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn mark(&self, key: &str) -> Result<Option<String>, WalError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT value FROM marks WHERE key = ?1")?;
+        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+    }
+
+    /// Returns what the log holds.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn size(&self) -> Result<WalSize, WalError> {
+        let sums =
+            "SELECT count(*), coalesce(sum(events), 0), coalesce(sum(bytes), 0) FROM batches";
+        let size = self.connection.query_row(sums, [], |row| {
+            Ok(WalSize {
+                batches: row.get(0)?,
+                events: row.get(1)?,
+                bytes: row.get(2)?,
+                last_number: 0,
+            })
+        })?;
+        let last = "SELECT seq FROM sqlite_sequence WHERE name = 'batches'";
+        let last = self.connection.query_row(last, [], |row| row.get(0)).optional()?;
+        Ok(WalSize { last_number: last.unwrap_or(0), ..size })
+    }
+}
+
+fn stored(row: &Row<'_>) -> Result<StoredBatch, rusqlite::Error> {
+    Ok(StoredBatch {
+        number: row.get(0)?,
+        received: row.get(1)?,
+        batch: Batch {
+            origin: Origin {
+                index: row.get(2)?,
+                sourcetype: row.get(3)?,
+                source: row.get(4)?,
+                host: row.get(5)?,
+            },
+            events: row.get(6)?,
+            bytes: row.get(7)?,
+            body: row.get(8)?,
+        },
+    })
+}
