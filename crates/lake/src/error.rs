@@ -83,3 +83,22 @@ impl From<rusqlite::Error> for WalError {
         }
     }
 }
+
+/// Why the table of events cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// A file or folder of the table cannot be used.
+    #[error("cannot use {}: {source}", path.display())]
+    Folder {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The log of the table, or a file of it, cannot be read or written.
+    #[error("the table of events cannot be used: {0}")]
+    Table(#[from] deltalake_core::DeltaTableError),
+    /// Other processes committed each time.
+    #[error("other processes write to the table of events all the time")]
+    Busy,
+}

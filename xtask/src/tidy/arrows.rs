@@ -43,6 +43,7 @@ const RULES: &[Rule] = &[
         Engine::Allowed,
     ),
     rule("spilltrail-spl", &["spilltrail-diagnostic"], Engine::None),
+    rule("spilltrail-lake", &[], Engine::Allowed),
     rule(
         "spilltrail-eval",
         &["spilltrail-diagnostic", "spilltrail-event", "spilltrail-spl"],

@@ -1,0 +1,223 @@
+//! The columns of the table, and rows of it.
+
+use std::sync::Arc;
+
+use deltalake_core::arrow::array::{
+    ArrayRef, BinaryBuilder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+};
+use deltalake_core::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use deltalake_core::kernel::{DataType as DeltaType, StructField};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use crate::error::BatchError;
+
+/// The columns by whose values files are put into folders.
+pub(super) const PARTITIONS: [&str; 2] = ["index", "day"];
+
+/// The fields of the text by which searches pick events, as columns.
+pub const LEADS: [&str; 7] = [
+    "eventName",
+    "eventSource",
+    "errorCode",
+    "awsRegion",
+    "recipientAccountId",
+    "sourceIPAddress",
+    "eventID",
+];
+
+/// The folder of events without a time.
+const NO_DAY: &str = "none";
+
+/// Rows that are read or left out together: about 50 MB of CloudTrail's texts.
+const ROWS_OF_GROUP: usize = 40_000;
+
+/// The most bytes of the texts of rows that are added together.
+const MOST_BYTES: usize = 512 << 20;
+
+/// An event as a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventRow<'a> {
+    /// The index.
+    pub index: &'a str,
+    /// The time, in microseconds since the epoch.
+    pub time: Option<i64>,
+    /// When the event arrived, in microseconds since the epoch.
+    pub received: i64,
+    /// The source.
+    pub source: Option<&'a str>,
+    /// The sourcetype.
+    pub sourcetype: Option<&'a str>,
+    /// The host.
+    pub host: Option<&'a str>,
+    /// The fields that the sender gave beside the text, as a JSON object.
+    pub fields: Option<&'a str>,
+    /// The values of [`LEADS`].
+    pub leads: [Option<&'a str>; LEADS.len()],
+    /// The text, byte for byte.
+    pub raw: &'a [u8],
+}
+
+/// How a column is called, and what it holds.
+const COLUMNS: [(&str, Kind); 10] = [
+    ("index", Kind::Text),
+    ("day", Kind::Text),
+    ("_time", Kind::Time),
+    ("_indextime", Kind::Time),
+    ("source", Kind::Text),
+    ("sourcetype", Kind::Text),
+    ("host", Kind::Text),
+    ("fields", Kind::Text),
+    ("_raw", Kind::Text),
+    // The bytes of a text that is not UTF-8; such a row has no `_raw`.
+    ("_raw_bytes", Kind::Bytes),
+];
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Text,
+    Time,
+    Bytes,
+}
+
+impl Kind {
+    fn arrow(self) -> DataType {
+        match self {
+            Self::Text => DataType::Utf8,
+            Self::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::Bytes => DataType::Binary,
+        }
+    }
+
+    fn delta(self) -> DeltaType {
+        match self {
+            Self::Text => DeltaType::STRING,
+            Self::Time => DeltaType::TIMESTAMP,
+            Self::Bytes => DeltaType::BINARY,
+        }
+    }
+}
+
+fn all_columns() -> impl Iterator<Item = (&'static str, Kind)> {
+    COLUMNS.into_iter().chain(LEADS.map(|name| (name, Kind::Text)))
+}
+
+/// Returns the columns of the table.
+pub(super) fn columns() -> impl Iterator<Item = StructField> {
+    all_columns().map(|(name, kind)| StructField::new(name, kind.delta(), true))
+}
+
+/// Returns the columns whose smallest and largest values the log of the table has for each file.
+pub(super) fn compared() -> Vec<&'static str> {
+    ["_time", "_indextime", "sourcetype"].into_iter().chain(LEADS).collect()
+}
+
+/// Returns how files are written.
+pub(super) fn properties() -> WriterProperties {
+    let text = || ColumnPath::from("_raw");
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_created_by(concat!("spilltrail ", env!("CARGO_PKG_VERSION")).to_owned())
+        // Texts differ: a dictionary of them would be as large as they are. In large pages, the
+        // compressor sees more of what they have in common.
+        .set_column_dictionary_enabled(text(), false)
+        .set_column_statistics_enabled(text(), EnabledStatistics::None)
+        .set_data_page_size_limit(4 << 20)
+        .set_max_row_group_row_count(Some(ROWS_OF_GROUP))
+        .build()
+}
+
+/// Collects rows.
+#[derive(Debug, Default)]
+pub struct RowsBuilder {
+    texts: Vec<StringBuilder>,
+    time: TimestampMicrosecondBuilder,
+    received: TimestampMicrosecondBuilder,
+    bytes: BinaryBuilder,
+    rows: usize,
+    held: usize,
+}
+
+impl RowsBuilder {
+    /// Creates a builder without rows.
+    #[must_use]
+    pub fn new() -> Self {
+        let texts = all_columns().filter(|(_, kind)| matches!(kind, Kind::Text));
+        Self { texts: texts.map(|_| StringBuilder::new()).collect(), ..Self::default() }
+    }
+
+    /// Returns the number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Returns true if there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// Fails with [`BatchError::Full`] if the rows must be added to the table first.
+    pub fn push(&mut self, row: &EventRow<'_>) -> Result<(), BatchError> {
+        let day = row.time.and_then(day).unwrap_or_else(|| NO_DAY.to_owned());
+        let raw = std::str::from_utf8(row.raw).ok();
+        let own = [
+            Some(row.index),
+            Some(day.as_str()),
+            row.source,
+            row.sourcetype,
+            row.host,
+            row.fields,
+            raw,
+        ];
+        let values = || own.into_iter().chain(row.leads);
+        let text = values().flatten().map(str::len).sum::<usize>();
+        let held = self.held + text + if raw.is_none() { row.raw.len() } else { 0 };
+        if held > MOST_BYTES && !self.is_empty() {
+            return Err(BatchError::Full);
+        }
+        self.held = held;
+        for (column, value) in self.texts.iter_mut().zip(values()) {
+            column.append_option(value);
+        }
+        self.time.append_option(row.time);
+        self.received.append_value(row.received);
+        self.bytes.append_option(raw.is_none().then_some(row.raw));
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Returns the rows.
+    #[must_use]
+    pub fn finish(self) -> RecordBatch {
+        let Self { texts, time, received, mut bytes, .. } = self;
+        let mut texts = texts.into_iter();
+        let mut times = [time, received].into_iter();
+        let columns = all_columns().map(|(_, kind)| -> ArrayRef {
+            match kind {
+                Kind::Text => Arc::new(texts.next().unwrap_or_default().finish()),
+                Kind::Time => {
+                    let times = times.next().unwrap_or_default().finish();
+                    Arc::new(times.with_timezone("UTC"))
+                }
+                Kind::Bytes => Arc::new(bytes.finish()),
+            }
+        });
+        let columns = columns.collect();
+        let fields: Vec<Field> =
+            all_columns().map(|(name, kind)| Field::new(name, kind.arrow(), true)).collect();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+            .expect("each row has a value or a null in each column")
+    }
+}
+
+/// Returns the day of a time as `2026-11-29`, in UTC.
+fn day(time: i64) -> Option<String> {
+    let time = jiff::Timestamp::from_microsecond(time).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string())
+}
