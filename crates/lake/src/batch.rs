@@ -228,7 +228,10 @@ fn number(rest: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn collected(batch: &Batch) -> Result<Vec<(Vec<u8>, Option<i64>, Option<String>)>, BatchError> {
+    /// The text of an event, its time and its fields.
+    type Owned = (Vec<u8>, Option<i64>, Option<String>);
+
+    fn collected(batch: &Batch) -> Result<Vec<Owned>, BatchError> {
         let mut found = Vec::new();
         batch.events()?.each(|event| {
             found.push((event.raw.to_vec(), event.time, event.fields.map(str::to_owned)));

@@ -64,16 +64,25 @@ impl EventTable {
     pub async fn open(folder: &Path) -> Result<Self, TableError> {
         let failed = |source| TableError::Folder { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
-        let folder = folder.canonicalize().map_err(failed)?;
-        let Ok(url) = Url::from_directory_path(&folder) else {
-            return Err(failed(io::ErrorKind::InvalidFilename.into()));
-        };
-        let table = match DeltaTableBuilder::from_url(url.clone())?.load().await {
-            Ok(table) => table,
-            Err(DeltaTableError::NotATable(_)) => create(&url).await?,
-            Err(error) => return Err(error.into()),
+        let (folder, url) = located(folder)?;
+        let table = match load(&url).await? {
+            Some(table) => table,
+            None => create(&url).await?,
         };
         Ok(Self { folder, table })
+    }
+
+    /// Opens the table in a folder if it is there.
+    ///
+    /// # Errors
+    /// Fails if its log cannot be read.
+    pub async fn find(folder: &Path) -> Result<Option<Self>, TableError> {
+        let failed = |source| TableError::Folder { path: folder.to_owned(), source };
+        if !folder.try_exists().map_err(failed)? {
+            return Ok(None);
+        }
+        let (folder, url) = located(folder)?;
+        Ok(load(&url).await?.map(|table| Self { folder, table }))
     }
 
     /// Reads what other processes have committed.
@@ -180,6 +189,25 @@ impl EventTable {
     }
 }
 
+/// Returns the absolute path of a folder, and its address.
+fn located(folder: &Path) -> Result<(PathBuf, Url), TableError> {
+    let failed = |source| TableError::Folder { path: folder.to_owned(), source };
+    let path = folder.canonicalize().map_err(failed)?;
+    match Url::from_directory_path(&path) {
+        Ok(url) => Ok((path, url)),
+        Err(()) => Err(failed(io::ErrorKind::InvalidFilename.into())),
+    }
+}
+
+/// Reads the log of a table; returns `None` if there is none.
+async fn load(url: &Url) -> Result<Option<DeltaTable>, DeltaTableError> {
+    match DeltaTableBuilder::from_url(url.clone())?.load().await {
+        Ok(table) => Ok(Some(table)),
+        Err(DeltaTableError::NotATable(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 async fn create(url: &Url) -> Result<DeltaTable, DeltaTableError> {
     let created = CreateBuilder::new()
         .with_location(url.to_string())
@@ -192,10 +220,7 @@ async fn create(url: &Url) -> Result<DeltaTable, DeltaTableError> {
         .await;
     let Err(error) = created else { return created };
     // Another process may have been faster.
-    match DeltaTableBuilder::from_url(url.clone())?.load().await {
-        Err(DeltaTableError::NotATable(_)) => Err(error),
-        loaded => loaded,
-    }
+    load(url).await?.ok_or(error)
 }
 
 /// Returns true if another commit came first.

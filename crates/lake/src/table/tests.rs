@@ -1,3 +1,5 @@
+//! Tests of the table of events.
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -100,7 +102,10 @@ async fn folders_that_cannot_be_used_are_told() {
     let error = EventTable::open(&file).await.unwrap_err();
     assert!(matches!(error, TableError::Folder { .. }), "{error}");
     let path = folder.path().join("t");
+    assert!(EventTable::find(&path).await.unwrap().is_none());
+    assert!(EventTable::find(folder.path()).await.unwrap().is_none());
     EventTable::open(&path).await.unwrap();
+    assert!(EventTable::find(&path).await.unwrap().is_some());
     std::fs::write(path.join("_delta_log/00000000000000000000.json"), "{").unwrap();
     let error = EventTable::open(&path).await.unwrap_err();
     assert!(matches!(error, TableError::Table(_)), "{error}");

@@ -30,6 +30,17 @@ const STEPS: &[M<'_>] = &[M::up(
         bytes INTEGER NOT NULL,
         body BLOB NOT NULL
     ) STRICT;
+    CREATE TABLE set_aside (
+        number INTEGER PRIMARY KEY,
+        received INTEGER NOT NULL,
+        index_name TEXT NOT NULL,
+        sourcetype TEXT,
+        source TEXT,
+        host TEXT,
+        events INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT;
     CREATE TABLE marks (
         key TEXT PRIMARY KEY,
         value TEXT NOT NULL

@@ -72,8 +72,11 @@ pub struct Mark {
 pub type Numbers = Option<RangeInclusive<u64>>;
 
 /// The answer to a commit, once it is on the disk: the numbers of its batches. Await it, or call
-/// `blocking_recv`.
+/// `blocking_recv` outside of a runtime.
 pub type Appended = oneshot::Receiver<Result<Numbers, WalError>>;
+
+/// The answer to a removal, once it is on the disk.
+pub type Removed = oneshot::Receiver<Result<(), WalError>>;
 
 /// The only writer of a log of arriving events.
 ///
@@ -143,15 +146,25 @@ impl Wal {
         Ok(answered)
     }
 
-    /// Removes the batches up to this number, and waits until that is on the disk. Call it when they
-    /// are stored elsewhere.
+    /// Removes the batches up to this number. Call it when they are stored elsewhere. They are still
+    /// there if the answer is an error.
     ///
     /// # Errors
-    /// Fails if the file cannot be written. The batches are still there then.
-    pub fn remove_up_to(&self, number: u64) -> Result<(), WalError> {
+    /// Fails if the log is closed.
+    pub fn remove_up_to(&self, number: u64) -> Result<Removed, WalError> {
         let (answer, answered) = oneshot::channel();
         self.order(Order::Remove { up_to: number, answer })?;
-        answered.blocking_recv().unwrap_or(Err(WalError::Closed))
+        Ok(answered)
+    }
+
+    /// Puts a damaged batch where [`WalReader::after`] does not find it and nothing removes it.
+    ///
+    /// # Errors
+    /// Fails if the log is closed.
+    pub fn set_aside(&self, number: u64) -> Result<Removed, WalError> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::SetAside { number, answer })?;
+        Ok(answered)
     }
 
     fn order(&self, order: Order) -> Result<(), WalError> {

@@ -30,6 +30,8 @@ pub struct WalSize {
     pub bytes: u64,
     /// The largest number that a batch has had, removed ones included; 0 if there was none.
     pub last_number: u64,
+    /// The number of damaged batches, which are set aside.
+    pub set_aside: u64,
 }
 
 /// A reader of the log. There may be any number of them.
@@ -45,6 +47,16 @@ impl WalReader {
     /// Fails if there is no such log, or if it cannot be read.
     pub fn open(path: &Path) -> Result<Self, WalError> {
         Ok(Self { connection: form::open_to_read(path)? })
+    }
+
+    /// Keeps what is read from now on as it is at this moment, whatever is written or removed.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn hold(&self) -> Result<(), WalError> {
+        // The moment is that of the first read.
+        self.connection.execute_batch("BEGIN")?;
+        self.size().map(drop)
     }
 
     /// Returns the batches after a number, in order: as many as have `most_bytes` together before
@@ -93,11 +105,14 @@ impl WalReader {
                 events: row.get(1)?,
                 bytes: row.get(2)?,
                 last_number: 0,
+                set_aside: 0,
             })
         })?;
         let last = "SELECT seq FROM sqlite_sequence WHERE name = 'batches'";
         let last = self.connection.query_row(last, [], |row| row.get(0)).optional()?;
-        Ok(WalSize { last_number: last.unwrap_or(0), ..size })
+        let set_aside = "SELECT count(*) FROM set_aside";
+        let set_aside = self.connection.query_row(set_aside, [], |row| row.get(0))?;
+        Ok(WalSize { last_number: last.unwrap_or(0), set_aside, ..size })
     }
 }
 

@@ -1,3 +1,5 @@
+//! Tests of the log of arriving events.
+
 use super::*;
 use crate::batch::{BatchBuilder, Event, Origin};
 
@@ -61,14 +63,47 @@ fn numbers_are_not_used_again() {
     for number in 1..=3 {
         assert_eq!(stored(&wal, one()).unwrap(), Some(number..=number));
     }
-    wal.remove_up_to(2).unwrap();
+    wal.remove_up_to(2).unwrap().blocking_recv().unwrap().unwrap();
     assert_eq!(found(&path, 0).iter().map(|one| one.0).collect::<Vec<_>>(), [3]);
-    wal.remove_up_to(u64::MAX).unwrap();
+    wal.remove_up_to(u64::MAX).unwrap().blocking_recv().unwrap().unwrap();
     assert_eq!(found(&path, 0), []);
     assert_eq!(WalReader::open(&path).unwrap().size().unwrap().last_number, 3);
     drop(wal);
     let wal = Wal::open(&path, WalOptions::default()).unwrap();
     assert_eq!(stored(&wal, one()).unwrap(), Some(4..=4));
+}
+
+#[test]
+fn a_reader_can_hold_what_it_sees() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wal.sqlite");
+    let wal = Wal::open(&path, WalOptions::default()).unwrap();
+    let one = || commit(vec![batch("a", &["x"])], &[]);
+    stored(&wal, one()).unwrap();
+    let reader = WalReader::open(&path).unwrap();
+    reader.hold().unwrap();
+    stored(&wal, one()).unwrap();
+    wal.remove_up_to(1).unwrap().blocking_recv().unwrap().unwrap();
+    let numbers = |reader: &WalReader| -> Vec<u64> {
+        reader.after(0, u64::MAX).unwrap().iter().map(|one| one.number).collect()
+    };
+    assert_eq!(numbers(&reader), [1]);
+    assert_eq!(numbers(&WalReader::open(&path).unwrap()), [2]);
+}
+
+#[test]
+fn what_is_set_aside_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wal.sqlite");
+    let wal = Wal::open(&path, WalOptions::default()).unwrap();
+    for number in 1..=3 {
+        let numbers = stored(&wal, commit(vec![batch("a", &["x"])], &[]));
+        assert_eq!(numbers.unwrap(), Some(number..=number));
+    }
+    wal.set_aside(2).unwrap().blocking_recv().unwrap().unwrap();
+    wal.remove_up_to(3).unwrap().blocking_recv().unwrap().unwrap();
+    let size = WalReader::open(&path).unwrap().size().unwrap();
+    assert_eq!((size.batches, size.set_aside, size.last_number), (0, 1, 3));
 }
 
 #[test]

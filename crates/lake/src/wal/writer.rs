@@ -16,6 +16,8 @@ pub(super) enum Order {
     Append { commit: Commit, bytes: usize, answer: oneshot::Sender<Result<Numbers, WalError>> },
     /// Remove the batches up to a number.
     Remove { up_to: u64, answer: oneshot::Sender<Result<(), WalError>> },
+    /// Put a batch aside.
+    SetAside { number: u64, answer: oneshot::Sender<Result<(), WalError>> },
 }
 
 /// A commit that shares a transaction with others.
@@ -37,6 +39,9 @@ pub(super) fn run(
             Order::Remove { up_to, answer } => {
                 // Whoever no longer waits for the answer needs none.
                 let _ = answer.send(remove(&connection, up_to));
+            }
+            Order::SetAside { number, answer } => {
+                let _ = answer.send(set_aside(&mut connection, number));
             }
             Order::Append { commit, bytes, answer } => {
                 let mut group = vec![Waiting { commit, answer }];
@@ -118,6 +123,15 @@ fn store(connection: &mut Connection, group: &[Waiting]) -> Result<Vec<Numbers>,
     }
     transaction.commit()?;
     Ok(stored)
+}
+
+fn set_aside(connection: &mut Connection, number: u64) -> Result<(), WalError> {
+    let number = i64::try_from(number).unwrap_or(i64::MAX);
+    let transaction = connection.transaction()?;
+    let copy = "INSERT INTO set_aside SELECT * FROM batches WHERE number = ?1";
+    transaction.execute(copy, [number])?;
+    transaction.execute("DELETE FROM batches WHERE number = ?1", [number])?;
+    Ok(transaction.commit()?)
 }
 
 fn remove(connection: &Connection, up_to: u64) -> Result<(), WalError> {
