@@ -84,17 +84,6 @@ impl From<rusqlite::Error> for WalError {
     }
 }
 
-/// Why batches cannot be moved from the log to the table, or both cannot be read together.
-#[derive(Debug, thiserror::Error)]
-pub enum LakeError {
-    /// The log of arriving events cannot be used.
-    #[error(transparent)]
-    Wal(#[from] WalError),
-    /// The table cannot be used.
-    #[error(transparent)]
-    Table(#[from] TableError),
-}
-
 /// Why the table of events cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {

@@ -6,20 +6,15 @@
 //!
 //! [`EventTable`] has the events in Parquet files, which other programs read, too. Each of its commits
 //! carries the number of the last batch whose events it adds, so that each batch comes in exactly once.
-//! [`move_batches`] moves them there, and [`View`] has all events as they are at one moment.
 
 mod batch;
 mod error;
-mod moving;
 mod table;
-mod view;
 mod wal;
 
 pub use batch::{Batch, BatchBuilder, Event, Events, MAX_BATCH_BYTES, Origin};
-pub use error::{BatchError, LakeError, TableError, WalError};
-pub use moving::{Moved, move_batches};
+pub use error::{BatchError, TableError, WalError};
 pub use table::{Added, EventRow, EventTable, LEADS, RowsBuilder, TableFile};
-pub use view::View;
 pub use wal::{
     Appended, Commit, Mark, Numbers, Removed, StoredBatch, Wal, WalOptions, WalReader, WalSize,
 };
