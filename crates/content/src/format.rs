@@ -186,10 +186,21 @@ fn elsewhere(text: &str) -> bool {
 }
 
 fn not_at_the_margin(text: &str) -> Diagnostic {
-    let start = text.find(KEY).unwrap_or_default();
-    Diagnostic::error(Code::YAML, "the search is in a map in braces, and is not formatted")
+    let start = places_of_key(text).next().unwrap_or_default();
+    Diagnostic::error(Code::YAML, "the search does not begin a line, and is not formatted")
         .at(Span::new(start, start + KEY.len()))
-        .help("write each key in a line of its own, without braces")
+        .help("write each key at the beginning of a line of its own, without braces")
+}
+
+/// Returns the places of the search's key in a map in braces or with an indentation.
+fn places_of_key(text: &str) -> impl Iterator<Item = usize> {
+    let is_key = |start: usize| {
+        let before = text[..start].trim_end_matches(['"', '\'', ' ', '\t']);
+        let after = text[start + KEY.len()..].trim_start_matches(['"', '\'']);
+        let begins = before.is_empty() || before.ends_with(['{', ',', '\n', '\r']);
+        begins && after.trim_start().starts_with(':')
+    };
+    text.match_indices(KEY).map(|(start, _)| start).filter(move |start| is_key(*start))
 }
 
 /// Returns true if the changed file has the formatted search, and otherwise the values of `before`.
@@ -510,13 +521,18 @@ mod tests {
             ("search: &x a|b\nother: *x\n", "search: &x a|b", "cannot be put here"),
             ("search: \"a|b \\x07\"\n", "search: \"a|b \\x07\"", "cannot be put here"),
             ("search: a: b\n", "", "mapping values"),
-            ("{name: n, search: a|b}\n", "search", "in a map in braces"),
-            ("{\n  \"name\": \"n\",\n  \"search\": \"a|b\"\n}\n", "search", "in a map in braces"),
+            ("{name: research, search: a|b}\n", "search: a", "does not begin a line"),
+            ("  name: research\n  search: a|b\n", "search: a", "does not begin a line"),
+            (
+                "{\n  \"name\": \"n\",\n  \"search\": \"a|b\"\n}\n",
+                "search\": ",
+                "does not begin a line",
+            ),
             ("search: a|b\nsearch: c\n", "", "duplicate"),
         ] {
             let diagnostics = format_yaml(text).unwrap_err();
             let span = diagnostics[0].span().unwrap();
-            assert!(text[span.start..span.end].starts_with(place), "{text:?}: {diagnostics:?}");
+            assert!(text[span.start..].starts_with(place), "{text:?}: {diagnostics:?}");
             assert!(diagnostics[0].message.contains(words), "{text:?}: {diagnostics:?}");
         }
     }

@@ -27,6 +27,15 @@ impl Detection {
         Some(text.strip_prefix('\u{feff}').unwrap_or(&text).into())
     }
 
+    /// Returns the place of the logs of a test in the text of the detection's file. `None` if it writes
+    /// them in another way.
+    #[must_use]
+    pub fn test_data_span(&self, text: &str, data: &str) -> Option<Span> {
+        let from = text.find("attack_data")?;
+        let start = from + text.get(from..)?.find(data)?;
+        Some(Span::new(start, start + data.len()))
+    }
+
     /// Returns diagnostics about the search with spans in the detection's file. Returns `None` for a
     /// detection of the built-in pack, and if the file is gone or writes the search in another way.
     #[must_use]

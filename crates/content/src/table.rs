@@ -83,7 +83,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<LookupRows, csv::Error> {
             span: Span::new(0, 0),
             message: "the table is empty: it has no columns".to_owned(),
             help: "write the names of the columns into its first line",
-            loses_text: true,
+            loses_text: false,
         });
     }
     found.problems.extend(damage.problems(&text, n_columns));

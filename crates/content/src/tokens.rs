@@ -91,8 +91,12 @@ fn unclosed(messages: &[&crate::Template], search: &str, text: &str) -> Vec<Diag
         match segment {
             Segment::Field(token) => fields.extend(first_of(token, search)),
             Segment::Text(literal) => {
-                let names = literal.split('$').skip(1).map(first_name);
-                fields.extend(names.filter(|name| is_named(search, name)));
+                let texts = literal.split('$').skip(1);
+                // `$env:Path` is the variable of a shell.
+                let names = texts
+                    .map(|text| (first_name(text), text))
+                    .filter(|(name, text)| !text[name.len()..].starts_with(':'));
+                fields.extend(names.map(|(name, _)| name).filter(|name| is_named(search, name)));
             }
         }
     }
@@ -422,6 +426,7 @@ mod tests {
             ("$user$ did $count times ($first$)", vec!["$count write `$count$`"]),
             ("at $first by $user", vec!["$first write `$first$`", "$user write `$user$`"]),
             ("$user$ paid $5 to $other", vec![]),
+            ("$user$ set $first:path", vec![]),
         ] {
             assert_eq!(warned(closed, message), expected, "{message}");
             let open = "`cloudtrail` x=y user=* count=1 first=2";

@@ -178,7 +178,7 @@ fn diagnose(error: &serde_yaml_ng::Error, text: &str) -> Diagnostic {
         "repetition limit exceeded" => diagnostic
             .help("aliases repeat more than a file can hold; write out the values that you need"),
         _ if message.starts_with("missing field") => diagnostic.help("add the key"),
-        _ if message.contains("invalid type") => {
+        _ if [", expected ", "invalid type"].iter().any(|words| message.contains(words)) => {
             diagnostic.help("write the value as the message says what is expected")
         }
         _ if message.contains("duplicate") => diagnostic,

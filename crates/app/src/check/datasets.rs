@@ -1,14 +1,20 @@
 //! Finds logs of tests whose addresses cannot be right.
 
-use spilltrail_content::{ContentSet, Detection, TestLogs};
-use spilltrail_diagnostic::{Code, Diagnostic};
+use std::collections::BTreeSet;
 
-/// The schemes of addresses from which logs are copied.
+use spilltrail_content::{ContentProblem, ContentSet, Detection, TestLogs};
+use spilltrail_diagnostic::{Code, Diagnostic, Few};
+
+/// The schemes of addresses that tests have.
 const SCHEMES: &[&str] = &["http", "https", "s3", "gs", "file"];
 
 /// Returns warnings about logs of tests that are at no address, or not in the content's folder.
-pub(super) fn not_there(detection: &Detection, set: &ContentSet) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
+pub(super) fn problems(detection: &Detection, set: &ContentSet) -> Vec<ContentProblem> {
+    if detection.tests.is_empty() {
+        return Vec::new();
+    }
+    let (mut source_text, mut seen) = (None, BTreeSet::new());
+    let mut found = Few::new("logs of tests that are not there");
     for data in detection.tests.iter().flat_map(|test| &test.attack_data) {
         let (message, help) = match set.test_logs(detection, data) {
             TestLogs::Remote(url) if !is_address(&url) => (
@@ -17,7 +23,7 @@ pub(super) fn not_there(detection: &Detection, set: &ContentSet) -> Vec<Diagnost
             ),
             TestLogs::File(path) if !path.is_file() => (
                 format!("the logs of a test, `{}`, are not in the content's folder", data.data),
-                "put them there, or correct `data` in `attack_data`",
+                "put them there, or name a folder with copies as `--datasets` of `spilltrail test`",
             ),
             TestLogs::Missing(name) if detection.root.is_some() => (
                 format!("the logs of a test, `{name}`, are outside of the content's folder"),
@@ -25,12 +31,23 @@ pub(super) fn not_there(detection: &Detection, set: &ContentSet) -> Vec<Diagnost
             ),
             _ => continue,
         };
-        let warning = Diagnostic::warning(Code::UNKNOWN_VALUE, message).help(help);
-        if !found.contains(&warning) {
-            found.push(warning);
+        if !seen.insert(&data.data) {
+            continue;
         }
+        // Most detections have no such test, and their files are not read for it.
+        let text = source_text.get_or_insert_with(|| detection.source_text().unwrap_or_default());
+        found.add(|| {
+            let warning = Diagnostic::warning(Code::UNKNOWN_VALUE, message).help(help);
+            detection.test_data_span(text, &data.data).into_iter().fold(warning, Diagnostic::at)
+        });
     }
-    found
+    let source_text = source_text.unwrap_or_default();
+    let problem = |diagnostic| ContentProblem {
+        path: detection.path.clone(),
+        diagnostic,
+        source_text: source_text.clone(),
+    };
+    found.into_vec().into_iter().map(problem).collect()
 }
 
 /// Returns true for a text with a scheme, a host and a path.

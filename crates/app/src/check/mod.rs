@@ -123,7 +123,8 @@ async fn run(content: &Content, options: &CheckOptions) -> Result<CheckReport, A
     let lacking = chosen.map(|place| &set.detections[place]).flat_map(|detection| {
         let lacking = detection.lacks_risk(&set.deployments).into_iter();
         let lacking = lacking.chain(detection.lacks_text(&set.deployments));
-        lacking.chain(drilldowns::problems(detection, set))
+        let lacking = lacking.chain(drilldowns::problems(detection, set));
+        lacking.chain(datasets::problems(detection, set))
     });
     let comments = searches.iter().flat_map(|search| unread(search.of(set)));
     let lacking: Vec<ContentProblem> = lacking.chain(comments).collect();

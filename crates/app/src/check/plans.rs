@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::advice::{self, Surroundings};
 use super::events::NoLogs;
+use super::filters;
 use super::stops;
-use super::{datasets, filters};
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::error::AppError;
@@ -140,7 +140,6 @@ pub(super) async fn plan_all(
                 messages.sort_by_key(|diagnostic| (!stops(diagnostic), diagnostic.span()));
                 let of_schedule = advice::of_schedule(detection, &content.set, &analysis);
                 found.diagnostics.extend(of_schedule);
-                found.diagnostics.extend(datasets::not_there(detection, &content.set));
                 found.unfed_models = analysis.unfed_models(&content.set.knowledge);
                 done.push((place, found));
             }

@@ -445,7 +445,7 @@ fn names_that_are_nearly_right_are_told() {
         ("| `dd5_filter` | `quite_another_filter`", "", "SPL1101 `dd5_filter` `d5_filter`"),
         ("| `knwon_filter`", "", "SPL1101 `knwon_filter` `known_filter`"),
         ("", "logs/a.json", ""),
-        ("", "logs/b.json", "SPL4006 `logs/b.json` `data`"),
+        ("", "logs/b.json", "SPL4006 `logs/b.json` `--datasets`"),
         ("", "htps://example.com/a.json", "SPL4006"),
     ];
     for (number, (search, data, _)) in (1..).zip(cases) {
@@ -464,6 +464,7 @@ fn names_that_are_nearly_right_are_told() {
     {
         let told = detection["diagnostics"].as_array().unwrap();
         let text = |told: &Value| format!("{} {} {}", told["code"], told["message"], told["help"]);
+        assert!(told.iter().all(|told| told["line"].is_number()), "{told:?}");
         let told: Vec<String> = told.iter().map(text).collect();
         match (told.as_slice(), expected.is_empty()) {
             ([], true) => {}
