@@ -11,7 +11,7 @@ use spilltrail_content::{
     ContentSet, Lookup, LookupSource, MatchType as ContentMatch, common_lookup_name, lookup_names,
     lookup_stem,
 };
-use spilltrail_diagnostic::{edit_distance, similar};
+use spilltrail_detect::lookup_meant;
 use spilltrail_search::context::{LookupStore, LookupTable, MatchType, TableMemory, TableRows};
 
 use crate::error::AppError;
@@ -262,10 +262,7 @@ fn table_of(definition: Option<&Lookup>) -> LookupTable {
 
 impl LookupStore for RunLookups {
     fn meant(&self, name: &str) -> Option<String> {
-        let known =
-            similar(lookup_stem(name), self.defined.keys().map(|known| lookup_stem(known)))?;
-        // A name that differs in more is rather that of another lookup.
-        (edit_distance(lookup_stem(name), known) <= 2).then(|| known.to_owned())
+        lookup_meant(name, &self.defined).map(str::to_owned)
     }
 
     fn read(&self, name: &str) -> Result<Option<Arc<LookupTable>>, String> {

@@ -61,24 +61,23 @@ impl AnalyzedContent {
         self.set.names_of_lookup(name).into_iter().any(|name| written.contains(name))
     }
 
-    /// Returns true if of the content only detections fill this lookup, and the analyzed search does: it is
-    /// the search's own list, which is empty at first.
+    /// Returns true if the analyzed search adds rows to this lookup, and no baseline fills it: it is the
+    /// search's own list, which is empty at first.
     #[must_use]
     pub fn is_own_list(&self, name: &str, analysis: &Analysis) -> bool {
         let names = self.set.names_of_lookup(name);
-        let writes = |analysis: &Analysis| {
-            let written = analysis.facts.lookups_written.iter();
-            written
-                .map(|name| lookup_stem(name))
-                .any(|written| names.iter().any(|name| *name == written))
+        let has = |lookups: &BTreeSet<String>| {
+            lookups.iter().any(|lookup| names.iter().any(|name| *name == lookup_stem(lookup)))
         };
+        if !has(&analysis.facts.lookups_extended) {
+            return false;
+        }
         let writers = LookupWriters::new(&self.set.macros);
         let mut baselines = self.set.baselines.iter();
-        writes(analysis)
-            && !baselines.any(|baseline| {
-                writers.may_include(&baseline.search)
-                    && writes(&analyze(&baseline.search, &self.set.macros))
-            })
+        !baselines.any(|baseline| {
+            writers.may_include(&baseline.search)
+                && has(&analyze(&baseline.search, &self.set.macros).facts.lookups_written)
+        })
     }
 
     fn written(&self) -> BTreeSet<String> {

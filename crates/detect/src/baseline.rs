@@ -6,20 +6,22 @@
 //! the table was provided, and no search fills it. A detection that excludes what it wrote itself before
 //! has its own list, which is empty at first.
 
-use spilltrail_content::ContentSet;
+use indexmap::IndexMap;
+use spilltrail_content::{Lookup, lookup_stem};
 use spilltrail_diagnostic::{Code, Diagnostic, edit_distance, similar};
 use spilltrail_search::analysis::Analysis;
 use spilltrail_search::context::{LookupObservation, Purpose};
 
 use crate::analyzed::AnalyzedContent;
 
-/// Returns the lookup of the content of which a name is most likely a misspelling.
+/// Returns the lookup of which a name is most likely a misspelling, without the extension of its table.
 #[must_use]
-pub fn lookup_meant<'a>(name: &str, set: &'a ContentSet) -> Option<&'a str> {
+pub fn lookup_meant<'a>(name: &str, lookups: &'a IndexMap<String, Lookup>) -> Option<&'a str> {
     /// The most mistakes in a name that is taken for another one.
     const MISTAKES: usize = 2;
-    let known = set.lookups.keys().map(String::as_str);
-    similar(name, known).filter(|known| edit_distance(known, name) <= MISTAKES)
+    let stem = lookup_stem(name);
+    let found = similar(stem, lookups.keys().map(|known| lookup_stem(known)))?;
+    (edit_distance(found, stem) <= MISTAKES).then_some(found)
 }
 
 /// A lookup that nothing defines: neither the content nor the store nor a search that fills it.
@@ -66,7 +68,7 @@ pub(crate) fn undefined(
             && !content.fills_lookup(&lookup.name)
     };
     let of = |lookup: &LookupObservation| {
-        let nearest = lookup_meant(&lookup.name, &content.set);
+        let nearest = lookup_meant(&lookup.name, &content.set.lookups);
         let message = format!("there is no lookup `{}`", lookup.name);
         if let (None, Some(app)) = (nearest, app_of(&lookup.name)) {
             let warning = Diagnostic::warning(Code::MISSING_LOOKUP, message);
@@ -121,7 +123,8 @@ pub(crate) fn own_lists(
     let own = lookups.iter().filter(|lookup| is_own_list(lookup, content, analysis));
     let own = own.map(|lookup| {
         let name = &lookup.name;
-        let message = format!("the lookup `{name}` is empty: only this search fills it");
+        let message =
+            format!("the lookup `{name}` is empty: no baseline fills it, and this search does");
         let warning = Diagnostic::warning(Code::MISSING_LOOKUP, message);
         let help = "with `--lookups DIR`, later runs know what this one found";
         lookup.span.into_iter().fold(warning, Diagnostic::at).help(help)

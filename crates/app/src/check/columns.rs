@@ -123,7 +123,9 @@ fn misspelled(analysis: &Analysis, set: &ContentSet) -> Vec<Diagnostic> {
     for name in &analysis.facts.lookups_written {
         let is_defined = set.lookup(name).is_some()
             || set.lookups.contains_key(common_lookup_name(&set.lookups, name));
-        let Some(meant) = lookup_meant(name, set).filter(|_| !is_defined) else { continue };
+        let Some(meant) = lookup_meant(name, &set.lookups).filter(|_| !is_defined) else {
+            continue;
+        };
         let message = format!("nothing defines the lookup `{name}`, which the search writes");
         let help = format!("did you mean `{meant}`?");
         let warning = Diagnostic::warning(Code::MISSING_LOOKUP, message).help(help);

@@ -15,6 +15,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, fields};
 use spilltrail_spl::Arguments;
 
+use super::named::some_of;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Stage, Takes};
 use crate::context::{LookupStore, LookupTable, Surroundings, TableMemory, TableRows};
 use crate::error::to_engine;
@@ -151,6 +152,9 @@ impl Command for OutputLookup {
 
     fn facts(&self, facts: &mut Facts) {
         facts.lookups_written.insert(self.table.value.clone());
+        if self.how.keeps_rows() {
+            facts.lookups_extended.insert(self.table.value.clone());
+        }
     }
 
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
@@ -160,7 +164,7 @@ impl Command for OutputLookup {
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let input = stage.input(input)?;
         let found = lookups::find(&self.table, stage.context)?;
-        let keeps_rows = self.how.append || self.how.key.is_some();
+        let keeps_rows = self.how.keeps_rows();
         if keeps_rows && found.table.as_ref().is_some_and(|table| table.loses_text) {
             let message = format!(
                 "the lookup `{}` is damaged, so no rows can be added to it",
@@ -181,7 +185,7 @@ impl Command for OutputLookup {
                 "the rows have no field that is a column of the lookup `{}`: empty rows are added",
                 self.table.value
             );
-            let help = format!("its columns are `{}`", old.columns.join("`, `"));
+            let help = format!("its columns are {}", some_of(&old.columns));
             let warning = Diagnostic::warning(Code::LOST_FIELD, message).at(self.table.span);
             stage.context.observations.message(warning.help(help));
         }
@@ -300,6 +304,11 @@ impl Writing {
 }
 
 impl How {
+    /// Returns true if rows are added to those that the lookup has.
+    fn keeps_rows(&self) -> bool {
+        self.append || self.key.is_some()
+    }
+
     /// Returns whether a field is written to the table: of internal fields, only `_time` and `_key`
     /// are, unless all are.
     fn writes(&self, name: &str) -> bool {

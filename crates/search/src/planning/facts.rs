@@ -53,6 +53,8 @@ pub struct Facts {
     pub columns_read: Vec<(String, Spanned<String>)>,
     /// The names of the lookups that the search writes.
     pub lookups_written: BTreeSet<String>,
+    /// The names of those of them that keep the rows that they have.
+    pub lookups_extended: BTreeSet<String>,
     /// The outputs of other searches that this search reads: an index of findings, or a command
     /// with its arguments.
     pub other_outputs: BTreeSet<String>,
@@ -128,6 +130,7 @@ impl Default for Facts {
             lookups_read: BTreeSet::new(),
             columns_read: Vec::new(),
             lookups_written: BTreeSet::new(),
+            lookups_extended: BTreeSet::new(),
             other_outputs: BTreeSet::new(),
             data_models: BTreeSet::new(),
             reads_logs: false,
