@@ -71,7 +71,7 @@ impl Index {
             .collect();
         let mut index = Self {
             next: vec![NONE; table.rows.len()],
-            first: HashTable::new(),
+            first: HashTable::with_capacity(table.rows.len()),
             has_equal_rows: false,
             hasher: RandomState::new(),
             table,
@@ -84,10 +84,9 @@ impl Index {
 
     fn add_rows(&mut self) {
         let mut first = std::mem::take(&mut self.first);
-        // The last row comes first, so that each list begins with its first row. No table has as many
-        // rows as `NONE`: they would not fit into memory.
+        // The last row comes first, so that each list begins with its first row.
         for number in (0..self.next.len()).rev() {
-            let Ok(row) = u32::try_from(number) else { continue };
+            let row = u32::try_from(number).expect("as many rows as `NONE` do not fit into memory");
             let is_equal = |other: &u32| {
                 self.exact().all(|(_, column)| self.cell(row, column) == self.cell(*other, column))
             };

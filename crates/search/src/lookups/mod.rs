@@ -114,16 +114,22 @@ mod tests {
     use std::sync::Arc;
 
     use datafusion::execution::memory_pool::GreedyMemoryPool;
-    use spilltrail_diagnostic::Code;
+    use spilltrail_diagnostic::{Code, Span};
 
-    use crate::context::{LookupTable, TableRows};
+    use super::*;
+    use crate::context::TableRows;
     use crate::testing::{context, rows, table_of};
+
+    fn context_of_rows(memory: usize) -> SearchContext {
+        context(rows("{\"user\":\"user 7\"}"), memory)
+    }
 
     #[tokio::test]
     async fn tables_count_as_memory() {
         const MIB: usize = 1 << 20;
         let mut cells = TableRows::new(2);
-        (0..100_000).for_each(|n| cells.push([format!("user {n}"), "ann".to_owned()]));
+        (0..120_000).for_each(|n| cells.push([format!("user {n}"), "ann".to_owned()]));
+        cells.shrink();
         assert!(cells.size() > 2 * MIB);
         let table = LookupTable {
             columns: vec!["user".to_owned(), "n".to_owned()],
@@ -135,23 +141,30 @@ mod tests {
             ("* | lookup t user OUTPUT n | table n", 16 * MIB, Ok("ann")),
             ("* | lookup t user OUTPUT n | table n", 2 * MIB, Err(Code::MEMORY_LIMIT)),
             ("| inputlookup t | stats dc(user) as n", 2 * MIB, Err(Code::MEMORY_LIMIT)),
-            ("| inputlookup t | stats count", 16 * MIB, Ok("100000")),
-            // The table is counted once.
             (
-                "* | lookup t user OUTPUT n | lookup t user OUTPUT n as m | eval l=1 | inputlookup append=t t | stats count",
-                32 * MIB,
-                Ok("100001"),
+                "* | eval n=lookup(\"t\", json_object(\"user\", user), json_array(\"n\")) | table n",
+                2 * MIB,
+                Err(Code::MEMORY_LIMIT),
             ),
+            ("| inputlookup t | stats count", 16 * MIB, Ok("120000")),
         ] {
-            let context = context(rows("{\"user\":\"user 7\"}"), memory);
+            let context = context_of_rows(memory);
             context.lookups.write("t", table.clone()).unwrap();
             let found = table_of(search, &context).await;
             let found = found.map(|lines| lines[1].clone()).map_err(|codes| codes[0]);
             assert_eq!(found.as_deref().map_err(|code| *code), expected, "{search} {memory}");
         }
+        // The table is counted once, however often it is read.
+        let context = context_of_rows(16 * MIB);
+        context.lookups.write("t", table.clone()).unwrap();
+        let pool = context.session.runtime_env().memory_pool.clone();
+        let name = Spanned::new("t".to_owned(), Span::default());
+        let sizes: Vec<usize> =
+            (0..2).map(|_| find(&name, &context).map(|_| pool.reserved()).unwrap()).collect();
+        assert_eq!(sizes, [table.rows.size(); 2]);
         // A run may have memory for tables beside that of its searches.
         for (tables, is_enough) in [(16 * MIB, true), (2 * MIB, false)] {
-            let mut context = context(rows("{\"user\":\"user 7\"}"), MIB);
+            let mut context = context_of_rows(MIB);
             context.tables = Some(Arc::new(GreedyMemoryPool::new(tables)));
             context.lookups.write("t", table.clone()).unwrap();
             let found = table_of("* | lookup t user OUTPUT n | table n", &context).await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
-use spilltrail_diagnostic::{Span, Spanned};
+use spilltrail_diagnostic::{Diagnostic, Spanned};
 use spilltrail_eval::LookupProvider;
 use spilltrail_event::Value;
 use spilltrail_spl::{EvalExpr, EvalNode};
@@ -30,31 +30,45 @@ impl Lookups {
     }
 
     /// Returns the tables that an expression names, and adds them to the observed lookups.
-    pub(crate) fn of(expression: &EvalExpr, context: &SearchContext) -> Self {
-        let lookups = Self::named_in(expression, context);
+    ///
+    /// # Errors
+    /// Fails if a table cannot be read, or has no room in memory.
+    pub(crate) fn of(expression: &EvalExpr, context: &SearchContext) -> Result<Self, Diagnostic> {
+        let lookups = Self::named_in(expression, context)?;
         for (name, table) in &lookups.tables {
             context.observations.lookup(name, None, Some(table.table()), Purpose::Used);
         }
-        lookups
+        Ok(lookups)
     }
 
-    /// Returns the tables that an expression names; missing or unreadable tables are skipped.
-    pub(crate) fn named_in(expression: &EvalExpr, context: &SearchContext) -> Self {
+    /// Returns the tables that an expression names; missing tables are skipped.
+    ///
+    /// # Errors
+    /// As [`Lookups::of`].
+    pub(crate) fn named_in(
+        expression: &EvalExpr,
+        context: &SearchContext,
+    ) -> Result<Self, Diagnostic> {
         let mut tables: BTreeMap<String, CarriedTable> = BTreeMap::new();
+        let mut failed = None;
         expression.walk(&mut |part| {
             // The name of the table is always a literal.
             if let EvalNode::Call { name, arguments } = &part.node
                 && name.value == "lookup"
-                && let Some(EvalExpr { node: EvalNode::Text(table), .. }) = arguments.first()
+                && let Some(EvalExpr { node: EvalNode::Text(table), span }) = arguments.first()
                 && !tables.contains_key(table)
             {
-                let name = Spanned::new(table.clone(), Span::default());
-                if let Some(table) = find(&name, context).ok().and_then(|found| found.table) {
-                    tables.insert(name.value, CarriedTable::from(table));
+                let name = Spanned::new(table.clone(), *span);
+                match find(&name, context).map(|found| found.table) {
+                    Ok(Some(table)) => {
+                        tables.insert(name.value, CarriedTable::from(table));
+                    }
+                    Ok(None) => {}
+                    Err(error) => failed = failed.take().or(Some(error)),
                 }
             }
         });
-        Self::new(tables)
+        failed.map_or(Ok(Self::new(tables)), Err)
     }
 
     /// Returns the tables by name.

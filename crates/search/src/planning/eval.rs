@@ -64,7 +64,7 @@ fn with_products(
     context: &SearchContext,
     rounds_products: bool,
 ) -> Result<Expression, Diagnostic> {
-    let lookups = Lookups::of(expr, context);
+    let lookups = Lookups::of(expr, context)?;
     let mut eval_context = eval_context(context.now, context.zone.clone(), lookups);
     eval_context.rounds_products = rounds_products;
     let compiled = Expression::compile(expr, scope, &eval_context).map_err(|diagnostics| {

@@ -91,8 +91,10 @@ impl Rows {
         let schema = schema_of(fields.iter().map(|field| (field.name.as_str(), field.kind)));
         let options =
             datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
-        let batch = RecordBatch::try_new_with_options(schema, columns, &options);
-        Self::new(fields, batch.into_iter().collect(), false)
+        let batch = RecordBatch::try_new_with_options(schema, columns, &options).expect(
+            "the columns have the kinds of the fields, and as many values as there are rows",
+        );
+        Self::new(fields, vec![batch], false)
     }
 
     /// Returns `count` copies of one record, in batches that share their memory.

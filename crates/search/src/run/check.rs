@@ -80,7 +80,11 @@ impl Check<'_> {
         let mut expr = expr.clone();
         self.take_subsearches(&mut expr);
         let (now, zone) = (self.context.now, self.context.zone.clone());
-        let eval = eval::eval_context(now, zone, Lookups::named_in(&expr, self.context));
+        let lookups = match Lookups::named_in(&expr, self.context) {
+            Ok(lookups) => lookups,
+            Err(error) => return self.found.push(error),
+        };
+        let eval = eval::eval_context(now, zone, lookups);
         match Expression::compile(&expr, &AnyField, &eval) {
             Ok(compiled) => self.found.extend(is_usable(&compiled).err()),
             Err(diagnostics) => self.found.extend(diagnostics),
