@@ -138,6 +138,11 @@ fn a_search_is_told_the_same_as_a_detection() {
     let fixture = Fixture::new();
     for (search, said) in [
         ("* | stats count by user_arn | where isnotnull(src_ip)", "warning[SPL2015]"),
+        (
+            "* | stats count by user_arn | where NOT [search * | head 1 | table user_arn] \
+             | where isnotnull(src_ip)",
+            "warning[SPL2015]",
+        ),
         ("eventName=CreateKey and eventName=ListKeys", "warning[SPL2016]"),
         ("select eventName from logs where a=1", "warning[SPL2017]"),
         ("eventName=\u{201c}CreateKey\u{201d}", "warning[SPL2018]"),

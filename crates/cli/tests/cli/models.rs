@@ -181,6 +181,9 @@ fn what_nobody_defines_is_told() {
     // A command may make a field of this name.
     for written in [
         "* | eval tag=\"chnge\" | search tag=chnge | stats count",
+        "* | eval tag=\"chnge\", b=if(tag=\"chnge\", 1, 0) | stats count",
+        "* | fillnull value=chnge tag | search tag=chnge | stats count",
+        "* | replace a with chnge in tag | search tag=chnge | stats count",
         "* | rename user as tag | search tag=chnge | stats count",
         "* | lookup aws_regions x OUTPUT tag | search tag=chnge | stats count",
         "| makeresults | search tag=chnge | stats count",

@@ -13,6 +13,8 @@ mod unproduced;
 mod words;
 mod writers;
 
+use std::borrow::Cow;
+
 use spilltrail_diagnostic::{Code, Diagnostic, Severity, Span};
 use spilltrail_eval::{dotted_name, is_in_object};
 use spilltrail_event::Demand;
@@ -20,6 +22,7 @@ use spilltrail_spl::{
     Command, Doubt, Expansion, MacroSet, Pipeline, Required, SearchExpr, expand_macros, parse,
 };
 
+use crate::commands::named::adds;
 use crate::commands::pipeline::{self, Step};
 use crate::commands::{self, CommandKind, classes, subsearch};
 use crate::lineage::Lineage;
@@ -40,10 +43,6 @@ const READERS_OF_OUTPUTS: &[&str] = &["datamodel", "from", "loadjob", "pivot", "
 /// How many texts in quotes a search may run, those inside them included. Each may have a macro or a
 /// saved search that has others.
 const MOST_QUOTED: usize = 100;
-
-/// Commands that add the rows or fields of another pipeline.
-const ADD_ROWS: &[&str] =
-    &["append", "appendcols", "appendpipe", "join", "multisearch", "set", "union"];
 
 /// An expanded and parsed search, with the facts that are known before it runs.
 ///
@@ -206,9 +205,13 @@ fn add_facts(facts: &mut Facts, pipeline: &Pipeline, steps: &[Step], role: Role)
 
 /// Returns what every event behind the rows of a pipeline meets, as far as it is known.
 fn required(pipeline: &Pipeline, steps: &[Step]) -> Vec<SearchExpr> {
+    // The events behind rows that are added may be others.
+    if pipeline::adds_events(pipeline) {
+        return Vec::new();
+    }
     let first = steps.first().filter(|step| step.index == 0);
     let picked = first.and_then(|step| step.command.picks()).into_iter();
-    picked.chain(classes::required(pipeline, steps)).collect()
+    picked.map(Cow::into_owned).chain(classes::required(pipeline, steps)).collect()
 }
 
 /// Returns how the rows of a pipeline relate to its events.
@@ -253,8 +256,7 @@ impl Analysis {
     /// Returns true if a command adds the rows or fields of another pipeline to those of the search.
     #[must_use]
     pub fn adds_rows(&self) -> bool {
-        let adds = |command: &Command| ADD_ROWS.contains(&command.name.value.as_str());
-        self.pipeline.commands.iter().any(adds)
+        self.pipeline.commands.iter().any(|command| adds(&command.name.value))
     }
 
     /// Returns the lineage of the rows. Commands that cannot be read are skipped.
@@ -378,7 +380,7 @@ impl Analysis {
         let found = commands.find(|(_, command)| at.start < command.arguments.span.end);
         found.is_none_or(|(place, command)| {
             let name = command.name.value.as_str();
-            place == 0 || (ADD_ROWS.contains(&name) && name != "join")
+            place == 0 || (adds(name) && name != "join")
         })
     }
 

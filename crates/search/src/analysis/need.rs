@@ -329,6 +329,12 @@ mod tests {
             "| union [search sourcetype=linux] [| inputlookup t]",
             "| inputlookup t | search sourcetype=linux tag=windows",
             "| makeresults",
+            // The events behind added rows may be others.
+            "sourcetype=linux | append [search eventName=x]",
+            "sourcetype=linux | appendcols [search eventName=x]",
+            "sourcetype=linux | stats count | inputlookup append=t t",
+            "| tstats count where sourcetype=linux | append [search eventName=x]",
+            "| union [search sourcetype=linux | append [search eventName=x]] [search sourcetype=linux]",
             "| tstats count from datamodel=Change where All_Changes.user=a",
             "| from datamodel:\"Authentication.Authentication\"",
             // A description reads no events.

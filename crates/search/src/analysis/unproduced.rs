@@ -1,21 +1,16 @@
 //! Finds fields that a command reads and that no command before it can have made.
 
 use spilltrail_diagnostic::{Code, Diagnostic, Span, Spanned, similar};
-use spilltrail_event::fields::RAW;
-use spilltrail_spl::{Command as Written, Doubt, EvalExpr, EvalNode, Pipeline, Required, Weight};
+use spilltrail_spl::{Command as Written, Doubt, Pipeline, Required, Weight};
 
 use super::Analysis;
 use crate::commands::CommandKind;
-use crate::commands::named::{ASK_FOR_VALUES, CHOOSE_ROWS, place};
+use crate::commands::named::{CHOOSE_ROWS, Names, adds, place};
 use crate::commands::pipeline::{self, Step};
-use crate::planning::eval::field_names;
 use crate::planning::facts::{Facts, Role};
 
 /// Commands that fill in texts before they run what is inside them.
 const FILLED_IN: &[&str] = &["foreach", "map"];
-
-/// Names that are written for a value, and not for a field.
-pub(super) const CONSTANTS: &[&str] = &["null", "true", "false"];
 
 /// A field that a command reads and that its rows cannot have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +123,8 @@ fn follow(commands: &Pipeline, mut rows: Rows, found: &mut Vec<Unproduced>) -> R
         }
         let before = rows.known.clone();
         rows.known = step.command.output(rows.known);
-        rows.are_joined |= !nested.is_empty() && step.entry.doc.name != "search";
+        let is_added = !nested.is_empty() && adds(step.entry.doc.name);
+        rows.are_joined |= is_added;
         let keeps = |known: &Vec<String>| {
             before.as_ref().is_some_and(|before| before.iter().all(|name| known.contains(name)))
         };
@@ -138,8 +134,8 @@ fn follow(commands: &Pipeline, mut rows: Rows, found: &mut Vec<Unproduced>) -> R
         rows.without_internal = match (&rows.known, step.entry.doc.name) {
             (None, _) => false,
             (Some(_), "fields") => rows.without_internal,
-            // The rows of a subsearch may have internal fields.
-            (Some(_), _) if !nested.is_empty() => false,
+            // The rows of a pipeline inside may have internal fields.
+            (Some(_), _) if is_added => false,
             (Some(_), _) => {
                 let is_table = step.entry.doc.kind == CommandKind::Transforming;
                 is_table || before.is_none() || rows.without_internal
@@ -194,98 +190,29 @@ fn absent(step: &Step, rows: &Rows, written: &Written) -> Vec<Unproduced> {
         // Every name of one letter is like any other.
         let meant = alike(field).filter(|_| field.chars().count() > 1)?;
         let shows = matches!(command, "fields" | "table") || CHOOSE_ROWS.contains(&command);
-        let weight = if shows { Weight::Doubtful } else { Weight::Advice };
+        let weight = if shows { Weight::Doubtful } else { Weight::IfNothing };
         Some(unproduced(field, place(field, written), Some(meant), weight))
     });
     // A group or a row without its field is dropped; a condition may hold without one.
     let required = Required::of(written).fields;
     let grouping = step.command.grouping().unwrap_or_default();
-    let weight = |field: &String| match command {
+    let weight = |field: &String, is_similar: bool| match command {
         "stats" | "dedup" if grouping.contains(field) || command == "dedup" => Weight::NeverMet,
         _ if required.iter().any(|required| required.name == *field) => Weight::NeverMet,
         // Rows that have lost their time are still in its order.
         "sort" if field.starts_with('_') => Weight::Advice,
         _ if CHOOSE_ROWS.contains(&command) && !rows.are_joined => Weight::Doubtful,
+        // A slip of the pen may be why nothing is found.
+        _ if is_similar => Weight::IfNothing,
         _ => Weight::Advice,
     };
     let read = names.read.iter().filter(|read| rows.lacks(&read.value));
     let read = read.map(|Spanned { value: field, span }| {
         let similar = nearest(field, known).or_else(|| alike(field));
-        let weight = weight(field);
+        let weight = weight(field, similar.is_some());
         unproduced(field, *span, similar, weight)
     });
     misspelled.chain(read).collect()
-}
-
-/// The fields that a command names.
-#[derive(Debug, Default)]
-struct Names {
-    /// Those that it reads.
-    read: Vec<Spanned<String>>,
-    /// Those that it only lists, or of which it asks whether they have a value.
-    optional: Vec<String>,
-}
-
-impl Names {
-    fn of(step: &Step, written: &Written) -> Self {
-        let command = &step.command;
-        let listed = command.listed();
-        let mut optional: Vec<String> = listed.iter().map(|name| (*name).to_owned()).collect();
-        let parts = command.parts();
-        for expression in parts.values.iter().chain(&parts.operands) {
-            add_asked(expression, &mut optional, ASK_FOR_VALUES);
-        }
-        // A row is kept only with the value of `where isnotnull(a)`.
-        for expression in &parts.conditions {
-            add_asked(expression, &mut optional, &["coalesce", "isnull"]);
-        }
-        let name = step.entry.doc.name;
-        let mut read = match name {
-            "eval" => computed(&parts.values, &command.output(Some(Vec::new()))),
-            _ if !listed.is_empty() => Vec::new(),
-            _ => {
-                let named = |field: String| Spanned { span: place(&field, written), value: field };
-                command.reads().into_iter().map(named).collect()
-            }
-        };
-        // Words in `search` are looked for in `_raw`; that rows without it have none is no mistake of
-        // theirs.
-        let is_word = |field: &str| name == "search" && field == RAW;
-        let is_constant = |field: &str| CONSTANTS.iter().any(|one| field.eq_ignore_ascii_case(one));
-        read.retain(|Spanned { value: field, .. }| {
-            !is_word(field) && !is_constant(field) && !optional.contains(field)
-        });
-        Self { read, optional }
-    }
-}
-
-/// Adds the fields of which an expression asks by one of these functions whether they have a value.
-fn add_asked(expression: &EvalExpr, names: &mut Vec<String>, functions: &[&str]) {
-    expression.walk(&mut |part| {
-        if let EvalNode::Call { name, arguments } = &part.node
-            && functions.contains(&name.value.as_str())
-        {
-            names.extend(arguments.iter().flat_map(field_names));
-        }
-    });
-}
-
-/// Returns the fields that assignments read, each once, but not those that `assigned` fields before them
-/// make.
-fn computed(values: &[&EvalExpr], assigned: &Option<Vec<String>>) -> Vec<Spanned<String>> {
-    let mut found: Vec<Spanned<String>> = Vec::new();
-    for (place, value) in values.iter().enumerate() {
-        let made = assigned.as_ref().and_then(|names| names.get(..place)).unwrap_or_default();
-        value.walk(&mut |part| {
-            if let EvalNode::Field(field) = &part.node
-                && !made.contains(field)
-                && !found.iter().any(|told| told.value == *field)
-            {
-                found.push(Spanned { value: field.clone(), span: part.span });
-            }
-        });
-    }
-    found
 }
 
 /// Returns the only field that there is if `count` is read: it has another name then.

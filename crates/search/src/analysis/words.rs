@@ -3,8 +3,8 @@
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_spl::{Arguments, Doubt, Equality, EvalExpr, EvalNode, Weight, equality};
 
-use super::unproduced::CONSTANTS;
 use super::{Analysis, made};
+use crate::commands::named::CONSTANTS;
 use crate::commands::pipeline::{self, Step};
 
 impl Analysis {

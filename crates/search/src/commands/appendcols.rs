@@ -88,7 +88,7 @@ impl Command for AppendColumns {
     }
 
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
-        super::pipeline::with_output_of(&self.subsearch, before)
+        super::pipeline::with_output_of(&self.subsearch, None, before)
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

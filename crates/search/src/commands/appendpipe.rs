@@ -79,10 +79,7 @@ impl Command for AppendPipe {
     }
 
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
-        let mut names = before?;
-        let added = pipeline::output_of(&self.commands, Some(names.clone()))?;
-        names.extend(added.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
-        Some(names)
+        pipeline::with_output_of(&self.commands, before.clone(), before)
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

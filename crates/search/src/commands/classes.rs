@@ -5,7 +5,7 @@ use spilltrail_spl::{Pipeline, SearchExpr, parse_search};
 
 use super::pipeline::Step;
 use crate::context::SearchContext;
-use crate::planning::classes::is_comparison;
+use crate::planning::classes::{compared_field, is_comparison};
 use crate::planning::facts::Facts;
 use crate::planning::predicate::conjuncts;
 
@@ -18,7 +18,12 @@ pub(crate) fn warn(steps: &[Step], context: &SearchContext) {
     for step in after_events(steps) {
         let mut facts = Facts::default();
         step.command.facts(&mut facts);
-        for comparison in &facts.classes {
+        // What a command makes itself, as `eval tag=…` does, is not that of the events.
+        let made = step.command.output(Some(Vec::new())).unwrap_or_default();
+        let is_of_events = |comparison: &&SearchExpr| {
+            compared_field(comparison).is_none_or(|field| !made.iter().any(|name| name == field))
+        };
+        for comparison in facts.classes.iter().filter(is_of_events) {
             let undefined = context.knowledge.undefined(comparison);
             undefined.into_iter().for_each(|warning| context.observations.message(warning));
         }
@@ -68,7 +73,7 @@ fn reads_model(step: &Step) -> bool {
 /// Returns true if a command may give its rows other values of the fields.
 fn may_make_classes(step: &Step) -> bool {
     let kept = match step.entry.doc.name {
-        "rename" => return true,
+        "filldown" | "fillnull" | "rename" | "replace" => return true,
         // The last two add those that something defines.
         "table" | "tags" | "typer" => return false,
         _ => step.command.grouping().unwrap_or_default(),

@@ -7,8 +7,8 @@ use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::{Field, Kind, Value};
 use spilltrail_spl::{Arguments, SearchExpr};
 
-use super::subsearch;
 use super::{Argument, Command, CommandDoc, CommandKind, Entry, Example, Parts, Stage, Takes};
+use super::{lacking, subsearch};
 use crate::context::{LookupTable, Purpose, SearchContext};
 use crate::lineage::Lineage;
 use crate::lookups;
@@ -156,6 +156,24 @@ impl Command for InputLookup {
 }
 
 impl InputLookup {
+    /// Tells the fields that the condition compares and the table does not have.
+    fn tell_lacking(&self, condition: &SearchExpr, table: &LookupTable, stage: &Stage<'_>) {
+        if table.columns.is_empty() {
+            return;
+        }
+        condition.walk(&mut |part| {
+            let (SearchExpr::Compare { field, .. } | SearchExpr::In { field, .. }) = part else {
+                return;
+            };
+            let name = field.value.as_str();
+            // Each row of a collection has internal fields.
+            if !name.starts_with('_') && !table.columns.iter().any(|column| column == name) {
+                let lookup = &self.table.value;
+                stage.context.observations.message(lacking::warning(lookup, field, &table.columns));
+            }
+        });
+    }
+
     async fn rows(&self, purpose: Purpose, stage: &Stage<'_>) -> Result<Rows, Diagnostic> {
         if self.strict && lookups::find(&self.table, stage.context)?.table.is_none() {
             let message = format!("there is no {} `{}`", self.noun, self.table.value);
@@ -167,6 +185,7 @@ impl InputLookup {
         };
         // `max` counts the rows that satisfy the condition, so the table is filtered first.
         let all = rows_of(&table, 0, usize::MAX, stage.context);
+        self.tell_lacking(condition, &table, stage);
         let predicate = subsearch::predicate(condition, Position::Later, stage.context).await?;
         let plan = all.into_plan().map_err(|error| stage.refused(error))?;
         let holds = predicate_udf::condition(predicate, &plan);

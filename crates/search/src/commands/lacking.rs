@@ -1,10 +1,10 @@
 //! Tells the fields that commands name and that the rows of a table cannot have: unlike events, a table
 //! is known before the search runs.
 
-use spilltrail_diagnostic::{Code, Diagnostic, similar};
+use spilltrail_diagnostic::{Code, Diagnostic, Spanned, similar};
 use spilltrail_spl::Pipeline;
 
-use super::named::{ASK_FOR_VALUES, CHOOSE_ROWS, place};
+use super::named::{CHOOSE_ROWS, Names, place, some_of};
 use super::pipeline::Step;
 use crate::context::SearchContext;
 use crate::planning::facts::Facts;
@@ -24,16 +24,18 @@ impl TableFields {
     /// Returns the fields of the rows that the first command of a pipeline reads from a table, if it
     /// does. Nothing is known of a table that is not there.
     pub(super) fn of(step: &Step, plan: &Plan) -> Option<Self> {
+        if !READ_TABLES.contains(&step.entry.doc.name) {
+            return None;
+        }
         let names: Vec<String> = plan.fields().map(|(name, _)| name.to_owned()).collect();
-        let reads = READ_TABLES.contains(&step.entry.doc.name) && !names.is_empty();
         let mut facts = Facts::default();
         step.command.facts(&mut facts);
-        let table = facts.lookups_read.pop_first().filter(|_| reads)?;
+        let table = facts.lookups_read.pop_first().filter(|_| !names.is_empty())?;
         Some(Self { table, names })
     }
 
-    /// Tells the fields that a command names and the rows lack. Returns the fields of its rows, if they
-    /// are known.
+    /// Tells the fields that a command names to choose rows or fields, and that the rows lack. Returns the
+    /// fields of its rows, if they are known from the table alone.
     pub(super) fn follow(
         self,
         step: &Step,
@@ -41,40 +43,50 @@ impl TableFields {
         context: &SearchContext,
     ) -> Option<Self> {
         let Self { table, names } = self;
-        let written = pipeline.commands.get(step.index)?;
-        let lacks =
-            |name: &String| !name.starts_with('_') && !name.contains('*') && !names.contains(name);
-        for name in named(step, &written.arguments.value).into_iter().filter(lacks) {
-            let message = format!("the rows of the lookup `{table}` have no field `{name}`");
-            let help = match similar(&name, names.iter().map(String::as_str)) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("they have `{}`", names.join("`, `")),
-            };
-            let warning = Diagnostic::warning(Code::LOST_FIELD, message);
-            context.observations.message(warning.at(place(&name, written)).help(help));
+        for field in lacking(step, pipeline, &names)? {
+            context.observations.message(warning(&table, &field, &names));
         }
-        let names = step.command.output(Some(names))?;
+        // Behind a command that makes a table, the fields are known without this one.
+        let is_known = step.command.output(None).is_some();
+        let names = step.command.output(Some(names)).filter(|_| !is_known)?;
         Some(Self { table, names })
     }
 }
 
-/// Returns the fields that a command names to choose rows or fields.
-fn named(step: &Step, arguments: &str) -> Vec<String> {
+/// Returns the warning about a field that the rows of a table, with fields of these names, lack.
+pub(super) fn warning(table: &str, field: &Spanned<String>, names: &[String]) -> Diagnostic {
+    let name = &field.value;
+    let help = match similar(name, names.iter().map(String::as_str)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("they have {}", some_of(names)),
+    };
+    let message = format!("the rows of the lookup `{table}` have no field `{name}`");
+    Diagnostic::warning(Code::LOST_FIELD, message).at(field.span).help(help)
+}
+
+/// Returns the fields that a command names to choose rows or fields, and that are not among the `names` of
+/// the rows; `None` if the command is not known.
+fn lacking(step: &Step, pipeline: &Pipeline, names: &[String]) -> Option<Vec<Spanned<String>>> {
+    let written = pipeline.commands.get(step.index)?;
     let command = step.entry.doc.name;
-    let asks = ASK_FOR_VALUES.iter().any(|function| arguments.contains(function));
-    if (CHOOSE_ROWS.contains(&command) && !asks) || matches!(command, "return" | "stats") {
-        return step.command.reads();
+    let lacks = |name: &str| {
+        !name.contains('*') && !name.starts_with('_') && !names.iter().any(|n| n == name)
+    };
+    let Names { read, optional } = Names::of(step, written);
+    if CHOOSE_ROWS.contains(&command) || matches!(command, "return" | "stats") {
+        return Some(read.into_iter().filter(|name| lacks(&name.value)).collect());
     }
     if !matches!(command, "fields" | "table") {
-        return Vec::new();
+        return Some(Vec::new());
     }
-    // A field that is removed may be absent.
+    // A field that is removed may be absent, and so may some of those that are kept.
     let keeps = |name: &String| {
         let kept = step.command.output(Some(vec![name.clone()]));
         kept.is_some_and(|kept| kept.contains(name))
     };
-    let listed = step.command.listed().into_iter().map(str::to_owned);
-    listed.filter(keeps).collect()
+    let kept = optional.into_iter().filter(keeps);
+    let placed = |name: String| Spanned { span: place(&name, written), value: name };
+    Some(kept.filter(|name| lacks(name)).map(placed).collect())
 }
 
 #[cfg(test)]
@@ -94,8 +106,16 @@ mod tests {
             ("| inputlookup t | fields - user", ""),
             ("| inputlookup t | fields w*, _key | where isnull(n)", ""),
             ("| inputlookup t | spath | fields user", ""),
-            ("| inputlookup t | stats count as n by who | where user=1", "user"),
+            ("| inputlookup t | stats count as n by who | where user=1", ""),
             ("| inputlookup nosuch | fields user", ""),
+            ("| inputlookup t | table who nn", "nn"),
+            ("| inputlookup t | stats count(eval(isnull(gone))) as x", ""),
+            ("| inputlookup t | where n=true", ""),
+            ("| inputlookup t | where isnotnull(n) AND usr=1", "usr"),
+            ("| inputlookup t | where match(who, \"isnull\") OR usr=1", "usr"),
+            ("| inputlookup t where usr=1", "usr"),
+            ("| inputlookup t where who=ann NOT user=b", "user"),
+            ("| inputlookup t where _key=1", ""),
             ("* | inputlookup append=t t | fields user", ""),
         ] {
             let context = context(rows("{\"user\":\"ann\"}"), 64 << 20);

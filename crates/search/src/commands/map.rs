@@ -283,11 +283,11 @@ impl Command for Map {
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {
         let refused = |error| stage.refused(error);
         let input = stage.input(input)?;
-        let known = stage.context.observations.lookups();
         // A lookup that nothing defines, which is told, may have given the rows any field.
-        let is_known = known.iter().all(|lookup| lookup.exists);
+        let may_be_lost =
+            || stage.context.observations.lookups().iter().any(|lookup| !lookup.exists);
         for name in self.variables() {
-            if is_known && input.kind(name).is_none() {
+            if input.kind(name).is_none() && !may_be_lost() {
                 let message = format!("no row has the field `{name}` that the search names");
                 return Err(Diagnostic::error(Code::BAD_ARGUMENT, message)
                     .at(self.template.span)

@@ -1,5 +1,7 @@
 //! `metasearch`: finds events by what is known of them without reading their fields.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_event::fields::{INDEX, SOURCE, TIME};
@@ -87,8 +89,8 @@ impl Command for MetaSearch {
         Needs::only::<&str>([])
     }
 
-    fn picks(&self) -> Option<SearchExpr> {
-        Some(self.expression.clone())
+    fn picks(&self) -> Option<Cow<'_, SearchExpr>> {
+        Some(Cow::Borrowed(&self.expression))
     }
 
     fn output(&self, _: Option<Vec<String>>) -> Option<Vec<String>> {

@@ -135,6 +135,7 @@ mod xmlunescape;
 mod xpath;
 mod xyseries;
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -475,7 +476,7 @@ pub trait Command: Debug + Send + Sync {
     ///
     /// `None` means that it reads no events, or that what it reads is known in another way, as by the
     /// data model.
-    fn picks(&self) -> Option<SearchExpr> {
+    fn picks(&self) -> Option<Cow<'_, SearchExpr>> {
         None
     }
 

@@ -1,5 +1,7 @@
 //! `multisearch`: runs several searches for events, and returns the events of all.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::fields;
@@ -79,7 +81,7 @@ impl Command for MultiSearch {
         Parts { pipelines: self.searches.iter().collect(), ..Parts::default() }
     }
 
-    fn picks(&self) -> Option<SearchExpr> {
+    fn picks(&self) -> Option<Cow<'_, SearchExpr>> {
         pipeline::picks(&self.searches)
     }
 

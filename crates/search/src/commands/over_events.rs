@@ -1,5 +1,7 @@
 //! Commands that stand for a search over the events, such as `eventcount`.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_spl::{Arguments, Pipeline, SearchExpr, parse as parse_search};
@@ -56,7 +58,7 @@ impl Command for OverEvents {
         Some(self.outputs.clone())
     }
 
-    fn picks(&self) -> Option<SearchExpr> {
+    fn picks(&self) -> Option<Cow<'_, SearchExpr>> {
         pipeline::picks([&self.search])
     }
 

@@ -1,12 +1,15 @@
 //! Planning of pipelines in three steps: parse all commands, collect their needs from the last to
 //! the first, then plan them from the first to the last.
 
+use std::borrow::Cow;
+
 use datafusion::common::DataFusionError;
 use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{Demand, Predicate};
 use spilltrail_spl::{Pipeline, SearchExpr};
 
 use super::lacking::TableFields;
+use super::named::adds;
 use super::{Command, CommandKind, Entry, Stage, classes};
 use crate::context::SearchContext;
 use crate::lineage::Lineage;
@@ -96,12 +99,27 @@ fn follow_source(steps: &mut [Step], context: &SearchContext) {
 
 /// Returns what the events of pipelines meet: those of one of them. `None` if one of them reads no
 /// events, or others than those that its first command asks for.
-pub(crate) fn picks<'p>(pipelines: impl IntoIterator<Item = &'p Pipeline>) -> Option<SearchExpr> {
+pub(crate) fn picks<'p, 'r>(
+    pipelines: impl IntoIterator<Item = &'p Pipeline>,
+) -> Option<Cow<'r, SearchExpr>> {
     let picked = pipelines.into_iter().map(|pipeline| {
-        let first = pipeline.commands.first()?;
-        super::command(&first.name.value)?.read(first).0?.picks()
+        let first = pipeline.commands.first().filter(|_| !adds_events(pipeline))?;
+        let command = super::command(&first.name.value)?.read(first).0?;
+        command.picks().map(Cow::into_owned)
     });
-    picked.collect::<Option<Vec<SearchExpr>>>().map(SearchExpr::Or)
+    picked.collect::<Option<Vec<SearchExpr>>>().map(|all| Cow::Owned(SearchExpr::Or(all)))
+}
+
+/// Returns true if a command after the first one may add rows of other events than the first one reads.
+pub(crate) fn adds_events(pipeline: &Pipeline) -> bool {
+    pipeline.commands.iter().skip(1).any(|command| {
+        let name = command.name.value.as_str();
+        // The events behind the rows of a join are those of its left side. Behind other rows, a command
+        // that makes its own rows appends them.
+        let makes_rows =
+            || super::command(name).is_some_and(|entry| entry.doc.kind == CommandKind::Generating);
+        name != "join" && (adds(name) || makes_rows())
+    })
 }
 
 /// Returns what the commands after a leading search need of the events.
@@ -134,13 +152,15 @@ pub(crate) fn output_of(pipeline: &Pipeline, before: Option<Vec<String>>) -> Opt
     steps.iter().fold(before, |names, step| step.command.output(names))
 }
 
-/// Returns the field names `before` with those of the rows of a subsearch.
+/// Returns the field names `before` with those of the rows of a pipeline inside a command, which gets rows
+/// with the names `given`.
 pub(crate) fn with_output_of(
-    subsearch: &Pipeline,
+    inside: &Pipeline,
+    given: Option<Vec<String>>,
     before: Option<Vec<String>>,
 ) -> Option<Vec<String>> {
     let mut names = before?;
-    for name in output_of(subsearch, None)? {
+    for name in output_of(inside, given)? {
         if !names.contains(&name) {
             names.push(name);
         }

@@ -1,5 +1,7 @@
 //! `search`: finds events, or filters rows, with a search expression.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::{Demand, Predicate, fields};
@@ -98,8 +100,8 @@ impl Command for Search {
         before
     }
 
-    fn picks(&self) -> Option<SearchExpr> {
-        Some(self.expression.clone())
+    fn picks(&self) -> Option<Cow<'_, SearchExpr>> {
+        Some(Cow::Borrowed(&self.expression))
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

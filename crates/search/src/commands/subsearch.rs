@@ -273,7 +273,9 @@ pub(crate) fn may_bound_time(subsearch: &Pipeline) -> bool {
 /// Returns the names of the fields and time modifiers in the expression made from a subsearch, or
 /// `None` if they are not known before it runs.
 pub(crate) fn compared(subsearch: &Pipeline) -> Option<Vec<String>> {
-    let names = pipeline::compared_of(subsearch)?;
+    let mut names = pipeline::compared_of(subsearch)?;
+    // An expression compares no internal fields.
+    names.retain(|name| !name.starts_with('_') || is_time_bound(name));
     // The text of these fields may be any expression.
     let is_spliced = |name: &String| name == "search" || name == "query";
     (!names.iter().any(is_spliced)).then_some(names)

@@ -74,7 +74,7 @@ pub(super) static DOC: CommandDoc = CommandDoc {
         ORDER_DIFFERS,
         NAMES_DIFFER,
         "The time range is that of the run, as set by `--earliest` and `--latest`; where it has no bound, the first or last event is one.",
-        "A span of time behind the BY field, as in `count by user span=1h`, is that of the rows; a number is the width of the field's bins.",
+        "A span of time behind the BY field, as in `count by user span=1h`, is that of the rows, unless `bins=` or `span=` is given before; a number is the width of the field's bins.",
         WHERE_DIFFERS,
         ROWS_DIFFER,
         LIMITS_DIFFER,

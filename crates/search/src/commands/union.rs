@@ -1,5 +1,7 @@
 //! `union`: returns the rows of several searches and lookups, one after another.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use spilltrail_diagnostic::{Code, Diagnostic, Spanned};
 use spilltrail_spl::{Arguments, Pipeline, SearchExpr};
@@ -103,7 +105,7 @@ impl Command for Union {
         Parts { pipelines: self.searches.iter().collect(), ..Parts::default() }
     }
 
-    fn picks(&self) -> Option<SearchExpr> {
+    fn picks(&self) -> Option<Cow<'_, SearchExpr>> {
         pipeline::picks(&self.searches)
     }
 
@@ -113,7 +115,7 @@ impl Command for Union {
 
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         let searches = self.searches.iter();
-        searches.fold(before, |names, search| super::pipeline::with_output_of(search, names))
+        searches.fold(before, |names, search| super::pipeline::with_output_of(search, None, names))
     }
 
     async fn plan(&self, input: Option<Plan>, stage: &Stage<'_>) -> Result<Plan, Diagnostic> {

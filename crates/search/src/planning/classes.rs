@@ -75,6 +75,14 @@ fn comparison(field: &EvalExpr, op: CompareOp, value: &EvalExpr) -> Option<Searc
     })
 }
 
+/// Returns the field of a comparison.
+pub(crate) fn compared_field(comparison: &SearchExpr) -> Option<&str> {
+    match comparison {
+        SearchExpr::Compare { field, .. } | SearchExpr::In { field, .. } => Some(&field.value),
+        _ => None,
+    }
+}
+
 /// Gives the values of a comparison another place.
 pub(crate) fn put(comparison: &mut SearchExpr, span: Span) {
     match comparison {

@@ -44,7 +44,7 @@ const MOST_EDITS: usize = 2;
 /// Finds a search for sign-in events by a name that is nearly right. The names of most calls are not known
 /// here, and many of them differ in a letter or two.
 pub(super) fn misspelled(pipeline: &Pipeline, found: &mut Vec<Doubt>) {
-    let Some(expression) = leading(pipeline) else { return };
+    let Some(expression) = leading(pipeline).filter(may_be_of_cloudtrail) else { return };
     expression.walk(&mut |part| {
         let Some((names, _)) =
             values(part, "eventName").filter(|_| !matches!(part, SearchExpr::Or(_)))
@@ -61,6 +61,15 @@ pub(super) fn misspelled(pipeline: &Pipeline, found: &mut Vec<Doubt>) {
             found.push(doubt.help(format!("did you mean `{meant}`?")));
         }
     });
+}
+
+/// Returns false for a search for events of another sourcetype than CloudTrail's.
+fn may_be_of_cloudtrail(expression: &SearchExpr) -> bool {
+    let names_other = expression.any(&|part| {
+        let written = values(part, "sourcetype");
+        written.is_some_and(|(names, _)| names.iter().any(|name| !name.starts_with("aws:")))
+    });
+    is_of_cloudtrail(expression) || !names_other
 }
 
 /// Finds a search for calls by a name that several services have, without their `eventSource`.

@@ -534,6 +534,7 @@ mod tests {
         }
         // Other logs have calls of these names, too.
         assert_eq!(doubts("eventName=CreateUser | stats count by responseElements.a"), [""; 0]);
+        assert_eq!(doubts("sourcetype=vendor:audit eventName=ConsoleLogon"), [""; 0]);
     }
 
     #[test]

@@ -257,7 +257,7 @@ impl Command for JoinRows {
 
     fn output(&self, before: Option<Vec<String>>) -> Option<Vec<String>> {
         match self.keys {
-            Keys::Fields(_) => super::pipeline::with_output_of(&self.subsearch, before),
+            Keys::Fields(_) => super::pipeline::with_output_of(&self.subsearch, None, before),
             Keys::Aliased { .. } => None,
         }
     }

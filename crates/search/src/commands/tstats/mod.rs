@@ -2,6 +2,7 @@
 
 mod prefix;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -481,8 +482,8 @@ impl Command for Tstats {
         Some(names)
     }
 
-    fn picks(&self) -> Option<SearchExpr> {
-        self.dataset.is_none().then(|| self.condition.clone())
+    fn picks(&self) -> Option<Cow<'_, SearchExpr>> {
+        self.dataset.is_none().then_some(Cow::Borrowed(&self.condition))
     }
 
     fn facts(&self, facts: &mut Facts) {
